@@ -1,0 +1,163 @@
+#include "nomograph/core/attributes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace nomograph {
+namespace {
+
+// The shortest text that reads back as the same double.
+std::string FormatDouble(double value) {
+  for (int digits = 6; digits < 17; ++digits) {
+    std::string text = absl::StrFormat("%.*g", digits, value);
+    if (std::strtod(text.c_str(), nullptr) == value) return text;
+  }
+  return absl::StrFormat("%.17g", value);
+}
+
+template <typename T, typename F>
+std::string FormatList(const std::vector<T>& values, F&& format) {
+  return absl::StrCat(
+      "[", absl::StrJoin(values, ", ", [&](std::string* out, const T& v) { out->append(format(v)); }), "]");
+}
+
+std::string Quote(const std::string& text) { return absl::StrCat("\"", absl::CEscape(text), "\""); }
+
+struct ToText {
+  std::string operator()(bool v) const { return v ? "true" : "false"; }
+  std::string operator()(int64_t v) const { return absl::StrCat(v); }
+  std::string operator()(double v) const { return FormatDouble(v); }
+  std::string operator()(const std::string& v) const { return Quote(v); }
+  std::string operator()(DType v) const { return std::string(DTypeName(v)); }
+  std::string operator()(const std::vector<int64_t>& v) const { return FormatList(v, *this); }
+  std::string operator()(const std::vector<double>& v) const { return FormatList(v, *this); }
+  std::string operator()(const std::vector<std::string>& v) const { return FormatList(v, *this); }
+  std::string operator()(const Tensor& v) const { return v.ToString(4); }
+  std::string operator()(const FunctionRef& v) const { return absl::StrCat("@", v.name); }
+};
+
+// Levenshtein distance, case folded.
+int EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<int> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    int diagonal = row[0];
+    row[0] = static_cast<int>(i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const int substituted = diagonal + (absl::ascii_tolower(a[i - 1]) != absl::ascii_tolower(b[j - 1]) ? 1 : 0);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+absl::string_view AfterDot(absl::string_view name) {
+  const size_t dot = name.rfind('.');
+  return dot == absl::string_view::npos ? name : name.substr(dot + 1);
+}
+
+}  // namespace
+
+absl::string_view AttrTypeName(AttrType type) {
+  static constexpr absl::string_view kNames[] = {"bool", "int",    "float",   "string", "dtype",
+                                                 "ints", "floats", "strings", "tensor", "function"};
+  return kNames[static_cast<int>(type)];
+}
+
+std::string AttrValue::ToString() const { return std::visit(ToText{}, value_); }
+
+const AttrValue* Attributes::Find(absl::string_view name) const {
+  auto it = values_.find(name);
+  return it == values_.end() ? nullptr : &it->second;
+}
+
+std::string Attributes::ToString() const {
+  return absl::StrJoin(values_, ", ", [](std::string* out, const auto& entry) {
+    absl::StrAppend(out, entry.first, "=", entry.second.ToString());
+  });
+}
+
+absl::Status AttrDef::Check(AttrValue& value) const {
+  if (type == AttrType::kFloat && value.As<int64_t>() != nullptr) {
+    value = AttrValue(static_cast<double>(*value.As<int64_t>()));
+  } else if (type == AttrType::kFloats && value.As<std::vector<int64_t>>() != nullptr) {
+    const auto& ints = *value.As<std::vector<int64_t>>();
+    value = AttrValue(std::vector<double>(ints.begin(), ints.end()));
+  }
+  if (value.type() != type) {
+    return InvalidArgument("attribute ", name, ": expected ", AttrTypeName(type), ", found ",
+                           AttrTypeName(value.type()), " ", value.ToString());
+  }
+  const auto in_limits = [this](double v) { return !(min && !(v >= *min)) && !(max && !(v <= *max)); };
+  bool allowed = true;
+  if (auto* v = value.As<int64_t>()) allowed = in_limits(static_cast<double>(*v));
+  if (auto* v = value.As<double>()) allowed = in_limits(*v);
+  if (auto* v = value.As<std::vector<int64_t>>()) {
+    allowed = std::all_of(v->begin(), v->end(), [&](int64_t e) { return in_limits(static_cast<double>(e)); });
+  }
+  if (auto* v = value.As<std::vector<double>>()) allowed = std::all_of(v->begin(), v->end(), in_limits);
+  if (!allowed) {
+    return InvalidArgument("attribute ", name, ": ", value.ToString(), " is outside of [",
+                           min ? FormatDouble(*min) : "-inf", ", ", max ? FormatDouble(*max) : "inf", "]");
+  }
+  if (auto* v = value.As<std::string>();
+      v && !choices.empty() && std::find(choices.begin(), choices.end(), *v) == choices.end()) {
+    return InvalidArgument("attribute ", name, ": \"", *v, "\" is none of ", absl::StrJoin(choices, ", "));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Attributes> ResolveAttributes(const std::vector<AttrDef>& defs, const Attributes& attrs) {
+  ErrorList errors;
+  Attributes resolved;
+  std::vector<std::string> names;
+  for (const AttrDef& def : defs) {
+    names.push_back(def.name);
+    if (const AttrValue* given = attrs.Find(def.name)) {
+      AttrValue value = *given;
+      errors.Add(def.Check(value));
+      resolved.Set(def.name, std::move(value));
+    } else if (def.default_value) {
+      resolved.Set(def.name, *def.default_value);
+    } else if (!def.optional) {
+      errors.Add(InvalidArgument("attribute ", def.name, " (", AttrTypeName(def.type), ") is required"));
+    }
+  }
+  for (const auto& [name, value] : attrs) {
+    if (!resolved.Has(name)) {
+      errors.Add(InvalidArgument("there is no attribute ", name, DidYouMean(name, names)));
+    }
+  }
+  NOMO_RETURN_IF_ERROR(errors.ToStatus("attributes are wrong"));
+  return resolved;
+}
+
+std::vector<std::string> NearestNames(absl::string_view name, const std::vector<std::string>& names, int limit) {
+  std::vector<std::pair<int, std::string>> ranked;
+  for (const std::string& candidate : names) {
+    // A name under another domain ("nn.Softplus" for "keras.softplus") is as near as the part after the dot.
+    const int distance = std::min(EditDistance(name, candidate), 1 + EditDistance(AfterDot(name), AfterDot(candidate)));
+    if (distance <= 1 + static_cast<int>(AfterDot(name).size()) / 3) ranked.emplace_back(distance, candidate);
+  }
+  std::sort(ranked.begin(), ranked.end());
+  std::vector<std::string> nearest;
+  for (auto& [distance, candidate] : ranked) {
+    if (static_cast<int>(nearest.size()) == limit) break;
+    nearest.push_back(std::move(candidate));
+  }
+  return nearest;
+}
+
+std::string DidYouMean(absl::string_view name, const std::vector<std::string>& names) {
+  const std::vector<std::string> nearest = NearestNames(name, names);
+  return nearest.empty() ? "" : absl::StrCat(" (did you mean ", absl::StrJoin(nearest, ", "), "?)");
+}
+
+}  // namespace nomograph

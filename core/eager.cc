@@ -1,0 +1,76 @@
+#include "nomograph/core/eager.h"
+
+namespace nomograph {
+
+KernelContextBuilder::KernelContextBuilder(absl::Span<const TensorView> inputs, absl::Span<TensorView> outputs,
+                                           absl::Span<Tensor> owned_outputs, const Attributes& attrs,
+                                           const RunContext& run, uint64_t node_key) {
+  context_.inputs_ = inputs;
+  context_.outputs_ = outputs;
+  context_.owned_outputs_ = owned_outputs;
+  context_.attrs_ = &attrs;
+  context_.run_ = &run;
+  context_.node_key_ = node_key;
+}
+
+void KernelContextBuilder::SetMemory(std::byte* scratch, KernelState* state) {
+  context_.scratch_ = scratch;
+  context_.state_ = state;
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op, const PrepareContext& context, bool fast) {
+  if (fast) {
+    for (const PrepareFn& prepare : op.fast) {
+      NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, prepare(context));
+      if (kernel != nullptr) return kernel;
+    }
+  }
+  if (op.reference) return MakeComputeKernel(op.reference, "reference");
+  return absl::UnimplementedError(
+      absl::StrCat("op ", op.name, " has no ", fast ? "kernel for these types and shapes" : "reference kernel"));
+}
+
+absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs, const Attributes& attrs,
+                                          const RunOpOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(const Attributes resolved, ResolveAttributes(op.attrs, attrs));
+  std::vector<TensorType> input_types;
+  std::vector<TensorSpec> input_specs;
+  std::vector<TensorView> input_views;
+  for (const Tensor& input : inputs) {
+    input_types.push_back(input.type());
+    input_specs.push_back({input.dtype(), input.shape(), {}});
+    input_views.push_back({input.dtype(), &input.shape(), const_cast<std::byte*>(input.raw_data())});
+  }
+  const InferContext infer(resolved, input_types, inputs, options.num_outputs);
+  NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> output_types, InferNode(op, infer));
+
+  std::vector<Tensor> outputs(options.num_outputs);
+  std::vector<TensorSpec> output_specs;
+  std::vector<TensorView> output_views;
+  bool shapes_known = true;
+  for (int i = 0; i < options.num_outputs; ++i) {
+    const TensorType& type = output_types[i];
+    TensorView view{type.dtype, nullptr, nullptr};
+    if (type.shape.fully_known()) {
+      NOMO_ASSIGN_OR_RETURN(outputs[i], Tensor::Create(type.dtype, type.shape.ToShape()));
+      view.shape = &outputs[i].shape();
+      view.data = outputs[i].mutable_raw_data();
+    } else {
+      shapes_known = false;
+    }
+    output_views.push_back(view);
+    output_specs.push_back({type.dtype, outputs[i].shape(), {}});
+  }
+  const PrepareContext prepare{resolved, input_specs, output_specs, inputs, {}, 1};
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, PrepareKernel(op, prepare, options.fast && shapes_known));
+
+  KernelContextBuilder builder(input_views, absl::MakeSpan(output_views), absl::MakeSpan(outputs), resolved, options.run,
+                               options.node_key);
+  const std::unique_ptr<KernelState> state = kernel->NewState();
+  NOMO_ASSIGN_OR_RETURN(Tensor scratch, Tensor::Create(DType::kUInt8, {kernel->scratch_bytes()}));
+  builder.SetMemory(scratch.mutable_raw_data(), state.get());
+  NOMO_RETURN_IF_ERROR(kernel->Run(builder.context()));
+  return outputs;
+}
+
+}  // namespace nomograph

@@ -1,0 +1,96 @@
+// Expr: what a Value points at. Only the builder and layers look inside.
+#ifndef NOMOGRAPH_CORE_EXPR_H_
+#define NOMOGRAPH_CORE_EXPR_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nomograph/core/graph.h"
+#include "nomograph/core/model.h"
+#include "nomograph/core/value.h"
+
+namespace nomograph {
+
+// A function that was traced, with the functions that it calls. `main` is a key of `functions`.
+struct TracedFunction {
+  std::string main;
+  absl::btree_map<std::string, Function> functions;
+  // Values of the surrounding program that the function uses: its last inputs.
+  std::vector<Value> captured;
+};
+
+// A weight that a layer declared. Its value is made when a model is built, from the name that it then has.
+struct WeightSpec {
+  std::string name;  // in its layer: "kernel"
+  TensorType type;
+  // Yields the initial value for a key (seed, full name).
+  std::function<absl::StatusOr<Tensor>(const Shape& shape, DType dtype, uint64_t key)> initializer;
+  bool trainable = true;
+};
+
+struct VariableSpec {
+  std::string name;
+  Tensor initial;
+};
+
+// The layer in whose call an expression was written.
+struct LayerScope {
+  std::string name;  // as the user gave it; empty: named after the class when a model is built
+  std::string class_name;
+  std::shared_ptr<const LayerScope> parent;  // the layer in whose call this one was called, if any
+  // Expressions of the layer's first call have ids up to this one.
+  uint64_t first_call_end = UINT64_MAX;
+};
+
+struct Expr {
+  enum class Kind { kInput, kWeight, kCall, kError };
+  explicit Expr(Kind expr_kind);
+  Kind kind;
+  uint64_t id;  // ascending in the order of creation in this process
+  std::string name;
+  std::string op;
+  int version = 1;
+  Attributes attrs;
+  std::vector<Value> inputs;
+  std::vector<TensorType> outputs;
+  // This expression's own fault; those of its inputs are theirs.
+  absl::Status status;
+  std::shared_ptr<const LayerScope> layer;
+  std::shared_ptr<const WeightSpec> weight;      // kWeight
+  std::shared_ptr<const VariableSpec> variable;  // calls of state ops: what the attribute "variable" means
+  std::vector<std::pair<std::string, std::shared_ptr<const TracedFunction>>> functions;  // by attribute
+  std::shared_ptr<const TracedFunction> body;
+  std::optional<Signature> signature;
+  std::string provider;
+};
+
+// While one lives, expressions written by this thread belong to the layer.
+class ScopedLayer {
+ public:
+  explicit ScopedLayer(std::shared_ptr<const LayerScope> layer);
+  ~ScopedLayer();
+  ScopedLayer(const ScopedLayer&) = delete;
+  ScopedLayer& operator=(const ScopedLayer&) = delete;
+  static const std::shared_ptr<const LayerScope>& Current();
+
+ private:
+  std::shared_ptr<const LayerScope> previous_;
+};
+
+Value WeightValue(WeightSpec spec, std::shared_ptr<const LayerScope> layer);
+// The variable's value now, and its change to `value` (which is also the result).
+Value ReadVariable(const std::shared_ptr<const VariableSpec>& variable);
+Value AssignVariable(const std::shared_ptr<const VariableSpec>& variable, const Value& value);
+
+// Runs `function` on inputs of these types and writes down what it does. Constants that it uses are copied into it; other
+// values from outside become further inputs. InvalidArgument lists every fault in it.
+absl::StatusOr<std::shared_ptr<const TracedFunction>> Trace(const TraceFn& function,
+                                                            absl::Span<const TensorType> input_types,
+                                                            absl::string_view name);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_EXPR_H_

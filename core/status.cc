@@ -1,0 +1,32 @@
+#include "nomograph/core/status.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace nomograph {
+
+absl::Status Annotate(const absl::Status& status, absl::string_view where) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
+}
+
+void ErrorList::Add(const absl::Status& status) {
+  if (status.ok()) return;
+  if (count_++ == 0) first_ = status;
+  absl::StrAppend(&lines_, "\n  ", status.message());
+}
+
+absl::Status ErrorList::ToStatus(absl::string_view headline) const {
+  if (count_ <= 1) return first_;
+  return absl::Status(first_.code(), absl::StrCat(headline, ":", lines_));
+}
+
+namespace internal {
+
+void CheckFailed(const char* condition, const char* file, int line) {
+  std::fprintf(stderr, "%s:%d: internal error: %s does not hold\n", file, line, condition);
+  std::abort();
+}
+
+}  // namespace internal
+}  // namespace nomograph

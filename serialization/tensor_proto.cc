@@ -1,0 +1,200 @@
+#include "nomograph/serialization/tensor_proto.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/status.h"
+#include "nomograph/serialization/file_layout.h"
+
+namespace nomograph {
+namespace {
+
+constexpr int64_t kMaxBytes = int64_t{1} << 62;
+
+absl::string_view BytesOf(const Tensor& tensor) {
+  return absl::string_view(reinterpret_cast<const char*>(tensor.raw_data()), tensor.num_bytes());
+}
+
+// How many bytes the shape's elements need.
+absl::StatusOr<int64_t> CheckedBytes(DType dtype, const Shape& shape) {
+  NOMO_ASSIGN_OR_RETURN(const int64_t count, shape.CheckedNumElements());
+  if (count <= kMaxBytes / DTypeSize(dtype)) return count * DTypeSize(dtype);
+  return InvalidArgument(DTypeName(dtype), shape.ToString(), " passes 2^62 bytes");
+}
+
+absl::Status CheckSize(DType dtype, const Shape& shape, uint64_t found) {
+  NOMO_ASSIGN_OR_RETURN(const int64_t expected, CheckedBytes(dtype, shape));
+  if (found == static_cast<uint64_t>(expected)) return absl::OkStatus();
+  return InvalidArgument(DTypeName(dtype), shape.ToString(), " needs ", expected, " bytes, found ", found);
+}
+
+// A bool that is neither 0 nor 1 may not even be looked at in C++.
+absl::Status CheckElements(DType dtype, absl::string_view bytes) {
+  if (dtype != DType::kBool) return absl::OkStatus();
+  const auto wrong = std::find_if(bytes.begin(), bytes.end(), [](char c) { return c != 0 && c != 1; });
+  if (wrong == bytes.end()) return absl::OkStatus();
+  return InvalidArgument("element ", wrong - bytes.begin(), " is a bool of value ",
+                         static_cast<int>(static_cast<uint8_t>(*wrong)), "; expected 0 or 1");
+}
+
+absl::StatusOr<Tensor> CopyOf(DType dtype, const Shape& shape, absl::string_view bytes) {
+  NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(dtype, shape));
+  if (!bytes.empty()) std::memcpy(tensor.mutable_raw_data(), bytes.data(), bytes.size());
+  return tensor;
+}
+
+bool IsAligned(const void* address, int64_t alignment) {
+  return reinterpret_cast<uintptr_t>(address) % alignment == 0;
+}
+
+absl::StatusOr<Dim> DimFromProto(const DimProto& proto) {
+  switch (proto.dim_case()) {
+    case DimProto::kSize:
+      if (proto.size() >= 0) return Dim(proto.size());
+      return InvalidArgument("its size is ", proto.size());
+    case DimProto::kSymbol:
+      if (!proto.symbol().empty()) return Dim::Symbol(proto.symbol());
+      return InvalidArgument("its symbol is empty");
+    case DimProto::DIM_NOT_SET:
+      break;
+  }
+  return Dim();
+}
+
+}  // namespace
+
+absl::Status TensorWriter::Write(const Tensor& tensor, TensorProto& proto) {
+  if (!tensor.valid()) return InvalidArgument("there is no tensor");
+  proto.set_dtype(static_cast<DataType>(tensor.dtype()));
+  for (const int64_t dim : tensor.shape().dims()) proto.add_dims(dim);
+  const absl::string_view bytes = BytesOf(tensor);
+  if (tensor.num_bytes() < min_payload_bytes_) {
+    proto.set_inline_data(bytes.data(), bytes.size());
+    return absl::OkStatus();
+  }
+  const uint64_t xxh3 = Checksum(bytes);
+  proto.mutable_payload()->set_index(AddPayload(tensor, xxh3));
+  proto.mutable_payload()->set_bytes(bytes.size());
+  proto.mutable_payload()->set_xxh3(xxh3);
+  return absl::OkStatus();
+}
+
+uint64_t TensorWriter::AddPayload(const Tensor& tensor, uint64_t xxh3) {
+  std::vector<uint64_t>& candidates = by_checksum_[xxh3];
+  for (const uint64_t index : candidates) {
+    if (BytesOf(payloads_[index]) == BytesOf(tensor)) return index;
+  }
+  candidates.push_back(payloads_.size());
+  payloads_.push_back(tensor);
+  return candidates.back();
+}
+
+TensorReader::TensorReader(absl::Span<const absl::string_view> payloads, std::shared_ptr<const void> owner,
+                           bool verify_checksums)
+    : owner_(std::move(owner)), verify_checksums_(verify_checksums) {
+  for (const absl::string_view payload : payloads) payloads_.push_back({.bytes = payload});
+}
+
+absl::StatusOr<Tensor> TensorReader::Read(const TensorProto& proto) {
+  NOMO_ASSIGN_OR_RETURN(const DType dtype, DTypeFromProto(proto.dtype()));
+  if (dtype == DType::kInvalid) return InvalidArgument("the tensor has no dtype");
+  const Shape shape(absl::MakeConstSpan(proto.dims().data(), proto.dims_size()));
+  switch (proto.elements_case()) {
+    case TensorProto::kInlineData:
+      NOMO_RETURN_IF_ERROR(CheckSize(dtype, shape, proto.inline_data().size()));
+      NOMO_RETURN_IF_ERROR(CheckElements(dtype, proto.inline_data()));
+      return CopyOf(dtype, shape, proto.inline_data());
+    case TensorProto::kPayload:
+      return ReadPayload(dtype, shape, proto.payload());
+    case TensorProto::ELEMENTS_NOT_SET:
+      break;
+  }
+  return InvalidArgument("the tensor has no elements");
+}
+
+absl::StatusOr<Tensor> TensorReader::ReadPayload(DType dtype, const Shape& shape,
+                                                 const TensorProto::Payload& reference) {
+  if (reference.index() >= payloads_.size()) {
+    return absl::DataLossError(absl::StrCat("payload ", reference.index(), " is missing: the file has ",
+                                            payloads_.size(), " payloads"));
+  }
+  Payload& payload = payloads_[reference.index()];
+  const absl::Status status = [&]() -> absl::Status {
+    NOMO_RETURN_IF_ERROR(CheckSize(dtype, shape, reference.bytes()));
+    NOMO_RETURN_IF_ERROR(Use(reference, payload));
+    return CheckElements(dtype, payload.bytes);
+  }();
+  if (!status.ok()) return Annotate(status, absl::StrCat("payload ", reference.index()));
+  return View(dtype, shape, payload);
+}
+
+absl::Status TensorReader::Use(const TensorProto::Payload& reference, Payload& payload) {
+  if (reference.bytes() != payload.bytes.size()) {
+    return absl::DataLossError(
+        absl::StrCat("expected ", reference.bytes(), " bytes, found ", payload.bytes.size()));
+  }
+  if (!payload.used) {
+    payload.used = true;
+    payload.xxh3 = reference.xxh3();
+    payload.damaged = verify_checksums_ && Checksum(payload.bytes) != payload.xxh3;
+  } else if (reference.xxh3() != payload.xxh3) {
+    return absl::DataLossError("two tensors that use it disagree on its checksum");
+  }
+  if (payload.damaged) return absl::DataLossError("the bytes are damaged: their checksum differs");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Tensor> TensorReader::View(DType dtype, const Shape& shape, Payload& payload) {
+  if (IsAligned(payload.bytes.data(), DTypeSize(dtype))) {
+    return Tensor::FromBuffer(dtype, shape, payload.bytes.data(), owner_);
+  }
+  if (!payload.aligned.valid()) {
+    const Shape bytes = {static_cast<int64_t>(payload.bytes.size())};
+    NOMO_ASSIGN_OR_RETURN(payload.aligned, CopyOf(DType::kUInt8, bytes, payload.bytes));
+  }
+  const auto copy = std::make_shared<Tensor>(payload.aligned);
+  return Tensor::FromBuffer(dtype, shape, copy->raw_data(), copy);
+}
+
+absl::Status TensorReader::CheckAllUsed() const {
+  for (size_t i = 0; i < payloads_.size(); ++i) {
+    if (!payloads_[i].used) return absl::DataLossError(absl::StrCat("payload ", i, " belongs to no tensor"));
+  }
+  return absl::OkStatus();
+}
+
+void TypeToProto(const TensorType& type, TensorTypeProto& proto) {
+  proto.set_dtype(static_cast<DataType>(type.dtype));
+  if (!type.shape.has_rank()) return;
+  ShapeProto& shape = *proto.mutable_shape();
+  for (const Dim& dim : type.shape.dims()) {
+    DimProto& out = *shape.add_dims();
+    if (dim.known()) {
+      out.set_size(dim.size());
+    } else if (!dim.symbol().empty()) {
+      out.set_symbol(dim.symbol());
+    }
+  }
+}
+
+absl::StatusOr<TensorType> TypeFromProto(const TensorTypeProto& proto) {
+  TensorType type;
+  NOMO_ASSIGN_OR_RETURN(type.dtype, DTypeFromProto(proto.dtype()));
+  if (!proto.has_shape()) return type;
+  type.shape = PartialShape::OfRank(0);
+  for (int axis = 0; axis < proto.shape().dims_size(); ++axis) {
+    auto dim = DimFromProto(proto.shape().dims(axis));
+    if (!dim.ok()) return Annotate(dim.status(), absl::StrCat("axis ", axis));
+    type.shape.Append(*std::move(dim));
+  }
+  return type;
+}
+
+absl::StatusOr<DType> DTypeFromProto(int dtype) {
+  if (dtype >= 0 && dtype < kNumDTypes) return static_cast<DType>(dtype);
+  return InvalidArgument("there is no dtype ", dtype);
+}
+
+}  // namespace nomograph
