@@ -85,11 +85,14 @@ std::string Attributes::ToString() const {
 }
 
 absl::Status AttrDef::Check(AttrValue& value) const {
-  if (type == AttrType::kFloat && value.As<int64_t>() != nullptr) {
-    value = AttrValue(static_cast<double>(*value.As<int64_t>()));
-  } else if (type == AttrType::kFloats && value.As<std::vector<int64_t>>() != nullptr) {
-    const auto& ints = *value.As<std::vector<int64_t>>();
-    value = AttrValue(std::vector<double>(ints.begin(), ints.end()));
+  if (const auto* number = value.As<int64_t>()) {
+    if (type == AttrType::kFloat) value = AttrValue(static_cast<double>(*number));
+    if (type == AttrType::kInts) value = AttrValue(std::vector<int64_t>{*number});
+    if (type == AttrType::kFloats) value = AttrValue(std::vector<double>{static_cast<double>(*number)});
+  } else if (const auto* real = value.As<double>()) {
+    if (type == AttrType::kFloats) value = AttrValue(std::vector<double>{*real});
+  } else if (const auto* ints = value.As<std::vector<int64_t>>()) {
+    if (type == AttrType::kFloats) value = AttrValue(std::vector<double>(ints->begin(), ints->end()));
   }
   if (value.type() != type) {
     return InvalidArgument("attribute ", name, ": expected ", AttrTypeName(type), ", found ",

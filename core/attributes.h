@@ -117,7 +117,7 @@ struct AttrDef {
   std::vector<std::string> choices;
 
   // InvalidArgument when `value` has another type or is outside of the limits. Ints are taken as floats where floats
-  // are declared; `value` is then replaced by its converted form.
+  // are declared, and one number as a list of one; `value` is then replaced by its converted form.
   absl::Status Check(AttrValue& value) const;
 };
 

@@ -7,6 +7,11 @@
 namespace nomograph {
 namespace {
 
+std::shared_ptr<const LayerScope> OutermostLayer(std::shared_ptr<const LayerScope> layer) {
+  while (layer != nullptr && layer->parent != nullptr) layer = layer->parent;
+  return layer;
+}
+
 class ModelBuilder {
  public:
   explicit ModelBuilder(const BuildOptions& options)
@@ -16,7 +21,7 @@ class ModelBuilder {
     NOMO_RETURN_IF_ERROR(CheckArguments(inputs, outputs));
     const auto exprs = ReachableExprs(outputs, [](const Expr&) { return true; });
     ErrorList errors;
-    for (const auto& expr : exprs) errors.Add(layers_.Reserve(expr->layer));
+    ReserveNames(exprs, inputs, errors);
     for (const Value& input : inputs) AddInput(input);
     for (const auto& expr : exprs) {
       const std::string& layer = layers_.Of(expr->layer);
@@ -49,6 +54,14 @@ class ModelBuilder {
       return InvalidArgument("expected ", outputs.size(), " output names, found ", options_.output_names.size());
     }
     return absl::OkStatus();
+  }
+
+  // Names that were given come ahead of names that are made; those of outermost layers ahead of those inside.
+  void ReserveNames(const std::vector<std::shared_ptr<const Expr>>& exprs, absl::Span<const Value> inputs,
+                    ErrorList& errors) {
+    for (const Value& input : inputs) errors.Add(layers_.Reserve(input.expr()->layer));
+    for (const auto& expr : exprs) errors.Add(layers_.Reserve(OutermostLayer(expr->layer)));
+    for (const auto& expr : exprs) errors.Add(layers_.Reserve(expr->layer));
   }
 
   void AddInput(const Value& input) {
@@ -86,26 +99,30 @@ class ModelBuilder {
 
   // The outermost layers, in the order of their first expressions; those of inputs come first.
   void AddLayers(const std::vector<std::shared_ptr<const Expr>>& exprs, absl::Span<const Value> inputs) {
-    absl::flat_hash_map<std::string, size_t> index;
-    const auto add = [&](const Expr& expr, std::vector<ValueId> outputs) {
-      if (expr.layer == nullptr) return;
-      const LayerScope* outermost = expr.layer.get();
-      while (outermost->parent != nullptr) outermost = outermost->parent.get();
-      const std::string& full = layers_.Of(expr.layer);
-      const std::string name = full.substr(0, full.find('/'));
-      const auto [it, inserted] = index.emplace(name, model_.layers.size());
-      if (inserted) model_.layers.push_back({name, outermost->class_name, {}, ""});
-      // The last node of a layer's first call yields what Keras shows as the layer's output.
-      const bool first_call = expr.id <= outermost->first_call_end;
-      if (first_call && !outputs.empty()) model_.layers[it->second].outputs = std::move(outputs);
-    };
-    for (const Value& input : inputs) add(*input.expr(), {writer_.IdOf(input)});
-    for (const auto& expr : exprs) {
-      std::vector<ValueId> outputs;
-      for (size_t i = 0; expr->kind == Expr::Kind::kCall && i < expr->outputs.size(); ++i) {
-        outputs.push_back(writer_.IdOf(Value(expr, static_cast<int>(i))));
+    absl::flat_hash_map<std::shared_ptr<const LayerScope>, size_t> index;
+    absl::flat_hash_map<uint64_t, std::shared_ptr<const Expr>> by_id;
+    const auto add = [&](const std::shared_ptr<const Expr>& expr) {
+      by_id.emplace(expr->id, expr);
+      const std::shared_ptr<const LayerScope> layer = OutermostLayer(expr->layer);
+      if (layer == nullptr) return;
+      const auto [it, inserted] = index.emplace(layer, model_.layers.size());
+      if (inserted) model_.layers.push_back({layers_.Of(layer), layer->class_name, {}, ""});
+      // What the layer yields where its first call is not in this model.
+      if (expr->kind == Expr::Kind::kWeight) return;
+      model_.layers[it->second].outputs.clear();
+      for (size_t i = 0; i < expr->outputs.size(); ++i) {
+        model_.layers[it->second].outputs.push_back(writer_.IdOf(Value(expr, static_cast<int>(i))));
       }
-      if (expr->kind != Expr::Kind::kInput) add(*expr, std::move(outputs));
+    };
+    for (const Value& input : inputs) add(input.expr());
+    for (const auto& expr : exprs) add(expr);
+    for (const auto& [layer, i] : index) {
+      std::vector<ValueId> outputs;
+      for (const auto& [id, output] : layer->first_outputs) {
+        const auto expr = by_id.find(id);
+        if (expr != by_id.end()) outputs.push_back(writer_.IdOf(Value(expr->second, output)));
+      }
+      if (!outputs.empty()) model_.layers[i].outputs = std::move(outputs);
     }
   }
 

@@ -1,73 +1,129 @@
 #include "nomograph/core/elementwise.h"
 
-#include <numeric>
-#include <vector>
+#include <algorithm>
+#include <cstring>
 
-namespace nomograph::internal {
+#include "absl/container/inlined_vector.h"
+
+namespace nomograph {
 namespace {
 
-constexpr int kMaxInputs = 4;
+using Steps = absl::InlinedVector<int64_t, 4>;               // of every input, in bytes
+using Pointers = absl::InlinedVector<const std::byte*, 4>;  // into every input
 
-// One axis of the output, with every input's step along it in bytes (0 where it is broadcast).
+// One axis of the output, with every input's step along it (0 where it is broadcast).
 struct Axis {
   int64_t size;
-  std::array<int64_t, kMaxInputs> steps;
   int64_t output_step;
+  Steps steps;
 };
+using Axes = absl::InlinedVector<Axis, 4>;
+
+// Whether walking `inner` through and then one step of `outer` is the same as going on along `inner`.
+bool RunsOn(const Axis& outer, const Axis& inner) {
+  for (size_t i = 0; i < inner.steps.size(); ++i) {
+    if (outer.steps[i] != inner.steps[i] * inner.size) return false;
+  }
+  return true;
+}
 
 // The axes that count, outermost first: those of size 1 are left out, and neighbours along which every input runs on
-// evenly become one.
-std::vector<Axis> CollapsedAxes(const KernelContext& context) {
+// evenly become one. There is always at least one.
+Axes CollapsedAxes(const KernelContext& context) {
   const Shape& shape = context.output_shape(0);
   const auto output_strides = shape.Strides();
-  std::vector<Axis> axes;
+  Axes axes;
   for (int a = 0; a < shape.rank(); ++a) {
     if (shape[a] == 1) continue;
-    Axis axis{shape[a], {}, output_strides[a] * DTypeSize(context.output_dtype(0))};
+    Axis axis{shape[a], output_strides[a] * DTypeSize(context.output_dtype(0)),
+              Steps(context.num_inputs(), 0)};
     for (int i = 0; i < context.num_inputs(); ++i) {
       const Shape& input = context.input_shape(i);
       const int own = a - (shape.rank() - input.rank());
-      if (own >= 0 && input[own] != 1) axis.steps[i] = input.Strides()[own] * DTypeSize(context.input_dtype(i));
-    }
-    if (!axes.empty()) {
-      const Axis& outer = axes.back();
-      bool even = true;
-      for (int i = 0; i < context.num_inputs(); ++i) even &= outer.steps[i] == axis.steps[i] * axis.size;
-      if (even) {
-        axis.size *= outer.size;
-        axes.pop_back();
+      if (own >= 0 && input[own] != 1) {
+        axis.steps[i] = input.Strides()[own] * DTypeSize(context.input_dtype(i));
       }
     }
-    axes.push_back(axis);
+    if (!axes.empty() && RunsOn(axes.back(), axis)) {
+      axis.size *= axes.back().size;
+      axes.pop_back();
+    }
+    axes.push_back(std::move(axis));
   }
+  if (axes.empty()) axes.push_back({1, 0, Steps(context.num_inputs(), 0)});
   return axes;
 }
 
+// Hands a row on in blocks in which the elements of inputs that stay put have been repeated: kernels then need one
+// loop only, which the compiler vectorises.
+class RowBlocks {
+ public:
+  RowBlocks(const KernelContext& context, const Axis& row) : row_(row) {
+    if (row.size == 1) return;
+    size_t bytes = 0;
+    for (int i = 0; i < context.num_inputs(); ++i) {
+      if (row.steps[i] != 0) continue;
+      const int64_t element = DTypeSize(context.input_dtype(i));
+      repeated_.push_back({i, element, bytes});
+      bytes += std::min(row.size, kBlock) * element;
+    }
+    buffer_.resize(bytes);
+  }
+
+  void Run(Pointers inputs, std::byte* output, RowFn row) {
+    if (repeated_.empty()) return row(inputs.data(), output, row_.size);
+    for (const Repeated& r : repeated_) {
+      std::byte* copies = buffer_.data() + r.offset;
+      Repeat(inputs[r.input], r.element, std::min(row_.size, kBlock), copies);
+      inputs[r.input] = copies;
+    }
+    for (int64_t begin = 0; begin < row_.size; begin += kBlock) {
+      row(inputs.data(), output, std::min(row_.size - begin, kBlock));
+      for (size_t i = 0; i < inputs.size(); ++i) inputs[i] += row_.steps[i] * kBlock;
+      output += row_.output_step * kBlock;
+    }
+  }
+
+ private:
+  static constexpr int64_t kBlock = 512;
+  struct Repeated {
+    int input;
+    int64_t element;  // bytes
+    size_t offset;    // in the buffer
+  };
+
+  static void Repeat(const std::byte* element, int64_t size, int64_t count, std::byte* to) {
+    std::memcpy(to, element, size);
+    for (int64_t done = 1; done < count;) {
+      const int64_t more = std::min(done, count - done);
+      std::memcpy(to + done * size, to, more * size);
+      done += more;
+    }
+  }
+
+  const Axis& row_;
+  absl::InlinedVector<Repeated, 4> repeated_;
+  absl::InlinedVector<std::byte, 8 * kBlock> buffer_;
+};
+
 }  // namespace
 
-void ForEachRow(KernelContext& context, const RowFn& row) {
+void ForEachRow(KernelContext& context, RowFn row) {
   if (context.output_shape(0).num_elements() == 0) return;
-  const std::vector<Axis> axes = CollapsedAxes(context);
-  std::array<const std::byte*, kMaxInputs> inputs = {};
-  for (int i = 0; i < context.num_inputs(); ++i) inputs[i] = context.input_view(i).data;
+  const Axes axes = CollapsedAxes(context);
+  Pointers inputs;
+  for (int i = 0; i < context.num_inputs(); ++i) inputs.push_back(context.input_view(i).data);
   std::byte* output = context.output_view(0).data;
-
-  std::array<int64_t, kMaxInputs> strides = {};
-  if (axes.empty()) {
-    row(inputs.data(), strides.data(), output, 1);
-    return;
-  }
-  const Axis& inner = axes.back();
-  for (int i = 0; i < context.num_inputs(); ++i) strides[i] = inner.steps[i] != 0 ? 1 : 0;
+  RowBlocks blocks(context, axes.back());
 
   // Counts through the outer axes like an odometer.
-  std::vector<int64_t> index(axes.size() - 1, 0);
+  absl::InlinedVector<int64_t, 4> index(axes.size() - 1, 0);
   while (true) {
-    row(inputs.data(), strides.data(), output, inner.size);
+    blocks.Run(inputs, output, row);
     int a = static_cast<int>(index.size()) - 1;
     for (; a >= 0; --a) {
       const int64_t back = ++index[a] == axes[a].size ? axes[a].size : 0;
-      for (int i = 0; i < context.num_inputs(); ++i) inputs[i] += axes[a].steps[i] * (1 - back);
+      for (size_t i = 0; i < inputs.size(); ++i) inputs[i] += axes[a].steps[i] * (1 - back);
       output += axes[a].output_step * (1 - back);
       if (back == 0) break;
       index[a] = 0;
@@ -76,26 +132,43 @@ void ForEachRow(KernelContext& context, const RowFn& row) {
   }
 }
 
-OpDef ElementwiseSchema(std::string name, int version, int arity, DTypeSet types, absl::string_view result) {
+namespace internal {
+
+OpDef ElementwiseSchema(std::string name, int version, int arity, DTypeSet types,
+                        absl::string_view result) {
   OpDef op(std::move(name), version);
   op.TypeVar("T", types);
   if (arity == 1) {
     op.Input("x", "T", "any shape");
   } else {
-    for (int i = 0; i < arity; ++i) op.Input(std::string(1, static_cast<char>('a' + i)), "T", "broadcast to the others");
+    for (int i = 0; i < arity; ++i) {
+      op.Input(std::string(1, static_cast<char>('a' + i)), "T", "broadcast to the others");
+    }
   }
-  op.Output("y", std::string(result), arity == 1 ? "the shape of x" : "the shape to which the inputs broadcast");
+  op.Output("y", std::string(result),
+            arity == 1 ? "the shape of x" : "the shape to which the inputs broadcast");
   const bool predicate = result == "bool";
   op.Infer([predicate](const InferContext& context) -> absl::StatusOr<std::vector<TensorType>> {
     NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> types, BroadcastInputs(context));
     if (predicate) types[0].dtype = DType::kBool;
     return types;
   });
-  op.InPlace();
+  // An input of a predicate may have as many bytes as the output and yet other elements in them.
+  if (!predicate) op.InPlace();
   // With one input every row stands for itself. With more, a batch along axis 0 is one for all of equal rank, which
   // only the author knows.
   if (arity == 1) op.BatchInputs({0});
   return op;
 }
 
-}  // namespace nomograph::internal
+}  // namespace internal
+
+OpDef FloatFunctionOp(std::string name, double (*exact)(double), float (*fast)(float)) {
+  OpDef op = ElementwiseOp(std::move(name), FloatTypes{}, [exact](auto x) { return exact(x); });
+  if (fast != nullptr) {
+    op.Fast(FastElementwise(TypeList<float, Half, BFloat16>{}, [fast](float x) { return fast(x); }));
+  }
+  return op;
+}
+
+}  // namespace nomograph

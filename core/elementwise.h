@@ -2,29 +2,38 @@
 //
 //   NOMO_REGISTER_OP(ElementwiseOp("acme.SoftCap", FloatTypes{}, [](const Attributes& attrs) {
 //                      const double cap = attrs.Float("cap");
-//                      return [cap](auto x) { return decltype(x)(cap * exact::Tanh(x / cap)); };
+//                      return [cap](auto x) { return cap * exact::Tanh(x / cap); };
 //                    })
 //                        .Doc("y = cap * tanh(x / cap): limits x smoothly to (-cap, cap).")
-//                        .Attr("cap", 30.0, "the limit, in the units of x").Min(0));
+//                        .Attr("cap", 30.0, "the limit, in the units of x").Min(0)
+//                        .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {1e9, 30}})));
 #ifndef NOMOGRAPH_CORE_ELEMENTWISE_H_
 #define NOMOGRAPH_CORE_ELEMENTWISE_H_
 
 #include <array>
+#include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
+#include "nomograph/core/example_table.h"
 #include "nomograph/core/op.h"
 
 namespace nomograph {
+
+// Calls `row(inputs, output, count)` for runs of elements that together cover output 0. `inputs` has an array of `count`
+// elements for each of the node's inputs, which broadcast to the output's shape: where an input stays put along the run,
+// its element has been repeated.
+using RowFn =
+    absl::FunctionRef<void(const std::byte* const* inputs, std::byte* output, int64_t count)>;
+void ForEachRow(KernelContext& context, RowFn row);
+
 namespace internal {
 
-// Calls `row(inputs, strides, output, count)` over rows that together cover the output; a stride is 1 where the input runs
-// along with the output and 0 where it stays. Both are in elements.
-using RowFn = std::function<void(const std::byte* const* inputs, const int64_t* strides, std::byte* output, int64_t count)>;
-void ForEachRow(KernelContext& context, const RowFn& row);
-
 // The types and ports of an elementwise op of `arity` inputs; `result` is "T", or "bool" for predicates.
-OpDef ElementwiseSchema(std::string name, int version, int arity, DTypeSet types, absl::string_view result);
+OpDef ElementwiseSchema(std::string name, int version, int arity, DTypeSet types,
+                        absl::string_view result);
 
 template <typename F, typename T, int kArity>
 constexpr bool TakesArguments() {
@@ -44,24 +53,28 @@ constexpr int Arity() {
 }
 
 template <typename T, typename F, size_t... I>
-void ComputeRow(const F& f, const std::byte* const* inputs, const int64_t* strides, std::byte* output, int64_t count,
+void ComputeRow(const F& f, const std::byte* const* inputs, std::byte* output, int64_t count,
                 std::index_sequence<I...>) {
   using C = ComputeType<T>;
   using Result = std::decay_t<decltype(f((void(I), C{})...))>;
   using Out = std::conditional_t<std::is_same_v<Result, bool>, bool, T>;
   const std::array<const T*, sizeof...(I)> in = {reinterpret_cast<const T*>(inputs[I])...};
   auto* out = reinterpret_cast<Out*>(output);
-  if (((strides[I] == 1) && ...)) {  // the common case in a form that the compiler vectorises
-    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<Out>(f(static_cast<C>(in[I][i])...));
-    return;
-  }
-  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<Out>(f(static_cast<C>(in[I][i * strides[I]])...));
+  // An input's memory may be the output's, but then element i lies in the same place.
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<Out>(f(static_cast<C>(in[I][i])...));
 }
 
-// The lambda itself, or what it yields for the node's attributes.
+// Whether F yields the scalar function for a node's attributes. The operator of a lambda with `auto` parameters is a
+// template, which has no address: it is the scalar function itself.
+template <typename F>
+concept TakesAttributes =
+    requires { &F::operator(); } && std::is_invocable_v<F, const Attributes&>;
+
+// The scalar function for a node's attributes.
 template <typename F>
 auto Bind(const F& f, const Attributes& attrs) {
-  if constexpr (std::is_invocable_v<F, const Attributes&>) {
+  if constexpr (TakesAttributes<F>) {
     return f(attrs);
   } else {
     return f;
@@ -80,12 +93,20 @@ ComputeFn ElementwiseKernel(TypeList<Ts...> types, F f) {
     Dispatch(types, context.input_dtype(0), [&]<typename T>() {
       constexpr int kArity = internal::Arity<decltype(bound), ComputeType<T>>();
       static_assert(kArity > 0, "the function must take 1 to 4 scalars");
-      internal::ForEachRow(context, [&](const std::byte* const* inputs, const int64_t* strides, std::byte* output,
-                                        int64_t count) {
-        internal::ComputeRow<T>(bound, inputs, strides, output, count, std::make_index_sequence<kArity>{});
+      ForEachRow(context, [&](const std::byte* const* inputs, std::byte* output, int64_t count) {
+        internal::ComputeRow<T>(bound, inputs, output, count, std::make_index_sequence<kArity>{});
       });
     });
     return absl::OkStatus();
+  };
+}
+
+// For OpDef::Fast: the same with a function that is faster than the reference kernel's, for the dtypes of `types`.
+template <typename... Ts, typename F>
+PrepareFn FastElementwise(TypeList<Ts...> types, F f) {
+  return [types, f](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    if (!DTypesOf(types).Contains(context.inputs[0].dtype)) return nullptr;
+    return MakeComputeKernel(ElementwiseKernel(types, internal::Bind(f, context.attrs)), "loop");
   };
 }
 
@@ -98,12 +119,18 @@ OpDef ElementwiseOp(std::string name, TypeList<Ts...> types, F f, int version = 
   constexpr int kArity = internal::Arity<Bound, First>();
   static_assert(kArity > 0, "the function must take 1 to 4 scalars");
   constexpr bool kPredicate = []<size_t... I>(std::index_sequence<I...>) {
-    return std::is_same_v<std::invoke_result_t<Bound, decltype((void)I, First{})...>, bool> && !std::is_same_v<First, bool>;
+    return std::is_same_v<std::invoke_result_t<Bound, decltype((void)I, First{})...>, bool> &&
+           !std::is_same_v<First, bool>;
   }(std::make_index_sequence<kArity>{});
-  OpDef op = internal::ElementwiseSchema(std::move(name), version, kArity, DTypesOf(types), kPredicate ? "bool" : "T");
+  OpDef op = internal::ElementwiseSchema(std::move(name), version, kArity, DTypesOf(types),
+                                         kPredicate ? "bool" : "T");
   op.Reference(ElementwiseKernel(types, std::move(f)));
   return op;
 }
+
+// An op of one floating-point input that a function of one number defines: `exact` (core/exact_math.h) is the
+// specification; `fast` (<cmath>), where given, is used for float32 and the 16-bit types.
+OpDef FloatFunctionOp(std::string name, double (*exact)(double), float (*fast)(float) = nullptr);
 
 }  // namespace nomograph
 

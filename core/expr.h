@@ -10,6 +10,7 @@
 
 #include "nomograph/core/graph.h"
 #include "nomograph/core/model.h"
+#include "nomograph/core/op.h"
 #include "nomograph/core/value.h"
 
 namespace nomograph {
@@ -41,8 +42,8 @@ struct LayerScope {
   std::string name;  // as the user gave it; empty: named after the class when a model is built
   std::string class_name;
   std::shared_ptr<const LayerScope> parent;  // the layer in whose call this one was called, if any
-  // Expressions of the layer's first call have ids up to this one.
-  uint64_t first_call_end = UINT64_MAX;
+  // What the layer's first call yields: ids of expressions, and which of their outputs.
+  std::vector<std::pair<uint64_t, int>> first_outputs;
 };
 
 struct Expr {
@@ -90,6 +91,10 @@ Value AssignVariable(const std::shared_ptr<const VariableSpec>& variable, const 
 absl::StatusOr<std::shared_ptr<const TracedFunction>> Trace(const TraceFn& function,
                                                             absl::Span<const TensorType> input_types,
                                                             absl::string_view name);
+
+// Traces the body that is registered with an op, for resolved attributes.
+absl::StatusOr<std::shared_ptr<const TracedFunction>> TraceOpBody(const OpDef& op, const Attributes& attrs,
+                                                                  absl::Span<const TensorType> input_types);
 
 }  // namespace nomograph
 

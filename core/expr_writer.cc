@@ -3,20 +3,19 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "nomograph/core/philox.h"
 
 namespace nomograph {
 namespace {
 
-// "Conv2DTranspose" to "conv2d_transpose", as Keras names layers.
+// "Conv2DTranspose" to "conv2d_transpose" and "PReLU" to "p_re_lu", as Keras names layers.
 std::string SnakeCase(absl::string_view name) {
   std::string snake;
   for (size_t i = 0; i < name.size(); ++i) {
-    const bool upper = absl::ascii_isupper(name[i]);
     const bool after_lower = i > 0 && absl::ascii_islower(name[i - 1]);
-    const bool after_digit_word = i > 1 && absl::ascii_isupper(name[i - 1]) && i + 1 < name.size() &&
-                                  absl::ascii_islower(name[i + 1]);
-    if (upper && (after_lower || after_digit_word)) snake += '_';
+    const bool before_lower = i > 0 && i + 1 < name.size() && absl::ascii_islower(name[i + 1]);
+    if (absl::ascii_isupper(name[i]) && (after_lower || before_lower)) snake += '_';
     snake += absl::ascii_tolower(name[i]);
   }
   return snake;
@@ -51,12 +50,14 @@ const std::string& LayerNames::Of(const std::shared_ptr<const LayerScope>& layer
 }
 
 absl::Status LayerNames::Reserve(const std::shared_ptr<const LayerScope>& layer) {
-  if (layer == nullptr || layer->name.empty()) return absl::OkStatus();
+  if (layer == nullptr || !reserved_.insert(layer).second) return absl::OkStatus();
   NOMO_RETURN_IF_ERROR(Reserve(layer->parent));
+  if (layer->name.empty()) return absl::OkStatus();
   const std::string full = Prefixed(Of(layer->parent), layer->name);
-  const auto [it, inserted] = given_.emplace(full, layer.get());
-  if (inserted) unique_.Reserve(full);
-  if (it->second != layer.get()) return InvalidArgument("two layers are named \"", full, "\"");
+  if (absl::StrContains(layer->name, '/')) {
+    return InvalidArgument("layer \"", full, "\": the name of a layer must not contain '/'");
+  }
+  if (!unique_.Reserve(full)) return InvalidArgument("two layers are named \"", full, "\"");
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,14 +33,15 @@ class LayerNames {
  public:
   // "dense_1", "encoder/dense"; "" for null.
   const std::string& Of(const std::shared_ptr<const LayerScope>& layer);
-  // InvalidArgument when two layers have been given the same name.
+  // Keeps the name that the user gave the layer from others. InvalidArgument, once a layer, when another has been given
+  // it or when it is no name for a layer. REQUIRES: called for every layer ahead of Of().
   absl::Status Reserve(const std::shared_ptr<const LayerScope>& layer);
   // In the order in which they were named.
   const std::vector<std::shared_ptr<const LayerScope>>& layers() const { return order_; }
 
  private:
   std::map<std::shared_ptr<const LayerScope>, std::string> names_;
-  absl::flat_hash_map<std::string, const LayerScope*> given_;
+  std::set<std::shared_ptr<const LayerScope>> reserved_;
   std::vector<std::shared_ptr<const LayerScope>> order_;
   UniqueNames unique_;
 };

@@ -3,7 +3,6 @@
 #ifndef NOMOGRAPH_CORE_LAYER_H_
 #define NOMOGRAPH_CORE_LAYER_H_
 
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -12,13 +11,11 @@
 
 #include "nomograph/core/build.h"
 #include "nomograph/core/expr.h"
+#include "nomograph/core/initializers.h"
 #include "nomograph/core/model.h"
 #include "nomograph/core/value.h"
 
 namespace nomograph {
-
-// Yields a weight's first value. `key` differs for every weight of a model and follows from the model's seed.
-using Initializer = std::function<absl::StatusOr<Tensor>(const Shape& shape, DType dtype, uint64_t key)>;
 
 // What a layer's author derives from. A layer is built at its first call, when the types of its inputs are known, and
 // shares its weights among all its calls.
@@ -28,6 +25,9 @@ class LayerBase {
   explicit LayerBase(std::string class_name, std::string name = "");
   virtual ~LayerBase() = default;
 
+  // The fault of the layer's options, if any. Asked once, also where the inputs are faulty, so that all faults of a
+  // model are found together.
+  virtual absl::Status CheckOptions() const;
   // Declares weights with AddWeight. Called once.
   virtual absl::Status Build(absl::Span<const TensorType> inputs);
   // Writes down what the layer computes.
@@ -39,7 +39,7 @@ class LayerBase {
   struct WeightOptions {
     std::string name;  // "kernel"
     Shape shape;
-    Initializer initializer;
+    Initializer initializer = GlorotUniform();
     bool trainable = true;
     DType dtype = DType::kFloat32;
   };
@@ -50,9 +50,14 @@ class LayerBase {
 
  private:
   friend class Layer;
+  // A value with the faults that keep the layer from being called with these inputs; absent where there are none.
+  Value Prepare(const std::vector<Value>& inputs);
+  Value Fail(const absl::Status& status, std::vector<Value> inputs);
+
   std::shared_ptr<LayerScope> scope_;
-  bool built_ = false;
-  bool called_ = false;
+  std::vector<Value> weights_;
+  Value fault_;  // of the options or of Build(): it is reported once for all calls
+  bool checked_ = false, built_ = false, called_ = false;
 };
 
 // A handle to a layer: copying it shares the layer, and so its weights.
@@ -60,13 +65,18 @@ class Layer {
  public:
   explicit Layer(std::shared_ptr<LayerBase> layer) : layer_(std::move(layer)) {}
 
-  // Applies the layer. Faults are in the values.
+  // Applies the layer. Faults are in the values; that the layer yields more than one output is one.
   Value operator()(const Value& input) const { return Apply({input})[0]; }
   Value operator()(std::vector<Value> inputs) const { return Apply(std::move(inputs))[0]; }
-  // For layers with several outputs. Never empty.
-  std::vector<Value> Apply(std::vector<Value> inputs) const;
+  // For layers with several outputs. Yields `num_outputs` values, with a fault when the layer has another number.
+  std::vector<Value> Apply(std::vector<Value> inputs, int num_outputs = 1) const;
+
+  // The layer's weight, e.g. "kernel", to use it elsewhere too. A value with a fault when the layer has none of that name
+  // or has not been called yet.
+  Value weight(absl::string_view name) const;
 
  private:
+  friend class Sequential;
   std::shared_ptr<LayerBase> layer_;
 };
 
@@ -94,20 +104,23 @@ class Input {
   Value value_;
 };
 
-// A stack of layers, each with one input and one output. Keras: Sequential.
+// A stack of layers, each with one input and one output; a model, or a layer of another. Keras: Sequential.
 class Sequential {
  public:
-  Sequential() = default;
-  Sequential(std::initializer_list<Layer> layers, std::string name = "sequential")
-      : layers_(layers), name_(std::move(name)) {}
+  explicit Sequential(std::string name = "") : Sequential({}, std::move(name)) {}
+  // Without a name the model is named "sequential", and a layer as layers are.
+  Sequential(std::initializer_list<Layer> layers, std::string name = "");
 
-  void Add(Layer layer) { layers_.push_back(std::move(layer)); }
+  void Add(Layer layer);
   // InvalidArgument lists every fault, each with its layer's name; also when the first layer is no Input.
   absl::StatusOr<Model> Build(uint64_t seed = 0) const;
 
+  Value operator()(const Value& input) const { return Layer(*this)(input); }
+  operator Layer() const;
+
  private:
-  std::vector<Layer> layers_;
-  std::string name_ = "sequential";
+  class Stack;
+  std::shared_ptr<Stack> stack_;
 };
 
 }  // namespace nomograph

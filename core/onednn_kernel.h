@@ -1,17 +1,18 @@
-// Kernels made of oneDNN primitives: the engine, memory descriptors, the boundary for exceptions, and Builder, with which
-// the fast kernel of an op is about twenty lines:
+// Kernels made of oneDNN primitives: the engine, memory descriptors, the boundary for exceptions,
+// and Builder, with which the fast kernel of an op is about twenty lines:
 //
 //   bool BuildSoftmax(onednn::Builder& b) {
 //     const TensorSpec& x = b.context().inputs[0];
 //     if (x.dtype != DType::kFloat32) return false;
 //     const onednn::Desc desc = onednn::RowMajor(x.dtype, x.shape.dims());
-//     const dnnl::softmax_v2_forward::primitive_desc pd({..., desc, desc, axis}, b.Attr(), onednn::Engine());
-//     b.Add<dnnl::softmax_v2_forward>(pd, {{DNNL_ARG_SRC, b.Input(0, desc)}, {DNNL_ARG_DST, b.Output(0, desc)}});
-//     return true;
+//     const dnnl::softmax_v2_forward::primitive_desc pd({..., desc, desc, axis}, b.Attr(),
+//     onednn::Engine()); b.Add<dnnl::softmax_v2_forward>(pd, {{DNNL_ARG_SRC, b.Input(0, desc)},
+//     {DNNL_ARG_DST, b.Output(0, desc)}}); return true;
 //   }
 //   op.Fast(onednn::Prepare(BuildSoftmax));
 //
-// oneDNN reports faults by exceptions. None leaves Guard(), and what Prepare() calls runs inside of it.
+// oneDNN reports faults by exceptions. None leaves Guard(), and what Prepare() calls runs inside of
+// it.
 #ifndef NOMOGRAPH_CORE_ONEDNN_KERNEL_H_
 #define NOMOGRAPH_CORE_ONEDNN_KERNEL_H_
 
@@ -36,7 +37,8 @@ const dnnl::engine& Engine();
 // This thread's stream. It is in order; wait for it before its results are used.
 dnnl::stream& Stream();
 
-// Unimplemented where oneDNN has no such primitive, ResourceExhausted for want of memory, else Internal.
+// Unimplemented where oneDNN has no such primitive, ResourceExhausted for want of memory, else
+// Internal.
 absl::Status ToStatus(const dnnl::error& error);
 
 // Runs `f`, which yields a Status or StatusOr, and turns what is thrown into a status.
@@ -51,12 +53,14 @@ auto Guard(F&& f) -> decltype(f()) {
   }
 }
 
-// Descriptors throw dnnl::error for more than 12 axes and for types that oneDNN lacks: use them inside of Guard().
-// undef where oneDNN lacks the type (float64, the wide and unsigned integers but uint8, bool).
+// Descriptors throw dnnl::error for more than 12 axes and for types that oneDNN lacks: use them
+// inside of Guard(). undef where oneDNN lacks the type (float64, the wide and unsigned integers but
+// uint8, bool).
 dnnl::memory::data_type DataTypeOf(DType dtype);
 Desc RowMajor(DType dtype, absl::Span<const int64_t> dims);
-// A row-major tensor of `shape` with its axes in another order: axis k is the tensor's axis axes[k]. oneDNN wants the
-// axes of activations as N, C, spatial…, of weights as (groups,) out, in, spatial…, whatever their order in memory.
+// A row-major tensor of `shape` with its axes in another order: axis k is the tensor's axis
+// axes[k]. oneDNN wants the axes of activations as N, C, spatial…, of weights as (groups,) out, in,
+// spatial…, whatever their order in memory.
 Desc Permuted(DType dtype, const Shape& shape, absl::Span<const int> axes);
 // The primitive chooses how the elements lie.
 Desc AnyFormat(DType dtype, absl::Span<const int64_t> dims);
@@ -64,9 +68,16 @@ Desc AnyFormat(DType dtype, absl::Span<const int64_t> dims);
 // Puts together a kernel from primitives that run one after the other.
 class Builder {
  public:
-  explicit Builder(const PrepareContext& context) : context_(context) {}
+  // A trial shows whether the primitives exist: constants are not packed.
+  enum class Mode { kBuild, kTrial };
+  explicit Builder(const PrepareContext& context, Mode mode = Mode::kBuild)
+      : context_(context), mode_(mode) {}
 
   const PrepareContext& context() const { return context_; }
+  // Whether input i's value is known now. Only then is a layout of the primitive's choice sure to be worth its copy.
+  bool is_constant(int i) const {
+    return i < static_cast<int>(context_.constants.size()) && context_.constants[i].valid();
+  }
 
   // Something that an argument of a primitive can be.
   using Buffer = int;
@@ -77,16 +88,17 @@ class Builder {
   Buffer Scratch(const Desc& desc);
   // Elements that the kernel keeps. REQUIRES: `bytes` holds the descriptor's size.
   Buffer Constant(const Desc& desc, Tensor bytes);
-  // The elements of `buffer` as `wanted` has them. Where the two differ they are copied: now, where the buffer is an
-  // input that is constant, else at each run.
+  // The elements of `buffer` as `wanted` has them. Where the two differ they are copied: now, where
+  // the buffer is an input that is constant, else at each run.
   Buffer Reordered(Buffer buffer, const Desc& wanted);
 
-  // Post-ops of the primitive that is added next, in this order. For a binary one the operand's axes must each have
-  // the size of the primitive's output, or 1.
+  // Post-ops of the primitive that is added next, in this order. For a binary one the operand's
+  // axes must each have the size of the primitive's output, or 1.
   void PostEltwise(const Eltwise& eltwise);
   void PostBinary(int algorithm, Buffer operand);
-  // Those that were fused into the node. `operand_desc` describes a binary one's other operand with the axes of the
-  // primitive's output; it yields false where that is impossible, and so does this function.
+  // Those that were fused into the node. `operand_desc` describes a binary one's other operand with
+  // the axes of the primitive's output; it yields false where that is impossible, and so does this
+  // function.
   using OperandDesc = std::function<bool(const TensorSpec& operand, Desc& desc)>;
   bool PostNodeOps(const OperandDesc& operand_desc);
   // For outputs that the primitive sees as Permuted(…, axes).
@@ -120,26 +132,29 @@ class Builder {
     std::vector<Argument> arguments;
   };
 
-  Buffer AddBuffer(BufferSpec spec);
-  void AddStep(dnnl::primitive primitive, const dnnl::primitive_desc_base& pd, std::vector<Argument> arguments);
-  Buffer Packed(const BufferSpec& from, const Tensor& value, const dnnl::reorder::primitive_desc& pd);
+  Buffer AddBuffer(BufferSpec::Kind kind, int64_t index, const Desc& desc);
+  void AddStep(dnnl::primitive primitive, const dnnl::primitive_desc_base& pd,
+               std::vector<Argument> arguments);
+  Buffer Packed(const BufferSpec& from, const Tensor& value,
+                const dnnl::reorder::primitive_desc& pd);
 
   const PrepareContext& context_;
+  const Mode mode_;
   std::vector<BufferSpec> buffers_;
   std::vector<Step> steps_;
   int64_t scratch_bytes_ = 0;
   dnnl::post_ops post_ops_;
   std::vector<Argument> post_arguments_;
   std::string description_ = "oneDNN";
-  absl::Status status_;
 };
 
-// Adds an op's primitives; false where they do not serve the node. It may throw what oneDNN throws: a node that oneDNN
-// refuses is one that it does not serve.
+// Adds an op's primitives; false where they do not serve the node. It may throw what oneDNN throws:
+// a node that oneDNN refuses is one that it does not serve.
 using BuildFn = std::function<bool(Builder&)>;
 // For OpDef::Fast. Nodes with an empty tensor are left to the reference kernel.
 PrepareFn Prepare(BuildFn build);
-// For OpDef::TakesPostOps: whether Prepare(build) serves the node with the post-ops that the context names.
+// For OpDef::TakesPostOps: whether Prepare(build) serves the node with the post-ops that the
+// context names.
 std::function<bool(const PrepareContext&)> TakesPostOps(BuildFn build);
 
 }  // namespace nomograph::onednn

@@ -227,6 +227,9 @@ absl::StatusOr<std::vector<TensorType>> InferNode(const OpDef& op, const InferCo
   types.resize(context.num_outputs());
   for (size_t i = 0; i < types.size(); ++i) {
     NOMO_RETURN_IF_ERROR(binder.Check("output", *PortAt(op.outputs, static_cast<int>(i)), types[i].dtype));
+    if (types[i].shape.rank() > kMaxRank) {
+      return InvalidArgument("output: a shape has at most ", kMaxRank, " axes, found ", types[i].shape.rank());
+    }
     if (types[i].shape.fully_known()) {
       NOMO_RETURN_IF_ERROR(Annotate(types[i].shape.ToShape().CheckedNumElements().status(), "output"));
     }

@@ -98,8 +98,12 @@ struct Example {
   double rtol = 1e-5, atol = 1e-6;
   bool training = false;
   uint64_t seed = 0, step = 0;
+  // The outputs are random numbers for the node key 0, as RunOp() has it: elsewhere only their types hold.
+  bool keyed_by_node = false;
   // The functions that attributes of the op name.
   std::vector<std::pair<std::string, BodyFn>> functions;
+  // The session's variables before the run, and what those that are named hold after it.
+  std::vector<std::pair<std::string, Tensor>> variables, variables_after;
 };
 
 // The question whether a node may be applied as a post-op by the kernel of its producer.
@@ -155,8 +159,13 @@ struct OpDef {
   OpDef& AsPostOp(std::function<std::optional<PostOp>(const PostOpQuery&)> fn) { as_post_op = std::move(fn); return *this; }
   // Whether the fast kernel prepared for these specs applies post-ops.
   OpDef& TakesPostOps(std::function<bool(const PrepareContext&)> fn) { takes_post_ops = std::move(fn); return *this; }
-  // The inputs whose axis 0 is a batch that the op treats row by row (so do all outputs).
-  OpDef& BatchInputs(std::vector<int> indices) { batch_inputs = std::move(indices); return *this; }
+  // The inputs whose axis 0 is a batch that the op treats row by row (so do all outputs); where `rank` is given, only
+  // when they have so many axes (an op on images may take one image as well as a batch).
+  OpDef& BatchInputs(std::vector<int> indices, int rank = 0) {
+    batch_inputs = std::move(indices);
+    batch_rank = rank;
+    return *this;
+  }
 
   // OK when the declaration is complete and consistent.
   absl::Status Validate() const;
@@ -183,6 +192,7 @@ struct OpDef {
   std::function<std::optional<PostOp>(const PostOpQuery&)> as_post_op;
   std::function<bool(const PrepareContext&)> takes_post_ops;
   std::vector<int> batch_inputs;
+  int batch_rank = 0;  // 0: any
 };
 
 // Checks the number of inputs and outputs and their dtypes against the op's ports, and runs the op's shape function.

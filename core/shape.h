@@ -16,6 +16,9 @@
 
 namespace nomograph {
 
+// No tensor has more axes. The bound keeps a few nodes of a hostile file from naming shapes that fill the memory.
+inline constexpr int kMaxRank = 64;
+
 // The sizes of a tensor's axes, outermost first. Sizes are never negative; a scalar has rank 0.
 class Shape {
  public:

@@ -4,6 +4,12 @@
 #include <cstdlib>
 
 namespace nomograph {
+namespace {
+
+// A file from a stranger may have a fault at every byte.
+constexpr int kMaxLines = 50;
+
+}  // namespace
 
 absl::Status Annotate(const absl::Status& status, absl::string_view where) {
   if (status.ok()) return status;
@@ -13,12 +19,13 @@ absl::Status Annotate(const absl::Status& status, absl::string_view where) {
 void ErrorList::Add(const absl::Status& status) {
   if (status.ok()) return;
   if (count_++ == 0) first_ = status;
-  absl::StrAppend(&lines_, "\n  ", status.message());
+  if (count_ <= kMaxLines) absl::StrAppend(&lines_, "\n  ", status.message());
 }
 
 absl::Status ErrorList::ToStatus(absl::string_view headline) const {
   if (count_ <= 1) return first_;
-  return absl::Status(first_.code(), absl::StrCat(headline, ":", lines_));
+  const std::string more = count_ > kMaxLines ? absl::StrCat("\n  and ", count_ - kMaxLines, " more") : "";
+  return absl::Status(first_.code(), absl::StrCat(headline, ":", lines_, more));
 }
 
 namespace internal {

@@ -23,7 +23,7 @@ absl::Status Annotate(const absl::Status& status, absl::string_view where);
 // Collects the faults of several places so that a user sees all of them at once.
 class ErrorList {
  public:
-  // Keeps `status` unless it is OK.
+  // Keeps `status` unless it is OK. Of very many only the first are kept, and the others counted.
   void Add(const absl::Status& status);
   void Add(const absl::Status& status, absl::string_view where) { Add(Annotate(status, where)); }
   bool empty() const { return count_ == 0; }

@@ -112,12 +112,7 @@ Tensor Tensor::Reshaped(const Shape& shape) const {
 
 Tensor Tensor::Cast(DType dtype) const {
   Tensor result(dtype, shape_);
-  Dispatch(AllTypes{}, dtype_, [&]<typename From>() {
-    Dispatch(AllTypes{}, dtype, [&]<typename To>() {
-      std::transform(data<From>().begin(), data<From>().end(), result.mutable_data<To>().begin(),
-                     ConvertElement<To, From>);
-    });
-  });
+  ConvertElements(dtype_, data_.get(), dtype, result.data_.get(), num_elements());
   return result;
 }
 
@@ -149,6 +144,16 @@ std::string Tensor::ToString(int64_t limit) const {
 bool Tensor::operator==(const Tensor& other) const {
   return dtype_ == other.dtype_ && shape_ == other.shape_ &&
          (!valid() || std::memcmp(data_.get(), other.data_.get(), num_bytes()) == 0);
+}
+
+void ConvertElements(DType from, const std::byte* source, DType to, std::byte* target, int64_t count) {
+  Dispatch(AllTypes{}, from, [&]<typename From>() {
+    Dispatch(AllTypes{}, to, [&]<typename To>() {
+      const From* in = reinterpret_cast<const From*>(source);
+      To* out = reinterpret_cast<To*>(target);
+      for (int64_t i = 0; i < count; ++i) out[i] = ConvertElement<To, From>(in[i]);
+    });
+  });
 }
 
 absl::StatusOr<Tensor> ConcatRows(absl::Span<const Tensor> parts) {

@@ -109,6 +109,9 @@ class Tensor {
   std::shared_ptr<std::byte> data_;
 };
 
+// Converts `count` elements as Tensor::Cast() does. The memory must not overlap.
+void ConvertElements(DType from, const std::byte* source, DType to, std::byte* target, int64_t count);
+
 // Tensors along axis 0, one after the other. InvalidArgument unless dtype and the other axes agree.
 absl::StatusOr<Tensor> ConcatRows(absl::Span<const Tensor> parts);
 

@@ -84,4 +84,18 @@ absl::StatusOr<std::shared_ptr<const TracedFunction>> Trace(const TraceFn& funct
   return traced;
 }
 
+absl::StatusOr<std::shared_ptr<const TracedFunction>> TraceOpBody(const OpDef& op, const Attributes& attrs,
+                                                                  absl::Span<const TensorType> input_types) {
+  absl::Status status;
+  const TraceFn function = [&](absl::Span<const Value> inputs) {
+    auto outputs = op.body(inputs, attrs);
+    status = outputs.status();
+    return outputs.ok() ? *std::move(outputs) : std::vector<Value>{};
+  };
+  auto traced = Trace(function, input_types, op.name);
+  NOMO_RETURN_IF_ERROR(Annotate(status, "body"));
+  NOMO_RETURN_IF_ERROR(Annotate(traced.status(), "body"));
+  return *std::move(traced);
+}
+
 }  // namespace nomograph

@@ -83,16 +83,7 @@ absl::StatusOr<std::vector<TensorType>> MergeDeclared(const std::vector<TensorTy
 absl::Status TraceBody(const OpDef& op, Expr& expr, const std::vector<TensorType>& inputs) {
   if (!op.body) return absl::OkStatus();
   NOMO_ASSIGN_OR_RETURN(const Attributes attrs, ResolveAttributes(op.attrs, expr.attrs));
-  absl::Status status;
-  const TraceFn function = [&](absl::Span<const Value> values) {
-    auto outputs = op.body(values, attrs);
-    status = outputs.status();
-    return outputs.ok() ? *std::move(outputs) : std::vector<Value>{ErrorValue(status)};
-  };
-  auto traced = Trace(function, inputs, op.name);
-  NOMO_RETURN_IF_ERROR(status);
-  NOMO_RETURN_IF_ERROR(Annotate(traced.status(), "body"));
-  expr.body = *std::move(traced);
+  NOMO_ASSIGN_OR_RETURN(expr.body, TraceOpBody(op, attrs, inputs));
   return absl::OkStatus();
 }
 
@@ -171,9 +162,10 @@ Value Constant(Tensor tensor) {
   return Value(std::move(expr), 0);
 }
 
-Value ErrorValue(absl::Status status) {
+Value ErrorValue(absl::Status status, std::vector<Value> inputs) {
   auto expr = NewExpr(Expr::Kind::kError);
   expr->status = std::move(status);
+  expr->inputs = std::move(inputs);
   expr->outputs.resize(1);
   return Value(std::move(expr), 0);
 }

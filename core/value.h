@@ -73,8 +73,8 @@ std::vector<Value> CallMulti(absl::string_view op, std::vector<Value> inputs, At
 std::vector<Value> CallTraced(TraceFn function, std::vector<Value> inputs, CallOptions options = {},
                               absl::string_view op = "");
 
-// A value that carries a fault.
-Value ErrorValue(absl::Status status);
+// A value that carries a fault. `inputs` may carry others, which are reported with it; `status` is OK where only they do.
+Value ErrorValue(absl::Status status, std::vector<Value> inputs = {});
 
 // A number as a constant of `like`'s dtype. The value carries a fault when the dtype cannot represent it.
 Value ConstantLike(double value, const Value& like);

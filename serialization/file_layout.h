@@ -17,10 +17,6 @@
 
 namespace nomograph {
 
-// The version of the format that this build writes, and the newest that it reads.
-inline constexpr int kFormatVersion = 1;
-inline constexpr int kPayloadAlignment = 64;
-
 // A file's parts.
 struct FileParts {
   // A ModelProto without padding and payloads. A copy, so that what is checked is what is parsed.

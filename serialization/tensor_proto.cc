@@ -94,7 +94,8 @@ uint64_t TensorWriter::AddPayload(const Tensor& tensor, uint64_t xxh3) {
 TensorReader::TensorReader(absl::Span<const absl::string_view> payloads, std::shared_ptr<const void> owner,
                            bool verify_checksums)
     : owner_(std::move(owner)), verify_checksums_(verify_checksums) {
-  for (const absl::string_view payload : payloads) payloads_.push_back({.bytes = payload});
+  payloads_.resize(payloads.size());
+  for (size_t i = 0; i < payloads.size(); ++i) payloads_[i].bytes = payloads[i];
 }
 
 absl::StatusOr<Tensor> TensorReader::Read(const TensorProto& proto) {
@@ -124,7 +125,9 @@ absl::StatusOr<Tensor> TensorReader::ReadPayload(DType dtype, const Shape& shape
   const absl::Status status = [&]() -> absl::Status {
     NOMO_RETURN_IF_ERROR(CheckSize(dtype, shape, reference.bytes()));
     NOMO_RETURN_IF_ERROR(Use(reference, payload));
-    return CheckElements(dtype, payload.bytes);
+    if (!payload.are_bools) NOMO_RETURN_IF_ERROR(CheckElements(dtype, payload.bytes));
+    payload.are_bools |= dtype == DType::kBool;
+    return absl::OkStatus();
   }();
   if (!status.ok()) return Annotate(status, absl::StrCat("payload ", reference.index()));
   return View(dtype, shape, payload);
@@ -150,12 +153,12 @@ absl::StatusOr<Tensor> TensorReader::View(DType dtype, const Shape& shape, Paylo
   if (IsAligned(payload.bytes.data(), DTypeSize(dtype))) {
     return Tensor::FromBuffer(dtype, shape, payload.bytes.data(), owner_);
   }
-  if (!payload.aligned.valid()) {
+  if (payload.aligned == nullptr) {
     const Shape bytes = {static_cast<int64_t>(payload.bytes.size())};
-    NOMO_ASSIGN_OR_RETURN(payload.aligned, CopyOf(DType::kUInt8, bytes, payload.bytes));
+    NOMO_ASSIGN_OR_RETURN(Tensor copy, CopyOf(DType::kUInt8, bytes, payload.bytes));
+    payload.aligned = std::make_shared<Tensor>(std::move(copy));
   }
-  const auto copy = std::make_shared<Tensor>(payload.aligned);
-  return Tensor::FromBuffer(dtype, shape, copy->raw_data(), copy);
+  return Tensor::FromBuffer(dtype, shape, payload.aligned->raw_data(), payload.aligned);
 }
 
 absl::Status TensorReader::CheckAllUsed() const {

@@ -18,9 +18,6 @@
 
 namespace nomograph {
 
-// Tensors of fewer bytes than this are inline in a .nomo file.
-inline constexpr int64_t kMinPayloadBytes = 1024;
-
 class TensorWriter {
  public:
   // Tensors of `min_payload_bytes` and more become payloads.
@@ -57,7 +54,8 @@ class TensorReader {
     bool used = false;
     uint64_t xxh3 = 0;  // as tensors that use it say
     bool damaged = false;
-    Tensor aligned;     // a copy of the bytes, once they were needed at an address that they do not have
+    bool are_bools = false;  // they have been checked to be
+    std::shared_ptr<const Tensor> aligned;  // a copy, made where a tensor needs the bytes aligned
   };
   absl::StatusOr<Tensor> ReadPayload(DType dtype, const Shape& shape, const TensorProto::Payload& reference);
   absl::Status Use(const TensorProto::Payload& reference, Payload& payload);

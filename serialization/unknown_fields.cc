@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/unknown_field_set.h"
 #include "nomograph/core/status.h"
@@ -90,13 +91,16 @@ void PutRepeated(const Message& taken, const FieldDescriptor* field, Message& me
   const Reflection& reflection = *taken.GetReflection();
   const FieldDescriptor* key = KeyOf(*field->message_type());
   const int count = reflection.FieldSize(message, field);
+  absl::flat_hash_map<std::string, int> by_key;
+  for (int i = 0; key != nullptr && i < count; ++i) {
+    by_key.emplace(Key(reflection.GetRepeatedMessage(message, field, i), key), i);
+  }
   for (int i = 0; i < reflection.FieldSize(taken, field); ++i) {
     const Message& element = reflection.GetRepeatedMessage(taken, field, i);
     int target = i;
     if (key != nullptr) {
-      for (target = 0; target < count; ++target) {
-        if (Key(reflection.GetRepeatedMessage(message, field, target), key) == Key(element, key)) break;
-      }
+      const auto found = by_key.find(Key(element, key));
+      target = found == by_key.end() ? count : found->second;
     }
     if (target < count) Put(element, *reflection.MutableRepeatedMessage(&message, field, target));
   }

@@ -22,7 +22,8 @@ using Gzip = std::unique_ptr<gzFile_s, CloseGzip>;
 // A gzipped file, or any other as it is.
 class GzipSource : public ByteSource {
  public:
-  GzipSource(Gzip file, int64_t max_remaining) : ByteSource(max_remaining), file_(std::move(file)) {}
+  GzipSource(Gzip file, int64_t max_remaining)
+      : ByteSource(max_remaining), file_(std::move(file)) {}
 
  private:
   absl::StatusOr<int64_t> ReadUpTo(absl::Span<char> out) override;
@@ -34,10 +35,12 @@ absl::StatusOr<int64_t> GzipSource::ReadUpTo(absl::Span<char> out) {
   constexpr size_t kMaxRead = size_t{1} << 30;  // zlib counts in int
   int64_t total = 0;
   while (!out.empty()) {
-    const int count = gzread(file_.get(), out.data(), static_cast<unsigned>(std::min(out.size(), kMaxRead)));
+    const int count =
+        gzread(file_.get(), out.data(), static_cast<unsigned>(std::min(out.size(), kMaxRead)));
     int error = Z_OK;
     const char* message = gzerror(file_.get(), &error);
-    if (error != Z_OK && error != Z_STREAM_END) return InvalidArgument("it cannot be unpacked: ", message);
+    if (error != Z_OK && error != Z_STREAM_END)
+      return InvalidArgument("it cannot be unpacked: ", message);
     if (count <= 0) break;
     total += count;
     out.remove_prefix(count);
@@ -68,9 +71,10 @@ absl::StatusOr<Tensor> ReadIdxFrom(ByteSource& source, const IdxOptions& options
   NOMO_RETURN_IF_ERROR(source.Read(absl::MakeSpan(reinterpret_cast<char*>(magic), 4)));
   const DType dtype = ElementType(magic[2]);
   if (magic[0] != 0 || magic[1] != 0 || dtype == DType::kInvalid) {
-    return InvalidArgument(absl::StrFormat(
-        "it is no IDX file: its first bytes are %02x %02x %02x; expected 00 00 and a type, 08, 09, 0b, 0c, 0d or 0e",
-        magic[0], magic[1], magic[2]));
+    return InvalidArgument(
+        absl::StrFormat("it is no IDX file: its first bytes are %02x %02x %02x; expected 00 00 and "
+                        "a type, 08, 09, 0b, 0c, 0d or 0e",
+                        magic[0], magic[1], magic[2]));
   }
   Shape shape;
   for (int axis = 0; axis < magic[3]; ++axis) {
@@ -80,8 +84,9 @@ absl::StatusOr<Tensor> ReadIdxFrom(ByteSource& source, const IdxOptions& options
   }
   NOMO_ASSIGN_OR_RETURN(const int64_t count, shape.CheckedNumElements());
   if (count > options.max_bytes / DTypeSize(dtype)) {
-    return absl::ResourceExhaustedError(absl::StrCat("its array ", DTypeName(dtype), shape.ToString(),
-                                                     " passes the allowed ", options.max_bytes, " bytes"));
+    return absl::ResourceExhaustedError(absl::StrCat("its array ", DTypeName(dtype),
+                                                     shape.ToString(), " passes the allowed ",
+                                                     options.max_bytes, " bytes"));
   }
   NOMO_ASSIGN_OR_RETURN(Tensor tensor, ReadElements(source, dtype, shape, std::endian::big));
   NOMO_RETURN_IF_ERROR(source.ExpectEnd());
@@ -94,7 +99,8 @@ absl::StatusOr<Tensor> ReadIdx(const std::string& path, const IdxOptions& option
   NOMO_ASSIGN_OR_RETURN(const InputFile file, InputFile::Open(path));
   FileDescriptor fd(dup(file.fd()));
   Gzip gzip(gzdopen(fd.get(), "rb"));
-  if (gzip == nullptr) return absl::ResourceExhaustedError(absl::StrCat("no memory to unpack \"", path, "\""));
+  if (gzip == nullptr)
+    return absl::ResourceExhaustedError(absl::StrCat("no memory to unpack \"", path, "\""));
   fd.Release();  // gzclose() closes it
   int64_t most = options.max_bytes;
   // gzdirect() reads ahead to see whether the file is gzipped.

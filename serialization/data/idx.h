@@ -1,4 +1,5 @@
-// IDX: the array files of the MNIST family of datasets (http://yann.lecun.com/exdb/mnist), plain or gzipped.
+// IDX: the array files of the MNIST family of datasets (http://yann.lecun.com/exdb/mnist), plain or
+// gzipped.
 #ifndef NOMOGRAPH_SERIALIZATION_DATA_IDX_H_
 #define NOMOGRAPH_SERIALIZATION_DATA_IDX_H_
 
@@ -15,10 +16,11 @@ struct IdxOptions {
   int64_t max_bytes = kDefaultMaxUnpackedBytes;
 };
 
-// Reads "train-images-idx3-ubyte" or "train-images-idx3-ubyte.gz", whichever the bytes are: a tensor of uint8, int8, int16,
-// int32, float32 or float64. InvalidArgument for what is no such file, or is shorter or longer than its header says;
-// ResourceExhausted when it claims more than `max_bytes`. A gzipped file that claims more than its compressed bytes can
-// hold is refused before it is unpacked.
+// Reads "train-images-idx3-ubyte" or "train-images-idx3-ubyte.gz", whichever the bytes are: a
+// tensor of uint8, int8, int16, int32, float32 or float64. InvalidArgument for what is no such
+// file, or is shorter or longer than its header says; ResourceExhausted when it claims more than
+// `max_bytes`. A gzipped file that claims more than its compressed bytes can hold is refused before
+// it is unpacked.
 absl::StatusOr<Tensor> ReadIdx(const std::string& path, const IdxOptions& options = {});
 
 }  // namespace nomograph

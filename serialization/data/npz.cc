@@ -41,7 +41,9 @@ class ZipError {
   ~ZipError() { zip_error_fini(&error_); }
 
   zip_error_t* get() { return &error_; }
-  absl::Status ToStatus(absl::string_view what) { return InvalidArgument(what, ": ", zip_error_strerror(&error_)); }
+  absl::Status ToStatus(absl::string_view what) {
+    return InvalidArgument(what, ": ", zip_error_strerror(&error_));
+  }
 
  private:
   zip_error_t error_;
@@ -63,19 +65,22 @@ class MemberSource : public ByteSource {
 
 // Checks what the archive says of a member against what it can hold.
 absl::Status CheckMember(const zip_stat_t& stat, int64_t archive_bytes) {
-  constexpr uint64_t kNeeded =
-      ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
-  if ((stat.valid & kNeeded) != kNeeded) return InvalidArgument("its entry in the archive is not complete");
+  constexpr uint64_t kNeeded = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
+                               ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+  if ((stat.valid & kNeeded) != kNeeded)
+    return InvalidArgument("its entry in the archive is not complete");
   if (stat.encryption_method != ZIP_EM_NONE) return InvalidArgument("it is encrypted");
   const bool stored = stat.comp_method == ZIP_CM_STORE;
   if (!stored && stat.comp_method != ZIP_CM_DEFLATE) {
-    return InvalidArgument("its compression method is ", stat.comp_method, "; expected 0 (stored) or 8 (deflated)");
+    return InvalidArgument("its compression method is ", stat.comp_method,
+                           "; expected 0 (stored) or 8 (deflated)");
   }
-  if (!absl::EndsWith(stat.name, ".npy")) return InvalidArgument("it is no array: expected a name that ends in .npy");
+  if (!absl::EndsWith(stat.name, ".npy"))
+    return InvalidArgument("it is no array: expected a name that ends in .npy");
   const uint64_t ratio = stored ? 1 : kMaxDeflateRatio;
-  if (stat.comp_size > static_cast<uint64_t>(archive_bytes) || stat.size > (stat.comp_size + 1) * ratio) {
-    return InvalidArgument("it claims ", stat.size, " bytes, packed into ", stat.comp_size, " of an archive that has ",
-                           archive_bytes);
+  if (stat.comp_size > static_cast<uint64_t>(archive_bytes) || stat.size > stat.comp_size * ratio) {
+    return InvalidArgument("it claims ", stat.size, " bytes, packed into ", stat.comp_size,
+                           " of an archive that has ", archive_bytes);
   }
   return absl::OkStatus();
 }
@@ -87,23 +92,26 @@ absl::StatusOr<Tensor> ReadMember(zip_t* archive, uint64_t index, const zip_stat
   return ReadNpyFrom(source);
 }
 
-absl::StatusOr<NamedTensors> ReadMembers(zip_t* archive, int64_t archive_bytes, const NpzOptions& options) {
+absl::StatusOr<NamedTensors> ReadMembers(zip_t* archive, int64_t archive_bytes,
+                                         const NpzOptions& options) {
   NamedTensors tensors;
   int64_t left = options.max_bytes;
   const int64_t count = zip_get_num_entries(archive, 0);
   for (int64_t i = 0; i < count; ++i) {
     zip_stat_t stat;
-    if (zip_stat_index(archive, i, 0, &stat) != 0) return InvalidArgument("member ", i, ": ", zip_strerror(archive));
+    if (zip_stat_index(archive, i, 0, &stat) != 0)
+      return InvalidArgument("member ", i, ": ", zip_strerror(archive));
     const std::string where = absl::StrCat("member \"", absl::CHexEscape(stat.name), "\"");
     const absl::Status checked = CheckMember(stat, archive_bytes);
     if (!checked.ok()) return Annotate(checked, where);
     if (stat.size > static_cast<uint64_t>(left)) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat(where, ": with it the arrays pass the allowed ", options.max_bytes, " bytes"));
+      return absl::ResourceExhaustedError(absl::StrCat(
+          where, ": with it the arrays pass the allowed ", options.max_bytes, " bytes"));
     }
     left -= static_cast<int64_t>(stat.size);
     const std::string name(absl::StripSuffix(stat.name, ".npy"));
-    if (tensors.contains(name)) return InvalidArgument(where, ": there are two members of that name");
+    if (tensors.contains(name))
+      return InvalidArgument(where, ": there are two members of that name");
     auto tensor = ReadMember(archive, i, stat);
     if (!tensor.ok()) return Annotate(tensor.status(), where);
     tensors[name] = *std::move(tensor);
@@ -138,7 +146,8 @@ absl::StatusOr<std::list<Member>> MakeMembers(const NamedTensors& tensors) {
     const std::string where = absl::StrCat("array \"", absl::CHexEscape(name), "\"");
     auto header = FormatNpyHeader(tensor);
     if (!header.ok()) return Annotate(header.status(), where);
-    if (absl::StrContains(name, '\0')) return InvalidArgument(where, ": a member's name cannot have a zero byte");
+    if (absl::StrContains(name, '\0'))
+      return InvalidArgument(where, ": a member's name cannot have a zero byte");
     members.push_back({absl::StrCat(name, ".npy"), *std::move(header), &tensor});
   }
   return members;
@@ -146,7 +155,8 @@ absl::StatusOr<std::list<Member>> MakeMembers(const NamedTensors& tensors) {
 
 bool AddMember(zip_t* archive, Member& member) {
   // libzip takes pointers to bytes that it does not change.
-  auto* elements = reinterpret_cast<zip_uint8_t*>(const_cast<std::byte*>(member.tensor->raw_data()));
+  auto* elements =
+      reinterpret_cast<zip_uint8_t*>(const_cast<std::byte*>(member.tensor->raw_data()));
   const zip_buffer_fragment_t fragments[] = {
       {reinterpret_cast<zip_uint8_t*>(member.header.data()), member.header.size()},
       {elements, static_cast<zip_uint64_t>(member.tensor->num_bytes())},
@@ -155,7 +165,7 @@ bool AddMember(zip_t* archive, Member& member) {
   if (source == nullptr) return false;
   const int64_t index = zip_file_add(archive, member.name.c_str(), source.get(), ZIP_FL_ENC_UTF_8);
   if (index < 0) return false;
-  source.release();  // the archive owns it
+  source.release();                               // the archive owns it
   constexpr zip_uint16_t kFirstDay = 1 << 5 | 1;  // year 0 (1980), month 1, day 1
   return zip_set_file_compression(archive, index, ZIP_CM_STORE, 0) == 0 &&
          zip_file_set_dostime(archive, index, 0, kFirstDay, 0) == 0;
@@ -169,7 +179,8 @@ absl::StatusOr<std::string> ReadAll(zip_source_t* source) {
   std::string bytes(stat.size, '\0');
   const int64_t count = zip_source_read(source, bytes.data(), bytes.size());
   zip_source_close(source);
-  if (count != static_cast<int64_t>(bytes.size())) return absl::InternalError("the archive cannot be read back");
+  if (count != static_cast<int64_t>(bytes.size()))
+    return absl::InternalError("the archive cannot be read back");
   return bytes;
 }
 
@@ -205,7 +216,8 @@ absl::StatusOr<std::string> FormatNpz(const NamedTensors& tensors) {
   zip_source_keep(source.get());  // the archive owns it too
   for (Member& member : members) {
     if (!AddMember(archive.get(), member)) {
-      return InvalidArgument("array \"", absl::CHexEscape(member.name), "\": ", zip_strerror(archive.get()));
+      return InvalidArgument("array \"", absl::CHexEscape(member.name),
+                             "\": a member's name is UTF-8 text: ", zip_strerror(archive.get()));
     }
   }
   if (zip_close(archive.get()) != 0) return absl::InternalError(zip_strerror(archive.get()));

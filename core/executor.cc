@@ -1,0 +1,188 @@
+#include "nomograph/core/executor.h"
+
+#include <algorithm>
+
+#include "nomograph/core/eager.h"
+#include "nomograph/core/infer.h"
+#include "nomograph/core/philox.h"
+
+namespace nomograph {
+
+NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node, absl::Span<const Shape> shapes) {
+  const auto spec = [&](ValueId id) -> TensorSpec {
+    if (id == kNoValue) return {};
+    shapes_known &= graph.types[id].shape.fully_known();
+    return {graph.types[id].dtype, shapes[id], {}};
+  };
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(spec(id));
+    constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+  }
+  for (const ValueId id : node.outputs) outputs.push_back(spec(id));
+}
+
+PrepareContext NodeSpecs::Context(const LoweredNode& node) const {
+  return {node.attrs, inputs, outputs, constants, node.post_ops, 1};
+}
+
+ProgramState::ProgramState(const Program& program)
+    : arena_(DType::kUInt8, {program.plan_.arena_bytes}),
+      scratch_(DType::kUInt8, {program.scratch_bytes_}),
+      views_(program.graph_.types.size()),
+      owned_(program.graph_.types.size()) {
+  for (size_t v = 0; v < views_.size(); ++v) {
+    const ValuePlan& plan = program.plan_.values[v];
+    TensorView& view = views_[v];
+    view.dtype = program.graph_.types[v].dtype;
+    view.shape = &program.shapes_[v];
+    if (plan.storage == Storage::kArena) view.data = arena_.mutable_raw_data() + plan.offset;
+    if (plan.storage == Storage::kConstant) {
+      // The root: a view of a constant has no tensor of its own.
+      view.data = const_cast<std::byte*>(program.graph_.constants[plan.root].raw_data());
+    }
+  }
+  for (const Program::Step& step : program.steps_) {
+    kernel_states_.push_back(step.kernel ? step.kernel->NewState() : nullptr);
+  }
+}
+
+absl::StatusOr<std::vector<Tensor>> Executor::Run(absl::Span<const Tensor> inputs) {
+  NOMO_RETURN_IF_ERROR(Bind(inputs));
+  for (size_t i = 0; i < program_.steps_.size(); ++i) {
+    const absl::Status status = RunStep(i);
+    if (!status.ok()) {
+      const LoweredNode& node = program_.graph_.nodes[program_.steps_[i].node];
+      return Annotate(status, absl::StrCat("node \"", node.name, "\" (", node.op->name, ")"));
+    }
+  }
+  return TakeResults();
+}
+
+// Sets the addresses that differ between runs: those of the inputs, of the results, and of views of them.
+absl::Status Executor::Bind(absl::Span<const Tensor> inputs) {
+  const LoweredGraph& graph = program_.graph_;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (graph.inputs[i] == kNoValue) continue;
+    state_.views_[graph.inputs[i]].data = const_cast<std::byte*>(inputs[i].raw_data());
+  }
+  for (size_t v = 0; v < state_.views_.size(); ++v) {
+    const ValuePlan& plan = program_.plan_.values[v];
+    if (plan.storage == Storage::kResult && plan.root == static_cast<ValueId>(v)) {
+      NOMO_ASSIGN_OR_RETURN(state_.owned_[v], Tensor::Create(graph.types[v].dtype, program_.shapes_[v]));
+      state_.views_[v].data = state_.owned_[v].mutable_raw_data();
+    } else if (plan.storage == Storage::kDynamic) {
+      state_.views_[v].data = nullptr;
+    } else if (plan.root != static_cast<ValueId>(v)) {
+      state_.views_[v].data = state_.views_[plan.root].data;  // roots have lower numbers than their views
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Executor::RunStep(size_t index) {
+  const Program::Step& step = program_.steps_[index];
+  const LoweredNode& node = program_.graph_.nodes[step.node];
+  if (step.kernel != nullptr) {
+    return RunKernel(*step.kernel, node, step.node_key, state_.kernel_states_[index].get(),
+                     state_.scratch_.mutable_raw_data());
+  }
+  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, PrepareLate(node));
+  const std::unique_ptr<KernelState> kernel_state = kernel->NewState();
+  NOMO_ASSIGN_OR_RETURN(Tensor scratch, Tensor::Create(DType::kUInt8, {kernel->scratch_bytes()}));
+  return RunKernel(*kernel, node, step.node_key, kernel_state.get(), scratch.mutable_raw_data());
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode& node) {
+  std::vector<TensorType> types;
+  std::vector<Tensor> values;
+  std::vector<TensorSpec> input_specs, output_specs;
+  for (const ValueId id : node.inputs) {
+    if (id == kNoValue) {
+      types.emplace_back();
+      values.emplace_back();
+      input_specs.emplace_back();
+      continue;
+    }
+    const TensorView& view = state_.views_[id];
+    types.push_back({view.dtype, *view.shape});
+    values.push_back(Tensor::FromBuffer(view.dtype, *view.shape, view.data, nullptr));
+    input_specs.push_back({view.dtype, *view.shape, {}});
+  }
+  InferContext context(node.attrs, types, values, static_cast<int>(node.outputs.size()));
+  // The functions of control flow yield whatever shapes they yield: nothing is known of them beforehand.
+  const InferContext::FunctionInferrer unknown = [&](const std::string&, absl::Span<const TensorType>) {
+    std::vector<TensorType> outputs;
+    for (const ValueId id : node.outputs) outputs.push_back({program_.graph_.types[id].dtype, PartialShape()});
+    return absl::StatusOr<std::vector<TensorType>>(std::move(outputs));
+  };
+  context.set_function_inferrer(&unknown);
+  const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(),
+                                 [](const auto& attr) { return attr.second.type() == AttrType::kFunction; });
+  std::vector<TensorType> outputs;
+  if (calls) {
+    for (const ValueId id : node.outputs) outputs.push_back({program_.graph_.types[id].dtype, PartialShape()});
+  } else {
+    NOMO_ASSIGN_OR_RETURN(outputs, InferNode(*node.op, context));
+  }
+  bool known = true;
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    const ValueId id = node.outputs[i];
+    TensorView& view = state_.views_[id];
+    if (outputs[i].shape.fully_known() && program_.plan_.values[id].storage == Storage::kDynamic) {
+      NOMO_ASSIGN_OR_RETURN(state_.owned_[id], Tensor::Create(view.dtype, outputs[i].shape.ToShape()));
+      view.shape = &state_.owned_[id].shape();
+      view.data = state_.owned_[id].mutable_raw_data();
+    }
+    known &= view.data != nullptr;
+    output_specs.push_back({view.dtype, view.data != nullptr ? *view.shape : Shape(), {}});
+  }
+  // Every input counts as constant: the kernel serves this run alone.
+  const PrepareContext prepare{node.attrs, input_specs, output_specs, values, node.post_ops, 1};
+  return PrepareKernel(*node.op, prepare, known && !program_.exact_);
+}
+
+absl::Status Executor::RunKernel(const Kernel& kernel, const LoweredNode& node, uint64_t node_key,
+                                 KernelState* kernel_state, std::byte* scratch) {
+  state_.inputs_.clear();
+  state_.outputs_.clear();
+  state_.owned_outputs_.resize(std::max(state_.owned_outputs_.size(), node.outputs.size()));
+  for (const ValueId id : node.inputs) state_.inputs_.push_back(id == kNoValue ? TensorView{} : state_.views_[id]);
+  for (const ValueId id : node.outputs) state_.outputs_.push_back(state_.views_[id]);
+  const uint64_t key = run_.call_path == 0 ? node_key : MixKeys(node_key, run_.call_path);
+  KernelContextBuilder builder(state_.inputs_, absl::MakeSpan(state_.outputs_), absl::MakeSpan(state_.owned_outputs_),
+                               node.attrs, run_, key);
+  builder.SetMemory(scratch, kernel_state);
+  NOMO_RETURN_IF_ERROR(kernel.Run(builder.context()));
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    const ValueId id = node.outputs[i];
+    if (state_.views_[id].data != nullptr) continue;
+    if (state_.outputs_[i].data == nullptr) {
+      return absl::InternalError(absl::StrCat("the kernel did not allocate output ", i));
+    }
+    state_.owned_[id] = std::move(state_.owned_outputs_[i]);
+    state_.views_[id].shape = &state_.owned_[id].shape();
+    state_.views_[id].data = state_.owned_[id].mutable_raw_data();
+  }
+  return absl::OkStatus();
+}
+
+std::vector<Tensor> Executor::TakeResults() {
+  std::vector<Tensor> results;
+  for (const ValueId id : program_.graph_.outputs) {
+    const TensorView& view = state_.views_[id];
+    const Storage storage = program_.plan_.values[id].storage;
+    const bool owned = storage == Storage::kResult || storage == Storage::kDynamic;
+    const bool listed_before = std::any_of(results.begin(), results.end(), [&](const Tensor& result) {
+      return result.raw_data() == view.data;
+    });
+    // An input, a constant, or a value that is listed twice is copied: every result is a tensor of its own.
+    results.push_back(owned && !listed_before
+                          ? state_.owned_[id]
+                          : Tensor::FromBuffer(view.dtype, *view.shape, view.data, nullptr).Clone());
+  }
+  // The state keeps nothing that was given away.
+  for (Tensor& tensor : state_.owned_) tensor = Tensor();
+  return results;
+}
+
+}  // namespace nomograph

@@ -1,0 +1,61 @@
+// Executor: one run of a Program. Internal to core.
+#ifndef NOMOGRAPH_CORE_EXECUTOR_H_
+#define NOMOGRAPH_CORE_EXECUTOR_H_
+
+#include <memory>
+#include <vector>
+
+#include "nomograph/core/program.h"
+
+namespace nomograph {
+
+// The specs of a node's inputs and outputs, as kernels are prepared with them.
+struct NodeSpecs {
+  // `shapes` by ValueId, right where the type's shape is known or `all_known` says so.
+  NodeSpecs(const LoweredGraph& graph, const LoweredNode& node, absl::Span<const Shape> shapes);
+  PrepareContext Context(const LoweredNode& node) const;
+
+  std::vector<TensorSpec> inputs, outputs;
+  std::vector<Tensor> constants;
+  bool shapes_known = true;
+};
+
+class ProgramState {
+ public:
+  explicit ProgramState(const Program& program);
+
+ private:
+  friend class Executor;
+  Tensor arena_, scratch_;
+  std::vector<TensorView> views_;   // by ValueId
+  std::vector<Tensor> owned_;       // by ValueId: results and what is allocated during the run
+  std::vector<std::unique_ptr<KernelState>> kernel_states_;  // by step
+  // Per step: the views of its inputs and outputs, filled in before each run of the kernel.
+  std::vector<TensorView> inputs_, outputs_;
+  std::vector<Tensor> owned_outputs_;
+};
+
+class Executor {
+ public:
+  Executor(const Program& program, const RunContext& run, ProgramState& state)
+      : program_(program), run_(run), state_(state) {}
+
+  absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs);
+
+ private:
+  absl::Status Bind(absl::Span<const Tensor> inputs);
+  absl::Status RunStep(size_t index);
+  // Types, allocates and prepares a node whose shapes are known only now.
+  absl::StatusOr<std::unique_ptr<Kernel>> PrepareLate(const LoweredNode& node);
+  absl::Status RunKernel(const Kernel& kernel, const LoweredNode& node, uint64_t node_key, KernelState* kernel_state,
+                         std::byte* scratch);
+  std::vector<Tensor> TakeResults();
+
+  const Program& program_;
+  const RunContext& run_;
+  ProgramState& state_;
+};
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_EXECUTOR_H_

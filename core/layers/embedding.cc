@@ -1,0 +1,46 @@
+#include "nomograph/core/layers/embedding.h"
+
+#include "nomograph/core/layers/internal.h"
+
+namespace nomograph {
+namespace {
+
+class EmbeddingLayer : public internal::OneInputLayer {
+ public:
+  EmbeddingLayer(int64_t input_dim, int64_t output_dim, EmbeddingOptions options)
+      : OneInputLayer("Embedding", options.name, {.dtypes = kInts}),
+        input_dim_(input_dim),
+        output_dim_(output_dim),
+        options_(std::move(options)) {}
+
+  absl::Status CheckOptions() const override {
+    return internal::AllOf({internal::AtLeast("input_dim", 1, input_dim_),
+                            internal::AtLeast("output_dim", 1, output_dim_)});
+  }
+
+ private:
+  absl::Status BuildFor(const TensorType&) override {
+    embeddings_ = AddWeight({.name = "embeddings",
+                             .shape = {input_dim_, output_dim_},
+                             .initializer = options_.embeddings_initializer});
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Value> Apply(const Value& x) override {
+    const bool index = x.dtype() == DType::kInt32 || x.dtype() == DType::kInt64;
+    const Value rows = index ? x : internal::Op("array.Cast", {x}, {{"to", DType::kInt64}});
+    return internal::Op("array.Gather", {embeddings_, rows}, {{"axis", 0}});
+  }
+
+  int64_t input_dim_, output_dim_;
+  EmbeddingOptions options_;
+  Value embeddings_;
+};
+
+}  // namespace
+
+Layer Embedding(int64_t input_dim, int64_t output_dim, EmbeddingOptions options) {
+  return MakeLayer<EmbeddingLayer>(input_dim, output_dim, std::move(options));
+}
+
+}  // namespace nomograph

@@ -1,0 +1,49 @@
+// Lowering: from the portable Graph to the LoweredGraph, which is specialised to concrete input shapes and to the ops that
+// this machine has, and from which a Program is prepared.
+#ifndef NOMOGRAPH_CORE_LOWER_H_
+#define NOMOGRAPH_CORE_LOWER_H_
+
+#include <string>
+#include <vector>
+
+#include "nomograph/core/model.h"
+#include "nomograph/core/registry.h"
+#include "nomograph/core/resolve.h"
+
+namespace nomograph {
+
+struct LoweredNode {
+  std::string name;  // of nodes in bodies: behind the calling node's name
+  const OpDef* op = nullptr;
+  Attributes attrs;  // with defaults
+  std::vector<ValueId> inputs, outputs;
+  std::vector<PostOp> post_ops;  // fused behind the op
+  std::vector<std::string> fused;  // the names of the nodes that became post-ops
+};
+
+struct LoweredGraph {
+  std::vector<TensorType> types;   // by ValueId; shapes that depend on data stay partial
+  std::vector<Tensor> constants;   // by ValueId; invalid unless the value is constant
+  std::vector<LoweredNode> nodes;  // in the order of execution
+  std::vector<ValueId> inputs, outputs;
+
+  ValueId AddValue(TensorType type);
+  // How many nodes use each value; graph outputs count as uses.
+  std::vector<int> UseCounts() const;
+};
+
+// Resolves, types with the given types of the inputs, replaces ops by their bodies where they have no kernel, and computes
+// what is constant. `graph` is the model's main graph or that of one of its functions. REQUIRES: the model is verified.
+absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph, absl::Span<const TensorType> inputs,
+                                   const OpRegistry& registry, const ResolveOptions& options);
+
+// Passes. Each yields whether it changed something.
+
+// Removes nodes whose outputs nothing uses, unless they have an effect on state or the outside.
+bool RemoveDeadNodes(LoweredGraph& graph);
+// Lets kernels that take post-ops apply the elementwise nodes behind them.
+bool FusePostOps(LoweredGraph& graph);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_LOWER_H_

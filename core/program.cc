@@ -1,0 +1,79 @@
+#include "nomograph/core/program.h"
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "nomograph/core/eager.h"
+#include "nomograph/core/executor.h"
+#include "nomograph/core/philox.h"
+
+namespace nomograph {
+
+absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(const Model& model, const Graph& graph,
+                                                                absl::Span<const TensorType> inputs,
+                                                                const OpRegistry& registry,
+                                                                const CompileOptions& options) {
+  const ResolveOptions resolve{.exact = options.exact, .allowed_io = options.allowed_io};
+  std::unique_ptr<Program> program(new Program);
+  program->exact_ = options.exact;
+  NOMO_ASSIGN_OR_RETURN(program->graph_, Lower(model, graph, inputs, registry, resolve));
+  RemoveDeadNodes(program->graph_);
+  if (!options.exact) FusePostOps(program->graph_);
+  program->plan_ = PlanMemory(program->graph_);
+  NOMO_RETURN_IF_ERROR(program->PrepareSteps());
+  return program;
+}
+
+Program::~Program() = default;
+
+absl::Status Program::PrepareSteps() {
+  for (const TensorType& type : graph_.types) {
+    shapes_.push_back(type.shape.fully_known() ? type.shape.ToShape() : Shape());
+  }
+  for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+    if (plan_.is_view[n]) continue;
+    const LoweredNode& node = graph_.nodes[n];
+    Step step{.node = static_cast<int>(n), .kernel = nullptr, .node_key = StableHash(node.name)};
+    NodeSpecs specs(graph_, node, shapes_);
+    if (specs.shapes_known) {
+      auto kernel = PrepareKernel(*node.op, specs.Context(node), !exact_);
+      NOMO_RETURN_IF_ERROR(Annotate(kernel.status(), absl::StrCat("node \"", node.name, "\" (", node.op->name, ")")));
+      step.kernel = *std::move(kernel);
+      scratch_bytes_ = std::max(scratch_bytes_, step.kernel->scratch_bytes());
+    }
+    steps_.push_back(std::move(step));
+  }
+  return absl::OkStatus();
+}
+
+std::unique_ptr<ProgramState> Program::NewState() const { return std::make_unique<ProgramState>(*this); }
+
+absl::StatusOr<std::vector<Tensor>> Program::Run(absl::Span<const Tensor> inputs, const RunContext& run,
+                                                 ProgramState& state) const {
+  return Executor(*this, run, state).Run(inputs);
+}
+
+std::string Program::ToString() const {
+  std::string text;
+  const auto place = [&](ValueId id) -> std::string {
+    switch (plan_.values[id].storage) {
+      case Storage::kInput: return "input";
+      case Storage::kConstant: return "constant";
+      case Storage::kArena: return absl::StrCat("arena+", plan_.values[id].offset);
+      case Storage::kResult: return "result";
+      case Storage::kDynamic: return "allocated";
+    }
+    return "";
+  };
+  for (const Step& step : steps_) {
+    const LoweredNode& node = graph_.nodes[step.node];
+    std::vector<std::string> outputs;
+    for (const ValueId id : node.outputs) outputs.push_back(absl::StrCat(graph_.types[id].ToString(), " ", place(id)));
+    absl::StrAppendFormat(&text, "%s  %s  [%s]", node.name, node.op->name,
+                          step.kernel ? step.kernel->Describe() : "prepared when shapes are known");
+    if (!node.fused.empty()) absl::StrAppend(&text, "  with ", absl::StrJoin(node.fused, ", "));
+    absl::StrAppend(&text, "  -> ", absl::StrJoin(outputs, "; "), "\n");
+  }
+  return text;
+}
+
+}  // namespace nomograph

@@ -1,0 +1,72 @@
+// Program: a graph that has been compiled for given input shapes. It is immutable, specialised to this machine, and never
+// saved.
+#ifndef NOMOGRAPH_CORE_PROGRAM_H_
+#define NOMOGRAPH_CORE_PROGRAM_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nomograph/core/lower.h"
+#include "nomograph/core/memory_plan.h"
+
+namespace nomograph {
+
+struct CompileOptions {
+  // Reference kernels only, in the order of the graph: the same bits on every machine.
+  bool exact = false;
+  // Ops with the effect io that may run, by name.
+  std::vector<std::string> allowed_io;
+};
+
+// What running a Program needs beside it: the arena, the kernels' states and the tables of addresses. One run uses one at a
+// time; runs that follow one another reuse it and allocate nothing but their results.
+class ProgramState;
+
+class Program {
+ public:
+  // `graph` is the model's main graph or a function's; `inputs` are the types of its inputs with full shapes.
+  static absl::StatusOr<std::unique_ptr<const Program>> Compile(const Model& model, const Graph& graph,
+                                                                absl::Span<const TensorType> inputs,
+                                                                const OpRegistry& registry,
+                                                                const CompileOptions& options);
+  ~Program();
+
+  std::unique_ptr<ProgramState> NewState() const;
+
+  // Thread-safe with a state for each thread. REQUIRES: the inputs have the compiled types.
+  absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs, const RunContext& run,
+                                          ProgramState& state) const;
+
+  // A row per step: the node, its op, the kernel that runs it, what is fused into it, its outputs' types and places.
+  std::string ToString() const;
+  int64_t arena_bytes() const { return plan_.arena_bytes; }
+  int64_t peak_bytes() const { return plan_.peak_bytes; }
+
+  struct Step {
+    int node;  // in the lowered graph
+    // Null where shapes depend on data: then the kernel is prepared during the run.
+    std::unique_ptr<const Kernel> kernel;
+    uint64_t node_key = 0;
+  };
+  const std::vector<Step>& steps() const { return steps_; }
+  const LoweredGraph& graph() const { return graph_; }
+  const MemoryPlan& plan() const { return plan_; }
+
+ private:
+  Program() = default;
+  absl::Status PrepareSteps();
+
+  LoweredGraph graph_;
+  MemoryPlan plan_;
+  std::vector<Step> steps_;
+  std::vector<Shape> shapes_;  // by ValueId, where known
+  int64_t scratch_bytes_ = 0;
+  bool exact_ = false;
+  friend class Executor;
+  friend class ProgramState;
+};
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_PROGRAM_H_

@@ -1,0 +1,56 @@
+// ProgramCache: the Programs of one graph (the model's, or a function's) by the types of their inputs. Internal to core.
+#ifndef NOMOGRAPH_CORE_PROGRAM_CACHE_H_
+#define NOMOGRAPH_CORE_PROGRAM_CACHE_H_
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "nomograph/core/executor.h"
+#include "nomograph/core/program.h"
+
+namespace nomograph {
+
+// A Program with the states that no run uses at the moment.
+class CachedProgram {
+ public:
+  explicit CachedProgram(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
+  const std::shared_ptr<const Program>& program() const { return program_; }
+  absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs, const RunContext& run);
+
+ private:
+  std::shared_ptr<const Program> program_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<ProgramState>> idle_states_;
+};
+
+// Thread-safe.
+class ProgramCache {
+ public:
+  // All must outlive the cache.
+  ProgramCache(const Model& model, const Graph& graph, const OpRegistry& registry, const CompileOptions& options,
+               int capacity)
+      : model_(model), graph_(graph), registry_(registry), options_(options), capacity_(capacity) {}
+
+  // Compiles where no program has these inputs' types. The program stays alive while it is held, even when the cache
+  // drops it.
+  absl::StatusOr<std::shared_ptr<CachedProgram>> Get(absl::Span<const Tensor> inputs);
+
+ private:
+  struct Entry {
+    std::vector<TensorType> types;
+    std::shared_ptr<CachedProgram> program;
+  };
+  const Model& model_;
+  const Graph& graph_;
+  const OpRegistry& registry_;
+  const CompileOptions& options_;
+  const int capacity_;
+  std::mutex mutex_;
+  std::list<Entry> entries_;  // the one used last comes first
+};
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_PROGRAM_CACHE_H_

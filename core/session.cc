@@ -1,0 +1,237 @@
+#include "nomograph/core/session.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_join.h"
+#include "nomograph/core/program_cache.h"
+#include "nomograph/core/resolve.h"
+
+namespace nomograph {
+namespace {
+
+class Variables : public VariableStore {
+ public:
+  explicit Variables(const Model& model) : model_(model) { Reset(); }
+
+  void Reset() {
+    for (const Variable& variable : model_.variables) values_[variable.name] = variable.initial.Clone();
+  }
+
+  absl::StatusOr<Tensor> Read(absl::string_view name) const override {
+    const auto it = values_.find(name);
+    if (it == values_.end()) return NoSuchVariable(name);
+    return it->second;
+  }
+
+  absl::Status Assign(absl::string_view name, Tensor value) override {
+    const auto it = values_.find(name);
+    if (it == values_.end()) return NoSuchVariable(name);
+    if (value.dtype() != it->second.dtype() || value.shape() != it->second.shape()) {
+      return InvalidArgument("variable \"", name, "\": expected ", it->second.type().ToString(), ", found ",
+                             value.type().ToString());
+    }
+    it->second = value.Clone();
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status NoSuchVariable(absl::string_view name) const {
+    std::vector<std::string> names;
+    for (const auto& [known, value] : values_) names.push_back(known);
+    return absl::NotFoundError(absl::StrCat("there is no variable \"", name, "\"", DidYouMean(name, names)));
+  }
+
+  const Model& model_;
+  std::map<std::string, Tensor, std::less<>> values_;
+};
+
+bool HasState(const Model& model, const OpRegistry& registry, const ResolveOptions& options) {
+  const std::vector<Resolution> resolutions = ResolveModel(model, registry, options);
+  return std::any_of(resolutions.begin(), resolutions.end(), [](const Resolution& r) {
+    return r.op_def != nullptr && r.op_def->effects == Effects::kStateful;
+  });
+}
+
+}  // namespace
+
+class Session::Impl : public FunctionCaller {
+ public:
+  Impl(std::shared_ptr<const Model> model, SessionOptions options)
+      : model_(std::move(model)),
+        options_(std::move(options)),
+        registry_(options_.registry != nullptr ? *options_.registry : OpRegistry::Default()),
+        compile_{.exact = options_.exact, .allowed_io = options_.allowed_io},
+        main_(*model_, model_->graph, registry_, compile_, options_.max_programs),
+        variables_(*model_) {
+    for (const auto& [name, function] : model_->functions) {
+      functions_[name] =
+          std::make_unique<ProgramCache>(*model_, function.graph, registry_, compile_, options_.max_programs);
+    }
+    has_state_ = HasState(*model_, registry_, {.exact = options_.exact, .allowed_io = options_.allowed_io});
+  }
+
+  // The inputs in the order of the graph's, once they have been found right.
+  absl::StatusOr<std::vector<Tensor>> OrderInputs(const NamedTensors& inputs) const {
+    ErrorList errors;
+    std::vector<Tensor> ordered;
+    std::vector<std::string> names;
+    std::map<std::string, std::pair<std::string, int64_t>> symbols;  // where a symbol's size was seen, and the size
+    for (const ValueId id : model_->graph.inputs) {
+      const ValueInfo& value = model_->graph.values[id];
+      names.push_back(value.name);
+      const auto it = inputs.find(value.name);
+      ordered.push_back(it == inputs.end() ? Tensor() : it->second);
+      if (it == inputs.end()) {
+        errors.Add(InvalidArgument("input \"", value.name, "\" (", value.type.ToString(), ") is missing"));
+      } else {
+        errors.Add(CheckInput(value, it->second, symbols));
+      }
+    }
+    for (const auto& [name, tensor] : inputs) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) {
+        errors.Add(InvalidArgument("there is no input \"", name, "\"; the model's inputs are ",
+                                   absl::StrJoin(names, ", ")));
+      }
+    }
+    NOMO_RETURN_IF_ERROR(errors.ToStatus("the inputs do not fit"));
+    return ordered;
+  }
+
+  absl::StatusOr<NamedTensors> Run(const NamedTensors& inputs, const RunOptions& options) {
+    NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> ordered, OrderInputs(inputs));
+    NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<CachedProgram> program, main_.Get(ordered));
+    std::unique_lock<std::mutex> lock;
+    if (has_state_) lock = std::unique_lock(state_mutex_);
+    const RunContext run{.training = options.training,
+                         .seed = options.seed,
+                         .step = options.step,
+                         .variables = &variables_,
+                         .functions = this};
+    NOMO_ASSIGN_OR_RETURN(std::vector<Tensor> outputs, program->Run(ordered, run));
+    NamedTensors named;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      named[model_->graph.values[model_->graph.outputs[i]].name] = std::move(outputs[i]);
+    }
+    return named;
+  }
+
+  absl::StatusOr<std::vector<Tensor>> Call(absl::string_view function, absl::Span<const Tensor> inputs,
+                                           const RunContext& run) override {
+    const auto it = functions_.find(function);
+    if (it == functions_.end()) return absl::NotFoundError(absl::StrCat("there is no function @", function));
+    NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<CachedProgram> program, it->second->Get(inputs));
+    auto outputs = program->Run(inputs, run);
+    if (!outputs.ok()) return Annotate(outputs.status(), absl::StrCat("function @", function));
+    return outputs;
+  }
+
+  const Model& model() const { return *model_; }
+  ProgramCache& main() { return main_; }
+  Variables& variables() { return variables_; }
+  std::mutex& state_mutex() { return state_mutex_; }
+
+ private:
+  static absl::Status CheckInput(const ValueInfo& value, const Tensor& tensor,
+                                 std::map<std::string, std::pair<std::string, int64_t>>& symbols) {
+    if (!tensor.valid() || tensor.dtype() != value.type.dtype || !Matches(tensor.shape(), value.type.shape)) {
+      return InvalidArgument("input \"", value.name, "\": expected ", value.type.ToString(), ", found ",
+                             tensor.type().ToString());
+    }
+    for (int axis = 0; value.type.shape.has_rank() && axis < value.type.shape.rank(); ++axis) {
+      const std::string& symbol = value.type.shape[axis].symbol();
+      if (symbol.empty()) continue;
+      const auto [it, first] = symbols.try_emplace(symbol, value.name, tensor.shape()[axis]);
+      if (!first && it->second.second != tensor.shape()[axis]) {
+        return InvalidArgument("input \"", value.name, "\": axis ", axis, " (", symbol, ") is ", tensor.shape()[axis],
+                               ", but input \"", it->second.first, "\" has ", it->second.second);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  const std::shared_ptr<const Model> model_;
+  const SessionOptions options_;
+  const OpRegistry& registry_;
+  const CompileOptions compile_;
+  ProgramCache main_;
+  absl::flat_hash_map<std::string, std::unique_ptr<ProgramCache>> functions_;
+  Variables variables_;
+  bool has_state_ = false;
+  std::mutex state_mutex_;  // held during runs that use variables_
+};
+
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session::~Session() = default;
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> model, SessionOptions options) {
+  NOMO_RETURN_IF_ERROR(VerifyModel(*model));
+  const OpRegistry& registry = options.registry != nullptr ? *options.registry : OpRegistry::Default();
+  NOMO_RETURN_IF_ERROR(CheckRunnable(*model, registry, {.exact = options.exact, .allowed_io = options.allowed_io}));
+  return std::unique_ptr<Session>(new Session(std::make_unique<Impl>(std::move(model), std::move(options))));
+}
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Create(Model model, SessionOptions options) {
+  return Create(std::make_shared<const Model>(std::move(model)), std::move(options));
+}
+
+absl::StatusOr<NamedTensors> Session::Run(const NamedTensors& inputs, const RunOptions& options) {
+  return impl_->Run(inputs, options);
+}
+
+absl::StatusOr<Tensor> Session::Run(const Tensor& input, const RunOptions& options) {
+  const Graph& graph = model().graph;
+  if (graph.inputs.size() != 1 || graph.outputs.size() != 1) {
+    return InvalidArgument("the model has ", graph.inputs.size(), " inputs and ", graph.outputs.size(),
+                           " outputs; name them");
+  }
+  NOMO_ASSIGN_OR_RETURN(NamedTensors outputs, Run({{graph.values[graph.inputs[0]].name, input}}, options));
+  return std::move(outputs.begin()->second);
+}
+
+absl::StatusOr<std::shared_ptr<const Program>> Session::ProgramFor(const NamedTensors& inputs) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> ordered, impl_->OrderInputs(inputs));
+  NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<CachedProgram> program, impl_->main().Get(ordered));
+  return program->program();
+}
+
+absl::StatusOr<Tensor> Session::GetVariable(absl::string_view name) const {
+  const std::lock_guard lock(impl_->state_mutex());
+  NOMO_ASSIGN_OR_RETURN(const Tensor value, impl_->variables().Read(name));
+  return value.Clone();
+}
+
+absl::Status Session::SetVariable(absl::string_view name, Tensor value) {
+  const std::lock_guard lock(impl_->state_mutex());
+  return impl_->variables().Assign(name, std::move(value));
+}
+
+void Session::ResetVariables() {
+  const std::lock_guard lock(impl_->state_mutex());
+  impl_->variables().Reset();
+}
+
+const Model& Session::model() const { return impl_->model(); }
+
+absl::Status ReplayGoldenVectors(Session& session) {
+  const Model& model = session.model();
+  if (model.golden_vectors.empty()) return absl::FailedPreconditionError("the model has no golden vectors");
+  ErrorList errors;
+  for (const GoldenVector& golden : model.golden_vectors) {
+    const std::string place = absl::StrCat("golden vector \"", golden.name, "\"");
+    session.ResetVariables();
+    auto outputs =
+        session.Run(golden.inputs, {.training = golden.training, .seed = golden.seed, .step = golden.step});
+    errors.Add(outputs.status(), place);
+    if (!outputs.ok()) continue;
+    for (const auto& [name, expected] : golden.outputs) {
+      errors.Add(AllClose((*outputs)[name], expected.expected, expected.rtol, expected.atol),
+                 absl::StrCat(place, ": output \"", name, "\""));
+    }
+  }
+  return errors.ToStatus("golden vectors are not met");
+}
+
+}  // namespace nomograph

@@ -1,0 +1,71 @@
+// Session: runs a model.
+#ifndef NOMOGRAPH_CORE_SESSION_H_
+#define NOMOGRAPH_CORE_SESSION_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nomograph/core/model.h"
+#include "nomograph/core/program.h"
+#include "nomograph/core/registry.h"
+
+namespace nomograph {
+
+struct SessionOptions {
+  // Reference kernels only: slower, and the same bits on every machine.
+  bool exact = false;
+  // Ops with the effect io that may run, by name.
+  std::vector<std::string> allowed_io;
+  // Programs kept for input shapes that come again; the one that was used longest ago goes first.
+  int max_programs = 16;
+  // Null: the default one. It must outlive the session.
+  const OpRegistry* registry = nullptr;
+};
+
+struct RunOptions {
+  // Dropout and random augmentation act in training only.
+  bool training = false;
+  // Random ops are keyed by seed, node and step: equal keys draw equal numbers on every machine.
+  uint64_t seed = 0;
+  uint64_t step = 0;
+};
+
+// Thread-safe: Run() may be called from several threads. Runs of a model that has state variables follow one another.
+class Session {
+ public:
+  // Checks that everything that the model names is here. The status lists all that is not.
+  static absl::StatusOr<std::unique_ptr<Session>> Create(std::shared_ptr<const Model> model, SessionOptions options = {});
+  static absl::StatusOr<std::unique_ptr<Session>> Create(Model model, SessionOptions options = {});
+  ~Session();
+
+  // Inputs and outputs by name. InvalidArgument lists the right names, and tells dtypes and shapes expected and found.
+  // A new combination of input shapes is compiled first.
+  absl::StatusOr<NamedTensors> Run(const NamedTensors& inputs, const RunOptions& options = {});
+  // For a model with one input and one output.
+  absl::StatusOr<Tensor> Run(const Tensor& input, const RunOptions& options = {});
+
+  // The program for these inputs, e.g. for a listing of its steps.
+  absl::StatusOr<std::shared_ptr<const Program>> ProgramFor(const NamedTensors& inputs);
+
+  // A state variable's value now. NotFound when there is none of that name.
+  absl::StatusOr<Tensor> GetVariable(absl::string_view name) const;
+  absl::Status SetVariable(absl::string_view name, Tensor value);
+  // Puts all variables back to their initial values.
+  void ResetVariables();
+
+  const Model& model() const;
+
+ private:
+  class Impl;
+  explicit Session(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Replays a model's golden vectors. OK when every output is within its tolerance; else a status that lists each vector
+// and output that is not, with the worst element. FailedPrecondition when the model has none.
+absl::Status ReplayGoldenVectors(Session& session);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_SESSION_H_

@@ -1,0 +1,191 @@
+// The way from expressions to results, with ops that are registered here so that core is tested without the standard set.
+#include "nomograph/core/session.h"
+
+#include <thread>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/core/build.h"
+#include "nomograph/core/elementwise.h"
+#include "nomograph/core/value.h"
+
+namespace nomograph {
+namespace {
+
+using ::testing::HasSubstr;
+
+NOMO_REGISTER_OP(ElementwiseOp("test.Add", NumberTypes{}, [](auto a, auto b) { return a + b; }).Doc("y = a + b"));
+NOMO_REGISTER_OP(ElementwiseOp("test.Scale", FloatTypes{},
+                               [](const Attributes& attrs) {
+                                 return [factor = attrs.Float("factor")](auto x) { return x * factor; };
+                               })
+                     .Doc("y = factor * x")
+                     .Attr("factor", 2.0, "the factor"));
+
+// Only a body: y = (x + x) * factor.
+OpDef DoubleScaled() {
+  return OpDef("test.DoubleScaled")
+      .Doc("y = 2 * factor * x")
+      .TypeVar("T", kFloats)
+      .Input("x", "T")
+      .Attr("factor", 3.0, "the factor")
+      .Output("y", "T")
+      .Infer(SameAsInput)
+      .Body([](absl::Span<const Value> in, const Attributes& attrs) -> absl::StatusOr<std::vector<Value>> {
+        return std::vector<Value>{
+            Call("test.Scale", {Call("test.Add", {in[0], in[0]})}, {{"factor", attrs.Float("factor")}})};
+      });
+}
+NOMO_REGISTER_OP(DoubleScaled());
+
+OpDef Exclaim() {
+  return OpDef("test.Exclaim")
+      .Doc("y = x, and a word to the world")
+      .TypeVar("T", kFloats)
+      .Input("x", "T")
+      .Output("y", "T")
+      .WithEffects(Effects::kIo)
+      .Infer(SameAsInput)
+      .Reference([](KernelContext& c) { return c.SetOutput(0, c.BorrowInput(0)); });
+}
+NOMO_REGISTER_OP(Exclaim());
+
+Value FloatInput(const std::string& name = "x") {
+  return InputValue({DType::kFloat32, {Dim::Symbol("batch"), 3}}, name);
+}
+
+absl::StatusOr<Tensor> RunModel(const absl::StatusOr<Model>& model, const Tensor& input, SessionOptions options = {}) {
+  if (!model.ok()) return model.status();
+  NOMO_ASSIGN_OR_RETURN(auto session, Session::Create(*model, options));
+  return session->Run(input);
+}
+
+TEST(Session, RunsAnExpression) {
+  const Value x = FloatInput();
+  const Value y = Call("test.Scale", {Call("test.Add", {x, x})}, {{"factor", 10}});
+  const auto result = RunModel(BuildModel({x}, {y}), Tensor::Of<float>({1, 3}, {1, 2, 3}));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(*result, Tensor::Of<float>({1, 3}, {20, 40, 60}));
+}
+
+TEST(Session, RunsABodyAndATracedLambdaWithACapturedValue) {
+  const Value x = FloatInput();
+  const Value doubled = Call("test.Add", {x, x});
+  const Value y = CallTraced(
+      [&](absl::Span<const Value> in) { return std::vector<Value>{Call("test.Add", {in[0], doubled})}; }, {x})[0];
+  const Value z = Call("test.DoubleScaled", {y});
+  const auto model = BuildModel({x}, {z});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->functions.size(), 2u);
+  EXPECT_EQ(model->graph.nodes[1].op, "local.lambda");
+  const auto result = RunModel(model, Tensor::Of<float>({1, 3}, {1, 2, 3}));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(*result, Tensor::Of<float>({1, 3}, {18, 36, 54}));
+}
+
+TEST(Session, ReportsAllFaultsOfBuildingTogether) {
+  const Value x = FloatInput();
+  const Value a = Call("test.Add", {x, InputValue({DType::kFloat32, {4}}, "other")});
+  const Value b = Call("test.Scael", {x});
+  const Value c = Call("test.Scale", {x}, {{"factr", 3}});
+  const auto model = BuildModel({x}, {a, b, c});
+  ASSERT_FALSE(model.ok());
+  EXPECT_THAT(model.status().message(), HasSubstr("do not broadcast"));
+  EXPECT_THAT(model.status().message(), HasSubstr("did you mean test.Scale?"));
+  EXPECT_THAT(model.status().message(), HasSubstr("did you mean factor?"));
+  EXPECT_THAT(model.status().message(), HasSubstr("\"other\""));
+}
+
+TEST(Session, ReportsAllMissingOps) {
+  const Value x = FloatInput();
+  const TensorType type{DType::kFloat32, {Dim::Symbol("batch"), 3}};
+  const Value a = Call("acme.Foo", {x}, {}, {.output_types = {type}, .provider = "//acme:ops"});
+  const Value b = Call("test.Ad", {a, a}, {}, {.output_types = {type}});
+  const auto model = BuildModel({x}, {b});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto session = Session::Create(*model);
+  ASSERT_FALSE(session.ok());
+  EXPECT_THAT(session.status().message(), HasSubstr("no op acme.Foo is registered (version 1); it is provided by //acme:ops"));
+  EXPECT_THAT(session.status().message(), HasSubstr("did you mean test.Add"));
+}
+
+TEST(Session, RefusesASignatureThatDiffers) {
+  const Value x = FloatInput();
+  auto model = BuildModel({x}, {Call("test.Scale", {x})});
+  ASSERT_TRUE(model.ok()) << model.status();
+  model->graph.nodes[0].signature->outputs[0] = {DType::kFloat32, {Dim::Symbol("batch"), 5}};
+  const auto session = Session::Create(*model);
+  EXPECT_THAT(session.status().message(),
+              HasSubstr("output 0 is declared as float32[batch,5] but is float32[batch,3] here"));
+}
+
+TEST(Session, RefusesEffectsUnlessAllowed) {
+  const Value x = FloatInput();
+  const auto model = BuildModel({x}, {Call("test.Exclaim", {x})});
+  const Tensor input(DType::kFloat32, {1, 3});
+  EXPECT_THAT(RunModel(model, input).status().message(), HasSubstr("effect io"));
+  EXPECT_TRUE(RunModel(model, input, {.allowed_io = {"test.Exclaim"}}).ok());
+}
+
+TEST(Session, SaysWhatIsWrongWithInputs) {
+  const Value x = FloatInput("pixels");
+  const auto model = BuildModel({x}, {Call("test.Scale", {x})});
+  const auto session = Session::Create(*model);
+  ASSERT_TRUE(session.ok()) << session.status();
+  const auto message = [&](const NamedTensors& inputs) {
+    return std::string((*session)->Run(inputs).status().message());
+  };
+  EXPECT_THAT(message({{"image", Tensor(DType::kFloat32, {1, 3})}}), HasSubstr("the model's inputs are pixels"));
+  EXPECT_THAT(message({{"pixels", Tensor(DType::kFloat64, {1, 3})}}),
+              HasSubstr("expected float32[batch,3], found float64[1,3]"));
+  EXPECT_THAT(message({{"pixels", Tensor(DType::kFloat32, {1, 4})}}),
+              HasSubstr("expected float32[batch,3], found float32[1,4]"));
+}
+
+TEST(Session, SharesNothingBetweenThreads) {
+  const Value x = FloatInput();
+  Value y = x;
+  for (int i = 0; i < 20; ++i) y = Call("test.Add", {Call("test.Scale", {y}, {{"factor", 0.5}}), x});
+  const auto model = BuildModel({x}, {y});
+  const auto session = Session::Create(*model);
+  ASSERT_TRUE(session.ok()) << session.status();
+  std::vector<std::thread> threads;
+  std::vector<int> wrong(4, 0);
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int run = 0; run < 50; ++run) {
+        const int64_t rows = 1 + run % 3;
+        const auto result = (*session)->Run(Tensor::Full(DType::kFloat32, {rows, 3}, t));
+        // x * (1 + 1/2 + 1/4 + …) = 2x, to 20 bits.
+        if (!result.ok() || !AllClose(*result, Tensor::Full(DType::kFloat32, {rows, 3}, 2 * t), 1e-5, 0).ok()) ++wrong[t];
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, std::vector<int>(4, 0));
+}
+
+TEST(Session, PlansMemoryInPlaceAndWithinThePeak) {
+  const Value x = FloatInput();
+  Value y = x;
+  for (int i = 0; i < 10; ++i) y = Call("test.Scale", {y});
+  const auto model = BuildModel({x}, {y});
+  const auto session = Session::Create(*model);
+  const auto program = (*session)->ProgramFor({{"x", Tensor(DType::kFloat32, {100, 3})}});
+  ASSERT_TRUE(program.ok()) << program.status();
+  EXPECT_EQ((*program)->arena_bytes(), 1216);  // one buffer of 1200 bytes, aligned
+  EXPECT_LE((*program)->arena_bytes(), (*program)->peak_bytes());
+}
+
+TEST(Predict, BatchesArraysOfAnyLength) {
+  const Value x = FloatInput();
+  const auto model = BuildModel({x}, {Call("test.Add", {x, x})});
+  for (const int64_t rows : {0, 1, 31, 32, 33, 100}) {
+    const auto result = model->Predict(Tensor::Full(DType::kFloat32, {rows, 3}, 4));
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(*result, Tensor::Full(DType::kFloat32, {rows, 3}, 8));
+  }
+}
+
+}  // namespace
+}  // namespace nomograph

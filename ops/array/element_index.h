@@ -1,0 +1,39 @@
+// What array.GatherElements and array.ScatterElements share: an index for every element.
+#ifndef NOMOGRAPH_OPS_ARRAY_ELEMENT_INDEX_H_
+#define NOMOGRAPH_OPS_ARRAY_ELEMENT_INDEX_H_
+
+#include <vector>
+
+#include "nomograph/core/op.h"
+#include "nomograph/ops/array/indices.h"
+
+namespace nomograph {
+
+// InvalidArgument unless indices (input 1) have the rank of data (input 0) and are no larger along the axes other than
+// the attribute `axis`.
+absl::Status CheckElementIndices(const InferContext& context);
+
+// Calls f(position, element) for each element of the indices: its position, and the element of data that it names, both
+// in row-major order. InvalidArgument for an index that does not fit.
+template <typename F>
+absl::Status ForEachElementIndex(const KernelContext& context, F f) {
+  const Shape& data = context.input_shape(0);
+  const TensorView& indices = context.input_view(1);
+  NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs().Int("axis"), data.rank()));
+  const auto strides = data.Strides();
+  std::vector<int64_t> place(data.rank(), 0);  // of the element, in `indices`
+  const int64_t count = indices.shape->num_elements();
+  for (int64_t position = 0; position < count; ++position) {
+    int64_t index = IndexAt(indices, position);
+    if (!NormalizeIndex(index, data[axis])) return IndexError(indices, position, axis, data[axis]);
+    int64_t element = (index - place[axis]) * strides[axis];
+    for (int a = 0; a < data.rank(); ++a) element += place[a] * strides[a];
+    f(position, element);
+    for (int a = data.rank() - 1; a >= 0 && ++place[a] == (*indices.shape)[a]; --a) place[a] = 0;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_OPS_ARRAY_ELEMENT_INDEX_H_

@@ -1,0 +1,58 @@
+#include <cstring>
+
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/array/element_index.h"
+
+namespace nomograph {
+namespace {
+
+absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
+  NOMO_RETURN_IF_ERROR(CheckElementIndices(context));
+  return std::vector<TensorType>{{context.dtype(0), context.shape(1)}};
+}
+
+absl::Status Compute(KernelContext& context) {
+  const int64_t size = DTypeSize(context.input_dtype(0));
+  const std::byte* from = context.input_view(0).data;
+  std::byte* to = context.output_view(0).data;
+  return ForEachElementIndex(context, [&](int64_t position, int64_t element) {
+    std::memcpy(to + position * size, from + element * size, size);
+  });
+}
+
+std::vector<Example> Examples() {
+  const Tensor data = Tensor::Of<int32_t>({3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9});
+  return {
+      {.name = "ONNX gather_elements_0",
+       .attrs = {{"axis", 1}},
+       .inputs = {Tensor::Of<float>({2, 2}, {1, 2, 3, 4}), Tensor::Of<int32_t>({2, 2}, {0, 0, 1, 0})},
+       .outputs = {Tensor::Of<float>({2, 2}, {1, 1, 4, 3})}},
+      {.name = "ONNX gather_elements_1",
+       .inputs = {data, Tensor::Of<int64_t>({2, 3}, {1, 2, 0, 2, 0, 0})},
+       .outputs = {Tensor::Of<int32_t>({2, 3}, {4, 8, 3, 7, 2, 3})}},
+      {.name = "ONNX gather_elements_negative_indices",
+       .inputs = {data, Tensor::Of<int64_t>({2, 3}, {-1, -2, 0, -2, 0, 0})},
+       .outputs = {Tensor::Of<int32_t>({2, 3}, {7, 5, 3, 4, 2, 3})}},
+      {.name = "no indices",
+       .attrs = {{"axis", -1}},
+       .inputs = {data, Tensor::Of<int64_t>({0, 2}, {})},
+       .outputs = {Tensor::Of<int32_t>({0, 2}, {})}},
+  };
+}
+
+NOMO_REGISTER_OP(OpDef("array.GatherElements")
+                     .Doc("Picks elements of `data` along `axis`: for axis 0, y[i, j] = data[indices[i, j], j]. "
+                          "Negative indices count from the end; one outside of [-n, n) is an error.")
+                     .Source("ONNX GatherElements; torch.gather")
+                     .TypeVar("T", kAnyType)
+                     .TypeVar("I", kIndexTypes)
+                     .Input("data", "T", "of rank 1 or more")
+                     .Input("indices", "I", "of the rank of data, and no larger along the axes other than `axis`")
+                     .Output("y", "T", "the shape of indices")
+                     .Attr("axis", 0, "in [-rank, rank)")
+                     .Infer(Infer)
+                     .Reference(Compute)
+                     .Examples(Examples));
+
+}  // namespace
+}  // namespace nomograph

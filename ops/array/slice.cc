@@ -1,0 +1,144 @@
+#include <limits>
+
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/array/copy_op.h"
+
+namespace nomograph {
+namespace {
+
+constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
+
+// What is taken of one axis.
+struct AxisSlice {
+  int axis;
+  int64_t start, end, step;
+};
+
+// The arguments; nothing where one of them is not known yet.
+absl::StatusOr<std::optional<std::vector<AxisSlice>>> GetSlices(const InferContext& context, int rank) {
+  NOMO_ASSIGN_OR_RETURN(const IntsArg starts, GetRequiredInts(context, "starts", 1));
+  NOMO_ASSIGN_OR_RETURN(const IntsArg ends, GetRequiredInts(context, "ends", 2));
+  NOMO_ASSIGN_OR_RETURN(IntsArg axes, GetInts(context, "axes", 3));
+  NOMO_ASSIGN_OR_RETURN(IntsArg steps, GetInts(context, "steps", 4));
+  for (const IntsArg* arg : std::initializer_list<const IntsArg*>{&ends, &axes, &steps}) {
+    if (arg->given && arg->count.known() && starts.count.known() && arg->count != starts.count) {
+      return InvalidArgument("starts has ", starts.count.size(), " values, ends, axes or steps ", arg->count.size());
+    }
+  }
+  if (!starts.known || !ends.known || (axes.given && !axes.known) || (steps.given && !steps.known)) {
+    return std::nullopt;
+  }
+  const int64_t count = starts.count.size();
+  if (count > rank) return InvalidArgument("starts has ", count, " values for ", rank, " axes");
+  NOMO_RETURN_IF_ERROR(NormalizeAxes(axes.values, rank).status());
+  std::vector<AxisSlice> slices;
+  for (int i = 0; i < count; ++i) {
+    const int64_t axis = axes.given ? axes.values[i] : i;
+    slices.push_back({static_cast<int>(axis < 0 ? axis + rank : axis), starts.values[i], ends.values[i],
+                      steps.given ? steps.values[i] : 1});
+    if (slices.back().step == 0) return InvalidArgument("steps: 0 for axis ", axis);
+  }
+  return slices;
+}
+
+// Python's slice.indices(): the first element and how many there are.
+struct Range {
+  int64_t start, count;
+};
+
+Range Indices(const AxisSlice& slice, int64_t size) {
+  const bool back = slice.step < 0;
+  const auto clamp = [&](int64_t i) {
+    if (i < 0) i += size;
+    return std::clamp<int64_t>(i, back ? -1 : 0, back ? size - 1 : size);
+  };
+  const int64_t start = clamp(slice.start);
+  const int64_t distance = back ? start - clamp(slice.end) : clamp(slice.end) - start;
+  // Unsigned, for the step -2^63.
+  const uint64_t step = back ? -static_cast<uint64_t>(slice.step) : slice.step;
+  return {start, distance > 0 ? static_cast<int64_t>((distance - 1) / step) + 1 : 0};
+}
+
+absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
+  PartialShape shape = context.shape(0);
+  if (!shape.has_rank()) return std::vector<TensorType>{context.input(0)};
+  NOMO_ASSIGN_OR_RETURN(const auto slices, GetSlices(context, shape.rank()));
+  if (!slices) return std::vector<TensorType>{{context.dtype(0), PartialShape::OfRank(shape.rank())}};
+  for (const AxisSlice& slice : *slices) {
+    Dim& dim = shape[slice.axis];
+    if (dim.known()) {
+      dim = Dim(Indices(slice, dim.size()).count);
+    } else if (!(slice.start == 0 && slice.end == kEnd && slice.step == 1)) {  // not the whole axis
+      dim = Dim();
+    }
+  }
+  return std::vector<TensorType>{{context.dtype(0), shape}};
+}
+
+absl::Status Plan(const InferContext& node, absl::Span<const Shape> outputs, CopyPlan& plan) {
+  const Shape shape = node.shape(0).ToShape();
+  NOMO_ASSIGN_OR_RETURN(const auto slices, GetSlices(node, shape.rank()));
+  StridedView view = StridedView::Input(0, shape);
+  for (const AxisSlice& slice : *slices) {
+    const Range range = Indices(slice, shape[slice.axis]);
+    view = view.Slice(slice.axis, range.start, range.count, slice.step);
+  }
+  plan.Copy(view, StridedView::Output(0, outputs[0]));
+  return absl::OkStatus();
+}
+
+std::vector<Example> Examples() {
+  const Tensor x = Tensor::Of<float>({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8});
+  const Tensor row = Tensor::Vector<int32_t>({0, 1, 2, 3, 4, 5, 6});
+  const auto ints = [](std::initializer_list<int64_t> values) { return Tensor::Vector<int64_t>(values); };
+  return {
+      {.name = "ONNX example 1",
+       .attrs = {{"starts", Ints{1, 0}}, {"ends", Ints{2, 3}}, {"axes", Ints{0, 1}}, {"steps", Ints{1, 2}}},
+       .inputs = {x},
+       .outputs = {Tensor::Of<float>({1, 2}, {5, 7})}},
+      {.name = "ONNX example 2: ends are clamped",
+       .attrs = {{"starts", Ints{0, 1}}, {"ends", Ints{-1, 1000}}},
+       .inputs = {x},
+       .outputs = {Tensor::Of<float>({1, 3}, {2, 3, 4})}},
+      {.name = "arguments as inputs",
+       .inputs = {x, ints({-3}), ints({kEnd}), ints({-1}), ints({2})},
+       .outputs = {Tensor::Of<float>({2, 2}, {2, 4, 6, 8})}},
+      {.name = "backwards",
+       .attrs = {{"starts", Ints{-1}}, {"ends", Ints{-kEnd}}, {"steps", Ints{-1}}},
+       .inputs = {row},
+       .outputs = {Tensor::Vector<int32_t>({6, 5, 4, 3, 2, 1, 0})}},
+      {.name = "backwards by 3",
+       .attrs = {{"starts", Ints{20}}, {"ends", Ints{0}}, {"steps", Ints{-3}}},
+       .inputs = {row},
+       .outputs = {Tensor::Vector<int32_t>({6, 3})}},
+      {.name = "nothing is left",
+       .attrs = {{"starts", Ints{5}}, {"ends", Ints{2}}},
+       .inputs = {row},
+       .outputs = {Tensor::Of<int32_t>({0}, {})}},
+  };
+}
+
+NOMO_REGISTER_OP(CopyOp(OpDef("array.Slice")
+                            .Doc("y = x[start:end:step] along each of `axes`, as NumPy slices: negative starts and "
+                                 "ends count from the end, those past it are clamped to it, negative steps go "
+                                 "backwards (then an end of -2^63 includes element 0), and ends are not included. "
+                                 "Each argument is an attribute or an input.")
+                            .Source("ONNX Slice; Keras Cropping")
+                            .TypeVar("T", kAnyType)
+                            .TypeVar("I", {DType::kInt32, DType::kInt64})
+                            .Input("x", "T", "any shape")
+                            .OptionalInput("starts", "I", "a vector")
+                            .OptionalInput("ends", "I", "a vector")
+                            .OptionalInput("axes", "I", "a vector")
+                            .OptionalInput("steps", "I", "a vector")
+                            .Output("y", "T", "the rank of x")
+                            .OptionalAttr("starts", AttrType::kInts, "the first index, for each of `axes`")
+                            .OptionalAttr("ends", AttrType::kInts, "the index behind the last one")
+                            .OptionalAttr("axes", AttrType::kInts, "each once, in [-rank, rank); absent: the first ones")
+                            .OptionalAttr("steps", AttrType::kInts, "not 0; absent: 1")
+                            .Infer(Infer)
+                            .Examples(Examples),
+                        Plan, {1, 2, 3, 4}));
+
+}  // namespace
+}  // namespace nomograph

@@ -1,0 +1,81 @@
+// AdjustBrightness, RandomBrightness.
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/image/image.h"
+#include "nomograph/ops/image/range.h"
+
+namespace nomograph::image {
+namespace {
+
+struct Brightness {
+  double delta;
+  Range limits;
+
+  template <typename T>
+  void operator()(const Image<const T>& x, const Image<T>& y) const {
+    for (int64_t i = 0; i < x.size(); ++i) {
+      y.data[i] = Rounded<T>(limits.Clamp(static_cast<double>(x.data[i]) + delta));
+    }
+  }
+};
+
+Brightness FixedBrightness(const Attributes& attrs) {
+  return {attrs.Float("delta"), RangeOf(attrs, "value_range")};
+}
+
+Brightness DrawBrightness(const Attributes& attrs, const Words& words) {
+  const Range factor = RangeOf(attrs, "factor");
+  const Range values = RangeOf(attrs, "value_range");
+  return {Between(factor.low, factor.high, words[0]) * (values.high - values.low), values};
+}
+
+std::vector<Example> AdjustExamples() {
+  return {
+      {.name = "float",
+       .attrs = {{"delta", 0.25}},
+       .inputs = {Tensor::Of<float>({1, 2, 2}, {0, 0.5f, 0.75f, 1})},
+       .outputs = {Tensor::Of<float>({1, 2, 2}, {0.25f, 0.75f, 1, 1.25f})}},
+      {.name = "within a range",
+       .attrs = {{"delta", -0.5}, {"value_range", std::vector<double>{0, 1}}},
+       .inputs = {Tensor::Of<float>({1, 1, 2, 2}, {0, 0.5f, 0.75f, 1})},
+       .outputs = {Tensor::Of<float>({1, 1, 2, 2}, {0, 0, 0.25f, 0.5f})}},
+      {.name = "uint8 is rounded and clamped",
+       .attrs = {{"delta", 20.5}},
+       .inputs = {Tensor::Of<uint8_t>({4, 1, 1}, {0, 1, 100, 250})},
+       .outputs = {Tensor::Of<uint8_t>({4, 1, 1}, {20, 22, 120, 255})}},
+  };
+}
+
+std::vector<Example> RandomExamples() {
+  return {
+      // BRIGHTNESS_EXAMPLES
+  };
+}
+
+NOMO_REGISTER_OP(
+    ImageOp("image.AdjustBrightness", kNumbers)
+        .RequiredAttr("delta", AttrType::kFloat, "what is added, in the units of x")
+        .OptionalAttr("value_range", AttrType::kFloats, "[low, high] of the results; absent: no limits")
+        .Infer(InferWithRanges({"value_range"}))
+        .Doc("y = x + delta, limited to value_range. Integers are rounded to the nearest, ties to even, and clamped.")
+        .Source("tf.image.adjust_brightness")
+        .Reference(FilterImages(NumberTypes{}, FixedBrightness))
+        .InPlace()
+        .Examples(AdjustExamples));
+
+NOMO_REGISTER_OP(
+    RandomImageOp("image.RandomBrightness", kNumbers)
+        .RequiredAttr("factor", AttrType::kFloats,
+                      "the range of the change as fractions of value_range: [low, high], or one number f for [-f, f]")
+        .Min(-1)
+        .Max(1)
+        .Attr("value_range", std::vector<double>{0, 255}, "[low, high] of the values of x, and of the results")
+        .Infer(InferWithRanges({"factor", "value_range"}))
+        .Doc("In training y = x + d (value_range[1] - value_range[0]), limited to value_range, with d evenly drawn from "
+             "[low, high] for each image; integers are rounded to the nearest. In inference y = x.")
+        .Source("Keras RandomBrightness")
+        .Reference(AugmentImages(NumberTypes{}, DrawBrightness))
+        .InPlace()
+        .Examples(RandomExamples));
+
+}  // namespace
+}  // namespace nomograph::image

@@ -1,0 +1,90 @@
+// AdjustContrast, RandomContrast.
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/image/image.h"
+#include "nomograph/ops/image/range.h"
+
+namespace nomograph::image {
+namespace {
+
+struct Contrast {
+  double factor;
+  Range limits;
+
+  template <typename T>
+  void operator()(const Image<const T>& x, const Image<T>& y) const {
+    for (int64_t k = 0; k < x.channels; ++k) {
+      double sum = 0;
+      for (int64_t r = 0; r < x.height; ++r) {
+        for (int64_t c = 0; c < x.width; ++c) sum += static_cast<double>(x.at(r, c, k));
+      }
+      const double mean = sum / static_cast<double>(x.height * x.width);
+      for (int64_t r = 0; r < x.height; ++r) {
+        for (int64_t c = 0; c < x.width; ++c) {
+          const double value = (static_cast<double>(x.at(r, c, k)) - mean) * factor + mean;
+          y.at(r, c, k) = Rounded<T>(limits.Clamp(value));
+        }
+      }
+    }
+  }
+};
+
+Contrast FixedContrast(const Attributes& attrs) {
+  return {attrs.Float("factor"), RangeOf(attrs, "value_range")};
+}
+
+Contrast DrawContrast(const Attributes& attrs, const Words& words) {
+  const std::vector<double>& factor = attrs.Floats("factor");
+  return {Between(1 - factor.front(), 1 + factor.back(), words[0]), RangeOf(attrs, "value_range")};
+}
+
+absl::StatusOr<std::vector<TensorType>> InferRandom(const InferContext& context) {
+  const std::vector<double>& factor = context.attrs().Floats("factor");
+  if (factor.size() != 1 && factor.size() != 2) {
+    return InvalidArgument("factor: expected [lower, upper] or one number, found ",
+                           AttrValue(factor).ToString());
+  }
+  return InferWithRanges({"value_range"})(context);
+}
+
+std::vector<Example> AdjustExamples() {
+  return {
+      // CONTRAST_EXAMPLES
+  };
+}
+
+std::vector<Example> RandomExamples() {
+  return {
+      // RANDOM_CONTRAST_EXAMPLES
+  };
+}
+
+NOMO_REGISTER_OP(
+    WithDataFormat(ImageOp("image.AdjustContrast", kNumbers))
+        .RequiredAttr("factor", AttrType::kFloat, "the factor; 1 keeps the image as it is")
+        .OptionalAttr("value_range", AttrType::kFloats, "[low, high] of the results; absent: no limits")
+        .Infer(InferWithRanges({"value_range"}))
+        .Doc("y = (x - mean) factor + mean, limited to value_range, where mean is that of the channel in the image. "
+             "Integers are rounded to the nearest, ties to even, and clamped.")
+        .Source("tf.image.adjust_contrast")
+        .Reference(FilterImages(NumberTypes{}, FixedContrast))
+        .InPlace()
+        .Examples(AdjustExamples));
+
+NOMO_REGISTER_OP(
+    WithDataFormat(RandomImageOp("image.RandomContrast", kNumbers))
+        .RequiredAttr("factor", AttrType::kFloats,
+                      "how far the contrast is reduced and raised: [lower, upper], or one number for both")
+        .Min(0)
+        .Max(1)
+        .Attr("value_range", std::vector<double>{0, 255}, "[low, high] of the results")
+        .Infer(InferRandom)
+        .Doc("In training y = (x - mean) f + mean, limited to value_range, where mean is that of the channel in the "
+             "image and f is evenly drawn from [1 - lower, 1 + upper] for each image; integers are rounded to the "
+             "nearest. In inference y = x.")
+        .Source("Keras RandomContrast")
+        .Reference(AugmentImages(NumberTypes{}, DrawContrast))
+        .InPlace()
+        .Examples(RandomExamples));
+
+}  // namespace
+}  // namespace nomograph::image

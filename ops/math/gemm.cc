@@ -1,0 +1,183 @@
+#include <limits>
+#include <utility>
+
+#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/registry.h"
+
+namespace nomograph {
+namespace {
+
+absl::Status CheckMatrix(absl::string_view name, const PartialShape& shape) {
+  if (!shape.has_rank() || shape.rank() == 2) return absl::OkStatus();
+  return InvalidArgument("input ", name, ": expected a matrix, found shape ", shape.ToString());
+}
+
+// Axis `axis` of the matrix after transposing; unknown where the rank is.
+Dim SizeOf(const PartialShape& shape, bool transposed, int axis) {
+  return shape.has_rank() ? shape[transposed ? 1 - axis : axis] : Dim();
+}
+
+absl::StatusOr<std::vector<TensorType>> InferGemm(const InferContext& context) {
+  NOMO_RETURN_IF_ERROR(CheckMatrix("a", context.shape(0)));
+  NOMO_RETURN_IF_ERROR(CheckMatrix("b", context.shape(1)));
+  const bool transpose_a = context.attrs().Bool("transpose_a");
+  const bool transpose_b = context.attrs().Bool("transpose_b");
+  const Dim a_inner = SizeOf(context.shape(0), transpose_a, 1);
+  const Dim b_inner = SizeOf(context.shape(1), transpose_b, 0);
+  if (a_inner.known() && b_inner.known() && a_inner != b_inner) {
+    return InvalidArgument("expected equal inner sizes of a and b, found ", a_inner.ToString(), " and ",
+                           b_inner.ToString());
+  }
+  const PartialShape output = {SizeOf(context.shape(0), transpose_a, 0), SizeOf(context.shape(1), transpose_b, 1)};
+  if (context.has_input(2) && context.shape(2).has_rank()) {
+    const auto sum = Broadcast(context.shape(2), output);
+    if (!sum.ok() || !Compatible(*sum, output)) {
+      return InvalidArgument("input c: expected a shape that broadcasts to ", output.ToString(), ", found ",
+                             context.shape(2).ToString());
+    }
+  }
+  return std::vector<TensorType>{{context.dtype(0), output}};
+}
+
+// How far apart neighbouring rows and columns of c are, 0 where it is broadcast. The shape is [], [N] or [M, N] or has
+// 1 for M or N.
+std::pair<int64_t, int64_t> StepsOfC(const Shape& c) {
+  const int64_t columns = c.rank() > 0 ? c[c.rank() - 1] : 1;
+  const int64_t rows = c.rank() > 1 ? c[0] : 1;
+  return {rows == 1 ? 0 : columns, columns == 1 ? 0 : 1};
+}
+
+template <typename T>
+void GemmReference(const KernelContext& context) {
+  const bool transpose_a = context.attrs().Bool("transpose_a"), transpose_b = context.attrs().Bool("transpose_b");
+  const double alpha = context.attrs().Float("alpha"), beta = context.attrs().Float("beta");
+  const auto a = context.input<T>(0);
+  const auto b = context.input<T>(1);
+  const auto y = context.output<T>(0);
+  const int64_t rows = context.output_shape(0)[0], columns = context.output_shape(0)[1];
+  const int64_t inner = context.input_shape(0)[transpose_a ? 0 : 1];
+  const bool adds = context.has_input(2) && beta != 0;
+  const auto [c_row, c_column] = adds ? StepsOfC(context.input_shape(2)) : std::pair<int64_t, int64_t>();
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t s = 0; s < columns; ++s) {
+      double sum = 0;
+      for (int64_t k = 0; k < inner; ++k) {
+        sum += static_cast<double>(a[transpose_a ? k * rows + r : r * inner + k]) *
+               static_cast<double>(b[transpose_b ? s * inner + k : k * columns + s]);
+      }
+      sum *= alpha;
+      if (adds) sum += beta * static_cast<double>(context.input<T>(2)[r * c_row + s * c_column]);
+      y[r * columns + s] = static_cast<T>(sum);
+    }
+  }
+}
+
+absl::Status GemmCompute(KernelContext& context) {
+  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() { GemmReference<T>(context); });
+  return absl::OkStatus();
+}
+
+// beta * c as an operand of a post-op, with two axes.
+onednn::Builder::Buffer ScaledC(onednn::Builder& b, float beta) {
+  const Shape& shape = b.context().inputs[2].shape;
+  Shape matrix;
+  for (int i = shape.rank(); i < 2; ++i) matrix.Append(1);
+  for (int64_t dim : shape.dims()) matrix.Append(dim);
+  const auto desc = onednn::RowMajor(DType::kFloat32, matrix.dims());
+  const auto c = b.Input(2, desc);
+  if (beta == 1) return c;
+  const auto scaled = b.Scratch(desc);
+  const dnnl::eltwise_forward::primitive_desc pd(
+      {dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear, desc, beta, 0.0f}, b.Attr(),
+      onednn::Engine());
+  b.Add<dnnl::eltwise_forward>(pd, {{DNNL_ARG_SRC, c}, {DNNL_ARG_DST, scaled}});
+  return scaled;
+}
+
+bool BuildGemm(onednn::Builder& b) {
+  const PrepareContext& context = b.context();
+  if (context.inputs[0].dtype != DType::kFloat32) return false;
+  const bool transpose_a = context.attrs.Bool("transpose_a"), transpose_b = context.attrs.Bool("transpose_b");
+  const float alpha = static_cast<float>(context.attrs.Float("alpha"));
+  const float beta = static_cast<float>(context.attrs.Float("beta"));
+  auto matrix = [&](const Shape& shape, bool transposed) {
+    const int axes[] = {transposed ? 1 : 0, transposed ? 0 : 1};
+    return onednn::Permuted(DType::kFloat32, shape, axes);
+  };
+  const auto src = matrix(context.inputs[0].shape, transpose_a);
+  const auto given = matrix(context.inputs[1].shape, transpose_b);
+  const auto dst = matrix(context.outputs[0].shape, false);
+  const auto weights = b.is_constant(1) ? onednn::AnyFormat(DType::kFloat32, given.dims()) : given;
+
+  const bool adds = context.has_input(2) && beta != 0;
+  // A row that is added to every row is what oneDNN calls a bias.
+  const bool is_bias = adds && alpha == 1 && beta == 1 &&
+                       context.inputs[2].shape.num_elements() == context.outputs[0].shape[1] &&
+                       context.inputs[2].shape.rank() > 0 && StepsOfC(context.inputs[2].shape).first == 0;
+  const auto bias = is_bias ? onednn::RowMajor(DType::kFloat32, {1, context.outputs[0].shape[1]}) : onednn::Desc();
+  const auto c = adds && !is_bias ? ScaledC(b, beta) : -1;
+  if (alpha != 1) b.PostEltwise({dnnl_eltwise_linear, alpha, 0});
+  if (adds && !is_bias) b.PostBinary(dnnl_binary_add, c);
+  const int rows_and_columns[] = {0, 1};
+  if (!b.PostNodeOps(rows_and_columns)) return false;
+
+  const dnnl::matmul::primitive_desc pd({src, weights, bias, dst}, b.Attr(), onednn::Engine());
+  std::vector<onednn::Builder::Argument> arguments = {
+      {DNNL_ARG_SRC, b.Input(0, src)},
+      {DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, given), pd.weights_desc())},
+      {DNNL_ARG_DST, b.Output(0, dst)}};
+  if (is_bias) arguments.emplace_back(DNNL_ARG_BIAS, b.Input(2, bias));
+  b.Add<dnnl::matmul>(pd, std::move(arguments));
+  return true;
+}
+
+std::vector<Example> GemmExamples() {
+  const Tensor a = Tensor::Of<float>({2, 3}, {1, 2, 3, 4, 5, 6});
+  const Tensor b = Tensor::Of<float>({3, 2}, {1, -1, 0, 2, 0.5, 4});
+  return {
+      {.name = "a dense layer",
+       .inputs = {a, b, Tensor::Vector<float>({10, 20})},
+       .outputs = {Tensor::Of<float>({2, 2}, {12.5, 35, 17, 50})}},
+      {.name = "without c", .inputs = {a, b}, .outputs = {Tensor::Of<float>({2, 2}, {2.5, 15, 7, 30})}},
+      {.name = "scaled, transposed, c a column",
+       .attrs = {{"alpha", 2.0}, {"beta", 0.5}, {"transpose_a", true}, {"transpose_b", true}},
+       .inputs = {Tensor::Of<float>({3, 2}, {1, 4, 2, 5, 3, 6}), Tensor::Of<float>({2, 3}, {1, 0, 0.5, -1, 2, 4}),
+                  Tensor::Of<float>({2, 1}, {100, 200})},
+       .outputs = {Tensor::Of<float>({2, 2}, {55, 80, 114, 160})}},
+      {.name = "c a scalar",
+       .attrs = {{"alpha", 0.5}},
+       .inputs = {a, b, Tensor::Scalar<float>(1)},
+       .outputs = {Tensor::Of<float>({2, 2}, {2.25, 8.5, 4.5, 16})}},
+      {.name = "beta 0 ignores c",
+       .attrs = {{"beta", 0.0}},
+       .inputs = {a, b, Tensor::Scalar<float>(std::numeric_limits<float>::quiet_NaN())},
+       .outputs = {Tensor::Of<float>({2, 2}, {2.5, 15, 7, 30})}},
+      {.name = "nothing to sum",
+       .inputs = {Tensor(DType::kFloat64, {1, 0}), Tensor(DType::kFloat64, {0, 2}), Tensor::Vector<double>({3, 4})},
+       .outputs = {Tensor::Of<double>({1, 2}, {3, 4})}},
+  };
+}
+
+NOMO_REGISTER_OP(
+    OpDef("math.Gemm", 1)
+        .Doc("y = alpha * a b + beta * c for matrices a and b, each of which may be transposed first, and c broadcast "
+             "to the product. Where beta is 0, c is not read.\n\n"
+             "It is an error when a or b is no matrix, the inner sizes differ, or c does not broadcast to [M, N].")
+        .Source("ONNX Gemm; Keras Dense on matrices")
+        .TypeVar("T", kFloats)
+        .Input("a", "T", "[M, K]; [K, M] with transpose_a")
+        .Input("b", "T", "[K, N]; [N, K] with transpose_b")
+        .OptionalInput("c", "T", "a shape that broadcasts to [M, N]")
+        .Output("y", "T", "[M, N]")
+        .Attr("alpha", 1.0, "the factor of the product")
+        .Attr("beta", 1.0, "the factor of c")
+        .Attr("transpose_a", false, "transposes a")
+        .Attr("transpose_b", false, "transposes b")
+        .Infer(InferGemm)
+        .Reference(GemmCompute)
+        .Fast(onednn::Prepare(BuildGemm))
+        .TakesPostOps(onednn::TakesPostOps(BuildGemm))
+        .Examples(GemmExamples));
+
+}  // namespace
+}  // namespace nomograph

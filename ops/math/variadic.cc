@@ -1,0 +1,114 @@
+// Max, Min, Sum, Mean of any number of tensors.
+#include <algorithm>
+#include <array>
+
+#include "nomograph/core/elementwise.h"
+#include "nomograph/core/onednn.h"
+#include "nomograph/core/registry.h"
+
+namespace nomograph {
+namespace {
+
+// The results so far of a few elements at a time. All inputs of a block are read before its output is written, which
+// may lie where one of them lies.
+template <typename T, typename Accumulator, typename Step, typename Finish>
+void FoldRow(const std::byte* const* inputs, int num_inputs, std::byte* output, int64_t count, Step step,
+             Finish finish) {
+  constexpr int64_t kBlock = 256;
+  std::array<Accumulator, kBlock> folded;
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    const int64_t size = std::min(kBlock, count - begin);
+    for (int k = 0; k < num_inputs; ++k) {
+      const T* in = reinterpret_cast<const T*>(inputs[k]) + begin;
+      for (int64_t i = 0; i < size; ++i) {
+        const auto x = static_cast<Accumulator>(static_cast<ComputeType<T>>(in[i]));
+        folded[i] = k == 0 ? x : step(folded[i], x);
+      }
+    }
+    T* out = reinterpret_cast<T*>(output) + begin;
+    for (int64_t i = 0; i < size; ++i) out[i] = static_cast<T>(finish(folded[i], num_inputs));
+  }
+}
+
+// `AccumulatorOf<T>` is the type in which `step` folds; `finish` turns it and the number of inputs into the result.
+template <template <typename> typename AccumulatorOf, typename... Ts, typename Step, typename Finish>
+OpDef VariadicOp(std::string name, TypeList<Ts...> types, Step step, Finish finish) {
+  return OpDef(std::move(name))
+      .TypeVar("T", DTypesOf(types))
+      .VariadicInput("x", "T", "one or more tensors that broadcast to each other")
+      .Output("y", "T", "the shape to which the inputs broadcast")
+      .Infer(BroadcastInputs)
+      .InPlace()
+      .Reference([=](KernelContext& context) -> absl::Status {
+        Dispatch(types, context.input_dtype(0), [&]<typename T>() {
+          ForEachRow(context, [&](const std::byte* const* inputs, std::byte* output, int64_t count) {
+            FoldRow<T, AccumulatorOf<T>>(inputs, context.num_inputs(), output, count, step, finish);
+          });
+        });
+        return absl::OkStatus();
+      });
+}
+
+// Integers are summed in unsigned arithmetic, where overflow is defined; narrowing keeps the right bits.
+template <typename T>
+using WrappingSum = std::conditional_t<std::is_same_v<SumType<T>, int64_t>, uint64_t, SumType<T>>;
+
+constexpr auto kItself = [](auto folded, int) { return folded; };
+
+// oneDNN's post-ops have one other operand.
+PostOpFn PostOpOfTwo(dnnl_alg_kind_t algorithm) {
+  return [post_op = BinaryPostOp(algorithm, /*commutative=*/true)](const PostOpQuery& query) {
+    return query.inputs.size() == 2 ? post_op(query) : std::nullopt;
+  };
+}
+
+Example ThreeFloats(float first, float second) {
+  return {.name = "three inputs",
+          .inputs = {Tensor::Vector<float>({1, -5}), Tensor::Of<float>({1, 1}, {3}), Tensor::Vector<float>({-1, 4})},
+          .outputs = {Tensor::Of<float>({1, 2}, {first, second})}};
+}
+
+}  // namespace
+
+NOMO_REGISTER_OP(VariadicOp<ComputeType>("math.Max", NumberTypes{},
+                                         [](auto a, auto b) { return b > a || b != b ? b : a; }, kItself)
+                     .Doc("y = the greatest of the inputs' elements, with NumPy broadcasting; NaN where one is NaN.")
+                     .Source("ONNX Max; NumPy maximum; Keras Maximum")
+                     .AsPostOp(PostOpOfTwo(dnnl_binary_max))
+                     .Examples(ExampleTable()
+                                   .Rows(kNumbers, {{3, 5, 5}, {7, -2, 7}, {4, 4, 4}, {0.5, 0.25, 0.5}})
+                                   .Rows(kFloats, {{kNaN, 1, kNaN}, {1, kNaN, kNaN}, {kInf, 3, kInf}, {-kInf, 3, 3}})
+                                   .Rows(kInts, {{5, 5}})
+                                   .Add(ThreeFloats(3, 4))));
+
+NOMO_REGISTER_OP(VariadicOp<ComputeType>("math.Min", NumberTypes{},
+                                         [](auto a, auto b) { return b < a || b != b ? b : a; }, kItself)
+                     .Doc("y = the least of the inputs' elements, with NumPy broadcasting; NaN where one is NaN.")
+                     .Source("ONNX Min; NumPy minimum; Keras Minimum")
+                     .AsPostOp(PostOpOfTwo(dnnl_binary_min))
+                     .Examples(ExampleTable()
+                                   .Rows(kNumbers, {{3, 5, 3}, {7, -2, -2}, {4, 4, 4}, {0.5, 0.25, 0.25}})
+                                   .Rows(kFloats, {{kNaN, 1, kNaN}, {1, kNaN, kNaN}, {kInf, 3, 3}, {-kInf, 3, -kInf}})
+                                   .Rows(kInts, {{5, 5}})
+                                   .Add(ThreeFloats(-1, -5))));
+
+NOMO_REGISTER_OP(VariadicOp<WrappingSum>("math.Sum", NumberTypes{}, [](auto a, auto b) { return a + b; }, kItself)
+                     .Doc("y = the sum of the inputs' elements, with NumPy broadcasting. Integers wrap around.")
+                     .Source("ONNX Sum; Keras Add")
+                     .AsPostOp(PostOpOfTwo(dnnl_binary_add))
+                     .Examples(ExampleTable()
+                                   .Rows(kNumbers, {{1, 2, 3, 6}, {-5, 2, 1, -2}, {0.5, 0.25, 8, 8.75}})
+                                   .Rows({DType::kInt8}, {{100, 100, -56}, {-128, -128, 0}})
+                                   .Rows({DType::kUInt64}, {{5, 5}})
+                                   .Add(ThreeFloats(3, 2))));
+
+NOMO_REGISTER_OP(VariadicOp<SumType>("math.Mean", FloatTypes{}, [](double a, double b) { return a + b; },
+                                     [](double sum, int count) { return sum / count; })
+                     .Doc("y = the sum of the inputs' elements divided by the number of inputs, with NumPy broadcasting.")
+                     .Source("ONNX Mean; Keras Average")
+                     .Examples(ExampleTable()
+                                   .Rows(kFloats, {{1, 2, 3, 2}, {-5, 2, 1, -0.6666666666666666}, {kInf, 0, 0, kInf}})
+                                   .Rows(kFloats, {{0.5, 0.5}})
+                                   .Add(ThreeFloats(1, 0.6666667f))));
+
+}  // namespace nomograph

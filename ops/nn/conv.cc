@@ -1,0 +1,123 @@
+#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/nn/conv_kernel.h"
+#include "nomograph/ops/nn/window.h"
+
+namespace nomograph {
+namespace {
+
+absl::StatusOr<std::vector<TensorType>> InferConv(const InferContext& context) {
+  if (!context.shape(0).has_rank()) return std::vector<TensorType>{{context.dtype(0), PartialShape()}};
+  NOMO_ASSIGN_OR_RETURN(const Activation x, SplitActivation(context.shape(0), context.attrs()));
+  NOMO_ASSIGN_OR_RETURN(const ConvKernelShape kernel, SplitConvKernel(context, x));
+  const int64_t groups = context.attrs().Int("groups");
+  if (kernel.out.known() && kernel.out.size() % groups != 0) {
+    return InvalidArgument("input kernel: expected a multiple of ", groups, " (groups) output channels, found ",
+                           kernel.out.size());
+  }
+  NOMO_RETURN_IF_ERROR(CheckInputChannels(x.channels, kernel.in, groups));
+  NOMO_RETURN_IF_ERROR(CheckBias(context, kernel.out));
+  NOMO_ASSIGN_OR_RETURN(const Window window, GetWindow(context.attrs(), x.spatial, kernel.spatial));
+  const Activation y{x.batch, kernel.out, OutputSizes(window)};
+  return std::vector<TensorType>{{context.dtype(0), JoinActivation(y, context.attrs())}};
+}
+
+template <typename T>
+void ConvReference(const KernelContext& context, const Window& window) {
+  const Attributes& attrs = context.attrs();
+  const ActivationLayout x(context.input_shape(0), attrs), y(context.output_shape(0), attrs);
+  const ConvKernelLayout kernel(context.input_shape(1), attrs);
+  const auto in = context.input<T>(0);
+  const auto weights = context.input<T>(1);
+  const auto out = context.output<T>(0);
+  const int64_t group_out = y.channels / attrs.Int("groups");
+  const Taps taps(window);
+  for (int64_t n = 0; n < y.batches; ++n) {
+    for (int64_t o = 0; o < y.channels; ++o) {
+      const int64_t first_channel = o / group_out * kernel.in;
+      const double bias = context.has_input(2) ? static_cast<double>(context.input<T>(2)[o]) : 0.0;
+      int64_t y_offset = y.Offset(n, o);
+      ForEachIndex(taps.output_sizes(), [&](const Index3& at) {
+        double sum = bias;
+        taps.ForEach(at, [&](int64_t tap, int64_t position) {
+          for (int64_t i = 0; i < kernel.in; ++i) {
+            const int64_t x_offset = x.Offset(n, first_channel + i) + position * x.position_stride;
+            sum += static_cast<double>(in[x_offset]) * static_cast<double>(weights[kernel.Offset(tap, i, o)]);
+          }
+        });
+        out[y_offset] = static_cast<T>(sum);
+        y_offset += y.position_stride;
+      });
+    }
+  }
+}
+
+absl::StatusOr<Window> ConcreteWindow(const Attributes& attrs, const Shape& x, const Shape& kernel) {
+  NOMO_ASSIGN_OR_RETURN(const Activation activation, SplitActivation(x, attrs));
+  return GetWindow(attrs, activation.spatial, ConvKernelSpatial(kernel, attrs));
+}
+
+absl::Status ConvCompute(KernelContext& context) {
+  NOMO_ASSIGN_OR_RETURN(const Window window, ConcreteWindow(context.attrs(), context.input_shape(0), context.input_shape(1)));
+  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() { ConvReference<T>(context, window); });
+  return absl::OkStatus();
+}
+
+bool BuildConv(onednn::Builder& b) {
+  const PrepareContext& context = b.context();
+  if (context.inputs[0].dtype != DType::kFloat32) return false;
+  const Shape& x = context.inputs[0].shape;
+  const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
+  if (!window.ok()) return false;
+  const std::vector<int> axes = ChannelsFirstAxes(x.rank(), context.attrs);
+  const auto src = onednn::Permuted(DType::kFloat32, x, axes);
+  const auto dst = onednn::Permuted(DType::kFloat32, context.outputs[0].shape, axes);
+  const auto given = ConvKernelDesc(context.inputs[1].shape, context.attrs);
+  const auto weights = onednn::AnyFormat(DType::kFloat32, given.dims());
+  const bool has_bias = context.has_input(2);
+  const auto bias = has_bias ? onednn::RowMajor(DType::kFloat32, context.inputs[2].shape.dims()) : onednn::Desc();
+  if (!b.PostNodeOps(axes)) return false;
+
+  const WindowDims dims(*window);
+  const dnnl::convolution_forward::primitive_desc pd(
+      {dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src, weights, bias, dst, dims.strides,
+       dims.dilations, dims.pads_begin, dims.pads_end},
+      b.Attr(), onednn::Engine());
+  std::vector<onednn::Builder::Argument> arguments = {
+      {DNNL_ARG_SRC, b.Input(0, src)},
+      {DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, given), pd.weights_desc())},
+      {DNNL_ARG_DST, b.Output(0, dst)}};
+  if (has_bias) arguments.emplace_back(DNNL_ARG_BIAS, b.Input(2, bias));
+  b.Add<dnnl::convolution_forward>(pd, std::move(arguments));
+  return true;
+}
+
+NOMO_REGISTER_OP(
+    WithWindow(
+        OpDef("nn.Conv", 1)
+            .Doc("Convolution over 1, 2 or 3 spatial axes (a cross-correlation, as everywhere in deep learning):\n\n"
+                 "y[n, p, o] = bias[o] + sum over taps t and input channels i of x[n, p * strides + t * dilations - pads, i] "
+                 "* kernel[t, i, o], where x is 0 outside.\n\n"
+                 "With groups = g the channels are cut into g groups, each convolved by itself. A depthwise convolution has "
+                 "groups = input channels; Keras' DepthwiseConv2D kernel [h, w, in, multiplier] is, reshaped to "
+                 "[h, w, 1, in * multiplier], the kernel of that. Output sizes are floor((input + pads - extent) / stride) "
+                 "+ 1 with extent = (kernel - 1) * dilation + 1. It is an error when the window is larger than the padded "
+                 "input, or when the channels of x, kernel and bias do not fit each other.")
+            .Source("ONNX Conv; Keras Conv1D, Conv2D, Conv3D, DepthwiseConv2D")
+            .TypeVar("T", kFloats)
+            .Input("x", "T", "[batch, spatial..., in], see data_format")
+            .Input("kernel", "T", "[spatial..., in / groups, out], see kernel_layout")
+            .OptionalInput("bias", "T", "[out]")
+            .Output("y", "T", "[batch, spatial..., out], see data_format")
+            .Attr("groups", 1, "the number of groups; it divides the input and the output channels")
+            .Min(1)
+            .Attr("kernel_layout", "HWIO", "\"HWIO\": [spatial..., in / groups, out]; \"OIHW\": [out, in / groups, spatial...]")
+            .Choices({"HWIO", "OIHW"}))
+        .Infer(InferConv)
+        .Reference(ConvCompute)
+        .Fast(onednn::Prepare(BuildConv))
+        .TakesPostOps(onednn::TakesPostOps(BuildConv))
+        .BatchInputs({0}));
+
+}  // namespace
+}  // namespace nomograph

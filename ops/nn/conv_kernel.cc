@@ -1,0 +1,93 @@
+#include "nomograph/ops/nn/conv_kernel.h"
+
+namespace nomograph {
+namespace {
+
+struct KernelAxes {
+  int in, out, spatial;  // spatial: the first of them
+  int whole;             // the channel axis that has all groups
+};
+
+KernelAxes AxesOf(const Attributes& attrs, int rank) {
+  const std::string& layout = attrs.String("kernel_layout");
+  const bool spatial_first = layout[0] == 'H';
+  const int first = spatial_first ? rank - 2 : 0;
+  const bool in_first = layout[spatial_first ? 2 : 0] == 'I';
+  return {.in = first + (in_first ? 0 : 1),
+          .out = first + (in_first ? 1 : 0),
+          .spatial = spatial_first ? 0 : 2,
+          .whole = spatial_first ? rank - 1 : 0};
+}
+
+}  // namespace
+
+absl::StatusOr<ConvKernelShape> SplitConvKernel(const InferContext& context, const Activation& x) {
+  const PartialShape& shape = context.shape(1);
+  const int spatial_rank = static_cast<int>(x.spatial.size());
+  if (!shape.has_rank()) return ConvKernelShape{{}, {}, std::vector<Dim>(spatial_rank)};
+  if (shape.rank() != spatial_rank + 2) {
+    return InvalidArgument("input kernel: expected ", spatial_rank + 2, " axes like x, found shape ", shape.ToString());
+  }
+  const KernelAxes axes = AxesOf(context.attrs(), shape.rank());
+  ConvKernelShape result{shape[axes.in], shape[axes.out], {}};
+  for (int i = 0; i < spatial_rank; ++i) result.spatial.push_back(shape[axes.spatial + i]);
+  return result;
+}
+
+std::vector<Dim> ConvKernelSpatial(const Shape& kernel, const Attributes& attrs) {
+  const int first = AxesOf(attrs, kernel.rank()).spatial;
+  const auto sizes = kernel.dims().subspan(first, kernel.rank() - 2);
+  return std::vector<Dim>(sizes.begin(), sizes.end());
+}
+
+absl::Status CheckInputChannels(const Dim& channels, const Dim& group_channels, int64_t groups) {
+  if (!channels.known() || !group_channels.known()) return absl::OkStatus();
+  if (channels.size() % groups == 0 && channels.size() / groups == group_channels.size()) return absl::OkStatus();
+  return InvalidArgument("expected the channels of x to be those of ", groups, " groups of ", group_channels.size(),
+                         " as the kernel has them, found ", channels.size());
+}
+
+absl::Status CheckBias(const InferContext& context, const Dim& out) {
+  if (!context.has_input(2) || Compatible(context.shape(2), PartialShape{out})) return absl::OkStatus();
+  return InvalidArgument("input bias: expected shape ", PartialShape{out}.ToString(), ", found ",
+                         context.shape(2).ToString());
+}
+
+ConvKernelLayout::ConvKernelLayout(const Shape& shape, const Attributes& attrs) {
+  const KernelAxes axes = AxesOf(attrs, shape.rank());
+  const auto strides = shape.Strides();
+  in = shape[axes.in];
+  out = shape[axes.out];
+  in_stride = strides[axes.in];
+  out_stride = strides[axes.out];
+  tap_stride = strides[axes.spatial + shape.rank() - 3];
+}
+
+onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs) {
+  const KernelAxes axes = AxesOf(attrs, shape.rank());
+  std::vector<int> order = {axes.out, axes.in};
+  for (int i = 0; i < shape.rank() - 2; ++i) order.push_back(axes.spatial + i);
+  const int64_t groups = attrs.Int("groups");
+  if (groups == 1) return onednn::Permuted(DType::kFloat32, shape, order);
+
+  Shape grouped;  // the whole axis becomes two: groups, and channels of a group
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (i == axes.whole) grouped.Append(groups);
+    grouped.Append(i == axes.whole ? shape[i] / groups : shape[i]);
+  }
+  std::vector<int> grouped_order = {axes.whole};
+  for (int axis : order) grouped_order.push_back(axis + (axis >= axes.whole ? 1 : 0));
+  return onednn::Permuted(DType::kFloat32, grouped, grouped_order);
+}
+
+WindowDims::WindowDims(const Window& window) {
+  for (const WindowAxis& axis : window) {
+    kernel.push_back(axis.kernel.size());
+    strides.push_back(axis.stride);
+    dilations.push_back(axis.dilation - 1);
+    pads_begin.push_back(axis.pad_begin);
+    pads_end.push_back(axis.pad_end);
+  }
+}
+
+}  // namespace nomograph

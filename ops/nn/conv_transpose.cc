@@ -1,0 +1,154 @@
+#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/nn/conv_kernel.h"
+#include "nomograph/ops/nn/window.h"
+
+namespace nomograph {
+namespace {
+
+// The output's channels, given those that the kernel has for a group.
+absl::StatusOr<Dim> OutputChannels(const Dim& group_out, int64_t groups) {
+  if (!group_out.known()) return groups == 1 ? group_out : Dim();
+  return Dim(*Shape{group_out.size(), groups}.CheckedNumElements());
+}
+
+absl::StatusOr<std::vector<TensorType>> InferConvTranspose(const InferContext& context) {
+  if (!context.shape(0).has_rank()) return std::vector<TensorType>{{context.dtype(0), PartialShape()}};
+  NOMO_ASSIGN_OR_RETURN(const Activation x, SplitActivation(context.shape(0), context.attrs()));
+  NOMO_ASSIGN_OR_RETURN(const ConvKernelShape kernel, SplitConvKernel(context, x));
+  const int64_t groups = context.attrs().Int("groups");
+  if (kernel.in.known() && kernel.in.size() % groups != 0) {
+    return InvalidArgument("input kernel: expected a multiple of ", groups, " (groups) input channels, found ",
+                           kernel.in.size());
+  }
+  NOMO_RETURN_IF_ERROR(CheckInputChannels(x.channels, kernel.in, 1));
+  NOMO_ASSIGN_OR_RETURN(const Dim out, OutputChannels(kernel.out, groups));
+  NOMO_RETURN_IF_ERROR(CheckBias(context, out));
+  NOMO_ASSIGN_OR_RETURN(const Window window, GetTransposedWindow(context.attrs(), x.spatial, kernel.spatial));
+  const Activation y{x.batch, out, OutputSizes(window)};
+  return std::vector<TensorType>{{context.dtype(0), JoinActivation(y, context.attrs())}};
+}
+
+template <typename T>
+void ConvTransposeReference(const KernelContext& context, const Window& window) {
+  const Attributes& attrs = context.attrs();
+  const ActivationLayout x(context.input_shape(0), attrs), y(context.output_shape(0), attrs);
+  const ConvKernelLayout kernel(context.input_shape(1), attrs);
+  const auto in = context.input<T>(0);
+  const auto weights = context.input<T>(1);
+  const auto out = context.output<T>(0);
+  const int64_t group_in = x.channels / attrs.Int("groups");
+  const Taps taps(window, /*transposed=*/true);
+  for (int64_t n = 0; n < y.batches; ++n) {
+    for (int64_t o = 0; o < y.channels; ++o) {
+      const int64_t first_channel = o / kernel.out * group_in;
+      const double bias = context.has_input(2) ? static_cast<double>(context.input<T>(2)[o]) : 0.0;
+      int64_t y_offset = y.Offset(n, o);
+      ForEachIndex(taps.output_sizes(), [&](const Index3& at) {
+        double sum = bias;
+        taps.ForEach(at, [&](int64_t tap, int64_t position) {
+          for (int64_t i = first_channel; i < first_channel + group_in; ++i) {
+            const int64_t x_offset = x.Offset(n, i) + position * x.position_stride;
+            sum += static_cast<double>(in[x_offset]) *
+                   static_cast<double>(weights[kernel.Offset(tap, i, o % kernel.out)]);
+          }
+        });
+        out[y_offset] = static_cast<T>(sum);
+        y_offset += y.position_stride;
+      });
+    }
+  }
+}
+
+absl::StatusOr<Window> ConcreteWindow(const Attributes& attrs, const Shape& x, const Shape& kernel) {
+  NOMO_ASSIGN_OR_RETURN(const Activation activation, SplitActivation(x, attrs));
+  return GetTransposedWindow(attrs, activation.spatial, ConvKernelSpatial(kernel, attrs));
+}
+
+absl::Status ConvTransposeCompute(KernelContext& context) {
+  NOMO_ASSIGN_OR_RETURN(const Window window, ConcreteWindow(context.attrs(), context.input_shape(0), context.input_shape(1)));
+  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() { ConvTransposeReference<T>(context, window); });
+  return absl::OkStatus();
+}
+
+// oneDNN takes the padding at the end from the sizes; it is negative where the output exceeds what the taps reach.
+void SetPadsEnd(const Window& window, WindowDims& dims) {
+  for (size_t i = 0; i < window.size(); ++i) {
+    const WindowAxis& axis = window[i];
+    const int64_t full = (axis.input.size() - 1) * axis.stride + (axis.kernel.size() - 1) * axis.dilation + 1;
+    dims.pads_end[i] = full - axis.pad_begin - axis.output.size();
+  }
+}
+
+bool BuildConvTranspose(onednn::Builder& b) {
+  const PrepareContext& context = b.context();
+  if (context.inputs[0].dtype != DType::kFloat32) return false;
+  const Shape& x = context.inputs[0].shape;
+  const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
+  if (!window.ok()) return false;
+  const std::vector<int> axes = ChannelsFirstAxes(x.rank(), context.attrs);
+  const auto src = onednn::Permuted(DType::kFloat32, x, axes);
+  const auto dst = onednn::Permuted(DType::kFloat32, context.outputs[0].shape, axes);
+  const auto given = ConvKernelDesc(context.inputs[1].shape, context.attrs);
+  const auto weights = onednn::AnyFormat(DType::kFloat32, given.dims());
+  const bool has_bias = context.has_input(2);
+  const auto bias = has_bias ? onednn::RowMajor(DType::kFloat32, context.inputs[2].shape.dims()) : onednn::Desc();
+  if (!b.PostNodeOps(axes)) return false;
+
+  WindowDims dims(*window);
+  SetPadsEnd(*window, dims);
+  const dnnl::deconvolution_forward::primitive_desc pd(
+      {dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src, weights, bias, dst,
+       dims.strides, dims.dilations, dims.pads_begin, dims.pads_end},
+      b.Attr(), onednn::Engine());
+  std::vector<onednn::Builder::Argument> arguments = {
+      {DNNL_ARG_SRC, b.Input(0, src)},
+      {DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, given), pd.weights_desc())},
+      {DNNL_ARG_DST, b.Output(0, dst)}};
+  if (has_bias) arguments.emplace_back(DNNL_ARG_BIAS, b.Input(2, bias));
+  b.Add<dnnl::deconvolution_forward>(pd, std::move(arguments));
+  return true;
+}
+
+NOMO_REGISTER_OP(
+    WithWindow(
+        OpDef("nn.ConvTranspose", 1)
+            .Doc("Transposed convolution (also called deconvolution) over 1, 2 or 3 spatial axes, the gradient of a "
+                 "convolution with respect to its input:\n\n"
+                 "y[n, q, o] = bias[o] + sum over taps t, input channels i and positions p with p * strides + t * "
+                 "dilations - pads = q of x[n, p, i] * kernel[t, o, i].\n\n"
+                 "Without padding the output has full = (input - 1) * stride + (kernel - 1) * dilation + 1 + "
+                 "output_padding elements along each axis, the last output_padding of them without any tap. Padding "
+                 "crops it: \"valid\" not at all; \"explicit\" by pads; \"same\" and \"same_lower\" to input * stride. "
+                 "output_shape names the sizes instead; then \"valid\" crops at the end only, \"same\" on both sides "
+                 "with an odd one at the end, \"same_lower\" and \"explicit\" with an odd one at the beginning. What "
+                 "exceeds the full size is at the end and holds the bias.\n\n"
+                 "Keras' Conv2DTranspose with padding \"valid\" has at least input * stride elements: where the kernel is "
+                 "smaller than the stride, give output_padding = stride - kernel. It is an error when the channels of x, "
+                 "kernel and bias do not fit each other, or the padding exceeds the full size.")
+            .Source("ONNX ConvTranspose; Keras Conv2DTranspose, Conv3DTranspose")
+            .TypeVar("T", kFloats)
+            .Input("x", "T", "[batch, spatial..., in], see data_format")
+            .Input("kernel", "T", "[spatial..., out / groups, in], see kernel_layout")
+            .OptionalInput("bias", "T", "[out]")
+            .Output("y", "T", "[batch, spatial..., out], see data_format")
+            .Attr("groups", 1, "the number of groups; it divides the input and the output channels")
+            .Min(1)
+            .Attr("kernel_layout", "HWOI",
+                  "\"HWOI\": [spatial..., out / groups, in]; \"IOHW\": [in, out / groups, spatial...]")
+            .Choices({"HWOI", "IOHW"})
+            .Attr("output_padding", std::vector<int64_t>{},
+                  "elements added to the full size of each spatial axis; none given: 0")
+            .Min(0)
+            .Max(2147483647)
+            .Attr("output_shape", std::vector<int64_t>{}, "the output's spatial sizes; not together with pads")
+            .Min(0)
+            .Max(2147483647))
+        .Infer(InferConvTranspose)
+        .Reference(ConvTransposeCompute)
+        .Fast(onednn::Prepare(BuildConvTranspose))
+        .TakesPostOps(onednn::TakesPostOps(BuildConvTranspose))
+        .BatchInputs({0}));
+
+}  // namespace
+}  // namespace nomograph

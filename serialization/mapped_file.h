@@ -1,0 +1,33 @@
+// A whole file as read-only memory.
+#ifndef NOMOGRAPH_SERIALIZATION_MAPPED_FILE_H_
+#define NOMOGRAPH_SERIALIZATION_MAPPED_FILE_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace nomograph {
+
+// Nothing is read until it is touched, and what was touched can be given up by the system and read
+// again. A file that another process cuts short or writes into while it is mapped is beyond help
+// (its readers get SIGBUS or other bytes); files that are replaced, as Save() does, are safe.
+class MappedFile {
+ public:
+  // Errors as InputFile::Open(); InvalidArgument for a pipe or a device.
+  static absl::StatusOr<std::shared_ptr<const MappedFile>> Open(const std::string& path);
+  MappedFile(const MappedFile&) = delete;
+  ~MappedFile();
+
+  absl::string_view bytes() const { return bytes_; }
+
+ private:
+  explicit MappedFile(absl::string_view bytes) : bytes_(bytes) {}
+
+  absl::string_view bytes_;
+};
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_SERIALIZATION_MAPPED_FILE_H_
