@@ -234,4 +234,18 @@ absl::Status ReplayGoldenVectors(Session& session) {
   return errors.ToStatus("golden vectors are not met");
 }
 
+absl::Status RecordGoldenVector(Model& model, std::string name, const NamedTensors& inputs, const RunOptions& options,
+                                double rtol, double atol) {
+  NOMO_ASSIGN_OR_RETURN(const auto session, Session::Create(model, {.exact = true}));
+  NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, session->Run(inputs, options));
+  GoldenVector golden{.name = std::move(name),
+                      .inputs = inputs,
+                      .training = options.training,
+                      .seed = options.seed,
+                      .step = options.step};
+  for (const auto& [output, tensor] : outputs) golden.outputs[output] = {tensor, rtol, atol};
+  model.golden_vectors.push_back(std::move(golden));
+  return absl::OkStatus();
+}
+
 }  // namespace nomograph

@@ -66,6 +66,11 @@ class Session {
 // and output that is not, with the worst element. FailedPrecondition when the model has none.
 absl::Status ReplayGoldenVectors(Session& session);
 
+// Adds a golden vector to the model: `inputs` with the outputs that this machine computes in exact mode. Where the right
+// outputs are known from elsewhere, put those into Model::golden_vectors instead: that proves more.
+absl::Status RecordGoldenVector(Model& model, std::string name, const NamedTensors& inputs,
+                                const RunOptions& options = {}, double rtol = 1e-4, double atol = 1e-5);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_CORE_SESSION_H_

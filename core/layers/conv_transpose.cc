@@ -50,7 +50,7 @@ class ConvTransposeLayer : public internal::OneInputLayer {
     return internal::Activate(internal::ConvOp("nn.ConvTranspose", x, kernel_, bias_, attrs), options_.activation);
   }
 
-  // Keras' output sizes, from which keras/src/backend/common/backend_utils.py computes the padding.
+  // Keras' output sizes, and the padding that TensorFlow derives from them.
   void SetPadding(Attributes& attrs) const {
     const int rank = geometry_.spatial_rank;
     const std::vector<int64_t> kernel = internal::KernelSize(geometry_);

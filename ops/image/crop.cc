@@ -64,11 +64,12 @@ absl::StatusOr<std::vector<TensorType>> InferCrop(const InferContext& context) {
   return std::vector<TensorType>{{context.dtype(0), shape}};
 }
 
+constexpr char kOutput[] = "as x, with the height and width given";
+
 // Adds what the three have in common.
 OpDef WithSize(OpDef op) {
   op.RequiredAttr("height", AttrType::kInt, "of the result, in pixels").Min(1);
   op.RequiredAttr("width", AttrType::kInt, "of the result, in pixels").Min(1);
-  op.outputs[0].doc = "as x, with the height and width given";
   return WithDataFormat(op.Infer(InferCrop));
 }
 
@@ -118,7 +119,7 @@ std::vector<Example> RandomExamples() {
 }
 
 NOMO_REGISTER_OP(
-    WithSize(ImageOp("image.Crop", kAnyType)
+    WithSize(ImageOp("image.Crop", kAnyType, kOutput)
                  .Attr("top", 0, "the first row of the part")
                  .Min(0)
                  .Attr("left", 0, "the first column of the part")
@@ -131,7 +132,7 @@ NOMO_REGISTER_OP(
                                 }))
         .Examples(CropExamples));
 
-NOMO_REGISTER_OP(WithSize(ImageOp("image.CenterCrop", kAnyType))
+NOMO_REGISTER_OP(WithSize(ImageOp("image.CenterCrop", kAnyType, kOutput))
                      .Doc("The middle of each image, from row floor((H - height) / 2) and column "
                           "floor((W - width) / 2) on. Images smaller than the part are an error.")
                      .Source("Keras CenterCrop")
@@ -139,7 +140,7 @@ NOMO_REGISTER_OP(WithSize(ImageOp("image.CenterCrop", kAnyType))
                      .Examples(CenterCropExamples));
 
 NOMO_REGISTER_OP(
-    WithSize(RandomImageOp("image.RandomCrop", kAnyType))
+    WithSize(RandomImageOp("image.RandomCrop", kAnyType, kOutput))
         .Doc("In training a part of each image, at a place of its own that is evenly drawn from all places where the "
              "part lies within the image. In inference the middle, as image.CenterCrop has it. Images smaller than the "
              "part are an error.")

@@ -40,11 +40,11 @@ absl::StatusOr<std::vector<TensorType>> InferImages(const InferContext& context)
   return std::vector<TensorType>{context.input(0)};
 }
 
-OpDef ImageOp(std::string name, DTypeSet types) {
+OpDef ImageOp(std::string name, DTypeSet types, std::string y_doc) {
   return OpDef(std::move(name))
       .TypeVar("T", types)
       .Input("x", "T", "an image [height, width, channels] or a batch of them")
-      .Output("y", "T", "the shape of x")
+      .Output("y", "T", std::move(y_doc))
       .Infer(InferImages)
       .BatchInputs({0}, 4);
 }
@@ -56,8 +56,8 @@ OpDef WithDataFormat(OpDef op) {
       .Choices({"channels_last", "channels_first"});
 }
 
-OpDef RandomImageOp(std::string name, DTypeSet types) {
-  return RandomOp(ImageOp(std::move(name), types).BatchInputs({}));
+OpDef RandomImageOp(std::string name, DTypeSet types, std::string y_doc) {
+  return RandomOp(ImageOp(std::move(name), types, std::move(y_doc)).BatchInputs({}));
 }
 
 }  // namespace nomograph::image

@@ -72,11 +72,11 @@ absl::Status CheckImages(const PartialShape& shape);
 absl::StatusOr<std::vector<TensorType>> InferImages(const InferContext& context);
 
 // The schema of an op from images to images of type T, as InferImages has it. Left to add: Doc, Attr, Reference, Examples.
-OpDef ImageOp(std::string name, DTypeSet types);
+OpDef ImageOp(std::string name, DTypeSet types, std::string y_doc = "the shape of x");
 // Adds the attribute data_format.
 OpDef WithDataFormat(OpDef op);
 // ImageOp for an op that draws random numbers, with the attribute `seed`. Rows of a batch are no longer alike.
-OpDef RandomImageOp(std::string name, DTypeSet types);
+OpDef RandomImageOp(std::string name, DTypeSet types, std::string y_doc = "the shape of x");
 
 // For results: rounded to the nearest (of integers ties go to even, and those out of range become its nearest end).
 template <typename T>

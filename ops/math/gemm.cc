@@ -77,13 +77,13 @@ absl::Status GemmCompute(KernelContext& context) {
   return absl::OkStatus();
 }
 
-// beta * c as an operand of a post-op, with two axes.
-onednn::Builder::Buffer ScaledC(onednn::Builder& b, float beta) {
-  const Shape& shape = b.context().inputs[2].shape;
-  Shape matrix;
-  for (int i = shape.rank(); i < 2; ++i) matrix.Append(1);
-  for (int64_t dim : shape.dims()) matrix.Append(dim);
-  const auto desc = onednn::RowMajor(DType::kFloat32, matrix.dims());
+onednn::Desc MatrixDesc(const Shape& shape, bool transposed) {
+  const int axes[] = {transposed ? 1 : 0, transposed ? 0 : 1};
+  return onednn::Permuted(DType::kFloat32, shape, axes);
+}
+
+// beta * c with two axes.
+onednn::Builder::Buffer ScaledC(onednn::Builder& b, const onednn::Desc& desc, float beta) {
   const auto c = b.Input(2, desc);
   if (beta == 1) return c;
   const auto scaled = b.Scratch(desc);
@@ -94,41 +94,57 @@ onednn::Builder::Buffer ScaledC(onednn::Builder& b, float beta) {
   return scaled;
 }
 
+// y += c, with the node's post-ops.
+bool AddToOutput(onednn::Builder& b, onednn::Builder::Buffer c, const onednn::Desc& c_desc,
+                 onednn::Builder::Buffer y, const onednn::Desc& y_desc) {
+  const int axes[] = {0, 1};
+  if (!b.PostNodeOps(axes)) return false;
+  const dnnl::binary::primitive_desc pd({dnnl::algorithm::binary_add, y_desc, c_desc, y_desc}, b.Attr(),
+                                        onednn::Engine());
+  b.Add<dnnl::binary>(pd, {{DNNL_ARG_SRC_0, y}, {DNNL_ARG_SRC_1, c}, {DNNL_ARG_DST, y}});
+  return true;
+}
+
+// c joins the product as a bias where it is one row and nothing is scaled, as a post-op where oneDNN's fast matmul
+// takes it (a row or a whole matrix), else in a step of its own (a column).
 bool BuildGemm(onednn::Builder& b) {
   const PrepareContext& context = b.context();
   if (context.inputs[0].dtype != DType::kFloat32) return false;
-  const bool transpose_a = context.attrs.Bool("transpose_a"), transpose_b = context.attrs.Bool("transpose_b");
   const float alpha = static_cast<float>(context.attrs.Float("alpha"));
   const float beta = static_cast<float>(context.attrs.Float("beta"));
-  auto matrix = [&](const Shape& shape, bool transposed) {
-    const int axes[] = {transposed ? 1 : 0, transposed ? 0 : 1};
-    return onednn::Permuted(DType::kFloat32, shape, axes);
-  };
-  const auto src = matrix(context.inputs[0].shape, transpose_a);
-  const auto given = matrix(context.inputs[1].shape, transpose_b);
-  const auto dst = matrix(context.outputs[0].shape, false);
+  const auto src = MatrixDesc(context.inputs[0].shape, context.attrs.Bool("transpose_a"));
+  const auto given = MatrixDesc(context.inputs[1].shape, context.attrs.Bool("transpose_b"));
+  const auto dst = MatrixDesc(context.outputs[0].shape, false);
   const auto weights = b.is_constant(1) ? onednn::AnyFormat(DType::kFloat32, given.dims()) : given;
+  const auto y = b.Output(0, dst);
 
-  const bool adds = context.has_input(2) && beta != 0;
-  // A row that is added to every row is what oneDNN calls a bias.
-  const bool is_bias = adds && alpha == 1 && beta == 1 &&
-                       context.inputs[2].shape.num_elements() == context.outputs[0].shape[1] &&
-                       context.inputs[2].shape.rank() > 0 && StepsOfC(context.inputs[2].shape).first == 0;
-  const auto bias = is_bias ? onednn::RowMajor(DType::kFloat32, {1, context.outputs[0].shape[1]}) : onednn::Desc();
-  const auto c = adds && !is_bias ? ScaledC(b, beta) : -1;
+  enum class C { kNone, kBias, kPostOp, kStep } kind = C::kNone;
+  onednn::Desc c_desc;
+  onednn::Builder::Buffer c = -1;
+  if (context.has_input(2) && beta != 0) {
+    Shape shape = context.inputs[2].shape;
+    while (shape.rank() < 2) shape = shape.rank() == 0 ? Shape{1} : Shape{1, shape[0]};
+    const bool is_row = shape[0] == 1 && shape[1] == dst.dims()[1];
+    kind = is_row && alpha == 1 && beta == 1          ? C::kBias
+           : is_row || shape == context.outputs[0].shape ? C::kPostOp
+                                                      : C::kStep;
+    c_desc = onednn::RowMajor(DType::kFloat32, shape.dims());
+    c = ScaledC(b, c_desc, beta);
+  }
   if (alpha != 1) b.PostEltwise({dnnl_eltwise_linear, alpha, 0});
-  if (adds && !is_bias) b.PostBinary(dnnl_binary_add, c);
-  const int rows_and_columns[] = {0, 1};
-  if (!b.PostNodeOps(rows_and_columns)) return false;
+  if (kind == C::kPostOp) b.PostBinary(dnnl_binary_add, c);
+  const int axes[] = {0, 1};
+  if (kind != C::kStep && !b.PostNodeOps(axes)) return false;
 
+  const auto bias = kind == C::kBias ? c_desc : onednn::Desc();
   const dnnl::matmul::primitive_desc pd({src, weights, bias, dst}, b.Attr(), onednn::Engine());
   std::vector<onednn::Builder::Argument> arguments = {
       {DNNL_ARG_SRC, b.Input(0, src)},
       {DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, given), pd.weights_desc())},
-      {DNNL_ARG_DST, b.Output(0, dst)}};
-  if (is_bias) arguments.emplace_back(DNNL_ARG_BIAS, b.Input(2, bias));
+      {DNNL_ARG_DST, y}};
+  if (kind == C::kBias) arguments.emplace_back(DNNL_ARG_BIAS, c);
   b.Add<dnnl::matmul>(pd, std::move(arguments));
-  return true;
+  return kind != C::kStep || AddToOutput(b, c, c_desc, y, dst);
 }
 
 std::vector<Example> GemmExamples() {

@@ -1,0 +1,11 @@
+#include "nomograph/core/elementwise.h"
+#include "nomograph/core/registry.h"
+
+namespace consumer {
+
+using namespace nomograph;
+
+NOMO_REGISTER_OP(ElementwiseOp("consumer.Parity", TypeList<int32_t, int64_t>{}, [](auto x) { return x & 1; })
+                     .Doc("y = 1 for odd x, else 0."));
+
+}  // namespace consumer

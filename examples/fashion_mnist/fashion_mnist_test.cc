@@ -1,0 +1,24 @@
+// The example as a user runs it: one process builds the model, another inspects and proves it, a third classifies.
+#include <cstdlib>
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace {
+
+const std::string kFolder = "examples/fashion_mnist/";
+const std::string kImages = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz";
+const std::string kLabels = "/usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz";
+
+int Run(const std::string& command) { return std::system(command.c_str()); }
+
+TEST(FashionMnist, BuildsInspectsProvesAndClassifies) {
+  const std::string model = testing::TempDir() + "/fashion_mnist.nomo";
+  ASSERT_EQ(Run(kFolder + "build_model " + kFolder + "weights.npz " + kFolder + "expected.npz " + kImages + " " + model),
+            0);
+  EXPECT_EQ(Run("tools/nomo inspect " + model), 0);
+  EXPECT_EQ(Run("tools/nomo verify " + model), 0);
+  EXPECT_EQ(Run(kFolder + "classify " + model + " " + kImages + " " + kLabels + " " + kFolder + "expected.npz"), 0);
+}
+
+}  // namespace

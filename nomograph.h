@@ -1,0 +1,13 @@
+// Everything that a program needs to build, save, load and run models.
+#ifndef NOMOGRAPH_NOMOGRAPH_H_
+#define NOMOGRAPH_NOMOGRAPH_H_
+
+#include "nomograph/core/build.h"
+#include "nomograph/core/layer.h"
+#include "nomograph/core/layers/layers.h"
+#include "nomograph/core/model.h"
+#include "nomograph/core/session.h"
+#include "nomograph/core/value.h"
+#include "nomograph/serialization/model_io.h"
+
+#endif  // NOMOGRAPH_NOMOGRAPH_H_

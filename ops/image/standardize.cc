@@ -1,0 +1,67 @@
+// PerImageStandardization.
+#include <cmath>
+
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/image/image.h"
+
+namespace nomograph::image {
+namespace {
+
+absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
+  NOMO_RETURN_IF_ERROR(CheckImages(context.shape(0)));
+  return std::vector<TensorType>{{context.attrs().Type("dtype"), context.shape(0)}};
+}
+
+template <typename From, typename To>
+void Standardize(const Image<const From>& x, const Image<To>& y) {
+  const auto count = static_cast<double>(x.size());
+  double sum = 0, squares = 0;
+  for (const From value : x) sum += static_cast<double>(value);
+  const double mean = sum / count;
+  for (const From value : x) {
+    const double difference = static_cast<double>(value) - mean;
+    squares += difference * difference;
+  }
+  const double deviation = std::max(std::sqrt(squares / count), 1 / std::sqrt(count));
+  for (int64_t i = 0; i < x.size(); ++i) {
+    y.data[i] = static_cast<To>((static_cast<double>(x.data[i]) - mean) / deviation);
+  }
+}
+
+absl::Status Compute(KernelContext& context) {
+  const Images images(context.input_shape(0), context.attrs());
+  Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename From>() {
+    Dispatch(FloatTypes{}, context.output_dtype(0), [&]<typename To>() {
+      for (int64_t i = 0; i < images.count(); ++i) {
+        Standardize(images.Get(context.input<From>(0).data(), i),
+                    images.Get(context.output<To>(0).data(), i));
+      }
+    });
+  });
+  return absl::OkStatus();
+}
+
+std::vector<Example> Examples() {
+  return {
+      // STANDARDIZE_EXAMPLES
+  };
+}
+
+NOMO_REGISTER_OP(
+    OpDef("image.PerImageStandardization")
+        .Doc("y = (x - mean) / max(deviation, 1 / sqrt(N)), where mean and deviation (the square root of the mean "
+             "squared distance from the mean) are those of all N elements of the image, all channels together; in "
+             "floating point of type `dtype`.")
+        .Source("tf.image.per_image_standardization")
+        .TypeVar("T", kNumbers)
+        .TypeVar("R", kFloats)
+        .Input("x", "T", "an image of 3 axes, or a batch of images")
+        .Output("y", "R", "the shape of x")
+        .Attr("dtype", DType::kFloat32, "the type of y")
+        .Infer(Infer)
+        .Reference(Compute)
+        .BatchInputs({0}, 4)
+        .Examples(Examples));
+
+}  // namespace
+}  // namespace nomograph::image

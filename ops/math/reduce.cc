@@ -1,0 +1,114 @@
+#include "nomograph/ops/math/reduce.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "absl/container/inlined_vector.h"
+
+namespace nomograph::math {
+namespace {
+
+constexpr int kAxesInput = 1;
+
+absl::StatusOr<std::vector<TensorType>> InferReduce(const InferContext& context) {
+  const auto yield = [&](PartialShape shape) {
+    return std::vector<TensorType>{{context.dtype(0), std::move(shape)}};
+  };
+  const PartialShape& x = context.shape(0);
+  if (!x.has_rank()) return yield(PartialShape());
+  NOMO_ASSIGN_OR_RETURN(const auto axes, ReducedAxes(context));
+  const bool keepdims = context.attrs().Bool("keepdims");
+  if (!axes) return yield(keepdims ? PartialShape::OfRank(x.rank()) : PartialShape());
+  PartialShape shape = PartialShape::OfRank(0);
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    const bool reduced = std::binary_search(axes->begin(), axes->end(), axis);
+    if (!reduced) shape.Append(x[axis]);
+    else if (keepdims) shape.Append(1);
+  }
+  return yield(std::move(shape));
+}
+
+// Neighbouring axes of x that are all reduced, or all kept.
+struct Group {
+  int64_t size;
+  bool reduced;
+  int64_t out_step = 0;
+};
+using Groups = absl::InlinedVector<Group, 6>;
+
+Groups GroupAxes(const Shape& x, absl::Span<const int> axes) {
+  Groups groups;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    const bool reduced = std::binary_search(axes.begin(), axes.end(), axis);
+    if (x[axis] == 1) continue;
+    if (!groups.empty() && groups.back().reduced == reduced) {
+      groups.back().size *= x[axis];
+    } else {
+      groups.push_back({x[axis], reduced});
+    }
+  }
+  if (groups.empty()) groups.push_back({1, true});
+  int64_t step = 1;
+  for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
+    if (group->reduced) continue;
+    group->out_step = step;
+    step *= group->size;
+  }
+  return groups;
+}
+
+}  // namespace
+
+OpDef ReduceSchema(std::string name, DTypeSet types) {
+  return OpDef(std::move(name))
+      .TypeVar("T", types)
+      .TypeVar("I", {DType::kInt32, DType::kInt64})
+      .Input("x", "T", "any shape")
+      .OptionalInput("axes", "I", "a vector: the axes to reduce, instead of the attribute")
+      .Output("y", "T", "the shape of x, whose reduced axes have size 1 or are gone")
+      .OptionalAttr("axes", AttrType::kInts,
+                    "the axes to reduce, negative ones counted from the end; all where none is given")
+      .Attr("keepdims", true, "whether reduced axes stay, with size 1")
+      .Attr("noop_with_empty_axes", false, "whether to reduce no axis, not all, where none is given")
+      .Infer(InferReduce);
+}
+
+absl::StatusOr<std::optional<std::vector<int>>> ReducedAxes(const InferContext& context) {
+  const int rank = context.shape(0).rank();
+  NOMO_ASSIGN_OR_RETURN(const IntsArg arg, GetInts(context, "axes", kAxesInput));
+  if (arg.given && !arg.known) return std::nullopt;
+  if (!arg.values.empty()) {
+    NOMO_ASSIGN_OR_RETURN(std::vector<int> axes, NormalizeAxes(arg.values, rank));
+    return axes;
+  }
+  std::vector<int> axes(context.attrs().Bool("noop_with_empty_axes") ? 0 : rank);
+  std::iota(axes.begin(), axes.end(), 0);
+  return axes;
+}
+
+absl::StatusOr<std::vector<int>> StartReduction(KernelContext& context) {
+  const ConcreteNode node(context);
+  NOMO_RETURN_IF_ERROR(AllocateOutputs(context, node, InferReduce));
+  NOMO_ASSIGN_OR_RETURN(auto axes, ReducedAxes(node.context()));
+  return *std::move(axes);
+}
+
+void ForEachReduceRun(const Shape& x, absl::Span<const int> axes, ReduceRunFn run) {
+  const int64_t count = x.num_elements();
+  const Groups groups = GroupAxes(x, axes);
+  const Group& inner = groups.back();
+  // Counts through the outer groups like an odometer.
+  absl::InlinedVector<int64_t, 6> index(groups.size() - 1, 0);
+  int64_t out = 0;
+  for (int64_t in = 0; in < count; in += inner.size) {
+    run(in, out, inner.size, inner.out_step);
+    for (int g = static_cast<int>(index.size()) - 1; g >= 0; --g) {
+      out += groups[g].out_step;
+      if (++index[g] < groups[g].size) break;
+      out -= groups[g].out_step * groups[g].size;
+      index[g] = 0;
+    }
+  }
+}
+
+}  // namespace nomograph::math

@@ -1,0 +1,106 @@
+#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/nn/window.h"
+
+namespace nomograph {
+namespace {
+
+absl::StatusOr<std::vector<TensorType>> InferGlobalPool(const InferContext& context) {
+  if (!context.shape(0).has_rank()) return std::vector<TensorType>{{context.dtype(0), PartialShape()}};
+  NOMO_ASSIGN_OR_RETURN(Activation x, SplitActivation(context.shape(0), context.attrs()));
+  for (Dim& size : x.spatial) {
+    if (size.known() && size.size() == 0) {
+      return InvalidArgument("input x: expected spatial sizes of at least 1, found shape ",
+                             context.shape(0).ToString());
+    }
+    size = 1;
+  }
+  if (!context.attrs().Bool("keepdims")) x.spatial.clear();
+  return std::vector<TensorType>{{context.dtype(0), JoinActivation(x, context.attrs())}};
+}
+
+// Calls f(elements of the channel, one after the other) for every row of the batch and every channel.
+template <typename T, typename F>
+void ForEachChannel(const KernelContext& context, F f) {
+  const ActivationLayout x(context.input_shape(0), context.attrs());
+  const T* in = context.input<T>(0).data();
+  T* out = context.output<T>(0).data();
+  for (int64_t n = 0; n < x.batches; ++n) {
+    for (int64_t c = 0; c < x.channels; ++c) {
+      const T* channel = in + x.Offset(n, c);
+      *out++ = f(x.positions, [&](int64_t position) { return channel[position * x.position_stride]; });
+    }
+  }
+}
+
+absl::Status GlobalAverageCompute(KernelContext& context) {
+  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() {
+    ForEachChannel<T>(context, [](int64_t count, auto at) {
+      double sum = 0;
+      for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(at(i));
+      return static_cast<T>(sum / static_cast<double>(count));
+    });
+  });
+  return absl::OkStatus();
+}
+
+absl::Status GlobalMaxCompute(KernelContext& context) {
+  Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename T>() {
+    ForEachChannel<T>(context, [](int64_t count, auto at) {
+      ComputeType<T> greatest = at(0);
+      for (int64_t i = 1; i < count; ++i) {
+        const ComputeType<T> value = at(i);
+        if (value > greatest || value != value) greatest = value;  // NaN stays
+      }
+      return static_cast<T>(greatest);
+    });
+  });
+  return absl::OkStatus();
+}
+
+// One pooling window over all positions, which are one axis here.
+bool BuildGlobalPool(onednn::Builder& b, dnnl::algorithm algorithm) {
+  const PrepareContext& context = b.context();
+  if (context.inputs[0].dtype != DType::kFloat32) return false;
+  const ActivationLayout x(context.inputs[0].shape, context.attrs);
+  const bool last = IsChannelsLast(context.attrs);
+  const Shape from = last ? Shape{x.batches, x.positions, x.channels} : Shape{x.batches, x.channels, x.positions};
+  const int axes[] = {0, last ? 2 : 1, last ? 1 : 2};
+  const auto src = onednn::Permuted(DType::kFloat32, from, axes);
+  const auto dst = onednn::RowMajor(DType::kFloat32, {x.batches, x.channels, 1});
+  const dnnl::pooling_v2_forward::primitive_desc pd(
+      {dnnl::prop_kind::forward_inference, algorithm, src, dst, {1}, {x.positions}, {0}, {0}, {0}}, b.Attr(),
+      onednn::Engine());
+  b.Add<dnnl::pooling_v2_forward>(pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
+  return true;
+}
+bool BuildGlobalAverage(onednn::Builder& b) { return BuildGlobalPool(b, dnnl::algorithm::pooling_avg_exclude_padding); }
+bool BuildGlobalMax(onednn::Builder& b) { return BuildGlobalPool(b, dnnl::algorithm::pooling_max); }
+
+OpDef GlobalPool(std::string name, std::string doc, std::string source, DTypeSet types) {
+  return WithDataFormat(OpDef(std::move(name), 1)
+                            .Doc(std::move(doc))
+                            .Source(std::move(source))
+                            .TypeVar("T", types)
+                            .Input("x", "T", "[batch, spatial..., channels], see data_format")
+                            .Output("y", "T", "[batch, channels]; with keepdims like x with spatial sizes of 1")
+                            .Attr("keepdims", false, "whether the spatial axes stay, with size 1"))
+      .Infer(InferGlobalPool)
+      .BatchInputs({0});
+}
+
+NOMO_REGISTER_OP(GlobalPool("nn.GlobalAveragePool",
+                            "The mean over all spatial positions, channel by channel. It is an error when there is no "
+                            "position.",
+                            "ONNX GlobalAveragePool (there keepdims is true); Keras GlobalAveragePooling1D, 2D, 3D", kFloats)
+                     .Reference(GlobalAverageCompute)
+                     .Fast(onednn::Prepare(BuildGlobalAverage)));
+NOMO_REGISTER_OP(GlobalPool("nn.GlobalMaxPool",
+                            "The greatest element over all spatial positions, channel by channel; NaN where there is one "
+                            "(oneDNN may pass over it). It is an error when there is no position.",
+                            "ONNX GlobalMaxPool (there keepdims is true); Keras GlobalMaxPooling1D, 2D, 3D", kNumbers)
+                     .Reference(GlobalMaxCompute)
+                     .Fast(onednn::Prepare(BuildGlobalMax)));
+
+}  // namespace
+}  // namespace nomograph

@@ -1,0 +1,86 @@
+#include <cmath>
+#include <limits>
+
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/nn/pool.h"
+
+namespace nomograph {
+namespace {
+
+absl::StatusOr<std::vector<TensorType>> InferMaxPool(const InferContext& context) {
+  NOMO_ASSIGN_OR_RETURN(const PartialShape shape, InferPooled(context));
+  return std::vector<TensorType>{{context.dtype(0), shape}, {DType::kInt64, shape}};
+}
+
+template <typename T>
+T Least() {
+  if constexpr (std::numeric_limits<T>::has_infinity) {
+    return static_cast<T>(-static_cast<ComputeType<T>>(std::numeric_limits<T>::infinity()));
+  } else {
+    return std::numeric_limits<T>::lowest();
+  }
+}
+
+// NaN is greater than all else, and the first of equals wins.
+template <typename T>
+bool IsGreater(T a, T b) {
+  const ComputeType<T> left = a, right = b;
+  return left > right || (left != left && right == right);
+}
+
+template <typename T>
+void MaxPoolReference(const KernelContext& context, const Window& window) {
+  const ActivationLayout x(context.input_shape(0), context.attrs()), y(context.output_shape(0), context.attrs());
+  const auto in = context.input<T>(0);
+  const auto out = context.output<T>(0);
+  const Taps taps(window);
+  for (int64_t n = 0; n < y.batches; ++n) {
+    for (int64_t c = 0; c < y.channels; ++c) {
+      int64_t y_offset = y.Offset(n, c);
+      ForEachIndex(taps.output_sizes(), [&](const Index3& at) {
+        T greatest = Least<T>();
+        int64_t index = -1;
+        taps.ForEach(at, [&](int64_t, int64_t position) {
+          const int64_t x_offset = x.Offset(n, c) + position * x.position_stride;
+          if (index >= 0 && !IsGreater(in[x_offset], greatest)) return;
+          greatest = in[x_offset];
+          index = x_offset;
+        });
+        out[y_offset] = greatest;
+        if (context.num_outputs() > 1) context.output<int64_t>(1)[y_offset] = index;
+        y_offset += y.position_stride;
+      });
+    }
+  }
+}
+
+absl::Status MaxPoolCompute(KernelContext& context) {
+  NOMO_ASSIGN_OR_RETURN(const Window window, PoolWindow(context.attrs(), context.input_shape(0)));
+  Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename T>() { MaxPoolReference<T>(context, window); });
+  return absl::OkStatus();
+}
+
+bool BuildMaxPool(onednn::Builder& b) { return BuildPool(b, dnnl::algorithm::pooling_max); }
+
+NOMO_REGISTER_OP(
+    WithPoolWindow(
+        OpDef("nn.MaxPool", 1)
+            .Doc("The greatest element in each window, channel by channel.\n\n"
+                 "y[n, p, c] = max over taps t of x[n, p * strides + t * dilations - pads, c], padding left out. Without "
+                 "strides windows move by 1, as in ONNX (Keras' layers move them by their size and say so here). A window "
+                 "that meets only padding yields the type's least value (-infinity for floating point) and the index -1. "
+                 "NaN counts as greatest in exact mode; oneDNN may pass over it.\n\n"
+                 "indices tells where each maximum was found: its place in x in row-major order over all of x's axes, the "
+                 "first of equals. It is an error when the window is larger than the padded input.")
+            .Source("ONNX MaxPool; Keras MaxPooling1D, MaxPooling2D, MaxPooling3D")
+            .TypeVar("T", kNumbers)
+            .Input("x", "T", "[batch, spatial..., channels], see data_format")
+            .Output("y", "T", "like x with other spatial sizes")
+            .OptionalOutput("indices", "int64", "the shape of y"))
+        .Infer(InferMaxPool)
+        .Reference(MaxPoolCompute)
+        .Fast(onednn::Prepare(BuildMaxPool))
+        .BatchInputs({0}));
+
+}  // namespace
+}  // namespace nomograph
