@@ -3,6 +3,7 @@
 #define NOMOGRAPH_NOMOGRAPH_H_
 
 #include "nomograph/core/build.h"
+#include "nomograph/core/control_flow.h"
 #include "nomograph/core/layer.h"
 #include "nomograph/core/layers/layers.h"
 #include "nomograph/core/model.h"

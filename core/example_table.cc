@@ -34,6 +34,13 @@ bool IsUsable(const std::vector<double>& row, DType dtype, DType output) {
   return kFloats.Contains(output) || IsExact(output, row.back());
 }
 
+// Names the dtype and sets its accuracy.
+void Specialize(Example& example, DType dtype, DType output) {
+  example.name = absl::StrCat(example.name, example.name.empty() ? "" : " ", DTypeName(dtype));
+  example.rtol = ToleranceOf(output);
+  example.atol = output == DType::kFloat64 ? 1e-15 : 1e-6;
+}
+
 Tensor Column(const std::vector<std::vector<double>>& rows, size_t column, DType dtype) {
   std::vector<double> values;
   for (const auto& row : rows) values.push_back(row[column]);
@@ -54,6 +61,19 @@ ExampleTable& ExampleTable::Add(Example example) {
   return *this;
 }
 
+ExampleTable& ExampleTable::AddForEach(DTypeSet types, const Example& example) {
+  for (int number = 1; number < kNumDTypes; ++number) {
+    const auto dtype = static_cast<DType>(number);
+    if (!types.Contains(dtype)) continue;
+    Example converted = example;
+    Specialize(converted, dtype, dtype);
+    for (Tensor& input : converted.inputs) input = input.valid() ? input.Cast(dtype) : input;
+    for (Tensor& output : converted.outputs) output = output.Cast(dtype);
+    examples_.push_back(std::move(converted));
+  }
+  return *this;
+}
+
 std::vector<Example> ExampleTable::operator()() const {
   std::vector<Example> examples;
   for (const Table& table : tables_) {
@@ -66,14 +86,12 @@ std::vector<Example> ExampleTable::operator()() const {
         if (IsUsable(row, dtype, output)) rows.push_back(row);
       }
       if (rows.empty()) continue;
-      Example example{.name = std::string(DTypeName(dtype)), .attrs = table.attrs};
-      if (!table.attrs.empty()) absl::StrAppend(&example.name, " ", table.attrs.ToString());
+      Example example{.name = table.attrs.ToString(), .attrs = table.attrs};
+      Specialize(example, dtype, output);
       for (size_t i = 0; i + 1 < rows[0].size(); ++i) {
         example.inputs.push_back(Column(rows, i, dtype));
       }
       example.outputs.push_back(Column(rows, rows[0].size() - 1, output));
-      example.rtol = ToleranceOf(output);
-      example.atol = output == DType::kFloat64 ? 1e-15 : 1e-6;
       examples.push_back(std::move(example));
     }
   }

@@ -34,6 +34,8 @@ class ExampleTable {
   }
   // An example of another form, e.g. for broadcasting.
   ExampleTable& Add(Example example);
+  // The same for each dtype: the tensors of `example` are float64 and are converted.
+  ExampleTable& AddForEach(DTypeSet types, const Example& example);
 
   std::vector<Example> operator()() const;
 

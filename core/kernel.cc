@@ -8,14 +8,16 @@ namespace {
 
 class ComputeKernel : public Kernel {
  public:
-  ComputeKernel(ComputeFn compute, std::string description)
-      : compute_(std::move(compute)), description_(std::move(description)) {}
+  ComputeKernel(ComputeFn compute, std::string description, int64_t scratch_bytes)
+      : compute_(std::move(compute)), description_(std::move(description)), scratch_bytes_(scratch_bytes) {}
   absl::Status Run(KernelContext& context) const override { return compute_(context); }
+  int64_t scratch_bytes() const override { return scratch_bytes_; }
   std::string Describe() const override { return description_; }
 
  private:
   ComputeFn compute_;
   std::string description_;
+  int64_t scratch_bytes_;
 };
 
 }  // namespace
@@ -47,8 +49,8 @@ absl::Status KernelContext::SetOutput(int i, const Tensor& value) {
   return absl::OkStatus();
 }
 
-std::unique_ptr<Kernel> MakeComputeKernel(ComputeFn compute, std::string description) {
-  return std::make_unique<ComputeKernel>(std::move(compute), std::move(description));
+std::unique_ptr<Kernel> MakeComputeKernel(ComputeFn compute, std::string description, int64_t scratch_bytes) {
+  return std::make_unique<ComputeKernel>(std::move(compute), std::move(description), scratch_bytes);
 }
 
 }  // namespace nomograph

@@ -165,8 +165,8 @@ class Kernel {
 // Null: this kernel does not serve these dtypes, shapes or attributes, and the next one is asked. An error: nothing can.
 using PrepareFn = std::function<absl::StatusOr<std::unique_ptr<Kernel>>(const PrepareContext&)>;
 
-// A Kernel that calls `compute`.
-std::unique_ptr<Kernel> MakeComputeKernel(ComputeFn compute, std::string description);
+// A Kernel that calls `compute`, which may use that much scratch memory.
+std::unique_ptr<Kernel> MakeComputeKernel(ComputeFn compute, std::string description, int64_t scratch_bytes = 0);
 
 }  // namespace nomograph
 

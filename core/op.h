@@ -88,6 +88,13 @@ struct Port {
   Kind kind = Kind::kRequired;
 };
 
+// A function that an example's attribute names: as CallOptions::FunctionArg in core/value.h.
+struct ExampleFunction {
+  std::string attr;
+  std::function<std::vector<Value>(absl::Span<const Value> inputs)> function;
+  std::vector<TensorType> input_types;
+};
+
 // A case of an op with its expected result, taken from an independent source. Examples are documentation and tests:
 // one conformance test runs each of them in every way that a model can be run.
 struct Example {
@@ -100,8 +107,8 @@ struct Example {
   uint64_t seed = 0, step = 0;
   // The outputs are random numbers for the node key 0, as RunOp() has it: elsewhere only their types hold.
   bool keyed_by_node = false;
-  // The functions that attributes of the op name.
-  std::vector<std::pair<std::string, BodyFn>> functions;
+  // The attributes of the op that are functions (not in `attrs`).
+  std::vector<ExampleFunction> functions;
   // The session's variables before the run, and what those that are named hold after it.
   std::vector<std::pair<std::string, Tensor>> variables, variables_after;
 };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "google/protobuf/unknown_field_set.h"
 #include "nomograph/proto/model.pb.h"
 
 namespace nomograph {

@@ -4,13 +4,12 @@
 
 #include <string>
 
+#include "google/protobuf/unknown_field_set.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/wire_check.h"
 
 namespace nomograph {
 namespace {
-
-using ::testing::Test;
 
 std::string Bytes(std::initializer_list<int> bytes) { return std::string(bytes.begin(), bytes.end()); }
 
@@ -127,7 +126,8 @@ TEST(WireCheckTest, SeesUnknownFields) {
   graph.add_nodes()->set_name("n");
   EXPECT_FALSE(CheckWire(graph.SerializeAsString(), *GraphProto::descriptor()).value());
   EXPECT_TRUE(CheckNoUnknownFields(graph).ok());
-  graph.mutable_nodes(0)->mutable_unknown_fields()->AddVarint(1000, 5);
+  NodeProto& node = *graph.mutable_nodes(0);
+  node.GetReflection()->MutableUnknownFields(&node)->AddVarint(1000, 5);
   EXPECT_TRUE(CheckWire(graph.SerializeAsString(), *GraphProto::descriptor()).value());
   EXPECT_EQ(std::string(CheckNoUnknownFields(graph).message()),
             "nodes[0]: field 1000 is of a newer version of the format");

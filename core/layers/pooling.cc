@@ -1,7 +1,5 @@
 #include "nomograph/core/layers/pooling.h"
 
-#include <numeric>
-
 #include "nomograph/core/layers/internal.h"
 
 namespace nomograph {
@@ -30,11 +28,8 @@ Layer GlobalPooling(const char* kind, int spatial_rank, const GlobalPoolingOptio
   const auto apply = [=](const Value& x) -> absl::StatusOr<Value> {
     Attributes attrs;
     if (options.data_format != "channels_last") attrs.Set("data_format", options.data_format);
-    const Value y = internal::Op(absl::StrCat("nn.Global", kind, "Pool"), {x}, std::move(attrs));
-    if (options.keepdims) return y;
-    std::vector<int64_t> axes(spatial_rank);
-    std::iota(axes.begin(), axes.end(), internal::FirstSpatialAxis(options.data_format));
-    return internal::Op("array.Squeeze", {y}, {{"axes", axes}});
+    if (options.keepdims) attrs.Set("keepdims", true);
+    return internal::Op(absl::StrCat("nn.Global", kind, "Pool"), {x}, std::move(attrs));
   };
   return internal::WeightlessLayer({.class_name = absl::StrCat("Global", kind, "Pooling", spatial_rank, "D"),
                                     .name = options.name,

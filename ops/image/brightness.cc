@@ -47,30 +47,54 @@ std::vector<Example> AdjustExamples() {
 
 std::vector<Example> RandomExamples() {
   return {
-      // BRIGHTNESS_EXAMPLES
+      {.name = "inference",
+       .attrs = {{"factor", 0.2}},
+       .inputs = {Tensor::Of<float>({1, 2, 1}, {-3, 300})},
+       .outputs = {Tensor::Of<float>({1, 2, 1}, {-3, 300})}},
+      {.name = "training",
+       .attrs = {{"factor", 0.2}},
+       .inputs = {Tensor::Of<float>({2, 2, 2, 1}, {50, 100, 150, 200, 50, 100, 150, 200})},
+       .outputs = {Tensor::Of<float>(
+           {2, 2, 2, 1}, {96.3893092f, 146.389309f, 196.389309f, 246.389309f, 57.6031792f,
+                          107.603179f, 157.603179f, 207.603179f})},
+       .training = true,
+       .seed = 1,
+       .keyed_by_node = true},
+      {.name = "training, own seed, limits",
+       .attrs = {{"factor", std::vector<double>{0.1, 0.5}},
+                 {"seed", 2},
+                 {"value_range", std::vector<double>{0, 1}}},
+       .inputs = {Tensor::Of<float>({2, 2, 1}, {0.25f, 0.5f, 0.75f, 1})},
+       .outputs = {Tensor::Of<float>({2, 2, 1}, {0.603056359f, 0.853056359f, 1, 1})},
+       .training = true,
+       .keyed_by_node = true},
   };
 }
 
-NOMO_REGISTER_OP(
-    ImageOp("image.AdjustBrightness", kNumbers)
-        .RequiredAttr("delta", AttrType::kFloat, "what is added, in the units of x")
-        .OptionalAttr("value_range", AttrType::kFloats, "[low, high] of the results; absent: no limits")
-        .Infer(InferWithRanges({"value_range"}))
-        .Doc("y = x + delta, limited to value_range. Integers are rounded to the nearest, ties to even, and clamped.")
-        .Source("tf.image.adjust_brightness")
-        .Reference(FilterImages(NumberTypes{}, FixedBrightness))
-        .InPlace()
-        .Examples(AdjustExamples));
+NOMO_REGISTER_OP(ImageOp("image.AdjustBrightness", kNumbers)
+                     .RequiredAttr("delta", AttrType::kFloat, "what is added, in the units of x")
+                     .OptionalAttr("value_range", AttrType::kFloats,
+                                   "[low, high] of the results; absent: no limits")
+                     .Infer(InferWithRanges({"value_range"}))
+                     .Doc("y = x + delta, limited to value_range. Integers are rounded to the "
+                          "nearest, ties to even, and clamped.")
+                     .Source("tf.image.adjust_brightness")
+                     .Reference(FilterImages(NumberTypes{}, FixedBrightness))
+                     .InPlace()
+                     .Examples(AdjustExamples));
 
 NOMO_REGISTER_OP(
     RandomImageOp("image.RandomBrightness", kNumbers)
         .RequiredAttr("factor", AttrType::kFloats,
-                      "the range of the change as fractions of value_range: [low, high], or one number f for [-f, f]")
+                      "the range of the change as fractions of value_range: [low, high], or one "
+                      "number f for [-f, f]")
         .Min(-1)
         .Max(1)
-        .Attr("value_range", std::vector<double>{0, 255}, "[low, high] of the values of x, and of the results")
+        .Attr("value_range", std::vector<double>{0, 255},
+              "[low, high] of the values of x, and of the results")
         .Infer(InferWithRanges({"factor", "value_range"}))
-        .Doc("In training y = x + d (value_range[1] - value_range[0]), limited to value_range, with d evenly drawn from "
+        .Doc("In training y = x + d (value_range[1] - value_range[0]), limited to value_range, "
+             "with d evenly drawn from "
              "[low, high] for each image; integers are rounded to the nearest. In inference y = x.")
         .Source("Keras RandomBrightness")
         .Reference(AugmentImages(NumberTypes{}, DrawBrightness))

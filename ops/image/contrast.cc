@@ -48,38 +48,76 @@ absl::StatusOr<std::vector<TensorType>> InferRandom(const InferContext& context)
 
 std::vector<Example> AdjustExamples() {
   return {
-      // CONTRAST_EXAMPLES
+      {.name = "each channel has its mean",
+       .attrs = {{"factor", 2}},
+       .inputs = {Tensor::Of<float>({1, 2, 2}, {1, 10, 3, 30})},
+       .outputs = {Tensor::Of<float>({1, 2, 2}, {0, 0, 4, 40})}},
+      {.name = "within a range, channels first, batch",
+       .attrs = {{"factor", 2},
+                 {"value_range", std::vector<double>{0, 20}},
+                 {"data_format", "channels_first"}},
+       .inputs = {Tensor::Of<float>({1, 2, 1, 2}, {1, 3, 10, 30})},
+       .outputs = {Tensor::Of<float>({1, 2, 1, 2}, {0, 4, 0, 20})}},
+      {.name = "uint8 is rounded",
+       .attrs = {{"factor", 0.5}},
+       .inputs = {Tensor::Of<uint8_t>({1, 3, 1}, {0, 10, 201})},
+       .outputs = {Tensor::Of<uint8_t>({1, 3, 1}, {35, 40, 136})}},
   };
 }
 
 std::vector<Example> RandomExamples() {
   return {
-      // RANDOM_CONTRAST_EXAMPLES
+      {.name = "inference",
+       .attrs = {{"factor", 0.5}},
+       .inputs = {Tensor::Of<float>({1, 2, 1}, {-3, 300})},
+       .outputs = {Tensor::Of<float>({1, 2, 1}, {-3, 300})}},
+      {.name = "training",
+       .attrs = {{"factor", 0.5}},
+       .inputs = {Tensor::Of<float>({2, 2, 2, 1}, {1, 2, 3, 4, 1, 2, 3, 4})},
+       .outputs = {Tensor::Of<float>(
+           {2, 2, 2, 1}, {0.317804277f, 1.77260143f, 3.22739857f, 4.68219572f, 0.888188541f,
+                          1.96272951f, 3.03727049f, 4.11181146f})},
+       .training = true,
+       .seed = 1,
+       .keyed_by_node = true},
+      {.name = "training, own seed, limits",
+       .attrs = {{"factor", std::vector<double>{0.1, 0.3}},
+                 {"seed", 2},
+                 {"value_range", std::vector<double>{0, 3.5}}},
+       .inputs = {Tensor::Of<float>({2, 2, 1}, {1, 2, 3, 4})},
+       .outputs = {Tensor::Of<float>({2, 2, 1}, {0.770415461f, 1.92347182f, 3.07652818f, 3.5f})},
+       .training = true,
+       .keyed_by_node = true},
   };
 }
 
-NOMO_REGISTER_OP(
-    WithDataFormat(ImageOp("image.AdjustContrast", kNumbers))
-        .RequiredAttr("factor", AttrType::kFloat, "the factor; 1 keeps the image as it is")
-        .OptionalAttr("value_range", AttrType::kFloats, "[low, high] of the results; absent: no limits")
-        .Infer(InferWithRanges({"value_range"}))
-        .Doc("y = (x - mean) factor + mean, limited to value_range, where mean is that of the channel in the image. "
-             "Integers are rounded to the nearest, ties to even, and clamped.")
-        .Source("tf.image.adjust_contrast")
-        .Reference(FilterImages(NumberTypes{}, FixedContrast))
-        .InPlace()
-        .Examples(AdjustExamples));
+NOMO_REGISTER_OP(WithDataFormat(ImageOp("image.AdjustContrast", kNumbers))
+                     .RequiredAttr("factor", AttrType::kFloat,
+                                   "the factor; 1 keeps the image as it is")
+                     .OptionalAttr("value_range", AttrType::kFloats,
+                                   "[low, high] of the results; absent: no limits")
+                     .Infer(InferWithRanges({"value_range"}))
+                     .Doc("y = (x - mean) factor + mean, limited to value_range, where mean is "
+                          "that of the channel in the image. "
+                          "Integers are rounded to the nearest, ties to even, and clamped.")
+                     .Source("tf.image.adjust_contrast")
+                     .Reference(FilterImages(NumberTypes{}, FixedContrast))
+                     .InPlace()
+                     .Examples(AdjustExamples));
 
 NOMO_REGISTER_OP(
     WithDataFormat(RandomImageOp("image.RandomContrast", kNumbers))
-        .RequiredAttr("factor", AttrType::kFloats,
-                      "how far the contrast is reduced and raised: [lower, upper], or one number for both")
+        .RequiredAttr(
+            "factor", AttrType::kFloats,
+            "how far the contrast is reduced and raised: [lower, upper], or one number for both")
         .Min(0)
         .Max(1)
         .Attr("value_range", std::vector<double>{0, 255}, "[low, high] of the results")
         .Infer(InferRandom)
-        .Doc("In training y = (x - mean) f + mean, limited to value_range, where mean is that of the channel in the "
-             "image and f is evenly drawn from [1 - lower, 1 + upper] for each image; integers are rounded to the "
+        .Doc("In training y = (x - mean) f + mean, limited to value_range, where mean is that of "
+             "the channel in the "
+             "image and f is evenly drawn from [1 - lower, 1 + upper] for each image; integers are "
+             "rounded to the "
              "nearest. In inference y = x.")
         .Source("Keras RandomContrast")
         .Reference(AugmentImages(NumberTypes{}, DrawContrast))

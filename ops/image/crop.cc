@@ -74,7 +74,8 @@ OpDef WithSize(OpDef op) {
 }
 
 const Tensor& OneImage() {  // 3 rows of 4 pixels
-  static const Tensor image = Tensor::Of<uint8_t>({3, 4, 1}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  static const Tensor image =
+      Tensor::Of<uint8_t>({3, 4, 1}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
   return image;
 }
 
@@ -114,7 +115,15 @@ std::vector<Example> RandomExamples() {
        .attrs = {{"height", 1}, {"width", 2}},
        .inputs = {OneImage()},
        .outputs = {Tensor::Of<uint8_t>({1, 2, 1}, {5, 6})}},
-      // CROP_EXAMPLES
+      {.name = "training",
+       .attrs = {{"height", 2}, {"width", 2}},
+       .inputs = {Tensor::Of<int32_t>({3, 3, 4, 1}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,  //
+                                                     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,  //
+                                                     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})},
+       .outputs = {Tensor::Of<int32_t>({3, 2, 2, 1}, {5, 6, 9, 10, 5, 6, 9, 10, 2, 3, 6, 7})},
+       .training = true,
+       .seed = 1,
+       .keyed_by_node = true},
   };
 }
 
@@ -124,7 +133,8 @@ NOMO_REGISTER_OP(
                  .Min(0)
                  .Attr("left", 0, "the first column of the part")
                  .Min(0))
-        .Doc("The part of each image that begins at row `top` and column `left`. It must lie within the image.")
+        .Doc("The part of each image that begins at row `top` and column `left`. It must lie "
+             "within the image.")
         .Source("tf.image.crop_to_bounding_box; Keras Cropping2D")
         .Reference(FilterImages(AllTypes{},
                                 [](const Attributes& attrs) {
@@ -136,19 +146,23 @@ NOMO_REGISTER_OP(WithSize(ImageOp("image.CenterCrop", kAnyType, kOutput))
                      .Doc("The middle of each image, from row floor((H - height) / 2) and column "
                           "floor((W - width) / 2) on. Images smaller than the part are an error.")
                      .Source("Keras CenterCrop")
-                     .Reference(FilterImages(AllTypes{}, [](const Attributes&) { return CenterCrop{}; }))
+                     .Reference(FilterImages(AllTypes{},
+                                             [](const Attributes&) { return CenterCrop{}; }))
                      .Examples(CenterCropExamples));
 
-NOMO_REGISTER_OP(
-    WithSize(RandomImageOp("image.RandomCrop", kAnyType, kOutput))
-        .Doc("In training a part of each image, at a place of its own that is evenly drawn from all places where the "
-             "part lies within the image. In inference the middle, as image.CenterCrop has it. Images smaller than the "
-             "part are an error.")
-        .Source("Keras RandomCrop, which cuts all images of a batch at one place; torchvision RandomCrop")
-        .Reference(AugmentImages(AllTypes{},
-                                 [](const Attributes&, const Words& words) { return RandomCrop{words}; },
-                                 CenterCrop{}))
-        .Examples(RandomExamples));
+NOMO_REGISTER_OP(WithSize(RandomImageOp("image.RandomCrop", kAnyType, kOutput))
+                     .Doc("In training a part of each image, at a place of its own that is evenly "
+                          "drawn from all places where the "
+                          "part lies within the image. In inference the middle, as "
+                          "image.CenterCrop has it. Images smaller than the "
+                          "part are an error.")
+                     .Source("Keras RandomCrop, which cuts all images of a batch at one place; "
+                             "torchvision RandomCrop")
+                     .Reference(AugmentImages(
+                         AllTypes{},
+                         [](const Attributes&, const Words& words) { return RandomCrop{words}; },
+                         CenterCrop{}))
+                     .Examples(RandomExamples));
 
 }  // namespace
 }  // namespace nomograph::image

@@ -32,7 +32,8 @@ Flip DrawFlip(const Attributes& attrs, const Words& words) {
 }
 
 const Tensor& OneImage() {  // 2 rows of 3 pixels of 2 channels
-  static const Tensor image = Tensor::Of<uint8_t>({2, 3, 2}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  static const Tensor image =
+      Tensor::Of<uint8_t>({2, 3, 2}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
   return image;
 }
 
@@ -67,10 +68,33 @@ std::vector<Example> UpDownExamples() {
 }
 
 std::vector<Example> RandomExamples() {
-  const Tensor batch = Tensor::Of<float>({4, 2, 2, 1}, {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3});
+  const Tensor batch =
+      Tensor::Of<float>({4, 2, 2, 1}, {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3});
   return {
       {.name = "inference", .inputs = {batch}, .outputs = {batch}},
-      // FLIP_EXAMPLES
+      {.name = "training",
+       .inputs = {batch},
+       .outputs = {Tensor::Of<float>({4, 2, 2, 1},
+                                     {0, 1, 2, 3, 2, 3, 0, 1, 1, 0, 3, 2, 1, 0, 3, 2})},
+       .training = true,
+       .seed = 1,
+       .keyed_by_node = true},
+      {.name = "training, left-right only, channels first, another step",
+       .attrs = {{"mode", "horizontal"}, {"data_format", "channels_first"}},
+       .inputs = {batch.Reshaped({4, 1, 2, 2})},
+       .outputs = {Tensor::Of<float>({4, 1, 2, 2},
+                                     {0, 1, 2, 3, 1, 0, 3, 2, 0, 1, 2, 3, 0, 1, 2, 3})},
+       .training = true,
+       .seed = 1,
+       .step = 1,
+       .keyed_by_node = true},
+      {.name = "training, up-down only, own seed, one image",
+       .attrs = {{"mode", "vertical"}, {"seed", 1}},
+       .inputs = {batch.Rows(0, 1).Reshaped({2, 2, 1})},
+       .outputs = {Tensor::Of<float>({2, 2, 1}, {2, 3, 0, 1})},
+       .training = true,
+       .step = 1,
+       .keyed_by_node = true},
   };
 }
 
@@ -86,15 +110,17 @@ NOMO_REGISTER_OP(WithDataFormat(ImageOp("image.FlipUpDown", kAnyType))
                      .Reference(FlipKernel({.horizontal = false, .vertical = true}))
                      .Examples(UpDownExamples));
 
-NOMO_REGISTER_OP(WithDataFormat(RandomImageOp("image.RandomFlip", kAnyType))
-                     .Attr("mode", "horizontal_and_vertical",
-                           "horizontal: left-right; vertical: up-down; horizontal_and_vertical: each on its own")
-                     .Choices({"horizontal", "vertical", "horizontal_and_vertical"})
-                     .Doc("In training each image is flipped with probability 1/2 in each direction that `mode` names, "
-                          "every image and direction on its own. In inference y = x.")
-                     .Source("Keras RandomFlip; tf.image.random_flip_left_right")
-                     .Reference(AugmentImages(AllTypes{}, DrawFlip))
-                     .Examples(RandomExamples));
+NOMO_REGISTER_OP(
+    WithDataFormat(RandomImageOp("image.RandomFlip", kAnyType))
+        .Attr("mode", "horizontal_and_vertical",
+              "horizontal: left-right; vertical: up-down; horizontal_and_vertical: each on its own")
+        .Choices({"horizontal", "vertical", "horizontal_and_vertical"})
+        .Doc("In training each image is flipped with probability 1/2 in each direction that `mode` "
+             "names, "
+             "every image and direction on its own. In inference y = x.")
+        .Source("Keras RandomFlip; tf.image.random_flip_left_right")
+        .Reference(AugmentImages(AllTypes{}, DrawFlip))
+        .Examples(RandomExamples));
 
 }  // namespace
 }  // namespace nomograph::image

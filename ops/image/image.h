@@ -1,5 +1,5 @@
-// What the ops on images share. An image is [height, width, channels], or [channels, height, width] where data_format is
-// "channels_first"; with one more axis ahead of these it is a batch of images.
+// What the ops on images share. An image is [height, width, channels], or [channels, height, width]
+// where data_format is "channels_first"; with one more axis ahead of these it is a batch of images.
 //
 // An op is a filter: a function object that reads one image and writes another.
 //
@@ -54,8 +54,13 @@ class Images {
   int64_t count() const { return count_; }
   template <typename T>
   Image<T> Get(T* tensor, int64_t index) const {
-    return {tensor + index * layout_.size(), layout_.height, layout_.width, layout_.channels,
-            layout_.row,                     layout_.column, layout_.channel};
+    return {tensor + index * layout_.size(),
+            layout_.height,
+            layout_.width,
+            layout_.channels,
+            layout_.row,
+            layout_.column,
+            layout_.channel};
   }
 
  private:
@@ -71,14 +76,17 @@ absl::Status CheckImages(const PartialShape& shape);
 // The shape function of ops that keep the shape.
 absl::StatusOr<std::vector<TensorType>> InferImages(const InferContext& context);
 
-// The schema of an op from images to images of type T, as InferImages has it. Left to add: Doc, Attr, Reference, Examples.
+// The schema of an op from images to images of type T, as InferImages has it. Left to add: Doc,
+// Attr, Reference, Examples.
 OpDef ImageOp(std::string name, DTypeSet types, std::string y_doc = "the shape of x");
 // Adds the attribute data_format.
 OpDef WithDataFormat(OpDef op);
-// ImageOp for an op that draws random numbers, with the attribute `seed`. Rows of a batch are no longer alike.
+// ImageOp for an op that draws random numbers, with the attribute `seed`. Rows of a batch are no
+// longer alike.
 OpDef RandomImageOp(std::string name, DTypeSet types, std::string y_doc = "the shape of x");
 
-// For results: rounded to the nearest (of integers ties go to even, and those out of range become its nearest end).
+// For results: rounded to the nearest (of integers ties go to even, and those out of range become
+// its nearest end).
 template <typename T>
 T Rounded(double value) {
   if constexpr (std::is_integral_v<T>) {
@@ -125,12 +133,12 @@ ComputeFn FilterImages(TypeList<Ts...> types, MakeFilter make) {
   };
 }
 
-// Four random words for each image. Image i has the stream's block i, so that what happens to it does not depend on how
-// many images there are.
+// Four random words for each image. Image i has the stream's block i, so that what happens to it
+// does not depend on how many images there are.
 using Words = std::array<uint32_t, 4>;
 
-// A kernel that in training applies to every image its own filter `make(attributes, words)`, and otherwise the filter
-// `inference`.
+// A kernel that in training applies to every image its own filter `make(attributes, words)`, and
+// otherwise the filter `inference`.
 template <typename... Ts, typename MakeFilter, typename Inference = Copy>
 ComputeFn AugmentImages(TypeList<Ts...> types, MakeFilter make, Inference inference = {}) {
   return [=](KernelContext& context) {
@@ -139,8 +147,7 @@ ComputeFn AugmentImages(TypeList<Ts...> types, MakeFilter make, Inference infere
       return absl::OkStatus();
     }
     const PhiloxStream stream = RandomStream(context);
-    ForEachImage(types, context,
-                 [&](int64_t i) { return make(context.attrs(), stream.Block(i)); });
+    ForEachImage(types, context, [&](int64_t i) { return make(context.attrs(), stream.Block(i)); });
     return absl::OkStatus();
   };
 }

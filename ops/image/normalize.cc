@@ -42,7 +42,8 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   return std::vector<TensorType>{{attrs.Type("dtype"), shape}};
 }
 
-// How the elements follow each other: runs of `inner` elements of one channel, of one channel after the other.
+// How the elements follow each other: runs of `inner` elements of one channel, of one channel after
+// the other.
 struct Order {
   Order(const Shape& shape, const Attributes& attrs) {
     const int axis = ChannelAxis(shape.rank(), attrs);
@@ -63,14 +64,16 @@ absl::Status Reference(KernelContext& context) {
       const auto y = context.output<To>(0);
       for (size_t i = 0; i < y.size(); ++i) {
         const int64_t channel = static_cast<int64_t>(i) / order.inner % order.channels;
-        y[i] = static_cast<To>((static_cast<double>(x[i]) * scale - mean[channel]) / deviation[channel]);
+        y[i] = static_cast<To>((static_cast<double>(x[i]) * scale - mean[channel]) /
+                               deviation[channel]);
       }
     });
   });
   return absl::OkStatus();
 }
 
-// y = factor * x + term, with a factor and a term for each of the elements, which repeat after a while.
+// y = factor * x + term, with a factor and a term for each of the elements, which repeat after a
+// while.
 class FastKernel : public Kernel {
  public:
   FastKernel(const Shape& shape, const Attributes& attrs) {
@@ -142,22 +145,44 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareFast(const PrepareContext& contex
 
 std::vector<Example> Examples() {
   return {
-      // NORMALIZE_EXAMPLES
+      {.name = "as ImageNet's images",
+       .attrs = {{"mean", std::vector<double>{0.485, 0.456, 0.406}},
+                 {"std", std::vector<double>{0.229, 0.224, 0.225}},
+                 {"scale", 1.0 / 255}},
+       .inputs = {Tensor::Of<uint8_t>({1, 2, 3}, {0, 51, 102, 255, 204, 153})},
+       .outputs = {Tensor::Of<float>({1, 2, 3}, {-2.11790393f, -1.14285714f, -0.0266666667f,
+                                                 2.2489083f, 1.53571429f, 0.862222222f})}},
+      {.name = "channels first, batch",
+       .attrs = {{"mean", std::vector<double>{0.485, 0.456, 0.406}},
+                 {"std", std::vector<double>{0.229, 0.224, 0.225}},
+                 {"scale", 1.0 / 255},
+                 {"data_format", "channels_first"}},
+       .inputs = {Tensor::Of<uint8_t>({1, 3, 1, 2}, {0, 255, 51, 204, 102, 153})},
+       .outputs = {Tensor::Of<float>({1, 3, 1, 2}, {-2.11790393f, 2.2489083f, -1.14285714f,
+                                                    1.53571429f, -0.0266666667f, 0.862222222f})}},
+      {.name = "features that are no images, one standard deviation, float64",
+       .attrs = {{"mean", std::vector<double>{1, -2}}, {"std", 4}, {"dtype", DType::kFloat64}},
+       .inputs = {Tensor::Of<int64_t>({2, 2}, {1, 2, 3, -4})},
+       .outputs = {Tensor::Of<double>({2, 2}, {0, 1, 0.5, -0.5})}},
   };
 }
 
 NOMO_REGISTER_OP(
-    WithDataFormat(OpDef("image.Normalize")
-                       .TypeVar("T", kNumbers)
-                       .TypeVar("R", kFloats)
-                       .Input("x", "T", "channels last: any shape with an axis; channels first: an image or a batch")
-                       .Output("y", "R", "the shape of x"))
+    WithDataFormat(
+        OpDef("image.Normalize")
+            .TypeVar("T", kNumbers)
+            .TypeVar("R", kFloats)
+            .Input("x", "T",
+                   "channels last: any shape with an axis; channels first: an image or a batch")
+            .Output("y", "R", "the shape of x"))
         .RequiredAttr("mean", AttrType::kFloats, "of each channel, or one for all, after scaling")
-        .RequiredAttr("std", AttrType::kFloats, "the standard deviation of each channel, or one for all, after scaling")
+        .RequiredAttr("std", AttrType::kFloats,
+                      "the standard deviation of each channel, or one for all, after scaling")
         .Min(1e-30)
         .Attr("scale", 1.0, "a factor for x, e.g. 1/255 for bytes")
         .Attr("dtype", DType::kFloat32, "the type of y")
-        .Doc("y = (x * scale - mean[channel]) / deviation[channel], in floating point of type `dtype`.")
+        .Doc("y = (x * scale - mean[channel]) / deviation[channel], in floating point of type "
+             "`dtype`.")
         .Source("torchvision Normalize; Keras Normalization")
         .Infer(Infer)
         .Reference(Reference)

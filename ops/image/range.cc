@@ -27,8 +27,8 @@ Range RangeOf(const Attributes& attrs, absl::string_view name) {
 }
 
 InferFn InferWithRanges(std::vector<std::string> names) {
-  return [names = std::move(names)](const InferContext& context)
-             -> absl::StatusOr<std::vector<TensorType>> {
+  return [names = std::move(names)](
+             const InferContext& context) -> absl::StatusOr<std::vector<TensorType>> {
     for (const std::string& name : names) {
       NOMO_RETURN_IF_ERROR(CheckRange(context.attrs(), name));
     }

@@ -17,11 +17,12 @@ struct Range {
   double Clamp(double value) const { return std::clamp(value, low, high); }
 };
 
-// The attribute's [low, high]; of one number f it is [-|f|, |f|]; without the attribute it has no limits.
+// The attribute's [low, high]; of one number f it is [-|f|, |f|]; without the attribute it has no
+// limits.
 Range RangeOf(const Attributes& attrs, absl::string_view name);
 
-// The shape function of ops on images that keep the shape and whose attributes `names`, where they are given, are such
-// ranges. InvalidArgument for another count of numbers, and unless low <= high.
+// The shape function of ops on images that keep the shape and whose attributes `names`, where they
+// are given, are such ranges. InvalidArgument for another count of numbers, and unless low <= high.
 InferFn InferWithRanges(std::vector<std::string> names);
 
 }  // namespace nomograph::image

@@ -72,7 +72,8 @@ std::vector<Example> Examples() {
       {.name = "to float16",
        .attrs = {{"scale", 1.0 / 255}, {"dtype", DType::kFloat16}},
        .inputs = {Tensor::Vector<uint8_t>({0, 1, 128, 255})},
-       .outputs = {Tensor::Vector<Half>({Half(0.0f), Half(0.0039215088f), Half(0.50195312f), Half(1.0f)})},
+       .outputs = {Tensor::Vector<Half>(
+           {Half(0.0f), Half(0.0039215088f), Half(0.50195312f), Half(1.0f)})},
        .rtol = 0,
        .atol = 0},
   };
@@ -85,7 +86,8 @@ NOMO_REGISTER_OP(OpDef("image.Rescale")
                      .TypeVar("R", kFloats)
                      .Input("x", "T", "any shape")
                      .Output("y", "R", "the shape of x")
-                     .RequiredAttr("scale", AttrType::kFloat, "the factor, e.g. 1/255 for bytes to [0, 1]")
+                     .RequiredAttr("scale", AttrType::kFloat,
+                                   "the factor, e.g. 1/255 for bytes to [0, 1]")
                      .Attr("offset", 0.0, "what is added after scaling, in the units of y")
                      .Attr("dtype", DType::kFloat32, "the type of y")
                      .Infer(Infer)

@@ -42,7 +42,8 @@ double Mix(double a, double b, double weight) {
   return weight == 0 ? a : (1 - weight) * a + weight * b;  // 0 times infinity would be NaN
 }
 
-// Multiples of 2^-20 of a pixel: quarter turns, whose sine and cosine are a little off, then hit pixels exactly.
+// Multiples of 2^-20 of a pixel: quarter turns, whose sine and cosine are a little off, then hit
+// pixels exactly.
 double Snapped(double coordinate) { return std::floor(coordinate * 0x1p20 + 0.5) * 0x1p-20; }
 
 struct Rotation {
@@ -89,8 +90,8 @@ struct Rotation {
         return rows[i] < 0 || columns[j] < 0 ? fill_value
                                              : static_cast<double>(x.at(rows[i], columns[j], k));
       };
-      y[k * y_step] = Rounded<T>(Mix(Mix(pixel(0, 0), pixel(0, 1), right),
-                                     Mix(pixel(1, 0), pixel(1, 1), right), down));
+      y[k * y_step] = Rounded<T>(
+          Mix(Mix(pixel(0, 0), pixel(0, 1), right), Mix(pixel(1, 0), pixel(1, 1), right), down));
     }
   }
 };
@@ -104,26 +105,105 @@ Rotation DrawRotation(const Attributes& attrs, const Words& words) {
 
 OpDef WithSampling(OpDef op) {
   op.Attr("fill_mode", "reflect",
-          "how the image goes on beyond its edges. reflect: (d c b a | a b c d | d c b a); constant: with fill_value; "
+          "how the image goes on beyond its edges. reflect: (d c b a | a b c d | d c b a); "
+          "constant: with fill_value; "
           "nearest: (a a a a | a b c d | d d d d); wrap: (a b c d | a b c d | a b c d)")
       .Choices({"constant", "nearest", "reflect", "wrap"});
   op.Attr("interpolation", "bilinear",
-          "bilinear: between the four pixels around a place; nearest: the nearest pixel, of equally near ones the one "
+          "bilinear: between the four pixels around a place; nearest: the nearest pixel, of "
+          "equally near ones the one "
           "to the right and below")
       .Choices({"bilinear", "nearest"});
   op.Attr("fill_value", 0.0, "the value beyond the edges where fill_mode is constant");
   return WithDataFormat(std::move(op));
 }
 
+const Tensor& Ramp() {  // 3 rows of 4 pixels
+  static const Tensor image = Tensor::Of<float>({3, 4, 1}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  return image;
+}
+
 std::vector<Example> RotateExamples() {
   return {
-      // ROTATE_EXAMPLES
+      {.name = "a quarter turn is exact",
+       .attrs = {{"angle", kTwoPi / 4}, {"fill_mode", "constant"}},
+       .inputs = {Tensor::Of<uint8_t>({3, 3, 1}, {0, 1, 2, 3, 4, 5, 6, 7, 8})},
+       .outputs = {Tensor::Of<uint8_t>({3, 3, 1}, {2, 5, 8, 1, 4, 7, 0, 3, 6})}},
+      {.name = "reflect",
+       .attrs = {{"angle", 0.5}},
+       .inputs = {Ramp()},
+       .outputs = {Tensor::Of<float>(
+           {3, 4, 1},
+           {0.663051696f, 1.54063426f, 3.86673765f, 6.36622298f, 1.30707293f, 4.10235764f,
+            6.89764236f, 9.69292707f, 4.63377702f, 7.13326235f, 9.45936574f, 10.3369483f})}},
+      {.name = "constant",
+       .attrs = {{"angle", 0.5}, {"fill_mode", "constant"}},
+       .inputs = {Ramp()},
+       .outputs = {Tensor::Of<float>(
+           {3, 4, 1},
+           {0.267394911f, 1.35992505f, 3.86673765f, 4.48309817f, 1.30707293f, 4.10235764f,
+            6.89764236f, 9.69292707f, 3.26310864f, 7.13326235f, 8.34982631f, 4.16867552f})}},
+      {.name = "another constant, clockwise, channels first, batch",
+       .attrs = {{"angle", -1},
+                 {"fill_mode", "constant"},
+                 {"fill_value", 9},
+                 {"data_format", "channels_first"}},
+       .inputs = {Tensor::Of<double>({1, 1, 3, 2}, {0, 1, 4, 5, 8, 9})},
+       .outputs = {Tensor::Of<double>({1, 1, 3, 2}, {6.87236228, 0.786612185, 5.91279082,
+                                                     3.08720918, 8.8552663, 7.63223696})}},
+      {.name = "nearest",
+       .attrs = {{"angle", 2.5}, {"fill_mode", "nearest"}},
+       .inputs = {Ramp()},
+       .outputs = {Tensor::Of<float>(
+           {3, 4, 1},
+           {6.6137416f, 8.50667412f, 9.69790034f, 8.89675672f, 3.11088256f, 4.70362752f,
+            6.29637248f, 7.88911744f, 2.10324328f, 1.30209966f, 2.49332588f, 4.3862584f})}},
+      {.name = "wrap",
+       .attrs = {{"angle", 0.8}, {"fill_mode", "wrap"}},
+       .inputs = {Ramp()},
+       .outputs = {Tensor::Of<float>(
+           {3, 4, 1},
+           {7.35422279f, 2.31208078f, 5.21359479f, 7.73006124f, 1.06321302f, 3.71693447f,
+            7.28306553f, 9.93678698f, 3.26993876f, 5.78640521f, 8.68791922f, 3.64577721f})}},
+      {.name = "the nearest pixel",
+       .attrs = {{"angle", 0.8}, {"fill_mode", "wrap"}, {"interpolation", "nearest"}},
+       .inputs = {Ramp()},
+       .outputs = {Tensor::Of<float>({3, 4, 1}, {9, 2, 7, 7, 0, 5, 6, 11, 4, 4, 9, 2})}},
+      {.name = "uint8 is rounded",
+       .attrs = {{"angle", 0.3}},
+       .inputs = {Tensor::Of<uint8_t>({3, 3, 2}, {0, 255, 20, 225, 40, 195, 60, 165, 80, 135, 100,
+                                                  105, 120, 75, 140, 45, 160, 15})},
+       .outputs = {Tensor::Of<uint8_t>({3, 3, 2}, {7, 245, 29, 212, 60, 164, 43, 190, 80, 135, 117,
+                                                   80, 100, 106, 131, 58, 153, 25})}},
   };
 }
 
 std::vector<Example> RandomExamples() {
   return {
-      // RANDOM_ROTATION_EXAMPLES
+      {.name = "inference", .attrs = {{"factor", 0.5}}, .inputs = {Ramp()}, .outputs = {Ramp()}},
+      {.name = "training",
+       .attrs = {{"factor", 0.5}},
+       .inputs = {Tensor::Of<float>({2, 3, 4, 1}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+                                                   0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})},
+       .outputs = {Tensor::Of<float>(
+           {2, 3, 4, 1},
+           {9.15846033f,  9.5395031f,  9.30024617f, 8.34030885f, 5.25861704f, 5.41953901f,
+            5.58046099f,  5.74138296f, 2.65969115f, 1.69975383f, 1.4604969f,  1.84153967f,
+            0.612950523f, 1.50526272f, 3.73116376f, 6.13926411f, 1.45301882f, 4.15100627f,
+            6.84899373f,  9.54698118f, 4.86073589f, 7.26883624f, 9.49473728f, 10.3870495f})},
+       .training = true,
+       .seed = 1,
+       .keyed_by_node = true},
+      {.name = "training, own seed, limits",
+       .attrs = {{"factor", std::vector<double>{0.1, 0.2}},
+                 {"seed", 9},
+                 {"fill_mode", "constant"},
+                 {"fill_value", -1},
+                 {"interpolation", "nearest"}},
+       .inputs = {Ramp()},
+       .outputs = {Tensor::Of<float>({3, 4, 1}, {-1, 2, 7, 7, 1, 5, 6, 10, 4, 4, 9, -1})},
+       .training = true,
+       .keyed_by_node = true},
   };
 }
 
@@ -132,24 +212,31 @@ NOMO_REGISTER_OP(
                      .RequiredAttr("angle", AttrType::kFloat, "in radians, counter-clockwise")
                      .Min(-1e6)
                      .Max(1e6))
-        .Doc("Each image rotated about its centre, in a frame of the same size. The image is continued beyond its "
-             "edges as fill_mode says, then sampled at the place from which each pixel comes: with dx and dy the "
-             "distances of pixel (row, column) from the centre ((height - 1) / 2, (width - 1) / 2) to the right and "
-             "downwards, that is dx' = cos(angle) dx - sin(angle) dy and dy' = sin(angle) dx + cos(angle) dy from the "
+        .Doc("Each image rotated about its centre, in a frame of the same size. The image is "
+             "continued beyond its "
+             "edges as fill_mode says, then sampled at the place from which each pixel comes: with "
+             "dx and dy the "
+             "distances of pixel (row, column) from the centre ((height - 1) / 2, (width - 1) / 2) "
+             "to the right and "
+             "downwards, that is dx' = cos(angle) dx - sin(angle) dy and dy' = sin(angle) dx + "
+             "cos(angle) dy from the "
              "centre, to 2^-20 of a pixel. Integers are rounded to the nearest, ties to even.")
-        .Source("Keras RandomRotation; SciPy ndimage.rotate with the modes grid-constant, nearest, reflect, grid-wrap")
+        .Source("Keras RandomRotation; SciPy ndimage.rotate with the modes grid-constant, nearest, "
+                "reflect, grid-wrap")
         .Reference(FilterImages(NumberTypes{}, FixedRotation))
         .Examples(RotateExamples));
 
 NOMO_REGISTER_OP(
-    WithSampling(RandomImageOp("image.RandomRotation", kNumbers)
-                     .RequiredAttr("factor", AttrType::kFloats,
-                                   "the range of the angle as fractions of a full turn, counter-clockwise: "
-                                   "[low, high], or one number f for [-f, f]")
-                     .Min(-1)
-                     .Max(1)
-                     .Infer(InferWithRanges({"factor"})))
-        .Doc("In training each image is rotated by an angle of its own, evenly drawn from 2 pi [low, high], as "
+    WithSampling(
+        RandomImageOp("image.RandomRotation", kNumbers)
+            .RequiredAttr("factor", AttrType::kFloats,
+                          "the range of the angle as fractions of a full turn, counter-clockwise: "
+                          "[low, high], or one number f for [-f, f]")
+            .Min(-1)
+            .Max(1)
+            .Infer(InferWithRanges({"factor"})))
+        .Doc("In training each image is rotated by an angle of its own, evenly drawn from 2 pi "
+             "[low, high], as "
              "image.Rotate does. In inference y = x.")
         .Source("Keras RandomRotation")
         .Reference(AugmentImages(NumberTypes{}, DrawRotation))

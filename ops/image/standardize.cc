@@ -43,25 +43,35 @@ absl::Status Compute(KernelContext& context) {
 
 std::vector<Example> Examples() {
   return {
-      // STANDARDIZE_EXAMPLES
+      {.name = "one image",
+       .inputs = {Tensor::Of<uint8_t>({2, 2, 3}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})},
+       .outputs = {Tensor::Of<float>(
+           {2, 2, 3},
+           {-1.59325501f, -1.30357228f, -1.01388955f, -0.724206824f, -0.434524095f, -0.144841365f,
+            0.144841365f, 0.434524095f, 0.724206824f, 1.01388955f, 1.30357228f, 1.59325501f})}},
+      {.name = "an almost uniform image, a uniform one, float64",
+       .attrs = {{"dtype", DType::kFloat64}},
+       .inputs = {Tensor::Of<float>({2, 2, 2, 1}, {5, 5, 5, 5.5f, 7, 7, 7, 7})},
+       .outputs = {Tensor::Of<double>({2, 2, 2, 1}, {-0.25, -0.25, -0.25, 0.75, 0, 0, 0, 0})}},
   };
 }
 
-NOMO_REGISTER_OP(
-    OpDef("image.PerImageStandardization")
-        .Doc("y = (x - mean) / max(deviation, 1 / sqrt(N)), where mean and deviation (the square root of the mean "
-             "squared distance from the mean) are those of all N elements of the image, all channels together; in "
-             "floating point of type `dtype`.")
-        .Source("tf.image.per_image_standardization")
-        .TypeVar("T", kNumbers)
-        .TypeVar("R", kFloats)
-        .Input("x", "T", "an image of 3 axes, or a batch of images")
-        .Output("y", "R", "the shape of x")
-        .Attr("dtype", DType::kFloat32, "the type of y")
-        .Infer(Infer)
-        .Reference(Compute)
-        .BatchInputs({0}, 4)
-        .Examples(Examples));
+NOMO_REGISTER_OP(OpDef("image.PerImageStandardization")
+                     .Doc("y = (x - mean) / max(deviation, 1 / sqrt(N)), where mean and deviation "
+                          "(the square root of the mean "
+                          "squared distance from the mean) are those of all N elements of the "
+                          "image, all channels together; in "
+                          "floating point of type `dtype`.")
+                     .Source("tf.image.per_image_standardization")
+                     .TypeVar("T", kNumbers)
+                     .TypeVar("R", kFloats)
+                     .Input("x", "T", "an image of 3 axes, or a batch of images")
+                     .Output("y", "R", "the shape of x")
+                     .Attr("dtype", DType::kFloat32, "the type of y")
+                     .Infer(Infer)
+                     .Reference(Compute)
+                     .BatchInputs({0}, 4)
+                     .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph::image

@@ -93,6 +93,19 @@ absl::StatusOr<std::vector<int>> StartReduction(KernelContext& context) {
   return *std::move(axes);
 }
 
+std::optional<Rows> ReducedRows(const PrepareContext& context) {
+  if (context.has_input(kAxesInput)) return std::nullopt;
+  const Shape& x = context.inputs[0].shape;
+  const TensorType type{context.inputs[0].dtype, x};
+  const auto axes = ReducedAxes(InferContext(context.attrs, {&type, 1}, {}, 1));
+  if (!axes.ok() || !*axes) return std::nullopt;
+  Rows rows{1, 1};
+  const int kept = x.rank() - static_cast<int>((*axes)->size());
+  if (!(*axes)->empty() && (**axes)[0] != kept) return std::nullopt;
+  for (int axis = 0; axis < x.rank(); ++axis) (axis < kept ? rows.count : rows.length) *= x[axis];
+  return rows;
+}
+
 void ForEachReduceRun(const Shape& x, absl::Span<const int> axes, ReduceRunFn run) {
   const int64_t count = x.num_elements();
   const Groups groups = GroupAxes(x, axes);

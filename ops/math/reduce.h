@@ -33,6 +33,12 @@ absl::StatusOr<std::optional<std::vector<int>>> ReducedAxes(const InferContext& 
 // The axes to reduce when the node runs. Allocates the output.
 absl::StatusOr<std::vector<int>> StartReduction(KernelContext& context);
 
+// Where exactly the last axes are reduced, and the attribute says so: how many rows x then has, and how long they are.
+struct Rows {
+  int64_t count, length;
+};
+std::optional<Rows> ReducedRows(const PrepareContext& context);
+
 // Walks over the elements of x in the order of memory. Of each run, the elements [in, in + count) either all go to the
 // output's element `out` (out_step 0), or each to its own, from `out` on (out_step 1).
 using ReduceRunFn = absl::FunctionRef<void(int64_t in, int64_t out, int64_t count, int64_t out_step)>;

@@ -7,13 +7,17 @@
 namespace nomograph {
 namespace {
 
+using math::ReduceExamples;
+using math::ReduceOp;
+using math::WrappingSum;
+
 template <typename T>
 struct SumReducer {
-  void Add(ComputeType<T> x) { sum += static_cast<math::WrappingSum<T>>(x); }
+  void Add(ComputeType<T> x) { sum += static_cast<WrappingSum<T>>(x); }
   void Merge(const SumReducer& other) { sum += other.sum; }
   auto Result(int64_t) const { return sum; }
 
-  math::WrappingSum<T> sum = 0;
+  WrappingSum<T> sum = 0;
 };
 
 template <typename T>
@@ -27,34 +31,70 @@ struct MeanReducer : SumReducer<T> {
 
 template <typename T>
 struct ProdReducer {
-  void Add(ComputeType<T> x) { product *= static_cast<math::WrappingSum<T>>(x); }
+  void Add(ComputeType<T> x) { product *= static_cast<WrappingSum<T>>(x); }
   void Merge(const ProdReducer& other) { product *= other.product; }
   auto Result(int64_t) const { return product; }
 
-  math::WrappingSum<T> product = 1;
+  WrappingSum<T> product = 1;
 };
 
-// oneDNN is fast only where the last axes are reduced. It sums in float32, so that its error grows with the number of
-// elements; the reference kernel is nearly as fast and sums in float64.
-PrepareFn OneDnnRowReduction(dnnl::algorithm algorithm) {
+// Elsewhere oneDNN has only its slow generic code; and as it sums in float32, its error grows with the length of a row.
+PrepareFn OneDnnRows(dnnl::algorithm algorithm) {
   return onednn::Prepare([algorithm](onednn::Builder& b) {
-    constexpr int64_t kMinRow = 64, kMaxRow = 4096;
-    const PrepareContext& context = b.context();
-    const Shape& x = context.inputs[0].shape;
-    if (context.inputs[0].dtype != DType::kFloat32 || context.has_input(1)) return false;
-    const int64_t rows = context.outputs[0].shape.num_elements();
-    const int64_t row = x.num_elements() / rows;
-    if (row < kMinRow || row > kMaxRow) return false;
-    int64_t last_axes = 1;
-    for (int axis = x.rank() - 1; axis >= 0 && last_axes < row; --axis) last_axes *= x[axis];
-    if (last_axes != row || !math::ReducesLastAxes(context)) return false;
-    const onednn::Desc from = onednn::RowMajor(DType::kFloat32, {rows, row});
-    const onednn::Desc to = onednn::RowMajor(DType::kFloat32, {rows, 1});
+    constexpr int64_t kMinLength = 64, kMaxLength = 4096;
+    const auto rows = math::ReducedRows(b.context());
+    if (!rows || rows->length < kMinLength || rows->length > kMaxLength) return false;
+    if (b.context().inputs[0].dtype != DType::kFloat32) return false;
+    const onednn::Desc from = onednn::RowMajor(DType::kFloat32, {rows->count, rows->length});
+    const onednn::Desc to = onednn::RowMajor(DType::kFloat32, {rows->count, 1});
     const dnnl::reduction::primitive_desc pd({algorithm, from, to, 0, 0}, b.Attr(), onednn::Engine());
     b.Add<dnnl::reduction>(pd, {{DNNL_ARG_SRC, b.Input(0, from)}, {DNNL_ARG_DST, b.Output(0, to)}});
     return true;
   });
 }
 
+// Rows that are long enough for every way of summing: 1, 2, …, 99, and the same doubled.
+Example LongRows(float first, float second) {
+  std::vector<float> x;
+  for (int factor : {1, 2}) {
+    for (int i = 1; i < 100; ++i) x.push_back(static_cast<float>(factor * i));
+  }
+  return {.name = "long rows",
+          .attrs = {{"axes", std::vector<int64_t>{-1}}},
+          .inputs = {Tensor::Of<float>({2, 99}, x)},
+          .outputs = {Tensor::Of<float>({2, 1}, {first, second})}};
+}
+
 }  // namespace
+
+NOMO_REGISTER_OP(
+    ReduceOp<SumReducer>("math.ReduceSum", NumberTypes{})
+        .Doc("The sum over the axes; 0 over no elements. Integers wrap around.")
+        .Source("ONNX ReduceSum; NumPy sum")
+        .Fast(OneDnnRows(dnnl::algorithm::reduction_sum))
+        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, 0.5, {2, -1.5}, {5, -1.5, -3}, {1, -2, 3, 4, 0.5, -6}, 0})
+                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 0, 7})}, .outputs = {Tensor::Vector<double>({12})}})
+                      .Add({.name = "integers wrap around", .inputs = {Tensor::Vector<int8_t>({100, 100, -128})}, .outputs = {Tensor::Vector<int8_t>({72})}})
+                      .Add(LongRows(4950, 9900))));
+
+NOMO_REGISTER_OP(
+    ReduceOp<MeanReducer>("math.ReduceMean", NumberTypes{})
+        .Doc("The sum over the axes divided by the number of elements. Integers are rounded toward zero. The mean of no "
+             "elements is NaN, or 0 for integers.")
+        .Source("ONNX ReduceMean; NumPy mean for floats")
+        .Fast(OneDnnRows(dnnl::algorithm::reduction_mean))
+        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, 0.08333333333333333, {0.6666666666666666, -0.5}, {2.5, -0.75, -1.5}, {1, -2, 3, 4, 0.5, -6}, kNaN})
+                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 0, 6})}, .outputs = {Tensor::Vector<double>({3})}})
+                      .AddForEach(kSignedInts, {.inputs = {Tensor::Vector<double>({-5, -6})}, .outputs = {Tensor::Vector<double>({-5})}})
+                      .AddForEach(kInts, {.name = "empty", .inputs = {Tensor::Vector<double>({})}, .outputs = {Tensor::Vector<double>({0})}})
+                      .Add(LongRows(50, 100))));
+
+NOMO_REGISTER_OP(
+    ReduceOp<ProdReducer>("math.ReduceProd", NumberTypes{})
+        .Doc("The product over the axes; 1 over no elements. Integers wrap around.")
+        .Source("ONNX ReduceProd; NumPy prod")
+        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, 72, {-6, -12}, {4, -1, -18}, {1, -2, 3, 4, 0.5, -6}, 1})
+                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 2, 7})}, .outputs = {Tensor::Vector<double>({70})}})
+                      .Add({.name = "integers wrap around", .inputs = {Tensor::Vector<int8_t>({16, 16, 3})}, .outputs = {Tensor::Vector<int8_t>({0})}})));
+
 }  // namespace nomograph

@@ -1,6 +1,7 @@
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/nn/conv_kernel.h"
+#include "nomograph/ops/nn/vector_input.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph {
@@ -16,7 +17,7 @@ absl::StatusOr<std::vector<TensorType>> InferConv(const InferContext& context) {
                            kernel.out.size());
   }
   NOMO_RETURN_IF_ERROR(CheckInputChannels(x.channels, kernel.in, groups));
-  NOMO_RETURN_IF_ERROR(CheckBias(context, kernel.out));
+  NOMO_RETURN_IF_ERROR(CheckVectorInput(context, 2, "bias", kernel.out));
   NOMO_ASSIGN_OR_RETURN(const Window window, GetWindow(context.attrs(), x.spatial, kernel.spatial));
   const Activation y{x.batch, kernel.out, OutputSizes(window)};
   return std::vector<TensorType>{{context.dtype(0), JoinActivation(y, context.attrs())}};

@@ -47,12 +47,6 @@ absl::Status CheckInputChannels(const Dim& channels, const Dim& group_channels, 
                          " as the kernel has them, found ", channels.size());
 }
 
-absl::Status CheckBias(const InferContext& context, const Dim& out) {
-  if (!context.has_input(2) || Compatible(context.shape(2), PartialShape{out})) return absl::OkStatus();
-  return InvalidArgument("input bias: expected shape ", PartialShape{out}.ToString(), ", found ",
-                         context.shape(2).ToString());
-}
-
 ConvKernelLayout::ConvKernelLayout(const Shape& shape, const Attributes& attrs) {
   const KernelAxes axes = AxesOf(attrs, shape.rank());
   const auto strides = shape.Strides();

@@ -25,8 +25,6 @@ std::vector<Dim> ConvKernelSpatial(const Shape& kernel, const Attributes& attrs)
 
 // InvalidArgument unless x's channels are those of `groups` groups of `group_channels`.
 absl::Status CheckInputChannels(const Dim& channels, const Dim& group_channels, int64_t groups);
-// InvalidArgument unless input 2, where it is there, is a vector of `out` elements.
-absl::Status CheckBias(const InferContext& context, const Dim& out);
 
 // How the elements of a concrete kernel lie.
 struct ConvKernelLayout {

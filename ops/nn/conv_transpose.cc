@@ -1,6 +1,7 @@
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/nn/conv_kernel.h"
+#include "nomograph/ops/nn/vector_input.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph {
@@ -23,7 +24,7 @@ absl::StatusOr<std::vector<TensorType>> InferConvTranspose(const InferContext& c
   }
   NOMO_RETURN_IF_ERROR(CheckInputChannels(x.channels, kernel.in, 1));
   NOMO_ASSIGN_OR_RETURN(const Dim out, OutputChannels(kernel.out, groups));
-  NOMO_RETURN_IF_ERROR(CheckBias(context, out));
+  NOMO_RETURN_IF_ERROR(CheckVectorInput(context, 2, "bias", out));
   NOMO_ASSIGN_OR_RETURN(const Window window, GetTransposedWindow(context.attrs(), x.spatial, kernel.spatial));
   const Activation y{x.batch, out, OutputSizes(window)};
   return std::vector<TensorType>{{context.dtype(0), JoinActivation(y, context.attrs())}};

@@ -58,24 +58,34 @@ absl::Status GlobalMaxCompute(KernelContext& context) {
   return absl::OkStatus();
 }
 
-// One pooling window over all positions, which are one axis here.
-bool BuildGlobalPool(onednn::Builder& b, dnnl::algorithm algorithm) {
+// channels_last: one pooling window over all positions, which are one axis here. channels_first: a reduction of the last
+// axis. oneDNN has vectorised kernels for these two only.
+bool BuildGlobalPool(onednn::Builder& b, dnnl::algorithm pooling, dnnl::algorithm reduction) {
   const PrepareContext& context = b.context();
   if (context.inputs[0].dtype != DType::kFloat32) return false;
   const ActivationLayout x(context.inputs[0].shape, context.attrs);
-  const bool last = IsChannelsLast(context.attrs);
-  const Shape from = last ? Shape{x.batches, x.positions, x.channels} : Shape{x.batches, x.channels, x.positions};
-  const int axes[] = {0, last ? 2 : 1, last ? 1 : 2};
-  const auto src = onednn::Permuted(DType::kFloat32, from, axes);
-  const auto dst = onednn::RowMajor(DType::kFloat32, {x.batches, x.channels, 1});
-  const dnnl::pooling_v2_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, algorithm, src, dst, {1}, {x.positions}, {0}, {0}, {0}}, b.Attr(),
-      onednn::Engine());
-  b.Add<dnnl::pooling_v2_forward>(pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
+  if (IsChannelsLast(context.attrs)) {
+    const int axes[] = {0, 2, 1};
+    const auto src = onednn::Permuted(DType::kFloat32, {x.batches, x.positions, x.channels}, axes);
+    const auto dst = onednn::Permuted(DType::kFloat32, {x.batches, 1, x.channels}, axes);
+    const dnnl::pooling_v2_forward::primitive_desc pd(
+        {dnnl::prop_kind::forward_inference, pooling, src, dst, {1}, {x.positions}, {0}, {0}, {0}}, b.Attr(),
+        onednn::Engine());
+    b.Add<dnnl::pooling_v2_forward>(pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
+  } else {
+    const auto src = onednn::RowMajor(DType::kFloat32, {x.batches * x.channels, x.positions});
+    const auto dst = onednn::RowMajor(DType::kFloat32, {x.batches * x.channels, 1});
+    const dnnl::reduction::primitive_desc pd({reduction, src, dst, 0.0f, 0.0f}, b.Attr(), onednn::Engine());
+    b.Add<dnnl::reduction>(pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
+  }
   return true;
 }
-bool BuildGlobalAverage(onednn::Builder& b) { return BuildGlobalPool(b, dnnl::algorithm::pooling_avg_exclude_padding); }
-bool BuildGlobalMax(onednn::Builder& b) { return BuildGlobalPool(b, dnnl::algorithm::pooling_max); }
+bool BuildGlobalAverage(onednn::Builder& b) {
+  return BuildGlobalPool(b, dnnl::algorithm::pooling_avg_exclude_padding, dnnl::algorithm::reduction_mean);
+}
+bool BuildGlobalMax(onednn::Builder& b) {
+  return BuildGlobalPool(b, dnnl::algorithm::pooling_max, dnnl::algorithm::reduction_max);
+}
 
 OpDef GlobalPool(std::string name, std::string doc, std::string source, DTypeSet types) {
   return WithDataFormat(OpDef(std::move(name), 1)

@@ -14,7 +14,8 @@ absl::StatusOr<std::vector<TensorType>> Drawn(DType dtype, const PartialShape& s
   if (shape.fully_known()) {
     NOMO_ASSIGN_OR_RETURN(const int64_t count, shape.ToShape().CheckedNumElements());
     if (count > kMaxElements) {
-      return InvalidArgument("expected at most 2^33 random numbers, found shape ", shape.ToString());
+      return InvalidArgument("expected at most 2^33 random numbers, found shape ",
+                             shape.ToString());
     }
   }
   return std::vector<TensorType>{{dtype, shape}};

@@ -15,11 +15,12 @@ namespace nomograph::random {
 // Checks the attributes of a node; null where there is nothing to check.
 using CheckFn = absl::Status (*)(const Attributes&);
 
-// The schema of an op that draws numbers of one of `types` (`dtype` unless the attribute dtype says otherwise), in a
-// shape that an attribute or input gives. Left to add (here and below): Doc, Attr, Examples, and the kernel.
+// The schema of an op that draws numbers of one of `types` (`dtype` unless the attribute dtype says
+// otherwise), in a shape that an attribute or input gives. Left to add (here and below): Doc, Attr,
+// Examples, and the kernel.
 OpDef ShapedOp(std::string name, DTypeSet types, DType dtype, CheckFn check = nullptr);
-// The schema of an op that draws a number of one of `types` (that of x unless the attribute dtype says otherwise) for
-// each element of x.
+// The schema of an op that draws a number of one of `types` (that of x unless the attribute dtype
+// says otherwise) for each element of x.
 OpDef LikeOp(std::string name, DTypeSet x_types, DTypeSet types, CheckFn check = nullptr);
 
 // Adds the kernel to an op whose schema is one of those: `draw` fills output 0.
@@ -28,7 +29,8 @@ OpDef WithDraw(OpDef op, std::function<void(KernelContext&)> draw);
 // The words of one block of a stream.
 using Words = std::array<uint32_t, 4>;
 
-// Fills `y` from the stream, in order: `numbers(words)` are the 2 or 4 numbers that come from one block.
+// Fills `y` from the stream, in order: `numbers(words)` are the 2 or 4 numbers that come from one
+// block.
 template <typename T, typename Numbers>
 void Fill(const PhiloxStream& stream, absl::Span<T> y, const Numbers& numbers) {
   size_t filled = 0;

@@ -36,20 +36,61 @@ absl::Status CheckLimits(const Attributes& attrs) {
 
 std::vector<Example> Examples() {
   return {
-      // UNIFORM_EXAMPLES
+      {.name = "shape as an attribute",
+       .attrs = {{"shape", std::vector<int64_t>{2, 3}}},
+       .outputs = {Tensor::Of<float>({2, 3}, {0.954797149f, 0.560776174f, 0.0782669783f,
+                                              0.431914747f, 0.574540973f, 0.458362281f})},
+       .seed = 1,
+       .keyed_by_node = true},
+      {.name = "shape as an input, own seed, another step",
+       .attrs = {{"seed", 1}},
+       .inputs = {Tensor::Vector<int64_t>({6})},
+       .outputs = {Tensor::Vector<float>(
+           {0.670293331f, 0.148888588f, 0.9642151f, 0.415531635f, 0.496728122f, 0.601170301f})},
+       .step = 1,
+       .keyed_by_node = true},
+      {.name = "float16",
+       .attrs = {{"shape", 3}, {"minval", -2}, {"maxval", 3}, {"dtype", DType::kFloat16}},
+       .outputs = {Tensor::Vector<Half>(
+           {Half(-0.349853516f), Half(-0.668457031f), Half(0.723632812f)})},
+       .seed = 7,
+       .keyed_by_node = true},
+      {.name = "float64",
+       .attrs = {{"shape", 3}, {"dtype", DType::kFloat64}},
+       .outputs = {Tensor::Vector<double>(
+           {0.63264090543926521, 0.050941647325992601, 0.9343748212228592})},
+       .rtol = 1e-15,
+       .atol = 0,
+       .training = true,
+       .seed = 2,
+       .keyed_by_node = true},
   };
 }
 
 std::vector<Example> LikeExamples() {
   return {
-      // UNIFORM_LIKE_EXAMPLES
+      {.name = "of the same type",
+       .attrs = {{"minval", 10}, {"maxval", 20}},
+       .inputs = {Tensor::Of<float>({2, 2}, {0, 0, 0, 0})},
+       .outputs = {Tensor::Of<float>({2, 2}, {19.674266f, 18.0434865f, 10.3039783f, 17.2052026f})},
+       .seed = 3,
+       .keyed_by_node = true},
+      {.name = "of another type",
+       .attrs = {{"minval", 10}, {"maxval", 20}, {"dtype", DType::kFloat32}},
+       .inputs = {Tensor::Vector<bool>({false, true})},
+       .outputs = {Tensor::Vector<float>({19.674266f, 18.0434865f})},
+       .seed = 3,
+       .keyed_by_node = true},
   };
 }
 
 constexpr char kDoc[] =
-    "Random numbers evenly distributed over [minval, maxval), the same in training and inference: element i comes from "
-    "word i of the Philox4x32-10 stream of (seed, node, step), as minval + (maxval - minval) times its upper 24 bits / "
-    "2^24; of float64 from words 2 i and 2 i + 1, with 53 bits. Where the result is rounded to `dtype` it may become "
+    "Random numbers evenly distributed over [minval, maxval), the same in training and inference: "
+    "element i comes from "
+    "word i of the Philox4x32-10 stream of (seed, node, step), as minval + (maxval - minval) times "
+    "its upper 24 bits / "
+    "2^24; of float64 from words 2 i and 2 i + 1, with 53 bits. Where the result is rounded to "
+    "`dtype` it may become "
     "maxval itself.";
 
 OpDef Uniform(OpDef schema) {

@@ -1,0 +1,107 @@
+// CumSum, CumProd.
+#include "nomograph/core/example_table.h"
+#include "nomograph/core/int_args.h"
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/math/reduce.h"
+
+namespace nomograph {
+namespace {
+
+constexpr int kAxisInput = 1;
+
+absl::StatusOr<std::vector<TensorType>> InferCumulative(const InferContext& context) {
+  NOMO_ASSIGN_OR_RETURN(const IntsArg axis, GetInt(context, "axis", kAxisInput));
+  if (!axis.given) return InvalidArgument("axis is required, as an attribute or as input ", kAxisInput);
+  if (axis.known && context.shape(0).has_rank()) {
+    NOMO_RETURN_IF_ERROR(NormalizeAxis(axis.values[0], context.shape(0).rank()).status());
+  }
+  return SameAsInput(context);
+}
+
+// The axis when the node runs.
+absl::StatusOr<int> RunAxis(const KernelContext& context) {
+  const ConcreteNode node(context);
+  NOMO_ASSIGN_OR_RETURN(const IntsArg axis, GetInt(node.context(), "axis", kAxisInput));
+  return NormalizeAxis(axis.values[0], context.input_shape(0).rank());
+}
+
+template <typename T, bool kProduct>
+void Accumulate(const T* x, T* y, int64_t count, int64_t step, bool exclusive, bool reverse) {
+  using Sum = math::WrappingSum<T>;
+  Sum sum = kProduct ? 1 : 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t place = (reverse ? count - 1 - i : i) * step;
+    const auto element = static_cast<Sum>(static_cast<ComputeType<T>>(x[place]));
+    const Sum before = sum;
+    if constexpr (kProduct) sum *= element;
+    else sum += element;
+    y[place] = static_cast<T>(exclusive ? before : sum);
+  }
+}
+
+template <bool kProduct>
+absl::Status CumulativeReference(KernelContext& context) {
+  NOMO_ASSIGN_OR_RETURN(const int axis, RunAxis(context));
+  const bool exclusive = context.attrs().Bool("exclusive");
+  const bool reverse = context.attrs().Bool("reverse");
+  const Shape& shape = context.input_shape(0);
+  if (shape.num_elements() == 0) return absl::OkStatus();
+  const int64_t count = shape[axis];
+  const int64_t step = shape.Strides()[axis];
+  const int64_t lines = shape.num_elements() / count;
+  Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename T>() {
+    const T* x = context.input<T>(0).data();
+    T* y = context.output<T>(0).data();
+    for (int64_t line = 0; line < lines; ++line) {
+      const int64_t begin = line / step * step * count + line % step;
+      Accumulate<T, kProduct>(x + begin, y + begin, count, step, exclusive, reverse);
+    }
+  });
+  return absl::OkStatus();
+}
+
+template <bool kProduct>
+OpDef CumulativeOp(std::string name) {
+  return OpDef(std::move(name))
+      .TypeVar("T", kNumbers)
+      .TypeVar("I", {DType::kInt32, DType::kInt64})
+      .Input("x", "T", "at least one axis")
+      .OptionalInput("axis", "I", "one number: the axis, instead of the attribute")
+      .Output("y", "T", "the shape of x")
+      .OptionalAttr("axis", AttrType::kInt, "the axis to run along, a negative one counted from the end")
+      .Attr("exclusive", false, "whether an element itself is left out, so that the first result is that of no elements")
+      .Attr("reverse", false, "whether to run from the end of the axis to its beginning")
+      .Infer(InferCumulative)
+      .Reference(CumulativeReference<kProduct>)
+      .InPlace();
+}
+
+// The results for [[1, 2, 3], [4, 5, 6]].
+ExampleTable CumulativeExamples(std::initializer_list<double> rows, std::initializer_list<double> columns,
+                                std::initializer_list<double> exclusive, std::initializer_list<double> reverse) {
+  const Tensor x = Tensor::Of<double>({2, 3}, {1, 2, 3, 4, 5, 6});
+  return ExampleTable()
+      .AddForEach(kFloats | DTypeSet{DType::kInt16, DType::kInt32, DType::kInt64, DType::kUInt16, DType::kUInt32, DType::kUInt64},
+                  {.name = "rows", .attrs = {{"axis", -1}}, .inputs = {x}, .outputs = {Tensor::Of<double>({2, 3}, rows)}})
+      .AddForEach(kNumbers, {.name = "columns", .attrs = {{"axis", 0}}, .inputs = {x}, .outputs = {Tensor::Of<double>({2, 3}, columns)}})
+      .AddForEach(kNumbers, {.name = "exclusive", .attrs = {{"axis", 1}, {"exclusive", true}}, .inputs = {x}, .outputs = {Tensor::Of<double>({2, 3}, exclusive)}})
+      .AddForEach({DType::kFloat32}, {.name = "reverse, exclusive", .attrs = {{"axis", 1}, {"exclusive", true}, {"reverse", true}}, .inputs = {x}, .outputs = {Tensor::Of<double>({2, 3}, reverse)}})
+      .Add({.name = "axis as input", .inputs = {x, Tensor::Scalar<int32_t>(0)}, .outputs = {Tensor::Of<double>({2, 3}, columns)}})
+      .Add({.name = "empty", .attrs = {{"axis", 0}}, .inputs = {Tensor(DType::kFloat32, {0, 2})}, .outputs = {Tensor(DType::kFloat32, {0, 2})}});
+}
+
+}  // namespace
+
+NOMO_REGISTER_OP(CumulativeOp<false>("math.CumSum")
+                     .Doc("y[i] = x[0] + … + x[i] along an axis. Integers wrap around.")
+                     .Source("ONNX CumSum; NumPy cumsum")
+                     .Examples(CumulativeExamples({1, 3, 6, 4, 9, 15}, {1, 2, 3, 5, 7, 9}, {0, 1, 3, 0, 4, 9}, {5, 3, 0, 11, 6, 0})
+                                   .Add({.name = "integers wrap around", .attrs = {{"axis", 0}, {"reverse", true}}, .inputs = {Tensor::Vector<int8_t>({-100, 100, 100})}, .outputs = {Tensor::Vector<int8_t>({100, -56, 100})}})));
+
+NOMO_REGISTER_OP(CumulativeOp<true>("math.CumProd")
+                     .Doc("y[i] = x[0] * … * x[i] along an axis. Integers wrap around.")
+                     .Source("NumPy cumprod")
+                     .Examples(CumulativeExamples({1, 2, 6, 4, 20, 120}, {1, 2, 3, 4, 10, 18}, {1, 1, 2, 1, 4, 20}, {6, 3, 1, 30, 6, 1})
+                                   .Add({.name = "integers wrap around", .attrs = {{"axis", 0}}, .inputs = {Tensor::Vector<uint8_t>({16, 15, 2})}, .outputs = {Tensor::Vector<uint8_t>({16, 240, 224})}})));
+
+}  // namespace nomograph

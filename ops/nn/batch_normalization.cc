@@ -1,0 +1,105 @@
+#include <cmath>
+
+#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/nn/vector_input.h"
+
+namespace nomograph {
+namespace {
+
+absl::StatusOr<std::vector<TensorType>> InferBatchNormalization(const InferContext& context) {
+  if (context.shape(0).has_rank()) {
+    NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs().Int("axis"), context.shape(0).rank()));
+    const Dim& channels = context.shape(0)[axis];
+    NOMO_RETURN_IF_ERROR(CheckVectorInput(context, 1, "scale", channels));
+    NOMO_RETURN_IF_ERROR(CheckVectorInput(context, 2, "offset", channels));
+    NOMO_RETURN_IF_ERROR(CheckVectorInput(context, 3, "mean", channels));
+    NOMO_RETURN_IF_ERROR(CheckVectorInput(context, 4, "variance", channels));
+  }
+  return SameAsInput(context);
+}
+
+// x as [outer, channels, inner].
+Shape ThreeAxes(const Shape& x, int64_t axis) {
+  const int channel_axis = *NormalizeAxis(axis, x.rank());
+  Shape result = {1, x[channel_axis], 1};
+  for (int i = 0; i < channel_axis; ++i) result[0] *= x[i];
+  for (int i = channel_axis + 1; i < x.rank(); ++i) result[2] *= x[i];
+  return result;
+}
+
+template <typename T>
+void BatchNormalizationReference(const KernelContext& context) {
+  const Shape shape = ThreeAxes(context.input_shape(0), context.attrs().Int("axis"));
+  const double epsilon = context.attrs().Float("epsilon");
+  const T* x = context.input<T>(0).data();
+  T* y = context.output<T>(0).data();
+  for (int64_t i = 0; i < shape[0]; ++i) {
+    for (int64_t c = 0; c < shape[1]; ++c) {
+      const double scale = context.has_input(1) ? static_cast<double>(context.input<T>(1)[c]) : 1.0;
+      const double offset = context.has_input(2) ? static_cast<double>(context.input<T>(2)[c]) : 0.0;
+      const double mean = context.input<T>(3)[c];
+      const double deviation = std::sqrt(static_cast<double>(context.input<T>(4)[c]) + epsilon);
+      for (int64_t j = 0; j < shape[2]; ++j) {
+        *y++ = static_cast<T>((static_cast<double>(*x++) - mean) / deviation * scale + offset);
+      }
+    }
+  }
+}
+
+absl::Status BatchNormalizationCompute(KernelContext& context) {
+  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() { BatchNormalizationReference<T>(context); });
+  return absl::OkStatus();
+}
+
+bool BuildBatchNormalization(onednn::Builder& b) {
+  const PrepareContext& context = b.context();
+  if (context.inputs[0].dtype != DType::kFloat32) return false;
+  const Shape shape = ThreeAxes(context.inputs[0].shape, context.attrs.Int("axis"));
+  // Two spatial axes, as oneDNN's fast kernels want them: with the channels last in memory where they are.
+  const bool last = shape[2] == 1;
+  const int axes_last[] = {0, 3, 1, 2}, axes_first[] = {0, 1, 2, 3};
+  const auto data = last ? onednn::Permuted(DType::kFloat32, {1, 1, shape[0], shape[1]}, axes_last)
+                         : onednn::Permuted(DType::kFloat32, {shape[0], shape[1], 1, shape[2]}, axes_first);
+  const auto vector = onednn::RowMajor(DType::kFloat32, {shape[1]});
+  auto flags = dnnl::normalization_flags::use_global_stats;
+  if (context.has_input(1)) flags |= dnnl::normalization_flags::use_scale;
+  if (context.has_input(2)) flags |= dnnl::normalization_flags::use_shift;
+  const dnnl::batch_normalization_forward::primitive_desc pd(
+      {dnnl::prop_kind::forward_inference, data, static_cast<float>(context.attrs.Float("epsilon")), flags}, b.Attr(),
+      onednn::Engine());
+  std::vector<onednn::Builder::Argument> arguments = {{DNNL_ARG_SRC, b.Input(0, data)},
+                                                      {DNNL_ARG_MEAN, b.Input(3, vector)},
+                                                      {DNNL_ARG_VARIANCE, b.Input(4, vector)},
+                                                      {DNNL_ARG_DST, b.Output(0, data)}};
+  if (context.has_input(1)) arguments.emplace_back(DNNL_ARG_SCALE, b.Input(1, vector));
+  if (context.has_input(2)) arguments.emplace_back(DNNL_ARG_SHIFT, b.Input(2, vector));
+  b.Add<dnnl::batch_normalization_forward>(pd, std::move(arguments));
+  return true;
+}
+
+NOMO_REGISTER_OP(
+    OpDef("nn.BatchNormalization", 1)
+        .Doc("y = (x - mean) / sqrt(variance + epsilon) * scale + offset, with one mean, variance, scale and offset per "
+             "channel: what batch normalisation does in inference, with the statistics of training. It is an error when "
+             "one of these vectors has another size than the channel axis.")
+        .Source("ONNX BatchNormalization with training_mode 0 (there axis is 1); Keras BatchNormalization in inference; "
+                "S. Ioffe & C. Szegedy, 2015")
+        .TypeVar("T", kFloats)
+        .Input("x", "T", "any shape of at least one axis")
+        .OptionalInput("scale", "T", "[channels]; 1 where it is absent")
+        .OptionalInput("offset", "T", "[channels]; 0 where it is absent")
+        .Input("mean", "T", "[channels]")
+        .Input("variance", "T", "[channels], not negative")
+        .Output("y", "T", "as x")
+        .Attr("axis", -1, "the channel axis")
+        .Attr("epsilon", 1e-5, "is added to the variance (Keras' layer gives 1e-3)")
+        .Min(0)
+        .Infer(InferBatchNormalization)
+        .Reference(BatchNormalizationCompute)
+        .Fast(onednn::Prepare(BuildBatchNormalization))
+        .InPlace()
+        .BatchInputs({0}));
+
+}  // namespace
+}  // namespace nomograph

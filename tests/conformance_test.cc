@@ -1,0 +1,226 @@
+// Every example of every registered op, in every way that the system can run it: with the reference kernel alone, as a
+// compiled model, in exact mode, saved and loaded, inside a traced function, with other batch sizes, and with the channels
+// on the other side. An op is tested by being registered; one without examples fails here.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "nomograph/core/build.h"
+#include "nomograph/core/eager.h"
+#include "nomograph/core/registry.h"
+#include "nomograph/core/session.h"
+#include "nomograph/core/value.h"
+#include "nomograph/serialization/model_io.h"
+
+namespace nomograph {
+namespace {
+
+class Conformance : public testing::TestWithParam<const OpDef*> {
+ protected:
+  const OpDef& op() const { return *GetParam(); }
+  std::vector<Example> Examples() const { return op().examples ? op().examples() : std::vector<Example>(); }
+};
+
+// The model of one node.
+absl::StatusOr<Model> OneNodeModel(const OpDef& op, const Example& example, bool in_function) {
+  std::vector<Value> inputs, present;
+  for (size_t i = 0; i < example.inputs.size(); ++i) {
+    const Tensor& tensor = example.inputs[i];
+    inputs.push_back(tensor.valid() ? InputValue(tensor.type(), absl::StrCat("in", i)) : Value());
+    if (tensor.valid()) present.push_back(inputs.back());
+  }
+  CallOptions options{.name = "node", .num_outputs = static_cast<int>(example.outputs.size())};
+  for (const ExampleFunction& function : example.functions) {
+    options.functions.push_back({function.attr, function.function, function.input_types});
+  }
+  const TraceFn call = [&](absl::Span<const Value> given) {
+    std::vector<Value> arguments;
+    size_t next = 0;
+    for (const Value& input : inputs) arguments.push_back(input.valid() ? given[next++] : Value());
+    return CallMulti(op.name, arguments, example.attrs, options);
+  };
+  std::vector<Value> outputs = in_function ? CallTraced(call, present) : call(present);
+  auto model = BuildModel(present, outputs);
+  if (!model.ok()) return model;
+  for (const auto& [name, initial] : example.variables) model->variables.push_back({name, initial, "", ""});
+  return model;
+}
+
+absl::StatusOr<std::vector<Tensor>> RunModel(const Model& model, const Example& example, bool exact) {
+  NOMO_ASSIGN_OR_RETURN(const auto session, Session::Create(model, {.exact = exact}));
+  NamedTensors inputs;
+  for (size_t i = 0; i < example.inputs.size(); ++i) {
+    if (example.inputs[i].valid()) inputs[absl::StrCat("in", i)] = example.inputs[i];
+  }
+  NOMO_ASSIGN_OR_RETURN(
+      NamedTensors outputs,
+      session->Run(inputs, {.training = example.training, .seed = example.seed, .step = example.step}));
+  for (const auto& [name, expected] : example.variables_after) {
+    NOMO_ASSIGN_OR_RETURN(const Tensor value, session->GetVariable(name));
+    NOMO_RETURN_IF_ERROR(Annotate(AllClose(value, expected, example.rtol, example.atol), name));
+  }
+  std::vector<Tensor> ordered;
+  for (const ValueId id : model.graph.outputs) ordered.push_back(outputs[model.graph.values[id].name]);
+  return ordered;
+}
+
+void ExpectOutputs(const absl::StatusOr<std::vector<Tensor>>& outputs, const Example& example, size_t count) {
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  ASSERT_GE(outputs->size(), count);
+  for (size_t i = 0; i < count; ++i) {
+    const Tensor& expected = example.outputs[i];
+    if (example.keyed_by_node) {  // the numbers differ by node, the type does not
+      EXPECT_EQ((*outputs)[i].type(), expected.type());
+      continue;
+    }
+    const absl::Status close = AllClose((*outputs)[i], expected, example.rtol, example.atol);
+    EXPECT_TRUE(close.ok()) << "output " << i << ": " << close.message() << "\n  expected " << expected.ToString()
+                            << "\n  found    " << (*outputs)[i].ToString();
+  }
+}
+
+void ExpectModelRuns(const OpDef& op, const Example& example, bool in_function, bool exact) {
+  const auto model = OneNodeModel(op, example, in_function);
+  ASSERT_TRUE(model.ok()) << model.status();
+  ExpectOutputs(RunModel(*model, example, exact), example, example.outputs.size());
+}
+
+TEST_P(Conformance, HasExamples) {
+  EXPECT_FALSE(Examples().empty());
+  EXPECT_FALSE(op().doc.empty());
+}
+
+TEST_P(Conformance, Reference) {
+  if (!op().reference) return;  // an op that is only a body runs as a model
+  for (const Example& example : Examples()) {
+    if (op().effects == Effects::kStateful || !example.functions.empty()) continue;  // they need a session
+    SCOPED_TRACE(example.name);
+    RunOpOptions options{.num_outputs = static_cast<int>(example.outputs.size())};
+    options.run = {.training = example.training, .seed = example.seed, .step = example.step};
+    Example exact = example;
+    exact.keyed_by_node = false;  // by itself the node has the key for which the example holds
+    ExpectOutputs(RunOp(op(), example.inputs, example.attrs, options), exact, example.outputs.size());
+  }
+}
+
+TEST_P(Conformance, Compiled) {
+  for (const Example& example : Examples()) {
+    SCOPED_TRACE(example.name);
+    ExpectModelRuns(op(), example, false, false);
+  }
+}
+
+TEST_P(Conformance, Exact) {
+  for (const Example& example : Examples()) {
+    SCOPED_TRACE(example.name);
+    ExpectModelRuns(op(), example, false, true);
+  }
+}
+
+TEST_P(Conformance, InsideATracedFunction) {
+  for (const Example& example : Examples()) {
+    SCOPED_TRACE(example.name);
+    if (op().effects == Effects::kStateful) continue;  // traced functions have no state variables
+    ExpectModelRuns(op(), example, true, false);
+  }
+}
+
+TEST_P(Conformance, SavedAndLoaded) {
+  for (const Example& example : Examples()) {
+    SCOPED_TRACE(example.name);
+    const auto model = OneNodeModel(op(), example, false);
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto bytes = SaveToString(*model);
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    const auto loaded = LoadFromBytes(*bytes, nullptr);
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    const auto again = SaveToString(*loaded);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(*bytes, *again);
+    EXPECT_EQ(SemanticHash(*model), SemanticHash(*loaded));
+    ExpectOutputs(RunModel(*loaded, example, false), example, example.outputs.size());
+  }
+}
+
+// The example with its batch `copies` times over; 0 is the empty batch.
+Example WithBatch(const Example& example, const std::vector<int>& batch_inputs, int copies) {
+  const auto repeat = [&](const Tensor& tensor) {
+    if (copies == 0) return tensor.Rows(0, 0);
+    return *ConcatRows(std::vector<Tensor>(copies, tensor));
+  };
+  Example result = example;
+  for (const int i : batch_inputs) {
+    if (i < static_cast<int>(result.inputs.size()) && result.inputs[i].valid()) {
+      result.inputs[i] = repeat(result.inputs[i]);
+    }
+  }
+  for (Tensor& output : result.outputs) output = repeat(output);
+  return result;
+}
+
+TEST_P(Conformance, OtherBatchSizes) {
+  for (const Example& example : Examples()) {
+    SCOPED_TRACE(example.name);
+    const auto has_batch = [&](const Tensor& tensor) { return !tensor.valid() || tensor.shape().rank() > 0; };
+    if (op().batch_inputs.empty() || example.keyed_by_node ||
+        !std::all_of(example.inputs.begin(), example.inputs.end(), has_batch)) {
+      continue;
+    }
+    for (const int copies : {0, 1, 3}) {
+      SCOPED_TRACE(absl::StrCat(copies, " times the batch"));
+      ExpectModelRuns(op(), WithBatch(example, op().batch_inputs, copies), false, false);
+      ExpectModelRuns(op(), WithBatch(example, op().batch_inputs, copies), false, true);
+    }
+  }
+}
+
+// Moves the channel axis of an activation to the other side. `first`: from the last place to behind the batch.
+Tensor MoveChannels(const Tensor& tensor, bool batched, bool first) {
+  const int rank = tensor.shape().rank();
+  const int lead = batched ? 1 : 0;
+  if (rank < lead + 2) return tensor;
+  std::vector<int64_t> perm;
+  for (int i = 0; i < rank; ++i) perm.push_back(i);
+  if (first) {
+    std::rotate(perm.begin() + lead, perm.end() - 1, perm.end());
+  } else {
+    std::rotate(perm.begin() + lead, perm.begin() + lead + 1, perm.end());
+  }
+  const OpDef& transpose = *OpRegistry::Default().Find("array.Transpose");
+  return (*RunOp(transpose, {tensor}, {{"perm", perm}}))[0];
+}
+
+TEST_P(Conformance, ChannelsOnTheOtherSide) {
+  if (op().FindAttr("data_format") == nullptr) return;
+  for (Example example : Examples()) {
+    SCOPED_TRACE(example.name);
+    const AttrValue* given = example.attrs.Find("data_format");
+    const bool first = given == nullptr || *given->As<std::string>() == "channels_last";
+    // Image ops take a single image too.
+    const bool batched = !(op().name.starts_with("image.") && example.inputs[0].shape().rank() == 3);
+    example.attrs.Set("data_format", first ? "channels_first" : "channels_last");
+    const int rank = example.inputs[0].shape().rank();
+    example.inputs[0] = MoveChannels(example.inputs[0], batched, first);
+    if (example.outputs[0].shape().rank() == rank) {
+      example.outputs[0] = MoveChannels(example.outputs[0], batched, first);
+    }
+    for (const bool exact : {false, true}) {
+      const auto model = OneNodeModel(op(), example, false);
+      ASSERT_TRUE(model.ok()) << model.status();
+      // Further outputs (the indices of a pooling) count positions in memory, which are others here.
+      ExpectOutputs(RunModel(*model, example, exact), example, 1);
+    }
+  }
+}
+
+std::string TestName(const testing::TestParamInfo<const OpDef*>& info) {
+  std::string name = info.param->name;
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, Conformance, testing::ValuesIn(OpRegistry::Default().All()), TestName);
+
+}  // namespace
+}  // namespace nomograph
