@@ -89,7 +89,7 @@ absl::Status OneInputLayer::Check(const TensorType& input) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> OneInputLayer::BindAxis(const TensorType& input, int axis, absl::string_view what) {
+absl::StatusOr<int64_t> OneInputLayer::BindAxis(const TensorType& input, int64_t axis, absl::string_view what) {
   NOMO_ASSIGN_OR_RETURN(const int normal, NormalizeAxis(axis, input.shape.rank()));
   const Dim& size = input.shape[normal];
   if (!size.known()) {

@@ -41,14 +41,13 @@ class OneInputLayer : public LayerBase {
 
   // For BuildFor(). The size of an axis on which weights depend: it must be known at the first call, and be the same at
   // all others. `what` names it in errors.
-  absl::StatusOr<int64_t> BindAxis(const TensorType& input, int axis, absl::string_view what);
+  absl::StatusOr<int64_t> BindAxis(const TensorType& input, int64_t axis, absl::string_view what);
   // A weight of the input's dtype.
   Value Weight(absl::string_view weight, Shape shape, const Initializer& initializer, bool trainable = true);
 
  private:
   struct BoundAxis {
-    int axis;  // negative ones from the end
-    int64_t size;
+    int64_t axis, size;  // negative axes are counted from the end
     std::string what;
   };
   absl::Status Check(const TensorType& input) const;

@@ -39,15 +39,17 @@ class Edges {
   Edges(int64_t everywhere) : each_{{everywhere, everywhere}}, everywhere_(true) {}
   // One number for both ends of each axis: {1, 2} is 1 above and below, 2 left and right. For a layer with one spatial
   // axis, {1, 2} is 1 ahead and 2 behind.
-  Edges(std::initializer_list<int64_t> symmetric);
+  Edges(std::initializer_list<int64_t> numbers);
   // A pair for each axis: {{1, 2}, {0, 0}}.
   Edges(std::initializer_list<Pair> each) : each_(each) {}
 
+  // A pair for each of `count` axes. InvalidArgument, which begins with the option's name, when that does not fit.
   absl::StatusOr<std::vector<Pair>> For(absl::string_view option, int count) const;
 
  private:
   std::vector<Pair> each_;
-  bool everywhere_ = false, symmetric_ = false;
+  std::vector<int64_t> numbers_;
+  bool everywhere_ = false;
 };
 
 struct EdgesOptions {

@@ -74,7 +74,7 @@ std::vector<Example> Examples() {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   return {
       {.name = "ONNX top_k",
-       .inputs = {x.Reshaped({3, 4}), Tensor::Vector<int64_t>({3})},
+       .inputs = {x, Tensor::Vector<int64_t>({3})},
        .outputs = {Tensor::Of<float>({3, 3}, {3, 2, 1, 7, 6, 5, 11, 10, 9}),
                    Tensor::Of<int64_t>({3, 3}, {3, 2, 1, 3, 2, 1, 0, 1, 2})}},
       {.name = "ONNX top_k_smallest",

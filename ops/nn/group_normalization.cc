@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "nomograph/core/registry.h"
@@ -23,7 +24,7 @@ Axes GetAxes(const Shape& x, const Attributes& attrs) {
   axes.channels = x[channel_axis];
   for (int i = 1; i < channel_axis; ++i) axes.before *= x[i];
   for (int i = channel_axis + 1; i < x.rank(); ++i) axes.after *= x[i];
-  axes.groups = attrs.Has("num_groups") ? attrs.Int("num_groups") : axes.channels;
+  axes.groups = attrs.Has("num_groups") ? attrs.Int("num_groups") : std::max<int64_t>(axes.channels, 1);
   return axes;
 }
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "nomograph/core/exact_math.h"
 #include "nomograph/core/onednn_kernel.h"

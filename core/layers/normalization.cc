@@ -1,0 +1,146 @@
+#include "nomograph/core/layers/normalization.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "nomograph/core/layers/internal.h"
+
+namespace nomograph {
+namespace {
+
+absl::Status CheckEpsilon(double epsilon) { return internal::InRange("epsilon", 0, HUGE_VAL, epsilon); }
+
+// What the three layers have in common: a factor and a summand.
+class NormalizationLayer : public internal::OneInputLayer {
+ public:
+  NormalizationLayer(const char* class_name, std::string name)
+      : OneInputLayer(class_name, std::move(name), {.min_rank = 2, .dtypes = kFloats}) {}
+
+ protected:
+  // Adds gamma and beta as the options say.
+  template <typename Options>
+  void AddGammaAndBeta(const Options& options, const Shape& shape) {
+    if (options.scale) gamma_ = Weight("gamma", shape, options.gamma_initializer);
+    if (options.center) beta_ = Weight("beta", shape, options.beta_initializer);
+  }
+  // x, gamma and beta without those at the end that are absent.
+  std::vector<Value> Inputs(const Value& x) const {
+    if (beta_.valid()) return {x, gamma_, beta_};
+    return gamma_.valid() ? std::vector<Value>{x, gamma_} : std::vector<Value>{x};
+  }
+
+  Value gamma_, beta_;
+};
+
+class BatchNormalizationLayer : public NormalizationLayer {
+ public:
+  explicit BatchNormalizationLayer(BatchNormalizationOptions options)
+      : NormalizationLayer("BatchNormalization", options.name), options_(std::move(options)) {}
+
+  absl::Status CheckOptions() const override { return CheckEpsilon(options_.epsilon); }
+
+ private:
+  absl::Status BuildFor(const TensorType& input) override {
+    NOMO_ASSIGN_OR_RETURN(const int64_t channels, BindAxis(input, options_.axis, "channels"));
+    AddGammaAndBeta(options_, {channels});
+    mean_ = Weight("moving_mean", {channels}, options_.moving_mean_initializer, /*trainable=*/false);
+    variance_ = Weight("moving_variance", {channels}, options_.moving_variance_initializer, /*trainable=*/false);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Value> Apply(const Value& x) override {
+    return internal::Op("nn.BatchNormalization", {x, gamma_, beta_, mean_, variance_},
+                        {{"axis", options_.axis}, {"epsilon", options_.epsilon}});
+  }
+
+  BatchNormalizationOptions options_;
+  Value mean_, variance_;
+};
+
+class LayerNormalizationLayer : public NormalizationLayer {
+ public:
+  explicit LayerNormalizationLayer(LayerNormalizationOptions options)
+      : NormalizationLayer("LayerNormalization", options.name), options_(std::move(options)) {}
+
+  absl::Status CheckOptions() const override {
+    const absl::Status some = options_.axis.empty() ? InvalidArgument("axis: expected one or more, found none")
+                                                    : absl::OkStatus();
+    return internal::AllOf({some, CheckEpsilon(options_.epsilon)});
+  }
+
+ private:
+  absl::Status BuildFor(const TensorType& input) override {
+    NOMO_ASSIGN_OR_RETURN(const std::vector<int> axes, NormalizeAxes(options_.axis, input.shape.rank()));
+    Shape shape;
+    for (const int axis : axes) {
+      NOMO_ASSIGN_OR_RETURN(const int64_t size, BindAxis(input, axis - input.shape.rank(), "elements"));
+      shape.Append(size);
+    }
+    AddGammaAndBeta(options_, shape);
+    return absl::OkStatus();
+  }
+
+  // The op normalises the last axes, so that others are moved there.
+  absl::StatusOr<Value> Apply(const Value& x) override {
+    const int rank = x.shape().rank();
+    NOMO_ASSIGN_OR_RETURN(const std::vector<int> axes, NormalizeAxes(options_.axis, rank));
+    const Attributes attrs = {{"axis", -static_cast<int64_t>(axes.size())}, {"epsilon", options_.epsilon}};
+    if (axes[0] + static_cast<int>(axes.size()) == rank) return internal::Op("nn.LayerNormalization", Inputs(x), attrs);
+    std::vector<int64_t> forth, back(rank);
+    for (int i = 0; i < rank; ++i) {
+      if (std::find(axes.begin(), axes.end(), i) == axes.end()) forth.push_back(i);
+    }
+    forth.insert(forth.end(), axes.begin(), axes.end());
+    for (int i = 0; i < rank; ++i) back[forth[i]] = i;
+    const Value moved = internal::Op("array.Transpose", {x}, {{"perm", forth}});
+    const Value y = internal::Op("nn.LayerNormalization", Inputs(moved), attrs);
+    return internal::Op("array.Transpose", {y}, {{"perm", back}});
+  }
+
+  LayerNormalizationOptions options_;
+};
+
+class GroupNormalizationLayer : public NormalizationLayer {
+ public:
+  explicit GroupNormalizationLayer(GroupNormalizationOptions options)
+      : NormalizationLayer("GroupNormalization", options.name), options_(std::move(options)) {}
+
+  absl::Status CheckOptions() const override {
+    const absl::Status groups =
+        options_.groups == -1 ? absl::OkStatus() : internal::AtLeast("groups", 1, options_.groups);
+    return internal::AllOf({groups, CheckEpsilon(options_.epsilon)});
+  }
+
+ private:
+  absl::Status BuildFor(const TensorType& input) override {
+    NOMO_ASSIGN_OR_RETURN(const int64_t channels, BindAxis(input, options_.axis, "channels"));
+    groups_ = options_.groups == -1 ? channels : options_.groups;
+    if (groups_ == 0 || channels % groups_ != 0) {
+      return InvalidArgument("groups: expected a divisor of the ", channels, " channels, found ", groups_);
+    }
+    AddGammaAndBeta(options_, {channels});
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Value> Apply(const Value& x) override {
+    return internal::Op("nn.GroupNormalization", Inputs(x),
+                        {{"num_groups", groups_}, {"axis", options_.axis}, {"epsilon", options_.epsilon}});
+  }
+
+  GroupNormalizationOptions options_;
+  int64_t groups_ = 1;
+};
+
+}  // namespace
+
+Layer BatchNormalization(BatchNormalizationOptions options) {
+  return MakeLayer<BatchNormalizationLayer>(std::move(options));
+}
+Layer LayerNormalization(LayerNormalizationOptions options) {
+  return MakeLayer<LayerNormalizationLayer>(std::move(options));
+}
+Layer GroupNormalization(GroupNormalizationOptions options) {
+  return MakeLayer<GroupNormalizationLayer>(std::move(options));
+}
+
+}  // namespace nomograph

@@ -1,0 +1,120 @@
+#include "nomograph/core/layers/reshape.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "absl/strings/str_join.h"
+#include "nomograph/core/layers/internal.h"
+
+namespace nomograph {
+namespace {
+
+using internal::Op;
+using Ints = std::vector<int64_t>;
+
+absl::Status CheckTarget(const Ints& target) {
+  for (const int64_t size : target) {
+    NOMO_RETURN_IF_ERROR(internal::AtLeast("target_shape", -1, size));
+  }
+  if (std::count(target.begin(), target.end(), -1) <= 1) return absl::OkStatus();
+  return InvalidArgument("target_shape: -1 may stand once only, found [", absl::StrJoin(target, ","), "]");
+}
+
+// What array.Reshape takes: 0 keeps the batch. A size of 0 in the target needs that to be off, and the batch to be -1.
+Attributes ReshapeAttributes(const Ints& target) {
+  const bool empty = std::count(target.begin(), target.end(), 0) > 0;
+  Ints shape = {empty ? -1 : 0};
+  shape.insert(shape.end(), target.begin(), target.end());
+  Attributes attrs = {{"shape", shape}};
+  if (empty) attrs.Set("allowzero", true);
+  return attrs;
+}
+
+absl::Status CheckDims(const Ints& dims) {
+  Ints sorted = dims, expected(dims.size());
+  std::sort(sorted.begin(), sorted.end());
+  std::iota(expected.begin(), expected.end(), 1);
+  if (sorted == expected) return absl::OkStatus();
+  return InvalidArgument("dims: expected each number from 1 to ", dims.size(), " once, found [",
+                         absl::StrJoin(dims, ","), "]");
+}
+
+Value FlattenOf(const Value& x, const std::string& data_format) {
+  const int rank = x.shape().rank();
+  if (data_format == "channels_last" || rank < 3) return Op("array.Flatten", {x});
+  Ints perm = {0};
+  for (int i = 2; i < rank; ++i) perm.push_back(i);
+  perm.push_back(1);
+  return Op("array.Flatten", {Op("array.Transpose", {x}, {{"perm", perm}})});
+}
+
+// Each of the steps `size` times: [batch, steps, channels] to [batch, steps, size, channels], then joined.
+absl::StatusOr<Value> UpSample1D(const Value& x, int64_t size) {
+  const Dim &steps = x.shape()[1], &channels = x.shape()[2];
+  if (!steps.known() && !channels.known()) {
+    return InvalidArgument("expected an input with known steps or channels, found ", x.type().ToString());
+  }
+  const Value apart = Op("array.Unsqueeze", {x}, {{"axes", Ints{2}}});
+  const Value repeated = Op("array.Tile", {apart}, {{"repeats", Ints{1, 1, size, 1}}});
+  const Ints shape = channels.known() ? Ints{0, -1, channels.size()} : Ints{0, steps.size() * size, -1};
+  return Op("array.Reshape", {repeated}, {{"shape", shape}});
+}
+
+}  // namespace
+
+Layer Flatten(FlattenOptions options) {
+  return internal::WeightlessLayer(
+      {.class_name = "Flatten",
+       .name = options.name,
+       .needs = {.min_rank = 1, .axes = "(batch, ...)"},
+       .options = internal::CheckDataFormat(options.data_format)},
+      [=](const Value& x) -> absl::StatusOr<Value> { return FlattenOf(x, options.data_format); });
+}
+
+Layer Reshape(std::vector<int64_t> target_shape, LayerOptions options) {
+  return internal::WeightlessLayer(
+      {.class_name = "Reshape",
+       .name = options.name,
+       .needs = {.min_rank = 1, .axes = "(batch, ...)"},
+       .options = CheckTarget(target_shape)},
+      [=](const Value& x) -> absl::StatusOr<Value> {
+        return Op("array.Reshape", {x}, ReshapeAttributes(target_shape));
+      });
+}
+
+Layer Permute(std::vector<int64_t> dims, LayerOptions options) {
+  const int rank = static_cast<int>(dims.size()) + 1;
+  return internal::WeightlessLayer(
+      {.class_name = "Permute",
+       .name = options.name,
+       .needs = {.min_rank = rank, .max_rank = rank, .axes = "(the batch and one axis for each of dims)"},
+       .options = CheckDims(dims)},
+      [=](const Value& x) -> absl::StatusOr<Value> {
+        Ints perm = {0};
+        perm.insert(perm.end(), dims.begin(), dims.end());
+        return Op("array.Transpose", {x}, {{"perm", perm}});
+      });
+}
+
+Layer RepeatVector(int64_t n, LayerOptions options) {
+  return internal::WeightlessLayer(
+      {.class_name = "RepeatVector",
+       .name = options.name,
+       .needs = {.min_rank = 2, .max_rank = 2, .axes = "(batch, features)"},
+       .options = internal::AtLeast("n", 1, n)},
+      [=](const Value& x) -> absl::StatusOr<Value> {
+        const Value row = Op("array.Unsqueeze", {x}, {{"axes", Ints{1}}});
+        return Op("array.Tile", {row}, {{"repeats", Ints{1, n, 1}}});
+      });
+}
+
+Layer UpSampling1D(int64_t size, LayerOptions options) {
+  return internal::WeightlessLayer({.class_name = "UpSampling1D",
+                                    .name = options.name,
+                                    .needs = internal::ImagesOfRank(1, "channels_last"),
+                                    .options = internal::AtLeast("size", 1, size)},
+                                   [=](const Value& x) { return UpSample1D(x, size); });
+}
+
+}  // namespace nomograph

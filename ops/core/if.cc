@@ -1,0 +1,84 @@
+#include "nomograph/core/registry.h"
+#include "nomograph/core/value.h"
+#include "nomograph/ops/core/control_flow.h"
+
+namespace nomograph {
+namespace {
+
+absl::StatusOr<std::vector<TensorType>> InferBranch(const InferContext& context, absl::string_view attr) {
+  std::vector<TensorType> inputs;
+  for (int i = 1; i < context.num_inputs(); ++i) inputs.push_back(context.input(i));
+  auto types = context.InferFunction(context.attrs().Function(attr), inputs);
+  if (!types.ok()) return Annotate(types.status(), attr);
+  return types;
+}
+
+absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
+  NOMO_RETURN_IF_ERROR(CheckCondition(context.input(0), "condition"));
+  NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> types, InferBranch(context, "then_branch"));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> others, InferBranch(context, "else_branch"));
+  if (types.size() != others.size() || static_cast<int>(types.size()) != context.num_outputs()) {
+    return InvalidArgument("expected ", context.num_outputs(), " outputs, then_branch yields ", types.size(),
+                           ", else_branch ", others.size());
+  }
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (types[i].dtype != others[i].dtype) {
+      return InvalidArgument("output ", i, ": then_branch yields ", types[i].ToString(), ", else_branch ",
+                             others[i].ToString());
+    }
+    types[i].shape = CommonShape(types[i].shape, others[i].shape);
+  }
+  return types;
+}
+
+absl::Status Compute(KernelContext& context) {
+  NOMO_ASSIGN_OR_RETURN(const bool condition, ConditionValue(context.BorrowInput(0), "condition"));
+  const std::vector<Tensor> inputs = BorrowInputs(context, 1);
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs,
+                        CallFunction(context, condition ? "then_branch" : "else_branch", inputs, condition ? 1 : 0));
+  return SetOutputs(context, outputs);
+}
+
+std::vector<Example> Examples() {
+  const BodyFn twice = [](absl::Span<const Value> in, const Attributes&) { return std::vector<Value>{in[0] + in[0]}; };
+  const BodyFn square = [](absl::Span<const Value> in, const Attributes&) { return std::vector<Value>{in[0] * in[0]}; };
+  const BodyFn first_row = [](absl::Span<const Value> in, const Attributes&) {
+    return std::vector<Value>{Call("array.Slice", {in[0]}, {{"starts", 0}, {"ends", 1}})};
+  };
+  const Attributes attrs = {{"then_branch", FunctionRef{"a"}}, {"else_branch", FunctionRef{"b"}}};
+  const Tensor x = Tensor::Of<float>({2, 1}, {3, -4});
+  return {
+      {.name = "then",
+       .attrs = attrs,
+       .inputs = {Tensor::Scalar(true), x},
+       .outputs = {Tensor::Of<float>({2, 1}, {6, -8})},
+       .functions = {{"a", twice}, {"b", square}}},
+      {.name = "else",
+       .attrs = attrs,
+       .inputs = {Tensor::Scalar(false), x},
+       .outputs = {Tensor::Of<float>({2, 1}, {9, 16})},
+       .functions = {{"a", twice}, {"b", square}}},
+      {.name = "branches of different shapes",
+       .attrs = attrs,
+       .inputs = {Tensor::Vector<bool>({true}), x},
+       .outputs = {Tensor::Of<float>({1, 1}, {3})},
+       .functions = {{"a", first_row}, {"b", square}}},
+  };
+}
+
+NOMO_REGISTER_OP(OpDef("core.If")
+                     .Doc("Calls one of two functions of the model: then_branch where `condition` is true, else "
+                          "else_branch, with the other inputs. Both take the same inputs and yield as many outputs, "
+                          "of equal dtypes. Where their shapes differ, they are known only when the node has run.")
+                     .Source("ONNX If; tf.cond")
+                     .Input("condition", "bool", "one element")
+                     .VariadicInput("inputs", "any", "what the branches take", 0)
+                     .VariadicOutput("outputs", "any", "what the branch yields")
+                     .RequiredAttr("then_branch", AttrType::kFunction, "the function for true")
+                     .RequiredAttr("else_branch", AttrType::kFunction, "the function for false")
+                     .Infer(Infer)
+                     .Reference(Compute)
+                     .Examples(Examples));
+
+}  // namespace
+}  // namespace nomograph

@@ -1,0 +1,105 @@
+#include "nomograph/core/registry.h"
+#include "nomograph/core/value.h"
+#include "nomograph/ops/core/control_flow.h"
+
+namespace nomograph {
+namespace {
+
+// After so many rounds of inference a shape that still changes counts as of unknown rank.
+constexpr int kMaxRounds = 8;
+
+absl::Status CheckConditionFunction(const InferContext& context, absl::Span<const TensorType> variables) {
+  auto types = context.InferFunction(context.attrs().Function("cond"), variables);
+  NOMO_RETURN_IF_ERROR(Annotate(types.status(), "cond"));
+  if (types->size() != 1) return InvalidArgument("cond: expected one output, found ", types->size());
+  return CheckCondition((*types)[0], "cond");
+}
+
+// The types that the variables have both before and after the body.
+absl::StatusOr<std::vector<TensorType>> AfterBody(const InferContext& context,
+                                                  absl::Span<const TensorType> variables) {
+  auto types = context.InferFunction(context.attrs().Function("body"), variables);
+  NOMO_RETURN_IF_ERROR(Annotate(types.status(), "body"));
+  if (types->size() != variables.size()) {
+    return InvalidArgument("body: expected an output for each of ", variables.size(), " variables, found ",
+                           types->size());
+  }
+  for (size_t i = 0; i < variables.size(); ++i) {
+    if ((*types)[i].dtype != variables[i].dtype) {
+      return InvalidArgument("body: variable ", i, " is ", variables[i].ToString(), " but becomes ",
+                             (*types)[i].ToString());
+    }
+    (*types)[i].shape = CommonShape(variables[i].shape, (*types)[i].shape);
+  }
+  return types;
+}
+
+// Shapes that the body changes become unknown, round by round until nothing changes any more.
+absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
+  std::vector<TensorType> variables;
+  for (int i = 0; i < context.num_inputs(); ++i) variables.push_back(context.input(i));
+  for (int round = 0;; ++round) {
+    NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> types, AfterBody(context, variables));
+    if (types == variables) break;
+    for (size_t i = 0; i < types.size() && round >= kMaxRounds; ++i) {
+      if (types[i] != variables[i]) types[i].shape = PartialShape();
+    }
+    variables = std::move(types);
+  }
+  NOMO_RETURN_IF_ERROR(CheckConditionFunction(context, variables));
+  return variables;
+}
+
+absl::Status Compute(KernelContext& context) {
+  std::vector<Tensor> variables = BorrowInputs(context, 0);
+  for (uint64_t iteration = 0;; ++iteration) {
+    NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> result, CallFunction(context, "cond", variables, 2 * iteration));
+    NOMO_ASSIGN_OR_RETURN(const bool goes_on, ConditionValue(result.at(0), "cond"));
+    if (!goes_on) return SetOutputs(context, variables);
+    if (context.attrs().Has("max_iterations") &&
+        iteration == static_cast<uint64_t>(context.attrs().Int("max_iterations"))) {
+      return absl::OutOfRangeError(absl::StrCat("the loop goes on after max_iterations, ", iteration));
+    }
+    NOMO_ASSIGN_OR_RETURN(variables, CallFunction(context, "body", variables, 2 * iteration + 1));
+  }
+}
+
+std::vector<Example> Examples() {
+  // Counts i down while it adds it up.
+  const BodyFn above_zero = [](absl::Span<const Value> in, const Attributes&) { return std::vector<Value>{in[0] > 0}; };
+  const BodyFn add_up = [](absl::Span<const Value> in, const Attributes&) {
+    return std::vector<Value>{in[0] - 1, in[1] + in[0]};
+  };
+  const Attributes attrs = {{"cond", FunctionRef{"cond"}}, {"body", FunctionRef{"body"}}};
+  const auto sum = [&](const char* name, int64_t from, int64_t total) -> Example {
+    return {.name = name,
+            .attrs = attrs,
+            .inputs = {Tensor::Scalar<int64_t>(from), Tensor::Scalar<int64_t>(0)},
+            .outputs = {Tensor::Scalar<int64_t>(std::min<int64_t>(from, 0)), Tensor::Scalar<int64_t>(total)},
+            .functions = {{"cond", above_zero}, {"body", add_up}}};
+  };
+  std::vector<Example> examples = {sum("1 + 2 + 3 + 4", 4, 10), sum("not once", -1, 0)};
+  examples.push_back(sum("as often as is allowed", 3, 6));
+  examples.back().attrs.Set("max_iterations", 3);
+  return examples;
+}
+
+NOMO_REGISTER_OP(OpDef("core.While")
+                     .Doc("Calls functions of the model over loop variables, the inputs: as long as cond(variables) is "
+                          "true, variables = body(variables). The outputs are the variables at the end. The body "
+                          "keeps their number and dtypes; their shapes may change, and are then known only when the "
+                          "node has run. Random ops in the functions draw other numbers in each iteration.")
+                     .Source("ONNX Loop; tf.while_loop")
+                     .VariadicInput("variables", "any", "the variables' first values")
+                     .VariadicOutput("results", "any", "their last values")
+                     .RequiredAttr("cond", AttrType::kFunction, "yields one bool")
+                     .RequiredAttr("body", AttrType::kFunction, "yields as many variables as it takes")
+                     .OptionalAttr("max_iterations", AttrType::kInt,
+                                   "a guard against endless loops: to go on after so many is an error; absent: no limit")
+                     .Min(0)
+                     .Infer(Infer)
+                     .Reference(Compute)
+                     .Examples(Examples));
+
+}  // namespace
+}  // namespace nomograph
