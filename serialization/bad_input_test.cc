@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/proto/model.pb.h"
@@ -258,7 +259,9 @@ class CorruptionTest : public testing::TestWithParam<bool> {
     const std::vector<char> exact(bytes.begin(), bytes.end());
     const auto model =
         LoadFromBytes(absl::string_view(exact.data(), exact.size()), nullptr, {.verify_checksums = true});
-    if (GetParam()) EXPECT_FALSE(model.ok()) << what;
+    if (GetParam()) {
+      EXPECT_FALSE(model.ok()) << what;
+    }
     if (!model.ok()) {
       EXPECT_FALSE(model.status().message().empty());
       return;

@@ -12,7 +12,7 @@
 namespace nomograph {
 
 struct DropoutOptions {
-  std::optional<uint64_t> seed;  // beside that of the run
+  std::optional<int64_t> seed;  // beside that of the run
   std::string name;
 };
 // Sets a fraction `rate`, in [0, 1), of the elements to 0 and divides the others by 1 - rate.
@@ -20,7 +20,7 @@ Layer Dropout(double rate, DropoutOptions options = {});
 
 struct SpatialDropoutOptions {
   std::string data_format = "channels_last";
-  std::optional<uint64_t> seed;
+  std::optional<int64_t> seed;
   std::string name;
 };
 // The same with whole channels.

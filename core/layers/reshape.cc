@@ -1,7 +1,6 @@
 #include "nomograph/core/layers/reshape.h"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 
 #include "absl/strings/str_join.h"
@@ -15,20 +14,10 @@ using Ints = std::vector<int64_t>;
 
 absl::Status CheckTarget(const Ints& target) {
   for (const int64_t size : target) {
-    NOMO_RETURN_IF_ERROR(internal::AtLeast("target_shape", -1, size));
+    if (size != -1) NOMO_RETURN_IF_ERROR(internal::AtLeast("target_shape", 1, size));
   }
   if (std::count(target.begin(), target.end(), -1) <= 1) return absl::OkStatus();
   return InvalidArgument("target_shape: -1 may stand once only, found [", absl::StrJoin(target, ","), "]");
-}
-
-// What array.Reshape takes: 0 keeps the batch. A size of 0 in the target needs that to be off, and the batch to be -1.
-Attributes ReshapeAttributes(const Ints& target) {
-  const bool empty = std::count(target.begin(), target.end(), 0) > 0;
-  Ints shape = {empty ? -1 : 0};
-  shape.insert(shape.end(), target.begin(), target.end());
-  Attributes attrs = {{"shape", shape}};
-  if (empty) attrs.Set("allowzero", true);
-  return attrs;
 }
 
 absl::Status CheckDims(const Ints& dims) {
@@ -79,7 +68,9 @@ Layer Reshape(std::vector<int64_t> target_shape, LayerOptions options) {
        .needs = {.min_rank = 1, .axes = "(batch, ...)"},
        .options = CheckTarget(target_shape)},
       [=](const Value& x) -> absl::StatusOr<Value> {
-        return Op("array.Reshape", {x}, ReshapeAttributes(target_shape));
+        Ints shape = {0};  // keeps the batch
+        shape.insert(shape.end(), target_shape.begin(), target_shape.end());
+        return Op("array.Reshape", {x}, {{"shape", shape}});
       });
 }
 

@@ -40,29 +40,27 @@ absl::Status Compute(KernelContext& context) {
 }
 
 std::vector<Example> Examples() {
-  const BodyFn twice = [](absl::Span<const Value> in, const Attributes&) { return std::vector<Value>{in[0] + in[0]}; };
-  const BodyFn square = [](absl::Span<const Value> in, const Attributes&) { return std::vector<Value>{in[0] * in[0]}; };
-  const BodyFn first_row = [](absl::Span<const Value> in, const Attributes&) {
+  using Values = absl::Span<const Value>;
+  const auto twice = [](Values in) { return std::vector<Value>{in[0] + in[0]}; };
+  const auto square = [](Values in) { return std::vector<Value>{in[0] * in[0]}; };
+  const auto first_row = [](Values in) {
     return std::vector<Value>{Call("array.Slice", {in[0]}, {{"starts", 0}, {"ends", 1}})};
   };
-  const Attributes attrs = {{"then_branch", FunctionRef{"a"}}, {"else_branch", FunctionRef{"b"}}};
   const Tensor x = Tensor::Of<float>({2, 1}, {3, -4});
+  const std::vector<TensorType> types = {x.type()};
   return {
       {.name = "then",
-       .attrs = attrs,
        .inputs = {Tensor::Scalar(true), x},
        .outputs = {Tensor::Of<float>({2, 1}, {6, -8})},
-       .functions = {{"a", twice}, {"b", square}}},
+       .functions = {{"then_branch", twice, types}, {"else_branch", square, types}}},
       {.name = "else",
-       .attrs = attrs,
        .inputs = {Tensor::Scalar(false), x},
        .outputs = {Tensor::Of<float>({2, 1}, {9, 16})},
-       .functions = {{"a", twice}, {"b", square}}},
+       .functions = {{"then_branch", twice, types}, {"else_branch", square, types}}},
       {.name = "branches of different shapes",
-       .attrs = attrs,
        .inputs = {Tensor::Vector<bool>({true}), x},
        .outputs = {Tensor::Of<float>({1, 1}, {3})},
-       .functions = {{"a", first_row}, {"b", square}}},
+       .functions = {{"then_branch", first_row, types}, {"else_branch", square, types}}},
   };
 }
 

@@ -64,22 +64,33 @@ absl::Status Compute(KernelContext& context) {
   }
 }
 
+// Counts i down while it adds it up.
+Example SumTo(const char* name, int64_t i, int64_t total) {
+  using Values = absl::Span<const Value>;
+  const auto above_zero = [](Values in) { return std::vector<Value>{in[0] > 0}; };
+  const auto add_up = [](Values in) { return std::vector<Value>{in[0] - 1, in[1] + in[0]}; };
+  const std::vector<TensorType> types(2, {DType::kInt64, Shape{}});
+  return {.name = name,
+          .inputs = {Tensor::Scalar<int64_t>(i), Tensor::Scalar<int64_t>(0)},
+          .outputs = {Tensor::Scalar<int64_t>(std::min<int64_t>(i, 0)), Tensor::Scalar<int64_t>(total)},
+          .functions = {{"cond", above_zero, types}, {"body", add_up, types}}};
+}
+
+// Doubles a vector until it has 4 elements.
+Example Grow() {
+  using Values = absl::Span<const Value>;
+  const auto short_of_4 = [](Values in) { return std::vector<Value>{Call("array.Size", {in[0]}) < 4}; };
+  const auto doubled = [](Values in) { return std::vector<Value>{Call("array.Concat", {in[0], in[0]})}; };
+  const std::vector<TensorType> types = {{DType::kFloat32, PartialShape::OfRank(1)}};
+  return {.name = "a shape that changes",
+          .inputs = {Tensor::Vector<float>({7})},
+          .outputs = {Tensor::Vector<float>({7, 7, 7, 7})},
+          .functions = {{"cond", short_of_4, types}, {"body", doubled, types}}};
+}
+
 std::vector<Example> Examples() {
-  // Counts i down while it adds it up.
-  const BodyFn above_zero = [](absl::Span<const Value> in, const Attributes&) { return std::vector<Value>{in[0] > 0}; };
-  const BodyFn add_up = [](absl::Span<const Value> in, const Attributes&) {
-    return std::vector<Value>{in[0] - 1, in[1] + in[0]};
-  };
-  const Attributes attrs = {{"cond", FunctionRef{"cond"}}, {"body", FunctionRef{"body"}}};
-  const auto sum = [&](const char* name, int64_t from, int64_t total) -> Example {
-    return {.name = name,
-            .attrs = attrs,
-            .inputs = {Tensor::Scalar<int64_t>(from), Tensor::Scalar<int64_t>(0)},
-            .outputs = {Tensor::Scalar<int64_t>(std::min<int64_t>(from, 0)), Tensor::Scalar<int64_t>(total)},
-            .functions = {{"cond", above_zero}, {"body", add_up}}};
-  };
-  std::vector<Example> examples = {sum("1 + 2 + 3 + 4", 4, 10), sum("not once", -1, 0)};
-  examples.push_back(sum("as often as is allowed", 3, 6));
+  std::vector<Example> examples = {SumTo("1 + 2 + 3 + 4", 4, 10), SumTo("not once", -1, 0), Grow()};
+  examples.push_back(SumTo("as often as is allowed", 3, 6));
   examples.back().attrs.Set("max_iterations", 3);
   return examples;
 }

@@ -1,0 +1,53 @@
+// Commands of `nomo`. Each is one file, cmd_NAME.cc, that registers itself:
+//
+//   Action SetUp(CLI::App& app) {
+//     auto file = std::make_shared<std::string>();
+//     AddModelFile(app, *file);
+//     return [file]() -> absl::Status { ... };
+//   }
+//   const CommandRegistrar kRegistrar({"summary", "Print a table of the model's layers", SetUp});
+#ifndef NOMOGRAPH_TOOLS_COMMAND_H_
+#define NOMOGRAPH_TOOLS_COMMAND_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json.hpp"
+
+namespace nomograph {
+
+// What a command does once its arguments are known. A status that is not OK carries its exit code (exit_code.h).
+using Action = std::function<absl::Status()>;
+
+struct Command {
+  const char* name;
+  const char* help;  // one line
+  // Declares arguments; they are filled in by the time that the action is called.
+  Action (*set_up)(CLI::App& app);
+};
+
+struct CommandRegistrar {
+  explicit CommandRegistrar(Command command);
+};
+
+// Every command, by name.
+std::vector<Command> AllCommands();
+
+// The positional argument FILE of most commands.
+void AddModelFile(CLI::App& app, std::string& path);
+// A flag that may be given several times, each time with one value.
+CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std::string>& values,
+                         const std::string& value_name, const std::string& help);
+
+// Writes to standard output. Control characters other than line ends are escaped.
+void Print(absl::string_view text);
+// Indented, with a line end.
+void PrintJson(const nlohmann::ordered_json& json);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_TOOLS_COMMAND_H_
