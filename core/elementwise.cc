@@ -54,18 +54,56 @@ Axes CollapsedAxes(const KernelContext& context) {
   return axes;
 }
 
-// Hands a row on in blocks in which the elements of inputs that stay put have been repeated: kernels then need one
-// loop only, which the compiler vectorises.
+// What kernels get in one go. An input either runs along with the output, or has a period: so many of its elements
+// are repeated over and over.
+struct Row {
+  int64_t size = 0;
+  Steps steps;    // of the inputs that run along, else 0
+  Steps periods;  // in elements; 0 for the inputs that run along
+};
+
+// Takes the innermost axis out of `axes` as the row; and the one around it too where rows would be short, as of the
+// channels of an image, and the inputs allow it.
+Row TakeRow(Axes& axes) {
+  constexpr int64_t kShort = 64;
+  Row row;
+  const Axis inner = axes.back();
+  axes.pop_back();
+  row.size = inner.size;
+  row.steps = inner.steps;
+  for (const int64_t step : inner.steps) row.periods.push_back(step == 0 && inner.size > 1 ? 1 : 0);
+  if (axes.empty() || inner.size >= kShort) return row;
+
+  const Axis& outer = axes.back();
+  Row joined = row;
+  joined.size *= outer.size;
+  for (size_t i = 0; i < inner.steps.size(); ++i) {
+    if (outer.steps[i] == 0) {
+      joined.periods[i] = inner.steps[i] == 0 ? 1 : inner.size;
+      joined.steps[i] = 0;
+    } else if (outer.steps[i] != inner.steps[i] * inner.size) {
+      return row;
+    }
+  }
+  axes.pop_back();
+  return joined;
+}
+
+// Hands a row on in blocks in which elements that are repeated lie one after the other: kernels then need one loop
+// only, which the compiler vectorises.
 class RowBlocks {
  public:
-  RowBlocks(const KernelContext& context, const Axis& row) : row_(row) {
-    if (row.size == 1) return;
+  RowBlocks(const KernelContext& context, const Row& row)
+      : row_(row), output_size_(DTypeSize(context.output_dtype(0))) {
+    int64_t period = 1;
+    for (const int64_t p : row.periods) period = std::max(period, p);
+    block_ = std::min(kBlock / period * period, row.size);
     size_t bytes = 0;
     for (int i = 0; i < context.num_inputs(); ++i) {
-      if (row.steps[i] != 0) continue;
+      if (row.periods[i] == 0) continue;
       const int64_t element = DTypeSize(context.input_dtype(i));
-      repeated_.push_back({i, element, bytes});
-      bytes += std::min(row.size, kBlock) * element;
+      repeated_.push_back({i, row.periods[i] * element, block_ / row.periods[i], bytes});
+      bytes += block_ * element;
     }
     buffer_.resize(bytes);
   }
@@ -74,13 +112,13 @@ class RowBlocks {
     if (repeated_.empty()) return row(inputs.data(), output, row_.size);
     for (const Repeated& r : repeated_) {
       std::byte* copies = buffer_.data() + r.offset;
-      Repeat(inputs[r.input], r.element, std::min(row_.size, kBlock), copies);
+      Repeat(inputs[r.input], r.bytes, r.times, copies);
       inputs[r.input] = copies;
     }
-    for (int64_t begin = 0; begin < row_.size; begin += kBlock) {
-      row(inputs.data(), output, std::min(row_.size - begin, kBlock));
-      for (size_t i = 0; i < inputs.size(); ++i) inputs[i] += row_.steps[i] * kBlock;
-      output += row_.output_step * kBlock;
+    for (int64_t begin = 0; begin < row_.size; begin += block_) {
+      row(inputs.data(), output, std::min(row_.size - begin, block_));
+      for (size_t i = 0; i < inputs.size(); ++i) inputs[i] += row_.steps[i] * block_;
+      output += output_size_ * block_;
     }
   }
 
@@ -88,20 +126,22 @@ class RowBlocks {
   static constexpr int64_t kBlock = 512;
   struct Repeated {
     int input;
-    int64_t element;  // bytes
-    size_t offset;    // in the buffer
+    int64_t bytes, times;
+    size_t offset;  // in the buffer
   };
 
-  static void Repeat(const std::byte* element, int64_t size, int64_t count, std::byte* to) {
-    std::memcpy(to, element, size);
-    for (int64_t done = 1; done < count;) {
-      const int64_t more = std::min(done, count - done);
-      std::memcpy(to + done * size, to, more * size);
+  static void Repeat(const std::byte* from, int64_t bytes, int64_t times, std::byte* to) {
+    std::memcpy(to, from, bytes);
+    for (int64_t done = 1; done < times;) {
+      const int64_t more = std::min(done, times - done);
+      std::memcpy(to + done * bytes, to, more * bytes);
       done += more;
     }
   }
 
-  const Axis& row_;
+  const Row& row_;
+  const int64_t output_size_;
+  int64_t block_;
   absl::InlinedVector<Repeated, 4> repeated_;
   absl::InlinedVector<std::byte, 8 * kBlock> buffer_;
 };
@@ -110,17 +150,18 @@ class RowBlocks {
 
 void ForEachRow(KernelContext& context, RowFn row) {
   if (context.output_shape(0).num_elements() == 0) return;
-  const Axes axes = CollapsedAxes(context);
+  Axes axes = CollapsedAxes(context);
+  const Row inner = TakeRow(axes);
   Pointers inputs;
   for (int i = 0; i < context.num_inputs(); ++i) inputs.push_back(context.input_view(i).data);
   std::byte* output = context.output_view(0).data;
-  RowBlocks blocks(context, axes.back());
+  RowBlocks blocks(context, inner);
 
   // Counts through the outer axes like an odometer.
-  absl::InlinedVector<int64_t, 4> index(axes.size() - 1, 0);
+  absl::InlinedVector<int64_t, 4> index(axes.size(), 0);
   while (true) {
     blocks.Run(inputs, output, row);
-    int a = static_cast<int>(index.size()) - 1;
+    int a = static_cast<int>(axes.size()) - 1;
     for (; a >= 0; --a) {
       const int64_t back = ++index[a] == axes[a].size ? axes[a].size : 0;
       for (size_t i = 0; i < inputs.size(); ++i) inputs[i] += axes[a].steps[i] * (1 - back);

@@ -47,7 +47,8 @@ absl::StatusOr<IntsArg> GetInts(const InferContext& context, absl::string_view a
   return unknown;
 }
 
-absl::StatusOr<IntsArg> GetRequiredInts(const InferContext& context, absl::string_view attr, int input) {
+absl::StatusOr<IntsArg> GetRequiredInts(const InferContext& context, absl::string_view attr,
+                                        int input) {
   NOMO_ASSIGN_OR_RETURN(IntsArg arg, GetInts(context, attr, input));
   if (!arg.given) return InvalidArgument(attr, " is required, as an attribute or as input ", input);
   return arg;
@@ -61,7 +62,8 @@ absl::StatusOr<IntsArg> GetInt(const InferContext& context, absl::string_view at
   return arg;
 }
 
-absl::StatusOr<PartialShape> GetShape(const InferContext& context, absl::string_view attr, int input) {
+absl::StatusOr<PartialShape> GetShape(const InferContext& context, absl::string_view attr,
+                                      int input) {
   NOMO_ASSIGN_OR_RETURN(const IntsArg arg, GetRequiredInts(context, attr, input));
   if (!arg.known) return UnknownShape(arg.count);
   for (const int64_t size : arg.values) {
@@ -83,7 +85,8 @@ ConcreteNode::ConcreteNode(const KernelContext& context)
       constants_(InputValues(context)),
       infer_(context.attrs(), types_, constants_, context.num_outputs()) {}
 
-absl::Status AllocateOutputs(KernelContext& context, const ConcreteNode& node, const InferFn& infer) {
+absl::Status AllocateOutputs(KernelContext& context, const ConcreteNode& node,
+                             const InferFn& infer) {
   NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> types, infer(node.context()));
   for (int i = 0; i < context.num_outputs(); ++i) {
     NOMO_RETURN_IF_ERROR(context.AllocateOutput(i, types[i].shape.ToShape()));

@@ -214,7 +214,7 @@ absl::StatusOr<std::vector<TensorType>> InferNode(const OpDef& op, const InferCo
     const Port& port = *PortAt(op.inputs, i);
     if (context.has_input(i)) {
       NOMO_RETURN_IF_ERROR(binder.Check("input", port, context.dtype(i)));
-    } else if (port.kind == Port::Kind::kRequired) {
+    } else if (port.kind != Port::Kind::kOptional) {
       return InvalidArgument("input ", port.name, " is required");
     }
   }

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "absl/strings/str_replace.h"
+
 namespace nomograph {
 namespace {
 
@@ -19,7 +21,10 @@ absl::Status Annotate(const absl::Status& status, absl::string_view where) {
 void ErrorList::Add(const absl::Status& status) {
   if (status.ok()) return;
   if (count_++ == 0) first_ = status;
-  if (count_ <= kMaxLines) absl::StrAppend(&lines_, "\n  ", status.message());
+  // What a fault says in further lines stands further in.
+  if (count_ <= kMaxLines) {
+    absl::StrAppend(&lines_, "\n  ", absl::StrReplaceAll(status.message(), {{"\n", "\n  "}}));
+  }
 }
 
 absl::Status ErrorList::ToStatus(absl::string_view headline) const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <climits>
+#include <memory>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -200,5 +201,16 @@ absl::Status WriteFileLayout(absl::string_view header_and_graph_part, absl::Span
 }
 
 uint64_t Checksum(absl::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+uint64_t Checksum(absl::string_view bytes, absl::FunctionRef<void(int64_t)> progress) {
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), XXH3_freeState);
+  NOMO_CHECK(state != nullptr && XXH3_64bits_reset(state.get()) == XXH_OK);
+  for (size_t begin = 0; begin < bytes.size(); begin += kPieceBytes) {
+    const absl::string_view piece = bytes.substr(begin, kPieceBytes);
+    XXH3_64bits_update(state.get(), piece.data(), piece.size());
+    progress(static_cast<int64_t>(piece.size()));
+  }
+  return XXH3_64bits_digest(state.get());
+}
 
 }  // namespace nomograph

@@ -46,6 +46,8 @@ absl::Status WriteFileLayout(absl::string_view header_and_graph_part, absl::Span
 
 // XXH3, 64 bits, seed 0.
 uint64_t Checksum(absl::string_view bytes);
+// The same, reporting the size of each piece of up to 16 MiB that it has read.
+uint64_t Checksum(absl::string_view bytes, absl::FunctionRef<void(int64_t)> progress);
 
 }  // namespace nomograph
 

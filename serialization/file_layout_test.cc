@@ -124,7 +124,7 @@ TEST(FileLayoutTest, NamesWhatIsDamaged) {
             "the file is truncated: its graph part has 5 bytes, 3 are left");
   EXPECT_EQ(SplitError(file.substr(0, 5)), "the file is truncated");
   EXPECT_EQ(SplitError(file.substr(0, 11)), "the file is truncated");
-  EXPECT_EQ(SplitError(file.substr(0, 23)), "the file is truncated in its header");
+  EXPECT_EQ(SplitError(file.substr(0, 22)), "the file is truncated in its header");
   EXPECT_EQ(SplitError(file.substr(0, file.size() - 1)),
             "the payload part, at byte 36, is truncated or damaged: byte 28: field 15 needs 3 bytes, 2 are left");
   EXPECT_EQ(SplitError(file + Proto().SerializeAsString()),

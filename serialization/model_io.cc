@@ -132,7 +132,7 @@ absl::StatusOr<Model> LoadFromBytes(absl::string_view bytes, std::shared_ptr<con
   NOMO_ASSIGN_OR_RETURN(const bool has_unknown_fields, CheckWire(parts.graph, *ModelProto::descriptor()));
   ModelProto proto;
   if (!proto.ParseFromString(parts.graph)) return absl::DataLossError("the graph part is no ModelProto");
-  TensorReader tensors(parts.payloads, std::move(owner), options.verify_checksums);
+  TensorReader tensors(parts.payloads, std::move(owner), options.verify_checksums, options.progress);
   NOMO_ASSIGN_OR_RETURN(Model model, ModelFromProto(proto, tensors, has_unknown_fields));
   NOMO_RETURN_IF_ERROR(tensors.CheckAllUsed());
   if (options.verify_checksums) NOMO_RETURN_IF_ERROR(CheckPadding(parts));

@@ -42,6 +42,8 @@ absl::StatusOr<std::string> SaveToString(const Model& model, const SaveOptions& 
 struct LoadOptions {
   // Reads all weights to check them, which takes time in their size. The graph is always checked.
   bool verify_checksums = false;
+  // Called while they are checked, with the bytes checked so far and those of all weights in the file.
+  std::function<void(int64_t done, int64_t total)> progress;
   // Applies the upgraders of `registry` to nodes of older versions of ops (UpgradeModel()).
   bool upgrade = true;
   const OpRegistry* registry = &OpRegistry::Default();

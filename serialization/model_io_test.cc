@@ -204,11 +204,12 @@ TEST(ModelIoTest, LoadsFromAnyAddress) {
 TEST(ModelIoTest, BytesLiveAsLongAsTheirTensors) {
   auto owner = std::make_shared<const std::string>(SaveOrDie(RichModel()));
   std::weak_ptr<const std::string> watch = owner;
-  Tensor odd = LoadFromBytes(*owner, owner).value().GetWeight("dense/odd").value();
-  owner.reset();
-  EXPECT_FALSE(watch.expired());
-  EXPECT_EQ(odd.data<uint8_t>()[1026], 1026 % 101);
-  odd = Tensor();
+  {
+    const Tensor odd = LoadFromBytes(*owner, owner).value().GetWeight("dense/odd").value();
+    owner.reset();
+    EXPECT_FALSE(watch.expired());
+    EXPECT_EQ(odd.data<uint8_t>()[1026], 1026 % 101);
+  }
   EXPECT_TRUE(watch.expired());
 }
 
@@ -251,7 +252,8 @@ TEST(ModelIoTest, SavesOnlyWhatItCouldLoad) {
   Model bad_graph = SmallModel();
   bad_graph.graph.nodes[0].inputs = {7};
   Model no_tensor = SmallModel();
-  no_tensor.graph.nodes[0].attrs.Set("t", Tensor());
+  const Tensor none;
+  no_tensor.graph.nodes[0].attrs.Set("t", none);
   const struct {
     absl::StatusOr<Model> model;
     SaveOptions options;

@@ -92,10 +92,13 @@ uint64_t TensorWriter::AddPayload(const Tensor& tensor, uint64_t xxh3) {
 }
 
 TensorReader::TensorReader(absl::Span<const absl::string_view> payloads, std::shared_ptr<const void> owner,
-                           bool verify_checksums)
-    : owner_(std::move(owner)), verify_checksums_(verify_checksums) {
+                           bool verify_checksums, std::function<void(int64_t, int64_t)> progress)
+    : owner_(std::move(owner)), verify_checksums_(verify_checksums), progress_(std::move(progress)) {
   payloads_.resize(payloads.size());
-  for (size_t i = 0; i < payloads.size(); ++i) payloads_[i].bytes = payloads[i];
+  for (size_t i = 0; i < payloads.size(); ++i) {
+    payloads_[i].bytes = payloads[i];
+    total_ += static_cast<int64_t>(payloads[i].size());
+  }
 }
 
 absl::StatusOr<Tensor> TensorReader::Read(const TensorProto& proto) {
@@ -141,7 +144,7 @@ absl::Status TensorReader::Use(const TensorProto::Payload& reference, Payload& p
   if (!payload.used) {
     payload.used = true;
     payload.xxh3 = reference.xxh3();
-    payload.damaged = verify_checksums_ && Checksum(payload.bytes) != payload.xxh3;
+    payload.damaged = verify_checksums_ && IsDamaged(payload);
   } else if (reference.xxh3() != payload.xxh3) {
     return absl::DataLossError("two tensors that use it disagree on its checksum");
   }
@@ -159,6 +162,14 @@ absl::StatusOr<Tensor> TensorReader::View(DType dtype, const Shape& shape, Paylo
     payload.aligned = std::make_shared<Tensor>(std::move(copy));
   }
   return Tensor::FromBuffer(dtype, shape, payload.aligned->raw_data(), payload.aligned);
+}
+
+bool TensorReader::IsDamaged(const Payload& payload) {
+  const uint64_t found = Checksum(payload.bytes, [this](int64_t bytes) {
+    done_ += bytes;
+    if (progress_) progress_(done_, total_);
+  });
+  return found != payload.xxh3;
 }
 
 absl::Status TensorReader::CheckAllUsed() const {

@@ -4,6 +4,7 @@
 #define NOMOGRAPH_SERIALIZATION_TENSOR_PROTO_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -38,8 +39,10 @@ class TensorWriter {
 
 class TensorReader {
  public:
-  // `owner` keeps the payloads' bytes alive, and so do the tensors keep it.
-  TensorReader(absl::Span<const absl::string_view> payloads, std::shared_ptr<const void> owner, bool verify_checksums);
+  // `owner` keeps the payloads' bytes alive, and so do the tensors keep it. `progress` is called while checksums are
+  // verified, with the bytes so far and those of all payloads.
+  TensorReader(absl::Span<const absl::string_view> payloads, std::shared_ptr<const void> owner, bool verify_checksums,
+               std::function<void(int64_t done, int64_t total)> progress = nullptr);
 
   // InvalidArgument for an impossible type or elements that do not fit it; DataLoss for a payload
   // that is not there or, where checksums are verified, damaged. Memory is allocated only for bytes
@@ -60,10 +63,13 @@ class TensorReader {
   absl::StatusOr<Tensor> ReadPayload(DType dtype, const Shape& shape, const TensorProto::Payload& reference);
   absl::Status Use(const TensorProto::Payload& reference, Payload& payload);
   absl::StatusOr<Tensor> View(DType dtype, const Shape& shape, Payload& payload);
+  bool IsDamaged(const Payload& payload);
 
   std::vector<Payload> payloads_;
   std::shared_ptr<const void> owner_;
   bool verify_checksums_;
+  std::function<void(int64_t done, int64_t total)> progress_;
+  int64_t done_ = 0, total_ = 0;  // bytes
 };
 
 void TypeToProto(const TensorType& type, TensorTypeProto& proto);

@@ -99,19 +99,13 @@ TEST(WireTest, Utf8) {
 }
 
 TEST(WireCheckTest, NamesThePlace) {
-  GraphProto graph;
-  graph.add_nodes();
-  graph.add_nodes()->add_attributes()->set_name("bad \xff");
-  NodeProto node;
-  node.set_version(1);
-  std::string truncated = node.SerializeAsString();
-  truncated.pop_back();
   const struct {
     std::string bytes, message;
   } cases[] = {
-      {graph.SerializePartialAsString(), "nodes[1]: attributes[0]: name: the text is not UTF-8"},
-      {"\x12" + Bytes({static_cast<int>(truncated.size())}) + truncated,
-       "nodes[0]: byte 1: the bytes end within a varint"},
+      // A graph with an empty node and a node with an attribute of this name.
+      {"\x1a" + Bytes({0}) + "\x1a\x05\x32\x03\x0a\x01\xff",
+       "nodes[1]: attributes[0]: name: the text is not UTF-8; bytes belong into a uint8 tensor"},
+      {"\x12\x01\x08", "values[0]: byte 1: the bytes end within a varint"},
       {Bytes({0x08, 0x01}), "name: expected wire type 2, found 0"},
       {Bytes({0x2a, 0x02, 0x01, 0x80}), "inputs[0]: the bytes end within a varint"},
   };

@@ -162,7 +162,10 @@ Example WithBatch(const Example& example, const std::vector<int>& batch_inputs, 
 TEST_P(Conformance, OtherBatchSizes) {
   for (const Example& example : Examples()) {
     SCOPED_TRACE(example.name);
-    const auto has_batch = [&](const Tensor& tensor) { return !tensor.valid() || tensor.shape().rank() > 0; };
+    const auto has_batch = [&](const Tensor& tensor) {
+      const int rank = tensor.shape().rank();
+      return !tensor.valid() || (rank > 0 && (op().batch_rank == 0 || rank == op().batch_rank));
+    };
     if (op().batch_inputs.empty() || example.keyed_by_node ||
         !std::all_of(example.inputs.begin(), example.inputs.end(), has_batch)) {
       continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "nlohmann/json.hpp"
 #include "nomograph/tools/text/numbers.h"
 
 namespace nomograph {

@@ -20,26 +20,41 @@ constexpr Named kActivations[] = {
     {"elu", [](const Value& x) { return Op("nn.Elu", {x}); }},
     {"exponential", [](const Value& x) { return Op("math.Exp", {x}); }},
     {"gelu", [](const Value& x) { return Op("nn.Gelu", {x}); }},
-    {"hard_sigmoid", [](const Value& x) { return Op("nn.HardSigmoid", {x}, {{"alpha", 1.0 / 6}, {"beta", 0.5}}); }},
+    {"hard_shrink", [](const Value& x) { return Op("nn.Shrink", {x}); }},
+    {"hard_sigmoid",
+     [](const Value& x) {
+       return Op("nn.HardSigmoid", {x}, {{"alpha", 1.0 / 6}, {"beta", 0.5}});
+     }},
     {"hard_silu", [](const Value& x) { return Op("nn.HardSwish", {x}); }},
     {"hard_swish", [](const Value& x) { return Op("nn.HardSwish", {x}); }},
-    {"hard_tanh", [](const Value& x) { return Op("math.Clip", {x}, {{"min", -1.0}, {"max", 1.0}}); }},
-    {"leaky_relu", [](const Value& x) { return Op("nn.LeakyRelu", {x}, {{"alpha", 0.2}}); }},
+    {"hard_tanh",
+     [](const Value& x) {
+       return Op("math.Clip", {x}, {{"min", -1.0}, {"max", 1.0}});
+     }},
+    {"leaky_relu",
+     [](const Value& x) {
+       return Op("nn.LeakyRelu", {x}, {{"alpha", 0.2}});
+     }},
     {"linear", [](const Value& x) { return x; }},
-    {"log_sigmoid", [](const Value& x) { return -Op("nn.Softplus", {-x}); }},
+    {"log_sigmoid", [](const Value& x) { return Op("nn.LogSigmoid", {x}); }},
     {"log_softmax", [](const Value& x) { return Op("nn.LogSoftmax", {x}); }},
     {"mish", [](const Value& x) { return Op("nn.Mish", {x}); }},
     {"relu", [](const Value& x) { return Op("nn.Relu", {x}); }},
-    {"relu6", [](const Value& x) { return Op("math.Clip", {x}, {{"min", 0.0}, {"max", 6.0}}); }},
+    {"relu6", [](const Value& x) { return Op("nn.Relu6", {x}); }},
     {"selu", [](const Value& x) { return Op("nn.Selu", {x}); }},
     {"sigmoid", [](const Value& x) { return Op("nn.Sigmoid", {x}); }},
     {"silu", [](const Value& x) { return Op("nn.Swish", {x}); }},
+    {"soft_shrink",
+     [](const Value& x) {
+       return Op("nn.Shrink", {x}, {{"bias", 0.5}});
+     }},
     {"softmax", [](const Value& x) { return Op("nn.Softmax", {x}); }},
     {"softplus", [](const Value& x) { return Op("nn.Softplus", {x}); }},
     {"softsign", [](const Value& x) { return Op("nn.Softsign", {x}); }},
+    {"squareplus", [](const Value& x) { return Op("nn.SquarePlus", {x}); }},
     {"swish", [](const Value& x) { return Op("nn.Swish", {x}); }},
     {"tanh", [](const Value& x) { return Op("math.Tanh", {x}); }},
-    {"tanh_shrink", [](const Value& x) { return x - Op("math.Tanh", {x}); }},
+    {"tanh_shrink", [](const Value& x) { return Op("nn.TanhShrink", {x}); }},
 };
 
 const Named* Find(const std::string& name) {
@@ -56,9 +71,10 @@ Value ApplyReLU(const Value& x, const ReLUOptions& options) {
   Value y;
   if (options.threshold == 0) {
     y = Op("nn.LeakyRelu", {x}, {{"alpha", slope}});
+  } else if (slope == 0) {
+    y = Op("nn.ThresholdedRelu", {x}, {{"alpha", options.threshold}});
   } else {
-    const Value below = slope == 0 ? ConstantLike(0, x) : (x - options.threshold) * slope;
-    y = Op("array.Where", {x >= options.threshold, x, below});
+    y = Op("array.Where", {x > options.threshold, x, (x - options.threshold) * slope});
   }
   return options.max_value ? Op("math.Clip", {y}, {{"max", *options.max_value}}) : y;
 }

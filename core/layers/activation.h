@@ -26,7 +26,7 @@ struct ReLUOptions {
   double threshold = 0;             // not negative
   std::string name;
 };
-// max_value where x >= max_value, x where x >= threshold, negative_slope * (x - threshold) elsewhere.
+// max_value where x >= max_value, else x where x > threshold, else negative_slope * (x - threshold).
 Layer ReLU(ReLUOptions options = {});
 
 struct LeakyReLUOptions {

@@ -121,7 +121,7 @@ Layer Normalization(NormalizationOptions options) {
 
 Layer Resizing(int64_t height, int64_t width, ResizingOptions options) {
   return ImageLayer("Resizing", options.name, "image.Resize",
-                    {{"height", height}, {"width", width}, {"interpolation", options.interpolation}},
+                    {{"sizes", std::vector<int64_t>{height, width}}, {"mode", options.interpolation}},
                     options.data_format,
                     internal::AllOf({CheckSize(height, width), internal::OneOf("interpolation", {"bilinear", "nearest"},
                                                                                options.interpolation)}));

@@ -1,8 +1,5 @@
 #include "nomograph/core/layers/regularization.h"
 
-#include <numeric>
-#include <vector>
-
 #include "nomograph/core/layers/internal.h"
 
 namespace nomograph {

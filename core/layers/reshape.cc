@@ -38,16 +38,24 @@ Value FlattenOf(const Value& x, const std::string& data_format) {
   return Op("array.Flatten", {Op("array.Transpose", {x}, {{"perm", perm}})});
 }
 
-// Each of the steps `size` times: [batch, steps, channels] to [batch, steps, size, channels], then joined.
-absl::StatusOr<Value> UpSample1D(const Value& x, int64_t size) {
-  const Dim &steps = x.shape()[1], &channels = x.shape()[2];
-  if (!steps.known() && !channels.known()) {
-    return InvalidArgument("expected an input with known steps or channels, found ", x.type().ToString());
-  }
-  const Value apart = Op("array.Unsqueeze", {x}, {{"axes", Ints{2}}});
-  const Value repeated = Op("array.Tile", {apart}, {{"repeats", Ints{1, 1, size, 1}}});
-  const Ints shape = channels.known() ? Ints{0, -1, channels.size()} : Ints{0, steps.size() * size, -1};
-  return Op("array.Reshape", {repeated}, {{"shape", shape}});
+Layer UpSampling(int spatial_rank, const Sizes& size, const UpSamplingOptions& options) {
+  const auto factors = size.For("size", spatial_rank);
+  const std::vector<std::string> modes =
+      spatial_rank == 2 ? std::vector<std::string>{"nearest", "bilinear"} : std::vector<std::string>{"nearest"};
+  const absl::Status valid =
+      internal::AllOf({factors.status(), internal::OneOf("interpolation", modes, options.interpolation),
+                       internal::CheckDataFormat(options.data_format)});
+  return internal::WeightlessLayer(
+      {.class_name = absl::StrCat("UpSampling", spatial_rank, "D"),
+       .name = options.name,
+       .needs = internal::ImagesOfRank(spatial_rank, options.data_format, kNumbers),
+       .options = valid},
+      [=](const Value& x) -> absl::StatusOr<Value> {
+        Attributes attrs = {{"scales", std::vector<double>(factors->begin(), factors->end())},
+                            {"mode", options.interpolation}};
+        if (options.data_format != "channels_last") attrs.Set("data_format", options.data_format);
+        return Op("image.Resize", {x}, std::move(attrs));
+      });
 }
 
 }  // namespace
@@ -100,12 +108,8 @@ Layer RepeatVector(int64_t n, LayerOptions options) {
       });
 }
 
-Layer UpSampling1D(int64_t size, LayerOptions options) {
-  return internal::WeightlessLayer({.class_name = "UpSampling1D",
-                                    .name = options.name,
-                                    .needs = internal::ImagesOfRank(1, "channels_last"),
-                                    .options = internal::AtLeast("size", 1, size)},
-                                   [=](const Value& x) { return UpSample1D(x, size); });
-}
+Layer UpSampling1D(Sizes size, UpSamplingOptions options) { return UpSampling(1, size, options); }
+Layer UpSampling2D(Sizes size, UpSamplingOptions options) { return UpSampling(2, size, options); }
+Layer UpSampling3D(Sizes size, UpSamplingOptions options) { return UpSampling(3, size, options); }
 
 }  // namespace nomograph

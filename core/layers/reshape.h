@@ -3,7 +3,7 @@
 #ifndef NOMOGRAPH_CORE_LAYERS_RESHAPE_H_
 #define NOMOGRAPH_CORE_LAYERS_RESHAPE_H_
 
-#include <array>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -69,8 +69,9 @@ struct UpSamplingOptions {
   std::string name;
 };
 // Every element `size` times along each spatial axis.
-Layer UpSampling1D(int64_t size = 2, LayerOptions options = {});
+Layer UpSampling1D(Sizes size = 2, UpSamplingOptions options = {});
 Layer UpSampling2D(Sizes size = 2, UpSamplingOptions options = {});
+Layer UpSampling3D(Sizes size = 2, UpSamplingOptions options = {});
 
 }  // namespace nomograph
 

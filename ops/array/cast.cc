@@ -39,17 +39,22 @@ std::vector<Example> Examples() {
       {.name = "rounding to float16",
        .attrs = {{"to", DType::kFloat16}},
        .inputs = {Tensor::Vector<float>({0.1f, 2049, 2051, 65520})},
-       .outputs = {Tensor::Vector<Half>({half(0.0999755859375f), half(2048), half(2052), half(inf)})},
+       .outputs = {Tensor::Vector<Half>(
+           {half(0.0999755859375f), half(2048), half(2052), half(inf)})},
        .rtol = 0,
        .atol = 0},
   };
 }
 
 NOMO_REGISTER_OP(OpDef("array.Cast")
-                     .Doc("y = x, each element converted to the dtype `to`. Floating-point values are rounded to the "
-                          "nearest that `to` has, ties to even (from float64 to the 16-bit types by way of float32). "
-                          "To integers they are cut towards zero; values outside of the range, infinities among them, "
-                          "become its nearest end, and NaN becomes 0. Integers that do not fit wrap around. To bool "
+                     .Doc("y = x, each element converted to the dtype `to`. Floating-point values "
+                          "are rounded to the "
+                          "nearest that `to` has, ties to even (from float64 to the 16-bit types "
+                          "by way of float32). "
+                          "To integers they are cut towards zero; values outside of the range, "
+                          "infinities among them, "
+                          "become its nearest end, and NaN becomes 0. Integers that do not fit "
+                          "wrap around. To bool "
                           "all but 0 is true, NaN too; bool becomes 0 or 1.")
                      .Source("ONNX Cast")
                      .TypeVar("T", kAnyType)

@@ -29,7 +29,8 @@ absl::Status Plan(const InferContext& node, absl::Span<const Shape> outputs, Cop
   int64_t start = 0;
   for (int i = 0; i < node.num_inputs(); ++i) {
     const Shape part = node.shape(i).ToShape();
-    plan.Copy(StridedView::Input(i, part), StridedView::Output(0, outputs[0]).Slice(axis, start, part[axis]));
+    plan.Copy(StridedView::Input(i, part),
+              StridedView::Output(0, outputs[0]).Slice(axis, start, part[axis]));
     start += part[axis];
   }
   return absl::OkStatus();
@@ -39,7 +40,9 @@ std::vector<Example> Examples() {
   const Tensor a = Tensor::Of<float>({2, 2}, {1, 2, 3, 4});
   const Tensor b = Tensor::Of<float>({2, 1}, {5, 6});
   return {
-      {.name = "last axis", .inputs = {a, b}, .outputs = {Tensor::Of<float>({2, 3}, {1, 2, 5, 3, 4, 6})}},
+      {.name = "last axis",
+       .inputs = {a, b},
+       .outputs = {Tensor::Of<float>({2, 3}, {1, 2, 5, 3, 4, 6})}},
       {.name = "first axis",
        .attrs = {{"axis", 0}},
        .inputs = {Tensor::Of<int32_t>({1, 2}, {1, 2}), Tensor::Of<int32_t>({2, 2}, {3, 4, 5, 6}),
@@ -47,7 +50,8 @@ std::vector<Example> Examples() {
        .outputs = {Tensor::Of<int32_t>({3, 2}, {1, 2, 3, 4, 5, 6})}},
       {.name = "middle axis",
        .attrs = {{"axis", -2}},
-       .inputs = {Tensor::Of<uint8_t>({2, 1, 2}, {1, 2, 3, 4}), Tensor::Of<uint8_t>({2, 1, 2}, {5, 6, 7, 8})},
+       .inputs = {Tensor::Of<uint8_t>({2, 1, 2}, {1, 2, 3, 4}),
+                  Tensor::Of<uint8_t>({2, 1, 2}, {5, 6, 7, 8})},
        .outputs = {Tensor::Of<uint8_t>({2, 2, 2}, {1, 2, 5, 6, 3, 4, 7, 8})}},
       {.name = "one input", .inputs = {a}, .outputs = {a}},
       {.name = "empty batch",
@@ -56,16 +60,17 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(CopyOp(OpDef("array.Concat")
-                            .Doc("Joins tensors along `axis`. Their sizes along the other axes must be equal.")
-                            .Source("ONNX Concat; Keras Concatenate")
-                            .TypeVar("T", kAnyType)
-                            .VariadicInput("inputs", "T", "one or more of one rank, which is not 0")
-                            .Output("y", "T", "the inputs' sizes along `axis` added up")
-                            .Attr("axis", -1, "in [-rank, rank)")
-                            .Infer(Infer)
-                            .Examples(Examples),
-                        Plan));
+NOMO_REGISTER_OP(
+    CopyOp(OpDef("array.Concat")
+               .Doc("Joins tensors along `axis`. Their sizes along the other axes must be equal.")
+               .Source("ONNX Concat; Keras Concatenate")
+               .TypeVar("T", kAnyType)
+               .VariadicInput("inputs", "T", "one or more of one rank, which is not 0")
+               .Output("y", "T", "the inputs' sizes along `axis` added up")
+               .Attr("axis", -1, "in [-rank, rank)")
+               .Infer(Infer)
+               .Examples(Examples),
+           Plan));
 
 }  // namespace
 }  // namespace nomograph

@@ -31,8 +31,8 @@ ComputeFn PlanAndCopy(const InferFn& infer, const PlanFn& make_plan) {
   };
 }
 
-// The shapes of the outputs, by the shape function. It is asked again when a kernel is prepared because a shape that
-// was declared may have been believed before the parameters were known.
+// The shapes of the outputs, by the shape function. It is asked again when a kernel is prepared
+// because a shape that was declared may have been believed before the parameters were known.
 absl::StatusOr<std::vector<Shape>> OutputShapes(const InferContext& node, const InferFn& infer,
                                                 absl::Span<const TensorSpec> outputs) {
   NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> types, infer(node));
@@ -40,25 +40,27 @@ absl::StatusOr<std::vector<Shape>> OutputShapes(const InferContext& node, const 
   for (size_t i = 0; i < outputs.size(); ++i) {
     shapes.push_back(types[i].shape.ToShape());
     if (shapes.back() != outputs[i].shape) {
-      return InvalidArgument("output ", i, ": expected shape ", shapes.back().ToString(), ", found ",
-                             outputs[i].shape.ToString());
+      return InvalidArgument("output ", i, ": expected shape ", shapes.back().ToString(),
+                             ", found ", outputs[i].shape.ToString());
     }
   }
   return shapes;
 }
 
-PrepareFn PrepareCopy(const InferFn& infer, const PlanFn& make_plan, const std::vector<int>& parameters) {
+PrepareFn PrepareCopy(const InferFn& infer, const PlanFn& make_plan,
+                      const std::vector<int>& parameters) {
   return [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
     const auto known = [&](int input) {
-      return !context.has_input(input) ||
-             (input < static_cast<int>(context.constants.size()) && context.constants[input].valid());
+      return !context.has_input(input) || (input < static_cast<int>(context.constants.size()) &&
+                                           context.constants[input].valid());
     };
     if (!std::all_of(parameters.begin(), parameters.end(), known)) return nullptr;
     std::vector<TensorType> inputs;
     for (const TensorSpec& spec : context.inputs) inputs.push_back({spec.dtype, spec.shape});
     const InferContext node(context.attrs, inputs, context.constants,
                             static_cast<int>(context.outputs.size()));
-    NOMO_ASSIGN_OR_RETURN(const std::vector<Shape> outputs, OutputShapes(node, infer, context.outputs));
+    NOMO_ASSIGN_OR_RETURN(const std::vector<Shape> outputs,
+                          OutputShapes(node, infer, context.outputs));
     CopyPlan plan(DTypeSize(context.outputs[0].dtype));
     NOMO_RETURN_IF_ERROR(make_plan(node, outputs, plan));
     return std::make_unique<PlannedCopy>(std::move(plan));

@@ -11,13 +11,14 @@
 
 namespace nomograph {
 
-// Adds to `plan` what fills the outputs, whose shapes are given, for inputs of concrete shapes and known parameters. The
-// shape function has accepted them.
-using PlanFn =
-    std::function<absl::Status(const InferContext& node, absl::Span<const Shape> outputs, CopyPlan& plan)>;
+// Adds to `plan` what fills the outputs, whose shapes are given, for inputs of concrete shapes and
+// known parameters. The shape function has accepted them.
+using PlanFn = std::function<absl::Status(const InferContext& node, absl::Span<const Shape> outputs,
+                                          CopyPlan& plan)>;
 
-// Gives `op`, whose shape function is set, its kernels. `parameters` are the inputs whose values, beside the shapes,
-// decide what is copied; where they are constant the plan is made once, otherwise at every run.
+// Gives `op`, whose shape function is set, its kernels. `parameters` are the inputs whose values,
+// beside the shapes, decide what is copied; where they are constant the plan is made once,
+// otherwise at every run.
 OpDef CopyOp(OpDef op, PlanFn plan, std::vector<int> parameters = {});
 
 // Gives an op whose output is input 0 under another shape its kernel, and declares it a view.

@@ -23,7 +23,8 @@ absl::StatusOr<Dim> Product(absl::Span<const Dim> dims) {
     } else if (dim.size() == 0) {
       zero = true;
     } else if (product > kMaxSize / dim.size()) {
-      return InvalidArgument("shape ", PartialShape(std::vector<Dim>(dims.begin(), dims.end())).ToString(),
+      return InvalidArgument("shape ",
+                             PartialShape(std::vector<Dim>(dims.begin(), dims.end())).ToString(),
                              " has more than 2^62 elements");
     } else {
       product *= dim.size();
@@ -52,7 +53,8 @@ absl::StatusOr<Dim> Sum(absl::Span<const Dim> dims) {
   return sum == 0 && !several ? *unknown : Dim();
 }
 
-absl::StatusOr<PartialShape> MergeOtherAxes(const PartialShape& common, const PartialShape& shape, int axis) {
+absl::StatusOr<PartialShape> MergeOtherAxes(const PartialShape& common, const PartialShape& shape,
+                                            int axis) {
   if (!common.has_rank() || !shape.has_rank()) return Merge(common, shape);
   PartialShape same = shape;
   if (axis < same.rank() && axis < common.rank()) same[axis] = common[axis];

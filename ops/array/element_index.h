@@ -9,12 +9,12 @@
 
 namespace nomograph {
 
-// InvalidArgument unless indices (input 1) have the rank of data (input 0) and are no larger along the axes other than
-// the attribute `axis`.
+// InvalidArgument unless indices (input 1) have the rank of data (input 0) and are no larger along
+// the axes other than the attribute `axis`.
 absl::Status CheckElementIndices(const InferContext& context);
 
-// Calls f(position, element) for each element of the indices: its position, and the element of data that it names, both
-// in row-major order. InvalidArgument for an index that does not fit.
+// Calls f(position, element) for each element of the indices: its position, and the element of data
+// that it names, both in row-major order. InvalidArgument for an index that does not fit.
 template <typename F>
 absl::Status ForEachElementIndex(const KernelContext& context, F f) {
   const Shape& data = context.input_shape(0);

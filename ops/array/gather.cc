@@ -24,7 +24,8 @@ absl::Status Compute(KernelContext& context) {
   const TensorView& indices = context.input_view(1);
   NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs().Int("axis"), data.rank()));
   const int64_t outer = Shape(data.dims().first(axis)).num_elements();
-  const int64_t row_bytes = Shape(data.dims().subspan(axis + 1)).num_elements() * DTypeSize(context.input_dtype(0));
+  const int64_t row_bytes =
+      Shape(data.dims().subspan(axis + 1)).num_elements() * DTypeSize(context.input_dtype(0));
   const int64_t count = indices.shape->num_elements();
   const std::byte* from = context.input_view(0).data;
   std::byte* to = context.output_view(0).data;
@@ -40,7 +41,8 @@ absl::Status Compute(KernelContext& context) {
 
 std::vector<Example> Examples() {
   const Tensor data = Tensor::Of<float>({3, 2}, {1.0f, 1.2f, 2.3f, 3.4f, 4.5f, 5.7f});
-  const Tensor square = Tensor::Of<float>({3, 3}, {1.0f, 1.2f, 1.9f, 2.3f, 3.4f, 3.9f, 4.5f, 5.7f, 5.9f});
+  const Tensor square =
+      Tensor::Of<float>({3, 3}, {1.0f, 1.2f, 1.9f, 2.3f, 3.4f, 3.9f, 4.5f, 5.7f, 5.9f});
   return {
       {.name = "ONNX example 1",
        .inputs = {data, Tensor::Of<int64_t>({2, 2}, {0, 1, 1, 2})},
@@ -63,15 +65,18 @@ std::vector<Example> Examples() {
 }
 
 NOMO_REGISTER_OP(OpDef("array.Gather")
-                     .Doc("Picks slices of `data` along `axis`: y[.., i.., ..] = data[.., indices[i..], ..]. Negative "
-                          "indices count from the end; an index outside of [-n, n), where n is the axis' size, is an "
+                     .Doc("Picks slices of `data` along `axis`: y[.., i.., ..] = data[.., "
+                          "indices[i..], ..]. Negative "
+                          "indices count from the end; an index outside of [-n, n), where n is the "
+                          "axis' size, is an "
                           "error.")
                      .Source("ONNX Gather; Keras Embedding")
                      .TypeVar("T", kAnyType)
                      .TypeVar("I", kIndexTypes)
                      .Input("data", "T", "of rank 1 or more")
                      .Input("indices", "I", "any shape")
-                     .Output("y", "T", "the shape of data with `axis` replaced by the shape of indices")
+                     .Output("y", "T",
+                             "the shape of data with `axis` replaced by the shape of indices")
                      .Attr("axis", 0, "the axis of data, in [-rank, rank)")
                      .Infer(Infer)
                      .Reference(Compute)

@@ -25,7 +25,8 @@ std::vector<Example> Examples() {
   return {
       {.name = "ONNX gather_elements_0",
        .attrs = {{"axis", 1}},
-       .inputs = {Tensor::Of<float>({2, 2}, {1, 2, 3, 4}), Tensor::Of<int32_t>({2, 2}, {0, 0, 1, 0})},
+       .inputs = {Tensor::Of<float>({2, 2}, {1, 2, 3, 4}),
+                  Tensor::Of<int32_t>({2, 2}, {0, 0, 1, 0})},
        .outputs = {Tensor::Of<float>({2, 2}, {1, 1, 4, 3})}},
       {.name = "ONNX gather_elements_1",
        .inputs = {data, Tensor::Of<int64_t>({2, 3}, {1, 2, 0, 2, 0, 0})},
@@ -40,19 +41,21 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("array.GatherElements")
-                     .Doc("Picks elements of `data` along `axis`: for axis 0, y[i, j] = data[indices[i, j], j]. "
-                          "Negative indices count from the end; one outside of [-n, n) is an error.")
-                     .Source("ONNX GatherElements; torch.gather")
-                     .TypeVar("T", kAnyType)
-                     .TypeVar("I", kIndexTypes)
-                     .Input("data", "T", "of rank 1 or more")
-                     .Input("indices", "I", "of the rank of data, and no larger along the axes other than `axis`")
-                     .Output("y", "T", "the shape of indices")
-                     .Attr("axis", 0, "in [-rank, rank)")
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("array.GatherElements")
+        .Doc("Picks elements of `data` along `axis`: for axis 0, y[i, j] = data[indices[i, j], j]. "
+             "Negative indices count from the end; one outside of [-n, n) is an error.")
+        .Source("ONNX GatherElements; torch.gather")
+        .TypeVar("T", kAnyType)
+        .TypeVar("I", kIndexTypes)
+        .Input("data", "T", "of rank 1 or more")
+        .Input("indices", "I",
+               "of the rank of data, and no larger along the axes other than `axis`")
+        .Output("y", "T", "the shape of indices")
+        .Attr("axis", 0, "in [-rank, rank)")
+        .Infer(Infer)
+        .Reference(Compute)
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

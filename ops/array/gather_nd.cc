@@ -7,8 +7,8 @@ namespace nomograph {
 namespace {
 
 absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
-  NOMO_ASSIGN_OR_RETURN(PartialShape shape,
-                        SlicesShape(context.shape(0), context.shape(1), context.attrs().Int("batch_dims")));
+  NOMO_ASSIGN_OR_RETURN(PartialShape shape, SlicesShape(context.shape(0), context.shape(1),
+                                                        context.attrs().Int("batch_dims")));
   return std::vector<TensorType>{{context.dtype(0), std::move(shape)}};
 }
 
@@ -17,7 +17,8 @@ absl::Status Compute(KernelContext& context) {
   const Shape& indices = context.input_shape(1);
   const int64_t size = DTypeSize(context.input_dtype(0));
   const int64_t slice_bytes =
-      size * Shape(context.input_shape(0).dims().subspan(batch + indices[indices.rank() - 1])).num_elements();
+      size * Shape(context.input_shape(0).dims().subspan(batch + indices[indices.rank() - 1]))
+                 .num_elements();
   const std::byte* from = context.input_view(0).data;
   std::byte* to = context.output_view(0).data;
   return ForEachSlice(context, batch, [&](int64_t slice, int64_t element) {
@@ -48,22 +49,26 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("array.GatherND")
-                     .Doc("Picks slices of `data` at places that the last axis of `indices`, of size m, spells out: "
-                          "y[i..] = data[b.., indices[i.., 0], ..., indices[i.., m - 1]], where the first "
-                          "`batch_dims` axes b of data and indices run together. Negative indices count from the "
-                          "end; one that does not fit is an error.")
-                     .Source("ONNX GatherND; tf.gather_nd")
-                     .TypeVar("T", kAnyType)
-                     .TypeVar("I", kIndexTypes)
-                     .Input("data", "T", "of rank 1 or more")
-                     .Input("indices", "I", "[..., m], m at most the rank of data without the batch axes")
-                     .Output("y", "T", "the shape of indices without m, then that of data without batch_dims + m axes")
-                     .Attr("batch_dims", 0, "how many leading axes data and indices share")
-                     .Min(0)
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("array.GatherND")
+        .Doc(
+            "Picks slices of `data` at places that the last axis of `indices`, of size m, spells "
+            "out: "
+            "y[i..] = data[b.., indices[i.., 0], ..., indices[i.., m - 1]], where the first "
+            "`batch_dims` axes b of data and indices run together. Negative indices count from the "
+            "end; one that does not fit is an error.")
+        .Source("ONNX GatherND; tf.gather_nd")
+        .TypeVar("T", kAnyType)
+        .TypeVar("I", kIndexTypes)
+        .Input("data", "T", "of rank 1 or more")
+        .Input("indices", "I", "[..., m], m at most the rank of data without the batch axes")
+        .Output("y", "T",
+                "the shape of indices without m, then that of data without batch_dims + m axes")
+        .Attr("batch_dims", 0, "how many leading axes data and indices share")
+        .Min(0)
+        .Infer(Infer)
+        .Reference(Compute)
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

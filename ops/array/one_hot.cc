@@ -10,7 +10,8 @@ namespace {
 absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   const bool has_values = context.has_input(2);
   if (has_values) {
-    NOMO_RETURN_IF_ERROR(Annotate(Merge(context.shape(2), PartialShape{Dim(2)}).status(), "values"));
+    NOMO_RETURN_IF_ERROR(
+        Annotate(Merge(context.shape(2), PartialShape{Dim(2)}).status(), "values"));
   }
   const DType dtype = has_values ? context.dtype(2) : context.attrs().Type("dtype");
   NOMO_ASSIGN_OR_RETURN(const IntsArg depth, GetInt(context, "depth", 1));
@@ -20,7 +21,8 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   }
   const PartialShape& indices = context.shape(0);
   if (!indices.has_rank()) return std::vector<TensorType>{{dtype, PartialShape()}};
-  NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs().Int("axis"), indices.rank() + 1));
+  NOMO_ASSIGN_OR_RETURN(const int axis,
+                        NormalizeAxis(context.attrs().Int("axis"), indices.rank() + 1));
   std::vector<Dim> dims = indices.dims();
   dims.insert(dims.begin() + axis, depth.known ? Dim(depth.values[0]) : Dim());
   return std::vector<TensorType>{{dtype, PartialShape(std::move(dims))}};
@@ -44,7 +46,8 @@ absl::Status Compute(KernelContext& context) {
   const int64_t size = DTypeSize(values.dtype());
   const int64_t inner = Shape(shape.dims().subspan(axis + 1)).num_elements();
   std::byte* y = context.output_view(0).data;
-  for (int64_t i = 0; i < shape.num_elements(); ++i) std::memcpy(y + i * size, values.raw_data(), size);
+  for (int64_t i = 0; i < shape.num_elements(); ++i)
+    std::memcpy(y + i * size, values.raw_data(), size);
   Dispatch(IntTypes{}, context.input_dtype(0), [&]<typename I>() {
     const absl::Span<const I> indices = context.input<I>(0);
     for (size_t i = 0; i < indices.size(); ++i) {
@@ -77,7 +80,8 @@ std::vector<Example> Examples() {
        .attrs = {{"axis", 1}},
        .inputs = {Tensor::Of<int64_t>({2, 2}, {1, 0, 0, 1}), Tensor::Scalar<int64_t>(2),
                   Tensor::Vector<bool>({true, false})},
-       .outputs = {Tensor::Of<bool>({2, 2, 2}, {true, false, false, true, false, true, true, false})}},
+       .outputs = {Tensor::Of<bool>({2, 2, 2},
+                                    {true, false, false, true, false, true, true, false})}},
       {.name = "a scalar",
        .attrs = {{"depth", 2}},
        .inputs = {Tensor::Scalar<int32_t>(1)},
@@ -89,26 +93,30 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("array.OneHot")
-                     .Doc("Inserts an axis of size `depth`, along which y is on_value at the index and off_value "
-                          "elsewhere. Negative indices count from the end; for one outside of [-depth, depth) all "
-                          "is off_value. Depth is an attribute or an input; so are the values.")
-                     .Source("ONNX OneHot; Keras CategoryEncoding")
-                     .TypeVar("I", kInts)
-                     .TypeVar("D", kIndexTypes)
-                     .TypeVar("T", kAnyType)
-                     .Input("indices", "I", "any shape")
-                     .OptionalInput("depth", "D", "a scalar or one element")
-                     .OptionalInput("values", "T", "[off_value, on_value], in place of the attributes")
-                     .Output("y", "T", "the shape of indices with the new axis")
-                     .OptionalAttr("depth", AttrType::kInt, "the size of the new axis, at least 0")
-                     .Attr("axis", -1, "the new axis of y, in [-r, r), where r is the rank of y")
-                     .Attr("on_value", 1.0, "the value at the index, as array.Cast converts it")
-                     .Attr("off_value", 0.0, "the value elsewhere, as array.Cast converts it")
-                     .Attr("dtype", DType::kFloat32, "of y; that of the input values counts where they are given")
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("array.OneHot")
+        .Doc(
+            "Inserts an axis of size `depth`, along which y is on_value at the index and off_value "
+            "elsewhere. Negative indices count from the end; for one outside of [-depth, depth) "
+            "all "
+            "is off_value. Depth is an attribute or an input; so are the values.")
+        .Source("ONNX OneHot; Keras CategoryEncoding")
+        .TypeVar("I", kInts)
+        .TypeVar("D", kIndexTypes)
+        .TypeVar("T", kAnyType)
+        .Input("indices", "I", "any shape")
+        .OptionalInput("depth", "D", "a scalar or one element")
+        .OptionalInput("values", "T", "[off_value, on_value], in place of the attributes")
+        .Output("y", "T", "the shape of indices with the new axis")
+        .OptionalAttr("depth", AttrType::kInt, "the size of the new axis, at least 0")
+        .Attr("axis", -1, "the new axis of y, in [-r, r), where r is the rank of y")
+        .Attr("on_value", 1.0, "the value at the index, as array.Cast converts it")
+        .Attr("off_value", 0.0, "the value elsewhere, as array.Cast converts it")
+        .Attr("dtype", DType::kFloat32,
+              "of y; that of the input values counts where they are given")
+        .Infer(Infer)
+        .Reference(Compute)
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

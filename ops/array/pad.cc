@@ -17,7 +17,8 @@ absl::StatusOr<std::optional<Pads>> GetPads(const InferContext& context, int ran
   NOMO_ASSIGN_OR_RETURN(const IntsArg axes, GetInts(context, "axes", 3));
   const Dim count = axes.given ? axes.count : Dim(rank);
   if (given.count.known() && count.known() && given.count.size() != 2 * count.size()) {
-    return InvalidArgument("pads: expected 2 values for each of ", count.size(), " axes, found ", given.count.size());
+    return InvalidArgument("pads: expected 2 values for each of ", count.size(), " axes, found ",
+                           given.count.size());
   }
   if (!given.known || (axes.given && !axes.known)) return std::nullopt;
   NOMO_RETURN_IF_ERROR(Annotate(NormalizeAxes(axes.values, rank).status(), "axes"));
@@ -40,17 +41,21 @@ struct PaddedAxis {
   int64_t size, start, count;
 };
 
-absl::StatusOr<PaddedAxis> PadAxis(int64_t size, int64_t before, int64_t after, const std::string& mode) {
+absl::StatusOr<PaddedAxis> PadAxis(int64_t size, int64_t before, int64_t after,
+                                   const std::string& mode) {
   const int64_t count = size + std::min<int64_t>(before, 0) + std::min<int64_t>(after, 0);
   if (count < 0) return InvalidArgument("pads cut off ", size - count, " of ", size, " elements");
   const int64_t longest = std::max({before, after, int64_t{0}});
   if (mode == "reflect" && longest > 0 && longest > count - 1) {
-    return InvalidArgument("mode reflect: ", longest, " elements need more than ", longest, " to reflect, found ", count);
+    return InvalidArgument("mode reflect: ", longest, " elements need more than ", longest,
+                           " to reflect, found ", count);
   }
   if (mode == "wrap" && longest > count) {
-    return InvalidArgument("mode wrap: ", longest, " elements need as many to repeat, found ", count);
+    return InvalidArgument("mode wrap: ", longest, " elements need as many to repeat, found ",
+                           count);
   }
-  if (mode == "edge" && longest > 0 && count == 0) return InvalidArgument("mode edge: an empty axis has no edge");
+  if (mode == "edge" && longest > 0 && count == 0)
+    return InvalidArgument("mode edge: an empty axis has no edge");
   return PaddedAxis{size + before + after, std::max<int64_t>(before, 0), count};
 }
 
@@ -84,10 +89,11 @@ StridedView Box(StridedView view, const std::vector<PaddedAxis>& axes) {
   return view;
 }
 
-// Fills the `count` elements from `start` on of axis `a` of `out` in mode reflect, edge or wrap. Ahead of `a` the axes are
-// whole, behind it only the part that comes from the input is filled so far.
-void FillBorder(const std::string& mode, const StridedView& out, std::vector<PaddedAxis> axes, int a, int64_t start,
-                int64_t count, CopyPlan& plan) {
+// Fills the `count` elements from `start` on of axis `a` of `out` in mode reflect, edge or wrap.
+// Ahead of `a` the axes are whole, behind it only the part that comes from the input is filled so
+// far.
+void FillBorder(const std::string& mode, const StridedView& out, std::vector<PaddedAxis> axes,
+                int a, int64_t start, int64_t count, CopyPlan& plan) {
   const PaddedAxis inner = axes[a];
   const bool is_before = start == 0;
   axes[a] = {inner.size, 0, inner.size};
@@ -110,7 +116,8 @@ absl::Status Plan(const InferContext& node, absl::Span<const Shape> outputs, Cop
   std::vector<PaddedAxis> axes;
   StridedView kept = StridedView::Input(0, shape);
   for (int i = 0; i < shape.rank(); ++i) {
-    NOMO_ASSIGN_OR_RETURN(const PaddedAxis axis, PadAxis(shape[i], pads->before[i], pads->after[i], mode));
+    NOMO_ASSIGN_OR_RETURN(const PaddedAxis axis,
+                          PadAxis(shape[i], pads->before[i], pads->after[i], mode));
     axes.push_back(axis);
     kept = kept.Slice(i, std::max<int64_t>(-pads->before[i], 0), axis.count);
   }
@@ -125,7 +132,8 @@ absl::Status Plan(const InferContext& node, absl::Span<const Shape> outputs, Cop
   for (int a = 0; a < out.rank(); ++a) {
     const PaddedAxis inner = axes[a];
     const int64_t end = inner.start + inner.count;
-    for (const auto& [start, count] : {std::pair(int64_t{0}, inner.start), std::pair(end, inner.size - end)}) {
+    for (const auto& [start, count] :
+         {std::pair(int64_t{0}, inner.start), std::pair(end, inner.size - end)}) {
       if (count == 0) continue;
       if (mode != "constant") {
         FillBorder(mode, out, axes, a, start, count, plan);
@@ -149,11 +157,13 @@ std::vector<Example> Examples() {
   return {
       {.name = "ONNX example, mode constant",
        .inputs = {x, Tensor::Vector<int64_t>({0, 2, 0, 0}), Tensor::Scalar(0.0f)},
-       .outputs = {Tensor::Of<float>({3, 4}, {0, 0, 1.0f, 1.2f, 0, 0, 2.3f, 3.4f, 0, 0, 4.5f, 5.7f})}},
+       .outputs = {Tensor::Of<float>({3, 4},
+                                     {0, 0, 1.0f, 1.2f, 0, 0, 2.3f, 3.4f, 0, 0, 4.5f, 5.7f})}},
       {.name = "ONNX example, mode reflect",
        .attrs = {{"pads", Ints{0, 1, 0, 0}}, {"mode", "reflect"}},
        .inputs = {x},
-       .outputs = {Tensor::Of<float>({3, 3}, {1.2f, 1.0f, 1.2f, 3.4f, 2.3f, 3.4f, 5.7f, 4.5f, 5.7f})}},
+       .outputs = {Tensor::Of<float>({3, 3},
+                                     {1.2f, 1.0f, 1.2f, 3.4f, 2.3f, 3.4f, 5.7f, 4.5f, 5.7f})}},
       {.name = "value",
        .attrs = {{"pads", by_one}, {"value", -1.0}},
        .inputs = {square},
@@ -162,7 +172,8 @@ std::vector<Example> Examples() {
       {.name = "edge",
        .attrs = {{"pads", by_one}, {"mode", "edge"}},
        .inputs = {square},
-       .outputs = {Tensor::Of<int32_t>({4, 5}, {1, 1, 2, 3, 3, 1, 1, 2, 3, 3, 4, 4, 5, 6, 6, 4, 4, 5, 6, 6})}},
+       .outputs = {Tensor::Of<int32_t>(
+           {4, 5}, {1, 1, 2, 3, 3, 1, 1, 2, 3, 3, 4, 4, 5, 6, 6, 4, 4, 5, 6, 6})}},
       {.name = "reflect, both axes",
        .attrs = {{"pads", Ints{1, 2, 1, 2}}, {"mode", "reflect"}},
        .inputs = {square},
@@ -189,20 +200,25 @@ std::vector<Example> Examples() {
 
 NOMO_REGISTER_OP(CopyOp(
     OpDef("array.Pad")
-        .Doc("Adds elements at the ends of axes: `value` (mode constant), the outermost element (edge), the elements "
-             "behind it mirrored (reflect) or those of the other end (wrap). Negative pads cut off elements, ahead "
-             "of the padding. Reflect and wrap add at most as many as there are to reflect or repeat. Pads and axes "
+        .Doc("Adds elements at the ends of axes: `value` (mode constant), the outermost element "
+             "(edge), the elements "
+             "behind it mirrored (reflect) or those of the other end (wrap). Negative pads cut off "
+             "elements, ahead "
+             "of the padding. Reflect and wrap add at most as many as there are to reflect or "
+             "repeat. Pads and axes "
              "are attributes or inputs.")
         .Source("ONNX Pad; numpy.pad; Keras ZeroPadding")
         .TypeVar("T", kAnyType)
         .TypeVar("I", {DType::kInt32, DType::kInt64})
         .Input("x", "T", "any shape")
-        .OptionalInput("pads", "int64", "a vector: the elements to add ahead of each axis, then those behind each")
+        .OptionalInput("pads", "int64",
+                       "a vector: the elements to add ahead of each axis, then those behind each")
         .OptionalInput("value", "T", "one element, in place of the attribute")
         .OptionalInput("axes", "I", "a vector of axes")
         .Output("y", "T", "the sizes of x and the pads added up")
         .OptionalAttr("pads", AttrType::kInts, "as the input pads; within 2^60")
-        .OptionalAttr("axes", AttrType::kInts, "the axes that pads are for, in [-rank, rank); absent: all")
+        .OptionalAttr("axes", AttrType::kInts,
+                      "the axes that pads are for, in [-rank, rank); absent: all")
         .Attr("mode", "constant", "what is added")
         .Choices({"constant", "edge", "reflect", "wrap"})
         .Attr("value", 0.0, "the element that mode constant adds, as array.Cast converts it to T")

@@ -8,12 +8,13 @@ namespace {
 
 constexpr int64_t kMaxCount = int64_t{1} << 62;
 
-absl::Status TooMany() { return InvalidArgument("from start to limit there are more than 2^62 steps"); }
+absl::Status TooMany() {
+  return InvalidArgument("from start to limit there are more than 2^62 steps");
+}
 
 // max(0, ceil((limit - start) / delta)), for integers.
 template <typename T>
-  requires std::is_integral_v<T>
-absl::StatusOr<int64_t> Count(T start, T limit, T delta) {
+requires std::is_integral_v<T> absl::StatusOr<int64_t> Count(T start, T limit, T delta) {
   __extension__ using Wide = __int128;  // the difference of two 64-bit integers has 65 bits
   const Wide distance = delta > 0 ? Wide{limit} - Wide{start} : Wide{start} - Wide{limit};
   const Wide step = delta > 0 ? Wide{delta} : -Wide{delta};
@@ -30,14 +31,16 @@ absl::StatusOr<int64_t> Count(double start, double limit, double delta) {
   return count > 0 ? static_cast<int64_t>(count) : 0;
 }
 
-// Element i, start + i * delta: in double rounded once, or in modular arithmetic, which passes over the overflow of
-// i * delta.
+// Element i, start + i * delta: in double rounded once, or in modular arithmetic, which passes over
+// the overflow of i * delta.
 template <typename T>
 T Element(T start, T delta, int64_t i) {
   if constexpr (std::is_integral_v<T>) {
-    return static_cast<T>(static_cast<uint64_t>(start) + static_cast<uint64_t>(i) * static_cast<uint64_t>(delta));
+    return static_cast<T>(static_cast<uint64_t>(start) +
+                          static_cast<uint64_t>(i) * static_cast<uint64_t>(delta));
   } else {
-    return static_cast<T>(static_cast<double>(start) + static_cast<double>(i) * static_cast<double>(delta));
+    return static_cast<T>(static_cast<double>(start) +
+                          static_cast<double>(i) * static_cast<double>(delta));
   }
 }
 
@@ -53,8 +56,11 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   if (!known) return std::vector<TensorType>{{context.dtype(0), PartialShape::OfRank(1)}};
   absl::StatusOr<int64_t> count = 0;
   Dispatch(NumberTypes{}, context.dtype(0), [&]<typename T>() {
-    const auto value = [&](int i) { return static_cast<ComputeType<T>>(context.constant(i)->data<T>()[0]); };
-    count = value(2) == 0 ? InvalidArgument("delta must not be 0") : Count(value(0), value(1), value(2));
+    const auto value = [&](int i) {
+      return static_cast<ComputeType<T>>(context.constant(i)->data<T>()[0]);
+    };
+    count = value(2) == 0 ? InvalidArgument("delta must not be 0")
+                          : Count(value(0), value(1), value(2));
   });
   NOMO_RETURN_IF_ERROR(count.status());
   return std::vector<TensorType>{{context.dtype(0), Shape{*count}}};
@@ -82,7 +88,8 @@ std::vector<Example> Examples() {
   return {
       Case<float>("ONNX range_float_type_positive_delta", 1, 5, 2, {1, 3}),
       Case<int32_t>("ONNX range_int32_type_negative_delta", 10, 6, -3, {10, 7}),
-      Case<float>("steps that float32 does not hold exactly", 0, 0.45f, 0.1f, {0, 0.1f, 0.2f, 0.3f, 0.4f}),
+      Case<float>("steps that float32 does not hold exactly", 0, 0.45f, 0.1f,
+                  {0, 0.1f, 0.2f, 0.3f, 0.4f}),
       Case<uint8_t>("up to the greatest", 250, 255, 2, {250, 252, 254}),
       Case<int64_t>("nothing", 3, 3, 1, {}),
       Case<double>("the wrong way", 0, 5, -1, {}),
@@ -90,19 +97,21 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("array.Range")
-                     .Doc("The vector start, start + delta, start + 2 * delta, ... up to `limit`, which is not "
-                          "included: max(0, ceil((limit - start) / delta)) elements, each rounded once. A delta of 0 "
-                          "is an error.")
-                     .Source("ONNX Range; numpy.arange")
-                     .TypeVar("T", kNumbers)
-                     .Input("start", "T", "one element")
-                     .Input("limit", "T", "one element")
-                     .Input("delta", "T", "one element, not 0")
-                     .Output("y", "T", "a vector")
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("array.Range")
+        .Doc("The vector start, start + delta, start + 2 * delta, ... up to `limit`, which is not "
+             "included: max(0, ceil((limit - start) / delta)) elements, each rounded once. A delta "
+             "of 0 "
+             "is an error.")
+        .Source("ONNX Range; numpy.arange")
+        .TypeVar("T", kNumbers)
+        .Input("start", "T", "one element")
+        .Input("limit", "T", "one element")
+        .Input("delta", "T", "one element, not 0")
+        .Output("y", "T", "a vector")
+        .Infer(Infer)
+        .Reference(Compute)
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

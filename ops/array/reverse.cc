@@ -6,13 +6,15 @@ namespace {
 
 absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   if (context.shape(0).has_rank()) {
-    NOMO_RETURN_IF_ERROR(NormalizeAxes(context.attrs().Ints("axes"), context.shape(0).rank()).status());
+    NOMO_RETURN_IF_ERROR(
+        NormalizeAxes(context.attrs().Ints("axes"), context.shape(0).rank()).status());
   }
   return SameAsInput(context);
 }
 
 absl::Status Plan(const InferContext& node, absl::Span<const Shape> outputs, CopyPlan& plan) {
-  NOMO_ASSIGN_OR_RETURN(const std::vector<int> axes, NormalizeAxes(node.attrs().Ints("axes"), outputs[0].rank()));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<int> axes,
+                        NormalizeAxes(node.attrs().Ints("axes"), outputs[0].rank()));
   StridedView view = StridedView::Input(0, outputs[0]);
   for (const int axis : axes) view = view.Slice(axis, view.size(axis) - 1, view.size(axis), -1);
   plan.Copy(view, StridedView::Output(0, outputs[0]));

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cstring>
+#include <string>
+#include <type_traits>
 
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/array/element_index.h"
@@ -11,17 +13,18 @@ namespace {
 // What becomes of an element and its update.
 template <typename T>
 T Reduced(const std::string& reduction, T old_value, T update) {
-  using C = ComputeType<T>;
+  // Integers wrap around, which only unsigned ones may.
+  using C = std::conditional_t<std::is_integral_v<T>, uint64_t, ComputeType<T>>;
   const C a = static_cast<C>(old_value), b = static_cast<C>(update);
   if (reduction == "add") return static_cast<T>(a + b);
   if (reduction == "mul") return static_cast<T>(a * b);
-  if (reduction == "max") return a < b ? update : old_value;
-  if (reduction == "min") return b < a ? update : old_value;
+  if (reduction == "max") return old_value < update ? update : old_value;
+  if (reduction == "min") return update < old_value ? update : old_value;
   return update;
 }
 
-// Copies data (input 0) to the output, then calls `apply(update)`, where update(to, from, count) changes the elements
-// from `to` on by those of the updates (input 2) from `from` on.
+// Copies data (input 0) to the output, then calls `apply(update)`, where update(to, from, count)
+// changes the elements from `to` on by those of the updates (input 2) from `from` on.
 template <typename Apply>
 absl::Status Scatter(KernelContext& context, Apply apply) {
   std::memcpy(context.output_view(0).data, context.input_view(0).data,
@@ -32,7 +35,9 @@ absl::Status Scatter(KernelContext& context, Apply apply) {
     const absl::Span<const T> updates = context.input<T>(2);
     const absl::Span<T> y = context.output<T>(0);
     status = apply([&](int64_t to, int64_t from, int64_t count) {
-      for (int64_t i = 0; i < count; ++i) y[to + i] = Reduced(reduction, y[to + i], updates[from + i]);
+      for (int64_t i = 0; i < count; ++i) {
+        y[to + i] = Reduced(reduction, y[to + i], updates[from + i]);
+      }
     });
   });
   return status;
@@ -47,20 +52,24 @@ absl::Status CheckReduction(const InferContext& context) {
 absl::StatusOr<std::vector<TensorType>> InferElements(const InferContext& context) {
   NOMO_RETURN_IF_ERROR(CheckReduction(context));
   NOMO_RETURN_IF_ERROR(CheckElementIndices(context));
-  NOMO_RETURN_IF_ERROR(Annotate(Merge(context.shape(1), context.shape(2)).status(), "indices and updates"));
+  NOMO_RETURN_IF_ERROR(
+      Annotate(Merge(context.shape(1), context.shape(2)).status(), "indices and updates"));
   return SameAsInput(context);
 }
 
 absl::Status ComputeElements(KernelContext& context) {
   return Scatter(context, [&](auto update) {
-    return ForEachElementIndex(context, [&](int64_t position, int64_t element) { update(element, position, 1); });
+    return ForEachElementIndex(
+        context, [&](int64_t position, int64_t element) { update(element, position, 1); });
   });
 }
 
 absl::StatusOr<std::vector<TensorType>> InferND(const InferContext& context) {
   NOMO_RETURN_IF_ERROR(CheckReduction(context));
-  NOMO_ASSIGN_OR_RETURN(const PartialShape slices, SlicesShape(context.shape(0), context.shape(1), 0));
-  NOMO_RETURN_IF_ERROR(Annotate(Merge(slices, context.shape(2)).status(), "the slices that indices name, and updates"));
+  NOMO_ASSIGN_OR_RETURN(const PartialShape slices,
+                        SlicesShape(context.shape(0), context.shape(1), 0));
+  NOMO_RETURN_IF_ERROR(Annotate(Merge(slices, context.shape(2)).status(),
+                                "the slices that indices name, and updates"));
   return SameAsInput(context);
 }
 
@@ -69,7 +78,8 @@ absl::Status ComputeND(KernelContext& context) {
   const int64_t slice =
       Shape(context.input_shape(0).dims().subspan(indices[indices.rank() - 1])).num_elements();
   return Scatter(context, [&](auto update) {
-    return ForEachSlice(context, 0, [&](int64_t i, int64_t element) { update(element, i * slice, slice); });
+    return ForEachSlice(context, 0,
+                        [&](int64_t i, int64_t element) { update(element, i * slice, slice); });
   });
 }
 
@@ -90,7 +100,8 @@ std::vector<Example> ElementsExamples() {
        .outputs = {Tensor::Of<float>({3, 3}, {2.0f, 1.1f, 0, 1.0f, 0, 2.2f, 0, 2.1f, 1.2f})}},
       {.name = "ONNX scatter_elements_with_negative_indices",
        .attrs = {{"axis", 1}},
-       .inputs = {row, Tensor::Of<int64_t>({1, 2}, {1, -3}), Tensor::Of<float>({1, 2}, {1.1f, 2.1f})},
+       .inputs = {row, Tensor::Of<int64_t>({1, 2}, {1, -3}),
+                  Tensor::Of<float>({1, 2}, {1.1f, 2.1f})},
        .outputs = {Tensor::Of<float>({1, 5}, {1, 1.1f, 2.1f, 4, 5})}},
       reduced("none", 2.5f),
       reduced("add", 6),
@@ -103,20 +114,23 @@ std::vector<Example> ElementsExamples() {
 std::vector<Example> NDExamples() {
   return {
       {.name = "ONNX example 1: elements",
-       .inputs = {Tensor::Vector<float>({1, 2, 3, 4, 5, 6, 7, 8}), Tensor::Of<int64_t>({4, 1}, {4, 3, 1, 7}),
+       .inputs = {Tensor::Vector<float>({1, 2, 3, 4, 5, 6, 7, 8}),
+                  Tensor::Of<int64_t>({4, 1}, {4, 3, 1, 7}),
                   Tensor::Vector<float>({9, 10, 11, 12})},
        .outputs = {Tensor::Vector<float>({1, 11, 3, 10, 9, 6, 7, 12})}},
       {.name = "rows, added up where named twice",
        .attrs = {{"reduction", "add"}},
-       .inputs = {Tensor::Of<int32_t>({3, 2}, {1, 2, 3, 4, 5, 6}), Tensor::Of<int32_t>({3, 1}, {0, -1, 0}),
+       .inputs = {Tensor::Of<int32_t>({3, 2}, {1, 2, 3, 4, 5, 6}),
+                  Tensor::Of<int32_t>({3, 1}, {0, -1, 0}),
                   Tensor::Of<int32_t>({3, 2}, {10, 20, 30, 40, 50, 60})},
        .outputs = {Tensor::Of<int32_t>({3, 2}, {61, 82, 3, 4, 35, 46})}},
       {.name = "bool",
-       .inputs = {Tensor::Of<bool>({2, 2}, {true, true, true, true}), Tensor::Of<int64_t>({1, 2}, {1, 0}),
-                  Tensor::Vector<bool>({false})},
+       .inputs = {Tensor::Of<bool>({2, 2}, {true, true, true, true}),
+                  Tensor::Of<int64_t>({1, 2}, {1, 0}), Tensor::Vector<bool>({false})},
        .outputs = {Tensor::Of<bool>({2, 2}, {true, true, false, true})}},
       {.name = "no updates",
-       .inputs = {Tensor::Vector<float>({1, 2}), Tensor::Of<int64_t>({0, 1}, {}), Tensor::Of<float>({0}, {})},
+       .inputs = {Tensor::Vector<float>({1, 2}), Tensor::Of<int64_t>({0, 1}, {}),
+                  Tensor::Of<float>({0}, {})},
        .outputs = {Tensor::Vector<float>({1, 2})}},
   };
 }
@@ -127,30 +141,38 @@ OpDef Schema(const char* name) {
       .TypeVar("I", kIndexTypes)
       .Input("data", "T", "of rank 1 or more")
       .Attr("reduction", "none",
-            "what becomes of an element: the update, or the sum, product, greater or lesser of the two (not for bool)")
+            "what becomes of an element: the update, or the sum, product, greater or lesser of the "
+            "two (not for bool)")
       .Choices({"none", "add", "mul", "max", "min"});
 }
 
-NOMO_REGISTER_OP(Schema("array.ScatterElements")
-                     .Doc("y is `data` but for the elements that `indices` name along `axis`: for axis 0, "
-                          "y[indices[i, j], j] = updates[i, j], one after the other in row-major order. Negative "
-                          "indices count from the end; one outside of [-n, n) is an error.")
-                     .Source("ONNX ScatterElements")
-                     .Input("indices", "I", "of the rank of data, and no larger along the axes other than `axis`")
-                     .Input("updates", "T", "the shape of indices")
-                     .Output("y", "T", "the shape of data")
-                     .Attr("axis", 0, "in [-rank, rank)")
-                     .Infer(InferElements)
-                     .Reference(ComputeElements)
-                     .Examples(ElementsExamples));
+NOMO_REGISTER_OP(
+    Schema("array.ScatterElements")
+        .Doc(
+            "y is `data` but for the elements that `indices` name along `axis`: for axis 0, "
+            "y[indices[i, j], j] = updates[i, j], one after the other in row-major order. Negative "
+            "indices count from the end; one outside of [-n, n) is an error.")
+        .Source("ONNX ScatterElements")
+        .Input("indices", "I",
+               "of the rank of data, and no larger along the axes other than `axis`")
+        .Input("updates", "T", "the shape of indices")
+        .Output("y", "T", "the shape of data")
+        .Attr("axis", 0, "in [-rank, rank)")
+        .Infer(InferElements)
+        .Reference(ComputeElements)
+        .Examples(ElementsExamples));
 
 NOMO_REGISTER_OP(Schema("array.ScatterND")
-                     .Doc("y is `data` but for the slices at places that the last axis of `indices`, of size m, spells "
-                          "out: y[indices[i.., 0], ..., indices[i.., m - 1]] = updates[i..], one after the other in "
-                          "row-major order. Negative indices count from the end; one that does not fit is an error.")
+                     .Doc("y is `data` but for the slices at places that the last axis of "
+                          "`indices`, of size m, spells "
+                          "out: y[indices[i.., 0], ..., indices[i.., m - 1]] = updates[i..], one "
+                          "after the other in "
+                          "row-major order. Negative indices count from the end; one that does not "
+                          "fit is an error.")
                      .Source("ONNX ScatterND")
                      .Input("indices", "I", "[..., m], m at most the rank of data")
-                     .Input("updates", "T", "the shape of indices without m, then that of data without m axes")
+                     .Input("updates", "T",
+                            "the shape of indices without m, then that of data without m axes")
                      .Output("y", "T", "the shape of data")
                      .Infer(InferND)
                      .Reference(ComputeND)

@@ -61,34 +61,48 @@ absl::Status ComputeSize(KernelContext& context) {
 
 std::vector<Example> ShapeExamples() {
   const Tensor x(DType::kFloat32, {3, 4, 5});
-  const auto ints = [](std::initializer_list<int64_t> values) { return Tensor::Vector<int64_t>(values); };
+  const auto ints = [](std::initializer_list<int64_t> values) {
+    return Tensor::Vector<int64_t>(values);
+  };
   return {
       {.name = "all", .inputs = {x}, .outputs = {ints({3, 4, 5})}},
       {.name = "start", .attrs = {{"start", -1}}, .inputs = {x}, .outputs = {ints({5})}},
       {.name = "end", .attrs = {{"end", 1}}, .inputs = {x}, .outputs = {ints({3})}},
-      {.name = "clamped", .attrs = {{"start", -10}, {"end", 10}}, .inputs = {x}, .outputs = {ints({3, 4, 5})}},
-      {.name = "nothing between", .attrs = {{"start", 2}, {"end", 1}}, .inputs = {x}, .outputs = {ints({})}},
+      {.name = "clamped",
+       .attrs = {{"start", -10}, {"end", 10}},
+       .inputs = {x},
+       .outputs = {ints({3, 4, 5})}},
+      {.name = "nothing between",
+       .attrs = {{"start", 2}, {"end", 1}},
+       .inputs = {x},
+       .outputs = {ints({})}},
       {.name = "scalar", .inputs = {Tensor::Scalar(true)}, .outputs = {ints({})}},
   };
 }
 
 std::vector<Example> SizeExamples() {
   return {
-      {.name = "matrix", .inputs = {Tensor(DType::kInt8, {3, 4})}, .outputs = {Tensor::Scalar<int64_t>(12)}},
+      {.name = "matrix",
+       .inputs = {Tensor(DType::kInt8, {3, 4})},
+       .outputs = {Tensor::Scalar<int64_t>(12)}},
       {.name = "scalar", .inputs = {Tensor::Scalar(1.0f)}, .outputs = {Tensor::Scalar<int64_t>(1)}},
-      {.name = "empty", .inputs = {Tensor(DType::kFloat64, {0, 4})}, .outputs = {Tensor::Scalar<int64_t>(0)}},
+      {.name = "empty",
+       .inputs = {Tensor(DType::kFloat64, {0, 4})},
+       .outputs = {Tensor::Scalar<int64_t>(0)}},
   };
 }
 
 NOMO_REGISTER_OP(OpDef("array.Shape")
-                     .Doc("The sizes of x's axes from `start` to `end`, which is not included. Negative ones count "
+                     .Doc("The sizes of x's axes from `start` to `end`, which is not included. "
+                          "Negative ones count "
                           "from the last axis; those that are out of range are clamped.")
                      .Source("ONNX Shape")
                      .TypeVar("T", kAnyType)
                      .Input("x", "T", "any shape")
                      .Output("y", "int64", "a vector")
                      .Attr("start", 0, "the first axis")
-                     .OptionalAttr("end", AttrType::kInt, "the axis behind the last one; absent: the rank")
+                     .OptionalAttr("end", AttrType::kInt,
+                                   "the axis behind the last one; absent: the rank")
                      .Infer(InferShape)
                      .Fold(FoldShape)
                      .Reference(ComputeShape)

@@ -15,17 +15,20 @@ struct AxisSlice {
 };
 
 // The arguments; nothing where one of them is not known yet.
-absl::StatusOr<std::optional<std::vector<AxisSlice>>> GetSlices(const InferContext& context, int rank) {
+absl::StatusOr<std::optional<std::vector<AxisSlice>>> GetSlices(const InferContext& context,
+                                                                int rank) {
   NOMO_ASSIGN_OR_RETURN(const IntsArg starts, GetRequiredInts(context, "starts", 1));
   NOMO_ASSIGN_OR_RETURN(const IntsArg ends, GetRequiredInts(context, "ends", 2));
   NOMO_ASSIGN_OR_RETURN(IntsArg axes, GetInts(context, "axes", 3));
   NOMO_ASSIGN_OR_RETURN(IntsArg steps, GetInts(context, "steps", 4));
   for (const IntsArg* arg : std::initializer_list<const IntsArg*>{&ends, &axes, &steps}) {
     if (arg->given && arg->count.known() && starts.count.known() && arg->count != starts.count) {
-      return InvalidArgument("starts has ", starts.count.size(), " values, ends, axes or steps ", arg->count.size());
+      return InvalidArgument("starts has ", starts.count.size(), " values, ends, axes or steps ",
+                             arg->count.size());
     }
   }
-  if (!starts.known || !ends.known || (axes.given && !axes.known) || (steps.given && !steps.known)) {
+  if (!starts.known || !ends.known || (axes.given && !axes.known) ||
+      (steps.given && !steps.known)) {
     return std::nullopt;
   }
   const int64_t count = starts.count.size();
@@ -34,8 +37,8 @@ absl::StatusOr<std::optional<std::vector<AxisSlice>>> GetSlices(const InferConte
   std::vector<AxisSlice> slices;
   for (int i = 0; i < count; ++i) {
     const int64_t axis = axes.given ? axes.values[i] : i;
-    slices.push_back({static_cast<int>(axis < 0 ? axis + rank : axis), starts.values[i], ends.values[i],
-                      steps.given ? steps.values[i] : 1});
+    slices.push_back({static_cast<int>(axis < 0 ? axis + rank : axis), starts.values[i],
+                      ends.values[i], steps.given ? steps.values[i] : 1});
     if (slices.back().step == 0) return InvalidArgument("steps: 0 for axis ", axis);
   }
   return slices;
@@ -63,7 +66,8 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   PartialShape shape = context.shape(0);
   if (!shape.has_rank()) return std::vector<TensorType>{context.input(0)};
   NOMO_ASSIGN_OR_RETURN(const auto slices, GetSlices(context, shape.rank()));
-  if (!slices) return std::vector<TensorType>{{context.dtype(0), PartialShape::OfRank(shape.rank())}};
+  if (!slices)
+    return std::vector<TensorType>{{context.dtype(0), PartialShape::OfRank(shape.rank())}};
   for (const AxisSlice& slice : *slices) {
     Dim& dim = shape[slice.axis];
     if (dim.known()) {
@@ -90,10 +94,15 @@ absl::Status Plan(const InferContext& node, absl::Span<const Shape> outputs, Cop
 std::vector<Example> Examples() {
   const Tensor x = Tensor::Of<float>({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8});
   const Tensor row = Tensor::Vector<int32_t>({0, 1, 2, 3, 4, 5, 6});
-  const auto ints = [](std::initializer_list<int64_t> values) { return Tensor::Vector<int64_t>(values); };
+  const auto ints = [](std::initializer_list<int64_t> values) {
+    return Tensor::Vector<int64_t>(values);
+  };
   return {
       {.name = "ONNX example 1",
-       .attrs = {{"starts", Ints{1, 0}}, {"ends", Ints{2, 3}}, {"axes", Ints{0, 1}}, {"steps", Ints{1, 2}}},
+       .attrs = {{"starts", Ints{1, 0}},
+                 {"ends", Ints{2, 3}},
+                 {"axes", Ints{0, 1}},
+                 {"steps", Ints{1, 2}}},
        .inputs = {x},
        .outputs = {Tensor::Of<float>({1, 2}, {5, 7})}},
       {.name = "ONNX example 2: ends are clamped",
@@ -118,27 +127,29 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(CopyOp(OpDef("array.Slice")
-                            .Doc("y = x[start:end:step] along each of `axes`, as NumPy slices: negative starts and "
-                                 "ends count from the end, those past it are clamped to it, negative steps go "
-                                 "backwards (then an end of -2^63 includes element 0), and ends are not included. "
-                                 "Each argument is an attribute or an input.")
-                            .Source("ONNX Slice; Keras Cropping")
-                            .TypeVar("T", kAnyType)
-                            .TypeVar("I", {DType::kInt32, DType::kInt64})
-                            .Input("x", "T", "any shape")
-                            .OptionalInput("starts", "I", "a vector")
-                            .OptionalInput("ends", "I", "a vector")
-                            .OptionalInput("axes", "I", "a vector")
-                            .OptionalInput("steps", "I", "a vector")
-                            .Output("y", "T", "the rank of x")
-                            .OptionalAttr("starts", AttrType::kInts, "the first index, for each of `axes`")
-                            .OptionalAttr("ends", AttrType::kInts, "the index behind the last one")
-                            .OptionalAttr("axes", AttrType::kInts, "each once, in [-rank, rank); absent: the first ones")
-                            .OptionalAttr("steps", AttrType::kInts, "not 0; absent: 1")
-                            .Infer(Infer)
-                            .Examples(Examples),
-                        Plan, {1, 2, 3, 4}));
+NOMO_REGISTER_OP(CopyOp(
+    OpDef("array.Slice")
+        .Doc("y = x[start:end:step] along each of `axes`, as NumPy slices: negative starts and "
+             "ends count from the end, those past it are clamped to it, negative steps go "
+             "backwards (then an end of -2^63 includes element 0), and ends are not included. "
+             "Each argument is an attribute or an input.")
+        .Source("ONNX Slice; Keras Cropping")
+        .TypeVar("T", kAnyType)
+        .TypeVar("I", {DType::kInt32, DType::kInt64})
+        .Input("x", "T", "any shape")
+        .OptionalInput("starts", "I", "a vector")
+        .OptionalInput("ends", "I", "a vector")
+        .OptionalInput("axes", "I", "a vector")
+        .OptionalInput("steps", "I", "a vector")
+        .Output("y", "T", "the rank of x")
+        .OptionalAttr("starts", AttrType::kInts, "the first index, for each of `axes`")
+        .OptionalAttr("ends", AttrType::kInts, "the index behind the last one")
+        .OptionalAttr("axes", AttrType::kInts,
+                      "each once, in [-rank, rank); absent: the first ones")
+        .OptionalAttr("steps", AttrType::kInts, "not 0; absent: 1")
+        .Infer(Infer)
+        .Examples(Examples),
+    Plan, {1, 2, 3, 4}));
 
 }  // namespace
 }  // namespace nomograph

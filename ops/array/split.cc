@@ -24,8 +24,8 @@ absl::StatusOr<std::vector<Dim>> PartSizes(const InferContext& context, const Di
   NOMO_ASSIGN_OR_RETURN(const IntsArg split, GetInts(context, "split", 1));
   if (!split.given) return EvenParts(size, context.num_outputs());
   if (split.count.known() && split.count.size() != context.num_outputs()) {
-    return InvalidArgument("split: expected a size for each of ", context.num_outputs(), " outputs, found ",
-                           split.count.size());
+    return InvalidArgument("split: expected a size for each of ", context.num_outputs(),
+                           " outputs, found ", split.count.size());
   }
   if (!split.known) return std::vector<Dim>(context.num_outputs());
   for (const int64_t part : split.values) {
@@ -34,8 +34,8 @@ absl::StatusOr<std::vector<Dim>> PartSizes(const InferContext& context, const Di
   std::vector<Dim> sizes(split.values.begin(), split.values.end());
   NOMO_ASSIGN_OR_RETURN(const Dim sum, Sum(sizes));
   if (size.known() && sum != size) {
-    return InvalidArgument("split: the sizes [", absl::StrJoin(split.values, ","), "] add up to ", sum.size(),
-                           ", the axis has ", size.size());
+    return InvalidArgument("split: the sizes [", absl::StrJoin(split.values, ","), "] add up to ",
+                           sum.size(), ", the axis has ", size.size());
   }
   return sizes;
 }
@@ -71,7 +71,8 @@ std::vector<Example> Examples() {
   return {
       {.name = "halves",
        .inputs = {x},
-       .outputs = {Tensor::Of<float>({1, 4}, {1, 2, 3, 4}), Tensor::Of<float>({1, 4}, {5, 6, 7, 8})}},
+       .outputs = {Tensor::Of<float>({1, 4}, {1, 2, 3, 4}),
+                   Tensor::Of<float>({1, 4}, {5, 6, 7, 8})}},
       {.name = "sizes",
        .attrs = {{"axis", -1}, {"split", Ints{1, 0, 3}}},
        .inputs = {x},
@@ -79,31 +80,33 @@ std::vector<Example> Examples() {
                    Tensor::Of<float>({2, 3}, {2, 3, 4, 6, 7, 8})}},
       {.name = "ONNX 1d_uneven_split_opset18",
        .inputs = {row},
-       .outputs = {Tensor::Vector<float>({1, 2}), Tensor::Vector<float>({3, 4}), Tensor::Vector<float>({5, 6}),
-                   Tensor::Vector<float>({7})}},
+       .outputs = {Tensor::Vector<float>({1, 2}), Tensor::Vector<float>({3, 4}),
+                   Tensor::Vector<float>({5, 6}), Tensor::Vector<float>({7})}},
       {.name = "sizes as an input",
        .inputs = {Tensor::Vector<int8_t>({1, 2, 3}), Tensor::Vector<int64_t>({2, 1})},
        .outputs = {Tensor::Vector<int8_t>({1, 2}), Tensor::Vector<int8_t>({3})}},
       {.name = "more parts than elements",
        .inputs = {Tensor::Vector<bool>({true, false})},
-       .outputs = {Tensor::Vector<bool>({true}), Tensor::Vector<bool>({false}), Tensor::Of<bool>({0}, {})}},
+       .outputs = {Tensor::Vector<bool>({true}), Tensor::Vector<bool>({false}),
+                   Tensor::Of<bool>({0}, {})}},
   };
 }
 
-NOMO_REGISTER_OP(CopyOp(OpDef("array.Split")
-                            .Doc("Cuts x along `axis` into as many parts as the node has outputs: of the sizes "
-                                 "`split`, an attribute or an input, which add up to the axis; or else of equal "
-                                 "sizes, rounded up, so that the last parts may be smaller or empty.")
-                            .Source("ONNX Split")
-                            .TypeVar("T", kAnyType)
-                            .Input("x", "T", "of rank 1 or more")
-                            .OptionalInput("split", "int64", "a vector with a size for each output")
-                            .VariadicOutput("outputs", "T", "the parts")
-                            .Attr("axis", 0, "in [-rank, rank)")
-                            .OptionalAttr("split", AttrType::kInts, "a size for each output")
-                            .Infer(Infer)
-                            .Examples(Examples),
-                        Plan, {1}));
+NOMO_REGISTER_OP(
+    CopyOp(OpDef("array.Split")
+               .Doc("Cuts x along `axis` into as many parts as the node has outputs: of the sizes "
+                    "`split`, an attribute or an input, which add up to the axis; or else of equal "
+                    "sizes, rounded up, so that the last parts may be smaller or empty.")
+               .Source("ONNX Split")
+               .TypeVar("T", kAnyType)
+               .Input("x", "T", "of rank 1 or more")
+               .OptionalInput("split", "int64", "a vector with a size for each output")
+               .VariadicOutput("outputs", "T", "the parts")
+               .Attr("axis", 0, "in [-rank, rank)")
+               .OptionalAttr("split", AttrType::kInts, "a size for each output")
+               .Infer(Infer)
+               .Examples(Examples),
+           Plan, {1}));
 
 }  // namespace
 }  // namespace nomograph

@@ -42,7 +42,8 @@ absl::StatusOr<std::vector<TensorType>> InferSqueeze(const InferContext& context
 }
 
 absl::StatusOr<PartialShape> UnsqueezeAxes(const PartialShape& shape, const Ints& given) {
-  NOMO_ASSIGN_OR_RETURN(PartialShape result, UnknownShape(shape.rank() + static_cast<int64_t>(given.size())));
+  NOMO_ASSIGN_OR_RETURN(PartialShape result,
+                        UnknownShape(shape.rank() + static_cast<int64_t>(given.size())));
   NOMO_ASSIGN_OR_RETURN(const std::vector<int> axes, NormalizeAxes(given, result.rank()));
   for (int i = 0, from = 0; i < result.rank(); ++i) {
     result[i] = std::binary_search(axes.begin(), axes.end(), i) ? Dim(1) : shape[from++];
@@ -67,19 +68,30 @@ std::vector<Example> SqueezeExamples() {
   const Tensor x = Tensor::Of<float>({1, 3, 1, 2}, {0, 1, 2, 3, 4, 5});
   return {
       {.name = "all axes of size 1", .inputs = {x}, .outputs = {x.Reshaped({3, 2})}},
-      {.name = "axes", .attrs = {{"axes", Ints{0}}}, .inputs = {x}, .outputs = {x.Reshaped({3, 1, 2})}},
-      {.name = "negative axis", .attrs = {{"axes", Ints{-2}}}, .inputs = {x}, .outputs = {x.Reshaped({1, 3, 2})}},
+      {.name = "axes",
+       .attrs = {{"axes", Ints{0}}},
+       .inputs = {x},
+       .outputs = {x.Reshaped({3, 1, 2})}},
+      {.name = "negative axis",
+       .attrs = {{"axes", Ints{-2}}},
+       .inputs = {x},
+       .outputs = {x.Reshaped({1, 3, 2})}},
       {.name = "axes as an input",
        .inputs = {x, Tensor::Vector<int64_t>({2, 0})},
        .outputs = {x.Reshaped({3, 2})}},
-      {.name = "to a scalar", .inputs = {Tensor::Of<int8_t>({1, 1}, {5})}, .outputs = {Tensor::Scalar<int8_t>(5)}},
+      {.name = "to a scalar",
+       .inputs = {Tensor::Of<int8_t>({1, 1}, {5})},
+       .outputs = {Tensor::Scalar<int8_t>(5)}},
   };
 }
 
 std::vector<Example> UnsqueezeExamples() {
   const Tensor x = Tensor::Of<float>({3, 2}, {0, 1, 2, 3, 4, 5});
   return {
-      {.name = "front", .attrs = {{"axes", Ints{0}}}, .inputs = {x}, .outputs = {x.Reshaped({1, 3, 2})}},
+      {.name = "front",
+       .attrs = {{"axes", Ints{0}}},
+       .inputs = {x},
+       .outputs = {x.Reshaped({1, 3, 2})}},
       {.name = "several, in any order",
        .attrs = {{"axes", Ints{-1, 1}}},
        .inputs = {x},
@@ -94,29 +106,31 @@ std::vector<Example> UnsqueezeExamples() {
   };
 }
 
-NOMO_REGISTER_OP(ViewOp(OpDef("array.Squeeze")
-                            .Doc("Removes axes of size 1: those that are named, as an attribute or an input, or else "
-                                 "all. To name an axis of another size is an error.")
-                            .Source("ONNX Squeeze")
-                            .TypeVar("T", kAnyType)
-                            .Input("x", "T", "any shape")
-                            .OptionalInput("axes", "int64", "a vector of axes")
-                            .Output("y", "T", "the shape of x without those axes")
-                            .OptionalAttr("axes", AttrType::kInts, "in [-rank, rank), each once")
-                            .Infer(InferSqueeze)
-                            .Examples(SqueezeExamples)));
+NOMO_REGISTER_OP(ViewOp(
+    OpDef("array.Squeeze")
+        .Doc("Removes axes of size 1: those that are named, as an attribute or an input, or else "
+             "all. To name an axis of another size is an error.")
+        .Source("ONNX Squeeze")
+        .TypeVar("T", kAnyType)
+        .Input("x", "T", "any shape")
+        .OptionalInput("axes", "int64", "a vector of axes")
+        .Output("y", "T", "the shape of x without those axes")
+        .OptionalAttr("axes", AttrType::kInts, "in [-rank, rank), each once")
+        .Infer(InferSqueeze)
+        .Examples(SqueezeExamples)));
 
-NOMO_REGISTER_OP(ViewOp(OpDef("array.Unsqueeze")
-                            .Doc("Inserts axes of size 1, so that they are the named ones of y. The axes are an "
-                                 "attribute or an input.")
-                            .Source("ONNX Unsqueeze")
-                            .TypeVar("T", kAnyType)
-                            .Input("x", "T", "any shape")
-                            .OptionalInput("axes", "int64", "a vector of axes")
-                            .Output("y", "T", "the shape of x with those axes")
-                            .OptionalAttr("axes", AttrType::kInts, "in [-r, r), each once, where r is the rank of y")
-                            .Infer(InferUnsqueeze)
-                            .Examples(UnsqueezeExamples)));
+NOMO_REGISTER_OP(ViewOp(
+    OpDef("array.Unsqueeze")
+        .Doc("Inserts axes of size 1, so that they are the named ones of y. The axes are an "
+             "attribute or an input.")
+        .Source("ONNX Unsqueeze")
+        .TypeVar("T", kAnyType)
+        .Input("x", "T", "any shape")
+        .OptionalInput("axes", "int64", "a vector of axes")
+        .Output("y", "T", "the shape of x with those axes")
+        .OptionalAttr("axes", AttrType::kInts, "in [-r, r), each once, where r is the rank of y")
+        .Infer(InferUnsqueeze)
+        .Examples(UnsqueezeExamples)));
 
 }  // namespace
 }  // namespace nomograph

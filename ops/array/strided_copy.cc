@@ -8,7 +8,8 @@
 namespace nomograph {
 namespace {
 
-// Side of the blocks in which two axes are exchanged: a block's lines of both tensors stay in the first-level cache.
+// Side of the blocks in which two axes are exchanged: a block's lines of both tensors stay in the
+// first-level cache.
 constexpr int64_t kTile = 16;
 
 // One unit of `kBytes` bytes; 0: of `bytes`, known only at run time.
@@ -71,7 +72,8 @@ void CopyAll(absl::Span<const Axis> axes, const std::byte* from, std::byte* to, 
 
 }  // namespace
 
-StridedView::StridedView(Place place, int index, const Shape& shape) : place_(place), index_(index) {
+StridedView::StridedView(Place place, int index, const Shape& shape)
+    : place_(place), index_(index) {
   const auto strides = shape.Strides();
   for (int a = 0; a < shape.rank(); ++a) axes_.push_back({shape[a], strides[a]});
 }
@@ -118,8 +120,14 @@ StridedView StridedView::BroadcastTo(absl::Span<const int64_t> sizes) const {
 
 void CopyPlan::Copy(const StridedView& from, const StridedView& to) {
   NOMO_CHECK(from.rank() == to.rank());
-  Step step{from.place_, to.place_, from.index_, to.index_, from.offset_ * element_size_,
-            to.offset_ * element_size_, element_size_, {}};
+  Step step{from.place_,
+            to.place_,
+            from.index_,
+            to.index_,
+            from.offset_ * element_size_,
+            to.offset_ * element_size_,
+            element_size_,
+            {}};
   for (int a = 0; a < from.rank(); ++a) {
     NOMO_CHECK(from.size(a) == to.size(a));
     if (from.size(a) == 0) return;
@@ -138,12 +146,12 @@ void CopyPlan::Copy(const StridedView& from, const StridedView& to) {
     step.run_bytes *= step.axes.back().size;
     step.axes.pop_back();
   }
-  // Reading along the target's inner axis may touch another cache line each time. The axis along which the source is
-  // densest then becomes the other one of the plane that is copied in blocks.
+  // Reading along the target's inner axis may touch another cache line each time. The axis along
+  // which the source is densest then becomes the other one of the plane that is copied in blocks.
   if (step.axes.size() > 2) {
-    const auto dense = std::min_element(step.axes.begin(), step.axes.end() - 1, [](auto& a, auto& b) {
-      return std::abs(a.from) < std::abs(b.from);
-    });
+    const auto dense =
+        std::min_element(step.axes.begin(), step.axes.end() - 1,
+                         [](auto& a, auto& b) { return std::abs(a.from) < std::abs(b.from); });
     if (std::abs(dense->from) < std::abs(step.axes.back().from)) {
       std::rotate(dense, dense + 1, step.axes.end() - 1);
     }
@@ -159,21 +167,30 @@ StridedView CopyPlan::AddConstant(Tensor scalar) {
 void CopyPlan::RunStep(const Step& step, const std::byte* from, std::byte* to) {
   const absl::Span<const Axis> axes = step.axes;
   switch (step.run_bytes) {
-    case 1: return CopyAll<1>(axes, from, to, 1);
-    case 2: return CopyAll<2>(axes, from, to, 2);
-    case 4: return CopyAll<4>(axes, from, to, 4);
-    case 8: return CopyAll<8>(axes, from, to, 8);
-    case 16: return CopyAll<16>(axes, from, to, 16);
-    default: return CopyAll<0>(axes, from, to, step.run_bytes);
+    case 1:
+      return CopyAll<1>(axes, from, to, 1);
+    case 2:
+      return CopyAll<2>(axes, from, to, 2);
+    case 4:
+      return CopyAll<4>(axes, from, to, 4);
+    case 8:
+      return CopyAll<8>(axes, from, to, 8);
+    case 16:
+      return CopyAll<16>(axes, from, to, 16);
+    default:
+      return CopyAll<0>(axes, from, to, step.run_bytes);
   }
 }
 
 void CopyPlan::Run(const KernelContext& context) const {
   const auto address = [&](StridedView::Place place, int index) -> std::byte* {
     switch (place) {
-      case StridedView::Place::kInput: return context.input_view(index).data;
-      case StridedView::Place::kOutput: return context.output_view(index).data;
-      case StridedView::Place::kConstant: break;
+      case StridedView::Place::kInput:
+        return context.input_view(index).data;
+      case StridedView::Place::kOutput:
+        return context.output_view(index).data;
+      case StridedView::Place::kConstant:
+        break;
     }
     return const_cast<std::byte*>(constants_[index].raw_data());  // only read from
   };

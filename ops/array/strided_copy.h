@@ -1,5 +1,6 @@
-// Copying elements between strided blocks, whatever their dtype. An op that only moves elements describes what goes where
-// as views of its inputs and outputs; the plan that results runs without further thought.
+// Copying elements between strided blocks, whatever their dtype. An op that only moves elements
+// describes what goes where as views of its inputs and outputs; the plan that results runs without
+// further thought.
 #ifndef NOMOGRAPH_OPS_ARRAY_STRIDED_COPY_H_
 #define NOMOGRAPH_OPS_ARRAY_STRIDED_COPY_H_
 
@@ -11,8 +12,9 @@
 
 namespace nomograph {
 
-// A block of elements in one of a node's tensors: where it begins and how far apart its elements are along each axis.
-// Everything is counted in elements. A step of 0 repeats an element, a negative one runs backwards.
+// A block of elements in one of a node's tensors: where it begins and how far apart its elements
+// are along each axis. Everything is counted in elements. A step of 0 repeats an element, a
+// negative one runs backwards.
 class StridedView {
  public:
   // Where the elements are: in an input or output of the node, or in a constant of the plan.
@@ -26,8 +28,8 @@ class StridedView {
   int rank() const { return static_cast<int>(axes_.size()); }
   int64_t size(int axis) const { return axes_[axis].size; }
 
-  // Each of these yields another view of the same tensor. REQUIRES: what is asked for lies within the view.
-  // `count` elements of an axis, from `start` on, `step` apart.
+  // Each of these yields another view of the same tensor. REQUIRES: what is asked for lies within
+  // the view. `count` elements of an axis, from `start` on, `step` apart.
   StridedView Slice(int axis, int64_t start, int64_t count, int64_t step = 1) const;
   // Axis i of the result is axis perm[i].
   StridedView Permute(absl::Span<const int> perm) const;
@@ -70,7 +72,7 @@ class CopyPlan {
     StridedView::Place from_place, to_place;
     int from_index, to_index;
     int64_t from_offset, to_offset;
-    int64_t run_bytes;  // as many bytes lie together at every position
+    int64_t run_bytes;                  // as many bytes lie together at every position
     absl::InlinedVector<Axis, 8> axes;  // outermost first
   };
 

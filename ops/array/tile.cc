@@ -45,8 +45,13 @@ std::vector<Example> Examples() {
   const Tensor x = Tensor::Of<float>({2, 2}, {0, 1, 2, 3});
   const Tensor tiled = Tensor::Of<float>({4, 4}, {0, 1, 0, 1, 2, 3, 2, 3, 0, 1, 0, 1, 2, 3, 2, 3});
   return {
-      {.name = "ONNX tile_precomputed", .attrs = {{"repeats", Ints{2, 2}}}, .inputs = {x}, .outputs = {tiled}},
-      {.name = "repeats as an input", .inputs = {x, Tensor::Vector<int64_t>({2, 2})}, .outputs = {tiled}},
+      {.name = "ONNX tile_precomputed",
+       .attrs = {{"repeats", Ints{2, 2}}},
+       .inputs = {x},
+       .outputs = {tiled}},
+      {.name = "repeats as an input",
+       .inputs = {x, Tensor::Vector<int64_t>({2, 2})},
+       .outputs = {tiled}},
       {.name = "last axis",
        .attrs = {{"repeats", Ints{1, 3}}},
        .inputs = {Tensor::Of<int16_t>({2, 1}, {7, 8})},
@@ -58,18 +63,19 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(CopyOp(OpDef("array.Tile")
-                            .Doc("Repeats the whole of x along each axis: y[i, j, ...] = x[i mod n0, j mod n1, ...]. "
-                                 "The numbers of repeats are an attribute or an input.")
-                            .Source("ONNX Tile")
-                            .TypeVar("T", kAnyType)
-                            .Input("x", "T", "any shape")
-                            .OptionalInput("repeats", "int64", "a vector with a number for each axis of x")
-                            .Output("y", "T", "the sizes of x, each times its number of repeats")
-                            .OptionalAttr("repeats", AttrType::kInts, "a number of at least 0 for each axis of x")
-                            .Infer(Infer)
-                            .Examples(Examples),
-                        Plan, {1}));
+NOMO_REGISTER_OP(CopyOp(
+    OpDef("array.Tile")
+        .Doc("Repeats the whole of x along each axis: y[i, j, ...] = x[i mod n0, j mod n1, ...]. "
+             "The numbers of repeats are an attribute or an input.")
+        .Source("ONNX Tile")
+        .TypeVar("T", kAnyType)
+        .Input("x", "T", "any shape")
+        .OptionalInput("repeats", "int64", "a vector with a number for each axis of x")
+        .Output("y", "T", "the sizes of x, each times its number of repeats")
+        .OptionalAttr("repeats", AttrType::kInts, "a number of at least 0 for each axis of x")
+        .Infer(Infer)
+        .Examples(Examples),
+    Plan, {1}));
 
 }  // namespace
 }  // namespace nomograph

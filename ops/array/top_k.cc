@@ -11,13 +11,15 @@ namespace {
 absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   NOMO_ASSIGN_OR_RETURN(const IntsArg k, GetInt(context, "k", 1));
   if (!k.given) return InvalidArgument("k is required, as an attribute or as input 1");
-  if (k.known && k.values[0] < 0) return InvalidArgument("k: expected at least 0, found ", k.values[0]);
+  if (k.known && k.values[0] < 0)
+    return InvalidArgument("k: expected at least 0, found ", k.values[0]);
   PartialShape shape = context.shape(0);
   if (shape.has_rank()) {
     if (shape.rank() == 0) return InvalidArgument("x: a scalar has no axis");
     NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs().Int("axis"), shape.rank()));
     if (k.known && shape[axis].known() && k.values[0] > shape[axis].size()) {
-      return InvalidArgument("k: ", k.values[0], " of ", shape[axis].size(), " elements of axis ", axis);
+      return InvalidArgument("k: ", k.values[0], " of ", shape[axis].size(), " elements of axis ",
+                             axis);
     }
     shape[axis] = k.known ? Dim(k.values[0]) : Dim();
   }
@@ -31,10 +33,11 @@ bool Above(T a, T b) {
   return x > y || (x != x && y == y);
 }
 
-// Sorts the first k of `order`, which names the elements `stride` apart from `line` on. Of equal elements the one with the
-// lower index is first.
+// Sorts the first k of `order`, which names the elements `stride` apart from `line` on. Of equal
+// elements the one with the lower index is first.
 template <typename T>
-void SortFirst(const T* line, int64_t stride, bool largest, int64_t k, std::vector<int64_t>& order) {
+void SortFirst(const T* line, int64_t stride, bool largest, int64_t k,
+               std::vector<int64_t>& order) {
   std::iota(order.begin(), order.end(), 0);
   std::partial_sort(order.begin(), order.begin() + k, order.end(), [&](int64_t i, int64_t j) {
     const T a = line[i * stride], b = line[j * stride];
@@ -98,8 +101,10 @@ std::vector<Example> Examples() {
 }
 
 NOMO_REGISTER_OP(OpDef("array.TopK")
-                     .Doc("The k greatest (or least) elements along `axis`, in falling (or rising) order, and their "
-                          "indices. Of equal elements the one with the lower index comes first; NaN counts as the "
+                     .Doc("The k greatest (or least) elements along `axis`, in falling (or rising) "
+                          "order, and their "
+                          "indices. Of equal elements the one with the lower index comes first; "
+                          "NaN counts as the "
                           "greatest. k is an attribute or an input, and at most the axis' size.")
                      .Source("ONNX TopK; torch.topk")
                      .TypeVar("T", kNumbers)

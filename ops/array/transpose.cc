@@ -15,8 +15,10 @@ absl::StatusOr<std::vector<int>> Permutation(const Attributes& attrs, int rank) 
   if (static_cast<int64_t>(given.size()) != rank) {
     return InvalidArgument("perm: expected ", rank, " axes, found ", given.size());
   }
-  NOMO_RETURN_IF_ERROR(Annotate(NormalizeAxes(given, rank).status(), "perm"));  // names each axis once
-  for (int i = 0; i < rank; ++i) perm[i] = static_cast<int>(given[i] < 0 ? given[i] + rank : given[i]);
+  NOMO_RETURN_IF_ERROR(
+      Annotate(NormalizeAxes(given, rank).status(), "perm"));  // names each axis once
+  for (int i = 0; i < rank; ++i)
+    perm[i] = static_cast<int>(given[i] < 0 ? given[i] + rank : given[i]);
   return perm;
 }
 
@@ -24,7 +26,8 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   PartialShape shape = context.shape(0);
   if (!shape.has_rank()) {
     if (!context.attrs().Has("perm")) return std::vector<TensorType>{context.input(0)};
-    NOMO_ASSIGN_OR_RETURN(shape, UnknownShape(static_cast<int64_t>(context.attrs().Ints("perm").size())));
+    NOMO_ASSIGN_OR_RETURN(shape,
+                          UnknownShape(static_cast<int64_t>(context.attrs().Ints("perm").size())));
   }
   NOMO_ASSIGN_OR_RETURN(const std::vector<int> perm, Permutation(context.attrs(), shape.rank()));
   std::vector<Dim> dims;
@@ -66,18 +69,19 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(CopyOp(OpDef("array.Transpose")
-                            .Doc("Exchanges axes: axis i of y is axis perm[i] of x.")
-                            .Source("ONNX Transpose; Keras Permute")
-                            .TypeVar("T", kAnyType)
-                            .Input("x", "T", "any shape")
-                            .Output("y", "T", "the sizes of x in the order of perm")
-                            .OptionalAttr("perm", AttrType::kInts,
-                                          "each axis of x once, negative ones counted from the end; absent: all "
-                                          "axes in reverse")
-                            .Infer(Infer)
-                            .Examples(Examples),
-                        Plan));
+NOMO_REGISTER_OP(
+    CopyOp(OpDef("array.Transpose")
+               .Doc("Exchanges axes: axis i of y is axis perm[i] of x.")
+               .Source("ONNX Transpose; Keras Permute")
+               .TypeVar("T", kAnyType)
+               .Input("x", "T", "any shape")
+               .Output("y", "T", "the sizes of x in the order of perm")
+               .OptionalAttr("perm", AttrType::kInts,
+                             "each axis of x once, negative ones counted from the end; absent: all "
+                             "axes in reverse")
+               .Infer(Infer)
+               .Examples(Examples),
+           Plan));
 
 }  // namespace
 }  // namespace nomograph

@@ -63,23 +63,28 @@ std::vector<Example> Examples() {
        .attrs = {{"k", std::numeric_limits<int64_t>::min()}},
        .inputs = {x},
        .outputs = {x}},
-      {.name = "empty", .inputs = {Tensor::Of<float>({0, 2}, {})}, .outputs = {Tensor::Of<float>({0, 2}, {})}},
+      {.name = "empty",
+       .inputs = {Tensor::Of<float>({0, 2}, {})},
+       .outputs = {Tensor::Of<float>({0, 2}, {})}},
   };
 }
 
-NOMO_REGISTER_OP(OpDef("array.Trilu")
-                     .Doc("The upper (or lower) triangle of matrices, with 0 in place of the other elements: element "
-                          "(i, j) is kept when j - i >= k (or <= k). k is an attribute or an input.")
-                     .Source("ONNX Trilu; numpy.triu and tril")
-                     .TypeVar("T", kAnyType)
-                     .Input("x", "T", "[..., rows, columns]")
-                     .OptionalInput("k", "int64", "a scalar or one element; absent, as the attribute: 0")
-                     .Output("y", "T", "the shape of x")
-                     .OptionalAttr("k", AttrType::kInt, "the diagonal: 0 is the main one, greater ones lie above it")
-                     .Attr("upper", true, "the upper triangle, or else the lower")
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("array.Trilu")
+        .Doc("The upper (or lower) triangle of matrices, with 0 in place of the other elements: "
+             "element "
+             "(i, j) is kept when j - i >= k (or <= k). k is an attribute or an input.")
+        .Source("ONNX Trilu; numpy.triu and tril")
+        .TypeVar("T", kAnyType)
+        .Input("x", "T", "[..., rows, columns]")
+        .OptionalInput("k", "int64", "a scalar or one element; absent, as the attribute: 0")
+        .Output("y", "T", "the shape of x")
+        .OptionalAttr("k", AttrType::kInt,
+                      "the diagonal: 0 is the main one, greater ones lie above it")
+        .Attr("upper", true, "the upper triangle, or else the lower")
+        .Infer(Infer)
+        .Reference(Compute)
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

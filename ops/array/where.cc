@@ -15,22 +15,30 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
 // A run of elements that are copied as the unsigned integers U of their size, whatever their dtype.
 template <typename U>
 void SelectRow(const std::byte* const* inputs, std::byte* output, int64_t count) {
-  const bool* condition = reinterpret_cast<const bool*>(inputs[0]);
+  const std::byte* condition = inputs[0];
   for (int64_t i = 0; i < count; ++i) {
     U x, z;
     std::memcpy(&x, inputs[1] + i * sizeof(U), sizeof(U));
     std::memcpy(&z, inputs[2] + i * sizeof(U), sizeof(U));
-    const U y = condition[i] ? x : z;
+    const U y = condition[i] != std::byte{0} ? x : z;
     std::memcpy(output + i * sizeof(U), &y, sizeof(U));
   }
 }
 
 absl::Status Compute(KernelContext& context) {
   switch (DTypeSize(context.output_dtype(0))) {
-    case 1: ForEachRow(context, SelectRow<uint8_t>); break;
-    case 2: ForEachRow(context, SelectRow<uint16_t>); break;
-    case 4: ForEachRow(context, SelectRow<uint32_t>); break;
-    default: ForEachRow(context, SelectRow<uint64_t>); break;
+    case 1:
+      ForEachRow(context, SelectRow<uint8_t>);
+      break;
+    case 2:
+      ForEachRow(context, SelectRow<uint16_t>);
+      break;
+    case 4:
+      ForEachRow(context, SelectRow<uint32_t>);
+      break;
+    default:
+      ForEachRow(context, SelectRow<uint64_t>);
+      break;
   }
   return absl::OkStatus();
 }
@@ -38,8 +46,8 @@ absl::Status Compute(KernelContext& context) {
 std::vector<Example> Examples() {
   return {
       {.name = "ONNX where_example",
-       .inputs = {Tensor::Of<bool>({2, 2}, {true, false, true, true}), Tensor::Of<float>({2, 2}, {1, 2, 3, 4}),
-                  Tensor::Of<float>({2, 2}, {9, 8, 7, 6})},
+       .inputs = {Tensor::Of<bool>({2, 2}, {true, false, true, true}),
+                  Tensor::Of<float>({2, 2}, {1, 2, 3, 4}), Tensor::Of<float>({2, 2}, {9, 8, 7, 6})},
        .outputs = {Tensor::Of<float>({2, 2}, {1, 8, 3, 4})}},
       {.name = "broadcast",
        .inputs = {Tensor::Of<bool>({2, 1}, {true, false}), Tensor::Vector<int64_t>({1, 2, 3}),
@@ -50,16 +58,19 @@ std::vector<Example> Examples() {
                   Tensor::Vector<uint8_t>({8, 9})},
        .outputs = {Tensor::Of<uint8_t>({2, 2}, {8, 1, 8, 2})}},
       {.name = "two-byte elements",
-       .inputs = {Tensor::Scalar(true), Tensor::Vector<int16_t>({-1, 1}), Tensor::Scalar<int16_t>(0)},
+       .inputs = {Tensor::Scalar(true), Tensor::Vector<int16_t>({-1, 1}),
+                  Tensor::Scalar<int16_t>(0)},
        .outputs = {Tensor::Vector<int16_t>({-1, 1})}},
       {.name = "empty",
-       .inputs = {Tensor::Of<bool>({0, 1}, {}), Tensor::Vector<float>({1, 2}), Tensor::Scalar<float>(0)},
+       .inputs = {Tensor::Of<bool>({0, 1}, {}), Tensor::Vector<float>({1, 2}),
+                  Tensor::Scalar<float>(0)},
        .outputs = {Tensor::Of<float>({0, 2}, {})}},
   };
 }
 
 NOMO_REGISTER_OP(OpDef("array.Where")
-                     .Doc("y = x where `condition` is true, else z, element by element, the three broadcast to one "
+                     .Doc("y = x where `condition` is true, else z, element by element, the three "
+                          "broadcast to one "
                           "shape (NumPy).")
                      .Source("ONNX Where; numpy.where")
                      .TypeVar("T", kAnyType)

@@ -21,7 +21,7 @@ absl::Status CheckCondition(const TensorType& type, absl::string_view what) {
 
 absl::StatusOr<bool> ConditionValue(const Tensor& condition, absl::string_view what) {
   NOMO_RETURN_IF_ERROR(CheckCondition(condition.type(), what));
-  return condition.data<bool>()[0];
+  return condition.raw_data()[0] != std::byte{0};
 }
 
 std::vector<Tensor> BorrowInputs(const KernelContext& context, int first) {
@@ -30,11 +30,13 @@ std::vector<Tensor> BorrowInputs(const KernelContext& context, int first) {
   return inputs;
 }
 
-absl::StatusOr<std::vector<Tensor>> CallFunction(const KernelContext& context, absl::string_view attr,
+absl::StatusOr<std::vector<Tensor>> CallFunction(const KernelContext& context,
+                                                 absl::string_view attr,
                                                  absl::Span<const Tensor> inputs, uint64_t call) {
   RunContext run = context.run();
   if (run.functions == nullptr) {
-    return absl::FailedPreconditionError("control flow calls functions of a model, which only a session can run");
+    return absl::FailedPreconditionError(
+        "control flow calls functions of a model, which only a session can run");
   }
   run.call_path = MixKeys(context.node_key(), call);
   return run.functions->Call(context.attrs().Function(attr).name, inputs, run);
@@ -42,7 +44,8 @@ absl::StatusOr<std::vector<Tensor>> CallFunction(const KernelContext& context, a
 
 absl::Status SetOutputs(KernelContext& context, absl::Span<const Tensor> values) {
   if (static_cast<int>(values.size()) < context.num_outputs()) {
-    return InvalidArgument("expected ", context.num_outputs(), " outputs, the function yields ", values.size());
+    return InvalidArgument("expected ", context.num_outputs(), " outputs, the function yields ",
+                           values.size());
   }
   for (int i = 0; i < context.num_outputs(); ++i) {
     NOMO_RETURN_IF_ERROR(context.SetOutput(i, values[i]));

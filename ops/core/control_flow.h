@@ -11,7 +11,8 @@ namespace nomograph {
 // What both shapes say: the sizes on which they agree. Unknown rank where the ranks differ.
 PartialShape CommonShape(const PartialShape& a, const PartialShape& b);
 
-// InvalidArgument unless the type is bool and could be of one element. `what` names it in the error.
+// InvalidArgument unless the type is bool and could be of one element. `what` names it in the
+// error.
 absl::Status CheckCondition(const TensorType& type, absl::string_view what);
 
 // The value of a condition: the one element of a bool tensor. InvalidArgument for another.
@@ -20,9 +21,11 @@ absl::StatusOr<bool> ConditionValue(const Tensor& condition, absl::string_view w
 // Inputs `first` and on of the running node, borrowed.
 std::vector<Tensor> BorrowInputs(const KernelContext& context, int first);
 
-// Calls the function that attribute `attr` names. `call` tells this call of the node from its others: random ops inside
-// draw other numbers in each. FailedPrecondition where no session runs the node.
-absl::StatusOr<std::vector<Tensor>> CallFunction(const KernelContext& context, absl::string_view attr,
+// Calls the function that attribute `attr` names. `call` tells this call of the node from its
+// others: random ops inside draw other numbers in each. FailedPrecondition where no session runs
+// the node.
+absl::StatusOr<std::vector<Tensor>> CallFunction(const KernelContext& context,
+                                                 absl::string_view attr,
                                                  absl::Span<const Tensor> inputs, uint64_t call);
 
 // Copies the first of `values` to the outputs.

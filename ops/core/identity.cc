@@ -3,7 +3,9 @@
 namespace nomograph {
 namespace {
 
-absl::Status Compute(KernelContext& context) { return context.SetOutput(0, context.BorrowInput(0)); }
+absl::Status Compute(KernelContext& context) {
+  return context.SetOutput(0, context.BorrowInput(0));
+}
 
 std::vector<Example> IdentityExamples() {
   const Tensor x = Tensor::Of<float>({2, 2}, {1, 2, 3, 4});
@@ -37,8 +39,10 @@ NOMO_REGISTER_OP(OpDef("core.Identity")
                      .Examples(IdentityExamples));
 
 NOMO_REGISTER_OP(OpDef("core.After")
-                     .Doc("y = x, once the `others` have been computed. It orders effects: what uses y runs after an "
-                          "assignment whose result is among the others, which so runs even if nothing else uses it.")
+                     .Doc("y = x, once the `others` have been computed. It orders effects: what "
+                          "uses y runs after an "
+                          "assignment whose result is among the others, which so runs even if "
+                          "nothing else uses it.")
                      .Source("tf.control_dependencies")
                      .TypeVar("T", kAnyType)
                      .Input("x", "T", "any shape")

@@ -5,7 +5,8 @@
 namespace nomograph {
 namespace {
 
-absl::StatusOr<std::vector<TensorType>> InferBranch(const InferContext& context, absl::string_view attr) {
+absl::StatusOr<std::vector<TensorType>> InferBranch(const InferContext& context,
+                                                    absl::string_view attr) {
   std::vector<TensorType> inputs;
   for (int i = 1; i < context.num_inputs(); ++i) inputs.push_back(context.input(i));
   auto types = context.InferFunction(context.attrs().Function(attr), inputs);
@@ -18,13 +19,13 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> types, InferBranch(context, "then_branch"));
   NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> others, InferBranch(context, "else_branch"));
   if (types.size() != others.size() || static_cast<int>(types.size()) != context.num_outputs()) {
-    return InvalidArgument("expected ", context.num_outputs(), " outputs, then_branch yields ", types.size(),
-                           ", else_branch ", others.size());
+    return InvalidArgument("expected ", context.num_outputs(), " outputs, then_branch yields ",
+                           types.size(), ", else_branch ", others.size());
   }
   for (size_t i = 0; i < types.size(); ++i) {
     if (types[i].dtype != others[i].dtype) {
-      return InvalidArgument("output ", i, ": then_branch yields ", types[i].ToString(), ", else_branch ",
-                             others[i].ToString());
+      return InvalidArgument("output ", i, ": then_branch yields ", types[i].ToString(),
+                             ", else_branch ", others[i].ToString());
     }
     types[i].shape = CommonShape(types[i].shape, others[i].shape);
   }
@@ -34,8 +35,9 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
 absl::Status Compute(KernelContext& context) {
   NOMO_ASSIGN_OR_RETURN(const bool condition, ConditionValue(context.BorrowInput(0), "condition"));
   const std::vector<Tensor> inputs = BorrowInputs(context, 1);
-  NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs,
-                        CallFunction(context, condition ? "then_branch" : "else_branch", inputs, condition ? 1 : 0));
+  NOMO_ASSIGN_OR_RETURN(
+      const std::vector<Tensor> outputs,
+      CallFunction(context, condition ? "then_branch" : "else_branch", inputs, condition ? 1 : 0));
   return SetOutputs(context, outputs);
 }
 
@@ -64,19 +66,22 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("core.If")
-                     .Doc("Calls one of two functions of the model: then_branch where `condition` is true, else "
-                          "else_branch, with the other inputs. Both take the same inputs and yield as many outputs, "
-                          "of equal dtypes. Where their shapes differ, they are known only when the node has run.")
-                     .Source("ONNX If; tf.cond")
-                     .Input("condition", "bool", "one element")
-                     .VariadicInput("inputs", "any", "what the branches take", 0)
-                     .VariadicOutput("outputs", "any", "what the branch yields")
-                     .RequiredAttr("then_branch", AttrType::kFunction, "the function for true")
-                     .RequiredAttr("else_branch", AttrType::kFunction, "the function for false")
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("core.If")
+        .Doc("Calls one of two functions of the model: then_branch where `condition` is true, else "
+             "else_branch, with the other inputs. Both take the same inputs and yield as many "
+             "outputs, "
+             "of equal dtypes. Where their shapes differ, they are known only when the node has "
+             "run.")
+        .Source("ONNX If; tf.cond")
+        .Input("condition", "bool", "one element")
+        .VariadicInput("inputs", "any", "what the branches take", 0)
+        .VariadicOutput("outputs", "any", "what the branch yields")
+        .RequiredAttr("then_branch", AttrType::kFunction, "the function for true")
+        .RequiredAttr("else_branch", AttrType::kFunction, "the function for false")
+        .Infer(Infer)
+        .Reference(Compute)
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

@@ -8,10 +8,12 @@ namespace {
 // After so many rounds of inference a shape that still changes counts as of unknown rank.
 constexpr int kMaxRounds = 8;
 
-absl::Status CheckConditionFunction(const InferContext& context, absl::Span<const TensorType> variables) {
+absl::Status CheckConditionFunction(const InferContext& context,
+                                    absl::Span<const TensorType> variables) {
   auto types = context.InferFunction(context.attrs().Function("cond"), variables);
   NOMO_RETURN_IF_ERROR(Annotate(types.status(), "cond"));
-  if (types->size() != 1) return InvalidArgument("cond: expected one output, found ", types->size());
+  if (types->size() != 1)
+    return InvalidArgument("cond: expected one output, found ", types->size());
   return CheckCondition((*types)[0], "cond");
 }
 
@@ -21,8 +23,8 @@ absl::StatusOr<std::vector<TensorType>> AfterBody(const InferContext& context,
   auto types = context.InferFunction(context.attrs().Function("body"), variables);
   NOMO_RETURN_IF_ERROR(Annotate(types.status(), "body"));
   if (types->size() != variables.size()) {
-    return InvalidArgument("body: expected an output for each of ", variables.size(), " variables, found ",
-                           types->size());
+    return InvalidArgument("body: expected an output for each of ", variables.size(),
+                           " variables, found ", types->size());
   }
   for (size_t i = 0; i < variables.size(); ++i) {
     if ((*types)[i].dtype != variables[i].dtype) {
@@ -53,12 +55,14 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
 absl::Status Compute(KernelContext& context) {
   std::vector<Tensor> variables = BorrowInputs(context, 0);
   for (uint64_t iteration = 0;; ++iteration) {
-    NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> result, CallFunction(context, "cond", variables, 2 * iteration));
-    NOMO_ASSIGN_OR_RETURN(const bool goes_on, ConditionValue(result.at(0), "cond"));
+    NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> result,
+                          CallFunction(context, "cond", variables, 2 * iteration));
+    NOMO_ASSIGN_OR_RETURN(const bool goes_on, ConditionValue(result[0], "cond"));
     if (!goes_on) return SetOutputs(context, variables);
     if (context.attrs().Has("max_iterations") &&
         iteration == static_cast<uint64_t>(context.attrs().Int("max_iterations"))) {
-      return absl::OutOfRangeError(absl::StrCat("the loop goes on after max_iterations, ", iteration));
+      return absl::OutOfRangeError(
+          absl::StrCat("the loop goes on after max_iterations, ", iteration));
     }
     NOMO_ASSIGN_OR_RETURN(variables, CallFunction(context, "body", variables, 2 * iteration + 1));
   }
@@ -70,17 +74,22 @@ Example SumTo(const char* name, int64_t i, int64_t total) {
   const auto above_zero = [](Values in) { return std::vector<Value>{in[0] > 0}; };
   const auto add_up = [](Values in) { return std::vector<Value>{in[0] - 1, in[1] + in[0]}; };
   const std::vector<TensorType> types(2, {DType::kInt64, Shape{}});
-  return {.name = name,
-          .inputs = {Tensor::Scalar<int64_t>(i), Tensor::Scalar<int64_t>(0)},
-          .outputs = {Tensor::Scalar<int64_t>(std::min<int64_t>(i, 0)), Tensor::Scalar<int64_t>(total)},
-          .functions = {{"cond", above_zero, types}, {"body", add_up, types}}};
+  return {
+      .name = name,
+      .inputs = {Tensor::Scalar<int64_t>(i), Tensor::Scalar<int64_t>(0)},
+      .outputs = {Tensor::Scalar<int64_t>(std::min<int64_t>(i, 0)), Tensor::Scalar<int64_t>(total)},
+      .functions = {{"cond", above_zero, types}, {"body", add_up, types}}};
 }
 
 // Doubles a vector until it has 4 elements.
 Example Grow() {
   using Values = absl::Span<const Value>;
-  const auto short_of_4 = [](Values in) { return std::vector<Value>{Call("array.Size", {in[0]}) < 4}; };
-  const auto doubled = [](Values in) { return std::vector<Value>{Call("array.Concat", {in[0], in[0]})}; };
+  const auto short_of_4 = [](Values in) {
+    return std::vector<Value>{Call("array.Size", {in[0]}) < 4};
+  };
+  const auto doubled = [](Values in) {
+    return std::vector<Value>{Call("array.Concat", {in[0], in[0]})};
+  };
   const std::vector<TensorType> types = {{DType::kFloat32, PartialShape::OfRank(1)}};
   return {.name = "a shape that changes",
           .inputs = {Tensor::Vector<float>({7})},
@@ -95,22 +104,27 @@ std::vector<Example> Examples() {
   return examples;
 }
 
-NOMO_REGISTER_OP(OpDef("core.While")
-                     .Doc("Calls functions of the model over loop variables, the inputs: as long as cond(variables) is "
-                          "true, variables = body(variables). The outputs are the variables at the end. The body "
-                          "keeps their number and dtypes; their shapes may change, and are then known only when the "
-                          "node has run. Random ops in the functions draw other numbers in each iteration.")
-                     .Source("ONNX Loop; tf.while_loop")
-                     .VariadicInput("variables", "any", "the variables' first values")
-                     .VariadicOutput("results", "any", "their last values")
-                     .RequiredAttr("cond", AttrType::kFunction, "yields one bool")
-                     .RequiredAttr("body", AttrType::kFunction, "yields as many variables as it takes")
-                     .OptionalAttr("max_iterations", AttrType::kInt,
-                                   "a guard against endless loops: to go on after so many is an error; absent: no limit")
-                     .Min(0)
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("core.While")
+        .Doc(
+            "Calls functions of the model over loop variables, the inputs: as long as "
+            "cond(variables) is "
+            "true, variables = body(variables). The outputs are the variables at the end. The body "
+            "keeps their number and dtypes; their shapes may change, and are then known only when "
+            "the "
+            "node has run. Random ops in the functions draw other numbers in each iteration.")
+        .Source("ONNX Loop; tf.while_loop")
+        .VariadicInput("variables", "any", "the variables' first values")
+        .VariadicOutput("results", "any", "their last values")
+        .RequiredAttr("cond", AttrType::kFunction, "yields one bool")
+        .RequiredAttr("body", AttrType::kFunction, "yields as many variables as it takes")
+        .OptionalAttr(
+            "max_iterations", AttrType::kInt,
+            "a guard against endless loops: to go on after so many is an error; absent: no limit")
+        .Min(0)
+        .Infer(Infer)
+        .Reference(Compute)
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

@@ -94,8 +94,8 @@ NOMO_REGISTER_OP(
               "[low, high] of the values of x, and of the results")
         .Infer(InferWithRanges({"factor", "value_range"}))
         .Doc("In training y = x + d (value_range[1] - value_range[0]), limited to value_range, "
-             "with d evenly drawn from "
-             "[low, high] for each image; integers are rounded to the nearest. In inference y = x.")
+             "with d evenly drawn from [low, high] for each image; integers are rounded to the "
+             "nearest. In inference y = x.")
         .Source("Keras RandomBrightness")
         .Reference(AugmentImages(NumberTypes{}, DrawBrightness))
         .InPlace()

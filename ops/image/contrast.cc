@@ -91,19 +91,19 @@ std::vector<Example> RandomExamples() {
   };
 }
 
-NOMO_REGISTER_OP(WithDataFormat(ImageOp("image.AdjustContrast", kNumbers))
-                     .RequiredAttr("factor", AttrType::kFloat,
-                                   "the factor; 1 keeps the image as it is")
-                     .OptionalAttr("value_range", AttrType::kFloats,
-                                   "[low, high] of the results; absent: no limits")
-                     .Infer(InferWithRanges({"value_range"}))
-                     .Doc("y = (x - mean) factor + mean, limited to value_range, where mean is "
-                          "that of the channel in the image. "
-                          "Integers are rounded to the nearest, ties to even, and clamped.")
-                     .Source("tf.image.adjust_contrast")
-                     .Reference(FilterImages(NumberTypes{}, FixedContrast))
-                     .InPlace()
-                     .Examples(AdjustExamples));
+NOMO_REGISTER_OP(
+    WithDataFormat(ImageOp("image.AdjustContrast", kNumbers))
+        .RequiredAttr("factor", AttrType::kFloat, "the factor; 1 keeps the image as it is")
+        .OptionalAttr("value_range", AttrType::kFloats,
+                      "[low, high] of the results; absent: no limits")
+        .Infer(InferWithRanges({"value_range"}))
+        .Doc(
+            "y = (x - mean) factor + mean, limited to value_range, where mean is that of the "
+            "channel in the image. Integers are rounded to the nearest, ties to even, and clamped.")
+        .Source("tf.image.adjust_contrast")
+        .Reference(FilterImages(NumberTypes{}, FixedContrast))
+        .InPlace()
+        .Examples(AdjustExamples));
 
 NOMO_REGISTER_OP(
     WithDataFormat(RandomImageOp("image.RandomContrast", kNumbers))
@@ -115,10 +115,8 @@ NOMO_REGISTER_OP(
         .Attr("value_range", std::vector<double>{0, 255}, "[low, high] of the results")
         .Infer(InferRandom)
         .Doc("In training y = (x - mean) f + mean, limited to value_range, where mean is that of "
-             "the channel in the "
-             "image and f is evenly drawn from [1 - lower, 1 + upper] for each image; integers are "
-             "rounded to the "
-             "nearest. In inference y = x.")
+             "the channel in the image and f is evenly drawn from [1 - lower, 1 + upper] for each "
+             "image; integers are rounded to the nearest. In inference y = x.")
         .Source("Keras RandomContrast")
         .Reference(AugmentImages(NumberTypes{}, DrawContrast))
         .InPlace()

@@ -150,19 +150,17 @@ NOMO_REGISTER_OP(WithSize(ImageOp("image.CenterCrop", kAnyType, kOutput))
                                              [](const Attributes&) { return CenterCrop{}; }))
                      .Examples(CenterCropExamples));
 
-NOMO_REGISTER_OP(WithSize(RandomImageOp("image.RandomCrop", kAnyType, kOutput))
-                     .Doc("In training a part of each image, at a place of its own that is evenly "
-                          "drawn from all places where the "
-                          "part lies within the image. In inference the middle, as "
-                          "image.CenterCrop has it. Images smaller than the "
-                          "part are an error.")
-                     .Source("Keras RandomCrop, which cuts all images of a batch at one place; "
-                             "torchvision RandomCrop")
-                     .Reference(AugmentImages(
-                         AllTypes{},
-                         [](const Attributes&, const Words& words) { return RandomCrop{words}; },
-                         CenterCrop{}))
-                     .Examples(RandomExamples));
+NOMO_REGISTER_OP(
+    WithSize(RandomImageOp("image.RandomCrop", kAnyType, kOutput))
+        .Doc("In training a part of each image, at a place of its own that is evenly drawn from "
+             "all places where the part lies within the image. In inference the middle, as "
+             "image.CenterCrop has it. Images smaller than the part are an error.")
+        .Source("Keras RandomCrop, which cuts all images of a batch at one place; torchvision "
+                "RandomCrop")
+        .Reference(AugmentImages(
+            AllTypes{}, [](const Attributes&, const Words& words) { return RandomCrop{words}; },
+            CenterCrop{}))
+        .Examples(RandomExamples));
 
 }  // namespace
 }  // namespace nomograph::image

@@ -1,7 +1,7 @@
 // What the ops on images share. An image is [height, width, channels], or [channels, height, width]
 // where data_format is "channels_first"; with one more axis ahead of these it is a batch of images.
 //
-// An op is a filter: a function object that reads one image and writes another.
+// Most ops apply a filter, a function object that reads one image and writes another:
 //
 //   struct FlipLeftRight {
 //     template <typename T>
@@ -107,7 +107,7 @@ T Rounded(double value) {
 struct Copy {
   template <typename T>
   void operator()(const Image<const T>& x, const Image<T>& y) const {
-    std::copy(x.begin(), x.end(), y.begin());
+    if (x.data != y.data) std::copy(x.begin(), x.end(), y.begin());
   }
 };
 

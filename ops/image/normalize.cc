@@ -15,8 +15,10 @@ class PerChannel {
   const std::vector<double>& values_;
 };
 
+// Of [batch, channels] and of a vector the last axis in any case.
 int ChannelAxis(int rank, const Attributes& attrs) {
-  return DataFormat(attrs) == "channels_first" ? rank - 3 : rank - 1;
+  if (DataFormat(attrs) != "channels_first" || rank <= 2) return rank - 1;
+  return rank == 3 ? 0 : 1;
 }
 
 absl::Status CheckChannels(absl::string_view name, const Attributes& attrs, const Dim& channels) {
@@ -33,7 +35,6 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   const PartialShape& shape = context.shape(0);
   Dim channels;
   if (shape.has_rank()) {
-    if (DataFormat(attrs) == "channels_first") NOMO_RETURN_IF_ERROR(CheckImages(shape));
     if (shape.rank() == 0) return InvalidArgument("expected an axis of channels, found a scalar");
     channels = shape[ChannelAxis(shape.rank(), attrs)];
   }
@@ -173,7 +174,7 @@ NOMO_REGISTER_OP(
             .TypeVar("T", kNumbers)
             .TypeVar("R", kFloats)
             .Input("x", "T",
-                   "channels last: any shape with an axis; channels first: an image or a batch")
+                   "an image, a batch of images, or any other shape with an axis of channels")
             .Output("y", "R", "the shape of x"))
         .RequiredAttr("mean", AttrType::kFloats, "of each channel, or one for all, after scaling")
         .RequiredAttr("std", AttrType::kFloats,

@@ -106,13 +106,12 @@ Rotation DrawRotation(const Attributes& attrs, const Words& words) {
 OpDef WithSampling(OpDef op) {
   op.Attr("fill_mode", "reflect",
           "how the image goes on beyond its edges. reflect: (d c b a | a b c d | d c b a); "
-          "constant: with fill_value; "
-          "nearest: (a a a a | a b c d | d d d d); wrap: (a b c d | a b c d | a b c d)")
+          "constant: with fill_value; nearest: (a a a a | a b c d | d d d d); wrap: (a b c d | a b "
+          "c d | a b c d)")
       .Choices({"constant", "nearest", "reflect", "wrap"});
   op.Attr("interpolation", "bilinear",
           "bilinear: between the four pixels around a place; nearest: the nearest pixel, of "
-          "equally near ones the one "
-          "to the right and below")
+          "equally near ones the one to the right and below")
       .Choices({"bilinear", "nearest"});
   op.Attr("fill_value", 0.0, "the value beyond the edges where fill_mode is constant");
   return WithDataFormat(std::move(op));
@@ -213,13 +212,10 @@ NOMO_REGISTER_OP(
                      .Min(-1e6)
                      .Max(1e6))
         .Doc("Each image rotated about its centre, in a frame of the same size. The image is "
-             "continued beyond its "
-             "edges as fill_mode says, then sampled at the place from which each pixel comes: with "
-             "dx and dy the "
-             "distances of pixel (row, column) from the centre ((height - 1) / 2, (width - 1) / 2) "
-             "to the right and "
-             "downwards, that is dx' = cos(angle) dx - sin(angle) dy and dy' = sin(angle) dx + "
-             "cos(angle) dy from the "
+             "continued beyond its edges as fill_mode says, then sampled at the place from which "
+             "each pixel comes: with dx and dy the distances of pixel (row, column) from the "
+             "centre ((height - 1) / 2, (width - 1) / 2) to the right and downwards, that is dx' = "
+             "cos(angle) dx - sin(angle) dy and dy' = sin(angle) dx + cos(angle) dy from the "
              "centre, to 2^-20 of a pixel. Integers are rounded to the nearest, ties to even.")
         .Source("Keras RandomRotation; SciPy ndimage.rotate with the modes grid-constant, nearest, "
                 "reflect, grid-wrap")
@@ -227,17 +223,15 @@ NOMO_REGISTER_OP(
         .Examples(RotateExamples));
 
 NOMO_REGISTER_OP(
-    WithSampling(
-        RandomImageOp("image.RandomRotation", kNumbers)
-            .RequiredAttr("factor", AttrType::kFloats,
-                          "the range of the angle as fractions of a full turn, counter-clockwise: "
-                          "[low, high], or one number f for [-f, f]")
-            .Min(-1)
-            .Max(1)
-            .Infer(InferWithRanges({"factor"})))
+    WithSampling(RandomImageOp("image.RandomRotation", kNumbers)
+                     .RequiredAttr("factor", AttrType::kFloats,
+                                   "the range of the angle as fractions of a full turn, "
+                                   "counter-clockwise: [low, high], or one number f for [-f, f]")
+                     .Min(-1)
+                     .Max(1)
+                     .Infer(InferWithRanges({"factor"})))
         .Doc("In training each image is rotated by an angle of its own, evenly drawn from 2 pi "
-             "[low, high], as "
-             "image.Rotate does. In inference y = x.")
+             "[low, high], as image.Rotate does. In inference y = x.")
         .Source("Keras RandomRotation")
         .Reference(AugmentImages(NumberTypes{}, DrawRotation))
         .Examples(RandomExamples));

@@ -56,22 +56,21 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("image.PerImageStandardization")
-                     .Doc("y = (x - mean) / max(deviation, 1 / sqrt(N)), where mean and deviation "
-                          "(the square root of the mean "
-                          "squared distance from the mean) are those of all N elements of the "
-                          "image, all channels together; in "
-                          "floating point of type `dtype`.")
-                     .Source("tf.image.per_image_standardization")
-                     .TypeVar("T", kNumbers)
-                     .TypeVar("R", kFloats)
-                     .Input("x", "T", "an image of 3 axes, or a batch of images")
-                     .Output("y", "R", "the shape of x")
-                     .Attr("dtype", DType::kFloat32, "the type of y")
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .BatchInputs({0}, 4)
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("image.PerImageStandardization")
+        .Doc("y = (x - mean) / max(deviation, 1 / sqrt(N)), where mean and deviation (the square "
+             "root of the mean squared distance from the mean) are those of all N elements of the "
+             "image, all channels together; in floating point of type `dtype`.")
+        .Source("tf.image.per_image_standardization")
+        .TypeVar("T", kNumbers)
+        .TypeVar("R", kFloats)
+        .Input("x", "T", "an image of 3 axes, or a batch of images")
+        .Output("y", "R", "the shape of x")
+        .Attr("dtype", DType::kFloat32, "the type of y")
+        .Infer(Infer)
+        .Reference(Compute)
+        .BatchInputs({0}, 4)
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph::image

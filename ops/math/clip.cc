@@ -41,9 +41,9 @@ absl::Status ClipReference(KernelContext& context) {
   Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename T>() {
     const auto low = Limit<T>(context, "min", kMinInput);
     const auto high = Limit<T>(context, "max", kMaxInput);
-    const auto x = context.input<T>(0);
-    const auto y = context.output<T>(0);
-    const int64_t count = x.size();
+    const T* x = context.input<T>(0).data();
+    T* y = context.output<T>(0).data();
+    const int64_t count = context.input_shape(0).num_elements();
 #pragma omp simd
     for (int64_t i = 0; i < count; ++i) {
       ComputeType<T> value = x[i];

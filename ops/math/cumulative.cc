@@ -2,7 +2,7 @@
 #include "nomograph/core/example_table.h"
 #include "nomograph/core/int_args.h"
 #include "nomograph/core/registry.h"
-#include "nomograph/ops/math/reduce.h"
+#include "nomograph/ops/math/integer.h"
 
 namespace nomograph {
 namespace {

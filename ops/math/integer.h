@@ -6,11 +6,18 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "nomograph/core/dtype.h"
+
 namespace nomograph::math {
 
 // An unsigned type in which T's arithmetic wraps; at least 32 bits, because smaller ones would become (signed) int.
 template <typename T>
 using Unsigned = std::conditional_t<(sizeof(T) < 4), uint32_t, std::make_unsigned_t<T>>;
+
+// The type in which T is summed: double for floats; for integers 64 bits, unsigned, of which the lower ones are right in T.
+template <typename T>
+using WrappingSum =
+    std::conditional_t<std::is_same_v<SumType<T>, int64_t>, uint64_t, SumType<T>>;
 
 template <typename T>
 constexpr T Add(T a, T b) {

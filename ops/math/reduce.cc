@@ -89,8 +89,8 @@ absl::StatusOr<std::optional<std::vector<int>>> ReducedAxes(const InferContext& 
 absl::StatusOr<std::vector<int>> StartReduction(KernelContext& context) {
   const ConcreteNode node(context);
   NOMO_RETURN_IF_ERROR(AllocateOutputs(context, node, InferReduce));
-  NOMO_ASSIGN_OR_RETURN(auto axes, ReducedAxes(node.context()));
-  return *std::move(axes);
+  NOMO_ASSIGN_OR_RETURN(const auto axes, ReducedAxes(node.context()));
+  return axes.value_or(std::vector<int>{});  // at this time they are known
 }
 
 std::optional<Rows> ReducedRows(const PrepareContext& context) {

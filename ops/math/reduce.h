@@ -8,21 +8,15 @@
 #include <array>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "nomograph/core/int_args.h"
 #include "nomograph/core/op.h"
+#include "nomograph/ops/math/integer.h"
 
 namespace nomograph::math {
-
-// The type in which T is summed: double for floats; for integers an unsigned type, in which overflow is defined. What
-// is left of it in T are the right bits.
-template <typename T>
-using WrappingSum =
-    std::conditional_t<std::is_same_v<SumType<T>, int64_t>, uint64_t, SumType<T>>;
 
 // The op without its doc, source, kernels and examples. All reductions have the same attributes.
 OpDef ReduceSchema(std::string name, DTypeSet types);

@@ -5,6 +5,7 @@
 #include "nomograph/core/elementwise.h"
 #include "nomograph/core/onednn.h"
 #include "nomograph/core/registry.h"
+#include "nomograph/ops/math/integer.h"
 
 namespace nomograph {
 namespace {
@@ -16,16 +17,18 @@ void FoldRow(const std::byte* const* inputs, int num_inputs, std::byte* output, 
              Finish finish) {
   constexpr int64_t kBlock = 256;
   std::array<Accumulator, kBlock> folded;
+  const auto element = [](T x) { return static_cast<Accumulator>(static_cast<ComputeType<T>>(x)); };
   for (int64_t begin = 0; begin < count; begin += kBlock) {
     const int64_t size = std::min(kBlock, count - begin);
-    for (int k = 0; k < num_inputs; ++k) {
-      const T* in = reinterpret_cast<const T*>(inputs[k]) + begin;
-      for (int64_t i = 0; i < size; ++i) {
-        const auto x = static_cast<Accumulator>(static_cast<ComputeType<T>>(in[i]));
-        folded[i] = k == 0 ? x : step(folded[i], x);
-      }
+    const T* first = reinterpret_cast<const T*>(inputs[0]) + begin;
+    for (int64_t i = 0; i < size; ++i) folded[i] = element(first[i]);
+    for (int k = 1; k < num_inputs; ++k) {
+      const T* next = reinterpret_cast<const T*>(inputs[k]) + begin;
+#pragma omp simd
+      for (int64_t i = 0; i < size; ++i) folded[i] = step(folded[i], element(next[i]));
     }
     T* out = reinterpret_cast<T*>(output) + begin;
+#pragma omp simd
     for (int64_t i = 0; i < size; ++i) out[i] = static_cast<T>(finish(folded[i], num_inputs));
   }
 }
@@ -49,9 +52,6 @@ OpDef VariadicOp(std::string name, TypeList<Ts...> types, Step step, Finish fini
       });
 }
 
-// Integers are summed in unsigned arithmetic, where overflow is defined; narrowing keeps the right bits.
-template <typename T>
-using WrappingSum = std::conditional_t<std::is_same_v<SumType<T>, int64_t>, uint64_t, SumType<T>>;
 
 constexpr auto kItself = [](auto folded, int) { return folded; };
 
@@ -92,7 +92,7 @@ NOMO_REGISTER_OP(VariadicOp<ComputeType>("math.Min", NumberTypes{},
                                    .Rows(kInts, {{5, 5}})
                                    .Add(ThreeFloats(-1, -5))));
 
-NOMO_REGISTER_OP(VariadicOp<WrappingSum>("math.Sum", NumberTypes{}, [](auto a, auto b) { return a + b; }, kItself)
+NOMO_REGISTER_OP(VariadicOp<math::WrappingSum>("math.Sum", NumberTypes{}, [](auto a, auto b) { return a + b; }, kItself)
                      .Doc("y = the sum of the inputs' elements, with NumPy broadcasting. Integers wrap around.")
                      .Source("ONNX Sum; Keras Add")
                      .AsPostOp(PostOpOfTwo(dnnl_binary_add))

@@ -3,7 +3,7 @@
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/nn/pool.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 absl::StatusOr<std::vector<TensorType>> InferAveragePool(const InferContext& context) {
@@ -80,4 +80,4 @@ NOMO_REGISTER_OP(
         .BatchInputs({0}));
 
 }  // namespace
-}  // namespace nomograph
+}  // namespace nomograph::nn

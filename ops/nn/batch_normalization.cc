@@ -4,7 +4,7 @@
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/nn/vector_input.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 absl::StatusOr<std::vector<TensorType>> InferBatchNormalization(const InferContext& context) {
@@ -102,4 +102,4 @@ NOMO_REGISTER_OP(
         .BatchInputs({0}));
 
 }  // namespace
-}  // namespace nomograph
+}  // namespace nomograph::nn

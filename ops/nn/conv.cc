@@ -4,7 +4,7 @@
 #include "nomograph/ops/nn/vector_input.h"
 #include "nomograph/ops/nn/window.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 absl::StatusOr<std::vector<TensorType>> InferConv(const InferContext& context) {
@@ -121,4 +121,4 @@ NOMO_REGISTER_OP(
         .BatchInputs({0}));
 
 }  // namespace
-}  // namespace nomograph
+}  // namespace nomograph::nn

@@ -1,6 +1,6 @@
 #include "nomograph/ops/nn/conv_kernel.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 struct KernelAxes {
@@ -84,4 +84,4 @@ WindowDims::WindowDims(const Window& window) {
   }
 }
 
-}  // namespace nomograph
+}  // namespace nomograph::nn

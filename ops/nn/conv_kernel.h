@@ -10,7 +10,7 @@
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/ops/nn/window.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 
 struct ConvKernelShape {
   Dim in, out;  // one of them per group, as the layout has it
@@ -46,6 +46,6 @@ struct WindowDims {
   explicit WindowDims(const Window& window);
 };
 
-}  // namespace nomograph
+}  // namespace nomograph::nn
 
 #endif  // NOMOGRAPH_OPS_NN_CONV_KERNEL_H_

@@ -4,7 +4,7 @@
 #include "nomograph/ops/nn/vector_input.h"
 #include "nomograph/ops/nn/window.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 // The output's channels, given those that the kernel has for a group.
@@ -152,4 +152,4 @@ NOMO_REGISTER_OP(
         .BatchInputs({0}));
 
 }  // namespace
-}  // namespace nomograph
+}  // namespace nomograph::nn

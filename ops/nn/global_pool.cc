@@ -2,7 +2,7 @@
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/nn/window.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 absl::StatusOr<std::vector<TensorType>> InferGlobalPool(const InferContext& context) {
@@ -113,4 +113,4 @@ NOMO_REGISTER_OP(GlobalPool("nn.GlobalMaxPool",
                      .Fast(onednn::Prepare(BuildGlobalMax)));
 
 }  // namespace
-}  // namespace nomograph
+}  // namespace nomograph::nn

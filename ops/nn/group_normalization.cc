@@ -4,7 +4,7 @@
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/nn/vector_input.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 // Group normalisation, and instance normalisation, where each channel is a group.
@@ -208,4 +208,4 @@ NOMO_REGISTER_OP(GroupNormalizationSchema(
     "ONNX InstanceNormalization; D. Ulyanov et al., 2016"));
 
 }  // namespace
-}  // namespace nomograph
+}  // namespace nomograph::nn

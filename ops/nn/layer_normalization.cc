@@ -3,7 +3,7 @@
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 // Layer and RMS normalisation: rows are normalised that span the axes from `axis` on.
@@ -148,4 +148,4 @@ NOMO_REGISTER_OP(RowNormalizationSchema(
                      .Fast(PrepareRmsNormalization));
 
 }  // namespace
-}  // namespace nomograph
+}  // namespace nomograph::nn

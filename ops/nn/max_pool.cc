@@ -4,7 +4,7 @@
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/nn/pool.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 absl::StatusOr<std::vector<TensorType>> InferMaxPool(const InferContext& context) {
@@ -83,4 +83,4 @@ NOMO_REGISTER_OP(
         .BatchInputs({0}));
 
 }  // namespace
-}  // namespace nomograph
+}  // namespace nomograph::nn

@@ -2,7 +2,7 @@
 
 #include "nomograph/ops/nn/conv_kernel.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 std::vector<Dim> KernelSizes(const Attributes& attrs) {
@@ -68,4 +68,4 @@ bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
   return true;
 }
 
-}  // namespace nomograph
+}  // namespace nomograph::nn

@@ -7,7 +7,7 @@
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/ops/nn/window.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 
 // Declares kernel_shape, ceil_mode and the attributes of WithWindow().
 OpDef WithPoolWindow(OpDef op);
@@ -21,6 +21,6 @@ absl::StatusOr<Window> PoolWindow(const Attributes& attrs, const Shape& x);
 // Adds oneDNN's pooling of input 0 to output 0; false where it would not yield what the reference kernels yield.
 bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm);
 
-}  // namespace nomograph
+}  // namespace nomograph::nn
 
 #endif  // NOMOGRAPH_OPS_NN_POOL_H_

@@ -6,7 +6,7 @@
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 absl::StatusOr<std::vector<TensorType>> InferSoftmax(const InferContext& context) {
@@ -94,4 +94,4 @@ NOMO_REGISTER_OP(SoftmaxSchema("nn.LogSoftmax",
                      .Fast(SoftmaxFast(dnnl::algorithm::softmax_log)));
 
 }  // namespace
-}  // namespace nomograph
+}  // namespace nomograph::nn

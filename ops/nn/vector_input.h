@@ -3,7 +3,7 @@
 
 #include "nomograph/core/op.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 
 // InvalidArgument unless input i, where it is there, can be a vector of `size` elements: a bias, or the scale of a
 // normalisation, with one element per channel.
@@ -13,6 +13,6 @@ inline absl::Status CheckVectorInput(const InferContext& context, int i, absl::s
                          " (one element per channel), found ", context.shape(i).ToString());
 }
 
-}  // namespace nomograph
+}  // namespace nomograph::nn
 
 #endif  // NOMOGRAPH_OPS_NN_VECTOR_INPUT_H_

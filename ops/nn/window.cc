@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace nomograph {
+namespace nomograph::nn {
 namespace {
 
 // Keeps every product of two of these numbers far from overflow.
@@ -247,4 +247,4 @@ Taps::Taps(const Window& window, bool transposed) : transposed_(transposed) {
   }
 }
 
-}  // namespace nomograph
+}  // namespace nomograph::nn

@@ -11,7 +11,7 @@
 
 #include "nomograph/core/op.h"
 
-namespace nomograph {
+namespace nomograph::nn {
 
 // An activation's axes. Parts are unknown where the shape is.
 struct Activation {
@@ -108,6 +108,6 @@ class Taps {
   Index3 stride_ = {1, 1, 1}, dilation_ = {1, 1, 1}, pad_ = {0, 0, 0};
 };
 
-}  // namespace nomograph
+}  // namespace nomograph::nn
 
 #endif  // NOMOGRAPH_OPS_NN_WINDOW_H_

@@ -52,10 +52,9 @@ std::vector<Example> LikeExamples() {
 
 constexpr char kDoc[] =
     "Random numbers of the normal distribution, the same in training and inference: elements 2 i "
-    "and 2 i + 1 come from "
-    "words 2 i and 2 i + 1 of the Philox4x32-10 stream of (seed, node, step) by the method of Box "
-    "and Muller, rounded to "
-    "float32, then times stddev, plus mean. No number is more than 6.67 stddev from the mean.";
+    "and 2 i + 1 come from words 2 i and 2 i + 1 of the Philox4x32-10 stream of (seed, node, step) "
+    "by the method of Box and Muller, rounded to float32, then times stddev, plus mean. No number "
+    "is more than 6.67 stddev from the mean.";
 
 OpDef Normal(OpDef schema) {
   return WithDraw(std::move(schema), DrawNormal)

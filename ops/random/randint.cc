@@ -61,17 +61,15 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(
-    WithDraw(ShapedOp("random.RandInt", kInts, DType::kInt32, CheckLimits), DrawInts)
-        .Doc("Random integers evenly distributed over minval, ..., maxval - 1, the same in "
-             "training and inference: "
-             "element i is minval + floor((maxval - minval) b / 2^64), where the bits of b are "
-             "words 2 i and 2 i + 1 "
-             "(the upper half first) of the Philox4x32-10 stream of (seed, node, step).")
-        .Source("Keras random.randint")
-        .RequiredAttr("minval", AttrType::kInt, "the least number")
-        .RequiredAttr("maxval", AttrType::kInt, "the limit above, itself left out")
-        .Examples(Examples));
+NOMO_REGISTER_OP(WithDraw(ShapedOp("random.RandInt", kInts, DType::kInt32, CheckLimits), DrawInts)
+                     .Doc("Random integers evenly distributed over minval, ..., maxval - 1, the "
+                          "same in training and inference: element i is minval + floor((maxval - "
+                          "minval) b / 2^64), where the bits of b are words 2 i and 2 i + 1 (the "
+                          "upper half first) of the Philox4x32-10 stream of (seed, node, step).")
+                     .Source("Keras random.randint")
+                     .RequiredAttr("minval", AttrType::kInt, "the least number")
+                     .RequiredAttr("maxval", AttrType::kInt, "the limit above, itself left out")
+                     .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph::random

@@ -86,12 +86,9 @@ std::vector<Example> LikeExamples() {
 
 constexpr char kDoc[] =
     "Random numbers evenly distributed over [minval, maxval), the same in training and inference: "
-    "element i comes from "
-    "word i of the Philox4x32-10 stream of (seed, node, step), as minval + (maxval - minval) times "
-    "its upper 24 bits / "
-    "2^24; of float64 from words 2 i and 2 i + 1, with 53 bits. Where the result is rounded to "
-    "`dtype` it may become "
-    "maxval itself.";
+    "element i comes from word i of the Philox4x32-10 stream of (seed, node, step), as minval + "
+    "(maxval - minval) times its upper 24 bits / 2^24; of float64 from words 2 i and 2 i + 1, with "
+    "53 bits. Where the result is rounded to `dtype` it may become maxval itself.";
 
 OpDef Uniform(OpDef schema) {
   return WithDraw(std::move(schema), DrawUniform)

@@ -22,7 +22,8 @@ absl::Status Read(KernelContext& context) {
 
 absl::Status Assign(KernelContext& context) {
   NOMO_ASSIGN_OR_RETURN(VariableStore* const variables, Variables(context));
-  NOMO_RETURN_IF_ERROR(variables->Assign(context.attrs().String("variable"), context.BorrowInput(0)));
+  NOMO_RETURN_IF_ERROR(
+      variables->Assign(context.attrs().String("variable"), context.BorrowInput(0)));
   return context.SetOutput(0, context.BorrowInput(0));
 }
 
@@ -32,12 +33,16 @@ std::vector<Example> ReadExamples() {
   const std::vector<std::pair<std::string, Tensor>> variables = {{"mean", mean}, {"count", count}};
   return {
       {.name = "vector",
-       .attrs = {{"variable", "mean"}, {"dtype", DType::kFloat32}, {"shape", std::vector<int64_t>{2}}},
+       .attrs = {{"variable", "mean"},
+                 {"dtype", DType::kFloat32},
+                 {"shape", std::vector<int64_t>{2}}},
        .outputs = {mean},
        .variables = variables,
        .variables_after = variables},
       {.name = "scalar",
-       .attrs = {{"variable", "count"}, {"dtype", DType::kInt64}, {"shape", std::vector<int64_t>{}}},
+       .attrs = {{"variable", "count"},
+                 {"dtype", DType::kInt64},
+                 {"shape", std::vector<int64_t>{}}},
        .outputs = {count},
        .variables = variables},
   };
@@ -57,12 +62,14 @@ std::vector<Example> AssignExamples() {
 }
 
 NOMO_REGISTER_OP(OpDef("state.Read")
-                     .Doc("The value that a variable has now. Reads and assignments happen in the order of the nodes; "
+                     .Doc("The value that a variable has now. Reads and assignments happen in the "
+                          "order of the nodes; "
                           "core.After makes that order plain.")
                      .Source("tf.Variable")
                      .TypeVar("T", kAnyType)
                      .Output("y", "T", "the variable's shape")
-                     .RequiredAttr("variable", AttrType::kString, "the name of a variable of the model")
+                     .RequiredAttr("variable", AttrType::kString,
+                                   "the name of a variable of the model")
                      .RequiredAttr("dtype", AttrType::kDType, "the variable's dtype")
                      .RequiredAttr("shape", AttrType::kInts, "the variable's sizes")
                      .Min(0)
@@ -77,7 +84,8 @@ NOMO_REGISTER_OP(OpDef("state.Assign")
                      .TypeVar("T", kAnyType)
                      .Input("x", "T", "the variable's shape")
                      .Output("y", "T", "the shape of x")
-                     .RequiredAttr("variable", AttrType::kString, "the name of a variable of the model")
+                     .RequiredAttr("variable", AttrType::kString,
+                                   "the name of a variable of the model")
                      .WithEffects(Effects::kStateful)
                      .Infer(SameAsInput)
                      .Reference(Assign)

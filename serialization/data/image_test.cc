@@ -1,6 +1,14 @@
 #include "nomograph/serialization/data/image.h"
 
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <utility>
+#include <vector>
+
+// This needs <cstdio>.
+#include <jpeglib.h>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -87,6 +95,51 @@ TEST(ImageTest, RefusesWithTheCause) {
   }
   EXPECT_THAT(ReadImage(TestdataPath("png/rgb.png"), {.channels = 2}).status().message(),
               HasSubstr("found 2"));
+}
+
+// A grey JPEG of 8 x 8 pixels, with the settings that `adjust` makes.
+std::string EncodeJpeg(const std::function<void(jpeg_compress_struct&)>& adjust) {
+  jpeg_error_mgr errors;
+  jpeg_compress_struct info = {};
+  info.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&info);
+  unsigned char* bytes = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&info, &bytes, &size);
+  info.image_width = info.image_height = 8;
+  info.input_components = 1;
+  info.in_color_space = JCS_GRAYSCALE;
+  jpeg_set_defaults(&info);
+  adjust(info);
+  jpeg_start_compress(&info, TRUE);
+  unsigned char pixels[8] = {0, 30, 60, 90, 120, 150, 180, 210};
+  JSAMPROW row = pixels;
+  while (info.next_scanline < 8) jpeg_write_scanlines(&info, &row, 1);
+  jpeg_finish_compress(&info);
+  jpeg_destroy_compress(&info);
+  std::string result(reinterpret_cast<const char*>(bytes), size);
+  std::free(bytes);
+  return result;
+}
+
+TEST(ImageTest, RefusesRareKindsOfJpeg) {
+  EXPECT_TRUE(ParseImage(EncodeJpeg([](jpeg_compress_struct&) {})).ok());
+  const std::string arithmetic =
+      EncodeJpeg([](jpeg_compress_struct& info) { info.arith_code = TRUE; });
+  EXPECT_THAT(ParseImage(arithmetic).status().message(), HasSubstr("arithmetic-coded"));
+
+  // One scan for the mean, and for each of the other 63 coefficients one for the upper bits and
+  // three for the lowest.
+  std::vector<jpeg_scan_info> scans = {{1, {0}, 0, 0, 0, 0}};
+  for (int k = 1; k < 64; ++k) {
+    for (const auto& [from, to] : {std::pair(0, 3), {3, 2}, {2, 1}, {1, 0}})
+      scans.push_back({1, {0}, k, k, from, to});
+  }
+  const std::string many = EncodeJpeg([&scans](jpeg_compress_struct& info) {
+    info.scan_info = scans.data();
+    info.num_scans = static_cast<int>(scans.size());
+  });
+  EXPECT_THAT(ParseImage(many).status().message(), HasSubstr("more than 200 scans"));
 }
 
 TEST(ImageTest, RefusesTruncatedImages) {

@@ -1,0 +1,138 @@
+// nomo: the command line. Commands are in cmd_*.cc and register themselves.
+#include <cstdio>
+#include <exception>
+#include <map>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/attributes.h"
+#include "nomograph/core/registry.h"
+#include "nomograph/serialization/format.h"
+#include "nomograph/tools/command.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/text/numbers.h"
+
+namespace nomograph {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";  // as in MODULE.bazel
+
+constexpr char kEveryCommand[] =
+    "Every command also takes --op-library FILE (see nomo --help).\n";
+
+class CommandLine {
+ public:
+  CommandLine() : app_("Looks into Nomograph models, proves them and runs them.", "nomo") {
+    app_.fallthrough();  // --op-library may stand behind the command
+    app_.require_subcommand(1);
+    app_.set_help_flag("-h,--help", "Print this help");
+    app_.set_version_flag("--version", absl::StrCat("nomo ", kVersion, ", model format version ",
+                                                    kFormatVersion));
+    AddRepeated(app_, "--op-library", op_libraries_, "FILE",
+                "A shared library of ops; loading it runs its code (repeatable)");
+    app_.get_formatter()->column_width(34);
+    app_.get_formatter()->label("Subcommands", "Commands");
+    app_.get_formatter()->label("SUBCOMMAND", "COMMAND");
+    for (const Command& command : AllCommands()) {
+      CLI::App* sub = app_.add_subcommand(command.name, command.help);
+      sub->footer(kEveryCommand);
+      actions_[command.name] = command.set_up(*sub);
+    }
+    app_.footer(absl::StrCat("`nomo COMMAND --help` tells more of a command.\n\n", kExitCodesHelp));
+  }
+
+  int Run(std::vector<std::string> arguments) {
+    // `nomo help run` is `nomo run --help`.
+    if (!arguments.empty() && arguments[0] == "help") {
+      arguments.erase(arguments.begin());
+      arguments.push_back("--help");
+    }
+    const absl::Status status = WithExitCode(ExitCode::kUsage, Parse(std::move(arguments)));
+    if (!status.ok()) return Fail(status);
+    return done_ ? 0 : Fail(Act());
+  }
+
+ private:
+  absl::Status Parse(std::vector<std::string> arguments) {
+    if (arguments.empty()) return absl::InvalidArgumentError(app_.help());
+    if (absl::Status status = CheckCommand(arguments); !status.ok()) return status;
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+    try {
+      app_.parse(std::move(arguments));
+    } catch (const CLI::Success& success) {  // --help, --version
+      done_ = true;
+      app_.exit(success);
+    } catch (const CLI::ParseError& error) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(error.what(), "\nSee `", Name(), " --help`."));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckCommand(const std::vector<std::string>& arguments) const {
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      if (arguments[i] == "--op-library") {
+        ++i;
+      } else if (!absl::StartsWith(arguments[i], "-")) {
+        if (actions_.contains(arguments[i])) break;
+        std::vector<std::string> names;
+        for (const auto& [name, action] : actions_) names.push_back(name);
+        return absl::InvalidArgumentError(absl::StrCat("there is no command \"", arguments[i], "\"",
+                                                       DidYouMean(arguments[i], names),
+                                                       "\nSee `nomo --help`."));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Act() {
+    for (const std::string& library : op_libraries_) {
+      const absl::Status loaded = OpRegistry::Default().LoadLibrary(library);
+      if (!loaded.ok()) return WithExitCode(ExitCode::kUnreadable, loaded);
+    }
+    absl::Status status = actions_.at(app_.get_subcommands()[0]->get_name())();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      return WithExitCode(ExitCode::kUnwritable,
+                          absl::UnavailableError("standard output cannot be written to"));
+    }
+    return status;
+  }
+
+  // "nomo run"
+  std::string Name() const {
+    const auto subcommands = app_.get_subcommands();
+    return subcommands.empty() ? "nomo" : absl::StrCat("nomo ", subcommands[0]->get_name());
+  }
+
+  int Fail(const absl::Status& status) const {
+    if (status.ok()) return 0;
+    std::fflush(stdout);
+    const std::string line = absl::StrCat(Name(), ": ", status.message());
+    std::fprintf(stderr, "%s\n", Printable(line, /*keep_lines=*/true).c_str());
+    return static_cast<int>(ExitCodeOf(status));
+  }
+
+  CLI::App app_;
+  std::vector<std::string> op_libraries_;
+  std::map<std::string, Action> actions_;
+  bool done_ = false;
+};
+
+}  // namespace
+}  // namespace nomograph
+
+int main(int argc, char** argv) {
+  try {
+    return nomograph::CommandLine().Run({argv + 1, argv + argc});
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "nomo: out of memory\n");
+  } catch (const std::exception& exception) {
+    std::fprintf(stderr, "nomo: internal error: %s\n", exception.what());
+  }
+  return static_cast<int>(nomograph::ExitCode::kInternal);
+}

@@ -1,0 +1,185 @@
+#include "nomograph/tools/report/check_model.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "nomograph/core/infer.h"
+#include "nomograph/core/program.h"
+#include "nomograph/serialization/upgrade.h"
+#include "nomograph/tools/report/compare_bodies.h"
+#include "nomograph/tools/report/json_values.h"
+#include "nomograph/tools/run/concrete_types.h"
+#include "nomograph/tools/text/numbers.h"
+
+namespace nomograph {
+namespace {
+
+using Kind = Finding::Kind;
+
+std::string Where(const Resolution& r) {
+  const std::string node = absl::StrCat("node \"", r.node, "\" (", r.op, ")");
+  return r.function.empty() ? node : absl::StrCat("function @", r.function, ": ", node);
+}
+
+Kind KindOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound: return Kind::kMissingOp;
+    case absl::StatusCode::kPermissionDenied: return Kind::kEffect;
+    default: return Kind::kNoKernel;
+  }
+}
+
+// The body that the file carries for the resolved node; empty where there is none.
+std::string BodyOf(const Model& model, const Resolution& r) {
+  const Graph& graph = r.function.empty() ? model.graph : model.functions.at(r.function).graph;
+  const auto node = std::find_if(graph.nodes.begin(), graph.nodes.end(),
+                                 [&](const Node& n) { return n.name == r.node; });
+  return node == graph.nodes.end() ? "" : node->body;
+}
+
+class Checker {
+ public:
+  Checker(const OpRegistry& registry, const CheckOptions& options)
+      : registry_(registry), options_(options) {}
+
+  std::vector<Finding> Run(Model model, const absl::Status& damage) {
+    AddFaults(Kind::kDamage, damage);
+    CheckUpgrade(model);
+    const size_t damaged = findings_.size();
+    CheckOps(model);
+    Graph graph = model.graph;
+    AddFaults(Kind::kTypes, TypeInferrer(model.functions, registry_).InferGraph(graph));
+    const bool fits = std::none_of(findings_.begin() + damaged, findings_.end(),
+                                   [](const Finding& f) { return IsFault(f.kind); });
+    if (fits) CheckCompiles(model);
+    if (fits && options_.compare_bodies) {
+      for (Finding& f : CompareBodies(model, registry_, options_.resolve)) {
+        findings_.push_back(std::move(f));
+      }
+    }
+    return std::move(findings_);
+  }
+
+ private:
+  void AddFaults(Kind kind, const absl::Status& status) {
+    for (std::string& fault : SplitFaults(status)) findings_.push_back({kind, "", std::move(fault)});
+  }
+
+  void CheckUpgrade(Model& model) {
+    const auto report = UpgradeModel(model, registry_);
+    AddFaults(Kind::kUpgrade, report.status());
+    if (!report.ok()) return;
+    for (const std::string& line : report->upgraded) {
+      findings_.push_back({Kind::kUpgraded, "", line});
+    }
+  }
+
+  void CheckOps(const Model& model) {
+    for (const Resolution& r : ResolveModel(model, registry_, options_.resolve)) {
+      if (!r.status.ok()) {
+        findings_.push_back({KindOf(r.status), Where(r), std::string(r.status.message())});
+        continue;
+      }
+      const std::string body = BodyOf(model, r);
+      if (body.empty()) continue;
+      if (r.as == ResolvedAs::kBody) {
+        findings_.push_back({Kind::kBody, Where(r), absl::StrCat("runs as the body @", body, " of the file")});
+      } else {
+        findings_.push_back({Kind::kFallback, Where(r),
+                             absl::StrCat("runs as a kernel from ", r.provider.empty() ? "this program" : r.provider,
+                                          "; where that is missing, the body @", body, " of the file runs")});
+      }
+    }
+  }
+
+  // Only for sizes that the model gives: others that are made up may not be possible.
+  void CheckCompiles(const Model& model) {
+    const auto inputs = ConcreteInputs(model.graph, {}, options_.batch);
+    if (!inputs.ok()) return;
+    AddFaults(Kind::kCompile, Program::Compile(model, model.graph, *inputs, registry_,
+                                               {.exact = options_.resolve.exact,
+                                                .allowed_io = options_.resolve.allowed_io})
+                                  .status());
+  }
+
+  const OpRegistry& registry_;
+  const CheckOptions& options_;
+  std::vector<Finding> findings_;
+};
+
+std::string FindingText(const Finding& finding) {
+  std::string name = FindingName(finding.kind);
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return absl::StrCat("  ", name, ": ", finding.place, finding.place.empty() ? "" : ": ", finding.message,
+                      "\n");
+}
+
+int64_t CountFaults(const std::vector<Finding>& findings) {
+  return std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return IsFault(f.kind); });
+}
+
+}  // namespace
+
+bool IsFault(Finding::Kind kind) { return kind < Kind::kUpgraded; }
+
+const char* FindingName(Finding::Kind kind) {
+  static constexpr const char* kNames[] = {"damage",  "missing_op",   "effect",   "no_kernel", "upgrade",  "types",
+                                           "compile", "body_differs", "upgraded", "body",      "fallback", "not_compared"};
+  return kNames[static_cast<int>(kind)];
+}
+
+std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damage,
+                                const OpRegistry& registry, const CheckOptions& options) {
+  return Checker(registry, options).Run(file.model, damage);
+}
+
+std::string CheckText(const std::string& path, const std::vector<Finding>& findings) {
+  const int64_t faults = CountFaults(findings);
+  std::string text = faults == 0 ? absl::StrCat(path, ": can run here\n")
+                                 : absl::StrCat(path, ": cannot run here, ", Counted(faults, "fault"), "\n");
+  for (const Finding& finding : findings) {
+    if (IsFault(finding.kind)) text += FindingText(finding);
+  }
+  if (faults < static_cast<int64_t>(findings.size())) text += "Notes\n";
+  for (const Finding& finding : findings) {
+    if (!IsFault(finding.kind)) text += FindingText(finding);
+  }
+  return text;
+}
+
+nlohmann::ordered_json CheckJson(const std::string& path, const std::vector<Finding>& findings) {
+  Json faults = Json::array(), notes = Json::array();
+  for (const Finding& finding : findings) {
+    Json json = {{"kind", FindingName(finding.kind)}};
+    PutText(json, "place", finding.place);
+    json["message"] = finding.message;
+    (IsFault(finding.kind) ? faults : notes).push_back(std::move(json));
+  }
+  return {{"schema", "nomograph.check.1"},
+          {"file", path},
+          {"runs_here", faults.empty()},
+          {"faults", std::move(faults)},
+          {"notes", std::move(notes)}};
+}
+
+std::vector<std::string> SplitFaults(const absl::Status& status) {
+  if (status.ok()) return {};
+  std::vector<std::string> faults;
+  // A list has a head line, and a line for each fault. What a fault says in further lines is indented more. A fault that
+  // is alone may have several lines too, but then it begins with its place: "node ...: ".
+  const std::vector<std::string> lines = absl::StrSplit(status.message(), '\n');
+  if (lines.size() == 1 || absl::StrContains(lines[0], ": ")) return {std::string(status.message())};
+  for (size_t i = 1; i < lines.size(); ++i) {
+    if (absl::StartsWith(lines[i], "   ") && !faults.empty()) {
+      absl::StrAppend(&faults.back(), "\n", lines[i]);
+    } else {
+      faults.emplace_back(absl::StripPrefix(lines[i], "  "));
+    }
+  }
+  return faults;
+}
+
+}  // namespace nomograph

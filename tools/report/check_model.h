@@ -1,0 +1,59 @@
+// What would keep a model from running on this machine: what `nomo check` tells.
+#ifndef NOMOGRAPH_TOOLS_REPORT_CHECK_MODEL_H_
+#define NOMOGRAPH_TOOLS_REPORT_CHECK_MODEL_H_
+
+#include <string>
+#include <vector>
+
+#include "nlohmann/json_fwd.hpp"
+#include "nomograph/core/registry.h"
+#include "nomograph/core/resolve.h"
+#include "nomograph/tools/report/model_file.h"
+
+namespace nomograph {
+
+struct Finding {
+  enum class Kind {
+    // Faults.
+    kDamage,        // a payload's checksum does not hold, or padding is not zero
+    kMissingOp,     // no op of that name and version, and no body
+    kEffect,        // the op's effect is not allowed
+    kNoKernel,      // the op is known, but has nothing that can run in this mode
+    kUpgrade,       // a node of an older version cannot be upgraded
+    kTypes,         // dtypes, shapes or a declared signature do not fit
+    kCompile,       // compiling fails
+    kBodyDiffers,   // a kernel and the body that the file carries for it disagree
+    // Notes.
+    kUpgraded,      // a node is upgraded when the model is loaded
+    kBody,          // a body runs, because the op is not registered here
+    kFallback,      // a kernel runs; elsewhere the body does
+    kNotCompared,   // why a kernel and a body were not compared
+  };
+  Kind kind;
+  std::string place;  // `node "a" (acme.Foo)`; empty: the whole file
+  std::string message;
+};
+bool IsFault(Finding::Kind kind);
+// "missing_op": as in the JSON form.
+const char* FindingName(Finding::Kind kind);
+
+struct CheckOptions {
+  ResolveOptions resolve;
+  bool compare_bodies = false;
+  int64_t batch = 1;  // of the inputs for which the model is compiled
+};
+
+// Everything at once. `file` was opened without upgrades; `damage` is what VerifyChecksums() says of it.
+std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damage, const OpRegistry& registry,
+                                const CheckOptions& options);
+
+// A table, or "<path> can run here."
+std::string CheckText(const std::string& path, const std::vector<Finding>& findings);
+nlohmann::ordered_json CheckJson(const std::string& path, const std::vector<Finding>& findings);
+
+// The lines of a status that lists faults (core/status.h), each by itself; one for any other status.
+std::vector<std::string> SplitFaults(const absl::Status& status);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_TOOLS_REPORT_CHECK_MODEL_H_

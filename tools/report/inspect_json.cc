@@ -1,0 +1,158 @@
+#include <string>
+#include <vector>
+
+#include "nomograph/tools/report/inspect_model.h"
+#include "nomograph/tools/report/json_values.h"
+
+namespace nomograph {
+namespace {
+
+Json ValueJson(const ValueInfo& value) {
+  Json json = {{"name", value.name}};
+  json.update(TypeJson(value.type));
+  PutText(json, "doc", value.doc);
+  return json;
+}
+
+// Null for absent ones.
+Json ValuesJson(const Graph& graph, const std::vector<ValueId>& ids) {
+  Json list = Json::array();
+  for (const ValueId id : ids) list.push_back(id == kNoValue ? Json() : ValueJson(graph.value(id)));
+  return list;
+}
+
+Json NodesJson(const Graph& graph) {
+  Json list = Json::array();
+  for (const Node& node : graph.nodes) {
+    Json inputs = Json::array();
+    for (const ValueId id : node.inputs) {
+      inputs.push_back(id == kNoValue ? Json() : Json(graph.value(id).name));
+    }
+    Json json = {{"name", node.name},
+                 {"op", node.op},
+                 {"version", node.version},
+                 {"inputs", std::move(inputs)},
+                 {"outputs", ValuesJson(graph, node.outputs)},
+                 {"attributes", AttrsJson(node.attrs)}};
+    PutText(json, "layer", node.layer);
+    PutText(json, "body", node.body);
+    PutText(json, "provider", node.provider);
+    PutText(json, "doc", node.doc);
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+const char* ResolvedAsName(const Resolution& resolution) {
+  if (!resolution.status.ok() && resolution.as != ResolvedAs::kNothing) return "refused";
+  switch (resolution.as) {
+    case ResolvedAs::kKernel: return "kernel";
+    case ResolvedAs::kBody: return "body";
+    case ResolvedAs::kTracedBody: return "registered_body";
+    case ResolvedAs::kNothing: break;
+  }
+  return "missing";
+}
+
+Json LambdaJson(const LambdaReport& lambda) {
+  const Resolution& r = lambda.resolution;
+  Json json = {{"node", r.node}, {"op", r.op}, {"version", r.version}, {"resolves_as", ResolvedAsName(r)}};
+  PutText(json, "function", r.function);
+  PutText(json, "provider", r.provider);
+  PutText(json, "body", lambda.body);
+  PutText(json, "message", std::string(r.status.message()));
+  return json;
+}
+
+const char* KindName(TensorReport::Kind kind) {
+  switch (kind) {
+    case TensorReport::Kind::kTrainable: return "trainable";
+    case TensorReport::Kind::kFrozen: return "frozen";
+    case TensorReport::Kind::kVariable: break;
+  }
+  return "variable";
+}
+
+Json TensorJson(const TensorReport& tensor) {
+  Json json = {{"name", tensor.name}, {"kind", KindName(tensor.kind)}};
+  PutText(json, "function", tensor.function);
+  json.update(TypeJson(tensor.tensor.type()));
+  json["bytes"] = tensor.tensor.num_bytes();
+  json["offset"] = tensor.offset ? Json(*tensor.offset) : Json();
+  if (tensor.stats) {
+    const TensorStats& stats = *tensor.stats;
+    json["stats"] = {{"min", NumberJson(stats.min)},   {"max", NumberJson(stats.max)},
+                     {"mean", NumberJson(stats.mean)}, {"std", NumberJson(stats.stddev)},
+                     {"zeros", stats.zeros},           {"nan", stats.nans},
+                     {"inf", stats.infinities}};
+  }
+  return json;
+}
+
+Json GoldenJson(const GoldenVector& golden) {
+  Json inputs = Json::array(), outputs = Json::array();
+  for (const auto& [name, tensor] : golden.inputs) {
+    inputs.push_back({{"name", name}});
+    inputs.back().update(TypeJson(tensor.type()));
+  }
+  for (const auto& [name, output] : golden.outputs) {
+    outputs.push_back({{"name", name}});
+    outputs.back().update(TypeJson(output.expected.type()));
+    outputs.back()["rtol"] = NumberJson(output.rtol);
+    outputs.back()["atol"] = NumberJson(output.atol);
+  }
+  return {{"name", golden.name},         {"inputs", std::move(inputs)}, {"outputs", std::move(outputs)},
+          {"training", golden.training}, {"seed", golden.seed},         {"step", golden.step}};
+}
+
+template <typename T, typename F>
+Json ListJson(const T& items, F&& to_json) {
+  Json list = Json::array();
+  for (const auto& item : items) list.push_back(to_json(item));
+  return list;
+}
+
+void AddFacts(const ModelReport& report, Json& json) {
+  const ModelFile& file = *report.file;
+  const Model& model = file.model;
+  const ParameterCount count = CountParameters(model.graph);
+  json["file"] = {{"path", file.path},
+                  {"form", file.is_text ? "text" : "binary"},
+                  {"bytes", file.bytes},
+                  {"format_version", file.format_version},
+                  {"producer", model.producer}};
+  json["model"] = {{"name", model.name},
+                   {"doc", model.doc},
+                   {"semantic_hash", report.semantic_hash.empty() ? Json() : Json(report.semantic_hash)},
+                   {"trainable_parameters", count.trainable},
+                   {"other_parameters", count.other},
+                   {"tensor_bytes", report.tensor_bytes}};
+  json["inputs"] = ValuesJson(model.graph, model.graph.inputs);
+  json["outputs"] = ValuesJson(model.graph, model.graph.outputs);
+  json["lambdas"] = ListJson(report.lambdas, LambdaJson);
+  json["golden_vectors"] = ListJson(model.golden_vectors, GoldenJson);
+  json["metadata"] = Json::object();
+  for (const auto& [key, value] : model.metadata) json["metadata"][key] = value;
+}
+
+}  // namespace
+
+nlohmann::ordered_json InspectJson(const ModelReport& report, const InspectSections& sections) {
+  const Model& model = report.file->model;
+  Json json = {{"schema", "nomograph.inspect.1"}};
+  if (sections.facts) AddFacts(report, json);
+  if (sections.nodes) json["nodes"] = NodesJson(model.graph);
+  if (sections.functions) {
+    json["functions"] = ListJson(model.functions, [](const auto& entry) {
+      const Graph& graph = entry.second.graph;
+      return Json{{"name", entry.first},
+                  {"inputs", ValuesJson(graph, graph.inputs)},
+                  {"outputs", ValuesJson(graph, graph.outputs)},
+                  {"nodes", NodesJson(graph)}};
+    });
+  }
+  if (sections.tensors) json["tensors"] = ListJson(report.tensors, TensorJson);
+  return json;
+}
+
+}  // namespace nomograph

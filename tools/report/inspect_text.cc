@@ -1,0 +1,203 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "nomograph/tools/report/inspect_model.h"
+#include "nomograph/tools/text/numbers.h"
+#include "nomograph/tools/text/table.h"
+
+namespace nomograph {
+namespace {
+
+std::string Heading(absl::string_view title, int64_t count) {
+  return absl::StrCat("\n", title, " (", WithSeparators(count), ")\n");
+}
+
+std::string ValueName(const Graph& graph, ValueId id) {
+  return id == kNoValue ? "-" : graph.value(id).name;
+}
+
+std::string Names(const Graph& graph, const std::vector<ValueId>& ids) {
+  return absl::StrJoin(ids, ", ", [&](std::string* out, ValueId id) { out->append(ValueName(graph, id)); });
+}
+
+// "name float32[2]", and only the type where the name is the node's own.
+std::string OutputText(const Graph& graph, const Node& node) {
+  return absl::StrJoin(node.outputs, ", ", [&](std::string* out, ValueId id) {
+    if (id == kNoValue) {
+      out->append("-");
+      return;
+    }
+    const ValueInfo& value = graph.value(id);
+    absl::StrAppend(out, value.name == node.name ? "" : value.name + " ", value.type.ToString());
+  });
+}
+
+std::string ValuesText(absl::string_view title, const Graph& graph, const std::vector<ValueId>& ids) {
+  TextTable table({{""}, {""}, {""}});
+  for (const ValueId id : ids) {
+    const ValueInfo& value = graph.value(id);
+    table.AddRow({value.name, value.type.ToString(), value.doc});
+  }
+  return absl::StrCat(Heading(title, static_cast<int64_t>(ids.size())), table.ToString());
+}
+
+std::string NodesTable(const Graph& graph, int indent) {
+  TextTable table({{"name"}, {"op"}, {"inputs"}, {"output"}}, indent);
+  for (const Node& node : graph.nodes) {
+    const std::string version = node.version == 1 ? "" : absl::StrCat(" v", node.version);
+    table.AddRow({node.name, absl::StrCat(node.op, version), Names(graph, node.inputs),
+                  OutputText(graph, node)});
+    if (!node.attrs.empty()) table.AddNote(node.attrs.ToString());
+    if (!node.doc.empty()) table.AddNote(node.doc);
+  }
+  return table.ToString();
+}
+
+std::string FunctionsText(const Model& model) {
+  std::string text = Heading("Functions", static_cast<int64_t>(model.functions.size()));
+  const auto signature = [](const Graph& graph, const std::vector<ValueId>& ids) {
+    return absl::StrJoin(ids, ", ", [&](std::string* out, ValueId id) {
+      absl::StrAppend(out, graph.value(id).name, " ", graph.value(id).type.ToString());
+    });
+  };
+  for (const auto& [name, function] : model.functions) {
+    const Graph& graph = function.graph;
+    absl::StrAppend(&text, "  @", Printable(name), "(", Printable(signature(graph, graph.inputs)),
+                    ") -> ", Printable(signature(graph, graph.outputs)), "\n");
+    text += NodesTable(graph, 4);
+  }
+  return text;
+}
+
+std::string LambdasText(const ModelReport& report) {
+  TextTable table({{"node"}, {"op"}, {"here"}});
+  for (const LambdaReport& lambda : report.lambdas) {
+    const Resolution& r = lambda.resolution;
+    table.AddRow({r.function.empty() ? r.node : absl::StrCat("@", r.function, ": ", r.node),
+                  absl::StrCat(r.op, " v", r.version), ResolutionText(lambda)});
+  }
+  return Heading("Lambdas", static_cast<int64_t>(report.lambdas.size())) + table.ToString();
+}
+
+const char* KindName(TensorReport::Kind kind) {
+  switch (kind) {
+    case TensorReport::Kind::kTrainable: return "weight";
+    case TensorReport::Kind::kFrozen: return "frozen";
+    case TensorReport::Kind::kVariable: break;
+  }
+  return "variable";
+}
+
+std::vector<std::string> StatsCells(const TensorStats& stats) {
+  std::vector<std::string> cells;
+  for (const double v : {stats.min, stats.max, stats.mean, stats.stddev}) {
+    cells.push_back(absl::StrFormat("%.4g", v));
+  }
+  for (const int64_t n : {stats.zeros, stats.nans, stats.infinities}) {
+    cells.push_back(WithSeparators(n));
+  }
+  return cells;
+}
+
+std::string TensorsText(const ModelReport& report) {
+  using Column = TextTable::Column;
+  std::vector<Column> columns = {{"name"}, {"kind"}, {"type"}, {"size", true}, {"at byte", true}};
+  const bool stats = !report.tensors.empty() && report.tensors[0].stats.has_value();
+  if (stats) {
+    for (const char* title : {"min", "max", "mean", "std", "zeros", "nan", "inf"}) {
+      columns.push_back({title, true});
+    }
+  }
+  TextTable table(columns);
+  for (const TensorReport& t : report.tensors) {
+    std::vector<std::string> cells = {
+        t.function.empty() ? t.name : absl::StrCat("@", t.function, ": ", t.name), KindName(t.kind),
+        t.tensor.type().ToString(), ReadableBytes(t.tensor.num_bytes()),
+        t.offset ? WithSeparators(*t.offset) : "inline"};
+    if (t.stats) {
+      for (std::string& cell : StatsCells(*t.stats)) cells.push_back(std::move(cell));
+    }
+    table.AddRow(std::move(cells));
+  }
+  return Heading("Tensors", static_cast<int64_t>(report.tensors.size())) + table.ToString();
+}
+
+std::string GoldenText(const Model& model) {
+  TextTable table({{""}, {""}});
+  for (const GoldenVector& golden : model.golden_vectors) {
+    std::vector<std::string> parts;
+    for (const auto& [name, tensor] : golden.inputs) {
+      parts.push_back(absl::StrCat(name, " ", tensor.type().ToString()));
+    }
+    std::string text = absl::StrCat(absl::StrJoin(parts, ", "), " -> ");
+    parts.clear();
+    for (const auto& [name, output] : golden.outputs) {
+      parts.push_back(absl::StrFormat("%s %s within %g + %g * |expected|", name,
+                                      output.expected.type().ToString(), output.atol, output.rtol));
+    }
+    absl::StrAppend(&text, absl::StrJoin(parts, ", "));
+    if (golden.training) {
+      absl::StrAppend(&text, ", training, seed ", golden.seed, ", step ", golden.step);
+    }
+    table.AddRow({golden.name, text});
+  }
+  return Heading("Golden vectors", static_cast<int64_t>(model.golden_vectors.size())) +
+         table.ToString();
+}
+
+std::string FactsText(const ModelReport& report) {
+  const ModelFile& file = *report.file;
+  const Model& model = file.model;
+  const ParameterCount count = CountParameters(model.graph);
+  TextTable table({{""}, {""}}, 0);
+  table.AddRow({"file", absl::StrCat(file.path, ", ", ReadableBytes(file.bytes), file.is_text ? " of text" : "",
+                                     ", format version ", file.format_version)});
+  table.AddRow({"model", absl::StrCat("\"", model.name, "\"",
+                                      model.producer.empty() ? "" : absl::StrCat(", written by ", model.producer))});
+  if (!model.doc.empty()) table.AddRow({"", model.doc});
+  table.AddRow({"parameters", absl::StrCat(WithSeparators(count.total()),
+                                           count.other == 0 ? "" : absl::StrCat(" (", WithSeparators(count.trainable), " trainable)"),
+                                           ", ", ReadableBytes(report.tensor_bytes))});
+  table.AddRow({"semantic hash", report.semantic_hash.empty()
+                                     ? "not computed for a model of this size without --stats"
+                                     : report.semantic_hash});
+  return table.ToString();
+}
+
+std::string MetadataText(const Model& model) {
+  TextTable table({{""}, {""}});
+  for (const auto& [key, value] : model.metadata) table.AddRow({key, value});
+  return Heading("Metadata", static_cast<int64_t>(model.metadata.size())) + table.ToString();
+}
+
+}  // namespace
+
+std::string InspectText(const ModelReport& report, const InspectSections& sections) {
+  const Model& model = report.file->model;
+  std::string text;
+  if (sections.facts) {
+    text = FactsText(report) + ValuesText("Inputs", model.graph, model.graph.inputs) +
+           ValuesText("Outputs", model.graph, model.graph.outputs);
+  }
+  if (sections.nodes) {
+    text += Heading("Nodes", static_cast<int64_t>(model.graph.nodes.size())) +
+            NodesTable(model.graph, 2);
+  }
+  if (sections.facts && !report.lambdas.empty()) text += LambdasText(report);
+  if (sections.functions && (!sections.facts || !model.functions.empty())) {
+    text += FunctionsText(model);
+  }
+  if (sections.tensors && (!sections.facts || !report.tensors.empty())) {
+    text += TensorsText(report);
+  }
+  if (sections.facts && !model.golden_vectors.empty()) text += GoldenText(model);
+  if (sections.facts && !model.metadata.empty()) text += MetadataText(model);
+  // A part by itself has no other to stand apart from.
+  return sections.facts ? text : text.substr(1);
+}
+
+}  // namespace nomograph

@@ -1,0 +1,77 @@
+#include "nomograph/tools/report/model_file.h"
+
+#include <functional>
+
+#include "nomograph/core/file.h"
+#include "nomograph/core/status.h"
+#include "nomograph/proto/model.pb.h"
+#include "nomograph/serialization/mapped_file.h"
+#include "nomograph/serialization/model_io.h"
+#include "nomograph/serialization/text_format.h"
+#include "nomograph/serialization/wire.h"
+
+namespace nomograph {
+namespace {
+
+// The second field of a binary file, whose place SplitFile() has checked by the time that a model has been loaded.
+absl::StatusOr<int> FormatVersion(absl::string_view bytes) {
+  WireReader reader(bytes);
+  NOMO_RETURN_IF_ERROR(reader.Next().status());
+  NOMO_ASSIGN_OR_RETURN(const WireField version, reader.Next());
+  return static_cast<int>(version.value);
+}
+
+absl::StatusOr<ModelFile> OpenText(const std::string& path) {
+  NOMO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  ModelFile file{.path = path, .bytes = static_cast<int64_t>(text.size()), .is_text = true};
+  auto proto = ProtoFromText(text);
+  if (!proto.ok()) return AtFile(path, proto.status());
+  file.format_version = static_cast<int>(proto->format_version());
+  const auto bytes = std::make_shared<const std::string>(proto->SerializeAsString());
+  auto model = LoadFromBytes(*bytes, bytes, {.upgrade = false});
+  if (!model.ok()) return AtFile(path, model.status());
+  file.model = *std::move(model);
+  return file;
+}
+
+absl::StatusOr<ModelFile> OpenBinary(const std::string& path) {
+  NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
+  auto model = LoadFromBytes(mapped->bytes(), mapped, {.upgrade = false});
+  if (!model.ok()) return AtFile(path, model.status());
+  NOMO_ASSIGN_OR_RETURN(const int version, FormatVersion(mapped->bytes()));
+  return ModelFile{.path = path,
+                   .model = *std::move(model),
+                   .bytes = static_cast<int64_t>(mapped->bytes().size()),
+                   .format_version = version,
+                   .mapped = mapped->bytes(),
+                   .owner = mapped};
+}
+
+}  // namespace
+
+std::optional<int64_t> ModelFile::OffsetOf(const Tensor& tensor) const {
+  const char* data = reinterpret_cast<const char*>(tensor.raw_data());
+  const std::less<const char*> before;  // also for pointers into different memory
+  if (data == nullptr || mapped.empty() || before(data, mapped.data()) ||
+      !before(data, mapped.data() + mapped.size())) {
+    return std::nullopt;
+  }
+  return data - mapped.data();
+}
+
+absl::StatusOr<ModelFile> OpenModelFile(const std::string& path) {
+  return IsTextPath(path) ? OpenText(path) : OpenBinary(path);
+}
+
+absl::Status VerifyPayloads(const ModelFile& file, std::function<void(int64_t, int64_t)> progress) {
+  if (file.is_text) return absl::OkStatus();
+  const LoadOptions options = {
+      .verify_checksums = true, .progress = std::move(progress), .upgrade = false};
+  return LoadFromBytes(file.mapped, file.owner, options).status();
+}
+
+absl::Status AtFile(const std::string& path, const absl::Status& status) {
+  return Annotate(status, path);
+}
+
+}  // namespace nomograph

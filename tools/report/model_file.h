@@ -1,0 +1,42 @@
+// A model with what only its file tells.
+#ifndef NOMOGRAPH_TOOLS_REPORT_MODEL_FILE_H_
+#define NOMOGRAPH_TOOLS_REPORT_MODEL_FILE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nomograph/core/model.h"
+
+namespace nomograph {
+
+struct ModelFile {
+  std::string path;
+  Model model;
+  int64_t bytes = 0;       // of the file
+  int format_version = 0;
+  bool is_text = false;
+  // Of tensors that lie in the file as they are; none for the others.
+  std::optional<int64_t> OffsetOf(const Tensor& tensor) const;
+
+  absl::string_view mapped;  // the binary file in memory; `model` keeps it there
+  std::shared_ptr<const void> owner;
+};
+
+// Opens a model without upgrading its ops, so that it is as the file has it. Errors as Load().
+absl::StatusOr<ModelFile> OpenModelFile(const std::string& path);
+
+// Reads every byte and compares with the checksums. DataLoss lists the tensors that are damaged. OK for the text form,
+// which has no checksums. `progress` as in LoadOptions.
+absl::Status VerifyPayloads(const ModelFile& file, std::function<void(int64_t done, int64_t total)> progress);
+
+// "model.nomo: <message>"
+absl::Status AtFile(const std::string& path, const absl::Status& status);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_TOOLS_REPORT_MODEL_FILE_H_

@@ -1,0 +1,33 @@
+// Sizes for what the types of a model's inputs leave open.
+#ifndef NOMOGRAPH_TOOLS_RUN_CONCRETE_TYPES_H_
+#define NOMOGRAPH_TOOLS_RUN_CONCRETE_TYPES_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nomograph/core/graph.h"
+
+namespace nomograph {
+
+// The type with `batch` for an open axis 0. InvalidArgument where another axis, or the rank, is open.
+absl::StatusOr<TensorType> ConcreteType(const TensorType& type, int64_t batch);
+
+// The types of the graph's inputs: those that `shapes` names (by input) with that shape, the others as above. NotFound for
+// a name that is no input, InvalidArgument for a shape that does not fit; each error names the input.
+absl::StatusOr<std::vector<TensorType>> ConcreteInputs(const Graph& graph, const std::map<std::string, Shape>& shapes,
+                                                       int64_t batch);
+
+// "1x28x28x1". InvalidArgument for anything else, and for more than 2^62 elements.
+absl::StatusOr<Shape> ParseShape(absl::string_view text);
+
+// NotFound with the right names.
+absl::Status NoSuchValue(const Graph& graph, const std::vector<ValueId>& values, absl::string_view what,
+                         absl::string_view name);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_TOOLS_RUN_CONCRETE_TYPES_H_

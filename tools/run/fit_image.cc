@@ -1,0 +1,78 @@
+#include "nomograph/tools/run/fit_image.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/status.h"
+#include "nomograph/serialization/data/image.h"
+#include "nomograph/tools/exit_code.h"
+
+namespace nomograph {
+namespace {
+
+bool IsChannelCount(const Dim& dim) { return dim.size() == 1 || dim.size() == 3 || dim.size() == 4; }
+
+// The size that an axis asks for; `size` where it leaves it open.
+int64_t SizeOr(const TensorType& type, int axis, int64_t size) {
+  return axis >= 0 && type.shape[axis].known() ? type.shape[axis].size() : size;
+}
+
+// uint8[height,width,channels] in the order and the shape of the input.
+Tensor Arrange(const Tensor& image, const TensorType& type, const ImageAxes& axes) {
+  const int64_t height = image.shape()[0], width = image.shape()[1], channels = image.shape()[2];
+  Tensor arranged = image;
+  if (axes.channels >= 0 && axes.channels < axes.height) {
+    arranged = Tensor(DType::kUInt8, {channels, height, width});
+    const uint8_t* from = image.data<uint8_t>().data();
+    uint8_t* to = arranged.mutable_data<uint8_t>().data();
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t i = 0; i < height * width; ++i) *to++ = from[i * channels + c];
+    }
+  }
+  Shape shape;
+  for (int axis = 0; axis < type.shape.rank(); ++axis) {
+    shape.Append(axis == axes.height ? height : axis == axes.width ? width : axis == axes.channels ? channels : 1);
+  }
+  return arranged.Reshaped(shape);
+}
+
+}  // namespace
+
+absl::StatusOr<ImageAxes> FindImageAxes(const TensorType& type) {
+  const PartialShape& shape = type.shape;
+  const auto refuse = [&] { return InvalidArgument("an image does not fit ", type.ToString()); };
+  if (!shape.has_rank() || !kNumbers.Contains(type.dtype)) return refuse();
+  const int rank = shape.rank();
+  if (rank == 2) return ImageAxes{.height = 0, .width = 1};
+  if (rank == 3 && !shape[0].known()) return ImageAxes{.batch = 0, .height = 1, .width = 2};
+  if (rank != 3 && rank != 4) return refuse();
+  const int first = rank - 3;  // the first axis behind the batch
+  const bool last_is_channels = IsChannelCount(shape[rank - 1]) || !IsChannelCount(shape[first]);
+  if (last_is_channels && shape[rank - 1].known() && !IsChannelCount(shape[rank - 1])) return refuse();
+  ImageAxes axes{.batch = first - 1, .height = first, .width = first + 1, .channels = first + 2};
+  if (!last_is_channels) axes = {.batch = first - 1, .height = first + 1, .width = first + 2, .channels = first};
+  if (axes.batch >= 0 && shape[axes.batch].known() && shape[axes.batch].size() != 1) return refuse();
+  return axes;
+}
+
+absl::StatusOr<Tensor> ReadImageFor(const TensorType& type, const std::string& path, bool resize) {
+  NOMO_ASSIGN_OR_RETURN(const ImageAxes axes, WithExitCode(ExitCode::kUsage, FindImageAxes(type)));
+  const int channels = static_cast<int>(axes.channels < 0 ? 1 : SizeOr(type, axes.channels, 3));
+  NOMO_ASSIGN_OR_RETURN(Tensor image, WithExitCode(ExitCode::kUnreadable,
+                                                   ReadImage(path, {.channels = channels})));
+  const int64_t height = SizeOr(type, axes.height, image.shape()[0]);
+  const int64_t width = SizeOr(type, axes.width, image.shape()[1]);
+  if (height != image.shape()[0] || width != image.shape()[1]) {
+    if (!resize) {
+      return WithExitCode(ExitCode::kUsage,
+                          InvalidArgument("\"", path, "\" is ", image.shape()[1], " pixels wide and ",
+                                          image.shape()[0], " high; expected ", width, " wide and ",
+                                          height, " high (--resize makes it fit)"));
+    }
+    NOMO_ASSIGN_OR_RETURN(image, WithExitCode(ExitCode::kUsage, ResizeImage(image, height, width)));
+  }
+  const Tensor arranged = Arrange(image, type, axes);
+  return type.dtype == DType::kUInt8 ? arranged : arranged.Cast(type.dtype);
+}
+
+}  // namespace nomograph

@@ -1,0 +1,38 @@
+#include "nomograph/tools/run/random_tensor.h"
+
+#include <type_traits>
+
+#include "nomograph/core/philox.h"
+#include "nomograph/core/status.h"
+
+namespace nomograph {
+namespace {
+
+template <typename T>
+T FromBits(uint32_t bits) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return (bits >> 31) != 0;
+  } else if constexpr (std::is_same_v<T, uint8_t>) {
+    return static_cast<uint8_t>(bits >> 24);
+  } else if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(uint64_t{10} * bits >> 32);
+  } else {
+    // Rounding to 16 bits may reach 1.
+    return static_cast<T>(UniformFloat(bits));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Tensor> RandomTensor(DType dtype, const Shape& shape, uint64_t seed,
+                                    absl::string_view name) {
+  NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(dtype, shape));
+  const PhiloxStream stream(seed, StableHash(name), /*step=*/0);
+  Dispatch(AllTypes{}, dtype, [&]<typename T>() {
+    const absl::Span<T> elements = tensor.mutable_data<T>();
+    for (size_t i = 0; i < elements.size(); ++i) elements[i] = FromBits<T>(stream.At(i));
+  });
+  return tensor;
+}
+
+}  // namespace nomograph

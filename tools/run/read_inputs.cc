@@ -1,0 +1,253 @@
+#include "nomograph/tools/run/read_inputs.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "nomograph/core/status.h"
+#include "nomograph/serialization/data/csv.h"
+#include "nomograph/serialization/data/idx.h"
+#include "nomograph/serialization/data/npy.h"
+#include "nomograph/serialization/data/npz.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/run/concrete_types.h"
+#include "nomograph/tools/run/fit_image.h"
+#include "nomograph/tools/run/random_tensor.h"
+
+namespace nomograph {
+namespace {
+
+template <typename T>
+auto Usage(T status) {
+  return WithExitCode(ExitCode::kUsage, std::move(status));
+}
+template <typename T>
+auto Unreadable(T status) {
+  return WithExitCode(ExitCode::kUnreadable, std::move(status));
+}
+
+// "t10k-images-idx3-ubyte.gz"
+bool IsIdxPath(absl::string_view path) {
+  for (const absl::string_view mark : {"-idx1-", "-idx2-", "-idx3-", "-idx4-"}) {
+    if (absl::StrContains(path, mark)) return true;
+  }
+  return false;
+}
+
+// Elements of a row; -1 where that is open.
+int64_t RowSize(const PartialShape& shape) {
+  if (!shape.has_rank() || shape.rank() == 0) return -1;
+  int64_t size = 1;
+  for (int axis = 1; axis < shape.rank(); ++axis) {
+    if (!shape[axis].known()) return -1;
+    size *= shape[axis].size();
+  }
+  return size;
+}
+
+// The rows of a table in the shape that the input has for them. What does not fit is left for CheckInputs().
+Tensor FitRows(const Tensor& table, const PartialShape& shape) {
+  if (Matches(table.shape(), shape) || RowSize(shape) != RowSize(PartialShape(table.shape()))) return table;
+  Shape fitted = {table.shape()[0]};
+  for (int axis = 1; axis < shape.rank(); ++axis) fitted.Append(shape[axis].size());
+  return table.Reshaped(fitted);
+}
+
+absl::StatusOr<Tensor> ReadTable(const TensorType& type, const std::string& path) {
+  const DType read_as = kFloats.Contains(type.dtype) ? DType::kFloat64 : DType::kInt64;
+  NOMO_ASSIGN_OR_RETURN(const Tensor table, Unreadable(ReadCsv(path, {.dtype = read_as})));
+  auto cast = CastExactly(table, type.dtype);
+  if (!cast.ok()) return Usage(Annotate(cast.status(), path));
+  return FitRows(*cast, type.shape);
+}
+
+// "random", "random:7", "random:1x28x28x1", "random:7:1x28x28x1"
+absl::StatusOr<Tensor> MakeRandom(const ValueInfo& input, absl::string_view value, int64_t batch) {
+  uint64_t seed = 0;
+  std::map<std::string, Shape> shapes;
+  const std::vector<absl::string_view> parts = absl::StrSplit(value, ':');
+  for (size_t i = 1; i < parts.size(); ++i) {
+    if (i == 1 && absl::SimpleAtoi(parts[i], &seed)) continue;
+    NOMO_ASSIGN_OR_RETURN(shapes[input.name], Usage(ParseShape(parts[i])));
+  }
+  if (shapes.empty()) {
+    auto type = ConcreteType(input.type, batch);
+    if (!type.ok()) {
+      return Usage(Annotate(type.status(), absl::StrCat("input \"", input.name, "\" (give a shape, as in random:2x10)")));
+    }
+    shapes[input.name] = type->shape.ToShape();
+  }
+  return Usage(RandomTensor(input.type.dtype, shapes[input.name], seed, input.name));
+}
+
+// `--cast`, and always for bfloat16, which NumPy lacks.
+absl::StatusOr<Tensor> CastIfWanted(Tensor tensor, const ValueInfo& input, const ReadInputsOptions& options) {
+  const bool wanted = options.cast || (input.type.dtype == DType::kBFloat16 && tensor.dtype() == DType::kFloat32);
+  if (!wanted || tensor.dtype() == input.type.dtype) return tensor;
+  auto cast = CastExactly(tensor, input.type.dtype);
+  if (!cast.ok()) return Usage(Annotate(cast.status(), absl::StrCat("input \"", input.name, "\"")));
+  return cast;
+}
+
+absl::StatusOr<Tensor> ReadValue(const ValueInfo& input, const std::string& value, const ReadInputsOptions& options) {
+  const std::string lower = absl::AsciiStrToLower(value);
+  if (value == "random" || absl::StartsWith(value, "random:")) return MakeRandom(input, value, options.batch);
+  if (absl::EndsWith(lower, ".npy")) {
+    NOMO_ASSIGN_OR_RETURN(Tensor tensor, Unreadable(ReadNpy(value)));
+    return CastIfWanted(std::move(tensor), input, options);
+  }
+  if (absl::EndsWith(lower, ".png") || absl::EndsWith(lower, ".jpg") || absl::EndsWith(lower, ".jpeg")) {
+    auto image = ReadImageFor(input.type, value, options.resize);
+    if (image.ok() || ExitCodeOf(image.status()) != ExitCode::kUsage) return image;
+    return Usage(Annotate(image.status(), absl::StrCat("input \"", input.name, "\"")));
+  }
+  if (absl::EndsWith(lower, ".csv") || absl::EndsWith(lower, ".tsv")) return ReadTable(input.type, value);
+  if (IsIdxPath(value)) {
+    NOMO_ASSIGN_OR_RETURN(Tensor tensor, Unreadable(ReadIdx(value)));
+    NOMO_ASSIGN_OR_RETURN(tensor, CastIfWanted(std::move(tensor), input, options));
+    return FitRows(tensor, input.type.shape);
+  }
+  return Usage(InvalidArgument("input \"", input.name, "\": expected random or a .npy, .npz, .png, .jpg, .csv or IDX file, found \"",
+                               value, "\""));
+}
+
+class InputReader {
+ public:
+  InputReader(const Graph& graph, const ReadInputsOptions& options) : graph_(graph), options_(options) {}
+
+  absl::Status Read(const std::string& argument) {
+    const size_t equals = argument.find('=');
+    const bool is_path = argument.find('/') < equals;  // a '=' in a path names no input
+    if (equals == std::string::npos || is_path) return ReadUnnamed(argument);
+    const std::string name = argument.substr(0, equals), value = argument.substr(equals + 1);
+    const ValueInfo* input = Find(name);
+    if (input == nullptr) return Usage(NoSuchValue(graph_, graph_.inputs, "input", name));
+    return absl::EndsWith(value, ".npz") ? ReadMember(*input, value) : ReadOne(*input, value);
+  }
+
+  absl::StatusOr<NamedTensors> Finish() {
+    NamedTensors inputs;
+    ErrorList errors;
+    for (const ValueId id : graph_.inputs) {
+      const ValueInfo& input = graph_.value(id);
+      const auto parts = parts_.find(input.name);
+      if (parts == parts_.end()) {
+        errors.Add(InvalidArgument("input \"", input.name, "\" (", input.type.ToString(), ") is missing: give it as --input ",
+                                   input.name, "=FILE, or --input ", input.name, "=random"));
+        continue;
+      }
+      auto joined = parts->second.size() == 1 ? parts->second[0] : ConcatRows(parts->second);
+      if (!joined.ok()) return Usage(Annotate(joined.status(), absl::StrCat("input \"", input.name, "\"")));
+      errors.Add(CheckInput(input, *joined));
+      inputs[input.name] = *std::move(joined);
+    }
+    NOMO_RETURN_IF_ERROR(Usage(errors.ToStatus("the inputs do not fit")));
+    return inputs;
+  }
+
+ private:
+  const ValueInfo* Find(absl::string_view name) const {
+    for (const ValueId id : graph_.inputs) {
+      if (graph_.value(id).name == name) return &graph_.value(id);
+    }
+    return nullptr;
+  }
+
+  absl::Status ReadOne(const ValueInfo& input, const std::string& value) {
+    NOMO_ASSIGN_OR_RETURN(Tensor tensor, ReadValue(input, value, options_));
+    parts_[input.name].push_back(std::move(tensor));
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadUnnamed(const std::string& value) {
+    if (absl::EndsWith(value, ".npz")) return ReadArchive(value);
+    if (graph_.inputs.size() == 1) return ReadOne(graph_.value(graph_.inputs[0]), value);
+    return Usage(InvalidArgument("--input ", value, ": the model has ", graph_.inputs.size(), " inputs; write --input NAME=",
+                                 value));
+  }
+
+  // An archive's arrays whose names are inputs; where the model has one input and the archive one array, that one.
+  absl::Status ReadArchive(const std::string& path) {
+    NOMO_ASSIGN_OR_RETURN(NamedTensors arrays, Unreadable(ReadNpz(path)));
+    if (arrays.size() == 1 && graph_.inputs.size() == 1) {
+      return Add(graph_.value(graph_.inputs[0]), arrays.begin()->second);
+    }
+    std::vector<std::string> names;
+    bool found = false;
+    for (auto& [name, tensor] : arrays) {
+      names.push_back(name);
+      const ValueInfo* input = Find(name);
+      if (input == nullptr) continue;
+      found = true;
+      NOMO_RETURN_IF_ERROR(Add(*input, std::move(tensor)));
+    }
+    if (found) return absl::OkStatus();
+    return Usage(InvalidArgument("\"", path, "\" has the arrays ", absl::StrJoin(names, ", "), ", of which none is an input of the model"));
+  }
+
+  absl::Status ReadMember(const ValueInfo& input, const std::string& path) {
+    NOMO_ASSIGN_OR_RETURN(const NamedTensors arrays, Unreadable(ReadNpz(path)));
+    const auto named = arrays.find(input.name);
+    if (named != arrays.end()) return Add(input, named->second);
+    if (arrays.size() == 1) return Add(input, arrays.begin()->second);
+    return Usage(InvalidArgument("\"", path, "\" has ", arrays.size(), " arrays, and none is named \"", input.name, "\""));
+  }
+
+  absl::Status Add(const ValueInfo& input, Tensor tensor) {
+    NOMO_ASSIGN_OR_RETURN(tensor, CastIfWanted(std::move(tensor), input, options_));
+    parts_[input.name].push_back(std::move(tensor));
+    return absl::OkStatus();
+  }
+
+  // Sizes that a symbol names must agree, too.
+  absl::Status CheckInput(const ValueInfo& input, const Tensor& tensor) {
+    const PartialShape& shape = input.type.shape;
+    if (tensor.dtype() != input.type.dtype || !Matches(tensor.shape(), shape)) {
+      const bool only_dtype = Matches(tensor.shape(), shape);
+      return InvalidArgument("input \"", input.name, "\": expected ", input.type.ToString(), ", found ", tensor.type().ToString(),
+                             only_dtype ? " (--cast converts it)" : "");
+    }
+    for (int axis = 0; axis < tensor.shape().rank() && shape.has_rank(); ++axis) {
+      const std::string& symbol = shape[axis].symbol();
+      if (symbol.empty()) continue;
+      const auto [it, first] = symbols_.try_emplace(symbol, input.name, tensor.shape()[axis]);
+      if (!first && it->second.second != tensor.shape()[axis]) {
+        return InvalidArgument("input \"", input.name, "\": axis ", axis, " (", symbol, ") is ", tensor.shape()[axis],
+                               ", but input \"", it->second.first, "\" has ", it->second.second);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  const Graph& graph_;
+  const ReadInputsOptions& options_;
+  std::map<std::string, std::vector<Tensor>> parts_;
+  std::map<std::string, std::pair<std::string, int64_t>> symbols_;  // the input that gave a size, and the size
+};
+
+}  // namespace
+
+absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph, const std::vector<std::string>& arguments,
+                                        const ReadInputsOptions& options) {
+  InputReader reader(graph, options);
+  for (const std::string& argument : arguments) NOMO_RETURN_IF_ERROR(reader.Read(argument));
+  return reader.Finish();
+}
+
+absl::StatusOr<Tensor> CastExactly(const Tensor& tensor, DType dtype) {
+  const Tensor cast = tensor.Cast(dtype);
+  if (kFloats.Contains(dtype)) return cast;
+  for (int64_t i = 0; i < tensor.num_elements(); ++i) {
+    if (cast.AsDouble(i) == tensor.AsDouble(i)) continue;
+    return InvalidArgument("element ", i, ": ", tensor.AsDouble(i), " is no ", DTypeName(dtype));
+  }
+  return cast;
+}
+
+}  // namespace nomograph

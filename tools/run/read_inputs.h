@@ -1,0 +1,34 @@
+// The inputs that a user gives to `nomo run`.
+#ifndef NOMOGRAPH_TOOLS_RUN_READ_INPUTS_H_
+#define NOMOGRAPH_TOOLS_RUN_READ_INPUTS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "nomograph/core/model.h"
+
+namespace nomograph {
+
+struct ReadInputsOptions {
+  bool resize = false;  // images to the input's size
+  bool cast = false;    // arrays to the input's dtype
+  int64_t batch = 1;    // rows of random inputs
+};
+
+// Reads the arguments NAME=VALUE; without NAME= where the model has one input, or the value is an archive. Values:
+//   x.npy; x.npz: the arrays of an archive by their names, or its only one; x.png, x.jpg: an image;
+//   x.csv: a row for each example; *-idx3-ubyte(.gz) and its like: as x.csv;
+//   random, random:SEED, random:2x28x28x1, random:SEED:2x28x28x1.
+// An input that is given several times has the rows of all. The status carries its exit code; it lists the right names
+// for a wrong one, what is missing, and the dtypes and shapes expected and found.
+absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph, const std::vector<std::string>& arguments,
+                                        const ReadInputsOptions& options);
+
+// Converts dtypes. InvalidArgument, with the element, where an integer or bool type cannot hold a value.
+absl::StatusOr<Tensor> CastExactly(const Tensor& tensor, DType dtype);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_TOOLS_RUN_READ_INPUTS_H_

@@ -1,0 +1,115 @@
+#include "nomograph/tools/run/write_outputs.h"
+
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/status.h"
+#include "nomograph/serialization/data/csv.h"
+#include "nomograph/serialization/data/npy.h"
+#include "nomograph/serialization/data/npz.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/run/concrete_types.h"
+
+namespace nomograph {
+namespace {
+
+bool IsTensorFile(absl::string_view path) {
+  return absl::EndsWith(path, ".npy") || absl::EndsWith(path, ".csv");
+}
+
+absl::Status Usage(absl::Status status) { return WithExitCode(ExitCode::kUsage, std::move(status)); }
+
+absl::Status PlanNamed(const Graph& graph, const std::string& name, const std::string& path,
+                       std::vector<OutputFile>& files) {
+  for (const ValueId id : graph.outputs) {
+    if (graph.value(id).name != name) continue;
+    if (!IsTensorFile(path)) {
+      return Usage(InvalidArgument("--output ", name, "=", path, ": expected a .npy or .csv file"));
+    }
+    files.push_back({path, name});
+    return absl::OkStatus();
+  }
+  return Usage(NoSuchValue(graph, graph.outputs, "output", name));
+}
+
+absl::Status PlanUnnamed(const Graph& graph, const std::string& path,
+                         std::vector<OutputFile>& files) {
+  if (absl::EndsWith(path, ".npz")) {
+    files.push_back({path, ""});
+  } else if (!IsTensorFile(path)) {
+    for (const ValueId id : graph.outputs) {
+      const std::string& name = graph.value(id).name;
+      files.push_back({absl::StrCat(path, "/", FileNameFor(name), ".npy"), name});
+    }
+  } else if (graph.outputs.size() == 1) {
+    files.push_back({path, graph.value(graph.outputs[0]).name});
+  } else {
+    return Usage(InvalidArgument("--output ", path, ": the model has ", graph.outputs.size(),
+                                 " outputs; write --output NAME=", path));
+  }
+  return absl::OkStatus();
+}
+
+Tensor ForNumPy(const Tensor& tensor) {
+  return tensor.dtype() == DType::kBFloat16 ? tensor.Cast(DType::kFloat32) : tensor;
+}
+
+absl::Status Write(const OutputFile& file, const NamedTensors& outputs) {
+  const std::filesystem::path folder = std::filesystem::path(file.path).parent_path();
+  std::error_code error;
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  if (error) {
+    return InvalidArgument("cannot create folder \"", folder.string(), "\": ", error.message());
+  }
+  if (file.output.empty()) {
+    NamedTensors arrays;
+    for (const auto& [name, tensor] : outputs) arrays[name] = ForNumPy(tensor);
+    return WriteNpz(file.path, arrays);
+  }
+  const Tensor& tensor = outputs.at(file.output);
+  if (absl::EndsWith(file.path, ".csv")) return WriteCsv(file.path, tensor);
+  return WriteNpy(file.path, ForNumPy(tensor));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<OutputFile>> PlanOutputs(const Graph& graph,
+                                                    const std::vector<std::string>& arguments) {
+  std::vector<OutputFile> files;
+  for (const std::string& argument : arguments) {
+    const size_t equals = argument.find('=');
+    const bool is_path = argument.find('/') < equals;  // a '=' in a path names no output
+    if (equals == std::string::npos || is_path) {
+      NOMO_RETURN_IF_ERROR(PlanUnnamed(graph, argument, files));
+    } else {
+      NOMO_RETURN_IF_ERROR(
+          PlanNamed(graph, argument.substr(0, equals), argument.substr(equals + 1), files));
+    }
+  }
+  std::set<std::string> paths;
+  for (const OutputFile& file : files) {
+    if (!paths.insert(file.path).second) {
+      return Usage(InvalidArgument("two outputs would be written to \"", file.path, "\""));
+    }
+  }
+  return files;
+}
+
+absl::Status WriteOutput(const OutputFile& file, const NamedTensors& outputs) {
+  return WithExitCode(ExitCode::kUnwritable, Write(file, outputs));
+}
+
+std::string FileNameFor(absl::string_view value) {
+  std::string name(value);
+  for (char& c : name) {
+    if (!absl::ascii_isalnum(c) && c != '.' && c != '-' && c != '_') c = '_';
+  }
+  if (name.empty() || name[0] == '.') name.insert(0, "_");
+  return name;
+}
+
+}  // namespace nomograph
