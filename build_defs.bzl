@@ -137,3 +137,44 @@ def nomo_op_library(name, srcs, deps = [], copts = [], linkopts = [], **kwargs):
         testonly = kwargs.get("testonly", False),
         visibility = kwargs.get("visibility"),
     )
+
+def _nomo_verify_test_impl(ctx):
+    nomo = ctx.executable._nomo
+    arguments = ["verify", "--require-golden-vectors", ctx.file.model.short_path]
+    for library in ctx.files.op_libraries:
+        arguments += ["--op-library", library.short_path]
+    script = ctx.actions.declare_file(ctx.label.name + ".sh")
+    ctx.actions.write(
+        output = script,
+        content = "#!/bin/sh\nexec " + " ".join(["'%s'" % word for word in [nomo.short_path] + arguments]) + "\n",
+        is_executable = True,
+    )
+    runfiles = ctx.runfiles(files = [nomo, ctx.file.model] + ctx.files.op_libraries)
+    return [DefaultInfo(
+        executable = script,
+        runfiles = runfiles.merge(ctx.attr._nomo[DefaultInfo].default_runfiles),
+    )]
+
+nomo_verify_test = rule(
+    implementation = _nomo_verify_test_impl,
+    doc = """A test that a model proves itself: checksums, then golden vectors in fast and in exact mode.
+
+A model without golden vectors fails it.""",
+    attrs = {
+        "model": attr.label(
+            allow_single_file = [".nomo", ".txtpb"],
+            mandatory = True,
+            doc = "The model file.",
+        ),
+        "op_libraries": attr.label_list(
+            allow_files = [".so"],
+            doc = "Op libraries (nomo_op_library) with the ops that are not in the standard set.",
+        ),
+        "_nomo": attr.label(
+            default = Label("//tools:nomo"),
+            executable = True,
+            cfg = "target",
+        ),
+    },
+    test = True,
+)

@@ -8,7 +8,7 @@
 namespace nomograph {
 namespace {
 
-using Steps = absl::InlinedVector<int64_t, 4>;               // of every input, in bytes
+using Steps = absl::InlinedVector<int64_t, 4>;              // of every input, in bytes
 using Pointers = absl::InlinedVector<const std::byte*, 4>;  // into every input
 
 // One axis of the output, with every input's step along it (0 where it is broadcast).
@@ -19,7 +19,8 @@ struct Axis {
 };
 using Axes = absl::InlinedVector<Axis, 4>;
 
-// Whether walking `inner` through and then one step of `outer` is the same as going on along `inner`.
+// Whether walking `inner` through and then one step of `outer` is the same as going on along
+// `inner`.
 bool RunsOn(const Axis& outer, const Axis& inner) {
   for (size_t i = 0; i < inner.steps.size(); ++i) {
     if (outer.steps[i] != inner.steps[i] * inner.size) return false;
@@ -27,8 +28,8 @@ bool RunsOn(const Axis& outer, const Axis& inner) {
   return true;
 }
 
-// The axes that count, outermost first: those of size 1 are left out, and neighbours along which every input runs on
-// evenly become one. There is always at least one.
+// The axes that count, outermost first: those of size 1 are left out, and neighbours along which
+// every input runs on evenly become one. There is always at least one.
 Axes CollapsedAxes(const KernelContext& context) {
   const Shape& shape = context.output_shape(0);
   const auto output_strides = shape.Strides();
@@ -54,16 +55,16 @@ Axes CollapsedAxes(const KernelContext& context) {
   return axes;
 }
 
-// What kernels get in one go. An input either runs along with the output, or has a period: so many of its elements
-// are repeated over and over.
+// What kernels get in one go. An input either runs along with the output, or has a period: so many
+// of its elements are repeated over and over.
 struct Row {
   int64_t size = 0;
   Steps steps;    // of the inputs that run along, else 0
   Steps periods;  // in elements; 0 for the inputs that run along
 };
 
-// Takes the innermost axis out of `axes` as the row; and the one around it too where rows would be short, as of the
-// channels of an image, and the inputs allow it.
+// Takes the innermost axis out of `axes` as the row; and the one around it too where rows would be
+// short, as of the channels of an image, and the inputs allow it.
 Row TakeRow(Axes& axes) {
   constexpr int64_t kShort = 64;
   Row row;
@@ -89,8 +90,8 @@ Row TakeRow(Axes& axes) {
   return joined;
 }
 
-// Hands a row on in blocks in which elements that are repeated lie one after the other: kernels then need one loop
-// only, which the compiler vectorises.
+// Hands a row on in blocks in which elements that are repeated lie one after the other: kernels
+// then need one loop only, which the compiler vectorises.
 class RowBlocks {
  public:
   RowBlocks(const KernelContext& context, const Row& row)
@@ -196,8 +197,8 @@ OpDef ElementwiseSchema(std::string name, int version, int arity, DTypeSet types
   });
   // An input of a predicate may have as many bytes as the output and yet other elements in them.
   if (!predicate) op.InPlace();
-  // With one input every row stands for itself. With more, a batch along axis 0 is one for all of equal rank, which
-  // only the author knows.
+  // With one input every row stands for itself. With more, a batch along axis 0 is one for all of
+  // equal rank, which only the author knows.
   if (arity == 1) op.BatchInputs({0});
   return op;
 }
@@ -207,7 +208,8 @@ OpDef ElementwiseSchema(std::string name, int version, int arity, DTypeSet types
 OpDef FloatFunctionOp(std::string name, double (*exact)(double), float (*fast)(float)) {
   OpDef op = ElementwiseOp(std::move(name), FloatTypes{}, [exact](auto x) { return exact(x); });
   if (fast != nullptr) {
-    op.Fast(FastElementwise(TypeList<float, Half, BFloat16>{}, [fast](float x) { return fast(x); }));
+    op.Fast(
+        FastElementwise(TypeList<float, Half, BFloat16>{}, [fast](float x) { return fast(x); }));
   }
   return op;
 }

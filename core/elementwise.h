@@ -22,16 +22,17 @@
 
 namespace nomograph {
 
-// Calls `row(inputs, output, count)` for runs of elements that together cover output 0. `inputs` has an array of `count`
-// elements for each of the node's inputs, which broadcast to the output's shape: where an input stays put along the run,
-// its element has been repeated.
+// Calls `row(inputs, output, count)` for runs of elements that together cover output 0. `inputs`
+// has an array of `count` elements for each of the node's inputs, which broadcast to the output's
+// shape: where an input stays put along the run, its element has been repeated.
 using RowFn =
     absl::FunctionRef<void(const std::byte* const* inputs, std::byte* output, int64_t count)>;
 void ForEachRow(KernelContext& context, RowFn row);
 
 namespace internal {
 
-// The types and ports of an elementwise op of `arity` inputs; `result` is "T", or "bool" for predicates.
+// The types and ports of an elementwise op of `arity` inputs; `result` is "T", or "bool" for
+// predicates.
 OpDef ElementwiseSchema(std::string name, int version, int arity, DTypeSet types,
                         absl::string_view result);
 
@@ -39,17 +40,23 @@ template <typename F, typename T, int kArity>
 constexpr bool TakesArguments() {
   return []<size_t... I>(std::index_sequence<I...>) {
     return std::is_invocable_v<F, decltype((void)I, std::declval<T>())...>;
-  }(std::make_index_sequence<kArity>{});
+  }
+  (std::make_index_sequence<kArity>{});
 }
 
 // How many scalars F takes.
 template <typename F, typename T>
 constexpr int Arity() {
-  if constexpr (TakesArguments<F, T, 1>()) return 1;
-  else if constexpr (TakesArguments<F, T, 2>()) return 2;
-  else if constexpr (TakesArguments<F, T, 3>()) return 3;
-  else if constexpr (TakesArguments<F, T, 4>()) return 4;
-  else return 0;
+  if constexpr (TakesArguments<F, T, 1>())
+    return 1;
+  else if constexpr (TakesArguments<F, T, 2>())
+    return 2;
+  else if constexpr (TakesArguments<F, T, 3>())
+    return 3;
+  else if constexpr (TakesArguments<F, T, 4>())
+    return 4;
+  else
+    return 0;
 }
 
 template <typename T, typename F, size_t... I>
@@ -65,11 +72,13 @@ void ComputeRow(const F& f, const std::byte* const* inputs, std::byte* output, i
   for (int64_t i = 0; i < count; ++i) out[i] = static_cast<Out>(f(static_cast<C>(in[I][i])...));
 }
 
-// Whether F yields the scalar function for a node's attributes. The operator of a lambda with `auto` parameters is a
-// template, which has no address: it is the scalar function itself.
+// Whether F yields the scalar function for a node's attributes. The operator of a lambda with
+// `auto` parameters is a template, which has no address: it is the scalar function itself.
 template <typename F>
-concept TakesAttributes =
-    requires { &F::operator(); } && std::is_invocable_v<F, const Attributes&>;
+concept TakesAttributes = requires {
+  &F::operator();
+}
+&&std::is_invocable_v<F, const Attributes&>;
 
 // The scalar function for a node's attributes.
 template <typename F>
@@ -83,9 +92,9 @@ auto Bind(const F& f, const Attributes& attrs) {
 
 }  // namespace internal
 
-// A kernel that applies `f` to every element, with NumPy broadcasting of its 1 to 4 inputs of one dtype. `f` takes
-// scalars (float for the 16-bit types) and yields one, or bool for a predicate; or it takes the node's Attributes and
-// yields such a function.
+// A kernel that applies `f` to every element, with NumPy broadcasting of its 1 to 4 inputs of one
+// dtype. `f` takes scalars (float for the 16-bit types) and yields one, or bool for a predicate; or
+// it takes the node's Attributes and yields such a function.
 template <typename... Ts, typename F>
 ComputeFn ElementwiseKernel(TypeList<Ts...> types, F f) {
   return [types, f](KernelContext& context) -> absl::Status {
@@ -101,7 +110,8 @@ ComputeFn ElementwiseKernel(TypeList<Ts...> types, F f) {
   };
 }
 
-// For OpDef::Fast: the same with a function that is faster than the reference kernel's, for the dtypes of `types`.
+// For OpDef::Fast: the same with a function that is faster than the reference kernel's, for the
+// dtypes of `types`.
 template <typename... Ts, typename F>
 PrepareFn FastElementwise(TypeList<Ts...> types, F f) {
   return [types, f](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
@@ -110,8 +120,8 @@ PrepareFn FastElementwise(TypeList<Ts...> types, F f) {
   };
 }
 
-// The whole op: inputs named x, or a and b, or a, b and c; dtypes from `types`; shapes broadcast; in place where it can.
-// Left to add: Doc, Attr, Examples.
+// The whole op: inputs named x, or a and b, or a, b and c; dtypes from `types`; shapes broadcast;
+// in place where it can. Left to add: Doc, Attr, Examples.
 template <typename... Ts, typename F>
 OpDef ElementwiseOp(std::string name, TypeList<Ts...> types, F f, int version = 1) {
   using First = ComputeType<std::tuple_element_t<0, std::tuple<Ts...>>>;
@@ -121,15 +131,17 @@ OpDef ElementwiseOp(std::string name, TypeList<Ts...> types, F f, int version = 
   constexpr bool kPredicate = []<size_t... I>(std::index_sequence<I...>) {
     return std::is_same_v<std::invoke_result_t<Bound, decltype((void)I, First{})...>, bool> &&
            !std::is_same_v<First, bool>;
-  }(std::make_index_sequence<kArity>{});
+  }
+  (std::make_index_sequence<kArity>{});
   OpDef op = internal::ElementwiseSchema(std::move(name), version, kArity, DTypesOf(types),
                                          kPredicate ? "bool" : "T");
   op.Reference(ElementwiseKernel(types, std::move(f)));
   return op;
 }
 
-// An op of one floating-point input that a function of one number defines: `exact` (core/exact_math.h) is the
-// specification; `fast` (<cmath>), where given, is used for float32 and the 16-bit types.
+// An op of one floating-point input that a function of one number defines: `exact`
+// (core/exact_math.h) is the specification; `fast` (<cmath>), where given, is used for float32 and
+// the 16-bit types.
 OpDef FloatFunctionOp(std::string name, double (*exact)(double), float (*fast)(float) = nullptr);
 
 }  // namespace nomograph

@@ -81,11 +81,9 @@ TEST(Elementwise, RefusesShapesThatDoNotBroadcast) {
 }
 
 TEST(Elementwise, TakesAttributesAndYieldsPredicates) {
-  const OpDef above = ElementwiseOp("test.Above", NumberTypes{},
-                                    [](const Attributes& attrs) {
-                                      return [limit = attrs.Float("limit")](auto x) { return x > limit; };
-                                    })
-                          .Attr("limit", 0.5, "");
+  const OpDef above = ElementwiseOp("test.Above", NumberTypes{}, [](const Attributes& attrs) {
+                        return [limit = attrs.Float("limit")](auto x) { return x > limit; };
+                      }).Attr("limit", 0.5, "");
   const auto found = RunOp(above, {Tensor::Vector<Half>({Half(0.25f), Half(0.75f)})}, {});
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_TRUE((*found)[0] == Tensor::Vector<bool>({false, true}));
@@ -93,7 +91,8 @@ TEST(Elementwise, TakesAttributesAndYieldsPredicates) {
 
 TEST(ExampleTable, KeepsTheRowsThatADTypeHolds) {
   const auto examples = ExampleTable()
-                            .Rows({DType::kFloat32, DType::kUInt8, DType::kBool}, {{1, 0}, {-1, 2}, {0.5, 1}, {0, -3}})
+                            .Rows({DType::kFloat32, DType::kUInt8, DType::kBool},
+                                  {{1, 0}, {-1, 2}, {0.5, 1}, {0, -3}})
                             .BoolRows({DType::kInt8}, {{200, 1}, {100, 0}})();
   ASSERT_EQ(examples.size(), 4);
   EXPECT_EQ(examples[0].inputs[0].ToString(), "float32[4] [1, -1, 0.5, 0]");

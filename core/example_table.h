@@ -19,12 +19,13 @@ inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 //                 .Rows(kFloats, {{-1, -0.6321205588285577}, {2, 2}})
 //                 .Rows(kFloats, {{-1, -1.2642411176571153}}, {{"alpha", 2.0}}))
 //
-// Each row has an element of every input, then the element of the output. The rows become one example for each dtype,
-// which is compared with that dtype's accuracy, so that expected values are to be given with 16 digits.
+// Each row has an element of every input, then the element of the output. The rows become one
+// example for each dtype, which is compared with that dtype's accuracy, so that expected values are
+// to be given with 16 digits.
 class ExampleTable {
  public:
-  // A row is left out for the dtypes that cannot hold its operands exactly, or an integer type its result. Outputs have
-  // the dtype of the inputs unless `output` names another.
+  // A row is left out for the dtypes that cannot hold its operands exactly, or an integer type its
+  // result. Outputs have the dtype of the inputs unless `output` names another.
   ExampleTable& Rows(DTypeSet types, std::vector<std::vector<double>> rows, Attributes attrs = {},
                      DType output = DType::kInvalid);
   // A predicate's table: the result is 0 or 1.

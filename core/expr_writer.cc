@@ -125,10 +125,10 @@ absl::Status ExprWriter::Write(const std::shared_ptr<const Expr>& expr, uint64_t
 absl::Status ExprWriter::WriteWeight(const std::shared_ptr<const Expr>& expr, uint64_t seed) {
   const WeightSpec& spec = *expr->weight;
   const std::string name = value_names_.Take(Prefixed(layers_.Of(expr->layer), spec.name));
-  NOMO_ASSIGN_OR_RETURN(Tensor tensor, spec.initializer(spec.type.shape.ToShape(), spec.type.dtype,
-                                                        MixKeys(seed, StableHash(name))));
+  auto tensor = spec.initializer(spec.type.shape.ToShape(), spec.type.dtype, MixKeys(seed, StableHash(name)));
+  NOMO_RETURN_IF_ERROR(Annotate(tensor.status(), absl::StrCat("weight ", spec.name)));
   const ValueId id = graph_.AddValue(name, spec.type);
-  graph_.weights.push_back({id, std::move(tensor), spec.trainable, ""});
+  graph_.weights.push_back({id, *std::move(tensor), spec.trainable, ""});
   ids_[{expr, 0}] = id;
   return absl::OkStatus();
 }

@@ -64,6 +64,11 @@ absl::Status LayerBase::CheckOptions() const { return absl::OkStatus(); }
 absl::Status LayerBase::Build(absl::Span<const TensorType>) { return absl::OkStatus(); }
 
 Value LayerBase::AddWeight(WeightOptions options) {
+  for (const int64_t size : options.shape.dims()) {
+    if (size >= 0) continue;
+    return ErrorValue(InvalidArgument("weight ", options.name, ": expected known sizes, found ", options.shape.ToString(),
+                                      ", where a negative one is unknown"));
+  }
   weights_.push_back(WeightValue({.name = std::move(options.name),
                                   .type = {options.dtype, options.shape},
                                   .initializer = std::move(options.initializer),

@@ -89,11 +89,15 @@ const Change kSame[] = {
     {"trainable", [](Model& m) { m.graph.weights[0].trainable = false; }},
     {"name of a function",
      [](Model& m) {
-       m.functions["double"] = m.functions["twice"];
+       Function function = m.functions["twice"];
        m.functions.erase("twice");
+       m.functions["double"] = std::move(function);
        m.graph.nodes[3].body = "double";
      }},
-    {"functions that nothing names", [](Model& m) { m.functions["unused"] = m.functions["twice"]; }},
+    {"functions that nothing names", [](Model& m) {
+       Function function = m.functions["twice"];
+       m.functions["unused"] = std::move(function);
+     }},
     {"names in functions",
      [](Model& m) {
        m.functions["twice"].graph.values[0].name = "input";
@@ -208,10 +212,10 @@ TEST(SemanticHashTest, ManyFunctionsNeedNoStack) {
   std::string callee = "twice";
   for (int i = 0; i < 20000; ++i) {
     const std::string name = "f" + std::to_string(i);
-    Function& function = model.functions[name];
-    function = model.functions["twice"];
+    Function function = model.functions["twice"];
     function.name = name;
     function.graph.nodes[0].body = callee;
+    model.functions[name] = std::move(function);
     callee = name;
   }
   model.graph.nodes[3].body = callee;

@@ -202,6 +202,25 @@ TEST(Layers, OfOnesOwn) {
   EXPECT_THAT(BuildModel({x}, {gate(x)}).status().message(), HasSubstr("the layer yields 2 outputs, but 1 are taken"));
 }
 
+TEST(Layers, OfOnesOwnOnAnUnknownSize) {
+  class Scale : public LayerBase {
+   public:
+    Scale() : LayerBase("Scale") {}
+    absl::Status Build(absl::Span<const TensorType> inputs) override {
+      scale_ = AddWeight({.name = "scale", .shape = {inputs[0].shape[1].size()}});
+      return absl::OkStatus();
+    }
+    absl::StatusOr<std::vector<Value>> Call(absl::Span<const Value> inputs) override {
+      return std::vector<Value>{inputs[0] * scale_};
+    }
+
+   private:
+    Value scale_;
+  };
+  EXPECT_THAT(Sequential({Input({Dim()}), MakeLayer<Scale>()}).Build().status().message(),
+              HasSubstr("layer \"scale\": weight scale: expected known sizes, found [-1]"));
+}
+
 // The value of a regularisation, which Keras would add to the loss, is an output like any other.
 TEST(Layers, AWeightCanBeUsedElsewhere) {
   const Input x({3});

@@ -11,12 +11,15 @@ absl::StatusOr<std::vector<TensorType>> InferArgReduce(const InferContext& conte
   if (!x.has_rank()) return std::vector<TensorType>{{DType::kInt64, PartialShape()}};
   NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs().Int("axis"), x.rank()));
   if (x[axis].known() && x[axis].size() == 0) {
-    return InvalidArgument("axis ", axis, " of shape ", x.ToString(), " has no elements to choose from");
+    return InvalidArgument("axis ", axis, " of shape ", x.ToString(),
+                           " has no elements to choose from");
   }
   PartialShape y = PartialShape::OfRank(0);
   for (int a = 0; a < x.rank(); ++a) {
-    if (a != axis) y.Append(x[a]);
-    else if (context.attrs().Bool("keepdims")) y.Append(1);
+    if (a != axis)
+      y.Append(x[a]);
+    else if (context.attrs().Bool("keepdims"))
+      y.Append(1);
   }
   return std::vector<TensorType>{{DType::kInt64, std::move(y)}};
 }
@@ -34,7 +37,8 @@ int64_t Choose(const T* x, int64_t count, int64_t step, bool select_last) {
   int64_t best = 0;
   for (int64_t i = 1; i < count; ++i) {
     const ComputeType<T> candidate = x[i * step], champion = x[best * step];
-    const bool better = select_last ? !Precedes<kMax>(champion, candidate) : Precedes<kMax>(candidate, champion);
+    const bool better =
+        select_last ? !Precedes<kMax>(champion, candidate) : Precedes<kMax>(candidate, champion);
     if (better) best = i;
   }
   return best;
@@ -65,40 +69,61 @@ OpDef ArgReduceOp(std::string name) {
       .Output("y", "int64", "the shape of x, whose axis has size 1 or is gone")
       .Attr("axis", 0, "the axis to search, a negative one counted from the end")
       .Attr("keepdims", true, "whether the axis stays, with size 1")
-      .Attr("select_last_index", false, "whether the last of equal elements is chosen, not the first")
+      .Attr("select_last_index", false,
+            "whether the last of equal elements is chosen, not the first")
       .Infer(InferArgReduce)
       .Reference(ArgReduceReference<kMax>);
 }
 
 // Rows with a tie, with NaN and with infinities.
 ExampleTable ArgExamples(std::initializer_list<int64_t> first, std::initializer_list<int64_t> last,
-                         std::initializer_list<int64_t> columns, std::initializer_list<int64_t> small) {
-  const Tensor rows = Tensor::Of<double>({4, 4}, {3, 1, 3, 1, 2, kNaN, kNaN, -5, kInf, 0, -kInf, 7, -2, -8, -1, -8});
+                         std::initializer_list<int64_t> columns,
+                         std::initializer_list<int64_t> small) {
+  const Tensor rows = Tensor::Of<double>(
+      {4, 4}, {3, 1, 3, 1, 2, kNaN, kNaN, -5, kInf, 0, -kInf, 7, -2, -8, -1, -8});
   const Tensor ints = Tensor::Of<double>({2, 2, 2}, {1, 5, 5, 5, 2, 1, 0, 1});
   ExampleTable examples;
   for (const DType dtype : {DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16}) {
     examples
-        .Add({.name = "last axis", .attrs = {{"axis", -1}, {"keepdims", false}}, .inputs = {rows.Cast(dtype)}, .outputs = {Tensor::Of<int64_t>({4}, first)}})
-        .Add({.name = "last index", .attrs = {{"axis", 1}, {"select_last_index", true}}, .inputs = {rows.Cast(dtype)}, .outputs = {Tensor::Of<int64_t>({4, 1}, last)}})
-        .Add({.name = "first axis", .inputs = {rows.Cast(dtype)}, .outputs = {Tensor::Of<int64_t>({1, 4}, columns)}});
+        .Add({.name = "last axis",
+              .attrs = {{"axis", -1}, {"keepdims", false}},
+              .inputs = {rows.Cast(dtype)},
+              .outputs = {Tensor::Of<int64_t>({4}, first)}})
+        .Add({.name = "last index",
+              .attrs = {{"axis", 1}, {"select_last_index", true}},
+              .inputs = {rows.Cast(dtype)},
+              .outputs = {Tensor::Of<int64_t>({4, 1}, last)}})
+        .Add({.name = "first axis",
+              .inputs = {rows.Cast(dtype)},
+              .outputs = {Tensor::Of<int64_t>({1, 4}, columns)}});
   }
-  for (const DType dtype : {DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64, DType::kUInt8, DType::kUInt16, DType::kUInt32, DType::kUInt64}) {
-    examples.Add({.name = "middle axis", .attrs = {{"axis", 1}, {"keepdims", false}}, .inputs = {ints.Cast(dtype)}, .outputs = {Tensor::Of<int64_t>({2, 2}, small)}});
+  for (const DType dtype : {DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64,
+                            DType::kUInt8, DType::kUInt16, DType::kUInt32, DType::kUInt64}) {
+    examples.Add({.name = "middle axis",
+                  .attrs = {{"axis", 1}, {"keepdims", false}},
+                  .inputs = {ints.Cast(dtype)},
+                  .outputs = {Tensor::Of<int64_t>({2, 2}, small)}});
   }
-  examples.Add({.name = "empty batch", .attrs = {{"axis", 1}}, .inputs = {Tensor(DType::kFloat32, {0, 3})}, .outputs = {Tensor(DType::kInt64, {0, 1})}});
+  examples.Add({.name = "empty batch",
+                .attrs = {{"axis", 1}},
+                .inputs = {Tensor(DType::kFloat32, {0, 3})},
+                .outputs = {Tensor(DType::kInt64, {0, 1})}});
   return examples;
 }
 
 }  // namespace
 
 NOMO_REGISTER_OP(ArgReduceOp<true>("math.ArgMax")
-                     .Doc("The index of the greatest element along an axis. NaN counts as greater than all numbers.")
+                     .Doc("The index of the greatest element along an axis. NaN counts as greater "
+                          "than all numbers.")
                      .Source("ONNX ArgMax; NumPy argmax")
-                     .Examples(ArgExamples({0, 1, 0, 2}, {2, 2, 0, 2}, {2, 1, 1, 2}, {1, 0, 0, 0})));
+                     .Examples(ArgExamples({0, 1, 0, 2}, {2, 2, 0, 2}, {2, 1, 1, 2},
+                                           {1, 0, 0, 0})));
 
-NOMO_REGISTER_OP(ArgReduceOp<false>("math.ArgMin")
-                     .Doc("The index of the least element along an axis. NaN counts as less than all numbers.")
-                     .Source("ONNX ArgMin; NumPy argmin")
-                     .Examples(ArgExamples({1, 1, 2, 1}, {3, 2, 2, 3}, {3, 1, 1, 3}, {0, 0, 1, 0})));
+NOMO_REGISTER_OP(
+    ArgReduceOp<false>("math.ArgMin")
+        .Doc("The index of the least element along an axis. NaN counts as less than all numbers.")
+        .Source("ONNX ArgMin; NumPy argmin")
+        .Examples(ArgExamples({1, 1, 2, 1}, {3, 2, 2, 3}, {3, 1, 1, 3}, {0, 0, 1, 0})));
 
 }  // namespace nomograph

@@ -10,15 +10,26 @@ namespace {
 constexpr double kInt32Min = -2147483648.0, kInt32Max = 2147483647.0;
 
 ExampleTable Broadcasting(std::initializer_list<float> expected, float six_and_two) {
-  const auto full = [](const Shape& shape, double value) { return Tensor::Full(DType::kFloat32, shape, value); };
+  const auto full = [](const Shape& shape, double value) {
+    return Tensor::Full(DType::kFloat32, shape, value);
+  };
   return ExampleTable()
       .Add({.name = "both broadcast",
-            .inputs = {Tensor::Of<float>({2, 1, 3}, {1, 2, 3, 4, 5, 6}), Tensor::Of<float>({2, 1}, {2, 4})},
+            .inputs = {Tensor::Of<float>({2, 1, 3}, {1, 2, 3, 4, 5, 6}),
+                       Tensor::Of<float>({2, 1}, {2, 4})},
             .outputs = {Tensor::Of<float>({2, 2, 3}, expected)}})
-      .Add({.name = "channels", .inputs = {full({200, 3}, 6), full({3}, 2)}, .outputs = {full({200, 3}, six_and_two)}})
-      .Add({.name = "features", .inputs = {full({3, 80}, 6), full({80}, 2)}, .outputs = {full({3, 80}, six_and_two)}})
-      .Add({.name = "a number", .inputs = {full({600}, 6), full({}, 2)}, .outputs = {full({600}, six_and_two)}})
-      .Add({.name = "empty", .inputs = {full({0, 3}, 6), full({3}, 2)}, .outputs = {full({0, 3}, 0)}});
+      .Add({.name = "channels",
+            .inputs = {full({200, 3}, 6), full({3}, 2)},
+            .outputs = {full({200, 3}, six_and_two)}})
+      .Add({.name = "features",
+            .inputs = {full({3, 80}, 6), full({80}, 2)},
+            .outputs = {full({3, 80}, six_and_two)}})
+      .Add({.name = "a number",
+            .inputs = {full({600}, 6), full({}, 2)},
+            .outputs = {full({600}, six_and_two)}})
+      .Add({.name = "empty",
+            .inputs = {full({0, 3}, 6), full({3}, 2)},
+            .outputs = {full({0, 3}, 0)}});
 }
 
 }  // namespace
@@ -30,7 +41,8 @@ NOMO_REGISTER_OP(
         .Fast(OneDnnBinary(dnnl_binary_add))
         .AsPostOp(BinaryPostOp(dnnl_binary_add, /*commutative=*/true))
         .Examples(Broadcasting({3, 4, 5, 5, 6, 7, 6, 7, 8, 8, 9, 10}, 8)
-                      .Rows(kNumbers, {{1, 2, 3}, {-7, 3, -4}, {0.5, 0.25, 0.75}, {kInf, -kInf, kNaN}})
+                      .Rows(kNumbers,
+                            {{1, 2, 3}, {-7, 3, -4}, {0.5, 0.25, 0.75}, {kInf, -kInf, kNaN}})
                       .Rows({DType::kInt32}, {{kInt32Max, 1, kInt32Min}})
                       .Rows({DType::kInt8}, {{127, 2, -127}, {-128, -1, 127}})
                       .Rows({DType::kUInt8}, {{255, 2, 1}})));
@@ -42,7 +54,8 @@ NOMO_REGISTER_OP(
         .Fast(OneDnnBinary(dnnl_binary_sub))
         .AsPostOp(BinaryPostOp(dnnl_binary_sub, /*commutative=*/false))
         .Examples(Broadcasting({-1, 0, 1, -3, -2, -1, 2, 3, 4, 0, 1, 2}, 4)
-                      .Rows(kNumbers, {{5, 2, 3}, {-7, 3, -10}, {0.5, 0.25, 0.25}, {kInf, kInf, kNaN}})
+                      .Rows(kNumbers,
+                            {{5, 2, 3}, {-7, 3, -10}, {0.5, 0.25, 0.25}, {kInf, kInf, kNaN}})
                       .Rows({DType::kInt32}, {{kInt32Min, 1, kInt32Max}})
                       .Rows({DType::kUInt16}, {{1, 2, 65535}})));
 
@@ -53,22 +66,26 @@ NOMO_REGISTER_OP(
         .Fast(OneDnnBinary(dnnl_binary_mul))
         .AsPostOp(BinaryPostOp(dnnl_binary_mul, /*commutative=*/true))
         .Examples(Broadcasting({2, 4, 6, 4, 8, 12, 8, 10, 12, 16, 20, 24}, 12)
-                      .Rows(kNumbers, {{5, 2, 10}, {-7, 3, -21}, {0.5, 0.25, 0.125}, {kInf, 0, kNaN}})
+                      .Rows(kNumbers,
+                            {{5, 2, 10}, {-7, 3, -21}, {0.5, 0.25, 0.125}, {kInf, 0, kNaN}})
                       .Rows({DType::kInt32}, {{65536, 65537, 65536}, {kInt32Min, -1, kInt32Min}})
                       .Rows({DType::kUInt16}, {{65535, 65535, 1}})));
 
 NOMO_REGISTER_OP(
     ElementwiseOp("math.Div", NumberTypes{}, [](auto a, auto b) { return math::Div(a, b); })
-        .Doc("y = a / b, with NumPy broadcasting. Integers are rounded toward zero; an integer divided by zero is zero, "
-             "and the least integer divided by -1 is itself.")
+        .Doc("y = a / b, with NumPy broadcasting. Integers are rounded toward zero; an integer "
+             "divided by zero is zero, and the least integer divided by -1 is itself.")
         .Source("ONNX Div; NumPy true_divide for floats")
         .Fast(OneDnnBinary(dnnl_binary_div))
         .AsPostOp(BinaryPostOp(dnnl_binary_div, /*commutative=*/false))
-        .Examples(Broadcasting({0.5, 1, 1.5, 0.25, 0.5, 0.75, 2, 2.5, 3, 1, 1.25, 1.5}, 3)
-                      .Rows(kNumbers, {{6, 2, 3}, {-8, 2, -4}})
-                      .Rows(kFloats, {{1, 4, 0.25}, {-7, 2, -3.5}, {1, 0, kInf}, {-1, 0, -kInf}, {0, 0, kNaN}})
-                      .Rows(kInts, {{7, 2, 3}, {-7, 2, -3}, {7, -2, -3}, {-7, -2, 3}, {5, 0, 0}, {0, 0, 0}})
-                      .Rows({DType::kInt32}, {{kInt32Min, -1, kInt32Min}, {kInt32Max, -1, -kInt32Max}})
-                      .Rows({DType::kInt8}, {{-128, -1, -128}})));
+        .Examples(
+            Broadcasting({0.5, 1, 1.5, 0.25, 0.5, 0.75, 2, 2.5, 3, 1, 1.25, 1.5}, 3)
+                .Rows(kNumbers, {{6, 2, 3}, {-8, 2, -4}})
+                .Rows(kFloats,
+                      {{1, 4, 0.25}, {-7, 2, -3.5}, {1, 0, kInf}, {-1, 0, -kInf}, {0, 0, kNaN}})
+                .Rows(kInts,
+                      {{7, 2, 3}, {-7, 2, -3}, {7, -2, -3}, {-7, -2, 3}, {5, 0, 0}, {0, 0, 0}})
+                .Rows({DType::kInt32}, {{kInt32Min, -1, kInt32Min}, {kInt32Max, -1, -kInt32Max}})
+                .Rows({DType::kInt8}, {{-128, -1, -128}})));
 
 }  // namespace nomograph

@@ -21,17 +21,20 @@ T Shift(T a, T by, bool left) {
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseAnd", IntTypes{}, [](auto a, auto b) { return a & b; })
                      .Doc("The bits that are set in both a and b, with NumPy broadcasting.")
                      .Source("ONNX BitwiseAnd; NumPy bitwise_and")
-                     .Examples(ExampleTable().Rows(kInts, {{12, 10, 8}, {-1, 77, 77}, {255, 170, 170}})));
+                     .Examples(ExampleTable().Rows(kInts,
+                                                   {{12, 10, 8}, {-1, 77, 77}, {255, 170, 170}})));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseOr", IntTypes{}, [](auto a, auto b) { return a | b; })
                      .Doc("The bits that are set in a or b or both, with NumPy broadcasting.")
                      .Source("ONNX BitwiseOr; NumPy bitwise_or")
-                     .Examples(ExampleTable().Rows(kInts, {{12, 10, 14}, {-2, 1, -1}, {240, 15, 255}})));
+                     .Examples(ExampleTable().Rows(kInts,
+                                                   {{12, 10, 14}, {-2, 1, -1}, {240, 15, 255}})));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseXor", IntTypes{}, [](auto a, auto b) { return a ^ b; })
                      .Doc("The bits that are set in one of a and b, with NumPy broadcasting.")
                      .Source("ONNX BitwiseXor; NumPy bitwise_xor")
-                     .Examples(ExampleTable().Rows(kInts, {{12, 10, 6}, {-1, 5, -6}, {255, 15, 240}})));
+                     .Examples(ExampleTable().Rows(kInts,
+                                                   {{12, 10, 6}, {-1, 5, -6}, {255, 15, 240}})));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseNot", IntTypes{}, [](auto x) { return ~x; })
                      .Doc("Every bit of x turned over.")
@@ -41,21 +44,22 @@ NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseNot", IntTypes{}, [](auto x) { retur
                                    .Rows({DType::kUInt8}, {{0, 255}, {15, 240}})
                                    .Rows({DType::kUInt32}, {{0, 4294967295.0}})));
 
-NOMO_REGISTER_OP(ElementwiseOp("math.BitShift",
-                               TypeList<uint8_t, uint16_t, uint32_t, uint64_t>{},
-                               [](const Attributes& attrs) {
-                                 return [left = attrs.String("direction") == "LEFT"](auto a, auto b) {
-                                   return Shift(a, b, left);
-                                 };
-                               })
-                     .Doc("The bits of a moved by b places, with NumPy broadcasting. Bits that leave the type are lost, "
-                          "and zeros come in: moving by the width of the type or more yields 0.")
-                     .Source("ONNX BitShift; NumPy left_shift and right_shift")
-                     .RequiredAttr("direction", AttrType::kString, "LEFT multiplies by 2^b, RIGHT divides")
-                     .Choices({"LEFT", "RIGHT"})
-                     .Examples(ExampleTable()
-                                   .Rows(kUnsignedInts, {{1, 3, 8}, {5, 0, 5}, {9, 64, 0}}, {{"direction", "LEFT"}})
-                                   .Rows(kUnsignedInts, {{200, 3, 25}, {9, 64, 0}}, {{"direction", "RIGHT"}})
-                                   .Rows({DType::kUInt8}, {{255, 1, 254}, {1, 8, 0}}, {{"direction", "LEFT"}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.BitShift", TypeList<uint8_t, uint16_t, uint32_t, uint64_t>{},
+                  [](const Attributes& attrs) {
+                    return [left = attrs.String("direction") == "LEFT"](auto a, auto b) {
+                      return Shift(a, b, left);
+                    };
+                  })
+        .Doc("The bits of a moved by b places, with NumPy broadcasting. Bits that leave the type "
+             "are lost, and zeros come in: moving by the width of the type or more yields 0.")
+        .Source("ONNX BitShift; NumPy left_shift and right_shift")
+        .RequiredAttr("direction", AttrType::kString, "LEFT multiplies by 2^b, RIGHT divides")
+        .Choices({"LEFT", "RIGHT"})
+        .Examples(ExampleTable()
+                      .Rows(kUnsignedInts, {{1, 3, 8}, {5, 0, 5}, {9, 64, 0}},
+                            {{"direction", "LEFT"}})
+                      .Rows(kUnsignedInts, {{200, 3, 25}, {9, 64, 0}}, {{"direction", "RIGHT"}})
+                      .Rows({DType::kUInt8}, {{255, 1, 254}, {1, 8, 0}}, {{"direction", "LEFT"}})));
 
 }  // namespace nomograph

@@ -19,24 +19,27 @@ OpDef IsInf() {
       .Source("ONNX IsInf; NumPy isinf")
       .Attr("detect_positive", true, "whether positive infinity counts")
       .Attr("detect_negative", true, "whether negative infinity counts")
-      .Examples(ExampleTable()
-                    .BoolRows(kFloats, {{1, 0}, {kInf, 1}, {-kInf, 1}, {kNaN, 0}})
-                    .BoolRows(kFloats, {{1, 0}, {kInf, 1}, {-kInf, 0}}, {{"detect_negative", false}})
-                    .BoolRows(kFloats, {{-1, 0}, {kInf, 0}, {-kInf, 1}}, {{"detect_positive", false}}));
+      .Examples(
+          ExampleTable()
+              .BoolRows(kFloats, {{1, 0}, {kInf, 1}, {-kInf, 1}, {kNaN, 0}})
+              .BoolRows(kFloats, {{1, 0}, {kInf, 1}, {-kInf, 0}}, {{"detect_negative", false}})
+              .BoolRows(kFloats, {{-1, 0}, {kInf, 0}, {-kInf, 1}}, {{"detect_positive", false}}));
 }
 
 }  // namespace
 
 NOMO_REGISTER_OP(IsInf());
 
-NOMO_REGISTER_OP(ElementwiseOp("math.IsNaN", FloatTypes{}, [](auto x) { return bool{std::isnan(x)}; })
-                     .Doc("Whether x is not a number.")
-                     .Source("ONNX IsNaN; NumPy isnan")
-                     .Examples(ExampleTable().BoolRows(kFloats, {{1, 0}, {kInf, 0}, {kNaN, 1}, {0, 0}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.IsNaN", FloatTypes{}, [](auto x) { return bool{std::isnan(x)}; })
+        .Doc("Whether x is not a number.")
+        .Source("ONNX IsNaN; NumPy isnan")
+        .Examples(ExampleTable().BoolRows(kFloats, {{1, 0}, {kInf, 0}, {kNaN, 1}, {0, 0}})));
 
-NOMO_REGISTER_OP(ElementwiseOp("math.IsFinite", FloatTypes{}, [](auto x) { return bool{std::isfinite(x)}; })
-                     .Doc("Whether x is a number and not infinite.")
-                     .Source("NumPy isfinite")
-                     .Examples(ExampleTable().BoolRows(kFloats, {{1, 1}, {kInf, 0}, {-kInf, 0}, {kNaN, 0}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.IsFinite", FloatTypes{}, [](auto x) { return bool{std::isfinite(x)}; })
+        .Doc("Whether x is a number and not infinite.")
+        .Source("NumPy isfinite")
+        .Examples(ExampleTable().BoolRows(kFloats, {{1, 1}, {kInf, 0}, {-kInf, 0}, {kNaN, 0}})));
 
 }  // namespace nomograph

@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kMinInput = 1, kMaxInput = 2;
 
-// The nearest value of T that lies in the interval which the limit bounds from below, or else from above; no limit at
-// all for NaN, which compares with nothing.
+// The nearest value of T that lies in the interval which the limit bounds from below, or else from
+// above; no limit at all for NaN, which compares with nothing.
 template <typename T>
 T Rounded(double limit, bool from_below) {
   if constexpr (std::is_floating_point_v<T>) {
@@ -34,7 +34,10 @@ ComputeType<T> Limit(const KernelContext& context, const char* attr, int input) 
   const bool from_below = input == kMinInput;
   if (context.has_input(input)) return context.input<T>(input)[0];
   const AttrValue* value = context.attrs().Find(attr);
-  return Rounded<C>(value != nullptr ? *value->As<double>() : from_below ? -kInf : kInf, from_below);
+  return Rounded<C>(value != nullptr ? *value->As<double>()
+                    : from_below     ? -kInf
+                                     : kInf,
+                    from_below);
 }
 
 absl::Status ClipReference(KernelContext& context) {
@@ -62,7 +65,8 @@ absl::StatusOr<std::vector<TensorType>> InferClip(const InferContext& context) {
     }
     const PartialShape& shape = context.shape(input);
     if (!Compatible(shape, Shape{}) && !Compatible(shape, Shape{1})) {
-      return InvalidArgument("input ", attr, ": expected one number, found shape ", shape.ToString());
+      return InvalidArgument("input ", attr, ": expected one number, found shape ",
+                             shape.ToString());
     }
   }
   return SameAsInput(context);
@@ -76,7 +80,8 @@ std::optional<Eltwise> OneDnnClip(const Attributes& attrs) {
   return Eltwise{dnnl_eltwise_clip, static_cast<float>(low), static_cast<float>(high)};
 }
 
-Example InputsExample(std::string name, Tensor min, Tensor max, std::initializer_list<float> expected) {
+Example InputsExample(std::string name, Tensor min, Tensor max,
+                      std::initializer_list<float> expected) {
   return {.name = std::move(name),
           .inputs = {Tensor::Vector<float>({-2, -1, 0, 0.5, 3}), std::move(min), std::move(max)},
           .outputs = {Tensor::Vector<float>(expected)}};
@@ -92,19 +97,23 @@ ExampleTable ClipExamples() {
       .Rows({DType::kInt8}, {{-128, -128}, {127, 127}}, {{"min", -1e9}, {"max", 1e9}})
       .Rows({DType::kUInt8}, {{0, 255}, {255, 255}}, {{"min", 256.0}})
       .Rows(kNumbers, {{0, 0}, {7, 7}})
-      .Add(InputsExample("limits as inputs", Tensor::Scalar<float>(-1), Tensor::Scalar<float>(0.25f),
-                         {-1, -1, 0, 0.25f, 0.25f}))
-      .Add(InputsExample("upper limit as input", Tensor(), Tensor::Vector<float>({1}), {-2, -1, 0, 0.5f, 1}))
+      .Add(InputsExample("limits as inputs", Tensor::Scalar<float>(-1),
+                         Tensor::Scalar<float>(0.25f), {-1, -1, 0, 0.25f, 0.25f}))
+      .Add(InputsExample("upper limit as input", Tensor(), Tensor::Vector<float>({1}),
+                         {-2, -1, 0, 0.5f, 1}))
       .Add({.name = "integer limits as inputs",
-            .inputs = {Tensor::Vector<int64_t>({-5, 1, 9}), Tensor::Scalar<int64_t>(0), Tensor::Scalar<int64_t>(4)},
+            .inputs = {Tensor::Vector<int64_t>({-5, 1, 9}), Tensor::Scalar<int64_t>(0),
+                       Tensor::Scalar<int64_t>(4)},
             .outputs = {Tensor::Vector<int64_t>({0, 1, 4})}});
 }
 
 OpDef Clip() {
   return OpDef("math.Clip")
-      .Doc("y = min(max(x, min), max): x limited to [min, max]. Where min > max every element is max. NaN stays NaN in "
-           "x, and is no limit. Each limit is an attribute or an input or neither, which is none. For integer types "
-           "attributes are rounded into the interval, and to the nearest end of the type's range.")
+      .Doc(
+          "y = min(max(x, min), max): x limited to [min, max]. Where min > max every element is "
+          "max. NaN stays NaN in x, and is no limit. Each limit is an attribute or an input or "
+          "neither, which is none. For integer types attributes are rounded into the interval, and "
+          "to the nearest end of the type's range.")
       .Source("ONNX Clip; NumPy clip; Keras ReLU(max_value)")
       .TypeVar("T", kNumbers)
       .Input("x", "T", "any shape")

@@ -11,7 +11,8 @@ constexpr int kAxisInput = 1;
 
 absl::StatusOr<std::vector<TensorType>> InferCumulative(const InferContext& context) {
   NOMO_ASSIGN_OR_RETURN(const IntsArg axis, GetInt(context, "axis", kAxisInput));
-  if (!axis.given) return InvalidArgument("axis is required, as an attribute or as input ", kAxisInput);
+  if (!axis.given)
+    return InvalidArgument("axis is required, as an attribute or as input ", kAxisInput);
   if (axis.known && context.shape(0).has_rank()) {
     NOMO_RETURN_IF_ERROR(NormalizeAxis(axis.values[0], context.shape(0).rank()).status());
   }
@@ -33,8 +34,10 @@ void Accumulate(const T* x, T* y, int64_t count, int64_t step, bool exclusive, b
     const int64_t place = (reverse ? count - 1 - i : i) * step;
     const auto element = static_cast<Sum>(static_cast<ComputeType<T>>(x[place]));
     const Sum before = sum;
-    if constexpr (kProduct) sum *= element;
-    else sum += element;
+    if constexpr (kProduct)
+      sum *= element;
+    else
+      sum += element;
     y[place] = static_cast<T>(exclusive ? before : sum);
   }
 }
@@ -68,8 +71,11 @@ OpDef CumulativeOp(std::string name) {
       .Input("x", "T", "at least one axis")
       .OptionalInput("axis", "I", "one number: the axis, instead of the attribute")
       .Output("y", "T", "the shape of x")
-      .OptionalAttr("axis", AttrType::kInt, "the axis to run along, a negative one counted from the end")
-      .Attr("exclusive", false, "whether an element itself is left out, so that the first result is that of no elements")
+      .OptionalAttr("axis", AttrType::kInt,
+                    "the axis to run along, a negative one counted from the end")
+      .Attr(
+          "exclusive", false,
+          "whether an element itself is left out, so that the first result is that of no elements")
       .Attr("reverse", false, "whether to run from the end of the axis to its beginning")
       .Infer(InferCumulative)
       .Reference(CumulativeReference<kProduct>)
@@ -77,17 +83,38 @@ OpDef CumulativeOp(std::string name) {
 }
 
 // The results for [[1, 2, 3], [4, 5, 6]].
-ExampleTable CumulativeExamples(std::initializer_list<double> rows, std::initializer_list<double> columns,
-                                std::initializer_list<double> exclusive, std::initializer_list<double> reverse) {
+ExampleTable CumulativeExamples(std::initializer_list<double> rows,
+                                std::initializer_list<double> columns,
+                                std::initializer_list<double> exclusive,
+                                std::initializer_list<double> reverse) {
   const Tensor x = Tensor::Of<double>({2, 3}, {1, 2, 3, 4, 5, 6});
   return ExampleTable()
-      .AddForEach(kFloats | DTypeSet{DType::kInt16, DType::kInt32, DType::kInt64, DType::kUInt16, DType::kUInt32, DType::kUInt64},
-                  {.name = "rows", .attrs = {{"axis", -1}}, .inputs = {x}, .outputs = {Tensor::Of<double>({2, 3}, rows)}})
-      .AddForEach(kNumbers, {.name = "columns", .attrs = {{"axis", 0}}, .inputs = {x}, .outputs = {Tensor::Of<double>({2, 3}, columns)}})
-      .AddForEach(kNumbers, {.name = "exclusive", .attrs = {{"axis", 1}, {"exclusive", true}}, .inputs = {x}, .outputs = {Tensor::Of<double>({2, 3}, exclusive)}})
-      .AddForEach({DType::kFloat32}, {.name = "reverse, exclusive", .attrs = {{"axis", 1}, {"exclusive", true}, {"reverse", true}}, .inputs = {x}, .outputs = {Tensor::Of<double>({2, 3}, reverse)}})
-      .Add({.name = "axis as input", .inputs = {x, Tensor::Scalar<int32_t>(0)}, .outputs = {Tensor::Of<double>({2, 3}, columns)}})
-      .Add({.name = "empty", .attrs = {{"axis", 0}}, .inputs = {Tensor(DType::kFloat32, {0, 2})}, .outputs = {Tensor(DType::kFloat32, {0, 2})}});
+      .AddForEach(kFloats | DTypeSet{DType::kInt16, DType::kInt32, DType::kInt64, DType::kUInt16,
+                                     DType::kUInt32, DType::kUInt64},
+                  {.name = "rows",
+                   .attrs = {{"axis", -1}},
+                   .inputs = {x},
+                   .outputs = {Tensor::Of<double>({2, 3}, rows)}})
+      .AddForEach(kNumbers, {.name = "columns",
+                             .attrs = {{"axis", 0}},
+                             .inputs = {x},
+                             .outputs = {Tensor::Of<double>({2, 3}, columns)}})
+      .AddForEach(kNumbers, {.name = "exclusive",
+                             .attrs = {{"axis", 1}, {"exclusive", true}},
+                             .inputs = {x},
+                             .outputs = {Tensor::Of<double>({2, 3}, exclusive)}})
+      .AddForEach({DType::kFloat32},
+                  {.name = "reverse, exclusive",
+                   .attrs = {{"axis", 1}, {"exclusive", true}, {"reverse", true}},
+                   .inputs = {x},
+                   .outputs = {Tensor::Of<double>({2, 3}, reverse)}})
+      .Add({.name = "axis as input",
+            .inputs = {x, Tensor::Scalar<int32_t>(0)},
+            .outputs = {Tensor::Of<double>({2, 3}, columns)}})
+      .Add({.name = "empty",
+            .attrs = {{"axis", 0}},
+            .inputs = {Tensor(DType::kFloat32, {0, 2})},
+            .outputs = {Tensor(DType::kFloat32, {0, 2})}});
 }
 
 }  // namespace
@@ -95,13 +122,21 @@ ExampleTable CumulativeExamples(std::initializer_list<double> rows, std::initial
 NOMO_REGISTER_OP(CumulativeOp<false>("math.CumSum")
                      .Doc("y[i] = x[0] + … + x[i] along an axis. Integers wrap around.")
                      .Source("ONNX CumSum; NumPy cumsum")
-                     .Examples(CumulativeExamples({1, 3, 6, 4, 9, 15}, {1, 2, 3, 5, 7, 9}, {0, 1, 3, 0, 4, 9}, {5, 3, 0, 11, 6, 0})
-                                   .Add({.name = "integers wrap around", .attrs = {{"axis", 0}, {"reverse", true}}, .inputs = {Tensor::Vector<int8_t>({-100, 100, 100})}, .outputs = {Tensor::Vector<int8_t>({100, -56, 100})}})));
+                     .Examples(CumulativeExamples({1, 3, 6, 4, 9, 15}, {1, 2, 3, 5, 7, 9},
+                                                  {0, 1, 3, 0, 4, 9}, {5, 3, 0, 11, 6, 0})
+                                   .Add({.name = "integers wrap around",
+                                         .attrs = {{"axis", 0}, {"reverse", true}},
+                                         .inputs = {Tensor::Vector<int8_t>({-100, 100, 100})},
+                                         .outputs = {Tensor::Vector<int8_t>({100, -56, 100})}})));
 
 NOMO_REGISTER_OP(CumulativeOp<true>("math.CumProd")
                      .Doc("y[i] = x[0] * … * x[i] along an axis. Integers wrap around.")
                      .Source("NumPy cumprod")
-                     .Examples(CumulativeExamples({1, 2, 6, 4, 20, 120}, {1, 2, 3, 4, 10, 18}, {1, 1, 2, 1, 4, 20}, {6, 3, 1, 30, 6, 1})
-                                   .Add({.name = "integers wrap around", .attrs = {{"axis", 0}}, .inputs = {Tensor::Vector<uint8_t>({16, 15, 2})}, .outputs = {Tensor::Vector<uint8_t>({16, 240, 224})}})));
+                     .Examples(CumulativeExamples({1, 2, 6, 4, 20, 120}, {1, 2, 3, 4, 10, 18},
+                                                  {1, 1, 2, 1, 4, 20}, {6, 3, 1, 30, 6, 1})
+                                   .Add({.name = "integers wrap around",
+                                         .attrs = {{"axis", 0}},
+                                         .inputs = {Tensor::Vector<uint8_t>({16, 15, 2})},
+                                         .outputs = {Tensor::Vector<uint8_t>({16, 240, 224})}})));
 
 }  // namespace nomograph

@@ -1,6 +1,7 @@
 // Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Erf.
 //
-// oneDNN's exp turns NaN into infinity, and its log is off by 1e-6 near 1: the C library serves better.
+// oneDNN's exp turns NaN into infinity, and its log is off by 1e-6 near 1: the C library serves
+// better.
 #include <cmath>
 
 #include "nomograph/core/elementwise.h"
@@ -12,41 +13,91 @@ namespace nomograph {
 NOMO_REGISTER_OP(FloatFunctionOp("math.Exp", exact::Exp, std::exp)
                      .Doc("y = e^x")
                      .Source("ONNX Exp; NumPy exp; Keras activation exponential")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 1}, {1, 2.718281828459045}, {-2.5, 0.0820849986238988}, {0.125, 1.1331484530668263}, {-kInf, 0}, {kInf, kInf}, {kNaN, kNaN}, {1000, kInf}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 1},
+                                                             {1, 2.718281828459045},
+                                                             {-2.5, 0.0820849986238988},
+                                                             {0.125, 1.1331484530668263},
+                                                             {-kInf, 0},
+                                                             {kInf, kInf},
+                                                             {kNaN, kNaN},
+                                                             {1000, kInf}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Exp2", exact::Exp2, std::exp2)
-                     .Doc("y = 2^x")
-                     .Source("NumPy exp2")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 1}, {3, 8}, {-2, 0.25}, {0.5, 1.4142135623730951}, {-kInf, 0}, {kInf, kInf}})));
+NOMO_REGISTER_OP(
+    FloatFunctionOp("math.Exp2", exact::Exp2, std::exp2)
+        .Doc("y = 2^x")
+        .Source("NumPy exp2")
+        .Examples(ExampleTable().Rows(
+            kFloats,
+            {{0, 1}, {3, 8}, {-2, 0.25}, {0.5, 1.4142135623730951}, {-kInf, 0}, {kInf, kInf}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Expm1", exact::Expm1, std::expm1)
                      .Doc("y = e^x - 1, accurate also where x is near 0.")
                      .Source("NumPy expm1")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {1, 1.718281828459045}, {-2.5, -0.9179150013761013}, {0x1p-20, 9.536747711537455e-07}, {-kInf, -1}, {kInf, kInf}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {1, 1.718281828459045},
+                                                             {-2.5, -0.9179150013761013},
+                                                             {0x1p-20, 9.536747711537455e-07},
+                                                             {-kInf, -1},
+                                                             {kInf, kInf},
+                                                             {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Log", exact::Log, std::log)
                      .Doc("y = ln(x), the natural logarithm: -inf at 0, NaN below.")
                      .Source("ONNX Log; NumPy log")
-                     .Examples(ExampleTable().Rows(kFloats, {{1, 0}, {0.5, -0.6931471805599453}, {10, 2.302585092994046}, {0x1p-20, -13.862943611198906}, {0, -kInf}, {-1, kNaN}, {kInf, kInf}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{1, 0},
+                                                             {0.5, -0.6931471805599453},
+                                                             {10, 2.302585092994046},
+                                                             {0x1p-20, -13.862943611198906},
+                                                             {0, -kInf},
+                                                             {-1, kNaN},
+                                                             {kInf, kInf},
+                                                             {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Log2", exact::Log2, std::log2)
                      .Doc("y = the logarithm of x to base 2: -inf at 0, NaN below.")
                      .Source("NumPy log2")
-                     .Examples(ExampleTable().Rows(kFloats, {{1, 0}, {8, 3}, {0.125, -3}, {10, 3.321928094887362}, {0, -kInf}, {-1, kNaN}, {kInf, kInf}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{1, 0},
+                                                             {8, 3},
+                                                             {0.125, -3},
+                                                             {10, 3.321928094887362},
+                                                             {0, -kInf},
+                                                             {-1, kNaN},
+                                                             {kInf, kInf}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Log10", exact::Log10, std::log10)
                      .Doc("y = the logarithm of x to base 10: -inf at 0, NaN below.")
                      .Source("NumPy log10")
-                     .Examples(ExampleTable().Rows(kFloats, {{1, 0}, {1000, 3}, {0.5, -0.3010299956639812}, {0, -kInf}, {-1, kNaN}, {kInf, kInf}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{1, 0},
+                                                             {1000, 3},
+                                                             {0.5, -0.3010299956639812},
+                                                             {0, -kInf},
+                                                             {-1, kNaN},
+                                                             {kInf, kInf}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Log1p", exact::Log1p, std::log1p)
                      .Doc("y = ln(1 + x), accurate also where x is near 0: -inf at -1, NaN below.")
                      .Source("NumPy log1p")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {1, 0.6931471805599453}, {-0.5, -0.6931471805599453}, {0x1p-20, 9.536738616591883e-07}, {-1, -kInf}, {-2, kNaN}, {kInf, kInf}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {1, 0.6931471805599453},
+                                                             {-0.5, -0.6931471805599453},
+                                                             {0x1p-20, 9.536738616591883e-07},
+                                                             {-1, -kInf},
+                                                             {-2, kNaN},
+                                                             {kInf, kInf},
+                                                             {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Erf", exact::Erf, std::erf)
-                     .Doc("y = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x, the error function.")
-                     .Source("ONNX Erf")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {0.5, 0.5204998778130465}, {-1, -0.8427007929497149}, {2, 0.9953222650189527}, {-6, -1}, {0x1p-20, 1.0761062308265404e-06}, {kInf, 1}, {-kInf, -1}, {kNaN, kNaN}})));
+NOMO_REGISTER_OP(
+    FloatFunctionOp("math.Erf", exact::Erf, std::erf)
+        .Doc("y = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x, the error function.")
+        .Source("ONNX Erf")
+        .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                {0.5, 0.5204998778130465},
+                                                {-1, -0.8427007929497149},
+                                                {2, 0.9953222650189527},
+                                                {-6, -1},
+                                                {0x1p-20, 1.0761062308265404e-06},
+                                                {kInf, 1},
+                                                {-kInf, -1},
+                                                {kNaN, kNaN}})));
 
 }  // namespace nomograph

@@ -25,22 +25,23 @@ absl::StatusOr<std::vector<TensorType>> InferGemm(const InferContext& context) {
   const Dim a_inner = SizeOf(context.shape(0), transpose_a, 1);
   const Dim b_inner = SizeOf(context.shape(1), transpose_b, 0);
   if (a_inner.known() && b_inner.known() && a_inner != b_inner) {
-    return InvalidArgument("expected equal inner sizes of a and b, found ", a_inner.ToString(), " and ",
-                           b_inner.ToString());
+    return InvalidArgument("expected equal inner sizes of a and b, found ", a_inner.ToString(),
+                           " and ", b_inner.ToString());
   }
-  const PartialShape output = {SizeOf(context.shape(0), transpose_a, 0), SizeOf(context.shape(1), transpose_b, 1)};
+  const PartialShape output = {SizeOf(context.shape(0), transpose_a, 0),
+                               SizeOf(context.shape(1), transpose_b, 1)};
   if (context.has_input(2) && context.shape(2).has_rank()) {
     const auto sum = Broadcast(context.shape(2), output);
     if (!sum.ok() || !Compatible(*sum, output)) {
-      return InvalidArgument("input c: expected a shape that broadcasts to ", output.ToString(), ", found ",
-                             context.shape(2).ToString());
+      return InvalidArgument("input c: expected a shape that broadcasts to ", output.ToString(),
+                             ", found ", context.shape(2).ToString());
     }
   }
   return std::vector<TensorType>{{context.dtype(0), output}};
 }
 
-// How far apart neighbouring rows and columns of c are, 0 where it is broadcast. The shape is [], [N] or [M, N] or has
-// 1 for M or N.
+// How far apart neighbouring rows and columns of c are, 0 where it is broadcast. The shape is [],
+// [N] or [M, N] or has 1 for M or N.
 std::pair<int64_t, int64_t> StepsOfC(const Shape& c) {
   const int64_t columns = c.rank() > 0 ? c[c.rank() - 1] : 1;
   const int64_t rows = c.rank() > 1 ? c[0] : 1;
@@ -49,7 +50,8 @@ std::pair<int64_t, int64_t> StepsOfC(const Shape& c) {
 
 template <typename T>
 void GemmReference(const KernelContext& context) {
-  const bool transpose_a = context.attrs().Bool("transpose_a"), transpose_b = context.attrs().Bool("transpose_b");
+  const bool transpose_a = context.attrs().Bool("transpose_a"),
+             transpose_b = context.attrs().Bool("transpose_b");
   const double alpha = context.attrs().Float("alpha"), beta = context.attrs().Float("beta");
   const auto a = context.input<T>(0);
   const auto b = context.input<T>(1);
@@ -57,7 +59,8 @@ void GemmReference(const KernelContext& context) {
   const int64_t rows = context.output_shape(0)[0], columns = context.output_shape(0)[1];
   const int64_t inner = context.input_shape(0)[transpose_a ? 0 : 1];
   const bool adds = context.has_input(2) && beta != 0;
-  const auto [c_row, c_column] = adds ? StepsOfC(context.input_shape(2)) : std::pair<int64_t, int64_t>();
+  const auto [c_row, c_column] =
+      adds ? StepsOfC(context.input_shape(2)) : std::pair<int64_t, int64_t>();
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t s = 0; s < columns; ++s) {
       double sum = 0;
@@ -88,8 +91,8 @@ onednn::Builder::Buffer ScaledC(onednn::Builder& b, const onednn::Desc& desc, fl
   if (beta == 1) return c;
   const auto scaled = b.Scratch(desc);
   const dnnl::eltwise_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear, desc, beta, 0.0f}, b.Attr(),
-      onednn::Engine());
+      {dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear, desc, beta, 0.0f},
+      b.Attr(), onednn::Engine());
   b.Add<dnnl::eltwise_forward>(pd, {{DNNL_ARG_SRC, c}, {DNNL_ARG_DST, scaled}});
   return scaled;
 }
@@ -99,14 +102,14 @@ bool AddToOutput(onednn::Builder& b, onednn::Builder::Buffer c, const onednn::De
                  onednn::Builder::Buffer y, const onednn::Desc& y_desc) {
   const int axes[] = {0, 1};
   if (!b.PostNodeOps(axes)) return false;
-  const dnnl::binary::primitive_desc pd({dnnl::algorithm::binary_add, y_desc, c_desc, y_desc}, b.Attr(),
-                                        onednn::Engine());
+  const dnnl::binary::primitive_desc pd({dnnl::algorithm::binary_add, y_desc, c_desc, y_desc},
+                                        b.Attr(), onednn::Engine());
   b.Add<dnnl::binary>(pd, {{DNNL_ARG_SRC_0, y}, {DNNL_ARG_SRC_1, c}, {DNNL_ARG_DST, y}});
   return true;
 }
 
-// c joins the product as a bias where it is one row and nothing is scaled, as a post-op where oneDNN's fast matmul
-// takes it (a row or a whole matrix), else in a step of its own (a column).
+// c joins the product as a bias where it is one row and nothing is scaled, as a post-op where
+// oneDNN's fast matmul takes it (a row or a whole matrix), else in a step of its own (a column).
 bool BuildGemm(onednn::Builder& b) {
   const PrepareContext& context = b.context();
   if (context.inputs[0].dtype != DType::kFloat32) return false;
@@ -125,9 +128,9 @@ bool BuildGemm(onednn::Builder& b) {
     Shape shape = context.inputs[2].shape;
     while (shape.rank() < 2) shape = shape.rank() == 0 ? Shape{1} : Shape{1, shape[0]};
     const bool is_row = shape[0] == 1 && shape[1] == dst.dims()[1];
-    kind = is_row && alpha == 1 && beta == 1          ? C::kBias
+    kind = is_row && alpha == 1 && beta == 1             ? C::kBias
            : is_row || shape == context.outputs[0].shape ? C::kPostOp
-                                                      : C::kStep;
+                                                         : C::kStep;
     c_desc = onednn::RowMajor(DType::kFloat32, shape.dims());
     c = ScaledC(b, c_desc, beta);
   }
@@ -154,10 +157,13 @@ std::vector<Example> GemmExamples() {
       {.name = "a dense layer",
        .inputs = {a, b, Tensor::Vector<float>({10, 20})},
        .outputs = {Tensor::Of<float>({2, 2}, {12.5, 35, 17, 50})}},
-      {.name = "without c", .inputs = {a, b}, .outputs = {Tensor::Of<float>({2, 2}, {2.5, 15, 7, 30})}},
+      {.name = "without c",
+       .inputs = {a, b},
+       .outputs = {Tensor::Of<float>({2, 2}, {2.5, 15, 7, 30})}},
       {.name = "scaled, transposed, c a column",
        .attrs = {{"alpha", 2.0}, {"beta", 0.5}, {"transpose_a", true}, {"transpose_b", true}},
-       .inputs = {Tensor::Of<float>({3, 2}, {1, 4, 2, 5, 3, 6}), Tensor::Of<float>({2, 3}, {1, 0, 0.5, -1, 2, 4}),
+       .inputs = {Tensor::Of<float>({3, 2}, {1, 4, 2, 5, 3, 6}),
+                  Tensor::Of<float>({2, 3}, {1, 0, 0.5, -1, 2, 4}),
                   Tensor::Of<float>({2, 1}, {100, 200})},
        .outputs = {Tensor::Of<float>({2, 2}, {55, 80, 114, 160})}},
       {.name = "c a scalar",
@@ -169,31 +175,33 @@ std::vector<Example> GemmExamples() {
        .inputs = {a, b, Tensor::Scalar<float>(std::numeric_limits<float>::quiet_NaN())},
        .outputs = {Tensor::Of<float>({2, 2}, {2.5, 15, 7, 30})}},
       {.name = "nothing to sum",
-       .inputs = {Tensor(DType::kFloat64, {1, 0}), Tensor(DType::kFloat64, {0, 2}), Tensor::Vector<double>({3, 4})},
+       .inputs = {Tensor(DType::kFloat64, {1, 0}), Tensor(DType::kFloat64, {0, 2}),
+                  Tensor::Vector<double>({3, 4})},
        .outputs = {Tensor::Of<double>({1, 2}, {3, 4})}},
   };
 }
 
-NOMO_REGISTER_OP(
-    OpDef("math.Gemm", 1)
-        .Doc("y = alpha * a b + beta * c for matrices a and b, each of which may be transposed first, and c broadcast "
-             "to the product. Where beta is 0, c is not read.\n\n"
-             "It is an error when a or b is no matrix, the inner sizes differ, or c does not broadcast to [M, N].")
-        .Source("ONNX Gemm; Keras Dense on matrices")
-        .TypeVar("T", kFloats)
-        .Input("a", "T", "[M, K]; [K, M] with transpose_a")
-        .Input("b", "T", "[K, N]; [N, K] with transpose_b")
-        .OptionalInput("c", "T", "a shape that broadcasts to [M, N]")
-        .Output("y", "T", "[M, N]")
-        .Attr("alpha", 1.0, "the factor of the product")
-        .Attr("beta", 1.0, "the factor of c")
-        .Attr("transpose_a", false, "transposes a")
-        .Attr("transpose_b", false, "transposes b")
-        .Infer(InferGemm)
-        .Reference(GemmCompute)
-        .Fast(onednn::Prepare(BuildGemm))
-        .TakesPostOps(onednn::TakesPostOps(BuildGemm))
-        .Examples(GemmExamples));
+NOMO_REGISTER_OP(OpDef("math.Gemm", 1)
+                     .Doc("y = alpha * a b + beta * c for matrices a and b, each of which may be "
+                          "transposed first, and c broadcast "
+                          "to the product. Where beta is 0, c is not read.\n\n"
+                          "It is an error when a or b is no matrix, the inner sizes differ, or c "
+                          "does not broadcast to [M, N].")
+                     .Source("ONNX Gemm; Keras Dense on matrices")
+                     .TypeVar("T", kFloats)
+                     .Input("a", "T", "[M, K]; [K, M] with transpose_a")
+                     .Input("b", "T", "[K, N]; [N, K] with transpose_b")
+                     .OptionalInput("c", "T", "a shape that broadcasts to [M, N]")
+                     .Output("y", "T", "[M, N]")
+                     .Attr("alpha", 1.0, "the factor of the product")
+                     .Attr("beta", 1.0, "the factor of c")
+                     .Attr("transpose_a", false, "transposes a")
+                     .Attr("transpose_b", false, "transposes b")
+                     .Infer(InferGemm)
+                     .Reference(GemmCompute)
+                     .Fast(onednn::Prepare(BuildGemm))
+                     .TakesPostOps(onednn::TakesPostOps(BuildGemm))
+                     .Examples(GemmExamples));
 
 }  // namespace
 }  // namespace nomograph

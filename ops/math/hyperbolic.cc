@@ -11,33 +11,62 @@ namespace nomograph {
 NOMO_REGISTER_OP(FloatFunctionOp("math.Sinh", exact::Sinh, std::sinh)
                      .Doc("y = (e^x - e^-x) / 2")
                      .Source("ONNX Sinh; NumPy sinh")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {0.5, 0.5210953054937474}, {-2, -3.626860407847019}, {0x1p-20, 9.536743164063946e-07}, {kInf, kInf}, {-kInf, -kInf}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {0.5, 0.5210953054937474},
+                                                             {-2, -3.626860407847019},
+                                                             {0x1p-20, 9.536743164063946e-07},
+                                                             {kInf, kInf},
+                                                             {-kInf, -kInf}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Cosh", exact::Cosh, std::cosh)
                      .Doc("y = (e^x + e^-x) / 2")
                      .Source("ONNX Cosh; NumPy cosh")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 1}, {0.5, 1.1276259652063807}, {-2, 3.7621956910836314}, {kInf, kInf}, {-kInf, kInf}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 1},
+                                                             {0.5, 1.1276259652063807},
+                                                             {-2, 3.7621956910836314},
+                                                             {kInf, kInf},
+                                                             {-kInf, kInf}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Tanh", exact::Tanh)
                      .Doc("y = tanh(x) = (e^x - e^-x) / (e^x + e^-x), in [-1, 1].")
                      .Source("ONNX Tanh; NumPy tanh; Keras activation tanh")
                      .Fast(OneDnnEltwise(dnnl_eltwise_tanh))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_tanh))
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {0.5, 0.46211715726000974}, {-2, -0.9640275800758169}, {0x1p-20, 9.536743164059608e-07}, {30, 1}, {-kInf, -1}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {0.5, 0.46211715726000974},
+                                                             {-2, -0.9640275800758169},
+                                                             {0x1p-20, 9.536743164059608e-07},
+                                                             {30, 1},
+                                                             {-kInf, -1},
+                                                             {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Asinh", exact::Asinh, std::asinh)
                      .Doc("y = the number whose hyperbolic sine is x.")
                      .Source("ONNX Asinh; NumPy arcsinh")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {0.5, 0.48121182505960347}, {-2, -1.4436354751788103}, {100, 5.298342365610589}, {-kInf, -kInf}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {0.5, 0.48121182505960347},
+                                                             {-2, -1.4436354751788103},
+                                                             {100, 5.298342365610589},
+                                                             {-kInf, -kInf}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Acosh", exact::Acosh, std::acosh)
-                     .Doc("y = the number of at least 0 whose hyperbolic cosine is x; NaN where x < 1.")
-                     .Source("ONNX Acosh; NumPy arccosh")
-                     .Examples(ExampleTable().Rows(kFloats, {{1, 0}, {1.5, 0.9624236501192069}, {100, 5.298292365610484}, {0.5, kNaN}, {kInf, kInf}})));
+NOMO_REGISTER_OP(
+    FloatFunctionOp("math.Acosh", exact::Acosh, std::acosh)
+        .Doc("y = the number of at least 0 whose hyperbolic cosine is x; NaN where x < 1.")
+        .Source("ONNX Acosh; NumPy arccosh")
+        .Examples(ExampleTable().Rows(kFloats, {{1, 0},
+                                                {1.5, 0.9624236501192069},
+                                                {100, 5.298292365610484},
+                                                {0.5, kNaN},
+                                                {kInf, kInf}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Atanh", exact::Atanh, std::atanh)
                      .Doc("y = the number whose hyperbolic tangent is x; NaN outside of [-1, 1].")
                      .Source("ONNX Atanh; NumPy arctanh")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {0.5, 0.5493061443340548}, {-0.75, -0.9729550745276566}, {1, kInf}, {-1, -kInf}, {2, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {0.5, 0.5493061443340548},
+                                                             {-0.75, -0.9729550745276566},
+                                                             {1, kInf},
+                                                             {-1, -kInf},
+                                                             {2, kNaN}})));
 
 }  // namespace nomograph

@@ -4,8 +4,9 @@
 namespace nomograph {
 namespace {
 
-// y[batch..., rows, columns] = a[batch..., rows, inner] b[batch..., inner, columns], after transposing. A vector has its
-// one axis as `inner`; the axis that it lacks has size 1 here, and y lacks it too.
+// y[batch..., rows, columns] = a[batch..., rows, inner] b[batch..., inner, columns], after
+// transposing. A vector has its one axis as `inner`; the axis that it lacks has size 1 here, and y
+// lacks it too.
 struct MatMulShape {
   PartialShape a_batch, b_batch, batch;
   Dim rows, inner, columns;
@@ -50,8 +51,8 @@ absl::StatusOr<MatMulShape> GetMatMulShape(const Attributes& attrs, const Partia
   const Dim& a_inner = a[a.rank() - (transpose_a ? 2 : 1)];
   const Dim& b_inner = s.b_is_vector ? b[0] : b[b.rank() - (transpose_b ? 1 : 2)];
   if (a_inner.known() && b_inner.known() && a_inner != b_inner) {
-    return InvalidArgument("expected equal inner sizes of a and b, found ", a_inner.ToString(), " and ",
-                           b_inner.ToString(), " in shapes ", a.ToString(),
+    return InvalidArgument("expected equal inner sizes of a and b, found ", a_inner.ToString(),
+                           " and ", b_inner.ToString(), " in shapes ", a.ToString(),
                            transpose_a ? " (transposed) and " : " and ", b.ToString(),
                            transpose_b ? " (transposed)" : "");
   }
@@ -63,9 +64,8 @@ absl::StatusOr<MatMulShape> GetMatMulShape(const Attributes& attrs, const Partia
 absl::StatusOr<std::vector<TensorType>> InferMatMul(const InferContext& context) {
   PartialShape output;
   if (context.shape(0).has_rank() && context.shape(1).has_rank()) {
-    NOMO_ASSIGN_OR_RETURN(
-        const MatMulShape shape,
-        GetMatMulShape(context.attrs(), context.shape(0), context.shape(1)));
+    NOMO_ASSIGN_OR_RETURN(const MatMulShape shape,
+                          GetMatMulShape(context.attrs(), context.shape(0), context.shape(1)));
     output = shape.Output();
   }
   return std::vector<TensorType>{{context.dtype(0), output}};
@@ -84,7 +84,8 @@ int64_t MatrixIndex(const PartialShape& batch, const PartialShape& operand_batch
   return result;
 }
 
-// Integers are multiplied and summed modulo 2^64, so that they wrap around without undefined behaviour.
+// Integers are multiplied and summed modulo 2^64, so that they wrap around without undefined
+// behaviour.
 template <typename T>
 using Sum = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;
 
@@ -138,8 +139,8 @@ onednn::Desc MatrixDesc(const PartialShape& batch, int batch_rank, int64_t rows,
   return onednn::Permuted(DType::kFloat32, shape, axes);
 }
 
-// Describes an operand that broadcasts to the output, with the axes that the primitive gives its output: none is
-// missing, and where `one_matrix` all but the last are one.
+// Describes an operand that broadcasts to the output, with the axes that the primitive gives its
+// output: none is missing, and where `one_matrix` all but the last are one.
 bool OperandDesc(const MatMulShape& s, bool one_matrix, const TensorSpec& operand,
                  onednn::Desc& desc) {
   Shape dims = operand.shape;
@@ -165,12 +166,12 @@ bool OperandDesc(const MatMulShape& s, bool one_matrix, const TensorSpec& operan
   return true;
 }
 
-// One matrix on the right makes the whole batch on the left one matrix: a dense layer on any number of axes.
+// One matrix on the right makes the whole batch on the left one matrix: a dense layer on any number
+// of axes.
 bool BuildMatMul(onednn::Builder& b) {
   const PrepareContext& context = b.context();
   if (context.inputs[0].dtype != DType::kFloat32) return false;
-  const auto s =
-      GetMatMulShape(context.attrs, context.inputs[0].shape, context.inputs[1].shape);
+  const auto s = GetMatMulShape(context.attrs, context.inputs[0].shape, context.inputs[1].shape);
   if (!s.ok()) return false;
   const bool transpose_a = context.attrs.Bool("transpose_a");
   const bool transpose_b = context.attrs.Bool("transpose_b");
@@ -182,8 +183,7 @@ bool BuildMatMul(onednn::Builder& b) {
   const PartialShape none = PartialShape::OfRank(0);
   const auto src = MatrixDesc(one_matrix ? none : s->a_batch, rank, rows, inner, transpose_a);
   const auto given = MatrixDesc(one_matrix ? none : s->b_batch, rank, inner, columns, transpose_b);
-  const auto weights =
-      b.is_constant(1) ? onednn::AnyFormat(DType::kFloat32, given.dims()) : given;
+  const auto weights = b.is_constant(1) ? onednn::AnyFormat(DType::kFloat32, given.dims()) : given;
   const auto dst = MatrixDesc(one_matrix ? none : s->batch, rank, rows, columns, false);
   if (!b.PostNodeOps([&](const TensorSpec& operand, onednn::Desc& desc) {
         return OperandDesc(*s, one_matrix, operand, desc);
@@ -223,7 +223,8 @@ std::vector<Example> MatMulExamples() {
        .inputs = {Tensor::Vector<float>({1, 2, 3}), b},
        .outputs = {Tensor::Vector<float>({2.5, 15})}},
       {.name = "batch by vector",
-       .inputs = {Tensor::Of<float>({2, 1, 3}, {1, 2, 3, 4, 5, 6}), Tensor::Vector<float>({1, 0, -1})},
+       .inputs = {Tensor::Of<float>({2, 1, 3}, {1, 2, 3, 4, 5, 6}),
+                  Tensor::Vector<float>({1, 0, -1})},
        .outputs = {Tensor::Of<float>({2, 1}, {-2, -2})}},
       {.name = "vectors",
        .inputs = {Tensor::Vector<float>({1, 2, 3}), Tensor::Vector<float>({4, 5, 6})},
@@ -244,9 +245,12 @@ std::vector<Example> MatMulExamples() {
 NOMO_REGISTER_OP(
     OpDef("math.MatMul", 1)
         .Doc("The matrix product y[..., i, j] = sum over k of a[..., i, k] * b[..., k, j].\n\n"
-             "The last two axes are the matrices'; the axes ahead of them are batches and broadcast as NumPy's do. An "
-             "operand with one axis is a vector: a is then one row, b one column, and y lacks that axis. Two vectors "
-             "yield a scalar. Integers wrap around. It is an error when the inner sizes differ, the batches do not "
+             "The last two axes are the matrices'; the axes ahead of them are batches and "
+             "broadcast as NumPy's do. An "
+             "operand with one axis is a vector: a is then one row, b one column, and y lacks that "
+             "axis. Two vectors "
+             "yield a scalar. Integers wrap around. It is an error when the inner sizes differ, "
+             "the batches do not "
              "broadcast, or an operand is a scalar.")
         .Source("ONNX MatMul; numpy.matmul; tf.linalg.matmul for transpose_a and transpose_b")
         .TypeVar("T", kNumbers)

@@ -11,8 +11,10 @@ namespace {
 // The remainder with the sign of the dividend. std::fmod is exact.
 template <typename T>
 T Truncated(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) return std::fmod(a, b);
-  else return math::Remainder(a, b);
+  if constexpr (std::is_floating_point_v<T>)
+    return std::fmod(a, b);
+  else
+    return math::Remainder(a, b);
 }
 
 // The remainder with the sign of the divisor.
@@ -47,17 +49,20 @@ OpDef Mod() {
                            return fmod ? Truncated(a, b) : Floored(a, b);
                          };
                        })
-      .Doc("The remainder of a / b, with NumPy broadcasting: of the division that rounds down (the remainder has the "
-           "sign of b, as in Python), or with fmod of the one that rounds toward zero (the sign of a, as in C). "
-           "Where b is 0 it is 0 for integers and NaN for floats.")
+      .Doc(
+          "The remainder of a / b, with NumPy broadcasting: of the division that rounds down (the "
+          "remainder has the sign of b, as in Python), or with fmod of the one that rounds toward "
+          "zero (the sign of a, as in C). Where b is 0 it is 0 for integers and NaN for floats.")
       .Source("ONNX Mod; NumPy mod and fmod")
       .Attr("fmod", false, "whether the remainder has the sign of the dividend")
-      .Examples(ExampleTable()
-                    .Rows(kNumbers, {{7, 3, 1}, {-7, 3, 2}, {7, -3, -2}, {-7, -3, -1}, {6, 3, 0}})
-                    .Rows(kNumbers, {{7, 3, 1}, {-7, 3, -1}, {7, -3, 1}, {-7, -3, -1}}, {{"fmod", true}})
-                    .Rows(kInts, {{5, 0, 0}, {-128, -1, 0}})
-                    .Rows(kFloats, {{5.5, 2, 1.5}, {-5.5, 2, 0.5}, {1, 0, kNaN}, {kInf, 2, kNaN}, {1, kInf, 1}})
-                    .Rows(kFloats, {{-5.5, 2, -1.5}, {5, -kInf, 5}}, {{"fmod", true}}));
+      .Examples(
+          ExampleTable()
+              .Rows(kNumbers, {{7, 3, 1}, {-7, 3, 2}, {7, -3, -2}, {-7, -3, -1}, {6, 3, 0}})
+              .Rows(kNumbers, {{7, 3, 1}, {-7, 3, -1}, {7, -3, 1}, {-7, -3, -1}}, {{"fmod", true}})
+              .Rows(kInts, {{5, 0, 0}, {-128, -1, 0}})
+              .Rows(kFloats,
+                    {{5.5, 2, 1.5}, {-5.5, 2, 0.5}, {1, 0, kNaN}, {kInf, 2, kNaN}, {1, kInf, 1}})
+              .Rows(kFloats, {{-5.5, 2, -1.5}, {5, -kInf, 5}}, {{"fmod", true}}));
 }
 
 }  // namespace
@@ -66,15 +71,17 @@ NOMO_REGISTER_OP(Mod());
 
 NOMO_REGISTER_OP(
     ElementwiseOp("math.FloorDiv", NumberTypes{}, [](auto a, auto b) { return FloorDiv(a, b); })
-        .Doc("y = floor(a / b), with NumPy broadcasting. An integer divided by zero is zero, and the least integer "
-             "divided by -1 is itself.")
+        .Doc("y = floor(a / b), with NumPy broadcasting. An integer divided by zero is zero, and "
+             "the least integer divided by -1 is itself.")
         .Source("NumPy floor_divide; Keras ops.floor_divide")
-        .Examples(ExampleTable()
-                      .Rows(kNumbers, {{7, 2, 3}, {-7, 2, -4}, {7, -2, -4}, {-7, -2, 3}, {6, 3, 2}})
-                      .Rows(kInts, {{5, 0, 0}})
-                      .Rows({DType::kInt8}, {{-128, -1, -128}, {-128, 3, -43}})
-                      .Rows(kFloats, {{5.5, 2, 2}, {-0.25, 1, -1}, {1, 0, kInf}, {0, 0, kNaN}, {-1, kInf, -1}})
-                      // 0.1 is a little more than a tenth, so that it goes 9 times into 1.
-                      .Rows({DType::kFloat64}, {{1, 0.1, 9}})));
+        .Examples(
+            ExampleTable()
+                .Rows(kNumbers, {{7, 2, 3}, {-7, 2, -4}, {7, -2, -4}, {-7, -2, 3}, {6, 3, 2}})
+                .Rows(kInts, {{5, 0, 0}})
+                .Rows({DType::kInt8}, {{-128, -1, -128}, {-128, 3, -43}})
+                .Rows(kFloats,
+                      {{5.5, 2, 2}, {-0.25, 1, -1}, {1, 0, kInf}, {0, 0, kNaN}, {-1, kInf, -1}})
+                // 0.1 is a little more than a tenth, so that it goes 9 times into 1.
+                .Rows({DType::kFloat64}, {{1, 0.1, 9}})));
 
 }  // namespace nomograph

@@ -22,8 +22,10 @@ absl::StatusOr<std::vector<TensorType>> InferReduce(const InferContext& context)
   PartialShape shape = PartialShape::OfRank(0);
   for (int axis = 0; axis < x.rank(); ++axis) {
     const bool reduced = std::binary_search(axes->begin(), axes->end(), axis);
-    if (!reduced) shape.Append(x[axis]);
-    else if (keepdims) shape.Append(1);
+    if (!reduced)
+      shape.Append(x[axis]);
+    else if (keepdims)
+      shape.Append(1);
   }
   return yield(std::move(shape));
 }
@@ -66,10 +68,12 @@ OpDef ReduceSchema(std::string name, DTypeSet types) {
       .Input("x", "T", "any shape")
       .OptionalInput("axes", "I", "a vector: the axes to reduce, instead of the attribute")
       .Output("y", "T", "the shape of x, whose reduced axes have size 1 or are gone")
-      .OptionalAttr("axes", AttrType::kInts,
-                    "the axes to reduce, negative ones counted from the end; all where none is given")
+      .OptionalAttr(
+          "axes", AttrType::kInts,
+          "the axes to reduce, negative ones counted from the end; all where none is given")
       .Attr("keepdims", true, "whether reduced axes stay, with size 1")
-      .Attr("noop_with_empty_axes", false, "whether to reduce no axis, not all, where none is given")
+      .Attr("noop_with_empty_axes", false,
+            "whether to reduce no axis, not all, where none is given")
       .Infer(InferReduce);
 }
 

@@ -1,7 +1,8 @@
 // What reductions share: ports, axes, shapes, and the walk over the elements.
 //
-// A reducer is a class template over the element type: constructed, it has seen nothing; Add() takes an element (float
-// for the 16-bit types), Merge() what another one has seen, Result() the number of elements.
+// A reducer is a class template over the element type: constructed, it has seen nothing; Add()
+// takes an element (float for the 16-bit types), Merge() what another one has seen, Result() the
+// number of elements.
 #ifndef NOMOGRAPH_OPS_MATH_REDUCE_H_
 #define NOMOGRAPH_OPS_MATH_REDUCE_H_
 
@@ -21,25 +22,29 @@ namespace nomograph::math {
 // The op without its doc, source, kernels and examples. All reductions have the same attributes.
 OpDef ReduceSchema(std::string name, DTypeSet types);
 
-// The axes to reduce, sorted; nothing where they are not known yet. REQUIRES: the rank of x is known.
+// The axes to reduce, sorted; nothing where they are not known yet. REQUIRES: the rank of x is
+// known.
 absl::StatusOr<std::optional<std::vector<int>>> ReducedAxes(const InferContext& context);
 
 // The axes to reduce when the node runs. Allocates the output.
 absl::StatusOr<std::vector<int>> StartReduction(KernelContext& context);
 
-// Where exactly the last axes are reduced, and the attribute says so: how many rows x then has, and how long they are.
+// Where exactly the last axes are reduced, and the attribute says so: how many rows x then has, and
+// how long they are.
 struct Rows {
   int64_t count, length;
 };
 std::optional<Rows> ReducedRows(const PrepareContext& context);
 
-// Walks over the elements of x in the order of memory. Of each run, the elements [in, in + count) either all go to the
-// output's element `out` (out_step 0), or each to its own, from `out` on (out_step 1).
-using ReduceRunFn = absl::FunctionRef<void(int64_t in, int64_t out, int64_t count, int64_t out_step)>;
+// Walks over the elements of x in the order of memory. Of each run, the elements [in, in + count)
+// either all go to the output's element `out` (out_step 0), or each to its own, from `out` on
+// (out_step 1).
+using ReduceRunFn =
+    absl::FunctionRef<void(int64_t in, int64_t out, int64_t count, int64_t out_step)>;
 void ForEachReduceRun(const Shape& x, absl::Span<const int> axes, ReduceRunFn run);
 
-// Long runs go through sixteen reducers in turn, because processors do several independent operations at once. The
-// order of operations is thereby fixed, too.
+// Long runs go through sixteen reducers in turn, because processors do several independent
+// operations at once. The order of operations is thereby fixed, too.
 template <typename T, typename Reducer>
 void ReduceRun(const T* x, int64_t count, Reducer& result) {
   constexpr int kLanes = 16;

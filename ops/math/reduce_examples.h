@@ -12,11 +12,11 @@ namespace nomograph::math {
 struct ReduceCases {
   DTypeSet types;
   std::vector<double> x;
-  double all;                    // over both axes
-  std::vector<double> rows;      // over the last axis: 2
-  std::vector<double> columns;   // over the first axis: 3
-  std::vector<double> each;      // over no axis: 6
-  double empty;                  // over an axis of size 0
+  double all;                   // over both axes
+  std::vector<double> rows;     // over the last axis: 2
+  std::vector<double> columns;  // over the first axis: 3
+  std::vector<double> each;     // over no axis: 6
+  double empty;                 // over an axis of size 0
 };
 ExampleTable ReduceExamples(const ReduceCases& cases);
 

@@ -13,8 +13,10 @@ using math::ReduceOp;
 template <typename T, bool kGreatest>
 constexpr T Bound() {
   using Limits = std::numeric_limits<T>;
-  if constexpr (std::is_floating_point_v<T>) return kGreatest ? Limits::infinity() : -Limits::infinity();
-  else return kGreatest ? Limits::max() : Limits::lowest();
+  if constexpr (std::is_floating_point_v<T>)
+    return kGreatest ? Limits::infinity() : -Limits::infinity();
+  else
+    return kGreatest ? Limits::max() : Limits::lowest();
 }
 
 template <typename T>
@@ -41,11 +43,15 @@ Example Long(std::string name, float third, float seventeenth, float last, float
   x[2] = third;
   x[16] = seventeenth;
   x[39] = last;
-  return {.name = std::move(name), .inputs = {Tensor::Of<float>({40}, x)}, .outputs = {Tensor::Vector<float>({expected})}};
+  return {.name = std::move(name),
+          .inputs = {Tensor::Of<float>({40}, x)},
+          .outputs = {Tensor::Vector<float>({expected})}};
 }
 
 Example Empty(Tensor result) {
-  return {.name = "integers, empty", .inputs = {Tensor(result.dtype(), {0})}, .outputs = {std::move(result)}};
+  return {.name = "integers, empty",
+          .inputs = {Tensor(result.dtype(), {0})},
+          .outputs = {std::move(result)}};
 }
 
 constexpr float kNaNf = std::numeric_limits<float>::quiet_NaN();
@@ -54,13 +60,23 @@ constexpr float kNaNf = std::numeric_limits<float>::quiet_NaN();
 
 NOMO_REGISTER_OP(
     ReduceOp<MaxReducer>("math.ReduceMax", AllTypes{})
-        .Doc("The greatest element over the axes, NaN where one is NaN; whether any is true, for bool. Over no elements it "
-             "is the least value of the type: -inf for floats, false for bool.")
+        .Doc("The greatest element over the axes, NaN where one is NaN; whether any is true, for "
+             "bool. Over no elements it is the least value of the type: -inf for floats, false for "
+             "bool.")
         .Source("ONNX ReduceMax; NumPy max and any")
-        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, 4, {3, 4}, {4, 0.5, 3}, {1, -2, 3, 4, 0.5, -6}, -kInf})
-                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 0, 7})}, .outputs = {Tensor::Vector<double>({7})}})
-                      .AddForEach(kSigned, {.inputs = {Tensor::Vector<double>({-5, -3})}, .outputs = {Tensor::Vector<double>({-3})}})
-                      .AddForEach(kBools, {.inputs = {Tensor::Vector<double>({0, 1, 0})}, .outputs = {Tensor::Vector<double>({1})}})
+        .Examples(ReduceExamples({kFloats,
+                                  {1, -2, 3, 4, 0.5, -6},
+                                  4,
+                                  {3, 4},
+                                  {4, 0.5, 3},
+                                  {1, -2, 3, 4, 0.5, -6},
+                                  -kInf})
+                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 0, 7})},
+                                          .outputs = {Tensor::Vector<double>({7})}})
+                      .AddForEach(kSigned, {.inputs = {Tensor::Vector<double>({-5, -3})},
+                                            .outputs = {Tensor::Vector<double>({-3})}})
+                      .AddForEach(kBools, {.inputs = {Tensor::Vector<double>({0, 1, 0})},
+                                           .outputs = {Tensor::Vector<double>({1})}})
                       .Add(Empty(Tensor::Vector<int8_t>({-128})))
                       .Add(Empty(Tensor::Vector<bool>({false})))
                       .Add(Long("long", -3, 7, 2, 7))
@@ -68,13 +84,23 @@ NOMO_REGISTER_OP(
 
 NOMO_REGISTER_OP(
     ReduceOp<MinReducer>("math.ReduceMin", AllTypes{})
-        .Doc("The least element over the axes, NaN where one is NaN; whether all are true, for bool. Over no elements it "
-             "is the greatest value of the type: inf for floats, true for bool.")
+        .Doc("The least element over the axes, NaN where one is NaN; whether all are true, for "
+             "bool. Over no elements it is the greatest value of the type: inf for floats, true "
+             "for bool.")
         .Source("ONNX ReduceMin; NumPy min and all")
-        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, -6, {-2, -6}, {1, -2, -6}, {1, -2, 3, 4, 0.5, -6}, kInf})
-                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 3, 7})}, .outputs = {Tensor::Vector<double>({3})}})
-                      .AddForEach(kSigned, {.inputs = {Tensor::Vector<double>({5, -3})}, .outputs = {Tensor::Vector<double>({-3})}})
-                      .AddForEach(kBools, {.inputs = {Tensor::Vector<double>({1, 0, 1})}, .outputs = {Tensor::Vector<double>({0})}})
+        .Examples(ReduceExamples({kFloats,
+                                  {1, -2, 3, 4, 0.5, -6},
+                                  -6,
+                                  {-2, -6},
+                                  {1, -2, -6},
+                                  {1, -2, 3, 4, 0.5, -6},
+                                  kInf})
+                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 3, 7})},
+                                          .outputs = {Tensor::Vector<double>({3})}})
+                      .AddForEach(kSigned, {.inputs = {Tensor::Vector<double>({5, -3})},
+                                            .outputs = {Tensor::Vector<double>({-3})}})
+                      .AddForEach(kBools, {.inputs = {Tensor::Vector<double>({1, 0, 1})},
+                                           .outputs = {Tensor::Vector<double>({0})}})
                       .Add(Empty(Tensor::Vector<uint8_t>({255})))
                       .Add(Empty(Tensor::Vector<bool>({true})))
                       .Add(Long("long", -3, 7, 2, -3))

@@ -48,16 +48,39 @@ struct LogSumExpReducer {
 
 NOMO_REGISTER_OP(
     ReduceOp<LogSumReducer>("math.ReduceLogSum", FloatTypes{})
-        .Doc("The natural logarithm of the sum over the axes: NaN where the sum is negative, -inf over no elements.")
+        .Doc("The natural logarithm of the sum over the axes: NaN where the sum is negative, -inf "
+             "over no elements.")
         .Source("ONNX ReduceLogSum")
-        .Examples(ReduceExamples({kFloats, {1, 2, 3, 4, 0.5, 6}, 2.803360380906535, {1.791759469228055, 2.3513752571634776}, {1.6094379124341003, 0.9162907318741551, 2.1972245773362196}, {0, 0.6931471805599453, 1.0986122886681098, 1.3862943611198906, -0.6931471805599453, 1.791759469228055}, -kInf})));
+        .Examples(ReduceExamples({kFloats,
+                                  {1, 2, 3, 4, 0.5, 6},
+                                  2.803360380906535,
+                                  {1.791759469228055, 2.3513752571634776},
+                                  {1.6094379124341003, 0.9162907318741551, 2.1972245773362196},
+                                  {0, 0.6931471805599453, 1.0986122886681098, 1.3862943611198906,
+                                   -0.6931471805599453, 1.791759469228055},
+                                  -kInf})));
 
 NOMO_REGISTER_OP(
     ReduceOp<LogSumExpReducer>("math.ReduceLogSumExp", FloatTypes{})
-        .Doc("The natural logarithm of the sum of e^x over the axes, also where e^x would overflow; -inf over no elements.")
+        .Doc("The natural logarithm of the sum of e^x over the axes, also where e^x would "
+             "overflow; -inf over no elements.")
         .Source("ONNX ReduceLogSumExp; Keras ops.logsumexp")
-        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, 4.371831137917677, {3.1328452337275756, 4.029794486458149}, {4.048587351573742, 0.5788897342925498, 3.000123402189723}, {1, -2, 3, 4, 0.5, -6}, -kInf})
-                      .AddForEach(kFloats, {.name = "large", .inputs = {Tensor::Vector<double>({1000, 1000, -1000})}, .outputs = {Tensor::Vector<double>({1000.6931471805599})}})
-                      .AddForEach(kFloats, {.name = "infinite", .attrs = {{"axes", std::vector<int64_t>{1}}, {"keepdims", false}}, .inputs = {Tensor::Of<double>({4, 2}, {kInf, kInf, -kInf, -kInf, kInf, -kInf, kNaN, 1})}, .outputs = {Tensor::Vector<double>({kInf, -kInf, kInf, kNaN})}})));
+        .Examples(
+            ReduceExamples({kFloats,
+                            {1, -2, 3, 4, 0.5, -6},
+                            4.371831137917677,
+                            {3.1328452337275756, 4.029794486458149},
+                            {4.048587351573742, 0.5788897342925498, 3.000123402189723},
+                            {1, -2, 3, 4, 0.5, -6},
+                            -kInf})
+                .AddForEach(kFloats, {.name = "large",
+                                      .inputs = {Tensor::Vector<double>({1000, 1000, -1000})},
+                                      .outputs = {Tensor::Vector<double>({1000.6931471805599})}})
+                .AddForEach(kFloats,
+                            {.name = "infinite",
+                             .attrs = {{"axes", std::vector<int64_t>{1}}, {"keepdims", false}},
+                             .inputs = {Tensor::Of<double>({4, 2}, {kInf, kInf, -kInf, -kInf, kInf,
+                                                                    -kInf, kNaN, 1})},
+                             .outputs = {Tensor::Vector<double>({kInf, -kInf, kInf, kNaN})}})));
 
 }  // namespace nomograph

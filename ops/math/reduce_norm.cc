@@ -42,31 +42,53 @@ struct L2Reducer : SumSquareReducer<T> {
 };
 
 Example SmallInts(float expected) {
-  return {.inputs = {Tensor::Vector<double>({5, 0, 7})}, .outputs = {Tensor::Vector<double>({expected})}};
+  return {.inputs = {Tensor::Vector<double>({5, 0, 7})},
+          .outputs = {Tensor::Vector<double>({expected})}};
 }
 
 }  // namespace
 
-NOMO_REGISTER_OP(
-    ReduceOp<L1Reducer>("math.ReduceL1", NumberTypes{})
-        .Doc("The sum of |x| over the axes; 0 over no elements. Integers wrap around.")
-        .Source("ONNX ReduceL1; NumPy linalg.norm with ord 1 for one axis")
-        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, 16.5, {6, 10.5}, {5, 2.5, 9}, {1, 2, 3, 4, 0.5, 6}, 0})
-                      .AddForEach(kInts, SmallInts(12))
-                      .Add({.name = "the least integer", .inputs = {Tensor::Vector<int8_t>({-128, -128, -1})}, .outputs = {Tensor::Vector<int8_t>({1})}})));
+NOMO_REGISTER_OP(ReduceOp<L1Reducer>("math.ReduceL1", NumberTypes{})
+                     .Doc("The sum of |x| over the axes; 0 over no elements. Integers wrap around.")
+                     .Source("ONNX ReduceL1; NumPy linalg.norm with ord 1 for one axis")
+                     .Examples(ReduceExamples({kFloats,
+                                               {1, -2, 3, 4, 0.5, -6},
+                                               16.5,
+                                               {6, 10.5},
+                                               {5, 2.5, 9},
+                                               {1, 2, 3, 4, 0.5, 6},
+                                               0})
+                                   .AddForEach(kInts, SmallInts(12))
+                                   .Add({.name = "the least integer",
+                                         .inputs = {Tensor::Vector<int8_t>({-128, -128, -1})},
+                                         .outputs = {Tensor::Vector<int8_t>({1})}})));
 
-NOMO_REGISTER_OP(
-    ReduceOp<L2Reducer>("math.ReduceL2", FloatTypes{})
-        .Doc("The square root of the sum of x * x over the axes; 0 over no elements.")
-        .Source("ONNX ReduceL2 for floats; NumPy linalg.norm for one axis")
-        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, 8.13941029804985, {3.7416573867739413, 7.228416147400481}, {4.123105625617661, 2.0615528128088303, 6.708203932499369}, {1, 2, 3, 4, 0.5, 6}, 0})));
+NOMO_REGISTER_OP(ReduceOp<L2Reducer>("math.ReduceL2", FloatTypes{})
+                     .Doc("The square root of the sum of x * x over the axes; 0 over no elements.")
+                     .Source("ONNX ReduceL2 for floats; NumPy linalg.norm for one axis")
+                     .Examples(ReduceExamples({kFloats,
+                                               {1, -2, 3, 4, 0.5, -6},
+                                               8.13941029804985,
+                                               {3.7416573867739413, 7.228416147400481},
+                                               {4.123105625617661, 2.0615528128088303,
+                                                6.708203932499369},
+                                               {1, 2, 3, 4, 0.5, 6},
+                                               0})));
 
 NOMO_REGISTER_OP(
     ReduceOp<SumSquareReducer>("math.ReduceSumSquare", NumberTypes{})
         .Doc("The sum of x * x over the axes; 0 over no elements. Integers wrap around.")
         .Source("ONNX ReduceSumSquare")
-        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, 66.25, {14, 52.25}, {17, 4.25, 45}, {1, 4, 9, 16, 0.25, 36}, 0})
+        .Examples(ReduceExamples({kFloats,
+                                  {1, -2, 3, 4, 0.5, -6},
+                                  66.25,
+                                  {14, 52.25},
+                                  {17, 4.25, 45},
+                                  {1, 4, 9, 16, 0.25, 36},
+                                  0})
                       .AddForEach(kInts, SmallInts(74))
-                      .Add({.name = "integers wrap around", .inputs = {Tensor::Vector<int8_t>({-128, 12})}, .outputs = {Tensor::Vector<int8_t>({-112})}})));
+                      .Add({.name = "integers wrap around",
+                            .inputs = {Tensor::Vector<int8_t>({-128, 12})},
+                            .outputs = {Tensor::Vector<int8_t>({-112})}})));
 
 }  // namespace nomograph

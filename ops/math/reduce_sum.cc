@@ -38,7 +38,8 @@ struct ProdReducer {
   WrappingSum<T> product = 1;
 };
 
-// Elsewhere oneDNN has only its slow generic code; and as it sums in float32, its error grows with the length of a row.
+// Elsewhere oneDNN has only its slow generic code; and as it sums in float32, its error grows with
+// the length of a row.
 PrepareFn OneDnnRows(dnnl::algorithm algorithm) {
   return onednn::Prepare([algorithm](onednn::Builder& b) {
     constexpr int64_t kMinLength = 64, kMaxLength = 4096;
@@ -47,7 +48,8 @@ PrepareFn OneDnnRows(dnnl::algorithm algorithm) {
     if (b.context().inputs[0].dtype != DType::kFloat32) return false;
     const onednn::Desc from = onednn::RowMajor(DType::kFloat32, {rows->count, rows->length});
     const onednn::Desc to = onednn::RowMajor(DType::kFloat32, {rows->count, 1});
-    const dnnl::reduction::primitive_desc pd({algorithm, from, to, 0, 0}, b.Attr(), onednn::Engine());
+    const dnnl::reduction::primitive_desc pd({algorithm, from, to, 0, 0}, b.Attr(),
+                                             onednn::Engine());
     b.Add<dnnl::reduction>(pd, {{DNNL_ARG_SRC, b.Input(0, from)}, {DNNL_ARG_DST, b.Output(0, to)}});
     return true;
   });
@@ -67,34 +69,62 @@ Example LongRows(float first, float second) {
 
 }  // namespace
 
-NOMO_REGISTER_OP(
-    ReduceOp<SumReducer>("math.ReduceSum", NumberTypes{})
-        .Doc("The sum over the axes; 0 over no elements. Integers wrap around.")
-        .Source("ONNX ReduceSum; NumPy sum")
-        .Fast(OneDnnRows(dnnl::algorithm::reduction_sum))
-        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, 0.5, {2, -1.5}, {5, -1.5, -3}, {1, -2, 3, 4, 0.5, -6}, 0})
-                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 0, 7})}, .outputs = {Tensor::Vector<double>({12})}})
-                      .Add({.name = "integers wrap around", .inputs = {Tensor::Vector<int8_t>({100, 100, -128})}, .outputs = {Tensor::Vector<int8_t>({72})}})
-                      .Add(LongRows(4950, 9900))));
+NOMO_REGISTER_OP(ReduceOp<SumReducer>("math.ReduceSum", NumberTypes{})
+                     .Doc("The sum over the axes; 0 over no elements. Integers wrap around.")
+                     .Source("ONNX ReduceSum; NumPy sum")
+                     .Fast(OneDnnRows(dnnl::algorithm::reduction_sum))
+                     .Examples(ReduceExamples({kFloats,
+                                               {1, -2, 3, 4, 0.5, -6},
+                                               0.5,
+                                               {2, -1.5},
+                                               {5, -1.5, -3},
+                                               {1, -2, 3, 4, 0.5, -6},
+                                               0})
+                                   .AddForEach(kInts,
+                                               {.inputs = {Tensor::Vector<double>({5, 0, 7})},
+                                                .outputs = {Tensor::Vector<double>({12})}})
+                                   .Add({.name = "integers wrap around",
+                                         .inputs = {Tensor::Vector<int8_t>({100, 100, -128})},
+                                         .outputs = {Tensor::Vector<int8_t>({72})}})
+                                   .Add(LongRows(4950, 9900))));
 
 NOMO_REGISTER_OP(
     ReduceOp<MeanReducer>("math.ReduceMean", NumberTypes{})
-        .Doc("The sum over the axes divided by the number of elements. Integers are rounded toward zero. The mean of no "
-             "elements is NaN, or 0 for integers.")
+        .Doc("The sum over the axes divided by the number of elements. Integers are rounded toward "
+             "zero. The mean of no elements is NaN, or 0 for integers.")
         .Source("ONNX ReduceMean; NumPy mean for floats")
         .Fast(OneDnnRows(dnnl::algorithm::reduction_mean))
-        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, 0.08333333333333333, {0.6666666666666666, -0.5}, {2.5, -0.75, -1.5}, {1, -2, 3, 4, 0.5, -6}, kNaN})
-                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 0, 6})}, .outputs = {Tensor::Vector<double>({3})}})
-                      .AddForEach(kSignedInts, {.inputs = {Tensor::Vector<double>({-5, -6})}, .outputs = {Tensor::Vector<double>({-5})}})
-                      .AddForEach(kInts, {.name = "empty", .inputs = {Tensor::Vector<double>({})}, .outputs = {Tensor::Vector<double>({0})}})
+        .Examples(ReduceExamples({kFloats,
+                                  {1, -2, 3, 4, 0.5, -6},
+                                  0.08333333333333333,
+                                  {0.6666666666666666, -0.5},
+                                  {2.5, -0.75, -1.5},
+                                  {1, -2, 3, 4, 0.5, -6},
+                                  kNaN})
+                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 0, 6})},
+                                          .outputs = {Tensor::Vector<double>({3})}})
+                      .AddForEach(kSignedInts, {.inputs = {Tensor::Vector<double>({-5, -6})},
+                                                .outputs = {Tensor::Vector<double>({-5})}})
+                      .AddForEach(kInts, {.name = "empty",
+                                          .inputs = {Tensor::Vector<double>({})},
+                                          .outputs = {Tensor::Vector<double>({0})}})
                       .Add(LongRows(50, 100))));
 
-NOMO_REGISTER_OP(
-    ReduceOp<ProdReducer>("math.ReduceProd", NumberTypes{})
-        .Doc("The product over the axes; 1 over no elements. Integers wrap around.")
-        .Source("ONNX ReduceProd; NumPy prod")
-        .Examples(ReduceExamples({kFloats, {1, -2, 3, 4, 0.5, -6}, 72, {-6, -12}, {4, -1, -18}, {1, -2, 3, 4, 0.5, -6}, 1})
-                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 2, 7})}, .outputs = {Tensor::Vector<double>({70})}})
-                      .Add({.name = "integers wrap around", .inputs = {Tensor::Vector<int8_t>({16, 16, 3})}, .outputs = {Tensor::Vector<int8_t>({0})}})));
+NOMO_REGISTER_OP(ReduceOp<ProdReducer>("math.ReduceProd", NumberTypes{})
+                     .Doc("The product over the axes; 1 over no elements. Integers wrap around.")
+                     .Source("ONNX ReduceProd; NumPy prod")
+                     .Examples(ReduceExamples({kFloats,
+                                               {1, -2, 3, 4, 0.5, -6},
+                                               72,
+                                               {-6, -12},
+                                               {4, -1, -18},
+                                               {1, -2, 3, 4, 0.5, -6},
+                                               1})
+                                   .AddForEach(kInts,
+                                               {.inputs = {Tensor::Vector<double>({5, 2, 7})},
+                                                .outputs = {Tensor::Vector<double>({70})}})
+                                   .Add({.name = "integers wrap around",
+                                         .inputs = {Tensor::Vector<int8_t>({16, 16, 3})},
+                                         .outputs = {Tensor::Vector<int8_t>({0})}})));
 
 }  // namespace nomograph

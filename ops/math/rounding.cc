@@ -10,23 +10,39 @@ namespace nomograph {
 NOMO_REGISTER_OP(ElementwiseOp("math.Floor", FloatTypes{}, [](auto x) { return std::floor(x); })
                      .Doc("y = the greatest integer that is not above x.")
                      .Source("ONNX Floor; NumPy floor")
-                     .Examples(ExampleTable().Rows(kFloats, {{1.5, 1}, {-1.5, -2}, {2, 2}, {-0.25, -1}, {kInf, kInf}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(
+                         kFloats,
+                         {{1.5, 1}, {-1.5, -2}, {2, 2}, {-0.25, -1}, {kInf, kInf}, {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(ElementwiseOp("math.Ceil", FloatTypes{}, [](auto x) { return std::ceil(x); })
-                     .Doc("y = the least integer that is not below x.")
-                     .Source("ONNX Ceil; NumPy ceil")
-                     .Examples(ExampleTable().Rows(kFloats, {{1.5, 2}, {-1.5, -1}, {2, 2}, {-0.25, 0}, {-kInf, -kInf}, {kNaN, kNaN}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.Ceil", FloatTypes{}, [](auto x) { return std::ceil(x); })
+        .Doc("y = the least integer that is not below x.")
+        .Source("ONNX Ceil; NumPy ceil")
+        .Examples(ExampleTable().Rows(
+            kFloats, {{1.5, 2}, {-1.5, -1}, {2, 2}, {-0.25, 0}, {-kInf, -kInf}, {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(ElementwiseOp("math.Round", FloatTypes{}, [](auto x) { return std::nearbyint(x); })
-                     .Doc("y = the integer nearest to x; of two that are equally near, the even one.")
-                     .Source("ONNX Round; NumPy round")
-                     .Fast(OneDnnEltwise(dnnl_eltwise_round))
-                     .AsPostOp(EltwisePostOp(dnnl_eltwise_round))
-                     .Examples(ExampleTable().Rows(kFloats, {{0.5, 0}, {1.5, 2}, {2.5, 2}, {-0.5, 0}, {-1.5, -2}, {-2.5, -2}, {2.25, 2}, {2.75, 3}, {kInf, kInf}, {kNaN, kNaN}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.Round", FloatTypes{}, [](auto x) { return std::nearbyint(x); })
+        .Doc("y = the integer nearest to x; of two that are equally near, the even one.")
+        .Source("ONNX Round; NumPy round")
+        .Fast(OneDnnEltwise(dnnl_eltwise_round))
+        .AsPostOp(EltwisePostOp(dnnl_eltwise_round))
+        .Examples(ExampleTable().Rows(kFloats, {{0.5, 0},
+                                                {1.5, 2},
+                                                {2.5, 2},
+                                                {-0.5, 0},
+                                                {-1.5, -2},
+                                                {-2.5, -2},
+                                                {2.25, 2},
+                                                {2.75, 3},
+                                                {kInf, kInf},
+                                                {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.Trunc", FloatTypes{}, [](auto x) { return std::trunc(x); })
                      .Doc("y = x without its fraction, rounded toward 0.")
                      .Source("NumPy trunc")
-                     .Examples(ExampleTable().Rows(kFloats, {{1.5, 1}, {-1.5, -1}, {2, 2}, {-0.25, 0}, {kInf, kInf}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(
+                         kFloats,
+                         {{1.5, 1}, {-1.5, -1}, {2, 2}, {-0.25, 0}, {kInf, kInf}, {kNaN, kNaN}})));
 
 }  // namespace nomograph

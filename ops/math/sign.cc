@@ -11,9 +11,12 @@ namespace {
 
 template <typename T>
 T Abs(T x) {
-  if constexpr (std::is_floating_point_v<T>) return std::abs(x);
-  else if constexpr (std::is_signed_v<T>) return x < 0 ? math::Neg(x) : x;
-  else return x;
+  if constexpr (std::is_floating_point_v<T>)
+    return std::abs(x);
+  else if constexpr (std::is_signed_v<T>)
+    return x < 0 ? math::Neg(x) : x;
+  else
+    return x;
 }
 
 template <typename T>
@@ -24,28 +27,34 @@ T Sign(T x) {
 
 }  // namespace
 
-NOMO_REGISTER_OP(ElementwiseOp("math.Neg", SignedTypes{}, [](auto x) { return math::Neg(x); })
-                     .Doc("y = -x. The least integer of a type has no counterpart and yields itself.")
-                     .Source("ONNX Neg; NumPy negative")
-                     .AsPostOp(EltwisePostOp(dnnl_eltwise_linear, -1))
-                     .Examples(ExampleTable()
-                                   .Rows(kSigned, {{0, 0}, {3, -3}, {-5, 5}, {0.5, -0.5}, {kInf, -kInf}, {kNaN, kNaN}})
-                                   .Rows({DType::kInt8}, {{-128, -128}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.Neg", SignedTypes{}, [](auto x) { return math::Neg(x); })
+        .Doc("y = -x. The least integer of a type has no counterpart and yields itself.")
+        .Source("ONNX Neg; NumPy negative")
+        .AsPostOp(EltwisePostOp(dnnl_eltwise_linear, -1))
+        .Examples(ExampleTable()
+                      .Rows(kSigned,
+                            {{0, 0}, {3, -3}, {-5, 5}, {0.5, -0.5}, {kInf, -kInf}, {kNaN, kNaN}})
+                      .Rows({DType::kInt8}, {{-128, -128}})));
 
-NOMO_REGISTER_OP(ElementwiseOp("math.Abs", NumberTypes{}, [](auto x) { return Abs(x); })
-                     .Doc("y = |x|. The least integer of a signed type has no counterpart and yields itself.")
-                     .Source("ONNX Abs; NumPy absolute")
-                     .AsPostOp(EltwisePostOp(dnnl_eltwise_abs))
-                     .Examples(ExampleTable()
-                                   .Rows(kNumbers, {{0, 0}, {3, 3}, {-5, 5}, {-0.5, 0.5}, {-kInf, kInf}, {kNaN, kNaN}})
-                                   .Rows({DType::kInt8}, {{-128, -128}})
-                                   .Rows({DType::kUInt8}, {{255, 255}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.Abs", NumberTypes{}, [](auto x) { return Abs(x); })
+        .Doc("y = |x|. The least integer of a signed type has no counterpart and yields itself.")
+        .Source("ONNX Abs; NumPy absolute")
+        .AsPostOp(EltwisePostOp(dnnl_eltwise_abs))
+        .Examples(ExampleTable()
+                      .Rows(kNumbers,
+                            {{0, 0}, {3, 3}, {-5, 5}, {-0.5, 0.5}, {-kInf, kInf}, {kNaN, kNaN}})
+                      .Rows({DType::kInt8}, {{-128, -128}})
+                      .Rows({DType::kUInt8}, {{255, 255}})));
 
-NOMO_REGISTER_OP(ElementwiseOp("math.Sign", NumberTypes{}, [](auto x) { return Sign(x); })
-                     .Doc("y = 1 where x > 0, 0 where x = 0, -1 where x < 0, NaN where x is NaN.")
-                     .Source("ONNX Sign; NumPy sign")
-                     .Examples(ExampleTable()
-                                   .Rows(kNumbers, {{0, 0}, {3, 1}, {-5, -1}, {0.25, 1}, {-kInf, -1}, {kNaN, kNaN}})
-                                   .Rows({DType::kUInt64}, {{18446744073709549568.0, 1}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.Sign", NumberTypes{}, [](auto x) { return Sign(x); })
+        .Doc("y = 1 where x > 0, 0 where x = 0, -1 where x < 0, NaN where x is NaN.")
+        .Source("ONNX Sign; NumPy sign")
+        .Examples(ExampleTable()
+                      .Rows(kNumbers,
+                            {{0, 0}, {3, 1}, {-5, -1}, {0.25, 1}, {-kInf, -1}, {kNaN, kNaN}})
+                      .Rows({DType::kUInt64}, {{18446744073709549568.0, 1}})));
 
 }  // namespace nomograph

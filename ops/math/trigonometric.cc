@@ -10,41 +10,75 @@ namespace nomograph {
 NOMO_REGISTER_OP(FloatFunctionOp("math.Sin", exact::Sin, std::sin)
                      .Doc("y = sin(x), x in radians.")
                      .Source("ONNX Sin; NumPy sin")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {0.5, 0.479425538604203}, {-2, -0.9092974268256817}, {100, -0.5063656411097588}, {kInf, kNaN}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {0.5, 0.479425538604203},
+                                                             {-2, -0.9092974268256817},
+                                                             {100, -0.5063656411097588},
+                                                             {kInf, kNaN},
+                                                             {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Cos", exact::Cos, std::cos)
                      .Doc("y = cos(x), x in radians.")
                      .Source("ONNX Cos; NumPy cos")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 1}, {0.5, 0.8775825618903728}, {-2, -0.4161468365471424}, {100, 0.8623188722876839}, {kInf, kNaN}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 1},
+                                                             {0.5, 0.8775825618903728},
+                                                             {-2, -0.4161468365471424},
+                                                             {100, 0.8623188722876839},
+                                                             {kInf, kNaN},
+                                                             {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Tan", exact::Tan, std::tan)
                      .Doc("y = tan(x), x in radians.")
                      .Source("ONNX Tan; NumPy tan")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {0.5, 0.5463024898437905}, {-2, 2.185039863261519}, {100, -0.5872139151569291}, {kInf, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {0.5, 0.5463024898437905},
+                                                             {-2, 2.185039863261519},
+                                                             {100, -0.5872139151569291},
+                                                             {kInf, kNaN}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Asin", exact::Asin, std::asin)
                      .Doc("y = the angle in [-pi/2, pi/2] whose sine is x; NaN outside of [-1, 1].")
                      .Source("ONNX Asin; NumPy arcsin")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {0.5, 0.5235987755982989}, {-1, -1.5707963267948966}, {1, 1.5707963267948966}, {2, kNaN}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {0.5, 0.5235987755982989},
+                                                             {-1, -1.5707963267948966},
+                                                             {1, 1.5707963267948966},
+                                                             {2, kNaN},
+                                                             {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Acos", exact::Acos, std::acos)
                      .Doc("y = the angle in [0, pi] whose cosine is x; NaN outside of [-1, 1].")
                      .Source("ONNX Acos; NumPy arccos")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 1.5707963267948966}, {0.5, 1.0471975511965979}, {-1, 3.141592653589793}, {1, 0}, {2, kNaN}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 1.5707963267948966},
+                                                             {0.5, 1.0471975511965979},
+                                                             {-1, 3.141592653589793},
+                                                             {1, 0},
+                                                             {2, kNaN},
+                                                             {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Atan", exact::Atan, std::atan)
                      .Doc("y = the angle in [-pi/2, pi/2] whose tangent is x.")
                      .Source("ONNX Atan; NumPy arctan")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {0.5, 0.4636476090008061}, {-2, -1.1071487177940904}, {kInf, 1.5707963267948966}, {-kInf, -1.5707963267948966}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {0.5, 0.4636476090008061},
+                                                             {-2, -1.1071487177940904},
+                                                             {kInf, 1.5707963267948966},
+                                                             {-kInf, -1.5707963267948966},
+                                                             {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(ElementwiseOp("math.Atan2", FloatTypes{}, [](auto a, auto b) { return exact::Atan2(a, b); })
-                     .Doc("y = the angle in [-pi, pi] of the point with the abscissa b and the ordinate a, with NumPy "
-                          "broadcasting.")
-                     .Source("NumPy arctan2")
-                     .Fast(FastElementwise(TypeList<float>{}, [](float a, float b) { return std::atan2(a, b); }))
-                     .Examples(ExampleTable().Rows(
-                         kFloats, {{1, 1, 0.7853981633974483}, {1, -1, 2.356194490192345}, {-1, 0, -1.5707963267948966},
-                                   {0, -2, 3.141592653589793}, {-3, 0.5, -1.4056476493802699}, {0, 0, 0}, {kNaN, 1, kNaN},
-                                   {kInf, -kInf, 2.356194490192345}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.Atan2", FloatTypes{}, [](auto a, auto b) { return exact::Atan2(a, b); })
+        .Doc("y = the angle in [-pi, pi] of the point with the abscissa b and the ordinate a, with "
+             "NumPy broadcasting.")
+        .Source("NumPy arctan2")
+        .Fast(FastElementwise(TypeList<float>{}, [](float a, float b) { return std::atan2(a, b); }))
+        .Examples(ExampleTable().Rows(kFloats, {{1, 1, 0.7853981633974483},
+                                                {1, -1, 2.356194490192345},
+                                                {-1, 0, -1.5707963267948966},
+                                                {0, -2, 3.141592653589793},
+                                                {-3, 0.5, -1.4056476493802699},
+                                                {0, 0, 0},
+                                                {kNaN, 1, kNaN},
+                                                {kInf, -kInf, 2.356194490192345}})));
 
 }  // namespace nomograph

@@ -10,11 +10,11 @@
 namespace nomograph {
 namespace {
 
-// The results so far of a few elements at a time. All inputs of a block are read before its output is written, which
-// may lie where one of them lies.
+// The results so far of a few elements at a time. All inputs of a block are read before its output
+// is written, which may lie where one of them lies.
 template <typename T, typename Accumulator, typename Step, typename Finish>
-void FoldRow(const std::byte* const* inputs, int num_inputs, std::byte* output, int64_t count, Step step,
-             Finish finish) {
+void FoldRow(const std::byte* const* inputs, int num_inputs, std::byte* output, int64_t count,
+             Step step, Finish finish) {
   constexpr int64_t kBlock = 256;
   std::array<Accumulator, kBlock> folded;
   const auto element = [](T x) { return static_cast<Accumulator>(static_cast<ComputeType<T>>(x)); };
@@ -33,8 +33,10 @@ void FoldRow(const std::byte* const* inputs, int num_inputs, std::byte* output, 
   }
 }
 
-// `AccumulatorOf<T>` is the type in which `step` folds; `finish` turns it and the number of inputs into the result.
-template <template <typename> typename AccumulatorOf, typename... Ts, typename Step, typename Finish>
+// `AccumulatorOf<T>` is the type in which `step` folds; `finish` turns it and the number of inputs
+// into the result.
+template <template <typename> typename AccumulatorOf, typename... Ts, typename Step,
+          typename Finish>
 OpDef VariadicOp(std::string name, TypeList<Ts...> types, Step step, Finish finish) {
   return OpDef(std::move(name))
       .TypeVar("T", DTypesOf(types))
@@ -44,14 +46,14 @@ OpDef VariadicOp(std::string name, TypeList<Ts...> types, Step step, Finish fini
       .InPlace()
       .Reference([=](KernelContext& context) -> absl::Status {
         Dispatch(types, context.input_dtype(0), [&]<typename T>() {
-          ForEachRow(context, [&](const std::byte* const* inputs, std::byte* output, int64_t count) {
+          ForEachRow(context, [&](const std::byte* const* inputs, std::byte* output,
+                                  int64_t count) {
             FoldRow<T, AccumulatorOf<T>>(inputs, context.num_inputs(), output, count, step, finish);
           });
         });
         return absl::OkStatus();
       });
 }
-
 
 constexpr auto kItself = [](auto folded, int) { return folded; };
 
@@ -64,50 +66,63 @@ PostOpFn PostOpOfTwo(dnnl_alg_kind_t algorithm) {
 
 Example ThreeFloats(float first, float second) {
   return {.name = "three inputs",
-          .inputs = {Tensor::Vector<float>({1, -5}), Tensor::Of<float>({1, 1}, {3}), Tensor::Vector<float>({-1, 4})},
+          .inputs = {Tensor::Vector<float>({1, -5}), Tensor::Of<float>({1, 1}, {3}),
+                     Tensor::Vector<float>({-1, 4})},
           .outputs = {Tensor::Of<float>({1, 2}, {first, second})}};
 }
 
 }  // namespace
 
-NOMO_REGISTER_OP(VariadicOp<ComputeType>("math.Max", NumberTypes{},
-                                         [](auto a, auto b) { return b > a || b != b ? b : a; }, kItself)
-                     .Doc("y = the greatest of the inputs' elements, with NumPy broadcasting; NaN where one is NaN.")
-                     .Source("ONNX Max; NumPy maximum; Keras Maximum")
-                     .AsPostOp(PostOpOfTwo(dnnl_binary_max))
-                     .Examples(ExampleTable()
-                                   .Rows(kNumbers, {{3, 5, 5}, {7, -2, 7}, {4, 4, 4}, {0.5, 0.25, 0.5}})
-                                   .Rows(kFloats, {{kNaN, 1, kNaN}, {1, kNaN, kNaN}, {kInf, 3, kInf}, {-kInf, 3, 3}})
-                                   .Rows(kInts, {{5, 5}})
-                                   .Add(ThreeFloats(3, 4))));
+NOMO_REGISTER_OP(
+    VariadicOp<ComputeType>(
+        "math.Max", NumberTypes{}, [](auto a, auto b) { return b > a || b != b ? b : a; }, kItself)
+        .Doc("y = the greatest of the inputs' elements, with NumPy broadcasting; NaN where one is "
+             "NaN.")
+        .Source("ONNX Max; NumPy maximum; Keras Maximum")
+        .AsPostOp(PostOpOfTwo(dnnl_binary_max))
+        .Examples(ExampleTable()
+                      .Rows(kNumbers, {{3, 5, 5}, {7, -2, 7}, {4, 4, 4}, {0.5, 0.25, 0.5}})
+                      .Rows(kFloats,
+                            {{kNaN, 1, kNaN}, {1, kNaN, kNaN}, {kInf, 3, kInf}, {-kInf, 3, 3}})
+                      .Rows(kInts, {{5, 5}})
+                      .Add(ThreeFloats(3, 4))));
 
-NOMO_REGISTER_OP(VariadicOp<ComputeType>("math.Min", NumberTypes{},
-                                         [](auto a, auto b) { return b < a || b != b ? b : a; }, kItself)
-                     .Doc("y = the least of the inputs' elements, with NumPy broadcasting; NaN where one is NaN.")
-                     .Source("ONNX Min; NumPy minimum; Keras Minimum")
-                     .AsPostOp(PostOpOfTwo(dnnl_binary_min))
-                     .Examples(ExampleTable()
-                                   .Rows(kNumbers, {{3, 5, 3}, {7, -2, -2}, {4, 4, 4}, {0.5, 0.25, 0.25}})
-                                   .Rows(kFloats, {{kNaN, 1, kNaN}, {1, kNaN, kNaN}, {kInf, 3, 3}, {-kInf, 3, -kInf}})
-                                   .Rows(kInts, {{5, 5}})
-                                   .Add(ThreeFloats(-1, -5))));
+NOMO_REGISTER_OP(
+    VariadicOp<ComputeType>(
+        "math.Min", NumberTypes{}, [](auto a, auto b) { return b < a || b != b ? b : a; }, kItself)
+        .Doc(
+            "y = the least of the inputs' elements, with NumPy broadcasting; NaN where one is NaN.")
+        .Source("ONNX Min; NumPy minimum; Keras Minimum")
+        .AsPostOp(PostOpOfTwo(dnnl_binary_min))
+        .Examples(ExampleTable()
+                      .Rows(kNumbers, {{3, 5, 3}, {7, -2, -2}, {4, 4, 4}, {0.5, 0.25, 0.25}})
+                      .Rows(kFloats,
+                            {{kNaN, 1, kNaN}, {1, kNaN, kNaN}, {kInf, 3, 3}, {-kInf, 3, -kInf}})
+                      .Rows(kInts, {{5, 5}})
+                      .Add(ThreeFloats(-1, -5))));
 
-NOMO_REGISTER_OP(VariadicOp<math::WrappingSum>("math.Sum", NumberTypes{}, [](auto a, auto b) { return a + b; }, kItself)
-                     .Doc("y = the sum of the inputs' elements, with NumPy broadcasting. Integers wrap around.")
-                     .Source("ONNX Sum; Keras Add")
-                     .AsPostOp(PostOpOfTwo(dnnl_binary_add))
-                     .Examples(ExampleTable()
-                                   .Rows(kNumbers, {{1, 2, 3, 6}, {-5, 2, 1, -2}, {0.5, 0.25, 8, 8.75}})
-                                   .Rows({DType::kInt8}, {{100, 100, -56}, {-128, -128, 0}})
-                                   .Rows({DType::kUInt64}, {{5, 5}})
-                                   .Add(ThreeFloats(3, 2))));
+NOMO_REGISTER_OP(
+    VariadicOp<math::WrappingSum>(
+        "math.Sum", NumberTypes{}, [](auto a, auto b) { return a + b; }, kItself)
+        .Doc("y = the sum of the inputs' elements, with NumPy broadcasting. Integers wrap around.")
+        .Source("ONNX Sum; Keras Add")
+        .AsPostOp(PostOpOfTwo(dnnl_binary_add))
+        .Examples(ExampleTable()
+                      .Rows(kNumbers, {{1, 2, 3, 6}, {-5, 2, 1, -2}, {0.5, 0.25, 8, 8.75}})
+                      .Rows({DType::kInt8}, {{100, 100, -56}, {-128, -128, 0}})
+                      .Rows({DType::kUInt64}, {{5, 5}})
+                      .Add(ThreeFloats(3, 2))));
 
-NOMO_REGISTER_OP(VariadicOp<SumType>("math.Mean", FloatTypes{}, [](double a, double b) { return a + b; },
-                                     [](double sum, int count) { return sum / count; })
-                     .Doc("y = the sum of the inputs' elements divided by the number of inputs, with NumPy broadcasting.")
+NOMO_REGISTER_OP(VariadicOp<SumType>(
+                     "math.Mean", FloatTypes{}, [](double a, double b) { return a + b; },
+                     [](double sum, int count) { return sum / count; })
+                     .Doc("y = the sum of the inputs' elements divided by the number of inputs, "
+                          "with NumPy broadcasting.")
                      .Source("ONNX Mean; Keras Average")
                      .Examples(ExampleTable()
-                                   .Rows(kFloats, {{1, 2, 3, 2}, {-5, 2, 1, -0.6666666666666666}, {kInf, 0, 0, kInf}})
+                                   .Rows(kFloats, {{1, 2, 3, 2},
+                                                   {-5, 2, 1, -0.6666666666666666},
+                                                   {kInf, 0, 0, kInf}})
                                    .Rows(kFloats, {{0.5, 0.5}})
                                    .Add(ThreeFloats(1, 0.6666667f))));
 

@@ -28,20 +28,41 @@ std::optional<Eltwise> OneDnnGelu(const Attributes& attrs) {
 OpDef Gelu() {
   return ElementwiseOp("nn.Gelu", FloatTypes{},
                        [](const Attributes& attrs) {
-                         return [tanh = UsesTanh(attrs)](auto x) { return tanh ? TanhGelu(x) : ExactGelu(x); };
+                         return [tanh = UsesTanh(attrs)](auto x) {
+                           return tanh ? TanhGelu(x) : ExactGelu(x);
+                         };
                        })
-      .Doc("y = x * Phi(x), where Phi(x) = (1 + erf(x / sqrt(2))) / 2 is the distribution function of the standard normal "
-           "distribution; or, approximately, y = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))).")
-      .Source("ONNX Gelu; Keras activation gelu; Hendrycks and Gimpel, Gaussian Error Linear Units, 2016")
+      .Doc(
+          "y = x * Phi(x), where Phi(x) = (1 + erf(x / sqrt(2))) / 2 is the distribution function "
+          "of the standard normal distribution; or, approximately, y = x / 2 * (1 + tanh(sqrt(2 / "
+          "pi) * (x + 0.044715 * x^3))).")
+      .Source(
+          "ONNX Gelu; Keras activation gelu; Hendrycks and Gimpel, Gaussian Error Linear Units, "
+          "2016")
       .Attr("approximate", "none", "none for the exact form, tanh for the approximation")
       .Choices({"none", "tanh"})
       .Fast(OneDnnEltwise(OneDnnGelu))
       .AsPostOp(EltwisePostOp(OneDnnGelu))
       .Examples(ExampleTable()
-                    .Rows(kFloats, {{0, 0}, {0.5, 0.34573123063700656}, {-0.5, -0.15426876936299344}, {3, 2.99595030590511},
-                                    {-3, -0.004049694094890287}, {20, 20}, {-200, 0}, {kInf, kInf}, {kNaN, kNaN}})
-                    .Rows(kFloats, {{0, 0}, {0.5, 0.34571400982514394}, {-0.5, -0.15428599017485606}, {3, 2.996362607918227},
-                                    {-3, -0.003637392081773019}, {20, 20}, {-200, 0}, {kInf, kInf}, {kNaN, kNaN}},
+                    .Rows(kFloats, {{0, 0},
+                                    {0.5, 0.34573123063700656},
+                                    {-0.5, -0.15426876936299344},
+                                    {3, 2.99595030590511},
+                                    {-3, -0.004049694094890287},
+                                    {20, 20},
+                                    {-200, 0},
+                                    {kInf, kInf},
+                                    {kNaN, kNaN}})
+                    .Rows(kFloats,
+                          {{0, 0},
+                           {0.5, 0.34571400982514394},
+                           {-0.5, -0.15428599017485606},
+                           {3, 2.996362607918227},
+                           {-3, -0.003637392081773019},
+                           {20, 20},
+                           {-200, 0},
+                           {kInf, kInf},
+                           {kNaN, kNaN}},
                           {{"approximate", "tanh"}}));
 }
 
@@ -52,8 +73,9 @@ OpDef Shrink() {
                            return x < -lambd ? x + bias : x > lambd ? x - bias : 0.0;
                          };
                        })
-      .Doc("y = x + bias where x < -lambd, x - bias where x > lambd, else 0. It is the hard shrink for bias = 0 and the "
-           "soft one for bias = lambd.")
+      .Doc(
+          "y = x + bias where x < -lambd, x - bias where x > lambd, else 0. It is the hard shrink "
+          "for bias = 0 and the soft one for bias = lambd.")
       .Source("ONNX Shrink; Keras activations hard_shrink and soft_shrink")
       .Attr("lambd", 0.5, "what |x| must pass; at least 0")
       .Min(0)
@@ -79,27 +101,39 @@ OpDef SquarePlus() {
       .Source("Keras activation squareplus; Barron, Squareplus, 2021")
       .Attr("b", 4.0, "the size of the bend at 0")
       .Min(0)
-      .Examples(ExampleTable()
-                    .Rows(kFloats, {{0, 1}, {1.5, 2}, {-1.5, 0.5}, {-0x1p40, 0x1p-40}, {kInf, kInf}, {kNaN, kNaN}})
-                    .Rows(kFloats, {{0, 0}, {3, 3}, {-3, 0}}, {{"b", 0.0}}));
+      .Examples(
+          ExampleTable()
+              .Rows(kFloats,
+                    {{0, 1}, {1.5, 2}, {-1.5, 0.5}, {-0x1p40, 0x1p-40}, {kInf, kInf}, {kNaN, kNaN}})
+              .Rows(kFloats, {{0, 0}, {3, 3}, {-3, 0}}, {{"b", 0.0}}));
 }
 
 }  // namespace
 
-NOMO_REGISTER_OP(ElementwiseOp("nn.Softsign", FloatTypes{}, [](auto x) { return x / (1 + std::abs(x)); })
+NOMO_REGISTER_OP(ElementwiseOp("nn.Softsign", FloatTypes{},
+                               [](auto x) { return x / (1 + std::abs(x)); })
                      .Doc("y = x / (1 + |x|)")
                      .Source("ONNX Softsign; Keras activation softsign")
-                     .Examples(ExampleTable().Rows(
-                         kFloats, {{0, 0}, {0.5, 0.3333333333333333}, {-0.5, -0.3333333333333333}, {3, 0.75}, {-3, -0.75},
-                                   {1000, 0.999000999000999}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {0.5, 0.3333333333333333},
+                                                             {-0.5, -0.3333333333333333},
+                                                             {3, 0.75},
+                                                             {-3, -0.75},
+                                                             {1000, 0.999000999000999},
+                                                             {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("nn.TanhShrink", [](double x) { return x - exact::Tanh(x); },
-                                 [](float x) { return x - std::tanh(x); })
+NOMO_REGISTER_OP(FloatFunctionOp(
+                     "nn.TanhShrink", [](double x) { return x - exact::Tanh(x); },
+                     [](float x) { return x - std::tanh(x); })
                      .Doc("y = x - tanh(x)")
                      .Source("Keras activation tanh_shrink")
-                     .Examples(ExampleTable().Rows(
-                         kFloats, {{0, 0}, {0.5, 0.03788284273999026}, {-0.5, -0.03788284273999026}, {3, 2.0049452463132695},
-                                   {-3, -2.0049452463132695}, {kInf, kInf}, {kNaN, kNaN}})));
+                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                             {0.5, 0.03788284273999026},
+                                                             {-0.5, -0.03788284273999026},
+                                                             {3, 2.0049452463132695},
+                                                             {-3, -2.0049452463132695},
+                                                             {kInf, kInf},
+                                                             {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(Gelu());
 NOMO_REGISTER_OP(Shrink());

@@ -26,7 +26,8 @@ absl::StatusOr<ConvKernelShape> SplitConvKernel(const InferContext& context, con
   const int spatial_rank = static_cast<int>(x.spatial.size());
   if (!shape.has_rank()) return ConvKernelShape{{}, {}, std::vector<Dim>(spatial_rank)};
   if (shape.rank() != spatial_rank + 2) {
-    return InvalidArgument("input kernel: expected ", spatial_rank + 2, " axes like x, found shape ", shape.ToString());
+    return InvalidArgument("input kernel: expected ", spatial_rank + 2,
+                           " axes like x, found shape ", shape.ToString());
   }
   const KernelAxes axes = AxesOf(context.attrs(), shape.rank());
   ConvKernelShape result{shape[axes.in], shape[axes.out], {}};
@@ -42,9 +43,10 @@ std::vector<Dim> ConvKernelSpatial(const Shape& kernel, const Attributes& attrs)
 
 absl::Status CheckInputChannels(const Dim& channels, const Dim& group_channels, int64_t groups) {
   if (!channels.known() || !group_channels.known()) return absl::OkStatus();
-  if (channels.size() % groups == 0 && channels.size() / groups == group_channels.size()) return absl::OkStatus();
-  return InvalidArgument("expected the channels of x to be those of ", groups, " groups of ", group_channels.size(),
-                         " as the kernel has them, found ", channels.size());
+  if (channels.size() % groups == 0 && channels.size() / groups == group_channels.size())
+    return absl::OkStatus();
+  return InvalidArgument("expected the channels of x to be those of ", groups, " groups of ",
+                         group_channels.size(), " as the kernel has them, found ", channels.size());
 }
 
 ConvKernelLayout::ConvKernelLayout(const Shape& shape, const Attributes& attrs) {

@@ -1,7 +1,8 @@
-// The kernels (weights) of convolutions and transposed convolutions, in the layouts of Keras and of ONNX. A layout is named
-// by its axes: H and W stand for all spatial axes, I and O for input and output channels. With groups, the channel axis at
-// the end that the spatial axes leave free is whole (the first of OIHW and IOHW, the last of HWIO and HWOI) and the other one
-// has the channels of one group.
+// The kernels (weights) of convolutions and transposed convolutions, in the layouts of Keras and of
+// ONNX. A layout is named by its axes: H and W stand for all spatial axes, I and O for input and
+// output channels. With groups, the channel axis at the end that the spatial axes leave free is
+// whole (the first of OIHW and IOHW, the last of HWIO and HWOI) and the other one has the channels
+// of one group.
 #ifndef NOMOGRAPH_OPS_NN_CONV_KERNEL_H_
 #define NOMOGRAPH_OPS_NN_CONV_KERNEL_H_
 
@@ -17,8 +18,8 @@ struct ConvKernelShape {
   std::vector<Dim> spatial;
 };
 
-// The parts of input 1, by the attribute kernel_layout; all unknown where its rank is. InvalidArgument unless it has
-// as many axes as x.
+// The parts of input 1, by the attribute kernel_layout; all unknown where its rank is.
+// InvalidArgument unless it has as many axes as x.
 absl::StatusOr<ConvKernelShape> SplitConvKernel(const InferContext& context, const Activation& x);
 // The spatial sizes of a concrete kernel.
 std::vector<Dim> ConvKernelSpatial(const Shape& kernel, const Attributes& attrs);
@@ -37,7 +38,8 @@ struct ConvKernelLayout {
   }
 };
 
-// The float32 kernel as oneDNN wants it: [out, in, spatial...], or [groups, out / groups, in / groups, spatial...].
+// The float32 kernel as oneDNN wants it: [out, in, spatial...], or [groups, out / groups, in /
+// groups, spatial...].
 onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs);
 
 // A concrete window as oneDNN wants it.

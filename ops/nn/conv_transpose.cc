@@ -14,18 +14,20 @@ absl::StatusOr<Dim> OutputChannels(const Dim& group_out, int64_t groups) {
 }
 
 absl::StatusOr<std::vector<TensorType>> InferConvTranspose(const InferContext& context) {
-  if (!context.shape(0).has_rank()) return std::vector<TensorType>{{context.dtype(0), PartialShape()}};
+  if (!context.shape(0).has_rank())
+    return std::vector<TensorType>{{context.dtype(0), PartialShape()}};
   NOMO_ASSIGN_OR_RETURN(const Activation x, SplitActivation(context.shape(0), context.attrs()));
   NOMO_ASSIGN_OR_RETURN(const ConvKernelShape kernel, SplitConvKernel(context, x));
   const int64_t groups = context.attrs().Int("groups");
   if (kernel.in.known() && kernel.in.size() % groups != 0) {
-    return InvalidArgument("input kernel: expected a multiple of ", groups, " (groups) input channels, found ",
-                           kernel.in.size());
+    return InvalidArgument("input kernel: expected a multiple of ", groups,
+                           " (groups) input channels, found ", kernel.in.size());
   }
   NOMO_RETURN_IF_ERROR(CheckInputChannels(x.channels, kernel.in, 1));
   NOMO_ASSIGN_OR_RETURN(const Dim out, OutputChannels(kernel.out, groups));
   NOMO_RETURN_IF_ERROR(CheckVectorInput(context, 2, "bias", out));
-  NOMO_ASSIGN_OR_RETURN(const Window window, GetTransposedWindow(context.attrs(), x.spatial, kernel.spatial));
+  NOMO_ASSIGN_OR_RETURN(const Window window,
+                        GetTransposedWindow(context.attrs(), x.spatial, kernel.spatial));
   const Activation y{x.batch, out, OutputSizes(window)};
   return std::vector<TensorType>{{context.dtype(0), JoinActivation(y, context.attrs())}};
 }
@@ -61,22 +63,27 @@ void ConvTransposeReference(const KernelContext& context, const Window& window) 
   }
 }
 
-absl::StatusOr<Window> ConcreteWindow(const Attributes& attrs, const Shape& x, const Shape& kernel) {
+absl::StatusOr<Window> ConcreteWindow(const Attributes& attrs, const Shape& x,
+                                      const Shape& kernel) {
   NOMO_ASSIGN_OR_RETURN(const Activation activation, SplitActivation(x, attrs));
   return GetTransposedWindow(attrs, activation.spatial, ConvKernelSpatial(kernel, attrs));
 }
 
 absl::Status ConvTransposeCompute(KernelContext& context) {
-  NOMO_ASSIGN_OR_RETURN(const Window window, ConcreteWindow(context.attrs(), context.input_shape(0), context.input_shape(1)));
-  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() { ConvTransposeReference<T>(context, window); });
+  NOMO_ASSIGN_OR_RETURN(const Window window, ConcreteWindow(context.attrs(), context.input_shape(0),
+                                                            context.input_shape(1)));
+  Dispatch(FloatTypes{}, context.input_dtype(0),
+           [&]<typename T>() { ConvTransposeReference<T>(context, window); });
   return absl::OkStatus();
 }
 
-// oneDNN takes the padding at the end from the sizes; it is negative where the output exceeds what the taps reach.
+// oneDNN takes the padding at the end from the sizes; it is negative where the output exceeds what
+// the taps reach.
 void SetPadsEnd(const Window& window, WindowDims& dims) {
   for (size_t i = 0; i < window.size(); ++i) {
     const WindowAxis& axis = window[i];
-    const int64_t full = (axis.input.size() - 1) * axis.stride + (axis.kernel.size() - 1) * axis.dilation + 1;
+    const int64_t full =
+        (axis.input.size() - 1) * axis.stride + (axis.kernel.size() - 1) * axis.dilation + 1;
     dims.pads_end[i] = full - axis.pad_begin - axis.output.size();
   }
 }
@@ -93,14 +100,15 @@ bool BuildConvTranspose(onednn::Builder& b) {
   const auto given = ConvKernelDesc(context.inputs[1].shape, context.attrs);
   const auto weights = onednn::AnyFormat(DType::kFloat32, given.dims());
   const bool has_bias = context.has_input(2);
-  const auto bias = has_bias ? onednn::RowMajor(DType::kFloat32, context.inputs[2].shape.dims()) : onednn::Desc();
+  const auto bias =
+      has_bias ? onednn::RowMajor(DType::kFloat32, context.inputs[2].shape.dims()) : onednn::Desc();
   if (!b.PostNodeOps(axes)) return false;
 
   WindowDims dims(*window);
   SetPadsEnd(*window, dims);
   const dnnl::deconvolution_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src, weights, bias, dst,
-       dims.strides, dims.dilations, dims.pads_begin, dims.pads_end},
+      {dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src, weights,
+       bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end},
       b.Attr(), onednn::Engine());
   std::vector<onednn::Builder::Argument> arguments = {
       {DNNL_ARG_SRC, b.Input(0, src)},
@@ -111,21 +119,117 @@ bool BuildConvTranspose(onednn::Builder& b) {
   return true;
 }
 
+std::vector<Example> ConvTransposeExamples() {
+  return {
+      {.name = "2x2, stride 2",
+       .attrs = {{"strides", std::vector<int64_t>{2, 2}}},
+       .inputs = {Tensor::Of<float>({1, 2, 2, 1}, {1, 2, 3, 4}),
+                  Tensor::Of<float>({2, 2, 1, 1}, {-1, 3, 3, -1})},
+       .outputs = {Tensor::Of<float>({1, 4, 4, 1},
+                                     {-1, 3, -2, 6, 3, -1, 6, -2, -3, 9, -4, 12, 9, -3, 12, -4})}},
+      {.name = "overlapping, with bias",
+       .inputs = {Tensor::Of<float>({1, 2, 2, 2}, {-3, -2, -2, -3, 2, -1, 2, -2}),
+                  Tensor::Of<float>({3, 3, 1, 2},
+                                    {-3, 1, -3, 0, 0, 2, -1, 1, 1, 2, 0, -1, 1, -1, -2, 2, -2, 1}),
+                  Tensor::Of<float>({1}, {0.5})},
+       .outputs = {Tensor::Of<float>(
+           {1, 4, 4, 1}, {7.5, 12.5, 2.5, -5.5, -5.5, -21.5, -13.5, -0.5, -3.5, -0.5, 1.5, 3.5, 3.5,
+                          -1.5, -12.5, -5.5})}},
+      {.name = "same, stride 2",
+       .attrs = {{"strides", std::vector<int64_t>{2, 2}}, {"padding", "same"}},
+       .inputs = {Tensor::Of<float>({1, 2, 3, 1}, {-3, -2, 2, 2, -2, -3}),
+                  Tensor::Of<float>({3, 3, 2, 1}, {-1, -3, 3, 0, 3, -1, -1, 1, -2, 0, 0, 1, -1, -2,
+                                                   0, -2, -3, 1})},
+       .outputs = {Tensor::Of<float>(
+           {1, 4, 6, 2},
+           {3, 9, -9, 0,  -7, 9,  -6, 0, -8, -4, 6,  0,  3, -3, 6, 0, 2, -5, 4, 0, -2, 0, -4, 0, 1,
+            0, 6, 6,  19, 5,  -6, 4,  1, 5,  -9, -4, -2, 2, -4, 0, 2, 0, 4,  0, 3, -5, 6, 0})}},
+      {.name = "same_lower, stride 2",
+       .attrs = {{"strides", std::vector<int64_t>{2}}, {"padding", "same_lower"}},
+       .inputs = {Tensor::Of<float>({1, 3, 1}, {-3, -2, 2}),
+                  Tensor::Of<float>({3, 1, 1}, {-1, 3, 3})},
+       .outputs = {Tensor::Of<float>({1, 6, 1}, {-9, -7, -6, -8, 6, 6})}},
+      {.name = "kernel smaller than the stride",
+       .attrs = {{"strides", std::vector<int64_t>{3}}, {"output_padding", std::vector<int64_t>{2}}},
+       .inputs = {Tensor::Of<float>({1, 3, 1}, {-3, -2, 2}), Tensor::Of<float>({1, 1, 1}, {-1}),
+                  Tensor::Of<float>({1}, {1})},
+       .outputs = {Tensor::Of<float>({1, 9, 1}, {4, 1, 1, 3, 1, 1, -1, 1, 1})}},
+      {.name = "same, kernel smaller than the stride",
+       .attrs = {{"strides", std::vector<int64_t>{3}}, {"padding", "same"}},
+       .inputs = {Tensor::Of<float>({1, 2, 1}, {-3, -2}), Tensor::Of<float>({2, 1, 1}, {-1, 3})},
+       .outputs = {Tensor::Of<float>({1, 6, 1}, {3, -9, 0, 2, -6, 0})}},
+      {.name = "pads, dilation, groups, as ONNX lays them out",
+       .attrs = {{"strides", std::vector<int64_t>{2, 1}},
+                 {"dilations", std::vector<int64_t>{1, 2}},
+                 {"pads", std::vector<int64_t>{1, 0, 0, 1}},
+                 {"padding", "explicit"},
+                 {"groups", 2},
+                 {"data_format", "channels_first"},
+                 {"kernel_layout", "IOHW"}},
+       .inputs = {Tensor::Of<float>({1, 4, 2, 3}, {-3, -2, 2,  2, -2, -3, -1, -2, -1, 3, 3, -1,
+                                                   -2, 0,  -1, 0, -3, -3, 0,  -1, 1,  0, 1, -2}),
+                  Tensor::Of<float>({4, 1, 2, 2},
+                                    {-2, 1, 0, 2, 1, 2, -1, -1, 2, 1, 3, 2, 3, 0, 0, 3}),
+                  Tensor::Of<float>({2}, {-3, -2})},
+       .outputs = {Tensor::Of<float>({1, 2, 3, 4},
+                                     {-2, -1, -7, -5, -4, 4,  10,  1,  -6, -6,  -1,  -10,
+                                      -8, -2, -9, -5, -2, -5, -14, -5, -2, -11, -11, -5})}},
+      {.name = "output_shape",
+       .attrs = {{"strides", std::vector<int64_t>{2}},
+                 {"output_shape", std::vector<int64_t>{5}},
+                 {"padding", "explicit"}},
+       .inputs = {Tensor::Of<float>({1, 3, 1}, {-3, -2, 2}),
+                  Tensor::Of<float>({4, 1, 1}, {-3, -3, 0, -1})},
+       .outputs = {Tensor::Of<float>({1, 5, 1}, {6, 9, -6, -4, 0})}},
+      {.name = "output_shape past the taps",
+       .attrs = {{"strides", std::vector<int64_t>{2}},
+                 {"output_shape", std::vector<int64_t>{6}},
+                 {"padding", "same"}},
+       .inputs = {Tensor::Of<float>({1, 2, 1}, {-3, -2}), Tensor::Of<float>({2, 1, 1}, {-3, -3}),
+                  Tensor::Of<float>({1}, {2})},
+       .outputs = {Tensor::Of<float>({1, 6, 1}, {11, 11, 8, 8, 2, 2})}},
+      {.name = "output_shape, valid",
+       .attrs = {{"strides", std::vector<int64_t>{2}}, {"output_shape", std::vector<int64_t>{6}}},
+       .inputs = {Tensor::Of<float>({1, 3, 1}, {-3, -2, 2}),
+                  Tensor::Of<float>({4, 1, 1}, {-3, -3, 0, -1})},
+       .outputs = {Tensor::Of<float>({1, 6, 1}, {9, 9, 6, 9, -6, -4})}},
+      {.name = "3-D",
+       .attrs = {{"strides", std::vector<int64_t>{1, 2, 1}}},
+       .inputs = {Tensor::Of<float>({1, 1, 2, 2, 1}, {-3, -2, 2, 2}),
+                  Tensor::Of<float>({2, 2, 2, 1, 1}, {2, 1, 3, 2, 3, 0, 0, 3})},
+       .outputs = {Tensor::Of<float>(
+           {1, 2, 4, 3, 1},
+           {-6, -7, -2, -9, -12, -4, 4, 6, 2, 6, 10, 4, -9, -6, 0, 0, -9, -6, 6, 6, 0, 0, 6, 6})}},
+      {.name = "float64",
+       .inputs = {Tensor::Of<double>({1, 2, 1}, {-3, -2}), Tensor::Of<double>({2, 1, 1}, {-1, 3})},
+       .outputs = {Tensor::Of<double>({1, 3, 1}, {3, -7, -6})}},
+  };
+}
+
 NOMO_REGISTER_OP(
     WithWindow(
         OpDef("nn.ConvTranspose", 1)
-            .Doc("Transposed convolution (also called deconvolution) over 1, 2 or 3 spatial axes, the gradient of a "
+            .Doc("Transposed convolution (also called deconvolution) over 1, 2 or 3 spatial axes, "
+                 "the gradient of a "
                  "convolution with respect to its input:\n\n"
-                 "y[n, q, o] = bias[o] + sum over taps t, input channels i and positions p with p * strides + t * "
+                 "y[n, q, o] = bias[o] + sum over taps t, input channels i and positions p with p "
+                 "* strides + t * "
                  "dilations - pads = q of x[n, p, i] * kernel[t, o, i].\n\n"
-                 "Without padding the output has full = (input - 1) * stride + (kernel - 1) * dilation + 1 + "
-                 "output_padding elements along each axis, the last output_padding of them without any tap. Padding "
-                 "crops it: \"valid\" not at all; \"explicit\" by pads; \"same\" and \"same_lower\" to input * stride. "
-                 "output_shape names the sizes instead; then \"valid\" crops at the end only, \"same\" on both sides "
-                 "with an odd one at the end, \"same_lower\" and \"explicit\" with an odd one at the beginning. What "
+                 "Without padding the output has full = (input - 1) * stride + (kernel - 1) * "
+                 "dilation + 1 + "
+                 "output_padding elements along each axis, the last output_padding of them without "
+                 "any tap. Padding "
+                 "crops it: \"valid\" not at all; \"explicit\" by pads; \"same\" and "
+                 "\"same_lower\" to input * stride. "
+                 "output_shape names the sizes instead; then \"valid\" crops at the end only, "
+                 "\"same\" on both sides "
+                 "with an odd one at the end, \"same_lower\" and \"explicit\" with an odd one at "
+                 "the beginning. What "
                  "exceeds the full size is at the end and holds the bias.\n\n"
-                 "Keras' Conv2DTranspose with padding \"valid\" has at least input * stride elements: where the kernel is "
-                 "smaller than the stride, give output_padding = stride - kernel. It is an error when the channels of x, "
+                 "Keras' Conv2DTranspose with padding \"valid\" has at least input * stride "
+                 "elements: where the kernel is "
+                 "smaller than the stride, give output_padding = stride - kernel. It is an error "
+                 "when the channels of x, "
                  "kernel and bias do not fit each other, or the padding exceeds the full size.")
             .Source("ONNX ConvTranspose; Keras Conv2DTranspose, Conv3DTranspose")
             .TypeVar("T", kFloats)
@@ -136,20 +240,23 @@ NOMO_REGISTER_OP(
             .Attr("groups", 1, "the number of groups; it divides the input and the output channels")
             .Min(1)
             .Attr("kernel_layout", "HWOI",
-                  "\"HWOI\": [spatial..., out / groups, in]; \"IOHW\": [in, out / groups, spatial...]")
+                  "\"HWOI\": [spatial..., out / groups, in]; \"IOHW\": [in, out / groups, "
+                  "spatial...]")
             .Choices({"HWOI", "IOHW"})
             .Attr("output_padding", std::vector<int64_t>{},
                   "elements added to the full size of each spatial axis; none given: 0")
             .Min(0)
             .Max(2147483647)
-            .Attr("output_shape", std::vector<int64_t>{}, "the output's spatial sizes; not together with pads")
+            .Attr("output_shape", std::vector<int64_t>{},
+                  "the output's spatial sizes; not together with pads")
             .Min(0)
             .Max(2147483647))
         .Infer(InferConvTranspose)
         .Reference(ConvTransposeCompute)
         .Fast(onednn::Prepare(BuildConvTranspose))
         .TakesPostOps(onednn::TakesPostOps(BuildConvTranspose))
-        .BatchInputs({0}));
+        .BatchInputs({0})
+        .Examples(ConvTransposeExamples));
 
 }  // namespace
 }  // namespace nomograph::nn

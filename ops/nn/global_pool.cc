@@ -6,7 +6,8 @@ namespace nomograph::nn {
 namespace {
 
 absl::StatusOr<std::vector<TensorType>> InferGlobalPool(const InferContext& context) {
-  if (!context.shape(0).has_rank()) return std::vector<TensorType>{{context.dtype(0), PartialShape()}};
+  if (!context.shape(0).has_rank())
+    return std::vector<TensorType>{{context.dtype(0), PartialShape()}};
   NOMO_ASSIGN_OR_RETURN(Activation x, SplitActivation(context.shape(0), context.attrs()));
   for (Dim& size : x.spatial) {
     if (size.known() && size.size() == 0) {
@@ -19,7 +20,8 @@ absl::StatusOr<std::vector<TensorType>> InferGlobalPool(const InferContext& cont
   return std::vector<TensorType>{{context.dtype(0), JoinActivation(x, context.attrs())}};
 }
 
-// Calls f(elements of the channel, one after the other) for every row of the batch and every channel.
+// Calls f(elements of the channel, one after the other) for every row of the batch and every
+// channel.
 template <typename T, typename F>
 void ForEachChannel(const KernelContext& context, F f) {
   const ActivationLayout x(context.input_shape(0), context.attrs());
@@ -28,7 +30,8 @@ void ForEachChannel(const KernelContext& context, F f) {
   for (int64_t n = 0; n < x.batches; ++n) {
     for (int64_t c = 0; c < x.channels; ++c) {
       const T* channel = in + x.Offset(n, c);
-      *out++ = f(x.positions, [&](int64_t position) { return channel[position * x.position_stride]; });
+      *out++ =
+          f(x.positions, [&](int64_t position) { return channel[position * x.position_stride]; });
     }
   }
 }
@@ -58,8 +61,8 @@ absl::Status GlobalMaxCompute(KernelContext& context) {
   return absl::OkStatus();
 }
 
-// channels_last: one pooling window over all positions, which are one axis here. channels_first: a reduction of the last
-// axis. oneDNN has vectorised kernels for these two only.
+// channels_last: one pooling window over all positions, which are one axis here. channels_first: a
+// reduction of the last axis. oneDNN has vectorised kernels for these two only.
 bool BuildGlobalPool(onednn::Builder& b, dnnl::algorithm pooling, dnnl::algorithm reduction) {
   const PrepareContext& context = b.context();
   if (context.inputs[0].dtype != DType::kFloat32) return false;
@@ -69,48 +72,104 @@ bool BuildGlobalPool(onednn::Builder& b, dnnl::algorithm pooling, dnnl::algorith
     const auto src = onednn::Permuted(DType::kFloat32, {x.batches, x.positions, x.channels}, axes);
     const auto dst = onednn::Permuted(DType::kFloat32, {x.batches, 1, x.channels}, axes);
     const dnnl::pooling_v2_forward::primitive_desc pd(
-        {dnnl::prop_kind::forward_inference, pooling, src, dst, {1}, {x.positions}, {0}, {0}, {0}}, b.Attr(),
-        onednn::Engine());
-    b.Add<dnnl::pooling_v2_forward>(pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
+        {dnnl::prop_kind::forward_inference, pooling, src, dst, {1}, {x.positions}, {0}, {0}, {0}},
+        b.Attr(), onednn::Engine());
+    b.Add<dnnl::pooling_v2_forward>(
+        pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
   } else {
     const auto src = onednn::RowMajor(DType::kFloat32, {x.batches * x.channels, x.positions});
     const auto dst = onednn::RowMajor(DType::kFloat32, {x.batches * x.channels, 1});
-    const dnnl::reduction::primitive_desc pd({reduction, src, dst, 0.0f, 0.0f}, b.Attr(), onednn::Engine());
+    const dnnl::reduction::primitive_desc pd({reduction, src, dst, 0.0f, 0.0f}, b.Attr(),
+                                             onednn::Engine());
     b.Add<dnnl::reduction>(pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
   }
   return true;
 }
 bool BuildGlobalAverage(onednn::Builder& b) {
-  return BuildGlobalPool(b, dnnl::algorithm::pooling_avg_exclude_padding, dnnl::algorithm::reduction_mean);
+  return BuildGlobalPool(b, dnnl::algorithm::pooling_avg_exclude_padding,
+                         dnnl::algorithm::reduction_mean);
 }
 bool BuildGlobalMax(onednn::Builder& b) {
   return BuildGlobalPool(b, dnnl::algorithm::pooling_max, dnnl::algorithm::reduction_max);
 }
 
 OpDef GlobalPool(std::string name, std::string doc, std::string source, DTypeSet types) {
-  return WithDataFormat(OpDef(std::move(name), 1)
-                            .Doc(std::move(doc))
-                            .Source(std::move(source))
-                            .TypeVar("T", types)
-                            .Input("x", "T", "[batch, spatial..., channels], see data_format")
-                            .Output("y", "T", "[batch, channels]; with keepdims like x with spatial sizes of 1")
-                            .Attr("keepdims", false, "whether the spatial axes stay, with size 1"))
+  return WithDataFormat(
+             OpDef(std::move(name), 1)
+                 .Doc(std::move(doc))
+                 .Source(std::move(source))
+                 .TypeVar("T", types)
+                 .Input("x", "T", "[batch, spatial..., channels], see data_format")
+                 .Output("y", "T",
+                         "[batch, channels]; with keepdims like x with spatial sizes of 1")
+                 .Attr("keepdims", false, "whether the spatial axes stay, with size 1"))
       .Infer(InferGlobalPool)
       .BatchInputs({0});
 }
 
-NOMO_REGISTER_OP(GlobalPool("nn.GlobalAveragePool",
-                            "The mean over all spatial positions, channel by channel. It is an error when there is no "
-                            "position.",
-                            "ONNX GlobalAveragePool (there keepdims is true); Keras GlobalAveragePooling1D, 2D, 3D", kFloats)
-                     .Reference(GlobalAverageCompute)
-                     .Fast(onednn::Prepare(BuildGlobalAverage)));
-NOMO_REGISTER_OP(GlobalPool("nn.GlobalMaxPool",
-                            "The greatest element over all spatial positions, channel by channel; NaN where there is one "
-                            "(oneDNN may pass over it). It is an error when there is no position.",
-                            "ONNX GlobalMaxPool (there keepdims is true); Keras GlobalMaxPooling1D, 2D, 3D", kNumbers)
-                     .Reference(GlobalMaxCompute)
-                     .Fast(onednn::Prepare(BuildGlobalMax)));
+std::vector<Example> GlobalAveragePoolExamples() {
+  return {
+      {.name = "2-D",
+       .inputs = {Tensor::Of<float>({2, 2, 2, 3}, {-3, -2, -1, -2, -3, 3, 2,  -1, 3, 2, -2, -1,
+                                                   -2, -3, 1,  0,  -3, 0, -1, 0,  1, 0, -1, -2})},
+       .outputs = {Tensor::Of<float>({2, 3}, {-0.25, -2, 1, -0.75, -1.75, 0})}},
+      {.name = "as ONNX has it",
+       .attrs = {{"keepdims", true}, {"data_format", "channels_first"}},
+       .inputs = {Tensor::Of<float>({1, 2, 3, 1}, {-3, -2, 2, 2, -2, -3})},
+       .outputs = {Tensor::Of<float>({1, 2, 1, 1}, {-1, -1})}},
+      {.name = "1-D",
+       .attrs = {{"keepdims", true}},
+       .inputs = {Tensor::Of<float>({1, 5, 2}, {-3, -3, -2, -1, 2, -2, 2, -1, -2, 3})},
+       .outputs = {Tensor::Of<float>({1, 1, 2}, {-0.600000024, -0.800000012})}},
+      {.name = "3-D",
+       .inputs = {Tensor::Of<float>({1, 2, 2, 3, 1}, {-3, -2, 2, 2, -2, -3, -1, -2, -1, 3, 3, -1})},
+       .outputs = {Tensor::Of<float>({1, 1}, {-0.416666657})}},
+  };
+}
+
+std::vector<Example> GlobalMaxPoolExamples() {
+  return {
+      {.name = "2-D",
+       .inputs = {Tensor::Of<float>({2, 2, 2, 3}, {-3, -2, -1, -2, -3, 3, 2,  -1, 3, 2, -2, -1,
+                                                   -2, -3, 1,  0,  -3, 0, -1, 0,  1, 0, -1, -2})},
+       .outputs = {Tensor::Of<float>({2, 3}, {2, -1, 3, 0, 0, 1})}},
+      {.name = "as ONNX has it",
+       .attrs = {{"keepdims", true}, {"data_format", "channels_first"}},
+       .inputs = {Tensor::Of<float>({1, 2, 3, 1}, {-3, -2, 2, 2, -2, -3})},
+       .outputs = {Tensor::Of<float>({1, 2, 1, 1}, {2, 2})}},
+      {.name = "1-D",
+       .attrs = {{"keepdims", true}},
+       .inputs = {Tensor::Of<float>({1, 5, 2}, {-3, -3, -2, -1, 2, -2, 2, -1, -2, 3})},
+       .outputs = {Tensor::Of<float>({1, 1, 2}, {2, 3})}},
+      {.name = "3-D",
+       .inputs = {Tensor::Of<float>({1, 2, 2, 3, 1}, {-3, -2, 2, 2, -2, -3, -1, -2, -1, 3, 3, -1})},
+       .outputs = {Tensor::Of<float>({1, 1}, {3})}},
+      {.name = "int32",
+       .inputs = {Tensor::Of<int32_t>({1, 2, 1}, {-5, -7})},
+       .outputs = {Tensor::Of<int32_t>({1, 1}, {-5})}},
+  };
+}
+
+NOMO_REGISTER_OP(
+    GlobalPool(
+        "nn.GlobalAveragePool",
+        "The mean over all spatial positions, channel by channel. It is an error when there is no "
+        "position.",
+        "ONNX GlobalAveragePool (there keepdims is true); Keras GlobalAveragePooling1D, 2D, 3D",
+        kFloats)
+        .Reference(GlobalAverageCompute)
+        .Fast(onednn::Prepare(BuildGlobalAverage))
+        .Examples(GlobalAveragePoolExamples));
+NOMO_REGISTER_OP(
+    GlobalPool("nn.GlobalMaxPool",
+               "The greatest element over all spatial positions, channel by channel; NaN where "
+               "there is one "
+               "(oneDNN may pass over it). It is an error when there is no position.",
+               "ONNX GlobalMaxPool (there keepdims is true); Keras GlobalMaxPooling1D, 2D, 3D",
+               kNumbers)
+        .Reference(GlobalMaxCompute)
+        .Fast(onednn::Prepare(BuildGlobalMax))
+        .Examples(GlobalMaxPoolExamples));
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -19,10 +19,11 @@ Rows GetRows(const Shape& x, const Attributes& attrs) {
   return rows;
 }
 
-absl::Status CheckRowInput(const InferContext& context, int i, absl::string_view name, const PartialShape& row) {
+absl::Status CheckRowInput(const InferContext& context, int i, absl::string_view name,
+                           const PartialShape& row) {
   if (!context.has_input(i) || Compatible(context.shape(i), row)) return absl::OkStatus();
-  return InvalidArgument("input ", name, ": expected shape ", row.ToString(), " (that of x from axis on), found ",
-                         context.shape(i).ToString());
+  return InvalidArgument("input ", name, ": expected shape ", row.ToString(),
+                         " (that of x from axis on), found ", context.shape(i).ToString());
 }
 
 absl::StatusOr<std::vector<TensorType>> InferRowNormalization(const InferContext& context) {
@@ -60,7 +61,8 @@ void RowNormalizationReference(const KernelContext& context, bool centered) {
     const double deviation = std::sqrt(squares / size + epsilon);
     for (int64_t i = 0; i < rows.size; ++i) {
       const double normal = (static_cast<double>(x[i]) - mean) / deviation;
-      *y++ = static_cast<T>(normal * ValueOr<T>(context, 1, i, 1.0) + ValueOr<T>(context, 2, i, 0.0));
+      *y++ =
+          static_cast<T>(normal * ValueOr<T>(context, 1, i, 1.0) + ValueOr<T>(context, 2, i, 0.0));
     }
   }
 }
@@ -83,8 +85,9 @@ bool BuildLayerNormalization(onednn::Builder& b) {
   if (context.has_input(1)) flags |= dnnl::normalization_flags::use_scale;
   if (context.has_input(2)) flags |= dnnl::normalization_flags::use_shift;
   const dnnl::layer_normalization_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, data, static_cast<float>(context.attrs.Float("epsilon")), flags}, b.Attr(),
-      onednn::Engine());
+      {dnnl::prop_kind::forward_inference, data, static_cast<float>(context.attrs.Float("epsilon")),
+       flags},
+      b.Attr(), onednn::Engine());
   std::vector<onednn::Builder::Argument> arguments = {{DNNL_ARG_SRC, b.Input(0, data)},
                                                       {DNNL_ARG_DST, b.Output(0, data)}};
   if (context.has_input(1)) arguments.emplace_back(DNNL_ARG_SCALE, b.Input(1, vector));
@@ -93,13 +96,13 @@ bool BuildLayerNormalization(onednn::Builder& b) {
   return true;
 }
 
-absl::Status RmsNormalizationFast(KernelContext& context) {
+absl::Status RmsNormalizationFast(KernelContext& context, int threads) {
   const Rows rows = GetRows(context.input_shape(0), context.attrs());
   const float epsilon = static_cast<float>(context.attrs().Float("epsilon"));
   const float* scale = context.has_input(1) ? context.input<float>(1).data() : nullptr;
   const float* in = context.input<float>(0).data();
   float* out = context.output<float>(0).data();
-#pragma omp parallel for
+#pragma omp parallel for num_threads(threads)
   for (int64_t r = 0; r < rows.count; ++r) {
     const float* x = in + r * rows.size;
     float* y = out + r * rows.size;
@@ -107,14 +110,17 @@ absl::Status RmsNormalizationFast(KernelContext& context) {
 #pragma omp simd reduction(+ : squares)
     for (int64_t i = 0; i < rows.size; ++i) squares += x[i] * x[i];
     const float factor = 1.0f / std::sqrt(squares / static_cast<float>(rows.size) + epsilon);
-    for (int64_t i = 0; i < rows.size; ++i) y[i] = x[i] * factor * (scale == nullptr ? 1.0f : scale[i]);
+    for (int64_t i = 0; i < rows.size; ++i)
+      y[i] = x[i] * factor * (scale == nullptr ? 1.0f : scale[i]);
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareRmsNormalization(const PrepareContext& context) {
   if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
-  return MakeComputeKernel(RmsNormalizationFast, "rms loop");
+  const int threads = context.threads;
+  return MakeComputeKernel(
+      [threads](KernelContext& kernel) { return RmsNormalizationFast(kernel, threads); }, "rms loop");
 }
 
 OpDef RowNormalizationSchema(OpDef op) {
@@ -122,30 +128,97 @@ OpDef RowNormalizationSchema(OpDef op) {
       .Input("x", "T", "any shape of at least one axis")
       .OptionalInput("scale", "T", "the shape of x from axis on; 1 where it is absent")
       .Output("y", "T", "as x")
-      .Attr("axis", -1, "the first of the axes over which x is normalised; the others are those behind it")
+      .Attr("axis", -1,
+            "the first of the axes over which x is normalised; the others are those behind it")
       .Attr("epsilon", 1e-5, "is added to the mean square (Keras' LayerNormalization gives 1e-3)")
       .Min(0)
       .Infer(InferRowNormalization)
       .InPlace();
 }
 
-NOMO_REGISTER_OP(RowNormalizationSchema(
-                     OpDef("nn.LayerNormalization", 1)
-                         .Doc("y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with the mean and the "
-                              "(population) variance over the axes from axis on, for each index of the others. It is an "
-                              "error when scale or bias has another shape than x has there.")
-                         .Source("ONNX LayerNormalization; Keras LayerNormalization; J. Ba et al., 2016"))
-                     .OptionalInput("bias", "T", "the shape of x from axis on; 0 where it is absent")
-                     .Reference(RowNormalization(/*centered=*/true))
-                     .Fast(onednn::Prepare(BuildLayerNormalization)));
-NOMO_REGISTER_OP(RowNormalizationSchema(
-                     OpDef("nn.RmsNormalization", 1)
-                         .Doc("y = x / sqrt(mean(x^2) + epsilon) * scale, with the mean over the axes from axis on, for "
-                              "each index of the others. It is an error when scale has another shape than x has there.")
-                         .Source("ONNX RMSNormalization; B. Zhang & R. Sennrich, \"Root Mean Square Layer "
-                                 "Normalization\", 2019"))
-                     .Reference(RowNormalization(/*centered=*/false))
-                     .Fast(PrepareRmsNormalization));
+std::vector<Example> LayerNormalizationExamples() {
+  return {
+      {.name = "the last axis",
+       .inputs = {Tensor::Of<float>({2, 4}, {-3, -2, 2, 2, -2, -3, -1, -2}),
+                  Tensor::Of<float>({4}, {-0.5, 1.5, 1.5, -0.5}),
+                  Tensor::Of<float>({4}, {-2, 1, 0, 2})},
+       .outputs = {Tensor::Of<float>({2, 4}, {-1.3962971, -0.152523622, 1.48181605, 1.50606132, -2,
+                                              -1.12129915, 2.12129903, 2})}},
+      {.name = "scale only",
+       .inputs = {Tensor::Of<float>({2, 4}, {-3, -2, 2, 2, -2, -3, -1, -2}),
+                  Tensor::Of<float>({4}, {-0.5, 1.5, 1.5, -0.5})},
+       .outputs = {Tensor::Of<float>({2, 4}, {0.603702843, -1.15252364, 1.48181605, -0.493938684, 0,
+                                              -2.12129903, 2.12129903, 0})}},
+      {.name = "two axes",
+       .attrs = {{"axis", -2}},
+       .inputs = {Tensor::Of<float>({2, 2, 3}, {-3, -2, 2, 2, -2, -3, -1, -2, -1, 3, 3, -1}),
+                  Tensor::Of<float>({2, 3}, {-3, -3, 0, -1, 1, 0})},
+       .outputs = {Tensor::Of<float>(
+           {2, 2, 3}, {2.77745724, 1.38872862, 0, -1.38872862, -0.462909549, 0, 1.72038496,
+                       3.19500065, 0, -1.39269257, 1.39269257, 0})}},
+      {.name = "all axes behind the batch, Keras' epsilon",
+       .attrs = {{"axis", 1}, {"epsilon", 0.001}},
+       .inputs = {Tensor::Of<float>({1, 2, 2}, {-3, -2, 2, 2})},
+       .outputs = {Tensor::Of<float>({1, 2, 2},
+                                     {-1.20729053, -0.768275797, 0.987783134, 0.987783134})}},
+      {.name = "alike elements",
+       .attrs = {{"epsilon", 0.001}},
+       .inputs = {Tensor::Of<float>({1, 3}, {7, 7, 7})},
+       .outputs = {Tensor::Of<float>({1, 3}, {0, 0, 0})}},
+  };
+}
+
+std::vector<Example> RmsNormalizationExamples() {
+  return {
+      {.name = "scale only",
+       .inputs = {Tensor::Of<float>({2, 4}, {-3, -2, 2, 2, -2, -3, -1, -2}),
+                  Tensor::Of<float>({4}, {-0.5, 1.5, 1.5, -0.5})},
+       .outputs = {Tensor::Of<float>(
+           {2, 4}, {0.654653072, -1.30930614, 1.30930614, -0.436435372, 0.471403986, -2.1213181,
+                    -0.707105994, 0.471403986})}},
+      {.name = "two axes",
+       .attrs = {{"axis", -2}},
+       .inputs = {Tensor::Of<float>({2, 2, 3}, {-3, -2, 2, 2, -2, -3, -1, -2, -1, 3, 3, -1}),
+                  Tensor::Of<float>({2, 3}, {-3, -3, 0, -1, 1, 0})},
+       .outputs = {Tensor::Of<float>(
+           {2, 2, 3}, {3.7807529, 2.52050185, 0, -0.840167284, -0.840167284, -0, 1.46969211,
+                       2.93938422, -0, -1.46969211, 1.46969211, -0})}},
+      {.name = "all axes behind the batch, Keras' epsilon",
+       .attrs = {{"axis", 1}, {"epsilon", 0.001}},
+       .inputs = {Tensor::Of<float>({1, 2, 2}, {-3, -2, 2, 2})},
+       .outputs = {Tensor::Of<float>({1, 2, 2},
+                                     {-1.30918264, -0.872788429, 0.872788429, 0.872788429})}},
+      {.name = "alike elements",
+       .attrs = {{"epsilon", 0.001}},
+       .inputs = {Tensor::Of<float>({1, 3}, {7, 7, 7})},
+       .outputs = {Tensor::Of<float>({1, 3}, {0.999989808, 0.999989808, 0.999989808})}},
+  };
+}
+
+NOMO_REGISTER_OP(
+    RowNormalizationSchema(
+        OpDef("nn.LayerNormalization", 1)
+            .Doc("y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with the mean and the "
+                 "(population) variance over the axes from axis on, for each index of the others. "
+                 "It is an "
+                 "error when scale or bias has another shape than x has there.")
+            .Source("ONNX LayerNormalization; Keras LayerNormalization; J. Ba et al., 2016"))
+        .OptionalInput("bias", "T", "the shape of x from axis on; 0 where it is absent")
+        .Reference(RowNormalization(/*centered=*/true))
+        .Fast(onednn::Prepare(BuildLayerNormalization))
+        .Examples(LayerNormalizationExamples));
+NOMO_REGISTER_OP(
+    RowNormalizationSchema(
+        OpDef("nn.RmsNormalization", 1)
+            .Doc("y = x / sqrt(mean(x^2) + epsilon) * scale, with the mean over the axes from axis "
+                 "on, for "
+                 "each index of the others. It is an error when scale has another shape than x has "
+                 "there.")
+            .Source("ONNX RMSNormalization; B. Zhang & R. Sennrich, \"Root Mean Square Layer "
+                    "Normalization\", 2019"))
+        .Reference(RowNormalization(/*centered=*/false))
+        .Fast(PrepareRmsNormalization)
+        .Examples(RmsNormalizationExamples));
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <limits>
 
+#include "nomograph/core/example_table.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/nn/pool.h"
 
@@ -30,7 +31,8 @@ bool IsGreater(T a, T b) {
 
 template <typename T>
 void MaxPoolReference(const KernelContext& context, const Window& window) {
-  const ActivationLayout x(context.input_shape(0), context.attrs()), y(context.output_shape(0), context.attrs());
+  const ActivationLayout x(context.input_shape(0), context.attrs()),
+      y(context.output_shape(0), context.attrs());
   const auto in = context.input<T>(0);
   const auto out = context.output<T>(0);
   const Taps taps(window);
@@ -56,21 +58,124 @@ void MaxPoolReference(const KernelContext& context, const Window& window) {
 
 absl::Status MaxPoolCompute(KernelContext& context) {
   NOMO_ASSIGN_OR_RETURN(const Window window, PoolWindow(context.attrs(), context.input_shape(0)));
-  Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename T>() { MaxPoolReference<T>(context, window); });
+  Dispatch(NumberTypes{}, context.input_dtype(0),
+           [&]<typename T>() { MaxPoolReference<T>(context, window); });
   return absl::OkStatus();
 }
 
 bool BuildMaxPool(onednn::Builder& b) { return BuildPool(b, dnnl::algorithm::pooling_max); }
 
+std::vector<Example> MaxPoolExamples() {
+  return {
+      {.name = "2x2, stride 2",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                 {"strides", std::vector<int64_t>{2, 2}}},
+       .inputs = {Tensor::Of<float>({1, 4, 4, 2},
+                                    {-3, -3, -2, -3, 2, 0, 2,  -1, -2, 1, -3, 0, -1, 1,  -2, -2,
+                                     -1, -2, 3,  1,  3, 0, -1, 2,  -2, 1, 0,  2, -1, -1, 0,  -1})},
+       .outputs = {Tensor::Of<float>({1, 2, 2, 2}, {-2, 1, 2, 1, 3, 2, 3, 2})}},
+      {.name = "stride 1 unless told otherwise",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}}},
+       .inputs = {Tensor::Of<float>({1, 3, 3, 1}, {-3, -2, 2, 2, -2, -3, -1, -2, -1})},
+       .outputs = {Tensor::Of<float>({1, 2, 2, 1}, {2, 2, 2, -1})}},
+      {.name = "same, stride 2: pads at the end only",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                 {"strides", std::vector<int64_t>{2, 2}},
+                 {"padding", "same"}},
+       .inputs = {Tensor::Of<float>({1, 3, 4, 1},
+                                    {-1, -2, -3, -4, -5, -6, -7, -8, -9, -10, -11, -12})},
+       .outputs = {Tensor::Of<float>({1, 2, 2, 1}, {-1, -3, -9, -11})}},
+      {.name = "same_lower",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                 {"strides", std::vector<int64_t>{2, 1}},
+                 {"padding", "same_lower"}},
+       .inputs = {Tensor::Of<float>({1, 3, 4, 1},
+                                    {-1, -2, -3, -4, -5, -6, -7, -8, -9, -10, -11, -12})},
+       .outputs = {Tensor::Of<float>({1, 2, 4, 1}, {-1, -1, -2, -3, -5, -5, -6, -7})}},
+      {.name = "pads and dilation",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                 {"dilations", std::vector<int64_t>{2, 1}},
+                 {"pads", std::vector<int64_t>{1, 0, 0, 1}},
+                 {"padding", "explicit"}},
+       .inputs = {Tensor::Of<float>(
+           {1, 5, 4, 1}, {-3.75, -2.75, 2,     1.75, -1.75, -3,    -0.75, -2.5,  -1.5, 3.25,
+                          3,     -0.5,  -1.75, 0.5,  -1.25, -0.25, -2.5,  -2.75, 0.75, -0.5})},
+       .outputs = {Tensor::Of<float>({1, 4, 4, 1}, {-1.75, -0.75, -0.75, -2.5, 3.25, 3.25, 3, 1.75,
+                                                    0.5, 0.5, -0.25, -0.25, 3.25, 3.25, 3, -0.5})}},
+      {.name = "ceil_mode",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 3}},
+                 {"strides", std::vector<int64_t>{2, 3}},
+                 {"ceil_mode", true}},
+       .inputs = {Tensor::Of<float>(
+           {1, 5, 4, 1}, {-3.75, -2.75, 2,     1.75, -1.75, -3,    -0.75, -2.5,  -1.5, 3.25,
+                          3,     -0.5,  -1.75, 0.5,  -1.25, -0.25, -2.5,  -2.75, 0.75, -0.5})},
+       .outputs = {Tensor::Of<float>({1, 3, 2, 1}, {2, 1.75, 3.25, -0.25, 0.75, -0.5})}},
+      {.name = "ceil_mode: no window begins in the padding",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                 {"strides", std::vector<int64_t>{2, 3}},
+                 {"pads", std::vector<int64_t>{0, 0, 1, 1}},
+                 {"padding", "explicit"},
+                 {"ceil_mode", true}},
+       .inputs = {Tensor::Of<float>(
+           {1, 5, 4, 1}, {-3.75, -2.75, 2,     1.75, -1.75, -3,    -0.75, -2.5,  -1.5, 3.25,
+                          3,     -0.5,  -1.75, 0.5,  -1.25, -0.25, -2.5,  -2.75, 0.75, -0.5})},
+       .outputs = {Tensor::Of<float>({1, 3, 2, 1}, {-1.75, 1.75, 3.25, -0.25, -2.5, -0.5})}},
+      {.name = "a window of padding only",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{1}},
+                 {"pads", std::vector<int64_t>{1, 0}},
+                 {"padding", "explicit"}},
+       .inputs = {Tensor::Of<float>({1, 2, 1}, {1, 2})},
+       .outputs = {Tensor::Of<float>({1, 3, 1}, {-std::numeric_limits<float>::infinity(), 1, 2})}},
+      {.name = "1-D, ONNX",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{3}}, {"data_format", "channels_first"}},
+       .inputs = {Tensor::Of<float>({2, 2, 4},
+                                    {-3, -2, 2, 2, -2, -3, -1, -2, -1, 3, 3, -1, -2, 0, -1, 0})},
+       .outputs = {Tensor::Of<float>({2, 2, 2}, {2, 2, -1, -1, 3, 3, 0, 0})}},
+      {.name = "3-D",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2, 2}}},
+       .inputs = {Tensor::Of<float>({1, 2, 3, 2, 1}, {-3, -2, 2, 2, -2, -3, -1, -2, -1, 3, 3, -1})},
+       .outputs = {Tensor::Of<float>({1, 1, 2, 1, 1}, {3, 3})}},
+      {.name = "indices",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                 {"strides", std::vector<int64_t>{2, 2}}},
+       .inputs = {Tensor::Of<float>(
+           {1, 5, 4, 1}, {-3.75, -2.75, 2,     1.75, -1.75, -3,    -0.75, -2.5,  -1.5, 3.25,
+                          3,     -0.5,  -1.75, 0.5,  -1.25, -0.25, -2.5,  -2.75, 0.75, -0.5})},
+       .outputs = {Tensor::Of<float>({1, 2, 2, 1}, {-1.75, 2, 3.25, 3}),
+                   Tensor::Of<int64_t>({1, 2, 2, 1}, {4, 2, 9, 10})}},
+      {.name = "indices of two channels",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2}}, {"strides", std::vector<int64_t>{2}}},
+       .inputs = {Tensor::Of<float>({1, 4, 2}, {-3, -2, -2, -3, 2, -1, 2, -2})},
+       .outputs = {Tensor::Of<float>({1, 2, 2}, {-2, -2, 2, -1}),
+                   Tensor::Of<int64_t>({1, 2, 2}, {2, 1, 4, 5})}},
+      {.name = "indices, ONNX",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2}},
+                 {"strides", std::vector<int64_t>{2}},
+                 {"data_format", "channels_first"}},
+       .inputs = {Tensor::Of<float>({2, 2, 4},
+                                    {-3, -2, 2, 2, -2, -3, -1, -2, -1, 3, 3, -1, -2, 0, -1, 0})},
+       .outputs = {Tensor::Of<float>({2, 2, 2}, {-2, 2, -2, -1, 3, 3, 0, 0}),
+                   Tensor::Of<int64_t>({2, 2, 2}, {1, 2, 4, 6, 9, 10, 13, 15})}},
+      {.name = "uint8",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"padding", "same"}},
+       .inputs = {Tensor::Of<uint8_t>({1, 2, 3, 1}, {0, 40, 200, 200, 40, 0})},
+       .outputs = {Tensor::Of<uint8_t>({1, 2, 3, 1}, {200, 200, 200, 200, 40, 0})}},
+  };
+}
+
 NOMO_REGISTER_OP(
     WithPoolWindow(
         OpDef("nn.MaxPool", 1)
             .Doc("The greatest element in each window, channel by channel.\n\n"
-                 "y[n, p, c] = max over taps t of x[n, p * strides + t * dilations - pads, c], padding left out. Without "
-                 "strides windows move by 1, as in ONNX (Keras' layers move them by their size and say so here). A window "
-                 "that meets only padding yields the type's least value (-infinity for floating point) and the index -1. "
+                 "y[n, p, c] = max over taps t of x[n, p * strides + t * dilations - pads, c], "
+                 "padding left out. Without "
+                 "strides windows move by 1, as in ONNX (Keras' layers move them by their size and "
+                 "say so here). A window "
+                 "that meets only padding yields the type's least value (-infinity for floating "
+                 "point) and the index -1. "
                  "NaN counts as greatest in exact mode; oneDNN may pass over it.\n\n"
-                 "indices tells where each maximum was found: its place in x in row-major order over all of x's axes, the "
+                 "indices tells where each maximum was found: its place in x in row-major order "
+                 "over all of x's axes, the "
                  "first of equals. It is an error when the window is larger than the padded input.")
             .Source("ONNX MaxPool; Keras MaxPooling1D, MaxPooling2D, MaxPooling3D")
             .TypeVar("T", kNumbers)
@@ -80,7 +185,8 @@ NOMO_REGISTER_OP(
         .Infer(InferMaxPool)
         .Reference(MaxPoolCompute)
         .Fast(onednn::Prepare(BuildMaxPool))
-        .BatchInputs({0}));
+        .BatchInputs({0})
+        .Examples(MaxPoolExamples));
 
 }  // namespace
 }  // namespace nomograph::nn

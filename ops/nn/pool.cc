@@ -10,10 +10,12 @@ std::vector<Dim> KernelSizes(const Attributes& attrs) {
   return std::vector<Dim>(sizes.begin(), sizes.end());
 }
 
-// Whether every window meets the input; if not, there may be nothing to take the maximum or the mean of.
+// Whether every window meets the input; if not, there may be nothing to take the maximum or the
+// mean of.
 bool EveryWindowMeetsInput(const WindowAxis& axis) {
   if (axis.pad_begin == 0 && axis.pad_end == 0) return true;
-  return axis.dilation == 1 && axis.pad_begin < axis.kernel.size() && axis.pad_end < axis.kernel.size();
+  return axis.dilation == 1 && axis.pad_begin < axis.kernel.size() &&
+         axis.pad_end < axis.kernel.size();
 }
 
 }  // namespace
@@ -23,14 +25,16 @@ OpDef WithPoolWindow(OpDef op) {
       .Min(1)
       .Max(2147483647)
       .Attr("ceil_mode", false,
-            "rounds output sizes up, not down: a last window may reach past the padding, but not begin there");
+            "rounds output sizes up, not down: a last window may reach past the padding, but not "
+            "begin there");
   return WithWindow(std::move(op));
 }
 
 absl::StatusOr<PartialShape> InferPooled(const InferContext& context) {
   if (!context.shape(0).has_rank()) return PartialShape();
   NOMO_ASSIGN_OR_RETURN(Activation x, SplitActivation(context.shape(0), context.attrs()));
-  NOMO_ASSIGN_OR_RETURN(const Window window, GetWindow(context.attrs(), x.spatial, KernelSizes(context.attrs())));
+  NOMO_ASSIGN_OR_RETURN(const Window window,
+                        GetWindow(context.attrs(), x.spatial, KernelSizes(context.attrs())));
   x.spatial = OutputSizes(window);
   return JoinActivation(x, context.attrs());
 }
@@ -50,8 +54,10 @@ bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
   for (size_t i = 0; i < window->size(); ++i) {
     const WindowAxis& axis = (*window)[i];
     if (!EveryWindowMeetsInput(axis)) return false;
-    // oneDNN has no ceil_mode: the last window's reach is padding. That would count in the mean with padding.
-    const int64_t reach = (axis.output.size() - 1) * axis.stride + (axis.kernel.size() - 1) * axis.dilation + 1;
+    // oneDNN has no ceil_mode: the last window's reach is padding. That would count in the mean
+    // with padding.
+    const int64_t reach =
+        (axis.output.size() - 1) * axis.stride + (axis.kernel.size() - 1) * axis.dilation + 1;
     const int64_t needed = reach - axis.input.size() - axis.pad_begin;
     if (needed <= dims.pads_end[i]) continue;
     if (algorithm == dnnl::algorithm::pooling_avg_include_padding) return false;
@@ -61,10 +67,11 @@ bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
   const auto src = onednn::Permuted(DType::kFloat32, x, axes);
   const auto dst = onednn::Permuted(DType::kFloat32, context.outputs[0].shape, axes);
   const dnnl::pooling_v2_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, algorithm, src, dst, dims.strides, dims.kernel, dims.dilations,
-       dims.pads_begin, dims.pads_end},
+      {dnnl::prop_kind::forward_inference, algorithm, src, dst, dims.strides, dims.kernel,
+       dims.dilations, dims.pads_begin, dims.pads_end},
       b.Attr(), onednn::Engine());
-  b.Add<dnnl::pooling_v2_forward>(pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
+  b.Add<dnnl::pooling_v2_forward>(
+      pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
   return true;
 }
 

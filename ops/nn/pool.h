@@ -18,7 +18,8 @@ absl::StatusOr<PartialShape> InferPooled(const InferContext& context);
 // The window of a concrete input.
 absl::StatusOr<Window> PoolWindow(const Attributes& attrs, const Shape& x);
 
-// Adds oneDNN's pooling of input 0 to output 0; false where it would not yield what the reference kernels yield.
+// Adds oneDNN's pooling of input 0 to output 0; false where it would not yield what the reference
+// kernels yield.
 bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm);
 
 }  // namespace nomograph::nn

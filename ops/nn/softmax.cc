@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "nomograph/core/exact_math.h"
+#include "nomograph/core/example_table.h"
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"
 
@@ -11,7 +12,8 @@ namespace {
 
 absl::StatusOr<std::vector<TensorType>> InferSoftmax(const InferContext& context) {
   if (context.shape(0).has_rank()) {
-    NOMO_RETURN_IF_ERROR(NormalizeAxis(context.attrs().Int("axis"), context.shape(0).rank()).status());
+    NOMO_RETURN_IF_ERROR(
+        NormalizeAxis(context.attrs().Int("axis"), context.shape(0).rank()).status());
   }
   return SameAsInput(context);
 }
@@ -38,17 +40,20 @@ void SoftmaxReference(const KernelContext& context, bool logarithm) {
       greatest = std::max(greatest, static_cast<double>(x[i * inner]));
     }
     double sum = 0;
-    for (int64_t i = 0; i < size; ++i) sum += exact::Exp(static_cast<double>(x[i * inner]) - greatest);
+    for (int64_t i = 0; i < size; ++i)
+      sum += exact::Exp(static_cast<double>(x[i * inner]) - greatest);
     for (int64_t i = 0; i < size; ++i) {
       const double shifted = static_cast<double>(x[i * inner]) - greatest;
-      y[i * inner] = static_cast<T>(logarithm ? shifted - exact::Log(sum) : exact::Exp(shifted) / sum);
+      y[i * inner] =
+          static_cast<T>(logarithm ? shifted - exact::Log(sum) : exact::Exp(shifted) / sum);
     }
   }
 }
 
 ComputeFn SoftmaxCompute(bool logarithm) {
   return [logarithm](KernelContext& context) {
-    Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() { SoftmaxReference<T>(context, logarithm); });
+    Dispatch(FloatTypes{}, context.input_dtype(0),
+             [&]<typename T>() { SoftmaxReference<T>(context, logarithm); });
     return absl::OkStatus();
   };
 }
@@ -62,7 +67,8 @@ PrepareFn SoftmaxFast(dnnl::algorithm algorithm) {
                                     : onednn::RowMajor(DType::kFloat32, shape.dims());
     const dnnl::softmax_v2_forward::primitive_desc pd(
         {dnnl::prop_kind::forward_inference, algorithm, data, data, 1}, b.Attr(), onednn::Engine());
-    b.Add<dnnl::softmax_v2_forward>(pd, {{DNNL_ARG_SRC, b.Input(0, data)}, {DNNL_ARG_DST, b.Output(0, data)}});
+    b.Add<dnnl::softmax_v2_forward>(
+        pd, {{DNNL_ARG_SRC, b.Input(0, data)}, {DNNL_ARG_DST, b.Output(0, data)}});
     return true;
   });
 }
@@ -79,19 +85,103 @@ OpDef SoftmaxSchema(std::string name, std::string doc, std::string source) {
       .InPlace();
 }
 
-NOMO_REGISTER_OP(SoftmaxSchema("nn.Softmax",
-                               "y[i] = exp(x[i]) / sum over j of exp(x[j]) along axis, computed with x - max(x) so that it "
-                               "does not overflow. Where all are -infinity, or one is NaN or +infinity, y is NaN.",
-                               "ONNX Softmax since version 13; Keras Softmax")
-                     .Reference(SoftmaxCompute(false))
-                     .Fast(SoftmaxFast(dnnl::algorithm::softmax_accurate)));
-NOMO_REGISTER_OP(SoftmaxSchema("nn.LogSoftmax",
-                               "y[i] = log(softmax(x)[i]) along axis, computed as x - max(x) - log(sum(exp(x - max(x)))), "
-                               "which is accurate where the softmax itself is 0. Where all are -infinity, or one is NaN or "
-                               "+infinity, y is NaN.",
-                               "ONNX LogSoftmax since version 13; tf.nn.log_softmax")
-                     .Reference(SoftmaxCompute(true))
-                     .Fast(SoftmaxFast(dnnl::algorithm::softmax_log)));
+std::vector<Example> SoftmaxExamples() {
+  return {
+      {.name = "logits",
+       .inputs = {Tensor::Of<float>({2, 3}, {1, 2, 3, 0, 0, 0})},
+       .outputs = {Tensor::Of<float>({2, 3}, {0.0900305733, 0.244728476, 0.665240943, 0.333333343,
+                                              0.333333343, 0.333333343})}},
+      {.name = "the first of three axes",
+       .attrs = {{"axis", 0}},
+       .inputs = {Tensor::Of<float>({2, 2, 2}, {-1.5, -1, 1, 1, -1, -1.5, -0.5, -1})},
+       .outputs = {Tensor::Of<float>(
+           {2, 2, 2}, {0.377540678, 0.622459352, 0.817574501, 0.880797088, 0.622459352, 0.377540678,
+                       0.182425529, 0.119202919})}},
+      {.name = "a middle axis",
+       .attrs = {{"axis", -2}},
+       .inputs = {Tensor::Of<float>({1, 3, 2}, {-1.5, -1, 1, 1, -1, -1.5})},
+       .outputs = {Tensor::Of<float>({1, 3, 2}, {0.0674253553, 0.11116562, 0.821409047, 0.821409047,
+                                                 0.11116562, 0.0674253553})}},
+      {.name = "far apart, and -infinity",
+       .inputs = {Tensor::Of<float>({2, 3}, {1000, -1000, 999, -std::numeric_limits<float>::infinity(), 1, 0})},
+       .outputs = {Tensor::Of<float>({2, 3},
+                                     {0.731058598, 0, 0.268941432, 0, 0.731058598, 0.268941432})}},
+      {.name = "one element",
+       .inputs = {Tensor::Of<float>({1}, {5})},
+       .outputs = {Tensor::Of<float>({1}, {1})}},
+      {.name = "float64",
+       .inputs = {Tensor::Of<double>(
+           {3}, {0.10000000149011612, 0.20000000298023224, 0.40000000596046448})},
+       .outputs = {Tensor::Of<double>(
+           {3}, {0.28943310975080111, 0.31987305610143052, 0.39069383414776837})},
+       .rtol = 1e-15},
+      {.name = "float16",
+       .inputs = {Tensor::Of<Half>({3}, {Half(0.5), Half(1.5), Half(-2)})},
+       .outputs = {Tensor::Of<Half>({3},
+                                    {Half(0.263183594), Half(0.715332031), Half(0.0216064453)})},
+       .rtol = 1e-3},
+  };
+}
+
+std::vector<Example> LogSoftmaxExamples() {
+  return {
+      {.name = "logits",
+       .inputs = {Tensor::Of<float>({2, 3}, {1, 2, 3, 0, 0, 0})},
+       .outputs = {Tensor::Of<float>({2, 3}, {-2.40760589, -1.40760601, -0.407605976, -1.09861231,
+                                              -1.09861231, -1.09861231})}},
+      {.name = "the first of three axes",
+       .attrs = {{"axis", 0}},
+       .inputs = {Tensor::Of<float>({2, 2, 2}, {-1.5, -1, 1, 1, -1, -1.5, -0.5, -1})},
+       .outputs = {Tensor::Of<float>(
+           {2, 2, 2}, {-0.974076986, -0.474076986, -0.201413274, -0.126928017, -0.474076986,
+                       -0.974076986, -1.70141327, -2.12692809})}},
+      {.name = "a middle axis",
+       .attrs = {{"axis", -2}},
+       .inputs = {Tensor::Of<float>({1, 3, 2}, {-1.5, -1, 1, 1, -1, -1.5})},
+       .outputs = {Tensor::Of<float>({1, 3, 2}, {-2.69673419, -2.19673419, -0.196734101,
+                                                 -0.196734101, -2.19673419, -2.69673419})}},
+      {.name = "far apart, and -infinity",
+       .inputs = {Tensor::Of<float>({2, 3}, {1000, -1000, 999, -std::numeric_limits<float>::infinity(), 1, 0})},
+       .outputs = {Tensor::Of<float>(
+           {2, 3}, {-0.313261688, -2000.31323, -1.31326163, -std::numeric_limits<float>::infinity(), -0.313261688, -1.31326163})}},
+      {.name = "one element",
+       .inputs = {Tensor::Of<float>({1}, {5})},
+       .outputs = {Tensor::Of<float>({1}, {0})}},
+      {.name = "float64",
+       .inputs = {Tensor::Of<double>(
+           {3}, {0.10000000149011612, 0.20000000298023224, 0.40000000596046448})},
+       .outputs = {Tensor::Of<double>(
+           {3}, {-1.2398310630676455, -1.1398310615775293, -0.93983105859729721})},
+       .rtol = 1e-15},
+      {.name = "float16",
+       .inputs = {Tensor::Of<Half>({3}, {Half(0.5), Half(1.5), Half(-2)})},
+       .outputs = {Tensor::Of<Half>({3},
+                                    {Half(-1.33496094), Half(-0.335205078), Half(-3.8359375)})},
+       .rtol = 1e-3},
+  };
+}
+
+NOMO_REGISTER_OP(
+    SoftmaxSchema(
+        "nn.Softmax",
+        "y[i] = exp(x[i]) / sum over j of exp(x[j]) along axis, computed with x - max(x) so that "
+        "it "
+        "does not overflow. Where all are -infinity, or one is NaN or +infinity, y is NaN.",
+        "ONNX Softmax since version 13; Keras Softmax")
+        .Reference(SoftmaxCompute(false))
+        .Fast(SoftmaxFast(dnnl::algorithm::softmax_accurate))
+        .Examples(SoftmaxExamples));
+NOMO_REGISTER_OP(
+    SoftmaxSchema(
+        "nn.LogSoftmax",
+        "y[i] = log(softmax(x)[i]) along axis, computed as x - max(x) - log(sum(exp(x - max(x)))), "
+        "which is accurate where the softmax itself is 0. Where all are -infinity, or one is NaN "
+        "or "
+        "+infinity, y is NaN.",
+        "ONNX LogSoftmax since version 13; tf.nn.log_softmax")
+        .Reference(SoftmaxCompute(true))
+        .Fast(SoftmaxFast(dnnl::algorithm::softmax_log))
+        .Examples(LogSoftmaxExamples));
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -5,10 +5,12 @@
 
 namespace nomograph::nn {
 
-// InvalidArgument unless input i, where it is there, can be a vector of `size` elements: a bias, or the scale of a
-// normalisation, with one element per channel.
-inline absl::Status CheckVectorInput(const InferContext& context, int i, absl::string_view name, const Dim& size) {
-  if (!context.has_input(i) || Compatible(context.shape(i), PartialShape{size})) return absl::OkStatus();
+// InvalidArgument unless input i, where it is there, can be a vector of `size` elements: a bias, or
+// the scale of a normalisation, with one element per channel.
+inline absl::Status CheckVectorInput(const InferContext& context, int i, absl::string_view name,
+                                     const Dim& size) {
+  if (!context.has_input(i) || Compatible(context.shape(i), PartialShape{size}))
+    return absl::OkStatus();
   return InvalidArgument("input ", name, ": expected shape ", PartialShape{size}.ToString(),
                          " (one element per channel), found ", context.shape(i).ToString());
 }

@@ -9,13 +9,13 @@ namespace {
 constexpr int64_t kMaxSize = 2147483647;
 
 // An attribute with one number per spatial axis; empty means `absent` for each.
-absl::StatusOr<std::vector<int64_t>> PerAxis(const Attributes& attrs, absl::string_view name, size_t count,
-                                             int64_t absent) {
+absl::StatusOr<std::vector<int64_t>> PerAxis(const Attributes& attrs, absl::string_view name,
+                                             size_t count, int64_t absent) {
   const std::vector<int64_t>& values = attrs.Ints(name);
   if (values.empty()) return std::vector<int64_t>(count, absent);
   if (values.size() != count) {
-    return InvalidArgument("attribute ", name, ": expected ", count, " values for the spatial axes, found ",
-                           values.size());
+    return InvalidArgument("attribute ", name, ": expected ", count,
+                           " values for the spatial axes, found ", values.size());
   }
   return values;
 }
@@ -24,7 +24,8 @@ absl::StatusOr<Window> StridesAndPads(const Attributes& attrs, const std::vector
                                       const std::vector<Dim>& kernel) {
   const size_t rank = input.size();
   if (kernel.size() != rank) {
-    return InvalidArgument("expected a kernel with ", rank, " spatial axes like x, found ", kernel.size());
+    return InvalidArgument("expected a kernel with ", rank, " spatial axes like x, found ",
+                           kernel.size());
   }
   NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> strides, PerAxis(attrs, "strides", rank, 1));
   NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> dilations, PerAxis(attrs, "dilations", rank, 1));
@@ -37,11 +38,10 @@ absl::StatusOr<Window> StridesAndPads(const Attributes& attrs, const std::vector
   Window window(rank);
   for (size_t i = 0; i < rank; ++i) {
     if (kernel[i].known() && (kernel[i].size() < 1 || kernel[i].size() > kMaxSize)) {
-      return InvalidArgument("expected a kernel size from 1 to ", kMaxSize, " along spatial axis ", i, ", found ",
-                             kernel[i].size());
+      return InvalidArgument("expected a kernel size from 1 to ", kMaxSize, " along spatial axis ",
+                             i, ", found ", kernel[i].size());
     }
-    window[i] = {input[i],     kernel[i], Dim(),          strides[i],
-                 dilations[i], pads[i],   pads[rank + i]};
+    window[i] = {input[i], kernel[i], Dim(), strides[i], dilations[i], pads[i], pads[rank + i]};
   }
   return window;
 }
@@ -73,13 +73,15 @@ absl::Status SizeWithPads(bool round_up, int spatial_axis, WindowAxis& axis) {
   if (!axis.input.known()) return absl::OkStatus();
   const int64_t room = axis.input.size() + grows;
   if (room < 0) {
-    return InvalidArgument("expected at least ", Extent(axis), " elements along spatial axis ", spatial_axis,
-                           " for the window, found ", axis.input.size(), " and padding of ", axis.pad_begin, " + ",
-                           axis.pad_end);
+    return InvalidArgument("expected at least ", Extent(axis), " elements along spatial axis ",
+                           spatial_axis, " for the window, found ", axis.input.size(),
+                           " and padding of ", axis.pad_begin, " + ", axis.pad_end);
   }
   int64_t output = room / axis.stride + 1;
   // A window that round-up adds must not begin behind the input, in the padding.
-  if (round_up && room % axis.stride != 0 && output * axis.stride < axis.input.size() + axis.pad_begin) ++output;
+  if (round_up && room % axis.stride != 0 &&
+      output * axis.stride < axis.input.size() + axis.pad_begin)
+    ++output;
   axis.output = output;
   return absl::OkStatus();
 }
@@ -93,14 +95,15 @@ absl::Status CheckSpatialSize(const std::vector<Dim>& sizes) {
   return absl::OkStatus();
 }
 
-// The output size and padding of a transposed window, given the sizes that it would have without padding (`full`) and
-// that it was asked to have (`wanted`), if any.
+// The output size and padding of a transposed window, given the sizes that it would have without
+// padding (`full`) and that it was asked to have (`wanted`), if any.
 absl::Status CropTransposed(const std::string& padding, int64_t full, std::optional<int64_t> wanted,
                             int spatial_axis, WindowAxis& axis) {
   const bool same = padding == "same" || padding == "same_lower";
   if (!wanted && same) wanted = axis.input.size() * axis.stride;
   if (wanted) {
-    // Padding crops the output; what exceeds the full size is not reached by any tap and holds the bias.
+    // Padding crops the output; what exceeds the full size is not reached by any tap and holds the
+    // bias.
     const int64_t total = std::max<int64_t>(full - *wanted, 0);
     if (padding == "valid") {
       axis.pad_end = total;
@@ -111,8 +114,8 @@ absl::Status CropTransposed(const std::string& padding, int64_t full, std::optio
     return absl::OkStatus();
   }
   if (full - axis.pad_begin - axis.pad_end < 0) {
-    return InvalidArgument("expected padding up to ", full, " along spatial axis ", spatial_axis, ", found ",
-                           axis.pad_begin, " + ", axis.pad_end);
+    return InvalidArgument("expected padding up to ", full, " along spatial axis ", spatial_axis,
+                           ", found ", axis.pad_begin, " + ", axis.pad_end);
   }
   axis.output = full - axis.pad_begin - axis.pad_end;
   return absl::OkStatus();
@@ -123,16 +126,20 @@ absl::Status CropTransposed(const std::string& padding, int64_t full, std::optio
 OpDef WithDataFormat(OpDef op) {
   return op
       .Attr("data_format", "channels_last",
-            "\"channels_last\": [batch, spatial..., channels]; \"channels_first\": [batch, channels, spatial...]")
+            "\"channels_last\": [batch, spatial..., channels]; \"channels_first\": [batch, "
+            "channels, spatial...]")
       .Choices({"channels_last", "channels_first"});
 }
 
-bool IsChannelsLast(const Attributes& attrs) { return attrs.String("data_format") == "channels_last"; }
+bool IsChannelsLast(const Attributes& attrs) {
+  return attrs.String("data_format") == "channels_last";
+}
 
 absl::StatusOr<Activation> SplitActivation(const PartialShape& shape, const Attributes& attrs) {
   if (shape.rank() < 3 || shape.rank() > 5) {
-    return InvalidArgument("input x: expected 3 to 5 axes (batch, channels and 1 to 3 spatial ones), found shape ",
-                           shape.ToString());
+    return InvalidArgument(
+        "input x: expected 3 to 5 axes (batch, channels and 1 to 3 spatial ones), found shape ",
+        shape.ToString());
   }
   const std::vector<int> axes = ChannelsFirstAxes(shape.rank(), attrs);
   Activation result{shape[axes[0]], shape[axes[1]], {}};
@@ -168,7 +175,8 @@ ActivationLayout::ActivationLayout(const Shape& shape, const Attributes& attrs) 
 }
 
 OpDef WithWindow(OpDef op) {
-  op.Attr("strides", std::vector<int64_t>{}, "the window's step along each spatial axis; none given: 1")
+  op.Attr("strides", std::vector<int64_t>{},
+          "the window's step along each spatial axis; none given: 1")
       .Min(1)
       .Max(static_cast<double>(kMaxSize))
       .Attr("dilations", std::vector<int64_t>{},
@@ -176,11 +184,14 @@ OpDef WithWindow(OpDef op) {
       .Min(1)
       .Max(static_cast<double>(kMaxSize))
       .Attr("padding", "valid",
-            "\"valid\": none; \"same\": as much as it takes for the output to have ceil(input / stride) elements, evenly, "
-            "an odd one at the end; \"same_lower\": the odd one at the beginning; \"explicit\": what pads says")
+            "\"valid\": none; \"same\": as much as it takes for the output to have ceil(input / "
+            "stride) elements, evenly, "
+            "an odd one at the end; \"same_lower\": the odd one at the beginning; \"explicit\": "
+            "what pads says")
       .Choices({"valid", "same", "same_lower", "explicit"})
       .Attr("pads", std::vector<int64_t>{},
-            "with padding \"explicit\": the padding at the beginning of each spatial axis, then at the end of each; none "
+            "with padding \"explicit\": the padding at the beginning of each spatial axis, then at "
+            "the end of each; none "
             "given: 0")
       .Min(0)
       .Max(static_cast<double>(kMaxSize));
@@ -205,18 +216,22 @@ absl::StatusOr<Window> GetWindow(const Attributes& attrs, const std::vector<Dim>
 absl::StatusOr<Window> GetTransposedWindow(const Attributes& attrs, const std::vector<Dim>& input,
                                            const std::vector<Dim>& kernel) {
   NOMO_ASSIGN_OR_RETURN(Window window, StridesAndPads(attrs, input, kernel));
-  NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> extra, PerAxis(attrs, "output_padding", window.size(), 0));
-  NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> sizes, PerAxis(attrs, "output_shape", window.size(), -1));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> extra,
+                        PerAxis(attrs, "output_padding", window.size(), 0));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> sizes,
+                        PerAxis(attrs, "output_shape", window.size(), -1));
   const std::string& padding = attrs.String("padding");
   if (!attrs.Ints("output_shape").empty() && !attrs.Ints("pads").empty()) {
     return InvalidArgument("attributes output_shape and pads: expected one of them, found both");
   }
   for (size_t i = 0; i < window.size(); ++i) {
     WindowAxis& axis = window[i];
-    const std::optional<int64_t> wanted = sizes[i] >= 0 ? std::optional<int64_t>(sizes[i]) : std::nullopt;
+    const std::optional<int64_t> wanted =
+        sizes[i] >= 0 ? std::optional<int64_t>(sizes[i]) : std::nullopt;
     if (axis.input.known() && axis.kernel.known()) {
-      const int64_t full =
-          axis.input.size() == 0 ? 0 : (axis.input.size() - 1) * axis.stride + Extent(axis) + extra[i];
+      const int64_t full = axis.input.size() == 0
+                               ? 0
+                               : (axis.input.size() - 1) * axis.stride + Extent(axis) + extra[i];
       NOMO_RETURN_IF_ERROR(CropTransposed(padding, full, wanted, static_cast<int>(i), axis));
     } else if (wanted) {
       axis.output = *wanted;

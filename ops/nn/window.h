@@ -1,6 +1,7 @@
-// What convolution and pooling share: activations with a batch axis, a channel axis and 1 to 3 spatial axes, and windows
-// that slide over the spatial ones. Kernels see an activation as [batch, channel, position] whatever its format, because
-// the spatial axes lie together in both; a position counts through them in row-major order.
+// What convolution and pooling share: activations with a batch axis, a channel axis and 1 to 3
+// spatial axes, and windows that slide over the spatial ones. Kernels see an activation as [batch,
+// channel, position] whatever its format, because the spatial axes lie together in both; a position
+// counts through them in row-major order.
 #ifndef NOMOGRAPH_OPS_NN_WINDOW_H_
 #define NOMOGRAPH_OPS_NN_WINDOW_H_
 
@@ -22,14 +23,15 @@ struct Activation {
 // Declares the attribute data_format.
 OpDef WithDataFormat(OpDef op);
 bool IsChannelsLast(const Attributes& attrs);
-// InvalidArgument unless `shape` has 3 to 5 axes, none of the spatial ones longer than 2^31 - 1. REQUIRES: it has a rank.
+// InvalidArgument unless `shape` has 3 to 5 axes, none of the spatial ones longer than 2^31 - 1.
+// REQUIRES: it has a rank.
 absl::StatusOr<Activation> SplitActivation(const PartialShape& shape, const Attributes& attrs);
 PartialShape JoinActivation(const Activation& activation, const Attributes& attrs);
 // Where batch, channel and the spatial axes are among an activation's axes, in this order.
 std::vector<int> ChannelsFirstAxes(int rank, const Attributes& attrs);
 
-// How the elements of a concrete activation lie: element (n, c, position) is at n * batch_stride + c * channel_stride +
-// position * position_stride.
+// How the elements of a concrete activation lie: element (n, c, position) is at n * batch_stride +
+// c * channel_stride + position * position_stride.
 struct ActivationLayout {
   int64_t batches, channels, positions;
   int64_t batch_stride, channel_stride, position_stride;
@@ -48,11 +50,12 @@ using Window = std::vector<WindowAxis>;
 
 // Declares strides, dilations, padding, pads and data_format.
 OpDef WithWindow(OpDef op);
-// The window for these sizes. It rounds output sizes up where there is an attribute ceil_mode that says so.
-// InvalidArgument when attributes and sizes do not fit each other.
+// The window for these sizes. It rounds output sizes up where there is an attribute ceil_mode that
+// says so. InvalidArgument when attributes and sizes do not fit each other.
 absl::StatusOr<Window> GetWindow(const Attributes& attrs, const std::vector<Dim>& input,
                                  const std::vector<Dim>& kernel);
-// The window of a transposed convolution, which has the attributes output_padding and output_shape, too.
+// The window of a transposed convolution, which has the attributes output_padding and output_shape,
+// too.
 absl::StatusOr<Window> GetTransposedWindow(const Attributes& attrs, const std::vector<Dim>& input,
                                            const std::vector<Dim>& kernel);
 std::vector<Dim> OutputSizes(const Window& window);
@@ -77,8 +80,8 @@ class Taps {
   // The output's spatial sizes, behind axes of size 1 for those that there are not.
   const Index3& output_sizes() const { return output_; }
 
-  // Calls f(tap, position) for each of the kernel's taps, in row-major order, that meets an input position when the
-  // window is at `output`.
+  // Calls f(tap, position) for each of the kernel's taps, in row-major order, that meets an input
+  // position when the window is at `output`.
   template <typename F>
   void ForEach(const Index3& output, F f) const {
     int64_t tap = 0;

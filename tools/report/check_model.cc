@@ -12,7 +12,6 @@
 #include "nomograph/tools/report/compare_bodies.h"
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/run/concrete_types.h"
-#include "nomograph/tools/text/numbers.h"
 
 namespace nomograph {
 namespace {
@@ -117,11 +116,11 @@ std::string FindingText(const Finding& finding) {
                       "\n");
 }
 
+}  // namespace
+
 int64_t CountFaults(const std::vector<Finding>& findings) {
   return std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return IsFault(f.kind); });
 }
-
-}  // namespace
 
 bool IsFault(Finding::Kind kind) { return kind < Kind::kUpgraded; }
 
@@ -138,8 +137,7 @@ std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damag
 
 std::string CheckText(const std::string& path, const std::vector<Finding>& findings) {
   const int64_t faults = CountFaults(findings);
-  std::string text = faults == 0 ? absl::StrCat(path, ": can run here\n")
-                                 : absl::StrCat(path, ": cannot run here, ", Counted(faults, "fault"), "\n");
+  std::string text = faults == 0 ? absl::StrCat(path, " can run here\n") : "Faults\n";
   for (const Finding& finding : findings) {
     if (IsFault(finding.kind)) text += FindingText(finding);
   }

@@ -47,8 +47,9 @@ struct CheckOptions {
 std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damage, const OpRegistry& registry,
                                 const CheckOptions& options);
 
-// A table, or "<path> can run here."
+// "<path> can run here", or the faults; then the notes.
 std::string CheckText(const std::string& path, const std::vector<Finding>& findings);
+int64_t CountFaults(const std::vector<Finding>& findings);
 nlohmann::ordered_json CheckJson(const std::string& path, const std::vector<Finding>& findings);
 
 // The lines of a status that lists faults (core/status.h), each by itself; one for any other status.

@@ -21,22 +21,22 @@ absl::StatusOr<int> FormatVersion(absl::string_view bytes) {
   return static_cast<int>(version.value);
 }
 
-absl::StatusOr<ModelFile> OpenText(const std::string& path) {
+absl::StatusOr<ModelFile> OpenText(const std::string& path, bool upgrade) {
   NOMO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
   ModelFile file{.path = path, .bytes = static_cast<int64_t>(text.size()), .is_text = true};
   auto proto = ProtoFromText(text);
   if (!proto.ok()) return AtFile(path, proto.status());
   file.format_version = static_cast<int>(proto->format_version());
   const auto bytes = std::make_shared<const std::string>(proto->SerializeAsString());
-  auto model = LoadFromBytes(*bytes, bytes, {.upgrade = false});
+  auto model = LoadFromBytes(*bytes, bytes, {.upgrade = upgrade});
   if (!model.ok()) return AtFile(path, model.status());
   file.model = *std::move(model);
   return file;
 }
 
-absl::StatusOr<ModelFile> OpenBinary(const std::string& path) {
+absl::StatusOr<ModelFile> OpenBinary(const std::string& path, bool upgrade) {
   NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
-  auto model = LoadFromBytes(mapped->bytes(), mapped, {.upgrade = false});
+  auto model = LoadFromBytes(mapped->bytes(), mapped, {.upgrade = upgrade});
   if (!model.ok()) return AtFile(path, model.status());
   NOMO_ASSIGN_OR_RETURN(const int version, FormatVersion(mapped->bytes()));
   return ModelFile{.path = path,
@@ -59,8 +59,8 @@ std::optional<int64_t> ModelFile::OffsetOf(const Tensor& tensor) const {
   return data - mapped.data();
 }
 
-absl::StatusOr<ModelFile> OpenModelFile(const std::string& path) {
-  return IsTextPath(path) ? OpenText(path) : OpenBinary(path);
+absl::StatusOr<ModelFile> OpenModelFile(const std::string& path, bool upgrade) {
+  return IsTextPath(path) ? OpenText(path, upgrade) : OpenBinary(path, upgrade);
 }
 
 absl::Status VerifyPayloads(const ModelFile& file, std::function<void(int64_t, int64_t)> progress) {

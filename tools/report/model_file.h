@@ -27,8 +27,8 @@ struct ModelFile {
   std::shared_ptr<const void> owner;
 };
 
-// Opens a model without upgrading its ops, so that it is as the file has it. Errors as Load().
-absl::StatusOr<ModelFile> OpenModelFile(const std::string& path);
+// Opens a model as the file has it, or for running: with its ops upgraded. Errors as Load().
+absl::StatusOr<ModelFile> OpenModelFile(const std::string& path, bool upgrade = false);
 
 // Reads every byte and compares with the checksums. DataLoss lists the tensors that are damaged. OK for the text form,
 // which has no checksums. `progress` as in LoadOptions.

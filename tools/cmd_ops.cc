@@ -1,0 +1,64 @@
+// nomo ops: the ops that are known here.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "nomograph/core/status.h"
+#include "nomograph/tools/command.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/op_doc.h"
+
+namespace nomograph {
+namespace {
+
+struct Arguments {
+  std::string name;
+  bool json = false, markdown = false;
+};
+
+void PrintOp(const Arguments& arguments, const OpRegistry& registry, const OpDef& op) {
+  if (arguments.json) {
+    PrintJson(OpJson(registry, op));
+  } else {
+    Print(arguments.markdown ? OpMarkdown(registry, op) : OpText(registry, op));
+  }
+}
+
+void PrintList(const Arguments& arguments, const OpRegistry& registry,
+               const std::vector<const OpDef*>& ops) {
+  if (arguments.json) {
+    PrintJson(OpListJson(registry, ops));
+  } else {
+    Print(arguments.markdown ? OpListMarkdown(ops) : OpListText(ops));
+  }
+}
+
+absl::Status Execute(const Arguments& arguments) {
+  const OpRegistry& registry = OpRegistry::Default();
+  if (const OpDef* op = registry.Find(arguments.name)) {
+    PrintOp(arguments, registry, *op);
+    return absl::OkStatus();
+  }
+  std::vector<const OpDef*> ops;
+  for (const OpDef* op : registry.All()) {
+    if (arguments.name.empty() || OpDomain(*op) == arguments.name) ops.push_back(op);
+  }
+  if (ops.empty()) return WithExitCode(ExitCode::kUsage, registry.NotFound(arguments.name, 0));
+  PrintList(arguments, registry, ops);
+  return absl::OkStatus();
+}
+
+Action SetUp(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  app.add_option("NAME", arguments->name, "An op, as nn.Softmax, or a domain, as nn; all without it")->type_name("");
+  CLI::Option* json = app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_flag("--markdown", arguments->markdown, "As Markdown")->excludes(json);
+  return [arguments] { return Execute(*arguments); };
+}
+
+const CommandRegistrar kRegistrar({"ops", "List the ops that are known here, or describe one", SetUp});
+
+}  // namespace
+}  // namespace nomograph

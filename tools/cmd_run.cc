@@ -1,0 +1,142 @@
+// nomo run: computes a model's outputs.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/session.h"
+#include "nomograph/core/status.h"
+#include "nomograph/tools/command.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/model_file.h"
+#include "nomograph/tools/run/read_inputs.h"
+#include "nomograph/tools/run/run_batches.h"
+#include "nomograph/tools/run/top_k.h"
+#include "nomograph/tools/run/write_outputs.h"
+#include "nomograph/tools/text/progress.h"
+#include "nomograph/tools/text/tensor_text.h"
+
+namespace nomograph {
+namespace {
+
+constexpr char kInputHelp[] =
+    "An input; NAME= may be left out where there is only one. VALUE is a file, .npy, .npz (arrays by their names), "
+    ".png or .jpg (one image), .csv or MNIST's IDX (a row for each example); or random, random:SEED, "
+    "random:2x28x28x1. Repeated, it gives more rows";
+constexpr char kOutputHelp[] =
+    "Write instead of printing: NAME=FILE.npy or .csv (NAME= may be left out where there is only one output), "
+    "FILE.npz for all, or a folder";
+
+struct Arguments {
+  std::string path, labels_path;
+  std::vector<std::string> inputs, outputs, allowed_io;
+  int64_t batch = 0, top_k = 0;
+  bool exact = false, resize = false, cast = false;
+  RunOptions run;
+};
+
+// Faults of this program stay what they are.
+absl::Status CannotRun(const Arguments& arguments, const absl::Status& status) {
+  if (status.code() == absl::StatusCode::kInternal) return status;
+  return WithExitCode(ExitCode::kCannotRun, AtFile(arguments.path, status));
+}
+
+absl::StatusOr<NamedTensors> Run(const Arguments& arguments, Session& session,
+                                 const NamedTensors& inputs) {
+  ProgressBar progress("running");
+  auto outputs = RunInBatches(
+      session, inputs,
+      {.batch = arguments.batch, .run = arguments.run, .progress = progress.callback()});
+  if (!outputs.ok()) return CannotRun(arguments, outputs.status());
+  return outputs;
+}
+
+// The best classes where that is asked for and possible, else the values.
+absl::Status PrintOutput(const Arguments& arguments, const Model& model, const std::string& name,
+                         const Tensor& tensor, std::vector<std::string> labels) {
+  Print(absl::StrCat(name, "  ", tensor.type().ToString(), "\n"));
+  if (arguments.top_k > 0) {
+    const int rank = tensor.shape().rank();
+    const bool own_labels_fit =
+        rank > 0 && tensor.shape()[rank - 1] == static_cast<int64_t>(LabelsOf(model).size());
+    if (labels.empty() && own_labels_fit) labels = LabelsOf(model);
+    const auto text = TopKText(tensor, arguments.top_k, labels);
+    if (text.ok()) {
+      Print(*text);
+      return absl::OkStatus();
+    }
+    if (model.graph.outputs.size() == 1) {
+      return WithExitCode(ExitCode::kUsage,
+                          Annotate(text.status(), absl::StrCat("output \"", name, "\"")));
+    }
+  }
+  Print(TensorText(tensor, 2));
+  return absl::OkStatus();
+}
+
+absl::Status Execute(const Arguments& arguments) {
+  NOMO_ASSIGN_OR_RETURN(const ModelFile file, WithExitCode(ExitCode::kUnreadable,
+                                                           OpenModelFile(arguments.path, true)));
+  const Graph& graph = file.model.graph;
+  NOMO_ASSIGN_OR_RETURN(const std::vector<OutputFile> files, PlanOutputs(graph, arguments.outputs));
+  std::vector<std::string> labels;
+  if (!arguments.labels_path.empty()) {
+    NOMO_ASSIGN_OR_RETURN(labels,
+                          WithExitCode(ExitCode::kUnreadable, ReadLabels(arguments.labels_path)));
+  }
+  const auto session = Session::Create(
+      file.model, {.exact = arguments.exact, .allowed_io = arguments.allowed_io});
+  if (!session.ok()) return CannotRun(arguments, session.status());
+  NOMO_ASSIGN_OR_RETURN(
+      const NamedTensors inputs,
+      ReadInputs(graph, arguments.inputs,
+                 {.resize = arguments.resize,
+                  .cast = arguments.cast,
+                  .batch = arguments.batch > 0 ? arguments.batch : 1}));
+  NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, Run(arguments, **session, inputs));
+  for (const OutputFile& output : files) {
+    NOMO_RETURN_IF_ERROR(WriteOutput(output, outputs));
+    const std::string what = output.output.empty() ? "all outputs" : outputs.at(output.output).type().ToString();
+    Print(absl::StrCat("wrote ", output.path, "  ", what, "\n"));
+  }
+  if (!files.empty() && arguments.top_k == 0) return absl::OkStatus();
+  for (const ValueId id : graph.outputs) {  // in the model's order
+    const std::string& name = graph.value(id).name;
+    NOMO_RETURN_IF_ERROR(PrintOutput(arguments, file.model, name, outputs.at(name), labels));
+  }
+  return absl::OkStatus();
+}
+
+void AddRandomness(CLI::App& app, RunOptions& run) {
+  CLI::Option* training = app.add_flag("--training", run.training, "Dropout and random augmentation act");
+  app.add_option("--seed", run.seed, "Of random ops (default 0)")->type_name("N");
+  app.add_option("--step", run.step, "The training step: random ops draw anew at each; batches count it up (default 0)")
+      ->type_name("N")
+      ->needs(training);
+}
+
+Action SetUp(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  AddModelFile(app, arguments->path);
+  AddRepeated(app, "-i,--input", arguments->inputs, "NAME=VALUE", kInputHelp);
+  AddRepeated(app, "-o,--output", arguments->outputs, "NAME=FILE", kOutputHelp);
+  CLI::Option* top_k = app.add_option("--top-k", arguments->top_k, "Print the best N classes of each row, not the values");
+  top_k->type_name("N")->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  app.add_option("--labels", arguments->labels_path, "The classes' names, one a line (default: the model's metadata \"labels\")")
+      ->type_name("FILE")
+      ->needs(top_k);
+  app.add_option("--batch", arguments->batch, "Run N rows at a time (default: all); random inputs have N rows")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  app.add_flag("--resize", arguments->resize, "Make images fit the input's size");
+  app.add_flag("--cast", arguments->cast, "Convert arrays to the input's dtype");
+  app.add_flag("--exact", arguments->exact, "Reference kernels only: slow, the same bits everywhere");
+  AddRandomness(app, arguments->run);
+  AddRepeated(app, "--allow-io", arguments->allowed_io, "OP", "Let an op with the effect io run, by its name");
+  return [arguments] { return Execute(*arguments); };
+}
+
+const CommandRegistrar kRegistrar({"run", "Compute a model's outputs from files or random numbers", SetUp});
+
+}  // namespace
+}  // namespace nomograph

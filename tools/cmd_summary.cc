@@ -1,0 +1,27 @@
+// nomo summary: a table of layers.
+#include <memory>
+#include <string>
+
+#include "nomograph/core/status.h"
+#include "nomograph/tools/command.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/model_file.h"
+
+namespace nomograph {
+namespace {
+
+Action SetUp(CLI::App& app) {
+  const auto path = std::make_shared<std::string>();
+  AddModelFile(app, *path);
+  return [path]() -> absl::Status {
+    NOMO_ASSIGN_OR_RETURN(const ModelFile file,
+                          WithExitCode(ExitCode::kUnreadable, OpenModelFile(*path)));
+    Print(file.model.Summary());
+    return absl::OkStatus();
+  };
+}
+
+const CommandRegistrar kRegistrar({"summary", "Show layers, output shapes and parameters", SetUp});
+
+}  // namespace
+}  // namespace nomograph
