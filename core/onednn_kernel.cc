@@ -341,7 +341,8 @@ PrepareFn Prepare(BuildFn build) {
 std::function<bool(const PrepareContext&)> TakesPostOps(BuildFn build) {
   return [build = std::move(build)](const PrepareContext& context) {
     auto kernel = PrepareIn(Builder::Mode::kTrial, build, context);
-    // oneDNN's own reference implementations serve all post-ops, but a step of its own is faster than they are.
+    // oneDNN's own reference implementations serve all post-ops, but a step of its own is faster
+    // than they are.
     return kernel.ok() && *kernel != nullptr && !absl::StrContains((*kernel)->Describe(), " ref");
   };
 }

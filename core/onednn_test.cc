@@ -10,8 +10,8 @@
 namespace nomograph {
 namespace {
 
-// Prepares a kernel for the inputs and one float32 output, and runs it twice, so that nothing may be left over from the
-// first run. The result is invalid where there is no kernel.
+// Prepares a kernel for the inputs and one float32 output, and runs it twice, so that nothing may
+// be left over from the first run. The result is invalid where there is no kernel.
 Tensor Run(const PrepareFn& prepare, const std::vector<Tensor>& inputs, const Shape& output,
            bool inputs_are_constant = false, std::string* description = nullptr) {
   const Attributes attrs;
@@ -29,12 +29,14 @@ Tensor Run(const PrepareFn& prepare, const std::vector<Tensor>& inputs, const Sh
   if (!kernel.ok() || *kernel == nullptr) return Tensor();
   if (description != nullptr) *description = (*kernel)->Describe();
 
-  std::vector<TensorView> output_views = {{DType::kFloat32, &output, results[0].mutable_raw_data()}};
+  std::vector<TensorView> output_views = {
+      {DType::kFloat32, &output, results[0].mutable_raw_data()}};
   Tensor scratch(DType::kUInt8, {(*kernel)->scratch_bytes()});
   const auto state = (*kernel)->NewState();
   const RunContext run;
   for (int i = 0; i < 2; ++i) {
-    KernelContextBuilder builder(views, absl::MakeSpan(output_views), absl::MakeSpan(results), attrs, run, 0);
+    KernelContextBuilder builder(views, absl::MakeSpan(output_views), absl::MakeSpan(results),
+                                 attrs, run, 0);
     builder.SetMemory(scratch.mutable_raw_data(), state.get());
     const absl::Status status = (*kernel)->Run(builder.context());
     EXPECT_TRUE(status.ok()) << status;
@@ -50,7 +52,8 @@ TEST(Guard, TurnsExceptionsIntoStatuses) {
                {dnnl_out_of_memory, absl::StatusCode::kResourceExhausted},
                {dnnl_invalid_arguments, absl::StatusCode::kInternal}};
   for (const auto& c : cases) {
-    const auto status = onednn::Guard([&]() -> absl::Status { throw dnnl::error(c.thrown, "no luck"); });
+    const auto status =
+        onednn::Guard([&]() -> absl::Status { throw dnnl::error(c.thrown, "no luck"); });
     EXPECT_EQ(status.code(), c.code);
     EXPECT_EQ(status.message(), "oneDNN: no luck");
   }
@@ -65,10 +68,10 @@ bool BuildDoubled(onednn::Builder& b) {
   const auto given = onednn::Permuted(DType::kFloat32, b.context().inputs[0].shape, swapped);
   const auto wanted = onednn::RowMajor(DType::kFloat32, b.context().outputs[0].shape.dims());
   const dnnl::eltwise_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear, wanted, 2.0f, 0.0f}, b.Attr(),
-      onednn::Engine());
-  b.Add<dnnl::eltwise_forward>(
-      pd, {{DNNL_ARG_SRC, b.Reordered(b.Input(0, given), wanted)}, {DNNL_ARG_DST, b.Output(0, wanted)}});
+      {dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear, wanted, 2.0f, 0.0f},
+      b.Attr(), onednn::Engine());
+  b.Add<dnnl::eltwise_forward>(pd, {{DNNL_ARG_SRC, b.Reordered(b.Input(0, given), wanted)},
+                                    {DNNL_ARG_DST, b.Output(0, wanted)}});
   return true;
 }
 
@@ -83,7 +86,9 @@ TEST(Builder, ReordersConstantsOnceAndOthersAtEachRun) {
 }
 
 TEST(Prepare, LeavesWhatItDoesNotServeToOthers) {
-  const auto throws = [](onednn::Builder&) -> bool { throw dnnl::error(dnnl_invalid_arguments, "shape"); };
+  const auto throws = [](onednn::Builder&) -> bool {
+    throw dnnl::error(dnnl_invalid_arguments, "shape");
+  };
   const auto refuses = [](onednn::Builder&) { return false; };
   const Tensor x = Tensor::Vector<float>({1});
   EXPECT_FALSE(Run(onednn::Prepare(throws), {x}, {1}).valid());
@@ -94,9 +99,12 @@ TEST(Prepare, LeavesWhatItDoesNotServeToOthers) {
 
 TEST(OneDnnEltwise, AppliesTheFunction) {
   const Tensor x = Tensor::Of<float>({2, 2}, {-2, -0.5, 0, 3});
-  EXPECT_EQ(Run(OneDnnEltwise(dnnl_eltwise_relu), {x}, {2, 2}), Tensor::Of<float>({2, 2}, {0, 0, 0, 3}));
-  EXPECT_EQ(Run(OneDnnEltwise(dnnl_eltwise_linear, 2, 1), {x}, {2, 2}), Tensor::Of<float>({2, 2}, {-3, 0, 1, 7}));
-  EXPECT_EQ(Run(OneDnnEltwise(dnnl_eltwise_abs), {Tensor::Scalar<float>(-4)}, {}), Tensor::Scalar<float>(4));
+  EXPECT_EQ(Run(OneDnnEltwise(dnnl_eltwise_relu), {x}, {2, 2}),
+            Tensor::Of<float>({2, 2}, {0, 0, 0, 3}));
+  EXPECT_EQ(Run(OneDnnEltwise(dnnl_eltwise_linear, 2, 1), {x}, {2, 2}),
+            Tensor::Of<float>({2, 2}, {-3, 0, 1, 7}));
+  EXPECT_EQ(Run(OneDnnEltwise(dnnl_eltwise_abs), {Tensor::Scalar<float>(-4)}, {}),
+            Tensor::Scalar<float>(4));
 }
 
 TEST(OneDnnBinary, Broadcasts) {
@@ -128,7 +136,8 @@ TEST(OneDnnBinary, Broadcasts) {
 
 TEST(BinaryPostOp, TakesTheWholeOutputOnly) {
   const Attributes attrs;
-  const std::vector<TensorSpec> inputs = {{DType::kFloat32, {2, 3}, {}}, {DType::kFloat32, {3}, {}}};
+  const std::vector<TensorSpec> inputs = {{DType::kFloat32, {2, 3}, {}},
+                                          {DType::kFloat32, {3}, {}}};
   const TensorSpec output{DType::kFloat32, {2, 3}, {}};
   const auto add = BinaryPostOp(dnnl_binary_add, true), sub = BinaryPostOp(dnnl_binary_sub, false);
   EXPECT_TRUE(add({attrs, inputs, output, 0}));

@@ -221,12 +221,11 @@ std::vector<Value> CallTraced(TraceFn function, std::vector<Value> inputs, CallO
 
 namespace {
 
-Value StateCall(absl::string_view op, std::vector<Value> inputs, const std::shared_ptr<const VariableSpec>& variable) {
-  const auto dims = variable->initial.shape().dims();
-  const Attributes attrs = {{"variable", variable->name},
-                            {"dtype", variable->initial.dtype()},
-                            {"shape", std::vector<int64_t>(dims.begin(), dims.end())}};
-  const Value value = Call(op, std::move(inputs), attrs);
+// `op` on a variable, which has its name when a model is built.
+Value StateCall(absl::string_view op, std::vector<Value> inputs, Attributes attrs,
+                const std::shared_ptr<const VariableSpec>& variable) {
+  attrs.Set("variable", variable->name);
+  const Value value = Call(op, std::move(inputs), std::move(attrs));
   auto expr = std::make_shared<Expr>(*value.expr());
   expr->variable = variable;
   return Value(std::move(expr), 0);
@@ -234,10 +233,15 @@ Value StateCall(absl::string_view op, std::vector<Value> inputs, const std::shar
 
 }  // namespace
 
-Value ReadVariable(const std::shared_ptr<const VariableSpec>& variable) { return StateCall("state.Read", {}, variable); }
+Value ReadVariable(const std::shared_ptr<const VariableSpec>& variable) {
+  const auto dims = variable->initial.shape().dims();
+  return StateCall("state.Read", {},
+                   {{"dtype", variable->initial.dtype()}, {"shape", std::vector<int64_t>(dims.begin(), dims.end())}},
+                   variable);
+}
 
 Value AssignVariable(const std::shared_ptr<const VariableSpec>& variable, const Value& value) {
-  return StateCall("state.Assign", {value}, variable);
+  return StateCall("state.Assign", {value}, {}, variable);
 }
 
 Value ConstantLike(double value, const Value& like) {

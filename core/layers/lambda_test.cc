@@ -136,7 +136,8 @@ TEST(Lambda, Errors) {
       {Lambda([](Value x, Value y) { return x + y; }), "layer \"lambda\": the function takes 2 inputs, found 1"},
       {Lambda([](Value) { return Value(); }), "output 0 of the function is absent"},
       {Lambda([](Value) { return std::vector<Value>{}; }), "the function yields no output"},
-      {Lambda([](Value x) { return Call("math.MatMul", {x, x}); }), "layer \"lambda\": math.MatMul"},
+      {Lambda([](Value x) { return Call("array.Transpose", {x}, {{"perm", std::vector<int64_t>{0}}}); }),
+       "layer \"lambda\": array.Transpose"},
       {Lambda([](Value x) { return std::vector<Value>{x, x}; }), "the layer yields 2 outputs, but 1 are taken"}};
   for (const ErrorCase& c : cases) {
     const absl::Status status = Sequential({Input({2}), c.layer}).Build().status();

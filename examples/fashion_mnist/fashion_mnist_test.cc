@@ -10,15 +10,15 @@ const std::string kFolder = "examples/fashion_mnist/";
 const std::string kImages = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz";
 const std::string kLabels = "/usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz";
 
-int Run(const std::string& command) { return std::system(command.c_str()); }
+int Shell(const std::string& command) { return std::system(command.c_str()); }
 
 TEST(FashionMnist, BuildsInspectsProvesAndClassifies) {
   const std::string model = testing::TempDir() + "/fashion_mnist.nomo";
-  ASSERT_EQ(Run(kFolder + "build_model " + kFolder + "weights.npz " + kFolder + "expected.npz " + kImages + " " + model),
+  ASSERT_EQ(Shell(kFolder + "build_model " + kFolder + "weights.npz " + kFolder + "expected.npz " + kImages + " " + model),
             0);
-  EXPECT_EQ(Run("tools/nomo inspect " + model), 0);
-  EXPECT_EQ(Run("tools/nomo verify " + model), 0);
-  EXPECT_EQ(Run(kFolder + "classify " + model + " " + kImages + " " + kLabels + " " + kFolder + "expected.npz"), 0);
+  EXPECT_EQ(Shell("tools/nomo inspect " + model), 0);
+  EXPECT_EQ(Shell("tools/nomo verify " + model), 0);
+  EXPECT_EQ(Shell(kFolder + "classify " + model + " " + kImages + " " + kLabels + " " + kFolder + "expected.npz"), 0);
 }
 
 }  // namespace

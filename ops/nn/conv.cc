@@ -74,7 +74,7 @@ bool BuildConv(onednn::Builder& b) {
   if (context.inputs[0].dtype != DType::kFloat32) return false;
   const Shape& x = context.inputs[0].shape;
   const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
-  if (!window.ok()) return false;
+  if (!window.ok() || !FitsIn32Bits(*window)) return false;
   const std::vector<int> axes = ChannelsFirstAxes(x.rank(), context.attrs);
   const auto src = onednn::Permuted(DType::kFloat32, x, axes);
   const auto dst = onednn::Permuted(DType::kFloat32, context.outputs[0].shape, axes);

@@ -10,7 +10,9 @@ namespace {
 // The output's channels, given those that the kernel has for a group.
 absl::StatusOr<Dim> OutputChannels(const Dim& group_out, int64_t groups) {
   if (!group_out.known()) return groups == 1 ? group_out : Dim();
-  return Dim(*Shape{group_out.size(), groups}.CheckedNumElements());
+  NOMO_ASSIGN_OR_RETURN(const int64_t channels,
+                        (Shape{group_out.size(), groups}.CheckedNumElements()));
+  return Dim(channels);
 }
 
 absl::StatusOr<std::vector<TensorType>> InferConvTranspose(const InferContext& context) {
@@ -93,7 +95,7 @@ bool BuildConvTranspose(onednn::Builder& b) {
   if (context.inputs[0].dtype != DType::kFloat32) return false;
   const Shape& x = context.inputs[0].shape;
   const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
-  if (!window.ok()) return false;
+  if (!window.ok() || !FitsIn32Bits(*window)) return false;
   const std::vector<int> axes = ChannelsFirstAxes(x.rank(), context.attrs);
   const auto src = onednn::Permuted(DType::kFloat32, x, axes);
   const auto dst = onednn::Permuted(DType::kFloat32, context.outputs[0].shape, axes);

@@ -120,7 +120,8 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareRmsNormalization(const PrepareCon
   if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
   const int threads = context.threads;
   return MakeComputeKernel(
-      [threads](KernelContext& kernel) { return RmsNormalizationFast(kernel, threads); }, "rms loop");
+      [threads](KernelContext& kernel) { return RmsNormalizationFast(kernel, threads); },
+      "rms loop");
 }
 
 OpDef RowNormalizationSchema(OpDef op) {

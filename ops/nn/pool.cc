@@ -49,7 +49,7 @@ bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
   if (context.inputs[0].dtype != DType::kFloat32 || context.outputs.size() > 1) return false;
   const Shape& x = context.inputs[0].shape;
   const auto window = PoolWindow(context.attrs, x);
-  if (!window.ok()) return false;
+  if (!window.ok() || !FitsIn32Bits(*window)) return false;
   WindowDims dims(*window);
   for (size_t i = 0; i < window->size(); ++i) {
     const WindowAxis& axis = (*window)[i];

@@ -1,5 +1,5 @@
-// Post-ops fused into the kernels of this domain and of math.MatMul and math.Gemm, against the op followed by the same
-// arithmetic.
+// Post-ops fused into the kernels of this domain and of math.MatMul and math.Gemm, against the op
+// followed by the same arithmetic.
 #include <algorithm>
 #include <functional>
 #include <string>
@@ -39,7 +39,10 @@ const Case kCases[] = {
     {"nn.Conv", {{"data_format", "channels_first"}}, {{1, 3, 5, 5}, {3, 3, 3, 8}}, {8, 1, 1}},
     {"nn.Conv", {{"groups", 8}}, {{1, 5, 5, 8}, {3, 3, 1, 8}, {8}}, {8}},
     {"nn.Conv", {}, {{1, 9, 3}, {3, 3, 8}}, {8}},
-    {"nn.ConvTranspose", {{"strides", std::vector<int64_t>{2, 2}}}, {{1, 3, 3, 8}, {2, 2, 8, 8}, {8}}, {8}},
+    {"nn.ConvTranspose",
+     {{"strides", std::vector<int64_t>{2, 2}}},
+     {{1, 3, 3, 8}, {2, 2, 8, 8}, {8}},
+     {8}},
     {"math.MatMul", {}, {{4, 3}, {3, 5}}, {5}},
     {"math.MatMul", {}, {{4, 3}, {3, 5}}, {4, 5}},
     {"math.MatMul", {}, {{2, 4, 3}, {3, 5}}, {5}},
@@ -82,7 +85,8 @@ struct Node {
     const RunContext run;
     const auto state = kernel.NewState();
     Tensor scratch(DType::kUInt8, {kernel.scratch_bytes()});
-    KernelContextBuilder builder(views, absl::MakeSpan(outputs), absl::MakeSpan(results), attrs, run, 0);
+    KernelContextBuilder builder(views, absl::MakeSpan(outputs), absl::MakeSpan(results), attrs,
+                                 run, 0);
     builder.SetMemory(scratch.mutable_raw_data(), state.get());
     const absl::Status status = kernel.Run(builder.context());
     EXPECT_TRUE(status.ok()) << status;
@@ -103,7 +107,8 @@ TEST(PostOps, AreApplied) {
     const OpDef* op = OpRegistry::Default().Find(c.op);
     ASSERT_NE(op, nullptr);
     Node node{.op = op};
-    for (const Shape& shape : c.inputs) node.inputs.push_back(Numbers(shape, static_cast<int>(node.inputs.size())));
+    for (const Shape& shape : c.inputs)
+      node.inputs.push_back(Numbers(shape, static_cast<int>(node.inputs.size())));
     const auto plain = RunOp(*op, node.inputs, c.attrs);
     ASSERT_TRUE(plain.ok()) << plain.status();
     node.attrs = *ResolveAttributes(op->attrs, c.attrs);
@@ -117,7 +122,8 @@ TEST(PostOps, AreApplied) {
     node.inputs.push_back(operand);
     std::unique_ptr<Kernel> kernel;
     ASSERT_TRUE(node.Prepare(kernel));
-    const absl::Status close = AllClose(node.Run(*kernel), AddThenRelu((*plain)[0], operand), 1e-6, 1e-6);
+    const absl::Status close =
+        AllClose(node.Run(*kernel), AddThenRelu((*plain)[0], operand), 1e-6, 1e-6);
     EXPECT_TRUE(close.ok()) << kernel->Describe() << ": " << close;
   }
 }

@@ -103,7 +103,8 @@ std::vector<Example> SoftmaxExamples() {
        .outputs = {Tensor::Of<float>({1, 3, 2}, {0.0674253553, 0.11116562, 0.821409047, 0.821409047,
                                                  0.11116562, 0.0674253553})}},
       {.name = "far apart, and -infinity",
-       .inputs = {Tensor::Of<float>({2, 3}, {1000, -1000, 999, -std::numeric_limits<float>::infinity(), 1, 0})},
+       .inputs = {Tensor::Of<float>(
+           {2, 3}, {1000, -1000, 999, -std::numeric_limits<float>::infinity(), 1, 0})},
        .outputs = {Tensor::Of<float>({2, 3},
                                      {0.731058598, 0, 0.268941432, 0, 0.731058598, 0.268941432})}},
       {.name = "one element",
@@ -141,9 +142,11 @@ std::vector<Example> LogSoftmaxExamples() {
        .outputs = {Tensor::Of<float>({1, 3, 2}, {-2.69673419, -2.19673419, -0.196734101,
                                                  -0.196734101, -2.19673419, -2.69673419})}},
       {.name = "far apart, and -infinity",
-       .inputs = {Tensor::Of<float>({2, 3}, {1000, -1000, 999, -std::numeric_limits<float>::infinity(), 1, 0})},
+       .inputs = {Tensor::Of<float>(
+           {2, 3}, {1000, -1000, 999, -std::numeric_limits<float>::infinity(), 1, 0})},
        .outputs = {Tensor::Of<float>(
-           {2, 3}, {-0.313261688, -2000.31323, -1.31326163, -std::numeric_limits<float>::infinity(), -0.313261688, -1.31326163})}},
+           {2, 3}, {-0.313261688, -2000.31323, -1.31326163, -std::numeric_limits<float>::infinity(),
+                    -0.313261688, -1.31326163})}},
       {.name = "one element",
        .inputs = {Tensor::Of<float>({1}, {5})},
        .outputs = {Tensor::Of<float>({1}, {0})}},
@@ -161,12 +164,17 @@ std::vector<Example> LogSoftmaxExamples() {
   };
 }
 
+// What both say of infinities.
+constexpr char kNotANumber[] =
+    "Where all are -infinity, or one is NaN or +infinity, y is NaN (with oneDNN perhaps not in "
+    "every element).";
+
 NOMO_REGISTER_OP(
     SoftmaxSchema(
         "nn.Softmax",
-        "y[i] = exp(x[i]) / sum over j of exp(x[j]) along axis, computed with x - max(x) so that "
-        "it "
-        "does not overflow. Where all are -infinity, or one is NaN or +infinity, y is NaN.",
+        absl::StrCat("y[i] = exp(x[i]) / sum over j of exp(x[j]) along axis, computed with x - "
+                     "max(x) so that it does not overflow. ",
+                     kNotANumber),
         "ONNX Softmax since version 13; Keras Softmax")
         .Reference(SoftmaxCompute(false))
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_accurate))
@@ -174,10 +182,9 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(
     SoftmaxSchema(
         "nn.LogSoftmax",
-        "y[i] = log(softmax(x)[i]) along axis, computed as x - max(x) - log(sum(exp(x - max(x)))), "
-        "which is accurate where the softmax itself is 0. Where all are -infinity, or one is NaN "
-        "or "
-        "+infinity, y is NaN.",
+        absl::StrCat("y[i] = log(softmax(x)[i]) along axis, computed as x - max(x) - "
+                     "log(sum(exp(x - max(x)))), which is accurate where the softmax itself is 0. ",
+                     kNotANumber),
         "ONNX LogSoftmax since version 13; tf.nn.log_softmax")
         .Reference(SoftmaxCompute(true))
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_log))

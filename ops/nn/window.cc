@@ -249,6 +249,14 @@ std::vector<Dim> OutputSizes(const Window& window) {
   return sizes;
 }
 
+bool FitsIn32Bits(const Window& window) {
+  constexpr int64_t kLimit = int64_t{1} << 28;
+  return std::all_of(window.begin(), window.end(), [](const WindowAxis& axis) {
+    return std::max({Extent(axis), axis.stride, axis.output.size(),
+                     axis.input.size() + axis.pad_begin + axis.pad_end}) <= kLimit;
+  });
+}
+
 Taps::Taps(const Window& window, bool transposed) : transposed_(transposed) {
   const size_t missing = 3 - window.size();
   for (size_t i = 0; i < window.size(); ++i) {

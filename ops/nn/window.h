@@ -59,6 +59,9 @@ absl::StatusOr<Window> GetWindow(const Attributes& attrs, const std::vector<Dim>
 absl::StatusOr<Window> GetTransposedWindow(const Attributes& attrs, const std::vector<Dim>& input,
                                            const std::vector<Dim>& kernel);
 std::vector<Dim> OutputSizes(const Window& window);
+// Whether the numbers of a concrete window are small enough for kernels that compute with them in
+// 32 bits.
+bool FitsIn32Bits(const Window& window);
 
 // Calls f(index) for every index into an array of three axes, in row-major order.
 using Index3 = std::array<int64_t, 3>;

@@ -68,6 +68,7 @@ const char* KindName(TensorReport::Kind kind) {
   switch (kind) {
     case TensorReport::Kind::kTrainable: return "trainable";
     case TensorReport::Kind::kFrozen: return "frozen";
+    case TensorReport::Kind::kConstant: return "constant";
     case TensorReport::Kind::kVariable: break;
   }
   return "variable";

@@ -16,9 +16,28 @@ void AddWeights(const Graph& graph, const std::string& function, ModelReport& re
   }
 }
 
+// A constant has the name of its node, a tensor among other attributes that of node and attribute.
+void AddConstants(const Graph& graph, const std::string& function, ModelReport& report) {
+  for (const Node& node : graph.nodes) {
+    for (const auto& [name, value] : node.attrs) {
+      const auto* tensor = value.As<Tensor>();
+      if (tensor == nullptr) continue;
+      report.tensors.push_back(
+          {.function = function,
+           .name = node.attrs.size() == 1 ? node.name : absl::StrCat(node.name, ".", name),
+           .kind = TensorReport::Kind::kConstant,
+           .tensor = *tensor});
+    }
+  }
+}
+
 void AddTensors(const Model& model, ModelReport& report) {
-  AddWeights(model.graph, "", report);
-  for (const auto& [name, function] : model.functions) AddWeights(function.graph, name, report);
+  const auto visit = [&](const Graph& graph, const std::string& function) {
+    AddWeights(graph, function, report);
+    AddConstants(graph, function, report);
+  };
+  visit(model.graph, "");
+  for (const auto& [name, function] : model.functions) visit(function.graph, name);
   for (const Variable& variable : model.variables) {
     report.tensors.push_back({.name = variable.name,
                               .kind = TensorReport::Kind::kVariable,

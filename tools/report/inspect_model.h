@@ -16,10 +16,10 @@
 
 namespace nomograph {
 
-// A weight or a state variable.
+// A weight, a constant (an attribute of a node) or a state variable.
 struct TensorReport {
-  enum class Kind { kTrainable, kFrozen, kVariable };
-  std::string function;  // whose weight it is; empty: the main graph
+  enum class Kind { kTrainable, kFrozen, kConstant, kVariable };
+  std::string function;  // whose tensor it is; empty: the main graph
   std::string name;
   Kind kind = Kind::kTrainable;
   Tensor tensor;

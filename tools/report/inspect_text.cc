@@ -87,6 +87,7 @@ const char* KindName(TensorReport::Kind kind) {
   switch (kind) {
     case TensorReport::Kind::kTrainable: return "weight";
     case TensorReport::Kind::kFrozen: return "frozen";
+    case TensorReport::Kind::kConstant: return "constant";
     case TensorReport::Kind::kVariable: break;
   }
   return "variable";
