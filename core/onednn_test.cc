@@ -12,7 +12,7 @@ namespace {
 
 // Prepares a kernel for the inputs and one float32 output, and runs it twice, so that nothing may
 // be left over from the first run. The result is invalid where there is no kernel.
-Tensor Run(const PrepareFn& prepare, const std::vector<Tensor>& inputs, const Shape& output,
+Tensor RunKernel(const PrepareFn& prepare, const std::vector<Tensor>& inputs, const Shape& output,
            bool inputs_are_constant = false, std::string* description = nullptr) {
   const Attributes attrs;
   std::vector<TensorSpec> specs;
@@ -79,8 +79,8 @@ TEST(Builder, ReordersConstantsOnceAndOthersAtEachRun) {
   const Tensor x = Tensor::Of<float>({2, 3}, {1, 2, 3, 4, 5, 6});
   const Tensor expected = Tensor::Of<float>({3, 2}, {2, 8, 4, 10, 6, 12});
   std::string packed, reordered;
-  EXPECT_EQ(Run(onednn::Prepare(BuildDoubled), {x}, {3, 2}, true, &packed), expected);
-  EXPECT_EQ(Run(onednn::Prepare(BuildDoubled), {x}, {3, 2}, false, &reordered), expected);
+  EXPECT_EQ(RunKernel(onednn::Prepare(BuildDoubled), {x}, {3, 2}, true, &packed), expected);
+  EXPECT_EQ(RunKernel(onednn::Prepare(BuildDoubled), {x}, {3, 2}, false, &reordered), expected);
   EXPECT_EQ(packed.find(" + "), std::string::npos) << packed;
   EXPECT_NE(reordered.find(" + "), std::string::npos) << reordered;
 }
@@ -91,19 +91,19 @@ TEST(Prepare, LeavesWhatItDoesNotServeToOthers) {
   };
   const auto refuses = [](onednn::Builder&) { return false; };
   const Tensor x = Tensor::Vector<float>({1});
-  EXPECT_FALSE(Run(onednn::Prepare(throws), {x}, {1}).valid());
-  EXPECT_FALSE(Run(onednn::Prepare(refuses), {x}, {1}).valid());
-  EXPECT_FALSE(Run(OneDnnEltwise(dnnl_eltwise_relu), {Tensor(DType::kFloat32, {0})}, {0}).valid());
-  EXPECT_FALSE(Run(OneDnnEltwise(dnnl_eltwise_relu), {Tensor::Vector<int32_t>({1})}, {1}).valid());
+  EXPECT_FALSE(RunKernel(onednn::Prepare(throws), {x}, {1}).valid());
+  EXPECT_FALSE(RunKernel(onednn::Prepare(refuses), {x}, {1}).valid());
+  EXPECT_FALSE(RunKernel(OneDnnEltwise(dnnl_eltwise_relu), {Tensor(DType::kFloat32, {0})}, {0}).valid());
+  EXPECT_FALSE(RunKernel(OneDnnEltwise(dnnl_eltwise_relu), {Tensor::Vector<int32_t>({1})}, {1}).valid());
 }
 
 TEST(OneDnnEltwise, AppliesTheFunction) {
   const Tensor x = Tensor::Of<float>({2, 2}, {-2, -0.5, 0, 3});
-  EXPECT_EQ(Run(OneDnnEltwise(dnnl_eltwise_relu), {x}, {2, 2}),
+  EXPECT_EQ(RunKernel(OneDnnEltwise(dnnl_eltwise_relu), {x}, {2, 2}),
             Tensor::Of<float>({2, 2}, {0, 0, 0, 3}));
-  EXPECT_EQ(Run(OneDnnEltwise(dnnl_eltwise_linear, 2, 1), {x}, {2, 2}),
+  EXPECT_EQ(RunKernel(OneDnnEltwise(dnnl_eltwise_linear, 2, 1), {x}, {2, 2}),
             Tensor::Of<float>({2, 2}, {-3, 0, 1, 7}));
-  EXPECT_EQ(Run(OneDnnEltwise(dnnl_eltwise_abs), {Tensor::Scalar<float>(-4)}, {}),
+  EXPECT_EQ(RunKernel(OneDnnEltwise(dnnl_eltwise_abs), {Tensor::Scalar<float>(-4)}, {}),
             Tensor::Scalar<float>(4));
 }
 
@@ -124,14 +124,14 @@ TEST(OneDnnBinary, Broadcasts) {
       {Tensor::Scalar<float>(5), Tensor::Scalar<float>(2), Tensor::Scalar<float>(3)},
   };
   for (const auto& c : cases) {
-    const Tensor result = Run(OneDnnBinary(dnnl_binary_sub), {c.a, c.b}, c.difference.shape());
+    const Tensor result = RunKernel(OneDnnBinary(dnnl_binary_sub), {c.a, c.b}, c.difference.shape());
     // oneDNN need not serve every form; where it does, it must be right.
     if (result.valid()) {
       EXPECT_EQ(result, c.difference) << c.a.ToString() << " - " << c.b.ToString();
     }
   }
-  EXPECT_TRUE(Run(OneDnnBinary(dnnl_binary_sub), {matrix, row}, {2, 3}).valid());
-  EXPECT_TRUE(Run(OneDnnBinary(dnnl_binary_sub), {matrix, matrix}, {2, 3}).valid());
+  EXPECT_TRUE(RunKernel(OneDnnBinary(dnnl_binary_sub), {matrix, row}, {2, 3}).valid());
+  EXPECT_TRUE(RunKernel(OneDnnBinary(dnnl_binary_sub), {matrix, matrix}, {2, 3}).valid());
 }
 
 TEST(BinaryPostOp, TakesTheWholeOutputOnly) {

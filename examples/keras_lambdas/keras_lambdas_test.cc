@@ -97,8 +97,9 @@ TEST_F(KerasLambdas, AUserOpIsMissedByNameAndFoundInItsLibrary) {
   EXPECT_THAT(model.Summary(), HasSubstr("acme.Triple"));
   const auto missing = Session::Create(model);
   EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(missing.status().message(),
-              HasSubstr("no op acme.Triple is registered (version 1); it is provided by //examples/keras_lambdas:acme_ops"));
+  const std::string message(missing.status().message());
+  EXPECT_THAT(message, HasSubstr("no op acme.Triple is registered"));
+  EXPECT_THAT(message, HasSubstr("(version 1); it is provided by //examples/keras_lambdas:acme_ops"));
   const absl::Status loaded = OpRegistry::Default().LoadLibrary("examples/keras_lambdas/libacme_ops.so");
   ASSERT_TRUE(loaded.ok()) << loaded;
   const auto session = Session::Create(model);
