@@ -130,7 +130,10 @@ TEST(OneDnnBinary, Broadcasts) {
       EXPECT_EQ(result, c.difference) << c.a.ToString() << " - " << c.b.ToString();
     }
   }
-  EXPECT_TRUE(RunKernel(OneDnnBinary(dnnl_binary_sub), {matrix, row}, {2, 3}).valid());
+  // A row that is long enough for oneDNN to be the faster one.
+  EXPECT_EQ(RunKernel(OneDnnBinary(dnnl_binary_sub),
+                      {Tensor::Full(DType::kFloat32, {2, 64}, 3), Tensor::Full(DType::kFloat32, {64}, 1)}, {2, 64}),
+            Tensor::Full(DType::kFloat32, {2, 64}, 2));
   EXPECT_TRUE(RunKernel(OneDnnBinary(dnnl_binary_sub), {matrix, matrix}, {2, 3}).valid());
 }
 

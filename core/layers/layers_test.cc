@@ -85,7 +85,7 @@ TEST(Layers, HaveKerasWeights) {
                           "separable_conv2d/depthwise_kernel float32[2,2,8,1]",
                           "separable_conv2d/pointwise_kernel float32[1,1,8,6]", "separable_conv2d/bias float32[6]",
                           "conv2d_transpose/kernel float32[3,3,5,6]", "conv2d_transpose/bias float32[5]",
-                          "p_re_lu/alpha float32[1,1,5]", "dense/kernel float32[125,2]", "dense/bias float32[2]"));
+                          "p_re_lu/alpha float32[1,1,5]", "dense/kernel float32[75,2]", "dense/bias float32[2]"));
 }
 
 TEST(Layers, WeightsHaveTheDTypeOfTheInput) {

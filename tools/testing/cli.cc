@@ -29,12 +29,12 @@ const std::string& TempFolder() {
 
 }  // namespace
 
-CliResult Nomo(const std::string& arguments) {
+CliResult Nomo(const std::string& arguments, const std::string& out) {
   const std::string command = absl::StrCat("cd '", TempFolder(), "' && '", Runfiles(), "/tools/nomo' ", arguments,
-                                           " >stdout.txt 2>stderr.txt </dev/null");
+                                           " >", out, " 2>stderr.txt </dev/null");
   const int status = std::system(command.c_str());
   return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-          .out = Contents("stdout.txt"),
+          .out = out.starts_with("/dev/") ? "" : Contents(out),
           .err = Contents("stderr.txt")};
 }
 
