@@ -20,7 +20,8 @@ constexpr double kTruncatedStddev = 0.87962566103423978;
 template <typename Next>
 absl::StatusOr<Tensor> Fill(const Shape& shape, DType dtype, Next next) {
   if (!kFloats.Contains(dtype)) {
-    return InvalidArgument("random initial values are floating-point, but the weight is ", DTypeName(dtype));
+    return InvalidArgument("random initial values are floating-point, but the weight is ",
+                           DTypeName(dtype));
   }
   NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(dtype, shape));
   Dispatch(FloatTypes(), dtype, [&]<typename T>() {
@@ -40,8 +41,8 @@ PhiloxStream StreamOf(const InitializerOptions& options, uint64_t key) {
   return PhiloxStream(options.seed.value_or(key), 0, 0);
 }
 
-absl::StatusOr<Tensor> FillUniform(const Shape& shape, DType dtype, const PhiloxStream& stream, double low,
-                                   double high) {
+absl::StatusOr<Tensor> FillUniform(const Shape& shape, DType dtype, const PhiloxStream& stream,
+                                   double low, double high) {
   uint64_t index = 0;
   std::array<uint32_t, 4> block;
   return Fill(shape, dtype, [&] {
@@ -51,8 +52,8 @@ absl::StatusOr<Tensor> FillUniform(const Shape& shape, DType dtype, const Philox
 }
 
 // Values further than `limit` deviations from the mean are drawn again.
-absl::StatusOr<Tensor> FillNormal(const Shape& shape, DType dtype, const PhiloxStream& stream, double mean,
-                                  double stddev, double limit) {
+absl::StatusOr<Tensor> FillNormal(const Shape& shape, DType dtype, const PhiloxStream& stream,
+                                  double mean, double stddev, double limit) {
   uint64_t index = 0;
   std::array<float, 4> block;
   return Fill(shape, dtype, [&] {
@@ -73,7 +74,8 @@ struct Fans {
   double in, out;
 };
 
-// Of a kernel: its last two axes are input and output channels, and those before them the receptive field.
+// Of a kernel: its last two axes are input and output channels, and those before them the receptive
+// field.
 Fans FansOf(const Shape& shape) {
   if (shape.rank() == 0) return {1, 1};
   if (shape.rank() == 1) return {double(shape[0]), double(shape[0])};
@@ -86,7 +88,8 @@ enum class FanMode { kIn, kAverage };
 enum class Distribution { kUniform, kTruncatedNormal };
 
 // Keras: VarianceScaling.
-Initializer VarianceScaling(double scale, FanMode mode, Distribution distribution, InitializerOptions options) {
+Initializer VarianceScaling(double scale, FanMode mode, Distribution distribution,
+                            InitializerOptions options) {
   return [=](const Shape& shape, DType dtype, uint64_t key) {
     const Fans fans = FansOf(shape);
     const double fan = mode == FanMode::kIn ? fans.in : (fans.in + fans.out) / 2;
@@ -95,7 +98,8 @@ Initializer VarianceScaling(double scale, FanMode mode, Distribution distributio
       const double limit = std::sqrt(3 * variance);
       return FillUniform(shape, dtype, StreamOf(options, key), -limit, limit);
     }
-    return FillNormal(shape, dtype, StreamOf(options, key), 0, std::sqrt(variance) / kTruncatedStddev, 2);
+    return FillNormal(shape, dtype, StreamOf(options, key), 0,
+                      std::sqrt(variance) / kTruncatedStddev, 2);
   };
 }
 

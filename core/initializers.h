@@ -1,5 +1,5 @@
-// Initializers: what a weight holds before it is set or trained. Names, formulas and defaults are Keras'
-// (keras.initializers).
+// Initializers: what a weight holds before it is set or trained. Names, formulas and defaults are
+// Keras' (keras.initializers).
 #ifndef NOMOGRAPH_CORE_INITIALIZERS_H_
 #define NOMOGRAPH_CORE_INITIALIZERS_H_
 
@@ -14,8 +14,8 @@
 
 namespace nomograph {
 
-// Yields a weight's first value. It is a function of one's own, one of those below, or the Keras name of one of them:
-// "he_normal" or "HeNormal".
+// Yields a weight's first value. It is a function of one's own, one of those below, or the Keras
+// name of one of them: "he_normal" or "HeNormal".
 class Initializer {
  public:
   // `key` differs for every weight of a model and follows from the model's seed.
@@ -25,8 +25,9 @@ class Initializer {
   // An unknown name is a fault that arises when the model is built; it lists the nearest names.
   Initializer(const std::string& name);
   template <typename F>
-    requires(!std::same_as<F, Initializer> && std::invocable<F, const Shape&, DType, uint64_t>)
-  Initializer(F fn) : fn_(std::move(fn)) {}
+  requires(!std::same_as<F, Initializer> && std::invocable<F, const Shape&, DType, uint64_t>)
+      Initializer(F fn)
+      : fn_(std::move(fn)) {}
 
   absl::StatusOr<Tensor> operator()(const Shape& shape, DType dtype, uint64_t key) const {
     return fn_(shape, dtype, key);
@@ -37,7 +38,8 @@ class Initializer {
 };
 
 struct InitializerOptions {
-  // Two weights of one shape that have the same seed start equal; without one, each weight has its own values.
+  // Two weights of one shape that have the same seed start equal; without one, each weight has its
+  // own values.
   std::optional<uint64_t> seed;
 };
 
@@ -52,9 +54,9 @@ Initializer RandomNormal(double mean = 0, double stddev = 0.05, InitializerOptio
 // A normal distribution without what is more than two standard deviations from its mean.
 Initializer TruncatedNormal(double mean = 0, double stddev = 0.05, InitializerOptions options = {});
 
-// Uniform within, or (truncated) normal with the deviation, that keeps the variance of what flows through the layer: by
-// the number of its inputs and outputs (X. Glorot & Y. Bengio, 2010), or by its inputs for relu (K. He et al., 2015) and
-// for selu (Y. LeCun et al., 1998).
+// Uniform within, or (truncated) normal with the deviation, that keeps the variance of what flows
+// through the layer: by the number of its inputs and outputs (X. Glorot & Y. Bengio, 2010), or by
+// its inputs for relu (K. He et al., 2015) and for selu (Y. LeCun et al., 1998).
 Initializer GlorotUniform(InitializerOptions options = {});
 Initializer GlorotNormal(InitializerOptions options = {});
 Initializer HeUniform(InitializerOptions options = {});

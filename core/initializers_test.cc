@@ -40,11 +40,14 @@ TEST(Initializers, HaveKerasDistributions) {
   };
   const std::vector<Case> cases = {
       {GlorotUniform(), 0, uniform / std::sqrt(3), -uniform, uniform},
-      {GlorotNormal(), 0, std::sqrt(1 / kAverage), -2 * std::sqrt(1 / kAverage) / cut, 2 * std::sqrt(1 / kAverage) / cut},
+      {GlorotNormal(), 0, std::sqrt(1 / kAverage), -2 * std::sqrt(1 / kAverage) / cut,
+       2 * std::sqrt(1 / kAverage) / cut},
       {HeUniform(), 0, std::sqrt(2 / kIn), -std::sqrt(6 / kIn), std::sqrt(6 / kIn)},
-      {HeNormal(), 0, std::sqrt(2 / kIn), -2 * std::sqrt(2 / kIn) / cut, 2 * std::sqrt(2 / kIn) / cut},
+      {HeNormal(), 0, std::sqrt(2 / kIn), -2 * std::sqrt(2 / kIn) / cut,
+       2 * std::sqrt(2 / kIn) / cut},
       {LecunUniform(), 0, std::sqrt(1 / kIn), -std::sqrt(3 / kIn), std::sqrt(3 / kIn)},
-      {LecunNormal(), 0, std::sqrt(1 / kIn), -2 * std::sqrt(1 / kIn) / cut, 2 * std::sqrt(1 / kIn) / cut},
+      {LecunNormal(), 0, std::sqrt(1 / kIn), -2 * std::sqrt(1 / kIn) / cut,
+       2 * std::sqrt(1 / kIn) / cut},
       {RandomUniform(), 0, 0.05 / std::sqrt(3), -0.05, 0.05},
       {RandomUniform(1, 3), 2, 1 / std::sqrt(3), 1, 3},
       {RandomNormal(1, 2), 1, 2, -HUGE_VAL, HUGE_VAL},
@@ -67,8 +70,10 @@ TEST(Initializers, HaveKerasDistributions) {
 
 TEST(Initializers, FansOfOtherRanks) {
   // A vector: n inputs and n outputs. A matrix: [inputs, outputs].
-  EXPECT_NEAR(MomentsOf(*HeUniform()({2000}, DType::kFloat32, 1)).high, std::sqrt(6.0 / 2000), 1e-3);
-  EXPECT_NEAR(MomentsOf(*HeUniform()({20, 100}, DType::kFloat32, 1)).high, std::sqrt(6.0 / 20), 1e-2);
+  EXPECT_NEAR(MomentsOf(*HeUniform()({2000}, DType::kFloat32, 1)).high, std::sqrt(6.0 / 2000),
+              1e-3);
+  EXPECT_NEAR(MomentsOf(*HeUniform()({20, 100}, DType::kFloat32, 1)).high, std::sqrt(6.0 / 20),
+              1e-2);
   EXPECT_TRUE(HeUniform()({}, DType::kFloat32, 1).ok());
   EXPECT_TRUE(HeUniform()({0, 3}, DType::kFloat32, 1).ok());
 }
@@ -86,15 +91,18 @@ TEST(Initializers, KeysAndSeeds) {
 
 TEST(Initializers, HaveKerasNames) {
   const Shape shape = {4, 4};
-  EXPECT_EQ(*Initializer("he_normal")(shape, DType::kFloat32, 5), *HeNormal()(shape, DType::kFloat32, 5));
-  EXPECT_EQ(*Initializer("GlorotUniform")(shape, DType::kFloat32, 5), *GlorotUniform()(shape, DType::kFloat32, 5));
+  EXPECT_EQ(*Initializer("he_normal")(shape, DType::kFloat32, 5),
+            *HeNormal()(shape, DType::kFloat32, 5));
+  EXPECT_EQ(*Initializer("GlorotUniform")(shape, DType::kFloat32, 5),
+            *GlorotUniform()(shape, DType::kFloat32, 5));
   EXPECT_EQ(*Initializer("zeros")(shape, DType::kInt8, 5), Tensor(DType::kInt8, shape));
   EXPECT_THAT(Initializer("glorot_unifrom")(shape, DType::kFloat32, 5).status().message(),
               HasSubstr("there is no initializer \"glorot_unifrom\" (did you mean glorot_uniform"));
 }
 
 TEST(Initializers, RefuseWhatCannotBe) {
-  EXPECT_THAT(GlorotUniform()({2}, DType::kInt32, 0).status().message(), HasSubstr("the weight is int32"));
+  EXPECT_THAT(GlorotUniform()({2}, DType::kInt32, 0).status().message(),
+              HasSubstr("the weight is int32"));
   EXPECT_EQ(Zeros()({-1}, DType::kFloat32, 0).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_FALSE(Zeros()({int64_t{1} << 60}, DType::kFloat32, 0).ok());
 }

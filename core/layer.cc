@@ -6,7 +6,8 @@
 namespace nomograph {
 namespace {
 
-// What `Layer(Input)` is: the first entry of a Sequential. In a stack that is called it declares what goes in.
+// What `Layer(Input)` is: the first entry of a Sequential. In a stack that is called it declares
+// what goes in.
 class InputLayer : public LayerBase {
  public:
   explicit InputLayer(Value value) : LayerBase("InputLayer"), value_(std::move(value)) {}
@@ -14,7 +15,8 @@ class InputLayer : public LayerBase {
 
   absl::Status Check(const TensorType& found) const {
     const TensorType& declared = value_.type();
-    if (declared.dtype == found.dtype && Compatible(declared.shape, found.shape)) return absl::OkStatus();
+    if (declared.dtype == found.dtype && Compatible(declared.shape, found.shape))
+      return absl::OkStatus();
     return InvalidArgument("expected ", declared.ToString(), ", found ", found.ToString());
   }
   absl::StatusOr<std::vector<Value>> Call(absl::Span<const Value> inputs) override {
@@ -47,14 +49,16 @@ bool AnyFaulty(const std::vector<Value>& values) {
 absl::Status CheckInput(const TensorType& type) {
   if (type.dtype == DType::kInvalid) return InvalidArgument("an input needs a dtype");
   for (const Dim& dim : type.shape.dims()) {
-    if (dim.size() < -1) return InvalidArgument("an input's sizes must not be negative, found ", dim.size());
+    if (dim.size() < -1)
+      return InvalidArgument("an input's sizes must not be negative, found ", dim.size());
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-LayerBase::LayerBase(std::string class_name, std::string name) : scope_(std::make_shared<LayerScope>()) {
+LayerBase::LayerBase(std::string class_name, std::string name)
+    : scope_(std::make_shared<LayerScope>()) {
   scope_->class_name = std::move(class_name);
   scope_->name = std::move(name);
 }
@@ -66,7 +70,8 @@ absl::Status LayerBase::Build(absl::Span<const TensorType>) { return absl::OkSta
 Value LayerBase::AddWeight(WeightOptions options) {
   for (const int64_t size : options.shape.dims()) {
     if (size >= 0) continue;
-    return ErrorValue(InvalidArgument("weight ", options.name, ": expected known sizes, found ", options.shape.ToString(),
+    return ErrorValue(InvalidArgument("weight ", options.name, ": expected known sizes, found ",
+                                      options.shape.ToString(),
                                       ", where a negative one is unknown"));
   }
   weights_.push_back(WeightValue({.name = std::move(options.name),
@@ -99,7 +104,8 @@ Value LayerBase::Prepare(const std::vector<Value>& inputs) {
   }
   if (AnyFaulty(inputs)) return ErrorValue(absl::OkStatus(), inputs);
   if (!built_) {
-    if (const absl::Status status = Build(TypesOf(inputs)); !status.ok()) return Fail(status, inputs);
+    if (const absl::Status status = Build(TypesOf(inputs)); !status.ok())
+      return Fail(status, inputs);
     built_ = true;
   }
   return Value();
@@ -109,7 +115,9 @@ std::vector<Value> Layer::Apply(std::vector<Value> inputs, int num_outputs) cons
   LayerBase& layer = *layer_;
   if (!layer.called_) layer.scope_->parent = ScopedLayer::Current();
   const ScopedLayer scope(layer.scope_);
-  const auto fail = [&](const Value& fault) { return std::vector<Value>(std::max(num_outputs, 1), fault); };
+  const auto fail = [&](const Value& fault) {
+    return std::vector<Value>(std::max(num_outputs, 1), fault);
+  };
 
   const Value fault = layer.Prepare(inputs);
   if (fault.valid()) return fail(fault);
@@ -117,11 +125,13 @@ std::vector<Value> Layer::Apply(std::vector<Value> inputs, int num_outputs) cons
   absl::StatusOr<std::vector<Value>> outputs = layer.Call(inputs);
   if (!outputs.ok()) return fail(ErrorValue(outputs.status(), inputs));
   if (static_cast<int>(outputs->size()) != num_outputs) {
-    return fail(ErrorValue(InvalidArgument("the layer yields ", outputs->size(), " outputs, but ", num_outputs,
-                                           " are taken; Apply(inputs, n) takes n of them")));
+    return fail(
+        ErrorValue(InvalidArgument("the layer yields ", outputs->size(), " outputs, but ",
+                                   num_outputs, " are taken; Apply(inputs, n) takes n of them")));
   }
   for (Value& output : *outputs) {
-    if (!output.valid()) return fail(ErrorValue(InvalidArgument("an output of the layer's Call() is absent")));
+    if (!output.valid())
+      return fail(ErrorValue(InvalidArgument("an output of the layer's Call() is absent")));
     // A layer that hands on what it was given has a node of its own all the same.
     if (output.expr()->id < start) output = nomograph::Call("core.Identity", {output});
   }
@@ -146,9 +156,9 @@ Value Layer::weight(absl::string_view name) const {
     return ErrorValue(absl::FailedPreconditionError(
         absl::StrCat("weight \"", name, "\" is asked for before the layer is called")));
   }
-  return ErrorValue(absl::NotFoundError(
-      absl::StrCat("the layer has no weight \"", name, "\"; it has ",
-                   names.empty() ? "none" : absl::StrJoin(names, ", "))));
+  return ErrorValue(
+      absl::NotFoundError(absl::StrCat("the layer has no weight \"", name, "\"; it has ",
+                                       names.empty() ? "none" : absl::StrJoin(names, ", "))));
 }
 
 Input::Input(PartialShape shape, InputOptions options) {
@@ -200,17 +210,20 @@ absl::StatusOr<Model> Sequential::Build(uint64_t seed) const {
   const std::vector<Layer>& layers = stack_->layers;
   const InputLayer* first = stack_->FirstInput();
   if (first == nullptr) {
-    return InvalidArgument("the first layer of a Sequential must be an Input, which tells the shape");
+    return InvalidArgument(
+        "the first layer of a Sequential must be an Input, which tells the shape");
   }
   const Value input = first->value();
   Value value = input;
   for (size_t i = 1; i < layers.size(); ++i) value = layers[i](value);
   if (IsFaulty(input)) return BuildModel({}, {value});  // which reports it with the others
   const std::string& name = stack_->scope()->name;
-  NOMO_ASSIGN_OR_RETURN(Model model, BuildModel({input}, {value}, {.name = name.empty() ? "sequential" : name,
-                                                                   .seed = seed}));
+  NOMO_ASSIGN_OR_RETURN(
+      Model model,
+      BuildModel({input}, {value}, {.name = name.empty() ? "sequential" : name, .seed = seed}));
   // Keras does not count the input among a Sequential's layers.
-  std::erase_if(model.layers, [](const LayerInfo& layer) { return layer.class_name == "InputLayer"; });
+  std::erase_if(model.layers,
+                [](const LayerInfo& layer) { return layer.class_name == "InputLayer"; });
   return model;
 }
 

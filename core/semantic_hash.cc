@@ -1,5 +1,6 @@
-// The walk: a value's digest is made of the op that yields it and of the digests of the op's inputs,
-// so that names and the order of nodes do not come in. serialization/FORMAT.md specifies it.
+// The walk: a value's digest is made of the op that yields it and of the digests of the op's
+// inputs, so that names and the order of nodes do not come in. serialization/FORMAT.md specifies
+// it.
 //
 // Two things besides values make up what a model does: random numbers, which are keyed by names of
 // nodes, and effects on variables, which come in an order. What an op does is known only where the
@@ -44,7 +45,8 @@ class Canonical {
     return *this;
   }
   Canonical& Double(double value) {
-    return Number(std::bit_cast<uint64_t>(std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value));
+    return Number(std::bit_cast<uint64_t>(
+        std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value));
   }
   Canonical& Text(absl::string_view text) {
     Number(text.size());
@@ -73,7 +75,9 @@ class TypeWriter {
     for (const Dim& dim : type.shape.dims()) {
       const bool named = !dim.symbol().empty();
       out.Number(dim.known() ? 0 : named ? 1 : 2);
-      out.Number(dim.known() ? dim.size() : named ? symbols_.emplace(dim.symbol(), symbols_.size()).first->second : 0);
+      out.Number(dim.known() ? dim.size()
+                 : named     ? symbols_.emplace(dim.symbol(), symbols_.size()).first->second
+                             : 0);
     }
   }
 
@@ -88,7 +92,9 @@ struct FunctionHash {
 using FunctionHashes = absl::flat_hash_map<std::string, FunctionHash>;
 
 absl::string_view DomainOf(absl::string_view op) { return op.substr(0, op.find('.')); }
-absl::string_view NameOf(absl::string_view op) { return op.substr(std::min(op.find('.') + 1, op.size())); }
+absl::string_view NameOf(absl::string_view op) {
+  return op.substr(std::min(op.find('.') + 1, op.size()));
+}
 
 // Whether the standard says of the op that it draws no random numbers and has no state, apart from
 // the functions that it calls.
@@ -116,7 +122,10 @@ class GraphHasher {
  public:
   // The inputs and outputs of a model go by name, those of a function by place.
   GraphHasher(const Graph& graph, const FunctionHashes& functions, bool named_ports)
-      : graph_(graph), functions_(functions), named_ports_(named_ports), values_(graph.values.size()) {}
+      : graph_(graph),
+        functions_(functions),
+        named_ports_(named_ports),
+        values_(graph.values.size()) {}
 
   FunctionHash Run();
 
@@ -143,7 +152,8 @@ FunctionHash GraphHasher::Run() {
     values_[graph_.inputs[i]] = input.Finish();
   }
   for (const Weight& weight : graph_.weights) {
-    if (Has(weight.value)) values_[weight.value] = Canonical("weight").Value(weight.tensor).Finish();
+    if (Has(weight.value))
+      values_[weight.value] = Canonical("weight").Value(weight.tensor).Finish();
   }
   for (const Node& node : graph_.nodes) HashNode(node);
 
@@ -156,7 +166,8 @@ FunctionHash GraphHasher::Run() {
   return {graph.Finish(), impure_nodes_.empty()};
 }
 
-void GraphHasher::WritePorts(const std::vector<ValueId>& ids, TypeWriter* types, Canonical& out) const {
+void GraphHasher::WritePorts(const std::vector<ValueId>& ids, TypeWriter* types,
+                             Canonical& out) const {
   out.Number(ids.size());
   for (const ValueId id : ids) {
     if (!Has(id)) continue;
@@ -190,7 +201,8 @@ void GraphHasher::HashNode(const Node& node) {
   const Digest digest = out.Finish();
   if (!pure) impure_nodes_.push_back(digest);
   for (size_t i = 0; i < node.outputs.size(); ++i) {
-    if (Has(node.outputs[i])) values_[node.outputs[i]] = Canonical("output").Text(digest).Number(i).Finish();
+    if (Has(node.outputs[i]))
+      values_[node.outputs[i]] = Canonical("output").Text(digest).Number(i).Finish();
   }
 }
 

@@ -18,14 +18,19 @@ Model TestModel() {
   Model model;
   Graph& graph = model.graph;
   const TensorType type = {DType::kFloat32, {Dim::Symbol("batch"), 2}};
-  for (const char* name : {"x", "a", "w", "product", "soft", "sum", "y"}) graph.AddValue(name, type);
+  for (const char* name : {"x", "a", "w", "product", "soft", "sum", "y"})
+    graph.AddValue(name, type);
   graph.values[2].type.shape = {2};
   graph.inputs = {0, 1};
   graph.outputs = {6};
   graph.weights = {{.value = 2, .tensor = Tensor::Vector<float>({3, 4})}};
   graph.nodes = {
       {.name = "mul", .op = "math.Mul", .inputs = {0, 2}, .outputs = {3}},
-      {.name = "softplus", .op = "nn.Softplus", .attrs = {{"beta", 1.0}}, .inputs = {1}, .outputs = {4}},
+      {.name = "softplus",
+       .op = "nn.Softplus",
+       .attrs = {{"beta", 1.0}},
+       .inputs = {1},
+       .outputs = {4}},
       {.name = "add", .op = "math.Add", .inputs = {3, 4}, .outputs = {5}},
       {.name = "lambda", .op = "acme.Twice", .inputs = {5}, .outputs = {6}, .body = "twice"},
   };
@@ -47,7 +52,9 @@ void MoveValueToEnd(Model& model, ValueId id) {
   const ValueId last = static_cast<ValueId>(graph.values.size());
   graph.values.push_back(graph.values[id]);
   graph.values[id] = {.name = "unused", .type = {}};
-  const auto move = [&](std::vector<ValueId>& ids) { std::replace(ids.begin(), ids.end(), id, last); };
+  const auto move = [&](std::vector<ValueId>& ids) {
+    std::replace(ids.begin(), ids.end(), id, last);
+  };
   for (Node& node : graph.nodes) {
     move(node.inputs);
     move(node.outputs);
@@ -94,7 +101,8 @@ const Change kSame[] = {
        m.functions["double"] = std::move(function);
        m.graph.nodes[3].body = "double";
      }},
-    {"functions that nothing names", [](Model& m) {
+    {"functions that nothing names",
+     [](Model& m) {
        Function function = m.functions["twice"];
        m.functions["unused"] = std::move(function);
      }},
@@ -109,11 +117,13 @@ const Change kSame[] = {
          if (value.type.shape.rank() == 2) value.type.shape[0] = Dim::Symbol("n");
        }
      }},
-    {"where the elements lie", [](Model& m) { m.graph.weights[0].tensor = m.graph.weights[0].tensor.Clone(); }},
+    {"where the elements lie",
+     [](Model& m) { m.graph.weights[0].tensor = m.graph.weights[0].tensor.Clone(); }},
     {"dead nodes without effects",
      [](Model& m) {
        const ValueId dead = m.graph.AddValue("dead", m.graph.values[0].type);
-       m.graph.nodes.push_back({.name = "dead", .op = "math.Neg", .inputs = {0}, .outputs = {dead}});
+       m.graph.nodes.push_back(
+           {.name = "dead", .op = "math.Neg", .inputs = {0}, .outputs = {dead}});
      }},
 };
 
@@ -122,11 +132,20 @@ const Change kDifferent[] = {
     {"version", [](Model& m) { m.graph.nodes[0].version = 2; }},
     {"attribute", [](Model& m) { m.graph.nodes[1].attrs.Set("beta", 2.0); }},
     {"type of an attribute", [](Model& m) { m.graph.nodes[1].attrs.Set("beta", 1); }},
-    {"name of an attribute", [](Model& m) { m.graph.nodes[1].attrs = {{"gamma", 1.0}}; }},
-    {"order of a node's inputs", [](Model& m) { std::swap(m.graph.nodes[2].inputs[0], m.graph.nodes[2].inputs[1]); }},
+    {"name of an attribute",
+     [](Model& m) {
+       m.graph.nodes[1].attrs = {{"gamma", 1.0}};
+     }},
+    {"order of a node's inputs",
+     [](Model& m) { std::swap(m.graph.nodes[2].inputs[0], m.graph.nodes[2].inputs[1]); }},
     {"a weight's element",
-     [](Model& m) { m.graph.weights[0].tensor = Tensor::Vector<float>({3, 5}); }},
-    {"a weight's shape", [](Model& m) { m.graph.weights[0].tensor = Tensor::Of<float>({2, 1}, {3, 4}); }},
+     [](Model& m) {
+       m.graph.weights[0].tensor = Tensor::Vector<float>({3, 5});
+     }},
+    {"a weight's shape",
+     [](Model& m) {
+       m.graph.weights[0].tensor = Tensor::Of<float>({2, 1}, {3, 4});
+     }},
     {"name of an input", [](Model& m) { m.graph.values[0].name = "z"; }},
     {"type of an input", [](Model& m) { m.graph.values[0].type.shape[1] = 3; }},
     {"name of an output", [](Model& m) { m.graph.values[6].name = "z"; }},
@@ -165,9 +184,9 @@ TEST(SemanticHashTest, WhatMatters) {
 // Ops whose nodes' names key random numbers, or that may have effects.
 TEST(SemanticHashTest, NamesAndOrderOfNodesThatMayHaveEffects) {
   const std::pair<const char*, bool> ops[] = {
-      {"random.Uniform", true},    {"state.Read", true},         {"nn.Dropout", true},
-      {"image.RandomFlip", true},  {"acme.Mystery", true},       {"image.Rescale", false},
-      {"nn.Relu", false},          {"array.Reshape", false},     {"math.Add", false},
+      {"random.Uniform", true},   {"state.Read", true},     {"nn.Dropout", true},
+      {"image.RandomFlip", true}, {"acme.Mystery", true},   {"image.Rescale", false},
+      {"nn.Relu", false},         {"array.Reshape", false}, {"math.Add", false},
   };
   for (const auto& [op, matters] : ops) {
     const auto hash_with = [&, op = op](const std::string& first, const std::string& second) {

@@ -1,4 +1,5 @@
-// Model::Summary(): the table that Keras' Model.summary() prints, in ASCII and as wide as its cells need.
+// Model::Summary(): the table that Keras' Model.summary() prints, in ASCII and as wide as its cells
+// need.
 #include <algorithm>
 #include <set>
 #include <string>
@@ -30,13 +31,15 @@ std::string ReadableSize(int64_t bytes) {
   return absl::StrFormat("%.2f %s", size, kUnits[unit]);
 }
 
-// As Python writes a tuple: "(batch, 28, 28, 1)", "(batch,)". None is an unknown size without a name.
+// As Python writes a tuple: "(batch, 28, 28, 1)", "(batch,)". None is an unknown size without a
+// name.
 std::string ShapeText(const PartialShape& shape) {
   if (!shape.has_rank()) return "(...)";
   const auto format = [](std::string* out, const Dim& dim) {
     out->append(dim.known() || !dim.symbol().empty() ? dim.ToString() : "None");
   };
-  return absl::StrCat("(", absl::StrJoin(shape.dims(), ", ", format), shape.rank() == 1 ? ",)" : ")");
+  return absl::StrCat("(", absl::StrJoin(shape.dims(), ", ", format),
+                      shape.rank() == 1 ? ",)" : ")");
 }
 
 // A layer, or a node that no layer made.
@@ -48,7 +51,8 @@ struct Row {
   std::vector<std::string> sources;  // where its inputs come from, each once
 };
 
-// The rows of a model, in the order of their first nodes; those of inputs come first. Constants have none.
+// The rows of a model, in the order of their first nodes; those of inputs come first. Constants
+// have none.
 class Rows {
  public:
   explicit Rows(const Model& model) : model_(model) {
@@ -72,7 +76,9 @@ class Rows {
   }
 
  private:
-  static std::string OutermostLayer(const std::string& name) { return name.substr(0, name.find('/')); }
+  static std::string OutermostLayer(const std::string& name) {
+    return name.substr(0, name.find('/'));
+  }
 
   void CollectRows() {
     absl::flat_hash_map<std::string, const LayerInfo*> layers;
@@ -155,7 +161,8 @@ class Rows {
         for (const ValueId output : node->outputs) labels[output] = row.name;
       }
       for (size_t i = 0; i < row.outputs.size(); ++i) {
-        labels[row.outputs[i]] = row.outputs.size() == 1 ? row.name : absl::StrCat(row.name, "[", i, "]");
+        labels[row.outputs[i]] =
+            row.outputs.size() == 1 ? row.name : absl::StrCat(row.name, "[", i, "]");
       }
     }
     for (Row& row : rows_) AddSources(labels, row);
@@ -192,12 +199,14 @@ struct Column {
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {
-    for (Column& column : columns_) column.width = std::max(column.width, 2 + std::string(column.title).size());
+    for (Column& column : columns_)
+      column.width = std::max(column.width, 2 + std::string(column.title).size());
   }
 
   void Add(std::vector<Cell> row) {
     for (size_t i = 0; i < columns_.size(); ++i) {
-      for (const std::string& line : row[i]) columns_[i].width = std::max(columns_[i].width, 2 + line.size());
+      for (const std::string& line : row[i])
+        columns_[i].width = std::max(columns_[i].width, 2 + line.size());
     }
     rows_.push_back(std::move(row));
   }
@@ -227,7 +236,8 @@ class Table {
     for (size_t i = 0; i < columns_.size(); ++i) {
       const std::string text = index < row[i].size() ? row[i][index] : "";
       const int width = static_cast<int>(columns_[i].width) - 1;
-      line += columns_[i].right ? absl::StrFormat("%*s ", width, text) : absl::StrFormat(" %-*s", width, text);
+      line += columns_[i].right ? absl::StrFormat("%*s ", width, text)
+                                : absl::StrFormat(" %-*s", width, text);
     }
     return absl::StrCat(absl::StripTrailingAsciiWhitespace(line), "\n");
   }
@@ -242,7 +252,9 @@ struct Size {
     elements += tensor.num_elements();
     bytes += tensor.num_bytes();
   }
-  std::string ToString() const { return absl::StrCat(WithSeparators(elements), " (", ReadableSize(bytes), ")\n"); }
+  std::string ToString() const {
+    return absl::StrCat(WithSeparators(elements), " (", ReadableSize(bytes), ")\n");
+  }
 };
 
 Cell ShapeCell(const Model& model, const Row& row) {
@@ -276,8 +288,9 @@ std::string Totals(const Model& model) {
   add(model.graph);
   for (const auto& [name, function] : model.functions) add(function.graph);
   for (const Variable& variable : model.variables) state.Add(variable.initial);
-  std::string text = absl::StrCat("Total params: ", total.ToString(), "Trainable params: ", trainable.ToString(),
-                                  "Non-trainable params: ", other.ToString());
+  std::string text =
+      absl::StrCat("Total params: ", total.ToString(), "Trainable params: ", trainable.ToString(),
+                   "Non-trainable params: ", other.ToString());
   if (!model.variables.empty()) absl::StrAppend(&text, "State variables: ", state.ToString());
   return text;
 }
@@ -289,8 +302,10 @@ std::string Model::Summary() const {
   const bool chain = rows.IsChain();
   const char* what = layers.empty() ? "Node (op)" : "Layer (type)";
   // The widths are Keras'.
-  Table table(chain ? std::vector<Column>{{what, 29}, {"Output Shape", 26}, {"Param #", 10, true}}
-                    : std::vector<Column>{{what, 32}, {"Output Shape", 21}, {"Param #", 12, true}, {"Connected to", 33}});
+  Table table(
+      chain ? std::vector<Column>{{what, 29}, {"Output Shape", 26}, {"Param #", 10, true}}
+            : std::vector<Column>{
+                  {what, 32}, {"Output Shape", 21}, {"Param #", 12, true}, {"Connected to", 33}});
   for (const Row& row : rows.rows()) {
     Size size;
     for (const Weight* weight : row.weights) size.Add(weight->tensor);

@@ -29,7 +29,8 @@ TensorProto& Ten(ModelProto& proto) {
   return *proto.mutable_functions(0)->mutable_graph()->mutable_weights(0)->mutable_tensor();
 }
 DimProto& Batch(ModelProto& proto) {
-  return *proto.mutable_graph()->mutable_values(0)->mutable_type()->mutable_shape()->mutable_dims(0);
+  return *proto.mutable_graph()->mutable_values(0)->mutable_type()->mutable_shape()->mutable_dims(
+      0);
 }
 // An attribute with a tensor whose elements are payload 0.
 TensorProto::Payload& WithPayload(ModelProto& proto, const std::string& payload) {
@@ -51,8 +52,10 @@ struct BadModel {
 
 const BadModel kBadModels[] = {
     {"model \"small\": there is no graph", [](ModelProto& m) { m.clear_graph(); }},
-    {"function \"tenfold\": there is no graph", [](ModelProto& m) { m.mutable_functions(0)->clear_graph(); }},
-    {"function \"tenfold\": there are two of that name", [](ModelProto& m) { *m.add_functions() = m.functions(0); }},
+    {"function \"tenfold\": there is no graph",
+     [](ModelProto& m) { m.mutable_functions(0)->clear_graph(); }},
+    {"function \"tenfold\": there are two of that name",
+     [](ModelProto& m) { *m.add_functions() = m.functions(0); }},
     {"metadata \"k\": there are two of that key",
      [](ModelProto& m) {
        m.add_metadata()->set_key("k");
@@ -61,7 +64,8 @@ const BadModel kBadModels[] = {
     // Tensors.
     {"function \"tenfold\": weight 0 (\"ten\"): float32[] needs 4 bytes, found 3",
      [](ModelProto& m) { Ten(m).set_inline_data("abc"); }},
-    {"weight 0 (\"ten\"): there is no dtype 14", [](ModelProto& m) { Ten(m).set_dtype(static_cast<DataType>(14)); }},
+    {"weight 0 (\"ten\"): there is no dtype 14",
+     [](ModelProto& m) { Ten(m).set_dtype(static_cast<DataType>(14)); }},
     {"there is no dtype -1", [](ModelProto& m) { Ten(m).set_dtype(static_cast<DataType>(-1)); }},
     {"the tensor has no dtype", [](ModelProto& m) { Ten(m).clear_dtype(); }},
     {"the tensor has no elements", [](ModelProto& m) { Ten(m).clear_elements(); }},
@@ -71,7 +75,8 @@ const BadModel kBadModels[] = {
        for (int i = 0; i < 3; ++i) Ten(m).add_dims(int64_t{1} << 32);
      }},
     {"passes 2^62 bytes", [](ModelProto& m) { Ten(m).add_dims(int64_t{1} << 61); }},
-    {"needs 4611686018427387904 bytes, found 4", [](ModelProto& m) { Ten(m).add_dims(int64_t{1} << 60); }},
+    {"needs 4611686018427387904 bytes, found 4",
+     [](ModelProto& m) { Ten(m).add_dims(int64_t{1} << 60); }},
     {"element 1 is a bool of value 2; expected 0 or 1",
      [](ModelProto& m) {
        Ten(m).set_dtype(BOOL);
@@ -81,13 +86,15 @@ const BadModel kBadModels[] = {
     // Payloads.
     {"attribute \"table\": payload 1 is missing: the file has 1 payloads",
      [](ModelProto& m) { WithPayload(m, "abcd").set_index(1); }},
-    {"payload 18446744073709551615 is missing", [](ModelProto& m) { WithPayload(m, "abcd").set_index(~uint64_t{0}); }},
+    {"payload 18446744073709551615 is missing",
+     [](ModelProto& m) { WithPayload(m, "abcd").set_index(~uint64_t{0}); }},
     {"payload 0: expected 4 bytes, found 3",
      [](ModelProto& m) {
        WithPayload(m, "abcd");
        m.set_payload(0, "abc");
      }},
-    {"payload 0: uint8[4] needs 4 bytes, found 5", [](ModelProto& m) { WithPayload(m, "abcd").set_bytes(5); }},
+    {"payload 0: uint8[4] needs 4 bytes, found 5",
+     [](ModelProto& m) { WithPayload(m, "abcd").set_bytes(5); }},
     {"payload 1 belongs to no tensor",
      [](ModelProto& m) {
        WithPayload(m, "abcd");
@@ -107,19 +114,24 @@ const BadModel kBadModels[] = {
        Node(m).mutable_attributes(0)->mutable_tensor()->set_dtype(BOOL);
      }},
     // Values and types.
-    {"graph \"main\": value 0 (\"x\"): axis 0: its size is -1", [](ModelProto& m) { Batch(m).set_size(-1); }},
+    {"graph \"main\": value 0 (\"x\"): axis 0: its size is -1",
+     [](ModelProto& m) { Batch(m).set_size(-1); }},
     {"axis 0: its symbol is empty", [](ModelProto& m) { Batch(m).set_symbol(""); }},
     {"value 1 (\"y\"): there is no dtype 99",
      [](ModelProto& m) {
        m.mutable_graph()->mutable_values(1)->mutable_type()->set_dtype(static_cast<DataType>(99));
      }},
-    {"two values are named \"x\"", [](ModelProto& m) { m.mutable_graph()->mutable_values(1)->set_name("x"); }},
-    {"value 1 has no name", [](ModelProto& m) { m.mutable_graph()->mutable_values(1)->clear_name(); }},
+    {"two values are named \"x\"",
+     [](ModelProto& m) { m.mutable_graph()->mutable_values(1)->set_name("x"); }},
+    {"value 1 has no name",
+     [](ModelProto& m) { m.mutable_graph()->mutable_values(1)->clear_name(); }},
     // Nodes.
     {"graph \"main\": node 0 (\"lambda\"): inputs: there is no value 3; the graph has 2 values",
      [](ModelProto& m) { Node(m).set_inputs(0, 3); }},
-    {"outputs: there is no value 4294967295", [](ModelProto& m) { Node(m).set_outputs(0, UINT32_MAX); }},
-    {"graph \"main\": outputs: there is no value 9", [](ModelProto& m) { m.mutable_graph()->add_outputs(9); }},
+    {"outputs: there is no value 4294967295",
+     [](ModelProto& m) { Node(m).set_outputs(0, UINT32_MAX); }},
+    {"graph \"main\": outputs: there is no value 9",
+     [](ModelProto& m) { m.mutable_graph()->add_outputs(9); }},
     {"layer 0 (\"l\"): outputs: there is no value 9",
      [](ModelProto& m) {
        m.add_layers()->set_name("l");
@@ -142,7 +154,9 @@ const BadModel kBadModels[] = {
        Node(m).mutable_attributes(0)->set_dtype(static_cast<DataType>(55));
      }},
     {"node 0 (\"lambda\"): signature: axis 0: its size is -7",
-     [](ModelProto& m) { Node(m).mutable_signature()->add_outputs()->mutable_shape()->add_dims()->set_size(-7); }},
+     [](ModelProto& m) {
+       Node(m).mutable_signature()->add_outputs()->mutable_shape()->add_dims()->set_size(-7);
+     }},
     {"two nodes are named \"lambda\"",
      [](ModelProto& m) {
        m.mutable_graph()->add_values()->set_name("z");
@@ -161,19 +175,20 @@ const BadModel kBadModels[] = {
        NodeProto& mul = *m.mutable_functions(0)->mutable_graph()->mutable_nodes(0);
        mul.set_body("tenfold");
      }},
-    {"node 0 (\"\\001\\033[31m", [](ModelProto& m) {
+    {"node 0 (\"\\001\\033[31m",
+     [](ModelProto& m) {
        Node(m).set_name("\x01\x1b[31m");
        Node(m).clear_version();
      }},
     // Golden vectors.
-    {"golden vector \"g\"",
-     [](ModelProto& m) { m.add_golden_vectors()->set_name("g"); }},
+    {"golden vector \"g\"", [](ModelProto& m) { m.add_golden_vectors()->set_name("g"); }},
     {"golden vector 0 (\"g\"): input \"x\": the tensor has no dtype",
      [](ModelProto& m) {
        m.add_golden_vectors()->set_name("g");
        m.mutable_golden_vectors(0)->add_inputs()->set_name("x");
      }},
-    {"variable 0 (\"v\"): the tensor has no dtype", [](ModelProto& m) { m.add_variables()->set_name("v"); }},
+    {"variable 0 (\"v\"): the tensor has no dtype",
+     [](ModelProto& m) { m.add_variables()->set_name("v"); }},
 };
 
 TEST(BadInputTest, FaultyModelsNameThePlace) {
@@ -244,8 +259,10 @@ class CorruptionTest : public testing::TestWithParam<bool> {
     model.golden_vectors.push_back(golden);
     model.variables = {{.name = "v", .initial = Tensor(DType::kInt32, {260})}};
     model.metadata = {{"key", "value"}};
-    model.graph.nodes[0].attrs = {{"strides", std::vector<int64_t>{2, 2}}, {"mask", Tensor(DType::kBool, {1025})}};
-    model.graph.nodes[0].signature = Signature{{model.graph.values[0].type}, {model.graph.values[1].type}};
+    model.graph.nodes[0].attrs = {{"strides", std::vector<int64_t>{2, 2}},
+                                  {"mask", Tensor(DType::kBool, {1025})}};
+    model.graph.nodes[0].signature =
+        Signature{{model.graph.values[0].type}, {model.graph.values[1].type}};
     if (GetParam()) return SaveToString(model).value();
     ModelProto proto;
     EXPECT_TRUE(proto.ParseFromString(SaveToString(model).value()));
@@ -257,8 +274,8 @@ class CorruptionTest : public testing::TestWithParam<bool> {
   static void Check(const std::string& bytes, const std::string& what) {
     // Exactly as much memory as there are bytes, so that sanitizers see what reads past them.
     const std::vector<char> exact(bytes.begin(), bytes.end());
-    const auto model =
-        LoadFromBytes(absl::string_view(exact.data(), exact.size()), nullptr, {.verify_checksums = true});
+    const auto model = LoadFromBytes(absl::string_view(exact.data(), exact.size()), nullptr,
+                                     {.verify_checksums = true});
     if (GetParam()) {
       EXPECT_FALSE(model.ok()) << what;
     }
@@ -289,7 +306,8 @@ TEST_P(CorruptionTest, EveryByteChanged) {
 
 TEST_P(CorruptionTest, EveryTruncation) {
   const std::string file = File();
-  for (size_t size = 0; size < file.size(); ++size) Check(file.substr(0, size), absl::StrCat(size, " bytes"));
+  for (size_t size = 0; size < file.size(); ++size)
+    Check(file.substr(0, size), absl::StrCat(size, " bytes"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, CorruptionTest, testing::Bool(),

@@ -17,7 +17,8 @@
 namespace nomograph {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "tensors are written as they lie in memory");
+static_assert(std::endian::native == std::endian::little,
+              "tensors are written as they lie in memory");
 
 constexpr size_t kPieceBytes = size_t{16} << 20;
 constexpr absl::string_view kMagic = "nomograph";
@@ -40,7 +41,8 @@ absl::Status CheckMagic(absl::string_view file) {
   if (file.empty()) return InvalidArgument("the file is empty");
   if (absl::StartsWith(MagicField(), file)) return absl::DataLossError("the file is truncated");
   const std::string kind = DescribeForeignFile(file);
-  return InvalidArgument("this is not a Nomograph model", kind.empty() ? "" : absl::StrCat(": ", kind));
+  return InvalidArgument("this is not a Nomograph model",
+                         kind.empty() ? "" : absl::StrCat(": ", kind));
 }
 
 absl::Status CheckVersion(const WireField& field) {
@@ -49,7 +51,8 @@ absl::Status CheckVersion(const WireField& field) {
   }
   if (field.value <= kFormatVersion) return absl::OkStatus();
   return absl::UnimplementedError(absl::StrCat("the file has format version ", field.value,
-                                               "; this build reads versions up to ", kFormatVersion));
+                                               "; this build reads versions up to ",
+                                               kFormatVersion));
 }
 
 // Field `number`, 8 bytes, when that is what comes next.
@@ -76,8 +79,9 @@ absl::Status SplitSealed(absl::string_view file, WireReader& reader, FileParts& 
   NOMO_ASSIGN_OR_RETURN(const WireField xxh3, NextFixed64(reader, kGraphXxh3Field));
   const uint64_t begin = reader.position();
   if (size.value > file.size() - begin) {
-    return absl::DataLossError(absl::StrCat("the file is truncated: its graph part has ", size.value, " bytes, ",
-                                            file.size() - begin, " are left"));
+    return absl::DataLossError(absl::StrCat("the file is truncated: its graph part has ",
+                                            size.value, " bytes, ", file.size() - begin,
+                                            " are left"));
   }
   if (size.value > INT_MAX - begin) return absl::DataLossError("the graph part passes 2 GiB");
   parts.graph.assign(file.data(), begin + size.value);
@@ -92,8 +96,9 @@ absl::Status SplitSealed(absl::string_view file, WireReader& reader, FileParts& 
                                                    ", is truncated or damaged"));
     }
     if (!TakePayload(*field, parts)) {
-      return absl::DataLossError(absl::StrCat("the payload part, at byte ", payloads_begin, ", is damaged: field ",
-                                              field->number, " cannot stand there"));
+      return absl::DataLossError(absl::StrCat("the payload part, at byte ", payloads_begin,
+                                              ", is damaged: field ", field->number,
+                                              " cannot stand there"));
     }
   }
   return absl::OkStatus();
@@ -106,7 +111,8 @@ absl::Status SplitPlain(absl::string_view file, FileParts& parts) {
     if (field.number == kGraphBytesField || field.number == kGraphXxh3Field) {
       return absl::DataLossError("the header is damaged");
     }
-    if (field.whole.size() > INT_MAX - parts.graph.size()) return absl::DataLossError("the graph part passes 2 GiB");
+    if (field.whole.size() > INT_MAX - parts.graph.size())
+      return absl::DataLossError("the graph part passes 2 GiB");
     parts.graph.append(field.whole.data(), field.whole.size());
   }
   return absl::OkStatus();
@@ -139,7 +145,8 @@ absl::StatusOr<FileParts> SplitFile(absl::string_view file) {
 absl::Status CheckPadding(const FileParts& parts) {
   for (size_t i = 0; i < parts.padding.size(); ++i) {
     if (parts.padding[i].find_first_not_of('\0') != absl::string_view::npos) {
-      return absl::DataLossError(absl::StrCat("padding ", i, " is damaged: its bytes are not zero"));
+      return absl::DataLossError(
+          absl::StrCat("padding ", i, " is damaged: its bytes are not zero"));
     }
   }
   return absl::OkStatus();
@@ -152,7 +159,8 @@ absl::StatusOr<std::string> HeaderAndGraphPart(ModelProto graph) {
   graph.clear_graph_xxh3();
   // Some room for the header.
   if (graph.ByteSizeLong() > INT_MAX - 64) {
-    return absl::ResourceExhaustedError("the model without its weights passes protobuf's limit of 2 GiB");
+    return absl::ResourceExhaustedError(
+        "the model without its weights passes protobuf's limit of 2 GiB");
   }
   const std::string graph_part = graph.SerializeAsString();
   std::string bytes = MagicField();
@@ -178,7 +186,8 @@ std::string PayloadPrefix(uint64_t position, uint64_t payload_bytes) {
   return prefix;
 }
 
-absl::Status WriteFileLayout(absl::string_view header_and_graph_part, absl::Span<const Tensor> payloads,
+absl::Status WriteFileLayout(absl::string_view header_and_graph_part,
+                             absl::Span<const Tensor> payloads,
                              absl::FunctionRef<absl::Status(absl::string_view, uint64_t)> write) {
   std::vector<std::string> prefixes;
   uint64_t size = header_and_graph_part.size();
@@ -203,7 +212,8 @@ absl::Status WriteFileLayout(absl::string_view header_and_graph_part, absl::Span
 uint64_t Checksum(absl::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 uint64_t Checksum(absl::string_view bytes, absl::FunctionRef<void(int64_t)> progress) {
-  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), XXH3_freeState);
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(),
+                                                                       XXH3_freeState);
   NOMO_CHECK(state != nullptr && XXH3_64bits_reset(state.get()) == XXH_OK);
   for (size_t begin = 0; begin < bytes.size(); begin += kPieceBytes) {
     const absl::string_view piece = bytes.substr(begin, kPieceBytes);

@@ -32,8 +32,8 @@ absl::StatusOr<FileParts> SplitFile(absl::string_view file);
 // DataLoss when padding is not zero.
 absl::Status CheckPadding(const FileParts& parts);
 
-// A file's bytes ahead of the payload part. ResourceExhausted when the graph part has 2 GiB or more.
-// REQUIRES: `model` has no padding and no payloads, and its strings are UTF-8.
+// A file's bytes ahead of the payload part. ResourceExhausted when the graph part has 2 GiB or
+// more. REQUIRES: `model` has no padding and no payloads, and its strings are UTF-8.
 absl::StatusOr<std::string> HeaderAndGraphPart(ModelProto model);
 
 // The bytes that stand at `position` of a file ahead of a payload's own: padding, tag and length.
@@ -41,7 +41,8 @@ std::string PayloadPrefix(uint64_t position, uint64_t payload_bytes);
 
 // Hands the file's bytes to `write`, in order and in pieces of up to 16 MiB; payloads come straight
 // from the tensors' memory. The second argument is the size of the whole file.
-absl::Status WriteFileLayout(absl::string_view header_and_graph_part, absl::Span<const Tensor> payloads,
+absl::Status WriteFileLayout(absl::string_view header_and_graph_part,
+                             absl::Span<const Tensor> payloads,
                              absl::FunctionRef<absl::Status(absl::string_view, uint64_t)> write);
 
 // XXH3, 64 bits, seed 0.

@@ -65,15 +65,16 @@ TEST(FileLayoutTest, PayloadsAreAligned) {
 }
 
 TEST(FileLayoutTest, SplitsWhatItWrites) {
-  const std::vector<Tensor> payloads = {Tensor::Vector<uint8_t>({1, 2, 3}), Tensor(DType::kFloat64, {9}),
-                                        Tensor(DType::kInt8, {0})};
+  const std::vector<Tensor> payloads = {Tensor::Vector<uint8_t>({1, 2, 3}),
+                                        Tensor(DType::kFloat64, {9}), Tensor(DType::kInt8, {0})};
   const std::string file = File(Proto(), payloads);
   const FileParts parts = SplitFile(file).value();
   ASSERT_EQ(parts.payloads.size(), 3u);
   EXPECT_EQ(parts.payloads[0], "\1\2\3");
   EXPECT_EQ(parts.payloads[1].size(), 72u);
   EXPECT_EQ(parts.payloads[2].size(), 0u);
-  for (const absl::string_view payload : parts.payloads) EXPECT_EQ((payload.data() - file.data()) % 64, 0);
+  for (const absl::string_view payload : parts.payloads)
+    EXPECT_EQ((payload.data() - file.data()) % 64, 0);
   EXPECT_TRUE(CheckPadding(parts).ok());
   ModelProto read;
   ASSERT_TRUE(read.ParseFromString(parts.graph));
@@ -126,12 +127,14 @@ TEST(FileLayoutTest, NamesWhatIsDamaged) {
   EXPECT_EQ(SplitError(file.substr(0, 11)), "the file is truncated");
   EXPECT_EQ(SplitError(file.substr(0, 22)), "the file is truncated in its header");
   EXPECT_EQ(SplitError(file.substr(0, file.size() - 1)),
-            "the payload part, at byte 36, is truncated or damaged: byte 28: field 15 needs 3 bytes, 2 are left");
+            "the payload part, at byte 36, is truncated or damaged: byte 28: field 15 needs 3 "
+            "bytes, 2 are left");
   EXPECT_EQ(SplitError(file + Proto().SerializeAsString()),
             "the payload part, at byte 36, is damaged: field 6 cannot stand there");
   std::string padding = file;
   padding[kHeaderBytes + 5 + 2] = 1;
-  EXPECT_EQ(CheckPadding(SplitFile(padding).value()).message(), "padding 0 is damaged: its bytes are not zero");
+  EXPECT_EQ(CheckPadding(SplitFile(padding).value()).message(),
+            "padding 0 is damaged: its bytes are not zero");
 }
 
 TEST(FileLayoutTest, NamesTheVersionThatIsNeeded) {

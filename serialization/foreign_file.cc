@@ -33,8 +33,12 @@ constexpr Signature kSignatures[] = {
     {0, "\x28\xb5\x2f\xfd", "a Zstandard archive"},
     {0, "\x89PNG\r\n\x1a\n", "a PNG image"},
     {0, "\xff\xd8\xff", "a JPEG image"},
-    {0, "\x7f""ELF", "a program or shared library"},
-    {0, "version https://git-lfs.github.com/", "a Git LFS pointer; fetch the file with `git lfs pull`"},
+    {0,
+     "\x7f"
+     "ELF",
+     "a program or shared library"},
+    {0, "version https://git-lfs.github.com/",
+     "a Git LFS pointer; fetch the file with `git lfs pull`"},
 };
 
 // ONNX's ModelProto begins with ir_version (a small number) and then the producer's name, or, in
@@ -42,33 +46,38 @@ constexpr Signature kSignatures[] = {
 bool LooksLikeOnnx(string_view file) {
   WireReader reader(file);
   const auto version = reader.Next();
-  if (!version.ok() || version->number != 1 || version->type != WireType::kVarint || version->value > 1000) {
+  if (!version.ok() || version->number != 1 || version->type != WireType::kVarint ||
+      version->value > 1000) {
     return false;
   }
   if (reader.done()) return false;
   const auto next = reader.Next();
-  return next.ok() && next->type == WireType::kBytes && (next->number == 2 || next->number == 7 || next->number == 8);
+  return next.ok() && next->type == WireType::kBytes &&
+         (next->number == 2 || next->number == 7 || next->number == 8);
 }
 
 // An 8-byte length of a JSON header.
 bool LooksLikeSafetensors(string_view file) {
-  return file.size() > 9 && file.substr(5, 3) == string_view("\0\0\0", 3) && file.substr(8, 2) == "{\"";
+  return file.size() > 9 && file.substr(5, 3) == string_view("\0\0\0", 3) &&
+         file.substr(8, 2) == "{\"";
 }
 
 bool LooksLikeText(string_view file) {
   // The cut may go through a character of up to 4 bytes.
   string_view start = file.substr(0, 512);
-  for (int i = 0; i < 3 && start.size() < file.size() && !IsUtf8(start); ++i) start.remove_suffix(1);
+  for (int i = 0; i < 3 && start.size() < file.size() && !IsUtf8(start); ++i)
+    start.remove_suffix(1);
   return IsUtf8(start) && std::none_of(start.begin(), start.end(), [](char c) {
-    return static_cast<uint8_t>(c) < 0x20 && !absl::StrContains("\t\n\v\f\r\x1b", c);
-  });
+           return static_cast<uint8_t>(c) < 0x20 && !absl::StrContains("\t\n\v\f\r\x1b", c);
+         });
 }
 
 }  // namespace
 
 std::string DescribeForeignFile(string_view file) {
   for (const Signature& signature : kSignatures) {
-    if (file.size() >= signature.offset && absl::StartsWith(file.substr(signature.offset), signature.bytes)) {
+    if (file.size() >= signature.offset &&
+        absl::StartsWith(file.substr(signature.offset), signature.bytes)) {
       return absl::StrCat("it looks like ", signature.kind);
     }
   }

@@ -27,11 +27,14 @@ absl::StatusOr<AttrValue> AttributeFromProto(const AttributeProto& proto, Tensor
       return AttrValue(dtype);
     }
     case AttributeProto::kInts:
-      return AttrValue(std::vector<int64_t>(proto.ints().values().begin(), proto.ints().values().end()));
+      return AttrValue(
+          std::vector<int64_t>(proto.ints().values().begin(), proto.ints().values().end()));
     case AttributeProto::kFloats:
-      return AttrValue(std::vector<double>(proto.floats().values().begin(), proto.floats().values().end()));
+      return AttrValue(
+          std::vector<double>(proto.floats().values().begin(), proto.floats().values().end()));
     case AttributeProto::kStrings:
-      return AttrValue(std::vector<std::string>(proto.strings().values().begin(), proto.strings().values().end()));
+      return AttrValue(std::vector<std::string>(proto.strings().values().begin(),
+                                                proto.strings().values().end()));
     case AttributeProto::kTensor: {
       NOMO_ASSIGN_OR_RETURN(Tensor tensor, tensors.Read(proto.tensor()));
       return AttrValue(std::move(tensor));
@@ -63,7 +66,8 @@ class ModelParser {
   GoldenVector ParseGoldenVector(const Place& place, const GoldenVectorProto& proto);
 
   ValueId ParseId(const Place& place, uint32_t id, int num_values);
-  std::vector<ValueId> ParseIds(const Place& place, const google::protobuf::RepeatedField<uint32_t>& ids,
+  std::vector<ValueId> ParseIds(const Place& place,
+                                const google::protobuf::RepeatedField<uint32_t>& ids,
                                 int num_values);
   TensorType ParseType(const Place& place, const TensorTypeProto& proto) {
     return ValueOrFault(place, TypeFromProto(proto));
@@ -111,12 +115,14 @@ absl::StatusOr<Model> ModelParser::Parse(const ModelProto& proto) {
   }
   for (const MetadataProto& metadata : proto.metadata()) {
     if (!model.metadata.emplace(metadata.key(), metadata.value()).second) {
-      AddFault(Place("metadata", metadata.key()), InvalidArgument("there are two of that key"), faults_);
+      AddFault(Place("metadata", metadata.key()), InvalidArgument("there are two of that key"),
+               faults_);
     }
   }
   for (int i = 0; i < proto.golden_vectors_size(); ++i) {
     const GoldenVectorProto& golden = proto.golden_vectors(i);
-    model.golden_vectors.push_back(ParseGoldenVector(Place("golden vector", golden.name(), i), golden));
+    model.golden_vectors.push_back(
+        ParseGoldenVector(Place("golden vector", golden.name(), i), golden));
   }
   model.unknown_fields = Unknown(proto);
   NOMO_RETURN_IF_ERROR(faults_.ToStatus("the file has several faults"));
@@ -128,10 +134,12 @@ Graph ModelParser::ParseGraph(const Place& place, const GraphProto& proto) {
   graph.name = proto.name();
   const int num_values = proto.values_size();
   for (int i = 0; i < num_values; ++i) {
-    graph.values.push_back(ParseValue(Place(place, "value", proto.values(i).name(), i), proto.values(i)));
+    graph.values.push_back(
+        ParseValue(Place(place, "value", proto.values(i).name(), i), proto.values(i)));
   }
   for (int i = 0; i < proto.nodes_size(); ++i) {
-    graph.nodes.push_back(ParseNode(Place(place, "node", proto.nodes(i).name(), i), proto.nodes(i), num_values));
+    graph.nodes.push_back(
+        ParseNode(Place(place, "node", proto.nodes(i).name(), i), proto.nodes(i), num_values));
   }
   for (int i = 0; i < proto.weights_size(); ++i) {
     const uint32_t value = proto.weights(i).value();
@@ -158,7 +166,8 @@ Node ModelParser::ParseNode(const Place& place, const NodeProto& proto, int num_
   node.name = proto.name();
   node.op = proto.op();
   if (proto.version() < 1 || proto.version() > INT_MAX) {
-    AddFault(place, InvalidArgument("op ", proto.op(), " cannot have version ", proto.version()), faults_);
+    AddFault(place, InvalidArgument("op ", proto.op(), " cannot have version ", proto.version()),
+             faults_);
   } else {
     node.version = static_cast<int>(proto.version());
   }
@@ -187,7 +196,8 @@ Attributes ModelParser::ParseAttributes(const Place& place, const NodeProto& pro
   Attributes attrs;
   for (const AttributeProto& attribute : proto.attributes()) {
     const Place attribute_place(place, "attribute", attribute.name());
-    if (attrs.Has(attribute.name())) AddFault(attribute_place, InvalidArgument("there are two of that name"), faults_);
+    if (attrs.Has(attribute.name()))
+      AddFault(attribute_place, InvalidArgument("there are two of that name"), faults_);
     auto value = AttributeFromProto(attribute, tensors_);
     if (value.ok()) {
       attrs.Set(attribute.name(), *std::move(value));
@@ -253,11 +263,14 @@ GoldenVector ModelParser::ParseGoldenVector(const Place& place, const GoldenVect
 
 ValueId ModelParser::ParseId(const Place& place, uint32_t id, int num_values) {
   if (id <= static_cast<uint32_t>(num_values)) return static_cast<ValueId>(id) - 1;
-  AddFault(place, InvalidArgument("there is no value ", id, "; the graph has ", num_values, " values"), faults_);
+  AddFault(place,
+           InvalidArgument("there is no value ", id, "; the graph has ", num_values, " values"),
+           faults_);
   return kNoValue;
 }
 
-std::vector<ValueId> ModelParser::ParseIds(const Place& place, const google::protobuf::RepeatedField<uint32_t>& ids,
+std::vector<ValueId> ModelParser::ParseIds(const Place& place,
+                                           const google::protobuf::RepeatedField<uint32_t>& ids,
                                            int num_values) {
   std::vector<ValueId> result;
   for (const uint32_t id : ids) result.push_back(ParseId(place, id, num_values));
@@ -266,7 +279,8 @@ std::vector<ValueId> ModelParser::ParseIds(const Place& place, const google::pro
 
 }  // namespace
 
-absl::StatusOr<Model> ModelFromProto(const ModelProto& proto, TensorReader& tensors, bool keep_unknown_fields) {
+absl::StatusOr<Model> ModelFromProto(const ModelProto& proto, TensorReader& tensors,
+                                     bool keep_unknown_fields) {
   return ModelParser(tensors, keep_unknown_fields).Parse(proto);
 }
 

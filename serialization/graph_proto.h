@@ -10,13 +10,14 @@
 
 namespace nomograph {
 
-// The model's graph part. Equal models yield equal protos. InvalidArgument, with the place, for what
-// no file can hold: text that is not UTF-8, or a tensor that is not there.
+// The model's graph part. Equal models yield equal protos. InvalidArgument, with the place, for
+// what no file can hold: text that is not UTF-8, or a tensor that is not there.
 absl::StatusOr<ModelProto> ModelToProto(const Model& model, TensorWriter& tensors);
 
 // InvalidArgument and DataLoss list the faults, each with its place. The model's structure is left
 // to VerifyModel(). `keep_unknown_fields` may be false when it is known that there are none.
-absl::StatusOr<Model> ModelFromProto(const ModelProto& proto, TensorReader& tensors, bool keep_unknown_fields);
+absl::StatusOr<Model> ModelFromProto(const ModelProto& proto, TensorReader& tensors,
+                                     bool keep_unknown_fields);
 
 }  // namespace nomograph
 

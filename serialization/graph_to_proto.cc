@@ -15,7 +15,9 @@ namespace nomograph {
 namespace {
 
 // There are many NaNs; text knows one.
-double Canonical(double value) { return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value; }
+double Canonical(double value) {
+  return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
+}
 
 uint32_t IdToProto(ValueId id) { return static_cast<uint32_t>(id) + 1; }
 
@@ -32,8 +34,12 @@ struct WriteAttribute {
   absl::Status operator()(int64_t v) const { return out.set_i(v), absl::OkStatus(); }
   absl::Status operator()(double v) const { return out.set_f(Canonical(v)), absl::OkStatus(); }
   absl::Status operator()(const std::string& v) const { return out.set_s(v), absl::OkStatus(); }
-  absl::Status operator()(DType v) const { return out.set_dtype(static_cast<DataType>(v)), absl::OkStatus(); }
-  absl::Status operator()(const FunctionRef& v) const { return out.set_function(v.name), absl::OkStatus(); }
+  absl::Status operator()(DType v) const {
+    return out.set_dtype(static_cast<DataType>(v)), absl::OkStatus();
+  }
+  absl::Status operator()(const FunctionRef& v) const {
+    return out.set_function(v.name), absl::OkStatus();
+  }
   absl::Status operator()(const Tensor& v) const { return tensors.Write(v, *out.mutable_tensor()); }
   absl::Status operator()(const std::vector<int64_t>& v) const {
     out.mutable_ints()->mutable_values()->Assign(v.begin(), v.end());
@@ -83,7 +89,8 @@ absl::StatusOr<ModelProto> ModelWriter::Write(const Model& model) {
     AddFault(place, PutUnknownFields(function.unknown_fields, function_out), faults_);
   }
   for (size_t i = 0; i < model.variables.size(); ++i) {
-    WriteVariable(Place("variable", model.variables[i].name, i), model.variables[i], *out.add_variables());
+    WriteVariable(Place("variable", model.variables[i].name, i), model.variables[i],
+                  *out.add_variables());
   }
   for (size_t i = 0; i < model.layers.size(); ++i) {
     WriteLayer(Place("layer", model.layers[i].name, i), model.layers[i], *out.add_layers());
@@ -114,7 +121,8 @@ void ModelWriter::WriteGraph(const Place& place, const Graph& graph, GraphProto&
   }
   for (size_t i = 0; i < graph.weights.size(); ++i) {
     const Weight& weight = graph.weights[i];
-    const bool named = weight.value >= 0 && weight.value < static_cast<ValueId>(graph.values.size());
+    const bool named =
+        weight.value >= 0 && weight.value < static_cast<ValueId>(graph.values.size());
     const Place weight_place(place, "weight", named ? graph.values[weight.value].name : "", i);
     WriteWeight(weight_place, weight, *out.add_weights());
   }
@@ -141,13 +149,15 @@ void ModelWriter::WriteNode(const Place& place, const Node& node, NodeProto& out
     AttributeProto& attribute = *out.add_attributes();
     attribute.set_name(name);
     AddFault(Place(place, "attribute", name),
-                std::visit(WriteAttribute{tensors_, attribute}, value.variant()), faults_);
+             std::visit(WriteAttribute{tensors_, attribute}, value.variant()), faults_);
   }
   out.set_body(node.body);
   if (node.signature) {
     SignatureProto& signature = *out.mutable_signature();
-    for (const TensorType& type : node.signature->inputs) TypeToProto(type, *signature.add_inputs());
-    for (const TensorType& type : node.signature->outputs) TypeToProto(type, *signature.add_outputs());
+    for (const TensorType& type : node.signature->inputs)
+      TypeToProto(type, *signature.add_inputs());
+    for (const TensorType& type : node.signature->outputs)
+      TypeToProto(type, *signature.add_outputs());
   }
   out.set_provider(node.provider);
   out.set_layer(node.layer);
@@ -176,7 +186,8 @@ void ModelWriter::WriteLayer(const Place& place, const LayerInfo& layer, LayerPr
   AddFault(place, PutUnknownFields(layer.unknown_fields, out), faults_);
 }
 
-void ModelWriter::WriteGoldenVector(const Place& place, const GoldenVector& golden, GoldenVectorProto& out) {
+void ModelWriter::WriteGoldenVector(const Place& place, const GoldenVector& golden,
+                                    GoldenVectorProto& out) {
   out.set_name(golden.name);
   for (const auto& [name, tensor] : golden.inputs) {
     auto& input = *out.add_inputs();
@@ -186,7 +197,8 @@ void ModelWriter::WriteGoldenVector(const Place& place, const GoldenVector& gold
   for (const auto& [name, output] : golden.outputs) {
     auto& output_out = *out.add_outputs();
     output_out.set_name(name);
-    AddFault(Place(place, "output", name), tensors_.Write(output.expected, *output_out.mutable_expected()), faults_);
+    AddFault(Place(place, "output", name),
+             tensors_.Write(output.expected, *output_out.mutable_expected()), faults_);
     output_out.set_rtol(Canonical(output.rtol));
     output_out.set_atol(Canonical(output.atol));
   }

@@ -1,5 +1,5 @@
-// Opening costs time in the graph, not in the weights: a file with a tensor of 6 GiB, which takes no
-// room on the disk because it is a hole.
+// Opening costs time in the graph, not in the weights: a file with a tensor of 6 GiB, which takes
+// no room on the disk because it is a hole.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -46,8 +46,9 @@ bool WriteSparseFile(const std::string& path) {
   const uint64_t second = head.size() + kBytes;
   const std::string tail = PayloadPrefix(second, 1024) + std::string(1024, '\1');
   const int fd = open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0666);
-  const bool written = fd >= 0 && pwrite(fd, head.data(), head.size(), 0) == static_cast<ssize_t>(head.size()) &&
-                       pwrite(fd, tail.data(), tail.size(), second) == static_cast<ssize_t>(tail.size());
+  const bool written =
+      fd >= 0 && pwrite(fd, head.data(), head.size(), 0) == static_cast<ssize_t>(head.size()) &&
+      pwrite(fd, tail.data(), tail.size(), second) == static_cast<ssize_t>(tail.size());
   close(fd);
   return written;
 }

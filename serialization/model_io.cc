@@ -22,7 +22,8 @@ namespace {
 
 absl::Status CheckSavable(const Model& model, const SaveOptions& options) {
   if (options.format_version < 1 || options.format_version > kFormatVersion) {
-    return InvalidArgument("format version ", options.format_version, " cannot be written; this build writes 1",
+    return InvalidArgument("format version ", options.format_version,
+                           " cannot be written; this build writes 1",
                            kFormatVersion == 1 ? "" : absl::StrCat(" to ", kFormatVersion));
   }
   return VerifyModel(model);
@@ -50,7 +51,8 @@ absl::Status Write(const BinaryForm& binary, const SaveOptions& options,
                          [&](absl::string_view piece, uint64_t total) -> absl::Status {
                            NOMO_RETURN_IF_ERROR(write(piece));
                            done += static_cast<int64_t>(piece.size());
-                           if (options.progress) options.progress(done, static_cast<int64_t>(total));
+                           if (options.progress)
+                             options.progress(done, static_cast<int64_t>(total));
                            return absl::OkStatus();
                          });
 }
@@ -64,7 +66,9 @@ absl::StatusOr<std::string> ToText(const Model& model, const SaveOptions& option
   return ProtoToText(proto);
 }
 
-std::string CannotSave(const std::string& path) { return absl::StrCat("cannot save \"", path, "\""); }
+std::string CannotSave(const std::string& path) {
+  return absl::StrCat("cannot save \"", path, "\"");
+}
 
 absl::Status SaveBinary(const Model& model, const std::string& path, const SaveOptions& options) {
   auto binary = ToBinary(model, options);
@@ -84,7 +88,8 @@ absl::Status SaveText(const Model& model, const std::string& path, const SaveOpt
 absl::Status Upgrade(const LoadOptions& options, Model& model) {
   if (!options.upgrade || options.registry == nullptr) return absl::OkStatus();
   NOMO_ASSIGN_OR_RETURN(const UpgradeReport report, UpgradeModel(model, *options.registry));
-  return report.upgraded.empty() ? absl::OkStatus() : Annotate(VerifyModel(model), "after upgrading its ops");
+  return report.upgraded.empty() ? absl::OkStatus()
+                                 : Annotate(VerifyModel(model), "after upgrading its ops");
 }
 
 absl::StatusOr<Model> FromText(absl::string_view text, const LoadOptions& options) {
@@ -99,7 +104,8 @@ absl::Status Save(const Model& model, const std::string& path, const SaveOptions
   return IsTextPath(path) ? SaveText(model, path, options) : SaveBinary(model, path, options);
 }
 
-absl::Status Save(const absl::StatusOr<Model>& model, const std::string& path, const SaveOptions& options) {
+absl::Status Save(const absl::StatusOr<Model>& model, const std::string& path,
+                  const SaveOptions& options) {
   return model.ok() ? Save(*model, path, options) : model.status();
 }
 
@@ -129,10 +135,13 @@ absl::StatusOr<Model> Load(const std::string& path, const LoadOptions& options) 
 absl::StatusOr<Model> LoadFromBytes(absl::string_view bytes, std::shared_ptr<const void> owner,
                                     const LoadOptions& options) {
   NOMO_ASSIGN_OR_RETURN(const FileParts parts, SplitFile(bytes));
-  NOMO_ASSIGN_OR_RETURN(const bool has_unknown_fields, CheckWire(parts.graph, *ModelProto::descriptor()));
+  NOMO_ASSIGN_OR_RETURN(const bool has_unknown_fields,
+                        CheckWire(parts.graph, *ModelProto::descriptor()));
   ModelProto proto;
-  if (!proto.ParseFromString(parts.graph)) return absl::DataLossError("the graph part is no ModelProto");
-  TensorReader tensors(parts.payloads, std::move(owner), options.verify_checksums, options.progress);
+  if (!proto.ParseFromString(parts.graph))
+    return absl::DataLossError("the graph part is no ModelProto");
+  TensorReader tensors(parts.payloads, std::move(owner), options.verify_checksums,
+                       options.progress);
   NOMO_ASSIGN_OR_RETURN(Model model, ModelFromProto(proto, tensors, has_unknown_fields));
   NOMO_RETURN_IF_ERROR(tensors.CheckAllUsed());
   if (options.verify_checksums) NOMO_RETURN_IF_ERROR(CheckPadding(parts));

@@ -34,7 +34,8 @@ struct SaveOptions {
 // InvalidArgument for a model that Load() would refuse; else as AtomicFile.
 absl::Status Save(const Model& model, const std::string& path, const SaveOptions& options = {});
 // The same, unless the model could not be built: then nothing is written and that is the error.
-absl::Status Save(const absl::StatusOr<Model>& model, const std::string& path, const SaveOptions& options = {});
+absl::Status Save(const absl::StatusOr<Model>& model, const std::string& path,
+                  const SaveOptions& options = {});
 
 // The bytes that Save() writes to a binary file, e.g. to embed them into a program.
 absl::StatusOr<std::string> SaveToString(const Model& model, const SaveOptions& options = {});
@@ -42,7 +43,8 @@ absl::StatusOr<std::string> SaveToString(const Model& model, const SaveOptions& 
 struct LoadOptions {
   // Reads all weights to check them, which takes time in their size. The graph is always checked.
   bool verify_checksums = false;
-  // Called while they are checked, with the bytes checked so far and those of all weights in the file.
+  // Called while they are checked, with the bytes checked so far and those of all weights in the
+  // file.
   std::function<void(int64_t done, int64_t total)> progress;
   // Applies the upgraders of `registry` to nodes of older versions of ops (UpgradeModel()).
   bool upgrade = true;

@@ -22,7 +22,9 @@
 namespace nomograph {
 namespace {
 
-std::string TempPath(const std::string& name) { return absl::StrCat(testing::TempDir(), "/", name); }
+std::string TempPath(const std::string& name) {
+  return absl::StrCat(testing::TempDir(), "/", name);
+}
 
 Model LoadOrDie(const std::string& bytes, const LoadOptions& options = {}) {
   auto model = LoadFromBytes(bytes, nullptr, options);
@@ -47,7 +49,8 @@ std::string SealedFile(ModelProto proto) {
   proto.clear_payload();
   proto.clear_padding();
   std::string file = HeaderAndGraphPart(proto).value();
-  for (const std::string& payload : payloads) file += PayloadPrefix(file.size(), payload.size()) + payload;
+  for (const std::string& payload : payloads)
+    file += PayloadPrefix(file.size(), payload.size()) + payload;
   return file;
 }
 
@@ -55,8 +58,9 @@ std::string SealedFile(ModelProto proto) {
 bool RunProtoc(const std::string& flag, const std::string& in, const std::string& out) {
   const char* protoc = std::getenv("PROTOC");
   if (protoc == nullptr) return false;
-  return std::system(absl::StrCat(protoc, " -I .. ", flag, "=nomograph.ModelProto nomograph/proto/model.proto < ", in,
-                                  " > ", out)
+  return std::system(absl::StrCat(protoc, " -I .. ", flag,
+                                  "=nomograph.ModelProto nomograph/proto/model.proto < ", in, " > ",
+                                  out)
                          .c_str()) == 0;
 }
 
@@ -69,7 +73,9 @@ TEST(ModelIoTest, RoundTripKeepsEverything) {
   }
 }
 
-TEST(ModelIoTest, EqualModelsAreEqualBytes) { EXPECT_EQ(SaveOrDie(RichModel()), SaveOrDie(RichModel())); }
+TEST(ModelIoTest, EqualModelsAreEqualBytes) {
+  EXPECT_EQ(SaveOrDie(RichModel()), SaveOrDie(RichModel()));
+}
 
 TEST(ModelIoTest, FilesAreMappedAndOutliveTheirNames) {
   const std::string path = TempPath("mapped.nomo");
@@ -114,7 +120,8 @@ TEST(ModelIoTest, TextIsReadable) {
   const std::string path = TempPath("small.txtpb");
   ASSERT_TRUE(Save(SmallModel(), path).ok());
   const std::string text = ReadFile(path).value();
-  for (const char* line : {"\nmagic: \"nomograph\"\n", "op: \"local.Tenfold\"\n", "inputs: [1, 2]\n", "symbol: \"batch\"\n"}) {
+  for (const char* line : {"\nmagic: \"nomograph\"\n", "op: \"local.Tenfold\"\n",
+                           "inputs: [1, 2]\n", "symbol: \"batch\"\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "\nin\n" << text;
   }
 }
@@ -139,7 +146,8 @@ TEST(ModelIoTest, TextFaultsNameTheirLine) {
 }
 
 TEST(ModelIoTest, ProtocReadsAndWritesFiles) {
-  const std::string file = TempPath("protoc.nomo"), text = TempPath("protoc.txtpb"), again = TempPath("again.nomo");
+  const std::string file = TempPath("protoc.nomo"), text = TempPath("protoc.txtpb"),
+                    again = TempPath("again.nomo");
   const Model model = RichModel();
   ASSERT_TRUE(Save(model, file).ok());
   ASSERT_TRUE(RunProtoc("--decode", file, text));
@@ -185,7 +193,8 @@ TEST(ModelIoTest, TextRefusesUnknownFields) {
   ModelProto proto = ProtoOf(SaveOrDie(SmallModel()));
   AddUnknownFields(*proto.mutable_graph()->mutable_nodes(0));
   const auto status = Save(LoadOrDie(SealedFile(proto)), TempPath("unknown.txtpb"));
-  EXPECT_NE(status.message().find("graph: nodes[0]: field 1000 is of a newer version"), absl::string_view::npos)
+  EXPECT_NE(status.message().find("graph: nodes[0]: field 1000 is of a newer version"),
+            absl::string_view::npos)
       << status;
 }
 
@@ -225,8 +234,9 @@ TEST(ModelIoTest, ChecksumsNameTheTensorsThatAreDamaged) {
   const absl::Status status = VerifyChecksums(path);
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   // Two tensors share the bytes.
-  for (const char* place : {"graph \"main\": weight 0 (\"dense/kernel\"): payload 1: the bytes are damaged",
-                            "function \"branch\": weight 0 (\"table\"): payload 1: the bytes are damaged"}) {
+  for (const char* place :
+       {"graph \"main\": weight 0 (\"dense/kernel\"): payload 1: the bytes are damaged",
+        "function \"branch\": weight 0 (\"table\"): payload 1: the bytes are damaged"}) {
     EXPECT_NE(status.message().find(place), absl::string_view::npos) << status;
   }
 }
@@ -262,7 +272,9 @@ TEST(ModelIoTest, SavesOnlyWhatItCouldLoad) {
       {bad_graph, {}, "there is no value 7"},
       {no_tensor, {}, "has no initial value"},
       {absl::InvalidArgumentError("layer dense: no units"), {}, "layer dense: no units"},
-      {SmallModel(), {.format_version = 2}, "format version 2 cannot be written; this build writes 1"},
+      {SmallModel(),
+       {.format_version = 2},
+       "format version 2 cannot be written; this build writes 1"},
       {SmallModel(), {.format_version = 0}, "format version 0 cannot be written"},
   };
   for (const auto& c : cases) {

@@ -15,7 +15,8 @@ namespace nomograph {
 class Place {
  public:
   // REQUIRES, here and below: the strings and `outer` outlive the place.
-  Place(absl::string_view kind, absl::string_view name, int index = -1) : kind_(kind), name_(name), index_(index) {}
+  Place(absl::string_view kind, absl::string_view name, int index = -1)
+      : kind_(kind), name_(name), index_(index) {}
   Place(const Place& outer, absl::string_view kind, absl::string_view name, int index = -1)
       : outer_(&outer), kind_(kind), name_(name), index_(index) {}
   Place(const Place&) = delete;

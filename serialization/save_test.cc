@@ -22,7 +22,8 @@ namespace {
 class SaveTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = absl::StrCat(testing::TempDir(), "/", testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ = absl::StrCat(testing::TempDir(), "/",
+                           testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directory(folder_);
     path_ = folder_ + "/model.nomo";
@@ -68,8 +69,8 @@ TEST_F(SaveTest, ADeadProcessLeavesTheOldFile) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     (void)Save(large, path_, {.progress = [](int64_t done, int64_t total) {
-      if (done > 0 && done < total) _exit(7);
-    }});
+                 if (done > 0 && done < total) _exit(7);
+               }});
     _exit(0);
   }
   int status = 0;

@@ -27,13 +27,15 @@ absl::StatusOr<int64_t> CheckedBytes(DType dtype, const Shape& shape) {
 absl::Status CheckSize(DType dtype, const Shape& shape, uint64_t found) {
   NOMO_ASSIGN_OR_RETURN(const int64_t expected, CheckedBytes(dtype, shape));
   if (found == static_cast<uint64_t>(expected)) return absl::OkStatus();
-  return InvalidArgument(DTypeName(dtype), shape.ToString(), " needs ", expected, " bytes, found ", found);
+  return InvalidArgument(DTypeName(dtype), shape.ToString(), " needs ", expected, " bytes, found ",
+                         found);
 }
 
 // A bool that is neither 0 nor 1 may not even be looked at in C++.
 absl::Status CheckElements(DType dtype, absl::string_view bytes) {
   if (dtype != DType::kBool) return absl::OkStatus();
-  const auto wrong = std::find_if(bytes.begin(), bytes.end(), [](char c) { return c != 0 && c != 1; });
+  const auto wrong =
+      std::find_if(bytes.begin(), bytes.end(), [](char c) { return c != 0 && c != 1; });
   if (wrong == bytes.end()) return absl::OkStatus();
   return InvalidArgument("element ", wrong - bytes.begin(), " is a bool of value ",
                          static_cast<int>(static_cast<uint8_t>(*wrong)), "; expected 0 or 1");
@@ -91,9 +93,12 @@ uint64_t TensorWriter::AddPayload(const Tensor& tensor, uint64_t xxh3) {
   return candidates.back();
 }
 
-TensorReader::TensorReader(absl::Span<const absl::string_view> payloads, std::shared_ptr<const void> owner,
-                           bool verify_checksums, std::function<void(int64_t, int64_t)> progress)
-    : owner_(std::move(owner)), verify_checksums_(verify_checksums), progress_(std::move(progress)) {
+TensorReader::TensorReader(absl::Span<const absl::string_view> payloads,
+                           std::shared_ptr<const void> owner, bool verify_checksums,
+                           std::function<void(int64_t, int64_t)> progress)
+    : owner_(std::move(owner)),
+      verify_checksums_(verify_checksums),
+      progress_(std::move(progress)) {
   payloads_.resize(payloads.size());
   for (size_t i = 0; i < payloads.size(); ++i) {
     payloads_[i].bytes = payloads[i];
@@ -121,8 +126,9 @@ absl::StatusOr<Tensor> TensorReader::Read(const TensorProto& proto) {
 absl::StatusOr<Tensor> TensorReader::ReadPayload(DType dtype, const Shape& shape,
                                                  const TensorProto::Payload& reference) {
   if (reference.index() >= payloads_.size()) {
-    return absl::DataLossError(absl::StrCat("payload ", reference.index(), " is missing: the file has ",
-                                            payloads_.size(), " payloads"));
+    return absl::DataLossError(absl::StrCat("payload ", reference.index(),
+                                            " is missing: the file has ", payloads_.size(),
+                                            " payloads"));
   }
   Payload& payload = payloads_[reference.index()];
   const absl::Status status = [&]() -> absl::Status {
@@ -174,7 +180,8 @@ bool TensorReader::IsDamaged(const Payload& payload) {
 
 absl::Status TensorReader::CheckAllUsed() const {
   for (size_t i = 0; i < payloads_.size(); ++i) {
-    if (!payloads_[i].used) return absl::DataLossError(absl::StrCat("payload ", i, " belongs to no tensor"));
+    if (!payloads_[i].used)
+      return absl::DataLossError(absl::StrCat("payload ", i, " belongs to no tensor"));
   }
   return absl::OkStatus();
 }

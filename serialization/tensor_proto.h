@@ -39,9 +39,10 @@ class TensorWriter {
 
 class TensorReader {
  public:
-  // `owner` keeps the payloads' bytes alive, and so do the tensors keep it. `progress` is called while checksums are
-  // verified, with the bytes so far and those of all payloads.
-  TensorReader(absl::Span<const absl::string_view> payloads, std::shared_ptr<const void> owner, bool verify_checksums,
+  // `owner` keeps the payloads' bytes alive, and so do the tensors keep it. `progress` is called
+  // while checksums are verified, with the bytes so far and those of all payloads.
+  TensorReader(absl::Span<const absl::string_view> payloads, std::shared_ptr<const void> owner,
+               bool verify_checksums,
                std::function<void(int64_t done, int64_t total)> progress = nullptr);
 
   // InvalidArgument for an impossible type or elements that do not fit it; DataLoss for a payload
@@ -57,10 +58,11 @@ class TensorReader {
     bool used = false;
     uint64_t xxh3 = 0;  // as tensors that use it say
     bool damaged = false;
-    bool are_bools = false;  // they have been checked to be
+    bool are_bools = false;                 // they have been checked to be
     std::shared_ptr<const Tensor> aligned;  // a copy, made where a tensor needs the bytes aligned
   };
-  absl::StatusOr<Tensor> ReadPayload(DType dtype, const Shape& shape, const TensorProto::Payload& reference);
+  absl::StatusOr<Tensor> ReadPayload(DType dtype, const Shape& shape,
+                                     const TensorProto::Payload& reference);
   absl::Status Use(const TensorProto::Payload& reference, Payload& payload);
   absl::StatusOr<Tensor> View(DType dtype, const Shape& shape, Payload& payload);
   bool IsDamaged(const Payload& payload);

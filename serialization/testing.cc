@@ -100,7 +100,8 @@ Node SinkNode(Graph& graph, ValueId output) {
     const std::string name = absl::StrCat("weights/", DTypeName(dtype));
     node.inputs.push_back(AddWeight(graph, name, Counting(dtype, {2, 3})));
   }
-  node.inputs.push_back(AddWeight(graph, "weights/large_mask", Tensor::Full(DType::kBool, {1500}, 1), false));
+  node.inputs.push_back(
+      AddWeight(graph, "weights/large_mask", Tensor::Full(DType::kBool, {1500}, 1), false));
   return node;
 }
 
@@ -136,9 +137,10 @@ GoldenVector RichGoldenVector() {
   golden.name = "two rows";
   golden.inputs = {{"x", Tensor::Of<float>({2, 4}, {1, -2, 0.5f, 1e-40f, 3e38f, -0.0f, 7, 8})},
                    {"mask", Tensor::Of<bool>({2, 3}, {true, false, true, true, true, false})}};
-  golden.outputs["y"] = {.expected = Tensor::Of<float>({2}, {std::numeric_limits<float>::infinity(), 0.25f}),
-                         .rtol = 1e-3,
-                         .atol = 0};
+  golden.outputs["y"] = {
+      .expected = Tensor::Of<float>({2}, {std::numeric_limits<float>::infinity(), 0.25f}),
+      .rtol = 1e-3,
+      .atol = 0};
   golden.outputs["rest"] = {.expected = Tensor::Scalar<double>(-1.5), .rtol = 0, .atol = 1e-9};
   golden.training = true;
   golden.seed = std::numeric_limits<uint64_t>::max();
@@ -155,10 +157,12 @@ Model RichModel() {
   model.producer = "nomograph tests";
   model.graph = RichGraph();
   model.functions["branch"] = BranchFunction();
-  model.variables = {{.name = "running_mean", .initial = Counting(DType::kFloat64, {300}), .doc = "of x"},
-                     {.name = "count", .initial = Tensor::Scalar<int64_t>(-3)}};
-  model.layers = {{.name = "lambda", .class_name = "Lambda", .outputs = {model.graph.FindValue("hidden")}},
-                  {.name = "dense", .class_name = "Dense", .outputs = {model.graph.FindValue("y")}}};
+  model.variables = {
+      {.name = "running_mean", .initial = Counting(DType::kFloat64, {300}), .doc = "of x"},
+      {.name = "count", .initial = Tensor::Scalar<int64_t>(-3)}};
+  model.layers = {
+      {.name = "lambda", .class_name = "Lambda", .outputs = {model.graph.FindValue("hidden")}},
+      {.name = "dense", .class_name = "Dense", .outputs = {model.graph.FindValue("y")}}};
   model.golden_vectors.push_back(RichGoldenVector());
   model.metadata = {{"author", "Zoë"}, {"empty", ""}, {"license", "Apache-2.0"}};
   return model;
@@ -172,7 +176,8 @@ Model SmallModel() {
   const TensorType type = {DType::kFloat32, {Dim::Symbol("batch"), 2}};
   graph.inputs = {graph.AddValue("x", type)};
   graph.outputs = {graph.AddValue("y", type)};
-  graph.nodes = {{.name = "lambda", .op = "local.Tenfold", .inputs = {0}, .outputs = {1}, .body = "tenfold"}};
+  graph.nodes = {
+      {.name = "lambda", .op = "local.Tenfold", .inputs = {0}, .outputs = {1}, .body = "tenfold"}};
   Function& function = model.functions["tenfold"];
   function.name = "tenfold";
   Graph& body = function.graph;

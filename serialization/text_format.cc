@@ -25,7 +25,8 @@ constexpr absl::string_view kHead =
 class FirstError : public google::protobuf::io::ErrorCollector {
  public:
   void AddError(int line, int column, const std::string& message) override {
-    if (text_.empty()) text_ = absl::StrCat("line ", line + 1, ", column ", column + 1, ": ", message);
+    if (text_.empty())
+      text_ = absl::StrCat("line ", line + 1, ", column ", column + 1, ": ", message);
   }
   const std::string& text() const { return text_; }
 
@@ -38,7 +39,8 @@ class FirstError : public google::protobuf::io::ErrorCollector {
 bool IsTextPath(absl::string_view path) { return absl::EndsWith(path, ".txtpb"); }
 
 absl::StatusOr<std::string> ProtoToText(const ModelProto& model) {
-  NOMO_RETURN_IF_ERROR(Annotate(CheckNoUnknownFields(model), "the text form cannot hold this model"));
+  NOMO_RETURN_IF_ERROR(
+      Annotate(CheckNoUnknownFields(model), "the text form cannot hold this model"));
   if (model.ByteSizeLong() >= kMaxBytes) {
     return absl::ResourceExhaustedError("the text form is for models of less than 1 GiB");
   }
@@ -46,7 +48,8 @@ absl::StatusOr<std::string> ProtoToText(const ModelProto& model) {
   printer.SetUseShortRepeatedPrimitives(true);
   printer.SetUseUtf8StringEscaping(true);
   std::string text;
-  if (!printer.PrintToString(model, &text)) return absl::InternalError("the text form cannot be printed");
+  if (!printer.PrintToString(model, &text))
+    return absl::InternalError("the text form cannot be printed");
   return absl::StrCat(kHead, text);
 }
 

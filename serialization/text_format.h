@@ -18,8 +18,8 @@ bool IsTextPath(absl::string_view path);
 // a model of 1 GiB or more.
 absl::StatusOr<std::string> ProtoToText(const ModelProto& model);
 
-// InvalidArgument names line and column. What `protoc --decode` prints of a .nomo file is taken too;
-// the checksum of its graph part is dropped, so that the text may be edited.
+// InvalidArgument names line and column. What `protoc --decode` prints of a .nomo file is taken
+// too; the checksum of its graph part is dropped, so that the text may be edited.
 absl::StatusOr<ModelProto> ProtoFromText(absl::string_view text);
 
 }  // namespace nomograph

@@ -21,10 +21,10 @@ using ::google::protobuf::Reflection;
 
 // Whether a struct with `unknown_fields` of its own stands for the message.
 bool HasOwnStruct(const Descriptor* type) {
-  const Descriptor* const types[] = {GraphProto::descriptor(),    ValueProto::descriptor(), NodeProto::descriptor(),
-                                     WeightProto::descriptor(),   FunctionProto::descriptor(),
-                                     VariableProto::descriptor(), LayerProto::descriptor(),
-                                     GoldenVectorProto::descriptor()};
+  const Descriptor* const types[] = {GraphProto::descriptor(),    ValueProto::descriptor(),
+                                     NodeProto::descriptor(),     WeightProto::descriptor(),
+                                     FunctionProto::descriptor(), VariableProto::descriptor(),
+                                     LayerProto::descriptor(),    GoldenVectorProto::descriptor()};
   return std::find(std::begin(types), std::end(types), type) != std::end(types);
 }
 
@@ -33,7 +33,8 @@ std::vector<const FieldDescriptor*> OwnMessages(const Message& message) {
   std::vector<const FieldDescriptor*> fields;
   message.GetReflection()->ListFields(message, &fields);
   std::erase_if(fields, [](const FieldDescriptor* field) {
-    return field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || HasOwnStruct(field->message_type());
+    return field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE ||
+           HasOwnStruct(field->message_type());
   });
   return fields;
 }
@@ -41,7 +42,9 @@ std::vector<const FieldDescriptor*> OwnMessages(const Message& message) {
 // The field that tells elements apart, a string in field 1; null where only their place does.
 const FieldDescriptor* KeyOf(const Descriptor& type) {
   const FieldDescriptor* field = type.FindFieldByNumber(1);
-  return field != nullptr && field->type() == FieldDescriptor::TYPE_STRING && !field->is_repeated() ? field : nullptr;
+  return field != nullptr && field->type() == FieldDescriptor::TYPE_STRING && !field->is_repeated()
+             ? field
+             : nullptr;
 }
 
 std::string Key(const Message& element, const FieldDescriptor* key) {

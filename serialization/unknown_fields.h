@@ -17,8 +17,8 @@ namespace nomograph {
 // out.
 std::string TakeUnknownFields(const google::protobuf::Message& message);
 
-// Puts them back. Those of elements that are gone are dropped. InvalidArgument when `unknown_fields`
-// is no such message.
+// Puts them back. Those of elements that are gone are dropped. InvalidArgument when
+// `unknown_fields` is no such message.
 absl::Status PutUnknownFields(absl::string_view unknown_fields, google::protobuf::Message& message);
 
 }  // namespace nomograph

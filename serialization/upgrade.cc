@@ -46,8 +46,8 @@ void Upgrader::Upgrade(const Place& place, Node& node) {
   if (registry_.FindUpgrader(node.op, node.version) != nullptr) {
     auto upgraded = Upgraded(node, registry_);
     if (!upgraded.ok()) return AddFault(place, upgraded.status(), faults_);
-    report_.upgraded.push_back(absl::StrCat(place.ToString(), ": ", node.op, " v", node.version, " -> ",
-                                            upgraded->op, " v", upgraded->version));
+    report_.upgraded.push_back(absl::StrCat(place.ToString(), ": ", node.op, " v", node.version,
+                                            " -> ", upgraded->op, " v", upgraded->version));
     changes_.emplace_back(&node, *std::move(upgraded));
     return;
   }
@@ -68,7 +68,8 @@ absl::StatusOr<UpgradeReport> Upgrader::Finish() {
 absl::StatusOr<UpgradeReport> UpgradeModel(Model& model, const OpRegistry& registry) {
   Upgrader upgrader(registry);
   upgrader.Upgrade(Place("graph", model.graph.name), model.graph);
-  for (auto& [name, function] : model.functions) upgrader.Upgrade(Place("function", name), function.graph);
+  for (auto& [name, function] : model.functions)
+    upgrader.Upgrade(Place("function", name), function.graph);
   return upgrader.Finish();
 }
 

@@ -18,9 +18,9 @@ struct UpgradeReport {
   std::vector<std::string> newer;
 };
 
-// Applies the upgraders that `registry` has, one version after the other, to every node of the graph
-// and of the functions. Ops that are not registered are left alone. When an upgrader fails, the
-// error names the node and the model is as it was.
+// Applies the upgraders that `registry` has, one version after the other, to every node of the
+// graph and of the functions. Ops that are not registered are left alone. When an upgrader fails,
+// the error names the node and the model is as it was.
 absl::StatusOr<UpgradeReport> UpgradeModel(Model& model, const OpRegistry& registry);
 
 }  // namespace nomograph

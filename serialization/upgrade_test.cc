@@ -17,7 +17,8 @@ OpRegistry Registry() {
                   .RegisterUpgrader("acme.Foo", 1,
                                     [](Node& node) -> absl::Status {
                                       const AttrValue* slope = node.attrs.Find("slope");
-                                      if (slope == nullptr) return InvalidArgument("there is no slope");
+                                      if (slope == nullptr)
+                                        return InvalidArgument("there is no slope");
                                       node.attrs.Set("alpha", *slope);
                                       node.attrs.Erase("slope");
                                       return absl::OkStatus();
@@ -58,7 +59,8 @@ TEST(UpgradeTest, AppliesOneVersionAfterTheOther) {
   const UpgradeReport report = UpgradeModel(model, registry).value();
   ASSERT_EQ(report.upgraded.size(), 2u);
   EXPECT_EQ(report.upgraded[0], "graph \"main\": node 0 (\"lambda\"): acme.Foo v1 -> acme.Foo v3");
-  EXPECT_EQ(report.upgraded[1], "function \"tenfold\": node 0 (\"mul\"): acme.Foo v1 -> acme.Foo v3");
+  EXPECT_EQ(report.upgraded[1],
+            "function \"tenfold\": node 0 (\"mul\"): acme.Foo v1 -> acme.Foo v3");
   for (const Graph* graph : {&model.graph, &model.functions.at("tenfold").graph}) {
     EXPECT_EQ(graph->nodes[0].version, 3);
     EXPECT_EQ(graph->nodes[0].attrs, (Attributes{{"alpha", 9.0}}));
@@ -86,7 +88,8 @@ TEST(UpgradeTest, AFailureChangesNothing) {
   const Model before = model;
   const auto report = UpgradeModel(model, registry);
   EXPECT_EQ(std::string(report.status().message()),
-            "function \"tenfold\": node 0 (\"mul\"): upgrading acme.Foo from version 1: there is no slope");
+            "function \"tenfold\": node 0 (\"mul\"): upgrading acme.Foo from version 1: there is "
+            "no slope");
   EXPECT_EQ(FirstDifference(model, before), "");
 }
 
@@ -97,7 +100,8 @@ TEST(UpgradeTest, LoadingUpgradesUnlessToldNotTo) {
   const Model upgraded = LoadFromBytes(bytes, nullptr, {.registry = &registry}).value();
   EXPECT_EQ(upgraded.graph.nodes[0].version, 3);
   EXPECT_EQ(upgraded.graph.nodes[0].attrs.Float("alpha"), 9.0);
-  const Model kept = LoadFromBytes(bytes, nullptr, {.upgrade = false, .registry = &registry}).value();
+  const Model kept =
+      LoadFromBytes(bytes, nullptr, {.upgrade = false, .registry = &registry}).value();
   EXPECT_EQ(FirstDifference(kept, model), "");
 }
 

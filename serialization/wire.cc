@@ -14,7 +14,8 @@ absl::StatusOr<WireField> WireReader::Next() {
   const uint64_t begin = position_;
   NOMO_ASSIGN_OR_RETURN(const uint64_t tag, Varint());
   if (tag > UINT32_MAX || tag >> 3 == 0) return Error("there is no such field");
-  WireField field{.number = static_cast<uint32_t>(tag >> 3), .type = static_cast<WireType>(tag & 7)};
+  WireField field{.number = static_cast<uint32_t>(tag >> 3),
+                  .type = static_cast<WireType>(tag & 7)};
   switch (field.type) {
     case WireType::kVarint: {
       NOMO_ASSIGN_OR_RETURN(field.value, Varint());
@@ -32,14 +33,16 @@ absl::StatusOr<WireField> WireReader::Next() {
       NOMO_ASSIGN_OR_RETURN(const uint64_t size, Varint());
       const uint64_t left = message_.size() - position_;
       if (size > left) {
-        return Error(absl::StrCat("field ", field.number, " needs ", size, " bytes, ", left, " are left"));
+        return Error(
+            absl::StrCat("field ", field.number, " needs ", size, " bytes, ", left, " are left"));
       }
       field.bytes = message_.substr(position_, size);
       position_ += size;
       break;
     }
     default:
-      return Error(absl::StrCat("field ", field.number, " has wire type ", tag & 7, ", which is not used"));
+      return Error(
+          absl::StrCat("field ", field.number, " has wire type ", tag & 7, ", which is not used"));
   }
   field.whole = message_.substr(begin, position_ - begin);
   return field;

@@ -17,9 +17,9 @@ enum class WireType { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 struct WireField {
   uint32_t number = 0;
   WireType type = WireType::kVarint;
-  uint64_t value = 0;        // of all types but kBytes
-  absl::string_view bytes;   // of kBytes
-  absl::string_view whole;   // with the tag
+  uint64_t value = 0;       // of all types but kBytes
+  absl::string_view bytes;  // of kBytes
+  absl::string_view whole;  // with the tag
 };
 
 class WireReader {

@@ -52,7 +52,8 @@ absl::Status CheckPacked(absl::string_view bytes, WireType type) {
   const size_t size = type == WireType::kFixed64 ? 8 : 4;
   if (type != WireType::kVarint) {
     if (bytes.size() % size == 0) return absl::OkStatus();
-    return absl::DataLossError(absl::StrCat(bytes.size(), " bytes are no list of numbers of ", size, " bytes"));
+    return absl::DataLossError(
+        absl::StrCat(bytes.size(), " bytes are no list of numbers of ", size, " bytes"));
   }
   int length = 0;
   for (const char byte : bytes) {
@@ -67,12 +68,14 @@ absl::Status CheckMessage(absl::string_view bytes, const Descriptor& type, bool*
 
 absl::Status CheckField(const WireField& wire, const FieldDescriptor& field, bool* unknown) {
   const WireType expected = WireTypeOf(field);
-  if (wire.type == WireType::kBytes && field.is_packable()) return CheckPacked(wire.bytes, expected);
+  if (wire.type == WireType::kBytes && field.is_packable())
+    return CheckPacked(wire.bytes, expected);
   if (wire.type != expected) {
-    return absl::DataLossError(absl::StrCat("expected wire type ", static_cast<int>(expected), ", found ",
-                                            static_cast<int>(wire.type)));
+    return absl::DataLossError(absl::StrCat("expected wire type ", static_cast<int>(expected),
+                                            ", found ", static_cast<int>(wire.type)));
   }
-  if (field.type() == FieldDescriptor::TYPE_MESSAGE) return CheckMessage(wire.bytes, *field.message_type(), unknown);
+  if (field.type() == FieldDescriptor::TYPE_MESSAGE)
+    return CheckMessage(wire.bytes, *field.message_type(), unknown);
   if (field.type() == FieldDescriptor::TYPE_STRING) return CheckString(wire.bytes);
   return absl::OkStatus();
 }
@@ -94,7 +97,8 @@ absl::Status CheckMessage(absl::string_view bytes, const Descriptor& type, bool*
 }
 
 // Calls `check` with the message and every message in it.
-absl::Status ForEachMessage(const Message& message, absl::FunctionRef<absl::Status(const Message&)> check) {
+absl::Status ForEachMessage(const Message& message,
+                            absl::FunctionRef<absl::Status(const Message&)> check) {
   NOMO_RETURN_IF_ERROR(check(message));
   const Reflection& reflection = *message.GetReflection();
   std::vector<const FieldDescriptor*> fields;
@@ -103,8 +107,9 @@ absl::Status ForEachMessage(const Message& message, absl::FunctionRef<absl::Stat
     if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
     const int count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
     for (int i = 0; i < count; ++i) {
-      const Message& element = field->is_repeated() ? reflection.GetRepeatedMessage(message, field, i)
-                                                    : reflection.GetMessage(message, field);
+      const Message& element = field->is_repeated()
+                                   ? reflection.GetRepeatedMessage(message, field, i)
+                                   : reflection.GetMessage(message, field);
       const absl::Status status = ForEachMessage(element, check);
       if (!status.ok()) return Annotate(status, PlaceOf(*field, i));
     }
@@ -122,19 +127,24 @@ absl::Status CheckOwnStrings(const Message& message) {
     if (field->type() != FieldDescriptor::TYPE_STRING) continue;
     const int count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
     for (int i = 0; i < count; ++i) {
-      const absl::Status status =
-          CheckString(field->is_repeated() ? reflection.GetRepeatedStringReference(message, field, i, &scratch)
-                                           : reflection.GetStringReference(message, field, &scratch));
+      const absl::Status status = CheckString(
+          field->is_repeated() ? reflection.GetRepeatedStringReference(message, field, i, &scratch)
+                               : reflection.GetStringReference(message, field, &scratch));
       if (!status.ok()) return Annotate(status, PlaceOf(*field, i));
     }
   }
   return absl::OkStatus();
 }
 
-// How many bytes the UTF-8 sequence at the start of `text` has, 0 when there is none. Unicode 15, table 3-7.
+// How many bytes the UTF-8 sequence at the start of `text` has, 0 when there is none. Unicode 15,
+// table 3-7.
 int SequenceLength(absl::string_view text) {
-  const auto byte = [text](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : 0; };
-  const auto follows = [&](size_t i, int low = 0x80, int high = 0xbf) { return low <= byte(i) && byte(i) <= high; };
+  const auto byte = [text](size_t i) {
+    return i < text.size() ? static_cast<uint8_t>(text[i]) : 0;
+  };
+  const auto follows = [&](size_t i, int low = 0x80, int high = 0xbf) {
+    return low <= byte(i) && byte(i) <= high;
+  };
   const int first = byte(0);
   if (first < 0x80) return 1;
   if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
@@ -157,13 +167,16 @@ absl::StatusOr<bool> CheckWire(absl::string_view bytes, const Descriptor& type) 
   return unknown;
 }
 
-absl::Status CheckStrings(const Message& message) { return ForEachMessage(message, CheckOwnStrings); }
+absl::Status CheckStrings(const Message& message) {
+  return ForEachMessage(message, CheckOwnStrings);
+}
 
 absl::Status CheckNoUnknownFields(const Message& message) {
   return ForEachMessage(message, [](const Message& m) {
     const auto& unknown = m.GetReflection()->GetUnknownFields(m);
     if (unknown.empty()) return absl::OkStatus();
-    return InvalidArgument("field ", unknown.field(0).number(), " is of a newer version of the format");
+    return InvalidArgument("field ", unknown.field(0).number(),
+                           " is of a newer version of the format");
   });
 }
 

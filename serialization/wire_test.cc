@@ -11,14 +11,16 @@
 namespace nomograph {
 namespace {
 
-std::string Bytes(std::initializer_list<int> bytes) { return std::string(bytes.begin(), bytes.end()); }
+std::string Bytes(std::initializer_list<int> bytes) {
+  return std::string(bytes.begin(), bytes.end());
+}
 
 TEST(WireTest, ReadsEachWireType) {
   // The first is the example of protobuf's own documentation.
-  const std::string message = Bytes({0x08, 0x96, 0x01,                    //
-                                     0x12, 0x03, 'a', 'b', 'c',           //
-                                     0x1d, 0x04, 0x03, 0x02, 0x01,        //
-                                     0x21, 1, 0, 0, 0, 0, 0, 0, 0x80,     //
+  const std::string message = Bytes({0x08, 0x96, 0x01,                               //
+                                     0x12, 0x03, 'a',  'b',  'c',                    //
+                                     0x1d, 0x04, 0x03, 0x02, 0x01,                   //
+                                     0x21, 1,    0,    0,    0,    0,   0, 0, 0x80,  //
                                      0xf8, 0xff, 0xff, 0xff, 0x0f, 0x7f});
   WireReader reader(message);
   const WireField varint = reader.Next().value();
@@ -61,7 +63,8 @@ TEST(WireTest, RefusesWhatIsNoField) {
 }
 
 TEST(WireTest, AppendsWhatItReads) {
-  for (const uint64_t value : {uint64_t{0}, uint64_t{127}, uint64_t{128}, uint64_t{1} << 35, ~uint64_t{0}}) {
+  for (const uint64_t value :
+       {uint64_t{0}, uint64_t{127}, uint64_t{128}, uint64_t{1} << 35, ~uint64_t{0}}) {
     std::string bytes;
     AppendTag(15, WireType::kVarint, bytes);
     AppendVarint(value, bytes);
@@ -132,8 +135,9 @@ TEST(WireCheckTest, ChecksStringsAheadOfWriting) {
   node.add_attributes()->mutable_strings()->add_values("fine");
   EXPECT_TRUE(CheckStrings(node).ok());
   node.mutable_attributes(0)->mutable_strings()->add_values("\xfe");
-  EXPECT_EQ(std::string(CheckStrings(node).message()),
-            "attributes[0]: strings: values[1]: the text is not UTF-8; bytes belong into a uint8 tensor");
+  EXPECT_EQ(
+      std::string(CheckStrings(node).message()),
+      "attributes[0]: strings: values[1]: the text is not UTF-8; bytes belong into a uint8 tensor");
 }
 
 }  // namespace

@@ -66,7 +66,8 @@ const Named* Find(const std::string& name) {
 Value ApplyReLU(const Value& x, const ReLUOptions& options) {
   const double slope = options.negative_slope;
   if (slope == 0 && options.threshold == 0) {
-    return options.max_value ? Op("math.Clip", {x}, {{"min", 0.0}, {"max", *options.max_value}}) : Op("nn.Relu", {x});
+    return options.max_value ? Op("math.Clip", {x}, {{"min", 0.0}, {"max", *options.max_value}})
+                             : Op("nn.Relu", {x});
   }
   Value y;
   if (options.threshold == 0) {
@@ -82,11 +83,13 @@ Value ApplyReLU(const Value& x, const ReLUOptions& options) {
 class PReLULayer : public internal::OneInputLayer {
  public:
   explicit PReLULayer(PReLUOptions options)
-      : OneInputLayer("PReLU", options.name, {.min_rank = 2, .dtypes = kFloats}), options_(std::move(options)) {}
+      : OneInputLayer("PReLU", options.name, {.min_rank = 2, .dtypes = kFloats}),
+        options_(std::move(options)) {}
 
  private:
   bool IsShared(int axis) const {
-    return std::find(options_.shared_axes.begin(), options_.shared_axes.end(), axis) != options_.shared_axes.end();
+    return std::find(options_.shared_axes.begin(), options_.shared_axes.end(), axis) !=
+           options_.shared_axes.end();
   }
 
   absl::Status BuildFor(const TensorType& input) override {
@@ -126,7 +129,8 @@ namespace internal {
 
 absl::Status CheckActivation(const std::string& activation) {
   if (activation.empty() || Find(activation) != nullptr) return absl::OkStatus();
-  return InvalidArgument("activation: there is no \"", activation, "\"", DidYouMean(activation, ActivationNames()));
+  return InvalidArgument("activation: there is no \"", activation, "\"",
+                         DidYouMean(activation, ActivationNames()));
 }
 
 Value Activate(const Value& x, const std::string& activation) {
@@ -147,8 +151,9 @@ Layer ReLU(ReLUOptions options) {
       internal::AllOf({internal::InRange("max_value", 0, HUGE_VAL, options.max_value.value_or(0)),
                        internal::InRange("negative_slope", 0, HUGE_VAL, options.negative_slope),
                        internal::InRange("threshold", 0, HUGE_VAL, options.threshold)});
-  return internal::WeightlessLayer({.class_name = "ReLU", .name = options.name, .options = valid},
-                                   [=](const Value& x) -> absl::StatusOr<Value> { return ApplyReLU(x, options); });
+  return internal::WeightlessLayer(
+      {.class_name = "ReLU", .name = options.name, .options = valid},
+      [=](const Value& x) -> absl::StatusOr<Value> { return ApplyReLU(x, options); });
 }
 
 Layer LeakyReLU(LeakyReLUOptions options) {
@@ -162,17 +167,19 @@ Layer LeakyReLU(LeakyReLUOptions options) {
 }
 
 Layer ELU(ELUOptions options) {
-  return internal::WeightlessLayer(
-      {.class_name = "ELU", .name = options.name},
-      [=](const Value& x) -> absl::StatusOr<Value> { return Op("nn.Elu", {x}, {{"alpha", options.alpha}}); });
+  return internal::WeightlessLayer({.class_name = "ELU", .name = options.name},
+                                   [=](const Value& x) -> absl::StatusOr<Value> {
+                                     return Op("nn.Elu", {x}, {{"alpha", options.alpha}});
+                                   });
 }
 
 Layer PReLU(PReLUOptions options) { return MakeLayer<PReLULayer>(std::move(options)); }
 
 Layer Softmax(SoftmaxOptions options) {
-  return internal::WeightlessLayer(
-      {.class_name = "Softmax", .name = options.name},
-      [=](const Value& x) -> absl::StatusOr<Value> { return Op("nn.Softmax", {x}, {{"axis", options.axis}}); });
+  return internal::WeightlessLayer({.class_name = "Softmax", .name = options.name},
+                                   [=](const Value& x) -> absl::StatusOr<Value> {
+                                     return Op("nn.Softmax", {x}, {{"axis", options.axis}});
+                                   });
 }
 
 }  // namespace nomograph

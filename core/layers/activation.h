@@ -15,8 +15,9 @@ struct LayerOptions {
   std::string name;
 };
 
-// The activation of that name, elementwise but for softmax and log_softmax, which are along the last axis. The names are
-// Keras': "relu", "gelu" (exact), "silu" or "swish", "linear", …; ActivationNames() has all of them.
+// The activation of that name, elementwise but for softmax and log_softmax, which are along the
+// last axis. The names are Keras': "relu", "gelu" (exact), "silu" or "swish", "linear", …;
+// ActivationNames() has all of them.
 Layer Activation(std::string activation, LayerOptions options = {});
 std::vector<std::string> ActivationNames();
 
@@ -26,7 +27,8 @@ struct ReLUOptions {
   double threshold = 0;             // not negative
   std::string name;
 };
-// max_value where x >= max_value, else x where x > threshold, else negative_slope * (x - threshold).
+// max_value where x >= max_value, else x where x > threshold, else negative_slope * (x -
+// threshold).
 Layer ReLU(ReLUOptions options = {});
 
 struct LeakyReLUOptions {
@@ -45,10 +47,12 @@ Layer ELU(ELUOptions options = {});
 
 struct PReLUOptions {
   Initializer alpha_initializer = "zeros";
-  std::vector<int64_t> shared_axes;  // along which there is one slope; 1 is the first axis behind the batch
+  std::vector<int64_t>
+      shared_axes;  // along which there is one slope; 1 is the first axis behind the batch
   std::string name;
 };
-// x where x >= 0, alpha * x elsewhere. Weight: alpha, of the input's shape without the batch, 1 along shared axes.
+// x where x >= 0, alpha * x elsewhere. Weight: alpha, of the input's shape without the batch, 1
+// along shared axes.
 Layer PReLU(PReLUOptions options = {});
 
 struct SoftmaxOptions {

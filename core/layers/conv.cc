@@ -11,28 +11,31 @@ class ConvLayer : public internal::OneInputLayer {
       : OneInputLayer(absl::StrCat("Conv", spatial_rank, "D"), options.name,
                       internal::ImagesOfRank(spatial_rank, options.data_format, kFloats)),
         filters_(filters),
-        geometry_{spatial_rank,    kernel_size,        options.strides, options.dilation_rate,
-                  options.padding, options.data_format},
+        geometry_{spatial_rank,          kernel_size,     options.strides,
+                  options.dilation_rate, options.padding, options.data_format},
         options_(std::move(options)) {}
 
   absl::Status CheckOptions() const override {
-    return internal::AllOf({internal::AtLeast("filters", 1, filters_), internal::AtLeast("groups", 1, options_.groups),
-                            CheckFilters(), internal::CheckGeometry(geometry_),
+    return internal::AllOf({internal::AtLeast("filters", 1, filters_),
+                            internal::AtLeast("groups", 1, options_.groups), CheckFilters(),
+                            internal::CheckGeometry(geometry_),
                             internal::CheckActivation(options_.activation)});
   }
 
  private:
   absl::Status CheckFilters() const {
     if (options_.groups < 1 || filters_ % options_.groups == 0) return absl::OkStatus();
-    return InvalidArgument("filters: expected a multiple of groups, ", options_.groups, ", found ", filters_);
+    return InvalidArgument("filters: expected a multiple of groups, ", options_.groups, ", found ",
+                           filters_);
   }
 
   absl::Status BuildFor(const TensorType& input) override {
-    NOMO_ASSIGN_OR_RETURN(const int64_t channels,
-                          BindAxis(input, internal::ChannelsAxis(options_.data_format), "channels"));
+    NOMO_ASSIGN_OR_RETURN(
+        const int64_t channels,
+        BindAxis(input, internal::ChannelsAxis(options_.data_format), "channels"));
     if (channels % options_.groups != 0) {
-      return InvalidArgument("expected an input with a multiple of groups, ", options_.groups, ", channels, found ",
-                             input.ToString());
+      return InvalidArgument("expected an input with a multiple of groups, ", options_.groups,
+                             ", channels, found ", input.ToString());
     }
     const Shape shape = internal::KernelShape(geometry_, channels / options_.groups, filters_);
     kernel_ = Weight("kernel", shape, options_.kernel_initializer);
@@ -42,7 +45,8 @@ class ConvLayer : public internal::OneInputLayer {
 
   absl::StatusOr<Value> Apply(const Value& x) override {
     const Attributes attrs = internal::ConvAttributes(geometry_, options_.groups);
-    return internal::Activate(internal::ConvOp("nn.Conv", x, kernel_, bias_, attrs), options_.activation);
+    return internal::Activate(internal::ConvOp("nn.Conv", x, kernel_, bias_, attrs),
+                              options_.activation);
   }
 
   int64_t filters_;

@@ -1,9 +1,10 @@
-// Convolutions. Keras: keras.layers.Conv1D, Conv2D, Conv3D, DepthwiseConv2D, SeparableConv2D, Conv1DTranspose,
-// Conv2DTranspose, Conv3DTranspose.
+// Convolutions. Keras: keras.layers.Conv1D, Conv2D, Conv3D, DepthwiseConv2D, SeparableConv2D,
+// Conv1DTranspose, Conv2DTranspose, Conv3DTranspose.
 //
-// Inputs are [batch, spatial..., channels], or [batch, channels, spatial...] where data_format is "channels_first"; they
-// are floating-point and their channels are known. `padding` is "valid" (none) or "same" (as much as it takes for
-// ceil(size / stride) outputs). Kernels have Keras' shapes whatever the data_format is.
+// Inputs are [batch, spatial..., channels], or [batch, channels, spatial...] where data_format is
+// "channels_first"; they are floating-point and their channels are known. `padding` is "valid"
+// (none) or "same" (as much as it takes for ceil(size / stride) outputs). Kernels have Keras'
+// shapes whatever the data_format is.
 #ifndef NOMOGRAPH_CORE_LAYERS_CONV_H_
 #define NOMOGRAPH_CORE_LAYERS_CONV_H_
 
@@ -46,7 +47,8 @@ struct DepthwiseConvOptions {
 };
 
 // Convolves every channel by itself with depth_multiplier filters.
-// Weights: depthwise_kernel [height, width, channels, depth_multiplier], bias [channels * depth_multiplier].
+// Weights: depthwise_kernel [height, width, channels, depth_multiplier], bias [channels *
+// depth_multiplier].
 Layer DepthwiseConv2D(Sizes kernel_size, DepthwiseConvOptions options = {});
 
 struct SeparableConvOptions {
@@ -63,15 +65,16 @@ struct SeparableConvOptions {
   std::string name;
 };
 
-// A depthwise convolution, then one with 1 x 1 taps. Weights: depthwise_kernel [height, width, channels,
-// depth_multiplier], pointwise_kernel [1, 1, channels * depth_multiplier, filters], bias [filters].
+// A depthwise convolution, then one with 1 x 1 taps. Weights: depthwise_kernel [height, width,
+// channels, depth_multiplier], pointwise_kernel [1, 1, channels * depth_multiplier, filters], bias
+// [filters].
 Layer SeparableConv2D(int64_t filters, Sizes kernel_size, SeparableConvOptions options = {});
 
 struct ConvTransposeOptions {
   Sizes strides = 1;
   std::string padding = "valid";
-  // Elements at the end of each axis, fewer than its stride. Not given: "same" yields size * stride elements, "valid"
-  // size * stride + max(kernel - stride, 0).
+  // Elements at the end of each axis, fewer than its stride. Not given: "same" yields size * stride
+  // elements, "valid" size * stride + max(kernel - stride, 0).
   Sizes output_padding;
   std::string data_format = "channels_last";
   Sizes dilation_rate = 1;

@@ -18,7 +18,8 @@ absl::Status CheckGeometry(const ConvGeometry& geometry) {
   return AllOf({geometry.kernel_size.For("kernel_size", rank).status(),
                 geometry.strides.For("strides", rank).status(),
                 geometry.dilation_rate.For("dilation_rate", rank).status(),
-                OneOf("padding", paddings, geometry.padding), CheckDataFormat(geometry.data_format)});
+                OneOf("padding", paddings, geometry.padding),
+                CheckDataFormat(geometry.data_format)});
 }
 
 std::vector<int64_t> KernelSize(const ConvGeometry& geometry) {
@@ -40,13 +41,15 @@ Attributes ConvAttributes(const ConvGeometry& geometry, int64_t groups) {
     attrs.Set("padding", "explicit");
     attrs.Set("pads", std::vector<int64_t>{dilations[0] * (KernelSize(geometry)[0] - 1), 0});
   }
-  if (std::count(dilations.begin(), dilations.end(), 1) != geometry.spatial_rank) attrs.Set("dilations", dilations);
+  if (std::count(dilations.begin(), dilations.end(), 1) != geometry.spatial_rank)
+    attrs.Set("dilations", dilations);
   if (groups != 1) attrs.Set("groups", groups);
   if (geometry.data_format != "channels_last") attrs.Set("data_format", geometry.data_format);
   return attrs;
 }
 
-Value ConvOp(absl::string_view op, const Value& x, const Value& kernel, const Value& bias, Attributes attrs) {
+Value ConvOp(absl::string_view op, const Value& x, const Value& kernel, const Value& bias,
+             Attributes attrs) {
   std::vector<Value> inputs = {x, kernel};
   if (bias.valid()) inputs.push_back(bias);
   return Op(op, std::move(inputs), std::move(attrs));

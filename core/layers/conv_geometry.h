@@ -24,7 +24,8 @@ Shape KernelShape(const ConvGeometry& geometry, int64_t in, int64_t out);
 // The attributes of nn.Conv.
 Attributes ConvAttributes(const ConvGeometry& geometry, int64_t groups = 1);
 // An nn.Conv or nn.ConvTranspose; `bias` may be absent.
-Value ConvOp(absl::string_view op, const Value& x, const Value& kernel, const Value& bias, Attributes attrs);
+Value ConvOp(absl::string_view op, const Value& x, const Value& kernel, const Value& bias,
+             Attributes attrs);
 
 }  // namespace nomograph::internal
 

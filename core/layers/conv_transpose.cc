@@ -8,12 +8,13 @@ namespace {
 
 class ConvTransposeLayer : public internal::OneInputLayer {
  public:
-  ConvTransposeLayer(int spatial_rank, int64_t filters, Sizes kernel_size, ConvTransposeOptions options)
+  ConvTransposeLayer(int spatial_rank, int64_t filters, Sizes kernel_size,
+                     ConvTransposeOptions options)
       : OneInputLayer(absl::StrCat("Conv", spatial_rank, "DTranspose"), options.name,
                       internal::ImagesOfRank(spatial_rank, options.data_format, kFloats)),
         filters_(filters),
-        geometry_{spatial_rank,    kernel_size,        options.strides, options.dilation_rate,
-                  options.padding, options.data_format},
+        geometry_{spatial_rank,          kernel_size,     options.strides,
+                  options.dilation_rate, options.padding, options.data_format},
         options_(std::move(options)) {}
 
   absl::Status CheckOptions() const override {
@@ -31,15 +32,18 @@ class ConvTransposeLayer : public internal::OneInputLayer {
     NOMO_ASSIGN_OR_RETURN(const auto extra, options_.output_padding.For("output_padding", rank, 0));
     for (int i = 0; i < rank; ++i) {
       if (extra[i] < (*strides)[i]) continue;
-      return InvalidArgument("output_padding: expected less than strides, ", (*strides)[i], ", found ", extra[i]);
+      return InvalidArgument("output_padding: expected less than strides, ", (*strides)[i],
+                             ", found ", extra[i]);
     }
     return absl::OkStatus();
   }
 
   absl::Status BuildFor(const TensorType& input) override {
-    NOMO_ASSIGN_OR_RETURN(const int64_t channels,
-                          BindAxis(input, internal::ChannelsAxis(options_.data_format), "channels"));
-    kernel_ = Weight("kernel", internal::KernelShape(geometry_, filters_, channels), options_.kernel_initializer);
+    NOMO_ASSIGN_OR_RETURN(
+        const int64_t channels,
+        BindAxis(input, internal::ChannelsAxis(options_.data_format), "channels"));
+    kernel_ = Weight("kernel", internal::KernelShape(geometry_, filters_, channels),
+                     options_.kernel_initializer);
     if (options_.use_bias) bias_ = Weight("bias", {filters_}, options_.bias_initializer);
     return absl::OkStatus();
   }
@@ -47,7 +51,8 @@ class ConvTransposeLayer : public internal::OneInputLayer {
   absl::StatusOr<Value> Apply(const Value& x) override {
     Attributes attrs = internal::ConvAttributes(geometry_);
     SetPadding(attrs);
-    return internal::Activate(internal::ConvOp("nn.ConvTranspose", x, kernel_, bias_, attrs), options_.activation);
+    return internal::Activate(internal::ConvOp("nn.ConvTranspose", x, kernel_, bias_, attrs),
+                              options_.activation);
   }
 
   // Keras' output sizes, and the padding that TensorFlow derives from them.

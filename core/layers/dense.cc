@@ -8,12 +8,14 @@ namespace {
 class DenseLayer : public internal::OneInputLayer {
  public:
   DenseLayer(int64_t units, DenseOptions options)
-      : OneInputLayer("Dense", options.name, {.min_rank = 2, .axes = "(batch, ..., features)", .dtypes = kFloats}),
+      : OneInputLayer("Dense", options.name,
+                      {.min_rank = 2, .axes = "(batch, ..., features)", .dtypes = kFloats}),
         units_(units),
         options_(std::move(options)) {}
 
   absl::Status CheckOptions() const override {
-    return internal::AllOf({internal::AtLeast("units", 1, units_), internal::CheckActivation(options_.activation)});
+    return internal::AllOf(
+        {internal::AtLeast("units", 1, units_), internal::CheckActivation(options_.activation)});
   }
 
  private:
@@ -36,6 +38,8 @@ class DenseLayer : public internal::OneInputLayer {
 
 }  // namespace
 
-Layer Dense(int64_t units, DenseOptions options) { return MakeLayer<DenseLayer>(units, std::move(options)); }
+Layer Dense(int64_t units, DenseOptions options) {
+  return MakeLayer<DenseLayer>(units, std::move(options));
+}
 
 }  // namespace nomograph

@@ -13,7 +13,8 @@ using Pairs = std::vector<Edges::Pair>;
 
 Ints SpatialAxes(size_t count, const std::string& data_format) {
   Ints axes;
-  for (size_t i = 0; i < count; ++i) axes.push_back(internal::FirstSpatialAxis(data_format) + static_cast<int64_t>(i));
+  for (size_t i = 0; i < count; ++i)
+    axes.push_back(internal::FirstSpatialAxis(data_format) + static_cast<int64_t>(i));
   return axes;
 }
 
@@ -30,8 +31,8 @@ absl::StatusOr<Value> Crop(const Value& x, const Ints& axes, const Pairs& edges)
     const auto& [begin, end] = edges[i];
     const Dim& size = x.shape()[static_cast<int>(axes[i])];
     if (size.known() && begin + end >= size.size()) {
-      return InvalidArgument("cropping: expected less than the ", size.size(), " elements of axis ", axes[i],
-                             ", found ", begin, " + ", end);
+      return InvalidArgument("cropping: expected less than the ", size.size(), " elements of axis ",
+                             axes[i], ", found ", begin, " + ", end);
     }
     starts.push_back(begin);
     ends.push_back(end == 0 ? std::numeric_limits<int64_t>::max() : -end);
@@ -47,7 +48,8 @@ Layer EdgesLayer(const char* kind, const char* option, int spatial_rank, const E
       {.class_name = absl::StrCat(kind, spatial_rank, "D"),
        .name = options.name,
        .needs = internal::ImagesOfRank(spatial_rank, options.data_format),
-       .options = internal::AllOf({pairs.status(), internal::CheckDataFormat(options.data_format)})},
+       .options =
+           internal::AllOf({pairs.status(), internal::CheckDataFormat(options.data_format)})},
       [=, format = options.data_format](const Value& x) -> absl::StatusOr<Value> {
         const Ints axes = SpatialAxes(pairs->size(), format);
         return pads ? Pad(x, axes, *pairs) : Crop(x, axes, *pairs);
@@ -71,12 +73,13 @@ absl::StatusOr<std::vector<Edges::Pair>> Edges::For(absl::string_view option, in
     for (const int64_t number : numbers_) pairs.push_back({number, number});
   }
   if (pairs.size() != static_cast<size_t>(count)) {
-    return InvalidArgument(option, ": expected a number, or one or a pair for each of ", count, " axes, found ",
-                           pairs.size());
+    return InvalidArgument(option, ": expected a number, or one or a pair for each of ", count,
+                           " axes, found ", pairs.size());
   }
   for (const auto& [begin, end] : pairs) {
     if (begin >= 0 && end >= 0 && begin <= kMaxEdge && end <= kMaxEdge) continue;
-    return InvalidArgument(option, ": expected numbers from 0 to 2^40, found ", begin, " and ", end);
+    return InvalidArgument(option, ": expected numbers from 0 to 2^40, found ", begin, " and ",
+                           end);
   }
   return pairs;
 }

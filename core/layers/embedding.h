@@ -13,8 +13,8 @@ struct EmbeddingOptions {
   std::string name;
 };
 
-// A row of `embeddings` for each integer from 0 to input_dim - 1: [batch, ...] to [batch, ..., output_dim].
-// Weight: embeddings, float32[input_dim, output_dim].
+// A row of `embeddings` for each integer from 0 to input_dim - 1: [batch, ...] to [batch, ...,
+// output_dim]. Weight: embeddings, float32[input_dim, output_dim].
 Layer Embedding(int64_t input_dim, int64_t output_dim, EmbeddingOptions options = {});
 
 }  // namespace nomograph

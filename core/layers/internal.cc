@@ -40,9 +40,11 @@ class Weightless : public OneInputLayer {
 absl::Status CheckInput(const InputNeeds& needs, const TensorType& input) {
   if (input.dtype == DType::kInvalid) return InvalidArgument("the input is absent");
   if (!needs.dtypes.Contains(input.dtype)) {
-    return InvalidArgument("expected an input of ", needs.dtypes.ToString(), ", found ", input.ToString());
+    return InvalidArgument("expected an input of ", needs.dtypes.ToString(), ", found ",
+                           input.ToString());
   }
-  if (needs.min_rank == 0 && needs.max_rank == kMaxRank && !needs.rank_known) return absl::OkStatus();
+  if (needs.min_rank == 0 && needs.max_rank == kMaxRank && !needs.rank_known)
+    return absl::OkStatus();
   if (input.shape.rank() < needs.min_rank || input.shape.rank() > needs.max_rank) {
     return InvalidArgument("expected an input of ", RankText(needs), ", found ", input.ToString());
   }
@@ -52,9 +54,11 @@ absl::Status CheckInput(const InputNeeds& needs, const TensorType& input) {
 InputNeeds ImagesOfRank(int spatial_rank, absl::string_view data_format, DTypeSet dtypes) {
   static constexpr const char* kSpatial[] = {"", "steps", "height, width", "depth, height, width"};
   const char* spatial = kSpatial[spatial_rank];
-  const std::string axes = ChannelsAxis(data_format) == 1 ? absl::StrCat("(batch, channels, ", spatial, ")")
-                                                          : absl::StrCat("(batch, ", spatial, ", channels)");
-  return {.min_rank = spatial_rank + 2, .max_rank = spatial_rank + 2, .axes = axes, .dtypes = dtypes};
+  const std::string axes = ChannelsAxis(data_format) == 1
+                               ? absl::StrCat("(batch, channels, ", spatial, ")")
+                               : absl::StrCat("(batch, ", spatial, ", channels)");
+  return {
+      .min_rank = spatial_rank + 2, .max_rank = spatial_rank + 2, .axes = axes, .dtypes = dtypes};
 }
 
 absl::Status OneInputLayer::Build(absl::Span<const TensorType> inputs) {
@@ -76,7 +80,8 @@ absl::Status OneInputLayer::BuildFor(const TensorType&) { return absl::OkStatus(
 absl::Status OneInputLayer::Check(const TensorType& input) const {
   NOMO_RETURN_IF_ERROR(CheckInput(needs_, input));
   if (!bound_.empty() && input.dtype != dtype_) {
-    return InvalidArgument("expected ", DTypeName(dtype_), " as in the layer's first call, found ", input.ToString());
+    return InvalidArgument("expected ", DTypeName(dtype_), " as in the layer's first call, found ",
+                           input.ToString());
   }
   for (const BoundAxis& bound : bound_) {
     NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(bound.axis, input.shape.rank()));
@@ -89,18 +94,20 @@ absl::Status OneInputLayer::Check(const TensorType& input) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> OneInputLayer::BindAxis(const TensorType& input, int64_t axis, absl::string_view what) {
+absl::StatusOr<int64_t> OneInputLayer::BindAxis(const TensorType& input, int64_t axis,
+                                                absl::string_view what) {
   NOMO_ASSIGN_OR_RETURN(const int normal, NormalizeAxis(axis, input.shape.rank()));
   const Dim& size = input.shape[normal];
   if (!size.known()) {
-    return InvalidArgument("the number of ", what, " (axis ", axis, ") must be known to make the weights, found ",
-                           input.ToString());
+    return InvalidArgument("the number of ", what, " (axis ", axis,
+                           ") must be known to make the weights, found ", input.ToString());
   }
   bound_.push_back({axis, size.size(), std::string(what)});
   return size.size();
 }
 
-Value OneInputLayer::Weight(absl::string_view weight, Shape shape, const Initializer& initializer, bool trainable) {
+Value OneInputLayer::Weight(absl::string_view weight, Shape shape, const Initializer& initializer,
+                            bool trainable) {
   return AddWeight({.name = std::string(weight),
                     .shape = std::move(shape),
                     .initializer = initializer,
@@ -122,9 +129,11 @@ absl::Status InRange(absl::string_view option, double low, double high, double f
   return InvalidArgument(option, ": expected a number from ", low, " to ", high, ", found ", found);
 }
 
-absl::Status OneOf(absl::string_view option, const std::vector<std::string>& choices, const std::string& found) {
+absl::Status OneOf(absl::string_view option, const std::vector<std::string>& choices,
+                   const std::string& found) {
   if (std::find(choices.begin(), choices.end(), found) != choices.end()) return absl::OkStatus();
-  return InvalidArgument(option, ": expected \"", absl::StrJoin(choices, "\", \""), "\", found \"", found, "\"");
+  return InvalidArgument(option, ": expected \"", absl::StrJoin(choices, "\", \""), "\", found \"",
+                         found, "\"");
 }
 
 absl::Status CheckDataFormat(const std::string& data_format) {
@@ -138,7 +147,9 @@ absl::Status AllOf(std::initializer_list<absl::Status> statuses) {
 }
 
 int ChannelsAxis(absl::string_view data_format) { return data_format == "channels_first" ? 1 : -1; }
-int FirstSpatialAxis(absl::string_view data_format) { return data_format == "channels_first" ? 2 : 1; }
+int FirstSpatialAxis(absl::string_view data_format) {
+  return data_format == "channels_first" ? 2 : 1;
+}
 
 Value AddBias(const Value& x, const Value& bias, absl::string_view data_format) {
   if (!bias.valid()) return x;

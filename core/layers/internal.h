@@ -24,7 +24,8 @@ struct InputNeeds {
 // InvalidArgument that says what is expected and what was found.
 absl::Status CheckInput(const InputNeeds& needs, const TensorType& input);
 // An input with that many spatial axes, batch and channels. REQUIRES: 1 to 3.
-InputNeeds ImagesOfRank(int spatial_rank, absl::string_view data_format, DTypeSet dtypes = kAnyType);
+InputNeeds ImagesOfRank(int spatial_rank, absl::string_view data_format,
+                        DTypeSet dtypes = kAnyType);
 
 // A layer with one input.
 class OneInputLayer : public LayerBase {
@@ -39,11 +40,12 @@ class OneInputLayer : public LayerBase {
   virtual absl::Status BuildFor(const TensorType& input);
   virtual absl::StatusOr<Value> Apply(const Value& x) = 0;
 
-  // For BuildFor(). The size of an axis on which weights depend: it must be known at the first call, and be the same at
-  // all others. `what` names it in errors.
+  // For BuildFor(). The size of an axis on which weights depend: it must be known at the first
+  // call, and be the same at all others. `what` names it in errors.
   absl::StatusOr<int64_t> BindAxis(const TensorType& input, int64_t axis, absl::string_view what);
   // A weight of the input's dtype.
-  Value Weight(absl::string_view weight, Shape shape, const Initializer& initializer, bool trainable = true);
+  Value Weight(absl::string_view weight, Shape shape, const Initializer& initializer,
+               bool trainable = true);
 
  private:
   struct BoundAxis {
@@ -57,7 +59,8 @@ class OneInputLayer : public LayerBase {
   std::vector<BoundAxis> bound_;
 };
 
-// A layer with one input and no weights: `apply` is all that it does. `options` is the fault of its options, if any.
+// A layer with one input and no weights: `apply` is all that it does. `options` is the fault of its
+// options, if any.
 struct LayerSpec {
   std::string class_name, name;
   InputNeeds needs;
@@ -69,7 +72,8 @@ Layer WeightlessLayer(LayerSpec spec, ApplyFn apply);
 // Faults of options, each beginning with the option's name.
 absl::Status AtLeast(absl::string_view option, int64_t least, int64_t found);
 absl::Status InRange(absl::string_view option, double low, double high, double found);
-absl::Status OneOf(absl::string_view option, const std::vector<std::string>& choices, const std::string& found);
+absl::Status OneOf(absl::string_view option, const std::vector<std::string>& choices,
+                   const std::string& found);
 absl::Status CheckDataFormat(const std::string& data_format);
 // All that are not OK, in one status.
 absl::Status AllOf(std::initializer_list<absl::Status> statuses);
@@ -83,7 +87,8 @@ inline Value Op(absl::string_view op, std::vector<Value> inputs, Attributes attr
   return nomograph::Call(op, std::move(inputs), std::move(attrs));
 }
 
-// The activation of that Keras name ("" is "linear", which adds nothing), and the fault of an unknown one.
+// The activation of that Keras name ("" is "linear", which adds nothing), and the fault of an
+// unknown one.
 absl::Status CheckActivation(const std::string& activation);
 Value Activate(const Value& x, const std::string& activation);
 

@@ -6,10 +6,13 @@ namespace nomograph {
 namespace {
 
 // The declared types of the outputs, if any are.
-absl::StatusOr<std::vector<TensorType>> DeclaredTypes(const LambdaOptions& options, absl::Span<const Value> inputs) {
-  if (!options.output_types.empty() || (!options.output_shape && !options.dtype)) return options.output_types;
+absl::StatusOr<std::vector<TensorType>> DeclaredTypes(const LambdaOptions& options,
+                                                      absl::Span<const Value> inputs) {
+  if (!options.output_types.empty() || (!options.output_shape && !options.dtype))
+    return options.output_types;
   if (inputs.empty() || !inputs[0].valid()) {
-    return InvalidArgument("output_shape and dtype go by the first input, but there is none; use output_types");
+    return InvalidArgument(
+        "output_shape and dtype go by the first input, but there is none; use output_types");
   }
   TensorType type = {options.dtype.value_or(inputs[0].dtype()), PartialShape()};
   if (options.output_shape && options.output_shape->has_rank()) {
@@ -22,7 +25,8 @@ absl::StatusOr<std::vector<TensorType>> DeclaredTypes(const LambdaOptions& optio
 
 class LambdaLayer : public LayerBase {
  public:
-  explicit LambdaLayer(LambdaOptions options) : LayerBase("Lambda", options.name), options_(std::move(options)) {}
+  explicit LambdaLayer(LambdaOptions options)
+      : LayerBase("Lambda", options.name), options_(std::move(options)) {}
 
   absl::Status CheckOptions() const override {
     return internal::AllOf({CheckTypes(), internal::AtLeast("num_outputs", 1, options_.num_outputs),
@@ -57,7 +61,8 @@ class NamedLambda : public LambdaLayer {
 
   absl::StatusOr<std::vector<Value>> Call(absl::Span<const Value> inputs) override {
     NOMO_ASSIGN_OR_RETURN(CallOptions call, OptionsFor(inputs));
-    return CallMulti(op_, std::vector<Value>(inputs.begin(), inputs.end()), attrs_, std::move(call));
+    return CallMulti(op_, std::vector<Value>(inputs.begin(), inputs.end()), attrs_,
+                     std::move(call));
   }
 
  private:
@@ -75,7 +80,8 @@ class FunctionLambda : public LambdaLayer {
       return InvalidArgument("the function takes ", num_inputs_, " inputs, found ", inputs.size());
     }
     NOMO_ASSIGN_OR_RETURN(CallOptions call, OptionsFor(inputs));
-    return CallTraced(function_, std::vector<Value>(inputs.begin(), inputs.end()), std::move(call), options().op);
+    return CallTraced(function_, std::vector<Value>(inputs.begin(), inputs.end()), std::move(call),
+                      options().op);
   }
 
  private:

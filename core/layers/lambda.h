@@ -4,8 +4,9 @@
 //   Lambda([](Value x) { return x + 10; })
 //   Lambda([](Value a, Value b) { return a * b + 1; })({x, y})
 //
-// Neither form puts code into a saved model: the first saves the op's name and arguments, the second what the function
-// does, written with the standard ops. It is called once, when the layer is, with values that have no numbers yet.
+// Neither form puts code into a saved model: the first saves the op's name and arguments, the
+// second what the function does, written with the standard ops. It is called once, when the layer
+// is, with values that have no numbers yet.
 #ifndef NOMOGRAPH_CORE_LAYERS_LAMBDA_H_
 #define NOMOGRAPH_CORE_LAYERS_LAMBDA_H_
 
@@ -20,18 +21,21 @@
 namespace nomograph {
 
 struct LambdaOptions {
-  // What the output is, without the batch axis, which is the first input's. It is checked against what the op's shape
-  // function says, and is needed where the op is not registered in this process.
+  // What the output is, without the batch axis, which is the first input's. It is checked against
+  // what the op's shape function says, and is needed where the op is not registered in this
+  // process.
   std::optional<PartialShape> output_shape;
   std::optional<DType> dtype;  // of the output; the first input's unless given
-  // The outputs' full types, batch included, in place of the two above: for several outputs, or another batch axis.
+  // The outputs' full types, batch included, in place of the two above: for several outputs, or
+  // another batch axis.
   std::vector<TensorType> output_types;
   int num_outputs = 1;  // of an op; a function yields as many as it does
   int version = 0;      // of the op; 0: the newest that is registered
-  // The library that registers the op, as a hint for those who lack it; known by itself where the op is registered.
+  // The library that registers the op, as a hint for those who lack it; known by itself where the
+  // op is registered.
   std::string provider;
-  // For a function: the op that it is the portable meaning of. A kernel of that name runs in its place where there is
-  // one. Empty: local.<name of the layer>.
+  // For a function: the op that it is the portable meaning of. A kernel of that name runs in its
+  // place where there is one. Empty: local.<name of the layer>.
   std::string op;
   std::string name;
 };
@@ -63,12 +67,13 @@ constexpr int NumInputs() {
 }
 }  // namespace internal
 
-// A function of one, two or three values, or of std::vector<Value>, to Value or std::vector<Value>. Values from outside
-// that it uses are captured, constants with what they hold.
+// A function of one, two or three values, or of std::vector<Value>, to Value or std::vector<Value>.
+// Values from outside that it uses are captured, constants with what they hold.
 template <typename F>
-  requires(internal::Yields<F&, Value> || internal::Yields<F&, Value, Value> ||
-           internal::Yields<F&, Value, Value, Value> || internal::Yields<F&, std::vector<Value>>)
-Layer Lambda(F function, LambdaOptions options = {}) {
+requires(internal::Yields<F&, Value> || internal::Yields<F&, Value, Value> ||
+         internal::Yields<F&, Value, Value, Value> ||
+         internal::Yields<F&, std::vector<Value>>) Layer
+    Lambda(F function, LambdaOptions options = {}) {
   constexpr int kNumInputs = internal::NumInputs<F&>();
   const auto traced = [function = std::move(function)](absl::Span<const Value> x) mutable {
     if constexpr (kNumInputs == 1) {

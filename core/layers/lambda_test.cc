@@ -21,14 +21,17 @@ Node OnlyNode(const Model& model) {
 }
 
 TEST(Lambda, NamesAnOpWithArguments) {
-  const auto model = Sequential({Input({2}, {.dtype = DType::kUInt8}), Lambda("image.Rescale", {{"scale", 0.5}})}).Build();
+  const auto model =
+      Sequential({Input({2}, {.dtype = DType::kUInt8}), Lambda("image.Rescale", {{"scale", 0.5}})})
+          .Build();
   ASSERT_TRUE(model.ok()) << model.status();
   const Node node = OnlyNode(*model);
   EXPECT_EQ(node.op, "image.Rescale");
   EXPECT_EQ(node.layer, "lambda");
   EXPECT_EQ(node.attrs, (Attributes{{"scale", 0.5}}));
   EXPECT_TRUE(model->functions.empty());
-  EXPECT_EQ(*model->Predict(Tensor::Of<uint8_t>({1, 2}, {2, 5})), Tensor::Of<float>({1, 2}, {1, 2.5}));
+  EXPECT_EQ(*model->Predict(Tensor::Of<uint8_t>({1, 2}, {2, 5})),
+            Tensor::Of<float>({1, 2}, {1, 2.5}));
 }
 
 TEST(Lambda, TracesAFunctionIntoTheModel) {
@@ -41,15 +44,20 @@ TEST(Lambda, TracesAFunctionIntoTheModel) {
   EXPECT_EQ(model->graph.nodes[1].op, "local.double");
   EXPECT_EQ(model->functions.size(), 2u);
   EXPECT_EQ(CountParameters(model->graph).total(), 0);
-  EXPECT_EQ(*model->Predict(Tensor::Of<float>({2, 1}, {1, -10})), Tensor::Of<float>({2, 1}, {22, 0}));
+  EXPECT_EQ(*model->Predict(Tensor::Of<float>({2, 1}, {1, -10})),
+            Tensor::Of<float>({2, 1}, {22, 0}));
 }
 
 TEST(Lambda, TakesAndYieldsAnyNumberOfValues) {
   const Input a({2}, {.name = "a"}), b({2}, {.name = "b"}), c({2}, {.name = "c"});
   const Value product = Lambda([](Value x, Value y) { return x * y; })({a, b});
-  const Value sum = Lambda([](const Value& x, const Value& y, const Value& z) { return x + y + z; })({a, b, c});
-  const Value all = Lambda([](std::vector<Value> x) { return Call("math.Max", std::move(x)); })({a, b, c});
-  const std::vector<Value> both = Lambda([](Value x) { return std::vector<Value>{x - 1, x + 1}; }).Apply({a}, 2);
+  const Value sum =
+      Lambda([](const Value& x, const Value& y, const Value& z) { return x + y + z; })({a, b, c});
+  const Value all =
+      Lambda([](std::vector<Value> x) { return Call("math.Max", std::move(x)); })({a, b, c});
+  const std::vector<Value> both = Lambda([](Value x) {
+                                    return std::vector<Value>{x - 1, x + 1};
+                                  }).Apply({a}, 2);
   const auto model = BuildModel({a, b, c}, {product, sum, all, both[0], both[1]},
                                 {.output_names = {"product", "sum", "max", "less", "more"}});
   ASSERT_TRUE(model.ok()) << model.status();
@@ -74,11 +82,15 @@ TEST(Lambda, AnOpWithSeveralOutputs) {
 
 TEST(Lambda, CapturesConstantsAndValues) {
   const Value constant = Constant(Tensor::Of<float>({1, 5}, {1, 2, 3, 4, 5}));
-  const auto dot = [constant](Value x) { return Call("math.MatMul", {x, constant}, {{"transpose_b", true}}); };
-  const auto model = Sequential({Input({5}), Lambda(dot, {.output_shape = PartialShape{1}})}).Build();
+  const auto dot = [constant](Value x) {
+    return Call("math.MatMul", {x, constant}, {{"transpose_b", true}});
+  };
+  const auto model =
+      Sequential({Input({5}), Lambda(dot, {.output_shape = PartialShape{1}})}).Build();
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ(OnlyNode(*model).inputs.size(), 1u);
-  EXPECT_EQ(*model->Predict(Tensor::Of<float>({1, 5}, {1, 1, 1, 1, 1})), Tensor::Of<float>({1, 1}, {15}));
+  EXPECT_EQ(*model->Predict(Tensor::Of<float>({1, 5}, {1, 1, 1, 1, 1})),
+            Tensor::Of<float>({1, 1}, {15}));
 
   const Input a({1}), b({1});
   const Value b_value = b;
@@ -96,9 +108,10 @@ TEST(Lambda, IsTracedForEachCall) {
 }
 
 TEST(Lambda, CarriesTheMeaningOfAnOp) {
-  const auto model = Sequential({Input({1}), Lambda([](Value x) { return 10 * x; }, {.provider = "//acme:ops",
-                                                                                     .op = "acme.Tenfold"})})
-                         .Build();
+  const auto model =
+      Sequential({Input({1}), Lambda([](Value x) { return 10 * x; },
+                                     {.provider = "//acme:ops", .op = "acme.Tenfold"})})
+          .Build();
   ASSERT_TRUE(model.ok()) << model.status();
   const Node node = OnlyNode(*model);
   EXPECT_EQ(node.op, "acme.Tenfold");
@@ -107,9 +120,12 @@ TEST(Lambda, CarriesTheMeaningOfAnOp) {
 }
 
 TEST(Lambda, AnOpThatIsNotRegisteredHere) {
-  const LambdaOptions options = {.output_shape = PartialShape{7}, .dtype = DType::kInt64, .version = 2,
+  const LambdaOptions options = {.output_shape = PartialShape{7},
+                                 .dtype = DType::kInt64,
+                                 .version = 2,
                                  .provider = "//acme:ops"};
-  const auto model = Sequential({Input({2}), Lambda("acme.Sort", {{"descending", true}}, options)}).Build();
+  const auto model =
+      Sequential({Input({2}), Lambda("acme.Sort", {{"descending", true}}, options)}).Build();
   ASSERT_TRUE(model.ok()) << model.status();
   const Node node = OnlyNode(*model);
   EXPECT_EQ(node.version, 2);
@@ -124,21 +140,31 @@ struct ErrorCase {
 };
 
 TEST(Lambda, Errors) {
-  const LambdaOptions wrong_shape = {.output_shape = PartialShape{3}}, wrong_dtype = {.dtype = DType::kInt32};
+  const LambdaOptions wrong_shape = {.output_shape = PartialShape{3}},
+                      wrong_dtype = {.dtype = DType::kInt32};
   const std::vector<ErrorCase> cases = {
       {Lambda("image.Rescael", {{"scale", 1.0}}), "did you mean image.Rescale"},
       {Lambda("acme.Sort"), "declare its output types"},
       {Lambda("image.Rescale", {{"scal", 1.0}}), "layer \"lambda\": image.Rescale"},
       {Lambda("image.Rescale", {{"scale", "big"}}), "layer \"lambda\": image.Rescale"},
-      {Lambda("nn.Softplus", {}, wrong_shape), "declared as float32[batch,3] but the op's shape function yields float32[batch,2]"},
+      {Lambda("nn.Softplus", {}, wrong_shape),
+       "declared as float32[batch,3] but the op's shape function yields float32[batch,2]"},
       {Lambda([](Value x) { return x + 1; }, wrong_dtype), "output 0 is declared as int32[...]"},
-      {Lambda("nn.Softplus", {}, {.dtype = DType::kFloat32, .output_types = {{DType::kFloat32, {}}}}), "found both"},
-      {Lambda([](Value x, Value y) { return x + y; }), "layer \"lambda\": the function takes 2 inputs, found 1"},
+      {Lambda("nn.Softplus", {},
+              {.dtype = DType::kFloat32, .output_types = {{DType::kFloat32, {}}}}),
+       "found both"},
+      {Lambda([](Value x, Value y) { return x + y; }),
+       "layer \"lambda\": the function takes 2 inputs, found 1"},
       {Lambda([](Value) { return Value(); }), "output 0 of the function is absent"},
       {Lambda([](Value) { return std::vector<Value>{}; }), "the function yields no output"},
-      {Lambda([](Value x) { return Call("array.Transpose", {x}, {{"perm", std::vector<int64_t>{0}}}); }),
+      {Lambda([](Value x) {
+         return Call("array.Transpose", {x}, {{"perm", std::vector<int64_t>{0}}});
+       }),
        "layer \"lambda\": array.Transpose"},
-      {Lambda([](Value x) { return std::vector<Value>{x, x}; }), "the layer yields 2 outputs, but 1 are taken"}};
+      {Lambda([](Value x) {
+         return std::vector<Value>{x, x};
+       }),
+       "the layer yields 2 outputs, but 1 are taken"}};
   for (const ErrorCase& c : cases) {
     const absl::Status status = Sequential({Input({2}), c.layer}).Build().status();
     EXPECT_FALSE(status.ok()) << c.message;

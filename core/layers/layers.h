@@ -1,4 +1,5 @@
-// All layers. Their names, options and defaults are Keras', and so are the names and shapes of their weights.
+// All layers. Their names, options and defaults are Keras', and so are the names and shapes of
+// their weights.
 #ifndef NOMOGRAPH_CORE_LAYERS_LAYERS_H_
 #define NOMOGRAPH_CORE_LAYERS_LAYERS_H_
 

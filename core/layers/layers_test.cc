@@ -62,7 +62,8 @@ TEST(Layers, AreNamedAsInKeras) {
 }
 
 TEST(Layers, AreNumberedAndKeepTheNamesThatTheyAreGiven) {
-  const auto model = Sequential({Input({3}), Dense(1), Dense(1, {.name = "dense_1"}), Dense(1), Activation("linear")},
+  const auto model = Sequential({Input({3}), Dense(1), Dense(1, {.name = "dense_1"}), Dense(1),
+                                 Activation("linear")},
                                 "net")
                          .Build();
   ASSERT_TRUE(model.ok()) << model.status();
@@ -73,19 +74,23 @@ TEST(Layers, AreNumberedAndKeepTheNamesThatTheyAreGiven) {
 
 TEST(Layers, HaveKerasWeights) {
   const auto model =
-      Sequential({Input({8, 8, 3}), Conv2D(4, {3, 5}), BatchNormalization(), DepthwiseConv2D(3, {.depth_multiplier = 2}),
-                  SeparableConv2D(6, 2), Conv2DTranspose(5, 3), PReLU({.shared_axes = {1, 2}}), Flatten(), Dense(2)})
+      Sequential({Input({8, 8, 3}), Conv2D(4, {3, 5}), BatchNormalization(),
+                  DepthwiseConv2D(3, {.depth_multiplier = 2}), SeparableConv2D(6, 2),
+                  Conv2DTranspose(5, 3), PReLU({.shared_axes = {1, 2}}), Flatten(), Dense(2)})
           .Build();
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_THAT(Weights(*model),
-              ElementsAre("conv2d/kernel float32[3,5,3,4]", "conv2d/bias float32[4]",
-                          "batch_normalization/gamma float32[4]", "batch_normalization/beta float32[4]",
-                          "batch_normalization/moving_mean float32[4]", "batch_normalization/moving_variance float32[4]",
-                          "depthwise_conv2d/depthwise_kernel float32[3,3,4,2]", "depthwise_conv2d/bias float32[8]",
-                          "separable_conv2d/depthwise_kernel float32[2,2,8,1]",
-                          "separable_conv2d/pointwise_kernel float32[1,1,8,6]", "separable_conv2d/bias float32[6]",
-                          "conv2d_transpose/kernel float32[3,3,5,6]", "conv2d_transpose/bias float32[5]",
-                          "p_re_lu/alpha float32[1,1,5]", "dense/kernel float32[75,2]", "dense/bias float32[2]"));
+  EXPECT_THAT(
+      Weights(*model),
+      ElementsAre(
+          "conv2d/kernel float32[3,5,3,4]", "conv2d/bias float32[4]",
+          "batch_normalization/gamma float32[4]", "batch_normalization/beta float32[4]",
+          "batch_normalization/moving_mean float32[4]",
+          "batch_normalization/moving_variance float32[4]",
+          "depthwise_conv2d/depthwise_kernel float32[3,3,4,2]", "depthwise_conv2d/bias float32[8]",
+          "separable_conv2d/depthwise_kernel float32[2,2,8,1]",
+          "separable_conv2d/pointwise_kernel float32[1,1,8,6]", "separable_conv2d/bias float32[6]",
+          "conv2d_transpose/kernel float32[3,3,5,6]", "conv2d_transpose/bias float32[5]",
+          "p_re_lu/alpha float32[1,1,5]", "dense/kernel float32[75,2]", "dense/bias float32[2]"));
 }
 
 TEST(Layers, WeightsHaveTheDTypeOfTheInput) {
@@ -114,7 +119,8 @@ TEST(Layers, ASharedLayerHasOneSetOfWeights) {
 }
 
 TEST(Layers, SeveralInputsAndOutputs) {
-  const Input image({8, 8, 1}, {.name = "image"}), text({5}, {.dtype = DType::kInt32, .name = "text"});
+  const Input image({8, 8, 1}, {.name = "image"}),
+      text({5}, {.dtype = DType::kInt32, .name = "text"});
   const Value left = Flatten()(Conv2D(2, 3)(image));
   const Value right = Flatten()(Embedding(10, 3)(text));
   const Value both = Concatenate()({left, right});
@@ -135,20 +141,21 @@ TEST(Layers, MergeShapes) {
     Value value;
     const char* shape;
   };
-  const std::vector<Case> cases = {{"add", Add()({a, b, a}), "[batch,3,4]"},
-                                   {"an input of fewer axes", Add()({a, row}), "[batch,3,4]"},
-                                   {"repeated sizes", Multiply()({a, column}), "[batch,3,4]"},
-                                   {"subtract", Subtract()({a, b}), "[batch,3,4]"},
-                                   {"average", Average()({a, b}), "[batch,3,4]"},
-                                   {"maximum", Maximum()({a, b}), "[batch,3,4]"},
-                                   {"minimum", Minimum()({a, b}), "[batch,3,4]"},
-                                   {"concatenate", Concatenate()({a, column}), "[batch,3,5]"},
-                                   {"concatenate axis 1", Concatenate({.axis = 1})({a, b}), "[batch,6,4]"},
-                                   {"dot of vectors", Dot(1)({row, row}), "[batch,1]"},
-                                   {"dot of matrices", Dot(2)({a, b}), "[batch,3,3]"},
-                                   {"dot along axis 1", Dot(1)({a, b}), "[batch,4,4]"},
-                                   {"dot of both kinds", Dot({2, 1})({a, row}), "[batch,3]"},
-                                   {"dot, the vector first", Dot(-1, {.normalize = true})({row, b}), "[batch,3]"}};
+  const std::vector<Case> cases = {
+      {"add", Add()({a, b, a}), "[batch,3,4]"},
+      {"an input of fewer axes", Add()({a, row}), "[batch,3,4]"},
+      {"repeated sizes", Multiply()({a, column}), "[batch,3,4]"},
+      {"subtract", Subtract()({a, b}), "[batch,3,4]"},
+      {"average", Average()({a, b}), "[batch,3,4]"},
+      {"maximum", Maximum()({a, b}), "[batch,3,4]"},
+      {"minimum", Minimum()({a, b}), "[batch,3,4]"},
+      {"concatenate", Concatenate()({a, column}), "[batch,3,5]"},
+      {"concatenate axis 1", Concatenate({.axis = 1})({a, b}), "[batch,6,4]"},
+      {"dot of vectors", Dot(1)({row, row}), "[batch,1]"},
+      {"dot of matrices", Dot(2)({a, b}), "[batch,3,3]"},
+      {"dot along axis 1", Dot(1)({a, b}), "[batch,4,4]"},
+      {"dot of both kinds", Dot({2, 1})({a, row}), "[batch,3]"},
+      {"dot, the vector first", Dot(-1, {.normalize = true})({row, b}), "[batch,3]"}};
   for (const Case& c : cases) {
     EXPECT_TRUE(c.value.status().ok()) << c.name << ": " << c.value.status();
     EXPECT_EQ(c.value.shape().ToString(), c.shape) << c.name;
@@ -162,11 +169,13 @@ TEST(Layers, AStackIsALayerOfAnother) {
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_THAT(LayerNames(*model), ElementsAre("sequential", "dense", "head"));
   EXPECT_THAT(Weights(*model),
-              ElementsAre("dense/kernel float32[8,3]", "dense/bias float32[3]", "head/dense/kernel float32[3,4]",
-                          "head/dense/bias float32[4]", "head/dense_1/kernel float32[4,2]",
-                          "head/dense_1/bias float32[2]"));
-  EXPECT_THAT(augment(Input({9})).expr()->inputs.size(), 1u);  // the fault that follows is behind it
-  EXPECT_THAT(BuildModel({}, {augment(Input({9}))}).status().message(), HasSubstr("expected float32[batch,8]"));
+              ElementsAre("dense/kernel float32[8,3]", "dense/bias float32[3]",
+                          "head/dense/kernel float32[3,4]", "head/dense/bias float32[4]",
+                          "head/dense_1/kernel float32[4,2]", "head/dense_1/bias float32[2]"));
+  EXPECT_THAT(augment(Input({9})).expr()->inputs.size(),
+              1u);  // the fault that follows is behind it
+  EXPECT_THAT(BuildModel({}, {augment(Input({9}))}).status().message(),
+              HasSubstr("expected float32[batch,8]"));
 }
 
 // Weights that training does not change, and another layer inside.
@@ -199,7 +208,8 @@ TEST(Layers, OfOnesOwn) {
   const ParameterCount count = CountParameters(model->graph);
   EXPECT_EQ(count.trainable, 8);
   EXPECT_EQ(count.other, 1);
-  EXPECT_THAT(BuildModel({x}, {gate(x)}).status().message(), HasSubstr("the layer yields 2 outputs, but 1 are taken"));
+  EXPECT_THAT(BuildModel({x}, {gate(x)}).status().message(),
+              HasSubstr("the layer yields 2 outputs, but 1 are taken"));
 }
 
 TEST(Layers, OfOnesOwnOnAnUnknownSize) {
@@ -226,12 +236,15 @@ TEST(Layers, AWeightCanBeUsedElsewhere) {
   const Input x({3});
   const Layer dense = Dense(2, {.kernel_initializer = "ones"});
   const Value y = dense(x);
-  const Value penalty = 0.01 * Call("math.ReduceSumSquare", {dense.weight("kernel")}, {{"keepdims", false}});
+  const Value penalty =
+      0.01 * Call("math.ReduceSumSquare", {dense.weight("kernel")}, {{"keepdims", false}});
   const auto model = BuildModel({x}, {y, penalty}, {.output_names = {"y", "l2"}});
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ(CountParameters(model->graph).total(), 8);
-  EXPECT_THAT(dense.weight("kernels").status().message(), HasSubstr("no weight \"kernels\"; it has kernel, bias"));
-  EXPECT_THAT(Dense(1).weight("kernel").status().message(), HasSubstr("before the layer is called"));
+  EXPECT_THAT(dense.weight("kernels").status().message(),
+              HasSubstr("no weight \"kernels\"; it has kernel, bias"));
+  EXPECT_THAT(Dense(1).weight("kernel").status().message(),
+              HasSubstr("before the layer is called"));
 }
 
 }  // namespace

@@ -16,18 +16,20 @@ class MergeLayer : public LayerBase {
     size_t least = 2, most = SIZE_MAX;
   };
   MergeLayer(std::string class_name, std::string name, Counts counts, MergeFn merge)
-      : LayerBase(std::move(class_name), std::move(name)), counts_(counts), merge_(std::move(merge)) {}
+      : LayerBase(std::move(class_name), std::move(name)),
+        counts_(counts),
+        merge_(std::move(merge)) {}
 
   absl::StatusOr<std::vector<Value>> Call(absl::Span<const Value> inputs) override {
     if (inputs.size() < counts_.least || inputs.size() > counts_.most) {
-      return InvalidArgument("expected ", counts_.least == counts_.most ? "" : "at least ", counts_.least,
-                             " inputs, found ", inputs.size());
+      return InvalidArgument("expected ", counts_.least == counts_.most ? "" : "at least ",
+                             counts_.least, " inputs, found ", inputs.size());
     }
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (!inputs[i].valid()) return InvalidArgument("input ", i, " is absent");
       if (inputs[i].dtype() == inputs[0].dtype()) continue;
-      return InvalidArgument("expected inputs of one dtype, found ", inputs[0].type().ToString(), " and ",
-                             inputs[i].type().ToString());
+      return InvalidArgument("expected inputs of one dtype, found ", inputs[0].type().ToString(),
+                             " and ", inputs[i].type().ToString());
     }
     NOMO_ASSIGN_OR_RETURN(Value y, merge_(std::vector<Value>(inputs.begin(), inputs.end())));
     return std::vector<Value>{std::move(y)};
@@ -51,9 +53,10 @@ std::vector<Value> WithEqualRanks(std::vector<Value> inputs) {
   return inputs;
 }
 
-// `pair` is the op for two inputs, `many` that for more; where there is none, `pair` is applied again and again.
-Layer Elementwise(const char* class_name, const LayerOptions& options, const char* pair, const char* many = nullptr,
-                  MergeLayer::Counts counts = {}) {
+// `pair` is the op for two inputs, `many` that for more; where there is none, `pair` is applied
+// again and again.
+Layer Elementwise(const char* class_name, const LayerOptions& options, const char* pair,
+                  const char* many = nullptr, MergeLayer::Counts counts = {}) {
   const auto merge = [=](std::vector<Value> inputs) -> absl::StatusOr<Value> {
     inputs = WithEqualRanks(std::move(inputs));
     if (inputs.size() > 2 && many != nullptr) return internal::Op(many, std::move(inputs));
@@ -66,7 +69,8 @@ Layer Elementwise(const char* class_name, const LayerOptions& options, const cha
 
 // [batch, features] or [batch, m, features] as [batch, 1 or m, features].
 Value AsRows(const Value& x, int axis) {
-  if (x.shape().rank() == 2) return internal::Op("array.Unsqueeze", {x}, {{"axes", std::vector<int64_t>{1}}});
+  if (x.shape().rank() == 2)
+    return internal::Op("array.Unsqueeze", {x}, {{"axes", std::vector<int64_t>{1}}});
   if (axis == 2) return x;
   return internal::Op("array.Transpose", {x}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
 }
@@ -92,14 +96,15 @@ absl::StatusOr<Value> DotOf(Value a, Value b, const DotAxes& axes, bool normaliz
   NOMO_ASSIGN_OR_RETURN(const int axis_b, DotAxis(b, axes.second));
   const Dim &size_a = a.shape()[axis_a], &size_b = b.shape()[axis_b];
   if (size_a.known() && size_b.known() && size_a.size() != size_b.size()) {
-    return InvalidArgument("expected inputs of equal sizes along axes ", axis_a, " and ", axis_b, ", found ",
-                           a.type().ToString(), " and ", b.type().ToString());
+    return InvalidArgument("expected inputs of equal sizes along axes ", axis_a, " and ", axis_b,
+                           ", found ", a.type().ToString(), " and ", b.type().ToString());
   }
   if (normalize) {
     a = Normalized(a, axis_a);
     b = Normalized(b, axis_b);
   }
-  const Value y = internal::Op("math.MatMul", {AsRows(a, axis_a), AsRows(b, axis_b)}, {{"transpose_b", true}});
+  const Value y =
+      internal::Op("math.MatMul", {AsRows(a, axis_a), AsRows(b, axis_b)}, {{"transpose_b", true}});
   if (a.shape().rank() == 3 && b.shape().rank() == 3) return y;
   const int64_t squeezed = b.shape().rank() == 2 ? 2 : 1;
   return internal::Op("array.Squeeze", {y}, {{"axes", std::vector<int64_t>{squeezed}}});
@@ -108,11 +113,19 @@ absl::StatusOr<Value> DotOf(Value a, Value b, const DotAxes& axes, bool normaliz
 }  // namespace
 
 Layer Add(LayerOptions options) { return Elementwise("Add", options, "math.Add", "math.Sum"); }
-Layer Subtract(LayerOptions options) { return Elementwise("Subtract", options, "math.Sub", nullptr, {2, 2}); }
+Layer Subtract(LayerOptions options) {
+  return Elementwise("Subtract", options, "math.Sub", nullptr, {2, 2});
+}
 Layer Multiply(LayerOptions options) { return Elementwise("Multiply", options, "math.Mul"); }
-Layer Average(LayerOptions options) { return Elementwise("Average", options, "math.Mean", "math.Mean"); }
-Layer Maximum(LayerOptions options) { return Elementwise("Maximum", options, "math.Max", "math.Max"); }
-Layer Minimum(LayerOptions options) { return Elementwise("Minimum", options, "math.Min", "math.Min"); }
+Layer Average(LayerOptions options) {
+  return Elementwise("Average", options, "math.Mean", "math.Mean");
+}
+Layer Maximum(LayerOptions options) {
+  return Elementwise("Maximum", options, "math.Max", "math.Max");
+}
+Layer Minimum(LayerOptions options) {
+  return Elementwise("Minimum", options, "math.Min", "math.Min");
+}
 
 Layer Concatenate(ConcatenateOptions options) {
   const auto merge = [axis = options.axis](std::vector<Value> inputs) -> absl::StatusOr<Value> {

@@ -1,5 +1,5 @@
-// Layers with several inputs. Keras: keras.layers.Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Dot.
-// They are called with a list: Add()({a, b}).
+// Layers with several inputs. Keras: keras.layers.Add, Subtract, Multiply, Average, Maximum,
+// Minimum, Concatenate, Dot. They are called with a list: Add()({a, b}).
 #ifndef NOMOGRAPH_CORE_LAYERS_MERGE_H_
 #define NOMOGRAPH_CORE_LAYERS_MERGE_H_
 
@@ -11,8 +11,8 @@
 
 namespace nomograph {
 
-// Element by element, two inputs or more (Subtract: two) of one dtype. Sizes of 1 are repeated. An input of fewer axes
-// gets axes of size 1 behind the batch.
+// Element by element, two inputs or more (Subtract: two) of one dtype. Sizes of 1 are repeated. An
+// input of fewer axes gets axes of size 1 behind the batch.
 Layer Add(LayerOptions options = {});
 Layer Subtract(LayerOptions options = {});
 Layer Multiply(LayerOptions options = {});
@@ -34,11 +34,13 @@ struct DotAxes {
   int64_t first, second;
 };
 struct DotOptions {
-  bool normalize = false;  // to length 1 along the axes first, so that the result is the cosine proximity
+  bool normalize =
+      false;  // to length 1 along the axes first, so that the result is the cosine proximity
   std::string name;
 };
-// For every element of the batch the sum of products along one axis of each of two inputs of rank 2 or 3. The result has
-// the first one's other axes, then the second one's; [batch, 1] where neither has any.
+// For every element of the batch the sum of products along one axis of each of two inputs of rank 2
+// or 3. The result has the first one's other axes, then the second one's; [batch, 1] where neither
+// has any.
 Layer Dot(DotAxes axes, DotOptions options = {});
 
 }  // namespace nomograph

@@ -8,7 +8,9 @@
 namespace nomograph {
 namespace {
 
-absl::Status CheckEpsilon(double epsilon) { return internal::InRange("epsilon", 0, HUGE_VAL, epsilon); }
+absl::Status CheckEpsilon(double epsilon) {
+  return internal::InRange("epsilon", 0, HUGE_VAL, epsilon);
+}
 
 // What the three layers have in common: a factor and a summand.
 class NormalizationLayer : public internal::OneInputLayer {
@@ -43,8 +45,10 @@ class BatchNormalizationLayer : public NormalizationLayer {
   absl::Status BuildFor(const TensorType& input) override {
     NOMO_ASSIGN_OR_RETURN(const int64_t channels, BindAxis(input, options_.axis, "channels"));
     AddGammaAndBeta(options_, {channels});
-    mean_ = Weight("moving_mean", {channels}, options_.moving_mean_initializer, /*trainable=*/false);
-    variance_ = Weight("moving_variance", {channels}, options_.moving_variance_initializer, /*trainable=*/false);
+    mean_ =
+        Weight("moving_mean", {channels}, options_.moving_mean_initializer, /*trainable=*/false);
+    variance_ = Weight("moving_variance", {channels}, options_.moving_variance_initializer,
+                       /*trainable=*/false);
     return absl::OkStatus();
   }
 
@@ -63,17 +67,20 @@ class LayerNormalizationLayer : public NormalizationLayer {
       : NormalizationLayer("LayerNormalization", options.name), options_(std::move(options)) {}
 
   absl::Status CheckOptions() const override {
-    const absl::Status some = options_.axis.empty() ? InvalidArgument("axis: expected one or more, found none")
-                                                    : absl::OkStatus();
+    const absl::Status some = options_.axis.empty()
+                                  ? InvalidArgument("axis: expected one or more, found none")
+                                  : absl::OkStatus();
     return internal::AllOf({some, CheckEpsilon(options_.epsilon)});
   }
 
  private:
   absl::Status BuildFor(const TensorType& input) override {
-    NOMO_ASSIGN_OR_RETURN(const std::vector<int> axes, NormalizeAxes(options_.axis, input.shape.rank()));
+    NOMO_ASSIGN_OR_RETURN(const std::vector<int> axes,
+                          NormalizeAxes(options_.axis, input.shape.rank()));
     Shape shape;
     for (const int axis : axes) {
-      NOMO_ASSIGN_OR_RETURN(const int64_t size, BindAxis(input, axis - input.shape.rank(), "elements"));
+      NOMO_ASSIGN_OR_RETURN(const int64_t size,
+                            BindAxis(input, axis - input.shape.rank(), "elements"));
       shape.Append(size);
     }
     AddGammaAndBeta(options_, shape);
@@ -84,8 +91,10 @@ class LayerNormalizationLayer : public NormalizationLayer {
   absl::StatusOr<Value> Apply(const Value& x) override {
     const int rank = x.shape().rank();
     NOMO_ASSIGN_OR_RETURN(const std::vector<int> axes, NormalizeAxes(options_.axis, rank));
-    const Attributes attrs = {{"axis", -static_cast<int64_t>(axes.size())}, {"epsilon", options_.epsilon}};
-    if (axes[0] + static_cast<int>(axes.size()) == rank) return internal::Op("nn.LayerNormalization", Inputs(x), attrs);
+    const Attributes attrs = {{"axis", -static_cast<int64_t>(axes.size())},
+                              {"epsilon", options_.epsilon}};
+    if (axes[0] + static_cast<int>(axes.size()) == rank)
+      return internal::Op("nn.LayerNormalization", Inputs(x), attrs);
     std::vector<int64_t> forth, back(rank);
     for (int i = 0; i < rank; ++i) {
       if (std::find(axes.begin(), axes.end(), i) == axes.end()) forth.push_back(i);
@@ -116,15 +125,17 @@ class GroupNormalizationLayer : public NormalizationLayer {
     NOMO_ASSIGN_OR_RETURN(const int64_t channels, BindAxis(input, options_.axis, "channels"));
     groups_ = options_.groups == -1 ? channels : options_.groups;
     if (groups_ == 0 || channels % groups_ != 0) {
-      return InvalidArgument("groups: expected a divisor of the ", channels, " channels, found ", groups_);
+      return InvalidArgument("groups: expected a divisor of the ", channels, " channels, found ",
+                             groups_);
     }
     AddGammaAndBeta(options_, {channels});
     return absl::OkStatus();
   }
 
   absl::StatusOr<Value> Apply(const Value& x) override {
-    return internal::Op("nn.GroupNormalization", Inputs(x),
-                        {{"num_groups", groups_}, {"axis", options_.axis}, {"epsilon", options_.epsilon}});
+    return internal::Op(
+        "nn.GroupNormalization", Inputs(x),
+        {{"num_groups", groups_}, {"axis", options_.axis}, {"epsilon", options_.epsilon}});
   }
 
   GroupNormalizationOptions options_;

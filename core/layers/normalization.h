@@ -1,5 +1,5 @@
-// Normalisations over activations. Keras: keras.layers.BatchNormalization, LayerNormalization, GroupNormalization.
-// Inputs are floating-point.
+// Normalisations over activations. Keras: keras.layers.BatchNormalization, LayerNormalization,
+// GroupNormalization. Inputs are floating-point.
 #ifndef NOMOGRAPH_CORE_LAYERS_NORMALIZATION_H_
 #define NOMOGRAPH_CORE_LAYERS_NORMALIZATION_H_
 
@@ -34,13 +34,14 @@ struct LayerNormalizationOptions {
   Initializer gamma_initializer = "ones";
   std::string name;
 };
-// Mean 0 and variance 1 over the axes, by itself for each place along the others; then * gamma + beta (J. Ba et al.,
-// 2016). Weights, of the shape of the axes: gamma, beta.
+// Mean 0 and variance 1 over the axes, by itself for each place along the others; then * gamma +
+// beta (J. Ba et al., 2016). Weights, of the shape of the axes: gamma, beta.
 Layer LayerNormalization(LayerNormalizationOptions options = {});
 
 struct GroupNormalizationOptions {
-  int64_t groups = 32;  // divides the channels; -1: each channel is a group (instance normalisation)
-  int64_t axis = -1;    // the channels': -1 or 1
+  int64_t groups =
+      32;             // divides the channels; -1: each channel is a group (instance normalisation)
+  int64_t axis = -1;  // the channels': -1 or 1
   double epsilon = 1e-3;
   bool center = true;
   bool scale = true;
@@ -48,8 +49,8 @@ struct GroupNormalizationOptions {
   Initializer gamma_initializer = "ones";
   std::string name;
 };
-// Mean 0 and variance 1 over the places and the channels of a group; then * gamma + beta (Y. Wu & K. He, 2018).
-// Weights, each [channels]: gamma, beta.
+// Mean 0 and variance 1 over the places and the channels of a group; then * gamma + beta (Y. Wu &
+// K. He, 2018). Weights, each [channels]: gamma, beta.
 Layer GroupNormalization(GroupNormalizationOptions options = {});
 
 }  // namespace nomograph

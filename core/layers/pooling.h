@@ -1,6 +1,7 @@
 // Pooling. Keras: keras.layers.MaxPooling1D, AveragePooling2D, GlobalMaxPooling3D, ….
 //
-// Inputs are [batch, spatial..., channels], or [batch, channels, spatial...] where data_format is "channels_first".
+// Inputs are [batch, spatial..., channels], or [batch, channels, spatial...] where data_format is
+// "channels_first".
 #ifndef NOMOGRAPH_CORE_LAYERS_POOLING_H_
 #define NOMOGRAPH_CORE_LAYERS_POOLING_H_
 
@@ -12,8 +13,9 @@
 namespace nomograph {
 
 struct PoolingOptions {
-  Sizes strides;                  // pool_size unless given
-  std::string padding = "valid";  // or "same", which yields ceil(size / stride); padding is never averaged
+  Sizes strides;  // pool_size unless given
+  std::string padding =
+      "valid";  // or "same", which yields ceil(size / stride); padding is never averaged
   std::string data_format = "channels_last";
   std::string name;
 };

@@ -9,23 +9,29 @@ namespace nomograph {
 namespace {
 
 // The floating-point type in which a layer computes on x.
-DType FloatTypeFor(const Value& x) { return kFloats.Contains(x.dtype()) ? x.dtype() : DType::kFloat32; }
+DType FloatTypeFor(const Value& x) {
+  return kFloats.Contains(x.dtype()) ? x.dtype() : DType::kFloat32;
+}
 
 class Normalizer {
  public:
   explicit Normalizer(NormalizationOptions options) : options_(std::move(options)) {
-    for (const double variance : options_.variance) stddev_.push_back(std::max(std::sqrt(variance), 1e-7));
+    for (const double variance : options_.variance)
+      stddev_.push_back(std::max(std::sqrt(variance), 1e-7));
   }
 
   absl::Status CheckOptions() const {
     const size_t means = options_.mean.size(), variances = options_.variance.size();
     if (means == 0 || means != variances) {
-      return InvalidArgument("mean and variance: expected equally many numbers, at least one, found ", means, " and ",
-                             variances);
+      return InvalidArgument(
+          "mean and variance: expected equally many numbers, at least one, found ", means, " and ",
+          variances);
     }
-    if (!options_.axis && means != 1) return InvalidArgument("mean: expected 1 number without an axis, found ", means);
+    if (!options_.axis && means != 1)
+      return InvalidArgument("mean: expected 1 number without an axis, found ", means);
     for (const double variance : options_.variance) {
-      if (!(variance >= 0)) return InvalidArgument("variance: expected at least 0, found ", variance);
+      if (!(variance >= 0))
+        return InvalidArgument("variance: expected at least 0, found ", variance);
     }
     return absl::OkStatus();
   }
@@ -39,8 +45,8 @@ class Normalizer {
     NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(*options_.axis, rank));
     const Dim& size = x.shape()[axis];
     if (size.known() && size.size() != static_cast<int64_t>(options_.mean.size())) {
-      return InvalidArgument("mean: expected ", size.size(), " numbers for axis ", *options_.axis, " of ",
-                             x.type().ToString(), ", found ", options_.mean.size());
+      return InvalidArgument("mean: expected ", size.size(), " numbers for axis ", *options_.axis,
+                             " of ", x.type().ToString(), ", found ", options_.mean.size());
     }
     if (axis == rank - 1) return Normalize(x, attrs);
     // The op normalises the last axis.
@@ -48,7 +54,8 @@ class Normalizer {
     for (int i = 0; i < rank; ++i) perm.push_back(i);
     std::swap(perm[axis], perm.back());
     const Attributes swap = {{"perm", perm}};
-    return internal::Op("array.Transpose", {Normalize(internal::Op("array.Transpose", {x}, swap), attrs)}, swap);
+    return internal::Op("array.Transpose",
+                        {Normalize(internal::Op("array.Transpose", {x}, swap), attrs)}, swap);
   }
 
  private:
@@ -74,7 +81,9 @@ class Normalizer {
 Layer ImageLayer(const char* class_name, const std::string& name, const char* op, Attributes attrs,
                  const std::string& data_format, absl::Status options) {
   if (data_format != "channels_last") attrs.Set("data_format", data_format);
-  const auto apply = [=](const Value& x) -> absl::StatusOr<Value> { return internal::Op(op, {x}, attrs); };
+  const auto apply = [=](const Value& x) -> absl::StatusOr<Value> {
+    return internal::Op(op, {x}, attrs);
+  };
   return internal::WeightlessLayer(
       {.class_name = class_name,
        .name = name,
@@ -88,10 +97,13 @@ Attributes WithSeed(Attributes attrs, const std::optional<int64_t>& seed) {
   return attrs;
 }
 
-absl::Status CheckSeed(const std::optional<int64_t>& seed) { return internal::AtLeast("seed", 0, seed.value_or(0)); }
+absl::Status CheckSeed(const std::optional<int64_t>& seed) {
+  return internal::AtLeast("seed", 0, seed.value_or(0));
+}
 
 absl::Status CheckSize(int64_t height, int64_t width) {
-  return internal::AllOf({internal::AtLeast("height", 1, height), internal::AtLeast("width", 1, width)});
+  return internal::AllOf(
+      {internal::AtLeast("height", 1, height), internal::AtLeast("width", 1, width)});
 }
 
 absl::Status CheckFactor(const Factor& factor, double low, double high) {
@@ -113,37 +125,43 @@ Layer Rescaling(double scale, RescalingOptions options) {
 }
 
 Layer Normalization(NormalizationOptions options) {
-  internal::LayerSpec spec = {.class_name = "Normalization", .name = options.name, .needs = {.rank_known = true}};
+  internal::LayerSpec spec = {
+      .class_name = "Normalization", .name = options.name, .needs = {.rank_known = true}};
   const Normalizer normalizer(std::move(options));
   spec.options = normalizer.CheckOptions();
-  return internal::WeightlessLayer(std::move(spec), [=](const Value& x) { return normalizer.Apply(x); });
+  return internal::WeightlessLayer(std::move(spec),
+                                   [=](const Value& x) { return normalizer.Apply(x); });
 }
 
 Layer Resizing(int64_t height, int64_t width, ResizingOptions options) {
-  return ImageLayer("Resizing", options.name, "image.Resize",
-                    {{"sizes", std::vector<int64_t>{height, width}}, {"mode", options.interpolation}},
-                    options.data_format,
-                    internal::AllOf({CheckSize(height, width), internal::OneOf("interpolation", {"bilinear", "nearest"},
-                                                                               options.interpolation)}));
+  return ImageLayer(
+      "Resizing", options.name, "image.Resize",
+      {{"sizes", std::vector<int64_t>{height, width}}, {"mode", options.interpolation}},
+      options.data_format,
+      internal::AllOf(
+          {CheckSize(height, width),
+           internal::OneOf("interpolation", {"bilinear", "nearest"}, options.interpolation)}));
 }
 
 Layer CenterCrop(int64_t height, int64_t width, CropOptions options) {
-  return ImageLayer("CenterCrop", options.name, "image.CenterCrop", {{"height", height}, {"width", width}},
-                    options.data_format, CheckSize(height, width));
+  return ImageLayer("CenterCrop", options.name, "image.CenterCrop",
+                    {{"height", height}, {"width", width}}, options.data_format,
+                    CheckSize(height, width));
 }
 
 Layer RandomCrop(int64_t height, int64_t width, RandomCropOptions options) {
   return ImageLayer("RandomCrop", options.name, "image.RandomCrop",
-                    WithSeed({{"height", height}, {"width", width}}, options.seed), options.data_format,
+                    WithSeed({{"height", height}, {"width", width}}, options.seed),
+                    options.data_format,
                     internal::AllOf({CheckSize(height, width), CheckSeed(options.seed)}));
 }
 
 Layer RandomFlip(std::string mode, RandomFlipOptions options) {
-  const absl::Status valid =
-      internal::AllOf({internal::OneOf("mode", {"horizontal", "vertical", "horizontal_and_vertical"}, mode),
-                       CheckSeed(options.seed)});
-  return ImageLayer("RandomFlip", options.name, "image.RandomFlip", WithSeed({{"mode", mode}}, options.seed),
-                    options.data_format, valid);
+  const absl::Status valid = internal::AllOf(
+      {internal::OneOf("mode", {"horizontal", "vertical", "horizontal_and_vertical"}, mode),
+       CheckSeed(options.seed)});
+  return ImageLayer("RandomFlip", options.name, "image.RandomFlip",
+                    WithSeed({{"mode", mode}}, options.seed), options.data_format, valid);
 }
 
 Layer RandomRotation(Factor factor, RandomRotationOptions options) {
@@ -155,20 +173,22 @@ Layer RandomRotation(Factor factor, RandomRotationOptions options) {
       {CheckFactor(factor, -1, 1), CheckSeed(options.seed),
        internal::OneOf("fill_mode", {"reflect", "constant", "nearest", "wrap"}, options.fill_mode),
        internal::OneOf("interpolation", {"bilinear", "nearest"}, options.interpolation)});
-  return ImageLayer("RandomRotation", options.name, "image.RandomRotation", WithSeed(attrs, options.seed),
-                    options.data_format, valid);
+  return ImageLayer("RandomRotation", options.name, "image.RandomRotation",
+                    WithSeed(attrs, options.seed), options.data_format, valid);
 }
 
 Layer RandomBrightness(Factor factor, RandomColorOptions options) {
-  return ImageLayer("RandomBrightness", options.name, "image.RandomBrightness",
-                    WithSeed({{"factor", factor.values}, {"value_range", options.value_range}}, options.seed),
-                    "channels_last", internal::AllOf({CheckFactor(factor, -1, 1), CheckSeed(options.seed)}));
+  return ImageLayer(
+      "RandomBrightness", options.name, "image.RandomBrightness",
+      WithSeed({{"factor", factor.values}, {"value_range", options.value_range}}, options.seed),
+      "channels_last", internal::AllOf({CheckFactor(factor, -1, 1), CheckSeed(options.seed)}));
 }
 
 Layer RandomContrast(Factor factor, RandomContrastOptions options) {
-  return ImageLayer("RandomContrast", options.name, "image.RandomContrast",
-                    WithSeed({{"factor", factor.values}, {"value_range", options.value_range}}, options.seed),
-                    options.data_format, internal::AllOf({CheckFactor(factor, 0, 1), CheckSeed(options.seed)}));
+  return ImageLayer(
+      "RandomContrast", options.name, "image.RandomContrast",
+      WithSeed({{"factor", factor.values}, {"value_range", options.value_range}}, options.seed),
+      options.data_format, internal::AllOf({CheckFactor(factor, 0, 1), CheckSeed(options.seed)}));
 }
 
 }  // namespace nomograph

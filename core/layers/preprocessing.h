@@ -1,9 +1,11 @@
-// Layers for what goes into a model, images above all. Keras: keras.layers.Rescaling, Normalization, Resizing,
-// CenterCrop, RandomFlip, RandomRotation, RandomBrightness, RandomContrast, RandomCrop.
+// Layers for what goes into a model, images above all. Keras: keras.layers.Rescaling,
+// Normalization, Resizing, CenterCrop, RandomFlip, RandomRotation, RandomBrightness,
+// RandomContrast, RandomCrop.
 //
-// Images are [batch, height, width, channels], or [batch, channels, height, width] where data_format is
-// "channels_first". The random layers hand on their input in inference; in training each image gets its own draw, which
-// follows from the seed (the run's unless one is given), the node and the step.
+// Images are [batch, height, width, channels], or [batch, channels, height, width] where
+// data_format is "channels_first". The random layers hand on their input in inference; in training
+// each image gets its own draw, which follows from the seed (the run's unless one is given), the
+// node and the step.
 #ifndef NOMOGRAPH_CORE_LAYERS_PREPROCESSING_H_
 #define NOMOGRAPH_CORE_LAYERS_PREPROCESSING_H_
 
@@ -21,11 +23,13 @@ struct RescalingOptions {
   double offset = 0;
   std::string name;
 };
-// x * scale + offset, of any shape and dtype; the result is floating-point, float32 unless x is of another such type.
+// x * scale + offset, of any shape and dtype; the result is floating-point, float32 unless x is of
+// another such type.
 Layer Rescaling(double scale, RescalingOptions options = {});
 
 struct NormalizationOptions {
-  std::optional<int64_t> axis = -1;  // along which each place has its own mean and variance; none: one for all
+  std::optional<int64_t> axis =
+      -1;  // along which each place has its own mean and variance; none: one for all
   std::vector<double> mean, variance;  // one for each place along the axis, or one for all
   bool invert = false;                 // the way back: x * sqrt(variance) + mean
   std::string name;
@@ -61,7 +65,8 @@ struct RandomFlipOptions {
   std::string data_format = "channels_last";
   std::string name;
 };
-// Flips each image with probability 1/2: "horizontal" (left and right), "vertical", or each on its own.
+// Flips each image with probability 1/2: "horizontal" (left and right), "vertical", or each on its
+// own.
 Layer RandomFlip(std::string mode = "horizontal_and_vertical", RandomFlipOptions options = {});
 
 // A range: from -f to f, or from `low` to `high`.
@@ -72,7 +77,7 @@ struct Factor {
 };
 
 struct RandomRotationOptions {
-  std::string fill_mode = "reflect";  // or "constant", "nearest", "wrap"
+  std::string fill_mode = "reflect";       // or "constant", "nearest", "wrap"
   std::string interpolation = "bilinear";  // or "nearest"
   std::optional<int64_t> seed;
   double fill_value = 0;  // for "constant"
@@ -96,7 +101,8 @@ struct RandomContrastOptions {
   std::string data_format = "channels_last";
   std::string name;
 };
-// Multiplies each image's distance from its channels' means by 1 - factor to 1 + factor, or 1 - low to 1 + high.
+// Multiplies each image's distance from its channels' means by 1 - factor to 1 + factor, or 1 - low
+// to 1 + high.
 Layer RandomContrast(Factor factor, RandomContrastOptions options = {});
 
 }  // namespace nomograph

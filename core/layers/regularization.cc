@@ -7,10 +7,13 @@ namespace {
 
 absl::Status CheckRate(double rate) {
   // 1 would divide by 0.
-  return rate >= 0 && rate < 1 ? absl::OkStatus() : InvalidArgument("rate: expected a number in [0, 1), found ", rate);
+  return rate >= 0 && rate < 1 ? absl::OkStatus()
+                               : InvalidArgument("rate: expected a number in [0, 1), found ", rate);
 }
 
-absl::Status CheckSeed(const std::optional<int64_t>& seed) { return internal::AtLeast("seed", 0, seed.value_or(0)); }
+absl::Status CheckSeed(const std::optional<int64_t>& seed) {
+  return internal::AtLeast("seed", 0, seed.value_or(0));
+}
 
 Attributes DropoutAttributes(double rate, const std::optional<int64_t>& seed) {
   Attributes attrs = {{"rate", rate}};

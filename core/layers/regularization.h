@@ -1,4 +1,5 @@
-// Layers that do something in training only, and hand on their input otherwise. Keras: keras.layers.Dropout.
+// Layers that do something in training only, and hand on their input otherwise. Keras:
+// keras.layers.Dropout.
 #ifndef NOMOGRAPH_CORE_LAYERS_REGULARIZATION_H_
 #define NOMOGRAPH_CORE_LAYERS_REGULARIZATION_H_
 

@@ -17,7 +17,8 @@ absl::Status CheckTarget(const Ints& target) {
     if (size != -1) NOMO_RETURN_IF_ERROR(internal::AtLeast("target_shape", 1, size));
   }
   if (std::count(target.begin(), target.end(), -1) <= 1) return absl::OkStatus();
-  return InvalidArgument("target_shape: -1 may stand once only, found [", absl::StrJoin(target, ","), "]");
+  return InvalidArgument("target_shape: -1 may stand once only, found [",
+                         absl::StrJoin(target, ","), "]");
 }
 
 absl::Status CheckDims(const Ints& dims) {
@@ -40,11 +41,12 @@ Value FlattenOf(const Value& x, const std::string& data_format) {
 
 Layer UpSampling(int spatial_rank, const Sizes& size, const UpSamplingOptions& options) {
   const auto factors = size.For("size", spatial_rank);
-  const std::vector<std::string> modes =
-      spatial_rank == 2 ? std::vector<std::string>{"nearest", "bilinear"} : std::vector<std::string>{"nearest"};
-  const absl::Status valid =
-      internal::AllOf({factors.status(), internal::OneOf("interpolation", modes, options.interpolation),
-                       internal::CheckDataFormat(options.data_format)});
+  const std::vector<std::string> modes = spatial_rank == 2
+                                             ? std::vector<std::string>{"nearest", "bilinear"}
+                                             : std::vector<std::string>{"nearest"};
+  const absl::Status valid = internal::AllOf(
+      {factors.status(), internal::OneOf("interpolation", modes, options.interpolation),
+       internal::CheckDataFormat(options.data_format)});
   return internal::WeightlessLayer(
       {.class_name = absl::StrCat("UpSampling", spatial_rank, "D"),
        .name = options.name,
@@ -70,30 +72,31 @@ Layer Flatten(FlattenOptions options) {
 }
 
 Layer Reshape(std::vector<int64_t> target_shape, LayerOptions options) {
-  return internal::WeightlessLayer(
-      {.class_name = "Reshape",
-       .name = options.name,
-       .needs = {.min_rank = 1, .axes = "(batch, ...)"},
-       .options = CheckTarget(target_shape)},
-      [=](const Value& x) -> absl::StatusOr<Value> {
-        Ints shape = {0};  // keeps the batch
-        shape.insert(shape.end(), target_shape.begin(), target_shape.end());
-        return Op("array.Reshape", {x}, {{"shape", shape}});
-      });
+  return internal::WeightlessLayer({.class_name = "Reshape",
+                                    .name = options.name,
+                                    .needs = {.min_rank = 1, .axes = "(batch, ...)"},
+                                    .options = CheckTarget(target_shape)},
+                                   [=](const Value& x) -> absl::StatusOr<Value> {
+                                     Ints shape = {0};  // keeps the batch
+                                     shape.insert(shape.end(), target_shape.begin(),
+                                                  target_shape.end());
+                                     return Op("array.Reshape", {x}, {{"shape", shape}});
+                                   });
 }
 
 Layer Permute(std::vector<int64_t> dims, LayerOptions options) {
   const int rank = static_cast<int>(dims.size()) + 1;
-  return internal::WeightlessLayer(
-      {.class_name = "Permute",
-       .name = options.name,
-       .needs = {.min_rank = rank, .max_rank = rank, .axes = "(the batch and one axis for each of dims)"},
-       .options = CheckDims(dims)},
-      [=](const Value& x) -> absl::StatusOr<Value> {
-        Ints perm = {0};
-        perm.insert(perm.end(), dims.begin(), dims.end());
-        return Op("array.Transpose", {x}, {{"perm", perm}});
-      });
+  return internal::WeightlessLayer({.class_name = "Permute",
+                                    .name = options.name,
+                                    .needs = {.min_rank = rank,
+                                              .max_rank = rank,
+                                              .axes = "(the batch and one axis for each of dims)"},
+                                    .options = CheckDims(dims)},
+                                   [=](const Value& x) -> absl::StatusOr<Value> {
+                                     Ints perm = {0};
+                                     perm.insert(perm.end(), dims.begin(), dims.end());
+                                     return Op("array.Transpose", {x}, {{"perm", perm}});
+                                   });
 }
 
 Layer RepeatVector(int64_t n, LayerOptions options) {

@@ -1,5 +1,5 @@
-// Layers that move, repeat, add or cut elements. Keras: keras.layers.Flatten, Reshape, Permute, RepeatVector,
-// ZeroPadding1D, Cropping2D, UpSampling2D, ….
+// Layers that move, repeat, add or cut elements. Keras: keras.layers.Flatten, Reshape, Permute,
+// RepeatVector, ZeroPadding1D, Cropping2D, UpSampling2D, ….
 #ifndef NOMOGRAPH_CORE_LAYERS_RESHAPE_H_
 #define NOMOGRAPH_CORE_LAYERS_RESHAPE_H_
 
@@ -14,7 +14,8 @@
 namespace nomograph {
 
 struct FlattenOptions {
-  // "channels_first": channels are moved behind the spatial axes, so that both formats flatten to the same vector.
+  // "channels_first": channels are moved behind the spatial axes, so that both formats flatten to
+  // the same vector.
   std::string data_format = "channels_last";
   std::string name;
 };
@@ -37,13 +38,14 @@ class Edges {
     int64_t begin, end;
   };
   Edges(int64_t everywhere) : each_{{everywhere, everywhere}}, everywhere_(true) {}
-  // One number for both ends of each axis: {1, 2} is 1 above and below, 2 left and right. For a layer with one spatial
-  // axis, {1, 2} is 1 ahead and 2 behind.
+  // One number for both ends of each axis: {1, 2} is 1 above and below, 2 left and right. For a
+  // layer with one spatial axis, {1, 2} is 1 ahead and 2 behind.
   Edges(std::initializer_list<int64_t> numbers);
   // A pair for each axis: {{1, 2}, {0, 0}}.
   Edges(std::initializer_list<Pair> each) : each_(each) {}
 
-  // A pair for each of `count` axes. InvalidArgument, which begins with the option's name, when that does not fit.
+  // A pair for each of `count` axes. InvalidArgument, which begins with the option's name, when
+  // that does not fit.
   absl::StatusOr<std::vector<Pair>> For(absl::string_view option, int count) const;
 
  private:

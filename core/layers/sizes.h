@@ -21,9 +21,10 @@ class Sizes {
   Sizes(std::initializer_list<int64_t> each) : sizes_(each) {}
 
   bool given() const { return !sizes_.empty(); }
-  // One for each of `count` axes. InvalidArgument, which begins with the option's name, when there is another number of
-  // them or one is less than `least`.
-  absl::StatusOr<std::vector<int64_t>> For(absl::string_view option, int count, int64_t least = 1) const;
+  // One for each of `count` axes. InvalidArgument, which begins with the option's name, when there
+  // is another number of them or one is less than `least`.
+  absl::StatusOr<std::vector<int64_t>> For(absl::string_view option, int count,
+                                           int64_t least = 1) const;
 
  private:
   std::vector<int64_t> sizes_;

@@ -1,5 +1,5 @@
-// Model::Summary() against tables written by hand. The figures of the first are those of Keras' example "Simple MNIST
-// convnet".
+// Model::Summary() against tables written by hand. The figures of the first are those of Keras'
+// example "Simple MNIST convnet".
 #include <string>
 
 #include "gmock/gmock.h"
@@ -17,8 +17,9 @@ std::string Summary(const absl::StatusOr<Model>& model) {
 
 TEST(Summary, ASequential) {
   EXPECT_EQ(Summary(Sequential({Input({28, 28, 1}, {.dtype = DType::kUInt8}),
-                                Lambda("image.Rescale", {{"scale", 1 / 255.0}}), Conv2D(32, 3, {.activation = "relu"}),
-                                MaxPooling2D(), Conv2D(64, 3, {.activation = "relu"}), MaxPooling2D(), Flatten(),
+                                Lambda("image.Rescale", {{"scale", 1 / 255.0}}),
+                                Conv2D(32, 3, {.activation = "relu"}), MaxPooling2D(),
+                                Conv2D(64, 3, {.activation = "relu"}), MaxPooling2D(), Flatten(),
                                 Dropout(0.5), Dense(10, {.activation = "softmax"})})
                         .Build()),
             R"(Model: "sequential"
@@ -61,29 +62,30 @@ TEST(Summary, AGraph) {
   const Input image({8, 8, 3}, {.name = "image"}), other({8, 8, 3}, {.name = "other"});
   const Layer conv = Conv2D(4, 3, {.name = "shared"});
   const Value sum = Add()({conv(image), conv(other)});
-  const Value normal = BatchNormalization()(sum);
-  const std::vector<Value> parts = Lambda("array.Split", {{"axis", -1}}, {.num_outputs = 2, .name = "split"}).Apply({normal}, 2);
+  const Value normal = BatchNormalization({.name = "norm"})(sum);
+  const std::vector<Value> parts =
+      Lambda("array.Split", {{"axis", -1}}, {.num_outputs = 2, .name = "split"}).Apply({normal}, 2);
   const Value left = Flatten()(parts[0]), right = parts[1] * 2;
   EXPECT_EQ(Summary(BuildModel({image, other}, {left, right}, {.name = "two_images"})),
             R"(Model: "two_images"
-____________________________________________________________________________________________________________
- Layer (type)                              Output Shape            Param #  Connected to
-============================================================================================================
- image (InputLayer)                        (batch, 8, 8, 3)              0  -
- other (InputLayer)                        (batch, 8, 8, 3)              0  -
- shared (Conv2D)                           (batch, 6, 6, 4)            112  image,
-                                                                            other
- add (Add)                                 (batch, 6, 6, 4)              0  shared
- batch_normalization (BatchNormalization)  (batch, 6, 6, 4)             16  add
- split (Lambda: array.Split)               [(batch, 6, 6, 2),            0  batch_normalization
-                                            (batch, 6, 6, 2)]
- flatten (Flatten)                         (batch, 72)                   0  split[0]
- Mul (math.Mul)                            (batch, 6, 6, 2)              0  split[1]
-============================================================================================================
+__________________________________________________________________________________________________
+ Layer (type)                    Output Shape            Param #  Connected to
+==================================================================================================
+ image (InputLayer)              (batch, 8, 8, 3)              0  -
+ other (InputLayer)              (batch, 8, 8, 3)              0  -
+ shared (Conv2D)                 (batch, 6, 6, 4)            112  image,
+                                                                  other
+ add (Add)                       (batch, 6, 6, 4)              0  shared
+ norm (BatchNormalization)       (batch, 6, 6, 4)             16  add
+ split (Lambda: array.Split)     [(batch, 6, 6, 2),            0  norm
+                                  (batch, 6, 6, 2)]
+ flatten (Flatten)               (batch, 72)                   0  split[0]
+ Mul (math.Mul)                  (batch, 6, 6, 2)              0  split[1]
+==================================================================================================
 Total params: 128 (512.00 B)
 Trainable params: 120 (480.00 B)
 Non-trainable params: 8 (32.00 B)
-____________________________________________________________________________________________________________
+__________________________________________________________________________________________________
 )");
 }
 
@@ -97,7 +99,9 @@ TEST(Summary, StateAndLargeNumbers) {
     }
   };
   const std::string text =
-      Summary(Sequential({Input({1024}), Dense(1024, {.kernel_initializer = "zeros"}), MakeLayer<Counter>()}).Build());
+      Summary(Sequential({Input({1024}), Dense(1024, {.kernel_initializer = "zeros"}),
+                          MakeLayer<Counter>()})
+                  .Build());
   EXPECT_THAT(text, HasSubstr("Total params: 1,049,600 (4.00 MB)\n"));
   EXPECT_THAT(text, HasSubstr("State variables: 1 (4.00 B)\n"));
 }

@@ -1,0 +1,115 @@
+// Numbers, tables and tensors as text.
+#include <cmath>
+#include <limits>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/tools/text/numbers.h"
+#include "nomograph/tools/text/table.h"
+#include "nomograph/tools/text/tensor_text.h"
+
+namespace nomograph {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+TEST(NumbersTest, Separators) {
+  EXPECT_EQ(WithSeparators(0), "0");
+  EXPECT_EQ(WithSeparators(999), "999");
+  EXPECT_EQ(WithSeparators(105866), "105,866");
+  EXPECT_EQ(WithSeparators(-1234567), "-1,234,567");
+  EXPECT_EQ(WithSeparators(-123), "-123");
+  EXPECT_EQ(WithSeparators(std::numeric_limits<int64_t>::max()), "9,223,372,036,854,775,807");
+}
+
+TEST(NumbersTest, Bytes) {
+  EXPECT_EQ(ReadableBytes(0), "0 B");
+  EXPECT_EQ(ReadableBytes(1023), "1023 B");
+  EXPECT_EQ(ReadableBytes(1024), "1.0 KB");
+  EXPECT_EQ(ReadableBytes(423464), "413.5 KB");
+  EXPECT_EQ(ReadableBytes(int64_t{5} << 30), "5.0 GB");
+  EXPECT_EQ(ReadableBytes(std::numeric_limits<int64_t>::max()), "8.0 EB");
+}
+
+TEST(NumbersTest, Counts) {
+  EXPECT_EQ(Counted(1, "fault"), "1 fault");
+  EXPECT_EQ(Counted(1200, "fault"), "1,200 faults");
+}
+
+TEST(NumbersTest, ControlCharacters) {
+  EXPECT_EQ(Printable("plain, größe"), "plain, größe");
+  EXPECT_EQ(Printable("a\nb\tc\rd"), "a\\nb\\tc\\rd");
+  EXPECT_EQ(Printable("a\nb", /*keep_lines=*/true), "a\nb");
+  EXPECT_EQ(Printable("\x1b[2J\x7f"), "\\x1b[2J\\x7f");
+  EXPECT_EQ(Printable("\xc2\x9b" "2J"), "\\xc2\\x9b2J");  // CSI, as one character
+  EXPECT_EQ(Printable("\xc2\xa0"), "\xc2\xa0");           // a space that does not break
+  EXPECT_EQ(Printable("\xc2"), "\xc2");
+}
+
+TEST(TableTest, AlignsColumns) {
+  TextTable table({{"name"}, {"size", true}, {"note"}});
+  table.AddRow({"größe", "7", "x"});
+  table.AddRow({"b", "1,000"});
+  table.AddNote("below\nthe row");
+  EXPECT_EQ(table.ToString(),
+            "  name    size  note\n"
+            "  größe      7  x\n"
+            "  b      1,000\n"
+            "      below\\nthe row\n");
+}
+
+TEST(TableTest, HasNoHeadLineWithoutTitles) {
+  TextTable table({{""}, {""}}, 0);
+  EXPECT_TRUE(table.empty());
+  EXPECT_EQ(table.ToString(), "");
+  table.AddRow({"a\x1b", "b"});
+  EXPECT_EQ(table.ToString(), "a\\x1b  b\n");
+}
+
+// As numpy.array2string() lays them out, but for the number of digits.
+TEST(TensorTextTest, NestsBrackets) {
+  EXPECT_EQ(TensorText(Tensor::Scalar(2.5f), 2), "  2.5\n");
+  EXPECT_EQ(TensorText(Tensor::Vector<float>({1, -0.5f, 1e-9f})), "[    1,  -0.5, 1e-09]\n");
+  EXPECT_EQ(TensorText(Tensor::Of<int64_t>({2, 2}, {1, 20, 300, -4})), "[[  1,  20],\n [300,  -4]]\n");
+  EXPECT_EQ(TensorText(Tensor::Of<uint8_t>({2, 1, 2}, {1, 2, 3, 4})), "[[[1, 2]],\n\n [[3, 4]]]\n");
+  EXPECT_EQ(TensorText(Tensor::Vector<bool>({true, false})), "[ true, false]\n");
+  EXPECT_EQ(TensorText(Tensor(DType::kFloat32, {0})), "[]\n");
+  EXPECT_EQ(TensorText(Tensor(DType::kFloat32, {2, 0})), "[[],\n []]\n");
+}
+
+TEST(TensorTextTest, RoundsFloatsOnly) {
+  EXPECT_EQ(TensorText(Tensor::Vector<float>({0.333333343f})), "[0.333333]\n");
+  EXPECT_EQ(TensorText(Tensor::Vector<int32_t>({1234567890})), "[1234567890]\n");
+  EXPECT_EQ(TensorText(Tensor::Vector<int64_t>({9007199254740993})), "[9007199254740993]\n");
+  EXPECT_EQ(TensorText(Tensor::Vector<uint64_t>({18446744073709551615u})), "[18446744073709551615]\n");
+  EXPECT_EQ(TensorText(Tensor::Vector<float>({NAN, INFINITY, -INFINITY})), "[ nan,  inf, -inf]\n");
+}
+
+TEST(TensorTextTest, LeavesOutTheMiddleOfLargeTensors) {
+  Tensor tensor(DType::kInt32, {1000, 2});
+  for (int i = 0; i < 2000; ++i) tensor.mutable_data<int32_t>()[i] = i;
+  EXPECT_EQ(TensorText(tensor),
+            "[[   0,    1],\n [   2,    3],\n [   4,    5],\n ...,\n"
+            " [1994, 1995],\n [1996, 1997],\n [1998, 1999]]\n");
+}
+
+TEST(TensorTextTest, WrapsLongRows) {
+  const std::string text = TensorText(Tensor(DType::kInt32, {100}), 1);
+  EXPECT_THAT(text, StartsWith(" [0, 0, "));
+  EXPECT_THAT(text, HasSubstr(",\n  0, "));
+  EXPECT_THAT(text, EndsWith("0]\n"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '0'), 100);
+}
+
+TEST(TensorTextTest, IsShortForManyAxes) {
+  Shape shape;
+  for (int i = 0; i < 20; ++i) shape.Append(2);
+  EXPECT_LT(TensorText(Tensor(DType::kBool, shape)).size(), 100000u);
+  shape[19] = 0;
+  EXPECT_LT(TensorText(Tensor(DType::kBool, shape)).size(), 100000u);
+}
+
+}  // namespace
+}  // namespace nomograph
