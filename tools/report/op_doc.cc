@@ -73,7 +73,8 @@ std::string OpOneLine(const OpDef& op) {
   }
   if (!line.empty() && (line.back() == '.' || line.back() == ':')) line.pop_back();
   if (line.size() <= kMaxOneLine) return line;
-  return absl::StrCat(line.substr(0, line.rfind(' ', kMaxOneLine)), " ...");
+  const size_t space = line.rfind(' ', kMaxOneLine);
+  return absl::StrCat(line.substr(0, space == std::string::npos ? kMaxOneLine : space), " ...");
 }
 
 std::string AttrRule(const AttrDef& attr) {
