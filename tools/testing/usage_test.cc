@@ -125,8 +125,9 @@ TEST_F(UsageTest, OpLibraries) {
   EXPECT_EQ(missing.exit_code, 3);
   EXPECT_THAT(missing.err, HasSubstr("nomo summary: op library nowhere.so cannot be loaded"));
   EXPECT_EQ(Nomo("summary affine.nomo --op-library affine.nomo").exit_code, 3);
-  for (const std::string arguments :
-       {"--op-library " + AcmeOps() + " summary affine.nomo", "summary affine.nomo --op-library " + AcmeOps()}) {
+  for (const std::string& arguments :
+       std::vector<std::string>{"--op-library " + AcmeOps() + " summary affine.nomo",
+                                "summary affine.nomo --op-library " + AcmeOps()}) {
     EXPECT_EQ(Nomo(arguments).exit_code, 0) << arguments;
   }
 }
