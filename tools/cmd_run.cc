@@ -109,9 +109,10 @@ absl::Status Execute(const Arguments& arguments) {
 
 void AddRandomness(CLI::App& app, RunOptions& run) {
   CLI::Option* training = app.add_flag("--training", run.training, "Dropout and random augmentation act");
-  app.add_option("--seed", run.seed, "Of random ops (default 0)")->type_name("N");
+  app.add_option("--seed", run.seed, "Of random ops (default 0)")->type_name("N")->check(CLI::NonNegativeNumber);
   app.add_option("--step", run.step, "The training step: random ops draw anew at each; batches count it up (default 0)")
       ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
       ->needs(training);
 }
 

@@ -44,7 +44,7 @@ TEST_F(InspectTest, ShowsAllParts) {
   EXPECT_THAT(result.out, ContainsRegex("\n  rescale[^\n]* +image.Rescale +image +[^\n]*float32\\[batch,16,16,1\\]\n"
                                         "      scale=0.00392"));
   EXPECT_THAT(result.out, ContainsRegex("\nLambdas \\(1\\)\n[^\n]*\n  rescale[^\n]* +image.Rescale v1 +kernel from nomograph\n"));
-  EXPECT_THAT(result.out, ContainsRegex("\n  scores/kernel +weight +float32\\[256,3\\] +3.0 KB +[0-9]+\n"));
+  EXPECT_THAT(result.out, ContainsRegex("\n  scores/kernel +weight +float32\\[256,3\\] +3.0 KB +[0-9,]+\n"));
   EXPECT_THAT(result.out, ContainsRegex("\n  scores/bias +weight +float32\\[3\\] +12 B +inline\n"));
   EXPECT_THAT(result.out, HasSubstr("\nGolden vectors (1)\n  owl  image uint8[1,16,16,1] -> scores float32[1,3] within 1e-06 + 1e-05 * |expected|\n"));
   EXPECT_THAT(result.out, HasSubstr("\nMetadata (1)\n  labels  cat,dog,owl\n"));

@@ -185,9 +185,9 @@ TEST_F(RunTest, BestClasses) {
   EXPECT_EQ(Nomo("run affine.nomo -i one.npz --top-k 9").out,
             "affine  float32[1,3]\n"
             "  row  class    score\n"
-            "    0      2      7\n"
-            "           1      5\n"
-            "           0      3\n");
+            "    0      2        7\n"
+            "           1        5\n"
+            "           0        3\n");
 }
 
 TEST_F(RunTest, WritesOutputs) {

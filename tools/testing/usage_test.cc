@@ -47,13 +47,13 @@ TEST_F(UsageTest, WrongArguments) {
       {"run affine.nomo --batch 0", 2, "--batch"},
       {"run affine.nomo --batch many", 2, "--batch"},
       {"run affine.nomo --top-k -1", 2, "--top-k"},
-      {"run affine.nomo --seed -1", 2, "--seed"},
+      {"run affine.nomo -i random --seed -1", 2, "--seed"},
       {"run affine.nomo --labels labels.txt", 2, "--labels requires --top-k"},
       {"run affine.nomo --step 3", 2, "--step requires --training"},
       {"inspect affine.nomo --input x=1x3", 2, "--input requires --program"},
-      {"inspect affine.nomo --program --json", 2, "--program excludes --json"},
+      {"inspect affine.nomo --program --json", 2, "--json excludes --program"},
       {"convert affine.nomo", 2, "OUT is required"},
-      {"ops --json --markdown", 2, "--markdown excludes --json"},
+      {"ops --json --markdown", 2, "--json excludes --markdown"},
   };
   for (const Case& c : kCases) {
     const CliResult result = Nomo(c.arguments);

@@ -42,7 +42,7 @@ TEST_F(VerifyCheckTest, VerifyReplaysGoldenVectorsInBothModes) {
 TEST_F(VerifyCheckTest, VerifyNamesTheVectorThatDoesNotHold) {
   const CliResult result = Nomo("verify broken.nomo");
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.out, HasSubstr("owl            fast   FAILED, off by 0.37 at most"));
+  EXPECT_THAT(result.out, HasSubstr("owl            fast   FAILED, off by 0.38 at most"));
   EXPECT_THAT(result.err, AllOf(StartsWith("nomo verify: broken.nomo: golden vectors are not met:\n"),
                                 HasSubstr("golden vector \"owl\", fast mode: output \"scores\": 2 of 3 elements differ"),
                                 HasSubstr("golden vector \"owl\", exact mode: output \"scores\": 2 of 3 elements differ")));
