@@ -24,7 +24,9 @@ std::string FormatDouble(double value) {
 template <typename T, typename F>
 std::string FormatList(const std::vector<T>& values, F&& format) {
   return absl::StrCat(
-      "[", absl::StrJoin(values, ", ", [&](std::string* out, const T& v) { out->append(format(v)); }), "]");
+      "[",
+      absl::StrJoin(values, ", ", [&](std::string* out, const T& v) { out->append(format(v)); }),
+      "]");
 }
 
 std::string Quote(const std::string& text) { return absl::StrCat("\"", absl::CEscape(text), "\""); }
@@ -50,7 +52,8 @@ int EditDistance(absl::string_view a, absl::string_view b) {
     int diagonal = row[0];
     row[0] = static_cast<int>(i);
     for (size_t j = 1; j <= b.size(); ++j) {
-      const int substituted = diagonal + (absl::ascii_tolower(a[i - 1]) != absl::ascii_tolower(b[j - 1]) ? 1 : 0);
+      const int substituted =
+          diagonal + (absl::ascii_tolower(a[i - 1]) != absl::ascii_tolower(b[j - 1]) ? 1 : 0);
       diagonal = row[j];
       row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
     }
@@ -88,36 +91,45 @@ absl::Status AttrDef::Check(AttrValue& value) const {
   if (const auto* number = value.As<int64_t>()) {
     if (type == AttrType::kFloat) value = AttrValue(static_cast<double>(*number));
     if (type == AttrType::kInts) value = AttrValue(std::vector<int64_t>{*number});
-    if (type == AttrType::kFloats) value = AttrValue(std::vector<double>{static_cast<double>(*number)});
+    if (type == AttrType::kFloats)
+      value = AttrValue(std::vector<double>{static_cast<double>(*number)});
   } else if (const auto* real = value.As<double>()) {
     if (type == AttrType::kFloats) value = AttrValue(std::vector<double>{*real});
   } else if (const auto* ints = value.As<std::vector<int64_t>>()) {
-    if (type == AttrType::kFloats) value = AttrValue(std::vector<double>(ints->begin(), ints->end()));
+    if (type == AttrType::kFloats)
+      value = AttrValue(std::vector<double>(ints->begin(), ints->end()));
   }
   if (value.type() != type) {
     return InvalidArgument("attribute ", name, ": expected ", AttrTypeName(type), ", found ",
                            AttrTypeName(value.type()), " ", value.ToString());
   }
-  const auto in_limits = [this](double v) { return !(min && !(v >= *min)) && !(max && !(v <= *max)); };
+  const auto in_limits = [this](double v) {
+    return !(min && !(v >= *min)) && !(max && !(v <= *max));
+  };
   bool allowed = true;
   if (auto* v = value.As<int64_t>()) allowed = in_limits(static_cast<double>(*v));
   if (auto* v = value.As<double>()) allowed = in_limits(*v);
   if (auto* v = value.As<std::vector<int64_t>>()) {
-    allowed = std::all_of(v->begin(), v->end(), [&](int64_t e) { return in_limits(static_cast<double>(e)); });
+    allowed = std::all_of(v->begin(), v->end(),
+                          [&](int64_t e) { return in_limits(static_cast<double>(e)); });
   }
-  if (auto* v = value.As<std::vector<double>>()) allowed = std::all_of(v->begin(), v->end(), in_limits);
+  if (auto* v = value.As<std::vector<double>>())
+    allowed = std::all_of(v->begin(), v->end(), in_limits);
   if (!allowed) {
     return InvalidArgument("attribute ", name, ": ", value.ToString(), " is outside of [",
-                           min ? FormatDouble(*min) : "-inf", ", ", max ? FormatDouble(*max) : "inf", "]");
+                           min ? FormatDouble(*min) : "-inf", ", ",
+                           max ? FormatDouble(*max) : "inf", "]");
   }
   if (auto* v = value.As<std::string>();
       v && !choices.empty() && std::find(choices.begin(), choices.end(), *v) == choices.end()) {
-    return InvalidArgument("attribute ", name, ": \"", *v, "\" is none of ", absl::StrJoin(choices, ", "));
+    return InvalidArgument("attribute ", name, ": \"", *v, "\" is none of ",
+                           absl::StrJoin(choices, ", "));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<Attributes> ResolveAttributes(const std::vector<AttrDef>& defs, const Attributes& attrs) {
+absl::StatusOr<Attributes> ResolveAttributes(const std::vector<AttrDef>& defs,
+                                             const Attributes& attrs) {
   ErrorList errors;
   Attributes resolved;
   std::vector<std::string> names;
@@ -130,7 +142,8 @@ absl::StatusOr<Attributes> ResolveAttributes(const std::vector<AttrDef>& defs, c
     } else if (def.default_value) {
       resolved.Set(def.name, *def.default_value);
     } else if (!def.optional) {
-      errors.Add(InvalidArgument("attribute ", def.name, " (", AttrTypeName(def.type), ") is required"));
+      errors.Add(
+          InvalidArgument("attribute ", def.name, " (", AttrTypeName(def.type), ") is required"));
     }
   }
   for (const auto& [name, value] : attrs) {
@@ -142,12 +155,16 @@ absl::StatusOr<Attributes> ResolveAttributes(const std::vector<AttrDef>& defs, c
   return resolved;
 }
 
-std::vector<std::string> NearestNames(absl::string_view name, const std::vector<std::string>& names, int limit) {
+std::vector<std::string> NearestNames(absl::string_view name, const std::vector<std::string>& names,
+                                      int limit) {
   std::vector<std::pair<int, std::string>> ranked;
   for (const std::string& candidate : names) {
-    // A name under another domain ("nn.Softplus" for "keras.softplus") is as near as the part after the dot.
-    const int distance = std::min(EditDistance(name, candidate), 1 + EditDistance(AfterDot(name), AfterDot(candidate)));
-    if (distance <= 1 + static_cast<int>(AfterDot(name).size()) / 3) ranked.emplace_back(distance, candidate);
+    // A name under another domain ("nn.Softplus" for "keras.softplus") is as near as the part after
+    // the dot.
+    const int distance = std::min(EditDistance(name, candidate),
+                                  1 + EditDistance(AfterDot(name), AfterDot(candidate)));
+    if (distance <= 1 + static_cast<int>(AfterDot(name).size()) / 3)
+      ranked.emplace_back(distance, candidate);
   }
   std::sort(ranked.begin(), ranked.end());
   std::vector<std::string> nearest;

@@ -1,5 +1,5 @@
-// Attributes: the typed arguments of a node. An op declares each of its attributes once (AttrDef); that declaration
-// serves checking, defaults, saving, printing and the documentation.
+// Attributes: the typed arguments of a node. An op declares each of its attributes once (AttrDef);
+// that declaration serves checking, defaults, saving, printing and the documentation.
 #ifndef NOMOGRAPH_CORE_ATTRIBUTES_H_
 #define NOMOGRAPH_CORE_ATTRIBUTES_H_
 
@@ -17,7 +17,18 @@
 namespace nomograph {
 
 // The order is that of AttrValue::Variant.
-enum class AttrType { kBool, kInt, kFloat, kString, kDType, kInts, kFloats, kStrings, kTensor, kFunction };
+enum class AttrType {
+  kBool,
+  kInt,
+  kFloat,
+  kString,
+  kDType,
+  kInts,
+  kFloats,
+  kStrings,
+  kTensor,
+  kFunction
+};
 // "bool", "int", "float", "string", "dtype", "ints", "floats", "strings", "tensor", "function".
 absl::string_view AttrTypeName(AttrType type);
 
@@ -29,12 +40,12 @@ struct FunctionRef {
 
 class AttrValue {
  public:
-  using Variant = std::variant<bool, int64_t, double, std::string, DType, std::vector<int64_t>, std::vector<double>,
-                               std::vector<std::string>, Tensor, FunctionRef>;
+  using Variant = std::variant<bool, int64_t, double, std::string, DType, std::vector<int64_t>,
+                               std::vector<double>, std::vector<std::string>, Tensor, FunctionRef>;
   AttrValue(bool v) : value_(v) {}
   template <typename T>
-    requires(std::is_integral_v<T> && !std::is_same_v<T, bool>)
-  AttrValue(T v) : value_(static_cast<int64_t>(v)) {}
+  requires(std::is_integral_v<T> && !std::is_same_v<T, bool>) AttrValue(T v)
+      : value_(static_cast<int64_t>(v)) {}
   AttrValue(double v) : value_(v) {}
   AttrValue(const char* v) : value_(std::string(v)) {}
   AttrValue(std::string v) : value_(std::move(v)) {}
@@ -66,22 +77,32 @@ class Attributes {
  public:
   using Map = absl::btree_map<std::string, AttrValue>;
   Attributes() = default;
-  Attributes(std::initializer_list<std::pair<std::string, AttrValue>> values) : values_(values.begin(), values.end()) {}
+  Attributes(std::initializer_list<std::pair<std::string, AttrValue>> values)
+      : values_(values.begin(), values.end()) {}
 
   bool Has(absl::string_view name) const { return values_.contains(name); }
   const AttrValue* Find(absl::string_view name) const;
-  void Set(absl::string_view name, AttrValue value) { values_.insert_or_assign(std::string(name), std::move(value)); }
+  void Set(absl::string_view name, AttrValue value) {
+    values_.insert_or_assign(std::string(name), std::move(value));
+  }
   void Erase(absl::string_view name) { values_.erase(std::string(name)); }
 
-  // REQUIRES: the attribute is there with that type, as it is when the op's schema has been applied (see ResolveAttributes).
+  // REQUIRES: the attribute is there with that type, as it is when the op's schema has been applied
+  // (see ResolveAttributes).
   bool Bool(absl::string_view name) const { return Get<bool>(name); }
   int64_t Int(absl::string_view name) const { return Get<int64_t>(name); }
   double Float(absl::string_view name) const { return Get<double>(name); }
   const std::string& String(absl::string_view name) const { return Get<std::string>(name); }
   DType Type(absl::string_view name) const { return Get<DType>(name); }
-  const std::vector<int64_t>& Ints(absl::string_view name) const { return Get<std::vector<int64_t>>(name); }
-  const std::vector<double>& Floats(absl::string_view name) const { return Get<std::vector<double>>(name); }
-  const std::vector<std::string>& Strings(absl::string_view name) const { return Get<std::vector<std::string>>(name); }
+  const std::vector<int64_t>& Ints(absl::string_view name) const {
+    return Get<std::vector<int64_t>>(name);
+  }
+  const std::vector<double>& Floats(absl::string_view name) const {
+    return Get<std::vector<double>>(name);
+  }
+  const std::vector<std::string>& Strings(absl::string_view name) const {
+    return Get<std::vector<std::string>>(name);
+  }
   const Tensor& TensorValue(absl::string_view name) const { return Get<Tensor>(name); }
   const FunctionRef& Function(absl::string_view name) const { return Get<FunctionRef>(name); }
 
@@ -111,22 +132,27 @@ struct AttrDef {
   std::string doc;
   std::optional<AttrValue> default_value;
   bool optional = false;
-  // For kInt, kFloat and each element of kInts, kFloats: the least and the greatest value that is allowed.
+  // For kInt, kFloat and each element of kInts, kFloats: the least and the greatest value that is
+  // allowed.
   std::optional<double> min, max;
   // For kString: the values that are allowed; empty allows all.
   std::vector<std::string> choices;
 
-  // InvalidArgument when `value` has another type or is outside of the limits. Ints are taken as floats where floats
-  // are declared, and one number as a list of one; `value` is then replaced by its converted form.
+  // InvalidArgument when `value` has another type or is outside of the limits. Ints are taken as
+  // floats where floats are declared, and one number as a list of one; `value` is then replaced by
+  // its converted form.
   absl::Status Check(AttrValue& value) const;
 };
 
-// Checks `attrs` against the declarations and fills in the defaults. All faults are in one InvalidArgument: unknown
-// names (with the nearest declared one), missing ones, wrong types and values outside of the limits.
-absl::StatusOr<Attributes> ResolveAttributes(const std::vector<AttrDef>& defs, const Attributes& attrs);
+// Checks `attrs` against the declarations and fills in the defaults. All faults are in one
+// InvalidArgument: unknown names (with the nearest declared one), missing ones, wrong types and
+// values outside of the limits.
+absl::StatusOr<Attributes> ResolveAttributes(const std::vector<AttrDef>& defs,
+                                             const Attributes& attrs);
 
 // Up to `limit` of `names` that are spelled most like `name`, best first; empty when none is near.
-std::vector<std::string> NearestNames(absl::string_view name, const std::vector<std::string>& names, int limit = 3);
+std::vector<std::string> NearestNames(absl::string_view name, const std::vector<std::string>& names,
+                                      int limit = 3);
 // " (did you mean a, b?)", or "".
 std::string DidYouMean(absl::string_view name, const std::vector<std::string>& names);
 

@@ -51,14 +51,16 @@ class ModelBuilder {
       }
     }
     if (!options_.output_names.empty() && options_.output_names.size() != outputs.size()) {
-      return InvalidArgument("expected ", outputs.size(), " output names, found ", options_.output_names.size());
+      return InvalidArgument("expected ", outputs.size(), " output names, found ",
+                             options_.output_names.size());
     }
     return absl::OkStatus();
   }
 
-  // Names that were given come ahead of names that are made; those of outermost layers ahead of those inside.
-  void ReserveNames(const std::vector<std::shared_ptr<const Expr>>& exprs, absl::Span<const Value> inputs,
-                    ErrorList& errors) {
+  // Names that were given come ahead of names that are made; those of outermost layers ahead of
+  // those inside.
+  void ReserveNames(const std::vector<std::shared_ptr<const Expr>>& exprs,
+                    absl::Span<const Value> inputs, ErrorList& errors) {
     for (const Value& input : inputs) errors.Add(layers_.Reserve(input.expr()->layer));
     for (const auto& expr : exprs) errors.Add(layers_.Reserve(OutermostLayer(expr->layer)));
     for (const auto& expr : exprs) errors.Add(layers_.Reserve(expr->layer));
@@ -71,7 +73,8 @@ class ModelBuilder {
   }
 
   absl::Status CheckInput(const std::shared_ptr<const Expr>& expr) {
-    if (expr->kind != Expr::Kind::kInput || writer_.IdOf(Value(expr, 0)) != kNoValue) return absl::OkStatus();
+    if (expr->kind != Expr::Kind::kInput || writer_.IdOf(Value(expr, 0)) != kNoValue)
+      return absl::OkStatus();
     return InvalidArgument("input \"", expr->name, "\" (", expr->outputs[0].ToString(),
                            ") is used but is not among the model's inputs");
   }
@@ -81,8 +84,8 @@ class ModelBuilder {
       Value output = outputs[i];
       const bool is_node = output.expr()->kind == Expr::Kind::kCall;
       const ValueId known = writer_.IdOf(output);
-      const bool listed = std::find(model_.graph.outputs.begin(), model_.graph.outputs.end(), known) !=
-                          model_.graph.outputs.end();
+      const bool listed = std::find(model_.graph.outputs.begin(), model_.graph.outputs.end(),
+                                    known) != model_.graph.outputs.end();
       if (!is_node || listed) {  // an output has a name of its own
         output = Call("core.Identity", {output});
         (void)writer_.Write(output.expr(), options_.seed);
@@ -98,7 +101,8 @@ class ModelBuilder {
   }
 
   // The outermost layers, in the order of their first expressions; those of inputs come first.
-  void AddLayers(const std::vector<std::shared_ptr<const Expr>>& exprs, absl::Span<const Value> inputs) {
+  void AddLayers(const std::vector<std::shared_ptr<const Expr>>& exprs,
+                 absl::Span<const Value> inputs) {
     absl::flat_hash_map<std::shared_ptr<const LayerScope>, size_t> index;
     absl::flat_hash_map<uint64_t, std::shared_ptr<const Expr>> by_id;
     const auto add = [&](const std::shared_ptr<const Expr>& expr) {

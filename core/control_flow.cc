@@ -13,14 +13,17 @@ std::vector<TensorType> TypesOf(const std::vector<Value>& values) {
 
 }  // namespace
 
-std::vector<Value> If(const Value& condition, std::vector<Value> inputs, TraceFn then_branch, TraceFn else_branch) {
+std::vector<Value> If(const Value& condition, std::vector<Value> inputs, TraceFn then_branch,
+                      TraceFn else_branch) {
   const std::vector<TensorType> types = TypesOf(inputs);
   // How many values a branch yields is known when it has been traced.
   const auto traced = Trace(then_branch, types, "then");
   if (!traced.ok()) return {ErrorValue(Annotate(traced.status(), "core.If: then_branch"))};
   CallOptions options;
-  options.num_outputs = static_cast<int>((*traced)->functions.at((*traced)->main).graph.outputs.size());
-  options.functions = {{"then_branch", std::move(then_branch), types}, {"else_branch", std::move(else_branch), types}};
+  options.num_outputs =
+      static_cast<int>((*traced)->functions.at((*traced)->main).graph.outputs.size());
+  options.functions = {{"then_branch", std::move(then_branch), types},
+                       {"else_branch", std::move(else_branch), types}};
   inputs.insert(inputs.begin(), condition);
   return CallMulti("core.If", std::move(inputs), {}, std::move(options));
 }

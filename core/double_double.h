@@ -1,5 +1,6 @@
-// Bits of doubles, and double-double arithmetic: an unevaluated sum of two doubles with about 106 bits. Internal to
-// exact_math.cc, whose pragmas against contraction must stand ahead of this header.
+// Bits of doubles, and double-double arithmetic: an unevaluated sum of two doubles with about 106
+// bits. Internal to exact_math.cc, whose pragmas against contraction must stand ahead of this
+// header.
 #ifndef NOMOGRAPH_CORE_DOUBLE_DOUBLE_H_
 #define NOMOGRAPH_CORE_DOUBLE_DOUBLE_H_
 

@@ -15,8 +15,20 @@ struct DTypeInfo {
 };
 
 constexpr std::array<DTypeInfo, kNumDTypes> kInfos = {{
-    {"invalid", 0}, {"float32", 4}, {"float64", 8}, {"float16", 2}, {"bfloat16", 2}, {"int8", 1}, {"int16", 2},
-    {"int32", 4}, {"int64", 8}, {"uint8", 1}, {"uint16", 2}, {"uint32", 4}, {"uint64", 8}, {"bool", 1},
+    {"invalid", 0},
+    {"float32", 4},
+    {"float64", 8},
+    {"float16", 2},
+    {"bfloat16", 2},
+    {"int8", 1},
+    {"int16", 2},
+    {"int32", 4},
+    {"int64", 8},
+    {"uint8", 1},
+    {"uint16", 2},
+    {"uint32", 4},
+    {"uint64", 8},
+    {"bool", 1},
 }};
 
 const DTypeInfo& Info(DType dtype) {
@@ -52,11 +64,13 @@ Half::Half(float value) {
     bits_ = sign | 0x7e00u;
   } else if (magnitude >= 0x47800000u) {  // 2^16 and more, infinity included
     bits_ = sign | 0x7c00u;
-  } else if (magnitude >= 0x38800000u) {  // normal: rebias the exponent from 127 to 15; a carry may reach infinity
+  } else if (magnitude >= 0x38800000u) {  // normal: rebias the exponent from 127 to 15; a carry may
+                                          // reach infinity
     bits_ = sign | static_cast<uint16_t>(ShiftRightRounded(magnitude - (112u << 23), 13));
   } else if (magnitude >= 0x33000000u) {  // subnormal: 2^-25 and more
     const uint32_t significand = (magnitude & 0x7fffffu) | 0x800000u;
-    bits_ = sign | static_cast<uint16_t>(ShiftRightRounded(significand, 126 - static_cast<int>(magnitude >> 23)));
+    bits_ = sign | static_cast<uint16_t>(
+                       ShiftRightRounded(significand, 126 - static_cast<int>(magnitude >> 23)));
   } else {
     bits_ = sign;
   }
@@ -67,7 +81,8 @@ Half::operator float() const {
   const uint32_t exponent = (bits_ >> 10) & 0x1fu;
   const uint32_t significand = bits_ & 0x3ffu;
   if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000u | (significand << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (significand << 13));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (significand << 13));
   const float magnitude = static_cast<float>(significand) * 0x1p-24f;
   return sign != 0 ? -magnitude : magnitude;
 }
@@ -75,7 +90,8 @@ Half::operator float() const {
 BFloat16::BFloat16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
-  bits_ = static_cast<uint16_t>(nan ? (bits >> 16) | 0x40u : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+  bits_ = static_cast<uint16_t>(nan ? (bits >> 16) | 0x40u
+                                    : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
 std::string DTypeSet::ToString() const {

@@ -1,4 +1,5 @@
-// Element types of tensors, the two 16-bit floating-point scalars, and dispatch from a run-time DType to a C++ type.
+// Element types of tensors, the two 16-bit floating-point scalars, and dispatch from a run-time
+// DType to a C++ type.
 #ifndef NOMOGRAPH_CORE_DTYPE_H_
 #define NOMOGRAPH_CORE_DTYPE_H_
 
@@ -38,13 +39,14 @@ DType DTypeFromName(absl::string_view name);
 // Bytes of an element, 0 for kInvalid.
 int64_t DTypeSize(DType dtype);
 
-// A binary16 value. Arithmetic happens in float: convert, compute, convert back (round to nearest, ties to even).
+// A binary16 value. Arithmetic happens in float: convert, compute, convert back (round to nearest,
+// ties to even).
 class Half {
  public:
   Half() = default;
   explicit Half(float value);
   template <typename T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   explicit Half(T value) : Half(static_cast<float>(value)) {}
   operator float() const;
   static Half FromBits(uint16_t bits) { return std::bit_cast<Half>(bits); }
@@ -60,7 +62,7 @@ class BFloat16 {
   BFloat16() = default;
   explicit BFloat16(float value);
   template <typename T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   explicit BFloat16(T value) : BFloat16(static_cast<float>(value)) {}
   operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits_) << 16); }
   static BFloat16 FromBits(uint16_t bits) { return std::bit_cast<BFloat16>(bits); }
@@ -91,9 +93,11 @@ class DTypeSet {
   uint32_t bits_ = 0;
 };
 
-inline constexpr DTypeSet kFloats = {DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16};
+inline constexpr DTypeSet kFloats = {DType::kFloat32, DType::kFloat64, DType::kFloat16,
+                                     DType::kBFloat16};
 inline constexpr DTypeSet kSignedInts = {DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64};
-inline constexpr DTypeSet kUnsignedInts = {DType::kUInt8, DType::kUInt16, DType::kUInt32, DType::kUInt64};
+inline constexpr DTypeSet kUnsignedInts = {DType::kUInt8, DType::kUInt16, DType::kUInt32,
+                                           DType::kUInt64};
 inline constexpr DTypeSet kInts = kSignedInts | kUnsignedInts;
 inline constexpr DTypeSet kSigned = kFloats | kSignedInts;
 inline constexpr DTypeSet kNumbers = kFloats | kInts;
@@ -102,29 +106,42 @@ inline constexpr DTypeSet kAnyType = kNumbers | kBools;
 
 template <typename T>
 inline constexpr DType kDTypeOf = DType::kInvalid;
-template <> inline constexpr DType kDTypeOf<float> = DType::kFloat32;
-template <> inline constexpr DType kDTypeOf<double> = DType::kFloat64;
-template <> inline constexpr DType kDTypeOf<Half> = DType::kFloat16;
-template <> inline constexpr DType kDTypeOf<BFloat16> = DType::kBFloat16;
-template <> inline constexpr DType kDTypeOf<int8_t> = DType::kInt8;
-template <> inline constexpr DType kDTypeOf<int16_t> = DType::kInt16;
-template <> inline constexpr DType kDTypeOf<int32_t> = DType::kInt32;
-template <> inline constexpr DType kDTypeOf<int64_t> = DType::kInt64;
-template <> inline constexpr DType kDTypeOf<uint8_t> = DType::kUInt8;
-template <> inline constexpr DType kDTypeOf<uint16_t> = DType::kUInt16;
-template <> inline constexpr DType kDTypeOf<uint32_t> = DType::kUInt32;
-template <> inline constexpr DType kDTypeOf<uint64_t> = DType::kUInt64;
-template <> inline constexpr DType kDTypeOf<bool> = DType::kBool;
+template <>
+inline constexpr DType kDTypeOf<float> = DType::kFloat32;
+template <>
+inline constexpr DType kDTypeOf<double> = DType::kFloat64;
+template <>
+inline constexpr DType kDTypeOf<Half> = DType::kFloat16;
+template <>
+inline constexpr DType kDTypeOf<BFloat16> = DType::kBFloat16;
+template <>
+inline constexpr DType kDTypeOf<int8_t> = DType::kInt8;
+template <>
+inline constexpr DType kDTypeOf<int16_t> = DType::kInt16;
+template <>
+inline constexpr DType kDTypeOf<int32_t> = DType::kInt32;
+template <>
+inline constexpr DType kDTypeOf<int64_t> = DType::kInt64;
+template <>
+inline constexpr DType kDTypeOf<uint8_t> = DType::kUInt8;
+template <>
+inline constexpr DType kDTypeOf<uint16_t> = DType::kUInt16;
+template <>
+inline constexpr DType kDTypeOf<uint32_t> = DType::kUInt32;
+template <>
+inline constexpr DType kDTypeOf<uint64_t> = DType::kUInt64;
+template <>
+inline constexpr DType kDTypeOf<bool> = DType::kBool;
 
 template <typename... Ts>
 struct TypeList {};
 using FloatTypes = TypeList<float, double, Half, BFloat16>;
 using IntTypes = TypeList<int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t>;
 using SignedTypes = TypeList<float, double, Half, BFloat16, int8_t, int16_t, int32_t, int64_t>;
-using NumberTypes = TypeList<float, double, Half, BFloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
-                             uint32_t, uint64_t>;
-using AllTypes = TypeList<float, double, Half, BFloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
-                          uint32_t, uint64_t, bool>;
+using NumberTypes = TypeList<float, double, Half, BFloat16, int8_t, int16_t, int32_t, int64_t,
+                             uint8_t, uint16_t, uint32_t, uint64_t>;
+using AllTypes = TypeList<float, double, Half, BFloat16, int8_t, int16_t, int32_t, int64_t, uint8_t,
+                          uint16_t, uint32_t, uint64_t, bool>;
 using BoolTypes = TypeList<bool>;
 
 template <typename... Ts>
@@ -134,14 +151,16 @@ constexpr DTypeSet DTypesOf(TypeList<Ts...>) {
 
 // The type in which arithmetic on T is done: float for the 16-bit types, T itself otherwise.
 template <typename T>
-using ComputeType = std::conditional_t<std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>, float, T>;
-// The type in which reference kernels sum T: double for floating point, a 64-bit integer of T's sign otherwise.
+using ComputeType =
+    std::conditional_t<std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>, float, T>;
+// The type in which reference kernels sum T: double for floating point, a 64-bit integer of T's
+// sign otherwise.
 template <typename T>
 using SumType = std::conditional_t<std::is_floating_point_v<ComputeType<T>>, double,
                                    std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>>;
 
-// Calls f.operator()<T>() with the T of `List` that has this dtype. False when the list has none: the callers' schemas
-// have checked the dtype by then, so that most of them may ignore the result.
+// Calls f.operator()<T>() with the T of `List` that has this dtype. False when the list has none:
+// the callers' schemas have checked the dtype by then, so that most of them may ignore the result.
 template <typename F, typename... Ts>
 bool Dispatch(TypeList<Ts...>, DType dtype, F&& f) {
   return ((kDTypeOf<Ts> == dtype ? (f.template operator()<Ts>(), true) : false) || ...);
@@ -152,7 +171,8 @@ bool Dispatch(TypeList<Ts...>, DType dtype, F&& f) {
 template <>
 class std::numeric_limits<nomograph::Half> {
  public:
-  static constexpr bool is_specialized = true, is_integer = false, is_signed = true, has_infinity = true;
+  static constexpr bool is_specialized = true, is_integer = false, is_signed = true,
+                        has_infinity = true;
   static nomograph::Half lowest() { return nomograph::Half::FromBits(0xfbff); }
   static nomograph::Half max() { return nomograph::Half::FromBits(0x7bff); }
   static nomograph::Half infinity() { return nomograph::Half::FromBits(0x7c00); }
@@ -160,7 +180,8 @@ class std::numeric_limits<nomograph::Half> {
 template <>
 class std::numeric_limits<nomograph::BFloat16> {
  public:
-  static constexpr bool is_specialized = true, is_integer = false, is_signed = true, has_infinity = true;
+  static constexpr bool is_specialized = true, is_integer = false, is_signed = true,
+                        has_infinity = true;
   static nomograph::BFloat16 lowest() { return nomograph::BFloat16::FromBits(0xff7f); }
   static nomograph::BFloat16 max() { return nomograph::BFloat16::FromBits(0x7f7f); }
   static nomograph::BFloat16 infinity() { return nomograph::BFloat16::FromBits(0x7f80); }

@@ -2,9 +2,11 @@
 
 namespace nomograph {
 
-KernelContextBuilder::KernelContextBuilder(absl::Span<const TensorView> inputs, absl::Span<TensorView> outputs,
-                                           absl::Span<Tensor> owned_outputs, const Attributes& attrs,
-                                           const RunContext& run, uint64_t node_key) {
+KernelContextBuilder::KernelContextBuilder(absl::Span<const TensorView> inputs,
+                                           absl::Span<TensorView> outputs,
+                                           absl::Span<Tensor> owned_outputs,
+                                           const Attributes& attrs, const RunContext& run,
+                                           uint64_t node_key) {
   context_.inputs_ = inputs;
   context_.outputs_ = outputs;
   context_.owned_outputs_ = owned_outputs;
@@ -18,7 +20,8 @@ void KernelContextBuilder::SetMemory(std::byte* scratch, KernelState* state) {
   context_.state_ = state;
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op, const PrepareContext& context, bool fast) {
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
+                                                      const PrepareContext& context, bool fast) {
   if (fast) {
     for (const PrepareFn& prepare : op.fast) {
       NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, prepare(context));
@@ -26,12 +29,12 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op, const Pre
     }
   }
   if (op.reference) return MakeComputeKernel(op.reference, "reference");
-  return absl::UnimplementedError(
-      absl::StrCat("op ", op.name, " has no ", fast ? "kernel for these types and shapes" : "reference kernel"));
+  return absl::UnimplementedError(absl::StrCat(
+      "op ", op.name, " has no ", fast ? "kernel for these types and shapes" : "reference kernel"));
 }
 
-absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs, const Attributes& attrs,
-                                          const RunOpOptions& options) {
+absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs,
+                                          const Attributes& attrs, const RunOpOptions& options) {
   NOMO_ASSIGN_OR_RETURN(const Attributes resolved, ResolveAttributes(op.attrs, attrs));
   std::vector<TensorType> input_types;
   std::vector<TensorSpec> input_specs;
@@ -39,7 +42,8 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
   for (const Tensor& input : inputs) {
     input_types.push_back(input.type());
     input_specs.push_back({input.dtype(), input.shape(), {}});
-    input_views.push_back({input.dtype(), &input.shape(), const_cast<std::byte*>(input.raw_data())});
+    input_views.push_back(
+        {input.dtype(), &input.shape(), const_cast<std::byte*>(input.raw_data())});
   }
   const InferContext infer(resolved, input_types, inputs, options.num_outputs);
   NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> output_types, InferNode(op, infer));
@@ -62,10 +66,11 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
     output_specs.push_back({type.dtype, outputs[i].shape(), {}});
   }
   const PrepareContext prepare{resolved, input_specs, output_specs, inputs, {}, 1};
-  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, PrepareKernel(op, prepare, options.fast && shapes_known));
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel,
+                        PrepareKernel(op, prepare, options.fast && shapes_known));
 
-  KernelContextBuilder builder(input_views, absl::MakeSpan(output_views), absl::MakeSpan(outputs), resolved, options.run,
-                               options.node_key);
+  KernelContextBuilder builder(input_views, absl::MakeSpan(output_views), absl::MakeSpan(outputs),
+                               resolved, options.run, options.node_key);
   const std::unique_ptr<KernelState> state = kernel->NewState();
   NOMO_ASSIGN_OR_RETURN(Tensor scratch, Tensor::Create(DType::kUInt8, {kernel->scratch_bytes()}));
   builder.SetMemory(scratch.mutable_raw_data(), state.get());

@@ -10,24 +10,29 @@ namespace nomograph {
 
 struct RunOpOptions {
   int num_outputs = 1;
-  bool fast = false;  // the first fast kernel that serves the shapes; the reference kernel otherwise
+  bool fast =
+      false;  // the first fast kernel that serves the shapes; the reference kernel otherwise
   RunContext run;
   uint64_t node_key = 0;
 };
 
-// Resolves attributes, infers shapes, prepares and runs the kernel. An op with a body only is Unimplemented here: it
-// needs a graph. `inputs` that are absent are invalid tensors.
-absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs, const Attributes& attrs,
+// Resolves attributes, infers shapes, prepares and runs the kernel. An op with a body only is
+// Unimplemented here: it needs a graph. `inputs` that are absent are invalid tensors.
+absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs,
+                                          const Attributes& attrs,
                                           const RunOpOptions& options = {});
 
-// Chooses and prepares the kernel: the fast ones in their order where `fast`, then the reference kernel.
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op, const PrepareContext& context, bool fast);
+// Chooses and prepares the kernel: the fast ones in their order where `fast`, then the reference
+// kernel.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
+                                                      const PrepareContext& context, bool fast);
 
 // Puts a KernelContext together.
 class KernelContextBuilder {
  public:
-  KernelContextBuilder(absl::Span<const TensorView> inputs, absl::Span<TensorView> outputs, absl::Span<Tensor> owned_outputs,
-                       const Attributes& attrs, const RunContext& run, uint64_t node_key);
+  KernelContextBuilder(absl::Span<const TensorView> inputs, absl::Span<TensorView> outputs,
+                       absl::Span<Tensor> owned_outputs, const Attributes& attrs,
+                       const RunContext& run, uint64_t node_key);
   void SetMemory(std::byte* scratch, KernelState* state);
   KernelContext& context() { return context_; }
 

@@ -8,7 +8,8 @@
 
 namespace nomograph {
 
-NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node, absl::Span<const Shape> shapes) {
+NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node,
+                     absl::Span<const Shape> shapes) {
   const auto spec = [&](ValueId id) -> TensorSpec {
     if (id == kNoValue) return {};
     shapes_known &= graph.types[id].shape.fully_known();
@@ -58,7 +59,8 @@ absl::StatusOr<std::vector<Tensor>> Executor::Run(absl::Span<const Tensor> input
   return TakeResults();
 }
 
-// Sets the addresses that differ between runs: those of the inputs, of the results, and of views of them.
+// Sets the addresses that differ between runs: those of the inputs, of the results, and of views of
+// them.
 absl::Status Executor::Bind(absl::Span<const Tensor> inputs) {
   const LoweredGraph& graph = program_.graph_;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -68,12 +70,14 @@ absl::Status Executor::Bind(absl::Span<const Tensor> inputs) {
   for (size_t v = 0; v < state_.views_.size(); ++v) {
     const ValuePlan& plan = program_.plan_.values[v];
     if (plan.storage == Storage::kResult && plan.root == static_cast<ValueId>(v)) {
-      NOMO_ASSIGN_OR_RETURN(state_.owned_[v], Tensor::Create(graph.types[v].dtype, program_.shapes_[v]));
+      NOMO_ASSIGN_OR_RETURN(state_.owned_[v],
+                            Tensor::Create(graph.types[v].dtype, program_.shapes_[v]));
       state_.views_[v].data = state_.owned_[v].mutable_raw_data();
     } else if (plan.storage == Storage::kDynamic) {
       state_.views_[v].data = nullptr;
     } else if (plan.root != static_cast<ValueId>(v)) {
-      state_.views_[v].data = state_.views_[plan.root].data;  // roots have lower numbers than their views
+      state_.views_[v].data =
+          state_.views_[plan.root].data;  // roots have lower numbers than their views
     }
   }
   return absl::OkStatus();
@@ -109,18 +113,23 @@ absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode&
     input_specs.push_back({view.dtype, *view.shape, {}});
   }
   InferContext context(node.attrs, types, values, static_cast<int>(node.outputs.size()));
-  // The functions of control flow yield whatever shapes they yield: nothing is known of them beforehand.
-  const InferContext::FunctionInferrer unknown = [&](const std::string&, absl::Span<const TensorType>) {
+  // The functions of control flow yield whatever shapes they yield: nothing is known of them
+  // beforehand.
+  const InferContext::FunctionInferrer unknown = [&](const std::string&,
+                                                     absl::Span<const TensorType>) {
     std::vector<TensorType> outputs;
-    for (const ValueId id : node.outputs) outputs.push_back({program_.graph_.types[id].dtype, PartialShape()});
+    for (const ValueId id : node.outputs)
+      outputs.push_back({program_.graph_.types[id].dtype, PartialShape()});
     return absl::StatusOr<std::vector<TensorType>>(std::move(outputs));
   };
   context.set_function_inferrer(&unknown);
-  const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(),
-                                 [](const auto& attr) { return attr.second.type() == AttrType::kFunction; });
+  const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(), [](const auto& attr) {
+    return attr.second.type() == AttrType::kFunction;
+  });
   std::vector<TensorType> outputs;
   if (calls) {
-    for (const ValueId id : node.outputs) outputs.push_back({program_.graph_.types[id].dtype, PartialShape()});
+    for (const ValueId id : node.outputs)
+      outputs.push_back({program_.graph_.types[id].dtype, PartialShape()});
   } else {
     NOMO_ASSIGN_OR_RETURN(outputs, InferNode(*node.op, context));
   }
@@ -129,7 +138,8 @@ absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode&
     const ValueId id = node.outputs[i];
     TensorView& view = state_.views_[id];
     if (outputs[i].shape.fully_known() && program_.plan_.values[id].storage == Storage::kDynamic) {
-      NOMO_ASSIGN_OR_RETURN(state_.owned_[id], Tensor::Create(view.dtype, outputs[i].shape.ToShape()));
+      NOMO_ASSIGN_OR_RETURN(state_.owned_[id],
+                            Tensor::Create(view.dtype, outputs[i].shape.ToShape()));
       view.shape = &state_.owned_[id].shape();
       view.data = state_.owned_[id].mutable_raw_data();
     }
@@ -146,11 +156,12 @@ absl::Status Executor::RunKernel(const Kernel& kernel, const LoweredNode& node, 
   state_.inputs_.clear();
   state_.outputs_.clear();
   state_.owned_outputs_.resize(std::max(state_.owned_outputs_.size(), node.outputs.size()));
-  for (const ValueId id : node.inputs) state_.inputs_.push_back(id == kNoValue ? TensorView{} : state_.views_[id]);
+  for (const ValueId id : node.inputs)
+    state_.inputs_.push_back(id == kNoValue ? TensorView{} : state_.views_[id]);
   for (const ValueId id : node.outputs) state_.outputs_.push_back(state_.views_[id]);
   const uint64_t key = run_.call_path == 0 ? node_key : MixKeys(node_key, run_.call_path);
-  KernelContextBuilder builder(state_.inputs_, absl::MakeSpan(state_.outputs_), absl::MakeSpan(state_.owned_outputs_),
-                               node.attrs, run_, key);
+  KernelContextBuilder builder(state_.inputs_, absl::MakeSpan(state_.outputs_),
+                               absl::MakeSpan(state_.owned_outputs_), node.attrs, run_, key);
   builder.SetMemory(scratch, kernel_state);
   NOMO_RETURN_IF_ERROR(kernel.Run(builder.context()));
   for (size_t i = 0; i < node.outputs.size(); ++i) {
@@ -172,13 +183,15 @@ std::vector<Tensor> Executor::TakeResults() {
     const TensorView& view = state_.views_[id];
     const Storage storage = program_.plan_.values[id].storage;
     const bool owned = storage == Storage::kResult || storage == Storage::kDynamic;
-    const bool listed_before = std::any_of(results.begin(), results.end(), [&](const Tensor& result) {
-      return result.raw_data() == view.data;
-    });
-    // An input, a constant, or a value that is listed twice is copied: every result is a tensor of its own.
-    results.push_back(owned && !listed_before
-                          ? state_.owned_[id]
-                          : Tensor::FromBuffer(view.dtype, *view.shape, view.data, nullptr).Clone());
+    const bool listed_before =
+        std::any_of(results.begin(), results.end(),
+                    [&](const Tensor& result) { return result.raw_data() == view.data; });
+    // An input, a constant, or a value that is listed twice is copied: every result is a tensor of
+    // its own.
+    results.push_back(
+        owned && !listed_before
+            ? state_.owned_[id]
+            : Tensor::FromBuffer(view.dtype, *view.shape, view.data, nullptr).Clone());
   }
   // The state keeps nothing that was given away.
   for (Tensor& tensor : state_.owned_) tensor = Tensor();

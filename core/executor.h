@@ -27,8 +27,8 @@ class ProgramState {
  private:
   friend class Executor;
   Tensor arena_, scratch_;
-  std::vector<TensorView> views_;   // by ValueId
-  std::vector<Tensor> owned_;       // by ValueId: results and what is allocated during the run
+  std::vector<TensorView> views_;  // by ValueId
+  std::vector<Tensor> owned_;      // by ValueId: results and what is allocated during the run
   std::vector<std::unique_ptr<KernelState>> kernel_states_;  // by step
   // Per step: the views of its inputs and outputs, filled in before each run of the kernel.
   std::vector<TensorView> inputs_, outputs_;
@@ -47,8 +47,8 @@ class Executor {
   absl::Status RunStep(size_t index);
   // Types, allocates and prepares a node whose shapes are known only now.
   absl::StatusOr<std::unique_ptr<Kernel>> PrepareLate(const LoweredNode& node);
-  absl::Status RunKernel(const Kernel& kernel, const LoweredNode& node, uint64_t node_key, KernelState* kernel_state,
-                         std::byte* scratch);
+  absl::Status RunKernel(const Kernel& kernel, const LoweredNode& node, uint64_t node_key,
+                         KernelState* kernel_state, std::byte* scratch);
   std::vector<Tensor> TakeResults();
 
   const Program& program_;

@@ -23,7 +23,8 @@ struct TracedFunction {
   std::vector<Value> captured;
 };
 
-// A weight that a layer declared. Its value is made when a model is built, from the name that it then has.
+// A weight that a layer declared. Its value is made when a model is built, from the name that it
+// then has.
 struct WeightSpec {
   std::string name;  // in its layer: "kernel"
   TensorType type;
@@ -60,9 +61,11 @@ struct Expr {
   // This expression's own fault; those of its inputs are theirs.
   absl::Status status;
   std::shared_ptr<const LayerScope> layer;
-  std::shared_ptr<const WeightSpec> weight;      // kWeight
-  std::shared_ptr<const VariableSpec> variable;  // calls of state ops: what the attribute "variable" means
-  std::vector<std::pair<std::string, std::shared_ptr<const TracedFunction>>> functions;  // by attribute
+  std::shared_ptr<const WeightSpec> weight;  // kWeight
+  std::shared_ptr<const VariableSpec>
+      variable;  // calls of state ops: what the attribute "variable" means
+  std::vector<std::pair<std::string, std::shared_ptr<const TracedFunction>>>
+      functions;  // by attribute
   std::shared_ptr<const TracedFunction> body;
   std::optional<Signature> signature;
   std::string provider;
@@ -86,15 +89,15 @@ Value WeightValue(WeightSpec spec, std::shared_ptr<const LayerScope> layer);
 Value ReadVariable(const std::shared_ptr<const VariableSpec>& variable);
 Value AssignVariable(const std::shared_ptr<const VariableSpec>& variable, const Value& value);
 
-// Runs `function` on inputs of these types and writes down what it does. Constants that it uses are copied into it; other
-// values from outside become further inputs. InvalidArgument lists every fault in it.
-absl::StatusOr<std::shared_ptr<const TracedFunction>> Trace(const TraceFn& function,
-                                                            absl::Span<const TensorType> input_types,
-                                                            absl::string_view name);
+// Runs `function` on inputs of these types and writes down what it does. Constants that it uses are
+// copied into it; other values from outside become further inputs. InvalidArgument lists every
+// fault in it.
+absl::StatusOr<std::shared_ptr<const TracedFunction>> Trace(
+    const TraceFn& function, absl::Span<const TensorType> input_types, absl::string_view name);
 
 // Traces the body that is registered with an op, for resolved attributes.
-absl::StatusOr<std::shared_ptr<const TracedFunction>> TraceOpBody(const OpDef& op, const Attributes& attrs,
-                                                                  absl::Span<const TensorType> input_types);
+absl::StatusOr<std::shared_ptr<const TracedFunction>> TraceOpBody(
+    const OpDef& op, const Attributes& attrs, absl::Span<const TensorType> input_types);
 
 }  // namespace nomograph
 

@@ -61,8 +61,8 @@ absl::Status LayerNames::Reserve(const std::shared_ptr<const LayerScope>& layer)
   return absl::OkStatus();
 }
 
-std::vector<std::shared_ptr<const Expr>> ReachableExprs(absl::Span<const Value> outputs,
-                                                        const std::function<bool(const Expr&)>& enter) {
+std::vector<std::shared_ptr<const Expr>> ReachableExprs(
+    absl::Span<const Value> outputs, const std::function<bool(const Expr&)>& enter) {
   std::vector<std::shared_ptr<const Expr>> order;
   absl::flat_hash_set<const Expr*> seen;
   // Depth first with a stack of our own, because graphs are deeper than call stacks.
@@ -125,7 +125,8 @@ absl::Status ExprWriter::Write(const std::shared_ptr<const Expr>& expr, uint64_t
 absl::Status ExprWriter::WriteWeight(const std::shared_ptr<const Expr>& expr, uint64_t seed) {
   const WeightSpec& spec = *expr->weight;
   const std::string name = value_names_.Take(Prefixed(layers_.Of(expr->layer), spec.name));
-  auto tensor = spec.initializer(spec.type.shape.ToShape(), spec.type.dtype, MixKeys(seed, StableHash(name)));
+  auto tensor =
+      spec.initializer(spec.type.shape.ToShape(), spec.type.dtype, MixKeys(seed, StableHash(name)));
   NOMO_RETURN_IF_ERROR(Annotate(tensor.status(), absl::StrCat("weight ", spec.name)));
   const ValueId id = graph_.AddValue(name, spec.type);
   graph_.weights.push_back({id, *std::move(tensor), spec.trainable, ""});
@@ -136,8 +137,9 @@ absl::Status ExprWriter::WriteWeight(const std::shared_ptr<const Expr>& expr, ui
 absl::Status ExprWriter::WriteCall(const std::shared_ptr<const Expr>& expr) {
   const std::string& layer = layers_.Of(expr->layer);
   Node node;
-  node.name = node_names_.Take(expr->name.empty() ? Prefixed(layer, expr->op.empty() ? "lambda" : AfterDot(expr->op))
-                                                  : expr->name);
+  node.name = node_names_.Take(
+      expr->name.empty() ? Prefixed(layer, expr->op.empty() ? "lambda" : AfterDot(expr->op))
+                         : expr->name);
   node.op = expr->op;
   node.version = expr->version;
   node.attrs = expr->attrs;
@@ -148,8 +150,9 @@ absl::Status ExprWriter::WriteCall(const std::shared_ptr<const Expr>& expr) {
     node.attrs.Set(attr, FunctionRef{ImportFunctions(traced, absl::StrCat(node.name, "/", attr))});
   }
   if (expr->body != nullptr) {
-    node.body = ImportFunctions(expr->body, expr->op.empty() ? absl::StrCat("local.", layer.empty() ? "lambda" : layer)
-                                                             : expr->op);
+    node.body = ImportFunctions(
+        expr->body,
+        expr->op.empty() ? absl::StrCat("local.", layer.empty() ? "lambda" : layer) : expr->op);
     // An anonymous Lambda's op is named after its body.
     if (node.op.empty()) node.op = node.body;
   }
@@ -166,14 +169,16 @@ absl::Status ExprWriter::WriteCall(const std::shared_ptr<const Expr>& expr) {
 }
 
 // Copies the functions into the library under names that are free there; yields the main one's.
-std::string ExprWriter::ImportFunctions(const std::shared_ptr<const TracedFunction>& traced, absl::string_view name) {
+std::string ExprWriter::ImportFunctions(const std::shared_ptr<const TracedFunction>& traced,
+                                        absl::string_view name) {
   const auto known = imported_.find(traced);
   if (known != imported_.end()) return known->second;
   absl::flat_hash_map<std::string, std::string> renamed;
   UniqueNames names;
   for (const auto& [taken, function] : library_) names.Reserve(taken);
   for (const auto& [old_name, function] : traced->functions) {
-    renamed[old_name] = names.Take(old_name == traced->main ? std::string(name) : absl::StrCat(name, "/", old_name));
+    renamed[old_name] = names.Take(old_name == traced->main ? std::string(name)
+                                                            : absl::StrCat(name, "/", old_name));
   }
   for (const auto& [old_name, function] : traced->functions) {
     Function copy = function;
@@ -183,7 +188,8 @@ std::string ExprWriter::ImportFunctions(const std::shared_ptr<const TracedFuncti
       if (renamed.contains(node.body)) node.body = renamed[node.body];
       const Attributes attrs = node.attrs;
       for (const auto& [attr, value] : attrs) {
-        if (const auto* ref = value.As<FunctionRef>()) node.attrs.Set(attr, FunctionRef{renamed[ref->name]});
+        if (const auto* ref = value.As<FunctionRef>())
+          node.attrs.Set(attr, FunctionRef{renamed[ref->name]});
       }
     }
     library_[copy.name] = std::move(copy);

@@ -1,4 +1,5 @@
-// ExprWriter: writes expressions into graphs. Serves the builder (the main graph) and tracing (functions).
+// ExprWriter: writes expressions into graphs. Serves the builder (the main graph) and tracing
+// (functions).
 #ifndef NOMOGRAPH_CORE_EXPR_WRITER_H_
 #define NOMOGRAPH_CORE_EXPR_WRITER_H_
 
@@ -28,13 +29,15 @@ class UniqueNames {
   absl::flat_hash_map<std::string, int> next_;
 };
 
-// The names that layers have in one model: their own, or those of their classes in snake case, behind their parents'.
+// The names that layers have in one model: their own, or those of their classes in snake case,
+// behind their parents'.
 class LayerNames {
  public:
   // "dense_1", "encoder/dense"; "" for null.
   const std::string& Of(const std::shared_ptr<const LayerScope>& layer);
-  // Keeps the name that the user gave the layer from others. InvalidArgument, once a layer, when another has been given
-  // it or when it is no name for a layer. REQUIRES: called for every layer ahead of Of().
+  // Keeps the name that the user gave the layer from others. InvalidArgument, once a layer, when
+  // another has been given it or when it is no name for a layer. REQUIRES: called for every layer
+  // ahead of Of().
   absl::Status Reserve(const std::shared_ptr<const LayerScope>& layer);
   // In the order in which they were named.
   const std::vector<std::shared_ptr<const LayerScope>>& layers() const { return order_; }
@@ -46,14 +49,16 @@ class LayerNames {
   UniqueNames unique_;
 };
 
-// The expressions that `outputs` need, inputs first. `enter` decides whether an expression and what is behind it belong.
-std::vector<std::shared_ptr<const Expr>> ReachableExprs(absl::Span<const Value> outputs,
-                                                        const std::function<bool(const Expr&)>& enter);
+// The expressions that `outputs` need, inputs first. `enter` decides whether an expression and what
+// is behind it belong.
+std::vector<std::shared_ptr<const Expr>> ReachableExprs(
+    absl::Span<const Value> outputs, const std::function<bool(const Expr&)>& enter);
 
 class ExprWriter {
  public:
   // Functions that nodes use go to `library`, variables to `variables`.
-  ExprWriter(Graph& graph, LayerNames& layers, FunctionLibrary& library, std::vector<Variable>& variables)
+  ExprWriter(Graph& graph, LayerNames& layers, FunctionLibrary& library,
+             std::vector<Variable>& variables)
       : graph_(graph), layers_(layers), library_(library), variables_(variables) {}
 
   // Makes `value`, which is an input expression or (in a function) a captured value, a graph input.
@@ -68,7 +73,8 @@ class ExprWriter {
  private:
   absl::Status WriteWeight(const std::shared_ptr<const Expr>& expr, uint64_t seed);
   absl::Status WriteCall(const std::shared_ptr<const Expr>& expr);
-  std::string ImportFunctions(const std::shared_ptr<const TracedFunction>& traced, absl::string_view name);
+  std::string ImportFunctions(const std::shared_ptr<const TracedFunction>& traced,
+                              absl::string_view name);
   std::string VariableName(const Expr& expr);
 
   Graph& graph_;
@@ -76,7 +82,8 @@ class ExprWriter {
   FunctionLibrary& library_;
   std::vector<Variable>& variables_;
   UniqueNames node_names_, value_names_;
-  // By the expression and the output. The expressions are held so that no other takes their address meanwhile.
+  // By the expression and the output. The expressions are held so that no other takes their address
+  // meanwhile.
   absl::flat_hash_map<std::pair<std::shared_ptr<const Expr>, int>, ValueId> ids_;
   std::map<std::shared_ptr<const TracedFunction>, std::string> imported_;
   std::map<std::shared_ptr<const VariableSpec>, std::string> variable_names_;

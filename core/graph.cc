@@ -23,14 +23,17 @@ class Verifier {
       if (!InRange(id)) {
         errors_.Add(InvalidArgument("output: there is no value ", id));
       } else if (!produced_[id]) {
-        errors_.Add(InvalidArgument("output \"", graph_.values[id].name, "\" is produced by nothing"));
+        errors_.Add(
+            InvalidArgument("output \"", graph_.values[id].name, "\" is produced by nothing"));
       }
     }
     return errors_.ToStatus("the graph is not valid");
   }
 
  private:
-  bool InRange(ValueId id) const { return id >= 0 && id < static_cast<ValueId>(graph_.values.size()); }
+  bool InRange(ValueId id) const {
+    return id >= 0 && id < static_cast<ValueId>(graph_.values.size());
+  }
 
   void CheckNames() {
     absl::flat_hash_set<absl::string_view> names;
@@ -55,7 +58,8 @@ class Verifier {
     if (!InRange(id)) {
       errors_.Add(InvalidArgument(producer, ": there is no value ", id));
     } else if (produced_[id]) {
-      errors_.Add(InvalidArgument(producer, ": value \"", graph_.values[id].name, "\" has another producer"));
+      errors_.Add(InvalidArgument(producer, ": value \"", graph_.values[id].name,
+                                  "\" has another producer"));
     } else {
       produced_[id] = true;
     }
@@ -67,7 +71,8 @@ class Verifier {
     const ValueInfo& value = graph_.values[weight.value];
     if (!weight.tensor.valid() || weight.tensor.dtype() != value.type.dtype ||
         !Matches(weight.tensor.shape(), value.type.shape)) {
-      errors_.Add(InvalidArgument("weight \"", value.name, "\": expected a tensor ", value.type.ToString(), ", found ",
+      errors_.Add(InvalidArgument("weight \"", value.name, "\": expected a tensor ",
+                                  value.type.ToString(), ", found ",
                                   weight.tensor.type().ToString()));
     }
   }
@@ -91,7 +96,8 @@ class Verifier {
     ReportOrder();
   }
 
-  // A node uses a value ahead of its producer: because of a cycle, of the order alone, or because nothing produces it.
+  // A node uses a value ahead of its producer: because of a cycle, of the order alone, or because
+  // nothing produces it.
   void ReportOrder() {
     for (const Node& node : graph_.nodes) {
       for (const ValueId id : node.inputs) {
@@ -104,7 +110,8 @@ class Verifier {
     if (!errors_.empty()) return;
     Graph copy = graph_;
     const absl::Status sorted = SortTopologically(copy);
-    errors_.Add(sorted.ok() ? InvalidArgument("nodes stand ahead of the producers of their inputs") : sorted);
+    errors_.Add(sorted.ok() ? InvalidArgument("nodes stand ahead of the producers of their inputs")
+                            : sorted);
   }
 
   const Graph& graph_;
@@ -127,7 +134,8 @@ ValueId Graph::FindValue(absl::string_view value_name) const {
 }
 
 const Weight* Graph::FindWeight(ValueId value) const {
-  auto it = std::find_if(weights.begin(), weights.end(), [&](const Weight& w) { return w.value == value; });
+  auto it = std::find_if(weights.begin(), weights.end(),
+                         [&](const Weight& w) { return w.value == value; });
   return it == weights.end() ? nullptr : &*it;
 }
 
@@ -169,7 +177,8 @@ absl::Status SortTopologically(Graph& graph) {
     for (int n = 0; n < count && names.size() < 8; ++n) {
       if (waiting[n] > 0) names.push_back(absl::StrCat("\"", graph.nodes[n].name, "\""));
     }
-    return InvalidArgument("there is a cycle among, or ahead of, the nodes ", absl::StrJoin(names, ", "));
+    return InvalidArgument("there is a cycle among, or ahead of, the nodes ",
+                           absl::StrJoin(names, ", "));
   }
   std::vector<Node> sorted;
   sorted.reserve(count);

@@ -1,4 +1,5 @@
-// Graph: the editable, portable form of a model's dataflow, in single static assignment: every value has one producer.
+// Graph: the editable, portable form of a model's dataflow, in single static assignment: every
+// value has one producer.
 #ifndef NOMOGRAPH_CORE_GRAPH_H_
 #define NOMOGRAPH_CORE_GRAPH_H_
 
@@ -20,10 +21,12 @@ struct ValueInfo {
   std::string name;  // unique in the graph, not empty
   TensorType type;
   std::string doc;
-  std::string unknown_fields;  // what a newer writer put there, kept as it was found; likewise below
+  std::string
+      unknown_fields;  // what a newer writer put there, kept as it was found; likewise below
 };
 
-// The types that a node's op declared when the model was made, against which the op found here is checked.
+// The types that a node's op declared when the model was made, against which the op found here is
+// checked.
 struct Signature {
   std::vector<TensorType> inputs, outputs;
   bool operator==(const Signature&) const = default;
@@ -36,7 +39,8 @@ struct Node {
   int version = 1;
   Attributes attrs;  // as given; defaults are the op's
   std::vector<ValueId> inputs, outputs;
-  // Lambdas only: the function that carries the op's portable meaning for these attributes and types; may be empty.
+  // Lambdas only: the function that carries the op's portable meaning for these attributes and
+  // types; may be empty.
   std::string body;
   std::optional<Signature> signature;
   std::string provider;  // the library that registers the op, as a hint
@@ -53,7 +57,8 @@ struct Weight {
   std::string unknown_fields;
 };
 
-// Nodes stand in an order in which every value is produced before it is used; VerifyGraph() checks that.
+// Nodes stand in an order in which every value is produced before it is used; VerifyGraph() checks
+// that.
 struct Graph {
   std::string name;
   std::vector<ValueInfo> values;
@@ -70,19 +75,21 @@ struct Graph {
   const ValueInfo& value(ValueId id) const { return values[id]; }
 };
 
-// A named subgraph: a body, or a branch or loop of a control-flow node. It sees nothing but its inputs and weights.
+// A named subgraph: a body, or a branch or loop of a control-flow node. It sees nothing but its
+// inputs and weights.
 struct Function {
   std::string name;
   Graph graph;
   std::string unknown_fields;
 };
 
-// Checks the structure: names present and unique, ids in range, one producer a value, producers ahead of users (naming
-// the nodes of a cycle where there is one), weights of their values' types. All faults are in one status.
+// Checks the structure: names present and unique, ids in range, one producer a value, producers
+// ahead of users (naming the nodes of a cycle where there is one), weights of their values' types.
+// All faults are in one status.
 absl::Status VerifyGraph(const Graph& graph);
 
-// Orders the nodes so that producers come ahead of users and keeps the order of the others. InvalidArgument names the
-// nodes of a cycle.
+// Orders the nodes so that producers come ahead of users and keeps the order of the others.
+// InvalidArgument names the nodes of a cycle.
 absl::Status SortTopologically(Graph& graph);
 
 }  // namespace nomograph

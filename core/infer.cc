@@ -9,17 +9,22 @@ constexpr int kMaxDepth = 64;
 // Constants up to this size are computed during inference, because shapes may depend on them.
 constexpr int64_t kMaxFoldedElements = 4096;
 
-std::string Where(const Node& node) { return absl::StrCat("node \"", node.name, "\" (", node.op, ")"); }
+std::string Where(const Node& node) {
+  return absl::StrCat("node \"", node.name, "\" (", node.op, ")");
+}
 
 // A declaration and what was found, where they differ; "" where they agree.
-std::string Difference(absl::string_view what, size_t index, const TensorType& declared, const TensorType& found) {
+std::string Difference(absl::string_view what, size_t index, const TensorType& declared,
+                       const TensorType& found) {
   if (declared.dtype == found.dtype && Compatible(declared.shape, found.shape)) return "";
-  return absl::StrCat(what, " ", index, " is declared as ", declared.ToString(), " but is ", found.ToString(), " here");
+  return absl::StrCat(what, " ", index, " is declared as ", declared.ToString(), " but is ",
+                      found.ToString(), " here");
 }
 
 // The outputs where they follow from small constants alone; empty otherwise.
 std::vector<Tensor> FoldNode(const OpDef& op, const Node& node, const InferContext& infer,
-                             absl::Span<const Tensor> constants, absl::Span<const TensorType> types) {
+                             absl::Span<const Tensor> constants,
+                             absl::Span<const TensorType> types) {
   if (op.effects != Effects::kPure) return {};
   if (op.fold) {
     auto folded = op.fold(infer);
@@ -30,9 +35,11 @@ std::vector<Tensor> FoldNode(const OpDef& op, const Node& node, const InferConte
     if (node.inputs[i] != kNoValue && !constants[i].valid()) return {};
   }
   for (const TensorType& type : types) {
-    if (type.shape.fully_known() && type.shape.ToShape().num_elements() > kMaxFoldedElements) return {};
+    if (type.shape.fully_known() && type.shape.ToShape().num_elements() > kMaxFoldedElements)
+      return {};
   }
-  auto outputs = RunOp(op, constants, node.attrs, {.num_outputs = static_cast<int>(node.outputs.size())});
+  auto outputs =
+      RunOp(op, constants, node.attrs, {.num_outputs = static_cast<int>(node.outputs.size())});
   return outputs.ok() ? *std::move(outputs) : std::vector<Tensor>{};
 }
 
@@ -44,10 +51,12 @@ absl::Status CheckSignature(const Node& node, absl::Span<const TensorType> input
   const Signature& declared = *node.signature;
   ErrorList errors;
   if (declared.inputs.size() != inputs.size()) {
-    errors.Add(InvalidArgument("it declares ", declared.inputs.size(), " inputs but has ", inputs.size()));
+    errors.Add(
+        InvalidArgument("it declares ", declared.inputs.size(), " inputs but has ", inputs.size()));
   }
   if (declared.outputs.size() != outputs.size()) {
-    errors.Add(InvalidArgument("it declares ", declared.outputs.size(), " outputs but has ", outputs.size()));
+    errors.Add(InvalidArgument("it declares ", declared.outputs.size(), " outputs but has ",
+                               outputs.size()));
   }
   for (size_t i = 0; i < std::min(declared.inputs.size(), inputs.size()); ++i) {
     const std::string text = Difference("input", i, declared.inputs[i], inputs[i]);
@@ -60,17 +69,17 @@ absl::Status CheckSignature(const Node& node, absl::Span<const TensorType> input
   return errors.ToStatus("the declared signature differs");
 }
 
-absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferOneNode(const Node& node,
-                                                                   absl::Span<const TensorType> inputs,
-                                                                   absl::Span<const Tensor> constants) const {
+absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferOneNode(
+    const Node& node, absl::Span<const TensorType> inputs,
+    absl::Span<const Tensor> constants) const {
   std::vector<TensorType> types;
   if (const OpDef* op = registry_.Find(node.op, node.version); op != nullptr) {
     NOMO_ASSIGN_OR_RETURN(const Attributes attrs, ResolveAttributes(op->attrs, node.attrs));
     InferContext context(attrs, inputs, constants, static_cast<int>(node.outputs.size()));
-    const InferContext::FunctionInferrer infer_function = [this](const std::string& name,
-                                                                 absl::Span<const TensorType> types) {
-      return InferFunction(name, types);
-    };
+    const InferContext::FunctionInferrer infer_function =
+        [this](const std::string& name, absl::Span<const TensorType> types) {
+          return InferFunction(name, types);
+        };
     context.set_function_inferrer(&infer_function);
     NOMO_ASSIGN_OR_RETURN(types, InferNode(*op, context));
   } else if (!node.body.empty()) {
@@ -87,23 +96,27 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferOneNode(const Node& n
   return types;
 }
 
-absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunction(const std::string& function,
-                                                                    absl::Span<const TensorType> inputs) const {
+absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunction(
+    const std::string& function, absl::Span<const TensorType> inputs) const {
   const auto it = functions_.find(function);
-  if (it == functions_.end()) return absl::NotFoundError(absl::StrCat("there is no function @", function));
+  if (it == functions_.end())
+    return absl::NotFoundError(absl::StrCat("there is no function @", function));
   Graph graph = it->second.graph;
   if (graph.inputs.size() != inputs.size()) {
-    return InvalidArgument("function @", function, " takes ", graph.inputs.size(), " inputs, found ", inputs.size());
+    return InvalidArgument("function @", function, " takes ", graph.inputs.size(),
+                           " inputs, found ", inputs.size());
   }
-  if (depth_ >= kMaxDepth) return InvalidArgument("functions are nested more than ", kMaxDepth, " deep");
+  if (depth_ >= kMaxDepth)
+    return InvalidArgument("functions are nested more than ", kMaxDepth, " deep");
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorType& declared = graph.values[graph.inputs[i]].type;
     if (declared.dtype != inputs[i].dtype || !Compatible(declared.shape, inputs[i].shape)) {
-      return InvalidArgument("function @", function, ": input ", i, ": expected ", declared.ToString(), ", found ",
-                             inputs[i].ToString());
+      return InvalidArgument("function @", function, ": input ", i, ": expected ",
+                             declared.ToString(), ", found ", inputs[i].ToString());
     }
   }
-  // What a value inside had was inferred for the declared inputs, so only the producers' word counts now.
+  // What a value inside had was inferred for the declared inputs, so only the producers' word
+  // counts now.
   for (ValueInfo& value : graph.values) value.type.shape = PartialShape();
   for (const Weight& weight : graph.weights) graph.values[weight.value].type = weight.tensor.type();
   for (size_t i = 0; i < inputs.size(); ++i) graph.values[graph.inputs[i]].type = inputs[i];
@@ -152,8 +165,8 @@ absl::Status TypeInferrer::InferGraph(Graph& graph) const {
       if (node.outputs[i] == kNoValue) continue;
       ValueInfo& value = graph.values[node.outputs[i]];
       if (value.type.dtype != DType::kInvalid && value.type.dtype != (*types)[i].dtype) {
-        errors.Add(InvalidArgument("value \"", value.name, "\" is declared as ", value.type.ToString(), " but is ",
-                                   (*types)[i].ToString()),
+        errors.Add(InvalidArgument("value \"", value.name, "\" is declared as ",
+                                   value.type.ToString(), " but is ", (*types)[i].ToString()),
                    Where(node));
       }
       auto merged = Merge((*types)[i].shape, value.type.shape);

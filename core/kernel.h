@@ -1,4 +1,5 @@
-// Kernels: the code that runs an op. A kernel is chosen for an op, prepared once for concrete shapes, then run often.
+// Kernels: the code that runs an op. A kernel is chosen for an op, prepared once for concrete
+// shapes, then run often.
 #ifndef NOMOGRAPH_CORE_KERNEL_H_
 #define NOMOGRAPH_CORE_KERNEL_H_
 
@@ -29,7 +30,8 @@ struct RunContext;
 class FunctionCaller {
  public:
   virtual ~FunctionCaller() = default;
-  virtual absl::StatusOr<std::vector<Tensor>> Call(absl::string_view function, absl::Span<const Tensor> inputs,
+  virtual absl::StatusOr<std::vector<Tensor>> Call(absl::string_view function,
+                                                   absl::Span<const Tensor> inputs,
                                                    const RunContext& run) = 0;
 };
 
@@ -45,19 +47,22 @@ struct RunContext {
 
 // A tensor in memory that something else owns.
 struct TensorView {
-  DType dtype = DType::kInvalid;  // kInvalid: an optional input that is absent, or an output not yet allocated
+  DType dtype = DType::kInvalid;  // kInvalid: an optional input that is absent, or an output not
+                                  // yet allocated
   const Shape* shape = nullptr;
   std::byte* data = nullptr;
 };
 
-// What a kernel keeps between runs but not between threads, e.g. library objects that hold pointers.
+// What a kernel keeps between runs but not between threads, e.g. library objects that hold
+// pointers.
 class KernelState {
  public:
   virtual ~KernelState() = default;
 };
 
-// One run of one node. Inputs are read-only. Outputs whose shapes are known beforehand are allocated and hold garbage;
-// the others, whose shapes depend on the data, are allocated by the kernel.
+// One run of one node. Inputs are read-only. Outputs whose shapes are known beforehand are
+// allocated and hold garbage; the others, whose shapes depend on the data, are allocated by the
+// kernel.
 class KernelContext {
  public:
   int num_inputs() const { return static_cast<int>(inputs_.size()); }
@@ -74,24 +79,28 @@ class KernelContext {
   template <typename T>
   absl::Span<const T> input(int i) const {
     NOMO_CHECK(inputs_[i].dtype == kDTypeOf<T>);
-    return absl::MakeConstSpan(reinterpret_cast<const T*>(inputs_[i].data), inputs_[i].shape->num_elements());
+    return absl::MakeConstSpan(reinterpret_cast<const T*>(inputs_[i].data),
+                               inputs_[i].shape->num_elements());
   }
   template <typename T>
   absl::Span<T> output(int i) const {
     NOMO_CHECK(outputs_[i].dtype == kDTypeOf<T>);
-    return absl::MakeSpan(reinterpret_cast<T*>(outputs_[i].data), outputs_[i].shape->num_elements());
+    return absl::MakeSpan(reinterpret_cast<T*>(outputs_[i].data),
+                          outputs_[i].shape->num_elements());
   }
   // The input as a Tensor that borrows the memory: valid during this run only.
   Tensor BorrowInput(int i) const;
 
-  // For outputs whose shape was not known: allocates them. InvalidArgument when the shape contradicts the known one.
+  // For outputs whose shape was not known: allocates them. InvalidArgument when the shape
+  // contradicts the known one.
   absl::Status AllocateOutput(int i, const Shape& shape);
   // Copies `value` into the output, which is allocated where its shape was not known.
   absl::Status SetOutput(int i, const Tensor& value);
 
   const Attributes& attrs() const { return *attrs_; }
   const RunContext& run() const { return *run_; }
-  // The same for the same node name and call path on every machine: half of a random op's key (the other is the seed).
+  // The same for the same node name and call path on every machine: half of a random op's key (the
+  // other is the seed).
   uint64_t node_key() const { return node_key_; }
   std::byte* scratch() const { return scratch_; }
   KernelState* state() const { return state_; }
@@ -112,8 +121,9 @@ class KernelContext {
 // A kernel without preparation: reference kernels and most kernels of users.
 using ComputeFn = std::function<absl::Status(KernelContext&)>;
 
-// How the elements of a tensor lie in memory. Only row-major so far; a kernel's own blocked forms are named by `tag`,
-// which is empty for row-major and otherwise means something to kernels that agree on it.
+// How the elements of a tensor lie in memory. Only row-major so far; a kernel's own blocked forms
+// are named by `tag`, which is empty for row-major and otherwise means something to kernels that
+// agree on it.
 struct Layout {
   std::string tag;
   bool operator==(const Layout&) const = default;
@@ -141,7 +151,8 @@ struct PrepareContext {
   const Attributes& attrs;
   absl::Span<const TensorSpec> inputs;
   absl::Span<const TensorSpec> outputs;
-  absl::Span<const Tensor> constants;  // for each input its value where it is constant (weights, for packing), else invalid
+  absl::Span<const Tensor> constants;  // for each input its value where it is constant (weights,
+                                       // for packing), else invalid
   absl::Span<const PostOp> post_ops;
   int threads = 1;
 
@@ -150,7 +161,8 @@ struct PrepareContext {
   }
 };
 
-// A kernel that has been prepared. Thread-safe: Run() may be called from several threads with different contexts.
+// A kernel that has been prepared. Thread-safe: Run() may be called from several threads with
+// different contexts.
 class Kernel {
  public:
   virtual ~Kernel() = default;
@@ -162,11 +174,13 @@ class Kernel {
   virtual std::string Describe() const = 0;
 };
 
-// Null: this kernel does not serve these dtypes, shapes or attributes, and the next one is asked. An error: nothing can.
+// Null: this kernel does not serve these dtypes, shapes or attributes, and the next one is asked.
+// An error: nothing can.
 using PrepareFn = std::function<absl::StatusOr<std::unique_ptr<Kernel>>(const PrepareContext&)>;
 
 // A Kernel that calls `compute`, which may use that much scratch memory.
-std::unique_ptr<Kernel> MakeComputeKernel(ComputeFn compute, std::string description, int64_t scratch_bytes = 0);
+std::unique_ptr<Kernel> MakeComputeKernel(ComputeFn compute, std::string description,
+                                          int64_t scratch_bytes = 0);
 
 }  // namespace nomograph
 

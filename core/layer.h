@@ -1,5 +1,5 @@
-// Layers: objects that add nodes and weights to an expression, as Keras' layers do. The layers themselves are in
-// core/layers/; this is what they, and a user's own, are made of.
+// Layers: objects that add nodes and weights to an expression, as Keras' layers do. The layers
+// themselves are in core/layers/; this is what they, and a user's own, are made of.
 #ifndef NOMOGRAPH_CORE_LAYER_H_
 #define NOMOGRAPH_CORE_LAYER_H_
 
@@ -17,16 +17,17 @@
 
 namespace nomograph {
 
-// What a layer's author derives from. A layer is built at its first call, when the types of its inputs are known, and
-// shares its weights among all its calls.
+// What a layer's author derives from. A layer is built at its first call, when the types of its
+// inputs are known, and shares its weights among all its calls.
 class LayerBase {
  public:
-  // `class_name` is what summaries show ("Dense"); an empty `name` becomes the class name in snake case, numbered.
+  // `class_name` is what summaries show ("Dense"); an empty `name` becomes the class name in snake
+  // case, numbered.
   explicit LayerBase(std::string class_name, std::string name = "");
   virtual ~LayerBase() = default;
 
-  // The fault of the layer's options, if any. Asked once, also where the inputs are faulty, so that all faults of a
-  // model are found together.
+  // The fault of the layer's options, if any. Asked once, also where the inputs are faulty, so that
+  // all faults of a model are found together.
   virtual absl::Status CheckOptions() const;
   // Declares weights with AddWeight. Called once.
   virtual absl::Status Build(absl::Span<const TensorType> inputs);
@@ -50,7 +51,8 @@ class LayerBase {
 
  private:
   friend class Layer;
-  // A value with the faults that keep the layer from being called with these inputs; absent where there are none.
+  // A value with the faults that keep the layer from being called with these inputs; absent where
+  // there are none.
   Value Prepare(const std::vector<Value>& inputs);
   Value Fail(const absl::Status& status, std::vector<Value> inputs);
 
@@ -68,11 +70,12 @@ class Layer {
   // Applies the layer. Faults are in the values; that the layer yields more than one output is one.
   Value operator()(const Value& input) const { return Apply({input})[0]; }
   Value operator()(std::vector<Value> inputs) const { return Apply(std::move(inputs))[0]; }
-  // For layers with several outputs. Yields `num_outputs` values, with a fault when the layer has another number.
+  // For layers with several outputs. Yields `num_outputs` values, with a fault when the layer has
+  // another number.
   std::vector<Value> Apply(std::vector<Value> inputs, int num_outputs = 1) const;
 
-  // The layer's weight, e.g. "kernel", to use it elsewhere too. A value with a fault when the layer has none of that name
-  // or has not been called yet.
+  // The layer's weight, e.g. "kernel", to use it elsewhere too. A value with a fault when the layer
+  // has none of that name or has not been called yet.
   Value weight(absl::string_view name) const;
 
  private:
@@ -92,8 +95,8 @@ struct InputOptions {
   Dim batch = Dim::Symbol("batch");
 };
 
-// The start of a model: a value in the functional style, the first entry of a Sequential. `shape` is without the batch
-// axis. Keras: Input.
+// The start of a model: a value in the functional style, the first entry of a Sequential. `shape`
+// is without the batch axis. Keras: Input.
 class Input {
  public:
   explicit Input(PartialShape shape, InputOptions options = {});
@@ -104,7 +107,8 @@ class Input {
   Value value_;
 };
 
-// A stack of layers, each with one input and one output; a model, or a layer of another. Keras: Sequential.
+// A stack of layers, each with one input and one output; a model, or a layer of another. Keras:
+// Sequential.
 class Sequential {
  public:
   explicit Sequential(std::string name = "") : Sequential({}, std::move(name)) {}
@@ -112,7 +116,8 @@ class Sequential {
   Sequential(std::initializer_list<Layer> layers, std::string name = "");
 
   void Add(Layer layer);
-  // InvalidArgument lists every fault, each with its layer's name; also when the first layer is no Input.
+  // InvalidArgument lists every fault, each with its layer's name; also when the first layer is no
+  // Input.
   absl::StatusOr<Model> Build(uint64_t seed = 0) const;
 
   Value operator()(const Value& input) const { return Layer(*this)(input); }

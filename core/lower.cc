@@ -12,7 +12,10 @@ constexpr int kMaxDepth = 64;
 class Lowerer {
  public:
   Lowerer(const Model& model, const OpRegistry& registry, const ResolveOptions& options)
-      : registry_(registry), options_(options), inferrer_(model.functions, registry), functions_(model.functions) {}
+      : registry_(registry),
+        options_(options),
+        inferrer_(model.functions, registry),
+        functions_(model.functions) {}
 
   absl::StatusOr<LoweredGraph> Run(const Graph& graph, absl::Span<const TensorType> inputs) {
     std::vector<ValueId> arguments;
@@ -26,15 +29,19 @@ class Lowerer {
 
  private:
   // Writes a graph's nodes with `arguments` for its inputs; yields what its outputs are.
-  absl::StatusOr<std::vector<ValueId>> LowerBody(const Graph& graph, absl::Span<const ValueId> arguments,
-                                                 const std::string& prefix, const FunctionLibrary& functions, int depth) {
-    if (depth > kMaxDepth) return InvalidArgument("bodies are nested more than ", kMaxDepth, " deep");
+  absl::StatusOr<std::vector<ValueId>> LowerBody(const Graph& graph,
+                                                 absl::Span<const ValueId> arguments,
+                                                 const std::string& prefix,
+                                                 const FunctionLibrary& functions, int depth) {
+    if (depth > kMaxDepth)
+      return InvalidArgument("bodies are nested more than ", kMaxDepth, " deep");
     std::vector<ValueId> ids(graph.values.size(), kNoValue);
     for (size_t i = 0; i < arguments.size(); ++i) ids[graph.inputs[i]] = arguments[i];
     for (const Weight& weight : graph.weights) ids[weight.value] = AddConstant(weight.tensor);
     for (const Node& node : graph.nodes) {
       NOMO_RETURN_IF_ERROR(
-          Annotate(LowerNode(node, ids, prefix, functions, depth), absl::StrCat("node \"", prefix, node.name, "\" (", node.op, ")")));
+          Annotate(LowerNode(node, ids, prefix, functions, depth),
+                   absl::StrCat("node \"", prefix, node.name, "\" (", node.op, ")")));
     }
     std::vector<ValueId> outputs;
     for (const ValueId id : graph.outputs) outputs.push_back(ids[id]);
@@ -62,27 +69,32 @@ class Lowerer {
     std::vector<ValueId> outputs;
     switch (resolution.as) {
       case ResolvedAs::kKernel: {
-        NOMO_ASSIGN_OR_RETURN(outputs, LowerKernel(node, *resolution.op_def, prefix, inputs, types, constants));
+        NOMO_ASSIGN_OR_RETURN(
+            outputs, LowerKernel(node, *resolution.op_def, prefix, inputs, types, constants));
         break;
       }
       case ResolvedAs::kBody: {
         const auto function = functions.find(node.body);
-        if (function == functions.end()) return InvalidArgument("there is no function @", node.body);
+        if (function == functions.end())
+          return InvalidArgument("there is no function @", node.body);
         NOMO_RETURN_IF_ERROR(CheckArguments(function->second.graph, types));
-        NOMO_ASSIGN_OR_RETURN(outputs, LowerBody(function->second.graph, inputs, absl::StrCat(prefix, node.name, "/"),
-                                                 functions, depth + 1));
+        NOMO_ASSIGN_OR_RETURN(
+            outputs, LowerBody(function->second.graph, inputs, absl::StrCat(prefix, node.name, "/"),
+                               functions, depth + 1));
         NOMO_RETURN_IF_ERROR(CheckDeclared(node, types, outputs));
         break;
       }
       case ResolvedAs::kTracedBody: {
-        NOMO_ASSIGN_OR_RETURN(outputs, LowerTraced(node, *resolution.op_def, prefix, inputs, types, depth));
+        NOMO_ASSIGN_OR_RETURN(outputs,
+                              LowerTraced(node, *resolution.op_def, prefix, inputs, types, depth));
         break;
       }
       case ResolvedAs::kNothing:
         return absl::InternalError("the op is not resolved");
     }
     if (outputs.size() < node.outputs.size()) {
-      return InvalidArgument("expected ", node.outputs.size(), " outputs, the body yields ", outputs.size());
+      return InvalidArgument("expected ", node.outputs.size(), " outputs, the body yields ",
+                             outputs.size());
     }
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] != kNoValue) ids[node.outputs[i]] = outputs[i];
@@ -90,7 +102,8 @@ class Lowerer {
     return absl::OkStatus();
   }
 
-  absl::Status CheckDeclared(const Node& node, absl::Span<const TensorType> inputs, absl::Span<const ValueId> outputs) {
+  absl::Status CheckDeclared(const Node& node, absl::Span<const TensorType> inputs,
+                             absl::Span<const ValueId> outputs) {
     std::vector<TensorType> types;
     for (const ValueId id : outputs) types.push_back(out_.types[id]);
     return CheckSignature(node, inputs, types);
@@ -98,32 +111,38 @@ class Lowerer {
 
   static absl::Status CheckArguments(const Graph& graph, absl::Span<const TensorType> types) {
     if (graph.inputs.size() != types.size()) {
-      return InvalidArgument("function @", graph.name, " takes ", graph.inputs.size(), " inputs, found ", types.size());
+      return InvalidArgument("function @", graph.name, " takes ", graph.inputs.size(),
+                             " inputs, found ", types.size());
     }
     for (size_t i = 0; i < types.size(); ++i) {
       const TensorType& declared = graph.values[graph.inputs[i]].type;
       if (declared.dtype != types[i].dtype || !Compatible(declared.shape, types[i].shape)) {
-        return InvalidArgument("function @", graph.name, ": input ", i, ": expected ", declared.ToString(), ", found ",
-                               types[i].ToString());
+        return InvalidArgument("function @", graph.name, ": input ", i, ": expected ",
+                               declared.ToString(), ", found ", types[i].ToString());
       }
     }
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::vector<ValueId>> LowerTraced(const Node& node, const OpDef& op, const std::string& prefix,
-                                                   std::vector<ValueId> inputs, absl::Span<const TensorType> types,
-                                                   int depth) {
+  absl::StatusOr<std::vector<ValueId>> LowerTraced(const Node& node, const OpDef& op,
+                                                   const std::string& prefix,
+                                                   std::vector<ValueId> inputs,
+                                                   absl::Span<const TensorType> types, int depth) {
     NOMO_ASSIGN_OR_RETURN(const Attributes attrs, ResolveAttributes(op.attrs, node.attrs));
     NOMO_ASSIGN_OR_RETURN(const auto traced, TraceOpBody(op, attrs, types));
-    if (!traced->captured.empty()) return InvalidArgument("the body of ", op.name, " uses values from outside of it");
-    return LowerBody(traced->functions.at(traced->main).graph, inputs, absl::StrCat(prefix, node.name, "/"),
-                     traced->functions, depth + 1);
+    if (!traced->captured.empty())
+      return InvalidArgument("the body of ", op.name, " uses values from outside of it");
+    return LowerBody(traced->functions.at(traced->main).graph, inputs,
+                     absl::StrCat(prefix, node.name, "/"), traced->functions, depth + 1);
   }
 
-  absl::StatusOr<std::vector<ValueId>> LowerKernel(const Node& node, const OpDef& op, const std::string& prefix,
-                                                   const std::vector<ValueId>& inputs, absl::Span<const TensorType> types,
+  absl::StatusOr<std::vector<ValueId>> LowerKernel(const Node& node, const OpDef& op,
+                                                   const std::string& prefix,
+                                                   const std::vector<ValueId>& inputs,
+                                                   absl::Span<const TensorType> types,
                                                    absl::Span<const Tensor> constants) {
-    NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> output_types, inferrer_.InferOneNode(node, types, constants));
+    NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> output_types,
+                          inferrer_.InferOneNode(node, types, constants));
     std::vector<ValueId> outputs;
     if (auto folded = Fold(node, op, types, constants)) {
       for (const Tensor& tensor : *folded) outputs.push_back(AddConstant(tensor));
@@ -131,12 +150,15 @@ class Lowerer {
     }
     for (const TensorType& type : output_types) outputs.push_back(out_.AddValue(type));
     NOMO_ASSIGN_OR_RETURN(Attributes attrs, ResolveAttributes(op.attrs, node.attrs));
-    out_.nodes.push_back({absl::StrCat(prefix, node.name), &op, std::move(attrs), inputs, outputs, {}, {}});
+    out_.nodes.push_back(
+        {absl::StrCat(prefix, node.name), &op, std::move(attrs), inputs, outputs, {}, {}});
     return outputs;
   }
 
-  // The outputs where they are constant. A fault is no fault yet: the node may never run (a branch not taken).
-  std::optional<std::vector<Tensor>> Fold(const Node& node, const OpDef& op, absl::Span<const TensorType> types,
+  // The outputs where they are constant. A fault is no fault yet: the node may never run (a branch
+  // not taken).
+  std::optional<std::vector<Tensor>> Fold(const Node& node, const OpDef& op,
+                                          absl::Span<const TensorType> types,
                                           absl::Span<const Tensor> constants) {
     if (op.effects != Effects::kPure) return std::nullopt;
     const int num_outputs = static_cast<int>(node.outputs.size());
@@ -153,7 +175,8 @@ class Lowerer {
     for (size_t i = 0; i < types.size(); ++i) {
       if (types[i].dtype != DType::kInvalid && !constants[i].valid()) return std::nullopt;
     }
-    auto outputs = RunOp(op, constants, node.attrs, {.num_outputs = num_outputs, .fast = !options_.exact});
+    auto outputs =
+        RunOp(op, constants, node.attrs, {.num_outputs = num_outputs, .fast = !options_.exact});
     if (!outputs.ok()) return std::nullopt;
     return *std::move(outputs);
   }
@@ -184,8 +207,9 @@ std::vector<int> LoweredGraph::UseCounts() const {
   return counts;
 }
 
-absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph, absl::Span<const TensorType> inputs,
-                                   const OpRegistry& registry, const ResolveOptions& options) {
+absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
+                                   absl::Span<const TensorType> inputs, const OpRegistry& registry,
+                                   const ResolveOptions& options) {
   return Lowerer(model, registry, options).Run(graph, inputs);
 }
 

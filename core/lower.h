@@ -1,5 +1,5 @@
-// Lowering: from the portable Graph to the LoweredGraph, which is specialised to concrete input shapes and to the ops that
-// this machine has, and from which a Program is prepared.
+// Lowering: from the portable Graph to the LoweredGraph, which is specialised to concrete input
+// shapes and to the ops that this machine has, and from which a Program is prepared.
 #ifndef NOMOGRAPH_CORE_LOWER_H_
 #define NOMOGRAPH_CORE_LOWER_H_
 
@@ -17,7 +17,7 @@ struct LoweredNode {
   const OpDef* op = nullptr;
   Attributes attrs;  // with defaults
   std::vector<ValueId> inputs, outputs;
-  std::vector<PostOp> post_ops;  // fused behind the op
+  std::vector<PostOp> post_ops;    // fused behind the op
   std::vector<std::string> fused;  // the names of the nodes that became post-ops
 };
 
@@ -32,10 +32,12 @@ struct LoweredGraph {
   std::vector<int> UseCounts() const;
 };
 
-// Resolves, types with the given types of the inputs, replaces ops by their bodies where they have no kernel, and computes
-// what is constant. `graph` is the model's main graph or that of one of its functions. REQUIRES: the model is verified.
-absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph, absl::Span<const TensorType> inputs,
-                                   const OpRegistry& registry, const ResolveOptions& options);
+// Resolves, types with the given types of the inputs, replaces ops by their bodies where they have
+// no kernel, and computes what is constant. `graph` is the model's main graph or that of one of its
+// functions. REQUIRES: the model is verified.
+absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
+                                   absl::Span<const TensorType> inputs, const OpRegistry& registry,
+                                   const ResolveOptions& options);
 
 // Passes. Each yields whether it changed something.
 

@@ -9,7 +9,8 @@ constexpr int64_t kAlignment = 64;
 
 int64_t RoundUp(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-// A root's memory is needed from the node that writes it to the last node that reads it or one of its views.
+// A root's memory is needed from the node that writes it to the last node that reads it or one of
+// its views.
 struct Lifetime {
   ValueId root;
   int first, last;
@@ -63,7 +64,8 @@ class Planner {
     for (const ValueId id : node.outputs) {
       if (!Known(id)) continue;  // kDynamic
       plan_.values[id].storage = IsOutput(id) ? Storage::kResult : Storage::kArena;
-      if (!IsOutput(id)) lifetimes_.push_back({id, n, std::max(n, last_use_[id]), RoundUp(Bytes(id))});
+      if (!IsOutput(id))
+        lifetimes_.push_back({id, n, std::max(n, last_use_[id]), RoundUp(Bytes(id))});
     }
   }
 
@@ -83,8 +85,10 @@ class Planner {
     if (!node.op->is_view || !node.post_ops.empty()) return false;
     const ValueId input = node.inputs[0], output = node.outputs[0];
     const Storage storage = plan_.values[input].storage;
-    // A caller's result is a tensor of its own, and what is allocated during the run has no address yet.
-    if (!Known(input) || !Known(output) || IsOutput(output) || storage == Storage::kDynamic) return false;
+    // A caller's result is a tensor of its own, and what is allocated during the run has no address
+    // yet.
+    if (!Known(input) || !Known(output) || IsOutput(output) || storage == Storage::kDynamic)
+      return false;
     Share(output, input);
     plan_.is_view[n] = true;
     return true;
@@ -98,14 +102,16 @@ class Planner {
     for (const ValueId input : node.inputs) {
       if (input == kNoValue || plan_.values[input].storage != Storage::kArena) continue;
       const ValueId root = plan_.values[input].root;
-      // Of the same shape, so that every element is read before it is overwritten; read by nobody later; and not read
-      // under another shape by this node.
-      if (graph_.types[input].shape != graph_.types[output].shape || Bytes(input) != Bytes(output)) continue;
+      // Of the same shape, so that every element is read before it is overwritten; read by nobody
+      // later; and not read under another shape by this node.
+      if (graph_.types[input].shape != graph_.types[output].shape || Bytes(input) != Bytes(output))
+        continue;
       if (last_use_[root] != n || last_use_[input] != n) continue;
-      const bool read_otherwise = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId other) {
-        return other != kNoValue && plan_.values[other].root == root &&
-               graph_.types[other].shape != graph_.types[output].shape;
-      });
+      const bool read_otherwise =
+          std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId other) {
+            return other != kNoValue && plan_.values[other].root == root &&
+                   graph_.types[other].shape != graph_.types[output].shape;
+          });
       if (read_otherwise) continue;
       Share(output, input);
       return true;
@@ -127,8 +133,9 @@ class Planner {
       }
       lifetime.offset = offset;
       plan_.arena_bytes = std::max(plan_.arena_bytes, offset + lifetime.bytes);
-      placed.insert(std::upper_bound(placed.begin(), placed.end(), &lifetime,
-                                     [](const Lifetime* a, const Lifetime* b) { return a->offset < b->offset; }),
+      placed.insert(std::upper_bound(
+                        placed.begin(), placed.end(), &lifetime,
+                        [](const Lifetime* a, const Lifetime* b) { return a->offset < b->offset; }),
                     &lifetime);
     }
     std::vector<int64_t> offsets(plan_.values.size(), 0);

@@ -19,7 +19,8 @@ enum class Storage {
 struct ValuePlan {
   Storage storage = Storage::kDynamic;
   int64_t offset = 0;  // kArena: in bytes, a multiple of 64
-  // The value whose memory this one shares (a view, or computed in place); its own id where it has its own.
+  // The value whose memory this one shares (a view, or computed in place); its own id where it has
+  // its own.
   ValueId root = kNoValue;
 };
 

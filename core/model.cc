@@ -15,7 +15,8 @@ class ModelVerifier {
 
   absl::Status Run() {
     CheckGraph(model_.graph, "graph");
-    for (const auto& [name, function] : model_.functions) CheckGraph(function.graph, FunctionPlace(name));
+    for (const auto& [name, function] : model_.functions)
+      CheckGraph(function.graph, FunctionPlace(name));
     CheckRecursion();
     CheckVariables();
     for (const GoldenVector& golden : model_.golden_vectors) {
@@ -28,7 +29,9 @@ class ModelVerifier {
   }
 
  private:
-  static std::string FunctionPlace(absl::string_view name) { return absl::StrCat("function @", name); }
+  static std::string FunctionPlace(absl::string_view name) {
+    return absl::StrCat("function @", name);
+  }
 
   // The functions that a node names.
   static std::vector<std::string> Callees(const Node& node) {
@@ -45,7 +48,8 @@ class ModelVerifier {
     for (const Node& node : graph.nodes) {
       for (const std::string& name : Callees(node)) {
         if (!model_.functions.contains(name)) {
-          errors_.Add(InvalidArgument(place, ": node \"", node.name, "\": there is no function @", name));
+          errors_.Add(
+              InvalidArgument(place, ": node \"", node.name, "\": there is no function @", name));
         }
       }
     }
@@ -95,7 +99,8 @@ class ModelVerifier {
 
   void CheckGoldenTensor(const Tensor& tensor, const TensorType& type, absl::string_view place) {
     if (tensor.dtype() != type.dtype || !Matches(tensor.shape(), type.shape)) {
-      errors_.Add(InvalidArgument(place, ": expected ", type.ToString(), ", found ", tensor.type().ToString()));
+      errors_.Add(InvalidArgument(place, ": expected ", type.ToString(), ", found ",
+                                  tensor.type().ToString()));
       return;
     }
     for (int64_t i = 0; kFloats.Contains(tensor.dtype()) && i < tensor.num_elements(); ++i) {
@@ -121,7 +126,8 @@ class ModelVerifier {
       }
     }
     for (const auto& [name, tensor] : golden.inputs) {
-      if (!names.contains(name)) errors_.Add(InvalidArgument(place, ": the model has no input \"", name, "\""));
+      if (!names.contains(name))
+        errors_.Add(InvalidArgument(place, ": the model has no input \"", name, "\""));
     }
   }
 
@@ -146,11 +152,14 @@ class ModelVerifier {
 
   void CheckLayer(const LayerInfo& layer) {
     for (const ValueId id : layer.outputs) {
-      if (!InRange(id)) errors_.Add(InvalidArgument("layer \"", layer.name, "\": there is no value ", id));
+      if (!InRange(id))
+        errors_.Add(InvalidArgument("layer \"", layer.name, "\": there is no value ", id));
     }
   }
 
-  bool InRange(ValueId id) const { return id >= 0 && id < static_cast<ValueId>(model_.graph.values.size()); }
+  bool InRange(ValueId id) const {
+    return id >= 0 && id < static_cast<ValueId>(model_.graph.values.size());
+  }
 
   const Model& model_;
   ErrorList errors_;
@@ -166,7 +175,8 @@ const Weight* FindWeightByName(const Graph& graph, absl::string_view name) {
 absl::Status NoSuchWeight(const Graph& graph, absl::string_view name) {
   std::vector<std::string> names;
   for (const Weight& weight : graph.weights) names.push_back(graph.values[weight.value].name);
-  return absl::NotFoundError(absl::StrCat("the model has no weight \"", name, "\"", DidYouMean(name, names)));
+  return absl::NotFoundError(
+      absl::StrCat("the model has no weight \"", name, "\"", DidYouMean(name, names)));
 }
 
 }  // namespace
@@ -183,8 +193,8 @@ absl::Status Model::SetWeight(absl::string_view weight, Tensor tensor) {
   const Weight* found = FindWeightByName(graph, weight);
   if (found == nullptr) return NoSuchWeight(graph, weight);
   if (tensor.dtype() != found->tensor.dtype() || tensor.shape() != found->tensor.shape()) {
-    return InvalidArgument("weight \"", weight, "\": expected ", found->tensor.type().ToString(), ", found ",
-                           tensor.type().ToString());
+    return InvalidArgument("weight \"", weight, "\": expected ", found->tensor.type().ToString(),
+                           ", found ", tensor.type().ToString());
   }
   const_cast<Weight*>(found)->tensor = std::move(tensor);
   return absl::OkStatus();

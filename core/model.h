@@ -13,9 +13,6 @@ namespace nomograph {
 
 class Session;
 
-// A tensor with the name of the model's input or output that it belongs to.
-using NamedTensors = absl::btree_map<std::string, Tensor>;
-
 // State that runs may change; a session starts with `initial`.
 struct Variable {
   std::string name;
@@ -27,7 +24,7 @@ struct Variable {
 // A layer as its author wrote it, for the summary. Its nodes name it.
 struct LayerInfo {
   std::string name;
-  std::string class_name;  // "Dense"
+  std::string class_name;        // "Dense"
   std::vector<ValueId> outputs;  // of its first call, in the main graph
   std::string unknown_fields;
 };
@@ -38,7 +35,8 @@ struct GoldenOutput {
   double rtol = 1e-5, atol = 1e-6;
 };
 
-// Inputs with their expected outputs, saved with a model so that it can prove itself on another machine.
+// Inputs with their expected outputs, saved with a model so that it can prove itself on another
+// machine.
 struct GoldenVector {
   std::string name;
   NamedTensors inputs;
@@ -70,19 +68,21 @@ struct Model {
   // InvalidArgument unless dtype and shape are those of the weight there.
   absl::Status SetWeight(absl::string_view weight, Tensor tensor);
 
-  // A table of layers (or nodes, where the model was not made of layers): output shape, parameters, what a Lambda names,
-  // and the totals of trainable and other parameters. Keras: Model.summary().
+  // A table of layers (or nodes, where the model was not made of layers): output shape, parameters,
+  // what a Lambda names, and the totals of trainable and other parameters. Keras: Model.summary().
   std::string Summary() const;
 
-  // Runs the model in inference mode on arrays of any length, a batch at a time. Keras: Model.predict().
-  absl::StatusOr<NamedTensors> Predict(const NamedTensors& inputs, const PredictOptions& options = {}) const;
+  // Runs the model in inference mode on arrays of any length, a batch at a time. Keras:
+  // Model.predict().
+  absl::StatusOr<NamedTensors> Predict(const NamedTensors& inputs,
+                                       const PredictOptions& options = {}) const;
   // For a model with one input and one output.
   absl::StatusOr<Tensor> Predict(const Tensor& input, const PredictOptions& options = {}) const;
 };
 
-// VerifyGraph() for the graph and every function, and what only the whole model shows: functions that are named exist
-// and do not call themselves, variables are declared once, golden vectors name inputs and outputs of their types and
-// hold no NaN.
+// VerifyGraph() for the graph and every function, and what only the whole model shows: functions
+// that are named exist and do not call themselves, variables are declared once, golden vectors name
+// inputs and outputs of their types and hold no NaN.
 absl::Status VerifyModel(const Model& model);
 
 // The number of elements of the graph's weights.
@@ -92,8 +92,9 @@ struct ParameterCount {
 };
 ParameterCount CountParameters(const Graph& graph);
 
-// A hash of what the model computes: independent of names of values and nodes (except where they key random numbers), of
-// the order of nodes, documentation, metadata and storage. 32 hexadecimal digits.
+// A hash of what the model computes: independent of names of values and nodes (except where they
+// key random numbers), of the order of nodes, documentation, metadata and storage. 32 hexadecimal
+// digits.
 std::string SemanticHash(const Model& model);
 
 }  // namespace nomograph

@@ -70,8 +70,8 @@ bool BuildBinary(dnnl_alg_kind_t algorithm, onednn::Builder& b) {
   const onednn::Desc dst = onednn::RowMajor(DType::kFloat32, output.dims());
   const dnnl::binary::primitive_desc pd({static_cast<dnnl::algorithm>(algorithm), src0, src1, dst},
                                         b.Attr(), onednn::Engine());
-  // Its generic code, which serves where a is repeated, is hundreds of times slower than a loop; and short rows that are
-  // added to again and again are ten times slower.
+  // Its generic code, which serves where a is repeated, is hundreds of times slower than a loop;
+  // and short rows that are added to again and again are ten times slower.
   constexpr int64_t kShortRow = 64;
   if (absl::StartsWith(pd.impl_info_str(), "ref")) return false;
   if (right != output && output.rank() > 1 && output[output.rank() - 1] < kShortRow) return false;

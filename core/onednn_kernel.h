@@ -74,7 +74,8 @@ class Builder {
       : context_(context), mode_(mode) {}
 
   const PrepareContext& context() const { return context_; }
-  // Whether input i's value is known now. Only then is a layout of the primitive's choice sure to be worth its copy.
+  // Whether input i's value is known now. Only then is a layout of the primitive's choice sure to
+  // be worth its copy.
   bool is_constant(int i) const {
     return i < static_cast<int>(context_.constants.size()) && context_.constants[i].valid();
   }

@@ -13,7 +13,7 @@ namespace {
 // Prepares a kernel for the inputs and one float32 output, and runs it twice, so that nothing may
 // be left over from the first run. The result is invalid where there is no kernel.
 Tensor RunKernel(const PrepareFn& prepare, const std::vector<Tensor>& inputs, const Shape& output,
-           bool inputs_are_constant = false, std::string* description = nullptr) {
+                 bool inputs_are_constant = false, std::string* description = nullptr) {
   const Attributes attrs;
   std::vector<TensorSpec> specs;
   std::vector<TensorView> views;
@@ -93,8 +93,10 @@ TEST(Prepare, LeavesWhatItDoesNotServeToOthers) {
   const Tensor x = Tensor::Vector<float>({1});
   EXPECT_FALSE(RunKernel(onednn::Prepare(throws), {x}, {1}).valid());
   EXPECT_FALSE(RunKernel(onednn::Prepare(refuses), {x}, {1}).valid());
-  EXPECT_FALSE(RunKernel(OneDnnEltwise(dnnl_eltwise_relu), {Tensor(DType::kFloat32, {0})}, {0}).valid());
-  EXPECT_FALSE(RunKernel(OneDnnEltwise(dnnl_eltwise_relu), {Tensor::Vector<int32_t>({1})}, {1}).valid());
+  EXPECT_FALSE(
+      RunKernel(OneDnnEltwise(dnnl_eltwise_relu), {Tensor(DType::kFloat32, {0})}, {0}).valid());
+  EXPECT_FALSE(
+      RunKernel(OneDnnEltwise(dnnl_eltwise_relu), {Tensor::Vector<int32_t>({1})}, {1}).valid());
 }
 
 TEST(OneDnnEltwise, AppliesTheFunction) {
@@ -124,16 +126,19 @@ TEST(OneDnnBinary, Broadcasts) {
       {Tensor::Scalar<float>(5), Tensor::Scalar<float>(2), Tensor::Scalar<float>(3)},
   };
   for (const auto& c : cases) {
-    const Tensor result = RunKernel(OneDnnBinary(dnnl_binary_sub), {c.a, c.b}, c.difference.shape());
+    const Tensor result =
+        RunKernel(OneDnnBinary(dnnl_binary_sub), {c.a, c.b}, c.difference.shape());
     // oneDNN need not serve every form; where it does, it must be right.
     if (result.valid()) {
       EXPECT_EQ(result, c.difference) << c.a.ToString() << " - " << c.b.ToString();
     }
   }
   // A row that is long enough for oneDNN to be the faster one.
-  EXPECT_EQ(RunKernel(OneDnnBinary(dnnl_binary_sub),
-                      {Tensor::Full(DType::kFloat32, {2, 64}, 3), Tensor::Full(DType::kFloat32, {64}, 1)}, {2, 64}),
-            Tensor::Full(DType::kFloat32, {2, 64}, 2));
+  EXPECT_EQ(
+      RunKernel(OneDnnBinary(dnnl_binary_sub),
+                {Tensor::Full(DType::kFloat32, {2, 64}, 3), Tensor::Full(DType::kFloat32, {64}, 1)},
+                {2, 64}),
+      Tensor::Full(DType::kFloat32, {2, 64}, 2));
   EXPECT_TRUE(RunKernel(OneDnnBinary(dnnl_binary_sub), {matrix, matrix}, {2, 3}).valid());
 }
 

@@ -8,7 +8,8 @@
 namespace nomograph {
 namespace {
 
-// "acme.Scale" or "com.acme.Scale": parts of letters, digits and underscores, each beginning with a letter.
+// "acme.Scale" or "com.acme.Scale": parts of letters, digits and underscores, each beginning with a
+// letter.
 bool IsQualifiedName(absl::string_view name) {
   bool start_of_part = true;
   int parts = 0;
@@ -51,14 +52,16 @@ const Port* PortAt(const std::vector<Port>& ports, int i) {
   return !ports.empty() && ports.back().kind == Port::Kind::kVariadic ? &ports.back() : nullptr;
 }
 
-absl::Status CheckCount(absl::string_view what, const std::vector<Port>& ports, int min_variadic, int count) {
+absl::Status CheckCount(absl::string_view what, const std::vector<Port>& ports, int min_variadic,
+                        int count) {
   int least = 0;
   for (int i = 0; i < static_cast<int>(ports.size()); ++i) {
     if (ports[i].kind == Port::Kind::kRequired) least = i + 1;
     if (ports[i].kind == Port::Kind::kVariadic) least = std::max(least, i + min_variadic);
   }
   if (count < least || (count > 0 && PortAt(ports, count - 1) == nullptr)) {
-    return InvalidArgument("expected ", CountRange(ports, min_variadic), " ", what, ", found ", count);
+    return InvalidArgument("expected ", CountRange(ports, min_variadic), " ", what, ", found ",
+                           count);
   }
   return absl::OkStatus();
 }
@@ -73,17 +76,19 @@ class TypeBinder {
     const DType fixed = DTypeFromName(port.type);
     if (fixed != DType::kInvalid) {
       if (dtype == fixed) return absl::OkStatus();
-      return InvalidArgument(what, " ", port.name, ": expected ", port.type, ", found ", DTypeName(dtype));
+      return InvalidArgument(what, " ", port.name, ": expected ", port.type, ", found ",
+                             DTypeName(dtype));
     }
     for (size_t v = 0; v < bound_.size(); ++v) {
       if (op_.type_vars[v].first != port.type) continue;
       const DTypeSet allowed = op_.type_vars[v].second;
       if (!allowed.Contains(dtype)) {
-        return InvalidArgument(what, " ", port.name, ": expected ", allowed.ToString(), ", found ", DTypeName(dtype));
+        return InvalidArgument(what, " ", port.name, ": expected ", allowed.ToString(), ", found ",
+                               DTypeName(dtype));
       }
       if (bound_[v] != DType::kInvalid && bound_[v] != dtype) {
-        return InvalidArgument(what, " ", port.name, ": expected ", DTypeName(bound_[v]), " like the other ", port.type,
-                               ", found ", DTypeName(dtype));
+        return InvalidArgument(what, " ", port.name, ": expected ", DTypeName(bound_[v]),
+                               " like the other ", port.type, ", found ", DTypeName(dtype));
       }
       bound_[v] = dtype;
     }
@@ -95,13 +100,16 @@ class TypeBinder {
   std::vector<DType> bound_;
 };
 
-absl::Status ValidatePorts(const OpDef& op, absl::string_view what, const std::vector<Port>& ports) {
+absl::Status ValidatePorts(const OpDef& op, absl::string_view what,
+                           const std::vector<Port>& ports) {
   for (size_t i = 0; i < ports.size(); ++i) {
     const Port& port = ports[i];
     const bool known = port.type == "any" || DTypeFromName(port.type) != DType::kInvalid ||
                        std::any_of(op.type_vars.begin(), op.type_vars.end(),
                                    [&](const auto& var) { return var.first == port.type; });
-    if (!known) return InvalidArgument(what, " ", port.name, ": ", port.type, " is no dtype and no type variable");
+    if (!known)
+      return InvalidArgument(what, " ", port.name, ": ", port.type,
+                             " is no dtype and no type variable");
     if (port.kind == Port::Kind::kVariadic && i + 1 != ports.size()) {
       return InvalidArgument(what, " ", port.name, ": only the last one can be variadic");
     }
@@ -116,10 +124,11 @@ absl::string_view EffectsName(Effects effects) {
   return kNames[static_cast<int>(effects)];
 }
 
-absl::StatusOr<std::vector<TensorType>> InferContext::InferFunction(const FunctionRef& function,
-                                                                    absl::Span<const TensorType> inputs) const {
+absl::StatusOr<std::vector<TensorType>> InferContext::InferFunction(
+    const FunctionRef& function, absl::Span<const TensorType> inputs) const {
   if (function_inferrer_ == nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat("function @", function.name, " is not known here"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("function @", function.name, " is not known here"));
   }
   return (*function_inferrer_)(function.name, inputs);
 }
@@ -137,28 +146,34 @@ absl::StatusOr<std::vector<TensorType>> BroadcastInputs(const InferContext& cont
 }
 
 OpDef& OpDef::Input(std::string port, std::string type, std::string text) {
-  return AddPort(*this, inputs, {std::move(port), std::move(type), std::move(text), Port::Kind::kRequired});
+  return AddPort(*this, inputs,
+                 {std::move(port), std::move(type), std::move(text), Port::Kind::kRequired});
 }
 
 OpDef& OpDef::OptionalInput(std::string port, std::string type, std::string text) {
-  return AddPort(*this, inputs, {std::move(port), std::move(type), std::move(text), Port::Kind::kOptional});
+  return AddPort(*this, inputs,
+                 {std::move(port), std::move(type), std::move(text), Port::Kind::kOptional});
 }
 
 OpDef& OpDef::VariadicInput(std::string port, std::string type, std::string text, int min_count) {
   min_variadic = min_count;
-  return AddPort(*this, inputs, {std::move(port), std::move(type), std::move(text), Port::Kind::kVariadic});
+  return AddPort(*this, inputs,
+                 {std::move(port), std::move(type), std::move(text), Port::Kind::kVariadic});
 }
 
 OpDef& OpDef::Output(std::string port, std::string type, std::string text) {
-  return AddPort(*this, outputs, {std::move(port), std::move(type), std::move(text), Port::Kind::kRequired});
+  return AddPort(*this, outputs,
+                 {std::move(port), std::move(type), std::move(text), Port::Kind::kRequired});
 }
 
 OpDef& OpDef::OptionalOutput(std::string port, std::string type, std::string text) {
-  return AddPort(*this, outputs, {std::move(port), std::move(type), std::move(text), Port::Kind::kOptional});
+  return AddPort(*this, outputs,
+                 {std::move(port), std::move(type), std::move(text), Port::Kind::kOptional});
 }
 
 OpDef& OpDef::VariadicOutput(std::string port, std::string type, std::string text) {
-  return AddPort(*this, outputs, {std::move(port), std::move(type), std::move(text), Port::Kind::kVariadic});
+  return AddPort(*this, outputs,
+                 {std::move(port), std::move(type), std::move(text), Port::Kind::kVariadic});
 }
 
 OpDef& OpDef::Attr(std::string attr, AttrValue default_value, std::string text) {
@@ -181,7 +196,8 @@ OpDef& OpDef::OptionalAttr(std::string attr, AttrType type, std::string text) {
 
 absl::Status OpDef::Validate() const {
   const absl::Status status = [&]() -> absl::Status {
-    if (!IsQualifiedName(name)) return InvalidArgument("the name must be domain.Name, of letters, digits and _");
+    if (!IsQualifiedName(name))
+      return InvalidArgument("the name must be domain.Name, of letters, digits and _");
     if (version < 1) return InvalidArgument("the version must be at least 1");
     if (doc.empty()) return InvalidArgument("the doc is empty");
     if (outputs.empty()) return InvalidArgument("there is no output");
@@ -202,7 +218,8 @@ absl::Status OpDef::Validate() const {
 std::string OpDef::ToString() const { return absl::StrCat(name, " v", version); }
 
 const AttrDef* OpDef::FindAttr(absl::string_view attr) const {
-  auto it = std::find_if(attrs.begin(), attrs.end(), [&](const AttrDef& def) { return def.name == attr; });
+  auto it = std::find_if(attrs.begin(), attrs.end(),
+                         [&](const AttrDef& def) { return def.name == attr; });
   return it == attrs.end() ? nullptr : &*it;
 }
 
@@ -221,17 +238,21 @@ absl::StatusOr<std::vector<TensorType>> InferNode(const OpDef& op, const InferCo
   NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> types, op.infer(context));
   // A shape function yields every output that the op can have; a node may use fewer of them.
   if (static_cast<int>(types.size()) < context.num_outputs()) {
-    return absl::InternalError(absl::StrCat("the shape function of ", op.name, " yields ", types.size(), " types for ",
-                                            context.num_outputs(), " outputs"));
+    return absl::InternalError(absl::StrCat("the shape function of ", op.name, " yields ",
+                                            types.size(), " types for ", context.num_outputs(),
+                                            " outputs"));
   }
   types.resize(context.num_outputs());
   for (size_t i = 0; i < types.size(); ++i) {
-    NOMO_RETURN_IF_ERROR(binder.Check("output", *PortAt(op.outputs, static_cast<int>(i)), types[i].dtype));
+    NOMO_RETURN_IF_ERROR(
+        binder.Check("output", *PortAt(op.outputs, static_cast<int>(i)), types[i].dtype));
     if (types[i].shape.rank() > kMaxRank) {
-      return InvalidArgument("output: a shape has at most ", kMaxRank, " axes, found ", types[i].shape.rank());
+      return InvalidArgument("output: a shape has at most ", kMaxRank, " axes, found ",
+                             types[i].shape.rank());
     }
     if (types[i].shape.fully_known()) {
-      NOMO_RETURN_IF_ERROR(Annotate(types[i].shape.ToShape().CheckedNumElements().status(), "output"));
+      NOMO_RETURN_IF_ERROR(
+          Annotate(types[i].shape.ToShape().CheckedNumElements().status(), "output"));
     }
   }
   return types;

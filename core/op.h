@@ -27,20 +27,20 @@ namespace nomograph {
 
 class Value;
 
-// What running an op does beside computing its outputs. Compiling allows all but kIo, which the caller must allow by
-// the op's name.
+// What running an op does beside computing its outputs. Compiling allows all but kIo, which the
+// caller must allow by the op's name.
 enum class Effects { kPure, kRandom, kStateful, kIo };
 absl::string_view EffectsName(Effects effects);
 
 // A body: the op written with other ops. Inputs that are absent are invalid Values.
-using BodyFn =
-    std::function<absl::StatusOr<std::vector<Value>>(absl::Span<const Value> inputs, const Attributes& attrs)>;
+using BodyFn = std::function<absl::StatusOr<std::vector<Value>>(absl::Span<const Value> inputs,
+                                                                const Attributes& attrs)>;
 
 // What shape inference knows of one node.
 class InferContext {
  public:
-  InferContext(const Attributes& attrs, absl::Span<const TensorType> inputs, absl::Span<const Tensor> constants,
-               int num_outputs)
+  InferContext(const Attributes& attrs, absl::Span<const TensorType> inputs,
+               absl::Span<const Tensor> constants, int num_outputs)
       : attrs_(attrs), inputs_(inputs), constants_(constants), num_outputs_(num_outputs) {}
 
   const Attributes& attrs() const { return attrs_; }
@@ -51,7 +51,8 @@ class InferContext {
   DType dtype(int i) const { return inputs_[i].dtype; }
   // The value of input i where it is constant, else null.
   const Tensor* constant(int i) const {
-    return i < static_cast<int>(constants_.size()) && constants_[i].valid() ? &constants_[i] : nullptr;
+    return i < static_cast<int>(constants_.size()) && constants_[i].valid() ? &constants_[i]
+                                                                            : nullptr;
   }
   // How many outputs the node has, for ops with a variable number of them.
   int num_outputs() const { return num_outputs_; }
@@ -71,8 +72,9 @@ class InferContext {
   const FunctionInferrer* function_inferrer_ = nullptr;
 };
 
-// Yields the types of the outputs, and is the op's validator: shapes that the op cannot take are an InvalidArgument
-// that says what was expected and what was found. Unknown sizes are taken on trust until they are known.
+// Yields the types of the outputs, and is the op's validator: shapes that the op cannot take are an
+// InvalidArgument that says what was expected and what was found. Unknown sizes are taken on trust
+// until they are known.
 using InferFn = std::function<absl::StatusOr<std::vector<TensorType>>(const InferContext&)>;
 
 // Two common ones.
@@ -95,8 +97,9 @@ struct ExampleFunction {
   std::vector<TensorType> input_types;
 };
 
-// A case of an op with its expected result, taken from an independent source. Examples are documentation and tests:
-// one conformance test runs each of them in every way that a model can be run.
+// A case of an op with its expected result, taken from an independent source. Examples are
+// documentation and tests: one conformance test runs each of them in every way that a model can be
+// run.
 struct Example {
   std::string name;
   Attributes attrs;
@@ -105,7 +108,8 @@ struct Example {
   double rtol = 1e-5, atol = 1e-6;
   bool training = false;
   uint64_t seed = 0, step = 0;
-  // The outputs are random numbers for the node key 0, as RunOp() has it: elsewhere only their types hold.
+  // The outputs are random numbers for the node key 0, as RunOp() has it: elsewhere only their
+  // types hold.
   bool keyed_by_node = false;
   // The attributes of the op that are functions (not in `attrs`).
   std::vector<ExampleFunction> functions;
@@ -122,17 +126,28 @@ struct PostOpQuery {
 };
 
 struct OpDef {
-  explicit OpDef(std::string op_name, int op_version = 1) : name(std::move(op_name)), version(op_version) {}
+  explicit OpDef(std::string op_name, int op_version = 1)
+      : name(std::move(op_name)), version(op_version) {}
 
-  OpDef& Doc(std::string text) { doc = std::move(text); return *this; }
+  OpDef& Doc(std::string text) {
+    doc = std::move(text);
+    return *this;
+  }
   // The paper, ONNX operator or Keras layer that defines the op.
-  OpDef& Source(std::string text) { source = std::move(text); return *this; }
-  OpDef& TypeVar(std::string var, DTypeSet types) { type_vars.emplace_back(std::move(var), types); return *this; }
+  OpDef& Source(std::string text) {
+    source = std::move(text);
+    return *this;
+  }
+  OpDef& TypeVar(std::string var, DTypeSet types) {
+    type_vars.emplace_back(std::move(var), types);
+    return *this;
+  }
   OpDef& Input(std::string port, std::string type, std::string text = "");
   OpDef& OptionalInput(std::string port, std::string type, std::string text = "");
-  // Any number of inputs, at least one unless `min_variadic` says otherwise. Only the last input can be variadic. All
-  // bind the same type variable; the type "any" lets each have its own dtype.
-  OpDef& VariadicInput(std::string port, std::string type, std::string text = "", int min_count = 1);
+  // Any number of inputs, at least one unless `min_variadic` says otherwise. Only the last input
+  // can be variadic. All bind the same type variable; the type "any" lets each have its own dtype.
+  OpDef& VariadicInput(std::string port, std::string type, std::string text = "",
+                       int min_count = 1);
   OpDef& Output(std::string port, std::string type, std::string text = "");
   OpDef& OptionalOutput(std::string port, std::string type, std::string text = "");
   OpDef& VariadicOutput(std::string port, std::string type, std::string text = "");
@@ -141,33 +156,78 @@ struct OpDef {
   OpDef& RequiredAttr(std::string attr, AttrType type, std::string text);
   OpDef& OptionalAttr(std::string attr, AttrType type, std::string text);
   // Limits of the attribute declared last.
-  OpDef& Min(double value) { attrs.back().min = value; return *this; }
-  OpDef& Max(double value) { attrs.back().max = value; return *this; }
-  OpDef& Choices(std::vector<std::string> values) { attrs.back().choices = std::move(values); return *this; }
-  OpDef& WithEffects(Effects value) { effects = value; return *this; }
+  OpDef& Min(double value) {
+    attrs.back().min = value;
+    return *this;
+  }
+  OpDef& Max(double value) {
+    attrs.back().max = value;
+    return *this;
+  }
+  OpDef& Choices(std::vector<std::string> values) {
+    attrs.back().choices = std::move(values);
+    return *this;
+  }
+  OpDef& WithEffects(Effects value) {
+    effects = value;
+    return *this;
+  }
 
-  OpDef& Infer(InferFn fn) { infer = std::move(fn); return *this; }
-  // The specification of the op: short, in a fixed order of operations, the same bits on every machine.
-  OpDef& Reference(ComputeFn fn) { reference = std::move(fn); return *this; }
+  OpDef& Infer(InferFn fn) {
+    infer = std::move(fn);
+    return *this;
+  }
+  // The specification of the op: short, in a fixed order of operations, the same bits on every
+  // machine.
+  OpDef& Reference(ComputeFn fn) {
+    reference = std::move(fn);
+    return *this;
+  }
   // A faster kernel; of several the one given first is asked first.
-  OpDef& Fast(PrepareFn fn) { fast.push_back(std::move(fn)); return *this; }
+  OpDef& Fast(PrepareFn fn) {
+    fast.push_back(std::move(fn));
+    return *this;
+  }
   // The op written with other ops: its portable meaning, saved with models that use the op.
-  OpDef& Body(BodyFn fn) { body = std::move(fn); return *this; }
-  OpDef& Examples(std::function<std::vector<Example>()> fn) { examples = std::move(fn); return *this; }
+  OpDef& Body(BodyFn fn) {
+    body = std::move(fn);
+    return *this;
+  }
+  OpDef& Examples(std::function<std::vector<Example>()> fn) {
+    examples = std::move(fn);
+    return *this;
+  }
 
   // Hooks that passes ask.
-  // Outputs that follow from the types of the inputs alone (Shape, Size), or from attributes (Constant); none where they
-  // do not.
-  OpDef& Fold(std::function<absl::StatusOr<std::vector<Tensor>>(const InferContext&)> fn) { fold = std::move(fn); return *this; }
-  // Output 0 has input 0's elements in the same order: no kernel runs where the memory can be shared.
-  OpDef& View() { is_view = true; return *this; }
+  // Outputs that follow from the types of the inputs alone (Shape, Size), or from attributes
+  // (Constant); none where they do not.
+  OpDef& Fold(std::function<absl::StatusOr<std::vector<Tensor>>(const InferContext&)> fn) {
+    fold = std::move(fn);
+    return *this;
+  }
+  // Output 0 has input 0's elements in the same order: no kernel runs where the memory can be
+  // shared.
+  OpDef& View() {
+    is_view = true;
+    return *this;
+  }
   // Output 0 may lie where an input of the same size lies.
-  OpDef& InPlace() { in_place = true; return *this; }
-  OpDef& AsPostOp(std::function<std::optional<PostOp>(const PostOpQuery&)> fn) { as_post_op = std::move(fn); return *this; }
+  OpDef& InPlace() {
+    in_place = true;
+    return *this;
+  }
+  OpDef& AsPostOp(std::function<std::optional<PostOp>(const PostOpQuery&)> fn) {
+    as_post_op = std::move(fn);
+    return *this;
+  }
   // Whether the fast kernel prepared for these specs applies post-ops.
-  OpDef& TakesPostOps(std::function<bool(const PrepareContext&)> fn) { takes_post_ops = std::move(fn); return *this; }
-  // The inputs whose axis 0 is a batch that the op treats row by row (so do all outputs); where `rank` is given, only
-  // when they have so many axes (an op on images may take one image as well as a batch).
+  OpDef& TakesPostOps(std::function<bool(const PrepareContext&)> fn) {
+    takes_post_ops = std::move(fn);
+    return *this;
+  }
+  // The inputs whose axis 0 is a batch that the op treats row by row (so do all outputs); where
+  // `rank` is given, only when they have so many axes (an op on images may take one image as well
+  // as a batch).
   OpDef& BatchInputs(std::vector<int> indices, int rank = 0) {
     batch_inputs = std::move(indices);
     batch_rank = rank;
@@ -202,8 +262,9 @@ struct OpDef {
   int batch_rank = 0;  // 0: any
 };
 
-// Checks the number of inputs and outputs and their dtypes against the op's ports, and runs the op's shape function.
-// `attrs` must have been resolved. This is how every node is typed, in the builder, after loading and when compiling.
+// Checks the number of inputs and outputs and their dtypes against the op's ports, and runs the
+// op's shape function. `attrs` must have been resolved. This is how every node is typed, in the
+// builder, after loading and when compiling.
 absl::StatusOr<std::vector<TensorType>> InferNode(const OpDef& op, const InferContext& context);
 
 }  // namespace nomograph

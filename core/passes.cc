@@ -9,21 +9,26 @@ namespace {
 std::vector<TensorSpec> Specs(const LoweredGraph& graph, absl::Span<const ValueId> ids) {
   std::vector<TensorSpec> specs;
   for (const ValueId id : ids) {
-    specs.push_back(id == kNoValue ? TensorSpec{}
-                                   : TensorSpec{graph.types[id].dtype, graph.types[id].shape.ToShape(), {}});
+    specs.push_back(id == kNoValue
+                        ? TensorSpec{}
+                        : TensorSpec{graph.types[id].dtype, graph.types[id].shape.ToShape(), {}});
   }
   return specs;
 }
 
 bool ShapesKnown(const LoweredGraph& graph, const LoweredNode& node) {
-  const auto known = [&](ValueId id) { return id == kNoValue || graph.types[id].shape.fully_known(); };
+  const auto known = [&](ValueId id) {
+    return id == kNoValue || graph.types[id].shape.fully_known();
+  };
   return std::all_of(node.inputs.begin(), node.inputs.end(), known) &&
          std::all_of(node.outputs.begin(), node.outputs.end(), known);
 }
 
 // What `node` is as a post-op of the kernel that yields its input `fused_input`.
-std::optional<PostOp> AskPostOp(const LoweredGraph& graph, const LoweredNode& node, int fused_input) {
-  if (!node.op->as_post_op || !node.post_ops.empty() || node.outputs.size() != 1 || !ShapesKnown(graph, node)) {
+std::optional<PostOp> AskPostOp(const LoweredGraph& graph, const LoweredNode& node,
+                                int fused_input) {
+  if (!node.op->as_post_op || !node.post_ops.empty() || node.outputs.size() != 1 ||
+      !ShapesKnown(graph, node)) {
     return std::nullopt;
   }
   // The kernel writes the post-op's result where its own would be.
@@ -39,8 +44,10 @@ bool Takes(const LoweredGraph& graph, const LoweredNode& node, const LoweredNode
   const std::vector<TensorSpec> inputs = Specs(graph, with_post_op.inputs);
   const std::vector<TensorSpec> outputs = Specs(graph, with_post_op.outputs);
   std::vector<Tensor> constants;
-  for (const ValueId id : with_post_op.inputs) constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
-  return node.op->takes_post_ops({with_post_op.attrs, inputs, outputs, constants, with_post_op.post_ops, 1});
+  for (const ValueId id : with_post_op.inputs)
+    constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+  return node.op->takes_post_ops(
+      {with_post_op.attrs, inputs, outputs, constants, with_post_op.post_ops, 1});
 }
 
 }  // namespace
@@ -52,10 +59,12 @@ bool RemoveDeadNodes(LoweredGraph& graph) {
   for (size_t n = graph.nodes.size(); n-- > 0;) {
     const LoweredNode& node = graph.nodes[n];
     const bool effect = node.op->effects == Effects::kStateful || node.op->effects == Effects::kIo;
-    const bool used = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) { return uses[id] > 0; });
+    const bool used = std::any_of(node.outputs.begin(), node.outputs.end(),
+                                  [&](ValueId id) { return uses[id] > 0; });
     // A function that a control-flow node calls may have effects of its own.
-    const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(),
-                                   [](const auto& attr) { return attr.second.type() == AttrType::kFunction; });
+    const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(), [](const auto& attr) {
+      return attr.second.type() == AttrType::kFunction;
+    });
     if (effect || used || calls) continue;
     dead[n] = changed = true;
     for (const ValueId id : node.inputs) {

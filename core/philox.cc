@@ -11,7 +11,8 @@ namespace {
 constexpr uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
 constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
 
-// The finaliser of SplitMix64 (G. Steele et al., 2014): a bijection that spreads every bit over all.
+// The finaliser of SplitMix64 (G. Steele et al., 2014): a bijection that spreads every bit over
+// all.
 uint64_t Mix(uint64_t x) {
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
@@ -24,8 +25,10 @@ std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter, std::array<u
   for (int round = 0; round < 10; ++round) {
     const uint64_t product0 = uint64_t{kMultiplier0} * counter[0];
     const uint64_t product1 = uint64_t{kMultiplier1} * counter[2];
-    counter = {static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key[0], static_cast<uint32_t>(product1),
-               static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key[1], static_cast<uint32_t>(product0)};
+    counter = {static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key[0],
+               static_cast<uint32_t>(product1),
+               static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key[1],
+               static_cast<uint32_t>(product0)};
     key[0] += kWeyl0;
     key[1] += kWeyl1;
   }
@@ -39,7 +42,8 @@ PhiloxStream::PhiloxStream(uint64_t seed, uint64_t stream, uint64_t step) : step
 }
 
 std::array<uint32_t, 4> PhiloxStream::Block(uint64_t block) const {
-  return Philox4x32({static_cast<uint32_t>(block), high_, static_cast<uint32_t>(step_), static_cast<uint32_t>(step_ >> 32)},
+  return Philox4x32({static_cast<uint32_t>(block), high_, static_cast<uint32_t>(step_),
+                     static_cast<uint32_t>(step_ >> 32)},
                     key_);
 }
 
@@ -49,7 +53,8 @@ std::array<float, 2> NormalFloats(uint32_t bits1, uint32_t bits2) {
   const double u2 = static_cast<double>(bits2) * 0x1p-32;
   const double radius = std::sqrt(-2.0 * exact::Log(u1));
   const double angle = 6.283185307179586 * u2;
-  return {static_cast<float>(radius * exact::Cos(angle)), static_cast<float>(radius * exact::Sin(angle))};
+  return {static_cast<float>(radius * exact::Cos(angle)),
+          static_cast<float>(radius * exact::Sin(angle))};
 }
 
 uint64_t StableHash(absl::string_view text) {

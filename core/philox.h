@@ -1,5 +1,6 @@
-// Philox4x32-10, a counter-based random number generator (J. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3",
-// SC 2011): the same key and counter give the same four numbers on every machine, in any order and from any thread.
+// Philox4x32-10, a counter-based random number generator (J. Salmon et al., "Parallel Random
+// Numbers: As Easy as 1, 2, 3", SC 2011): the same key and counter give the same four numbers on
+// every machine, in any order and from any thread.
 #ifndef NOMOGRAPH_CORE_PHILOX_H_
 #define NOMOGRAPH_CORE_PHILOX_H_
 
@@ -13,7 +14,8 @@ namespace nomograph {
 // Four words of 32 random bits for a key and a counter.
 std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
-// A stream of random numbers that may be read anywhere. Streams of different (seed, stream, step) are independent.
+// A stream of random numbers that may be read anywhere. Streams of different (seed, stream, step)
+// are independent.
 class PhiloxStream {
  public:
   PhiloxStream(uint64_t seed, uint64_t stream, uint64_t step);
@@ -30,8 +32,8 @@ class PhiloxStream {
 
 // In [0, 1): the upper 24 bits, so that every value is a float32.
 inline float UniformFloat(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
-// Two independent values of the standard normal distribution from two words (G. Box & M. Muller, 1958), with
-// elementary functions that give the same bits everywhere.
+// Two independent values of the standard normal distribution from two words (G. Box & M. Muller,
+// 1958), with elementary functions that give the same bits everywhere.
 std::array<float, 2> NormalFloats(uint32_t bits1, uint32_t bits2);
 
 // A 64-bit hash of a name (FNV-1a with a final mix), e.g. of the node that draws random numbers.

@@ -13,7 +13,8 @@ namespace {
 // A bar on standard error, drawn only when that is a terminal and the work takes several batches.
 class Progress {
  public:
-  Progress(bool show, int64_t total) : show_(show && total > 1 && isatty(STDERR_FILENO) != 0), total_(total) {}
+  Progress(bool show, int64_t total)
+      : show_(show && total > 1 && isatty(STDERR_FILENO) != 0), total_(total) {}
   ~Progress() {
     if (show_) std::fputc('\n', stderr);
   }
@@ -21,7 +22,8 @@ class Progress {
     if (!show_) return;
     constexpr int kWidth = 30;
     const int filled = static_cast<int>(kWidth * done / total_);
-    std::fprintf(stderr, "\r%lld/%lld [", static_cast<long long>(done), static_cast<long long>(total_));
+    std::fprintf(stderr, "\r%lld/%lld [", static_cast<long long>(done),
+                 static_cast<long long>(total_));
     for (int i = 0; i < kWidth; ++i) std::fputc(i < filled ? '=' : '.', stderr);
     std::fputc(']', stderr);
   }
@@ -39,7 +41,8 @@ absl::StatusOr<int64_t> CountRows(const NamedTensors& inputs) {
       return InvalidArgument("input \"", name, "\" has no batch axis");
     }
     if (rows >= 0 && rows != tensor.shape()[0]) {
-      return InvalidArgument("input \"", name, "\" has ", tensor.shape()[0], " rows, another input has ", rows);
+      return InvalidArgument("input \"", name, "\" has ", tensor.shape()[0],
+                             " rows, another input has ", rows);
     }
     rows = tensor.shape()[0];
   }
@@ -57,8 +60,10 @@ int64_t FixedBatch(const Model& model) {
 
 }  // namespace
 
-absl::StatusOr<NamedTensors> Model::Predict(const NamedTensors& inputs, const PredictOptions& options) const {
-  if (options.batch_size < 1) return InvalidArgument("batch_size: expected at least 1, found ", options.batch_size);
+absl::StatusOr<NamedTensors> Model::Predict(const NamedTensors& inputs,
+                                            const PredictOptions& options) const {
+  if (options.batch_size < 1)
+    return InvalidArgument("batch_size: expected at least 1, found ", options.batch_size);
   NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session,
                         Session::Create(std::shared_ptr<const Model>(this, [](const Model*) {})));
   NOMO_ASSIGN_OR_RETURN(const int64_t rows, CountRows(inputs));
@@ -76,7 +81,8 @@ absl::StatusOr<NamedTensors> Model::Predict(const NamedTensors& inputs, const Pr
     for (auto& [name, tensor] : outputs) {
       if (tensor.shape().rank() == 0 || tensor.shape()[0] != end - begin) {
         return InvalidArgument("output \"", name, "\" (", tensor.type().ToString(),
-                               ") has no batch axis, so the ", rows, " rows cannot be split; raise batch_size");
+                               ") has no batch axis, so the ", rows,
+                               " rows cannot be split; raise batch_size");
       }
       parts[name].push_back(std::move(tensor));
     }
@@ -91,10 +97,11 @@ absl::StatusOr<NamedTensors> Model::Predict(const NamedTensors& inputs, const Pr
 
 absl::StatusOr<Tensor> Model::Predict(const Tensor& input, const PredictOptions& options) const {
   if (graph.inputs.size() != 1 || graph.outputs.size() != 1) {
-    return InvalidArgument("the model has ", graph.inputs.size(), " inputs and ", graph.outputs.size(),
-                           " outputs; name them");
+    return InvalidArgument("the model has ", graph.inputs.size(), " inputs and ",
+                           graph.outputs.size(), " outputs; name them");
   }
-  NOMO_ASSIGN_OR_RETURN(NamedTensors outputs, Predict({{graph.values[graph.inputs[0]].name, input}}, options));
+  NOMO_ASSIGN_OR_RETURN(NamedTensors outputs,
+                        Predict({{graph.values[graph.inputs[0]].name, input}}, options));
   return std::move(outputs.begin()->second);
 }
 

@@ -8,7 +8,8 @@
 
 namespace nomograph {
 
-absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(const Model& model, const Graph& graph,
+absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(const Model& model,
+                                                                const Graph& graph,
                                                                 absl::Span<const TensorType> inputs,
                                                                 const OpRegistry& registry,
                                                                 const CompileOptions& options) {
@@ -36,7 +37,8 @@ absl::Status Program::PrepareSteps() {
     NodeSpecs specs(graph_, node, shapes_);
     if (specs.shapes_known) {
       auto kernel = PrepareKernel(*node.op, specs.Context(node), !exact_);
-      NOMO_RETURN_IF_ERROR(Annotate(kernel.status(), absl::StrCat("node \"", node.name, "\" (", node.op->name, ")")));
+      NOMO_RETURN_IF_ERROR(Annotate(
+          kernel.status(), absl::StrCat("node \"", node.name, "\" (", node.op->name, ")")));
       step.kernel = *std::move(kernel);
       scratch_bytes_ = std::max(scratch_bytes_, step.kernel->scratch_bytes());
     }
@@ -45,10 +47,12 @@ absl::Status Program::PrepareSteps() {
   return absl::OkStatus();
 }
 
-std::unique_ptr<ProgramState> Program::NewState() const { return std::make_unique<ProgramState>(*this); }
+std::unique_ptr<ProgramState> Program::NewState() const {
+  return std::make_unique<ProgramState>(*this);
+}
 
-absl::StatusOr<std::vector<Tensor>> Program::Run(absl::Span<const Tensor> inputs, const RunContext& run,
-                                                 ProgramState& state) const {
+absl::StatusOr<std::vector<Tensor>> Program::Run(absl::Span<const Tensor> inputs,
+                                                 const RunContext& run, ProgramState& state) const {
   return Executor(*this, run, state).Run(inputs);
 }
 
@@ -56,18 +60,24 @@ std::string Program::ToString() const {
   std::string text;
   const auto place = [&](ValueId id) -> std::string {
     switch (plan_.values[id].storage) {
-      case Storage::kInput: return "input";
-      case Storage::kConstant: return "constant";
-      case Storage::kArena: return absl::StrCat("arena+", plan_.values[id].offset);
-      case Storage::kResult: return "result";
-      case Storage::kDynamic: return "allocated";
+      case Storage::kInput:
+        return "input";
+      case Storage::kConstant:
+        return "constant";
+      case Storage::kArena:
+        return absl::StrCat("arena+", plan_.values[id].offset);
+      case Storage::kResult:
+        return "result";
+      case Storage::kDynamic:
+        return "allocated";
     }
     return "";
   };
   for (const Step& step : steps_) {
     const LoweredNode& node = graph_.nodes[step.node];
     std::vector<std::string> outputs;
-    for (const ValueId id : node.outputs) outputs.push_back(absl::StrCat(graph_.types[id].ToString(), " ", place(id)));
+    for (const ValueId id : node.outputs)
+      outputs.push_back(absl::StrCat(graph_.types[id].ToString(), " ", place(id)));
     absl::StrAppendFormat(&text, "%s  %s  [%s]", node.name, node.op->name,
                           step.kernel ? step.kernel->Describe() : "prepared when shapes are known");
     if (!node.fused.empty()) absl::StrAppend(&text, "  with ", absl::StrJoin(node.fused, ", "));

@@ -1,5 +1,5 @@
-// Program: a graph that has been compiled for given input shapes. It is immutable, specialised to this machine, and never
-// saved.
+// Program: a graph that has been compiled for given input shapes. It is immutable, specialised to
+// this machine, and never saved.
 #ifndef NOMOGRAPH_CORE_PROGRAM_H_
 #define NOMOGRAPH_CORE_PROGRAM_H_
 
@@ -19,14 +19,17 @@ struct CompileOptions {
   std::vector<std::string> allowed_io;
 };
 
-// What running a Program needs beside it: the arena, the kernels' states and the tables of addresses. One run uses one at a
-// time; runs that follow one another reuse it and allocate nothing but their results.
+// What running a Program needs beside it: the arena, the kernels' states and the tables of
+// addresses. One run uses one at a time; runs that follow one another reuse it and allocate nothing
+// but their results.
 class ProgramState;
 
 class Program {
  public:
-  // `graph` is the model's main graph or a function's; `inputs` are the types of its inputs with full shapes.
-  static absl::StatusOr<std::unique_ptr<const Program>> Compile(const Model& model, const Graph& graph,
+  // `graph` is the model's main graph or a function's; `inputs` are the types of its inputs with
+  // full shapes.
+  static absl::StatusOr<std::unique_ptr<const Program>> Compile(const Model& model,
+                                                                const Graph& graph,
                                                                 absl::Span<const TensorType> inputs,
                                                                 const OpRegistry& registry,
                                                                 const CompileOptions& options);
@@ -38,7 +41,8 @@ class Program {
   absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs, const RunContext& run,
                                           ProgramState& state) const;
 
-  // A row per step: the node, its op, the kernel that runs it, what is fused into it, its outputs' types and places.
+  // A row per step: the node, its op, the kernel that runs it, what is fused into it, its outputs'
+  // types and places.
   std::string ToString() const;
   int64_t arena_bytes() const { return plan_.arena_bytes; }
   int64_t peak_bytes() const { return plan_.peak_bytes; }

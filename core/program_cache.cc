@@ -6,13 +6,15 @@ namespace nomograph {
 namespace {
 
 bool SameTypes(const std::vector<TensorType>& types, absl::Span<const Tensor> inputs) {
-  return std::equal(types.begin(), types.end(), inputs.begin(), inputs.end(),
-                    [](const TensorType& type, const Tensor& input) { return type == input.type(); });
+  return std::equal(
+      types.begin(), types.end(), inputs.begin(), inputs.end(),
+      [](const TensorType& type, const Tensor& input) { return type == input.type(); });
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<Tensor>> CachedProgram::Run(absl::Span<const Tensor> inputs, const RunContext& run) {
+absl::StatusOr<std::vector<Tensor>> CachedProgram::Run(absl::Span<const Tensor> inputs,
+                                                       const RunContext& run) {
   std::unique_ptr<ProgramState> state;
   {
     const std::lock_guard lock(mutex_);

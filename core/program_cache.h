@@ -1,4 +1,5 @@
-// ProgramCache: the Programs of one graph (the model's, or a function's) by the types of their inputs. Internal to core.
+// ProgramCache: the Programs of one graph (the model's, or a function's) by the types of their
+// inputs. Internal to core.
 #ifndef NOMOGRAPH_CORE_PROGRAM_CACHE_H_
 #define NOMOGRAPH_CORE_PROGRAM_CACHE_H_
 
@@ -29,12 +30,12 @@ class CachedProgram {
 class ProgramCache {
  public:
   // All must outlive the cache.
-  ProgramCache(const Model& model, const Graph& graph, const OpRegistry& registry, const CompileOptions& options,
-               int capacity)
+  ProgramCache(const Model& model, const Graph& graph, const OpRegistry& registry,
+               const CompileOptions& options, int capacity)
       : model_(model), graph_(graph), registry_(registry), options_(options), capacity_(capacity) {}
 
-  // Compiles where no program has these inputs' types. The program stays alive while it is held, even when the cache
-  // drops it.
+  // Compiles where no program has these inputs' types. The program stays alive while it is held,
+  // even when the cache drops it.
   absl::StatusOr<std::shared_ptr<CachedProgram>> Get(absl::Span<const Tensor> inputs);
 
  private:

@@ -23,12 +23,15 @@ void Report(const absl::Status& status) {
   std::exit(EXIT_FAILURE);
 }
 
-std::string PlaceOf(const std::source_location& where) { return absl::StrCat(where.file_name(), ":", where.line()); }
+std::string PlaceOf(const std::source_location& where) {
+  return absl::StrCat(where.file_name(), ":", where.line());
+}
 
 }  // namespace
 
 OpRegistry& OpRegistry::Default() {
-  static OpRegistry* registry = new OpRegistry;  // never destroyed: op libraries may outlive static destruction
+  static OpRegistry* registry =
+      new OpRegistry;  // never destroyed: op libraries may outlive static destruction
   return *registry;
 }
 
@@ -40,18 +43,19 @@ absl::Status OpRegistry::Register(OpDef op, std::string provider, std::source_lo
                                                  taken->second.where, " and at ", PlaceOf(where)));
   }
   const int version = op.version;
-  versions.emplace(version, Entry{std::make_unique<OpDef>(std::move(op)), std::move(provider), PlaceOf(where)});
+  versions.emplace(
+      version, Entry{std::make_unique<OpDef>(std::move(op)), std::move(provider), PlaceOf(where)});
   return absl::OkStatus();
 }
 
 absl::Status OpRegistry::RegisterUpgrader(absl::string_view op, int from_version, UpgradeFn upgrade,
                                           std::source_location where) {
-  auto [it, inserted] =
-      upgraders_[std::string(op)].emplace(from_version, Upgrader{std::move(upgrade), PlaceOf(where)});
+  auto [it, inserted] = upgraders_[std::string(op)].emplace(
+      from_version, Upgrader{std::move(upgrade), PlaceOf(where)});
   if (inserted) return absl::OkStatus();
-  return absl::AlreadyExistsError(absl::StrCat("the upgrade of ", op, " from version ", from_version,
-                                               " is registered twice: at ", it->second.where, " and at ",
-                                               PlaceOf(where)));
+  return absl::AlreadyExistsError(absl::StrCat("the upgrade of ", op, " from version ",
+                                               from_version, " is registered twice: at ",
+                                               it->second.where, " and at ", PlaceOf(where)));
 }
 
 const OpDef* OpRegistry::Find(absl::string_view name, int version) const {
@@ -88,9 +92,16 @@ std::vector<std::string> OpRegistry::Names() const {
 absl::Status OpRegistry::NotFound(absl::string_view name, int version) const {
   auto versions = ops_.find(name);
   if (versions == ops_.end()) {
-    return absl::NotFoundError(absl::StrCat("no op ", name, " is registered", DidYouMean(name, Names())));
+    std::string why = DidYouMean(name, Names());
+    if (version != 0) {
+      const std::string needed = absl::StrCat("version ", version, " is needed");
+      why = why.empty() ? absl::StrCat(" (", needed, ")")
+                        : absl::StrCat(" (", needed, "; ", why.substr(2));
+    }
+    return absl::NotFoundError(absl::StrCat("no op ", name, " is registered", why));
   }
-  return absl::NotFoundError(absl::StrCat("op ", name, " has no version ", version, " here; the newest is ",
+  return absl::NotFoundError(absl::StrCat("op ", name, " has no version ", version,
+                                          " here; the newest is ",
                                           versions->second.rbegin()->first));
 }
 
@@ -101,7 +112,8 @@ absl::Status OpRegistry::LoadLibrary(const std::string& path) {
   g_loading_errors = &errors;
   void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   g_loading_errors = nullptr;
-  if (handle == nullptr) return InvalidArgument("op library ", path, " cannot be loaded: ", dlerror());
+  if (handle == nullptr)
+    return InvalidArgument("op library ", path, " cannot be loaded: ", dlerror());
   return Annotate(errors.ToStatus("ops cannot be registered"), absl::StrCat("op library ", path));
 }
 

@@ -24,9 +24,11 @@ class OpRegistry {
   // The registry that NOMO_REGISTER_OP fills.
   static OpRegistry& Default();
 
-  // `provider` says which library registers the op; it is saved with nodes as a hint for those who lack the library.
-  // AlreadyExists names both places when the name and version are taken; InvalidArgument when the op is not valid.
-  absl::Status Register(OpDef op, std::string provider, std::source_location where = std::source_location::current());
+  // `provider` says which library registers the op; it is saved with nodes as a hint for those who
+  // lack the library. AlreadyExists names both places when the name and version are taken;
+  // InvalidArgument when the op is not valid.
+  absl::Status Register(OpDef op, std::string provider,
+                        std::source_location where = std::source_location::current());
   absl::Status RegisterUpgrader(absl::string_view op, int from_version, UpgradeFn upgrade,
                                 std::source_location where = std::source_location::current());
 
@@ -37,11 +39,12 @@ class OpRegistry {
   // The newest version of every op, by name.
   std::vector<const OpDef*> All() const;
   std::vector<std::string> Names() const;
-  // "no op acme.Foo is registered (did you mean acme.Fob?)"
+  // "no op acme.Foo is registered (version 1 is needed; did you mean acme.Fob?)"
   absl::Status NotFound(absl::string_view name, int version) const;
 
-  // Loads an op library, a shared object that registers ops when it is loaded. Only files that a user names explicitly
-  // are ever given here: loading one runs its code. All faults of registration come back as one status.
+  // Loads an op library, a shared object that registers ops when it is loaded. Only files that a
+  // user names explicitly are ever given here: loading one runs its code. All faults of
+  // registration come back as one status.
   absl::Status LoadLibrary(const std::string& path);
 
  private:
@@ -59,9 +62,11 @@ class OpRegistry {
 
 namespace internal {
 
-// Registers at start-up. A fault there ends the process with a message, unless LoadLibrary() is under way and reports it.
+// Registers at start-up. A fault there ends the process with a message, unless LoadLibrary() is
+// under way and reports it.
 struct OpRegistrar {
-  OpRegistrar(OpDef op, const char* provider, std::source_location where = std::source_location::current());
+  OpRegistrar(OpDef op, const char* provider,
+              std::source_location where = std::source_location::current());
 };
 struct UpgradeRegistrar {
   UpgradeRegistrar(absl::string_view op, int from_version, UpgradeFn upgrade,
@@ -70,20 +75,20 @@ struct UpgradeRegistrar {
 
 }  // namespace internal
 
-// The library that is named as the provider of the ops of a translation unit. The build sets it for each library.
+// The library that is named as the provider of the ops of a translation unit. The build sets it for
+// each library.
 #ifndef NOMO_OP_PROVIDER
 #define NOMO_OP_PROVIDER ""
 #endif
 
 // NOMO_REGISTER_OP(expression): at namespace scope; the expression is an OpDef.
-#define NOMO_REGISTER_OP(...) \
-  [[maybe_unused]] static const ::nomograph::internal::OpRegistrar NOMO_CONCAT_(nomo_op_registrar_, __COUNTER__)( \
-      __VA_ARGS__, NOMO_OP_PROVIDER)
+#define NOMO_REGISTER_OP(...)                                                    \
+  [[maybe_unused]] static const ::nomograph::internal::OpRegistrar NOMO_CONCAT_( \
+      nomo_op_registrar_, __COUNTER__)(__VA_ARGS__, NOMO_OP_PROVIDER)
 // NOMO_REGISTER_UPGRADE(op name, from version, function)
-#define NOMO_REGISTER_UPGRADE(op, from_version, ...)                                                       \
-  [[maybe_unused]] static const ::nomograph::internal::UpgradeRegistrar NOMO_CONCAT_(nomo_op_registrar_, \
-                                                                                      __COUNTER__)(        \
-      op, from_version, __VA_ARGS__)
+#define NOMO_REGISTER_UPGRADE(op, from_version, ...)                                  \
+  [[maybe_unused]] static const ::nomograph::internal::UpgradeRegistrar NOMO_CONCAT_( \
+      nomo_op_registrar_, __COUNTER__)(op, from_version, __VA_ARGS__)
 
 }  // namespace nomograph
 

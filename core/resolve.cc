@@ -10,16 +10,17 @@ namespace {
 
 absl::Status Missing(const Node& node, const OpRegistry& registry) {
   const absl::Status status = registry.NotFound(node.op, node.version);
-  const std::string hint = node.provider.empty() ? "" : absl::StrCat("; it is provided by ", node.provider);
-  return absl::Status(status.code(), absl::StrCat(status.message(), " (version ", node.version, ")", hint));
+  const std::string hint =
+      node.provider.empty() ? "" : absl::StrCat("; it is provided by ", node.provider);
+  return absl::Status(status.code(), absl::StrCat(status.message(), hint));
 }
 
 absl::Status Forbidden(const OpDef& op, const ResolveOptions& options) {
   if (op.effects != Effects::kIo) return absl::OkStatus();
   const auto& allowed = options.allowed_io;
   if (std::find(allowed.begin(), allowed.end(), op.name) != allowed.end()) return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrCat("op ", op.name, " has the effect io, which is refused unless the op is allowed by name"));
+  return absl::PermissionDeniedError(absl::StrCat(
+      "op ", op.name, " has the effect io, which is refused unless the op is allowed by name"));
 }
 
 std::string Where(const Resolution& r) {
@@ -29,8 +30,10 @@ std::string Where(const Resolution& r) {
 
 }  // namespace
 
-Resolution ResolveNode(const Node& node, const OpRegistry& registry, const ResolveOptions& options) {
-  Resolution r{.node = node.name, .op = node.op, .version = node.version, .provider = node.provider};
+Resolution ResolveNode(const Node& node, const OpRegistry& registry,
+                       const ResolveOptions& options) {
+  Resolution r{
+      .node = node.name, .op = node.op, .version = node.version, .provider = node.provider};
   r.op_def = registry.Find(node.op, node.version);
   if (r.op_def == nullptr) {
     r.as = node.body.empty() ? ResolvedAs::kNothing : ResolvedAs::kBody;
@@ -48,13 +51,14 @@ Resolution ResolveNode(const Node& node, const OpRegistry& registry, const Resol
   } else if (op.body) {
     r.as = ResolvedAs::kTracedBody;
   } else {
-    r.status = absl::UnimplementedError(
-        absl::StrCat("op ", op.name, " has neither a reference kernel nor a body, which exact mode needs"));
+    r.status = absl::UnimplementedError(absl::StrCat(
+        "op ", op.name, " has neither a reference kernel nor a body, which exact mode needs"));
   }
   return r;
 }
 
-std::vector<Resolution> ResolveModel(const Model& model, const OpRegistry& registry, const ResolveOptions& options) {
+std::vector<Resolution> ResolveModel(const Model& model, const OpRegistry& registry,
+                                     const ResolveOptions& options) {
   std::vector<Resolution> resolutions;
   absl::flat_hash_set<std::string> seen;
   std::vector<std::string> functions;  // still to be visited
@@ -62,7 +66,8 @@ std::vector<Resolution> ResolveModel(const Model& model, const OpRegistry& regis
     for (const Node& node : graph.nodes) {
       Resolution r = ResolveNode(node, registry, options);
       r.function = function;
-      if (r.as == ResolvedAs::kBody && seen.insert(node.body).second) functions.push_back(node.body);
+      if (r.as == ResolvedAs::kBody && seen.insert(node.body).second)
+        functions.push_back(node.body);
       for (const auto& [name, value] : node.attrs) {
         const auto* ref = value.As<FunctionRef>();
         if (ref != nullptr && seen.insert(ref->name).second) functions.push_back(ref->name);
@@ -80,7 +85,8 @@ std::vector<Resolution> ResolveModel(const Model& model, const OpRegistry& regis
   return resolutions;
 }
 
-absl::Status CheckRunnable(const Model& model, const OpRegistry& registry, const ResolveOptions& options) {
+absl::Status CheckRunnable(const Model& model, const OpRegistry& registry,
+                           const ResolveOptions& options) {
   ErrorList errors;
   for (const Resolution& r : ResolveModel(model, registry, options)) errors.Add(r.status, Where(r));
   Graph graph = model.graph;

@@ -30,7 +30,8 @@ struct Resolution {
   std::string node;
   std::string op;
   int version = 0;
-  std::string provider;  // the library that registers the op: here if it is registered, else as the file hints
+  std::string provider;  // the library that registers the op: here if it is registered, else as the
+                         // file hints
   bool standard = false;
   ResolvedAs as = ResolvedAs::kNothing;
   const OpDef* op_def = nullptr;  // null when the op is not registered here
@@ -40,11 +41,14 @@ struct Resolution {
 Resolution ResolveNode(const Node& node, const OpRegistry& registry, const ResolveOptions& options);
 
 // All nodes of the main graph and of the functions that it reaches.
-std::vector<Resolution> ResolveModel(const Model& model, const OpRegistry& registry, const ResolveOptions& options);
+std::vector<Resolution> ResolveModel(const Model& model, const OpRegistry& registry,
+                                     const ResolveOptions& options);
 
-// Everything that keeps the model from being compiled, in one status: ops that are missing (name, version, node, provider,
-// nearest names) or forbidden, and types that do not fit, a declared signature that differs included.
-absl::Status CheckRunnable(const Model& model, const OpRegistry& registry, const ResolveOptions& options);
+// Everything that keeps the model from being compiled, in one status: ops that are missing (name,
+// version, node, provider, nearest names) or forbidden, and types that do not fit, a declared
+// signature that differs included.
+absl::Status CheckRunnable(const Model& model, const OpRegistry& registry,
+                           const ResolveOptions& options);
 
 }  // namespace nomograph
 

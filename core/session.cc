@@ -17,7 +17,8 @@ class Variables : public VariableStore {
   explicit Variables(const Model& model) : model_(model) { Reset(); }
 
   void Reset() {
-    for (const Variable& variable : model_.variables) values_[variable.name] = variable.initial.Clone();
+    for (const Variable& variable : model_.variables)
+      values_[variable.name] = variable.initial.Clone();
   }
 
   absl::StatusOr<Tensor> Read(absl::string_view name) const override {
@@ -30,8 +31,8 @@ class Variables : public VariableStore {
     const auto it = values_.find(name);
     if (it == values_.end()) return NoSuchVariable(name);
     if (value.dtype() != it->second.dtype() || value.shape() != it->second.shape()) {
-      return InvalidArgument("variable \"", name, "\": expected ", it->second.type().ToString(), ", found ",
-                             value.type().ToString());
+      return InvalidArgument("variable \"", name, "\": expected ", it->second.type().ToString(),
+                             ", found ", value.type().ToString());
     }
     it->second = value.Clone();
     return absl::OkStatus();
@@ -41,7 +42,8 @@ class Variables : public VariableStore {
   absl::Status NoSuchVariable(absl::string_view name) const {
     std::vector<std::string> names;
     for (const auto& [known, value] : values_) names.push_back(known);
-    return absl::NotFoundError(absl::StrCat("there is no variable \"", name, "\"", DidYouMean(name, names)));
+    return absl::NotFoundError(
+        absl::StrCat("there is no variable \"", name, "\"", DidYouMean(name, names)));
   }
 
   const Model& model_;
@@ -67,10 +69,11 @@ class Session::Impl : public FunctionCaller {
         main_(*model_, model_->graph, registry_, compile_, options_.max_programs),
         variables_(*model_) {
     for (const auto& [name, function] : model_->functions) {
-      functions_[name] =
-          std::make_unique<ProgramCache>(*model_, function.graph, registry_, compile_, options_.max_programs);
+      functions_[name] = std::make_unique<ProgramCache>(*model_, function.graph, registry_,
+                                                        compile_, options_.max_programs);
     }
-    has_state_ = HasState(*model_, registry_, {.exact = options_.exact, .allowed_io = options_.allowed_io});
+    has_state_ =
+        HasState(*model_, registry_, {.exact = options_.exact, .allowed_io = options_.allowed_io});
   }
 
   // The inputs in the order of the graph's, once they have been found right.
@@ -78,14 +81,16 @@ class Session::Impl : public FunctionCaller {
     ErrorList errors;
     std::vector<Tensor> ordered;
     std::vector<std::string> names;
-    std::map<std::string, std::pair<std::string, int64_t>> symbols;  // where a symbol's size was seen, and the size
+    std::map<std::string, std::pair<std::string, int64_t>>
+        symbols;  // where a symbol's size was seen, and the size
     for (const ValueId id : model_->graph.inputs) {
       const ValueInfo& value = model_->graph.values[id];
       names.push_back(value.name);
       const auto it = inputs.find(value.name);
       ordered.push_back(it == inputs.end() ? Tensor() : it->second);
       if (it == inputs.end()) {
-        errors.Add(InvalidArgument("input \"", value.name, "\" (", value.type.ToString(), ") is missing"));
+        errors.Add(
+            InvalidArgument("input \"", value.name, "\" (", value.type.ToString(), ") is missing"));
       } else {
         errors.Add(CheckInput(value, it->second, symbols));
       }
@@ -118,10 +123,12 @@ class Session::Impl : public FunctionCaller {
     return named;
   }
 
-  absl::StatusOr<std::vector<Tensor>> Call(absl::string_view function, absl::Span<const Tensor> inputs,
+  absl::StatusOr<std::vector<Tensor>> Call(absl::string_view function,
+                                           absl::Span<const Tensor> inputs,
                                            const RunContext& run) override {
     const auto it = functions_.find(function);
-    if (it == functions_.end()) return absl::NotFoundError(absl::StrCat("there is no function @", function));
+    if (it == functions_.end())
+      return absl::NotFoundError(absl::StrCat("there is no function @", function));
     NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<CachedProgram> program, it->second->Get(inputs));
     auto outputs = program->Run(inputs, run);
     if (!outputs.ok()) return Annotate(outputs.status(), absl::StrCat("function @", function));
@@ -136,17 +143,19 @@ class Session::Impl : public FunctionCaller {
  private:
   static absl::Status CheckInput(const ValueInfo& value, const Tensor& tensor,
                                  std::map<std::string, std::pair<std::string, int64_t>>& symbols) {
-    if (!tensor.valid() || tensor.dtype() != value.type.dtype || !Matches(tensor.shape(), value.type.shape)) {
-      return InvalidArgument("input \"", value.name, "\": expected ", value.type.ToString(), ", found ",
-                             tensor.type().ToString());
+    if (!tensor.valid() || tensor.dtype() != value.type.dtype ||
+        !Matches(tensor.shape(), value.type.shape)) {
+      return InvalidArgument("input \"", value.name, "\": expected ", value.type.ToString(),
+                             ", found ", tensor.type().ToString());
     }
     for (int axis = 0; value.type.shape.has_rank() && axis < value.type.shape.rank(); ++axis) {
       const std::string& symbol = value.type.shape[axis].symbol();
       if (symbol.empty()) continue;
       const auto [it, first] = symbols.try_emplace(symbol, value.name, tensor.shape()[axis]);
       if (!first && it->second.second != tensor.shape()[axis]) {
-        return InvalidArgument("input \"", value.name, "\": axis ", axis, " (", symbol, ") is ", tensor.shape()[axis],
-                               ", but input \"", it->second.first, "\" has ", it->second.second);
+        return InvalidArgument("input \"", value.name, "\": axis ", axis, " (", symbol, ") is ",
+                               tensor.shape()[axis], ", but input \"", it->second.first, "\" has ",
+                               it->second.second);
       }
     }
     return absl::OkStatus();
@@ -166,11 +175,15 @@ class Session::Impl : public FunctionCaller {
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Session::~Session() = default;
 
-absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> model, SessionOptions options) {
+absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> model,
+                                                         SessionOptions options) {
   NOMO_RETURN_IF_ERROR(VerifyModel(*model));
-  const OpRegistry& registry = options.registry != nullptr ? *options.registry : OpRegistry::Default();
-  NOMO_RETURN_IF_ERROR(CheckRunnable(*model, registry, {.exact = options.exact, .allowed_io = options.allowed_io}));
-  return std::unique_ptr<Session>(new Session(std::make_unique<Impl>(std::move(model), std::move(options))));
+  const OpRegistry& registry =
+      options.registry != nullptr ? *options.registry : OpRegistry::Default();
+  NOMO_RETURN_IF_ERROR(
+      CheckRunnable(*model, registry, {.exact = options.exact, .allowed_io = options.allowed_io}));
+  return std::unique_ptr<Session>(
+      new Session(std::make_unique<Impl>(std::move(model), std::move(options))));
 }
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(Model model, SessionOptions options) {
@@ -184,10 +197,11 @@ absl::StatusOr<NamedTensors> Session::Run(const NamedTensors& inputs, const RunO
 absl::StatusOr<Tensor> Session::Run(const Tensor& input, const RunOptions& options) {
   const Graph& graph = model().graph;
   if (graph.inputs.size() != 1 || graph.outputs.size() != 1) {
-    return InvalidArgument("the model has ", graph.inputs.size(), " inputs and ", graph.outputs.size(),
-                           " outputs; name them");
+    return InvalidArgument("the model has ", graph.inputs.size(), " inputs and ",
+                           graph.outputs.size(), " outputs; name them");
   }
-  NOMO_ASSIGN_OR_RETURN(NamedTensors outputs, Run({{graph.values[graph.inputs[0]].name, input}}, options));
+  NOMO_ASSIGN_OR_RETURN(NamedTensors outputs,
+                        Run({{graph.values[graph.inputs[0]].name, input}}, options));
   return std::move(outputs.begin()->second);
 }
 
@@ -217,13 +231,14 @@ const Model& Session::model() const { return impl_->model(); }
 
 absl::Status ReplayGoldenVectors(Session& session) {
   const Model& model = session.model();
-  if (model.golden_vectors.empty()) return absl::FailedPreconditionError("the model has no golden vectors");
+  if (model.golden_vectors.empty())
+    return absl::FailedPreconditionError("the model has no golden vectors");
   ErrorList errors;
   for (const GoldenVector& golden : model.golden_vectors) {
     const std::string place = absl::StrCat("golden vector \"", golden.name, "\"");
     session.ResetVariables();
-    auto outputs =
-        session.Run(golden.inputs, {.training = golden.training, .seed = golden.seed, .step = golden.step});
+    auto outputs = session.Run(
+        golden.inputs, {.training = golden.training, .seed = golden.seed, .step = golden.step});
     errors.Add(outputs.status(), place);
     if (!outputs.ok()) continue;
     for (const auto& [name, expected] : golden.outputs) {
@@ -234,8 +249,8 @@ absl::Status ReplayGoldenVectors(Session& session) {
   return errors.ToStatus("golden vectors are not met");
 }
 
-absl::Status RecordGoldenVector(Model& model, std::string name, const NamedTensors& inputs, const RunOptions& options,
-                                double rtol, double atol) {
+absl::Status RecordGoldenVector(Model& model, std::string name, const NamedTensors& inputs,
+                                const RunOptions& options, double rtol, double atol) {
   NOMO_ASSIGN_OR_RETURN(const auto session, Session::Create(model, {.exact = true}));
   NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, session->Run(inputs, options));
   GoldenVector golden{.name = std::move(name),

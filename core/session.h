@@ -31,16 +31,18 @@ struct RunOptions {
   uint64_t step = 0;
 };
 
-// Thread-safe: Run() may be called from several threads. Runs of a model that has state variables follow one another.
+// Thread-safe: Run() may be called from several threads. Runs of a model that has state variables
+// follow one another.
 class Session {
  public:
   // Checks that everything that the model names is here. The status lists all that is not.
-  static absl::StatusOr<std::unique_ptr<Session>> Create(std::shared_ptr<const Model> model, SessionOptions options = {});
+  static absl::StatusOr<std::unique_ptr<Session>> Create(std::shared_ptr<const Model> model,
+                                                         SessionOptions options = {});
   static absl::StatusOr<std::unique_ptr<Session>> Create(Model model, SessionOptions options = {});
   ~Session();
 
-  // Inputs and outputs by name. InvalidArgument lists the right names, and tells dtypes and shapes expected and found.
-  // A new combination of input shapes is compiled first.
+  // Inputs and outputs by name. InvalidArgument lists the right names, and tells dtypes and shapes
+  // expected and found. A new combination of input shapes is compiled first.
   absl::StatusOr<NamedTensors> Run(const NamedTensors& inputs, const RunOptions& options = {});
   // For a model with one input and one output.
   absl::StatusOr<Tensor> Run(const Tensor& input, const RunOptions& options = {});
@@ -62,14 +64,17 @@ class Session {
   std::unique_ptr<Impl> impl_;
 };
 
-// Replays a model's golden vectors. OK when every output is within its tolerance; else a status that lists each vector
-// and output that is not, with the worst element. FailedPrecondition when the model has none.
+// Replays a model's golden vectors. OK when every output is within its tolerance; else a status
+// that lists each vector and output that is not, with the worst element. FailedPrecondition when
+// the model has none.
 absl::Status ReplayGoldenVectors(Session& session);
 
-// Adds a golden vector to the model: `inputs` with the outputs that this machine computes in exact mode. Where the right
-// outputs are known from elsewhere, put those into Model::golden_vectors instead: that proves more.
+// Adds a golden vector to the model: `inputs` with the outputs that this machine computes in exact
+// mode. Where the right outputs are known from elsewhere, put those into Model::golden_vectors
+// instead: that proves more.
 absl::Status RecordGoldenVector(Model& model, std::string name, const NamedTensors& inputs,
-                                const RunOptions& options = {}, double rtol = 1e-4, double atol = 1e-5);
+                                const RunOptions& options = {}, double rtol = 1e-4,
+                                double atol = 1e-5);
 
 }  // namespace nomograph
 

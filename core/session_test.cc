@@ -1,4 +1,5 @@
-// The way from expressions to results, with ops that are registered here so that core is tested without the standard set.
+// The way from expressions to results, with ops that are registered here so that core is tested
+// without the standard set.
 #include "nomograph/core/session.h"
 
 #include <thread>
@@ -14,10 +15,14 @@ namespace {
 
 using ::testing::HasSubstr;
 
-NOMO_REGISTER_OP(ElementwiseOp("test.Add", NumberTypes{}, [](auto a, auto b) { return a + b; }).Doc("y = a + b"));
+NOMO_REGISTER_OP(ElementwiseOp("test.Add", NumberTypes{}, [](auto a, auto b) {
+                   return a + b;
+                 }).Doc("y = a + b"));
 NOMO_REGISTER_OP(ElementwiseOp("test.Scale", FloatTypes{},
                                [](const Attributes& attrs) {
-                                 return [factor = attrs.Float("factor")](auto x) { return x * factor; };
+                                 return [factor = attrs.Float("factor")](auto x) {
+                                   return x * factor;
+                                 };
                                })
                      .Doc("y = factor * x")
                      .Attr("factor", 2.0, "the factor"));
@@ -31,9 +36,10 @@ OpDef DoubleScaled() {
       .Attr("factor", 3.0, "the factor")
       .Output("y", "T")
       .Infer(SameAsInput)
-      .Body([](absl::Span<const Value> in, const Attributes& attrs) -> absl::StatusOr<std::vector<Value>> {
-        return std::vector<Value>{
-            Call("test.Scale", {Call("test.Add", {in[0], in[0]})}, {{"factor", attrs.Float("factor")}})};
+      .Body([](absl::Span<const Value> in,
+               const Attributes& attrs) -> absl::StatusOr<std::vector<Value>> {
+        return std::vector<Value>{Call("test.Scale", {Call("test.Add", {in[0], in[0]})},
+                                       {{"factor", attrs.Float("factor")}})};
       });
 }
 NOMO_REGISTER_OP(DoubleScaled());
@@ -54,7 +60,8 @@ Value FloatInput(const std::string& name = "x") {
   return InputValue({DType::kFloat32, {Dim::Symbol("batch"), 3}}, name);
 }
 
-absl::StatusOr<Tensor> RunModel(const absl::StatusOr<Model>& model, const Tensor& input, SessionOptions options = {}) {
+absl::StatusOr<Tensor> RunModel(const absl::StatusOr<Model>& model, const Tensor& input,
+                                SessionOptions options = {}) {
   if (!model.ok()) return model.status();
   NOMO_ASSIGN_OR_RETURN(auto session, Session::Create(*model, options));
   return session->Run(input);
@@ -72,7 +79,10 @@ TEST(Session, RunsABodyAndATracedLambdaWithACapturedValue) {
   const Value x = FloatInput();
   const Value doubled = Call("test.Add", {x, x});
   const Value y = CallTraced(
-      [&](absl::Span<const Value> in) { return std::vector<Value>{Call("test.Add", {in[0], doubled})}; }, {x})[0];
+      [&](absl::Span<const Value> in) {
+        return std::vector<Value>{Call("test.Add", {in[0], doubled})};
+      },
+      {x})[0];
   const Value z = Call("test.DoubleScaled", {y});
   const auto model = BuildModel({x}, {z});
   ASSERT_TRUE(model.ok()) << model.status();
@@ -105,7 +115,10 @@ TEST(Session, ReportsAllMissingOps) {
   ASSERT_TRUE(model.ok()) << model.status();
   const auto session = Session::Create(*model);
   ASSERT_FALSE(session.ok());
-  EXPECT_THAT(session.status().message(), HasSubstr("no op acme.Foo is registered (version 1); it is provided by //acme:ops"));
+  EXPECT_THAT(
+      session.status().message(),
+      HasSubstr(
+          "no op acme.Foo is registered (version 1 is needed); it is provided by //acme:ops"));
   EXPECT_THAT(session.status().message(), HasSubstr("did you mean test.Add"));
 }
 
@@ -135,7 +148,8 @@ TEST(Session, SaysWhatIsWrongWithInputs) {
   const auto message = [&](const NamedTensors& inputs) {
     return std::string((*session)->Run(inputs).status().message());
   };
-  EXPECT_THAT(message({{"image", Tensor(DType::kFloat32, {1, 3})}}), HasSubstr("the model's inputs are pixels"));
+  EXPECT_THAT(message({{"image", Tensor(DType::kFloat32, {1, 3})}}),
+              HasSubstr("the model's inputs are pixels"));
   EXPECT_THAT(message({{"pixels", Tensor(DType::kFloat64, {1, 3})}}),
               HasSubstr("expected float32[batch,3], found float64[1,3]"));
   EXPECT_THAT(message({{"pixels", Tensor(DType::kFloat32, {1, 4})}}),
@@ -145,7 +159,8 @@ TEST(Session, SaysWhatIsWrongWithInputs) {
 TEST(Session, SharesNothingBetweenThreads) {
   const Value x = FloatInput();
   Value y = x;
-  for (int i = 0; i < 20; ++i) y = Call("test.Add", {Call("test.Scale", {y}, {{"factor", 0.5}}), x});
+  for (int i = 0; i < 20; ++i)
+    y = Call("test.Add", {Call("test.Scale", {y}, {{"factor", 0.5}}), x});
   const auto model = BuildModel({x}, {y});
   const auto session = Session::Create(*model);
   ASSERT_TRUE(session.ok()) << session.status();
@@ -157,7 +172,9 @@ TEST(Session, SharesNothingBetweenThreads) {
         const int64_t rows = 1 + run % 3;
         const auto result = (*session)->Run(Tensor::Full(DType::kFloat32, {rows, 3}, t));
         // x * (1 + 1/2 + 1/4 + …) = 2x, to 20 bits.
-        if (!result.ok() || !AllClose(*result, Tensor::Full(DType::kFloat32, {rows, 3}, 2 * t), 1e-5, 0).ok()) ++wrong[t];
+        if (!result.ok() ||
+            !AllClose(*result, Tensor::Full(DType::kFloat32, {rows, 3}, 2 * t), 1e-5, 0).ok())
+          ++wrong[t];
       }
     });
   }

@@ -11,7 +11,9 @@ namespace {
 constexpr int64_t kMaxElements = int64_t{1} << 62;
 
 // Both known and different.
-bool Contradict(const Dim& a, const Dim& b) { return a.known() && b.known() && a.size() != b.size(); }
+bool Contradict(const Dim& a, const Dim& b) {
+  return a.known() && b.known() && a.size() != b.size();
+}
 
 Dim BetterKnown(const Dim& a, const Dim& b) {
   if (a.known()) return a;
@@ -89,10 +91,14 @@ Shape PartialShape::ToShape() const {
 std::string PartialShape::ToString() const {
   if (!dims_) return "[...]";
   return absl::StrCat(
-      "[", absl::StrJoin(*dims_, ",", [](std::string* out, const Dim& d) { out->append(d.ToString()); }), "]");
+      "[",
+      absl::StrJoin(*dims_, ",", [](std::string* out, const Dim& d) { out->append(d.ToString()); }),
+      "]");
 }
 
-bool Matches(const Shape& shape, const PartialShape& expected) { return Compatible(shape, expected); }
+bool Matches(const Shape& shape, const PartialShape& expected) {
+  return Compatible(shape, expected);
+}
 
 bool Compatible(const PartialShape& a, const PartialShape& b) { return Merge(a, b).ok(); }
 
@@ -121,8 +127,8 @@ absl::StatusOr<PartialShape> Broadcast(const PartialShape& a, const PartialShape
     const Dim right = i <= b.rank() ? b[b.rank() - i] : Dim(1);
     auto dim = BroadcastDim(left, right);
     if (!dim.ok()) {
-      return InvalidArgument("shapes ", a.ToString(), " and ", b.ToString(), " do not broadcast: axis ", -i, " has ",
-                             dim.status().message());
+      return InvalidArgument("shapes ", a.ToString(), " and ", b.ToString(),
+                             " do not broadcast: axis ", -i, " has ", dim.status().message());
     }
     result[rank - i] = *std::move(dim);
   }
@@ -136,7 +142,8 @@ absl::StatusOr<Shape> Broadcast(const Shape& a, const Shape& b) {
 
 absl::StatusOr<int> NormalizeAxis(int64_t axis, int rank) {
   if (axis < -rank || axis >= rank) {
-    return InvalidArgument("axis ", axis, " is outside of [", -rank, ", ", rank, ") for rank ", rank);
+    return InvalidArgument("axis ", axis, " is outside of [", -rank, ", ", rank, ") for rank ",
+                           rank);
   }
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
@@ -155,6 +162,8 @@ absl::StatusOr<std::vector<int>> NormalizeAxes(absl::Span<const int64_t> axes, i
 }
 
 std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.ToString(); }
-std::ostream& operator<<(std::ostream& out, const PartialShape& shape) { return out << shape.ToString(); }
+std::ostream& operator<<(std::ostream& out, const PartialShape& shape) {
+  return out << shape.ToString();
+}
 
 }  // namespace nomograph

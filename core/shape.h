@@ -1,4 +1,5 @@
-// Shapes: concrete ones, which tensors have, and partial ones, which values of a graph have before it is compiled.
+// Shapes: concrete ones, which tensors have, and partial ones, which values of a graph have before
+// it is compiled.
 #ifndef NOMOGRAPH_CORE_SHAPE_H_
 #define NOMOGRAPH_CORE_SHAPE_H_
 
@@ -16,7 +17,8 @@
 
 namespace nomograph {
 
-// No tensor has more axes. The bound keeps a few nodes of a hostile file from naming shapes that fill the memory.
+// No tensor has more axes. The bound keeps a few nodes of a hostile file from naming shapes that
+// fill the memory.
 inline constexpr int kMaxRank = 64;
 
 // The sizes of a tensor's axes, outermost first. Sizes are never negative; a scalar has rank 0.
@@ -32,7 +34,8 @@ class Shape {
   absl::Span<const int64_t> dims() const { return dims_; }
   void Append(int64_t dim) { dims_.push_back(dim); }
 
-  // The product of the sizes. REQUIRES: the product fits, which CheckedNumElements() shows for sizes from outside.
+  // The product of the sizes. REQUIRES: the product fits, which CheckedNumElements() shows for
+  // sizes from outside.
   int64_t num_elements() const;
   // InvalidArgument when a size is negative or the product passes 2^62.
   absl::StatusOr<int64_t> CheckedNumElements() const;
@@ -51,7 +54,8 @@ class Shape {
   absl::InlinedVector<int64_t, 6> dims_;
 };
 
-// One axis of a PartialShape: a size, a named symbol such as "batch" (equal names are equal sizes), or unknown.
+// One axis of a PartialShape: a size, a named symbol such as "batch" (equal names are equal sizes),
+// or unknown.
 class Dim {
  public:
   Dim() = default;  // unknown
@@ -59,7 +63,7 @@ class Dim {
   static Dim Symbol(std::string name);
 
   bool known() const { return size_ >= 0; }
-  int64_t size() const { return size_; }  // -1 when not known
+  int64_t size() const { return size_; }                 // -1 when not known
   const std::string& symbol() const { return symbol_; }  // empty unless named
   // "28", "batch" or "?".
   std::string ToString() const;
@@ -76,7 +80,8 @@ class PartialShape {
   PartialShape() = default;  // unknown rank
   PartialShape(std::initializer_list<Dim> dims) : dims_(std::in_place, dims.begin(), dims.end()) {}
   explicit PartialShape(std::vector<Dim> dims) : dims_(std::move(dims)) {}
-  PartialShape(const Shape& shape) : dims_(std::in_place, shape.dims().begin(), shape.dims().end()) {}
+  PartialShape(const Shape& shape)
+      : dims_(std::in_place, shape.dims().begin(), shape.dims().end()) {}
   static PartialShape OfRank(int rank) { return PartialShape(std::vector<Dim>(rank)); }
 
   bool has_rank() const { return dims_.has_value(); }
@@ -102,7 +107,8 @@ class PartialShape {
 bool Matches(const Shape& shape, const PartialShape& expected);
 // Whether one tensor could have both shapes.
 bool Compatible(const PartialShape& a, const PartialShape& b);
-// What both say together, the better known of each axis. InvalidArgument when they contradict each other.
+// What both say together, the better known of each axis. InvalidArgument when they contradict each
+// other.
 absl::StatusOr<PartialShape> Merge(const PartialShape& a, const PartialShape& b);
 
 // NumPy broadcasting. The sizes are compared from the last axis on; an axis of size 1 is repeated.

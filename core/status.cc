@@ -29,7 +29,8 @@ void ErrorList::Add(const absl::Status& status) {
 
 absl::Status ErrorList::ToStatus(absl::string_view headline) const {
   if (count_ <= 1) return first_;
-  const std::string more = count_ > kMaxLines ? absl::StrCat("\n  and ", count_ - kMaxLines, " more") : "";
+  const std::string more =
+      count_ > kMaxLines ? absl::StrCat("\n  and ", count_ - kMaxLines, " more") : "";
   return absl::Status(first_.code(), absl::StrCat(headline, ":", lines_, more));
 }
 

@@ -1,4 +1,5 @@
-// Status helpers. Errors are absl::Status everywhere; a layer that passes one on adds one phrase that says where
+// Status helpers. Errors are absl::Status everywhere; a layer that passes one on adds one phrase
+// that says where
 // (`node "conv1": ...`), so that the final message reads from the outermost place to the cause.
 #ifndef NOMOGRAPH_CORE_STATUS_H_
 #define NOMOGRAPH_CORE_STATUS_H_
@@ -28,8 +29,8 @@ class ErrorList {
   void Add(const absl::Status& status, absl::string_view where) { Add(Annotate(status, where)); }
   bool empty() const { return count_ == 0; }
 
-  // OK when empty; the fault itself when there is one; else one status with the first fault's code and a line each,
-  // headed by `headline`, e.g. "3 layers cannot be built".
+  // OK when empty; the fault itself when there is one; else one status with the first fault's code
+  // and a line each, headed by `headline`, e.g. "3 layers cannot be built".
   absl::Status ToStatus(absl::string_view headline) const;
 
  private:
@@ -42,10 +43,10 @@ class ErrorList {
 #define NOMO_CHECK(condition) \
   ((condition) ? void() : ::nomograph::internal::CheckFailed(#condition, __FILE__, __LINE__))
 
-#define NOMO_RETURN_IF_ERROR(expression)              \
-  do {                                                \
-    absl::Status nomo_status_ = (expression);         \
-    if (!nomo_status_.ok()) return nomo_status_;      \
+#define NOMO_RETURN_IF_ERROR(expression)         \
+  do {                                           \
+    absl::Status nomo_status_ = (expression);    \
+    if (!nomo_status_.ok()) return nomo_status_; \
   } while (false)
 
 #define NOMO_CONCAT_INNER_(a, b) a##b

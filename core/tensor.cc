@@ -15,7 +15,8 @@ constexpr size_t kAlignment = 64;
 // Null when there is not so much memory.
 std::shared_ptr<std::byte> Allocate(int64_t bytes) {
   // aligned_alloc wants a multiple of the alignment; an empty tensor still has an address.
-  const size_t size = (static_cast<size_t>(std::max<int64_t>(bytes, 1)) + kAlignment - 1) / kAlignment * kAlignment;
+  const size_t size =
+      (static_cast<size_t>(std::max<int64_t>(bytes, 1)) + kAlignment - 1) / kAlignment * kAlignment;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
   if (memory == nullptr) return nullptr;
   std::memset(memory, 0, size);
@@ -26,9 +27,11 @@ template <typename To, typename From>
 To ConvertElement(From value) {
   using Wide = ComputeType<From>;
   const Wide wide = static_cast<Wide>(value);
-  if constexpr (std::is_integral_v<To> && !std::is_same_v<To, bool> && std::is_floating_point_v<Wide>) {
+  if constexpr (std::is_integral_v<To> && !std::is_same_v<To, bool> &&
+                std::is_floating_point_v<Wide>) {
     if (std::isnan(wide)) return To{0};
-    // The first value past the maximum is a power of two, which is exact in any floating-point type.
+    // The first value past the maximum is a power of two, which is exact in any floating-point
+    // type.
     const double past_maximum = std::ldexp(1.0, std::numeric_limits<To>::digits);
     if (static_cast<double>(wide) >= past_maximum) return std::numeric_limits<To>::max();
     if (static_cast<double>(wide) <= static_cast<double>(std::numeric_limits<To>::min())) {
@@ -40,7 +43,9 @@ To ConvertElement(From value) {
 
 }  // namespace
 
-std::string TensorType::ToString() const { return absl::StrCat(DTypeName(dtype), shape.ToString()); }
+std::string TensorType::ToString() const {
+  return absl::StrCat(DTypeName(dtype), shape.ToString());
+}
 
 absl::StatusOr<Tensor> Tensor::Create(DType dtype, const Shape& shape) {
   if (DTypeSize(dtype) == 0) return InvalidArgument("a tensor needs a dtype");
@@ -53,7 +58,8 @@ absl::StatusOr<Tensor> Tensor::Create(DType dtype, const Shape& shape) {
   tensor.shape_ = shape;
   tensor.data_ = Allocate(count * DTypeSize(dtype));
   if (tensor.data_ == nullptr) {
-    return absl::ResourceExhaustedError(absl::StrCat("no memory for a tensor ", DTypeName(dtype), shape.ToString()));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no memory for a tensor ", DTypeName(dtype), shape.ToString()));
   }
   return tensor;
 }
@@ -64,7 +70,8 @@ Tensor::Tensor(DType dtype, const Shape& shape) {
   *this = *std::move(tensor);
 }
 
-Tensor Tensor::FromBuffer(DType dtype, const Shape& shape, const void* data, std::shared_ptr<const void> owner) {
+Tensor Tensor::FromBuffer(DType dtype, const Shape& shape, const void* data,
+                          std::shared_ptr<const void> owner) {
   Tensor tensor;
   tensor.dtype_ = dtype;
   tensor.shape_ = shape;
@@ -85,7 +92,8 @@ Tensor Tensor::Full(DType dtype, const Shape& shape, double value) {
 
 double Tensor::AsDouble(int64_t index) const {
   double value = 0;
-  Dispatch(AllTypes{}, dtype_, [&]<typename T>() { value = static_cast<double>(data<T>()[index]); });
+  Dispatch(AllTypes{}, dtype_,
+           [&]<typename T>() { value = static_cast<double>(data<T>()[index]); });
   return value;
 }
 
@@ -146,7 +154,8 @@ bool Tensor::operator==(const Tensor& other) const {
          (!valid() || std::memcmp(data_.get(), other.data_.get(), num_bytes()) == 0);
 }
 
-void ConvertElements(DType from, const std::byte* source, DType to, std::byte* target, int64_t count) {
+void ConvertElements(DType from, const std::byte* source, DType to, std::byte* target,
+                     int64_t count) {
   Dispatch(AllTypes{}, from, [&]<typename From>() {
     Dispatch(AllTypes{}, to, [&]<typename To>() {
       const From* in = reinterpret_cast<const From*>(source);
@@ -165,8 +174,8 @@ absl::StatusOr<Tensor> ConcatRows(absl::Span<const Tensor> parts) {
     Shape same = part.shape();
     if (part.dtype() != parts[0].dtype() || same.rank() != shape.rank() ||
         same.dims().subspan(1) != shape.dims().subspan(1)) {
-      return InvalidArgument("tensors ", parts[0].type().ToString(), " and ", part.type().ToString(),
-                             " cannot be concatenated along axis 0");
+      return InvalidArgument("tensors ", parts[0].type().ToString(), " and ",
+                             part.type().ToString(), " cannot be concatenated along axis 0");
     }
     shape[0] += same[0];
   }
@@ -178,7 +187,8 @@ absl::StatusOr<Tensor> ConcatRows(absl::Span<const Tensor> parts) {
 
 absl::Status AllClose(const Tensor& actual, const Tensor& expected, double rtol, double atol) {
   if (actual.dtype() != expected.dtype() || actual.shape() != expected.shape()) {
-    return InvalidArgument("expected a tensor ", expected.type().ToString(), ", found ", actual.type().ToString());
+    return InvalidArgument("expected a tensor ", expected.type().ToString(), ", found ",
+                           actual.type().ToString());
   }
   int64_t failures = 0;
   int64_t worst = -1;
@@ -197,9 +207,11 @@ absl::Status AllClose(const Tensor& actual, const Tensor& expected, double rtol,
     }
   }
   if (failures == 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "%d of %d elements differ by more than %g + %g * |expected|; the worst is element %d: expected %.9g, found %.9g",
-      failures, actual.num_elements(), atol, rtol, worst, expected.AsDouble(worst), actual.AsDouble(worst)));
+  return absl::InvalidArgumentError(
+      absl::StrFormat("%d of %d elements differ by more than %g + %g * |expected|; the worst is "
+                      "element %d: expected %.9g, found %.9g",
+                      failures, actual.num_elements(), atol, rtol, worst, expected.AsDouble(worst),
+                      actual.AsDouble(worst)));
 }
 
 }  // namespace nomograph

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "nomograph/core/dtype.h"
@@ -27,18 +28,21 @@ struct TensorType {
 };
 
 // Copying a Tensor copies a reference: both see the same elements. Clone() copies the elements.
-// The elements are aligned to 64 bytes unless they lie in memory that came from outside (FromBuffer).
+// The elements are aligned to 64 bytes unless they lie in memory that came from outside
+// (FromBuffer).
 class Tensor {
  public:
   // No tensor: dtype kInvalid.
   Tensor() = default;
-  // Elements are zero. ResourceExhausted when there is not so much memory, InvalidArgument for an impossible shape.
+  // Elements are zero. ResourceExhausted when there is not so much memory, InvalidArgument for an
+  // impossible shape.
   static absl::StatusOr<Tensor> Create(DType dtype, const Shape& shape);
   // As Create(), for shapes that the caller knows to be possible.
   Tensor(DType dtype, const Shape& shape);
-  // Elements that lie elsewhere, e.g. in a mapped file; `owner` keeps them alive. They are never written to.
-  // REQUIRES: `data` holds the shape's elements and is aligned to an element.
-  static Tensor FromBuffer(DType dtype, const Shape& shape, const void* data, std::shared_ptr<const void> owner);
+  // Elements that lie elsewhere, e.g. in a mapped file; `owner` keeps them alive. They are never
+  // written to. REQUIRES: `data` holds the shape's elements and is aligned to an element.
+  static Tensor FromBuffer(DType dtype, const Shape& shape, const void* data,
+                           std::shared_ptr<const void> owner);
 
   // Values in row-major order. REQUIRES: as many as the shape has.
   template <typename T>
@@ -84,7 +88,8 @@ class Tensor {
   }
   bool writable() const { return writable_; }
 
-  // Element `index` in row-major order as a double: for printing, statistics and attributes, not for loops that matter.
+  // Element `index` in row-major order as a double: for printing, statistics and attributes, not
+  // for loops that matter.
   double AsDouble(int64_t index) const;
   // The elements of an integer (or bool) tensor. REQUIRES: dtype() is one of kInts or kBool.
   std::vector<int64_t> ToInts() const;
@@ -92,7 +97,8 @@ class Tensor {
   Tensor Clone() const;
   // The same elements under another shape. REQUIRES: equal num_elements().
   Tensor Reshaped(const Shape& shape) const;
-  // Values rounded to another type as C++ converts (a float out of an integer's range becomes its nearest end).
+  // Values rounded to another type as C++ converts (a float out of an integer's range becomes its
+  // nearest end).
   Tensor Cast(DType dtype) const;
   // Elements [begin, end) of axis 0. Shares memory.
   Tensor Rows(int64_t begin, int64_t end) const;
@@ -109,14 +115,19 @@ class Tensor {
   std::shared_ptr<std::byte> data_;
 };
 
+// Tensors by name: the inputs or outputs of a model, the arrays of an archive.
+using NamedTensors = absl::btree_map<std::string, Tensor>;
+
 // Converts `count` elements as Tensor::Cast() does. The memory must not overlap.
-void ConvertElements(DType from, const std::byte* source, DType to, std::byte* target, int64_t count);
+void ConvertElements(DType from, const std::byte* source, DType to, std::byte* target,
+                     int64_t count);
 
 // Tensors along axis 0, one after the other. InvalidArgument unless dtype and the other axes agree.
 absl::StatusOr<Tensor> ConcatRows(absl::Span<const Tensor> parts);
 
-// Whether every element pair satisfies |actual - expected| <= atol + rtol * |expected|; equal infinities and NaN in both
-// count as equal. OK, or InvalidArgument with the count, the worst element, its index and both values.
+// Whether every element pair satisfies |actual - expected| <= atol + rtol * |expected|; equal
+// infinities and NaN in both count as equal. OK, or InvalidArgument with the count, the worst
+// element, its index and both values.
 absl::Status AllClose(const Tensor& actual, const Tensor& expected, double rtol, double atol);
 
 template <typename T>

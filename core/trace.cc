@@ -6,9 +6,11 @@ namespace {
 
 bool IsConstant(const Expr& expr) { return expr.op == "core.Constant"; }
 
-// The values from before `first_id` that expressions of the function use, constants apart, each once.
+// The values from before `first_id` that expressions of the function use, constants apart, each
+// once.
 std::vector<Value> CapturedValues(absl::Span<const Value> outputs,
-                                  const std::vector<std::shared_ptr<const Expr>>& inside, uint64_t first_id) {
+                                  const std::vector<std::shared_ptr<const Expr>>& inside,
+                                  uint64_t first_id) {
   std::vector<Value> captured;
   const auto add = [&](const Value& value) {
     if (!value.valid() || value.expr()->id >= first_id || IsConstant(*value.expr())) return;
@@ -34,9 +36,8 @@ absl::Status CheckOutputs(absl::Span<const Value> outputs) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const TracedFunction>> Trace(const TraceFn& function,
-                                                            absl::Span<const TensorType> input_types,
-                                                            absl::string_view name) {
+absl::StatusOr<std::shared_ptr<const TracedFunction>> Trace(
+    const TraceFn& function, absl::Span<const TensorType> input_types, absl::string_view name) {
   const ScopedLayer no_layer(nullptr);
   std::vector<Value> inputs;
   for (const TensorType& type : input_types) {
@@ -77,15 +78,16 @@ absl::StatusOr<std::shared_ptr<const TracedFunction>> Trace(const TraceFn& funct
   traced->functions[traced->main] = Function{};
   for (const auto& expr : exprs) NOMO_RETURN_IF_ERROR(writer.Write(expr, 0));
   if (!variables.empty()) {
-    return InvalidArgument("a traced function cannot have state variables; use them in a layer of your own");
+    return InvalidArgument(
+        "a traced function cannot have state variables; use them in a layer of your own");
   }
   for (const Value& output : outputs) main.graph.outputs.push_back(writer.IdOf(output));
   traced->functions[traced->main] = std::move(main);
   return traced;
 }
 
-absl::StatusOr<std::shared_ptr<const TracedFunction>> TraceOpBody(const OpDef& op, const Attributes& attrs,
-                                                                  absl::Span<const TensorType> input_types) {
+absl::StatusOr<std::shared_ptr<const TracedFunction>> TraceOpBody(
+    const OpDef& op, const Attributes& attrs, absl::Span<const TensorType> input_types) {
   absl::Status status;
   const TraceFn function = [&](absl::Span<const Value> inputs) {
     auto outputs = op.body(inputs, attrs);

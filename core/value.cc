@@ -11,7 +11,8 @@
 namespace nomograph {
 namespace {
 
-// The library that registers the standard set; its ops need no signature, body or provider in a file.
+// The library that registers the standard set; its ops need no signature, body or provider in a
+// file.
 constexpr absl::string_view kStandardProvider = "nomograph";
 
 thread_local std::shared_ptr<const LayerScope> current_layer;
@@ -51,7 +52,8 @@ absl::Status TraceArguments(const CallOptions& options, Expr& expr, FunctionLibr
   for (const CallOptions::FunctionArg& arg : options.functions) {
     NOMO_ASSIGN_OR_RETURN(auto traced, Trace(arg.function, arg.input_types, arg.attr));
     if (!traced->captured.empty()) {
-      return InvalidArgument("function ", arg.attr, " uses values from outside of it; pass them as inputs");
+      return InvalidArgument("function ", arg.attr,
+                             " uses values from outside of it; pass them as inputs");
     }
     for (const auto& [name, function] : traced->functions) library[name] = function;
     expr.attrs.Set(arg.attr, FunctionRef{traced->main});
@@ -65,14 +67,15 @@ absl::StatusOr<std::vector<TensorType>> MergeDeclared(const std::vector<TensorTy
                                                       const std::vector<TensorType>& declared) {
   if (declared.empty()) return inferred;
   if (declared.size() != inferred.size()) {
-    return InvalidArgument("expected ", inferred.size(), " declared output types, found ", declared.size());
+    return InvalidArgument("expected ", inferred.size(), " declared output types, found ",
+                           declared.size());
   }
   std::vector<TensorType> merged = inferred;
   for (size_t i = 0; i < declared.size(); ++i) {
     auto shape = Merge(declared[i].shape, inferred[i].shape);
     if (declared[i].dtype != inferred[i].dtype || !shape.ok()) {
-      return InvalidArgument("output ", i, " is declared as ", declared[i].ToString(), " but the op's shape function ",
-                             "yields ", inferred[i].ToString());
+      return InvalidArgument("output ", i, " is declared as ", declared[i].ToString(),
+                             " but the op's shape function ", "yields ", inferred[i].ToString());
     }
     merged[i].shape = *std::move(shape);
   }
@@ -96,8 +99,10 @@ absl::Status FillCall(Expr& expr, const CallOptions& options) {
   if (op == nullptr) {
     if (options.output_types.empty()) {
       const absl::Status missing = registry.NotFound(expr.op, options.version);
-      return absl::Status(missing.code(), absl::StrCat(missing.message(),
-                                                       "; to name an op that only other machines have, declare its output types"));
+      return absl::Status(
+          missing.code(),
+          absl::StrCat(missing.message(),
+                       "; to name an op that only other machines have, declare its output types"));
     }
     expr.version = std::max(options.version, 1);
     expr.outputs = options.output_types;
@@ -138,7 +143,8 @@ Expr::Expr(Kind expr_kind) : kind(expr_kind) {
   id = ++counter;
 }
 
-ScopedLayer::ScopedLayer(std::shared_ptr<const LayerScope> layer) : previous_(std::move(current_layer)) {
+ScopedLayer::ScopedLayer(std::shared_ptr<const LayerScope> layer)
+    : previous_(std::move(current_layer)) {
   current_layer = std::move(layer);
 }
 ScopedLayer::~ScopedLayer() { current_layer = std::move(previous_); }
@@ -178,7 +184,8 @@ Value WeightValue(WeightSpec spec, std::shared_ptr<const LayerScope> layer) {
   return Value(std::move(expr), 0);
 }
 
-std::vector<Value> CallMulti(absl::string_view op, std::vector<Value> inputs, Attributes attrs, CallOptions options) {
+std::vector<Value> CallMulti(absl::string_view op, std::vector<Value> inputs, Attributes attrs,
+                             CallOptions options) {
   auto expr = NewExpr(Expr::Kind::kCall);
   expr->name = options.name;
   expr->op = std::string(op);
@@ -192,7 +199,8 @@ Value Call(absl::string_view op, std::vector<Value> inputs, Attributes attrs, Ca
   return CallMulti(op, std::move(inputs), std::move(attrs), std::move(options))[0];
 }
 
-std::vector<Value> CallTraced(TraceFn function, std::vector<Value> inputs, CallOptions options, absl::string_view op) {
+std::vector<Value> CallTraced(TraceFn function, std::vector<Value> inputs, CallOptions options,
+                              absl::string_view op) {
   auto expr = NewExpr(Expr::Kind::kCall);
   expr->name = options.name;
   expr->op = std::string(op);
@@ -204,7 +212,8 @@ std::vector<Value> CallTraced(TraceFn function, std::vector<Value> inputs, CallO
     expr->status = traced.status();
     if (traced.ok()) {
       expr->body = *std::move(traced);
-      expr->inputs.insert(expr->inputs.end(), expr->body->captured.begin(), expr->body->captured.end());
+      expr->inputs.insert(expr->inputs.end(), expr->body->captured.begin(),
+                          expr->body->captured.end());
       const Graph& graph = expr->body->functions.at(expr->body->main).graph;
       std::vector<TensorType> types;
       for (const ValueId id : graph.outputs) types.push_back(graph.values[id].type);
@@ -236,7 +245,8 @@ Value StateCall(absl::string_view op, std::vector<Value> inputs, Attributes attr
 Value ReadVariable(const std::shared_ptr<const VariableSpec>& variable) {
   const auto dims = variable->initial.shape().dims();
   return StateCall("state.Read", {},
-                   {{"dtype", variable->initial.dtype()}, {"shape", std::vector<int64_t>(dims.begin(), dims.end())}},
+                   {{"dtype", variable->initial.dtype()},
+                    {"shape", std::vector<int64_t>(dims.begin(), dims.end())}},
                    variable);
 }
 

@@ -1,8 +1,8 @@
-// Value: a tensor that does not exist yet. Applying ops to values writes down an expression; a graph is built from its
-// outputs (core/build.h). Values are cheap to copy and immutable.
+// Value: a tensor that does not exist yet. Applying ops to values writes down an expression; a
+// graph is built from its outputs (core/build.h). Values are cheap to copy and immutable.
 //
-// A fault (a wrong shape, an unknown op) does not interrupt the program that writes the model: the value carries it, and
-// building reports all faults together.
+// A fault (a wrong shape, an unknown op) does not interrupt the program that writes the model: the
+// value carries it, and building reports all faults together.
 #ifndef NOMOGRAPH_CORE_VALUE_H_
 #define NOMOGRAPH_CORE_VALUE_H_
 
@@ -48,11 +48,11 @@ Value Constant(Tensor tensor);
 
 // Options of a node.
 struct CallOptions {
-  std::string name;     // the node's name; made from the op's where empty
-  int version = 0;      // 0: the newest that is registered
+  std::string name;  // the node's name; made from the op's where empty
+  int version = 0;   // 0: the newest that is registered
   int num_outputs = 1;
-  // The declared types of the outputs. Needed where the op is not registered here; checked against the op's shape
-  // function where it is.
+  // The declared types of the outputs. Needed where the op is not registered here; checked against
+  // the op's shape function where it is.
   std::vector<TensorType> output_types;
   std::string provider;  // where the op is not registered here
   // Attributes of type function, as C++ functions that are traced with the types beside them.
@@ -65,33 +65,37 @@ struct CallOptions {
 };
 
 // Applies an op, e.g. Call("nn.Softplus", {x}) or Call("array.Concat", {a, b}, {{"axis", -1}}).
-Value Call(absl::string_view op, std::vector<Value> inputs, Attributes attrs = {}, CallOptions options = {});
-std::vector<Value> CallMulti(absl::string_view op, std::vector<Value> inputs, Attributes attrs, CallOptions options);
+Value Call(absl::string_view op, std::vector<Value> inputs, Attributes attrs = {},
+           CallOptions options = {});
+std::vector<Value> CallMulti(absl::string_view op, std::vector<Value> inputs, Attributes attrs,
+                             CallOptions options);
 
-// Applies `function` as a Lambda: it is traced once with these inputs' types into a function of the model. `op` names the
-// node's op ("acme.Tenfold"); where empty it is local.NAME.
+// Applies `function` as a Lambda: it is traced once with these inputs' types into a function of the
+// model. `op` names the node's op ("acme.Tenfold"); where empty it is local.NAME.
 std::vector<Value> CallTraced(TraceFn function, std::vector<Value> inputs, CallOptions options = {},
                               absl::string_view op = "");
 
-// A value that carries a fault. `inputs` may carry others, which are reported with it; `status` is OK where only they do.
+// A value that carries a fault. `inputs` may carry others, which are reported with it; `status` is
+// OK where only they do.
 Value ErrorValue(absl::Status status, std::vector<Value> inputs = {});
 
-// A number as a constant of `like`'s dtype. The value carries a fault when the dtype cannot represent it.
+// A number as a constant of `like`'s dtype. The value carries a fault when the dtype cannot
+// represent it.
 Value ConstantLike(double value, const Value& like);
 
 // Arithmetic and comparison with NumPy broadcasting. Numbers take the other operand's dtype.
 template <typename T>
 concept Number = std::is_arithmetic_v<T>;
 
-#define NOMO_VALUE_OPERATOR(symbol, op)                                                                       \
-  inline Value operator symbol(const Value& a, const Value& b) { return Call(op, {a, b}); }                   \
-  template <Number T>                                                                                         \
-  Value operator symbol(const Value& a, T b) {                                                                \
-    return Call(op, {a, ConstantLike(static_cast<double>(b), a)});                                            \
-  }                                                                                                           \
-  template <Number T>                                                                                         \
-  Value operator symbol(T a, const Value& b) {                                                                \
-    return Call(op, {ConstantLike(static_cast<double>(a), b), b});                                            \
+#define NOMO_VALUE_OPERATOR(symbol, op)                                                     \
+  inline Value operator symbol(const Value& a, const Value& b) { return Call(op, {a, b}); } \
+  template <Number T>                                                                       \
+  Value operator symbol(const Value& a, T b) {                                              \
+    return Call(op, {a, ConstantLike(static_cast<double>(b), a)});                          \
+  }                                                                                         \
+  template <Number T>                                                                       \
+  Value operator symbol(T a, const Value& b) {                                              \
+    return Call(op, {ConstantLike(static_cast<double>(a), b), b});                          \
   }
 NOMO_VALUE_OPERATOR(+, "math.Add")
 NOMO_VALUE_OPERATOR(-, "math.Sub")

@@ -1,11 +1,11 @@
-// Runs every example of the registered ops with the reference kernel and with the fast one, against the expected results.
-#include "nomograph/core/eager.h"
-#include "nomograph/core/registry.h"
-
+// Runs every example of the registered ops with the reference kernel and with the fast one, against
+// the expected results.
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "nomograph/core/eager.h"
+#include "nomograph/core/registry.h"
 
 namespace nomograph {
 namespace {
@@ -33,7 +33,8 @@ std::vector<Case> AllCases() {
 TEST(Ops, EveryOpHasADocAndExamples) {
   for (const OpDef* op : OpRegistry::Default().All()) {
     EXPECT_TRUE(op->examples && !op->examples().empty()) << op->name << " has no examples";
-    EXPECT_TRUE(op->reference || op->body) << op->name << " has neither a reference kernel nor a body";
+    EXPECT_TRUE(op->reference || op->body)
+        << op->name << " has neither a reference kernel nor a body";
   }
 }
 
@@ -47,9 +48,11 @@ TEST(Ops, ExamplesGiveTheirOutputs) {
     const auto outputs = RunOp(*c.op, c.example.inputs, c.example.attrs, options);
     ASSERT_TRUE(outputs.ok()) << outputs.status();
     for (size_t i = 0; i < outputs->size(); ++i) {
-      const absl::Status close = AllClose((*outputs)[i], c.example.outputs[i], c.example.rtol, c.example.atol);
+      const absl::Status close =
+          AllClose((*outputs)[i], c.example.outputs[i], c.example.rtol, c.example.atol);
       EXPECT_TRUE(close.ok()) << "output " << i << ": " << close.message() << "\n  expected "
-                              << c.example.outputs[i].ToString() << "\n  found " << (*outputs)[i].ToString();
+                              << c.example.outputs[i].ToString() << "\n  found "
+                              << (*outputs)[i].ToString();
     }
   }
 }

@@ -1,5 +1,5 @@
-// Files that earlier versions of the format have left: every later version reads them as they were meant. The files are
-// frozen: where this test fails, the code is wrong, and never the file.
+// Files that earlier versions of the format have left: every later version reads them as they were
+// meant. The files are frozen: where this test fails, the code is wrong, and never the file.
 #include <fstream>
 #include <sstream>
 

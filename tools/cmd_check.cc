@@ -26,8 +26,7 @@ struct Arguments {
 absl::StatusOr<std::vector<Finding>> Check(const Arguments& arguments) {
   const auto file = OpenModelFile(arguments.path);
   if (absl::IsDataLoss(file.status())) {
-    return std::vector<Finding>{
-        {Finding::Kind::kDamage, "", std::string(file.status().message())}};
+    return std::vector<Finding>{{Finding::Kind::kDamage, "", std::string(file.status().message())}};
   }
   if (!file.ok()) return WithExitCode(ExitCode::kUnreadable, file.status());
   ProgressBar progress("checking payloads");
@@ -44,24 +43,28 @@ absl::Status Execute(const Arguments& arguments) {
   }
   const int64_t faults = CountFaults(findings);
   if (faults == 0) return absl::OkStatus();
-  return WithExitCode(ExitCode::kFailed,
-                      AtFile(arguments.path, absl::FailedPreconditionError(Counted(faults, "fault"))));
+  return WithExitCode(
+      ExitCode::kFailed,
+      AtFile(arguments.path, absl::FailedPreconditionError(Counted(faults, "fault"))));
 }
 
 Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   AddModelFile(app, arguments->path);
   app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
-  app.add_flag("--exact", arguments->options.resolve.exact, "For exact mode: reference kernels only");
+  app.add_flag("--exact", arguments->options.resolve.exact,
+               "For exact mode: reference kernels only");
   app.add_flag("--compare-bodies", arguments->options.compare_bodies,
-               "Run kernels and the bodies that the file has for their ops on the same numbers, and compare");
+               "Run kernels and the bodies that the file has for their ops on the same numbers, "
+               "and compare");
   AddRepeated(app, "--allow-io", arguments->options.resolve.allowed_io, "OP",
               "Let an op with the effect io run, by its name");
   return [arguments] { return Execute(*arguments); };
 }
 
-const CommandRegistrar kRegistrar(
-    {"check", "List everything that would stop a model from running here", SetUp});
+const CommandRegistrar kRegistrar({"check",
+                                   "List everything that would stop a model from running here",
+                                   SetUp});
 
 }  // namespace
 }  // namespace nomograph

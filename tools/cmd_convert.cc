@@ -22,8 +22,9 @@ absl::Status CheckForm(const std::string& path) {
   for (const char* form : kForms) {
     if (absl::EndsWith(path, form)) return absl::OkStatus();
   }
-  return WithExitCode(ExitCode::kUsage, AtFile(path, InvalidArgument("this form of file is not supported; there are ",
-                                                                     kFormsText)));
+  return WithExitCode(
+      ExitCode::kUsage,
+      AtFile(path, InvalidArgument("this form of file is not supported; there are ", kFormsText)));
 }
 
 absl::Status Execute(const std::string& from, const std::string& to) {
@@ -50,7 +51,8 @@ Action SetUp(CLI::App& app) {
   return [from, to] { return Execute(*from, *to); };
 }
 
-const CommandRegistrar kRegistrar({"convert", "Turn a binary model into text, or text into binary", SetUp});
+const CommandRegistrar kRegistrar({"convert", "Turn a binary model into text, or text into binary",
+                                   SetUp});
 
 }  // namespace
 }  // namespace nomograph

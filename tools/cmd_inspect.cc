@@ -43,8 +43,8 @@ absl::StatusOr<std::map<std::string, Shape>> ParseShapes(const Graph& graph,
 }
 
 absl::Status PrintProgram(const Arguments& arguments) {
-  NOMO_ASSIGN_OR_RETURN(const ModelFile file, WithExitCode(ExitCode::kUnreadable,
-                                                           OpenModelFile(arguments.path, true)));
+  NOMO_ASSIGN_OR_RETURN(const ModelFile file,
+                        WithExitCode(ExitCode::kUnreadable, OpenModelFile(arguments.path, true)));
   const Graph& graph = file.model.graph;
   NOMO_ASSIGN_OR_RETURN(const auto shapes,
                         WithExitCode(ExitCode::kUsage, ParseShapes(graph, arguments.inputs)));
@@ -65,8 +65,8 @@ absl::Status PrintProgram(const Arguments& arguments) {
 }
 
 absl::Status PrintReport(const Arguments& arguments) {
-  NOMO_ASSIGN_OR_RETURN(const ModelFile file, WithExitCode(ExitCode::kUnreadable,
-                                                           OpenModelFile(arguments.path)));
+  NOMO_ASSIGN_OR_RETURN(const ModelFile file,
+                        WithExitCode(ExitCode::kUnreadable, OpenModelFile(arguments.path)));
   InspectSections sections;
   if (arguments.nodes || arguments.tensors || arguments.functions) {
     sections = {.facts = false,
@@ -95,9 +95,11 @@ Action SetUp(CLI::App& app) {
   app.add_flag("--nodes", arguments->nodes, "Only the nodes");
   app.add_flag("--tensors", arguments->tensors, "Only the tensors");
   app.add_flag("--functions", arguments->functions, "Only the functions");
-  CLI::Option* json = app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
-  CLI::Option* program = app.add_flag(
-      "--program", arguments->program, "The steps that the model is compiled to on this machine, instead");
+  CLI::Option* json =
+      app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  CLI::Option* program =
+      app.add_flag("--program", arguments->program,
+                   "The steps that the model is compiled to on this machine, instead");
   AddRepeated(app, "--input", arguments->inputs, "NAME=SHAPE",
               "For --program: the shape of an input, as x=1x28x28x1")
       ->needs(program);
@@ -105,7 +107,8 @@ Action SetUp(CLI::App& app) {
       ->type_name("N")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
       ->needs(program);
-  app.add_flag("--exact", arguments->exact, "For --program: reference kernels only")->needs(program);
+  app.add_flag("--exact", arguments->exact, "For --program: reference kernels only")
+      ->needs(program);
   program->excludes(json);
   return [arguments] {
     return arguments->program ? PrintProgram(*arguments) : PrintReport(*arguments);

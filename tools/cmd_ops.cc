@@ -52,13 +52,17 @@ absl::Status Execute(const Arguments& arguments) {
 
 Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "An op, as nn.Softmax, or a domain, as nn; all without it")->type_name("");
-  CLI::Option* json = app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_option("NAME", arguments->name,
+                 "An op, as nn.Softmax, or a domain, as nn; all without it")
+      ->type_name("");
+  CLI::Option* json =
+      app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
   app.add_flag("--markdown", arguments->markdown, "As Markdown")->excludes(json);
   return [arguments] { return Execute(*arguments); };
 }
 
-const CommandRegistrar kRegistrar({"ops", "List the ops that are known here, or describe one", SetUp});
+const CommandRegistrar kRegistrar({"ops", "List the ops that are known here, or describe one",
+                                   SetUp});
 
 }  // namespace
 }  // namespace nomograph

@@ -20,11 +20,14 @@ namespace nomograph {
 namespace {
 
 constexpr char kInputHelp[] =
-    "An input; NAME= may be left out where there is only one. VALUE is a file, .npy, .npz (arrays by their names), "
-    ".png or .jpg (one image), .csv or MNIST's IDX (a row for each example); or random, random:SEED, "
+    "An input; NAME= may be left out where there is only one. VALUE is a file, .npy, .npz (arrays "
+    "by their names), "
+    ".png or .jpg (one image), .csv or MNIST's IDX (a row for each example); or random, "
+    "random:SEED, "
     "random:2x28x28x1. Repeated, it gives more rows";
 constexpr char kOutputHelp[] =
-    "Write instead of printing: NAME=FILE.npy or .csv (NAME= may be left out where there is only one output), "
+    "Write instead of printing: NAME=FILE.npy or .csv (NAME= may be left out where there is only "
+    "one output), "
     "FILE.npz for all, or a folder";
 
 struct Arguments {
@@ -75,8 +78,8 @@ absl::Status PrintOutput(const Arguments& arguments, const Model& model, const s
 }
 
 absl::Status Execute(const Arguments& arguments) {
-  NOMO_ASSIGN_OR_RETURN(const ModelFile file, WithExitCode(ExitCode::kUnreadable,
-                                                           OpenModelFile(arguments.path, true)));
+  NOMO_ASSIGN_OR_RETURN(const ModelFile file,
+                        WithExitCode(ExitCode::kUnreadable, OpenModelFile(arguments.path, true)));
   const Graph& graph = file.model.graph;
   NOMO_ASSIGN_OR_RETURN(const std::vector<OutputFile> files, PlanOutputs(graph, arguments.outputs));
   std::vector<std::string> labels;
@@ -84,19 +87,19 @@ absl::Status Execute(const Arguments& arguments) {
     NOMO_ASSIGN_OR_RETURN(labels,
                           WithExitCode(ExitCode::kUnreadable, ReadLabels(arguments.labels_path)));
   }
-  const auto session = Session::Create(
-      file.model, {.exact = arguments.exact, .allowed_io = arguments.allowed_io});
+  const auto session =
+      Session::Create(file.model, {.exact = arguments.exact, .allowed_io = arguments.allowed_io});
   if (!session.ok()) return CannotRun(arguments, session.status());
-  NOMO_ASSIGN_OR_RETURN(
-      const NamedTensors inputs,
-      ReadInputs(graph, arguments.inputs,
-                 {.resize = arguments.resize,
-                  .cast = arguments.cast,
-                  .batch = arguments.batch > 0 ? arguments.batch : 1}));
+  NOMO_ASSIGN_OR_RETURN(const NamedTensors inputs,
+                        ReadInputs(graph, arguments.inputs,
+                                   {.resize = arguments.resize,
+                                    .cast = arguments.cast,
+                                    .batch = arguments.batch > 0 ? arguments.batch : 1}));
   NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, Run(arguments, **session, inputs));
   for (const OutputFile& output : files) {
     NOMO_RETURN_IF_ERROR(WriteOutput(output, outputs));
-    const std::string what = output.output.empty() ? "all outputs" : outputs.at(output.output).type().ToString();
+    const std::string what =
+        output.output.empty() ? "all outputs" : outputs.at(output.output).type().ToString();
     Print(absl::StrCat("wrote ", output.path, "  ", what, "\n"));
   }
   if (!files.empty() && arguments.top_k == 0) return absl::OkStatus();
@@ -108,9 +111,13 @@ absl::Status Execute(const Arguments& arguments) {
 }
 
 void AddRandomness(CLI::App& app, RunOptions& run) {
-  CLI::Option* training = app.add_flag("--training", run.training, "Dropout and random augmentation act");
-  app.add_option("--seed", run.seed, "Of random ops (default 0)")->type_name("N")->check(CLI::NonNegativeNumber);
-  app.add_option("--step", run.step, "The training step: random ops draw anew at each; batches count it up (default 0)")
+  CLI::Option* training =
+      app.add_flag("--training", run.training, "Dropout and random augmentation act");
+  app.add_option("--seed", run.seed, "Of random ops (default 0)")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--step", run.step,
+                 "The training step: random ops draw anew at each; batches count it up (default 0)")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber)
       ->needs(training);
@@ -121,23 +128,29 @@ Action SetUp(CLI::App& app) {
   AddModelFile(app, arguments->path);
   AddRepeated(app, "-i,--input", arguments->inputs, "NAME=VALUE", kInputHelp);
   AddRepeated(app, "-o,--output", arguments->outputs, "NAME=FILE", kOutputHelp);
-  CLI::Option* top_k = app.add_option("--top-k", arguments->top_k, "Print the best N classes of each row, not the values");
+  CLI::Option* top_k = app.add_option("--top-k", arguments->top_k,
+                                      "Print the best N classes of each row, not the values");
   top_k->type_name("N")->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
-  app.add_option("--labels", arguments->labels_path, "The classes' names, one a line (default: the model's metadata \"labels\")")
+  app.add_option("--labels", arguments->labels_path,
+                 "The classes' names, one a line (default: the model's metadata \"labels\")")
       ->type_name("FILE")
       ->needs(top_k);
-  app.add_option("--batch", arguments->batch, "Run N rows at a time (default: all); random inputs have N rows")
+  app.add_option("--batch", arguments->batch,
+                 "Run N rows at a time (default: all); random inputs have N rows")
       ->type_name("N")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   app.add_flag("--resize", arguments->resize, "Make images fit the input's size");
   app.add_flag("--cast", arguments->cast, "Convert arrays to the input's dtype");
-  app.add_flag("--exact", arguments->exact, "Reference kernels only: slow, the same bits everywhere");
+  app.add_flag("--exact", arguments->exact,
+               "Reference kernels only: slow, the same bits everywhere");
   AddRandomness(app, arguments->run);
-  AddRepeated(app, "--allow-io", arguments->allowed_io, "OP", "Let an op with the effect io run, by its name");
+  AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
+              "Let an op with the effect io run, by its name");
   return [arguments] { return Execute(*arguments); };
 }
 
-const CommandRegistrar kRegistrar({"run", "Compute a model's outputs from files or random numbers", SetUp});
+const CommandRegistrar kRegistrar({"run", "Compute a model's outputs from files or random numbers",
+                                   SetUp});
 
 }  // namespace
 }  // namespace nomograph

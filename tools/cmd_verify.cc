@@ -23,10 +23,10 @@ struct Arguments {
   std::vector<std::string> allowed_io;
 };
 
-// Damage is what this command is there to find; other faults are those of a file that cannot be read.
+// Damage is what this command is there to find; other faults are those of a file that cannot be
+// read.
 absl::Status ReadFault(const absl::Status& status) {
-  return WithExitCode(
-      absl::IsDataLoss(status) ? ExitCode::kFailed : ExitCode::kUnreadable, status);
+  return WithExitCode(absl::IsDataLoss(status) ? ExitCode::kFailed : ExitCode::kUnreadable, status);
 }
 
 absl::Status CheckPayloads(const ModelFile& file) {
@@ -67,8 +67,9 @@ absl::Status Execute(const Arguments& arguments) {
   if (!file.ok()) return ReadFault(file.status());
   const absl::Status payloads = CheckPayloads(*file);
   if (!payloads.ok()) return ReadFault(AtFile(file->path, payloads));
-  Print(file->is_text ? absl::StrCat(file->path, ": text, which has no checksums\n")
-                      : absl::StrCat(file->path, ": ", ReadableBytes(file->bytes), ", all checksums hold\n"));
+  Print(file->is_text
+            ? absl::StrCat(file->path, ": text, which has no checksums\n")
+            : absl::StrCat(file->path, ": ", ReadableBytes(file->bytes), ", all checksums hold\n"));
   if (!file->model.golden_vectors.empty()) return Replay(arguments, *file);
   if (arguments.require_golden) {
     return WithExitCode(ExitCode::kFailed,
@@ -90,8 +91,8 @@ Action SetUp(CLI::App& app) {
   return [arguments] { return Execute(*arguments); };
 }
 
-const CommandRegistrar kRegistrar(
-    {"verify", "Check every checksum and replay the golden vectors", SetUp});
+const CommandRegistrar kRegistrar({"verify", "Check every checksum and replay the golden vectors",
+                                   SetUp});
 
 }  // namespace
 }  // namespace nomograph

@@ -45,7 +45,9 @@ void Print(absl::string_view text) {
 
 void PrintJson(const nlohmann::ordered_json& json) {
   // Strings of files are UTF-8 where they come from protobuf; the rest is replaced.
-  Print(json.dump(2, ' ', /*ensure_ascii=*/false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  Print(
+      json.dump(2, ' ', /*ensure_ascii=*/false, nlohmann::ordered_json::error_handler_t::replace) +
+      "\n");
 }
 
 }  // namespace nomograph

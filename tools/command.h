@@ -20,7 +20,8 @@
 
 namespace nomograph {
 
-// What a command does once its arguments are known. A status that is not OK carries its exit code (exit_code.h).
+// What a command does once its arguments are known. A status that is not OK carries its exit code
+// (exit_code.h).
 using Action = std::function<absl::Status()>;
 
 struct Command {

@@ -1,4 +1,5 @@
-// What `nomo` exits with. The numbers are part of its interface: README.md documents them, and they never change.
+// What `nomo` exits with. The numbers are part of its interface: README.md documents them, and they
+// never change.
 #ifndef NOMOGRAPH_TOOLS_EXIT_CODE_H_
 #define NOMOGRAPH_TOOLS_EXIT_CODE_H_
 
@@ -11,15 +12,16 @@ namespace nomograph {
 
 enum class ExitCode {
   kOk = 0,
-  kFailed = 1,       // the model did not pass the check or the verification
-  kUsage = 2,        // wrong arguments, or inputs that do not fit the model
-  kUnreadable = 3,   // a file cannot be read, or is not what it should be
-  kCannotRun = 4,    // this program cannot run the model: an op is missing, types do not fit, ...
-  kUnwritable = 5,   // an output cannot be written
-  kInternal = 70,    // a fault of this program
+  kFailed = 1,      // the model did not pass the check or the verification
+  kUsage = 2,       // wrong arguments, or inputs that do not fit the model
+  kUnreadable = 3,  // a file cannot be read, or is not what it should be
+  kCannotRun = 4,   // this program cannot run the model: an op is missing, types do not fit, ...
+  kUnwritable = 5,  // an output cannot be written
+  kInternal = 70,   // a fault of this program
 };
 
-// Says with what the program exits for this status; one that has been said already stays. OK stays OK.
+// Says with what the program exits for this status; one that has been said already stays. OK stays
+// OK.
 absl::Status WithExitCode(ExitCode code, absl::Status status);
 template <typename T>
 absl::StatusOr<T> WithExitCode(ExitCode code, absl::StatusOr<T> result) {

@@ -22,8 +22,7 @@ namespace {
 
 constexpr char kVersion[] = "0.1.0";  // as in MODULE.bazel
 
-constexpr char kEveryCommand[] =
-    "Every command also takes --op-library FILE (see nomo --help).\n";
+constexpr char kEveryCommand[] = "Every command also takes --op-library FILE (see nomo --help).\n";
 
 class CommandLine {
  public:
@@ -31,8 +30,8 @@ class CommandLine {
     app_.fallthrough();  // --op-library may stand behind the command
     app_.require_subcommand(1);
     app_.set_help_flag("-h,--help", "Print this help");
-    app_.set_version_flag("--version", absl::StrCat("nomo ", kVersion, ", model format version ",
-                                                    kFormatVersion));
+    app_.set_version_flag(
+        "--version", absl::StrCat("nomo ", kVersion, ", model format version ", kFormatVersion));
     AddRepeated(app_, "--op-library", op_libraries_, "FILE",
                 "A shared library of ops; loading it runs its code (repeatable)");
     app_.get_formatter()->column_width(34);
@@ -68,8 +67,7 @@ class CommandLine {
       done_ = true;
       app_.exit(success);
     } catch (const CLI::ParseError& error) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(error.what(), "\nSee `", Name(), " --help`."));
+      return absl::InvalidArgumentError(absl::StrCat(error.what(), "\nSee `", Name(), " --help`."));
     }
     return absl::OkStatus();
   }

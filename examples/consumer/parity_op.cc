@@ -5,7 +5,8 @@ namespace consumer {
 
 using namespace nomograph;
 
-NOMO_REGISTER_OP(ElementwiseOp("consumer.Parity", TypeList<int32_t, int64_t>{}, [](auto x) { return x & 1; })
-                     .Doc("y = 1 for odd x, else 0."));
+NOMO_REGISTER_OP(ElementwiseOp("consumer.Parity", TypeList<int32_t, int64_t>{}, [](auto x) {
+                   return x & 1;
+                 }).Doc("y = 1 for odd x, else 0."));
 
 }  // namespace consumer

@@ -1,19 +1,24 @@
-// The shortest way to an op of one's own: a function on scalars. Shapes, dtypes, broadcasting and in-place computing come
-// with it.
+// The shortest way to an op of one's own: a function on scalars. Shapes, dtypes, broadcasting and
+// in-place computing come with it.
+#include "nomograph/core/elementwise.h"
+
 #include <algorithm>
 #include <iostream>
 
-#include "nomograph/core/elementwise.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/nomograph.h"
 
 using namespace nomograph;
 
-NOMO_REGISTER_OP(ElementwiseOp("acme.Clamp", FloatTypes{}, [](const Attributes& attrs) {
-                   return [limit = attrs.Float("limit")](auto x) { return std::clamp<double>(x, -limit, limit); };
-                 })
+NOMO_REGISTER_OP(ElementwiseOp("acme.Clamp", FloatTypes{},
+                               [](const Attributes& attrs) {
+                                 return [limit = attrs.Float("limit")](auto x) {
+                                   return std::clamp<double>(x, -limit, limit);
+                                 };
+                               })
                      .Doc("y = x, limited to [-limit, limit].")
-                     .Attr("limit", 1.0, "the greatest magnitude").Min(0));
+                     .Attr("limit", 1.0, "the greatest magnitude")
+                     .Min(0));
 
 int main() {
   const auto model = Sequential({Input({3}), Lambda("acme.Clamp", {{"limit", 2.5}})}).Build();

@@ -17,7 +17,8 @@ OpDef RowRange() {
         if (c.shape(0).has_rank() && c.shape(0).rank() != 2) {
           return InvalidArgument("expected [rows, columns], found ", c.shape(0).ToString());
         }
-        return std::vector<TensorType>{{DType::kFloat32, {c.shape(0).has_rank() ? c.shape(0)[0] : Dim()}}};
+        return std::vector<TensorType>{
+            {DType::kFloat32, {c.shape(0).has_rank() ? c.shape(0)[0] : Dim()}}};
       })
       .Reference([](KernelContext& c) {
         const int64_t columns = c.input_shape(0)[1];
@@ -34,5 +35,6 @@ NOMO_REGISTER_OP(RowRange());
 int main() {
   const auto model = Sequential({Input({4}), Lambda("acme.RowRange")}).Build();
   if (!model.ok()) return std::cerr << model.status() << "\n", 1;
-  std::cout << model->Predict(Tensor::Of<float>({2, 4}, {1, 5, 2, 3, 10, 10, 10, 10}))->ToString() << "\n";
+  std::cout << model->Predict(Tensor::Of<float>({2, 4}, {1, 5, 2, 3, 10, 10, 10, 10}))->ToString()
+            << "\n";
 }

@@ -1,4 +1,5 @@
-// The example as a user runs it: one process builds the model, another inspects and proves it, a third classifies.
+// The example as a user runs it: one process builds the model, another inspects and proves it, a
+// third classifies.
 #include <cstdlib>
 #include <string>
 
@@ -14,11 +15,14 @@ int Shell(const std::string& command) { return std::system(command.c_str()); }
 
 TEST(FashionMnist, BuildsInspectsProvesAndClassifies) {
   const std::string model = testing::TempDir() + "/fashion_mnist.nomo";
-  ASSERT_EQ(Shell(kFolder + "build_model " + kFolder + "weights.npz " + kFolder + "expected.npz " + kImages + " " + model),
+  ASSERT_EQ(Shell(kFolder + "build_model " + kFolder + "weights.npz " + kFolder + "expected.npz " +
+                  kImages + " " + model),
             0);
   EXPECT_EQ(Shell("tools/nomo inspect " + model), 0);
   EXPECT_EQ(Shell("tools/nomo verify " + model), 0);
-  EXPECT_EQ(Shell(kFolder + "classify " + model + " " + kImages + " " + kLabels + " " + kFolder + "expected.npz"), 0);
+  EXPECT_EQ(Shell(kFolder + "classify " + model + " " + kImages + " " + kLabels + " " + kFolder +
+                  "expected.npz"),
+            0);
 }
 
 }  // namespace

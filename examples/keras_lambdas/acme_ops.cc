@@ -1,4 +1,5 @@
-// An op that no other machine has: a model that names it opens everywhere, and runs where this library is loaded.
+// An op that no other machine has: a model that names it opens everywhere, and runs where this
+// library is loaded.
 #include "nomograph/core/elementwise.h"
 #include "nomograph/core/registry.h"
 
@@ -6,6 +7,8 @@ namespace acme {
 
 using namespace nomograph;
 
-NOMO_REGISTER_OP(ElementwiseOp("acme.Triple", FloatTypes{}, [](auto x) { return 3 * x; }).Doc("y = 3 x"));
+NOMO_REGISTER_OP(ElementwiseOp("acme.Triple", FloatTypes{}, [](auto x) {
+                   return 3 * x;
+                 }).Doc("y = 3 x"));
 
 }  // namespace acme

@@ -1,5 +1,6 @@
-// What people write into Keras' Lambda layers, as Nomograph models. Each case stands beside the Keras code that it
-// replaces, and carries a golden vector, so that `nomo verify` proves it in a process that has none of this code.
+// What people write into Keras' Lambda layers, as Nomograph models. Each case stands beside the
+// Keras code that it replaces, and carries a golden vector, so that `nomo verify` proves it in a
+// process that has none of this code.
 //
 //   keras_lambdas FOLDER      saves FOLDER/<case>.nomo for every case
 #include <cmath>
@@ -13,12 +14,14 @@ namespace nomograph {
 namespace {
 
 // A model whose one golden vector says what it must yield.
-absl::StatusOr<Model> WithGolden(absl::StatusOr<Model> model, const Tensor& input, const Tensor& expected) {
+absl::StatusOr<Model> WithGolden(absl::StatusOr<Model> model, const Tensor& input,
+                                 const Tensor& expected) {
   if (!model.ok()) return model;
   const Graph& graph = model->graph;
-  model->golden_vectors.push_back({.name = "by hand",
-                                   .inputs = {{graph.values[graph.inputs[0]].name, input}},
-                                   .outputs = {{graph.values[graph.outputs[0]].name, {expected, 1e-5, 1e-5}}}});
+  model->golden_vectors.push_back(
+      {.name = "by hand",
+       .inputs = {{graph.values[graph.inputs[0]].name, input}},
+       .outputs = {{graph.values[graph.outputs[0]].name, {expected, 1e-5, 1e-5}}}});
   return model;
 }
 
@@ -28,12 +31,15 @@ absl::StatusOr<Model> AddTen() {
                     Tensor::Of<float>({2, 1}, {1, -10}), Tensor::Of<float>({2, 1}, {11, 0}));
 }
 
-// Dense layers behind a scaled image. The hidden units all yield the mean of the pixels, and logit j is j times that.
+// Dense layers behind a scaled image. The hidden units all yield the mean of the pixels, and logit
+// j is j times that.
 absl::StatusOr<Model> Classifier(const Layer& rescale) {
-  auto model = Sequential({Input({28, 28, 3}), rescale, Flatten(),
-                           Dense(128, {.activation = "relu", .kernel_initializer = Constant(1.0 / (28 * 28 * 3))}),
-                           Dense(10, {.activation = "softmax"})})
-                   .Build();
+  auto model =
+      Sequential(
+          {Input({28, 28, 3}), rescale, Flatten(),
+           Dense(128, {.activation = "relu", .kernel_initializer = Constant(1.0 / (28 * 28 * 3))}),
+           Dense(10, {.activation = "softmax"})})
+          .Build();
   if (!model.ok()) return model;
   Tensor kernel(DType::kFloat32, {128, 10});
   for (int i = 0; i < 1280; ++i) kernel.mutable_data<float>()[i] = static_cast<float>(i % 10) / 128;
@@ -41,12 +47,15 @@ absl::StatusOr<Model> Classifier(const Layer& rescale) {
   Tensor expected(DType::kFloat32, {1, 10});
   double sum = 0;
   for (int j = 0; j < 10; ++j) sum += std::exp(0.2 * j);
-  for (int j = 0; j < 10; ++j) expected.mutable_data<float>()[j] = static_cast<float>(std::exp(0.2 * j) / sum);
+  for (int j = 0; j < 10; ++j)
+    expected.mutable_data<float>()[j] = static_cast<float>(std::exp(0.2 * j) / sum);
   return WithGolden(std::move(model), Tensor::Full(DType::kFloat32, {1, 28, 28, 3}, 51), expected);
 }
 
 // Lambda(lambda x: x / 255.0), by the op that does this
-absl::StatusOr<Model> RescaleByName() { return Classifier(Lambda("image.Rescale", {{"scale", 1 / 255.0}})); }
+absl::StatusOr<Model> RescaleByName() {
+  return Classifier(Lambda("image.Rescale", {{"scale", 1 / 255.0}}));
+}
 
 // Lambda(lambda x: x / 255.0), traced
 absl::StatusOr<Model> RescaleTraced() {
@@ -55,61 +64,72 @@ absl::StatusOr<Model> RescaleTraced() {
 
 // Dense(64), Lambda(K.softplus), Dense(1)
 absl::StatusOr<Model> SoftplusByName() {
-  return WithGolden(Sequential({Input({1}), Dense(64, {.kernel_initializer = "ones"}), Lambda("nn.Softplus"),
-                                Dense(1, {.kernel_initializer = Constant(1.0 / 64)})})
-                        .Build(),
-                    Tensor::Of<float>({2, 1}, {0, 2}),
-                    Tensor::Of<float>({2, 1}, {std::numbers::ln2_v<float>, 2.1269280110f}));
+  return WithGolden(
+      Sequential({Input({1}), Dense(64, {.kernel_initializer = "ones"}), Lambda("nn.Softplus"),
+                  Dense(1, {.kernel_initializer = Constant(1.0 / 64)})})
+          .Build(),
+      Tensor::Of<float>({2, 1}, {0, 2}),
+      Tensor::Of<float>({2, 1}, {std::numbers::ln2_v<float>, 2.1269280110f}));
 }
 
-// Lambda(tf.image.random_flip_left_right) ahead of Conv2D(32, 3, activation="relu"): acts in training only
+// Lambda(tf.image.random_flip_left_right) ahead of Conv2D(32, 3, activation="relu"): acts in
+// training only
 absl::StatusOr<Model> RandomFlipLeftRight() {
   return Sequential({Input({256, 256, 3}), Lambda("image.RandomFlip", {{"mode", "horizontal"}}),
                      Conv2D(32, {3, 3}, {.activation = "relu"})})
       .Build();
 }
 
-// Lambda(lambda x: tf.matmul(x, tf.transpose(constant)), output_shape=(1,)): the constant is saved with the model
+// Lambda(lambda x: tf.matmul(x, tf.transpose(constant)), output_shape=(1,)): the constant is saved
+// with the model
 absl::StatusOr<Model> MatMulWithConstant() {
   const Value constant = Constant(Tensor::Of<float>({1, 5}, {1, 2, 3, 4, 5}));
-  return WithGolden(Sequential({Input({5}), Lambda(
-                                                [constant](Value x) {
-                                                  return Call("math.MatMul", {x, constant}, {{"transpose_b", true}});
-                                                },
-                                                {.output_shape = PartialShape{1}})})
-                        .Build(),
-                    Tensor::Of<float>({1, 5}, {1, 1, 1, 1, 1}), Tensor::Of<float>({1, 1}, {15}));
+  return WithGolden(
+      Sequential(
+          {Input({5}), Lambda(
+                           [constant](Value x) {
+                             return Call("math.MatMul", {x, constant}, {{"transpose_b", true}});
+                           },
+                           {.output_shape = PartialShape{1}})})
+          .Build(),
+      Tensor::Of<float>({1, 5}, {1, 1, 1, 1, 1}), Tensor::Of<float>({1, 1}, {15}));
 }
 
 // Lambda(lambda x: tf.reshape(x, (-1, 2, 3)))
 absl::StatusOr<Model> ReshapeByName() {
   const Tensor input = Tensor::Of<float>({1, 6}, {1, 2, 3, 4, 5, 6});
   return WithGolden(
-      Sequential({Input({6}), Lambda("array.Reshape", {{"shape", std::vector<int64_t>{-1, 2, 3}}})}).Build(), input,
-      input.Reshaped({1, 2, 3}));
+      Sequential({Input({6}), Lambda("array.Reshape", {{"shape", std::vector<int64_t>{-1, 2, 3}}})})
+          .Build(),
+      input, input.Reshaped({1, 2, 3}));
 }
 
 // Lambda(lambda x: tfa.image.rotate(x, pi / 2))
 absl::StatusOr<Model> Rotate() {
   return WithGolden(
-      Sequential({Input({2, 2, 1}), Lambda("image.Rotate", {{"angle", std::numbers::pi / 2}})}).Build(),
+      Sequential({Input({2, 2, 1}), Lambda("image.Rotate", {{"angle", std::numbers::pi / 2}})})
+          .Build(),
       Tensor::Of<float>({1, 2, 2, 1}, {1, 2, 3, 4}), Tensor::Of<float>({1, 2, 2, 1}, {2, 4, 1, 3}));
 }
 
 // Lambda(lambda x: tf.image.adjust_brightness(x, 0.25))
 absl::StatusOr<Model> Brightness() {
-  return WithGolden(Sequential({Input({1, 2, 1}), Lambda("image.AdjustBrightness", {{"delta", 0.25}})}).Build(),
-                    Tensor::Of<float>({1, 1, 2, 1}, {0.5, 1}), Tensor::Of<float>({1, 1, 2, 1}, {0.75, 1.25}));
+  return WithGolden(
+      Sequential({Input({1, 2, 1}), Lambda("image.AdjustBrightness", {{"delta", 0.25}})}).Build(),
+      Tensor::Of<float>({1, 1, 2, 1}, {0.5, 1}), Tensor::Of<float>({1, 1, 2, 1}, {0.75, 1.25}));
 }
 
-// Lambda(lambda x, l2: x + l2 * K.sum(K.square(x)), arguments={"l2": 0.01}): a value of one's own for regularisation
+// Lambda(lambda x, l2: x + l2 * K.sum(K.square(x)), arguments={"l2": 0.01}): a value of one's own
+// for regularisation
 absl::StatusOr<Model> Regularized() {
   const double l2 = 0.01;
-  return WithGolden(Sequential({Input({3}), Lambda([l2](Value x) {
-                                  return x + l2 * Call("math.ReduceSum", {x * x}, {{"axes", std::vector<int64_t>{1}}});
-                                })})
-                        .Build(),
-                    Tensor::Of<float>({1, 3}, {1, 2, 2}), Tensor::Of<float>({1, 3}, {1.09f, 2.09f, 2.09f}));
+  return WithGolden(
+      Sequential(
+          {Input({3}), Lambda([l2](Value x) {
+             return x + l2 * Call("math.ReduceSum", {x * x}, {{"axes", std::vector<int64_t>{1}}});
+           })})
+          .Build(),
+      Tensor::Of<float>({1, 3}, {1, 2, 2}), Tensor::Of<float>({1, 3}, {1.09f, 2.09f, 2.09f}));
 }
 
 // A Lambda with weights, which Keras cannot track: a layer of one's own.
@@ -133,8 +153,8 @@ class ScaleAndShift : public LayerBase {
 };
 
 absl::StatusOr<Model> WithWeights() {
-  return WithGolden(Sequential({Input({3}), MakeLayer<ScaleAndShift>()}).Build(), Tensor::Of<float>({1, 3}, {1, 2, 3}),
-                    Tensor::Of<float>({1, 3}, {1, 3, 5}));
+  return WithGolden(Sequential({Input({3}), MakeLayer<ScaleAndShift>()}).Build(),
+                    Tensor::Of<float>({1, 3}, {1, 2, 3}), Tensor::Of<float>({1, 3}, {1, 3, 5}));
 }
 
 // A Lambda with state, which Keras would lose: a running mean that every run moves.
@@ -158,8 +178,8 @@ class Centered : public LayerBase {
 };
 
 absl::StatusOr<Model> WithState() {
-  return WithGolden(Sequential({Input({2}), MakeLayer<Centered>()}).Build(), Tensor::Of<float>({1, 2}, {3, 5}),
-                    Tensor::Of<float>({1, 2}, {1, 3}));
+  return WithGolden(Sequential({Input({2}), MakeLayer<Centered>()}).Build(),
+                    Tensor::Of<float>({1, 2}, {3, 5}), Tensor::Of<float>({1, 2}, {1, 3}));
 }
 
 // A branch that depends on a tensor, which tracing in Python would freeze: halve what is too large.
@@ -190,7 +210,8 @@ absl::StatusOr<Model> Loop() {
 absl::StatusOr<Model> UserOp() {
   return WithGolden(
       Sequential({Input({2}), Lambda("acme.Triple", {},
-                                     {.output_shape = PartialShape{2}, .provider = "//examples/keras_lambdas:acme_ops"})})
+                                     {.output_shape = PartialShape{2},
+                                      .provider = "//examples/keras_lambdas:acme_ops"})})
           .Build(),
       Tensor::Of<float>({1, 2}, {1, 2}), Tensor::Of<float>({1, 2}, {3, 6}));
 }

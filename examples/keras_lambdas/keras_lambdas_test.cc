@@ -1,4 +1,5 @@
-// Opens what keras_lambdas has saved, in a process that has the standard ops and nothing of its code.
+// Opens what keras_lambdas has saved, in a process that has the standard ops and nothing of its
+// code.
 #include <cstdlib>
 
 #include "gmock/gmock.h"
@@ -14,7 +15,8 @@ using ::testing::HasSubstr;
 class KerasLambdas : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    ASSERT_EQ(std::system(("examples/keras_lambdas/keras_lambdas " + testing::TempDir()).c_str()), 0);
+    ASSERT_EQ(std::system(("examples/keras_lambdas/keras_lambdas " + testing::TempDir()).c_str()),
+              0);
   }
   static Model LoadCase(const std::string& name) {
     auto model = Load(testing::TempDir() + "/" + name + ".nomo");
@@ -24,8 +26,9 @@ class KerasLambdas : public testing::Test {
 };
 
 TEST_F(KerasLambdas, EveryModelProvesItself) {
-  for (const char* name : {"add_ten", "rescale_by_name", "rescale_traced", "softplus", "matmul_with_constant", "reshape",
-                           "rotate", "brightness", "regularized", "with_weights", "with_state", "branch", "loop"}) {
+  for (const char* name : {"add_ten", "rescale_by_name", "rescale_traced", "softplus",
+                           "matmul_with_constant", "reshape", "rotate", "brightness", "regularized",
+                           "with_weights", "with_state", "branch", "loop"}) {
     for (const bool exact : {false, true}) {
       const auto session = Session::Create(LoadCase(name), {.exact = exact});
       ASSERT_TRUE(session.ok()) << name << ": " << session.status();
@@ -57,7 +60,8 @@ TEST_F(KerasLambdas, RandomFlipActsInTrainingAndIsKeyedBySeedAndStep) {
   const auto session = Session::Create(LoadCase("random_flip"));
   ASSERT_TRUE(session.ok()) << session.status();
   Tensor images(DType::kFloat32, {8, 256, 256, 3});
-  for (int64_t i = 0; i < images.num_elements(); ++i) images.mutable_data<float>()[i] = static_cast<float>(i % 997);
+  for (int64_t i = 0; i < images.num_elements(); ++i)
+    images.mutable_data<float>()[i] = static_cast<float>(i % 997);
   const auto run = [&](const RunOptions& options) {
     auto result = (*session)->Run(images, options);
     EXPECT_TRUE(result.ok()) << result.status();
@@ -89,7 +93,8 @@ TEST_F(KerasLambdas, ControlFlowGoesBothWays) {
   EXPECT_EQ(*(*branch)->Run(Tensor::Of<float>({1, 2}, {4, 8})), Tensor::Of<float>({1, 2}, {4, 8}));
   const auto loop = Session::Create(LoadCase("loop"));
   ASSERT_TRUE(loop.ok()) << loop.status();
-  EXPECT_EQ(*(*loop)->Run(Tensor::Of<float>({1, 2}, {1, 200})), Tensor::Of<float>({1, 2}, {1, 200}));
+  EXPECT_EQ(*(*loop)->Run(Tensor::Of<float>({1, 2}, {1, 200})),
+            Tensor::Of<float>({1, 2}, {1, 200}));
 }
 
 TEST_F(KerasLambdas, AUserOpIsMissedByNameAndFoundInItsLibrary) {
@@ -99,8 +104,11 @@ TEST_F(KerasLambdas, AUserOpIsMissedByNameAndFoundInItsLibrary) {
   EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
   const std::string message(missing.status().message());
   EXPECT_THAT(message, HasSubstr("no op acme.Triple is registered"));
-  EXPECT_THAT(message, HasSubstr("(version 1); it is provided by //examples/keras_lambdas:acme_ops"));
-  const absl::Status loaded = OpRegistry::Default().LoadLibrary("examples/keras_lambdas/libacme_ops.so");
+  EXPECT_THAT(
+      message,
+      HasSubstr("(version 1 is needed); it is provided by //examples/keras_lambdas:acme_ops"));
+  const absl::Status loaded =
+      OpRegistry::Default().LoadLibrary("examples/keras_lambdas/libacme_ops.so");
   ASSERT_TRUE(loaded.ok()) << loaded;
   const auto session = Session::Create(model);
   ASSERT_TRUE(session.ok()) << session.status();

@@ -63,7 +63,8 @@ PrepareFn SoftmaxFast(dnnl::algorithm algorithm) {
     const PrepareContext& context = b.context();
     if (context.inputs[0].dtype != DType::kFloat32) return false;
     const Shape shape = ThreeAxes(context.inputs[0].shape, context.attrs.Int("axis"));
-    // What is alone on its axis has the exact result 1 (logarithm 0), which oneDNN's logarithm misses by 1.4e-6.
+    // What is alone on its axis has the exact result 1 (logarithm 0), which oneDNN's logarithm
+    // misses by 1.4e-6.
     if (shape[1] == 1) return false;
     const auto data = shape[2] == 1 ? onednn::RowMajor(DType::kFloat32, {shape[0], shape[1]})
                                     : onednn::RowMajor(DType::kFloat32, shape.dims());

@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -12,9 +11,6 @@
 #include "nomograph/serialization/data/byte_source.h"
 
 namespace nomograph {
-
-// The same as in core/model.h, which would bring the whole graph.
-using NamedTensors = absl::btree_map<std::string, Tensor>;
 
 struct NpzOptions {
   // Of all arrays together, unpacked.

@@ -25,9 +25,12 @@ std::string Where(const Resolution& r) {
 
 Kind KindOf(const absl::Status& status) {
   switch (status.code()) {
-    case absl::StatusCode::kNotFound: return Kind::kMissingOp;
-    case absl::StatusCode::kPermissionDenied: return Kind::kEffect;
-    default: return Kind::kNoKernel;
+    case absl::StatusCode::kNotFound:
+      return Kind::kMissingOp;
+    case absl::StatusCode::kPermissionDenied:
+      return Kind::kEffect;
+    default:
+      return Kind::kNoKernel;
   }
 }
 
@@ -64,7 +67,8 @@ class Checker {
 
  private:
   void AddFaults(Kind kind, const absl::Status& status) {
-    for (std::string& fault : SplitFaults(status)) findings_.push_back({kind, "", std::move(fault)});
+    for (std::string& fault : SplitFaults(status))
+      findings_.push_back({kind, "", std::move(fault)});
   }
 
   void CheckUpgrade(Model& model) {
@@ -85,11 +89,14 @@ class Checker {
       const std::string body = BodyOf(model, r);
       if (body.empty()) continue;
       if (r.as == ResolvedAs::kBody) {
-        findings_.push_back({Kind::kBody, Where(r), absl::StrCat("runs as the body @", body, " of the file")});
+        findings_.push_back(
+            {Kind::kBody, Where(r), absl::StrCat("runs as the body @", body, " of the file")});
       } else {
-        findings_.push_back({Kind::kFallback, Where(r),
-                             absl::StrCat("runs as a kernel from ", r.provider.empty() ? "this program" : r.provider,
-                                          "; where that is missing, the body @", body, " of the file runs")});
+        findings_.push_back(
+            {Kind::kFallback, Where(r),
+             absl::StrCat("runs as a kernel from ",
+                          r.provider.empty() ? "this program" : r.provider,
+                          "; where that is missing, the body @", body, " of the file runs")});
       }
     }
   }
@@ -112,21 +119,23 @@ class Checker {
 std::string FindingText(const Finding& finding) {
   std::string name = FindingName(finding.kind);
   std::replace(name.begin(), name.end(), '_', ' ');
-  return absl::StrCat("  ", name, ": ", finding.place, finding.place.empty() ? "" : ": ", finding.message,
-                      "\n");
+  return absl::StrCat("  ", name, ": ", finding.place, finding.place.empty() ? "" : ": ",
+                      finding.message, "\n");
 }
 
 }  // namespace
 
 int64_t CountFaults(const std::vector<Finding>& findings) {
-  return std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return IsFault(f.kind); });
+  return std::count_if(findings.begin(), findings.end(),
+                       [](const Finding& f) { return IsFault(f.kind); });
 }
 
 bool IsFault(Finding::Kind kind) { return kind < Kind::kUpgraded; }
 
 const char* FindingName(Finding::Kind kind) {
-  static constexpr const char* kNames[] = {"damage",  "missing_op",   "effect",   "no_kernel", "upgrade",  "types",
-                                           "compile", "body_differs", "upgraded", "body",      "fallback", "not_compared"};
+  static constexpr const char* kNames[] = {"damage",   "missing_op", "effect",   "no_kernel",
+                                           "upgrade",  "types",      "compile",  "body_differs",
+                                           "upgraded", "body",       "fallback", "not_compared"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -166,10 +175,12 @@ nlohmann::ordered_json CheckJson(const std::string& path, const std::vector<Find
 std::vector<std::string> SplitFaults(const absl::Status& status) {
   if (status.ok()) return {};
   std::vector<std::string> faults;
-  // A list has a head line, and a line for each fault. What a fault says in further lines is indented more. A fault that
-  // is alone may have several lines too, but then it begins with its place: "node ...: ".
+  // A list has a head line, and a line for each fault. What a fault says in further lines is
+  // indented more. A fault that is alone may have several lines too, but then it begins with its
+  // place: "node ...: ".
   const std::vector<std::string> lines = absl::StrSplit(status.message(), '\n');
-  if (lines.size() == 1 || absl::StrContains(lines[0], ": ")) return {std::string(status.message())};
+  if (lines.size() == 1 || absl::StrContains(lines[0], ": "))
+    return {std::string(status.message())};
   for (size_t i = 1; i < lines.size(); ++i) {
     if (absl::StartsWith(lines[i], "   ") && !faults.empty()) {
       absl::StrAppend(&faults.back(), "\n", lines[i]);

@@ -15,19 +15,19 @@ namespace nomograph {
 struct Finding {
   enum class Kind {
     // Faults.
-    kDamage,        // a payload's checksum does not hold, or padding is not zero
-    kMissingOp,     // no op of that name and version, and no body
-    kEffect,        // the op's effect is not allowed
-    kNoKernel,      // the op is known, but has nothing that can run in this mode
-    kUpgrade,       // a node of an older version cannot be upgraded
-    kTypes,         // dtypes, shapes or a declared signature do not fit
-    kCompile,       // compiling fails
-    kBodyDiffers,   // a kernel and the body that the file carries for it disagree
+    kDamage,       // a payload's checksum does not hold, or padding is not zero
+    kMissingOp,    // no op of that name and version, and no body
+    kEffect,       // the op's effect is not allowed
+    kNoKernel,     // the op is known, but has nothing that can run in this mode
+    kUpgrade,      // a node of an older version cannot be upgraded
+    kTypes,        // dtypes, shapes or a declared signature do not fit
+    kCompile,      // compiling fails
+    kBodyDiffers,  // a kernel and the body that the file carries for it disagree
     // Notes.
-    kUpgraded,      // a node is upgraded when the model is loaded
-    kBody,          // a body runs, because the op is not registered here
-    kFallback,      // a kernel runs; elsewhere the body does
-    kNotCompared,   // why a kernel and a body were not compared
+    kUpgraded,     // a node is upgraded when the model is loaded
+    kBody,         // a body runs, because the op is not registered here
+    kFallback,     // a kernel runs; elsewhere the body does
+    kNotCompared,  // why a kernel and a body were not compared
   };
   Kind kind;
   std::string place;  // `node "a" (acme.Foo)`; empty: the whole file
@@ -43,16 +43,18 @@ struct CheckOptions {
   int64_t batch = 1;  // of the inputs for which the model is compiled
 };
 
-// Everything at once. `file` was opened without upgrades; `damage` is what VerifyChecksums() says of it.
-std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damage, const OpRegistry& registry,
-                                const CheckOptions& options);
+// Everything at once. `file` was opened without upgrades; `damage` is what VerifyChecksums() says
+// of it.
+std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damage,
+                                const OpRegistry& registry, const CheckOptions& options);
 
 // "<path> can run here", or the faults; then the notes.
 std::string CheckText(const std::string& path, const std::vector<Finding>& findings);
 int64_t CountFaults(const std::vector<Finding>& findings);
 nlohmann::ordered_json CheckJson(const std::string& path, const std::vector<Finding>& findings);
 
-// The lines of a status that lists faults (core/status.h), each by itself; one for any other status.
+// The lines of a status that lists faults (core/status.h), each by itself; one for any other
+// status.
 std::vector<std::string> SplitFaults(const absl::Status& status);
 
 }  // namespace nomograph

@@ -17,13 +17,15 @@ TEST(SplitFaultsTest, TakesListsApart) {
   inner.Add(InvalidArgument("input 0"));
   inner.Add(InvalidArgument("output 1"));
   const absl::Status nested = Annotate(inner.ToStatus("the signature differs"), "node \"b\"");
-  EXPECT_THAT(SplitFaults(nested), ElementsAre("node \"b\": the signature differs:\n  input 0\n  output 1"));
+  EXPECT_THAT(SplitFaults(nested),
+              ElementsAre("node \"b\": the signature differs:\n  input 0\n  output 1"));
   ErrorList outer;
   outer.Add(InvalidArgument("node \"a\": wrong"));
   outer.Add(nested);
   outer.Add(InvalidArgument("node \"c\": wrong"));
   EXPECT_THAT(SplitFaults(outer.ToStatus("types do not fit")),
-              ElementsAre("node \"a\": wrong", "node \"b\": the signature differs:\n    input 0\n    output 1",
+              ElementsAre("node \"a\": wrong",
+                          "node \"b\": the signature differs:\n    input 0\n    output 1",
                           "node \"c\": wrong"));
 }
 

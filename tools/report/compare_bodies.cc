@@ -75,8 +75,9 @@ class Comparer {
         return absl::FailedPreconditionError(
             absl::StrCat("the shape of input \"", value.name, "\" depends on data"));
       }
-      NOMO_ASSIGN_OR_RETURN(Tensor tensor, RandomTensor(value.type.dtype, value.type.shape.ToShape(),
-                                                        /*seed=*/0, value.name));
+      NOMO_ASSIGN_OR_RETURN(Tensor tensor,
+                            RandomTensor(value.type.dtype, value.type.shape.ToShape(),
+                                         /*seed=*/0, value.name));
       inputs.push_back(std::move(tensor));
     }
     return inputs;
@@ -86,26 +87,28 @@ class Comparer {
                                               const std::vector<Tensor>& inputs) const {
     const Graph& body = model_.functions.at(node.body).graph;
     Model model{.name = node.body, .graph = body, .functions = model_.functions};
-    NOMO_ASSIGN_OR_RETURN(const auto session, Session::Create(std::move(model),
-                                                              {.exact = options_.exact,
-                                                               .allowed_io = options_.allowed_io,
-                                                               .registry = &registry_}));
+    NOMO_ASSIGN_OR_RETURN(const auto session,
+                          Session::Create(std::move(model), {.exact = options_.exact,
+                                                             .allowed_io = options_.allowed_io,
+                                                             .registry = &registry_}));
     NamedTensors named;
-    for (size_t i = 0; i < body.inputs.size(); ++i) named[body.value(body.inputs[i]).name] = inputs[i];
+    for (size_t i = 0; i < body.inputs.size(); ++i)
+      named[body.value(body.inputs[i]).name] = inputs[i];
     NOMO_ASSIGN_OR_RETURN(const NamedTensors results, session->Run(named));
     std::vector<Tensor> outputs;
     for (const ValueId id : body.outputs) outputs.push_back(results.at(body.value(id).name));
     return outputs;
   }
 
-  void CompareNode(const Graph& graph, const Node& node, const OpDef& op, const std::string& where) {
+  void CompareNode(const Graph& graph, const Node& node, const OpDef& op,
+                   const std::string& where) {
     const auto inputs = MakeInputs(graph, node);
     if (!inputs.ok()) return AddNote(where, inputs.status());
     const auto expected = RunBody(node, *inputs);
     if (!expected.ok()) return AddNote(where, Annotate(expected.status(), "the body fails"));
-    const auto actual = RunOp(op, *inputs, node.attrs,
-                              {.num_outputs = static_cast<int>(node.outputs.size()),
-                               .fast = !options_.exact});
+    const auto actual =
+        RunOp(op, *inputs, node.attrs,
+              {.num_outputs = static_cast<int>(node.outputs.size()), .fast = !options_.exact});
     if (!actual.ok()) return AddNote(where, Annotate(actual.status(), "the kernel fails"));
     for (size_t i = 0; i < actual->size() && i < expected->size(); ++i) {
       const absl::Status close = AllClose((*actual)[i], (*expected)[i], kRelative, kAbsolute);

@@ -8,10 +8,11 @@
 
 namespace nomograph {
 
-// Runs both on the same numbers, for every node that has a kernel here and a body in the file: weights as they are, random
-// numbers for the other inputs. Yields kBodyDiffers where outputs differ by more than 1e-5 + 1e-4 * |expected|, and
-// kNotCompared for what cannot be compared.
-std::vector<Finding> CompareBodies(const Model& model, const OpRegistry& registry, const ResolveOptions& options);
+// Runs both on the same numbers, for every node that has a kernel here and a body in the file:
+// weights as they are, random numbers for the other inputs. Yields kBodyDiffers where outputs
+// differ by more than 1e-5 + 1e-4 * |expected|, and kNotCompared for what cannot be compared.
+std::vector<Finding> CompareBodies(const Model& model, const OpRegistry& registry,
+                                   const ResolveOptions& options);
 
 }  // namespace nomograph
 

@@ -46,17 +46,22 @@ Json NodesJson(const Graph& graph) {
 const char* ResolvedAsName(const Resolution& resolution) {
   if (!resolution.status.ok() && resolution.as != ResolvedAs::kNothing) return "refused";
   switch (resolution.as) {
-    case ResolvedAs::kKernel: return "kernel";
-    case ResolvedAs::kBody: return "body";
-    case ResolvedAs::kTracedBody: return "registered_body";
-    case ResolvedAs::kNothing: break;
+    case ResolvedAs::kKernel:
+      return "kernel";
+    case ResolvedAs::kBody:
+      return "body";
+    case ResolvedAs::kTracedBody:
+      return "registered_body";
+    case ResolvedAs::kNothing:
+      break;
   }
   return "missing";
 }
 
 Json LambdaJson(const LambdaReport& lambda) {
   const Resolution& r = lambda.resolution;
-  Json json = {{"node", r.node}, {"op", r.op}, {"version", r.version}, {"resolves_as", ResolvedAsName(r)}};
+  Json json = {
+      {"node", r.node}, {"op", r.op}, {"version", r.version}, {"resolves_as", ResolvedAsName(r)}};
   PutText(json, "function", r.function);
   PutText(json, "provider", r.provider);
   PutText(json, "body", lambda.body);
@@ -66,10 +71,14 @@ Json LambdaJson(const LambdaReport& lambda) {
 
 const char* KindName(TensorReport::Kind kind) {
   switch (kind) {
-    case TensorReport::Kind::kTrainable: return "trainable";
-    case TensorReport::Kind::kFrozen: return "frozen";
-    case TensorReport::Kind::kConstant: return "constant";
-    case TensorReport::Kind::kVariable: break;
+    case TensorReport::Kind::kTrainable:
+      return "trainable";
+    case TensorReport::Kind::kFrozen:
+      return "frozen";
+    case TensorReport::Kind::kConstant:
+      return "constant";
+    case TensorReport::Kind::kVariable:
+      break;
   }
   return "variable";
 }
@@ -102,8 +111,9 @@ Json GoldenJson(const GoldenVector& golden) {
     outputs.back()["rtol"] = NumberJson(output.rtol);
     outputs.back()["atol"] = NumberJson(output.atol);
   }
-  return {{"name", golden.name},         {"inputs", std::move(inputs)}, {"outputs", std::move(outputs)},
-          {"training", golden.training}, {"seed", golden.seed},         {"step", golden.step}};
+  return {{"name", golden.name},           {"inputs", std::move(inputs)},
+          {"outputs", std::move(outputs)}, {"training", golden.training},
+          {"seed", golden.seed},           {"step", golden.step}};
 }
 
 template <typename T, typename F>
@@ -122,12 +132,13 @@ void AddFacts(const ModelReport& report, Json& json) {
                   {"bytes", file.bytes},
                   {"format_version", file.format_version},
                   {"producer", model.producer}};
-  json["model"] = {{"name", model.name},
-                   {"doc", model.doc},
-                   {"semantic_hash", report.semantic_hash.empty() ? Json() : Json(report.semantic_hash)},
-                   {"trainable_parameters", count.trainable},
-                   {"other_parameters", count.other},
-                   {"tensor_bytes", report.tensor_bytes}};
+  json["model"] = {
+      {"name", model.name},
+      {"doc", model.doc},
+      {"semantic_hash", report.semantic_hash.empty() ? Json() : Json(report.semantic_hash)},
+      {"trainable_parameters", count.trainable},
+      {"other_parameters", count.other},
+      {"tensor_bytes", report.tensor_bytes}};
   json["inputs"] = ValuesJson(model.graph, model.graph.inputs);
   json["outputs"] = ValuesJson(model.graph, model.graph.outputs);
   json["lambdas"] = ListJson(report.lambdas, LambdaJson);

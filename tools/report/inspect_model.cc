@@ -39,9 +39,8 @@ void AddTensors(const Model& model, ModelReport& report) {
   visit(model.graph, "");
   for (const auto& [name, function] : model.functions) visit(function.graph, name);
   for (const Variable& variable : model.variables) {
-    report.tensors.push_back({.name = variable.name,
-                              .kind = TensorReport::Kind::kVariable,
-                              .tensor = variable.initial});
+    report.tensors.push_back(
+        {.name = variable.name, .kind = TensorReport::Kind::kVariable, .tensor = variable.initial});
   }
   for (TensorReport& tensor : report.tensors) {
     tensor.offset = report.file->OffsetOf(tensor.tensor);
@@ -98,12 +97,14 @@ ModelReport InspectModel(const ModelFile& file, const OpRegistry& registry,
 std::string ResolutionText(const LambdaReport& lambda) {
   const Resolution& r = lambda.resolution;
   if (!r.status.ok()) {
-    return absl::StrCat(r.as == ResolvedAs::kNothing ? "missing: " : "refused: ", r.status.message());
+    return absl::StrCat(r.as == ResolvedAs::kNothing ? "missing: " : "refused: ",
+                        r.status.message());
   }
   switch (r.as) {
     case ResolvedAs::kKernel:
-      return absl::StrCat("kernel ", From(r.provider),
-                          lambda.body.empty() ? "" : absl::StrCat("; elsewhere body @", lambda.body));
+      return absl::StrCat(
+          "kernel ", From(r.provider),
+          lambda.body.empty() ? "" : absl::StrCat("; elsewhere body @", lambda.body));
     case ResolvedAs::kBody:
       return absl::StrCat("body @", lambda.body, " in the file");
     case ResolvedAs::kTracedBody:

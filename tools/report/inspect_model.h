@@ -43,14 +43,17 @@ struct ModelReport {
 
 struct InspectOptions {
   bool stats = false;
-  // Reading all weights takes time in their size: of larger models the hash is computed only with `stats`.
+  // Reading all weights takes time in their size: of larger models the hash is computed only with
+  // `stats`.
   int64_t max_hashed_bytes = int64_t{1} << 30;
-  // Called while the statistics are computed, with the bytes that have been read and those of all tensors.
+  // Called while the statistics are computed, with the bytes that have been read and those of all
+  // tensors.
   std::function<void(int64_t done, int64_t total)> progress;
 };
 
 // `file` must outlive the report.
-ModelReport InspectModel(const ModelFile& file, const OpRegistry& registry, const InspectOptions& options = {});
+ModelReport InspectModel(const ModelFile& file, const OpRegistry& registry,
+                         const InspectOptions& options = {});
 
 // "kernel from acme_ops", "body @f in the file", "missing: no op ... is registered".
 std::string ResolutionText(const LambdaReport& lambda);

@@ -21,7 +21,8 @@ std::string ValueName(const Graph& graph, ValueId id) {
 }
 
 std::string Names(const Graph& graph, const std::vector<ValueId>& ids) {
-  return absl::StrJoin(ids, ", ", [&](std::string* out, ValueId id) { out->append(ValueName(graph, id)); });
+  return absl::StrJoin(ids, ", ",
+                       [&](std::string* out, ValueId id) { out->append(ValueName(graph, id)); });
 }
 
 // "name float32[2]", and only the type where the name is the node's own.
@@ -36,7 +37,8 @@ std::string OutputText(const Graph& graph, const Node& node) {
   });
 }
 
-std::string ValuesText(absl::string_view title, const Graph& graph, const std::vector<ValueId>& ids) {
+std::string ValuesText(absl::string_view title, const Graph& graph,
+                       const std::vector<ValueId>& ids) {
   TextTable table({{""}, {""}, {""}});
   for (const ValueId id : ids) {
     const ValueInfo& value = graph.value(id);
@@ -85,10 +87,14 @@ std::string LambdasText(const ModelReport& report) {
 
 const char* KindName(TensorReport::Kind kind) {
   switch (kind) {
-    case TensorReport::Kind::kTrainable: return "weight";
-    case TensorReport::Kind::kFrozen: return "frozen";
-    case TensorReport::Kind::kConstant: return "constant";
-    case TensorReport::Kind::kVariable: break;
+    case TensorReport::Kind::kTrainable:
+      return "weight";
+    case TensorReport::Kind::kFrozen:
+      return "frozen";
+    case TensorReport::Kind::kConstant:
+      return "constant";
+    case TensorReport::Kind::kVariable:
+      break;
   }
   return "variable";
 }
@@ -155,14 +161,20 @@ std::string FactsText(const ModelReport& report) {
   const Model& model = file.model;
   const ParameterCount count = CountParameters(model.graph);
   TextTable table({{""}, {""}}, 0);
-  table.AddRow({"file", absl::StrCat(file.path, ", ", ReadableBytes(file.bytes), file.is_text ? " of text" : "",
-                                     ", format version ", file.format_version)});
-  table.AddRow({"model", absl::StrCat("\"", model.name, "\"",
-                                      model.producer.empty() ? "" : absl::StrCat(", written by ", model.producer))});
+  table.AddRow({"file", absl::StrCat(file.path, ", ", ReadableBytes(file.bytes),
+                                     file.is_text ? " of text" : "", ", format version ",
+                                     file.format_version)});
+  table.AddRow(
+      {"model",
+       absl::StrCat("\"", model.name, "\"",
+                    model.producer.empty() ? "" : absl::StrCat(", written by ", model.producer))});
   if (!model.doc.empty()) table.AddRow({"", model.doc});
-  table.AddRow({"parameters", absl::StrCat(WithSeparators(count.total()),
-                                           count.other == 0 ? "" : absl::StrCat(" (", WithSeparators(count.trainable), " trainable)"),
-                                           ", ", ReadableBytes(report.tensor_bytes))});
+  table.AddRow({"parameters",
+                absl::StrCat(WithSeparators(count.total()),
+                             count.other == 0 ? ""
+                                              : absl::StrCat(" (", WithSeparators(count.trainable),
+                                                             " trainable)"),
+                             ", ", ReadableBytes(report.tensor_bytes))});
   table.AddRow({"semantic hash", report.semantic_hash.empty()
                                      ? "not computed for a model of this size without --stats"
                                      : report.semantic_hash});

@@ -10,11 +10,13 @@ namespace nomograph {
 
 using Json = nlohmann::ordered_json;
 
-// A list with a number for a known size, the name of a symbol and null for an unknown size; null for an unknown rank.
+// A list with a number for a known size, the name of a symbol and null for an unknown size; null
+// for an unknown rank.
 Json ShapeJson(const PartialShape& shape);
 // {"dtype": "float32", "shape": ["batch", 28]}
 Json TypeJson(const TensorType& type);
-// Numbers, strings and lists as they are; {"dtype": ...}, {"function": ...}, and for tensors their type.
+// Numbers, strings and lists as they are; {"dtype": ...}, {"function": ...}, and for tensors their
+// type.
 Json AttrJson(const AttrValue& value);
 Json AttrsJson(const Attributes& attrs);
 // Null for what JSON has no number for.

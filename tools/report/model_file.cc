@@ -13,7 +13,8 @@
 namespace nomograph {
 namespace {
 
-// The second field of a binary file, whose place SplitFile() has checked by the time that a model has been loaded.
+// The second field of a binary file, whose place SplitFile() has checked by the time that a model
+// has been loaded.
 absl::StatusOr<int> FormatVersion(absl::string_view bytes) {
   WireReader reader(bytes);
   NOMO_RETURN_IF_ERROR(reader.Next().status());

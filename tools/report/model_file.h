@@ -17,7 +17,7 @@ namespace nomograph {
 struct ModelFile {
   std::string path;
   Model model;
-  int64_t bytes = 0;       // of the file
+  int64_t bytes = 0;  // of the file
   int format_version = 0;
   bool is_text = false;
   // Of tensors that lie in the file as they are; none for the others.
@@ -30,9 +30,10 @@ struct ModelFile {
 // Opens a model as the file has it, or for running: with its ops upgraded. Errors as Load().
 absl::StatusOr<ModelFile> OpenModelFile(const std::string& path, bool upgrade = false);
 
-// Reads every byte and compares with the checksums. DataLoss lists the tensors that are damaged. OK for the text form,
-// which has no checksums. `progress` as in LoadOptions.
-absl::Status VerifyPayloads(const ModelFile& file, std::function<void(int64_t done, int64_t total)> progress);
+// Reads every byte and compares with the checksums. DataLoss lists the tensors that are damaged. OK
+// for the text form, which has no checksums. `progress` as in LoadOptions.
+absl::Status VerifyPayloads(const ModelFile& file,
+                            std::function<void(int64_t done, int64_t total)> progress);
 
 // "model.nomo: <message>"
 absl::Status AtFile(const std::string& path, const absl::Status& status);

@@ -15,18 +15,25 @@ constexpr size_t kMaxOneLine = 100;
 std::string PortList(const std::vector<Port>& ports) {
   return absl::StrJoin(ports, ", ", [](std::string* out, const Port& port) {
     switch (port.kind) {
-      case Port::Kind::kRequired: out->append(port.name); break;
-      case Port::Kind::kOptional: absl::StrAppend(out, "[", port.name, "]"); break;
-      case Port::Kind::kVariadic: absl::StrAppend(out, port.name, "..."); break;
+      case Port::Kind::kRequired:
+        out->append(port.name);
+        break;
+      case Port::Kind::kOptional:
+        absl::StrAppend(out, "[", port.name, "]");
+        break;
+      case Port::Kind::kVariadic:
+        absl::StrAppend(out, port.name, "...");
+        break;
     }
   });
 }
 
 std::string Limits(const AttrDef& attr) {
   if (!attr.choices.empty()) {
-    return absl::StrCat("one of ", absl::StrJoin(attr.choices, ", ", [](std::string* out, const std::string& choice) {
-                          absl::StrAppend(out, "\"", choice, "\"");
-                        }));
+    return absl::StrCat("one of ", absl::StrJoin(attr.choices, ", ",
+                                                 [](std::string* out, const std::string& choice) {
+                                                   absl::StrAppend(out, "\"", choice, "\"");
+                                                 }));
   }
   if (attr.min && attr.max) {
     return absl::StrCat("in [", ShortNumber(*attr.min), ", ", ShortNumber(*attr.max), "]");
@@ -56,7 +63,11 @@ std::string OpSignature(const OpDef& op) {
   for (size_t i = 0; i < op.attrs.size(); ++i) {
     const AttrDef& attr = op.attrs[i];
     const bool first_argument = i == 0 && op.inputs.empty();
-    absl::StrAppend(&text, first_argument ? "" : i == 0 ? "; " : ", ", attr.name,
+    absl::StrAppend(&text,
+                    first_argument ? ""
+                    : i == 0       ? "; "
+                                   : ", ",
+                    attr.name,
                     attr.default_value ? absl::StrCat("=", attr.default_value->ToString()) : "");
   }
   return text + ")";
@@ -65,8 +76,9 @@ std::string OpSignature(const OpDef& op) {
 std::string OpOneLine(const OpDef& op) {
   std::string line = op.doc.substr(0, op.doc.find('\n'));
   for (size_t end = line.find(". "); end != std::string::npos; end = line.find(". ", end + 1)) {
-    const bool abbreviation = end > 0 && (line.compare(end - 1, 1, "g") == 0 || line.compare(end - 1, 1, "e") == 0) &&
-                              end > 1 && line[end - 2] == '.';  // "e.g. ", "i.e. "
+    const bool abbreviation =
+        end > 0 && (line.compare(end - 1, 1, "g") == 0 || line.compare(end - 1, 1, "e") == 0) &&
+        end > 1 && line[end - 2] == '.';  // "e.g. ", "i.e. "
     if (abbreviation) continue;
     line.resize(end);
     break;
@@ -79,9 +91,10 @@ std::string OpOneLine(const OpDef& op) {
 
 std::string AttrRule(const AttrDef& attr) {
   const std::string limits = Limits(attr);
-  const std::string presence = attr.default_value ? absl::StrCat("= ", attr.default_value->ToString())
-                               : attr.optional    ? "optional"
-                                                  : "required";
+  const std::string presence = attr.default_value
+                                   ? absl::StrCat("= ", attr.default_value->ToString())
+                               : attr.optional ? "optional"
+                                               : "required";
   return limits.empty() ? presence : absl::StrCat(presence, ", ", limits);
 }
 
@@ -97,7 +110,8 @@ std::vector<int> OpVersions(const OpRegistry& registry, const OpDef& op) {
 std::string OpImplementations(const OpDef& op) {
   std::vector<std::string> parts;
   if (op.reference) parts.push_back("reference kernel");
-  if (!op.fast.empty()) parts.push_back(Counted(static_cast<int64_t>(op.fast.size()), "fast kernel"));
+  if (!op.fast.empty())
+    parts.push_back(Counted(static_cast<int64_t>(op.fast.size()), "fast kernel"));
   if (op.body) parts.push_back("body");
   return absl::StrJoin(parts, ", ");
 }

@@ -24,15 +24,18 @@ OpDef Sample() {
 }
 
 TEST(OpDocTest, Signature) {
-  EXPECT_EQ(OpSignature(Sample()), "y = acme.Blend(base, [mask], layers...; mode=\"over\", gain=1, axis, seed)");
-  EXPECT_EQ(OpSignature(OpDef("acme.Now").Output("t", "int64").Attr("zone", "UTC", "")), "t = acme.Now(zone=\"UTC\")");
+  EXPECT_EQ(OpSignature(Sample()),
+            "y = acme.Blend(base, [mask], layers...; mode=\"over\", gain=1, axis, seed)");
+  EXPECT_EQ(OpSignature(OpDef("acme.Now").Output("t", "int64").Attr("zone", "UTC", "")),
+            "t = acme.Now(zone=\"UTC\")");
 }
 
 TEST(OpDocTest, OneLineIsTheFirstSentence) {
   EXPECT_EQ(OpOneLine(Sample()), "Mixes images, e.g. two of them");
   EXPECT_EQ(OpOneLine(OpDef("a.B").Doc("y = 0.5 x.")), "y = 0.5 x");
   EXPECT_EQ(OpOneLine(OpDef("a.B").Doc("First line\nsecond line.")), "First line");
-  const std::string cut = OpOneLine(OpDef("a.B").Doc(std::string(300, 'x') + " " + std::string(90, 'y')));
+  const std::string cut =
+      OpOneLine(OpDef("a.B").Doc(std::string(300, 'x') + " " + std::string(90, 'y')));
   EXPECT_LE(cut.size(), 110u);
 }
 

@@ -13,7 +13,8 @@ Json PortsJson(const std::vector<Port>& ports) {
   static constexpr const char* kKinds[] = {"required", "optional", "variadic"};
   Json list = Json::array();
   for (const Port& port : ports) {
-    Json json = {{"name", port.name}, {"type", port.type}, {"kind", kKinds[static_cast<int>(port.kind)]}};
+    Json json = {
+        {"name", port.name}, {"type", port.type}, {"kind", kKinds[static_cast<int>(port.kind)]}};
     PutText(json, "doc", port.doc);
     list.push_back(std::move(json));
   }
@@ -56,10 +57,17 @@ Json TensorJson(const Tensor& tensor) {
   json["values"] = Json::array();
   for (int64_t i = 0; i < tensor.num_elements(); ++i) {
     switch (tensor.dtype()) {
-      case DType::kBool: json["values"].push_back(tensor.data<bool>()[i]); break;
-      case DType::kInt64: json["values"].push_back(tensor.data<int64_t>()[i]); break;
-      case DType::kUInt64: json["values"].push_back(tensor.data<uint64_t>()[i]); break;
-      default: json["values"].push_back(NumberJson(tensor.AsDouble(i)));
+      case DType::kBool:
+        json["values"].push_back(tensor.data<bool>()[i]);
+        break;
+      case DType::kInt64:
+        json["values"].push_back(tensor.data<int64_t>()[i]);
+        break;
+      case DType::kUInt64:
+        json["values"].push_back(tensor.data<uint64_t>()[i]);
+        break;
+      default:
+        json["values"].push_back(NumberJson(tensor.AsDouble(i)));
     }
   }
   return json;
@@ -69,7 +77,9 @@ Json ExampleJson(const Example& example) {
   Json inputs = Json::array(), outputs = Json::array();
   for (const Tensor& tensor : example.inputs) inputs.push_back(TensorJson(tensor));
   for (const Tensor& tensor : example.outputs) outputs.push_back(TensorJson(tensor));
-  return {{"inputs", std::move(inputs)}, {"attributes", AttrsJson(example.attrs)}, {"outputs", std::move(outputs)}};
+  return {{"inputs", std::move(inputs)},
+          {"attributes", AttrsJson(example.attrs)},
+          {"outputs", std::move(outputs)}};
 }
 
 Json OneOp(const OpRegistry& registry, const OpDef& op) {
@@ -93,7 +103,8 @@ Json OneOp(const OpRegistry& registry, const OpDef& op) {
 
 }  // namespace
 
-nlohmann::ordered_json OpListJson(const OpRegistry& registry, const std::vector<const OpDef*>& ops) {
+nlohmann::ordered_json OpListJson(const OpRegistry& registry,
+                                  const std::vector<const OpDef*>& ops) {
   Json list = Json::array();
   for (const OpDef* op : ops) list.push_back(OneOp(registry, *op));
   return {{"schema", "nomograph.ops.1"}, {"ops", std::move(list)}};
@@ -101,7 +112,8 @@ nlohmann::ordered_json OpListJson(const OpRegistry& registry, const std::vector<
 
 nlohmann::ordered_json OpJson(const OpRegistry& registry, const OpDef& op) {
   Json json = OneOp(registry, op);
-  if (const std::optional<Example> example = PickExample(op)) json["example"] = ExampleJson(*example);
+  if (const std::optional<Example> example = PickExample(op))
+    json["example"] = ExampleJson(*example);
   Json list = Json::array();
   list.push_back(std::move(json));
   return {{"schema", "nomograph.ops.1"}, {"ops", std::move(list)}};

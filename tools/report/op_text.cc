@@ -14,9 +14,12 @@ namespace {
 
 std::string PortKind(const OpDef& op, const Port& port) {
   switch (port.kind) {
-    case Port::Kind::kRequired: return port.type;
-    case Port::Kind::kOptional: return absl::StrCat(port.type, ", optional");
-    case Port::Kind::kVariadic: break;
+    case Port::Kind::kRequired:
+      return port.type;
+    case Port::Kind::kOptional:
+      return absl::StrCat(port.type, ", optional");
+    case Port::Kind::kVariadic:
+      break;
   }
   const bool is_input = !op.inputs.empty() && &port == &op.inputs.back();
   return absl::StrCat(port.type, ", ", is_input ? op.min_variadic : 1, " or more");
@@ -46,7 +49,9 @@ std::string AttrsText(const OpDef& op) {
 std::string PortName(const std::vector<Port>& ports, size_t i) {
   if (ports.empty()) return absl::StrCat(i);
   const Port& port = ports[std::min(i, ports.size() - 1)];
-  return port.kind == Port::Kind::kVariadic ? absl::StrCat(port.name, "[", i - (ports.size() - 1), "]") : port.name;
+  return port.kind == Port::Kind::kVariadic
+             ? absl::StrCat(port.name, "[", i - (ports.size() - 1), "]")
+             : port.name;
 }
 
 std::string ExampleText(const OpDef& op) {
@@ -54,7 +59,8 @@ std::string ExampleText(const OpDef& op) {
   if (!example) return "";
   TextTable table({{""}, {""}});
   for (size_t i = 0; i < example->inputs.size(); ++i) {
-    if (example->inputs[i].valid()) table.AddRow({PortName(op.inputs, i), example->inputs[i].ToString()});
+    if (example->inputs[i].valid())
+      table.AddRow({PortName(op.inputs, i), example->inputs[i].ToString()});
   }
   for (const auto& [name, value] : example->attrs) table.AddRow({name, value.ToString()});
   for (const ExampleFunction& function : example->functions) {
@@ -82,13 +88,17 @@ std::string FactsText(const OpRegistry& registry, const OpDef& op) {
 }
 
 // For cells of Markdown tables.
-std::string Cell(absl::string_view text) { return absl::StrReplaceAll(text, {{"|", "\\|"}, {"\n", " "}}); }
+std::string Cell(absl::string_view text) {
+  return absl::StrReplaceAll(text, {{"|", "\\|"}, {"\n", " "}});
+}
 
-std::string PortsMarkdown(absl::string_view title, const OpDef& op, const std::vector<Port>& ports) {
+std::string PortsMarkdown(absl::string_view title, const OpDef& op,
+                          const std::vector<Port>& ports) {
   if (ports.empty()) return "";
   std::string text = absl::StrCat("| ", title, " | type | |\n|---|---|---|\n");
   for (const Port& port : ports) {
-    absl::StrAppend(&text, "| `", port.name, "` | ", PortKind(op, port), " | ", Cell(port.doc), " |\n");
+    absl::StrAppend(&text, "| `", port.name, "` | ", PortKind(op, port), " | ", Cell(port.doc),
+                    " |\n");
   }
   return text + "\n";
 }
@@ -99,7 +109,8 @@ std::string OpListText(const std::vector<const OpDef*>& ops) {
   std::string text;
   for (auto op = ops.begin(); op != ops.end();) {
     const std::string domain = OpDomain(**op);
-    const auto end = std::find_if(op, ops.end(), [&](const OpDef* o) { return OpDomain(*o) != domain; });
+    const auto end =
+        std::find_if(op, ops.end(), [&](const OpDef* o) { return OpDomain(*o) != domain; });
     TextTable table({{""}, {""}});
     absl::StrAppend(&text, text.empty() ? "" : "\n", domain, " (", end - op, ")\n");
     for (; op != end; ++op) table.AddRow({(*op)->name, OpOneLine(**op)});
@@ -117,9 +128,9 @@ std::string OpListMarkdown(const std::vector<const OpDef*>& ops) {
 }
 
 std::string OpText(const OpRegistry& registry, const OpDef& op) {
-  return absl::StrCat(op.ToString(), "\n  ", OpSignature(op), "\n\n", op.doc, "\n", PortsText("Inputs", op, op.inputs),
-                      PortsText("Outputs", op, op.outputs), TypesText(op), AttrsText(op), ExampleText(op),
-                      FactsText(registry, op));
+  return absl::StrCat(op.ToString(), "\n  ", OpSignature(op), "\n\n", op.doc, "\n",
+                      PortsText("Inputs", op, op.inputs), PortsText("Outputs", op, op.outputs),
+                      TypesText(op), AttrsText(op), ExampleText(op), FactsText(registry, op));
 }
 
 std::string OpMarkdown(const OpRegistry& registry, const OpDef& op) {
@@ -129,15 +140,16 @@ std::string OpMarkdown(const OpRegistry& registry, const OpDef& op) {
   if (!op.attrs.empty()) {
     absl::StrAppend(&text, "| attribute | type | | |\n|---|---|---|---|\n");
     for (const AttrDef& attr : op.attrs) {
-      absl::StrAppend(&text, "| `", attr.name, "` | ", AttrTypeName(attr.type), " | ", Cell(AttrRule(attr)), " | ",
-                      Cell(attr.doc), " |\n");
+      absl::StrAppend(&text, "| `", attr.name, "` | ", AttrTypeName(attr.type), " | ",
+                      Cell(AttrRule(attr)), " | ", Cell(attr.doc), " |\n");
     }
     text += "\n";
   }
   for (const auto& [name, types] : op.type_vars) {
     absl::StrAppend(&text, "- `", name, "`: ", types.ToString(), "\n");
   }
-  absl::StrAppend(&text, "- effects: ", EffectsName(op.effects), "\n- runs as: ", OpImplementations(op),
+  absl::StrAppend(&text, "- effects: ", EffectsName(op.effects),
+                  "\n- runs as: ", OpImplementations(op),
                   "\n- versions: ", absl::StrJoin(OpVersions(registry, op), ", "), "\n");
   if (!op.source.empty()) absl::StrAppend(&text, "- source: ", op.source, "\n");
   return text;

@@ -13,11 +13,16 @@ namespace {
 std::string PlaceText(const Program& program, ValueId id) {
   const auto& value = program.plan().values[id];
   switch (value.storage) {
-    case Storage::kInput: return "input";
-    case Storage::kConstant: return "constant";
-    case Storage::kArena: return absl::StrCat("arena + ", WithSeparators(value.offset));
-    case Storage::kResult: return "result";
-    case Storage::kDynamic: break;
+    case Storage::kInput:
+      return "input";
+    case Storage::kConstant:
+      return "constant";
+    case Storage::kArena:
+      return absl::StrCat("arena + ", WithSeparators(value.offset));
+    case Storage::kResult:
+      return "result";
+    case Storage::kDynamic:
+      break;
   }
   return "allocated when run";
 }
@@ -39,8 +44,8 @@ std::string ProgramText(const Program& program) {
     if (!node.fused.empty()) table.AddNote(absl::StrCat("with ", absl::StrJoin(node.fused, ", ")));
   }
   return absl::StrCat("Steps (", program.steps().size(), ")\n", table.ToString(), "\narena ",
-                      ReadableBytes(program.arena_bytes()), ", of which ", ReadableBytes(program.peak_bytes()),
-                      " are live at once\n");
+                      ReadableBytes(program.arena_bytes()), ", of which ",
+                      ReadableBytes(program.peak_bytes()), " are live at once\n");
 }
 
 }  // namespace nomograph

@@ -8,8 +8,8 @@
 
 namespace nomograph {
 
-// A row for each step: node, op, the kernel that runs it with what is fused into it, outputs with their places in memory.
-// Then the memory that a run takes.
+// A row for each step: node, op, the kernel that runs it with what is fused into it, outputs with
+// their places in memory. Then the memory that a run takes.
 std::string ProgramText(const Program& program);
 
 }  // namespace nomograph

@@ -12,8 +12,9 @@ namespace {
 constexpr int64_t kChunk = 4096;  // elements, which stay in the cache as doubles
 constexpr int64_t kProgressBytes = int64_t{16} << 20;
 
-// Mean and sum of squared differences from it. Chunks are joined without the loss of digits that a plain sum of squares
-// has (T. Chan, G. Golub & R. LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979).
+// Mean and sum of squared differences from it. Chunks are joined without the loss of digits that a
+// plain sum of squares has (T. Chan, G. Golub & R. LeVeque, "Updating Formulae and a Pairwise
+// Algorithm for Computing Sample Variances", 1979).
 class Moments {
  public:
   void AddChunk(absl::Span<const double> values) {
@@ -65,8 +66,8 @@ TensorStats ComputeStats(const Tensor& tensor, const std::function<void(int64_t)
     const int64_t count = std::min(kChunk, tensor.num_elements() - begin);
     ConvertElements(tensor.dtype(), tensor.raw_data() + begin * size, DType::kFloat64,
                     reinterpret_cast<std::byte*>(buffer.data()), count);
-    const auto finite = absl::MakeSpan(buffer).first(
-        CountAndFilter(absl::MakeSpan(buffer).first(count), stats));
+    const auto finite =
+        absl::MakeSpan(buffer).first(CountAndFilter(absl::MakeSpan(buffer).first(count), stats));
     for (const double v : finite) {
       stats.min = std::fmin(stats.min, v);  // of a NaN and a number, the number
       stats.max = std::fmax(stats.max, v);

@@ -19,8 +19,10 @@ struct TensorStats {
   double stddev = min;  // of the population, as numpy.std()
 };
 
-// One pass over the elements. `progress` is called with the number of bytes that have been read since its last call.
-TensorStats ComputeStats(const Tensor& tensor, const std::function<void(int64_t bytes)>& progress = nullptr);
+// One pass over the elements. `progress` is called with the number of bytes that have been read
+// since its last call.
+TensorStats ComputeStats(const Tensor& tensor,
+                         const std::function<void(int64_t bytes)>& progress = nullptr);
 
 }  // namespace nomograph
 

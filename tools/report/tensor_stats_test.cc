@@ -9,7 +9,8 @@ namespace {
 
 TEST(TensorStatsTest, OfFiniteElements) {
   // numpy: min, max, mean, std of [3, 0, -1, 2].
-  const TensorStats stats = ComputeStats(Tensor::Vector<float>({3, NAN, 0, -1, INFINITY, 2, -INFINITY}));
+  const TensorStats stats =
+      ComputeStats(Tensor::Vector<float>({3, NAN, 0, -1, INFINITY, 2, -INFINITY}));
   EXPECT_EQ(stats.min, -1);
   EXPECT_EQ(stats.max, 3);
   EXPECT_EQ(stats.mean, 1);
@@ -20,12 +21,13 @@ TEST(TensorStatsTest, OfFiniteElements) {
 }
 
 TEST(TensorStatsTest, JoinsChunksWithoutLosingDigits) {
-  // 0 to n - 1 on a large offset: the mean is offset + (n - 1) / 2, the variance (n² - 1) / 12. A plain sum of squares in
-  // double would be off by more than the result.
+  // 0 to n - 1 on a large offset: the mean is offset + (n - 1) / 2, the variance (n² - 1) / 12. A
+  // plain sum of squares in double would be off by more than the result.
   constexpr int64_t kCount = 100000;
   constexpr double kOffset = 1e9;
   Tensor tensor(DType::kFloat64, {kCount});
-  for (int64_t i = 0; i < kCount; ++i) tensor.mutable_data<double>()[i] = kOffset + static_cast<double>(i);
+  for (int64_t i = 0; i < kCount; ++i)
+    tensor.mutable_data<double>()[i] = kOffset + static_cast<double>(i);
   const TensorStats stats = ComputeStats(tensor);
   EXPECT_NEAR(stats.mean, kOffset + (kCount - 1) / 2.0, 1e-6);
   EXPECT_NEAR(stats.stddev, std::sqrt((1e10 - 1) / 12), 1e-6);
@@ -43,7 +45,8 @@ TEST(TensorStatsTest, OfEveryDType) {
 
 TEST(TensorStatsTest, OfNothing) {
   const TensorStats stats = ComputeStats(Tensor(DType::kFloat32, {0}));
-  EXPECT_TRUE(std::isnan(stats.min) && std::isnan(stats.max) && std::isnan(stats.mean) && std::isnan(stats.stddev));
+  EXPECT_TRUE(std::isnan(stats.min) && std::isnan(stats.max) && std::isnan(stats.mean) &&
+              std::isnan(stats.stddev));
   EXPECT_TRUE(std::isnan(ComputeStats(Tensor::Scalar(NAN)).mean));
 }
 

@@ -15,14 +15,15 @@ namespace nomograph {
 struct GoldenResult {
   std::string name;
   bool exact = false;
-  // The greatest difference of any output's element from what is expected; infinite where one of the two is not finite.
+  // The greatest difference of any output's element from what is expected; infinite where one of
+  // the two is not finite.
   double max_difference = 0;
   absl::Status status;  // lists the outputs that are out of tolerance
 };
 
 // Runs every golden vector of the model. Errors as Session::Create().
-absl::StatusOr<std::vector<GoldenResult>> ReplayGoldenVectors(const std::shared_ptr<const Model>& model,
-                                                              const SessionOptions& options);
+absl::StatusOr<std::vector<GoldenResult>> ReplayGoldenVectors(
+    const std::shared_ptr<const Model>& model, const SessionOptions& options);
 
 }  // namespace nomograph
 

@@ -15,7 +15,8 @@ absl::StatusOr<TensorType> ConcreteType(const TensorType& type, int64_t batch) {
   TensorType concrete = type;
   for (int axis = 0; axis < type.shape.rank(); ++axis) {
     if (type.shape[axis].known()) continue;
-    if (axis > 0) return InvalidArgument(type.ToString(), " leaves the size of axis ", axis, " open");
+    if (axis > 0)
+      return InvalidArgument(type.ToString(), " leaves the size of axis ", axis, " open");
     concrete.shape[axis] = batch;
   }
   NOMO_RETURN_IF_ERROR(concrete.shape.ToShape().CheckedNumElements().status());
@@ -64,12 +65,10 @@ absl::StatusOr<Shape> ParseShape(absl::string_view text) {
 
 absl::Status NoSuchValue(const Graph& graph, const std::vector<ValueId>& values,
                          absl::string_view what, absl::string_view name) {
-  const std::string names = absl::StrJoin(values, ", ", [&](std::string* out, ValueId id) {
-    out->append(graph.value(id).name);
-  });
-  return absl::NotFoundError(
-      absl::StrCat("there is no ", what, " \"", name, "\"; the model's ", what,
-                   values.size() == 1 ? " is " : "s are ", names));
+  const std::string names = absl::StrJoin(
+      values, ", ", [&](std::string* out, ValueId id) { out->append(graph.value(id).name); });
+  return absl::NotFoundError(absl::StrCat("there is no ", what, " \"", name, "\"; the model's ",
+                                          what, values.size() == 1 ? " is " : "s are ", names));
 }
 
 }  // namespace nomograph

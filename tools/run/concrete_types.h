@@ -13,20 +13,23 @@
 
 namespace nomograph {
 
-// The type with `batch` for an open axis 0. InvalidArgument where another axis, or the rank, is open.
+// The type with `batch` for an open axis 0. InvalidArgument where another axis, or the rank, is
+// open.
 absl::StatusOr<TensorType> ConcreteType(const TensorType& type, int64_t batch);
 
-// The types of the graph's inputs: those that `shapes` names (by input) with that shape, the others as above. NotFound for
-// a name that is no input, InvalidArgument for a shape that does not fit; each error names the input.
-absl::StatusOr<std::vector<TensorType>> ConcreteInputs(const Graph& graph, const std::map<std::string, Shape>& shapes,
+// The types of the graph's inputs: those that `shapes` names (by input) with that shape, the others
+// as above. NotFound for a name that is no input, InvalidArgument for a shape that does not fit;
+// each error names the input.
+absl::StatusOr<std::vector<TensorType>> ConcreteInputs(const Graph& graph,
+                                                       const std::map<std::string, Shape>& shapes,
                                                        int64_t batch);
 
 // "1x28x28x1". InvalidArgument for anything else, and for more than 2^62 elements.
 absl::StatusOr<Shape> ParseShape(absl::string_view text);
 
 // NotFound with the right names.
-absl::Status NoSuchValue(const Graph& graph, const std::vector<ValueId>& values, absl::string_view what,
-                         absl::string_view name);
+absl::Status NoSuchValue(const Graph& graph, const std::vector<ValueId>& values,
+                         absl::string_view what, absl::string_view name);
 
 }  // namespace nomograph
 

@@ -10,7 +10,9 @@
 namespace nomograph {
 namespace {
 
-bool IsChannelCount(const Dim& dim) { return dim.size() == 1 || dim.size() == 3 || dim.size() == 4; }
+bool IsChannelCount(const Dim& dim) {
+  return dim.size() == 1 || dim.size() == 3 || dim.size() == 4;
+}
 
 // The size that an axis asks for; `size` where it leaves it open.
 int64_t SizeOr(const TensorType& type, int axis, int64_t size) {
@@ -31,7 +33,10 @@ Tensor Arrange(const Tensor& image, const TensorType& type, const ImageAxes& axe
   }
   Shape shape;
   for (int axis = 0; axis < type.shape.rank(); ++axis) {
-    shape.Append(axis == axes.height ? height : axis == axes.width ? width : axis == axes.channels ? channels : 1);
+    shape.Append(axis == axes.height     ? height
+                 : axis == axes.width    ? width
+                 : axis == axes.channels ? channels
+                                         : 1);
   }
   return arranged.Reshaped(shape);
 }
@@ -48,26 +53,30 @@ absl::StatusOr<ImageAxes> FindImageAxes(const TensorType& type) {
   if (rank != 3 && rank != 4) return refuse();
   const int first = rank - 3;  // the first axis behind the batch
   const bool last_is_channels = IsChannelCount(shape[rank - 1]) || !IsChannelCount(shape[first]);
-  if (last_is_channels && shape[rank - 1].known() && !IsChannelCount(shape[rank - 1])) return refuse();
+  if (last_is_channels && shape[rank - 1].known() && !IsChannelCount(shape[rank - 1]))
+    return refuse();
   ImageAxes axes{.batch = first - 1, .height = first, .width = first + 1, .channels = first + 2};
-  if (!last_is_channels) axes = {.batch = first - 1, .height = first + 1, .width = first + 2, .channels = first};
-  if (axes.batch >= 0 && shape[axes.batch].known() && shape[axes.batch].size() != 1) return refuse();
+  if (!last_is_channels)
+    axes = {.batch = first - 1, .height = first + 1, .width = first + 2, .channels = first};
+  if (axes.batch >= 0 && shape[axes.batch].known() && shape[axes.batch].size() != 1)
+    return refuse();
   return axes;
 }
 
 absl::StatusOr<Tensor> ReadImageFor(const TensorType& type, const std::string& path, bool resize) {
   NOMO_ASSIGN_OR_RETURN(const ImageAxes axes, WithExitCode(ExitCode::kUsage, FindImageAxes(type)));
   const int channels = static_cast<int>(axes.channels < 0 ? 1 : SizeOr(type, axes.channels, 3));
-  NOMO_ASSIGN_OR_RETURN(Tensor image, WithExitCode(ExitCode::kUnreadable,
-                                                   ReadImage(path, {.channels = channels})));
+  NOMO_ASSIGN_OR_RETURN(
+      Tensor image, WithExitCode(ExitCode::kUnreadable, ReadImage(path, {.channels = channels})));
   const int64_t height = SizeOr(type, axes.height, image.shape()[0]);
   const int64_t width = SizeOr(type, axes.width, image.shape()[1]);
   if (height != image.shape()[0] || width != image.shape()[1]) {
     if (!resize) {
-      return WithExitCode(ExitCode::kUsage,
-                          InvalidArgument("\"", path, "\" is ", image.shape()[1], " pixels wide and ",
-                                          image.shape()[0], " high; expected ", width, " wide and ",
-                                          height, " high (--resize makes it fit)"));
+      return WithExitCode(
+          ExitCode::kUsage,
+          InvalidArgument("\"", path, "\" is ", image.shape()[1], " pixels wide and ",
+                          image.shape()[0], " high; expected ", width, " wide and ", height,
+                          " high (--resize makes it fit)"));
     }
     NOMO_ASSIGN_OR_RETURN(image, WithExitCode(ExitCode::kUsage, ResizeImage(image, height, width)));
   }

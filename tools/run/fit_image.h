@@ -14,14 +14,15 @@ struct ImageAxes {
   int batch = -1, height = -1, width = -1, channels = -1;
 };
 
-// Takes [batch,height,width,channels], [batch,channels,height,width], the same without batch (all sizes known) or without
-// channels (grey), and [height,width]. Channels are the last axis unless only axis 1 (behind a batch; else 0) has a size
-// of 1, 3 or 4. InvalidArgument for other types.
+// Takes [batch,height,width,channels], [batch,channels,height,width], the same without batch (all
+// sizes known) or without channels (grey), and [height,width]. Channels are the last axis unless
+// only axis 1 (behind a batch; else 0) has a size of 1, 3 or 4. InvalidArgument for other types.
 absl::StatusOr<ImageAxes> FindImageAxes(const TensorType& type);
 
-// Reads a PNG or JPEG file as an input of this type: one image, in the input's channels and order of axes. Pixels are 0 to
-// 255 in the input's dtype; scaling them is the model's business. An image of another size is an InvalidArgument that
-// says what is expected, unless `resize`, which makes it fit (bilinear).
+// Reads a PNG or JPEG file as an input of this type: one image, in the input's channels and order
+// of axes. Pixels are 0 to 255 in the input's dtype; scaling them is the model's business. An image
+// of another size is an InvalidArgument that says what is expected, unless `resize`, which makes it
+// fit (bilinear).
 absl::StatusOr<Tensor> ReadImageFor(const TensorType& type, const std::string& path, bool resize);
 
 }  // namespace nomograph

@@ -51,9 +51,11 @@ int64_t RowSize(const PartialShape& shape) {
   return size;
 }
 
-// The rows of a table in the shape that the input has for them. What does not fit is left for CheckInputs().
+// The rows of a table in the shape that the input has for them. What does not fit is left for
+// CheckInputs().
 Tensor FitRows(const Tensor& table, const PartialShape& shape) {
-  if (Matches(table.shape(), shape) || RowSize(shape) != RowSize(PartialShape(table.shape()))) return table;
+  if (Matches(table.shape(), shape) || RowSize(shape) != RowSize(PartialShape(table.shape())))
+    return table;
   Shape fitted = {table.shape()[0]};
   for (int axis = 1; axis < shape.rank(); ++axis) fitted.Append(shape[axis].size());
   return table.Reshaped(fitted);
@@ -79,7 +81,8 @@ absl::StatusOr<Tensor> MakeRandom(const ValueInfo& input, absl::string_view valu
   if (shapes.empty()) {
     auto type = ConcreteType(input.type, batch);
     if (!type.ok()) {
-      return Usage(Annotate(type.status(), absl::StrCat("input \"", input.name, "\" (give a shape, as in random:2x10)")));
+      return Usage(Annotate(type.status(), absl::StrCat("input \"", input.name,
+                                                        "\" (give a shape, as in random:2x10)")));
     }
     shapes[input.name] = type->shape.ToShape();
   }
@@ -87,39 +90,47 @@ absl::StatusOr<Tensor> MakeRandom(const ValueInfo& input, absl::string_view valu
 }
 
 // `--cast`, and always for bfloat16, which NumPy lacks.
-absl::StatusOr<Tensor> CastIfWanted(Tensor tensor, const ValueInfo& input, const ReadInputsOptions& options) {
-  const bool wanted = options.cast || (input.type.dtype == DType::kBFloat16 && tensor.dtype() == DType::kFloat32);
+absl::StatusOr<Tensor> CastIfWanted(Tensor tensor, const ValueInfo& input,
+                                    const ReadInputsOptions& options) {
+  const bool wanted =
+      options.cast || (input.type.dtype == DType::kBFloat16 && tensor.dtype() == DType::kFloat32);
   if (!wanted || tensor.dtype() == input.type.dtype) return tensor;
   auto cast = CastExactly(tensor, input.type.dtype);
   if (!cast.ok()) return Usage(Annotate(cast.status(), absl::StrCat("input \"", input.name, "\"")));
   return cast;
 }
 
-absl::StatusOr<Tensor> ReadValue(const ValueInfo& input, const std::string& value, const ReadInputsOptions& options) {
+absl::StatusOr<Tensor> ReadValue(const ValueInfo& input, const std::string& value,
+                                 const ReadInputsOptions& options) {
   const std::string lower = absl::AsciiStrToLower(value);
-  if (value == "random" || absl::StartsWith(value, "random:")) return MakeRandom(input, value, options.batch);
+  if (value == "random" || absl::StartsWith(value, "random:"))
+    return MakeRandom(input, value, options.batch);
   if (absl::EndsWith(lower, ".npy")) {
     NOMO_ASSIGN_OR_RETURN(Tensor tensor, Unreadable(ReadNpy(value)));
     return CastIfWanted(std::move(tensor), input, options);
   }
-  if (absl::EndsWith(lower, ".png") || absl::EndsWith(lower, ".jpg") || absl::EndsWith(lower, ".jpeg")) {
+  if (absl::EndsWith(lower, ".png") || absl::EndsWith(lower, ".jpg") ||
+      absl::EndsWith(lower, ".jpeg")) {
     auto image = ReadImageFor(input.type, value, options.resize);
     if (image.ok() || ExitCodeOf(image.status()) != ExitCode::kUsage) return image;
     return Usage(Annotate(image.status(), absl::StrCat("input \"", input.name, "\"")));
   }
-  if (absl::EndsWith(lower, ".csv") || absl::EndsWith(lower, ".tsv")) return ReadTable(input.type, value);
+  if (absl::EndsWith(lower, ".csv") || absl::EndsWith(lower, ".tsv"))
+    return ReadTable(input.type, value);
   if (IsIdxPath(value)) {
     NOMO_ASSIGN_OR_RETURN(Tensor tensor, Unreadable(ReadIdx(value)));
     NOMO_ASSIGN_OR_RETURN(tensor, CastIfWanted(std::move(tensor), input, options));
     return FitRows(tensor, input.type.shape);
   }
-  return Usage(InvalidArgument("input \"", input.name, "\": expected random or a .npy, .npz, .png, .jpg, .csv or IDX file, found \"",
-                               value, "\""));
+  return Usage(InvalidArgument(
+      "input \"", input.name,
+      "\": expected random or a .npy, .npz, .png, .jpg, .csv or IDX file, found \"", value, "\""));
 }
 
 class InputReader {
  public:
-  InputReader(const Graph& graph, const ReadInputsOptions& options) : graph_(graph), options_(options) {}
+  InputReader(const Graph& graph, const ReadInputsOptions& options)
+      : graph_(graph), options_(options) {}
 
   absl::Status Read(const std::string& argument) {
     const size_t equals = argument.find('=');
@@ -138,12 +149,14 @@ class InputReader {
       const ValueInfo& input = graph_.value(id);
       const auto parts = parts_.find(input.name);
       if (parts == parts_.end()) {
-        errors.Add(InvalidArgument("input \"", input.name, "\" (", input.type.ToString(), ") is missing: give it as --input ",
-                                   input.name, "=FILE, or --input ", input.name, "=random"));
+        errors.Add(InvalidArgument("input \"", input.name, "\" (", input.type.ToString(),
+                                   ") is missing: give it as --input ", input.name,
+                                   "=FILE, or --input ", input.name, "=random"));
         continue;
       }
       auto joined = parts->second.size() == 1 ? parts->second[0] : ConcatRows(parts->second);
-      if (!joined.ok()) return Usage(Annotate(joined.status(), absl::StrCat("input \"", input.name, "\"")));
+      if (!joined.ok())
+        return Usage(Annotate(joined.status(), absl::StrCat("input \"", input.name, "\"")));
       errors.Add(CheckInput(input, *joined));
       inputs[input.name] = *std::move(joined);
     }
@@ -168,11 +181,12 @@ class InputReader {
   absl::Status ReadUnnamed(const std::string& value) {
     if (absl::EndsWith(value, ".npz")) return ReadArchive(value);
     if (graph_.inputs.size() == 1) return ReadOne(graph_.value(graph_.inputs[0]), value);
-    return Usage(InvalidArgument("--input ", value, ": the model has ", graph_.inputs.size(), " inputs; write --input NAME=",
-                                 value));
+    return Usage(InvalidArgument("--input ", value, ": the model has ", graph_.inputs.size(),
+                                 " inputs; write --input NAME=", value));
   }
 
-  // An archive's arrays whose names are inputs; where the model has one input and the archive one array, that one.
+  // An archive's arrays whose names are inputs; where the model has one input and the archive one
+  // array, that one.
   absl::Status ReadArchive(const std::string& path) {
     NOMO_ASSIGN_OR_RETURN(NamedTensors arrays, Unreadable(ReadNpz(path)));
     if (arrays.size() == 1 && graph_.inputs.size() == 1) {
@@ -188,7 +202,8 @@ class InputReader {
       NOMO_RETURN_IF_ERROR(Add(*input, std::move(tensor)));
     }
     if (found) return absl::OkStatus();
-    return Usage(InvalidArgument("\"", path, "\" has the arrays ", absl::StrJoin(names, ", "), ", of which none is an input of the model"));
+    return Usage(InvalidArgument("\"", path, "\" has the arrays ", absl::StrJoin(names, ", "),
+                                 ", of which none is an input of the model"));
   }
 
   absl::Status ReadMember(const ValueInfo& input, const std::string& path) {
@@ -196,7 +211,8 @@ class InputReader {
     const auto named = arrays.find(input.name);
     if (named != arrays.end()) return Add(input, named->second);
     if (arrays.size() == 1) return Add(input, arrays.begin()->second);
-    return Usage(InvalidArgument("\"", path, "\" has ", arrays.size(), " arrays, and none is named \"", input.name, "\""));
+    return Usage(InvalidArgument("\"", path, "\" has ", arrays.size(),
+                                 " arrays, and none is named \"", input.name, "\""));
   }
 
   absl::Status Add(const ValueInfo& input, Tensor tensor) {
@@ -210,7 +226,8 @@ class InputReader {
     const PartialShape& shape = input.type.shape;
     if (tensor.dtype() != input.type.dtype || !Matches(tensor.shape(), shape)) {
       const bool only_dtype = Matches(tensor.shape(), shape);
-      return InvalidArgument("input \"", input.name, "\": expected ", input.type.ToString(), ", found ", tensor.type().ToString(),
+      return InvalidArgument("input \"", input.name, "\": expected ", input.type.ToString(),
+                             ", found ", tensor.type().ToString(),
                              only_dtype ? " (--cast converts it)" : "");
     }
     for (int axis = 0; axis < tensor.shape().rank() && shape.has_rank(); ++axis) {
@@ -218,8 +235,9 @@ class InputReader {
       if (symbol.empty()) continue;
       const auto [it, first] = symbols_.try_emplace(symbol, input.name, tensor.shape()[axis]);
       if (!first && it->second.second != tensor.shape()[axis]) {
-        return InvalidArgument("input \"", input.name, "\": axis ", axis, " (", symbol, ") is ", tensor.shape()[axis],
-                               ", but input \"", it->second.first, "\" has ", it->second.second);
+        return InvalidArgument("input \"", input.name, "\": axis ", axis, " (", symbol, ") is ",
+                               tensor.shape()[axis], ", but input \"", it->second.first, "\" has ",
+                               it->second.second);
       }
     }
     return absl::OkStatus();
@@ -228,12 +246,14 @@ class InputReader {
   const Graph& graph_;
   const ReadInputsOptions& options_;
   std::map<std::string, std::vector<Tensor>> parts_;
-  std::map<std::string, std::pair<std::string, int64_t>> symbols_;  // the input that gave a size, and the size
+  std::map<std::string, std::pair<std::string, int64_t>>
+      symbols_;  // the input that gave a size, and the size
 };
 
 }  // namespace
 
-absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph, const std::vector<std::string>& arguments,
+absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph,
+                                        const std::vector<std::string>& arguments,
                                         const ReadInputsOptions& options) {
   InputReader reader(graph, options);
   for (const std::string& argument : arguments) NOMO_RETURN_IF_ERROR(reader.Read(argument));

@@ -17,16 +17,20 @@ struct ReadInputsOptions {
   int64_t batch = 1;    // rows of random inputs
 };
 
-// Reads the arguments NAME=VALUE; without NAME= where the model has one input, or the value is an archive. Values:
+// Reads the arguments NAME=VALUE; without NAME= where the model has one input, or the value is an
+// archive. Values:
 //   x.npy; x.npz: the arrays of an archive by their names, or its only one; x.png, x.jpg: an image;
 //   x.csv: a row for each example; *-idx3-ubyte(.gz) and its like: as x.csv;
 //   random, random:SEED, random:2x28x28x1, random:SEED:2x28x28x1.
-// An input that is given several times has the rows of all. The status carries its exit code; it lists the right names
-// for a wrong one, what is missing, and the dtypes and shapes expected and found.
-absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph, const std::vector<std::string>& arguments,
+// An input that is given several times has the rows of all. The status carries its exit code; it
+// lists the right names for a wrong one, what is missing, and the dtypes and shapes expected and
+// found.
+absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph,
+                                        const std::vector<std::string>& arguments,
                                         const ReadInputsOptions& options);
 
-// Converts dtypes. InvalidArgument, with the element, where an integer or bool type cannot hold a value.
+// Converts dtypes. InvalidArgument, with the element, where an integer or bool type cannot hold a
+// value.
 absl::StatusOr<Tensor> CastExactly(const Tensor& tensor, DType dtype);
 
 }  // namespace nomograph

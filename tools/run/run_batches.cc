@@ -13,7 +13,8 @@ namespace {
 absl::StatusOr<int64_t> CountRows(const NamedTensors& inputs) {
   int64_t rows = -1;
   for (const auto& [name, tensor] : inputs) {
-    if (tensor.shape().rank() == 0) return InvalidArgument("input \"", name, "\" has no rows to split");
+    if (tensor.shape().rank() == 0)
+      return InvalidArgument("input \"", name, "\" has no rows to split");
     if (rows >= 0 && tensor.shape()[0] != rows) {
       return InvalidArgument("input \"", name, "\" has ", tensor.shape()[0],
                              " rows, another input has ", rows, ": they cannot be split alike");
@@ -39,8 +40,9 @@ absl::StatusOr<NamedTensors> RunInBatches(Session& session, const NamedTensors& 
     NOMO_ASSIGN_OR_RETURN(NamedTensors outputs, session.Run(slice, run));
     for (auto& [name, tensor] : outputs) {
       if (tensor.shape().rank() == 0 || tensor.shape()[0] != end - begin) {
-        return InvalidArgument("output \"", name, "\" (", tensor.type().ToString(), ") has no row for each of the ",
-                               end - begin, " rows of the inputs, so batches cannot be joined");
+        return InvalidArgument("output \"", name, "\" (", tensor.type().ToString(),
+                               ") has no row for each of the ", end - begin,
+                               " rows of the inputs, so batches cannot be joined");
       }
       parts[name].push_back(std::move(tensor));
     }

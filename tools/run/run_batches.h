@@ -10,14 +10,15 @@
 namespace nomograph {
 
 struct BatchOptions {
-  int64_t batch = 0;  // rows at a time; 0: all at once
-  RunOptions run;     // the step counts up with each batch
+  int64_t batch = 0;                                          // rows at a time; 0: all at once
+  RunOptions run;                                             // the step counts up with each batch
   std::function<void(int64_t done, int64_t total)> progress;  // in rows
 };
 
-// Splits axis 0 of the inputs and joins the outputs. InvalidArgument when the inputs have different numbers of rows, or an
-// output has no rows to join; else as Session::Run().
-absl::StatusOr<NamedTensors> RunInBatches(Session& session, const NamedTensors& inputs, const BatchOptions& options);
+// Splits axis 0 of the inputs and joins the outputs. InvalidArgument when the inputs have different
+// numbers of rows, or an output has no rows to join; else as Session::Run().
+absl::StatusOr<NamedTensors> RunInBatches(Session& session, const NamedTensors& inputs,
+                                          const BatchOptions& options);
 
 }  // namespace nomograph
 

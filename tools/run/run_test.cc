@@ -47,7 +47,8 @@ TEST(FitImageTest, FindsAxes) {
     const auto axes = FindImageAxes(Type(DType::kUInt8, c.shape));
     ASSERT_EQ(axes.ok(), !c.axes.empty()) << c.shape;
     if (axes.ok()) {
-      EXPECT_THAT(c.axes, ElementsAre(axes->batch, axes->height, axes->width, axes->channels)) << c.shape;
+      EXPECT_THAT(c.axes, ElementsAre(axes->batch, axes->height, axes->width, axes->channels))
+          << c.shape;
     }
   }
   EXPECT_FALSE(FindImageAxes(Type(DType::kBool, {28, 28})).ok());
@@ -65,8 +66,10 @@ TEST(FitImageTest, ArrangesPixels) {
   EXPECT_EQ(*ReadImageFor(Type(DType::kFloat32, {1, 2, 3}), path, false),
             Tensor::Of<float>({1, 2, 3}, {255, 0, 0, 0, 0, 200}));
   // Grey by the luma of ITU-R BT.601: 0.299 * 255 = 76.2, 0.114 * 200 = 22.8.
-  EXPECT_EQ(*ReadImageFor(Type(DType::kInt32, {batch, 1, 2}), path, false), Tensor::Of<int32_t>({1, 1, 2}, {76, 23}));
-  EXPECT_EQ(ReadImageFor(Type(DType::kUInt8, {batch, 4, 4, 3}), path, true)->shape(), Shape({1, 4, 4, 3}));
+  EXPECT_EQ(*ReadImageFor(Type(DType::kInt32, {batch, 1, 2}), path, false),
+            Tensor::Of<int32_t>({1, 1, 2}, {76, 23}));
+  EXPECT_EQ(ReadImageFor(Type(DType::kUInt8, {batch, 4, 4, 3}), path, true)->shape(),
+            Shape({1, 4, 4, 3}));
   EXPECT_FALSE(ReadImageFor(Type(DType::kUInt8, {batch, 4, 4, 3}), path, false).ok());
 }
 
@@ -74,7 +77,10 @@ TEST(RandomTensorTest, StaysInItsRange) {
   for (int i = 1; i < kNumDTypes; ++i) {
     const DType dtype = static_cast<DType>(i);
     const Tensor tensor = *RandomTensor(dtype, {2000}, 3, "x");
-    const double limit = kFloats.Contains(dtype) ? 1 : dtype == DType::kUInt8 ? 255 : dtype == DType::kBool ? 1 : 9;
+    const double limit = kFloats.Contains(dtype)  ? 1
+                         : dtype == DType::kUInt8 ? 255
+                         : dtype == DType::kBool  ? 1
+                                                  : 9;
     double least = limit, greatest = 0;
     for (int64_t k = 0; k < tensor.num_elements(); ++k) {
       least = std::min(least, tensor.AsDouble(k));
@@ -126,7 +132,8 @@ TEST(CastExactlyTest, RefusesWhatATypeCannotHold) {
   EXPECT_EQ(CastExactly(doubles, DType::kInt8).status().message(), "element 1: 255 is no int8");
   EXPECT_FALSE(CastExactly(Tensor::Vector<double>({0.5}), DType::kInt32).ok());
   EXPECT_FALSE(CastExactly(Tensor::Vector<double>({NAN}), DType::kInt32).ok());
-  EXPECT_TRUE(CastExactly(Tensor::Vector<double>({0.1}), DType::kFloat32).ok());  // rounding is what floats are for
+  EXPECT_TRUE(CastExactly(Tensor::Vector<double>({0.1}), DType::kFloat32)
+                  .ok());  // rounding is what floats are for
 }
 
 TEST(FileNameTest, StaysInItsFolder) {
@@ -145,7 +152,8 @@ TEST(ConcreteTypesTest, FillsTheBatchOnly) {
   EXPECT_FALSE(ConcreteType(Type(DType::kInt8, PartialShape()), 4).ok());
   EXPECT_EQ(*ParseShape("2x28x28"), Shape({2, 28, 28}));
   EXPECT_EQ(*ParseShape("7"), Shape({7}));
-  for (const char* wrong : {"", "x", "2x", "-1x2", "2*3", "4611686018427387904x4"}) EXPECT_FALSE(ParseShape(wrong).ok()) << wrong;
+  for (const char* wrong : {"", "x", "2x", "-1x2", "2*3", "4611686018427387904x4"})
+    EXPECT_FALSE(ParseShape(wrong).ok()) << wrong;
 }
 
 }  // namespace

@@ -16,17 +16,20 @@ struct ClassScore {
   double score;
 };
 
-// The `k` greatest of each row of `scores`, [rows,classes] or [classes]; the lower index first among equals, NaN last.
-// InvalidArgument for other shapes.
+// The `k` greatest of each row of `scores`, [rows,classes] or [classes]; the lower index first
+// among equals, NaN last. InvalidArgument for other shapes.
 absl::StatusOr<std::vector<std::vector<ClassScore>>> TopK(const Tensor& scores, int64_t k);
 
-// A table with the classes' names, where there are any. The scores are called probabilities if they are in [0, 1] and
-// each row sums to 1. InvalidArgument when there are not as many labels as classes; else as TopK().
-absl::StatusOr<std::string> TopKText(const Tensor& scores, int64_t k, const std::vector<std::string>& labels);
+// A table with the classes' names, where there are any. The scores are called probabilities if they
+// are in [0, 1] and each row sums to 1. InvalidArgument when there are not as many labels as
+// classes; else as TopK().
+absl::StatusOr<std::string> TopKText(const Tensor& scores, int64_t k,
+                                     const std::vector<std::string>& labels);
 
 // A label a line.
 absl::StatusOr<std::vector<std::string>> ReadLabels(const std::string& path);
-// The labels that the model's metadata has under "labels", separated by commas or lines; none where it has none.
+// The labels that the model's metadata has under "labels", separated by commas or lines; none where
+// it has none.
 std::vector<std::string> LabelsOf(const Model& model);
 
 }  // namespace nomograph

@@ -21,7 +21,9 @@ bool IsTensorFile(absl::string_view path) {
   return absl::EndsWith(path, ".npy") || absl::EndsWith(path, ".csv");
 }
 
-absl::Status Usage(absl::Status status) { return WithExitCode(ExitCode::kUsage, std::move(status)); }
+absl::Status Usage(absl::Status status) {
+  return WithExitCode(ExitCode::kUsage, std::move(status));
+}
 
 absl::Status PlanNamed(const Graph& graph, const std::string& name, const std::string& path,
                        std::vector<OutputFile>& files) {

@@ -15,14 +15,17 @@ struct OutputFile {
   std::string output;  // empty: all, in a .npz archive
 };
 
-// NAME=FILE.npy, NAME=FILE.csv; without NAME= where the model has one output; FILE.npz for all; or a folder, which gets
-// NAME.npy for each. The status carries its exit code.
-absl::StatusOr<std::vector<OutputFile>> PlanOutputs(const Graph& graph, const std::vector<std::string>& arguments);
+// NAME=FILE.npy, NAME=FILE.csv; without NAME= where the model has one output; FILE.npz for all; or
+// a folder, which gets NAME.npy for each. The status carries its exit code.
+absl::StatusOr<std::vector<OutputFile>> PlanOutputs(const Graph& graph,
+                                                    const std::vector<std::string>& arguments);
 
-// Writes one, creating its folder. bfloat16, which NumPy lacks, is written as float32. The status carries its exit code.
+// Writes one, creating its folder. bfloat16, which NumPy lacks, is written as float32. The status
+// carries its exit code.
 absl::Status WriteOutput(const OutputFile& file, const NamedTensors& outputs);
 
-// A file name for a value: characters other than letters, digits, '.', '-' and '_' become '_'. Names come from files.
+// A file name for a value: characters other than letters, digits, '.', '-' and '_' become '_'.
+// Names come from files.
 std::string FileNameFor(absl::string_view value);
 
 }  // namespace nomograph

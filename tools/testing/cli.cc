@@ -30,8 +30,9 @@ const std::string& TempFolder() {
 }  // namespace
 
 CliResult Nomo(const std::string& arguments, const std::string& out) {
-  const std::string command = absl::StrCat("cd '", TempFolder(), "' && '", Runfiles(), "/tools/nomo' ", arguments,
-                                           " >", out, " 2>stderr.txt </dev/null");
+  const std::string command =
+      absl::StrCat("cd '", TempFolder(), "' && '", Runfiles(), "/tools/nomo' ", arguments, " >",
+                   out, " 2>stderr.txt </dev/null");
   const int status = std::system(command.c_str());
   return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
           .out = out.starts_with("/dev/") ? "" : Contents(out),

@@ -14,7 +14,8 @@ struct CliResult {
   std::string out, err;
 };
 
-// Runs `nomo ARGUMENTS` through the shell, in the folder of TempPath(). What it prints goes to the file `out`.
+// Runs `nomo ARGUMENTS` through the shell, in the folder of TempPath(). What it prints goes to the
+// file `out`.
 CliResult Nomo(const std::string& arguments, const std::string& out = "stdout.txt");
 
 // A file of this process, and its bytes.

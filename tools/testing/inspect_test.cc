@@ -41,38 +41,54 @@ TEST_F(InspectTest, ShowsAllParts) {
                                     "semantic hash  "));
   EXPECT_THAT(result.out, HasSubstr("\nInputs (1)\n  image  uint8[batch,16,16,1]\n"));
   EXPECT_THAT(result.out, HasSubstr("\nOutputs (1)\n  scores  float32[batch,3]\n"));
-  EXPECT_THAT(result.out, ContainsRegex("\n  rescale[^\n]* +image.Rescale +image +[^\n]*float32\\[batch,16,16,1\\]\n"
-                                        "      scale=0.00392"));
-  EXPECT_THAT(result.out, ContainsRegex("\nLambdas \\(1\\)\n[^\n]*\n  rescale[^\n]* +image.Rescale v1 +kernel from nomograph\n"));
-  EXPECT_THAT(result.out, ContainsRegex("\n  scores/kernel +weight +float32\\[256,3\\] +3.0 KB +[0-9,]+\n"));
+  EXPECT_THAT(
+      result.out,
+      ContainsRegex("\n  rescale[^\n]* +image.Rescale +image +[^\n]*float32\\[batch,16,16,1\\]\n"
+                    "      scale=0.00392"));
+  EXPECT_THAT(
+      result.out,
+      ContainsRegex(
+          "\nLambdas \\(1\\)\n[^\n]*\n  rescale[^\n]* +image.Rescale v1 +kernel from nomograph\n"));
+  EXPECT_THAT(result.out,
+              ContainsRegex("\n  scores/kernel +weight +float32\\[256,3\\] +3.0 KB +[0-9,]+\n"));
   EXPECT_THAT(result.out, ContainsRegex("\n  scores/bias +weight +float32\\[3\\] +12 B +inline\n"));
-  EXPECT_THAT(result.out, HasSubstr("\nGolden vectors (1)\n  owl  image uint8[1,16,16,1] -> scores float32[1,3] within 1e-06 + 1e-05 * |expected|\n"));
+  EXPECT_THAT(result.out, HasSubstr("\nGolden vectors (1)\n  owl  image uint8[1,16,16,1] -> scores "
+                                    "float32[1,3] within 1e-06 + 1e-05 * |expected|\n"));
   EXPECT_THAT(result.out, HasSubstr("\nMetadata (1)\n  labels  cat,dog,owl\n"));
 }
 
 TEST_F(InspectTest, TellsHowLambdasResolve) {
   const CliResult missing = Nomo("inspect missing.nomo");
   EXPECT_EQ(missing.exit_code, 0);
-  EXPECT_THAT(missing.out, ContainsRegex("first +acme.Missing v2 +missing: no op acme.Missing is registered"));
+  EXPECT_THAT(missing.out,
+              ContainsRegex("first +acme.Missing v2 +missing: no op acme.Missing is registered"));
   EXPECT_THAT(missing.out, HasSubstr("did you mean nn.Softplus"));
-  EXPECT_THAT(Nomo("inspect tenfold.nomo").out, ContainsRegex("y +acme.Tenfold v1 +body @acme.Tenfold in the file\n"));
-  EXPECT_THAT(Nomo("inspect tenfold.nomo --op-library " + AcmeOps()).out,
-              ContainsRegex("y +acme.Tenfold v1 +kernel from //tools:acme_ops; elsewhere body @acme.Tenfold\n"));
-  EXPECT_THAT(Nomo("inspect ring.nomo --op-library " + AcmeOps()).out, HasSubstr("refused: op acme.Ring has the effect io"));
+  EXPECT_THAT(Nomo("inspect tenfold.nomo").out,
+              ContainsRegex("y +acme.Tenfold v1 +body @acme.Tenfold in the file\n"));
+  EXPECT_THAT(
+      Nomo("inspect tenfold.nomo --op-library " + AcmeOps()).out,
+      ContainsRegex(
+          "y +acme.Tenfold v1 +kernel from //tools:acme_ops; elsewhere body @acme.Tenfold\n"));
+  EXPECT_THAT(Nomo("inspect ring.nomo --op-library " + AcmeOps()).out,
+              HasSubstr("refused: op acme.Ring has the effect io"));
 }
 
 TEST_F(InspectTest, ShowsOnlyThePartsThatAreAskedFor) {
   const std::string nodes = Nomo("inspect tenfold.nomo --nodes").out;
-  EXPECT_THAT(nodes, AllOf(StartsWith("Nodes (1)\n"), Not(HasSubstr("Functions")), Not(HasSubstr("semantic hash"))));
+  EXPECT_THAT(nodes, AllOf(StartsWith("Nodes (1)\n"), Not(HasSubstr("Functions")),
+                           Not(HasSubstr("semantic hash"))));
   const std::string functions = Nomo("inspect tenfold.nomo --functions").out;
-  EXPECT_THAT(functions, AllOf(StartsWith("Functions (1)\n  @acme.Tenfold("), HasSubstr("math.Mul")));
-  EXPECT_THAT(Nomo("inspect affine.nomo --tensors").out, AllOf(StartsWith("Tensors ("), HasSubstr("constant")));
+  EXPECT_THAT(functions,
+              AllOf(StartsWith("Functions (1)\n  @acme.Tenfold("), HasSubstr("math.Mul")));
+  EXPECT_THAT(Nomo("inspect affine.nomo --tensors").out,
+              AllOf(StartsWith("Tensors ("), HasSubstr("constant")));
 }
 
 TEST_F(InspectTest, Statistics) {
   // 1, 0.693147 (ln 2) and 1.609438 (ln 5) among 768 elements, from the definitions.
   EXPECT_THAT(Nomo("inspect classifier.nomo --tensors --stats").out,
-              AllOf(ContainsRegex("name +kind +type +size +at byte +min +max +mean +std +zeros +nan +inf\n"),
+              AllOf(ContainsRegex(
+                        "name +kind +type +size +at byte +min +max +mean +std +zeros +nan +inf\n"),
                     ContainsRegex("scores/kernel [^\n]* 0 +1.609 +0.002998 +0.06316 +766 +0 +0\n"),
                     ContainsRegex("scores/bias [^\n]* 0 +0 +0 +0 +3 +0 +0\n")));
 }
@@ -85,7 +101,9 @@ TEST_F(InspectTest, AsJson) {
   EXPECT_EQ(json["file"]["bytes"], Contents("classifier.nomo").size());
   EXPECT_EQ(json["model"]["semantic_hash"], SemanticHash(*Load(TempPath("classifier.nomo"))));
   EXPECT_EQ(json["model"]["trainable_parameters"], 771);
-  EXPECT_EQ(json["inputs"], nlohmann::json::parse(R"([{"name": "image", "dtype": "uint8", "shape": ["batch", 16, 16, 1]}])"));
+  EXPECT_EQ(json["inputs"],
+            nlohmann::json::parse(
+                R"([{"name": "image", "dtype": "uint8", "shape": ["batch", 16, 16, 1]}])"));
   EXPECT_EQ(json["lambdas"][0]["resolves_as"], "kernel");
   EXPECT_EQ(json["nodes"][0]["op"], "image.Rescale");
   EXPECT_NEAR(json["nodes"][0]["attributes"]["scale"].get<double>(), 1 / 255.0, 1e-9);
@@ -94,7 +112,8 @@ TEST_F(InspectTest, AsJson) {
   for (const auto& tensor : json["tensors"]) {
     if (tensor["name"] != "scores/kernel") continue;
     // The payload of a file lies where the offset says.
-    const std::string bytes = Contents("classifier.nomo").substr(tensor["offset"].get<size_t>(), 12);
+    const std::string bytes =
+        Contents("classifier.nomo").substr(tensor["offset"].get<size_t>(), 12);
     const float* values = reinterpret_cast<const float*>(bytes.data());
     EXPECT_EQ(values[0], 0);
     EXPECT_NEAR(values[1], 0.693147f, 1e-6);
@@ -111,14 +130,16 @@ TEST_F(InspectTest, AsJson) {
 TEST_F(InspectTest, CompiledSteps) {
   const CliResult result = Nomo("inspect classifier.nomo --program --batch 4");
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(StartsWith("Steps ("), HasSubstr("float32[4,3]"), HasSubstr("result"), HasSubstr("\narena ")));
+  EXPECT_THAT(result.out, AllOf(StartsWith("Steps ("), HasSubstr("float32[4,3]"),
+                                HasSubstr("result"), HasSubstr("\narena ")));
   EXPECT_THAT(Nomo("inspect classifier.nomo --program --input image=2x16x16x1 --exact").out,
               AllOf(HasSubstr("float32[2,3]"), HasSubstr("reference")));
   EXPECT_EQ(Nomo("inspect classifier.nomo --program --input 2x16x16x1").exit_code, 0);
   const CliResult wrong = Nomo("inspect classifier.nomo --program --input image=2x8x8x1");
   EXPECT_EQ(wrong.exit_code, 2);
   EXPECT_THAT(wrong.err, HasSubstr("input \"image\": expected [batch,16,16,1], found [2,8,8,1]"));
-  EXPECT_THAT(Nomo("inspect classifier.nomo --program --input x=1").err, HasSubstr("there is no input \"x\""));
+  EXPECT_THAT(Nomo("inspect classifier.nomo --program --input x=1").err,
+              HasSubstr("there is no input \"x\""));
   EXPECT_EQ(Nomo("inspect missing.nomo --program").exit_code, 4);
 }
 
@@ -129,7 +150,8 @@ TEST_F(InspectTest, NamesOfAFileCannotControlTheTerminal) {
   ASSERT_TRUE(Save(model, TempPath("hostile.nomo")).ok());
   const std::string out = Nomo("inspect hostile.nomo").out;
   EXPECT_THAT(out, Not(HasSubstr("\x1b")));
-  EXPECT_THAT(out, AllOf(HasSubstr("\\x1b[31mred\\nline"), HasSubstr("key\\x1b"), HasSubstr("a\\tb")));
+  EXPECT_THAT(out,
+              AllOf(HasSubstr("\\x1b[31mred\\nline"), HasSubstr("key\\x1b"), HasSubstr("a\\tb")));
 }
 
 }  // namespace

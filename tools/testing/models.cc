@@ -23,8 +23,8 @@ void SaveAs(const std::string& name, const absl::StatusOr<Model>& model) {
 
 Model Classifier() {
   Model model = *Sequential({Input({16, 16, 1}, {.dtype = DType::kUInt8, .name = "image"}),
-                             Lambda("image.Rescale", {{"scale", 1 / 255.0}}, {.name = "rescale"}), Flatten(),
-                             Dense(3, {.activation = "softmax", .name = "scores"})},
+                             Lambda("image.Rescale", {{"scale", 1 / 255.0}}, {.name = "rescale"}),
+                             Flatten(), Dense(3, {.activation = "softmax", .name = "scores"})},
                             "classifier")
                      .Build();
   Tensor kernel(DType::kFloat32, {256, 3});
@@ -44,12 +44,15 @@ Model Classifier() {
 
 Model Broken() {
   Model model = Classifier();
-  model.golden_vectors[0].outputs["scores"].expected = Tensor::Of<float>({1, 3}, {0.125f, 0.625f, 0.25f});
+  model.golden_vectors[0].outputs["scores"].expected =
+      Tensor::Of<float>({1, 3}, {0.125f, 0.625f, 0.25f});
   return model;
 }
 
 absl::StatusOr<Model> Affine() {
-  return Sequential({Input({3}, {.name = "x"}), Lambda([](Value x) { return 2 * x + 1; }, {.name = "affine"})}, "affine")
+  return Sequential({Input({3}, {.name = "x"}),
+                     Lambda([](Value x) { return 2 * x + 1; }, {.name = "affine"})},
+                    "affine")
       .Build();
 }
 
@@ -60,9 +63,11 @@ absl::StatusOr<Model> Pair() {
 
 absl::StatusOr<Model> Missing() {
   const Value x = InputValue(FloatRows(2), "x");
-  const Value y = Call("acme.Missing", {x}, {{"strength", 3}},
-                       {.name = "first", .version = 2, .output_types = {FloatRows(2)}, .provider = "//acme:ops"});
-  const Value z = Call("nn.Sofplus", {y}, {}, {.name = "second", .version = 1, .output_types = {FloatRows(2)}});
+  const Value y = Call(
+      "acme.Missing", {x}, {{"strength", 3}},
+      {.name = "first", .version = 2, .output_types = {FloatRows(2)}, .provider = "//acme:ops"});
+  const Value z =
+      Call("nn.Sofplus", {y}, {}, {.name = "second", .version = 1, .output_types = {FloatRows(2)}});
   return BuildModel({x}, {z}, {.name = "missing"});
 }
 
@@ -70,14 +75,16 @@ absl::StatusOr<Model> Missing() {
 absl::StatusOr<Model> WithBody(const std::string& op, double factor) {
   const Value x = InputValue(FloatRows(2), "x");
   const std::vector<Value> y = CallTraced(
-      [factor](absl::Span<const Value> in) { return std::vector<Value>{in[0] * factor}; }, {x}, {.name = "y"}, op);
+      [factor](absl::Span<const Value> in) { return std::vector<Value>{in[0] * factor}; }, {x},
+      {.name = "y"}, op);
   return BuildModel({x}, {y[0]}, {.name = "with_body"});
 }
 
 absl::StatusOr<Model> WithoutBody(const std::string& op, int64_t columns) {
   const Value x = InputValue(FloatRows(2), "x");
-  return BuildModel({x}, {Call(op, {x}, {}, {.name = "y", .version = 1, .output_types = {FloatRows(columns)}})},
-                    {.name = "without_body"});
+  return BuildModel(
+      {x}, {Call(op, {x}, {}, {.name = "y", .version = 1, .output_types = {FloatRows(columns)}})},
+      {.name = "without_body"});
 }
 
 }  // namespace
@@ -88,7 +95,9 @@ void SaveTestModels() {
     SaveAs("affine.nomo", Affine());
     SaveAs("pair.nomo", Pair());
     SaveAs("broken.nomo", Broken());
-    SaveAs("random.nomo", Sequential({Input({100}, {.name = "x"}), Dropout(0.5, {.name = "y"})}, "random").Build());
+    SaveAs(
+        "random.nomo",
+        Sequential({Input({100}, {.name = "x"}), Dropout(0.5, {.name = "y"})}, "random").Build());
     SaveAs("missing.nomo", Missing());
     SaveAs("tenfold.nomo", WithBody("acme.Tenfold", 10));
     SaveAs("twofold.nomo", WithBody("acme.Twofold", 2));

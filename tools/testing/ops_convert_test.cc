@@ -25,10 +25,12 @@ class OpsConvertTest : public testing::Test {
 
 TEST_F(OpsConvertTest, ListsOpsByDomain) {
   const std::string all = Nomo("ops").out;
-  EXPECT_THAT(all, AllOf(ContainsRegex("\nimage \\([0-9]+\\)\n"), ContainsRegex("\nmath \\([0-9]+\\)\n"),
-                         ContainsRegex("\n  image.Rescale +y = x \\* scale \\+ offset")));
+  EXPECT_THAT(all,
+              AllOf(ContainsRegex("\nimage \\([0-9]+\\)\n"), ContainsRegex("\nmath \\([0-9]+\\)\n"),
+                    ContainsRegex("\n  image.Rescale +y = x \\* scale \\+ offset")));
   const std::string image = Nomo("ops image").out;
-  EXPECT_THAT(image, AllOf(StartsWith("image ("), HasSubstr("  image.Rescale "), Not(HasSubstr("math."))));
+  EXPECT_THAT(image,
+              AllOf(StartsWith("image ("), HasSubstr("  image.Rescale "), Not(HasSubstr("math."))));
   EXPECT_THAT(all, Not(HasSubstr("acme")));
   EXPECT_THAT(Nomo("ops acme --op-library " + AcmeOps()).out,
               "acme (3)\n"
@@ -40,14 +42,19 @@ TEST_F(OpsConvertTest, ListsOpsByDomain) {
 TEST_F(OpsConvertTest, DescribesAnOp) {
   const CliResult result = Nomo("ops image.Rescale");
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, StartsWith("image.Rescale v1\n  y = image.Rescale(x; scale, offset=0, dtype=float32)\n"));
+  EXPECT_THAT(
+      result.out,
+      StartsWith("image.Rescale v1\n  y = image.Rescale(x; scale, offset=0, dtype=float32)\n"));
   EXPECT_THAT(result.out, ContainsRegex("\nAttributes\n  scale +float +required +the factor"));
   EXPECT_THAT(result.out, ContainsRegex("\n  offset +float +[=] 0 +what is added"));
-  EXPECT_THAT(result.out, AllOf(HasSubstr("\nInputs\n"), HasSubstr("\nTypes\n"), HasSubstr("\nExample\n"), HasSubstr("-> y")));
-  EXPECT_THAT(result.out, AllOf(ContainsRegex("\neffects +pure\n"), ContainsRegex("\nversions +1\n"),
-                                ContainsRegex("\nprovider +nomograph\n"), HasSubstr("reference kernel")));
-  EXPECT_THAT(Nomo("ops acme.Ring --op-library " + AcmeOps()).out,
-              AllOf(ContainsRegex("\neffects +io\n"), ContainsRegex("\nprovider +//tools:acme_ops\n")));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("\nInputs\n"), HasSubstr("\nTypes\n"),
+                                HasSubstr("\nExample\n"), HasSubstr("-> y")));
+  EXPECT_THAT(result.out,
+              AllOf(ContainsRegex("\neffects +pure\n"), ContainsRegex("\nversions +1\n"),
+                    ContainsRegex("\nprovider +nomograph\n"), HasSubstr("reference kernel")));
+  EXPECT_THAT(
+      Nomo("ops acme.Ring --op-library " + AcmeOps()).out,
+      AllOf(ContainsRegex("\neffects +io\n"), ContainsRegex("\nprovider +//tools:acme_ops\n")));
   EXPECT_THAT(Nomo("ops image.Rescale --markdown").out,
               AllOf(StartsWith("## image.Rescale\n"), HasSubstr("| `scale` | float | required |")));
   EXPECT_THAT(Nomo("ops image --markdown").out, StartsWith("| op | |\n|---|---|\n| `image."));
@@ -72,7 +79,8 @@ TEST_F(OpsConvertTest, EveryOpCanBeDescribed) {
 TEST_F(OpsConvertTest, UnknownOps) {
   const CliResult result = Nomo("ops nn.Sofplus");
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, StartsWith("nomo ops: no op nn.Sofplus is registered (did you mean nn.Softplus"));
+  EXPECT_THAT(result.err,
+              StartsWith("nomo ops: no op nn.Sofplus is registered (did you mean nn.Softplus"));
   EXPECT_THAT(result.out, IsEmpty());
 }
 
@@ -100,7 +108,8 @@ TEST_F(OpsConvertTest, RefusesWhatItCannotConvert) {
   };
   constexpr Case kCases[] = {
       {"model.onnx out.nomo", 2,
-       "nomo convert: model.onnx: this form of file is not supported; there are .nomo (binary) and .nomo.txtpb (text)\n"},
+       "nomo convert: model.onnx: this form of file is not supported; there are .nomo (binary) and "
+       ".nomo.txtpb (text)\n"},
       {"affine.nomo out.onnx", 2, "nomo convert: out.onnx: this form of file is not supported"},
       {"nowhere.nomo out.nomo", 3, "cannot open \"nowhere.nomo\""},
       {"affine.nomo nowhere/out.nomo", 5, "nowhere/out.nomo"},

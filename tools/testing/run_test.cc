@@ -56,13 +56,17 @@ TEST_F(RunTest, PrintsOutputs) {
     const char* out;
   };
   constexpr Case kCases[] = {
-      {"affine.nomo --input x=rows.npy", "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
+      {"affine.nomo --input x=rows.npy",
+       "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
       {"affine.nomo -i rows.npy", "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
       {"affine.nomo -i rows.csv", "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
-      {"affine.nomo -i rows.npy --exact", "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
-      {"affine.nomo -i rows.npy --batch 1", "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
+      {"affine.nomo -i rows.npy --exact",
+       "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
+      {"affine.nomo -i rows.npy --batch 1",
+       "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
       {"affine.nomo -i rows.npy -i rows.csv",
-       "affine  float32[4,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13],\n   [ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
+       "affine  float32[4,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13],\n   [ 3,  5,  7],\n   [ 9, 11, "
+       "13]]\n"},
       {"affine.nomo -i one.npz", "affine  float32[1,3]\n  [[3, 5, 7]]\n"},
       {"affine.nomo -i x=one.npz", "affine  float32[1,3]\n  [[3, 5, 7]]\n"},
       {"affine.nomo -i doubles.npy --cast", "affine  float32[1,3]\n  [[3, 5, 7]]\n"},
@@ -72,7 +76,8 @@ TEST_F(RunTest, PrintsOutputs) {
        "sum  float32[1,2]\n  [[11, 22]]\nproduct  float32[1,2]\n  [[10, 40]]\n"},
       {"tenfold.nomo -i random:1x2", "y  float32[1,2]\n"},
       {"classifier.nomo -i spot.png", "scores  float32[1,3]\n  [[0.125,  0.25, 0.625]]\n"},
-      {"classifier.nomo -i black.png", "scores  float32[1,3]\n  [[0.333333, 0.333333, 0.333333]]\n"},
+      {"classifier.nomo -i black.png",
+       "scores  float32[1,3]\n  [[0.333333, 0.333333, 0.333333]]\n"},
       {"classifier.nomo -i big.png --resize", "[[0.333333, 0.333333, 0.333333]]\n"},
   };
   for (const Case& c : kCases) {
@@ -91,14 +96,17 @@ TEST_F(RunTest, RefusesWrongInputs) {
   };
   constexpr Case kCases[] = {
       {"affine.nomo", 2,
-       "nomo run: input \"x\" (float32[batch,3]) is missing: give it as --input x=FILE, or --input x=random\n"},
+       "nomo run: input \"x\" (float32[batch,3]) is missing: give it as --input x=FILE, or --input "
+       "x=random\n"},
       {"affine.nomo -i y=rows.npy", 2, "there is no input \"y\"; the model's input is x"},
       {"pair.nomo -i c=rows.npy", 2, "there is no input \"c\"; the model's inputs are a, b"},
       {"pair.nomo -i rows.npy", 2, "the model has 2 inputs; write --input NAME=rows.npy"},
       {"pair.nomo -i a=random", 2, "input \"b\" (float32[batch,2]) is missing"},
-      {"pair.nomo -i a=random:2x2 -i b=random:3x2", 2, "input \"b\": axis 0 (batch) is 3, but input \"a\" has 2"},
+      {"pair.nomo -i a=random:2x2 -i b=random:3x2", 2,
+       "input \"b\": axis 0 (batch) is 3, but input \"a\" has 2"},
       {"pair.nomo -i one.npz", 2, "\"one.npz\" has the arrays whatever, of which none is an input"},
-      {"affine.nomo -i doubles.npy", 2, "expected float32[batch,3], found float64[1,3] (--cast converts it)"},
+      {"affine.nomo -i doubles.npy", 2,
+       "expected float32[batch,3], found float64[1,3] (--cast converts it)"},
       {"affine.nomo -i flat.npy", 2, "input \"x\": expected float32[batch,3], found float32[3]"},
       {"affine.nomo -i short.csv", 2, "input \"x\": expected float32[batch,3], found float32[2,2]"},
       {"affine.nomo -i spot.png", 2, "input \"x\": "},
@@ -110,17 +118,21 @@ TEST_F(RunTest, RefusesWrongInputs) {
       {"affine.nomo -i words.csv", 3, "words.csv"},
       {"classifier.nomo -i junk.png", 3, "junk.png"},
       {"classifier.nomo -i big.png", 2,
-       "input \"image\": \"big.png\" is 32 pixels wide and 64 high; expected 16 wide and 16 high (--resize makes it "
+       "input \"image\": \"big.png\" is 32 pixels wide and 64 high; expected 16 wide and 16 high "
+       "(--resize makes it "
        "fit)"},
       {"missing.nomo -i random", 4, "missing.nomo: the model cannot run here:\n"},
       {"ring.nomo -i random", 4, "no op acme.Ring is registered"},
-      {"affine.nomo -i random -o y=out.npy", 2, "there is no output \"y\"; the model's output is affine"},
+      {"affine.nomo -i random -o y=out.npy", 2,
+       "there is no output \"y\"; the model's output is affine"},
       {"affine.nomo -i random -o affine=out.txt", 2, "expected a .npy or .csv file"},
-      {"pair.nomo -i a=random -i b=random -o out.npy", 2, "the model has 2 outputs; write --output NAME=out.npy"},
+      {"pair.nomo -i a=random -i b=random -o out.npy", 2,
+       "the model has 2 outputs; write --output NAME=out.npy"},
       {"affine.nomo -i random -o rows.npy/out.npy", 5, "rows.npy"},
       {"affine.nomo -i random -o /dev/full/out.npy", 5, "/dev/full"},
       {"classifier.nomo -i random --top-k 2 --labels nowhere.txt", 3, "nowhere.txt"},
-      {"classifier.nomo -i random --top-k 2 --labels two_labels.txt", 2, "there are 2 labels for 3 classes"},
+      {"classifier.nomo -i random --top-k 2 --labels two_labels.txt", 2,
+       "there are 2 labels for 3 classes"},
   };
   for (const Case& c : kCases) {
     const CliResult result = Nomo(std::string("run ") + c.arguments);
@@ -133,8 +145,10 @@ TEST_F(RunTest, ListsEveryMissingOp) {
   const CliResult result = Nomo("run missing.nomo -i random");
   EXPECT_THAT(result.err,
               AllOf(HasSubstr("node \"first\" (acme.Missing): no op acme.Missing is registered"),
-                    HasSubstr("(version 2); it is provided by //acme:ops"),
-                    HasSubstr("node \"second\" (nn.Sofplus): no op nn.Sofplus is registered (did you mean nn.Softplus")));
+                    HasSubstr("(version 2 is needed); it is provided by //acme:ops"),
+                    HasSubstr("node \"second\" (nn.Sofplus): no op nn.Sofplus is registered "
+                              "(version 1 is needed; did "
+                              "you mean nn.Softplus")));
 }
 
 TEST_F(RunTest, RunsOpsOfALibrary) {
@@ -147,7 +161,8 @@ TEST_F(RunTest, RunsOpsOfALibrary) {
   const CliResult io = Nomo("run ring.nomo -i two.npy" + library);
   EXPECT_EQ(io.exit_code, 4);
   EXPECT_THAT(io.err, HasSubstr("op acme.Ring has the effect io"));
-  EXPECT_THAT(Nomo("run ring.nomo -i two.npy --allow-io acme.Ring" + library).out, HasSubstr("[[1, 2]]"));
+  EXPECT_THAT(Nomo("run ring.nomo -i two.npy --allow-io acme.Ring" + library).out,
+              HasSubstr("[[1, 2]]"));
 }
 
 TEST_F(RunTest, RandomInputsAreKeyedBySeed) {
@@ -192,7 +207,8 @@ TEST_F(RunTest, BestClasses) {
 
 TEST_F(RunTest, WritesOutputs) {
   const Tensor expected = Tensor::Of<float>({2, 3}, {3, 5, 7, 9, 11, 13});
-  EXPECT_EQ(Nomo("run affine.nomo -i rows.npy -o new/out.npy").out, "wrote new/out.npy  float32[2,3]\n");
+  EXPECT_EQ(Nomo("run affine.nomo -i rows.npy -o new/out.npy").out,
+            "wrote new/out.npy  float32[2,3]\n");
   EXPECT_EQ(*ReadNpy(TempPath("new/out.npy")), expected);
   EXPECT_EQ(Nomo("run affine.nomo -i rows.npy -o affine=out.csv").exit_code, 0);
   EXPECT_EQ(Contents("out.csv"), "3,5,7\n9,11,13\n");

@@ -71,15 +71,18 @@ TEST_F(UsageTest, FilesThatAreNoModels) {
       {"notes.nomo", 3, "notes.nomo: this is not a Nomograph model"},
       {"empty.nomo", 3, "empty.nomo: the file is empty"},
       {"zipped.nomo", 3, "zipped.nomo: this is not a Nomograph model: it looks like"},
-      {"newer.nomo", 3, "newer.nomo: the file has format version 2; this build reads versions up to 1"},
+      {"newer.nomo", 3,
+       "newer.nomo: the file has format version 2; this build reads versions up to 1"},
       {"nowhere.nomo.txtpb", 3, "cannot open \"nowhere.nomo.txtpb\": No such file or directory"},
       {"bad.nomo.txtpb", 3, "bad.nomo.txtpb: "},
       {"/dev/null", 3, "/dev/null"},
   };
-  for (const std::string command : {"summary", "inspect", "inspect --program", "run", "verify", "check"}) {
+  for (const std::string command :
+       {"summary", "inspect", "inspect --program", "run", "verify", "check"}) {
     for (const Case& c : kFiles) {
       const CliResult result = Nomo(command + " " + c.arguments);
-      EXPECT_EQ(result.exit_code, c.exit_code) << command << " " << c.arguments << "\n" << result.err;
+      EXPECT_EQ(result.exit_code, c.exit_code) << command << " " << c.arguments << "\n"
+                                               << result.err;
       EXPECT_THAT(result.err, HasSubstr(c.message)) << command;
       EXPECT_THAT(result.err, StartsWith("nomo " + command.substr(0, command.find(' ')) + ": "));
       EXPECT_THAT(result.out, IsEmpty()) << command << " " << c.arguments;
@@ -104,7 +107,8 @@ TEST_F(UsageTest, HelpIsEverywhere) {
   EXPECT_THAT(all.out, HasSubstr("Exit codes:\n  0   success\n"));
   EXPECT_THAT(all.out, HasSubstr("--op-library"));
   EXPECT_EQ(Nomo("help").out, all.out);
-  for (const std::string command : {"check", "convert", "inspect", "ops", "run", "summary", "verify"}) {
+  for (const std::string command :
+       {"check", "convert", "inspect", "ops", "run", "summary", "verify"}) {
     EXPECT_THAT(all.out, HasSubstr("\n  " + command + " ")) << command;
     const CliResult help = Nomo(command + " --help");
     EXPECT_EQ(help.exit_code, 0) << command;

@@ -34,7 +34,8 @@ TEST_F(VerifyCheckTest, VerifyReplaysGoldenVectorsInBothModes) {
   const CliResult result = Nomo("verify classifier.nomo");
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(StartsWith("classifier.nomo: "), HasSubstr("all checksums hold\n"),
-                                HasSubstr("  golden vector  mode   result\n"), HasSubstr("  owl            fast   ok, off by "),
+                                HasSubstr("  golden vector  mode   result\n"),
+                                HasSubstr("  owl            fast   ok, off by "),
                                 HasSubstr("  owl            exact  ok, off by ")));
   EXPECT_THAT(Nomo("verify classifier.nomo --skip-exact").out, Not(HasSubstr("exact")));
 }
@@ -43,9 +44,13 @@ TEST_F(VerifyCheckTest, VerifyNamesTheVectorThatDoesNotHold) {
   const CliResult result = Nomo("verify broken.nomo");
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, HasSubstr("owl            fast   FAILED, off by 0.38 at most"));
-  EXPECT_THAT(result.err, AllOf(StartsWith("nomo verify: broken.nomo: golden vectors are not met:\n"),
-                                HasSubstr("golden vector \"owl\", fast mode: output \"scores\": 2 of 3 elements differ"),
-                                HasSubstr("golden vector \"owl\", exact mode: output \"scores\": 2 of 3 elements differ")));
+  EXPECT_THAT(
+      result.err,
+      AllOf(
+          StartsWith("nomo verify: broken.nomo: golden vectors are not met:\n"),
+          HasSubstr("golden vector \"owl\", fast mode: output \"scores\": 2 of 3 elements differ"),
+          HasSubstr(
+              "golden vector \"owl\", exact mode: output \"scores\": 2 of 3 elements differ")));
 }
 
 TEST_F(VerifyCheckTest, VerifyWithoutGoldenVectors) {
@@ -60,7 +65,8 @@ TEST_F(VerifyCheckTest, VerifyWithoutGoldenVectors) {
 TEST_F(VerifyCheckTest, VerifyNamesTheDamagedTensor) {
   const CliResult result = Nomo("verify damaged.nomo");
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, AllOf(StartsWith("nomo verify: damaged.nomo: "), HasSubstr("scores/kernel"), HasSubstr("checksum")));
+  EXPECT_THAT(result.err, AllOf(StartsWith("nomo verify: damaged.nomo: "),
+                                HasSubstr("scores/kernel"), HasSubstr("checksum")));
   EXPECT_THAT(result.out, IsEmpty());
   EXPECT_EQ(Nomo("verify graph.nomo").exit_code, 1);
   // Other commands do not read the weights to find it, but for the one that would hide it.
@@ -83,7 +89,8 @@ TEST_F(VerifyCheckTest, CheckPasses) {
             "tenfold.nomo can run here\nNotes\n"
             "  body: node \"y\" (acme.Tenfold): runs as the body @acme.Tenfold of the file\n");
   EXPECT_THAT(Nomo("check tenfold.nomo --op-library " + AcmeOps()).out,
-              HasSubstr("  fallback: node \"y\" (acme.Tenfold): runs as a kernel from //tools:acme_ops; where that is "
+              HasSubstr("  fallback: node \"y\" (acme.Tenfold): runs as a kernel from "
+                        "//tools:acme_ops; where that is "
                         "missing, the body @acme.Tenfold of the file runs\n"));
 }
 
@@ -91,9 +98,9 @@ TEST_F(VerifyCheckTest, CheckListsEverythingAtOnce) {
   const CliResult result = Nomo("check missing.nomo");
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_EQ(result.err, "nomo check: missing.nomo: 2 faults\n");
-  EXPECT_THAT(result.out,
-              AllOf(StartsWith("Faults\n  missing op: node \"first\" (acme.Missing): no op acme.Missing is registered"),
-                    HasSubstr("  missing op: node \"second\" (nn.Sofplus): ")));
+  EXPECT_THAT(result.out, AllOf(StartsWith("Faults\n  missing op: node \"first\" (acme.Missing): "
+                                           "no op acme.Missing is registered"),
+                                HasSubstr("  missing op: node \"second\" (nn.Sofplus): ")));
 }
 
 TEST_F(VerifyCheckTest, CheckFindsEachKindOfFault) {
@@ -110,7 +117,8 @@ TEST_F(VerifyCheckTest, CheckFindsEachKindOfFault) {
       {"ring.nomo" + library, "  effect: node \"y\" (acme.Ring): op acme.Ring has the effect io"},
       {"wide.nomo" + library, "  types: node \"y\" (acme.Tenfold): "},
       {"twofold.nomo --compare-bodies" + library,
-       "  body differs: node \"y\" (acme.Twofold): the kernel differs from body @acme.Twofold, output 0: "},
+       "  body differs: node \"y\" (acme.Twofold): the kernel differs from body @acme.Twofold, "
+       "output 0: "},
   };
   WriteContents("truncated_by_test.nomo", Contents("affine.nomo").substr(0, 60));
   for (const Case& c : kCases) {
@@ -135,7 +143,8 @@ TEST_F(VerifyCheckTest, CheckAsJson) {
   EXPECT_EQ(json["faults"][1]["kind"], "missing_op");
   EXPECT_EQ(json["faults"][1]["place"], "node \"second\" (nn.Sofplus)");
   EXPECT_TRUE(json["notes"].empty());
-  EXPECT_EQ(nlohmann::json::parse(Nomo("check graph.nomo --json").out)["faults"][0]["kind"], "damage");
+  EXPECT_EQ(nlohmann::json::parse(Nomo("check graph.nomo --json").out)["faults"][0]["kind"],
+            "damage");
   EXPECT_EQ(nlohmann::json::parse(Nomo("check affine.nomo --json").out)["runs_here"], true);
 }
 

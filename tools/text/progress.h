@@ -9,8 +9,8 @@
 
 namespace nomograph {
 
-// Draws one line on standard error, only where that is a terminal, only after the work has taken half a second, and
-// removes it at the end.
+// Draws one line on standard error, only where that is a terminal, only after the work has taken
+// half a second, and removes it at the end.
 class ProgressBar {
  public:
   // `what` is being done: "checking payloads".

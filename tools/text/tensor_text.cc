@@ -18,10 +18,14 @@ constexpr int kMaxParts = 4000;
 
 std::string ElementText(const Tensor& tensor, int64_t index) {
   switch (tensor.dtype()) {
-    case DType::kBool: return tensor.data<bool>()[index] ? "true" : "false";
-    case DType::kInt64: return absl::StrCat(tensor.data<int64_t>()[index]);
-    case DType::kUInt64: return absl::StrCat(tensor.data<uint64_t>()[index]);
-    default: break;
+    case DType::kBool:
+      return tensor.data<bool>()[index] ? "true" : "false";
+    case DType::kInt64:
+      return absl::StrCat(tensor.data<int64_t>()[index]);
+    case DType::kUInt64:
+      return absl::StrCat(tensor.data<uint64_t>()[index]);
+    default:
+      break;
   }
   const double value = tensor.AsDouble(index);
   // The other integers are exact as doubles, but may have more than six digits.
@@ -111,7 +115,8 @@ class Printer {
     const int inner_axes = tensor_.shape().rank() - axis - 1;
     Append(",");
     if (inner_axes > 0) {
-      text_ += std::string(inner_axes - 1, '\n');  // an empty line between matrices, as NumPy has it
+      text_ +=
+          std::string(inner_axes - 1, '\n');  // an empty line between matrices, as NumPy has it
       NewLine(axis + 1);
     } else if (line_ + width_ + 2 > kMaxLine) {
       NewLine(axis + 1);

@@ -43,8 +43,10 @@ TEST(NumbersTest, ControlCharacters) {
   EXPECT_EQ(Printable("a\nb\tc\rd"), "a\\nb\\tc\\rd");
   EXPECT_EQ(Printable("a\nb", /*keep_lines=*/true), "a\nb");
   EXPECT_EQ(Printable("\x1b[2J\x7f"), "\\x1b[2J\\x7f");
-  EXPECT_EQ(Printable("\xc2\x9b" "2J"), "\\xc2\\x9b2J");  // CSI, as one character
-  EXPECT_EQ(Printable("\xc2\xa0"), "\xc2\xa0");           // a space that does not break
+  EXPECT_EQ(Printable("\xc2\x9b"
+                      "2J"),
+            "\\xc2\\x9b2J");                     // CSI, as one character
+  EXPECT_EQ(Printable("\xc2\xa0"), "\xc2\xa0");  // a space that does not break
   EXPECT_EQ(Printable("\xc2"), "\xc2");
 }
 
@@ -72,7 +74,8 @@ TEST(TableTest, HasNoHeadLineWithoutTitles) {
 TEST(TensorTextTest, NestsBrackets) {
   EXPECT_EQ(TensorText(Tensor::Scalar(2.5f), 2), "  2.5\n");
   EXPECT_EQ(TensorText(Tensor::Vector<float>({1, -0.5f, 1e-9f})), "[    1,  -0.5, 1e-09]\n");
-  EXPECT_EQ(TensorText(Tensor::Of<int64_t>({2, 2}, {1, 20, 300, -4})), "[[  1,  20],\n [300,  -4]]\n");
+  EXPECT_EQ(TensorText(Tensor::Of<int64_t>({2, 2}, {1, 20, 300, -4})),
+            "[[  1,  20],\n [300,  -4]]\n");
   EXPECT_EQ(TensorText(Tensor::Of<uint8_t>({2, 1, 2}, {1, 2, 3, 4})), "[[[1, 2]],\n\n [[3, 4]]]\n");
   EXPECT_EQ(TensorText(Tensor::Vector<bool>({true, false})), "[ true, false]\n");
   EXPECT_EQ(TensorText(Tensor(DType::kFloat32, {0})), "[]\n");
@@ -83,7 +86,8 @@ TEST(TensorTextTest, RoundsFloatsOnly) {
   EXPECT_EQ(TensorText(Tensor::Vector<float>({0.333333343f})), "[0.333333]\n");
   EXPECT_EQ(TensorText(Tensor::Vector<int32_t>({1234567890})), "[1234567890]\n");
   EXPECT_EQ(TensorText(Tensor::Vector<int64_t>({9007199254740993})), "[9007199254740993]\n");
-  EXPECT_EQ(TensorText(Tensor::Vector<uint64_t>({18446744073709551615u})), "[18446744073709551615]\n");
+  EXPECT_EQ(TensorText(Tensor::Vector<uint64_t>({18446744073709551615u})),
+            "[18446744073709551615]\n");
   EXPECT_EQ(TensorText(Tensor::Vector<float>({NAN, INFINITY, -INFINITY})), "[ nan,  inf, -inf]\n");
 }
 
