@@ -21,14 +21,11 @@ namespace {
 
 constexpr char kInputHelp[] =
     "An input; NAME= may be left out where there is only one. VALUE is a file, .npy, .npz (arrays "
-    "by their names), "
-    ".png or .jpg (one image), .csv or MNIST's IDX (a row for each example); or random, "
-    "random:SEED, "
-    "random:2x28x28x1. Repeated, it gives more rows";
+    "by their names), .png or .jpg (one image), .csv or MNIST's IDX (a row for each example); or "
+    "random, random:SEED, random:2x28x28x1. Repeated, it gives more rows";
 constexpr char kOutputHelp[] =
     "Write instead of printing: NAME=FILE.npy or .csv (NAME= may be left out where there is only "
-    "one output), "
-    "FILE.npz for all, or a folder";
+    "one output), FILE.npz for all, or a folder";
 
 struct Arguments {
   std::string path, labels_path;

@@ -46,26 +46,23 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("array.Cast")
-                     .Doc("y = x, each element converted to the dtype `to`. Floating-point values "
-                          "are rounded to the "
-                          "nearest that `to` has, ties to even (from float64 to the 16-bit types "
-                          "by way of float32). "
-                          "To integers they are cut towards zero; values outside of the range, "
-                          "infinities among them, "
-                          "become its nearest end, and NaN becomes 0. Integers that do not fit "
-                          "wrap around. To bool "
-                          "all but 0 is true, NaN too; bool becomes 0 or 1.")
-                     .Source("ONNX Cast")
-                     .TypeVar("T", kAnyType)
-                     .TypeVar("R", kAnyType)
-                     .Input("x", "T", "any shape")
-                     .Output("y", "R", "the shape of x")
-                     .RequiredAttr("to", AttrType::kDType, "the dtype of y")
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .BatchInputs({0})
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("array.Cast")
+        .Doc("y = x, each element converted to the dtype `to`. Floating-point values are rounded "
+             "to the nearest that `to` has, ties to even (from float64 to the 16-bit types by way "
+             "of float32). To integers they are cut towards zero; values outside of the range, "
+             "infinities among them, become its nearest end, and NaN becomes 0. Integers that do "
+             "not fit wrap around. To bool all but 0 is true, NaN too; bool becomes 0 or 1.")
+        .Source("ONNX Cast")
+        .TypeVar("T", kAnyType)
+        .TypeVar("R", kAnyType)
+        .Input("x", "T", "any shape")
+        .Output("y", "R", "the shape of x")
+        .RequiredAttr("to", AttrType::kDType, "the dtype of y")
+        .Infer(Infer)
+        .Reference(Compute)
+        .BatchInputs({0})
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

@@ -143,19 +143,18 @@ OpDef Schema(const char* name) {
       .Choices({"channels_last", "channels_first"});
 }
 
-NOMO_REGISTER_OP(CopyOp(
-    Schema("array.DepthToSpace")
-        .Doc("Spreads channels over blocks of b x b places: with C' = C / b^2, channel c of place "
-             "(i, j) of a block comes from channel (i * b + j) * C' + c (mode DCR) or "
-             "c * b^2 + i * b + j (mode CRD).")
-        .Source("ONNX DepthToSpace")
-        .Input("x", "T", "an image batch; C a multiple of b^2")
-        .Output("y", "T", "b times the height and width, C / b^2 channels")
-        .Attr("mode", "DCR", "the order of the channels")
-        .Choices({"DCR", "CRD"})
-        .Infer(InferToSpace)
-        .Examples(ToSpaceExamples),
-    PlanToSpace));
+NOMO_REGISTER_OP(CopyOp(Schema("array.DepthToSpace")
+                            .Doc("Spreads channels over blocks of b x b places: with C' = C / b^2, "
+                                 "channel c of place (i, j) of a block comes from channel (i * b + "
+                                 "j) * C' + c (mode DCR) or c * b^2 + i * b + j (mode CRD).")
+                            .Source("ONNX DepthToSpace")
+                            .Input("x", "T", "an image batch; C a multiple of b^2")
+                            .Output("y", "T", "b times the height and width, C / b^2 channels")
+                            .Attr("mode", "DCR", "the order of the channels")
+                            .Choices({"DCR", "CRD"})
+                            .Infer(InferToSpace)
+                            .Examples(ToSpaceExamples),
+                        PlanToSpace));
 
 NOMO_REGISTER_OP(CopyOp(
     Schema("array.SpaceToDepth")

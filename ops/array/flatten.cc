@@ -42,17 +42,17 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(
-    ViewOp(OpDef("array.Flatten")
-               .Doc("Makes a matrix of x: the axes ahead of `axis` become its rows, the others its "
-                    "columns. The default keeps the batch axis.")
-               .Source("ONNX Flatten; Keras Flatten")
-               .TypeVar("T", kAnyType)
-               .Input("x", "T", "any shape")
-               .Output("y", "T", "[product of the sizes ahead of axis, product of the others]")
-               .Attr("axis", 1, "in [-rank, rank], negative ones counted from the end")
-               .Infer(Infer)
-               .Examples(Examples)));
+NOMO_REGISTER_OP(ViewOp(OpDef("array.Flatten")
+                            .Doc("Makes a matrix of x: the axes ahead of `axis` become its rows, "
+                                 "the others its columns. The default keeps the batch axis.")
+                            .Source("ONNX Flatten; Keras Flatten")
+                            .TypeVar("T", kAnyType)
+                            .Input("x", "T", "any shape")
+                            .Output("y", "T",
+                                    "[product of the sizes ahead of axis, product of the others]")
+                            .Attr("axis", 1, "in [-rank, rank], negative ones counted from the end")
+                            .Infer(Infer)
+                            .Examples(Examples)));
 
 }  // namespace
 }  // namespace nomograph

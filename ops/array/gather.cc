@@ -66,10 +66,8 @@ std::vector<Example> Examples() {
 
 NOMO_REGISTER_OP(OpDef("array.Gather")
                      .Doc("Picks slices of `data` along `axis`: y[.., i.., ..] = data[.., "
-                          "indices[i..], ..]. Negative "
-                          "indices count from the end; an index outside of [-n, n), where n is the "
-                          "axis' size, is an "
-                          "error.")
+                          "indices[i..], ..]. Negative indices count from the end; an index "
+                          "outside of [-n, n), where n is the axis' size, is an error.")
                      .Source("ONNX Gather; Keras Embedding")
                      .TypeVar("T", kAnyType)
                      .TypeVar("I", kIndexTypes)

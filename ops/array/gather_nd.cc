@@ -51,12 +51,10 @@ std::vector<Example> Examples() {
 
 NOMO_REGISTER_OP(
     OpDef("array.GatherND")
-        .Doc(
-            "Picks slices of `data` at places that the last axis of `indices`, of size m, spells "
-            "out: "
-            "y[i..] = data[b.., indices[i.., 0], ..., indices[i.., m - 1]], where the first "
-            "`batch_dims` axes b of data and indices run together. Negative indices count from the "
-            "end; one that does not fit is an error.")
+        .Doc("Picks slices of `data` at places that the last axis of `indices`, of size m, spells "
+             "out: y[i..] = data[b.., indices[i.., 0], ..., indices[i.., m - 1]], where the first "
+             "`batch_dims` axes b of data and indices run together. Negative indices count from "
+             "the end; one that does not fit is an error.")
         .Source("ONNX GatherND; tf.gather_nd")
         .TypeVar("T", kAnyType)
         .TypeVar("I", kIndexTypes)

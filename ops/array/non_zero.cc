@@ -56,19 +56,18 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("array.NonZero")
-                     .Doc("The places of the n elements that are not 0 (or false), in row-major "
-                          "order: y[a, i] is the "
-                          "index of the i-th along axis a. NaN is not 0. n depends on the data, so "
-                          "that the shape of "
-                          "y is known only when the node has run.")
-                     .Source("ONNX NonZero; numpy.nonzero")
-                     .TypeVar("T", kAnyType)
-                     .Input("x", "T", "any shape")
-                     .Output("y", "int64", "[rank of x, n]")
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("array.NonZero")
+        .Doc("The places of the n elements that are not 0 (or false), in row-major order: y[a, i] "
+             "is the index of the i-th along axis a. NaN is not 0. n depends on the data, so that "
+             "the shape of y is known only when the node has run.")
+        .Source("ONNX NonZero; numpy.nonzero")
+        .TypeVar("T", kAnyType)
+        .Input("x", "T", "any shape")
+        .Output("y", "int64", "[rank of x, n]")
+        .Infer(Infer)
+        .Reference(Compute)
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

@@ -98,8 +98,7 @@ NOMO_REGISTER_OP(
         .Doc(
             "Inserts an axis of size `depth`, along which y is on_value at the index and off_value "
             "elsewhere. Negative indices count from the end; for one outside of [-depth, depth) "
-            "all "
-            "is off_value. Depth is an attribute or an input; so are the values.")
+            "all is off_value. Depth is an attribute or an input; so are the values.")
         .Source("ONNX OneHot; Keras CategoryEncoding")
         .TypeVar("I", kInts)
         .TypeVar("D", kIndexTypes)

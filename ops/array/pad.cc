@@ -201,12 +201,9 @@ std::vector<Example> Examples() {
 NOMO_REGISTER_OP(CopyOp(
     OpDef("array.Pad")
         .Doc("Adds elements at the ends of axes: `value` (mode constant), the outermost element "
-             "(edge), the elements "
-             "behind it mirrored (reflect) or those of the other end (wrap). Negative pads cut off "
-             "elements, ahead "
-             "of the padding. Reflect and wrap add at most as many as there are to reflect or "
-             "repeat. Pads and axes "
-             "are attributes or inputs.")
+             "(edge), the elements behind it mirrored (reflect) or those of the other end (wrap). "
+             "Negative pads cut off elements, ahead of the padding. Reflect and wrap add at most "
+             "as many as there are to reflect or repeat. Pads and axes are attributes or inputs.")
         .Source("ONNX Pad; numpy.pad; Keras ZeroPadding")
         .TypeVar("T", kAnyType)
         .TypeVar("I", {DType::kInt32, DType::kInt64})

@@ -97,21 +97,19 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(
-    OpDef("array.Range")
-        .Doc("The vector start, start + delta, start + 2 * delta, ... up to `limit`, which is not "
-             "included: max(0, ceil((limit - start) / delta)) elements, each rounded once. A delta "
-             "of 0 "
-             "is an error.")
-        .Source("ONNX Range; numpy.arange")
-        .TypeVar("T", kNumbers)
-        .Input("start", "T", "one element")
-        .Input("limit", "T", "one element")
-        .Input("delta", "T", "one element, not 0")
-        .Output("y", "T", "a vector")
-        .Infer(Infer)
-        .Reference(Compute)
-        .Examples(Examples));
+NOMO_REGISTER_OP(OpDef("array.Range")
+                     .Doc("The vector start, start + delta, start + 2 * delta, ... up to `limit`, "
+                          "which is not included: max(0, ceil((limit - start) / delta)) elements, "
+                          "each rounded once. A delta of 0 is an error.")
+                     .Source("ONNX Range; numpy.arange")
+                     .TypeVar("T", kNumbers)
+                     .Input("start", "T", "one element")
+                     .Input("limit", "T", "one element")
+                     .Input("delta", "T", "one element, not 0")
+                     .Output("y", "T", "a vector")
+                     .Infer(Infer)
+                     .Reference(Compute)
+                     .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

@@ -140,8 +140,8 @@ std::vector<Example> Examples() {
 NOMO_REGISTER_OP(ViewOp(
     OpDef("array.Reshape")
         .Doc("y has the elements of x in row-major order under another shape of equally many "
-             "elements. The shape is the attribute or else the input; in it, 0 copies the size "
-             "of x's axis at the same place, and -1, which may stand once, takes what is left.")
+             "elements. The shape is the attribute or else the input; in it, 0 copies the size of "
+             "x's axis at the same place, and -1, which may stand once, takes what is left.")
         .Source("ONNX Reshape; Keras Reshape")
         .TypeVar("T", kAnyType)
         .Input("x", "T", "any shape")

@@ -148,10 +148,9 @@ OpDef Schema(const char* name) {
 
 NOMO_REGISTER_OP(
     Schema("array.ScatterElements")
-        .Doc(
-            "y is `data` but for the elements that `indices` name along `axis`: for axis 0, "
-            "y[indices[i, j], j] = updates[i, j], one after the other in row-major order. Negative "
-            "indices count from the end; one outside of [-n, n) is an error.")
+        .Doc("y is `data` but for the elements that `indices` name along `axis`: for axis 0, "
+             "y[indices[i, j], j] = updates[i, j], one after the other in row-major order. "
+             "Negative indices count from the end; one outside of [-n, n) is an error.")
         .Source("ONNX ScatterElements")
         .Input("indices", "I",
                "of the rank of data, and no larger along the axes other than `axis`")
@@ -164,11 +163,9 @@ NOMO_REGISTER_OP(
 
 NOMO_REGISTER_OP(Schema("array.ScatterND")
                      .Doc("y is `data` but for the slices at places that the last axis of "
-                          "`indices`, of size m, spells "
-                          "out: y[indices[i.., 0], ..., indices[i.., m - 1]] = updates[i..], one "
-                          "after the other in "
-                          "row-major order. Negative indices count from the end; one that does not "
-                          "fit is an error.")
+                          "`indices`, of size m, spells out: y[indices[i.., 0], ..., indices[i.., "
+                          "m - 1]] = updates[i..], one after the other in row-major order. "
+                          "Negative indices count from the end; one that does not fit is an error.")
                      .Source("ONNX ScatterND")
                      .Input("indices", "I", "[..., m], m at most the rank of data")
                      .Input("updates", "T",

@@ -92,21 +92,20 @@ std::vector<Example> SizeExamples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("array.Shape")
-                     .Doc("The sizes of x's axes from `start` to `end`, which is not included. "
-                          "Negative ones count "
-                          "from the last axis; those that are out of range are clamped.")
-                     .Source("ONNX Shape")
-                     .TypeVar("T", kAnyType)
-                     .Input("x", "T", "any shape")
-                     .Output("y", "int64", "a vector")
-                     .Attr("start", 0, "the first axis")
-                     .OptionalAttr("end", AttrType::kInt,
-                                   "the axis behind the last one; absent: the rank")
-                     .Infer(InferShape)
-                     .Fold(FoldShape)
-                     .Reference(ComputeShape)
-                     .Examples(ShapeExamples));
+NOMO_REGISTER_OP(
+    OpDef("array.Shape")
+        .Doc("The sizes of x's axes from `start` to `end`, which is not included. Negative ones "
+             "count from the last axis; those that are out of range are clamped.")
+        .Source("ONNX Shape")
+        .TypeVar("T", kAnyType)
+        .Input("x", "T", "any shape")
+        .Output("y", "int64", "a vector")
+        .Attr("start", 0, "the first axis")
+        .OptionalAttr("end", AttrType::kInt, "the axis behind the last one; absent: the rank")
+        .Infer(InferShape)
+        .Fold(FoldShape)
+        .Reference(ComputeShape)
+        .Examples(ShapeExamples));
 
 NOMO_REGISTER_OP(OpDef("array.Size")
                      .Doc("The number of elements of x.")

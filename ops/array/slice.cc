@@ -127,29 +127,29 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(CopyOp(
-    OpDef("array.Slice")
-        .Doc("y = x[start:end:step] along each of `axes`, as NumPy slices: negative starts and "
-             "ends count from the end, those past it are clamped to it, negative steps go "
-             "backwards (then an end of -2^63 includes element 0), and ends are not included. "
-             "Each argument is an attribute or an input.")
-        .Source("ONNX Slice; Keras Cropping")
-        .TypeVar("T", kAnyType)
-        .TypeVar("I", {DType::kInt32, DType::kInt64})
-        .Input("x", "T", "any shape")
-        .OptionalInput("starts", "I", "a vector")
-        .OptionalInput("ends", "I", "a vector")
-        .OptionalInput("axes", "I", "a vector")
-        .OptionalInput("steps", "I", "a vector")
-        .Output("y", "T", "the rank of x")
-        .OptionalAttr("starts", AttrType::kInts, "the first index, for each of `axes`")
-        .OptionalAttr("ends", AttrType::kInts, "the index behind the last one")
-        .OptionalAttr("axes", AttrType::kInts,
-                      "each once, in [-rank, rank); absent: the first ones")
-        .OptionalAttr("steps", AttrType::kInts, "not 0; absent: 1")
-        .Infer(Infer)
-        .Examples(Examples),
-    Plan, {1, 2, 3, 4}));
+NOMO_REGISTER_OP(
+    CopyOp(OpDef("array.Slice")
+               .Doc("y = x[start:end:step] along each of `axes`, as NumPy slices: negative starts "
+                    "and ends count from the end, those past it are clamped to it, negative steps "
+                    "go backwards (then an end of -2^63 includes element 0), and ends are not "
+                    "included. Each argument is an attribute or an input.")
+               .Source("ONNX Slice; Keras Cropping")
+               .TypeVar("T", kAnyType)
+               .TypeVar("I", {DType::kInt32, DType::kInt64})
+               .Input("x", "T", "any shape")
+               .OptionalInput("starts", "I", "a vector")
+               .OptionalInput("ends", "I", "a vector")
+               .OptionalInput("axes", "I", "a vector")
+               .OptionalInput("steps", "I", "a vector")
+               .Output("y", "T", "the rank of x")
+               .OptionalAttr("starts", AttrType::kInts, "the first index, for each of `axes`")
+               .OptionalAttr("ends", AttrType::kInts, "the index behind the last one")
+               .OptionalAttr("axes", AttrType::kInts,
+                             "each once, in [-rank, rank); absent: the first ones")
+               .OptionalAttr("steps", AttrType::kInts, "not 0; absent: 1")
+               .Infer(Infer)
+               .Examples(Examples),
+           Plan, {1, 2, 3, 4}));
 
 }  // namespace
 }  // namespace nomograph

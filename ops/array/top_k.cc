@@ -100,25 +100,24 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("array.TopK")
-                     .Doc("The k greatest (or least) elements along `axis`, in falling (or rising) "
-                          "order, and their "
-                          "indices. Of equal elements the one with the lower index comes first; "
-                          "NaN counts as the "
-                          "greatest. k is an attribute or an input, and at most the axis' size.")
-                     .Source("ONNX TopK; torch.topk")
-                     .TypeVar("T", kNumbers)
-                     .Input("x", "T", "of rank 1 or more")
-                     .OptionalInput("k", "int64", "a scalar or one element")
-                     .Output("values", "T", "the shape of x with `axis` of size k")
-                     .OptionalOutput("indices", "int64", "the shape of values")
-                     .OptionalAttr("k", AttrType::kInt, "how many, at least 0")
-                     .Attr("axis", -1, "in [-rank, rank)")
-                     .Attr("largest", true, "the greatest, or else the least")
-                     .Attr("sorted", true, "kept for ONNX: the order is the same without it")
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("array.TopK")
+        .Doc("The k greatest (or least) elements along `axis`, in falling (or rising) order, and "
+             "their indices. Of equal elements the one with the lower index comes first; NaN "
+             "counts as the greatest. k is an attribute or an input, and at most the axis' size.")
+        .Source("ONNX TopK; torch.topk")
+        .TypeVar("T", kNumbers)
+        .Input("x", "T", "of rank 1 or more")
+        .OptionalInput("k", "int64", "a scalar or one element")
+        .Output("values", "T", "the shape of x with `axis` of size k")
+        .OptionalOutput("indices", "int64", "the shape of values")
+        .OptionalAttr("k", AttrType::kInt, "how many, at least 0")
+        .Attr("axis", -1, "in [-rank, rank)")
+        .Attr("largest", true, "the greatest, or else the least")
+        .Attr("sorted", true, "kept for ONNX: the order is the same without it")
+        .Infer(Infer)
+        .Reference(Compute)
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

@@ -69,19 +69,19 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(
-    CopyOp(OpDef("array.Transpose")
-               .Doc("Exchanges axes: axis i of y is axis perm[i] of x.")
-               .Source("ONNX Transpose; Keras Permute")
-               .TypeVar("T", kAnyType)
-               .Input("x", "T", "any shape")
-               .Output("y", "T", "the sizes of x in the order of perm")
-               .OptionalAttr("perm", AttrType::kInts,
-                             "each axis of x once, negative ones counted from the end; absent: all "
-                             "axes in reverse")
-               .Infer(Infer)
-               .Examples(Examples),
-           Plan));
+NOMO_REGISTER_OP(CopyOp(
+    OpDef("array.Transpose")
+        .Doc("Exchanges axes: axis i of y is axis perm[i] of x.")
+        .Source("ONNX Transpose; Keras Permute")
+        .TypeVar("T", kAnyType)
+        .Input("x", "T", "any shape")
+        .Output("y", "T", "the sizes of x in the order of perm")
+        .OptionalAttr(
+            "perm", AttrType::kInts,
+            "each axis of x once, negative ones counted from the end; absent: all axes in reverse")
+        .Infer(Infer)
+        .Examples(Examples),
+    Plan));
 
 }  // namespace
 }  // namespace nomograph

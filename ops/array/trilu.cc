@@ -72,8 +72,7 @@ std::vector<Example> Examples() {
 NOMO_REGISTER_OP(
     OpDef("array.Trilu")
         .Doc("The upper (or lower) triangle of matrices, with 0 in place of the other elements: "
-             "element "
-             "(i, j) is kept when j - i >= k (or <= k). k is an attribute or an input.")
+             "element (i, j) is kept when j - i >= k (or <= k). k is an attribute or an input.")
         .Source("ONNX Trilu; numpy.triu and tril")
         .TypeVar("T", kAnyType)
         .Input("x", "T", "[..., rows, columns]")

@@ -70,8 +70,7 @@ std::vector<Example> Examples() {
 
 NOMO_REGISTER_OP(OpDef("array.Where")
                      .Doc("y = x where `condition` is true, else z, element by element, the three "
-                          "broadcast to one "
-                          "shape (NumPy).")
+                          "broadcast to one shape (NumPy).")
                      .Source("ONNX Where; numpy.where")
                      .TypeVar("T", kAnyType)
                      .Input("condition", "bool", "broadcast to the others")

@@ -42,8 +42,7 @@ TEST(While, StopsAtMaxIterations) {
   const auto y = RunOn(x, Loop(x, endless, {{"max_iterations", 100}})[1], Tensor::Scalar(0.0f));
   EXPECT_EQ(y.status().code(), absl::StatusCode::kOutOfRange);
   EXPECT_THAT(std::string(y.status().message()),
-              HasSubstr("node \"loop\" (core.While): the loop goes on after "
-                        "max_iterations, 100"));
+              HasSubstr("node \"loop\" (core.While): the loop goes on after max_iterations, 100"));
 }
 
 TEST(While, DrawsAnewInEachIteration) {

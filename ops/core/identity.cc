@@ -40,9 +40,8 @@ NOMO_REGISTER_OP(OpDef("core.Identity")
 
 NOMO_REGISTER_OP(OpDef("core.After")
                      .Doc("y = x, once the `others` have been computed. It orders effects: what "
-                          "uses y runs after an "
-                          "assignment whose result is among the others, which so runs even if "
-                          "nothing else uses it.")
+                          "uses y runs after an assignment whose result is among the others, which "
+                          "so runs even if nothing else uses it.")
                      .Source("tf.control_dependencies")
                      .TypeVar("T", kAnyType)
                      .Input("x", "T", "any shape")

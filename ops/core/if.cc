@@ -66,22 +66,20 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(
-    OpDef("core.If")
-        .Doc("Calls one of two functions of the model: then_branch where `condition` is true, else "
-             "else_branch, with the other inputs. Both take the same inputs and yield as many "
-             "outputs, "
-             "of equal dtypes. Where their shapes differ, they are known only when the node has "
-             "run.")
-        .Source("ONNX If; tf.cond")
-        .Input("condition", "bool", "one element")
-        .VariadicInput("inputs", "any", "what the branches take", 0)
-        .VariadicOutput("outputs", "any", "what the branch yields")
-        .RequiredAttr("then_branch", AttrType::kFunction, "the function for true")
-        .RequiredAttr("else_branch", AttrType::kFunction, "the function for false")
-        .Infer(Infer)
-        .Reference(Compute)
-        .Examples(Examples));
+NOMO_REGISTER_OP(OpDef("core.If")
+                     .Doc("Calls one of two functions of the model: then_branch where `condition` "
+                          "is true, else else_branch, with the other inputs. Both take the same "
+                          "inputs and yield as many outputs, of equal dtypes. Where their shapes "
+                          "differ, they are known only when the node has run.")
+                     .Source("ONNX If; tf.cond")
+                     .Input("condition", "bool", "one element")
+                     .VariadicInput("inputs", "any", "what the branches take", 0)
+                     .VariadicOutput("outputs", "any", "what the branch yields")
+                     .RequiredAttr("then_branch", AttrType::kFunction, "the function for true")
+                     .RequiredAttr("else_branch", AttrType::kFunction, "the function for false")
+                     .Infer(Infer)
+                     .Reference(Compute)
+                     .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

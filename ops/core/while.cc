@@ -106,13 +106,11 @@ std::vector<Example> Examples() {
 
 NOMO_REGISTER_OP(
     OpDef("core.While")
-        .Doc(
-            "Calls functions of the model over loop variables, the inputs: as long as "
-            "cond(variables) is "
-            "true, variables = body(variables). The outputs are the variables at the end. The body "
-            "keeps their number and dtypes; their shapes may change, and are then known only when "
-            "the "
-            "node has run. Random ops in the functions draw other numbers in each iteration.")
+        .Doc("Calls functions of the model over loop variables, the inputs: as long as "
+             "cond(variables) is true, variables = body(variables). The outputs are the variables "
+             "at the end. The body keeps their number and dtypes; their shapes may change, and are "
+             "then known only when the node has run. Random ops in the functions draw other "
+             "numbers in each iteration.")
         .Source("ONNX Loop; tf.while_loop")
         .VariadicInput("variables", "any", "the variables' first values")
         .VariadicOutput("results", "any", "their last values")

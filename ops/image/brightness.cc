@@ -83,23 +83,22 @@ NOMO_REGISTER_OP(ImageOp("image.AdjustBrightness", kNumbers)
                      .InPlace()
                      .Examples(AdjustExamples));
 
-NOMO_REGISTER_OP(
-    RandomImageOp("image.RandomBrightness", kNumbers)
-        .RequiredAttr("factor", AttrType::kFloats,
-                      "the range of the change as fractions of value_range: [low, high], or one "
-                      "number f for [-f, f]")
-        .Min(-1)
-        .Max(1)
-        .Attr("value_range", std::vector<double>{0, 255},
-              "[low, high] of the values of x, and of the results")
-        .Infer(InferWithRanges({"factor", "value_range"}))
-        .Doc("In training y = x + d (value_range[1] - value_range[0]), limited to value_range, "
-             "with d evenly drawn from [low, high] for each image; integers are rounded to the "
-             "nearest. In inference y = x.")
-        .Source("Keras RandomBrightness")
-        .Reference(AugmentImages(NumberTypes{}, DrawBrightness))
-        .InPlace()
-        .Examples(RandomExamples));
+NOMO_REGISTER_OP(RandomImageOp("image.RandomBrightness", kNumbers)
+                     .RequiredAttr("factor", AttrType::kFloats,
+                                   "the range of the change as fractions of value_range: [low, "
+                                   "high], or one number f for [-f, f]")
+                     .Min(-1)
+                     .Max(1)
+                     .Attr("value_range", std::vector<double>{0, 255},
+                           "[low, high] of the values of x, and of the results")
+                     .Infer(InferWithRanges({"factor", "value_range"}))
+                     .Doc("In training y = x + d (value_range[1] - value_range[0]), limited to "
+                          "value_range, with d evenly drawn from [low, high] for each image; "
+                          "integers are rounded to the nearest. In inference y = x.")
+                     .Source("Keras RandomBrightness")
+                     .Reference(AugmentImages(NumberTypes{}, DrawBrightness))
+                     .InPlace()
+                     .Examples(RandomExamples));
 
 }  // namespace
 }  // namespace nomograph::image

@@ -116,8 +116,7 @@ NOMO_REGISTER_OP(
               "horizontal: left-right; vertical: up-down; horizontal_and_vertical: each on its own")
         .Choices({"horizontal", "vertical", "horizontal_and_vertical"})
         .Doc("In training each image is flipped with probability 1/2 in each direction that `mode` "
-             "names, "
-             "every image and direction on its own. In inference y = x.")
+             "names, every image and direction on its own. In inference y = x.")
         .Source("Keras RandomFlip; tf.image.random_flip_left_right")
         .Reference(AugmentImages(AllTypes{}, DrawFlip))
         .Examples(RandomExamples));

@@ -49,8 +49,7 @@ std::vector<Example> Examples() {
 NOMO_REGISTER_OP(WithDataFormat(ImageOp("image.RgbToGrayscale", kNumbers, "as x, with one channel"))
                      .Infer(Infer)
                      .Doc("y = 0.2989 red + 0.587 green + 0.114 blue, the luma of ITU-R BT.601. "
-                          "Integers are rounded to the nearest, "
-                          "ties to even.")
+                          "Integers are rounded to the nearest, ties to even.")
                      .Source("tf.image.rgb_to_grayscale")
                      .Reference(FilterImages(NumberTypes{},
                                              [](const Attributes&) { return Grayscale{}; }))

@@ -343,26 +343,20 @@ std::vector<Example> ResizeExamples() {
 
 NOMO_REGISTER_OP(
     OpDef("image.Resize")
-        .Doc("Resizes images, or in general 1 to 3 spatial axes.\n\n"
-             "Output element i lies at a coordinate c of the input's axis, whose elements are at "
-             "0, 1, ...; with r = "
-             "input / output sizes: (i + 0.5) r - 0.5 for \"half_pixel\", the same but 0 for an "
-             "output of size 1 for "
-             "\"pytorch_half_pixel\", i r for \"asymmetric\", i (input - 1) / (output - 1) for "
-             "\"align_corners\". "
-             "\"nearest\" takes the element at c rounded by nearest_mode, \"bilinear\" the "
-             "weighted mean of the "
-             "neighbours (2, 4 or 8 for 1, 2 or 3 spatial axes); c outside of the axis is taken to "
-             "its end. Means of "
-             "integers are rounded, ties to even. There is no smoothing when images shrink.\n\n"
-             "Give sizes, or scales: output sizes are then floor(input * scale), and r is 1 / "
-             "scale. The number of values "
-             "is the number of spatial axes, so that x has one axis more, or two with a batch. It "
-             "is an error when an "
-             "empty axis is to grow.")
+        .Doc(
+            "Resizes images, or in general 1 to 3 spatial axes.\n\n"
+            "Output element i lies at a coordinate c of the input's axis, whose elements are at 0, "
+            "1, ...; with r = input / output sizes: (i + 0.5) r - 0.5 for \"half_pixel\", the same "
+            "but 0 for an output of size 1 for \"pytorch_half_pixel\", i r for \"asymmetric\", i "
+            "(input - 1) / (output - 1) for \"align_corners\". \"nearest\" takes the element at c "
+            "rounded by nearest_mode, \"bilinear\" the weighted mean of the neighbours (2, 4 or 8 "
+            "for 1, 2 or 3 spatial axes); c outside of the axis is taken to its end. Means of "
+            "integers are rounded, ties to even. There is no smoothing when images shrink.\n\n"
+            "Give sizes, or scales: output sizes are then floor(input * scale), and r is 1 / "
+            "scale. The number of values is the number of spatial axes, so that x has one axis "
+            "more, or two with a batch. It is an error when an empty axis is to grow.")
         .Source("ONNX Resize with mode nearest or linear; tf.image.resize; Keras UpSampling1D, "
-                "UpSampling2D, "
-                "UpSampling3D, Resizing")
+                "UpSampling2D, UpSampling3D, Resizing")
         .TypeVar("T", kNumbers)
         .Input("x", "T", "[batch, spatial..., channels], see data_format; the batch may be missing")
         .Output("y", "T", "like x with other spatial sizes")
@@ -379,8 +373,7 @@ NOMO_REGISTER_OP(
         .Choices({"half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"})
         .Attr("nearest_mode", "round_prefer_ceil",
               "how \"nearest\" rounds: \"round_prefer_ceil\" (Keras), \"round_prefer_floor\" "
-              "(ONNX' default), "
-              "\"floor\" or \"ceil\"")
+              "(ONNX' default), \"floor\" or \"ceil\"")
         .Choices({"round_prefer_ceil", "round_prefer_floor", "floor", "ceil"})
         .Attr("data_format", "channels_last",
               "\"channels_last\": [batch, spatial..., channels]; \"channels_first\": [batch, "

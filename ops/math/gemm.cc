@@ -181,27 +181,27 @@ std::vector<Example> GemmExamples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("math.Gemm", 1)
-                     .Doc("y = alpha * a b + beta * c for matrices a and b, each of which may be "
-                          "transposed first, and c broadcast "
-                          "to the product. Where beta is 0, c is not read.\n\n"
-                          "It is an error when a or b is no matrix, the inner sizes differ, or c "
-                          "does not broadcast to [M, N].")
-                     .Source("ONNX Gemm; Keras Dense on matrices")
-                     .TypeVar("T", kFloats)
-                     .Input("a", "T", "[M, K]; [K, M] with transpose_a")
-                     .Input("b", "T", "[K, N]; [N, K] with transpose_b")
-                     .OptionalInput("c", "T", "a shape that broadcasts to [M, N]")
-                     .Output("y", "T", "[M, N]")
-                     .Attr("alpha", 1.0, "the factor of the product")
-                     .Attr("beta", 1.0, "the factor of c")
-                     .Attr("transpose_a", false, "transposes a")
-                     .Attr("transpose_b", false, "transposes b")
-                     .Infer(InferGemm)
-                     .Reference(GemmCompute)
-                     .Fast(onednn::Prepare(BuildGemm))
-                     .TakesPostOps(onednn::TakesPostOps(BuildGemm))
-                     .Examples(GemmExamples));
+NOMO_REGISTER_OP(
+    OpDef("math.Gemm", 1)
+        .Doc("y = alpha * a b + beta * c for matrices a and b, each of which may be transposed "
+             "first, and c broadcast to the product. Where beta is 0, c is not read.\n\n"
+             "It is an error when a or b is no matrix, the inner sizes differ, or c does not "
+             "broadcast to [M, N].")
+        .Source("ONNX Gemm; Keras Dense on matrices")
+        .TypeVar("T", kFloats)
+        .Input("a", "T", "[M, K]; [K, M] with transpose_a")
+        .Input("b", "T", "[K, N]; [N, K] with transpose_b")
+        .OptionalInput("c", "T", "a shape that broadcasts to [M, N]")
+        .Output("y", "T", "[M, N]")
+        .Attr("alpha", 1.0, "the factor of the product")
+        .Attr("beta", 1.0, "the factor of c")
+        .Attr("transpose_a", false, "transposes a")
+        .Attr("transpose_b", false, "transposes b")
+        .Infer(InferGemm)
+        .Reference(GemmCompute)
+        .Fast(onednn::Prepare(BuildGemm))
+        .TakesPostOps(onednn::TakesPostOps(BuildGemm))
+        .Examples(GemmExamples));
 
 }  // namespace
 }  // namespace nomograph

@@ -246,12 +246,10 @@ NOMO_REGISTER_OP(
     OpDef("math.MatMul", 1)
         .Doc("The matrix product y[..., i, j] = sum over k of a[..., i, k] * b[..., k, j].\n\n"
              "The last two axes are the matrices'; the axes ahead of them are batches and "
-             "broadcast as NumPy's do. An "
-             "operand with one axis is a vector: a is then one row, b one column, and y lacks that "
-             "axis. Two vectors "
-             "yield a scalar. Integers wrap around. It is an error when the inner sizes differ, "
-             "the batches do not "
-             "broadcast, or an operand is a scalar.")
+             "broadcast as NumPy's do. An operand with one axis is a vector: a is then one row, b "
+             "one column, and y lacks that axis. Two vectors yield a scalar. Integers wrap around. "
+             "It is an error when the inner sizes differ, the batches do not broadcast, or an "
+             "operand is a scalar.")
         .Source("ONNX MatMul; numpy.matmul; tf.linalg.matmul for transpose_a and transpose_b")
         .TypeVar("T", kNumbers)
         .Input("a", "T", "[batch..., M, K], or [K]; [batch..., K, M] with transpose_a")

@@ -174,14 +174,11 @@ NOMO_REGISTER_OP(
         OpDef("nn.AveragePool", 1)
             .Doc("The mean of each window, channel by channel.\n\n"
                  "y[n, p, c] = sum over taps t of x[n, p * strides + t * dilations - pads, c] / "
-                 "count, where x is 0 "
-                 "outside and count is the number of taps that meet x, or, with count_include_pad, "
-                 "x or its padding. "
-                 "Without strides windows move by 1, as in ONNX (Keras' layers move them by their "
-                 "size and say so here). "
-                 "A window that meets only padding yields 0. It is an error when the window is "
-                 "larger than the padded "
-                 "input.")
+                 "count, where x is 0 outside and count is the number of taps that meet x, or, "
+                 "with count_include_pad, x or its padding. Without strides windows move by 1, as "
+                 "in ONNX (Keras' layers move them by their size and say so here). A window that "
+                 "meets only padding yields 0. It is an error when the window is larger than the "
+                 "padded input.")
             .Source("ONNX AveragePool; Keras AveragePooling1D, AveragePooling2D, AveragePooling3D")
             .TypeVar("T", kFloats)
             .Input("x", "T", "[batch, spatial..., channels], see data_format")

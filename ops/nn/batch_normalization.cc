@@ -124,13 +124,11 @@ std::vector<Example> BatchNormalizationExamples() {
 
 NOMO_REGISTER_OP(OpDef("nn.BatchNormalization", 1)
                      .Doc("y = (x - mean) / sqrt(variance + epsilon) * scale + offset, with one "
-                          "mean, variance, scale and offset per "
-                          "channel: what batch normalisation does in inference, with the "
-                          "statistics of training. It is an error when "
+                          "mean, variance, scale and offset per channel: what batch normalisation "
+                          "does in inference, with the statistics of training. It is an error when "
                           "one of these vectors has another size than the channel axis.")
                      .Source("ONNX BatchNormalization with training_mode 0 (there axis is 1); "
-                             "Keras BatchNormalization in inference; "
-                             "S. Ioffe & C. Szegedy, 2015")
+                             "Keras BatchNormalization in inference; S. Ioffe & C. Szegedy, 2015")
                      .TypeVar("T", kFloats)
                      .Input("x", "T", "any shape of at least one axis")
                      .OptionalInput("scale", "T", "[channels]; 1 where it is absent")

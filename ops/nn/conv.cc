@@ -185,34 +185,30 @@ std::vector<Example> ConvExamples() {
 }
 
 NOMO_REGISTER_OP(
-    WithWindow(OpDef("nn.Conv", 1)
-                   .Doc("Convolution over 1, 2 or 3 spatial axes (a cross-correlation, as "
-                        "everywhere in deep learning):\n\n"
-                        "y[n, p, o] = bias[o] + sum over taps t and input channels i of x[n, p * "
-                        "strides + t * dilations - pads, i] "
-                        "* kernel[t, i, o], where x is 0 outside.\n\n"
-                        "With groups = g the channels are cut into g groups, each convolved by "
-                        "itself. A depthwise convolution has "
-                        "groups = input channels; Keras' DepthwiseConv2D kernel [h, w, in, "
-                        "multiplier] is, reshaped to "
-                        "[h, w, 1, in * multiplier], the kernel of that. Output sizes are "
-                        "floor((input + pads - extent) / stride) "
-                        "+ 1 with extent = (kernel - 1) * dilation + 1. It is an error when the "
-                        "window is larger than the padded "
-                        "input, or when the channels of x, kernel and bias do not fit each other.")
-                   .Source("ONNX Conv; Keras Conv1D, Conv2D, Conv3D, DepthwiseConv2D")
-                   .TypeVar("T", kFloats)
-                   .Input("x", "T", "[batch, spatial..., in], see data_format")
-                   .Input("kernel", "T", "[spatial..., in / groups, out], see kernel_layout")
-                   .OptionalInput("bias", "T", "[out]")
-                   .Output("y", "T", "[batch, spatial..., out], see data_format")
-                   .Attr("groups", 1,
-                         "the number of groups; it divides the input and the output channels")
-                   .Min(1)
-                   .Attr("kernel_layout", "HWIO",
-                         "\"HWIO\": [spatial..., in / groups, out]; \"OIHW\": [out, in / groups, "
-                         "spatial...]")
-                   .Choices({"HWIO", "OIHW"}))
+    WithWindow(
+        OpDef("nn.Conv", 1)
+            .Doc("Convolution over 1, 2 or 3 spatial axes (a cross-correlation, as everywhere in "
+                 "deep learning):\n\n"
+                 "y[n, p, o] = bias[o] + sum over taps t and input channels i of x[n, p * strides "
+                 "+ t * dilations - pads, i] * kernel[t, i, o], where x is 0 outside.\n\n"
+                 "With groups = g the channels are cut into g groups, each convolved by itself. A "
+                 "depthwise convolution has groups = input channels; Keras' DepthwiseConv2D kernel "
+                 "[h, w, in, multiplier] is, reshaped to [h, w, 1, in * multiplier], the kernel of "
+                 "that. Output sizes are floor((input + pads - extent) / stride) + 1 with extent = "
+                 "(kernel - 1) * dilation + 1. It is an error when the window is larger than the "
+                 "padded input, or when the channels of x, kernel and bias do not fit each other.")
+            .Source("ONNX Conv; Keras Conv1D, Conv2D, Conv3D, DepthwiseConv2D")
+            .TypeVar("T", kFloats)
+            .Input("x", "T", "[batch, spatial..., in], see data_format")
+            .Input("kernel", "T", "[spatial..., in / groups, out], see kernel_layout")
+            .OptionalInput("bias", "T", "[out]")
+            .Output("y", "T", "[batch, spatial..., out], see data_format")
+            .Attr("groups", 1, "the number of groups; it divides the input and the output channels")
+            .Min(1)
+            .Attr("kernel_layout", "HWIO",
+                  "\"HWIO\": [spatial..., in / groups, out]; \"OIHW\": [out, in / groups, "
+                  "spatial...]")
+            .Choices({"HWIO", "OIHW"}))
         .Infer(InferConv)
         .Reference(ConvCompute)
         .Fast(onednn::Prepare(BuildConv))

@@ -212,27 +212,20 @@ NOMO_REGISTER_OP(
     WithWindow(
         OpDef("nn.ConvTranspose", 1)
             .Doc("Transposed convolution (also called deconvolution) over 1, 2 or 3 spatial axes, "
-                 "the gradient of a "
-                 "convolution with respect to its input:\n\n"
+                 "the gradient of a convolution with respect to its input:\n\n"
                  "y[n, q, o] = bias[o] + sum over taps t, input channels i and positions p with p "
-                 "* strides + t * "
-                 "dilations - pads = q of x[n, p, i] * kernel[t, o, i].\n\n"
+                 "* strides + t * dilations - pads = q of x[n, p, i] * kernel[t, o, i].\n\n"
                  "Without padding the output has full = (input - 1) * stride + (kernel - 1) * "
-                 "dilation + 1 + "
-                 "output_padding elements along each axis, the last output_padding of them without "
-                 "any tap. Padding "
-                 "crops it: \"valid\" not at all; \"explicit\" by pads; \"same\" and "
-                 "\"same_lower\" to input * stride. "
-                 "output_shape names the sizes instead; then \"valid\" crops at the end only, "
-                 "\"same\" on both sides "
-                 "with an odd one at the end, \"same_lower\" and \"explicit\" with an odd one at "
-                 "the beginning. What "
-                 "exceeds the full size is at the end and holds the bias.\n\n"
+                 "dilation + 1 + output_padding elements along each axis, the last output_padding "
+                 "of them without any tap. Padding crops it: \"valid\" not at all; \"explicit\" by "
+                 "pads; \"same\" and \"same_lower\" to input * stride. output_shape names the "
+                 "sizes instead; then \"valid\" crops at the end only, \"same\" on both sides with "
+                 "an odd one at the end, \"same_lower\" and \"explicit\" with an odd one at the "
+                 "beginning. What exceeds the full size is at the end and holds the bias.\n\n"
                  "Keras' Conv2DTranspose with padding \"valid\" has at least input * stride "
-                 "elements: where the kernel is "
-                 "smaller than the stride, give output_padding = stride - kernel. It is an error "
-                 "when the channels of x, "
-                 "kernel and bias do not fit each other, or the padding exceeds the full size.")
+                 "elements: where the kernel is smaller than the stride, give output_padding = "
+                 "stride - kernel. It is an error when the channels of x, kernel and bias do not "
+                 "fit each other, or the padding exceeds the full size.")
             .Source("ONNX ConvTranspose; Keras Conv2DTranspose, Conv3DTranspose")
             .TypeVar("T", kFloats)
             .Input("x", "T", "[batch, spatial..., in], see data_format")

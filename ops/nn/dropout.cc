@@ -55,20 +55,20 @@ std::vector<Example> DropoutExamples() {
 }
 
 NOMO_REGISTER_OP(
-    RandomOp(OpDef("nn.Dropout", 1)
-                 .Doc("In training sets each element to 0 with probability rate, independently, "
-                      "and divides the others by "
-                      "1 - rate, so that the expected sum stays. In inference y = x.\n\n"
-                      "Element i is dropped where u < rate, u being the uniform number in [0, 1) "
-                      "of the upper 24 bits of "
-                      "word i of the Philox4x32-10 stream of (seed, node, step).")
-                 .Source("ONNX Dropout; Keras Dropout; N. Srivastava et al., 2014")
-                 .TypeVar("T", kFloats)
-                 .Input("x", "T", "any shape")
-                 .Output("y", "T", "as x")
-                 .Attr("rate", 0.5, "the probability with which an element is dropped")
-                 .Min(0)
-                 .Max(1))
+    RandomOp(
+        OpDef("nn.Dropout", 1)
+            .Doc("In training sets each element to 0 with probability rate, independently, and "
+                 "divides the others by 1 - rate, so that the expected sum stays. In inference y = "
+                 "x.\n\n"
+                 "Element i is dropped where u < rate, u being the uniform number in [0, 1) of the "
+                 "upper 24 bits of word i of the Philox4x32-10 stream of (seed, node, step).")
+            .Source("ONNX Dropout; Keras Dropout; N. Srivastava et al., 2014")
+            .TypeVar("T", kFloats)
+            .Input("x", "T", "any shape")
+            .Output("y", "T", "as x")
+            .Attr("rate", 0.5, "the probability with which an element is dropped")
+            .Min(0)
+            .Max(1))
         .Infer(SameAsInput)
         .Reference(DropoutCompute)
         .InPlace()

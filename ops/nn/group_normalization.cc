@@ -266,23 +266,20 @@ NOMO_REGISTER_OP(
     GroupNormalizationSchema(
         "nn.GroupNormalization",
         "y = (x - mean) / sqrt(variance + epsilon) * scale + bias. The channels are cut into "
-        "num_groups groups; "
-        "the mean and the (population) variance are those of one row of the batch and one group, "
-        "over its "
-        "channels and all positions. It is an error when num_groups does not divide the channels, "
-        "or scale or "
-        "bias has not one element per channel.",
+        "num_groups groups; the mean and the (population) variance are those of one row of the "
+        "batch and one group, over its channels and all positions. It is an error when num_groups "
+        "does not divide the channels, or scale or bias has not one element per channel.",
         "ONNX GroupNormalization since version 21; Keras GroupNormalization; Y. Wu & K. He, 2018")
         .RequiredAttr("num_groups", AttrType::kInt, "the number of groups; it divides the channels")
         .Min(1)
         .Examples(GroupNormalizationExamples));
 NOMO_REGISTER_OP(
-    GroupNormalizationSchema("nn.InstanceNormalization",
-                             "y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with the "
-                             "mean and the (population) variance of one row of "
-                             "the batch and one channel, over all positions. It is an error when "
-                             "scale or bias has not one element per channel.",
-                             "ONNX InstanceNormalization; D. Ulyanov et al., 2016")
+    GroupNormalizationSchema(
+        "nn.InstanceNormalization",
+        "y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with the mean and the "
+        "(population) variance of one row of the batch and one channel, over all positions. It is "
+        "an error when scale or bias has not one element per channel.",
+        "ONNX InstanceNormalization; D. Ulyanov et al., 2016")
         .Examples(InstanceNormalizationExamples));
 
 }  // namespace

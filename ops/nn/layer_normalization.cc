@@ -201,22 +201,19 @@ NOMO_REGISTER_OP(
         OpDef("nn.LayerNormalization", 1)
             .Doc("y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with the mean and the "
                  "(population) variance over the axes from axis on, for each index of the others. "
-                 "It is an "
-                 "error when scale or bias has another shape than x has there.")
+                 "It is an error when scale or bias has another shape than x has there.")
             .Source("ONNX LayerNormalization; Keras LayerNormalization; J. Ba et al., 2016"))
         .OptionalInput("bias", "T", "the shape of x from axis on; 0 where it is absent")
         .Reference(RowNormalization(/*centered=*/true))
         .Fast(onednn::Prepare(BuildLayerNormalization))
         .Examples(LayerNormalizationExamples));
 NOMO_REGISTER_OP(
-    RowNormalizationSchema(
-        OpDef("nn.RmsNormalization", 1)
-            .Doc("y = x / sqrt(mean(x^2) + epsilon) * scale, with the mean over the axes from axis "
-                 "on, for "
-                 "each index of the others. It is an error when scale has another shape than x has "
-                 "there.")
-            .Source("ONNX RMSNormalization; B. Zhang & R. Sennrich, \"Root Mean Square Layer "
-                    "Normalization\", 2019"))
+    RowNormalizationSchema(OpDef("nn.RmsNormalization", 1)
+                               .Doc("y = x / sqrt(mean(x^2) + epsilon) * scale, with the mean over "
+                                    "the axes from axis on, for each index of the others. It is an "
+                                    "error when scale has another shape than x has there.")
+                               .Source("ONNX RMSNormalization; B. Zhang & R. Sennrich, \"Root Mean "
+                                       "Square Layer Normalization\", 2019"))
         .Reference(RowNormalization(/*centered=*/false))
         .Fast(PrepareRmsNormalization)
         .Examples(RmsNormalizationExamples));

@@ -168,15 +168,13 @@ NOMO_REGISTER_OP(
         OpDef("nn.MaxPool", 1)
             .Doc("The greatest element in each window, channel by channel.\n\n"
                  "y[n, p, c] = max over taps t of x[n, p * strides + t * dilations - pads, c], "
-                 "padding left out. Without "
-                 "strides windows move by 1, as in ONNX (Keras' layers move them by their size and "
-                 "say so here). A window "
-                 "that meets only padding yields the type's least value (-infinity for floating "
-                 "point) and the index -1. "
+                 "padding left out. Without strides windows move by 1, as in ONNX (Keras' layers "
+                 "move them by their size and say so here). A window that meets only padding "
+                 "yields the type's least value (-infinity for floating point) and the index -1. "
                  "NaN counts as greatest in exact mode; oneDNN may pass over it.\n\n"
                  "indices tells where each maximum was found: its place in x in row-major order "
-                 "over all of x's axes, the "
-                 "first of equals. It is an error when the window is larger than the padded input.")
+                 "over all of x's axes, the first of equals. It is an error when the window is "
+                 "larger than the padded input.")
             .Source("ONNX MaxPool; Keras MaxPooling1D, MaxPooling2D, MaxPooling3D")
             .TypeVar("T", kNumbers)
             .Input("x", "T", "[batch, spatial..., channels], see data_format")

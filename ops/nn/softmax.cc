@@ -173,20 +173,19 @@ constexpr char kNotANumber[] =
     "every element).";
 
 NOMO_REGISTER_OP(
-    SoftmaxSchema(
-        "nn.Softmax",
-        absl::StrCat("y[i] = exp(x[i]) / sum over j of exp(x[j]) along axis, computed with x - "
-                     "max(x) so that it does not overflow. ",
-                     kNotANumber),
-        "ONNX Softmax since version 13; Keras Softmax")
+    SoftmaxSchema("nn.Softmax",
+                  absl::StrCat("y[i] = exp(x[i]) / sum over j of exp(x[j]) along axis, computed "
+                               "with x - max(x) so that it does not overflow. ",
+                               kNotANumber),
+                  "ONNX Softmax since version 13; Keras Softmax")
         .Reference(SoftmaxCompute(false))
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_accurate))
         .Examples(SoftmaxExamples));
 NOMO_REGISTER_OP(
     SoftmaxSchema(
         "nn.LogSoftmax",
-        absl::StrCat("y[i] = log(softmax(x)[i]) along axis, computed as x - max(x) - "
-                     "log(sum(exp(x - max(x)))), which is accurate where the softmax itself is 0. ",
+        absl::StrCat("y[i] = log(softmax(x)[i]) along axis, computed as x - max(x) - log(sum(exp(x "
+                     "- max(x)))), which is accurate where the softmax itself is 0. ",
                      kNotANumber),
         "ONNX LogSoftmax since version 13; tf.nn.log_softmax")
         .Reference(SoftmaxCompute(true))

@@ -185,14 +185,12 @@ OpDef WithWindow(OpDef op) {
       .Max(static_cast<double>(kMaxSize))
       .Attr("padding", "valid",
             "\"valid\": none; \"same\": as much as it takes for the output to have ceil(input / "
-            "stride) elements, evenly, "
-            "an odd one at the end; \"same_lower\": the odd one at the beginning; \"explicit\": "
-            "what pads says")
+            "stride) elements, evenly, an odd one at the end; \"same_lower\": the odd one at the "
+            "beginning; \"explicit\": what pads says")
       .Choices({"valid", "same", "same_lower", "explicit"})
       .Attr("pads", std::vector<int64_t>{},
             "with padding \"explicit\": the padding at the beginning of each spatial axis, then at "
-            "the end of each; none "
-            "given: 0")
+            "the end of each; none given: 0")
       .Min(0)
       .Max(static_cast<double>(kMaxSize));
   return WithDataFormat(std::move(op));

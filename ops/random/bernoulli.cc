@@ -40,8 +40,7 @@ NOMO_REGISTER_OP(
     WithDraw(LikeOp("random.Bernoulli", kFloats, kAnyType), DrawBernoulli)
         .Doc("1 (true) with probability x, else 0, the same in training and inference: y = u < x, "
              "where u is the uniform number in [0, 1) of the upper 24 bits of the element's word "
-             "of the Philox4x32-10 stream of (seed, node, "
-             "step).")
+             "of the Philox4x32-10 stream of (seed, node, step).")
         .Source("ONNX Bernoulli")
         .Examples(Examples));
 

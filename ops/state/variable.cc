@@ -63,8 +63,7 @@ std::vector<Example> AssignExamples() {
 
 NOMO_REGISTER_OP(OpDef("state.Read")
                      .Doc("The value that a variable has now. Reads and assignments happen in the "
-                          "order of the nodes; "
-                          "core.After makes that order plain.")
+                          "order of the nodes; core.After makes that order plain.")
                      .Source("tf.Variable")
                      .TypeVar("T", kAnyType)
                      .Output("y", "T", "the variable's shape")

@@ -119,8 +119,7 @@ TEST_F(RunTest, RefusesWrongInputs) {
       {"classifier.nomo -i junk.png", 3, "junk.png"},
       {"classifier.nomo -i big.png", 2,
        "input \"image\": \"big.png\" is 32 pixels wide and 64 high; expected 16 wide and 16 high "
-       "(--resize makes it "
-       "fit)"},
+       "(--resize makes it fit)"},
       {"missing.nomo -i random", 4, "missing.nomo: the model cannot run here:\n"},
       {"ring.nomo -i random", 4, "no op acme.Ring is registered"},
       {"affine.nomo -i random -o y=out.npy", 2,
@@ -147,8 +146,7 @@ TEST_F(RunTest, ListsEveryMissingOp) {
               AllOf(HasSubstr("node \"first\" (acme.Missing): no op acme.Missing is registered"),
                     HasSubstr("(version 2 is needed); it is provided by //acme:ops"),
                     HasSubstr("node \"second\" (nn.Sofplus): no op nn.Sofplus is registered "
-                              "(version 1 is needed; did "
-                              "you mean nn.Softplus")));
+                              "(version 1 is needed; did you mean nn.Softplus")));
 }
 
 TEST_F(RunTest, RunsOpsOfALibrary) {

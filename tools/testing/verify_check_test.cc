@@ -88,10 +88,10 @@ TEST_F(VerifyCheckTest, CheckPasses) {
   EXPECT_EQ(body.out,
             "tenfold.nomo can run here\nNotes\n"
             "  body: node \"y\" (acme.Tenfold): runs as the body @acme.Tenfold of the file\n");
-  EXPECT_THAT(Nomo("check tenfold.nomo --op-library " + AcmeOps()).out,
-              HasSubstr("  fallback: node \"y\" (acme.Tenfold): runs as a kernel from "
-                        "//tools:acme_ops; where that is "
-                        "missing, the body @acme.Tenfold of the file runs\n"));
+  EXPECT_THAT(
+      Nomo("check tenfold.nomo --op-library " + AcmeOps()).out,
+      HasSubstr("  fallback: node \"y\" (acme.Tenfold): runs as a kernel from //tools:acme_ops; "
+                "where that is missing, the body @acme.Tenfold of the file runs\n"));
 }
 
 TEST_F(VerifyCheckTest, CheckListsEverythingAtOnce) {
