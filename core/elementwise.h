@@ -68,7 +68,9 @@ void ComputeRow(const F& f, const std::byte* const* inputs, std::byte* output, i
   const std::array<const T*, sizeof...(I)> in = {reinterpret_cast<const T*>(inputs[I])...};
   auto* out = reinterpret_cast<Out*>(output);
   // An input's memory may be the output's, but then element i lies in the same place.
+#ifdef _OPENMP  // a user's code may be compiled without
 #pragma omp simd
+#endif
   for (int64_t i = 0; i < count; ++i) out[i] = static_cast<Out>(f(static_cast<C>(in[I][i])...));
 }
 

@@ -75,6 +75,7 @@ absl::Status Executor::Bind(absl::Span<const Tensor> inputs) {
       state_.views_[v].data = state_.owned_[v].mutable_raw_data();
     } else if (plan.storage == Storage::kDynamic) {
       state_.views_[v].data = nullptr;
+      state_.views_[v].shape = &program_.shapes_[v];
     } else if (plan.root != static_cast<ValueId>(v)) {
       state_.views_[v].data =
           state_.views_[plan.root].data;  // roots have lower numbers than their views

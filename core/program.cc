@@ -7,6 +7,18 @@
 #include "nomograph/core/philox.h"
 
 namespace nomograph {
+namespace {
+
+// The sizes that are known, and 0 for the others; a scalar's shape where the rank is not known.
+Shape KnownSizes(const PartialShape& shape) {
+  Shape sizes;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    sizes.Append(shape[axis].known() ? shape[axis].size() : 0);
+  }
+  return sizes;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(const Model& model,
                                                                 const Graph& graph,
@@ -27,9 +39,9 @@ absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(const Model& mod
 Program::~Program() = default;
 
 absl::Status Program::PrepareSteps() {
-  for (const TensorType& type : graph_.types) {
-    shapes_.push_back(type.shape.fully_known() ? type.shape.ToShape() : Shape());
-  }
+  // Kernels that allocate an output themselves see there what is known of its shape: a loop that
+  // does not run once has nothing else to shape its scan outputs by.
+  for (const TensorType& type : graph_.types) shapes_.push_back(KnownSizes(type.shape));
   for (size_t n = 0; n < graph_.nodes.size(); ++n) {
     if (plan_.is_view[n]) continue;
     const LoweredNode& node = graph_.nodes[n];

@@ -217,8 +217,8 @@ TEST_P(Conformance, ChannelsOnTheOtherSide) {
     const AttrValue* given = example.attrs.Find("data_format");
     const bool first = given == nullptr || *given->As<std::string>() == "channels_last";
     const int image_rank = example.inputs[0].shape().rank();
-    // Some ops take one image as well as a batch of them.
-    const bool batched = op().batch_rank == 0 || image_rank == op().batch_rank;
+    // Image ops take a single image too.
+    const bool batched = !(op().name.starts_with("image.") && image_rank == 3);
     example.attrs.Set("data_format", first ? "channels_first" : "channels_last");
     example.inputs[0] = MoveChannels(example.inputs[0], batched, first);
     if (example.outputs[0].shape().rank() == image_rank) {

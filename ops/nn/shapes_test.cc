@@ -187,7 +187,7 @@ TEST(Shapes, OfMatrixProducts) {
        {{2, 3}, {4, 5}},
        "inner sizes of a and b, found 3 and 4 in shapes [2,3] and [4,5]"},
       {"math.MatMul", {}, {{2, 2, 3}, {3, 3, 5}}, "do not broadcast"},
-      {"math.MatMul", {}, {{}, {3, 5}}, "input a: expected at least 1 axis"},
+      {"math.MatMul", {}, {Shape{}, {3, 5}}, "input a: expected at least 1 axis"},
       {"math.MatMul",
        {{"transpose_a", true}},
        {{3}, {3, 5}},
