@@ -1,4 +1,4 @@
-// What core.If and core.While share.
+// What the control-flow ops share: core.If, core.While, core.Loop and core.Scan.
 #ifndef NOMOGRAPH_OPS_CORE_CONTROL_FLOW_H_
 #define NOMOGRAPH_OPS_CORE_CONTROL_FLOW_H_
 

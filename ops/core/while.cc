@@ -1,12 +1,10 @@
 #include "nomograph/core/registry.h"
 #include "nomograph/core/value.h"
 #include "nomograph/ops/core/control_flow.h"
+#include "nomograph/ops/core/loop_body.h"
 
 namespace nomograph {
 namespace {
-
-// After so many rounds of inference a shape that still changes counts as of unknown rank.
-constexpr int kMaxRounds = 8;
 
 absl::Status CheckConditionFunction(const InferContext& context,
                                     absl::Span<const TensorType> variables) {
@@ -17,36 +15,14 @@ absl::Status CheckConditionFunction(const InferContext& context,
   return CheckCondition((*types)[0], "cond");
 }
 
-// The types that the variables have both before and after the body.
-absl::StatusOr<std::vector<TensorType>> AfterBody(const InferContext& context,
-                                                  absl::Span<const TensorType> variables) {
-  auto types = context.InferFunction(context.attrs().Function("body"), variables);
-  NOMO_RETURN_IF_ERROR(Annotate(types.status(), "body"));
-  if (types->size() != variables.size()) {
-    return InvalidArgument("body: expected an output for each of ", variables.size(),
-                           " variables, found ", types->size());
-  }
-  for (size_t i = 0; i < variables.size(); ++i) {
-    if ((*types)[i].dtype != variables[i].dtype) {
-      return InvalidArgument("body: variable ", i, " is ", variables[i].ToString(), " but becomes ",
-                             (*types)[i].ToString());
-    }
-    (*types)[i].shape = CommonShape(variables[i].shape, (*types)[i].shape);
-  }
-  return types;
-}
-
-// Shapes that the body changes become unknown, round by round until nothing changes any more.
 absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   std::vector<TensorType> variables;
   for (int i = 0; i < context.num_inputs(); ++i) variables.push_back(context.input(i));
-  for (int round = 0;; ++round) {
-    NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> types, AfterBody(context, variables));
-    if (types == variables) break;
-    for (size_t i = 0; i < types.size() && round >= kMaxRounds; ++i) {
-      if (types[i] != variables[i]) types[i].shape = PartialShape();
-    }
-    variables = std::move(types);
+  NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> outputs,
+                        InferLoopBody(context, {.count = context.num_inputs()}, variables));
+  if (outputs.size() != variables.size()) {
+    return InvalidArgument("body: expected an output for each of ", variables.size(),
+                           " variables, found ", outputs.size());
   }
   NOMO_RETURN_IF_ERROR(CheckConditionFunction(context, variables));
   return variables;

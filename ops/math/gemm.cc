@@ -1,8 +1,10 @@
+#include <cmath>
 #include <limits>
 #include <utility>
 
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"
+#include "nomograph/ops/math/integer.h"
 
 namespace nomograph {
 namespace {
@@ -17,7 +19,17 @@ Dim SizeOf(const PartialShape& shape, bool transposed, int axis) {
   return shape.has_rank() ? shape[transposed ? 1 - axis : axis] : Dim();
 }
 
+absl::Status CheckFactor(const InferContext& context, absl::string_view attr) {
+  const double factor = context.attrs().Float(attr);
+  const bool whole = std::abs(factor) < 0x1p62 && factor == std::trunc(factor);
+  if (whole || kFloats.Contains(context.dtype(0))) return absl::OkStatus();
+  return InvalidArgument(attr, ": expected a whole number for ", DTypeName(context.dtype(0)),
+                         ", found ", factor);
+}
+
 absl::StatusOr<std::vector<TensorType>> InferGemm(const InferContext& context) {
+  NOMO_RETURN_IF_ERROR(CheckFactor(context, "alpha"));
+  NOMO_RETURN_IF_ERROR(CheckFactor(context, "beta"));
   NOMO_RETURN_IF_ERROR(CheckMatrix("a", context.shape(0)));
   NOMO_RETURN_IF_ERROR(CheckMatrix("b", context.shape(1)));
   const bool transpose_a = context.attrs().Bool("transpose_a");
@@ -48,11 +60,21 @@ std::pair<int64_t, int64_t> StepsOfC(const Shape& c) {
   return {rows == 1 ? 0 : columns, columns == 1 ? 0 : 1};
 }
 
+// A factor of the sums: itself, or modulo 2^64.
+template <typename Sum>
+Sum Factor(double factor) {
+  if constexpr (std::is_floating_point_v<Sum>) return factor;
+  return static_cast<Sum>(static_cast<int64_t>(factor));
+}
+
 template <typename T>
 void GemmReference(const KernelContext& context) {
+  using Sum = math::WrappingSum<T>;
+  const auto wide = [](T x) { return static_cast<Sum>(static_cast<ComputeType<T>>(x)); };
   const bool transpose_a = context.attrs().Bool("transpose_a"),
              transpose_b = context.attrs().Bool("transpose_b");
-  const double alpha = context.attrs().Float("alpha"), beta = context.attrs().Float("beta");
+  const Sum alpha = Factor<Sum>(context.attrs().Float("alpha"));
+  const Sum beta = Factor<Sum>(context.attrs().Float("beta"));
   const auto a = context.input<T>(0);
   const auto b = context.input<T>(1);
   const auto y = context.output<T>(0);
@@ -63,20 +85,20 @@ void GemmReference(const KernelContext& context) {
       adds ? StepsOfC(context.input_shape(2)) : std::pair<int64_t, int64_t>();
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t s = 0; s < columns; ++s) {
-      double sum = 0;
+      Sum sum = 0;
       for (int64_t k = 0; k < inner; ++k) {
-        sum += static_cast<double>(a[transpose_a ? k * rows + r : r * inner + k]) *
-               static_cast<double>(b[transpose_b ? s * inner + k : k * columns + s]);
+        sum += wide(a[transpose_a ? k * rows + r : r * inner + k]) *
+               wide(b[transpose_b ? s * inner + k : k * columns + s]);
       }
       sum *= alpha;
-      if (adds) sum += beta * static_cast<double>(context.input<T>(2)[r * c_row + s * c_column]);
+      if (adds) sum += beta * wide(context.input<T>(2)[r * c_row + s * c_column]);
       y[r * columns + s] = static_cast<T>(sum);
     }
   }
 }
 
 absl::Status GemmCompute(KernelContext& context) {
-  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() { GemmReference<T>(context); });
+  Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename T>() { GemmReference<T>(context); });
   return absl::OkStatus();
 }
 
@@ -178,17 +200,27 @@ std::vector<Example> GemmExamples() {
        .inputs = {Tensor(DType::kFloat64, {1, 0}), Tensor(DType::kFloat64, {0, 2}),
                   Tensor::Vector<double>({3, 4})},
        .outputs = {Tensor::Of<double>({1, 2}, {3, 4})}},
+      {.name = "integers wrap around",
+       .attrs = {{"alpha", -2.0}, {"beta", 3.0}},
+       .inputs = {Tensor::Of<int8_t>({1, 2}, {100, -3}), Tensor::Of<int8_t>({2, 2}, {1, 2, 5, 7}),
+                  Tensor::Vector<int8_t>({10, -50})},
+       .outputs = {Tensor::Of<int8_t>({1, 2}, {116, 4})}},
+      {.name = "uint64",
+       .inputs = {Tensor::Of<uint64_t>({1, 1}, {uint64_t{1} << 63}),
+                  Tensor::Of<uint64_t>({1, 1}, {3}), Tensor::Scalar<uint64_t>(7)},
+       .outputs = {Tensor::Of<uint64_t>({1, 1}, {(uint64_t{1} << 63) + 7})}},
   };
 }
 
 NOMO_REGISTER_OP(
     OpDef("math.Gemm", 1)
         .Doc("y = alpha * a b + beta * c for matrices a and b, each of which may be transposed "
-             "first, and c broadcast to the product. Where beta is 0, c is not read.\n\n"
+             "first, and c broadcast to the product. Where beta is 0, c is not read. For integers "
+             "alpha and beta must be whole numbers, and all wraps around.\n\n"
              "It is an error when a or b is no matrix, the inner sizes differ, or c does not "
              "broadcast to [M, N].")
         .Source("ONNX Gemm; Keras Dense on matrices")
-        .TypeVar("T", kFloats)
+        .TypeVar("T", kNumbers)
         .Input("a", "T", "[M, K]; [K, M] with transpose_a")
         .Input("b", "T", "[K, N]; [N, K] with transpose_b")
         .OptionalInput("c", "T", "a shape that broadcasts to [M, N]")

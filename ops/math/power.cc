@@ -1,4 +1,6 @@
 // Pow, Square, Sqrt, Rsqrt, Reciprocal.
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "nomograph/core/elementwise.h"
@@ -10,13 +12,22 @@
 namespace nomograph {
 namespace {
 
-template <typename T>
-T Pow(T base, T exponent) {
+// The exponent is a double, or a 64-bit integer.
+template <typename T, typename Exponent>
+T Pow(T base, Exponent exponent) {
   if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<T>(exact::Pow(base, exponent));
+    return static_cast<T>(exact::Pow(base, static_cast<double>(exponent)));
+  } else if constexpr (std::is_floating_point_v<Exponent>) {
+    const double power = exact::Pow(static_cast<double>(base), exponent);
+    T result;
+    ConvertElements(DType::kFloat64, reinterpret_cast<const std::byte*>(&power), kDTypeOf<T>,
+                    reinterpret_cast<std::byte*>(&result), 1);
+    return result;
   } else {
-    if constexpr (std::is_signed_v<T>) {
-      if (exponent < 0 && base == -1) return exponent % 2 == 0 ? 1 : -1;
+    if constexpr (std::is_signed_v<Exponent>) {
+      if constexpr (std::is_signed_v<T>) {
+        if (exponent < 0 && base == -1) return exponent % 2 == 0 ? 1 : -1;
+      }
       if (exponent < 0) return base == 1 ? 1 : 0;
     }
     T power = 1;
@@ -33,29 +44,114 @@ float FastPow(float base, float exponent) {
   return std::pow(base, exponent);
 }
 
+// y = f(base, exponent), with the exponents converted to `Exponent`, a block at a time: the output
+// may lie where they lie.
+template <typename T, typename Exponent, typename F>
+void ForEachPower(KernelContext& context, F f) {
+  constexpr int64_t kBlock = 256;
+  const DType from = context.input_dtype(1);
+  ForEachRow(context, [&](const std::byte* const* inputs, std::byte* output, int64_t count) {
+    std::array<Exponent, kBlock> exponents;
+    for (int64_t begin = 0; begin < count; begin += kBlock) {
+      const int64_t size = std::min(kBlock, count - begin);
+      ConvertElements(from, inputs[1] + begin * DTypeSize(from), kDTypeOf<Exponent>,
+                      reinterpret_cast<std::byte*>(exponents.data()), size);
+      const T* base = reinterpret_cast<const T*>(inputs[0]) + begin;
+      T* y = reinterpret_cast<T*>(output) + begin;
+      for (int64_t i = 0; i < size; ++i) {
+        y[i] = static_cast<T>(f(static_cast<ComputeType<T>>(base[i]), exponents[i]));
+      }
+    }
+  });
+}
+
+absl::Status PowReference(KernelContext& context) {
+  const auto pow = [](auto base, auto exponent) { return Pow(base, exponent); };
+  const DType exponent = context.input_dtype(1);
+  Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename T>() {
+    if (std::is_floating_point_v<ComputeType<T>> || kFloats.Contains(exponent)) {
+      ForEachPower<T, double>(context, pow);
+    } else if (kSignedInts.Contains(exponent)) {
+      ForEachPower<T, int64_t>(context, pow);
+    } else {
+      ForEachPower<T, uint64_t>(context, pow);
+    }
+  });
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> PreparePow(const PrepareContext& context) {
+  if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+  if (context.inputs[1].dtype == DType::kFloat32) {
+    return FastElementwise(TypeList<float>{}, FastPow)(context);
+  }
+  return MakeComputeKernel(
+      [](KernelContext& kernel) {
+        ForEachPower<float, float>(kernel, FastPow);
+        return absl::OkStatus();
+      },
+      "loop");
+}
+
+Example OtherExponent(std::string name, Tensor a, Tensor b, Tensor y) {
+  return {.name = std::move(name), .inputs = {std::move(a), std::move(b)}, .outputs = {y}};
+}
+
+std::vector<Example> PowExamples() {
+  return ExampleTable()
+      .Rows(kNumbers, {{2, 3, 8}, {5, 0, 1}, {-3, 3, -27}, {7, 2, 49}, {0, 0, 1}})
+      .Rows(kFloats, {{2, 0.5, 1.4142135623730951},
+                      {2, -1.5, 0.3535533905932738},
+                      {-8, 0.5, kNaN},
+                      {0, -1, kInf},
+                      {kNaN, 0, 1},
+                      {1, kNaN, 1},
+                      {-2, 2, 4},
+                      {kInf, -1, 0}})
+      .Rows(kSignedInts, {{2, -1, 0}, {1, -5, 1}, {-1, -5, -1}, {-1, -2, 1}, {0, -1, 0}})
+      .Rows({DType::kInt32}, {{3, 21, 1870418611}, {2, 32, 0}})
+      .Rows({DType::kUInt8}, {{3, 6, 217}})
+      .Add(OtherExponent("float32 to int64, broadcast",
+                         Tensor::Of<float>({2, 3}, {1, 2, 3, -4, 0.5, -6}),
+                         Tensor::Vector<int64_t>({4, -1, 3}),
+                         Tensor::Of<float>({2, 3}, {1, 0.5, 27, 256, 2, -216})))
+      .Add(OtherExponent("float16 to uint8", Tensor::Vector<Half>({Half(2.0f), Half(-1.5f)}),
+                         Tensor::Vector<uint8_t>({10, 3}),
+                         Tensor::Vector<Half>({Half(1024.0f), Half(-3.375f)})))
+      .Add(OtherExponent("float64 to float32", Tensor::Vector<double>({2, 9}),
+                         Tensor::Vector<float>({0.5f, -0.5f}),
+                         Tensor::Vector<double>({1.4142135623730951, 1.0 / 3})))
+      .Add(OtherExponent("int32 to float32 is cut off", Tensor::Vector<int32_t>({2, 3, -2, 10}),
+                         Tensor::Vector<float>({0.5f, 1.5f, 3, 20}),
+                         Tensor::Vector<int32_t>({1, 5, -8, 2147483647})))
+      .Add(OtherExponent("uint8 to int64", Tensor::Vector<uint8_t>({2, 1, 3}),
+                         Tensor::Vector<int64_t>({-1, -7, 5}),
+                         Tensor::Vector<uint8_t>({0, 1, 243})))
+      .Add(OtherExponent("int8 to uint64", Tensor::Vector<int8_t>({-1, 3}),
+                         Tensor::Vector<uint64_t>({~uint64_t{0}, 3}),
+                         Tensor::Vector<int8_t>({-1, 27})))();
+}
+
 }  // namespace
 
 NOMO_REGISTER_OP(
-    ElementwiseOp("math.Pow", NumberTypes{}, [](auto a, auto b) { return Pow(a, b); })
+    OpDef("math.Pow")
         .Doc("y = a^b, with NumPy broadcasting. a^0 is 1. A negative float to a power that is no "
              "integer is NaN. Integers wrap around, and their negative powers are rounded toward "
-             "zero: 0 unless a is 1 or -1.")
-        .Source("ONNX Pow, with one dtype for both; NumPy power")
-        .Fast(FastElementwise(TypeList<float>{}, FastPow))
-        .Examples(ExampleTable()
-                      .Rows(kNumbers, {{2, 3, 8}, {5, 0, 1}, {-3, 3, -27}, {7, 2, 49}, {0, 0, 1}})
-                      .Rows(kFloats, {{2, 0.5, 1.4142135623730951},
-                                      {2, -1.5, 0.3535533905932738},
-                                      {-8, 0.5, kNaN},
-                                      {0, -1, kInf},
-                                      {kNaN, 0, 1},
-                                      {1, kNaN, 1},
-                                      {-2, 2, 4},
-                                      {kInf, -1, 0}})
-                      .Rows(kSignedInts,
-                            {{2, -1, 0}, {1, -5, 1}, {-1, -5, -1}, {-1, -2, 1}, {0, -1, 0}})
-                      .Rows({DType::kInt32}, {{3, 21, 1870418611}, {2, 32, 0}})
-                      .Rows({DType::kUInt8}, {{3, 6, 217}})));
+             "zero: 0 unless a is 1 or -1. The exponents may have another dtype than a, which is "
+             "that of y; powers of integers to floats are computed in float64 and converted as "
+             "array.Cast does.")
+        .Source("ONNX Pow; NumPy power")
+        .TypeVar("T", kNumbers)
+        .TypeVar("E", kNumbers)
+        .Input("a", "T", "broadcast to the other")
+        .Input("b", "E", "broadcast to the other")
+        .Output("y", "T", "the shape to which the inputs broadcast")
+        .Infer(BroadcastInputs)
+        .Reference(PowReference)
+        .Fast(PreparePow)
+        .InPlace()
+        .Examples(PowExamples));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.Square", NumberTypes{}, [](auto x) { return math::Mul(x, x); })
                      .Doc("y = x * x. Integers wrap around.")

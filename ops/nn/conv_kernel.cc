@@ -59,12 +59,12 @@ ConvKernelLayout::ConvKernelLayout(const Shape& shape, const Attributes& attrs) 
   tap_stride = strides[axes.spatial + shape.rank() - 3];
 }
 
-onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs) {
+onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs, DType dtype) {
   const KernelAxes axes = AxesOf(attrs, shape.rank());
   std::vector<int> order = {axes.out, axes.in};
   for (int i = 0; i < shape.rank() - 2; ++i) order.push_back(axes.spatial + i);
   const int64_t groups = attrs.Int("groups");
-  if (groups == 1) return onednn::Permuted(DType::kFloat32, shape, order);
+  if (groups == 1) return onednn::Permuted(dtype, shape, order);
 
   Shape grouped;  // the whole axis becomes two: groups, and channels of a group
   for (int i = 0; i < shape.rank(); ++i) {
@@ -73,7 +73,7 @@ onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs) {
   }
   std::vector<int> grouped_order = {axes.whole};
   for (int axis : order) grouped_order.push_back(axis + (axis >= axes.whole ? 1 : 0));
-  return onednn::Permuted(DType::kFloat32, grouped, grouped_order);
+  return onednn::Permuted(dtype, grouped, grouped_order);
 }
 
 WindowDims::WindowDims(const Window& window) {

@@ -38,9 +38,10 @@ struct ConvKernelLayout {
   }
 };
 
-// The float32 kernel as oneDNN wants it: [out, in, spatial...], or [groups, out / groups, in /
-// groups, spatial...].
-onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs);
+// The kernel as oneDNN wants it: [out, in, spatial...], or [groups, out / groups, in / groups,
+// spatial...].
+onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs,
+                            DType dtype = DType::kFloat32);
 
 // A concrete window as oneDNN wants it.
 struct WindowDims {

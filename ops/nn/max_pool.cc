@@ -29,8 +29,22 @@ bool IsGreater(T a, T b) {
   return left > right || (left != left && right == right);
 }
 
+// The number of a position when the first spatial axis counts fastest.
+int64_t ColumnMajor(const Window& window, int64_t position) {
+  int64_t result = 0;
+  for (size_t i = window.size(); i-- > 0;) {
+    const int64_t size = window[i].input.size();
+    int64_t step = 1;
+    for (size_t k = 0; k < i; ++k) step *= window[k].input.size();
+    result += position % size * step;
+    position /= size;
+  }
+  return result;
+}
+
 template <typename T>
 void MaxPoolReference(const KernelContext& context, const Window& window) {
+  const bool column_major = context.attrs().Int("storage_order") == 1;
   const ActivationLayout x(context.input_shape(0), context.attrs()),
       y(context.output_shape(0), context.attrs());
   const auto in = context.input<T>(0);
@@ -41,15 +55,19 @@ void MaxPoolReference(const KernelContext& context, const Window& window) {
       int64_t y_offset = y.Offset(n, c);
       ForEachIndex(taps.output_sizes(), [&](const Index3& at) {
         T greatest = Least<T>();
-        int64_t index = -1;
+        int64_t found = -1;
         taps.ForEach(at, [&](int64_t, int64_t position) {
-          const int64_t x_offset = x.Offset(n, c) + position * x.position_stride;
-          if (index >= 0 && !IsGreater(in[x_offset], greatest)) return;
-          greatest = in[x_offset];
-          index = x_offset;
+          const T value = in[x.Offset(n, c) + position * x.position_stride];
+          if (found >= 0 && !IsGreater(value, greatest)) return;
+          greatest = value;
+          found = position;
         });
         out[y_offset] = greatest;
-        if (context.num_outputs() > 1) context.output<int64_t>(1)[y_offset] = index;
+        if (context.num_outputs() > 1) {
+          const int64_t place = column_major && found >= 0 ? ColumnMajor(window, found) : found;
+          context.output<int64_t>(1)[y_offset] =
+              found < 0 ? -1 : x.Offset(n, c) + place * x.position_stride;
+        }
         y_offset += y.position_stride;
       });
     }
@@ -156,6 +174,16 @@ std::vector<Example> MaxPoolExamples() {
                                     {-3, -2, 2, 2, -2, -3, -1, -2, -1, 3, 3, -1, -2, 0, -1, 0})},
        .outputs = {Tensor::Of<float>({2, 2, 2}, {-2, 2, -2, -1, 3, 3, 0, 0}),
                    Tensor::Of<int64_t>({2, 2, 2}, {1, 2, 4, 6, 9, 10, 13, 15})}},
+      {.name = "indices in column-major order, ONNX",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                 {"strides", std::vector<int64_t>{2, 2}},
+                 {"storage_order", 1},
+                 {"data_format", "channels_first"}},
+       .inputs = {Tensor::Of<float>({1, 1, 5, 5},
+                                    {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
+                                     14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25})},
+       .outputs = {Tensor::Of<float>({1, 1, 2, 2}, {7, 9, 17, 19}),
+                   Tensor::Of<int64_t>({1, 1, 2, 2}, {6, 16, 8, 18})}},
       {.name = "uint8",
        .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"padding", "same"}},
        .inputs = {Tensor::Of<uint8_t>({1, 2, 3, 1}, {0, 40, 200, 200, 40, 0})},
@@ -173,13 +201,18 @@ NOMO_REGISTER_OP(
                  "yields the type's least value (-infinity for floating point) and the index -1. "
                  "NaN counts as greatest in exact mode; oneDNN may pass over it.\n\n"
                  "indices tells where each maximum was found: its place in x in row-major order "
-                 "over all of x's axes, the first of equals. It is an error when the window is "
-                 "larger than the padded input.")
+                 "over all of x's axes (see storage_order), the first of equals. It is an error "
+                 "when the window is larger than the padded input.")
             .Source("ONNX MaxPool; Keras MaxPooling1D, MaxPooling2D, MaxPooling3D")
             .TypeVar("T", kNumbers)
             .Input("x", "T", "[batch, spatial..., channels], see data_format")
             .Output("y", "T", "like x with other spatial sizes")
-            .OptionalOutput("indices", "int64", "the shape of y"))
+            .OptionalOutput("indices", "int64", "the shape of y")
+            .Attr("storage_order", 0,
+                  "how indices count the positions of a channel: 0: row-major; 1: column-major, "
+                  "the first spatial axis fastest")
+            .Min(0)
+            .Max(1))
         .Infer(InferMaxPool)
         .Reference(MaxPoolCompute)
         .Fast(onednn::Prepare(BuildMaxPool))

@@ -46,7 +46,11 @@ absl::StatusOr<Window> PoolWindow(const Attributes& attrs, const Shape& x) {
 
 bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
   const PrepareContext& context = b.context();
-  if (context.inputs[0].dtype != DType::kFloat32 || context.outputs.size() > 1) return false;
+  const DType dtype = context.inputs[0].dtype;
+  const bool bytes = dtype == DType::kInt8 || dtype == DType::kUInt8;
+  const bool served =
+      dtype == DType::kFloat32 || (bytes && algorithm == dnnl::algorithm::pooling_max);
+  if (!served || context.outputs.size() > 1) return false;
   const Shape& x = context.inputs[0].shape;
   const auto window = PoolWindow(context.attrs, x);
   if (!window.ok() || !FitsIn32Bits(*window)) return false;
@@ -64,8 +68,8 @@ bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
     dims.pads_end[i] = needed;
   }
   const std::vector<int> axes = ChannelsFirstAxes(x.rank(), context.attrs);
-  const auto src = onednn::Permuted(DType::kFloat32, x, axes);
-  const auto dst = onednn::Permuted(DType::kFloat32, context.outputs[0].shape, axes);
+  const auto src = onednn::Permuted(dtype, x, axes);
+  const auto dst = onednn::Permuted(dtype, context.outputs[0].shape, axes);
   const dnnl::pooling_v2_forward::primitive_desc pd(
       {dnnl::prop_kind::forward_inference, algorithm, src, dst, dims.strides, dims.kernel,
        dims.dilations, dims.pads_begin, dims.pads_end},

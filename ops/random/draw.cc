@@ -10,6 +10,8 @@ namespace {
 // Numbers of which a block of the stream holds two, for 2^32 blocks.
 constexpr int64_t kMaxElements = int64_t{1} << 33;
 
+}  // namespace
+
 absl::StatusOr<std::vector<TensorType>> Drawn(DType dtype, const PartialShape& shape) {
   if (shape.fully_known()) {
     NOMO_ASSIGN_OR_RETURN(const int64_t count, shape.ToShape().CheckedNumElements());
@@ -20,8 +22,6 @@ absl::StatusOr<std::vector<TensorType>> Drawn(DType dtype, const PartialShape& s
   }
   return std::vector<TensorType>{{dtype, shape}};
 }
-
-}  // namespace
 
 OpDef ShapedOp(std::string name, DTypeSet types, DType dtype, CheckFn check) {
   OpDef op(std::move(name));

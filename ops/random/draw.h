@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "nomograph/core/op.h"
 #include "nomograph/core/random.h"
@@ -14,6 +15,9 @@ namespace nomograph::random {
 
 // Checks the attributes of a node; null where there is nothing to check.
 using CheckFn = absl::Status (*)(const Attributes&);
+
+// The type of an output of random numbers. InvalidArgument when it has more than a stream yields.
+absl::StatusOr<std::vector<TensorType>> Drawn(DType dtype, const PartialShape& shape);
 
 // The schema of an op that draws numbers of one of `types` (`dtype` unless the attribute dtype says
 // otherwise), in a shape that an attribute or input gives. Left to add (here and below): Doc, Attr,

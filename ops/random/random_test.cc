@@ -101,6 +101,23 @@ TEST(Distributions, BernoulliHitsAsOftenAsItsProbability) {
   }
 }
 
+TEST(Distributions, MultinomialDrawsClassesAsOftenAsTheirProbabilities) {
+  const double probabilities[] = {0.1, 0.4, 0, 0.3, 0.2};
+  Tensor x(DType::kFloat64, {2, 5});
+  for (int i = 0; i < 10; ++i) x.mutable_data<double>()[i] = 7 + std::log(probabilities[i % 5]);
+  const Tensor y = RunNode("random.Multinomial", {x}, {{"sample_size", kCount}});
+  const Doubles classes = Values(y);
+  for (int row = 0; row < 2; ++row) {
+    int hits[5] = {};
+    for (int64_t i = 0; i < kCount; ++i) ++hits[static_cast<int>(classes[row * kCount + i])];
+    for (int c = 0; c < 5; ++c) {
+      const double p = probabilities[c];
+      EXPECT_NEAR(hits[c], p * kCount, 5 * std::sqrt(p * (1 - p) * kCount)) << row << ", " << c;
+    }
+  }
+  EXPECT_FALSE(y.Rows(0, 1) == y.Rows(1, 2));
+}
+
 double Correlation(const Doubles& a, const Doubles& b) {
   double sum = 0;
   for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - 0.5) * (b[i] - 0.5);
@@ -265,6 +282,10 @@ TEST(Faults, SayWhatWasExpectedAndFound) {
       {Fault("random.RandInt", {},
              {{"shape", 1}, {"minval", 0}, {"maxval", 300}, {"dtype", DType::kUInt8}}),
        "numbers that uint8 holds"},
+      {Fault("random.Multinomial", {Tensor(DType::kFloat32, {3})}, {}),
+       "expected [batch, classes] with at least one class, found shape [3]"},
+      {Fault("random.Multinomial", {Tensor::Of<float>({2, 1}, {0, std::nanf("")})}, {}),
+       "row 1: expected finite logits or -inf, and one that is finite"},
       {Fault("image.RandomFlip", {matrix}, {}),
        "an image of 3 axes or a batch of 4, found shape [2,2]"},
       {Fault("image.RandomRotation", {image}, {{"factor", Doubles{0.2, 0.1}}}), "low <= high"},

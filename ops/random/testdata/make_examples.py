@@ -102,6 +102,16 @@ def bernoulli(stream, p):
     return np.array([unit(w) < q for w, q in zip(stream.words(len(p)), p)])
 
 
+def multinomial(stream, logits, samples):
+    """Inverts the cumulative distribution of each row."""
+    words = stream.words(len(logits) * samples)
+    rows = []
+    for row, own in zip(logits, np.reshape(words, (len(logits), samples))):
+        sums = np.cumsum(np.exp(np.array(row) - max(row)))
+        rows.append([int(np.argmax(sums > word / 2**32 * sums[-1])) for word in own])
+    return np.array(rows)
+
+
 # The image ops. Images are [height, width, channels].
 
 
@@ -197,6 +207,9 @@ def show_random():
     show("random.Normal seed 2^40 + 5, step 2^33, mean 10, stddev 2", normal(Stream(2**40 + 5, 2**33), 4, 10, 2))
     show("random.NormalLike seed 3", normal(Stream(3), 4, 0, 1))
     show("random.Bernoulli seed 4", bernoulli(Stream(4), [0.5] * 6 + [0.9] * 3 + [0.1] * 3))
+    logits = [[0.0, 1.0, -2.0, 0.5], [3.0, -math.inf, 3.0, 2.0]]
+    show("random.Multinomial seed 8", multinomial(Stream(8), logits, 6))
+    show("random.Multinomial seed 9, even", multinomial(Stream(9), [[math.log(0.25)] * 4], 5))
     show("random.RandInt seed 5, 0 to 10", randint(Stream(5), 8, 0, 10))
     show("random.RandInt seed 6, -2^62 to 2^62", randint(Stream(6), 2, -(2**62), 2**62))
 

@@ -1,0 +1,320 @@
+#include <omp.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/image/grid_taps.h"
+
+namespace nomograph::image {
+namespace {
+
+absl::StatusOr<std::vector<TensorType>> InferGridSample(const InferContext& context) {
+  const PartialShape &x = context.shape(0), &grid = context.shape(1);
+  NOMO_RETURN_IF_ERROR(CheckVolumes(x));
+  if (!x.has_rank() && !grid.has_rank()) {
+    return std::vector<TensorType>{{context.dtype(0), PartialShape()}};
+  }
+  const int rank = x.has_rank() ? x.rank() : grid.rank();
+  if (rank < 3 || rank > 5) {
+    return InvalidArgument("input grid: expected 3 to 5 axes, found shape ", grid.ToString());
+  }
+  const PartialShape volumes = x.has_rank() ? x : PartialShape::OfRank(rank);
+  const PartialShape points = grid.has_rank() ? grid : PartialShape::OfRank(rank);
+  const VolumeAxes axes(rank, context.attrs());
+  if (points.rank() != rank || !Compatible({points[rank - 1]}, {Dim(rank - 2)}) ||
+      !Compatible({points[0]}, {volumes[0]})) {
+    return InvalidArgument("input grid: expected shape [", volumes[0].ToString(), ", ", rank - 2,
+                           " sizes, ", rank - 2, "] for x of shape ", volumes.ToString(),
+                           ", found ", points.ToString());
+  }
+  PartialShape y = PartialShape::OfRank(rank);
+  y[0] = volumes[0].known() ? volumes[0] : points[0];
+  y[axes.channels] = volumes[axes.channels];
+  for (int i = 0; i < axes.spatial_rank; ++i) {
+    const Dim& size = volumes[axes.spatial + i];
+    y[axes.spatial + i] = points[1 + i];
+    if (size == Dim(0) && points[1 + i].size() > 0) {
+      return InvalidArgument("input x: expected spatial sizes of at least 1, found shape ",
+                             volumes.ToString());
+    }
+  }
+  return std::vector<TensorType>{{context.dtype(0), y}};
+}
+
+template <typename T, typename G>
+void GridSampleReference(const KernelContext& context) {
+  const SampledGrid g(context.input_shape(0), context.output_shape(0), context.attrs());
+  const G* point = context.input<G>(1).data();
+  std::vector<std::pair<int64_t, double>> taps;
+  for (int64_t n = 0; n < g.y.batches; ++n) {
+    for (int64_t p = 0; p < g.y.positions; ++p, point += g.x.spatial_rank) {
+      taps.clear();
+      g.ForEachTap(point, [&](int64_t position, double w) { taps.emplace_back(position, w); });
+      for (int64_t c = 0; c < g.y.channels; ++c) {
+        const T* x = context.input<T>(0).data() + g.x.Offset(n, c);
+        double sum = 0;
+        for (const auto& [position, weight] : taps) {
+          sum += weight * static_cast<double>(x[position * g.x.position_stride]);
+        }
+        context.output<T>(0)[g.y.Offset(n, c) + p * g.y.position_stride] = static_cast<T>(sum);
+      }
+    }
+  }
+}
+
+absl::Status GridSampleCompute(KernelContext& context) {
+  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() {
+    Dispatch(FloatTypes{}, context.input_dtype(1),
+             [&]<typename G>() { GridSampleReference<T, G>(context); });
+  });
+  return absl::OkStatus();
+}
+
+// The taps of so many points are found once for all channels.
+constexpr int64_t kBlock = 128;
+
+// Tap t of the block's point i is at offset[t * kBlock + i].
+struct BlockTaps {
+  int64_t* offset;
+  float* weight;
+  bool* empty;  // the points that have no taps
+
+  static int64_t Bytes(int taps) {
+    return kBlock * (taps * static_cast<int64_t>(sizeof(int64_t) + sizeof(float)) + 1);
+  }
+  BlockTaps(std::byte* memory, int taps)
+      : offset(reinterpret_cast<int64_t*>(memory)),
+        weight(reinterpret_cast<float*>(offset + kBlock * taps)),
+        empty(reinterpret_cast<bool*>(weight + kBlock * taps)) {}
+
+  void Fill(const SampledGrid& g, const float* points, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      int t = 0;
+      int64_t last = 0;
+      g.ForEachTap(points + i * g.x.spatial_rank, [&](int64_t position, double w) {
+        last = position * g.x.position_stride;
+        offset[t * kBlock + i] = last;
+        weight[t++ * kBlock + i] = static_cast<float>(w);
+      });
+      empty[i] = t == 0;
+      for (; t < g.taps; ++t) {
+        offset[t * kBlock + i] = last;
+        weight[t * kBlock + i] = 0;
+      }
+    }
+  }
+};
+
+// A block of points of one image.
+void SampleBlock(const SampledGrid& g, const BlockTaps& taps, int64_t count, const float* x,
+                 float* y) {
+  for (int64_t c = 0; c < g.x.channels; ++c) {
+    const float* from = x + c * g.x.channel_stride;
+    float* to = y + c * g.y.channel_stride;
+    for (int t = 0; t < g.taps; ++t) {
+      const int64_t* offset = taps.offset + t * kBlock;
+      const float* weight = taps.weight + t * kBlock;
+      for (int64_t i = 0; i < count; ++i) {
+        to[i] = (t == 0 ? 0 : to[i]) + weight[i] * from[offset[i]];
+      }
+    }
+    for (int64_t i = 0; i < count; ++i) to[i] = taps.empty[i] ? 0 : to[i];
+  }
+}
+
+// The same where the channels of a position lie together.
+void SampleBlockChannelsLast(const SampledGrid& g, const BlockTaps& taps, int64_t count,
+                             const float* x, float* y) {
+  const int64_t channels = g.x.channels;
+  for (int64_t i = 0; i < count; ++i, y += channels) {
+    std::fill_n(y, channels, 0.0f);
+    for (int t = 0; t < g.taps && !taps.empty[i]; ++t) {
+      const float* from = x + taps.offset[t * kBlock + i];
+      const float weight = taps.weight[t * kBlock + i];
+#pragma omp simd
+      for (int64_t c = 0; c < channels; ++c) y[c] += weight * from[c];
+    }
+  }
+}
+
+class GridSampleKernel final : public Kernel {
+ public:
+  GridSampleKernel(const SampledGrid& grid, int threads) : g_(grid), threads_(threads) {}
+
+  absl::Status Run(KernelContext& context) const override {
+    const int64_t blocks = (g_.y.positions + kBlock - 1) / kBlock;
+#pragma omp parallel for num_threads(threads_)
+    for (int64_t i = 0; i < g_.y.batches * blocks; ++i) {
+      const int64_t n = i / blocks, first = i % blocks * kBlock;
+      const int64_t count = std::min(kBlock, g_.y.positions - first);
+      BlockTaps taps(context.scratch() + omp_get_thread_num() * BytesPerThread(), g_.taps);
+      taps.Fill(g_,
+                context.input<float>(1).data() + (n * g_.y.positions + first) * g_.x.spatial_rank,
+                count);
+      const auto sample = g_.y.position_stride == 1 ? SampleBlock : SampleBlockChannelsLast;
+      sample(g_, taps, count, context.input<float>(0).data() + g_.x.Offset(n, 0),
+             context.output<float>(0).data() + g_.y.Offset(n, 0) + first * g_.y.position_stride);
+    }
+    return absl::OkStatus();
+  }
+  int64_t scratch_bytes() const override { return threads_ * BytesPerThread(); }
+  std::string Describe() const override { return "grid sample blocks"; }
+
+ private:
+  int64_t BytesPerThread() const { return (BlockTaps::Bytes(g_.taps) + 63) / 64 * 64; }
+
+  const SampledGrid g_;
+  const int threads_;
+};
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareGridSample(const PrepareContext& context) {
+  for (const TensorSpec& input : context.inputs) {
+    if (input.dtype != DType::kFloat32) return nullptr;
+  }
+  const SampledGrid grid(context.inputs[0].shape, context.outputs[0].shape, context.attrs);
+  return std::make_unique<GridSampleKernel>(grid, context.threads);
+}
+
+std::vector<Example> GridSampleExamples() {
+  const float inf = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Tensor x = Tensor::Of<float>({1, 1, 3, 4}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, -1e+01, 11});
+  const Tensor grid = Tensor::Of<float>(
+      {1, 2, 3, 2}, {-1.25, -1, -0.5, -0.5, -0.2, 0.1, 0.3, 1.1, 1, 0.9, -3.1, 2.4});
+  const Tensor volume = Tensor::Of<float>(
+      {1, 2, 2, 3, 2}, {0.5,  -0.5, 1.5,  0,    -1, 0.5,  2.5, 2, -1.5, -2.5, -1,   0,
+                        -4.5, -0.5, -2.5, -1.5, -1, -0.5, 1,   2, -0.5, 2.5,  -1.5, 0.5});
+  const Tensor points =
+      Tensor::Of<float>({1, 1, 2, 2, 3}, {-0.5, -0.5, -0.5, 0.25, 0.75, 1.5, 0, 0, 0, 1, -1, 0.5});
+  return {
+      {.name = "linear, zeros",
+       .attrs = {{"data_format", "channels_first"}},
+       .inputs = {x, grid},
+       .outputs = {Tensor::Of<float>({1, 1, 2, 3}, {0, 1.5, 5.4, -2.765002, 3.5750005, 0})}},
+      {.name = "linear, border, aligned",
+       .attrs = {{"data_format", "channels_first"},
+                 {"padding_mode", "border"},
+                 {"align_corners", true}},
+       .inputs = {x, grid},
+       .outputs = {Tensor::Of<float>({1, 1, 2, 3}, {0, 2.75, 5.2, -9.049998, 10.6, 8})}},
+      {.name = "linear, reflection",
+       .attrs = {{"data_format", "channels_first"}, {"padding_mode", "reflection"}},
+       .inputs = {x, grid},
+       .outputs = {Tensor::Of<float>({1, 1, 2, 3}, {0, 1.5, 5.4, -7.900002, 11, 4.5999985})}},
+      {.name = "nearest, zeros, aligned",
+       .attrs = {{"data_format", "channels_first"}, {"mode", "nearest"}, {"align_corners", true}},
+       .inputs = {x, grid},
+       .outputs = {Tensor::Of<float>({1, 1, 2, 3}, {0, 1, 5, -1e+01, 11, 0})}},
+      {.name = "nearest, reflection, aligned",
+       .attrs = {{"data_format", "channels_first"},
+                 {"mode", "nearest"},
+                 {"padding_mode", "reflection"},
+                 {"align_corners", true}},
+       .inputs = {x, grid},
+       .outputs = {Tensor::Of<float>({1, 1, 2, 3}, {0, 1, 5, -1e+01, 11, 7})}},
+      {.name = "nearest, border",
+       .attrs = {{"data_format", "channels_first"},
+                 {"mode", "nearest"},
+                 {"padding_mode", "border"}},
+       .inputs = {x, grid},
+       .outputs = {Tensor::Of<float>({1, 1, 2, 3}, {0, 0, 5, -1e+01, 11, 8})}},
+      {.name = "cubic, zeros",
+       .attrs = {{"data_format", "channels_first"}, {"mode", "cubic"}},
+       .inputs = {x, grid},
+       .outputs = {Tensor::Of<float>({1, 1, 2, 3}, {0, 1.220581, 5.850816, -4.04414, 5.411887, 0})},
+       .atol = 1e-5},
+      {.name = "cubic, border",
+       .attrs = {{"data_format", "channels_first"}, {"mode", "cubic"}, {"padding_mode", "border"}},
+       .inputs = {x, grid},
+       .outputs = {Tensor::Of<float>(
+           {1, 1, 2, 3}, {-0.375, 1.105957, 5.745233, -10.362374, 13.620326, 7.999999})},
+       .atol = 1e-5},
+      {.name = "cubic, reflection, aligned",
+       .attrs = {{"data_format", "channels_first"},
+                 {"mode", "cubic"},
+                 {"padding_mode", "reflection"},
+                 {"align_corners", true}},
+       .inputs = {x, grid},
+       .outputs = {Tensor::Of<float>(
+           {1, 1, 2, 3}, {0.18457031, 1.6850586, 5.491004, -9.597329, 10.942, 4.8271527})},
+       .atol = 1e-5},
+      {.name = "3-D, linear, zeros",
+       .attrs = {{"data_format", "channels_first"}},
+       .inputs = {volume, points},
+       .outputs = {Tensor::Of<float>({1, 2, 1, 2, 2}, {0.75, 0, -0.625, 0.5, -4, 0, -0.5, 0.5})}},
+      {.name = "3-D, nearest, border",
+       .attrs = {{"data_format", "channels_first"},
+                 {"mode", "nearest"},
+                 {"padding_mode", "border"}},
+       .inputs = {volume, points},
+       .outputs = {Tensor::Of<float>({1, 2, 1, 2, 2}, {0.5, 0, -2.5, 2, -4.5, 0.5, 2.5, 2})}},
+      {.name = "3-D, linear, reflection",
+       .attrs = {{"data_format", "channels_first"}, {"padding_mode", "reflection"}},
+       .inputs = {volume, points},
+       .outputs = {Tensor::Of<float>({1, 2, 1, 2, 2}, {0.75, -0.25, -0.625, 2, -4, 0, -0.5, 2})}},
+      {.name = "channels last, two images",
+       .inputs = {Tensor::Of<float>(
+                      {2, 3, 2, 3},
+                      {2,    0,    -1.5, -2,   -1,   0.5, -2,   -0.5, -0.5, 1,    0.5,  0.5,
+                       -1.5, -0.5, 1.5,  3,    -2.5, 3,   2.5,  1.5,  0.5,  -0.5, 3,    4,
+                       3.5,  2.5,  0.5,  -2.5, 0,    1.5, -2.5, 1,    1,    1.5,  -2.5, -1.5}),
+                  Tensor::Of<float>({2, 1, 1, 2}, {0.5, -0.25, -0.75, 1})},
+       .outputs = {Tensor::Of<float>({2, 1, 1, 3}, {-0.125, -0.0625, 0.5, -0.9375, 0.375, 0.375})}},
+      {.name = "far outside and not a number",
+       .attrs = {{"data_format", "channels_first"}},
+       .inputs = {x, Tensor::Of<float>({1, 1, 4, 2}, {1e30f, 0, 0, -1e30f, nan, 0, inf, -inf})},
+       .outputs = {Tensor::Of<float>({1, 1, 1, 4}, {0, 0, 0, 0})}},
+      {.name = "1-D, float64 and float32",
+       .attrs = {{"data_format", "channels_first"}, {"align_corners", true}},
+       .inputs = {Tensor::Of<double>({1, 1, 3}, {2, 4, 8}),
+                  Tensor::Of<float>({1, 3, 1}, {-1, 0.25, 1})},
+       .outputs = {Tensor::Of<double>({1, 1, 3}, {2, 5, 8})}},
+      {.name = "float16",
+       .attrs = {{"data_format", "channels_first"}},
+       .inputs = {Tensor::Of<Half>({1, 1, 2, 2}, {Half(1), Half(2), Half(3), Half(5)}),
+                  Tensor::Of<Half>({1, 1, 2, 2}, {Half(0), Half(0), Half(0.5), Half(-0.5)})},
+       .outputs = {Tensor::Of<Half>({1, 1, 1, 2}, {Half(2.75), Half(2)})},
+       .rtol = 1e-3},
+
+  };
+}
+
+NOMO_REGISTER_OP(
+    OpDef("image.GridSample")
+        .Doc("Samples each image at the points of a grid.\n\n"
+             "y[n, p, c] = x[n, at grid[n, p], c]. A point's numbers name the last spatial axis "
+             "first (x, y or x, y, z); -1 and 1 are the ends of an axis: the middles of its first "
+             "and last element with align_corners, else their outer edges. \"nearest\" takes the "
+             "element next to the point (ties: to even, in 3-D away from 0), \"linear\" the "
+             "weighted mean of 2 neighbours along each axis, \"cubic\" of 4 (cubic convolution "
+             "with a = -0.75). Elements outside of x are 0 (padding_mode \"zeros\"), those at its "
+             "border (\"border\") or those inside, mirrored at the ends (\"reflection\"). A number "
+             "that is NaN counts as -infinity. It is an error when an image without elements is to "
+             "be sampled.")
+        .Source("ONNX GridSample; torch.nn.functional.grid_sample; Jaderberg et al., Spatial "
+                "Transformer Networks (2015)")
+        .TypeVar("T", kFloats)
+        .TypeVar("G", kFloats)
+        .Input("x", "T", "[batch, 1 to 3 spatial axes, channels], see data_format")
+        .Input("grid", "G", "[batch, as many sizes as x has spatial axes, their number]")
+        .Output("y", "T", "like x with the grid's sizes")
+        .Attr("mode", "linear", "how elements are computed")
+        .Choices({"linear", "nearest", "cubic"})
+        .Attr("padding_mode", "zeros", "what lies outside of x")
+        .Choices({"zeros", "border", "reflection"})
+        .Attr("align_corners", false, "whether -1 and 1 are the middles of elements")
+        .Attr("data_format", "channels_last",
+              "\"channels_last\": [batch, spatial..., channels]; \"channels_first\": [batch, "
+              "channels, spatial...]")
+        .Choices({"channels_last", "channels_first"})
+        .Infer(InferGridSample)
+        .Reference(GridSampleCompute)
+        .Fast(PrepareGridSample)
+        .BatchInputs({0, 1})
+        .Examples(GridSampleExamples));
+
+}  // namespace
+}  // namespace nomograph::image

@@ -1,0 +1,147 @@
+#include "nomograph/core/registry.h"
+#include "nomograph/ops/quant/granularity.h"
+#include "nomograph/ops/quant/linear.h"
+#include "nomograph/ops/quant/loops.h"
+
+namespace nomograph::quant {
+namespace {
+
+absl::StatusOr<std::vector<TensorType>> InferDequantizeLinear(const InferContext& context) {
+  NOMO_RETURN_IF_ERROR(CheckGranularity(context, "x_scale", "x_zero_point"));
+  return std::vector<TensorType>{{context.dtype(1), context.shape(0)}};
+}
+
+template <typename Q, typename S>
+void DequantizeReference(const KernelContext& context) {
+  const Granularity granularity(context.input_shape(0), context.input_shape(1), context.attrs());
+  const auto scale = context.input<S>(1);
+  const std::vector<int64_t> zeros = IntsOf(context, 2);
+  const auto x = context.input<Q>(0);
+  const auto y = context.output<S>(0);
+  for (int64_t i = 0; i < granularity.runs(); ++i) {
+    const Run run = granularity.run(i);
+    for (int64_t j = 0; j < run.count; ++j) {
+      const int64_t parameter = run.parameter + j * run.step;
+      const int64_t steps = x[run.first + j] - (context.has_input(2) ? zeros[parameter] : 0);
+      y[run.first + j] =
+          static_cast<S>(static_cast<double>(steps) * static_cast<double>(scale[parameter]));
+    }
+  }
+}
+
+absl::Status DequantizeCompute(KernelContext& context) {
+  Dispatch(QuantizedTypes{}, context.input_dtype(0), [&]<typename Q>() {
+    Dispatch(FloatTypes{}, context.input_dtype(1),
+             [&]<typename S>() { DequantizeReference<Q, S>(context); });
+  });
+  return absl::OkStatus();
+}
+
+template <bool kScales, bool kZeros, typename Q>
+void DequantizeLoop(const Q* x, int64_t count, const float* scale, const Q* zero, float* y) {
+  const float one_scale = *scale;
+  const Q one_zero = *zero;
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) {
+    y[i] =
+        static_cast<float>(x[i] - (kZeros ? zero[i] : one_zero)) * (kScales ? scale[i] : one_scale);
+  }
+}
+
+template <typename Q>
+void DequantizeRun(const Run& run, const Q* x, const float* scale, const Q* zero, float* y) {
+  const Q no_zero = 0;
+  const bool arrays = run.step == 1;
+  const Q* zeros = zero == nullptr ? &no_zero : zero + run.parameter;
+  WithConstants(arrays, arrays && zero != nullptr, [&](auto scales, auto has_zeros) {
+    DequantizeLoop<scales.value, has_zeros.value>(x + run.first, run.count, scale + run.parameter,
+                                                  zeros, y + run.first);
+  });
+}
+
+template <typename Q>
+void DequantizeFast(const KernelContext& context, int threads) {
+  const Granularity granularity(context.input_shape(0), context.input_shape(1), context.attrs());
+  const Q* zero = context.has_input(2) ? context.input<Q>(2).data() : nullptr;
+  const Q* x = context.input<Q>(0).data();
+  const float* scale = context.input<float>(1).data();
+  float* y = context.output<float>(0).data();
+#pragma omp parallel for num_threads(threads) if (context.output_shape(0).num_elements() > 1 << 15)
+  for (int64_t i = 0; i < granularity.runs(); ++i) {
+    DequantizeRun(granularity.run(i), x, scale, zero, y);
+  }
+}
+
+// For types of at most 16 bits, of which every difference is exact in float.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareDequantize(const PrepareContext& context) {
+  if (context.inputs[0].dtype == DType::kInt32 || context.inputs[1].dtype != DType::kFloat32) {
+    return nullptr;
+  }
+  const int threads = context.threads;
+  return MakeComputeKernel(
+      [threads](KernelContext& kernel) {
+        Dispatch(TypeList<int8_t, uint8_t, int16_t, uint16_t>{}, kernel.input_dtype(0),
+                 [&]<typename Q>() { DequantizeFast<Q>(kernel, threads); });
+        return absl::OkStatus();
+      },
+      "loop");
+}
+
+std::vector<Example> DequantizeLinearExamples() {
+  return {
+      {.name = "ONNX: one scale",
+       .inputs = {Tensor::Vector<uint8_t>({0, 3, 128, 255}), Tensor::Scalar<float>(2),
+                  Tensor::Scalar<uint8_t>(128)},
+       .outputs = {Tensor::Vector<float>({-256, -2.5e+02, 0, 254})}},
+      {.name = "ONNX: a scale for each index of axis 1",
+       .inputs = {Tensor::Of<uint8_t>({1, 3, 3, 2}, {3, 89, 34, 200, 74, 59, 5, 24, 24, 87, 32, 13,
+                                                     245, 99, 4, 142, 121, 102}),
+                  Tensor::Vector<float>({2, 4, 5}), Tensor::Vector<uint8_t>({84, 24, 196})},
+       .outputs = {Tensor::Of<float>(
+           {1, 3, 3, 2}, {-162, 1e+01, -1e+02, 232, -2e+01, -5e+01, -76, 0, 0, 252, 32, -44, 245,
+                          -485, -9.6e+02, -2.7e+02, -375, -4.7e+02})}},
+      {.name = "NumPy: blocks of 3, the last one shorter",
+       .attrs = {{"axis", -1}, {"block_size", 3}},
+       .inputs = {Tensor::Of<int8_t>({2, 5}, {0, 1, 2, 3, 4, -5, 6, -7, 8, 127}),
+                  Tensor::Of<float>({2, 2}, {1, 2, 0.5, 4}),
+                  Tensor::Of<int8_t>({2, 2}, {0, -1, 2, -128})},
+       .outputs = {Tensor::Of<float>({2, 5}, {0, 1, 2, 8, 1e+01, -3.5, 2, -4.5, 544, 1.02e+03})}},
+      {.name = "NumPy: int32 without a zero point",
+       .attrs = {{"axis", 0}},
+       .inputs = {Tensor::Vector<int32_t>({2147483647, -100}),
+                  Tensor::Vector<float>({0.001, 0.25})},
+       .outputs = {Tensor::Vector<float>({2147483.8, -25})}},
+      {.name = "NumPy: uint16 to float16",
+       .inputs = {Tensor::Vector<uint16_t>({0, 65535, 30000}), Tensor::Scalar<Half>(Half(0.125f)),
+                  Tensor::Scalar<uint16_t>(32768)},
+       .outputs = {Tensor::Vector<Half>({Half(-4096), Half(4096), Half(-346)})}},
+      {.name = "NumPy: int16, the last axis",
+       .attrs = {{"axis", 1}},
+       .inputs = {Tensor::Of<int16_t>({2, 2}, {-32768, 0, 5, 32767}),
+                  Tensor::Vector<float>({1, 0.5}), Tensor::Vector<int16_t>({32767, -1})},
+       .outputs = {Tensor::Of<float>({2, 2}, {-65535, 0.5, -32762, 16384})}},
+  };
+}
+
+NOMO_REGISTER_OP(
+    WithGranularity(
+        OpDef("quant.DequantizeLinear", 1)
+            .Doc("y = (x - x_zero_point) * x_scale, the number that each integer stands for.\n\n"
+                 "x_scale and x_zero_point have one shape: [] or [1] (one for all of x), [size of "
+                 "axis] (one for each of its indices), or with block_size that of x but for axis, "
+                 "which has ceil(size / block_size) blocks. It is an error when the shapes do not "
+                 "fit.")
+            .Source("ONNX DequantizeLinear")
+            .TypeVar("Q", kQuantized)
+            .TypeVar("T", kFloats)
+            .Input("x", "Q", "any shape")
+            .Input("x_scale", "T")
+            .OptionalInput("x_zero_point", "Q", "the shape of x_scale; 0 where it is absent")
+            .Output("y", "T", "the shape of x"))
+        .Infer(InferDequantizeLinear)
+        .Reference(DequantizeCompute)
+        .Fast(PrepareDequantize)
+        .Examples(DequantizeLinearExamples));
+
+}  // namespace
+}  // namespace nomograph::quant
