@@ -1,0 +1,210 @@
+#include "nomograph/serialization/onnx/export.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "nomograph/core/file.h"
+#include "nomograph/core/infer.h"
+#include "nomograph/core/registry.h"
+#include "nomograph/serialization/onnx/graph_exporter.h"
+#include "nomograph/serialization/onnx/tensor.h"
+
+namespace nomograph::onnx {
+namespace {
+
+constexpr size_t kMaxNodesNamed = 3;
+// Smaller tensors stay in the message in any case.
+constexpr int64_t kMinExternalBytes = 1024;
+// Where payloads begin in the external file, so that it can be mapped.
+constexpr int64_t kExternalAlignment = 64;
+
+int IrVersion(int opset) { return opset >= 21 ? 10 : opset >= 19 ? 9 : 8; }
+
+absl::Status Refusal(const ExportState& state) {
+  ErrorList errors;
+  for (const auto& [why, nodes] : state.refused) {
+    std::vector<std::string> named;
+    for (size_t i = 0; i < std::min(nodes.size(), kMaxNodesNamed); ++i) {
+      named.push_back(absl::StrCat("\"", nodes[i], "\""));
+    }
+    if (nodes.size() > kMaxNodesNamed) {
+      named.push_back(absl::StrCat(nodes.size() - kMaxNodesNamed, " more"));
+    }
+    errors.Add(absl::UnimplementedError(absl::StrCat(why, "; node ", absl::StrJoin(named, ", "))));
+  }
+  return errors.ToStatus("the model cannot be exported");
+}
+
+void CollectUses(const google::protobuf::RepeatedPtrField<NodeProto>& nodes,
+                 std::set<std::string>& used) {
+  for (const NodeProto& node : nodes) {
+    used.insert(node.input().begin(), node.input().end());
+    for (const AttributeProto& attr : node.attribute()) {
+      CollectUses(attr.g().node(), used);
+      for (const ValueInfoProto& output : attr.g().output()) used.insert(output.name());
+    }
+  }
+}
+
+// Kernels that were transposed leave the originals behind.
+void DropUnusedInitializers(GraphProto& graph) {
+  std::set<std::string> used;
+  CollectUses(graph.node(), used);
+  for (const ValueInfoProto& output : graph.output()) used.insert(output.name());
+  auto& initializers = *graph.mutable_initializer();
+  initializers.erase(std::remove_if(initializers.begin(), initializers.end(),
+                                    [&](const TensorProto& t) { return !used.contains(t.name()); }),
+                     initializers.end());
+}
+
+void AddTypes(const Graph& graph, GraphProto& proto) {
+  std::set<std::string> declared;
+  for (const ValueInfoProto& value : proto.input()) declared.insert(value.name());
+  for (const ValueInfoProto& value : proto.output()) declared.insert(value.name());
+  std::map<std::string, const ValueInfo*> values;
+  for (const ValueInfo& value : graph.values) values[value.name] = &value;
+  for (const NodeProto& node : proto.node()) {
+    for (const std::string& output : node.output()) {
+      const auto value = values.find(output);
+      if (value == values.end() || declared.contains(output) ||
+          value->second->type.dtype == DType::kInvalid) {
+        continue;
+      }
+      ValueInfoProto& info = *proto.add_value_info();
+      info.set_name(output);
+      TypeToOnnx(value->second->type, *info.mutable_type());
+    }
+  }
+}
+
+absl::Status ExportGraph(ExportState& state, const Graph& graph, GraphProto& result) {
+  GraphExporter exporter(state, /*in_function=*/false);
+  for (const ValueInfo& value : graph.values) state.names.insert(value.name);
+  std::vector<std::string> inputs;
+  for (const ValueId id : graph.inputs) {
+    inputs.push_back(graph.values[id].name);
+    exporter.AddInput(inputs.back(), graph.values[id].type);
+    exporter.proto().mutable_input()->rbegin()->set_doc_string(graph.values[id].doc);
+  }
+  NOMO_ASSIGN_OR_RETURN(const auto outputs, exporter.Inline(graph, inputs, ""));
+  GraphProto& proto = exporter.proto();
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    ValueInfoProto& output = *proto.add_output();
+    output.set_name(outputs[i]);
+    TypeToOnnx(graph.values[graph.outputs[i]].type, *output.mutable_type());
+  }
+  proto.set_name(graph.name.empty() ? "graph" : graph.name);
+  if (!graph.doc.empty()) proto.set_doc_string(graph.doc);
+  DropUnusedInitializers(proto);
+  AddTypes(graph, proto);
+  result = std::move(proto);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ModelProto> ToProto(const Model& model, const ExportOptions& options) {
+  if (options.opset < kMinExportOpset || options.opset > kMaxExportOpset) {
+    return InvalidArgument("opset ", options.opset, " is not written; there are ", kMinExportOpset,
+                           " to ", kMaxExportOpset);
+  }
+  NOMO_RETURN_IF_ERROR(VerifyModel(model));
+  Graph graph = model.graph;
+  const TypeInferrer inferrer(model.functions, OpRegistry::Default());
+  NOMO_RETURN_IF_ERROR(inferrer.InferGraph(graph));
+  ExportState state{.model = model, .opset = options.opset};
+  ModelProto proto;
+  NOMO_RETURN_IF_ERROR(ExportGraph(state, graph, *proto.mutable_graph()));
+  for (const Variable& variable : model.variables) {
+    state.refused["ONNX has no state"].push_back(variable.name);
+  }
+  NOMO_RETURN_IF_ERROR(Refusal(state));
+
+  proto.set_ir_version(IrVersion(options.opset));
+  proto.set_producer_name("nomograph");
+  if (!model.doc.empty()) proto.set_doc_string(model.doc);
+  OperatorSetIdProto& standard = *proto.add_opset_import();
+  standard.set_domain("");
+  standard.set_version(options.opset);
+  for (const auto& [domain, version] : state.domains) {
+    OperatorSetIdProto& opset = *proto.add_opset_import();
+    opset.set_domain(domain);
+    opset.set_version(version);
+  }
+  for (auto& [name, function] : state.functions) *proto.add_functions() = std::move(function);
+  for (const auto& [key, value] : model.metadata) {
+    StringStringEntryProto& entry = *proto.add_metadata_props();
+    entry.set_key(key);
+    entry.set_value(value);
+  }
+  if (options.warnings != nullptr) *options.warnings = std::move(state.warnings);
+  return proto;
+}
+
+int64_t MessageBytes(const ModelProto& proto) { return static_cast<int64_t>(proto.ByteSizeLong()); }
+
+void SetEntry(TensorProto& tensor, const char* key, const std::string& value) {
+  StringStringEntryProto& entry = *tensor.add_external_data();
+  entry.set_key(key);
+  entry.set_value(value);
+}
+
+// Moves the initializers' bytes into `file`, which the message then names.
+absl::Status MoveWeights(ModelProto& proto, AtomicFile& file, const std::string& location) {
+  static const std::string kPadding(kExternalAlignment, '\0');
+  for (TensorProto& tensor : *proto.mutable_graph()->mutable_initializer()) {
+    const int64_t bytes = static_cast<int64_t>(tensor.raw_data().size());
+    if (bytes < kMinExternalBytes) continue;
+    const int64_t over = file.size() % kExternalAlignment;
+    if (over != 0) {
+      NOMO_RETURN_IF_ERROR(file.Write(absl::string_view(kPadding).substr(over)));
+    }
+    const int64_t offset = file.size();
+    NOMO_RETURN_IF_ERROR(file.Write(tensor.raw_data()));
+    tensor.clear_raw_data();
+    tensor.set_data_location(TensorProto::EXTERNAL);
+    SetEntry(tensor, "location", location);
+    SetEntry(tensor, "offset", absl::StrCat(offset));
+    SetEntry(tensor, "length", absl::StrCat(bytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Serialize(const ModelProto& proto) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  if (!proto.SerializeToCodedStream(&coded)) {
+    return absl::ResourceExhaustedError("the model does not fit into a message");
+  }
+  coded.Trim();
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ExportToString(const Model& model, const ExportOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(const ModelProto proto, ToProto(model, options));
+  if (MessageBytes(proto) > options.max_message_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("the model has ", MessageBytes(proto),
+                                                     " bytes; above ", options.max_message_bytes,
+                                                     " its weights need a file of their own"));
+  }
+  return Serialize(proto);
+}
+
+absl::Status Export(const Model& model, const std::string& path, const ExportOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(ModelProto proto, ToProto(model, options));
+  if (MessageBytes(proto) > options.max_message_bytes) {
+    const std::string data = absl::StrCat(path, ".data");
+    NOMO_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(data));
+    NOMO_RETURN_IF_ERROR(MoveWeights(proto, file, std::filesystem::path(data).filename().string()));
+    // The weights first: a message without them would be half a model.
+    NOMO_RETURN_IF_ERROR(file.Commit());
+  }
+  NOMO_ASSIGN_OR_RETURN(const std::string bytes, Serialize(proto));
+  return WriteFileAtomically(path, bytes);
+}
+
+}  // namespace nomograph::onnx

@@ -1,0 +1,169 @@
+// Ops that move elements about, reductions and matrix products.
+#include "nomograph/serialization/onnx/graph_exporter.h"
+
+namespace nomograph::onnx {
+namespace {
+
+using Names = absl::StatusOr<std::vector<std::string>>;
+using Kind = AttrRule::Kind;
+
+const ExportRegistrar kArrays({
+    {"array.Compress", "Compress"},
+    {"array.Concat", "Concat"},
+    {"array.Expand", "Expand", {{"shape", Kind::kInput, "", 1}}},
+    {"array.EyeLike", "EyeLike"},
+    {"array.Flatten", "Flatten"},
+    {"array.Gather", "Gather"},
+    {"array.GatherElements", "GatherElements"},
+    {"array.GatherND", "GatherND"},
+    {"array.NonZero", "NonZero"},
+    {"array.Range", "Range"},
+    {"array.Reshape", "Reshape", {{"shape", Kind::kInput, "", 1}}},
+    {"array.ReverseSequence", "ReverseSequence"},
+    {"array.ScatterElements", "ScatterElements"},
+    {"array.ScatterND", "ScatterND"},
+    {"array.Shape", "Shape"},
+    {"array.Size", "Size"},
+    {"array.Slice",
+     "Slice",
+     {{"starts", Kind::kInput, "", 1},
+      {"ends", Kind::kInput, "", 2},
+      {"axes", Kind::kInput, "", 3},
+      {"steps", Kind::kInput, "", 4}}},
+    {"array.Squeeze", "Squeeze", {{"axes", Kind::kInput, "", 1}}},
+    {"array.TfIdfVectorizer", "TfIdfVectorizer"},
+    {"array.Tile", "Tile", {{"repeats", Kind::kInput, "", 1}}},
+    {"array.Transpose", "Transpose"},
+    {"array.Trilu", "Trilu", {{"k", Kind::kScalar, "", 1}}},
+    {"array.Unique", "Unique"},
+    {"array.Unsqueeze", "Unsqueeze", {{"axes", Kind::kInput, "", 1}}},
+    {"math.CumSum", "CumSum", {{"axis", Kind::kScalar, "", 1}}},
+});
+
+// Until opset 17 pads have no axes.
+const ExportRegistrar kPad({
+    {"array.Pad",
+     "Pad",
+     {{"pads", Kind::kInput, "", 1}, {"value", Kind::kLike, "", 2}, {"axes", Kind::kDefault}}},
+    {"array.Pad",
+     "Pad",
+     {{"pads", Kind::kInput, "", 1}, {"value", Kind::kLike, "", 2}, {"axes", Kind::kInput, "", 3}},
+     18},
+});
+
+// Axes are an attribute until opset 17, of ReduceSum until 12.
+const std::vector<AttrRule> kOldAxes = {{"noop_with_empty_axes", Kind::kDefault}};
+const std::vector<AttrRule> kNewAxes = {{"axes", Kind::kInput, "", 1}};
+
+std::vector<ExportRule> Reductions() {
+  std::vector<ExportRule> rules = {{"math.ReduceSum", "ReduceSum", kNewAxes}};
+  for (const char* name : {"ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax",
+                           "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSumSquare"}) {
+    const std::string op = absl::StrCat("math.", name);
+    rules.push_back({op, name, kOldAxes});
+    rules.push_back({op, name, kNewAxes, 18});
+  }
+  return rules;
+}
+
+const ExportRegistrar kReductions(Reductions());
+
+const ExportRegistrar kMath({
+    {"math.ArgMax", "ArgMax"},
+    {"math.ArgMin", "ArgMin"},
+    {"math.Det", "Det"},
+    {"math.Einsum", "Einsum"},
+    {"math.Gemm",
+     "Gemm",
+     {{"transpose_a", Kind::kAttribute, "transA"}, {"transpose_b", Kind::kAttribute, "transB"}}},
+});
+
+// ONNX's MatMul does not transpose.
+Names MatMul(NodeExporter& n) {
+  std::vector<std::string> inputs = n.inputs();
+  for (const int i : {0, 1}) {
+    if (!n.attrs().Bool(i == 0 ? "transpose_a" : "transpose_b")) continue;
+    NOMO_ASSIGN_OR_RETURN(const int rank, n.rank(i));
+    std::vector<int64_t> perm;
+    for (int axis = 0; axis < rank; ++axis) perm.push_back(axis);
+    std::swap(perm[rank - 1], perm[rank - 2]);
+    NOMO_ASSIGN_OR_RETURN(inputs[i], n.graph().Transpose(inputs[i], perm));
+  }
+  return {{n.Emit("MatMul", inputs)}};
+}
+
+Names Constant(NodeExporter& n) {
+  return {{n.Emit("Constant", {}, {TensorAttr("value", n.attrs().TensorValue("value"))})}};
+}
+
+// ONNX's value is a list of one.
+Names ConstantOfShape(NodeExporter& n) {
+  const Tensor value = n.attrs().TensorValue("value").Reshaped({1});
+  const std::string shape = n.has_input(0) ? n.input(0) : n.graph().Ints(n.attrs().Ints("shape"));
+  return {{n.Emit("ConstantOfShape", {shape}, {TensorAttr("value", value)})}};
+}
+
+Names Split(NodeExporter& n) {
+  NOMO_ASSIGN_OR_RETURN(AttributeProto axis, n.Attr("axis"));
+  std::vector<AttributeProto> attrs = {std::move(axis)};
+  std::vector<std::string> inputs = n.inputs();
+  if (n.attrs().Has("split")) {
+    inputs.push_back(n.graph().Ints(n.attrs().Ints("split")));
+  } else if (inputs.size() == 1 && n.opset() >= 18) {
+    attrs.push_back(IntAttr("num_outputs", n.num_outputs()));
+  }
+  return n.graph().EmitMulti("Split", inputs, std::move(attrs), n.num_outputs());
+}
+
+Names TopK(NodeExporter& n) {
+  const std::string k = n.attrs().Has("k") ? n.graph().Ints({n.attrs().Int("k")})
+                                           : n.Emit("Reshape", {n.input(1), n.graph().Ints({1})});
+  std::vector<AttributeProto> attrs;
+  for (const char* name : {"axis", "largest", "sorted"}) {
+    NOMO_ASSIGN_OR_RETURN(AttributeProto attr, n.Attr(name));
+    attrs.push_back(std::move(attr));
+  }
+  return n.graph().EmitMulti("TopK", {n.input(0), k}, std::move(attrs), 2);
+}
+
+Names OneHot(NodeExporter& n) {
+  const std::string depth =
+      n.has_input(1) ? n.input(1)
+                     : n.graph().Constant(Tensor::Scalar<int64_t>(n.attrs().Int("depth")));
+  std::string values = n.has_input(2) ? n.input(2) : "";
+  if (values.empty()) {
+    const Tensor both =
+        Tensor::Of<double>({2}, {n.attrs().Float("off_value"), n.attrs().Float("on_value")});
+    values = n.graph().Constant(both.Cast(n.attrs().Type("dtype")));
+  }
+  NOMO_ASSIGN_OR_RETURN(AttributeProto axis, n.Attr("axis"));
+  return {{n.Emit("OneHot", {n.input(0), depth, values}, {std::move(axis)})}};
+}
+
+// ONNX has no reversal: a slice with steps of -1.
+Names Reverse(NodeExporter& n) {
+  NOMO_ASSIGN_OR_RETURN(const int rank, n.rank(0));
+  std::vector<int64_t> axes =
+      n.attrs().Has("axes") ? n.attrs().Ints("axes") : std::vector<int64_t>();
+  if (!n.attrs().Has("axes")) {
+    for (int axis = 0; axis < rank; ++axis) axes.push_back(axis);
+  }
+  const std::vector<int64_t> starts(axes.size(), -1), steps(axes.size(), -1);
+  const std::vector<int64_t> ends(axes.size(), std::numeric_limits<int64_t>::min());
+  NodeExporter& node = n;
+  return {{node.Emit("Slice", {n.input(0), n.graph().Ints(starts), n.graph().Ints(ends),
+                               n.graph().Ints(axes), n.graph().Ints(steps)})}};
+}
+
+const ExportRegistrar kFunctions({
+    {.op = "math.MatMul", .op_type = "MatMul", .function = MatMul},
+    {.op = "core.Constant", .op_type = "Constant", .function = Constant},
+    {.op = "array.ConstantOfShape", .op_type = "ConstantOfShape", .function = ConstantOfShape},
+    {.op = "array.Split", .op_type = "Split", .function = Split},
+    {.op = "array.TopK", .op_type = "TopK", .function = TopK},
+    {.op = "array.OneHot", .op_type = "OneHot", .function = OneHot},
+    {.op = "array.Reverse", .op_type = "Slice", .function = Reverse},
+});
+
+}  // namespace
+}  // namespace nomograph::onnx

@@ -1,0 +1,122 @@
+// Turns one ONNX graph, and those inside of it, into a Graph.
+#ifndef NOMOGRAPH_SERIALIZATION_ONNX_GRAPH_IMPORTER_H_
+#define NOMOGRAPH_SERIALIZATION_ONNX_GRAPH_IMPORTER_H_
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "nomograph/core/infer.h"
+#include "nomograph/core/model.h"
+#include "nomograph/serialization/onnx/node_importer.h"
+#include "nomograph/serialization/onnx/operators.h"
+#include "nomograph/serialization/onnx/probe.h"
+#include "nomograph/serialization/onnx/tensor.h"
+
+namespace nomograph::onnx {
+
+using Opsets = std::map<std::string, int>;  // domain -> version
+
+// An op's name of ours for an operator of another domain, domain.Name of letters, digits and _
+// only.
+std::string QualifiedName(const std::string& domain, const std::string& op_type);
+
+// What the graphs of one model share.
+struct ImportState {
+  TensorReader tensors;
+  FunctionLibrary functions;  // written so far
+  // The model's own functions, by "domain.name".
+  std::map<std::string, const FunctionProto*> local_functions;
+  // Those that have been written, by their call's name, attributes and types.
+  std::map<std::string, std::string> instances;
+  ErrorList errors;
+  // Operators that are not covered, with the nodes that use them.
+  std::map<std::string, std::vector<std::string>> uncovered;
+  std::function<void(int64_t done, int64_t total)> progress;
+  int depth = 0;  // of functions and subgraphs
+
+  // A name that no function has, made from `wish`.
+  std::string FreeFunctionName(const std::string& wish) const;
+  absl::Status AddFunction(const std::string& name, Graph graph);
+};
+
+// A subgraph's use of a value of the graph around it.
+struct Capture {
+  ValueId outer, inner;
+};
+
+class GraphImporter {
+ public:
+  // `outer` is the graph around a subgraph, or null. All must outlive the object.
+  GraphImporter(ImportState& state, const Opsets& opsets, GraphImporter* outer = nullptr,
+                const std::map<std::string, AttributeProto>* function_attributes = nullptr);
+
+  // Adds an input. The name must be free.
+  ValueId AddInput(const std::string& name, const TensorType& type);
+  // Adds a weight or constant.
+  ValueId AddConstant(const std::string& name, Tensor tensor);
+
+  // The main graph, with inputs, outputs and their declared types.
+  void ImportMain(const GraphProto& proto);
+  // A subgraph whose inputs have these types. Afterwards captures() are its further inputs, which
+  // the caller puts into graph().inputs.
+  absl::Status ImportSubgraph(const GraphProto& proto, const std::vector<TensorType>& inputs);
+  // A model-local function called with these types.
+  absl::Status ImportFunction(const FunctionProto& proto, const std::vector<TensorType>& inputs);
+
+  Graph& graph() { return graph_; }
+  const std::vector<Capture>& captures() const { return captures_; }
+  // The value inside that stands for `outer`; a new capture where there is none yet.
+  ValueId Captured(ValueId outer);
+
+  // The value of that name, captured from outside if need be. NotFound when there is none.
+  absl::StatusOr<ValueId> Lookup(const std::string& name);
+  const TensorType& type(ValueId value) const { return graph_.values[value].type; }
+  const Tensor* constant(ValueId value) const;
+  std::optional<std::vector<SizeValue>> sizes(ValueId value) const;
+  ImportState& state() { return state_; }
+  const Opsets& opsets() const { return opsets_; }
+  // In a function: the caller's attribute, null where it has none.
+  const AttributeProto* FunctionAttribute(const std::string& name) const;
+  bool in_function() const { return function_attributes_ != nullptr; }
+
+  // Writes a node, of which the outputs in `outputs` are there, and infers their types. `declared`
+  // (may be empty) are the outputs' types where the op is not known here.
+  absl::StatusOr<std::vector<ValueId>> AddNode(Node node, const std::vector<bool>& outputs,
+                                               const std::vector<TensorType>& declared);
+  // Gives a value of this graph the name that the ONNX graph has for it.
+  absl::Status Name(ValueId value, const std::string& name);
+  // The type that the ONNX graph declares for a name; dtype kInvalid where it does not.
+  TensorType DeclaredType(const std::string& name) const;
+  // A name that no value (node) has.
+  std::string FreeValueName(const std::string& wish);
+  std::string FreeNodeName(const std::string& wish);
+
+ private:
+  void AddInitializers(const GraphProto& proto);
+  void ReadDeclaredTypes(const google::protobuf::RepeatedPtrField<ValueInfoProto>& values);
+  void ImportNodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes);
+  void ImportNode(const NodeProto& proto);
+  absl::Status ImportCall(NodeImporter& node);    // of a model-local function
+  absl::Status ImportLambda(NodeImporter& node);  // of an op of another domain
+  ValueId AddValue(const std::string& name, TensorType type);
+  void RememberConstants(const Node& node);
+
+  ImportState& state_;
+  const Opsets& opsets_;
+  GraphImporter* outer_;
+  const std::map<std::string, AttributeProto>* function_attributes_;
+  Graph graph_;
+  std::map<std::string, ValueId> names_;  // of the ONNX graph
+  std::set<std::string> value_names_, node_names_;
+  std::map<std::string, TensorType> declared_;
+  std::map<ValueId, Tensor> constants_;
+  Probe probe_;
+  std::vector<Capture> captures_;
+};
+
+}  // namespace nomograph::onnx
+
+#endif  // NOMOGRAPH_SERIALIZATION_ONNX_GRAPH_IMPORTER_H_

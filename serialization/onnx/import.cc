@@ -1,0 +1,207 @@
+#include "nomograph/serialization/onnx/import.h"
+
+#include <filesystem>
+#include <limits>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "nomograph/core/infer.h"
+#include "nomograph/serialization/mapped_file.h"
+#include "nomograph/serialization/onnx/graph_importer.h"
+
+namespace nomograph::onnx {
+namespace {
+
+constexpr int kMinIrVersion = 3;
+constexpr int kMaxIrVersion = 11;
+// Of the nodes that use an operator that is not supported, so many are named.
+constexpr size_t kMaxNodesNamed = 3;
+
+absl::StatusOr<std::shared_ptr<const ModelProto>> Parse(absl::string_view bytes) {
+  if (bytes.empty()) return InvalidArgument("expected an ONNX model, found an empty file");
+  if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
+    return InvalidArgument("an ONNX file holds less than 2 GiB, found ", bytes.size(),
+                           " bytes; larger models keep their weights in external files");
+  }
+  auto proto = std::make_shared<ModelProto>();
+  if (!proto->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return InvalidArgument(
+        "expected an ONNX model, found something else, or a file that is cut off or damaged");
+  }
+  return proto;
+}
+
+absl::Status CheckVersions(const ModelProto& proto, const Opsets& opsets) {
+  if (!proto.has_ir_version() || !proto.has_graph()) {
+    return InvalidArgument("expected an ONNX model, found no ",
+                           proto.has_graph() ? "IR version" : "graph");
+  }
+  if (proto.ir_version() < kMinIrVersion || proto.ir_version() > kMaxIrVersion) {
+    return absl::UnimplementedError(absl::StrCat("IR version ", proto.ir_version(),
+                                                 " is not supported; there are ", kMinIrVersion,
+                                                 " to ", kMaxIrVersion));
+  }
+  const auto standard = opsets.find("");
+  if (standard == opsets.end()) return absl::OkStatus();  // nothing of ai.onnx is used
+  if (standard->second < kMinOpset || standard->second > kMaxOpset) {
+    return absl::UnimplementedError(absl::StrCat("opset ", standard->second,
+                                                 " of ai.onnx is not supported; there are ",
+                                                 kMinOpset, " to ", kMaxOpset));
+  }
+  return absl::OkStatus();
+}
+
+// One fault for each operator that is not covered.
+void AddUncovered(ImportState& state, const Opsets& opsets) {
+  for (const auto& [op_type, nodes] : state.uncovered) {
+    std::vector<std::string> named;
+    for (size_t i = 0; i < std::min(nodes.size(), kMaxNodesNamed); ++i) {
+      named.push_back(absl::StrCat("\"", nodes[i], "\""));
+    }
+    if (nodes.size() > kMaxNodesNamed) {
+      named.push_back(absl::StrCat(nodes.size() - kMaxNodesNamed, " more"));
+    }
+    const auto opset = opsets.find("");
+    state.errors.Add(absl::UnimplementedError(
+        absl::StrCat("operator ", op_type, " of opset ", opset == opsets.end() ? 1 : opset->second,
+                     " is not supported; node ", absl::StrJoin(named, ", "))));
+  }
+}
+
+// Drops what nothing needs: the arithmetic of shapes that have become attributes, and constants
+// that went into them.
+void RemoveUnused(Graph& graph) {
+  std::vector<bool> used(graph.values.size(), false);
+  for (const ValueId id : graph.outputs) used[id] = true;
+  std::vector<bool> keep(graph.nodes.size(), false);
+  for (size_t i = graph.nodes.size(); i-- > 0;) {
+    const Node& node = graph.nodes[i];
+    const OpDef* op = OpRegistry::Default().Find(node.op, node.version);
+    bool needed =
+        op == nullptr || (op->effects != Effects::kPure && op->effects != Effects::kRandom);
+    for (const ValueId id : node.outputs) needed |= id != kNoValue && used[id];
+    keep[i] = needed;
+    for (const ValueId id : node.inputs) {
+      if (needed && id != kNoValue) used[id] = true;
+    }
+  }
+  for (const ValueId id : graph.inputs) used[id] = true;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    for (const ValueId id : graph.nodes[i].outputs) {
+      if (keep[i] && id != kNoValue) used[id] = true;
+    }
+  }
+  std::vector<ValueId> moved(graph.values.size(), kNoValue);
+  Graph result;
+  for (size_t i = 0; i < graph.values.size(); ++i) {
+    if (!used[i]) continue;
+    moved[i] = static_cast<ValueId>(result.values.size());
+    result.values.push_back(std::move(graph.values[i]));
+  }
+  const auto move = [&moved](std::vector<ValueId>& ids) {
+    for (ValueId& id : ids) id = id == kNoValue ? kNoValue : moved[id];
+  };
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!keep[i]) continue;
+    move(graph.nodes[i].inputs);
+    move(graph.nodes[i].outputs);
+    result.nodes.push_back(std::move(graph.nodes[i]));
+  }
+  for (Weight& weight : graph.weights) {
+    if (moved[weight.value] == kNoValue) continue;
+    weight.value = moved[weight.value];
+    result.weights.push_back(std::move(weight));
+  }
+  move(graph.inputs);
+  move(graph.outputs);
+  graph.values = std::move(result.values);
+  graph.nodes = std::move(result.nodes);
+  graph.weights = std::move(result.weights);
+}
+
+// Drops functions that nothing calls: those of rounds in which a loop's types were not settled yet.
+void RemoveUnusedFunctions(Model& model) {
+  std::set<std::string> used;
+  std::vector<const Graph*> open = {&model.graph};
+  while (!open.empty()) {
+    const Graph* graph = open.back();
+    open.pop_back();
+    for (const Node& node : graph->nodes) {
+      std::vector<std::string> names;
+      if (!node.body.empty()) names.push_back(node.body);
+      for (const auto& [attr, value] : node.attrs) {
+        if (const FunctionRef* function = value.As<FunctionRef>()) names.push_back(function->name);
+      }
+      for (const std::string& name : names) {
+        const auto function = model.functions.find(name);
+        if (function != model.functions.end() && used.insert(name).second) {
+          open.push_back(&function->second.graph);
+        }
+      }
+    }
+  }
+  for (auto it = model.functions.begin(); it != model.functions.end();) {
+    it = used.contains(it->first) ? std::next(it) : model.functions.erase(it);
+  }
+}
+
+std::string Producer(const ModelProto& proto) {
+  std::string producer = proto.producer_name();
+  if (!proto.producer_version().empty()) absl::StrAppend(&producer, " ", proto.producer_version());
+  return producer;
+}
+
+absl::StatusOr<Model> FromProto(std::shared_ptr<const ModelProto> proto, const std::string& folder,
+                                const ImportOptions& options) {
+  Opsets opsets;
+  for (const OperatorSetIdProto& opset : proto->opset_import()) {
+    const int64_t version = std::clamp<int64_t>(opset.version(), 0, 1 << 20);
+    opsets[opset.domain() == "ai.onnx" ? "" : opset.domain()] = static_cast<int>(version);
+  }
+  NOMO_RETURN_IF_ERROR(CheckVersions(*proto, opsets));
+  ImportState state{.tensors = TensorReader(proto, folder), .progress = options.progress};
+  for (const FunctionProto& function : proto->functions()) {
+    const std::string domain = function.domain() == "ai.onnx" ? "" : function.domain();
+    state.local_functions[absl::StrCat(domain, ".", function.name())] = &function;
+  }
+  GraphImporter importer(state, opsets);
+  importer.ImportMain(proto->graph());
+  AddUncovered(state, opsets);
+  NOMO_RETURN_IF_ERROR(state.errors.ToStatus("the model cannot be imported"));
+
+  Model model;
+  model.name = proto->graph().name();
+  model.doc = proto->doc_string();
+  model.producer = Producer(*proto);
+  model.graph = std::move(importer.graph());
+  RemoveUnused(model.graph);
+  model.functions = std::move(state.functions);
+  RemoveUnusedFunctions(model);
+  for (auto& [name, function] : model.functions) RemoveUnused(function.graph);
+  for (const StringStringEntryProto& entry : proto->metadata_props()) {
+    model.metadata[entry.key()] = entry.value();
+  }
+  NOMO_RETURN_IF_ERROR(VerifyModel(model));
+  return model;
+}
+
+}  // namespace
+
+absl::StatusOr<Model> ImportFromBytes(absl::string_view bytes, const std::string& folder,
+                                      const ImportOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(auto proto, Parse(bytes));
+  return FromProto(std::move(proto), folder, options);
+}
+
+absl::StatusOr<Model> Import(const std::string& path, const ImportOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
+  auto proto = Parse(file->bytes());
+  NOMO_RETURN_IF_ERROR(Annotate(proto.status(), path));
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  auto model = FromProto(*std::move(proto), folder.empty() ? "." : folder.string(), options);
+  NOMO_RETURN_IF_ERROR(Annotate(model.status(), path));
+  return model;
+}
+
+}  // namespace nomograph::onnx

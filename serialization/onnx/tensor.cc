@@ -1,0 +1,291 @@
+#include "nomograph/serialization/onnx/tensor.h"
+
+#include <cstring>
+#include <filesystem>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/status.h"
+
+namespace nomograph::onnx {
+namespace {
+
+struct TypeRow {
+  TensorProto::DataType onnx;
+  DType dtype;
+};
+constexpr TypeRow kTypes[] = {
+    {TensorProto::FLOAT, DType::kFloat32},   {TensorProto::DOUBLE, DType::kFloat64},
+    {TensorProto::FLOAT16, DType::kFloat16}, {TensorProto::BFLOAT16, DType::kBFloat16},
+    {TensorProto::INT8, DType::kInt8},       {TensorProto::INT16, DType::kInt16},
+    {TensorProto::INT32, DType::kInt32},     {TensorProto::INT64, DType::kInt64},
+    {TensorProto::UINT8, DType::kUInt8},     {TensorProto::UINT16, DType::kUInt16},
+    {TensorProto::UINT32, DType::kUInt32},   {TensorProto::UINT64, DType::kUInt64},
+    {TensorProto::BOOL, DType::kBool},
+};
+
+bool IsLittleEndian() { return std::endian::native == std::endian::little; }
+
+absl::Status CheckCount(int64_t expected, int64_t found, absl::string_view field) {
+  if (expected == found) return absl::OkStatus();
+  return InvalidArgument("expected ", expected, " elements, found ", found, " in ", field);
+}
+
+// Elements of the message that have the tensor's own type.
+template <typename T, typename Field>
+absl::StatusOr<Tensor> Borrow(const Field& field, DType dtype, const Shape& shape,
+                              absl::string_view name, const std::shared_ptr<const void>& owner) {
+  NOMO_RETURN_IF_ERROR(CheckCount(shape.num_elements(), field.size(), name));
+  if (field.empty()) return Tensor::Create(dtype, shape);
+  return Tensor::FromBuffer(dtype, shape, field.data(), owner);
+}
+
+// int32_data holds the smaller integers too, and the bits of the 16-bit floats.
+template <typename T, typename Field>
+absl::StatusOr<Tensor> Narrow(const Field& field, DType dtype, const Shape& shape,
+                              absl::string_view name) {
+  NOMO_RETURN_IF_ERROR(CheckCount(shape.num_elements(), field.size(), name));
+  NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(dtype, shape));
+  for (int i = 0; i < field.size(); ++i) {
+    const T value =
+        dtype == DType::kBool ? static_cast<T>(field[i] != 0) : static_cast<T>(field[i]);
+    std::memcpy(tensor.mutable_raw_data() + i * sizeof(T), &value, sizeof(T));
+  }
+  return tensor;
+}
+
+absl::StatusOr<Tensor> ReadTyped(const TensorProto& proto, DType dtype, const Shape& shape,
+                                 const std::shared_ptr<const void>& owner) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return Borrow<float>(proto.float_data(), dtype, shape, "float_data", owner);
+    case DType::kFloat64:
+      return Borrow<double>(proto.double_data(), dtype, shape, "double_data", owner);
+    case DType::kInt32:
+      return Borrow<int32_t>(proto.int32_data(), dtype, shape, "int32_data", owner);
+    case DType::kInt64:
+      return Borrow<int64_t>(proto.int64_data(), dtype, shape, "int64_data", owner);
+    case DType::kUInt64:
+      return Borrow<uint64_t>(proto.uint64_data(), dtype, shape, "uint64_data", owner);
+    case DType::kUInt32:
+      return Narrow<uint32_t>(proto.uint64_data(), dtype, shape, "uint64_data");
+    case DType::kInt16:
+    case DType::kUInt16:
+    case DType::kFloat16:
+    case DType::kBFloat16:
+      return Narrow<uint16_t>(proto.int32_data(), dtype, shape, "int32_data");
+    default:
+      return Narrow<uint8_t>(proto.int32_data(), dtype, shape, "int32_data");
+  }
+}
+
+// A tensor over bytes that are `owner`'s; a copy where they are not aligned, or bools that might be
+// neither 0 nor 1.
+absl::StatusOr<Tensor> FromBytes(absl::string_view bytes, DType dtype, const Shape& shape,
+                                 const std::shared_ptr<const void>& owner) {
+  if (!IsLittleEndian()) return absl::UnimplementedError("this machine is not little-endian");
+  const int64_t expected = shape.num_elements() * DTypeSize(dtype);
+  if (static_cast<int64_t>(bytes.size()) != expected) {
+    return InvalidArgument("expected ", expected, " bytes for ", DTypeName(dtype), shape.ToString(),
+                           ", found ", bytes.size());
+  }
+  const bool aligned = reinterpret_cast<uintptr_t>(bytes.data()) % DTypeSize(dtype) == 0;
+  if (aligned && dtype != DType::kBool && !bytes.empty()) {
+    return Tensor::FromBuffer(dtype, shape, bytes.data(), owner);
+  }
+  NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(dtype, shape));
+  std::byte* target = tensor.mutable_raw_data();
+  if (!bytes.empty()) std::memcpy(target, bytes.data(), bytes.size());
+  for (int64_t i = 0; dtype == DType::kBool && i < expected; ++i) {
+    target[i] = static_cast<std::byte>(target[i] != std::byte{0});
+  }
+  return tensor;
+}
+
+absl::StatusOr<Shape> ShapeFromOnnx(const google::protobuf::RepeatedField<int64_t>& dims) {
+  if (dims.size() > kMaxRank) {
+    return InvalidArgument("expected at most ", kMaxRank, " axes, found ", dims.size());
+  }
+  const Shape shape(absl::MakeConstSpan(dims.data(), dims.size()));
+  NOMO_RETURN_IF_ERROR(shape.CheckedNumElements().status());
+  return shape;
+}
+
+absl::StatusOr<int64_t> ParseCount(const StringStringEntryProto& entry) {
+  int64_t value = 0;
+  if (!absl::SimpleAtoi(entry.value(), &value) || value < 0) {
+    return InvalidArgument("external data: ", entry.key(), ": expected a number of bytes, found \"",
+                           entry.value(), "\"");
+  }
+  return value;
+}
+
+}  // namespace
+
+absl::StatusOr<DType> DTypeFromOnnx(int data_type) {
+  for (const TypeRow& row : kTypes) {
+    if (row.onnx == data_type) return row.dtype;
+  }
+  if (data_type == TensorProto::UNDEFINED || !TensorProto::DataType_IsValid(data_type)) {
+    return InvalidArgument("element type ", data_type, " is none of ONNX's");
+  }
+  return absl::UnimplementedError(absl::StrCat(
+      "element type ", TensorProto::DataType_Name(static_cast<TensorProto::DataType>(data_type)),
+      " is not supported"));
+}
+
+TensorProto::DataType DTypeToOnnx(DType dtype) {
+  for (const TypeRow& row : kTypes) {
+    if (row.dtype == dtype) return row.onnx;
+  }
+  return TensorProto::UNDEFINED;
+}
+
+absl::StatusOr<TensorType> TypeFromOnnx(const TypeProto& proto) {
+  switch (proto.value_case()) {
+    case TypeProto::kTensorType:
+      break;
+    case TypeProto::VALUE_NOT_SET:
+      return TensorType{};
+    case TypeProto::kSequenceType:
+      return absl::UnimplementedError("sequences are not supported");
+    case TypeProto::kMapType:
+      return absl::UnimplementedError("maps are not supported");
+    case TypeProto::kSparseTensorType:
+      return absl::UnimplementedError("sparse tensors are not supported as values");
+    case TypeProto::kOptionalType:
+      return absl::UnimplementedError("optional types are not supported");
+  }
+  TensorType type;
+  NOMO_ASSIGN_OR_RETURN(type.dtype, DTypeFromOnnx(proto.tensor_type().elem_type()));
+  if (!proto.tensor_type().has_shape()) return type;
+  const TensorShapeProto& shape = proto.tensor_type().shape();
+  if (shape.dim_size() > kMaxRank) {
+    return InvalidArgument("expected at most ", kMaxRank, " axes, found ", shape.dim_size());
+  }
+  std::vector<Dim> dims;
+  for (const auto& dim : shape.dim()) {
+    if (!dim.dim_param().empty()) {
+      dims.push_back(Dim::Symbol(dim.dim_param()));
+    } else {
+      dims.push_back(dim.has_dim_value() && dim.dim_value() >= 0 ? Dim(dim.dim_value()) : Dim());
+    }
+  }
+  type.shape = PartialShape(std::move(dims));
+  return type;
+}
+
+void TypeToOnnx(const TensorType& type, TypeProto& proto) {
+  TypeProto::Tensor& tensor = *proto.mutable_tensor_type();
+  tensor.set_elem_type(DTypeToOnnx(type.dtype));
+  if (!type.shape.has_rank()) return;
+  TensorShapeProto& shape = *tensor.mutable_shape();
+  for (const Dim& dim : type.shape.dims()) {
+    auto& axis = *shape.add_dim();
+    if (dim.known()) {
+      axis.set_dim_value(dim.size());
+    } else if (!dim.symbol().empty()) {
+      axis.set_dim_param(dim.symbol());
+    }
+  }
+}
+
+absl::StatusOr<Tensor> TensorReader::Read(const TensorProto& proto) {
+  NOMO_ASSIGN_OR_RETURN(const DType dtype, DTypeFromOnnx(proto.data_type()));
+  NOMO_ASSIGN_OR_RETURN(const Shape shape, ShapeFromOnnx(proto.dims()));
+  if (proto.data_location() == TensorProto::EXTERNAL) return ReadExternal(proto, dtype, shape);
+  if (proto.has_raw_data()) return FromBytes(proto.raw_data(), dtype, shape, owner_);
+  return ReadTyped(proto, dtype, shape, owner_);
+}
+
+absl::StatusOr<Tensor> TensorReader::ReadExternal(const TensorProto& proto, DType dtype,
+                                                  const Shape& shape) {
+  std::string location;
+  int64_t offset = 0;
+  int64_t length = shape.num_elements() * DTypeSize(dtype);
+  for (const StringStringEntryProto& entry : proto.external_data()) {
+    if (entry.key() == "location") location = entry.value();
+    if (entry.key() == "offset" || entry.key() == "length") {
+      NOMO_ASSIGN_OR_RETURN((entry.key() == "offset" ? offset : length), ParseCount(entry));
+    }
+  }
+  NOMO_ASSIGN_OR_RETURN(const auto file, OpenExternal(location));
+  const int64_t size = static_cast<int64_t>(file->bytes().size());
+  if (offset > size || length > size - offset) {
+    return InvalidArgument("external data: expected ", length, " bytes at ", offset, " of \"",
+                           location, "\", which has ", size);
+  }
+  return FromBytes(file->bytes().substr(offset, length), dtype, shape, file);
+}
+
+absl::StatusOr<std::shared_ptr<const MappedFile>> TensorReader::OpenExternal(
+    const std::string& location) {
+  namespace fs = std::filesystem;
+  if (const auto found = files_.find(location); found != files_.end()) return found->second;
+  const auto refuse = [&](absl::string_view why) {
+    return InvalidArgument("external data: \"", location, "\" ", why);
+  };
+  if (folder_.empty()) return refuse("is outside of a model that is only in memory");
+  const fs::path relative(location);
+  if (location.empty() || relative.is_absolute()) {
+    return refuse("is refused: expected a path below the model's folder");
+  }
+  for (const fs::path& part : relative) {
+    if (part == "..") return refuse("is refused: it leaves the model's folder");
+  }
+  std::error_code error;
+  const fs::path folder = fs::canonical(folder_, error);
+  if (error) return absl::NotFoundError(absl::StrCat("external data: there is no ", folder_));
+  const fs::path file = fs::canonical(folder / relative, error);
+  if (error) {
+    return absl::NotFoundError(
+        absl::StrCat("external data: there is no \"", location, "\" beside the model"));
+  }
+  const auto [end, unused] = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end());
+  if (end != folder.end()) return refuse("is refused: a link leaves the model's folder");
+  NOMO_ASSIGN_OR_RETURN(auto mapped, MappedFile::Open(file.string()));
+  files_.emplace(location, mapped);
+  return mapped;
+}
+
+absl::StatusOr<Tensor> TensorReader::Read(const SparseTensorProto& proto) {
+  NOMO_ASSIGN_OR_RETURN(const Tensor values, Read(proto.values()));
+  NOMO_ASSIGN_OR_RETURN(const Tensor indices, Read(proto.indices()));
+  NOMO_ASSIGN_OR_RETURN(const Shape shape, ShapeFromOnnx(proto.dims()));
+  const int64_t count = values.num_elements();
+  const bool linear = indices.shape().rank() == 1;
+  const int columns = linear ? 1 : shape.rank();
+  if (indices.dtype() != DType::kInt64 || indices.num_elements() != count * columns) {
+    return InvalidArgument("sparse tensor: expected ", count, " int64 indices, found ",
+                           indices.type().ToString());
+  }
+  NOMO_ASSIGN_OR_RETURN(Tensor dense, Tensor::Create(values.dtype(), shape));
+  const auto strides = shape.Strides();
+  const int64_t element = DTypeSize(values.dtype());
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t at = 0;
+    for (int c = 0; c < columns; ++c) {
+      const int64_t index = indices.data<int64_t>()[i * columns + c];
+      const int64_t limit = linear ? shape.num_elements() : shape[c];
+      if (index < 0 || index >= limit) {
+        return InvalidArgument("sparse tensor: index ", index, " is outside of ", shape.ToString());
+      }
+      at += linear ? index : index * strides[c];
+    }
+    std::memcpy(dense.mutable_raw_data() + at * element, values.raw_data() + i * element, element);
+  }
+  return dense;
+}
+
+absl::Status TensorToOnnx(const Tensor& tensor, TensorProto& proto) {
+  if (tensor.num_bytes() >= (int64_t{1} << 31)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a tensor of ", tensor.num_bytes(), " bytes does not fit into a message"));
+  }
+  for (const int64_t dim : tensor.shape().dims()) proto.add_dims(dim);
+  proto.set_data_type(DTypeToOnnx(tensor.dtype()));
+  proto.set_raw_data(tensor.raw_data(), tensor.num_bytes());
+  return absl::OkStatus();
+}
+
+}  // namespace nomograph::onnx

@@ -1,0 +1,56 @@
+// Tensors and types of ONNX files <-> our own.
+#ifndef NOMOGRAPH_SERIALIZATION_ONNX_TENSOR_H_
+#define NOMOGRAPH_SERIALIZATION_ONNX_TENSOR_H_
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "nomograph/core/tensor.h"
+#include "nomograph/serialization/mapped_file.h"
+#include "nomograph/serialization/onnx/onnx.pb.h"
+
+namespace nomograph::onnx {
+
+// Unimplemented, naming the type, for strings, complex numbers and types of less than 8 bits or of
+// 8-bit floating point; InvalidArgument for a number that is no type.
+absl::StatusOr<DType> DTypeFromOnnx(int data_type);
+TensorProto::DataType DTypeToOnnx(DType dtype);
+
+// Types that are no tensors' (sequences, maps, optionals) are Unimplemented. An absent shape is of
+// unknown rank; sizes below zero, which some exporters write, are unknown.
+absl::StatusOr<TensorType> TypeFromOnnx(const TypeProto& proto);
+void TypeToOnnx(const TensorType& type, TypeProto& proto);
+
+// Reads tensors. Elements stay where they lie, in the message or in a mapped external file.
+class TensorReader {
+ public:
+  // `owner` keeps the messages alive that Read() is given, and so do the tensors keep it. External
+  // data are looked for below `folder`; where that is empty they are refused.
+  TensorReader(std::shared_ptr<const void> owner, std::string folder)
+      : owner_(std::move(owner)), folder_(std::move(folder)) {}
+
+  // InvalidArgument for elements that do not fit the shape, and for external files that are not
+  // confined to the folder (absolute paths, "..", links that leave it); NotFound for those that are
+  // missing.
+  absl::StatusOr<Tensor> Read(const TensorProto& proto);
+  // The dense form.
+  absl::StatusOr<Tensor> Read(const SparseTensorProto& proto);
+
+ private:
+  absl::StatusOr<Tensor> ReadExternal(const TensorProto& proto, DType dtype, const Shape& shape);
+  absl::StatusOr<std::shared_ptr<const MappedFile>> OpenExternal(const std::string& location);
+
+  std::shared_ptr<const void> owner_;
+  std::string folder_;
+  std::map<std::string, std::shared_ptr<const MappedFile>> files_;
+};
+
+// Writes a tensor's elements into the message. ResourceExhausted when they alone pass what a
+// message can hold, 2 GiB.
+absl::Status TensorToOnnx(const Tensor& tensor, TensorProto& proto);
+
+}  // namespace nomograph::onnx
+
+#endif  // NOMOGRAPH_SERIALIZATION_ONNX_TENSOR_H_
