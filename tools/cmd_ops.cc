@@ -8,6 +8,7 @@
 #include "nomograph/core/status.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/onnx_operators.h"
 #include "nomograph/tools/report/op_doc.h"
 
 namespace nomograph {
@@ -15,7 +16,7 @@ namespace {
 
 struct Arguments {
   std::string name;
-  bool json = false, markdown = false;
+  bool json = false, markdown = false, onnx = false;
 };
 
 void PrintOp(const Arguments& arguments, const OpRegistry& registry, const OpDef& op) {
@@ -37,6 +38,10 @@ void PrintList(const Arguments& arguments, const OpRegistry& registry,
 
 absl::Status Execute(const Arguments& arguments) {
   const OpRegistry& registry = OpRegistry::Default();
+  if (arguments.onnx) {
+    Print(OnnxOperatorsMarkdown(registry));
+    return absl::OkStatus();
+  }
   if (const OpDef* op = registry.Find(arguments.name)) {
     PrintOp(arguments, registry, *op);
     return absl::OkStatus();
@@ -57,7 +62,11 @@ Action SetUp(CLI::App& app) {
       ->type_name("");
   CLI::Option* json =
       app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
-  app.add_flag("--markdown", arguments->markdown, "As Markdown")->excludes(json);
+  CLI::Option* markdown =
+      app.add_flag("--markdown", arguments->markdown, "As Markdown")->excludes(json);
+  app.add_flag("--onnx", arguments->onnx, "The ONNX operators that are read, as a Markdown table")
+      ->excludes(json)
+      ->excludes(markdown);
   return [arguments] { return Execute(*arguments); };
 }
 

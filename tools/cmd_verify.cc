@@ -67,8 +67,9 @@ absl::Status Execute(const Arguments& arguments) {
   if (!file.ok()) return ReadFault(file.status());
   const absl::Status payloads = CheckPayloads(*file);
   if (!payloads.ok()) return ReadFault(AtFile(file->path, payloads));
-  Print(file->is_text
-            ? absl::StrCat(file->path, ": text, which has no checksums\n")
+  Print(file->form != ModelForm::kBinary
+            ? absl::StrCat(file->path, ": ", file->form == ModelForm::kText ? "text" : "ONNX",
+                           ", which has no checksums\n")
             : absl::StrCat(file->path, ": ", ReadableBytes(file->bytes), ", all checksums hold\n"));
   if (!file->model.golden_vectors.empty()) return Replay(arguments, *file);
   if (arguments.require_golden) {

@@ -34,6 +34,7 @@ packages=(
   zlib1g-dev
   # data
   dataset-fashion-mnist
+  libonnx-testdata
 )
 
 fail() {

@@ -128,7 +128,7 @@ void AddFacts(const ModelReport& report, Json& json) {
   const Model& model = file.model;
   const ParameterCount count = CountParameters(model.graph);
   json["file"] = {{"path", file.path},
-                  {"form", file.is_text ? "text" : "binary"},
+                  {"form", ModelFormName(file.form)},
                   {"bytes", file.bytes},
                   {"format_version", file.format_version},
                   {"producer", model.producer}};

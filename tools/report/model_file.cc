@@ -2,13 +2,16 @@
 
 #include <functional>
 
+#include "absl/strings/match.h"
 #include "nomograph/core/file.h"
 #include "nomograph/core/status.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/mapped_file.h"
 #include "nomograph/serialization/model_io.h"
+#include "nomograph/serialization/onnx/import.h"
 #include "nomograph/serialization/text_format.h"
 #include "nomograph/serialization/wire.h"
+#include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
 namespace {
@@ -24,7 +27,8 @@ absl::StatusOr<int> FormatVersion(absl::string_view bytes) {
 
 absl::StatusOr<ModelFile> OpenText(const std::string& path, bool upgrade) {
   NOMO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  ModelFile file{.path = path, .bytes = static_cast<int64_t>(text.size()), .is_text = true};
+  ModelFile file{
+      .path = path, .bytes = static_cast<int64_t>(text.size()), .form = ModelForm::kText};
   auto proto = ProtoFromText(text);
   if (!proto.ok()) return AtFile(path, proto.status());
   file.format_version = static_cast<int>(proto->format_version());
@@ -48,7 +52,33 @@ absl::StatusOr<ModelFile> OpenBinary(const std::string& path, bool upgrade) {
                    .owner = mapped};
 }
 
+absl::StatusOr<ModelFile> OpenOnnx(const std::string& path) {
+  ModelFile file{.path = path, .form = ModelForm::kOnnx};
+  NOMO_ASSIGN_OR_RETURN(const InputFile input, InputFile::Open(path));
+  file.bytes = input.size();
+  ProgressBar progress("importing");
+  NOMO_ASSIGN_OR_RETURN(file.model, onnx::Import(path, {.progress = progress.callback()}));
+  return file;
+}
+
 }  // namespace
+
+const char* ModelFormName(ModelForm form) {
+  switch (form) {
+    case ModelForm::kBinary:
+      return "binary";
+    case ModelForm::kText:
+      return "text";
+    case ModelForm::kOnnx:
+      return "onnx";
+  }
+  return "";
+}
+
+ModelForm ModelFormOf(const std::string& path) {
+  if (IsTextPath(path)) return ModelForm::kText;
+  return absl::EndsWith(path, ".onnx") ? ModelForm::kOnnx : ModelForm::kBinary;
+}
 
 std::optional<int64_t> ModelFile::OffsetOf(const Tensor& tensor) const {
   const char* data = reinterpret_cast<const char*>(tensor.raw_data());
@@ -61,11 +91,19 @@ std::optional<int64_t> ModelFile::OffsetOf(const Tensor& tensor) const {
 }
 
 absl::StatusOr<ModelFile> OpenModelFile(const std::string& path, bool upgrade) {
-  return IsTextPath(path) ? OpenText(path, upgrade) : OpenBinary(path, upgrade);
+  switch (ModelFormOf(path)) {
+    case ModelForm::kText:
+      return OpenText(path, upgrade);
+    case ModelForm::kOnnx:
+      return OpenOnnx(path);
+    case ModelForm::kBinary:
+      break;
+  }
+  return OpenBinary(path, upgrade);
 }
 
 absl::Status VerifyPayloads(const ModelFile& file, std::function<void(int64_t, int64_t)> progress) {
-  if (file.is_text) return absl::OkStatus();
+  if (file.form != ModelForm::kBinary) return absl::OkStatus();
   const LoadOptions options = {
       .verify_checksums = true, .progress = std::move(progress), .upgrade = false};
   return LoadFromBytes(file.mapped, file.owner, options).status();

@@ -14,12 +14,18 @@
 
 namespace nomograph {
 
+enum class ModelForm { kBinary, kText, kOnnx };
+// "binary", "text", "onnx".
+const char* ModelFormName(ModelForm form);
+// By what the path ends with.
+ModelForm ModelFormOf(const std::string& path);
+
 struct ModelFile {
   std::string path;
   Model model;
-  int64_t bytes = 0;  // of the file
-  int format_version = 0;
-  bool is_text = false;
+  int64_t bytes = 0;       // of the file
+  int format_version = 0;  // of Nomograph's own forms
+  ModelForm form = ModelForm::kBinary;
   // Of tensors that lie in the file as they are; none for the others.
   std::optional<int64_t> OffsetOf(const Tensor& tensor) const;
 
@@ -27,11 +33,12 @@ struct ModelFile {
   std::shared_ptr<const void> owner;
 };
 
-// Opens a model as the file has it, or for running: with its ops upgraded. Errors as Load().
+// Opens a model as the file has it, or for running: with its ops upgraded. An ONNX model is
+// imported. Errors as Load() and onnx::Import().
 absl::StatusOr<ModelFile> OpenModelFile(const std::string& path, bool upgrade = false);
 
 // Reads every byte and compares with the checksums. DataLoss lists the tensors that are damaged. OK
-// for the text form, which has no checksums. `progress` as in LoadOptions.
+// for the other forms, which have no checksums. `progress` as in LoadOptions.
 absl::Status VerifyPayloads(const ModelFile& file,
                             std::function<void(int64_t done, int64_t total)> progress);
 

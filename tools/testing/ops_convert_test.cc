@@ -5,6 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "nomograph/core/file.h"
 #include "nomograph/tools/testing/cli.h"
 #include "nomograph/tools/testing/models.h"
 
@@ -76,6 +77,26 @@ TEST_F(OpsConvertTest, EveryOpCanBeDescribed) {
   EXPECT_TRUE(rescale["example"]["inputs"][0].contains("values"));
 }
 
+// The table that is committed is the one that the rules yield.
+TEST_F(OpsConvertTest, OnnxOperators) {
+  const auto committed = ReadFile("serialization/onnx/OPERATORS.md");
+  ASSERT_TRUE(committed.ok()) << committed.status();
+  const std::string table = Nomo("ops --onnx").out;
+  EXPECT_THAT(table, StartsWith("| operator | opsets |"));
+  EXPECT_THAT(*committed, HasSubstr(table))
+      << "write it anew: nomo ops --onnx (below the heading of OPERATORS.md)";
+}
+
+TEST_F(OpsConvertTest, ToOnnxAndBack) {
+  EXPECT_EQ(Nomo("convert classifier.nomo c.onnx --opset 18").exit_code, 0);
+  EXPECT_EQ(Nomo("convert c.onnx c.nomo").exit_code, 0);
+  const CliResult run = Nomo("run c.onnx -i random");
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(Nomo("run c.nomo -i random").out, run.out);
+  const auto json = nlohmann::json::parse(Nomo("inspect c.onnx --json").out);
+  EXPECT_EQ(json["file"]["form"], "onnx");
+}
+
 TEST_F(OpsConvertTest, UnknownOps) {
   const CliResult result = Nomo("ops nn.Sofplus");
   EXPECT_EQ(result.exit_code, 2);
@@ -100,6 +121,7 @@ TEST_F(OpsConvertTest, TextAndBack) {
 }
 
 TEST_F(OpsConvertTest, RefusesWhatItCannotConvert) {
+  WriteContents("model.h5", "");
   WriteContents("model.onnx", "");
   struct Case {
     const char* arguments;
@@ -107,10 +129,13 @@ TEST_F(OpsConvertTest, RefusesWhatItCannotConvert) {
     const char* message;
   };
   constexpr Case kCases[] = {
-      {"model.onnx out.nomo", 2,
-       "nomo convert: model.onnx: this form of file is not supported; there are .nomo (binary) and "
-       ".nomo.txtpb (text)\n"},
-      {"affine.nomo out.onnx", 2, "nomo convert: out.onnx: this form of file is not supported"},
+      {"model.h5 out.nomo", 2,
+       "nomo convert: model.h5: this form of file is not supported; there are .nomo (binary), "
+       ".nomo.txtpb (text) and .onnx (ONNX)\n"},
+      {"affine.nomo out.h5", 2, "nomo convert: out.h5: this form of file is not supported"},
+      {"model.onnx out.nomo", 3,
+       "nomo convert: model.onnx: expected an ONNX model, found an empty file\n"},
+      {"affine.nomo out.onnx --opset 3", 2, "--opset"},
       {"nowhere.nomo out.nomo", 3, "cannot open \"nowhere.nomo\""},
       {"affine.nomo nowhere/out.nomo", 5, "nowhere/out.nomo"},
   };

@@ -1,0 +1,93 @@
+#include "nomograph/tools/report/onnx_operators.h"
+
+#include <map>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "nomograph/core/eager.h"
+#include "nomograph/serialization/onnx/export.h"
+#include "nomograph/serialization/onnx/graph_exporter.h"
+#include "nomograph/serialization/onnx/operators.h"
+
+namespace nomograph {
+namespace {
+
+// The kernel that is chosen for an example, as it describes itself; "" where none is.
+std::string KernelFor(const OpDef& op, const Example& example) {
+  const auto attrs = ResolveAttributes(op.attrs, example.attrs);
+  if (!attrs.ok() || !example.functions.empty()) return "";
+  std::vector<TensorSpec> inputs, outputs;
+  for (const Tensor& tensor : example.inputs)
+    inputs.push_back({tensor.dtype(), tensor.shape(), {}});
+  for (const Tensor& tensor : example.outputs) {
+    outputs.push_back({tensor.dtype(), tensor.shape(), {}});
+  }
+  const std::vector<Tensor> constants(inputs.size());
+  const auto kernel = PrepareKernel(op, {*attrs, inputs, outputs, constants, {}}, /*fast=*/true);
+  return kernel.ok() && *kernel != nullptr ? (*kernel)->Describe() : "";
+}
+
+// What runs the op: the best that any of its examples is given to.
+std::string RunsOn(const OpDef& op) {
+  if (!op.has_kernel()) return "its body";
+  bool fast = false;
+  for (const Example& example : op.examples()) {
+    const std::string kernel = KernelFor(op, example);
+    if (absl::StartsWith(kernel, "oneDNN") || absl::StrContains(kernel, "oneDNN")) return "oneDNN";
+    fast |= !kernel.empty() && kernel != "reference";
+  }
+  return fast ? "own fast kernel" : "reference kernel";
+}
+
+// The usual sets by a word.
+std::string NameOf(DTypeSet types) {
+  if (types == kAnyType) return "all";
+  if (types == kNumbers) return "numbers";
+  if (types == kFloats) return "floating point";
+  if (types == kInts) return "integers";
+  if (types == kSigned) return "signed numbers";
+  return types.ToString();
+}
+
+std::string TypesOf(const OpDef& op) {
+  if (op.inputs.empty()) return "";
+  for (const auto& [var, types] : op.type_vars) {
+    if (var == op.inputs[0].type) return NameOf(types);
+  }
+  return op.inputs[0].type == "any" ? "all" : op.inputs[0].type;
+}
+
+std::string Opsets(const onnx::Operator& rule, const onnx::Operator* next) {
+  if (!rule.domain.empty()) return "all";
+  const int last = next == nullptr ? onnx::kMaxOpset : next->since - 1;
+  return absl::StrCat(rule.since, "–", last);
+}
+
+}  // namespace
+
+std::string OnnxOperatorsMarkdown(const OpRegistry& registry) {
+  const std::vector<const onnx::Operator*> rules = onnx::AllOperators();
+  std::string table =
+      "| operator | opsets | becomes | types of the first input | runs on | written |\n"
+      "|---|---|---|---|---|---|\n";
+  std::map<const OpDef*, std::string> runs_on;
+  for (size_t i = 0; i < rules.size(); ++i) {
+    const onnx::Operator& rule = *rules[i];
+    const bool more = i + 1 < rules.size() && rules[i + 1]->op_type == rule.op_type &&
+                      rules[i + 1]->domain == rule.domain;
+    const OpDef* op = registry.Find(rule.op);
+    if (op == nullptr) continue;  // not linked in
+    if (!runs_on.contains(op)) runs_on[op] = RunsOn(*op);
+    const bool written =
+        op->body || onnx::FindExportRule(op->name, onnx::kMaxExportOpset) != nullptr;
+    absl::StrAppend(&table, "| ", rule.domain.empty() ? "" : absl::StrCat(rule.domain, "."),
+                    rule.op_type, " | ", Opsets(rule, more ? rules[i + 1] : nullptr), " | ",
+                    op->name, " | ", TypesOf(*op), " | ", runs_on[op], " | ",
+                    written ? "yes" : "no", " |\n");
+  }
+  return table;
+}
+
+}  // namespace nomograph
