@@ -154,6 +154,20 @@ absl::Status RecurrentCompute(KernelContext& context, const RecurrentKind& kind,
   return absl::OkStatus();
 }
 
+void AddActivations(const RecurrentKind& kind, OpDef& op) {
+  op.Attr("activations", std::vector<std::string>{},
+          absl::StrCat("the activation functions, ", kind.activations.size(),
+                       " in each direction; none given: ", absl::StrJoin(kind.activations, ", "),
+                       ". There are: ", kGateActivationsDoc))
+      .Attr("activation_alpha", std::vector<double>{},
+            "alpha for those of the activations that have one, in their order")
+      .Attr("activation_beta", std::vector<double>{},
+            "beta for those of the activations that have one, in their order")
+      .OptionalAttr("clip", AttrType::kFloat,
+                    "limits the sums that go into the gates' activations to [-clip, clip]")
+      .Min(0);
+}
+
 }  // namespace
 
 RecurrentNode::RecurrentNode(const RecurrentKind& kind, const Attributes& attrs, const Shape& x,
@@ -250,22 +264,13 @@ OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell) {
             "0: as above; 1: the batch first: X [batch, steps, input], Y [batch, steps, "
             "directions, hidden_size], states [batch, directions, hidden_size]")
       .Min(0)
-      .Max(1)
-      .Attr("activations", std::vector<std::string>{},
-            absl::StrCat("the activation functions, ", kind.activations.size(),
-                         " in each direction; none given: ", absl::StrJoin(kind.activations, ", "),
-                         ". There are: ", kGateActivationsDoc))
-      .Attr("activation_alpha", std::vector<double>{},
-            "alpha for those of the activations that have one, in their order")
-      .Attr("activation_beta", std::vector<double>{},
-            "beta for those of the activations that have one, in their order")
-      .OptionalAttr("clip", AttrType::kFloat,
-                    "limits the sums that go into the gates' activations to [-clip, clip]")
-      .Min(0)
-      .Infer([kind](const InferContext& context) { return InferRecurrent(context, kind); })
-      .Reference([kind, cell = std::move(cell)](KernelContext& context) {
-        return RecurrentCompute(context, kind, cell);
-      });
+      .Max(1);
+  AddActivations(kind, op);
+  op.Infer([kind](const InferContext& context) {
+      return InferRecurrent(context, kind);
+    }).Reference([kind, cell = std::move(cell)](KernelContext& context) {
+    return RecurrentCompute(context, kind, cell);
+  });
   return op;
 }
 

@@ -50,7 +50,7 @@ absl::StatusOr<Tensor> RunFast(const OpDef& op, const std::vector<Tensor>& input
   const TensorSpec output_spec{output.dtype(), output.shape(), {}};
   TensorView output_view{output.dtype(), &output.shape(), output.mutable_raw_data()};
   const PrepareContext context{resolved,  specs, absl::MakeConstSpan(&output_spec, 1),
-                               constants, {},    2};
+                               constants, {},    1};
   NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, PrepareKernel(op, context, true));
   description = kernel->Describe();
   const RunContext run;
