@@ -33,7 +33,9 @@ def error(found, expected):
                                   f"found {found[name].dtype}{found[name].shape}")
         difference = np.abs(found[name].astype(np.float64) - right).max(initial=0)
         scale = np.abs(right.astype(np.float64)).max(initial=0)
-        worst = max(worst, difference / scale if scale else difference)
+        if scale == 0:
+            raise runners.Failure(f"output {name} is 0 everywhere, which proves nothing")
+        worst = max(worst, difference / scale)
         if not np.isfinite(found[name]).all():
             raise runners.Failure(f"output {name} is not finite")
     return worst

@@ -86,6 +86,9 @@ def export_vision(name, path):
     import torchvision
     torch.manual_seed(0)
     model = getattr(torchvision.models, name)(weights=None)
+    for parameter in model.parameters():
+        if not parameter.any():  # as some begin, which makes all outputs 0 or hides a bias
+            nn.init.normal_(parameter, std=0.02)
     for module in model.modules():  # as after training, so that batch normalisation does something
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.uniform_(-0.1, 0.1)
