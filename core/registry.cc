@@ -23,9 +23,7 @@ void Report(const absl::Status& status) {
   std::exit(EXIT_FAILURE);
 }
 
-std::string PlaceOf(const std::source_location& where) {
-  return absl::StrCat(where.file_name(), ":", where.line());
-}
+std::string PlaceOf(const SourcePlace& where) { return absl::StrCat(where.file, ":", where.line); }
 
 }  // namespace
 
@@ -35,7 +33,7 @@ OpRegistry& OpRegistry::Default() {
   return *registry;
 }
 
-absl::Status OpRegistry::Register(OpDef op, std::string provider, std::source_location where) {
+absl::Status OpRegistry::Register(OpDef op, std::string provider, SourcePlace where) {
   NOMO_RETURN_IF_ERROR(Annotate(op.Validate(), PlaceOf(where)));
   auto& versions = ops_[op.name];
   if (auto taken = versions.find(op.version); taken != versions.end()) {
@@ -49,7 +47,7 @@ absl::Status OpRegistry::Register(OpDef op, std::string provider, std::source_lo
 }
 
 absl::Status OpRegistry::RegisterUpgrader(absl::string_view op, int from_version, UpgradeFn upgrade,
-                                          std::source_location where) {
+                                          SourcePlace where) {
   auto [it, inserted] = upgraders_[std::string(op)].emplace(
       from_version, Upgrader{std::move(upgrade), PlaceOf(where)});
   if (inserted) return absl::OkStatus();
@@ -119,12 +117,12 @@ absl::Status OpRegistry::LoadLibrary(const std::string& path) {
 
 namespace internal {
 
-OpRegistrar::OpRegistrar(OpDef op, const char* provider, std::source_location where) {
+OpRegistrar::OpRegistrar(OpDef op, const char* provider, SourcePlace where) {
   Report(OpRegistry::Default().Register(std::move(op), provider, where));
 }
 
 UpgradeRegistrar::UpgradeRegistrar(absl::string_view op, int from_version, UpgradeFn upgrade,
-                                   std::source_location where) {
+                                   SourcePlace where) {
   Report(OpRegistry::Default().RegisterUpgrader(op, from_version, std::move(upgrade), where));
 }
 

@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -18,6 +17,18 @@ struct Node;
 // Rewrites a node of an op's version N into version N + 1 (its version field is set by the caller).
 using UpgradeFn = std::function<absl::Status(Node&)>;
 
+// Where a call stands in the source. (std::source_location is missing where clang uses GCC's
+// library.)
+struct SourcePlace {
+  const char* file;
+  int line;
+  // As a default argument: the place of the call that leaves the argument out.
+  static constexpr SourcePlace Here(const char* file = __builtin_FILE(),
+                                    int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
 // Reading is thread-safe; registering while other threads read is not.
 class OpRegistry {
  public:
@@ -27,10 +38,9 @@ class OpRegistry {
   // `provider` says which library registers the op; it is saved with nodes as a hint for those who
   // lack the library. AlreadyExists names both places when the name and version are taken;
   // InvalidArgument when the op is not valid.
-  absl::Status Register(OpDef op, std::string provider,
-                        std::source_location where = std::source_location::current());
+  absl::Status Register(OpDef op, std::string provider, SourcePlace where = SourcePlace::Here());
   absl::Status RegisterUpgrader(absl::string_view op, int from_version, UpgradeFn upgrade,
-                                std::source_location where = std::source_location::current());
+                                SourcePlace where = SourcePlace::Here());
 
   // Null when there is none. Version 0 means the newest.
   const OpDef* Find(absl::string_view name, int version = 0) const;
@@ -65,12 +75,11 @@ namespace internal {
 // Registers at start-up. A fault there ends the process with a message, unless LoadLibrary() is
 // under way and reports it.
 struct OpRegistrar {
-  OpRegistrar(OpDef op, const char* provider,
-              std::source_location where = std::source_location::current());
+  OpRegistrar(OpDef op, const char* provider, SourcePlace where = SourcePlace::Here());
 };
 struct UpgradeRegistrar {
   UpgradeRegistrar(absl::string_view op, int from_version, UpgradeFn upgrade,
-                   std::source_location where = std::source_location::current());
+                   SourcePlace where = SourcePlace::Here());
 };
 
 }  // namespace internal
