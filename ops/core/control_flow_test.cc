@@ -94,11 +94,18 @@ TEST(While, ErrorsTellWhatIsExpected) {
 }
 
 // An If on x, with the given branches.
-Value Branch(const Value& x, TraceFn then_branch, TraceFn else_branch) {
+Value Branch(const Value& condition, const Value& x, TraceFn then_branch, TraceFn else_branch) {
+  // The sizes that x has are not known where the branches are written.
+  const TensorType type = {x.type().dtype, PartialShape::OfRank(x.type().shape.rank())};
   CallOptions options;
-  options.functions = {{"then_branch", std::move(then_branch), {x.type()}},
-                       {"else_branch", std::move(else_branch), {x.type()}}};
-  return Call("core.If", {Constant(Tensor::Scalar(true)), x}, {}, std::move(options));
+  options.functions = {{"then_branch", std::move(then_branch), {type}},
+                       {"else_branch", std::move(else_branch), {type}}};
+  return Call("core.If", {condition, x}, {}, std::move(options));
+}
+
+Value Branch(const Value& x, TraceFn then_branch, TraceFn else_branch) {
+  const Value condition = InputValue({DType::kBool, Shape{}}, "condition");
+  return Branch(condition, x, std::move(then_branch), std::move(else_branch));
 }
 
 TEST(If, MergesShapes) {
@@ -114,6 +121,19 @@ TEST(If, MergesShapes) {
   EXPECT_EQ(Branch(x, same, same).type().ToString(), "float32[batch,3]");
   EXPECT_EQ(Branch(x, same, wider).type().ToString(), "float32[batch,?]");
   EXPECT_EQ(Branch(x, same, flat).type().ToString(), "float32[...]");
+}
+
+TEST(If, KnownConditionTakesItsBranch) {
+  const Value x = InputValue({DType::kFloat32, {2, 3}}, "x");
+  const auto same = [](Values in) { return std::vector<Value>{in[0] + 1}; };
+  const auto squeezed = [](Values in) {
+    return std::vector<Value>{Call("array.Squeeze", {in[0]}, {{"axes", std::vector<int64_t>{0}}})};
+  };
+  const Value yes = Constant(Tensor::Scalar(true)), no = Constant(Tensor::Scalar(false));
+  EXPECT_EQ(Branch(yes, x, same, squeezed).type().ToString(), "float32[2,3]");
+  EXPECT_THAT(ErrorOf(Branch(no, x, same, squeezed)), HasSubstr("else_branch"));
+  EXPECT_EQ(Branch(x, same, squeezed).type().ToString(), "float32[2,3]");
+  EXPECT_THAT(ErrorOf(Branch(x, squeezed, squeezed)), HasSubstr("then_branch"));
 }
 
 TEST(If, ErrorsTellWhatIsExpected) {

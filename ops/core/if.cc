@@ -5,29 +5,46 @@
 namespace nomograph {
 namespace {
 
-absl::StatusOr<std::vector<TensorType>> InferBranch(const InferContext& context,
-                                                    absl::string_view attr) {
+using Types = absl::StatusOr<std::vector<TensorType>>;
+
+Types InferBranch(const InferContext& context, absl::string_view attr) {
   std::vector<TensorType> inputs;
   for (int i = 1; i < context.num_inputs(); ++i) inputs.push_back(context.input(i));
-  auto types = context.InferFunction(context.attrs().Function(attr), inputs);
+  Types types = context.InferFunction(context.attrs().Function(attr), inputs);
   if (!types.ok()) return Annotate(types.status(), attr);
   return types;
 }
 
-absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
+// Null where that is not known before the node runs.
+absl::StatusOr<const Types*> TakenBranch(const InferContext& context, const Types& then_types,
+                                         const Types& else_types) {
+  if (context.constant(0) == nullptr) return nullptr;
+  NOMO_ASSIGN_OR_RETURN(const bool condition, ConditionValue(*context.constant(0), "condition"));
+  return condition ? &then_types : &else_types;
+}
+
+// What exporters write squeezes an axis where its size is 1, in a branch that does not fit other
+// sizes: such a branch is a fault only where it is taken.
+Types Infer(const InferContext& context) {
   NOMO_RETURN_IF_ERROR(CheckCondition(context.input(0), "condition"));
-  NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> types, InferBranch(context, "then_branch"));
-  NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> others, InferBranch(context, "else_branch"));
-  if (types.size() != others.size() || static_cast<int>(types.size()) != context.num_outputs()) {
+  const Types then_types = InferBranch(context, "then_branch");
+  const Types else_types = InferBranch(context, "else_branch");
+  NOMO_ASSIGN_OR_RETURN(const Types* taken, TakenBranch(context, then_types, else_types));
+  if (taken != nullptr) NOMO_RETURN_IF_ERROR(taken->status());
+  if (!then_types.ok() && !else_types.ok()) return then_types;
+  const Types& first = then_types.ok() ? then_types : else_types;
+  const Types& second = else_types.ok() ? else_types : then_types;
+  if (first->size() != second->size() || static_cast<int>(first->size()) != context.num_outputs()) {
     return InvalidArgument("expected ", context.num_outputs(), " outputs, then_branch yields ",
-                           types.size(), ", else_branch ", others.size());
+                           first->size(), ", else_branch ", second->size());
   }
+  std::vector<TensorType> types = taken != nullptr ? **taken : *first;
   for (size_t i = 0; i < types.size(); ++i) {
-    if (types[i].dtype != others[i].dtype) {
-      return InvalidArgument("output ", i, ": then_branch yields ", types[i].ToString(),
-                             ", else_branch ", others[i].ToString());
+    if ((*first)[i].dtype != (*second)[i].dtype) {
+      return InvalidArgument("output ", i, ": then_branch yields ", (*first)[i].ToString(),
+                             ", else_branch ", (*second)[i].ToString());
     }
-    types[i].shape = CommonShape(types[i].shape, others[i].shape);
+    if (taken == nullptr) types[i].shape = CommonShape(types[i].shape, (*second)[i].shape);
   }
   return types;
 }
@@ -70,7 +87,8 @@ NOMO_REGISTER_OP(OpDef("core.If")
                      .Doc("Calls one of two functions of the model: then_branch where `condition` "
                           "is true, else else_branch, with the other inputs. Both take the same "
                           "inputs and yield as many outputs, of equal dtypes. Where their shapes "
-                          "differ, they are known only when the node has run.")
+                          "differ, they are known only when the node has run. A branch that does "
+                          "not fit the inputs' shapes is a fault only where it is taken.")
                      .Source("ONNX If; tf.cond")
                      .Input("condition", "bool", "one element")
                      .VariadicInput("inputs", "any", "what the branches take", 0)
