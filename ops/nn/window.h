@@ -5,6 +5,7 @@
 #ifndef NOMOGRAPH_OPS_NN_WINDOW_H_
 #define NOMOGRAPH_OPS_NN_WINDOW_H_
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -87,21 +88,35 @@ class Taps {
   // position when the window is at `output`.
   template <typename F>
   void ForEach(const Index3& output, F f) const {
-    int64_t tap = 0;
-    ForEachIndex(kernel_, [&](const Index3& k) {
-      int64_t position = 0;
+    const Index3 first = {FirstTap(0, output[0]), FirstTap(1, output[1]), FirstTap(2, output[2])};
+    const Index3 count = {EndTap(0, output[0]) - first[0], EndTap(1, output[1]) - first[1],
+                          EndTap(2, output[2]) - first[2]};
+    ForEachIndex(count, [&](const Index3& k) {
+      int64_t tap = 0, position = 0;
       bool inside = true;
       for (int a = 0; a < 3 && inside; ++a) {
-        const int64_t at = InputIndex(a, output[a], k[a]);
+        const int64_t at = InputIndex(a, output[a], first[a] + k[a]);
         inside = at >= 0 && at < input_[a];
         position = position * input_[a] + at;
+        tap = tap * kernel_[a] + first[a] + k[a];
       }
       if (inside) f(tap, position);
-      ++tap;
     });
   }
 
  private:
+  // The taps that can meet the input are those from FirstTap() up to EndTap(): a kernel may be far
+  // larger than the input, if the padding is, too.
+  int64_t FirstTap(int axis, int64_t output) const {
+    const int64_t past = transposed_ ? output + pad_[axis] - (input_[axis] - 1) * stride_[axis]
+                                     : pad_[axis] - output * stride_[axis];
+    return std::max<int64_t>(0, (past + dilation_[axis] - 1) / dilation_[axis]);
+  }
+  int64_t EndTap(int axis, int64_t output) const {
+    const int64_t left = transposed_ ? output + pad_[axis]
+                                     : input_[axis] - 1 - (output * stride_[axis] - pad_[axis]);
+    return left < 0 ? 0 : std::min(kernel_[axis], left / dilation_[axis] + 1);
+  }
   // -1 where the tap meets none.
   int64_t InputIndex(int axis, int64_t output, int64_t tap) const {
     if (!transposed_) return output * stride_[axis] - pad_[axis] + tap * dilation_[axis];
