@@ -15,20 +15,11 @@ struct DTypeInfo {
 };
 
 constexpr std::array<DTypeInfo, kNumDTypes> kInfos = {{
-    {"invalid", 0},
-    {"float32", 4},
-    {"float64", 8},
-    {"float16", 2},
-    {"bfloat16", 2},
-    {"int8", 1},
-    {"int16", 2},
-    {"int32", 4},
-    {"int64", 8},
-    {"uint8", 1},
-    {"uint16", 2},
-    {"uint32", 4},
-    {"uint64", 8},
-    {"bool", 1},
+    {"invalid", 0},    {"float32", 4},        {"float64", 8},      {"float16", 2},
+    {"bfloat16", 2},   {"int8", 1},           {"int16", 2},        {"int32", 4},
+    {"int64", 8},      {"uint8", 1},          {"uint16", 2},       {"uint32", 4},
+    {"uint64", 8},     {"bool", 1},           {"float8e4m3fn", 1}, {"float8e4m3fnuz", 1},
+    {"float8e5m2", 1}, {"float8e5m2fnuz", 1}, {"int4", 1},         {"uint4", 1},
 }};
 
 const DTypeInfo& Info(DType dtype) {

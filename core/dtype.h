@@ -29,8 +29,15 @@ enum class DType : uint8_t {
   kUInt32 = 11,
   kUInt64 = 12,
   kBool = 13,  // one byte, 0 or 1
+  // Tensors store these, but few ops compute with them: see core/storage_types.h. A byte each.
+  kFloat8E4M3FN = 14,
+  kFloat8E4M3FNUZ = 15,
+  kFloat8E5M2 = 16,
+  kFloat8E5M2FNUZ = 17,
+  kInt4 = 18,
+  kUInt4 = 19,
 };
-inline constexpr int kNumDTypes = 14;  // kInvalid included
+inline constexpr int kNumDTypes = 20;  // kInvalid included
 
 // "float32", "bool", …; "invalid" for kInvalid and for numbers outside the enumeration.
 absl::string_view DTypeName(DType dtype);
@@ -103,6 +110,11 @@ inline constexpr DTypeSet kSigned = kFloats | kSignedInts;
 inline constexpr DTypeSet kNumbers = kFloats | kInts;
 inline constexpr DTypeSet kBools = {DType::kBool};
 inline constexpr DTypeSet kAnyType = kNumbers | kBools;
+inline constexpr DTypeSet kFloat8s = {DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ,
+                                      DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ};
+inline constexpr DTypeSet kInt4s = {DType::kInt4, DType::kUInt4};
+// For ops that only move elements.
+inline constexpr DTypeSet kStoredType = kAnyType | kFloat8s | kInt4s;
 
 template <typename T>
 inline constexpr DType kDTypeOf = DType::kInvalid;

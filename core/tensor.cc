@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "absl/strings/str_format.h"
+#include "nomograph/core/storage_types.h"
 
 namespace nomograph {
 namespace {
@@ -23,8 +24,9 @@ std::shared_ptr<std::byte> Allocate(int64_t bytes) {
   return std::shared_ptr<std::byte>(memory, std::free);
 }
 
+// Between the types that C++ computes with.
 template <typename To, typename From>
-To ConvertElement(From value) {
+To ConvertNumber(From value) {
   using Wide = ComputeType<From>;
   const Wide wide = static_cast<Wide>(value);
   if constexpr (std::is_integral_v<To> && !std::is_same_v<To, bool> &&
@@ -39,6 +41,25 @@ To ConvertElement(From value) {
     }
   }
   return static_cast<To>(wide);
+}
+
+template <typename To, typename From>
+To ConvertElement(From value) {
+  if constexpr (kIsFloat8<From>) {
+    return ConvertElement<To, float>(value);
+  } else if constexpr (kIsInt4<From>) {
+    return ConvertElement<To, typename From::Wide>(value);
+  } else if constexpr (kIsFloat8<To>) {
+    return To(ConvertNumber<float>(value));
+  } else if constexpr (kIsInt4<To> && std::is_integral_v<From>) {
+    return To(static_cast<int64_t>(value));
+  } else if constexpr (kIsInt4<To>) {
+    const double wide = ConvertNumber<double>(value);
+    return To(
+        static_cast<int64_t>(std::isnan(wide) ? 0 : std::clamp<double>(wide, To::kMin, To::kMax)));
+  } else {
+    return ConvertNumber<To>(value);
+  }
 }
 
 }  // namespace
@@ -83,7 +104,7 @@ Tensor Tensor::FromBuffer(DType dtype, const Shape& shape, const void* data,
 
 Tensor Tensor::Full(DType dtype, const Shape& shape, double value) {
   Tensor tensor(dtype, shape);
-  Dispatch(AllTypes{}, dtype, [&]<typename T>() {
+  Dispatch(StoredTypes{}, dtype, [&]<typename T>() {
     auto data = tensor.mutable_data<T>();
     std::fill(data.begin(), data.end(), ConvertElement<T>(value));
   });
@@ -92,15 +113,17 @@ Tensor Tensor::Full(DType dtype, const Shape& shape, double value) {
 
 double Tensor::AsDouble(int64_t index) const {
   double value = 0;
-  Dispatch(AllTypes{}, dtype_,
-           [&]<typename T>() { value = static_cast<double>(data<T>()[index]); });
+  Dispatch(StoredTypes{}, dtype_,
+           [&]<typename T>() { value = ConvertElement<double>(data<T>()[index]); });
   return value;
 }
 
 std::vector<int64_t> Tensor::ToInts() const {
   std::vector<int64_t> values;
-  Dispatch(AllTypes{}, dtype_, [&]<typename T>() {
-    if constexpr (std::is_integral_v<T>) values.assign(data<T>().begin(), data<T>().end());
+  Dispatch(StoredTypes{}, dtype_, [&]<typename T>() {
+    if constexpr (std::is_integral_v<T> || kIsInt4<T>) {
+      values.assign(data<T>().begin(), data<T>().end());
+    }
   });
   return values;
 }
@@ -140,6 +163,8 @@ std::string Tensor::ToString(int64_t limit) const {
     if (i > 0) text += ", ";
     if (dtype_ == DType::kBool) {
       text += AsDouble(i) != 0 ? "true" : "false";
+    } else if (kInt4s.Contains(dtype_)) {
+      absl::StrAppend(&text, static_cast<int>(AsDouble(i)));
     } else if (kInts.Contains(dtype_)) {
       Dispatch(IntTypes{}, dtype_, [&]<typename T>() { absl::StrAppend(&text, +data<T>()[i]); });
     } else {
@@ -156,8 +181,8 @@ bool Tensor::operator==(const Tensor& other) const {
 
 void ConvertElements(DType from, const std::byte* source, DType to, std::byte* target,
                      int64_t count) {
-  Dispatch(AllTypes{}, from, [&]<typename From>() {
-    Dispatch(AllTypes{}, to, [&]<typename To>() {
+  Dispatch(StoredTypes{}, from, [&]<typename From>() {
+    Dispatch(StoredTypes{}, to, [&]<typename To>() {
       const From* in = reinterpret_cast<const From*>(source);
       To* out = reinterpret_cast<To*>(target);
       for (int64_t i = 0; i < count; ++i) out[i] = ConvertElement<To, From>(in[i]);

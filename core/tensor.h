@@ -91,7 +91,7 @@ class Tensor {
   // Element `index` in row-major order as a double: for printing, statistics and attributes, not
   // for loops that matter.
   double AsDouble(int64_t index) const;
-  // The elements of an integer (or bool) tensor. REQUIRES: dtype() is one of kInts or kBool.
+  // The elements of an integer (or bool) tensor. REQUIRES: dtype() is one of kInts, kInt4s or kBool.
   std::vector<int64_t> ToInts() const;
 
   Tensor Clone() const;

@@ -64,8 +64,8 @@ const BadModel kBadModels[] = {
     // Tensors.
     {"function \"tenfold\": weight 0 (\"ten\"): float32[] needs 4 bytes, found 3",
      [](ModelProto& m) { Ten(m).set_inline_data("abc"); }},
-    {"weight 0 (\"ten\"): there is no dtype 14",
-     [](ModelProto& m) { Ten(m).set_dtype(static_cast<DataType>(14)); }},
+    {"weight 0 (\"ten\"): there is no dtype 20",
+     [](ModelProto& m) { Ten(m).set_dtype(static_cast<DataType>(20)); }},
     {"there is no dtype -1", [](ModelProto& m) { Ten(m).set_dtype(static_cast<DataType>(-1)); }},
     {"the tensor has no dtype", [](ModelProto& m) { Ten(m).clear_dtype(); }},
     {"the tensor has no elements", [](ModelProto& m) { Ten(m).clear_elements(); }},
@@ -77,11 +77,16 @@ const BadModel kBadModels[] = {
     {"passes 2^62 bytes", [](ModelProto& m) { Ten(m).add_dims(int64_t{1} << 61); }},
     {"needs 4611686018427387904 bytes, found 4",
      [](ModelProto& m) { Ten(m).add_dims(int64_t{1} << 60); }},
-    {"element 1 is a bool of value 2; expected 0 or 1",
+    {"element 1 of type bool is 2; expected 0 to 1",
      [](ModelProto& m) {
        Ten(m).set_dtype(BOOL);
        Ten(m).add_dims(2);
        Ten(m).set_inline_data("\1\2");
+     }},
+    {"element 0 of type int4 is 8; expected -8 to 7",
+     [](ModelProto& m) {
+       Ten(m).set_dtype(INT4);
+       Ten(m).set_inline_data("\10");
      }},
     // Payloads.
     {"attribute \"table\": payload 1 is missing: the file has 1 payloads",
@@ -108,7 +113,7 @@ const BadModel kBadModels[] = {
        again.set_name("again");
        again.mutable_tensor()->mutable_payload()->set_xxh3(1);
      }},
-    {"payload 0: element 3 is a bool of value 100",
+    {"payload 0: element 3 of type bool is 100",
      [](ModelProto& m) {
        WithPayload(m, "\1\1\1d");
        Node(m).mutable_attributes(0)->mutable_tensor()->set_dtype(BOOL);

@@ -12,6 +12,8 @@ namespace nomograph {
 namespace {
 
 constexpr int64_t kMaxBytes = int64_t{1} << 62;
+// Those of which not every byte is a value.
+constexpr DTypeSet kCheckedTypes = kBools | kInt4s;
 
 absl::string_view BytesOf(const Tensor& tensor) {
   return absl::string_view(reinterpret_cast<const char*>(tensor.raw_data()), tensor.num_bytes());
@@ -31,14 +33,20 @@ absl::Status CheckSize(DType dtype, const Shape& shape, uint64_t found) {
                          found);
 }
 
-// A bool that is neither 0 nor 1 may not even be looked at in C++.
+// A bool that is neither 0 nor 1 may not even be looked at in C++, and an integer of four bits has
+// but 16 values.
 absl::Status CheckElements(DType dtype, absl::string_view bytes) {
-  if (dtype != DType::kBool) return absl::OkStatus();
-  const auto wrong =
-      std::find_if(bytes.begin(), bytes.end(), [](char c) { return c != 0 && c != 1; });
+  if (!kCheckedTypes.Contains(dtype)) return absl::OkStatus();
+  const int least = dtype == DType::kInt4 ? -8 : 0;
+  const int greatest = dtype == DType::kBool ? 1 : least + 15;
+  const auto value = [dtype](char c) -> int {
+    return dtype == DType::kInt4 ? static_cast<int8_t>(c) : static_cast<uint8_t>(c);
+  };
+  const auto wrong = std::find_if(bytes.begin(), bytes.end(),
+                                  [&](char c) { return value(c) < least || value(c) > greatest; });
   if (wrong == bytes.end()) return absl::OkStatus();
-  return InvalidArgument("element ", wrong - bytes.begin(), " is a bool of value ",
-                         static_cast<int>(static_cast<uint8_t>(*wrong)), "; expected 0 or 1");
+  return InvalidArgument("element ", wrong - bytes.begin(), " of type ", DTypeName(dtype), " is ",
+                         value(*wrong), "; expected ", least, " to ", greatest);
 }
 
 absl::StatusOr<Tensor> CopyOf(DType dtype, const Shape& shape, absl::string_view bytes) {
@@ -134,8 +142,10 @@ absl::StatusOr<Tensor> TensorReader::ReadPayload(DType dtype, const Shape& shape
   const absl::Status status = [&]() -> absl::Status {
     NOMO_RETURN_IF_ERROR(CheckSize(dtype, shape, reference.bytes()));
     NOMO_RETURN_IF_ERROR(Use(reference, payload));
-    if (!payload.are_bools) NOMO_RETURN_IF_ERROR(CheckElements(dtype, payload.bytes));
-    payload.are_bools |= dtype == DType::kBool;
+    if (!payload.checked_as.Contains(dtype)) {
+      NOMO_RETURN_IF_ERROR(CheckElements(dtype, payload.bytes));
+      payload.checked_as = payload.checked_as | DTypeSet{dtype};
+    }
     return absl::OkStatus();
   }();
   if (!status.ok()) return Annotate(status, absl::StrCat("payload ", reference.index()));

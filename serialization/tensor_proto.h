@@ -58,7 +58,7 @@ class TensorReader {
     bool used = false;
     uint64_t xxh3 = 0;  // as tensors that use it say
     bool damaged = false;
-    bool are_bools = false;                 // they have been checked to be
+    DTypeSet checked_as;                    // the types whose values they have been found to be
     std::shared_ptr<const Tensor> aligned;  // a copy, made where a tensor needs the bytes aligned
   };
   absl::StatusOr<Tensor> ReadPayload(DType dtype, const Shape& shape,

@@ -92,10 +92,10 @@ Node LambdaNode(ValueId x, ValueId mask, ValueId hidden, ValueId rest) {
   return node;
 }
 
-// Every dtype has a small weight, and all go into one node.
+// Every dtype to compute with has a small weight, and all go into one node.
 Node SinkNode(Graph& graph, ValueId output) {
   Node node = {.name = "sink", .op = "acme.Sink", .version = 1, .outputs = {output}};
-  for (int i = 1; i < kNumDTypes; ++i) {
+  for (int i = 1; i <= static_cast<int>(DType::kBool); ++i) {
     const DType dtype = static_cast<DType>(i);
     const std::string name = absl::StrCat("weights/", DTypeName(dtype));
     node.inputs.push_back(AddWeight(graph, name, Counting(dtype, {2, 3})));

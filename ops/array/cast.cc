@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "nomograph/core/registry.h"
+#include "nomograph/core/storage_types.h"
 
 namespace nomograph {
 namespace {
@@ -9,10 +10,30 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   return std::vector<TensorType>{{context.attrs().Type("to"), context.shape(0)}};
 }
 
+// To 8-bit floats, with infinity or NaN for what is past their greatest values.
+void CastUnsaturated(KernelContext& context) {
+  const Tensor x = context.BorrowInput(0).Cast(DType::kFloat32);
+  Dispatch(Float8Types{}, context.output_dtype(0), [&]<typename T>() {
+    const auto y = context.output<T>(0);
+    for (size_t i = 0; i < y.size(); ++i) y[i] = T(x.data<float>()[i], /*saturate=*/false);
+  });
+}
+
 absl::Status Compute(KernelContext& context) {
+  if (kFloat8s.Contains(context.output_dtype(0)) && !context.attrs().Bool("saturate")) {
+    CastUnsaturated(context);
+    return absl::OkStatus();
+  }
   ConvertElements(context.input_dtype(0), context.input_view(0).data, context.output_dtype(0),
                   context.output_view(0).data, context.input_shape(0).num_elements());
   return absl::OkStatus();
+}
+
+template <typename T>
+Tensor Bits(std::initializer_list<uint8_t> bits) {
+  std::vector<T> values;
+  for (const uint8_t code : bits) values.push_back(T::FromBits(code));
+  return Tensor::Of<T>({static_cast<int64_t>(values.size())}, absl::MakeConstSpan(values));
 }
 
 std::vector<Example> Examples() {
@@ -43,6 +64,41 @@ std::vector<Example> Examples() {
            {half(0.0999755859375f), half(2048), half(2052), half(inf)})},
        .rtol = 0,
        .atol = 0},
+      // The figures of 8-bit floats are ONNX Runtime's.
+      {.name = "rounding to float8e4m3fn, saturated",
+       .attrs = {{"to", DType::kFloat8E4M3FN}},
+       .inputs = {Tensor::Vector<float>(
+           {-0.0f, nan, inf, -1e6f, 464, 248, 0.3f, 0x1p-10f, 0x1.8p-10f, 17, 19})},
+       .outputs = {Bits<Float8E4M3FN>(
+           {0x80, 0x7f, 0x7e, 0xfe, 0x7e, 0x78, 0x2a, 0x00, 0x01, 0x58, 0x5a})}},
+      {.name = "rounding to float8e4m3fnuz, not saturated",
+       .attrs = {{"to", DType::kFloat8E4M3FNUZ}, {"saturate", false}},
+       .inputs = {Tensor::Vector<float>({-0.0f, nan, inf, 248, 240, -0.3f, 0x1p-11f, 0x1p-10f})},
+       .outputs = {Bits<Float8E4M3FNUZ>({0x00, 0x80, 0x80, 0x80, 0x7f, 0xb2, 0x00, 0x01})}},
+      {.name = "rounding to float8e5m2, not saturated",
+       .attrs = {{"to", DType::kFloat8E5M2}, {"saturate", false}},
+       .inputs = {Tensor::Vector<float>({inf, -65536, 57344, 0x1p-16f, -0x1p-17f, 480, 240})},
+       .outputs = {Bits<Float8E5M2>({0x7c, 0xfc, 0x7b, 0x01, 0x80, 0x60, 0x5c})}},
+      {.name = "rounding to float8e5m2fnuz, saturated",
+       .attrs = {{"to", DType::kFloat8E5M2FNUZ}},
+       .inputs = {Tensor::Vector<float>({inf, -65536, nan, 0x1p-17f, -0x1p-18f, 1})},
+       .outputs = {Bits<Float8E5M2FNUZ>({0x7f, 0xff, 0x80, 0x01, 0x00, 0x40})}},
+      {.name = "8-bit floats to float",
+       .attrs = {{"to", DType::kFloat32}},
+       .inputs = {Bits<Float8E4M3FN>({0x00, 0x01, 0x08, 0x38, 0x7e, 0xff, 0xc0})},
+       .outputs = {Tensor::Vector<float>({0, 0x1p-9f, 0x1p-6f, 1, 448, nan, -2})}},
+      {.name = "to int4: floats are cut and clamped",
+       .attrs = {{"to", DType::kInt4}},
+       .inputs = {Tensor::Vector<float>({1.9f, -1.9f, 9, -200, nan})},
+       .outputs = {Tensor::Vector<Int4>({Int4(1), Int4(-1), Int4(7), Int4(-8), Int4(0)})}},
+      {.name = "to uint4: integers wrap",
+       .attrs = {{"to", DType::kUInt4}},
+       .inputs = {Tensor::Vector<int32_t>({15, 16, -1})},
+       .outputs = {Tensor::Vector<UInt4>({UInt4(15), UInt4(0), UInt4(15)})}},
+      {.name = "int4 to int8",
+       .attrs = {{"to", DType::kInt8}},
+       .inputs = {Tensor::Vector<Int4>({Int4(-8), Int4(7)})},
+       .outputs = {Tensor::Vector<int8_t>({-8, 7})}},
   };
 }
 
@@ -52,13 +108,17 @@ NOMO_REGISTER_OP(
              "to the nearest that `to` has, ties to even (from float64 to the 16-bit types by way "
              "of float32). To integers they are cut towards zero; values outside of the range, "
              "infinities among them, become its nearest end, and NaN becomes 0. Integers that do "
-             "not fit wrap around. To bool all but 0 is true, NaN too; bool becomes 0 or 1.")
+             "not fit wrap around. To bool all but 0 is true, NaN too; bool becomes 0 or 1. To "
+             "8-bit floats numbers go by way of float32, too; past the greatest finite value they, "
+             "and the infinities, become that value, or without `saturate` infinity (NaN where "
+             "the type has none).")
         .Source("ONNX Cast")
-        .TypeVar("T", kAnyType)
-        .TypeVar("R", kAnyType)
+        .TypeVar("T", kStoredType)
+        .TypeVar("R", kStoredType)
         .Input("x", "T", "any shape")
         .Output("y", "R", "the shape of x")
         .RequiredAttr("to", AttrType::kDType, "the dtype of y")
+        .Attr("saturate", true, "whether 8-bit floats are cut at their greatest finite value")
         .Infer(Infer)
         .Reference(Compute)
         .BatchInputs({0})

@@ -46,7 +46,7 @@ NOMO_REGISTER_OP(CopyOp(OpDef("array.Expand")
                                  "that it has the shape to which its own and the asked one "
                                  "broadcast (NumPy). The shape is an attribute or an input.")
                             .Source("ONNX Expand")
-                            .TypeVar("T", kAnyType)
+                            .TypeVar("T", kStoredType)
                             .Input("x", "T", "any shape")
                             .OptionalInput("shape", "int64", "a vector of sizes")
                             .Output("y", "T", "the shape of x broadcast with `shape`")

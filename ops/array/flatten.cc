@@ -46,7 +46,7 @@ NOMO_REGISTER_OP(ViewOp(OpDef("array.Flatten")
                             .Doc("Makes a matrix of x: the axes ahead of `axis` become its rows, "
                                  "the others its columns. The default keeps the batch axis.")
                             .Source("ONNX Flatten; Keras Flatten")
-                            .TypeVar("T", kAnyType)
+                            .TypeVar("T", kStoredType)
                             .Input("x", "T", "any shape")
                             .Output("y", "T",
                                     "[product of the sizes ahead of axis, product of the others]")

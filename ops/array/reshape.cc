@@ -143,7 +143,7 @@ NOMO_REGISTER_OP(ViewOp(
              "elements. The shape is the attribute or else the input; in it, 0 copies the size of "
              "x's axis at the same place, and -1, which may stand once, takes what is left.")
         .Source("ONNX Reshape; Keras Reshape")
-        .TypeVar("T", kAnyType)
+        .TypeVar("T", kStoredType)
         .Input("x", "T", "any shape")
         .OptionalInput("shape", "int64", "a vector of sizes")
         .Output("y", "T", "the shape that is asked for")

@@ -97,7 +97,7 @@ NOMO_REGISTER_OP(
         .Doc("The sizes of x's axes from `start` to `end`, which is not included. Negative ones "
              "count from the last axis; those that are out of range are clamped.")
         .Source("ONNX Shape")
-        .TypeVar("T", kAnyType)
+        .TypeVar("T", kStoredType)
         .Input("x", "T", "any shape")
         .Output("y", "int64", "a vector")
         .Attr("start", 0, "the first axis")
@@ -110,7 +110,7 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(OpDef("array.Size")
                      .Doc("The number of elements of x.")
                      .Source("ONNX Size")
-                     .TypeVar("T", kAnyType)
+                     .TypeVar("T", kStoredType)
                      .Input("x", "T", "any shape")
                      .Output("y", "int64", "a scalar")
                      .Infer(InferSize)

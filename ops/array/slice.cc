@@ -134,7 +134,7 @@ NOMO_REGISTER_OP(
                     "go backwards (then an end of -2^63 includes element 0), and ends are not "
                     "included. Each argument is an attribute or an input.")
                .Source("ONNX Slice; Keras Cropping")
-               .TypeVar("T", kAnyType)
+               .TypeVar("T", kStoredType)
                .TypeVar("I", {DType::kInt32, DType::kInt64})
                .Input("x", "T", "any shape")
                .OptionalInput("starts", "I", "a vector")

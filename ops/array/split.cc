@@ -98,7 +98,7 @@ NOMO_REGISTER_OP(
                     "`split`, an attribute or an input, which add up to the axis; or else of equal "
                     "sizes, rounded up, so that the last parts may be smaller or empty.")
                .Source("ONNX Split")
-               .TypeVar("T", kAnyType)
+               .TypeVar("T", kStoredType)
                .Input("x", "T", "of rank 1 or more")
                .OptionalInput("split", "int64", "a vector with a size for each output")
                .VariadicOutput("outputs", "T", "the parts")

@@ -111,7 +111,7 @@ NOMO_REGISTER_OP(
                .Doc("Removes axes of size 1: those that are named, as an attribute or an input, or "
                     "else all. To name an axis of another size is an error.")
                .Source("ONNX Squeeze")
-               .TypeVar("T", kAnyType)
+               .TypeVar("T", kStoredType)
                .Input("x", "T", "any shape")
                .OptionalInput("axes", "int64", "a vector of axes")
                .Output("y", "T", "the shape of x without those axes")
@@ -123,7 +123,7 @@ NOMO_REGISTER_OP(ViewOp(OpDef("array.Unsqueeze")
                             .Doc("Inserts axes of size 1, so that they are the named ones of y. "
                                  "The axes are an attribute or an input.")
                             .Source("ONNX Unsqueeze")
-                            .TypeVar("T", kAnyType)
+                            .TypeVar("T", kStoredType)
                             .Input("x", "T", "any shape")
                             .OptionalInput("axes", "int64", "a vector of axes")
                             .Output("y", "T", "the shape of x with those axes")

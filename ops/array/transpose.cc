@@ -73,7 +73,7 @@ NOMO_REGISTER_OP(CopyOp(
     OpDef("array.Transpose")
         .Doc("Exchanges axes: axis i of y is axis perm[i] of x.")
         .Source("ONNX Transpose; Keras Permute")
-        .TypeVar("T", kAnyType)
+        .TypeVar("T", kStoredType)
         .Input("x", "T", "any shape")
         .Output("y", "T", "the sizes of x in the order of perm")
         .OptionalAttr(

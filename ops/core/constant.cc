@@ -29,7 +29,7 @@ std::vector<Example> Examples() {
 NOMO_REGISTER_OP(OpDef("core.Constant")
                      .Doc("The tensor `value`, which is saved with the node.")
                      .Source("ONNX Constant")
-                     .TypeVar("T", kAnyType)
+                     .TypeVar("T", kStoredType)
                      .Output("y", "T", "the shape of value")
                      .RequiredAttr("value", AttrType::kTensor, "the elements")
                      .Infer(Infer)

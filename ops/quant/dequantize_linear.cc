@@ -1,4 +1,5 @@
 #include "nomograph/core/registry.h"
+#include "nomograph/core/storage_types.h"
 #include "nomograph/ops/quant/granularity.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"
@@ -11,25 +12,33 @@ absl::StatusOr<std::vector<TensorType>> InferDequantizeLinear(const InferContext
   return std::vector<TensorType>{{context.dtype(1), context.shape(0)}};
 }
 
+// The number of steps between x and the zero point.
+template <typename Q>
+double Steps(Q x, int64_t zero_point) {
+  if constexpr (kIsFloat8<Q>) return static_cast<float>(x);
+  return static_cast<double>(static_cast<int64_t>(x) - zero_point);
+}
+
 template <typename Q, typename S>
 void DequantizeReference(const KernelContext& context) {
   const Granularity granularity(context.input_shape(0), context.input_shape(1), context.attrs());
   const auto scale = context.input<S>(1);
-  const std::vector<int64_t> zeros = IntsOf(context, 2);
+  const bool has_zeros = context.has_input(2) && !kIsFloat8<Q>;
+  const std::vector<int64_t> zeros = has_zeros ? IntsOf(context, 2) : std::vector<int64_t>{};
   const auto x = context.input<Q>(0);
   const auto y = context.output<S>(0);
   for (int64_t i = 0; i < granularity.runs(); ++i) {
     const Run run = granularity.run(i);
     for (int64_t j = 0; j < run.count; ++j) {
       const int64_t parameter = run.parameter + j * run.step;
-      const int64_t steps = x[run.first + j] - (context.has_input(2) ? zeros[parameter] : 0);
-      y[run.first + j] =
-          static_cast<S>(static_cast<double>(steps) * static_cast<double>(scale[parameter]));
+      const double steps = Steps(x[run.first + j], has_zeros ? zeros[parameter] : 0);
+      y[run.first + j] = static_cast<S>(steps * static_cast<double>(scale[parameter]));
     }
   }
 }
 
 absl::Status DequantizeCompute(KernelContext& context) {
+  NOMO_RETURN_IF_ERROR(CheckFloat8ZeroPoint(context, "x_zero_point"));
   Dispatch(QuantizedTypes{}, context.input_dtype(0), [&]<typename Q>() {
     Dispatch(FloatTypes{}, context.input_dtype(1),
              [&]<typename S>() { DequantizeReference<Q, S>(context); });
@@ -72,15 +81,15 @@ void DequantizeFast(const KernelContext& context, int threads) {
   }
 }
 
-// For types of at most 16 bits, of which every difference is exact in float.
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareDequantize(const PrepareContext& context) {
-  if (context.inputs[0].dtype == DType::kInt32 || context.inputs[1].dtype != DType::kFloat32) {
+  if (!kFastQuantized.Contains(context.inputs[0].dtype) ||
+      context.inputs[1].dtype != DType::kFloat32) {
     return nullptr;
   }
   const int threads = context.threads;
   return MakeComputeKernel(
       [threads](KernelContext& kernel) {
-        Dispatch(TypeList<int8_t, uint8_t, int16_t, uint16_t>{}, kernel.input_dtype(0),
+        Dispatch(FastQuantizedTypes{}, kernel.input_dtype(0),
                  [&]<typename Q>() { DequantizeFast<Q>(kernel, threads); });
         return absl::OkStatus();
       },
@@ -106,6 +115,16 @@ std::vector<Example> DequantizeLinearExamples() {
                   Tensor::Of<float>({2, 2}, {1, 2, 0.5, 4}),
                   Tensor::Of<int8_t>({2, 2}, {0, -1, 2, -128})},
        .outputs = {Tensor::Of<float>({2, 5}, {0, 1, 2, 8, 1e+01, -3.5, 2, -4.5, 544, 1.02e+03})}},
+      {.name = "NumPy: int4, blocks of 2",
+       .attrs = {{"axis", 1}, {"block_size", 2}},
+       .inputs = {Tensor::Of<int8_t>({2, 3}, {-8, 7, 3, 0, -1, 5}).Cast(DType::kInt4),
+                  Tensor::Of<float>({2, 2}, {1, 2, 0.5, 4}),
+                  Tensor::Of<int8_t>({2, 2}, {1, 0, -2, 3}).Cast(DType::kInt4)},
+       .outputs = {Tensor::Of<float>({2, 3}, {-9, 6, 6, 1, 0.5, 8})}},
+      {.name = "NumPy: float8e5m2",
+       .inputs = {Tensor::Vector<float>({0.25, -3, 57344}).Cast(DType::kFloat8E5M2),
+                  Tensor::Scalar<float>(0.5)},
+       .outputs = {Tensor::Vector<float>({0.125, -1.5, 28672})}},
       {.name = "NumPy: int32 without a zero point",
        .attrs = {{"axis", 0}},
        .inputs = {Tensor::Vector<int32_t>({2147483647, -100}),
@@ -136,7 +155,8 @@ NOMO_REGISTER_OP(
             .TypeVar("T", kFloats)
             .Input("x", "Q", "any shape")
             .Input("x_scale", "T")
-            .OptionalInput("x_zero_point", "Q", "the shape of x_scale; 0 where it is absent")
+            .OptionalInput("x_zero_point", "Q",
+                           "the shape of x_scale; 0 where it is absent, and for 8-bit floats")
             .Output("y", "T", "the shape of x"))
         .Infer(InferDequantizeLinear)
         .Reference(DequantizeCompute)

@@ -22,6 +22,17 @@ absl::Status CheckSingleOrVector(const InferContext& context, int i, absl::strin
                          context.shape(i).ToString());
 }
 
+absl::Status CheckFloat8ZeroPoint(const KernelContext& context, absl::string_view name) {
+  if (!context.has_input(2) || !kFloat8s.Contains(context.input_dtype(2))) return absl::OkStatus();
+  const Tensor zeros = context.BorrowInput(2);
+  for (int64_t i = 0; i < zeros.num_elements(); ++i) {
+    if (zeros.AsDouble(i) == 0) continue;
+    return InvalidArgument("input ", name, ": expected 0 for ", DTypeName(zeros.dtype()),
+                           ", found ", zeros.AsDouble(i));
+  }
+  return absl::OkStatus();
+}
+
 std::vector<int64_t> IntsOf(const KernelContext& context, int i) {
   return context.has_input(i) ? context.BorrowInput(i).ToInts() : std::vector<int64_t>{0};
 }

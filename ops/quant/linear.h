@@ -9,11 +9,16 @@
 #include <vector>
 
 #include "nomograph/core/op.h"
+#include "nomograph/core/storage_types.h"
 
 namespace nomograph::quant {
 
-using QuantizedTypes = TypeList<int8_t, uint8_t, int16_t, uint16_t, int32_t>;
+using QuantizedTypes = TypeList<int8_t, uint8_t, int16_t, uint16_t, int32_t, Int4, UInt4,
+                                Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ>;
 inline constexpr DTypeSet kQuantized = DTypesOf(QuantizedTypes{});
+// Those of at most 16 bits that C++ computes with: every difference of two is exact in float.
+using FastQuantizedTypes = TypeList<int8_t, uint8_t, int16_t, uint16_t>;
+inline constexpr DTypeSet kFastQuantized = DTypesOf(FastQuantizedTypes{});
 using ByteTypes = TypeList<int8_t, uint8_t>;
 inline constexpr DTypeSet kBytes = DTypesOf(ByteTypes{});
 inline constexpr DTypeSet kScales = {DType::kFloat32, DType::kFloat16, DType::kBFloat16};
@@ -45,6 +50,9 @@ absl::Status CheckSingle(const InferContext& context, int i, absl::string_view n
 // InvalidArgument unless input i, where it is there, can be a single number or a vector of `size`.
 absl::Status CheckSingleOrVector(const InferContext& context, int i, absl::string_view name,
                                  const Dim& size);
+
+// InvalidArgument when input 2 is an 8-bit float other than 0: such a type has no zero point.
+absl::Status CheckFloat8ZeroPoint(const KernelContext& context, absl::string_view name);
 
 // The numbers of input i; one 0 where it is not there.
 std::vector<int64_t> IntsOf(const KernelContext& context, int i);

@@ -1,4 +1,5 @@
 #include "nomograph/core/registry.h"
+#include "nomograph/core/storage_types.h"
 #include "nomograph/ops/quant/granularity.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"
@@ -22,13 +23,28 @@ absl::StatusOr<std::vector<TensorType>> InferQuantizeLinear(const InferContext& 
   return std::vector<TensorType>{{dtype, context.shape(0)}};
 }
 
+// An integer of four bits by its limits, an 8-bit float by its own rounding.
+template <typename Q, typename Quotient>
+Q Stored(Quotient value, int64_t zero_point, bool saturate) {
+  if constexpr (kIsFloat8<Q>) {
+    return Q(static_cast<float>(value), saturate);
+  } else if constexpr (kIsInt4<Q>) {
+    const auto byte = Quantized<typename Q::Wide>(value, zero_point);
+    return Q(std::clamp(byte, Q::kMin, Q::kMax));
+  } else {
+    return Quantized<Q>(value, zero_point);
+  }
+}
+
 template <typename T, typename Q>
 void QuantizeReference(const KernelContext& context) {
   // An int32 may have more digits than a float.
   using Quotient = std::conditional_t<std::is_same_v<T, int32_t>, double, ComputeType<T>>;
   const Granularity granularity(context.input_shape(0), context.input_shape(1), context.attrs());
   const Tensor scale = context.BorrowInput(1).Cast(kDTypeOf<Quotient>);
-  const std::vector<int64_t> zeros = IntsOf(context, 2);
+  const bool saturate = context.attrs().Bool("saturate");
+  const bool has_zeros = context.has_input(2) && !kIsFloat8<Q>;
+  const std::vector<int64_t> zeros = has_zeros ? IntsOf(context, 2) : std::vector<int64_t>{};
   const auto x = context.input<T>(0);
   const auto y = context.output<Q>(0);
   for (int64_t i = 0; i < granularity.runs(); ++i) {
@@ -37,12 +53,13 @@ void QuantizeReference(const KernelContext& context) {
       const int64_t parameter = run.parameter + j * run.step;
       const Quotient quotient =
           static_cast<Quotient>(x[run.first + j]) / scale.data<Quotient>()[parameter];
-      y[run.first + j] = Quantized<Q>(quotient, context.has_input(2) ? zeros[parameter] : 0);
+      y[run.first + j] = Stored<Q>(quotient, has_zeros ? zeros[parameter] : 0, saturate);
     }
   }
 }
 
 absl::Status QuantizeCompute(KernelContext& context) {
+  NOMO_RETURN_IF_ERROR(CheckFloat8ZeroPoint(context, "y_zero_point"));
   Dispatch(RealTypes{}, context.input_dtype(0), [&]<typename T>() {
     Dispatch(QuantizedTypes{}, context.output_dtype(0),
              [&]<typename Q>() { QuantizeReference<T, Q>(context); });
@@ -85,17 +102,22 @@ void QuantizeFast(const KernelContext& context, int threads) {
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareQuantize(const PrepareContext& context) {
   if (context.inputs[0].dtype != DType::kFloat32 || context.inputs[1].dtype != DType::kFloat32 ||
-      context.outputs[0].dtype == DType::kInt32) {
+      !kFastQuantized.Contains(context.outputs[0].dtype)) {
     return nullptr;
   }
   const int threads = context.threads;
   return MakeComputeKernel(
       [threads](KernelContext& kernel) {
-        Dispatch(TypeList<int8_t, uint8_t, int16_t, uint16_t>{}, kernel.output_dtype(0),
+        Dispatch(FastQuantizedTypes{}, kernel.output_dtype(0),
                  [&]<typename Q>() { QuantizeFast<Q>(kernel, threads); });
         return absl::OkStatus();
       },
       "loop");
+}
+
+Tensor Ints4(std::vector<int8_t> values) {
+  return Tensor::Of<int8_t>({static_cast<int64_t>(values.size())}, absl::MakeConstSpan(values))
+      .Cast(DType::kInt4);
 }
 
 std::vector<Example> QuantizeLinearExamples() {
@@ -137,6 +159,25 @@ std::vector<Example> QuantizeLinearExamples() {
                   Tensor::Vector<Half>({Half(0.5f), Half(1), Half(2), Half(0.099975586f)}),
                   Tensor::Vector<int8_t>({0, 1, 2, 3})},
        .outputs = {Tensor::Vector<int8_t>({2, -1, 127, 6})}},
+      {.name = "NumPy: int4, axis 0",
+       .attrs = {{"axis", 0}},
+       .inputs = {Tensor::Of<float>({3, 4}, {0, 2.5, 4.8, 8.6, -30, -20, 6, 9, 12, 15, 16, 40}),
+                  Tensor::Vector<float>({2, 3, 4}), Ints4({1, 2, 3})},
+       .outputs = {Ints4({1, 2, 3, 5, -8, -5, 4, 5, 6, 7, 7, 7}).Reshaped({3, 4})}},
+      {.name = "NumPy: uint4 by output_dtype",
+       .attrs = {{"output_dtype", DType::kUInt4}},
+       .inputs = {Tensor::Vector<float>({-1, 0.5, 3, 15, 31, 99}), Tensor::Scalar<float>(2)},
+       .outputs = {Tensor::Vector<uint8_t>({0, 0, 2, 8, 15, 15}).Cast(DType::kUInt4)}},
+      {.name = "ONNX Runtime: float8e4m3fn",
+       .inputs = {Tensor::Vector<float>({0, 1, 2, 1e+05, 2e+02}), Tensor::Scalar<float>(2),
+                  Tensor::Scalar<float>(0).Cast(DType::kFloat8E4M3FN)},
+       .outputs = {Tensor::Vector<float>({0, 0.5, 1, 448, 96}).Cast(DType::kFloat8E4M3FN)}},
+      {.name = "ONNX Runtime: float8e5m2, not saturated",
+       .attrs = {{"output_dtype", DType::kFloat8E5M2}, {"saturate", false}},
+       .inputs = {Tensor::Vector<float>({0, 1, 2, 1e+06, -1e+06}), Tensor::Scalar<float>(4)},
+       .outputs = {Tensor::Vector<Float8E5M2>({Float8E5M2(0), Float8E5M2(0.25), Float8E5M2(0.5),
+                                               Float8E5M2::FromBits(0x7c),
+                                               Float8E5M2::FromBits(0xfc)})}},
       {.name = "NumPy: int32 to int32",
        .inputs = {Tensor::Vector<int32_t>({16777217, -7, 2147483647}), Tensor::Scalar<float>(1),
                   Tensor::Scalar<int32_t>(-1)},
@@ -152,17 +193,23 @@ NOMO_REGISTER_OP(
                  "y_scale and y_zero_point have one shape: [] or [1] (one for all of x), [size of "
                  "axis] (one for each of its indices), or with block_size that of x but for axis, "
                  "which has ceil(size / block_size) blocks. The quotient is one of floats (of "
-                 "doubles for float64 and int32). It is an error when the shapes do not fit.")
+                 "doubles for float64 and int32). An 8-bit float has no zero point: y = x / "
+                 "y_scale, "
+                 "rounded to it. It is an error when the shapes do not fit.")
             .Source("ONNX QuantizeLinear")
             .TypeVar("T", DTypesOf(RealTypes{}))
             .TypeVar("S", DTypesOf(RealTypes{}))
             .TypeVar("Q", kQuantized)
             .Input("x", "T", "any shape")
             .Input("y_scale", "S", "positive")
-            .OptionalInput("y_zero_point", "Q", "the shape of y_scale; 0 where it is absent")
+            .OptionalInput("y_zero_point", "Q",
+                           "the shape of y_scale; 0 where it is absent, and for 8-bit floats")
             .Output("y", "Q", "the shape of x")
             .OptionalAttr("output_dtype", AttrType::kDType,
-                          "the type of y where there is no y_zero_point; none given: uint8"))
+                          "the type of y where there is no y_zero_point; none given: uint8")
+            .Attr("saturate", true,
+                  "for 8-bit floats: what is past the greatest finite value becomes that value, "
+                  "instead of infinity or NaN"))
         .Infer(InferQuantizeLinear)
         .Reference(QuantizeCompute)
         .Fast(PrepareQuantize)

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "nomograph/core/file.h"
+#include "nomograph/core/storage_types.h"
 #include "nomograph/serialization/data/csv_scanner.h"
 
 namespace nomograph {
@@ -151,7 +152,9 @@ absl::StatusOr<Tensor> ReadCsv(const std::string& path, const CsvOptions& option
   return table;
 }
 
-absl::StatusOr<std::string> FormatCsv(const Tensor& tensor, const WriteCsvOptions& options) {
+absl::StatusOr<std::string> FormatCsv(const Tensor& table, const WriteCsvOptions& options) {
+  const bool wide = WideType(table.dtype()) == table.dtype();
+  const Tensor tensor = wide ? table : table.Cast(WideType(table.dtype()));
   const int rank = tensor.shape().rank();
   if (!tensor.valid() || rank > 2) {
     return InvalidArgument("a table has at most 2 axes; found a tensor ", tensor.type().ToString());

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "nomograph/core/storage_types.h"
 
 namespace nomograph {
 namespace {
@@ -196,8 +197,11 @@ absl::StatusOr<NpyHeader> Parser::Header() {
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view text) { return Parser(text).Header(); }
 
 absl::StatusOr<std::string> FormatNpyHeader(const Tensor& tensor) {
-  if (tensor.dtype() == DType::kBFloat16) {
-    return InvalidArgument("NumPy has no bfloat16: cast the tensor to float32 first");
+  const DType dtype = tensor.dtype();
+  if (dtype == DType::kBFloat16 || WideType(dtype) != dtype) {
+    const DType wide = dtype == DType::kBFloat16 ? DType::kFloat32 : WideType(dtype);
+    return InvalidArgument("NumPy has no ", DTypeName(dtype), ": cast the tensor to ",
+                           DTypeName(wide), " first");
   }
   const auto* code = std::find_if(std::begin(kTypeCodes), std::end(kTypeCodes),
                                   [&](const TypeCode& t) { return t.dtype == tensor.dtype(); });

@@ -298,6 +298,63 @@ TEST(OnnxImport, NothingIsHalfWritten) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+// y = (q - 1) * 0.5 with q = -8, 7, 3 of four bits, two to a byte: 78 (low half first), x3.
+ModelProto FourBits() {
+  OnnxBuilder b(21);
+  b.Input("x", TensorProto::FLOAT, {3});
+  b.Raw("q", {3}, TensorProto::INT4, "\x78\x03");
+  b.Raw("zero_point", {}, TensorProto::INT4, "\x01");
+  b.Floats("scale", {}, {0.5});
+  b.Node("DequantizeLinear", {"q", "scale", "zero_point"}, {"w"});
+  b.Node("Add", {"x", "w"}, {"y"});
+  b.Output("y", TensorProto::FLOAT, {3});
+  return b.Finish();
+}
+
+// y = the weight 0x38 0xc4 of float8e4m3fn, 1 and -3, as float, + x.
+ModelProto EightBits() {
+  OnnxBuilder b(21);
+  b.Input("x", TensorProto::FLOAT, {2});
+  b.Raw("q", {2}, TensorProto::FLOAT8E4M3FN, "\x38\xc4");
+  b.Node("Cast", {"q"}, {"w"}).IntAttr("to", TensorProto::FLOAT);
+  b.Node("Add", {"x", "w"}, {"y"});
+  b.Output("y", TensorProto::FLOAT, {2});
+  return b.Finish();
+}
+
+TEST(OnnxImport, NarrowTypesAreKept) {
+  const struct {
+    ModelProto proto;
+    Tensor weight, y;
+    int since;
+  } cases[] = {
+      {FourBits(), Tensor::Vector<int8_t>({-8, 7, 3}).Cast(DType::kInt4),
+       Tensor::Vector<float>({-4.5, 3, 1}), 21},
+      {EightBits(), Tensor::Vector<float>({1, -3}).Cast(DType::kFloat8E4M3FN),
+       Tensor::Vector<float>({1, -3}), 19},
+  };
+  for (const auto& c : cases) {
+    const auto model = onnx::ImportFromBytes(c.proto.SerializeAsString());
+    ASSERT_TRUE(model.ok()) << model.status();
+    ASSERT_FALSE(model->graph.weights.empty());
+    EXPECT_EQ(model->graph.weights[0].tensor, c.weight);
+    const auto saved = SaveToString(*model);
+    ASSERT_TRUE(saved.ok()) << saved.status();
+    const auto loaded = LoadFromBytes(*saved, nullptr);
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    const auto exported = onnx::ExportToString(*loaded, {.opset = c.since});
+    ASSERT_TRUE(exported.ok()) << exported.status();
+    const auto again = onnx::ImportFromBytes(*exported);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(again->graph.weights[0].tensor, c.weight);
+    const auto y = RunModel(*again, Tensor(DType::kFloat32, c.y.shape()));
+    ASSERT_TRUE(y.ok()) << y.status();
+    EXPECT_EQ(*y, c.y);
+    EXPECT_THAT(Message(onnx::ExportToString(*loaded, {.opset = c.since - 1}).status()),
+                HasSubstr(absl::StrCat("needs opset ", c.since, " or later")));
+  }
+}
+
 TEST(OnnxExport, MovesLargeWeightsIntoAFileOfTheirOwn) {
   OnnxBuilder b(13);
   b.Input("x", TensorProto::FLOAT, {1024});

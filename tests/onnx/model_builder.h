@@ -43,6 +43,11 @@ class OnnxBuilder {
     onnx::TensorProto& tensor = AddInitializer(name, dims, onnx::TensorProto::FLOAT);
     for (const float value : values) tensor.add_float_data(value);
   }
+  // Elements as raw_data holds them.
+  void Raw(const std::string& name, std::vector<int64_t> dims, onnx::TensorProto::DataType type,
+           const std::string& bytes) {
+    AddInitializer(name, dims, type).set_raw_data(bytes);
+  }
 
   class NodeBuilder {
    public:

@@ -43,7 +43,8 @@ std::string RunsOn(const OpDef& op) {
 
 // The usual sets by a word.
 std::string NameOf(DTypeSet types) {
-  if (types == kAnyType) return "all";
+  if (types == kStoredType) return "all";
+  if (types == kAnyType) return "numbers and bool";
   if (types == kNumbers) return "numbers";
   if (types == kFloats) return "floating point";
   if (types == kInts) return "integers";

@@ -26,6 +26,12 @@ T FromBits(uint32_t bits) {
 
 absl::StatusOr<Tensor> RandomTensor(DType dtype, const Shape& shape, uint64_t seed,
                                     absl::string_view name) {
+  if ((kFloat8s | kInt4s).Contains(dtype)) {
+    const DType wide = kInt4s.Contains(dtype) ? DType::kInt8 : DType::kFloat32;
+    NOMO_ASSIGN_OR_RETURN(const Tensor tensor, RandomTensor(wide, shape, seed, name));
+    // By way of float, from which integers are clamped: 9 does not fit int4.
+    return tensor.Cast(DType::kFloat32).Cast(dtype);
+  }
   NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(dtype, shape));
   const PhiloxStream stream(seed, StableHash(name), /*step=*/0);
   Dispatch(AllTypes{}, dtype, [&]<typename T>() {

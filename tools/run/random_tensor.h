@@ -10,9 +10,9 @@
 
 namespace nomograph {
 
-// Floating-point numbers in [0, 1), uint8 in [0, 255], other integers in [0, 9], bools. Equal seeds
-// and names give equal numbers on every machine. ResourceExhausted when there is not so much
-// memory.
+// Floating-point numbers in [0, 1), uint8 in [0, 255], other integers in [0, 9] (int4: [0, 7]),
+// bools. Equal seeds and names give equal numbers on every machine. ResourceExhausted when there is
+// not so much memory.
 absl::StatusOr<Tensor> RandomTensor(DType dtype, const Shape& shape, uint64_t seed,
                                     absl::string_view name);
 

@@ -77,10 +77,10 @@ TEST(RandomTensorTest, StaysInItsRange) {
   for (int i = 1; i < kNumDTypes; ++i) {
     const DType dtype = static_cast<DType>(i);
     const Tensor tensor = *RandomTensor(dtype, {2000}, 3, "x");
-    const double limit = kFloats.Contains(dtype)  ? 1
-                         : dtype == DType::kUInt8 ? 255
-                         : dtype == DType::kBool  ? 1
-                                                  : 9;
+    const double limit = (kFloats | kFloat8s | kBools).Contains(dtype) ? 1
+                         : dtype == DType::kUInt8                      ? 255
+                         : dtype == DType::kInt4                       ? 7
+                                                                       : 9;
     double least = limit, greatest = 0;
     for (int64_t k = 0; k < tensor.num_elements(); ++k) {
       least = std::min(least, tensor.AsDouble(k));

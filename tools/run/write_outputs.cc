@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/status.h"
+#include "nomograph/core/storage_types.h"
 #include "nomograph/serialization/data/csv.h"
 #include "nomograph/serialization/data/npy.h"
 #include "nomograph/serialization/data/npz.h"
@@ -57,7 +58,9 @@ absl::Status PlanUnnamed(const Graph& graph, const std::string& path,
 }
 
 Tensor ForNumPy(const Tensor& tensor) {
-  return tensor.dtype() == DType::kBFloat16 ? tensor.Cast(DType::kFloat32) : tensor;
+  const DType dtype = tensor.dtype();
+  const DType wide = dtype == DType::kBFloat16 ? DType::kFloat32 : WideType(dtype);
+  return wide == dtype ? tensor : tensor.Cast(wide);
 }
 
 absl::Status Write(const OutputFile& file, const NamedTensors& outputs) {

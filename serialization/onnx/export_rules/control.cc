@@ -35,7 +35,7 @@ std::vector<TensorType> OutputTypes(NodeExporter& n, const std::string& function
 
 absl::StatusOr<AttributeProto> Branch(NodeExporter& n, const char* attr) {
   const std::string& function = n.attrs().Function(attr).name;
-  GraphExporter branch(n.graph().state(), /*in_function=*/false);
+  GraphExporter branch(n.graph().state(), Scope::kInner);
   branch.proto().set_name(attr);
   NOMO_ASSIGN_OR_RETURN(const auto outputs,
                         branch.InlineFunction(function, Slice(n.inputs(), 1),
@@ -82,7 +82,7 @@ Names While(NodeExporter& n) {
   const std::vector<TensorType> types = InputTypes(n, function);
   NOMO_ASSIGN_OR_RETURN(const auto first,
                         n.graph().InlineFunction(cond, n.inputs(), types, Prefix(n, "first")));
-  GraphExporter body(n.graph().state(), /*in_function=*/false);
+  GraphExporter body(n.graph().state(), Scope::kInner);
   body.proto().set_name("body");
   const std::string prefix = Prefix(n, "body");
   AddInputs(body, absl::StrCat(prefix, "loop_"),
@@ -103,7 +103,7 @@ Names While(NodeExporter& n) {
 absl::StatusOr<AttributeProto> Body(NodeExporter& n, size_t own, size_t first_captured) {
   const std::string& function = n.attrs().Function("body").name;
   const std::vector<TensorType> types = InputTypes(n, function);
-  GraphExporter body(n.graph().state(), /*in_function=*/false);
+  GraphExporter body(n.graph().state(), Scope::kInner);
   body.proto().set_name("body");
   const std::string prefix = Prefix(n, "body");
   std::vector<std::string> inputs = AddInputs(body, prefix, SliceTypes(types, 0, own));

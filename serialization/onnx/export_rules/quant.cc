@@ -9,7 +9,7 @@ namespace {
 using Names = absl::StatusOr<std::vector<std::string>>;
 using Kind = AttrRule::Kind;
 
-// Until opset 20 the type is the zero point's, and there are no blocks.
+// Until opset 20 the type is the zero point's, and there are no blocks; 8-bit floats came with 19.
 const ExportRegistrar kQuantised({
     {"quant.DequantizeLinear", "DequantizeLinear", {{"block_size", Kind::kDefault}}},
     {.op = "quant.DequantizeLinear", .op_type = "DequantizeLinear", .since = 21},
@@ -33,7 +33,11 @@ Names QuantizeLinear(NodeExporter& n) {
         Tensor::Full(n.attrs().Type("output_dtype"), n.type(1).shape.ToShape(), 0));
   }
   NOMO_ASSIGN_OR_RETURN(AttributeProto axis, n.Attr("axis"));
-  return {{n.Emit("QuantizeLinear", inputs, {std::move(axis)})}};
+  std::vector<AttributeProto> attrs = {std::move(axis)};
+  if (n.opset() >= 19) {
+    NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), n.Attr("saturate"));
+  }
+  return {{n.Emit("QuantizeLinear", inputs, std::move(attrs))}};
 }
 
 // Inputs 0 and `kernel` have ONNX's layout or are transposed.

@@ -163,9 +163,9 @@ absl::Status ImportPow(NodeImporter& node) {
 const OperatorRegistrar kPow({"Pow", "math.Pow", 7, ImportPow});
 
 absl::Status ImportCast(NodeImporter& node) {
-  node.Ignore({"saturate"});  // of 8-bit floats
   Attributes attrs;
   NOMO_RETURN_IF_ERROR(node.Copy("array.Cast", "to", attrs));
+  NOMO_RETURN_IF_ERROR(node.Copy("array.Cast", "saturate", attrs));
   NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("array.Cast", {node.input(0)}, attrs));
   return node.Return({y});
 }
@@ -173,9 +173,10 @@ absl::Status ImportCast(NodeImporter& node) {
 const OperatorRegistrar kCast({"Cast", "array.Cast", 1, ImportCast});
 
 absl::Status ImportCastLike(NodeImporter& node) {
-  node.Ignore({"saturate"});
   NOMO_ASSIGN_OR_RETURN(const DType to, node.dtype(node.input(1)));
-  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("array.Cast", {node.input(0)}, {{"to", to}}));
+  Attributes attrs = {{"to", to}};
+  NOMO_RETURN_IF_ERROR(node.Copy("array.Cast", "saturate", attrs));
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("array.Cast", {node.input(0)}, attrs));
   return node.Return({y});
 }
 

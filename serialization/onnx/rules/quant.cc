@@ -6,7 +6,7 @@ namespace nomograph::onnx {
 namespace {
 
 absl::Status ImportQuantize(NodeImporter& node) {
-  node.Ignore({"saturate", "precision"});  // of 8-bit floats; of the division
+  node.Ignore({"precision"});  // of the division
   const std::string op =
       FindOperator(node.proto().domain() == "ai.onnx" ? "" : node.proto().domain(),
                    node.proto().op_type(), node.opset())
