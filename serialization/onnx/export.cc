@@ -15,8 +15,6 @@ namespace nomograph::onnx {
 namespace {
 
 constexpr size_t kMaxNodesNamed = 3;
-// Smaller tensors stay in the message in any case.
-constexpr int64_t kMinExternalBytes = 1024;
 // Where payloads begin in the external file, so that it can be mapped.
 constexpr int64_t kExternalAlignment = 64;
 
@@ -80,7 +78,7 @@ void AddTypes(const Graph& graph, GraphProto& proto) {
 }
 
 absl::Status ExportGraph(ExportState& state, const Graph& graph, GraphProto& result) {
-  GraphExporter exporter(state, /*in_function=*/false);
+  GraphExporter exporter(state, Scope::kMain);
   for (const ValueInfo& value : graph.values) state.names.insert(value.name);
   std::vector<std::string> inputs;
   for (const ValueId id : graph.inputs) {
@@ -103,7 +101,13 @@ absl::Status ExportGraph(ExportState& state, const Graph& graph, GraphProto& res
   return absl::OkStatus();
 }
 
-absl::StatusOr<ModelProto> ToProto(const Model& model, const ExportOptions& options) {
+// A message and what is to be written in it.
+struct Exported {
+  ModelProto proto;
+  Payloads payloads;
+};
+
+absl::StatusOr<Exported> ToProto(const Model& model, const ExportOptions& options) {
   if (options.opset < kMinExportOpset || options.opset > kMaxExportOpset) {
     return InvalidArgument("opset ", options.opset, " is not written; there are ", kMinExportOpset,
                            " to ", kMaxExportOpset);
@@ -138,10 +142,8 @@ absl::StatusOr<ModelProto> ToProto(const Model& model, const ExportOptions& opti
     entry.set_value(value);
   }
   if (options.warnings != nullptr) *options.warnings = std::move(state.warnings);
-  return proto;
+  return Exported{std::move(proto), std::move(state.payloads)};
 }
-
-int64_t MessageBytes(const ModelProto& proto) { return static_cast<int64_t>(proto.ByteSizeLong()); }
 
 void SetEntry(TensorProto& tensor, const char* key, const std::string& value) {
   StringStringEntryProto& entry = *tensor.add_external_data();
@@ -149,62 +151,61 @@ void SetEntry(TensorProto& tensor, const char* key, const std::string& value) {
   entry.set_value(value);
 }
 
-// Moves the initializers' bytes into `file`, which the message then names.
-absl::Status MoveWeights(ModelProto& proto, AtomicFile& file, const std::string& location) {
+// Writes the payloads into `file`, which the message then names.
+absl::Status MoveWeights(Exported& model, AtomicFile& file, const std::string& location) {
   static const std::string kPadding(kExternalAlignment, '\0');
-  for (TensorProto& tensor : *proto.mutable_graph()->mutable_initializer()) {
-    const int64_t bytes = static_cast<int64_t>(tensor.raw_data().size());
-    if (bytes < kMinExternalBytes) continue;
+  const auto write = [&](absl::string_view bytes) { return file.Write(bytes); };
+  for (TensorProto& tensor : *model.proto.mutable_graph()->mutable_initializer()) {
+    const auto payload = model.payloads.find(tensor.name());
+    if (payload == model.payloads.end()) continue;
     const int64_t over = file.size() % kExternalAlignment;
     if (over != 0) {
       NOMO_RETURN_IF_ERROR(file.Write(absl::string_view(kPadding).substr(over)));
     }
     const int64_t offset = file.size();
-    NOMO_RETURN_IF_ERROR(file.Write(tensor.raw_data()));
-    tensor.clear_raw_data();
+    NOMO_RETURN_IF_ERROR(WriteRaw(payload->second, write));
     tensor.set_data_location(TensorProto::EXTERNAL);
     SetEntry(tensor, "location", location);
     SetEntry(tensor, "offset", absl::StrCat(offset));
-    SetEntry(tensor, "length", absl::StrCat(bytes));
+    SetEntry(tensor, "length", absl::StrCat(RawBytes(payload->second)));
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<std::string> Serialize(const ModelProto& proto) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  if (!proto.SerializeToCodedStream(&coded)) {
-    return absl::ResourceExhaustedError("the model does not fit into a message");
-  }
-  coded.Trim();
-  return bytes;
 }
 
 }  // namespace
 
 absl::StatusOr<std::string> ExportToString(const Model& model, const ExportOptions& options) {
-  NOMO_ASSIGN_OR_RETURN(const ModelProto proto, ToProto(model, options));
-  if (MessageBytes(proto) > options.max_message_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat("the model has ", MessageBytes(proto),
-                                                     " bytes; above ", options.max_message_bytes,
+  NOMO_ASSIGN_OR_RETURN(const Exported exported, ToProto(model, options));
+  const int64_t size = MessageBytes(exported.proto, exported.payloads);
+  if (size > options.max_message_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("the model has ", size, " bytes; above ",
+                                                     options.max_message_bytes,
                                                      " its weights need a file of their own"));
   }
-  return Serialize(proto);
+  std::string message;
+  message.reserve(size);
+  NOMO_RETURN_IF_ERROR(
+      WriteMessage(exported.proto, exported.payloads, [&](absl::string_view bytes) {
+        message.append(bytes.data(), bytes.size());
+        return absl::OkStatus();
+      }));
+  return message;
 }
 
 absl::Status Export(const Model& model, const std::string& path, const ExportOptions& options) {
-  NOMO_ASSIGN_OR_RETURN(ModelProto proto, ToProto(model, options));
-  if (MessageBytes(proto) > options.max_message_bytes) {
+  NOMO_ASSIGN_OR_RETURN(Exported exported, ToProto(model, options));
+  if (MessageBytes(exported.proto, exported.payloads) > options.max_message_bytes) {
     const std::string data = absl::StrCat(path, ".data");
     NOMO_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(data));
-    NOMO_RETURN_IF_ERROR(MoveWeights(proto, file, std::filesystem::path(data).filename().string()));
+    NOMO_RETURN_IF_ERROR(
+        MoveWeights(exported, file, std::filesystem::path(data).filename().string()));
     // The weights first: a message without them would be half a model.
     NOMO_RETURN_IF_ERROR(file.Commit());
   }
-  NOMO_ASSIGN_OR_RETURN(const std::string bytes, Serialize(proto));
-  return WriteFileAtomically(path, bytes);
+  NOMO_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  NOMO_RETURN_IF_ERROR(WriteMessage(exported.proto, exported.payloads,
+                                    [&](absl::string_view bytes) { return file.Write(bytes); }));
+  return file.Commit();
 }
 
 }  // namespace nomograph::onnx

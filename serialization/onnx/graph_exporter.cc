@@ -212,7 +212,7 @@ std::vector<std::string> GraphExporter::EmitMulti(const std::string& op_type,
 std::string GraphExporter::Constant(const Tensor& tensor, const std::string& wish) {
   const std::string name = state_.FreeName(wish);
   constants_[name] = tensor;
-  if (in_function_) {
+  if (scope_ == Scope::kFunction) {
     NodeProto& node = *proto_.add_node();
     node.set_op_type("Constant");
     node.add_output(name);
@@ -221,6 +221,11 @@ std::string GraphExporter::Constant(const Tensor& tensor, const std::string& wis
   }
   TensorProto& initializer = *proto_.add_initializer();
   initializer.set_name(name);
+  if (scope_ == Scope::kMain && tensor.num_bytes() >= kMinPayloadBytes) {
+    TensorHeadToOnnx(tensor, initializer);
+    state_.payloads[name] = tensor;
+    return name;
+  }
   const absl::Status status = TensorToOnnx(tensor, initializer);
   if (!status.ok()) state_.refused[std::string(status.message())].push_back(name);
   return name;
@@ -366,12 +371,26 @@ absl::Status GraphExporter::ExportNode(const Graph& graph, const Node& node,
   return absl::OkStatus();
 }
 
+// The first opset whose operators take the type.
+int SinceOf(DType dtype) { return kInt4s.Contains(dtype) ? 21 : kFloat8s.Contains(dtype) ? 19 : 0; }
+
+absl::Status CheckTypes(absl::Span<const TensorType> types, int opset) {
+  for (const TensorType& type : types) {
+    if (SinceOf(type.dtype) <= opset) continue;
+    return absl::UnimplementedError(
+        absl::StrCat(DTypeName(type.dtype), " needs opset ", SinceOf(type.dtype), " or later"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<std::string>> GraphExporter::ExportOp(
     const Node& node, const std::vector<std::string>& inputs,
     const std::vector<TensorType>& input_types, const std::vector<TensorType>& output_types,
     const std::string& prefix) {
   const OpRegistry& registry = OpRegistry::Default();
   const OpDef* op = registry.Find(node.op, node.version);
+  NOMO_RETURN_IF_ERROR(CheckTypes(input_types, state_.opset));
+  NOMO_RETURN_IF_ERROR(CheckTypes(output_types, state_.opset));
   const bool standard = op != nullptr && registry.ProviderOf(*op) == "nomograph";
   const std::string inner = absl::StrCat(prefix, node.name, "/");
   if (!standard) {
@@ -444,7 +463,7 @@ absl::StatusOr<FunctionProto> GraphExporter::ExportFunction(const Node& node) {
     return InvalidArgument("there is no function @", node.body);
   }
   const Graph& graph = found->second.graph;
-  GraphExporter body(state_, /*in_function=*/true);
+  GraphExporter body(state_, Scope::kFunction);
   FunctionProto function;
   std::vector<std::string> inputs;
   for (const ValueId id : graph.inputs) {

@@ -9,6 +9,7 @@
 
 #include "nomograph/core/model.h"
 #include "nomograph/core/op.h"
+#include "nomograph/serialization/onnx/message_writer.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 
 namespace nomograph::onnx {
@@ -23,6 +24,7 @@ struct ExportState {
   std::map<std::string, FunctionProto> functions = {};           // by the name of ours
   std::map<std::string, std::vector<std::string>> refused = {};  // why -> nodes
   std::vector<std::string> warnings = {};
+  Payloads payloads = {};
   int depth = 0;
 
   // A name that no value has.
@@ -39,12 +41,15 @@ AttributeProto GraphAttr(const std::string& name, GraphProto value);
 // One of ours by its own type. Unimplemented for functions.
 absl::StatusOr<AttributeProto> ToAttribute(const std::string& name, const AttrValue& value);
 
+// Where a graph stands. In a function constants are nodes, elsewhere initializers; the large ones
+// of the main graph stay where they are until the message is written (message_writer.h).
+enum class Scope { kMain, kInner, kFunction };
+
 // Writes nodes into one ONNX graph.
 class GraphExporter {
  public:
-  // Both must outlive the object. In a function constants are nodes; elsewhere they are
-  // initializers.
-  GraphExporter(ExportState& state, bool in_function) : state_(state), in_function_(in_function) {}
+  // The state must outlive the object.
+  GraphExporter(ExportState& state, Scope scope) : state_(state), scope_(scope) {}
 
   ExportState& state() { return state_; }
   GraphProto& proto() { return proto_; }
@@ -96,7 +101,7 @@ class GraphExporter {
   absl::StatusOr<FunctionProto> ExportFunction(const Node& node);
 
   ExportState& state_;
-  bool in_function_;
+  Scope scope_;
   GraphProto proto_;
   std::map<std::string, Tensor> constants_;
 };

@@ -15,14 +15,28 @@ struct TypeRow {
   DType dtype;
 };
 constexpr TypeRow kTypes[] = {
-    {TensorProto::FLOAT, DType::kFloat32},   {TensorProto::DOUBLE, DType::kFloat64},
-    {TensorProto::FLOAT16, DType::kFloat16}, {TensorProto::BFLOAT16, DType::kBFloat16},
-    {TensorProto::INT8, DType::kInt8},       {TensorProto::INT16, DType::kInt16},
-    {TensorProto::INT32, DType::kInt32},     {TensorProto::INT64, DType::kInt64},
-    {TensorProto::UINT8, DType::kUInt8},     {TensorProto::UINT16, DType::kUInt16},
-    {TensorProto::UINT32, DType::kUInt32},   {TensorProto::UINT64, DType::kUInt64},
+    {TensorProto::FLOAT, DType::kFloat32},
+    {TensorProto::DOUBLE, DType::kFloat64},
+    {TensorProto::FLOAT16, DType::kFloat16},
+    {TensorProto::BFLOAT16, DType::kBFloat16},
+    {TensorProto::INT8, DType::kInt8},
+    {TensorProto::INT16, DType::kInt16},
+    {TensorProto::INT32, DType::kInt32},
+    {TensorProto::INT64, DType::kInt64},
+    {TensorProto::UINT8, DType::kUInt8},
+    {TensorProto::UINT16, DType::kUInt16},
+    {TensorProto::UINT32, DType::kUInt32},
+    {TensorProto::UINT64, DType::kUInt64},
     {TensorProto::BOOL, DType::kBool},
+    {TensorProto::INT4, DType::kInt4},
+    {TensorProto::UINT4, DType::kUInt4},
+    {TensorProto::FLOAT8E4M3FN, DType::kFloat8E4M3FN},
+    {TensorProto::FLOAT8E4M3FNUZ, DType::kFloat8E4M3FNUZ},
+    {TensorProto::FLOAT8E5M2, DType::kFloat8E5M2},
+    {TensorProto::FLOAT8E5M2FNUZ, DType::kFloat8E5M2FNUZ},
 };
+
+int64_t PackedBytes(int64_t elements) { return elements / 2 + elements % 2; }
 
 bool IsLittleEndian() { return std::endian::native == std::endian::little; }
 
@@ -54,6 +68,21 @@ absl::StatusOr<Tensor> Narrow(const Field& field, DType dtype, const Shape& shap
   return tensor;
 }
 
+// ONNX packs two integers of four bits into a byte, the first in the low half; here each has its
+// own. `byte(i)` yields byte i.
+template <typename ByteAt>
+absl::StatusOr<Tensor> Unpack(int64_t bytes, DType dtype, const Shape& shape, ByteAt byte) {
+  const int64_t count = shape.num_elements();
+  NOMO_RETURN_IF_ERROR(CheckCount(PackedBytes(count), bytes, "bytes of two"));
+  NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(dtype, shape));
+  std::byte* target = tensor.mutable_raw_data();
+  for (int64_t i = 0; i < count; ++i) {
+    const int half = (byte(i / 2) >> (i % 2 * 4)) & 15;
+    target[i] = static_cast<std::byte>(dtype == DType::kInt4 ? (half ^ 8) - 8 : half);
+  }
+  return tensor;
+}
+
 absl::StatusOr<Tensor> ReadTyped(const TensorProto& proto, DType dtype, const Shape& shape,
                                  const std::shared_ptr<const void>& owner) {
   switch (dtype) {
@@ -74,6 +103,10 @@ absl::StatusOr<Tensor> ReadTyped(const TensorProto& proto, DType dtype, const Sh
     case DType::kFloat16:
     case DType::kBFloat16:
       return Narrow<uint16_t>(proto.int32_data(), dtype, shape, "int32_data");
+    case DType::kInt4:
+    case DType::kUInt4:
+      return Unpack(proto.int32_data_size(), dtype, shape,
+                    [&](int64_t i) { return proto.int32_data(static_cast<int>(i)); });
     default:
       return Narrow<uint8_t>(proto.int32_data(), dtype, shape, "int32_data");
   }
@@ -84,6 +117,10 @@ absl::StatusOr<Tensor> ReadTyped(const TensorProto& proto, DType dtype, const Sh
 absl::StatusOr<Tensor> FromBytes(absl::string_view bytes, DType dtype, const Shape& shape,
                                  const std::shared_ptr<const void>& owner) {
   if (!IsLittleEndian()) return absl::UnimplementedError("this machine is not little-endian");
+  if (kInt4s.Contains(dtype)) {
+    return Unpack(static_cast<int64_t>(bytes.size()), dtype, shape,
+                  [&](int64_t i) { return static_cast<uint8_t>(bytes[i]); });
+  }
   const int64_t expected = shape.num_elements() * DTypeSize(dtype);
   if (static_cast<int64_t>(bytes.size()) != expected) {
     return InvalidArgument("expected ", expected, " bytes for ", DTypeName(dtype), shape.ToString(),
@@ -202,7 +239,8 @@ absl::StatusOr<Tensor> TensorReader::ReadExternal(const TensorProto& proto, DTyp
                                                   const Shape& shape) {
   std::string location;
   int64_t offset = 0;
-  int64_t length = shape.num_elements() * DTypeSize(dtype);
+  int64_t length = kInt4s.Contains(dtype) ? PackedBytes(shape.num_elements())
+                                          : shape.num_elements() * DTypeSize(dtype);
   for (const StringStringEntryProto& entry : proto.external_data()) {
     if (entry.key() == "location") location = entry.value();
     if (entry.key() == "offset" || entry.key() == "length") {
@@ -277,15 +315,48 @@ absl::StatusOr<Tensor> TensorReader::Read(const SparseTensorProto& proto) {
   return dense;
 }
 
-absl::Status TensorToOnnx(const Tensor& tensor, TensorProto& proto) {
-  if (tensor.num_bytes() >= (int64_t{1} << 31)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("a tensor of ", tensor.num_bytes(), " bytes does not fit into a message"));
+namespace {
+
+// The inverse of Unpack().
+std::string Packed(const Tensor& tensor) {
+  const int64_t count = tensor.num_elements();
+  std::string bytes(PackedBytes(count), '\0');
+  for (int64_t i = 0; i < count; ++i) {
+    const int half = static_cast<int>(tensor.raw_data()[i]) & 15;
+    bytes[i / 2] = static_cast<char>(static_cast<uint8_t>(bytes[i / 2]) | half << (i % 2 * 4));
   }
+  return bytes;
+}
+
+}  // namespace
+
+int64_t RawBytes(const Tensor& tensor) {
+  return kInt4s.Contains(tensor.dtype()) ? PackedBytes(tensor.num_elements()) : tensor.num_bytes();
+}
+
+absl::Status WriteRaw(const Tensor& tensor,
+                      absl::FunctionRef<absl::Status(absl::string_view bytes)> sink) {
+  if (kInt4s.Contains(tensor.dtype())) return sink(Packed(tensor));
+  return sink(
+      {reinterpret_cast<const char*>(tensor.raw_data()), static_cast<size_t>(tensor.num_bytes())});
+}
+
+void TensorHeadToOnnx(const Tensor& tensor, TensorProto& proto) {
   for (const int64_t dim : tensor.shape().dims()) proto.add_dims(dim);
   proto.set_data_type(DTypeToOnnx(tensor.dtype()));
-  proto.set_raw_data(tensor.raw_data(), tensor.num_bytes());
-  return absl::OkStatus();
+}
+
+absl::Status TensorToOnnx(const Tensor& tensor, TensorProto& proto) {
+  if (RawBytes(tensor) >= (int64_t{1} << 31)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a tensor of ", RawBytes(tensor), " bytes does not fit into a message"));
+  }
+  TensorHeadToOnnx(tensor, proto);
+  proto.mutable_raw_data()->reserve(RawBytes(tensor));
+  return WriteRaw(tensor, [&](absl::string_view bytes) {
+    proto.mutable_raw_data()->append(bytes.data(), bytes.size());
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace nomograph::onnx

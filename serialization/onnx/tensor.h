@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "nomograph/core/tensor.h"
 #include "nomograph/serialization/mapped_file.h"
@@ -13,8 +14,8 @@
 
 namespace nomograph::onnx {
 
-// Unimplemented, naming the type, for strings, complex numbers and types of less than 8 bits or of
-// 8-bit floating point; InvalidArgument for a number that is no type.
+// Unimplemented, naming the type, for strings and complex numbers; InvalidArgument for a number
+// that is no type.
 absl::StatusOr<DType> DTypeFromOnnx(int data_type);
 TensorProto::DataType DTypeToOnnx(DType dtype);
 
@@ -47,9 +48,17 @@ class TensorReader {
   std::map<std::string, std::shared_ptr<const MappedFile>> files_;
 };
 
-// Writes a tensor's elements into the message. ResourceExhausted when they alone pass what a
-// message can hold, 2 GiB.
+// Writes a tensor's type, shape and elements into the message. ResourceExhausted when they alone
+// pass what a message can hold, 2 GiB.
 absl::Status TensorToOnnx(const Tensor& tensor, TensorProto& proto);
+// The type and the shape only.
+void TensorHeadToOnnx(const Tensor& tensor, TensorProto& proto);
+
+// The elements as the field raw_data and external files hold them: little-endian, two integers of
+// four bits in a byte. How many bytes, and the bytes.
+int64_t RawBytes(const Tensor& tensor);
+absl::Status WriteRaw(const Tensor& tensor,
+                      absl::FunctionRef<absl::Status(absl::string_view bytes)> sink);
 
 }  // namespace nomograph::onnx
 
