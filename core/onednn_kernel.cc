@@ -290,7 +290,7 @@ void Builder::PostBinary(int algorithm, Buffer operand) {
   post_arguments_.emplace_back(id, operand);
 }
 
-bool Builder::PostNodeOps(const OperandDesc& operand_desc) {
+bool Builder::PostNodeOps(const OperandDesc& operand_desc, const Desc* layout) {
   for (const PostOp& op : context_.post_ops) {
     if (op.kind == PostOp::Kind::kEltwise) {
       PostEltwise({static_cast<dnnl_alg_kind_t>(op.algorithm), op.alpha, op.beta});
@@ -300,17 +300,20 @@ bool Builder::PostNodeOps(const OperandDesc& operand_desc) {
     const TensorSpec& operand = context_.inputs[op.input];
     Desc desc;
     if (operand.dtype != DType::kFloat32 || !operand_desc(operand, desc)) return false;
-    PostBinary(op.algorithm, Input(op.input, desc));
+    const Buffer given = Input(op.input, desc);
+    const bool whole = layout != nullptr && layout->dims() == desc.dims();
+    PostBinary(op.algorithm, whole ? Reordered(given, *layout) : given);
   }
   return true;
 }
 
-bool Builder::PostNodeOps(absl::Span<const int> axes) {
-  return PostNodeOps([axes](const TensorSpec& operand, Desc& desc) {
+bool Builder::PostNodeOps(absl::Span<const int> axes, const Desc* layout) {
+  const auto operand_desc = [axes](const TensorSpec& operand, Desc& desc) {
     if (operand.shape.rank() > static_cast<int>(axes.size())) return false;
     desc = BroadcastOperand(operand, axes);
     return true;
-  });
+  };
+  return PostNodeOps(operand_desc, layout);
 }
 
 dnnl::primitive_attr Builder::Attr() const {

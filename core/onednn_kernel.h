@@ -101,9 +101,10 @@ class Builder {
   // the axes of the primitive's output; it yields false where that is impossible, and so does this
   // function.
   using OperandDesc = std::function<bool(const TensorSpec& operand, Desc& desc)>;
-  bool PostNodeOps(const OperandDesc& operand_desc);
-  // For outputs that the primitive sees as Permuted(…, axes).
-  bool PostNodeOps(absl::Span<const int> axes);
+  bool PostNodeOps(const OperandDesc& operand_desc, const Desc* layout = nullptr);
+  // For outputs that the primitive sees as Permuted(…, axes). Operands of the output's whole shape
+  // are copied into `layout` where that is given.
+  bool PostNodeOps(absl::Span<const int> axes, const Desc* layout = nullptr);
 
   // The attributes that every primitive must be created with: they name the post-ops so far.
   dnnl::primitive_attr Attr() const;

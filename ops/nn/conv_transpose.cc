@@ -1,6 +1,6 @@
-#include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/nn/conv_kernel.h"
+#include "nomograph/ops/nn/conv_primitive.h"
 #include "nomograph/ops/nn/vector_input.h"
 #include "nomograph/ops/nn/window.h"
 
@@ -96,29 +96,19 @@ bool BuildConvTranspose(onednn::Builder& b) {
   const Shape& x = context.inputs[0].shape;
   const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
   if (!window.ok() || !FitsIn32Bits(*window)) return false;
-  const std::vector<int> axes = ChannelsFirstAxes(x.rank(), context.attrs);
-  const auto src = onednn::Permuted(DType::kFloat32, x, axes);
-  const auto dst = onednn::Permuted(DType::kFloat32, context.outputs[0].shape, axes);
-  const auto given = ConvKernelDesc(context.inputs[1].shape, context.attrs);
-  const auto weights = onednn::AnyFormat(DType::kFloat32, given.dims());
-  const bool has_bias = context.has_input(2);
-  const auto bias =
-      has_bias ? onednn::RowMajor(DType::kFloat32, context.inputs[2].shape.dims()) : onednn::Desc();
-  if (!b.PostNodeOps(axes)) return false;
-
+  const ConvTensors tensors = DescribeConv(context, *window);
+  const auto weights = onednn::AnyFormat(DType::kFloat32, tensors.kernel.dims());
   WindowDims dims(*window);
   SetPadsEnd(*window, dims);
-  const dnnl::deconvolution_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src, weights,
-       bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end},
-      b.Attr(), onednn::Engine());
-  std::vector<onednn::Builder::Argument> arguments = {
-      {DNNL_ARG_SRC, b.Input(0, src)},
-      {DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, given), pd.weights_desc())},
-      {DNNL_ARG_DST, b.Output(0, dst)}};
-  if (has_bias) arguments.emplace_back(DNNL_ARG_BIAS, b.Input(2, bias));
-  b.Add<dnnl::deconvolution_forward>(pd, std::move(arguments));
-  return true;
+  return AddConv<dnnl::deconvolution_forward>(
+      b, tensors,
+      [&](const onednn::Desc& src, const onednn::Desc& dst, const dnnl::primitive_attr& attr) {
+        return dnnl::deconvolution_forward::primitive_desc(
+            {dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src,
+             weights, tensors.bias, dst, dims.strides, dims.dilations, dims.pads_begin,
+             dims.pads_end},
+            attr, onednn::Engine());
+      });
 }
 
 std::vector<Example> ConvTransposeExamples() {

@@ -1,0 +1,32 @@
+#include "nomograph/ops/nn/conv_primitive.h"
+
+#include <algorithm>
+
+#include "nomograph/ops/nn/conv_kernel.h"
+
+namespace nomograph::nn {
+namespace {
+
+bool IsPointwise(const Window& window) {
+  return std::all_of(window.begin(), window.end(), [](const WindowAxis& axis) {
+    return axis.kernel == Dim(1) && axis.stride == 1 && axis.pad_begin == 0 && axis.pad_end == 0;
+  });
+}
+
+}  // namespace
+
+ConvTensors DescribeConv(const PrepareContext& context, const Window& window) {
+  ConvTensors tensors;
+  const Shape& x = context.inputs[0].shape;
+  tensors.axes = ChannelsFirstAxes(x.rank(), context.attrs);
+  tensors.src = onednn::Permuted(DType::kFloat32, x, tensors.axes);
+  tensors.dst = onednn::Permuted(DType::kFloat32, context.outputs[0].shape, tensors.axes);
+  tensors.kernel = ConvKernelDesc(context.inputs[1].shape, context.attrs);
+  if (context.has_input(2)) {
+    tensors.bias = onednn::RowMajor(DType::kFloat32, context.inputs[2].shape.dims());
+  }
+  tensors.pointwise = IsPointwise(window) && context.attrs.Int("groups") == 1;
+  return tensors;
+}
+
+}  // namespace nomograph::nn
