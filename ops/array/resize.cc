@@ -236,6 +236,10 @@ std::vector<Example> Examples() {
        .attrs = {{"sizes", Ints{4}}},
        .inputs = {Tensor::Vector<bool>({true, false})},
        .outputs = {Tensor::Vector<bool>({true, true, false, false})}},
+      {.name = "ONNX Runtime: a tie, but for the scale that float32 does not have",
+       .inputs = {Tensor::Vector<int32_t>({0, 1, 2, 3, 4, 5}), Tensor(),
+                  Tensor::Vector<float>({0.7})},
+       .outputs = {Tensor::Vector<int32_t>({0, 2, 3, 4})}},
       {.name = "int64 is copied exactly",
        .attrs = {{"scales", Floats{2.0}}},
        .inputs = {Tensor::Vector<int64_t>({4611686018427387905, -3})},
@@ -288,11 +292,12 @@ NOMO_REGISTER_OP(
              "n - 1) for \"align_corners\"; the same between roi's start and end for "
              "\"tf_crop_and_resize\", where elements outside of the input become "
              "extrapolation_value. An axis that keeps its size is left as it is.\n\n"
-             "\"nearest\" takes the element at c rounded by nearest_mode, \"linear\" the weighted "
-             "mean of 2 neighbours of c along each axis, \"cubic\" of 4 (Keys' cubic convolution). "
-             "With antialias the filters of axes that shrink are wider by 1 / scale. Neighbours "
-             "outside of the input are its ends, or count not at all with exclude_outside. Sums "
-             "for integers are rounded, ties to even, and saturated.\n\n"
+             "\"nearest\" takes the element at c rounded by nearest_mode (c lies at an element or "
+             "amid two where it is as near as the scale, a float32, can tell), \"linear\" the "
+             "weighted mean of 2 neighbours of c along each axis, \"cubic\" of 4 (Keys' cubic "
+             "convolution). With antialias the filters of axes that shrink are wider by 1 / scale. "
+             "Neighbours outside of the input are its ends, or count not at all with "
+             "exclude_outside. Sums for integers are rounded, ties to even, and saturated.\n\n"
              "Exactly one of scales and sizes is given, as an attribute or as an input; an empty "
              "one is none. With scales the output's size is floor(input * scale), computed in "
              "float32. It is an error when an empty axis is to grow, or a size passes 2^31 - 1.")

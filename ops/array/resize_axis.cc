@@ -26,6 +26,14 @@ double SourceCoordinate(const std::string& mode, const ResizeAxis& axis, int64_t
   return (i + 0.5) * input / length - 0.5;
 }
 
+// A scale is a float32, which may lie beside the number that was meant, such as 0.7: coordinates
+// that differ from an element or the middle of two by no more than that lie there.
+double Snapped(const ResizeAxis& axis, double coordinate) {
+  if (axis.length == static_cast<double>(axis.output)) return coordinate;
+  const double half = std::round(2 * coordinate) / 2;
+  return std::abs(coordinate - half) <= 0x1p-24 * (half + 1) ? half : coordinate;
+}
+
 double NearestIndex(const std::string& mode, double coordinate) {
   if (mode == "floor") return std::floor(coordinate);
   if (mode == "ceil") return std::ceil(coordinate);
@@ -89,7 +97,7 @@ std::optional<Sample> SampleAt(const Attributes& attrs, const ResizeAxis& axis, 
   const bool inside = coordinate >= 0 && coordinate <= last;
   if (transformation == "tf_crop_and_resize" && !inside) return std::nullopt;
   if (attrs.String("mode") != "nearest") return Interpolate(attrs, axis, coordinate);
-  const double nearest = NearestIndex(attrs.String("nearest_mode"), coordinate);
+  const double nearest = NearestIndex(attrs.String("nearest_mode"), Snapped(axis, coordinate));
   return Sample{static_cast<int64_t>(std::clamp(nearest, 0.0, last)), {1.0}};
 }
 

@@ -38,7 +38,7 @@ const OperatorRegistrar kConv({
 });
 
 absl::Status ImportFusedConv(NodeImporter& node) {
-  NOMO_ASSIGN_OR_RETURN(const std::string activation, node.String("activation", "Relu"));
+  NOMO_ASSIGN_OR_RETURN(const std::string activation, node.String("activation", ""));
   NOMO_ASSIGN_OR_RETURN(const std::vector<double> params, node.Floats("activation_params"));
   Attributes attrs = {{"kernel_layout", "OIHW"}};
   NOMO_RETURN_IF_ERROR(CopyWindow(node, "nn.Conv", attrs));
@@ -52,6 +52,7 @@ absl::Status ImportFusedConv(NodeImporter& node) {
   const auto param = [&](size_t i, double absent) {
     return i < params.size() ? params[i] : absent;
   };
+  if (activation.empty()) return node.Return({y});
   if (activation == "Relu") {
     NOMO_ASSIGN_OR_RETURN(y, node.Add("nn.Relu", {y}));
   } else if (activation == "Sigmoid") {
@@ -198,6 +199,27 @@ absl::Status ImportGroupNormalization(NodeImporter& node) {
   return node.Return({y});
 }
 
+// The axes from `axis` on.
+absl::StatusOr<std::vector<int64_t>> NormalizedAxes(NodeImporter& node) {
+  NOMO_ASSIGN_OR_RETURN(const int rank, node.rank(node.input(0)));
+  NOMO_ASSIGN_OR_RETURN(const int64_t given, node.Int("axis", -1));
+  NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(given, rank));
+  std::vector<int64_t> axes(rank - axis);
+  std::iota(axes.begin(), axes.end(), axis);
+  return axes;
+}
+
+// 1 / sqrt(the mean of the squares + epsilon)
+absl::StatusOr<ValueId> InverseDeviation(NodeImporter& node, ValueId squares,
+                                         const std::vector<int64_t>& axes) {
+  NOMO_ASSIGN_OR_RETURN(const double epsilon, node.Float("epsilon", 1e-5));
+  NOMO_ASSIGN_OR_RETURN(const ValueId mean,
+                        node.Add("math.ReduceMean", {squares}, {{"axes", axes}}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId small, node.AddScalar(epsilon, mean));
+  NOMO_ASSIGN_OR_RETURN(const ValueId sum, node.Add("math.Add", {mean, small}));
+  return node.Add("math.Rsqrt", {sum});
+}
+
 // Mean and 1 / standard deviation are further outputs.
 absl::Status ImportLayerNormalization(NodeImporter& node) {
   node.Ignore({"stash_type"});
@@ -207,30 +229,29 @@ absl::Status ImportLayerNormalization(NodeImporter& node) {
   const ValueId x = node.input(0);
   NOMO_ASSIGN_OR_RETURN(outputs[0], node.Add("nn.LayerNormalization", node.inputs(), attrs));
   if (node.has_output(1) || node.has_output(2)) {
-    NOMO_ASSIGN_OR_RETURN(const int rank, node.rank(x));
-    NOMO_ASSIGN_OR_RETURN(const int64_t given, node.Int("axis", -1));
-    NOMO_ASSIGN_OR_RETURN(const double epsilon, node.Float("epsilon", 1e-5));
-    NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(given, rank));
-    std::vector<int64_t> axes(rank - axis);
-    std::iota(axes.begin(), axes.end(), axis);
+    NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, NormalizedAxes(node));
     NOMO_ASSIGN_OR_RETURN(outputs[1], node.Add("math.ReduceMean", {x}, {{"axes", axes}}));
     NOMO_ASSIGN_OR_RETURN(const ValueId centred, node.Add("math.Sub", {x, outputs[1]}));
     NOMO_ASSIGN_OR_RETURN(const ValueId square, node.Add("math.Square", {centred}));
-    NOMO_ASSIGN_OR_RETURN(const ValueId variance,
-                          node.Add("math.ReduceMean", {square}, {{"axes", axes}}));
-    NOMO_ASSIGN_OR_RETURN(const ValueId small, node.AddScalar(epsilon, variance));
-    NOMO_ASSIGN_OR_RETURN(const ValueId sum, node.Add("math.Add", {variance, small}));
-    NOMO_ASSIGN_OR_RETURN(outputs[2], node.Add("math.Rsqrt", {sum}));
+    NOMO_ASSIGN_OR_RETURN(outputs[2], InverseDeviation(node, square, axes));
   }
   return node.Return(outputs);
 }
 
+// 1 / sqrt(the mean square) is a further output.
 absl::Status ImportRmsNormalization(NodeImporter& node) {
   node.Ignore({"stash_type"});
   Attributes attrs;
   NOMO_RETURN_IF_ERROR(node.CopyAll("nn.RmsNormalization", attrs));
-  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("nn.RmsNormalization", node.inputs(), attrs));
-  return node.Return({y});
+  std::vector<ValueId> outputs(2, kNoValue);
+  const ValueId x = node.input(0);
+  NOMO_ASSIGN_OR_RETURN(outputs[0], node.Add("nn.RmsNormalization", node.inputs(), attrs));
+  if (node.has_output(1)) {
+    NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, NormalizedAxes(node));
+    NOMO_ASSIGN_OR_RETURN(const ValueId square, node.Add("math.Square", {x}));
+    NOMO_ASSIGN_OR_RETURN(outputs[1], InverseDeviation(node, square, axes));
+  }
+  return node.Return(outputs);
 }
 
 const OperatorRegistrar kNormalizations({

@@ -1,18 +1,25 @@
-// Runs a model in ONNX Runtime. Standard input: {"model", "inputs": [{"name", "dtype", "shape",
-// "file"}], "folder", "repeats"}, files of raw elements. Standard output: {"outputs": the same
-// form, "ms": the median of `repeats` runs}. onnxruntime-node is looked for below the current
-// folder.
+// Runs models in ONNX Runtime. A line of standard input: {"model", "inputs": [{"name", "dtype",
+// "shape", "file"}], "folder", "repeats"}, files of raw elements. Its line of standard output:
+// {"outputs": the same form, "ms": the median of `repeats` runs}, or {"error"}. onnxruntime-node is
+// looked for below the current folder.
 'use strict';
 const fs = require('fs');
 const path = require('path');
+const readline = require('readline');
 const ort = require(require.resolve('onnxruntime-node', {paths: [process.cwd()]}));
 
 const ARRAYS = {
+  float16: Uint16Array,
   float32: Float32Array,
   float64: Float64Array,
+  int8: Int8Array,
+  int16: Int16Array,
   int32: Int32Array,
   int64: BigInt64Array,
   uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
   bool: Uint8Array,
 };
 
@@ -29,8 +36,7 @@ function write(name, index, tensor, folder) {
   return {name, dtype: tensor.type, shape: tensor.dims, file};
 }
 
-async function main() {
-  const job = JSON.parse(fs.readFileSync(0, 'utf8'));
+async function run(job) {
   const session = await ort.InferenceSession.create(job.model, {logSeverityLevel: 3});
   const inputs = Object.fromEntries(job.inputs.map((input) => [input.name, read(input)]));
   let results = await session.run(inputs);
@@ -43,10 +49,15 @@ async function main() {
   times.sort((a, b) => a - b);
   const outputs = session.outputNames.map((name, i) => write(name, i, results[name], job.folder));
   const ms = times.length ? times[times.length >> 1] : null;
-  process.stdout.write(JSON.stringify({outputs, ms}));
+  await session.release();
+  return {outputs, ms};
 }
 
-main().catch((error) => {
-  process.stderr.write(`${error.message}\n`);
-  process.exit(1);
-});
+async function main() {
+  for await (const line of readline.createInterface({input: process.stdin})) {
+    const answer = await run(JSON.parse(line)).catch((error) => ({error: error.message}));
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  }
+}
+
+main();

@@ -22,10 +22,10 @@ def _call(command, **kwargs):
 
 
 class OnnxRuntime:
-    """The npm package onnxruntime-node, installed below `folder`."""
+    """The npm package onnxruntime-node, installed below `folder`. One process serves all runs."""
 
     def __init__(self, folder):
-        self._folder = folder
+        self._folder, self._process = folder, None
 
     def run(self, model, inputs, repeats=0):
         """Outputs by name, and the median of `repeats` runs in milliseconds."""
@@ -36,10 +36,25 @@ class OnnxRuntime:
                 np.ascontiguousarray(array).tofile(file)
                 job["inputs"].append({"name": name, "dtype": str(array.dtype),
                                       "shape": list(array.shape), "file": file})
-            result = json.loads(_call(["node", _HERE / "ort.js"], input=json.dumps(job),
-                                      cwd=self._folder))
+            result = self._answer(job)
             return {output["name"]: np.fromfile(output["file"], output["dtype"])
                     .reshape(output["shape"]) for output in result["outputs"]}, result["ms"]
+
+    def _answer(self, job):
+        if self._process is None:
+            self._process = subprocess.Popen(["node", str(_HERE / "ort.js")], cwd=self._folder,
+                                             text=True, stdin=subprocess.PIPE,
+                                             stdout=subprocess.PIPE)
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            code, self._process = self._process.wait(), None
+            raise Failure(f"ONNX Runtime stopped: exit code {code}")
+        result = json.loads(line)
+        if "error" in result:
+            raise Failure(f"ONNX Runtime: {result['error']}")
+        return result
 
 
 class Nomo:
