@@ -424,7 +424,8 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::ExportOp(
 // A function of ONNX where the node carries its meaning, else a node of the op's own domain.
 absl::StatusOr<std::vector<std::string>> GraphExporter::ExportLambda(
     const Node& node, const std::vector<std::string>& inputs) {
-  const auto [domain, plain] = SplitName(node.op);
+  const auto name_parts = SplitName(node.op);
+  const std::string &domain = name_parts.first, &plain = name_parts.second;
   std::string op_type = plain;
   state_.domains.emplace(domain, node.body.empty() ? node.version : 1);
   std::vector<AttributeProto> attrs;

@@ -213,6 +213,7 @@ absl::StatusOr<TensorType> TypeFromOnnx(const TypeProto& proto) {
 }
 
 void TypeToOnnx(const TensorType& type, TypeProto& proto) {
+  if (type.dtype == DType::kInvalid) return;
   TypeProto::Tensor& tensor = *proto.mutable_tensor_type();
   tensor.set_elem_type(DTypeToOnnx(type.dtype));
   if (!type.shape.has_rank()) return;

@@ -20,7 +20,8 @@ absl::StatusOr<DType> DTypeFromOnnx(int data_type);
 TensorProto::DataType DTypeToOnnx(DType dtype);
 
 // Types that are no tensors' (sequences, maps, optionals) are Unimplemented. An absent shape is of
-// unknown rank; sizes below zero, which some exporters write, are unknown.
+// unknown rank; sizes below zero, which some exporters write, are unknown. A type that is not known
+// at all is no type in ONNX, either.
 absl::StatusOr<TensorType> TypeFromOnnx(const TypeProto& proto);
 void TypeToOnnx(const TensorType& type, TypeProto& proto);
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "google/protobuf/stubs/logging.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/onnx/export.h"
 #include "nomograph/serialization/onnx/import.h"
@@ -37,6 +38,12 @@ void TryFile(absl::string_view bytes) {
 
 }  // namespace
 }  // namespace nomograph
+
+// What protobuf says of damaged messages on standard error would be most of the work.
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  google::protobuf::SetLogHandler(nullptr);
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   nomograph::TryFile({reinterpret_cast<const char*>(data), size});

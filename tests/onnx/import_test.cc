@@ -355,6 +355,21 @@ TEST(OnnxImport, NarrowTypesAreKept) {
   }
 }
 
+// libFuzzer found that its type was written as one of elements of type 0.
+TEST(OnnxExport, AnInputWithoutATypeStaysWithout) {
+  OnnxBuilder b(13);
+  b.Input("x", TensorProto::FLOAT, {2});
+  b.Node("Size", {"x"}, {"y"});
+  b.Output("y", TensorProto::INT64, {});
+  ModelProto proto = b.Finish();
+  proto.mutable_graph()->mutable_input(0)->clear_type();
+  const auto model = onnx::ImportFromBytes(proto.SerializeAsString());
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto exported = onnx::ExportToString(*model);
+  ASSERT_TRUE(exported.ok()) << exported.status();
+  EXPECT_TRUE(onnx::ImportFromBytes(*exported).ok());
+}
+
 TEST(OnnxExport, MovesLargeWeightsIntoAFileOfTheirOwn) {
   OnnxBuilder b(13);
   b.Input("x", TensorProto::FLOAT, {1024});
