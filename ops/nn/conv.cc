@@ -76,14 +76,14 @@ bool BuildConv(onednn::Builder& b) {
   const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
   if (!window.ok() || !FitsIn32Bits(*window)) return false;
   const ConvTensors tensors = DescribeConv(context, *window);
-  const auto weights = onednn::AnyFormat(DType::kFloat32, tensors.kernel.dims());
   const WindowDims dims(*window);
   return AddConv<dnnl::convolution_forward>(
       b, tensors,
-      [&](const onednn::Desc& src, const onednn::Desc& dst, const dnnl::primitive_attr& attr) {
+      [&](const onednn::Desc& src, const onednn::Desc& weights, const onednn::Desc& bias,
+          const onednn::Desc& dst, const dnnl::primitive_attr& attr) {
         return dnnl::convolution_forward::primitive_desc(
             {dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src, weights,
-             tensors.bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end},
+             bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end},
             attr, onednn::Engine());
       });
 }

@@ -15,6 +15,19 @@ bool IsPointwise(const Window& window) {
 
 }  // namespace
 
+int64_t ChannelsAtOnce(const ConvTensors& tensors) {
+  constexpr int64_t kTerms = 256;
+  constexpr int64_t kBlock = 8;  // channels that lie together in oneDNN's layouts
+  const auto kernel = tensors.kernel.dims();
+  const int64_t channels = tensors.src.dims()[1];
+  if (kernel.size() != tensors.src.dims().size() || kernel[1] != channels) return channels;
+  int64_t taps = 1;
+  for (size_t axis = 2; axis < kernel.size(); ++axis) taps *= kernel[axis];
+  const int64_t parts = (channels * taps + kTerms - 1) / kTerms;
+  const int64_t count = (channels + parts - 1) / parts;
+  return std::min(channels, (count + kBlock - 1) / kBlock * kBlock);
+}
+
 ConvTensors DescribeConv(const PrepareContext& context, const Window& window) {
   ConvTensors tensors;
   const Shape& x = context.inputs[0].shape;

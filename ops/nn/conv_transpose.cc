@@ -97,16 +97,15 @@ bool BuildConvTranspose(onednn::Builder& b) {
   const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
   if (!window.ok() || !FitsIn32Bits(*window)) return false;
   const ConvTensors tensors = DescribeConv(context, *window);
-  const auto weights = onednn::AnyFormat(DType::kFloat32, tensors.kernel.dims());
   WindowDims dims(*window);
   SetPadsEnd(*window, dims);
   return AddConv<dnnl::deconvolution_forward>(
       b, tensors,
-      [&](const onednn::Desc& src, const onednn::Desc& dst, const dnnl::primitive_attr& attr) {
+      [&](const onednn::Desc& src, const onednn::Desc& weights, const onednn::Desc& bias,
+          const onednn::Desc& dst, const dnnl::primitive_attr& attr) {
         return dnnl::deconvolution_forward::primitive_desc(
             {dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src,
-             weights, tensors.bias, dst, dims.strides, dims.dilations, dims.pads_begin,
-             dims.pads_end},
+             weights, bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end},
             attr, onednn::Engine());
       });
 }

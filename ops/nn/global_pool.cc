@@ -61,28 +61,61 @@ absl::Status GlobalMaxCompute(KernelContext& context) {
   return absl::OkStatus();
 }
 
-// channels_last: one pooling window over all positions, which are one axis here. channels_first: a
-// reduction of the last axis. oneDNN has vectorised kernels for these two only.
+// The axes N, C, S, W of an activation whose positions are S rows of W: in a layout that has the
+// channels last, or first.
+onednn::Desc Rows(const ActivationLayout& x, int64_t rows, int64_t width, bool channels_last) {
+  if (!channels_last) {
+    return onednn::RowMajor(DType::kFloat32, {x.batches, x.channels, rows, width});
+  }
+  return onednn::Permuted(DType::kFloat32, {x.batches, rows, width, x.channels}, {{0, 3, 1, 2}});
+}
+
+// A pooling window of `height` rows of `width`, or a reduction of as much: oneDNN has vectorised
+// kernels for pooling with channels last and for reductions of the last axes only.
+void AddPool(onednn::Builder& b, const onednn::Desc& from, const onednn::Desc& to,
+             dnnl::algorithm algorithm, int64_t height, int64_t width,
+             std::vector<onednn::Builder::Argument> arguments) {
+  if (algorithm == dnnl::algorithm::reduction_mean || algorithm == dnnl::algorithm::reduction_max) {
+    b.Add<dnnl::reduction>(dnnl::reduction::primitive_desc({algorithm, from, to, 0.0f, 0.0f},
+                                                           b.Attr(), onednn::Engine()),
+                           std::move(arguments));
+    return;
+  }
+  b.Add<dnnl::pooling_v2_forward>(
+      dnnl::pooling_v2_forward::primitive_desc({dnnl::prop_kind::forward_inference,
+                                                algorithm,
+                                                from,
+                                                to,
+                                                {1, 1},
+                                                {height, width},
+                                                {0, 0},
+                                                {0, 0},
+                                                {0, 0}},
+                                               b.Attr(), onednn::Engine()),
+      std::move(arguments));
+}
+
+// Rows are pooled first, then what they have become. A single sum over many thousand positions
+// would lose digits: each addition rounds, and networks multiply whole channels by such means.
 bool BuildGlobalPool(onednn::Builder& b, dnnl::algorithm pooling, dnnl::algorithm reduction) {
   const PrepareContext& context = b.context();
   if (context.inputs[0].dtype != DType::kFloat32) return false;
-  const ActivationLayout x(context.inputs[0].shape, context.attrs);
-  if (IsChannelsLast(context.attrs)) {
-    const int axes[] = {0, 2, 1};
-    const auto src = onednn::Permuted(DType::kFloat32, {x.batches, x.positions, x.channels}, axes);
-    const auto dst = onednn::Permuted(DType::kFloat32, {x.batches, 1, x.channels}, axes);
-    const dnnl::pooling_v2_forward::primitive_desc pd(
-        {dnnl::prop_kind::forward_inference, pooling, src, dst, {1}, {x.positions}, {0}, {0}, {0}},
-        b.Attr(), onednn::Engine());
-    b.Add<dnnl::pooling_v2_forward>(
-        pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
-  } else {
-    const auto src = onednn::RowMajor(DType::kFloat32, {x.batches * x.channels, x.positions});
-    const auto dst = onednn::RowMajor(DType::kFloat32, {x.batches * x.channels, 1});
-    const dnnl::reduction::primitive_desc pd({reduction, src, dst, 0.0f, 0.0f}, b.Attr(),
-                                             onednn::Engine());
-    b.Add<dnnl::reduction>(pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
+  const Shape& shape = context.inputs[0].shape;
+  const ActivationLayout x(shape, context.attrs);
+  const bool last = IsChannelsLast(context.attrs);
+  const dnnl::algorithm algorithm = last ? pooling : reduction;
+  const int64_t width = shape[last ? shape.rank() - 2 : shape.rank() - 1];
+  const int64_t rows = x.positions / width;
+  const auto source = Rows(x, rows, width, last), middle = Rows(x, rows, 1, last);
+  const auto target = Rows(x, 1, 1, last);
+  const auto in = b.Input(0, source), out = b.Output(0, target);
+  if (rows == 1) {
+    AddPool(b, source, target, algorithm, 1, width, {{DNNL_ARG_SRC, in}, {DNNL_ARG_DST, out}});
+    return true;
   }
+  const auto means = b.Scratch(middle);
+  AddPool(b, source, middle, algorithm, 1, width, {{DNNL_ARG_SRC, in}, {DNNL_ARG_DST, means}});
+  AddPool(b, middle, target, algorithm, rows, 1, {{DNNL_ARG_SRC, means}, {DNNL_ARG_DST, out}});
   return true;
 }
 bool BuildGlobalAverage(onednn::Builder& b) {

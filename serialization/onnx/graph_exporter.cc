@@ -53,6 +53,7 @@ absl::Status SetInput(NodeExporter& node, const AttrRule& rule, std::vector<std:
   } else if (rule.kind == AttrRule::Kind::kScalar) {
     name = node.graph().Constant(Tensor::Scalar<int64_t>(*value->As<int64_t>()));
   } else {
+    NOMO_RETURN_IF_ERROR(node.CheckTypes());
     name = node.Scalar(*value->As<double>());
   }
   inputs.resize(std::max<size_t>(inputs.size(), rule.input + 1));
@@ -403,7 +404,9 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::ExportOp(
   int newer = 0;
   if (const ExportRule* rule = FindExportRule(node.op, state_.opset, &newer)) {
     NodeExporter exporter(*this, node, *op, std::move(attrs), inputs, input_types, output_types);
-    return rule->function != nullptr ? rule->function(exporter) : ExportByRule(exporter, *rule);
+    if (rule->function == nullptr) return ExportByRule(exporter, *rule);
+    NOMO_RETURN_IF_ERROR(exporter.CheckTypes());
+    return rule->function(exporter);
   }
   if (op->body) {
     NOMO_ASSIGN_OR_RETURN(const auto traced, TraceOpBody(*op, attrs, input_types));
@@ -498,6 +501,14 @@ absl::StatusOr<int> NodeExporter::rank(int i) const {
   if (has_input(i) && type(i).shape.has_rank()) return type(i).shape.rank();
   return absl::FailedPreconditionError(
       absl::StrCat("the number of axes of input ", i, " is not known"));
+}
+
+absl::Status NodeExporter::CheckTypes() const {
+  for (int i = 0; i < static_cast<int>(inputs_.size()); ++i) {
+    if (!has_input(i) || type(i).dtype != DType::kInvalid) continue;
+    return absl::FailedPreconditionError(absl::StrCat("the type of input ", i, " is not known"));
+  }
+  return absl::OkStatus();
 }
 
 std::string NodeExporter::Scalar(double value, int i) {

@@ -135,12 +135,14 @@ class NodeExporter {
   int num_outputs() const { return static_cast<int>(node_.outputs.size()); }
   // FailedPrecondition where it is not known.
   absl::StatusOr<int> rank(int i) const;
+  // FailedPrecondition where the type of an input is not known: of Lambdas that nobody knows here.
+  absl::Status CheckTypes() const;
 
   std::string Emit(const std::string& op_type, std::vector<std::string> inputs,
                    std::vector<AttributeProto> attrs = {}) {
     return graph_.Emit(op_type, std::move(inputs), std::move(attrs));
   }
-  // A scalar of input i's dtype.
+  // A scalar of input i's dtype. REQUIRES: CheckTypes().
   std::string Scalar(double value, int i = 0);
   // The attribute under ONNX's name for it.
   absl::StatusOr<AttributeProto> Attr(const std::string& name, const std::string& onnx_name = "");

@@ -199,6 +199,9 @@ void GraphImporter::ImportMain(const GraphProto& proto) {
     const std::string place = absl::StrCat("input \"", input.name(), "\"");
     auto type = TypeFromOnnx(input.type());
     state_.errors.Add(type.status(), place);
+    if (type.ok() && type->dtype == DType::kInvalid) {
+      state_.errors.Add(InvalidArgument("it has no type"), place);
+    }
     if (names_.contains(input.name()) || input.name().empty()) {
       state_.errors.Add(InvalidArgument("the name is empty or taken"), place);
       continue;

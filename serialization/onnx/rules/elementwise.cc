@@ -141,9 +141,9 @@ const OperatorRegistrar kIsInf({"IsInf", "math.IsInf", 10, ImportIsInf});
 
 // The exponent may have another type, the result has the base's.
 absl::Status ImportPow(NodeImporter& node) {
-  NOMO_ASSIGN_OR_RETURN(const DType base, node.dtype(node.input(0)));
-  NOMO_ASSIGN_OR_RETURN(const DType exponent, node.dtype(node.input(1)));
-  if (base == exponent) return ImportSame(node);
+  const DType base = node.type(node.input(0)).dtype, exponent = node.type(node.input(1)).dtype;
+  const bool known = base != DType::kInvalid && exponent != DType::kInvalid;
+  if (!known || base == exponent) return ImportSame(node);
   const bool wide = !kFloats.Contains(base) || exponent == DType::kFloat64;
   const DType common = !kFloats.Contains(base) && !kFloats.Contains(exponent) ? DType::kInt64
                        : wide                                                 ? DType::kFloat64
