@@ -109,6 +109,7 @@ inline constexpr DTypeSet kInts = kSignedInts | kUnsignedInts;
 inline constexpr DTypeSet kSigned = kFloats | kSignedInts;
 inline constexpr DTypeSet kNumbers = kFloats | kInts;
 inline constexpr DTypeSet kBools = {DType::kBool};
+// All that C++ computes with.
 inline constexpr DTypeSet kAnyType = kNumbers | kBools;
 inline constexpr DTypeSet kFloat8s = {DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ,
                                       DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ};

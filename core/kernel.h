@@ -62,7 +62,7 @@ class KernelState {
 
 // One run of one node. Inputs are read-only. Outputs whose shapes are known beforehand are
 // allocated and hold garbage; the others, whose shapes depend on the data, are allocated by the
-// kernel.
+// kernel, and until then show the sizes that are known and 0 for those that are not.
 class KernelContext {
  public:
   int num_inputs() const { return static_cast<int>(inputs_.size()); }

@@ -1,6 +1,6 @@
 // Status helpers. Errors are absl::Status everywhere; a layer that passes one on adds one phrase
-// that says where
-// (`node "conv1": ...`), so that the final message reads from the outermost place to the cause.
+// that says where (`node "conv1": ...`), so that the final message reads from the outermost place
+// to the cause.
 #ifndef NOMOGRAPH_CORE_STATUS_H_
 #define NOMOGRAPH_CORE_STATUS_H_
 

@@ -30,7 +30,10 @@ NodeImporter::NodeImporter(GraphImporter& graph, const NodeProto& proto, std::st
   }
 }
 
-const TensorType& NodeImporter::type(ValueId value) const { return graph_.type(value); }
+const TensorType& NodeImporter::type(ValueId value) const {
+  static const auto& unknown = *new TensorType;
+  return value == kNoValue ? unknown : graph_.type(value);
+}
 
 absl::StatusOr<DType> NodeImporter::dtype(ValueId value) const {
   if (value == kNoValue) return InvalidArgument("an input is missing");

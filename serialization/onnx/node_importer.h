@@ -34,7 +34,8 @@ class NodeImporter {
   int num_outputs() const { return proto_.output_size(); }
   bool has_output(int i) const { return i < num_outputs() && !proto_.output(i).empty(); }
 
-  // What is known of a value. `dtype` and `rank` are InvalidArgument where they are not known.
+  // What is known of a value, nothing of kNoValue. `dtype` and `rank` are InvalidArgument where
+  // they are not known.
   const TensorType& type(ValueId value) const;
   absl::StatusOr<DType> dtype(ValueId value) const;
   absl::StatusOr<int> rank(ValueId value) const;

@@ -185,6 +185,7 @@ absl::Status ImportScan8(NodeImporter& node) {
   if (node.has_input(0)) {
     return absl::UnimplementedError("input sequence_lens is not supported");
   }
+  if (node.num_inputs() == 0) return InvalidArgument("expected inputs, found none");
   GraphImporter rows(node.graph().state(), node.graph().opsets(), &node.graph());
   NodeProto inner = node.proto();
   inner.clear_input();

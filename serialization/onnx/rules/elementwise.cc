@@ -141,9 +141,10 @@ const OperatorRegistrar kIsInf({"IsInf", "math.IsInf", 10, ImportIsInf});
 
 // The exponent may have another type, the result has the base's.
 absl::Status ImportPow(NodeImporter& node) {
-  const DType base = node.type(node.input(0)).dtype, exponent = node.type(node.input(1)).dtype;
-  const bool known = base != DType::kInvalid && exponent != DType::kInvalid;
-  if (!known || base == exponent) return ImportSame(node);
+  const auto base_type = node.dtype(node.input(0)), exponent_type = node.dtype(node.input(1));
+  if (!base_type.ok() || !exponent_type.ok()) return ImportSame(node);
+  const DType base = *base_type, exponent = *exponent_type;
+  if (base == exponent) return ImportSame(node);
   const bool wide = !kFloats.Contains(base) || exponent == DType::kFloat64;
   const DType common = !kFloats.Contains(base) && !kFloats.Contains(exponent) ? DType::kInt64
                        : wide                                                 ? DType::kFloat64

@@ -176,8 +176,8 @@ absl::Status ImportGroupNormalization(NodeImporter& node) {
   NOMO_RETURN_IF_ERROR(node.CopyAll("nn.GroupNormalization", attrs));
   std::vector<ValueId> inputs = node.inputs();
   if (node.opset() < 21) {
-    NOMO_ASSIGN_OR_RETURN(const int rank, node.rank(inputs[0]));
-    const Dim channels = rank > 1 ? node.type(inputs[0]).shape[1] : Dim();
+    NOMO_ASSIGN_OR_RETURN(const int rank, node.rank(node.input(0)));
+    const Dim channels = rank > 1 ? node.type(node.input(0)).shape[1] : Dim();
     NOMO_ASSIGN_OR_RETURN(const int64_t groups, node.Int("num_groups", 1));
     if (!channels.known() || groups < 1 || channels.size() % groups != 0) {
       return InvalidArgument("expected a number of channels that ", groups,
