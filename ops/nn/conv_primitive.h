@@ -87,20 +87,22 @@ std::string AddConvIn(onednn::Builder& b, const ConvTensors& tensors, bool block
 }
 
 // Prefers a loop made for convolution: in the layout that the tensors have, else in one of its own
-// choice, which is worth the copies, else a matrix product. That one is as good where it needs no
-// copies of windows, but applies binary post-ops by a call for each element.
+// choice, which is worth the copies. A pointwise convolution is a matrix product as it stands, and
+// oneDNN's product sums more exactly than its loop. Products apply binary post-ops by a call for
+// each element, so that they take none.
 template <typename Primitive, typename Make>
 bool AddConv(onednn::Builder& b, const ConvTensors& tensors, Make make) {
-  bool binary = false;
-  for (const PostOp& op : b.context().post_ops) binary |= op.kind != PostOp::Kind::kEltwise;
   for (const bool blocked : {false, true}) {
+    if (blocked && tensors.pointwise) break;
     onednn::Builder trial(b.context(), onednn::Builder::Mode::kTrial);
     const std::string found = AddConvIn<Primitive>(trial, tensors, blocked, make);
-    const bool good_product = !blocked && tensors.pointwise && !binary;
-    if (found.empty() || (IsGeneric(found.c_str()) && !good_product)) continue;
+    if (found.empty() || IsGeneric(found.c_str())) continue;
     return !AddConvIn<Primitive>(b, tensors, blocked, make).empty();
   }
-  return !binary && !AddConvIn<Primitive>(b, tensors, /*blocked=*/false, make).empty();
+  for (const PostOp& op : b.context().post_ops) {
+    if (op.kind != PostOp::Kind::kEltwise) return false;
+  }
+  return !AddConvIn<Primitive>(b, tensors, /*blocked=*/false, make).empty();
 }
 
 }  // namespace nomograph::nn
