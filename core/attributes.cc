@@ -68,6 +68,40 @@ absl::string_view AfterDot(absl::string_view name) {
 
 }  // namespace
 
+AttrValue::AttrValue(bool v) : value_(v) {}
+AttrValue::AttrValue(Integer v) : value_(v.value) {}
+AttrValue::AttrValue(double v) : value_(v) {}
+AttrValue::AttrValue(const char* v) : value_(std::string(v)) {}
+AttrValue::AttrValue(std::string v) : value_(std::move(v)) {}
+AttrValue::AttrValue(absl::string_view v) : value_(std::string(v)) {}
+AttrValue::AttrValue(DType v) : value_(v) {}
+AttrValue::AttrValue(std::vector<int64_t> v) : value_(std::move(v)) {}
+AttrValue::AttrValue(std::vector<double> v) : value_(std::move(v)) {}
+AttrValue::AttrValue(std::vector<std::string> v) : value_(std::move(v)) {}
+AttrValue::AttrValue(Tensor v) : value_(std::move(v)) {}
+AttrValue::AttrValue(FunctionRef v) : value_(std::move(v)) {}
+AttrValue::AttrValue(const AttrValue& other) = default;
+AttrValue::AttrValue(AttrValue&& other) noexcept = default;
+AttrValue& AttrValue::operator=(const AttrValue& other) = default;
+AttrValue& AttrValue::operator=(AttrValue&& other) noexcept = default;
+AttrValue::~AttrValue() = default;
+bool AttrValue::operator==(const AttrValue& other) const { return value_ == other.value_; }
+
+Attributes::Attributes() = default;
+Attributes::Attributes(std::initializer_list<std::pair<std::string, AttrValue>> values)
+    : values_(values.begin(), values.end()) {}
+Attributes::Attributes(const Attributes& other) = default;
+Attributes::Attributes(Attributes&& other) noexcept = default;
+Attributes& Attributes::operator=(const Attributes& other) = default;
+Attributes& Attributes::operator=(Attributes&& other) noexcept = default;
+Attributes::~Attributes() = default;
+bool Attributes::operator==(const Attributes& other) const { return values_ == other.values_; }
+
+void Attributes::Set(absl::string_view name, AttrValue value) {
+  values_.insert_or_assign(std::string(name), std::move(value));
+}
+void Attributes::Erase(absl::string_view name) { values_.erase(std::string(name)); }
+
 absl::string_view AttrTypeName(AttrType type) {
   static constexpr absl::string_view kNames[] = {"bool", "int",    "float",   "string", "dtype",
                                                  "ints", "floats", "strings", "tensor", "function"};

@@ -4,13 +4,13 @@
 #define NOMOGRAPH_CORE_ATTRIBUTES_H_
 
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/strings/string_view.h"
 #include "nomograph/core/tensor.h"
 
@@ -42,20 +42,26 @@ class AttrValue {
  public:
   using Variant = std::variant<bool, int64_t, double, std::string, DType, std::vector<int64_t>,
                                std::vector<double>, std::vector<std::string>, Tensor, FunctionRef>;
-  AttrValue(bool v) : value_(v) {}
+  // Out of line here and in Attributes: what they instantiate is a large part of compiling an op.
+  AttrValue(bool v);
   template <typename T>
   requires(std::is_integral_v<T> && !std::is_same_v<T, bool>) AttrValue(T v)
-      : value_(static_cast<int64_t>(v)) {}
-  AttrValue(double v) : value_(v) {}
-  AttrValue(const char* v) : value_(std::string(v)) {}
-  AttrValue(std::string v) : value_(std::move(v)) {}
-  AttrValue(absl::string_view v) : value_(std::string(v)) {}
-  AttrValue(DType v) : value_(v) {}
-  AttrValue(std::vector<int64_t> v) : value_(std::move(v)) {}
-  AttrValue(std::vector<double> v) : value_(std::move(v)) {}
-  AttrValue(std::vector<std::string> v) : value_(std::move(v)) {}
-  AttrValue(Tensor v) : value_(std::move(v)) {}
-  AttrValue(FunctionRef v) : value_(std::move(v)) {}
+      : AttrValue(Integer{static_cast<int64_t>(v)}) {}
+  AttrValue(double v);
+  AttrValue(const char* v);
+  AttrValue(std::string v);
+  AttrValue(absl::string_view v);
+  AttrValue(DType v);
+  AttrValue(std::vector<int64_t> v);
+  AttrValue(std::vector<double> v);
+  AttrValue(std::vector<std::string> v);
+  AttrValue(Tensor v);
+  AttrValue(FunctionRef v);
+  AttrValue(const AttrValue& other);
+  AttrValue(AttrValue&& other) noexcept;
+  AttrValue& operator=(const AttrValue& other);
+  AttrValue& operator=(AttrValue&& other) noexcept;
+  ~AttrValue();
 
   AttrType type() const { return static_cast<AttrType>(value_.index()); }
   const Variant& variant() const { return value_; }
@@ -66,26 +72,33 @@ class AttrValue {
   }
   // As one writes it: true, 3, 0.5, "same", float32, [1, 2], a tensor's first elements, @function.
   std::string ToString() const;
-  bool operator==(const AttrValue&) const = default;
+  bool operator==(const AttrValue& other) const;
 
  private:
+  struct Integer {
+    int64_t value;
+  };
+  explicit AttrValue(Integer v);
+
   Variant value_;
 };
 
 // The attributes of one node, in the order of their names.
 class Attributes {
  public:
-  using Map = absl::btree_map<std::string, AttrValue>;
-  Attributes() = default;
-  Attributes(std::initializer_list<std::pair<std::string, AttrValue>> values)
-      : values_(values.begin(), values.end()) {}
+  using Map = std::map<std::string, AttrValue, std::less<>>;
+  Attributes();
+  Attributes(std::initializer_list<std::pair<std::string, AttrValue>> values);
+  Attributes(const Attributes& other);
+  Attributes(Attributes&& other) noexcept;
+  Attributes& operator=(const Attributes& other);
+  Attributes& operator=(Attributes&& other) noexcept;
+  ~Attributes();
 
-  bool Has(absl::string_view name) const { return values_.contains(name); }
+  bool Has(absl::string_view name) const { return Find(name) != nullptr; }
   const AttrValue* Find(absl::string_view name) const;
-  void Set(absl::string_view name, AttrValue value) {
-    values_.insert_or_assign(std::string(name), std::move(value));
-  }
-  void Erase(absl::string_view name) { values_.erase(std::string(name)); }
+  void Set(absl::string_view name, AttrValue value);
+  void Erase(absl::string_view name);
 
   // REQUIRES: the attribute is there with that type, as it is when the op's schema has been applied
   // (see ResolveAttributes).
@@ -112,7 +125,7 @@ class Attributes {
   Map::const_iterator end() const { return values_.end(); }
   // "axis=1, mode="reflect"".
   std::string ToString() const;
-  bool operator==(const Attributes&) const = default;
+  bool operator==(const Attributes& other) const;
 
  private:
   template <typename T>

@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_CORE_EXPR_H_
 #define NOMOGRAPH_CORE_EXPR_H_
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +19,7 @@ namespace nomograph {
 // A function that was traced, with the functions that it calls. `main` is a key of `functions`.
 struct TracedFunction {
   std::string main;
-  absl::btree_map<std::string, Function> functions;
+  std::map<std::string, Function, std::less<>> functions;
   // Values of the surrounding program that the function uses: its last inputs.
   std::vector<Value> captured;
 };

@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_CORE_INFER_H_
 #define NOMOGRAPH_CORE_INFER_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@
 
 namespace nomograph {
 
-using FunctionLibrary = absl::btree_map<std::string, Function>;
+using FunctionLibrary = std::map<std::string, Function, std::less<>>;
 
 // Types nodes with the ops of one registry and the functions of one model.
 class TypeInferrer {

@@ -2,11 +2,11 @@
 #ifndef NOMOGRAPH_CORE_MODEL_H_
 #define NOMOGRAPH_CORE_MODEL_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "nomograph/core/graph.h"
 
 namespace nomograph {
@@ -40,7 +40,7 @@ struct GoldenOutput {
 struct GoldenVector {
   std::string name;
   NamedTensors inputs;
-  absl::btree_map<std::string, GoldenOutput> outputs;
+  std::map<std::string, GoldenOutput, std::less<>> outputs;
   bool training = false;
   uint64_t seed = 0, step = 0;
   std::string unknown_fields;
@@ -56,11 +56,11 @@ struct Model {
   std::string doc;
   std::string producer;  // the program that wrote the file
   Graph graph;
-  absl::btree_map<std::string, Function> functions;
+  std::map<std::string, Function, std::less<>> functions;
   std::vector<Variable> variables;
   std::vector<LayerInfo> layers;
   std::vector<GoldenVector> golden_vectors;
-  absl::btree_map<std::string, std::string> metadata;
+  std::map<std::string, std::string, std::less<>> metadata;
   std::string unknown_fields;
 
   // The weight of that name ("dense/kernel"). NotFound lists the nearest names.

@@ -254,7 +254,7 @@ Builder::Buffer Builder::Reordered(Buffer buffer, const Desc& wanted) {
     if (is_constant(i)) return Packed(from, context_.constants[i], pd);
   }
   const Buffer to = Scratch(wanted);
-  AddStep(dnnl::reorder(pd), pd, {{DNNL_ARG_FROM, buffer}, {DNNL_ARG_TO, to}});
+  AddStep(dnnl::reorder(pd), pd, {{DNNL_ARG_FROM, buffer}, {DNNL_ARG_TO, to}}, {});
   return to;
 }
 
@@ -324,7 +324,9 @@ dnnl::primitive_attr Builder::Attr() const {
 }
 
 void Builder::AddStep(dnnl::primitive primitive, const dnnl::primitive_desc_base& pd,
-                      std::vector<Argument> arguments) {
+                      std::vector<Argument> arguments,
+                      const std::vector<Argument>& post_arguments) {
+  arguments.insert(arguments.end(), post_arguments.begin(), post_arguments.end());
   const Desc scratchpad = pd.scratchpad_desc();
   if (scratchpad.get_size() > 0) arguments.emplace_back(DNNL_ARG_SCRATCHPAD, Scratch(scratchpad));
   absl::StrAppend(&description_, steps_.empty() ? " " : " + ", pd.impl_info_str());

@@ -112,10 +112,8 @@ class Builder {
   // Appends a primitive, with its scratchpad and the operands of its post-ops.
   template <typename Primitive, typename PrimitiveDesc>
   void Add(const PrimitiveDesc& pd, std::vector<Argument> arguments) {
-    arguments.insert(arguments.end(), post_arguments_.begin(), post_arguments_.end());
-    AddStep(Primitive(pd), pd, std::move(arguments));
+    AddStep(Primitive(pd), pd, std::move(arguments), std::exchange(post_arguments_, {}));
     post_ops_ = dnnl::post_ops();
-    post_arguments_.clear();
   }
 
   absl::StatusOr<std::unique_ptr<Kernel>> Build();
@@ -136,7 +134,7 @@ class Builder {
 
   Buffer AddBuffer(BufferSpec::Kind kind, int64_t index, const Desc& desc);
   void AddStep(dnnl::primitive primitive, const dnnl::primitive_desc_base& pd,
-               std::vector<Argument> arguments);
+               std::vector<Argument> arguments, const std::vector<Argument>& post_arguments);
   Buffer Packed(const BufferSpec& from, const Tensor& value,
                 const dnnl::reorder::primitive_desc& pd);
 

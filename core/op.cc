@@ -145,6 +145,21 @@ absl::StatusOr<std::vector<TensorType>> BroadcastInputs(const InferContext& cont
   return std::vector<TensorType>{{context.dtype(0), shape}};
 }
 
+OpDef::OpDef(std::string op_name, int op_version) : name(std::move(op_name)), version(op_version) {}
+OpDef::OpDef(const OpDef& other) = default;
+OpDef::OpDef(OpDef&& other) noexcept = default;
+OpDef& OpDef::operator=(const OpDef& other) = default;
+OpDef& OpDef::operator=(OpDef&& other) noexcept = default;
+OpDef::~OpDef() = default;
+
+OpDef& OpDef::TypeVar(std::string var, DTypeSet types) {
+  type_vars.emplace_back(std::move(var), types);
+  return *this;
+}
+OpDef& OpDef::Fast(PrepareFn fn) {
+  fast.push_back(std::move(fn));
+  return *this;
+}
 OpDef& OpDef::Input(std::string port, std::string type, std::string text) {
   return AddPort(*this, inputs,
                  {std::move(port), std::move(type), std::move(text), Port::Kind::kRequired});

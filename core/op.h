@@ -126,8 +126,13 @@ struct PostOpQuery {
 };
 
 struct OpDef {
-  explicit OpDef(std::string op_name, int op_version = 1)
-      : name(std::move(op_name)), version(op_version) {}
+  // Out of line, like those of Attributes: the code for all the members is made once.
+  explicit OpDef(std::string op_name, int op_version = 1);
+  OpDef(const OpDef& other);
+  OpDef(OpDef&& other) noexcept;
+  OpDef& operator=(const OpDef& other);
+  OpDef& operator=(OpDef&& other) noexcept;
+  ~OpDef();
 
   OpDef& Doc(std::string text) {
     doc = std::move(text);
@@ -138,10 +143,7 @@ struct OpDef {
     source = std::move(text);
     return *this;
   }
-  OpDef& TypeVar(std::string var, DTypeSet types) {
-    type_vars.emplace_back(std::move(var), types);
-    return *this;
-  }
+  OpDef& TypeVar(std::string var, DTypeSet types);
   OpDef& Input(std::string port, std::string type, std::string text = "");
   OpDef& OptionalInput(std::string port, std::string type, std::string text = "");
   // Any number of inputs, at least one unless `min_variadic` says otherwise. Only the last input
@@ -184,10 +186,7 @@ struct OpDef {
     return *this;
   }
   // A faster kernel; of several the one given first is asked first.
-  OpDef& Fast(PrepareFn fn) {
-    fast.push_back(std::move(fn));
-    return *this;
-  }
+  OpDef& Fast(PrepareFn fn);
   // The op written with other ops: its portable meaning, saved with models that use the op.
   OpDef& Body(BodyFn fn) {
     body = std::move(fn);

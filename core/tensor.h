@@ -4,11 +4,11 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "nomograph/core/dtype.h"
@@ -91,7 +91,8 @@ class Tensor {
   // Element `index` in row-major order as a double: for printing, statistics and attributes, not
   // for loops that matter.
   double AsDouble(int64_t index) const;
-  // The elements of an integer (or bool) tensor. REQUIRES: dtype() is one of kInts, kInt4s or kBool.
+  // The elements of an integer (or bool) tensor. REQUIRES: dtype() is one of kInts, kInt4s or
+  // kBool.
   std::vector<int64_t> ToInts() const;
 
   Tensor Clone() const;
@@ -116,7 +117,7 @@ class Tensor {
 };
 
 // Tensors by name: the inputs or outputs of a model, the arrays of an archive.
-using NamedTensors = absl::btree_map<std::string, Tensor>;
+using NamedTensors = std::map<std::string, Tensor, std::less<>>;
 
 // Converts `count` elements as Tensor::Cast() does. The memory must not overlap.
 void ConvertElements(DType from, const std::byte* source, DType to, std::byte* target,
