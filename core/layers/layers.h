@@ -11,6 +11,7 @@
 #include "nomograph/core/layers/embedding.h"
 #include "nomograph/core/layers/lambda.h"
 #include "nomograph/core/layers/merge.h"
+#include "nomograph/core/layers/model_layer.h"
 #include "nomograph/core/layers/normalization.h"
 #include "nomograph/core/layers/pooling.h"
 #include "nomograph/core/layers/preprocessing.h"

@@ -398,5 +398,30 @@ TEST(Numeric, Merging) {
   }
 }
 
+// Large enough that every kernel divides its work.
+TEST(Numeric, AgreesOnAnyNumberOfThreads) {
+  const auto model =
+      Sequential({Input({40, 40, 3}), Conv2D(32, 3, {.activation = "relu"}), BatchNormalization(),
+                  MaxPooling2D(2), Conv2D(64, 3, {.padding = "same"}), LayerNormalization(),
+                  Flatten(), Dense(100, {.activation = "softmax"})})
+          .Build();
+  ASSERT_TRUE(model.ok()) << model.status();
+  Tensor images(DType::kFloat32, {4, 40, 40, 3});
+  absl::Span<float> pixels = images.mutable_data<float>();
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<float>(i % 251) / 251;
+  const auto run = [&](int threads, bool exact) {
+    const auto session = Session::Create(*model, {.exact = exact, .threads = threads});
+    return session.ok() ? *(*session)->Run(images) : Tensor();
+  };
+  const Tensor fast = run(1, false), exact = run(1, true);
+  ASSERT_TRUE(fast.valid() && exact.valid());
+  EXPECT_TRUE(AllClose(fast, exact, 1e-4, 1e-7).ok());
+  for (const int threads : {0, 2, 3}) {
+    const absl::Status close = AllClose(run(threads, false), fast, 1e-5, 1e-7);
+    EXPECT_TRUE(close.ok()) << threads << ": " << close;
+  }
+  EXPECT_EQ(run(3, true), exact);
+}
+
 }  // namespace
 }  // namespace nomograph

@@ -83,10 +83,11 @@ Model Network(TensorType type) {
   return *BuildModel({input}, {Call("core.Identity", {input})});
 }
 
-TEST(TakePixels, ReversesAndNormalizes) {
-  Model model = Network({DType::kFloat32, {Dim::Symbol("n"), 3, Dim(), Dim()}});
-  ASSERT_TRUE(TakePixels({{0.5, 0.25, 0}, {0.5, 0.25, 1}}, model).ok());
-  const auto session = Session::Create(std::move(model));
+TEST(TakingPixels, ReversesAndNormalizes) {
+  const auto model = TakingPixels(Network({DType::kFloat32, {Dim::Symbol("n"), 3, Dim(), Dim()}}),
+                                  {{0.5, 0.25, 0}, {0.5, 0.25, 1}});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto session = Session::Create(*model);
   ASSERT_TRUE(session.ok()) << session.status();
   // Red 255, green 0, blue 51.
   const auto output = (*session)->Run(Tensor::Of<float>({1, 3, 1, 1}, {255, 0, 51}));
@@ -95,7 +96,7 @@ TEST(TakePixels, ReversesAndNormalizes) {
   EXPECT_TRUE(AllClose(*output, expected, 0, 1e-6).ok()) << output->ToString();
 }
 
-TEST(TakePixels, RefusesOtherNetworks) {
+TEST(TakingPixels, RefusesOtherNetworks) {
   struct Case {
     TensorType type;
     const char* error;
@@ -106,8 +107,7 @@ TEST(TakePixels, RefusesOtherNetworks) {
       {{DType::kFloat64, {1, 3, 48, 48}}, "found float64[1,3,48,48]"},
   };
   for (const Case& c : cases) {
-    Model model = Network(c.type);
-    EXPECT_THAT(TakePixels({{0}, {1}}, model).message(), HasSubstr(c.error));
+    EXPECT_THAT(TakingPixels(Network(c.type), {{0}, {1}}).status().message(), HasSubstr(c.error));
   }
   EXPECT_THAT(OpenPixelModel("/nowhere.onnx", {{0}, {1}}).status().message(),
               HasSubstr("/nowhere.onnx"));

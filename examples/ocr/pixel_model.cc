@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "nomograph/core/build.h"
+#include "nomograph/core/layers/model_layer.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/onnx/import.h"
 
@@ -13,53 +15,38 @@ absl::StatusOr<Model> OpenModel(const std::string& path) {
   return absl::EndsWith(path, ".onnx") ? onnx::Import(path) : Load(path);
 }
 
-absl::StatusOr<std::unique_ptr<Session>> MakeSession(Model model,
+absl::StatusOr<std::unique_ptr<Session>> MakeSession(Model network,
                                                      const Normalization& normalization) {
-  NOMO_RETURN_IF_ERROR(TakePixels(normalization, model));
+  NOMO_ASSIGN_OR_RETURN(Model model, TakingPixels(std::move(network), normalization));
   return Session::Create(std::move(model));
 }
 
 }  // namespace
 
-absl::Status TakePixels(const Normalization& normalization, Model& model) {
-  Graph& graph = model.graph;
-  const PartialShape image = {Dim(), 3, Dim(), Dim()};
-  if (graph.inputs.size() != 1) {
-    return InvalidArgument("expected a model with one input, found ", graph.inputs.size());
+absl::StatusOr<Model> TakingPixels(Model network, const Normalization& normalization) {
+  if (network.graph.inputs.size() != 1) {
+    return InvalidArgument("expected a model with one input, found ", network.graph.inputs.size());
   }
-  const ValueId network_input = graph.inputs[0];
-  const TensorType type = graph.value(network_input).type;
-  if (type.dtype != DType::kFloat32 || !Compatible(type.shape, image)) {
+  const TensorType type = network.graph.value(network.graph.inputs[0]).type;
+  if (type.dtype != DType::kFloat32 || !Compatible(type.shape, {Dim(), 3, Dim(), Dim()})) {
     return InvalidArgument("expected an input float32[batch,3,height,width], found ",
                            type.ToString());
   }
-
-  const ValueId pixels = graph.AddValue("pixels", type);
-  const ValueId reversed = graph.AddValue("pixels_bgr", type);
-  const Node reverse = {.name = "reverse_channels",
-                        .op = "array.Reverse",
-                        .attrs = {{"axes", std::vector<int64_t>{1}}},
-                        .inputs = {pixels},
-                        .outputs = {reversed}};
-  // What was the input is now this node's output.
-  const Node normalize = {.name = "normalize",
-                          .op = "image.Normalize",
-                          .attrs = {{"mean", normalization.mean},
-                                    {"std", normalization.deviation},
-                                    {"scale", 1 / 255.0},
-                                    {"data_format", "channels_first"}},
-                          .inputs = {reversed},
-                          .outputs = {network_input}};
-  graph.nodes.insert(graph.nodes.begin(), {reverse, normalize});
-  graph.inputs[0] = pixels;
-  model.golden_vectors.clear();  // they were the network's
-  return VerifyModel(model);
+  const Value pixels = InputValue(type, "pixels");
+  const Value blue_first = Call("array.Reverse", {pixels}, {{"axes", std::vector<int64_t>{1}}});
+  const Value normalized = Call("image.Normalize", {blue_first},
+                                {{"mean", normalization.mean},
+                                 {"std", normalization.deviation},
+                                 {"scale", 1 / 255.0},
+                                 {"data_format", "channels_first"}});
+  const int outputs = static_cast<int>(network.graph.outputs.size());
+  return BuildModel({pixels}, ModelLayer(std::move(network)).Apply({normalized}, outputs));
 }
 
 absl::StatusOr<std::unique_ptr<Session>> OpenPixelModel(const std::string& path,
                                                         const Normalization& normalization) {
-  NOMO_ASSIGN_OR_RETURN(Model model, OpenModel(path));
-  auto session = MakeSession(std::move(model), normalization);
+  NOMO_ASSIGN_OR_RETURN(Model network, OpenModel(path));
+  auto session = MakeSession(std::move(network), normalization);
   if (!session.ok()) return Annotate(session.status(), path);
   return session;
 }

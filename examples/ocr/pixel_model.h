@@ -20,10 +20,10 @@ struct Normalization {
   std::vector<double> mean, deviation;
 };
 
-// Puts two nodes ahead of a network that takes float32[batch,3,height,width], blue, green and red,
-// normalised. The model then takes the input "pixels": red, green and blue from 0 to 255, of the
-// same shape. InvalidArgument for a model with other inputs.
-absl::Status TakePixels(const Normalization& normalization, Model& model);
+// The network behind two ops, for one that takes float32[batch,3,height,width], blue, green and
+// red, normalised. The model takes the input "pixels": red, green and blue from 0 to 255, of the
+// same shape. InvalidArgument for a network with other inputs.
+absl::StatusOr<Model> TakingPixels(Model network, const Normalization& normalization);
 
 // A session for the model in a .nomo or .onnx file, which takes pixels. Errors name the file.
 absl::StatusOr<std::unique_ptr<Session>> OpenPixelModel(const std::string& path,
