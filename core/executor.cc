@@ -8,6 +8,16 @@
 
 namespace nomograph {
 
+int WorthwhileThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
+                      int threads) {
+  constexpr int64_t kElements = 1 << 15;  // some microseconds of the simplest work
+  int64_t elements = 0;
+  for (const auto& specs : {inputs, outputs}) {
+    for (const TensorSpec& spec : specs) elements += spec.shape.num_elements();
+  }
+  return elements < kElements ? 1 : threads;
+}
+
 NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node,
                      absl::Span<const Shape> shapes) {
   const auto spec = [&](ValueId id) -> TensorSpec {
@@ -22,8 +32,9 @@ NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node,
   for (const ValueId id : node.outputs) outputs.push_back(spec(id));
 }
 
-PrepareContext NodeSpecs::Context(const LoweredNode& node) const {
-  return {node.attrs, inputs, outputs, constants, node.post_ops, 1};
+PrepareContext NodeSpecs::Context(const LoweredNode& node, int threads) const {
+  return {node.attrs, inputs,        outputs,
+          constants,  node.post_ops, WorthwhileThreads(inputs, outputs, threads)};
 }
 
 ProgramState::ProgramState(const Program& program)
@@ -148,7 +159,9 @@ absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode&
     output_specs.push_back({view.dtype, view.data != nullptr ? *view.shape : Shape(), {}});
   }
   // Every input counts as constant: the kernel serves this run alone.
-  const PrepareContext prepare{node.attrs, input_specs, output_specs, values, node.post_ops, 1};
+  const PrepareContext prepare{
+      node.attrs, input_specs,   output_specs,
+      values,     node.post_ops, WorthwhileThreads(input_specs, output_specs, program_.threads_)};
   return PrepareKernel(*node.op, prepare, known && !program_.exact_);
 }
 

@@ -9,11 +9,17 @@
 
 namespace nomograph {
 
+// `threads`, or 1 where a node has so few elements that starting threads takes longer than its
+// work.
+int WorthwhileThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
+                      int threads);
+
 // The specs of a node's inputs and outputs, as kernels are prepared with them.
 struct NodeSpecs {
   // `shapes` by ValueId, right where the type's shape is known or `all_known` says so.
   NodeSpecs(const LoweredGraph& graph, const LoweredNode& node, absl::Span<const Shape> shapes);
-  PrepareContext Context(const LoweredNode& node) const;
+  // For a program that has so many threads.
+  PrepareContext Context(const LoweredNode& node, int threads) const;
 
   std::vector<TensorSpec> inputs, outputs;
   std::vector<Tensor> constants;

@@ -43,8 +43,9 @@ absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
 
 // Removes nodes whose outputs nothing uses, unless they have an effect on state or the outside.
 bool RemoveDeadNodes(LoweredGraph& graph);
-// Lets kernels that take post-ops apply the elementwise nodes behind them.
-bool FusePostOps(LoweredGraph& graph);
+// Lets kernels that take post-ops, prepared for so many threads, apply the elementwise nodes behind
+// them.
+bool FusePostOps(LoweredGraph& graph, int threads);
 
 }  // namespace nomograph
 

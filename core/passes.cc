@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "nomograph/core/executor.h"
 #include "nomograph/core/lower.h"
 
 namespace nomograph {
@@ -39,15 +40,17 @@ std::optional<PostOp> AskPostOp(const LoweredGraph& graph, const LoweredNode& no
 }
 
 // Whether the producer's kernel takes `post_op` behind those that it has.
-bool Takes(const LoweredGraph& graph, const LoweredNode& node, const LoweredNode& with_post_op) {
+bool Takes(const LoweredGraph& graph, const LoweredNode& node, const LoweredNode& with_post_op,
+           int threads) {
   if (!node.op->takes_post_ops || !ShapesKnown(graph, node)) return false;
   const std::vector<TensorSpec> inputs = Specs(graph, with_post_op.inputs);
   const std::vector<TensorSpec> outputs = Specs(graph, with_post_op.outputs);
   std::vector<Tensor> constants;
   for (const ValueId id : with_post_op.inputs)
     constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
-  return node.op->takes_post_ops(
-      {with_post_op.attrs, inputs, outputs, constants, with_post_op.post_ops, 1});
+  return node.op->takes_post_ops({with_post_op.attrs, inputs, outputs, constants,
+                                  with_post_op.post_ops,
+                                  WorthwhileThreads(inputs, outputs, threads)});
 }
 
 }  // namespace
@@ -79,7 +82,7 @@ bool RemoveDeadNodes(LoweredGraph& graph) {
   return changed;
 }
 
-bool FusePostOps(LoweredGraph& graph) {
+bool FusePostOps(LoweredGraph& graph, int threads) {
   const std::vector<int> uses = graph.UseCounts();
   std::vector<int> producer(graph.types.size(), -1);
   std::vector<bool> gone(graph.nodes.size(), false);
@@ -105,7 +108,7 @@ bool FusePostOps(LoweredGraph& graph) {
       }
       fused.post_ops.push_back(*post_op);
       fused.fused.push_back(node.name);
-      if (!Takes(graph, target, fused)) continue;
+      if (!Takes(graph, target, fused, threads)) continue;
       // The fused node stands where the later one stood: its other operand exists by then.
       gone[producer[input]] = true;
       node = std::move(fused);

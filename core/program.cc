@@ -1,5 +1,7 @@
 #include "nomograph/core/program.h"
 
+#include <omp.h>
+
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/eager.h"
@@ -28,9 +30,10 @@ absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(const Model& mod
   const ResolveOptions resolve{.exact = options.exact, .allowed_io = options.allowed_io};
   std::unique_ptr<Program> program(new Program);
   program->exact_ = options.exact;
+  program->threads_ = options.threads > 0 ? options.threads : omp_get_max_threads();
   NOMO_ASSIGN_OR_RETURN(program->graph_, Lower(model, graph, inputs, registry, resolve));
   RemoveDeadNodes(program->graph_);
-  if (!options.exact) FusePostOps(program->graph_);
+  if (!options.exact) FusePostOps(program->graph_, program->threads_);
   program->plan_ = PlanMemory(program->graph_);
   NOMO_RETURN_IF_ERROR(program->PrepareSteps());
   return program;
@@ -48,7 +51,7 @@ absl::Status Program::PrepareSteps() {
     Step step{.node = static_cast<int>(n), .kernel = nullptr, .node_key = StableHash(node.name)};
     NodeSpecs specs(graph_, node, shapes_);
     if (specs.shapes_known) {
-      auto kernel = PrepareKernel(*node.op, specs.Context(node), !exact_);
+      auto kernel = PrepareKernel(*node.op, specs.Context(node, threads_), !exact_);
       NOMO_RETURN_IF_ERROR(Annotate(
           kernel.status(), absl::StrCat("node \"", node.name, "\" (", node.op->name, ")")));
       step.kernel = *std::move(kernel);

@@ -17,6 +17,8 @@ struct CompileOptions {
   bool exact = false;
   // Ops with the effect io that may run, by name.
   std::vector<std::string> allowed_io;
+  // That one run may use. 0: OpenMP's number, which is OMP_NUM_THREADS or that of the processors.
+  int threads = 0;
 };
 
 // What running a Program needs beside it: the arena, the kernels' states and the tables of
@@ -67,6 +69,7 @@ class Program {
   std::vector<Shape> shapes_;  // by ValueId, where known
   int64_t scratch_bytes_ = 0;
   bool exact_ = false;
+  int threads_ = 1;
   friend class Executor;
   friend class ProgramState;
 };

@@ -65,7 +65,9 @@ class Session::Impl : public FunctionCaller {
       : model_(std::move(model)),
         options_(std::move(options)),
         registry_(options_.registry != nullptr ? *options_.registry : OpRegistry::Default()),
-        compile_{.exact = options_.exact, .allowed_io = options_.allowed_io},
+        compile_{.exact = options_.exact,
+                 .allowed_io = options_.allowed_io,
+                 .threads = options_.threads},
         main_(*model_, model_->graph, registry_, compile_, options_.max_programs),
         variables_(*model_) {
     for (const auto& [name, function] : model_->functions) {
@@ -177,6 +179,10 @@ Session::~Session() = default;
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> model,
                                                          SessionOptions options) {
+  constexpr int kMaxThreads = 1024;  // OpenMP ends the process where it cannot start them
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    return InvalidArgument("threads: expected 0 to ", kMaxThreads, ", found ", options.threads);
+  }
   NOMO_RETURN_IF_ERROR(VerifyModel(*model));
   const OpRegistry& registry =
       options.registry != nullptr ? *options.registry : OpRegistry::Default();

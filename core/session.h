@@ -17,6 +17,10 @@ struct SessionOptions {
   bool exact = false;
   // Ops with the effect io that may run, by name.
   std::vector<std::string> allowed_io;
+  // That one run may use; several runs at once use as many each. 0: OpenMP's number, which is
+  // OMP_NUM_THREADS or that of the processors. The last digits may depend on it, but not in exact
+  // mode.
+  int threads = 0;
   // Programs kept for input shapes that come again; the one that was used longest ago goes first.
   int max_programs = 16;
   // Null: the default one. It must outlive the session.

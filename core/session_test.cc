@@ -132,6 +132,15 @@ TEST(Session, RefusesASignatureThatDiffers) {
               HasSubstr("output 0 is declared as float32[batch,5] but is float32[batch,3] here"));
 }
 
+TEST(Session, RefusesAnImpossibleNumberOfThreads) {
+  const Value x = FloatInput();
+  const auto model = BuildModel({x}, {Call("test.Scale", {x})});
+  for (const int threads : {-1, 1 << 30}) {
+    EXPECT_THAT(Session::Create(*model, {.threads = threads}).status().message(),
+                HasSubstr("threads: expected 0 to 1024, found"));
+  }
+}
+
 TEST(Session, RefusesEffectsUnlessAllowed) {
   const Value x = FloatInput();
   const auto model = BuildModel({x}, {Call("test.Exclaim", {x})});
