@@ -1,4 +1,5 @@
 // nomo run: computes a model's outputs.
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,8 +12,10 @@
 #include "nomograph/tools/report/model_file.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/run_batches.h"
+#include "nomograph/tools/run/time_runs.h"
 #include "nomograph/tools/run/top_k.h"
 #include "nomograph/tools/run/write_outputs.h"
+#include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/text/tensor_text.h"
 
@@ -30,7 +33,8 @@ constexpr char kOutputHelp[] =
 struct Arguments {
   std::string path, labels_path;
   std::vector<std::string> inputs, outputs, allowed_io;
-  int64_t batch = 0, top_k = 0;
+  int64_t batch = 0, top_k = 0, repeats = 0;
+  int threads = 0;
   bool exact = false, resize = false, cast = false;
   RunOptions run;
 };
@@ -74,7 +78,40 @@ absl::Status PrintOutput(const Arguments& arguments, const Model& model, const s
   return absl::OkStatus();
 }
 
+// To files where that is asked for, else to standard output.
+absl::Status WriteOutputs(const Arguments& arguments, const Model& model,
+                          const std::vector<OutputFile>& files,
+                          const std::vector<std::string>& labels, const NamedTensors& outputs) {
+  for (const OutputFile& output : files) {
+    NOMO_RETURN_IF_ERROR(WriteOutput(output, outputs));
+    const std::string what =
+        output.output.empty() ? "all outputs" : outputs.at(output.output).type().ToString();
+    Print(absl::StrCat("wrote ", output.path, "  ", what, "\n"));
+  }
+  if (!files.empty() && arguments.top_k == 0) return absl::OkStatus();
+  for (const ValueId id : model.graph.outputs) {  // in the model's order
+    const std::string& name = model.graph.value(id).name;
+    NOMO_RETURN_IF_ERROR(PrintOutput(arguments, model, name, outputs.at(name), labels));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PrintTimes(const Arguments& arguments, Session& session, const NamedTensors& inputs,
+                        double seconds_to_first) {
+  NOMO_ASSIGN_OR_RETURN(const RunTimes times, TimeRuns(arguments.repeats, [&] {
+                          return Run(arguments, session, inputs).status();
+                        }));
+  Print(absl::StrCat("start  ", Milliseconds(seconds_to_first),
+                     " from opening the model to the first outputs\ntime  ", RunTimesText(times),
+                     "\n"));
+  if (const int64_t bytes = PeakMemory(); bytes > 0) {
+    Print(absl::StrCat("memory  ", ReadableBytes(bytes), " at most\n"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Execute(const Arguments& arguments) {
+  const auto start = std::chrono::steady_clock::now();
   NOMO_ASSIGN_OR_RETURN(const ModelFile file,
                         WithExitCode(ExitCode::kUnreadable, OpenModelFile(arguments.path, true)));
   const Graph& graph = file.model.graph;
@@ -84,8 +121,9 @@ absl::Status Execute(const Arguments& arguments) {
     NOMO_ASSIGN_OR_RETURN(labels,
                           WithExitCode(ExitCode::kUnreadable, ReadLabels(arguments.labels_path)));
   }
-  const auto session =
-      Session::Create(file.model, {.exact = arguments.exact, .allowed_io = arguments.allowed_io});
+  const auto session = Session::Create(
+      file.model,
+      {.exact = arguments.exact, .allowed_io = arguments.allowed_io, .threads = arguments.threads});
   if (!session.ok()) return CannotRun(arguments, session.status());
   NOMO_ASSIGN_OR_RETURN(const NamedTensors inputs,
                         ReadInputs(graph, arguments.inputs,
@@ -93,18 +131,10 @@ absl::Status Execute(const Arguments& arguments) {
                                     .cast = arguments.cast,
                                     .batch = arguments.batch > 0 ? arguments.batch : 1}));
   NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, Run(arguments, **session, inputs));
-  for (const OutputFile& output : files) {
-    NOMO_RETURN_IF_ERROR(WriteOutput(output, outputs));
-    const std::string what =
-        output.output.empty() ? "all outputs" : outputs.at(output.output).type().ToString();
-    Print(absl::StrCat("wrote ", output.path, "  ", what, "\n"));
-  }
-  if (!files.empty() && arguments.top_k == 0) return absl::OkStatus();
-  for (const ValueId id : graph.outputs) {  // in the model's order
-    const std::string& name = graph.value(id).name;
-    NOMO_RETURN_IF_ERROR(PrintOutput(arguments, file.model, name, outputs.at(name), labels));
-  }
-  return absl::OkStatus();
+  const std::chrono::duration<double> to_first = std::chrono::steady_clock::now() - start;
+  NOMO_RETURN_IF_ERROR(WriteOutputs(arguments, file.model, files, labels, outputs));
+  if (arguments.repeats == 0) return absl::OkStatus();
+  return PrintTimes(arguments, **session, inputs, to_first.count());
 }
 
 void AddRandomness(CLI::App& app, RunOptions& run) {
@@ -136,10 +166,17 @@ Action SetUp(CLI::App& app) {
                  "Run N rows at a time (default: all); random inputs have N rows")
       ->type_name("N")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  app.add_option("--repeat", arguments->repeats,
+                 "Then run N more times and print how long that takes")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000));
   app.add_flag("--resize", arguments->resize, "Make images fit the input's size");
   app.add_flag("--cast", arguments->cast, "Convert arrays to the input's dtype");
   app.add_flag("--exact", arguments->exact,
                "Reference kernels only: slow, the same bits everywhere");
+  app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
   AddRandomness(app, arguments->run);
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
               "Let an op with the effect io run, by its name");

@@ -125,7 +125,7 @@ class Cases:
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "case.onnx"
             path.write_bytes(model.SerializeToString())
-            return self._ort.run(path, given)[0]
+            return self._ort.run(path, given)
 
     def _put_all(self, arrays):
         return ";".join(f"{name}={self._put(array)}" for name, array in arrays.items()) or "none"

@@ -25,7 +25,7 @@ def write(ort, folder, name, make, inputs):
     arrays = {}
     for batch in BATCHES:
         given = inputs(batch)
-        results, _ = ort.run(path, given)
+        results = ort.run(path, given)
         arrays.update({f"{batch}/{key}": array for key, array in {**given, **results}.items()})
     np.savez(folder / f"{name}.npz", **arrays)
 

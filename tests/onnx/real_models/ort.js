@@ -1,9 +1,11 @@
 // Runs models in ONNX Runtime. A line of standard input: {"model", "inputs": [{"name", "dtype",
 // "shape", "file"}], "folder", "repeats"}, files of raw elements. Its line of standard output:
-// {"outputs": the same form, "ms": the median of `repeats` runs}, or {"error"}. onnxruntime-node is
-// looked for below the current folder.
+// {"outputs": the same form, "start": milliseconds from opening the model to the outputs, "run": the
+// median of `repeats` more runs, "bytes": the process' memory at its highest less what it held
+// before}, or {"error"}. onnxruntime-node is looked for below the current folder.
 'use strict';
 const fs = require('fs');
+const os = require('os');
 const path = require('path');
 const readline = require('readline');
 const ort = require(require.resolve('onnxruntime-node', {paths: [process.cwd()]}));
@@ -36,21 +38,35 @@ function write(name, index, tensor, folder) {
   return {name, dtype: tensor.type, shape: tensor.dims, file};
 }
 
+function milliseconds(since) {
+  return Number(process.hrtime.bigint() - since) / 1e6;
+}
+
+// Of Linux: VmRSS, VmHWM.
+function memory(field) {
+  const status = fs.readFileSync('/proc/self/status', 'utf8');
+  return Number(status.match(new RegExp(`${field}:\\s+(\\d+) kB`))[1]) * 1024;
+}
+
 async function run(job) {
-  const session = await ort.InferenceSession.create(job.model, {logSeverityLevel: 3});
   const inputs = Object.fromEntries(job.inputs.map((input) => [input.name, read(input)]));
+  const held = memory('VmRSS');
+  let before = process.hrtime.bigint();
+  const session = await ort.InferenceSession.create(
+      job.model, {logSeverityLevel: 3, intraOpNumThreads: os.cpus().length});
   let results = await session.run(inputs);
+  const start = milliseconds(before);
   const times = [];
   for (let i = 0; i < job.repeats; ++i) {
-    const start = process.hrtime.bigint();
+    before = process.hrtime.bigint();
     results = await session.run(inputs);
-    times.push(Number(process.hrtime.bigint() - start) / 1e6);
+    times.push(milliseconds(before));
   }
   times.sort((a, b) => a - b);
+  const bytes = memory('VmHWM') - held;
   const outputs = session.outputNames.map((name, i) => write(name, i, results[name], job.folder));
-  const ms = times.length ? times[times.length >> 1] : null;
   await session.release();
-  return {outputs, ms};
+  return {outputs, start, run: times.length ? times[times.length >> 1] : null, bytes};
 }
 
 async function main() {

@@ -5,7 +5,7 @@ Each is imported, saved, loaded and run at batch 1 and 3, exported back to ONNX,
 in ONNX Runtime and, imported once more, here. Prints a table; the exit code is 1 where a model
 fails. README.md beside this file tells what must be installed.
 
-Usage: run.py --nomo PROGRAM --work FOLDER [--no-times] [MODEL...]
+Usage: run.py --nomo PROGRAM --work FOLDER [MODEL...]
 """
 import argparse
 import pathlib
@@ -20,8 +20,7 @@ import zoo
 # Of an output's largest magnitude.
 TOLERANCE = 1e-4
 BATCHES = (1, 3)
-COLUMNS = ["model", "nodes", "parameters", "batch 1", "batch 3", "back in ORT", "back here",
-           "ms", "ms ORT"]
+COLUMNS = ["model", "nodes", "parameters", "batch 1", "batch 3", "back in ORT", "back here"]
 
 
 def error(found, expected):
@@ -55,7 +54,7 @@ def size(facts):
     return str(nodes), f"{parameters:,}"
 
 
-def run(model, work, nomo, ort, times):
+def run(model, work, nomo, ort):
     """The model's row of the table."""
     source, saved = work / f"{model.name}.onnx", work / f"{model.name}.nomo"
     back, again = work / f"{model.name}.back.onnx", work / f"{model.name}.again.nomo"
@@ -69,25 +68,12 @@ def run(model, work, nomo, ort, times):
     worst = {"back in ORT": 0.0, "back here": 0.0}
     for batch in BATCHES:
         inputs = model.inputs(batch)
-        expected, _ = ort.run(source, inputs)
+        expected = ort.run(source, inputs)
         row.append(within(f"batch {batch}", error(nomo.run(saved, inputs), expected)))
-        worst["back in ORT"] = max(worst["back in ORT"],
-                                   error(ort.run(back, inputs)[0], expected))
+        worst["back in ORT"] = max(worst["back in ORT"], error(ort.run(back, inputs), expected))
         worst["back here"] = max(worst["back here"], error(nomo.run(again, inputs), expected))
     row += [within(what, value) for what, value in worst.items()]
-    if times:
-        inputs = model.inputs(1)
-        here = f"{nomo.milliseconds(saved, inputs):.1f}" if model.timed else "-"
-        row += [here, f"{ort.run(source, inputs, repeats=15)[1]:.1f}"]
     return row
-
-
-def print_table(rows):
-    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(len(rows[0]))]
-    for i, row in enumerate(rows):
-        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |")
-        if i == 0:
-            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
 
 
 def main():
@@ -95,7 +81,6 @@ def main():
     parser.add_argument("--nomo", required=True, type=pathlib.Path, help="the program")
     parser.add_argument("--work", required=True, type=pathlib.Path,
                         help="where packages and models go: about 4 GB")
-    parser.add_argument("--no-times", action="store_true", help="do not measure")
     parser.add_argument("models", nargs="*", metavar="MODEL", help="only these")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
@@ -107,11 +92,11 @@ def main():
             continue
         print(model.name, file=sys.stderr)
         try:
-            rows.append(run(model, work, nomo, ort, not arguments.no_times))
+            rows.append(run(model, work, nomo, ort))
         except (runners.Failure, onnx.checker.ValidationError,
                 onnx.shape_inference.InferenceError) as failure:
             failures.append(f"{model.name}: {failure}")
-    print_table(rows)
+    runners.print_table(rows)
     for failure in failures:
         print(failure)
     return 1 if failures else 0

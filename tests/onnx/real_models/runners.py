@@ -1,9 +1,10 @@
 """Runs models in Nomograph and in ONNX Runtime, on NumPy arrays by name."""
+import dataclasses
 import json
 import pathlib
+import re
 import subprocess
 import tempfile
-import time
 
 import numpy as np
 
@@ -14,11 +15,19 @@ class Failure(Exception):
     """A program's own words on why it could not do what it was asked to."""
 
 
-def _call(command, **kwargs):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **kwargs)
+def _call(command):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if done.returncode:
         raise Failure(f"{command[0]} {command[1]}: exit code {done.returncode}: {done.stderr.strip()}")
     return done.stdout
+
+
+@dataclasses.dataclass
+class Cost:
+    """What a model costs one process that opens and runs it."""
+    start: float      # milliseconds from opening it to the first outputs
+    run: float        # milliseconds of a run, the median
+    peak_bytes: int   # resident memory at its highest
 
 
 class OnnxRuntime:
@@ -27,8 +36,23 @@ class OnnxRuntime:
     def __init__(self, folder):
         self._folder, self._process = folder, None
 
-    def run(self, model, inputs, repeats=0):
-        """Outputs by name, and the median of `repeats` runs in milliseconds."""
+    def run(self, model, inputs):
+        """Outputs by name."""
+        return self._run(model, inputs, 0)[0]
+
+    def cost(self, model, inputs, repeats):
+        """In a process of its own, whose memory without a model is not counted."""
+        self.close()
+        _, result = self._run(model, inputs, repeats)
+        self.close()
+        return Cost(result["start"], result["run"], result["bytes"])
+
+    def close(self):
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+    def _run(self, model, inputs, repeats):
         with tempfile.TemporaryDirectory() as folder:
             job = {"model": str(model), "inputs": [], "folder": folder, "repeats": repeats}
             for i, (name, array) in enumerate(inputs.items()):
@@ -38,7 +62,7 @@ class OnnxRuntime:
                                       "shape": list(array.shape), "file": file})
             result = self._answer(job)
             return {output["name"]: np.fromfile(output["file"], output["dtype"])
-                    .reshape(output["shape"]) for output in result["outputs"]}, result["ms"]
+                    .reshape(output["shape"]) for output in result["outputs"]}, result
 
     def _answer(self, job):
         if self._process is None:
@@ -72,28 +96,35 @@ class Nomo:
     def run(self, model, inputs):
         """Outputs by name."""
         with tempfile.TemporaryDirectory() as folder:
-            return self._run(model, inputs, pathlib.Path(folder))
+            self._run(model, inputs, folder, ["-o", f"{folder}/outputs.npz"])
+            with np.load(f"{folder}/outputs.npz") as outputs:
+                return dict(outputs)
 
-    def milliseconds(self, model, inputs, repeats=8):
-        """The time of one run: what `repeats` more of the same rows take longer.
-
-        For models whose inputs all have the batch first.
-        """
+    def cost(self, model, inputs, repeats):
+        """All of the process counts."""
         with tempfile.TemporaryDirectory() as folder:
-            def seconds(times):
-                rows = {name: np.concatenate([array] * times) for name, array in inputs.items()}
-                batch = len(next(iter(inputs.values())))
-                start = time.perf_counter()
-                self._run(model, rows, pathlib.Path(folder), ["--batch", batch])
-                return time.perf_counter() - start
-            once = min(seconds(1) for _ in range(2))
-            return max(0.0, min(seconds(1 + repeats) for _ in range(2)) - once) / repeats * 1e3
+            printed = self._run(model, inputs, folder,
+                                ["-o", f"{folder}/outputs.npz", "--repeat", repeats])
 
-    def _run(self, model, inputs, folder, flags=()):
-        command = [self._program, "run", model, "-o", folder / "outputs.npz", *flags]
+        def found(pattern):
+            return re.search(pattern, printed, re.MULTILINE).groups()
+
+        number, unit = found(r"^memory  (\S+) (\w+)")
+        return Cost(float(found(r"^start  (\S+) ms")[0]), float(found(r"^time  (\S+) ms")[0]),
+                    int(float(number) * {"KB": 2**10, "MB": 2**20, "GB": 2**30}[unit]))
+
+    def _run(self, model, inputs, folder, flags):
+        command = [self._program, "run", model, *flags]
         for i, (name, array) in enumerate(inputs.items()):
-            np.save(folder / f"{i}.npy", array)
+            np.save(f"{folder}/{i}.npy", array)
             command += ["-i", f"{name}={folder}/{i}.npy"]
-        _call(command)
-        with np.load(folder / "outputs.npz") as outputs:
-            return dict(outputs)
+        return _call(command)
+
+
+def print_table(rows):
+    """As Markdown; the first row is the heading."""
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(len(rows[0]))]
+    for i, row in enumerate(rows):
+        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |")
+        if i == 0:
+            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")

