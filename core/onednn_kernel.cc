@@ -237,6 +237,13 @@ Builder::Buffer Builder::Scratch(const Desc& desc) {
   return AddBuffer(BufferSpec::Kind::kScratch, offset, desc);
 }
 
+Builder::Buffer Builder::Alias(Buffer buffer, const Desc& desc) {
+  BufferSpec spec = buffers_[buffer];
+  spec.desc = desc;
+  buffers_.push_back(std::move(spec));
+  return static_cast<Buffer>(buffers_.size()) - 1;
+}
+
 Builder::Buffer Builder::Constant(const Desc& desc, Tensor bytes) {
   NOMO_CHECK(bytes.num_bytes() == static_cast<int64_t>(desc.get_size()));
   const Buffer buffer = AddBuffer(BufferSpec::Kind::kConstant, 0, desc);

@@ -87,6 +87,8 @@ class Builder {
   Buffer Output(int i, const Desc& desc);
   // Memory for one run.
   Buffer Scratch(const Desc& desc);
+  // The memory of `buffer` under another descriptor.
+  Buffer Alias(Buffer buffer, const Desc& desc);
   // Elements that the kernel keeps. REQUIRES: `bytes` holds the descriptor's size.
   Buffer Constant(const Desc& desc, Tensor bytes);
   // The elements of `buffer` as `wanted` has them. Where the two differ they are copied: now, where

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <vector>
+
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/nn/conv_kernel.h"
 #include "nomograph/ops/nn/conv_primitive.h"
@@ -90,6 +93,94 @@ void SetPadsEnd(const Window& window, WindowDims& dims) {
   }
 }
 
+// Whether each input pixel becomes a tile of the output, and nothing else is in it.
+bool MakesTiles(const onednn::Builder& b, const Window& window) {
+  const PrepareContext& context = b.context();
+  const bool bias_known = !context.has_input(2) || b.is_constant(2);
+  return bias_known && context.attrs.Int("groups") == 1 &&
+         std::all_of(window.begin(), window.end(), [](const WindowAxis& axis) {
+           return axis.kernel == Dim(axis.stride) && axis.dilation == 1 && axis.pad_begin == 0 &&
+                  axis.output.size() == axis.input.size() * axis.stride;
+         });
+}
+
+// A pointwise convolution computes the tiles, with a channel for each output channel and tap, and a
+// copy puts them in place. oneDNN's loops for deconvolution are slower with few channels, many
+// times with 24 of them. False with binary post-ops: the tiles do not have the output's axes.
+// REQUIRES: MakesTiles().
+bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& window) {
+  using Dims = dnnl::memory::dims;
+  constexpr auto kFloat = dnnl::memory::data_type::f32;
+  const PrepareContext& context = b.context();
+  for (const PostOp& op : context.post_ops) {
+    if (op.kind != PostOp::Kind::kEltwise) return false;
+  }
+  const ConvKernelLayout kernel(context.inputs[1].shape, context.attrs);
+  const Dims x = tensors.src.dims(), y = tensors.dst.dims();
+  const int64_t batch = x[0], in = x[1], out = y[1];
+  int64_t positions = 1, taps = 1;
+  for (const WindowAxis& axis : window) {
+    positions *= axis.input.size();
+    taps *= axis.stride;
+  }
+  const int64_t rows = out * taps;  // channels of the convolution, in the kernel's order
+  const int64_t out_step = kernel.tap_stride < kernel.out_stride ? taps : 1;
+  const int64_t tap_step = out_step == 1 ? out : 1;
+  const bool last = IsChannelsLast(context.attrs);
+  const auto pixels = [&](int64_t channels) {
+    return last ? onednn::Permuted(DType::kFloat32, {batch, positions, 1, channels}, {{0, 3, 1, 2}})
+                : onednn::RowMajor(DType::kFloat32, {batch, channels, positions, 1});
+  };
+  const onednn::Desc source = pixels(in), tiles = pixels(rows);
+  const onednn::Desc matrix(
+      Dims{rows, in, 1, 1}, kFloat,
+      Dims{std::min(kernel.tap_stride, kernel.out_stride), kernel.in_stride, 1, 1});
+
+  b.PostNodeOps(tensors.axes);
+  onednn::Desc bias;
+  if (context.has_input(2)) bias = onednn::RowMajor(DType::kFloat32, {rows});
+  const dnnl::convolution_forward::primitive_desc pd(
+      {dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, source,
+       onednn::AnyFormat(DType::kFloat32, matrix.dims()), bias, tiles, Dims{1, 1}, Dims{0, 0},
+       Dims{0, 0}},
+      b.Attr(), onednn::Engine());
+  const auto computed = b.Scratch(tiles);
+  std::vector<onednn::Builder::Argument> arguments = {
+      {DNNL_ARG_SRC, b.Input(0, source)},
+      {DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, matrix), pd.weights_desc())},
+      {DNNL_ARG_DST, computed}};
+  if (context.has_input(2)) {
+    const auto values = context.constants[2].data<float>();
+    std::vector<float> repeated(rows);
+    for (int64_t row = 0; row < rows; ++row) repeated[row] = values[row / out_step % out];
+    arguments.emplace_back(DNNL_ARG_BIAS, b.Constant(bias, Tensor::Of<float>({rows}, repeated)));
+  }
+  b.Add<dnnl::convolution_forward>(pd, std::move(arguments));
+
+  // The copy, with the axes batch, out, taps…, positions….
+  const int64_t row_stride = last ? 1 : positions, position_stride = last ? rows : 1;
+  const auto strides = context.outputs[0].shape.Strides();
+  Dims dims = {batch, out}, from = {rows * positions, out_step * row_stride};
+  Dims to = {strides[tensors.axes[0]], strides[tensors.axes[1]]};
+  const auto append = [&](bool of_taps, int64_t step) {
+    int64_t count = of_taps ? taps : positions;
+    for (size_t i = 0; i < window.size(); ++i) {
+      dims.push_back(of_taps ? window[i].stride : window[i].input.size());
+      count /= dims.back();
+      from.push_back(count * step);
+      to.push_back(strides[tensors.axes[2 + i]] * (of_taps ? 1 : window[i].stride));
+    }
+  };
+  append(/*of_taps=*/true, tap_step * row_stride);
+  append(/*of_taps=*/false, position_stride);
+  const onednn::Desc target(dims, kFloat, to);
+  const dnnl::reorder::primitive_desc copy(onednn::Engine(), {dims, kFloat, from}, onednn::Engine(),
+                                           target, b.Attr());
+  b.Add<dnnl::reorder>(copy, {{DNNL_ARG_FROM, b.Alias(computed, {dims, kFloat, from})},
+                              {DNNL_ARG_TO, b.Output(0, target)}});
+  return true;
+}
+
 bool BuildConvTranspose(onednn::Builder& b) {
   const PrepareContext& context = b.context();
   if (context.inputs[0].dtype != DType::kFloat32) return false;
@@ -97,6 +188,7 @@ bool BuildConvTranspose(onednn::Builder& b) {
   const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
   if (!window.ok() || !FitsIn32Bits(*window)) return false;
   const ConvTensors tensors = DescribeConv(context, *window);
+  if (MakesTiles(b, *window)) return BuildTiles(b, tensors, *window);
   WindowDims dims(*window);
   SetPadsEnd(*window, dims);
   return AddConv<dnnl::deconvolution_forward>(

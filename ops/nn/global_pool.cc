@@ -61,26 +61,9 @@ absl::Status GlobalMaxCompute(KernelContext& context) {
   return absl::OkStatus();
 }
 
-// The axes N, C, S, W of an activation whose positions are S rows of W: in a layout that has the
-// channels last, or first.
-onednn::Desc Rows(const ActivationLayout& x, int64_t rows, int64_t width, bool channels_last) {
-  if (!channels_last) {
-    return onednn::RowMajor(DType::kFloat32, {x.batches, x.channels, rows, width});
-  }
-  return onednn::Permuted(DType::kFloat32, {x.batches, rows, width, x.channels}, {{0, 3, 1, 2}});
-}
-
-// A pooling window of `height` rows of `width`, or a reduction of as much: oneDNN has vectorised
-// kernels for pooling with channels last and for reductions of the last axes only.
 void AddPool(onednn::Builder& b, const onednn::Desc& from, const onednn::Desc& to,
              dnnl::algorithm algorithm, int64_t height, int64_t width,
              std::vector<onednn::Builder::Argument> arguments) {
-  if (algorithm == dnnl::algorithm::reduction_mean || algorithm == dnnl::algorithm::reduction_max) {
-    b.Add<dnnl::reduction>(dnnl::reduction::primitive_desc({algorithm, from, to, 0.0f, 0.0f},
-                                                           b.Attr(), onednn::Engine()),
-                           std::move(arguments));
-    return;
-  }
   b.Add<dnnl::pooling_v2_forward>(
       dnnl::pooling_v2_forward::primitive_desc({dnnl::prop_kind::forward_inference,
                                                 algorithm,
@@ -97,33 +80,69 @@ void AddPool(onednn::Builder& b, const onednn::Desc& from, const onednn::Desc& t
 
 // Rows are pooled first, then what they have become. A single sum over many thousand positions
 // would lose digits: each addition rounds, and networks multiply whole channels by such means.
-bool BuildGlobalPool(onednn::Builder& b, dnnl::algorithm pooling, dnnl::algorithm reduction) {
-  const PrepareContext& context = b.context();
-  if (context.inputs[0].dtype != DType::kFloat32) return false;
-  const Shape& shape = context.inputs[0].shape;
-  const ActivationLayout x(shape, context.attrs);
-  const bool last = IsChannelsLast(context.attrs);
-  const dnnl::algorithm algorithm = last ? pooling : reduction;
-  const int64_t width = shape[last ? shape.rank() - 2 : shape.rank() - 1];
+bool BuildChannelsLast(onednn::Builder& b, dnnl::algorithm algorithm) {
+  const Shape& shape = b.context().inputs[0].shape;
+  const ActivationLayout x(shape, b.context().attrs);
+  const int64_t width = shape[shape.rank() - 2];
   const int64_t rows = x.positions / width;
-  const auto source = Rows(x, rows, width, last), middle = Rows(x, rows, 1, last);
-  const auto target = Rows(x, 1, 1, last);
-  const auto in = b.Input(0, source), out = b.Output(0, target);
-  if (rows == 1) {
-    AddPool(b, source, target, algorithm, 1, width, {{DNNL_ARG_SRC, in}, {DNNL_ARG_DST, out}});
-    return true;
+  // N, C, rows, columns
+  const auto desc = [&](int64_t height, int64_t row) {
+    return onednn::Permuted(DType::kFloat32, {x.batches, height, row, x.channels}, {{0, 3, 1, 2}});
+  };
+  const auto in = b.Input(0, desc(rows, width)), out = b.Output(0, desc(1, 1));
+  const auto means = rows == 1 ? out : b.Scratch(desc(rows, 1));
+  AddPool(b, desc(rows, width), desc(rows, 1), algorithm, 1, width,
+          {{DNNL_ARG_SRC, in}, {DNNL_ARG_DST, means}});
+  if (rows > 1) {
+    AddPool(b, desc(rows, 1), desc(1, 1), algorithm, rows, 1,
+            {{DNNL_ARG_SRC, means}, {DNNL_ARG_DST, out}});
   }
-  const auto means = b.Scratch(middle);
-  AddPool(b, source, middle, algorithm, 1, width, {{DNNL_ARG_SRC, in}, {DNNL_ARG_DST, means}});
-  AddPool(b, middle, target, algorithm, rows, 1, {{DNNL_ARG_SRC, means}, {DNNL_ARG_DST, out}});
   return true;
 }
+
 bool BuildGlobalAverage(onednn::Builder& b) {
-  return BuildGlobalPool(b, dnnl::algorithm::pooling_avg_exclude_padding,
-                         dnnl::algorithm::reduction_mean);
+  return BuildChannelsLast(b, dnnl::algorithm::pooling_avg_exclude_padding);
 }
+
 bool BuildGlobalMax(onednn::Builder& b) {
-  return BuildGlobalPool(b, dnnl::algorithm::pooling_max, dnnl::algorithm::reduction_max);
+  if (b.context().inputs[0].dtype != DType::kFloat32) return false;
+  if (IsChannelsLast(b.context().attrs)) return BuildChannelsLast(b, dnnl::algorithm::pooling_max);
+  const ActivationLayout x(b.context().inputs[0].shape, b.context().attrs);
+  const auto from = onednn::RowMajor(DType::kFloat32, {x.batches * x.channels, x.positions});
+  const auto to = onednn::RowMajor(DType::kFloat32, {x.batches * x.channels, 1});
+  b.Add<dnnl::reduction>(
+      dnnl::reduction::primitive_desc({dnnl::algorithm::reduction_max, from, to, 0.0f, 0.0f},
+                                      b.Attr(), onednn::Engine()),
+      {{DNNL_ARG_SRC, b.Input(0, from)}, {DNNL_ARG_DST, b.Output(0, to)}});
+  return true;
+}
+
+// The means of channels that lie in one piece each.
+absl::Status AverageChannelsFirst(KernelContext& context, int threads) {
+  const ActivationLayout x(context.input_shape(0), context.attrs());
+  const float* in = context.input<float>(0).data();
+  float* out = context.output<float>(0).data();
+  const int64_t count = x.positions;
+#pragma omp parallel for num_threads(threads)
+  for (int64_t row = 0; row < x.batches * x.channels; ++row) {
+    const float* channel = in + row * count;
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; ++i) sum += channel[i];
+    out[row] = static_cast<float>(sum / static_cast<double>(count));
+  }
+  return absl::OkStatus();
+}
+
+// oneDNN's sums of rows are slow and round after each element; for channels that lie last it has a
+// vectorised pooling.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareGlobalAverage(const PrepareContext& context) {
+  if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+  if (IsChannelsLast(context.attrs)) return onednn::Prepare(BuildGlobalAverage)(context);
+  const int threads = context.threads;
+  return MakeComputeKernel(
+      [threads](KernelContext& kernel) { return AverageChannelsFirst(kernel, threads); },
+      "channel sums");
 }
 
 OpDef GlobalPool(std::string name, std::string doc, std::string source, DTypeSet types) {
@@ -191,7 +210,7 @@ NOMO_REGISTER_OP(
         "ONNX GlobalAveragePool (there keepdims is true); Keras GlobalAveragePooling1D, 2D, 3D",
         kFloats)
         .Reference(GlobalAverageCompute)
-        .Fast(onednn::Prepare(BuildGlobalAverage))
+        .Fast(PrepareGlobalAverage)
         .Examples(GlobalAveragePoolExamples));
 NOMO_REGISTER_OP(
     GlobalPool("nn.GlobalMaxPool",

@@ -1,5 +1,6 @@
 #include "nomograph/ops/nn/pool.h"
 
+#include "absl/strings/match.h"
 #include "nomograph/ops/nn/conv_kernel.h"
 
 namespace nomograph::nn {
@@ -16,6 +17,16 @@ bool EveryWindowMeetsInput(const WindowAxis& axis) {
   if (axis.pad_begin == 0 && axis.pad_end == 0) return true;
   return axis.dilation == 1 && axis.pad_begin < axis.kernel.size() &&
          axis.pad_end < axis.kernel.size();
+}
+
+// `desc` with its channels in blocks of eight; as it is where that would mostly be padding, or
+// there is no such layout.
+onednn::Desc InChannelBlocks(const onednn::Desc& desc) {
+  using Tag = dnnl::memory::format_tag;
+  constexpr Tag kTags[] = {Tag::nCw8c, Tag::nChw8c, Tag::nCdhw8c};
+  const auto dims = desc.dims();
+  if (dims.size() < 3 || dims.size() > 5 || dims[1] < 4) return desc;
+  return onednn::Desc(dims, desc.data_type(), kTags[dims.size() - 3]);
 }
 
 }  // namespace
@@ -70,12 +81,33 @@ bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
   const std::vector<int> axes = ChannelsFirstAxes(x.rank(), context.attrs);
   const auto src = onednn::Permuted(dtype, x, axes);
   const auto dst = onednn::Permuted(dtype, context.outputs[0].shape, axes);
-  const dnnl::pooling_v2_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, algorithm, src, dst, dims.strides, dims.kernel,
-       dims.dilations, dims.pads_begin, dims.pads_end},
-      b.Attr(), onednn::Engine());
+  const auto pool = [&](const onednn::Desc& from, const onednn::Desc& to) {
+    return dnnl::pooling_v2_forward::primitive_desc(
+        {dnnl::prop_kind::forward_inference, algorithm, from, to, dims.strides, dims.kernel,
+         dims.dilations, dims.pads_begin, dims.pads_end},
+        b.Attr(), onednn::Engine(), /*allow_empty=*/true);
+  };
+  const auto vectorized = [](const auto& pd) {
+    return pd && absl::StrContains(pd.impl_info_str(), "jit");
+  };
+  const auto in = b.Input(0, src), out = b.Output(0, dst);
+  auto pd = pool(src, dst);
+  // With the channels first oneDNN goes from element to element, which costs more than copies.
+  const onednn::Desc blocked = InChannelBlocks(dst);
+  if (!vectorized(pd)) {
+    if (auto other = pool(InChannelBlocks(src), blocked); vectorized(other)) pd = std::move(other);
+  }
+  if (!pd) return false;
+  if (pd.dst_desc() == dst) {
+    b.Add<dnnl::pooling_v2_forward>(pd, {{DNNL_ARG_SRC, in}, {DNNL_ARG_DST, out}});
+    return true;
+  }
+  const auto pooled = b.Scratch(blocked);
   b.Add<dnnl::pooling_v2_forward>(
-      pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
+      pd, {{DNNL_ARG_SRC, b.Reordered(in, pd.src_desc())}, {DNNL_ARG_DST, pooled}});
+  const dnnl::reorder::primitive_desc back(onednn::Engine(), blocked, onednn::Engine(), dst,
+                                           b.Attr());
+  b.Add<dnnl::reorder>(back, {{DNNL_ARG_FROM, pooled}, {DNNL_ARG_TO, out}});
   return true;
 }
 

@@ -134,6 +134,10 @@ def add_transposes(cases):
             window = Window(n, [2] * n, None, [2, 1, 3][:n], last=last)
             add_transpose(cases, f"{n}D dilated {where}", window, layout=layout)
             add_transpose(cases, f"{n}D groups {where}", Window(n, [3] * n, last=last), 2, layout)
+            sizes = [3, 2, 1][:n]
+            add_transpose(cases, f"{n}D tiles {where}", Window(n, sizes, sizes, last=last), layout=layout)
+            other = "IOHW" if last else "HWOI"
+            add_transpose(cases, f"{n}D tiles {where} {other}", Window(n, sizes, sizes, last=last), layout=other)
     for dtype in (F64, F16, BF16):
         add_transpose(cases, dtype, Window(2, [3, 2], [2, 1]), dtype=dtype)
     x, kernel, bias = numbers("t", (2, 4, 5, 6)), numbers("k", (4, 3, 3, 3)), numbers("b", (3,))
