@@ -170,6 +170,8 @@ class Kernel {
   // Memory (64-byte aligned) that Run() may use; its contents are lost between runs.
   virtual int64_t scratch_bytes() const { return 0; }
   virtual std::unique_ptr<KernelState> NewState() const { return nullptr; }
+  // False for a constant of which the kernel has a packed copy: its own memory may be given back.
+  virtual bool ReadsInput(int /*index*/) const { return true; }
   // For listings: "reference", "oneDNN brgemm:avx512", ….
   virtual std::string Describe() const = 0;
 };

@@ -43,6 +43,9 @@ absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
 
 // Removes nodes whose outputs nothing uses, unless they have an effect on state or the outside.
 bool RemoveDeadNodes(LoweredGraph& graph);
+// Puts affine maps of channels (batch normalisation, a constant that is added or multiplied) into
+// the weights of the nodes in front of them, where these can take them.
+bool AbsorbAffines(LoweredGraph& graph);
 // Lets kernels that take post-ops, prepared for so many threads, apply the elementwise nodes behind
 // them.
 bool FusePostOps(LoweredGraph& graph, int threads);

@@ -1,8 +1,8 @@
 #include "nomograph/core/onednn.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "nomograph/core/onednn_kernel.h"
 
@@ -36,48 +36,70 @@ Shape Padded(const Shape& shape, int rank) {
   return padded;
 }
 
-// Makes neighbouring axes one where a, b and the output all run on evenly: oneDNN is fastest with
-// few axes.
-void CollapseAxes(Shape& a, Shape& b, Shape& output) {
-  Shape shapes[3];
-  Shape* from[3] = {&a, &b, &output};
+// Makes neighbouring axes one where all the shapes run on evenly, the last of which is the
+// output's: oneDNN is fastest with few axes.
+std::vector<Shape> CollapseAxes(const std::vector<Shape>& shapes) {
+  const Shape& output = shapes.back();
+  std::vector<Shape> collapsed(shapes.size());
   for (int axis = 0; axis < output.rank(); ++axis) {
-    bool joins = axis > 0;
-    for (int s = 0; s < 2 && joins; ++s) {
-      joins = ((*from[s])[axis - 1] == output[axis - 1]) == ((*from[s])[axis] == output[axis]);
-    }
-    for (int s = 0; s < 3; ++s) {
+    const bool joins =
+        axis > 0 && absl::c_all_of(shapes, [&](const Shape& shape) {
+          return (shape[axis - 1] == output[axis - 1]) == (shape[axis] == output[axis]);
+        });
+    for (size_t s = 0; s < shapes.size(); ++s) {
+      Shape& to = collapsed[s];
       if (joins) {
-        shapes[s][shapes[s].rank() - 1] *= (*from[s])[axis];
+        to[to.rank() - 1] *= shapes[s][axis];
       } else {
-        shapes[s].Append((*from[s])[axis]);
+        to.Append(shapes[s][axis]);
       }
     }
   }
-  for (int s = 0; s < 3; ++s) *from[s] = shapes[s];
+  return collapsed;
+}
+
+bool IsCommutative(dnnl_alg_kind_t algorithm) {
+  return algorithm == dnnl_binary_add || algorithm == dnnl_binary_mul ||
+         algorithm == dnnl_binary_max || algorithm == dnnl_binary_min;
 }
 
 bool BuildBinary(dnnl_alg_kind_t algorithm, onednn::Builder& b) {
   const PrepareContext& context = b.context();
   if (context.inputs[0].dtype != DType::kFloat32) return false;
   if (context.outputs[0].dtype != DType::kFloat32) return false;  // predicates yield bool
-  Shape output = context.outputs[0].shape;
-  Shape left = Padded(context.inputs[0].shape, output.rank());
-  Shape right = Padded(context.inputs[1].shape, output.rank());
-  CollapseAxes(left, right, output);
-  const onednn::Desc src0 = onednn::RowMajor(DType::kFloat32, left.dims());
-  const onednn::Desc src1 = onednn::RowMajor(DType::kFloat32, right.dims());
-  const onednn::Desc dst = onednn::RowMajor(DType::kFloat32, output.dims());
-  const dnnl::binary::primitive_desc pd({static_cast<dnnl::algorithm>(algorithm), src0, src1, dst},
-                                        b.Attr(), onednn::Engine());
-  // Its generic code, which serves where a is repeated, is hundreds of times slower than a loop;
-  // and short rows that are added to again and again are ten times slower.
+  const Shape& y = context.outputs[0].shape;
+  // oneDNN repeats the second operand only.
+  const int first = IsCommutative(algorithm) && context.inputs[0].shape != y ? 1 : 0;
+  std::vector<Shape> shapes = {Padded(context.inputs[first].shape, y.rank()),
+                               Padded(context.inputs[1 - first].shape, y.rank())};
+  for (const PostOp& op : context.post_ops) {
+    if (op.kind == PostOp::Kind::kEltwise) continue;
+    shapes.push_back(Padded(context.inputs[op.input].shape, y.rank()));
+  }
+  shapes.push_back(y);
+  shapes = CollapseAxes(shapes);
+  const auto desc = [](const Shape& shape) {
+    return onednn::RowMajor(DType::kFloat32, shape.dims());
+  };
+  const Shape& right = shapes[1];
+  const Shape& output = shapes.back();
+  auto operand = shapes.begin() + 2;
+  const auto next_operand = [&](const TensorSpec&, onednn::Desc& operand_desc) {
+    operand_desc = desc(*operand++);
+    return true;
+  };
+  if (!b.PostNodeOps(next_operand)) return false;
+  const dnnl::binary::primitive_desc pd(
+      {static_cast<dnnl::algorithm>(algorithm), desc(shapes[0]), desc(right), desc(output)},
+      b.Attr(), onednn::Engine());
+  // Its generic code, which serves where the first operand is repeated, is hundreds of times slower
+  // than a loop; and short rows that are added to again and again are ten times slower.
   constexpr int64_t kShortRow = 64;
   if (absl::StartsWith(pd.impl_info_str(), "ref")) return false;
   if (right != output && output.rank() > 1 && output[output.rank() - 1] < kShortRow) return false;
-  b.Add<dnnl::binary>(pd, {{DNNL_ARG_SRC_0, b.Input(0, src0)},
-                           {DNNL_ARG_SRC_1, b.Input(1, src1)},
-                           {DNNL_ARG_DST, b.Output(0, dst)}});
+  b.Add<dnnl::binary>(pd, {{DNNL_ARG_SRC_0, b.Input(first, desc(shapes[0]))},
+                           {DNNL_ARG_SRC_1, b.Input(1 - first, desc(right))},
+                           {DNNL_ARG_DST, b.Output(0, desc(output))}});
   return true;
 }
 
@@ -92,7 +114,7 @@ PrepareFn OneDnnEltwise(dnnl_alg_kind_t algorithm, float alpha, float beta) {
 }
 
 PostOpFn EltwisePostOp(EltwiseOf eltwise) {
-  return [eltwise](const PostOpQuery& query) -> std::optional<PostOp> {
+  return [eltwise](const FusionQuery& query) -> std::optional<PostOp> {
     const std::optional<Eltwise> function = eltwise(query.attrs);
     if (!function || query.output.dtype != DType::kFloat32) return std::nullopt;
     return PostOp{PostOp::Kind::kEltwise, function->algorithm, function->alpha, function->beta};
@@ -107,8 +129,13 @@ PrepareFn OneDnnBinary(dnnl_alg_kind_t algorithm) {
   return onednn::Prepare([algorithm](onednn::Builder& b) { return BuildBinary(algorithm, b); });
 }
 
+std::function<bool(const PrepareContext&)> BinaryTakesPostOps(dnnl_alg_kind_t algorithm) {
+  return onednn::TakesPostOps(
+      [algorithm](onednn::Builder& b) { return BuildBinary(algorithm, b); });
+}
+
 PostOpFn BinaryPostOp(dnnl_alg_kind_t algorithm, bool commutative) {
-  return [=](const PostOpQuery& query) -> std::optional<PostOp> {
+  return [=](const FusionQuery& query) -> std::optional<PostOp> {
     if (query.output.dtype != DType::kFloat32 || query.inputs[0].dtype != DType::kFloat32) {
       return std::nullopt;
     }

@@ -23,7 +23,7 @@ struct Eltwise {
 };
 // The function for a node's attributes; none where oneDNN does not have it.
 using EltwiseOf = std::function<std::optional<Eltwise>(const Attributes&)>;
-using PostOpFn = std::function<std::optional<PostOp>(const PostOpQuery&)>;
+using PostOpFn = std::function<std::optional<PostOp>(const FusionQuery&)>;
 
 // The fast kernel of an op with one input that applies the function to each element. It serves
 // float32.
@@ -36,6 +36,8 @@ PostOpFn EltwisePostOp(dnnl_alg_kind_t algorithm, float alpha = 0, float beta = 
 // The fast kernel of an op with two inputs, a and b, that broadcast as NumPy's do; `algorithm` is a
 // dnnl_binary_*. It serves float32.
 PrepareFn OneDnnBinary(dnnl_alg_kind_t algorithm);
+// The same for OpDef::TakesPostOps.
+std::function<bool(const PrepareContext&)> BinaryTakesPostOps(dnnl_alg_kind_t algorithm);
 // The same for OpDef::AsPostOp. Unless `commutative`, only a can be what the producer yields.
 PostOpFn BinaryPostOp(dnnl_alg_kind_t algorithm, bool commutative);
 

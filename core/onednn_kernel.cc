@@ -149,6 +149,16 @@ class PrimitiveKernel : public Kernel {
   int64_t scratch_bytes() const override { return scratch_bytes_; }
   std::string Describe() const override { return description_; }
 
+  bool ReadsInput(int index) const override {
+    for (const auto& step : steps_) {
+      for (const auto& [id, buffer] : step.arguments) {
+        const Builder::BufferSpec& spec = buffers_[buffer];
+        if (spec.kind == Kind::kInput && spec.index == index) return true;
+      }
+    }
+    return false;
+  }
+
   std::unique_ptr<KernelState> NewState() const override {
     auto state = std::make_unique<State>();
     state->status = Guard([&] {

@@ -148,12 +148,12 @@ TEST(BinaryPostOp, TakesTheWholeOutputOnly) {
                                           {DType::kFloat32, {3}, {}}};
   const TensorSpec output{DType::kFloat32, {2, 3}, {}};
   const auto add = BinaryPostOp(dnnl_binary_add, true), sub = BinaryPostOp(dnnl_binary_sub, false);
-  EXPECT_TRUE(add({attrs, inputs, output, 0}));
-  EXPECT_TRUE(sub({attrs, inputs, output, 0}));
-  EXPECT_FALSE(add({attrs, inputs, output, 1}));  // the row, which is repeated
+  EXPECT_TRUE(add({attrs, inputs, {}, output, 0}));
+  EXPECT_TRUE(sub({attrs, inputs, {}, output, 0}));
+  EXPECT_FALSE(add({attrs, inputs, {}, output, 1}));  // the row, which is repeated
   const std::vector<TensorSpec> same = {output, output};
-  EXPECT_TRUE(add({attrs, same, output, 1}));
-  EXPECT_FALSE(sub({attrs, same, output, 1}));  // it would be subtracted the other way round
+  EXPECT_TRUE(add({attrs, same, {}, output, 1}));
+  EXPECT_FALSE(sub({attrs, same, {}, output, 1}));  // it would be subtracted the other way round
 }
 
 }  // namespace

@@ -117,12 +117,20 @@ struct Example {
   std::vector<std::pair<std::string, Tensor>> variables, variables_after;
 };
 
-// The question whether a node may be applied as a post-op by the kernel of its producer.
-struct PostOpQuery {
+// The question whether the producer of one of a node's inputs can do the node's work.
+struct FusionQuery {
   const Attributes& attrs;
   absl::Span<const TensorSpec> inputs;
+  absl::Span<const Tensor> constants;  // for each input its value where it is constant
   const TensorSpec& output;
   int fused_input;  // which of `inputs` is the producer's output
+};
+
+// What a node does to each channel of its input: y = x * factor + offset. With one factor and one
+// offset it is the same for all, whatever the axis.
+struct ChannelAffine {
+  int axis;  // the channels'
+  std::vector<double> factors, offsets;
 };
 
 struct OpDef {
@@ -215,13 +223,25 @@ struct OpDef {
     in_place = true;
     return *this;
   }
-  OpDef& AsPostOp(std::function<std::optional<PostOp>(const PostOpQuery&)> fn) {
+  OpDef& AsPostOp(std::function<std::optional<PostOp>(const FusionQuery&)> fn) {
     as_post_op = std::move(fn);
     return *this;
   }
   // Whether the fast kernel prepared for these specs applies post-ops.
   OpDef& TakesPostOps(std::function<bool(const PrepareContext&)> fn) {
     takes_post_ops = std::move(fn);
+    return *this;
+  }
+  // The node as an affine map of its fused input, where it is one with known coefficients.
+  OpDef& AsAffine(std::function<std::optional<ChannelAffine>(const FusionQuery&)> fn) {
+    as_affine = std::move(fn);
+    return *this;
+  }
+  // The node's constants with which it yields what `affine` makes of its output: by input, invalid
+  // where the input stays; none where that cannot be.
+  OpDef& AbsorbsAffine(
+      std::function<std::vector<Tensor>(const PrepareContext&, const ChannelAffine&)> fn) {
+    absorb_affine = std::move(fn);
     return *this;
   }
   // The inputs whose axis 0 is a batch that the op treats row by row (so do all outputs); where
@@ -255,8 +275,10 @@ struct OpDef {
   std::function<absl::StatusOr<std::vector<Tensor>>(const InferContext&)> fold;
   bool is_view = false;
   bool in_place = false;
-  std::function<std::optional<PostOp>(const PostOpQuery&)> as_post_op;
+  std::function<std::optional<PostOp>(const FusionQuery&)> as_post_op;
   std::function<bool(const PrepareContext&)> takes_post_ops;
+  std::function<std::optional<ChannelAffine>(const FusionQuery&)> as_affine;
+  std::function<std::vector<Tensor>(const PrepareContext&, const ChannelAffine&)> absorb_affine;
   std::vector<int> batch_inputs;
   int batch_rank = 0;  // 0: any
 };

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/functional/function_ref.h"
 #include "nomograph/core/executor.h"
 #include "nomograph/core/lower.h"
 
@@ -25,32 +26,71 @@ bool ShapesKnown(const LoweredGraph& graph, const LoweredNode& node) {
          std::all_of(node.outputs.begin(), node.outputs.end(), known);
 }
 
-// What `node` is as a post-op of the kernel that yields its input `fused_input`.
-std::optional<PostOp> AskPostOp(const LoweredGraph& graph, const LoweredNode& node,
-                                int fused_input) {
-  if (!node.op->as_post_op || !node.post_ops.empty() || node.outputs.size() != 1 ||
-      !ShapesKnown(graph, node)) {
-    return std::nullopt;
-  }
-  // The kernel writes the post-op's result where its own would be.
-  if (graph.types[node.outputs[0]] != graph.types[node.inputs[fused_input]]) return std::nullopt;
-  const std::vector<TensorSpec> inputs = Specs(graph, node.inputs);
-  const std::vector<TensorSpec> outputs = Specs(graph, node.outputs);
-  return node.op->as_post_op({node.attrs, inputs, outputs[0], fused_input});
+std::vector<Tensor> Constants(const LoweredGraph& graph, absl::Span<const ValueId> ids) {
+  std::vector<Tensor> constants;
+  for (const ValueId id : ids) constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+  return constants;
 }
 
-// Whether the producer's kernel takes `post_op` behind those that it has.
-bool Takes(const LoweredGraph& graph, const LoweredNode& node, const LoweredNode& with_post_op,
-           int threads) {
-  if (!node.op->takes_post_ops || !ShapesKnown(graph, node)) return false;
-  const std::vector<TensorSpec> inputs = Specs(graph, with_post_op.inputs);
-  const std::vector<TensorSpec> outputs = Specs(graph, with_post_op.outputs);
-  std::vector<Tensor> constants;
-  for (const ValueId id : with_post_op.inputs)
-    constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
-  return node.op->takes_post_ops({with_post_op.attrs, inputs, outputs, constants,
-                                  with_post_op.post_ops,
-                                  WorthwhileThreads(inputs, outputs, threads)});
+// What the hook `ask` says of the node whose input `fused_input` another one yields.
+template <typename Ask>
+auto AskAsConsumer(const LoweredGraph& graph, const LoweredNode& node, int fused_input, Ask ask) {
+  const std::vector<TensorSpec> inputs = Specs(graph, node.inputs);
+  const std::vector<TensorSpec> outputs = Specs(graph, node.outputs);
+  const std::vector<Tensor> constants = Constants(graph, node.inputs);
+  return ask(FusionQuery{node.attrs, inputs, constants, outputs[0], fused_input});
+}
+
+// What the hook `ask` says of the node as it would be prepared.
+template <typename Ask>
+auto AskAsProducer(const LoweredGraph& graph, const LoweredNode& node, int threads, Ask ask) {
+  const std::vector<TensorSpec> inputs = Specs(graph, node.inputs);
+  const std::vector<TensorSpec> outputs = Specs(graph, node.outputs);
+  const std::vector<Tensor> constants = Constants(graph, node.inputs);
+  return ask(PrepareContext{node.attrs, inputs, outputs, constants, node.post_ops,
+                            WorthwhileThreads(inputs, outputs, threads)});
+}
+
+// For each node and each input that nothing else uses: `merge(producer, node, input)` is the
+// producer as it does the node's work, too, or nothing. The types of the input and of the node's
+// output are the same, with known shapes.
+using Merge = absl::FunctionRef<std::optional<LoweredNode>(const LoweredNode& producer,
+                                                           const LoweredNode& node, int input)>;
+bool MergeIntoProducers(LoweredGraph& graph, Merge merge) {
+  const std::vector<int> uses = graph.UseCounts();
+  std::vector<int> producer(graph.types.size(), -1);
+  std::vector<bool> gone(graph.nodes.size(), false);
+  bool changed = false;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    LoweredNode& node = graph.nodes[n];
+    for (const ValueId id : node.outputs) producer[id] = static_cast<int>(n);
+    if (node.outputs.size() != 1 || !node.post_ops.empty() || !ShapesKnown(graph, node)) continue;
+    for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i) {
+      const ValueId input = node.inputs[i];
+      if (input == kNoValue || producer[input] < 0 || uses[input] != 1) continue;
+      const LoweredNode& target = graph.nodes[producer[input]];
+      if (target.outputs.size() != 1 || !ShapesKnown(graph, target) ||
+          graph.types[node.outputs[0]] != graph.types[input]) {
+        continue;
+      }
+      std::optional<LoweredNode> merged = merge(target, node, i);
+      if (!merged) continue;
+      // It stands where the later one stood: all that it uses exists by then.
+      merged->outputs = node.outputs;
+      merged->fused.push_back(node.name);
+      gone[producer[input]] = true;
+      node = *std::move(merged);
+      producer[node.outputs[0]] = static_cast<int>(n);
+      changed = true;
+      break;
+    }
+  }
+  std::vector<LoweredNode> kept;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    if (!gone[n]) kept.push_back(std::move(graph.nodes[n]));
+  }
+  graph.nodes = std::move(kept);
+  return changed;
 }
 
 }  // namespace
@@ -82,47 +122,52 @@ bool RemoveDeadNodes(LoweredGraph& graph) {
   return changed;
 }
 
+bool AbsorbAffines(LoweredGraph& graph) {
+  return MergeIntoProducers(
+      graph,
+      [&](const LoweredNode& producer, const LoweredNode& node,
+          int input) -> std::optional<LoweredNode> {
+        if (!node.op->as_affine || !producer.op->absorb_affine || !producer.post_ops.empty()) {
+          return std::nullopt;
+        }
+        const std::optional<ChannelAffine> affine =
+            AskAsConsumer(graph, node, input, node.op->as_affine);
+        if (!affine) return std::nullopt;
+        const std::vector<Tensor> constants =
+            AskAsProducer(graph, producer, 1, [&](const PrepareContext& context) {
+              return producer.op->absorb_affine(context, *affine);
+            });
+        if (constants.empty()) return std::nullopt;
+        LoweredNode merged = producer;
+        merged.inputs.resize(std::max(merged.inputs.size(), constants.size()), kNoValue);
+        for (size_t i = 0; i < constants.size(); ++i) {
+          if (!constants[i].valid()) continue;
+          merged.inputs[i] = graph.AddValue(constants[i].type());
+          graph.constants[merged.inputs[i]] = constants[i];
+        }
+        return merged;
+      });
+}
+
 bool FusePostOps(LoweredGraph& graph, int threads) {
-  const std::vector<int> uses = graph.UseCounts();
-  std::vector<int> producer(graph.types.size(), -1);
-  std::vector<bool> gone(graph.nodes.size(), false);
-  bool changed = false;
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    LoweredNode& node = graph.nodes[n];
-    for (const ValueId id : node.outputs) producer[id] = static_cast<int>(n);
-    for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i) {
-      const ValueId input = node.inputs[i];
-      if (input == kNoValue || producer[input] < 0 || uses[input] != 1) continue;
-      LoweredNode& target = graph.nodes[producer[input]];
-      if (target.outputs.size() != 1) continue;
-      std::optional<PostOp> post_op = AskPostOp(graph, node, i);
-      if (!post_op) continue;
-      LoweredNode fused = target;
-      fused.outputs = node.outputs;
-      if (post_op->kind == PostOp::Kind::kBinary) {
-        const ValueId other = node.inputs[1 - i];
-        // Behind all inputs that the op can have, so that it is not taken for an absent one.
-        fused.inputs.resize(std::max(fused.inputs.size(), fused.op->inputs.size()), kNoValue);
-        post_op->input = static_cast<int>(fused.inputs.size());
-        fused.inputs.push_back(other);
-      }
-      fused.post_ops.push_back(*post_op);
-      fused.fused.push_back(node.name);
-      if (!Takes(graph, target, fused, threads)) continue;
-      // The fused node stands where the later one stood: its other operand exists by then.
-      gone[producer[input]] = true;
-      node = std::move(fused);
-      producer[node.outputs[0]] = static_cast<int>(n);
-      changed = true;
-      break;
-    }
-  }
-  std::vector<LoweredNode> kept;
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (!gone[n]) kept.push_back(std::move(graph.nodes[n]));
-  }
-  graph.nodes = std::move(kept);
-  return changed;
+  return MergeIntoProducers(
+      graph,
+      [&](const LoweredNode& producer, const LoweredNode& node,
+          int input) -> std::optional<LoweredNode> {
+        if (!node.op->as_post_op || !producer.op->takes_post_ops) return std::nullopt;
+        std::optional<PostOp> post_op = AskAsConsumer(graph, node, input, node.op->as_post_op);
+        if (!post_op) return std::nullopt;
+        LoweredNode fused = producer;
+        if (post_op->kind == PostOp::Kind::kBinary) {
+          // Behind all inputs that the op can have, so that it is not taken for an absent one.
+          fused.inputs.resize(std::max(fused.inputs.size(), fused.op->inputs.size()), kNoValue);
+          post_op->input = static_cast<int>(fused.inputs.size());
+          fused.inputs.push_back(node.inputs[1 - input]);
+        }
+        fused.post_ops.push_back(*post_op);
+        if (!AskAsProducer(graph, fused, threads, producer.op->takes_post_ops)) return std::nullopt;
+        return fused;
+      });
 }
 
 }  // namespace nomograph

@@ -33,7 +33,10 @@ absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(const Model& mod
   program->threads_ = options.threads > 0 ? options.threads : omp_get_max_threads();
   NOMO_ASSIGN_OR_RETURN(program->graph_, Lower(model, graph, inputs, registry, resolve));
   RemoveDeadNodes(program->graph_);
-  if (!options.exact) FusePostOps(program->graph_, program->threads_);
+  if (!options.exact) {
+    AbsorbAffines(program->graph_);
+    FusePostOps(program->graph_, program->threads_);
+  }
   program->plan_ = PlanMemory(program->graph_);
   NOMO_RETURN_IF_ERROR(program->PrepareSteps());
   return program;
@@ -59,7 +62,25 @@ absl::Status Program::PrepareSteps() {
     }
     steps_.push_back(std::move(step));
   }
+  DropPackedConstants();
   return absl::OkStatus();
+}
+
+void Program::DropPackedConstants() {
+  std::vector<bool> read(graph_.types.size(), false);
+  const auto mark = [&](ValueId id) {
+    if (id != kNoValue) read[plan_.values[id].root] = true;
+  };
+  for (const ValueId id : graph_.outputs) mark(id);
+  for (const Step& step : steps_) {
+    const std::vector<ValueId>& inputs = graph_.nodes[step.node].inputs;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!step.kernel || step.kernel->ReadsInput(static_cast<int>(i))) mark(inputs[i]);
+    }
+  }
+  for (size_t v = 0; v < read.size(); ++v) {
+    if (!read[v]) graph_.constants[v] = Tensor();
+  }
 }
 
 std::unique_ptr<ProgramState> Program::NewState() const {

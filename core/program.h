@@ -62,6 +62,8 @@ class Program {
  private:
   Program() = default;
   absl::Status PrepareSteps();
+  // Constants that no kernel reads any more, because each has a packed copy.
+  void DropPackedConstants();
 
   LoweredGraph graph_;
   MemoryPlan plan_;

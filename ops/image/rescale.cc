@@ -49,7 +49,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareFast(const PrepareContext& contex
   return MakeComputeKernel(Fast, "loop");
 }
 
-std::optional<PostOp> AsPostOp(const PostOpQuery& query) {
+std::optional<PostOp> AsPostOp(const FusionQuery& query) {
   if (query.inputs[0].dtype != query.output.dtype) return std::nullopt;
   return EltwisePostOp(dnnl_eltwise_linear, static_cast<float>(query.attrs.Float("scale")),
                        static_cast<float>(query.attrs.Float("offset")))(query);

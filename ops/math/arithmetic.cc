@@ -32,6 +32,35 @@ ExampleTable Broadcasting(std::initializer_list<float> expected, float six_and_t
             .outputs = {full({0, 3}, 0)}});
 }
 
+struct Coefficients {
+  double factor, offset;
+};
+
+// For OpDef::AsAffine: a constant operand with a value for each index of one axis, or for all
+// elements; `map` says what a value does. Unless `commutative`, it is b.
+auto ByOperand(bool commutative, Coefficients (*map)(double)) {
+  return [=](const FusionQuery& query) -> std::optional<ChannelAffine> {
+    const int other = 1 - query.fused_input;
+    const Tensor& operand = query.constants[other];
+    if (!operand.valid() || operand.dtype() != DType::kFloat32 || (other == 0 && !commutative)) {
+      return std::nullopt;
+    }
+    const Shape& shape = operand.shape();
+    ChannelAffine affine{.axis = 0, .factors = {}, .offsets = {}};
+    for (int i = 0; i < shape.rank(); ++i) {
+      if (shape[i] == 1) continue;
+      if (shape[i] != operand.num_elements()) return std::nullopt;
+      affine.axis = query.output.shape.rank() - shape.rank() + i;
+    }
+    for (const float value : operand.data<float>()) {
+      const Coefficients c = map(value);
+      affine.factors.push_back(c.factor);
+      affine.offsets.push_back(c.offset);
+    }
+    return affine;
+  };
+}
+
 }  // namespace
 
 NOMO_REGISTER_OP(
@@ -39,7 +68,12 @@ NOMO_REGISTER_OP(
         .Doc("y = a + b, with NumPy broadcasting. Integers wrap around.")
         .Source("ONNX Add; NumPy add; Keras Add")
         .Fast(OneDnnBinary(dnnl_binary_add))
+        .TakesPostOps(BinaryTakesPostOps(dnnl_binary_add))
         .AsPostOp(BinaryPostOp(dnnl_binary_add, /*commutative=*/true))
+        .AsAffine(ByOperand(/*commutative=*/true,
+                            [](double v) {
+                              return Coefficients{1, v};
+                            }))
         .Examples(Broadcasting({3, 4, 5, 5, 6, 7, 6, 7, 8, 8, 9, 10}, 8)
                       .Rows(kNumbers,
                             {{1, 2, 3}, {-7, 3, -4}, {0.5, 0.25, 0.75}, {kInf, -kInf, kNaN}})
@@ -52,7 +86,12 @@ NOMO_REGISTER_OP(
         .Doc("y = a - b, with NumPy broadcasting. Integers wrap around.")
         .Source("ONNX Sub; NumPy subtract; Keras Subtract")
         .Fast(OneDnnBinary(dnnl_binary_sub))
+        .TakesPostOps(BinaryTakesPostOps(dnnl_binary_sub))
         .AsPostOp(BinaryPostOp(dnnl_binary_sub, /*commutative=*/false))
+        .AsAffine(ByOperand(/*commutative=*/false,
+                            [](double v) {
+                              return Coefficients{1, -v};
+                            }))
         .Examples(Broadcasting({-1, 0, 1, -3, -2, -1, 2, 3, 4, 0, 1, 2}, 4)
                       .Rows(kNumbers,
                             {{5, 2, 3}, {-7, 3, -10}, {0.5, 0.25, 0.25}, {kInf, kInf, kNaN}})
@@ -64,7 +103,12 @@ NOMO_REGISTER_OP(
         .Doc("y = a * b, with NumPy broadcasting. Integers wrap around.")
         .Source("ONNX Mul; NumPy multiply; Keras Multiply")
         .Fast(OneDnnBinary(dnnl_binary_mul))
+        .TakesPostOps(BinaryTakesPostOps(dnnl_binary_mul))
         .AsPostOp(BinaryPostOp(dnnl_binary_mul, /*commutative=*/true))
+        .AsAffine(ByOperand(/*commutative=*/true,
+                            [](double v) {
+                              return Coefficients{v, 0};
+                            }))
         .Examples(Broadcasting({2, 4, 6, 4, 8, 12, 8, 10, 12, 16, 20, 24}, 12)
                       .Rows(kNumbers,
                             {{5, 2, 10}, {-7, 3, -21}, {0.5, 0.25, 0.125}, {kInf, 0, kNaN}})
@@ -77,7 +121,12 @@ NOMO_REGISTER_OP(
              "divided by zero is zero, and the least integer divided by -1 is itself.")
         .Source("ONNX Div; NumPy true_divide for floats")
         .Fast(OneDnnBinary(dnnl_binary_div))
+        .TakesPostOps(BinaryTakesPostOps(dnnl_binary_div))
         .AsPostOp(BinaryPostOp(dnnl_binary_div, /*commutative=*/false))
+        .AsAffine(ByOperand(/*commutative=*/false,
+                            [](double v) {
+                              return Coefficients{1 / v, 0};
+                            }))
         .Examples(
             Broadcasting({0.5, 1, 1.5, 0.25, 0.5, 0.75, 2, 2.5, 3, 1, 1.25, 1.5}, 3)
                 .Rows(kNumbers, {{6, 2, 3}, {-8, 2, -4}})

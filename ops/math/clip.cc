@@ -72,12 +72,44 @@ absl::StatusOr<std::vector<TensorType>> InferClip(const InferContext& context) {
   return SameAsInput(context);
 }
 
-// oneDNN refuses an empty interval.
-std::optional<Eltwise> OneDnnClip(const Attributes& attrs) {
-  const double low = attrs.Has("min") ? attrs.Float("min") : -kInf;
-  const double high = attrs.Has("max") ? attrs.Float("max") : kInf;
-  if (!(low <= high)) return std::nullopt;
-  return Eltwise{dnnl_eltwise_clip, static_cast<float>(low), static_cast<float>(high)};
+// The same on several processors. oneDNN's loop would take the lower limit for NaN.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareClip(const PrepareContext& context) {
+  if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+  const int threads = context.threads;
+  return MakeComputeKernel(
+      [threads](KernelContext& kernel) {
+        const float low = Limit<float>(kernel, "min", kMinInput);
+        const float high = Limit<float>(kernel, "max", kMaxInput);
+        const float* x = kernel.input<float>(0).data();
+        float* y = kernel.output<float>(0).data();
+        const int64_t count = kernel.input_shape(0).num_elements();
+#pragma omp parallel for simd num_threads(threads)
+        for (int64_t i = 0; i < count; ++i) {
+          const float value = x[i] < low ? low : x[i];
+          y[i] = value > high ? high : value;
+        }
+        return absl::OkStatus();
+      },
+      "clip loop");
+}
+
+// With limits that are known. oneDNN refuses an empty interval.
+std::optional<PostOp> AsPostOp(const FusionQuery& query) {
+  if (query.fused_input != 0 || query.output.dtype != DType::kFloat32) return std::nullopt;
+  bool known = true;
+  const auto limit = [&](absl::string_view attr, int input, double none) -> double {
+    if (input < static_cast<int>(query.inputs.size()) &&
+        query.inputs[input].dtype != DType::kInvalid) {
+      const Tensor& value = query.constants[input];
+      known &= value.valid();
+      return value.valid() ? value.data<float>()[0] : none;
+    }
+    return query.attrs.Has(attr) ? query.attrs.Float(attr) : none;
+  };
+  const double low = limit("min", kMinInput, -kInf), high = limit("max", kMaxInput, kInf);
+  if (!known || !(low <= high)) return std::nullopt;
+  return PostOp{PostOp::Kind::kEltwise, dnnl_eltwise_clip, static_cast<float>(low),
+                static_cast<float>(high)};
 }
 
 Example InputsExample(std::string name, Tensor min, Tensor max,
@@ -124,11 +156,10 @@ OpDef Clip() {
       .OptionalAttr("max", AttrType::kFloat, "the greatest value; none unless given")
       .Infer(InferClip)
       .Reference(ClipReference)
+      .Fast(PrepareClip)
       .InPlace()
       .BatchInputs({0})
-      .AsPostOp([post_op = EltwisePostOp(OneDnnClip)](const PostOpQuery& query) {
-        return query.inputs.size() == 1 ? post_op(query) : std::nullopt;
-      })
+      .AsPostOp(AsPostOp)
       .Examples(ClipExamples());
 }
 

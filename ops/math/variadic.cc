@@ -59,7 +59,7 @@ constexpr auto kItself = [](auto folded, int) { return folded; };
 
 // oneDNN's post-ops have one other operand.
 PostOpFn PostOpOfTwo(dnnl_alg_kind_t algorithm) {
-  return [post_op = BinaryPostOp(algorithm, /*commutative=*/true)](const PostOpQuery& query) {
+  return [post_op = BinaryPostOp(algorithm, /*commutative=*/true)](const FusionQuery& query) {
     return query.inputs.size() == 2 ? post_op(query) : std::nullopt;
   };
 }

@@ -202,6 +202,7 @@ NOMO_REGISTER_OP(
         .Reference(ConvCompute)
         .Fast(onednn::Prepare(BuildConv))
         .TakesPostOps(onednn::TakesPostOps(BuildConv))
+        .AbsorbsAffine(AbsorbAffine)
         .BatchInputs({0})
         .Examples(ConvExamples));
 

@@ -1,5 +1,7 @@
 #include "nomograph/ops/nn/conv_kernel.h"
 
+#include <cmath>
+
 namespace nomograph::nn {
 namespace {
 
@@ -74,6 +76,46 @@ onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs, DType d
   std::vector<int> grouped_order = {axes.whole};
   for (int axis : order) grouped_order.push_back(axis + (axis >= axes.whole ? 1 : 0));
   return onednn::Permuted(dtype, grouped, grouped_order);
+}
+
+std::vector<Tensor> AbsorbAffine(const PrepareContext& context, const ChannelAffine& affine) {
+  const Shape& y = context.outputs[0].shape;
+  const int channel_axis = IsChannelsLast(context.attrs) ? y.rank() - 1 : 1;
+  const bool for_all = affine.factors.size() == 1;
+  if (!for_all && affine.axis != channel_axis) return {};
+  const Tensor& kernel = context.constants[1];
+  if (!kernel.valid() || kernel.dtype() != DType::kFloat32) return {};
+  if (context.has_input(2) && !context.constants[2].valid()) return {};
+
+  const int64_t channels = y[channel_axis];
+  const auto factor = [&](int64_t channel) { return affine.factors[for_all ? 0 : channel]; };
+  bool finite = true;
+  const auto rounded = [&](double value) {
+    const float result = static_cast<float>(value);
+    finite &= std::isfinite(result);
+    return result;
+  };
+  Tensor bias(DType::kFloat32, {channels}), scaled(DType::kFloat32, kernel.shape());
+  for (int64_t c = 0; c < channels; ++c) {
+    const double old = context.has_input(2) ? context.constants[2].data<float>()[c] : 0.0;
+    bias.mutable_data<float>()[c] = rounded(old * factor(c) + affine.offsets[for_all ? 0 : c]);
+  }
+  const ConvKernelLayout layout(kernel.shape(), context.attrs);
+  const int64_t groups = channels / layout.out;  // that the input channels are divided into
+  const int64_t taps = kernel.num_elements() / (layout.in * layout.out);
+  const auto from = kernel.data<float>();
+  const auto to = scaled.mutable_data<float>();
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    for (int64_t i = 0; i < layout.in; ++i) {
+      const int64_t first_channel = i / (layout.in / groups) * layout.out;
+      for (int64_t o = 0; o < layout.out; ++o) {
+        const int64_t at = layout.Offset(tap, i, o);
+        to[at] = rounded(from[at] * factor(first_channel + o));
+      }
+    }
+  }
+  if (!finite) return {};
+  return {Tensor(), std::move(scaled), std::move(bias)};
 }
 
 WindowDims::WindowDims(const Window& window) {

@@ -43,6 +43,10 @@ struct ConvKernelLayout {
 onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs,
                             DType dtype = DType::kFloat32);
 
+// For OpDef::AbsorbsAffine: kernel and bias with the factors and offsets in them, where both are
+// constant (or the bias is absent) and all values stay finite.
+std::vector<Tensor> AbsorbAffine(const PrepareContext& context, const ChannelAffine& affine);
+
 // A concrete window as oneDNN wants it.
 struct WindowDims {
   dnnl::memory::dims kernel, strides, dilations /* 0 is dense */, pads_begin, pads_end;

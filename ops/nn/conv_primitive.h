@@ -28,6 +28,10 @@ inline bool IsGeneric(const char* implementation) {
   return absl::StrContains(implementation, "gemm") || absl::StrContains(implementation, "ref");
 }
 
+// Whether a convolution as a matrix product has a loop for these post-ops: for one ReLU. All others
+// it applies by a call for each element.
+bool ProductTakes(absl::Span<const PostOp> post_ops);
+
 // How many of the input channels a primitive of a loop of its own layout sums up: it adds terms one
 // after the other, and of many hundreds the last digits are lost.
 int64_t ChannelsAtOnce(const ConvTensors& tensors);
@@ -88,8 +92,7 @@ std::string AddConvIn(onednn::Builder& b, const ConvTensors& tensors, bool block
 
 // Prefers a loop made for convolution: in the layout that the tensors have, else in one of its own
 // choice, which is worth the copies. A pointwise convolution is a matrix product as it stands, and
-// oneDNN's product sums more exactly than its loop. Products apply binary post-ops by a call for
-// each element, so that they take none.
+// oneDNN's product sums more exactly than its loop.
 template <typename Primitive, typename Make>
 bool AddConv(onednn::Builder& b, const ConvTensors& tensors, Make make) {
   for (const bool blocked : {false, true}) {
@@ -99,10 +102,8 @@ bool AddConv(onednn::Builder& b, const ConvTensors& tensors, Make make) {
     if (found.empty() || IsGeneric(found.c_str())) continue;
     return !AddConvIn<Primitive>(b, tensors, blocked, make).empty();
   }
-  for (const PostOp& op : b.context().post_ops) {
-    if (op.kind != PostOp::Kind::kEltwise) return false;
-  }
-  return !AddConvIn<Primitive>(b, tensors, /*blocked=*/false, make).empty();
+  return ProductTakes(b.context().post_ops) &&
+         !AddConvIn<Primitive>(b, tensors, /*blocked=*/false, make).empty();
 }
 
 }  // namespace nomograph::nn

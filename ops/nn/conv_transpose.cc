@@ -106,15 +106,12 @@ bool MakesTiles(const onednn::Builder& b, const Window& window) {
 
 // A pointwise convolution computes the tiles, with a channel for each output channel and tap, and a
 // copy puts them in place. oneDNN's loops for deconvolution are slower with few channels, many
-// times with 24 of them. False with binary post-ops: the tiles do not have the output's axes.
-// REQUIRES: MakesTiles().
+// times with 24 of them. REQUIRES: MakesTiles().
 bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& window) {
   using Dims = dnnl::memory::dims;
   constexpr auto kFloat = dnnl::memory::data_type::f32;
   const PrepareContext& context = b.context();
-  for (const PostOp& op : context.post_ops) {
-    if (op.kind != PostOp::Kind::kEltwise) return false;
-  }
+  if (!ProductTakes(context.post_ops)) return false;
   const ConvKernelLayout kernel(context.inputs[1].shape, context.attrs);
   const Dims x = tensors.src.dims(), y = tensors.dst.dims();
   const int64_t batch = x[0], in = x[1], out = y[1];
@@ -331,6 +328,7 @@ NOMO_REGISTER_OP(
         .Reference(ConvTransposeCompute)
         .Fast(onednn::Prepare(BuildConvTranspose))
         .TakesPostOps(onednn::TakesPostOps(BuildConvTranspose))
+        .AbsorbsAffine(AbsorbAffine)
         .BatchInputs({0})
         .Examples(ConvTransposeExamples));
 

@@ -1,4 +1,4 @@
-// Post-ops fused into the kernels of this domain and of math.MatMul and math.Gemm, against the op
+// Post-ops fused into the kernels of this domain and of math, against the op
 // followed by the same arithmetic.
 #include <algorithm>
 #include <functional>
@@ -43,6 +43,12 @@ const Case kCases[] = {
      {{"strides", std::vector<int64_t>{2, 2}}},
      {{1, 3, 3, 8}, {2, 2, 8, 8}, {8}},
      {8}},
+    {"math.Add", {}, {{2, 4, 5}, {2, 4, 5}}, {2, 4, 5}},
+    {"math.Add", {}, {{}, {2, 4, 5}}, {}},
+    {"math.Add", {}, {{100}, {4, 100}}, {4, 100}},
+    {"math.Sub", {}, {{4, 100}, {100}}, {4, 100}},
+    {"math.Mul", {}, {{2, 3, 70}, {2, 3, 70}}, {}},
+    {"math.Div", {}, {{2, 3, 70}, {}}, {2, 3, 70}},
     {"math.MatMul", {}, {{4, 3}, {3, 5}}, {5}},
     {"math.MatMul", {}, {{4, 3}, {3, 5}}, {4, 5}},
     {"math.MatMul", {}, {{2, 4, 3}, {3, 5}}, {5}},
