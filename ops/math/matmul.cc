@@ -1,4 +1,4 @@
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn_matmul.h"
 #include "nomograph/core/registry.h"
 
 namespace nomograph {
@@ -183,17 +183,13 @@ bool BuildMatMul(onednn::Builder& b) {
   const PartialShape none = PartialShape::OfRank(0);
   const auto src = MatrixDesc(one_matrix ? none : s->a_batch, rank, rows, inner, transpose_a);
   const auto given = MatrixDesc(one_matrix ? none : s->b_batch, rank, inner, columns, transpose_b);
-  const auto weights = b.is_constant(1) ? onednn::AnyFormat(DType::kFloat32, given.dims()) : given;
   const auto dst = MatrixDesc(one_matrix ? none : s->batch, rank, rows, columns, false);
   if (!b.PostNodeOps([&](const TensorSpec& operand, onednn::Desc& desc) {
         return OperandDesc(*s, one_matrix, operand, desc);
       })) {
     return false;
   }
-  const dnnl::matmul::primitive_desc pd({src, weights, dst}, b.Attr(), onednn::Engine());
-  b.Add<dnnl::matmul>(pd, {{DNNL_ARG_SRC, b.Input(0, src)},
-                           {DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, given), pd.weights_desc())},
-                           {DNNL_ARG_DST, b.Output(0, dst)}});
+  onednn::AddMatrixProduct(b, src, given, dst, b.Attr());
   return true;
 }
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "nomograph/ops/nn/matrix_product.h"
+#include "nomograph/core/onednn_matmul.h"
 #include "nomograph/ops/nn/sub_kernel.h"
 
 namespace nomograph::nn {
@@ -13,10 +13,10 @@ namespace {
 // y[m, n] = sum over k of x[m, k] w[n, k].
 bool BuildProduct(onednn::Builder& b) {
   const int transposed[] = {1, 0};
-  AddMatrixProduct(b, onednn::RowMajor(DType::kFloat32, b.context().inputs[0].shape.dims()),
-                   onednn::Permuted(DType::kFloat32, b.context().inputs[1].shape, transposed),
-                   onednn::RowMajor(DType::kFloat32, b.context().outputs[0].shape.dims()),
-                   b.Attr());
+  onednn::AddMatrixProduct(
+      b, onednn::RowMajor(DType::kFloat32, b.context().inputs[0].shape.dims()),
+      onednn::Permuted(DType::kFloat32, b.context().inputs[1].shape, transposed),
+      onednn::RowMajor(DType::kFloat32, b.context().outputs[0].shape.dims()), b.Attr());
   return true;
 }
 

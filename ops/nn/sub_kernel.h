@@ -25,6 +25,7 @@ class SubKernel {
 
   int64_t scratch_bytes() const { return kernel_->scratch_bytes(); }
   std::unique_ptr<KernelState> NewState() const { return kernel_->NewState(); }
+  bool ReadsInput(int i) const { return kernel_->ReadsInput(i); }
   std::string Describe() const { return kernel_->Describe(); }
   // `inputs` are the addresses of the tensors, `state` is one of NewState()'s that no other thread
   // uses. `outer` is the run that this one is part of.

@@ -40,7 +40,7 @@ void AddConv(onednn::Builder& b, const dnnl::convolution_forward::primitive_desc
   b.Add<dnnl::reorder>(copy, {{DNNL_ARG_FROM, result}, {DNNL_ARG_TO, output}});
 }
 
-bool BuildConv(onednn::Builder& b, bool& packs) {
+bool BuildConv(onednn::Builder& b) {
   const PrepareContext& context = b.context();
   const TensorSpec &x = context.inputs[0], &w = context.inputs[1], &y = context.outputs[0];
   const auto window = ConcreteWindow(context.attrs, x.shape, w.shape);
@@ -66,7 +66,6 @@ bool BuildConv(onednn::Builder& b, bool& packs) {
       attr, onednn::Engine());
   arguments.push_back({DNNL_ARG_SRC, b.Reordered(b.Input(0, src), pd.src_desc())});
   arguments.push_back({DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, given), pd.weights_desc())});
-  packs = b.is_constant(1) && pd.weights_desc() != given;
   AddConv(b, pd, dst, std::move(arguments));
   return true;
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "nomograph/ops/nn/matrix_product.h"
+#include "nomograph/core/onednn_matmul.h"
 #include "nomograph/ops/quant/linear.h"
 
 namespace nomograph::quant {
@@ -33,7 +33,7 @@ onednn::Desc MatrixDesc(DType dtype, const PartialShape& batch, int rank, int64_
 }
 
 // One matrix on the right makes the whole batch on the left one matrix.
-bool BuildMatMul(onednn::Builder& b, bool& packs) {
+bool BuildMatMul(onednn::Builder& b) {
   const TensorSpec &x = b.context().inputs[0], &w = b.context().inputs[1];
   const auto s = GetMatMulShape(x.shape, w.shape);
   if (!s.ok()) return false;
@@ -50,7 +50,7 @@ bool BuildMatMul(onednn::Builder& b, bool& packs) {
     more.push_back({DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC,
                     b.Input(2, onednn::RowMajor(DType::kInt32, {1}))});
   }
-  packs = nn::AddMatrixProduct(
+  onednn::AddMatrixProduct(
       b, MatrixDesc(x.dtype, one_matrix ? none : s->a_batch, rank, rows, inner),
       MatrixDesc(w.dtype, one_matrix ? none : s->b_batch, rank, inner, columns),
       MatrixDesc(b.context().outputs[0].dtype, one_matrix ? none : s->batch, rank, rows, columns),

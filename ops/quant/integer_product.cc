@@ -158,16 +158,15 @@ absl::StatusOr<bool> IntegerProduct::AddPart(const PrepareContext& context, cons
       {bytes ? DType::kInt8 : DType::kFloat32, spec_.w.BlockShape(slab.size), {}}};
   if (bytes) inputs.push_back({DType::kInt32, {1}, {}});
   Tensor w = weights.known ? ConvertedWeights(weights, slab) : Tensor();
-  bool packs = false;
   NOMO_ASSIGN_OR_RETURN(
       std::optional<nn::SubKernel> kernel,
-      nn::SubKernel::Create(
-          onednn::Prepare([&](onednn::Builder& b) { return spec_.build(b, packs); }), context.attrs,
-          threads_, std::move(inputs), {bytes ? DType::kInt32 : DType::kFloat32, spec_.y, {}},
-          {Tensor(), w}));
+      nn::SubKernel::Create(onednn::Prepare(spec_.build), context.attrs, threads_,
+                            std::move(inputs),
+                            {bytes ? DType::kInt32 : DType::kFloat32, spec_.y, {}}, {Tensor(), w}));
   // oneDNN's own reference implementations are slower than the other way.
   if (!kernel || (bytes && absl::StrContains(kernel->Describe(), " ref"))) return false;
-  parts_.push_back({slab, *std::move(kernel), packs ? Tensor() : std::move(w)});
+  if (!kernel->ReadsInput(1)) w = Tensor();
+  parts_.push_back({slab, *std::move(kernel), std::move(w)});
   return true;
 }
 

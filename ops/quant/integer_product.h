@@ -35,9 +35,8 @@ struct ProductSpec {
   bool may_use_bytes = true;
   // Adds the primitive for a slab. Inputs 0 and 1 are the factors' slabs, both float32, or uint8
   // and int8; in the second case input 2 is x's zero point, an int32[1]. Output 0 is float32 or
-  // int32. `packs` is set when the primitive has a packed copy of a constant input 1 and does not
-  // read it any more. It yields false where it cannot.
-  std::function<bool(onednn::Builder& b, bool& packs)> build;
+  // int32. It yields false where it cannot.
+  std::function<bool(onednn::Builder& b)> build;
 };
 
 class IntegerProduct {
