@@ -80,6 +80,10 @@ class Verifier {
   void CheckNodes() {
     bool order = true;
     for (const Node& node : graph_.nodes) {
+      if (node.version < 1) {
+        errors_.Add(InvalidArgument("node \"", node.name, "\": op ", node.op,
+                                    " cannot have version ", node.version));
+      }
       for (const ValueId id : node.inputs) {
         if (id == kNoValue) continue;
         if (!InRange(id)) {

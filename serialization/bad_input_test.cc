@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/file_layout.h"
@@ -250,6 +251,15 @@ TEST(BadInputTest, PayloadsAreNotMultiplied) {
   ASSERT_TRUE(model.ok()) << model.status();
   const Attributes& attrs = model->graph.nodes[0].attrs;
   EXPECT_EQ(attrs.TensorValue("a1").raw_data(), attrs.TensorValue("a19999").raw_data());
+}
+
+TEST(BadInputTest, WhatWouldNotLoadIsNotSaved) {
+  Model model = SmallModel();
+  model.graph.nodes[0].version = 0;
+  const auto saved = SaveToString(model);
+  ASSERT_FALSE(saved.ok());
+  EXPECT_TRUE(absl::StrContains(saved.status().message(), "op local.Tenfold cannot have version 0"))
+      << saved.status();
 }
 
 // The file with one byte changed or its end cut off. Sealed files: always an error, once payloads

@@ -114,9 +114,8 @@ absl::Status GraphImporter::ImportCall(NodeImporter& node) {
     call.body = made->second;
   } else {
     Opsets opsets = opsets_;
-    for (const OperatorSetIdProto& opset : function.opset_import()) {
-      opsets[opset.domain() == "ai.onnx" ? "" : opset.domain()] = static_cast<int>(opset.version());
-    }
+    NOMO_RETURN_IF_ERROR(
+        Annotate(ReadOpsets(function.opset_import(), opsets), absl::StrCat("function ", call.op)));
     GraphImporter body(state_, opsets, nullptr, &given);
     NOMO_RETURN_IF_ERROR(
         Annotate(body.ImportFunction(function, types), absl::StrCat("function ", call.op)));

@@ -39,6 +39,21 @@ class Nesting {
 
 }  // namespace
 
+absl::Status ReadOpsets(const google::protobuf::RepeatedPtrField<OperatorSetIdProto>& imports,
+                        Opsets& opsets) {
+  constexpr int64_t kMaxVersion = 1 << 20;
+  for (const OperatorSetIdProto& opset : imports) {
+    const bool standard = opset.domain().empty() || opset.domain() == "ai.onnx";
+    if (opset.version() < 1 || opset.version() > kMaxVersion) {
+      return InvalidArgument("opset of ", standard ? "ai.onnx" : opset.domain(),
+                             ": expected a version from 1 to ", kMaxVersion, ", found ",
+                             opset.version());
+    }
+    opsets[standard ? "" : opset.domain()] = static_cast<int>(opset.version());
+  }
+  return absl::OkStatus();
+}
+
 std::string ImportState::FreeFunctionName(const std::string& wish) const {
   std::string name = wish;
   for (int i = 1; functions.contains(name); ++i) name = absl::StrCat(wish, "_", i);

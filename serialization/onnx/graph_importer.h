@@ -19,6 +19,11 @@ namespace nomograph::onnx {
 
 using Opsets = std::map<std::string, int>;  // domain -> version
 
+// Adds the domains' opsets to those of the model around, if any. InvalidArgument for a version that
+// none can have.
+absl::Status ReadOpsets(const google::protobuf::RepeatedPtrField<OperatorSetIdProto>& imports,
+                        Opsets& opsets);
+
 // An op's name of ours for an operator of another domain, domain.Name of letters, digits and _
 // only.
 std::string QualifiedName(const std::string& domain, const std::string& op_type);

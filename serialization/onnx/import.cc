@@ -155,10 +155,7 @@ std::string Producer(const ModelProto& proto) {
 absl::StatusOr<Model> FromProto(std::shared_ptr<const ModelProto> proto, const std::string& folder,
                                 const ImportOptions& options) {
   Opsets opsets;
-  for (const OperatorSetIdProto& opset : proto->opset_import()) {
-    const int64_t version = std::clamp<int64_t>(opset.version(), 0, 1 << 20);
-    opsets[opset.domain() == "ai.onnx" ? "" : opset.domain()] = static_cast<int>(version);
-  }
+  NOMO_RETURN_IF_ERROR(ReadOpsets(proto->opset_import(), opsets));
   NOMO_RETURN_IF_ERROR(CheckVersions(*proto, opsets));
   ImportState state{.tensors = TensorReader(proto, folder), .progress = options.progress};
   for (const FunctionProto& function : proto->functions()) {

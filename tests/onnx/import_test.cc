@@ -162,6 +162,16 @@ std::vector<Fault> Faults() {
       {"NewOpset",
        [](ModelProto& m) { m.mutable_opset_import(0)->set_version(99); },
        {"opset 99 of ai.onnx is not supported"}},
+      {"NoSuchOpset",
+       [](ModelProto& m) {
+         onnx::OperatorSetIdProto& opset = *m.add_opset_import();
+         opset.set_domain("acme.ops");
+         opset.set_version(0);
+       },
+       {"opset of acme.ops: expected a version from 1 to 1048576, found 0"}},
+      {"NegativeOpset",
+       [](ModelProto& m) { m.mutable_opset_import(0)->set_version(-1); },
+       {"opset of ai.onnx: expected a version from 1 to 1048576, found -1"}},
       {"UnknownOperators",
        [=](ModelProto& m) {
          node(m, 0)->set_op_type("Frobnicate");
