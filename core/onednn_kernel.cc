@@ -275,6 +275,12 @@ Builder::Buffer Builder::Reordered(Buffer buffer, const Desc& wanted) {
   return to;
 }
 
+void Builder::Copy(Buffer from, Buffer to) {
+  const dnnl::reorder::primitive_desc pd(Engine(), buffers_[from].desc, Engine(), buffers_[to].desc,
+                                         Builder(context_).Attr());
+  AddStep(dnnl::reorder(pd), pd, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}, {});
+}
+
 // A copy of a constant that is made now. It does not appear in the kernel's description.
 Builder::Buffer Builder::Packed(const BufferSpec& from, const Tensor& value,
                                 const dnnl::reorder::primitive_desc& pd) {

@@ -94,6 +94,8 @@ class Builder {
   // The elements of `buffer` as `wanted` has them. Where the two differ they are copied: now, where
   // the buffer is an input that is constant, else at each run.
   Buffer Reordered(Buffer buffer, const Desc& wanted);
+  // Copies the elements of `from` into `to`, which has as many, at each run.
+  void Copy(Buffer from, Buffer to);
 
   // Post-ops of the primitive that is added next, in this order. For a binary one the operand's
   // axes must each have the size of the primitive's output, or 1.

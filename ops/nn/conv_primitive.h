@@ -81,11 +81,7 @@ std::string AddConvIn(onednn::Builder& b, const ConvTensors& tensors, bool block
     if (implementation.empty() || IsGeneric(pd.impl_info_str())) {
       implementation = pd.impl_info_str();
     }
-    if (last && !in_place) {
-      const dnnl::reorder::primitive_desc back(onednn::Engine(), dst, onednn::Engine(), tensors.dst,
-                                               b.Attr());
-      b.Add<dnnl::reorder>(back, {{DNNL_ARG_FROM, sum}, {DNNL_ARG_TO, b.Output(0, tensors.dst)}});
-    }
+    if (last && !in_place) b.Copy(sum, b.Output(0, tensors.dst));
   }
   return implementation;
 }

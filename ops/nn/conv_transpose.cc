@@ -170,11 +170,7 @@ bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& wi
   };
   append(/*of_taps=*/true, tap_step * row_stride);
   append(/*of_taps=*/false, position_stride);
-  const onednn::Desc target(dims, kFloat, to);
-  const dnnl::reorder::primitive_desc copy(onednn::Engine(), {dims, kFloat, from}, onednn::Engine(),
-                                           target, b.Attr());
-  b.Add<dnnl::reorder>(copy, {{DNNL_ARG_FROM, b.Alias(computed, {dims, kFloat, from})},
-                              {DNNL_ARG_TO, b.Output(0, target)}});
+  b.Copy(b.Alias(computed, {dims, kFloat, from}), b.Output(0, {dims, kFloat, to}));
   return true;
 }
 

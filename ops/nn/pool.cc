@@ -105,9 +105,7 @@ bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
   const auto pooled = b.Scratch(blocked);
   b.Add<dnnl::pooling_v2_forward>(
       pd, {{DNNL_ARG_SRC, b.Reordered(in, pd.src_desc())}, {DNNL_ARG_DST, pooled}});
-  const dnnl::reorder::primitive_desc back(onednn::Engine(), blocked, onednn::Engine(), dst,
-                                           b.Attr());
-  b.Add<dnnl::reorder>(back, {{DNNL_ARG_FROM, pooled}, {DNNL_ARG_TO, out}});
+  b.Copy(pooled, out);
   return true;
 }
 

@@ -34,10 +34,7 @@ void AddConv(onednn::Builder& b, const dnnl::convolution_forward::primitive_desc
   const auto result = copies ? b.Scratch(pd.dst_desc()) : output;
   arguments.push_back({DNNL_ARG_DST, result});
   b.Add<dnnl::convolution_forward>(pd, std::move(arguments));
-  if (!copies) return;
-  const dnnl::reorder::primitive_desc copy(onednn::Engine(), pd.dst_desc(), onednn::Engine(), dst,
-                                           b.Attr());
-  b.Add<dnnl::reorder>(copy, {{DNNL_ARG_FROM, result}, {DNNL_ARG_TO, output}});
+  if (copies) b.Copy(result, output);
 }
 
 bool BuildConv(onednn::Builder& b) {
