@@ -8,12 +8,22 @@ load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_proto_library", "c
 load("@rules_proto//proto:defs.bzl", "proto_library")
 
 # What the code relies on wherever it is built, so it stands here and not in .bazelrc, which other workspaces do not read.
-_COPTS = ["-std=c++20", "-fopenmp", "-ffp-contract=off"]
+NOMO_COPTS = ["-std=c++20", "-fopenmp", "-ffp-contract=off"]
+
+# What nearly every source includes is compiled once, where .bazelrc says that the compiler is GCC: see //third_party.
+def _precompiled(target, header):
+    return (
+        select({str(Label("//third_party:precompile")): ["-include", header], "//conditions:default": []}),
+        select({str(Label("//third_party:precompile")): [str(Label("//third_party:" + target))], "//conditions:default": []}),
+    )
+
+_PCH_COPTS, _PCH_DEPS = _precompiled("precompiled", "precompiled_header.h")
+_TEST_PCH_COPTS, _TEST_PCH_DEPS = _precompiled("precompiled_test", "precompiled_test_header.h")
 
 # -rdynamic: an op library that the program loads finds the program's own Nomograph in it.
 _LINKOPTS = ["-fopenmp", "-rdynamic"]
 
-def nomo_cc_library(name, copts = [], linkopts = [], alwayslink = True, **kwargs):
+def nomo_cc_library(name, copts = [], linkopts = [], deps = [], alwayslink = True, **kwargs):
     """A cc_library whose headers are included as "nomograph/<package>/<file>.h".
 
     It is linked whole (alwayslink) unless told otherwise: ops register themselves, and an op library that is loaded
@@ -22,7 +32,8 @@ def nomo_cc_library(name, copts = [], linkopts = [], alwayslink = True, **kwargs
     cc_library(
         name = name,
         alwayslink = alwayslink,
-        copts = _COPTS + copts,
+        copts = NOMO_COPTS + copts + _PCH_COPTS,
+        deps = deps + _PCH_DEPS,
         include_prefix = "nomograph/" + native.package_name(),
         linkstatic = True,
         linkopts = _LINKOPTS + linkopts,
@@ -39,9 +50,9 @@ def nomo_cc_binary(name, copts = [], linkopts = [], deps = [], **kwargs):
     """A cc_binary with the project's flags."""
     cc_binary(
         name = name,
-        copts = _COPTS + copts,
+        copts = NOMO_COPTS + copts + _PCH_COPTS,
         linkopts = _LINKOPTS + linkopts,
-        deps = deps + _PROGRAM_DEPS,
+        deps = deps + _PCH_DEPS + _PROGRAM_DEPS,
         **kwargs
     )
 
@@ -49,9 +60,9 @@ def nomo_cc_test(name, copts = [], linkopts = [], deps = [], **kwargs):
     """A GoogleTest test, with gtest, gmock and a main function."""
     cc_test(
         name = name,
-        copts = _COPTS + copts,
+        copts = NOMO_COPTS + copts + _TEST_PCH_COPTS,
         linkopts = _LINKOPTS + linkopts,
-        deps = deps + ["@com_google_googletest//:gtest_main"] + _PROGRAM_DEPS,
+        deps = deps + ["@com_google_googletest//:gtest_main"] + _TEST_PCH_DEPS + _PROGRAM_DEPS,
         **kwargs
     )
 
@@ -125,7 +136,7 @@ def nomo_op_library(name, srcs, deps = [], copts = [], linkopts = [], **kwargs):
     cc_binary(
         name = "lib%s.so" % name,
         srcs = srcs,
-        copts = _COPTS + copts,
+        copts = NOMO_COPTS + copts,
         linkopts = ["-fopenmp"] + linkopts,
         linkshared = True,
         deps = [":%s_deps" % name],
