@@ -70,6 +70,9 @@ struct Expr {
   std::shared_ptr<const TracedFunction> body;
   std::optional<Signature> signature;
   std::string provider;
+  // Of output 0 of a layer's call: see MaskOf(). Set when the layer is done, so never where others
+  // read it meanwhile.
+  mutable std::shared_ptr<const Value> mask;
 };
 
 // While one lives, expressions written by this thread belong to the layer.
