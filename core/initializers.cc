@@ -241,9 +241,8 @@ struct OrthogonalSpec {
       const int64_t width = shape[shape.rank() - 1];
       const int64_t height = width == 0 ? 0 : shape.num_elements() / width;
       const int64_t rows = std::max(height, width), columns = std::min(height, width);
-      NOMO_ASSIGN_OR_RETURN(const Tensor normal,
-                            FillNormal({columns, rows}, DType::kFloat64, StreamOf(seed, key), 0, 1,
-                                       HUGE_VAL));
+      NOMO_ASSIGN_OR_RETURN(const Tensor normal, FillNormal({columns, rows}, DType::kFloat64,
+                                                            StreamOf(seed, key), 0, 1, HUGE_VAL));
       std::vector<double> q(normal.data<double>().begin(), normal.data<double>().end());
       Orthonormalize(rows, columns, q);
       int64_t index = 0;

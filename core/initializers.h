@@ -30,8 +30,8 @@ class Initializer {
   requires(!std::same_as<F, Initializer> && std::invocable<F, const Shape&, DType, uint64_t>)
       Initializer(F fn)
       : fn_(std::move(fn)) {}
-  // What FromConfig() makes of {"class_name": class_name, "config": config}. For the initializers of
-  // this file.
+  // What FromConfig() makes of {"class_name": class_name, "config": config}. For the initializers
+  // of this file.
   static Initializer Named(absl::string_view class_name, LayerConfig config, Fn fn);
   // A name, or {"class_name": "HeNormal", "config": {"seed": 1}}. InvalidArgument for an unknown
   // name, and for fields that the initializer does not have.

@@ -151,8 +151,7 @@ std::vector<Value> Layer::Apply(std::vector<Value> inputs, int num_outputs) cons
   const absl::StatusOr<Value> mask = layer.ComputeMask(inputs);
   if (!mask.ok()) return fail(ErrorValue(mask.status(), inputs));
   // The expression is the layer's own, so that the mask is nobody else's.
-  if (mask->valid())
-    outputs->front().expr()->mask = std::make_shared<const Value>(*mask);
+  if (mask->valid()) outputs->front().expr()->mask = std::make_shared<const Value>(*mask);
   if (!layer.called_) {
     for (const Value& output : *outputs) {
       layer.scope_->first_outputs.emplace_back(output.expr()->id, output.output());

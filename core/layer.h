@@ -35,8 +35,8 @@ class LayerBase {
   virtual absl::Status Build(absl::Span<const TensorType> inputs);
   // Writes down what the layer computes.
   virtual absl::StatusOr<std::vector<Value>> Call(absl::Span<const Value> inputs) = 0;
-  // The mask of the outputs, bool[batch, steps], where inputs have masks; absent where it ends here.
-  // The default hands on the first one that there is, if supports_masking(). Keras:
+  // The mask of the outputs, bool[batch, steps], where inputs have masks; absent where it ends
+  // here. The default hands on the first one that there is, if supports_masking(). Keras:
   // Layer.compute_mask().
   virtual absl::StatusOr<Value> ComputeMask(absl::Span<const Value> inputs);
   bool supports_masking() const { return supports_masking_; }
@@ -97,9 +97,9 @@ class Layer {
   const std::string& class_name() const { return layer_->scope()->class_name; }
   // The fault of the layer's options, if any.
   absl::Status CheckOptions() const { return layer_->CheckOptions(); }
-  // The layer's options, from which FromConfig() (core/layer_registry.h) makes its like. Unimplemented
-  // for layers that are none of Keras' and do not say (see Configured()); FailedPrecondition where an
-  // option is a function.
+  // The layer's options, from which FromConfig() (core/layer_registry.h) makes its like.
+  // Unimplemented for layers that are none of Keras' and do not say (see Configured());
+  // FailedPrecondition where an option is a function.
   absl::StatusOr<LayerConfig> Config() const;
   // Where Config() has it from; for those who make layers.
   void set_config(std::function<absl::StatusOr<LayerConfig>()> config);

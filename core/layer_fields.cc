@@ -123,10 +123,11 @@ void FieldVisitor::Only(absl::string_view name, ConfigValue value, absl::string_
                      .type = value.ToString(),
                      .doc = std::string(doc),
                      .fixed = true,
-                     .read = [value](const ConfigValue& from) {
-                       if (from == value) return absl::OkStatus();
-                       return WrongFieldType(value.ToString(), from);
-                     },
+                     .read =
+                         [value](const ConfigValue& from) {
+                           if (from == value) return absl::OkStatus();
+                           return WrongFieldType(value.ToString(), from);
+                         },
                      .write = [value]() -> absl::StatusOr<ConfigValue> { return value; }});
 }
 

@@ -34,12 +34,12 @@ struct FieldType;
 // "expected int, found string \"3\"".
 absl::Status WrongFieldType(absl::string_view expected, const ConfigValue& found);
 
-#define NOMO_DECLARE_FIELD_TYPE(T)                         \
-  template <>                                              \
-  struct FieldType<T> {                                    \
-    static std::string Name();                             \
-    static absl::Status Read(const ConfigValue&, T&);      \
-    static absl::StatusOr<ConfigValue> Write(const T&);    \
+#define NOMO_DECLARE_FIELD_TYPE(T)                      \
+  template <>                                           \
+  struct FieldType<T> {                                 \
+    static std::string Name();                          \
+    static absl::Status Read(const ConfigValue&, T&);   \
+    static absl::StatusOr<ConfigValue> Write(const T&); \
   }
 NOMO_DECLARE_FIELD_TYPE(bool);
 NOMO_DECLARE_FIELD_TYPE(int64_t);

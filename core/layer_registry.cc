@@ -121,7 +121,8 @@ absl::StatusOr<Layer> FromConfig(absl::string_view class_name, const LayerConfig
 
 absl::StatusOr<ConfigValue> SerializeLayer(const Layer& layer) {
   NOMO_ASSIGN_OR_RETURN(LayerConfig config, layer.Config());
-  return ConfigValue(LayerConfig{{"class_name", layer.class_name()}, {"config", std::move(config)}});
+  return ConfigValue(
+      LayerConfig{{"class_name", layer.class_name()}, {"config", std::move(config)}});
 }
 
 absl::StatusOr<Layer> DeserializeLayer(const ConfigValue& value) {

@@ -113,7 +113,7 @@ class LayerRegistrar {
  public:
   explicit LayerRegistrar(LayerClass layer_class);
 };
-#define NOMO_REGISTER_LAYER(Spec, class_name, ...)                                  \
+#define NOMO_REGISTER_LAYER(Spec, class_name, ...)                                    \
   const ::nomograph::LayerRegistrar NOMO_CONCAT_(nomo_layer_registrar_, __COUNTER__)( \
       ::nomograph::LayerClassOf<Spec>(class_name, {__VA_ARGS__}))
 

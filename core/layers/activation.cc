@@ -185,14 +185,13 @@ struct ReLUSpec {
     v("threshold", options.threshold, "above it x stays");
   }
   Layer Make() const {
-    return ActivationLayer(
-        "ReLU", options.name,
-        internal::AllOf({NotNegative("max_value", options.max_value.value_or(0)),
-                         NotNegative("negative_slope", options.negative_slope),
-                         NotNegative("threshold", options.threshold)}),
-        [options = options](const Value& x) -> absl::StatusOr<Value> {
-          return ApplyReLU(x, options);
-        });
+    return ActivationLayer("ReLU", options.name,
+                           internal::AllOf({NotNegative("max_value", options.max_value.value_or(0)),
+                                            NotNegative("negative_slope", options.negative_slope),
+                                            NotNegative("threshold", options.threshold)}),
+                           [options = options](const Value& x) -> absl::StatusOr<Value> {
+                             return ApplyReLU(x, options);
+                           });
   }
 };
 NOMO_REGISTER_LAYER(ReLUSpec, "ReLU", internal::Sample({{"max_value", 6.0}}, {{4}}));
@@ -212,8 +211,7 @@ struct LeakyReLUSpec {
                            });
   }
 };
-NOMO_REGISTER_LAYER(LeakyReLUSpec, "LeakyReLU",
-                    internal::Sample({{"negative_slope", 0.1}}, {{4}}));
+NOMO_REGISTER_LAYER(LeakyReLUSpec, "LeakyReLU", internal::Sample({{"negative_slope", 0.1}}, {{4}}));
 
 struct ELUSpec {
   ELUOptions options;

@@ -100,7 +100,8 @@ struct ConvTransposeSpec {
     v.Name(options.name);
     v.Required("filters", filters, "the channels of the result");
     internal::VisitWindow(v, kernel_size, options);
-    v("output_padding", options.output_padding, "elements at the end of each axis; null: by padding");
+    v("output_padding", options.output_padding,
+      "elements at the end of each axis; null: by padding");
     v.Activation("activation", options.activation);
     v("use_bias", options.use_bias, "whether bias is added");
     v.Weight("kernel", options.kernel_initializer);

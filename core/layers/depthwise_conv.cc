@@ -25,12 +25,8 @@ class DepthwiseConvLayer : public internal::OneInputLayer {
   DepthwiseConvLayer(int spatial_rank, Sizes kernel_size, DepthwiseConvOptions options)
       : OneInputLayer(absl::StrCat("DepthwiseConv", spatial_rank, "D"), options.name,
                       internal::ImagesOfRank(spatial_rank, options.data_format, kFloats)),
-        geometry_{spatial_rank,
-                  kernel_size,
-                  options.strides,
-                  options.dilation_rate,
-                  options.padding,
-                  options.data_format},
+        geometry_{spatial_rank,          kernel_size,     options.strides,
+                  options.dilation_rate, options.padding, options.data_format},
         options_(std::move(options)) {}
 
   absl::Status CheckOptions() const override {
@@ -63,16 +59,13 @@ class DepthwiseConvLayer : public internal::OneInputLayer {
 
 class SeparableConvLayer : public internal::OneInputLayer {
  public:
-  SeparableConvLayer(int spatial_rank, int64_t filters, Sizes kernel_size, SeparableConvOptions options)
+  SeparableConvLayer(int spatial_rank, int64_t filters, Sizes kernel_size,
+                     SeparableConvOptions options)
       : OneInputLayer(absl::StrCat("SeparableConv", spatial_rank, "D"), options.name,
                       internal::ImagesOfRank(spatial_rank, options.data_format, kFloats)),
         filters_(filters),
-        geometry_{spatial_rank,
-                  kernel_size,
-                  options.strides,
-                  options.dilation_rate,
-                  options.padding,
-                  options.data_format},
+        geometry_{spatial_rank,          kernel_size,     options.strides,
+                  options.dilation_rate, options.padding, options.data_format},
         options_(std::move(options)) {}
 
   absl::Status CheckOptions() const override {
@@ -90,9 +83,9 @@ class SeparableConvLayer : public internal::OneInputLayer {
     const int64_t multiplier = options_.depth_multiplier;
     depthwise_ = Weight("depthwise_kernel", internal::KernelShape(geometry_, channels, multiplier),
                         options_.depthwise_initializer);
-    pointwise_ = Weight("pointwise_kernel",
-                        internal::KernelShape(Point(), channels * multiplier, filters_),
-                        options_.pointwise_initializer);
+    pointwise_ =
+        Weight("pointwise_kernel", internal::KernelShape(Point(), channels * multiplier, filters_),
+               options_.pointwise_initializer);
     if (options_.use_bias) bias_ = Weight("bias", {filters_}, options_.bias_initializer);
     return absl::OkStatus();
   }

@@ -133,7 +133,8 @@ struct EdgesSpec {
 
   void VisitFields(FieldVisitor& v) {
     v.Name(options.name);
-    v(kOption, edges, "at both ends of each spatial axis: a number, or one or a pair for each axis");
+    v(kOption, edges,
+      "at both ends of each spatial axis: a number, or one or a pair for each axis");
     internal::VisitDataFormat(v, options.data_format);
   }
   Layer Make() const { return EdgesLayer(kClass, kOption, kRank, edges, options); }

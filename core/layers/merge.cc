@@ -225,6 +225,8 @@ Layer Minimum(LayerOptions options) {
 Layer Concatenate(ConcatenateOptions options) {
   return Configured(ConcatenateSpec{std::move(options)});
 }
-Layer Dot(DotAxes axes, DotOptions options) { return Configured(DotSpec{axes, std::move(options)}); }
+Layer Dot(DotAxes axes, DotOptions options) {
+  return Configured(DotSpec{axes, std::move(options)});
+}
 
 }  // namespace nomograph

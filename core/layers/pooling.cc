@@ -32,9 +32,9 @@ Layer Pooling(const char* kind, int spatial_rank, const Sizes& pool_size,
 Value MaskedAverage(const Value& x, const Value& mask, const GlobalPoolingOptions& options) {
   const int64_t steps = internal::FirstSpatialAxis(options.data_format);
   const int64_t channels = steps == 1 ? 2 : 1;
-  const Value counts = internal::Op(
-      "array.Unsqueeze", {internal::Op("array.Cast", {mask}, {{"to", x.dtype()}})},
-      {{"axes", std::vector<int64_t>{channels}}});
+  const Value counts =
+      internal::Op("array.Unsqueeze", {internal::Op("array.Cast", {mask}, {{"to", x.dtype()}})},
+                   {{"axes", std::vector<int64_t>{channels}}});
   const Attributes over_steps = {{"axes", std::vector<int64_t>{steps}},
                                  {"keepdims", options.keepdims}};
   return internal::Op("math.ReduceSum", {x * counts}, over_steps) /
@@ -118,7 +118,8 @@ NOMO_REGISTER_LAYER(GlobalMaxPooling2DSpec, "GlobalMaxPooling2D", GlobalSample({
 NOMO_REGISTER_LAYER(GlobalMaxPooling3DSpec, "GlobalMaxPooling3D", GlobalSample({3, 3, 3, 2}));
 NOMO_REGISTER_LAYER(GlobalAveragePooling1DSpec, "GlobalAveragePooling1D", GlobalSample({5, 2}));
 NOMO_REGISTER_LAYER(GlobalAveragePooling2DSpec, "GlobalAveragePooling2D", GlobalSample({5, 4, 2}));
-NOMO_REGISTER_LAYER(GlobalAveragePooling3DSpec, "GlobalAveragePooling3D", GlobalSample({3, 3, 3, 2}));
+NOMO_REGISTER_LAYER(GlobalAveragePooling3DSpec, "GlobalAveragePooling3D",
+                    GlobalSample({3, 3, 3, 2}));
 
 }  // namespace
 

@@ -258,11 +258,11 @@ Layer MovingLayer(const char* class_name, Attributes attrs, const Options& optio
   return ImageLayer(
       class_name, options.name, absl::StrCat("image.", class_name), WithSeed(attrs, options.seed),
       options.data_format,
-      internal::AllOf({std::move(valid), CheckSeed(options.seed),
-                       internal::OneOf("fill_mode", {"reflect", "constant", "nearest", "wrap"},
-                                       options.fill_mode),
-                       internal::OneOf("interpolation", {"bilinear", "nearest"},
-                                       options.interpolation)}));
+      internal::AllOf(
+          {std::move(valid), CheckSeed(options.seed),
+           internal::OneOf("fill_mode", {"reflect", "constant", "nearest", "wrap"},
+                           options.fill_mode),
+           internal::OneOf("interpolation", {"bilinear", "nearest"}, options.interpolation)}));
 }
 
 template <typename Options>
@@ -426,8 +426,8 @@ Layer RandomZoom(Factor height_factor, RandomZoomOptions options) {
 }
 Layer RandomTranslation(Factor height_factor, Factor width_factor,
                         RandomTranslationOptions options) {
-  return Configured(RandomTranslationSpec{std::move(height_factor), std::move(width_factor),
-                                          std::move(options)});
+  return Configured(
+      RandomTranslationSpec{std::move(height_factor), std::move(width_factor), std::move(options)});
 }
 Layer RandomBrightness(Factor factor, RandomColorOptions options) {
   return Configured(RandomBrightnessSpec{std::move(factor), std::move(options)});

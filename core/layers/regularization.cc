@@ -72,13 +72,12 @@ struct SpatialDropoutSpec {
     Ints axes;
     for (int i = 0; i < kRank; ++i)
       axes.push_back(internal::FirstSpatialAxis(options.data_format) + i);
-    return RandomLayer(
-        {.class_name = absl::StrCat("SpatialDropout", kRank, "D"),
-         .name = options.name,
-         .needs = internal::ImagesOfRank(kRank, options.data_format, kFloats),
-         .options = internal::AllOf(
-             {CheckRate(rate), internal::CheckDataFormat(options.data_format)})},
-        "nn.SpatialDropout", {{"rate", rate}, {"axes", axes}}, options.seed);
+    return RandomLayer({.class_name = absl::StrCat("SpatialDropout", kRank, "D"),
+                        .name = options.name,
+                        .needs = internal::ImagesOfRank(kRank, options.data_format, kFloats),
+                        .options = internal::AllOf(
+                            {CheckRate(rate), internal::CheckDataFormat(options.data_format)})},
+                       "nn.SpatialDropout", {{"rate", rate}, {"axes", axes}}, options.seed);
   }
 };
 NOMO_REGISTER_LAYER(SpatialDropoutSpec<1>, "SpatialDropout1D",
@@ -119,8 +118,8 @@ Layer AlphaDropout(double rate, DropoutOptions options) {
   return Configured(RateSpec<kAlphaDropout>{rate, std::move(options)});
 }
 Layer SpatialDropout1D(double rate, DropoutOptions options) {
-  return Configured(SpatialDropoutSpec<1>{
-      rate, {.seed = options.seed, .name = std::move(options.name)}});
+  return Configured(
+      SpatialDropoutSpec<1>{rate, {.seed = options.seed, .name = std::move(options.name)}});
 }
 Layer SpatialDropout2D(double rate, SpatialDropoutOptions options) {
   return Configured(SpatialDropoutSpec<2>{rate, std::move(options)});

@@ -90,16 +90,16 @@ struct ReshapeSpec {
     v.Required("target_shape", target_shape, "without the batch; one size may be -1");
   }
   Layer Make() const {
-    return internal::WeightlessLayer({.class_name = "Reshape",
-                                      .name = options.name,
-                                      .needs = {.min_rank = 1, .axes = "(batch, ...)"},
-                                      .options = CheckTarget(target_shape)},
-                                     [target = target_shape](const Value& x) {
-                                       Ints shape = {0};  // keeps the batch
-                                       shape.insert(shape.end(), target.begin(), target.end());
-                                       return absl::StatusOr<Value>(
-                                           Op("array.Reshape", {x}, {{"shape", shape}}));
-                                     });
+    return internal::WeightlessLayer(
+        {.class_name = "Reshape",
+         .name = options.name,
+         .needs = {.min_rank = 1, .axes = "(batch, ...)"},
+         .options = CheckTarget(target_shape)},
+        [target = target_shape](const Value& x) {
+          Ints shape = {0};  // keeps the batch
+          shape.insert(shape.end(), target.begin(), target.end());
+          return absl::StatusOr<Value>(Op("array.Reshape", {x}, {{"shape", shape}}));
+        });
   }
 };
 NOMO_REGISTER_LAYER(ReshapeSpec, "Reshape",
@@ -111,7 +111,8 @@ struct PermuteSpec {
 
   void VisitFields(FieldVisitor& v) {
     v.Name(options.name);
-    v.Required("dims", dims, "the input's axes in their new order; 1 is the first behind the batch");
+    v.Required("dims", dims,
+               "the input's axes in their new order; 1 is the first behind the batch");
   }
   Layer Make() const {
     const int rank = static_cast<int>(dims.size()) + 1;
