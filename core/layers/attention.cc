@@ -158,7 +158,7 @@ class ScoredAttention : public LayerBase {
       return Op("math.ReduceSum", {scale_.valid() ? scale_ * terms : terms}, last);
     }
     const Value terms = Op("math.Tanh", {scale_.valid() ? scale_ * sums : sums});
-    return concat_weight_ * Op("math.ReduceSum", {terms}, last);
+    return Op("math.ReduceSum", {terms}, last) * concat_weight_;
   }
 
   Kind kind_;

@@ -56,7 +56,8 @@ class SharedDraws {
   SharedDraws(const Shape& shape, const std::vector<int64_t>& axes)
       : sizes_(shape.dims().begin(), shape.dims().end()), steps_(sizes_.size()) {
     std::vector<bool> shared(sizes_.size());
-    for (const int axis : *NormalizeAxes(axes, shape.rank())) shared[axis] = true;
+    const std::vector<int> normal = *NormalizeAxes(axes, shape.rank());
+    for (const int axis : normal) shared[axis] = true;
     int64_t step = 1;
     for (size_t i = sizes_.size(); i-- > 0;) {
       steps_[i] = shared[i] ? 0 : step;
