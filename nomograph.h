@@ -9,6 +9,7 @@
 #include "nomograph/core/model.h"
 #include "nomograph/core/session.h"
 #include "nomograph/core/value.h"
+#include "nomograph/ops/functions.h"
 #include "nomograph/serialization/model_io.h"
 
 #endif  // NOMOGRAPH_NOMOGRAPH_H_

@@ -69,13 +69,13 @@ class ModelBuilder {
   void AddInput(const Value& input) {
     const Expr& expr = *input.expr();
     const std::string& layer = layers_.Of(expr.layer);
-    writer_.AddInput(input, !expr.name.empty() ? expr.name : layer.empty() ? "input" : layer);
+    writer_.AddInput(input, !expr.node.name.empty() ? expr.node.name : layer.empty() ? "input" : layer);
   }
 
   absl::Status CheckInput(const std::shared_ptr<const Expr>& expr) {
     if (expr->kind != Expr::Kind::kInput || writer_.IdOf(Value(expr, 0)) != kNoValue)
       return absl::OkStatus();
-    return InvalidArgument("input \"", expr->name, "\" (", expr->outputs[0].ToString(),
+    return InvalidArgument("input \"", expr->node.name, "\" (", expr->outputs[0].ToString(),
                            ") is used but is not among the model's inputs");
   }
 

@@ -4,7 +4,6 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,10 +52,10 @@ struct Expr {
   explicit Expr(Kind expr_kind);
   Kind kind;
   uint64_t id;  // ascending in the order of creation in this process
-  std::string name;
-  std::string op;
-  int version = 1;
-  Attributes attrs;
+  // kCall: the node as a graph will have it, but for what only the graph gives it: ids of values,
+  // its body's name, and where they are empty its own name and (an anonymous lambda's) op. kInput:
+  // the input's name.
+  Node node;
   std::vector<Value> inputs;
   std::vector<TensorType> outputs;
   // This expression's own fault; those of its inputs are theirs.
@@ -68,8 +67,6 @@ struct Expr {
   std::vector<std::pair<std::string, std::shared_ptr<const TracedFunction>>>
       functions;  // by attribute
   std::shared_ptr<const TracedFunction> body;
-  std::optional<Signature> signature;
-  std::string provider;
 };
 
 // While one lives, expressions written by this thread belong to the layer.

@@ -136,23 +136,21 @@ absl::Status ExprWriter::WriteWeight(const std::shared_ptr<const Expr>& expr, ui
 
 absl::Status ExprWriter::WriteCall(const std::shared_ptr<const Expr>& expr) {
   const std::string& layer = layers_.Of(expr->layer);
-  Node node;
-  node.name = node_names_.Take(
-      expr->name.empty() ? Prefixed(layer, expr->op.empty() ? "lambda" : AfterDot(expr->op))
-                         : expr->name);
-  node.op = expr->op;
-  node.version = expr->version;
-  node.attrs = expr->attrs;
-  node.signature = expr->signature;
-  node.provider = expr->provider;
+  Node node = expr->node;
+  if (node.name.empty()) {
+    node.name = Prefixed(layer, node.op.empty() ? "lambda" : AfterDot(node.op));
+  }
+  node.name = node_names_.Take(node.name);
   node.layer = layer;
+  node.inputs.clear();
+  node.outputs.clear();
   for (const auto& [attr, traced] : expr->functions) {
     node.attrs.Set(attr, FunctionRef{ImportFunctions(traced, absl::StrCat(node.name, "/", attr))});
   }
   if (expr->body != nullptr) {
     node.body = ImportFunctions(
         expr->body,
-        expr->op.empty() ? absl::StrCat("local.", layer.empty() ? "lambda" : layer) : expr->op);
+        node.op.empty() ? absl::StrCat("local.", layer.empty() ? "lambda" : layer) : node.op);
     // An anonymous Lambda's op is named after its body.
     if (node.op.empty()) node.op = node.body;
   }

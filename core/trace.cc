@@ -4,7 +4,7 @@
 namespace nomograph {
 namespace {
 
-bool IsConstant(const Expr& expr) { return expr.op == "core.Constant"; }
+bool IsConstant(const Expr& expr) { return expr.node.op == "core.Constant"; }
 
 // The values from before `first_id` that expressions of the function use, constants apart, each
 // once.

@@ -41,8 +41,8 @@ std::vector<TensorType> TypesOf(const std::vector<Value>& values) {
 std::vector<Tensor> ConstantsOf(const std::vector<Value>& values) {
   std::vector<Tensor> constants;
   for (const Value& value : values) {
-    const bool constant = value.valid() && value.expr()->op == "core.Constant";
-    constants.push_back(constant ? value.expr()->attrs.TensorValue("value") : Tensor());
+    const bool constant = value.valid() && value.expr()->node.op == "core.Constant";
+    constants.push_back(constant ? value.expr()->node.attrs.TensorValue("value") : Tensor());
   }
   return constants;
 }
@@ -56,7 +56,7 @@ absl::Status TraceArguments(const CallOptions& options, Expr& expr, FunctionLibr
                              " uses values from outside of it; pass them as inputs");
     }
     for (const auto& [name, function] : traced->functions) library[name] = function;
-    expr.attrs.Set(arg.attr, FunctionRef{traced->main});
+    expr.node.attrs.Set(arg.attr, FunctionRef{traced->main});
     expr.functions.emplace_back(arg.attr, std::move(traced));
   }
   return absl::OkStatus();
@@ -85,7 +85,7 @@ absl::StatusOr<std::vector<TensorType>> MergeDeclared(const std::vector<TensorTy
 // A body for an op that other machines may lack.
 absl::Status TraceBody(const OpDef& op, Expr& expr, const std::vector<TensorType>& inputs) {
   if (!op.body) return absl::OkStatus();
-  NOMO_ASSIGN_OR_RETURN(const Attributes attrs, ResolveAttributes(op.attrs, expr.attrs));
+  NOMO_ASSIGN_OR_RETURN(const Attributes attrs, ResolveAttributes(op.attrs, expr.node.attrs));
   NOMO_ASSIGN_OR_RETURN(expr.body, TraceOpBody(op, attrs, inputs));
   return absl::OkStatus();
 }
@@ -95,35 +95,33 @@ absl::Status FillCall(Expr& expr, const CallOptions& options) {
   NOMO_RETURN_IF_ERROR(TraceArguments(options, expr, library));
   const std::vector<TensorType> inputs = TypesOf(expr.inputs);
   const OpRegistry& registry = OpRegistry::Default();
-  const OpDef* op = registry.Find(expr.op, options.version);
+  Node& node = expr.node;
+  const OpDef* op = registry.Find(node.op, options.version);
   if (op == nullptr) {
     if (options.output_types.empty()) {
-      const absl::Status missing = registry.NotFound(expr.op, options.version);
+      const absl::Status missing = registry.NotFound(node.op, options.version);
       return absl::Status(
           missing.code(),
           absl::StrCat(missing.message(),
                        "; to name an op that only other machines have, declare its output types"));
     }
-    expr.version = std::max(options.version, 1);
+    node.version = std::max(options.version, 1);
+    node.provider = options.provider;
     expr.outputs = options.output_types;
-    expr.provider = options.provider;
-    expr.signature = Signature{inputs, expr.outputs};
+    node.signature = Signature{inputs, expr.outputs};
     return absl::OkStatus();
   }
-  expr.version = op->version;
-  Node node{.op = expr.op, .version = op->version, .attrs = expr.attrs};
+  node.version = op->version;
   node.inputs.resize(inputs.size());
   node.outputs.resize(options.num_outputs);
   const TypeInferrer inferrer(library, registry);
   NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> outputs,
                         inferrer.InferOneNode(node, inputs, ConstantsOf(expr.inputs)));
   NOMO_ASSIGN_OR_RETURN(expr.outputs, MergeDeclared(outputs, options.output_types));
-  expr.provider = registry.ProviderOf(*op);
-  if (expr.provider == kStandardProvider) {
-    expr.provider.clear();
-    return absl::OkStatus();
-  }
-  expr.signature = Signature{inputs, expr.outputs};
+  const std::string& provider = registry.ProviderOf(*op);
+  if (provider == kStandardProvider) return absl::OkStatus();
+  node.provider = provider;
+  node.signature = Signature{inputs, expr.outputs};
   return TraceBody(*op, expr, inputs);
 }
 
@@ -155,16 +153,16 @@ const absl::Status& Value::status() const { return expr_->status; }
 
 Value InputValue(TensorType type, std::string name) {
   auto expr = NewExpr(Expr::Kind::kInput);
-  expr->name = std::move(name);
+  expr->node.name = std::move(name);
   expr->outputs = {std::move(type)};
   return Value(std::move(expr), 0);
 }
 
 Value Constant(Tensor tensor) {
   auto expr = NewExpr(Expr::Kind::kCall);
-  expr->op = "core.Constant";
+  expr->node.op = "core.Constant";
   expr->outputs = {tensor.type()};
-  expr->attrs.Set("value", std::move(tensor));
+  expr->node.attrs.Set("value", std::move(tensor));
   return Value(std::move(expr), 0);
 }
 
@@ -187,9 +185,9 @@ Value WeightValue(WeightSpec spec, std::shared_ptr<const LayerScope> layer) {
 std::vector<Value> CallMulti(absl::string_view op, std::vector<Value> inputs, Attributes attrs,
                              CallOptions options) {
   auto expr = NewExpr(Expr::Kind::kCall);
-  expr->name = options.name;
-  expr->op = std::string(op);
-  expr->attrs = std::move(attrs);
+  expr->node.name = options.name;
+  expr->node.op = std::string(op);
+  expr->node.attrs = std::move(attrs);
   expr->inputs = std::move(inputs);
   if (!AnyFault(expr->inputs)) expr->status = Annotate(FillCall(*expr, options), op);
   return OutputsOf(std::move(expr), options.num_outputs);
@@ -202,10 +200,10 @@ Value Call(absl::string_view op, std::vector<Value> inputs, Attributes attrs, Ca
 std::vector<Value> CallTraced(TraceFn function, std::vector<Value> inputs, CallOptions options,
                               absl::string_view op) {
   auto expr = NewExpr(Expr::Kind::kCall);
-  expr->name = options.name;
-  expr->op = std::string(op);
+  expr->node.name = options.name;
+  expr->node.op = std::string(op);
+  expr->node.provider = options.provider;
   expr->inputs = std::move(inputs);
-  expr->provider = options.provider;
   int num_outputs = options.num_outputs;
   if (!AnyFault(expr->inputs)) {
     auto traced = Trace(function, TypesOf(expr->inputs), op.empty() ? "lambda" : op);
@@ -221,7 +219,7 @@ std::vector<Value> CallTraced(TraceFn function, std::vector<Value> inputs, CallO
       auto merged = MergeDeclared(types, options.output_types);
       expr->status = merged.status();
       if (merged.ok()) expr->outputs = *std::move(merged);
-      expr->signature = Signature{TypesOf(expr->inputs), expr->outputs};
+      expr->node.signature = Signature{TypesOf(expr->inputs), expr->outputs};
     }
     if (!op.empty()) expr->status = Annotate(expr->status, op);
   }
