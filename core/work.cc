@@ -44,7 +44,11 @@ int64_t ProductWork(const InferContext& context, const WorkSizes& sizes) {
   return product < static_cast<double>(kMaxWork) ? static_cast<int64_t>(product) : kMaxWork;
 }
 
-int64_t AllPairsWork(const InferContext& context, const WorkSizes& sizes) {
+int64_t WeightedWork(const InferContext& context, const WorkSizes& sizes) {
+  return SaturatingMultiply(sizes.outputs, Elements(context, 1));
+}
+
+int64_t AllCombinationsWork(const InferContext& context, const WorkSizes& sizes) {
   int64_t work = std::max<int64_t>(sizes.outputs, 1);
   for (int i = 0; i < context.num_inputs(); ++i) {
     work = SaturatingMultiply(work, std::max<int64_t>(Elements(context, i), 1));

@@ -31,8 +31,10 @@ int64_t EstimateWork(const OpDef& op, const InferContext& context, const WorkSiz
 
 // Some common ones. A product of matrices [m,k] and [k,n], or a batch of them.
 int64_t ProductWork(const InferContext& context, const WorkSizes& sizes);
-// Every output may be made of all inputs.
-int64_t AllPairsWork(const InferContext& context, const WorkSizes& sizes);
+// Every output may be made of as many products as input 1, the weights, has elements.
+int64_t WeightedWork(const InferContext& context, const WorkSizes& sizes);
+// Every output may be made of all combinations of elements of the inputs.
+int64_t AllCombinationsWork(const InferContext& context, const WorkSizes& sizes);
 
 namespace internal {
 
