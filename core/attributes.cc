@@ -191,8 +191,15 @@ absl::StatusOr<Attributes> ResolveAttributes(const std::vector<AttrDef>& defs,
 
 std::vector<std::string> NearestNames(absl::string_view name, const std::vector<std::string>& names,
                                       int limit) {
+  // A name that is longer than any that people write is no slip of theirs, and comparing it would
+  // take long; nor are many names.
+  constexpr size_t kMaxLength = 256;
+  constexpr size_t kMaxCandidates = 10'000;
   std::vector<std::pair<int, std::string>> ranked;
-  for (const std::string& candidate : names) {
+  if (name.size() > kMaxLength) return {};
+  const size_t count = std::min(names.size(), kMaxCandidates);
+  for (const std::string& candidate : absl::MakeConstSpan(names).first(count)) {
+    if (candidate.size() > kMaxLength) continue;
     // A name under another domain ("nn.Softplus" for "keras.softplus") is as near as the part after
     // the dot.
     const int distance = std::min(EditDistance(name, candidate),

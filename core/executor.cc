@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/container/flat_hash_set.h"
 #include "nomograph/core/eager.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/philox.h"
@@ -87,10 +88,11 @@ absl::Status Executor::Bind(absl::Span<const Tensor> inputs) {
     } else if (plan.storage == Storage::kDynamic) {
       state_.views_[v].data = nullptr;
       state_.views_[v].shape = &program_.shapes_[v];
-    } else if (plan.root != static_cast<ValueId>(v)) {
-      state_.views_[v].data =
-          state_.views_[plan.root].data;  // roots have lower numbers than their views
     }
+  }
+  // Roots are no views themselves, so that all have their addresses by now, whatever their numbers.
+  for (const ValueId view : program_.plan_.views) {
+    state_.views_[view].data = state_.views_[program_.plan_.values[view].root].data;
   }
   return absl::OkStatus();
 }
@@ -193,13 +195,12 @@ absl::Status Executor::RunKernel(const Kernel& kernel, const LoweredNode& node, 
 
 std::vector<Tensor> Executor::TakeResults() {
   std::vector<Tensor> results;
+  absl::flat_hash_set<const std::byte*> given;
   for (const ValueId id : program_.graph_.outputs) {
     const TensorView& view = state_.views_[id];
     const Storage storage = program_.plan_.values[id].storage;
     const bool owned = storage == Storage::kResult || storage == Storage::kDynamic;
-    const bool listed_before =
-        std::any_of(results.begin(), results.end(),
-                    [&](const Tensor& result) { return result.raw_data() == view.data; });
+    const bool listed_before = !given.insert(view.data).second;
     // An input, a constant, or a value that is listed twice is copied: every result is a tensor of
     // its own.
     results.push_back(

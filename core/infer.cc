@@ -1,13 +1,11 @@
 #include "nomograph/core/infer.h"
 
-#include "nomograph/core/eager.h"
+#include <algorithm>
+
+#include "nomograph/core/work.h"
 
 namespace nomograph {
 namespace {
-
-constexpr int kMaxDepth = 64;
-// Constants up to this size are computed during inference, because shapes may depend on them.
-constexpr int64_t kMaxFoldedElements = 4096;
 
 std::string Where(const Node& node) {
   return absl::StrCat("node \"", node.name, "\" (", node.op, ")");
@@ -21,26 +19,35 @@ std::string Difference(absl::string_view what, size_t index, const TensorType& d
                       found.ToString(), " here");
 }
 
-// The outputs where they follow from small constants alone; empty otherwise.
-std::vector<Tensor> FoldNode(const OpDef& op, const Node& node, const InferContext& infer,
-                             absl::Span<const Tensor> constants,
-                             absl::Span<const TensorType> types) {
-  if (op.effects != Effects::kPure) return {};
-  if (op.fold) {
-    auto folded = op.fold(infer);
-    if (folded.ok() && !folded->empty()) return *std::move(folded);
+// How deep the functions that typing a graph follows are nested: bodies where the op is not known,
+// and those that attributes name.
+int64_t DepthOf(const Graph& graph, const CallGraphMeasure::Callees& callees,
+                CallGraphMeasure::Of of) {
+  int64_t depth = 0;
+  for (const Node& node : graph.nodes) {
+    for (const std::string& callee : callees(node)) depth = std::max(depth, of(callee));
   }
-  if (!op.reference || node.inputs.empty()) return {};
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.inputs[i] != kNoValue && !constants[i].valid()) return {};
-  }
-  for (const TensorType& type : types) {
-    if (type.shape.fully_known() && type.shape.ToShape().num_elements() > kMaxFoldedElements)
-      return {};
-  }
-  auto outputs =
-      RunOp(op, constants, node.attrs, {.num_outputs = static_cast<int>(node.outputs.size())});
-  return outputs.ok() ? *std::move(outputs) : std::vector<Tensor>{};
+  return SaturatingAdd(depth, 1);
+}
+
+CallGraphMeasure Depth(const FunctionLibrary& functions, const OpRegistry& registry) {
+  const auto callees = [&registry](const Node& node) {
+    std::vector<std::string> names = NamedFunctions(node);
+    if (!node.body.empty() && registry.Find(node.op, node.version) != nullptr) {
+      names.erase(names.begin());
+    }
+    return names;
+  };
+  return CallGraphMeasure(functions, callees,
+                          [callees](const Graph& graph, CallGraphMeasure::Of of) {
+                            return DepthOf(graph, callees, of);
+                          });
+}
+
+std::string KeyOf(absl::Span<const TensorType> types) {
+  std::string key;
+  for (const TensorType& type : types) absl::StrAppend(&key, type.ToString(), ";");
+  return key;
 }
 
 }  // namespace
@@ -96,18 +103,38 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferOneNode(
   return types;
 }
 
+TypeInferrer::TypeInferrer(const FunctionLibrary& functions, const OpRegistry& registry,
+                           const InferLimits& limits)
+    : functions_(functions),
+      registry_(registry),
+      limits_(limits),
+      fold_(limits.fold),
+      depth_(Depth(functions, registry)) {}
+
+const TypeInferrer::Types* TypeInferrer::Find(const Known& known,
+                                              absl::Span<const TensorType> inputs,
+                                              const std::string& key) const {
+  const auto bucket = known.types.find(key);
+  if (bucket == known.types.end()) return nullptr;
+  // A symbol may be written like a number: the key alone does not tell.
+  for (const auto& [types, result] : bucket->second) {
+    if (absl::MakeConstSpan(types) == inputs) return &result;
+  }
+  return nullptr;
+}
+
 absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunction(
     const std::string& function, absl::Span<const TensorType> inputs) const {
   const auto it = functions_.find(function);
   if (it == functions_.end())
     return absl::NotFoundError(absl::StrCat("there is no function @", function));
-  Graph graph = it->second.graph;
+  const Graph& graph = it->second.graph;
   if (graph.inputs.size() != inputs.size()) {
     return InvalidArgument("function @", function, " takes ", graph.inputs.size(),
                            " inputs, found ", inputs.size());
   }
-  if (depth_ >= kMaxDepth)
-    return InvalidArgument("functions are nested more than ", kMaxDepth, " deep");
+  if (depth_.OfFunction(function) > limits_.max_depth)
+    return InvalidArgument("functions are nested more than ", limits_.max_depth, " deep");
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorType& declared = graph.values[graph.inputs[i]].type;
     if (declared.dtype != inputs[i].dtype || !Compatible(declared.shape, inputs[i].shape)) {
@@ -115,15 +142,34 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunction(
                              declared.ToString(), ", found ", inputs[i].ToString());
     }
   }
+  std::vector<TensorType> types(inputs.begin(), inputs.end());
+  std::string key = KeyOf(types);
+  // Not held across InferFunctionGraph(), which may add functions.
+  const Known& known = known_[function];
+  if (const Types* found = Find(known, types, key)) return *found;
+  if (!known.types.empty()) {
+    const int64_t count = static_cast<int64_t>(graph.nodes.size());
+    if (nodes_repeated_ + count > limits_.max_repeated_nodes) {
+      for (TensorType& type : types) type.shape = PartialShape();
+      key = KeyOf(types);
+      if (const Types* found = Find(known, types, key)) return *found;
+    }
+    nodes_repeated_ += count;
+  }
+  Types outputs = InferFunctionGraph(graph, types);
+  if (!outputs.ok()) outputs = Annotate(outputs.status(), absl::StrCat("function @", function));
+  known_[function].types[key].emplace_back(std::move(types), outputs);
+  return outputs;
+}
+
+absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunctionGraph(
+    Graph graph, absl::Span<const TensorType> inputs) const {
   // What a value inside had was inferred for the declared inputs, so only the producers' word
   // counts now.
   for (ValueInfo& value : graph.values) value.type.shape = PartialShape();
   for (const Weight& weight : graph.weights) graph.values[weight.value].type = weight.tensor.type();
   for (size_t i = 0; i < inputs.size(); ++i) graph.values[graph.inputs[i]].type = inputs[i];
-  ++depth_;
-  const absl::Status status = InferGraph(graph);
-  --depth_;
-  NOMO_RETURN_IF_ERROR(Annotate(status, absl::StrCat("function @", function)));
+  NOMO_RETURN_IF_ERROR(InferGraph(graph));
   std::vector<TensorType> outputs;
   for (const ValueId id : graph.outputs) outputs.push_back(graph.values[id].type);
   return outputs;
@@ -133,7 +179,9 @@ absl::Status TypeInferrer::InferGraph(Graph& graph) const {
   ErrorList errors;
   std::vector<Tensor> constants(graph.values.size());
   for (const Weight& weight : graph.weights) {
-    if (weight.tensor.num_elements() <= kMaxFoldedElements) constants[weight.value] = weight.tensor;
+    if (weight.tensor.num_elements() > limits_.fold.max_elements) continue;
+    constants[weight.value] = weight.tensor;
+    fold_.AddOwn(weight.tensor);
   }
   for (const Node& node : graph.nodes) {
     std::vector<TensorType> inputs;
@@ -145,6 +193,7 @@ absl::Status TypeInferrer::InferGraph(Graph& graph) const {
       typed &= id == kNoValue || inputs.back().dtype != DType::kInvalid;
     }
     if (!typed) continue;  // behind a fault, or behind an op of which nothing is known
+    ++nodes_typed_;
     auto types = InferOneNode(node, inputs, known);
     if (!types.ok()) {
       errors.Add(types.status(), Where(node));
@@ -156,8 +205,8 @@ absl::Status TypeInferrer::InferGraph(Graph& graph) const {
     if (const OpDef* op = registry_.Find(node.op, node.version)) {
       auto attrs = ResolveAttributes(op->attrs, node.attrs);
       const InferContext context(*attrs, inputs, known, static_cast<int>(node.outputs.size()));
-      std::vector<Tensor> folded = FoldNode(*op, node, context, known, *types);
-      for (size_t i = 0; i < folded.size(); ++i) {
+      std::vector<Tensor> folded = FoldNode(*op, context, *types, fold_);
+      for (size_t i = 0; i < std::min(folded.size(), node.outputs.size()); ++i) {
         if (node.outputs[i] != kNoValue) constants[node.outputs[i]] = std::move(folded[i]);
       }
     }

@@ -1,23 +1,48 @@
 #include "nomograph/core/lower.h"
 
-#include "nomograph/core/eager.h"
+#include <algorithm>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_format.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/infer.h"
+#include "nomograph/core/philox.h"
+#include "nomograph/core/work.h"
 
 namespace nomograph {
 namespace {
 
-constexpr int kMaxDepth = 64;
+// What one body adds to the graph in which it is inlined.
+int64_t InlinedSize(const Graph& body) {
+  return static_cast<int64_t>(std::max({body.nodes.size(), body.values.size(), size_t{1}}));
+}
+
+absl::Status TooManyNodes(int64_t found, int64_t limit) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("bodies are inlined: expected at most ", limit, " nodes in all, found ",
+                   found >= CallGraphMeasure::kEndless / 2 ? "far more" : absl::StrCat(found)));
+}
+
+// The name of a node in a body, behind the calling node's. Names from a file may be long, and each
+// level of nesting repeats them: of long ones a hash tells what they were.
+std::string InlinedName(const std::string& prefix, const std::string& name) {
+  constexpr size_t kMaxLength = 1024, kKept = 64;
+  std::string full = absl::StrCat(prefix, name);
+  if (prefix.empty() || full.size() <= kMaxLength) return full;
+  return absl::StrFormat("%s~%016x", full.substr(0, kKept), StableHash(full));
+}
 
 class Lowerer {
  public:
-  Lowerer(const Model& model, const OpRegistry& registry, const ResolveOptions& options)
+  Lowerer(const Model& model, const OpRegistry& registry, const LowerOptions& options)
       : registry_(registry),
         options_(options),
         inferrer_(model.functions, registry),
+        fold_(options.fold),
         functions_(model.functions) {}
 
   absl::StatusOr<LoweredGraph> Run(const Graph& graph, absl::Span<const TensorType> inputs) {
+    NOMO_RETURN_IF_ERROR(CheckInlined(graph));
     std::vector<ValueId> arguments;
     for (const TensorType& type : inputs) {
       arguments.push_back(type.dtype == DType::kInvalid ? kNoValue : out_.AddValue(type));
@@ -33,19 +58,54 @@ class Lowerer {
                                                  absl::Span<const ValueId> arguments,
                                                  const std::string& prefix,
                                                  const FunctionLibrary& functions, int depth) {
-    if (depth > kMaxDepth)
-      return InvalidArgument("bodies are nested more than ", kMaxDepth, " deep");
+    if (depth > options_.max_depth)
+      return InvalidArgument("bodies are nested more than ", options_.max_depth, " deep");
+    if (depth > 0) NOMO_RETURN_IF_ERROR(CountInlined(graph));
     std::vector<ValueId> ids(graph.values.size(), kNoValue);
     for (size_t i = 0; i < arguments.size(); ++i) ids[graph.inputs[i]] = arguments[i];
-    for (const Weight& weight : graph.weights) ids[weight.value] = AddConstant(weight.tensor);
+    for (const Weight& weight : graph.weights) {
+      ids[weight.value] = AddConstant(weight.tensor);
+      if (weighed_.insert(weight.tensor.raw_data()).second) fold_.AddOwn(weight.tensor);
+    }
     for (const Node& node : graph.nodes) {
-      NOMO_RETURN_IF_ERROR(
-          Annotate(LowerNode(node, ids, prefix, functions, depth),
-                   absl::StrCat("node \"", prefix, node.name, "\" (", node.op, ")")));
+      const absl::Status status = LowerNode(node, ids, prefix, functions, depth);
+      if (!status.ok()) {
+        return Annotate(status, absl::StrCat("node \"", prefix, node.name, "\" (", node.op, ")"));
+      }
     }
     std::vector<ValueId> outputs;
     for (const ValueId id : graph.outputs) outputs.push_back(ids[id]);
     return outputs;
+  }
+
+  // What the model's own bodies come to, each counted once. Those that are traced are counted as
+  // they are written.
+  absl::Status CheckInlined(const Graph& graph) const {
+    const auto bodies = [this](const Node& node) -> std::vector<std::string> {
+      if (node.body.empty()) return {};
+      const Resolution resolution = ResolveNode(node, registry_, options_.resolve);
+      if (resolution.as != ResolvedAs::kBody) return {};
+      return {node.body};
+    };
+    const auto called = [bodies](const Graph& g, CallGraphMeasure::Of of) {
+      int64_t sum = 0;
+      for (const Node& node : g.nodes) {
+        for (const std::string& body : bodies(node)) sum = SaturatingAdd(sum, of(body));
+      }
+      return sum;
+    };
+    CallGraphMeasure size(functions_, bodies, [called](const Graph& g, CallGraphMeasure::Of of) {
+      return SaturatingAdd(InlinedSize(g), called(g, of));
+    });
+    const int64_t inlined = size.OfGraph(graph) - InlinedSize(graph);
+    if (inlined <= options_.max_inlined_nodes) return absl::OkStatus();
+    return TooManyNodes(inlined, options_.max_inlined_nodes);
+  }
+
+  absl::Status CountInlined(const Graph& body) {
+    inlined_ += InlinedSize(body);
+    if (inlined_ <= options_.max_inlined_nodes) return absl::OkStatus();
+    return TooManyNodes(inlined_, options_.max_inlined_nodes);
   }
 
   ValueId AddConstant(const Tensor& tensor) {
@@ -56,7 +116,7 @@ class Lowerer {
 
   absl::Status LowerNode(const Node& node, std::vector<ValueId>& ids, const std::string& prefix,
                          const FunctionLibrary& functions, int depth) {
-    const Resolution resolution = ResolveNode(node, registry_, options_);
+    const Resolution resolution = ResolveNode(node, registry_, options_.resolve);
     NOMO_RETURN_IF_ERROR(resolution.status);
     std::vector<ValueId> inputs;
     std::vector<TensorType> types;
@@ -79,7 +139,7 @@ class Lowerer {
           return InvalidArgument("there is no function @", node.body);
         NOMO_RETURN_IF_ERROR(CheckArguments(function->second.graph, types));
         NOMO_ASSIGN_OR_RETURN(
-            outputs, LowerBody(function->second.graph, inputs, absl::StrCat(prefix, node.name, "/"),
+            outputs, LowerBody(function->second.graph, inputs, InlinedName(prefix, node.name) + "/",
                                functions, depth + 1));
         NOMO_RETURN_IF_ERROR(CheckDeclared(node, types, outputs));
         break;
@@ -133,7 +193,7 @@ class Lowerer {
     if (!traced->captured.empty())
       return InvalidArgument("the body of ", op.name, " uses values from outside of it");
     return LowerBody(traced->functions.at(traced->main).graph, inputs,
-                     absl::StrCat(prefix, node.name, "/"), traced->functions, depth + 1);
+                     InlinedName(prefix, node.name) + "/", traced->functions, depth + 1);
   }
 
   absl::StatusOr<std::vector<ValueId>> LowerKernel(const Node& node, const OpDef& op,
@@ -143,48 +203,26 @@ class Lowerer {
                                                    absl::Span<const Tensor> constants) {
     NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> output_types,
                           inferrer_.InferOneNode(node, types, constants));
-    std::vector<ValueId> outputs;
-    if (auto folded = Fold(node, op, types, constants)) {
-      for (const Tensor& tensor : *folded) outputs.push_back(AddConstant(tensor));
-      return outputs;
-    }
-    for (const TensorType& type : output_types) outputs.push_back(out_.AddValue(type));
     NOMO_ASSIGN_OR_RETURN(Attributes attrs, ResolveAttributes(op.attrs, node.attrs));
+    std::vector<ValueId> outputs;
+    const std::vector<Tensor> folded =
+        FoldNode(op, InferContext(attrs, types, constants, static_cast<int>(output_types.size())),
+                 output_types, fold_, !options_.resolve.exact);
+    for (const Tensor& tensor : folded) outputs.push_back(AddConstant(tensor));
+    if (!folded.empty()) return outputs;
+    for (const TensorType& type : output_types) outputs.push_back(out_.AddValue(type));
     out_.nodes.push_back(
-        {absl::StrCat(prefix, node.name), &op, std::move(attrs), inputs, outputs, {}, {}});
+        {InlinedName(prefix, node.name), &op, std::move(attrs), inputs, outputs, {}, {}});
     return outputs;
   }
 
-  // The outputs where they are constant. A fault is no fault yet: the node may never run (a branch
-  // not taken).
-  std::optional<std::vector<Tensor>> Fold(const Node& node, const OpDef& op,
-                                          absl::Span<const TensorType> types,
-                                          absl::Span<const Tensor> constants) {
-    if (op.effects != Effects::kPure) return std::nullopt;
-    const int num_outputs = static_cast<int>(node.outputs.size());
-    if (op.fold) {
-      auto attrs = ResolveAttributes(op.attrs, node.attrs);
-      if (!attrs.ok()) return std::nullopt;
-      auto folded = op.fold(InferContext(*attrs, types, constants, num_outputs));
-      if (folded.ok() && !folded->empty()) return *std::move(folded);
-    }
-    if (!op.reference) return std::nullopt;
-    for (const auto& [name, value] : node.attrs) {
-      if (value.type() == AttrType::kFunction) return std::nullopt;  // needs a session
-    }
-    for (size_t i = 0; i < types.size(); ++i) {
-      if (types[i].dtype != DType::kInvalid && !constants[i].valid()) return std::nullopt;
-    }
-    auto outputs =
-        RunOp(op, constants, node.attrs, {.num_outputs = num_outputs, .fast = !options_.exact});
-    if (!outputs.ok()) return std::nullopt;
-    return *std::move(outputs);
-  }
-
   const OpRegistry& registry_;
-  const ResolveOptions& options_;
+  const LowerOptions& options_;
   TypeInferrer inferrer_;
+  FoldBudget fold_;
+  absl::flat_hash_set<const std::byte*> weighed_;  // weights that the budget counts
   const FunctionLibrary& functions_;
+  int64_t inlined_ = 0;
   LoweredGraph out_;
 };
 
@@ -209,7 +247,7 @@ std::vector<int> LoweredGraph::UseCounts() const {
 
 absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
                                    absl::Span<const TensorType> inputs, const OpRegistry& registry,
-                                   const ResolveOptions& options) {
+                                   const LowerOptions& options) {
   return Lowerer(model, registry, options).Run(graph, inputs);
 }
 

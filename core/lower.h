@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "nomograph/core/fold.h"
 #include "nomograph/core/model.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/core/resolve.h"
@@ -32,12 +33,22 @@ struct LoweredGraph {
   std::vector<int> UseCounts() const;
 };
 
+struct LowerOptions {
+  ResolveOptions resolve;
+  FoldLimits fold;
+  // Bodies that stand in the place of the nodes that they are of: so many nodes (values, where a
+  // body has more of those) in all, and so deep in each other. The graph's own nodes do not count.
+  int64_t max_inlined_nodes = 250'000;
+  int max_depth = 64;
+};
+
 // Resolves, types with the given types of the inputs, replaces ops by their bodies where they have
 // no kernel, and computes what is constant. `graph` is the model's main graph or that of one of its
-// functions. REQUIRES: the model is verified.
+// functions. ResourceExhausted, before anything is written, when bodies come to too many nodes.
+// REQUIRES: the model is verified.
 absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
                                    absl::Span<const TensorType> inputs, const OpRegistry& registry,
-                                   const ResolveOptions& options);
+                                   const LowerOptions& options);
 
 // Passes. Each yields whether it changed something.
 

@@ -1,6 +1,10 @@
 #include "nomograph/core/memory_plan.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+#include <utility>
 
 namespace nomograph {
 namespace {
@@ -18,9 +22,139 @@ struct Lifetime {
   int64_t offset = -1;
 };
 
+// For each lifetime those that begin while it lasts, or with which it begins. Empty where these are
+// more pairs than `max_pairs`.
+std::vector<std::vector<int>> Overlaps(const std::vector<Lifetime>& lifetimes, int64_t max_pairs) {
+  std::vector<int> order(lifetimes.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return lifetimes[a].first < lifetimes[b].first; });
+  std::vector<std::vector<int>> overlaps(lifetimes.size());
+  std::set<std::pair<int, int>> alive;  // by the last node, and which
+  for (const int i : order) {
+    while (!alive.empty() && alive.begin()->first < lifetimes[i].first) alive.erase(alive.begin());
+    max_pairs -= static_cast<int64_t>(alive.size());
+    if (max_pairs < 0) return {};
+    for (const auto& [last, other] : alive) {
+      overlaps[i].push_back(other);
+      overlaps[other].push_back(i);
+    }
+    alive.emplace(lifetimes[i].last, i);
+  }
+  return overlaps;
+}
+
+// Largest first, each at the lowest offset where nothing that lives at the same time lies.
+void PlaceLargestFirst(std::vector<Lifetime>& lifetimes,
+                       const std::vector<std::vector<int>>& overlaps) {
+  std::vector<int> order(lifetimes.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return lifetimes[a].bytes > lifetimes[b].bytes; });
+  std::vector<std::pair<int64_t, int64_t>> taken;  // from, to
+  for (const int i : order) {
+    taken.clear();
+    for (const int other : overlaps[i]) {
+      const Lifetime& placed = lifetimes[other];
+      if (placed.offset >= 0) taken.emplace_back(placed.offset, placed.offset + placed.bytes);
+    }
+    std::sort(taken.begin(), taken.end());
+    int64_t offset = 0;
+    for (const auto& [from, to] : taken) {
+      if (offset + lifetimes[i].bytes <= from) break;
+      offset = std::max(offset, to);
+    }
+    lifetimes[i].offset = offset;
+  }
+}
+
+// The free parts of an arena that grows at its end.
+class FreeList {
+ public:
+  // The smallest part that is large enough; of those that are equal the lowest.
+  int64_t Take(int64_t bytes) {
+    auto best = by_size_.lower_bound({bytes, 0});
+    if (best == by_size_.end()) {
+      // The last part where it ends with the arena, which grows.
+      int64_t offset = end_;
+      if (!by_offset_.empty()) {
+        const auto last = std::prev(by_offset_.end());
+        if (last->first + last->second == end_) {
+          offset = last->first;
+          Erase(last);
+        }
+      }
+      end_ = offset + bytes;
+      return offset;
+    }
+    const auto [size, offset] = *best;
+    Erase(by_offset_.find(offset));
+    if (size > bytes) Insert(offset + bytes, size - bytes);
+    return offset;
+  }
+
+  void Give(int64_t offset, int64_t bytes) {
+    if (bytes == 0) return;
+    auto next = by_offset_.lower_bound(offset);
+    if (next != by_offset_.end() && next->first == offset + bytes) {
+      bytes += next->second;
+      next = Erase(next);
+    }
+    if (next != by_offset_.begin()) {
+      const auto before = std::prev(next);
+      if (before->first + before->second == offset) {
+        offset = before->first;
+        bytes += before->second;
+        Erase(before);
+      }
+    }
+    Insert(offset, bytes);
+  }
+
+ private:
+  using Parts = std::map<int64_t, int64_t>;  // offset -> bytes
+
+  void Insert(int64_t offset, int64_t bytes) {
+    by_offset_.emplace(offset, bytes);
+    by_size_.emplace(bytes, offset);
+  }
+  Parts::iterator Erase(Parts::iterator part) {
+    by_size_.erase({part->second, part->first});
+    return by_offset_.erase(part);
+  }
+
+  Parts by_offset_;
+  std::set<std::pair<int64_t, int64_t>> by_size_;  // bytes, offset
+  int64_t end_ = 0;
+};
+
+// In the order of time, each where it fits best among what is free by then.
+void PlaceInTime(std::vector<Lifetime>& lifetimes) {
+  std::vector<int> order(lifetimes.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return lifetimes[a].first < lifetimes[b].first; });
+  std::set<std::pair<int, int>> alive;  // by the last node, and which
+  FreeList free;
+  for (const int i : order) {
+    while (!alive.empty() && alive.begin()->first < lifetimes[i].first) {
+      const Lifetime& over = lifetimes[alive.begin()->second];
+      free.Give(over.offset, over.bytes);
+      alive.erase(alive.begin());
+    }
+    lifetimes[i].offset = free.Take(lifetimes[i].bytes);
+    alive.emplace(lifetimes[i].last, i);
+  }
+}
+
 class Planner {
  public:
-  explicit Planner(const LoweredGraph& graph) : graph_(graph), last_use_(graph.types.size(), -1) {
+  explicit Planner(const LoweredGraph& graph)
+      : graph_(graph),
+        last_use_(graph.types.size(), -1),
+        is_output_(graph.types.size(), false),
+        lifetime_of_(graph.types.size(), -1) {
+    for (const ValueId id : graph.outputs) is_output_[id] = true;
     plan_.values.resize(graph.types.size());
     plan_.is_view.assign(graph.nodes.size(), false);
   }
@@ -45,9 +179,7 @@ class Planner {
     return graph_.types[id].shape.ToShape().num_elements() * DTypeSize(graph_.types[id].dtype);
   }
   bool Known(ValueId id) const { return graph_.types[id].shape.fully_known(); }
-  bool IsOutput(ValueId id) const {
-    return std::find(graph_.outputs.begin(), graph_.outputs.end(), id) != graph_.outputs.end();
-  }
+  bool IsOutput(ValueId id) const { return is_output_[id]; }
 
   void FindLastUses() {
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
@@ -64,8 +196,9 @@ class Planner {
     for (const ValueId id : node.outputs) {
       if (!Known(id)) continue;  // kDynamic
       plan_.values[id].storage = IsOutput(id) ? Storage::kResult : Storage::kArena;
-      if (!IsOutput(id))
-        lifetimes_.push_back({id, n, std::max(n, last_use_[id]), RoundUp(Bytes(id))});
+      if (IsOutput(id)) continue;
+      lifetime_of_[id] = static_cast<int>(lifetimes_.size());
+      lifetimes_.push_back({id, n, std::max(n, last_use_[id]), RoundUp(Bytes(id))});
     }
   }
 
@@ -74,8 +207,9 @@ class Planner {
     const ValueId root = plan_.values[input].root;
     plan_.values[output] = plan_.values[input];
     plan_.values[output].root = root;
-    for (Lifetime& lifetime : lifetimes_) {
-      if (lifetime.root == root) lifetime.last = std::max(lifetime.last, last_use_[output]);
+    plan_.views.push_back(output);
+    if (const int i = lifetime_of_[root]; i >= 0) {
+      lifetimes_[i].last = std::max(lifetimes_[i].last, last_use_[output]);
     }
     last_use_[root] = std::max(last_use_[root], last_use_[output]);
   }
@@ -119,24 +253,18 @@ class Planner {
     return false;
   }
 
-  // Largest first, each at the lowest offset where nothing that lives at the same time lies.
   void AssignOffsets() {
-    std::stable_sort(lifetimes_.begin(), lifetimes_.end(),
-                     [](const Lifetime& a, const Lifetime& b) { return a.bytes > b.bytes; });
-    std::vector<const Lifetime*> placed;  // in the order of offsets
-    for (Lifetime& lifetime : lifetimes_) {
-      int64_t offset = 0;
-      for (const Lifetime* other : placed) {
-        if (other->last < lifetime.first || lifetime.last < other->first) continue;
-        if (offset + lifetime.bytes <= other->offset) break;
-        offset = std::max(offset, other->offset + other->bytes);
-      }
-      lifetime.offset = offset;
-      plan_.arena_bytes = std::max(plan_.arena_bytes, offset + lifetime.bytes);
-      placed.insert(std::upper_bound(
-                        placed.begin(), placed.end(), &lifetime,
-                        [](const Lifetime* a, const Lifetime* b) { return a->offset < b->offset; }),
-                    &lifetime);
+    constexpr int64_t kPairsPerLifetime = 64, kPairs = int64_t{1} << 20;
+    const int64_t max_pairs =
+        std::max(kPairs, kPairsPerLifetime * static_cast<int64_t>(lifetimes_.size()));
+    const auto overlaps = Overlaps(lifetimes_, max_pairs);
+    if (overlaps.empty()) {
+      PlaceInTime(lifetimes_);
+    } else {
+      PlaceLargestFirst(lifetimes_, overlaps);
+    }
+    for (const Lifetime& lifetime : lifetimes_) {
+      plan_.arena_bytes = std::max(plan_.arena_bytes, lifetime.offset + lifetime.bytes);
     }
     std::vector<int64_t> offsets(plan_.values.size(), 0);
     std::vector<int64_t> alive(graph_.nodes.size() + 2, 0);
@@ -155,6 +283,8 @@ class Planner {
   const LoweredGraph& graph_;
   MemoryPlan plan_;
   std::vector<int> last_use_;
+  std::vector<bool> is_output_;
+  std::vector<int> lifetime_of_;  // by root: which of `lifetimes_`; -1 where it has none
   std::vector<Lifetime> lifetimes_;
 };
 

@@ -26,6 +26,8 @@ struct ValuePlan {
 
 struct MemoryPlan {
   std::vector<ValuePlan> values;  // by ValueId
+  // The values that share another's memory. Their roots have memory of their own.
+  std::vector<ValueId> views;
   // Nodes that are views of their input: nothing runs.
   std::vector<bool> is_view;  // by node
   int64_t arena_bytes = 0;
@@ -33,6 +35,8 @@ struct MemoryPlan {
   int64_t peak_bytes = 0;
 };
 
+// In n log n of the values, unless few are alive at one time: then a better plan is made, whose
+// time grows with the number of pairs of values that are.
 MemoryPlan PlanMemory(const LoweredGraph& graph);
 
 }  // namespace nomograph

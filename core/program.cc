@@ -27,11 +27,13 @@ absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(const Model& mod
                                                                 absl::Span<const TensorType> inputs,
                                                                 const OpRegistry& registry,
                                                                 const CompileOptions& options) {
-  const ResolveOptions resolve{.exact = options.exact, .allowed_io = options.allowed_io};
+  const LowerOptions lower{.resolve = {.exact = options.exact, .allowed_io = options.allowed_io},
+                           .fold = options.fold,
+                           .max_inlined_nodes = options.max_inlined_nodes};
   std::unique_ptr<Program> program(new Program);
   program->exact_ = options.exact;
   program->threads_ = options.threads > 0 ? options.threads : omp_get_max_threads();
-  NOMO_ASSIGN_OR_RETURN(program->graph_, Lower(model, graph, inputs, registry, resolve));
+  NOMO_ASSIGN_OR_RETURN(program->graph_, Lower(model, graph, inputs, registry, lower));
   RemoveDeadNodes(program->graph_);
   if (!options.exact) {
     AbsorbAffines(program->graph_);

@@ -19,6 +19,9 @@ struct CompileOptions {
   std::vector<std::string> allowed_io;
   // That one run may use. 0: OpenMP's number, which is OMP_NUM_THREADS or that of the processors.
   int threads = 0;
+  // Limits of what a file can ask of the compiler.
+  FoldLimits fold = {};
+  int64_t max_inlined_nodes = LowerOptions().max_inlined_nodes;
 };
 
 // What running a Program needs beside it: the arena, the kernels' states and the tables of

@@ -32,8 +32,11 @@ std::string Where(const Resolution& r) {
 
 Resolution ResolveNode(const Node& node, const OpRegistry& registry,
                        const ResolveOptions& options) {
-  Resolution r{
-      .node = node.name, .op = node.op, .version = node.version, .provider = node.provider};
+  Resolution r{.node = node.name,
+               .op = node.op,
+               .version = node.version,
+               .provider = node.provider,
+               .body = node.body};
   r.op_def = registry.Find(node.op, node.version);
   if (r.op_def == nullptr) {
     r.as = node.body.empty() ? ResolvedAs::kNothing : ResolvedAs::kBody;

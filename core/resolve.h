@@ -32,6 +32,7 @@ struct Resolution {
   int version = 0;
   std::string provider;  // the library that registers the op: here if it is registered, else as the
                          // file hints
+  std::string body;      // the function that the file carries for the node; may be empty
   bool standard = false;
   ResolvedAs as = ResolvedAs::kNothing;
   const OpDef* op_def = nullptr;  // null when the op is not registered here

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -169,15 +170,14 @@ class Rows {
   }
 
   static void AddSources(const absl::flat_hash_map<ValueId, std::string>& labels, Row& row) {
-    std::set<ValueId> inside;
+    absl::flat_hash_set<ValueId> inside;
+    absl::flat_hash_set<absl::string_view> seen;
     for (const Node* node : row.nodes) inside.insert(node->outputs.begin(), node->outputs.end());
     for (const Node* node : row.nodes) {
       for (const ValueId input : node->inputs) {
         const auto label = labels.find(input);
         if (input == kNoValue || label == labels.end() || inside.contains(input)) continue;
-        if (std::find(row.sources.begin(), row.sources.end(), label->second) == row.sources.end()) {
-          row.sources.push_back(label->second);
-        }
+        if (seen.insert(label->second).second) row.sources.push_back(label->second);
       }
     }
   }

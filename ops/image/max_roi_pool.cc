@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/image/roi.h"
 
 namespace nomograph::image {
@@ -159,6 +160,8 @@ NOMO_REGISTER_OP(
         .Infer(InferMaxRoiPool)
         .Reference(MaxRoiPoolCompute)
         .Examples(MaxRoiPoolExamples));
+
+NOMO_REGISTER_WORK("image.MaxRoiPool", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::image

@@ -2,6 +2,7 @@
 
 #include "nomograph/core/registry.h"
 #include "nomograph/core/value.h"
+#include "nomograph/core/work.h"
 
 namespace nomograph {
 namespace {
@@ -102,6 +103,8 @@ NOMO_REGISTER_OP(
         .Infer(Infer)
         .Body(Body)
         .Examples(Examples));
+
+NOMO_REGISTER_WORK("math.FusedMatMul", ProductWork);
 
 }  // namespace
 }  // namespace nomograph

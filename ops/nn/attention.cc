@@ -3,6 +3,7 @@
 
 #include "nomograph/core/registry.h"
 #include "nomograph/core/value.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/nn/vector_input.h"
 
 namespace nomograph::nn {
@@ -392,6 +393,8 @@ NOMO_REGISTER_OP(
         .Infer(Infer)
         .Body(Body)
         .Examples(Examples));
+
+NOMO_REGISTER_WORK("nn.Attention", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

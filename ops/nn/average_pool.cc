@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/nn/pool.h"
 
 namespace nomograph::nn {
@@ -190,6 +191,8 @@ NOMO_REGISTER_OP(
         .Fast(onednn::Prepare(BuildAveragePool))
         .BatchInputs({0})
         .Examples(AveragePoolExamples));
+
+NOMO_REGISTER_WORK("nn.AveragePool", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -2,6 +2,7 @@
 
 #include "nomograph/core/int_args.h"
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {
@@ -199,6 +200,8 @@ NOMO_REGISTER_OP(
         .Reference(Col2ImCompute)
         .BatchInputs({0})
         .Examples(Col2ImExamples));
+
+NOMO_REGISTER_WORK("nn.Col2Im", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -1,4 +1,5 @@
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/nn/conv_kernel.h"
 #include "nomograph/ops/nn/conv_primitive.h"
 #include "nomograph/ops/nn/vector_input.h"
@@ -205,6 +206,8 @@ NOMO_REGISTER_OP(
         .AbsorbsAffine(AbsorbAffine)
         .BatchInputs({0})
         .Examples(ConvExamples));
+
+NOMO_REGISTER_WORK("nn.Conv", WeightedWork);
 
 }  // namespace
 }  // namespace nomograph::nn

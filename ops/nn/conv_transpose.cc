@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/nn/conv_kernel.h"
 #include "nomograph/ops/nn/conv_primitive.h"
 #include "nomograph/ops/nn/vector_input.h"
@@ -327,6 +328,8 @@ NOMO_REGISTER_OP(
         .AbsorbsAffine(AbsorbAffine)
         .BatchInputs({0})
         .Examples(ConvTransposeExamples));
+
+NOMO_REGISTER_WORK("nn.ConvTranspose", WeightedWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -1,4 +1,5 @@
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/nn/recurrent.h"
 #include "nomograph/ops/nn/recurrent_kernel.h"
 
@@ -199,6 +200,8 @@ NOMO_REGISTER_OP(
         .Attr("linear_before_reset", false, "applies the reset gate to R h, not to h")
         .Fast(FastRecurrent(GruKind(), GruPlan))
         .Examples(GruExamples));
+
+NOMO_REGISTER_WORK("nn.GRU", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -4,6 +4,7 @@
 
 #include "nomograph/core/exact_math.h"
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/nn/pool.h"
 
 namespace nomograph::nn {
@@ -227,6 +228,9 @@ NOMO_REGISTER_OP(
         .Reference(GlobalLpPoolCompute)
         .BatchInputs({0})
         .Examples(GlobalLpPoolExamples));
+
+NOMO_REGISTER_WORK("nn.LpPool", AllCombinationsWork);
+NOMO_REGISTER_WORK("nn.GlobalLpPool", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -8,6 +8,7 @@
 #include "nomograph/core/exact_math.h"
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {
@@ -322,6 +323,8 @@ NOMO_REGISTER_OP(
         .Fast(PrepareLrn)
         .BatchInputs({0})
         .Examples(LrnExamples));
+
+NOMO_REGISTER_WORK("nn.LRN", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/nn/recurrent.h"
 #include "nomograph/ops/nn/recurrent_kernel.h"
 
@@ -220,6 +221,8 @@ NOMO_REGISTER_OP(
         .Attr("input_forget", false, "couples the input and the forget gate")
         .Fast(FastRecurrent(LstmKind(), LstmPlan))
         .Examples(LstmExamples));
+
+NOMO_REGISTER_WORK("nn.LSTM", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

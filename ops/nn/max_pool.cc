@@ -3,6 +3,7 @@
 
 #include "nomograph/core/example_table.h"
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/nn/pool.h"
 
 namespace nomograph::nn {
@@ -218,6 +219,8 @@ NOMO_REGISTER_OP(
         .Fast(onednn::Prepare(BuildMaxPool))
         .BatchInputs({0})
         .Examples(MaxPoolExamples));
+
+NOMO_REGISTER_WORK("nn.MaxPool", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -69,6 +69,9 @@ bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
   for (size_t i = 0; i < window->size(); ++i) {
     const WindowAxis& axis = (*window)[i];
     if (!EveryWindowMeetsInput(axis)) return false;
+    // oneDNN walks through the padding, too; the reference kernel does not.
+    constexpr int64_t kMaxOverhang = 4;
+    if (axis.kernel.size() > kMaxOverhang * axis.input.size()) return false;
     // oneDNN has no ceil_mode: the last window's reach is padding. That would count in the mean
     // with padding.
     const int64_t reach =

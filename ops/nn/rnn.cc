@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/nn/recurrent.h"
 #include "nomograph/ops/nn/recurrent_kernel.h"
 
@@ -116,6 +117,8 @@ NOMO_REGISTER_OP(RecurrentOp("nn.RNN", RnnKind(), RnnReference)
                      .Source("ONNX RNN; Keras SimpleRNN; J. Elman, 1990")
                      .Fast(FastRecurrent(RnnKind(), RnnPlan))
                      .Examples(RnnExamples));
+
+NOMO_REGISTER_WORK("nn.RNN", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -3,6 +3,7 @@
 
 #include "nomograph/core/int_args.h"
 #include "nomograph/core/registry.h"
+#include "nomograph/core/work.h"
 #include "nomograph/ops/signal/transform.h"
 
 namespace nomograph::signal {
@@ -230,6 +231,8 @@ NOMO_REGISTER_OP(
         .Fast(PrepareStft)
         .BatchInputs({0})
         .Examples(StftExamples));
+
+NOMO_REGISTER_WORK("signal.Stft", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::signal

@@ -2,6 +2,7 @@
 // and ops of other domains, which become Lambdas.
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/philox.h"
 #include "nomograph/serialization/onnx/graph_importer.h"
 
 namespace nomograph::onnx {
@@ -104,7 +105,11 @@ absl::Status GraphImporter::ImportCall(NodeImporter& node) {
   call.op = QualifiedName(domain, function.name());
   NOMO_ASSIGN_OR_RETURN(call.attrs, AllAttributes(node));
   std::vector<TensorType> types;
-  std::string key = absl::StrCat(call.op, "(", call.attrs.ToString(), ")");
+  std::string key = call.op;
+  for (const auto& [name, value] : given) {
+    const std::string bytes = value.SerializeAsString();
+    absl::StrAppend(&key, " ", name, "=", bytes.size(), ":", absl::Hex(StableHash(bytes)));
+  }
   for (const TensorType& type : TypesOf(node)) {
     absl::StrAppend(&key, " ", type.ToString());
     types.push_back(type);
@@ -117,8 +122,12 @@ absl::Status GraphImporter::ImportCall(NodeImporter& node) {
     NOMO_RETURN_IF_ERROR(
         Annotate(ReadOpsets(function.opset_import(), opsets), absl::StrCat("function ", call.op)));
     GraphImporter body(state_, opsets, nullptr, &given);
-    NOMO_RETURN_IF_ERROR(
-        Annotate(body.ImportFunction(function, types), absl::StrCat("function ", call.op)));
+    // Its loops are read for these types alone.
+    LoopTypes loops;
+    loops.swap(state_.loops);
+    const absl::Status status = body.ImportFunction(function, types);
+    loops.swap(state_.loops);
+    NOMO_RETURN_IF_ERROR(Annotate(status, absl::StrCat("function ", call.op)));
     call.body = state_.FreeFunctionName(call.op);
     NOMO_RETURN_IF_ERROR(state_.AddFunction(call.body, std::move(body.graph())));
     state_.instances[key] = call.body;

@@ -4,7 +4,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/eager.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/serialization/onnx/sort.h"
 
@@ -13,19 +12,7 @@ namespace {
 
 // Graphs in graphs and functions that call functions.
 constexpr int kMaxDepth = 32;
-// Constants up to this size are computed while a model is read, because shapes may depend on them.
-constexpr int64_t kMaxFoldedElements = 4096;
-
 std::string PlainDomain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
-
-std::string Free(std::set<std::string>& taken, const std::string& wish,
-                 absl::string_view otherwise) {
-  std::string name = wish.empty() ? std::string(otherwise) : wish;
-  for (int i = 1; !taken.insert(name).second; ++i) {
-    name = absl::StrCat(wish.empty() ? otherwise : wish, "_", i);
-  }
-  return name;
-}
 
 // Counts the depth of nesting as long as it lives.
 class Nesting {
@@ -54,12 +41,6 @@ absl::Status ReadOpsets(const google::protobuf::RepeatedPtrField<OperatorSetIdPr
   return absl::OkStatus();
 }
 
-std::string ImportState::FreeFunctionName(const std::string& wish) const {
-  std::string name = wish;
-  for (int i = 1; functions.contains(name); ++i) name = absl::StrCat(wish, "_", i);
-  return name;
-}
-
 absl::Status ImportState::AddFunction(const std::string& name, Graph graph) {
   graph.name = name;
   functions.emplace(name, Function{.name = name, .graph = std::move(graph)});
@@ -75,11 +56,11 @@ GraphImporter::GraphImporter(ImportState& state, const Opsets& opsets, GraphImpo
 }
 
 std::string GraphImporter::FreeValueName(const std::string& wish) {
-  return Free(value_names_, wish, "value");
+  return value_names_.Take(wish.empty() ? "value" : wish);
 }
 
 std::string GraphImporter::FreeNodeName(const std::string& wish) {
-  return Free(node_names_, wish, "node");
+  return node_names_.Take(wish.empty() ? "node" : wish);
 }
 
 ValueId GraphImporter::AddValue(const std::string& name, TensorType type) {
@@ -96,6 +77,7 @@ ValueId GraphImporter::AddInput(const std::string& name, const TensorType& type)
 ValueId GraphImporter::AddConstant(const std::string& name, Tensor tensor) {
   const ValueId id = AddValue(name, tensor.type());
   constants_[id] = tensor;
+  state_.fold.AddOwn(tensor);
   const bool trainable = kFloats.Contains(tensor.dtype());
   graph_.weights.push_back({.value = id, .tensor = std::move(tensor), .trainable = trainable});
   return id;
@@ -128,12 +110,11 @@ TensorType GraphImporter::DeclaredType(const std::string& name) const {
 }
 
 ValueId GraphImporter::Captured(ValueId outer) {
-  for (const Capture& capture : captures_) {
-    if (capture.outer == outer) return capture.inner;
-  }
+  if (const auto found = inner_of_.find(outer); found != inner_of_.end()) return found->second;
   const ValueInfo& value = outer_->graph_.values[outer];
   const ValueId inner = AddValue(FreeValueName(value.name), value.type);
   captures_.push_back({outer, inner});
+  inner_of_[outer] = inner;
   return inner;
 }
 
@@ -157,7 +138,7 @@ absl::Status GraphImporter::Name(ValueId value, const std::string& name) {
   }
   names_[name] = value;
   ValueInfo& info = graph_.values[value];
-  value_names_.erase(info.name);
+  value_names_.Release(info.name);
   info.name = FreeValueName(name);
   // What the file says more of the value.
   const TensorType declared = DeclaredType(name);
@@ -195,8 +176,47 @@ void GraphImporter::AddInitializers(const GraphProto& proto) {
     add(tensor.name(), state_.tensors.Read(tensor));
   }
   for (const SparseTensorProto& tensor : proto.sparse_initializer()) {
-    add(tensor.values().name(), state_.tensors.Read(tensor));
+    const std::string& name = tensor.values().name();
+    const auto value = AddSparse(name, tensor);
+    state_.errors.Add(value.ok() ? Name(*value, name) : value.status(),
+                      absl::StrCat("initializer \"", name, "\""));
   }
+}
+
+absl::StatusOr<ValueId> GraphImporter::AddSparse(const std::string& wish,
+                                                 const SparseTensorProto& proto) {
+  NOMO_ASSIGN_OR_RETURN(const SparseTensor sparse, state_.tensors.ReadSparse(proto));
+  const int64_t elements = sparse.shape.num_elements();
+  if (state_.fold.Take(elements * DTypeSize(sparse.values.dtype()), elements)) {
+    NOMO_ASSIGN_OR_RETURN(Tensor dense, ToDense(sparse));
+    return AddConstant(FreeValueName(wish), std::move(dense));
+  }
+  const absl::Span<const int64_t> dims = sparse.shape.dims();
+  const auto add = [&](const char* op, Attributes attrs, std::vector<ValueId> inputs) {
+    return AddNode({.name = FreeNodeName(wish),
+                    .op = op,
+                    .version = OpRegistry::Default().Find(op)->version,
+                    .attrs = std::move(attrs),
+                    .inputs = std::move(inputs)},
+                   {true}, {});
+  };
+  for (const char* op : {"array.ConstantOfShape", "array.ScatterND"}) {
+    if (OpRegistry::Default().Find(op) == nullptr) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the standard op ", op, ", which it becomes, is not linked in"));
+    }
+  }
+  NOMO_ASSIGN_OR_RETURN(const Tensor zero, Tensor::Create(sparse.values.dtype(), Shape{}));
+  NOMO_ASSIGN_OR_RETURN(
+      const std::vector<ValueId> zeros,
+      add("array.ConstantOfShape",
+          {{"shape", std::vector<int64_t>(dims.begin(), dims.end())}, {"value", zero}}, {}));
+  const ValueId indices =
+      AddConstant(FreeValueName(absl::StrCat(wish, "/indices")), sparse.indices);
+  const ValueId values = AddConstant(FreeValueName(absl::StrCat(wish, "/values")), sparse.values);
+  NOMO_ASSIGN_OR_RETURN(const std::vector<ValueId> dense,
+                        add("array.ScatterND", {}, {zeros[0], indices, values}));
+  return dense[0];
 }
 
 void GraphImporter::ImportMain(const GraphProto& proto) {
@@ -338,20 +358,17 @@ absl::StatusOr<std::vector<ValueId>> GraphImporter::AddNode(
     typed &= id == kNoValue || inputs.back().dtype != DType::kInvalid;
   }
   const ValueId first = static_cast<ValueId>(graph_.values.size());
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    node.outputs.push_back(
-        outputs[i] ? first + std::count(outputs.begin(), outputs.begin() + i, true) : kNoValue);
-  }
+  ValueId next = first;
+  for (const bool there : outputs) node.outputs.push_back(there ? next++ : kNoValue);
   while (!node.outputs.empty() && node.outputs.back() == kNoValue) node.outputs.pop_back();
 
   std::vector<TensorType> types = declared;
   types.resize(node.outputs.size());
-  const TypeInferrer inferrer(state_.functions, OpRegistry::Default());
   const bool known =
       OpRegistry::Default().Find(node.op, node.version) != nullptr || !node.body.empty();
   if (typed && known) {
-    NOMO_ASSIGN_OR_RETURN(types, inferrer.InferOneNode(node, inputs, values));
-    probe_.Follow(graph_, node, inferrer, constants_, types);
+    NOMO_ASSIGN_OR_RETURN(types, state_.inferrer.InferOneNode(node, inputs, values));
+    probe_.Follow(graph_, node, state_.inferrer, constants_, state_.fold, types);
   }
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue) continue;
@@ -367,33 +384,22 @@ absl::StatusOr<std::vector<ValueId>> GraphImporter::AddNode(
 // Values that follow from small constants alone.
 void GraphImporter::RememberConstants(const Node& node) {
   const OpDef* op = OpRegistry::Default().Find(node.op, node.version);
-  if (op == nullptr || op->effects != Effects::kPure) return;
-  std::vector<TensorType> types;
+  if (op == nullptr) return;
+  std::vector<TensorType> inputs, outputs;
   std::vector<Tensor> values;
-  bool all_constant = true;
   for (const ValueId id : node.inputs) {
-    types.push_back(id == kNoValue ? TensorType{} : graph_.values[id].type);
+    inputs.push_back(id == kNoValue ? TensorType{} : graph_.values[id].type);
     const Tensor* value = id == kNoValue ? nullptr : constant(id);
     values.push_back(value == nullptr ? Tensor() : *value);
-    all_constant &= id == kNoValue || value != nullptr;
   }
-  const int count = static_cast<int>(node.outputs.size());
-  std::vector<Tensor> results;
-  if (op->fold) {
-    const auto attrs = ResolveAttributes(op->attrs, node.attrs);
-    if (!attrs.ok()) return;
-    auto folded = op->fold(InferContext(*attrs, types, values, count));
-    if (folded.ok()) results = *std::move(folded);
+  for (const ValueId id : node.outputs) {
+    outputs.push_back(id == kNoValue ? TensorType{} : graph_.values[id].type);
   }
-  if (results.empty() && all_constant && op->reference) {
-    for (const ValueId id : node.outputs) {
-      if (id == kNoValue) continue;
-      const PartialShape& shape = graph_.values[id].type.shape;
-      if (shape.fully_known() && shape.ToShape().num_elements() > kMaxFoldedElements) return;
-    }
-    auto computed = RunOp(*op, values, node.attrs, {.num_outputs = count});
-    if (computed.ok()) results = *std::move(computed);
-  }
+  const auto attrs = ResolveAttributes(op->attrs, node.attrs);
+  if (!attrs.ok()) return;
+  std::vector<Tensor> results =
+      FoldNode(*op, InferContext(*attrs, inputs, values, static_cast<int>(outputs.size())), outputs,
+               state_.fold);
   for (size_t i = 0; i < results.size() && i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue || !results[i].valid()) continue;
     graph_.values[node.outputs[i]].type = results[i].type();

@@ -4,12 +4,15 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "nomograph/core/fold.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/model.h"
+#include "nomograph/core/registry.h"
+#include "nomograph/serialization/onnx/free_names.h"
 #include "nomograph/serialization/onnx/node_importer.h"
 #include "nomograph/serialization/onnx/operators.h"
 #include "nomograph/serialization/onnx/probe.h"
@@ -28,6 +31,10 @@ absl::Status ReadOpsets(const google::protobuf::RepeatedPtrField<OperatorSetIdPr
 // only.
 std::string QualifiedName(const std::string& domain, const std::string& op_type);
 
+// The types of the inputs that a loop's body was last read for: those of values that iterations
+// change have been widened.
+using LoopTypes = std::map<const GraphProto*, std::vector<TensorType>>;
+
 // What the graphs of one model share.
 struct ImportState {
   TensorReader tensors;
@@ -41,9 +48,15 @@ struct ImportState {
   std::map<std::string, std::vector<std::string>> uncovered;
   std::function<void(int64_t done, int64_t total)> progress;
   int depth = 0;  // of functions and subgraphs
+  // Loops of the main graph, or of the function that is being read.
+  LoopTypes loops;
+  TypeInferrer inferrer{functions, OpRegistry::Default()};
+  // Only small constants are computed while a model is read, because shapes may depend on them.
+  FoldBudget fold{FoldLimits{.max_elements = 4096}};
+  FreeNames function_names;
 
   // A name that no function has, made from `wish`.
-  std::string FreeFunctionName(const std::string& wish) const;
+  std::string FreeFunctionName(const std::string& wish) { return function_names.Take(wish); }
   absl::Status AddFunction(const std::string& name, Graph graph);
 };
 
@@ -62,6 +75,9 @@ class GraphImporter {
   ValueId AddInput(const std::string& name, const TensorType& type);
   // Adds a weight or constant.
   ValueId AddConstant(const std::string& name, Tensor tensor);
+  // Adds a constant that is sparse in the file, with a name made from `wish`: a dense one where the
+  // budget of folding has room for it, else nodes that make it dense when the model runs.
+  absl::StatusOr<ValueId> AddSparse(const std::string& wish, const SparseTensorProto& proto);
 
   // The main graph, with inputs, outputs and their declared types.
   void ImportMain(const GraphProto& proto);
@@ -115,11 +131,12 @@ class GraphImporter {
   const std::map<std::string, AttributeProto>* function_attributes_;
   Graph graph_;
   std::map<std::string, ValueId> names_;  // of the ONNX graph
-  std::set<std::string> value_names_, node_names_;
+  FreeNames value_names_, node_names_;
   std::map<std::string, TensorType> declared_;
   std::map<ValueId, Tensor> constants_;
   Probe probe_;
   std::vector<Capture> captures_;
+  absl::flat_hash_map<ValueId, ValueId> inner_of_;  // the same, by the outer value
 };
 
 }  // namespace nomograph::onnx

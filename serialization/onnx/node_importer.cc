@@ -1,5 +1,6 @@
 #include "nomograph/serialization/onnx/node_importer.h"
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/registry.h"
@@ -248,19 +249,20 @@ std::vector<bool> NodeImporter::OutputMask() const {
 }
 
 absl::Status NodeImporter::Return(const std::vector<ValueId>& values) {
+  absl::flat_hash_set<ValueId> made_here;
+  for (const size_t index : added_) {
+    const std::vector<ValueId>& outputs = graph_.graph().nodes[index].outputs;
+    made_here.insert(outputs.begin(), outputs.end());
+  }
   for (int i = 0; i < num_outputs(); ++i) {
     if (!has_output(i)) continue;
     if (i >= static_cast<int>(values.size()) || values[i] == kNoValue) {
       return absl::UnimplementedError(absl::StrCat("output ", i, " is not supported"));
     }
-    // A value that this node has not made already has its name.
+    // A value that this node has not made already has its name, and so has one that it returns
+    // twice.
     ValueId value = values[i];
-    bool made_here = false;
-    for (const size_t index : added_) {
-      for (const ValueId output : graph_.graph().nodes[index].outputs) made_here |= output == value;
-    }
-    for (int j = 0; j < i; ++j) made_here &= values[j] != value;
-    if (!made_here) {
+    if (made_here.erase(value) == 0) {
       NOMO_ASSIGN_OR_RETURN(value, Add("core.Identity", {value}));
     }
     NOMO_RETURN_IF_ERROR(graph_.Name(value, proto_.output(i)));

@@ -1,6 +1,7 @@
 #include "nomograph/serialization/onnx/probe.h"
 
-#include "nomograph/core/eager.h"
+#include <algorithm>
+
 #include "nomograph/core/registry.h"
 
 namespace nomograph::onnx {
@@ -38,23 +39,11 @@ bool IsSmall(const TensorType& type) {
 std::vector<Tensor> Evaluate(const OpDef& op, const Node& node,
                              const std::vector<TensorType>& inputs,
                              const std::vector<Tensor>& values,
-                             const std::vector<TensorType>& outputs) {
-  if (op.effects != Effects::kPure) return {};
+                             const std::vector<TensorType>& outputs, FoldBudget& budget) {
   const auto attrs = ResolveAttributes(op.attrs, node.attrs);
-  if (!attrs.ok()) return {};
-  if (op.fold) {
-    auto folded = op.fold(InferContext(*attrs, inputs, values, static_cast<int>(outputs.size())));
-    if (folded.ok() && !folded->empty()) return *std::move(folded);
-  }
-  if (!op.reference || node.inputs.empty()) return {};
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.inputs[i] != kNoValue && !values[i].valid()) return {};
-  }
-  for (const TensorType& type : outputs) {
-    if (!IsSmall(type)) return {};
-  }
-  auto result = RunOp(op, values, node.attrs, {.num_outputs = static_cast<int>(outputs.size())});
-  return result.ok() ? *std::move(result) : std::vector<Tensor>{};
+  if (!attrs.ok() || !std::all_of(outputs.begin(), outputs.end(), IsSmall)) return {};
+  const InferContext context(*attrs, inputs, values, static_cast<int>(outputs.size()));
+  return FoldNode(op, context, outputs, budget);
 }
 
 }  // namespace
@@ -72,7 +61,9 @@ TensorType Probe::Concrete(const TensorType& type, int probe) {
   for (int axis = 0; axis < type.shape.rank(); ++axis) {
     const std::string& symbol = type.shape[axis].symbol();
     if (symbol.empty()) continue;
-    const int number = symbols_.emplace(symbol, static_cast<int>(symbols_.size())).first->second;
+    const auto [known, added] = symbols_.emplace(symbol, static_cast<int>(symbols_.size()));
+    const int number = known->second;
+    if (added) symbol_of_[{SizeOf(number, 0), SizeOf(number, 1), SizeOf(number, 2)}] = symbol;
     concrete.shape[axis] = Dim(SizeOf(number, probe));
   }
   return concrete;
@@ -80,16 +71,13 @@ TensorType Probe::Concrete(const TensorType& type, int probe) {
 
 SizeValue Probe::Agreed(const std::array<int64_t, kProbes>& sizes) const {
   if (sizes[0] == sizes[1] && sizes[1] == sizes[2]) return {.number = sizes[0]};
-  for (const auto& [symbol, number] : symbols_) {
-    bool same = true;
-    for (int probe = 0; probe < kProbes; ++probe) same &= sizes[probe] == SizeOf(number, probe);
-    if (same) return {.symbol = symbol};
-  }
-  return {};
+  const auto symbol = symbol_of_.find(sizes);
+  return symbol == symbol_of_.end() ? SizeValue{} : SizeValue{.symbol = symbol->second};
 }
 
 void Probe::Follow(const Graph& graph, const Node& node, const TypeInferrer& inferrer,
-                   const std::map<ValueId, Tensor>& constants, std::vector<TensorType>& outputs) {
+                   const std::map<ValueId, Tensor>& constants, FoldBudget& budget,
+                   std::vector<TensorType>& outputs) {
   const OpDef* op = OpRegistry::Default().Find(node.op, node.version);
   if (op == nullptr || CallsFunctions(node)) return;
   bool symbolic = false;
@@ -118,7 +106,7 @@ void Probe::Follow(const Graph& graph, const Node& node, const TypeInferrer& inf
     auto inferred = inferrer.InferOneNode(node, inputs, values);
     if (!inferred.ok() || inferred->size() != outputs.size()) return;
     types[probe] = *std::move(inferred);
-    results[probe] = Evaluate(*op, node, inputs, values, types[probe]);
+    results[probe] = Evaluate(*op, node, inputs, values, types[probe], budget);
   }
 
   for (size_t i = 0; i < outputs.size(); ++i) {

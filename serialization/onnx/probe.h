@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "nomograph/core/fold.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/model.h"
 
@@ -29,7 +31,8 @@ class Probe {
   // Follows `node`, whose inputs have these types and (where known) values, and whose outputs have
   // the types `outputs`, which are refined where the probes agree.
   void Follow(const Graph& graph, const Node& node, const TypeInferrer& inferrer,
-              const std::map<ValueId, Tensor>& constants, std::vector<TensorType>& outputs);
+              const std::map<ValueId, Tensor>& constants, FoldBudget& budget,
+              std::vector<TensorType>& outputs);
 
   // The elements of a vector or scalar of integers; nothing where they are not followed.
   std::optional<std::vector<SizeValue>> Sizes(ValueId value) const;
@@ -45,6 +48,8 @@ class Probe {
   SizeValue Agreed(const std::array<int64_t, kProbes>& sizes) const;
 
   std::map<std::string, int> symbols_;  // to their number
+  // By the sizes that a symbol has in the probes.
+  absl::flat_hash_map<std::array<int64_t, kProbes>, std::string> symbol_of_;
   std::map<ValueId, Tensors> values_;
 };
 

@@ -287,31 +287,49 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> TensorReader::OpenExternal(
   return mapped;
 }
 
-absl::StatusOr<Tensor> TensorReader::Read(const SparseTensorProto& proto) {
-  NOMO_ASSIGN_OR_RETURN(const Tensor values, Read(proto.values()));
+absl::StatusOr<SparseTensor> TensorReader::ReadSparse(const SparseTensorProto& proto) {
+  SparseTensor sparse;
+  NOMO_ASSIGN_OR_RETURN(sparse.values, Read(proto.values()));
   NOMO_ASSIGN_OR_RETURN(const Tensor indices, Read(proto.indices()));
-  NOMO_ASSIGN_OR_RETURN(const Shape shape, ShapeFromOnnx(proto.dims()));
-  const int64_t count = values.num_elements();
+  NOMO_ASSIGN_OR_RETURN(sparse.shape, ShapeFromOnnx(proto.dims()));
+  const Shape& shape = sparse.shape;
+  const int64_t count = sparse.values.num_elements();
   const bool linear = indices.shape().rank() == 1;
   const int columns = linear ? 1 : shape.rank();
   if (indices.dtype() != DType::kInt64 || indices.num_elements() != count * columns) {
     return InvalidArgument("sparse tensor: expected ", count, " int64 indices, found ",
                            indices.type().ToString());
   }
-  NOMO_ASSIGN_OR_RETURN(Tensor dense, Tensor::Create(values.dtype(), shape));
+  if (sparse.values.shape().rank() != 1) sparse.values = sparse.values.Reshaped({count});
+  NOMO_ASSIGN_OR_RETURN(sparse.indices, Tensor::Create(DType::kInt64, {count, shape.rank()}));
   const auto strides = shape.Strides();
-  const int64_t element = DTypeSize(values.dtype());
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t at = 0;
-    for (int c = 0; c < columns; ++c) {
-      const int64_t index = indices.data<int64_t>()[i * columns + c];
-      const int64_t limit = linear ? shape.num_elements() : shape[c];
-      if (index < 0 || index >= limit) {
-        return InvalidArgument("sparse tensor: index ", index, " is outside of ", shape.ToString());
-      }
-      at += linear ? index : index * strides[c];
+  const absl::Span<const int64_t> given = indices.data<int64_t>();
+  const absl::Span<int64_t> places = sparse.indices.mutable_data<int64_t>();
+  for (int64_t i = 0; i < count * columns; ++i) {
+    const int64_t limit = linear ? shape.num_elements() : shape[static_cast<int>(i % columns)];
+    if (given[i] < 0 || given[i] >= limit) {
+      return InvalidArgument("sparse tensor: index ", given[i], " is outside of ",
+                             shape.ToString());
     }
-    std::memcpy(dense.mutable_raw_data() + at * element, values.raw_data() + i * element, element);
+    if (!linear) places[i] = given[i];
+    for (int axis = 0; linear && axis < shape.rank(); ++axis) {
+      places[i * shape.rank() + axis] = given[i] / strides[axis] % shape[axis];
+    }
+  }
+  return sparse;
+}
+
+absl::StatusOr<Tensor> ToDense(const SparseTensor& sparse) {
+  NOMO_ASSIGN_OR_RETURN(Tensor dense, Tensor::Create(sparse.values.dtype(), sparse.shape));
+  const auto strides = sparse.shape.Strides();
+  const int rank = sparse.shape.rank();
+  const int64_t element = DTypeSize(sparse.values.dtype());
+  const absl::Span<const int64_t> places = sparse.indices.data<int64_t>();
+  for (int64_t i = 0; i < sparse.values.num_elements(); ++i) {
+    int64_t at = 0;
+    for (int axis = 0; axis < rank; ++axis) at += places[i * rank + axis] * strides[axis];
+    std::memcpy(dense.mutable_raw_data() + at * element, sparse.values.raw_data() + i * element,
+                element);
   }
   return dense;
 }

@@ -25,6 +25,13 @@ TensorProto::DataType DTypeToOnnx(DType dtype);
 absl::StatusOr<TensorType> TypeFromOnnx(const TypeProto& proto);
 void TypeToOnnx(const TensorType& type, TypeProto& proto);
 
+// Elements at places, [count, rank] of them; all others are 0.
+struct SparseTensor {
+  Tensor values, indices;
+  Shape shape;
+};
+absl::StatusOr<Tensor> ToDense(const SparseTensor& sparse);
+
 // Reads tensors. Elements stay where they lie, in the message or in a mapped external file.
 class TensorReader {
  public:
@@ -37,8 +44,8 @@ class TensorReader {
   // confined to the folder (absolute paths, "..", links that leave it); NotFound for those that are
   // missing.
   absl::StatusOr<Tensor> Read(const TensorProto& proto);
-  // The dense form.
-  absl::StatusOr<Tensor> Read(const SparseTensorProto& proto);
+  // InvalidArgument where indices are outside of the shape.
+  absl::StatusOr<SparseTensor> ReadSparse(const SparseTensorProto& proto);
 
  private:
   absl::StatusOr<Tensor> ReadExternal(const TensorProto& proto, DType dtype, const Shape& shape);

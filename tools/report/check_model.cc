@@ -34,14 +34,6 @@ Kind KindOf(const absl::Status& status) {
   }
 }
 
-// The body that the file carries for the resolved node; empty where there is none.
-std::string BodyOf(const Model& model, const Resolution& r) {
-  const Graph& graph = r.function.empty() ? model.graph : model.functions.at(r.function).graph;
-  const auto node = std::find_if(graph.nodes.begin(), graph.nodes.end(),
-                                 [&](const Node& n) { return n.name == r.node; });
-  return node == graph.nodes.end() ? "" : node->body;
-}
-
 class Checker {
  public:
   Checker(const OpRegistry& registry, const CheckOptions& options)
@@ -86,17 +78,16 @@ class Checker {
         findings_.push_back({KindOf(r.status), Where(r), std::string(r.status.message())});
         continue;
       }
-      const std::string body = BodyOf(model, r);
-      if (body.empty()) continue;
+      if (r.body.empty()) continue;
       if (r.as == ResolvedAs::kBody) {
         findings_.push_back(
-            {Kind::kBody, Where(r), absl::StrCat("runs as the body @", body, " of the file")});
+            {Kind::kBody, Where(r), absl::StrCat("runs as the body @", r.body, " of the file")});
       } else {
         findings_.push_back(
             {Kind::kFallback, Where(r),
              absl::StrCat("runs as a kernel from ",
                           r.provider.empty() ? "this program" : r.provider,
-                          "; where that is missing, the body @", body, " of the file runs")});
+                          "; where that is missing, the body @", r.body, " of the file runs")});
       }
     }
   }

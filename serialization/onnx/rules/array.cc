@@ -81,7 +81,9 @@ absl::Status ImportConstant(NodeImporter& node) {
   if (const AttributeProto* tensor = node.Attribute("value")) {
     NOMO_ASSIGN_OR_RETURN(value, node.graph().state().tensors.Read(tensor->t()));
   } else if (const AttributeProto* sparse = node.Attribute("sparse_value")) {
-    NOMO_ASSIGN_OR_RETURN(value, node.graph().state().tensors.Read(sparse->sparse_tensor()));
+    NOMO_ASSIGN_OR_RETURN(const ValueId y,
+                          node.graph().AddSparse(node.name(), sparse->sparse_tensor()));
+    return node.Return({y});
   } else if (node.has_attribute("value_float")) {
     NOMO_ASSIGN_OR_RETURN(const double x, node.Float("value_float", 0));
     value = Tensor::Scalar<float>(static_cast<float>(x));

@@ -2,6 +2,7 @@
 // its further inputs.
 #include <memory>
 
+#include "absl/container/flat_hash_set.h"
 #include "nomograph/serialization/onnx/graph_importer.h"
 #include "nomograph/serialization/onnx/operators.h"
 
@@ -39,10 +40,9 @@ absl::Status ImportIf(NodeImporter& node) {
   // Both take what either of them uses, in one order.
   std::vector<ValueId> inputs;
   for (const Capture& capture : then_branch.captures()) inputs.push_back(capture.outer);
+  const absl::flat_hash_set<ValueId> taken(inputs.begin(), inputs.end());
   for (const Capture& capture : else_branch.captures()) {
-    if (std::find(inputs.begin(), inputs.end(), capture.outer) == inputs.end()) {
-      inputs.push_back(capture.outer);
-    }
+    if (!taken.contains(capture.outer)) inputs.push_back(capture.outer);
   }
   Attributes attrs;
   for (auto [attr, branch] :
@@ -82,13 +82,20 @@ PartialShape Common(const PartialShape& a, const PartialShape& b) {
 
 // Reads a loop's body for `inputs`, of which `count` from `first` on are carried from one iteration
 // to the next and stand at `first_output` among the outputs. Shapes that an iteration changes
-// become unknown, until nothing changes any more.
+// become unknown, until nothing changes any more. A loop around this one reads the body again for
+// each of its own rounds: what has become unknown stays so, so that the rounds of nested loops add
+// up and do not multiply.
 absl::StatusOr<std::unique_ptr<GraphImporter>> ImportBody(NodeImporter& node,
                                                           const GraphProto& proto,
                                                           std::vector<TensorType> inputs,
                                                           size_t first, size_t count,
                                                           size_t first_output) {
+  std::vector<TensorType>& settled = node.graph().state().loops[&proto];
+  for (size_t i = first; settled.size() == inputs.size() && i < first + count; ++i) {
+    inputs[i].shape = Common(inputs[i].shape, settled[i].shape);
+  }
   for (int round = 0;; ++round) {
+    settled = inputs;
     auto body =
         std::make_unique<GraphImporter>(node.graph().state(), node.graph().opsets(), &node.graph());
     NOMO_RETURN_IF_ERROR(Annotate(body->ImportSubgraph(proto, inputs), "body"));
@@ -203,7 +210,12 @@ absl::Status ImportScan8(NodeImporter& node) {
     if (attr.name() == "directions") attr.set_name("scan_input_directions");
   }
   NodeImporter scan(rows, inner, node.name(), node.opset());
-  NOMO_RETURN_IF_ERROR(ImportScan(scan));
+  // The loops of a copy are none that can be met again.
+  LoopTypes loops;
+  loops.swap(node.graph().state().loops);
+  const absl::Status status = ImportScan(scan);
+  loops.swap(node.graph().state().loops);
+  NOMO_RETURN_IF_ERROR(status);
   for (const std::string& output : inner.output()) {
     NOMO_ASSIGN_OR_RETURN(const ValueId value, rows.Lookup(output));
     rows.graph().outputs.push_back(value);
