@@ -24,10 +24,6 @@ using Opsets = std::map<std::string, int>;  // domain -> version
 absl::Status ReadOpsets(const google::protobuf::RepeatedPtrField<OperatorSetIdProto>& imports,
                         Opsets& opsets);
 
-// An op's name of ours for an operator of another domain, domain.Name of letters, digits and _
-// only.
-std::string QualifiedName(const std::string& domain, const std::string& op_type);
-
 // What the graphs of one model share.
 struct ImportState {
   TensorReader tensors;
@@ -37,8 +33,8 @@ struct ImportState {
   // Those that have been written, by their call's name, attributes and types.
   std::map<std::string, std::string> instances;
   ErrorList errors;
-  // Operators that are not covered, with the nodes that use them.
-  std::map<std::string, std::vector<std::string>> uncovered;
+  // What could be read only as lambdas: why -> nodes.
+  std::map<std::string, std::vector<std::string>> not_covered;
   std::function<void(int64_t done, int64_t total)> progress;
   int depth = 0;  // of functions and subgraphs
 
@@ -105,8 +101,16 @@ class GraphImporter {
   void ImportNodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes);
   void ImportNode(const NodeProto& proto);
   absl::Status ImportCall(NodeImporter& node);    // of a model-local function
-  absl::Status ImportLambda(NodeImporter& node);  // of an op of another domain
+  absl::Status ImportLambda(NodeImporter& node);  // of an op that has no form here
+  // By the operator's rule, or as a lambda where the rule does not cover the node.
+  absl::Status ImportCovered(const Operator& rule, NodeImporter& node);
   ValueId AddValue(const std::string& name, TensorType type);
+  // How much there is of the graph, and the way back to it.
+  struct Mark {
+    size_t values, nodes, weights, captures;
+  };
+  Mark MarkHere() const;
+  void GoBack(const Mark& mark);
   void RememberConstants(const Node& node);
 
   ImportState& state_;

@@ -31,6 +31,9 @@ class Probe {
   void Follow(const Graph& graph, const Node& node, const TypeInferrer& inferrer,
               const std::map<ValueId, Tensor>& constants, std::vector<TensorType>& outputs);
 
+  // Forgets values that are taken back: `first` and those behind it.
+  void Forget(ValueId first) { values_.erase(values_.lower_bound(first), values_.end()); }
+
   // The elements of a vector or scalar of integers; nothing where they are not followed.
   std::optional<std::vector<SizeValue>> Sizes(ValueId value) const;
 

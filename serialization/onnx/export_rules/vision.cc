@@ -62,6 +62,11 @@ Names Regions(NodeExporter& n) {
   std::vector<AttributeProto> attrs;
   for (const auto& [name, value] : n.attrs()) {
     if (name == "data_format") continue;
+    // All that there was ahead of the attribute.
+    if (n.opset() < 16 && name == "coordinate_transformation_mode" &&
+        n.attrs().String(name) == "output_half_pixel") {
+      continue;
+    }
     NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), ToAttribute(name, value));
   }
   const std::string op_type = n.op().name.substr(n.op().name.rfind('.') + 1);
