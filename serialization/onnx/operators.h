@@ -15,7 +15,7 @@ namespace nomograph::onnx {
 
 // The opsets of ai.onnx that are read.
 inline constexpr int kMinOpset = 1;
-inline constexpr int kMaxOpset = 25;
+inline constexpr int kMaxOpset = 26;
 
 // Of lambdas that stand for operators of ONNX's own domain.
 inline constexpr absl::string_view kStandardProvider = "ai.onnx";

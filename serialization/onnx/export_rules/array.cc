@@ -33,6 +33,7 @@ const ExportRegistrar kArrays({
       {"axes", Kind::kInput, "", 3},
       {"steps", Kind::kInput, "", 4}}},
     {"array.Squeeze", "Squeeze", {{"axes", Kind::kInput, "", 1}}},
+    {.op = "array.TensorScatter", .op_type = "TensorScatter", .since = 24},
     {"array.TfIdfVectorizer", "TfIdfVectorizer"},
     {"array.Tile", "Tile", {{"repeats", Kind::kInput, "", 1}}},
     {"array.Transpose", "Transpose"},

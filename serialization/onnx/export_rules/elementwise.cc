@@ -78,6 +78,7 @@ const ExportRegistrar kSame({
     {"nn.Softsign", "Softsign"},
     {"nn.ThresholdedRelu", "ThresholdedRelu"},
     {.op = "nn.Gelu", .op_type = "Gelu", .since = 20},
+    {.op = "nn.Swish", .op_type = "Swish", .since = 24},
 });
 
 // f(x) for chains of operators.

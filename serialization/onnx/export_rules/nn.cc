@@ -372,6 +372,8 @@ const ExportRegistrar kSame({
     {"nn.LSTM", "LSTM"},
     {"nn.GRU", "GRU"},
     {"nn.RNN", "RNN"},
+    {.op = "nn.RotaryEmbedding", .op_type = "RotaryEmbedding", .since = 23},
+    {.op = "nn.ScaledDotProductAttention", .op_type = "Attention", .since = 23},
     {"nn.NegativeLogLikelihoodLoss", "NegativeLogLikelihoodLoss"},
     {"nn.SoftmaxCrossEntropyLoss", "SoftmaxCrossEntropyLoss"},
 });
