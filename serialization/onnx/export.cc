@@ -20,7 +20,7 @@ constexpr int64_t kExternalAlignment = 64;
 
 // The one that came with the opset; functions need 8.
 int IrVersion(int opset) {
-  return opset >= 23 ? opset - 12 : opset >= 21 ? 10 : opset >= 19 ? 9 : 8;
+  return opset >= 25 ? 13 : opset >= 23 ? opset - 12 : opset >= 21 ? 10 : opset >= 19 ? 9 : 8;
 }
 
 absl::Status Refusal(const ExportState& state) {

@@ -16,7 +16,7 @@ namespace nomograph::onnx {
 
 // The opsets of ai.onnx that are written.
 inline constexpr int kMinExportOpset = 13;
-inline constexpr int kMaxExportOpset = 24;
+inline constexpr int kMaxExportOpset = 26;
 
 struct ExportOptions {
   int opset = 17;

@@ -172,8 +172,8 @@ TEST(OnnxImport, WhatIsNotCoveredBecomesALambda) {
   EXPECT_EQ(model->graph.nodes[3].op, "onnx.Concat");
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_EQ(warnings[0],
-            "Concat is read as the lambda onnx.Concat: attribute frob is not supported; node "
-            "\"Concat\"");
+            "Concat is read as the lambda onnx.Concat: attribute frob is not supported by "
+            "array.Concat, which stands for it; node \"Concat\"");
   const std::string missing = Message(Session::Create(*model).status());
   EXPECT_THAT(missing, HasSubstr("no op onnx.Frobnicate is registered"));
   EXPECT_THAT(missing, HasSubstr("no op onnx.Concat is registered"));

@@ -40,6 +40,8 @@ const ExportRegistrar kArrays({
     {"array.Trilu", "Trilu", {{"k", Kind::kScalar, "", 1}}},
     {"array.Unique", "Unique"},
     {"array.Unsqueeze", "Unsqueeze", {{"axes", Kind::kInput, "", 1}}},
+    {.op = "array.BitCast", .op_type = "BitCast", .since = 26},
+    {"math.CumProd", "CumProd", {{"axis", Kind::kScalar, "", 1}}, 26},
     {"math.CumSum", "CumSum", {{"axis", Kind::kScalar, "", 1}}},
 });
 
