@@ -47,6 +47,9 @@ Names GridSample(NodeExporter& n) {
   if (n.opset() < 20 && rank != 4) {
     return absl::UnimplementedError("other than 2 spatial axes need opset 20 or later");
   }
+  if (rank == 5 && mode == "nearest" && n.attrs().String("nearest_ties") != "even") {
+    return absl::UnimplementedError("nearest_ties = away has no form in ONNX");
+  }
   if (n.opset() < 20 && mode != "nearest") mode = absl::StrCat("bi", mode);
   NOMO_ASSIGN_OR_RETURN(AttributeProto padding, n.Attr("padding_mode"));
   NOMO_ASSIGN_OR_RETURN(AttributeProto corners, n.Attr("align_corners"));
