@@ -212,6 +212,8 @@ absl::Status TypeInferrer::InferGraph(Graph& graph) const {
     }
     for (size_t i = 0; i < types->size(); ++i) {
       if (node.outputs[i] == kNoValue) continue;
+      if ((*types)[i].dtype == DType::kInvalid)
+        continue;  // not known here: what is declared stands
       ValueInfo& value = graph.values[node.outputs[i]];
       if (value.type.dtype != DType::kInvalid && value.type.dtype != (*types)[i].dtype) {
         errors.Add(InvalidArgument("value \"", value.name, "\" is declared as ",

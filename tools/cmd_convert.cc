@@ -62,6 +62,9 @@ absl::Status Execute(const Arguments& arguments) {
       return WithExitCode(ExitCode::kUnreadable, AtFile(arguments.from, payloads));
     }
   }
+  for (const std::string& warning : file.warnings) {
+    std::cerr << "nomo convert: warning: " << warning << "\n";
+  }
   if (ModelFormOf(arguments.to) == ModelForm::kOnnx) return WriteOnnx(file.model, arguments);
   ProgressBar progress("writing");
   return WithExitCode(ExitCode::kUnwritable,

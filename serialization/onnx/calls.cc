@@ -1,5 +1,5 @@
-// Nodes whose op is no standard operator: calls of the model's own functions, which become bodies,
-// and ops of other domains, which become Lambdas.
+// Nodes whose op has no rule: calls of the model's own functions, which become bodies, and ops that
+// are not covered, most of other domains, which become Lambdas.
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/philox.h"
@@ -68,9 +68,10 @@ std::string QualifiedName(const std::string& domain, const std::string& op_type)
 
 absl::Status GraphImporter::ImportLambda(NodeImporter& node) {
   Node lambda;
-  lambda.op = QualifiedName(node.proto().domain(), node.proto().op_type());
+  const std::string domain = node.proto().domain() == "ai.onnx" ? "" : node.proto().domain();
+  lambda.op = QualifiedName(domain, node.proto().op_type());
   lambda.version = node.opset();
-  lambda.provider = node.proto().domain();
+  lambda.provider = domain.empty() ? std::string(kStandardProvider) : domain;
   NOMO_ASSIGN_OR_RETURN(lambda.attrs, AllAttributes(node));
   std::vector<TensorType> declared;
   bool complete = true;

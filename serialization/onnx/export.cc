@@ -18,7 +18,10 @@ constexpr size_t kMaxNodesNamed = 3;
 // Where payloads begin in the external file, so that it can be mapped.
 constexpr int64_t kExternalAlignment = 64;
 
-int IrVersion(int opset) { return opset >= 21 ? 10 : opset >= 19 ? 9 : 8; }
+// The one that came with the opset; functions need 8.
+int IrVersion(int opset) {
+  return opset >= 25 ? 13 : opset >= 23 ? opset - 12 : opset >= 21 ? 10 : opset >= 19 ? 9 : 8;
+}
 
 absl::Status Refusal(const ExportState& state) {
   ErrorList errors;

@@ -15,8 +15,8 @@
 namespace nomograph::onnx {
 
 // The opsets of ai.onnx that are written.
-inline constexpr int kMinExportOpset = 17;
-inline constexpr int kMaxExportOpset = 21;
+inline constexpr int kMinExportOpset = 13;
+inline constexpr int kMaxExportOpset = 26;
 
 struct ExportOptions {
   int opset = 17;

@@ -1,12 +1,15 @@
 #include "nomograph/serialization/onnx/graph_exporter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/eager.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/registry.h"
+#include "nomograph/serialization/onnx/operator_forms.h"
+#include "nomograph/serialization/onnx/operators.h"
 #include "nomograph/serialization/onnx/tensor.h"
 
 namespace nomograph::onnx {
@@ -71,6 +74,16 @@ bool IsEmptyDefault(const AttrDef& def, const AttrValue& value) {
          (strings != nullptr && strings->empty());
 }
 
+// Whether ONNX is told nothing of the attribute: it has its default, which stands for something
+// else, or which is all that there was ahead of the opset that brought the attribute.
+bool IsLeftOut(const NodeExporter& node, const ExportRule& rule, const AttrRule& how,
+               const AttrValue& value) {
+  const AttrDef& def = *node.op().FindAttr(how.attr);
+  if (IsEmptyDefault(def, value)) return true;
+  return def.default_value && *def.default_value == value &&
+         !HasAttribute(rule.op_type, node.opset(), how.name.empty() ? how.attr : how.name);
+}
+
 // Node for node, with the attributes as the rule has them.
 absl::StatusOr<std::vector<std::string>> ExportByRule(NodeExporter& node, const ExportRule& rule) {
   std::vector<std::string> inputs = node.inputs();
@@ -81,7 +94,7 @@ absl::StatusOr<std::vector<std::string>> ExportByRule(NodeExporter& node, const 
     const AttrRule same = {.attr = name, .name = name};
     const AttrRule& how = found == rule.attrs.end() ? same : *found;
     if (how.kind == AttrRule::Kind::kAttribute) {
-      if (IsEmptyDefault(*node.op().FindAttr(name), value)) continue;
+      if (IsLeftOut(node, rule, how, value)) continue;
       NOMO_ASSIGN_OR_RETURN(AttributeProto attr, node.Attr(name, how.name));
       attrs.push_back(std::move(attr));
     } else if (how.kind == AttrRule::Kind::kDefault) {
@@ -207,12 +220,19 @@ std::vector<std::string> GraphExporter::EmitMulti(const std::string& op_type,
     names.push_back(state_.FreeName(absl::StrCat(op_type, "_", i)));
     node.add_output(names.back());
   }
+  if (domain.empty() && fault_.ok()) {
+    fault_ = CheckForm(node, state_.opset, [this](const std::string& value) {
+      const auto found = state_.dtypes.find(value);
+      return found == state_.dtypes.end() ? DType::kInvalid : found->second;
+    });
+  }
   return names;
 }
 
 std::string GraphExporter::Constant(const Tensor& tensor, const std::string& wish) {
   const std::string name = state_.FreeName(wish);
   constants_[name] = tensor;
+  state_.dtypes[name] = tensor.dtype();
   if (scope_ == Scope::kFunction) {
     NodeProto& node = *proto_.add_node();
     node.set_op_type("Constant");
@@ -240,6 +260,12 @@ std::string GraphExporter::Ints(const std::vector<int64_t>& values) {
 const Tensor* GraphExporter::ConstantValue(const std::string& name) const {
   const auto found = constants_.find(name);
   return found == constants_.end() ? nullptr : &found->second;
+}
+
+std::optional<std::vector<int64_t>> GraphExporter::ConstantInts(const std::string& name) const {
+  const Tensor* constant = ConstantValue(name);
+  if (constant == nullptr || !kInts.Contains(constant->dtype())) return std::nullopt;
+  return constant->ToInts();
 }
 
 absl::StatusOr<std::string> GraphExporter::Transpose(const std::string& name,
@@ -271,6 +297,7 @@ bool GraphExporter::Rename(int first, const std::string& from, const std::string
 void GraphExporter::AddInput(const std::string& name, const TensorType& type) {
   ValueInfoProto& input = *proto_.add_input();
   input.set_name(name);
+  state_.dtypes[name] = type.dtype;
   TypeToOnnx(type, *input.mutable_type());
 }
 
@@ -343,8 +370,12 @@ absl::Status GraphExporter::ExportNode(const Graph& graph, const Node& node,
     output_types.push_back(id == kNoValue ? TensorType{} : graph.values[id].type);
   }
   const int first = proto_.node_size();
-  NOMO_ASSIGN_OR_RETURN(const std::vector<std::string> outputs,
-                        ExportOp(node, inputs, input_types, output_types, prefix));
+  const absl::Status outer = std::exchange(fault_, absl::OkStatus());
+  const auto exported = ExportOp(node, inputs, input_types, output_types, prefix);
+  const absl::Status fault = std::exchange(fault_, outer);
+  NOMO_RETURN_IF_ERROR(exported.status());
+  NOMO_RETURN_IF_ERROR(fault);
+  const std::vector<std::string>& outputs = *exported;
   if (outputs.size() < node.outputs.size()) {
     return absl::UnimplementedError(
         absl::StrCat("output ", outputs.size(), " has no form in ONNX"));
@@ -361,6 +392,7 @@ absl::Status GraphExporter::ExportNode(const Graph& graph, const Node& node,
     const std::string& own = graph.values[node.outputs[i]].name;
     const std::string name = prefix.empty() ? own : state_.FreeName(absl::StrCat(prefix, own));
     names[node.outputs[i]] = name;
+    state_.dtypes[name] = output_types[i].dtype;
     if (!Rename(first, outputs[i], name)) {
       NodeProto& identity = *proto_.add_node();
       identity.set_op_type("Identity");
@@ -424,22 +456,38 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::ExportOp(
   return absl::UnimplementedError("it has no form in ONNX");
 }
 
+// The domain and the operator that a lambda without a body stands for: those that it was read
+// from, whose names ours cannot always hold.
+std::pair<std::string, std::string> OperatorOf(const Node& node) {
+  const auto [domain, op_type] = SplitName(node.op);
+  if (node.provider == kStandardProvider && node.op == QualifiedName("", op_type)) {
+    return {"", op_type};
+  }
+  if (node.op == QualifiedName(node.provider, op_type)) return {node.provider, op_type};
+  return {domain, op_type};
+}
+
 // A function of ONNX where the node carries its meaning, else a node of the op's own domain.
 absl::StatusOr<std::vector<std::string>> GraphExporter::ExportLambda(
     const Node& node, const std::vector<std::string>& inputs) {
-  const auto name_parts = SplitName(node.op);
+  const auto name_parts = node.body.empty() ? OperatorOf(node) : SplitName(node.op);
   const std::string &domain = name_parts.first, &plain = name_parts.second;
   std::string op_type = plain;
-  state_.domains.emplace(domain, node.body.empty() ? node.version : 1);
+  if (domain.empty() && !SameForm(op_type, node.version, state_.opset)) {
+    return absl::UnimplementedError(absl::StrCat("it is ai.onnx's ", op_type, " of opset ",
+                                                 node.version, ", which opset ", state_.opset,
+                                                 " does not have so"));
+  }
+  if (!domain.empty()) state_.domains.emplace(domain, node.body.empty() ? node.version : 1);
   std::vector<AttributeProto> attrs;
   for (const auto& [name, value] : node.attrs) {
     NOMO_ASSIGN_OR_RETURN(AttributeProto attr, ToAttribute(name, value));
     attrs.push_back(std::move(attr));
   }
-  if (node.body.empty()) {
+  if (node.body.empty() && !domain.empty()) {
     state_.warnings.push_back(absl::StrCat("node \"", node.name, "\": ONNX runtimes need an op ",
                                            plain, " of domain ", domain));
-  } else {
+  } else if (!node.body.empty()) {
     const auto made = state_.functions.find(node.body);
     if (made != state_.functions.end()) {
       op_type = made->second.name();
@@ -457,8 +505,14 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::ExportLambda(
       state_.functions[node.body] = std::move(function);
     }
   }
-  return EmitMulti(op_type, inputs, std::move(attrs), static_cast<int>(node.outputs.size()),
-                   domain);
+  const auto names =
+      EmitMulti(op_type, inputs, std::move(attrs), static_cast<int>(node.outputs.size()), domain);
+  if (domain.empty()) fault_ = absl::OkStatus();  // it goes out as it came in
+  NodeProto& made = *proto_.mutable_node(proto_.node_size() - 1);
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) made.mutable_output(static_cast<int>(i))->clear();
+  }
+  return names;
 }
 
 absl::StatusOr<FunctionProto> GraphExporter::ExportFunction(const Node& node) {
@@ -495,6 +549,12 @@ absl::StatusOr<FunctionProto> GraphExporter::ExportFunction(const Node& node) {
     opset.set_version(state_.domains[domain]);
   }
   return function;
+}
+
+std::optional<std::vector<int64_t>> NodeExporter::KnownInts(const char* attr, int input) const {
+  if (has_input(input)) return graph_.ConstantInts(inputs_[input]);
+  const AttrValue* value = attrs_.Find(attr);
+  return value == nullptr ? std::vector<int64_t>() : *value->As<std::vector<int64_t>>();
 }
 
 absl::StatusOr<int> NodeExporter::rank(int i) const {

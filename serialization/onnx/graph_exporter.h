@@ -3,6 +3,7 @@
 #define NOMOGRAPH_SERIALIZATION_ONNX_GRAPH_EXPORTER_H_
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct ExportState {
   int opset;
   std::set<std::string> names =
       {};  // of values, in all graphs: inner ones must not hide outer ones
+  std::map<std::string, DType> dtypes = {};                      // of values, where they are known
   std::map<std::string, int> domains = {};                       // beside ai.onnx, with versions
   std::map<std::string, FunctionProto> functions = {};           // by the name of ours
   std::map<std::string, std::vector<std::string>> refused = {};  // why -> nodes
@@ -54,7 +56,8 @@ class GraphExporter {
   ExportState& state() { return state_; }
   GraphProto& proto() { return proto_; }
 
-  // A node; yields its outputs' names.
+  // A node; yields its outputs' names. A form that the opset does not have is a fault of the node
+  // of ours that is being written.
   std::vector<std::string> EmitMulti(const std::string& op_type, std::vector<std::string> inputs,
                                      std::vector<AttributeProto> attrs, int outputs,
                                      const std::string& domain = "");
@@ -67,6 +70,8 @@ class GraphExporter {
   std::string Ints(const std::vector<int64_t>& values);
   // The value of a constant of this graph; null for other names.
   const Tensor* ConstantValue(const std::string& name) const;
+  // A constant of integers as numbers; nothing for other values.
+  std::optional<std::vector<int64_t>> ConstantInts(const std::string& name) const;
   // Transposes; a constant at once.
   absl::StatusOr<std::string> Transpose(const std::string& name, const std::vector<int64_t>& perm);
 
@@ -104,6 +109,7 @@ class GraphExporter {
   Scope scope_;
   GraphProto proto_;
   std::map<std::string, Tensor> constants_;
+  absl::Status fault_;  // of the node that is being written
 };
 
 // One node of ours, while it is written.
@@ -133,6 +139,9 @@ class NodeExporter {
   const std::vector<TensorType>& types() const { return input_types_; }
   const TensorType& output_type(int i) const { return output_types_[i]; }
   int num_outputs() const { return static_cast<int>(node_.outputs.size()); }
+  // The integers that an attribute holds or, in its place, a constant input; an empty list where
+  // there is neither, nothing where they are computed.
+  std::optional<std::vector<int64_t>> KnownInts(const char* attr, int input) const;
   // FailedPrecondition where it is not known.
   absl::StatusOr<int> rank(int i) const;
   // FailedPrecondition where the type of an input is not known: of Lambdas that nobody knows here.

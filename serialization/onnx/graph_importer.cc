@@ -249,7 +249,7 @@ void GraphImporter::ImportMain(const GraphProto& proto) {
     auto value = Lookup(output.name());
     if (!value.ok()) {
       // Behind a node that could not be read that says nothing new.
-      if (state_.errors.empty() && state_.uncovered.empty()) {
+      if (state_.errors.empty()) {
         state_.errors.Add(value.status(), absl::StrCat("output \"", output.name(), "\""));
       }
       continue;
@@ -325,25 +325,59 @@ void GraphImporter::ImportNode(const NodeProto& proto) {
   NodeImporter node(*this, proto, name, opset == opsets_.end() ? 1 : opset->second);
   const bool is_local = state_.local_functions.contains(absl::StrCat(domain, ".", proto.op_type()));
   const Operator* rule = FindOperator(domain, proto.op_type(), node.opset());
-  if (domain.empty() && !is_local && rule == nullptr) {
-    state_.uncovered[proto.op_type()].push_back(name);
-    return;
-  }
   const absl::Status status = [&]() -> absl::Status {
     for (const std::string& input : proto.input()) {
       if (!input.empty()) NOMO_RETURN_IF_ERROR(Lookup(input).status());
     }
     if (is_local) return ImportCall(node);
     if (rule == nullptr) return ImportLambda(node);
-    NOMO_RETURN_IF_ERROR(rule->import(node));
-    return node.CheckAttributesUsed();
+    return ImportCovered(*rule, node);
   }();
   // A node behind one that failed fails too, which tells a user nothing.
-  if (status.code() == absl::StatusCode::kNotFound &&
-      !(state_.errors.empty() && state_.uncovered.empty())) {
+  if (status.code() == absl::StatusCode::kNotFound && !state_.errors.empty()) {
     return;
   }
   state_.errors.Add(status, place);
+}
+
+absl::Status GraphImporter::ImportCovered(const Operator& rule, NodeImporter& node) {
+  const Mark mark = MarkHere();
+  absl::Status status = rule.import(node);
+  if (status.ok()) status = node.CheckAttributesUsed();
+  if (!absl::IsUnimplemented(status)) return status;
+  GoBack(mark);
+  NodeImporter again(*this, node.proto(), node.name(), node.opset());
+  if (!ImportLambda(again).ok()) return status;
+  state_
+      .not_covered[absl::StrCat(
+          node.proto().op_type(), " is read as the lambda ",
+          QualifiedName(PlainDomain(node.proto().domain()), node.proto().op_type()), ": ",
+          status.message())]
+      .push_back(node.name());
+  return absl::OkStatus();
+}
+
+GraphImporter::Mark GraphImporter::MarkHere() const {
+  return {graph_.values.size(), graph_.nodes.size(), graph_.weights.size(), captures_.size()};
+}
+
+void GraphImporter::GoBack(const Mark& mark) {
+  const ValueId first = static_cast<ValueId>(mark.values);
+  for (size_t i = mark.nodes; i < graph_.nodes.size(); ++i) {
+    node_names_.erase(graph_.nodes[i].name);
+  }
+  for (size_t i = mark.values; i < graph_.values.size(); ++i) {
+    value_names_.erase(graph_.values[i].name);
+  }
+  if (graph_.values.size() > mark.values) {
+    std::erase_if(names_, [&](const auto& entry) { return entry.second >= first; });
+  }
+  constants_.erase(constants_.lower_bound(first), constants_.end());
+  probe_.Forget(first);
+  graph_.nodes.resize(mark.nodes);
+  graph_.values.resize(mark.values);
+  graph_.weights.resize(mark.weights);
+  captures_.resize(mark.captures, {});
 }
 
 absl::StatusOr<std::vector<ValueId>> GraphImporter::AddNode(

@@ -27,10 +27,6 @@ using Opsets = std::map<std::string, int>;  // domain -> version
 absl::Status ReadOpsets(const google::protobuf::RepeatedPtrField<OperatorSetIdProto>& imports,
                         Opsets& opsets);
 
-// An op's name of ours for an operator of another domain, domain.Name of letters, digits and _
-// only.
-std::string QualifiedName(const std::string& domain, const std::string& op_type);
-
 // The types of the inputs that a loop's body was last read for: those of values that iterations
 // change have been widened.
 using LoopTypes = std::map<const GraphProto*, std::vector<TensorType>>;
@@ -44,8 +40,8 @@ struct ImportState {
   // Those that have been written, by their call's name, attributes and types.
   std::map<std::string, std::string> instances;
   ErrorList errors;
-  // Operators that are not covered, with the nodes that use them.
-  std::map<std::string, std::vector<std::string>> uncovered;
+  // What could be read only as lambdas: why -> nodes.
+  std::map<std::string, std::vector<std::string>> not_covered;
   std::function<void(int64_t done, int64_t total)> progress;
   int depth = 0;  // of functions and subgraphs
   // Loops of the main graph, or of the function that is being read.
@@ -121,8 +117,16 @@ class GraphImporter {
   void ImportNodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes);
   void ImportNode(const NodeProto& proto);
   absl::Status ImportCall(NodeImporter& node);    // of a model-local function
-  absl::Status ImportLambda(NodeImporter& node);  // of an op of another domain
+  absl::Status ImportLambda(NodeImporter& node);  // of an op that has no form here
+  // By the operator's rule, or as a lambda where the rule does not cover the node.
+  absl::Status ImportCovered(const Operator& rule, NodeImporter& node);
   ValueId AddValue(const std::string& name, TensorType type);
+  // How much there is of the graph, and the way back to it.
+  struct Mark {
+    size_t values, nodes, weights, captures;
+  };
+  Mark MarkHere() const;
+  void GoBack(const Mark& mark);
   void RememberConstants(const Node& node);
 
   ImportState& state_;

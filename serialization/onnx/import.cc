@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/infer.h"
+#include "nomograph/serialization/foreign_file.h"
 #include "nomograph/serialization/mapped_file.h"
 #include "nomograph/serialization/onnx/graph_importer.h"
 
@@ -14,8 +15,10 @@ namespace nomograph::onnx {
 namespace {
 
 constexpr int kMinIrVersion = 3;
-constexpr int kMaxIrVersion = 11;
-// Of the nodes that use an operator that is not supported, so many are named.
+// The newest of which all that can stand in a file is known. Newer files are read as well: what is
+// not known in them has an effect only where a node uses it.
+constexpr int kKnownIrVersion = 13;
+// Of the nodes that use an operator that is not covered, so many are named.
 constexpr size_t kMaxNodesNamed = 3;
 
 absl::StatusOr<std::shared_ptr<const ModelProto>> Parse(absl::string_view bytes) {
@@ -26,35 +29,44 @@ absl::StatusOr<std::shared_ptr<const ModelProto>> Parse(absl::string_view bytes)
   }
   auto proto = std::make_shared<ModelProto>();
   if (!proto->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return InvalidArgument(
-        "expected an ONNX model, found something else, or a file that is cut off or damaged");
+    const std::string what = DescribeForeignFile(bytes);
+    const bool foreign = !what.empty() && !LooksLikeOnnx(bytes);
+    return InvalidArgument("expected an ONNX model, found ",
+                           foreign ? absl::StrCat("something else: ", what)
+                                   : "something else, or a file that is cut off or damaged");
   }
   return proto;
 }
 
-absl::Status CheckVersions(const ModelProto& proto, const Opsets& opsets) {
+absl::Status CheckVersions(const ModelProto& proto) {
   if (!proto.has_ir_version() || !proto.has_graph()) {
     return InvalidArgument("expected an ONNX model, found no ",
                            proto.has_graph() ? "IR version" : "graph");
   }
-  if (proto.ir_version() < kMinIrVersion || proto.ir_version() > kMaxIrVersion) {
+  if (proto.ir_version() < kMinIrVersion) {
     return absl::UnimplementedError(absl::StrCat("IR version ", proto.ir_version(),
-                                                 " is not supported; there are ", kMinIrVersion,
-                                                 " to ", kMaxIrVersion));
-  }
-  const auto standard = opsets.find("");
-  if (standard == opsets.end()) return absl::OkStatus();  // nothing of ai.onnx is used
-  if (standard->second < kMinOpset || standard->second > kMaxOpset) {
-    return absl::UnimplementedError(absl::StrCat("opset ", standard->second,
-                                                 " of ai.onnx is not supported; there are ",
-                                                 kMinOpset, " to ", kMaxOpset));
+                                                 " is not supported; it must be ", kMinIrVersion,
+                                                 " or later"));
   }
   return absl::OkStatus();
 }
 
-// One fault for each operator that is not covered.
-void AddUncovered(ImportState& state, const Opsets& opsets) {
-  for (const auto& [op_type, nodes] : state.uncovered) {
+// What a user should know of how the model was read.
+std::vector<std::string> Warnings(const ModelProto& proto, const ImportState& state,
+                                  const Opsets& opsets) {
+  std::vector<std::string> warnings;
+  if (proto.ir_version() > kKnownIrVersion) {
+    warnings.push_back(absl::StrCat("IR version ", proto.ir_version(),
+                                    " is newer than those that are known here, up to ",
+                                    kKnownIrVersion));
+  }
+  if (const auto opset = opsets.find(""); opset != opsets.end() && opset->second > kMaxOpset) {
+    warnings.push_back(absl::StrCat("opset ", opset->second,
+                                    " of ai.onnx is newer than those that are known here: "
+                                    "operators are read as those of opset ",
+                                    kMaxOpset));
+  }
+  for (const auto& [why, nodes] : state.not_covered) {
     std::vector<std::string> named;
     for (size_t i = 0; i < std::min(nodes.size(), kMaxNodesNamed); ++i) {
       named.push_back(absl::StrCat("\"", nodes[i], "\""));
@@ -62,11 +74,9 @@ void AddUncovered(ImportState& state, const Opsets& opsets) {
     if (nodes.size() > kMaxNodesNamed) {
       named.push_back(absl::StrCat(nodes.size() - kMaxNodesNamed, " more"));
     }
-    const auto opset = opsets.find("");
-    state.errors.Add(absl::UnimplementedError(
-        absl::StrCat("operator ", op_type, " of opset ", opset == opsets.end() ? 1 : opset->second,
-                     " is not supported; node ", absl::StrJoin(named, ", "))));
+    warnings.push_back(absl::StrCat(why, "; node ", absl::StrJoin(named, ", ")));
   }
+  return warnings;
 }
 
 // Drops what nothing needs: the arithmetic of shapes that have become attributes, and constants
@@ -152,19 +162,28 @@ std::string Producer(const ModelProto& proto) {
   return producer;
 }
 
+// The folder of the file that `path` leads to where it is a link, as in a cache of downloaded
+// files; else empty.
+std::string RealFolder(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return "";
+  const std::filesystem::path real = std::filesystem::canonical(path, error);
+  return error ? "" : real.parent_path().string();
+}
+
 absl::StatusOr<Model> FromProto(std::shared_ptr<const ModelProto> proto, const std::string& folder,
-                                const ImportOptions& options) {
+                                const std::string& real_folder, const ImportOptions& options) {
   Opsets opsets;
   NOMO_RETURN_IF_ERROR(ReadOpsets(proto->opset_import(), opsets));
-  NOMO_RETURN_IF_ERROR(CheckVersions(*proto, opsets));
-  ImportState state{.tensors = TensorReader(proto, folder), .progress = options.progress};
+  NOMO_RETURN_IF_ERROR(CheckVersions(*proto));
+  ImportState state{.tensors = TensorReader(proto, folder, real_folder),
+                    .progress = options.progress};
   for (const FunctionProto& function : proto->functions()) {
     const std::string domain = function.domain() == "ai.onnx" ? "" : function.domain();
     state.local_functions[absl::StrCat(domain, ".", function.name())] = &function;
   }
   GraphImporter importer(state, opsets);
   importer.ImportMain(proto->graph());
-  AddUncovered(state, opsets);
   NOMO_RETURN_IF_ERROR(state.errors.ToStatus("the model cannot be imported"));
 
   Model model;
@@ -180,6 +199,7 @@ absl::StatusOr<Model> FromProto(std::shared_ptr<const ModelProto> proto, const s
     model.metadata[entry.key()] = entry.value();
   }
   NOMO_RETURN_IF_ERROR(VerifyModel(model));
+  if (options.warnings != nullptr) *options.warnings = Warnings(*proto, state, opsets);
   return model;
 }
 
@@ -188,7 +208,7 @@ absl::StatusOr<Model> FromProto(std::shared_ptr<const ModelProto> proto, const s
 absl::StatusOr<Model> ImportFromBytes(absl::string_view bytes, const std::string& folder,
                                       const ImportOptions& options) {
   NOMO_ASSIGN_OR_RETURN(auto proto, Parse(bytes));
-  return FromProto(std::move(proto), folder, options);
+  return FromProto(std::move(proto), folder, "", options);
 }
 
 absl::StatusOr<Model> Import(const std::string& path, const ImportOptions& options) {
@@ -196,7 +216,8 @@ absl::StatusOr<Model> Import(const std::string& path, const ImportOptions& optio
   auto proto = Parse(file->bytes());
   NOMO_RETURN_IF_ERROR(Annotate(proto.status(), path));
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  auto model = FromProto(*std::move(proto), folder.empty() ? "." : folder.string(), options);
+  auto model = FromProto(*std::move(proto), folder.empty() ? "." : folder.string(),
+                         RealFolder(path), options);
   NOMO_RETURN_IF_ERROR(Annotate(model.status(), path));
   return model;
 }

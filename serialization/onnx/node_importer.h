@@ -34,7 +34,7 @@ class NodeImporter {
   int num_outputs() const { return proto_.output_size(); }
   bool has_output(int i) const { return i < num_outputs() && !proto_.output(i).empty(); }
 
-  // What is known of a value, nothing of kNoValue. `dtype` and `rank` are InvalidArgument where
+  // What is known of a value, nothing of kNoValue. `dtype` and `rank` are Unimplemented where
   // they are not known.
   const TensorType& type(ValueId value) const;
   absl::StatusOr<DType> dtype(ValueId value) const;

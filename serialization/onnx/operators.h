@@ -15,7 +15,13 @@ namespace nomograph::onnx {
 
 // The opsets of ai.onnx that are read.
 inline constexpr int kMinOpset = 1;
-inline constexpr int kMaxOpset = 23;
+inline constexpr int kMaxOpset = 26;
+
+// Of lambdas that stand for operators of ONNX's own domain.
+inline constexpr absl::string_view kStandardProvider = "ai.onnx";
+
+// An op's name of ours for an operator that has none, domain.Name of letters, digits and _ only.
+std::string QualifiedName(const std::string& domain, const std::string& op_type);
 
 using ImportFn = absl::Status (*)(NodeImporter& node);
 

@@ -34,6 +34,9 @@ class Probe {
               const std::map<ValueId, Tensor>& constants, FoldBudget& budget,
               std::vector<TensorType>& outputs);
 
+  // Forgets values that are taken back: `first` and those behind it.
+  void Forget(ValueId first) { values_.erase(values_.lower_bound(first), values_.end()); }
+
   // The elements of a vector or scalar of integers; nothing where they are not followed.
   std::optional<std::vector<SizeValue>> Sizes(ValueId value) const;
 

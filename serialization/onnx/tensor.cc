@@ -1,3 +1,4 @@
+
 #include "nomograph/serialization/onnx/tensor.h"
 
 #include <cstring>
@@ -6,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/status.h"
+#include "nomograph/serialization/foreign_file.h"
 
 namespace nomograph::onnx {
 namespace {
@@ -148,6 +150,12 @@ absl::StatusOr<Shape> ShapeFromOnnx(const google::protobuf::RepeatedField<int64_
   return shape;
 }
 
+// Of canonical paths.
+bool IsBelow(const std::filesystem::path& file, const std::filesystem::path& folder) {
+  return std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first ==
+         folder.end();
+}
+
 absl::StatusOr<int64_t> ParseCount(const StringStringEntryProto& entry) {
   int64_t value = 0;
   if (!absl::SimpleAtoi(entry.value(), &value) || value < 0) {
@@ -242,15 +250,21 @@ absl::StatusOr<Tensor> TensorReader::ReadExternal(const TensorProto& proto, DTyp
   int64_t offset = 0;
   int64_t length = kInt4s.Contains(dtype) ? PackedBytes(shape.num_elements())
                                           : shape.num_elements() * DTypeSize(dtype);
+  bool is_whole_file = true;  // nothing says which part of it
   for (const StringStringEntryProto& entry : proto.external_data()) {
     if (entry.key() == "location") location = entry.value();
     if (entry.key() == "offset" || entry.key() == "length") {
       NOMO_ASSIGN_OR_RETURN((entry.key() == "offset" ? offset : length), ParseCount(entry));
+      is_whole_file = false;
     }
   }
   NOMO_ASSIGN_OR_RETURN(const auto file, OpenExternal(location));
   const int64_t size = static_cast<int64_t>(file->bytes().size());
-  if (offset > size || length > size - offset) {
+  if (IsGitLfsPointer(file->bytes())) {
+    return InvalidArgument("external data: \"", location,
+                           "\" is a Git LFS pointer; fetch the file with `git lfs pull`");
+  }
+  if (is_whole_file ? size != length : offset > size || length > size - offset) {
     return InvalidArgument("external data: expected ", length, " bytes at ", offset, " of \"",
                            location, "\", which has ", size);
   }
@@ -275,13 +289,16 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> TensorReader::OpenExternal(
   std::error_code error;
   const fs::path folder = fs::canonical(folder_, error);
   if (error) return absl::NotFoundError(absl::StrCat("external data: there is no ", folder_));
-  const fs::path file = fs::canonical(folder / relative, error);
+  fs::path file = fs::canonical(folder / relative, error);
+  if (error && !real_folder_.empty())
+    file = fs::canonical(fs::path(real_folder_) / relative, error);
   if (error) {
     return absl::NotFoundError(
         absl::StrCat("external data: there is no \"", location, "\" beside the model"));
   }
-  const auto [end, unused] = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end());
-  if (end != folder.end()) return refuse("is refused: a link leaves the model's folder");
+  if (!IsBelow(file, folder) && (real_folder_.empty() || !IsBelow(file, real_folder_))) {
+    return refuse("is refused: a link leaves the model's folder");
+  }
   NOMO_ASSIGN_OR_RETURN(auto mapped, MappedFile::Open(file.string()));
   files_.emplace(location, mapped);
   return mapped;

@@ -36,9 +36,12 @@ absl::StatusOr<Tensor> ToDense(const SparseTensor& sparse);
 class TensorReader {
  public:
   // `owner` keeps the messages alive that Read() is given, and so do the tensors keep it. External
-  // data are looked for below `folder`; where that is empty they are refused.
-  TensorReader(std::shared_ptr<const void> owner, std::string folder)
-      : owner_(std::move(owner)), folder_(std::move(folder)) {}
+  // data are looked for below `folder`; where that is empty they are refused. They may also lie
+  // below `real_folder`: where the model's name is a link, the folder of the file that it leads to.
+  TensorReader(std::shared_ptr<const void> owner, std::string folder, std::string real_folder = "")
+      : owner_(std::move(owner)),
+        folder_(std::move(folder)),
+        real_folder_(std::move(real_folder)) {}
 
   // InvalidArgument for elements that do not fit the shape, and for external files that are not
   // confined to the folder (absolute paths, "..", links that leave it); NotFound for those that are
@@ -52,7 +55,7 @@ class TensorReader {
   absl::StatusOr<std::shared_ptr<const MappedFile>> OpenExternal(const std::string& location);
 
   std::shared_ptr<const void> owner_;
-  std::string folder_;
+  std::string folder_, real_folder_;
   std::map<std::string, std::shared_ptr<const MappedFile>> files_;
 };
 

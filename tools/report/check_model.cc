@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "nomograph/core/infer.h"
@@ -32,6 +33,11 @@ Kind KindOf(const absl::Status& status) {
     default:
       return Kind::kNoKernel;
   }
+}
+
+bool LeavesBatchOpen(const Graph& graph) {
+  return std::any_of(graph.inputs.begin(), graph.inputs.end(),
+                     [&](ValueId id) { return !graph.value(id).type.shape.fully_known(); });
 }
 
 class Checker {
@@ -92,14 +98,36 @@ class Checker {
     }
   }
 
-  // Only for sizes that the model gives: others that are made up may not be possible.
+  absl::Status Compile(const Model& model, const std::vector<TensorType>& inputs) {
+    return Program::Compile(
+               model, model.graph, inputs, registry_,
+               {.exact = options_.resolve.exact, .allowed_io = options_.resolve.allowed_io})
+        .status();
+  }
+
+  // Only for sizes that the model gives, and for batches that it leaves open: other sizes that are
+  // made up may not be possible. A batch that does not fit the model is no fault of it.
   void CheckCompiles(const Model& model) {
-    const auto inputs = ConcreteInputs(model.graph, {}, options_.batch);
-    if (!inputs.ok()) return;
-    AddFaults(Kind::kCompile, Program::Compile(model, model.graph, *inputs, registry_,
-                                               {.exact = options_.resolve.exact,
-                                                .allowed_io = options_.resolve.allowed_io})
-                                  .status());
+    absl::Status first;
+    for (const int64_t batch : options_.batches) {
+      const auto inputs = ConcreteInputs(model.graph, {}, batch);
+      if (!inputs.ok()) return;
+      const absl::Status status = Compile(model, *inputs);
+      if (!LeavesBatchOpen(model.graph)) return AddFaults(Kind::kCompile, status);
+      if (status.ok() && first.ok()) return;
+      if (status.ok()) {
+        findings_.push_back({Kind::kSupposed, "",
+                             absl::StrCat("the model compiles for a batch of ", batch, ", not of ",
+                                          options_.batches[0], ": ", first.message())});
+        return;
+      }
+      if (first.ok()) first = status;
+    }
+    if (first.ok()) return;
+    AddFaults(Kind::kCompile, first);
+    findings_.push_back({Kind::kSupposed, "",
+                         absl::StrCat("the model leaves the batch open; it was compiled for ",
+                                      absl::StrJoin(options_.batches, ", "))});
   }
 
   const OpRegistry& registry_;
@@ -124,15 +152,19 @@ int64_t CountFaults(const std::vector<Finding>& findings) {
 bool IsFault(Finding::Kind kind) { return kind < Kind::kUpgraded; }
 
 const char* FindingName(Finding::Kind kind) {
-  static constexpr const char* kNames[] = {"damage",   "missing_op", "effect",   "no_kernel",
-                                           "upgrade",  "types",      "compile",  "body_differs",
-                                           "upgraded", "body",       "fallback", "not_compared"};
+  static constexpr const char* kNames[] = {
+      "damage",       "missing_op", "effect", "no_kernel", "upgrade",      "types",    "compile",
+      "body_differs", "upgraded",   "body",   "fallback",  "not_compared", "supposed", "imported"};
   return kNames[static_cast<int>(kind)];
 }
 
 std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damage,
                                 const OpRegistry& registry, const CheckOptions& options) {
-  return Checker(registry, options).Run(file.model, damage);
+  std::vector<Finding> findings = Checker(registry, options).Run(file.model, damage);
+  for (const std::string& warning : file.warnings) {
+    findings.push_back({Finding::Kind::kImported, "", warning});
+  }
+  return findings;
 }
 
 std::string CheckText(const std::string& path, const std::vector<Finding>& findings) {

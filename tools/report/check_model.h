@@ -28,6 +28,8 @@ struct Finding {
     kBody,         // a body runs, because the op is not registered here
     kFallback,     // a kernel runs; elsewhere the body does
     kNotCompared,  // why a kernel and a body were not compared
+    kSupposed,     // the sizes for which the model was compiled, where it leaves them open
+    kImported,     // what the importer warned of
   };
   Kind kind;
   std::string place;  // `node "a" (acme.Foo)`; empty: the whole file
@@ -40,7 +42,8 @@ const char* FindingName(Finding::Kind kind);
 struct CheckOptions {
   ResolveOptions resolve;
   bool compare_bodies = false;
-  int64_t batch = 1;  // of the inputs for which the model is compiled
+  // The sizes of open batches for which the model is compiled: one that it can have is enough.
+  std::vector<int64_t> batches = {1, 2, 3, 4};
 };
 
 // Everything at once. `file` was opened without upgrades; `damage` is what VerifyChecksums() says

@@ -57,7 +57,8 @@ absl::StatusOr<ModelFile> OpenOnnx(const std::string& path) {
   NOMO_ASSIGN_OR_RETURN(const InputFile input, InputFile::Open(path));
   file.bytes = input.size();
   ProgressBar progress("importing");
-  NOMO_ASSIGN_OR_RETURN(file.model, onnx::Import(path, {.progress = progress.callback()}));
+  NOMO_ASSIGN_OR_RETURN(file.model, onnx::Import(path, {.progress = progress.callback(),
+                                                        .warnings = &file.warnings}));
   return file;
 }
 

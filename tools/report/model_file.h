@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -26,6 +27,7 @@ struct ModelFile {
   int64_t bytes = 0;       // of the file
   int format_version = 0;  // of Nomograph's own forms
   ModelForm form = ModelForm::kBinary;
+  std::vector<std::string> warnings = {};  // of the importer
   // Of tensors that lie in the file as they are; none for the others.
   std::optional<int64_t> OffsetOf(const Tensor& tensor) const;
 

@@ -61,13 +61,12 @@ const ExportRegistrar kSame({
     {"math.Tan", "Tan"},
     {"math.Tanh", "Tanh"},
     {"math.Xor", "Xor"},
-    {"array.Cast", "Cast", {{"saturate", AttrRule::Kind::kDefault}}},
-    {.op = "array.Cast", .op_type = "Cast", .since = 19},
+    {"array.Cast", "Cast"},
     {"array.Where", "Where"},
     {"nn.Celu", "Celu"},
     {"nn.Elu", "Elu"},
     {"nn.HardSigmoid", "HardSigmoid"},
-    {"nn.HardSwish", "HardSwish"},
+    {.op = "nn.HardSwish", .op_type = "HardSwish", .since = 14},
     {"nn.LeakyRelu", "LeakyRelu"},
     {.op = "nn.Mish", .op_type = "Mish", .since = 18},
     {"nn.PRelu", "PRelu"},
@@ -79,6 +78,7 @@ const ExportRegistrar kSame({
     {"nn.Softsign", "Softsign"},
     {"nn.ThresholdedRelu", "ThresholdedRelu"},
     {.op = "nn.Gelu", .op_type = "Gelu", .since = 20},
+    {.op = "nn.Swish", .op_type = "Swish", .since = 24},
 });
 
 // f(x) for chains of operators.
@@ -103,6 +103,12 @@ Names Swish(NodeExporter& n) {
   const std::string x = n.input(0);
   const std::string scaled = alpha == 1 ? x : n.Emit("Mul", {x, n.Scalar(alpha)});
   return {{n.Emit("Mul", {x, n.Emit("Sigmoid", {scaled})})}};
+}
+// x * max(0, min(1, x / 6 + 1 / 2))
+Names HardSwish(NodeExporter& n) {
+  const std::string gate =
+      n.Emit("HardSigmoid", {n.input(0)}, {FloatAttr("alpha", 1.0 / 6), FloatAttr("beta", 0.5)});
+  return {{n.Emit("Mul", {n.input(0), gate})}};
 }
 // (x + sqrt(x^2 + b)) / 2
 Names SquarePlus(NodeExporter& n) {
@@ -170,6 +176,7 @@ const ExportRegistrar kChains({
     {.op = "nn.Relu6", .op_type = "Clip", .function = Relu6},
     {.op = "nn.TanhShrink", .op_type = "Tanh", .function = TanhShrink},
     {.op = "nn.Mish", .op_type = "Tanh", .function = Mish},
+    {.op = "nn.HardSwish", .op_type = "HardSigmoid", .function = HardSwish},
     {.op = "nn.Swish", .op_type = "Sigmoid", .function = Swish},
     {.op = "nn.SquarePlus", .op_type = "Sqrt", .function = SquarePlus},
     {.op = "nn.Gelu", .op_type = "Erf", .function = Gelu},

@@ -1,14 +1,18 @@
 // Convolution, pooling, normalisation, softmax, dropout, recurrence and losses.
+#include <algorithm>
 #include <numeric>
 
 #include "nomograph/serialization/onnx/export_rules/layout.h"
 #include "nomograph/serialization/onnx/graph_exporter.h"
+#include "nomograph/serialization/onnx/tensor.h"
 
 namespace nomograph::onnx {
 namespace {
 
 using Names = absl::StatusOr<std::vector<std::string>>;
 using Kind = AttrRule::Kind;
+
+constexpr DTypeSet kNarrowFloats = {DType::kFloat16, DType::kBFloat16};
 
 // ONNX's kernels are [out, in, spatial...], of transposed convolution [in, out, spatial...]; ours
 // may have the spatial axes first, and then in before out, or out before in.
@@ -48,10 +52,49 @@ Names ConvTranspose(NodeExporter& n) {
   return Conv(n);
 }
 
+// Dilated averages until opset 18: sums, as convolutions with ones, divided by the number of
+// elements. Padding that does not count is left out of that number by a convolution of ones.
+Names DilatedAverage(NodeExporter& n) {
+  const std::vector<int64_t>& kernel = n.attrs().Ints("kernel_shape");
+  const int rank = static_cast<int>(kernel.size()) + 2;
+  const bool last = n.attrs().String("data_format") == "channels_last";
+  const Dim channels = n.type(0).shape.has_rank() ? n.type(0).shape[last ? rank - 1 : 1] : Dim();
+  if (n.attrs().Bool("ceil_mode") || !channels.known()) {
+    return absl::UnimplementedError(
+        "dilations with ceil_mode, or of channels whose number is not known, need opset 19 or "
+        "later");
+  }
+  NOMO_ASSIGN_OR_RETURN(const std::string x, ActivationIn(n));
+  const DType dtype = n.type(0).dtype;
+  Shape shape = {channels.size(), 1};
+  for (const int64_t size : kernel) shape.Append(size);
+  const std::string ones = n.graph().Constant(Tensor::Full(dtype, shape, 1));
+  const auto sum = [&](const std::string& of) {
+    std::vector<AttributeProto> attrs = WindowAttrs(n, rank - 2);
+    attrs.push_back(IntAttr("group", channels.size()));
+    return n.Emit("Conv", {of, ones}, std::move(attrs));
+  };
+  std::string count;
+  if (n.attrs().String("padding") == "valid" || n.attrs().Bool("count_include_pad")) {
+    count = n.Scalar(static_cast<double>(shape.num_elements() / channels.size()));
+  } else {
+    const Tensor one = Tensor::Full(dtype, {1}, 1);
+    count = sum(n.Emit("ConstantOfShape", {n.Emit("Shape", {x})}, {TensorAttr("value", one)}));
+  }
+  NOMO_ASSIGN_OR_RETURN(const std::string out,
+                        ActivationOut(n, n.Emit("Div", {sum(x), count}), rank));
+  return {{out}};
+}
+
 Names Pool(NodeExporter& n) {
   const int rank = static_cast<int>(n.attrs().Ints("kernel_shape").size()) + 2;
-  NOMO_ASSIGN_OR_RETURN(const std::string x, ActivationIn(n));
   const std::string op_type = n.op().name.substr(n.op().name.rfind('.') + 1);
+  if (op_type == "AveragePool" && n.opset() < 19 && n.attrs().Has("dilations") &&
+      std::any_of(n.attrs().Ints("dilations").begin(), n.attrs().Ints("dilations").end(),
+                  [](int64_t dilation) { return dilation != 1; })) {
+    return DilatedAverage(n);
+  }
+  NOMO_ASSIGN_OR_RETURN(const std::string x, ActivationIn(n));
   std::vector<AttributeProto> attrs = WindowAttrs(n, rank - 2);
   for (const char* name :
        {"kernel_shape", "ceil_mode", "count_include_pad", "storage_order", "p"}) {
@@ -171,41 +214,99 @@ Names GroupNormalization(NodeExporter& n) {
   return {{y}};
 }
 
-Names LayerNormalization(NodeExporter& n) {
-  NOMO_ASSIGN_OR_RETURN(const int rank, n.rank(0));
-  NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(n.attrs().Int("axis"), rank));
-  std::vector<std::string> inputs = n.inputs();
-  if (!n.has_input(1)) {  // ONNX wants a scale
-    Shape shape;
-    for (int i = axis; i < rank; ++i) {
-      if (!n.type(0).shape[i].known()) {
-        return absl::FailedPreconditionError("the sizes of the normalised axes are not known");
-      }
-      shape.Append(n.type(0).shape[i].size());
-    }
-    inputs.resize(std::max<size_t>(inputs.size(), 2));
-    inputs[1] = n.graph().Constant(Tensor::Full(n.type(0).dtype, shape, 1));
-  }
-  NOMO_ASSIGN_OR_RETURN(AttributeProto epsilon, n.Attr("epsilon"));
-  return {{n.Emit("LayerNormalization", inputs, {IntAttr("axis", axis), std::move(epsilon)})}};
-}
-
-// x / sqrt(mean(x^2) + epsilon) * scale
-Names RmsNormalization(NodeExporter& n) {
+// Those from `axis` on.
+absl::StatusOr<std::vector<int64_t>> NormalizedAxes(NodeExporter& n) {
   NOMO_ASSIGN_OR_RETURN(const int rank, n.rank(0));
   NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(n.attrs().Int("axis"), rank));
   std::vector<int64_t> axes(rank - axis);
   std::iota(axes.begin(), axes.end(), axis);
-  const std::string& x = n.input(0);
-  const std::string square = n.Emit("Mul", {x, x});
-  const std::string mean = n.opset() >= 18
-                               ? n.Emit("ReduceMean", {square, n.graph().Ints(axes)})
-                               : n.Emit("ReduceMean", {square}, {IntsAttr("axes", axes)});
-  const std::string root =
-      n.Emit("Sqrt", {n.Emit("Add", {mean, n.Scalar(n.attrs().Float("epsilon"))})});
-  std::string y = n.Emit("Div", {x, root});
+  return axes;
+}
+
+// The inputs with the scale that ONNX wants.
+absl::StatusOr<std::vector<std::string>> WithScale(NodeExporter& n) {
+  std::vector<std::string> inputs = n.inputs();
+  if (n.has_input(1)) return inputs;
+  NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, NormalizedAxes(n));
+  Shape shape;
+  for (const int64_t axis : axes) {
+    const Dim& size = n.type(0).shape[static_cast<int>(axis)];
+    if (!size.known()) {
+      return absl::FailedPreconditionError("the sizes of the normalised axes are not known");
+    }
+    shape.Append(size.size());
+  }
+  inputs.resize(std::max<size_t>(inputs.size(), 2));
+  inputs[1] = n.graph().Constant(Tensor::Full(n.type(0).dtype, shape, 1));
+  return inputs;
+}
+
+Names LayerNormalization(NodeExporter& n) {
+  NOMO_ASSIGN_OR_RETURN(std::vector<std::string> inputs, WithScale(n));
+  NOMO_ASSIGN_OR_RETURN(AttributeProto axis, n.Attr("axis"));
+  NOMO_ASSIGN_OR_RETURN(AttributeProto epsilon, n.Attr("epsilon"));
+  return {{n.Emit("LayerNormalization", std::move(inputs), {std::move(axis), std::move(epsilon)})}};
+}
+
+// The mean over these axes, which stay.
+std::string Mean(NodeExporter& n, const std::string& x, const std::vector<int64_t>& axes) {
+  return n.opset() >= 18 ? n.Emit("ReduceMean", {x, n.graph().Ints(axes)})
+                         : n.Emit("ReduceMean", {x}, {IntsAttr("axes", axes)});
+}
+
+// Input 0 in float32 where it is narrower: squares and sums of 16 bits overflow, and the op itself
+// computes so.
+std::string Widened(NodeExporter& n) {
+  if (!kNarrowFloats.Contains(n.type(0).dtype)) return n.input(0);
+  return n.Emit("Cast", {n.input(0)}, {IntAttr("to", TensorProto::FLOAT)});
+}
+
+// A number for what Widened() has yielded.
+std::string WideScalar(NodeExporter& n, double value) {
+  const bool narrow = kNarrowFloats.Contains(n.type(0).dtype);
+  return n.graph().Constant(
+      Tensor::Full(narrow ? DType::kFloat32 : n.type(0).dtype, Shape{}, value));
+}
+
+// Back to the type of input 0.
+std::string Narrowed(NodeExporter& n, const std::string& y) {
+  if (!kNarrowFloats.Contains(n.type(0).dtype)) return y;
+  return n.Emit("Cast", {y}, {IntAttr("to", DTypeToOnnx(n.type(0).dtype))});
+}
+
+// y * scale + bias, where they are given.
+std::string ScaledAndShifted(NodeExporter& n, std::string y) {
   if (n.has_input(1)) y = n.Emit("Mul", {y, n.input(1)});
-  return {{y}};
+  return n.has_input(2) ? n.Emit("Add", {y, n.input(2)}) : y;
+}
+
+// Until opset 16: (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * scale + bias
+Names LayerNormalizationSteps(NodeExporter& n) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, NormalizedAxes(n));
+  const std::string x = Widened(n);
+  const std::string centred = n.Emit("Sub", {x, Mean(n, x, axes)});
+  const std::string variance = Mean(n, n.Emit("Mul", {centred, centred}), axes);
+  const std::string root =
+      n.Emit("Sqrt", {n.Emit("Add", {variance, WideScalar(n, n.attrs().Float("epsilon"))})});
+  return {{ScaledAndShifted(n, Narrowed(n, n.Emit("Div", {centred, root})))}};
+}
+
+// Opset 23 has it, with a scale that is required.
+Names RmsNormalization23(NodeExporter& n) {
+  NOMO_ASSIGN_OR_RETURN(std::vector<std::string> inputs, WithScale(n));
+  NOMO_ASSIGN_OR_RETURN(AttributeProto axis, n.Attr("axis"));
+  NOMO_ASSIGN_OR_RETURN(AttributeProto epsilon, n.Attr("epsilon"));
+  return {{n.Emit("RMSNormalization", std::move(inputs), {std::move(axis), std::move(epsilon)})}};
+}
+
+// x / sqrt(mean(x^2) + epsilon) * scale
+Names RmsNormalization(NodeExporter& n) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, NormalizedAxes(n));
+  const std::string x = Widened(n);
+  const std::string mean = Mean(n, n.Emit("Mul", {x, x}), axes);
+  const std::string root =
+      n.Emit("Sqrt", {n.Emit("Add", {mean, WideScalar(n, n.attrs().Float("epsilon"))})});
+  return {{ScaledAndShifted(n, Narrowed(n, n.Emit("Div", {x, root})))}};
 }
 
 // The session decides whether it trains, so the file says that it does not.
@@ -249,10 +350,16 @@ const ExportRegistrar kFunctions({
      .op_type = "GroupNormalization",
      .since = 21,
      .function = GroupNormalization21},
+    {.op = "nn.LayerNormalization", .op_type = "ReduceMean", .function = LayerNormalizationSteps},
     {.op = "nn.LayerNormalization",
      .op_type = "LayerNormalization",
+     .since = 17,
      .function = LayerNormalization},
     {.op = "nn.RmsNormalization", .op_type = "ReduceMean", .function = RmsNormalization},
+    {.op = "nn.RmsNormalization",
+     .op_type = "RMSNormalization",
+     .since = 23,
+     .function = RmsNormalization23},
     {.op = "nn.Dropout", .op_type = "Dropout", .function = Dropout},
     {.op = "array.DepthToSpace", .op_type = "DepthToSpace", .function = Depth},
     {.op = "array.SpaceToDepth", .op_type = "SpaceToDepth", .function = Depth},
@@ -265,6 +372,8 @@ const ExportRegistrar kSame({
     {"nn.LSTM", "LSTM"},
     {"nn.GRU", "GRU"},
     {"nn.RNN", "RNN"},
+    {.op = "nn.RotaryEmbedding", .op_type = "RotaryEmbedding", .since = 23},
+    {.op = "nn.ScaledDotProductAttention", .op_type = "Attention", .since = 23},
     {"nn.NegativeLogLikelihoodLoss", "NegativeLogLikelihoodLoss"},
     {"nn.SoftmaxCrossEntropyLoss", "SoftmaxCrossEntropyLoss"},
 });

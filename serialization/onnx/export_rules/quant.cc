@@ -11,8 +11,7 @@ using Kind = AttrRule::Kind;
 
 // Until opset 20 the type is the zero point's, and there are no blocks; 8-bit floats came with 19.
 const ExportRegistrar kQuantised({
-    {"quant.DequantizeLinear", "DequantizeLinear", {{"block_size", Kind::kDefault}}},
-    {.op = "quant.DequantizeLinear", .op_type = "DequantizeLinear", .since = 21},
+    {"quant.DequantizeLinear", "DequantizeLinear"},
     {.op = "quant.QuantizeLinear", .op_type = "QuantizeLinear", .since = 21},
     {"quant.DynamicQuantizeLinear", "DynamicQuantizeLinear"},
     {"quant.MatMulInteger", "MatMulInteger"},

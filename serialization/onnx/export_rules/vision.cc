@@ -47,6 +47,9 @@ Names GridSample(NodeExporter& n) {
   if (n.opset() < 20 && rank != 4) {
     return absl::UnimplementedError("other than 2 spatial axes need opset 20 or later");
   }
+  if (rank == 5 && mode == "nearest" && n.attrs().String("nearest_ties") != "even") {
+    return absl::UnimplementedError("nearest_ties = away has no form in ONNX");
+  }
   if (n.opset() < 20 && mode != "nearest") mode = absl::StrCat("bi", mode);
   NOMO_ASSIGN_OR_RETURN(AttributeProto padding, n.Attr("padding_mode"));
   NOMO_ASSIGN_OR_RETURN(AttributeProto corners, n.Attr("align_corners"));
@@ -62,6 +65,11 @@ Names Regions(NodeExporter& n) {
   std::vector<AttributeProto> attrs;
   for (const auto& [name, value] : n.attrs()) {
     if (name == "data_format") continue;
+    // All that there was ahead of the attribute.
+    if (n.opset() < 16 && name == "coordinate_transformation_mode" &&
+        n.attrs().String(name) == "output_half_pixel") {
+      continue;
+    }
     NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), ToAttribute(name, value));
   }
   const std::string op_type = n.op().name.substr(n.op().name.rfind('.') + 1);

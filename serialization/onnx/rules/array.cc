@@ -8,6 +8,8 @@ namespace {
 const OperatorRegistrar kSame({
     {"Compress", "array.Compress"},
     {"Concat", "array.Concat"},
+    {"BitCast", "array.BitCast", 26},
+    {"CumProd", "math.CumProd", 26},
     {"CumSum", "math.CumSum"},
     {"Expand", "array.Expand"},
     {"Flatten", "array.Flatten"},
@@ -24,6 +26,7 @@ const OperatorRegistrar kSame({
     {"Size", "array.Size"},
     {"Slice", "array.Slice"},
     {"Squeeze", "array.Squeeze"},
+    {"TensorScatter", "array.TensorScatter", 24},
     {"TfIdfVectorizer", "array.TfIdfVectorizer", 9},
     {"Tile", "array.Tile"},
     {"Transpose", "array.Transpose"},

@@ -167,6 +167,7 @@ absl::Status ImportCast(NodeImporter& node) {
   Attributes attrs;
   NOMO_RETURN_IF_ERROR(node.Copy("array.Cast", "to", attrs));
   NOMO_RETURN_IF_ERROR(node.Copy("array.Cast", "saturate", attrs));
+  node.Ignore({"round_mode"});  // of float8e8m0, which Copy() or the input's type refuses
   NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("array.Cast", {node.input(0)}, attrs));
   return node.Return({y});
 }
@@ -177,6 +178,7 @@ absl::Status ImportCastLike(NodeImporter& node) {
   NOMO_ASSIGN_OR_RETURN(const DType to, node.dtype(node.input(1)));
   Attributes attrs = {{"to", to}};
   NOMO_RETURN_IF_ERROR(node.Copy("array.Cast", "saturate", attrs));
+  node.Ignore({"round_mode"});  // of float8e8m0, which Copy() or the input's type refuses
   NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("array.Cast", {node.input(0)}, attrs));
   return node.Return({y});
 }

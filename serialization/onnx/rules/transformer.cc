@@ -1,4 +1,5 @@
-// What ONNX Runtime's optimiser makes of transformers.
+// Attention and what stands around it: of ONNX, and what ONNX Runtime's optimiser makes of
+// transformers.
 #include "nomograph/serialization/onnx/operators.h"
 
 namespace nomograph::onnx {
@@ -50,6 +51,12 @@ absl::Status ImportSkipSimplified(NodeImporter& node) {
   }
   return node.Return(outputs);
 }
+
+const OperatorRegistrar kStandard({
+    {"Attention", "nn.ScaledDotProductAttention", 23},
+    {"RotaryEmbedding", "nn.RotaryEmbedding", 23},
+    {"Swish", "nn.Swish", 24},
+});
 
 const OperatorRegistrar kTransformer({
     {"Attention", "nn.Attention", 1, ImportAttention, "com.microsoft"},

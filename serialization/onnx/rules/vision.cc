@@ -44,6 +44,7 @@ absl::Status ImportGridSample(NodeImporter& node) {
                       {"mode", mode == "bilinear"  ? "linear"
                                : mode == "bicubic" ? "cubic"
                                                    : mode.c_str()}};
+  if (mode == "nearest") attrs.Set("nearest_ties", "even");
   NOMO_RETURN_IF_ERROR(node.CopyAll("image.GridSample", attrs));
   NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("image.GridSample", node.inputs(), attrs));
   return node.Return({y});
