@@ -1,6 +1,39 @@
 #include "nomograph/core/eager.h"
 
+#include <algorithm>
+
+#include "nomograph/core/keep_nan.h"
+#include "nomograph/core/widened_kernel.h"
+
 namespace nomograph {
+namespace {
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareFast(const OpDef& op, const PrepareContext& context,
+                                                    KernelChoice choice) {
+  for (const PrepareFn& prepare : op.fast) {
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, prepare(context));
+    if (kernel == nullptr) continue;
+    if (choice == KernelChoice::kFast || !MayLoseNan(*kernel)) return kernel;
+  }
+  return nullptr;
+}
+
+// For 16-bit floating point: the reference kernel serves float32 as well where nothing is rounded
+// between its inputs and outputs, and is faster than with 16-bit elements. That is so for an
+// elementwise op, the only kind that is computed in place, and where no output is floating point.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareFastOrExact(const OpDef& op,
+                                                           const PrepareContext& context,
+                                                           KernelChoice choice) {
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, PrepareFast(op, context, choice));
+  if (kernel != nullptr || !op.reference) return kernel;
+  const bool rounds =
+      std::any_of(context.outputs.begin(), context.outputs.end(),
+                  [](const TensorSpec& output) { return output.dtype == DType::kFloat32; });
+  if (rounds && !op.in_place) return nullptr;
+  return MakeComputeKernel(op.reference, "reference");
+}
+
+}  // namespace
 
 KernelContextBuilder::KernelContextBuilder(absl::Span<const TensorView> inputs,
                                            absl::Span<TensorView> outputs,
@@ -21,16 +54,22 @@ void KernelContextBuilder::SetMemory(std::byte* scratch, KernelState* state) {
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
-                                                      const PrepareContext& context, bool fast) {
-  if (fast) {
-    for (const PrepareFn& prepare : op.fast) {
-      NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, prepare(context));
-      if (kernel != nullptr) return kernel;
-    }
+                                                      const PrepareContext& context,
+                                                      KernelChoice choice) {
+  if (choice != KernelChoice::kReference) {
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, PrepareFast(op, context, choice));
+    if (kernel != nullptr) return kernel;
+    const auto prepare_wide = [&](const PrepareContext& wide) {
+      return PrepareFastOrExact(op, wide, choice);
+    };
+    NOMO_ASSIGN_OR_RETURN(kernel, PrepareWidened(op, context, prepare_wide));
+    if (kernel != nullptr) return kernel;
   }
   if (op.reference) return MakeComputeKernel(op.reference, "reference");
-  return absl::UnimplementedError(absl::StrCat(
-      "op ", op.name, " has no ", fast ? "kernel for these types and shapes" : "reference kernel"));
+  return absl::UnimplementedError(absl::StrCat("op ", op.name, " has no ",
+                                               choice != KernelChoice::kReference
+                                                   ? "kernel for these types and shapes"
+                                                   : "reference kernel"));
 }
 
 absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs,
@@ -66,8 +105,10 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
     output_specs.push_back({type.dtype, outputs[i].shape(), {}});
   }
   const PrepareContext prepare{resolved, input_specs, output_specs, inputs, {}, 1};
-  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel,
-                        PrepareKernel(op, prepare, options.fast && shapes_known));
+  NOMO_ASSIGN_OR_RETURN(
+      std::unique_ptr<Kernel> kernel,
+      PrepareKernel(op, prepare,
+                    options.fast && shapes_known ? KernelChoice::kFast : KernelChoice::kReference));
 
   KernelContextBuilder builder(input_views, absl::MakeSpan(output_views), absl::MakeSpan(outputs),
                                resolved, options.run, options.node_key);

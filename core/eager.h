@@ -22,10 +22,17 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
                                           const Attributes& attrs,
                                           const RunOpOptions& options = {});
 
-// Chooses and prepares the kernel: the fast ones in their order where `fast`, then the reference
-// kernel.
+enum class KernelChoice {
+  kReference,
+  kFast,
+  kFastKeepingNan,  // of the fast ones those that cannot lose a NaN: core/keep_nan.h
+};
+
+// Chooses and prepares the kernel: the fast ones in their order, then, for 16-bit floating point,
+// those for float32, then the reference kernel.
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
-                                                      const PrepareContext& context, bool fast);
+                                                      const PrepareContext& context,
+                                                      KernelChoice choice);
 
 // Puts a KernelContext together.
 class KernelContextBuilder {

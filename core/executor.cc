@@ -1,6 +1,7 @@
 #include "nomograph/core/executor.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/eager.h"
@@ -60,7 +61,17 @@ ProgramState::ProgramState(const Program& program)
 }
 
 absl::StatusOr<std::vector<Tensor>> Executor::Run(absl::Span<const Tensor> inputs) {
-  NOMO_RETURN_IF_ERROR(Bind(inputs));
+  NOMO_RETURN_IF_ERROR(RunSteps(inputs, {}));
+  return TakeResults();
+}
+
+absl::Status Executor::RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results) {
+  NOMO_RETURN_IF_ERROR(RunSteps(inputs, results));
+  return CopyResults(results);
+}
+
+absl::Status Executor::RunSteps(absl::Span<const Tensor> inputs, absl::Span<Tensor> results) {
+  NOMO_RETURN_IF_ERROR(Bind(inputs, results));
   for (size_t i = 0; i < program_.steps_.size(); ++i) {
     const absl::Status status = RunStep(i);
     if (!status.ok()) {
@@ -68,13 +79,18 @@ absl::StatusOr<std::vector<Tensor>> Executor::Run(absl::Span<const Tensor> input
       return Annotate(status, absl::StrCat("node \"", node.name, "\" (", node.op->name, ")"));
     }
   }
-  return TakeResults();
+  return absl::OkStatus();
 }
 
 // Sets the addresses that differ between runs: those of the inputs, of the results, and of views of
 // them.
-absl::Status Executor::Bind(absl::Span<const Tensor> inputs) {
+absl::Status Executor::Bind(absl::Span<const Tensor> inputs, absl::Span<Tensor> results) {
   const LoweredGraph& graph = program_.graph_;
+  for (size_t i = 0; i < results.size(); ++i) {
+    const ValueId id = graph.outputs[i];
+    if (program_.plan_.values[id].storage != Storage::kResult) continue;
+    state_.views_[id].data = results[i].mutable_raw_data();
+  }
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (graph.inputs[i] == kNoValue) continue;
     state_.views_[graph.inputs[i]].data = const_cast<std::byte*>(inputs[i].raw_data());
@@ -82,6 +98,7 @@ absl::Status Executor::Bind(absl::Span<const Tensor> inputs) {
   for (size_t v = 0; v < state_.views_.size(); ++v) {
     const ValuePlan& plan = program_.plan_.values[v];
     if (plan.storage == Storage::kResult && plan.root == static_cast<ValueId>(v)) {
+      if (!results.empty()) continue;
       NOMO_ASSIGN_OR_RETURN(state_.owned_[v],
                             Tensor::Create(graph.types[v].dtype, program_.shapes_[v]));
       state_.views_[v].data = state_.owned_[v].mutable_raw_data();
@@ -164,7 +181,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode&
   const PrepareContext prepare{
       node.attrs, input_specs,   output_specs,
       values,     node.post_ops, WorthwhileThreads(input_specs, output_specs, program_.threads_)};
-  return PrepareKernel(*node.op, prepare, known && !program_.exact_);
+  return PrepareKernel(*node.op, prepare, known ? program_.kernels_ : KernelChoice::kReference);
 }
 
 absl::Status Executor::RunKernel(const Kernel& kernel, const LoweredNode& node, uint64_t node_key,
@@ -208,9 +225,28 @@ std::vector<Tensor> Executor::TakeResults() {
             ? state_.owned_[id]
             : Tensor::FromBuffer(view.dtype, *view.shape, view.data, nullptr).Clone());
   }
-  // The state keeps nothing that was given away.
-  for (Tensor& tensor : state_.owned_) tensor = Tensor();
+  ReleaseOwned();
   return results;
+}
+
+// Those that were not computed where they are wanted: inputs, constants, what is listed twice, and
+// what was allocated during the run.
+absl::Status Executor::CopyResults(absl::Span<Tensor> results) {
+  for (size_t i = 0; i < results.size(); ++i) {
+    const TensorView& view = state_.views_[program_.graph_.outputs[i]];
+    if (view.data == results[i].raw_data()) continue;
+    if (*view.shape != results[i].shape()) {
+      return InvalidArgument("output ", i, ": expected shape ", results[i].shape().ToString(),
+                             ", found ", view.shape->ToString());
+    }
+    std::memcpy(results[i].mutable_raw_data(), view.data, results[i].num_bytes());
+  }
+  ReleaseOwned();
+  return absl::OkStatus();
+}
+
+void Executor::ReleaseOwned() {
+  for (Tensor& tensor : state_.owned_) tensor = Tensor();
 }
 
 }  // namespace nomograph

@@ -47,15 +47,21 @@ class Executor {
       : program_(program), run_(run), state_(state) {}
 
   absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs);
+  absl::Status RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results);
 
  private:
-  absl::Status Bind(absl::Span<const Tensor> inputs);
+  // `results` are empty, or the memory for the outputs.
+  absl::Status RunSteps(absl::Span<const Tensor> inputs, absl::Span<Tensor> results);
+  absl::Status Bind(absl::Span<const Tensor> inputs, absl::Span<Tensor> results);
   absl::Status RunStep(size_t index);
   // Types, allocates and prepares a node whose shapes are known only now.
   absl::StatusOr<std::unique_ptr<Kernel>> PrepareLate(const LoweredNode& node);
   absl::Status RunKernel(const Kernel& kernel, const LoweredNode& node, uint64_t node_key,
                          KernelState* kernel_state, std::byte* scratch);
   std::vector<Tensor> TakeResults();
+  absl::Status CopyResults(absl::Span<Tensor> results);
+  // The state keeps nothing of what was made during the run.
+  void ReleaseOwned();
 
   const Program& program_;
   const RunContext& run_;

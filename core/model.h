@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_CORE_MODEL_H_
 #define NOMOGRAPH_CORE_MODEL_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -48,7 +49,8 @@ struct GoldenVector {
 
 struct PredictOptions {
   int64_t batch_size = 32;
-  bool show_progress = true;  // on standard error, and only when that is a terminal
+  // Called after each batch with the rows that are done and all rows.
+  std::function<void(int64_t done, int64_t total)> progress;
 };
 
 struct Model {
@@ -72,7 +74,7 @@ struct Model {
   // what a Lambda names, and the totals of trainable and other parameters. Keras: Model.summary().
   std::string Summary() const;
 
-  // Runs the model in inference mode on arrays of any length, a batch at a time. Keras:
+  // Session::Predict() in a session of its own: the model is compiled at each call. Keras:
   // Model.predict().
   absl::StatusOr<NamedTensors> Predict(const NamedTensors& inputs,
                                        const PredictOptions& options = {}) const;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "absl/strings/match.h"
+#include "nomograph/core/keep_nan.h"
 
 namespace nomograph::onednn {
 namespace {
@@ -56,6 +57,68 @@ Desc BroadcastOperand(const TensorSpec& operand, absl::Span<const int> axes) {
   for (int i = operand.shape.rank(); i < static_cast<int>(axes.size()); ++i) shape.Append(1);
   for (int64_t dim : operand.shape.dims()) shape.Append(dim);
   return Permuted(operand.dtype, shape, axes);
+}
+
+// The functions that are computed without minimum, maximum or comparison; the rest clamp their
+// arguments, or choose by comparing.
+bool IsArithmetic(dnnl::algorithm algorithm) {
+  switch (algorithm) {
+    case dnnl::algorithm::eltwise_abs:
+    case dnnl::algorithm::eltwise_linear:
+    case dnnl::algorithm::eltwise_round:
+    case dnnl::algorithm::eltwise_sqrt:
+    case dnnl::algorithm::eltwise_square:
+    case dnnl::algorithm::binary_add:
+    case dnnl::algorithm::binary_sub:
+    case dnnl::algorithm::binary_mul:
+    case dnnl::algorithm::binary_div:
+    case dnnl::algorithm::pooling_avg_include_padding:
+    case dnnl::algorithm::pooling_avg_exclude_padding:
+    case dnnl::algorithm::reduction_sum:
+    case dnnl::algorithm::reduction_mean:
+    case dnnl::algorithm::reduction_mul:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The algorithm of a primitive, whose description `Op` is of the kind that `query` asks for.
+template <typename Op>
+dnnl::algorithm AlgorithmOf(const dnnl::primitive_desc_base& pd, dnnl_query_t query) {
+  const Op* op = nullptr;
+  if (dnnl_primitive_desc_query(pd.get(), query, 0, &op) != dnnl_success || op == nullptr) {
+    return dnnl::algorithm::undef;
+  }
+  return static_cast<dnnl::algorithm>(op->alg_kind);
+}
+
+bool IsArithmetic(dnnl::primitive::kind kind, const dnnl::primitive_desc_base& pd) {
+  switch (kind) {
+    case dnnl::primitive::kind::reorder:
+    case dnnl::primitive::kind::concat:
+    case dnnl::primitive::kind::sum:
+    case dnnl::primitive::kind::convolution:
+    case dnnl::primitive::kind::deconvolution:
+    case dnnl::primitive::kind::inner_product:
+    case dnnl::primitive::kind::matmul:
+    case dnnl::primitive::kind::batch_normalization:
+    case dnnl::primitive::kind::layer_normalization:
+    case dnnl::primitive::kind::resampling:
+      return true;
+    case dnnl::primitive::kind::eltwise:
+      return IsArithmetic(AlgorithmOf<dnnl_eltwise_desc_t>(pd, dnnl_query_eltwise_d));
+    case dnnl::primitive::kind::binary:
+      return IsArithmetic(AlgorithmOf<dnnl_binary_desc_t>(pd, dnnl_query_binary_d));
+    case dnnl::primitive::kind::pooling:
+    case dnnl::primitive::kind::pooling_v2:
+      return IsArithmetic(AlgorithmOf<dnnl_pooling_desc_t>(pd, dnnl_query_pooling_d)) ||
+             IsArithmetic(AlgorithmOf<dnnl_pooling_v2_desc_t>(pd, dnnl_query_pooling_v2_d));
+    case dnnl::primitive::kind::reduction:
+      return IsArithmetic(AlgorithmOf<dnnl_reduction_desc_t>(pd, dnnl_query_reduction_d));
+    default:
+      return false;
+  }
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareIn(Builder::Mode mode, const BuildFn& build,
@@ -137,17 +200,19 @@ Desc AnyFormat(DType dtype, absl::Span<const int64_t> dims) {
 }
 
 // The kernel that Builder builds: its buffers find their memory anew at each run.
-class PrimitiveKernel : public Kernel {
+class PrimitiveKernel : public Kernel, public LossyKernel {
  public:
   explicit PrimitiveKernel(Builder&& builder)
       : buffers_(std::move(builder.buffers_)),
         steps_(std::move(builder.steps_)),
         scratch_bytes_(builder.scratch_bytes_),
         threads_(builder.context_.threads),
+        may_lose_nan_(!builder.keeps_nan_),
         description_(std::move(builder.description_)) {}
 
   int64_t scratch_bytes() const override { return scratch_bytes_; }
   std::string Describe() const override { return description_; }
+  bool MayLoseNan() const override { return may_lose_nan_; }
 
   bool ReadsInput(int index) const override {
     for (const auto& step : steps_) {
@@ -188,6 +253,7 @@ class PrimitiveKernel : public Kernel {
         steps_[i].primitive.execute(stream, state.arguments[i]);
       }
       stream.wait();
+      if (may_lose_nan_) CollectInvalidFlag(threads_);
       return absl::OkStatus();
     });
   }
@@ -221,8 +287,24 @@ class PrimitiveKernel : public Kernel {
   const std::vector<Builder::Step> steps_;
   const int64_t scratch_bytes_;
   const int threads_;
+  const bool may_lose_nan_;
   const std::string description_;
 };
+
+bool Builder::KeepsNan(dnnl::primitive::kind kind, const dnnl::primitive_desc_base& pd) const {
+  for (int i = 0; i < post_ops_.len(); ++i) {
+    dnnl::algorithm algorithm = dnnl::algorithm::undef;
+    if (post_ops_.kind(i) == dnnl::primitive::kind::eltwise) {
+      float scale = 0, alpha = 0, beta = 0;
+      post_ops_.get_params_eltwise(i, scale, algorithm, alpha, beta);
+    } else {
+      Desc operand;
+      post_ops_.get_params_binary(i, algorithm, operand);
+    }
+    if (!IsArithmetic(algorithm)) return false;
+  }
+  return IsArithmetic(kind, pd);
+}
 
 Builder::Buffer Builder::AddBuffer(BufferSpec::Kind kind, int64_t index, const Desc& desc) {
   BufferSpec& spec = buffers_.emplace_back();

@@ -116,7 +116,9 @@ class Builder {
   // Appends a primitive, with its scratchpad and the operands of its post-ops.
   template <typename Primitive, typename PrimitiveDesc>
   void Add(const PrimitiveDesc& pd, std::vector<Argument> arguments) {
-    AddStep(Primitive(pd), pd, std::move(arguments), std::exchange(post_arguments_, {}));
+    const Primitive primitive(pd);
+    keeps_nan_ &= KeepsNan(primitive.get_kind(), pd);
+    AddStep(primitive, pd, std::move(arguments), std::exchange(post_arguments_, {}));
     post_ops_ = dnnl::post_ops();
   }
 
@@ -136,6 +138,8 @@ class Builder {
     std::vector<Argument> arguments;
   };
 
+  // Whether the primitive with its post-ops is sure to make no number of a NaN.
+  bool KeepsNan(dnnl::primitive::kind kind, const dnnl::primitive_desc_base& pd) const;
   Buffer AddBuffer(BufferSpec::Kind kind, int64_t index, const Desc& desc);
   void AddStep(dnnl::primitive primitive, const dnnl::primitive_desc_base& pd,
                std::vector<Argument> arguments, const std::vector<Argument>& post_arguments);
@@ -147,6 +151,7 @@ class Builder {
   std::vector<BufferSpec> buffers_;
   std::vector<Step> steps_;
   int64_t scratch_bytes_ = 0;
+  bool keeps_nan_ = true;
   dnnl::post_ops post_ops_;
   std::vector<Argument> post_arguments_;
   std::string description_ = "oneDNN";

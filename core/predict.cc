@@ -1,7 +1,4 @@
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <map>
 
 #include "nomograph/core/model.h"
@@ -9,29 +6,6 @@
 
 namespace nomograph {
 namespace {
-
-// A bar on standard error, drawn only when that is a terminal and the work takes several batches.
-class Progress {
- public:
-  Progress(bool show, int64_t total)
-      : show_(show && total > 1 && isatty(STDERR_FILENO) != 0), total_(total) {}
-  ~Progress() {
-    if (show_) std::fputc('\n', stderr);
-  }
-  void Update(int64_t done) const {
-    if (!show_) return;
-    constexpr int kWidth = 30;
-    const int filled = static_cast<int>(kWidth * done / total_);
-    std::fprintf(stderr, "\r%lld/%lld [", static_cast<long long>(done),
-                 static_cast<long long>(total_));
-    for (int i = 0; i < kWidth; ++i) std::fputc(i < filled ? '=' : '.', stderr);
-    std::fputc(']', stderr);
-  }
-
- private:
-  const bool show_;
-  const int64_t total_;
-};
 
 // The common number of rows of the inputs.
 absl::StatusOr<int64_t> CountRows(const NamedTensors& inputs) {
@@ -58,35 +32,57 @@ int64_t FixedBatch(const Model& model) {
   return -1;
 }
 
+absl::StatusOr<std::unique_ptr<Session>> BorrowingSession(const Model& model) {
+  return Session::Create(std::shared_ptr<const Model>(&model, [](const Model*) {}));
+}
+
+// Rows [begin, end) of all inputs, and copies of the last one until there are `count`.
+absl::StatusOr<NamedTensors> TakeRows(const NamedTensors& inputs, int64_t begin, int64_t end,
+                                      int64_t count) {
+  NamedTensors batch;
+  for (const auto& [name, tensor] : inputs) {
+    std::vector<Tensor> parts = {tensor.Rows(begin, end)};
+    parts.resize(1 + count - (end - begin), tensor.Rows(end - 1, end));
+    if (parts.size() == 1) {
+      batch[name] = std::move(parts[0]);
+    } else {
+      NOMO_ASSIGN_OR_RETURN(batch[name], ConcatRows(parts));
+    }
+  }
+  return batch;
+}
+
+// How many rows a program takes: `rows` where they fit into one and it may have any number.
+int64_t BatchRows(const Model& model, const PredictOptions& options, int64_t rows) {
+  const int64_t fixed = FixedBatch(model);
+  if (fixed > 0) return fixed;
+  return std::min(rows, options.batch_size);
+}
+
 }  // namespace
 
-absl::StatusOr<NamedTensors> Model::Predict(const NamedTensors& inputs,
-                                            const PredictOptions& options) const {
+absl::StatusOr<NamedTensors> Session::Predict(const NamedTensors& inputs,
+                                              const PredictOptions& options) {
   if (options.batch_size < 1)
     return InvalidArgument("batch_size: expected at least 1, found ", options.batch_size);
-  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session,
-                        Session::Create(std::shared_ptr<const Model>(this, [](const Model*) {})));
   NOMO_ASSIGN_OR_RETURN(const int64_t rows, CountRows(inputs));
-  const int64_t fixed = FixedBatch(*this);
-  const int64_t batch = fixed > 0 ? fixed : options.batch_size;
-  if (rows <= batch) return session->Run(inputs);
+  const int64_t batch = BatchRows(model(), options, rows);
+  if (rows == 0 || rows == batch) return Run(inputs);
 
-  const Progress progress(options.show_progress, (rows + batch - 1) / batch);
   std::map<std::string, std::vector<Tensor>> parts;
   for (int64_t begin = 0; begin < rows; begin += batch) {
     const int64_t end = std::min(begin + batch, rows);
-    NamedTensors slice;
-    for (const auto& [name, tensor] : inputs) slice[name] = tensor.Rows(begin, end);
-    NOMO_ASSIGN_OR_RETURN(NamedTensors outputs, session->Run(slice));
-    for (auto& [name, tensor] : outputs) {
-      if (tensor.shape().rank() == 0 || tensor.shape()[0] != end - begin) {
+    NOMO_ASSIGN_OR_RETURN(const NamedTensors taken, TakeRows(inputs, begin, end, batch));
+    NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, Run(taken));
+    for (const auto& [name, tensor] : outputs) {
+      if (tensor.shape().rank() == 0 || tensor.shape()[0] != batch) {
         return InvalidArgument("output \"", name, "\" (", tensor.type().ToString(),
-                               ") has no batch axis, so the ", rows,
-                               " rows cannot be split; raise batch_size");
+                               ") has no batch axis, so the ", rows, " rows cannot be run ", batch,
+                               " at a time");
       }
-      parts[name].push_back(std::move(tensor));
+      parts[name].push_back(tensor.Rows(0, end - begin));
     }
-    progress.Update(end / batch + (end % batch != 0 ? 1 : 0));
+    if (options.progress) options.progress(end, rows);
   }
   NamedTensors result;
   for (const auto& [name, tensors] : parts) {
@@ -95,7 +91,8 @@ absl::StatusOr<NamedTensors> Model::Predict(const NamedTensors& inputs,
   return result;
 }
 
-absl::StatusOr<Tensor> Model::Predict(const Tensor& input, const PredictOptions& options) const {
+absl::StatusOr<Tensor> Session::Predict(const Tensor& input, const PredictOptions& options) {
+  const Graph& graph = model().graph;
   if (graph.inputs.size() != 1 || graph.outputs.size() != 1) {
     return InvalidArgument("the model has ", graph.inputs.size(), " inputs and ",
                            graph.outputs.size(), " outputs; name them");
@@ -103,6 +100,17 @@ absl::StatusOr<Tensor> Model::Predict(const Tensor& input, const PredictOptions&
   NOMO_ASSIGN_OR_RETURN(NamedTensors outputs,
                         Predict({{graph.values[graph.inputs[0]].name, input}}, options));
   return std::move(outputs.begin()->second);
+}
+
+absl::StatusOr<NamedTensors> Model::Predict(const NamedTensors& inputs,
+                                            const PredictOptions& options) const {
+  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, BorrowingSession(*this));
+  return session->Predict(inputs, options);
+}
+
+absl::StatusOr<Tensor> Model::Predict(const Tensor& input, const PredictOptions& options) const {
+  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, BorrowingSession(*this));
+  return session->Predict(input, options);
 }
 
 }  // namespace nomograph

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/core/eager.h"
 #include "nomograph/core/executor.h"
+#include "nomograph/core/keep_nan.h"
 #include "nomograph/core/philox.h"
 
 namespace nomograph {
@@ -22,23 +23,26 @@ Shape KnownSizes(const PartialShape& shape) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(const Model& model,
-                                                                const Graph& graph,
-                                                                absl::Span<const TensorType> inputs,
-                                                                const OpRegistry& registry,
-                                                                const CompileOptions& options) {
+absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(
+    const Model& model, const Graph& graph, absl::Span<const TensorType> inputs,
+    const OpRegistry& registry, const CompileOptions& options, absl::Span<const int> outputs) {
   const LowerOptions lower{.resolve = {.exact = options.exact, .allowed_io = options.allowed_io},
                            .fold = options.fold,
                            .max_inlined_nodes = options.max_inlined_nodes};
   std::unique_ptr<Program> program(new Program);
-  program->exact_ = options.exact;
+  program->kernels_ = options.exact      ? KernelChoice::kReference
+                      : options.keep_nan ? KernelChoice::kFastKeepingNan
+                                         : KernelChoice::kFast;
   program->threads_ = options.threads > 0 ? options.threads : omp_get_max_threads();
   NOMO_ASSIGN_OR_RETURN(program->graph_, Lower(model, graph, inputs, registry, lower));
-  RemoveDeadNodes(program->graph_);
-  if (!options.exact) {
-    AbsorbAffines(program->graph_);
-    FusePostOps(program->graph_, program->threads_);
+  if (!outputs.empty()) {
+    std::vector<ValueId> wanted;
+    for (const int i : outputs) wanted.push_back(program->graph_.outputs[i]);
+    program->graph_.outputs = std::move(wanted);
   }
+  RemoveDeadNodes(program->graph_);
+  if (!options.exact) AbsorbAffines(program->graph_);
+  if (program->kernels_ == KernelChoice::kFast) FusePostOps(program->graph_, program->threads_);
   program->plan_ = PlanMemory(program->graph_);
   NOMO_RETURN_IF_ERROR(program->PrepareSteps());
   return program;
@@ -56,12 +60,15 @@ absl::Status Program::PrepareSteps() {
     Step step{.node = static_cast<int>(n), .kernel = nullptr, .node_key = StableHash(node.name)};
     NodeSpecs specs(graph_, node, shapes_);
     if (specs.shapes_known) {
-      auto kernel = PrepareKernel(*node.op, specs.Context(node, threads_), !exact_);
+      auto kernel = PrepareKernel(*node.op, specs.Context(node, threads_), kernels_);
       NOMO_RETURN_IF_ERROR(Annotate(
           kernel.status(), absl::StrCat("node \"", node.name, "\" (", node.op->name, ")")));
       step.kernel = *std::move(kernel);
       scratch_bytes_ = std::max(scratch_bytes_, step.kernel->scratch_bytes());
     }
+    may_lose_nan_ |= step.kernel != nullptr
+                         ? MayLoseNan(*step.kernel)
+                         : kernels_ == KernelChoice::kFast && !node.op->fast.empty();
     steps_.push_back(std::move(step));
   }
   DropPackedConstants();
@@ -92,6 +99,11 @@ std::unique_ptr<ProgramState> Program::NewState() const {
 absl::StatusOr<std::vector<Tensor>> Program::Run(absl::Span<const Tensor> inputs,
                                                  const RunContext& run, ProgramState& state) const {
   return Executor(*this, run, state).Run(inputs);
+}
+
+absl::Status Program::RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results,
+                              const RunContext& run, ProgramState& state) const {
+  return Executor(*this, run, state).RunInto(inputs, results);
 }
 
 std::string Program::ToString() const {

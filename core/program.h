@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "nomograph/core/eager.h"
 #include "nomograph/core/lower.h"
 #include "nomograph/core/memory_plan.h"
 
@@ -15,6 +16,8 @@ namespace nomograph {
 struct CompileOptions {
   // Reference kernels only, in the order of the graph: the same bits on every machine.
   bool exact = false;
+  // Of the fast kernels only those that cannot lose a NaN, and nothing is fused.
+  bool keep_nan = false;
   // Ops with the effect io that may run, by name.
   std::vector<std::string> allowed_io;
   // That one run may use. 0: OpenMP's number, which is OMP_NUM_THREADS or that of the processors.
@@ -32,12 +35,14 @@ class ProgramState;
 class Program {
  public:
   // `graph` is the model's main graph or a function's; `inputs` are the types of its inputs with
-  // full shapes.
+  // full shapes; `outputs` are the indices of those of its outputs that are wanted, all where there
+  // are none.
   static absl::StatusOr<std::unique_ptr<const Program>> Compile(const Model& model,
                                                                 const Graph& graph,
                                                                 absl::Span<const TensorType> inputs,
                                                                 const OpRegistry& registry,
-                                                                const CompileOptions& options);
+                                                                const CompileOptions& options,
+                                                                absl::Span<const int> outputs = {});
   ~Program();
 
   std::unique_ptr<ProgramState> NewState() const;
@@ -45,12 +50,19 @@ class Program {
   // Thread-safe with a state for each thread. REQUIRES: the inputs have the compiled types.
   absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs, const RunContext& run,
                                           ProgramState& state) const;
+  // The same into the memory of `results`. InvalidArgument where an output whose shape depends on
+  // data has another one than its tensor there.
+  absl::Status RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results,
+                       const RunContext& run, ProgramState& state) const;
 
   // A row per step: the node, its op, the kernel that runs it, what is fused into it, its outputs'
   // types and places.
   std::string ToString() const;
   int64_t arena_bytes() const { return plan_.arena_bytes; }
   int64_t peak_bytes() const { return plan_.peak_bytes; }
+  int threads() const { return threads_; }
+  // Whether a run may make a number of a NaN; it then raises a flag: core/keep_nan.h.
+  bool may_lose_nan() const { return may_lose_nan_; }
 
   struct Step {
     int node;  // in the lowered graph
@@ -73,7 +85,8 @@ class Program {
   std::vector<Step> steps_;
   std::vector<Shape> shapes_;  // by ValueId, where known
   int64_t scratch_bytes_ = 0;
-  bool exact_ = false;
+  KernelChoice kernels_ = KernelChoice::kFast;
+  bool may_lose_nan_ = false;
   int threads_ = 1;
   friend class Executor;
   friend class ProgramState;

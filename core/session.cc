@@ -50,11 +50,18 @@ class Variables : public VariableStore {
   std::map<std::string, Tensor, std::less<>> values_;
 };
 
-bool HasState(const Model& model, const OpRegistry& registry, const ResolveOptions& options) {
-  const std::vector<Resolution> resolutions = ResolveModel(model, registry, options);
-  return std::any_of(resolutions.begin(), resolutions.end(), [](const Resolution& r) {
-    return r.op_def != nullptr && r.op_def->effects == Effects::kStateful;
+bool HasEffect(Effects effect, const Model& model, const OpRegistry& registry,
+               const SessionOptions& options) {
+  const std::vector<Resolution> resolutions =
+      ResolveModel(model, registry, {.exact = options.exact, .allowed_io = options.allowed_io});
+  return std::any_of(resolutions.begin(), resolutions.end(), [effect](const Resolution& r) {
+    return r.op_def != nullptr && r.op_def->effects == effect;
   });
+}
+
+absl::Status NeedsNames(const Graph& graph) {
+  return InvalidArgument("the model has ", graph.inputs.size(), " inputs and ",
+                         graph.outputs.size(), " outputs; name them");
 }
 
 }  // namespace
@@ -65,7 +72,10 @@ class Session::Impl : public FunctionCaller {
       : model_(std::move(model)),
         options_(std::move(options)),
         registry_(options_.registry != nullptr ? *options_.registry : OpRegistry::Default()),
+        has_state_(HasEffect(Effects::kStateful, *model_, registry_, options_)),
+        // What changes something cannot be repeated.
         compile_{.exact = options_.exact,
+                 .keep_nan = has_state_ || HasEffect(Effects::kIo, *model_, registry_, options_),
                  .allowed_io = options_.allowed_io,
                  .threads = options_.threads},
         main_(*model_, model_->graph, registry_, compile_, options_.max_programs),
@@ -74,8 +84,6 @@ class Session::Impl : public FunctionCaller {
       functions_[name] = std::make_unique<ProgramCache>(*model_, function.graph, registry_,
                                                         compile_, options_.max_programs);
     }
-    has_state_ =
-        HasState(*model_, registry_, {.exact = options_.exact, .allowed_io = options_.allowed_io});
   }
 
   // The inputs in the order of the graph's, once they have been found right.
@@ -107,22 +115,66 @@ class Session::Impl : public FunctionCaller {
     return ordered;
   }
 
+  // Inputs that are in order have been given so.
+  absl::Status CheckInputs(absl::Span<const Tensor> inputs) const {
+    const Graph& graph = model_->graph;
+    if (inputs.size() != graph.inputs.size()) {
+      return InvalidArgument("the model has ", graph.inputs.size(), " inputs, found ",
+                             inputs.size());
+    }
+    ErrorList errors;
+    std::map<std::string, std::pair<std::string, int64_t>> symbols;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      errors.Add(CheckInput(graph.values[graph.inputs[i]], inputs[i], symbols));
+    }
+    return errors.ToStatus("the inputs do not fit");
+  }
+
+  // The indices of the outputs of these names; none for all.
+  absl::StatusOr<std::vector<int>> FindOutputs(absl::Span<const std::string> names) const {
+    std::vector<std::string> known;
+    for (const ValueId id : model_->graph.outputs) known.push_back(model_->graph.values[id].name);
+    std::vector<int> indices;
+    for (const std::string& name : names) {
+      const auto it = std::find(known.begin(), known.end(), name);
+      if (it == known.end()) {
+        return InvalidArgument("there is no output \"", name, "\"; the model's outputs are ",
+                               absl::StrJoin(known, ", "));
+      }
+      indices.push_back(static_cast<int>(it - known.begin()));
+    }
+    return indices;
+  }
+
+  absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs,
+                                          absl::Span<const int> wanted, const RunOptions& options) {
+    NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<CachedProgram> program, main_.Get(inputs, wanted));
+    const std::unique_lock<std::mutex> lock = LockState();
+    return program->Run(inputs, MakeContext(options));
+  }
+
   absl::StatusOr<NamedTensors> Run(const NamedTensors& inputs, const RunOptions& options) {
     NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> ordered, OrderInputs(inputs));
-    NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<CachedProgram> program, main_.Get(ordered));
-    std::unique_lock<std::mutex> lock;
-    if (has_state_) lock = std::unique_lock(state_mutex_);
-    const RunContext run{.training = options.training,
-                         .seed = options.seed,
-                         .step = options.step,
-                         .variables = &variables_,
-                         .functions = this};
-    NOMO_ASSIGN_OR_RETURN(std::vector<Tensor> outputs, program->Run(ordered, run));
+    NOMO_ASSIGN_OR_RETURN(const std::vector<int> wanted, FindOutputs(options.outputs));
+    NOMO_ASSIGN_OR_RETURN(std::vector<Tensor> outputs, Run(ordered, wanted, options));
     NamedTensors named;
     for (size_t i = 0; i < outputs.size(); ++i) {
-      named[model_->graph.values[model_->graph.outputs[i]].name] = std::move(outputs[i]);
+      const ValueId id = model_->graph.outputs[wanted.empty() ? i : wanted[i]];
+      named[model_->graph.values[id].name] = std::move(outputs[i]);
     }
     return named;
+  }
+
+  RunContext MakeContext(const RunOptions& options) {
+    return {.training = options.training,
+            .seed = options.seed,
+            .step = options.step,
+            .variables = &variables_,
+            .functions = this};
+  }
+  // Runs that share variables follow one another.
+  std::unique_lock<std::mutex> LockState() {
+    return has_state_ ? std::unique_lock(state_mutex_) : std::unique_lock<std::mutex>();
   }
 
   absl::StatusOr<std::vector<Tensor>> Call(absl::string_view function,
@@ -166,13 +218,79 @@ class Session::Impl : public FunctionCaller {
   const std::shared_ptr<const Model> model_;
   const SessionOptions options_;
   const OpRegistry& registry_;
+  const bool has_state_;
   const CompileOptions compile_;
   ProgramCache main_;
   absl::flat_hash_map<std::string, std::unique_ptr<ProgramCache>> functions_;
   Variables variables_;
-  bool has_state_ = false;
   std::mutex state_mutex_;  // held during runs that use variables_
 };
+
+class BoundRun::Impl {
+ public:
+  Impl(Session::Impl& session, std::shared_ptr<CachedProgram> program, std::vector<Tensor> inputs,
+       std::vector<Tensor> results)
+      : session_(session),
+        program_(std::move(program)),
+        state_(program_->program()->NewState()),
+        inputs_(std::move(inputs)),
+        results_(std::move(results)) {}
+
+  absl::Status Run(const RunOptions& options) {
+    if (!options.outputs.empty()) {
+      return InvalidArgument("the outputs of a bound run are chosen when it is bound");
+    }
+    const std::unique_lock<std::mutex> lock = session_.LockState();
+    return program_->RunInto(inputs_, absl::MakeSpan(results_), session_.MakeContext(options),
+                             *state_);
+  }
+  const std::vector<Tensor>& inputs() const { return inputs_; }
+  const std::vector<Tensor>& results() const { return results_; }
+
+ private:
+  Session::Impl& session_;
+  const std::shared_ptr<CachedProgram> program_;
+  const std::unique_ptr<ProgramState> state_;
+  const std::vector<Tensor> inputs_;
+  std::vector<Tensor> results_;
+};
+
+BoundRun::BoundRun(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+BoundRun::~BoundRun() = default;
+absl::Status BoundRun::Run(const RunOptions& options) { return impl_->Run(options); }
+const std::vector<Tensor>& BoundRun::inputs() const { return impl_->inputs(); }
+const std::vector<Tensor>& BoundRun::results() const { return impl_->results(); }
+
+namespace {
+
+// The memory for a program's outputs: `given`, once it has been found right, or new.
+absl::StatusOr<std::vector<Tensor>> ResultsFor(const LoweredGraph& graph,
+                                               std::vector<Tensor> given) {
+  if (!given.empty() && given.size() != graph.outputs.size()) {
+    return InvalidArgument("expected ", graph.outputs.size(), " results, found ", given.size());
+  }
+  std::vector<Tensor> results = std::move(given);
+  const bool allocate = results.empty();
+  for (size_t i = 0; i < graph.outputs.size(); ++i) {
+    const TensorType& type = graph.types[graph.outputs[i]];
+    if (allocate && !type.shape.fully_known()) {
+      return InvalidArgument("the shape of output ", i, " (", type.ToString(),
+                             ") depends on data: a tensor for it must be given");
+    }
+    if (allocate) {
+      NOMO_ASSIGN_OR_RETURN(Tensor result, Tensor::Create(type.dtype, type.shape.ToShape()));
+      results.push_back(std::move(result));
+    } else if (results[i].dtype() != type.dtype || !Matches(results[i].shape(), type.shape)) {
+      return InvalidArgument("result ", i, ": expected ", type.ToString(), ", found ",
+                             results[i].type().ToString());
+    } else if (!results[i].writable()) {
+      return InvalidArgument("result ", i, ": its memory cannot be written");
+    }
+  }
+  return results;
+}
+
+}  // namespace
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Session::~Session() = default;
@@ -202,13 +320,45 @@ absl::StatusOr<NamedTensors> Session::Run(const NamedTensors& inputs, const RunO
 
 absl::StatusOr<Tensor> Session::Run(const Tensor& input, const RunOptions& options) {
   const Graph& graph = model().graph;
-  if (graph.inputs.size() != 1 || graph.outputs.size() != 1) {
-    return InvalidArgument("the model has ", graph.inputs.size(), " inputs and ",
-                           graph.outputs.size(), " outputs; name them");
-  }
+  if (graph.inputs.size() != 1 || graph.outputs.size() != 1) return NeedsNames(graph);
   NOMO_ASSIGN_OR_RETURN(NamedTensors outputs,
                         Run({{graph.values[graph.inputs[0]].name, input}}, options));
   return std::move(outputs.begin()->second);
+}
+
+absl::StatusOr<std::vector<Tensor>> Session::Run(absl::Span<const Tensor> inputs,
+                                                 const RunOptions& options) {
+  NOMO_RETURN_IF_ERROR(impl_->CheckInputs(inputs));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<int> wanted, impl_->FindOutputs(options.outputs));
+  return impl_->Run(inputs, wanted, options);
+}
+
+absl::StatusOr<std::unique_ptr<BoundRun>> Session::Bind(absl::Span<const Tensor> inputs,
+                                                        const BindOptions& options) {
+  NOMO_RETURN_IF_ERROR(impl_->CheckInputs(inputs));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<int> wanted, impl_->FindOutputs(options.outputs));
+  NOMO_ASSIGN_OR_RETURN(std::shared_ptr<CachedProgram> program, impl_->main().Get(inputs, wanted));
+  NOMO_ASSIGN_OR_RETURN(std::vector<Tensor> results,
+                        ResultsFor(program->program()->graph(), options.results));
+  return std::unique_ptr<BoundRun>(new BoundRun(std::make_unique<BoundRun::Impl>(
+      *impl_, std::move(program), std::vector<Tensor>(inputs.begin(), inputs.end()),
+      std::move(results))));
+}
+
+absl::StatusOr<std::unique_ptr<BoundRun>> Session::Bind(absl::Span<const Shape> shapes,
+                                                        const BindOptions& options) {
+  const Graph& graph = model().graph;
+  if (shapes.size() != graph.inputs.size()) {
+    return InvalidArgument("the model has ", graph.inputs.size(), " inputs, found ", shapes.size(),
+                           " shapes");
+  }
+  std::vector<Tensor> inputs;
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const DType dtype = graph.values[graph.inputs[i]].type.dtype;
+    NOMO_ASSIGN_OR_RETURN(Tensor input, Tensor::Create(dtype, shapes[i]));
+    inputs.push_back(std::move(input));
+  }
+  return Bind(inputs, options);
 }
 
 absl::StatusOr<std::shared_ptr<const Program>> Session::ProgramFor(const NamedTensors& inputs) {

@@ -33,6 +33,37 @@ struct RunOptions {
   // Random ops are keyed by seed, node and step: equal keys draw equal numbers on every machine.
   uint64_t seed = 0;
   uint64_t step = 0;
+  // The outputs that are wanted, in this order; all where there are none. Only what they need is
+  // run. Each choice is a program of its own.
+  std::vector<std::string> outputs;
+};
+
+// The memory of a BoundRun.
+struct BindOptions {
+  // As RunOptions::outputs.
+  std::vector<std::string> outputs;
+  // Where these outputs go; tensors of the run's own where there are none. They must not overlap
+  // the inputs or each other.
+  std::vector<Tensor> results;
+};
+
+// A model with inputs and results in fixed places, which runs again and again without looking
+// anything up, without a lock (but for a model with state variables) and without allocating, except
+// in nodes whose shapes depend on data. For one thread at a time; the session must outlive it.
+class BoundRun {
+ public:
+  ~BoundRun();
+  // Computes the results from what the inputs hold now. `options.outputs` must be empty: they were
+  // chosen when the run was bound.
+  absl::Status Run(const RunOptions& options = {});
+  const std::vector<Tensor>& inputs() const;
+  const std::vector<Tensor>& results() const;
+
+ private:
+  friend class Session;
+  class Impl;
+  explicit BoundRun(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 // Thread-safe: Run() may be called from several threads. Runs of a model that has state variables
@@ -50,6 +81,25 @@ class Session {
   absl::StatusOr<NamedTensors> Run(const NamedTensors& inputs, const RunOptions& options = {});
   // For a model with one input and one output.
   absl::StatusOr<Tensor> Run(const Tensor& input, const RunOptions& options = {});
+  // Inputs and outputs in the model's order.
+  absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs,
+                                          const RunOptions& options = {});
+
+  // A run on these tensors' memory, whose shapes it is compiled for; what they hold does not matter
+  // yet. InvalidArgument where the results do not fit or depend in shape on data.
+  absl::StatusOr<std::unique_ptr<BoundRun>> Bind(absl::Span<const Tensor> inputs,
+                                                 const BindOptions& options = {});
+  // On tensors of the run's own, for inputs of these shapes.
+  absl::StatusOr<std::unique_ptr<BoundRun>> Bind(absl::Span<const Shape> shapes,
+                                                 const BindOptions& options = {});
+
+  // Runs in inference mode on arrays of any length, a batch at a time. All batches run the same
+  // program: the last one, where it is smaller, is filled up with copies of its last row.
+  // InvalidArgument where there are several and an output has no batch axis.
+  absl::StatusOr<NamedTensors> Predict(const NamedTensors& inputs,
+                                       const PredictOptions& options = {});
+  // For a model with one input and one output.
+  absl::StatusOr<Tensor> Predict(const Tensor& input, const PredictOptions& options = {});
 
   // The program for these inputs, e.g. for a listing of its steps.
   absl::StatusOr<std::shared_ptr<const Program>> ProgramFor(const NamedTensors& inputs);
@@ -63,6 +113,7 @@ class Session {
   const Model& model() const;
 
  private:
+  friend class BoundRun;
   class Impl;
   explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "absl/strings/str_format.h"
+#include "nomograph/core/float16.h"
 #include "nomograph/core/storage_types.h"
 
 namespace nomograph {
@@ -185,7 +186,11 @@ void ConvertElements(DType from, const std::byte* source, DType to, std::byte* t
     Dispatch(StoredTypes{}, to, [&]<typename To>() {
       const From* in = reinterpret_cast<const From*>(source);
       To* out = reinterpret_cast<To*>(target);
-      for (int64_t i = 0; i < count; ++i) out[i] = ConvertElement<To, From>(in[i]);
+      if constexpr (requires { ConvertFloats(in, out, count); }) {
+        ConvertFloats(in, out, count);
+      } else {
+        for (int64_t i = 0; i < count; ++i) out[i] = ConvertElement<To, From>(in[i]);
+      }
     });
   });
 }

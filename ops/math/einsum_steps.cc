@@ -162,7 +162,7 @@ absl::Status Product::Prepare(const PrepareContext& node) {
   const TensorSpec outputs[] = {{DType::kFloat32, y_shape, {}}};
   const Tensor constants[] = {Tensor(), ConstantAt(node, b, b_shape)};
   const PrepareContext context{attrs, inputs, outputs, constants, {}, node.threads};
-  NOMO_ASSIGN_OR_RETURN(kernel, PrepareKernel(*matmul, context, /*fast=*/true));
+  NOMO_ASSIGN_OR_RETURN(kernel, PrepareKernel(*matmul, context, KernelChoice::kFast));
   return absl::OkStatus();
 }
 

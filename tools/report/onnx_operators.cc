@@ -25,7 +25,8 @@ std::string KernelFor(const OpDef& op, const Example& example) {
     outputs.push_back({tensor.dtype(), tensor.shape(), {}});
   }
   const std::vector<Tensor> constants(inputs.size());
-  const auto kernel = PrepareKernel(op, {*attrs, inputs, outputs, constants, {}}, /*fast=*/true);
+  const auto kernel =
+      PrepareKernel(op, {*attrs, inputs, outputs, constants, {}}, KernelChoice::kFast);
   return kernel.ok() && *kernel != nullptr ? (*kernel)->Describe() : "";
 }
 
