@@ -19,6 +19,24 @@ std::vector<Value> If(const Value& condition, std::vector<Value> inputs, TraceFn
 // scalar bool, holds. The body yields as many values of the same dtypes. Op core.While.
 std::vector<Value> While(std::vector<Value> initial, TraceFn condition, TraceFn body);
 
+// (condition, carried..., scanned...) = body(iteration, condition, carried..., captured...), from
+// `initial` on, at most `max_trip_count` times (int64, a scalar) and as long as `condition` (bool,
+// a scalar) holds; one of the two may be absent. Yields the carried values at the end, then of each
+// scanned value those of all iterations along a new first axis. Op core.Loop.
+std::vector<Value> Loop(const Value& max_trip_count, const Value& condition,
+                        std::vector<Value> initial, TraceFn body, std::vector<Value> captured = {});
+
+// Of each sequence or scanned value; none given: 0 for all.
+struct ScanOptions {
+  std::vector<int64_t> input_axes, output_axes;              // along which the slices lie
+  std::vector<int64_t> input_directions, output_directions;  // 1: from the end
+};
+// (states..., scanned...) = body(states..., slices..., captured...) for one slice of each sequence
+// after the other, from `initial` on. Yields the states at the end, then the scanned values. Op
+// core.Scan.
+std::vector<Value> Scan(std::vector<Value> initial, std::vector<Value> sequences, TraceFn body,
+                        std::vector<Value> captured = {}, ScanOptions options = {});
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_CORE_CONTROL_FLOW_H_

@@ -67,6 +67,9 @@ struct Expr {
   std::vector<std::pair<std::string, std::shared_ptr<const TracedFunction>>>
       functions;  // by attribute
   std::shared_ptr<const TracedFunction> body;
+  // Of output 0 of a layer's call: see MaskOf(). Set when the layer is done, so never where others
+  // read it meanwhile.
+  mutable std::shared_ptr<const Value> mask;
 };
 
 // While one lives, expressions written by this thread belong to the layer.

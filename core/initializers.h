@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/string_view.h"
+#include "nomograph/core/layer_config.h"
 #include "nomograph/core/tensor.h"
 
 namespace nomograph {
@@ -28,6 +30,16 @@ class Initializer {
   requires(!std::same_as<F, Initializer> && std::invocable<F, const Shape&, DType, uint64_t>)
       Initializer(F fn)
       : fn_(std::move(fn)) {}
+  // What FromConfig() makes of {"class_name": class_name, "config": config}. For the initializers
+  // of this file.
+  static Initializer Named(absl::string_view class_name, LayerConfig config, Fn fn);
+  // A name, or {"class_name": "HeNormal", "config": {"seed": 1}}. InvalidArgument for an unknown
+  // name, and for fields that the initializer does not have.
+  static absl::StatusOr<Initializer> FromConfig(const ConfigValue& config);
+
+  // What FromConfig() makes the same initializer of. FailedPrecondition for a function of one's
+  // own.
+  absl::StatusOr<ConfigValue> Config() const;
 
   absl::StatusOr<Tensor> operator()(const Shape& shape, DType dtype, uint64_t key) const {
     return fn_(shape, dtype, key);
@@ -35,6 +47,7 @@ class Initializer {
 
  private:
   Fn fn_;
+  LayerConfig config_;  // class_name and config; empty for a function of one's own
 };
 
 struct InitializerOptions {
@@ -63,6 +76,21 @@ Initializer HeUniform(InitializerOptions options = {});
 Initializer HeNormal(InitializerOptions options = {});
 Initializer LecunUniform(InitializerOptions options = {});
 Initializer LecunNormal(InitializerOptions options = {});
+
+struct VarianceScalingOptions {
+  double scale = 1;
+  std::string mode = "fan_in";                    // or "fan_out", "fan_avg"
+  std::string distribution = "truncated_normal";  // or "untruncated_normal", "uniform"
+  std::optional<uint64_t> seed;
+};
+// What those six are cases of: a variance of scale / fan.
+Initializer VarianceScaling(VarianceScalingOptions options = {});
+
+// A matrix with orthonormal rows or columns, whichever are fewer, times `gain`; of a weight with
+// more axes, all but the last one are the rows. It needs two axes (A. Saxe et al., 2013).
+Initializer Orthogonal(double gain = 1, InitializerOptions options = {});
+// The identity matrix times `gain`, for weights of two axes.
+Initializer Identity(double gain = 1);
 
 }  // namespace nomograph
 

@@ -77,9 +77,17 @@ Value LayerBase::AddWeight(WeightOptions options) {
   weights_.push_back(WeightValue({.name = std::move(options.name),
                                   .type = {options.dtype, options.shape},
                                   .initializer = std::move(options.initializer),
-                                  .trainable = options.trainable},
+                                  .trainable = options.trainable && trainable_},
                                  scope_));
   return weights_.back();
+}
+
+absl::StatusOr<Value> LayerBase::ComputeMask(absl::Span<const Value> inputs) {
+  for (const Value& input : inputs) {
+    if (!supports_masking_ || !input.valid()) continue;
+    if (const Value mask = MaskOf(input); mask.valid()) return mask;
+  }
+  return Value();
 }
 
 std::shared_ptr<const VariableSpec> LayerBase::AddVariable(std::string name, Tensor initial) {
@@ -111,6 +119,11 @@ Value LayerBase::Prepare(const std::vector<Value>& inputs) {
   return Value();
 }
 
+Value MaskOf(const Value& value) {
+  if (!value.valid() || value.expr()->mask == nullptr) return Value();
+  return *value.expr()->mask;
+}
+
 std::vector<Value> Layer::Apply(std::vector<Value> inputs, int num_outputs) const {
   LayerBase& layer = *layer_;
   if (!layer.called_) layer.scope_->parent = ScopedLayer::Current();
@@ -135,6 +148,10 @@ std::vector<Value> Layer::Apply(std::vector<Value> inputs, int num_outputs) cons
     // A layer that hands on what it was given has a node of its own all the same.
     if (output.expr()->id < start) output = nomograph::Call("core.Identity", {output});
   }
+  const absl::StatusOr<Value> mask = layer.ComputeMask(inputs);
+  if (!mask.ok()) return fail(ErrorValue(mask.status(), inputs));
+  // The expression is the layer's own, so that the mask is nobody else's.
+  if (mask->valid()) outputs->front().expr()->mask = std::make_shared<const Value>(*mask);
   if (!layer.called_) {
     for (const Value& output : *outputs) {
       layer.scope_->first_outputs.emplace_back(output.expr()->id, output.output());
@@ -159,6 +176,21 @@ Value Layer::weight(absl::string_view name) const {
   return ErrorValue(
       absl::NotFoundError(absl::StrCat("the layer has no weight \"", name, "\"; it has ",
                                        names.empty() ? "none" : absl::StrJoin(names, ", "))));
+}
+
+absl::StatusOr<LayerConfig> Layer::Config() const {
+  if (layer_->config_ == nullptr) {
+    return absl::UnimplementedError(
+        absl::StrCat("a layer of class ", class_name(), " has no configuration"));
+  }
+  auto config = layer_->config_();
+  NOMO_RETURN_IF_ERROR(Annotate(config.status(), class_name()));
+  config->Set("trainable", layer_->trainable_);
+  return config;
+}
+
+void Layer::set_config(std::function<absl::StatusOr<LayerConfig>()> config) {
+  layer_->config_ = std::move(config);
 }
 
 Input::Input(PartialShape shape, InputOptions options) {

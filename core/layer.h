@@ -3,6 +3,7 @@
 #ifndef NOMOGRAPH_CORE_LAYER_H_
 #define NOMOGRAPH_CORE_LAYER_H_
 
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "nomograph/core/build.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/initializers.h"
+#include "nomograph/core/layer_config.h"
 #include "nomograph/core/model.h"
 #include "nomograph/core/value.h"
 
@@ -33,6 +35,11 @@ class LayerBase {
   virtual absl::Status Build(absl::Span<const TensorType> inputs);
   // Writes down what the layer computes.
   virtual absl::StatusOr<std::vector<Value>> Call(absl::Span<const Value> inputs) = 0;
+  // The mask of the outputs, bool[batch, steps], where inputs have masks; absent where it ends
+  // here. The default hands on the first one that there is, if supports_masking(). Keras:
+  // Layer.compute_mask().
+  virtual absl::StatusOr<Value> ComputeMask(absl::Span<const Value> inputs);
+  bool supports_masking() const { return supports_masking_; }
 
   std::shared_ptr<const LayerScope> scope() const { return scope_; }
 
@@ -48,6 +55,9 @@ class LayerBase {
   Value AddWeight(WeightOptions options);
   // State that runs may change: see ReadVariable and AssignVariable in core/expr.h.
   std::shared_ptr<const VariableSpec> AddVariable(std::string name, Tensor initial);
+  // Places along the first axis behind the batch that are left out have no say in the layer's
+  // result, or are left out of it too. Keras: Layer.supports_masking.
+  void set_supports_masking() { supports_masking_ = true; }
 
  private:
   friend class Layer;
@@ -59,8 +69,14 @@ class LayerBase {
   std::shared_ptr<LayerScope> scope_;
   std::vector<Value> weights_;
   Value fault_;  // of the options or of Build(): it is reported once for all calls
+  std::function<absl::StatusOr<LayerConfig>()> config_;
+  bool trainable_ = true, supports_masking_ = false;
   bool checked_ = false, built_ = false, called_ = false;
 };
+
+// The mask of a value that a layer yields, such as Masking and what hands it on; absent where there
+// is none. Keras: keras_mask.
+Value MaskOf(const Value& value);
 
 // A handle to a layer: copying it shares the layer, and so its weights.
 class Layer {
@@ -77,6 +93,18 @@ class Layer {
   // The layer's weight, e.g. "kernel", to use it elsewhere too. A value with a fault when the layer
   // has none of that name or has not been called yet.
   Value weight(absl::string_view name) const;
+
+  const std::string& class_name() const { return layer_->scope()->class_name; }
+  // The fault of the layer's options, if any.
+  absl::Status CheckOptions() const { return layer_->CheckOptions(); }
+  // The layer's options, from which FromConfig() (core/layer_registry.h) makes its like.
+  // Unimplemented for layers that are none of Keras' and do not say (see Configured());
+  // FailedPrecondition where an option is a function.
+  absl::StatusOr<LayerConfig> Config() const;
+  // Where Config() has it from; for those who make layers.
+  void set_config(std::function<absl::StatusOr<LayerConfig>()> config);
+  // False: the layer's weights count as not trainable. REQUIRES: the layer has not been called yet.
+  void set_trainable(bool trainable) { layer_->trainable_ = trainable; }
 
  private:
   friend class Sequential;

@@ -84,7 +84,9 @@ class PReLULayer : public internal::OneInputLayer {
  public:
   explicit PReLULayer(PReLUOptions options)
       : OneInputLayer("PReLU", options.name, {.min_rank = 2, .dtypes = kFloats}),
-        options_(std::move(options)) {}
+        options_(std::move(options)) {
+    set_supports_masking();
+  }
 
  private:
   bool IsShared(int axis) const {
@@ -139,47 +141,152 @@ Value Activate(const Value& x, const std::string& activation) {
 
 }  // namespace internal
 
+namespace {
+
+// An activation as a layer.
+Layer ActivationLayer(const char* class_name, const std::string& name, absl::Status options,
+                      internal::ApplyFn apply) {
+  return internal::WeightlessLayer({.class_name = class_name,
+                                    .name = name,
+                                    .options = std::move(options),
+                                    .supports_masking = true},
+                                   std::move(apply));
+}
+
+absl::Status NotNegative(absl::string_view option, double value) {
+  return internal::InRange(option, 0, HUGE_VAL, value);
+}
+
+struct ActivationSpec {
+  std::string activation;
+  LayerOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("activation", activation, "its name");
+  }
+  Layer Make() const {
+    return ActivationLayer("Activation", options.name, internal::CheckActivation(activation),
+                           [activation = activation](const Value& x) -> absl::StatusOr<Value> {
+                             return internal::Activate(x, activation);
+                           });
+  }
+};
+NOMO_REGISTER_LAYER(ActivationSpec, "Activation",
+                    internal::Sample({{"activation", "softplus"}}, {{4}}));
+
+struct ReLUSpec {
+  ReLUOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("max_value", options.max_value, "the limit above; null: none");
+    v("negative_slope", options.negative_slope, "the factor below the threshold");
+    v("threshold", options.threshold, "above it x stays");
+  }
+  Layer Make() const {
+    return ActivationLayer("ReLU", options.name,
+                           internal::AllOf({NotNegative("max_value", options.max_value.value_or(0)),
+                                            NotNegative("negative_slope", options.negative_slope),
+                                            NotNegative("threshold", options.threshold)}),
+                           [options = options](const Value& x) -> absl::StatusOr<Value> {
+                             return ApplyReLU(x, options);
+                           });
+  }
+};
+NOMO_REGISTER_LAYER(ReLUSpec, "ReLU", internal::Sample({{"max_value", 6.0}}, {{4}}));
+
+struct LeakyReLUSpec {
+  LeakyReLUOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("negative_slope", options.negative_slope, "the factor below 0");
+  }
+  Layer Make() const {
+    const double slope = options.negative_slope;
+    return ActivationLayer("LeakyReLU", options.name, NotNegative("negative_slope", slope),
+                           [slope](const Value& x) -> absl::StatusOr<Value> {
+                             return Op("nn.LeakyRelu", {x}, {{"alpha", slope}});
+                           });
+  }
+};
+NOMO_REGISTER_LAYER(LeakyReLUSpec, "LeakyReLU", internal::Sample({{"negative_slope", 0.1}}, {{4}}));
+
+struct ELUSpec {
+  ELUOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("alpha", options.alpha, "the factor below 0");
+  }
+  Layer Make() const {
+    return ActivationLayer("ELU", options.name, absl::OkStatus(),
+                           [alpha = options.alpha](const Value& x) -> absl::StatusOr<Value> {
+                             return Op("nn.Elu", {x}, {{"alpha", alpha}});
+                           });
+  }
+};
+NOMO_REGISTER_LAYER(ELUSpec, "ELU", internal::Sample({{"alpha", 0.5}}, {{4}}));
+
+struct PReLUSpec {
+  PReLUOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Weight("alpha", options.alpha_initializer);
+    v("shared_axes", options.shared_axes, "along which there is one slope");
+  }
+  Layer Make() const { return MakeLayer<PReLULayer>(options); }
+};
+NOMO_REGISTER_LAYER(PReLUSpec, "PReLU", internal::Sample({{"shared_axes", 1}}, {{3, 4}}));
+
+struct ThresholdedReLUSpec {
+  ThresholdedReLUOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("theta", options.theta, "above it x stays");
+  }
+  Layer Make() const {
+    const double theta = options.theta;
+    return ActivationLayer("ThresholdedReLU", options.name, NotNegative("theta", theta),
+                           [theta](const Value& x) -> absl::StatusOr<Value> {
+                             return Op("nn.ThresholdedRelu", {x}, {{"alpha", theta}});
+                           });
+  }
+};
+NOMO_REGISTER_LAYER(ThresholdedReLUSpec, "ThresholdedReLU",
+                    internal::Sample({{"theta", 0.5}}, {{4}}));
+
+struct SoftmaxSpec {
+  SoftmaxOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("axis", options.axis, "along which the result sums to 1");
+  }
+  Layer Make() const {
+    return ActivationLayer("Softmax", options.name, absl::OkStatus(),
+                           [axis = options.axis](const Value& x) -> absl::StatusOr<Value> {
+                             return Op("nn.Softmax", {x}, {{"axis", axis}});
+                           });
+  }
+};
+NOMO_REGISTER_LAYER(SoftmaxSpec, "Softmax", internal::Sample({{"axis", 1}}, {{3, 4}}));
+
+}  // namespace
+
 Layer Activation(std::string activation, LayerOptions options) {
-  absl::Status valid = internal::CheckActivation(activation);
-  return internal::WeightlessLayer(
-      {.class_name = "Activation", .name = options.name, .options = std::move(valid)},
-      [=](const Value& x) -> absl::StatusOr<Value> { return internal::Activate(x, activation); });
+  return Configured(ActivationSpec{std::move(activation), std::move(options)});
 }
-
-Layer ReLU(ReLUOptions options) {
-  const absl::Status valid =
-      internal::AllOf({internal::InRange("max_value", 0, HUGE_VAL, options.max_value.value_or(0)),
-                       internal::InRange("negative_slope", 0, HUGE_VAL, options.negative_slope),
-                       internal::InRange("threshold", 0, HUGE_VAL, options.threshold)});
-  return internal::WeightlessLayer(
-      {.class_name = "ReLU", .name = options.name, .options = valid},
-      [=](const Value& x) -> absl::StatusOr<Value> { return ApplyReLU(x, options); });
+Layer ReLU(ReLUOptions options) { return Configured(ReLUSpec{std::move(options)}); }
+Layer LeakyReLU(LeakyReLUOptions options) { return Configured(LeakyReLUSpec{std::move(options)}); }
+Layer ELU(ELUOptions options) { return Configured(ELUSpec{std::move(options)}); }
+Layer PReLU(PReLUOptions options) { return Configured(PReLUSpec{std::move(options)}); }
+Layer ThresholdedReLU(ThresholdedReLUOptions options) {
+  return Configured(ThresholdedReLUSpec{std::move(options)});
 }
-
-Layer LeakyReLU(LeakyReLUOptions options) {
-  return internal::WeightlessLayer(
-      {.class_name = "LeakyReLU",
-       .name = options.name,
-       .options = internal::InRange("negative_slope", 0, HUGE_VAL, options.negative_slope)},
-      [=](const Value& x) -> absl::StatusOr<Value> {
-        return Op("nn.LeakyRelu", {x}, {{"alpha", options.negative_slope}});
-      });
-}
-
-Layer ELU(ELUOptions options) {
-  return internal::WeightlessLayer({.class_name = "ELU", .name = options.name},
-                                   [=](const Value& x) -> absl::StatusOr<Value> {
-                                     return Op("nn.Elu", {x}, {{"alpha", options.alpha}});
-                                   });
-}
-
-Layer PReLU(PReLUOptions options) { return MakeLayer<PReLULayer>(std::move(options)); }
-
-Layer Softmax(SoftmaxOptions options) {
-  return internal::WeightlessLayer({.class_name = "Softmax", .name = options.name},
-                                   [=](const Value& x) -> absl::StatusOr<Value> {
-                                     return Op("nn.Softmax", {x}, {{"axis", options.axis}});
-                                   });
-}
+Layer Softmax(SoftmaxOptions options) { return Configured(SoftmaxSpec{std::move(options)}); }
 
 }  // namespace nomograph

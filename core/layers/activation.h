@@ -1,4 +1,5 @@
-// Activations. Keras: keras.layers.Activation, ReLU, LeakyReLU, PReLU, ELU, Softmax.
+// Activations. Keras: keras.layers.Activation, ReLU, LeakyReLU, PReLU, ELU, Softmax; of Keras 2
+// ThresholdedReLU.
 #ifndef NOMOGRAPH_CORE_LAYERS_ACTIVATION_H_
 #define NOMOGRAPH_CORE_LAYERS_ACTIVATION_H_
 
@@ -54,6 +55,13 @@ struct PReLUOptions {
 // x where x >= 0, alpha * x elsewhere. Weight: alpha, of the input's shape without the batch, 1
 // along shared axes.
 Layer PReLU(PReLUOptions options = {});
+
+struct ThresholdedReLUOptions {
+  double theta = 1;  // not negative
+  std::string name;
+};
+// x where x > theta, 0 elsewhere.
+Layer ThresholdedReLU(ThresholdedReLUOptions options = {});
 
 struct SoftmaxOptions {
   int64_t axis = -1;

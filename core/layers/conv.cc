@@ -55,16 +55,48 @@ class ConvLayer : public internal::OneInputLayer {
   Value kernel_, bias_;
 };
 
+template <int kRank>
+struct ConvSpec {
+  int64_t filters = 0;
+  Sizes kernel_size;
+  ConvOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("filters", filters, "the channels of the result");
+    internal::VisitWindow(v, kernel_size, options);
+    v("groups", options.groups, "divides the channels and the filters");
+    v.Activation("activation", options.activation);
+    v("use_bias", options.use_bias, "whether bias is added");
+    v.Weight("kernel", options.kernel_initializer);
+    v.Weight("bias", options.bias_initializer);
+  }
+  Layer Make() const { return MakeLayer<ConvLayer>(kRank, filters, kernel_size, options); }
+};
+NOMO_REGISTER_LAYER(ConvSpec<1>, "Conv1D",
+                    internal::Sample({{"filters", 3}, {"kernel_size", 2}, {"padding", "causal"}},
+                                     {{5, 2}}));
+NOMO_REGISTER_LAYER(ConvSpec<2>, "Conv2D",
+                    internal::Sample({{"filters", 4},
+                                      {"kernel_size", std::vector<int64_t>{3, 2}},
+                                      {"groups", 2},
+                                      {"kernel_initializer",
+                                       LayerConfig{{"class_name", "HeNormal"},
+                                                   {"config", LayerConfig{{"seed", 1}}}}}},
+                                     {{5, 5, 2}}));
+NOMO_REGISTER_LAYER(ConvSpec<3>, "Conv3D",
+                    internal::Sample({{"filters", 2}, {"kernel_size", 2}}, {{3, 3, 3, 1}}));
+
 }  // namespace
 
 Layer Conv1D(int64_t filters, Sizes kernel_size, ConvOptions options) {
-  return MakeLayer<ConvLayer>(1, filters, std::move(kernel_size), std::move(options));
+  return Configured(ConvSpec<1>{filters, std::move(kernel_size), std::move(options)});
 }
 Layer Conv2D(int64_t filters, Sizes kernel_size, ConvOptions options) {
-  return MakeLayer<ConvLayer>(2, filters, std::move(kernel_size), std::move(options));
+  return Configured(ConvSpec<2>{filters, std::move(kernel_size), std::move(options)});
 }
 Layer Conv3D(int64_t filters, Sizes kernel_size, ConvOptions options) {
-  return MakeLayer<ConvLayer>(3, filters, std::move(kernel_size), std::move(options));
+  return Configured(ConvSpec<3>{filters, std::move(kernel_size), std::move(options)});
 }
 
 }  // namespace nomograph

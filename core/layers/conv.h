@@ -1,5 +1,5 @@
-// Convolutions. Keras: keras.layers.Conv1D, Conv2D, Conv3D, DepthwiseConv2D, SeparableConv2D,
-// Conv1DTranspose, Conv2DTranspose, Conv3DTranspose.
+// Convolutions. Keras: keras.layers.Conv1D, Conv2D, Conv3D, DepthwiseConv1D, DepthwiseConv2D,
+// SeparableConv1D, SeparableConv2D, Conv1DTranspose, Conv2DTranspose, Conv3DTranspose.
 //
 // Inputs are [batch, spatial..., channels], or [batch, channels, spatial...] where data_format is
 // "channels_first"; they are floating-point and their channels are known. `padding` is "valid"
@@ -47,8 +47,9 @@ struct DepthwiseConvOptions {
 };
 
 // Convolves every channel by itself with depth_multiplier filters.
-// Weights: depthwise_kernel [height, width, channels, depth_multiplier], bias [channels *
+// Weights: depthwise_kernel [kernel_size..., channels, depth_multiplier], bias [channels *
 // depth_multiplier].
+Layer DepthwiseConv1D(Sizes kernel_size, DepthwiseConvOptions options = {});
 Layer DepthwiseConv2D(Sizes kernel_size, DepthwiseConvOptions options = {});
 
 struct SeparableConvOptions {
@@ -65,9 +66,10 @@ struct SeparableConvOptions {
   std::string name;
 };
 
-// A depthwise convolution, then one with 1 x 1 taps. Weights: depthwise_kernel [height, width,
-// channels, depth_multiplier], pointwise_kernel [1, 1, channels * depth_multiplier, filters], bias
+// A depthwise convolution, then one with a single tap. Weights: depthwise_kernel [kernel_size...,
+// channels, depth_multiplier], pointwise_kernel [1..., channels * depth_multiplier, filters], bias
 // [filters].
+Layer SeparableConv1D(int64_t filters, Sizes kernel_size, SeparableConvOptions options = {});
 Layer SeparableConv2D(int64_t filters, Sizes kernel_size, SeparableConvOptions options = {});
 
 struct ConvTransposeOptions {

@@ -15,6 +15,16 @@ struct ConvGeometry {
   std::string padding, data_format;
 };
 
+// The fields of a window, which all options of convolutions have.
+template <typename Options>
+void VisitWindow(FieldVisitor& v, Sizes& kernel_size, Options& options) {
+  v.Required("kernel_size", kernel_size, "of the window, along each spatial axis");
+  v("strides", options.strides, "the steps of the window");
+  v("padding", options.padding, "valid or same; with one spatial axis also causal");
+  VisitDataFormat(v, options.data_format);
+  v("dilation_rate", options.dilation_rate, "the steps within the window");
+}
+
 absl::Status CheckGeometry(const ConvGeometry& geometry);
 
 // What follows REQUIRES that CheckGeometry() is OK.

@@ -90,16 +90,47 @@ class ConvTransposeLayer : public internal::OneInputLayer {
   Value kernel_, bias_;
 };
 
+template <int kRank>
+struct ConvTransposeSpec {
+  int64_t filters = 0;
+  Sizes kernel_size;
+  ConvTransposeOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("filters", filters, "the channels of the result");
+    internal::VisitWindow(v, kernel_size, options);
+    v("output_padding", options.output_padding,
+      "elements at the end of each axis; null: by padding");
+    v.Activation("activation", options.activation);
+    v("use_bias", options.use_bias, "whether bias is added");
+    v.Weight("kernel", options.kernel_initializer);
+    v.Weight("bias", options.bias_initializer);
+  }
+  Layer Make() const { return MakeLayer<ConvTransposeLayer>(kRank, filters, kernel_size, options); }
+};
+NOMO_REGISTER_LAYER(ConvTransposeSpec<1>, "Conv1DTranspose",
+                    internal::Sample({{"filters", 2}, {"kernel_size", 3}, {"strides", 2}},
+                                     {{4, 2}}));
+NOMO_REGISTER_LAYER(ConvTransposeSpec<2>, "Conv2DTranspose",
+                    internal::Sample({{"filters", 2},
+                                      {"kernel_size", 3},
+                                      {"strides", std::vector<int64_t>{2, 3}},
+                                      {"output_padding", std::vector<int64_t>{1, 0}}},
+                                     {{3, 3, 2}}));
+NOMO_REGISTER_LAYER(ConvTransposeSpec<3>, "Conv3DTranspose",
+                    internal::Sample({{"filters", 1}, {"kernel_size", 2}}, {{2, 2, 2, 1}}));
+
 }  // namespace
 
 Layer Conv1DTranspose(int64_t filters, Sizes kernel_size, ConvTransposeOptions options) {
-  return MakeLayer<ConvTransposeLayer>(1, filters, std::move(kernel_size), std::move(options));
+  return Configured(ConvTransposeSpec<1>{filters, std::move(kernel_size), std::move(options)});
 }
 Layer Conv2DTranspose(int64_t filters, Sizes kernel_size, ConvTransposeOptions options) {
-  return MakeLayer<ConvTransposeLayer>(2, filters, std::move(kernel_size), std::move(options));
+  return Configured(ConvTransposeSpec<2>{filters, std::move(kernel_size), std::move(options)});
 }
 Layer Conv3DTranspose(int64_t filters, Sizes kernel_size, ConvTransposeOptions options) {
-  return MakeLayer<ConvTransposeLayer>(3, filters, std::move(kernel_size), std::move(options));
+  return Configured(ConvTransposeSpec<3>{filters, std::move(kernel_size), std::move(options)});
 }
 
 }  // namespace nomograph

@@ -11,7 +11,9 @@ class DenseLayer : public internal::OneInputLayer {
       : OneInputLayer("Dense", options.name,
                       {.min_rank = 2, .axes = "(batch, ..., features)", .dtypes = kFloats}),
         units_(units),
-        options_(std::move(options)) {}
+        options_(std::move(options)) {
+    set_supports_masking();
+  }
 
   absl::Status CheckOptions() const override {
     return internal::AllOf(
@@ -36,10 +38,27 @@ class DenseLayer : public internal::OneInputLayer {
   Value kernel_, bias_;
 };
 
+struct DenseSpec {
+  int64_t units = 0;
+  DenseOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("units", units, "the size of the result's last axis");
+    v.Activation("activation", options.activation);
+    v("use_bias", options.use_bias, "whether bias is added");
+    v.Weight("kernel", options.kernel_initializer);
+    v.Weight("bias", options.bias_initializer);
+  }
+  Layer Make() const { return MakeLayer<DenseLayer>(units, options); }
+};
+NOMO_REGISTER_LAYER(DenseSpec, "Dense",
+                    internal::Sample({{"units", 3}, {"activation", "relu"}}, {{4}}));
+
 }  // namespace
 
 Layer Dense(int64_t units, DenseOptions options) {
-  return MakeLayer<DenseLayer>(units, std::move(options));
+  return Configured(DenseSpec{units, std::move(options)});
 }
 
 }  // namespace nomograph

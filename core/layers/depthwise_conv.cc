@@ -4,31 +4,29 @@
 namespace nomograph {
 namespace {
 
-// Convolves each of x's channels by itself. `kernel` is [height, width, channels, multiplier], as
+// Convolves each of x's channels by itself. `kernel` is [spatial..., channels, multiplier], as
 // Keras has it.
 Value Depthwise(const Value& x, const Value& kernel, const Value& bias,
                 const internal::ConvGeometry& geometry) {
   // A convolution in as many groups as there are channels, whose kernel has the same elements in
   // the same order.
   const Shape shape = kernel.shape().ToShape();
-  const Value grouped =
-      internal::Op("array.Reshape", {kernel},
-                   {{"shape", std::vector<int64_t>{shape[0], shape[1], 1, shape[2] * shape[3]}}});
+  const int rank = geometry.spatial_rank;
+  std::vector<int64_t> sizes(shape.dims().begin(), shape.dims().begin() + rank);
+  sizes.push_back(1);
+  sizes.push_back(shape[rank] * shape[rank + 1]);
+  const Value grouped = internal::Op("array.Reshape", {kernel}, {{"shape", sizes}});
   return internal::ConvOp("nn.Conv", x, grouped, bias,
-                          internal::ConvAttributes(geometry, shape[2]));
+                          internal::ConvAttributes(geometry, shape[rank]));
 }
 
 class DepthwiseConvLayer : public internal::OneInputLayer {
  public:
-  DepthwiseConvLayer(Sizes kernel_size, DepthwiseConvOptions options)
-      : OneInputLayer("DepthwiseConv2D", options.name,
-                      internal::ImagesOfRank(2, options.data_format, kFloats)),
-        geometry_{2,
-                  kernel_size,
-                  options.strides,
-                  options.dilation_rate,
-                  options.padding,
-                  options.data_format},
+  DepthwiseConvLayer(int spatial_rank, Sizes kernel_size, DepthwiseConvOptions options)
+      : OneInputLayer(absl::StrCat("DepthwiseConv", spatial_rank, "D"), options.name,
+                      internal::ImagesOfRank(spatial_rank, options.data_format, kFloats)),
+        geometry_{spatial_rank,          kernel_size,     options.strides,
+                  options.dilation_rate, options.padding, options.data_format},
         options_(std::move(options)) {}
 
   absl::Status CheckOptions() const override {
@@ -61,16 +59,13 @@ class DepthwiseConvLayer : public internal::OneInputLayer {
 
 class SeparableConvLayer : public internal::OneInputLayer {
  public:
-  SeparableConvLayer(int64_t filters, Sizes kernel_size, SeparableConvOptions options)
-      : OneInputLayer("SeparableConv2D", options.name,
-                      internal::ImagesOfRank(2, options.data_format, kFloats)),
+  SeparableConvLayer(int spatial_rank, int64_t filters, Sizes kernel_size,
+                     SeparableConvOptions options)
+      : OneInputLayer(absl::StrCat("SeparableConv", spatial_rank, "D"), options.name,
+                      internal::ImagesOfRank(spatial_rank, options.data_format, kFloats)),
         filters_(filters),
-        geometry_{2,
-                  kernel_size,
-                  options.strides,
-                  options.dilation_rate,
-                  options.padding,
-                  options.data_format},
+        geometry_{spatial_rank,          kernel_size,     options.strides,
+                  options.dilation_rate, options.padding, options.data_format},
         options_(std::move(options)) {}
 
   absl::Status CheckOptions() const override {
@@ -88,18 +83,23 @@ class SeparableConvLayer : public internal::OneInputLayer {
     const int64_t multiplier = options_.depth_multiplier;
     depthwise_ = Weight("depthwise_kernel", internal::KernelShape(geometry_, channels, multiplier),
                         options_.depthwise_initializer);
-    pointwise_ = Weight("pointwise_kernel", {1, 1, channels * multiplier, filters_},
-                        options_.pointwise_initializer);
+    pointwise_ =
+        Weight("pointwise_kernel", internal::KernelShape(Point(), channels * multiplier, filters_),
+               options_.pointwise_initializer);
     if (options_.use_bias) bias_ = Weight("bias", {filters_}, options_.bias_initializer);
     return absl::OkStatus();
   }
 
   absl::StatusOr<Value> Apply(const Value& x) override {
-    const internal::ConvGeometry point = {2, 1, 1, 1, "valid", options_.data_format};
     const Value spatial = Depthwise(x, depthwise_, Value(), geometry_);
     const Value y =
-        internal::ConvOp("nn.Conv", spatial, pointwise_, bias_, internal::ConvAttributes(point));
+        internal::ConvOp("nn.Conv", spatial, pointwise_, bias_, internal::ConvAttributes(Point()));
     return internal::Activate(y, options_.activation);
+  }
+
+  // Of the second convolution.
+  internal::ConvGeometry Point() const {
+    return {geometry_.spatial_rank, 1, 1, 1, "valid", options_.data_format};
   }
 
   int64_t filters_;
@@ -108,13 +108,65 @@ class SeparableConvLayer : public internal::OneInputLayer {
   Value depthwise_, pointwise_, bias_;
 };
 
+template <int kRank>
+struct DepthwiseConvSpec {
+  Sizes kernel_size;
+  DepthwiseConvOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    internal::VisitWindow(v, kernel_size, options);
+    v("depth_multiplier", options.depth_multiplier, "the filters of each channel");
+    v.Activation("activation", options.activation);
+    v("use_bias", options.use_bias, "whether bias is added");
+    v.Weight("depthwise", options.depthwise_initializer);
+    v.Weight("bias", options.bias_initializer);
+  }
+  Layer Make() const { return MakeLayer<DepthwiseConvLayer>(kRank, kernel_size, options); }
+};
+NOMO_REGISTER_LAYER(DepthwiseConvSpec<1>, "DepthwiseConv1D",
+                    internal::Sample({{"kernel_size", 2}, {"depth_multiplier", 2}}, {{5, 2}}));
+NOMO_REGISTER_LAYER(DepthwiseConvSpec<2>, "DepthwiseConv2D",
+                    internal::Sample({{"kernel_size", 3}, {"padding", "same"}}, {{5, 5, 2}}));
+
+template <int kRank>
+struct SeparableConvSpec {
+  int64_t filters = 0;
+  Sizes kernel_size;
+  SeparableConvOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("filters", filters, "the channels of the result");
+    internal::VisitWindow(v, kernel_size, options);
+    v("depth_multiplier", options.depth_multiplier, "the filters of each channel");
+    v.Activation("activation", options.activation);
+    v("use_bias", options.use_bias, "whether bias is added");
+    v.Weight("depthwise", options.depthwise_initializer);
+    v.Weight("pointwise", options.pointwise_initializer);
+    v.Weight("bias", options.bias_initializer);
+  }
+  Layer Make() const { return MakeLayer<SeparableConvLayer>(kRank, filters, kernel_size, options); }
+};
+NOMO_REGISTER_LAYER(SeparableConvSpec<1>, "SeparableConv1D",
+                    internal::Sample({{"filters", 3}, {"kernel_size", 2}}, {{5, 2}}));
+NOMO_REGISTER_LAYER(SeparableConvSpec<2>, "SeparableConv2D",
+                    internal::Sample({{"filters", 3}, {"kernel_size", 2}, {"depth_multiplier", 2}},
+                                     {{5, 5, 2}}));
+
 }  // namespace
 
+Layer DepthwiseConv1D(Sizes kernel_size, DepthwiseConvOptions options) {
+  return Configured(DepthwiseConvSpec<1>{std::move(kernel_size), std::move(options)});
+}
 Layer DepthwiseConv2D(Sizes kernel_size, DepthwiseConvOptions options) {
-  return MakeLayer<DepthwiseConvLayer>(std::move(kernel_size), std::move(options));
+  return Configured(DepthwiseConvSpec<2>{std::move(kernel_size), std::move(options)});
+}
+Layer SeparableConv1D(int64_t filters, Sizes kernel_size, SeparableConvOptions options) {
+  return Configured(SeparableConvSpec<1>{filters, std::move(kernel_size), std::move(options)});
 }
 Layer SeparableConv2D(int64_t filters, Sizes kernel_size, SeparableConvOptions options) {
-  return MakeLayer<SeparableConvLayer>(filters, std::move(kernel_size), std::move(options));
+  return Configured(SeparableConvSpec<2>{filters, std::move(kernel_size), std::move(options)});
 }
 
 }  // namespace nomograph

@@ -26,6 +26,10 @@ class EmbeddingLayer : public internal::OneInputLayer {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<Value> ComputeMask(absl::Span<const Value> inputs) override {
+    return options_.mask_zero ? inputs[0] != 0 : Value();
+  }
+
   absl::StatusOr<Value> Apply(const Value& x) override {
     const bool index = x.dtype() == DType::kInt32 || x.dtype() == DType::kInt64;
     const Value rows = index ? x : internal::Op("array.Cast", {x}, {{"to", DType::kInt64}});
@@ -37,10 +41,26 @@ class EmbeddingLayer : public internal::OneInputLayer {
   Value embeddings_;
 };
 
+struct EmbeddingSpec {
+  int64_t input_dim = 0, output_dim = 0;
+  EmbeddingOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("input_dim", input_dim, "how many rows there are");
+    v.Required("output_dim", output_dim, "the size of a row");
+    v.Weight("embeddings", options.embeddings_initializer);
+    v("mask_zero", options.mask_zero, "whether 0 is no index but masks its place");
+  }
+  Layer Make() const { return MakeLayer<EmbeddingLayer>(input_dim, output_dim, options); }
+};
+NOMO_REGISTER_LAYER(EmbeddingSpec, "Embedding",
+                    internal::Sample({{"input_dim", 5}, {"output_dim", 2}}, {{3}}, DType::kInt32));
+
 }  // namespace
 
 Layer Embedding(int64_t input_dim, int64_t output_dim, EmbeddingOptions options) {
-  return MakeLayer<EmbeddingLayer>(input_dim, output_dim, std::move(options));
+  return Configured(EmbeddingSpec{input_dim, output_dim, std::move(options)});
 }
 
 }  // namespace nomograph

@@ -10,6 +10,7 @@ namespace nomograph {
 
 struct EmbeddingOptions {
   Initializer embeddings_initializer = "uniform";
+  bool mask_zero = false;  // 0 stands for no index: the result has a mask (see Masking())
   std::string name;
 };
 

@@ -24,7 +24,9 @@ class Weightless : public OneInputLayer {
   Weightless(LayerSpec spec, ApplyFn apply)
       : OneInputLayer(std::move(spec.class_name), std::move(spec.name), std::move(spec.needs)),
         options_(std::move(spec.options)),
-        apply_(std::move(apply)) {}
+        apply_(std::move(apply)) {
+    if (spec.supports_masking) set_supports_masking();
+  }
 
   absl::Status CheckOptions() const override { return options_; }
 
@@ -144,6 +146,24 @@ absl::Status AllOf(std::initializer_list<absl::Status> statuses) {
   ErrorList errors;
   for (const absl::Status& status : statuses) errors.Add(status);
   return errors.ToStatus("several options are not valid");
+}
+
+void VisitDataFormat(FieldVisitor& v, std::string& data_format) {
+  v("data_format", data_format, "channels_last or channels_first");
+}
+
+void VisitSeed(FieldVisitor& v, std::optional<int64_t>& seed) {
+  v("seed", seed, "null: the run's");
+}
+
+LayerSample Sample(LayerConfig config, const std::vector<PartialShape>& shapes, DType dtype) {
+  LayerSample sample{.config = std::move(config)};
+  for (const PartialShape& shape : shapes) {
+    std::vector<Dim> dims = {Dim::Symbol("batch")};
+    dims.insert(dims.end(), shape.dims().begin(), shape.dims().end());
+    sample.inputs.push_back({dtype, PartialShape(std::move(dims))});
+  }
+  return sample;
 }
 
 int ChannelsAxis(absl::string_view data_format) { return data_format == "channels_first" ? 1 : -1; }

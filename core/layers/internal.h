@@ -3,11 +3,13 @@
 #define NOMOGRAPH_CORE_LAYERS_INTERNAL_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "nomograph/core/layer.h"
+#include "nomograph/core/layer_registry.h"
 #include "nomograph/core/layers/sizes.h"
 
 namespace nomograph::internal {
@@ -65,6 +67,7 @@ struct LayerSpec {
   std::string class_name, name;
   InputNeeds needs;
   absl::Status options;
+  bool supports_masking = false;
 };
 using ApplyFn = std::function<absl::StatusOr<Value>(const Value& x)>;
 Layer WeightlessLayer(LayerSpec spec, ApplyFn apply);
@@ -77,6 +80,14 @@ absl::Status OneOf(absl::string_view option, const std::vector<std::string>& cho
 absl::Status CheckDataFormat(const std::string& data_format);
 // All that are not OK, in one status.
 absl::Status AllOf(std::initializer_list<absl::Status> statuses);
+
+// Fields that many layers have.
+void VisitDataFormat(FieldVisitor& v, std::string& data_format);
+void VisitSeed(FieldVisitor& v, std::optional<int64_t>& seed);
+
+// A layer's sample; `shapes` are without the batch axis.
+LayerSample Sample(LayerConfig config, const std::vector<PartialShape>& shapes,
+                   DType dtype = DType::kFloat32);
 
 // Where the axes of an input with batch and channels are.
 int ChannelsAxis(absl::string_view data_format);  // -1 or 1

@@ -18,7 +18,9 @@ class MergeLayer : public LayerBase {
   MergeLayer(std::string class_name, std::string name, Counts counts, MergeFn merge)
       : LayerBase(std::move(class_name), std::move(name)),
         counts_(counts),
-        merge_(std::move(merge)) {}
+        merge_(std::move(merge)) {
+    set_supports_masking();
+  }
 
   absl::StatusOr<std::vector<Value>> Call(absl::Span<const Value> inputs) override {
     if (inputs.size() < counts_.least || inputs.size() > counts_.most) {
@@ -33,6 +35,17 @@ class MergeLayer : public LayerBase {
     }
     NOMO_ASSIGN_OR_RETURN(Value y, merge_(std::vector<Value>(inputs.begin(), inputs.end())));
     return std::vector<Value>{std::move(y)};
+  }
+
+  // Where every input has a mask, the places that some input has. Keras' rule.
+  absl::StatusOr<Value> ComputeMask(absl::Span<const Value> inputs) override {
+    Value all;
+    for (const Value& input : inputs) {
+      const Value mask = MaskOf(input);
+      if (!mask.valid()) return Value();
+      all = all.valid() ? internal::Op("math.Or", {all, mask}) : mask;
+    }
+    return all;
   }
 
  private:
@@ -110,35 +123,110 @@ absl::StatusOr<Value> DotOf(Value a, Value b, const DotAxes& axes, bool normaliz
   return internal::Op("array.Squeeze", {y}, {{"axes", std::vector<int64_t>{squeezed}}});
 }
 
+struct ElementwiseKind {
+  const char *class_name, *pair, *many = nullptr;
+  MergeLayer::Counts counts = {};
+};
+constexpr ElementwiseKind kAdd = {"Add", "math.Add", "math.Sum"},
+                          kSubtract = {"Subtract", "math.Sub", nullptr, {2, 2}},
+                          kMultiply = {"Multiply", "math.Mul"},
+                          kAverage = {"Average", "math.Mean", "math.Mean"},
+                          kMaximum = {"Maximum", "math.Max", "math.Max"},
+                          kMinimum = {"Minimum", "math.Min", "math.Min"};
+
+template <const ElementwiseKind& kKind>
+struct ElementwiseSpec {
+  LayerOptions options;
+
+  void VisitFields(FieldVisitor& v) { v.Name(options.name); }
+  Layer Make() const {
+    return Elementwise(kKind.class_name, options, kKind.pair, kKind.many, kKind.counts);
+  }
+};
+const LayerSample& TwoVectors() {
+  static const LayerSample& sample = *new LayerSample(internal::Sample({}, {{3}, {3}}));
+  return sample;
+}
+NOMO_REGISTER_LAYER(ElementwiseSpec<kAdd>, "Add", TwoVectors());
+NOMO_REGISTER_LAYER(ElementwiseSpec<kSubtract>, "Subtract", TwoVectors());
+NOMO_REGISTER_LAYER(ElementwiseSpec<kMultiply>, "Multiply", TwoVectors());
+NOMO_REGISTER_LAYER(ElementwiseSpec<kAverage>, "Average", TwoVectors());
+NOMO_REGISTER_LAYER(ElementwiseSpec<kMaximum>, "Maximum", TwoVectors());
+NOMO_REGISTER_LAYER(ElementwiseSpec<kMinimum>, "Minimum", TwoVectors());
+
+struct ConcatenateSpec {
+  ConcatenateOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("axis", options.axis, "along which the inputs lie one after the other");
+  }
+  Layer Make() const {
+    const auto merge = [axis = options.axis](std::vector<Value> inputs) -> absl::StatusOr<Value> {
+      return internal::Op("array.Concat", std::move(inputs), {{"axis", axis}});
+    };
+    return MakeLayer<MergeLayer>("Concatenate", options.name, MergeLayer::Counts{}, merge);
+  }
+};
+NOMO_REGISTER_LAYER(ConcatenateSpec, "Concatenate",
+                    internal::Sample({{"axis", 1}}, {{3, 2}, {4, 2}}));
+
+struct DotSpec {
+  DotAxes axes = -1;
+  DotOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("axes", axes, "one for both inputs, or one for each; 0 is the batch");
+    v("normalize", options.normalize, "whether the vectors get length 1 first");
+  }
+  Layer Make() const {
+    const auto merge = [axes = axes, normalize = options.normalize](std::vector<Value> inputs) {
+      return DotOf(inputs[0], inputs[1], axes, normalize);
+    };
+    return MakeLayer<MergeLayer>("Dot", options.name, MergeLayer::Counts{2, 2}, merge);
+  }
+};
+NOMO_REGISTER_LAYER(DotSpec, "Dot",
+                    internal::Sample({{"axes", std::vector<int64_t>{2, 1}}}, {{3, 4}, {4, 2}}),
+                    internal::Sample({{"axes", 1}, {"normalize", true}}, {{4}, {4}}));
+
 }  // namespace
 
-Layer Add(LayerOptions options) { return Elementwise("Add", options, "math.Add", "math.Sum"); }
-Layer Subtract(LayerOptions options) {
-  return Elementwise("Subtract", options, "math.Sub", nullptr, {2, 2});
+std::string FieldType<DotAxes>::Name() { return "int or list of two int"; }
+absl::Status FieldType<DotAxes>::Read(const ConfigValue& from, DotAxes& to) {
+  std::vector<int64_t> axes;
+  if (!FieldType<std::vector<int64_t>>::Read(from, axes).ok() || axes.empty() || axes.size() > 2)
+    return WrongFieldType(Name(), from);
+  to = {axes.front(), axes.back()};
+  return absl::OkStatus();
 }
-Layer Multiply(LayerOptions options) { return Elementwise("Multiply", options, "math.Mul"); }
+absl::StatusOr<ConfigValue> FieldType<DotAxes>::Write(const DotAxes& from) {
+  if (from.first == from.second) return ConfigValue(from.first);
+  return ConfigValue(std::vector<int64_t>{from.first, from.second});
+}
+
+Layer Add(LayerOptions options) { return Configured(ElementwiseSpec<kAdd>{std::move(options)}); }
+Layer Subtract(LayerOptions options) {
+  return Configured(ElementwiseSpec<kSubtract>{std::move(options)});
+}
+Layer Multiply(LayerOptions options) {
+  return Configured(ElementwiseSpec<kMultiply>{std::move(options)});
+}
 Layer Average(LayerOptions options) {
-  return Elementwise("Average", options, "math.Mean", "math.Mean");
+  return Configured(ElementwiseSpec<kAverage>{std::move(options)});
 }
 Layer Maximum(LayerOptions options) {
-  return Elementwise("Maximum", options, "math.Max", "math.Max");
+  return Configured(ElementwiseSpec<kMaximum>{std::move(options)});
 }
 Layer Minimum(LayerOptions options) {
-  return Elementwise("Minimum", options, "math.Min", "math.Min");
+  return Configured(ElementwiseSpec<kMinimum>{std::move(options)});
 }
-
 Layer Concatenate(ConcatenateOptions options) {
-  const auto merge = [axis = options.axis](std::vector<Value> inputs) -> absl::StatusOr<Value> {
-    return internal::Op("array.Concat", std::move(inputs), {{"axis", axis}});
-  };
-  return MakeLayer<MergeLayer>("Concatenate", options.name, MergeLayer::Counts{}, merge);
+  return Configured(ConcatenateSpec{std::move(options)});
 }
-
 Layer Dot(DotAxes axes, DotOptions options) {
-  const auto merge = [axes, normalize = options.normalize](std::vector<Value> inputs) {
-    return DotOf(inputs[0], inputs[1], axes, normalize);
-  };
-  return MakeLayer<MergeLayer>("Dot", options.name, MergeLayer::Counts{2, 2}, merge);
+  return Configured(DotSpec{axes, std::move(options)});
 }
 
 }  // namespace nomograph

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "nomograph/core/layer.h"
+#include "nomograph/core/layer_fields.h"
 #include "nomograph/core/layers/activation.h"
 
 namespace nomograph {
@@ -33,6 +34,7 @@ struct DotAxes {
   DotAxes(int64_t first_axis, int64_t second_axis) : first(first_axis), second(second_axis) {}
   int64_t first, second;
 };
+NOMO_DECLARE_FIELD_TYPE(DotAxes);
 struct DotOptions {
   bool normalize =
       false;  // to length 1 along the axes first, so that the result is the cosine proximity

@@ -8,6 +8,15 @@
 namespace nomograph {
 namespace {
 
+template <typename Options>
+void VisitGammaAndBeta(FieldVisitor& v, Options& options) {
+  v("epsilon", options.epsilon, "is added to the variance");
+  v("center", options.center, "whether beta is added");
+  v("scale", options.scale, "whether gamma is a factor");
+  v.Weight("beta", options.beta_initializer);
+  v.Weight("gamma", options.gamma_initializer);
+}
+
 absl::Status CheckEpsilon(double epsilon) {
   return internal::InRange("epsilon", 0, HUGE_VAL, epsilon);
 }
@@ -16,7 +25,9 @@ absl::Status CheckEpsilon(double epsilon) {
 class NormalizationLayer : public internal::OneInputLayer {
  public:
   NormalizationLayer(const char* class_name, std::string name)
-      : OneInputLayer(class_name, std::move(name), {.min_rank = 2, .dtypes = kFloats}) {}
+      : OneInputLayer(class_name, std::move(name), {.min_rank = 2, .dtypes = kFloats}) {
+    set_supports_masking();
+  }
 
  protected:
   // Adds gamma and beta as the options say.
@@ -142,16 +153,87 @@ class GroupNormalizationLayer : public NormalizationLayer {
   int64_t groups_ = 1;
 };
 
+struct BatchNormalizationSpec {
+  BatchNormalizationOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("axis", options.axis, "the channels'");
+    v("momentum", options.momentum, "of the moving averages in training, which is not there yet");
+    VisitGammaAndBeta(v, options);
+    v("moving_mean_initializer", options.moving_mean_initializer,
+      "what weight moving_mean holds at first");
+    v("moving_variance_initializer", options.moving_variance_initializer,
+      "what weight moving_variance holds at first");
+    v.Only("synchronized", false, "concerns training on several machines");
+  }
+  Layer Make() const { return MakeLayer<BatchNormalizationLayer>(options); }
+};
+NOMO_REGISTER_LAYER(BatchNormalizationSpec, "BatchNormalization",
+                    internal::Sample({{"scale", false}, {"axis", 1}}, {{3, 2}}));
+
+struct LayerNormalizationSpec {
+  LayerNormalizationOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("axis", options.axis, "over which mean and variance are taken");
+    VisitGammaAndBeta(v, options);
+  }
+  Layer Make() const { return MakeLayer<LayerNormalizationLayer>(options); }
+};
+NOMO_REGISTER_LAYER(LayerNormalizationSpec, "LayerNormalization",
+                    internal::Sample({{"axis", std::vector<int64_t>{1, 2}}}, {{3, 2}}));
+
+struct GroupNormalizationSpec {
+  GroupNormalizationOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("groups", options.groups, "divides the channels; -1: each channel is a group");
+    v("axis", options.axis, "the channels'");
+    VisitGammaAndBeta(v, options);
+  }
+  Layer Make() const { return MakeLayer<GroupNormalizationLayer>(options); }
+};
+NOMO_REGISTER_LAYER(GroupNormalizationSpec, "GroupNormalization",
+                    internal::Sample({{"groups", 2}}, {{3, 4}}));
+
+struct UnitNormalizationSpec {
+  UnitNormalizationOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("axis", options.axis, "over which the squares sum to 1");
+  }
+  Layer Make() const {
+    return internal::WeightlessLayer(
+        {.class_name = "UnitNormalization",
+         .name = options.name,
+         .needs = {.dtypes = kFloats},
+         .supports_masking = true},
+        [axes = options.axis](const Value& x) -> absl::StatusOr<Value> {
+          const Value length = internal::Op("math.ReduceL2", {x}, {{"axes", axes}});
+          return x / internal::Op("math.Max", {length, ConstantLike(1e-12, x)});
+        });
+  }
+};
+NOMO_REGISTER_LAYER(UnitNormalizationSpec, "UnitNormalization",
+                    internal::Sample({{"axis", std::vector<int64_t>{1, 2}}}, {{3, 2}}));
+
 }  // namespace
 
 Layer BatchNormalization(BatchNormalizationOptions options) {
-  return MakeLayer<BatchNormalizationLayer>(std::move(options));
+  return Configured(BatchNormalizationSpec{std::move(options)});
 }
 Layer LayerNormalization(LayerNormalizationOptions options) {
-  return MakeLayer<LayerNormalizationLayer>(std::move(options));
+  return Configured(LayerNormalizationSpec{std::move(options)});
 }
 Layer GroupNormalization(GroupNormalizationOptions options) {
-  return MakeLayer<GroupNormalizationLayer>(std::move(options));
+  return Configured(GroupNormalizationSpec{std::move(options)});
+}
+Layer UnitNormalization(UnitNormalizationOptions options) {
+  return Configured(UnitNormalizationSpec{std::move(options)});
 }
 
 }  // namespace nomograph

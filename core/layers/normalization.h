@@ -1,5 +1,5 @@
 // Normalisations over activations. Keras: keras.layers.BatchNormalization, LayerNormalization,
-// GroupNormalization. Inputs are floating-point.
+// GroupNormalization, UnitNormalization. Inputs are floating-point.
 #ifndef NOMOGRAPH_CORE_LAYERS_NORMALIZATION_H_
 #define NOMOGRAPH_CORE_LAYERS_NORMALIZATION_H_
 
@@ -11,7 +11,8 @@
 namespace nomograph {
 
 struct BatchNormalizationOptions {
-  int64_t axis = -1;  // the channels'
+  int64_t axis = -1;       // the channels'
+  double momentum = 0.99;  // of the moving averages in training, which is not there yet
   double epsilon = 1e-3;
   bool center = true;  // beta is added
   bool scale = true;   // gamma is a factor
@@ -52,6 +53,13 @@ struct GroupNormalizationOptions {
 // Mean 0 and variance 1 over the places and the channels of a group; then * gamma + beta (Y. Wu &
 // K. He, 2018). Weights, each [channels]: gamma, beta.
 Layer GroupNormalization(GroupNormalizationOptions options = {});
+
+struct UnitNormalizationOptions {
+  std::vector<int64_t> axis = {-1};
+  std::string name;
+};
+// x divided by the square root of the sum of its squares over the axes; zeros stay.
+Layer UnitNormalization(UnitNormalizationOptions options = {});
 
 }  // namespace nomograph
 

@@ -78,8 +78,8 @@ class Normalizer {
 };
 
 // A layer that is one op on images. `attrs` has all but data_format.
-Layer ImageLayer(const char* class_name, const std::string& name, const char* op, Attributes attrs,
-                 const std::string& data_format, absl::Status options) {
+Layer ImageLayer(const char* class_name, const std::string& name, const std::string& op,
+                 Attributes attrs, const std::string& data_format, absl::Status options) {
   if (data_format != "channels_last") attrs.Set("data_format", data_format);
   const auto apply = [=](const Value& x) -> absl::StatusOr<Value> {
     return internal::Op(op, {x}, attrs);
@@ -106,89 +106,334 @@ absl::Status CheckSize(int64_t height, int64_t width) {
       {internal::AtLeast("height", 1, height), internal::AtLeast("width", 1, width)});
 }
 
-absl::Status CheckFactor(const Factor& factor, double low, double high) {
+absl::Status CheckFactor(absl::string_view option, const Factor& factor, double low, double high) {
   for (const double value : factor.values) {
-    NOMO_RETURN_IF_ERROR(internal::InRange("factor", low, high, value));
+    NOMO_RETURN_IF_ERROR(internal::InRange(option, low, high, value));
   }
   return absl::OkStatus();
 }
 
-}  // namespace
+struct RescalingSpec {
+  double scale = 1;
+  RescalingOptions options;
 
-Layer Rescaling(double scale, RescalingOptions options) {
-  const auto apply = [=](const Value& x) -> absl::StatusOr<Value> {
-    Attributes attrs = {{"scale", scale}, {"offset", options.offset}};
-    if (FloatTypeFor(x) != DType::kFloat32) attrs.Set("dtype", x.dtype());
-    return internal::Op("image.Rescale", {x}, std::move(attrs));
-  };
-  return internal::WeightlessLayer({.class_name = "Rescaling", .name = options.name}, apply);
-}
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("scale", scale, "a factor");
+    v("offset", options.offset, "is added");
+  }
+  Layer Make() const {
+    const Attributes attrs = {{"scale", scale}, {"offset", options.offset}};
+    return internal::WeightlessLayer(
+        {.class_name = "Rescaling", .name = options.name, .supports_masking = true},
+        [attrs](const Value& x) -> absl::StatusOr<Value> {
+          Attributes typed = attrs;
+          if (FloatTypeFor(x) != DType::kFloat32) typed.Set("dtype", x.dtype());
+          return internal::Op("image.Rescale", {x}, std::move(typed));
+        });
+  }
+};
+NOMO_REGISTER_LAYER(RescalingSpec, "Rescaling",
+                    internal::Sample({{"scale", 0.5}, {"offset", -1}}, {{4, 4, 1}}));
 
-Layer Normalization(NormalizationOptions options) {
-  internal::LayerSpec spec = {
-      .class_name = "Normalization", .name = options.name, .needs = {.rank_known = true}};
-  const Normalizer normalizer(std::move(options));
-  spec.options = normalizer.CheckOptions();
-  return internal::WeightlessLayer(std::move(spec),
-                                   [=](const Value& x) { return normalizer.Apply(x); });
-}
+struct NormalizationSpec {
+  NormalizationOptions options;
 
-Layer Resizing(int64_t height, int64_t width, ResizingOptions options) {
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("axis", options.axis, "along which each place has its own numbers; null: one for all");
+    v("mean", options.mean, "is subtracted");
+    v("variance", options.variance, "by whose square root is divided");
+    v("invert", options.invert, "whether to go the way back");
+  }
+  Layer Make() const {
+    internal::LayerSpec spec = {
+        .class_name = "Normalization", .name = options.name, .needs = {.rank_known = true}};
+    const Normalizer normalizer(options);
+    spec.options = normalizer.CheckOptions();
+    return internal::WeightlessLayer(std::move(spec),
+                                     [=](const Value& x) { return normalizer.Apply(x); });
+  }
+};
+NOMO_REGISTER_LAYER(NormalizationSpec, "Normalization",
+                    internal::Sample({{"mean", std::vector<double>{1, 2}},
+                                      {"variance", std::vector<double>{4, 0.25}}},
+                                     {{3, 2}}));
+
+struct ResizingSpec {
+  int64_t height = 0, width = 0;
+  ResizingOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("height", height, "of the result");
+    v.Required("width", width, "of the result");
+    v("interpolation", options.interpolation, "bilinear or nearest");
+    v.Only("crop_to_aspect_ratio", false, "the whole image is resized");
+    v.Only("pad_to_aspect_ratio", false, "the whole image is resized");
+    v.Only("antialias", false, "images that shrink are not smoothed");
+    internal::VisitDataFormat(v, options.data_format);
+  }
+  Layer Make() const {
+    return ImageLayer(
+        "Resizing", options.name, "image.Resize",
+        {{"sizes", std::vector<int64_t>{height, width}}, {"mode", options.interpolation}},
+        options.data_format,
+        internal::AllOf(
+            {CheckSize(height, width),
+             internal::OneOf("interpolation", {"bilinear", "nearest"}, options.interpolation)}));
+  }
+};
+NOMO_REGISTER_LAYER(ResizingSpec, "Resizing",
+                    internal::Sample({{"height", 3}, {"width", 5}}, {{4, 4, 1}}));
+
+struct CenterCropSpec {
+  int64_t height = 0, width = 0;
+  CropOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("height", height, "of the result");
+    v.Required("width", width, "of the result");
+    internal::VisitDataFormat(v, options.data_format);
+  }
+  Layer Make() const {
+    return ImageLayer("CenterCrop", options.name, "image.CenterCrop",
+                      {{"height", height}, {"width", width}}, options.data_format,
+                      CheckSize(height, width));
+  }
+};
+NOMO_REGISTER_LAYER(CenterCropSpec, "CenterCrop",
+                    internal::Sample({{"height", 2}, {"width", 3}}, {{4, 4, 1}}));
+
+struct RandomCropSpec {
+  int64_t height = 0, width = 0;
+  RandomCropOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("height", height, "of the result");
+    v.Required("width", width, "of the result");
+    internal::VisitSeed(v, options.seed);
+    internal::VisitDataFormat(v, options.data_format);
+  }
+  Layer Make() const {
+    return ImageLayer("RandomCrop", options.name, "image.RandomCrop",
+                      WithSeed({{"height", height}, {"width", width}}, options.seed),
+                      options.data_format,
+                      internal::AllOf({CheckSize(height, width), CheckSeed(options.seed)}));
+  }
+};
+NOMO_REGISTER_LAYER(RandomCropSpec, "RandomCrop",
+                    internal::Sample({{"height", 2}, {"width", 3}, {"seed", 1}}, {{4, 4, 1}}));
+
+struct RandomFlipSpec {
+  std::string mode = "horizontal_and_vertical";
+  RandomFlipOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v("mode", mode, "horizontal, vertical or horizontal_and_vertical");
+    internal::VisitSeed(v, options.seed);
+    internal::VisitDataFormat(v, options.data_format);
+  }
+  Layer Make() const {
+    const absl::Status valid = internal::AllOf(
+        {internal::OneOf("mode", {"horizontal", "vertical", "horizontal_and_vertical"}, mode),
+         CheckSeed(options.seed)});
+    return ImageLayer("RandomFlip", options.name, "image.RandomFlip",
+                      WithSeed({{"mode", mode}}, options.seed), options.data_format, valid);
+  }
+};
+NOMO_REGISTER_LAYER(RandomFlipSpec, "RandomFlip",
+                    internal::Sample({{"mode", "horizontal"}}, {{4, 4, 1}}));
+
+// A layer that moves images: `attrs` says how far.
+template <typename Options>
+Layer MovingLayer(const char* class_name, Attributes attrs, const Options& options,
+                  absl::Status valid) {
+  attrs.Set("fill_mode", options.fill_mode);
+  attrs.Set("interpolation", options.interpolation);
+  attrs.Set("fill_value", options.fill_value);
   return ImageLayer(
-      "Resizing", options.name, "image.Resize",
-      {{"sizes", std::vector<int64_t>{height, width}}, {"mode", options.interpolation}},
+      class_name, options.name, absl::StrCat("image.", class_name), WithSeed(attrs, options.seed),
       options.data_format,
       internal::AllOf(
-          {CheckSize(height, width),
+          {std::move(valid), CheckSeed(options.seed),
+           internal::OneOf("fill_mode", {"reflect", "constant", "nearest", "wrap"},
+                           options.fill_mode),
            internal::OneOf("interpolation", {"bilinear", "nearest"}, options.interpolation)}));
 }
 
+template <typename Options>
+void VisitSampling(FieldVisitor& v, Options& options) {
+  v("fill_mode", options.fill_mode,
+    "how the image goes on beyond its edges: reflect, constant, nearest or wrap");
+  v("interpolation", options.interpolation, "bilinear or nearest");
+  internal::VisitSeed(v, options.seed);
+  v("fill_value", options.fill_value, "beyond the edges where fill_mode is constant");
+  internal::VisitDataFormat(v, options.data_format);
+}
+
+struct RandomRotationSpec {
+  Factor factor = 0;
+  RandomRotationOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("factor", factor, "of a full turn, counter-clockwise");
+    VisitSampling(v, options);
+  }
+  Layer Make() const {
+    return MovingLayer("RandomRotation", {{"factor", factor.values}}, options,
+                       CheckFactor("factor", factor, -1, 1));
+  }
+};
+NOMO_REGISTER_LAYER(RandomRotationSpec, "RandomRotation",
+                    internal::Sample({{"factor", 0.1}, {"fill_mode", "wrap"}}, {{4, 4, 1}}));
+
+constexpr double kMaxZoom = 1e6;
+
+struct RandomZoomSpec {
+  Factor height_factor = 0;
+  RandomZoomOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("height_factor", height_factor, "above 0 it gets smaller");
+    v("width_factor", options.width_factor, "null: the same as the height's");
+    VisitSampling(v, options);
+  }
+  Layer Make() const {
+    Attributes attrs = {{"height_factor", height_factor.values}};
+    absl::Status valid = CheckFactor("height_factor", height_factor, -1, kMaxZoom);
+    if (options.width_factor) {
+      attrs.Set("width_factor", options.width_factor->values);
+      valid = internal::AllOf(
+          {valid, CheckFactor("width_factor", *options.width_factor, -1, kMaxZoom)});
+    }
+    return MovingLayer("RandomZoom", std::move(attrs), options, std::move(valid));
+  }
+};
+NOMO_REGISTER_LAYER(RandomZoomSpec, "RandomZoom",
+                    internal::Sample({{"height_factor", std::vector<double>{-0.2, 0.3}}},
+                                     {{4, 4, 1}}));
+
+struct RandomTranslationSpec {
+  Factor height_factor = 0, width_factor = 0;
+  RandomTranslationOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("height_factor", height_factor, "of the height, downwards");
+    v.Required("width_factor", width_factor, "of the width, to the right");
+    VisitSampling(v, options);
+  }
+  Layer Make() const {
+    return MovingLayer(
+        "RandomTranslation",
+        {{"height_factor", height_factor.values}, {"width_factor", width_factor.values}}, options,
+        internal::AllOf({CheckFactor("height_factor", height_factor, -1, 1),
+                         CheckFactor("width_factor", width_factor, -1, 1)}));
+  }
+};
+NOMO_REGISTER_LAYER(RandomTranslationSpec, "RandomTranslation",
+                    internal::Sample({{"height_factor", 0.1}, {"width_factor", 0.2}}, {{4, 4, 1}}));
+
+struct RandomBrightnessSpec {
+  Factor factor = 0;
+  RandomColorOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("factor", factor, "of the value range");
+    v("value_range", options.value_range, "of the pixels");
+    internal::VisitSeed(v, options.seed);
+  }
+  Layer Make() const {
+    return ImageLayer(
+        "RandomBrightness", options.name, "image.RandomBrightness",
+        WithSeed({{"factor", factor.values}, {"value_range", options.value_range}}, options.seed),
+        "channels_last",
+        internal::AllOf({CheckFactor("factor", factor, -1, 1), CheckSeed(options.seed)}));
+  }
+};
+NOMO_REGISTER_LAYER(RandomBrightnessSpec, "RandomBrightness",
+                    internal::Sample({{"factor", 0.2}}, {{4, 4, 1}}));
+
+struct RandomContrastSpec {
+  Factor factor = 0;
+  RandomContrastOptions options;
+
+  void VisitFields(FieldVisitor& v) {
+    v.Name(options.name);
+    v.Required("factor", factor, "the range is 1 - factor to 1 + factor");
+    v("value_range", options.value_range, "of the pixels");
+    internal::VisitSeed(v, options.seed);
+    internal::VisitDataFormat(v, options.data_format);
+  }
+  Layer Make() const {
+    return ImageLayer(
+        "RandomContrast", options.name, "image.RandomContrast",
+        WithSeed({{"factor", factor.values}, {"value_range", options.value_range}}, options.seed),
+        options.data_format,
+        internal::AllOf({CheckFactor("factor", factor, 0, 1), CheckSeed(options.seed)}));
+  }
+};
+NOMO_REGISTER_LAYER(RandomContrastSpec, "RandomContrast",
+                    internal::Sample({{"factor", 0.2}}, {{4, 4, 1}}));
+
+}  // namespace
+
+std::string FieldType<Factor>::Name() { return "float or list of two float"; }
+absl::Status FieldType<Factor>::Read(const ConfigValue& from, Factor& to) {
+  std::vector<double> values;
+  if (!FieldType<std::vector<double>>::Read(from, values).ok() || values.empty() ||
+      values.size() > 2) {
+    return WrongFieldType(Name(), from);
+  }
+  to.values = std::move(values);
+  return absl::OkStatus();
+}
+absl::StatusOr<ConfigValue> FieldType<Factor>::Write(const Factor& from) {
+  if (from.values.size() == 1) return ConfigValue(from.values[0]);
+  return ConfigValue(from.values);
+}
+
+Layer Rescaling(double scale, RescalingOptions options) {
+  return Configured(RescalingSpec{scale, std::move(options)});
+}
+Layer Normalization(NormalizationOptions options) {
+  return Configured(NormalizationSpec{std::move(options)});
+}
+Layer Resizing(int64_t height, int64_t width, ResizingOptions options) {
+  return Configured(ResizingSpec{height, width, std::move(options)});
+}
 Layer CenterCrop(int64_t height, int64_t width, CropOptions options) {
-  return ImageLayer("CenterCrop", options.name, "image.CenterCrop",
-                    {{"height", height}, {"width", width}}, options.data_format,
-                    CheckSize(height, width));
+  return Configured(CenterCropSpec{height, width, std::move(options)});
 }
-
 Layer RandomCrop(int64_t height, int64_t width, RandomCropOptions options) {
-  return ImageLayer("RandomCrop", options.name, "image.RandomCrop",
-                    WithSeed({{"height", height}, {"width", width}}, options.seed),
-                    options.data_format,
-                    internal::AllOf({CheckSize(height, width), CheckSeed(options.seed)}));
+  return Configured(RandomCropSpec{height, width, std::move(options)});
 }
-
 Layer RandomFlip(std::string mode, RandomFlipOptions options) {
-  const absl::Status valid = internal::AllOf(
-      {internal::OneOf("mode", {"horizontal", "vertical", "horizontal_and_vertical"}, mode),
-       CheckSeed(options.seed)});
-  return ImageLayer("RandomFlip", options.name, "image.RandomFlip",
-                    WithSeed({{"mode", mode}}, options.seed), options.data_format, valid);
+  return Configured(RandomFlipSpec{std::move(mode), std::move(options)});
 }
-
 Layer RandomRotation(Factor factor, RandomRotationOptions options) {
-  const Attributes attrs = {{"factor", factor.values},
-                            {"fill_mode", options.fill_mode},
-                            {"interpolation", options.interpolation},
-                            {"fill_value", options.fill_value}};
-  const absl::Status valid = internal::AllOf(
-      {CheckFactor(factor, -1, 1), CheckSeed(options.seed),
-       internal::OneOf("fill_mode", {"reflect", "constant", "nearest", "wrap"}, options.fill_mode),
-       internal::OneOf("interpolation", {"bilinear", "nearest"}, options.interpolation)});
-  return ImageLayer("RandomRotation", options.name, "image.RandomRotation",
-                    WithSeed(attrs, options.seed), options.data_format, valid);
+  return Configured(RandomRotationSpec{std::move(factor), std::move(options)});
 }
-
+Layer RandomZoom(Factor height_factor, RandomZoomOptions options) {
+  return Configured(RandomZoomSpec{std::move(height_factor), std::move(options)});
+}
+Layer RandomTranslation(Factor height_factor, Factor width_factor,
+                        RandomTranslationOptions options) {
+  return Configured(
+      RandomTranslationSpec{std::move(height_factor), std::move(width_factor), std::move(options)});
+}
 Layer RandomBrightness(Factor factor, RandomColorOptions options) {
-  return ImageLayer(
-      "RandomBrightness", options.name, "image.RandomBrightness",
-      WithSeed({{"factor", factor.values}, {"value_range", options.value_range}}, options.seed),
-      "channels_last", internal::AllOf({CheckFactor(factor, -1, 1), CheckSeed(options.seed)}));
+  return Configured(RandomBrightnessSpec{std::move(factor), std::move(options)});
 }
-
 Layer RandomContrast(Factor factor, RandomContrastOptions options) {
-  return ImageLayer(
-      "RandomContrast", options.name, "image.RandomContrast",
-      WithSeed({{"factor", factor.values}, {"value_range", options.value_range}}, options.seed),
-      options.data_format, internal::AllOf({CheckFactor(factor, 0, 1), CheckSeed(options.seed)}));
+  return Configured(RandomContrastSpec{std::move(factor), std::move(options)});
 }
 
 }  // namespace nomograph

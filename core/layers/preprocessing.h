@@ -1,6 +1,6 @@
 // Layers for what goes into a model, images above all. Keras: keras.layers.Rescaling,
-// Normalization, Resizing, CenterCrop, RandomFlip, RandomRotation, RandomBrightness,
-// RandomContrast, RandomCrop.
+// Normalization, Resizing, CenterCrop, RandomFlip, RandomRotation, RandomZoom, RandomTranslation,
+// RandomBrightness, RandomContrast, RandomCrop.
 //
 // Images are [batch, height, width, channels], or [batch, channels, height, width] where
 // data_format is "channels_first". The random layers hand on their input in inference; in training
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "nomograph/core/layer.h"
+#include "nomograph/core/layer_fields.h"
 #include "nomograph/core/layers/activation.h"
 
 namespace nomograph {
@@ -71,11 +72,13 @@ Layer RandomFlip(std::string mode = "horizontal_and_vertical", RandomFlipOptions
 
 // A range: from -f to f, or from `low` to `high`.
 struct Factor {
-  Factor(double f) : values{f} {}
+  Factor(double f = 0) : values{f} {}
   Factor(double low, double high) : values{low, high} {}
   std::vector<double> values;
 };
+NOMO_DECLARE_FIELD_TYPE(Factor);
 
+// How the random layers that move images sample them.
 struct RandomRotationOptions {
   std::string fill_mode = "reflect";       // or "constant", "nearest", "wrap"
   std::string interpolation = "bilinear";  // or "nearest"
@@ -86,6 +89,25 @@ struct RandomRotationOptions {
 };
 // Turns each image by a part of a full turn, counter-clockwise: 0.1 is up to 36 degrees either way.
 Layer RandomRotation(Factor factor, RandomRotationOptions options = {});
+
+struct RandomZoomOptions {
+  std::optional<Factor> width_factor;  // none: the height's, so that the aspect ratio stays
+  std::string fill_mode = "reflect";
+  std::string interpolation = "bilinear";
+  std::optional<int64_t> seed;
+  double fill_value = 0;
+  std::string data_format = "channels_last";
+  std::string name;
+};
+// Shows a part of each image, or it and what is around it, in the same frame: of 1 + factor times
+// its height. -0.2 is 20 % nearer; not less than -1.
+Layer RandomZoom(Factor height_factor, RandomZoomOptions options = {});
+
+// Moves each image by parts of its height (0.1: a tenth of it downwards) and of its width (to the
+// right).
+using RandomTranslationOptions = RandomRotationOptions;
+Layer RandomTranslation(Factor height_factor, Factor width_factor,
+                        RandomTranslationOptions options = {});
 
 struct RandomColorOptions {
   std::vector<double> value_range = {0, 255};  // of the pixels; results stay within

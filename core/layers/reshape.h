@@ -31,6 +31,10 @@ Layer Permute(std::vector<int64_t> dims, LayerOptions options = {});
 // [batch, features] to [batch, n, features].
 Layer RepeatVector(int64_t n, LayerOptions options = {});
 
+class Edges;
+template <>
+struct FieldType<Edges>;
+
 // How many elements are added to, or cut off from, both ends of each spatial axis.
 class Edges {
  public:
@@ -49,10 +53,12 @@ class Edges {
   absl::StatusOr<std::vector<Pair>> For(absl::string_view option, int count) const;
 
  private:
+  friend struct FieldType<Edges>;
   std::vector<Pair> each_;
   std::vector<int64_t> numbers_;
   bool everywhere_ = false;
 };
+NOMO_DECLARE_FIELD_TYPE(Edges);
 
 struct EdgesOptions {
   std::string data_format = "channels_last";

@@ -9,8 +9,13 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "nomograph/core/layer_fields.h"
 
 namespace nomograph {
+
+class Sizes;
+template <>
+struct FieldType<Sizes>;
 
 // 3 means 3 along every axis; {3, 5} is 3 along the first spatial axis and 5 along the second.
 class Sizes {
@@ -27,9 +32,12 @@ class Sizes {
                                            int64_t least = 1) const;
 
  private:
+  friend struct FieldType<Sizes>;
   std::vector<int64_t> sizes_;
   bool everywhere_ = false;
 };
+
+NOMO_DECLARE_FIELD_TYPE(Sizes);
 
 }  // namespace nomograph
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Computes the expected outputs of the examples of the ops `random.*` and `image.*`.
+"""Computes the expected outputs of the examples of the ops `random.*`, `image.*` and those of `nn.*` that draw numbers.
 
 It shares nothing with the C++ code: Philox4x32-10 follows the paper (J. Salmon et al., "Parallel Random Numbers: As Easy
 as 1, 2, 3", SC 2011, section 3.3), the key of a stream follows core/philox.h, and images are computed with NumPy and
@@ -116,17 +116,36 @@ def multinomial(stream, logits, samples):
 
 
 def rotate(image, angle, fill_mode, interpolation, fill_value=0.0):
-    """Continues the image by NumPy's pad, far enough for any rotation, and samples it."""
     height, width, _ = image.shape
-    margin = height + width
+    y, x = np.mgrid[0:height, 0:width]
+    dy, dx = y - (height - 1) / 2, x - (width - 1) / 2
+    row = (height - 1) / 2 + math.sin(angle) * dx + math.cos(angle) * dy
+    column = (width - 1) / 2 + math.cos(angle) * dx - math.sin(angle) * dy
+    return sample(image, row, column, fill_mode, interpolation, fill_value)
+
+
+def zoom(image, height_factor, width_factor, fill_mode, fill_value=0.0):
+    """The matrix of Keras' RandomZoom: a scale, and the offset that keeps the centre."""
+    height, width, _ = image.shape
+    y, x = np.mgrid[0:height, 0:width]
+    row = (1 + height_factor) * y - (height - 1) / 2 * height_factor
+    column = (1 + width_factor) * x - (width - 1) / 2 * width_factor
+    return sample(image, row, column, fill_mode, "bilinear", fill_value)
+
+
+def translate(image, height_factor, width_factor, fill_mode):
+    height, width, _ = image.shape
+    y, x = np.mgrid[0:height, 0:width]
+    return sample(image, y - height_factor * height, x - width_factor * width, fill_mode, "bilinear", 0.0)
+
+
+def sample(image, row, column, fill_mode, interpolation, fill_value):
+    """Continues the image by NumPy's pad, far enough for any place, and samples it."""
+    margin = sum(image.shape[:2])
     how = {"constant": "constant", "nearest": "edge", "reflect": "symmetric", "wrap": "wrap"}[fill_mode]
     more = {"constant_values": fill_value} if fill_mode == "constant" else {}
     padded = np.pad(image.astype(np.float64), ((margin,) * 2, (margin,) * 2, (0, 0)), how, **more)
-    y, x = np.mgrid[0:height, 0:width]
-    dy, dx = y - (height - 1) / 2, x - (width - 1) / 2
-    row = margin + (height - 1) / 2 + math.sin(angle) * dx + math.cos(angle) * dy
-    column = margin + (width - 1) / 2 + math.cos(angle) * dx - math.sin(angle) * dy
-    row, column = np.round(row, 9), np.round(column, 9)
+    row, column = np.round(margin + row, 9), np.round(margin + column, 9)
     if interpolation == "nearest":
         result = padded[np.floor(row + 0.5).astype(int), np.floor(column + 0.5).astype(int)]
     else:
@@ -168,9 +187,9 @@ def flips(stream, count):
     return [tuple(unit(w) < 0.5 for w in stream.block(i)[:2]) for i in range(count)]
 
 
-def between(stream, image, low, high):
+def between(stream, image, low, high, word=0):
     """The number that image `image` of a batch draws."""
-    return low + (high - low) * unit(stream.block(image)[0])
+    return low + (high - low) * unit(stream.block(image)[word])
 
 
 def crop_places(stream, count, rows, columns):
@@ -180,6 +199,24 @@ def crop_places(stream, count, rows, columns):
         words = stream.block(i)
         places.append((words[0] * rows >> 32, words[1] * columns >> 32))
     return places
+
+
+# The ops nn.* that draw numbers in training; the formulas are those of Keras' layers.
+
+
+def spatial_dropout(stream, x, rate, axes):
+    shape = [1 if i in axes else size for i, size in enumerate(x.shape)]
+    kept = np.array([unit(w) >= rate for w in stream.words(math.prod(shape))]).reshape(shape)
+    return x * kept / (1 - rate)
+
+
+def alpha_dropout(stream, x, rate):
+    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+    alpha_p = -alpha * scale
+    kept = np.array([unit(w) >= rate for w in stream.words(x.size)])
+    a = ((1 - rate) * (1 + rate * alpha_p**2)) ** -0.5
+    b = -a * alpha_p * rate
+    return a * (x * kept + alpha_p * (1 - kept)) + b
 
 
 # Printing.
@@ -214,6 +251,14 @@ def show_random():
     show("random.RandInt seed 6, -2^62 to 2^62", randint(Stream(6), 2, -(2**62), 2**62))
 
 
+def show_training():
+    ramp, stream = np.arange(1.0, 13), Stream(7, 3)
+    show("nn.SpatialDropout", spatial_dropout(stream, ramp.reshape(2, 2, 3), 0.5, [1]))
+    show("nn.GaussianNoise", ramp[:5] + normal(stream, 5, 0, 0.5))
+    show("nn.GaussianDropout", ramp[:5] * normal(stream, 5, 1, math.sqrt(0.2 / 0.8)))
+    show("nn.AlphaDropout", alpha_dropout(stream, ramp[:10], 0.5))
+
+
 def show_images():
     ramp = np.arange(12).reshape(3, 4, 1)
     square = np.arange(9).reshape(3, 3, 1)
@@ -237,6 +282,13 @@ def show_images():
     show("image.Normalize", (rgb / 255 - mean) / std)
     show("image.Normalize, channels first", ((rgb.T / 255 - mean[:, None]) / std[:, None]))
 
+    zoomed = between(Stream(1), 0, -0.5, 0.5)
+    show("image.RandomZoom seed 1, 0.5", zoom(ramp * 1.0, zoomed, zoomed, "reflect"))
+    tall, wide = between(Stream(9), 0, 0.2, 0.4), between(Stream(9), 0, -0.5, -0.3, word=1)
+    show("image.RandomZoom seed 9", zoom(ramp * 1.0, tall, wide, "constant", -1))
+    down, right = between(Stream(1), 0, -0.5, 0.5), between(Stream(1), 0, -0.25, 0.25, word=1)
+    show("image.RandomTranslation seed 1", translate(ramp * 1.0, down, right, "wrap"))
+
     print("image.RandomFlip seed 1:", flips(Stream(1), 4), "step 1:", flips(Stream(1, 1), 4))
     print("image.RandomCrop seed 1, 2 x 3 places:", crop_places(Stream(1), 3, 2, 3))
     turns = [between(Stream(1), i, -0.5, 0.5) for i in range(2)]
@@ -257,4 +309,5 @@ def show_images():
 if __name__ == "__main__":
     check_known_answers()
     show_random()
+    show_training()
     show_images()
