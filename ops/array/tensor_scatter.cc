@@ -17,8 +17,9 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   const PartialShape& cache = context.shape(kCache);
   if (!cache.has_rank()) return SameAsInput(context);
   NOMO_ASSIGN_OR_RETURN(const int axis, Axis(context.attrs(), cache.rank()));
-  PartialShape expected = cache;
-  expected[axis] = Dim();
+  std::vector<Dim> sizes(cache.dims().begin(), cache.dims().end());
+  sizes[axis] = Dim();
+  const PartialShape expected(std::move(sizes));
   const PartialShape& update = context.shape(kUpdate);
   const bool fits = Compatible(update, expected);
   if (!fits || (update.has_rank() && update[axis].known() && cache[axis].known() &&

@@ -47,18 +47,17 @@ absl::Status CheckSame(absl::string_view what, const Dim& a, const Dim& b) {
 
 // `now` behind what `past` holds.
 absl::StatusOr<PartialShape> Joined(const InferContext& context, int past_input,
-                                    absl::string_view name, PartialShape now) {
+                                    absl::string_view name, const PartialShape& now) {
   if (!context.has_input(past_input)) return now;
   const PartialShape& past = context.shape(past_input);
-  PartialShape expected = now;
-  expected[2] = Dim();
+  const PartialShape expected = {now[0], now[1], Dim(), now[3]};
   if (!Compatible(past, expected)) {
     return InvalidArgument(name, ": expected shape ", expected.ToString(), ", found ",
                            past.ToString());
   }
   const bool known = past.has_rank() && past[2].known() && now[2].known();
-  now[2] = known ? Dim(past[2].size() + now[2].size()) : Dim();
-  return now;
+  const Dim length = known ? Dim(past[2].size() + now[2].size()) : Dim();
+  return PartialShape{now[0], now[1], length, now[3]};
 }
 
 // Ahead of keys that a shorter mask leaves out.

@@ -38,6 +38,10 @@ constexpr TypeRow kTypes[] = {
     {TensorProto::FLOAT8E5M2FNUZ, DType::kFloat8E5M2FNUZ},
 };
 
+// Those that onnx.proto, of IR version 10, does not have yet.
+constexpr std::pair<int, absl::string_view> kNewerTypes[] = {
+    {23, "FLOAT4E2M1"}, {24, "FLOAT8E8M0"}, {25, "UINT2"}, {26, "INT2"}};
+
 int64_t PackedBytes(int64_t elements) { return elements / 2 + elements % 2; }
 
 bool IsLittleEndian() { return std::endian::native == std::endian::little; }
@@ -170,6 +174,11 @@ absl::StatusOr<int64_t> ParseCount(const StringStringEntryProto& entry) {
 absl::StatusOr<DType> DTypeFromOnnx(int data_type) {
   for (const TypeRow& row : kTypes) {
     if (row.onnx == data_type) return row.dtype;
+  }
+  for (const auto& [number, name] : kNewerTypes) {
+    if (number == data_type) {
+      return absl::UnimplementedError(absl::StrCat("element type ", name, " is not supported"));
+    }
   }
   if (data_type == TensorProto::UNDEFINED || !TensorProto::DataType_IsValid(data_type)) {
     return InvalidArgument("element type ", data_type, " is none of ONNX's");

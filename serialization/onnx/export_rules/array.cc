@@ -76,6 +76,9 @@ Names Pad(NodeExporter& n) {
           "18 or later");
     }
     NOMO_ASSIGN_OR_RETURN(const int rank, n.rank(0));
+    if (pads->size() != 2 * axes->size()) {
+      return InvalidArgument("expected ", 2 * axes->size(), " pads, found ", pads->size());
+    }
     std::vector<int64_t> all(2 * rank, 0);
     for (size_t i = 0; i < axes->size(); ++i) {
       NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis((*axes)[i], rank));
