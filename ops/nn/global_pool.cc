@@ -215,7 +215,7 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(
     GlobalPool("nn.GlobalMaxPool",
                "The greatest element over all spatial positions, channel by channel; NaN where "
-               "there is one (oneDNN may pass over it). It is an error when there is no position.",
+               "there is one. It is an error when there is no position.",
                "ONNX GlobalMaxPool (there keepdims is true); Keras GlobalMaxPooling1D, 2D, 3D",
                kNumbers)
         .Reference(GlobalMaxCompute)
