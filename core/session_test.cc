@@ -266,20 +266,6 @@ TEST(BoundRun, HasMemoryOfItsOwn) {
   EXPECT_EQ((*run)->results()[0], Tensor::Of<float>({1, 3}, {0, 0, 10}));
 }
 
-TEST(BoundRun, CopiesAnInputThatIsAnOutput) {
-  const Value x = FloatInput();
-  const auto model = BuildModel({x}, {Call("test.Add", {x, x}), x});
-  ASSERT_TRUE(model.ok()) << model.status();
-  const auto session = Session::Create(*model);
-  const Tensor input = Tensor::Full(DType::kFloat32, {1, 3}, 2);
-  const auto run = (*session)->Bind({input});
-  ASSERT_TRUE(run.ok()) << run.status();
-  ASSERT_TRUE((*run)->Run().ok());
-  EXPECT_EQ((*run)->results()[0], Tensor::Full(DType::kFloat32, {1, 3}, 4));
-  EXPECT_EQ((*run)->results()[1], input);
-  EXPECT_NE((*run)->results()[1].raw_data(), input.raw_data());
-}
-
 TEST(BoundRun, SaysWhatIsWrongWithResults) {
   const auto session = Session::Create(*TwoOutputs());
   const Tensor x(DType::kFloat32, {2, 3});

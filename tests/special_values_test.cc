@@ -48,14 +48,13 @@ absl::StatusOr<Model> OneNodeModel(const OpDef& op, const Example& example, cons
   return BuildModel(present, outputs);
 }
 
-absl::StatusOr<std::vector<Tensor>> Run(const Model& model, const Example& example, bool exact) {
-  NOMO_ASSIGN_OR_RETURN(const auto session, Session::Create(model, {.exact = exact}));
+absl::StatusOr<std::vector<Tensor>> Run(Session& session, const Example& example) {
   std::vector<Tensor> inputs;
   for (const Tensor& input : example.inputs) {
     if (input.valid()) inputs.push_back(input);
   }
-  return session->Run(inputs,
-                      {.training = example.training, .seed = example.seed, .step = example.step});
+  return session.Run(inputs,
+                     {.training = example.training, .seed = example.seed, .step = example.step});
 }
 
 // How the two differ in what is no finite number; "" where they do not.
@@ -92,6 +91,10 @@ constexpr double kValues[] = {std::numeric_limits<double>::quiet_NaN(),
 void ExpectAlike(const OpDef& op, const Example& example, const OpDef* behind) {
   const auto model = OneNodeModel(op, example, behind);
   if (!model.ok()) return;  // what is behind takes no such type
+  const auto exact_session = Session::Create(*model, {.exact = true});
+  const auto fast_session = Session::Create(*model);
+  ASSERT_TRUE(exact_session.ok()) << exact_session.status();
+  ASSERT_TRUE(fast_session.ok()) << fast_session.status();
   for (size_t i = 0; i < example.inputs.size(); ++i) {
     const Tensor& input = example.inputs[i];
     if (!kFloats.Contains(input.dtype()) || input.num_elements() == 0) continue;
@@ -101,8 +104,8 @@ void ExpectAlike(const OpDef& op, const Example& example, const OpDef* behind) {
         special.inputs[i] = With(input, value, at_end);
         SCOPED_TRACE(absl::StrCat(value, at_end ? " at the end" : " at the beginning", " of input ",
                                   i, behind != nullptr ? ", then " + behind->name : ""));
-        const auto exact = Run(*model, special, true);
-        const auto fast = Run(*model, special, false);
+        const auto exact = Run(**exact_session, special);
+        const auto fast = Run(**fast_session, special);
         ASSERT_EQ(fast.status().code(), exact.status().code())
             << fast.status() << "\n  exact " << exact.status();
         for (size_t o = 0; exact.ok() && o < exact->size(); ++o) {
