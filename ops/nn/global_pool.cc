@@ -219,7 +219,7 @@ NOMO_REGISTER_OP(
                "ONNX GlobalMaxPool (there keepdims is true); Keras GlobalMaxPooling1D, 2D, 3D",
                kNumbers)
         .Reference(GlobalMaxCompute)
-        .Fast(onednn::Prepare(BuildGlobalMax))
+        .Fast(PrepareMaximum(BuildGlobalMax, GlobalMaxCompute))
         .Examples(GlobalMaxPoolExamples));
 
 }  // namespace

@@ -215,7 +215,7 @@ NOMO_REGISTER_OP(
             .Max(1))
         .Infer(InferMaxPool)
         .Reference(MaxPoolCompute)
-        .Fast(onednn::Prepare(BuildMaxPool))
+        .Fast(PrepareMaximum(BuildMaxPool, MaxPoolCompute))
         .BatchInputs({0})
         .Examples(MaxPoolExamples));
 
