@@ -1,5 +1,6 @@
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"
+#include "nomograph/ops/nn/pool.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {

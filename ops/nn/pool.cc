@@ -1,5 +1,8 @@
 #include "nomograph/ops/nn/pool.h"
 
+#include <limits>
+#include <utility>
+
 #include "absl/strings/match.h"
 #include "nomograph/core/keep_nan.h"
 #include "nomograph/ops/nn/conv_kernel.h"
