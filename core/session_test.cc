@@ -203,6 +203,114 @@ TEST(Session, PlansMemoryInPlaceAndWithinThePeak) {
   EXPECT_LE((*program)->arena_bytes(), (*program)->peak_bytes());
 }
 
+// x + x and 2 * x, named sum and twice.
+absl::StatusOr<Model> TwoOutputs() {
+  const Value x = FloatInput();
+  return BuildModel({x}, {Call("test.Add", {x, x}, {}, {.name = "sum"}),
+                          Call("test.Scale", {x}, {{"factor", 10}}, {.name = "tenfold"})});
+}
+
+TEST(Session, RunsInTheModelsOrder) {
+  const auto session = Session::Create(*TwoOutputs());
+  const auto results = (*session)->Run(std::vector<Tensor>{Tensor::Of<float>({1, 3}, {1, 2, 3})});
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_EQ((*results)[0], Tensor::Of<float>({1, 3}, {2, 4, 6}));
+  EXPECT_EQ((*results)[1], Tensor::Of<float>({1, 3}, {10, 20, 30}));
+  const std::vector<Tensor> two(2, Tensor(DType::kFloat32, {1, 3}));
+  EXPECT_THAT((*session)->Run(two).status().message(),
+              HasSubstr("the model has 1 inputs, found 2"));
+  const std::vector<Tensor> wide = {Tensor(DType::kFloat64, {1, 3})};
+  EXPECT_THAT((*session)->Run(wide).status().message(),
+              HasSubstr("expected float32[batch,3], found float64[1,3]"));
+}
+
+TEST(Session, RunsOnlyWhatTheChosenOutputsNeed) {
+  const auto model = TwoOutputs();
+  const std::string name = model->graph.values[model->graph.outputs[1]].name;
+  const auto session = Session::Create(*model);
+  const Tensor x = Tensor::Of<float>({1, 3}, {1, 2, 3});
+  const auto one = (*session)->Run(NamedTensors{{"x", x}}, {.outputs = {name}});
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_EQ(*one, (NamedTensors{{name, Tensor::Of<float>({1, 3}, {10, 20, 30})}}));
+  const auto all = (*session)->Run(NamedTensors{{"x", x}});
+  EXPECT_EQ(all->size(), 2u);
+  const auto bound = (*session)->Bind({x}, {.outputs = {name}});
+  ASSERT_TRUE(bound.ok()) << bound.status();
+  EXPECT_EQ((*bound)->results().size(), 1u);
+  EXPECT_THAT((*session)->Run(std::vector<Tensor>{x}, {.outputs = {"y"}}).status().message(),
+              HasSubstr("there is no output \"y\"; the model's outputs are "));
+}
+
+TEST(BoundRun, ReadsAndWritesTheCallersMemory) {
+  const auto session = Session::Create(*TwoOutputs());
+  Tensor x(DType::kFloat32, {2, 3});
+  std::vector<Tensor> memory = {Tensor(DType::kFloat32, {2, 3}), Tensor(DType::kFloat32, {2, 3})};
+  const auto run = (*session)->Bind({x}, {.results = memory});
+  ASSERT_TRUE(run.ok()) << run.status();
+  for (const float value : {1.0f, -3.0f}) {
+    for (float& element : x.mutable_data<float>()) element = value;
+    ASSERT_TRUE((*run)->Run().ok());
+    EXPECT_EQ(memory[0], Tensor::Full(DType::kFloat32, {2, 3}, 2 * value));
+    EXPECT_EQ(memory[1], Tensor::Full(DType::kFloat32, {2, 3}, 10 * value));
+  }
+  EXPECT_EQ((*run)->results()[0].raw_data(), memory[0].raw_data());
+}
+
+TEST(BoundRun, HasMemoryOfItsOwn) {
+  const auto session = Session::Create(*TwoOutputs());
+  const auto run = (*session)->Bind({Shape{1, 3}});
+  ASSERT_TRUE(run.ok()) << run.status();
+  Tensor x = (*run)->inputs()[0];
+  x.mutable_data<float>()[2] = 5;
+  ASSERT_TRUE((*run)->Run().ok());
+  EXPECT_EQ((*run)->results()[0], Tensor::Of<float>({1, 3}, {0, 0, 10}));
+}
+
+TEST(BoundRun, SaysWhatIsWrongWithResults) {
+  const auto session = Session::Create(*TwoOutputs());
+  const Tensor x(DType::kFloat32, {2, 3});
+  const auto message = [&](std::vector<Tensor> results) {
+    return std::string((*session)->Bind({x}, {.results = results}).status().message());
+  };
+  EXPECT_THAT(message({x}), HasSubstr("expected 2 results, found 1"));
+  EXPECT_THAT(message({x.Clone(), Tensor(DType::kFloat32, {1, 3})}),
+              HasSubstr("result 1: expected float32[2,3], found float32[1,3]"));
+  EXPECT_THAT((*session)->Bind({Shape{2, 4}}).status().message(),
+              HasSubstr("expected float32[batch,3], found float32[2,4]"));
+  const auto run = (*session)->Bind({x});
+  EXPECT_THAT((*run)->Run({.outputs = {"sum"}}).message(), HasSubstr("chosen when it is bound"));
+}
+
+TEST(Predict, RunsOneProgramAndReportsEachBatch) {
+  const Value x = FloatInput();
+  const auto session =
+      Session::Create(*BuildModel({x}, {Call("test.Add", {x, x})}), {.max_programs = 1});
+  std::vector<int64_t> done;
+  const PredictOptions options{.progress = [&](int64_t rows, int64_t total) {
+    done.push_back(rows);
+    EXPECT_EQ(total, 70);
+  }};
+  // With room for one program, that of 32 rows is still there only where no other was compiled.
+  const NamedTensors batch = {{"x", Tensor(DType::kFloat32, {32, 3})}};
+  const auto program = (*session)->ProgramFor(batch);
+  Tensor input(DType::kFloat32, {70, 3});
+  for (int i = 0; i < 210; ++i) input.mutable_data<float>()[i] = static_cast<float>(i);
+  const auto result = (*session)->Predict(input, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->shape(), (Shape{70, 3}));
+  for (int i = 0; i < 210; ++i) EXPECT_EQ(result->data<float>()[i], 2 * i);
+  EXPECT_EQ(done, (std::vector<int64_t>{32, 64, 70}));
+  EXPECT_EQ(*(*session)->ProgramFor(batch), *program);
+}
+
+TEST(Predict, FillsUpTheRowsThatAModelFixes) {
+  const Value x = InputValue({DType::kFloat32, {4, 3}}, "x");
+  const auto session = Session::Create(*BuildModel({x}, {Call("test.Add", {x, x})}));
+  const auto result = (*session)->Predict(Tensor::Full(DType::kFloat32, {3, 3}, 4));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(*result, Tensor::Full(DType::kFloat32, {3, 3}, 8));
+}
+
 TEST(Predict, BatchesArraysOfAnyLength) {
   const Value x = FloatInput();
   const auto model = BuildModel({x}, {Call("test.Add", {x, x})});

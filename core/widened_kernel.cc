@@ -136,7 +136,9 @@ absl::StatusOr<bool> WidenInputs(const OpDef& op, const PrepareContext& context,
   for (size_t i = 0; i < context.inputs.size(); ++i) {
     TensorSpec spec = context.inputs[i];
     Tensor constant = i < context.constants.size() ? context.constants[i] : Tensor();
-    Port port{.converted = Is16BitFloat(spec.dtype), .shape = spec.shape};
+    Port& port = wide.inputs.emplace_back();
+    port.converted = Is16BitFloat(spec.dtype);
+    port.shape = spec.shape;
     if (port.converted) {
       if (!TakesFloat32(op, i)) return false;
       any = true;
@@ -150,7 +152,6 @@ absl::StatusOr<bool> WidenInputs(const OpDef& op, const PrepareContext& context,
     }
     wide.input_specs.push_back(std::move(spec));
     wide.constants.push_back(std::move(constant));
-    wide.inputs.push_back(std::move(port));
   }
   return any;
 }
@@ -168,12 +169,12 @@ bool WidenOutputs(const OpDef& op, const PrepareContext& context, WideNode& wide
   for (size_t i = 0; i < context.outputs.size(); ++i) {
     TensorSpec spec = context.outputs[i];
     const DType inferred = (*outputs)[i].dtype;
-    Port port{.converted = Is16BitFloat(spec.dtype) && inferred == DType::kFloat32,
-              .shape = spec.shape};
+    Port& port = wide.outputs.emplace_back();
+    port.converted = Is16BitFloat(spec.dtype) && inferred == DType::kFloat32;
+    port.shape = spec.shape;
     if (port.converted) spec.dtype = DType::kFloat32;
     if (spec.dtype != inferred) return false;
     wide.output_specs.push_back(std::move(spec));
-    wide.outputs.push_back(std::move(port));
   }
   return true;
 }

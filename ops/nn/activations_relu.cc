@@ -22,7 +22,7 @@ OpDef LeakyRelu() {
       .Doc("y = x where x >= 0, alpha * x where x < 0.")
       .Source("ONNX LeakyRelu; Keras LeakyReLU, whose negative_slope is 0.3 by default")
       .Attr("alpha", 0.01, "the slope below 0")
-      // With a slope of 0 oneDNN would turn NaN into 0.
+      // With a slope of 0 oneDNN would turn NaN into 0, and the run would be repeated.
       .Fast(OneDnnEltwise([](const Attributes& attrs) {
         return attrs.Float("alpha") == 0 ? std::nullopt : OneDnnLeakyRelu(attrs);
       }))
@@ -95,8 +95,7 @@ OpDef ThresholdedRelu() {
 
 NOMO_REGISTER_OP(ElementwiseOp("nn.Relu", SignedTypes{},
                                [](auto x) { return x < 0 ? decltype(x){0} : x; })
-                     .Doc("y = max(x, 0). NaN stays NaN, except where the kernel of x's producer "
-                          "has taken the relu over.")
+                     .Doc("y = max(x, 0). NaN stays NaN.")
                      .Source("ONNX Relu; Keras ReLU")
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_relu))
                      .Examples(ExampleTable().Rows(kSigned, {{0, 0},
@@ -114,8 +113,7 @@ NOMO_REGISTER_OP(
                   [](auto x) { return x < 0   ? decltype(x){0}
                                       : x > 6 ? decltype(x){6}
                                               : x; })
-        .Doc("y = min(max(x, 0), 6). NaN stays NaN, except where the kernel of x's producer has "
-             "taken the relu over.")
+        .Doc("y = min(max(x, 0), 6). NaN stays NaN.")
         .Source("Keras activation relu6; Krizhevsky, Convolutional Deep Belief Networks on "
                 "CIFAR-10, 2010")
         .AsPostOp(EltwisePostOp(dnnl_eltwise_clip, 0, 6))

@@ -1,5 +1,6 @@
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"
+#include "nomograph/ops/nn/pool.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {
@@ -215,11 +216,11 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(
     GlobalPool("nn.GlobalMaxPool",
                "The greatest element over all spatial positions, channel by channel; NaN where "
-               "there is one (oneDNN may pass over it). It is an error when there is no position.",
+               "there is one. It is an error when there is no position.",
                "ONNX GlobalMaxPool (there keepdims is true); Keras GlobalMaxPooling1D, 2D, 3D",
                kNumbers)
         .Reference(GlobalMaxCompute)
-        .Fast(onednn::Prepare(BuildGlobalMax))
+        .Fast(PrepareMaximum(BuildGlobalMax, GlobalMaxCompute))
         .Examples(GlobalMaxPoolExamples));
 
 }  // namespace

@@ -200,7 +200,7 @@ NOMO_REGISTER_OP(
                  "padding left out. Without strides windows move by 1, as in ONNX (Keras' layers "
                  "move them by their size and say so here). A window that meets only padding "
                  "yields the type's least value (-infinity for floating point) and the index -1. "
-                 "NaN counts as greatest in exact mode; oneDNN may pass over it.\n\n"
+                 "NaN counts as greatest.\n\n"
                  "indices tells where each maximum was found: its place in x in row-major order "
                  "over all of x's axes (see storage_order), the first of equals. It is an error "
                  "when the window is larger than the padded input.")
@@ -216,7 +216,7 @@ NOMO_REGISTER_OP(
             .Max(1))
         .Infer(InferMaxPool)
         .Reference(MaxPoolCompute)
-        .Fast(onednn::Prepare(BuildMaxPool))
+        .Fast(PrepareMaximum(BuildMaxPool, MaxPoolCompute))
         .BatchInputs({0})
         .Examples(MaxPoolExamples));
 

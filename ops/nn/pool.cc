@@ -1,6 +1,10 @@
 #include "nomograph/ops/nn/pool.h"
 
+#include <limits>
+#include <utility>
+
 #include "absl/strings/match.h"
+#include "nomograph/core/keep_nan.h"
 #include "nomograph/ops/nn/conv_kernel.h"
 
 namespace nomograph::nn {
@@ -110,6 +114,44 @@ bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
       pd, {{DNNL_ARG_SRC, b.Reordered(in, pd.src_desc())}, {DNNL_ARG_DST, pooled}});
   b.Copy(pooled, out);
   return true;
+}
+
+namespace {
+
+class MaximumKernel : public Kernel, public LossyKernel {
+ public:
+  MaximumKernel(std::unique_ptr<Kernel> pool, ComputeFn reference)
+      : pool_(std::move(pool)), reference_(std::move(reference)) {}
+
+  absl::Status Run(KernelContext& context) const override {
+    NOMO_RETURN_IF_ERROR(pool_->Run(context));
+    if (context.output_dtype(0) != DType::kFloat32) return absl::OkStatus();
+    bool least = false;
+    for (const float y : context.output<float>(0)) {
+      least |= y == std::numeric_limits<float>::lowest();
+    }
+    return least ? reference_(context) : absl::OkStatus();
+  }
+
+  int64_t scratch_bytes() const override { return pool_->scratch_bytes(); }
+  std::unique_ptr<KernelState> NewState() const override { return pool_->NewState(); }
+  bool MayLoseNan() const override { return nomograph::MayLoseNan(*pool_); }
+  std::string Describe() const override { return pool_->Describe(); }
+
+ private:
+  const std::unique_ptr<Kernel> pool_;
+  const ComputeFn reference_;
+};
+
+}  // namespace
+
+PrepareFn PrepareMaximum(onednn::BuildFn build, ComputeFn reference) {
+  return [prepare = onednn::Prepare(std::move(build)), reference = std::move(reference)](
+             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> pool, prepare(context));
+    if (pool == nullptr) return nullptr;
+    return std::make_unique<MaximumKernel>(std::move(pool), reference);
+  };
 }
 
 }  // namespace nomograph::nn

@@ -22,6 +22,10 @@ absl::StatusOr<Window> PoolWindow(const Attributes& attrs, const Shape& x);
 // kernels yield.
 bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm);
 
+// The fast kernel of an op that `build` builds with oneDNN's maximum. oneDNN begins with the least
+// finite number, which it yields for windows of -infinity, too: where it does, `reference` runs.
+PrepareFn PrepareMaximum(onednn::BuildFn build, ComputeFn reference);
+
 }  // namespace nomograph::nn
 
 #endif  // NOMOGRAPH_OPS_NN_POOL_H_

@@ -168,9 +168,7 @@ std::vector<Example> LogSoftmaxExamples() {
 }
 
 // What both say of infinities.
-constexpr char kNotANumber[] =
-    "Where all are -infinity, or one is NaN or +infinity, y is NaN (with oneDNN perhaps not in "
-    "every element).";
+constexpr char kNotANumber[] = "Where all are -infinity, or one is NaN or +infinity, y is NaN.";
 
 NOMO_REGISTER_OP(
     SoftmaxSchema("nn.Softmax",
