@@ -1,6 +1,7 @@
 #include "nomograph/core/infer.h"
 
 #include "nomograph/core/eager.h"
+#include "nomograph/core/escape.h"
 
 namespace nomograph {
 namespace {
@@ -10,7 +11,7 @@ constexpr int kMaxDepth = 64;
 constexpr int64_t kMaxFoldedElements = 4096;
 
 std::string Where(const Node& node) {
-  return absl::StrCat("node \"", node.name, "\" (", node.op, ")");
+  return absl::StrCat("node ", Quoted(node.name), " (", Shown(node.op), ")");
 }
 
 // A declaration and what was found, where they differ; "" where they agree.
@@ -100,10 +101,10 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunction(
     const std::string& function, absl::Span<const TensorType> inputs) const {
   const auto it = functions_.find(function);
   if (it == functions_.end())
-    return absl::NotFoundError(absl::StrCat("there is no function @", function));
+    return absl::NotFoundError(absl::StrCat("there is no function @", Shown(function)));
   Graph graph = it->second.graph;
   if (graph.inputs.size() != inputs.size()) {
-    return InvalidArgument("function @", function, " takes ", graph.inputs.size(),
+    return InvalidArgument("function @", Shown(function), " takes ", graph.inputs.size(),
                            " inputs, found ", inputs.size());
   }
   if (depth_ >= kMaxDepth)
@@ -111,7 +112,7 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunction(
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorType& declared = graph.values[graph.inputs[i]].type;
     if (declared.dtype != inputs[i].dtype || !Compatible(declared.shape, inputs[i].shape)) {
-      return InvalidArgument("function @", function, ": input ", i, ": expected ",
+      return InvalidArgument("function @", Shown(function), ": input ", i, ": expected ",
                              declared.ToString(), ", found ", inputs[i].ToString());
     }
   }
@@ -123,7 +124,7 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunction(
   ++depth_;
   const absl::Status status = InferGraph(graph);
   --depth_;
-  NOMO_RETURN_IF_ERROR(Annotate(status, absl::StrCat("function @", function)));
+  NOMO_RETURN_IF_ERROR(Annotate(status, absl::StrCat("function @", Shown(function))));
   std::vector<TensorType> outputs;
   for (const ValueId id : graph.outputs) outputs.push_back(graph.values[id].type);
   return outputs;
@@ -163,14 +164,16 @@ absl::Status TypeInferrer::InferGraph(Graph& graph) const {
     }
     for (size_t i = 0; i < types->size(); ++i) {
       if (node.outputs[i] == kNoValue) continue;
+      // Of an op that is not known here, what the file declares is all that is known.
+      if ((*types)[i].dtype == DType::kInvalid) continue;
       ValueInfo& value = graph.values[node.outputs[i]];
       if (value.type.dtype != DType::kInvalid && value.type.dtype != (*types)[i].dtype) {
-        errors.Add(InvalidArgument("value \"", value.name, "\" is declared as ",
+        errors.Add(InvalidArgument("value ", Quoted(value.name), " is declared as ",
                                    value.type.ToString(), " but is ", (*types)[i].ToString()),
                    Where(node));
       }
       auto merged = Merge((*types)[i].shape, value.type.shape);
-      errors.Add(merged.status(), absl::StrCat(Where(node), ": value \"", value.name, "\""));
+      errors.Add(merged.status(), absl::StrCat(Where(node), ": value ", Quoted(value.name)));
       value.type = {(*types)[i].dtype, merged.ok() ? *merged : (*types)[i].shape};
     }
   }
