@@ -25,7 +25,8 @@ struct ImportOptions {
 // The model that an ONNX file holds. Names of values, inputs and outputs, symbolic sizes,
 // documentation and metadata are kept. The model's own functions become bodies in the function
 // library; operators of domains that are not known here become Lambdas named domain.Op, which run
-// once such an op is registered. Weights stay in the memory that the file was read into.
+// once such an op is registered. Weights stay in the file, which is mapped, or are
+// copied where they are not aligned to their elements.
 // NotFound, PermissionDenied; InvalidArgument for what is no ONNX model or contradicts itself;
 // Unimplemented for operators, attributes and types that are not supported. All faults are in one
 // status, each with its node.

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/serialization/onnx/graph_importer.h"
 
@@ -38,8 +39,8 @@ const TensorType& NodeImporter::type(ValueId value) const {
 absl::StatusOr<DType> NodeImporter::dtype(ValueId value) const {
   if (value == kNoValue) return InvalidArgument("an input is missing");
   if (type(value).dtype == DType::kInvalid) {
-    return InvalidArgument("the type of \"", graph_.graph().values[value].name,
-                           "\" is not known here, because an op ahead of it is not");
+    return InvalidArgument("the type of ", Quoted(graph_.graph().values[value].name),
+                           " is not known here, because an op ahead of it is not");
   }
   return type(value).dtype;
 }
@@ -47,8 +48,8 @@ absl::StatusOr<DType> NodeImporter::dtype(ValueId value) const {
 absl::StatusOr<int> NodeImporter::rank(ValueId value) const {
   NOMO_RETURN_IF_ERROR(dtype(value).status());
   if (!type(value).shape.has_rank()) {
-    return InvalidArgument("the number of axes of \"", graph_.graph().values[value].name,
-                           "\" must be known here");
+    return InvalidArgument("the number of axes of ", Quoted(graph_.graph().values[value].name),
+                           " must be known here");
   }
   return type(value).shape.rank();
 }

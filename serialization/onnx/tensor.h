@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "nomograph/core/tensor.h"
@@ -25,6 +26,9 @@ TensorProto::DataType DTypeToOnnx(DType dtype);
 absl::StatusOr<TensorType> TypeFromOnnx(const TypeProto& proto);
 void TypeToOnnx(const TensorType& type, TypeProto& proto);
 
+// Elements that lie in a file and not in the message itself (ParseMapped()).
+using RawData = absl::flat_hash_map<const TensorProto*, absl::string_view>;
+
 // Reads tensors. Elements stay where they lie, in the message or in a mapped external file.
 class TensorReader {
  public:
@@ -32,6 +36,13 @@ class TensorReader {
   // data are looked for below `folder`; where that is empty they are refused.
   TensorReader(std::shared_ptr<const void> owner, std::string folder)
       : owner_(std::move(owner)), folder_(std::move(folder)) {}
+  // The elements in `raw_data` lie in `file`, which the owner keeps.
+  TensorReader(std::shared_ptr<const void> owner, std::string folder, const MappedFile* file,
+               RawData raw_data)
+      : owner_(std::move(owner)),
+        folder_(std::move(folder)),
+        file_(file),
+        raw_data_(std::move(raw_data)) {}
 
   // InvalidArgument for elements that do not fit the shape, and for external files that are not
   // confined to the folder (absolute paths, "..", links that leave it); NotFound for those that are
@@ -46,6 +57,8 @@ class TensorReader {
 
   std::shared_ptr<const void> owner_;
   std::string folder_;
+  const MappedFile* file_ = nullptr;
+  RawData raw_data_;
   std::map<std::string, std::shared_ptr<const MappedFile>> files_;
 };
 
