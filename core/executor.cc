@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nomograph/core/eager.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/philox.h"
 
@@ -64,7 +65,7 @@ absl::StatusOr<std::vector<Tensor>> Executor::Run(absl::Span<const Tensor> input
     const absl::Status status = RunStep(i);
     if (!status.ok()) {
       const LoweredNode& node = program_.graph_.nodes[program_.steps_[i].node];
-      return Annotate(status, absl::StrCat("node \"", node.name, "\" (", node.op->name, ")"));
+      return Annotate(status, absl::StrCat("node ", Quoted(node.name), " (", node.op->name, ")"));
     }
   }
   return TakeResults();

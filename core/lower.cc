@@ -1,6 +1,7 @@
 #include "nomograph/core/lower.h"
 
 #include "nomograph/core/eager.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/infer.h"
 
@@ -39,9 +40,9 @@ class Lowerer {
     for (size_t i = 0; i < arguments.size(); ++i) ids[graph.inputs[i]] = arguments[i];
     for (const Weight& weight : graph.weights) ids[weight.value] = AddConstant(weight.tensor);
     for (const Node& node : graph.nodes) {
-      NOMO_RETURN_IF_ERROR(
-          Annotate(LowerNode(node, ids, prefix, functions, depth),
-                   absl::StrCat("node \"", prefix, node.name, "\" (", node.op, ")")));
+      NOMO_RETURN_IF_ERROR(Annotate(LowerNode(node, ids, prefix, functions, depth),
+                                    absl::StrCat("node ", Quoted(absl::StrCat(prefix, node.name)),
+                                                 " (", Shown(node.op), ")")));
     }
     std::vector<ValueId> outputs;
     for (const ValueId id : graph.outputs) outputs.push_back(ids[id]);
@@ -111,13 +112,13 @@ class Lowerer {
 
   static absl::Status CheckArguments(const Graph& graph, absl::Span<const TensorType> types) {
     if (graph.inputs.size() != types.size()) {
-      return InvalidArgument("function @", graph.name, " takes ", graph.inputs.size(),
+      return InvalidArgument("function @", Shown(graph.name), " takes ", graph.inputs.size(),
                              " inputs, found ", types.size());
     }
     for (size_t i = 0; i < types.size(); ++i) {
       const TensorType& declared = graph.values[graph.inputs[i]].type;
       if (declared.dtype != types[i].dtype || !Compatible(declared.shape, types[i].shape)) {
-        return InvalidArgument("function @", graph.name, ": input ", i, ": expected ",
+        return InvalidArgument("function @", Shown(graph.name), ": input ", i, ": expected ",
                                declared.ToString(), ", found ", types[i].ToString());
       }
     }

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 
+#include "nomograph/core/escape.h"
 #include "nomograph/core/model.h"
 #include "nomograph/core/session.h"
 
@@ -38,10 +39,10 @@ absl::StatusOr<int64_t> CountRows(const NamedTensors& inputs) {
   int64_t rows = -1;
   for (const auto& [name, tensor] : inputs) {
     if (!tensor.valid() || tensor.shape().rank() == 0) {
-      return InvalidArgument("input \"", name, "\" has no batch axis");
+      return InvalidArgument("input ", Quoted(name), " has no batch axis");
     }
     if (rows >= 0 && rows != tensor.shape()[0]) {
-      return InvalidArgument("input \"", name, "\" has ", tensor.shape()[0],
+      return InvalidArgument("input ", Quoted(name), " has ", tensor.shape()[0],
                              " rows, another input has ", rows);
     }
     rows = tensor.shape()[0];
@@ -80,7 +81,7 @@ absl::StatusOr<NamedTensors> Model::Predict(const NamedTensors& inputs,
     NOMO_ASSIGN_OR_RETURN(NamedTensors outputs, session->Run(slice));
     for (auto& [name, tensor] : outputs) {
       if (tensor.shape().rank() == 0 || tensor.shape()[0] != end - begin) {
-        return InvalidArgument("output \"", name, "\" (", tensor.type().ToString(),
+        return InvalidArgument("output ", Quoted(name), " (", tensor.type().ToString(),
                                ") has no batch axis, so the ", rows,
                                " rows cannot be split; raise batch_size");
       }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "nomograph/core/escape.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/expr_writer.h"
 #include "nomograph/core/infer.h"
@@ -32,8 +33,8 @@ class CalledModel : public LayerBase {
     for (const auto& [name, function] : model_.functions) {
       for (const Node& node : function.graph.nodes) {
         if (VariableOf(node) == nullptr) continue;
-        return InvalidArgument("function @", name, ": node \"", node.name,
-                               "\" uses a state variable, which a model that is a layer cannot do");
+        return InvalidArgument("function @", Shown(name), ": node ", Quoted(node.name),
+                               " uses a state variable, which a model that is a layer cannot do");
       }
     }
     return absl::OkStatus();
@@ -61,8 +62,8 @@ class CalledModel : public LayerBase {
     for (const ValueId id : graph.outputs) {
       outputs.push_back(values[id]);
       if (outputs.back().dtype() != DType::kInvalid) continue;
-      return InvalidArgument("output \"", graph.value(id).name,
-                             "\" is behind an op that is not registered here, so its type is not "
+      return InvalidArgument("output ", Quoted(graph.value(id).name),
+                             " is behind an op that is not registered here, so its type is not "
                              "known");
     }
     NOMO_RETURN_IF_ERROR(CheckStateIsReached(exprs, outputs));
@@ -93,11 +94,11 @@ class CalledModel : public LayerBase {
       graph.values[weight.value].type = weight.tensor.type();
     for (size_t i = 0; i < inputs.size(); ++i) {
       const auto& [name, expected, doc, unknown_fields] = declared[graph.inputs[i]];
-      if (!inputs[i].valid()) return InvalidArgument("input \"", name, "\" is absent");
+      if (!inputs[i].valid()) return InvalidArgument("input ", Quoted(name), " is absent");
       const TensorType& found = inputs[i].type();
       if (expected.dtype != found.dtype || !Compatible(expected.shape, found.shape)) {
-        return InvalidArgument("input \"", name, "\": expected ", expected.ToString(), ", found ",
-                               found.ToString());
+        return InvalidArgument("input ", Quoted(name), ": expected ", expected.ToString(),
+                               ", found ", found.ToString());
       }
       graph.values[graph.inputs[i]].type = found;
     }
@@ -111,8 +112,8 @@ class CalledModel : public LayerBase {
     const std::set<std::shared_ptr<const Expr>> needed(reached.begin(), reached.end());
     for (const auto& expr : exprs) {
       if (expr->variable == nullptr || needed.contains(expr)) continue;
-      return InvalidArgument("node \"", expr->name,
-                             "\" uses a state variable, but none of the model's outputs needs it");
+      return InvalidArgument("node ", Quoted(expr->name),
+                             " uses a state variable, but none of the model's outputs needs it");
     }
     return absl::OkStatus();
   }
