@@ -58,7 +58,7 @@ void AddGolden(ModelProto& model, double rtol, double atol) {
   tensor.set_dtype(FLOAT32);
   tensor.add_dims(1);
   tensor.add_dims(2);
-  tensor.set_elements(std::string(8, '\0'));
+  tensor.set_inline_data(std::string(8, '\0'));
   auto& input = *golden.add_inputs();
   input.set_name("x");
   *input.mutable_tensor() = tensor;

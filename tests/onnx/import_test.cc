@@ -387,7 +387,7 @@ TEST(OnnxExport, MovesLargeWeightsIntoAFileOfTheirOwn) {
 }
 
 // x * w + v with weights of `floats` elements, as a file; `name` moves the bytes behind it.
-std::string WeightsFile(const std::string& name, int64_t floats) {
+std::string WeightsFile(const std::string& name, int floats) {
   OnnxBuilder b(13);
   b.Input("x", TensorProto::FLOAT, {1});
   b.Floats(name, {floats}, std::vector<float>(floats, 2));
@@ -409,7 +409,7 @@ std::string WeightsFile(const std::string& name, int64_t floats) {
 // Weights lie in the file, at any address, on both sides of what is left out of the message.
 TEST(OnnxImport, WeightsOfAFileAreThoseOfTheSameBytesInMemory) {
   const std::string path = absl::StrCat(testing::TempDir(), "/mapped.onnx");
-  for (const int64_t floats : {1023, 1024, 5000}) {
+  for (const int floats : {1023, 1024, 5000}) {
     for (const char* name : {"w", "w2", "w34", "w456"}) {
       const std::string bytes = WeightsFile(name, floats);
       ASSERT_TRUE(WriteFileAtomically(path, bytes).ok());
