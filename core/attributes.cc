@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/escape.h"
 
 namespace nomograph {
 namespace {
@@ -41,7 +42,7 @@ struct ToText {
   std::string operator()(const std::vector<double>& v) const { return FormatList(v, *this); }
   std::string operator()(const std::vector<std::string>& v) const { return FormatList(v, *this); }
   std::string operator()(const Tensor& v) const { return v.ToString(4); }
-  std::string operator()(const FunctionRef& v) const { return absl::StrCat("@", v.name); }
+  std::string operator()(const FunctionRef& v) const { return absl::StrCat("@", Escape(v.name)); }
 };
 
 // Levenshtein distance, case folded.
@@ -117,7 +118,7 @@ const AttrValue* Attributes::Find(absl::string_view name) const {
 
 std::string Attributes::ToString() const {
   return absl::StrJoin(values_, ", ", [](std::string* out, const auto& entry) {
-    absl::StrAppend(out, entry.first, "=", entry.second.ToString());
+    absl::StrAppend(out, Escape(entry.first), "=", entry.second.ToString());
   });
 }
 
@@ -156,7 +157,7 @@ absl::Status AttrDef::Check(AttrValue& value) const {
   }
   if (auto* v = value.As<std::string>();
       v && !choices.empty() && std::find(choices.begin(), choices.end(), *v) == choices.end()) {
-    return InvalidArgument("attribute ", name, ": \"", *v, "\" is none of ",
+    return InvalidArgument("attribute ", name, ": ", Quoted(*v), " is none of ",
                            absl::StrJoin(choices, ", "));
   }
   return absl::OkStatus();
@@ -182,7 +183,7 @@ absl::StatusOr<Attributes> ResolveAttributes(const std::vector<AttrDef>& defs,
   }
   for (const auto& [name, value] : attrs) {
     if (!resolved.Has(name)) {
-      errors.Add(InvalidArgument("there is no attribute ", name, DidYouMean(name, names)));
+      errors.Add(InvalidArgument("there is no attribute ", Shown(name), DidYouMean(name, names)));
     }
   }
   NOMO_RETURN_IF_ERROR(errors.ToStatus("attributes are wrong"));
@@ -218,7 +219,9 @@ std::vector<std::string> NearestNames(absl::string_view name, const std::vector<
 
 std::string DidYouMean(absl::string_view name, const std::vector<std::string>& names) {
   const std::vector<std::string> nearest = NearestNames(name, names);
-  return nearest.empty() ? "" : absl::StrCat(" (did you mean ", absl::StrJoin(nearest, ", "), "?)");
+  return nearest.empty()
+             ? ""
+             : absl::StrCat(" (did you mean ", absl::StrJoin(nearest, ", ", AppendShown), "?)");
 }
 
 }  // namespace nomograph

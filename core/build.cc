@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nomograph/core/escape.h"
 #include "nomograph/core/expr_writer.h"
 
 namespace nomograph {
@@ -28,7 +29,7 @@ class ModelBuilder {
       absl::Status status = expr->status;
       if (status.ok()) status = CheckInput(expr);
       if (status.ok()) status = writer_.Write(expr, options_.seed);
-      errors.Add(layer.empty() ? status : Annotate(status, absl::StrCat("layer \"", layer, "\"")));
+      errors.Add(layer.empty() ? status : Annotate(status, absl::StrCat("layer ", Quoted(layer))));
     }
     NOMO_RETURN_IF_ERROR(errors.ToStatus("the model cannot be built"));
     AddOutputs(outputs);
@@ -75,7 +76,7 @@ class ModelBuilder {
   absl::Status CheckInput(const std::shared_ptr<const Expr>& expr) {
     if (expr->kind != Expr::Kind::kInput || writer_.IdOf(Value(expr, 0)) != kNoValue)
       return absl::OkStatus();
-    return InvalidArgument("input \"", expr->node.name, "\" (", expr->outputs[0].ToString(),
+    return InvalidArgument("input ", Quoted(expr->node.name), " (", expr->outputs[0].ToString(),
                            ") is used but is not among the model's inputs");
   }
 

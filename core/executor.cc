@@ -5,6 +5,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/eager.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/philox.h"
 
@@ -76,7 +77,7 @@ absl::Status Executor::RunSteps(absl::Span<const Tensor> inputs, absl::Span<Tens
     const absl::Status status = RunStep(i);
     if (!status.ok()) {
       const LoweredNode& node = program_.graph_.nodes[program_.steps_[i].node];
-      return Annotate(status, absl::StrCat("node \"", node.name, "\" (", node.op->name, ")"));
+      return Annotate(status, absl::StrCat("node ", Quoted(node.name), " (", node.op->name, ")"));
     }
   }
   return absl::OkStatus();

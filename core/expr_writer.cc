@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/philox.h"
 
 namespace nomograph {
@@ -55,9 +56,9 @@ absl::Status LayerNames::Reserve(const std::shared_ptr<const LayerScope>& layer)
   if (layer->name.empty()) return absl::OkStatus();
   const std::string full = Prefixed(Of(layer->parent), layer->name);
   if (absl::StrContains(layer->name, '/')) {
-    return InvalidArgument("layer \"", full, "\": the name of a layer must not contain '/'");
+    return InvalidArgument("layer ", Quoted(full), ": the name of a layer must not contain '/'");
   }
-  if (!unique_.Reserve(full)) return InvalidArgument("two layers are named \"", full, "\"");
+  if (!unique_.Reserve(full)) return InvalidArgument("two layers are named ", Quoted(full));
   return absl::OkStatus();
 }
 

@@ -1,17 +1,26 @@
 #include "nomograph/core/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
+#include <climits>
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/status.h"
 
 namespace nomograph {
@@ -24,7 +33,7 @@ constexpr int64_t kPipeChunk = int64_t{1} << 20;
 
 // `cannot <action> "<path>": <cause>`.
 absl::Status FileError(absl::string_view action, absl::string_view path, int error) {
-  const std::string where = absl::StrCat("cannot ", action, " \"", path, "\"");
+  const std::string where = absl::StrCat("cannot ", action, " ", QuotedPath(path));
   // The words of strerror() for these two leave users guessing.
   if (error == EISDIR) return InvalidArgument(where, ": it is a directory");
   if (error == ENOSPC)
@@ -47,15 +56,127 @@ std::string ResolveLink(const std::string& path) {
   return real == nullptr ? path : std::string(real.get());
 }
 
-// Creates a file that did not exist, in the given folder. -1 and errno on failure.
-int CreateTemporary(const std::string& directory, std::string* name) {
+constexpr absl::string_view kTemporaryPrefix = ".nomograph-";
+constexpr absl::string_view kTemporarySuffix = ".tmp";
+
+std::string NextTemporaryPath(const std::string& directory) {
   static std::atomic<int> counter{0};
-  for (;;) {
-    *name = absl::StrCat(directory, "/.nomograph-", getpid(), "-", counter++, ".tmp");
-    // Not mkstemp(): its files are private, and the umask should decide.
-    const int fd = open(name->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0 || errno != EEXIST) return fd;
+  return absl::StrCat(directory, "/", kTemporaryPrefix, getpid(), "-", counter++, kTemporarySuffix);
+}
+
+// The process that a temporary file's name names; 0 for any other name.
+pid_t ProcessOfTemporary(absl::string_view name) {
+  pid_t process = 0;
+  int number = 0;
+  if (!absl::ConsumePrefix(&name, kTemporaryPrefix) ||
+      !absl::ConsumeSuffix(&name, kTemporarySuffix)) {
+    return 0;
   }
+  const size_t dash = name.find('-');
+  const bool matches = dash != absl::string_view::npos &&
+                       absl::SimpleAtoi(name.substr(0, dash), &process) && process > 0 &&
+                       absl::SimpleAtoi(name.substr(dash + 1), &number);
+  return matches ? process : 0;
+}
+
+// Removes what a process left behind that ended while it wrote. A process of another machine, or of
+// another container, may look as if it had ended: it holds a lock on its file.
+void RemoveIfStale(const std::string& path) {
+  const FileDescriptor fd(
+      open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  struct stat info;
+  if (fd.get() < 0 || fstat(fd.get(), &info) != 0) return;
+  if (!S_ISREG(info.st_mode) || info.st_uid != geteuid()) return;
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) unlink(path.c_str());
+}
+
+void RemoveStaleFiles(const std::string& directory) {
+  struct CloseFolder {
+    void operator()(DIR* folder) const { closedir(folder); }
+  };
+  const std::unique_ptr<DIR, CloseFolder> folder(opendir(directory.c_str()));
+  if (folder == nullptr) return;  // it may be written to but not read
+  while (const dirent* entry = readdir(folder.get())) {
+    const pid_t process = ProcessOfTemporary(entry->d_name);
+    if (process == 0 || kill(process, 0) == 0 || errno != ESRCH) continue;
+    RemoveIfStale(absl::StrCat(directory, "/", entry->d_name));
+  }
+}
+
+// How the kernel names an open file.
+std::string PathOfDescriptor(int fd) { return absl::StrCat("/proc/self/fd/", fd); }
+
+// A file without a name in the given folder, which PathOfDescriptor() can name later. -1 where
+// there is no such thing.
+int CreateNameless(const std::string& directory) {
+  FileDescriptor fd(open(directory.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666));
+  if (fd.get() < 0 || access(PathOfDescriptor(fd.get()).c_str(), F_OK) != 0) return -1;
+  return fd.Release();
+}
+
+// Creates a file that did not exist, in the given folder. -1 and errno on failure.
+int CreateTemporary(const std::string& directory, TemporaryName* name) {
+  for (;;) {
+    // The name first, so that a signal at any moment finds it.
+    TemporaryName next(NextTemporaryPath(directory));
+    // Not mkstemp(): its files are private, and the umask should decide.
+    const int fd = open(next.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0) {
+      *name = std::move(next);
+      return fd;
+    }
+    const int error = errno;
+    next.Release();
+    errno = error;
+    if (error != EEXIST) return -1;
+  }
+}
+
+// Names a file without a name. False and errno on failure.
+bool NameTemporary(int fd, const std::string& directory, TemporaryName* name) {
+  for (;;) {
+    TemporaryName next(NextTemporaryPath(directory));
+    if (linkat(AT_FDCWD, PathOfDescriptor(fd).c_str(), AT_FDCWD, next.path().c_str(),
+               AT_SYMLINK_FOLLOW) == 0) {
+      *name = std::move(next);
+      return true;
+    }
+    const int error = errno;
+    next.Release();
+    errno = error;
+    if (error != EEXIST) return false;
+  }
+}
+
+// The temporary files' paths, where a signal handler can read them: it may neither allocate nor
+// lock. A file for which there is no slot is only missed by that.
+struct Slot {
+  enum State { kFree, kFilling, kFull };
+  std::atomic<int> state{kFree};
+  char path[PATH_MAX];
+};
+std::array<Slot, 16> g_slots;
+
+int FillSlot(const std::string& path) {
+  if (path.size() >= PATH_MAX) return -1;
+  for (size_t i = 0; i < g_slots.size(); ++i) {
+    int free = Slot::kFree;
+    if (!g_slots[i].state.compare_exchange_strong(free, Slot::kFilling)) continue;
+    std::memcpy(g_slots[i].path, path.c_str(), path.size() + 1);
+    g_slots[i].state = Slot::kFull;
+    return static_cast<int>(i);
+  }
+  return -1;
+}
+
+constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP};
+
+// Only what POSIX lets a handler call. The signal's own action is back when it is raised again.
+void RemoveFilesAndEnd(int signal) {
+  for (const Slot& slot : g_slots) {
+    if (slot.state == Slot::kFull) unlink(slot.path);
+  }
+  raise(signal);
 }
 
 absl::Status SyncDirectory(const std::string& directory, absl::string_view path) {
@@ -78,17 +199,41 @@ absl::Status ReadAll(InputFile& file, int64_t max_bytes, std::string* contents) 
     if (count < expected) return absl::OkStatus();
   }
   return absl::ResourceExhaustedError(
-      absl::StrCat("\"", file.path(), "\" has more than the allowed ", max_bytes, " bytes"));
+      absl::StrCat(QuotedPath(file.path()), " has more than the allowed ", max_bytes, " bytes"));
 }
 
 }  // namespace
+
+TemporaryName::TemporaryName(std::string path) : path_(std::move(path)), slot_(FillSlot(path_)) {}
+
+TemporaryName::~TemporaryName() {
+  if (path_.empty()) return;
+  unlink(path_.c_str());
+  Release();
+}
+
+void TemporaryName::Release() {
+  if (slot_ >= 0) g_slots[slot_].state = Slot::kFree;
+  slot_ = -1;
+  path_.clear();
+}
 
 FileDescriptor::~FileDescriptor() { Close(); }
 
 int FileDescriptor::Close() { return fd_ < 0 ? 0 : close(std::exchange(fd_, -1)); }
 
-absl::StatusOr<InputFile> InputFile::Open(const std::string& path) {
-  FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+absl::StatusOr<InputFile> InputFile::Open(const std::string& path) { return OpenWith(path, 0); }
+
+absl::StatusOr<InputFile> InputFile::OpenRegular(const std::string& path) {
+  // Without O_NONBLOCK, which means nothing to a file, opening a pipe waits for its writer.
+  NOMO_ASSIGN_OR_RETURN(InputFile file, OpenWith(path, O_NONBLOCK | O_NOCTTY));
+  if (file.size() >= 0) return file;
+  return InvalidArgument("cannot open ", QuotedPath(path),
+                         ": expected a file, but it is a pipe or a device");
+}
+
+absl::StatusOr<InputFile> InputFile::OpenWith(const std::string& path, int flags) {
+  FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | flags));
   if (fd.get() < 0) return FileError("open", path, errno);
   struct stat info;
   if (fstat(fd.get(), &info) != 0) return FileError("open", path, errno);
@@ -110,21 +255,24 @@ absl::StatusOr<int64_t> InputFile::Read(absl::Span<char> out) {
   return total;
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes) {
+absl::StatusOr<std::string> ReadFile(const std::string& path, std::optional<int64_t> max_bytes) {
   NOMO_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(path));
   return ReadFile(file, max_bytes);
 }
 
-absl::StatusOr<std::string> ReadFile(InputFile& file, int64_t max_bytes) {
-  if (file.size() > max_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat("\"", file.path(), "\" has ", file.size(),
-                                                     " bytes, more than the allowed ", max_bytes));
+absl::StatusOr<std::string> ReadFile(InputFile& file, std::optional<int64_t> max_bytes) {
+  const int64_t limit =
+      max_bytes.value_or(file.size() < 0 ? kDefaultMaxPipeBytes : kDefaultMaxFileBytes);
+  if (file.size() > limit) {
+    return absl::ResourceExhaustedError(absl::StrCat(QuotedPath(file.path()), " has ", file.size(),
+                                                     " bytes, more than the allowed ", limit));
   }
   std::string contents;
   try {
-    NOMO_RETURN_IF_ERROR(ReadAll(file, max_bytes, &contents));
+    NOMO_RETURN_IF_ERROR(ReadAll(file, limit, &contents));
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(absl::StrCat("no memory to read \"", file.path(), "\""));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no memory to read ", QuotedPath(file.path())));
   }
   return contents;
 }
@@ -143,18 +291,12 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
     if (file.fd_.get() < 0) return file.Error("write", errno);
     return file;
   }
+  file.direct_ = false;
   // A file that may not be written to is not replaced either, although the folder's permissions
   // would allow it.
   if (exists && faccessat(AT_FDCWD, file.target_.c_str(), W_OK, AT_EACCESS) != 0)
     return file.Error("write", errno);
-  const std::string directory = DirectoryOf(file.target_);
-  std::string temporary;
-  file.fd_ = FileDescriptor(CreateTemporary(directory, &temporary));
-  if (file.fd_.get() < 0) {
-    return FileError(absl::StrCat("create a file in folder \"", directory, "\" to write"), path,
-                     errno);
-  }
-  file.temporary_ = std::move(temporary);
+  NOMO_RETURN_IF_ERROR(file.OpenReplacement());
   if (exists && fchmod(file.fd_.get(), info.st_mode & 0777) != 0) return file.Error("write", errno);
   return file;
 }
@@ -165,17 +307,30 @@ AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(path_, other.path_);
   std::swap(target_, other.target_);
+  std::swap(direct_, other.direct_);
   std::swap(temporary_, other.temporary_);
   std::swap(size_, other.size_);
   return *this;
 }
 
-AtomicFile::~AtomicFile() {
-  if (!temporary_.empty()) unlink(temporary_.c_str());
-}
+AtomicFile::~AtomicFile() = default;
 
 absl::Status AtomicFile::Error(absl::string_view action, int error) const {
   return FileError(action, path_, error);
+}
+
+absl::Status AtomicFile::OpenReplacement() {
+  const std::string directory = DirectoryOf(target_);
+  RemoveStaleFiles(directory);
+  fd_ = FileDescriptor(CreateNameless(directory));
+  if (fd_.get() < 0) fd_ = FileDescriptor(CreateTemporary(directory, &temporary_));
+  if (fd_.get() < 0) {
+    return FileError(absl::StrCat("create a file in folder ", QuotedPath(directory), " to write"),
+                     path_, errno);
+  }
+  // For RemoveIfStale(). Where there are no locks, the process' number has to do.
+  flock(fd_.get(), LOCK_EX | LOCK_NB);
+  return absl::OkStatus();
 }
 
 absl::Status AtomicFile::Write(absl::string_view bytes) {
@@ -192,22 +347,39 @@ absl::Status AtomicFile::Write(absl::string_view bytes) {
 
 absl::Status AtomicFile::Commit() {
   NOMO_CHECK(fd_.get() >= 0);
-  if (!temporary_.empty()) return CommitTemporary();
-  return fd_.Close() == 0 ? absl::OkStatus() : Error("write", errno);
+  if (!direct_) NOMO_RETURN_IF_ERROR(MoveIntoPlace());
+  if (fd_.Close() != 0) return Error("write", errno);
+  return direct_ ? absl::OkStatus() : SyncDirectory(DirectoryOf(target_), path_);
 }
 
-absl::Status AtomicFile::CommitTemporary() {
+absl::Status AtomicFile::MoveIntoPlace() {
   if (fsync(fd_.get()) != 0) return Error("write", errno);
-  if (fd_.Close() != 0) return Error("write", errno);
-  if (rename(temporary_.c_str(), target_.c_str()) != 0) return Error("write", errno);
-  temporary_.clear();
-  return SyncDirectory(DirectoryOf(target_), path_);
+  // fsync() has told all that close() could. A link cannot take the place of a file, but a move
+  // can: hence a name for a moment.
+  if (temporary_.path().empty() && !NameTemporary(fd_.get(), DirectoryOf(target_), &temporary_)) {
+    return Error("write", errno);
+  }
+  if (rename(temporary_.path().c_str(), target_.c_str()) != 0) return Error("write", errno);
+  temporary_.Release();
+  return absl::OkStatus();
 }
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents) {
   NOMO_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   NOMO_RETURN_IF_ERROR(file.Write(contents));
   return file.Commit();
+}
+
+void RemoveUnfinishedFilesOnSignals() {
+  const auto replace_default = [](int signal, void (*handler)(int)) {
+    struct sigaction action = {};
+    if (sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) return;
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESETHAND;
+    sigaction(signal, &action, nullptr);
+  };
+  for (const int signal : kEndingSignals) replace_default(signal, &RemoveFilesAndEnd);
+  replace_default(SIGXFSZ, SIG_IGN);
 }
 
 }  // namespace nomograph

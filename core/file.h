@@ -4,6 +4,7 @@
 #define NOMOGRAPH_CORE_FILE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -39,8 +40,10 @@ class FileDescriptor {
 // A file that is open for reading.
 class InputFile {
  public:
-  // NotFound, PermissionDenied, or InvalidArgument for a directory.
+  // NotFound, PermissionDenied, or InvalidArgument for a directory. Waits for a pipe's writer.
   static absl::StatusOr<InputFile> Open(const std::string& path);
+  // Waits for nobody: InvalidArgument for a pipe or a device too. For paths that come from files.
+  static absl::StatusOr<InputFile> OpenRegular(const std::string& path);
 
   const std::string& path() const { return path_; }
   int fd() const { return fd_.get(); }
@@ -50,6 +53,7 @@ class InputFile {
   absl::StatusOr<int64_t> Read(absl::Span<char> out);
 
  private:
+  static absl::StatusOr<InputFile> OpenWith(const std::string& path, int flags);
   InputFile(FileDescriptor fd, std::string path, int64_t size)
       : fd_(std::move(fd)), path_(std::move(path)), size_(size) {}
 
@@ -58,21 +62,52 @@ class InputFile {
   int64_t size_;
 };
 
+// The name of a temporary file, which is removed with it. It is known to
+// RemoveUnfinishedFilesOnSignals().
+class TemporaryName {
+ public:
+  TemporaryName() = default;
+  explicit TemporaryName(std::string path);
+  TemporaryName(TemporaryName&& other) noexcept { *this = std::move(other); }
+  TemporaryName& operator=(TemporaryName&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(slot_, other.slot_);
+    return *this;
+  }
+  ~TemporaryName();
+
+  // Empty when there is none.
+  const std::string& path() const { return path_; }
+  // There is no file of that name any more.
+  void Release();
+
+ private:
+  std::string path_;
+  int slot_ = -1;  // where signal handlers find the path
+};
+
 // What ReadFile() takes at most unless told otherwise.
 inline constexpr int64_t kDefaultMaxFileBytes = int64_t{4} << 30;
+
+// And of a pipe or a device, of which nobody knows beforehand whether it ends.
+inline constexpr int64_t kDefaultMaxPipeBytes = int64_t{256} << 20;
 
 // All bytes of a file or a pipe. ResourceExhausted when there are more than `max_bytes`; else as
 // InputFile.
 absl::StatusOr<std::string> ReadFile(const std::string& path,
-                                     int64_t max_bytes = kDefaultMaxFileBytes);
+                                     std::optional<int64_t> max_bytes = std::nullopt);
 // The bytes of an open file from where it stands to its end.
-absl::StatusOr<std::string> ReadFile(InputFile& file, int64_t max_bytes = kDefaultMaxFileBytes);
+absl::StatusOr<std::string> ReadFile(InputFile& file,
+                                     std::optional<int64_t> max_bytes = std::nullopt);
 
-// A file that takes its place under `path` only once it is complete: the bytes go to a temporary
-// file in the same folder, and Commit() moves it over `path`. Until then `path` is as it was;
-// without a Commit() it stays so, and the temporary file is removed. Where `path` is a symbolic
-// link, the file that it leads to is replaced; an existing file's permissions are kept. A pipe or a
-// device (/dev/stdout, /dev/null) cannot be replaced and is written to directly.
+// A file that takes its place under `path` only once it is complete: the bytes go to a file without
+// a name, which ends with the process however that ends, and Commit() names it and moves it over
+// `path`. Until then `path` is as it was; without a Commit() it stays so. Where the file system has
+// no files without names, a temporary file in the same folder is used, named
+// `.nomograph-<process>-<number>.tmp`: it is removed without a Commit(), by
+// RemoveUnfinishedFilesOnSignals(), or by the next AtomicFile in that folder. Where `path` is a
+// symbolic link, the file that it leads to is replaced; an existing file's permissions are kept. A
+// pipe or a device (/dev/stdout, /dev/null) cannot be replaced and is written to directly.
 class AtomicFile {
  public:
   // NotFound when the folder is missing, PermissionDenied, InvalidArgument when `path` is a
@@ -99,14 +134,22 @@ class AtomicFile {
  private:
   AtomicFile() = default;
   absl::Status Error(absl::string_view action, int error) const;
-  absl::Status CommitTemporary();
+  absl::Status OpenReplacement();
+  absl::Status MoveIntoPlace();
 
   FileDescriptor fd_;
-  std::string path_;       // as the caller wrote it
-  std::string target_;     // where links lead
-  std::string temporary_;  // empty once it has moved, and where the target is written to directly
+  std::string path_;    // as the caller wrote it
+  std::string target_;  // where links lead
+  bool direct_ = true;  // the target itself is written to
+  TemporaryName temporary_;
   int64_t size_ = 0;
 };
+
+// From now on SIGINT, SIGTERM and SIGHUP, unless the process ignores them or has handlers of its
+// own, remove the temporary files of all AtomicFiles before they end it, and SIGXFSZ ends it no
+// more: a file past the process' limit is an error of Write(). For programs, which call it first of
+// all; libraries leave signals alone.
+void RemoveUnfinishedFilesOnSignals();
 
 // Create(), Write() and Commit() at once.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents);

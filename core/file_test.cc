@@ -1,9 +1,12 @@
 #include "nomograph/core/file.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -199,6 +202,98 @@ TEST_F(FileTest, KeepsTheOldFileWhenWritingFails) {
   EXPECT_THAT(status.message(), AllOf(HasSubstr(Path("f")), HasSubstr("too large")));
   EXPECT_EQ(*ReadFile(Path("f")), "old");
   EXPECT_THAT(Names(), UnorderedElementsAre("f"));
+}
+
+// Writes half of a file in a child and ends it by a signal. The result is how the child ended.
+int EndWhileWriting(const std::string& path, int signal, bool handle) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (handle) RemoveUnfinishedFilesOnSignals();
+    auto file = AtomicFile::Create(path);
+    if (!file.ok() || !file->Write("half").ok()) _exit(1);
+    raise(signal);
+    _exit(2);
+  }
+  int status = 0;
+  return child > 0 && waitpid(child, &status, 0) == child ? status : -1;
+}
+
+TEST_F(FileTest, AProcessThatEndsLeavesNothing) {
+  Put("f", "old");
+  for (const bool handle : {false, true}) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGKILL}) {
+      const int status = EndWhileWriting(Path("f"), signal, handle);
+      EXPECT_TRUE(WIFSIGNALED(status)) << status;
+      EXPECT_EQ(WTERMSIG(status), signal);
+      EXPECT_THAT(Names(), UnorderedElementsAre("f"));
+    }
+  }
+  EXPECT_EQ(*ReadFile(Path("f")), "old");
+}
+
+// As on a file system that has no files without names.
+TEST_F(FileTest, SignalHandlersRemoveNamedFiles) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const pid_t child = fork();
+    if (child == 0) {
+      RemoveUnfinishedFilesOnSignals();
+      const TemporaryName kept(Path("kept"));
+      TemporaryName released(Path("released"));
+      Put("kept", "half");
+      Put("released", "whole");
+      released.Release();
+      raise(signal);
+      _exit(2);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(WTERMSIG(status), signal);
+    EXPECT_THAT(Names(), UnorderedElementsAre("released"));
+  }
+}
+
+TEST_F(FileTest, AFileThatGrowsTooLargeIsAnError) {
+  const pid_t child = fork();
+  if (child == 0) {
+    RemoveUnfinishedFilesOnSignals();
+    const rlimit limit = {4096, 4096};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    _exit(WriteFileAtomically(Path("f"), std::string(8192, 'x')).ok() ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_THAT(Names(), testing::IsEmpty());
+}
+
+TEST_F(FileTest, RemovesWhatDeadProcessesLeft) {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  const std::string stale = absl::StrCat(".nomograph-", child, "-0.tmp");
+  const std::string locked = absl::StrCat(".nomograph-", child, "-1.tmp");
+  const std::string alive = absl::StrCat(".nomograph-", getpid(), "-999999.tmp");
+  const std::vector<std::string> kOthers = {
+      absl::StrCat(".nomograph-", child, "-0.tmp.bak"), absl::StrCat(".nomograph-", child, ".tmp"),
+      ".nomograph--1-0.tmp", ".nomograph-x-0.tmp", "nomograph.tmp"};
+  for (const std::string& name : {stale, locked, alive}) Put(name, "half");
+  for (const std::string& name : kOthers) Put(name, "another's");
+  // As a process of another container would, whose number means nothing here.
+  const FileDescriptor lock(open(Path(locked).c_str(), O_RDONLY));
+  ASSERT_EQ(flock(lock.get(), LOCK_EX), 0);
+  ASSERT_EQ(WriteFileAtomically(Path("f"), "new"), absl::OkStatus());
+  std::vector<std::string> expected = {"f", locked, alive};
+  expected.insert(expected.end(), kOthers.begin(), kOthers.end());
+  EXPECT_THAT(Names(), testing::UnorderedElementsAreArray(expected));
+}
+
+TEST_F(FileTest, APathThatIsNoFileIsNotWaitedFor) {
+  ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
+  for (const std::string& path : {Path("pipe"), std::string("/dev/zero")}) {
+    const absl::Status status = InputFile::OpenRegular(path).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(status.message(), AllOf(HasSubstr(path), HasSubstr("it is a pipe or a device")));
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/status.h"
 
 namespace nomograph {
@@ -24,7 +25,7 @@ class Verifier {
         errors_.Add(InvalidArgument("output: there is no value ", id));
       } else if (!produced_[id]) {
         errors_.Add(
-            InvalidArgument("output \"", graph_.values[id].name, "\" is produced by nothing"));
+            InvalidArgument("output ", Quoted(graph_.values[id].name), " is produced by nothing"));
       }
     }
     return errors_.ToStatus("the graph is not valid");
@@ -41,7 +42,7 @@ class Verifier {
       const std::string& name = graph_.values[i].name;
       if (name.empty()) errors_.Add(InvalidArgument("value ", i, " has no name"));
       if (!name.empty() && !names.insert(name).second) {
-        errors_.Add(InvalidArgument("two values are named \"", name, "\""));
+        errors_.Add(InvalidArgument("two values are named ", Quoted(name)));
       }
     }
     names.clear();
@@ -49,7 +50,7 @@ class Verifier {
       const std::string& name = graph_.nodes[i].name;
       if (name.empty()) errors_.Add(InvalidArgument("node ", i, " has no name"));
       if (!name.empty() && !names.insert(name).second) {
-        errors_.Add(InvalidArgument("two nodes are named \"", name, "\""));
+        errors_.Add(InvalidArgument("two nodes are named ", Quoted(name)));
       }
     }
   }
@@ -58,8 +59,8 @@ class Verifier {
     if (!InRange(id)) {
       errors_.Add(InvalidArgument(producer, ": there is no value ", id));
     } else if (produced_[id]) {
-      errors_.Add(InvalidArgument(producer, ": value \"", graph_.values[id].name,
-                                  "\" has another producer"));
+      errors_.Add(InvalidArgument(producer, ": value ", Quoted(graph_.values[id].name),
+                                  " has another producer"));
     } else {
       produced_[id] = true;
     }
@@ -71,7 +72,7 @@ class Verifier {
     const ValueInfo& value = graph_.values[weight.value];
     if (!weight.tensor.valid() || weight.tensor.dtype() != value.type.dtype ||
         !Matches(weight.tensor.shape(), value.type.shape)) {
-      errors_.Add(InvalidArgument("weight \"", value.name, "\": expected a tensor ",
+      errors_.Add(InvalidArgument("weight ", Quoted(value.name), ": expected a tensor ",
                                   value.type.ToString(), ", found ",
                                   weight.tensor.type().ToString()));
     }
@@ -81,19 +82,19 @@ class Verifier {
     bool order = true;
     for (const Node& node : graph_.nodes) {
       if (node.version < 1) {
-        errors_.Add(InvalidArgument("node \"", node.name, "\": op ", node.op,
+        errors_.Add(InvalidArgument("node ", Quoted(node.name), ": op ", Shown(node.op),
                                     " cannot have version ", node.version));
       }
       for (const ValueId id : node.inputs) {
         if (id == kNoValue) continue;
         if (!InRange(id)) {
-          errors_.Add(InvalidArgument("node \"", node.name, "\": there is no value ", id));
+          errors_.Add(InvalidArgument("node ", Quoted(node.name), ": there is no value ", id));
         } else if (!produced_[id]) {
           order = false;
         }
       }
       for (const ValueId id : node.outputs) {
-        if (id != kNoValue) Produce(id, absl::StrCat("node \"", node.name, "\""));
+        if (id != kNoValue) Produce(id, absl::StrCat("node ", Quoted(node.name)));
       }
     }
     if (order || !errors_.empty()) return;
@@ -106,8 +107,8 @@ class Verifier {
     for (const Node& node : graph_.nodes) {
       for (const ValueId id : node.inputs) {
         if (id != kNoValue && !produced_[id]) {
-          errors_.Add(InvalidArgument("node \"", node.name, "\": input \"", graph_.values[id].name,
-                                      "\" is produced by nothing"));
+          errors_.Add(InvalidArgument("node ", Quoted(node.name), ": input ",
+                                      Quoted(graph_.values[id].name), " is produced by nothing"));
         }
       }
     }
@@ -179,7 +180,7 @@ absl::Status SortTopologically(Graph& graph) {
   if (static_cast<int>(order.size()) < count) {
     std::vector<std::string> names;
     for (int n = 0; n < count && names.size() < 8; ++n) {
-      if (waiting[n] > 0) names.push_back(absl::StrCat("\"", graph.nodes[n].name, "\""));
+      if (waiting[n] > 0) names.push_back(Quoted(graph.nodes[n].name));
     }
     return InvalidArgument("there is a cycle among, or ahead of, the nodes ",
                            absl::StrJoin(names, ", "));

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "nomograph/core/escape.h"
 #include "nomograph/core/work.h"
 
 namespace nomograph {
 namespace {
 
 std::string Where(const Node& node) {
-  return absl::StrCat("node \"", node.name, "\" (", node.op, ")");
+  return absl::StrCat("node ", Quoted(node.name), " (", Shown(node.op), ")");
 }
 
 // A declaration and what was found, where they differ; "" where they agree.
@@ -127,10 +128,10 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunction(
     const std::string& function, absl::Span<const TensorType> inputs) const {
   const auto it = functions_.find(function);
   if (it == functions_.end())
-    return absl::NotFoundError(absl::StrCat("there is no function @", function));
+    return absl::NotFoundError(absl::StrCat("there is no function @", Shown(function)));
   const Graph& graph = it->second.graph;
   if (graph.inputs.size() != inputs.size()) {
-    return InvalidArgument("function @", function, " takes ", graph.inputs.size(),
+    return InvalidArgument("function @", Shown(function), " takes ", graph.inputs.size(),
                            " inputs, found ", inputs.size());
   }
   if (depth_.OfFunction(function) > limits_.max_depth)
@@ -138,7 +139,7 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunction(
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorType& declared = graph.values[graph.inputs[i]].type;
     if (declared.dtype != inputs[i].dtype || !Compatible(declared.shape, inputs[i].shape)) {
-      return InvalidArgument("function @", function, ": input ", i, ": expected ",
+      return InvalidArgument("function @", Shown(function), ": input ", i, ": expected ",
                              declared.ToString(), ", found ", inputs[i].ToString());
     }
   }
@@ -212,16 +213,16 @@ absl::Status TypeInferrer::InferGraph(Graph& graph) const {
     }
     for (size_t i = 0; i < types->size(); ++i) {
       if (node.outputs[i] == kNoValue) continue;
-      if ((*types)[i].dtype == DType::kInvalid)
-        continue;  // not known here: what is declared stands
+      // Of an op that is not known here, what the file declares is all that is known.
+      if ((*types)[i].dtype == DType::kInvalid) continue;
       ValueInfo& value = graph.values[node.outputs[i]];
       if (value.type.dtype != DType::kInvalid && value.type.dtype != (*types)[i].dtype) {
-        errors.Add(InvalidArgument("value \"", value.name, "\" is declared as ",
+        errors.Add(InvalidArgument("value ", Quoted(value.name), " is declared as ",
                                    value.type.ToString(), " but is ", (*types)[i].ToString()),
                    Where(node));
       }
       auto merged = Merge((*types)[i].shape, value.type.shape);
-      errors.Add(merged.status(), absl::StrCat(Where(node), ": value \"", value.name, "\""));
+      errors.Add(merged.status(), absl::StrCat(Where(node), ": value ", Quoted(value.name)));
       value.type = {(*types)[i].dtype, merged.ok() ? *merged : (*types)[i].shape};
     }
   }

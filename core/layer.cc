@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_join.h"
 #include "nomograph/core/attributes.h"
+#include "nomograph/core/escape.h"
 
 namespace nomograph {
 namespace {
@@ -171,11 +172,11 @@ Value Layer::weight(absl::string_view name) const {
   if (layer_->fault_.valid()) return ErrorValue(absl::OkStatus(), {layer_->fault_});
   if (!layer_->built_) {
     return ErrorValue(absl::FailedPreconditionError(
-        absl::StrCat("weight \"", name, "\" is asked for before the layer is called")));
+        absl::StrCat("weight ", Quoted(name), " is asked for before the layer is called")));
   }
-  return ErrorValue(
-      absl::NotFoundError(absl::StrCat("the layer has no weight \"", name, "\"; it has ",
-                                       names.empty() ? "none" : absl::StrJoin(names, ", "))));
+  return ErrorValue(absl::NotFoundError(
+      absl::StrCat("the layer has no weight ", Quoted(name), "; it has ",
+                   names.empty() ? "none" : absl::StrJoin(names, ", ", AppendShown))));
 }
 
 absl::StatusOr<LayerConfig> Layer::Config() const {

@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_format.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/philox.h"
@@ -70,7 +71,8 @@ class Lowerer {
     for (const Node& node : graph.nodes) {
       const absl::Status status = LowerNode(node, ids, prefix, functions, depth);
       if (!status.ok()) {
-        return Annotate(status, absl::StrCat("node \"", prefix, node.name, "\" (", node.op, ")"));
+        return Annotate(status, absl::StrCat("node ", Quoted(absl::StrCat(prefix, node.name)), " (",
+                                             Shown(node.op), ")"));
       }
     }
     std::vector<ValueId> outputs;
@@ -171,13 +173,13 @@ class Lowerer {
 
   static absl::Status CheckArguments(const Graph& graph, absl::Span<const TensorType> types) {
     if (graph.inputs.size() != types.size()) {
-      return InvalidArgument("function @", graph.name, " takes ", graph.inputs.size(),
+      return InvalidArgument("function @", Shown(graph.name), " takes ", graph.inputs.size(),
                              " inputs, found ", types.size());
     }
     for (size_t i = 0; i < types.size(); ++i) {
       const TensorType& declared = graph.values[graph.inputs[i]].type;
       if (declared.dtype != types[i].dtype || !Compatible(declared.shape, types[i].shape)) {
-        return InvalidArgument("function @", graph.name, ": input ", i, ": expected ",
+        return InvalidArgument("function @", Shown(graph.name), ": input ", i, ": expected ",
                                declared.ToString(), ", found ", types[i].ToString());
       }
     }

@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/status.h"
 
 namespace nomograph {
@@ -20,7 +21,7 @@ class ModelVerifier {
     CheckRecursion();
     CheckVariables();
     for (const GoldenVector& golden : model_.golden_vectors) {
-      const std::string place = absl::StrCat("golden vector \"", golden.name, "\"");
+      const std::string place = absl::StrCat("golden vector ", Quoted(golden.name));
       CheckGoldenInputs(golden, place);
       CheckGoldenOutputs(golden, place);
     }
@@ -30,7 +31,7 @@ class ModelVerifier {
 
  private:
   static std::string FunctionPlace(absl::string_view name) {
-    return absl::StrCat("function @", name);
+    return absl::StrCat("function @", Shown(name));
   }
 
   // The functions that a node names.
@@ -48,8 +49,8 @@ class ModelVerifier {
     for (const Node& node : graph.nodes) {
       for (const std::string& name : Callees(node)) {
         if (!model_.functions.contains(name)) {
-          errors_.Add(
-              InvalidArgument(place, ": node \"", node.name, "\": there is no function @", name));
+          errors_.Add(InvalidArgument(place, ": node ", Quoted(node.name),
+                                      ": there is no function @", Shown(name)));
         }
       }
     }
@@ -89,10 +90,10 @@ class ModelVerifier {
     absl::flat_hash_set<absl::string_view> names;
     for (const Variable& variable : model_.variables) {
       if (!names.insert(variable.name).second) {
-        errors_.Add(InvalidArgument("two variables are named \"", variable.name, "\""));
+        errors_.Add(InvalidArgument("two variables are named ", Quoted(variable.name)));
       }
       if (!variable.initial.valid()) {
-        errors_.Add(InvalidArgument("variable \"", variable.name, "\" has no initial value"));
+        errors_.Add(InvalidArgument("variable ", Quoted(variable.name), " has no initial value"));
       }
     }
   }
@@ -118,7 +119,7 @@ class ModelVerifier {
       const ValueInfo& value = model_.graph.values[id];
       names.insert(value.name);
       const auto it = golden.inputs.find(value.name);
-      const std::string input_place = absl::StrCat(place, ": input \"", value.name, "\"");
+      const std::string input_place = absl::StrCat(place, ": input ", Quoted(value.name));
       if (it == golden.inputs.end()) {
         errors_.Add(InvalidArgument(input_place, " is missing"));
       } else {
@@ -127,33 +128,39 @@ class ModelVerifier {
     }
     for (const auto& [name, tensor] : golden.inputs) {
       if (!names.contains(name))
-        errors_.Add(InvalidArgument(place, ": the model has no input \"", name, "\""));
+        errors_.Add(InvalidArgument(place, ": the model has no input ", Quoted(name)));
     }
   }
 
   void CheckGoldenOutputs(const GoldenVector& golden, absl::string_view place) {
     if (golden.outputs.empty()) errors_.Add(InvalidArgument(place, " has no outputs"));
     for (const auto& [name, output] : golden.outputs) {
-      const std::string output_place = absl::StrCat(place, ": output \"", name, "\"");
+      const std::string output_place = absl::StrCat(place, ": output ", Quoted(name));
       const ValueInfo* found = nullptr;
       for (const ValueId id : model_.graph.outputs) {
         if (InRange(id) && model_.graph.values[id].name == name) found = &model_.graph.values[id];
       }
       if (found == nullptr) {
-        errors_.Add(InvalidArgument(place, ": the model has no output \"", name, "\""));
+        errors_.Add(InvalidArgument(place, ": the model has no output ", Quoted(name)));
       } else {
         CheckGoldenTensor(output.expected, found->type, output_place);
       }
-      if (!(output.rtol >= 0) || !(output.atol >= 0)) {
-        errors_.Add(InvalidArgument(output_place, ": tolerances must not be negative"));
-      }
+      CheckTolerance("rtol", output.rtol, output_place);
+      CheckTolerance("atol", output.atol, output_place);
     }
+  }
+
+  // An infinite one would let every value pass.
+  void CheckTolerance(absl::string_view name, double tolerance, absl::string_view place) {
+    if (tolerance >= 0 && std::isfinite(tolerance)) return;
+    errors_.Add(InvalidArgument(place, ": expected ", name,
+                                " to be finite and not negative, found ", tolerance));
   }
 
   void CheckLayer(const LayerInfo& layer) {
     for (const ValueId id : layer.outputs) {
       if (!InRange(id))
-        errors_.Add(InvalidArgument("layer \"", layer.name, "\": there is no value ", id));
+        errors_.Add(InvalidArgument("layer ", Quoted(layer.name), ": there is no value ", id));
     }
   }
 
@@ -176,7 +183,7 @@ absl::Status NoSuchWeight(const Graph& graph, absl::string_view name) {
   std::vector<std::string> names;
   for (const Weight& weight : graph.weights) names.push_back(graph.values[weight.value].name);
   return absl::NotFoundError(
-      absl::StrCat("the model has no weight \"", name, "\"", DidYouMean(name, names)));
+      absl::StrCat("the model has no weight ", Quoted(name), DidYouMean(name, names)));
 }
 
 }  // namespace
@@ -193,8 +200,8 @@ absl::Status Model::SetWeight(absl::string_view weight, Tensor tensor) {
   const Weight* found = FindWeightByName(graph, weight);
   if (found == nullptr) return NoSuchWeight(graph, weight);
   if (tensor.dtype() != found->tensor.dtype() || tensor.shape() != found->tensor.shape()) {
-    return InvalidArgument("weight \"", weight, "\": expected ", found->tensor.type().ToString(),
-                           ", found ", tensor.type().ToString());
+    return InvalidArgument("weight ", Quoted(weight), ": expected ",
+                           found->tensor.type().ToString(), ", found ", tensor.type().ToString());
   }
   const_cast<Weight*>(found)->tensor = std::move(tensor);
   return absl::OkStatus();
@@ -204,6 +211,16 @@ ParameterCount CountParameters(const Graph& graph) {
   ParameterCount count;
   for (const Weight& weight : graph.weights) {
     (weight.trainable ? count.trainable : count.other) += weight.tensor.num_elements();
+  }
+  return count;
+}
+
+ParameterCount CountParameters(const Model& model) {
+  ParameterCount count = CountParameters(model.graph);
+  for (const auto& [name, function] : model.functions) {
+    const ParameterCount inside = CountParameters(function.graph);
+    count.trainable += inside.trainable;
+    count.other += inside.other;
   }
   return count;
 }

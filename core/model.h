@@ -84,7 +84,8 @@ struct Model {
 
 // VerifyGraph() for the graph and every function, and what only the whole model shows: functions
 // that are named exist and do not call themselves, variables are declared once, golden vectors name
-// inputs and outputs of their types and hold no NaN.
+// inputs and outputs of their types, hold no NaN, and have tolerances that are finite and not
+// negative.
 absl::Status VerifyModel(const Model& model);
 
 // The number of elements of the graph's weights.
@@ -93,6 +94,8 @@ struct ParameterCount {
   int64_t total() const { return trainable + other; }
 };
 ParameterCount CountParameters(const Graph& graph);
+// Of the main graph and of all functions, as Summary() counts them.
+ParameterCount CountParameters(const Model& model);
 
 // A hash of what the model computes: independent of names of values and nodes (except where they
 // key random numbers), of the order of nodes, documentation, metadata and storage. 32 hexadecimal

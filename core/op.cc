@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "nomograph/core/escape.h"
 
 namespace nomograph {
 namespace {
@@ -128,7 +129,7 @@ absl::StatusOr<std::vector<TensorType>> InferContext::InferFunction(
     const FunctionRef& function, absl::Span<const TensorType> inputs) const {
   if (function_inferrer_ == nullptr) {
     return absl::FailedPreconditionError(
-        absl::StrCat("function @", function.name, " is not known here"));
+        absl::StrCat("function @", Shown(function.name), " is not known here"));
   }
   return (*function_inferrer_)(function.name, inputs);
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "nomograph/core/escape.h"
 #include "nomograph/core/model.h"
 #include "nomograph/core/session.h"
 
@@ -12,10 +13,10 @@ absl::StatusOr<int64_t> CountRows(const NamedTensors& inputs) {
   int64_t rows = -1;
   for (const auto& [name, tensor] : inputs) {
     if (!tensor.valid() || tensor.shape().rank() == 0) {
-      return InvalidArgument("input \"", name, "\" has no batch axis");
+      return InvalidArgument("input ", Quoted(name), " has no batch axis");
     }
     if (rows >= 0 && rows != tensor.shape()[0]) {
-      return InvalidArgument("input \"", name, "\" has ", tensor.shape()[0],
+      return InvalidArgument("input ", Quoted(name), " has ", tensor.shape()[0],
                              " rows, another input has ", rows);
     }
     rows = tensor.shape()[0];
@@ -76,7 +77,7 @@ absl::StatusOr<NamedTensors> Session::Predict(const NamedTensors& inputs,
     NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, Run(taken));
     for (const auto& [name, tensor] : outputs) {
       if (tensor.shape().rank() == 0 || tensor.shape()[0] != batch) {
-        return InvalidArgument("output \"", name, "\" (", tensor.type().ToString(),
+        return InvalidArgument("output ", Quoted(name), " (", tensor.type().ToString(),
                                ") has no batch axis, so the ", rows, " rows cannot be run ", batch,
                                " at a time");
       }

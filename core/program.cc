@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/eager.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/executor.h"
 #include "nomograph/core/keep_nan.h"
 #include "nomograph/core/philox.h"
@@ -62,7 +63,7 @@ absl::Status Program::PrepareSteps() {
     if (specs.shapes_known) {
       auto kernel = PrepareKernel(*node.op, specs.Context(node, threads_), kernels_);
       NOMO_RETURN_IF_ERROR(Annotate(
-          kernel.status(), absl::StrCat("node \"", node.name, "\" (", node.op->name, ")")));
+          kernel.status(), absl::StrCat("node ", Quoted(node.name), " (", node.op->name, ")")));
       step.kernel = *std::move(kernel);
       scratch_bytes_ = std::max(scratch_bytes_, step.kernel->scratch_bytes());
     }

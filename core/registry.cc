@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_format.h"
+#include "nomograph/core/escape.h"
 
 namespace nomograph {
 namespace {
@@ -96,9 +97,9 @@ absl::Status OpRegistry::NotFound(absl::string_view name, int version) const {
       why = why.empty() ? absl::StrCat(" (", needed, ")")
                         : absl::StrCat(" (", needed, "; ", why.substr(2));
     }
-    return absl::NotFoundError(absl::StrCat("no op ", name, " is registered", why));
+    return absl::NotFoundError(absl::StrCat("no op ", Shown(name), " is registered", why));
   }
-  return absl::NotFoundError(absl::StrCat("op ", name, " has no version ", version,
+  return absl::NotFoundError(absl::StrCat("op ", Shown(name), " has no version ", version,
                                           " here; the newest is ",
                                           versions->second.rbegin()->first));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/container/flat_hash_set.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/infer.h"
 
 namespace nomograph {
@@ -11,7 +12,7 @@ namespace {
 absl::Status Missing(const Node& node, const OpRegistry& registry) {
   const absl::Status status = registry.NotFound(node.op, node.version);
   const std::string hint =
-      node.provider.empty() ? "" : absl::StrCat("; it is provided by ", node.provider);
+      node.provider.empty() ? "" : absl::StrCat("; it is provided by ", Shown(node.provider));
   return absl::Status(status.code(), absl::StrCat(status.message(), hint));
 }
 
@@ -24,8 +25,8 @@ absl::Status Forbidden(const OpDef& op, const ResolveOptions& options) {
 }
 
 std::string Where(const Resolution& r) {
-  const std::string node = absl::StrCat("node \"", r.node, "\" (", r.op, ")");
-  return r.function.empty() ? node : absl::StrCat("function @", r.function, ": ", node);
+  const std::string node = absl::StrCat("node ", Quoted(r.node), " (", Shown(r.op), ")");
+  return r.function.empty() ? node : absl::StrCat("function @", Shown(r.function), ": ", node);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/program_cache.h"
 #include "nomograph/core/resolve.h"
 
@@ -31,7 +32,7 @@ class Variables : public VariableStore {
     const auto it = values_.find(name);
     if (it == values_.end()) return NoSuchVariable(name);
     if (value.dtype() != it->second.dtype() || value.shape() != it->second.shape()) {
-      return InvalidArgument("variable \"", name, "\": expected ", it->second.type().ToString(),
+      return InvalidArgument("variable ", Quoted(name), ": expected ", it->second.type().ToString(),
                              ", found ", value.type().ToString());
     }
     it->second = value.Clone();
@@ -43,7 +44,7 @@ class Variables : public VariableStore {
     std::vector<std::string> names;
     for (const auto& [known, value] : values_) names.push_back(known);
     return absl::NotFoundError(
-        absl::StrCat("there is no variable \"", name, "\"", DidYouMean(name, names)));
+        absl::StrCat("there is no variable ", Quoted(name), DidYouMean(name, names)));
   }
 
   const Model& model_;
@@ -99,16 +100,16 @@ class Session::Impl : public FunctionCaller {
       const auto it = inputs.find(value.name);
       ordered.push_back(it == inputs.end() ? Tensor() : it->second);
       if (it == inputs.end()) {
-        errors.Add(
-            InvalidArgument("input \"", value.name, "\" (", value.type.ToString(), ") is missing"));
+        errors.Add(InvalidArgument("input ", Quoted(value.name), " (", value.type.ToString(),
+                                   ") is missing"));
       } else {
         errors.Add(CheckInput(value, it->second, symbols));
       }
     }
     for (const auto& [name, tensor] : inputs) {
       if (std::find(names.begin(), names.end(), name) == names.end()) {
-        errors.Add(InvalidArgument("there is no input \"", name, "\"; the model's inputs are ",
-                                   absl::StrJoin(names, ", ")));
+        errors.Add(InvalidArgument("there is no input ", Quoted(name), "; the model's inputs are ",
+                                   absl::StrJoin(names, ", ", AppendShown)));
       }
     }
     NOMO_RETURN_IF_ERROR(errors.ToStatus("the inputs do not fit"));
@@ -199,7 +200,7 @@ class Session::Impl : public FunctionCaller {
                                  std::map<std::string, std::pair<std::string, int64_t>>& symbols) {
     if (!tensor.valid() || tensor.dtype() != value.type.dtype ||
         !Matches(tensor.shape(), value.type.shape)) {
-      return InvalidArgument("input \"", value.name, "\": expected ", value.type.ToString(),
+      return InvalidArgument("input ", Quoted(value.name), ": expected ", value.type.ToString(),
                              ", found ", tensor.type().ToString());
     }
     for (int axis = 0; value.type.shape.has_rank() && axis < value.type.shape.rank(); ++axis) {
@@ -207,9 +208,9 @@ class Session::Impl : public FunctionCaller {
       if (symbol.empty()) continue;
       const auto [it, first] = symbols.try_emplace(symbol, value.name, tensor.shape()[axis]);
       if (!first && it->second.second != tensor.shape()[axis]) {
-        return InvalidArgument("input \"", value.name, "\": axis ", axis, " (", symbol, ") is ",
-                               tensor.shape()[axis], ", but input \"", it->second.first, "\" has ",
-                               it->second.second);
+        return InvalidArgument("input ", Quoted(value.name), ": axis ", axis, " (", symbol, ") is ",
+                               tensor.shape()[axis], ", but input ", Quoted(it->second.first),
+                               " has ", it->second.second);
       }
     }
     return absl::OkStatus();
@@ -391,7 +392,7 @@ absl::Status ReplayGoldenVectors(Session& session) {
     return absl::FailedPreconditionError("the model has no golden vectors");
   ErrorList errors;
   for (const GoldenVector& golden : model.golden_vectors) {
-    const std::string place = absl::StrCat("golden vector \"", golden.name, "\"");
+    const std::string place = absl::StrCat("golden vector ", Quoted(golden.name));
     session.ResetVariables();
     auto outputs = session.Run(
         golden.inputs, {.training = golden.training, .seed = golden.seed, .step = golden.step});
@@ -399,7 +400,7 @@ absl::Status ReplayGoldenVectors(Session& session) {
     if (!outputs.ok()) continue;
     for (const auto& [name, expected] : golden.outputs) {
       errors.Add(AllClose((*outputs)[name], expected.expected, expected.rtol, expected.atol),
-                 absl::StrCat(place, ": output \"", name, "\""));
+                 absl::StrCat(place, ": output ", Quoted(name)));
     }
   }
   return errors.ToStatus("golden vectors are not met");

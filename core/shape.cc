@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/status.h"
 
 namespace nomograph {
@@ -74,7 +75,7 @@ Dim Dim::Symbol(std::string name) {
 
 std::string Dim::ToString() const {
   if (known()) return absl::StrCat(size_);
-  return symbol_.empty() ? "?" : symbol_;
+  return symbol_.empty() ? "?" : Escape(symbol_);
 }
 
 bool PartialShape::fully_known() const {

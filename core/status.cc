@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_replace.h"
+#include "nomograph/core/escape.h"
 
 namespace nomograph {
 namespace {
@@ -15,7 +16,8 @@ constexpr int kMaxLines = 50;
 
 absl::Status Annotate(const absl::Status& status, absl::string_view where) {
   if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
+  return absl::Status(status.code(),
+                      absl::StrCat(Escape(where), ": ", EscapeMessage(status.message())));
 }
 
 void ErrorList::Add(const absl::Status& status) {
@@ -23,7 +25,8 @@ void ErrorList::Add(const absl::Status& status) {
   if (count_++ == 0) first_ = status;
   // What a fault says in further lines stands further in.
   if (count_ <= kMaxLines) {
-    absl::StrAppend(&lines_, "\n  ", absl::StrReplaceAll(status.message(), {{"\n", "\n  "}}));
+    const std::string message = EscapeMessage(status.message());
+    absl::StrAppend(&lines_, "\n  ", absl::StrReplaceAll(message, {{"\n", "\n  "}}));
   }
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/model.h"
 
 namespace nomograph {
@@ -205,8 +206,10 @@ class Table {
 
   void Add(std::vector<Cell> row) {
     for (size_t i = 0; i < columns_.size(); ++i) {
-      for (const std::string& line : row[i])
+      for (std::string& line : row[i]) {
+        line = Escape(line);
         columns_[i].width = std::max(columns_[i].width, 2 + line.size());
+      }
     }
     rows_.push_back(std::move(row));
   }
@@ -315,7 +318,8 @@ std::string Model::Summary() const {
     if (!chain) cells.push_back(SourcesCell(row));
     table.Add(std::move(cells));
   }
-  return absl::StrCat("Model: \"", name, "\"\n", table.ToString(), Totals(*this), table.Rule('_'));
+  return absl::StrCat("Model: ", Quoted(name), "\n", table.ToString(), Totals(*this),
+                      table.Rule('_'));
 }
 
 }  // namespace nomograph

@@ -66,6 +66,7 @@ To ConvertElement(From value) {
 }  // namespace
 
 std::string TensorType::ToString() const {
+  if (dtype == DType::kInvalid) return "?";
   return absl::StrCat(DTypeName(dtype), shape.ToString());
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/status.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/onnx/export.h"
@@ -41,7 +42,7 @@ absl::Status WriteOnnx(const Model& model, const Arguments& arguments) {
   const absl::Status status =
       onnx::Export(model, arguments.to, {.opset = arguments.opset, .warnings = &warnings});
   for (const std::string& warning : warnings) {
-    std::cerr << "nomo convert: warning: " << warning << "\n";
+    std::cerr << "nomo convert: warning: " << Escape(warning) << "\n";
   }
   const bool is_fault_of_model = absl::IsUnimplemented(status) || absl::IsInvalidArgument(status) ||
                                  absl::IsFailedPrecondition(status);

@@ -30,14 +30,14 @@ absl::StatusOr<std::map<std::string, Shape>> ParseShapes(const Graph& graph,
                                                          const std::vector<std::string>& inputs) {
   std::map<std::string, Shape> shapes;
   for (const std::string& input : inputs) {
-    const size_t equals = input.find('=');
-    std::string name = equals == std::string::npos ? "" : input.substr(0, equals);
+    const NamedArgument named = SplitArgument(graph, graph.inputs, input);
+    std::string name = named.name;
     if (name.empty() && graph.inputs.size() != 1) {
       return InvalidArgument("--input ", input, ": the model has ", graph.inputs.size(),
                              " inputs; write --input NAME=SHAPE");
     }
     if (name.empty()) name = graph.value(graph.inputs[0]).name;
-    NOMO_ASSIGN_OR_RETURN(shapes[name], ParseShape(input.substr(equals + 1)));
+    NOMO_ASSIGN_OR_RETURN(shapes[name], ParseShape(named.rest));
   }
   return shapes;
 }

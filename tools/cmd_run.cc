@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/session.h"
 #include "nomograph/core/status.h"
 #include "nomograph/tools/command.h"
@@ -58,7 +59,7 @@ absl::StatusOr<NamedTensors> Run(const Arguments& arguments, Session& session,
 // The best classes where that is asked for and possible, else the values.
 absl::Status PrintOutput(const Arguments& arguments, const Model& model, const std::string& name,
                          const Tensor& tensor, std::vector<std::string> labels) {
-  Print(absl::StrCat(name, "  ", tensor.type().ToString(), "\n"));
+  Print(absl::StrCat(Escape(name), "  ", tensor.type().ToString(), "\n"));
   if (arguments.top_k > 0) {
     const int rank = tensor.shape().rank();
     const bool own_labels_fit =
@@ -71,7 +72,7 @@ absl::Status PrintOutput(const Arguments& arguments, const Model& model, const s
     }
     if (model.graph.outputs.size() == 1) {
       return WithExitCode(ExitCode::kUsage,
-                          Annotate(text.status(), absl::StrCat("output \"", name, "\"")));
+                          Annotate(text.status(), absl::StrCat("output ", Quoted(name))));
     }
   }
   Print(TensorText(tensor, 2));
@@ -86,7 +87,7 @@ absl::Status WriteOutputs(const Arguments& arguments, const Model& model,
     NOMO_RETURN_IF_ERROR(WriteOutput(output, outputs));
     const std::string what =
         output.output.empty() ? "all outputs" : outputs.at(output.output).type().ToString();
-    Print(absl::StrCat("wrote ", output.path, "  ", what, "\n"));
+    Print(absl::StrCat("wrote ", Escape(output.path), "  ", what, "\n"));
   }
   if (!files.empty() && arguments.top_k == 0) return absl::OkStatus();
   for (const ValueId id : model.graph.outputs) {  // in the model's order

@@ -11,11 +11,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/attributes.h"
+#include "nomograph/core/escape.h"
+#include "nomograph/core/file.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/serialization/format.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/text/numbers.h"
 
 namespace nomograph {
 namespace {
@@ -52,8 +53,10 @@ class CommandLine {
       arguments.push_back("--help");
     }
     const absl::Status status = WithExitCode(ExitCode::kUsage, Parse(std::move(arguments)));
-    if (!status.ok()) return Fail(status);
-    return done_ ? 0 : Fail(Act());
+    if (!status.ok()) return Fail(EscapeLines(status.message()), status);
+    if (done_) return 0;
+    const absl::Status done = Act();
+    return Fail(EscapeMessage(done.message()), done);
   }
 
  private:
@@ -80,7 +83,7 @@ class CommandLine {
         if (actions_.contains(arguments[i])) break;
         std::vector<std::string> names;
         for (const auto& [name, action] : actions_) names.push_back(name);
-        return absl::InvalidArgumentError(absl::StrCat("there is no command \"", arguments[i], "\"",
+        return absl::InvalidArgumentError(absl::StrCat("there is no command ", Quoted(arguments[i]),
                                                        DidYouMean(arguments[i], names),
                                                        "\nSee `nomo --help`."));
       }
@@ -107,11 +110,11 @@ class CommandLine {
     return subcommands.empty() ? "nomo" : absl::StrCat("nomo ", subcommands[0]->get_name());
   }
 
-  int Fail(const absl::Status& status) const {
+  // `message` is the status' own, escaped.
+  int Fail(const std::string& message, const absl::Status& status) const {
     if (status.ok()) return 0;
     std::fflush(stdout);
-    const std::string line = absl::StrCat(Name(), ": ", status.message());
-    std::fprintf(stderr, "%s\n", Printable(line, /*keep_lines=*/true).c_str());
+    std::fprintf(stderr, "%s: %s\n", Name().c_str(), message.c_str());
     return static_cast<int>(ExitCodeOf(status));
   }
 
@@ -125,6 +128,7 @@ class CommandLine {
 }  // namespace nomograph
 
 int main(int argc, char** argv) {
+  nomograph::RemoveUnfinishedFilesOnSignals();
   try {
     return nomograph::CommandLine().Run({argv + 1, argv + argc});
   } catch (const std::bad_alloc&) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "nomograph/core/escape.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/expr_writer.h"
 #include "nomograph/core/infer.h"
@@ -27,8 +28,8 @@ class CalledModel : public LayerBase {
     for (const auto& [name, function] : model_.functions) {
       for (const Node& node : function.graph.nodes) {
         if (VariableOf(node) == nullptr) continue;
-        return InvalidArgument("function @", name, ": node \"", node.name,
-                               "\" uses a state variable, which a model that is a layer cannot do");
+        return InvalidArgument("function @", Shown(name), ": node ", Quoted(node.name),
+                               " uses a state variable, which a model that is a layer cannot do");
       }
     }
     return absl::OkStatus();
@@ -55,8 +56,8 @@ class CalledModel : public LayerBase {
     for (const ValueId id : graph.outputs) {
       outputs.push_back(values[id]);
       if (outputs.back().dtype() != DType::kInvalid) continue;
-      return InvalidArgument("output \"", graph.value(id).name,
-                             "\" is behind an op that is not registered here, so its type is not "
+      return InvalidArgument("output ", Quoted(graph.value(id).name),
+                             " is behind an op that is not registered here, so its type is not "
                              "known");
     }
     NOMO_RETURN_IF_ERROR(CheckStateIsReached(graph, values, outputs));
@@ -87,11 +88,11 @@ class CalledModel : public LayerBase {
       graph.values[weight.value].type = weight.tensor.type();
     for (size_t i = 0; i < inputs.size(); ++i) {
       const auto& [name, expected, doc, unknown_fields] = declared[graph.inputs[i]];
-      if (!inputs[i].valid()) return InvalidArgument("input \"", name, "\" is absent");
+      if (!inputs[i].valid()) return InvalidArgument("input ", Quoted(name), " is absent");
       const TensorType& found = inputs[i].type();
       if (expected.dtype != found.dtype || !Compatible(expected.shape, found.shape)) {
-        return InvalidArgument("input \"", name, "\": expected ", expected.ToString(), ", found ",
-                               found.ToString());
+        return InvalidArgument("input ", Quoted(name), ": expected ", expected.ToString(),
+                               ", found ", found.ToString());
       }
       graph.values[graph.inputs[i]].type = found;
     }
@@ -109,8 +110,8 @@ class CalledModel : public LayerBase {
       for (const ValueId id : node.outputs)
         is_needed |= id != kNoValue && needed.contains(values[id].expr());
       if (is_needed) continue;
-      return InvalidArgument("node \"", node.name,
-                             "\" uses a state variable, but none of the model's outputs needs it");
+      return InvalidArgument("node ", Quoted(node.name),
+                             " uses a state variable, but none of the model's outputs needs it");
     }
     return absl::OkStatus();
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 namespace nomograph {
 namespace {
@@ -25,6 +26,11 @@ void SwapElements(Tensor& tensor) {
 }
 
 }  // namespace
+
+int64_t GrowthLimit::MostOf(int64_t packed_bytes) const {
+  const bool overflows = factor > 0 && packed_bytes > std::numeric_limits<int64_t>::max() / factor;
+  return overflows ? packed_bytes : std::max(free_bytes, packed_bytes * factor);
+}
 
 absl::Status ByteSource::Read(absl::Span<char> out) {
   NOMO_ASSIGN_OR_RETURN(const int64_t count, ReadUpTo(out));

@@ -18,6 +18,17 @@ namespace nomograph {
 // What readers of compressed files unpack at most unless told otherwise.
 inline constexpr int64_t kDefaultMaxUnpackedBytes = int64_t{4} << 30;
 
+// Compressed data grow by a factor of ten at most as a rule, by a hundred where they are mostly
+// zeros. What claims more is unpacked only while it is small, so that a file of a megabyte does not
+// become gigabytes.
+struct GrowthLimit {
+  int64_t factor = 100;
+  int64_t free_bytes = int64_t{256} << 20;  // for which there is no limit
+
+  // What `packed_bytes` may become.
+  int64_t MostOf(int64_t packed_bytes) const;
+};
+
 // Deflate, the compression of gzip, zip and PNG, never makes data smaller than by this factor (RFC
 // 1951: 258 bytes from two bits). So sizes that a header claims can be checked against the
 // compressed bytes before memory is allocated.
@@ -61,11 +72,11 @@ class MemorySource : public ByteSource {
   absl::string_view bytes_;
 };
 
-// A regular file.
+// A file, or the first kDefaultMaxPipeBytes of a pipe.
 class FileSource : public ByteSource {
  public:
-  // REQUIRES: file.size() >= 0.
-  explicit FileSource(InputFile file) : ByteSource(file.size()), file_(std::move(file)) {}
+  explicit FileSource(InputFile file)
+      : ByteSource(file.size() < 0 ? kDefaultMaxPipeBytes : file.size()), file_(std::move(file)) {}
 
  private:
   absl::StatusOr<int64_t> ReadUpTo(absl::Span<char> out) override { return file_.Read(out); }

@@ -104,10 +104,15 @@ absl::StatusOr<Tensor> ReadIdx(const std::string& path, const IdxOptions& option
   fd.Release();  // gzclose() closes it
   int64_t most = options.max_bytes;
   // gzdirect() reads ahead to see whether the file is gzipped.
-  const int64_t ratio = gzdirect(gzip.get()) ? 1 : kMaxDeflateRatio;
+  const bool packed = gzdirect(gzip.get()) == 0;
+  const int64_t ratio = packed ? kMaxDeflateRatio : 1;
   if (file.size() >= 0 && file.size() < most / ratio) most = file.size() * ratio;
   GzipSource source(std::move(gzip), most);
-  auto tensor = ReadIdxFrom(source, options);
+  IdxOptions limits = options;
+  if (packed && file.size() >= 0) {
+    limits.max_bytes = std::min(limits.max_bytes, limits.growth.MostOf(file.size()));
+  }
+  auto tensor = ReadIdxFrom(source, limits);
   if (!tensor.ok()) return Annotate(tensor.status(), absl::StrCat("\"", path, "\""));
   return tensor;
 }

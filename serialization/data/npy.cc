@@ -108,14 +108,8 @@ absl::StatusOr<Tensor> ParseNpy(absl::string_view bytes) {
 
 absl::StatusOr<Tensor> ReadNpy(const std::string& path) {
   NOMO_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(path));
-  absl::StatusOr<Tensor> tensor;
-  if (file.size() >= 0) {
-    FileSource source(std::move(file));
-    tensor = ReadNpyFrom(source);
-  } else {
-    NOMO_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(file));
-    tensor = ParseNpy(bytes);
-  }
+  FileSource source(std::move(file));
+  auto tensor = ReadNpyFrom(source);
   if (!tensor.ok()) return Annotate(tensor.status(), absl::StrCat("\"", path, "\""));
   return tensor;
 }

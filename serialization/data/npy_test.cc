@@ -205,5 +205,9 @@ TEST(NpyTest, RefusesToWriteWhatNumpyLacks) {
   EXPECT_FALSE(FormatNpy(Tensor()).ok());
 }
 
+TEST(NpyTest, ADeviceWithoutEndIsNotReadThrough) {
+  EXPECT_THAT(ReadNpy("/dev/zero").status().message(), HasSubstr("it is no NPY file"));
+}
+
 }  // namespace
 }  // namespace nomograph

@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <zip.h>
 
+#include <algorithm>
 #include <list>
 #include <memory>
 
@@ -95,7 +96,8 @@ absl::StatusOr<Tensor> ReadMember(zip_t* archive, uint64_t index, const zip_stat
 absl::StatusOr<NamedTensors> ReadMembers(zip_t* archive, int64_t archive_bytes,
                                          const NpzOptions& options) {
   NamedTensors tensors;
-  int64_t left = options.max_bytes;
+  const int64_t most = std::min(options.max_bytes, options.growth.MostOf(archive_bytes));
+  int64_t left = most;
   const int64_t count = zip_get_num_entries(archive, 0);
   for (int64_t i = 0; i < count; ++i) {
     zip_stat_t stat;
@@ -105,8 +107,9 @@ absl::StatusOr<NamedTensors> ReadMembers(zip_t* archive, int64_t archive_bytes,
     const absl::Status checked = CheckMember(stat, archive_bytes);
     if (!checked.ok()) return Annotate(checked, where);
     if (stat.size > static_cast<uint64_t>(left)) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          where, ": with it the arrays pass the allowed ", options.max_bytes, " bytes"));
+      return absl::ResourceExhaustedError(
+          absl::StrCat(where, ": with it the arrays pass the allowed ", most,
+                       " bytes of an archive of ", archive_bytes));
     }
     left -= static_cast<int64_t>(stat.size);
     const std::string name(absl::StripSuffix(stat.name, ".npy"));

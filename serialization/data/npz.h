@@ -15,11 +15,14 @@ namespace nomograph {
 struct NpzOptions {
   // Of all arrays together, unpacked.
   int64_t max_bytes = kDefaultMaxUnpackedBytes;
+  // Of the whole archive.
+  GrowthLimit growth;
 };
 
 // Every array under its name without ".npy"; members may be stored or deflated. InvalidArgument,
 // naming the member, for names that occur twice, members that are no arrays, and what ReadNpy()
-// refuses; ResourceExhausted when the arrays claim more than `max_bytes`. A member that claims more
+// refuses; ResourceExhausted when the arrays claim more than `max_bytes`, or more than `growth`
+// allows. A member that claims more
 // than its compressed bytes can hold is refused before it is unpacked.
 absl::StatusOr<NamedTensors> ReadNpz(const std::string& path, const NpzOptions& options = {});
 absl::StatusOr<NamedTensors> ParseNpz(absl::string_view bytes, const NpzOptions& options = {});

@@ -68,6 +68,20 @@ TEST(NpzTest, BoundsWhatIsUnpacked) {
   EXPECT_THAT(status.message(), HasSubstr("pass the allowed 1048703 bytes"));
 }
 
+// A megabyte from a kilobyte.
+TEST(NpzTest, BoundsHowFarAnArchiveGrows) {
+  const std::string bytes = ReadTestdata("npz/zeros.npz");
+  const auto packed = static_cast<int64_t>(bytes.size());
+  const int64_t needed = ((1 << 20) + 128 + packed - 1) / packed;
+  EXPECT_TRUE(ParseNpz(bytes, {.growth = {.factor = needed, .free_bytes = 0}}).ok());
+  EXPECT_TRUE(ParseNpz(bytes, {.growth = {.factor = 1, .free_bytes = 2 << 20}}).ok());
+  const absl::Status status =
+      ParseNpz(bytes, {.growth = {.factor = needed - 1, .free_bytes = 0}}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(status.message(),
+              HasSubstr(absl::StrCat("the allowed ", (needed - 1) * packed, " bytes")));
+}
+
 // The four bytes of a number in a zip's records.
 std::string Little(uint32_t value) { return std::string(reinterpret_cast<const char*>(&value), 4); }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/file.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/registry.h"
@@ -28,7 +29,7 @@ absl::Status Refusal(const ExportState& state) {
   for (const auto& [why, nodes] : state.refused) {
     std::vector<std::string> named;
     for (size_t i = 0; i < std::min(nodes.size(), kMaxNodesNamed); ++i) {
-      named.push_back(absl::StrCat("\"", nodes[i], "\""));
+      named.push_back(Quoted(nodes[i]));
     }
     if (nodes.size() > kMaxNodesNamed) {
       named.push_back(absl::StrCat(nodes.size() - kMaxNodesNamed, " more"));

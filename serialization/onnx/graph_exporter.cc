@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/eager.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/registry.h"
@@ -327,7 +328,7 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::Inline(
   for (const Node& node : graph.nodes) {
     const absl::Status status = ExportNode(graph, node, names, prefix);
     if (!status.ok()) {
-      state_.refused[absl::StrCat(node.op, ": ", status.message())].push_back(
+      state_.refused[absl::StrCat(Shown(node.op), ": ", status.message())].push_back(
           absl::StrCat(prefix, node.name));
       for (const ValueId id : node.outputs) {
         if (id != kNoValue) names[id] = state_.FreeName("refused");
@@ -485,8 +486,8 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::ExportLambda(
     attrs.push_back(std::move(attr));
   }
   if (node.body.empty() && !domain.empty()) {
-    state_.warnings.push_back(absl::StrCat("node \"", node.name, "\": ONNX runtimes need an op ",
-                                           plain, " of domain ", domain));
+    state_.warnings.push_back(absl::StrCat(
+        "node ", Quoted(node.name), ": ONNX runtimes need an op ", plain, " of domain ", domain));
   } else if (!node.body.empty()) {
     const auto made = state_.functions.find(node.body);
     if (made != state_.functions.end()) {

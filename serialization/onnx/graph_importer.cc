@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/serialization/onnx/sort.h"
 
@@ -121,7 +122,7 @@ ValueId GraphImporter::Captured(ValueId outer) {
 absl::StatusOr<ValueId> GraphImporter::Lookup(const std::string& name) {
   if (const auto found = names_.find(name); found != names_.end()) return found->second;
   if (outer_ == nullptr) {
-    return absl::NotFoundError(absl::StrCat("there is no value \"", name, "\""));
+    return absl::NotFoundError(absl::StrCat("there is no value ", Quoted(name)));
   }
   NOMO_ASSIGN_OR_RETURN(const ValueId outer, outer_->Lookup(name));
   // A constant is better known inside than captured. Its bytes are saved once.
@@ -134,7 +135,7 @@ absl::StatusOr<ValueId> GraphImporter::Lookup(const std::string& name) {
 
 absl::Status GraphImporter::Name(ValueId value, const std::string& name) {
   if (names_.contains(name)) {
-    return InvalidArgument("two values are named \"", name, "\"");
+    return InvalidArgument("two values are named ", Quoted(name));
   }
   names_[name] = value;
   ValueInfo& info = graph_.values[value];
@@ -146,8 +147,8 @@ absl::Status GraphImporter::Name(ValueId value, const std::string& name) {
   if (info.type.dtype == DType::kInvalid) {
     info.type = declared;
   } else if (info.type.dtype != declared.dtype) {
-    return InvalidArgument("value \"", name, "\" is declared as ", declared.ToString(), " but is ",
-                           info.type.ToString());
+    return InvalidArgument("value ", Quoted(name), " is declared as ", declared.ToString(),
+                           " but is ", info.type.ToString());
   } else if (auto merged = Merge(info.type.shape, declared.shape); merged.ok()) {
     info.type.shape = *merged;  // a shape that contradicts is left: exporters often get it wrong
   }
@@ -165,9 +166,9 @@ void GraphImporter::ReadDeclaredTypes(
 void GraphImporter::AddInitializers(const GraphProto& proto) {
   const auto add = [this](const std::string& name, absl::StatusOr<Tensor> tensor) {
     if (!tensor.ok()) {
-      state_.errors.Add(tensor.status(), absl::StrCat("initializer \"", name, "\""));
+      state_.errors.Add(tensor.status(), absl::StrCat("initializer ", Quoted(name)));
     } else if (names_.contains(name)) {
-      state_.errors.Add(InvalidArgument("two values are named \"", name, "\""));
+      state_.errors.Add(InvalidArgument("two values are named ", Quoted(name)));
     } else {
       names_[name] = AddConstant(FreeValueName(name), *std::move(tensor));
     }
@@ -231,7 +232,7 @@ void GraphImporter::ImportMain(const GraphProto& proto) {
         found != names_.end() && constants_.contains(found->second)) {
       continue;
     }
-    const std::string place = absl::StrCat("input \"", input.name(), "\"");
+    const std::string place = absl::StrCat("input ", Quoted(input.name()));
     auto type = TypeFromOnnx(input.type());
     state_.errors.Add(type.status(), place);
     if (type.ok() && type->dtype == DType::kInvalid) {
@@ -250,12 +251,12 @@ void GraphImporter::ImportMain(const GraphProto& proto) {
     if (!value.ok()) {
       // Behind a node that could not be read that says nothing new.
       if (state_.errors.empty()) {
-        state_.errors.Add(value.status(), absl::StrCat("output \"", output.name(), "\""));
+        state_.errors.Add(value.status(), absl::StrCat("output ", Quoted(output.name())));
       }
       continue;
     }
     state_.errors.Add(TypeFromOnnx(output.type()).status(),
-                      absl::StrCat("output \"", output.name(), "\""));
+                      absl::StrCat("output ", Quoted(output.name())));
     graph_.outputs.push_back(*value);
   }
 }
@@ -266,7 +267,7 @@ absl::Status GraphImporter::ImportSubgraph(const GraphProto& proto,
   if (state_.depth > kMaxDepth)
     return InvalidArgument("graphs are nested more than ", kMaxDepth, " deep");
   if (proto.input_size() != static_cast<int>(inputs.size())) {
-    return InvalidArgument("graph \"", proto.name(), "\": expected ", inputs.size(),
+    return InvalidArgument("graph ", Quoted(proto.name()), ": expected ", inputs.size(),
                            " inputs, found ", proto.input_size());
   }
   graph_.name = proto.name();
@@ -320,7 +321,7 @@ void GraphImporter::ImportNode(const NodeProto& proto) {
   const std::string name = proto.name().empty() ? proto.op_type() : proto.name();
   const std::string shown =
       domain.empty() ? proto.op_type() : absl::StrCat(domain, ".", proto.op_type());
-  const std::string place = absl::StrCat("node \"", name, "\" (", shown, ")");
+  const std::string place = absl::StrCat("node ", Quoted(name), " (", Shown(shown), ")");
   const auto opset = opsets_.find(domain);
   NodeImporter node(*this, proto, name, opset == opsets_.end() ? 1 : opset->second);
   const bool is_local = state_.local_functions.contains(absl::StrCat(domain, ".", proto.op_type()));

@@ -6,10 +6,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/serialization/foreign_file.h"
 #include "nomograph/serialization/mapped_file.h"
 #include "nomograph/serialization/onnx/graph_importer.h"
+#include "nomograph/serialization/onnx/parse_mapped.h"
+#include "nomograph/serialization/wire_check.h"
 
 namespace nomograph::onnx {
 namespace {
@@ -21,21 +24,37 @@ constexpr int kKnownIrVersion = 13;
 // Of the nodes that use an operator that is not covered, so many are named.
 constexpr size_t kMaxNodesNamed = 3;
 
-absl::StatusOr<std::shared_ptr<const ModelProto>> Parse(absl::string_view bytes) {
+// A message and the weights that are not in it.
+struct Parsed {
+  ModelProto proto;
+  RawData raw_data;
+  std::shared_ptr<const MappedFile> file;  // where they lie; null when all are in the message
+};
+
+// `file` is what `bytes` are mapped from, or null.
+absl::StatusOr<std::shared_ptr<const Parsed>> Parse(absl::string_view bytes,
+                                                    std::shared_ptr<const MappedFile> file) {
   if (bytes.empty()) return InvalidArgument("expected an ONNX model, found an empty file");
   if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
     return InvalidArgument("an ONNX file holds less than 2 GiB, found ", bytes.size(),
                            " bytes; larger models keep their weights in external files");
   }
-  auto proto = std::make_shared<ModelProto>();
-  if (!proto->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+  auto parsed = std::make_shared<Parsed>();
+  parsed->file = std::move(file);
+  const bool is_model =
+      parsed->file != nullptr
+          ? ParseMapped(bytes, parsed->proto, parsed->raw_data)
+          : parsed->proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  if (!is_model) {
     const std::string what = DescribeForeignFile(bytes);
     const bool foreign = !what.empty() && !LooksLikeOnnx(bytes);
     return InvalidArgument("expected an ONNX model, found ",
                            foreign ? absl::StrCat("something else: ", what)
                                    : "something else, or a file that is cut off or damaged");
   }
-  return proto;
+  // Protobuf lets any bytes pass for text here; names of the graph must be text to be saved.
+  NOMO_RETURN_IF_ERROR(CheckStrings(parsed->proto));
+  return parsed;
 }
 
 absl::Status CheckVersions(const ModelProto& proto) {
@@ -69,7 +88,7 @@ std::vector<std::string> Warnings(const ModelProto& proto, const ImportState& st
   for (const auto& [why, nodes] : state.not_covered) {
     std::vector<std::string> named;
     for (size_t i = 0; i < std::min(nodes.size(), kMaxNodesNamed); ++i) {
-      named.push_back(absl::StrCat("\"", nodes[i], "\""));
+      named.push_back(Quoted(nodes[i]));
     }
     if (nodes.size() > kMaxNodesNamed) {
       named.push_back(absl::StrCat(nodes.size() - kMaxNodesNamed, " more"));
@@ -171,12 +190,14 @@ std::string RealFolder(const std::filesystem::path& path) {
   return error ? "" : real.parent_path().string();
 }
 
-absl::StatusOr<Model> FromProto(std::shared_ptr<const ModelProto> proto, const std::string& folder,
+absl::StatusOr<Model> FromProto(std::shared_ptr<const Parsed> parsed, const std::string& folder,
                                 const std::string& real_folder, const ImportOptions& options) {
+  const ModelProto* const proto = &parsed->proto;
   Opsets opsets;
   NOMO_RETURN_IF_ERROR(ReadOpsets(proto->opset_import(), opsets));
   NOMO_RETURN_IF_ERROR(CheckVersions(*proto));
-  ImportState state{.tensors = TensorReader(proto, folder, real_folder),
+  ImportState state{.tensors = TensorReader(parsed, folder, real_folder, parsed->file.get(),
+                                            parsed->raw_data),
                     .progress = options.progress};
   for (const FunctionProto& function : proto->functions()) {
     const std::string domain = function.domain() == "ai.onnx" ? "" : function.domain();
@@ -207,16 +228,16 @@ absl::StatusOr<Model> FromProto(std::shared_ptr<const ModelProto> proto, const s
 
 absl::StatusOr<Model> ImportFromBytes(absl::string_view bytes, const std::string& folder,
                                       const ImportOptions& options) {
-  NOMO_ASSIGN_OR_RETURN(auto proto, Parse(bytes));
-  return FromProto(std::move(proto), folder, "", options);
+  NOMO_ASSIGN_OR_RETURN(auto parsed, Parse(bytes, nullptr));
+  return FromProto(std::move(parsed), folder, "", options);
 }
 
 absl::StatusOr<Model> Import(const std::string& path, const ImportOptions& options) {
   NOMO_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
-  auto proto = Parse(file->bytes());
-  NOMO_RETURN_IF_ERROR(Annotate(proto.status(), path));
+  auto parsed = Parse(file->bytes(), file);
+  NOMO_RETURN_IF_ERROR(Annotate(parsed.status(), path));
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  auto model = FromProto(*std::move(proto), folder.empty() ? "." : folder.string(),
+  auto model = FromProto(*std::move(parsed), folder.empty() ? "." : folder.string(),
                          RealFolder(path), options);
   NOMO_RETURN_IF_ERROR(Annotate(model.status(), path));
   return model;

@@ -30,9 +30,9 @@ struct ImportOptions {
 // documentation and metadata are kept. The model's own functions become bodies in the function
 // library; operators that are not known here, or not in the form that the file has, become Lambdas
 // named domain.Op (onnx.Op for those of ai.onnx), which run once such an op is registered. Weights
-// stay in the memory that the file was read into. NotFound, PermissionDenied; InvalidArgument for
-// what is no ONNX model or contradicts itself; Unimplemented for types that are not supported. All
-// faults are in one status, each with its node.
+// stay in the file, which is mapped, or are copied where they are not aligned to their elements.
+// NotFound, PermissionDenied; InvalidArgument for what is no ONNX model or contradicts itself;
+// Unimplemented for types that are not supported. All faults are in one status, each with its node.
 absl::StatusOr<Model> Import(const std::string& path, const ImportOptions& options = {});
 
 // The same for a file in memory. External data are looked for below `folder`; where that is empty,

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/status.h"
 
 namespace nomograph::onnx {
@@ -26,7 +27,7 @@ void CollectNames(const NodeProto& node, std::vector<std::string>& names) {
 }
 
 std::string NameOf(const NodeProto& node) {
-  return absl::StrCat("\"", node.name().empty() ? node.op_type() : node.name(), "\"");
+  return Quoted(node.name().empty() ? node.op_type() : node.name());
 }
 
 }  // namespace

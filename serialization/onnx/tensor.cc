@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/status.h"
 #include "nomograph/serialization/foreign_file.h"
 
@@ -118,10 +119,10 @@ absl::StatusOr<Tensor> ReadTyped(const TensorProto& proto, DType dtype, const Sh
   }
 }
 
-// A tensor over bytes that are `owner`'s; a copy where they are not aligned, or bools that might be
-// neither 0 nor 1.
+// A tensor over bytes that are `owner`'s, and lie in `file` unless that is null; a copy where they
+// are not aligned, or bools that might be neither 0 nor 1.
 absl::StatusOr<Tensor> FromBytes(absl::string_view bytes, DType dtype, const Shape& shape,
-                                 const std::shared_ptr<const void>& owner) {
+                                 const std::shared_ptr<const void>& owner, const MappedFile* file) {
   if (!IsLittleEndian()) return absl::UnimplementedError("this machine is not little-endian");
   if (kInt4s.Contains(dtype)) {
     return Unpack(static_cast<int64_t>(bytes.size()), dtype, shape,
@@ -138,7 +139,11 @@ absl::StatusOr<Tensor> FromBytes(absl::string_view bytes, DType dtype, const Sha
   }
   NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(dtype, shape));
   std::byte* target = tensor.mutable_raw_data();
-  if (!bytes.empty()) std::memcpy(target, bytes.data(), bytes.size());
+  if (file != nullptr) {
+    file->Copy(bytes, target);
+  } else if (!bytes.empty()) {
+    std::memcpy(target, bytes.data(), bytes.size());
+  }
   for (int64_t i = 0; dtype == DType::kBool && i < expected; ++i) {
     target[i] = static_cast<std::byte>(target[i] != std::byte{0});
   }
@@ -163,8 +168,8 @@ bool IsBelow(const std::filesystem::path& file, const std::filesystem::path& fol
 absl::StatusOr<int64_t> ParseCount(const StringStringEntryProto& entry) {
   int64_t value = 0;
   if (!absl::SimpleAtoi(entry.value(), &value) || value < 0) {
-    return InvalidArgument("external data: ", entry.key(), ": expected a number of bytes, found \"",
-                           entry.value(), "\"");
+    return InvalidArgument("external data: ", entry.key(), ": expected a number of bytes, found ",
+                           Quoted(entry.value()));
   }
   return value;
 }
@@ -249,7 +254,10 @@ absl::StatusOr<Tensor> TensorReader::Read(const TensorProto& proto) {
   NOMO_ASSIGN_OR_RETURN(const DType dtype, DTypeFromOnnx(proto.data_type()));
   NOMO_ASSIGN_OR_RETURN(const Shape shape, ShapeFromOnnx(proto.dims()));
   if (proto.data_location() == TensorProto::EXTERNAL) return ReadExternal(proto, dtype, shape);
-  if (proto.has_raw_data()) return FromBytes(proto.raw_data(), dtype, shape, owner_);
+  if (const auto raw = raw_data_.find(&proto); raw != raw_data_.end()) {
+    return FromBytes(raw->second, dtype, shape, owner_, file_);
+  }
+  if (proto.has_raw_data()) return FromBytes(proto.raw_data(), dtype, shape, owner_, nullptr);
   return ReadTyped(proto, dtype, shape, owner_);
 }
 
@@ -270,14 +278,14 @@ absl::StatusOr<Tensor> TensorReader::ReadExternal(const TensorProto& proto, DTyp
   NOMO_ASSIGN_OR_RETURN(const auto file, OpenExternal(location));
   const int64_t size = static_cast<int64_t>(file->bytes().size());
   if (IsGitLfsPointer(file->bytes())) {
-    return InvalidArgument("external data: \"", location,
-                           "\" is a Git LFS pointer; fetch the file with `git lfs pull`");
+    return InvalidArgument("external data: ", Quoted(location),
+                           " is a Git LFS pointer; fetch the file with `git lfs pull`");
   }
   if (is_whole_file ? size != length : offset > size || length > size - offset) {
-    return InvalidArgument("external data: expected ", length, " bytes at ", offset, " of \"",
-                           location, "\", which has ", size);
+    return InvalidArgument("external data: expected ", length, " bytes at ", offset, " of ",
+                           Quoted(location), ", which has ", size);
   }
-  return FromBytes(file->bytes().substr(offset, length), dtype, shape, file);
+  return FromBytes(file->bytes().substr(offset, length), dtype, shape, file, file.get());
 }
 
 absl::StatusOr<std::shared_ptr<const MappedFile>> TensorReader::OpenExternal(
@@ -285,7 +293,7 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> TensorReader::OpenExternal(
   namespace fs = std::filesystem;
   if (const auto found = files_.find(location); found != files_.end()) return found->second;
   const auto refuse = [&](absl::string_view why) {
-    return InvalidArgument("external data: \"", location, "\" ", why);
+    return InvalidArgument("external data: ", Quoted(location), " ", why);
   };
   if (folder_.empty()) return refuse("is outside of a model that is only in memory");
   const fs::path relative(location);
@@ -303,7 +311,7 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> TensorReader::OpenExternal(
     file = fs::canonical(fs::path(real_folder_) / relative, error);
   if (error) {
     return absl::NotFoundError(
-        absl::StrCat("external data: there is no \"", location, "\" beside the model"));
+        absl::StrCat("external data: there is no ", Quoted(location), " beside the model"));
   }
   if (!IsBelow(file, folder) && (real_folder_.empty() || !IsBelow(file, real_folder_))) {
     return refuse("is refused: a link leaves the model's folder");

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "nomograph/core/tensor.h"
@@ -25,6 +26,8 @@ TensorProto::DataType DTypeToOnnx(DType dtype);
 absl::StatusOr<TensorType> TypeFromOnnx(const TypeProto& proto);
 void TypeToOnnx(const TensorType& type, TypeProto& proto);
 
+// Elements that lie in a file and not in the message itself (ParseMapped()).
+using RawData = absl::flat_hash_map<const TensorProto*, absl::string_view>;
 // Elements at places, [count, rank] of them; all others are 0.
 struct SparseTensor {
   Tensor values, indices;
@@ -38,10 +41,14 @@ class TensorReader {
   // `owner` keeps the messages alive that Read() is given, and so do the tensors keep it. External
   // data are looked for below `folder`; where that is empty they are refused. They may also lie
   // below `real_folder`: where the model's name is a link, the folder of the file that it leads to.
-  TensorReader(std::shared_ptr<const void> owner, std::string folder, std::string real_folder = "")
+  // The elements in `raw_data` lie in `file`, which the owner keeps.
+  TensorReader(std::shared_ptr<const void> owner, std::string folder, std::string real_folder = "",
+               const MappedFile* file = nullptr, RawData raw_data = {})
       : owner_(std::move(owner)),
         folder_(std::move(folder)),
-        real_folder_(std::move(real_folder)) {}
+        real_folder_(std::move(real_folder)),
+        file_(file),
+        raw_data_(std::move(raw_data)) {}
 
   // InvalidArgument for elements that do not fit the shape, and for external files that are not
   // confined to the folder (absolute paths, "..", links that leave it); NotFound for those that are
@@ -56,6 +63,8 @@ class TensorReader {
 
   std::shared_ptr<const void> owner_;
   std::string folder_, real_folder_;
+  const MappedFile* file_ = nullptr;
+  RawData raw_data_;
   std::map<std::string, std::shared_ptr<const MappedFile>> files_;
 };
 

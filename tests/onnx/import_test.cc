@@ -494,5 +494,53 @@ TEST(OnnxExport, MovesLargeWeightsIntoAFileOfTheirOwn) {
             Tensor::Full(DType::kFloat32, {1024}, 6));
 }
 
+// x * w + v with weights of `floats` elements, as a file; `name` moves the bytes behind it.
+std::string WeightsFile(const std::string& name, int floats) {
+  OnnxBuilder b(13);
+  b.Input("x", TensorProto::FLOAT, {1});
+  b.Floats(name, {floats}, std::vector<float>(floats, 2));
+  b.Floats("small", {1}, {5});
+  b.Floats("v", {floats}, std::vector<float>(floats, 3));
+  b.Node("Mul", {"x", name}, {"p"});
+  b.Node("Mul", {"p", "small"}, {"q"});
+  b.Node("Add", {"q", "v"}, {"y"});
+  b.Output("y", TensorProto::FLOAT, {floats});
+  ModelProto model = b.Finish();
+  for (TensorProto& tensor : *model.mutable_graph()->mutable_initializer()) {
+    if (tensor.float_data_size() == 0) continue;
+    tensor.set_raw_data(tensor.float_data().data(), tensor.float_data_size() * sizeof(float));
+    tensor.clear_float_data();
+  }
+  return model.SerializeAsString();
+}
+
+// Weights lie in the file, at any address, on both sides of what is left out of the message.
+TEST(OnnxImport, WeightsOfAFileAreThoseOfTheSameBytesInMemory) {
+  const std::string path = absl::StrCat(testing::TempDir(), "/mapped.onnx");
+  for (const int floats : {1023, 1024, 5000}) {
+    for (const char* name : {"w", "w2", "w34", "w456"}) {
+      const std::string bytes = WeightsFile(name, floats);
+      ASSERT_TRUE(WriteFileAtomically(path, bytes).ok());
+      const auto mapped = onnx::Import(path);
+      const auto in_memory = onnx::ImportFromBytes(bytes);
+      ASSERT_TRUE(mapped.ok()) << mapped.status();
+      ASSERT_TRUE(in_memory.ok()) << in_memory.status();
+      EXPECT_EQ(*SaveToString(*mapped), *SaveToString(*in_memory));
+      EXPECT_EQ(*RunModel(*mapped, Tensor::Full(DType::kFloat32, {1}, 7)),
+                Tensor::Full(DType::kFloat32, {floats}, 73));
+    }
+  }
+}
+
+TEST(OnnxImport, RefusesNamesThatAreNoText) {
+  OnnxBuilder b(13);
+  b.Input("x", TensorProto::FLOAT, {1});
+  b.Node("Relu", {"x"}, {"y\x9b"});
+  b.Output("y\x9b", TensorProto::FLOAT, {1});
+  const absl::Status status = onnx::ImportFromBytes(b.Finish().SerializeAsString()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(status), HasSubstr("graph: node[0]: output[0]: the text is not UTF-8"));
+}
+
 }  // namespace
 }  // namespace nomograph

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/program.h"
 #include "nomograph/serialization/upgrade.h"
@@ -20,8 +21,8 @@ namespace {
 using Kind = Finding::Kind;
 
 std::string Where(const Resolution& r) {
-  const std::string node = absl::StrCat("node \"", r.node, "\" (", r.op, ")");
-  return r.function.empty() ? node : absl::StrCat("function @", r.function, ": ", node);
+  const std::string node = absl::StrCat("node ", Quoted(r.node), " (", Shown(r.op), ")");
+  return r.function.empty() ? node : absl::StrCat("function @", Shown(r.function), ": ", node);
 }
 
 Kind KindOf(const absl::Status& status) {
@@ -86,14 +87,14 @@ class Checker {
       }
       if (r.body.empty()) continue;
       if (r.as == ResolvedAs::kBody) {
-        findings_.push_back(
-            {Kind::kBody, Where(r), absl::StrCat("runs as the body @", r.body, " of the file")});
+        findings_.push_back({Kind::kBody, Where(r),
+                             absl::StrCat("runs as the body @", Shown(r.body), " of the file")});
       } else {
-        findings_.push_back(
-            {Kind::kFallback, Where(r),
-             absl::StrCat("runs as a kernel from ",
-                          r.provider.empty() ? "this program" : r.provider,
-                          "; where that is missing, the body @", r.body, " of the file runs")});
+        findings_.push_back({Kind::kFallback, Where(r),
+                             absl::StrCat("runs as a kernel from ",
+                                          r.provider.empty() ? "this program" : r.provider,
+                                          "; where that is missing, the body @", Shown(r.body),
+                                          " of the file runs")});
       }
     }
   }
@@ -138,8 +139,8 @@ class Checker {
 std::string FindingText(const Finding& finding) {
   std::string name = FindingName(finding.kind);
   std::replace(name.begin(), name.end(), '_', ' ');
-  return absl::StrCat("  ", name, ": ", finding.place, finding.place.empty() ? "" : ": ",
-                      finding.message, "\n");
+  return absl::StrCat("  ", name, ": ", Escape(finding.place), finding.place.empty() ? "" : ": ",
+                      EscapeMessage(finding.message), "\n");
 }
 
 }  // namespace
@@ -169,7 +170,7 @@ std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damag
 
 std::string CheckText(const std::string& path, const std::vector<Finding>& findings) {
   const int64_t faults = CountFaults(findings);
-  std::string text = faults == 0 ? absl::StrCat(path, " can run here\n") : "Faults\n";
+  std::string text = faults == 0 ? absl::StrCat(Escape(path), " can run here\n") : "Faults\n";
   for (const Finding& finding : findings) {
     if (IsFault(finding.kind)) text += FindingText(finding);
   }

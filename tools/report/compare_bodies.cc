@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/eager.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/session.h"
 #include "nomograph/tools/run/concrete_types.h"
@@ -26,7 +27,8 @@ class Comparer {
     for (const Node& node : graph.nodes) {
       const OpDef* op = registry_.Find(node.op, node.version);
       if (op == nullptr || !op->has_kernel() || node.body.empty()) continue;
-      const std::string where = absl::StrCat(place, "node \"", node.name, "\" (", node.op, ")");
+      const std::string where =
+          absl::StrCat(place, "node ", Quoted(node.name), " (", Shown(node.op), ")");
       const absl::Status comparable = typed.ok() ? CheckComparable(*op, node) : typed;
       if (!comparable.ok()) {
         AddNote(where, comparable);
@@ -73,7 +75,7 @@ class Comparer {
       }
       if (!value.type.shape.fully_known()) {
         return absl::FailedPreconditionError(
-            absl::StrCat("the shape of input \"", value.name, "\" depends on data"));
+            absl::StrCat("the shape of input ", Quoted(value.name), " depends on data"));
       }
       NOMO_ASSIGN_OR_RETURN(Tensor tensor,
                             RandomTensor(value.type.dtype, value.type.shape.ToShape(),
@@ -114,8 +116,8 @@ class Comparer {
       const absl::Status close = AllClose((*actual)[i], (*expected)[i], kRelative, kAbsolute);
       if (close.ok()) continue;
       findings_.push_back({Finding::Kind::kBodyDiffers, where,
-                           absl::StrCat("the kernel differs from body @", node.body, ", output ", i,
-                                        ": ", close.message())});
+                           absl::StrCat("the kernel differs from body @", Shown(node.body),
+                                        ", output ", i, ": ", close.message())});
     }
   }
 
@@ -132,7 +134,7 @@ std::vector<Finding> CompareBodies(const Model& model, const OpRegistry& registr
   Comparer comparer(model, registry, options);
   comparer.CompareGraph(model.graph, "");
   for (const auto& [name, function] : model.functions) {
-    comparer.CompareGraph(function.graph, absl::StrCat("function @", name, ": "));
+    comparer.CompareGraph(function.graph, absl::StrCat("function @", Shown(name), ": "));
   }
   return comparer.TakeFindings();
 }

@@ -126,7 +126,7 @@ Json ListJson(const T& items, F&& to_json) {
 void AddFacts(const ModelReport& report, Json& json) {
   const ModelFile& file = *report.file;
   const Model& model = file.model;
-  const ParameterCount count = CountParameters(model.graph);
+  const ParameterCount count = CountParameters(model);
   json["file"] = {{"path", file.path},
                   {"form", ModelFormName(file.form)},
                   {"bytes", file.bytes},

@@ -26,7 +26,7 @@ absl::StatusOr<int> FormatVersion(absl::string_view bytes) {
 }
 
 absl::StatusOr<ModelFile> OpenText(const std::string& path, bool upgrade) {
-  NOMO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  NOMO_ASSIGN_OR_RETURN(const std::string text, ReadText(path));
   ModelFile file{
       .path = path, .bytes = static_cast<int64_t>(text.size()), .form = ModelForm::kText};
   auto proto = ProtoFromText(text);
@@ -54,7 +54,7 @@ absl::StatusOr<ModelFile> OpenBinary(const std::string& path, bool upgrade) {
 
 absl::StatusOr<ModelFile> OpenOnnx(const std::string& path) {
   ModelFile file{.path = path, .form = ModelForm::kOnnx};
-  NOMO_ASSIGN_OR_RETURN(const InputFile input, InputFile::Open(path));
+  NOMO_ASSIGN_OR_RETURN(const InputFile input, InputFile::OpenRegular(path));
   file.bytes = input.size();
   ProgressBar progress("importing");
   NOMO_ASSIGN_OR_RETURN(file.model, onnx::Import(path, {.progress = progress.callback(),

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/escape.h"
 
 namespace nomograph {
 namespace {
@@ -34,7 +35,7 @@ GoldenResult Replay(const GoldenVector& golden, bool exact, Session& session) {
   for (const auto& [name, expected] : golden.outputs) {
     const Tensor& actual = (*outputs)[name];
     errors.Add(AllClose(actual, expected.expected, expected.rtol, expected.atol),
-               absl::StrCat("output \"", name, "\""));
+               absl::StrCat("output ", Quoted(name)));
     if (actual.shape() == expected.expected.shape()) {
       result.max_difference =
           std::max(result.max_difference, MaxDifference(actual, expected.expected));

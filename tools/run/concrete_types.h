@@ -31,6 +31,22 @@ absl::StatusOr<Shape> ParseShape(absl::string_view text);
 absl::Status NoSuchValue(const Graph& graph, const std::vector<ValueId>& values,
                          absl::string_view what, absl::string_view name);
 
+// "NAME=REST", where NAME is one of the values: names of other frameworks have '/', ':' and even
+// '=' in them. The longest such name counts. Without one, what stands before the first '=' is the
+// name, unless it has a '/' and so begins a path. kNoValue and the whole argument as `rest` where
+// there is no name.
+struct NamedArgument {
+  ValueId value = kNoValue;
+  std::string name;  // also one that no value has; empty when there is none
+  std::string rest;
+};
+NamedArgument SplitArgument(const Graph& graph, const std::vector<ValueId>& values,
+                            const std::string& argument);
+
+// `word` as a shell takes it: in quotes where it has more than letters, digits and harmless marks.
+// For commands in hints.
+std::string ShellWord(absl::string_view word);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_TOOLS_RUN_CONCRETE_TYPES_H_

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/status.h"
 #include "nomograph/serialization/data/image.h"
 #include "nomograph/tools/exit_code.h"
@@ -74,7 +75,7 @@ absl::StatusOr<Tensor> ReadImageFor(const TensorType& type, const std::string& p
     if (!resize) {
       return WithExitCode(
           ExitCode::kUsage,
-          InvalidArgument("\"", path, "\" is ", image.shape()[1], " pixels wide and ",
+          InvalidArgument(Quoted(path), " is ", image.shape()[1], " pixels wide and ",
                           image.shape()[0], " high; expected ", width, " wide and ", height,
                           " high (--resize makes it fit)"));
     }

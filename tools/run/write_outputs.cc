@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/escape.h"
 #include "nomograph/core/status.h"
 #include "nomograph/core/storage_types.h"
 #include "nomograph/serialization/data/csv.h"
@@ -31,7 +32,8 @@ absl::Status PlanNamed(const Graph& graph, const std::string& name, const std::s
   for (const ValueId id : graph.outputs) {
     if (graph.value(id).name != name) continue;
     if (!IsTensorFile(path)) {
-      return Usage(InvalidArgument("--output ", name, "=", path, ": expected a .npy or .csv file"));
+      return Usage(InvalidArgument("--output ", ShellWord(absl::StrCat(name, "=", path)),
+                                   ": expected a .npy or .csv file"));
     }
     files.push_back({path, name});
     return absl::OkStatus();
@@ -51,8 +53,9 @@ absl::Status PlanUnnamed(const Graph& graph, const std::string& path,
   } else if (graph.outputs.size() == 1) {
     files.push_back({path, graph.value(graph.outputs[0]).name});
   } else {
-    return Usage(InvalidArgument("--output ", path, ": the model has ", graph.outputs.size(),
-                                 " outputs; write --output NAME=", path));
+    return Usage(InvalidArgument("--output ", ShellWord(path), ": the model has ",
+                                 graph.outputs.size(),
+                                 " outputs; write --output NAME=", ShellWord(path)));
   }
   return absl::OkStatus();
 }
@@ -68,7 +71,7 @@ absl::Status Write(const OutputFile& file, const NamedTensors& outputs) {
   std::error_code error;
   if (!folder.empty()) std::filesystem::create_directories(folder, error);
   if (error) {
-    return InvalidArgument("cannot create folder \"", folder.string(), "\": ", error.message());
+    return InvalidArgument("cannot create folder ", Quoted(folder.string()), ": ", error.message());
   }
   if (file.output.empty()) {
     NamedTensors arrays;
@@ -86,19 +89,17 @@ absl::StatusOr<std::vector<OutputFile>> PlanOutputs(const Graph& graph,
                                                     const std::vector<std::string>& arguments) {
   std::vector<OutputFile> files;
   for (const std::string& argument : arguments) {
-    const size_t equals = argument.find('=');
-    const bool is_path = argument.find('/') < equals;  // a '=' in a path names no output
-    if (equals == std::string::npos || is_path) {
-      NOMO_RETURN_IF_ERROR(PlanUnnamed(graph, argument, files));
+    const NamedArgument named = SplitArgument(graph, graph.outputs, argument);
+    if (named.name.empty()) {
+      NOMO_RETURN_IF_ERROR(PlanUnnamed(graph, named.rest, files));
     } else {
-      NOMO_RETURN_IF_ERROR(
-          PlanNamed(graph, argument.substr(0, equals), argument.substr(equals + 1), files));
+      NOMO_RETURN_IF_ERROR(PlanNamed(graph, named.name, named.rest, files));
     }
   }
   std::set<std::string> paths;
   for (const OutputFile& file : files) {
     if (!paths.insert(file.path).second) {
-      return Usage(InvalidArgument("two outputs would be written to \"", file.path, "\""));
+      return Usage(InvalidArgument("two outputs would be written to ", Quoted(file.path)));
     }
   }
   return files;

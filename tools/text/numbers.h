@@ -1,4 +1,4 @@
-// Numbers and names as people read them.
+// Numbers as people read them.
 #ifndef NOMOGRAPH_TOOLS_TEXT_NUMBERS_H_
 #define NOMOGRAPH_TOOLS_TEXT_NUMBERS_H_
 
@@ -17,10 +17,6 @@ std::string ReadableBytes(int64_t bytes);
 std::string ShortNumber(double value);
 // "1 node", "12 nodes"
 std::string Counted(int64_t count, absl::string_view noun);
-
-// `text` without control characters: they become \n, \x1b, ... Names come from files, and a
-// terminal obeys what is printed to it. Line ends stay where `keep_lines`.
-std::string Printable(absl::string_view text, bool keep_lines = false);
 
 }  // namespace nomograph
 
