@@ -1,6 +1,24 @@
 #include "nomograph/core/eager.h"
 
+#include "nomograph/core/memory.h"
+
 namespace nomograph {
+namespace {
+
+absl::StatusOr<std::unique_ptr<Kernel>> ChooseKernel(const OpDef& op, const PrepareContext& context,
+                                                     bool fast) {
+  if (fast) {
+    for (const PrepareFn& prepare : op.fast) {
+      NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, prepare(context));
+      if (kernel != nullptr) return kernel;
+    }
+  }
+  if (op.reference) return MakeComputeKernel(op.reference, "reference");
+  return absl::UnimplementedError(absl::StrCat(
+      "op ", op.name, " has no ", fast ? "kernel for these types and shapes" : "reference kernel"));
+}
+
+}  // namespace
 
 KernelContextBuilder::KernelContextBuilder(absl::Span<const TensorView> inputs,
                                            absl::Span<TensorView> outputs,
@@ -22,15 +40,11 @@ void KernelContextBuilder::SetMemory(std::byte* scratch, KernelState* state) {
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
                                                       const PrepareContext& context, bool fast) {
-  if (fast) {
-    for (const PrepareFn& prepare : op.fast) {
-      NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, prepare(context));
-      if (kernel != nullptr) return kernel;
-    }
-  }
-  if (op.reference) return MakeComputeKernel(op.reference, "reference");
-  return absl::UnimplementedError(absl::StrCat(
-      "op ", op.name, " has no ", fast ? "kernel for these types and shapes" : "reference kernel"));
+  return CatchBadAlloc([&] { return ChooseKernel(op, context, fast); });
+}
+
+absl::Status RunKernel(const Kernel& kernel, KernelContext& context) {
+  return CatchBadAlloc([&] { return kernel.Run(context); });
 }
 
 absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs,
@@ -74,7 +88,7 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
   const std::unique_ptr<KernelState> state = kernel->NewState();
   NOMO_ASSIGN_OR_RETURN(Tensor scratch, Tensor::Create(DType::kUInt8, {kernel->scratch_bytes()}));
   builder.SetMemory(scratch.mutable_raw_data(), state.get());
-  NOMO_RETURN_IF_ERROR(kernel->Run(builder.context()));
+  NOMO_RETURN_IF_ERROR(RunKernel(*kernel, builder.context()));
   return outputs;
 }
 

@@ -23,9 +23,12 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
                                           const RunOpOptions& options = {});
 
 // Chooses and prepares the kernel: the fast ones in their order where `fast`, then the reference
-// kernel.
+// kernel. ResourceExhausted where memory runs out meanwhile.
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
                                                       const PrepareContext& context, bool fast);
+
+// Runs a prepared kernel. ResourceExhausted where memory runs out in it.
+absl::Status RunKernel(const Kernel& kernel, KernelContext& context);
 
 // Puts a KernelContext together.
 class KernelContextBuilder {

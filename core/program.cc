@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/core/eager.h"
 #include "nomograph/core/executor.h"
+#include "nomograph/core/memory_needs.h"
 #include "nomograph/core/philox.h"
 
 namespace nomograph {
@@ -27,19 +28,30 @@ absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(const Model& mod
                                                                 absl::Span<const TensorType> inputs,
                                                                 const OpRegistry& registry,
                                                                 const CompileOptions& options) {
-  const ResolveOptions resolve{.exact = options.exact, .allowed_io = options.allowed_io};
+  const MemoryScope memory(options.memory != nullptr ? options.memory : CurrentMemoryAccount());
   std::unique_ptr<Program> program(new Program);
-  program->exact_ = options.exact;
-  program->threads_ = options.threads > 0 ? options.threads : omp_get_max_threads();
-  NOMO_ASSIGN_OR_RETURN(program->graph_, Lower(model, graph, inputs, registry, resolve));
-  RemoveDeadNodes(program->graph_);
-  if (!options.exact) {
-    AbsorbAffines(program->graph_);
-    FusePostOps(program->graph_, program->threads_);
-  }
-  program->plan_ = PlanMemory(program->graph_);
-  NOMO_RETURN_IF_ERROR(program->PrepareSteps());
+  // The passes' hooks allocate as well.
+  NOMO_RETURN_IF_ERROR(
+      CatchBadAlloc([&] { return program->Build(model, graph, inputs, registry, options); }));
   return program;
+}
+
+absl::Status Program::Build(const Model& model, const Graph& graph,
+                            absl::Span<const TensorType> inputs, const OpRegistry& registry,
+                            const CompileOptions& options) {
+  const ResolveOptions resolve{.exact = options.exact, .allowed_io = options.allowed_io};
+  exact_ = options.exact;
+  threads_ = options.threads > 0 ? options.threads : omp_get_max_threads();
+  NOMO_ASSIGN_OR_RETURN(graph_, Lower(model, graph, inputs, registry, resolve));
+  RemoveDeadNodes(graph_);
+  // No pass makes a value smaller, and none is to reckon with sizes that overflow.
+  NOMO_RETURN_IF_ERROR(CheckValuesFit(graph_));
+  if (!options.exact) {
+    AbsorbAffines(graph_);
+    FusePostOps(graph_, threads_);
+  }
+  plan_ = PlanMemory(graph_);
+  return PrepareSteps();
 }
 
 Program::~Program() = default;
@@ -83,8 +95,8 @@ void Program::DropPackedConstants() {
   }
 }
 
-std::unique_ptr<ProgramState> Program::NewState() const {
-  return std::make_unique<ProgramState>(*this);
+absl::StatusOr<std::unique_ptr<ProgramState>> Program::NewState() const {
+  return ProgramState::Create(*this);
 }
 
 absl::StatusOr<std::vector<Tensor>> Program::Run(absl::Span<const Tensor> inputs,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nomograph/core/lower.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/memory_plan.h"
 
 namespace nomograph {
@@ -19,6 +20,9 @@ struct CompileOptions {
   std::vector<std::string> allowed_io;
   // That one run may use. 0: OpenMP's number, which is OMP_NUM_THREADS or that of the processors.
   int threads = 0;
+  // Against which counts what the program keeps, e.g. folded constants and packed weights, and what
+  // compiling takes meanwhile. Null: the thread's (core/memory.h).
+  std::shared_ptr<MemoryAccount> memory;
 };
 
 // What running a Program needs beside it: the arena, the kernels' states and the tables of
@@ -29,7 +33,8 @@ class ProgramState;
 class Program {
  public:
   // `graph` is the model's main graph or a function's; `inputs` are the types of its inputs with
-  // full shapes.
+  // full shapes. ResourceExhausted names the nodes whose values are larger than what the memory
+  // account has left.
   static absl::StatusOr<std::unique_ptr<const Program>> Compile(const Model& model,
                                                                 const Graph& graph,
                                                                 absl::Span<const TensorType> inputs,
@@ -37,7 +42,8 @@ class Program {
                                                                 const CompileOptions& options);
   ~Program();
 
-  std::unique_ptr<ProgramState> NewState() const;
+  // ResourceExhausted where the thread's memory account does not have what a run needs.
+  absl::StatusOr<std::unique_ptr<ProgramState>> NewState() const;
 
   // Thread-safe with a state for each thread. REQUIRES: the inputs have the compiled types.
   absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs, const RunContext& run,
@@ -61,6 +67,8 @@ class Program {
 
  private:
   Program() = default;
+  absl::Status Build(const Model& model, const Graph& graph, absl::Span<const TensorType> inputs,
+                     const OpRegistry& registry, const CompileOptions& options);
   absl::Status PrepareSteps();
   // Constants that no kernel reads any more, because each has a packed copy.
   void DropPackedConstants();

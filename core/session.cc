@@ -6,8 +6,10 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/program_cache.h"
 #include "nomograph/core/resolve.h"
+#include "nomograph/core/run_limits.h"
 
 namespace nomograph {
 namespace {
@@ -16,9 +18,9 @@ class Variables : public VariableStore {
  public:
   explicit Variables(const Model& model) : model_(model) { Reset(); }
 
+  // No value is ever written to, so the initial ones need no copies.
   void Reset() {
-    for (const Variable& variable : model_.variables)
-      values_[variable.name] = variable.initial.Clone();
+    for (const Variable& variable : model_.variables) values_[variable.name] = variable.initial;
   }
 
   absl::StatusOr<Tensor> Read(absl::string_view name) const override {
@@ -34,7 +36,7 @@ class Variables : public VariableStore {
       return InvalidArgument("variable \"", name, "\": expected ", it->second.type().ToString(),
                              ", found ", value.type().ToString());
     }
-    it->second = value.Clone();
+    NOMO_ASSIGN_OR_RETURN(it->second, TryClone(value));
     return absl::OkStatus();
   }
 
@@ -67,7 +69,8 @@ class Session::Impl : public FunctionCaller {
         registry_(options_.registry != nullptr ? *options_.registry : OpRegistry::Default()),
         compile_{.exact = options_.exact,
                  .allowed_io = options_.allowed_io,
-                 .threads = options_.threads},
+                 .threads = options_.threads,
+                 .memory = std::make_shared<MemoryAccount>(options_.memory_limit_bytes)},
         main_(*model_, model_->graph, registry_, compile_, options_.max_programs),
         variables_(*model_) {
     for (const auto& [name, function] : model_->functions) {
@@ -109,6 +112,11 @@ class Session::Impl : public FunctionCaller {
 
   absl::StatusOr<NamedTensors> Run(const NamedTensors& inputs, const RunOptions& options) {
     NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> ordered, OrderInputs(inputs));
+    const RunLimits limits{.memory_bytes = options.memory_limit_bytes,
+                           .seconds = options.time_limit_seconds,
+                           .cancel = options.cancel};
+    NOMO_RETURN_IF_ERROR(limits.Check());
+    const RunScope scope(limits);
     NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<CachedProgram> program, main_.Get(ordered));
     std::unique_lock<std::mutex> lock;
     if (has_state_) lock = std::unique_lock(state_mutex_);
@@ -183,6 +191,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const M
   if (options.threads < 0 || options.threads > kMaxThreads) {
     return InvalidArgument("threads: expected 0 to ", kMaxThreads, ", found ", options.threads);
   }
+  if (options.memory_limit_bytes < 0) {
+    return InvalidArgument("memory limit: expected at least 0 bytes, found ",
+                           options.memory_limit_bytes);
+  }
   NOMO_RETURN_IF_ERROR(VerifyModel(*model));
   const OpRegistry& registry =
       options.registry != nullptr ? *options.registry : OpRegistry::Default();
@@ -220,7 +232,7 @@ absl::StatusOr<std::shared_ptr<const Program>> Session::ProgramFor(const NamedTe
 absl::StatusOr<Tensor> Session::GetVariable(absl::string_view name) const {
   const std::lock_guard lock(impl_->state_mutex());
   NOMO_ASSIGN_OR_RETURN(const Tensor value, impl_->variables().Read(name));
-  return value.Clone();
+  return TryClone(value);
 }
 
 absl::Status Session::SetVariable(absl::string_view name, Tensor value) {
