@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nomograph/core/keep_nan.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/widened_kernel.h"
 
 namespace nomograph {
@@ -33,6 +34,24 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareFastOrExact(const OpDef& op,
   return MakeComputeKernel(op.reference, "reference");
 }
 
+absl::StatusOr<std::unique_ptr<Kernel>> ChooseKernel(const OpDef& op, const PrepareContext& context,
+                                                     KernelChoice choice) {
+  if (choice != KernelChoice::kReference) {
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, PrepareFast(op, context, choice));
+    if (kernel != nullptr) return kernel;
+    const auto prepare_wide = [&](const PrepareContext& wide) {
+      return PrepareFastOrExact(op, wide, choice);
+    };
+    NOMO_ASSIGN_OR_RETURN(kernel, PrepareWidened(op, context, prepare_wide));
+    if (kernel != nullptr) return kernel;
+  }
+  if (op.reference) return MakeComputeKernel(op.reference, "reference");
+  return absl::UnimplementedError(absl::StrCat("op ", op.name, " has no ",
+                                               choice != KernelChoice::kReference
+                                                   ? "kernel for these types and shapes"
+                                                   : "reference kernel"));
+}
+
 }  // namespace
 
 KernelContextBuilder::KernelContextBuilder(absl::Span<const TensorView> inputs,
@@ -56,20 +75,11 @@ void KernelContextBuilder::SetMemory(std::byte* scratch, KernelState* state) {
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
                                                       const PrepareContext& context,
                                                       KernelChoice choice) {
-  if (choice != KernelChoice::kReference) {
-    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, PrepareFast(op, context, choice));
-    if (kernel != nullptr) return kernel;
-    const auto prepare_wide = [&](const PrepareContext& wide) {
-      return PrepareFastOrExact(op, wide, choice);
-    };
-    NOMO_ASSIGN_OR_RETURN(kernel, PrepareWidened(op, context, prepare_wide));
-    if (kernel != nullptr) return kernel;
-  }
-  if (op.reference) return MakeComputeKernel(op.reference, "reference");
-  return absl::UnimplementedError(absl::StrCat("op ", op.name, " has no ",
-                                               choice != KernelChoice::kReference
-                                                   ? "kernel for these types and shapes"
-                                                   : "reference kernel"));
+  return CatchBadAlloc([&] { return ChooseKernel(op, context, choice); });
+}
+
+absl::Status RunKernel(const Kernel& kernel, KernelContext& context) {
+  return CatchBadAlloc([&] { return kernel.Run(context); });
 }
 
 absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs,
@@ -115,7 +125,7 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
   const std::unique_ptr<KernelState> state = kernel->NewState();
   NOMO_ASSIGN_OR_RETURN(Tensor scratch, Tensor::Create(DType::kUInt8, {kernel->scratch_bytes()}));
   builder.SetMemory(scratch.mutable_raw_data(), state.get());
-  NOMO_RETURN_IF_ERROR(kernel->Run(builder.context()));
+  NOMO_RETURN_IF_ERROR(RunKernel(*kernel, builder.context()));
   return outputs;
 }
 

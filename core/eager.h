@@ -29,10 +29,13 @@ enum class KernelChoice {
 };
 
 // Chooses and prepares the kernel: the fast ones in their order, then, for 16-bit floating point,
-// those for float32, then the reference kernel.
+// those for float32, then the reference kernel. ResourceExhausted where memory runs out meanwhile.
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
                                                       const PrepareContext& context,
                                                       KernelChoice choice);
+
+// Runs a prepared kernel. ResourceExhausted where memory runs out in it.
+absl::Status RunKernel(const Kernel& kernel, KernelContext& context);
 
 // Puts a KernelContext together.
 class KernelContextBuilder {

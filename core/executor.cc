@@ -7,9 +7,40 @@
 #include "nomograph/core/eager.h"
 #include "nomograph/core/escape.h"
 #include "nomograph/core/infer.h"
+#include "nomograph/core/memory_needs.h"
 #include "nomograph/core/philox.h"
+#include "nomograph/core/run_limits.h"
 
 namespace nomograph {
+namespace {
+
+absl::Status AtNode(const LoweredNode& node, const absl::Status& status) {
+  return Annotate(status, absl::StrCat("node ", Quoted(node.name), " (", node.op->name, ")"));
+}
+
+// Names the node that yields `id`.
+absl::Status AtProducer(const LoweredGraph& graph, ValueId id, const absl::Status& status) {
+  for (const LoweredNode& node : graph.nodes) {
+    const auto& outputs = node.outputs;
+    if (std::find(outputs.begin(), outputs.end(), id) != outputs.end()) {
+      return AtNode(node, status);
+    }
+  }
+  return status;
+}
+
+// Memory that all values share, so that no single one needs it.
+absl::StatusOr<Tensor> CreateShared(const LoweredGraph& graph, int64_t bytes,
+                                    absl::string_view what) {
+  auto tensor = Tensor::Create(DType::kUInt8, {bytes});
+  if (tensor.ok()) return tensor;
+  const std::string largest = LargestValue(graph);
+  return absl::Status(tensor.status().code(),
+                      absl::StrCat("no memory for ", what, " (", largest,
+                                   "): ", CurrentMemoryAccount()->Check(bytes).message()));
+}
+
+}  // namespace
 
 int WorthwhileThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
                       int threads) {
@@ -40,11 +71,23 @@ PrepareContext NodeSpecs::Context(const LoweredNode& node, int threads) const {
           constants,  node.post_ops, WorthwhileThreads(inputs, outputs, threads)};
 }
 
-ProgramState::ProgramState(const Program& program)
-    : arena_(DType::kUInt8, {program.plan_.arena_bytes}),
-      scratch_(DType::kUInt8, {program.scratch_bytes_}),
-      views_(program.graph_.types.size()),
-      owned_(program.graph_.types.size()) {
+absl::StatusOr<std::unique_ptr<ProgramState>> ProgramState::Create(const Program& program) {
+  std::unique_ptr<ProgramState> state(new ProgramState);
+  state->account_ = CurrentMemoryAccount();
+  NOMO_ASSIGN_OR_RETURN(state->arena_, CreateShared(program.graph_, program.plan_.arena_bytes,
+                                                    "the values of a run"));
+  NOMO_ASSIGN_OR_RETURN(state->scratch_, CreateShared(program.graph_, program.scratch_bytes_,
+                                                      "what kernels use beside the values"));
+  NOMO_RETURN_IF_ERROR(CatchBadAlloc([&] {
+    state->SetUp(program);
+    return absl::OkStatus();
+  }));
+  return state;
+}
+
+void ProgramState::SetUp(const Program& program) {
+  views_.resize(program.graph_.types.size());
+  owned_.resize(program.graph_.types.size());
   for (size_t v = 0; v < views_.size(); ++v) {
     const ValuePlan& plan = program.plan_.values[v];
     TensorView& view = views_[v];
@@ -62,23 +105,26 @@ ProgramState::ProgramState(const Program& program)
 }
 
 absl::StatusOr<std::vector<Tensor>> Executor::Run(absl::Span<const Tensor> inputs) {
-  NOMO_RETURN_IF_ERROR(RunSteps(inputs, {}));
-  return TakeResults();
+  const absl::Status status = RunSteps(inputs, {});
+  auto results = status.ok() ? TakeResults() : absl::StatusOr<std::vector<Tensor>>(status);
+  ReleaseOwned();
+  return results;
 }
 
 absl::Status Executor::RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results) {
-  NOMO_RETURN_IF_ERROR(RunSteps(inputs, results));
-  return CopyResults(results);
+  absl::Status status = RunSteps(inputs, results);
+  if (status.ok()) status = CopyResults(results);
+  ReleaseOwned();
+  return status;
 }
 
 absl::Status Executor::RunSteps(absl::Span<const Tensor> inputs, absl::Span<Tensor> results) {
+  NOMO_RETURN_IF_ERROR(CheckRun());  // a loop's body may have no steps
   NOMO_RETURN_IF_ERROR(Bind(inputs, results));
   for (size_t i = 0; i < program_.steps_.size(); ++i) {
-    const absl::Status status = RunStep(i);
-    if (!status.ok()) {
-      const LoweredNode& node = program_.graph_.nodes[program_.steps_[i].node];
-      return Annotate(status, absl::StrCat("node ", Quoted(node.name), " (", node.op->name, ")"));
-    }
+    absl::Status status = CheckRun();
+    if (status.ok()) status = RunStep(i);
+    if (!status.ok()) return AtNode(program_.graph_.nodes[program_.steps_[i].node], status);
   }
   return absl::OkStatus();
 }
@@ -100,8 +146,9 @@ absl::Status Executor::Bind(absl::Span<const Tensor> inputs, absl::Span<Tensor> 
     const ValuePlan& plan = program_.plan_.values[v];
     if (plan.storage == Storage::kResult && plan.root == static_cast<ValueId>(v)) {
       if (!results.empty()) continue;
-      NOMO_ASSIGN_OR_RETURN(state_.owned_[v],
-                            Tensor::Create(graph.types[v].dtype, program_.shapes_[v]));
+      auto result = Tensor::Create(graph.types[v].dtype, program_.shapes_[v]);
+      if (!result.ok()) return AtProducer(graph, plan.root, result.status());
+      state_.owned_[v] = *std::move(result);
       state_.views_[v].data = state_.owned_[v].mutable_raw_data();
     } else if (plan.storage == Storage::kDynamic) {
       state_.views_[v].data = nullptr;
@@ -119,13 +166,13 @@ absl::Status Executor::RunStep(size_t index) {
   const Program::Step& step = program_.steps_[index];
   const LoweredNode& node = program_.graph_.nodes[step.node];
   if (step.kernel != nullptr) {
-    return RunKernel(*step.kernel, node, step.node_key, state_.kernel_states_[index].get(),
-                     state_.scratch_.mutable_raw_data());
+    return RunPrepared(*step.kernel, node, step.node_key, state_.kernel_states_[index].get(),
+                       state_.scratch_.mutable_raw_data());
   }
   NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, PrepareLate(node));
   const std::unique_ptr<KernelState> kernel_state = kernel->NewState();
   NOMO_ASSIGN_OR_RETURN(Tensor scratch, Tensor::Create(DType::kUInt8, {kernel->scratch_bytes()}));
-  return RunKernel(*kernel, node, step.node_key, kernel_state.get(), scratch.mutable_raw_data());
+  return RunPrepared(*kernel, node, step.node_key, kernel_state.get(), scratch.mutable_raw_data());
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode& node) {
@@ -185,8 +232,8 @@ absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode&
   return PrepareKernel(*node.op, prepare, known ? program_.kernels_ : KernelChoice::kReference);
 }
 
-absl::Status Executor::RunKernel(const Kernel& kernel, const LoweredNode& node, uint64_t node_key,
-                                 KernelState* kernel_state, std::byte* scratch) {
+absl::Status Executor::RunPrepared(const Kernel& kernel, const LoweredNode& node, uint64_t node_key,
+                                   KernelState* kernel_state, std::byte* scratch) {
   state_.inputs_.clear();
   state_.outputs_.clear();
   state_.owned_outputs_.resize(std::max(state_.owned_outputs_.size(), node.outputs.size()));
@@ -197,7 +244,7 @@ absl::Status Executor::RunKernel(const Kernel& kernel, const LoweredNode& node, 
   KernelContextBuilder builder(state_.inputs_, absl::MakeSpan(state_.outputs_),
                                absl::MakeSpan(state_.owned_outputs_), node.attrs, run_, key);
   builder.SetMemory(scratch, kernel_state);
-  NOMO_RETURN_IF_ERROR(kernel.Run(builder.context()));
+  NOMO_RETURN_IF_ERROR(RunKernel(kernel, builder.context()));
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId id = node.outputs[i];
     if (state_.views_[id].data != nullptr) continue;
@@ -211,7 +258,7 @@ absl::Status Executor::RunKernel(const Kernel& kernel, const LoweredNode& node, 
   return absl::OkStatus();
 }
 
-std::vector<Tensor> Executor::TakeResults() {
+absl::StatusOr<std::vector<Tensor>> Executor::TakeResults() {
   std::vector<Tensor> results;
   absl::flat_hash_set<const std::byte*> given;
   for (const ValueId id : program_.graph_.outputs) {
@@ -221,12 +268,14 @@ std::vector<Tensor> Executor::TakeResults() {
     const bool listed_before = !given.insert(view.data).second;
     // An input, a constant, or a value that is listed twice is copied: every result is a tensor of
     // its own.
-    results.push_back(
-        owned && !listed_before
-            ? state_.owned_[id]
-            : Tensor::FromBuffer(view.dtype, *view.shape, view.data, nullptr).Clone());
+    if (owned && !listed_before) {
+      results.push_back(state_.owned_[id]);
+      continue;
+    }
+    auto copy = TryClone(Tensor::FromBuffer(view.dtype, *view.shape, view.data, nullptr));
+    if (!copy.ok()) return AtProducer(program_.graph_, id, copy.status());
+    results.push_back(*std::move(copy));
   }
-  ReleaseOwned();
   return results;
 }
 
@@ -242,7 +291,6 @@ absl::Status Executor::CopyResults(absl::Span<Tensor> results) {
     }
     std::memcpy(results[i].mutable_raw_data(), view.data, results[i].num_bytes());
   }
-  ReleaseOwned();
   return absl::OkStatus();
 }
 

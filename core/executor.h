@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "nomograph/core/memory.h"
 #include "nomograph/core/program.h"
 
 namespace nomograph {
@@ -28,10 +29,20 @@ struct NodeSpecs {
 
 class ProgramState {
  public:
-  explicit ProgramState(const Program& program);
+  // ResourceExhausted, with the largest of the program's values, where the thread's memory account
+  // does not have what the program needs.
+  static absl::StatusOr<std::unique_ptr<ProgramState>> Create(const Program& program);
+
+  // What it holds, and the account against which that counts.
+  int64_t num_bytes() const { return arena_.num_bytes() + scratch_.num_bytes(); }
+  const std::shared_ptr<MemoryAccount>& account() const { return account_; }
 
  private:
   friend class Executor;
+  ProgramState() = default;
+  void SetUp(const Program& program);
+
+  std::shared_ptr<MemoryAccount> account_;
   Tensor arena_, scratch_;
   std::vector<TensorView> views_;  // by ValueId
   std::vector<Tensor> owned_;      // by ValueId: results and what is allocated during the run
@@ -56,11 +67,11 @@ class Executor {
   absl::Status RunStep(size_t index);
   // Types, allocates and prepares a node whose shapes are known only now.
   absl::StatusOr<std::unique_ptr<Kernel>> PrepareLate(const LoweredNode& node);
-  absl::Status RunKernel(const Kernel& kernel, const LoweredNode& node, uint64_t node_key,
-                         KernelState* kernel_state, std::byte* scratch);
-  std::vector<Tensor> TakeResults();
+  absl::Status RunPrepared(const Kernel& kernel, const LoweredNode& node, uint64_t node_key,
+                           KernelState* kernel_state, std::byte* scratch);
+  absl::StatusOr<std::vector<Tensor>> TakeResults();
   absl::Status CopyResults(absl::Span<Tensor> results);
-  // The state keeps nothing of what was made during the run.
+  // The state keeps nothing that was given away, nor what a run that failed has left.
   void ReleaseOwned();
 
   const Program& program_;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/attributes.h"
 #include "nomograph/core/layer_fields.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/philox.h"
 
 namespace nomograph {
@@ -33,8 +34,7 @@ absl::StatusOr<Tensor> Fill(const Shape& shape, DType dtype, Next next) {
 
 Initializer::Fn Full(double value) {
   return [value](const Shape& shape, DType dtype, uint64_t) -> absl::StatusOr<Tensor> {
-    NOMO_RETURN_IF_ERROR(Tensor::Create(dtype, shape).status());
-    return Tensor::Full(dtype, shape, value);
+    return TryFull(dtype, shape, value);
   };
 }
 

@@ -368,7 +368,8 @@ Builder::Buffer Builder::Packed(const BufferSpec& from, const Tensor& value,
                                 const dnnl::reorder::primitive_desc& pd) {
   auto bytes_of = [this](const Desc& desc) {
     auto bytes = Tensor::Create(DType::kUInt8, {static_cast<int64_t>(desc.get_size())});
-    if (!bytes.ok()) throw std::bad_alloc();  // inside of Guard(), as all that calls this
+    if (!bytes.ok())
+      throw OutOfMemory(bytes.status());  // inside of Guard(), as all that calls this
     return *std::move(bytes);
   };
   Tensor packed = bytes_of(pd.dst_desc());

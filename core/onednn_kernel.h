@@ -25,6 +25,7 @@
 
 #include "absl/types/span.h"
 #include "nomograph/core/kernel.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/onednn.h"
 #include "oneapi/dnnl/dnnl.hpp"
 
@@ -48,6 +49,8 @@ auto Guard(F&& f) -> decltype(f()) {
     return f();
   } catch (const dnnl::error& error) {
     return ToStatus(error);
+  } catch (const OutOfMemory& error) {
+    return error.status();
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("no memory for oneDNN");
   }

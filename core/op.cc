@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "nomograph/core/escape.h"
+#include "nomograph/core/memory.h"
 
 namespace nomograph {
 namespace {
@@ -251,7 +252,8 @@ absl::StatusOr<std::vector<TensorType>> InferNode(const OpDef& op, const InferCo
       return InvalidArgument("input ", port.name, " is required");
     }
   }
-  NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> types, op.infer(context));
+  NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> types,
+                        CatchBadAlloc([&] { return op.infer(context); }));
   // A shape function yields every output that the op can have; a node may use fewer of them.
   if (static_cast<int>(types.size()) < context.num_outputs()) {
     return absl::InternalError(absl::StrCat("the shape function of ", op.name, " yields ",

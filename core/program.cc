@@ -8,6 +8,7 @@
 #include "nomograph/core/escape.h"
 #include "nomograph/core/executor.h"
 #include "nomograph/core/keep_nan.h"
+#include "nomograph/core/memory_needs.h"
 #include "nomograph/core/philox.h"
 
 namespace nomograph {
@@ -27,26 +28,37 @@ Shape KnownSizes(const PartialShape& shape) {
 absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(
     const Model& model, const Graph& graph, absl::Span<const TensorType> inputs,
     const OpRegistry& registry, const CompileOptions& options, absl::Span<const int> outputs) {
+  const MemoryScope memory(options.memory != nullptr ? options.memory : CurrentMemoryAccount());
+  std::unique_ptr<Program> program(new Program);
+  // The passes' hooks allocate as well.
+  NOMO_RETURN_IF_ERROR(CatchBadAlloc(
+      [&] { return program->Build(model, graph, inputs, registry, options, outputs); }));
+  return program;
+}
+
+absl::Status Program::Build(const Model& model, const Graph& graph,
+                            absl::Span<const TensorType> inputs, const OpRegistry& registry,
+                            const CompileOptions& options, absl::Span<const int> outputs) {
   const LowerOptions lower{.resolve = {.exact = options.exact, .allowed_io = options.allowed_io},
                            .fold = options.fold,
                            .max_inlined_nodes = options.max_inlined_nodes};
-  std::unique_ptr<Program> program(new Program);
-  program->kernels_ = options.exact      ? KernelChoice::kReference
-                      : options.keep_nan ? KernelChoice::kFastKeepingNan
-                                         : KernelChoice::kFast;
-  program->threads_ = options.threads > 0 ? options.threads : omp_get_max_threads();
-  NOMO_ASSIGN_OR_RETURN(program->graph_, Lower(model, graph, inputs, registry, lower));
+  kernels_ = options.exact      ? KernelChoice::kReference
+             : options.keep_nan ? KernelChoice::kFastKeepingNan
+                                : KernelChoice::kFast;
+  threads_ = options.threads > 0 ? options.threads : omp_get_max_threads();
+  NOMO_ASSIGN_OR_RETURN(graph_, Lower(model, graph, inputs, registry, lower));
   if (!outputs.empty()) {
     std::vector<ValueId> wanted;
-    for (const int i : outputs) wanted.push_back(program->graph_.outputs[i]);
-    program->graph_.outputs = std::move(wanted);
+    for (const int i : outputs) wanted.push_back(graph_.outputs[i]);
+    graph_.outputs = std::move(wanted);
   }
-  RemoveDeadNodes(program->graph_);
-  if (!options.exact) AbsorbAffines(program->graph_);
-  if (program->kernels_ == KernelChoice::kFast) FusePostOps(program->graph_, program->threads_);
-  program->plan_ = PlanMemory(program->graph_);
-  NOMO_RETURN_IF_ERROR(program->PrepareSteps());
-  return program;
+  RemoveDeadNodes(graph_);
+  // No pass makes a value smaller, and none is to reckon with sizes that overflow.
+  NOMO_RETURN_IF_ERROR(CheckValuesFit(graph_));
+  if (!options.exact) AbsorbAffines(graph_);
+  if (kernels_ == KernelChoice::kFast) FusePostOps(graph_, threads_);
+  plan_ = PlanMemory(graph_);
+  return PrepareSteps();
 }
 
 Program::~Program() = default;
@@ -93,8 +105,8 @@ void Program::DropPackedConstants() {
   }
 }
 
-std::unique_ptr<ProgramState> Program::NewState() const {
-  return std::make_unique<ProgramState>(*this);
+absl::StatusOr<std::unique_ptr<ProgramState>> Program::NewState() const {
+  return ProgramState::Create(*this);
 }
 
 absl::StatusOr<std::vector<Tensor>> Program::Run(absl::Span<const Tensor> inputs,

@@ -9,6 +9,7 @@
 
 #include "nomograph/core/eager.h"
 #include "nomograph/core/lower.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/memory_plan.h"
 
 namespace nomograph {
@@ -22,6 +23,9 @@ struct CompileOptions {
   std::vector<std::string> allowed_io;
   // That one run may use. 0: OpenMP's number, which is OMP_NUM_THREADS or that of the processors.
   int threads = 0;
+  // Against which counts what the program keeps, e.g. folded constants and packed weights, and what
+  // compiling takes meanwhile. Null: the thread's (core/memory.h).
+  std::shared_ptr<MemoryAccount> memory;
   // Limits of what a file can ask of the compiler.
   FoldLimits fold = {};
   int64_t max_inlined_nodes = LowerOptions().max_inlined_nodes;
@@ -36,7 +40,8 @@ class Program {
  public:
   // `graph` is the model's main graph or a function's; `inputs` are the types of its inputs with
   // full shapes; `outputs` are the indices of those of its outputs that are wanted, all where there
-  // are none.
+  // are none. ResourceExhausted names the nodes whose values are larger than what the memory
+  // account has left.
   static absl::StatusOr<std::unique_ptr<const Program>> Compile(const Model& model,
                                                                 const Graph& graph,
                                                                 absl::Span<const TensorType> inputs,
@@ -45,7 +50,8 @@ class Program {
                                                                 absl::Span<const int> outputs = {});
   ~Program();
 
-  std::unique_ptr<ProgramState> NewState() const;
+  // ResourceExhausted where the thread's memory account does not have what a run needs.
+  absl::StatusOr<std::unique_ptr<ProgramState>> NewState() const;
 
   // Thread-safe with a state for each thread. REQUIRES: the inputs have the compiled types.
   absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs, const RunContext& run,
@@ -76,6 +82,9 @@ class Program {
 
  private:
   Program() = default;
+  absl::Status Build(const Model& model, const Graph& graph, absl::Span<const TensorType> inputs,
+                     const OpRegistry& registry, const CompileOptions& options,
+                     absl::Span<const int> outputs);
   absl::Status PrepareSteps();
   // Constants that no kernel reads any more, because each has a packed copy.
   void DropPackedConstants();

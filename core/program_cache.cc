@@ -26,7 +26,13 @@ absl::StatusOr<std::vector<Tensor>> ReusedProgram::Run(absl::Span<const Tensor> 
       idle_states_.pop_back();
     }
   }
-  if (state == nullptr) state = program_->NewState();
+  HeldMemory reused;
+  if (state == nullptr) {
+    NOMO_ASSIGN_OR_RETURN(state, program_->NewState());
+  } else if (state->account() != CurrentMemoryAccount()) {
+    // An earlier run paid for it; this one needs it as well.
+    NOMO_ASSIGN_OR_RETURN(reused, HeldMemory::Take(state->num_bytes()));
+  }
   auto outputs = program_->Run(inputs, run, *state);
   const std::lock_guard lock(mutex_);
   idle_states_.push_back(std::move(state));

@@ -7,8 +7,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/escape.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/program_cache.h"
 #include "nomograph/core/resolve.h"
+#include "nomograph/core/run_limits.h"
 
 namespace nomograph {
 namespace {
@@ -17,9 +19,9 @@ class Variables : public VariableStore {
  public:
   explicit Variables(const Model& model) : model_(model) { Reset(); }
 
+  // No value is ever written to, so the initial ones need no copies.
   void Reset() {
-    for (const Variable& variable : model_.variables)
-      values_[variable.name] = variable.initial.Clone();
+    for (const Variable& variable : model_.variables) values_[variable.name] = variable.initial;
   }
 
   absl::StatusOr<Tensor> Read(absl::string_view name) const override {
@@ -35,7 +37,7 @@ class Variables : public VariableStore {
       return InvalidArgument("variable ", Quoted(name), ": expected ", it->second.type().ToString(),
                              ", found ", value.type().ToString());
     }
-    it->second = value.Clone();
+    NOMO_ASSIGN_OR_RETURN(it->second, TryClone(value));
     return absl::OkStatus();
   }
 
@@ -65,6 +67,12 @@ absl::Status NeedsNames(const Graph& graph) {
                          graph.outputs.size(), " outputs; name them");
 }
 
+RunLimits LimitsOf(const RunOptions& options) {
+  return {.memory_bytes = options.memory_limit_bytes,
+          .seconds = options.time_limit_seconds,
+          .cancel = options.cancel};
+}
+
 }  // namespace
 
 class Session::Impl : public FunctionCaller {
@@ -78,7 +86,8 @@ class Session::Impl : public FunctionCaller {
         compile_{.exact = options_.exact,
                  .keep_nan = has_state_ || HasEffect(Effects::kIo, *model_, registry_, options_),
                  .allowed_io = options_.allowed_io,
-                 .threads = options_.threads},
+                 .threads = options_.threads,
+                 .memory = std::make_shared<MemoryAccount>(options_.memory_limit_bytes)},
         main_(*model_, model_->graph, registry_, compile_, options_.max_programs),
         variables_(*model_) {
     for (const auto& [name, function] : model_->functions) {
@@ -139,7 +148,7 @@ class Session::Impl : public FunctionCaller {
     for (const std::string& name : names) {
       const auto it = std::find(known.begin(), known.end(), name);
       if (it == known.end()) {
-        return InvalidArgument("there is no output \"", name, "\"; the model's outputs are ",
+        return InvalidArgument("there is no output ", Quoted(name), "; the model's outputs are ",
                                absl::StrJoin(known, ", "));
       }
       indices.push_back(static_cast<int>(it - known.begin()));
@@ -149,6 +158,9 @@ class Session::Impl : public FunctionCaller {
 
   absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs,
                                           absl::Span<const int> wanted, const RunOptions& options) {
+    const RunLimits limits = LimitsOf(options);
+    NOMO_RETURN_IF_ERROR(limits.Check());
+    const RunScope scope(limits);
     NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<CachedProgram> program, main_.Get(inputs, wanted));
     const std::unique_lock<std::mutex> lock = LockState();
     return program->Run(inputs, MakeContext(options));
@@ -229,11 +241,11 @@ class Session::Impl : public FunctionCaller {
 
 class BoundRun::Impl {
  public:
-  Impl(Session::Impl& session, std::shared_ptr<CachedProgram> program, std::vector<Tensor> inputs,
-       std::vector<Tensor> results)
+  Impl(Session::Impl& session, std::shared_ptr<CachedProgram> program,
+       std::unique_ptr<ProgramState> state, std::vector<Tensor> inputs, std::vector<Tensor> results)
       : session_(session),
         program_(std::move(program)),
-        state_(program_->program()->NewState()),
+        state_(std::move(state)),
         inputs_(std::move(inputs)),
         results_(std::move(results)) {}
 
@@ -241,6 +253,9 @@ class BoundRun::Impl {
     if (!options.outputs.empty()) {
       return InvalidArgument("the outputs of a bound run are chosen when it is bound");
     }
+    const RunLimits limits = LimitsOf(options);
+    NOMO_RETURN_IF_ERROR(limits.Check());
+    const RunScope scope(limits);
     const std::unique_lock<std::mutex> lock = session_.LockState();
     return program_->RunInto(inputs_, absl::MakeSpan(results_), session_.MakeContext(options),
                              *state_);
@@ -302,6 +317,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const M
   if (options.threads < 0 || options.threads > kMaxThreads) {
     return InvalidArgument("threads: expected 0 to ", kMaxThreads, ", found ", options.threads);
   }
+  if (options.memory_limit_bytes < 0) {
+    return InvalidArgument("memory limit: expected at least 0 bytes, found ",
+                           options.memory_limit_bytes);
+  }
   NOMO_RETURN_IF_ERROR(VerifyModel(*model));
   const OpRegistry& registry =
       options.registry != nullptr ? *options.registry : OpRegistry::Default();
@@ -341,9 +360,10 @@ absl::StatusOr<std::unique_ptr<BoundRun>> Session::Bind(absl::Span<const Tensor>
   NOMO_ASSIGN_OR_RETURN(std::shared_ptr<CachedProgram> program, impl_->main().Get(inputs, wanted));
   NOMO_ASSIGN_OR_RETURN(std::vector<Tensor> results,
                         ResultsFor(program->program()->graph(), options.results));
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<ProgramState> state, program->program()->NewState());
   return std::unique_ptr<BoundRun>(new BoundRun(std::make_unique<BoundRun::Impl>(
-      *impl_, std::move(program), std::vector<Tensor>(inputs.begin(), inputs.end()),
-      std::move(results))));
+      *impl_, std::move(program), std::move(state),
+      std::vector<Tensor>(inputs.begin(), inputs.end()), std::move(results))));
 }
 
 absl::StatusOr<std::unique_ptr<BoundRun>> Session::Bind(absl::Span<const Shape> shapes,
@@ -371,7 +391,7 @@ absl::StatusOr<std::shared_ptr<const Program>> Session::ProgramFor(const NamedTe
 absl::StatusOr<Tensor> Session::GetVariable(absl::string_view name) const {
   const std::lock_guard lock(impl_->state_mutex());
   NOMO_ASSIGN_OR_RETURN(const Tensor value, impl_->variables().Read(name));
-  return value.Clone();
+  return TryClone(value);
 }
 
 absl::Status Session::SetVariable(absl::string_view name, Tensor value) {

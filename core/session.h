@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_CORE_SESSION_H_
 #define NOMOGRAPH_CORE_SESSION_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ struct SessionOptions {
   int max_programs = 16;
   // Null: the default one. It must outlive the session.
   const OpRegistry* registry = nullptr;
+  // Of what compiling takes and programs keep, such as packed weights. 0: what the machine has.
+  int64_t memory_limit_bytes = 0;
 };
 
 struct RunOptions {
@@ -33,6 +36,16 @@ struct RunOptions {
   // Random ops are keyed by seed, node and step: equal keys draw equal numbers on every machine.
   uint64_t seed = 0;
   uint64_t step = 0;
+  // Of the tensors that exist at one time during the run, results among them; what is compiled for
+  // it counts against SessionOptions::memory_limit_bytes. 0: what the machine has. Beyond it the
+  // run ends with ResourceExhausted.
+  int64_t memory_limit_bytes = 0;
+  // The run ends with DeadlineExceeded at the first step, or iteration of a loop, that begins
+  // later; compiling is not ended. 0: no limit.
+  double time_limit_seconds = 0;
+  // Where it becomes true, which any thread may do, the run ends with Cancelled before its next
+  // step. It must outlive the run.
+  const std::atomic<bool>* cancel = nullptr;
   // The outputs that are wanted, in this order; all where there are none. Only what they need is
   // run. Each choice is a program of its own.
   std::vector<std::string> outputs;
@@ -77,7 +90,8 @@ class Session {
   ~Session();
 
   // Inputs and outputs by name. InvalidArgument lists the right names, and tells dtypes and shapes
-  // expected and found. A new combination of input shapes is compiled first.
+  // expected and found. A new combination of input shapes is compiled first. The options' limits
+  // have statuses of their own; after any of them the session runs on.
   absl::StatusOr<NamedTensors> Run(const NamedTensors& inputs, const RunOptions& options = {});
   // For a model with one input and one output.
   absl::StatusOr<Tensor> Run(const Tensor& input, const RunOptions& options = {});

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "nomograph/core/float16.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/storage_types.h"
 
 namespace nomograph {
@@ -14,15 +15,29 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 
-// Null when there is not so much memory.
-std::shared_ptr<std::byte> Allocate(int64_t bytes) {
+// Zeros that count against the current account until they are freed.
+absl::StatusOr<std::shared_ptr<std::byte>> Allocate(int64_t bytes) {
+  const std::shared_ptr<MemoryAccount>& account = CurrentMemoryAccount();
+  NOMO_RETURN_IF_ERROR(account->Take(bytes));
   // aligned_alloc wants a multiple of the alignment; an empty tensor still has an address.
   const size_t size =
       (static_cast<size_t>(std::max<int64_t>(bytes, 1)) + kAlignment - 1) / kAlignment * kAlignment;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
-  if (memory == nullptr) return nullptr;
+  if (memory == nullptr) {
+    account->Give(bytes);
+    return internal::MemoryRanOut();
+  }
   std::memset(memory, 0, size);
-  return std::shared_ptr<std::byte>(memory, std::free);
+  return std::shared_ptr<std::byte>(memory, [account, bytes](std::byte* data) {
+    std::free(data);
+    account->Give(bytes);
+  });
+}
+
+// For functions that have no status to return.
+Tensor ValueOrThrow(absl::StatusOr<Tensor> tensor) {
+  if (!tensor.ok()) throw OutOfMemory(tensor.status());
+  return *std::move(tensor);
 }
 
 // Between the types that C++ computes with.
@@ -79,18 +94,17 @@ absl::StatusOr<Tensor> Tensor::Create(DType dtype, const Shape& shape) {
   Tensor tensor;
   tensor.dtype_ = dtype;
   tensor.shape_ = shape;
-  tensor.data_ = Allocate(count * DTypeSize(dtype));
-  if (tensor.data_ == nullptr) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("no memory for a tensor ", DTypeName(dtype), shape.ToString()));
+  auto data = Allocate(count * DTypeSize(dtype));
+  if (!data.ok()) {
+    return Annotate(data.status(), absl::StrCat("a tensor ", DTypeName(dtype), shape.ToString()));
   }
+  tensor.data_ = *std::move(data);
   return tensor;
 }
 
 Tensor::Tensor(DType dtype, const Shape& shape) {
-  auto tensor = Create(dtype, shape);
-  NOMO_CHECK(tensor.ok());
-  *this = *std::move(tensor);
+  NOMO_CHECK(DTypeSize(dtype) > 0);
+  *this = ValueOrThrow(Create(dtype, shape));
 }
 
 Tensor Tensor::FromBuffer(DType dtype, const Shape& shape, const void* data,
@@ -130,11 +144,7 @@ std::vector<int64_t> Tensor::ToInts() const {
   return values;
 }
 
-Tensor Tensor::Clone() const {
-  Tensor copy(dtype_, shape_);
-  std::memcpy(copy.data_.get(), data_.get(), num_bytes());
-  return copy;
-}
+Tensor Tensor::Clone() const { return ValueOrThrow(TryClone(*this)); }
 
 Tensor Tensor::Reshaped(const Shape& shape) const {
   NOMO_CHECK(shape.num_elements() == num_elements());
@@ -143,11 +153,7 @@ Tensor Tensor::Reshaped(const Shape& shape) const {
   return view;
 }
 
-Tensor Tensor::Cast(DType dtype) const {
-  Tensor result(dtype, shape_);
-  ConvertElements(dtype_, data_.get(), dtype, result.data_.get(), num_elements());
-  return result;
-}
+Tensor Tensor::Cast(DType dtype) const { return ValueOrThrow(TryCast(*this, dtype)); }
 
 Tensor Tensor::Rows(int64_t begin, int64_t end) const {
   NOMO_CHECK(shape_.rank() > 0 && 0 <= begin && begin <= end && end <= shape_[0]);

@@ -34,10 +34,13 @@ class Tensor {
  public:
   // No tensor: dtype kInvalid.
   Tensor() = default;
-  // Elements are zero. ResourceExhausted when there is not so much memory, InvalidArgument for an
-  // impossible shape.
+  // Elements are zero. ResourceExhausted when there is not so much memory, as core/memory.h counts
+  // it; InvalidArgument for an impossible shape.
   static absl::StatusOr<Tensor> Create(DType dtype, const Shape& shape);
-  // As Create(), for shapes that the caller knows to be possible.
+  // As Create(), for shapes that the caller has bounded, and for kernels. This, Full(), Clone() and
+  // Cast() throw OutOfMemory, a std::bad_alloc, which becomes a status where a kernel was called;
+  // elsewhere a size from a file, an input or a flag wants Create(), TryFull(), TryClone() or
+  // TryCast() (core/memory.h).
   Tensor(DType dtype, const Shape& shape);
   // Elements that lie elsewhere, e.g. in a mapped file; `owner` keeps them alive. They are never
   // written to. REQUIRES: `data` holds the shape's elements and is aligned to an element.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/escape.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/session.h"
 #include "nomograph/core/status.h"
 #include "nomograph/tools/command.h"
@@ -116,15 +117,19 @@ absl::Status Execute(const Arguments& arguments) {
   NOMO_ASSIGN_OR_RETURN(const ModelFile file,
                         WithExitCode(ExitCode::kUnreadable, OpenModelFile(arguments.path, true)));
   const Graph& graph = file.model.graph;
+  // The inputs and the joined outputs of batches.
+  const MemoryScope memory(std::make_shared<MemoryAccount>(arguments.run.memory_limit_bytes));
   NOMO_ASSIGN_OR_RETURN(const std::vector<OutputFile> files, PlanOutputs(graph, arguments.outputs));
   std::vector<std::string> labels;
   if (!arguments.labels_path.empty()) {
     NOMO_ASSIGN_OR_RETURN(labels,
                           WithExitCode(ExitCode::kUnreadable, ReadLabels(arguments.labels_path)));
   }
-  const auto session = Session::Create(
-      file.model,
-      {.exact = arguments.exact, .allowed_io = arguments.allowed_io, .threads = arguments.threads});
+  const auto session =
+      Session::Create(file.model, {.exact = arguments.exact,
+                                   .allowed_io = arguments.allowed_io,
+                                   .threads = arguments.threads,
+                                   .memory_limit_bytes = arguments.run.memory_limit_bytes});
   if (!session.ok()) return CannotRun(arguments, session.status());
   NOMO_ASSIGN_OR_RETURN(const NamedTensors inputs,
                         ReadInputs(graph, arguments.inputs,
@@ -136,6 +141,19 @@ absl::Status Execute(const Arguments& arguments) {
   NOMO_RETURN_IF_ERROR(WriteOutputs(arguments, file.model, files, labels, outputs));
   if (arguments.repeats == 0) return absl::OkStatus();
   return PrintTimes(arguments, **session, inputs, to_first.count());
+}
+
+void AddLimits(CLI::App& app, RunOptions& run) {
+  app.add_option("--memory-limit", run.memory_limit_bytes,
+                 "The most memory for a run's tensors, e.g. 512M or 4G (default: what the machine "
+                 "has)")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false).description(""))
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 62));
+  app.add_option("--time-limit", run.time_limit_seconds,
+                 "End a run that takes longer (default: no limit)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1e-6, 1e8));
 }
 
 void AddRandomness(CLI::App& app, RunOptions& run) {
@@ -178,6 +196,7 @@ Action SetUp(CLI::App& app) {
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
+  AddLimits(app, arguments->run);
   AddRandomness(app, arguments->run);
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
               "Let an op with the effect io run, by its name");

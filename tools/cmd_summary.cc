@@ -1,7 +1,10 @@
 // nomo summary: a table of layers.
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/memory_needs.h"
 #include "nomograph/core/status.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
@@ -17,6 +20,9 @@ Action SetUp(CLI::App& app) {
     NOMO_ASSIGN_OR_RETURN(const ModelFile file,
                           WithExitCode(ExitCode::kUnreadable, OpenModelFile(*path)));
     Print(file.model.Summary());
+    const std::vector<std::string> too_large = ValuesThatDoNotFit(file.model.graph);
+    if (!too_large.empty()) Print("Cannot run here\n");
+    for (const std::string& line : too_large) Print(absl::StrCat("  ", line, "\n"));
     return absl::OkStatus();
   };
 }

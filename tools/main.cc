@@ -13,6 +13,7 @@
 #include "nomograph/core/attributes.h"
 #include "nomograph/core/escape.h"
 #include "nomograph/core/file.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/serialization/format.h"
 #include "nomograph/tools/command.h"
@@ -96,7 +97,9 @@ class CommandLine {
       const absl::Status loaded = OpRegistry::Default().LoadLibrary(library);
       if (!loaded.ok()) return WithExitCode(ExitCode::kUnreadable, loaded);
     }
-    absl::Status status = actions_.at(app_.get_subcommands()[0]->get_name())();
+    const Action& action = actions_.at(app_.get_subcommands()[0]->get_name());
+    absl::Status status = CatchBadAlloc([&] { return action(); });
+    if (absl::IsResourceExhausted(status)) status = WithExitCode(ExitCode::kCannotRun, status);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
       return WithExitCode(ExitCode::kUnwritable,
                           absl::UnavailableError("standard output cannot be written to"));
@@ -132,7 +135,8 @@ int main(int argc, char** argv) {
   try {
     return nomograph::CommandLine().Run({argv + 1, argv + argc});
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "nomo: out of memory\n");
+    std::fprintf(stderr, "nomo: memory ran out\n");
+    return static_cast<int>(nomograph::ExitCode::kCannotRun);
   } catch (const std::exception& exception) {
     std::fprintf(stderr, "nomo: internal error: %s\n", exception.what());
   }

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "nomograph/core/file.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/storage_types.h"
 #include "nomograph/serialization/data/csv_scanner.h"
 
@@ -154,7 +155,10 @@ absl::StatusOr<Tensor> ReadCsv(const std::string& path, const CsvOptions& option
 
 absl::StatusOr<std::string> FormatCsv(const Tensor& table, const WriteCsvOptions& options) {
   const bool wide = WideType(table.dtype()) == table.dtype();
-  const Tensor tensor = wide ? table : table.Cast(WideType(table.dtype()));
+  Tensor tensor = table;
+  if (!wide) {
+    NOMO_ASSIGN_OR_RETURN(tensor, TryCast(table, WideType(table.dtype())));
+  }
   const int rank = tensor.shape().rank();
   if (!tensor.valid() || rank > 2) {
     return InvalidArgument("a table has at most 2 axes; found a tensor ", tensor.type().ToString());

@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "nomograph/core/memory.h"
 #include "nomograph/core/philox.h"
 #include "nomograph/core/status.h"
 
@@ -30,7 +31,8 @@ absl::StatusOr<Tensor> RandomTensor(DType dtype, const Shape& shape, uint64_t se
     const DType wide = kInt4s.Contains(dtype) ? DType::kInt8 : DType::kFloat32;
     NOMO_ASSIGN_OR_RETURN(const Tensor tensor, RandomTensor(wide, shape, seed, name));
     // By way of float, from which integers are clamped: 9 does not fit int4.
-    return tensor.Cast(DType::kFloat32).Cast(dtype);
+    NOMO_ASSIGN_OR_RETURN(const Tensor floats, TryCast(tensor, DType::kFloat32));
+    return TryCast(floats, dtype);
   }
   NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(dtype, shape));
   const PhiloxStream stream(seed, StableHash(name), /*step=*/0);

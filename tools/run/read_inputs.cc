@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "nomograph/core/escape.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/status.h"
 #include "nomograph/serialization/data/csv.h"
 #include "nomograph/serialization/data/idx.h"
@@ -266,7 +267,7 @@ absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph,
 }
 
 absl::StatusOr<Tensor> CastExactly(const Tensor& tensor, DType dtype) {
-  const Tensor cast = tensor.Cast(dtype);
+  NOMO_ASSIGN_OR_RETURN(const Tensor cast, TryCast(tensor, dtype));
   if (kFloats.Contains(dtype)) return cast;
   for (int64_t i = 0; i < tensor.num_elements(); ++i) {
     if (cast.AsDouble(i) == tensor.AsDouble(i)) continue;

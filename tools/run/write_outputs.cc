@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/escape.h"
+#include "nomograph/core/memory.h"
 #include "nomograph/core/status.h"
 #include "nomograph/core/storage_types.h"
 #include "nomograph/serialization/data/csv.h"
@@ -60,10 +61,11 @@ absl::Status PlanUnnamed(const Graph& graph, const std::string& path,
   return absl::OkStatus();
 }
 
-Tensor ForNumPy(const Tensor& tensor) {
+absl::StatusOr<Tensor> ForNumPy(const Tensor& tensor) {
   const DType dtype = tensor.dtype();
   const DType wide = dtype == DType::kBFloat16 ? DType::kFloat32 : WideType(dtype);
-  return wide == dtype ? tensor : tensor.Cast(wide);
+  if (wide == dtype) return tensor;
+  return TryCast(tensor, wide);
 }
 
 absl::Status Write(const OutputFile& file, const NamedTensors& outputs) {
@@ -75,12 +77,15 @@ absl::Status Write(const OutputFile& file, const NamedTensors& outputs) {
   }
   if (file.output.empty()) {
     NamedTensors arrays;
-    for (const auto& [name, tensor] : outputs) arrays[name] = ForNumPy(tensor);
+    for (const auto& [name, tensor] : outputs) {
+      NOMO_ASSIGN_OR_RETURN(arrays[name], ForNumPy(tensor));
+    }
     return WriteNpz(file.path, arrays);
   }
   const Tensor& tensor = outputs.at(file.output);
   if (absl::EndsWith(file.path, ".csv")) return WriteCsv(file.path, tensor);
-  return WriteNpy(file.path, ForNumPy(tensor));
+  NOMO_ASSIGN_OR_RETURN(const Tensor array, ForNumPy(tensor));
+  return WriteNpy(file.path, array);
 }
 
 }  // namespace

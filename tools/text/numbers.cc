@@ -11,15 +11,6 @@ std::string WithSeparators(int64_t number) {
   return text;
 }
 
-std::string ReadableBytes(int64_t bytes) {
-  static constexpr const char* kUnits[] = {"KB", "MB", "GB", "TB", "PB", "EB"};
-  if (bytes < 1024) return absl::StrCat(bytes, " B");
-  double size = static_cast<double>(bytes) / 1024;
-  int unit = 0;
-  for (; size >= 1024 && unit < 5; ++unit) size /= 1024;
-  return absl::StrFormat("%.1f %s", size, kUnits[unit]);
-}
-
 std::string ShortNumber(double value) { return absl::StrFormat("%.6g", value); }
 
 std::string Counted(int64_t count, absl::string_view noun) {

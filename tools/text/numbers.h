@@ -6,13 +6,12 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "nomograph/core/memory.h"  // ReadableBytes()
 
 namespace nomograph {
 
 // "105,866"
 std::string WithSeparators(int64_t number);
-// "812 B", "413.5 KB", "1.2 GB"; a KB has 1,024 bytes.
-std::string ReadableBytes(int64_t bytes);
 // Six significant digits: "0.0125", "3", "1e-09", "nan".
 std::string ShortNumber(double value);
 // "1 node", "12 nodes"

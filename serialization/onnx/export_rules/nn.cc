@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "nomograph/core/memory.h"
 #include "nomograph/serialization/onnx/export_rules/layout.h"
 #include "nomograph/serialization/onnx/graph_exporter.h"
 #include "nomograph/serialization/onnx/tensor.h"
@@ -68,7 +69,8 @@ Names DilatedAverage(NodeExporter& n) {
   const DType dtype = n.type(0).dtype;
   Shape shape = {channels.size(), 1};
   for (const int64_t size : kernel) shape.Append(size);
-  const std::string ones = n.graph().Constant(Tensor::Full(dtype, shape, 1));
+  NOMO_ASSIGN_OR_RETURN(const Tensor weights, TryFull(dtype, shape, 1));
+  const std::string ones = n.graph().Constant(weights);
   const auto sum = [&](const std::string& of) {
     std::vector<AttributeProto> attrs = WindowAttrs(n, rank - 2);
     attrs.push_back(IntAttr("group", channels.size()));
@@ -134,7 +136,8 @@ Names GlobalPool(NodeExporter& n) {
 absl::StatusOr<std::string> VectorIn(NodeExporter& n, int i, const Dim& count, double absent) {
   if (n.has_input(i)) return n.input(i);
   if (!count.known()) return absl::FailedPreconditionError("the number of channels is not known");
-  return n.graph().Constant(Tensor::Full(n.type(0).dtype, {count.size()}, absent));
+  NOMO_ASSIGN_OR_RETURN(const Tensor vector, TryFull(n.type(0).dtype, {count.size()}, absent));
+  return n.graph().Constant(vector);
 }
 
 // Axis `axis` second, for operators whose channels are there.
@@ -193,8 +196,8 @@ Names GroupNormalization(NodeExporter& n) {
     NOMO_ASSIGN_OR_RETURN(x, n.graph().Transpose(x, move.to));
   }
   const int64_t groups = n.attrs().Int("num_groups");
-  const Tensor ones = Tensor::Full(n.type(0).dtype, {groups}, 1);
-  const Tensor zeros = Tensor::Full(n.type(0).dtype, {groups}, 0);
+  NOMO_ASSIGN_OR_RETURN(const Tensor ones, TryFull(n.type(0).dtype, {groups}, 1));
+  NOMO_ASSIGN_OR_RETURN(const Tensor zeros, TryFull(n.type(0).dtype, {groups}, 0));
   NOMO_ASSIGN_OR_RETURN(AttributeProto epsilon, n.Attr("epsilon"));
   const std::string grouped = n.Emit("Reshape", {x, n.graph().Ints({0, groups, -1})});
   const std::string normal =
@@ -237,7 +240,8 @@ absl::StatusOr<std::vector<std::string>> WithScale(NodeExporter& n) {
     shape.Append(size.size());
   }
   inputs.resize(std::max<size_t>(inputs.size(), 2));
-  inputs[1] = n.graph().Constant(Tensor::Full(n.type(0).dtype, shape, 1));
+  NOMO_ASSIGN_OR_RETURN(const Tensor ones, TryFull(n.type(0).dtype, shape, 1));
+  inputs[1] = n.graph().Constant(ones);
   return inputs;
 }
 

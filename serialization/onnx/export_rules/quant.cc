@@ -1,4 +1,5 @@
 // Quantised ops, windows and Fourier transforms.
+#include "nomograph/core/memory.h"
 #include "nomograph/serialization/onnx/export_rules/layout.h"
 #include "nomograph/serialization/onnx/graph_exporter.h"
 #include "nomograph/serialization/onnx/tensor.h"
@@ -28,8 +29,9 @@ Names QuantizeLinear(NodeExporter& n) {
       return absl::FailedPreconditionError("the shape of the scale is not known");
     }
     inputs.resize(3);
-    inputs[2] = n.graph().Constant(
-        Tensor::Full(n.attrs().Type("output_dtype"), n.type(1).shape.ToShape(), 0));
+    NOMO_ASSIGN_OR_RETURN(const Tensor zeros,
+                          TryFull(n.attrs().Type("output_dtype"), n.type(1).shape.ToShape(), 0));
+    inputs[2] = n.graph().Constant(zeros);
   }
   NOMO_ASSIGN_OR_RETURN(AttributeProto axis, n.Attr("axis"));
   std::vector<AttributeProto> attrs = {std::move(axis)};
