@@ -10,6 +10,7 @@
 #include "nomograph/core/memory_needs.h"
 #include "nomograph/core/philox.h"
 #include "nomograph/core/run_limits.h"
+#include "nomograph/core/specs.h"
 
 namespace nomograph {
 namespace {
@@ -41,35 +42,6 @@ absl::StatusOr<Tensor> CreateShared(const LoweredGraph& graph, int64_t bytes,
 }
 
 }  // namespace
-
-int WorthwhileThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
-                      int threads) {
-  constexpr int64_t kElements = 1 << 15;  // some microseconds of the simplest work
-  int64_t elements = 0;
-  for (const auto& specs : {inputs, outputs}) {
-    for (const TensorSpec& spec : specs) elements += spec.shape.num_elements();
-  }
-  return elements < kElements ? 1 : threads;
-}
-
-NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node,
-                     absl::Span<const Shape> shapes) {
-  const auto spec = [&](ValueId id) -> TensorSpec {
-    if (id == kNoValue) return {};
-    shapes_known &= graph.types[id].shape.fully_known();
-    return {graph.types[id].dtype, shapes[id], {}};
-  };
-  for (const ValueId id : node.inputs) {
-    inputs.push_back(spec(id));
-    constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
-  }
-  for (const ValueId id : node.outputs) outputs.push_back(spec(id));
-}
-
-PrepareContext NodeSpecs::Context(const LoweredNode& node, int threads) const {
-  return {node.attrs, inputs,        outputs,
-          constants,  node.post_ops, WorthwhileThreads(inputs, outputs, threads)};
-}
 
 absl::StatusOr<std::unique_ptr<ProgramState>> ProgramState::Create(const Program& program) {
   std::unique_ptr<ProgramState> state(new ProgramState);

@@ -1,4 +1,4 @@
-// Executor: one run of a Program. Internal to core.
+// Executor: one run of a Program, with a state for each thread that runs it. Internal to core.
 #ifndef NOMOGRAPH_CORE_EXECUTOR_H_
 #define NOMOGRAPH_CORE_EXECUTOR_H_
 
@@ -10,23 +10,9 @@
 
 namespace nomograph {
 
-// `threads`, or 1 where a node has so few elements that starting threads takes longer than its
-// work.
-int WorthwhileThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
-                      int threads);
-
-// The specs of a node's inputs and outputs, as kernels are prepared with them.
-struct NodeSpecs {
-  // `shapes` by ValueId, right where the type's shape is known or `all_known` says so.
-  NodeSpecs(const LoweredGraph& graph, const LoweredNode& node, absl::Span<const Shape> shapes);
-  // For a program that has so many threads.
-  PrepareContext Context(const LoweredNode& node, int threads) const;
-
-  std::vector<TensorSpec> inputs, outputs;
-  std::vector<Tensor> constants;
-  bool shapes_known = true;
-};
-
+// What running a Program needs beside it: the arena, the kernels' states and the tables of
+// addresses. One run uses one at a time; runs that follow one another reuse it and allocate nothing
+// but their results.
 class ProgramState {
  public:
   // ResourceExhausted, with the largest of the program's values, where the thread's memory account
@@ -57,7 +43,10 @@ class Executor {
   Executor(const Program& program, const RunContext& run, ProgramState& state)
       : program_(program), run_(run), state_(state) {}
 
+  // REQUIRES: the inputs have the compiled types.
   absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs);
+  // The same into the memory of `results`. InvalidArgument where an output whose shape depends on
+  // data has another one than its tensor there.
   absl::Status RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results);
 
  private:

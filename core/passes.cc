@@ -2,8 +2,8 @@
 #include <optional>
 
 #include "absl/functional/function_ref.h"
-#include "nomograph/core/executor.h"
 #include "nomograph/core/lower.h"
+#include "nomograph/core/specs.h"
 
 namespace nomograph {
 namespace {

@@ -6,10 +6,10 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/core/eager.h"
 #include "nomograph/core/escape.h"
-#include "nomograph/core/executor.h"
 #include "nomograph/core/keep_nan.h"
 #include "nomograph/core/memory_needs.h"
 #include "nomograph/core/philox.h"
+#include "nomograph/core/specs.h"
 
 namespace nomograph {
 namespace {
@@ -103,20 +103,6 @@ void Program::DropPackedConstants() {
   for (size_t v = 0; v < read.size(); ++v) {
     if (!read[v]) graph_.constants[v] = Tensor();
   }
-}
-
-absl::StatusOr<std::unique_ptr<ProgramState>> Program::NewState() const {
-  return ProgramState::Create(*this);
-}
-
-absl::StatusOr<std::vector<Tensor>> Program::Run(absl::Span<const Tensor> inputs,
-                                                 const RunContext& run, ProgramState& state) const {
-  return Executor(*this, run, state).Run(inputs);
-}
-
-absl::Status Program::RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results,
-                              const RunContext& run, ProgramState& state) const {
-  return Executor(*this, run, state).RunInto(inputs, results);
 }
 
 std::string Program::ToString() const {

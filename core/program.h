@@ -31,11 +31,6 @@ struct CompileOptions {
   int64_t max_inlined_nodes = LowerOptions().max_inlined_nodes;
 };
 
-// What running a Program needs beside it: the arena, the kernels' states and the tables of
-// addresses. One run uses one at a time; runs that follow one another reuse it and allocate nothing
-// but their results.
-class ProgramState;
-
 class Program {
  public:
   // `graph` is the model's main graph or a function's; `inputs` are the types of its inputs with
@@ -49,17 +44,6 @@ class Program {
                                                                 const CompileOptions& options,
                                                                 absl::Span<const int> outputs = {});
   ~Program();
-
-  // ResourceExhausted where the thread's memory account does not have what a run needs.
-  absl::StatusOr<std::unique_ptr<ProgramState>> NewState() const;
-
-  // Thread-safe with a state for each thread. REQUIRES: the inputs have the compiled types.
-  absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs, const RunContext& run,
-                                          ProgramState& state) const;
-  // The same into the memory of `results`. InvalidArgument where an output whose shape depends on
-  // data has another one than its tensor there.
-  absl::Status RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results,
-                       const RunContext& run, ProgramState& state) const;
 
   // A row per step: the node, its op, the kernel that runs it, what is fused into it, its outputs'
   // types and places.

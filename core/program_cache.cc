@@ -28,12 +28,12 @@ absl::StatusOr<std::vector<Tensor>> ReusedProgram::Run(absl::Span<const Tensor> 
   }
   HeldMemory reused;
   if (state == nullptr) {
-    NOMO_ASSIGN_OR_RETURN(state, program_->NewState());
+    NOMO_ASSIGN_OR_RETURN(state, ProgramState::Create(*program_));
   } else if (state->account() != CurrentMemoryAccount()) {
     // An earlier run paid for it; this one needs it as well.
     NOMO_ASSIGN_OR_RETURN(reused, HeldMemory::Take(state->num_bytes()));
   }
-  auto outputs = program_->Run(inputs, run, *state);
+  auto outputs = Executor(*program_, run, *state).Run(inputs);
   const std::lock_guard lock(mutex_);
   idle_states_.push_back(std::move(state));
   return outputs;
@@ -49,9 +49,9 @@ absl::StatusOr<std::vector<Tensor>> CachedProgram::Run(absl::Span<const Tensor> 
 
 absl::Status CachedProgram::RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results,
                                     const RunContext& run, ProgramState& state) {
-  if (!program()->may_lose_nan()) return program()->RunInto(inputs, results, run, state);
+  if (!program()->may_lose_nan()) return Executor(*program(), run, state).RunInto(inputs, results);
   const InvalidFlagScope flag(program()->threads());
-  NOMO_RETURN_IF_ERROR(program()->RunInto(inputs, results, run, state));
+  NOMO_RETURN_IF_ERROR(Executor(*program(), run, state).RunInto(inputs, results));
   if (!flag.raised()) return absl::OkStatus();
   NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, RunKeepingNan(inputs, run));
   for (size_t i = 0; i < outputs.size(); ++i) {

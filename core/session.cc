@@ -360,7 +360,8 @@ absl::StatusOr<std::unique_ptr<BoundRun>> Session::Bind(absl::Span<const Tensor>
   NOMO_ASSIGN_OR_RETURN(std::shared_ptr<CachedProgram> program, impl_->main().Get(inputs, wanted));
   NOMO_ASSIGN_OR_RETURN(std::vector<Tensor> results,
                         ResultsFor(program->program()->graph(), options.results));
-  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<ProgramState> state, program->program()->NewState());
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<ProgramState> state,
+                        ProgramState::Create(*program->program()));
   return std::unique_ptr<BoundRun>(new BoundRun(std::make_unique<BoundRun::Impl>(
       *impl_, std::move(program), std::move(state),
       std::vector<Tensor>(inputs.begin(), inputs.end()), std::move(results))));
