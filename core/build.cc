@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/expr_writer.h"
 
 namespace nomograph {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "nomograph/core/keep_nan.h"
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/widened_kernel.h"
 
 namespace nomograph {

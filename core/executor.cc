@@ -5,7 +5,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/eager.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/memory_needs.h"
 #include "nomograph/core/philox.h"

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/program.h"
 
 namespace nomograph {

@@ -20,8 +20,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "nomograph/core/escape.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/escape.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {

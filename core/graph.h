@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/attributes.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/attributes.h"
+#include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 

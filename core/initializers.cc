@@ -7,9 +7,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/attributes.h"
+#include "nomograph/core/types/attributes.h"
 #include "nomograph/core/layer_fields.h"
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/philox.h"
 
 namespace nomograph {

@@ -12,7 +12,7 @@
 
 #include "absl/strings/string_view.h"
 #include "nomograph/core/layer_config.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 

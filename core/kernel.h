@@ -10,8 +10,8 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "nomograph/core/attributes.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/attributes.h"
+#include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 

@@ -1,8 +1,8 @@
 #include "nomograph/core/layer.h"
 
 #include "absl/strings/str_join.h"
-#include "nomograph/core/attributes.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/attributes.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

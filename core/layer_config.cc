@@ -5,7 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/attributes.h"
+#include "nomograph/core/types/attributes.h"
 
 namespace nomograph {
 namespace {

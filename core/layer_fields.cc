@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/attributes.h"
+#include "nomograph/core/types/attributes.h"
 
 namespace nomograph {
 namespace {

@@ -20,7 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "nomograph/core/initializers.h"
 #include "nomograph/core/layer_config.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 

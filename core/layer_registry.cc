@@ -1,7 +1,7 @@
 #include "nomograph/core/layer_registry.h"
 
 #include "absl/strings/str_join.h"
-#include "nomograph/core/attributes.h"
+#include "nomograph/core/types/attributes.h"
 
 namespace nomograph {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 
 namespace nomograph {
 namespace {

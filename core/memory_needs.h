@@ -15,7 +15,7 @@ namespace nomograph {
 int64_t BytesNeeded(const TensorType& type);
 
 // OK, or ResourceExhausted with a line for each node of which an output passes what the thread's
-// memory account (core/memory.h) has left.
+// memory account (core/types/memory.h) has left.
 absl::Status CheckValuesFit(const LoweredGraph& graph);
 
 // The same of an editable graph whose values are typed, without what is constant or an input: a

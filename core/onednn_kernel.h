@@ -25,7 +25,7 @@
 
 #include "absl/types/span.h"
 #include "nomograph/core/kernel.h"
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/onednn.h"
 #include "oneapi/dnnl/dnnl.hpp"
 

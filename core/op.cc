@@ -4,8 +4,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "nomograph/core/escape.h"
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
 
 namespace nomograph {
 namespace {

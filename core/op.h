@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/attributes.h"
+#include "nomograph/core/types/attributes.h"
 #include "nomograph/core/kernel.h"
 
 namespace nomograph {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <map>
 
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/model.h"
 #include "nomograph/core/session.h"
 

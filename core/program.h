@@ -9,7 +9,7 @@
 
 #include "nomograph/core/eager.h"
 #include "nomograph/core/lower.h"
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/memory_plan.h"
 
 namespace nomograph {
@@ -24,7 +24,7 @@ struct CompileOptions {
   // That one run may use. 0: OpenMP's number, which is OMP_NUM_THREADS or that of the processors.
   int threads = 0;
   // Against which counts what the program keeps, e.g. folded constants and packed weights, and what
-  // compiling takes meanwhile. Null: the thread's (core/memory.h).
+  // compiling takes meanwhile. Null: the thread's (core/types/memory.h).
   std::shared_ptr<MemoryAccount> memory;
   // Limits of what a file can ask of the compiler.
   FoldLimits fold = {};

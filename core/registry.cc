@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_format.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 
 namespace nomograph {
 

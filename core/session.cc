@@ -6,8 +6,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/escape.h"
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/program_cache.h"
 #include "nomograph/core/resolve.h"
 #include "nomograph/core/run_limits.h"

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/attributes.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/attributes.h"
+#include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 

@@ -7,7 +7,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "nomograph/core/eager.h"
-#include "nomograph/core/float16.h"
+#include "nomograph/core/types/float16.h"
 #include "nomograph/core/keep_nan.h"
 
 namespace nomograph {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "google/protobuf/repeated_field.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/graph_proto.h"
 #include "nomograph/serialization/place.h"
 #include "nomograph/serialization/unknown_fields.h"

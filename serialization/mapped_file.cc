@@ -8,9 +8,9 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/file.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {

@@ -6,9 +6,9 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/file.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/file_layout.h"
 #include "nomograph/serialization/graph_proto.h"

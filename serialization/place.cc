@@ -1,7 +1,7 @@
 #include "nomograph/serialization/place.h"
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 

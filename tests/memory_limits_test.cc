@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/build.h"
 #include "nomograph/core/control_flow.h"
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/session.h"
 
 namespace nomograph {

@@ -6,8 +6,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/escape.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/onnx/export.h"
 #include "nomograph/tools/command.h"

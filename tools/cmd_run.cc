@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/escape.h"
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/session.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/model_file.h"

@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "nomograph/core/escape.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/model_file.h"

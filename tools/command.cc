@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "nlohmann/json.hpp"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

@@ -45,7 +45,7 @@ CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std
                          const std::string& value_name, const std::string& help);
 
 // Writes to standard output. What a terminal would obey is escaped but for line ends: names of
-// files go through Escape() (core/escape.h) or a TextTable first.
+// files go through Escape() (core/types/escape.h) or a TextTable first.
 void Print(absl::string_view text);
 // Indented, with a line end.
 void PrintJson(const nlohmann::ordered_json& json);

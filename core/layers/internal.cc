@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
-#include "nomograph/core/attributes.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/attributes.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph::internal {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/expr_writer.h"
 #include "nomograph/core/infer.h"

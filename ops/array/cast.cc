@@ -1,7 +1,7 @@
 #include <limits>
 
 #include "nomograph/core/registry.h"
-#include "nomograph/core/storage_types.h"
+#include "nomograph/core/types/storage_types.h"
 
 namespace nomograph {
 namespace {

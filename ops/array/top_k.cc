@@ -2,7 +2,7 @@
 #include <numeric>
 
 #include "nomograph/core/int_args.h"
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 

@@ -3,7 +3,7 @@
 #include <numeric>
 #include <optional>
 
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/array/dims.h"
 

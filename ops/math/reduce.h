@@ -14,7 +14,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "nomograph/core/int_args.h"
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/op.h"
 #include "nomograph/ops/math/integer.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/attributes.h"
+#include "nomograph/core/types/attributes.h"
 
 namespace nomograph::nn {
 

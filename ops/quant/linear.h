@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "nomograph/core/op.h"
-#include "nomograph/core/storage_types.h"
+#include "nomograph/core/types/storage_types.h"
 
 namespace nomograph::quant {
 

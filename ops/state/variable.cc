@@ -1,4 +1,4 @@
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/registry.h"
 
 namespace nomograph {

@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "nomograph/core/file.h"
-#include "nomograph/core/memory.h"
-#include "nomograph/core/storage_types.h"
+#include "nomograph/core/types/memory.h"
+#include "nomograph/core/types/storage_types.h"
 #include "nomograph/serialization/data/csv_scanner.h"
 
 namespace nomograph {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 #include "nomograph/serialization/data/byte_source.h"
 
 namespace nomograph {

@@ -12,7 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 

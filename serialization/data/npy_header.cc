@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "nomograph/core/storage_types.h"
+#include "nomograph/core/types/storage_types.h"
 
 namespace nomograph {
 namespace {

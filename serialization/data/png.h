@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 

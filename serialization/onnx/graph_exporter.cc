@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/eager.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/registry.h"

@@ -5,7 +5,7 @@
 
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/onnx/tensor.h"
 
 namespace nomograph::onnx {

@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 
 namespace nomograph::onnx {

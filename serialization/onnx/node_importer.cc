@@ -3,7 +3,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/serialization/onnx/graph_importer.h"
 

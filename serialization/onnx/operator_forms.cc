@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph::onnx {
 namespace {

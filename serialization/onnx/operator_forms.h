@@ -9,7 +9,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "nomograph/core/dtype.h"
+#include "nomograph/core/types/dtype.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 
 namespace nomograph::onnx {

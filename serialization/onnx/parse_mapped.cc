@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/wire.h"
 
 namespace nomograph::onnx {

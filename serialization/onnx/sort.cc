@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/escape.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph::onnx {
 namespace {

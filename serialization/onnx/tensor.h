@@ -9,7 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 #include "nomograph/serialization/mapped_file.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 

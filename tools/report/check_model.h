@@ -56,7 +56,7 @@ std::string CheckText(const std::string& path, const std::vector<Finding>& findi
 int64_t CountFaults(const std::vector<Finding>& findings);
 nlohmann::ordered_json CheckJson(const std::string& path, const std::vector<Finding>& findings);
 
-// The lines of a status that lists faults (core/status.h), each by itself; one for any other
+// The lines of a status that lists faults (core/types/status.h), each by itself; one for any other
 // status.
 std::vector<std::string> SplitFaults(const absl::Status& status);
 

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/tools/report/inspect_model.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"

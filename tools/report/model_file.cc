@@ -4,7 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "nomograph/core/file.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/mapped_file.h"
 #include "nomograph/serialization/model_io.h"

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/tools/report/op_doc.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"

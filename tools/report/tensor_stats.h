@@ -6,7 +6,7 @@
 #include <functional>
 #include <limits>
 
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/escape.h"
-#include "nomograph/core/memory.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/data/image.h"
 #include "nomograph/tools/exit_code.h"
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/escape.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/data/png.h"
 #include "nomograph/tools/run/concrete_types.h"
 #include "nomograph/tools/run/fit_image.h"

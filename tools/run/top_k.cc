@@ -10,7 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "nomograph/core/file.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "nomograph/core/memory.h"  // ReadableBytes()
+#include "nomograph/core/types/memory.h"  // ReadableBytes()
 
 namespace nomograph {
 

@@ -5,8 +5,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/escape.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/serialization/onnx/export_rules/layout.h"
 #include "nomograph/serialization/onnx/graph_exporter.h"
 #include "nomograph/serialization/onnx/tensor.h"

@@ -1,5 +1,5 @@
 // Quantised ops, windows and Fourier transforms.
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/serialization/onnx/export_rules/layout.h"
 #include "nomograph/serialization/onnx/graph_exporter.h"
 #include "nomograph/serialization/onnx/tensor.h"

@@ -1,11 +1,11 @@
 // The 16-bit floating-point types to float and back, many at a time. The results are those of the
 // constructors and conversions of Half and BFloat16, bit by bit.
-#ifndef NOMOGRAPH_CORE_FLOAT16_H_
-#define NOMOGRAPH_CORE_FLOAT16_H_
+#ifndef NOMOGRAPH_CORE_TYPES_FLOAT16_H_
+#define NOMOGRAPH_CORE_TYPES_FLOAT16_H_
 
 #include <cstdint>
 
-#include "nomograph/core/dtype.h"
+#include "nomograph/core/types/dtype.h"
 
 namespace nomograph {
 
@@ -21,4 +21,4 @@ inline bool Is16BitFloat(DType dtype) {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_FLOAT16_H_
+#endif  // NOMOGRAPH_CORE_TYPES_FLOAT16_H_

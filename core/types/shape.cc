@@ -1,10 +1,10 @@
-#include "nomograph/core/shape.h"
+#include "nomograph/core/types/shape.h"
 
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
-#include "nomograph/core/escape.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {

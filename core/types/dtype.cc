@@ -1,4 +1,4 @@
-#include "nomograph/core/dtype.h"
+#include "nomograph/core/types/dtype.h"
 
 #include <array>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "nomograph/core/memory.h"
+#include "nomograph/core/types/memory.h"
 
 #include <sys/resource.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 
 #include "gtest/gtest.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {

@@ -1,7 +1,7 @@
 // Element types of tensors, the two 16-bit floating-point scalars, and dispatch from a run-time
 // DType to a C++ type.
-#ifndef NOMOGRAPH_CORE_DTYPE_H_
-#define NOMOGRAPH_CORE_DTYPE_H_
+#ifndef NOMOGRAPH_CORE_TYPES_DTYPE_H_
+#define NOMOGRAPH_CORE_TYPES_DTYPE_H_
 
 #include <bit>
 #include <cstdint>
@@ -29,7 +29,7 @@ enum class DType : uint8_t {
   kUInt32 = 11,
   kUInt64 = 12,
   kBool = 13,  // one byte, 0 or 1
-  // Tensors store these, but few ops compute with them: see core/storage_types.h. A byte each.
+  // Tensors store these, but few ops compute with them: see core/types/storage_types.h. A byte each.
   kFloat8E4M3FN = 14,
   kFloat8E4M3FNUZ = 15,
   kFloat8E5M2 = 16,
@@ -200,4 +200,4 @@ class std::numeric_limits<nomograph::BFloat16> {
   static nomograph::BFloat16 infinity() { return nomograph::BFloat16::FromBits(0x7f80); }
 };
 
-#endif  // NOMOGRAPH_CORE_DTYPE_H_
+#endif  // NOMOGRAPH_CORE_TYPES_DTYPE_H_

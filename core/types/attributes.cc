@@ -1,4 +1,4 @@
-#include "nomograph/core/attributes.h"
+#include "nomograph/core/types/attributes.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

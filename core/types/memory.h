@@ -1,7 +1,7 @@
 // How much memory there is, who has taken how much of it, and tensors of sizes that come from
 // files, inputs or flags.
-#ifndef NOMOGRAPH_CORE_MEMORY_H_
-#define NOMOGRAPH_CORE_MEMORY_H_
+#ifndef NOMOGRAPH_CORE_TYPES_MEMORY_H_
+#define NOMOGRAPH_CORE_TYPES_MEMORY_H_
 
 #include <atomic>
 #include <cstdint>
@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 
@@ -159,4 +159,4 @@ auto CatchBadAlloc(Work&& work) -> decltype(work()) {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_MEMORY_H_
+#endif  // NOMOGRAPH_CORE_TYPES_MEMORY_H_

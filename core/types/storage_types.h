@@ -1,10 +1,10 @@
 // The narrow element types that tensors store and few ops compute with: 8-bit floats and 4-bit
 // integers, each in a byte of its own. Cast and the quantisation ops turn them into others; ops
 // that only move elements take them as they are.
-#ifndef NOMOGRAPH_CORE_STORAGE_TYPES_H_
-#define NOMOGRAPH_CORE_STORAGE_TYPES_H_
+#ifndef NOMOGRAPH_CORE_TYPES_STORAGE_TYPES_H_
+#define NOMOGRAPH_CORE_TYPES_STORAGE_TYPES_H_
 
-#include "nomograph/core/dtype.h"
+#include "nomograph/core/types/dtype.h"
 
 namespace nomograph {
 
@@ -95,4 +95,4 @@ DType WideType(DType dtype);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_STORAGE_TYPES_H_
+#endif  // NOMOGRAPH_CORE_TYPES_STORAGE_TYPES_H_

@@ -1,10 +1,10 @@
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 
 #include <cstdio>
 #include <cstdlib>
 
 #include "absl/strings/str_replace.h"
-#include "nomograph/core/escape.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

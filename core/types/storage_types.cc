@@ -1,4 +1,4 @@
-#include "nomograph/core/storage_types.h"
+#include "nomograph/core/types/storage_types.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
 // Status helpers. Errors are absl::Status everywhere; a layer that passes one on adds one phrase
 // that says where (`node "conv1": ...`), so that the final message reads from the outermost place
 // to the cause.
-#ifndef NOMOGRAPH_CORE_STATUS_H_
-#define NOMOGRAPH_CORE_STATUS_H_
+#ifndef NOMOGRAPH_CORE_TYPES_STATUS_H_
+#define NOMOGRAPH_CORE_TYPES_STATUS_H_
 
 #include <utility>
 
@@ -64,4 +64,4 @@ namespace internal {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_STATUS_H_
+#endif  // NOMOGRAPH_CORE_TYPES_STATUS_H_

@@ -1,8 +1,8 @@
 // Text that comes from files and users, made fit to be shown. A name may hold anything: a terminal
 // obeys the control characters in what is printed to it, a line end makes one line two, of which
 // the second may claim anything, and marks of direction make a line read as another.
-#ifndef NOMOGRAPH_CORE_ESCAPE_H_
-#define NOMOGRAPH_CORE_ESCAPE_H_
+#ifndef NOMOGRAPH_CORE_TYPES_ESCAPE_H_
+#define NOMOGRAPH_CORE_TYPES_ESCAPE_H_
 
 #include <cstddef>
 #include <string>
@@ -44,4 +44,4 @@ void AppendShown(std::string* out, absl::string_view name);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_ESCAPE_H_
+#endif  // NOMOGRAPH_CORE_TYPES_ESCAPE_H_

@@ -1,6 +1,6 @@
 // Tensor: a dense row-major array of one element type.
-#ifndef NOMOGRAPH_CORE_TENSOR_H_
-#define NOMOGRAPH_CORE_TENSOR_H_
+#ifndef NOMOGRAPH_CORE_TYPES_TENSOR_H_
+#define NOMOGRAPH_CORE_TYPES_TENSOR_H_
 
 #include <cstddef>
 #include <initializer_list>
@@ -11,9 +11,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "nomograph/core/dtype.h"
-#include "nomograph/core/shape.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/dtype.h"
+#include "nomograph/core/types/shape.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 
@@ -34,13 +34,13 @@ class Tensor {
  public:
   // No tensor: dtype kInvalid.
   Tensor() = default;
-  // Elements are zero. ResourceExhausted when there is not so much memory, as core/memory.h counts
+  // Elements are zero. ResourceExhausted when there is not so much memory, as core/types/memory.h counts
   // it; InvalidArgument for an impossible shape.
   static absl::StatusOr<Tensor> Create(DType dtype, const Shape& shape);
   // As Create(), for shapes that the caller has bounded, and for kernels. This, Full(), Clone() and
   // Cast() throw OutOfMemory, a std::bad_alloc, which becomes a status where a kernel was called;
   // elsewhere a size from a file, an input or a flag wants Create(), TryFull(), TryClone() or
-  // TryCast() (core/memory.h).
+  // TryCast() (core/types/memory.h).
   Tensor(DType dtype, const Shape& shape);
   // Elements that lie elsewhere, e.g. in a mapped file; `owner` keeps them alive. They are never
   // written to. REQUIRES: `data` holds the shape's elements and is aligned to an element.
@@ -144,4 +144,4 @@ Tensor Tensor::Of(const Shape& shape, absl::Span<const T> values) {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_TENSOR_H_
+#endif  // NOMOGRAPH_CORE_TYPES_TENSOR_H_

@@ -1,4 +1,4 @@
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,9 +6,9 @@
 #include <cstring>
 
 #include "absl/strings/str_format.h"
-#include "nomograph/core/float16.h"
-#include "nomograph/core/memory.h"
-#include "nomograph/core/storage_types.h"
+#include "nomograph/core/types/float16.h"
+#include "nomograph/core/types/memory.h"
+#include "nomograph/core/types/storage_types.h"
 
 namespace nomograph {
 namespace {

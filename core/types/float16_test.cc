@@ -1,5 +1,5 @@
 // Against the processor's own conversions.
-#include "nomograph/core/float16.h"
+#include "nomograph/core/types/float16.h"
 
 #include <bit>
 #include <cmath>

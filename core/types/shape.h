@@ -1,7 +1,7 @@
 // Shapes: concrete ones, which tensors have, and partial ones, which values of a graph have before
 // it is compiled.
-#ifndef NOMOGRAPH_CORE_SHAPE_H_
-#define NOMOGRAPH_CORE_SHAPE_H_
+#ifndef NOMOGRAPH_CORE_TYPES_SHAPE_H_
+#define NOMOGRAPH_CORE_TYPES_SHAPE_H_
 
 #include <cstdint>
 #include <initializer_list>
@@ -127,4 +127,4 @@ std::ostream& operator<<(std::ostream& out, const PartialShape& shape);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_SHAPE_H_
+#endif  // NOMOGRAPH_CORE_TYPES_SHAPE_H_

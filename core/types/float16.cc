@@ -1,4 +1,4 @@
-#include "nomograph/core/float16.h"
+#include "nomograph/core/types/float16.h"
 
 #include <bit>
 

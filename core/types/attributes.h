@@ -1,7 +1,7 @@
 // Attributes: the typed arguments of a node. An op declares each of its attributes once (AttrDef);
 // that declaration serves checking, defaults, saving, printing and the documentation.
-#ifndef NOMOGRAPH_CORE_ATTRIBUTES_H_
-#define NOMOGRAPH_CORE_ATTRIBUTES_H_
+#ifndef NOMOGRAPH_CORE_TYPES_ATTRIBUTES_H_
+#define NOMOGRAPH_CORE_TYPES_ATTRIBUTES_H_
 
 #include <initializer_list>
 #include <map>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 
@@ -171,4 +171,4 @@ std::string DidYouMean(absl::string_view name, const std::vector<std::string>& n
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_ATTRIBUTES_H_
+#endif  // NOMOGRAPH_CORE_TYPES_ATTRIBUTES_H_
