@@ -8,7 +8,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/memory_needs.h"
-#include "nomograph/core/philox.h"
+#include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/run_limits.h"
 #include "nomograph/core/specs.h"
 

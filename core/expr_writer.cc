@@ -5,7 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/philox.h"
+#include "nomograph/core/numeric/philox.h"
 
 namespace nomograph {
 namespace {

@@ -10,7 +10,7 @@
 #include "nomograph/core/types/attributes.h"
 #include "nomograph/core/layer_fields.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/philox.h"
+#include "nomograph/core/numeric/philox.h"
 
 namespace nomograph {
 namespace {

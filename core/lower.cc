@@ -7,7 +7,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/infer.h"
-#include "nomograph/core/philox.h"
+#include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/work.h"
 
 namespace nomograph {

@@ -8,7 +8,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/keep_nan.h"
 #include "nomograph/core/memory_needs.h"
-#include "nomograph/core/philox.h"
+#include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/specs.h"
 
 namespace nomograph {

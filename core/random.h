@@ -3,7 +3,7 @@
 #define NOMOGRAPH_CORE_RANDOM_H_
 
 #include "nomograph/core/op.h"
-#include "nomograph/core/philox.h"
+#include "nomograph/core/numeric/philox.h"
 
 namespace nomograph {
 

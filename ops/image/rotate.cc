@@ -1,5 +1,5 @@
 // Rotate, RandomRotation.
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/image/image.h"
 #include "nomograph/ops/image/range.h"

@@ -1,7 +1,7 @@
 // ReduceLogSum, ReduceLogSumExp.
 #include <limits>
 
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/ops/math/reduce.h"
 #include "nomograph/ops/math/reduce_examples.h"

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "nomograph/core/elementwise.h"
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/registry.h"
 
 namespace nomograph {

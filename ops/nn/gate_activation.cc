@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "absl/strings/match.h"
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 
 namespace nomograph::nn {
 namespace {

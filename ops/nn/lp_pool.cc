@@ -2,7 +2,7 @@
 #include <cmath>
 #include <vector>
 
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/core/work.h"
 #include "nomograph/ops/nn/pool.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/core/work.h"

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/example_table.h"
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/registry.h"

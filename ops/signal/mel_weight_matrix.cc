@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/int_args.h"
 #include "nomograph/core/registry.h"
 

@@ -2,7 +2,7 @@
 #include <array>
 #include <numbers>
 
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/int_args.h"
 #include "nomograph/core/registry.h"
 

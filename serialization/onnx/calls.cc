@@ -2,7 +2,7 @@
 // are not covered, most of other domains, which become Lambdas.
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/philox.h"
+#include "nomograph/core/numeric/philox.h"
 #include "nomograph/serialization/onnx/graph_importer.h"
 
 namespace nomograph::onnx {

@@ -1,8 +1,8 @@
 // Bits of doubles, and double-double arithmetic: an unevaluated sum of two doubles with about 106
 // bits. Internal to exact_math.cc, whose pragmas against contraction must stand ahead of this
 // header.
-#ifndef NOMOGRAPH_CORE_DOUBLE_DOUBLE_H_
-#define NOMOGRAPH_CORE_DOUBLE_DOUBLE_H_
+#ifndef NOMOGRAPH_CORE_NUMERIC_DOUBLE_DOUBLE_H_
+#define NOMOGRAPH_CORE_NUMERIC_DOUBLE_DOUBLE_H_
 
 #include <bit>
 #include <cmath>
@@ -155,4 +155,4 @@ constexpr DoubleDouble kTwoOverSqrtPi{0x1.20dd750429b6dp+0, 0x1.1ae3a914fed80p-5
 
 }  // namespace nomograph::exact::internal
 
-#endif  // NOMOGRAPH_CORE_DOUBLE_DOUBLE_H_
+#endif  // NOMOGRAPH_CORE_NUMERIC_DOUBLE_DOUBLE_H_

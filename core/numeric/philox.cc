@@ -1,8 +1,8 @@
-#include "nomograph/core/philox.h"
+#include "nomograph/core/numeric/philox.h"
 
 #include <cmath>
 
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 
 namespace nomograph {
 namespace {

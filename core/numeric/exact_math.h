@@ -1,5 +1,5 @@
-#ifndef NOMOGRAPH_CORE_EXACT_MATH_H_
-#define NOMOGRAPH_CORE_EXACT_MATH_H_
+#ifndef NOMOGRAPH_CORE_NUMERIC_EXACT_MATH_H_
+#define NOMOGRAPH_CORE_NUMERIC_EXACT_MATH_H_
 
 // Elementary functions that return the same bits on every machine.
 //
@@ -65,4 +65,4 @@ double Erfc(double x);  // 1 - erf(x), accurate for large x
 
 }  // namespace nomograph::exact
 
-#endif  // NOMOGRAPH_CORE_EXACT_MATH_H_
+#endif  // NOMOGRAPH_CORE_NUMERIC_EXACT_MATH_H_

@@ -1,8 +1,8 @@
 // Philox4x32-10, a counter-based random number generator (J. Salmon et al., "Parallel Random
 // Numbers: As Easy as 1, 2, 3", SC 2011): the same key and counter give the same four numbers on
 // every machine, in any order and from any thread.
-#ifndef NOMOGRAPH_CORE_PHILOX_H_
-#define NOMOGRAPH_CORE_PHILOX_H_
+#ifndef NOMOGRAPH_CORE_NUMERIC_PHILOX_H_
+#define NOMOGRAPH_CORE_NUMERIC_PHILOX_H_
 
 #include <array>
 #include <cstdint>
@@ -43,4 +43,4 @@ uint64_t MixKeys(uint64_t a, uint64_t b);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_PHILOX_H_
+#endif  // NOMOGRAPH_CORE_NUMERIC_PHILOX_H_

@@ -1,4 +1,4 @@
-#include "nomograph/core/philox.h"
+#include "nomograph/core/numeric/philox.h"
 
 #include <cmath>
 

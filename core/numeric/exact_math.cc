@@ -1,4 +1,4 @@
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 
 #include <array>
 #include <bit>
@@ -38,7 +38,7 @@
 static_assert(FLT_EVAL_METHOD == 0, "needs double arithmetic without excess precision");
 static_assert(std::numeric_limits<double>::is_iec559, "needs IEEE-754 double");
 
-#include "nomograph/core/double_double.h"
+#include "nomograph/core/numeric/double_double.h"
 
 namespace nomograph::exact {
 namespace {

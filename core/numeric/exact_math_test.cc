@@ -1,4 +1,4 @@
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 
 #include <bit>
 #include <cfloat>
