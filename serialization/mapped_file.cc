@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/core/types/status.h"
 
 namespace nomograph {

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/types/attributes.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/serialization/format.h"

@@ -10,7 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/storage_types.h"
 #include "nomograph/serialization/data/csv_scanner.h"

@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 
 namespace nomograph {
 namespace {

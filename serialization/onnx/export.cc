@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/serialization/onnx/graph_exporter.h"

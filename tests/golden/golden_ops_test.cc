@@ -13,7 +13,7 @@
 #include "absl/strings/strip.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/eager.h"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/core/registry.h"
 #include "nomograph/serialization/data/npz.h"
 

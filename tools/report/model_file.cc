@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "absl/strings/match.h"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/mapped_file.h"

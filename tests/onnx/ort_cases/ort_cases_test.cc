@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/core/session.h"
 #include "nomograph/serialization/data/npz.h"
 #include "nomograph/serialization/onnx/export.h"

@@ -1,4 +1,4 @@
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // Files: whole ones read into memory, and files written so that a crash at any moment leaves the
 // old file or the new one. Every error names the path and the cause.
-#ifndef NOMOGRAPH_CORE_FILE_H_
-#define NOMOGRAPH_CORE_FILE_H_
+#ifndef NOMOGRAPH_CORE_IO_FILE_H_
+#define NOMOGRAPH_CORE_IO_FILE_H_
 
 #include <cstdint>
 #include <optional>
@@ -156,4 +156,4 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view cont
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_FILE_H_
+#endif  // NOMOGRAPH_CORE_IO_FILE_H_
