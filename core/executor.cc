@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "absl/container/flat_hash_set.h"
-#include "nomograph/core/eager.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/memory_needs.h"

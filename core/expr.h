@@ -10,7 +10,7 @@
 
 #include "nomograph/core/graph.h"
 #include "nomograph/core/model.h"
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/core/value.h"
 
 namespace nomograph {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "nomograph/core/eager.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/work.h"
 
 namespace nomograph {
 namespace {

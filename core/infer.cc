@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/work.h"
 
 namespace nomograph {
 namespace {

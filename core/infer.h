@@ -10,8 +10,8 @@
 #include "nomograph/core/call_graph.h"
 #include "nomograph/core/fold.h"
 #include "nomograph/core/model.h"
-#include "nomograph/core/op.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/op.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 

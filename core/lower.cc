@@ -8,7 +8,7 @@
 #include "nomograph/core/expr.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/numeric/philox.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/work.h"
 
 namespace nomograph {
 namespace {

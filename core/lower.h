@@ -8,7 +8,7 @@
 
 #include "nomograph/core/fold.h"
 #include "nomograph/core/model.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/resolve.h"
 
 namespace nomograph {

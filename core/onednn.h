@@ -9,7 +9,7 @@
 #include <functional>
 #include <optional>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 #include "oneapi/dnnl/dnnl_types.h"
 
 namespace nomograph {

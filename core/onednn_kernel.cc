@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "absl/strings/match.h"
-#include "nomograph/core/keep_nan.h"
+#include "nomograph/core/op/keep_nan.h"
 
 namespace nomograph::onednn {
 namespace {

@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "nomograph/core/kernel.h"
+#include "nomograph/core/op/kernel.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/onednn.h"
 #include "oneapi/dnnl/dnnl.hpp"

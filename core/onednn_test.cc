@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "nomograph/core/eager.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/onednn_kernel.h"
 
 namespace nomograph {

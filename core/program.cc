@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/eager.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/keep_nan.h"
+#include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/memory_needs.h"
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/specs.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/eager.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/lower.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/memory_plan.h"
@@ -51,7 +51,7 @@ class Program {
   int64_t arena_bytes() const { return plan_.arena_bytes; }
   int64_t peak_bytes() const { return plan_.peak_bytes; }
   int threads() const { return threads_; }
-  // Whether a run may make a number of a NaN; it then raises a flag: core/keep_nan.h.
+  // Whether a run may make a number of a NaN; it then raises a flag: core/op/keep_nan.h.
   bool may_lose_nan() const { return may_lose_nan_; }
 
   struct Step {

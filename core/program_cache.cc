@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "nomograph/core/keep_nan.h"
+#include "nomograph/core/op/keep_nan.h"
 
 namespace nomograph {
 namespace {

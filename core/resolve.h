@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "nomograph/core/model.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 

@@ -9,7 +9,7 @@
 
 #include "nomograph/core/model.h"
 #include "nomograph/core/program.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 

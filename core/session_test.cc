@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build.h"
-#include "nomograph/core/elementwise.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/value.h"
 
 namespace nomograph {

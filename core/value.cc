@@ -6,7 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/infer.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "nomograph/core/model.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 

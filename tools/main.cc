@@ -14,7 +14,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/serialization/format.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"

@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "nomograph/core/onednn_kernel.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/nomograph.h"
 
 using namespace nomograph;

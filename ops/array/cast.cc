@@ -1,6 +1,6 @@
 #include <limits>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/storage_types.h"
 
 namespace nomograph {

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "nomograph/core/int_args.h"
+#include "nomograph/core/op/int_args.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 
 namespace nomograph {

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/dims.h"
 
 namespace nomograph {

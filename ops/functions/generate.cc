@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "absl/strings/match.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/functions/header_writer.h"
 
 int main(int argc, char** argv) {

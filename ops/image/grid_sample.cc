@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/grid_taps.h"
 
 namespace nomograph::image {

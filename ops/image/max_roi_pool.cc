@@ -3,8 +3,8 @@
 #include <cmath>
 #include <vector>
 
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/image/roi.h"
 
 namespace nomograph::image {

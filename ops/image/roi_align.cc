@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/image/roi.h"
 
 namespace nomograph::image {

@@ -1,7 +1,7 @@
 #include <vector>
 
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/math/einsum_equation.h"
 #include "nomograph/ops/math/einsum_kernel.h"
 #include "nomograph/ops/math/integer.h"

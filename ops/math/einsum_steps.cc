@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "nomograph/core/eager.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::math::einsum {
 namespace {

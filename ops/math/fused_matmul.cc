@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/value.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/work.h"
 
 namespace nomograph {
 namespace {

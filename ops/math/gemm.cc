@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "nomograph/core/onednn_kernel.h"
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph {

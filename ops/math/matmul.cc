@@ -1,6 +1,6 @@
 #include "nomograph/core/onednn_matmul.h"
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 
 namespace nomograph {
 namespace {

@@ -2,10 +2,10 @@
 #include <cmath>
 #include <numbers>
 
-#include "nomograph/core/elementwise.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/onednn.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {
 namespace {

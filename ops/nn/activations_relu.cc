@@ -1,9 +1,9 @@
 // Relu, Relu6, LeakyRelu, PRelu, ThresholdedRelu.
 #include <algorithm>
 
-#include "nomograph/core/elementwise.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/onednn.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {
 namespace {

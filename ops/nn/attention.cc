@@ -1,9 +1,9 @@
 #include <cmath>
 #include <limits>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/value.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/vector_input.h"
 
 namespace nomograph::nn {

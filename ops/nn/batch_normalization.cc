@@ -2,7 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "nomograph/core/onednn_kernel.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/vector_input.h"
 
 namespace nomograph::nn {

@@ -2,7 +2,7 @@
 #ifndef NOMOGRAPH_OPS_NN_CLASS_LOSS_H_
 #define NOMOGRAPH_OPS_NN_CLASS_LOSS_H_
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph::nn {
 

@@ -1,8 +1,8 @@
 #include <vector>
 
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {

@@ -1,5 +1,5 @@
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/conv_kernel.h"
 #include "nomograph/ops/nn/conv_primitive.h"
 #include "nomograph/ops/nn/vector_input.h"

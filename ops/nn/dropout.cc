@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <array>
 
-#include "nomograph/core/random.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/random.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {
 namespace {

@@ -1,6 +1,6 @@
 #include <utility>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/value.h"
 #include "nomograph/ops/nn/vector_input.h"
 

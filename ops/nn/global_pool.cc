@@ -1,5 +1,5 @@
 #include "nomograph/core/onednn_kernel.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/pool.h"
 #include "nomograph/ops/nn/window.h"
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/vector_input.h"
 
 namespace nomograph::nn {

@@ -1,5 +1,5 @@
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/recurrent.h"
 #include "nomograph/ops/nn/recurrent_kernel.h"
 

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "nomograph/core/onednn_kernel.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {
 namespace {

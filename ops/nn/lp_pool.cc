@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "nomograph/core/numeric/exact_math.h"
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/pool.h"
 
 namespace nomograph::nn {

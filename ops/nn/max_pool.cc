@@ -1,9 +1,9 @@
 #include <cmath>
 #include <limits>
 
-#include "nomograph/core/example_table.h"
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/example_table.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/pool.h"
 
 namespace nomograph::nn {

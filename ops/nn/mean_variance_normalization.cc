@@ -1,6 +1,6 @@
 #include <vector>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/value.h"
 
 namespace nomograph::nn {

@@ -4,8 +4,8 @@
 #include <array>
 #include <cmath>
 
-#include "nomograph/core/random.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/random.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {
 namespace {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "nomograph/core/keep_nan.h"
+#include "nomograph/core/op/keep_nan.h"
 #include "nomograph/ops/nn/conv_kernel.h"
 
 namespace nomograph::nn {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/ops/nn/gate_activation.h"
 
 namespace nomograph::nn {

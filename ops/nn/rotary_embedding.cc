@@ -1,5 +1,5 @@
 // Rotary position embedding (J. Su et al., "RoFormer", 2021).
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/value.h"
 
 namespace nomograph::nn {

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/value.h"
 
 namespace nomograph::nn {

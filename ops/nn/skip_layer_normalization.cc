@@ -1,4 +1,4 @@
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/value.h"
 #include "nomograph/ops/nn/vector_input.h"
 

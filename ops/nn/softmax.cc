@@ -3,9 +3,9 @@
 #include <limits>
 
 #include "nomograph/core/numeric/exact_math.h"
-#include "nomograph/core/example_table.h"
+#include "nomograph/core/op/example_table.h"
 #include "nomograph/core/onednn_kernel.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {
 namespace {

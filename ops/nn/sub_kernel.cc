@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "nomograph/core/eager.h"
+#include "nomograph/core/op/eager.h"
 
 namespace nomograph::nn {
 namespace {

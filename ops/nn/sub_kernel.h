@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/kernel.h"
+#include "nomograph/core/op/kernel.h"
 
 namespace nomograph::nn {
 

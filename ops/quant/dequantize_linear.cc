@@ -1,4 +1,4 @@
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/storage_types.h"
 #include "nomograph/ops/quant/granularity.h"
 #include "nomograph/ops/quant/linear.h"

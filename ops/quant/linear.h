@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/core/types/storage_types.h"
 
 namespace nomograph::quant {

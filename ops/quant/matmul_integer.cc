@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/quant/integer_matmul.h"
 #include "nomograph/ops/quant/linear.h"
 

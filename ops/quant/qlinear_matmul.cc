@@ -1,5 +1,5 @@
-#include "nomograph/core/registry.h"
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/quant/integer_matmul.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "nomograph/core/numeric/exact_math.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/random/draw.h"
 
 namespace nomograph::random {

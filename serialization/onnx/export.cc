@@ -8,7 +8,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/infer.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/serialization/onnx/graph_exporter.h"
 #include "nomograph/serialization/onnx/tensor.h"
 

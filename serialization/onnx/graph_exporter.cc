@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/eager.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/infer.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/serialization/onnx/operator_forms.h"
 #include "nomograph/serialization/onnx/operators.h"
 #include "nomograph/serialization/onnx/tensor.h"

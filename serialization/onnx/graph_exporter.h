@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "nomograph/core/model.h"
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/serialization/onnx/message_writer.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 

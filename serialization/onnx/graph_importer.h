@@ -11,7 +11,7 @@
 #include "nomograph/core/fold.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/model.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/serialization/onnx/free_names.h"
 #include "nomograph/serialization/onnx/node_importer.h"
 #include "nomograph/serialization/onnx/operators.h"

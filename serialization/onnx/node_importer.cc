@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/serialization/onnx/graph_importer.h"
 
 namespace nomograph::onnx {

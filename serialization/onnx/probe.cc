@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::onnx {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "nlohmann/json_fwd.hpp"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/resolve.h"
 #include "nomograph/tools/report/model_file.h"
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/eager.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/infer.h"
 #include "nomograph/core/session.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "nlohmann/json_fwd.hpp"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/resolve.h"
 #include "nomograph/tools/report/model_file.h"
 #include "nomograph/tools/report/tensor_stats.h"

@@ -6,7 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/eager.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/serialization/onnx/export.h"
 #include "nomograph/serialization/onnx/graph_exporter.h"
 #include "nomograph/serialization/onnx/operators.h"

@@ -1,4 +1,4 @@
-#include "nomograph/core/elementwise.h"
+#include "nomograph/core/op/elementwise.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "nomograph/core/kernel.h"
+#include "nomograph/core/op/kernel.h"
 
 #include <cstring>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "nomograph/core/example_table.h"
+#include "nomograph/core/op/example_table.h"
 
 #include <cmath>
 #include <utility>

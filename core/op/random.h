@@ -1,8 +1,8 @@
 // What ops share that draw random numbers (random.Uniform, image.RandomFlip, nn.Dropout).
-#ifndef NOMOGRAPH_CORE_RANDOM_H_
-#define NOMOGRAPH_CORE_RANDOM_H_
+#ifndef NOMOGRAPH_CORE_OP_RANDOM_H_
+#define NOMOGRAPH_CORE_OP_RANDOM_H_
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/core/numeric/philox.h"
 
 namespace nomograph {
@@ -22,4 +22,4 @@ inline int64_t UniformIndex(uint32_t bits, int64_t count) {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_RANDOM_H_
+#endif  // NOMOGRAPH_CORE_OP_RANDOM_H_

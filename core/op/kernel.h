@@ -1,7 +1,7 @@
 // Kernels: the code that runs an op. A kernel is chosen for an op, prepared once for concrete
 // shapes, then run often.
-#ifndef NOMOGRAPH_CORE_KERNEL_H_
-#define NOMOGRAPH_CORE_KERNEL_H_
+#ifndef NOMOGRAPH_CORE_OP_KERNEL_H_
+#define NOMOGRAPH_CORE_OP_KERNEL_H_
 
 #include <functional>
 #include <memory>
@@ -186,4 +186,4 @@ std::unique_ptr<Kernel> MakeComputeKernel(ComputeFn compute, std::string descrip
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_OP_KERNEL_H_

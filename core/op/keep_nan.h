@@ -6,10 +6,10 @@
 // flag "invalid operation" of IEEE 754, at no cost, as do those that make a NaN of numbers (inf -
 // inf, 0 * inf). So a run after which no thread has the flag has lost none; and one after which
 // there is the flag is repeated with kernels that keep NaN.
-#ifndef NOMOGRAPH_CORE_KEEP_NAN_H_
-#define NOMOGRAPH_CORE_KEEP_NAN_H_
+#ifndef NOMOGRAPH_CORE_OP_KEEP_NAN_H_
+#define NOMOGRAPH_CORE_OP_KEEP_NAN_H_
 
-#include "nomograph/core/kernel.h"
+#include "nomograph/core/op/kernel.h"
 
 namespace nomograph {
 
@@ -42,4 +42,4 @@ class InvalidFlagScope {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_KEEP_NAN_H_
+#endif  // NOMOGRAPH_CORE_OP_KEEP_NAN_H_

@@ -1,4 +1,4 @@
-#include "nomograph/core/work.h"
+#include "nomograph/core/op/work.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "nomograph/core/keep_nan.h"
+#include "nomograph/core/op/keep_nan.h"
 
 #include <cfenv>
 

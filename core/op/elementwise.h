@@ -7,8 +7,8 @@
 //                        .Doc("y = cap * tanh(x / cap): limits x smoothly to (-cap, cap).")
 //                        .Attr("cap", 30.0, "the limit, in the units of x").Min(0)
 //                        .Examples(ExampleTable().Rows(kFloats, {{0, 0}, {1e9, 30}})));
-#ifndef NOMOGRAPH_CORE_ELEMENTWISE_H_
-#define NOMOGRAPH_CORE_ELEMENTWISE_H_
+#ifndef NOMOGRAPH_CORE_OP_ELEMENTWISE_H_
+#define NOMOGRAPH_CORE_OP_ELEMENTWISE_H_
 
 #include <array>
 #include <string>
@@ -17,8 +17,8 @@
 #include <utility>
 
 #include "absl/functional/function_ref.h"
-#include "nomograph/core/example_table.h"
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/example_table.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph {
 
@@ -148,4 +148,4 @@ OpDef FloatFunctionOp(std::string name, double (*exact)(double), float (*fast)(f
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_ELEMENTWISE_H_
+#endif  // NOMOGRAPH_CORE_OP_ELEMENTWISE_H_

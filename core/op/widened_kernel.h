@@ -1,11 +1,11 @@
 // 16-bit floating point by kernels for float32: one way for all ops.
-#ifndef NOMOGRAPH_CORE_WIDENED_KERNEL_H_
-#define NOMOGRAPH_CORE_WIDENED_KERNEL_H_
+#ifndef NOMOGRAPH_CORE_OP_WIDENED_KERNEL_H_
+#define NOMOGRAPH_CORE_OP_WIDENED_KERNEL_H_
 
 #include <memory>
 
 #include "absl/functional/function_ref.h"
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph {
 
@@ -22,4 +22,4 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareWidened(const OpDef& op,
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_WIDENED_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_OP_WIDENED_KERNEL_H_

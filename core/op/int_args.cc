@@ -1,4 +1,4 @@
-#include "nomograph/core/int_args.h"
+#include "nomograph/core/op/int_args.h"
 
 namespace nomograph {
 namespace {

@@ -11,8 +11,8 @@
 //         .Examples([] { return std::vector<Example>{{.inputs = {...}, .outputs = {...}}}; });
 //   }
 //   NOMO_REGISTER_OP(Relu());
-#ifndef NOMOGRAPH_CORE_OP_H_
-#define NOMOGRAPH_CORE_OP_H_
+#ifndef NOMOGRAPH_CORE_OP_OP_H_
+#define NOMOGRAPH_CORE_OP_OP_H_
 
 #include <functional>
 #include <optional>
@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "nomograph/core/types/attributes.h"
-#include "nomograph/core/kernel.h"
+#include "nomograph/core/op/kernel.h"
 
 namespace nomograph {
 
@@ -290,4 +290,4 @@ absl::StatusOr<std::vector<TensorType>> InferNode(const OpDef& op, const InferCo
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_OP_H_
+#endif  // NOMOGRAPH_CORE_OP_OP_H_

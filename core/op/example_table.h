@@ -1,11 +1,11 @@
 // Examples of elementwise ops as tables of numbers.
-#ifndef NOMOGRAPH_CORE_EXAMPLE_TABLE_H_
-#define NOMOGRAPH_CORE_EXAMPLE_TABLE_H_
+#ifndef NOMOGRAPH_CORE_OP_EXAMPLE_TABLE_H_
+#define NOMOGRAPH_CORE_OP_EXAMPLE_TABLE_H_
 
 #include <limits>
 #include <vector>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph {
 
@@ -53,4 +53,4 @@ class ExampleTable {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_EXAMPLE_TABLE_H_
+#endif  // NOMOGRAPH_CORE_OP_EXAMPLE_TABLE_H_

@@ -1,10 +1,10 @@
 // Runs one op at once, without a graph: for constant folding, tests, and trying things.
-#ifndef NOMOGRAPH_CORE_EAGER_H_
-#define NOMOGRAPH_CORE_EAGER_H_
+#ifndef NOMOGRAPH_CORE_OP_EAGER_H_
+#define NOMOGRAPH_CORE_OP_EAGER_H_
 
 #include <vector>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph {
 
@@ -25,7 +25,7 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
 enum class KernelChoice {
   kReference,
   kFast,
-  kFastKeepingNan,  // of the fast ones those that cannot lose a NaN: core/keep_nan.h
+  kFastKeepingNan,  // of the fast ones those that cannot lose a NaN: core/op/keep_nan.h
 };
 
 // Chooses and prepares the kernel: the fast ones in their order, then, for 16-bit floating point,
@@ -52,4 +52,4 @@ class KernelContextBuilder {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_EAGER_H_
+#endif  // NOMOGRAPH_CORE_OP_EAGER_H_

@@ -1,10 +1,10 @@
 // 16-bit floats on the kernels of float32.
-#include "nomograph/core/widened_kernel.h"
+#include "nomograph/core/op/widened_kernel.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/eager.h"
-#include "nomograph/core/elementwise.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/onednn.h"
 
 namespace nomograph {

@@ -1,10 +1,10 @@
-#include "nomograph/core/eager.h"
+#include "nomograph/core/op/eager.h"
 
 #include <algorithm>
 
-#include "nomograph/core/keep_nan.h"
+#include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/widened_kernel.h"
+#include "nomograph/core/op/widened_kernel.h"
 
 namespace nomograph {
 namespace {

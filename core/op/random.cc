@@ -1,4 +1,4 @@
-#include "nomograph/core/random.h"
+#include "nomograph/core/op/random.h"
 
 #include <utility>
 

@@ -1,12 +1,12 @@
 // NaN and infinity through kernels of oneDNN that make numbers of NaN, by themselves and fused.
-#include "nomograph/core/keep_nan.h"
+#include "nomograph/core/op/keep_nan.h"
 
 #include <cfenv>
 #include <cmath>
 
 #include "gtest/gtest.h"
 #include "nomograph/core/build.h"
-#include "nomograph/core/elementwise.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/onednn.h"
 #include "nomograph/core/onednn_kernel.h"
 #include "nomograph/core/session.h"

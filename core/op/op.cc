@@ -1,4 +1,4 @@
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 #include <algorithm>
 

@@ -3,12 +3,12 @@
 // is registered:
 //
 //   NOMO_REGISTER_WORK("math.MatMul", ProductWork);
-#ifndef NOMOGRAPH_CORE_WORK_H_
-#define NOMOGRAPH_CORE_WORK_H_
+#ifndef NOMOGRAPH_CORE_OP_WORK_H_
+#define NOMOGRAPH_CORE_OP_WORK_H_
 
 #include <cstdint>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph {
 
@@ -51,4 +51,4 @@ struct WorkRegistrar {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_WORK_H_
+#endif  // NOMOGRAPH_CORE_OP_WORK_H_

@@ -1,10 +1,10 @@
-#include "nomograph/core/elementwise.h"
+#include "nomograph/core/op/elementwise.h"
 
 #include <algorithm>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "nomograph/core/eager.h"
+#include "nomograph/core/op/eager.h"
 
 namespace nomograph {
 namespace {

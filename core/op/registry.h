@@ -1,6 +1,6 @@
 // OpRegistry: the ops that a process knows, by name and version.
-#ifndef NOMOGRAPH_CORE_REGISTRY_H_
-#define NOMOGRAPH_CORE_REGISTRY_H_
+#ifndef NOMOGRAPH_CORE_OP_REGISTRY_H_
+#define NOMOGRAPH_CORE_OP_REGISTRY_H_
 
 #include <functional>
 #include <map>
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph {
 
@@ -101,4 +101,4 @@ struct UpgradeRegistrar {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_REGISTRY_H_
+#endif  // NOMOGRAPH_CORE_OP_REGISTRY_H_

@@ -1,12 +1,12 @@
 // Integers that a node has either as an attribute or as an input tensor: shapes, axes, sizes. An
 // attribute is known when the model is built; an input may be known only when the node runs.
-#ifndef NOMOGRAPH_CORE_INT_ARGS_H_
-#define NOMOGRAPH_CORE_INT_ARGS_H_
+#ifndef NOMOGRAPH_CORE_OP_INT_ARGS_H_
+#define NOMOGRAPH_CORE_OP_INT_ARGS_H_
 
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph {
 
@@ -57,4 +57,4 @@ absl::Status AllocateOutputs(KernelContext& context, const ConcreteNode& node,
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_INT_ARGS_H_
+#endif  // NOMOGRAPH_CORE_OP_INT_ARGS_H_

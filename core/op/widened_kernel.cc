@@ -1,4 +1,4 @@
-#include "nomograph/core/widened_kernel.h"
+#include "nomograph/core/op/widened_kernel.h"
 
 #include <algorithm>
 #include <string>
@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
-#include "nomograph/core/eager.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/float16.h"
-#include "nomograph/core/keep_nan.h"
+#include "nomograph/core/op/keep_nan.h"
 
 namespace nomograph {
 namespace {
