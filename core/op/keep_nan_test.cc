@@ -7,8 +7,8 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/build.h"
 #include "nomograph/core/op/elementwise.h"
-#include "nomograph/core/onednn.h"
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/session.h"
 #include "nomograph/core/value.h"
 

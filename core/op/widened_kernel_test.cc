@@ -5,7 +5,7 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/elementwise.h"
-#include "nomograph/core/onednn.h"
+#include "nomograph/core/onednn/onednn.h"
 
 namespace nomograph {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <iostream>
 
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/nomograph.h"
 

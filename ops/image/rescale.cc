@@ -1,4 +1,4 @@
-#include "nomograph/core/onednn.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

@@ -2,7 +2,7 @@
 #include <limits>
 #include <utility>
 
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"
 #include "nomograph/ops/math/integer.h"

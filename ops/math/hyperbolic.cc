@@ -3,7 +3,7 @@
 
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/numeric/exact_math.h"
-#include "nomograph/core/onednn.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

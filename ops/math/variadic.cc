@@ -3,7 +3,7 @@
 #include <array>
 
 #include "nomograph/core/op/elementwise.h"
-#include "nomograph/core/onednn.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "nomograph/core/op/elementwise.h"
-#include "nomograph/core/onednn.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {

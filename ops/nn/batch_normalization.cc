@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "absl/strings/match.h"
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/vector_input.h"
 

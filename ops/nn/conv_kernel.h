@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {

@@ -1,4 +1,4 @@
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/pool.h"
 #include "nomograph/ops/nn/window.h"

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {

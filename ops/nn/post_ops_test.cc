@@ -7,7 +7,7 @@
 
 #include "gtest/gtest.h"
 #include "nomograph/core/op/eager.h"
-#include "nomograph/core/onednn.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "nomograph/core/onednn_matmul.h"
+#include "nomograph/core/onednn/onednn_matmul.h"
 #include "nomograph/ops/nn/sub_kernel.h"
 
 namespace nomograph::nn {

@@ -4,7 +4,7 @@
 
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/op/example_table.h"
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {

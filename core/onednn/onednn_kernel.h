@@ -13,8 +13,8 @@
 //
 // oneDNN reports faults by exceptions. None leaves Guard(), and what Prepare() calls runs inside of
 // it.
-#ifndef NOMOGRAPH_CORE_ONEDNN_KERNEL_H_
-#define NOMOGRAPH_CORE_ONEDNN_KERNEL_H_
+#ifndef NOMOGRAPH_CORE_ONEDNN_ONEDNN_KERNEL_H_
+#define NOMOGRAPH_CORE_ONEDNN_ONEDNN_KERNEL_H_
 
 #include <functional>
 #include <memory>
@@ -26,7 +26,7 @@
 #include "absl/types/span.h"
 #include "nomograph/core/op/kernel.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/onednn.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "oneapi/dnnl/dnnl.hpp"
 
 namespace nomograph::onednn {
@@ -171,4 +171,4 @@ std::function<bool(const PrepareContext&)> TakesPostOps(BuildFn build);
 
 }  // namespace nomograph::onednn
 
-#endif  // NOMOGRAPH_CORE_ONEDNN_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_ONEDNN_ONEDNN_KERNEL_H_

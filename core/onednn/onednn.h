@@ -1,10 +1,10 @@
 // oneDNN for elementwise ops: fast kernels and post-op hooks, a line each. What the other
-// primitives need is in core/onednn_kernel.h; this header stays light, because many files include
+// primitives need is in core/onednn/onednn_kernel.h; this header stays light, because many files include
 // it.
 //
 //   op.Fast(OneDnnEltwise(dnnl_eltwise_relu)).AsPostOp(EltwisePostOp(dnnl_eltwise_relu));
-#ifndef NOMOGRAPH_CORE_ONEDNN_H_
-#define NOMOGRAPH_CORE_ONEDNN_H_
+#ifndef NOMOGRAPH_CORE_ONEDNN_ONEDNN_H_
+#define NOMOGRAPH_CORE_ONEDNN_ONEDNN_H_
 
 #include <functional>
 #include <optional>
@@ -43,4 +43,4 @@ PostOpFn BinaryPostOp(dnnl_alg_kind_t algorithm, bool commutative);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_ONEDNN_H_
+#endif  // NOMOGRAPH_CORE_ONEDNN_ONEDNN_H_

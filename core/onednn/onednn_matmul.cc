@@ -1,4 +1,4 @@
-#include "nomograph/core/onednn_matmul.h"
+#include "nomograph/core/onednn/onednn_matmul.h"
 
 #include <utility>
 

@@ -1,11 +1,11 @@
-#include "nomograph/core/onednn.h"
+#include "nomograph/core/onednn/onednn.h"
 
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "nomograph/core/op/eager.h"
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 
 namespace nomograph {
 namespace {

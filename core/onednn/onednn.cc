@@ -1,10 +1,10 @@
-#include "nomograph/core/onednn.h"
+#include "nomograph/core/onednn/onednn.h"
 
 #include <utility>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 
 namespace nomograph {
 namespace {

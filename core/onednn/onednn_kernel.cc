@@ -1,4 +1,4 @@
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 
 #include <omp.h>
 

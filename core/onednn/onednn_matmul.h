@@ -1,9 +1,9 @@
-#ifndef NOMOGRAPH_CORE_ONEDNN_MATMUL_H_
-#define NOMOGRAPH_CORE_ONEDNN_MATMUL_H_
+#ifndef NOMOGRAPH_CORE_ONEDNN_ONEDNN_MATMUL_H_
+#define NOMOGRAPH_CORE_ONEDNN_ONEDNN_MATMUL_H_
 
 #include <vector>
 
-#include "nomograph/core/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
 
 namespace nomograph::onednn {
 
@@ -18,4 +18,4 @@ void AddMatrixProduct(Builder& b, const Desc& src, const Desc& weights, const De
 
 }  // namespace nomograph::onednn
 
-#endif  // NOMOGRAPH_CORE_ONEDNN_MATMUL_H_
+#endif  // NOMOGRAPH_CORE_ONEDNN_ONEDNN_MATMUL_H_
