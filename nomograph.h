@@ -6,7 +6,7 @@
 #include "nomograph/core/control_flow.h"
 #include "nomograph/core/layer.h"
 #include "nomograph/core/layers/layers.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/core/session.h"
 #include "nomograph/core/value.h"
 #include "nomograph/ops/functions.h"

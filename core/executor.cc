@@ -6,7 +6,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 #include "nomograph/core/memory_needs.h"
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/run_limits.h"

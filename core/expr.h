@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/graph.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/graph.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/op.h"
 #include "nomograph/core/value.h"
 

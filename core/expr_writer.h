@@ -12,7 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/expr.h"
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 
 namespace nomograph {
 

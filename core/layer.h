@@ -14,7 +14,7 @@
 #include "nomograph/core/expr.h"
 #include "nomograph/core/initializers.h"
 #include "nomograph/core/layer_config.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/core/value.h"
 
 namespace nomograph {

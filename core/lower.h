@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/fold.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/fold.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/resolve.h"
 

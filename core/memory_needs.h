@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/graph.h"
+#include "nomograph/core/graph/graph.h"
 #include "nomograph/core/lower.h"
 
 namespace nomograph {

@@ -2,7 +2,7 @@
 #include <map>
 
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/core/session.h"
 
 namespace nomograph {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "nomograph/core/expr.h"
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 
 namespace nomograph {
 

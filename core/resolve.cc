@@ -4,7 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 
 namespace nomograph {
 namespace {

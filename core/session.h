@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/core/program.h"
 #include "nomograph/core/op/registry.h"
 

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_join.h"
 #include "nomograph/core/expr.h"
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

@@ -9,7 +9,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/expr.h"
 #include "nomograph/core/expr_writer.h"
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 #include "nomograph/core/reopen.h"
 
 namespace nomograph {

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "nomograph/core/layer.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 
 namespace nomograph {
 

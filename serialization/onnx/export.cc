@@ -7,7 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/serialization/onnx/graph_exporter.h"
 #include "nomograph/serialization/onnx/tensor.h"

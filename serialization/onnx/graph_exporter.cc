@@ -7,7 +7,7 @@
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/expr.h"
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/serialization/onnx/operator_forms.h"
 #include "nomograph/serialization/onnx/operators.h"

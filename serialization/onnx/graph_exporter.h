@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/op.h"
 #include "nomograph/serialization/onnx/message_writer.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"

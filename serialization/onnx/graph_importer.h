@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "nomograph/core/fold.h"
-#include "nomograph/core/infer.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/fold.h"
+#include "nomograph/core/graph/infer.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/serialization/onnx/free_names.h"
 #include "nomograph/serialization/onnx/node_importer.h"

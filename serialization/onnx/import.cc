@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 #include "nomograph/serialization/foreign_file.h"
 #include "nomograph/serialization/mapped_file.h"
 #include "nomograph/serialization/onnx/graph_importer.h"

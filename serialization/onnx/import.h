@@ -14,7 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 
 namespace nomograph::onnx {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "nomograph/core/graph.h"
+#include "nomograph/core/graph/graph.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 #include "nomograph/serialization/onnx/probe.h"
 

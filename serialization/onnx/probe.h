@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "nomograph/core/fold.h"
-#include "nomograph/core/infer.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/fold.h"
+#include "nomograph/core/graph/infer.h"
+#include "nomograph/core/graph/model.h"
 
 namespace nomograph::onnx {
 

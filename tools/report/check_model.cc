@@ -8,7 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 #include "nomograph/core/program.h"
 #include "nomograph/serialization/upgrade.h"
 #include "nomograph/tools/report/compare_bodies.h"

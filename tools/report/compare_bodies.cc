@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 #include "nomograph/core/session.h"
 #include "nomograph/tools/run/concrete_types.h"
 #include "nomograph/tools/run/random_tensor.h"

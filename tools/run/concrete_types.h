@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "nomograph/core/graph.h"
+#include "nomograph/core/graph/graph.h"
 
 namespace nomograph {
 

@@ -1,8 +1,8 @@
 // Constant folding: computing ahead of the run what follows from constants alone. A file decides
 // how much there is to compute, so that it happens within a budget, which is asked before anything
 // is computed: what is over it stays a node.
-#ifndef NOMOGRAPH_CORE_FOLD_H_
-#define NOMOGRAPH_CORE_FOLD_H_
+#ifndef NOMOGRAPH_CORE_GRAPH_FOLD_H_
+#define NOMOGRAPH_CORE_GRAPH_FOLD_H_
 
 #include <cstdint>
 #include <limits>
@@ -50,4 +50,4 @@ std::vector<Tensor> FoldNode(const OpDef& op, const InferContext& context,
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_FOLD_H_
+#endif  // NOMOGRAPH_CORE_GRAPH_FOLD_H_

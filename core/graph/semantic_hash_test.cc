@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 
 namespace nomograph {
 namespace {

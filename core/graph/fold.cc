@@ -1,4 +1,4 @@
-#include "nomograph/core/fold.h"
+#include "nomograph/core/graph/fold.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // Measures of functions that call one another, each function looked at once: a few lines of a file
 // can name more calls than anything could follow.
-#ifndef NOMOGRAPH_CORE_CALL_GRAPH_H_
-#define NOMOGRAPH_CORE_CALL_GRAPH_H_
+#ifndef NOMOGRAPH_CORE_GRAPH_CALL_GRAPH_H_
+#define NOMOGRAPH_CORE_GRAPH_CALL_GRAPH_H_
 
 #include <cstdint>
 #include <functional>
@@ -11,7 +11,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
-#include "nomograph/core/graph.h"
+#include "nomograph/core/graph/graph.h"
 
 namespace nomograph {
 
@@ -52,4 +52,4 @@ class CallGraphMeasure {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_CALL_GRAPH_H_
+#endif  // NOMOGRAPH_CORE_GRAPH_CALL_GRAPH_H_

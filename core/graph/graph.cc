@@ -1,4 +1,4 @@
-#include "nomograph/core/graph.h"
+#include "nomograph/core/graph/graph.h"
 
 #include <algorithm>
 #include <queue>

@@ -1,6 +1,6 @@
 // Model: everything that a file holds.
-#ifndef NOMOGRAPH_CORE_MODEL_H_
-#define NOMOGRAPH_CORE_MODEL_H_
+#ifndef NOMOGRAPH_CORE_GRAPH_MODEL_H_
+#define NOMOGRAPH_CORE_GRAPH_MODEL_H_
 
 #include <functional>
 #include <map>
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/graph.h"
+#include "nomograph/core/graph/graph.h"
 
 namespace nomograph {
 
@@ -104,4 +104,4 @@ std::string SemanticHash(const Model& model);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_MODEL_H_
+#endif  // NOMOGRAPH_CORE_GRAPH_MODEL_H_

@@ -1,15 +1,15 @@
 // Type inference over graphs: what every value is, from the inputs on.
-#ifndef NOMOGRAPH_CORE_INFER_H_
-#define NOMOGRAPH_CORE_INFER_H_
+#ifndef NOMOGRAPH_CORE_GRAPH_INFER_H_
+#define NOMOGRAPH_CORE_GRAPH_INFER_H_
 
 #include <map>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "nomograph/core/call_graph.h"
-#include "nomograph/core/fold.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/call_graph.h"
+#include "nomograph/core/graph/fold.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/op.h"
 #include "nomograph/core/op/registry.h"
 
@@ -78,4 +78,4 @@ absl::Status CheckSignature(const Node& node, absl::Span<const TensorType> input
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_INFER_H_
+#endif  // NOMOGRAPH_CORE_GRAPH_INFER_H_

@@ -1,7 +1,7 @@
 // Graph: the editable, portable form of a model's dataflow, in single static assignment: every
 // value has one producer.
-#ifndef NOMOGRAPH_CORE_GRAPH_H_
-#define NOMOGRAPH_CORE_GRAPH_H_
+#ifndef NOMOGRAPH_CORE_GRAPH_GRAPH_H_
+#define NOMOGRAPH_CORE_GRAPH_GRAPH_H_
 
 #include <cstdint>
 #include <optional>
@@ -94,4 +94,4 @@ absl::Status SortTopologically(Graph& graph);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_GRAPH_H_
+#endif  // NOMOGRAPH_CORE_GRAPH_GRAPH_H_

@@ -1,4 +1,4 @@
-#include "nomograph/core/infer.h"
+#include "nomograph/core/graph/infer.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "nomograph/core/call_graph.h"
+#include "nomograph/core/graph/call_graph.h"
 
 #include <algorithm>
 

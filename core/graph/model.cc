@@ -1,4 +1,4 @@
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 
 #include <cmath>
 
