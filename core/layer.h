@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/build.h"
-#include "nomograph/core/expr.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/build/expr.h"
 #include "nomograph/core/initializers.h"
 #include "nomograph/core/layer_config.h"
 #include "nomograph/core/graph/model.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 
@@ -53,7 +53,7 @@ class LayerBase {
   };
   // Keras: Layer.add_weight(). REQUIRES: called from Build().
   Value AddWeight(WeightOptions options);
-  // State that runs may change: see ReadVariable and AssignVariable in core/expr.h.
+  // State that runs may change: see ReadVariable and AssignVariable in core/build/expr.h.
   std::shared_ptr<const VariableSpec> AddVariable(std::string name, Tensor initial);
   // Places along the first axis behind the batch that are left out have no say in the layer's
   // result, or are left out of it too. Keras: Layer.supports_masking.

@@ -6,10 +6,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/build.h"
+#include "nomograph/core/build/build.h"
 #include "nomograph/core/memory_needs.h"
 #include "nomograph/core/session.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 namespace {

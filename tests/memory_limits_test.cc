@@ -7,8 +7,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/build.h"
-#include "nomograph/core/control_flow.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/build/control_flow.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/session.h"
 

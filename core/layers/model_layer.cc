@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/expr.h"
-#include "nomograph/core/expr_writer.h"
+#include "nomograph/core/build/expr.h"
+#include "nomograph/core/build/expr_writer.h"
 #include "nomograph/core/graph/infer.h"
-#include "nomograph/core/reopen.h"
+#include "nomograph/core/build/reopen.h"
 
 namespace nomograph {
 namespace {

@@ -1,10 +1,10 @@
 // A model that is reopened and built again is the same model, and can be cut and continued.
-#include "nomograph/core/reopen.h"
+#include "nomograph/core/build/reopen.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/build.h"
-#include "nomograph/core/control_flow.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/build/control_flow.h"
 #include "nomograph/core/layers/layers.h"
 
 namespace nomograph {

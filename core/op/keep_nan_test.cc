@@ -5,12 +5,12 @@
 #include <cmath>
 
 #include "gtest/gtest.h"
-#include "nomograph/core/build.h"
+#include "nomograph/core/build/build.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/session.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 namespace {

@@ -90,7 +90,7 @@ struct Port {
   Kind kind = Kind::kRequired;
 };
 
-// A function that an example's attribute names: as CallOptions::FunctionArg in core/value.h.
+// A function that an example's attribute names: as CallOptions::FunctionArg in core/build/value.h.
 struct ExampleFunction {
   std::string attr;
   std::function<std::vector<Value>(absl::Span<const Value> inputs)> function;

@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
 #include "nomograph/ops/core/control_flow.h"
 #include "nomograph/ops/core/loop_body.h"
 

@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 

@@ -6,7 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/build.h"
+#include "nomograph/core/build/build.h"
 #include "nomograph/ops/functions/header_writer.h"
 
 namespace nomograph {

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
 
 namespace nomograph::nn {
 namespace {

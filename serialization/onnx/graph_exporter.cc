@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/expr.h"
+#include "nomograph/core/build/expr.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/serialization/onnx/operator_forms.h"

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "nomograph/core/build.h"
+#include "nomograph/core/build/build.h"
 #include "nomograph/core/layers/layers.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/tools/testing/cli.h"

@@ -1,4 +1,4 @@
-#include "nomograph/core/reopen.h"
+#include "nomograph/core/build/reopen.h"
 
 #include <utility>
 

@@ -1,12 +1,12 @@
 // Builds models from expressions.
-#ifndef NOMOGRAPH_CORE_BUILD_H_
-#define NOMOGRAPH_CORE_BUILD_H_
+#ifndef NOMOGRAPH_CORE_BUILD_BUILD_H_
+#define NOMOGRAPH_CORE_BUILD_BUILD_H_
 
 #include <string>
 #include <vector>
 
 #include "nomograph/core/graph/model.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 
@@ -25,4 +25,4 @@ absl::StatusOr<Model> BuildModel(absl::Span<const Value> inputs, absl::Span<cons
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_BUILD_H_
+#endif  // NOMOGRAPH_CORE_BUILD_BUILD_H_

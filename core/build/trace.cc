@@ -1,5 +1,5 @@
-#include "nomograph/core/expr.h"
-#include "nomograph/core/expr_writer.h"
+#include "nomograph/core/build/expr.h"
+#include "nomograph/core/build/expr_writer.h"
 
 namespace nomograph {
 namespace {

@@ -1,4 +1,4 @@
-#include "nomograph/core/expr_writer.h"
+#include "nomograph/core/build/expr_writer.h"
 
 #include <utility>
 

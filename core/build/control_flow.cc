@@ -1,8 +1,8 @@
-#include "nomograph/core/control_flow.h"
+#include "nomograph/core/build/control_flow.h"
 
 #include <iterator>
 
-#include "nomograph/core/expr.h"
+#include "nomograph/core/build/expr.h"
 
 namespace nomograph {
 namespace {

@@ -1,6 +1,6 @@
 // Expr: what a Value points at. Only the builder and layers look inside.
-#ifndef NOMOGRAPH_CORE_EXPR_H_
-#define NOMOGRAPH_CORE_EXPR_H_
+#ifndef NOMOGRAPH_CORE_BUILD_EXPR_H_
+#define NOMOGRAPH_CORE_BUILD_EXPR_H_
 
 #include <map>
 #include <memory>
@@ -11,7 +11,7 @@
 #include "nomograph/core/graph/graph.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/op.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 
@@ -102,4 +102,4 @@ absl::StatusOr<std::shared_ptr<const TracedFunction>> TraceOpBody(
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_EXPR_H_
+#endif  // NOMOGRAPH_CORE_BUILD_EXPR_H_

@@ -1,7 +1,7 @@
 // ExprWriter: writes expressions into graphs. Serves the builder (the main graph) and tracing
 // (functions).
-#ifndef NOMOGRAPH_CORE_EXPR_WRITER_H_
-#define NOMOGRAPH_CORE_EXPR_WRITER_H_
+#ifndef NOMOGRAPH_CORE_BUILD_EXPR_WRITER_H_
+#define NOMOGRAPH_CORE_BUILD_EXPR_WRITER_H_
 
 #include <functional>
 #include <map>
@@ -11,7 +11,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "nomograph/core/expr.h"
+#include "nomograph/core/build/expr.h"
 #include "nomograph/core/graph/infer.h"
 
 namespace nomograph {
@@ -91,4 +91,4 @@ class ExprWriter {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_EXPR_WRITER_H_
+#endif  // NOMOGRAPH_CORE_BUILD_EXPR_WRITER_H_

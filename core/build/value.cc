@@ -1,10 +1,10 @@
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
 
 #include <atomic>
 #include <cmath>
 
 #include "absl/strings/str_join.h"
-#include "nomograph/core/expr.h"
+#include "nomograph/core/build/expr.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/op/registry.h"
 

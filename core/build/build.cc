@@ -1,9 +1,9 @@
-#include "nomograph/core/build.h"
+#include "nomograph/core/build/build.h"
 
 #include <algorithm>
 
 #include "nomograph/core/types/escape.h"
-#include "nomograph/core/expr_writer.h"
+#include "nomograph/core/build/expr_writer.h"
 
 namespace nomograph {
 namespace {

@@ -4,15 +4,15 @@
 //   NOMO_ASSIGN_OR_RETURN(const ReopenedModel classifier, Reopen(model));
 //   const Value embedding = classifier.FindValue("global_pool");
 //   return BuildModel(classifier.inputs, {embedding});
-#ifndef NOMOGRAPH_CORE_REOPEN_H_
-#define NOMOGRAPH_CORE_REOPEN_H_
+#ifndef NOMOGRAPH_CORE_BUILD_REOPEN_H_
+#define NOMOGRAPH_CORE_BUILD_REOPEN_H_
 
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "nomograph/core/expr.h"
+#include "nomograph/core/build/expr.h"
 #include "nomograph/core/graph/infer.h"
 
 namespace nomograph {
@@ -48,4 +48,4 @@ const std::string* VariableOf(const Node& node);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_REOPEN_H_
+#endif  // NOMOGRAPH_CORE_BUILD_REOPEN_H_

@@ -1,10 +1,10 @@
 // Value: a tensor that does not exist yet. Applying ops to values writes down an expression; a
-// graph is built from its outputs (core/build.h). Values are cheap to copy and immutable.
+// graph is built from its outputs (core/build/build.h). Values are cheap to copy and immutable.
 //
 // A fault (a wrong shape, an unknown op) does not interrupt the program that writes the model: the
 // value carries it, and building reports all faults together.
-#ifndef NOMOGRAPH_CORE_VALUE_H_
-#define NOMOGRAPH_CORE_VALUE_H_
+#ifndef NOMOGRAPH_CORE_BUILD_VALUE_H_
+#define NOMOGRAPH_CORE_BUILD_VALUE_H_
 
 #include <concepts>
 #include <functional>
@@ -113,4 +113,4 @@ inline Value operator!(const Value& a) { return Call("math.Not", {a}); }
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_VALUE_H_
+#endif  // NOMOGRAPH_CORE_BUILD_VALUE_H_

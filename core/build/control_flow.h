@@ -1,11 +1,11 @@
 // Control flow that depends on tensors, over values. The branches and bodies become functions of
 // the model.
-#ifndef NOMOGRAPH_CORE_CONTROL_FLOW_H_
-#define NOMOGRAPH_CORE_CONTROL_FLOW_H_
+#ifndef NOMOGRAPH_CORE_BUILD_CONTROL_FLOW_H_
+#define NOMOGRAPH_CORE_BUILD_CONTROL_FLOW_H_
 
 #include <vector>
 
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 
@@ -39,4 +39,4 @@ std::vector<Value> Scan(std::vector<Value> initial, std::vector<Value> sequences
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_CONTROL_FLOW_H_
+#endif  // NOMOGRAPH_CORE_BUILD_CONTROL_FLOW_H_
