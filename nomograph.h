@@ -4,7 +4,7 @@
 
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/control_flow.h"
-#include "nomograph/core/layer.h"
+#include "nomograph/core/layers/layer.h"
 #include "nomograph/core/layers/layers.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/session.h"

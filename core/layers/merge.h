@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "nomograph/core/layer.h"
-#include "nomograph/core/layer_fields.h"
+#include "nomograph/core/layers/layer.h"
+#include "nomograph/core/layers/layer_fields.h"
 #include "nomograph/core/layers/activation.h"
 
 namespace nomograph {

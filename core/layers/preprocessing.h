@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/layer.h"
-#include "nomograph/core/layer_fields.h"
+#include "nomograph/core/layers/layer.h"
+#include "nomograph/core/layers/layer_fields.h"
 #include "nomograph/core/layers/activation.h"
 
 namespace nomograph {

@@ -1,4 +1,4 @@
-#include "nomograph/core/layer_config.h"
+#include "nomograph/core/layers/layer_config.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "nomograph/core/initializers.h"
+#include "nomograph/core/layers/initializers.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/types/attributes.h"
-#include "nomograph/core/layer_fields.h"
+#include "nomograph/core/layers/layer_fields.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/numeric/philox.h"
 

@@ -1,4 +1,4 @@
-#include "nomograph/core/initializers.h"
+#include "nomograph/core/layers/initializers.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // LayerConfig: the options of a layer as data, under Keras' names, as get_config() yields them.
-#ifndef NOMOGRAPH_CORE_LAYER_CONFIG_H_
-#define NOMOGRAPH_CORE_LAYER_CONFIG_H_
+#ifndef NOMOGRAPH_CORE_LAYERS_LAYER_CONFIG_H_
+#define NOMOGRAPH_CORE_LAYERS_LAYER_CONFIG_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -87,4 +87,4 @@ class ConfigValue {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_LAYER_CONFIG_H_
+#endif  // NOMOGRAPH_CORE_LAYERS_LAYER_CONFIG_H_

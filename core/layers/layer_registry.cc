@@ -1,4 +1,4 @@
-#include "nomograph/core/layer_registry.h"
+#include "nomograph/core/layers/layer_registry.h"
 
 #include "absl/strings/str_join.h"
 #include "nomograph/core/types/attributes.h"

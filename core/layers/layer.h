@@ -1,7 +1,7 @@
 // Layers: objects that add nodes and weights to an expression, as Keras' layers do. The layers
 // themselves are in core/layers/; this is what they, and a user's own, are made of.
-#ifndef NOMOGRAPH_CORE_LAYER_H_
-#define NOMOGRAPH_CORE_LAYER_H_
+#ifndef NOMOGRAPH_CORE_LAYERS_LAYER_H_
+#define NOMOGRAPH_CORE_LAYERS_LAYER_H_
 
 #include <functional>
 #include <initializer_list>
@@ -12,8 +12,8 @@
 
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/expr.h"
-#include "nomograph/core/initializers.h"
-#include "nomograph/core/layer_config.h"
+#include "nomograph/core/layers/initializers.h"
+#include "nomograph/core/layers/layer_config.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/build/value.h"
 
@@ -97,7 +97,7 @@ class Layer {
   const std::string& class_name() const { return layer_->scope()->class_name; }
   // The fault of the layer's options, if any.
   absl::Status CheckOptions() const { return layer_->CheckOptions(); }
-  // The layer's options, from which FromConfig() (core/layer_registry.h) makes its like.
+  // The layer's options, from which FromConfig() (core/layers/layer_registry.h) makes its like.
   // Unimplemented for layers that are none of Keras' and do not say (see Configured());
   // FailedPrecondition where an option is a function.
   absl::StatusOr<LayerConfig> Config() const;
@@ -158,4 +158,4 @@ class Sequential {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_LAYER_H_
+#endif  // NOMOGRAPH_CORE_LAYERS_LAYER_H_

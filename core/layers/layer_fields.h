@@ -7,8 +7,8 @@
 //     v("use_bias", options.use_bias, "whether bias is added");
 //     v.Weight("kernel", options.kernel_initializer);
 //   }
-#ifndef NOMOGRAPH_CORE_LAYER_FIELDS_H_
-#define NOMOGRAPH_CORE_LAYER_FIELDS_H_
+#ifndef NOMOGRAPH_CORE_LAYERS_LAYER_FIELDS_H_
+#define NOMOGRAPH_CORE_LAYERS_LAYER_FIELDS_H_
 
 #include <cstdint>
 #include <functional>
@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "nomograph/core/initializers.h"
-#include "nomograph/core/layer_config.h"
+#include "nomograph/core/layers/initializers.h"
+#include "nomograph/core/layers/layer_config.h"
 #include "nomograph/core/types/status.h"
 
 namespace nomograph {
@@ -149,4 +149,4 @@ class FieldVisitor {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_LAYER_FIELDS_H_
+#endif  // NOMOGRAPH_CORE_LAYERS_LAYER_FIELDS_H_

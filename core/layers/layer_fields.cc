@@ -1,4 +1,4 @@
-#include "nomograph/core/layer_fields.h"
+#include "nomograph/core/layers/layer_fields.h"
 
 #include <algorithm>
 

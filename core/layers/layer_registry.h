@@ -3,7 +3,7 @@
 //   struct DenseSpec {
 //     int64_t units = 0;
 //     DenseOptions options;
-//     void VisitFields(FieldVisitor& v) { ... }        // see core/layer_fields.h
+//     void VisitFields(FieldVisitor& v) { ... }        // see core/layers/layer_fields.h
 //     Layer Make() const { return MakeLayer<DenseLayer>(units, options); }
 //   };
 //   NOMO_REGISTER_LAYER(DenseSpec, "Dense", {.config = {{"units", 3}}, .inputs = {{kFloat, {2}}}});
@@ -11,8 +11,8 @@
 //   Layer Dense(int64_t units, DenseOptions options) {
 //     return Configured(DenseSpec{units, std::move(options)});
 //   }
-#ifndef NOMOGRAPH_CORE_LAYER_REGISTRY_H_
-#define NOMOGRAPH_CORE_LAYER_REGISTRY_H_
+#ifndef NOMOGRAPH_CORE_LAYERS_LAYER_REGISTRY_H_
+#define NOMOGRAPH_CORE_LAYERS_LAYER_REGISTRY_H_
 
 #include <functional>
 #include <map>
@@ -23,8 +23,8 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "nomograph/core/layer.h"
-#include "nomograph/core/layer_fields.h"
+#include "nomograph/core/layers/layer.h"
+#include "nomograph/core/layers/layer_fields.h"
 
 namespace nomograph {
 
@@ -143,4 +143,4 @@ LayerClass LayerClassOf(std::string name, std::vector<LayerSample> samples) {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_LAYER_REGISTRY_H_
+#endif  // NOMOGRAPH_CORE_LAYERS_LAYER_REGISTRY_H_

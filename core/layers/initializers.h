@@ -1,7 +1,7 @@
 // Initializers: what a weight holds before it is set or trained. Names, formulas and defaults are
 // Keras' (keras.initializers).
-#ifndef NOMOGRAPH_CORE_INITIALIZERS_H_
-#define NOMOGRAPH_CORE_INITIALIZERS_H_
+#ifndef NOMOGRAPH_CORE_LAYERS_INITIALIZERS_H_
+#define NOMOGRAPH_CORE_LAYERS_INITIALIZERS_H_
 
 #include <concepts>
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
-#include "nomograph/core/layer_config.h"
+#include "nomograph/core/layers/layer_config.h"
 #include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
@@ -94,4 +94,4 @@ Initializer Identity(double gain = 1);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_INITIALIZERS_H_
+#endif  // NOMOGRAPH_CORE_LAYERS_INITIALIZERS_H_
