@@ -7,10 +7,10 @@
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/graph/infer.h"
-#include "nomograph/core/memory_needs.h"
+#include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/run_limits.h"
-#include "nomograph/core/specs.h"
+#include "nomograph/core/compile/specs.h"
 
 namespace nomograph {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/program.h"
+#include "nomograph/core/compile/program.h"
 
 namespace nomograph {
 

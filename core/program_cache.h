@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "nomograph/core/executor.h"
-#include "nomograph/core/program.h"
+#include "nomograph/core/compile/program.h"
 
 namespace nomograph {
 

@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
-#include "nomograph/core/memory_needs.h"
+#include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/session.h"
 #include "nomograph/core/build/value.h"
 

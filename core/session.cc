@@ -9,7 +9,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/program_cache.h"
-#include "nomograph/core/resolve.h"
+#include "nomograph/core/compile/resolve.h"
 #include "nomograph/core/run_limits.h"
 
 namespace nomograph {

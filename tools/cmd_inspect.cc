@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
-#include "nomograph/core/program.h"
+#include "nomograph/core/compile/program.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/memory_needs.h"
+#include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"

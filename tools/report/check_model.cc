@@ -9,7 +9,7 @@
 #include "absl/strings/strip.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/graph/infer.h"
-#include "nomograph/core/program.h"
+#include "nomograph/core/compile/program.h"
 #include "nomograph/serialization/upgrade.h"
 #include "nomograph/tools/report/compare_bodies.h"
 #include "nomograph/tools/report/json_values.h"

@@ -7,7 +7,7 @@
 
 #include "nlohmann/json_fwd.hpp"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/resolve.h"
+#include "nomograph/core/compile/resolve.h"
 #include "nomograph/tools/report/model_file.h"
 
 namespace nomograph {

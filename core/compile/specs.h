@@ -1,10 +1,10 @@
 // What is known of a lowered node's inputs and outputs when its kernel is prepared.
-#ifndef NOMOGRAPH_CORE_SPECS_H_
-#define NOMOGRAPH_CORE_SPECS_H_
+#ifndef NOMOGRAPH_CORE_COMPILE_SPECS_H_
+#define NOMOGRAPH_CORE_COMPILE_SPECS_H_
 
 #include <vector>
 
-#include "nomograph/core/lower.h"
+#include "nomograph/core/compile/lower.h"
 
 namespace nomograph {
 
@@ -27,4 +27,4 @@ struct NodeSpecs {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_SPECS_H_
+#endif  // NOMOGRAPH_CORE_COMPILE_SPECS_H_

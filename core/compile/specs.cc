@@ -1,4 +1,4 @@
-#include "nomograph/core/specs.h"
+#include "nomograph/core/compile/specs.h"
 
 namespace nomograph {
 

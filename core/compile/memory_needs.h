@@ -1,12 +1,12 @@
 // What a graph's values need, told before anything is paid for.
-#ifndef NOMOGRAPH_CORE_MEMORY_NEEDS_H_
-#define NOMOGRAPH_CORE_MEMORY_NEEDS_H_
+#ifndef NOMOGRAPH_CORE_COMPILE_MEMORY_NEEDS_H_
+#define NOMOGRAPH_CORE_COMPILE_MEMORY_NEEDS_H_
 
 #include <string>
 #include <vector>
 
 #include "nomograph/core/graph/graph.h"
-#include "nomograph/core/lower.h"
+#include "nomograph/core/compile/lower.h"
 
 namespace nomograph {
 
@@ -27,4 +27,4 @@ std::string LargestValue(const LoweredGraph& graph);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_MEMORY_NEEDS_H_
+#endif  // NOMOGRAPH_CORE_COMPILE_MEMORY_NEEDS_H_

@@ -1,16 +1,16 @@
 // Program: a graph that has been compiled for given input shapes. It is immutable, specialised to
 // this machine, and never saved.
-#ifndef NOMOGRAPH_CORE_PROGRAM_H_
-#define NOMOGRAPH_CORE_PROGRAM_H_
+#ifndef NOMOGRAPH_CORE_COMPILE_PROGRAM_H_
+#define NOMOGRAPH_CORE_COMPILE_PROGRAM_H_
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "nomograph/core/op/eager.h"
-#include "nomograph/core/lower.h"
+#include "nomograph/core/compile/lower.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/memory_plan.h"
+#include "nomograph/core/compile/memory_plan.h"
 
 namespace nomograph {
 
@@ -87,4 +87,4 @@ class Program {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_PROGRAM_H_
+#endif  // NOMOGRAPH_CORE_COMPILE_PROGRAM_H_

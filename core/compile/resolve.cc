@@ -1,4 +1,4 @@
-#include "nomograph/core/resolve.h"
+#include "nomograph/core/compile/resolve.h"
 
 #include <algorithm>
 

@@ -2,8 +2,8 @@
 #include <optional>
 
 #include "absl/functional/function_ref.h"
-#include "nomograph/core/lower.h"
-#include "nomograph/core/specs.h"
+#include "nomograph/core/compile/lower.h"
+#include "nomograph/core/compile/specs.h"
 
 namespace nomograph {
 namespace {

@@ -1,7 +1,7 @@
 // Lowering: from the portable Graph to the LoweredGraph, which is specialised to concrete input
 // shapes and to the ops that this machine has, and from which a Program is prepared.
-#ifndef NOMOGRAPH_CORE_LOWER_H_
-#define NOMOGRAPH_CORE_LOWER_H_
+#ifndef NOMOGRAPH_CORE_COMPILE_LOWER_H_
+#define NOMOGRAPH_CORE_COMPILE_LOWER_H_
 
 #include <string>
 #include <vector>
@@ -9,7 +9,7 @@
 #include "nomograph/core/graph/fold.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/resolve.h"
+#include "nomograph/core/compile/resolve.h"
 
 namespace nomograph {
 
@@ -63,4 +63,4 @@ bool FusePostOps(LoweredGraph& graph, int threads);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_LOWER_H_
+#endif  // NOMOGRAPH_CORE_COMPILE_LOWER_H_

@@ -1,4 +1,4 @@
-#include "nomograph/core/memory_plan.h"
+#include "nomograph/core/compile/memory_plan.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,10 +1,10 @@
 // The memory plan: where each value of a LoweredGraph lies while a Program runs.
-#ifndef NOMOGRAPH_CORE_MEMORY_PLAN_H_
-#define NOMOGRAPH_CORE_MEMORY_PLAN_H_
+#ifndef NOMOGRAPH_CORE_COMPILE_MEMORY_PLAN_H_
+#define NOMOGRAPH_CORE_COMPILE_MEMORY_PLAN_H_
 
 #include <vector>
 
-#include "nomograph/core/lower.h"
+#include "nomograph/core/compile/lower.h"
 
 namespace nomograph {
 
@@ -41,4 +41,4 @@ MemoryPlan PlanMemory(const LoweredGraph& graph);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_MEMORY_PLAN_H_
+#endif  // NOMOGRAPH_CORE_COMPILE_MEMORY_PLAN_H_

@@ -1,4 +1,4 @@
-#include "nomograph/core/lower.h"
+#include "nomograph/core/compile/lower.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "nomograph/core/memory_needs.h"
+#include "nomograph/core/compile/memory_needs.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,6 +1,6 @@
 // Resolution: what each node's op name means on this machine.
-#ifndef NOMOGRAPH_CORE_RESOLVE_H_
-#define NOMOGRAPH_CORE_RESOLVE_H_
+#ifndef NOMOGRAPH_CORE_COMPILE_RESOLVE_H_
+#define NOMOGRAPH_CORE_COMPILE_RESOLVE_H_
 
 #include <string>
 #include <vector>
@@ -53,4 +53,4 @@ absl::Status CheckRunnable(const Model& model, const OpRegistry& registry,
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_RESOLVE_H_
+#endif  // NOMOGRAPH_CORE_COMPILE_RESOLVE_H_

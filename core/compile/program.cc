@@ -1,4 +1,4 @@
-#include "nomograph/core/program.h"
+#include "nomograph/core/compile/program.h"
 
 #include <omp.h>
 
@@ -7,9 +7,9 @@
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/op/keep_nan.h"
-#include "nomograph/core/memory_needs.h"
+#include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/numeric/philox.h"
-#include "nomograph/core/specs.h"
+#include "nomograph/core/compile/specs.h"
 
 namespace nomograph {
 namespace {
