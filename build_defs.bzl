@@ -40,8 +40,8 @@ def nomo_cc_library(name, copts = [], linkopts = [], deps = [], alwayslink = Tru
         **kwargs
     )
 
-# Programs wait politely (core/openmp_wait.cc). Those of a ThreadSanitizer build bring what it must not report.
-_PROGRAM_DEPS = [str(Label("//core:openmp_wait"))] + select({
+# Programs wait politely (core/run/openmp_wait.cc). Those of a ThreadSanitizer build bring what it must not report.
+_PROGRAM_DEPS = [str(Label("//core/run:openmp_wait"))] + select({
     str(Label("//third_party:tsan")): [str(Label("//third_party:tsan_suppressions"))],
     "//conditions:default": [],
 })

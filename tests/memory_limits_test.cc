@@ -10,7 +10,7 @@
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/control_flow.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {

@@ -10,7 +10,7 @@
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/core/build/value.h"
 
 namespace nomograph {

@@ -10,7 +10,7 @@
 #include "nomograph/core/build/control_flow.h"
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/layers/layers.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {

@@ -9,7 +9,7 @@
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/core/build/value.h"
 
 namespace nomograph {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/onnx/export.h"
 #include "nomograph/serialization/onnx/import.h"

@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/serialization/onnx/import.h"
 #include "nomograph/tests/onnx/model_builder.h"
 

@@ -11,7 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/onnx/export.h"
 #include "nomograph/tests/onnx/model_builder.h"

@@ -14,7 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/serialization/data/npz.h"
 #include "nomograph/serialization/onnx/export.h"
 #include "nomograph/serialization/onnx/import.h"

@@ -1,6 +1,6 @@
 // The way from expressions to results, with ops that are registered here so that core is tested
 // without the standard set.
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 
 #include <thread>
 

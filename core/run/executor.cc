@@ -1,4 +1,4 @@
-#include "nomograph/core/executor.h"
+#include "nomograph/core/run/executor.h"
 
 #include <algorithm>
 #include <cstring>
@@ -9,7 +9,7 @@
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/numeric/philox.h"
-#include "nomograph/core/run_limits.h"
+#include "nomograph/core/run/run_limits.h"
 #include "nomograph/core/compile/specs.h"
 
 namespace nomograph {

@@ -1,7 +1,7 @@
 // ProgramCache: the Programs of one graph (the model's, or a function's) by the types of their
 // inputs. Internal to core.
-#ifndef NOMOGRAPH_CORE_PROGRAM_CACHE_H_
-#define NOMOGRAPH_CORE_PROGRAM_CACHE_H_
+#ifndef NOMOGRAPH_CORE_RUN_PROGRAM_CACHE_H_
+#define NOMOGRAPH_CORE_RUN_PROGRAM_CACHE_H_
 
 #include <functional>
 #include <list>
@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-#include "nomograph/core/executor.h"
+#include "nomograph/core/run/executor.h"
 #include "nomograph/core/compile/program.h"
 
 namespace nomograph {
@@ -80,4 +80,4 @@ class ProgramCache {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_PROGRAM_CACHE_H_
+#endif  // NOMOGRAPH_CORE_RUN_PROGRAM_CACHE_H_

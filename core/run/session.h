@@ -1,6 +1,6 @@
 // Session: runs a model.
-#ifndef NOMOGRAPH_CORE_SESSION_H_
-#define NOMOGRAPH_CORE_SESSION_H_
+#ifndef NOMOGRAPH_CORE_RUN_SESSION_H_
+#define NOMOGRAPH_CORE_RUN_SESSION_H_
 
 #include <atomic>
 #include <memory>
@@ -147,4 +147,4 @@ absl::Status RecordGoldenVector(Model& model, std::string name, const NamedTenso
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_SESSION_H_
+#endif  // NOMOGRAPH_CORE_RUN_SESSION_H_

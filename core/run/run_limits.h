@@ -1,6 +1,6 @@
 // What ends a run early: its memory limit, its time limit, and being cancelled.
-#ifndef NOMOGRAPH_CORE_RUN_LIMITS_H_
-#define NOMOGRAPH_CORE_RUN_LIMITS_H_
+#ifndef NOMOGRAPH_CORE_RUN_RUN_LIMITS_H_
+#define NOMOGRAPH_CORE_RUN_RUN_LIMITS_H_
 
 #include <atomic>
 #include <chrono>
@@ -47,4 +47,4 @@ absl::Status CheckRun();
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_RUN_LIMITS_H_
+#endif  // NOMOGRAPH_CORE_RUN_RUN_LIMITS_H_

@@ -1,6 +1,6 @@
 // Executor: one run of a Program, with a state for each thread that runs it. Internal to core.
-#ifndef NOMOGRAPH_CORE_EXECUTOR_H_
-#define NOMOGRAPH_CORE_EXECUTOR_H_
+#ifndef NOMOGRAPH_CORE_RUN_EXECUTOR_H_
+#define NOMOGRAPH_CORE_RUN_EXECUTOR_H_
 
 #include <memory>
 #include <vector>
@@ -70,4 +70,4 @@ class Executor {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_EXECUTOR_H_
+#endif  // NOMOGRAPH_CORE_RUN_EXECUTOR_H_

@@ -3,7 +3,7 @@
 
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/graph/model.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {

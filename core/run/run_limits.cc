@@ -1,4 +1,4 @@
-#include "nomograph/core/run_limits.h"
+#include "nomograph/core/run/run_limits.h"
 
 #include <memory>
 

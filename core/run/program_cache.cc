@@ -1,4 +1,4 @@
-#include "nomograph/core/program_cache.h"
+#include "nomograph/core/run/program_cache.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,6 +1,6 @@
 // Limits of runs, with ops that are registered here so that core is tested without the standard
 // set.
-#include "nomograph/core/run_limits.h"
+#include "nomograph/core/run/run_limits.h"
 
 #include <thread>
 
@@ -8,7 +8,7 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/compile/memory_needs.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/core/build/value.h"
 
 namespace nomograph {

@@ -1,4 +1,4 @@
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 
 #include <algorithm>
 #include <map>
@@ -8,9 +8,9 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/program_cache.h"
+#include "nomograph/core/run/program_cache.h"
 #include "nomograph/core/compile/resolve.h"
-#include "nomograph/core/run_limits.h"
+#include "nomograph/core/run/run_limits.h"
 
 namespace nomograph {
 namespace {
