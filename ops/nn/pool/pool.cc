@@ -1,11 +1,11 @@
-#include "nomograph/ops/nn/pool.h"
+#include "nomograph/ops/nn/pool/pool.h"
 
 #include <limits>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "nomograph/core/op/keep_nan.h"
-#include "nomograph/ops/nn/conv_kernel.h"
+#include "nomograph/ops/nn/conv/conv_kernel.h"
 
 namespace nomograph::nn {
 namespace {

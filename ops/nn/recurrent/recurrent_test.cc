@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/ops/nn/gate_activation.h"
+#include "nomograph/ops/nn/recurrent/gate_activation.h"
 
 namespace nomograph {
 namespace {

@@ -1,6 +1,6 @@
 // The activation functions of recurrent layers' gates.
-#ifndef NOMOGRAPH_OPS_NN_GATE_ACTIVATION_H_
-#define NOMOGRAPH_OPS_NN_GATE_ACTIVATION_H_
+#ifndef NOMOGRAPH_OPS_NN_RECURRENT_GATE_ACTIVATION_H_
+#define NOMOGRAPH_OPS_NN_RECURRENT_GATE_ACTIVATION_H_
 
 #include <string>
 #include <vector>
@@ -48,4 +48,4 @@ absl::StatusOr<std::vector<GateActivation>> GateActivations(
 
 }  // namespace nomograph::nn
 
-#endif  // NOMOGRAPH_OPS_NN_GATE_ACTIVATION_H_
+#endif  // NOMOGRAPH_OPS_NN_RECURRENT_GATE_ACTIVATION_H_

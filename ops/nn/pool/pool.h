@@ -1,6 +1,6 @@
 // What the pooling ops share.
-#ifndef NOMOGRAPH_OPS_NN_POOL_H_
-#define NOMOGRAPH_OPS_NN_POOL_H_
+#ifndef NOMOGRAPH_OPS_NN_POOL_POOL_H_
+#define NOMOGRAPH_OPS_NN_POOL_POOL_H_
 
 #include <vector>
 
@@ -28,4 +28,4 @@ PrepareFn PrepareMaximum(onednn::BuildFn build, ComputeFn reference);
 
 }  // namespace nomograph::nn
 
-#endif  // NOMOGRAPH_OPS_NN_POOL_H_
+#endif  // NOMOGRAPH_OPS_NN_POOL_POOL_H_

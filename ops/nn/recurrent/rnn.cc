@@ -2,8 +2,8 @@
 
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"
-#include "nomograph/ops/nn/recurrent.h"
-#include "nomograph/ops/nn/recurrent_kernel.h"
+#include "nomograph/ops/nn/recurrent/recurrent.h"
+#include "nomograph/ops/nn/recurrent/recurrent_kernel.h"
 
 namespace nomograph::nn {
 namespace {

@@ -1,6 +1,6 @@
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/ops/nn/pool.h"
+#include "nomograph/ops/nn/pool/pool.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {

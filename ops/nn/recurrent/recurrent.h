@@ -3,15 +3,15 @@
 //
 // A layer has `gates` sums of `hidden` units each. W and R hold the gates' weights one below the
 // other, B the biases that go with W and then those that go with R.
-#ifndef NOMOGRAPH_OPS_NN_RECURRENT_H_
-#define NOMOGRAPH_OPS_NN_RECURRENT_H_
+#ifndef NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_H_
+#define NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_H_
 
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "nomograph/core/op/op.h"
-#include "nomograph/ops/nn/gate_activation.h"
+#include "nomograph/ops/nn/recurrent/gate_activation.h"
 
 namespace nomograph::nn {
 
@@ -100,4 +100,4 @@ OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell);
 
 }  // namespace nomograph::nn
 
-#endif  // NOMOGRAPH_OPS_NN_RECURRENT_H_
+#endif  // NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_H_

@@ -1,13 +1,13 @@
 // The fast kernel of recurrent layers, for float32: one matrix product of the inputs and W for many
 // steps at once; then, step by step, one of the states and R for the whole batch, and loops over
 // the gates' units that an op gives for one sequence.
-#ifndef NOMOGRAPH_OPS_NN_RECURRENT_KERNEL_H_
-#define NOMOGRAPH_OPS_NN_RECURRENT_KERNEL_H_
+#ifndef NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_KERNEL_H_
+#define NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_KERNEL_H_
 
 #include <functional>
 #include <vector>
 
-#include "nomograph/ops/nn/recurrent.h"
+#include "nomograph/ops/nn/recurrent/recurrent.h"
 
 namespace nomograph::nn {
 
@@ -51,4 +51,4 @@ PrepareFn FastRecurrent(RecurrentKind kind, RecurrentPlanFn plan);
 
 }  // namespace nomograph::nn
 
-#endif  // NOMOGRAPH_OPS_NN_RECURRENT_KERNEL_H_
+#endif  // NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_KERNEL_H_

@@ -1,4 +1,4 @@
-#include "nomograph/ops/nn/recurrent.h"
+#include "nomograph/ops/nn/recurrent/recurrent.h"
 
 #include <algorithm>
 #include <limits>

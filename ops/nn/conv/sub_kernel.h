@@ -1,7 +1,7 @@
 // A kernel inside of another one, whose Run() lays out the inner kernel's tensors in memory itself:
 // the matrix product in each step of a recurrent layer, the product of numbers that were converted.
-#ifndef NOMOGRAPH_OPS_NN_SUB_KERNEL_H_
-#define NOMOGRAPH_OPS_NN_SUB_KERNEL_H_
+#ifndef NOMOGRAPH_OPS_NN_CONV_SUB_KERNEL_H_
+#define NOMOGRAPH_OPS_NN_CONV_SUB_KERNEL_H_
 
 #include <memory>
 #include <optional>
@@ -67,4 +67,4 @@ class ScratchPlan {
 
 }  // namespace nomograph::nn
 
-#endif  // NOMOGRAPH_OPS_NN_SUB_KERNEL_H_
+#endif  // NOMOGRAPH_OPS_NN_CONV_SUB_KERNEL_H_

@@ -1,6 +1,6 @@
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/build/value.h"
-#include "nomograph/ops/nn/class_loss.h"
+#include "nomograph/ops/nn/loss/class_loss.h"
 
 namespace nomograph::nn {
 namespace {

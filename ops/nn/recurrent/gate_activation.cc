@@ -1,4 +1,4 @@
-#include "nomograph/ops/nn/gate_activation.h"
+#include "nomograph/ops/nn/recurrent/gate_activation.h"
 
 #include <algorithm>
 #include <bit>

@@ -3,8 +3,8 @@
 // output channels. With groups, the channel axis at the end that the spatial axes leave free is
 // whole (the first of OIHW and IOHW, the last of HWIO and HWOI) and the other one has the channels
 // of one group.
-#ifndef NOMOGRAPH_OPS_NN_CONV_KERNEL_H_
-#define NOMOGRAPH_OPS_NN_CONV_KERNEL_H_
+#ifndef NOMOGRAPH_OPS_NN_CONV_CONV_KERNEL_H_
+#define NOMOGRAPH_OPS_NN_CONV_CONV_KERNEL_H_
 
 #include <vector>
 
@@ -55,4 +55,4 @@ struct WindowDims {
 
 }  // namespace nomograph::nn
 
-#endif  // NOMOGRAPH_OPS_NN_CONV_KERNEL_H_
+#endif  // NOMOGRAPH_OPS_NN_CONV_CONV_KERNEL_H_

@@ -1,8 +1,8 @@
-#include "nomograph/ops/nn/conv_primitive.h"
+#include "nomograph/ops/nn/conv/conv_primitive.h"
 
 #include <algorithm>
 
-#include "nomograph/ops/nn/conv_kernel.h"
+#include "nomograph/ops/nn/conv/conv_kernel.h"
 
 namespace nomograph::nn {
 namespace {

@@ -1,6 +1,6 @@
 // Convolutions, plain and transposed, as a oneDNN primitive, in a layout that it is fast in.
-#ifndef NOMOGRAPH_OPS_NN_CONV_PRIMITIVE_H_
-#define NOMOGRAPH_OPS_NN_CONV_PRIMITIVE_H_
+#ifndef NOMOGRAPH_OPS_NN_CONV_CONV_PRIMITIVE_H_
+#define NOMOGRAPH_OPS_NN_CONV_CONV_PRIMITIVE_H_
 
 #include <algorithm>
 #include <string>
@@ -104,4 +104,4 @@ bool AddConv(onednn::Builder& b, const ConvTensors& tensors, Make make) {
 
 }  // namespace nomograph::nn
 
-#endif  // NOMOGRAPH_OPS_NN_CONV_PRIMITIVE_H_
+#endif  // NOMOGRAPH_OPS_NN_CONV_CONV_PRIMITIVE_H_

@@ -3,8 +3,8 @@
 
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"
-#include "nomograph/ops/nn/conv_kernel.h"
-#include "nomograph/ops/nn/conv_primitive.h"
+#include "nomograph/ops/nn/conv/conv_kernel.h"
+#include "nomograph/ops/nn/conv/conv_primitive.h"
 #include "nomograph/ops/nn/vector_input.h"
 #include "nomograph/ops/nn/window.h"
 

@@ -1,4 +1,4 @@
-#include "nomograph/ops/nn/class_loss.h"
+#include "nomograph/ops/nn/loss/class_loss.h"
 
 #include "nomograph/ops/nn/vector_input.h"
 

@@ -1,11 +1,11 @@
-#include "nomograph/ops/nn/recurrent_kernel.h"
+#include "nomograph/ops/nn/recurrent/recurrent_kernel.h"
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
 #include "nomograph/core/onednn/onednn_matmul.h"
-#include "nomograph/ops/nn/sub_kernel.h"
+#include "nomograph/ops/nn/conv/sub_kernel.h"
 
 namespace nomograph::nn {
 namespace {

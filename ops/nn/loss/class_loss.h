@@ -1,6 +1,6 @@
 // What the losses of classes share: NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss.
-#ifndef NOMOGRAPH_OPS_NN_CLASS_LOSS_H_
-#define NOMOGRAPH_OPS_NN_CLASS_LOSS_H_
+#ifndef NOMOGRAPH_OPS_NN_LOSS_CLASS_LOSS_H_
+#define NOMOGRAPH_OPS_NN_LOSS_CLASS_LOSS_H_
 
 #include "nomograph/core/op/op.h"
 
@@ -15,4 +15,4 @@ absl::StatusOr<PartialShape> InferClassLoss(const InferContext& context);
 
 }  // namespace nomograph::nn
 
-#endif  // NOMOGRAPH_OPS_NN_CLASS_LOSS_H_
+#endif  // NOMOGRAPH_OPS_NN_LOSS_CLASS_LOSS_H_

@@ -1,4 +1,4 @@
-#include "nomograph/ops/nn/sub_kernel.h"
+#include "nomograph/ops/nn/conv/sub_kernel.h"
 
 #include <array>
 #include <utility>

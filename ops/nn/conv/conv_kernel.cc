@@ -1,4 +1,4 @@
-#include "nomograph/ops/nn/conv_kernel.h"
+#include "nomograph/ops/nn/conv/conv_kernel.h"
 
 #include <cmath>
 
