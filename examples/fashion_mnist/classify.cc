@@ -12,8 +12,8 @@
 #include <sstream>
 
 #include "nomograph/nomograph.h"
-#include "nomograph/serialization/data/idx.h"
-#include "nomograph/serialization/data/npz.h"
+#include "nomograph/data/idx.h"
+#include "nomograph/data/npz.h"
 
 namespace nomograph {
 namespace {

@@ -12,7 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/examples/ocr/annotate.h"
 #include "nomograph/examples/ocr/reader.h"
-#include "nomograph/serialization/data/image.h"
+#include "nomograph/data/image.h"
 
 namespace nomograph::ocr {
 namespace {

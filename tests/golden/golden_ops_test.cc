@@ -15,7 +15,7 @@
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/serialization/data/npz.h"
+#include "nomograph/data/npz.h"
 
 namespace nomograph {
 namespace {

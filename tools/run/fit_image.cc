@@ -6,7 +6,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
-#include "nomograph/serialization/data/image.h"
+#include "nomograph/data/image.h"
 #include "nomograph/tools/exit_code.h"
 
 namespace nomograph {

@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/serialization/data/png.h"
+#include "nomograph/data/png.h"
 #include "nomograph/tools/run/concrete_types.h"
 #include "nomograph/tools/run/fit_image.h"
 #include "nomograph/tools/run/random_tensor.h"

@@ -11,9 +11,9 @@
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/core/types/storage_types.h"
-#include "nomograph/serialization/data/csv.h"
-#include "nomograph/serialization/data/npy.h"
-#include "nomograph/serialization/data/npz.h"
+#include "nomograph/data/csv.h"
+#include "nomograph/data/npy.h"
+#include "nomograph/data/npz.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/run/concrete_types.h"
 

@@ -15,7 +15,7 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/run/session.h"
-#include "nomograph/serialization/data/npz.h"
+#include "nomograph/data/npz.h"
 #include "nomograph/serialization/onnx/export.h"
 #include "nomograph/serialization/onnx/import.h"
 

@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/image.h"
+#include "nomograph/data/image.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/serialization/data/jpeg.h"
+#include "nomograph/data/jpeg.h"
 
 namespace nomograph {
 namespace {

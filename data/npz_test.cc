@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/npz.h"
+#include "nomograph/data/npz.h"
 
 #include <zlib.h>
 
@@ -11,8 +11,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/serialization/data/npy.h"
-#include "nomograph/serialization/data/testdata.h"
+#include "nomograph/data/npy.h"
+#include "nomograph/data/testdata.h"
 
 namespace nomograph {
 namespace {

@@ -1,6 +1,6 @@
 // Where the readers of arrays take their bytes from: memory, a file, or a compressed member of one.
-#ifndef NOMOGRAPH_SERIALIZATION_DATA_BYTE_SOURCE_H_
-#define NOMOGRAPH_SERIALIZATION_DATA_BYTE_SOURCE_H_
+#ifndef NOMOGRAPH_DATA_BYTE_SOURCE_H_
+#define NOMOGRAPH_DATA_BYTE_SOURCE_H_
 
 #include <bit>
 #include <cstdint>
@@ -92,4 +92,4 @@ absl::StatusOr<Tensor> ReadElements(ByteSource& source, DType dtype, const Shape
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_DATA_BYTE_SOURCE_H_
+#endif  // NOMOGRAPH_DATA_BYTE_SOURCE_H_

@@ -1,7 +1,7 @@
 // The header of an NPY array: a Python dictionary in text. The format is described in NumPy's
 // numpy.lib.format.
-#ifndef NOMOGRAPH_SERIALIZATION_DATA_NPY_HEADER_H_
-#define NOMOGRAPH_SERIALIZATION_DATA_NPY_HEADER_H_
+#ifndef NOMOGRAPH_DATA_NPY_HEADER_H_
+#define NOMOGRAPH_DATA_NPY_HEADER_H_
 
 #include <bit>
 #include <string>
@@ -34,4 +34,4 @@ absl::StatusOr<std::string> FormatNpyHeader(const Tensor& tensor);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_DATA_NPY_HEADER_H_
+#endif  // NOMOGRAPH_DATA_NPY_HEADER_H_

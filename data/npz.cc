@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/npz.h"
+#include "nomograph/data/npz.h"
 
 #include <unistd.h>
 #include <zip.h>
@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/serialization/data/npy.h"
-#include "nomograph/serialization/data/npy_header.h"
+#include "nomograph/data/npy.h"
+#include "nomograph/data/npy_header.h"
 
 namespace nomograph {
 namespace {

@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/csv.h"
+#include "nomograph/data/csv.h"
 
 #include <charconv>
 #include <cmath>
@@ -13,7 +13,7 @@
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/storage_types.h"
-#include "nomograph/serialization/data/csv_scanner.h"
+#include "nomograph/data/csv_scanner.h"
 
 namespace nomograph {
 namespace {

@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/csv_scanner.h"
+#include "nomograph/data/csv_scanner.h"
 
 #include <algorithm>
 

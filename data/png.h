@@ -1,6 +1,6 @@
 // PNG images, through libpng.
-#ifndef NOMOGRAPH_SERIALIZATION_DATA_PNG_H_
-#define NOMOGRAPH_SERIALIZATION_DATA_PNG_H_
+#ifndef NOMOGRAPH_DATA_PNG_H_
+#define NOMOGRAPH_DATA_PNG_H_
 
 #include <cstdint>
 #include <string>
@@ -28,4 +28,4 @@ absl::StatusOr<std::string> FormatPng(const Tensor& image);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_DATA_PNG_H_
+#endif  // NOMOGRAPH_DATA_PNG_H_

@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/jpeg.h"
+#include "nomograph/data/jpeg.h"
 
 #include <csetjmp>
 #include <cstddef>

@@ -1,6 +1,6 @@
 // Splits the text of a CSV file into cells, and knows where each of them is.
-#ifndef NOMOGRAPH_SERIALIZATION_DATA_CSV_SCANNER_H_
-#define NOMOGRAPH_SERIALIZATION_DATA_CSV_SCANNER_H_
+#ifndef NOMOGRAPH_DATA_CSV_SCANNER_H_
+#define NOMOGRAPH_DATA_CSV_SCANNER_H_
 
 #include <cstdint>
 #include <string>
@@ -43,4 +43,4 @@ class CsvScanner {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_DATA_CSV_SCANNER_H_
+#endif  // NOMOGRAPH_DATA_CSV_SCANNER_H_

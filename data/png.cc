@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/png.h"
+#include "nomograph/data/png.h"
 
 #include <png.h>
 
@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/serialization/data/byte_source.h"
+#include "nomograph/data/byte_source.h"
 
 namespace nomograph {
 namespace {

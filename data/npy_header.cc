@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/npy_header.h"
+#include "nomograph/data/npy_header.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/npy.h"
+#include "nomograph/data/npy.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/serialization/data/testdata.h"
+#include "nomograph/data/testdata.h"
 
 namespace nomograph {
 namespace {

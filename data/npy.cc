@@ -1,11 +1,11 @@
-#include "nomograph/serialization/data/npy.h"
+#include "nomograph/data/npy.h"
 
 #include <algorithm>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/serialization/data/npy_header.h"
+#include "nomograph/data/npy_header.h"
 
 namespace nomograph {
 namespace {

@@ -1,10 +1,10 @@
-#include "nomograph/serialization/data/idx.h"
+#include "nomograph/data/idx.h"
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/serialization/data/testdata.h"
+#include "nomograph/data/testdata.h"
 
 namespace nomograph {
 namespace {

@@ -1,6 +1,6 @@
 // JPEG images, through libjpeg(-turbo).
-#ifndef NOMOGRAPH_SERIALIZATION_DATA_JPEG_H_
-#define NOMOGRAPH_SERIALIZATION_DATA_JPEG_H_
+#ifndef NOMOGRAPH_DATA_JPEG_H_
+#define NOMOGRAPH_DATA_JPEG_H_
 
 #include <cstdint>
 
@@ -21,4 +21,4 @@ absl::StatusOr<Tensor> ParseJpeg(absl::string_view bytes, int64_t max_pixels);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_DATA_JPEG_H_
+#endif  // NOMOGRAPH_DATA_JPEG_H_

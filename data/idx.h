@@ -1,13 +1,13 @@
 // IDX: the array files of the MNIST family of datasets (http://yann.lecun.com/exdb/mnist), plain or
 // gzipped.
-#ifndef NOMOGRAPH_SERIALIZATION_DATA_IDX_H_
-#define NOMOGRAPH_SERIALIZATION_DATA_IDX_H_
+#ifndef NOMOGRAPH_DATA_IDX_H_
+#define NOMOGRAPH_DATA_IDX_H_
 
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "nomograph/core/types/tensor.h"
-#include "nomograph/serialization/data/byte_source.h"
+#include "nomograph/data/byte_source.h"
 
 namespace nomograph {
 
@@ -27,4 +27,4 @@ absl::StatusOr<Tensor> ReadIdx(const std::string& path, const IdxOptions& option
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_DATA_IDX_H_
+#endif  // NOMOGRAPH_DATA_IDX_H_

@@ -1,6 +1,6 @@
 // The files under testdata/, for tests.
-#ifndef NOMOGRAPH_SERIALIZATION_DATA_TESTDATA_H_
-#define NOMOGRAPH_SERIALIZATION_DATA_TESTDATA_H_
+#ifndef NOMOGRAPH_DATA_TESTDATA_H_
+#define NOMOGRAPH_DATA_TESTDATA_H_
 
 #include <string>
 #include <utility>
@@ -8,12 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/serialization/data/npy.h"
+#include "nomograph/data/npy.h"
 
 namespace nomograph {
 
 inline std::string TestdataPath(absl::string_view name) {
-  return absl::StrCat("serialization/data/testdata/", name);
+  return absl::StrCat("data/testdata/", name);
 }
 
 inline std::string ReadTestdata(absl::string_view name) {
@@ -32,4 +32,4 @@ inline Tensor ReadReference(absl::string_view name) {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_DATA_TESTDATA_H_
+#endif  // NOMOGRAPH_DATA_TESTDATA_H_

@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/idx.h"
+#include "nomograph/data/idx.h"
 
 #include <unistd.h>
 #include <zlib.h>

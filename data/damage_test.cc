@@ -9,12 +9,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "nomograph/serialization/data/csv.h"
-#include "nomograph/serialization/data/idx.h"
-#include "nomograph/serialization/data/image.h"
-#include "nomograph/serialization/data/npy.h"
-#include "nomograph/serialization/data/npz.h"
-#include "nomograph/serialization/data/testdata.h"
+#include "nomograph/data/csv.h"
+#include "nomograph/data/idx.h"
+#include "nomograph/data/image.h"
+#include "nomograph/data/npy.h"
+#include "nomograph/data/npz.h"
+#include "nomograph/data/testdata.h"
 
 namespace nomograph {
 namespace {

@@ -1,6 +1,6 @@
 // NPY: NumPy's file of one array (numpy.save, numpy.load).
-#ifndef NOMOGRAPH_SERIALIZATION_DATA_NPY_H_
-#define NOMOGRAPH_SERIALIZATION_DATA_NPY_H_
+#ifndef NOMOGRAPH_DATA_NPY_H_
+#define NOMOGRAPH_DATA_NPY_H_
 
 #include <string>
 
@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nomograph/core/types/tensor.h"
-#include "nomograph/serialization/data/byte_source.h"
+#include "nomograph/data/byte_source.h"
 
 namespace nomograph {
 
@@ -28,4 +28,4 @@ absl::StatusOr<std::string> FormatNpy(const Tensor& tensor);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_DATA_NPY_H_
+#endif  // NOMOGRAPH_DATA_NPY_H_

@@ -1,6 +1,6 @@
 // NPZ: a zip archive of NPY arrays (numpy.savez, numpy.savez_compressed, numpy.load).
-#ifndef NOMOGRAPH_SERIALIZATION_DATA_NPZ_H_
-#define NOMOGRAPH_SERIALIZATION_DATA_NPZ_H_
+#ifndef NOMOGRAPH_DATA_NPZ_H_
+#define NOMOGRAPH_DATA_NPZ_H_
 
 #include <string>
 
@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nomograph/core/types/tensor.h"
-#include "nomograph/serialization/data/byte_source.h"
+#include "nomograph/data/byte_source.h"
 
 namespace nomograph {
 
@@ -36,4 +36,4 @@ absl::StatusOr<std::string> FormatNpz(const NamedTensors& tensors);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_DATA_NPZ_H_
+#endif  // NOMOGRAPH_DATA_NPZ_H_

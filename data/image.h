@@ -1,6 +1,6 @@
 // Images as tensors uint8[height,width,channels].
-#ifndef NOMOGRAPH_SERIALIZATION_DATA_IMAGE_H_
-#define NOMOGRAPH_SERIALIZATION_DATA_IMAGE_H_
+#ifndef NOMOGRAPH_DATA_IMAGE_H_
+#define NOMOGRAPH_DATA_IMAGE_H_
 
 #include <cstdint>
 #include <string>
@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nomograph/core/types/tensor.h"
-#include "nomograph/serialization/data/png.h"
+#include "nomograph/data/png.h"
 
 namespace nomograph {
 
@@ -36,4 +36,4 @@ absl::StatusOr<Tensor> ResizeImage(const Tensor& image, int64_t height, int64_t 
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_DATA_IMAGE_H_
+#endif  // NOMOGRAPH_DATA_IMAGE_H_

@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/csv.h"
+#include "nomograph/data/csv.h"
 
 #include <cmath>
 #include <limits>
@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/serialization/data/testdata.h"
+#include "nomograph/data/testdata.h"
 
 namespace nomograph {
 namespace {

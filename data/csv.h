@@ -1,6 +1,6 @@
 // CSV: tables of numbers as text (RFC 4180).
-#ifndef NOMOGRAPH_SERIALIZATION_DATA_CSV_H_
-#define NOMOGRAPH_SERIALIZATION_DATA_CSV_H_
+#ifndef NOMOGRAPH_DATA_CSV_H_
+#define NOMOGRAPH_DATA_CSV_H_
 
 #include <string>
 #include <vector>
@@ -50,4 +50,4 @@ absl::StatusOr<std::string> FormatCsv(const Tensor& tensor, const WriteCsvOption
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_DATA_CSV_H_
+#endif  // NOMOGRAPH_DATA_CSV_H_

@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/byte_source.h"
+#include "nomograph/data/byte_source.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "nomograph/serialization/data/image.h"
+#include "nomograph/data/image.h"
 
 #include <cmath>
 #include <cstdio>
@@ -14,7 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/serialization/data/testdata.h"
+#include "nomograph/data/testdata.h"
 
 namespace nomograph {
 namespace {
