@@ -9,7 +9,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/serialization/model_io.h"
-#include "nomograph/serialization/onnx/export.h"
+#include "nomograph/serialization/onnx/export/export.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/model_file.h"

@@ -7,9 +7,9 @@
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/serialization/model_io.h"
-#include "nomograph/serialization/onnx/export.h"
-#include "nomograph/serialization/onnx/import.h"
-#include "nomograph/serialization/onnx/tensor.h"
+#include "nomograph/serialization/onnx/export/export.h"
+#include "nomograph/serialization/onnx/import/import.h"
+#include "nomograph/serialization/onnx/import/tensor.h"
 
 namespace nomograph {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "nomograph/serialization/onnx/export.h"
-#include "nomograph/serialization/onnx/import.h"
+#include "nomograph/serialization/onnx/export/export.h"
+#include "nomograph/serialization/onnx/import/import.h"
 #include "nomograph/tests/onnx/backend_case.h"
 
 namespace nomograph {

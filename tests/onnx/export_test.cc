@@ -1,6 +1,6 @@
 // What models become in older opsets than theirs: other operators that yield the same, or a refusal
 // that says what is missing.
-#include "nomograph/serialization/onnx/export.h"
+#include "nomograph/serialization/onnx/export/export.h"
 
 #include <string>
 #include <vector>
@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/run/session.h"
-#include "nomograph/serialization/onnx/import.h"
+#include "nomograph/serialization/onnx/import/import.h"
 #include "nomograph/tests/onnx/model_builder.h"
 
 namespace nomograph {

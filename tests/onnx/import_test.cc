@@ -1,5 +1,5 @@
 // What the importer makes of models that are built here, and the errors for those that are wrong.
-#include "nomograph/serialization/onnx/import.h"
+#include "nomograph/serialization/onnx/import/import.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -13,7 +13,7 @@
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/serialization/model_io.h"
-#include "nomograph/serialization/onnx/export.h"
+#include "nomograph/serialization/onnx/export/export.h"
 #include "nomograph/tests/onnx/model_builder.h"
 
 namespace nomograph {

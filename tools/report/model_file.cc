@@ -8,7 +8,7 @@
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/mapped_file.h"
 #include "nomograph/serialization/model_io.h"
-#include "nomograph/serialization/onnx/import.h"
+#include "nomograph/serialization/onnx/import/import.h"
 #include "nomograph/serialization/text_format.h"
 #include "nomograph/serialization/wire.h"
 #include "nomograph/tools/text/progress.h"

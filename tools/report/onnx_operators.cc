@@ -7,9 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/op/eager.h"
-#include "nomograph/serialization/onnx/export.h"
-#include "nomograph/serialization/onnx/graph_exporter.h"
-#include "nomograph/serialization/onnx/operators.h"
+#include "nomograph/serialization/onnx/export/export.h"
+#include "nomograph/serialization/onnx/export/graph_exporter.h"
+#include "nomograph/serialization/onnx/import/operators.h"
 
 namespace nomograph {
 namespace {

@@ -16,8 +16,8 @@
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/data/npz.h"
-#include "nomograph/serialization/onnx/export.h"
-#include "nomograph/serialization/onnx/import.h"
+#include "nomograph/serialization/onnx/export/export.h"
+#include "nomograph/serialization/onnx/import/import.h"
 
 namespace nomograph {
 namespace {
