@@ -8,8 +8,8 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/io/file.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 
 namespace nomograph {

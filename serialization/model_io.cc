@@ -6,8 +6,8 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/io/file.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/file_layout.h"

@@ -8,10 +8,10 @@
 
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
+#include "nomograph/core/build/value.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
-#include "nomograph/core/build/value.h"
 #include "nomograph/serialization/model_io.h"
 
 namespace nomograph {

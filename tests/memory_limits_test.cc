@@ -9,8 +9,8 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/control_flow.h"
-#include "nomograph/core/types/memory.h"
 #include "nomograph/core/run/session.h"
+#include "nomograph/core/types/memory.h"
 
 namespace nomograph {
 namespace {

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/run/session.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"

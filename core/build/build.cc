@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/build/expr_writer.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {
@@ -70,7 +70,9 @@ class ModelBuilder {
   void AddInput(const Value& input) {
     const Expr& expr = *input.expr();
     const std::string& layer = layers_.Of(expr.layer);
-    writer_.AddInput(input, !expr.node.name.empty() ? expr.node.name : layer.empty() ? "input" : layer);
+    writer_.AddInput(input, !expr.node.name.empty() ? expr.node.name
+                            : layer.empty()         ? "input"
+                                                    : layer);
   }
 
   absl::Status CheckInput(const std::shared_ptr<const Expr>& expr) {

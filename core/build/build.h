@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/graph/model.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/graph/model.h"
 
 namespace nomograph {
 

@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "nomograph/core/build/value.h"
 #include "nomograph/core/graph/graph.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/op.h"
-#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 

@@ -4,8 +4,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

@@ -4,11 +4,11 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_format.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/op/work.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "nomograph/core/compile/resolve.h"
 #include "nomograph/core/graph/fold.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/compile/resolve.h"
 
 namespace nomograph {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/graph/graph.h"
 #include "nomograph/core/compile/lower.h"
+#include "nomograph/core/graph/graph.h"
 
 namespace nomograph {
 

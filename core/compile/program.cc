@@ -4,12 +4,12 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/op/eager.h"
-#include "nomograph/core/types/escape.h"
-#include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/compile/memory_needs.h"
-#include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/compile/specs.h"
+#include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/keep_nan.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

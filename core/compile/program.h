@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/op/eager.h"
 #include "nomograph/core/compile/lower.h"
-#include "nomograph/core/types/memory.h"
 #include "nomograph/core/compile/memory_plan.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/types/memory.h"
 
 namespace nomograph {
 

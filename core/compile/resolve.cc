@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "absl/container/flat_hash_set.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/graph/infer.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

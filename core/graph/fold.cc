@@ -46,8 +46,8 @@ Cost CostOf(const OpDef& op, const InferContext& context, absl::Span<const Tenso
     const int64_t elements =
         known ? type.shape.ToShape().num_elements() : SaturatingMultiply(sizes.inputs, rank);
     sizes.outputs = SaturatingAdd(sizes.outputs, elements);
-    cost.bytes =
-        SaturatingAdd(cost.bytes, SaturatingMultiply(elements, std::max<int64_t>(DTypeSize(type.dtype), 1)));
+    cost.bytes = SaturatingAdd(
+        cost.bytes, SaturatingMultiply(elements, std::max<int64_t>(DTypeSize(type.dtype), 1)));
     if (known) cost.largest = std::max(cost.largest, elements);
   }
   cost.work = EstimateWork(op, context, sizes);

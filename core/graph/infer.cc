@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/op/work.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

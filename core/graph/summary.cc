@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/graph/model.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

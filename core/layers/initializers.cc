@@ -7,10 +7,10 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/types/attributes.h"
 #include "nomograph/core/layers/layer_fields.h"
-#include "nomograph/core/types/memory.h"
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/types/attributes.h"
+#include "nomograph/core/types/memory.h"
 
 namespace nomograph {
 namespace {

@@ -12,10 +12,10 @@
 
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/expr.h"
+#include "nomograph/core/build/value.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/core/layers/initializers.h"
 #include "nomograph/core/layers/layer_config.h"
-#include "nomograph/core/graph/model.h"
-#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 

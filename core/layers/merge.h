@@ -6,9 +6,9 @@
 #include <string>
 #include <utility>
 
+#include "nomograph/core/layers/activation.h"
 #include "nomograph/core/layers/layer.h"
 #include "nomograph/core/layers/layer_fields.h"
-#include "nomograph/core/layers/activation.h"
 
 namespace nomograph {
 

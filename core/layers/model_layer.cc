@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/build/expr_writer.h"
-#include "nomograph/core/graph/infer.h"
 #include "nomograph/core/build/reopen.h"
+#include "nomograph/core/graph/infer.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

@@ -1,6 +1,6 @@
 // oneDNN for elementwise ops: fast kernels and post-op hooks, a line each. What the other
-// primitives need is in core/onednn/onednn_kernel.h; this header stays light, because many files include
-// it.
+// primitives need is in core/onednn/onednn_kernel.h; this header stays light, because many files
+// include it.
 //
 //   op.Fast(OneDnnEltwise(dnnl_eltwise_relu)).AsPostOp(EltwisePostOp(dnnl_eltwise_relu));
 #ifndef NOMOGRAPH_CORE_ONEDNN_ONEDNN_H_

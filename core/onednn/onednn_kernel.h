@@ -24,9 +24,9 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/kernel.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/onednn/onednn.h"
 #include "oneapi/dnnl/dnnl.hpp"
 
 namespace nomograph::onednn {

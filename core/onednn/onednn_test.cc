@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "nomograph/core/op/eager.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/op/eager.h"
 
 namespace nomograph {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "nomograph/core/op/keep_nan.h"
-#include "nomograph/core/types/memory.h"
 #include "nomograph/core/op/widened_kernel.h"
+#include "nomograph/core/types/memory.h"
 
 namespace nomograph {
 namespace {

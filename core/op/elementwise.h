@@ -142,8 +142,8 @@ OpDef ElementwiseOp(std::string name, TypeList<Ts...> types, F f, int version = 
 }
 
 // An op of one floating-point input that a function of one number defines: `exact`
-// (core/numeric/exact_math.h) is the specification; `fast` (<cmath>), where given, is used for float32 and
-// the 16-bit types.
+// (core/numeric/exact_math.h) is the specification; `fast` (<cmath>), where given, is used for
+// float32 and the 16-bit types.
 OpDef FloatFunctionOp(std::string name, double (*exact)(double), float (*fast)(float) = nullptr);
 
 }  // namespace nomograph

@@ -20,8 +20,8 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/types/attributes.h"
 #include "nomograph/core/op/kernel.h"
+#include "nomograph/core/types/attributes.h"
 
 namespace nomograph {
 

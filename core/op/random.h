@@ -2,8 +2,8 @@
 #ifndef NOMOGRAPH_CORE_OP_RANDOM_H_
 #define NOMOGRAPH_CORE_OP_RANDOM_H_
 
-#include "nomograph/core/op/op.h"
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph {
 

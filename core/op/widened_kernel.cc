@@ -7,8 +7,8 @@
 
 #include "absl/container/inlined_vector.h"
 #include "nomograph/core/op/eager.h"
-#include "nomograph/core/types/float16.h"
 #include "nomograph/core/op/keep_nan.h"
+#include "nomograph/core/types/float16.h"
 
 namespace nomograph {
 namespace {

@@ -3,9 +3,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/elementwise.h"
-#include "nomograph/core/onednn/onednn.h"
 
 namespace nomograph {
 namespace {

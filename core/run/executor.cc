@@ -4,13 +4,13 @@
 #include <cstring>
 
 #include "absl/container/flat_hash_set.h"
-#include "nomograph/core/op/eager.h"
-#include "nomograph/core/types/escape.h"
-#include "nomograph/core/graph/infer.h"
 #include "nomograph/core/compile/memory_needs.h"
-#include "nomograph/core/numeric/philox.h"
-#include "nomograph/core/run/run_limits.h"
 #include "nomograph/core/compile/specs.h"
+#include "nomograph/core/graph/infer.h"
+#include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/run/run_limits.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

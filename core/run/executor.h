@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "nomograph/core/types/memory.h"
 #include "nomograph/core/compile/program.h"
+#include "nomograph/core/types/memory.h"
 
 namespace nomograph {
 

@@ -6,11 +6,11 @@
 
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
-#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/build/value.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/run/session.h"
-#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 namespace {

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <map>
 
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/run/session.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

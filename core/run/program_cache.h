@@ -9,8 +9,8 @@
 #include <mutex>
 #include <vector>
 
-#include "nomograph/core/run/executor.h"
 #include "nomograph/core/compile/program.h"
+#include "nomograph/core/run/executor.h"
 
 namespace nomograph {
 

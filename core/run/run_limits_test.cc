@@ -7,9 +7,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
+#include "nomograph/core/build/value.h"
 #include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/run/session.h"
-#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 namespace {

@@ -6,11 +6,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/compile/resolve.h"
+#include "nomograph/core/run/program_cache.h"
+#include "nomograph/core/run/run_limits.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/run/program_cache.h"
-#include "nomograph/core/compile/resolve.h"
-#include "nomograph/core/run/run_limits.h"
 
 namespace nomograph {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/graph/model.h"
 #include "nomograph/core/compile/program.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

@@ -7,8 +7,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
-#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/op/elementwise.h"
 
 namespace nomograph {
 namespace {

@@ -29,7 +29,8 @@ enum class DType : uint8_t {
   kUInt32 = 11,
   kUInt64 = 12,
   kBool = 13,  // one byte, 0 or 1
-  // Tensors store these, but few ops compute with them: see core/types/storage_types.h. A byte each.
+  // Tensors store these, but few ops compute with them: see core/types/storage_types.h. A byte
+  // each.
   kFloat8E4M3FN = 14,
   kFloat8E4M3FNUZ = 15,
   kFloat8E5M2 = 16,

@@ -34,8 +34,8 @@ class Tensor {
  public:
   // No tensor: dtype kInvalid.
   Tensor() = default;
-  // Elements are zero. ResourceExhausted when there is not so much memory, as core/types/memory.h counts
-  // it; InvalidArgument for an impossible shape.
+  // Elements are zero. ResourceExhausted when there is not so much memory, as core/types/memory.h
+  // counts it; InvalidArgument for an impossible shape.
   static absl::StatusOr<Tensor> Create(DType dtype, const Shape& shape);
   // As Create(), for shapes that the caller has bounded, and for kernels. This, Full(), Clone() and
   // Cast() throw OutOfMemory, a std::bad_alloc, which becomes a status where a kernel was called;

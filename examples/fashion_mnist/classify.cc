@@ -11,9 +11,9 @@
 #include <iostream>
 #include <sstream>
 
-#include "nomograph/nomograph.h"
 #include "nomograph/data/idx.h"
 #include "nomograph/data/npz.h"
+#include "nomograph/nomograph.h"
 
 namespace nomograph {
 namespace {

@@ -2,8 +2,8 @@
 #include <numeric>
 
 #include "nomograph/core/op/int_args.h"
-#include "nomograph/core/types/memory.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/ops/array/copy_op.h"
 
 namespace nomograph {

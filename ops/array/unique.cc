@@ -3,8 +3,8 @@
 #include <numeric>
 #include <optional>
 
-#include "nomograph/core/types/memory.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/ops/array/dims.h"
 
 namespace nomograph {

@@ -24,8 +24,8 @@ struct FunctionSources {
 // attributes that are required are parameters; the others are fields of an options struct, and what
 // is left at its default is not written into the node. An op with several outputs yields a struct
 // of them, which is also its first one. Ops whose attributes are functions are left out: those have
-// functions of their own in core/build/control_flow.h. InvalidArgument names the op whose names are no
-// good as C++.
+// functions of their own in core/build/control_flow.h. InvalidArgument names the op whose names are
+// no good as C++.
 absl::StatusOr<FunctionSources> WriteFunctions(const std::string& domain,
                                                const std::vector<const OpDef*>& ops);
 

@@ -1,6 +1,6 @@
 // Add, Sub, Mul, Div.
-#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 

@@ -4,8 +4,8 @@
 // better.
 #include <cmath>
 
-#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "nomograph/core/op/registry.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"
 
 namespace nomograph {

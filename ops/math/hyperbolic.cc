@@ -1,9 +1,9 @@
 // Sinh, Cosh, Tanh, Asinh, Acosh, Atanh.
 #include <cmath>
 
-#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

@@ -3,9 +3,9 @@
 #include <array>
 #include <cmath>
 
-#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 

@@ -14,8 +14,8 @@
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "nomograph/core/op/int_args.h"
-#include "nomograph/core/types/memory.h"
 #include "nomograph/core/op/op.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph::math {

@@ -1,8 +1,8 @@
 // Floor, Ceil, Round, Trunc.
 #include <cmath>
 
-#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

@@ -1,8 +1,8 @@
 // Neg, Abs, Sign.
 #include <cmath>
 
-#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 

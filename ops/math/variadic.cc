@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <array>
 
-#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 

@@ -8,9 +8,9 @@
 
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
+#include "nomograph/core/build/value.h"
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/run/session.h"
-#include "nomograph/core/build/value.h"
 
 namespace nomograph {
 namespace {

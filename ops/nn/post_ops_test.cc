@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "nomograph/core/op/eager.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

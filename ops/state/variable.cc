@@ -1,5 +1,5 @@
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {

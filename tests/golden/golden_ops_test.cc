@@ -12,8 +12,8 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/op/eager.h"
 #include "nomograph/core/io/file.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/data/npz.h"
 

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/op/eager.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/graph/infer.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/run/session.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/tools/run/concrete_types.h"
 #include "nomograph/tools/run/random_tensor.h"
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "nlohmann/json_fwd.hpp"
-#include "nomograph/core/op/registry.h"
 #include "nomograph/core/compile/resolve.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/tools/report/model_file.h"
 #include "nomograph/tools/report/tensor_stats.h"
 

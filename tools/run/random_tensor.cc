@@ -2,8 +2,8 @@
 
 #include <type_traits>
 
-#include "nomograph/core/types/memory.h"
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
 
 namespace nomograph {

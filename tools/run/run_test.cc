@@ -193,10 +193,12 @@ TEST(ShellWordTest, IsOneWord) {
   EXPECT_EQ(ShellWord("serving/x:0=random"), "serving/x:0=random");
   for (const std::string& word :
        {std::string("a b"), std::string("it's"), std::string("$HOME;`ls`"), std::string("größe"),
-        std::string("a\nb\x1b[2J\x7f"), std::string("\xc2\x9b'\\"), std::string(), std::string("~")}) {
+        std::string("a\nb\x1b[2J\x7f"), std::string("\xc2\x9b'\\"), std::string(),
+        std::string("~")}) {
     const std::string quoted = ShellWord(word);
     EXPECT_EQ(Escape(quoted), quoted);
-    FILE* shell = popen(absl::StrCat("bash -c ", ShellWord(absl::StrCat("printf %s ", quoted))).c_str(), "r");
+    FILE* shell =
+        popen(absl::StrCat("bash -c ", ShellWord(absl::StrCat("printf %s ", quoted))).c_str(), "r");
     ASSERT_NE(shell, nullptr);
     char bytes[64] = {};
     const size_t count = fread(bytes, 1, sizeof(bytes), shell);

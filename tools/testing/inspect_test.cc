@@ -207,8 +207,8 @@ TEST_F(InspectTest, OutputsOfMissingOpsAreAsDeclared) {
   model.graph.values[1].type = {};
   ASSERT_TRUE(Save(model, TempPath("typeless.nomo")).ok());
   EXPECT_THAT(Nomo("inspect typeless.nomo").out, Not(HasSubstr("invalid")));
-  EXPECT_TRUE(nlohmann::json::parse(Nomo("inspect typeless.nomo --json").out)["nodes"][0]["outputs"]
-                                   [0]["dtype"]
+  EXPECT_TRUE(nlohmann::json::parse(
+                  Nomo("inspect typeless.nomo --json").out)["nodes"][0]["outputs"][0]["dtype"]
                   .is_null());
 }
 

@@ -102,7 +102,7 @@ void SaveTestModels() {
     SaveAs("classifier.nomo", Classifier());
     SaveAs("affine.nomo", Affine());
     SaveAs("pair.nomo", Pair());
-  SaveAs("batch_of_two.nomo", BatchOfTwo());
+    SaveAs("batch_of_two.nomo", BatchOfTwo());
     SaveAs("broken.nomo", Broken());
     SaveAs(
         "random.nomo",

@@ -56,9 +56,9 @@ TEST(TableTest, LongCellsDoNotWidenOtherRows) {
   const std::string longest(TextTable::kMaxColumn, 'x');
   table.AddRow({longest + "y", "1"});
   table.AddRow({"z", "2"});
-  EXPECT_EQ(table.ToString(), absl::StrCat("  a", std::string(TextTable::kMaxColumn + 1, ' '), "b\n  ",
-                                           longest, "y  1\n  z",
-                                           std::string(TextTable::kMaxColumn + 1, ' '), "2\n"));
+  EXPECT_EQ(table.ToString(),
+            absl::StrCat("  a", std::string(TextTable::kMaxColumn + 1, ' '), "b\n  ", longest,
+                         "y  1\n  z", std::string(TextTable::kMaxColumn + 1, ' '), "2\n"));
 }
 
 TEST(TableTest, HasNoHeadLineWithoutTitles) {

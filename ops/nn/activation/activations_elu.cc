@@ -1,9 +1,9 @@
 // Elu, Selu, Celu.
 #include <cmath>
 
-#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {

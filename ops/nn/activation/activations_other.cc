@@ -2,9 +2,9 @@
 #include <cmath>
 #include <numbers>
 
-#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {

@@ -1,8 +1,8 @@
 // Relu, Relu6, LeakyRelu, PRelu, ThresholdedRelu.
 #include <algorithm>
 
-#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {

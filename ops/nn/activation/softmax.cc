@@ -3,8 +3,8 @@
 #include <limits>
 
 #include "nomograph/core/numeric/exact_math.h"
-#include "nomograph/core/op/example_table.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {

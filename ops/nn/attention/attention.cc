@@ -1,8 +1,8 @@
 #include <cmath>
 #include <limits>
 
-#include "nomograph/core/op/registry.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/vector_input.h"
 

@@ -1,6 +1,6 @@
 // Rotary position embedding (J. Su et al., "RoFormer", 2021).
-#include "nomograph/core/op/registry.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {
 namespace {

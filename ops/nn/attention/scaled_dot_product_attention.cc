@@ -2,8 +2,8 @@
 #include <cmath>
 #include <limits>
 
-#include "nomograph/core/op/registry.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {
 namespace {

@@ -1,5 +1,5 @@
-#include "nomograph/core/op/registry.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/loss/class_loss.h"
 
 namespace nomograph::nn {

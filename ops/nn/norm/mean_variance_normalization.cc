@@ -1,7 +1,7 @@
 #include <vector>
 
-#include "nomograph/core/op/registry.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {
 namespace {

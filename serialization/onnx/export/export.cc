@@ -5,10 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/types/escape.h"
-#include "nomograph/core/io/file.h"
 #include "nomograph/core/graph/infer.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
 

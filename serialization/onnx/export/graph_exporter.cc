@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/op/eager.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/graph/infer.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/onnx/export/operator_forms.h"
 #include "nomograph/serialization/onnx/import/operators.h"
 #include "nomograph/serialization/onnx/import/tensor.h"

@@ -4,8 +4,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/onnx/import/sort.h"
 
 namespace nomograph::onnx {

@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/graph/infer.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/foreign_file.h"
 #include "nomograph/serialization/mapped_file.h"
 #include "nomograph/serialization/onnx/import/graph_importer.h"
@@ -196,9 +196,9 @@ absl::StatusOr<Model> FromProto(std::shared_ptr<const Parsed> parsed, const std:
   Opsets opsets;
   NOMO_RETURN_IF_ERROR(ReadOpsets(proto->opset_import(), opsets));
   NOMO_RETURN_IF_ERROR(CheckVersions(*proto));
-  ImportState state{.tensors = TensorReader(parsed, folder, real_folder, parsed->file.get(),
-                                            parsed->raw_data),
-                    .progress = options.progress};
+  ImportState state{
+      .tensors = TensorReader(parsed, folder, real_folder, parsed->file.get(), parsed->raw_data),
+      .progress = options.progress};
   for (const FunctionProto& function : proto->functions()) {
     const std::string domain = function.domain() == "ai.onnx" ? "" : function.domain();
     state.local_functions[absl::StrCat(domain, ".", function.name())] = &function;

@@ -3,8 +3,8 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/onnx/import/graph_importer.h"
 
 namespace nomograph::onnx {
@@ -40,9 +40,9 @@ const TensorType& NodeImporter::type(ValueId value) const {
 absl::StatusOr<DType> NodeImporter::dtype(ValueId value) const {
   if (value == kNoValue) return InvalidArgument("an input is missing");
   if (type(value).dtype == DType::kInvalid) {
-    return absl::UnimplementedError(absl::StrCat(
-        "the type of ", Quoted(graph_.graph().values[value].name),
-        " is not known, because an op ahead of it is not"));
+    return absl::UnimplementedError(
+        absl::StrCat("the type of ", Quoted(graph_.graph().values[value].name),
+                     " is not known, because an op ahead of it is not"));
   }
   return type(value).dtype;
 }
@@ -50,9 +50,9 @@ absl::StatusOr<DType> NodeImporter::dtype(ValueId value) const {
 absl::StatusOr<int> NodeImporter::rank(ValueId value) const {
   NOMO_RETURN_IF_ERROR(dtype(value).status());
   if (!type(value).shape.has_rank()) {
-    return absl::UnimplementedError(
-        absl::StrCat("the number of axes of ", Quoted(graph_.graph().values[value].name),
-                     " must be known here"));
+    return absl::UnimplementedError(absl::StrCat("the number of axes of ",
+                                                 Quoted(graph_.graph().values[value].name),
+                                                 " must be known here"));
   }
   return type(value).shape.rank();
 }

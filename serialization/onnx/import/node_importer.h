@@ -9,8 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "nomograph/core/graph/graph.h"
-#include "nomograph/serialization/onnx/onnx.pb.h"
 #include "nomograph/serialization/onnx/import/probe.h"
+#include "nomograph/serialization/onnx/onnx.pb.h"
 
 namespace nomograph::onnx {
 

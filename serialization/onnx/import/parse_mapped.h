@@ -3,8 +3,8 @@
 #define NOMOGRAPH_SERIALIZATION_ONNX_IMPORT_PARSE_MAPPED_H_
 
 #include "absl/strings/string_view.h"
-#include "nomograph/serialization/onnx/onnx.pb.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
+#include "nomograph/serialization/onnx/onnx.pb.h"
 
 namespace nomograph::onnx {
 

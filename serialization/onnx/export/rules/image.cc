@@ -2,8 +2,8 @@
 // exported model infers.
 #include <bit>
 
-#include "nomograph/serialization/onnx/export/rules/layout.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
+#include "nomograph/serialization/onnx/export/rules/layout.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
 
 namespace nomograph::onnx {

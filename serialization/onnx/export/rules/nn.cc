@@ -3,8 +3,8 @@
 #include <numeric>
 
 #include "nomograph/core/types/memory.h"
-#include "nomograph/serialization/onnx/export/rules/layout.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
+#include "nomograph/serialization/onnx/export/rules/layout.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
 
 namespace nomograph::onnx {

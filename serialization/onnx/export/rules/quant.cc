@@ -1,7 +1,7 @@
 // Quantised ops, windows and Fourier transforms.
 #include "nomograph/core/types/memory.h"
-#include "nomograph/serialization/onnx/export/rules/layout.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
+#include "nomograph/serialization/onnx/export/rules/layout.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
 
 namespace nomograph::onnx {

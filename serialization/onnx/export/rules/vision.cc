@@ -1,6 +1,6 @@
 // Resizing, sampling and regions of images.
-#include "nomograph/serialization/onnx/export/rules/layout.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
+#include "nomograph/serialization/onnx/export/rules/layout.h"
 
 namespace nomograph::onnx {
 namespace {
