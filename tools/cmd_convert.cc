@@ -12,7 +12,7 @@
 #include "nomograph/serialization/onnx/export/export.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/report/model_file.h"
+#include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
@@ -53,8 +53,9 @@ absl::Status WriteOnnx(const Model& model, const Arguments& arguments) {
 absl::Status Execute(const Arguments& arguments) {
   NOMO_RETURN_IF_ERROR(CheckForm(arguments.from));
   NOMO_RETURN_IF_ERROR(CheckForm(arguments.to));
-  NOMO_ASSIGN_OR_RETURN(const ModelFile file,
-                        WithExitCode(ExitCode::kUnreadable, OpenModelFile(arguments.from)));
+  NOMO_ASSIGN_OR_RETURN(
+      const ModelFile file,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.from, /*upgrade=*/false)));
   {
     // The new file has new checksums: they must not hide damage.
     ProgressBar progress("checking payloads");

@@ -11,7 +11,7 @@
 #include "nomograph/core/types/status.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/report/model_file.h"
+#include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/run_batches.h"
 #include "nomograph/tools/run/time_runs.h"
@@ -114,8 +114,9 @@ absl::Status PrintTimes(const Arguments& arguments, Session& session, const Name
 
 absl::Status Execute(const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
-  NOMO_ASSIGN_OR_RETURN(const ModelFile file,
-                        WithExitCode(ExitCode::kUnreadable, OpenModelFile(arguments.path, true)));
+  NOMO_ASSIGN_OR_RETURN(
+      const ModelFile file,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
   const Graph& graph = file.model.graph;
   // The inputs and the joined outputs of batches.
   const MemoryScope memory(std::make_shared<MemoryAccount>(arguments.run.memory_limit_bytes));

@@ -8,7 +8,7 @@
 #include "nomograph/core/types/status.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/report/model_file.h"
+#include "nomograph/tools/report/open_with_progress.h"
 
 namespace nomograph {
 namespace {
@@ -17,8 +17,9 @@ Action SetUp(CLI::App& app) {
   const auto path = std::make_shared<std::string>();
   AddModelFile(app, *path);
   return [path]() -> absl::Status {
-    NOMO_ASSIGN_OR_RETURN(const ModelFile file,
-                          WithExitCode(ExitCode::kUnreadable, OpenModelFile(*path)));
+    NOMO_ASSIGN_OR_RETURN(
+        const ModelFile file,
+        WithExitCode(ExitCode::kUnreadable, OpenWithProgress(*path, /*upgrade=*/false)));
     Print(file.model.Summary());
     const std::vector<std::string> too_large = ValuesThatDoNotFit(file.model.graph);
     if (!too_large.empty()) Print("Cannot run here\n");

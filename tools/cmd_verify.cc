@@ -7,10 +7,10 @@
 #include "absl/strings/str_format.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/inspect/verify_model.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/report/model_file.h"
-#include "nomograph/tools/report/verify_model.h"
+#include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/text/table.h"
@@ -64,7 +64,7 @@ absl::Status Replay(const Arguments& arguments, const ModelFile& file) {
 }
 
 absl::Status Execute(const Arguments& arguments) {
-  const auto file = OpenModelFile(arguments.path, /*upgrade=*/true);
+  const auto file = OpenWithProgress(arguments.path, /*upgrade=*/true);
   if (!file.ok()) return ReadFault(file.status());
   const absl::Status payloads = CheckPayloads(*file);
   if (!payloads.ok()) return ReadFault(AtFile(file->path, payloads));

@@ -1,7 +1,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/tools/report/inspect_model.h"
+#include "nomograph/tools/report/inspect_print.h"
 #include "nomograph/tools/report/json_values.h"
 
 namespace nomograph {

@@ -6,7 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/tools/report/inspect_model.h"
+#include "nomograph/tools/report/inspect_print.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
 

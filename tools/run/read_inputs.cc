@@ -17,10 +17,10 @@
 #include "nomograph/data/idx.h"
 #include "nomograph/data/npy.h"
 #include "nomograph/data/npz.h"
+#include "nomograph/inspect/concrete_types.h"
+#include "nomograph/inspect/random_tensor.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/run/concrete_types.h"
 #include "nomograph/tools/run/fit_image.h"
-#include "nomograph/tools/run/random_tensor.h"
 
 namespace nomograph {
 namespace {

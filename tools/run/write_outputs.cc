@@ -14,8 +14,8 @@
 #include "nomograph/data/csv.h"
 #include "nomograph/data/npy.h"
 #include "nomograph/data/npz.h"
+#include "nomograph/inspect/concrete_types.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/run/concrete_types.h"
 
 namespace nomograph {
 namespace {

@@ -365,13 +365,14 @@ GraphImporter::Mark GraphImporter::MarkHere() const {
 void GraphImporter::GoBack(const Mark& mark) {
   const ValueId first = static_cast<ValueId>(mark.values);
   for (size_t i = mark.nodes; i < graph_.nodes.size(); ++i) {
-    node_names_.erase(graph_.nodes[i].name);
+    node_names_.Release(graph_.nodes[i].name);
   }
   for (size_t i = mark.values; i < graph_.values.size(); ++i) {
-    value_names_.erase(graph_.values[i].name);
+    value_names_.Release(graph_.values[i].name);
   }
   if (graph_.values.size() > mark.values) {
     std::erase_if(names_, [&](const auto& entry) { return entry.second >= first; });
+    absl::erase_if(inner_of_, [&](const auto& entry) { return entry.second >= first; });
   }
   constants_.erase(constants_.lower_bound(first), constants_.end());
   probe_.Forget(first);

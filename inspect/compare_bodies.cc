@@ -1,4 +1,4 @@
-#include "nomograph/tools/report/compare_bodies.h"
+#include "nomograph/inspect/compare_bodies.h"
 
 #include <string>
 #include <utility>
@@ -8,8 +8,8 @@
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/tools/run/concrete_types.h"
-#include "nomograph/tools/run/random_tensor.h"
+#include "nomograph/inspect/concrete_types.h"
+#include "nomograph/inspect/random_tensor.h"
 
 namespace nomograph {
 namespace {

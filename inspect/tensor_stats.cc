@@ -1,4 +1,4 @@
-#include "nomograph/tools/report/tensor_stats.h"
+#include "nomograph/inspect/tensor_stats.h"
 
 #include <algorithm>
 #include <cmath>

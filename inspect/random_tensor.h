@@ -1,6 +1,6 @@
 // Tensors of random numbers, to try models with.
-#ifndef NOMOGRAPH_TOOLS_RUN_RANDOM_TENSOR_H_
-#define NOMOGRAPH_TOOLS_RUN_RANDOM_TENSOR_H_
+#ifndef NOMOGRAPH_INSPECT_RANDOM_TENSOR_H_
+#define NOMOGRAPH_INSPECT_RANDOM_TENSOR_H_
 
 #include <cstdint>
 
@@ -18,4 +18,4 @@ absl::StatusOr<Tensor> RandomTensor(DType dtype, const Shape& shape, uint64_t se
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_TOOLS_RUN_RANDOM_TENSOR_H_
+#endif  // NOMOGRAPH_INSPECT_RANDOM_TENSOR_H_

@@ -1,4 +1,4 @@
-#include "nomograph/tools/run/random_tensor.h"
+#include "nomograph/inspect/random_tensor.h"
 
 #include <type_traits>
 

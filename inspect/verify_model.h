@@ -1,6 +1,6 @@
 // Proves a model on this machine: what `nomo verify` does.
-#ifndef NOMOGRAPH_TOOLS_REPORT_VERIFY_MODEL_H_
-#define NOMOGRAPH_TOOLS_REPORT_VERIFY_MODEL_H_
+#ifndef NOMOGRAPH_INSPECT_VERIFY_MODEL_H_
+#define NOMOGRAPH_INSPECT_VERIFY_MODEL_H_
 
 #include <string>
 #include <vector>
@@ -27,4 +27,4 @@ absl::StatusOr<std::vector<GoldenResult>> ReplayGoldenVectors(
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_TOOLS_REPORT_VERIFY_MODEL_H_
+#endif  // NOMOGRAPH_INSPECT_VERIFY_MODEL_H_

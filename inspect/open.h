@@ -1,6 +1,8 @@
-// A model with what only its file tells.
-#ifndef NOMOGRAPH_TOOLS_REPORT_MODEL_FILE_H_
-#define NOMOGRAPH_TOOLS_REPORT_MODEL_FILE_H_
+// Opens a model file of any form, which its contents tell, with what only the file knows of it.
+//
+//   NOMO_ASSIGN_OR_RETURN(const Model model, Open("mobilenet.onnx"));
+#ifndef NOMOGRAPH_INSPECT_OPEN_H_
+#define NOMOGRAPH_INSPECT_OPEN_H_
 
 #include <cstdint>
 #include <functional>
@@ -18,7 +20,7 @@ namespace nomograph {
 enum class ModelForm { kBinary, kText, kOnnx };
 // "binary", "text", "onnx".
 const char* ModelFormName(ModelForm form);
-// By what the path ends with.
+// The form that a file of this name has when it is written: by what the path ends with.
 ModelForm ModelFormOf(const std::string& path);
 
 struct ModelFile {
@@ -35,9 +37,18 @@ struct ModelFile {
   std::shared_ptr<const void> owner;
 };
 
-// Opens a model as the file has it, or for running: with its ops upgraded. An ONNX model is
-// imported. Errors as Load() and onnx::Import().
-absl::StatusOr<ModelFile> OpenModelFile(const std::string& path, bool upgrade = false);
+struct OpenOptions {
+  // Brings nodes of older versions of ops up to date, as running needs it; else the model is as the
+  // file has it.
+  bool upgrade = true;
+  // Called while an ONNX model is imported, with the nodes read so far and those of all graphs.
+  std::function<void(int64_t done, int64_t total)> progress;
+};
+
+// The model in a file. An ONNX model is imported. Errors as Load() and onnx::Import().
+absl::StatusOr<Model> Open(const std::string& path, OpenOptions options = {});
+// With what only the file tells.
+absl::StatusOr<ModelFile> OpenFile(const std::string& path, OpenOptions options = {});
 
 // Reads every byte and compares with the checksums. DataLoss lists the tensors that are damaged. OK
 // for the other forms, which have no checksums. `progress` as in LoadOptions.
@@ -49,4 +60,4 @@ absl::Status AtFile(const std::string& path, const absl::Status& status);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_TOOLS_REPORT_MODEL_FILE_H_
+#endif  // NOMOGRAPH_INSPECT_OPEN_H_

@@ -1,4 +1,4 @@
-#include "nomograph/tools/report/inspect_model.h"
+#include "nomograph/inspect/inspect_model.h"
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"

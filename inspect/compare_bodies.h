@@ -1,10 +1,10 @@
 // Whether kernels do what the bodies say that the file carries for their ops.
-#ifndef NOMOGRAPH_TOOLS_REPORT_COMPARE_BODIES_H_
-#define NOMOGRAPH_TOOLS_REPORT_COMPARE_BODIES_H_
+#ifndef NOMOGRAPH_INSPECT_COMPARE_BODIES_H_
+#define NOMOGRAPH_INSPECT_COMPARE_BODIES_H_
 
 #include <vector>
 
-#include "nomograph/tools/report/check_model.h"
+#include "nomograph/inspect/check_model.h"
 
 namespace nomograph {
 
@@ -16,4 +16,4 @@ std::vector<Finding> CompareBodies(const Model& model, const OpRegistry& registr
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_TOOLS_REPORT_COMPARE_BODIES_H_
+#endif  // NOMOGRAPH_INSPECT_COMPARE_BODIES_H_

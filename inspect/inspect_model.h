@@ -1,6 +1,6 @@
 // What `nomo inspect` tells of a model.
-#ifndef NOMOGRAPH_TOOLS_REPORT_INSPECT_MODEL_H_
-#define NOMOGRAPH_TOOLS_REPORT_INSPECT_MODEL_H_
+#ifndef NOMOGRAPH_INSPECT_INSPECT_MODEL_H_
+#define NOMOGRAPH_INSPECT_INSPECT_MODEL_H_
 
 #include <cstdint>
 #include <functional>
@@ -8,11 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "nlohmann/json_fwd.hpp"
 #include "nomograph/core/compile/resolve.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/tools/report/model_file.h"
-#include "nomograph/tools/report/tensor_stats.h"
+#include "nomograph/inspect/open.h"
+#include "nomograph/inspect/tensor_stats.h"
 
 namespace nomograph {
 
@@ -58,16 +57,6 @@ ModelReport InspectModel(const ModelFile& file, const OpRegistry& registry,
 // "kernel from acme_ops", "body @f in the file", "missing: no op ... is registered".
 std::string ResolutionText(const LambdaReport& lambda);
 
-// Which parts are printed.
-struct InspectSections {
-  bool facts = true;  // all that the others are not
-  bool nodes = true;
-  bool functions = true;
-  bool tensors = true;
-};
-std::string InspectText(const ModelReport& report, const InspectSections& sections);
-nlohmann::ordered_json InspectJson(const ModelReport& report, const InspectSections& sections);
-
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_TOOLS_REPORT_INSPECT_MODEL_H_
+#endif  // NOMOGRAPH_INSPECT_INSPECT_MODEL_H_

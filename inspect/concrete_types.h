@@ -1,6 +1,6 @@
 // Sizes for what the types of a model's inputs leave open.
-#ifndef NOMOGRAPH_TOOLS_RUN_CONCRETE_TYPES_H_
-#define NOMOGRAPH_TOOLS_RUN_CONCRETE_TYPES_H_
+#ifndef NOMOGRAPH_INSPECT_CONCRETE_TYPES_H_
+#define NOMOGRAPH_INSPECT_CONCRETE_TYPES_H_
 
 #include <cstdint>
 #include <map>
@@ -49,4 +49,4 @@ std::string ShellWord(absl::string_view word);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_TOOLS_RUN_CONCRETE_TYPES_H_
+#endif  // NOMOGRAPH_INSPECT_CONCRETE_TYPES_H_

@@ -1,4 +1,4 @@
-#include "nomograph/tools/report/check_model.h"
+#include "nomograph/inspect/check_model.h"
 
 #include <algorithm>
 
@@ -10,10 +10,9 @@
 #include "nomograph/core/compile/program.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/inspect/compare_bodies.h"
+#include "nomograph/inspect/concrete_types.h"
 #include "nomograph/serialization/upgrade.h"
-#include "nomograph/tools/report/compare_bodies.h"
-#include "nomograph/tools/report/json_values.h"
-#include "nomograph/tools/run/concrete_types.h"
 
 namespace nomograph {
 namespace {
@@ -136,13 +135,6 @@ class Checker {
   std::vector<Finding> findings_;
 };
 
-std::string FindingText(const Finding& finding) {
-  std::string name = FindingName(finding.kind);
-  std::replace(name.begin(), name.end(), '_', ' ');
-  return absl::StrCat("  ", name, ": ", Escape(finding.place), finding.place.empty() ? "" : ": ",
-                      EscapeMessage(finding.message), "\n");
-}
-
 }  // namespace
 
 int64_t CountFaults(const std::vector<Finding>& findings) {
@@ -166,34 +158,6 @@ std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damag
     findings.push_back({Finding::Kind::kImported, "", warning});
   }
   return findings;
-}
-
-std::string CheckText(const std::string& path, const std::vector<Finding>& findings) {
-  const int64_t faults = CountFaults(findings);
-  std::string text = faults == 0 ? absl::StrCat(Escape(path), " can run here\n") : "Faults\n";
-  for (const Finding& finding : findings) {
-    if (IsFault(finding.kind)) text += FindingText(finding);
-  }
-  if (faults < static_cast<int64_t>(findings.size())) text += "Notes\n";
-  for (const Finding& finding : findings) {
-    if (!IsFault(finding.kind)) text += FindingText(finding);
-  }
-  return text;
-}
-
-nlohmann::ordered_json CheckJson(const std::string& path, const std::vector<Finding>& findings) {
-  Json faults = Json::array(), notes = Json::array();
-  for (const Finding& finding : findings) {
-    Json json = {{"kind", FindingName(finding.kind)}};
-    PutText(json, "place", finding.place);
-    json["message"] = finding.message;
-    (IsFault(finding.kind) ? faults : notes).push_back(std::move(json));
-  }
-  return {{"schema", "nomograph.check.1"},
-          {"file", path},
-          {"runs_here", faults.empty()},
-          {"faults", std::move(faults)},
-          {"notes", std::move(notes)}};
 }
 
 std::vector<std::string> SplitFaults(const absl::Status& status) {

@@ -1,4 +1,4 @@
-#include "nomograph/tools/report/model_file.h"
+#include "nomograph/inspect/open.h"
 
 #include <functional>
 
@@ -6,12 +6,12 @@
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/proto/model.pb.h"
+#include "nomograph/serialization/foreign_file.h"
 #include "nomograph/serialization/mapped_file.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/onnx/import/import.h"
 #include "nomograph/serialization/text_format.h"
 #include "nomograph/serialization/wire.h"
-#include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
 namespace {
@@ -52,14 +52,21 @@ absl::StatusOr<ModelFile> OpenBinary(const std::string& path, bool upgrade) {
                    .owner = mapped};
 }
 
-absl::StatusOr<ModelFile> OpenOnnx(const std::string& path) {
+absl::StatusOr<ModelFile> OpenOnnx(const std::string& path, const OpenOptions& options) {
   ModelFile file{.path = path, .form = ModelForm::kOnnx};
   NOMO_ASSIGN_OR_RETURN(const InputFile input, InputFile::OpenRegular(path));
   file.bytes = input.size();
-  ProgressBar progress("importing");
-  NOMO_ASSIGN_OR_RETURN(file.model, onnx::Import(path, {.progress = progress.callback(),
-                                                        .warnings = &file.warnings}));
+  NOMO_ASSIGN_OR_RETURN(
+      file.model, onnx::Import(path, {.progress = options.progress, .warnings = &file.warnings}));
   return file;
+}
+
+// What the file is, whatever its name says.
+absl::StatusOr<ModelForm> FindForm(const std::string& path) {
+  const ModelForm named = ModelFormOf(path);
+  if (named != ModelForm::kBinary) return named;
+  NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
+  return LooksLikeOnnx(mapped->bytes()) ? ModelForm::kOnnx : ModelForm::kBinary;
 }
 
 }  // namespace
@@ -91,16 +98,22 @@ std::optional<int64_t> ModelFile::OffsetOf(const Tensor& tensor) const {
   return data - mapped.data();
 }
 
-absl::StatusOr<ModelFile> OpenModelFile(const std::string& path, bool upgrade) {
-  switch (ModelFormOf(path)) {
+absl::StatusOr<ModelFile> OpenFile(const std::string& path, OpenOptions options) {
+  NOMO_ASSIGN_OR_RETURN(const ModelForm form, FindForm(path));
+  switch (form) {
     case ModelForm::kText:
-      return OpenText(path, upgrade);
+      return OpenText(path, options.upgrade);
     case ModelForm::kOnnx:
-      return OpenOnnx(path);
+      return OpenOnnx(path, options);
     case ModelForm::kBinary:
       break;
   }
-  return OpenBinary(path, upgrade);
+  return OpenBinary(path, options.upgrade);
+}
+
+absl::StatusOr<Model> Open(const std::string& path, OpenOptions options) {
+  NOMO_ASSIGN_OR_RETURN(ModelFile file, OpenFile(path, std::move(options)));
+  return std::move(file.model);
 }
 
 absl::Status VerifyPayloads(const ModelFile& file, std::function<void(int64_t, int64_t)> progress) {

@@ -1,6 +1,6 @@
 // Statistics of a tensor's elements.
-#ifndef NOMOGRAPH_TOOLS_REPORT_TENSOR_STATS_H_
-#define NOMOGRAPH_TOOLS_REPORT_TENSOR_STATS_H_
+#ifndef NOMOGRAPH_INSPECT_TENSOR_STATS_H_
+#define NOMOGRAPH_INSPECT_TENSOR_STATS_H_
 
 #include <cstdint>
 #include <functional>
@@ -26,4 +26,4 @@ TensorStats ComputeStats(const Tensor& tensor,
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_TOOLS_REPORT_TENSOR_STATS_H_
+#endif  // NOMOGRAPH_INSPECT_TENSOR_STATS_H_

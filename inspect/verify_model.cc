@@ -1,4 +1,4 @@
-#include "nomograph/tools/report/verify_model.h"
+#include "nomograph/inspect/verify_model.h"
 
 #include <algorithm>
 #include <cmath>

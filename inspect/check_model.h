@@ -1,14 +1,13 @@
 // What would keep a model from running on this machine: what `nomo check` tells.
-#ifndef NOMOGRAPH_TOOLS_REPORT_CHECK_MODEL_H_
-#define NOMOGRAPH_TOOLS_REPORT_CHECK_MODEL_H_
+#ifndef NOMOGRAPH_INSPECT_CHECK_MODEL_H_
+#define NOMOGRAPH_INSPECT_CHECK_MODEL_H_
 
 #include <string>
 #include <vector>
 
-#include "nlohmann/json_fwd.hpp"
 #include "nomograph/core/compile/resolve.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/tools/report/model_file.h"
+#include "nomograph/inspect/open.h"
 
 namespace nomograph {
 
@@ -51,10 +50,7 @@ struct CheckOptions {
 std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damage,
                                 const OpRegistry& registry, const CheckOptions& options);
 
-// "<path> can run here", or the faults; then the notes.
-std::string CheckText(const std::string& path, const std::vector<Finding>& findings);
 int64_t CountFaults(const std::vector<Finding>& findings);
-nlohmann::ordered_json CheckJson(const std::string& path, const std::vector<Finding>& findings);
 
 // The lines of a status that lists faults (core/types/status.h), each by itself; one for any other
 // status.
@@ -62,4 +58,4 @@ std::vector<std::string> SplitFaults(const absl::Status& status);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_TOOLS_REPORT_CHECK_MODEL_H_
+#endif  // NOMOGRAPH_INSPECT_CHECK_MODEL_H_

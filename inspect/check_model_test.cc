@@ -1,4 +1,4 @@
-#include "nomograph/tools/report/check_model.h"
+#include "nomograph/inspect/check_model.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

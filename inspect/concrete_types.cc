@@ -1,4 +1,4 @@
-#include "nomograph/tools/run/concrete_types.h"
+#include "nomograph/inspect/concrete_types.h"
 
 #include <algorithm>
 
