@@ -9,6 +9,7 @@
 #include "nomograph/core/layers/layer.h"
 #include "nomograph/core/layers/layers.h"
 #include "nomograph/core/run/session.h"
+#include "nomograph/inspect/open.h"
 #include "nomograph/ops/functions.h"
 #include "nomograph/serialization/model_io.h"
 
