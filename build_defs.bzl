@@ -40,8 +40,8 @@ def nomo_cc_library(name, copts = [], linkopts = [], deps = [], alwayslink = Tru
         **kwargs
     )
 
-# Programs of a ThreadSanitizer build bring what it must not report.
-_PROGRAM_DEPS = select({
+# Programs wait politely (core/run/openmp_wait.cc). Those of a ThreadSanitizer build bring what it must not report.
+_PROGRAM_DEPS = [str(Label("//core/run:openmp_wait"))] + select({
     str(Label("//third_party:tsan")): [str(Label("//third_party:tsan_suppressions"))],
     "//conditions:default": [],
 })
@@ -86,7 +86,7 @@ def nomo_proto_library(name, srcs, deps = [], **kwargs):
     )
 
 # The packages whose code is in every program that loads op libraries.
-_HOST_PACKAGES = ["proto", "core", "ops", "serialization"]
+_HOST_PACKAGES = ["proto", "core", "data", "ops", "serialization"]
 
 _HOST_REPOSITORY = Label("//:build_defs.bzl").workspace_name
 
@@ -124,7 +124,7 @@ def nomo_op_library(name, srcs, deps = [], copts = [], linkopts = [], **kwargs):
     only the code that protoc writes is there just where the program itself uses it). What else `deps` bring is linked as
     usual: the library's own code, and the system's libraries, which it shares with the program.
 
-    Use it from this repository or from another; there, list Nomograph's targets as "@nomograph//core:...".
+    Use it from this repository or from another; there, list Nomograph's targets as "@nomograph//core/op" and the like.
     """
     _without_host(
         name = name + "_deps",

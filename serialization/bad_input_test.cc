@@ -3,14 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/file_layout.h"
+#include "nomograph/serialization/graph_proto.h"
 #include "nomograph/serialization/model_io.h"
+#include "nomograph/serialization/place.h"
 #include "nomograph/serialization/testing.h"
 
 namespace nomograph {
@@ -44,6 +48,25 @@ TensorProto::Payload& WithPayload(ModelProto& proto, const std::string& payload)
   tensor.mutable_payload()->set_xxh3(Checksum(payload));
   proto.add_payload(payload);
   return *tensor.mutable_payload();
+}
+
+// A golden vector for x and y, float32[1,2].
+void AddGolden(ModelProto& model, double rtol, double atol) {
+  GoldenVectorProto& golden = *model.add_golden_vectors();
+  golden.set_name("g");
+  TensorProto tensor;
+  tensor.set_dtype(FLOAT32);
+  tensor.add_dims(1);
+  tensor.add_dims(2);
+  tensor.set_inline_data(std::string(8, '\0'));
+  auto& input = *golden.add_inputs();
+  input.set_name("x");
+  *input.mutable_tensor() = tensor;
+  auto& output = *golden.add_outputs();
+  output.set_name("y");
+  *output.mutable_expected() = tensor;
+  output.set_rtol(rtol);
+  output.set_atol(atol);
 }
 
 struct BadModel {
@@ -193,6 +216,12 @@ const BadModel kBadModels[] = {
        m.add_golden_vectors()->set_name("g");
        m.mutable_golden_vectors(0)->add_inputs()->set_name("x");
      }},
+    {"golden vector \"g\": output \"y\": expected rtol to be finite and not negative, found inf",
+     [](ModelProto& m) { AddGolden(m, std::numeric_limits<double>::infinity(), 0); }},
+    {"expected atol to be finite and not negative, found nan",
+     [](ModelProto& m) { AddGolden(m, 0, std::numeric_limits<double>::quiet_NaN()); }},
+    {"expected atol to be finite and not negative, found -1",
+     [](ModelProto& m) { AddGolden(m, 0, -1); }},
     {"variable 0 (\"v\"): the tensor has no dtype",
      [](ModelProto& m) { m.add_variables()->set_name("v"); }},
 };
@@ -327,6 +356,29 @@ TEST_P(CorruptionTest, EveryTruncation) {
 
 INSTANTIATE_TEST_SUITE_P(Layouts, CorruptionTest, testing::Bool(),
                          [](const auto& info) { return info.param ? "Sealed" : "Plain"; });
+
+// Names of all lengths, also those that a string does not keep within itself.
+TEST(BadInputTest, WeightsAreNamedWhole) {
+  for (const size_t length : {1, 15, 16, 100}) {
+    const std::string name(length, 'w');
+    Model model = SmallModel();
+    model.graph.AddValue(name, {DType::kFloat32, {2}});
+    model.graph.weights.push_back({.value = 2});
+    const std::string place = absl::StrCat("graph \"main\": weight 0 (\"", name, "\"): ");
+    TensorWriter tensors(1 << 20);
+    const absl::Status written = ModelToProto(model, tensors).status();
+    EXPECT_NE(written.message().find(place), absl::string_view::npos) << written;
+
+    ModelProto proto = SmallProto();
+    proto.mutable_graph()->add_values()->set_name(name);
+    proto.mutable_graph()->mutable_values()->rbegin()->mutable_type()->set_dtype(FLOAT32);
+    proto.mutable_graph()->add_weights()->set_value(proto.graph().values_size());
+    const absl::Status read = LoadFromBytes(proto.SerializeAsString(), nullptr).status();
+    EXPECT_NE(read.message().find(place), absl::string_view::npos) << read;
+  }
+  static_assert(!std::is_constructible_v<Place, const char*, std::string>);
+  static_assert(std::is_constructible_v<Place, const char*, const std::string&>);
+}
 
 }  // namespace
 }  // namespace nomograph

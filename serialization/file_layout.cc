@@ -9,7 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/foreign_file.h"
 #include "nomograph/serialization/format.h"
 #include "nomograph/serialization/wire.h"

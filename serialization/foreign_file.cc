@@ -18,6 +18,8 @@ struct Signature {
 
 using absl::string_view;
 
+constexpr string_view kGitLfsPointer = "version https://git-lfs.github.com/";
+
 // From each format's own specification.
 constexpr Signature kSignatures[] = {
     {0, "\x89HDF\r\n\x1a\n", "HDF5, as Keras' .h5 files are"},
@@ -37,23 +39,15 @@ constexpr Signature kSignatures[] = {
      "\x7f"
      "ELF",
      "a program or shared library"},
-    {0, "version https://git-lfs.github.com/",
-     "a Git LFS pointer; fetch the file with `git lfs pull`"},
+    {0, kGitLfsPointer, "a Git LFS pointer; fetch the file with `git lfs pull`"},
 };
 
-// ONNX's ModelProto begins with ir_version (a small number) and then the producer's name, or, in
-// some writers, the imported op sets or the graph.
-bool LooksLikeOnnx(string_view file) {
-  WireReader reader(file);
-  const auto version = reader.Next();
-  if (!version.ok() || version->number != 1 || version->type != WireType::kVarint ||
-      version->value > 1000) {
-    return false;
-  }
-  if (reader.done()) return false;
-  const auto next = reader.Next();
-  return next.ok() && next->type == WireType::kBytes &&
-         (next->number == 2 || next->number == 7 || next->number == 8);
+// A page that a server sent in place of the file.
+bool LooksLikeHtml(string_view file) {
+  const size_t start = file.find_first_not_of(" \t\r\n");
+  const string_view text = start == file.npos ? "" : file.substr(start);
+  return absl::StartsWithIgnoreCase(text, "<!doctype html") ||
+         absl::StartsWithIgnoreCase(text, "<html");
 }
 
 // An 8-byte length of a JSON header.
@@ -74,6 +68,23 @@ bool LooksLikeText(string_view file) {
 
 }  // namespace
 
+// ONNX's ModelProto begins with ir_version (a small number) and then the producer's name, or, in
+// some writers, the imported op sets or the graph.
+bool LooksLikeOnnx(string_view file) {
+  WireReader reader(file);
+  const auto version = reader.Next();
+  if (!version.ok() || version->number != 1 || version->type != WireType::kVarint ||
+      version->value > 1000) {
+    return false;
+  }
+  if (reader.done()) return false;
+  const auto next = reader.Next();
+  return next.ok() && next->type == WireType::kBytes &&
+         (next->number == 2 || next->number == 7 || next->number == 8);
+}
+
+bool IsGitLfsPointer(string_view file) { return absl::StartsWith(file, kGitLfsPointer); }
+
 std::string DescribeForeignFile(string_view file) {
   for (const Signature& signature : kSignatures) {
     if (file.size() >= signature.offset &&
@@ -81,6 +92,7 @@ std::string DescribeForeignFile(string_view file) {
       return absl::StrCat("it looks like ", signature.kind);
     }
   }
+  if (LooksLikeHtml(file)) return "it looks like an HTML page";
   if (LooksLikeSafetensors(file)) return "it looks like a safetensors file";
   if (LooksLikeOnnx(file)) return "it looks like an ONNX model";
   if (!LooksLikeText(file)) return "";

@@ -12,6 +12,12 @@ namespace nomograph {
 // look like nothing known.
 std::string DescribeForeignFile(absl::string_view file);
 
+// Whether the file begins as an ONNX model does.
+bool LooksLikeOnnx(absl::string_view file);
+
+// Whether the file stands for one that Git has not fetched yet.
+bool IsGitLfsPointer(absl::string_view file);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_SERIALIZATION_FOREIGN_FILE_H_

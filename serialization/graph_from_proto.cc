@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "google/protobuf/repeated_field.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/graph_proto.h"
 #include "nomograph/serialization/place.h"
 #include "nomograph/serialization/unknown_fields.h"
@@ -144,7 +144,9 @@ Graph ModelParser::ParseGraph(const Place& place, const GraphProto& proto) {
   for (int i = 0; i < proto.weights_size(); ++i) {
     const uint32_t value = proto.weights(i).value();
     const bool named = value >= 1 && value <= static_cast<uint32_t>(num_values);
-    const Place weight_place(place, "weight", named ? proto.values(value - 1).name() : "", i);
+    const absl::string_view name =
+        named ? absl::string_view(proto.values(static_cast<int>(value) - 1).name()) : "";
+    const Place weight_place(place, "weight", name, i);
     graph.weights.push_back(ParseWeight(weight_place, proto.weights(i), num_values));
   }
   graph.inputs = ParseIds(Place(place, "inputs", ""), proto.inputs(), num_values);

@@ -4,7 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/tensor_proto.h"
 

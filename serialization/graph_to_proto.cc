@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "google/protobuf/repeated_field.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/graph_proto.h"
 #include "nomograph/serialization/place.h"
 #include "nomograph/serialization/unknown_fields.h"
@@ -123,7 +123,8 @@ void ModelWriter::WriteGraph(const Place& place, const Graph& graph, GraphProto&
     const Weight& weight = graph.weights[i];
     const bool named =
         weight.value >= 0 && weight.value < static_cast<ValueId>(graph.values.size());
-    const Place weight_place(place, "weight", named ? graph.values[weight.value].name : "", i);
+    const absl::string_view name = named ? absl::string_view(graph.values[weight.value].name) : "";
+    const Place weight_place(place, "weight", name, i);
     WriteWeight(weight_place, weight, *out.add_weights());
   }
   IdsToProto(graph.inputs, *out.mutable_inputs());

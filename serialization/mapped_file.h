@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_SERIALIZATION_MAPPED_FILE_H_
 #define NOMOGRAPH_SERIALIZATION_MAPPED_FILE_H_
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,9 @@ class MappedFile {
   ~MappedFile();
 
   absl::string_view bytes() const { return bytes_; }
+  // Copies some of bytes(), and gives back the memory that reading them takes: who copies much
+  // would hold it twice.
+  void Copy(absl::string_view bytes, std::byte* out) const;
 
  private:
   explicit MappedFile(absl::string_view bytes) : bytes_(bytes) {}

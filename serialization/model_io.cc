@@ -6,8 +6,9 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/file.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/io/file.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/file_layout.h"
 #include "nomograph/serialization/graph_proto.h"
@@ -57,8 +58,35 @@ absl::Status Write(const BinaryForm& binary, const SaveOptions& options,
                          });
 }
 
+int64_t TensorBytes(const Graph& graph) {
+  int64_t bytes = 0;
+  for (const Weight& weight : graph.weights) bytes += weight.tensor.num_bytes();
+  for (const Node& node : graph.nodes) {
+    for (const auto& [name, value] : node.attrs) {
+      if (const auto* tensor = value.As<Tensor>()) bytes += tensor->num_bytes();
+    }
+  }
+  return bytes;
+}
+
+int64_t TensorBytes(const Model& model) {
+  int64_t bytes = TensorBytes(model.graph);
+  for (const auto& [name, function] : model.functions) bytes += TensorBytes(function.graph);
+  for (const Variable& variable : model.variables) bytes += variable.initial.num_bytes();
+  for (const GoldenVector& golden : model.golden_vectors) {
+    for (const auto& [name, tensor] : golden.inputs) bytes += tensor.num_bytes();
+    for (const auto& [name, output] : golden.outputs) bytes += output.expected.num_bytes();
+  }
+  return bytes;
+}
+
 absl::StatusOr<std::string> ToText(const Model& model, const SaveOptions& options) {
   NOMO_RETURN_IF_ERROR(CheckSavable(model, options));
+  if (const int64_t bytes = TensorBytes(model); bytes > options.max_text_tensor_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("the text form is for models with at most ",
+                                                     options.max_text_tensor_bytes,
+                                                     " bytes of tensors, found ", bytes));
+  }
   TensorWriter tensors(std::numeric_limits<int64_t>::max());
   NOMO_ASSIGN_OR_RETURN(ModelProto proto, ModelToProto(model, tensors));
   proto.set_magic("nomograph");
@@ -67,7 +95,7 @@ absl::StatusOr<std::string> ToText(const Model& model, const SaveOptions& option
 }
 
 std::string CannotSave(const std::string& path) {
-  return absl::StrCat("cannot save \"", path, "\"");
+  return absl::StrCat("cannot save ", QuotedPath(path));
 }
 
 absl::Status SaveBinary(const Model& model, const std::string& path, const SaveOptions& options) {
@@ -122,13 +150,13 @@ absl::StatusOr<std::string> SaveToString(const Model& model, const SaveOptions& 
 absl::StatusOr<Model> Load(const std::string& path, const LoadOptions& options) {
   absl::StatusOr<Model> model;
   if (IsTextPath(path)) {
-    NOMO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+    NOMO_ASSIGN_OR_RETURN(const std::string text, ReadText(path));
     model = FromText(text, options);
   } else {
     NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
     model = LoadFromBytes(file->bytes(), file, options);
   }
-  if (!model.ok()) return Annotate(model.status(), absl::StrCat("cannot load \"", path, "\""));
+  if (!model.ok()) return Annotate(model.status(), absl::StrCat("cannot load ", QuotedPath(path)));
   return model;
 }
 

@@ -15,8 +15,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "nomograph/core/model.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/graph/model.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/serialization/format.h"
 
 namespace nomograph {
@@ -24,6 +24,9 @@ namespace nomograph {
 struct SaveOptions {
   // Called while a binary file is written, with the bytes written so far and those of the file.
   std::function<void(int64_t done, int64_t total)> progress;
+  // Of all tensors of a model that is saved as text, which has up to four characters for a byte and
+  // cannot be read past 2 GiB. ResourceExhausted for more, before anything is written.
+  int64_t max_text_tensor_bytes = int64_t{512} << 20;
   // The version of the format. InvalidArgument for one that this build does not write.
   int format_version = kFormatVersion;
 };

@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/unknown_field_set.h"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/file_layout.h"
 #include "nomograph/serialization/testing.h"

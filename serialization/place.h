@@ -2,11 +2,12 @@
 #ifndef NOMOGRAPH_SERIALIZATION_PLACE_H_
 #define NOMOGRAPH_SERIALIZATION_PLACE_H_
 
+#include <concepts>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 
@@ -20,6 +21,11 @@ class Place {
   Place(const Place& outer, absl::string_view kind, absl::string_view name, int index = -1)
       : outer_(&outer), kind_(kind), name_(name), index_(index) {}
   Place(const Place&) = delete;
+  // A name that is made for the place would be gone when the place is written out.
+  template <std::same_as<std::string> Temporary>
+  Place(absl::string_view kind, Temporary&& name, int index = -1) = delete;
+  template <std::same_as<std::string> Temporary>
+  Place(const Place& outer, absl::string_view kind, Temporary&& name, int index = -1) = delete;
 
   // Names are cut and escaped: they come from files.
   std::string ToString() const;

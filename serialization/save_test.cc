@@ -11,7 +11,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/testing.h"
 
@@ -95,6 +95,16 @@ TEST_F(SaveTest, TextFormIsAtomicToo) {
   ASSERT_TRUE(Save(SmallModel(), text).ok());
   EXPECT_TRUE(Load(text).ok());
   EXPECT_EQ(CountFiles(), 1);
+}
+
+TEST_F(SaveTest, TextOfALargeModelIsRefusedBeforeItIsMade) {
+  const std::string text = folder_ + "/model.txtpb";
+  const absl::Status status = Save(LargeModel(), text, {.max_text_tensor_bytes = 20 << 20});
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  for (const char* part : {"model.txtpb", "at most 20971520 bytes of tensors", "found 20971524"}) {
+    EXPECT_NE(status.message().find(part), absl::string_view::npos) << status;
+  }
+  EXPECT_EQ(CountFiles(), 0);
 }
 
 }  // namespace

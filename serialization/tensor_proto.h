@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 #include "nomograph/proto/tensor.pb.h"
 
 namespace nomograph {

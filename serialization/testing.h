@@ -5,7 +5,7 @@
 #include <string>
 
 #include "google/protobuf/message.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 
 namespace nomograph {
 

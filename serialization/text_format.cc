@@ -1,13 +1,12 @@
 #include "nomograph/serialization/text_format.h"
 
-#include <climits>
-
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/text_format.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/io/file.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/wire_check.h"
 
 namespace nomograph {
@@ -53,8 +52,13 @@ absl::StatusOr<std::string> ProtoToText(const ModelProto& model) {
   return absl::StrCat(kHead, text);
 }
 
+absl::StatusOr<std::string> ReadText(const std::string& path) {
+  NOMO_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(path));
+  return ReadFile(file, file.size() < 0 ? kDefaultMaxPipeBytes : kMaxTextBytes);
+}
+
 absl::StatusOr<ModelProto> ProtoFromText(absl::string_view text) {
-  if (text.size() > INT_MAX) return absl::ResourceExhaustedError("the text passes 2 GiB");
+  if (text.size() > kMaxTextBytes) return absl::ResourceExhaustedError("the text passes 2 GiB");
   TextFormat::Parser parser;
   FirstError error;
   parser.RecordErrorsTo(&error);

@@ -7,7 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/unknown_field_set.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/wire_check.h"
 

@@ -3,7 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/place.h"
 
 namespace nomograph {
@@ -13,8 +14,8 @@ namespace {
 absl::StatusOr<Node> Upgraded(Node node, const OpRegistry& registry) {
   while (const UpgradeFn* upgrade = registry.FindUpgrader(node.op, node.version)) {
     const int from = node.version;
-    NOMO_RETURN_IF_ERROR(
-        Annotate((*upgrade)(node), absl::StrCat("upgrading ", node.op, " from version ", from)));
+    NOMO_RETURN_IF_ERROR(Annotate(
+        (*upgrade)(node), absl::StrCat("upgrading ", Shown(node.op), " from version ", from)));
     node.version = from + 1;
   }
   return node;
@@ -46,14 +47,15 @@ void Upgrader::Upgrade(const Place& place, Node& node) {
   if (registry_.FindUpgrader(node.op, node.version) != nullptr) {
     auto upgraded = Upgraded(node, registry_);
     if (!upgraded.ok()) return AddFault(place, upgraded.status(), faults_);
-    report_.upgraded.push_back(absl::StrCat(place.ToString(), ": ", node.op, " v", node.version,
-                                            " -> ", upgraded->op, " v", upgraded->version));
+    report_.upgraded.push_back(absl::StrCat(place.ToString(), ": ", Shown(node.op), " v",
+                                            node.version, " -> ", upgraded->op, " v",
+                                            upgraded->version));
     changes_.emplace_back(&node, *std::move(upgraded));
     return;
   }
   const OpDef* newest = registry_.Find(node.op);
   if (newest == nullptr || newest->version >= node.version) return;
-  report_.newer.push_back(absl::StrCat(place.ToString(), ": ", node.op, " v", node.version,
+  report_.newer.push_back(absl::StrCat(place.ToString(), ": ", Shown(node.op), " v", node.version,
                                        " is newer than v", newest->version, ", the newest here"));
 }
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "nomograph/core/model.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/graph/model.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 

@@ -1,7 +1,7 @@
 #include "nomograph/serialization/wire.h"
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {

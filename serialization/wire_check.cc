@@ -7,7 +7,8 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/wire.h"
 
 namespace nomograph {
@@ -136,29 +137,6 @@ absl::Status CheckOwnStrings(const Message& message) {
   return absl::OkStatus();
 }
 
-// How many bytes the UTF-8 sequence at the start of `text` has, 0 when there is none. Unicode 15,
-// table 3-7.
-int SequenceLength(absl::string_view text) {
-  const auto byte = [text](size_t i) {
-    return i < text.size() ? static_cast<uint8_t>(text[i]) : 0;
-  };
-  const auto follows = [&](size_t i, int low = 0x80, int high = 0xbf) {
-    return low <= byte(i) && byte(i) <= high;
-  };
-  const int first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const bool second = follows(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf);
-    return second && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const bool second = follows(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf);
-    return second && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
-}
-
 }  // namespace
 
 absl::StatusOr<bool> CheckWire(absl::string_view bytes, const Descriptor& type) {
@@ -182,7 +160,7 @@ absl::Status CheckNoUnknownFields(const Message& message) {
 
 bool IsUtf8(absl::string_view text) {
   while (!text.empty()) {
-    const int length = SequenceLength(text);
+    const int length = Utf8Length(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "nomograph/core/build.h"
-#include "nomograph/core/eager.h"
-#include "nomograph/core/registry.h"
-#include "nomograph/core/session.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/build/value.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/serialization/model_io.h"
 
 namespace nomograph {

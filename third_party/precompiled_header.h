@@ -1,5 +1,6 @@
-// What nearly every source of the project includes of the standard library and of Abseil, compiled once: parsing it is a
-// third of the time that a source takes. Sources include what they use all the same, so that they compile without.
+// What nearly every source of the project includes of the standard library and of Abseil, compiled
+// once: parsing it is a third of the time that a source takes. Sources include what they use all
+// the same, so that they compile without.
 #ifndef NOMOGRAPH_THIRD_PARTY_PRECOMPILED_HEADER_H_
 #define NOMOGRAPH_THIRD_PARTY_PRECOMPILED_HEADER_H_
 

@@ -6,10 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/inspect/check_model.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/report/check_model.h"
+#include "nomograph/tools/report/check_print.h"
+#include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 
@@ -24,7 +26,7 @@ struct Arguments {
 
 // A file that is damaged so that nothing can be told of the model is a finding too.
 absl::StatusOr<std::vector<Finding>> Check(const Arguments& arguments) {
-  const auto file = OpenModelFile(arguments.path);
+  const auto file = OpenWithProgress(arguments.path, /*upgrade=*/false);
   if (absl::IsDataLoss(file.status())) {
     return std::vector<Finding>{{Finding::Kind::kDamage, "", std::string(file.status().message())}};
   }

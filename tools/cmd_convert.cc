@@ -6,12 +6,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/model_io.h"
-#include "nomograph/serialization/onnx/export.h"
+#include "nomograph/serialization/onnx/export/export.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/report/model_file.h"
+#include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
@@ -41,7 +42,7 @@ absl::Status WriteOnnx(const Model& model, const Arguments& arguments) {
   const absl::Status status =
       onnx::Export(model, arguments.to, {.opset = arguments.opset, .warnings = &warnings});
   for (const std::string& warning : warnings) {
-    std::cerr << "nomo convert: warning: " << warning << "\n";
+    std::cerr << "nomo convert: warning: " << Escape(warning) << "\n";
   }
   const bool is_fault_of_model = absl::IsUnimplemented(status) || absl::IsInvalidArgument(status) ||
                                  absl::IsFailedPrecondition(status);
@@ -52,8 +53,9 @@ absl::Status WriteOnnx(const Model& model, const Arguments& arguments) {
 absl::Status Execute(const Arguments& arguments) {
   NOMO_RETURN_IF_ERROR(CheckForm(arguments.from));
   NOMO_RETURN_IF_ERROR(CheckForm(arguments.to));
-  NOMO_ASSIGN_OR_RETURN(const ModelFile file,
-                        WithExitCode(ExitCode::kUnreadable, OpenModelFile(arguments.from)));
+  NOMO_ASSIGN_OR_RETURN(
+      const ModelFile file,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.from, /*upgrade=*/false)));
   {
     // The new file has new checksums: they must not hide damage.
     ProgressBar progress("checking payloads");
@@ -61,6 +63,9 @@ absl::Status Execute(const Arguments& arguments) {
     if (!payloads.ok()) {
       return WithExitCode(ExitCode::kUnreadable, AtFile(arguments.from, payloads));
     }
+  }
+  for (const std::string& warning : file.warnings) {
+    std::cerr << "nomo convert: warning: " << warning << "\n";
   }
   if (ModelFormOf(arguments.to) == ModelForm::kOnnx) return WriteOnnx(file.model, arguments);
   ProgressBar progress("writing");

@@ -5,13 +5,15 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
-#include "nomograph/core/program.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/compile/program.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/inspect/concrete_types.h"
+#include "nomograph/inspect/inspect_model.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/report/inspect_model.h"
+#include "nomograph/tools/report/inspect_print.h"
+#include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/report/program_text.h"
-#include "nomograph/tools/run/concrete_types.h"
 #include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
@@ -30,21 +32,22 @@ absl::StatusOr<std::map<std::string, Shape>> ParseShapes(const Graph& graph,
                                                          const std::vector<std::string>& inputs) {
   std::map<std::string, Shape> shapes;
   for (const std::string& input : inputs) {
-    const size_t equals = input.find('=');
-    std::string name = equals == std::string::npos ? "" : input.substr(0, equals);
+    const NamedArgument named = SplitArgument(graph, graph.inputs, input);
+    std::string name = named.name;
     if (name.empty() && graph.inputs.size() != 1) {
       return InvalidArgument("--input ", input, ": the model has ", graph.inputs.size(),
                              " inputs; write --input NAME=SHAPE");
     }
     if (name.empty()) name = graph.value(graph.inputs[0]).name;
-    NOMO_ASSIGN_OR_RETURN(shapes[name], ParseShape(input.substr(equals + 1)));
+    NOMO_ASSIGN_OR_RETURN(shapes[name], ParseShape(named.rest));
   }
   return shapes;
 }
 
 absl::Status PrintProgram(const Arguments& arguments) {
-  NOMO_ASSIGN_OR_RETURN(const ModelFile file,
-                        WithExitCode(ExitCode::kUnreadable, OpenModelFile(arguments.path, true)));
+  NOMO_ASSIGN_OR_RETURN(
+      const ModelFile file,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
   const Graph& graph = file.model.graph;
   NOMO_ASSIGN_OR_RETURN(const auto shapes,
                         WithExitCode(ExitCode::kUsage, ParseShapes(graph, arguments.inputs)));
@@ -65,8 +68,9 @@ absl::Status PrintProgram(const Arguments& arguments) {
 }
 
 absl::Status PrintReport(const Arguments& arguments) {
-  NOMO_ASSIGN_OR_RETURN(const ModelFile file,
-                        WithExitCode(ExitCode::kUnreadable, OpenModelFile(arguments.path)));
+  NOMO_ASSIGN_OR_RETURN(
+      const ModelFile file,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/false)));
   InspectSections sections;
   if (arguments.nodes || arguments.tensors || arguments.functions) {
     sections = {.facts = false,

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/session.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/run/session.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/report/model_file.h"
+#include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/run_batches.h"
 #include "nomograph/tools/run/time_runs.h"
@@ -58,7 +60,7 @@ absl::StatusOr<NamedTensors> Run(const Arguments& arguments, Session& session,
 // The best classes where that is asked for and possible, else the values.
 absl::Status PrintOutput(const Arguments& arguments, const Model& model, const std::string& name,
                          const Tensor& tensor, std::vector<std::string> labels) {
-  Print(absl::StrCat(name, "  ", tensor.type().ToString(), "\n"));
+  Print(absl::StrCat(Escape(name), "  ", tensor.type().ToString(), "\n"));
   if (arguments.top_k > 0) {
     const int rank = tensor.shape().rank();
     const bool own_labels_fit =
@@ -71,7 +73,7 @@ absl::Status PrintOutput(const Arguments& arguments, const Model& model, const s
     }
     if (model.graph.outputs.size() == 1) {
       return WithExitCode(ExitCode::kUsage,
-                          Annotate(text.status(), absl::StrCat("output \"", name, "\"")));
+                          Annotate(text.status(), absl::StrCat("output ", Quoted(name))));
     }
   }
   Print(TensorText(tensor, 2));
@@ -86,7 +88,7 @@ absl::Status WriteOutputs(const Arguments& arguments, const Model& model,
     NOMO_RETURN_IF_ERROR(WriteOutput(output, outputs));
     const std::string what =
         output.output.empty() ? "all outputs" : outputs.at(output.output).type().ToString();
-    Print(absl::StrCat("wrote ", output.path, "  ", what, "\n"));
+    Print(absl::StrCat("wrote ", Escape(output.path), "  ", what, "\n"));
   }
   if (!files.empty() && arguments.top_k == 0) return absl::OkStatus();
   for (const ValueId id : model.graph.outputs) {  // in the model's order
@@ -112,18 +114,23 @@ absl::Status PrintTimes(const Arguments& arguments, Session& session, const Name
 
 absl::Status Execute(const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
-  NOMO_ASSIGN_OR_RETURN(const ModelFile file,
-                        WithExitCode(ExitCode::kUnreadable, OpenModelFile(arguments.path, true)));
+  NOMO_ASSIGN_OR_RETURN(
+      const ModelFile file,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
   const Graph& graph = file.model.graph;
+  // The inputs and the joined outputs of batches.
+  const MemoryScope memory(std::make_shared<MemoryAccount>(arguments.run.memory_limit_bytes));
   NOMO_ASSIGN_OR_RETURN(const std::vector<OutputFile> files, PlanOutputs(graph, arguments.outputs));
   std::vector<std::string> labels;
   if (!arguments.labels_path.empty()) {
     NOMO_ASSIGN_OR_RETURN(labels,
                           WithExitCode(ExitCode::kUnreadable, ReadLabels(arguments.labels_path)));
   }
-  const auto session = Session::Create(
-      file.model,
-      {.exact = arguments.exact, .allowed_io = arguments.allowed_io, .threads = arguments.threads});
+  const auto session =
+      Session::Create(file.model, {.exact = arguments.exact,
+                                   .allowed_io = arguments.allowed_io,
+                                   .threads = arguments.threads,
+                                   .memory_limit_bytes = arguments.run.memory_limit_bytes});
   if (!session.ok()) return CannotRun(arguments, session.status());
   NOMO_ASSIGN_OR_RETURN(const NamedTensors inputs,
                         ReadInputs(graph, arguments.inputs,
@@ -135,6 +142,19 @@ absl::Status Execute(const Arguments& arguments) {
   NOMO_RETURN_IF_ERROR(WriteOutputs(arguments, file.model, files, labels, outputs));
   if (arguments.repeats == 0) return absl::OkStatus();
   return PrintTimes(arguments, **session, inputs, to_first.count());
+}
+
+void AddLimits(CLI::App& app, RunOptions& run) {
+  app.add_option("--memory-limit", run.memory_limit_bytes,
+                 "The most memory for a run's tensors, e.g. 512M or 4G (default: what the machine "
+                 "has)")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false).description(""))
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 62));
+  app.add_option("--time-limit", run.time_limit_seconds,
+                 "End a run that takes longer (default: no limit)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1e-6, 1e8));
 }
 
 void AddRandomness(CLI::App& app, RunOptions& run) {
@@ -177,6 +197,7 @@ Action SetUp(CLI::App& app) {
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
+  AddLimits(app, arguments->run);
   AddRandomness(app, arguments->run);
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
               "Let an op with the effect io run, by its name");

@@ -5,11 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/inspect/verify_model.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/report/model_file.h"
-#include "nomograph/tools/report/verify_model.h"
+#include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/text/table.h"
@@ -54,7 +55,7 @@ absl::Status Replay(const Arguments& arguments, const ModelFile& file) {
     for (const GoldenResult& result : *results) {
       table.AddRow({result.name, mode, ResultText(result)});
       faults.Add(result.status,
-                 absl::StrCat("golden vector \"", result.name, "\", ", mode, " mode"));
+                 absl::StrCat("golden vector ", Quoted(result.name), ", ", mode, " mode"));
     }
   }
   Print(table.ToString());
@@ -63,14 +64,16 @@ absl::Status Replay(const Arguments& arguments, const ModelFile& file) {
 }
 
 absl::Status Execute(const Arguments& arguments) {
-  const auto file = OpenModelFile(arguments.path, /*upgrade=*/true);
+  const auto file = OpenWithProgress(arguments.path, /*upgrade=*/true);
   if (!file.ok()) return ReadFault(file.status());
   const absl::Status payloads = CheckPayloads(*file);
   if (!payloads.ok()) return ReadFault(AtFile(file->path, payloads));
   Print(file->form != ModelForm::kBinary
-            ? absl::StrCat(file->path, ": ", file->form == ModelForm::kText ? "text" : "ONNX",
+            ? absl::StrCat(Escape(file->path), ": ",
+                           file->form == ModelForm::kText ? "text" : "ONNX",
                            ", which has no checksums\n")
-            : absl::StrCat(file->path, ": ", ReadableBytes(file->bytes), ", all checksums hold\n"));
+            : absl::StrCat(Escape(file->path), ": ", ReadableBytes(file->bytes),
+                           ", all checksums hold\n"));
   if (!file->model.golden_vectors.empty()) return Replay(arguments, *file);
   if (arguments.require_golden) {
     return WithExitCode(ExitCode::kFailed,

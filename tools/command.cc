@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "nlohmann/json.hpp"
-#include "nomograph/tools/text/numbers.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {
@@ -39,15 +39,15 @@ CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std
 }
 
 void Print(absl::string_view text) {
-  const std::string printable = Printable(text, /*keep_lines=*/true);
+  const std::string printable = EscapeLines(text);
   std::fwrite(printable.data(), 1, printable.size(), stdout);
 }
 
 void PrintJson(const nlohmann::ordered_json& json) {
   // Strings of files are UTF-8 where they come from protobuf; the rest is replaced.
-  Print(
-      json.dump(2, ' ', /*ensure_ascii=*/false, nlohmann::ordered_json::error_handler_t::replace) +
-      "\n");
+  const std::string text =
+      json.dump(2, ' ', /*ensure_ascii=*/false, nlohmann::ordered_json::error_handler_t::replace);
+  Print(EscapeJson(text) + "\n");
 }
 
 }  // namespace nomograph

@@ -44,7 +44,8 @@ void AddModelFile(CLI::App& app, std::string& path);
 CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std::string>& values,
                          const std::string& value_name, const std::string& help);
 
-// Writes to standard output. Control characters other than line ends are escaped.
+// Writes to standard output. What a terminal would obey is escaped but for line ends: names of
+// files go through Escape() (core/types/escape.h) or a TextTable first.
 void Print(absl::string_view text);
 // Indented, with a line end.
 void PrintJson(const nlohmann::ordered_json& json);

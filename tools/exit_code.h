@@ -15,7 +15,8 @@ enum class ExitCode {
   kFailed = 1,      // the model did not pass the check or the verification
   kUsage = 2,       // wrong arguments, or inputs that do not fit the model
   kUnreadable = 3,  // a file cannot be read, or is not what it should be
-  kCannotRun = 4,   // this program cannot run the model: an op is missing, types do not fit, ...
+  kCannotRun = 4,   // this program cannot run the model: an op is missing, types do not fit, memory
+                    // or time runs out, ...
   kUnwritable = 5,  // an output cannot be written
   kInternal = 70,   // a fault of this program
 };

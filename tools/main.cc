@@ -10,12 +10,14 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/attributes.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/io/file.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/attributes.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/serialization/format.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/text/numbers.h"
 
 namespace nomograph {
 namespace {
@@ -52,8 +54,10 @@ class CommandLine {
       arguments.push_back("--help");
     }
     const absl::Status status = WithExitCode(ExitCode::kUsage, Parse(std::move(arguments)));
-    if (!status.ok()) return Fail(status);
-    return done_ ? 0 : Fail(Act());
+    if (!status.ok()) return Fail(EscapeLines(status.message()), status);
+    if (done_) return 0;
+    const absl::Status done = Act();
+    return Fail(EscapeMessage(done.message()), done);
   }
 
  private:
@@ -80,7 +84,7 @@ class CommandLine {
         if (actions_.contains(arguments[i])) break;
         std::vector<std::string> names;
         for (const auto& [name, action] : actions_) names.push_back(name);
-        return absl::InvalidArgumentError(absl::StrCat("there is no command \"", arguments[i], "\"",
+        return absl::InvalidArgumentError(absl::StrCat("there is no command ", Quoted(arguments[i]),
                                                        DidYouMean(arguments[i], names),
                                                        "\nSee `nomo --help`."));
       }
@@ -93,7 +97,9 @@ class CommandLine {
       const absl::Status loaded = OpRegistry::Default().LoadLibrary(library);
       if (!loaded.ok()) return WithExitCode(ExitCode::kUnreadable, loaded);
     }
-    absl::Status status = actions_.at(app_.get_subcommands()[0]->get_name())();
+    const Action& action = actions_.at(app_.get_subcommands()[0]->get_name());
+    absl::Status status = CatchBadAlloc([&] { return action(); });
+    if (absl::IsResourceExhausted(status)) status = WithExitCode(ExitCode::kCannotRun, status);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
       return WithExitCode(ExitCode::kUnwritable,
                           absl::UnavailableError("standard output cannot be written to"));
@@ -107,11 +113,11 @@ class CommandLine {
     return subcommands.empty() ? "nomo" : absl::StrCat("nomo ", subcommands[0]->get_name());
   }
 
-  int Fail(const absl::Status& status) const {
+  // `message` is the status' own, escaped.
+  int Fail(const std::string& message, const absl::Status& status) const {
     if (status.ok()) return 0;
     std::fflush(stdout);
-    const std::string line = absl::StrCat(Name(), ": ", status.message());
-    std::fprintf(stderr, "%s\n", Printable(line, /*keep_lines=*/true).c_str());
+    std::fprintf(stderr, "%s: %s\n", Name().c_str(), message.c_str());
     return static_cast<int>(ExitCodeOf(status));
   }
 
@@ -125,10 +131,12 @@ class CommandLine {
 }  // namespace nomograph
 
 int main(int argc, char** argv) {
+  nomograph::RemoveUnfinishedFilesOnSignals();
   try {
     return nomograph::CommandLine().Run({argv + 1, argv + argc});
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "nomo: out of memory\n");
+    std::fprintf(stderr, "nomo: memory ran out\n");
+    return static_cast<int>(nomograph::ExitCode::kCannotRun);
   } catch (const std::exception& exception) {
     std::fprintf(stderr, "nomo: internal error: %s\n", exception.what());
   }

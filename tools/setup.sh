@@ -17,6 +17,7 @@ packages=(
   protobuf-compiler
   python3
   python3-numpy
+  python3-onnx
   # libraries: see third_party/repositories.bzl
   libabsl-dev
   libbenchmark-dev

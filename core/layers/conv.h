@@ -10,7 +10,7 @@
 
 #include <string>
 
-#include "nomograph/core/layer.h"
+#include "nomograph/core/layers/layer.h"
 #include "nomograph/core/layers/sizes.h"
 
 namespace nomograph {

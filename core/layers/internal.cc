@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
-#include "nomograph/core/attributes.h"
+#include "nomograph/core/types/attributes.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph::internal {
 namespace {
@@ -134,8 +135,8 @@ absl::Status InRange(absl::string_view option, double low, double high, double f
 absl::Status OneOf(absl::string_view option, const std::vector<std::string>& choices,
                    const std::string& found) {
   if (std::find(choices.begin(), choices.end(), found) != choices.end()) return absl::OkStatus();
-  return InvalidArgument(option, ": expected \"", absl::StrJoin(choices, "\", \""), "\", found \"",
-                         found, "\"");
+  return InvalidArgument(option, ": expected \"", absl::StrJoin(choices, "\", \""), "\", found ",
+                         Quoted(found));
 }
 
 absl::Status CheckDataFormat(const std::string& data_format) {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/layer.h"
-#include "nomograph/core/layer_registry.h"
+#include "nomograph/core/layers/layer.h"
+#include "nomograph/core/layers/layer_registry.h"
 #include "nomograph/core/layers/sizes.h"
 
 namespace nomograph::internal {

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/layer.h"
+#include "nomograph/core/layers/layer.h"
 
 namespace nomograph {
 

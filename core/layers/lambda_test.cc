@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/layers/layers.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {

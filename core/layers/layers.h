@@ -3,15 +3,15 @@
 #ifndef NOMOGRAPH_CORE_LAYERS_LAYERS_H_
 #define NOMOGRAPH_CORE_LAYERS_LAYERS_H_
 
-#include "nomograph/core/initializers.h"
-#include "nomograph/core/layer.h"
-#include "nomograph/core/layer_registry.h"
 #include "nomograph/core/layers/activation.h"
 #include "nomograph/core/layers/attention.h"
 #include "nomograph/core/layers/conv.h"
 #include "nomograph/core/layers/dense.h"
 #include "nomograph/core/layers/embedding.h"
+#include "nomograph/core/layers/initializers.h"
 #include "nomograph/core/layers/lambda.h"
+#include "nomograph/core/layers/layer.h"
+#include "nomograph/core/layers/layer_registry.h"
 #include "nomograph/core/layers/masking.h"
 #include "nomograph/core/layers/merge.h"
 #include "nomograph/core/layers/model_layer.h"

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "nomograph/core/layer.h"
+#include "nomograph/core/layers/layer.h"
 
 namespace nomograph {
 

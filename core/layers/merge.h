@@ -6,9 +6,9 @@
 #include <string>
 #include <utility>
 
-#include "nomograph/core/layer.h"
-#include "nomograph/core/layer_fields.h"
 #include "nomograph/core/layers/activation.h"
+#include "nomograph/core/layers/layer.h"
+#include "nomograph/core/layers/layer_fields.h"
 
 namespace nomograph {
 

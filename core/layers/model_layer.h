@@ -10,8 +10,8 @@
 
 #include <string>
 
-#include "nomograph/core/layer.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
+#include "nomograph/core/layers/layer.h"
 
 namespace nomograph {
 

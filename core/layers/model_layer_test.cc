@@ -6,11 +6,11 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/build.h"
-#include "nomograph/core/control_flow.h"
-#include "nomograph/core/expr.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/build/control_flow.h"
+#include "nomograph/core/build/expr.h"
 #include "nomograph/core/layers/layers.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/layer.h"
+#include "nomograph/core/layers/layer.h"
 
 namespace nomograph {
 

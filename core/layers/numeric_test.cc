@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 #include "nomograph/core/layers/layers.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {

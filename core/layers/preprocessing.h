@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/layer.h"
-#include "nomograph/core/layer_fields.h"
 #include "nomograph/core/layers/activation.h"
+#include "nomograph/core/layers/layer.h"
+#include "nomograph/core/layers/layer_fields.h"
 
 namespace nomograph {
 

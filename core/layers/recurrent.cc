@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 
-#include "nomograph/core/control_flow.h"
+#include "nomograph/core/build/control_flow.h"
 #include "nomograph/core/layers/internal.h"
 #include "nomograph/core/layers/recurrent_cell.h"
 

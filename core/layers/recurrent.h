@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 
-#include "nomograph/core/layer.h"
+#include "nomograph/core/layers/layer.h"
 
 namespace nomograph {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/layer.h"
 #include "nomograph/core/layers/activation.h"
+#include "nomograph/core/layers/layer.h"
 #include "nomograph/core/layers/sizes.h"
 
 namespace nomograph {

@@ -1,6 +1,6 @@
 #include "nomograph/core/layers/sizes.h"
 
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 

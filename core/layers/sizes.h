@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "nomograph/core/layer_fields.h"
+#include "nomograph/core/layers/layer_fields.h"
 
 namespace nomograph {
 

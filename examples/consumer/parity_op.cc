@@ -1,5 +1,5 @@
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 
 namespace consumer {
 

@@ -1,11 +1,11 @@
 // The shortest way to an op of one's own: a function on scalars. Shapes, dtypes, broadcasting and
 // in-place computing come with it.
-#include "nomograph/core/elementwise.h"
+#include "nomograph/core/op/elementwise.h"
 
 #include <algorithm>
 #include <iostream>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/nomograph.h"
 
 using namespace nomograph;

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <iostream>
 
-#include "nomograph/core/onednn_kernel.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/nomograph.h"
 
 using namespace nomograph;

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <iostream>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/nomograph.h"
 
 using namespace nomograph;

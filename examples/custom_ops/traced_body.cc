@@ -2,7 +2,7 @@
 // op, so that such a model runs on machines that have never heard of the op.
 #include <iostream>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/nomograph.h"
 
 using namespace nomograph;

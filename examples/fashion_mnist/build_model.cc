@@ -3,9 +3,9 @@
 //   build_model WEIGHTS.npz EXPECTED.npz IMAGES.idx3-ubyte.gz MODEL.nomo
 #include <iostream>
 
+#include "nomograph/data/idx.h"
+#include "nomograph/data/npz.h"
 #include "nomograph/nomograph.h"
-#include "nomograph/serialization/data/idx.h"
-#include "nomograph/serialization/data/npz.h"
 
 namespace nomograph {
 namespace {

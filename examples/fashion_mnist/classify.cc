@@ -11,9 +11,9 @@
 #include <iostream>
 #include <sstream>
 
+#include "nomograph/data/idx.h"
+#include "nomograph/data/npz.h"
 #include "nomograph/nomograph.h"
-#include "nomograph/serialization/data/idx.h"
-#include "nomograph/serialization/data/npz.h"
 
 namespace nomograph {
 namespace {

@@ -1,7 +1,7 @@
 // An op that no other machine has: a model that names it opens everywhere, and runs where this
 // library is loaded.
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 
 namespace acme {
 

@@ -4,7 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/serialization/model_io.h"
 
 namespace nomograph {

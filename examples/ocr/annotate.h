@@ -2,7 +2,7 @@
 #ifndef NOMOGRAPH_EXAMPLES_OCR_ANNOTATE_H_
 #define NOMOGRAPH_EXAMPLES_OCR_ANNOTATE_H_
 
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 #include "nomograph/examples/ocr/geometry.h"
 
 namespace nomograph::ocr {

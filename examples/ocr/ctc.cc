@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "nomograph/core/file.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/io/file.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph::ocr {
 

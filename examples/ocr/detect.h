@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/examples/ocr/text_boxes.h"
 
 namespace nomograph::ocr {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <numbers>
 
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph::ocr {
 namespace {

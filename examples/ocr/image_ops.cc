@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/eager.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::ocr {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 #include "nomograph/examples/ocr/geometry.h"
 
 namespace nomograph::ocr {

@@ -10,9 +10,9 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/data/image.h"
 #include "nomograph/examples/ocr/annotate.h"
 #include "nomograph/examples/ocr/reader.h"
-#include "nomograph/serialization/data/image.h"
 
 namespace nomograph::ocr {
 namespace {

@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "nomograph/core/build.h"
+#include "nomograph/core/build/build.h"
 #include "nomograph/core/layers/model_layer.h"
 #include "nomograph/serialization/model_io.h"
-#include "nomograph/serialization/onnx/import.h"
+#include "nomograph/serialization/onnx/import/import.h"
 
 namespace nomograph::ocr {
 namespace {

@@ -9,8 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "nomograph/core/model.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/graph/model.h"
+#include "nomograph/core/run/session.h"
 
 namespace nomograph::ocr {
 

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 #include "nomograph/examples/ocr/ctc.h"
 
 namespace nomograph::ocr {

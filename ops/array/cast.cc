@@ -1,7 +1,7 @@
 #include <limits>
 
-#include "nomograph/core/registry.h"
-#include "nomograph/core/storage_types.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/storage_types.h"
 
 namespace nomograph {
 namespace {
@@ -79,6 +79,12 @@ std::vector<Example> Examples() {
        .attrs = {{"to", DType::kFloat8E5M2}, {"saturate", false}},
        .inputs = {Tensor::Vector<float>({inf, -65536, 57344, 0x1p-16f, -0x1p-17f, 480, 240})},
        .outputs = {Bits<Float8E5M2>({0x7c, 0xfc, 0x7b, 0x01, 0x80, 0x60, 0x5c})}},
+      {.name =
+           "infinities to float8e4m3fnuz, saturated: cast_FLOAT_to_FLOAT8E4M3FNUZ of ONNX's suite",
+       .attrs = {{"to", DType::kFloat8E4M3FNUZ}},
+       .inputs = {Tensor::Vector<float>({std::numeric_limits<float>::infinity(),
+                                         -std::numeric_limits<float>::infinity(), 1e6f, -1e6f})},
+       .outputs = {Tensor::Vector<float>({240, -240, 240, -240}).Cast(DType::kFloat8E4M3FNUZ)}},
       {.name = "rounding to float8e5m2fnuz, saturated",
        .attrs = {{"to", DType::kFloat8E5M2FNUZ}},
        .inputs = {Tensor::Vector<float>({inf, -65536, nan, 0x1p-17f, -0x1p-18f, 1})},
@@ -111,7 +117,8 @@ NOMO_REGISTER_OP(
              "not fit wrap around. To bool all but 0 is true, NaN too; bool becomes 0 or 1. To "
              "8-bit floats numbers go by way of float32, too; past the greatest finite value they, "
              "and the infinities, become that value, or without `saturate` infinity (NaN where "
-             "the type has none).")
+             "the type has none). ONNX's page says NaN for infinity in the fnuz types also with "
+             "`saturate`; its test data and ONNX Runtime have the greatest value, as here.")
         .Source("ONNX Cast")
         .TypeVar("T", kStoredType)
         .TypeVar("R", kStoredType)

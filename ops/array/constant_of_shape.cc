@@ -1,4 +1,4 @@
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 
 namespace nomograph {

@@ -5,8 +5,8 @@
 #include <functional>
 #include <vector>
 
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/ops/array/strided_copy.h"
 
 namespace nomograph {

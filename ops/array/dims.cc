@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {

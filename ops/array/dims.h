@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "nomograph/core/shape.h"
+#include "nomograph/core/types/shape.h"
 
 namespace nomograph {
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/ops/array/indices.h"
 
 namespace nomograph {

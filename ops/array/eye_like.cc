@@ -2,7 +2,7 @@
 #include <cstring>
 #include <limits>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

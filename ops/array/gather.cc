@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/indices.h"
 
 namespace nomograph {

@@ -2,7 +2,7 @@
 #ifndef NOMOGRAPH_OPS_ARRAY_INDICES_H_
 #define NOMOGRAPH_OPS_ARRAY_INDICES_H_
 
-#include "nomograph/core/kernel.h"
+#include "nomograph/core/op/kernel.h"
 
 namespace nomograph {
 

@@ -2,7 +2,7 @@
 #ifndef NOMOGRAPH_OPS_ARRAY_ND_INDEX_H_
 #define NOMOGRAPH_OPS_ARRAY_ND_INDEX_H_
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/ops/array/indices.h"
 
 namespace nomograph {

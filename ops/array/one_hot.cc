@@ -1,7 +1,7 @@
 #include <cstring>
 
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/indices.h"
 
 namespace nomograph {

@@ -1,7 +1,7 @@
 #include <cmath>
 
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

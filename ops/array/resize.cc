@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/resize_args.h"
 #include "nomograph/ops/array/resize_kernel.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "nomograph/core/int_args.h"
+#include "nomograph/core/op/int_args.h"
 
 namespace nomograph {
 namespace {

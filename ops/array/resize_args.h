@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/ops/array/resize_axis.h"
 
 namespace nomograph {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "nomograph/core/attributes.h"
+#include "nomograph/core/types/attributes.h"
 
 namespace nomograph {
 

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "nomograph/core/kernel.h"
+#include "nomograph/core/op/kernel.h"
 #include "nomograph/ops/array/resize_axis.h"
 
 namespace nomograph {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/indices.h"
 
 namespace nomograph {

@@ -3,7 +3,7 @@
 #include <string>
 #include <type_traits>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/element_index.h"
 #include "nomograph/ops/array/nd_index.h"
 

@@ -5,8 +5,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/eager.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

@@ -1,6 +1,6 @@
 #include <limits>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 
 namespace nomograph {

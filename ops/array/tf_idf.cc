@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <map>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

@@ -1,8 +1,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/ops/array/copy_op.h"
 
 namespace nomograph {
@@ -37,7 +38,7 @@ bool Above(T a, T b) {
 // elements the one with the lower index is first.
 template <typename T>
 void SortFirst(const T* line, int64_t stride, bool largest, int64_t k,
-               std::vector<int64_t>& order) {
+               LargeVector<int64_t>& order) {
   std::iota(order.begin(), order.end(), 0);
   std::partial_sort(order.begin(), order.begin() + k, order.end(), [&](int64_t i, int64_t j) {
     const T a = line[i * stride], b = line[j * stride];
@@ -56,7 +57,7 @@ absl::Status Compute(KernelContext& context) {
   const int64_t inner = Shape(shape.dims().subspan(axis + 1)).num_elements();
   const int64_t outer = Shape(shape.dims().first(axis)).num_elements();
   const bool largest = context.attrs().Bool("largest");
-  std::vector<int64_t> order(shape[axis]);
+  LargeVector<int64_t> order(shape[axis]);
   Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename T>() {
     for (int64_t line = 0; line < outer * inner; ++line) {
       const int64_t o = line / inner, i = line % inner;

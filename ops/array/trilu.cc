@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

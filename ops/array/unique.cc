@@ -3,7 +3,8 @@
 #include <numeric>
 #include <optional>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/ops/array/dims.h"
 
 namespace nomograph {
@@ -65,7 +66,7 @@ struct Groups {
 
 template <typename T>
 Groups GroupSlices(const T* x, const Slices& slices) {
-  std::vector<int64_t> order(slices.count);
+  LargeVector<int64_t> order(slices.count);
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
                    [&](int64_t i, int64_t j) { return Precedes(x, slices, i, j); });

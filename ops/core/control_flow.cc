@@ -1,6 +1,6 @@
 #include "nomograph/ops/core/control_flow.h"
 
-#include "nomograph/core/philox.h"
+#include "nomograph/core/numeric/philox.h"
 
 namespace nomograph {
 

@@ -4,8 +4,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/build.h"
-#include "nomograph/core/session.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {

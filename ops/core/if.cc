@@ -1,5 +1,5 @@
-#include "nomograph/core/registry.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/core/control_flow.h"
 
 namespace nomograph {

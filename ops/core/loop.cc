@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "nomograph/core/registry.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/core/control_flow.h"
 #include "nomograph/ops/core/loop_body.h"
 

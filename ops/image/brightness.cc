@@ -1,5 +1,5 @@
 // AdjustBrightness, RandomBrightness.
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 #include "nomograph/ops/image/range.h"
 

@@ -3,8 +3,8 @@
 #include <optional>
 #include <vector>
 
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::image {
 namespace {

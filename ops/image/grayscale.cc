@@ -1,5 +1,5 @@
 // RgbToGrayscale.
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 
 namespace nomograph::image {

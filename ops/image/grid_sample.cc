@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/grid_taps.h"
 
 namespace nomograph::image {
@@ -245,6 +245,11 @@ std::vector<Example> GridSampleExamples() {
        .attrs = {{"data_format", "channels_first"}},
        .inputs = {volume, points},
        .outputs = {Tensor::Of<float>({1, 2, 1, 2, 2}, {0.75, 0, -0.625, 0.5, -4, 0, -0.5, 0.5})}},
+      {.name = "3-D, nearest, ties to even",
+       .attrs = {{"data_format", "channels_first"}, {"mode", "nearest"}, {"nearest_ties", "even"}},
+       .inputs = {Tensor::Of<float>({1, 1, 1, 1, 2}, {1, 2}),
+                  Tensor::Of<float>({1, 1, 1, 3, 3}, {0, 0, 0, 1, 0, 0, -1, 0, 0})},
+       .outputs = {Tensor::Of<float>({1, 1, 1, 1, 3}, {1, 0, 1})}},
       {.name = "3-D, nearest, border",
        .attrs = {{"data_format", "channels_first"},
                  {"mode", "nearest"},
@@ -288,7 +293,8 @@ NOMO_REGISTER_OP(
              "y[n, p, c] = x[n, at grid[n, p], c]. A point's numbers name the last spatial axis "
              "first (x, y or x, y, z); -1 and 1 are the ends of an axis: the middles of its first "
              "and last element with align_corners, else their outer edges. \"nearest\" takes the "
-             "element next to the point (ties: to even, in 3-D away from 0), \"linear\" the "
+             "element next to the point (ties: to even, in 3-D as nearest_ties says), \"linear\" "
+             "the "
              "weighted mean of 2 neighbours along each axis, \"cubic\" of 4 (cubic convolution "
              "with a = -0.75). Elements outside of x are 0 (padding_mode \"zeros\"), those at its "
              "border (\"border\") or those inside, mirrored at the ends (\"reflection\"). A number "
@@ -305,6 +311,10 @@ NOMO_REGISTER_OP(
         .Choices({"linear", "nearest", "cubic"})
         .Attr("padding_mode", "zeros", "what lies outside of x")
         .Choices({"zeros", "border", "reflection"})
+        .Attr("nearest_ties", "away",
+              "in 3-D, which of two elements that are as near: away from 0, as PyTorch has it, or "
+              "that of even number, as ONNX has it")
+        .Choices({"away", "even"})
         .Attr("align_corners", false, "whether -1 and 1 are the middles of elements")
         .Attr("data_format", "channels_last",
               "\"channels_last\": [batch, spatial..., channels]; \"channels_first\": [batch, "

@@ -40,7 +40,7 @@ class GridSampler {
         border_(attrs.String("padding_mode") == "border"),
         reflection_(attrs.String("padding_mode") == "reflection"),
         align_corners_(attrs.Bool("align_corners")),
-        ties_away_(spatial_rank == 3) {}
+        ties_away_(spatial_rank == 3 && attrs.String("nearest_ties") != "even") {}
 
   int taps_per_axis() const { return nearest_ ? 1 : cubic_ ? 4 : 2; }
 

@@ -20,8 +20,8 @@
 #include <string>
 #include <type_traits>
 
-#include "nomograph/core/op.h"
-#include "nomograph/core/random.h"
+#include "nomograph/core/op/op.h"
+#include "nomograph/core/op/random.h"
 
 namespace nomograph::image {
 

@@ -3,7 +3,8 @@
 #include <cmath>
 #include <vector>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/image/roi.h"
 
 namespace nomograph::image {
@@ -159,6 +160,8 @@ NOMO_REGISTER_OP(
         .Infer(InferMaxRoiPool)
         .Reference(MaxRoiPoolCompute)
         .Examples(MaxRoiPoolExamples));
+
+NOMO_REGISTER_WORK("image.MaxRoiPool", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::image

@@ -4,8 +4,9 @@
 #include <optional>
 #include <vector>
 
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 
 namespace nomograph::image {
 namespace {
@@ -267,6 +268,8 @@ NOMO_REGISTER_OP(
         .Infer(InferNonMaxSuppression)
         .Reference(NonMaxSuppressionCompute)
         .Examples(NonMaxSuppressionExamples));
+
+NOMO_REGISTER_WORK("image.NonMaxSuppression", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::image

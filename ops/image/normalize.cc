@@ -1,4 +1,4 @@
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 
 namespace nomograph::image {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph::image {
 

@@ -1,5 +1,5 @@
-#include "nomograph/core/onednn.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

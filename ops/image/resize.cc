@@ -1,7 +1,7 @@
 #include <vector>
 
-#include "nomograph/core/onednn_kernel.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 
 namespace nomograph::image {

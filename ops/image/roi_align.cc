@@ -4,7 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/image/roi.h"
 
 namespace nomograph::image {
@@ -292,6 +293,8 @@ NOMO_REGISTER_OP(
         .Reference(RoiAlignCompute)
         .Fast(PrepareRoiAlign)
         .Examples(RoiAlignExamples));
+
+NOMO_REGISTER_WORK("image.RoiAlign", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::image

@@ -1,6 +1,6 @@
 // Rotate, RandomRotation.
-#include "nomograph/core/exact_math.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 #include "nomograph/ops/image/range.h"
 #include "nomograph/ops/image/sampling.h"

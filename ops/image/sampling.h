@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/ops/image/image.h"
 
 namespace nomograph::image {

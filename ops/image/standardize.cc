@@ -1,7 +1,7 @@
 // PerImageStandardization.
 #include <cmath>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 
 namespace nomograph::image {

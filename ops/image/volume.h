@@ -7,7 +7,7 @@
 
 #include <array>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph::image {
 

@@ -1,7 +1,7 @@
 // ArgMax, ArgMin.
-#include "nomograph/core/example_table.h"
-#include "nomograph/core/op.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/example_table.h"
+#include "nomograph/core/op/op.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

@@ -1,7 +1,7 @@
 // Add, Sub, Mul, Div.
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/onednn.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph {

@@ -1,8 +1,8 @@
 // IsNaN, IsInf, IsFinite.
 #include <cmath>
 
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

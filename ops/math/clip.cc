@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/onednn.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

@@ -1,6 +1,6 @@
 // Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual.
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

@@ -1,7 +1,7 @@
 // CumSum, CumProd.
-#include "nomograph/core/example_table.h"
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/example_table.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph {

@@ -2,7 +2,8 @@
 #include <cmath>
 #include <vector>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 
 namespace nomograph {
 namespace {
@@ -97,6 +98,8 @@ NOMO_REGISTER_OP(OpDef("math.Det")
                      .Reference(Compute)
                      .BatchInputs({0}, 3)
                      .Examples(Examples));
+
+NOMO_REGISTER_WORK("math.Det", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph

@@ -1,6 +1,7 @@
 #include <vector>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/math/einsum_equation.h"
 #include "nomograph/ops/math/einsum_kernel.h"
 #include "nomograph/ops/math/integer.h"
@@ -249,6 +250,8 @@ NOMO_REGISTER_OP(
         .Reference(Compute)
         .Fast(Prepare)
         .Examples(Examples));
+
+NOMO_REGISTER_WORK("math.Einsum", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "nomograph/core/shape.h"
+#include "nomograph/core/types/shape.h"
 
 namespace nomograph::math {
 

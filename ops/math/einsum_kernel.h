@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "nomograph/core/kernel.h"
+#include "nomograph/core/op/kernel.h"
 #include "nomograph/ops/math/einsum_equation.h"
 
 namespace nomograph::math {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "nomograph/core/eager.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::math::einsum {
 namespace {
@@ -162,7 +162,7 @@ absl::Status Product::Prepare(const PrepareContext& node) {
   const TensorSpec outputs[] = {{DType::kFloat32, y_shape, {}}};
   const Tensor constants[] = {Tensor(), ConstantAt(node, b, b_shape)};
   const PrepareContext context{attrs, inputs, outputs, constants, {}, node.threads};
-  NOMO_ASSIGN_OR_RETURN(kernel, PrepareKernel(*matmul, context, /*fast=*/true));
+  NOMO_ASSIGN_OR_RETURN(kernel, PrepareKernel(*matmul, context, KernelChoice::kFast));
   return absl::OkStatus();
 }
 

@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "nomograph/core/kernel.h"
+#include "nomograph/core/op/kernel.h"
 
 namespace nomograph::math::einsum {
 

@@ -4,9 +4,9 @@
 // better.
 #include <cmath>
 
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/exact_math.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 

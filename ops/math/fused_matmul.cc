@@ -1,7 +1,8 @@
 #include <algorithm>
 
-#include "nomograph/core/registry.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/value.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 
 namespace nomograph {
 namespace {
@@ -102,6 +103,8 @@ NOMO_REGISTER_OP(
         .Infer(Infer)
         .Body(Body)
         .Examples(Examples));
+
+NOMO_REGISTER_WORK("math.FusedMatMul", ProductWork);
 
 }  // namespace
 }  // namespace nomograph

@@ -2,8 +2,9 @@
 #include <limits>
 #include <utility>
 
-#include "nomograph/core/onednn_kernel.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph {
@@ -234,6 +235,8 @@ NOMO_REGISTER_OP(
         .Fast(onednn::Prepare(BuildGemm))
         .TakesPostOps(onednn::TakesPostOps(BuildGemm))
         .Examples(GemmExamples));
+
+NOMO_REGISTER_WORK("math.Gemm", ProductWork);
 
 }  // namespace
 }  // namespace nomograph

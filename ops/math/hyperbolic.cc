@@ -1,10 +1,10 @@
 // Sinh, Cosh, Tanh, Asinh, Acosh, Atanh.
 #include <cmath>
 
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/exact_math.h"
-#include "nomograph/core/onednn.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "nomograph/core/dtype.h"
+#include "nomograph/core/types/dtype.h"
 
 namespace nomograph::math {
 

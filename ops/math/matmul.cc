@@ -1,5 +1,6 @@
-#include "nomograph/core/onednn_matmul.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/onednn/onednn_matmul.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 
 namespace nomograph {
 namespace {
@@ -258,6 +259,8 @@ NOMO_REGISTER_OP(
         .Fast(onednn::Prepare(BuildMatMul))
         .TakesPostOps(onednn::TakesPostOps(BuildMatMul))
         .Examples(MatMulExamples));
+
+NOMO_REGISTER_WORK("math.MatMul", ProductWork);
 
 }  // namespace
 }  // namespace nomograph

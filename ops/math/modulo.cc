@@ -1,8 +1,8 @@
 // Mod, FloorDiv.
 #include <cmath>
 
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph {

@@ -3,10 +3,10 @@
 #include <array>
 #include <cmath>
 
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/exact_math.h"
-#include "nomograph/core/onednn.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph {

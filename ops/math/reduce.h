@@ -13,8 +13,9 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/op.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph::math {
@@ -64,7 +65,7 @@ template <typename T, typename Reducer>
 void Reduce(KernelContext& context, absl::Span<const int> axes) {
   const T* x = context.input<T>(0).data();
   const absl::Span<T> y = context.output<T>(0);
-  std::vector<Reducer> results(y.size());
+  LargeVector<Reducer> results(y.size());
   ForEachReduceRun(context.input_shape(0), axes,
                    [&](int64_t in, int64_t out, int64_t count, int64_t out_step) {
                      if (out_step == 0) return ReduceRun(x + in, count, results[out]);

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "nomograph/core/example_table.h"
+#include "nomograph/core/op/example_table.h"
 
 namespace nomograph::math {
 

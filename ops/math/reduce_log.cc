@@ -1,8 +1,8 @@
 // ReduceLogSum, ReduceLogSumExp.
 #include <limits>
 
-#include "nomograph/core/exact_math.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/reduce.h"
 #include "nomograph/ops/math/reduce_examples.h"
 

@@ -1,7 +1,7 @@
 // ReduceL1, ReduceL2, ReduceSumSquare.
 #include <cmath>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/reduce.h"
 #include "nomograph/ops/math/reduce_examples.h"
 

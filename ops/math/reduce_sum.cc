@@ -1,6 +1,6 @@
 // ReduceSum, ReduceMean, ReduceProd.
-#include "nomograph/core/onednn_kernel.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/reduce.h"
 #include "nomograph/ops/math/reduce_examples.h"
 

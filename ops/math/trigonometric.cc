@@ -1,9 +1,9 @@
 // Sin, Cos, Tan, Asin, Acos, Atan, Atan2. Angles are in radians.
 #include <cmath>
 
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/exact_math.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 

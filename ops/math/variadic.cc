@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <array>
 
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/onednn.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "nomograph/core/build.h"
-#include "nomograph/core/lower.h"
-#include "nomograph/core/session.h"
-#include "nomograph/core/value.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/build/value.h"
+#include "nomograph/core/compile/lower.h"
+#include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {

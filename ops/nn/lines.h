@@ -2,7 +2,7 @@
 #ifndef NOMOGRAPH_OPS_NN_LINES_H_
 #define NOMOGRAPH_OPS_NN_LINES_H_
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph::nn {
 

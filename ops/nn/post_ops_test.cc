@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "nomograph/core/eager.h"
-#include "nomograph/core/onednn.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {
@@ -74,7 +74,7 @@ struct Node {
     constants[1] = inputs[1];
     const PrepareContext context{attrs, specs, output_specs, constants, post_ops, 1};
     if (!op->takes_post_ops(context)) return false;
-    auto prepared = PrepareKernel(*op, context, /*fast=*/true);
+    auto prepared = PrepareKernel(*op, context, KernelChoice::kFast);
     EXPECT_TRUE(prepared.ok()) << prepared.status();
     if (!prepared.ok()) return false;
     kernel = *std::move(prepared);

@@ -1,7 +1,7 @@
 #ifndef NOMOGRAPH_OPS_NN_VECTOR_INPUT_H_
 #define NOMOGRAPH_OPS_NN_VECTOR_INPUT_H_
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph::nn {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph::nn {
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/quant/integer_conv.h"
 #include "nomograph/ops/quant/linear.h"
 
@@ -96,6 +97,8 @@ NOMO_REGISTER_OP(
         .Fast(PrepareConvInteger)
         .BatchInputs({0})
         .Examples(ConvIntegerExamples));
+
+NOMO_REGISTER_WORK("quant.ConvInteger", WeightedWork);
 
 }  // namespace
 }  // namespace nomograph::quant

@@ -4,7 +4,7 @@
 #ifndef NOMOGRAPH_OPS_QUANT_GRANULARITY_H_
 #define NOMOGRAPH_OPS_QUANT_GRANULARITY_H_
 
-#include "nomograph/core/op.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph::quant {
 

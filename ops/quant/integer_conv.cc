@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "nomograph/ops/nn/conv_kernel.h"
+#include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/vector_input.h"
 #include "nomograph/ops/nn/window.h"
 #include "nomograph/ops/quant/linear.h"

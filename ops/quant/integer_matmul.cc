@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "nomograph/core/onednn_matmul.h"
+#include "nomograph/core/onednn/onednn_matmul.h"
 #include "nomograph/ops/quant/linear.h"
 
 namespace nomograph::quant {

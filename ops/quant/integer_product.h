@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/ops/nn/sub_kernel.h"
+#include "nomograph/ops/nn/conv/sub_kernel.h"
 #include "nomograph/ops/quant/factor.h"
 
 namespace nomograph::onednn {

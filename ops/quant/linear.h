@@ -8,8 +8,8 @@
 #include <limits>
 #include <vector>
 
-#include "nomograph/core/op.h"
-#include "nomograph/core/storage_types.h"
+#include "nomograph/core/op/op.h"
+#include "nomograph/core/types/storage_types.h"
 
 namespace nomograph::quant {
 

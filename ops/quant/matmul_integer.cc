@@ -1,6 +1,7 @@
 #include <algorithm>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/quant/integer_matmul.h"
 #include "nomograph/ops/quant/linear.h"
 
@@ -97,6 +98,8 @@ NOMO_REGISTER_OP(
         .Reference(MatMulIntegerCompute)
         .Fast(PrepareMatMulInteger)
         .Examples(MatMulIntegerExamples));
+
+NOMO_REGISTER_WORK("quant.MatMulInteger", ProductWork);
 
 }  // namespace
 }  // namespace nomograph::quant

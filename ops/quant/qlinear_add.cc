@@ -1,6 +1,6 @@
-#include "nomograph/core/eager.h"
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"
 

@@ -1,4 +1,5 @@
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/window.h"
 #include "nomograph/ops/quant/integer_conv.h"
 #include "nomograph/ops/quant/linear.h"
@@ -163,6 +164,8 @@ NOMO_REGISTER_OP(
         .Fast(PrepareQLinearConv)
         .BatchInputs({0})
         .Examples(QLinearConvExamples));
+
+NOMO_REGISTER_WORK("quant.QLinearConv", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::quant

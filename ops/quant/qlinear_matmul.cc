@@ -1,4 +1,5 @@
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/quant/integer_matmul.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"
@@ -167,6 +168,8 @@ NOMO_REGISTER_OP(
         .Reference(QLinearMatMulCompute)
         .Fast(PrepareQLinearMatMul)
         .Examples(QLinearMatMulExamples));
+
+NOMO_REGISTER_WORK("quant.QLinearMatMul", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::quant

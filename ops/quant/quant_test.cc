@@ -5,8 +5,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/eager.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {
@@ -51,7 +51,8 @@ absl::StatusOr<Tensor> RunFast(const OpDef& op, const std::vector<Tensor>& input
   TensorView output_view{output.dtype(), &output.shape(), output.mutable_raw_data()};
   const PrepareContext context{resolved,  specs, absl::MakeConstSpan(&output_spec, 1),
                                constants, {},    1};
-  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, PrepareKernel(op, context, true));
+  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel,
+                        PrepareKernel(op, context, KernelChoice::kFast));
   description = kernel->Describe();
   const RunContext run;
   KernelContextBuilder builder(views, absl::MakeSpan(&output_view, 1), {}, resolved, run, 0);

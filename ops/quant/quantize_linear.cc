@@ -1,5 +1,5 @@
-#include "nomograph/core/registry.h"
-#include "nomograph/core/storage_types.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/storage_types.h"
 #include "nomograph/ops/quant/granularity.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"

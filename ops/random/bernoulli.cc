@@ -1,4 +1,4 @@
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/random/draw.h"
 
 namespace nomograph::random {

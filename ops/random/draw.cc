@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "nomograph/core/int_args.h"
+#include "nomograph/core/op/int_args.h"
 
 namespace nomograph::random {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/op.h"
-#include "nomograph/core/random.h"
+#include "nomograph/core/op/op.h"
+#include "nomograph/core/op/random.h"
 
 namespace nomograph::random {
 

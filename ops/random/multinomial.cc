@@ -2,8 +2,8 @@
 #include <cmath>
 #include <vector>
 
-#include "nomograph/core/exact_math.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/random/draw.h"
 
 namespace nomograph::random {

@@ -2,7 +2,7 @@
 #include <limits>
 #include <utility>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/random/draw.h"
 
 namespace nomograph::random {

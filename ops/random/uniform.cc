@@ -1,5 +1,5 @@
 // Uniform, UniformLike.
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/random/draw.h"
 
 namespace nomograph::random {

@@ -1,8 +1,8 @@
 #include <optional>
 #include <vector>
 
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/ops/signal/transform.h"
 
 namespace nomograph::signal {
@@ -25,7 +25,10 @@ absl::StatusOr<Arguments> GetArguments(const InferContext& context) {
         x.ToString());
   }
   if (context.attrs().Bool("onesided") && x[x.rank() - 1] == Dim(2)) {
-    return InvalidArgument("onesided: expected real x, found shape ", x.ToString());
+    const std::string fault = absl::StrCat("onesided: expected real x, found shape ", x.ToString());
+    // ONNX has a meaning for it from opset 20 on: real results of half a spectrum.
+    if (context.attrs().Bool("inverse")) return absl::UnimplementedError(fault);
+    return InvalidArgument(fault);
   }
   Arguments arguments;
   NOMO_ASSIGN_OR_RETURN(const IntsArg axis, GetInt(context, "axis", 2));

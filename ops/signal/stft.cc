@@ -1,8 +1,9 @@
 #include <optional>
 #include <vector>
 
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/ops/signal/transform.h"
 
 namespace nomograph::signal {
@@ -230,6 +231,8 @@ NOMO_REGISTER_OP(
         .Fast(PrepareStft)
         .BatchInputs({0})
         .Examples(StftExamples));
+
+NOMO_REGISTER_WORK("signal.Stft", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::signal

@@ -4,7 +4,7 @@
 
 #include <numbers>
 
-#include "nomograph/core/exact_math.h"
+#include "nomograph/core/numeric/exact_math.h"
 
 namespace nomograph::signal {
 namespace {

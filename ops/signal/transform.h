@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
-#include "nomograph/core/kernel.h"
+#include "nomograph/core/op/kernel.h"
 #include "nomograph/ops/signal/fft.h"
 
 namespace nomograph::signal {

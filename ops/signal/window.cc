@@ -2,9 +2,9 @@
 #include <array>
 #include <numbers>
 
-#include "nomograph/core/exact_math.h"
-#include "nomograph/core/int_args.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/op/int_args.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::signal {
 namespace {

@@ -1,4 +1,5 @@
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {
@@ -17,7 +18,7 @@ absl::Status Read(KernelContext& context) {
   NOMO_ASSIGN_OR_RETURN(VariableStore* const variables, Variables(context));
   const std::string& name = context.attrs().String("variable");
   NOMO_ASSIGN_OR_RETURN(const Tensor value, variables->Read(name));
-  return Annotate(context.SetOutput(0, value), absl::StrCat("variable \"", name, "\""));
+  return Annotate(context.SetOutput(0, value), absl::StrCat("variable ", Quoted(name)));
 }
 
 absl::Status Assign(KernelContext& context) {

@@ -12,10 +12,10 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/eager.h"
-#include "nomograph/core/file.h"
-#include "nomograph/core/registry.h"
-#include "nomograph/serialization/data/npz.h"
+#include "nomograph/core/io/file.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/data/npz.h"
 
 namespace nomograph {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "google/protobuf/stubs/logging.h"
 #include "nomograph/serialization/model_io.h"
-#include "nomograph/serialization/onnx/export.h"
-#include "nomograph/serialization/onnx/import.h"
+#include "nomograph/serialization/onnx/export/export.h"
+#include "nomograph/serialization/onnx/import/import.h"
 
 namespace nomograph {
 namespace {

@@ -52,6 +52,7 @@ class OnnxBuilder {
   class NodeBuilder {
    public:
     explicit NodeBuilder(onnx::NodeProto& node) : node_(node) {}
+    onnx::NodeProto& node() { return node_; }
     NodeBuilder& IntAttr(const std::string& name, int64_t value) {
       onnx::AttributeProto& attr = Add(name, onnx::AttributeProto::INT);
       attr.set_i(value);

@@ -1,7 +1,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/tools/report/inspect_model.h"
+#include "nomograph/tools/report/inspect_print.h"
 #include "nomograph/tools/report/json_values.h"
 
 namespace nomograph {
@@ -126,7 +126,7 @@ Json ListJson(const T& items, F&& to_json) {
 void AddFacts(const ModelReport& report, Json& json) {
   const ModelFile& file = *report.file;
   const Model& model = file.model;
-  const ParameterCount count = CountParameters(model.graph);
+  const ParameterCount count = CountParameters(model);
   json["file"] = {{"path", file.path},
                   {"form", ModelFormName(file.form)},
                   {"bytes", file.bytes},

@@ -5,7 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/tools/report/inspect_model.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/tools/report/inspect_print.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
 
@@ -68,8 +69,8 @@ std::string FunctionsText(const Model& model) {
   };
   for (const auto& [name, function] : model.functions) {
     const Graph& graph = function.graph;
-    absl::StrAppend(&text, "  @", Printable(name), "(", Printable(signature(graph, graph.inputs)),
-                    ") -> ", Printable(signature(graph, graph.outputs)), "\n");
+    absl::StrAppend(&text, "  @", Escape(name), "(", Escape(signature(graph, graph.inputs)),
+                    ") -> ", Escape(signature(graph, graph.outputs)), "\n");
     text += NodesTable(graph, 4);
   }
   return text;
@@ -159,7 +160,7 @@ std::string GoldenText(const Model& model) {
 std::string FactsText(const ModelReport& report) {
   const ModelFile& file = *report.file;
   const Model& model = file.model;
-  const ParameterCount count = CountParameters(model.graph);
+  const ParameterCount count = CountParameters(model);
   TextTable table({{""}, {""}}, 0);
   table.AddRow(
       {"file", absl::StrCat(file.path, ", ", ReadableBytes(file.bytes),
@@ -169,7 +170,7 @@ std::string FactsText(const ModelReport& report) {
                                 : absl::StrCat(", format version ", file.format_version))});
   table.AddRow(
       {"model",
-       absl::StrCat("\"", model.name, "\"",
+       absl::StrCat(Quoted(model.name),
                     model.producer.empty() ? "" : absl::StrCat(", written by ", model.producer))});
   if (!model.doc.empty()) table.AddRow({"", model.doc});
   table.AddRow({"parameters",

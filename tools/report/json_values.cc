@@ -41,7 +41,9 @@ Json ShapeJson(const PartialShape& shape) {
 }
 
 Json TypeJson(const TensorType& type) {
-  return {{"dtype", std::string(DTypeName(type.dtype))}, {"shape", ShapeJson(type.shape)}};
+  const bool known = type.dtype != DType::kInvalid;
+  return {{"dtype", known ? Json(std::string(DTypeName(type.dtype))) : Json()},
+          {"shape", ShapeJson(type.shape)}};
 }
 
 Json AttrJson(const AttrValue& value) { return std::visit(ToJson{}, value.variant()); }

@@ -3,8 +3,8 @@
 #define NOMOGRAPH_TOOLS_REPORT_JSON_VALUES_H_
 
 #include "nlohmann/json.hpp"
-#include "nomograph/core/attributes.h"
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/attributes.h"
+#include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 

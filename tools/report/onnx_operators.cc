@@ -6,10 +6,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/eager.h"
-#include "nomograph/serialization/onnx/export.h"
-#include "nomograph/serialization/onnx/graph_exporter.h"
-#include "nomograph/serialization/onnx/operators.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/serialization/onnx/export/export.h"
+#include "nomograph/serialization/onnx/export/graph_exporter.h"
+#include "nomograph/serialization/onnx/import/operators.h"
 
 namespace nomograph {
 namespace {
@@ -25,7 +25,8 @@ std::string KernelFor(const OpDef& op, const Example& example) {
     outputs.push_back({tensor.dtype(), tensor.shape(), {}});
   }
   const std::vector<Tensor> constants(inputs.size());
-  const auto kernel = PrepareKernel(op, {*attrs, inputs, outputs, constants, {}}, /*fast=*/true);
+  const auto kernel =
+      PrepareKernel(op, {*attrs, inputs, outputs, constants, {}}, KernelChoice::kFast);
   return kernel.ok() && *kernel != nullptr ? (*kernel)->Describe() : "";
 }
 

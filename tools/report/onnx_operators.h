@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "nlohmann/json_fwd.hpp"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 

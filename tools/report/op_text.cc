@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/tools/report/op_doc.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
@@ -67,7 +68,7 @@ std::string ExampleText(const OpDef& op) {
     table.AddRow({function.attr, "a function"});
   }
   for (const auto& [name, value] : example->variables) {
-    table.AddRow({absl::StrCat("variable \"", name, "\""), value.ToString()});
+    table.AddRow({absl::StrCat("variable ", Quoted(name)), value.ToString()});
   }
   for (size_t i = 0; i < example->outputs.size(); ++i) {
     if (example->outputs[i].valid()) {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "nomograph/core/program.h"
+#include "nomograph/core/compile/program.h"
 
 namespace nomograph {
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/status.h"
-#include "nomograph/serialization/data/image.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/data/image.h"
 #include "nomograph/tools/exit_code.h"
 
 namespace nomograph {
@@ -20,11 +22,11 @@ int64_t SizeOr(const TensorType& type, int axis, int64_t size) {
 }
 
 // uint8[height,width,channels] in the order and the shape of the input.
-Tensor Arrange(const Tensor& image, const TensorType& type, const ImageAxes& axes) {
+absl::StatusOr<Tensor> Arrange(const Tensor& image, const TensorType& type, const ImageAxes& axes) {
   const int64_t height = image.shape()[0], width = image.shape()[1], channels = image.shape()[2];
   Tensor arranged = image;
   if (axes.channels >= 0 && axes.channels < axes.height) {
-    arranged = Tensor(DType::kUInt8, {channels, height, width});
+    NOMO_ASSIGN_OR_RETURN(arranged, Tensor::Create(DType::kUInt8, {channels, height, width}));
     const uint8_t* from = image.data<uint8_t>().data();
     uint8_t* to = arranged.mutable_data<uint8_t>().data();
     for (int64_t c = 0; c < channels; ++c) {
@@ -74,14 +76,15 @@ absl::StatusOr<Tensor> ReadImageFor(const TensorType& type, const std::string& p
     if (!resize) {
       return WithExitCode(
           ExitCode::kUsage,
-          InvalidArgument("\"", path, "\" is ", image.shape()[1], " pixels wide and ",
+          InvalidArgument(Quoted(path), " is ", image.shape()[1], " pixels wide and ",
                           image.shape()[0], " high; expected ", width, " wide and ", height,
                           " high (--resize makes it fit)"));
     }
     NOMO_ASSIGN_OR_RETURN(image, WithExitCode(ExitCode::kUsage, ResizeImage(image, height, width)));
   }
-  const Tensor arranged = Arrange(image, type, axes);
-  return type.dtype == DType::kUInt8 ? arranged : arranged.Cast(type.dtype);
+  NOMO_ASSIGN_OR_RETURN(Tensor arranged, Arrange(image, type, axes));
+  if (type.dtype == DType::kUInt8) return arranged;
+  return TryCast(arranged, type.dtype);
 }
 
 }  // namespace nomograph

@@ -10,15 +10,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "nomograph/core/status.h"
-#include "nomograph/serialization/data/csv.h"
-#include "nomograph/serialization/data/idx.h"
-#include "nomograph/serialization/data/npy.h"
-#include "nomograph/serialization/data/npz.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/data/csv.h"
+#include "nomograph/data/idx.h"
+#include "nomograph/data/npy.h"
+#include "nomograph/data/npz.h"
+#include "nomograph/inspect/concrete_types.h"
+#include "nomograph/inspect/random_tensor.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/run/concrete_types.h"
 #include "nomograph/tools/run/fit_image.h"
-#include "nomograph/tools/run/random_tensor.h"
 
 namespace nomograph {
 namespace {
@@ -81,8 +83,8 @@ absl::StatusOr<Tensor> MakeRandom(const ValueInfo& input, absl::string_view valu
   if (shapes.empty()) {
     auto type = ConcreteType(input.type, batch);
     if (!type.ok()) {
-      return Usage(Annotate(type.status(), absl::StrCat("input \"", input.name,
-                                                        "\" (give a shape, as in random:2x10)")));
+      return Usage(Annotate(type.status(), absl::StrCat("input ", Quoted(input.name),
+                                                        " (give a shape, as in random:2x10)")));
     }
     shapes[input.name] = type->shape.ToShape();
   }
@@ -96,7 +98,7 @@ absl::StatusOr<Tensor> CastIfWanted(Tensor tensor, const ValueInfo& input,
       options.cast || (input.type.dtype == DType::kBFloat16 && tensor.dtype() == DType::kFloat32);
   if (!wanted || tensor.dtype() == input.type.dtype) return tensor;
   auto cast = CastExactly(tensor, input.type.dtype);
-  if (!cast.ok()) return Usage(Annotate(cast.status(), absl::StrCat("input \"", input.name, "\"")));
+  if (!cast.ok()) return Usage(Annotate(cast.status(), absl::StrCat("input ", Quoted(input.name))));
   return cast;
 }
 
@@ -113,7 +115,7 @@ absl::StatusOr<Tensor> ReadValue(const ValueInfo& input, const std::string& valu
       absl::EndsWith(lower, ".jpeg")) {
     auto image = ReadImageFor(input.type, value, options.resize);
     if (image.ok() || ExitCodeOf(image.status()) != ExitCode::kUsage) return image;
-    return Usage(Annotate(image.status(), absl::StrCat("input \"", input.name, "\"")));
+    return Usage(Annotate(image.status(), absl::StrCat("input ", Quoted(input.name))));
   }
   if (absl::EndsWith(lower, ".csv") || absl::EndsWith(lower, ".tsv"))
     return ReadTable(input.type, value);
@@ -123,8 +125,8 @@ absl::StatusOr<Tensor> ReadValue(const ValueInfo& input, const std::string& valu
     return FitRows(tensor, input.type.shape);
   }
   return Usage(InvalidArgument(
-      "input \"", input.name,
-      "\": expected random or a .npy, .npz, .png, .jpg, .csv or IDX file, found \"", value, "\""));
+      "input ", Quoted(input.name),
+      ": expected random or a .npy, .npz, .png, .jpg, .csv or IDX file, found ", Quoted(value)));
 }
 
 class InputReader {
@@ -133,13 +135,14 @@ class InputReader {
       : graph_(graph), options_(options) {}
 
   absl::Status Read(const std::string& argument) {
-    const size_t equals = argument.find('=');
-    const bool is_path = argument.find('/') < equals;  // a '=' in a path names no input
-    if (equals == std::string::npos || is_path) return ReadUnnamed(argument);
-    const std::string name = argument.substr(0, equals), value = argument.substr(equals + 1);
-    const ValueInfo* input = Find(name);
-    if (input == nullptr) return Usage(NoSuchValue(graph_, graph_.inputs, "input", name));
-    return absl::EndsWith(value, ".npz") ? ReadMember(*input, value) : ReadOne(*input, value);
+    const NamedArgument named = SplitArgument(graph_, graph_.inputs, argument);
+    if (named.value == kNoValue && named.name.empty()) return ReadUnnamed(named.rest);
+    if (named.value == kNoValue) {
+      return Usage(NoSuchValue(graph_, graph_.inputs, "input", named.name));
+    }
+    const ValueInfo& input = graph_.value(named.value);
+    return absl::EndsWith(named.rest, ".npz") ? ReadMember(input, named.rest)
+                                              : ReadOne(input, named.rest);
   }
 
   absl::StatusOr<NamedTensors> Finish() {
@@ -149,14 +152,15 @@ class InputReader {
       const ValueInfo& input = graph_.value(id);
       const auto parts = parts_.find(input.name);
       if (parts == parts_.end()) {
-        errors.Add(InvalidArgument("input \"", input.name, "\" (", input.type.ToString(),
-                                   ") is missing: give it as --input ", input.name,
-                                   "=FILE, or --input ", input.name, "=random"));
+        errors.Add(InvalidArgument("input ", Quoted(input.name), " (", input.type.ToString(),
+                                   ") is missing: give it as --input ",
+                                   ShellWord(absl::StrCat(input.name, "=FILE")), ", or --input ",
+                                   ShellWord(absl::StrCat(input.name, "=random"))));
         continue;
       }
       auto joined = parts->second.size() == 1 ? parts->second[0] : ConcatRows(parts->second);
       if (!joined.ok())
-        return Usage(Annotate(joined.status(), absl::StrCat("input \"", input.name, "\"")));
+        return Usage(Annotate(joined.status(), absl::StrCat("input ", Quoted(input.name))));
       errors.Add(CheckInput(input, *joined));
       inputs[input.name] = *std::move(joined);
     }
@@ -181,8 +185,9 @@ class InputReader {
   absl::Status ReadUnnamed(const std::string& value) {
     if (absl::EndsWith(value, ".npz")) return ReadArchive(value);
     if (graph_.inputs.size() == 1) return ReadOne(graph_.value(graph_.inputs[0]), value);
-    return Usage(InvalidArgument("--input ", value, ": the model has ", graph_.inputs.size(),
-                                 " inputs; write --input NAME=", value));
+    return Usage(InvalidArgument("--input ", ShellWord(value), ": the model has ",
+                                 graph_.inputs.size(),
+                                 " inputs; write --input NAME=", ShellWord(value)));
   }
 
   // An archive's arrays whose names are inputs; where the model has one input and the archive one
@@ -202,7 +207,8 @@ class InputReader {
       NOMO_RETURN_IF_ERROR(Add(*input, std::move(tensor)));
     }
     if (found) return absl::OkStatus();
-    return Usage(InvalidArgument("\"", path, "\" has the arrays ", absl::StrJoin(names, ", "),
+    return Usage(InvalidArgument(Quoted(path), " has the arrays ",
+                                 absl::StrJoin(names, ", ", AppendShown),
                                  ", of which none is an input of the model"));
   }
 
@@ -211,8 +217,8 @@ class InputReader {
     const auto named = arrays.find(input.name);
     if (named != arrays.end()) return Add(input, named->second);
     if (arrays.size() == 1) return Add(input, arrays.begin()->second);
-    return Usage(InvalidArgument("\"", path, "\" has ", arrays.size(),
-                                 " arrays, and none is named \"", input.name, "\""));
+    return Usage(InvalidArgument(Quoted(path), " has ", arrays.size(),
+                                 " arrays, and none is named ", Quoted(input.name)));
   }
 
   absl::Status Add(const ValueInfo& input, Tensor tensor) {
@@ -226,7 +232,7 @@ class InputReader {
     const PartialShape& shape = input.type.shape;
     if (tensor.dtype() != input.type.dtype || !Matches(tensor.shape(), shape)) {
       const bool only_dtype = Matches(tensor.shape(), shape);
-      return InvalidArgument("input \"", input.name, "\": expected ", input.type.ToString(),
+      return InvalidArgument("input ", Quoted(input.name), ": expected ", input.type.ToString(),
                              ", found ", tensor.type().ToString(),
                              only_dtype ? " (--cast converts it)" : "");
     }
@@ -235,9 +241,9 @@ class InputReader {
       if (symbol.empty()) continue;
       const auto [it, first] = symbols_.try_emplace(symbol, input.name, tensor.shape()[axis]);
       if (!first && it->second.second != tensor.shape()[axis]) {
-        return InvalidArgument("input \"", input.name, "\": axis ", axis, " (", symbol, ") is ",
-                               tensor.shape()[axis], ", but input \"", it->second.first, "\" has ",
-                               it->second.second);
+        return InvalidArgument("input ", Quoted(input.name), ": axis ", axis, " (", symbol, ") is ",
+                               tensor.shape()[axis], ", but input ", Quoted(it->second.first),
+                               " has ", it->second.second);
       }
     }
     return absl::OkStatus();
@@ -261,7 +267,7 @@ absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph,
 }
 
 absl::StatusOr<Tensor> CastExactly(const Tensor& tensor, DType dtype) {
-  const Tensor cast = tensor.Cast(dtype);
+  NOMO_ASSIGN_OR_RETURN(const Tensor cast, TryCast(tensor, dtype));
   if (kFloats.Contains(dtype)) return cast;
   for (int64_t i = 0; i < tensor.num_elements(); ++i) {
     if (cast.AsDouble(i) == tensor.AsDouble(i)) continue;

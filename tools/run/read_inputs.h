@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "nomograph/core/model.h"
+#include "nomograph/core/graph/model.h"
 
 namespace nomograph {
 

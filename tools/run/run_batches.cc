@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/status.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {
@@ -14,9 +15,9 @@ absl::StatusOr<int64_t> CountRows(const NamedTensors& inputs) {
   int64_t rows = -1;
   for (const auto& [name, tensor] : inputs) {
     if (tensor.shape().rank() == 0)
-      return InvalidArgument("input \"", name, "\" has no rows to split");
+      return InvalidArgument("input ", Quoted(name), " has no rows to split");
     if (rows >= 0 && tensor.shape()[0] != rows) {
-      return InvalidArgument("input \"", name, "\" has ", tensor.shape()[0],
+      return InvalidArgument("input ", Quoted(name), " has ", tensor.shape()[0],
                              " rows, another input has ", rows, ": they cannot be split alike");
     }
     rows = tensor.shape()[0];
@@ -40,7 +41,7 @@ absl::StatusOr<NamedTensors> RunInBatches(Session& session, const NamedTensors& 
     NOMO_ASSIGN_OR_RETURN(NamedTensors outputs, session.Run(slice, run));
     for (auto& [name, tensor] : outputs) {
       if (tensor.shape().rank() == 0 || tensor.shape()[0] != end - begin) {
-        return InvalidArgument("output \"", name, "\" (", tensor.type().ToString(),
+        return InvalidArgument("output ", Quoted(name), " (", tensor.type().ToString(),
                                ") has no row for each of the ", end - begin,
                                " rows of the inputs, so batches cannot be joined");
       }

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "nomograph/core/session.h"
+#include "nomograph/core/run/session.h"
 
 namespace nomograph {
 

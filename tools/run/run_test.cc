@@ -1,12 +1,16 @@
 // Inputs and outputs of runs.
 #include <cmath>
+#include <cstdio>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/serialization/data/png.h"
-#include "nomograph/tools/run/concrete_types.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/data/png.h"
+#include "nomograph/inspect/concrete_types.h"
+#include "nomograph/inspect/random_tensor.h"
 #include "nomograph/tools/run/fit_image.h"
-#include "nomograph/tools/run/random_tensor.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/top_k.h"
 #include "nomograph/tools/run/write_outputs.h"
@@ -154,6 +158,53 @@ TEST(ConcreteTypesTest, FillsTheBatchOnly) {
   EXPECT_EQ(*ParseShape("7"), Shape({7}));
   for (const char* wrong : {"", "x", "2x", "-1x2", "2*3", "4611686018427387904x4"})
     EXPECT_FALSE(ParseShape(wrong).ok()) << wrong;
+}
+
+// Names as TensorFlow's and other exporters write them.
+TEST(SplitArgumentTest, KnowsTheModelsNamesFirst) {
+  Graph graph;
+  for (const char* name : {"x", "serving/x:0", "a=b", "a", "p@q", "x=y/z"}) {
+    graph.inputs.push_back(graph.AddValue(name, Type(DType::kFloat32, {1})));
+  }
+  const struct {
+    const char *argument, *name, *rest;
+    ValueId value;
+  } kCases[] = {
+      {"x=f.npy", "x", "f.npy", 0},
+      {"serving/x:0=dir/f.npy", "serving/x:0", "dir/f.npy", 1},
+      {"a=b=f.npy", "a=b", "f.npy", 2},
+      {"a=c=f.npy", "a", "c=f.npy", 3},
+      {"p@q=random:2x4", "p@q", "random:2x4", 4},
+      {"x=y/z=f.npy", "x=y/z", "f.npy", 5},
+      {"other=f.npy", "other", "f.npy", kNoValue},
+      {"dir/k=v.npy", "", "dir/k=v.npy", kNoValue},
+      {"f.npy", "", "f.npy", kNoValue},
+  };
+  for (const auto& c : kCases) {
+    const NamedArgument found = SplitArgument(graph, graph.inputs, c.argument);
+    EXPECT_EQ(found.value, c.value) << c.argument;
+    EXPECT_EQ(found.name, c.name) << c.argument;
+    EXPECT_EQ(found.rest, c.rest) << c.argument;
+  }
+}
+
+// What the shell itself makes of them.
+TEST(ShellWordTest, IsOneWord) {
+  EXPECT_EQ(ShellWord("serving/x:0=random"), "serving/x:0=random");
+  for (const std::string& word :
+       {std::string("a b"), std::string("it's"), std::string("$HOME;`ls`"), std::string("größe"),
+        std::string("a\nb\x1b[2J\x7f"), std::string("\xc2\x9b'\\"), std::string(),
+        std::string("~")}) {
+    const std::string quoted = ShellWord(word);
+    EXPECT_EQ(Escape(quoted), quoted);
+    FILE* shell =
+        popen(absl::StrCat("bash -c ", ShellWord(absl::StrCat("printf %s ", quoted))).c_str(), "r");
+    ASSERT_NE(shell, nullptr);
+    char bytes[64] = {};
+    const size_t count = fread(bytes, 1, sizeof(bytes), shell);
+    pclose(shell);
+    EXPECT_EQ(std::string(bytes, count), word);
+  }
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "nomograph/core/file.h"
-#include "nomograph/core/status.h"
+#include "nomograph/core/io/file.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
 

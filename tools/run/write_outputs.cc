@@ -7,13 +7,15 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/status.h"
-#include "nomograph/core/storage_types.h"
-#include "nomograph/serialization/data/csv.h"
-#include "nomograph/serialization/data/npy.h"
-#include "nomograph/serialization/data/npz.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/core/types/storage_types.h"
+#include "nomograph/data/csv.h"
+#include "nomograph/data/npy.h"
+#include "nomograph/data/npz.h"
+#include "nomograph/inspect/concrete_types.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/run/concrete_types.h"
 
 namespace nomograph {
 namespace {
@@ -31,7 +33,8 @@ absl::Status PlanNamed(const Graph& graph, const std::string& name, const std::s
   for (const ValueId id : graph.outputs) {
     if (graph.value(id).name != name) continue;
     if (!IsTensorFile(path)) {
-      return Usage(InvalidArgument("--output ", name, "=", path, ": expected a .npy or .csv file"));
+      return Usage(InvalidArgument("--output ", ShellWord(absl::StrCat(name, "=", path)),
+                                   ": expected a .npy or .csv file"));
     }
     files.push_back({path, name});
     return absl::OkStatus();
@@ -51,16 +54,18 @@ absl::Status PlanUnnamed(const Graph& graph, const std::string& path,
   } else if (graph.outputs.size() == 1) {
     files.push_back({path, graph.value(graph.outputs[0]).name});
   } else {
-    return Usage(InvalidArgument("--output ", path, ": the model has ", graph.outputs.size(),
-                                 " outputs; write --output NAME=", path));
+    return Usage(InvalidArgument("--output ", ShellWord(path), ": the model has ",
+                                 graph.outputs.size(),
+                                 " outputs; write --output NAME=", ShellWord(path)));
   }
   return absl::OkStatus();
 }
 
-Tensor ForNumPy(const Tensor& tensor) {
+absl::StatusOr<Tensor> ForNumPy(const Tensor& tensor) {
   const DType dtype = tensor.dtype();
   const DType wide = dtype == DType::kBFloat16 ? DType::kFloat32 : WideType(dtype);
-  return wide == dtype ? tensor : tensor.Cast(wide);
+  if (wide == dtype) return tensor;
+  return TryCast(tensor, wide);
 }
 
 absl::Status Write(const OutputFile& file, const NamedTensors& outputs) {
@@ -68,16 +73,19 @@ absl::Status Write(const OutputFile& file, const NamedTensors& outputs) {
   std::error_code error;
   if (!folder.empty()) std::filesystem::create_directories(folder, error);
   if (error) {
-    return InvalidArgument("cannot create folder \"", folder.string(), "\": ", error.message());
+    return InvalidArgument("cannot create folder ", Quoted(folder.string()), ": ", error.message());
   }
   if (file.output.empty()) {
     NamedTensors arrays;
-    for (const auto& [name, tensor] : outputs) arrays[name] = ForNumPy(tensor);
+    for (const auto& [name, tensor] : outputs) {
+      NOMO_ASSIGN_OR_RETURN(arrays[name], ForNumPy(tensor));
+    }
     return WriteNpz(file.path, arrays);
   }
   const Tensor& tensor = outputs.at(file.output);
   if (absl::EndsWith(file.path, ".csv")) return WriteCsv(file.path, tensor);
-  return WriteNpy(file.path, ForNumPy(tensor));
+  NOMO_ASSIGN_OR_RETURN(const Tensor array, ForNumPy(tensor));
+  return WriteNpy(file.path, array);
 }
 
 }  // namespace
@@ -86,19 +94,17 @@ absl::StatusOr<std::vector<OutputFile>> PlanOutputs(const Graph& graph,
                                                     const std::vector<std::string>& arguments) {
   std::vector<OutputFile> files;
   for (const std::string& argument : arguments) {
-    const size_t equals = argument.find('=');
-    const bool is_path = argument.find('/') < equals;  // a '=' in a path names no output
-    if (equals == std::string::npos || is_path) {
-      NOMO_RETURN_IF_ERROR(PlanUnnamed(graph, argument, files));
+    const NamedArgument named = SplitArgument(graph, graph.outputs, argument);
+    if (named.name.empty()) {
+      NOMO_RETURN_IF_ERROR(PlanUnnamed(graph, named.rest, files));
     } else {
-      NOMO_RETURN_IF_ERROR(
-          PlanNamed(graph, argument.substr(0, equals), argument.substr(equals + 1), files));
+      NOMO_RETURN_IF_ERROR(PlanNamed(graph, named.name, named.rest, files));
     }
   }
   std::set<std::string> paths;
   for (const OutputFile& file : files) {
     if (!paths.insert(file.path).second) {
-      return Usage(InvalidArgument("two outputs would be written to \"", file.path, "\""));
+      return Usage(InvalidArgument("two outputs would be written to ", Quoted(file.path)));
     }
   }
   return files;

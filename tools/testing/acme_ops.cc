@@ -1,6 +1,6 @@
 // Ops that the program does not have. The models of models.cc name them.
-#include "nomograph/core/elementwise.h"
-#include "nomograph/core/registry.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 
 namespace nomograph {
 namespace {

@@ -1,6 +1,7 @@
 // nomo summary and nomo inspect, end to end.
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -152,6 +153,63 @@ TEST_F(InspectTest, NamesOfAFileCannotControlTheTerminal) {
   EXPECT_THAT(out, Not(HasSubstr("\x1b")));
   EXPECT_THAT(out,
               AllOf(HasSubstr("\\x1b[31mred\\nline"), HasSubstr("key\\x1b"), HasSubstr("a\\tb")));
+}
+
+// Of a model whose names end lines, begin others, and turn them round.
+TEST_F(InspectTest, NamesCannotForgeLines) {
+  const std::string name = "n\nTotal params: 0\n0 faults\x7f\xc2\x9b\xe2\x80\xae";
+  Model model = *Load(TempPath("missing.nomo"));
+  model.name = name;
+  model.graph.nodes[0].name = name;
+  model.graph.nodes[1].op = "nn." + name;
+  for (ValueInfo& value : model.graph.values) value.name += name;
+  ASSERT_TRUE(Save(model, TempPath("forged.nomo")).ok());
+  for (const char* command : {"summary", "inspect", "check", "verify", "run"}) {
+    const CliResult result = Nomo(absl::StrCat(command, " forged.nomo"));
+    const std::string text = "\n" + result.out + "\n" + result.err;
+    EXPECT_THAT(text, AllOf(Not(HasSubstr("\n0 faults")), Not(HasSubstr("\n  0 faults"))))
+        << command;
+    EXPECT_THAT(result.err, Not(HasSubstr("\nTotal params"))) << command;
+    for (const char* raw : {"\x7f", "\xc2\x9b", "\xe2\x80\xae"}) {
+      EXPECT_THAT(text, Not(HasSubstr(raw))) << command;
+    }
+  }
+  for (const char* command : {"inspect", "check"}) {
+    const CliResult result = Nomo(absl::StrCat(command, " forged.nomo --json"));
+    EXPECT_THAT(result.out, Not(HasSubstr("\x7f")));
+    EXPECT_TRUE(nlohmann::json::accept(result.out)) << command;
+  }
+  const auto json = nlohmann::json::parse(Nomo("inspect forged.nomo --json").out);
+  EXPECT_EQ(json["nodes"][0]["name"], name);
+}
+
+TEST_F(InspectTest, CountsParametersAsSummaryDoes) {
+  Model model = *Load(TempPath("tenfold.nomo"));
+  Graph& body = model.functions.begin()->second.graph;
+  body.weights.push_back({.value = body.AddValue("table", {DType::kFloat32, {7}}),
+                          .tensor = Tensor(DType::kFloat32, {7})});
+  ASSERT_TRUE(Save(model, TempPath("inside.nomo")).ok());
+  EXPECT_THAT(Nomo("summary inside.nomo").out, HasSubstr("Total params: 7 "));
+  EXPECT_THAT(Nomo("inspect inside.nomo").out, ContainsRegex("parameters +7,"));
+  const auto json = nlohmann::json::parse(Nomo("inspect inside.nomo --json").out);
+  EXPECT_EQ(json["model"]["trainable_parameters"], 7);
+}
+
+// What is not known of a missing op's outputs is no second fault.
+TEST_F(InspectTest, OutputsOfMissingOpsAreAsDeclared) {
+  Model model = *Load(TempPath("missing.nomo"));
+  for (Node& node : model.graph.nodes) node.signature.reset();
+  ASSERT_TRUE(Save(model, TempPath("untyped.nomo")).ok());
+  const CliResult checked = Nomo("check untyped.nomo --json");
+  const auto json = nlohmann::json::parse(checked.out);
+  EXPECT_EQ(json["faults"].size(), 2u) << checked.out;
+  for (const auto& fault : json["faults"]) EXPECT_EQ(fault["kind"], "missing_op");
+  model.graph.values[1].type = {};
+  ASSERT_TRUE(Save(model, TempPath("typeless.nomo")).ok());
+  EXPECT_THAT(Nomo("inspect typeless.nomo").out, Not(HasSubstr("invalid")));
+  EXPECT_TRUE(nlohmann::json::parse(
+                  Nomo("inspect typeless.nomo --json").out)["nodes"][0]["outputs"][0]["dtype"]
+                  .is_null());
 }
 
 }  // namespace

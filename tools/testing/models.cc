@@ -4,7 +4,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "nomograph/core/build.h"
+#include "nomograph/core/build/build.h"
 #include "nomograph/core/layers/layers.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/tools/testing/cli.h"
@@ -61,6 +61,14 @@ absl::StatusOr<Model> Pair() {
   return BuildModel({a, b}, {a + b, a * b}, {.name = "pair", .output_names = {"sum", "product"}});
 }
 
+// One index for each of a batch of two, which the input leaves open.
+absl::StatusOr<Model> BatchOfTwo() {
+  const Value x = InputValue(FloatRows(3), "x");
+  const Value indices = Constant(Tensor::Of<int64_t>({2, 1}, {0, 2}));
+  const Value y = Call("array.GatherND", {x, indices}, {{"batch_dims", 1}}, {.name = "y"});
+  return BuildModel({x}, {y}, {.name = "batch_of_two"});
+}
+
 absl::StatusOr<Model> Missing() {
   const Value x = InputValue(FloatRows(2), "x");
   const Value y = Call(
@@ -94,6 +102,7 @@ void SaveTestModels() {
     SaveAs("classifier.nomo", Classifier());
     SaveAs("affine.nomo", Affine());
     SaveAs("pair.nomo", Pair());
+    SaveAs("batch_of_two.nomo", BatchOfTwo());
     SaveAs("broken.nomo", Broken());
     SaveAs(
         "random.nomo",

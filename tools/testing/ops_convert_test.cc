@@ -5,7 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "nomograph/core/file.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/tools/testing/cli.h"
 #include "nomograph/tools/testing/models.h"
 

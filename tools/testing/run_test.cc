@@ -3,10 +3,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/serialization/data/csv.h"
-#include "nomograph/serialization/data/npy.h"
-#include "nomograph/serialization/data/npz.h"
-#include "nomograph/serialization/data/png.h"
+#include "nomograph/data/csv.h"
+#include "nomograph/data/npy.h"
+#include "nomograph/data/npz.h"
+#include "nomograph/data/png.h"
 #include "nomograph/tools/testing/cli.h"
 #include "nomograph/tools/testing/models.h"
 

@@ -132,6 +132,13 @@ TEST_F(VerifyCheckTest, CheckFindsEachKindOfFault) {
   EXPECT_EQ(Nomo("check twofold.nomo" + library).exit_code, 0);  // only where it is asked for
 }
 
+TEST_F(VerifyCheckTest, CheckSaysWhichBatchItSupposed) {
+  const CliResult result = Nomo("check batch_of_two.nomo");
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_THAT(result.out, HasSubstr("Notes\n  supposed: the model compiles for a batch of 2, not "
+                                    "of 1: "));
+}
+
 TEST_F(VerifyCheckTest, CheckAsJson) {
   const CliResult result = Nomo("check missing.nomo --json");
   EXPECT_EQ(result.exit_code, 1);

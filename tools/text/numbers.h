@@ -1,4 +1,4 @@
-// Numbers and names as people read them.
+// Numbers as people read them.
 #ifndef NOMOGRAPH_TOOLS_TEXT_NUMBERS_H_
 #define NOMOGRAPH_TOOLS_TEXT_NUMBERS_H_
 
@@ -6,21 +6,16 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "nomograph/core/types/memory.h"  // ReadableBytes()
 
 namespace nomograph {
 
 // "105,866"
 std::string WithSeparators(int64_t number);
-// "812 B", "413.5 KB", "1.2 GB"; a KB has 1,024 bytes.
-std::string ReadableBytes(int64_t bytes);
 // Six significant digits: "0.0125", "3", "1e-09", "nan".
 std::string ShortNumber(double value);
 // "1 node", "12 nodes"
 std::string Counted(int64_t count, absl::string_view noun);
-
-// `text` without control characters: they become \n, \x1b, ... Names come from files, and a
-// terminal obeys what is printed to it. Line ends stay where `keep_lines`.
-std::string Printable(absl::string_view text, bool keep_lines = false);
 
 }  // namespace nomograph
 

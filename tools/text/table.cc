@@ -5,8 +5,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/status.h"
-#include "nomograph/tools/text/numbers.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
 
 namespace nomograph {
 namespace {
@@ -23,21 +23,22 @@ TextTable::TextTable(std::vector<Column> columns, int indent)
 
 void TextTable::AddRow(std::vector<std::string> cells) {
   NOMO_CHECK(cells.size() <= columns_.size());
-  for (std::string& cell : cells) cell = Printable(cell);
+  for (std::string& cell : cells) cell = Escape(cell);
   cells.resize(columns_.size());
   rows_.push_back({std::move(cells), {}});
 }
 
 void TextTable::AddNote(std::string note) {
   NOMO_CHECK(!rows_.empty());
-  rows_.back().notes.push_back(Printable(note));
+  rows_.back().notes.push_back(Escape(note));
 }
 
 std::string TextTable::Line(const std::vector<std::string>& cells,
                             const std::vector<size_t>& widths) const {
   std::string line = indent_;
   for (size_t i = 0; i < cells.size(); ++i) {
-    const std::string padding(widths[i] - Width(cells[i]), ' ');
+    const size_t width = Width(cells[i]);
+    const std::string padding(widths[i] - std::min(width, widths[i]), ' ');
     if (i > 0) line += "  ";
     line += columns_[i].right ? padding + cells[i] : cells[i] + padding;
   }
@@ -52,7 +53,9 @@ std::string TextTable::ToString() const {
     widths.push_back(Width(column.title));
   }
   for (const Row& row : rows_) {
-    for (size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], Width(row.cells[i]));
+    for (size_t i = 0; i < widths.size(); ++i) {
+      widths[i] = std::max(widths[i], std::min(Width(row.cells[i]), kMaxColumn));
+    }
   }
   const bool titled =
       std::any_of(titles.begin(), titles.end(), [](const std::string& t) { return !t.empty(); });

@@ -7,9 +7,13 @@
 
 namespace nomograph {
 
-// Columns are as wide as their cells, two spaces apart. Control characters in cells are escaped.
+// Columns are as wide as their cells, but not wider than kMaxColumn: what stands behind a longer
+// cell is moved, and only in its own row, so that one long cell does not widen a million lines.
+// Columns are two spaces apart. Cells are escaped.
 class TextTable {
  public:
+  static constexpr size_t kMaxColumn = 60;  // characters
+
   struct Column {
     std::string title;
     bool right = false;  // numbers are aligned on the right

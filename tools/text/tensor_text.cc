@@ -30,7 +30,7 @@ std::string ElementText(const Tensor& tensor, int64_t index) {
   const double value = tensor.AsDouble(index);
   // The other integers are exact as doubles, but may have more than six digits.
   return (kInts | kInt4s).Contains(tensor.dtype()) ? absl::StrCat(static_cast<int64_t>(value))
-                                        : ShortNumber(value);
+                                                   : ShortNumber(value);
 }
 
 class Printer {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "nomograph/core/tensor.h"
+#include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 

@@ -38,18 +38,6 @@ TEST(NumbersTest, Counts) {
   EXPECT_EQ(Counted(1200, "fault"), "1,200 faults");
 }
 
-TEST(NumbersTest, ControlCharacters) {
-  EXPECT_EQ(Printable("plain, größe"), "plain, größe");
-  EXPECT_EQ(Printable("a\nb\tc\rd"), "a\\nb\\tc\\rd");
-  EXPECT_EQ(Printable("a\nb", /*keep_lines=*/true), "a\nb");
-  EXPECT_EQ(Printable("\x1b[2J\x7f"), "\\x1b[2J\\x7f");
-  EXPECT_EQ(Printable("\xc2\x9b"
-                      "2J"),
-            "\\xc2\\x9b2J");                     // CSI, as one character
-  EXPECT_EQ(Printable("\xc2\xa0"), "\xc2\xa0");  // a space that does not break
-  EXPECT_EQ(Printable("\xc2"), "\xc2");
-}
-
 TEST(TableTest, AlignsColumns) {
   TextTable table({{"name"}, {"size", true}, {"note"}});
   table.AddRow({"größe", "7", "x"});
@@ -60,6 +48,17 @@ TEST(TableTest, AlignsColumns) {
             "  größe      7  x\n"
             "  b      1,000\n"
             "      below\\nthe row\n");
+}
+
+// A long cell moves its own row, not the others.
+TEST(TableTest, LongCellsDoNotWidenOtherRows) {
+  TextTable table({{"a"}, {"b"}});
+  const std::string longest(TextTable::kMaxColumn, 'x');
+  table.AddRow({longest + "y", "1"});
+  table.AddRow({"z", "2"});
+  EXPECT_EQ(table.ToString(),
+            absl::StrCat("  a", std::string(TextTable::kMaxColumn + 1, ' '), "b\n  ", longest,
+                         "y  1\n  z", std::string(TextTable::kMaxColumn + 1, ' '), "2\n"));
 }
 
 TEST(TableTest, HasNoHeadLineWithoutTitles) {

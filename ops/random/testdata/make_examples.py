@@ -2,7 +2,7 @@
 """Computes the expected outputs of the examples of the ops `random.*`, `image.*` and those of `nn.*` that draw numbers.
 
 It shares nothing with the C++ code: Philox4x32-10 follows the paper (J. Salmon et al., "Parallel Random Numbers: As Easy
-as 1, 2, 3", SC 2011, section 3.3), the key of a stream follows core/philox.h, and images are computed with NumPy and
+as 1, 2, 3", SC 2011, section 3.3), the key of a stream follows core/numeric/philox.h, and images are computed with NumPy and
 checked with PyTorch where it has the operation. Prints C++ initialisers, each under the name of its op and example.
 
 Usage: make_examples.py   (Debian packages python3-numpy, python3-torch)

@@ -7,11 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/session.h"
-#include "nomograph/serialization/data/npz.h"
+#include "nomograph/core/run/session.h"
+#include "nomograph/data/npz.h"
 #include "nomograph/serialization/model_io.h"
-#include "nomograph/serialization/onnx/export.h"
-#include "nomograph/serialization/onnx/import.h"
+#include "nomograph/serialization/onnx/export/export.h"
+#include "nomograph/serialization/onnx/import/import.h"
 
 namespace nomograph {
 namespace {

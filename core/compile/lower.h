@@ -1,0 +1,66 @@
+// Lowering: from the portable Graph to the LoweredGraph, which is specialised to concrete input
+// shapes and to the ops that this machine has, and from which a Program is prepared.
+#ifndef NOMOGRAPH_CORE_COMPILE_LOWER_H_
+#define NOMOGRAPH_CORE_COMPILE_LOWER_H_
+
+#include <string>
+#include <vector>
+
+#include "nomograph/core/compile/resolve.h"
+#include "nomograph/core/graph/fold.h"
+#include "nomograph/core/graph/model.h"
+#include "nomograph/core/op/registry.h"
+
+namespace nomograph {
+
+struct LoweredNode {
+  std::string name;  // of nodes in bodies: behind the calling node's name
+  const OpDef* op = nullptr;
+  Attributes attrs;  // with defaults
+  std::vector<ValueId> inputs, outputs;
+  std::vector<PostOp> post_ops;    // fused behind the op
+  std::vector<std::string> fused;  // the names of the nodes that became post-ops
+};
+
+struct LoweredGraph {
+  std::vector<TensorType> types;   // by ValueId; shapes that depend on data stay partial
+  std::vector<Tensor> constants;   // by ValueId; invalid unless the value is constant
+  std::vector<LoweredNode> nodes;  // in the order of execution
+  std::vector<ValueId> inputs, outputs;
+
+  ValueId AddValue(TensorType type);
+  // How many nodes use each value; graph outputs count as uses.
+  std::vector<int> UseCounts() const;
+};
+
+struct LowerOptions {
+  ResolveOptions resolve;
+  FoldLimits fold;
+  // Bodies that stand in the place of the nodes that they are of: so many nodes (values, where a
+  // body has more of those) in all, and so deep in each other. The graph's own nodes do not count.
+  int64_t max_inlined_nodes = 250'000;
+  int max_depth = 64;
+};
+
+// Resolves, types with the given types of the inputs, replaces ops by their bodies where they have
+// no kernel, and computes what is constant. `graph` is the model's main graph or that of one of its
+// functions. ResourceExhausted, before anything is written, when bodies come to too many nodes.
+// REQUIRES: the model is verified.
+absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
+                                   absl::Span<const TensorType> inputs, const OpRegistry& registry,
+                                   const LowerOptions& options);
+
+// Passes. Each yields whether it changed something.
+
+// Removes nodes whose outputs nothing uses, unless they have an effect on state or the outside.
+bool RemoveDeadNodes(LoweredGraph& graph);
+// Puts affine maps of channels (batch normalisation, a constant that is added or multiplied) into
+// the weights of the nodes in front of them, where these can take them.
+bool AbsorbAffines(LoweredGraph& graph);
+// Lets kernels that take post-ops, prepared for so many threads, apply the elementwise nodes behind
+// them.
+bool FusePostOps(LoweredGraph& graph, int threads);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_COMPILE_LOWER_H_

@@ -1,0 +1,44 @@
+// The memory plan: where each value of a LoweredGraph lies while a Program runs.
+#ifndef NOMOGRAPH_CORE_COMPILE_MEMORY_PLAN_H_
+#define NOMOGRAPH_CORE_COMPILE_MEMORY_PLAN_H_
+
+#include <vector>
+
+#include "nomograph/core/compile/lower.h"
+
+namespace nomograph {
+
+enum class Storage {
+  kInput,     // the caller's memory
+  kConstant,  // the model's
+  kArena,     // at an offset of the arena
+  kResult,    // a tensor made for this run and given to the caller
+  kDynamic,   // allocated when the shape is known, during the run
+};
+
+struct ValuePlan {
+  Storage storage = Storage::kDynamic;
+  int64_t offset = 0;  // kArena: in bytes, a multiple of 64
+  // The value whose memory this one shares (a view, or computed in place); its own id where it has
+  // its own.
+  ValueId root = kNoValue;
+};
+
+struct MemoryPlan {
+  std::vector<ValuePlan> values;  // by ValueId
+  // The values that share another's memory. Their roots have memory of their own.
+  std::vector<ValueId> views;
+  // Nodes that are views of their input: nothing runs.
+  std::vector<bool> is_view;  // by node
+  int64_t arena_bytes = 0;
+  // The most bytes that are alive at one time: what no plan can go below.
+  int64_t peak_bytes = 0;
+};
+
+// In n log n of the values, unless few are alive at one time: then a better plan is made, whose
+// time grows with the number of pairs of values that are.
+MemoryPlan PlanMemory(const LoweredGraph& graph);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_COMPILE_MEMORY_PLAN_H_

@@ -1,0 +1,173 @@
+#include <algorithm>
+#include <optional>
+
+#include "absl/functional/function_ref.h"
+#include "nomograph/core/compile/lower.h"
+#include "nomograph/core/compile/specs.h"
+
+namespace nomograph {
+namespace {
+
+std::vector<TensorSpec> Specs(const LoweredGraph& graph, absl::Span<const ValueId> ids) {
+  std::vector<TensorSpec> specs;
+  for (const ValueId id : ids) {
+    specs.push_back(id == kNoValue
+                        ? TensorSpec{}
+                        : TensorSpec{graph.types[id].dtype, graph.types[id].shape.ToShape(), {}});
+  }
+  return specs;
+}
+
+bool ShapesKnown(const LoweredGraph& graph, const LoweredNode& node) {
+  const auto known = [&](ValueId id) {
+    return id == kNoValue || graph.types[id].shape.fully_known();
+  };
+  return std::all_of(node.inputs.begin(), node.inputs.end(), known) &&
+         std::all_of(node.outputs.begin(), node.outputs.end(), known);
+}
+
+std::vector<Tensor> Constants(const LoweredGraph& graph, absl::Span<const ValueId> ids) {
+  std::vector<Tensor> constants;
+  for (const ValueId id : ids) constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+  return constants;
+}
+
+// What the hook `ask` says of the node whose input `fused_input` another one yields.
+template <typename Ask>
+auto AskAsConsumer(const LoweredGraph& graph, const LoweredNode& node, int fused_input, Ask ask) {
+  const std::vector<TensorSpec> inputs = Specs(graph, node.inputs);
+  const std::vector<TensorSpec> outputs = Specs(graph, node.outputs);
+  const std::vector<Tensor> constants = Constants(graph, node.inputs);
+  return ask(FusionQuery{node.attrs, inputs, constants, outputs[0], fused_input});
+}
+
+// What the hook `ask` says of the node as it would be prepared.
+template <typename Ask>
+auto AskAsProducer(const LoweredGraph& graph, const LoweredNode& node, int threads, Ask ask) {
+  const std::vector<TensorSpec> inputs = Specs(graph, node.inputs);
+  const std::vector<TensorSpec> outputs = Specs(graph, node.outputs);
+  const std::vector<Tensor> constants = Constants(graph, node.inputs);
+  return ask(PrepareContext{node.attrs, inputs, outputs, constants, node.post_ops,
+                            WorthwhileThreads(inputs, outputs, threads)});
+}
+
+// For each node and each input that nothing else uses: `merge(producer, node, input)` is the
+// producer as it does the node's work, too, or nothing. The types of the input and of the node's
+// output are the same, with known shapes.
+using Merge = absl::FunctionRef<std::optional<LoweredNode>(const LoweredNode& producer,
+                                                           const LoweredNode& node, int input)>;
+bool MergeIntoProducers(LoweredGraph& graph, Merge merge) {
+  const std::vector<int> uses = graph.UseCounts();
+  std::vector<int> producer(graph.types.size(), -1);
+  std::vector<bool> gone(graph.nodes.size(), false);
+  bool changed = false;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    LoweredNode& node = graph.nodes[n];
+    for (const ValueId id : node.outputs) producer[id] = static_cast<int>(n);
+    if (node.outputs.size() != 1 || !node.post_ops.empty() || !ShapesKnown(graph, node)) continue;
+    for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i) {
+      const ValueId input = node.inputs[i];
+      if (input == kNoValue || producer[input] < 0 || uses[input] != 1) continue;
+      const LoweredNode& target = graph.nodes[producer[input]];
+      if (target.outputs.size() != 1 || !ShapesKnown(graph, target) ||
+          graph.types[node.outputs[0]] != graph.types[input]) {
+        continue;
+      }
+      std::optional<LoweredNode> merged = merge(target, node, i);
+      if (!merged) continue;
+      // It stands where the later one stood: all that it uses exists by then.
+      merged->outputs = node.outputs;
+      merged->fused.push_back(node.name);
+      gone[producer[input]] = true;
+      node = *std::move(merged);
+      producer[node.outputs[0]] = static_cast<int>(n);
+      changed = true;
+      break;
+    }
+  }
+  std::vector<LoweredNode> kept;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    if (!gone[n]) kept.push_back(std::move(graph.nodes[n]));
+  }
+  graph.nodes = std::move(kept);
+  return changed;
+}
+
+}  // namespace
+
+bool RemoveDeadNodes(LoweredGraph& graph) {
+  std::vector<int> uses = graph.UseCounts();
+  std::vector<bool> dead(graph.nodes.size(), false);
+  bool changed = false;
+  for (size_t n = graph.nodes.size(); n-- > 0;) {
+    const LoweredNode& node = graph.nodes[n];
+    const bool effect = node.op->effects == Effects::kStateful || node.op->effects == Effects::kIo;
+    const bool used = std::any_of(node.outputs.begin(), node.outputs.end(),
+                                  [&](ValueId id) { return uses[id] > 0; });
+    // A function that a control-flow node calls may have effects of its own.
+    const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(), [](const auto& attr) {
+      return attr.second.type() == AttrType::kFunction;
+    });
+    if (effect || used || calls) continue;
+    dead[n] = changed = true;
+    for (const ValueId id : node.inputs) {
+      if (id != kNoValue) --uses[id];
+    }
+  }
+  std::vector<LoweredNode> alive;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    if (!dead[n]) alive.push_back(std::move(graph.nodes[n]));
+  }
+  graph.nodes = std::move(alive);
+  return changed;
+}
+
+bool AbsorbAffines(LoweredGraph& graph) {
+  return MergeIntoProducers(
+      graph,
+      [&](const LoweredNode& producer, const LoweredNode& node,
+          int input) -> std::optional<LoweredNode> {
+        if (!node.op->as_affine || !producer.op->absorb_affine || !producer.post_ops.empty()) {
+          return std::nullopt;
+        }
+        const std::optional<ChannelAffine> affine =
+            AskAsConsumer(graph, node, input, node.op->as_affine);
+        if (!affine) return std::nullopt;
+        const std::vector<Tensor> constants =
+            AskAsProducer(graph, producer, 1, [&](const PrepareContext& context) {
+              return producer.op->absorb_affine(context, *affine);
+            });
+        if (constants.empty()) return std::nullopt;
+        LoweredNode merged = producer;
+        merged.inputs.resize(std::max(merged.inputs.size(), constants.size()), kNoValue);
+        for (size_t i = 0; i < constants.size(); ++i) {
+          if (!constants[i].valid()) continue;
+          merged.inputs[i] = graph.AddValue(constants[i].type());
+          graph.constants[merged.inputs[i]] = constants[i];
+        }
+        return merged;
+      });
+}
+
+bool FusePostOps(LoweredGraph& graph, int threads) {
+  return MergeIntoProducers(
+      graph,
+      [&](const LoweredNode& producer, const LoweredNode& node,
+          int input) -> std::optional<LoweredNode> {
+        if (!node.op->as_post_op || !producer.op->takes_post_ops) return std::nullopt;
+        std::optional<PostOp> post_op = AskAsConsumer(graph, node, input, node.op->as_post_op);
+        if (!post_op) return std::nullopt;
+        LoweredNode fused = producer;
+        if (post_op->kind == PostOp::Kind::kBinary) {
+          // Behind all inputs that the op can have, so that it is not taken for an absent one.
+          fused.inputs.resize(std::max(fused.inputs.size(), fused.op->inputs.size()), kNoValue);
+          post_op->input = static_cast<int>(fused.inputs.size());
+          fused.inputs.push_back(node.inputs[1 - input]);
+        }
+        fused.post_ops.push_back(*post_op);
+        if (!AskAsProducer(graph, fused, threads, producer.op->takes_post_ops)) return std::nullopt;
+        return fused;
+      });
+}
+
+}  // namespace nomograph

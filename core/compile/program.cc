@@ -1,0 +1,138 @@
+#include "nomograph/core/compile/program.h"
+
+#include <omp.h>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "nomograph/core/compile/memory_needs.h"
+#include "nomograph/core/compile/specs.h"
+#include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/keep_nan.h"
+#include "nomograph/core/types/escape.h"
+
+namespace nomograph {
+namespace {
+
+// The sizes that are known, and 0 for the others; a scalar's shape where the rank is not known.
+Shape KnownSizes(const PartialShape& shape) {
+  Shape sizes;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    sizes.Append(shape[axis].known() ? shape[axis].size() : 0);
+  }
+  return sizes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(
+    const Model& model, const Graph& graph, absl::Span<const TensorType> inputs,
+    const OpRegistry& registry, const CompileOptions& options, absl::Span<const int> outputs) {
+  const MemoryScope memory(options.memory != nullptr ? options.memory : CurrentMemoryAccount());
+  std::unique_ptr<Program> program(new Program);
+  // The passes' hooks allocate as well.
+  NOMO_RETURN_IF_ERROR(CatchBadAlloc(
+      [&] { return program->Build(model, graph, inputs, registry, options, outputs); }));
+  return program;
+}
+
+absl::Status Program::Build(const Model& model, const Graph& graph,
+                            absl::Span<const TensorType> inputs, const OpRegistry& registry,
+                            const CompileOptions& options, absl::Span<const int> outputs) {
+  const LowerOptions lower{.resolve = {.exact = options.exact, .allowed_io = options.allowed_io},
+                           .fold = options.fold,
+                           .max_inlined_nodes = options.max_inlined_nodes};
+  kernels_ = options.exact      ? KernelChoice::kReference
+             : options.keep_nan ? KernelChoice::kFastKeepingNan
+                                : KernelChoice::kFast;
+  threads_ = options.threads > 0 ? options.threads : omp_get_max_threads();
+  NOMO_ASSIGN_OR_RETURN(graph_, Lower(model, graph, inputs, registry, lower));
+  if (!outputs.empty()) {
+    std::vector<ValueId> wanted;
+    for (const int i : outputs) wanted.push_back(graph_.outputs[i]);
+    graph_.outputs = std::move(wanted);
+  }
+  RemoveDeadNodes(graph_);
+  // No pass makes a value smaller, and none is to reckon with sizes that overflow.
+  NOMO_RETURN_IF_ERROR(CheckValuesFit(graph_));
+  if (!options.exact) AbsorbAffines(graph_);
+  if (kernels_ == KernelChoice::kFast) FusePostOps(graph_, threads_);
+  plan_ = PlanMemory(graph_);
+  return PrepareSteps();
+}
+
+Program::~Program() = default;
+
+absl::Status Program::PrepareSteps() {
+  // Kernels that allocate an output themselves see there what is known of its shape: a loop that
+  // does not run once has nothing else to shape its scan outputs by.
+  for (const TensorType& type : graph_.types) shapes_.push_back(KnownSizes(type.shape));
+  for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+    if (plan_.is_view[n]) continue;
+    const LoweredNode& node = graph_.nodes[n];
+    Step step{.node = static_cast<int>(n), .kernel = nullptr, .node_key = StableHash(node.name)};
+    NodeSpecs specs(graph_, node, shapes_);
+    if (specs.shapes_known) {
+      auto kernel = PrepareKernel(*node.op, specs.Context(node, threads_), kernels_);
+      NOMO_RETURN_IF_ERROR(Annotate(
+          kernel.status(), absl::StrCat("node ", Quoted(node.name), " (", node.op->name, ")")));
+      step.kernel = *std::move(kernel);
+      scratch_bytes_ = std::max(scratch_bytes_, step.kernel->scratch_bytes());
+    }
+    may_lose_nan_ |= step.kernel != nullptr
+                         ? MayLoseNan(*step.kernel)
+                         : kernels_ == KernelChoice::kFast && !node.op->fast.empty();
+    steps_.push_back(std::move(step));
+  }
+  DropPackedConstants();
+  return absl::OkStatus();
+}
+
+void Program::DropPackedConstants() {
+  std::vector<bool> read(graph_.types.size(), false);
+  const auto mark = [&](ValueId id) {
+    if (id != kNoValue) read[plan_.values[id].root] = true;
+  };
+  for (const ValueId id : graph_.outputs) mark(id);
+  for (const Step& step : steps_) {
+    const std::vector<ValueId>& inputs = graph_.nodes[step.node].inputs;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!step.kernel || step.kernel->ReadsInput(static_cast<int>(i))) mark(inputs[i]);
+    }
+  }
+  for (size_t v = 0; v < read.size(); ++v) {
+    if (!read[v]) graph_.constants[v] = Tensor();
+  }
+}
+
+std::string Program::ToString() const {
+  std::string text;
+  const auto place = [&](ValueId id) -> std::string {
+    switch (plan_.values[id].storage) {
+      case Storage::kInput:
+        return "input";
+      case Storage::kConstant:
+        return "constant";
+      case Storage::kArena:
+        return absl::StrCat("arena+", plan_.values[id].offset);
+      case Storage::kResult:
+        return "result";
+      case Storage::kDynamic:
+        return "allocated";
+    }
+    return "";
+  };
+  for (const Step& step : steps_) {
+    const LoweredNode& node = graph_.nodes[step.node];
+    std::vector<std::string> outputs;
+    for (const ValueId id : node.outputs)
+      outputs.push_back(absl::StrCat(graph_.types[id].ToString(), " ", place(id)));
+    absl::StrAppendFormat(&text, "%s  %s  [%s]", node.name, node.op->name,
+                          step.kernel ? step.kernel->Describe() : "prepared when shapes are known");
+    if (!node.fused.empty()) absl::StrAppend(&text, "  with ", absl::StrJoin(node.fused, ", "));
+    absl::StrAppend(&text, "  -> ", absl::StrJoin(outputs, "; "), "\n");
+  }
+  return text;
+}
+
+}  // namespace nomograph

@@ -1,0 +1,90 @@
+// Program: a graph that has been compiled for given input shapes. It is immutable, specialised to
+// this machine, and never saved.
+#ifndef NOMOGRAPH_CORE_COMPILE_PROGRAM_H_
+#define NOMOGRAPH_CORE_COMPILE_PROGRAM_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nomograph/core/compile/lower.h"
+#include "nomograph/core/compile/memory_plan.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/types/memory.h"
+
+namespace nomograph {
+
+struct CompileOptions {
+  // Reference kernels only, in the order of the graph: the same bits on every machine.
+  bool exact = false;
+  // Of the fast kernels only those that cannot lose a NaN, and nothing is fused.
+  bool keep_nan = false;
+  // Ops with the effect io that may run, by name.
+  std::vector<std::string> allowed_io;
+  // That one run may use. 0: OpenMP's number, which is OMP_NUM_THREADS or that of the processors.
+  int threads = 0;
+  // Against which counts what the program keeps, e.g. folded constants and packed weights, and what
+  // compiling takes meanwhile. Null: the thread's (core/types/memory.h).
+  std::shared_ptr<MemoryAccount> memory;
+  // Limits of what a file can ask of the compiler.
+  FoldLimits fold = {};
+  int64_t max_inlined_nodes = LowerOptions().max_inlined_nodes;
+};
+
+class Program {
+ public:
+  // `graph` is the model's main graph or a function's; `inputs` are the types of its inputs with
+  // full shapes; `outputs` are the indices of those of its outputs that are wanted, all where there
+  // are none. ResourceExhausted names the nodes whose values are larger than what the memory
+  // account has left.
+  static absl::StatusOr<std::unique_ptr<const Program>> Compile(const Model& model,
+                                                                const Graph& graph,
+                                                                absl::Span<const TensorType> inputs,
+                                                                const OpRegistry& registry,
+                                                                const CompileOptions& options,
+                                                                absl::Span<const int> outputs = {});
+  ~Program();
+
+  // A row per step: the node, its op, the kernel that runs it, what is fused into it, its outputs'
+  // types and places.
+  std::string ToString() const;
+  int64_t arena_bytes() const { return plan_.arena_bytes; }
+  int64_t peak_bytes() const { return plan_.peak_bytes; }
+  int threads() const { return threads_; }
+  // Whether a run may make a number of a NaN; it then raises a flag: core/op/keep_nan.h.
+  bool may_lose_nan() const { return may_lose_nan_; }
+
+  struct Step {
+    int node;  // in the lowered graph
+    // Null where shapes depend on data: then the kernel is prepared during the run.
+    std::unique_ptr<const Kernel> kernel;
+    uint64_t node_key = 0;
+  };
+  const std::vector<Step>& steps() const { return steps_; }
+  const LoweredGraph& graph() const { return graph_; }
+  const MemoryPlan& plan() const { return plan_; }
+
+ private:
+  Program() = default;
+  absl::Status Build(const Model& model, const Graph& graph, absl::Span<const TensorType> inputs,
+                     const OpRegistry& registry, const CompileOptions& options,
+                     absl::Span<const int> outputs);
+  absl::Status PrepareSteps();
+  // Constants that no kernel reads any more, because each has a packed copy.
+  void DropPackedConstants();
+
+  LoweredGraph graph_;
+  MemoryPlan plan_;
+  std::vector<Step> steps_;
+  std::vector<Shape> shapes_;  // by ValueId, where known
+  int64_t scratch_bytes_ = 0;
+  KernelChoice kernels_ = KernelChoice::kFast;
+  bool may_lose_nan_ = false;
+  int threads_ = 1;
+  friend class Executor;
+  friend class ProgramState;
+};
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_COMPILE_PROGRAM_H_

@@ -1,0 +1,30 @@
+// What is known of a lowered node's inputs and outputs when its kernel is prepared.
+#ifndef NOMOGRAPH_CORE_COMPILE_SPECS_H_
+#define NOMOGRAPH_CORE_COMPILE_SPECS_H_
+
+#include <vector>
+
+#include "nomograph/core/compile/lower.h"
+
+namespace nomograph {
+
+// `threads`, or 1 where a node has so few elements that starting threads takes longer than its
+// work.
+int WorthwhileThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
+                      int threads);
+
+// The specs of a node's inputs and outputs, as kernels are prepared with them.
+struct NodeSpecs {
+  // `shapes` by ValueId, right where the type's shape is known or `all_known` says so.
+  NodeSpecs(const LoweredGraph& graph, const LoweredNode& node, absl::Span<const Shape> shapes);
+  // For a program that has so many threads.
+  PrepareContext Context(const LoweredNode& node, int threads) const;
+
+  std::vector<TensorSpec> inputs, outputs;
+  std::vector<Tensor> constants;
+  bool shapes_known = true;
+};
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_COMPILE_SPECS_H_

@@ -1,0 +1,46 @@
+// oneDNN for elementwise ops: fast kernels and post-op hooks, a line each. What the other
+// primitives need is in core/onednn/onednn_kernel.h; this header stays light, because many files
+// include it.
+//
+//   op.Fast(OneDnnEltwise(dnnl_eltwise_relu)).AsPostOp(EltwisePostOp(dnnl_eltwise_relu));
+#ifndef NOMOGRAPH_CORE_ONEDNN_ONEDNN_H_
+#define NOMOGRAPH_CORE_ONEDNN_ONEDNN_H_
+
+#include <functional>
+#include <optional>
+
+#include "nomograph/core/op/op.h"
+#include "oneapi/dnnl/dnnl_types.h"
+
+namespace nomograph {
+
+// One of oneDNN's elementwise functions (dnnl_eltwise_*) with its parameters. Their meaning, and
+// the values that make the function the one that is wanted (e.g. alpha = 1 for swish), stand in
+// oneDNN's documentation of "Eltwise".
+struct Eltwise {
+  dnnl_alg_kind_t algorithm;
+  float alpha = 0, beta = 0;
+};
+// The function for a node's attributes; none where oneDNN does not have it.
+using EltwiseOf = std::function<std::optional<Eltwise>(const Attributes&)>;
+using PostOpFn = std::function<std::optional<PostOp>(const FusionQuery&)>;
+
+// The fast kernel of an op with one input that applies the function to each element. It serves
+// float32.
+PrepareFn OneDnnEltwise(EltwiseOf eltwise);
+PrepareFn OneDnnEltwise(dnnl_alg_kind_t algorithm, float alpha = 0, float beta = 0);
+// The same for OpDef::AsPostOp.
+PostOpFn EltwisePostOp(EltwiseOf eltwise);
+PostOpFn EltwisePostOp(dnnl_alg_kind_t algorithm, float alpha = 0, float beta = 0);
+
+// The fast kernel of an op with two inputs, a and b, that broadcast as NumPy's do; `algorithm` is a
+// dnnl_binary_*. It serves float32.
+PrepareFn OneDnnBinary(dnnl_alg_kind_t algorithm);
+// The same for OpDef::TakesPostOps.
+std::function<bool(const PrepareContext&)> BinaryTakesPostOps(dnnl_alg_kind_t algorithm);
+// The same for OpDef::AsPostOp. Unless `commutative`, only a can be what the producer yields.
+PostOpFn BinaryPostOp(dnnl_alg_kind_t algorithm, bool commutative);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_ONEDNN_ONEDNN_H_

@@ -1,0 +1,174 @@
+// Kernels made of oneDNN primitives: the engine, memory descriptors, the boundary for exceptions,
+// and Builder, with which the fast kernel of an op is about twenty lines:
+//
+//   bool BuildSoftmax(onednn::Builder& b) {
+//     const TensorSpec& x = b.context().inputs[0];
+//     if (x.dtype != DType::kFloat32) return false;
+//     const onednn::Desc desc = onednn::RowMajor(x.dtype, x.shape.dims());
+//     const dnnl::softmax_v2_forward::primitive_desc pd({..., desc, desc, axis}, b.Attr(),
+//     onednn::Engine()); b.Add<dnnl::softmax_v2_forward>(pd, {{DNNL_ARG_SRC, b.Input(0, desc)},
+//     {DNNL_ARG_DST, b.Output(0, desc)}}); return true;
+//   }
+//   op.Fast(onednn::Prepare(BuildSoftmax));
+//
+// oneDNN reports faults by exceptions. None leaves Guard(), and what Prepare() calls runs inside of
+// it.
+#ifndef NOMOGRAPH_CORE_ONEDNN_ONEDNN_KERNEL_H_
+#define NOMOGRAPH_CORE_ONEDNN_ONEDNN_KERNEL_H_
+
+#include <functional>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/kernel.h"
+#include "nomograph/core/types/memory.h"
+#include "oneapi/dnnl/dnnl.hpp"
+
+namespace nomograph::onednn {
+
+using Desc = dnnl::memory::desc;
+
+// The one CPU engine of the process.
+const dnnl::engine& Engine();
+// This thread's stream. It is in order; wait for it before its results are used.
+dnnl::stream& Stream();
+
+// Unimplemented where oneDNN has no such primitive, ResourceExhausted for want of memory, else
+// Internal.
+absl::Status ToStatus(const dnnl::error& error);
+
+// Runs `f`, which yields a Status or StatusOr, and turns what is thrown into a status.
+template <typename F>
+auto Guard(F&& f) -> decltype(f()) {
+  try {
+    return f();
+  } catch (const dnnl::error& error) {
+    return ToStatus(error);
+  } catch (const OutOfMemory& error) {
+    return error.status();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory for oneDNN");
+  }
+}
+
+// Descriptors throw dnnl::error for more than 12 axes and for types that oneDNN lacks: use them
+// inside of Guard(). undef where oneDNN lacks the type (float64, the wide and unsigned integers but
+// uint8, bool).
+dnnl::memory::data_type DataTypeOf(DType dtype);
+Desc RowMajor(DType dtype, absl::Span<const int64_t> dims);
+// A row-major tensor of `shape` with its axes in another order: axis k is the tensor's axis
+// axes[k]. oneDNN wants the axes of activations as N, C, spatial…, of weights as (groups,) out, in,
+// spatial…, whatever their order in memory.
+Desc Permuted(DType dtype, const Shape& shape, absl::Span<const int> axes);
+// The primitive chooses how the elements lie.
+Desc AnyFormat(DType dtype, absl::Span<const int64_t> dims);
+
+// Puts together a kernel from primitives that run one after the other.
+class Builder {
+ public:
+  // A trial shows whether the primitives exist: constants are not packed.
+  enum class Mode { kBuild, kTrial };
+  explicit Builder(const PrepareContext& context, Mode mode = Mode::kBuild)
+      : context_(context), mode_(mode) {}
+
+  const PrepareContext& context() const { return context_; }
+  // Whether input i's value is known now. Only then is a layout of the primitive's choice sure to
+  // be worth its copy.
+  bool is_constant(int i) const {
+    return i < static_cast<int>(context_.constants.size()) && context_.constants[i].valid();
+  }
+
+  // Something that an argument of a primitive can be.
+  using Buffer = int;
+  using Argument = std::pair<int, Buffer>;  // DNNL_ARG_*
+  Buffer Input(int i, const Desc& desc);
+  Buffer Output(int i, const Desc& desc);
+  // Memory for one run.
+  Buffer Scratch(const Desc& desc);
+  // The memory of `buffer` under another descriptor.
+  Buffer Alias(Buffer buffer, const Desc& desc);
+  // Elements that the kernel keeps. REQUIRES: `bytes` holds the descriptor's size.
+  Buffer Constant(const Desc& desc, Tensor bytes);
+  // The elements of `buffer` as `wanted` has them. Where the two differ they are copied: now, where
+  // the buffer is an input that is constant, else at each run.
+  Buffer Reordered(Buffer buffer, const Desc& wanted);
+  // Copies the elements of `from` into `to`, which has as many, at each run.
+  void Copy(Buffer from, Buffer to);
+
+  // Post-ops of the primitive that is added next, in this order. For a binary one the operand's
+  // axes must each have the size of the primitive's output, or 1.
+  void PostEltwise(const Eltwise& eltwise);
+  void PostBinary(int algorithm, Buffer operand);
+  // Those that were fused into the node. `operand_desc` describes a binary one's other operand with
+  // the axes of the primitive's output; it yields false where that is impossible, and so does this
+  // function.
+  using OperandDesc = std::function<bool(const TensorSpec& operand, Desc& desc)>;
+  bool PostNodeOps(const OperandDesc& operand_desc, const Desc* layout = nullptr);
+  // For outputs that the primitive sees as Permuted(…, axes). Operands of the output's whole shape
+  // are copied into `layout` where that is given.
+  bool PostNodeOps(absl::Span<const int> axes, const Desc* layout = nullptr);
+
+  // The attributes that every primitive must be created with: they name the post-ops so far.
+  dnnl::primitive_attr Attr() const;
+
+  // Appends a primitive, with its scratchpad and the operands of its post-ops.
+  template <typename Primitive, typename PrimitiveDesc>
+  void Add(const PrimitiveDesc& pd, std::vector<Argument> arguments) {
+    const Primitive primitive(pd);
+    keeps_nan_ &= KeepsNan(primitive.get_kind(), pd);
+    AddStep(primitive, pd, std::move(arguments), std::exchange(post_arguments_, {}));
+    post_ops_ = dnnl::post_ops();
+  }
+
+  absl::StatusOr<std::unique_ptr<Kernel>> Build();
+
+ private:
+  friend class PrimitiveKernel;
+  struct BufferSpec {
+    enum class Kind { kInput, kOutput, kScratch, kConstant };
+    Kind kind;
+    int64_t index;  // of the input or output; the offset in scratch
+    Desc desc;
+    Tensor bytes;  // kConstant
+  };
+  struct Step {
+    dnnl::primitive primitive;
+    std::vector<Argument> arguments;
+  };
+
+  // Whether the primitive with its post-ops is sure to make no number of a NaN.
+  bool KeepsNan(dnnl::primitive::kind kind, const dnnl::primitive_desc_base& pd) const;
+  Buffer AddBuffer(BufferSpec::Kind kind, int64_t index, const Desc& desc);
+  void AddStep(dnnl::primitive primitive, const dnnl::primitive_desc_base& pd,
+               std::vector<Argument> arguments, const std::vector<Argument>& post_arguments);
+  Buffer Packed(const BufferSpec& from, const Tensor& value,
+                const dnnl::reorder::primitive_desc& pd);
+
+  const PrepareContext& context_;
+  const Mode mode_;
+  std::vector<BufferSpec> buffers_;
+  std::vector<Step> steps_;
+  int64_t scratch_bytes_ = 0;
+  bool keeps_nan_ = true;
+  dnnl::post_ops post_ops_;
+  std::vector<Argument> post_arguments_;
+  std::string description_ = "oneDNN";
+};
+
+// Adds an op's primitives; false where they do not serve the node. It may throw what oneDNN throws:
+// a node that oneDNN refuses is one that it does not serve.
+using BuildFn = std::function<bool(Builder&)>;
+// For OpDef::Fast. Nodes with an empty tensor are left to the reference kernel.
+PrepareFn Prepare(BuildFn build);
+// For OpDef::TakesPostOps: whether Prepare(build) serves the node with the post-ops that the
+// context names.
+std::function<bool(const PrepareContext&)> TakesPostOps(BuildFn build);
+
+}  // namespace nomograph::onednn
+
+#endif  // NOMOGRAPH_CORE_ONEDNN_ONEDNN_KERNEL_H_

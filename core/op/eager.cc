@@ -1,0 +1,132 @@
+#include "nomograph/core/op/eager.h"
+
+#include <algorithm>
+
+#include "nomograph/core/op/keep_nan.h"
+#include "nomograph/core/op/widened_kernel.h"
+#include "nomograph/core/types/memory.h"
+
+namespace nomograph {
+namespace {
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareFast(const OpDef& op, const PrepareContext& context,
+                                                    KernelChoice choice) {
+  for (const PrepareFn& prepare : op.fast) {
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, prepare(context));
+    if (kernel == nullptr) continue;
+    if (choice == KernelChoice::kFast || !MayLoseNan(*kernel)) return kernel;
+  }
+  return nullptr;
+}
+
+// For 16-bit floating point: the reference kernel serves float32 as well where nothing is rounded
+// between its inputs and outputs, and is faster than with 16-bit elements. That is so for an
+// elementwise op, the only kind that is computed in place, and where no output is floating point.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareFastOrExact(const OpDef& op,
+                                                           const PrepareContext& context,
+                                                           KernelChoice choice) {
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, PrepareFast(op, context, choice));
+  if (kernel != nullptr || !op.reference) return kernel;
+  const bool rounds =
+      std::any_of(context.outputs.begin(), context.outputs.end(),
+                  [](const TensorSpec& output) { return output.dtype == DType::kFloat32; });
+  if (rounds && !op.in_place) return nullptr;
+  return MakeComputeKernel(op.reference, "reference");
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> ChooseKernel(const OpDef& op, const PrepareContext& context,
+                                                     KernelChoice choice) {
+  if (choice != KernelChoice::kReference) {
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, PrepareFast(op, context, choice));
+    if (kernel != nullptr) return kernel;
+    const auto prepare_wide = [&](const PrepareContext& wide) {
+      return PrepareFastOrExact(op, wide, choice);
+    };
+    NOMO_ASSIGN_OR_RETURN(kernel, PrepareWidened(op, context, prepare_wide));
+    if (kernel != nullptr) return kernel;
+  }
+  if (op.reference) return MakeComputeKernel(op.reference, "reference");
+  return absl::UnimplementedError(absl::StrCat("op ", op.name, " has no ",
+                                               choice != KernelChoice::kReference
+                                                   ? "kernel for these types and shapes"
+                                                   : "reference kernel"));
+}
+
+}  // namespace
+
+KernelContextBuilder::KernelContextBuilder(absl::Span<const TensorView> inputs,
+                                           absl::Span<TensorView> outputs,
+                                           absl::Span<Tensor> owned_outputs,
+                                           const Attributes& attrs, const RunContext& run,
+                                           uint64_t node_key) {
+  context_.inputs_ = inputs;
+  context_.outputs_ = outputs;
+  context_.owned_outputs_ = owned_outputs;
+  context_.attrs_ = &attrs;
+  context_.run_ = &run;
+  context_.node_key_ = node_key;
+}
+
+void KernelContextBuilder::SetMemory(std::byte* scratch, KernelState* state) {
+  context_.scratch_ = scratch;
+  context_.state_ = state;
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
+                                                      const PrepareContext& context,
+                                                      KernelChoice choice) {
+  return CatchBadAlloc([&] { return ChooseKernel(op, context, choice); });
+}
+
+absl::Status RunKernel(const Kernel& kernel, KernelContext& context) {
+  return CatchBadAlloc([&] { return kernel.Run(context); });
+}
+
+absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs,
+                                          const Attributes& attrs, const RunOpOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(const Attributes resolved, ResolveAttributes(op.attrs, attrs));
+  std::vector<TensorType> input_types;
+  std::vector<TensorSpec> input_specs;
+  std::vector<TensorView> input_views;
+  for (const Tensor& input : inputs) {
+    input_types.push_back(input.type());
+    input_specs.push_back({input.dtype(), input.shape(), {}});
+    input_views.push_back(
+        {input.dtype(), &input.shape(), const_cast<std::byte*>(input.raw_data())});
+  }
+  const InferContext infer(resolved, input_types, inputs, options.num_outputs);
+  NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> output_types, InferNode(op, infer));
+
+  std::vector<Tensor> outputs(options.num_outputs);
+  std::vector<TensorSpec> output_specs;
+  std::vector<TensorView> output_views;
+  bool shapes_known = true;
+  for (int i = 0; i < options.num_outputs; ++i) {
+    const TensorType& type = output_types[i];
+    TensorView view{type.dtype, nullptr, nullptr};
+    if (type.shape.fully_known()) {
+      NOMO_ASSIGN_OR_RETURN(outputs[i], Tensor::Create(type.dtype, type.shape.ToShape()));
+      view.shape = &outputs[i].shape();
+      view.data = outputs[i].mutable_raw_data();
+    } else {
+      shapes_known = false;
+    }
+    output_views.push_back(view);
+    output_specs.push_back({type.dtype, outputs[i].shape(), {}});
+  }
+  const PrepareContext prepare{resolved, input_specs, output_specs, inputs, {}, 1};
+  NOMO_ASSIGN_OR_RETURN(
+      std::unique_ptr<Kernel> kernel,
+      PrepareKernel(op, prepare,
+                    options.fast && shapes_known ? KernelChoice::kFast : KernelChoice::kReference));
+
+  KernelContextBuilder builder(input_views, absl::MakeSpan(output_views), absl::MakeSpan(outputs),
+                               resolved, options.run, options.node_key);
+  const std::unique_ptr<KernelState> state = kernel->NewState();
+  NOMO_ASSIGN_OR_RETURN(Tensor scratch, Tensor::Create(DType::kUInt8, {kernel->scratch_bytes()}));
+  builder.SetMemory(scratch.mutable_raw_data(), state.get());
+  NOMO_RETURN_IF_ERROR(RunKernel(*kernel, builder.context()));
+  return outputs;
+}
+
+}  // namespace nomograph

@@ -1,0 +1,55 @@
+// Runs one op at once, without a graph: for constant folding, tests, and trying things.
+#ifndef NOMOGRAPH_CORE_OP_EAGER_H_
+#define NOMOGRAPH_CORE_OP_EAGER_H_
+
+#include <vector>
+
+#include "nomograph/core/op/op.h"
+
+namespace nomograph {
+
+struct RunOpOptions {
+  int num_outputs = 1;
+  bool fast =
+      false;  // the first fast kernel that serves the shapes; the reference kernel otherwise
+  RunContext run;
+  uint64_t node_key = 0;
+};
+
+// Resolves attributes, infers shapes, prepares and runs the kernel. An op with a body only is
+// Unimplemented here: it needs a graph. `inputs` that are absent are invalid tensors.
+absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs,
+                                          const Attributes& attrs,
+                                          const RunOpOptions& options = {});
+
+enum class KernelChoice {
+  kReference,
+  kFast,
+  kFastKeepingNan,  // of the fast ones those that cannot lose a NaN: core/op/keep_nan.h
+};
+
+// Chooses and prepares the kernel: the fast ones in their order, then, for 16-bit floating point,
+// those for float32, then the reference kernel. ResourceExhausted where memory runs out meanwhile.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
+                                                      const PrepareContext& context,
+                                                      KernelChoice choice);
+
+// Runs a prepared kernel. ResourceExhausted where memory runs out in it.
+absl::Status RunKernel(const Kernel& kernel, KernelContext& context);
+
+// Puts a KernelContext together.
+class KernelContextBuilder {
+ public:
+  KernelContextBuilder(absl::Span<const TensorView> inputs, absl::Span<TensorView> outputs,
+                       absl::Span<Tensor> owned_outputs, const Attributes& attrs,
+                       const RunContext& run, uint64_t node_key);
+  void SetMemory(std::byte* scratch, KernelState* state);
+  KernelContext& context() { return context_; }
+
+ private:
+  KernelContext context_;
+};
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_OP_EAGER_H_

@@ -1,0 +1,293 @@
+// OpDef: everything that the system knows of an op, declared in one place.
+//
+//   OpDef Relu() {
+//     return OpDef("nn.Relu", 1)
+//         .Doc("y = max(x, 0)")
+//         .TypeVar("T", kSigned)
+//         .Input("x", "T", "any shape")
+//         .Output("y", "T", "as x")
+//         .Infer(SameAsInput)
+//         .Reference(ReluReference)
+//         .Examples([] { return std::vector<Example>{{.inputs = {...}, .outputs = {...}}}; });
+//   }
+//   NOMO_REGISTER_OP(Relu());
+#ifndef NOMOGRAPH_CORE_OP_OP_H_
+#define NOMOGRAPH_CORE_OP_OP_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nomograph/core/op/kernel.h"
+#include "nomograph/core/types/attributes.h"
+
+namespace nomograph {
+
+class Value;
+
+// What running an op does beside computing its outputs. Compiling allows all but kIo, which the
+// caller must allow by the op's name.
+enum class Effects { kPure, kRandom, kStateful, kIo };
+absl::string_view EffectsName(Effects effects);
+
+// A body: the op written with other ops. Inputs that are absent are invalid Values.
+using BodyFn = std::function<absl::StatusOr<std::vector<Value>>(absl::Span<const Value> inputs,
+                                                                const Attributes& attrs)>;
+
+// What shape inference knows of one node.
+class InferContext {
+ public:
+  InferContext(const Attributes& attrs, absl::Span<const TensorType> inputs,
+               absl::Span<const Tensor> constants, int num_outputs)
+      : attrs_(attrs), inputs_(inputs), constants_(constants), num_outputs_(num_outputs) {}
+
+  const Attributes& attrs() const { return attrs_; }
+  int num_inputs() const { return static_cast<int>(inputs_.size()); }
+  bool has_input(int i) const { return i < num_inputs() && inputs_[i].dtype != DType::kInvalid; }
+  const TensorType& input(int i) const { return inputs_[i]; }
+  const PartialShape& shape(int i) const { return inputs_[i].shape; }
+  DType dtype(int i) const { return inputs_[i].dtype; }
+  // The value of input i where it is constant, else null.
+  const Tensor* constant(int i) const {
+    return i < static_cast<int>(constants_.size()) && constants_[i].valid() ? &constants_[i]
+                                                                            : nullptr;
+  }
+  // How many outputs the node has, for ops with a variable number of them.
+  int num_outputs() const { return num_outputs_; }
+
+  // The types that a function of the library (for control-flow ops) yields for these inputs.
+  absl::StatusOr<std::vector<TensorType>> InferFunction(const FunctionRef& function,
+                                                        absl::Span<const TensorType> inputs) const;
+  using FunctionInferrer = std::function<absl::StatusOr<std::vector<TensorType>>(
+      const std::string& function, absl::Span<const TensorType> inputs)>;
+  void set_function_inferrer(const FunctionInferrer* inferrer) { function_inferrer_ = inferrer; }
+
+ private:
+  const Attributes& attrs_;
+  absl::Span<const TensorType> inputs_;
+  absl::Span<const Tensor> constants_;
+  int num_outputs_;
+  const FunctionInferrer* function_inferrer_ = nullptr;
+};
+
+// Yields the types of the outputs, and is the op's validator: shapes that the op cannot take are an
+// InvalidArgument that says what was expected and what was found. Unknown sizes are taken on trust
+// until they are known.
+using InferFn = std::function<absl::StatusOr<std::vector<TensorType>>(const InferContext&)>;
+
+// Two common ones.
+absl::StatusOr<std::vector<TensorType>> SameAsInput(const InferContext& context);
+absl::StatusOr<std::vector<TensorType>> BroadcastInputs(const InferContext& context);
+
+// An input or output. `type` names a type variable of the op, or a dtype ("int64").
+struct Port {
+  enum class Kind { kRequired, kOptional, kVariadic };
+  std::string name;
+  std::string type;
+  std::string doc;
+  Kind kind = Kind::kRequired;
+};
+
+// A function that an example's attribute names: as CallOptions::FunctionArg in core/build/value.h.
+struct ExampleFunction {
+  std::string attr;
+  std::function<std::vector<Value>(absl::Span<const Value> inputs)> function;
+  std::vector<TensorType> input_types;
+};
+
+// A case of an op with its expected result, taken from an independent source. Examples are
+// documentation and tests: one conformance test runs each of them in every way that a model can be
+// run.
+struct Example {
+  std::string name;
+  Attributes attrs;
+  std::vector<Tensor> inputs;  // invalid: absent
+  std::vector<Tensor> outputs;
+  double rtol = 1e-5, atol = 1e-6;
+  bool training = false;
+  uint64_t seed = 0, step = 0;
+  // The outputs are random numbers for the node key 0, as RunOp() has it: elsewhere only their
+  // types hold.
+  bool keyed_by_node = false;
+  // The attributes of the op that are functions (not in `attrs`).
+  std::vector<ExampleFunction> functions;
+  // The session's variables before the run, and what those that are named hold after it.
+  std::vector<std::pair<std::string, Tensor>> variables, variables_after;
+};
+
+// The question whether the producer of one of a node's inputs can do the node's work.
+struct FusionQuery {
+  const Attributes& attrs;
+  absl::Span<const TensorSpec> inputs;
+  absl::Span<const Tensor> constants;  // for each input its value where it is constant
+  const TensorSpec& output;
+  int fused_input;  // which of `inputs` is the producer's output
+};
+
+// What a node does to each channel of its input: y = x * factor + offset. With one factor and one
+// offset it is the same for all, whatever the axis.
+struct ChannelAffine {
+  int axis;  // the channels'
+  std::vector<double> factors, offsets;
+};
+
+struct OpDef {
+  // Out of line, like those of Attributes: the code for all the members is made once.
+  explicit OpDef(std::string op_name, int op_version = 1);
+  OpDef(const OpDef& other);
+  OpDef(OpDef&& other) noexcept;
+  OpDef& operator=(const OpDef& other);
+  OpDef& operator=(OpDef&& other) noexcept;
+  ~OpDef();
+
+  OpDef& Doc(std::string text) {
+    doc = std::move(text);
+    return *this;
+  }
+  // The paper, ONNX operator or Keras layer that defines the op.
+  OpDef& Source(std::string text) {
+    source = std::move(text);
+    return *this;
+  }
+  OpDef& TypeVar(std::string var, DTypeSet types);
+  OpDef& Input(std::string port, std::string type, std::string text = "");
+  OpDef& OptionalInput(std::string port, std::string type, std::string text = "");
+  // Any number of inputs, at least one unless `min_variadic` says otherwise. Only the last input
+  // can be variadic. All bind the same type variable; the type "any" lets each have its own dtype.
+  OpDef& VariadicInput(std::string port, std::string type, std::string text = "",
+                       int min_count = 1);
+  OpDef& Output(std::string port, std::string type, std::string text = "");
+  OpDef& OptionalOutput(std::string port, std::string type, std::string text = "");
+  OpDef& VariadicOutput(std::string port, std::string type, std::string text = "");
+  // An attribute with a default, whose type is the default's.
+  OpDef& Attr(std::string attr, AttrValue default_value, std::string text);
+  OpDef& RequiredAttr(std::string attr, AttrType type, std::string text);
+  OpDef& OptionalAttr(std::string attr, AttrType type, std::string text);
+  // Limits of the attribute declared last.
+  OpDef& Min(double value) {
+    attrs.back().min = value;
+    return *this;
+  }
+  OpDef& Max(double value) {
+    attrs.back().max = value;
+    return *this;
+  }
+  OpDef& Choices(std::vector<std::string> values) {
+    attrs.back().choices = std::move(values);
+    return *this;
+  }
+  OpDef& WithEffects(Effects value) {
+    effects = value;
+    return *this;
+  }
+
+  OpDef& Infer(InferFn fn) {
+    infer = std::move(fn);
+    return *this;
+  }
+  // The specification of the op: short, in a fixed order of operations, the same bits on every
+  // machine.
+  OpDef& Reference(ComputeFn fn) {
+    reference = std::move(fn);
+    return *this;
+  }
+  // A faster kernel; of several the one given first is asked first.
+  OpDef& Fast(PrepareFn fn);
+  // The op written with other ops: its portable meaning, saved with models that use the op.
+  OpDef& Body(BodyFn fn) {
+    body = std::move(fn);
+    return *this;
+  }
+  OpDef& Examples(std::function<std::vector<Example>()> fn) {
+    examples = std::move(fn);
+    return *this;
+  }
+
+  // Hooks that passes ask.
+  // Outputs that follow from the types of the inputs alone (Shape, Size), or from attributes
+  // (Constant); none where they do not.
+  OpDef& Fold(std::function<absl::StatusOr<std::vector<Tensor>>(const InferContext&)> fn) {
+    fold = std::move(fn);
+    return *this;
+  }
+  // Output 0 has input 0's elements in the same order: no kernel runs where the memory can be
+  // shared.
+  OpDef& View() {
+    is_view = true;
+    return *this;
+  }
+  // Output 0 may lie where an input of the same size lies.
+  OpDef& InPlace() {
+    in_place = true;
+    return *this;
+  }
+  OpDef& AsPostOp(std::function<std::optional<PostOp>(const FusionQuery&)> fn) {
+    as_post_op = std::move(fn);
+    return *this;
+  }
+  // Whether the fast kernel prepared for these specs applies post-ops.
+  OpDef& TakesPostOps(std::function<bool(const PrepareContext&)> fn) {
+    takes_post_ops = std::move(fn);
+    return *this;
+  }
+  // The node as an affine map of its fused input, where it is one with known coefficients.
+  OpDef& AsAffine(std::function<std::optional<ChannelAffine>(const FusionQuery&)> fn) {
+    as_affine = std::move(fn);
+    return *this;
+  }
+  // The node's constants with which it yields what `affine` makes of its output: by input, invalid
+  // where the input stays; none where that cannot be.
+  OpDef& AbsorbsAffine(
+      std::function<std::vector<Tensor>(const PrepareContext&, const ChannelAffine&)> fn) {
+    absorb_affine = std::move(fn);
+    return *this;
+  }
+  // The inputs whose axis 0 is a batch that the op treats row by row (so do all outputs); where
+  // `rank` is given, only when they have so many axes (an op on images may take one image as well
+  // as a batch).
+  OpDef& BatchInputs(std::vector<int> indices, int rank = 0) {
+    batch_inputs = std::move(indices);
+    batch_rank = rank;
+    return *this;
+  }
+
+  // OK when the declaration is complete and consistent.
+  absl::Status Validate() const;
+  std::string ToString() const;  // "nn.Relu v1"
+  const AttrDef* FindAttr(absl::string_view attr) const;
+  bool has_kernel() const { return reference != nullptr || !fast.empty(); }
+
+  std::string name;  // domain.Name
+  int version;
+  std::string doc, source;
+  std::vector<std::pair<std::string, DTypeSet>> type_vars;
+  std::vector<Port> inputs, outputs;
+  int min_variadic = 1;
+  std::vector<AttrDef> attrs;
+  Effects effects = Effects::kPure;
+  InferFn infer;
+  ComputeFn reference;
+  std::vector<PrepareFn> fast;
+  BodyFn body;
+  std::function<std::vector<Example>()> examples;
+  std::function<absl::StatusOr<std::vector<Tensor>>(const InferContext&)> fold;
+  bool is_view = false;
+  bool in_place = false;
+  std::function<std::optional<PostOp>(const FusionQuery&)> as_post_op;
+  std::function<bool(const PrepareContext&)> takes_post_ops;
+  std::function<std::optional<ChannelAffine>(const FusionQuery&)> as_affine;
+  std::function<std::vector<Tensor>(const PrepareContext&, const ChannelAffine&)> absorb_affine;
+  std::vector<int> batch_inputs;
+  int batch_rank = 0;  // 0: any
+};
+
+// Checks the number of inputs and outputs and their dtypes against the op's ports, and runs the
+// op's shape function. `attrs` must have been resolved. This is how every node is typed, in the
+// builder, after loading and when compiling.
+absl::StatusOr<std::vector<TensorType>> InferNode(const OpDef& op, const InferContext& context);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_OP_OP_H_

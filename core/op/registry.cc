@@ -1,0 +1,131 @@
+#include "nomograph/core/op/registry.h"
+
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "absl/strings/str_format.h"
+#include "nomograph/core/types/escape.h"
+
+namespace nomograph {
+namespace {
+
+// Where registrars put their faults while a library is being loaded; null at start-up.
+ErrorList* g_loading_errors = nullptr;
+
+void Report(const absl::Status& status) {
+  if (status.ok()) return;
+  if (g_loading_errors != nullptr) {
+    g_loading_errors->Add(status);
+    return;
+  }
+  absl::FPrintF(stderr, "nomograph: %s\n", status.message());
+  std::exit(EXIT_FAILURE);
+}
+
+std::string PlaceOf(const SourcePlace& where) { return absl::StrCat(where.file, ":", where.line); }
+
+}  // namespace
+
+OpRegistry& OpRegistry::Default() {
+  static OpRegistry* registry =
+      new OpRegistry;  // never destroyed: op libraries may outlive static destruction
+  return *registry;
+}
+
+absl::Status OpRegistry::Register(OpDef op, std::string provider, SourcePlace where) {
+  NOMO_RETURN_IF_ERROR(Annotate(op.Validate(), PlaceOf(where)));
+  auto& versions = ops_[op.name];
+  if (auto taken = versions.find(op.version); taken != versions.end()) {
+    return absl::AlreadyExistsError(absl::StrCat("op ", op.ToString(), " is registered twice: at ",
+                                                 taken->second.where, " and at ", PlaceOf(where)));
+  }
+  const int version = op.version;
+  versions.emplace(
+      version, Entry{std::make_unique<OpDef>(std::move(op)), std::move(provider), PlaceOf(where)});
+  return absl::OkStatus();
+}
+
+absl::Status OpRegistry::RegisterUpgrader(absl::string_view op, int from_version, UpgradeFn upgrade,
+                                          SourcePlace where) {
+  auto [it, inserted] = upgraders_[std::string(op)].emplace(
+      from_version, Upgrader{std::move(upgrade), PlaceOf(where)});
+  if (inserted) return absl::OkStatus();
+  return absl::AlreadyExistsError(absl::StrCat("the upgrade of ", op, " from version ",
+                                               from_version, " is registered twice: at ",
+                                               it->second.where, " and at ", PlaceOf(where)));
+}
+
+const OpDef* OpRegistry::Find(absl::string_view name, int version) const {
+  auto versions = ops_.find(name);
+  if (versions == ops_.end()) return nullptr;
+  if (version == 0) return versions->second.rbegin()->second.op.get();
+  auto entry = versions->second.find(version);
+  return entry == versions->second.end() ? nullptr : entry->second.op.get();
+}
+
+const UpgradeFn* OpRegistry::FindUpgrader(absl::string_view op, int from_version) const {
+  auto versions = upgraders_.find(op);
+  if (versions == upgraders_.end()) return nullptr;
+  auto entry = versions->second.find(from_version);
+  return entry == versions->second.end() ? nullptr : &entry->second.upgrade;
+}
+
+const std::string& OpRegistry::ProviderOf(const OpDef& op) const {
+  return ops_.find(op.name)->second.at(op.version).provider;
+}
+
+std::vector<const OpDef*> OpRegistry::All() const {
+  std::vector<const OpDef*> ops;
+  for (const auto& [name, versions] : ops_) ops.push_back(versions.rbegin()->second.op.get());
+  return ops;
+}
+
+std::vector<std::string> OpRegistry::Names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, versions] : ops_) names.push_back(name);
+  return names;
+}
+
+absl::Status OpRegistry::NotFound(absl::string_view name, int version) const {
+  auto versions = ops_.find(name);
+  if (versions == ops_.end()) {
+    std::string why = DidYouMean(name, Names());
+    if (version != 0) {
+      const std::string needed = absl::StrCat("version ", version, " is needed");
+      why = why.empty() ? absl::StrCat(" (", needed, ")")
+                        : absl::StrCat(" (", needed, "; ", why.substr(2));
+    }
+    return absl::NotFoundError(absl::StrCat("no op ", Shown(name), " is registered", why));
+  }
+  return absl::NotFoundError(absl::StrCat("op ", Shown(name), " has no version ", version,
+                                          " here; the newest is ",
+                                          versions->second.rbegin()->first));
+}
+
+absl::Status OpRegistry::LoadLibrary(const std::string& path) {
+  // A bare file name would be searched for in the system's folders; the user named a file.
+  const std::string file = path.find('/') == std::string::npos ? absl::StrCat("./", path) : path;
+  ErrorList errors;
+  g_loading_errors = &errors;
+  void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  g_loading_errors = nullptr;
+  if (handle == nullptr)
+    return InvalidArgument("op library ", path, " cannot be loaded: ", dlerror());
+  return Annotate(errors.ToStatus("ops cannot be registered"), absl::StrCat("op library ", path));
+}
+
+namespace internal {
+
+OpRegistrar::OpRegistrar(OpDef op, const char* provider, SourcePlace where) {
+  Report(OpRegistry::Default().Register(std::move(op), provider, where));
+}
+
+UpgradeRegistrar::UpgradeRegistrar(absl::string_view op, int from_version, UpgradeFn upgrade,
+                                   SourcePlace where) {
+  Report(OpRegistry::Default().RegisterUpgrader(op, from_version, std::move(upgrade), where));
+}
+
+}  // namespace internal
+}  // namespace nomograph

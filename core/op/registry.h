@@ -1,0 +1,104 @@
+// OpRegistry: the ops that a process knows, by name and version.
+#ifndef NOMOGRAPH_CORE_OP_REGISTRY_H_
+#define NOMOGRAPH_CORE_OP_REGISTRY_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nomograph/core/op/op.h"
+
+namespace nomograph {
+
+struct Node;
+
+// Rewrites a node of an op's version N into version N + 1 (its version field is set by the caller).
+using UpgradeFn = std::function<absl::Status(Node&)>;
+
+// Where a call stands in the source. (std::source_location is missing where clang uses GCC's
+// library.)
+struct SourcePlace {
+  const char* file;
+  int line;
+  // As a default argument: the place of the call that leaves the argument out.
+  static constexpr SourcePlace Here(const char* file = __builtin_FILE(),
+                                    int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
+// Reading is thread-safe; registering while other threads read is not.
+class OpRegistry {
+ public:
+  // The registry that NOMO_REGISTER_OP fills.
+  static OpRegistry& Default();
+
+  // `provider` says which library registers the op; it is saved with nodes as a hint for those who
+  // lack the library. AlreadyExists names both places when the name and version are taken;
+  // InvalidArgument when the op is not valid.
+  absl::Status Register(OpDef op, std::string provider, SourcePlace where = SourcePlace::Here());
+  absl::Status RegisterUpgrader(absl::string_view op, int from_version, UpgradeFn upgrade,
+                                SourcePlace where = SourcePlace::Here());
+
+  // Null when there is none. Version 0 means the newest.
+  const OpDef* Find(absl::string_view name, int version = 0) const;
+  const UpgradeFn* FindUpgrader(absl::string_view op, int from_version) const;
+  const std::string& ProviderOf(const OpDef& op) const;
+  // The newest version of every op, by name.
+  std::vector<const OpDef*> All() const;
+  std::vector<std::string> Names() const;
+  // "no op acme.Foo is registered (version 1 is needed; did you mean acme.Fob?)"
+  absl::Status NotFound(absl::string_view name, int version) const;
+
+  // Loads an op library, a shared object that registers ops when it is loaded. Only files that a
+  // user names explicitly are ever given here: loading one runs its code. All faults of
+  // registration come back as one status.
+  absl::Status LoadLibrary(const std::string& path);
+
+ private:
+  struct Entry {
+    std::unique_ptr<OpDef> op;
+    std::string provider, where;
+  };
+  struct Upgrader {
+    UpgradeFn upgrade;
+    std::string where;
+  };
+  std::map<std::string, std::map<int, Entry>, std::less<>> ops_;
+  std::map<std::string, std::map<int, Upgrader>, std::less<>> upgraders_;
+};
+
+namespace internal {
+
+// Registers at start-up. A fault there ends the process with a message, unless LoadLibrary() is
+// under way and reports it.
+struct OpRegistrar {
+  OpRegistrar(OpDef op, const char* provider, SourcePlace where = SourcePlace::Here());
+};
+struct UpgradeRegistrar {
+  UpgradeRegistrar(absl::string_view op, int from_version, UpgradeFn upgrade,
+                   SourcePlace where = SourcePlace::Here());
+};
+
+}  // namespace internal
+
+// The library that is named as the provider of the ops of a translation unit. The build sets it for
+// each library.
+#ifndef NOMO_OP_PROVIDER
+#define NOMO_OP_PROVIDER ""
+#endif
+
+// NOMO_REGISTER_OP(expression): at namespace scope; the expression is an OpDef.
+#define NOMO_REGISTER_OP(...)                                                    \
+  [[maybe_unused]] static const ::nomograph::internal::OpRegistrar NOMO_CONCAT_( \
+      nomo_op_registrar_, __COUNTER__)(__VA_ARGS__, NOMO_OP_PROVIDER)
+// NOMO_REGISTER_UPGRADE(op name, from version, function)
+#define NOMO_REGISTER_UPGRADE(op, from_version, ...)                                  \
+  [[maybe_unused]] static const ::nomograph::internal::UpgradeRegistrar NOMO_CONCAT_( \
+      nomo_op_registrar_, __COUNTER__)(op, from_version, __VA_ARGS__)
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_OP_REGISTRY_H_

@@ -1,0 +1,73 @@
+// Executor: one run of a Program, with a state for each thread that runs it. Internal to core.
+#ifndef NOMOGRAPH_CORE_RUN_EXECUTOR_H_
+#define NOMOGRAPH_CORE_RUN_EXECUTOR_H_
+
+#include <memory>
+#include <vector>
+
+#include "nomograph/core/compile/program.h"
+#include "nomograph/core/types/memory.h"
+
+namespace nomograph {
+
+// What running a Program needs beside it: the arena, the kernels' states and the tables of
+// addresses. One run uses one at a time; runs that follow one another reuse it and allocate nothing
+// but their results.
+class ProgramState {
+ public:
+  // ResourceExhausted, with the largest of the program's values, where the thread's memory account
+  // does not have what the program needs.
+  static absl::StatusOr<std::unique_ptr<ProgramState>> Create(const Program& program);
+
+  // What it holds, and the account against which that counts.
+  int64_t num_bytes() const { return arena_.num_bytes() + scratch_.num_bytes(); }
+  const std::shared_ptr<MemoryAccount>& account() const { return account_; }
+
+ private:
+  friend class Executor;
+  ProgramState() = default;
+  void SetUp(const Program& program);
+
+  std::shared_ptr<MemoryAccount> account_;
+  Tensor arena_, scratch_;
+  std::vector<TensorView> views_;  // by ValueId
+  std::vector<Tensor> owned_;      // by ValueId: results and what is allocated during the run
+  std::vector<std::unique_ptr<KernelState>> kernel_states_;  // by step
+  // Per step: the views of its inputs and outputs, filled in before each run of the kernel.
+  std::vector<TensorView> inputs_, outputs_;
+  std::vector<Tensor> owned_outputs_;
+};
+
+class Executor {
+ public:
+  Executor(const Program& program, const RunContext& run, ProgramState& state)
+      : program_(program), run_(run), state_(state) {}
+
+  // REQUIRES: the inputs have the compiled types.
+  absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const Tensor> inputs);
+  // The same into the memory of `results`. InvalidArgument where an output whose shape depends on
+  // data has another one than its tensor there.
+  absl::Status RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results);
+
+ private:
+  // `results` are empty, or the memory for the outputs.
+  absl::Status RunSteps(absl::Span<const Tensor> inputs, absl::Span<Tensor> results);
+  absl::Status Bind(absl::Span<const Tensor> inputs, absl::Span<Tensor> results);
+  absl::Status RunStep(size_t index);
+  // Types, allocates and prepares a node whose shapes are known only now.
+  absl::StatusOr<std::unique_ptr<Kernel>> PrepareLate(const LoweredNode& node);
+  absl::Status RunPrepared(const Kernel& kernel, const LoweredNode& node, uint64_t node_key,
+                           KernelState* kernel_state, std::byte* scratch);
+  absl::StatusOr<std::vector<Tensor>> TakeResults();
+  absl::Status CopyResults(absl::Span<Tensor> results);
+  // The state keeps nothing that was given away, nor what a run that failed has left.
+  void ReleaseOwned();
+
+  const Program& program_;
+  const RunContext& run_;
+  ProgramState& state_;
+};
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_RUN_EXECUTOR_H_

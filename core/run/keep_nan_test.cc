@@ -1,0 +1,169 @@
+// NaN and infinity through kernels of oneDNN that make numbers of NaN, by themselves and fused.
+#include "nomograph/core/op/keep_nan.h"
+
+#include <cfenv>
+#include <cmath>
+
+#include "gtest/gtest.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/build/value.h"
+#include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/run/session.h"
+
+namespace nomograph {
+namespace {
+
+NOMO_REGISTER_OP(ElementwiseOp("nan.Relu", FloatTypes{},
+                               [](auto x) { return x < 0 ? decltype(x){0} : x; })
+                     .Doc("y = max(x, 0)")
+                     .Fast(OneDnnEltwise(dnnl_eltwise_relu))
+                     .AsPostOp(EltwisePostOp(dnnl_eltwise_relu)));
+NOMO_REGISTER_OP(ElementwiseOp("nan.Clip", FloatTypes{},
+                               [](auto x) {
+                                 return x < 0 ? decltype(x){0} : x > 6 ? decltype(x){6} : x;
+                               })
+                     .Doc("y = min(max(x, 0), 6)")
+                     .Fast(OneDnnEltwise(dnnl_eltwise_clip, 0, 6))
+                     .AsPostOp(EltwisePostOp(dnnl_eltwise_clip, 0, 6)));
+NOMO_REGISTER_OP(ElementwiseOp("nan.Max", FloatTypes{},
+                               [](auto a, auto b) { return b > a || b != b ? b : a; })
+                     .Doc("y = max(a, b)")
+                     .Fast(OneDnnBinary(dnnl_binary_max)));
+NOMO_REGISTER_OP(ElementwiseOp("nan.Add", FloatTypes{}, [](auto a, auto b) { return a + b; })
+                     .Doc("y = a + b")
+                     .Fast(OneDnnBinary(dnnl_binary_add))
+                     .TakesPostOps(BinaryTakesPostOps(dnnl_binary_add)));
+
+// How often the op has run is its state.
+int notes = 0;
+OpDef Note() {
+  return OpDef("nan.Note")
+      .Doc("y = x")
+      .TypeVar("T", kFloats)
+      .Input("x", "T")
+      .Output("y", "T")
+      .WithEffects(Effects::kStateful)
+      .Infer(SameAsInput)
+      .Reference([](KernelContext& c) {
+        ++notes;
+        return c.SetOutput(0, c.BorrowInput(0));
+      });
+}
+NOMO_REGISTER_OP(Note());
+
+constexpr int64_t kLarge = 1 << 17;  // enough for several threads
+
+Value Input(const char* name) { return InputValue({DType::kFloat32, {Dim::Symbol("n")}}, name); }
+
+// Numbers, and NaN and infinities at both ends and in the middle.
+Tensor Numbers(int64_t size) {
+  Tensor tensor(DType::kFloat32, {size});
+  const auto x = tensor.mutable_data<float>();
+  for (int64_t i = 0; i < size; ++i) x[i] = static_cast<float>(i % 17 - 8);
+  for (const int64_t i : {int64_t{0}, size / 2, size - 3}) {
+    x[i] = std::nanf("");
+    x[i + 1] = INFINITY;
+    x[i + 2] = -INFINITY;
+  }
+  return tensor;
+}
+
+struct Case {
+  const char* name;
+  std::function<Value(const Value& a, const Value& b)> function;
+};
+
+const Case kCases[] = {
+    {"relu", [](const Value& a, const Value&) { return Call("nan.Relu", {a}); }},
+    {"clip", [](const Value& a, const Value&) { return Call("nan.Clip", {a}); }},
+    {"max",
+     [](const Value& a, const Value& b) {
+       return Call("nan.Max", {a, b});
+     }},
+    {"max, the other way",
+     [](const Value& a, const Value& b) {
+       return Call("nan.Max", {b, a});
+     }},
+    {"fused relu",
+     [](const Value& a, const Value& b) {
+       return Call("nan.Relu", {Call("nan.Add", {a, b})});
+     }},
+    {"fused clip",
+     [](const Value& a, const Value& b) {
+       return Call("nan.Clip", {Call("nan.Add", {a, b})});
+     }},
+};
+
+TEST(KeepNan, AsInExactMode) {
+  for (const Case& c : kCases) {
+    const Value a = Input("a"), b = Input("b");
+    const auto model = BuildModel({a, b}, {c.function(a, b)});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto fast = Session::Create(*model, {.threads = 2});
+    const auto exact = Session::Create(*model, {.exact = true});
+    for (const int64_t size : {int64_t{16}, kLarge}) {
+      SCOPED_TRACE(absl::StrCat(c.name, ", ", size, " elements"));
+      const std::vector<Tensor> inputs = {Numbers(size), Tensor::Full(DType::kFloat32, {size}, 1)};
+      const auto found = (*fast)->Run(inputs);
+      const auto expected = (*exact)->Run(inputs);
+      ASSERT_TRUE(found.ok()) << found.status();
+      ASSERT_TRUE(expected.ok()) << expected.status();
+      EXPECT_TRUE(std::isnan((*expected)[0].data<float>()[0]));
+      const absl::Status close = AllClose((*found)[0], (*expected)[0], 0, 0);
+      EXPECT_TRUE(close.ok()) << close;
+    }
+  }
+}
+
+TEST(KeepNan, ABoundRunDoesToo) {
+  const Value a = Input("a");
+  const auto model = BuildModel({a}, {Call("nan.Relu", {a})});
+  const auto session = Session::Create(*model);
+  const auto run = (*session)->Bind({Numbers(16)});
+  ASSERT_TRUE(run.ok()) << run.status();
+  ASSERT_TRUE((*run)->Run().ok());
+  EXPECT_TRUE(std::isnan((*run)->results()[0].data<float>()[0]));
+}
+
+TEST(KeepNan, WhatHasAnEffectIsNotRepeated) {
+  const Value a = Input("a");
+  const auto model = BuildModel({a}, {Call("nan.Relu", {Call("nan.Note", {a})})});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto session = Session::Create(*model);
+  ASSERT_TRUE(session.ok()) << session.status();
+  notes = 0;
+  const auto result = (*session)->Run(Numbers(16));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(std::isnan(result->data<float>()[0]));
+  EXPECT_EQ(notes, 1);
+}
+
+TEST(InvalidFlagScope, LeavesTheCallersFlagAsItWas) {
+  std::feclearexcept(FE_INVALID);
+  {
+    const InvalidFlagScope scope(2);
+    EXPECT_FALSE(scope.raised());
+    std::feraiseexcept(FE_INVALID);
+    EXPECT_TRUE(scope.raised());
+    const InvalidFlagScope inner(2);
+    EXPECT_FALSE(inner.raised());
+  }
+  EXPECT_NE(std::fetestexcept(FE_INVALID), 0);
+  std::feclearexcept(FE_INVALID);
+}
+
+TEST(InvalidFlagScope, SeesWhatOtherThreadsRaised) {
+  const InvalidFlagScope scope(2);
+#pragma omp parallel num_threads(2)
+  {
+#pragma omp single nowait
+    std::feraiseexcept(FE_INVALID);
+  }
+  CollectInvalidFlag(2);
+  EXPECT_TRUE(scope.raised());
+}
+
+}  // namespace
+}  // namespace nomograph

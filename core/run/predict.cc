@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <map>
+
+#include "nomograph/core/graph/model.h"
+#include "nomograph/core/run/session.h"
+#include "nomograph/core/types/escape.h"
+
+namespace nomograph {
+namespace {
+
+// The common number of rows of the inputs.
+absl::StatusOr<int64_t> CountRows(const NamedTensors& inputs) {
+  int64_t rows = -1;
+  for (const auto& [name, tensor] : inputs) {
+    if (!tensor.valid() || tensor.shape().rank() == 0) {
+      return InvalidArgument("input ", Quoted(name), " has no batch axis");
+    }
+    if (rows >= 0 && rows != tensor.shape()[0]) {
+      return InvalidArgument("input ", Quoted(name), " has ", tensor.shape()[0],
+                             " rows, another input has ", rows);
+    }
+    rows = tensor.shape()[0];
+  }
+  return std::max<int64_t>(rows, 0);
+}
+
+// The rows that the model takes at once where its inputs fix them, else -1.
+int64_t FixedBatch(const Model& model) {
+  for (const ValueId id : model.graph.inputs) {
+    const PartialShape& shape = model.graph.values[id].type.shape;
+    if (shape.has_rank() && shape.rank() > 0 && shape[0].known()) return shape[0].size();
+  }
+  return -1;
+}
+
+absl::StatusOr<std::unique_ptr<Session>> BorrowingSession(const Model& model) {
+  return Session::Create(std::shared_ptr<const Model>(&model, [](const Model*) {}));
+}
+
+// Rows [begin, end) of all inputs, and copies of the last one until there are `count`.
+absl::StatusOr<NamedTensors> TakeRows(const NamedTensors& inputs, int64_t begin, int64_t end,
+                                      int64_t count) {
+  NamedTensors batch;
+  for (const auto& [name, tensor] : inputs) {
+    std::vector<Tensor> parts = {tensor.Rows(begin, end)};
+    parts.resize(1 + count - (end - begin), tensor.Rows(end - 1, end));
+    if (parts.size() == 1) {
+      batch[name] = std::move(parts[0]);
+    } else {
+      NOMO_ASSIGN_OR_RETURN(batch[name], ConcatRows(parts));
+    }
+  }
+  return batch;
+}
+
+// How many rows a program takes: `rows` where they fit into one and it may have any number.
+int64_t BatchRows(const Model& model, const PredictOptions& options, int64_t rows) {
+  const int64_t fixed = FixedBatch(model);
+  if (fixed > 0) return fixed;
+  return std::min(rows, options.batch_size);
+}
+
+}  // namespace
+
+absl::StatusOr<NamedTensors> Session::Predict(const NamedTensors& inputs,
+                                              const PredictOptions& options) {
+  if (options.batch_size < 1)
+    return InvalidArgument("batch_size: expected at least 1, found ", options.batch_size);
+  NOMO_ASSIGN_OR_RETURN(const int64_t rows, CountRows(inputs));
+  const int64_t batch = BatchRows(model(), options, rows);
+  if (rows == 0 || rows == batch) return Run(inputs);
+
+  std::map<std::string, std::vector<Tensor>> parts;
+  for (int64_t begin = 0; begin < rows; begin += batch) {
+    const int64_t end = std::min(begin + batch, rows);
+    NOMO_ASSIGN_OR_RETURN(const NamedTensors taken, TakeRows(inputs, begin, end, batch));
+    NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, Run(taken));
+    for (const auto& [name, tensor] : outputs) {
+      if (tensor.shape().rank() == 0 || tensor.shape()[0] != batch) {
+        return InvalidArgument("output ", Quoted(name), " (", tensor.type().ToString(),
+                               ") has no batch axis, so the ", rows, " rows cannot be run ", batch,
+                               " at a time");
+      }
+      parts[name].push_back(tensor.Rows(0, end - begin));
+    }
+    if (options.progress) options.progress(end, rows);
+  }
+  NamedTensors result;
+  for (const auto& [name, tensors] : parts) {
+    NOMO_ASSIGN_OR_RETURN(result[name], ConcatRows(tensors));
+  }
+  return result;
+}
+
+absl::StatusOr<Tensor> Session::Predict(const Tensor& input, const PredictOptions& options) {
+  const Graph& graph = model().graph;
+  if (graph.inputs.size() != 1 || graph.outputs.size() != 1) {
+    return InvalidArgument("the model has ", graph.inputs.size(), " inputs and ",
+                           graph.outputs.size(), " outputs; name them");
+  }
+  NOMO_ASSIGN_OR_RETURN(NamedTensors outputs,
+                        Predict({{graph.values[graph.inputs[0]].name, input}}, options));
+  return std::move(outputs.begin()->second);
+}
+
+absl::StatusOr<NamedTensors> Model::Predict(const NamedTensors& inputs,
+                                            const PredictOptions& options) const {
+  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, BorrowingSession(*this));
+  return session->Predict(inputs, options);
+}
+
+absl::StatusOr<Tensor> Model::Predict(const Tensor& input, const PredictOptions& options) const {
+  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, BorrowingSession(*this));
+  return session->Predict(input, options);
+}
+
+}  // namespace nomograph

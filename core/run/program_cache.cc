@@ -1,0 +1,99 @@
+#include "nomograph/core/run/program_cache.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "nomograph/core/op/keep_nan.h"
+
+namespace nomograph {
+namespace {
+
+bool SameTypes(const std::vector<TensorType>& types, absl::Span<const Tensor> inputs) {
+  return std::equal(
+      types.begin(), types.end(), inputs.begin(), inputs.end(),
+      [](const TensorType& type, const Tensor& input) { return type == input.type(); });
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Tensor>> ReusedProgram::Run(absl::Span<const Tensor> inputs,
+                                                       const RunContext& run) {
+  std::unique_ptr<ProgramState> state;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_states_.empty()) {
+      state = std::move(idle_states_.back());
+      idle_states_.pop_back();
+    }
+  }
+  HeldMemory reused;
+  if (state == nullptr) {
+    NOMO_ASSIGN_OR_RETURN(state, ProgramState::Create(*program_));
+  } else if (state->account() != CurrentMemoryAccount()) {
+    // An earlier run paid for it; this one needs it as well.
+    NOMO_ASSIGN_OR_RETURN(reused, HeldMemory::Take(state->num_bytes()));
+  }
+  auto outputs = Executor(*program_, run, *state).Run(inputs);
+  const std::lock_guard lock(mutex_);
+  idle_states_.push_back(std::move(state));
+  return outputs;
+}
+
+absl::StatusOr<std::vector<Tensor>> CachedProgram::Run(absl::Span<const Tensor> inputs,
+                                                       const RunContext& run) {
+  if (!program()->may_lose_nan()) return fast_.Run(inputs, run);
+  const InvalidFlagScope flag(program()->threads());
+  auto outputs = fast_.Run(inputs, run);
+  return outputs.ok() && flag.raised() ? RunKeepingNan(inputs, run) : std::move(outputs);
+}
+
+absl::Status CachedProgram::RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results,
+                                    const RunContext& run, ProgramState& state) {
+  if (!program()->may_lose_nan()) return Executor(*program(), run, state).RunInto(inputs, results);
+  const InvalidFlagScope flag(program()->threads());
+  NOMO_RETURN_IF_ERROR(Executor(*program(), run, state).RunInto(inputs, results));
+  if (!flag.raised()) return absl::OkStatus();
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, RunKeepingNan(inputs, run));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    std::memcpy(results[i].mutable_raw_data(), outputs[i].raw_data(), results[i].num_bytes());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Tensor>> CachedProgram::RunKeepingNan(absl::Span<const Tensor> inputs,
+                                                                 const RunContext& run) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (keeping_nan_ == nullptr) {
+      NOMO_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, compile_keeping_nan_());
+      keeping_nan_ = std::make_unique<ReusedProgram>(std::move(program));
+    }
+  }
+  return keeping_nan_->Run(inputs, run);
+}
+
+absl::StatusOr<std::shared_ptr<CachedProgram>> ProgramCache::Get(absl::Span<const Tensor> inputs,
+                                                                 absl::Span<const int> outputs) {
+  const std::lock_guard lock(mutex_);
+  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+    if (!SameTypes(it->types, inputs) || absl::MakeConstSpan(it->outputs) != outputs) continue;
+    entries_.splice(entries_.begin(), entries_, it);
+    return it->program;
+  }
+  std::vector<TensorType> types;
+  for (const Tensor& input : inputs) types.push_back(input.type());
+  const std::vector<int> wanted(outputs.begin(), outputs.end());
+  const auto compile = [this, types, wanted](bool keep_nan) {
+    CompileOptions options = options_;
+    options.keep_nan |= keep_nan;
+    return Program::Compile(model_, graph_, types, registry_, options, wanted);
+  };
+  NOMO_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, compile(false));
+  entries_.push_front(
+      {types, wanted,
+       std::make_shared<CachedProgram>(std::move(program), [compile] { return compile(true); })});
+  if (static_cast<int>(entries_.size()) > std::max(capacity_, 1)) entries_.pop_back();
+  return entries_.front().program;
+}
+
+}  // namespace nomograph

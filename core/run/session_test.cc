@@ -1,0 +1,325 @@
+// The way from expressions to results, with ops that are registered here so that core is tested
+// without the standard set.
+#include "nomograph/core/run/session.h"
+
+#include <thread>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/build/value.h"
+#include "nomograph/core/op/elementwise.h"
+
+namespace nomograph {
+namespace {
+
+using ::testing::HasSubstr;
+
+NOMO_REGISTER_OP(ElementwiseOp("test.Add", NumberTypes{}, [](auto a, auto b) {
+                   return a + b;
+                 }).Doc("y = a + b"));
+NOMO_REGISTER_OP(ElementwiseOp("test.Scale", FloatTypes{},
+                               [](const Attributes& attrs) {
+                                 return [factor = attrs.Float("factor")](auto x) {
+                                   return x * factor;
+                                 };
+                               })
+                     .Doc("y = factor * x")
+                     .Attr("factor", 2.0, "the factor"));
+
+// Only a body: y = (x + x) * factor.
+OpDef DoubleScaled() {
+  return OpDef("test.DoubleScaled")
+      .Doc("y = 2 * factor * x")
+      .TypeVar("T", kFloats)
+      .Input("x", "T")
+      .Attr("factor", 3.0, "the factor")
+      .Output("y", "T")
+      .Infer(SameAsInput)
+      .Body([](absl::Span<const Value> in,
+               const Attributes& attrs) -> absl::StatusOr<std::vector<Value>> {
+        return std::vector<Value>{Call("test.Scale", {Call("test.Add", {in[0], in[0]})},
+                                       {{"factor", attrs.Float("factor")}})};
+      });
+}
+NOMO_REGISTER_OP(DoubleScaled());
+
+OpDef Exclaim() {
+  return OpDef("test.Exclaim")
+      .Doc("y = x, and a word to the world")
+      .TypeVar("T", kFloats)
+      .Input("x", "T")
+      .Output("y", "T")
+      .WithEffects(Effects::kIo)
+      .Infer(SameAsInput)
+      .Reference([](KernelContext& c) { return c.SetOutput(0, c.BorrowInput(0)); });
+}
+NOMO_REGISTER_OP(Exclaim());
+
+Value FloatInput(const std::string& name = "x") {
+  return InputValue({DType::kFloat32, {Dim::Symbol("batch"), 3}}, name);
+}
+
+absl::StatusOr<Tensor> RunModel(const absl::StatusOr<Model>& model, const Tensor& input,
+                                SessionOptions options = {}) {
+  if (!model.ok()) return model.status();
+  NOMO_ASSIGN_OR_RETURN(auto session, Session::Create(*model, options));
+  return session->Run(input);
+}
+
+TEST(Session, RunsAnExpression) {
+  const Value x = FloatInput();
+  const Value y = Call("test.Scale", {Call("test.Add", {x, x})}, {{"factor", 10}});
+  const auto result = RunModel(BuildModel({x}, {y}), Tensor::Of<float>({1, 3}, {1, 2, 3}));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(*result, Tensor::Of<float>({1, 3}, {20, 40, 60}));
+}
+
+TEST(Session, RunsABodyAndATracedLambdaWithACapturedValue) {
+  const Value x = FloatInput();
+  const Value doubled = Call("test.Add", {x, x});
+  const Value y = CallTraced(
+      [&](absl::Span<const Value> in) {
+        return std::vector<Value>{Call("test.Add", {in[0], doubled})};
+      },
+      {x})[0];
+  const Value z = Call("test.DoubleScaled", {y});
+  const auto model = BuildModel({x}, {z});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->functions.size(), 2u);
+  EXPECT_EQ(model->graph.nodes[1].op, "local.lambda");
+  const auto result = RunModel(model, Tensor::Of<float>({1, 3}, {1, 2, 3}));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(*result, Tensor::Of<float>({1, 3}, {18, 36, 54}));
+}
+
+TEST(Session, ReportsAllFaultsOfBuildingTogether) {
+  const Value x = FloatInput();
+  const Value a = Call("test.Add", {x, InputValue({DType::kFloat32, {4}}, "other")});
+  const Value b = Call("test.Scael", {x});
+  const Value c = Call("test.Scale", {x}, {{"factr", 3}});
+  const auto model = BuildModel({x}, {a, b, c});
+  ASSERT_FALSE(model.ok());
+  EXPECT_THAT(model.status().message(), HasSubstr("do not broadcast"));
+  EXPECT_THAT(model.status().message(), HasSubstr("did you mean test.Scale?"));
+  EXPECT_THAT(model.status().message(), HasSubstr("did you mean factor?"));
+  EXPECT_THAT(model.status().message(), HasSubstr("\"other\""));
+}
+
+TEST(Session, ReportsAllMissingOps) {
+  const Value x = FloatInput();
+  const TensorType type{DType::kFloat32, {Dim::Symbol("batch"), 3}};
+  const Value a = Call("acme.Foo", {x}, {}, {.output_types = {type}, .provider = "//acme:ops"});
+  const Value b = Call("test.Ad", {a, a}, {}, {.output_types = {type}});
+  const auto model = BuildModel({x}, {b});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto session = Session::Create(*model);
+  ASSERT_FALSE(session.ok());
+  EXPECT_THAT(
+      session.status().message(),
+      HasSubstr(
+          "no op acme.Foo is registered (version 1 is needed); it is provided by //acme:ops"));
+  EXPECT_THAT(session.status().message(), HasSubstr("did you mean test.Add"));
+}
+
+TEST(Session, RefusesASignatureThatDiffers) {
+  const Value x = FloatInput();
+  auto model = BuildModel({x}, {Call("test.Scale", {x})});
+  ASSERT_TRUE(model.ok()) << model.status();
+  model->graph.nodes[0].signature->outputs[0] = {DType::kFloat32, {Dim::Symbol("batch"), 5}};
+  const auto session = Session::Create(*model);
+  EXPECT_THAT(session.status().message(),
+              HasSubstr("output 0 is declared as float32[batch,5] but is float32[batch,3] here"));
+}
+
+TEST(Session, RefusesAnImpossibleNumberOfThreads) {
+  const Value x = FloatInput();
+  const auto model = BuildModel({x}, {Call("test.Scale", {x})});
+  for (const int threads : {-1, 1 << 30}) {
+    EXPECT_THAT(Session::Create(*model, {.threads = threads}).status().message(),
+                HasSubstr("threads: expected 0 to 1024, found"));
+  }
+}
+
+TEST(Session, RefusesEffectsUnlessAllowed) {
+  const Value x = FloatInput();
+  const auto model = BuildModel({x}, {Call("test.Exclaim", {x})});
+  const Tensor input(DType::kFloat32, {1, 3});
+  EXPECT_THAT(RunModel(model, input).status().message(), HasSubstr("effect io"));
+  EXPECT_TRUE(RunModel(model, input, {.allowed_io = {"test.Exclaim"}}).ok());
+}
+
+TEST(Session, SaysWhatIsWrongWithInputs) {
+  const Value x = FloatInput("pixels");
+  const auto model = BuildModel({x}, {Call("test.Scale", {x})});
+  const auto session = Session::Create(*model);
+  ASSERT_TRUE(session.ok()) << session.status();
+  const auto message = [&](const NamedTensors& inputs) {
+    return std::string((*session)->Run(inputs).status().message());
+  };
+  EXPECT_THAT(message({{"image", Tensor(DType::kFloat32, {1, 3})}}),
+              HasSubstr("the model's inputs are pixels"));
+  EXPECT_THAT(message({{"pixels", Tensor(DType::kFloat64, {1, 3})}}),
+              HasSubstr("expected float32[batch,3], found float64[1,3]"));
+  EXPECT_THAT(message({{"pixels", Tensor(DType::kFloat32, {1, 4})}}),
+              HasSubstr("expected float32[batch,3], found float32[1,4]"));
+}
+
+TEST(Session, SharesNothingBetweenThreads) {
+  const Value x = FloatInput();
+  Value y = x;
+  for (int i = 0; i < 20; ++i)
+    y = Call("test.Add", {Call("test.Scale", {y}, {{"factor", 0.5}}), x});
+  const auto model = BuildModel({x}, {y});
+  const auto session = Session::Create(*model);
+  ASSERT_TRUE(session.ok()) << session.status();
+  std::vector<std::thread> threads;
+  std::vector<int> wrong(4, 0);
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int run = 0; run < 50; ++run) {
+        const int64_t rows = 1 + run % 3;
+        const auto result = (*session)->Run(Tensor::Full(DType::kFloat32, {rows, 3}, t));
+        // x * (1 + 1/2 + 1/4 + …) = 2x, to 20 bits.
+        if (!result.ok() ||
+            !AllClose(*result, Tensor::Full(DType::kFloat32, {rows, 3}, 2 * t), 1e-5, 0).ok())
+          ++wrong[t];
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, std::vector<int>(4, 0));
+}
+
+TEST(Session, PlansMemoryInPlaceAndWithinThePeak) {
+  const Value x = FloatInput();
+  Value y = x;
+  for (int i = 0; i < 10; ++i) y = Call("test.Scale", {y});
+  const auto model = BuildModel({x}, {y});
+  const auto session = Session::Create(*model);
+  const auto program = (*session)->ProgramFor({{"x", Tensor(DType::kFloat32, {100, 3})}});
+  ASSERT_TRUE(program.ok()) << program.status();
+  EXPECT_EQ((*program)->arena_bytes(), 1216);  // one buffer of 1200 bytes, aligned
+  EXPECT_LE((*program)->arena_bytes(), (*program)->peak_bytes());
+}
+
+// x + x and 2 * x, named sum and twice.
+absl::StatusOr<Model> TwoOutputs() {
+  const Value x = FloatInput();
+  return BuildModel({x}, {Call("test.Add", {x, x}, {}, {.name = "sum"}),
+                          Call("test.Scale", {x}, {{"factor", 10}}, {.name = "tenfold"})});
+}
+
+TEST(Session, RunsInTheModelsOrder) {
+  const auto session = Session::Create(*TwoOutputs());
+  const auto results = (*session)->Run(std::vector<Tensor>{Tensor::Of<float>({1, 3}, {1, 2, 3})});
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_EQ((*results)[0], Tensor::Of<float>({1, 3}, {2, 4, 6}));
+  EXPECT_EQ((*results)[1], Tensor::Of<float>({1, 3}, {10, 20, 30}));
+  const std::vector<Tensor> two(2, Tensor(DType::kFloat32, {1, 3}));
+  EXPECT_THAT((*session)->Run(two).status().message(),
+              HasSubstr("the model has 1 inputs, found 2"));
+  const std::vector<Tensor> wide = {Tensor(DType::kFloat64, {1, 3})};
+  EXPECT_THAT((*session)->Run(wide).status().message(),
+              HasSubstr("expected float32[batch,3], found float64[1,3]"));
+}
+
+TEST(Session, RunsOnlyWhatTheChosenOutputsNeed) {
+  const auto model = TwoOutputs();
+  const std::string name = model->graph.values[model->graph.outputs[1]].name;
+  const auto session = Session::Create(*model);
+  const Tensor x = Tensor::Of<float>({1, 3}, {1, 2, 3});
+  const auto one = (*session)->Run(NamedTensors{{"x", x}}, {.outputs = {name}});
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_EQ(*one, (NamedTensors{{name, Tensor::Of<float>({1, 3}, {10, 20, 30})}}));
+  const auto all = (*session)->Run(NamedTensors{{"x", x}});
+  EXPECT_EQ(all->size(), 2u);
+  const auto bound = (*session)->Bind({x}, {.outputs = {name}});
+  ASSERT_TRUE(bound.ok()) << bound.status();
+  EXPECT_EQ((*bound)->results().size(), 1u);
+  EXPECT_THAT((*session)->Run(std::vector<Tensor>{x}, {.outputs = {"y"}}).status().message(),
+              HasSubstr("there is no output \"y\"; the model's outputs are "));
+}
+
+TEST(BoundRun, ReadsAndWritesTheCallersMemory) {
+  const auto session = Session::Create(*TwoOutputs());
+  Tensor x(DType::kFloat32, {2, 3});
+  std::vector<Tensor> memory = {Tensor(DType::kFloat32, {2, 3}), Tensor(DType::kFloat32, {2, 3})};
+  const auto run = (*session)->Bind({x}, {.results = memory});
+  ASSERT_TRUE(run.ok()) << run.status();
+  for (const float value : {1.0f, -3.0f}) {
+    for (float& element : x.mutable_data<float>()) element = value;
+    ASSERT_TRUE((*run)->Run().ok());
+    EXPECT_EQ(memory[0], Tensor::Full(DType::kFloat32, {2, 3}, 2 * value));
+    EXPECT_EQ(memory[1], Tensor::Full(DType::kFloat32, {2, 3}, 10 * value));
+  }
+  EXPECT_EQ((*run)->results()[0].raw_data(), memory[0].raw_data());
+}
+
+TEST(BoundRun, HasMemoryOfItsOwn) {
+  const auto session = Session::Create(*TwoOutputs());
+  const auto run = (*session)->Bind({Shape{1, 3}});
+  ASSERT_TRUE(run.ok()) << run.status();
+  Tensor x = (*run)->inputs()[0];
+  x.mutable_data<float>()[2] = 5;
+  ASSERT_TRUE((*run)->Run().ok());
+  EXPECT_EQ((*run)->results()[0], Tensor::Of<float>({1, 3}, {0, 0, 10}));
+}
+
+TEST(BoundRun, SaysWhatIsWrongWithResults) {
+  const auto session = Session::Create(*TwoOutputs());
+  const Tensor x(DType::kFloat32, {2, 3});
+  const auto message = [&](std::vector<Tensor> results) {
+    return std::string((*session)->Bind({x}, {.results = results}).status().message());
+  };
+  EXPECT_THAT(message({x}), HasSubstr("expected 2 results, found 1"));
+  EXPECT_THAT(message({x.Clone(), Tensor(DType::kFloat32, {1, 3})}),
+              HasSubstr("result 1: expected float32[2,3], found float32[1,3]"));
+  EXPECT_THAT((*session)->Bind({Shape{2, 4}}).status().message(),
+              HasSubstr("expected float32[batch,3], found float32[2,4]"));
+  const auto run = (*session)->Bind({x});
+  EXPECT_THAT((*run)->Run({.outputs = {"sum"}}).message(), HasSubstr("chosen when it is bound"));
+}
+
+TEST(Predict, RunsOneProgramAndReportsEachBatch) {
+  const Value x = FloatInput();
+  const auto session =
+      Session::Create(*BuildModel({x}, {Call("test.Add", {x, x})}), {.max_programs = 1});
+  std::vector<int64_t> done;
+  const PredictOptions options{.progress = [&](int64_t rows, int64_t total) {
+    done.push_back(rows);
+    EXPECT_EQ(total, 70);
+  }};
+  // With room for one program, that of 32 rows is still there only where no other was compiled.
+  const NamedTensors batch = {{"x", Tensor(DType::kFloat32, {32, 3})}};
+  const auto program = (*session)->ProgramFor(batch);
+  Tensor input(DType::kFloat32, {70, 3});
+  for (int i = 0; i < 210; ++i) input.mutable_data<float>()[i] = static_cast<float>(i);
+  const auto result = (*session)->Predict(input, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->shape(), (Shape{70, 3}));
+  for (int i = 0; i < 210; ++i) EXPECT_EQ(result->data<float>()[i], 2 * i);
+  EXPECT_EQ(done, (std::vector<int64_t>{32, 64, 70}));
+  EXPECT_EQ(*(*session)->ProgramFor(batch), *program);
+}
+
+TEST(Predict, FillsUpTheRowsThatAModelFixes) {
+  const Value x = InputValue({DType::kFloat32, {4, 3}}, "x");
+  const auto session = Session::Create(*BuildModel({x}, {Call("test.Add", {x, x})}));
+  const auto result = (*session)->Predict(Tensor::Full(DType::kFloat32, {3, 3}, 4));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(*result, Tensor::Full(DType::kFloat32, {3, 3}, 8));
+}
+
+TEST(Predict, BatchesArraysOfAnyLength) {
+  const Value x = FloatInput();
+  const auto model = BuildModel({x}, {Call("test.Add", {x, x})});
+  for (const int64_t rows : {0, 1, 31, 32, 33, 100}) {
+    const auto result = model->Predict(Tensor::Full(DType::kFloat32, {rows, 3}, 4));
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(*result, Tensor::Full(DType::kFloat32, {rows, 3}, 8));
+  }
+}
+
+}  // namespace
+}  // namespace nomograph

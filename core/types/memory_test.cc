@@ -1,0 +1,154 @@
+#include "nomograph/core/types/memory.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace nomograph {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int64_t kTera = int64_t{1} << 40;
+
+TEST(MemoryAccount, CountsTensorsUntilTheyAreFreed) {
+  const auto account = std::make_shared<MemoryAccount>(1000);
+  const MemoryScope scope(account);
+  {
+    const auto first = Tensor::Create(DType::kFloat32, {150});
+    ASSERT_TRUE(first.ok()) << first.status();
+    EXPECT_EQ(account->taken(), 600);
+    const auto second = Tensor::Create(DType::kFloat32, {150});
+    EXPECT_EQ(second.status().code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_THAT(second.status().message(), HasSubstr("a tensor float32[150]: 600 B of memory are "
+                                                     "needed, the limit is 1000 B, of which 400 B "
+                                                     "are left"));
+    const Tensor copy = *first;  // of the reference
+    EXPECT_EQ(account->taken(), 600);
+  }
+  EXPECT_EQ(account->taken(), 0);
+  EXPECT_TRUE(Tensor::Create(DType::kFloat32, {250}).ok());
+}
+
+TEST(MemoryAccount, BelongsToTheInnermostScopeOfTheThread) {
+  const auto outer = std::make_shared<MemoryAccount>(), inner = std::make_shared<MemoryAccount>();
+  const MemoryScope outer_scope(outer);
+  const Tensor a(DType::kUInt8, {10});
+  const auto make_in_inner_scope = [&] {
+    const MemoryScope inner_scope(inner);
+    return Tensor(DType::kUInt8, {20});
+  };
+  {
+    const Tensor b = make_in_inner_scope();
+    const Tensor c(DType::kUInt8, {30});
+    EXPECT_EQ(outer->taken(), 40);
+    EXPECT_EQ(inner->taken(), 20);
+  }
+  EXPECT_EQ(outer->taken(), 10);
+  EXPECT_EQ(inner->taken(), 0);
+}
+
+TEST(Memory, NoSizeEndsTheProcess) {
+  const auto resource_exhausted = [](const absl::Status& status) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+    EXPECT_THAT(status.message(), HasSubstr("this machine has"));
+  };
+  resource_exhausted(Tensor::Create(DType::kFloat32, {kTera}).status());
+  resource_exhausted(TryFull(DType::kFloat64, {kTera, 1000}, 1).status());
+  EXPECT_EQ(Tensor::Create(DType::kFloat32, {kTera, kTera}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  // Half of what is left is enough for the one, and not for the double.
+  const MemoryScope scope(std::make_shared<MemoryAccount>(3000));
+  const Tensor tensor(DType::kUInt8, {1000});
+  EXPECT_EQ(TryCast(tensor, DType::kFloat64).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(TryClone(tensor).ok());
+}
+
+TEST(Memory, WhatIsThrownBecomesAStatus) {
+  const auto message = [](auto work) {
+    const absl::Status status = CatchBadAlloc([&]() -> absl::Status {
+      work();
+      return absl::OkStatus();
+    });
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+    return std::string(status.message());
+  };
+  const Tensor one = Tensor::Scalar<float>(1);
+  EXPECT_THAT(message([] { Tensor(DType::kFloat32, {kTera}); }),
+              HasSubstr("float32[1099511627776"));
+  EXPECT_THAT(message([] { Tensor::Full(DType::kInt8, {kTera}, 1); }), HasSubstr("int8["));
+  EXPECT_THAT(message([] { LargeVector<double>(size_t{1} << 50); }), HasSubstr("8.0 PB"));
+  EXPECT_THAT(message([] { std::vector<char>(size_t{1} << 62); }), HasSubstr("memory ran out"));
+  EXPECT_THAT(message([] { std::vector<double>(size_t{1} << 62); }), HasSubstr("memory ran out"));
+}
+
+TEST(Memory, FullIsFilled) {
+  const auto tensor = TryFull(DType::kFloat16, {3}, 1.5);
+  ASSERT_TRUE(tensor.ok());
+  EXPECT_EQ(*tensor, Tensor::Vector<Half>({Half(1.5f), Half(1.5f), Half(1.5f)}));
+}
+
+TEST(AvailableMemory, IsNoMoreThanTheProcessMayAddress) {
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  std::ifstream statm("/proc/self/statm");
+  rlim_t pages = 0;
+  ASSERT_TRUE(statm >> pages);
+  const rlim_t left = 256 << 20;
+  rlimit limited = before;
+  limited.rlim_cur = pages * sysconf(_SC_PAGESIZE) + left;
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &limited), 0);
+  const int64_t available = AvailableMemory();
+  const absl::Status status = Tensor::Create(DType::kUInt8, {int64_t{300} << 20}).status();
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+  EXPECT_LE(available, static_cast<int64_t>(left));
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(status.message(), HasSubstr("300.0 MB of memory are needed, this machine has"));
+}
+
+// A folder that looks like /sys/fs/cgroup.
+class ControlGroups : public ::testing::Test {
+ protected:
+  ControlGroups() : mount_(::testing::TempDir() + "/cgroup") {}
+  ~ControlGroups() override { std::filesystem::remove_all(mount_); }
+
+  void Write(const std::string& path, const std::string& text) const {
+    const std::filesystem::path file = mount_ + path;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+  }
+
+  const std::string mount_;
+};
+
+TEST_F(ControlGroups, TheTightestOfVersion2Counts) {
+  Write("/memory.stat", "");
+  Write("/app/memory.max", "10000\n");
+  Write("/app/memory.current", "4000\n");
+  Write("/app/memory.stat", "anon 3000\ninactive_file 1000\n");
+  Write("/app/job/memory.max", "max\n");
+  Write("/app/job/memory.current", "4000\n");
+  EXPECT_EQ(internal::ControlGroupMemory("0::/app/job\n", mount_), 7000);
+  EXPECT_EQ(internal::ControlGroupMemory("0::/other\n", mount_),
+            std::numeric_limits<int64_t>::max());
+}
+
+TEST_F(ControlGroups, Version1HasAFolderForMemory) {
+  Write("/memory/memory.limit_in_bytes", "9223372036854771712\n");
+  Write("/memory/memory.usage_in_bytes", "5000\n");
+  Write("/memory/app/memory.limit_in_bytes", "6000\n");
+  Write("/memory/app/memory.usage_in_bytes", "2000\n");
+  Write("/memory/app/memory.stat", "cache 900\ntotal_inactive_file 500\n");
+  EXPECT_EQ(internal::ControlGroupMemory("5:cpu:/x\n4:freezer,memory:/app\n0::/\n", mount_), 4500);
+}
+
+}  // namespace
+}  // namespace nomograph

@@ -1,0 +1,254 @@
+#include "nomograph/core/types/tensor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#include "absl/strings/str_format.h"
+#include "nomograph/core/types/float16.h"
+#include "nomograph/core/types/memory.h"
+#include "nomograph/core/types/storage_types.h"
+
+namespace nomograph {
+namespace {
+
+constexpr size_t kAlignment = 64;
+
+// Zeros that count against the current account until they are freed.
+absl::StatusOr<std::shared_ptr<std::byte>> Allocate(int64_t bytes) {
+  const std::shared_ptr<MemoryAccount>& account = CurrentMemoryAccount();
+  NOMO_RETURN_IF_ERROR(account->Take(bytes));
+  // aligned_alloc wants a multiple of the alignment; an empty tensor still has an address.
+  const size_t size =
+      (static_cast<size_t>(std::max<int64_t>(bytes, 1)) + kAlignment - 1) / kAlignment * kAlignment;
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
+  if (memory == nullptr) {
+    account->Give(bytes);
+    return internal::MemoryRanOut();
+  }
+  std::memset(memory, 0, size);
+  return std::shared_ptr<std::byte>(memory, [account, bytes](std::byte* data) {
+    std::free(data);
+    account->Give(bytes);
+  });
+}
+
+// For functions that have no status to return.
+Tensor ValueOrThrow(absl::StatusOr<Tensor> tensor) {
+  if (!tensor.ok()) throw OutOfMemory(tensor.status());
+  return *std::move(tensor);
+}
+
+// Between the types that C++ computes with.
+template <typename To, typename From>
+To ConvertNumber(From value) {
+  using Wide = ComputeType<From>;
+  const Wide wide = static_cast<Wide>(value);
+  if constexpr (std::is_integral_v<To> && !std::is_same_v<To, bool> &&
+                std::is_floating_point_v<Wide>) {
+    if (std::isnan(wide)) return To{0};
+    // The first value past the maximum is a power of two, which is exact in any floating-point
+    // type.
+    const double past_maximum = std::ldexp(1.0, std::numeric_limits<To>::digits);
+    if (static_cast<double>(wide) >= past_maximum) return std::numeric_limits<To>::max();
+    if (static_cast<double>(wide) <= static_cast<double>(std::numeric_limits<To>::min())) {
+      return std::numeric_limits<To>::min();
+    }
+  }
+  return static_cast<To>(wide);
+}
+
+template <typename To, typename From>
+To ConvertElement(From value) {
+  if constexpr (kIsFloat8<From>) {
+    return ConvertElement<To, float>(value);
+  } else if constexpr (kIsInt4<From>) {
+    return ConvertElement<To, typename From::Wide>(value);
+  } else if constexpr (kIsFloat8<To>) {
+    return To(ConvertNumber<float>(value));
+  } else if constexpr (kIsInt4<To> && std::is_integral_v<From>) {
+    return To(static_cast<int64_t>(value));
+  } else if constexpr (kIsInt4<To>) {
+    const double wide = ConvertNumber<double>(value);
+    return To(
+        static_cast<int64_t>(std::isnan(wide) ? 0 : std::clamp<double>(wide, To::kMin, To::kMax)));
+  } else {
+    return ConvertNumber<To>(value);
+  }
+}
+
+}  // namespace
+
+std::string TensorType::ToString() const {
+  if (dtype == DType::kInvalid) return "?";
+  return absl::StrCat(DTypeName(dtype), shape.ToString());
+}
+
+absl::StatusOr<Tensor> Tensor::Create(DType dtype, const Shape& shape) {
+  if (DTypeSize(dtype) == 0) return InvalidArgument("a tensor needs a dtype");
+  NOMO_ASSIGN_OR_RETURN(int64_t count, shape.CheckedNumElements());
+  if (count > (int64_t{1} << 62) / DTypeSize(dtype)) {
+    return InvalidArgument("a tensor ", DTypeName(dtype), shape.ToString(), " passes 2^62 bytes");
+  }
+  Tensor tensor;
+  tensor.dtype_ = dtype;
+  tensor.shape_ = shape;
+  auto data = Allocate(count * DTypeSize(dtype));
+  if (!data.ok()) {
+    return Annotate(data.status(), absl::StrCat("a tensor ", DTypeName(dtype), shape.ToString()));
+  }
+  tensor.data_ = *std::move(data);
+  return tensor;
+}
+
+Tensor::Tensor(DType dtype, const Shape& shape) {
+  NOMO_CHECK(DTypeSize(dtype) > 0);
+  *this = ValueOrThrow(Create(dtype, shape));
+}
+
+Tensor Tensor::FromBuffer(DType dtype, const Shape& shape, const void* data,
+                          std::shared_ptr<const void> owner) {
+  Tensor tensor;
+  tensor.dtype_ = dtype;
+  tensor.shape_ = shape;
+  tensor.writable_ = false;
+  tensor.data_ = std::shared_ptr<std::byte>(std::const_pointer_cast<void>(std::move(owner)),
+                                            static_cast<std::byte*>(const_cast<void*>(data)));
+  return tensor;
+}
+
+Tensor Tensor::Full(DType dtype, const Shape& shape, double value) {
+  Tensor tensor(dtype, shape);
+  Dispatch(StoredTypes{}, dtype, [&]<typename T>() {
+    auto data = tensor.mutable_data<T>();
+    std::fill(data.begin(), data.end(), ConvertElement<T>(value));
+  });
+  return tensor;
+}
+
+double Tensor::AsDouble(int64_t index) const {
+  double value = 0;
+  Dispatch(StoredTypes{}, dtype_,
+           [&]<typename T>() { value = ConvertElement<double>(data<T>()[index]); });
+  return value;
+}
+
+std::vector<int64_t> Tensor::ToInts() const {
+  std::vector<int64_t> values;
+  Dispatch(StoredTypes{}, dtype_, [&]<typename T>() {
+    if constexpr (std::is_integral_v<T> || kIsInt4<T>) {
+      values.assign(data<T>().begin(), data<T>().end());
+    }
+  });
+  return values;
+}
+
+Tensor Tensor::Clone() const { return ValueOrThrow(TryClone(*this)); }
+
+Tensor Tensor::Reshaped(const Shape& shape) const {
+  NOMO_CHECK(shape.num_elements() == num_elements());
+  Tensor view = *this;
+  view.shape_ = shape;
+  return view;
+}
+
+Tensor Tensor::Cast(DType dtype) const { return ValueOrThrow(TryCast(*this, dtype)); }
+
+Tensor Tensor::Rows(int64_t begin, int64_t end) const {
+  NOMO_CHECK(shape_.rank() > 0 && 0 <= begin && begin <= end && end <= shape_[0]);
+  const int64_t row_bytes = shape_[0] == 0 ? 0 : num_bytes() / shape_[0];
+  Tensor view = *this;
+  view.shape_[0] = end - begin;
+  view.data_ = std::shared_ptr<std::byte>(data_, data_.get() + begin * row_bytes);
+  return view;
+}
+
+std::string Tensor::ToString(int64_t limit) const {
+  std::string text = absl::StrCat(type().ToString(), " [");
+  const int64_t count = num_elements();
+  for (int64_t i = 0; i < std::min(count, limit); ++i) {
+    if (i > 0) text += ", ";
+    if (dtype_ == DType::kBool) {
+      text += AsDouble(i) != 0 ? "true" : "false";
+    } else if (kInt4s.Contains(dtype_)) {
+      absl::StrAppend(&text, static_cast<int>(AsDouble(i)));
+    } else if (kInts.Contains(dtype_)) {
+      Dispatch(IntTypes{}, dtype_, [&]<typename T>() { absl::StrAppend(&text, +data<T>()[i]); });
+    } else {
+      absl::StrAppendFormat(&text, "%g", AsDouble(i));
+    }
+  }
+  return text + (count > limit ? ", ...]" : "]");
+}
+
+bool Tensor::operator==(const Tensor& other) const {
+  return dtype_ == other.dtype_ && shape_ == other.shape_ &&
+         (!valid() || std::memcmp(data_.get(), other.data_.get(), num_bytes()) == 0);
+}
+
+void ConvertElements(DType from, const std::byte* source, DType to, std::byte* target,
+                     int64_t count) {
+  Dispatch(StoredTypes{}, from, [&]<typename From>() {
+    Dispatch(StoredTypes{}, to, [&]<typename To>() {
+      const From* in = reinterpret_cast<const From*>(source);
+      To* out = reinterpret_cast<To*>(target);
+      if constexpr (requires { ConvertFloats(in, out, count); }) {
+        ConvertFloats(in, out, count);
+      } else {
+        for (int64_t i = 0; i < count; ++i) out[i] = ConvertElement<To, From>(in[i]);
+      }
+    });
+  });
+}
+
+absl::StatusOr<Tensor> ConcatRows(absl::Span<const Tensor> parts) {
+  if (parts.empty()) return InvalidArgument("there is nothing to concatenate");
+  Shape shape = parts[0].shape();
+  if (shape.rank() == 0) return InvalidArgument("scalars have no axis to concatenate along");
+  shape[0] = 0;
+  for (const Tensor& part : parts) {
+    Shape same = part.shape();
+    if (part.dtype() != parts[0].dtype() || same.rank() != shape.rank() ||
+        same.dims().subspan(1) != shape.dims().subspan(1)) {
+      return InvalidArgument("tensors ", parts[0].type().ToString(), " and ",
+                             part.type().ToString(), " cannot be concatenated along axis 0");
+    }
+    shape[0] += same[0];
+  }
+  NOMO_ASSIGN_OR_RETURN(Tensor result, Tensor::Create(parts[0].dtype(), shape));
+  std::byte* out = result.mutable_raw_data();
+  for (const Tensor& part : parts) out = std::copy_n(part.raw_data(), part.num_bytes(), out);
+  return result;
+}
+
+absl::Status AllClose(const Tensor& actual, const Tensor& expected, double rtol, double atol) {
+  if (actual.dtype() != expected.dtype() || actual.shape() != expected.shape()) {
+    return InvalidArgument("expected a tensor ", expected.type().ToString(), ", found ",
+                           actual.type().ToString());
+  }
+  int64_t failures = 0;
+  int64_t worst = -1;
+  double worst_excess = 0;
+  for (int64_t i = 0; i < actual.num_elements(); ++i) {
+    const double a = actual.AsDouble(i);
+    const double e = expected.AsDouble(i);
+    if (a == e || (std::isnan(a) && std::isnan(e))) continue;
+    const double excess = std::abs(a - e) - (atol + rtol * std::abs(e));
+    if (std::isfinite(a) && std::isfinite(e) && excess <= 0) continue;
+    ++failures;
+    const double rank = std::isnan(excess) ? std::numeric_limits<double>::infinity() : excess;
+    if (worst < 0 || rank > worst_excess) {
+      worst = i;
+      worst_excess = rank;
+    }
+  }
+  if (failures == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrFormat("%d of %d elements differ by more than %g + %g * |expected|; the worst is "
+                      "element %d: expected %.9g, found %.9g",
+                      failures, actual.num_elements(), atol, rtol, worst, expected.AsDouble(worst),
+                      actual.AsDouble(worst)));
+}
+
+}  // namespace nomograph

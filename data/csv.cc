@@ -1,0 +1,193 @@
+#include "nomograph/data/csv.h"
+
+#include <charconv>
+#include <cmath>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "nomograph/core/io/file.h"
+#include "nomograph/core/types/memory.h"
+#include "nomograph/core/types/storage_types.h"
+#include "nomograph/data/csv_scanner.h"
+
+namespace nomograph {
+namespace {
+
+// What a cell may be, for messages.
+template <typename T>
+constexpr absl::string_view kExpected = "a number";
+template <>
+constexpr absl::string_view kExpected<int64_t> = "an integer of 64 bits";
+
+bool IsInfinity(absl::string_view cell) {
+  return absl::StrContains(absl::AsciiStrToLower(cell), "inf");
+}
+
+bool ParseCell(absl::string_view cell, int64_t& value) { return absl::SimpleAtoi(cell, &value); }
+// A number past the type's range reads as infinity, which is not what the cell says.
+bool ParseCell(absl::string_view cell, double& value) {
+  return absl::SimpleAtod(cell, &value) &&
+         (std::isfinite(value) || std::isnan(value) || IsInfinity(cell));
+}
+bool ParseCell(absl::string_view cell, float& value) {
+  return absl::SimpleAtof(cell, &value) &&
+         (std::isfinite(value) || std::isnan(value) || IsInfinity(cell));
+}
+
+template <typename T>
+absl::Status BadCell(absl::string_view cell, const CsvScanner& scanner) {
+  const absl::string_view hint =
+      scanner.line() == 1 ? " (if the first line names the columns, say that there is a header)"
+                          : "";
+  if (cell.empty())
+    return InvalidArgument(scanner.Place(), ": the cell is empty; expected ", kExpected<T>, hint);
+  return InvalidArgument(scanner.Place(), ": expected ", kExpected<T>, ", found \"",
+                         absl::CHexEscape(cell.substr(0, 40)), "\"", hint);
+}
+
+// Skips the header, if there is one. Its number of columns, or 0.
+absl::StatusOr<int64_t> SkipHeader(CsvScanner& scanner, CsvHeader header) {
+  if (header == CsvHeader::kNo || scanner.AtEnd()) return 0;
+  CsvScanner ahead = scanner;
+  bool has_number = false;
+  bool more = true;
+  std::string cell;
+  while (more) {
+    NOMO_ASSIGN_OR_RETURN(more, ahead.NextCell(cell));
+    double value;
+    has_number = has_number || absl::SimpleAtod(cell, &value);
+  }
+  if (header == CsvHeader::kAuto && (has_number || ahead.AtEnd())) return 0;
+  scanner = ahead;
+  return ahead.column();
+}
+
+// Appends a row's cells to `values`. Their number.
+template <typename T>
+absl::StatusOr<int64_t> ReadRow(CsvScanner& scanner, std::vector<T>& values) {
+  bool more = true;
+  std::string cell;
+  while (more) {
+    NOMO_ASSIGN_OR_RETURN(more, scanner.NextCell(cell));
+    if (scanner.column() == 1 && cell.empty() && !more) {
+      return InvalidArgument("line ", scanner.line(), " is empty; expected a row of numbers");
+    }
+    T value;
+    if (!ParseCell(cell, value)) return BadCell<T>(cell, scanner);
+    values.push_back(value);
+  }
+  return scanner.column();
+}
+
+template <typename T>
+absl::StatusOr<Tensor> ReadTable(absl::string_view text, const CsvOptions& options) {
+  CsvScanner scanner(text, options.delimiter);
+  NOMO_ASSIGN_OR_RETURN(int64_t columns, SkipHeader(scanner, options.header));
+  int64_t rows = 0;
+  std::vector<T> values;
+  for (; !scanner.AtEnd(); ++rows) {
+    NOMO_ASSIGN_OR_RETURN(const int64_t count, ReadRow(scanner, values));
+    if (columns == 0) columns = count;
+    if (count != columns) {
+      return InvalidArgument("line ", scanner.line(), " has ", count, " columns; expected ",
+                             columns, " as in the first line");
+    }
+  }
+  if (columns == 0) return InvalidArgument("it is empty; expected rows of numbers");
+  NOMO_ASSIGN_OR_RETURN(Tensor table, Tensor::Create(kDTypeOf<T>, {rows, columns}));
+  std::copy(values.begin(), values.end(), table.mutable_data<T>().begin());
+  return table;
+}
+
+// The shortest text that reads as the same value.
+template <typename T>
+void AppendNumber(T value, std::string& out) {
+  if constexpr (std::is_same_v<T, bool>) {
+    out += value ? '1' : '0';
+  } else {
+    char buffer[32];
+    const auto end =
+        std::to_chars(buffer, buffer + sizeof(buffer), static_cast<ComputeType<T>>(value)).ptr;
+    out.append(buffer, end);
+  }
+}
+
+std::string QuoteCell(absl::string_view cell, char delimiter) {
+  const bool plain = cell.find_first_of("\"\r\n") == absl::string_view::npos &&
+                     !absl::StrContains(cell, delimiter) &&
+                     cell == absl::StripAsciiWhitespace(cell);
+  return plain ? std::string(cell)
+               : absl::StrCat("\"", absl::StrReplaceAll(cell, {{"\"", "\"\""}}), "\"");
+}
+
+}  // namespace
+
+absl::StatusOr<Tensor> ParseCsv(absl::string_view text, const CsvOptions& options) {
+  switch (options.dtype) {
+    case DType::kFloat32:
+      return ReadTable<float>(text, options);
+    case DType::kFloat64:
+      return ReadTable<double>(text, options);
+    case DType::kInt64:
+      return ReadTable<int64_t>(text, options);
+    case DType::kInvalid:
+      break;
+    default:
+      return InvalidArgument("a table is read as float32, float64 or int64; found ",
+                             DTypeName(options.dtype));
+  }
+  auto integers = ReadTable<int64_t>(text, options);
+  if (integers.ok() && integers->num_elements() > 0) return integers;
+  return ReadTable<double>(text, options);
+}
+
+absl::StatusOr<Tensor> ReadCsv(const std::string& path, const CsvOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  auto table = ParseCsv(text, options);
+  if (!table.ok()) return Annotate(table.status(), absl::StrCat("\"", path, "\""));
+  return table;
+}
+
+absl::StatusOr<std::string> FormatCsv(const Tensor& table, const WriteCsvOptions& options) {
+  const bool wide = WideType(table.dtype()) == table.dtype();
+  Tensor tensor = table;
+  if (!wide) {
+    NOMO_ASSIGN_OR_RETURN(tensor, TryCast(table, WideType(table.dtype())));
+  }
+  const int rank = tensor.shape().rank();
+  if (!tensor.valid() || rank > 2) {
+    return InvalidArgument("a table has at most 2 axes; found a tensor ", tensor.type().ToString());
+  }
+  const int64_t columns = rank == 2 ? tensor.shape()[1] : 1;
+  if (!options.header.empty() && static_cast<int64_t>(options.header.size()) != columns) {
+    return InvalidArgument("there are ", options.header.size(), " names for ", columns, " columns");
+  }
+  std::string text;
+  for (size_t i = 0; i < options.header.size(); ++i) {
+    if (i > 0) text += options.delimiter;
+    text += QuoteCell(options.header[i], options.delimiter);
+  }
+  if (!options.header.empty()) text += '\n';
+  Dispatch(AllTypes{}, tensor.dtype(), [&]<typename T>() {
+    const absl::Span<const T> values = tensor.data<T>();
+    for (int64_t i = 0; i < tensor.num_elements(); ++i) {
+      AppendNumber(values[i], text);
+      text += (i + 1) % columns == 0 ? '\n' : options.delimiter;
+    }
+  });
+  return text;
+}
+
+absl::Status WriteCsv(const std::string& path, const Tensor& tensor,
+                      const WriteCsvOptions& options) {
+  const auto text = FormatCsv(tensor, options);
+  if (!text.ok()) return Annotate(text.status(), absl::StrCat("cannot write \"", path, "\""));
+  return WriteFileAtomically(path, *text);
+}
+
+}  // namespace nomograph

@@ -1,0 +1,41 @@
+#include "nomograph/inspect/check_model.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/core/types/status.h"
+
+namespace nomograph {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+TEST(SplitFaultsTest, TakesListsApart) {
+  EXPECT_THAT(SplitFaults(absl::OkStatus()), IsEmpty());
+  EXPECT_THAT(SplitFaults(InvalidArgument("node \"a\": wrong")), ElementsAre("node \"a\": wrong"));
+  ErrorList inner;
+  inner.Add(InvalidArgument("input 0"));
+  inner.Add(InvalidArgument("output 1"));
+  const absl::Status nested = Annotate(inner.ToStatus("the signature differs"), "node \"b\"");
+  EXPECT_THAT(SplitFaults(nested),
+              ElementsAre("node \"b\": the signature differs:\n  input 0\n  output 1"));
+  ErrorList outer;
+  outer.Add(InvalidArgument("node \"a\": wrong"));
+  outer.Add(nested);
+  outer.Add(InvalidArgument("node \"c\": wrong"));
+  EXPECT_THAT(SplitFaults(outer.ToStatus("types do not fit")),
+              ElementsAre("node \"a\": wrong",
+                          "node \"b\": the signature differs:\n    input 0\n    output 1",
+                          "node \"c\": wrong"));
+}
+
+TEST(FindingTest, NamesAreStable) {
+  EXPECT_STREQ(FindingName(Finding::Kind::kDamage), "damage");
+  EXPECT_STREQ(FindingName(Finding::Kind::kBodyDiffers), "body_differs");
+  EXPECT_STREQ(FindingName(Finding::Kind::kNotCompared), "not_compared");
+  EXPECT_TRUE(IsFault(Finding::Kind::kBodyDiffers));
+  EXPECT_FALSE(IsFault(Finding::Kind::kUpgraded));
+}
+
+}  // namespace
+}  // namespace nomograph

@@ -1,0 +1,130 @@
+#include "nomograph/inspect/open.h"
+
+#include <functional>
+
+#include "absl/strings/match.h"
+#include "nomograph/core/io/file.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/proto/model.pb.h"
+#include "nomograph/serialization/foreign_file.h"
+#include "nomograph/serialization/mapped_file.h"
+#include "nomograph/serialization/model_io.h"
+#include "nomograph/serialization/onnx/import/import.h"
+#include "nomograph/serialization/text_format.h"
+#include "nomograph/serialization/wire.h"
+
+namespace nomograph {
+namespace {
+
+// The second field of a binary file, whose place SplitFile() has checked by the time that a model
+// has been loaded.
+absl::StatusOr<int> FormatVersion(absl::string_view bytes) {
+  WireReader reader(bytes);
+  NOMO_RETURN_IF_ERROR(reader.Next().status());
+  NOMO_ASSIGN_OR_RETURN(const WireField version, reader.Next());
+  return static_cast<int>(version.value);
+}
+
+absl::StatusOr<ModelFile> OpenText(const std::string& path, bool upgrade) {
+  NOMO_ASSIGN_OR_RETURN(const std::string text, ReadText(path));
+  ModelFile file{
+      .path = path, .bytes = static_cast<int64_t>(text.size()), .form = ModelForm::kText};
+  auto proto = ProtoFromText(text);
+  if (!proto.ok()) return AtFile(path, proto.status());
+  file.format_version = static_cast<int>(proto->format_version());
+  const auto bytes = std::make_shared<const std::string>(proto->SerializeAsString());
+  auto model = LoadFromBytes(*bytes, bytes, {.upgrade = upgrade});
+  if (!model.ok()) return AtFile(path, model.status());
+  file.model = *std::move(model);
+  return file;
+}
+
+absl::StatusOr<ModelFile> OpenBinary(const std::string& path, bool upgrade) {
+  NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
+  auto model = LoadFromBytes(mapped->bytes(), mapped, {.upgrade = upgrade});
+  if (!model.ok()) return AtFile(path, model.status());
+  NOMO_ASSIGN_OR_RETURN(const int version, FormatVersion(mapped->bytes()));
+  return ModelFile{.path = path,
+                   .model = *std::move(model),
+                   .bytes = static_cast<int64_t>(mapped->bytes().size()),
+                   .format_version = version,
+                   .mapped = mapped->bytes(),
+                   .owner = mapped};
+}
+
+absl::StatusOr<ModelFile> OpenOnnx(const std::string& path, const OpenOptions& options) {
+  ModelFile file{.path = path, .form = ModelForm::kOnnx};
+  NOMO_ASSIGN_OR_RETURN(const InputFile input, InputFile::OpenRegular(path));
+  file.bytes = input.size();
+  NOMO_ASSIGN_OR_RETURN(
+      file.model, onnx::Import(path, {.progress = options.progress, .warnings = &file.warnings}));
+  return file;
+}
+
+// What the file is, whatever its name says.
+absl::StatusOr<ModelForm> FindForm(const std::string& path) {
+  const ModelForm named = ModelFormOf(path);
+  if (named != ModelForm::kBinary) return named;
+  NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
+  return LooksLikeOnnx(mapped->bytes()) ? ModelForm::kOnnx : ModelForm::kBinary;
+}
+
+}  // namespace
+
+const char* ModelFormName(ModelForm form) {
+  switch (form) {
+    case ModelForm::kBinary:
+      return "binary";
+    case ModelForm::kText:
+      return "text";
+    case ModelForm::kOnnx:
+      return "onnx";
+  }
+  return "";
+}
+
+ModelForm ModelFormOf(const std::string& path) {
+  if (IsTextPath(path)) return ModelForm::kText;
+  return absl::EndsWith(path, ".onnx") ? ModelForm::kOnnx : ModelForm::kBinary;
+}
+
+std::optional<int64_t> ModelFile::OffsetOf(const Tensor& tensor) const {
+  const char* data = reinterpret_cast<const char*>(tensor.raw_data());
+  const std::less<const char*> before;  // also for pointers into different memory
+  if (data == nullptr || mapped.empty() || before(data, mapped.data()) ||
+      !before(data, mapped.data() + mapped.size())) {
+    return std::nullopt;
+  }
+  return data - mapped.data();
+}
+
+absl::StatusOr<ModelFile> OpenFile(const std::string& path, OpenOptions options) {
+  NOMO_ASSIGN_OR_RETURN(const ModelForm form, FindForm(path));
+  switch (form) {
+    case ModelForm::kText:
+      return OpenText(path, options.upgrade);
+    case ModelForm::kOnnx:
+      return OpenOnnx(path, options);
+    case ModelForm::kBinary:
+      break;
+  }
+  return OpenBinary(path, options.upgrade);
+}
+
+absl::StatusOr<Model> Open(const std::string& path, OpenOptions options) {
+  NOMO_ASSIGN_OR_RETURN(ModelFile file, OpenFile(path, std::move(options)));
+  return std::move(file.model);
+}
+
+absl::Status VerifyPayloads(const ModelFile& file, std::function<void(int64_t, int64_t)> progress) {
+  if (file.form != ModelForm::kBinary) return absl::OkStatus();
+  const LoadOptions options = {
+      .verify_checksums = true, .progress = std::move(progress), .upgrade = false};
+  return LoadFromBytes(file.mapped, file.owner, options).status();
+}
+
+absl::Status AtFile(const std::string& path, const absl::Status& status) {
+  return Annotate(status, path);
+}
+
+}  // namespace nomograph

@@ -1,0 +1,128 @@
+// Relu, Relu6, LeakyRelu, PRelu, ThresholdedRelu.
+#include <algorithm>
+
+#include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
+#include "nomograph/core/op/registry.h"
+
+namespace nomograph::nn {
+namespace {
+
+std::optional<Eltwise> OneDnnLeakyRelu(const Attributes& attrs) {
+  return Eltwise{dnnl_eltwise_relu, static_cast<float>(attrs.Float("alpha"))};
+}
+
+OpDef LeakyRelu() {
+  return ElementwiseOp("nn.LeakyRelu", FloatTypes{},
+                       [](const Attributes& attrs) {
+                         return [alpha = attrs.Float("alpha")](auto x) {
+                           return x < 0 ? alpha * x : x;
+                         };
+                       })
+      .Doc("y = x where x >= 0, alpha * x where x < 0.")
+      .Source("ONNX LeakyRelu; Keras LeakyReLU, whose negative_slope is 0.3 by default")
+      .Attr("alpha", 0.01, "the slope below 0")
+      // With a slope of 0 oneDNN would turn NaN into 0, and the run would be repeated.
+      .Fast(OneDnnEltwise([](const Attributes& attrs) {
+        return attrs.Float("alpha") == 0 ? std::nullopt : OneDnnLeakyRelu(attrs);
+      }))
+      .AsPostOp(EltwisePostOp(OneDnnLeakyRelu))
+      .Examples(ExampleTable()
+                    .Rows(kFloats, {{0, 0},
+                                    {0.5, 0.5},
+                                    {-0.5, -0.005},
+                                    {3, 3},
+                                    {-3, -0.03},
+                                    {kInf, kInf},
+                                    {-kInf, -kInf},
+                                    {kNaN, kNaN}})
+                    .Rows(kFloats, {{-8, -2}, {4, 4}}, {{"alpha", 0.25}})
+                    .Rows(kFloats, {{-8, 0}, {4, 4}, {kNaN, kNaN}}, {{"alpha", 0.0}}));
+}
+
+absl::StatusOr<std::vector<TensorType>> InferPRelu(const InferContext& context) {
+  NOMO_ASSIGN_OR_RETURN(const PartialShape shape, Broadcast(context.shape(0), context.shape(1)));
+  auto same = Merge(shape, context.shape(0));
+  if (!same.ok()) return Annotate(same.status(), "the slope must broadcast to x");
+  return std::vector<TensorType>{{context.dtype(0), *std::move(same)}};
+}
+
+OpDef PRelu() {
+  return OpDef("nn.PRelu")
+      .Doc("y = x where x >= 0, slope * x where x < 0.")
+      .Source("ONNX PRelu; Keras PReLU; He et al., Delving Deep into Rectifiers, 2015")
+      .TypeVar("T", kFloats)
+      .Input("x", "T", "any shape")
+      .Input("slope", "T",
+             "broadcasts to the shape of x: for one slope a channel, [C] for channels last and "
+             "[C,1,1] for images with channels first")
+      .Output("y", "T", "the shape of x")
+      .Infer(InferPRelu)
+      .Reference(
+          ElementwiseKernel(FloatTypes{}, [](auto x, auto slope) { return x < 0 ? slope * x : x; }))
+      .InPlace()
+      .Examples(ExampleTable()
+                    .Rows(kFloats,
+                          {{-2, 0.25, -0.5}, {2, 0.25, 2}, {-1, -3, 3}, {0, 5, 0}, {kNaN, 1, kNaN}})
+                    .Add({.name = "a slope for each channel, first",
+                          .inputs = {Tensor::Of<float>({1, 2, 2}, {-1, 2, -3, -4}),
+                                     Tensor::Of<float>({2, 1}, {0.5, 0.1f})},
+                          .outputs = {Tensor::Of<float>({1, 2, 2}, {-0.5, 2, -0.3f, -0.4f})}})
+                    .Add({.name = "a slope for each channel, last",
+                          .inputs = {Tensor::Of<float>({1, 2, 2}, {-1, 2, -3, -4}),
+                                     Tensor::Vector<float>({0.5, 0.1f})},
+                          .outputs = {Tensor::Of<float>({1, 2, 2}, {-0.5, 2, -1.5, -0.4f})}}));
+}
+
+OpDef ThresholdedRelu() {
+  return ElementwiseOp("nn.ThresholdedRelu", FloatTypes{},
+                       [](const Attributes& attrs) {
+                         return [alpha = attrs.Float("alpha")](auto x) {
+                           return x <= alpha ? decltype(x){0} : x;
+                         };
+                       })
+      .Doc("y = x where x > alpha, else 0.")
+      .Source("ONNX ThresholdedRelu; Keras activation threshold; Konda et al., 2014")
+      .Attr("alpha", 1.0, "the threshold")
+      .Examples(
+          ExampleTable()
+              .Rows(kFloats,
+                    {{0, 0}, {1, 0}, {1.5, 1.5}, {-3, 0}, {kInf, kInf}, {-kInf, 0}, {kNaN, kNaN}})
+              .Rows(kFloats, {{-3, 0}, {-1, -1}, {0, 0}}, {{"alpha", -2.0}}));
+}
+
+}  // namespace
+
+NOMO_REGISTER_OP(ElementwiseOp("nn.Relu", SignedTypes{},
+                               [](auto x) { return x < 0 ? decltype(x){0} : x; })
+                     .Doc("y = max(x, 0). NaN stays NaN.")
+                     .Source("ONNX Relu; Keras ReLU")
+                     .AsPostOp(EltwisePostOp(dnnl_eltwise_relu))
+                     .Examples(ExampleTable().Rows(kSigned, {{0, 0},
+                                                             {0.5, 0.5},
+                                                             {-0.5, 0},
+                                                             {3, 3},
+                                                             {-3, 0},
+                                                             {kInf, kInf},
+                                                             {-kInf, 0},
+                                                             {kNaN, kNaN},
+                                                             {-128, 0}})));
+
+NOMO_REGISTER_OP(
+    ElementwiseOp("nn.Relu6", SignedTypes{},
+                  [](auto x) { return x < 0   ? decltype(x){0}
+                                      : x > 6 ? decltype(x){6}
+                                              : x; })
+        .Doc("y = min(max(x, 0), 6). NaN stays NaN.")
+        .Source("Keras activation relu6; Krizhevsky, Convolutional Deep Belief Networks on "
+                "CIFAR-10, 2010")
+        .AsPostOp(EltwisePostOp(dnnl_eltwise_clip, 0, 6))
+        .Examples(ExampleTable().Rows(
+            kSigned,
+            {{0, 0}, {0.5, 0.5}, {-0.5, 0}, {6, 6}, {7, 6}, {kInf, 6}, {-kInf, 0}, {kNaN, kNaN}})));
+
+NOMO_REGISTER_OP(LeakyRelu());
+NOMO_REGISTER_OP(PRelu());
+NOMO_REGISTER_OP(ThresholdedRelu());
+
+}  // namespace nomograph::nn

@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <array>
+
+#include "nomograph/core/op/random.h"
+#include "nomograph/core/op/registry.h"
+
+namespace nomograph::nn {
+namespace {
+
+template <typename T>
+void Drop(const PhiloxStream& stream, double rate, absl::Span<const T> x, absl::Span<T> y) {
+  std::array<uint32_t, 4> words = {};
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (i % 4 == 0) words = stream.Block(i / 4);
+    y[i] = UniformFloat(words[i % 4]) < rate
+               ? T(0.0f)
+               : static_cast<T>(static_cast<double>(x[i]) / (1 - rate));
+  }
+}
+
+absl::Status DropoutCompute(KernelContext& context) {
+  const double rate = context.attrs().Float("rate");
+  const bool drops = context.run().training && rate > 0;
+  const PhiloxStream stream = RandomStream(context);
+  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() {
+    const auto x = context.input<T>(0);
+    const auto y = context.output<T>(0);
+    if (drops) {
+      Drop<T>(stream, rate, x, y);
+    } else if (x.data() != y.data()) {
+      std::copy(x.begin(), x.end(), y.begin());
+    }
+  });
+  return absl::OkStatus();
+}
+
+std::vector<Example> DropoutExamples() {
+  return {
+      {.name = "the run's seed",
+       .attrs = {{"rate", 0.5}},
+       .inputs = {Tensor::Of<float>({10}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})},
+       .outputs = {Tensor::Of<float>({10}, {0, 0, 6, 8, 0, 12, 14, 16, 0, 20})},
+       .training = true,
+       .seed = 7,
+       .step = 3,
+       .keyed_by_node = true},
+      {.name = "a seed of its own",
+       .attrs = {{"rate", 0.25}, {"seed", 11}},
+       .inputs = {Tensor::Of<float>({2, 5}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})},
+       .outputs = {Tensor::Of<float>({2, 5}, {1.33333337, 2.66666675, 4, 5.33333349, 0, 8,
+                                              9.33333302, 10.666667, 12, 13.333333})},
+       .training = true,
+       .keyed_by_node = true},
+  };
+}
+
+NOMO_REGISTER_OP(
+    RandomOp(
+        OpDef("nn.Dropout", 1)
+            .Doc("In training sets each element to 0 with probability rate, independently, and "
+                 "divides the others by 1 - rate, so that the expected sum stays. In inference y = "
+                 "x.\n\n"
+                 "Element i is dropped where u < rate, u being the uniform number in [0, 1) of the "
+                 "upper 24 bits of word i of the Philox4x32-10 stream of (seed, node, step).")
+            .Source("ONNX Dropout; Keras Dropout; N. Srivastava et al., 2014")
+            .TypeVar("T", kFloats)
+            .Input("x", "T", "any shape")
+            .Output("y", "T", "as x")
+            .Attr("rate", 0.5, "the probability with which an element is dropped")
+            .Min(0)
+            .Max(1))
+        .Infer(SameAsInput)
+        .Reference(DropoutCompute)
+        .InPlace()
+        .Examples(DropoutExamples));
+
+}  // namespace
+}  // namespace nomograph::nn

@@ -1,0 +1,50 @@
+#include "nomograph/ops/nn/conv/conv_primitive.h"
+
+#include <algorithm>
+
+#include "nomograph/ops/nn/conv/conv_kernel.h"
+
+namespace nomograph::nn {
+namespace {
+
+bool IsPointwise(const Window& window) {
+  return std::all_of(window.begin(), window.end(), [](const WindowAxis& axis) {
+    return axis.kernel == Dim(1) && axis.stride == 1 && axis.pad_begin == 0 && axis.pad_end == 0;
+  });
+}
+
+}  // namespace
+
+bool ProductTakes(absl::Span<const PostOp> post_ops) {
+  return post_ops.empty() || (post_ops.size() == 1 && post_ops[0].kind == PostOp::Kind::kEltwise &&
+                              post_ops[0].algorithm == dnnl_eltwise_relu);
+}
+
+int64_t ChannelsAtOnce(const ConvTensors& tensors) {
+  constexpr int64_t kTerms = 256;
+  constexpr int64_t kBlock = 8;  // channels that lie together in oneDNN's layouts
+  const auto kernel = tensors.kernel.dims();
+  const int64_t channels = tensors.src.dims()[1];
+  if (kernel.size() != tensors.src.dims().size() || kernel[1] != channels) return channels;
+  int64_t taps = 1;
+  for (size_t axis = 2; axis < kernel.size(); ++axis) taps *= kernel[axis];
+  const int64_t parts = (channels * taps + kTerms - 1) / kTerms;
+  const int64_t count = (channels + parts - 1) / parts;
+  return std::min(channels, (count + kBlock - 1) / kBlock * kBlock);
+}
+
+ConvTensors DescribeConv(const PrepareContext& context, const Window& window) {
+  ConvTensors tensors;
+  const Shape& x = context.inputs[0].shape;
+  tensors.axes = ChannelsFirstAxes(x.rank(), context.attrs);
+  tensors.src = onednn::Permuted(DType::kFloat32, x, tensors.axes);
+  tensors.dst = onednn::Permuted(DType::kFloat32, context.outputs[0].shape, tensors.axes);
+  tensors.kernel = ConvKernelDesc(context.inputs[1].shape, context.attrs);
+  if (context.has_input(2)) {
+    tensors.bias = onednn::RowMajor(DType::kFloat32, context.inputs[2].shape.dims());
+  }
+  tensors.pointwise = IsPointwise(window) && context.attrs.Int("groups") == 1;
+  return tensors;
+}
+
+}  // namespace nomograph::nn

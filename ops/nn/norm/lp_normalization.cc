@@ -1,0 +1,79 @@
+#include <cmath>
+
+#include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/lines.h"
+
+namespace nomograph::nn {
+namespace {
+
+absl::Status LpNormalizationCompute(KernelContext& context) {
+  const bool squares = context.attrs().Int("p") == 2;
+  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() {
+    ForEachLine(context.input_shape(0), context.attrs().Int("axis"),
+                [&](int64_t first, int64_t size, int64_t step) {
+                  const T* x = context.input<T>(0).data() + first;
+                  T* y = context.output<T>(0).data() + first;
+                  double sum = 0;
+                  for (int64_t i = 0; i < size; ++i) {
+                    const double value = static_cast<double>(x[i * step]);
+                    sum += squares ? value * value : std::abs(value);
+                  }
+                  const double norm = squares ? std::sqrt(sum) : sum;
+                  for (int64_t i = 0; i < size; ++i) {
+                    const double value = static_cast<double>(x[i * step]);
+                    y[i * step] = static_cast<T>(norm == 0 ? 0 : value / norm);
+                  }
+                });
+  });
+  return absl::OkStatus();
+}
+
+std::vector<Example> LpNormalizationExamples() {
+  const Tensor x = Tensor::Of<float>({2, 3, 2}, {0, 0, 1.5, 0, 3, 0, 1.5, 2.5, 1.5, 1.5, 0, -3});
+  return {
+      {.name = "axis -1, p = 2",
+       .inputs = {x},
+       .outputs = {Tensor::Of<float>(
+           {2, 3, 2}, {0, 0, 1, 0, 1, 0, 0.51449573, 0.8574929, 0.70710677, 0.70710677, 0, -1})}},
+      {.name = "axis 1, p = 2, zeros",
+       .attrs = {{"axis", 1}},
+       .inputs = {x},
+       .outputs = {Tensor::Of<float>(
+           {2, 3, 2}, {0, 0, 0.4472136, 0, 0.8944272, 0, 0.70710677, 0.5976143, 0.70710677,
+                       0.35856858, 0, -0.71713716})}},
+      {.name = "axis 1, p = 1, zeros",
+       .attrs = {{"axis", 1}, {"p", 1}},
+       .inputs = {x},
+       .outputs = {Tensor::Of<float>({2, 3, 2}, {0, 0, 0.33333334, 0, 0.6666667, 0, 0.5, 0.35714287,
+                                                 0.5, 0.21428572, 0, -0.42857143})}},
+      {.name = "axis 0, p = 1",
+       .attrs = {{"axis", 0}, {"p", 1}},
+       .inputs = {x},
+       .outputs = {Tensor::Of<float>({2, 3, 2}, {0, 0, 0.5, 0, 1, 0, 1, 1, 0.5, 1, 0, -1})}},
+      {.name = "float16",
+       .inputs = {Tensor::Vector<Half>({Half(3), Half(-4)})},
+       .outputs = {Tensor::Vector<Half>({Half(0.6), Half(-0.8)})},
+       .rtol = 1e-3},
+  };
+}
+
+NOMO_REGISTER_OP(
+    OpDef("nn.LpNormalization")
+        .Doc("y = x / norm of x along axis: the root of the sum of squares, or with p = 1 the sum "
+             "of "
+             "magnitudes. Where all are 0, y is 0.")
+        .Source("ONNX LpNormalization; torch.nn.functional.normalize; Keras UnitNormalization")
+        .TypeVar("T", kFloats)
+        .Input("x", "T", "any shape of at least one axis")
+        .Output("y", "T", "as x")
+        .Attr("axis", -1, "in [-rank, rank)")
+        .Attr("p", 2, "1 or 2")
+        .Min(1)
+        .Max(2)
+        .Infer(InferLines)
+        .Reference(LpNormalizationCompute)
+        .InPlace()
+        .Examples(LpNormalizationExamples));
+
+}  // namespace
+}  // namespace nomograph::nn

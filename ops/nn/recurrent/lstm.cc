@@ -1,0 +1,228 @@
+#include <algorithm>
+
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
+#include "nomograph/ops/nn/recurrent/recurrent.h"
+#include "nomograph/ops/nn/recurrent/recurrent_kernel.h"
+
+namespace nomograph::nn {
+namespace {
+
+enum Gate { kInput, kOutput, kForget, kCell };
+enum Function { kF, kG, kH };
+
+const RecurrentKind& LstmKind() {
+  static const RecurrentKind& kind =
+      *new RecurrentKind{.gates = 4, .activations = {"Sigmoid", "Tanh", "Tanh"}, .has_cell = true};
+  return kind;
+}
+
+void LstmReference(const ReferenceStep& s, const Attributes& attrs, ReferenceState& state) {
+  const std::vector<double> h = state.h;
+  for (int64_t u = 0; u < s.hidden(); ++u) {
+    const auto sum = [&](Gate gate) { return s.FromInput(gate, u) + s.FromState(gate, u, h); };
+    double& c = state.c[u];
+    const double input = s.Gate(kF, sum(kInput) + s.Peephole(kInput, u) * c);
+    const double forget = attrs.Bool("input_forget")
+                              ? 1.0 - input
+                              : s.Gate(kF, sum(kForget) + s.Peephole(kForget, u) * c);
+    c = forget * c + input * s.Gate(kG, sum(kCell));
+    const double output = s.Gate(kF, sum(kOutput) + s.Peephole(kOutput, u) * c);
+    state.h[u] = output * s.Activation(kH, c);
+  }
+}
+
+// gate += peephole * c.
+void AddPeephole(const RecurrentRow& row, Gate gate) {
+  if (row.peephole == nullptr) return;
+  float* sums = row.gates + gate * row.hidden;
+  const float* weights = row.peephole + gate * row.hidden;
+#pragma omp simd
+  for (int64_t u = 0; u < row.hidden; ++u) sums[u] += weights[u] * row.c[u];
+}
+
+void LstmRow(const RecurrentRow& row, bool input_forget) {
+  const int64_t size = row.hidden;
+  float* const input = row.gates + kInput * size;
+  float* const output = row.gates + kOutput * size;
+  float* const forget = row.gates + kForget * size;
+  float* const cell = row.gates + kCell * size;
+  float *const c = row.c, *const h = row.h;
+  row.Add(4);
+  AddPeephole(row, kInput);
+  AddPeephole(row, kForget);
+  row.Activate(kF, input, size);
+  row.Activate(kG, cell, size);
+  if (input_forget) {
+    for (int64_t u = 0; u < size; ++u) forget[u] = 1.0f - input[u];
+  } else {
+    row.Activate(kF, forget, size);
+  }
+#pragma omp simd
+  for (int64_t u = 0; u < size; ++u) c[u] = forget[u] * c[u] + input[u] * cell[u];
+  AddPeephole(row, kOutput);
+  row.Activate(kF, output, size);
+  std::copy_n(c, size, cell);
+  row.activation[kH].Apply(cell, size);
+#pragma omp simd
+  for (int64_t u = 0; u < size; ++u) h[u] = output[u] * cell[u];
+}
+
+RecurrentPlan LstmPlan(const Attributes& attrs) {
+  const bool input_forget = attrs.Bool("input_forget");
+  return {{{.first_gate = 0,
+            .gates = 4,
+            .of_product = false,
+            .compute = [input_forget](const RecurrentRow& row) { LstmRow(row, input_forget); }}}};
+}
+
+std::vector<Example> LstmExamples() {
+  return {
+      {.name = "PyTorch: forward",
+       .inputs = {Tensor::Of<float>({2, 2, 2}, {-0.5, 1, -1.5, 1.5, -0.5, -1, 0, 2}),
+                  Tensor::Of<float>({1, 8, 2}, {0.5, 0.75, -1, 0.75, 0.25, -0.25, -0.75, -1, 0, 0,
+                                                0.25, -0.5, 1, -1, -0.5, -0.25}),
+                  Tensor::Of<float>({1, 8, 2}, {-1, -1, -0.75, 1, -0.75, 1, 0.75, 0.75, -0.75, 0.25,
+                                                0.5, -0.5, -0.5, -0.25, -0.5, 1}),
+                  Tensor::Of<float>({1, 16}, {-0.75, -0.25, 0.25, -1, 0.25, 0, 0.25, 0.5, 1, 0.25,
+                                              -0.75, -1, 1, -0.5, -0.25, 0.75})},
+       .outputs = {Tensor::Of<float>({2, 1, 2, 2},
+                                     {-0.16107307, 0.039038237, -0.1270309, 0.05937523, -0.13481534,
+                                      0.20804572, -0.2620027, 0.01072222}),
+                   Tensor::Of<float>({1, 2, 2}, {-0.13481534, 0.20804572, -0.2620027, 0.01072222}),
+                   Tensor::Of<float>({1, 2, 2}, {-0.31171224, 0.7480423, -1.3420078, 0.73581004})}},
+      {.name = "PyTorch: bidirectional, the batch first, sequences of different lengths, initial "
+               "states",
+       .attrs = {{"direction", "bidirectional"}, {"layout", 1}},
+       .inputs = {Tensor::Of<float>({2, 3, 1}, {-1, -2, -1.5, 1.5, -1.5, -0.5}),
+                  Tensor::Of<float>({2, 8, 1}, {0.75, 0.75, 0.5, -1, -0.5, -1, 0.75, 0.5, 0.5, -1,
+                                                0.75, 0.75, -0.5, 1, 0.75, -1}),
+                  Tensor::Of<float>(
+                      {2, 8, 2},
+                      {-1,    0,    -0.25, -0.25, -0.75, -0.75, -0.5,  0.5,  1,   -0.75, 0,
+                       -0.5,  -0.5, 0.75,  -0.75, -0.5,  0,     -0.25, 1,    1,   -0.5,  0.5,
+                       -0.75, 0.5,  0.5,   -0.25, -0.75, 1,     -0.5,  0.25, 0.5, -0.5}),
+                  Tensor::Of<float>(
+                      {2, 16}, {0.25, 0,     -1,   -0.5, -0.75, 0.75,  0.75,  -0.5,  -0.75, 0.75, 1,
+                                -0.5, 0,     0,    -0.5, 0,     1,     0.5,   -0.25, 0.25,  0.25, 0,
+                                1,    -0.75, 0.25, -1,   1,     -0.25, -0.75, 0.5,   0.75,  0.25}),
+                  Tensor::Vector<int32_t>({1, 3}),
+                  Tensor::Of<float>({2, 2, 2}, {-1.5, 1.5, -2, 1, 1.5, -0.5, -2, 0.5}),
+                  Tensor::Of<float>({2, 2, 2}, {-1.5, 2, 0.5, 1, 1, 2, -0.5, 1.5})},
+       .outputs =
+           {Tensor::Of<float>(
+                {2, 3, 2, 2},
+                {0.14810838, 0.6777403,   0.5044359,   0.41370952,  0,           0,
+                 0,          0,           0,           0,           0,           0,
+                 0.29074976, 0.008316447, 0.66527724,  0.46450692,  0.074993834, -0.050900806,
+                 0.245282,   0.18870614,  0.025266038, -0.15425624, 0.44597307,  0.65701133}),
+            Tensor::Of<float>({2, 2, 2}, {0.14810838, 0.6777403, 0.5044359, 0.41370952, 0.025266038,
+                                          -0.15425624, 0.66527724, 0.46450692}),
+            Tensor::Of<float>({2, 2, 2}, {0.4145129, 1.1848173, 0.7201316, 0.5932643,
+                                          0.05836601, -0.4539073, 1.0208882, 0.74050045})}},
+      {.name = "NumPy: peepholes",
+       .attrs = {{"hidden_size", 2}},
+       .inputs = {Tensor::Of<float>({2, 1, 2}, {-0.75, -0.75, -0.25, 0.5}),
+                  Tensor::Of<float>({1, 8, 2}, {0, 0.75, 1, -0.25, -0.25, 0, 0.25, 0, 0.25, 1, 0.5,
+                                                -0.5, -0.25, -0.25, -0.75, -1}),
+                  Tensor::Of<float>({1, 8, 2}, {0.75, -0.25, -0.25, 0.25, 0.25, 1, 0.25, 1, 0.25,
+                                                -0.5, -0.5, 1, 0.25, -0.75, 0.75, 0.75}),
+                  Tensor::Of<float>({1, 16}, {-1, -0.75, 0.5, -0.25, -0.25, -1, -0.75, 0.75, 0.75,
+                                              0.75, 0.25, -0.75, -0.5, 0, 1, -0.5}),
+                  Tensor(), Tensor::Of<float>({1, 1, 2}, {1, 0.75}),
+                  Tensor::Of<float>({1, 1, 2}, {0.5, -0.5}),
+                  Tensor::Of<float>({1, 6}, {0, 0, 0, 0, 0.5, -1})},
+       .outputs = {Tensor::Of<float>({2, 1, 1, 2},
+                                     {0.18856819, 0.057489168, 0.1451147, 0.019664964}),
+                   Tensor::Of<float>({1, 1, 2}, {0.1451147, 0.019664964}),
+                   Tensor::Of<float>({1, 1, 2}, {0.20597614, 0.071033776})}},
+      {.name = "NumPy: reverse, clip, coupled gates, other activations",
+       .attrs = {{"direction", "reverse"},
+                 {"clip", 0.75},
+                 {"input_forget", true},
+                 {"activations",
+                  std::vector<std::string>{"HardSigmoid", "ScaledTanh", "LeakyRelu"}},
+                 {"activation_alpha", std::vector<double>{0.25, 1.5}},
+                 {"activation_beta", std::vector<double>{0.5, 0.5}}},
+       .inputs = {Tensor::Of<float>({2, 1, 2}, {-0.75, -0.75, -0.25, 0.5}),
+                  Tensor::Of<float>({1, 8, 2}, {0, 0.75, 1, -0.25, -0.25, 0, 0.25, 0, 0.25, 1, 0.5,
+                                                -0.5, -0.25, -0.25, -0.75, -1}),
+                  Tensor::Of<float>({1, 8, 2}, {0.75, -0.25, -0.25, 0.25, 0.25, 1, 0.25, 1, 0.25,
+                                                -0.5, -0.5, 1, 0.25, -0.75, 0.75, 0.75}),
+                  Tensor::Of<float>({1, 16}, {-1, -0.75, 0.5, -0.25, -0.25, -1, -0.75, 0.75, 0.75,
+                                              0.75, 0.25, -0.75, -0.5, 0, 1, -0.5}),
+                  Tensor(), Tensor::Of<float>({1, 1, 2}, {1, 0.75}),
+                  Tensor::Of<float>({1, 1, 2}, {0.5, -0.5}),
+                  Tensor::Of<float>({1, 6}, {0, 0, 0, 0, 0.5, -1})},
+       .outputs = {Tensor::Of<float>({2, 1, 1, 2},
+                                     {0.14795314, 0.040542386, 0.06954482, -0.00045876348}),
+                   Tensor::Of<float>({1, 1, 2}, {0.14795314, 0.040542386}),
+                   Tensor::Of<float>({1, 1, 2}, {0.21520455, 0.12973563})}},
+      {.name = "PyTorch: float64",
+       .inputs = {Tensor::Of<double>({2, 1, 1}, {-0.25, 0}),
+                  Tensor::Of<double>({1, 4, 1}, {-0.25, -1, 0, -0.5}),
+                  Tensor::Of<double>({1, 4, 1}, {0.5, -0.75, -1, 0.5}),
+                  Tensor::Of<double>({1, 8}, {0.25, 1, -0.25, -0.5, 0, 0, 1, -0.75})},
+       .outputs = {Tensor::Of<double>({2, 1, 1, 1}, {-0.33895710940228885, -0.5219543732721582}),
+                   Tensor::Of<double>({1, 1, 1}, {-0.5219543732721582}),
+                   Tensor::Of<double>({1, 1, 1}, {-0.8123187102770226})},
+       .rtol = 1e-14,
+       .atol = 1e-15},
+      {.name = "NumPy: a sequence of length 0 keeps its states",
+       .inputs = {Tensor::Of<float>({1, 2, 1}, {-1, 0.5}),
+                  Tensor::Of<float>({1, 4, 1}, {-0.25, 0.75, -0.75, -0.25}),
+                  Tensor::Of<float>({1, 4, 1}, {-1, 0.75, 0, -0.25}), Tensor(),
+                  Tensor::Vector<int32_t>({1, 0}), Tensor::Of<float>({1, 2, 1}, {1, 0.25}),
+                  Tensor::Of<float>({1, 2, 1}, {1, 0.5})},
+       .outputs = {Tensor::Of<float>({1, 1, 2, 1}, {0.2954926, 0}),
+                   Tensor::Of<float>({1, 2, 1}, {0.2954926, 0.25}),
+                   Tensor::Of<float>({1, 2, 1}, {0.6791787, 0.5})}},
+      {.name = "NumPy: float16",
+       .inputs = {Tensor::Of<Half>({1, 1, 2}, {Half(-0.75f), Half(-0.75f)}),
+                  Tensor::Of<Half>(
+                      {1, 8, 2}, {Half(0), Half(0.75f), Half(1), Half(-0.25f), Half(-0.25f),
+                                  Half(0), Half(0.25f), Half(0), Half(0.25f), Half(1), Half(0.5f),
+                                  Half(-0.5f), Half(-0.25f), Half(-0.25f), Half(-0.75f), Half(-1)}),
+                  Tensor::Of<Half>(
+                      {1, 8, 2},
+                      {Half(0.75f), Half(-0.25f), Half(-0.25f), Half(0.25f), Half(0.25f), Half(1),
+                       Half(0.25f), Half(1), Half(0.25f), Half(-0.5f), Half(-0.5f), Half(1),
+                       Half(0.25f), Half(-0.75f), Half(0.75f), Half(0.75f)}),
+                  Tensor::Of<Half>({1, 16}, {Half(-1), Half(-0.75f), Half(0.5f), Half(-0.25f),
+                                             Half(-0.25f), Half(-1), Half(-0.75f), Half(0.75f),
+                                             Half(0.75f), Half(0.75f), Half(0.25f), Half(-0.75f),
+                                             Half(-0.5f), Half(0), Half(1), Half(-0.5f)})},
+       .outputs = {Tensor::Of<Half>({1, 1, 1, 2}, {Half(0.12133789f), Half(0.07495117f)}),
+                   Tensor::Of<Half>({1, 1, 2}, {Half(0.12133789f), Half(0.07495117f)}),
+                   Tensor::Of<Half>({1, 1, 2}, {Half(0.17041016f), Half(0.33251953f)})},
+       .rtol = 1e-3},
+  };
+}
+
+NOMO_REGISTER_OP(
+    RecurrentOp("nn.LSTM", LstmKind(), LstmReference)
+        .Doc("A layer of long short-term memory. For each step, with the gates' weights W and R, "
+             "biases Wb and Rb (the two halves of B) and peepholes P, and products of vectors "
+             "taken element by element:\n\n"
+             "i = f(Wi x + Ri h + Pi c + Wbi + Rbi)\n"
+             "forget = f(Wf x + Rf h + Pf c + Wbf + Rbf), or 1 - i with input_forget\n"
+             "c' = forget c + i g(Wc x + Rc h + Wbc + Rbc)\n"
+             "o = f(Wo x + Ro h + Po c' + Wbo + Rbo)\n"
+             "h' = o h(c')\n\n"
+             "with the activations f, g, h. The gates lie in the order i, o, f, c; the peepholes "
+             "in the order i, o, f. (Keras has i, f, c, o and PyTorch i, f, g, o.) Steps behind a "
+             "sequence's end leave its states as they are. It is an error when the shapes do not "
+             "fit each other or a sequence is longer than X.")
+        .Source("ONNX LSTM; S. Hochreiter & J. Schmidhuber, 1997; F. Gers & J. Schmidhuber, 2000, "
+                "for the peepholes")
+        .OptionalInput("initial_c", "T", "like initial_h")
+        .OptionalInput("P", "T", "[directions, 3 * hidden_size]: peepholes; 0 where it is absent")
+        .OptionalOutput("Y_c", "T", "like Y_h: the last c")
+        .Attr("input_forget", false, "couples the input and the forget gate")
+        .Fast(FastRecurrent(LstmKind(), LstmPlan))
+        .Examples(LstmExamples));
+
+NOMO_REGISTER_WORK("nn.LSTM", AllCombinationsWork);
+
+}  // namespace
+}  // namespace nomograph::nn

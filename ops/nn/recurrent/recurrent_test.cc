@@ -1,0 +1,187 @@
+// Recurrent layers: what their shape functions yield and refuse, and the fast kernel against the
+// definition for sizes at which it cuts the sequences into chunks.
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/recurrent/gate_activation.h"
+
+namespace nomograph {
+namespace {
+
+using Strings = std::vector<std::string>;
+using Floats = std::vector<double>;
+
+const OpDef& Op(absl::string_view name) { return *OpRegistry::Default().Find(name); }
+
+struct ShapeCase {
+  std::string op;
+  Attributes attrs;
+  std::vector<PartialShape> inputs;  // input 4, where it is there, is an int32, the others float32
+  // The outputs' shapes, or a part of the error.
+  std::string expected;
+};
+
+std::string InferredShapes(const ShapeCase& c) {
+  const OpDef& op = Op(c.op);
+  const auto attrs = ResolveAttributes(op.attrs, c.attrs);
+  if (!attrs.ok()) return std::string(attrs.status().message());
+  std::vector<TensorType> types;
+  for (size_t i = 0; i < c.inputs.size(); ++i) {
+    types.push_back({i == 4 ? DType::kInt32 : DType::kFloat32, c.inputs[i]});
+  }
+  const int outputs = static_cast<int>(op.outputs.size());
+  const auto inferred = InferNode(op, InferContext(*attrs, types, {}, outputs));
+  if (!inferred.ok()) return std::string(inferred.status().message());
+  std::string result;
+  for (const TensorType& type : *inferred) result += type.shape.ToString();
+  return result;
+}
+
+TEST(Recurrent, Shapes) {
+  const Dim batch = Dim::Symbol("batch"), steps = Dim::Symbol("steps"), unknown;
+  const PartialShape x = {steps, batch, 3}, any;
+  const ShapeCase cases[] = {
+      {"nn.LSTM", {}, {x, {1, 8, 3}, {1, 8, 2}}, "[steps,1,batch,2][1,batch,2][1,batch,2]"},
+      {"nn.GRU",
+       {{"layout", 1}},
+       {{batch, steps, 3}, {1, 6, 3}, {1, 6, 2}},
+       "[batch,steps,1,2][batch,1,2]"},
+      {"nn.RNN",
+       {{"direction", "bidirectional"}, {"hidden_size", 5}},
+       {any, any, any},
+       "[?,2,?,5][2,?,5]"},
+      {"nn.RNN", {}, {x, any, any}, "[steps,1,batch,?][1,batch,?]"},
+      {"nn.LSTM", {}, {{7, 2}, any, any}, "input X: expected shape [?,?,?]"},
+      {"nn.LSTM",
+       {},
+       {x, {1, 8, 4}, {1, 8, 2}},
+       "input W: expected shape [1,8,3] = [directions, 4 * hidden_size, input], found [1,8,4]"},
+      {"nn.GRU", {}, {x, {1, 6, 3}, {2, 6, 2}}, "input R: expected shape [1,6,2]"},
+      {"nn.GRU",
+       {{"hidden_size", 3}},
+       {x, {1, 9, 3}, {1, 6, 2}},
+       "input R: expected shape [1,9,3]"},
+      {"nn.GRU", {}, {x, {1, 6, 3}, {1, 6, 2}, {1, 6}}, "input B: expected shape [1,12]"},
+      {"nn.RNN", {}, {{5, 4, 3}, {1, 2, 3}, {1, 2, 2}, any, {3}}, "input sequence_lens"},
+      {"nn.RNN",
+       {},
+       {{5, 4, 3}, {1, 2, 3}, {1, 2, 2}, any, any, {4, 1, 2}},
+       "input initial_h: expected shape [1,4,2] = [directions, batch, hidden_size]"},
+      {"nn.LSTM", {}, {x, {1, 8, 3}, {1, 8, 2}, any, any, any, any, {1, 4}}, "input P"},
+      {"nn.RNN", {{"activations", Strings{"Tanh", "Tanh"}}}, {x, any, any}, "expected 1 names"},
+      {"nn.RNN", {{"activations", Strings{"Sigmoit"}}}, {x, any, any}, "did you mean Sigmoid"},
+      {"nn.RNN", {{"activation_alpha", Floats{1.0}}}, {x, any, any}, "at most 0 values"},
+      {"nn.RNN", {}, {x, any, {1, unknown, int64_t{1} << 60}}, "hidden units"},
+      {"nn.RNN", {{"layout", 2}}, {x, any, any}, "layout"},
+  };
+  for (const ShapeCase& c : cases) {
+    EXPECT_THAT(InferredShapes(c), testing::HasSubstr(c.expected)) << c.op;
+  }
+}
+
+// Numbers from -1 to 1 times `scale` that look like random ones.
+Tensor Numbers(const Shape& shape, double scale) {
+  Tensor tensor(DType::kFloat32, shape);
+  uint32_t state = 1;
+  for (float& value : tensor.mutable_data<float>()) {
+    state = state * 1664525u + 1013904223u;
+    value = static_cast<float>(scale * (static_cast<double>(state) / 2147483648.0 - 1.0));
+  }
+  return tensor;
+}
+
+struct SizeCase {
+  std::string op;
+  Attributes attrs;
+  int64_t steps, batch, input, hidden;
+  bool lengths;
+};
+
+std::vector<Tensor> Inputs(const SizeCase& c, int gates, bool batch_first, int64_t directions) {
+  const auto batched = [&](int64_t other, int64_t size) {
+    return batch_first ? Shape{c.batch, other, size} : Shape{other, c.batch, size};
+  };
+  Tensor lengths;
+  if (c.lengths) {
+    lengths = Tensor(DType::kInt32, {c.batch});
+    for (int64_t b = 0; b < c.batch; ++b) {
+      lengths.mutable_data<int32_t>()[b] = static_cast<int32_t>((c.steps - b * 11) % (c.steps + 1));
+    }
+  }
+  const double scale = 1.0 / std::sqrt(static_cast<double>(c.hidden));
+  return {Numbers(batched(c.steps, c.input), 1),
+          Numbers({directions, gates * c.hidden, c.input}, 0.5),
+          Numbers({directions, gates * c.hidden, c.hidden}, scale),
+          Numbers({directions, 2 * gates * c.hidden}, 0.5),
+          lengths,
+          Numbers(batched(directions, c.hidden), 1)};
+}
+
+TEST(Recurrent, FastKernelsFollowTheDefinition) {
+  const std::pair<std::string, int> ops[] = {{"nn.LSTM", 4}, {"nn.GRU", 3}, {"nn.RNN", 1}};
+  for (const auto& [op, gates] : ops) {
+    for (const std::string direction : {"forward", "reverse", "bidirectional"}) {
+      for (const int layout : {0, 1}) {
+        const int64_t directions = direction == "bidirectional" ? 2 : 1;
+        SizeCase c{op, {{"direction", direction}, {"layout", layout}}, 70, 5, 7, 33, layout == 0};
+        if (op == "nn.GRU") c.attrs.Set("linear_before_reset", layout == 0);
+        SCOPED_TRACE(c.op + " " + c.attrs.ToString());
+        const auto inputs = Inputs(c, gates, layout == 1, directions);
+        const int outputs = static_cast<int>(Op(op).outputs.size());
+        const auto expected = RunOp(Op(op), inputs, c.attrs, {.num_outputs = outputs});
+        const auto fast = RunOp(Op(op), inputs, c.attrs, {.num_outputs = outputs, .fast = true});
+        ASSERT_TRUE(expected.ok() && fast.ok()) << expected.status() << fast.status();
+        for (int i = 0; i < outputs; ++i) {
+          const absl::Status close = AllClose((*fast)[i], (*expected)[i], 1e-4, 1e-5);
+          EXPECT_TRUE(close.ok()) << "output " << i << ": " << close.message();
+        }
+      }
+    }
+  }
+}
+
+TEST(Recurrent, RefusesLengthsThatXDoesNotHave) {
+  for (const int32_t length : {-1, 3}) {
+    for (const bool fast : {false, true}) {
+      const auto result =
+          RunOp(Op("nn.RNN"),
+                {Numbers({2, 1, 1}, 1), Numbers({1, 1, 1}, 1), Numbers({1, 1, 1}, 1), Tensor(),
+                 Tensor::Vector<int32_t>({length})},
+                {}, {.fast = fast});
+      EXPECT_THAT(std::string(result.status().message()),
+                  testing::HasSubstr("expected lengths from 0 to the 2 steps of X"));
+    }
+  }
+}
+
+TEST(GateActivation, FastFunctionsFollowTheDefinition) {
+  using Kind = nn::GateActivation::Kind;
+  std::vector<float> x;
+  for (double v = 1e-6; v < 1e3; v *= 1.01) {
+    x.push_back(static_cast<float>(v));
+    x.push_back(static_cast<float>(-v));
+  }
+  for (int kind = 0; kind <= static_cast<int>(Kind::kSoftplus); ++kind) {
+    const nn::GateActivation function{static_cast<Kind>(kind), 0.75, 0.5};
+    std::vector<float> y = x;
+    y.push_back(std::numeric_limits<float>::quiet_NaN());
+    function.Apply(y.data(), static_cast<int64_t>(y.size()));
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double expected = function(x[i]);
+      // Where beta is added, the sum may be much smaller than its parts.
+      const bool adds = function.kind == Kind::kAffine || function.kind == Kind::kHardSigmoid;
+      EXPECT_NEAR(y[i], expected, 1e-6 * std::fabs(expected) + (adds ? 1e-7 : 1e-37))
+          << kind << ": " << x[i];
+    }
+    EXPECT_TRUE(std::isnan(y.back())) << kind;
+  }
+}
+
+}  // namespace
+}  // namespace nomograph

@@ -1,0 +1,124 @@
+#include <algorithm>
+
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
+#include "nomograph/ops/nn/recurrent/recurrent.h"
+#include "nomograph/ops/nn/recurrent/recurrent_kernel.h"
+
+namespace nomograph::nn {
+namespace {
+
+const RecurrentKind& RnnKind() {
+  static const RecurrentKind& kind = *new RecurrentKind{.gates = 1, .activations = {"Tanh"}};
+  return kind;
+}
+
+void RnnReference(const ReferenceStep& s, const Attributes&, ReferenceState& state) {
+  const std::vector<double> h = state.h;
+  for (int64_t u = 0; u < s.hidden(); ++u) {
+    state.h[u] = s.Gate(0, s.FromInput(0, u) + s.FromState(0, u, h));
+  }
+}
+
+void RnnRow(const RecurrentRow& row) {
+  row.Add(1);
+  row.Activate(0, row.gates, row.hidden);
+  std::copy_n(row.gates, row.hidden, row.h);
+}
+
+RecurrentPlan RnnPlan(const Attributes&) { return {.phases = {{0, 1, false, RnnRow}}}; }
+
+std::vector<Example> RnnExamples() {
+  std::vector<Example> examples = {
+      {.name = "PyTorch: forward",
+       .inputs = {Tensor::Of<float>({2, 2, 2}, {0.5, -2, -1, 1, 0.5, 1.5, 1, 0}),
+                  Tensor::Of<float>({1, 2, 2}, {1, 0.75, 0.5, -0.25}),
+                  Tensor::Of<float>({1, 2, 2}, {-0.75, 0.75, -0.75, -0.5}),
+                  Tensor::Of<float>({1, 4}, {0.75, 0.25, -0.5, 0})},
+       .outputs = {Tensor::Of<float>({2, 1, 2, 2}, {-0.63514894, 0.7615942, 0, -0.46211717,
+                                                    0.9942287, 0.21705616, 0.71795523, 0.75352377}),
+                   Tensor::Of<float>({1, 2, 2}, {0.9942287, 0.21705616, 0.71795523, 0.75352377})}},
+      {.name = "PyTorch: bidirectional, the batch first, sequences of different lengths, initial "
+               "states",
+       .attrs = {{"direction", "bidirectional"}, {"layout", 1}},
+       .inputs = {Tensor::Of<float>({2, 3, 1}, {-0.5, 0, 1, -2, 0, -0.5}),
+                  Tensor::Of<float>({2, 2, 1}, {-0.5, -0.25, 0.75, -0.25}),
+                  Tensor::Of<float>({2, 2, 2}, {-0.75, 1, -1, -0.25, 0, -0.25, 0.5, -1}),
+                  Tensor::Of<float>({2, 4}, {-1, 0.75, 0.25, -0.25, 0, -0.5, 1, -0.5}),
+                  Tensor::Vector<int32_t>({1, 3}),
+                  Tensor::Of<float>({2, 2, 2}, {-1, -2, 1, 2, 2, -1.5, -1, -1.5})},
+       .outputs = {Tensor::Of<float>(
+                       {2, 3, 2, 2},
+                       {-0.94137555, 0.97187275,  0.124353,    -0.982845,  0,          0,
+                        0,           0,           0,           0,          0,          0,
+                        -0.99185973, -0.5545997,  -0.32942027, 0.4663546,  -0.5085003, 0.9261341,
+                        0.7482257,   -0.63128877, 0.66821396,  0.71725416, 0.7615942,  0.124353}),
+                   Tensor::Of<float>({2, 2, 2}, {-0.94137555, 0.97187275, 0.124353, -0.982845,
+                                                 0.66821396, 0.71725416, -0.32942027, 0.4663546})}},
+      {.name = "PyTorch: relu",
+       .attrs = {{"activations", std::vector<std::string>{"Relu"}}},
+       .inputs = {Tensor::Of<float>({2, 1, 2}, {-2, 1.5, 1.5, -2}),
+                  Tensor::Of<float>({1, 2, 2}, {0.5, -0.25, -1, 1}),
+                  Tensor::Of<float>({1, 2, 2}, {1, -0.75, 0.5, -0.25}), Tensor(), Tensor(),
+                  Tensor::Of<float>({1, 1, 2}, {-2, -2})},
+       .outputs = {Tensor::Of<float>({2, 1, 1, 2}, {0, 3, 0, 0}),
+                   Tensor::Of<float>({1, 1, 2}, {0, 0})}},
+      {.name = "PyTorch: float64",
+       .inputs = {Tensor::Of<double>({2, 1, 1}, {-1, -0.5}), Tensor::Of<double>({1, 1, 1}, {1}),
+                  Tensor::Of<double>({1, 1, 1}, {1}), Tensor::Of<double>({1, 2}, {0.75, 0.5})},
+       .outputs = {Tensor::Of<double>({2, 1, 1, 1}, {0.24491866240370913, 0.759451852445487}),
+                   Tensor::Of<double>({1, 1, 1}, {0.759451852445487})},
+       .rtol = 1e-14,
+       .atol = 1e-15},
+  };
+  // From PyTorch: what each function makes of five numbers.
+  const struct {
+    const char* activation;
+    std::vector<double> alpha, beta, expected;
+  } functions[] = {
+      {"Sigmoid",
+       {},
+       {},
+       {0.11920292202211755, 0.3775406687981454, 0.5, 0.5621765008857981, 0.9525741268224334}},
+      {"Affine", {2.0}, {-1.0}, {-5, -2, -1, -0.5, 5}},
+      {"LeakyRelu", {0.5}, {}, {-1, -0.25, 0, 0.25, 3}},
+      {"ThresholdedRelu", {0.25}, {}, {0, 0, 0, 0.25, 3}},
+      {"ScaledTanh",
+       {2.0},
+       {0.5},
+       {-1.5231883119115297, -0.48983732480741826, 0, 0.24870600354319242, 1.8102965072897328}},
+      {"HardSigmoid", {}, {}, {0.09999999999999998, 0.4, 0.5, 0.55, 1}},
+      {"Elu", {1.5}, {}, {-1.296997075145081, -0.5902040104310499, 0, 0.25, 3}},
+      {"Softsign", {}, {}, {-0.6666666666666666, -0.3333333333333333, 0, 0.2, 0.75}},
+      {"softplus",
+       {},
+       {},
+       {0.1269280110429725, 0.4740769841801067, 0.6931471805599453, 0.8259394198788436,
+        3.048587351573742}},
+  };
+  for (const auto& f : functions) {
+    examples.push_back(
+        {.name = f.activation,
+         .attrs = {{"activations", std::vector<std::string>{f.activation}},
+                   {"activation_alpha", f.alpha},
+                   {"activation_beta", f.beta}},
+         .inputs = {Tensor::Of<float>({1, 5, 1}, {-2, -0.5, 0, 0.25, 3}),
+                    Tensor::Of<float>({1, 1, 1}, {1}), Tensor::Of<float>({1, 1, 1}, {7})},
+         .outputs = {Tensor::Of<double>({1, 1, 5, 1}, f.expected).Cast(DType::kFloat32)}});
+  }
+  return examples;
+}
+
+NOMO_REGISTER_OP(RecurrentOp("nn.RNN", RnnKind(), RnnReference)
+                     .Doc("A simple recurrent layer. For each step h' = f(W x + R h + Wb + Rb), "
+                          "with the activation f and the biases Wb and Rb, the two halves of B. "
+                          "Steps behind a sequence's end leave its state as it is. It is an error "
+                          "when the shapes do not fit each other or a sequence is longer than X.")
+                     .Source("ONNX RNN; Keras SimpleRNN; J. Elman, 1990")
+                     .Fast(FastRecurrent(RnnKind(), RnnPlan))
+                     .Examples(RnnExamples));
+
+NOMO_REGISTER_WORK("nn.RNN", AllCombinationsWork);
+
+}  // namespace
+}  // namespace nomograph::nn

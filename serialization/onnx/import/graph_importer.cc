@@ -1,0 +1,446 @@
+#include "nomograph/serialization/onnx/import/graph_importer.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/serialization/onnx/import/sort.h"
+
+namespace nomograph::onnx {
+namespace {
+
+// Graphs in graphs and functions that call functions.
+constexpr int kMaxDepth = 32;
+std::string PlainDomain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
+
+// Counts the depth of nesting as long as it lives.
+class Nesting {
+ public:
+  explicit Nesting(int& depth) : depth_(depth) { ++depth_; }
+  ~Nesting() { --depth_; }
+
+ private:
+  int& depth_;
+};
+
+}  // namespace
+
+absl::Status ReadOpsets(const google::protobuf::RepeatedPtrField<OperatorSetIdProto>& imports,
+                        Opsets& opsets) {
+  constexpr int64_t kMaxVersion = 1 << 20;
+  for (const OperatorSetIdProto& opset : imports) {
+    const bool standard = opset.domain().empty() || opset.domain() == "ai.onnx";
+    if (opset.version() < 1 || opset.version() > kMaxVersion) {
+      return InvalidArgument("opset of ", standard ? "ai.onnx" : opset.domain(),
+                             ": expected a version from 1 to ", kMaxVersion, ", found ",
+                             opset.version());
+    }
+    opsets[standard ? "" : opset.domain()] = static_cast<int>(opset.version());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ImportState::AddFunction(const std::string& name, Graph graph) {
+  graph.name = name;
+  functions.emplace(name, Function{.name = name, .graph = std::move(graph)});
+  return absl::OkStatus();
+}
+
+GraphImporter::GraphImporter(ImportState& state, const Opsets& opsets, GraphImporter* outer,
+                             const std::map<std::string, AttributeProto>* function_attributes)
+    : state_(state), opsets_(opsets), outer_(outer), function_attributes_(function_attributes) {
+  if (outer != nullptr && function_attributes == nullptr) {
+    function_attributes_ = outer->function_attributes_;
+  }
+}
+
+std::string GraphImporter::FreeValueName(const std::string& wish) {
+  return value_names_.Take(wish.empty() ? "value" : wish);
+}
+
+std::string GraphImporter::FreeNodeName(const std::string& wish) {
+  return node_names_.Take(wish.empty() ? "node" : wish);
+}
+
+ValueId GraphImporter::AddValue(const std::string& name, TensorType type) {
+  return graph_.AddValue(name, std::move(type));
+}
+
+ValueId GraphImporter::AddInput(const std::string& name, const TensorType& type) {
+  const ValueId id = AddValue(FreeValueName(name), type);
+  graph_.inputs.push_back(id);
+  names_[name] = id;
+  return id;
+}
+
+ValueId GraphImporter::AddConstant(const std::string& name, Tensor tensor) {
+  const ValueId id = AddValue(name, tensor.type());
+  constants_[id] = tensor;
+  state_.fold.AddOwn(tensor);
+  const bool trainable = kFloats.Contains(tensor.dtype());
+  graph_.weights.push_back({.value = id, .tensor = std::move(tensor), .trainable = trainable});
+  return id;
+}
+
+const Tensor* GraphImporter::constant(ValueId value) const {
+  const auto found = constants_.find(value);
+  return found == constants_.end() ? nullptr : &found->second;
+}
+
+std::optional<std::vector<SizeValue>> GraphImporter::sizes(ValueId value) const {
+  if (const Tensor* tensor = constant(value)) {
+    if (!kInts.Contains(tensor->dtype()) || tensor->shape().rank() > 1) return std::nullopt;
+    std::vector<SizeValue> sizes;
+    for (const int64_t value : tensor->ToInts()) sizes.push_back({.number = value});
+    return sizes;
+  }
+  return probe_.Sizes(value);
+}
+
+const AttributeProto* GraphImporter::FunctionAttribute(const std::string& name) const {
+  if (function_attributes_ == nullptr) return nullptr;
+  const auto found = function_attributes_->find(name);
+  return found == function_attributes_->end() ? nullptr : &found->second;
+}
+
+TensorType GraphImporter::DeclaredType(const std::string& name) const {
+  const auto found = declared_.find(name);
+  return found == declared_.end() ? TensorType{} : found->second;
+}
+
+ValueId GraphImporter::Captured(ValueId outer) {
+  if (const auto found = inner_of_.find(outer); found != inner_of_.end()) return found->second;
+  const ValueInfo& value = outer_->graph_.values[outer];
+  const ValueId inner = AddValue(FreeValueName(value.name), value.type);
+  captures_.push_back({outer, inner});
+  inner_of_[outer] = inner;
+  return inner;
+}
+
+absl::StatusOr<ValueId> GraphImporter::Lookup(const std::string& name) {
+  if (const auto found = names_.find(name); found != names_.end()) return found->second;
+  if (outer_ == nullptr) {
+    return absl::NotFoundError(absl::StrCat("there is no value ", Quoted(name)));
+  }
+  NOMO_ASSIGN_OR_RETURN(const ValueId outer, outer_->Lookup(name));
+  // A constant is better known inside than captured. Its bytes are saved once.
+  const Tensor* constant = outer_->constant(outer);
+  const ValueId inner =
+      constant != nullptr ? AddConstant(FreeValueName(name), *constant) : Captured(outer);
+  names_[name] = inner;
+  return inner;
+}
+
+absl::Status GraphImporter::Name(ValueId value, const std::string& name) {
+  if (names_.contains(name)) {
+    return InvalidArgument("two values are named ", Quoted(name));
+  }
+  names_[name] = value;
+  ValueInfo& info = graph_.values[value];
+  value_names_.Release(info.name);
+  info.name = FreeValueName(name);
+  // What the file says more of the value.
+  const TensorType declared = DeclaredType(name);
+  if (declared.dtype == DType::kInvalid) return absl::OkStatus();
+  if (info.type.dtype == DType::kInvalid) {
+    info.type = declared;
+  } else if (info.type.dtype != declared.dtype) {
+    return InvalidArgument("value ", Quoted(name), " is declared as ", declared.ToString(),
+                           " but is ", info.type.ToString());
+  } else if (auto merged = Merge(info.type.shape, declared.shape); merged.ok()) {
+    info.type.shape = *merged;  // a shape that contradicts is left: exporters often get it wrong
+  }
+  return absl::OkStatus();
+}
+
+void GraphImporter::ReadDeclaredTypes(
+    const google::protobuf::RepeatedPtrField<ValueInfoProto>& values) {
+  for (const ValueInfoProto& value : values) {
+    auto type = TypeFromOnnx(value.type());
+    if (type.ok()) declared_[value.name()] = *std::move(type);
+  }
+}
+
+void GraphImporter::AddInitializers(const GraphProto& proto) {
+  const auto add = [this](const std::string& name, absl::StatusOr<Tensor> tensor) {
+    if (!tensor.ok()) {
+      state_.errors.Add(tensor.status(), absl::StrCat("initializer ", Quoted(name)));
+    } else if (names_.contains(name)) {
+      state_.errors.Add(InvalidArgument("two values are named ", Quoted(name)));
+    } else {
+      names_[name] = AddConstant(FreeValueName(name), *std::move(tensor));
+    }
+  };
+  for (const TensorProto& tensor : proto.initializer()) {
+    add(tensor.name(), state_.tensors.Read(tensor));
+  }
+  for (const SparseTensorProto& tensor : proto.sparse_initializer()) {
+    const std::string& name = tensor.values().name();
+    const auto value = AddSparse(name, tensor);
+    state_.errors.Add(value.ok() ? Name(*value, name) : value.status(),
+                      absl::StrCat("initializer \"", name, "\""));
+  }
+}
+
+absl::StatusOr<ValueId> GraphImporter::AddSparse(const std::string& wish,
+                                                 const SparseTensorProto& proto) {
+  NOMO_ASSIGN_OR_RETURN(const SparseTensor sparse, state_.tensors.ReadSparse(proto));
+  const int64_t elements = sparse.shape.num_elements();
+  if (state_.fold.Take(elements * DTypeSize(sparse.values.dtype()), elements)) {
+    NOMO_ASSIGN_OR_RETURN(Tensor dense, ToDense(sparse));
+    return AddConstant(FreeValueName(wish), std::move(dense));
+  }
+  const absl::Span<const int64_t> dims = sparse.shape.dims();
+  const auto add = [&](const char* op, Attributes attrs, std::vector<ValueId> inputs) {
+    return AddNode({.name = FreeNodeName(wish),
+                    .op = op,
+                    .version = OpRegistry::Default().Find(op)->version,
+                    .attrs = std::move(attrs),
+                    .inputs = std::move(inputs)},
+                   {true}, {});
+  };
+  for (const char* op : {"array.ConstantOfShape", "array.ScatterND"}) {
+    if (OpRegistry::Default().Find(op) == nullptr) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the standard op ", op, ", which it becomes, is not linked in"));
+    }
+  }
+  NOMO_ASSIGN_OR_RETURN(const Tensor zero, Tensor::Create(sparse.values.dtype(), Shape{}));
+  NOMO_ASSIGN_OR_RETURN(
+      const std::vector<ValueId> zeros,
+      add("array.ConstantOfShape",
+          {{"shape", std::vector<int64_t>(dims.begin(), dims.end())}, {"value", zero}}, {}));
+  const ValueId indices =
+      AddConstant(FreeValueName(absl::StrCat(wish, "/indices")), sparse.indices);
+  const ValueId values = AddConstant(FreeValueName(absl::StrCat(wish, "/values")), sparse.values);
+  NOMO_ASSIGN_OR_RETURN(const std::vector<ValueId> dense,
+                        add("array.ScatterND", {}, {zeros[0], indices, values}));
+  return dense[0];
+}
+
+void GraphImporter::ImportMain(const GraphProto& proto) {
+  graph_.name = proto.name();
+  graph_.doc = proto.doc_string();
+  ReadDeclaredTypes(proto.value_info());
+  ReadDeclaredTypes(proto.output());
+  AddInitializers(proto);
+  for (const ValueInfoProto& input : proto.input()) {
+    // Before IR version 4 initializers were listed as inputs too.
+    if (const auto found = names_.find(input.name());
+        found != names_.end() && constants_.contains(found->second)) {
+      continue;
+    }
+    const std::string place = absl::StrCat("input ", Quoted(input.name()));
+    auto type = TypeFromOnnx(input.type());
+    state_.errors.Add(type.status(), place);
+    if (type.ok() && type->dtype == DType::kInvalid) {
+      state_.errors.Add(InvalidArgument("it has no type"), place);
+    }
+    if (names_.contains(input.name()) || input.name().empty()) {
+      state_.errors.Add(InvalidArgument("the name is empty or taken"), place);
+      continue;
+    }
+    const ValueId id = AddInput(input.name(), type.ok() ? *type : TensorType{});
+    graph_.values[id].doc = input.doc_string();
+  }
+  ImportNodes(proto.node());
+  for (const ValueInfoProto& output : proto.output()) {
+    auto value = Lookup(output.name());
+    if (!value.ok()) {
+      // Behind a node that could not be read that says nothing new.
+      if (state_.errors.empty()) {
+        state_.errors.Add(value.status(), absl::StrCat("output ", Quoted(output.name())));
+      }
+      continue;
+    }
+    state_.errors.Add(TypeFromOnnx(output.type()).status(),
+                      absl::StrCat("output ", Quoted(output.name())));
+    graph_.outputs.push_back(*value);
+  }
+}
+
+absl::Status GraphImporter::ImportSubgraph(const GraphProto& proto,
+                                           const std::vector<TensorType>& inputs) {
+  const Nesting nesting(state_.depth);
+  if (state_.depth > kMaxDepth)
+    return InvalidArgument("graphs are nested more than ", kMaxDepth, " deep");
+  if (proto.input_size() != static_cast<int>(inputs.size())) {
+    return InvalidArgument("graph ", Quoted(proto.name()), ": expected ", inputs.size(),
+                           " inputs, found ", proto.input_size());
+  }
+  graph_.name = proto.name();
+  graph_.doc = proto.doc_string();
+  ReadDeclaredTypes(proto.value_info());
+  ReadDeclaredTypes(proto.output());
+  AddInitializers(proto);
+  for (int i = 0; i < proto.input_size(); ++i) AddInput(proto.input(i).name(), inputs[i]);
+  ImportNodes(proto.node());
+  for (const ValueInfoProto& output : proto.output()) {
+    NOMO_ASSIGN_OR_RETURN(const ValueId value, Lookup(output.name()));
+    graph_.outputs.push_back(value);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status GraphImporter::ImportFunction(const FunctionProto& proto,
+                                           const std::vector<TensorType>& inputs) {
+  const Nesting nesting(state_.depth);
+  if (state_.depth > kMaxDepth) {
+    return InvalidArgument("functions call each other more than ", kMaxDepth, " deep");
+  }
+  graph_.name = proto.name();
+  graph_.doc = proto.doc_string();
+  ReadDeclaredTypes(proto.value_info());
+  for (int i = 0; i < proto.input_size() && i < static_cast<int>(inputs.size()); ++i) {
+    if (inputs[i].dtype != DType::kInvalid) AddInput(proto.input(i), inputs[i]);
+  }
+  ImportNodes(proto.node());
+  for (const std::string& output : proto.output()) {
+    NOMO_ASSIGN_OR_RETURN(const ValueId value, Lookup(output));
+    graph_.outputs.push_back(value);
+  }
+  return absl::OkStatus();
+}
+
+void GraphImporter::ImportNodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes) {
+  const auto sorted = SortNodes(nodes);
+  if (!sorted.ok()) return state_.errors.Add(sorted.status());
+  int done = 0;
+  for (const NodeProto* node : *sorted) {
+    ImportNode(*node);
+    if (state_.progress && outer_ == nullptr && !in_function()) {
+      state_.progress(++done, nodes.size());
+    }
+  }
+}
+
+void GraphImporter::ImportNode(const NodeProto& proto) {
+  const std::string domain = PlainDomain(proto.domain());
+  const std::string name = proto.name().empty() ? proto.op_type() : proto.name();
+  const std::string shown =
+      domain.empty() ? proto.op_type() : absl::StrCat(domain, ".", proto.op_type());
+  const std::string place = absl::StrCat("node ", Quoted(name), " (", Shown(shown), ")");
+  const auto opset = opsets_.find(domain);
+  NodeImporter node(*this, proto, name, opset == opsets_.end() ? 1 : opset->second);
+  const bool is_local = state_.local_functions.contains(absl::StrCat(domain, ".", proto.op_type()));
+  const Operator* rule = FindOperator(domain, proto.op_type(), node.opset());
+  const absl::Status status = [&]() -> absl::Status {
+    for (const std::string& input : proto.input()) {
+      if (!input.empty()) NOMO_RETURN_IF_ERROR(Lookup(input).status());
+    }
+    if (is_local) return ImportCall(node);
+    if (rule == nullptr) return ImportLambda(node);
+    return ImportCovered(*rule, node);
+  }();
+  // A node behind one that failed fails too, which tells a user nothing.
+  if (status.code() == absl::StatusCode::kNotFound && !state_.errors.empty()) {
+    return;
+  }
+  state_.errors.Add(status, place);
+}
+
+absl::Status GraphImporter::ImportCovered(const Operator& rule, NodeImporter& node) {
+  const Mark mark = MarkHere();
+  absl::Status status = rule.import(node);
+  if (status.ok()) status = node.CheckAttributesUsed();
+  if (!absl::IsUnimplemented(status)) return status;
+  GoBack(mark);
+  NodeImporter again(*this, node.proto(), node.name(), node.opset());
+  if (!ImportLambda(again).ok()) return status;
+  state_
+      .not_covered[absl::StrCat(
+          node.proto().op_type(), " is read as the lambda ",
+          QualifiedName(PlainDomain(node.proto().domain()), node.proto().op_type()), ": ",
+          status.message())]
+      .push_back(node.name());
+  return absl::OkStatus();
+}
+
+GraphImporter::Mark GraphImporter::MarkHere() const {
+  return {graph_.values.size(), graph_.nodes.size(), graph_.weights.size(), captures_.size()};
+}
+
+void GraphImporter::GoBack(const Mark& mark) {
+  const ValueId first = static_cast<ValueId>(mark.values);
+  for (size_t i = mark.nodes; i < graph_.nodes.size(); ++i) {
+    node_names_.Release(graph_.nodes[i].name);
+  }
+  for (size_t i = mark.values; i < graph_.values.size(); ++i) {
+    value_names_.Release(graph_.values[i].name);
+  }
+  if (graph_.values.size() > mark.values) {
+    std::erase_if(names_, [&](const auto& entry) { return entry.second >= first; });
+    absl::erase_if(inner_of_, [&](const auto& entry) { return entry.second >= first; });
+  }
+  constants_.erase(constants_.lower_bound(first), constants_.end());
+  probe_.Forget(first);
+  graph_.nodes.resize(mark.nodes);
+  graph_.values.resize(mark.values);
+  graph_.weights.resize(mark.weights);
+  captures_.resize(mark.captures, {});
+}
+
+absl::StatusOr<std::vector<ValueId>> GraphImporter::AddNode(
+    Node node, const std::vector<bool>& outputs, const std::vector<TensorType>& declared) {
+  std::vector<TensorType> inputs;
+  std::vector<Tensor> values;
+  bool typed = true;
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(id == kNoValue ? TensorType{} : graph_.values[id].type);
+    const Tensor* value = id == kNoValue ? nullptr : constant(id);
+    values.push_back(value == nullptr ? Tensor() : *value);
+    typed &= id == kNoValue || inputs.back().dtype != DType::kInvalid;
+  }
+  const ValueId first = static_cast<ValueId>(graph_.values.size());
+  ValueId next = first;
+  for (const bool there : outputs) node.outputs.push_back(there ? next++ : kNoValue);
+  while (!node.outputs.empty() && node.outputs.back() == kNoValue) node.outputs.pop_back();
+
+  std::vector<TensorType> types = declared;
+  types.resize(node.outputs.size());
+  const bool known =
+      OpRegistry::Default().Find(node.op, node.version) != nullptr || !node.body.empty();
+  if (typed && known) {
+    NOMO_ASSIGN_OR_RETURN(types, state_.inferrer.InferOneNode(node, inputs, values));
+    probe_.Follow(graph_, node, state_.inferrer, constants_, state_.fold, types);
+  }
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    AddValue(FreeValueName(absl::StrCat(node.name, ":", i)), types[i]);
+  }
+  std::vector<ValueId> ids = node.outputs;
+  ids.resize(outputs.size(), kNoValue);
+  RememberConstants(node);
+  graph_.nodes.push_back(std::move(node));
+  return ids;
+}
+
+// Values that follow from small constants alone.
+void GraphImporter::RememberConstants(const Node& node) {
+  const OpDef* op = OpRegistry::Default().Find(node.op, node.version);
+  if (op == nullptr) return;
+  std::vector<TensorType> inputs, outputs;
+  std::vector<Tensor> values;
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(id == kNoValue ? TensorType{} : graph_.values[id].type);
+    const Tensor* value = id == kNoValue ? nullptr : constant(id);
+    values.push_back(value == nullptr ? Tensor() : *value);
+  }
+  for (const ValueId id : node.outputs) {
+    outputs.push_back(id == kNoValue ? TensorType{} : graph_.values[id].type);
+  }
+  const auto attrs = ResolveAttributes(op->attrs, node.attrs);
+  if (!attrs.ok()) return;
+  std::vector<Tensor> results =
+      FoldNode(*op, InferContext(*attrs, inputs, values, static_cast<int>(outputs.size())), outputs,
+               state_.fold);
+  for (size_t i = 0; i < results.size() && i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue || !results[i].valid()) continue;
+    graph_.values[node.outputs[i]].type = results[i].type();
+    constants_[node.outputs[i]] = std::move(results[i]);
+  }
+}
+
+}  // namespace nomograph::onnx

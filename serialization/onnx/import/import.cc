@@ -1,0 +1,246 @@
+#include "nomograph/serialization/onnx/import/import.h"
+
+#include <filesystem>
+#include <limits>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "nomograph/core/graph/infer.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/serialization/foreign_file.h"
+#include "nomograph/serialization/mapped_file.h"
+#include "nomograph/serialization/onnx/import/graph_importer.h"
+#include "nomograph/serialization/onnx/import/parse_mapped.h"
+#include "nomograph/serialization/wire_check.h"
+
+namespace nomograph::onnx {
+namespace {
+
+constexpr int kMinIrVersion = 3;
+// The newest of which all that can stand in a file is known. Newer files are read as well: what is
+// not known in them has an effect only where a node uses it.
+constexpr int kKnownIrVersion = 13;
+// Of the nodes that use an operator that is not covered, so many are named.
+constexpr size_t kMaxNodesNamed = 3;
+
+// A message and the weights that are not in it.
+struct Parsed {
+  ModelProto proto;
+  RawData raw_data;
+  std::shared_ptr<const MappedFile> file;  // where they lie; null when all are in the message
+};
+
+// `file` is what `bytes` are mapped from, or null.
+absl::StatusOr<std::shared_ptr<const Parsed>> Parse(absl::string_view bytes,
+                                                    std::shared_ptr<const MappedFile> file) {
+  if (bytes.empty()) return InvalidArgument("expected an ONNX model, found an empty file");
+  if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
+    return InvalidArgument("an ONNX file holds less than 2 GiB, found ", bytes.size(),
+                           " bytes; larger models keep their weights in external files");
+  }
+  auto parsed = std::make_shared<Parsed>();
+  parsed->file = std::move(file);
+  const bool is_model =
+      parsed->file != nullptr
+          ? ParseMapped(bytes, parsed->proto, parsed->raw_data)
+          : parsed->proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  if (!is_model) {
+    const std::string what = DescribeForeignFile(bytes);
+    const bool foreign = !what.empty() && !LooksLikeOnnx(bytes);
+    return InvalidArgument("expected an ONNX model, found ",
+                           foreign ? absl::StrCat("something else: ", what)
+                                   : "something else, or a file that is cut off or damaged");
+  }
+  // Protobuf lets any bytes pass for text here; names of the graph must be text to be saved.
+  NOMO_RETURN_IF_ERROR(CheckStrings(parsed->proto));
+  return parsed;
+}
+
+absl::Status CheckVersions(const ModelProto& proto) {
+  if (!proto.has_ir_version() || !proto.has_graph()) {
+    return InvalidArgument("expected an ONNX model, found no ",
+                           proto.has_graph() ? "IR version" : "graph");
+  }
+  if (proto.ir_version() < kMinIrVersion) {
+    return absl::UnimplementedError(absl::StrCat("IR version ", proto.ir_version(),
+                                                 " is not supported; it must be ", kMinIrVersion,
+                                                 " or later"));
+  }
+  return absl::OkStatus();
+}
+
+// What a user should know of how the model was read.
+std::vector<std::string> Warnings(const ModelProto& proto, const ImportState& state,
+                                  const Opsets& opsets) {
+  std::vector<std::string> warnings;
+  if (proto.ir_version() > kKnownIrVersion) {
+    warnings.push_back(absl::StrCat("IR version ", proto.ir_version(),
+                                    " is newer than those that are known here, up to ",
+                                    kKnownIrVersion));
+  }
+  if (const auto opset = opsets.find(""); opset != opsets.end() && opset->second > kMaxOpset) {
+    warnings.push_back(absl::StrCat("opset ", opset->second,
+                                    " of ai.onnx is newer than those that are known here: "
+                                    "operators are read as those of opset ",
+                                    kMaxOpset));
+  }
+  for (const auto& [why, nodes] : state.not_covered) {
+    std::vector<std::string> named;
+    for (size_t i = 0; i < std::min(nodes.size(), kMaxNodesNamed); ++i) {
+      named.push_back(Quoted(nodes[i]));
+    }
+    if (nodes.size() > kMaxNodesNamed) {
+      named.push_back(absl::StrCat(nodes.size() - kMaxNodesNamed, " more"));
+    }
+    warnings.push_back(absl::StrCat(why, "; node ", absl::StrJoin(named, ", ")));
+  }
+  return warnings;
+}
+
+// Drops what nothing needs: the arithmetic of shapes that have become attributes, and constants
+// that went into them.
+void RemoveUnused(Graph& graph) {
+  std::vector<bool> used(graph.values.size(), false);
+  for (const ValueId id : graph.outputs) used[id] = true;
+  std::vector<bool> keep(graph.nodes.size(), false);
+  for (size_t i = graph.nodes.size(); i-- > 0;) {
+    const Node& node = graph.nodes[i];
+    const OpDef* op = OpRegistry::Default().Find(node.op, node.version);
+    bool needed =
+        op == nullptr || (op->effects != Effects::kPure && op->effects != Effects::kRandom);
+    for (const ValueId id : node.outputs) needed |= id != kNoValue && used[id];
+    keep[i] = needed;
+    for (const ValueId id : node.inputs) {
+      if (needed && id != kNoValue) used[id] = true;
+    }
+  }
+  for (const ValueId id : graph.inputs) used[id] = true;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    for (const ValueId id : graph.nodes[i].outputs) {
+      if (keep[i] && id != kNoValue) used[id] = true;
+    }
+  }
+  std::vector<ValueId> moved(graph.values.size(), kNoValue);
+  Graph result;
+  for (size_t i = 0; i < graph.values.size(); ++i) {
+    if (!used[i]) continue;
+    moved[i] = static_cast<ValueId>(result.values.size());
+    result.values.push_back(std::move(graph.values[i]));
+  }
+  const auto move = [&moved](std::vector<ValueId>& ids) {
+    for (ValueId& id : ids) id = id == kNoValue ? kNoValue : moved[id];
+  };
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!keep[i]) continue;
+    move(graph.nodes[i].inputs);
+    move(graph.nodes[i].outputs);
+    result.nodes.push_back(std::move(graph.nodes[i]));
+  }
+  for (Weight& weight : graph.weights) {
+    if (moved[weight.value] == kNoValue) continue;
+    weight.value = moved[weight.value];
+    result.weights.push_back(std::move(weight));
+  }
+  move(graph.inputs);
+  move(graph.outputs);
+  graph.values = std::move(result.values);
+  graph.nodes = std::move(result.nodes);
+  graph.weights = std::move(result.weights);
+}
+
+// Drops functions that nothing calls: those of rounds in which a loop's types were not settled yet.
+void RemoveUnusedFunctions(Model& model) {
+  std::set<std::string> used;
+  std::vector<const Graph*> open = {&model.graph};
+  while (!open.empty()) {
+    const Graph* graph = open.back();
+    open.pop_back();
+    for (const Node& node : graph->nodes) {
+      std::vector<std::string> names;
+      if (!node.body.empty()) names.push_back(node.body);
+      for (const auto& [attr, value] : node.attrs) {
+        if (const FunctionRef* function = value.As<FunctionRef>()) names.push_back(function->name);
+      }
+      for (const std::string& name : names) {
+        const auto function = model.functions.find(name);
+        if (function != model.functions.end() && used.insert(name).second) {
+          open.push_back(&function->second.graph);
+        }
+      }
+    }
+  }
+  for (auto it = model.functions.begin(); it != model.functions.end();) {
+    it = used.contains(it->first) ? std::next(it) : model.functions.erase(it);
+  }
+}
+
+std::string Producer(const ModelProto& proto) {
+  std::string producer = proto.producer_name();
+  if (!proto.producer_version().empty()) absl::StrAppend(&producer, " ", proto.producer_version());
+  return producer;
+}
+
+// The folder of the file that `path` leads to where it is a link, as in a cache of downloaded
+// files; else empty.
+std::string RealFolder(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return "";
+  const std::filesystem::path real = std::filesystem::canonical(path, error);
+  return error ? "" : real.parent_path().string();
+}
+
+absl::StatusOr<Model> FromProto(std::shared_ptr<const Parsed> parsed, const std::string& folder,
+                                const std::string& real_folder, const ImportOptions& options) {
+  const ModelProto* const proto = &parsed->proto;
+  Opsets opsets;
+  NOMO_RETURN_IF_ERROR(ReadOpsets(proto->opset_import(), opsets));
+  NOMO_RETURN_IF_ERROR(CheckVersions(*proto));
+  ImportState state{
+      .tensors = TensorReader(parsed, folder, real_folder, parsed->file.get(), parsed->raw_data),
+      .progress = options.progress};
+  for (const FunctionProto& function : proto->functions()) {
+    const std::string domain = function.domain() == "ai.onnx" ? "" : function.domain();
+    state.local_functions[absl::StrCat(domain, ".", function.name())] = &function;
+  }
+  GraphImporter importer(state, opsets);
+  importer.ImportMain(proto->graph());
+  NOMO_RETURN_IF_ERROR(state.errors.ToStatus("the model cannot be imported"));
+
+  Model model;
+  model.name = proto->graph().name();
+  model.doc = proto->doc_string();
+  model.producer = Producer(*proto);
+  model.graph = std::move(importer.graph());
+  RemoveUnused(model.graph);
+  model.functions = std::move(state.functions);
+  RemoveUnusedFunctions(model);
+  for (auto& [name, function] : model.functions) RemoveUnused(function.graph);
+  for (const StringStringEntryProto& entry : proto->metadata_props()) {
+    model.metadata[entry.key()] = entry.value();
+  }
+  NOMO_RETURN_IF_ERROR(VerifyModel(model));
+  if (options.warnings != nullptr) *options.warnings = Warnings(*proto, state, opsets);
+  return model;
+}
+
+}  // namespace
+
+absl::StatusOr<Model> ImportFromBytes(absl::string_view bytes, const std::string& folder,
+                                      const ImportOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(auto parsed, Parse(bytes, nullptr));
+  return FromProto(std::move(parsed), folder, "", options);
+}
+
+absl::StatusOr<Model> Import(const std::string& path, const ImportOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
+  auto parsed = Parse(file->bytes(), file);
+  NOMO_RETURN_IF_ERROR(Annotate(parsed.status(), path));
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  auto model = FromProto(*std::move(parsed), folder.empty() ? "." : folder.string(),
+                         RealFolder(path), options);
+  NOMO_RETURN_IF_ERROR(Annotate(model.status(), path));
+  return model;
+}
+
+}  // namespace nomograph::onnx

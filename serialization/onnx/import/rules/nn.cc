@@ -1,0 +1,347 @@
+// Convolution, pooling, normalisation, softmax, dropout and losses.
+#include <numeric>
+
+#include "nomograph/serialization/onnx/import/operators.h"
+#include "nomograph/serialization/onnx/import/rules/window.h"
+
+namespace nomograph::onnx {
+namespace {
+
+absl::Status ImportConv(NodeImporter& node) {
+  Attributes attrs = {{"kernel_layout", "OIHW"}};
+  NOMO_RETURN_IF_ERROR(CopyWindow(node, "nn.Conv", attrs));
+  NOMO_RETURN_IF_ERROR(node.Copy("nn.Conv", "groups", attrs, "group"));
+  node.Ignore({"kernel_shape"});  // the kernel's own
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("nn.Conv", node.inputs(), attrs));
+  return node.Return({y});
+}
+
+absl::Status ImportConvTranspose(NodeImporter& node) {
+  Attributes attrs = {{"kernel_layout", "IOHW"}};
+  NOMO_RETURN_IF_ERROR(CopyWindow(node, "nn.ConvTranspose", attrs));
+  NOMO_RETURN_IF_ERROR(node.Copy("nn.ConvTranspose", "groups", attrs, "group"));
+  NOMO_RETURN_IF_ERROR(node.Copy("nn.ConvTranspose", "output_padding", attrs));
+  NOMO_RETURN_IF_ERROR(node.Copy("nn.ConvTranspose", "output_shape", attrs));
+  if (attrs.Has("output_shape")) {
+    // The padding follows from the shape; by default its odd element is at the beginning.
+    attrs.Erase("pads");
+    if (attrs.Find("padding") == nullptr) attrs.Set("padding", "explicit");
+  }
+  node.Ignore({"kernel_shape"});
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("nn.ConvTranspose", node.inputs(), attrs));
+  return node.Return({y});
+}
+
+const OperatorRegistrar kConv({
+    {"Conv", "nn.Conv", 1, ImportConv},
+    {"ConvTranspose", "nn.ConvTranspose", 1, ImportConvTranspose},
+});
+
+absl::Status ImportFusedConv(NodeImporter& node) {
+  NOMO_ASSIGN_OR_RETURN(const std::string activation, node.String("activation", ""));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<double> params, node.Floats("activation_params"));
+  Attributes attrs = {{"kernel_layout", "OIHW"}};
+  NOMO_RETURN_IF_ERROR(CopyWindow(node, "nn.Conv", attrs));
+  NOMO_RETURN_IF_ERROR(node.Copy("nn.Conv", "groups", attrs, "group"));
+  node.Ignore({"kernel_shape"});
+  NOMO_ASSIGN_OR_RETURN(ValueId y,
+                        node.Add("nn.Conv", {node.input(0), node.input(1), node.input(2)}, attrs));
+  if (node.has_input(3)) {
+    NOMO_ASSIGN_OR_RETURN(y, node.Add("math.Add", {y, node.input(3)}));
+  }
+  const auto param = [&](size_t i, double absent) {
+    return i < params.size() ? params[i] : absent;
+  };
+  if (activation.empty()) return node.Return({y});
+  if (activation == "Relu") {
+    NOMO_ASSIGN_OR_RETURN(y, node.Add("nn.Relu", {y}));
+  } else if (activation == "Sigmoid") {
+    NOMO_ASSIGN_OR_RETURN(y, node.Add("nn.Sigmoid", {y}));
+  } else if (activation == "Tanh") {
+    NOMO_ASSIGN_OR_RETURN(y, node.Add("math.Tanh", {y}));
+  } else if (activation == "LeakyRelu") {
+    NOMO_ASSIGN_OR_RETURN(y, node.Add("nn.LeakyRelu", {y}, {{"alpha", param(0, 0.01)}}));
+  } else if (activation == "HardSigmoid") {
+    NOMO_ASSIGN_OR_RETURN(
+        y, node.Add("nn.HardSigmoid", {y}, {{"alpha", param(0, 0.2)}, {"beta", param(1, 0.5)}}));
+  } else if (activation == "Clip") {
+    NOMO_ASSIGN_OR_RETURN(
+        y, node.Add("math.Clip", {y}, {{"min", param(0, -3.4e38)}, {"max", param(1, 3.4e38)}}));
+  } else {
+    return absl::UnimplementedError(
+        absl::StrCat("activation \"", activation, "\" is not supported"));
+  }
+  return node.Return({y});
+}
+
+const OperatorRegistrar kFusedConv({"FusedConv", "nn.Conv", 1, ImportFusedConv, "com.microsoft"});
+
+// Pooling ops whose attributes have ONNX's names, the window's excepted.
+absl::Status ImportPool(NodeImporter& node) {
+  const std::string op = FindOperator("", node.proto().op_type(), node.opset())->op;
+  Attributes attrs;
+  NOMO_RETURN_IF_ERROR(CopyWindow(node, op, attrs));
+  NOMO_RETURN_IF_ERROR(node.CopyAll(op, attrs));
+  NOMO_ASSIGN_OR_RETURN(const auto outputs,
+                        node.AddMulti(op, node.inputs(), attrs, node.OutputMask()));
+  return node.Return(outputs);
+}
+
+absl::Status ImportGlobalPool(NodeImporter& node) {
+  const std::string op = FindOperator("", node.proto().op_type(), node.opset())->op;
+  Attributes attrs = {{"data_format", "channels_first"}, {"keepdims", true}};
+  NOMO_RETURN_IF_ERROR(node.CopyAll(op, attrs));
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add(op, node.inputs(), attrs));
+  return node.Return({y});
+}
+
+const OperatorRegistrar kPools({
+    {"AveragePool", "nn.AveragePool", 1, ImportPool},
+    {"MaxPool", "nn.MaxPool", 1, ImportPool},
+    {"LpPool", "nn.LpPool", 2, ImportPool},
+    {"GlobalAveragePool", "nn.GlobalAveragePool", 1, ImportGlobalPool},
+    {"GlobalMaxPool", "nn.GlobalMaxPool", 1, ImportGlobalPool},
+    {"GlobalLpPool", "nn.GlobalLpPool", 2, ImportGlobalPool},
+});
+
+// Casts what has another type than `like`.
+absl::Status CastAs(NodeImporter& node, ValueId like, std::initializer_list<ValueId*> values) {
+  NOMO_ASSIGN_OR_RETURN(const DType dtype, node.dtype(like));
+  for (ValueId* value : values) {
+    if (*value == kNoValue || node.type(*value).dtype == dtype) continue;
+    NOMO_ASSIGN_OR_RETURN(*value, node.Add("array.Cast", {*value}, {{"to", dtype}}));
+  }
+  return absl::OkStatus();
+}
+
+// In training mode the statistics are the batch's, and running ones are outputs.
+absl::Status ImportBatchNormalization(NodeImporter& node) {
+  NOMO_ASSIGN_OR_RETURN(const int64_t training, node.Int("training_mode", 0));
+  NOMO_ASSIGN_OR_RETURN(const double momentum, node.Float("momentum", 0.9));
+  NOMO_ASSIGN_OR_RETURN(const int64_t spatial, node.Int("spatial", 1));
+  node.Ignore({"is_test", "consumed_inputs"});  // before opset 7
+  if (spatial != 1) return absl::UnimplementedError("attribute spatial: only 1 is supported");
+  Attributes attrs = {{"axis", 1}};
+  NOMO_RETURN_IF_ERROR(node.Copy("nn.BatchNormalization", "epsilon", attrs));
+  const ValueId x = node.input(0);
+  ValueId scale = node.input(1), bias = node.input(2);
+  ValueId mean = node.input(3), variance = node.input(4);
+  NOMO_RETURN_IF_ERROR(CastAs(node, x, {&scale, &bias}));
+  const ValueId running_mean = mean, running_variance = variance;
+  if (training != 0) {
+    NOMO_ASSIGN_OR_RETURN(const int rank, node.rank(x));
+    std::vector<int64_t> axes = {0};
+    for (int axis = 2; axis < rank; ++axis) axes.push_back(axis);
+    NOMO_ASSIGN_OR_RETURN(const ValueId kept, node.Add("math.ReduceMean", {x}, {{"axes", axes}}));
+    NOMO_ASSIGN_OR_RETURN(const ValueId centred, node.Add("math.Sub", {x, kept}));
+    NOMO_ASSIGN_OR_RETURN(const ValueId square, node.Add("math.Square", {centred}));
+    NOMO_ASSIGN_OR_RETURN(
+        variance, node.Add("math.ReduceMean", {square}, {{"axes", axes}, {"keepdims", false}}));
+    NOMO_ASSIGN_OR_RETURN(mean,
+                          node.Add("math.ReduceMean", {x}, {{"axes", axes}, {"keepdims", false}}));
+  }
+  std::vector<ValueId> outputs = {kNoValue, kNoValue, kNoValue};
+  for (int i = 1; i < 3 && training != 0; ++i) {
+    if (!node.has_output(i)) continue;
+    ValueId batch = i == 1 ? mean : variance;
+    const ValueId running = i == 1 ? running_mean : running_variance;
+    NOMO_RETURN_IF_ERROR(CastAs(node, running, {&batch}));
+    NOMO_ASSIGN_OR_RETURN(const ValueId kept, node.AddScalar(momentum, running));
+    NOMO_ASSIGN_OR_RETURN(const ValueId taken, node.AddScalar(1 - momentum, running));
+    NOMO_ASSIGN_OR_RETURN(const ValueId old_part, node.Add("math.Mul", {running, kept}));
+    NOMO_ASSIGN_OR_RETURN(const ValueId new_part, node.Add("math.Mul", {batch, taken}));
+    NOMO_ASSIGN_OR_RETURN(outputs[i], node.Add("math.Add", {old_part, new_part}));
+  }
+  NOMO_RETURN_IF_ERROR(CastAs(node, x, {&mean, &variance}));
+  NOMO_ASSIGN_OR_RETURN(outputs[0],
+                        node.Add("nn.BatchNormalization", {x, scale, bias, mean, variance}, attrs));
+  return node.Return(outputs);
+}
+
+const OperatorRegistrar kBatchNormalization({"BatchNormalization", "nn.BatchNormalization", 1,
+                                             ImportBatchNormalization});
+
+absl::Status ImportInstanceNormalization(NodeImporter& node) {
+  Attributes attrs = {{"axis", 1}};
+  NOMO_RETURN_IF_ERROR(node.Copy("nn.InstanceNormalization", "epsilon", attrs));
+  NOMO_ASSIGN_OR_RETURN(const ValueId y,
+                        node.Add("nn.InstanceNormalization", node.inputs(), attrs));
+  return node.Return({y});
+}
+
+// Until opset 20 scale and bias have an element for each group, later for each channel.
+absl::Status ImportGroupNormalization(NodeImporter& node) {
+  node.Ignore({"stash_type"});  // the sums are wide in any case
+  Attributes attrs = {{"axis", 1}};
+  NOMO_RETURN_IF_ERROR(node.CopyAll("nn.GroupNormalization", attrs));
+  std::vector<ValueId> inputs = node.inputs();
+  if (node.opset() < 21) {
+    NOMO_ASSIGN_OR_RETURN(const int rank, node.rank(node.input(0)));
+    const Dim channels = rank > 1 ? node.type(node.input(0)).shape[1] : Dim();
+    NOMO_ASSIGN_OR_RETURN(const int64_t groups, node.Int("num_groups", 1));
+    if (!channels.known() || groups < 1 || channels.size() % groups != 0) {
+      return InvalidArgument("expected a number of channels that ", groups,
+                             " groups divide, found ", channels.ToString());
+    }
+    for (size_t i = 1; i < inputs.size(); ++i) {
+      NOMO_ASSIGN_OR_RETURN(
+          const ValueId column,
+          node.Add("array.Reshape", {inputs[i]}, {{"shape", std::vector<int64_t>{-1, 1}}}));
+      NOMO_ASSIGN_OR_RETURN(
+          const ValueId repeated,
+          node.Add("array.Tile", {column},
+                   {{"repeats", std::vector<int64_t>{1, channels.size() / groups}}}));
+      NOMO_ASSIGN_OR_RETURN(
+          inputs[i], node.Add("array.Reshape", {repeated}, {{"shape", std::vector<int64_t>{-1}}}));
+    }
+  }
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("nn.GroupNormalization", inputs, attrs));
+  return node.Return({y});
+}
+
+// The axes from `axis` on.
+absl::StatusOr<std::vector<int64_t>> NormalizedAxes(NodeImporter& node) {
+  NOMO_ASSIGN_OR_RETURN(const int rank, node.rank(node.input(0)));
+  NOMO_ASSIGN_OR_RETURN(const int64_t given, node.Int("axis", -1));
+  NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(given, rank));
+  std::vector<int64_t> axes(rank - axis);
+  std::iota(axes.begin(), axes.end(), axis);
+  return axes;
+}
+
+// 1 / sqrt(the mean of the squares + epsilon)
+absl::StatusOr<ValueId> InverseDeviation(NodeImporter& node, ValueId squares,
+                                         const std::vector<int64_t>& axes) {
+  NOMO_ASSIGN_OR_RETURN(const double epsilon, node.Float("epsilon", 1e-5));
+  NOMO_ASSIGN_OR_RETURN(const ValueId mean,
+                        node.Add("math.ReduceMean", {squares}, {{"axes", axes}}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId small, node.AddScalar(epsilon, mean));
+  NOMO_ASSIGN_OR_RETURN(const ValueId sum, node.Add("math.Add", {mean, small}));
+  return node.Add("math.Rsqrt", {sum});
+}
+
+// Mean and 1 / standard deviation are further outputs.
+absl::Status ImportLayerNormalization(NodeImporter& node) {
+  node.Ignore({"stash_type"});
+  Attributes attrs;
+  NOMO_RETURN_IF_ERROR(node.CopyAll("nn.LayerNormalization", attrs));
+  std::vector<ValueId> outputs(3, kNoValue);
+  const ValueId x = node.input(0);
+  NOMO_ASSIGN_OR_RETURN(outputs[0], node.Add("nn.LayerNormalization", node.inputs(), attrs));
+  if (node.has_output(1) || node.has_output(2)) {
+    NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, NormalizedAxes(node));
+    NOMO_ASSIGN_OR_RETURN(outputs[1], node.Add("math.ReduceMean", {x}, {{"axes", axes}}));
+    NOMO_ASSIGN_OR_RETURN(const ValueId centred, node.Add("math.Sub", {x, outputs[1]}));
+    NOMO_ASSIGN_OR_RETURN(const ValueId square, node.Add("math.Square", {centred}));
+    NOMO_ASSIGN_OR_RETURN(outputs[2], InverseDeviation(node, square, axes));
+  }
+  return node.Return(outputs);
+}
+
+// 1 / sqrt(the mean square) is a further output.
+absl::Status ImportRmsNormalization(NodeImporter& node) {
+  node.Ignore({"stash_type"});
+  Attributes attrs;
+  NOMO_RETURN_IF_ERROR(node.CopyAll("nn.RmsNormalization", attrs));
+  std::vector<ValueId> outputs(2, kNoValue);
+  const ValueId x = node.input(0);
+  NOMO_ASSIGN_OR_RETURN(outputs[0], node.Add("nn.RmsNormalization", node.inputs(), attrs));
+  if (node.has_output(1)) {
+    NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, NormalizedAxes(node));
+    NOMO_ASSIGN_OR_RETURN(const ValueId square, node.Add("math.Square", {x}));
+    NOMO_ASSIGN_OR_RETURN(outputs[1], InverseDeviation(node, square, axes));
+  }
+  return node.Return(outputs);
+}
+
+const OperatorRegistrar kNormalizations({
+    {"InstanceNormalization", "nn.InstanceNormalization", 6, ImportInstanceNormalization},
+    {"GroupNormalization", "nn.GroupNormalization", 18, ImportGroupNormalization},
+    {"LayerNormalization", "nn.LayerNormalization", 17, ImportLayerNormalization},
+    {"RMSNormalization", "nn.RmsNormalization", 23, ImportRmsNormalization},
+    {"SimplifiedLayerNormalization", "nn.RmsNormalization", 1, ImportRmsNormalization},
+    {"LpNormalization", "nn.LpNormalization"},
+    {"MeanVarianceNormalization", "nn.MeanVarianceNormalization"},
+});
+
+// Before opset 13 softmax worked on a matrix: the axes from `axis` on were one.
+absl::Status ImportMatrixSoftmax(NodeImporter& node) {
+  const std::string op = FindOperator("", node.proto().op_type(), node.opset())->op;
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, node.Int("axis", 1));
+  const ValueId x = node.input(0);
+  const PartialShape& shape = node.type(x).shape;
+  if (axis == -1 || (shape.has_rank() && axis == shape.rank() - 1)) {
+    NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add(op, {x}, {{"axis", -1}}));
+    return node.Return({y});
+  }
+  NOMO_ASSIGN_OR_RETURN(const ValueId flat, node.Add("array.Flatten", {x}, {{"axis", axis}}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId soft, node.Add(op, {flat}, {{"axis", -1}}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId sizes, node.Add("array.Shape", {x}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("array.Reshape", {soft, sizes}));
+  return node.Return({y});
+}
+
+const OperatorRegistrar kSoftmax({
+    {"Softmax", "nn.Softmax", 1, ImportMatrixSoftmax},
+    {"Softmax", "nn.Softmax", 13},
+    {"LogSoftmax", "nn.LogSoftmax", 1, ImportMatrixSoftmax},
+    {"LogSoftmax", "nn.LogSoftmax", 13},
+    {"Hardmax", "nn.Hardmax", 1, ImportMatrixSoftmax},
+    {"Hardmax", "nn.Hardmax", 13},
+});
+
+// In inference nothing is dropped: y = x, and the mask is all true.
+absl::Status ImportDropout(NodeImporter& node) {
+  node.Ignore({"ratio", "seed", "is_test", "consumed_inputs"});
+  const ValueId x = node.input(0);
+  const auto is_zero = [&node](int i) {
+    const Tensor* tensor = node.constant(node.input(i));
+    return tensor != nullptr && tensor->num_elements() == 1 && tensor->AsDouble(0) == 0;
+  };
+  if (node.has_input(2) && !is_zero(2) && !is_zero(1)) {
+    return absl::UnimplementedError(
+        "input training_mode: only the constant false is supported, or a ratio of 0; it is the "
+        "session that trains or not");
+  }
+  std::vector<ValueId> outputs(2, kNoValue);
+  NOMO_ASSIGN_OR_RETURN(outputs[0], node.Add("core.Identity", {x}));
+  if (node.has_output(1)) {
+    NOMO_ASSIGN_OR_RETURN(const ValueId sizes, node.Add("array.Shape", {x}));
+    NOMO_ASSIGN_OR_RETURN(outputs[1], node.Add("array.ConstantOfShape", {sizes},
+                                               {{"value", Tensor::Scalar<bool>(true)}}));
+    if (node.opset() < 10) {  // the mask had x's type
+      NOMO_ASSIGN_OR_RETURN(const DType dtype, node.dtype(x));
+      NOMO_ASSIGN_OR_RETURN(outputs[1], node.Add("array.Cast", {outputs[1]}, {{"to", dtype}}));
+    }
+  }
+  return node.Return(outputs);
+}
+
+const OperatorRegistrar kDropout({"Dropout", "core.Identity", 1, ImportDropout});
+
+absl::Status ImportMaxUnpool(NodeImporter& node) {
+  Attributes attrs;
+  NOMO_RETURN_IF_ERROR(CopyWindow(node, "nn.MaxUnpool", attrs));
+  attrs.Erase("data_format");
+  NOMO_RETURN_IF_ERROR(node.CopyAll("nn.MaxUnpool", attrs));
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("nn.MaxUnpool", node.inputs(), attrs));
+  return node.Return({y});
+}
+
+absl::Status ImportLrn(NodeImporter& node) {
+  Attributes attrs = {{"data_format", "channels_first"}};
+  NOMO_RETURN_IF_ERROR(node.CopyAll("nn.LRN", attrs));
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("nn.LRN", node.inputs(), attrs));
+  return node.Return({y});
+}
+
+const OperatorRegistrar kOthers({
+    {"LRN", "nn.LRN", 1, ImportLrn},
+    {"MaxUnpool", "nn.MaxUnpool", 9, ImportMaxUnpool},
+    {"Col2Im", "nn.Col2Im", 18},
+    {"NegativeLogLikelihoodLoss", "nn.NegativeLogLikelihoodLoss", 12},
+    {"SoftmaxCrossEntropyLoss", "nn.SoftmaxCrossEntropyLoss", 12},
+});
+
+}  // namespace
+}  // namespace nomograph::onnx

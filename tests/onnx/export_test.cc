@@ -1,0 +1,217 @@
+// What models become in older opsets than theirs: other operators that yield the same, or a refusal
+// that says what is missing.
+#include "nomograph/serialization/onnx/export/export.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/core/run/session.h"
+#include "nomograph/serialization/onnx/import/import.h"
+#include "nomograph/tests/onnx/model_builder.h"
+
+namespace nomograph {
+namespace {
+
+using onnx::ModelProto;
+using onnx::TensorProto;
+using testing::HasSubstr;
+
+struct Case {
+  const char* name;
+  int from, to;
+  void (*build)(OnnxBuilder& b);  // of "x" float32[batch,3,4] to "y"
+  std::string operators;          // of the exported file; or, in place of them, what it lacks
+};
+
+const Case kCases[] = {
+    {"ReduceMeanConstantAxes", 18, 17,
+     [](OnnxBuilder& b) {
+       b.Ints("axes", {1}, {-1});
+       b.Node("ReduceMean", {"x", "axes"}, {"y"}).IntAttr("keepdims", 0);
+     },
+     "ReduceMean"},
+    {"ReduceMeanNoop", 18, 17,
+     [](OnnxBuilder& b) { b.Node("ReduceMean", {"x"}, {"y"}).IntAttr("noop_with_empty_axes", 1); },
+     "Identity"},
+    {"ReduceL2Noop", 18, 13,
+     [](OnnxBuilder& b) { b.Node("ReduceL2", {"x"}, {"y"}).IntAttr("noop_with_empty_axes", 1); },
+     "Abs"},
+    {"ReduceSumSquareNoop", 18, 17,
+     [](OnnxBuilder& b) {
+       b.Node("ReduceSumSquare", {"x"}, {"y"}).IntAttr("noop_with_empty_axes", 1);
+     },
+     "Mul"},
+    {"ReduceLogSumNoop", 18, 17,
+     [](OnnxBuilder& b) {
+       b.Node("ReduceLogSum", {"x"}, {"y"}).IntAttr("noop_with_empty_axes", 1);
+     },
+     "Log"},
+    {"ReduceMeanComputedAxes", 18, 17,
+     [](OnnxBuilder& b) {
+       b.Input("axes", TensorProto::INT64, {1});
+       b.Node("ReduceMean", {"x", "axes"}, {"y"});
+     },
+     "axes that are computed need opset 18 or later; node \"ReduceMean\""},
+    {"PadAxes", 18, 17,
+     [](OnnxBuilder& b) {
+       b.Ints("pads", {2}, {1, 2});
+       b.Ints("axes", {1}, {-1});
+       b.Node("Pad", {"x", "pads", "", "axes"}, {"y"});
+     },
+     "Pad"},
+    {"SplitInUnequalParts", 18, 17,
+     [](OnnxBuilder& b) {
+       b.Node("Split", {"x"}, {"y", "rest"}).IntAttr("axis", 1).IntAttr("num_outputs", 2);
+     },
+     "Split"},
+    {"AveragePoolDilations", 19, 18,
+     [](OnnxBuilder& b) {
+       b.Node("AveragePool", {"x"}, {"y"})
+           .IntsAttr("kernel_shape", {2})
+           .IntsAttr("dilations", {2})
+           .IntsAttr("pads", {1, 1});
+     },
+     "Shape ConstantOfShape Conv Conv Div"},
+    {"AveragePoolDilationsAndPads", 19, 17,
+     [](OnnxBuilder& b) {
+       b.Node("AveragePool", {"x"}, {"y"})
+           .IntsAttr("kernel_shape", {2})
+           .IntsAttr("dilations", {2})
+           .IntsAttr("pads", {1, 1})
+           .IntAttr("count_include_pad", 1);
+     },
+     "Conv Div"},
+    {"LayerNormalization", 17, 16,
+     [](OnnxBuilder& b) {
+       b.Floats("scale", {4}, {1, 2, 3, 4});
+       b.Node("LayerNormalization", {"x", "scale"}, {"y"});
+     },
+     "ReduceMean Sub Mul ReduceMean Add Sqrt Div Mul"},
+    {"HardSwish", 14, 13, [](OnnxBuilder& b) { b.Node("HardSwish", {"x"}, {"y"}); },
+     "HardSigmoid Mul"},
+    {"Swish", 24, 23, [](OnnxBuilder& b) { b.Node("Swish", {"x"}, {"y"}); }, "Sigmoid Mul"},
+    {"Mish", 18, 17, [](OnnxBuilder& b) { b.Node("Mish", {"x"}, {"y"}); }, "Softplus Tanh Mul"},
+    {"RmsNormalization", 23, 18,
+     [](OnnxBuilder& b) {
+       b.Floats("scale", {4}, {1, 2, 3, 4});
+       b.Node("RMSNormalization", {"x", "scale"}, {"y"});
+     },
+     "Mul ReduceMean Add Sqrt Div Mul"},
+    {"RmsNormalizationStays", 23, 23,
+     [](OnnxBuilder& b) {
+       b.Floats("scale", {4}, {1, 2, 3, 4});
+       b.Node("RMSNormalization", {"x", "scale"}, {"y"});
+     },
+     "RMSNormalization"},
+    {"AllowZeroIsLeftOut", 14, 13,
+     [](OnnxBuilder& b) {
+       b.Ints("shape", {2}, {0, -1});
+       b.Node("Reshape", {"x", "shape"}, {"y"}).IntAttr("allowzero", 0);
+     },
+     "Reshape"},
+    {"Trilu", 14, 13, [](OnnxBuilder& b) { b.Node("Trilu", {"x"}, {"y"}); },
+     "opset 13 has no operator Trilu; opset 14 does; node \"Trilu\""},
+    {"TypesOfLaterOpsets", 22, 21,
+     [](OnnxBuilder& b) {
+       b.Node("Cast", {"x"}, {"narrow"}).IntAttr("to", TensorProto::BFLOAT16);
+       b.Node("Sin", {"narrow"}, {"sine"});
+       b.Node("Cast", {"sine"}, {"y"}).IntAttr("to", TensorProto::FLOAT);
+     },
+     "Sin of opset 21 takes no bfloat16 as input 0; opset 22 does; node \"Sin\""},
+    {"ValuesOfLaterOpsets", 19, 18,
+     [](OnnxBuilder& b) {
+       b.Ints("pads", {6}, {0, 0, 1, 0, 0, 1});
+       onnx::NodeProto& node = b.Node("Pad", {"x", "pads"}, {"y"}).node();
+       onnx::AttributeProto& mode = *node.add_attribute();
+       mode.set_name("mode");
+       mode.set_type(onnx::AttributeProto::STRING);
+       mode.set_s("wrap");
+     },
+     "mode = wrap of Pad needs opset 19 or later; node \"Pad\""},
+};
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+class OnnxOpsets : public testing::TestWithParam<Case> {};
+
+absl::StatusOr<Tensor> RunIt(const Model& model) {
+  std::vector<float> numbers;
+  for (int i = 0; i < 24; ++i) numbers.push_back(0.25f * static_cast<float>(i % 7) + 0.5f);
+  NOMO_ASSIGN_OR_RETURN(const auto session, Session::Create(model));
+  return session->Run(Tensor::Of<float>({2, 3, 4}, absl::MakeConstSpan(numbers)));
+}
+
+TEST_P(OnnxOpsets, AreWrittenOrRefused) {
+  const Case& c = GetParam();
+  OnnxBuilder b(c.from);
+  b.Input("x", TensorProto::FLOAT, {"batch", 3, 4});
+  c.build(b);
+  b.Output("y", TensorProto::FLOAT, {});
+  const auto model = onnx::ImportFromBytes(b.Finish().SerializeAsString());
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto exported = onnx::ExportToString(*model, {.opset = c.to});
+  if (!exported.ok()) {
+    EXPECT_TRUE(absl::IsUnimplemented(exported.status()));
+    EXPECT_THAT(std::string(exported.status().message()), HasSubstr(c.operators));
+    return;
+  }
+  ModelProto proto;
+  ASSERT_TRUE(proto.ParseFromString(*exported));
+  EXPECT_EQ(absl::StrJoin(proto.graph().node(), " ",
+                          [](std::string* out, const auto& node) { *out += node.op_type(); }),
+            c.operators);
+  const auto back = onnx::ImportFromBytes(*exported);
+  ASSERT_TRUE(back.ok()) << back.status();
+  const auto expected = RunIt(*model), found = RunIt(*back);
+  ASSERT_TRUE(expected.ok() && found.ok()) << expected.status() << found.status();
+  const absl::Status same = AllClose(*found, *expected, 1e-5, 1e-6);
+  EXPECT_TRUE(same.ok()) << same;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OnnxOpsets, testing::ValuesIn(kCases),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+// Squares of 16 bits overflow: 300^2 is no float16.
+TEST(OnnxExport, NormalisesHalvesInFloat32) {
+  OnnxBuilder b(23);
+  b.Input("x", TensorProto::FLOAT, {1, 4});
+  b.Floats("scale", {4}, {1, 1, 1, 1});
+  b.Node("Cast", {"x"}, {"half"}).IntAttr("to", TensorProto::FLOAT16);
+  b.Node("Cast", {"scale"}, {"half_scale"}).IntAttr("to", TensorProto::FLOAT16);
+  b.Node("RMSNormalization", {"half", "half_scale"}, {"normal"});
+  b.Node("Cast", {"normal"}, {"y"}).IntAttr("to", TensorProto::FLOAT);
+  b.Output("y", TensorProto::FLOAT, {1, 4});
+  const auto model = onnx::ImportFromBytes(b.Finish().SerializeAsString());
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto exported = onnx::ExportToString(*model, {.opset = 17});
+  ASSERT_TRUE(exported.ok()) << exported.status();
+  const auto back = onnx::ImportFromBytes(*exported);
+  ASSERT_TRUE(back.ok()) << back.status();
+  const auto session = Session::Create(*back);
+  ASSERT_TRUE(session.ok()) << session.status();
+  const auto y = (*session)->Run(Tensor::Full(DType::kFloat32, {1, 4}, 300));
+  ASSERT_TRUE(y.ok()) << y.status();
+  EXPECT_EQ(*y, Tensor::Full(DType::kFloat32, {1, 4}, 1));
+}
+
+// All that stands in the way is said at once.
+TEST(OnnxExport, ListsEveryRefusal) {
+  OnnxBuilder b(18);
+  b.Input("x", TensorProto::FLOAT, {"batch", 3, 4});
+  b.Input("axes", TensorProto::INT64, {1});
+  b.Node("ReduceMean", {"x", "axes"}, {"mean"});
+  b.Node("Trilu", {"mean"}, {"y"});
+  b.Output("y", TensorProto::FLOAT, {});
+  const auto model = onnx::ImportFromBytes(b.Finish().SerializeAsString());
+  ASSERT_TRUE(model.ok()) << model.status();
+  const std::string text(onnx::ExportToString(*model, {.opset = 13}).status().message());
+  EXPECT_THAT(text, HasSubstr("math.ReduceMean: axes that are computed need opset 18"));
+  EXPECT_THAT(text, HasSubstr("array.Trilu: opset 13 has no operator Trilu; opset 14 does"));
+}
+
+}  // namespace
+}  // namespace nomograph

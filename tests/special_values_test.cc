@@ -1,0 +1,158 @@
+// NaN, infinities and large numbers through every example of every op, and through what fuses
+// behind it: fast mode has them where exact mode has them.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/build/value.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/run/session.h"
+
+namespace nomograph {
+namespace {
+
+class SpecialValues : public testing::TestWithParam<const OpDef*> {
+ protected:
+  const OpDef& op() const { return *GetParam(); }
+  std::vector<Example> Examples() const {
+    std::vector<Example> examples;
+    for (Example& example : op().examples ? op().examples() : std::vector<Example>()) {
+      const bool in_float =
+          std::any_of(example.inputs.begin(), example.inputs.end(),
+                      [](const Tensor& input) { return kFloats.Contains(input.dtype()); });
+      if (in_float && example.functions.empty() && example.variables.empty()) {
+        examples.push_back(std::move(example));
+      }
+    }
+    return examples;
+  }
+};
+
+// The model of one node, and of `behind` after it where that is not null.
+absl::StatusOr<Model> OneNodeModel(const OpDef& op, const Example& example, const OpDef* behind) {
+  std::vector<Value> inputs, present;
+  for (size_t i = 0; i < example.inputs.size(); ++i) {
+    const Tensor& tensor = example.inputs[i];
+    inputs.push_back(tensor.valid() ? InputValue(tensor.type(), absl::StrCat("in", i)) : Value());
+    if (tensor.valid()) present.push_back(inputs.back());
+  }
+  std::vector<Value> outputs =
+      CallMulti(op.name, inputs, example.attrs,
+                {.name = "node", .num_outputs = static_cast<int>(example.outputs.size())});
+  if (behind != nullptr) outputs = {Call(behind->name, {outputs[0]})};
+  return BuildModel(present, outputs);
+}
+
+absl::StatusOr<std::vector<Tensor>> Run(Session& session, const Example& example) {
+  std::vector<Tensor> inputs;
+  for (const Tensor& input : example.inputs) {
+    if (input.valid()) inputs.push_back(input);
+  }
+  return session.Run(inputs,
+                     {.training = example.training, .seed = example.seed, .step = example.step});
+}
+
+// How the two differ in what is no finite number; "" where they do not.
+std::string Difference(const Tensor& fast, const Tensor& exact) {
+  if (fast.type() != exact.type()) return "other types";
+  if (!kFloats.Contains(exact.dtype())) return "";
+  for (int64_t i = 0; i < exact.num_elements(); ++i) {
+    const double found = fast.AsDouble(i), expected = exact.AsDouble(i);
+    const bool alike = std::isfinite(expected) ? std::isfinite(found)
+                       : std::isnan(expected)  ? std::isnan(found)
+                                               : found == expected;
+    if (!alike) {
+      return absl::StrCat("element ", i, ": exact ", expected, ", fast ", found);
+    }
+  }
+  return "";
+}
+
+// `input` with `value` at one end or the other.
+Tensor With(const Tensor& input, double value, bool at_end) {
+  Tensor changed = input.Clone();
+  const int64_t place = at_end ? input.num_elements() - 1 : 0;
+  Dispatch(FloatTypes{}, input.dtype(),
+           [&]<typename T>() { changed.mutable_data<T>()[place] = T(value); });
+  return changed;
+}
+
+// Large numbers are such that float32 holds their squares: sums of what it does not hold differ,
+// as exact mode sums in float64.
+constexpr double kValues[] = {std::numeric_limits<double>::quiet_NaN(),
+                              std::numeric_limits<double>::infinity(),
+                              -std::numeric_limits<double>::infinity(), 1e15, -1e15};
+
+void ExpectAlike(const OpDef& op, const Example& example, const OpDef* behind) {
+  const auto model = OneNodeModel(op, example, behind);
+  if (!model.ok()) return;  // what is behind takes no such type
+  const auto exact_session = Session::Create(*model, {.exact = true});
+  const auto fast_session = Session::Create(*model);
+  ASSERT_TRUE(exact_session.ok()) << exact_session.status();
+  ASSERT_TRUE(fast_session.ok()) << fast_session.status();
+  for (size_t i = 0; i < example.inputs.size(); ++i) {
+    const Tensor& input = example.inputs[i];
+    if (!kFloats.Contains(input.dtype()) || input.num_elements() == 0) continue;
+    for (const double value : kValues) {
+      for (const bool at_end : {false, true}) {
+        Example special = example;
+        special.inputs[i] = With(input, value, at_end);
+        SCOPED_TRACE(absl::StrCat(value, at_end ? " at the end" : " at the beginning", " of input ",
+                                  i, behind != nullptr ? ", then " + behind->name : ""));
+        const auto exact = Run(**exact_session, special);
+        const auto fast = Run(**fast_session, special);
+        ASSERT_EQ(fast.status().code(), exact.status().code())
+            << fast.status() << "\n  exact " << exact.status();
+        for (size_t o = 0; exact.ok() && o < exact->size(); ++o) {
+          EXPECT_EQ(Difference((*fast)[o], (*exact)[o]), "") << "output " << o;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(SpecialValues, StayWhatTheyAre) {
+  for (const Example& example : Examples()) {
+    SCOPED_TRACE(example.name);
+    ExpectAlike(op(), example, nullptr);
+  }
+}
+
+// The elementwise ops of one input that other ops' kernels can take over.
+std::vector<const OpDef*> OpsThatFuse() {
+  std::vector<const OpDef*> ops;
+  for (const OpDef* op : OpRegistry::Default().All()) {
+    const bool one_input =
+        std::count_if(op->inputs.begin(), op->inputs.end(),
+                      [](const Port& port) { return port.kind == Port::Kind::kRequired; }) == 1;
+    if (op->as_post_op && one_input && op->inputs[0].kind == Port::Kind::kRequired)
+      ops.push_back(op);
+  }
+  return ops;
+}
+
+TEST_P(SpecialValues, StayWhatTheyAreBeforeWhatFuses) {
+  if (!op().takes_post_ops) return;
+  for (const Example& example : Examples()) {
+    if (example.outputs[0].dtype() != DType::kFloat32) continue;  // oneDNN fuses no other
+    SCOPED_TRACE(example.name);
+    for (const OpDef* behind : OpsThatFuse()) ExpectAlike(op(), example, behind);
+  }
+}
+
+std::string TestName(const testing::TestParamInfo<const OpDef*>& info) {
+  std::string name = info.param->name;
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, SpecialValues, testing::ValuesIn(OpRegistry::Default().All()),
+                         TestName);
+
+}  // namespace
+}  // namespace nomograph
