@@ -86,7 +86,7 @@ def nomo_proto_library(name, srcs, deps = [], **kwargs):
     )
 
 # The packages whose code is in every program that loads op libraries.
-_HOST_PACKAGES = ["proto", "core", "data", "ops", "serialization"]
+_HOST_PACKAGES = ["proto", "core", "data", "inspect", "ops", "serialization"]
 
 _HOST_REPOSITORY = Label("//:build_defs.bzl").workspace_name
 

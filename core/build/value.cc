@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <limits>
 
 #include "absl/strings/str_join.h"
 #include "nomograph/core/build/expr.h"
@@ -260,6 +261,18 @@ Value ConstantLike(double value, const Value& like) {
                                       "; cast the other operand first (array.Cast)"));
   }
   return Constant(tensor);
+}
+
+Value Slice(const Value& x, int64_t begin, int64_t end, int64_t axis) {
+  using Ints = std::vector<int64_t>;
+  return Call("array.Slice", {x},
+              {{"starts", Ints{begin}}, {"ends", Ints{end}}, {"axes", Ints{axis}}});
+}
+
+Value At(const Value& x, int64_t index, int64_t axis) {
+  const int64_t end = index == -1 ? std::numeric_limits<int64_t>::max() : index + 1;
+  return Call("array.Squeeze", {Slice(x, index, end, axis)},
+              {{"axes", std::vector<int64_t>{axis}}});
 }
 
 }  // namespace nomograph

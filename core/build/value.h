@@ -101,6 +101,7 @@ NOMO_VALUE_OPERATOR(+, "math.Add")
 NOMO_VALUE_OPERATOR(-, "math.Sub")
 NOMO_VALUE_OPERATOR(*, "math.Mul")
 NOMO_VALUE_OPERATOR(/, "math.Div")
+NOMO_VALUE_OPERATOR(%, "math.Mod")
 NOMO_VALUE_OPERATOR(<, "math.Less")
 NOMO_VALUE_OPERATOR(<=, "math.LessOrEqual")
 NOMO_VALUE_OPERATOR(>, "math.Greater")
@@ -109,7 +110,34 @@ NOMO_VALUE_OPERATOR(==, "math.Equal")
 NOMO_VALUE_OPERATOR(!=, "math.NotEqual")
 #undef NOMO_VALUE_OPERATOR
 inline Value operator-(const Value& a) { return Call("math.Neg", {a}); }
+// Of booleans, element by element: both sides are always computed.
 inline Value operator!(const Value& a) { return Call("math.Not", {a}); }
+inline Value operator&&(const Value& a, const Value& b) { return Call("math.And", {a, b}); }
+inline Value operator||(const Value& a, const Value& b) { return Call("math.Or", {a, b}); }
+
+// What is written as a += b is another value than a was before.
+template <typename T>
+Value& operator+=(Value& a, const T& b) {
+  return a = a + b;
+}
+template <typename T>
+Value& operator-=(Value& a, const T& b) {
+  return a = a - b;
+}
+template <typename T>
+Value& operator*=(Value& a, const T& b) {
+  return a = a * b;
+}
+template <typename T>
+Value& operator/=(Value& a, const T& b) {
+  return a = a / b;
+}
+
+// x[begin:end] along `axis`, as NumPy has it: negative numbers count from the end, and numbers past
+// it mean the end. Op array.Slice.
+Value Slice(const Value& x, int64_t begin, int64_t end, int64_t axis = 0);
+// Element `index` along `axis`, which goes: x[index].
+Value At(const Value& x, int64_t index, int64_t axis = 0);
 
 }  // namespace nomograph
 

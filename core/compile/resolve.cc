@@ -92,6 +92,7 @@ std::vector<Resolution> ResolveModel(const Model& model, const OpRegistry& regis
 absl::Status CheckRunnable(const Model& model, const OpRegistry& registry,
                            const ResolveOptions& options) {
   ErrorList errors;
+  errors.Add(registry.Faults());
   for (const Resolution& r : ResolveModel(model, registry, options)) errors.Add(r.status, Where(r));
   Graph graph = model.graph;
   errors.Add(TypeInferrer(model.functions, registry).InferGraph(graph));

@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
 
 namespace nomograph {
@@ -193,17 +194,17 @@ absl::Status VerifyModel(const Model& model) { return ModelVerifier(model).Run()
 absl::StatusOr<Tensor> Model::GetWeight(absl::string_view weight) const {
   const Weight* found = FindWeightByName(graph, weight);
   if (found == nullptr) return NoSuchWeight(graph, weight);
-  return found->tensor;
+  return TryClone(found->tensor);
 }
 
-absl::Status Model::SetWeight(absl::string_view weight, Tensor tensor) {
+absl::Status Model::SetWeight(absl::string_view weight, const Tensor& tensor) {
   const Weight* found = FindWeightByName(graph, weight);
   if (found == nullptr) return NoSuchWeight(graph, weight);
   if (tensor.dtype() != found->tensor.dtype() || tensor.shape() != found->tensor.shape()) {
     return InvalidArgument("weight ", Quoted(weight), ": expected ",
                            found->tensor.type().ToString(), ", found ", tensor.type().ToString());
   }
-  const_cast<Weight*>(found)->tensor = std::move(tensor);
+  NOMO_ASSIGN_OR_RETURN(const_cast<Weight*>(found)->tensor, TryClone(tensor));
   return absl::OkStatus();
 }
 

@@ -65,10 +65,12 @@ struct Model {
   std::map<std::string, std::string, std::less<>> metadata;
   std::string unknown_fields;
 
-  // The weight of that name ("dense/kernel"). NotFound lists the nearest names.
+  // A copy of the weight of that name ("dense/kernel"), which may be written to and is the caller's
+  // own; `graph.weights` has the weights themselves. NotFound lists the nearest names.
   absl::StatusOr<Tensor> GetWeight(absl::string_view weight) const;
-  // InvalidArgument unless dtype and shape are those of the weight there.
-  absl::Status SetWeight(absl::string_view weight, Tensor tensor);
+  // Copies the tensor's elements. InvalidArgument unless dtype and shape are those of the weight
+  // there.
+  absl::Status SetWeight(absl::string_view weight, const Tensor& tensor);
 
   // A table of layers (or nodes, where the model was not made of layers): output shape, parameters,
   // what a Lambda names, and the totals of trainable and other parameters. Keras: Model.summary().

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct SourcePlace {
   }
 };
 
-// Reading is thread-safe; registering while other threads read is not.
+// Thread-safe. What is registered stays where it is, so that pointers to it hold for good.
 class OpRegistry {
  public:
   // The registry that NOMO_REGISTER_OP fills.
@@ -41,6 +42,13 @@ class OpRegistry {
   absl::Status Register(OpDef op, std::string provider, SourcePlace where = SourcePlace::Here());
   absl::Status RegisterUpgrader(absl::string_view op, int from_version, UpgradeFn upgrade,
                                 SourcePlace where = SourcePlace::Here());
+
+  // Keeps a fault of registering for whoever asks: LoadLibrary() while one is being loaded by this
+  // thread, else Faults().
+  void Report(const absl::Status& status);
+  // What could not be registered at start-up, e.g. two ops of one name and version, with both
+  // places. No model is compiled while there is such a fault.
+  absl::Status Faults() const;
 
   // Null when there is none. Version 0 means the newest.
   const OpDef* Find(absl::string_view name, int version = 0) const;
@@ -66,14 +74,15 @@ class OpRegistry {
     UpgradeFn upgrade;
     std::string where;
   };
+  mutable std::shared_mutex mutex_;
+  ErrorList faults_;
   std::map<std::string, std::map<int, Entry>, std::less<>> ops_;
   std::map<std::string, std::map<int, Upgrader>, std::less<>> upgraders_;
 };
 
 namespace internal {
 
-// Registers at start-up. A fault there ends the process with a message, unless LoadLibrary() is
-// under way and reports it.
+// Registers at start-up, or while a library is loaded: see OpRegistry::Report().
 struct OpRegistrar {
   OpRegistrar(OpDef op, const char* provider, SourcePlace where = SourcePlace::Here());
 };

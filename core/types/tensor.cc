@@ -127,6 +127,17 @@ Tensor Tensor::Full(DType dtype, const Shape& shape, double value) {
   return tensor;
 }
 
+int64_t Tensor::OffsetOf(std::initializer_list<int64_t> index) const {
+  NOMO_CHECK(static_cast<int>(index.size()) == shape_.rank());
+  int64_t offset = 0;
+  int axis = 0;
+  for (const int64_t i : index) {
+    NOMO_CHECK(i >= 0 && i < shape_[axis]);
+    offset = offset * shape_[axis++] + i;
+  }
+  return offset;
+}
+
 double Tensor::AsDouble(int64_t index) const {
   double value = 0;
   Dispatch(StoredTypes{}, dtype_,

@@ -58,6 +58,10 @@ class Tensor {
   static Tensor Vector(std::initializer_list<T> values) {
     return Of<T>(Shape{static_cast<int64_t>(values.size())}, values);
   }
+  // The vector's own memory, without a copy. InvalidArgument unless it has as many elements as the
+  // shape.
+  template <typename T>
+  static absl::StatusOr<Tensor> FromVector(const Shape& shape, std::vector<T> values);
   template <typename T>
   static Tensor Scalar(T value) {
     return Of<T>(Shape{}, {value});
@@ -83,6 +87,12 @@ class Tensor {
   absl::Span<T> mutable_data() {
     NOMO_CHECK(kDTypeOf<T> == dtype_ && writable_);
     return absl::MakeSpan(reinterpret_cast<T*>(data_.get()), num_elements());
+  }
+  // An element by its indices, e.g. image.at<float>(0, y, x, c). REQUIRES: as many as axes, each
+  // within its axis, and T is the element type. data() is what one iterates over.
+  template <typename T, typename... Index>
+  const T& at(Index... index) const {
+    return data<T>()[OffsetOf({static_cast<int64_t>(index)...})];
   }
   const std::byte* raw_data() const { return data_.get(); }
   std::byte* mutable_raw_data() {
@@ -113,6 +123,8 @@ class Tensor {
   bool operator==(const Tensor& other) const;
 
  private:
+  int64_t OffsetOf(std::initializer_list<int64_t> index) const;
+
   DType dtype_ = DType::kInvalid;
   bool writable_ = true;
   Shape shape_;
@@ -133,6 +145,19 @@ absl::StatusOr<Tensor> ConcatRows(absl::Span<const Tensor> parts);
 // infinities and NaN in both count as equal. OK, or InvalidArgument with the count, the worst
 // element, its index and both values.
 absl::Status AllClose(const Tensor& actual, const Tensor& expected, double rtol, double atol);
+
+template <typename T>
+absl::StatusOr<Tensor> Tensor::FromVector(const Shape& shape, std::vector<T> values) {
+  static_assert(!std::is_same_v<T, bool>, "a vector of bool has no elements in memory");
+  if (shape.num_elements() != static_cast<int64_t>(values.size())) {
+    return InvalidArgument("shape ", shape.ToString(), " has ", shape.num_elements(),
+                           " elements, found ", values.size());
+  }
+  const auto owner = std::make_shared<std::vector<T>>(std::move(values));
+  Tensor tensor = FromBuffer(kDTypeOf<T>, shape, owner->data(), owner);
+  tensor.writable_ = true;
+  return tensor;
+}
 
 template <typename T>
 Tensor Tensor::Of(const Shape& shape, absl::Span<const T> values) {

@@ -84,6 +84,40 @@ TEST(Functions, WriteWhatTheCallByNameWrites) {
   }
 }
 
+TEST(Values, OperatorsAndSlices) {
+  const std::vector<Case> cases = {
+      {"%", X({4}, DType::kInt64), [](Value x) { return std::vector{x % 3}; },
+       [](Value x) {
+         return std::vector{Call("math.Mod", {x, Constant(Tensor::Scalar<int64_t>(3))})};
+       }},
+      {"&&, || and !", X({4}, DType::kBool), [](Value x) { return std::vector{(x && !x) || x}; },
+       [](Value x) {
+         return std::vector{Call("math.Or", {Call("math.And", {x, Call("math.Not", {x})}), x})};
+       }},
+      {"+=", X({4}),
+       [](Value x) {
+         x += 1.0;
+         return std::vector{x};
+       },
+       [](Value x) { return std::vector{x + 1.0}; }},
+      {"x[:, 1:3]", X({4, 5}), [](Value x) { return std::vector{Slice(x, 1, 3, 1)}; },
+       [](Value x) {
+         return std::vector{array::Slice(x, {.starts = {1}, .ends = {3}, .axes = {1}})};
+       }},
+      {"x[2]", X({4, 5}), [](Value x) { return std::vector{At(x, 2)}; },
+       [](Value x) {
+         return std::vector{array::Squeeze(
+             array::Slice(x, {.starts = {2}, .ends = {3}, .axes = {0}}), {.axes = {0}})};
+       }},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    EXPECT_EQ(HashOf(c.x, c.typed), HashOf(c.x, c.by_name));
+  }
+  EXPECT_EQ(At(X({4, 5}), -1).shape(), (PartialShape{5}));
+  EXPECT_EQ(Slice(X({4, 5}), -3, 100).shape(), (PartialShape{3, 5}));
+}
+
 TEST(Functions, NameTheNode) {
   const Value x = X({2});
   const auto model = BuildModel({x}, {math::Exp(x, {.name = "growth"})});
