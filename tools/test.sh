@@ -5,25 +5,31 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools/setup.sh
+python3 tools/floors.py
 
 events="$(mktemp -d)"
 trap 'rm -rf "${events}"' EXIT
-
-# Each is a Bazel workspace of its own. examples/consumer compiles the library once more under its own name, which takes as
-# long again; NOMO_SKIP_CONSUMER leaves it out.
-workspaces=(.)
-[[ -n "${NOMO_SKIP_CONSUMER:-}" ]] || workspaces+=(examples/consumer)
-
 results=()
-for workspace in "${workspaces[@]}"; do
-  [[ -f "${workspace}/WORKSPACE" ]] || continue
-  file="${events}/${#results[@]}.json"
-  status=0
-  (cd "${workspace}" && bazel test --keep_going --show_progress_rate_limit=30 \
-    --build_event_json_file="${file}" "$@" //... </dev/null) || status=$?
+
+# bazel_run FOLDER COMMAND ARGUMENTS...: its exit status and events go to the results.
+bazel_run() {
+  local folder="$1" file="${events}/${#results[@]}.json" status=0
+  shift
+  (cd "${folder}" && bazel "$1" --keep_going --show_progress_rate_limit=30 --build_event_json_file="${file}" \
+    "${@:2}" </dev/null) || status=$?
   results+=("${status}:${file}")
+}
+
+# The consumer is a workspace of its own. Here it is a repository of this one, so that its tests share what is built.
+bazel_run . test "$@" //... @consumer//...
+
+# What differs where Nomograph itself is the repository: its labels, the folders of its headers and of what protoc writes,
+# and op libraries. Some of it is compiled there, once more, without the optimiser. NOMO_SKIP_CONSUMER leaves it out.
+if [[ -z "${NOMO_SKIP_CONSUMER:-}" ]]; then
+  bazel_run examples/consumer build --nobuild "$@" //...
+  bazel_run examples/consumer build "$@" //:parity_op //:parity_ops @nomograph//proto:model_cc_proto @nomograph//core/build
   # Its server would stay for hours, beside the one of the main workspace.
-  [[ "${workspace}" == . ]] || (cd "${workspace}" && bazel shutdown)
-done
+  (cd examples/consumer && bazel shutdown)
+fi
 
 python3 tools/test_results.py "${results[@]}"
