@@ -292,9 +292,9 @@ std::string Totals(const Model& model) {
   for (const auto& [name, function] : model.functions) add(function.graph);
   for (const Variable& variable : model.variables) state.Add(variable.initial);
   std::string text =
-      absl::StrCat("Total params: ", total.ToString(), "Trainable params: ", trainable.ToString(),
-                   "Non-trainable params: ", other.ToString());
-  if (!model.variables.empty()) absl::StrAppend(&text, "State variables: ", state.ToString());
+      absl::StrCat(" Total params: ", total.ToString(), " Trainable params: ", trainable.ToString(),
+                   " Non-trainable params: ", other.ToString());
+  if (!model.variables.empty()) absl::StrAppend(&text, " State variables: ", state.ToString());
   return text;
 }
 
