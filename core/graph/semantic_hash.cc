@@ -19,9 +19,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "nomograph/core/graph/model.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph {
 namespace {
@@ -91,20 +91,13 @@ struct FunctionHash {
 };
 using FunctionHashes = absl::flat_hash_map<std::string, FunctionHash>;
 
-absl::string_view DomainOf(absl::string_view op) { return op.substr(0, op.find('.')); }
-absl::string_view NameOf(absl::string_view op) {
-  return op.substr(std::min(op.find('.') + 1, op.size()));
-}
-
-// Whether the standard says of the op that it draws no random numbers and has no state, apart from
-// the functions that it calls.
-bool IsPureStandardOp(absl::string_view op) {
-  for (const absl::string_view domain : {"array", "core", "image", "math", "nn"}) {
-    if (DomainOf(op) == domain) {
-      return !absl::StartsWith(NameOf(op), "Random") && !absl::StartsWith(NameOf(op), "Dropout");
-    }
-  }
-  return false;
+// Whether the op is one of the standard set that draws no random numbers and has no state, apart
+// from the functions that it calls. What a machine has registered beside the standard set does not
+// count: the hash is to be the same elsewhere.
+bool IsPureStandardOp(const Node& node) {
+  const OpRegistry& registry = OpRegistry::Default();
+  const OpDef* op = registry.Find(node.op, node.version);
+  return op != nullptr && op->effects == Effects::kPure && registry.ProviderOf(*op) == "nomograph";
 }
 
 // The functions that a node names.
@@ -233,7 +226,7 @@ bool GraphHasher::IsPure(const Node& node) const {
     if (!Function(callee).pure) return false;
   }
   // An op outside of the standard does what its body does.
-  return !node.body.empty() || IsPureStandardOp(node.op);
+  return !node.body.empty() || IsPureStandardOp(node);
 }
 
 FunctionHash GraphHasher::Function(const std::string& name) const {
@@ -276,7 +269,7 @@ FunctionHashes HashFunctions(const Model& model) {
 }  // namespace
 
 std::string SemanticHash(const Model& model) {
-  Canonical out("nomograph semantic hash 1");
+  Canonical out("nomograph semantic hash 2");
   out.Text(GraphHasher(model.graph, HashFunctions(model), true).Run().digest);
   std::vector<const Variable*> variables;
   for (const Variable& variable : model.variables) variables.push_back(&variable);

@@ -184,9 +184,12 @@ TEST(SemanticHashTest, WhatMatters) {
 // Ops whose nodes' names key random numbers, or that may have effects.
 TEST(SemanticHashTest, NamesAndOrderOfNodesThatMayHaveEffects) {
   const std::pair<const char*, bool> ops[] = {
-      {"random.Uniform", true},   {"state.Read", true},     {"nn.Dropout", true},
-      {"image.RandomFlip", true}, {"acme.Mystery", true},   {"image.Rescale", false},
-      {"nn.Relu", false},         {"array.Reshape", false}, {"math.Add", false},
+      {"random.Uniform", true}, {"state.Read", true},
+      {"nn.Dropout", true},     {"image.RandomFlip", true},
+      {"acme.Mystery", true},   {"image.Rescale", false},
+      {"nn.Relu", false},       {"array.Reshape", false},
+      {"math.Add", false},      {"quant.QuantizeLinear", false},
+      {"signal.Stft", false},
   };
   for (const auto& [op, matters] : ops) {
     const auto hash_with = [&, op = op](const std::string& first, const std::string& second) {
