@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "nomograph/core/compile/program.h"
 #include "nomograph/core/graph/infer.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/inspect/compare_bodies.h"
 #include "nomograph/inspect/concrete_types.h"
@@ -99,10 +100,49 @@ class Checker {
   }
 
   absl::Status Compile(const Model& model, const std::vector<TensorType>& inputs) {
-    return Program::Compile(
-               model, model.graph, inputs, registry_,
-               {.exact = options_.resolve.exact, .allowed_io = options_.resolve.allowed_io})
-        .status();
+    auto program = Program::Compile(
+        model, model.graph, inputs, registry_,
+        {.exact = options_.resolve.exact, .allowed_io = options_.resolve.allowed_io});
+    if (program.ok() && !options_.resolve.exact) NoteSlowNodes(**program);
+    return program.status();
+  }
+
+  // Much work that no fast kernel takes over, though the op has some.
+  void NoteSlowNodes(const Program& program) {
+    constexpr int64_t kMuch = 10'000'000;  // operations: some milliseconds
+    const LoweredGraph& graph = program.graph();
+    for (const Program::Step& step : program.steps()) {
+      const LoweredNode& node = graph.nodes[step.node];
+      if (step.kernel == nullptr || node.op->fast.empty()) continue;
+      if (!absl::StartsWith(step.kernel->Describe(), "reference")) continue;
+      const int64_t work = WorkOf(graph, node);
+      if (work < kMuch) continue;
+      findings_.push_back({Kind::kSlow,
+                           absl::StrCat("node ", Quoted(node.name), " (", node.op->name, ")"),
+                           "runs on the reference kernel: no fast one serves these types, shapes "
+                           "and attributes"});
+    }
+  }
+
+  static int64_t WorkOf(const LoweredGraph& graph, const LoweredNode& node) {
+    std::vector<TensorType> inputs;
+    std::vector<Tensor> constants;
+    WorkSizes sizes;
+    const auto elements = [&](ValueId id) {
+      const PartialShape& shape = graph.types[id].shape;
+      return shape.fully_known() ? shape.ToShape().num_elements() : 0;
+    };
+    for (const ValueId id : node.inputs) {
+      inputs.push_back(id == kNoValue ? TensorType{} : graph.types[id]);
+      constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+      if (id != kNoValue) sizes.inputs = SaturatingAdd(sizes.inputs, elements(id));
+    }
+    for (const ValueId id : node.outputs) {
+      if (id != kNoValue) sizes.outputs = SaturatingAdd(sizes.outputs, elements(id));
+    }
+    const InferContext context(node.attrs, inputs, constants,
+                               static_cast<int>(node.outputs.size()));
+    return EstimateWork(*node.op, context, sizes);
   }
 
   // Only for sizes that the model gives, and for batches that it leaves open: other sizes that are
@@ -145,9 +185,10 @@ int64_t CountFaults(const std::vector<Finding>& findings) {
 bool IsFault(Finding::Kind kind) { return kind < Kind::kUpgraded; }
 
 const char* FindingName(Finding::Kind kind) {
-  static constexpr const char* kNames[] = {
-      "damage",       "missing_op", "effect", "no_kernel", "upgrade",      "types",    "compile",
-      "body_differs", "upgraded",   "body",   "fallback",  "not_compared", "supposed", "imported"};
+  static constexpr const char* kNames[] = {"damage",   "missing_op", "effect",   "no_kernel",
+                                           "upgrade",  "types",      "compile",  "body_differs",
+                                           "upgraded", "body",       "fallback", "not_compared",
+                                           "supposed", "imported",   "slow"};
   return kNames[static_cast<int>(kind)];
 }
 

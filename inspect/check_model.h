@@ -29,6 +29,7 @@ struct Finding {
     kNotCompared,  // why a kernel and a body were not compared
     kSupposed,     // the sizes for which the model was compiled, where it leaves them open
     kImported,     // what the importer warned of
+    kSlow,         // no fast kernel serves a node that has much to do
   };
   Kind kind;
   std::string place;  // `node "a" (acme.Foo)`; empty: the whole file

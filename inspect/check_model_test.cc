@@ -2,6 +2,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/build/value.h"
 #include "nomograph/core/types/status.h"
 
 namespace nomograph {
@@ -35,6 +37,24 @@ TEST(FindingTest, NamesAreStable) {
   EXPECT_STREQ(FindingName(Finding::Kind::kNotCompared), "not_compared");
   EXPECT_TRUE(IsFault(Finding::Kind::kBodyDiffers));
   EXPECT_FALSE(IsFault(Finding::Kind::kUpgraded));
+}
+
+// A convolution of 38 million products.
+std::vector<Finding> FindingsOfConv(DType dtype) {
+  const Value x = InputValue({dtype, {1, 64, 32, 32}}, "x");
+  const Value kernel = Constant(Tensor::Full(dtype, {64, 64, 3, 3}, 0.5));
+  auto model = BuildModel({x}, {Call("nn.Conv", {x, kernel}, {}, {.name = "conv"})});
+  EXPECT_TRUE(model.ok()) << model.status();
+  return CheckModel({.model = *std::move(model)}, absl::OkStatus(), OpRegistry::Default(), {});
+}
+
+TEST(CheckModel, NamesNodesThatNoFastKernelServes) {
+  EXPECT_TRUE(FindingsOfConv(DType::kFloat32).empty());
+  const std::vector<Finding> slow = FindingsOfConv(DType::kFloat64);
+  ASSERT_EQ(slow.size(), 1u);
+  EXPECT_EQ(slow[0].kind, Finding::Kind::kSlow);
+  EXPECT_EQ(slow[0].place, "node \"conv\" (nn.Conv)");
+  EXPECT_EQ(CountFaults(slow), 0);
 }
 
 }  // namespace
