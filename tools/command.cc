@@ -28,7 +28,7 @@ std::vector<Command> AllCommands() {
 }
 
 void AddModelFile(CLI::App& app, std::string& path) {
-  app.add_option("FILE", path, "The model: .nomo, or .nomo.txtpb for the text form")
+  app.add_option("FILE", path, "The model: .nomo, .nomo.txtpb (the text form) or .onnx")
       ->required()
       ->type_name("");
 }
