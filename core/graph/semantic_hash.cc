@@ -19,6 +19,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/registry.h"
@@ -173,7 +174,7 @@ void GraphHasher::WritePorts(const std::vector<ValueId>& ids, TypeWriter* types,
 void GraphHasher::HashNode(const Node& node) {
   Canonical out("node");
   // A traced lambda is named after nothing that matters: its body is its meaning.
-  const bool is_body_alone = DomainOf(node.op) == "local" && !node.body.empty();
+  const bool is_body_alone = absl::StartsWith(node.op, "local.") && !node.body.empty();
   out.Text(is_body_alone ? "local" : node.op).Number(is_body_alone ? 0 : node.version);
   out.Text(node.body.empty() ? "" : Function(node.body).digest);
   WriteAttributes(node, out);
