@@ -1,3 +1,4 @@
+// nn.Col2Im: an image put together from the blocks of a sliding window, added up where they overlap.
 #include <vector>
 
 #include "nomograph/core/op/int_args.h"
