@@ -1,4 +1,5 @@
-// nn.Col2Im: an image put together from the blocks of a sliding window, added up where they overlap.
+// nn.Col2Im: an image put together from the blocks of a sliding window, which add up where they
+// overlap.
 #include <vector>
 
 #include "nomograph/core/op/int_args.h"
