@@ -1,3 +1,4 @@
+// CSV: tables that are read and written, among them NumPy's, and errors with their places.
 #include "nomograph/data/csv.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// IDX: every element type, gzipped files, and hostile ones.
 #include "nomograph/data/idx.h"
 
 #include "absl/strings/str_cat.h"

@@ -1,3 +1,4 @@
+// PNG and JPEG of every kind, damaged ones, and resizing as NumPy interpolates.
 #include "nomograph/data/image.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// NPY: every dtype, version and order, against the bytes that NumPy writes, and hostile headers.
 #include "nomograph/data/npy.h"
 
 #include <sys/stat.h>

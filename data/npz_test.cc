@@ -1,3 +1,5 @@
+// NPZ: archives that NumPy has written, archives that are damaged or hostile, and those written
+// here.
 #include "nomograph/data/npz.h"
 
 #include <zlib.h>

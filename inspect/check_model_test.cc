@@ -1,3 +1,4 @@
+// Findings: lists of faults taken apart, and names that scripts rely on.
 #include "nomograph/inspect/check_model.h"
 
 #include "gmock/gmock.h"

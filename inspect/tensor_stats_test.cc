@@ -1,3 +1,4 @@
+// Statistics of tensors of every dtype, against numbers that are known.
 #include "nomograph/inspect/tensor_stats.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// The bytes of a .nomo file as FORMAT.md specifies them, and errors for those that are damaged.
 #include "nomograph/serialization/file_layout.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// ModelProto -> Model. All faults of a file are found, each with its place.
 #include <climits>
 #include <string>
 #include <utility>

@@ -1,3 +1,4 @@
+// Model -> ModelProto, such that equal models yield equal protos.
 #include <cmath>
 #include <limits>
 #include <string>

@@ -1,3 +1,4 @@
+// Models saved and loaded in binary and text form, against protoc where it can tell.
 #include "nomograph/serialization/model_io.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// FirstDifference: every field of two models compared.
 #include <cmath>
 #include <string>
 #include <utility>

@@ -1,3 +1,5 @@
+// Fields of newer versions: kept with their structs, put back to their places, gone with what is
+// gone.
 #include "nomograph/serialization/unknown_fields.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Nodes of older op versions rewritten step by step, and left alone where that cannot be.
 #include "nomograph/serialization/upgrade.h"
 
 #include <gtest/gtest.h>

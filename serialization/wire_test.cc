@@ -1,3 +1,4 @@
+// The wire format read, checked and appended, well-formed and not.
 #include "nomograph/serialization/wire.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Tracing: a function on values becomes a function of the model, saved as data.
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/build/expr_writer.h"
 

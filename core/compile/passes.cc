@@ -1,3 +1,5 @@
+// The passes over lowered graphs: dead nodes go, affine maps go into weights, elementwise nodes
+// become post-ops. They ask ops through the hooks of OpDef.
 #include <algorithm>
 #include <optional>
 

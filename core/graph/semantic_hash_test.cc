@@ -1,3 +1,4 @@
+// Which changes of a model its semantic hash tells, and which it does not.
 #include <gtest/gtest.h>
 
 #include <algorithm>

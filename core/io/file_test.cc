@@ -1,3 +1,4 @@
+// Files read and written, and what is left when writing fails, is given up or is cut short.
 #include "nomograph/core/io/file.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Conv1DTranspose, Conv2DTranspose, Conv3DTranspose.
 #include <algorithm>
 
 #include "nomograph/core/layers/conv.h"

@@ -1,3 +1,4 @@
+// DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D.
 #include "nomograph/core/layers/conv.h"
 #include "nomograph/core/layers/conv_geometry.h"
 

@@ -1,3 +1,4 @@
+// Initializers: the distributions that Keras documents, fans, keys and seeds, and refusals.
 #include "nomograph/core/layers/initializers.h"
 
 #include <algorithm>

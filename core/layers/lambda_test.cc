@@ -1,3 +1,4 @@
+// Lambdas that name an op and Lambdas that are traced: what they compute and what is saved of them.
 #include "nomograph/core/layers/lambda.h"
 
 #include <string>

@@ -1,6 +1,3 @@
-#ifndef NOMOGRAPH_CORE_NUMERIC_EXACT_MATH_H_
-#define NOMOGRAPH_CORE_NUMERIC_EXACT_MATH_H_
-
 // Elementary functions that return the same bits on every machine.
 //
 // The functions of <cmath> differ in their last bits between C libraries, versions and processors,
@@ -26,6 +23,8 @@
 // REQUIRES: rounding to nearest, and subnormals that are not flushed to zero. exact_math.cc needs
 // -ffp-contract=off, which it sets itself where the compiler lets it.
 // All functions are pure and may be called from any thread.
+#ifndef NOMOGRAPH_CORE_NUMERIC_EXACT_MATH_H_
+#define NOMOGRAPH_CORE_NUMERIC_EXACT_MATH_H_
 
 namespace nomograph::exact {
 

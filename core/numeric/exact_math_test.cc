@@ -1,3 +1,4 @@
+// Errors against long double, special values of C99 Annex F, and frozen bits.
 #include "nomograph/core/numeric/exact_math.h"
 
 #include <bit>

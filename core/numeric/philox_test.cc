@@ -1,3 +1,4 @@
+// Philox against the known answers of its authors, and the streams that are drawn from it.
 #include "nomograph/core/numeric/philox.h"
 
 #include <cmath>

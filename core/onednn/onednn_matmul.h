@@ -1,3 +1,4 @@
+// The matrix product of oneDNN, for the kernels of several ops.
 #ifndef NOMOGRAPH_CORE_ONEDNN_ONEDNN_MATMUL_H_
 #define NOMOGRAPH_CORE_ONEDNN_ONEDNN_MATMUL_H_
 

@@ -1,3 +1,4 @@
+// Kernels of oneDNN primitives by themselves: exceptions, reorders, constants and post-ops.
 #include "nomograph/core/onednn/onednn.h"
 
 #include <string>

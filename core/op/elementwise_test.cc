@@ -1,3 +1,4 @@
+// Ops made of functions on scalars: broadcasting, attributes, predicates and their examples.
 #include "nomograph/core/op/elementwise.h"
 
 #include <algorithm>

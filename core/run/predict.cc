@@ -1,3 +1,4 @@
+// Session::Predict: any number of rows, in batches of one size.
 #include <algorithm>
 #include <map>
 

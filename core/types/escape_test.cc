@@ -1,3 +1,4 @@
+// Text from outside, as it is shown: on terminals, in JSON, in statuses.
 #include "nomograph/core/types/escape.h"
 
 #include "gtest/gtest.h"

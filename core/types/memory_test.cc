@@ -1,3 +1,4 @@
+// Accounts of memory, tensors of sizes that cannot be had, and the limits that control groups set.
 #include "nomograph/core/types/memory.h"
 
 #include <sys/resource.h>

@@ -1,3 +1,4 @@
+// make_model FILE: saves a model that uses consumer.Parity, with a golden vector.
 #include <iostream>
 
 #include "nomograph/nomograph.h"

@@ -1,3 +1,4 @@
+// consumer.Parity: an op that a workspace of its own registers.
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 

@@ -1,3 +1,4 @@
+// The model that make_model has saved, embedded into this program.
 #include "gtest/gtest.h"
 #include "nomograph/nomograph.h"
 

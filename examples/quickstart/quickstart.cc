@@ -1,3 +1,4 @@
+// A model that is built, saved, loaded and asked.
 #include <iostream>
 
 #include "nomograph/nomograph.h"

@@ -1,3 +1,4 @@
+// array.BitCast: the bits of elements as elements of another dtype of the same size.
 #include <cstring>
 
 #include "nomograph/core/op/registry.h"

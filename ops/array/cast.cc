@@ -1,3 +1,4 @@
+// array.Cast: elements converted to another dtype.
 #include <limits>
 
 #include "nomograph/core/op/registry.h"

@@ -1,3 +1,4 @@
+// array.Compress: the slices along an axis for which a condition is true.
 #include <algorithm>
 #include <cstring>
 

@@ -1,3 +1,4 @@
+// array.Concat: tensors joined along an axis.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 #include "nomograph/ops/array/dims.h"

@@ -1,3 +1,4 @@
+// array.ConstantOfShape: one value in every element of a given shape.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 

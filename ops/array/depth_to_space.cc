@@ -1,3 +1,4 @@
+// array.DepthToSpace, array.SpaceToDepth: channels spread over blocks of an image, and back.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 #include "nomograph/ops/array/dims.h"

@@ -1,3 +1,4 @@
+// array.Expand: a tensor broadcast to a given shape.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 

@@ -1,3 +1,4 @@
+// array.EyeLike: a matrix of another's shape with ones on a diagonal.
 #include <algorithm>
 #include <cstring>
 #include <limits>

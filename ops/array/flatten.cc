@@ -1,3 +1,4 @@
+// array.Flatten: the axes before and behind a given one merged into rows and columns.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 #include "nomograph/ops/array/dims.h"

@@ -1,3 +1,4 @@
+// array.Gather: slices picked by indices along an axis.
 #include <cstring>
 
 #include "nomograph/core/op/registry.h"

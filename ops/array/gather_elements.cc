@@ -1,3 +1,4 @@
+// array.GatherElements: elements picked along an axis, by an index for each.
 #include <cstring>
 
 #include "nomograph/core/op/registry.h"

@@ -1,3 +1,4 @@
+// array.GatherND: slices picked by places that the last axis of the indices spells out.
 #include <cstring>
 
 #include "nomograph/core/op/registry.h"

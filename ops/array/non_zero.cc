@@ -1,3 +1,4 @@
+// array.NonZero: the places of the elements that are not 0.
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

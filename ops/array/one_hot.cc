@@ -1,3 +1,4 @@
+// array.OneHot: indices as vectors with one value at the index and another elsewhere.
 #include <cstring>
 
 #include "nomograph/core/op/int_args.h"

@@ -1,3 +1,4 @@
+// array.Pad: elements added, or cut off, at the ends of axes.
 #include <algorithm>
 
 #include "nomograph/core/op/registry.h"

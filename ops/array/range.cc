@@ -1,3 +1,4 @@
+// array.Range: evenly spaced numbers from a start up to a limit.
 #include <cmath>
 
 #include "nomograph/core/op/int_args.h"

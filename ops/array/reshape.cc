@@ -1,3 +1,4 @@
+// array.Reshape: the same elements, in row-major order, under another shape.
 #include <set>
 
 #include "nomograph/core/op/registry.h"

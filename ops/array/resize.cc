@@ -1,3 +1,4 @@
+// array.Resize: any axes resized by interpolation, as ONNX's Resize has it.
 #include <algorithm>
 #include <vector>
 

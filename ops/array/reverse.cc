@@ -1,3 +1,4 @@
+// array.Reverse: the elements along given axes in reverse order.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 

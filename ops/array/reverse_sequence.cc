@@ -1,3 +1,4 @@
+// array.ReverseSequence: each sequence of a batch reversed up to its own length.
 #include <algorithm>
 #include <cstring>
 

@@ -1,3 +1,5 @@
+// array.ScatterElements, array.ScatterND: a tensor with updates written, or reduced, into the
+// places that indices name.
 #include <algorithm>
 #include <cstring>
 #include <string>

@@ -1,3 +1,4 @@
+// array.Shape, array.Size: the sizes of a tensor's axes, and the number of its elements.
 #include <algorithm>
 #include <numeric>
 

@@ -1,3 +1,4 @@
+// array.Slice: x[start:end:step] along given axes.
 #include <limits>
 
 #include "nomograph/core/op/registry.h"

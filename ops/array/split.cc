@@ -1,3 +1,4 @@
+// array.Split: a tensor cut into parts along an axis.
 #include "absl/strings/str_join.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"

@@ -1,3 +1,4 @@
+// array.Squeeze, array.Unsqueeze: axes of size 1 removed and inserted.
 #include <algorithm>
 
 #include "nomograph/core/op/registry.h"

@@ -1,3 +1,4 @@
+// array.TensorScatter: a cache of keys or values with an update written into its rows.
 #include <cstring>
 
 #include "nomograph/core/op/registry.h"

@@ -1,3 +1,4 @@
+// array.TfIdfVectorizer: how often n-grams of a pool occur, counted or weighted.
 #include <algorithm>
 #include <map>
 

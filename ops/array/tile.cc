@@ -1,3 +1,4 @@
+// array.Tile: a tensor repeated as a whole along each axis.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 #include "nomograph/ops/array/dims.h"

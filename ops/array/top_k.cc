@@ -1,3 +1,4 @@
+// array.TopK: the k greatest or least elements along an axis, and their indices.
 #include <algorithm>
 #include <numeric>
 

@@ -1,3 +1,4 @@
+// array.Transpose: axes permuted.
 #include <numeric>
 
 #include "nomograph/core/op/registry.h"

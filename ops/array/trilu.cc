@@ -1,3 +1,4 @@
+// array.Trilu: the upper or lower triangle of matrices.
 #include <algorithm>
 #include <cstring>
 

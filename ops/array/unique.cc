@@ -1,3 +1,4 @@
+// array.Unique: the different elements or slices, with where and how often each occurs.
 #include <algorithm>
 #include <cstring>
 #include <numeric>

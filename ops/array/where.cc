@@ -1,3 +1,4 @@
+// array.Where: elements of one tensor or another, as a condition says.
 #include <cstring>
 
 #include "nomograph/core/op/elementwise.h"

@@ -1,3 +1,4 @@
+// core.Constant: a tensor that is saved with the node.
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

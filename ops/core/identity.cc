@@ -1,3 +1,4 @@
+// core.Identity, core.After: the input itself, at once or when other values have been computed.
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {

@@ -1,3 +1,4 @@
+// core.If: one of two functions of the model, as a condition says.
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/core/control_flow.h"

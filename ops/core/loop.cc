@@ -1,3 +1,5 @@
+// core.Loop: a body called up to a number of times or while a condition holds, its scan outputs
+// stacked.
 #include <algorithm>
 #include <limits>
 

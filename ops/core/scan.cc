@@ -1,3 +1,4 @@
+// core.Scan: a body called for each slice of its inputs, with states handed from call to call.
 #include <algorithm>
 #include <cstring>
 

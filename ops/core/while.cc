@@ -1,3 +1,4 @@
+// core.While: loop variables replaced by a body's results as long as a condition holds.
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/core/control_flow.h"

@@ -1,3 +1,4 @@
+// image.AffineGrid: the grid of points at which image.GridSample samples for an affine map.
 #include <algorithm>
 #include <array>
 

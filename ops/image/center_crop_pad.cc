@@ -1,3 +1,4 @@
+// image.CenterCropPad: axes brought to given sizes by cropping or zero padding at both ends alike.
 #include <algorithm>
 #include <cstring>
 #include <optional>

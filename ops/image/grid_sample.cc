@@ -1,3 +1,4 @@
+// image.GridSample: images sampled at the points of a grid.
 #include <omp.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// image.MaxRoiPool: the greatest elements of regions of interest, in a grid of bins.
 #include <algorithm>
 #include <array>
 #include <cmath>

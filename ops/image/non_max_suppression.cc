@@ -1,3 +1,4 @@
+// image.NonMaxSuppression: the best boxes of each class, without those that overlap a better one.
 #include <algorithm>
 #include <array>
 #include <limits>

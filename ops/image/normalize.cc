@@ -1,3 +1,4 @@
+// image.Normalize: y = (x * scale - mean) / deviation, channel by channel.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 

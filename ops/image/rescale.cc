@@ -1,3 +1,4 @@
+// image.Rescale: y = x * scale + offset in floating point.
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/registry.h"
 

@@ -1,3 +1,4 @@
+// image.Resize: the spatial axes of images resized by interpolation.
 #include <vector>
 
 #include "nomograph/core/onednn/onednn_kernel.h"

@@ -1,3 +1,4 @@
+// image.RoiAlign: regions of interest brought to one size by bilinear samples.
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -1,3 +1,4 @@
+// math.Det: determinants of square matrices.
 #include <algorithm>
 #include <cmath>
 #include <vector>

@@ -1,3 +1,4 @@
+// math.Einsum: sums of products by Einstein's convention.
 #include <vector>
 
 #include "nomograph/core/op/registry.h"

@@ -1,3 +1,4 @@
+// math.FusedMatMul: a scaled product of matrices that may be transposed first.
 #include <algorithm>
 
 #include "nomograph/core/build/value.h"

@@ -1,3 +1,4 @@
+// math.Gemm: y = alpha * a b + beta * c for matrices.
 #include <cmath>
 #include <limits>
 #include <utility>

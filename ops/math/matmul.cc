@@ -1,3 +1,4 @@
+// math.MatMul: products of matrices, and of batches of them.
 #include "nomograph/core/onednn/onednn_matmul.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"

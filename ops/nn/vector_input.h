@@ -1,3 +1,4 @@
+// The check of inputs that have one element per channel.
 #ifndef NOMOGRAPH_OPS_NN_VECTOR_INPUT_H_
 #define NOMOGRAPH_OPS_NN_VECTOR_INPUT_H_
 

@@ -1,3 +1,4 @@
+// quant.ConvInteger: convolution of 8-bit integers with 32-bit sums.
 #include <algorithm>
 
 #include "nomograph/core/op/registry.h"

@@ -1,3 +1,4 @@
+// quant.DequantizeLinear: the numbers that quantised integers stand for.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/storage_types.h"
 #include "nomograph/ops/quant/granularity.h"

@@ -1,3 +1,4 @@
+// quant.DynamicQuantizeLinear: numbers quantised with a scale and a zero point of their own.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"

@@ -1,3 +1,4 @@
+// quant.QLinearAdd: the sum of quantised numbers, quantised.
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"

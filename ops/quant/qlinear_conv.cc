@@ -1,3 +1,4 @@
+// quant.QLinearConv: the convolution of quantised numbers, quantised.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/window.h"

@@ -1,3 +1,4 @@
+// quant.QLinearMatMul: the product of quantised matrices, quantised.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"
 #include "nomograph/ops/quant/integer_matmul.h"

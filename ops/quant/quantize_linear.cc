@@ -1,3 +1,4 @@
+// quant.QuantizeLinear: numbers as integers or 8-bit floats, by a scale and a zero point.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/storage_types.h"
 #include "nomograph/ops/quant/granularity.h"

@@ -1,3 +1,4 @@
+// random.Bernoulli: 1 with the probability that each element of the input gives, else 0.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/random/draw.h"
 

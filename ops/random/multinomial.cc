@@ -1,3 +1,4 @@
+// random.Multinomial: classes drawn with replacement, from logits.
 #include <algorithm>
 #include <cmath>
 #include <vector>

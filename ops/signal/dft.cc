@@ -1,3 +1,4 @@
+// signal.Dft: the discrete Fourier transform along an axis, and its inverse.
 #include <optional>
 #include <vector>
 

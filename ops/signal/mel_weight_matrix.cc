@@ -1,3 +1,4 @@
+// signal.MelWeightMatrix: weights that turn a onesided spectrum into mel bins.
 #include <algorithm>
 #include <cmath>
 #include <optional>

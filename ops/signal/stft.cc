@@ -1,3 +1,4 @@
+// signal.Stft: the short-time Fourier transform of signals, frame by frame.
 #include <optional>
 #include <vector>
 

@@ -1,3 +1,4 @@
+// state.Read, state.Assign: the variables of a session.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/escape.h"
 

@@ -1,3 +1,4 @@
+// What `nomo inspect --json` prints.
 #include <string>
 #include <vector>
 

@@ -1,3 +1,4 @@
+// What `nomo inspect` prints.
 #include <algorithm>
 #include <string>
 #include <vector>

@@ -1,3 +1,4 @@
+// Documentation of ops, from declarations made for the purpose.
 #include "nomograph/tools/report/op_doc.h"
 
 #include "gtest/gtest.h"

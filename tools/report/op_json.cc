@@ -1,3 +1,4 @@
+// What `nomo ops --json` prints.
 #include <string>
 #include <vector>
 

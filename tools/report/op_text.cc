@@ -1,3 +1,4 @@
+// What `nomo ops` prints, as text and as Markdown.
 #include <algorithm>
 #include <string>
 #include <vector>

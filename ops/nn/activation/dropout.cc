@@ -1,3 +1,4 @@
+// nn.Dropout: elements set to 0 at random in training.
 #include <algorithm>
 #include <array>
 

@@ -1,3 +1,4 @@
+// nn.Hardmax: 1 for the greatest element along an axis, 0 for the others.
 #include <limits>
 
 #include "nomograph/core/op/registry.h"

@@ -1,3 +1,4 @@
+// nn.Softmax, nn.LogSoftmax: exponentials along an axis that add up to 1, and their logarithms.
 #include <algorithm>
 #include <cmath>
 #include <limits>

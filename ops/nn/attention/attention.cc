@@ -1,3 +1,4 @@
+// nn.Attention: multi-head self-attention with the weights of its projections.
 #include <cmath>
 #include <limits>
 

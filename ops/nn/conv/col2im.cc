@@ -1,3 +1,5 @@
+// nn.Col2Im: an image put together from the blocks of a sliding window, which add up where they
+// overlap.
 #include <vector>
 
 #include "nomograph/core/op/int_args.h"

@@ -1,3 +1,4 @@
+// nn.Conv: convolution over 1 to 3 spatial axes, grouped and depthwise too.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"

@@ -1,3 +1,4 @@
+// nn.ConvTranspose: transposed convolution over 1 to 3 spatial axes.
 #include <algorithm>
 #include <vector>
 

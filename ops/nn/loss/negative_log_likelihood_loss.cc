@@ -1,3 +1,4 @@
+// nn.NegativeLogLikelihoodLoss: the loss of log-probabilities and the classes that are right.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/loss/class_loss.h"
 

@@ -1,3 +1,4 @@
+// nn.SoftmaxCrossEntropyLoss: the loss of scores (logits) and the classes that are right.
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/loss/class_loss.h"

@@ -1,3 +1,4 @@
+// nn.BatchNormalization: channels normalised by the statistics of training.
 #include <cmath>
 
 #include "absl/strings/match.h"

@@ -1,3 +1,4 @@
+// nn.EmbedLayerNormalization: embeddings of words, positions and segments, added and normalised.
 #include <utility>
 
 #include "nomograph/core/build/value.h"

@@ -1,3 +1,5 @@
+// nn.GroupNormalization, nn.InstanceNormalization: channels normalised by their own statistics, in
+// groups or each by itself.
 #include <algorithm>
 #include <cmath>
 

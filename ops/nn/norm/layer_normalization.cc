@@ -1,3 +1,5 @@
+// nn.LayerNormalization, nn.RmsNormalization: the axes from one on normalised by their mean and
+// variance, or by their root mean square.
 #include <cmath>
 
 #include "nomograph/core/onednn/onednn_kernel.h"

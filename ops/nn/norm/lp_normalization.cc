@@ -1,3 +1,4 @@
+// nn.LpNormalization: vectors along an axis over their norm.
 #include <cmath>
 
 #include "nomograph/core/op/registry.h"

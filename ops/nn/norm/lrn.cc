@@ -1,3 +1,4 @@
+// nn.LRN: local response normalisation across channels.
 #include <omp.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// nn.MeanVarianceNormalization: x normalised by its mean and variance over given axes.
 #include <vector>
 
 #include "nomograph/core/build/value.h"

@@ -1,3 +1,4 @@
+// nn.SkipLayerNormalization: the sum of x, a skip connection and a bias, normalised.
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/vector_input.h"

@@ -1,3 +1,4 @@
+// nn.AveragePool: the mean of each window, channel by channel.
 #include <algorithm>
 
 #include "nomograph/core/op/registry.h"

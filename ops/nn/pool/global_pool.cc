@@ -1,3 +1,4 @@
+// nn.GlobalAveragePool, nn.GlobalMaxPool: mean and maximum over all spatial positions.
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/pool/pool.h"

@@ -1,3 +1,4 @@
+// nn.MaxPool: the greatest element of each window, and where it was found.
 #include <cmath>
 #include <limits>
 

@@ -1,3 +1,4 @@
+// nn.MaxUnpool: elements put back to where nn.MaxPool found them.
 #include <algorithm>
 #include <vector>
 

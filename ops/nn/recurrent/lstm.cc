@@ -1,3 +1,4 @@
+// nn.LSTM: a layer of long short-term memory.
 #include <algorithm>
 
 #include "nomograph/core/op/registry.h"

@@ -1,3 +1,4 @@
+// nn.RNN: a simple recurrent layer.
 #include <algorithm>
 
 #include "nomograph/core/op/registry.h"
