@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -148,7 +149,8 @@ bool FunctionWriter::HasOptions() const {
 absl::Status FunctionWriter::Check() const {
   absl::flat_hash_set<std::string> inputs, attrs;
   const auto check = [&](const std::string& name, auto& names) -> absl::Status {
-    if (!IsIdentifier(name) || name == "name" || name == "options" || name == "num_outputs") {
+    if (!IsIdentifier(name) || name == "name" || name == "options" || name == "num_outputs" ||
+        absl::StartsWith(name, "call_")) {
       return InvalidArgument("op ", op_.name, ": \"", name, "\" cannot name a parameter in C++");
     }
     if (!names.insert(name).second) {
@@ -264,39 +266,41 @@ std::string FunctionWriter::Header() const {
 std::string FunctionWriter::SetAttr(const AttrDef& attr) const {
   const std::string& n = attr.name;
   if (IsParameter(attr)) {
-    return absl::StrFormat("  attrs.Set(\"%s\", std::move(%s));\n", n, n);
+    return absl::StrFormat("  call_attrs.Set(\"%s\", std::move(%s));\n", n, n);
   }
   if (HasTwin(attr)) {
-    return absl::StrFormat("  if (options.%s.known()) attrs.Set(\"%s\", *options.%s.known());\n", n,
-                           n, n);
+    return absl::StrFormat(
+        "  if (options.%s.known()) call_attrs.Set(\"%s\", *options.%s.known());\n", n, n, n);
   }
   if (!attr.default_value) {
-    return absl::StrFormat("  if (options.%s) attrs.Set(\"%s\", *options.%s);\n", n, n, n);
+    return absl::StrFormat("  if (options.%s) call_attrs.Set(\"%s\", *options.%s);\n", n, n, n);
   }
   if (attr.type == AttrType::kTensor) {
-    return absl::StrFormat("  if (options.%s.valid()) attrs.Set(\"%s\", options.%s);\n", n, n, n);
+    return absl::StrFormat("  if (options.%s.valid()) call_attrs.Set(\"%s\", options.%s);\n", n, n,
+                           n);
   }
-  return absl::StrFormat("  if (!(options.%s == %sOptions().%s)) attrs.Set(\"%s\", options.%s);\n",
-                         n, name_, n, n, n);
+  return absl::StrFormat(
+      "  if (!(options.%s == %sOptions().%s)) call_attrs.Set(\"%s\", options.%s);\n", n, name_, n,
+      n, n);
 }
 
 std::string FunctionWriter::PushInput(const Port& port) const {
   switch (port.kind) {
     case Port::Kind::kRequired:
-      return absl::StrFormat("  inputs.push_back(%s);\n", port.name);
+      return absl::StrFormat("  call_inputs.push_back(%s);\n", port.name);
     case Port::Kind::kOptional:
-      return absl::StrFormat("  inputs.push_back(options.%s%s);\n", port.name,
+      return absl::StrFormat("  call_inputs.push_back(options.%s%s);\n", port.name,
                              HasTwin(port) ? ".value()" : "");
     case Port::Kind::kVariadic:
-      return absl::StrFormat("  inputs.insert(inputs.end(), %s.begin(), %s.end());\n", port.name,
-                             port.name);
+      return absl::StrFormat("  call_inputs.insert(call_inputs.end(), %s.begin(), %s.end());\n",
+                             port.name, port.name);
   }
   return "";
 }
 
 std::string FunctionWriter::Source() const {
   std::string result = absl::StrCat(ResultType(), " ", name_, "(", Parameters(false), ") {\n");
-  absl::StrAppend(&result, "  std::vector<Value> inputs;\n");
+  absl::StrAppend(&result, "  std::vector<Value> call_inputs;\n");
   bool has_optional = false;
   for (const Port& port : op_.inputs) {
     absl::StrAppend(&result, PushInput(port));
@@ -304,10 +308,11 @@ std::string FunctionWriter::Source() const {
   }
   // Inputs at the end that are absent are not written.
   if (has_optional) {
-    absl::StrAppend(&result,
-                    "  while (!inputs.empty() && !inputs.back().valid()) inputs.pop_back();\n");
+    absl::StrAppend(
+        &result,
+        "  while (!call_inputs.empty() && !call_inputs.back().valid()) call_inputs.pop_back();\n");
   }
-  absl::StrAppend(&result, "  Attributes attrs;\n");
+  absl::StrAppend(&result, "  Attributes call_attrs;\n");
   for (const AttrDef& attr : op_.attrs) absl::StrAppend(&result, SetAttr(attr));
   int required = 0;
   for (const Port& port : op_.outputs) required += port.kind == Port::Kind::kRequired;
@@ -317,21 +322,21 @@ std::string FunctionWriter::Source() const {
   } else if (required < static_cast<int>(op_.outputs.size())) {
     count = "options.num_outputs";
   }
-  absl::StrAppendFormat(
-      &result,
-      "  std::vector<Value> outputs = CallMulti(\"%s\", std::move(inputs), std::move(attrs), "
-      "{.name = options.name, .version = %d, .num_outputs = %s});\n",
-      op_.name, op_.version, count);
+  absl::StrAppendFormat(&result,
+                        "  std::vector<Value> call_outputs = CallMulti(\"%s\", "
+                        "std::move(call_inputs), std::move(call_attrs), "
+                        "{.name = options.name, .version = %d, .num_outputs = %s});\n",
+                        op_.name, op_.version, count);
   if (IsVariadicOutput()) {
-    absl::StrAppend(&result, "  return outputs;\n}\n");
+    absl::StrAppend(&result, "  return call_outputs;\n}\n");
   } else if (op_.outputs.size() > 1) {
-    absl::StrAppendFormat(&result, "  outputs.resize(%d);\n  return {", op_.outputs.size());
+    absl::StrAppendFormat(&result, "  call_outputs.resize(%d);\n  return {", op_.outputs.size());
     for (size_t i = 0; i < op_.outputs.size(); ++i) {
-      absl::StrAppendFormat(&result, "%soutputs[%d]", i == 0 ? "" : ", ", i);
+      absl::StrAppendFormat(&result, "%scall_outputs[%d]", i == 0 ? "" : ", ", i);
     }
     absl::StrAppend(&result, "};\n}\n");
   } else {
-    absl::StrAppend(&result, "  return outputs[0];\n}\n");
+    absl::StrAppend(&result, "  return call_outputs[0];\n}\n");
   }
   return result;
 }

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/graph/infer.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/work.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
@@ -105,6 +106,34 @@ absl::Status ExportGraph(ExportState& state, const Graph& graph, GraphProto& res
   return absl::OkStatus();
 }
 
+// The functions that are written in the place of a node: not the body of a Lambda that has a name,
+// which becomes a function of ONNX.
+std::vector<std::string> InlinedFunctions(const Node& node) {
+  std::vector<std::string> names = NamedFunctions(node);
+  if (!node.body.empty() && !absl::StartsWith(node.op, kTracedDomain)) std::erase(names, node.body);
+  return names;
+}
+
+// The nodes that they come to, each function counted once.
+absl::Status CheckInlined(const Model& model, int64_t limit) {
+  CallGraphMeasure size(model.functions, InlinedFunctions,
+                        [](const Graph& graph, CallGraphMeasure::Of of) {
+                          int64_t sum = static_cast<int64_t>(graph.nodes.size());
+                          for (const Node& node : graph.nodes) {
+                            for (const std::string& name : InlinedFunctions(node))
+                              sum = SaturatingAdd(sum, of(name));
+                          }
+                          return sum;
+                        });
+  const int64_t inlined =
+      size.OfGraph(model.graph) - static_cast<int64_t>(model.graph.nodes.size());
+  if (inlined <= limit) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("functions are written where they are called: expected at most ", limit,
+                   " nodes in all, found ",
+                   inlined >= CallGraphMeasure::kEndless / 2 ? "far more" : absl::StrCat(inlined)));
+}
+
 // A message and what is to be written in it.
 struct Exported {
   ModelProto proto;
@@ -117,10 +146,10 @@ absl::StatusOr<Exported> ToProto(const Model& model, const ExportOptions& option
                            " to ", kMaxExportOpset);
   }
   NOMO_RETURN_IF_ERROR(VerifyModel(model));
-  Graph graph = model.graph;
-  const TypeInferrer inferrer(model.functions, OpRegistry::Default());
-  NOMO_RETURN_IF_ERROR(inferrer.InferGraph(graph));
+  NOMO_RETURN_IF_ERROR(CheckInlined(model, options.max_inlined_nodes));
   ExportState state{.model = model, .opset = options.opset};
+  Graph graph = model.graph;
+  NOMO_RETURN_IF_ERROR(state.inferrer.InferGraph(graph));
   ModelProto proto;
   NOMO_RETURN_IF_ERROR(ExportGraph(state, graph, *proto.mutable_graph()));
   for (const Variable& variable : model.variables) {

@@ -22,6 +22,10 @@ struct ExportOptions {
   int opset = 17;
   // Above this size of the message weights go into PATH.data, beside the file.
   int64_t max_message_bytes = int64_t{2'000'000'000};
+  // Traced bodies and the functions of control flow are written in the place of each node that
+  // calls them. ResourceExhausted, before anything is written, where they come to more nodes in
+  // all.
+  int64_t max_inlined_nodes = 250'000;
   // Filled with what a user should know: nodes of domains that ONNX does not know.
   std::vector<std::string>* warnings = nullptr;
 };

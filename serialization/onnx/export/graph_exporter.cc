@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/graph/infer.h"
@@ -17,8 +18,6 @@ namespace nomograph::onnx {
 namespace {
 
 constexpr int kMaxDepth = 64;
-// The domain of lambdas that were traced: their names mean nothing elsewhere.
-constexpr absl::string_view kTracedDomain = "local.";
 
 std::map<std::string, std::map<int, ExportRule>>& Rules() {
   static auto* rules = new std::map<std::string, std::map<int, ExportRule>>;
@@ -354,8 +353,7 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::InlineFunction(
                            " inputs, found ", inputs.size());
   }
   for (size_t i = 0; i < types.size(); ++i) graph.values[graph.inputs[i]].type = types[i];
-  const TypeInferrer inferrer(state_.model.functions, OpRegistry::Default());
-  NOMO_RETURN_IF_ERROR(inferrer.InferGraph(graph));
+  NOMO_RETURN_IF_ERROR(state_.inferrer.InferGraph(graph));
   return Inline(graph, inputs, prefix);
 }
 
@@ -428,7 +426,7 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::ExportOp(
   const bool standard = op != nullptr && registry.ProviderOf(*op) == "nomograph";
   const std::string inner = absl::StrCat(prefix, node.name, "/");
   if (!standard) {
-    if (!node.body.empty() && node.op.starts_with(std::string(kTracedDomain))) {
+    if (!node.body.empty() && absl::StartsWith(node.op, kTracedDomain)) {
       return InlineFunction(node.body, inputs, input_types, inner);
     }
     return ExportLambda(node, inputs);

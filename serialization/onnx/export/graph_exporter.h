@@ -8,12 +8,16 @@
 #include <string>
 #include <vector>
 
+#include "nomograph/core/graph/infer.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/op.h"
 #include "nomograph/serialization/onnx/export/message_writer.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 
 namespace nomograph::onnx {
+
+// The domain of lambdas that were traced: their names mean nothing elsewhere.
+inline constexpr absl::string_view kTracedDomain = "local.";
 
 // What the graphs of one model share.
 struct ExportState {
@@ -28,6 +32,7 @@ struct ExportState {
   std::vector<std::string> warnings = {};
   Payloads payloads = {};
   int depth = 0;
+  TypeInferrer inferrer{model.functions, OpRegistry::Default()};
 
   // A name that no value has.
   std::string FreeName(const std::string& wish);
