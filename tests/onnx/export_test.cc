@@ -213,5 +213,42 @@ TEST(OnnxExport, ListsEveryRefusal) {
   EXPECT_THAT(text, HasSubstr("array.Trilu: opset 13 has no operator Trilu; opset 14 does"));
 }
 
+// `levels` functions, each of which calls the next one twice.
+Model Doubling(int levels) {
+  const TensorType type{DType::kFloat32, {2}};
+  const auto call = [&](Graph& graph, ValueId input, const std::string& op,
+                        const std::string& body) {
+    const std::string name = absl::StrCat("v", graph.values.size());
+    const ValueId output = graph.AddValue(name, type);
+    graph.nodes.push_back(
+        {.name = name, .op = op, .inputs = {input}, .outputs = {output}, .body = body});
+    return output;
+  };
+  Model model;
+  for (int level = 0; level <= levels; ++level) {
+    Function function{.name = absl::StrCat("local.f", level)};
+    Graph& graph = level == 0 ? model.graph : function.graph;
+    graph.inputs = {graph.AddValue("x", type)};
+    const std::string next = absl::StrCat("local.f", level + 1);
+    const bool last = level == levels;
+    ValueId y = graph.inputs[0];
+    for (int i = 0; i < 2; ++i) y = call(graph, y, last ? "nn.Relu" : next, last ? "" : next);
+    graph.outputs = {y};
+    function.graph.name = function.name;
+    if (level > 0) model.functions[function.name] = std::move(function);
+  }
+  return model;
+}
+
+TEST(ExportTest, FunctionsAreCountedBeforeTheyAreInlined) {
+  EXPECT_TRUE(onnx::ExportToString(Doubling(4)).ok());
+  for (const int levels : {20, 60}) {  // 2^20 and 2^60 nodes
+    const auto exported = onnx::ExportToString(Doubling(levels));
+    EXPECT_EQ(exported.status().code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_THAT(std::string(exported.status().message()),
+                HasSubstr("expected at most 250000 nodes in all"));
+  }
+}
+
 }  // namespace
 }  // namespace nomograph
