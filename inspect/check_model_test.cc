@@ -42,8 +42,8 @@ TEST(FindingTest, NamesAreStable) {
 
 // A convolution of 38 million products.
 std::vector<Finding> FindingsOfConv(DType dtype) {
-  const Value x = InputValue({dtype, {1, 64, 32, 32}}, "x");
-  const Value kernel = Constant(Tensor::Full(dtype, {64, 64, 3, 3}, 0.5));
+  const Value x = InputValue({dtype, {1, 32, 32, 64}}, "x");
+  const Value kernel = Constant(Tensor::Full(dtype, {3, 3, 64, 64}, 0.5));
   auto model = BuildModel({x}, {Call("nn.Conv", {x, kernel}, {}, {.name = "conv"})});
   EXPECT_TRUE(model.ok()) << model.status();
   return CheckModel({.model = *std::move(model)}, absl::OkStatus(), OpRegistry::Default(), {});
