@@ -204,7 +204,7 @@ const BadModel kBadModels[] = {
        NodeProto& mul = *m.mutable_functions(0)->mutable_graph()->mutable_nodes(0);
        mul.set_body("tenfold");
      }},
-    {"node 0 (\"\\001\\033[31m",
+    {"node 0 (\"\\x01\\x1b[31m",
      [](ModelProto& m) {
        Node(m).set_name("\x01\x1b[31m");
        Node(m).clear_version();

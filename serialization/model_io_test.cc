@@ -78,14 +78,21 @@ TEST(ModelIoTest, EqualModelsAreEqualBytes) {
   EXPECT_EQ(SaveOrDie(RichModel()), SaveOrDie(RichModel()));
 }
 
+// The weight where it lies.
+Tensor StoredWeight(const Model& model, absl::string_view name) {
+  return model.graph.FindWeight(model.graph.FindValue(name))->tensor;
+}
+
 TEST(ModelIoTest, FilesAreMappedAndOutliveTheirNames) {
   const std::string path = TempPath("mapped.nomo");
   ASSERT_TRUE(Save(RichModel(), path).ok());
   auto model = Load(path);
   ASSERT_TRUE(model.ok()) << model.status();
   std::remove(path.c_str());
-  const Tensor kernel = model->GetWeight("dense/kernel").value();
+  const Tensor kernel = StoredWeight(*model, "dense/kernel");
   EXPECT_FALSE(kernel.writable());
+  // What a caller gets is a copy of its own.
+  EXPECT_TRUE(model->GetWeight("dense/kernel")->writable());
   EXPECT_EQ(reinterpret_cast<uintptr_t>(kernel.raw_data()) % 64, 0u);
   model = Model();
   EXPECT_EQ(kernel.data<float>()[100], 100.0f);  // the tensor keeps the file mapped
@@ -215,7 +222,7 @@ TEST(ModelIoTest, BytesLiveAsLongAsTheirTensors) {
   auto owner = std::make_shared<const std::string>(SaveOrDie(RichModel()));
   std::weak_ptr<const std::string> watch = owner;
   {
-    const Tensor odd = LoadFromBytes(*owner, owner).value().GetWeight("dense/odd").value();
+    const Tensor odd = StoredWeight(LoadFromBytes(*owner, owner).value(), "dense/odd");
     owner.reset();
     EXPECT_FALSE(watch.expired());
     EXPECT_EQ(odd.data<uint8_t>()[1026], 1026 % 101);

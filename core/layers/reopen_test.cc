@@ -17,7 +17,7 @@ Model Sample() {
   const Value x = Input({4}, {.name = "x"});
   const Value hidden = Dense(3, {.activation = "relu", .name = "hidden"})(x);
   const Value scaled = Lambda([](Value v) { return v * 2.0; }, {.name = "twice"})(hidden);
-  const Value any = Call("math.ReduceSum", {scaled}) > 0.0;
+  const Value any = Call("math.ReduceSum", {scaled}, {{"keepdims", false}}) > 0.0;
   const auto branch = If(
       any, {scaled}, [](absl::Span<const Value> v) { return std::vector{v[0] + 1.0}; },
       [](absl::Span<const Value> v) { return std::vector{v[0] - 1.0}; });

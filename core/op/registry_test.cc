@@ -13,6 +13,7 @@ using ::testing::HasSubstr;
 
 OpDef Simple(const std::string& name) {
   return OpDef(name)
+      .Doc("y is garbage.")
       .Input("x", "float32")
       .Output("y", "float32")
       .Infer(SameAsInput)
