@@ -12,8 +12,7 @@ namespace nomograph {
 namespace {
 
 // acme.Foo: version 1 has `slope`, version 2 calls it `alpha`, version 3 has it squared.
-OpRegistry Registry() {
-  OpRegistry registry;
+void Fill(OpRegistry& registry) {
   EXPECT_TRUE(registry
                   .RegisterUpgrader("acme.Foo", 1,
                                     [](Node& node) -> absl::Status {
@@ -40,7 +39,6 @@ OpRegistry Registry() {
   op.Examples([] { return std::vector<Example>(1); });
   const absl::Status registered = registry.Register(std::move(op), "acme");
   EXPECT_TRUE(registered.ok()) << registered;
-  return registry;
 }
 
 Model ModelWith(int version, Attributes attrs) {
@@ -55,7 +53,8 @@ Model ModelWith(int version, Attributes attrs) {
 }
 
 TEST(UpgradeTest, AppliesOneVersionAfterTheOther) {
-  const OpRegistry registry = Registry();
+  OpRegistry registry;
+  Fill(registry);
   Model model = ModelWith(1, {{"slope", 3.0}});
   const UpgradeReport report = UpgradeModel(model, registry).value();
   ASSERT_EQ(report.upgraded.size(), 2u);
@@ -70,7 +69,8 @@ TEST(UpgradeTest, AppliesOneVersionAfterTheOther) {
 }
 
 TEST(UpgradeTest, LeavesNewerAndUnknownOpsAlone) {
-  const OpRegistry registry = Registry();
+  OpRegistry registry;
+  Fill(registry);
   Model model = ModelWith(4, {{"alpha", 9.0}});
   model.functions.at("tenfold").graph.nodes[0].op = "acme.Unknown";
   const Model before = model;
@@ -83,7 +83,8 @@ TEST(UpgradeTest, LeavesNewerAndUnknownOpsAlone) {
 }
 
 TEST(UpgradeTest, AFailureChangesNothing) {
-  const OpRegistry registry = Registry();
+  OpRegistry registry;
+  Fill(registry);
   Model model = ModelWith(1, {{"slope", 3.0}});
   model.functions.at("tenfold").graph.nodes[0].attrs = {};
   const Model before = model;
@@ -95,7 +96,8 @@ TEST(UpgradeTest, AFailureChangesNothing) {
 }
 
 TEST(UpgradeTest, LoadingUpgradesUnlessToldNotTo) {
-  const OpRegistry registry = Registry();
+  OpRegistry registry;
+  Fill(registry);
   const Model model = ModelWith(2, {{"alpha", 3.0}});
   const std::string bytes = SaveToString(model).value();
   const Model upgraded = LoadFromBytes(bytes, nullptr, {.registry = &registry}).value();
