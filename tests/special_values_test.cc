@@ -130,7 +130,9 @@ void ExpectAlike(const OpDef& op, const Example& example, const OpDef* behind) {
         ASSERT_EQ(fast.status().code(), exact.status().code())
             << fast.status() << "\n  exact " << exact.status();
         if (other_sums && exact.ok()) {
-          if (std::isnan(value)) EXPECT_EQ(AnyNan(*fast), AnyNan(*exact));
+          if (std::isnan(value)) {
+            EXPECT_EQ(AnyNan(*fast), AnyNan(*exact));
+          }
           continue;
         }
         for (size_t o = 0; exact.ok() && o < exact->size(); ++o) {

@@ -119,7 +119,10 @@ absl::StatusOr<ReopenedModel> Reopen(const Model& model) {
         std::make_shared<const VariableSpec>(VariableSpec{variable.name, variable.initial});
   }
   const std::vector<Value> values = Reopen(graph, model.functions, std::move(leaves));
-  for (const ValueId id : graph.outputs) reopened.outputs.push_back(values[id]);
+  for (const ValueId id : graph.outputs) {
+    reopened.outputs.push_back(values[id]);
+    reopened.output_names.push_back(graph.value(id).name);
+  }
   for (size_t i = 0; i < values.size(); ++i) {
     if (values[i].valid()) reopened.values[graph.values[i].name] = values[i];
   }

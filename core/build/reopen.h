@@ -33,6 +33,7 @@ std::vector<Value> Reopen(const Graph& graph, const FunctionLibrary& functions,
 
 struct ReopenedModel {
   std::vector<Value> inputs, outputs;
+  std::vector<std::string> output_names;  // for BuildOptions
   // By the names that the model's graph gives them. Absent where there is none of that name.
   Value FindValue(absl::string_view name) const;
 

@@ -38,7 +38,8 @@ TEST(Reopen, BuiltAgainItIsTheSameModel) {
   const Model model = Sample();
   const auto reopened = Reopen(model);
   ASSERT_TRUE(reopened.ok()) << reopened.status();
-  const auto again = BuildModel(reopened->inputs, reopened->outputs, {.name = "sample"});
+  const auto again = BuildModel(reopened->inputs, reopened->outputs,
+                                {.name = "sample", .output_names = reopened->output_names});
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(SemanticHash(*again), SemanticHash(model));
   EXPECT_THAT(NamesOf(again->graph), ::testing::UnorderedElementsAreArray(NamesOf(model.graph)));
