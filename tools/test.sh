@@ -21,7 +21,7 @@ bazel_run() {
 }
 
 # The consumer is a workspace of its own. Here it is a repository of this one, so that its tests share what is built.
-bazel_run . test "$@" //... @consumer//...
+bazel_run . test "$@" //... @consumer//:all
 
 # What differs where Nomograph itself is the repository: its labels, the folders of its headers and of what protoc writes,
 # and op libraries. Some of it is compiled there, once more, without the optimiser. NOMO_SKIP_CONSUMER leaves it out.
