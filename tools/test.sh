@@ -11,12 +11,13 @@ events="$(mktemp -d)"
 trap 'rm -rf "${events}"' EXIT
 results=()
 
-# bazel_run FOLDER COMMAND ARGUMENTS...: its exit status and events go to the results.
+# bazel_run FOLDER COMMAND ARGUMENTS...: its exit status goes to the results, and what became of each test.
 bazel_run() {
-  local folder="$1" file="${events}/${#results[@]}.json" status=0
-  shift
-  (cd "${folder}" && bazel "$1" --keep_going --show_progress_rate_limit=30 --build_event_json_file="${file}" \
-    "${@:2}" </dev/null) || status=$?
+  local folder="$1" command="$2" file="${events}/${#results[@]}.json" status=0 flags=()
+  shift 2
+  [[ "${command}" == test ]] && flags+=("--build_event_json_file=${file}")
+  (cd "${folder}" && bazel "${command}" --keep_going --show_progress_rate_limit=30 ${flags[@]+"${flags[@]}"} "$@" </dev/null) ||
+    status=$?
   results+=("${status}:${file}")
 }
 
