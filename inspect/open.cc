@@ -39,8 +39,9 @@ absl::StatusOr<ModelFile> OpenText(const std::string& path, bool upgrade) {
   return file;
 }
 
-absl::StatusOr<ModelFile> OpenBinary(const std::string& path, bool upgrade) {
-  NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
+absl::StatusOr<ModelFile> OpenBinary(const std::string& path,
+                                     const std::shared_ptr<const MappedFile>& mapped,
+                                     bool upgrade) {
   auto model = LoadFromBytes(mapped->bytes(), mapped, {.upgrade = upgrade});
   if (!model.ok()) return AtFile(path, model.status());
   NOMO_ASSIGN_OR_RETURN(const int version, FormatVersion(mapped->bytes()));
@@ -59,14 +60,6 @@ absl::StatusOr<ModelFile> OpenOnnx(const std::string& path, const OpenOptions& o
   NOMO_ASSIGN_OR_RETURN(
       file.model, onnx::Import(path, {.progress = options.progress, .warnings = &file.warnings}));
   return file;
-}
-
-// What the file is, whatever its name says.
-absl::StatusOr<ModelForm> FindForm(const std::string& path) {
-  const ModelForm named = ModelFormOf(path);
-  if (named != ModelForm::kBinary) return named;
-  NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
-  return LooksLikeOnnx(mapped->bytes()) ? ModelForm::kOnnx : ModelForm::kBinary;
 }
 
 }  // namespace
@@ -99,16 +92,13 @@ std::optional<int64_t> ModelFile::OffsetOf(const Tensor& tensor) const {
 }
 
 absl::StatusOr<ModelFile> OpenFile(const std::string& path, OpenOptions options) {
-  NOMO_ASSIGN_OR_RETURN(const ModelForm form, FindForm(path));
-  switch (form) {
-    case ModelForm::kText:
-      return OpenText(path, options.upgrade);
-    case ModelForm::kOnnx:
-      return OpenOnnx(path, options);
-    case ModelForm::kBinary:
-      break;
-  }
-  return OpenBinary(path, options.upgrade);
+  const ModelForm named = ModelFormOf(path);
+  if (named == ModelForm::kText) return OpenText(path, options.upgrade);
+  if (named == ModelForm::kOnnx) return OpenOnnx(path, options);
+  NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
+  // What the file is, whatever its name says.
+  if (LooksLikeOnnx(mapped->bytes())) return OpenOnnx(path, options);
+  return OpenBinary(path, mapped, options.upgrade);
 }
 
 absl::StatusOr<Model> Open(const std::string& path, OpenOptions options) {
