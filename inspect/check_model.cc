@@ -11,6 +11,7 @@
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/op/work.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/names.h"
 #include "nomograph/inspect/compare_bodies.h"
 #include "nomograph/inspect/concrete_types.h"
 #include "nomograph/serialization/upgrade.h"
@@ -21,7 +22,7 @@ namespace {
 using Kind = Finding::Kind;
 
 std::string Where(const Resolution& r) {
-  const std::string node = absl::StrCat("node ", Quoted(r.node), " (", Shown(r.op), ")");
+  const std::string node = NodePlace(r.node, r.op);
   return r.function.empty() ? node : absl::StrCat("function @", Shown(r.function), ": ", node);
 }
 
@@ -117,8 +118,7 @@ class Checker {
       if (!absl::StartsWith(step.kernel->Describe(), "reference")) continue;
       const int64_t work = WorkOf(graph, node);
       if (work < kMuch) continue;
-      findings_.push_back({Kind::kSlow,
-                           absl::StrCat("node ", Quoted(node.name), " (", node.op->name, ")"),
+      findings_.push_back({Kind::kSlow, NodePlace(node.name, node.op->name),
                            "runs on the reference kernel: no fast one serves these types, shapes "
                            "and attributes"});
     }

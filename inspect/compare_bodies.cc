@@ -3,11 +3,14 @@
 #include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/names.h"
 #include "nomograph/inspect/concrete_types.h"
 #include "nomograph/inspect/random_tensor.h"
 
@@ -24,11 +27,12 @@ class Comparer {
 
   void CompareGraph(Graph graph, const std::string& place) {
     const absl::Status typed = InferTypes(graph);
+    weights_.clear();
+    for (const Weight& weight : graph.weights) weights_[weight.value] = weight.tensor;
     for (const Node& node : graph.nodes) {
       const OpDef* op = registry_.Find(node.op, node.version);
       if (op == nullptr || !op->has_kernel() || node.body.empty()) continue;
-      const std::string where =
-          absl::StrCat(place, "node ", Quoted(node.name), " (", Shown(node.op), ")");
+      const std::string where = absl::StrCat(place, NodePlace(node.name, node.op));
       const absl::Status comparable = typed.ok() ? CheckComparable(*op, node) : typed;
       if (!comparable.ok()) {
         AddNote(where, comparable);
@@ -69,8 +73,8 @@ class Comparer {
     for (const ValueId id : node.inputs) {
       if (id == kNoValue) return absl::FailedPreconditionError("an optional input is absent");
       const ValueInfo& value = graph.value(id);
-      if (const Weight* weight = graph.FindWeight(id)) {
-        inputs.push_back(weight->tensor);
+      if (const auto weight = weights_.find(id); weight != weights_.end()) {
+        inputs.push_back(weight->second);
         continue;
       }
       if (!value.type.shape.fully_known()) {
@@ -85,10 +89,29 @@ class Comparer {
     return inputs;
   }
 
+  // The functions that the graph needs: there may be as many as nodes, and each node's body is a
+  // model of its own here.
+  FunctionLibrary FunctionsIn(const Graph& graph) const {
+    FunctionLibrary functions;
+    std::vector<const Graph*> waiting = {&graph};
+    while (!waiting.empty()) {
+      const Graph& next = *waiting.back();
+      waiting.pop_back();
+      for (const Node& node : next.nodes) {
+        for (const std::string& name : NamedFunctions(node)) {
+          const auto found = model_.functions.find(name);
+          if (found == model_.functions.end() || !functions.insert(*found).second) continue;
+          waiting.push_back(&found->second.graph);
+        }
+      }
+    }
+    return functions;
+  }
+
   absl::StatusOr<std::vector<Tensor>> RunBody(const Node& node,
                                               const std::vector<Tensor>& inputs) const {
     const Graph& body = model_.functions.at(node.body).graph;
-    Model model{.name = node.body, .graph = body, .functions = model_.functions};
+    Model model{.name = node.body, .graph = body, .functions = FunctionsIn(body)};
     NOMO_ASSIGN_OR_RETURN(const auto session,
                           Session::Create(std::move(model), {.exact = options_.exact,
                                                              .allowed_io = options_.allowed_io,
@@ -124,6 +147,7 @@ class Comparer {
   const Model& model_;
   const OpRegistry& registry_;
   const ResolveOptions& options_;
+  absl::flat_hash_map<ValueId, Tensor> weights_;  // of the graph that is compared
   std::vector<Finding> findings_;
 };
 

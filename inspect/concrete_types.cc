@@ -1,6 +1,7 @@
 #include "nomograph/inspect/concrete_types.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -47,10 +48,10 @@ absl::StatusOr<std::vector<TensorType>> ConcreteInputs(const Graph& graph,
       types.push_back({value.type.dtype, given->second});
     }
   }
+  if (shapes.empty()) return types;
+  const NamedValues inputs(graph, graph.inputs);
   for (const auto& [name, shape] : shapes) {
-    const bool known = std::any_of(graph.inputs.begin(), graph.inputs.end(),
-                                   [&](ValueId id) { return graph.value(id).name == name; });
-    if (!known) return NoSuchValue(graph, graph.inputs, "input", name);
+    if (inputs.Find(name) == kNoValue) return NoSuchValue(graph, graph.inputs, "input", name);
   }
   return types;
 }
@@ -68,18 +69,28 @@ absl::StatusOr<Shape> ParseShape(absl::string_view text) {
   return shape;
 }
 
-NamedArgument SplitArgument(const Graph& graph, const std::vector<ValueId>& values,
-                            const std::string& argument) {
-  NamedArgument found;
+NamedValues::NamedValues(const Graph& graph, const std::vector<ValueId>& values) {
+  by_name_.reserve(values.size());
   for (const ValueId id : values) {
     const std::string& name = graph.value(id).name;
-    const bool begins = name.size() < argument.size() && argument[name.size()] == '=' &&
-                        absl::StartsWith(argument, name);
-    if (begins && (found.value == kNoValue || name.size() > found.name.size())) {
-      found = {id, name, argument.substr(name.size() + 1)};
-    }
+    by_name_.emplace(name, id);
+    longest_ = std::max(longest_, name.size());
   }
-  if (found.value != kNoValue) return found;
+}
+
+ValueId NamedValues::Find(absl::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? kNoValue : found->second;
+}
+
+NamedArgument NamedValues::Split(const std::string& argument) const {
+  for (size_t end = argument.rfind('=', longest_); end != std::string::npos;) {
+    std::string name = argument.substr(0, end);
+    if (const ValueId value = Find(name); value != kNoValue) {
+      return {value, std::move(name), argument.substr(end + 1)};
+    }
+    end = end == 0 ? std::string::npos : argument.rfind('=', end - 1);
+  }
   const size_t equals = argument.find('=');
   const bool is_path = argument.find('/') < equals;  // a '=' in a path names nothing
   if (equals == std::string::npos || is_path) return {kNoValue, "", argument};

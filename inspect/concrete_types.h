@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nomograph/core/graph/graph.h"
@@ -40,8 +41,20 @@ struct NamedArgument {
   std::string name;  // also one that no value has; empty when there is none
   std::string rest;
 };
-NamedArgument SplitArgument(const Graph& graph, const std::vector<ValueId>& values,
-                            const std::string& argument);
+
+// Some of a graph's values by name; the first of a name that comes twice. The graph must outlive
+// the object.
+class NamedValues {
+ public:
+  NamedValues(const Graph& graph, const std::vector<ValueId>& values);
+  // kNoValue when there is none.
+  ValueId Find(absl::string_view name) const;
+  NamedArgument Split(const std::string& argument) const;
+
+ private:
+  absl::flat_hash_map<absl::string_view, ValueId> by_name_;
+  size_t longest_ = 0;  // of the names
+};
 
 // `word` as a shell takes it: in quotes where it has more than letters, digits and harmless marks.
 // For commands in hints.

@@ -31,8 +31,9 @@ struct Arguments {
 absl::StatusOr<std::map<std::string, Shape>> ParseShapes(const Graph& graph,
                                                          const std::vector<std::string>& inputs) {
   std::map<std::string, Shape> shapes;
+  const NamedValues values(graph, graph.inputs);
   for (const std::string& input : inputs) {
-    const NamedArgument named = SplitArgument(graph, graph.inputs, input);
+    const NamedArgument named = values.Split(input);
     std::string name = named.name;
     if (name.empty() && graph.inputs.size() != 1) {
       return InvalidArgument("--input ", input, ": the model has ", graph.inputs.size(),

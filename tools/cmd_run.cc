@@ -57,16 +57,21 @@ absl::StatusOr<NamedTensors> Run(const Arguments& arguments, Session& session,
   return outputs;
 }
 
+// The classes' names: those of the file, and the model's own.
+struct Labels {
+  std::vector<std::string> given, own;
+};
+
 // The best classes where that is asked for and possible, else the values.
 absl::Status PrintOutput(const Arguments& arguments, const Model& model, const std::string& name,
-                         const Tensor& tensor, std::vector<std::string> labels) {
+                         const Tensor& tensor, const Labels& labels) {
   Print(absl::StrCat(Escape(name), "  ", tensor.type().ToString(), "\n"));
   if (arguments.top_k > 0) {
     const int rank = tensor.shape().rank();
     const bool own_labels_fit =
-        rank > 0 && tensor.shape()[rank - 1] == static_cast<int64_t>(LabelsOf(model).size());
-    if (labels.empty() && own_labels_fit) labels = LabelsOf(model);
-    const auto text = TopKText(tensor, arguments.top_k, labels);
+        rank > 0 && tensor.shape()[rank - 1] == static_cast<int64_t>(labels.own.size());
+    const auto text = TopKText(tensor, arguments.top_k,
+                               labels.given.empty() && own_labels_fit ? labels.own : labels.given);
     if (text.ok()) {
       Print(*text);
       return absl::OkStatus();
@@ -82,8 +87,8 @@ absl::Status PrintOutput(const Arguments& arguments, const Model& model, const s
 
 // To files where that is asked for, else to standard output.
 absl::Status WriteOutputs(const Arguments& arguments, const Model& model,
-                          const std::vector<OutputFile>& files,
-                          const std::vector<std::string>& labels, const NamedTensors& outputs) {
+                          const std::vector<OutputFile>& files, const Labels& labels,
+                          const NamedTensors& outputs) {
   for (const OutputFile& output : files) {
     NOMO_RETURN_IF_ERROR(WriteOutput(output, outputs));
     const std::string what =
@@ -121,9 +126,9 @@ absl::Status Execute(const Arguments& arguments) {
   // The inputs and the joined outputs of batches.
   const MemoryScope memory(std::make_shared<MemoryAccount>(arguments.run.memory_limit_bytes));
   NOMO_ASSIGN_OR_RETURN(const std::vector<OutputFile> files, PlanOutputs(graph, arguments.outputs));
-  std::vector<std::string> labels;
+  Labels labels{.given = {}, .own = LabelsOf(file.model)};
   if (!arguments.labels_path.empty()) {
-    NOMO_ASSIGN_OR_RETURN(labels,
+    NOMO_ASSIGN_OR_RETURN(labels.given,
                           WithExitCode(ExitCode::kUnreadable, ReadLabels(arguments.labels_path)));
   }
   const auto session =

@@ -50,6 +50,9 @@ struct LayerScope {
 struct Expr {
   enum class Kind { kInput, kWeight, kCall, kError };
   explicit Expr(Kind expr_kind);
+  Expr(const Expr&) = default;
+  // Without recursion: what a value was made of may be longer than the call stack is deep.
+  ~Expr();
   Kind kind;
   uint64_t id;  // ascending in the order of creation in this process
   // kCall: the node as a graph will have it, but for what only the graph gives it: ids of values,

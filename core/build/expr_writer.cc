@@ -2,25 +2,12 @@
 
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/types/escape.h"
 
 namespace nomograph {
 namespace {
-
-// "Conv2DTranspose" to "conv2d_transpose" and "PReLU" to "p_re_lu", as Keras names layers.
-std::string SnakeCase(absl::string_view name) {
-  std::string snake;
-  for (size_t i = 0; i < name.size(); ++i) {
-    const bool after_lower = i > 0 && absl::ascii_islower(name[i - 1]);
-    const bool before_lower = i > 0 && i + 1 < name.size() && absl::ascii_islower(name[i + 1]);
-    if (absl::ascii_isupper(name[i]) && (after_lower || before_lower)) snake += '_';
-    snake += absl::ascii_tolower(name[i]);
-  }
-  return snake;
-}
 
 absl::string_view AfterDot(absl::string_view op) {
   const size_t dot = op.rfind('.');
@@ -32,12 +19,6 @@ std::string Prefixed(absl::string_view layer, absl::string_view name) {
 }
 
 }  // namespace
-
-std::string UniqueNames::Take(absl::string_view wanted) {
-  std::string name(wanted);
-  while (!Reserve(name)) name = absl::StrCat(wanted, "_", ++next_[std::string(wanted)]);
-  return name;
-}
 
 const std::string& LayerNames::Of(const std::shared_ptr<const LayerScope>& layer) {
   static const std::string* const none = new std::string;
@@ -94,8 +75,7 @@ std::vector<std::shared_ptr<const Expr>> ReachableExprs(
 }
 
 ValueId ExprWriter::AddInput(const Value& value, absl::string_view name) {
-  const ValueId id = graph_.AddValue(value_names_.Take(name), value.type());
-  graph_.inputs.push_back(id);
+  const ValueId id = builder_.AddInput(name, value.type());
   ids_[{value.expr(), value.output()}] = id;
   return id;
 }
@@ -104,10 +84,6 @@ ValueId ExprWriter::IdOf(const Value& value) const {
   if (!value.valid()) return kNoValue;
   const auto it = ids_.find(std::make_pair(value.expr(), value.output()));
   return it == ids_.end() ? kNoValue : it->second;
-}
-
-void ExprWriter::Rename(ValueId id, absl::string_view name) {
-  if (graph_.values[id].name != name) graph_.values[id].name = value_names_.Take(name);
 }
 
 absl::Status ExprWriter::Write(const std::shared_ptr<const Expr>& expr, uint64_t seed) {
@@ -125,12 +101,11 @@ absl::Status ExprWriter::Write(const std::shared_ptr<const Expr>& expr, uint64_t
 
 absl::Status ExprWriter::WriteWeight(const std::shared_ptr<const Expr>& expr, uint64_t seed) {
   const WeightSpec& spec = *expr->weight;
-  const std::string name = value_names_.Take(Prefixed(layers_.Of(expr->layer), spec.name));
-  auto tensor =
-      spec.initializer(spec.type.shape.ToShape(), spec.type.dtype, MixKeys(seed, StableHash(name)));
+  const ValueId id = builder_.AddValue(Prefixed(layers_.Of(expr->layer), spec.name), spec.type);
+  const uint64_t key = MixKeys(seed, StableHash(builder_.graph().value(id).name));
+  auto tensor = spec.initializer(spec.type.shape.ToShape(), spec.type.dtype, key);
   NOMO_RETURN_IF_ERROR(Annotate(tensor.status(), absl::StrCat("weight ", spec.name)));
-  const ValueId id = graph_.AddValue(name, spec.type);
-  graph_.weights.push_back({id, *std::move(tensor), spec.trainable, ""});
+  builder_.graph().weights.push_back({id, *std::move(tensor), spec.trainable, ""});
   ids_[{expr, 0}] = id;
   return absl::OkStatus();
 }
@@ -141,10 +116,9 @@ absl::Status ExprWriter::WriteCall(const std::shared_ptr<const Expr>& expr) {
   if (node.name.empty()) {
     node.name = Prefixed(layer, node.op.empty() ? "lambda" : AfterDot(node.op));
   }
-  node.name = node_names_.Take(node.name);
+  node.name = builder_.FreeNodeName(node.name);
   node.layer = layer;
   node.inputs.clear();
-  node.outputs.clear();
   for (const auto& [attr, traced] : expr->functions) {
     node.attrs.Set(attr, FunctionRef{ImportFunctions(traced, absl::StrCat(node.name, "/", attr))});
   }
@@ -157,13 +131,8 @@ absl::Status ExprWriter::WriteCall(const std::shared_ptr<const Expr>& expr) {
   }
   if (expr->variable != nullptr) node.attrs.Set("variable", VariableName(*expr));
   for (const Value& input : expr->inputs) node.inputs.push_back(IdOf(input));
-  for (size_t i = 0; i < expr->outputs.size(); ++i) {
-    const std::string name = i == 0 ? node.name : absl::StrCat(node.name, ":", i);
-    const ValueId id = graph_.AddValue(value_names_.Take(name), expr->outputs[i]);
-    node.outputs.push_back(id);
-    ids_[{expr, static_cast<int>(i)}] = id;
-  }
-  graph_.nodes.push_back(std::move(node));
+  const std::vector<ValueId> outputs = builder_.AddTyped(std::move(node), expr->outputs);
+  for (size_t i = 0; i < outputs.size(); ++i) ids_[{expr, static_cast<int>(i)}] = outputs[i];
   return absl::OkStatus();
 }
 
@@ -173,11 +142,9 @@ std::string ExprWriter::ImportFunctions(const std::shared_ptr<const TracedFuncti
   const auto known = imported_.find(traced);
   if (known != imported_.end()) return known->second;
   absl::flat_hash_map<std::string, std::string> renamed;
-  UniqueNames names;
-  for (const auto& [taken, function] : library_) names.Reserve(taken);
   for (const auto& [old_name, function] : traced->functions) {
-    renamed[old_name] = names.Take(old_name == traced->main ? std::string(name)
-                                                            : absl::StrCat(name, "/", old_name));
+    renamed[old_name] = function_names_.Take(
+        old_name == traced->main ? std::string(name) : absl::StrCat(name, "/", old_name));
   }
   for (const auto& [old_name, function] : traced->functions) {
     Function copy = function;
@@ -197,13 +164,12 @@ std::string ExprWriter::ImportFunctions(const std::shared_ptr<const TracedFuncti
 }
 
 std::string ExprWriter::VariableName(const Expr& expr) {
-  const auto known = variable_names_.find(expr.variable);
-  if (known != variable_names_.end()) return known->second;
-  UniqueNames names;
-  for (const Variable& variable : variables_) names.Reserve(variable.name);
-  const std::string name = names.Take(Prefixed(layers_.Of(expr.layer), expr.variable->name));
+  const auto known = known_variables_.find(expr.variable);
+  if (known != known_variables_.end()) return known->second;
+  const std::string name =
+      variable_names_.Take(Prefixed(layers_.Of(expr.layer), expr.variable->name));
   variables_.push_back({name, expr.variable->initial, "", ""});
-  return variable_names_[expr.variable] = name;
+  return known_variables_[expr.variable] = name;
 }
 
 }  // namespace nomograph

@@ -12,22 +12,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/build/expr.h"
-#include "nomograph/core/graph/infer.h"
+#include "nomograph/core/graph/graph_builder.h"
+#include "nomograph/core/types/names.h"
 
 namespace nomograph {
-
-// Gives names that nothing else has: "dense", then "dense_1", ….
-class UniqueNames {
- public:
-  // Takes `wanted`, or with a number behind it.
-  std::string Take(absl::string_view wanted);
-  // False when it is taken already.
-  bool Reserve(absl::string_view name) { return taken_.insert(std::string(name)).second; }
-
- private:
-  absl::flat_hash_set<std::string> taken_;
-  absl::flat_hash_map<std::string, int> next_;
-};
 
 // The names that layers have in one model: their own, or those of their classes in snake case,
 // behind their parents'.
@@ -59,7 +47,10 @@ class ExprWriter {
   // Functions that nodes use go to `library`, variables to `variables`.
   ExprWriter(Graph& graph, LayerNames& layers, FunctionLibrary& library,
              std::vector<Variable>& variables)
-      : graph_(graph), layers_(layers), library_(library), variables_(variables) {}
+      : builder_(graph), layers_(layers), library_(library), variables_(variables) {
+    for (const auto& [name, function] : library) function_names_.Reserve(name);
+    for (const Variable& variable : variables) variable_names_.Reserve(variable.name);
+  }
 
   // Makes `value`, which is an input expression or (in a function) a captured value, a graph input.
   ValueId AddInput(const Value& value, absl::string_view name);
@@ -68,7 +59,9 @@ class ExprWriter {
   // kNoValue for what has not been written.
   ValueId IdOf(const Value& value) const;
   // A name for `value` that users see, such as an output's.
-  void Rename(ValueId id, absl::string_view name);
+  void Rename(ValueId id, absl::string_view name) { builder_.Rename(id, name); }
+  // Keeps a function's name from those that nodes use.
+  void ReserveFunction(absl::string_view name) { function_names_.Reserve(name); }
 
  private:
   absl::Status WriteWeight(const std::shared_ptr<const Expr>& expr, uint64_t seed);
@@ -77,16 +70,16 @@ class ExprWriter {
                               absl::string_view name);
   std::string VariableName(const Expr& expr);
 
-  Graph& graph_;
+  GraphBuilder builder_;
   LayerNames& layers_;
   FunctionLibrary& library_;
   std::vector<Variable>& variables_;
-  UniqueNames node_names_, value_names_;
+  UniqueNames function_names_, variable_names_;
   // By the expression and the output. The expressions are held so that no other takes their address
   // meanwhile.
   absl::flat_hash_map<std::pair<std::shared_ptr<const Expr>, int>, ValueId> ids_;
   std::map<std::shared_ptr<const TracedFunction>, std::string> imported_;
-  std::map<std::shared_ptr<const VariableSpec>, std::string> variable_names_;
+  std::map<std::shared_ptr<const VariableSpec>, std::string> known_variables_;
 };
 
 }  // namespace nomograph

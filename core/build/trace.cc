@@ -77,6 +77,7 @@ absl::StatusOr<std::shared_ptr<const TracedFunction>> Trace(
   }
   // The function's own name is kept free for it while the functions that it calls are named.
   traced->functions[traced->main] = Function{};
+  writer.ReserveFunction(traced->main);
   for (const auto& expr : exprs) NOMO_RETURN_IF_ERROR(writer.Write(expr, 0));
   if (!variables.empty()) {
     return InvalidArgument(

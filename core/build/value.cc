@@ -12,11 +12,8 @@
 namespace nomograph {
 namespace {
 
-// The library that registers the standard set; its ops need no signature, body or provider in a
-// file.
-constexpr absl::string_view kStandardProvider = "nomograph";
-
 thread_local std::shared_ptr<const LayerScope> current_layer;
+thread_local const OpRegistry* current_registry = nullptr;
 
 std::shared_ptr<Expr> NewExpr(Expr::Kind kind) {
   auto expr = std::make_shared<Expr>(kind);
@@ -95,7 +92,7 @@ absl::Status FillCall(Expr& expr, const CallOptions& options) {
   FunctionLibrary library;
   NOMO_RETURN_IF_ERROR(TraceArguments(options, expr, library));
   const std::vector<TensorType> inputs = TypesOf(expr.inputs);
-  const OpRegistry& registry = OpRegistry::Default();
+  const OpRegistry& registry = ScopedRegistry::Current();
   Node& node = expr.node;
   const OpDef* op = registry.Find(node.op, options.version);
   if (op == nullptr) {
@@ -119,9 +116,8 @@ absl::Status FillCall(Expr& expr, const CallOptions& options) {
   NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> outputs,
                         inferrer.InferOneNode(node, inputs, ConstantsOf(expr.inputs)));
   NOMO_ASSIGN_OR_RETURN(expr.outputs, MergeDeclared(outputs, options.output_types));
-  const std::string& provider = registry.ProviderOf(*op);
-  if (provider == kStandardProvider) return absl::OkStatus();
-  node.provider = provider;
+  if (registry.IsStandard(*op)) return absl::OkStatus();
+  node.provider = registry.ProviderOf(*op);
   node.signature = Signature{inputs, expr.outputs};
   return TraceBody(*op, expr, inputs);
 }
@@ -140,6 +136,37 @@ std::vector<Value> OutputsOf(std::shared_ptr<Expr> expr, int count) {
 Expr::Expr(Kind expr_kind) : kind(expr_kind) {
   static std::atomic<uint64_t> counter = 0;
   id = ++counter;
+}
+
+Expr::~Expr() {
+  std::vector<Value> open;
+  const auto take = [&open](const Expr& expr) {
+    // Nobody else has it, so that it is about to go.
+    Expr& dying = const_cast<Expr&>(expr);
+    for (Value& value : dying.inputs) open.push_back(std::move(value));
+    dying.inputs.clear();
+    if (dying.mask.use_count() == 1) open.push_back(*dying.mask);
+    dying.mask = nullptr;
+    if (dying.body.use_count() != 1) return;
+    auto& captured = const_cast<TracedFunction&>(*dying.body).captured;
+    for (Value& value : captured) open.push_back(std::move(value));
+    captured.clear();
+  };
+  take(*this);
+  while (!open.empty()) {
+    const Value value = std::move(open.back());
+    open.pop_back();
+    if (!value.valid() || value.expr().use_count() != 1) continue;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    take(*value.expr());
+  }
+}
+
+ScopedRegistry::ScopedRegistry(const OpRegistry& registry)
+    : previous_(std::exchange(current_registry, &registry)) {}
+ScopedRegistry::~ScopedRegistry() { current_registry = previous_; }
+const OpRegistry& ScopedRegistry::Current() {
+  return current_registry != nullptr ? *current_registry : OpRegistry::Default();
 }
 
 ScopedLayer::ScopedLayer(std::shared_ptr<const LayerScope> layer)

@@ -19,6 +19,7 @@
 namespace nomograph {
 
 struct Expr;
+class OpRegistry;
 
 class Value {
  public:
@@ -62,6 +63,20 @@ struct CallOptions {
     std::vector<TensorType> input_types;
   };
   std::vector<FunctionArg> functions;
+};
+
+// While one lives, this thread writes values with the ops of `registry`, in place of
+// OpRegistry::Default()'s.
+class ScopedRegistry {
+ public:
+  explicit ScopedRegistry(const OpRegistry& registry);
+  ~ScopedRegistry();
+  ScopedRegistry(const ScopedRegistry&) = delete;
+  ScopedRegistry& operator=(const ScopedRegistry&) = delete;
+  static const OpRegistry& Current();
+
+ private:
+  const OpRegistry* previous_;
 };
 
 // Applies an op, e.g. Call("nn.Softplus", {x}) or Call("array.Concat", {a, b}, {{"axis", -1}}).

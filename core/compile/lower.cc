@@ -9,13 +9,19 @@
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/op/work.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/names.h"
 
 namespace nomograph {
 namespace {
 
-// What one body adds to the graph in which it is inlined.
+// What one body adds to the graph in which it is inlined. A list can name one value any number of
+// times: what is long beyond that of ordinary nodes counts too.
 int64_t InlinedSize(const Graph& body) {
-  return static_cast<int64_t>(std::max({body.nodes.size(), body.values.size(), size_t{1}}));
+  constexpr size_t kUsualPorts = 8;  // of a node
+  size_t ports = body.outputs.size();
+  for (const Node& node : body.nodes) ports += node.inputs.size() + node.outputs.size();
+  return static_cast<int64_t>(
+      std::max({body.nodes.size(), body.values.size(), ports / kUsualPorts, size_t{1}}));
 }
 
 absl::Status TooManyNodes(int64_t found, int64_t limit) {
@@ -71,8 +77,7 @@ class Lowerer {
     for (const Node& node : graph.nodes) {
       const absl::Status status = LowerNode(node, ids, prefix, functions, depth);
       if (!status.ok()) {
-        return Annotate(status, absl::StrCat("node ", Quoted(absl::StrCat(prefix, node.name)), " (",
-                                             Shown(node.op), ")"));
+        return Annotate(status, NodePlace(absl::StrCat(prefix, node.name), node.op));
       }
     }
     std::vector<ValueId> outputs;

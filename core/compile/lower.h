@@ -36,8 +36,9 @@ struct LoweredGraph {
 struct LowerOptions {
   ResolveOptions resolve;
   FoldLimits fold;
-  // Bodies that stand in the place of the nodes that they are of: so many nodes (values, where a
-  // body has more of those) in all, and so deep in each other. The graph's own nodes do not count.
+  // Bodies that stand in the place of the nodes that they are of: so many nodes (values, or eighths
+  // of all inputs and outputs, where a body has more of those) in all, and so deep in each other.
+  // The graph's own nodes do not count.
   int64_t max_inlined_nodes = 250'000;
   int max_depth = 64;
 };

@@ -4,13 +4,10 @@
 #include <limits>
 
 #include "nomograph/core/types/memory.h"
+#include "nomograph/core/types/names.h"
 
 namespace nomograph {
 namespace {
-
-std::string Where(absl::string_view node, absl::string_view op) {
-  return absl::StrCat("node \"", node, "\" (", op, ")");
-}
 
 absl::Status CheckFits(const TensorType& type) {
   const absl::Status status = CurrentMemoryAccount()->Check(BytesNeeded(type));
@@ -33,7 +30,7 @@ absl::Status CheckValuesFit(const LoweredGraph& graph) {
     for (const ValueId id : node.outputs) {
       if (id == kNoValue) continue;
       const absl::Status status = CheckFits(graph.types[id]);
-      if (!status.ok()) errors.Add(status, Where(node.name, node.op->name));
+      if (!status.ok()) errors.Add(status, NodePlace(node.name, node.op->name));
     }
   }
   return errors.ToStatus("values do not fit into memory");
@@ -46,7 +43,7 @@ std::vector<std::string> ValuesThatDoNotFit(const Graph& graph) {
       if (id == kNoValue) continue;
       const absl::Status status = CheckFits(graph.values[id].type);
       if (status.ok()) continue;
-      lines.push_back(absl::StrCat(Where(node.name, node.op), ": ", status.message()));
+      lines.push_back(absl::StrCat(NodePlace(node.name, node.op), ": ", status.message()));
     }
   }
   return lines;
@@ -67,7 +64,7 @@ std::string LargestValue(const LoweredGraph& graph) {
   }
   if (largest == nullptr) return "";
   const TensorType& type = graph.types[value];
-  return absl::StrCat("the largest is ", Where(largest->name, largest->op->name), ": ",
+  return absl::StrCat("the largest is ", NodePlace(largest->name, largest->op->name), ": ",
                       type.ToString(), ", ",
                       ReadableBytes(std::max<int64_t>(BytesNeeded(type), 0)));
 }

@@ -233,6 +233,12 @@ class Planner {
     if (!node.op->in_place || node.outputs.size() != 1) return false;
     const ValueId output = node.outputs[0];
     if (!Known(output) || IsOutput(output)) return false;
+    std::vector<ValueId> read_otherwise;  // roots that the node reads under another shape
+    for (const ValueId input : node.inputs) {
+      if (input != kNoValue && graph_.types[input].shape != graph_.types[output].shape)
+        read_otherwise.push_back(plan_.values[input].root);
+    }
+    std::sort(read_otherwise.begin(), read_otherwise.end());
     for (const ValueId input : node.inputs) {
       if (input == kNoValue || plan_.values[input].storage != Storage::kArena) continue;
       const ValueId root = plan_.values[input].root;
@@ -241,12 +247,7 @@ class Planner {
       if (graph_.types[input].shape != graph_.types[output].shape || Bytes(input) != Bytes(output))
         continue;
       if (last_use_[root] != n || last_use_[input] != n) continue;
-      const bool read_otherwise =
-          std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId other) {
-            return other != kNoValue && plan_.values[other].root == root &&
-                   graph_.types[other].shape != graph_.types[output].shape;
-          });
-      if (read_otherwise) continue;
+      if (std::binary_search(read_otherwise.begin(), read_otherwise.end(), root)) continue;
       Share(output, input);
       return true;
     }

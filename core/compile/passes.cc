@@ -15,7 +15,7 @@ std::vector<TensorSpec> Specs(const LoweredGraph& graph, absl::Span<const ValueI
   for (const ValueId id : ids) {
     specs.push_back(id == kNoValue
                         ? TensorSpec{}
-                        : TensorSpec{graph.types[id].dtype, graph.types[id].shape.ToShape(), {}});
+                        : TensorSpec{graph.types[id].dtype, graph.types[id].shape.ToShape()});
   }
   return specs;
 }
@@ -53,6 +53,10 @@ auto AskAsProducer(const LoweredGraph& graph, const LoweredNode& node, int threa
                             WorthwhileThreads(inputs, outputs, threads)});
 }
 
+// What one node takes in at most, so that a long chain is not copied at every link. As many
+// post-ops are oneDNN's limit.
+constexpr size_t kMaxFused = 32;
+
 // For each node and each input that nothing else uses: `merge(producer, node, input)` is the
 // producer as it does the node's work, too, or nothing. The types of the input and of the node's
 // output are the same, with known shapes.
@@ -71,8 +75,8 @@ bool MergeIntoProducers(LoweredGraph& graph, Merge merge) {
       const ValueId input = node.inputs[i];
       if (input == kNoValue || producer[input] < 0 || uses[input] != 1) continue;
       const LoweredNode& target = graph.nodes[producer[input]];
-      if (target.outputs.size() != 1 || !ShapesKnown(graph, target) ||
-          graph.types[node.outputs[0]] != graph.types[input]) {
+      if (target.fused.size() >= kMaxFused || target.outputs.size() != 1 ||
+          !ShapesKnown(graph, target) || graph.types[node.outputs[0]] != graph.types[input]) {
         continue;
       }
       std::optional<LoweredNode> merged = merge(target, node, i);

@@ -9,7 +9,7 @@
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/keep_nan.h"
-#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/names.h"
 
 namespace nomograph {
 namespace {
@@ -74,8 +74,7 @@ absl::Status Program::PrepareSteps() {
     NodeSpecs specs(graph_, node, shapes_);
     if (specs.shapes_known) {
       auto kernel = PrepareKernel(*node.op, specs.Context(node, threads_), kernels_);
-      NOMO_RETURN_IF_ERROR(Annotate(
-          kernel.status(), absl::StrCat("node ", Quoted(node.name), " (", node.op->name, ")")));
+      NOMO_RETURN_IF_ERROR(Annotate(kernel.status(), NodePlace(node.name, node.op->name)));
       step.kernel = *std::move(kernel);
       scratch_bytes_ = std::max(scratch_bytes_, step.kernel->scratch_bytes());
     }

@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/names.h"
 
 namespace nomograph {
 namespace {
@@ -25,7 +26,7 @@ absl::Status Forbidden(const OpDef& op, const ResolveOptions& options) {
 }
 
 std::string Where(const Resolution& r) {
-  const std::string node = absl::StrCat("node ", Quoted(r.node), " (", Shown(r.op), ")");
+  const std::string node = NodePlace(r.node, r.op);
   return r.function.empty() ? node : absl::StrCat("function @", Shown(r.function), ": ", node);
 }
 
@@ -46,7 +47,7 @@ Resolution ResolveNode(const Node& node, const OpRegistry& registry,
   }
   const OpDef& op = *r.op_def;
   r.provider = registry.ProviderOf(op);
-  r.standard = r.provider == "nomograph";
+  r.standard = r.provider == kStandardProvider;
   r.status = Forbidden(op, options);
   if (op.reference || (!options.exact && !op.fast.empty())) {
     r.as = ResolvedAs::kKernel;

@@ -17,7 +17,7 @@ NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node,
   const auto spec = [&](ValueId id) -> TensorSpec {
     if (id == kNoValue) return {};
     shapes_known &= graph.types[id].shape.fully_known();
-    return {graph.types[id].dtype, shapes[id], {}};
+    return {graph.types[id].dtype, shapes[id]};
   };
   for (const ValueId id : node.inputs) {
     inputs.push_back(spec(id));

@@ -4,13 +4,10 @@
 
 #include "nomograph/core/op/work.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/names.h"
 
 namespace nomograph {
 namespace {
-
-std::string Where(const Node& node) {
-  return absl::StrCat("node ", Quoted(node.name), " (", Shown(node.op), ")");
-}
 
 // A declaration and what was found, where they differ; "" where they agree.
 std::string Difference(absl::string_view what, size_t index, const TensorType& declared,
@@ -80,7 +77,27 @@ absl::Status CheckSignature(const Node& node, absl::Span<const TensorType> input
 absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferOneNode(
     const Node& node, absl::Span<const TensorType> inputs,
     absl::Span<const Tensor> constants) const {
-  std::vector<TensorType> types;
+  NOMO_ASSIGN_OR_RETURN(NodeTypes result, TypeNode(node, inputs, constants, false));
+  return std::move(result.types);
+}
+
+absl::StatusOr<TypeInferrer::NodeTypes> TypeInferrer::TypeNode(
+    const Node& node, absl::Span<const TensorType> inputs,
+    absl::Span<const Tensor> constants) const {
+  return TypeNode(node, inputs, constants, true);
+}
+
+bool TypeInferrer::Knows(const Node& node) const {
+  return !node.body.empty() || registry_.Find(node.op, node.version) != nullptr;
+}
+
+absl::StatusOr<TypeInferrer::NodeTypes> TypeInferrer::TypeNode(const Node& node,
+                                                               absl::Span<const TensorType> inputs,
+                                                               absl::Span<const Tensor> constants,
+                                                               bool fold) const {
+  NodeTypes result;
+  std::vector<TensorType>& types = result.types;
+  ++nodes_typed_;
   if (const OpDef* op = registry_.Find(node.op, node.version); op != nullptr) {
     NOMO_ASSIGN_OR_RETURN(const Attributes attrs, ResolveAttributes(op->attrs, node.attrs));
     InferContext context(attrs, inputs, constants, static_cast<int>(node.outputs.size()));
@@ -90,6 +107,7 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferOneNode(
         };
     context.set_function_inferrer(&infer_function);
     NOMO_ASSIGN_OR_RETURN(types, InferNode(*op, context));
+    if (fold) result.constants = FoldNode(*op, context, types, fold_);
   } else if (!node.body.empty()) {
     NOMO_ASSIGN_OR_RETURN(types, InferFunction(node.body, inputs));
   } else if (node.signature) {
@@ -101,7 +119,7 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferOneNode(
   if (types.size() != node.outputs.size()) {
     return InvalidArgument("expected ", types.size(), " outputs, found ", node.outputs.size());
   }
-  return types;
+  return result;
 }
 
 TypeInferrer::TypeInferrer(const FunctionLibrary& functions, const OpRegistry& registry,
@@ -187,43 +205,42 @@ absl::Status TypeInferrer::InferGraph(Graph& graph) const {
   for (const Node& node : graph.nodes) {
     std::vector<TensorType> inputs;
     std::vector<Tensor> known;
-    bool typed = true;
+    bool all_typed = true;
     for (const ValueId id : node.inputs) {
       inputs.push_back(id == kNoValue ? TensorType{} : graph.values[id].type);
       known.push_back(id == kNoValue ? Tensor() : constants[id]);
-      typed &= id == kNoValue || inputs.back().dtype != DType::kInvalid;
+      all_typed &= id == kNoValue || inputs.back().dtype != DType::kInvalid;
     }
-    if (!typed) continue;  // behind a fault, or behind an op of which nothing is known
-    ++nodes_typed_;
-    auto types = InferOneNode(node, inputs, known);
-    if (!types.ok()) {
-      errors.Add(types.status(), Where(node));
+    if (!all_typed) continue;  // behind a fault, or behind an op of which nothing is known
+    auto typed = TypeNode(node, inputs, known);
+    if (!typed.ok()) {
+      errors.Add(typed.status(), NodePlace(node.name, node.op));
       for (const ValueId id : node.outputs) {
         if (id != kNoValue) graph.values[id].type = {};
       }
       continue;
     }
-    if (const OpDef* op = registry_.Find(node.op, node.version)) {
-      auto attrs = ResolveAttributes(op->attrs, node.attrs);
-      const InferContext context(*attrs, inputs, known, static_cast<int>(node.outputs.size()));
-      std::vector<Tensor> folded = FoldNode(*op, context, *types, fold_);
-      for (size_t i = 0; i < std::min(folded.size(), node.outputs.size()); ++i) {
-        if (node.outputs[i] != kNoValue) constants[node.outputs[i]] = std::move(folded[i]);
-      }
+    std::vector<Tensor>& folded = typed->constants;
+    for (size_t i = 0; i < std::min(folded.size(), node.outputs.size()); ++i) {
+      if (node.outputs[i] != kNoValue) constants[node.outputs[i]] = std::move(folded[i]);
     }
-    for (size_t i = 0; i < types->size(); ++i) {
+    const std::vector<TensorType>& types = typed->types;
+    for (size_t i = 0; i < types.size(); ++i) {
       if (node.outputs[i] == kNoValue) continue;
       // Of an op that is not known here, what the file declares is all that is known.
-      if ((*types)[i].dtype == DType::kInvalid) continue;
+      if (types[i].dtype == DType::kInvalid) continue;
       ValueInfo& value = graph.values[node.outputs[i]];
-      if (value.type.dtype != DType::kInvalid && value.type.dtype != (*types)[i].dtype) {
+      if (value.type.dtype != DType::kInvalid && value.type.dtype != types[i].dtype) {
         errors.Add(InvalidArgument("value ", Quoted(value.name), " is declared as ",
-                                   value.type.ToString(), " but is ", (*types)[i].ToString()),
-                   Where(node));
+                                   value.type.ToString(), " but is ", types[i].ToString()),
+                   NodePlace(node.name, node.op));
       }
-      auto merged = Merge((*types)[i].shape, value.type.shape);
-      errors.Add(merged.status(), absl::StrCat(Where(node), ": value ", Quoted(value.name)));
-      value.type = {(*types)[i].dtype, merged.ok() ? *merged : (*types)[i].shape};
+      auto merged = Merge(types[i].shape, value.type.shape);
+      if (!merged.ok()) {
+        errors.Add(merged.status(),
+                   absl::StrCat(NodePlace(node.name, node.op), ": value ", Quoted(value.name)));
+      }
+      value.type = {types[i].dtype, merged.ok() ? *merged : types[i].shape};
     }
   }
   return errors.ToStatus("types do not fit");

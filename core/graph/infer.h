@@ -48,6 +48,20 @@ class TypeInferrer {
   absl::StatusOr<std::vector<TensorType>> InferOneNode(const Node& node,
                                                        absl::Span<const TensorType> inputs,
                                                        absl::Span<const Tensor> constants) const;
+  // The same, and the outputs' values where they follow from constants within the budget: as many
+  // as there are types, or none.
+  struct NodeTypes {
+    std::vector<TensorType> types;
+    std::vector<Tensor> constants;
+  };
+  absl::StatusOr<NodeTypes> TypeNode(const Node& node, absl::Span<const TensorType> inputs,
+                                     absl::Span<const Tensor> constants) const;
+  // Whether a node's types follow from its op or its body, not from what it declares alone.
+  bool Knows(const Node& node) const;
+
+  const OpRegistry& registry() const { return registry_; }
+  // What is left to compute constants with.
+  FoldBudget& fold_budget() const { return fold_; }
 
   // How many nodes have been typed: a measure of the work.
   int64_t nodes_typed() const { return nodes_typed_; }
@@ -60,6 +74,9 @@ class TypeInferrer {
   };
   const Types* Find(const Known& known, absl::Span<const TensorType> inputs,
                     const std::string& key) const;
+  // With `fold`, also the constants.
+  absl::StatusOr<NodeTypes> TypeNode(const Node& node, absl::Span<const TensorType> inputs,
+                                     absl::Span<const Tensor> constants, bool fold) const;
   Types InferFunctionGraph(Graph graph, absl::Span<const TensorType> inputs) const;
 
   const FunctionLibrary& functions_;

@@ -1,7 +1,9 @@
 #include "nomograph/core/graph/model.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/types/escape.h"
@@ -21,16 +23,27 @@ class ModelVerifier {
       CheckGraph(function.graph, FunctionPlace(name));
     CheckRecursion();
     CheckVariables();
+    const Ports inputs = PortsOf(model_.graph.inputs), outputs = PortsOf(model_.graph.outputs);
     for (const GoldenVector& golden : model_.golden_vectors) {
       const std::string place = absl::StrCat("golden vector ", Quoted(golden.name));
-      CheckGoldenInputs(golden, place);
-      CheckGoldenOutputs(golden, place);
+      CheckGoldenInputs(golden, inputs, place);
+      CheckGoldenOutputs(golden, outputs, place);
     }
     for (const LayerInfo& layer : model_.layers) CheckLayer(layer);
     return errors_.ToStatus("the model is not valid");
   }
 
  private:
+  // By name, in an order, so that the first that is missing is always the same.
+  using Ports = absl::btree_map<absl::string_view, const TensorType*>;
+  Ports PortsOf(const std::vector<ValueId>& ids) const {
+    Ports ports;
+    for (const ValueId id : ids) {
+      if (InRange(id)) ports.emplace(model_.graph.values[id].name, &model_.graph.values[id].type);
+    }
+    return ports;
+  }
+
   static std::string FunctionPlace(absl::string_view name) {
     return absl::StrCat("function @", Shown(name));
   }
@@ -113,38 +126,37 @@ class ModelVerifier {
     }
   }
 
-  void CheckGoldenInputs(const GoldenVector& golden, absl::string_view place) {
-    absl::flat_hash_set<absl::string_view> names;
-    for (const ValueId id : model_.graph.inputs) {
-      if (!InRange(id)) continue;
-      const ValueInfo& value = model_.graph.values[id];
-      names.insert(value.name);
-      const auto it = golden.inputs.find(value.name);
-      const std::string input_place = absl::StrCat(place, ": input ", Quoted(value.name));
-      if (it == golden.inputs.end()) {
-        errors_.Add(InvalidArgument(input_place, " is missing"));
-      } else {
-        CheckGoldenTensor(it->second, value.type, input_place);
-      }
-    }
+  void CheckGoldenInputs(const GoldenVector& golden, const Ports& inputs, absl::string_view place) {
+    size_t found = 0;
     for (const auto& [name, tensor] : golden.inputs) {
-      if (!names.contains(name))
+      const auto input = inputs.find(name);
+      if (input == inputs.end()) {
         errors_.Add(InvalidArgument(place, ": the model has no input ", Quoted(name)));
+        continue;
+      }
+      ++found;
+      CheckGoldenTensor(tensor, *input->second, absl::StrCat(place, ": input ", Quoted(name)));
     }
+    if (found == inputs.size()) return;
+    // One stands for all: many vectors may lack many inputs.
+    const auto missing = std::find_if(inputs.begin(), inputs.end(), [&](const auto& input) {
+      return !golden.inputs.contains(input.first);
+    });
+    const size_t others = inputs.size() - found - 1;
+    errors_.Add(InvalidArgument(place, ": input ", Quoted(missing->first), " is missing",
+                                others == 0 ? "" : absl::StrCat(", and ", others, " more")));
   }
 
-  void CheckGoldenOutputs(const GoldenVector& golden, absl::string_view place) {
+  void CheckGoldenOutputs(const GoldenVector& golden, const Ports& outputs,
+                          absl::string_view place) {
     if (golden.outputs.empty()) errors_.Add(InvalidArgument(place, " has no outputs"));
     for (const auto& [name, output] : golden.outputs) {
       const std::string output_place = absl::StrCat(place, ": output ", Quoted(name));
-      const ValueInfo* found = nullptr;
-      for (const ValueId id : model_.graph.outputs) {
-        if (InRange(id) && model_.graph.values[id].name == name) found = &model_.graph.values[id];
-      }
-      if (found == nullptr) {
+      const auto found = outputs.find(name);
+      if (found == outputs.end()) {
         errors_.Add(InvalidArgument(place, ": the model has no output ", Quoted(name)));
       } else {
-        CheckGoldenTensor(output.expected, found->type, output_place);
+        CheckGoldenTensor(output.expected, *found->second, output_place);
       }
       CheckTolerance("rtol", output.rtol, output_place);
       CheckTolerance("atol", output.atol, output_place);

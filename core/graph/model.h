@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,21 @@ struct PredictOptions {
   std::function<void(int64_t done, int64_t total)> progress;
 };
 
+// What a model keeps of its last Predict(): the session, and what the model was then. Copies of a
+// model begin without.
+class PredictCache {
+ public:
+  PredictCache() = default;
+  PredictCache(const PredictCache&) {}
+  PredictCache& operator=(const PredictCache&) { return *this; }
+
+ private:
+  friend struct Model;
+  std::mutex mutex_;
+  std::string key_;
+  std::shared_ptr<Session> session_;
+};
+
 struct Model {
   std::string name;
   std::string doc;
@@ -76,12 +92,18 @@ struct Model {
   // what a Lambda names, and the totals of trainable and other parameters. Keras: Model.summary().
   std::string Summary() const;
 
-  // Session::Predict() in a session of its own: the model is compiled at each call. Keras:
-  // Model.predict().
+  // Session::Predict() in a session that the model keeps until it is changed: each call reads all
+  // weights to see whether it was, which a Session of the caller's own saves. A model with state
+  // variables begins each call with their initial values. Keras: Model.predict().
   absl::StatusOr<NamedTensors> Predict(const NamedTensors& inputs,
                                        const PredictOptions& options = {}) const;
   // For a model with one input and one output.
   absl::StatusOr<Tensor> Predict(const Tensor& input, const PredictOptions& options = {}) const;
+
+  mutable PredictCache predict_cache;
+
+ private:
+  absl::StatusOr<std::shared_ptr<Session>> SessionForPredict() const;
 };
 
 // VerifyGraph() for the graph and every function, and what only the whole model shows: functions

@@ -98,7 +98,7 @@ using FunctionHashes = absl::flat_hash_map<std::string, FunctionHash>;
 bool IsPureStandardOp(const Node& node) {
   const OpRegistry& registry = OpRegistry::Default();
   const OpDef* op = registry.Find(node.op, node.version);
-  return op != nullptr && op->effects == Effects::kPure && registry.ProviderOf(*op) == "nomograph";
+  return op != nullptr && op->effects == Effects::kPure && registry.IsStandard(*op);
 }
 
 // The functions that a node names.

@@ -19,11 +19,11 @@ Tensor RunKernel(const PrepareFn& prepare, const std::vector<Tensor>& inputs, co
   std::vector<TensorSpec> specs;
   std::vector<TensorView> views;
   for (const Tensor& input : inputs) {
-    specs.push_back({input.dtype(), input.shape(), {}});
+    specs.push_back({input.dtype(), input.shape()});
     views.push_back({input.dtype(), &input.shape(), const_cast<std::byte*>(input.raw_data())});
   }
   std::vector<Tensor> results = {Tensor(DType::kFloat32, output)};
-  const std::vector<TensorSpec> output_specs = {{DType::kFloat32, output, {}}};
+  const std::vector<TensorSpec> output_specs = {{DType::kFloat32, output}};
   const std::vector<Tensor> constants = inputs_are_constant ? inputs : std::vector<Tensor>();
   const auto kernel = prepare({attrs, specs, output_specs, constants, {}, 1});
   EXPECT_TRUE(kernel.ok()) << kernel.status();
@@ -145,9 +145,8 @@ TEST(OneDnnBinary, Broadcasts) {
 
 TEST(BinaryPostOp, TakesTheWholeOutputOnly) {
   const Attributes attrs;
-  const std::vector<TensorSpec> inputs = {{DType::kFloat32, {2, 3}, {}},
-                                          {DType::kFloat32, {3}, {}}};
-  const TensorSpec output{DType::kFloat32, {2, 3}, {}};
+  const std::vector<TensorSpec> inputs = {{DType::kFloat32, {2, 3}}, {DType::kFloat32, {3}}};
+  const TensorSpec output{DType::kFloat32, {2, 3}};
   const auto add = BinaryPostOp(dnnl_binary_add, true), sub = BinaryPostOp(dnnl_binary_sub, false);
   EXPECT_TRUE(add({attrs, inputs, {}, output, 0}));
   EXPECT_TRUE(sub({attrs, inputs, {}, output, 0}));

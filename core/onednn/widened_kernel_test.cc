@@ -40,8 +40,8 @@ OpDef As() {
 std::string KernelFor(const OpDef& op, const Attributes& attrs, absl::Span<const Tensor> inputs,
                       DType output, KernelChoice choice) {
   std::vector<TensorSpec> specs;
-  for (const Tensor& input : inputs) specs.push_back({input.dtype(), input.shape(), {}});
-  const std::vector<TensorSpec> outputs = {{output, inputs[0].shape(), {}}};
+  for (const Tensor& input : inputs) specs.push_back({input.dtype(), input.shape()});
+  const std::vector<TensorSpec> outputs = {{output, inputs[0].shape()}};
   const std::vector<Tensor> constants(inputs.size());
   const auto kernel = PrepareKernel(op, {attrs, specs, outputs, constants, {}}, choice);
   return kernel.ok() ? (*kernel)->Describe() : std::string(kernel.status().message());
@@ -97,8 +97,8 @@ TEST(WidenedKernel, KeepsTypesThatAttributesName) {
 TEST(WidenedKernel, ConvertsAConstantOnce) {
   const OpDef op = Add();
   const Tensor a = Ramp<Half>(0, 1), b = Ramp<Half>(1, 2);
-  const std::vector<TensorSpec> specs(2, {DType::kFloat16, a.shape(), {}});
-  const std::vector<TensorSpec> outputs(1, {DType::kFloat16, a.shape(), {}});
+  const std::vector<TensorSpec> specs(2, {DType::kFloat16, a.shape()});
+  const std::vector<TensorSpec> outputs(1, {DType::kFloat16, a.shape()});
   const std::vector<Tensor> constants = {Tensor(), b};
   const Attributes attrs;
   const auto kernel =

@@ -90,7 +90,7 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
   std::vector<TensorView> input_views;
   for (const Tensor& input : inputs) {
     input_types.push_back(input.type());
-    input_specs.push_back({input.dtype(), input.shape(), {}});
+    input_specs.push_back({input.dtype(), input.shape()});
     input_views.push_back(
         {input.dtype(), &input.shape(), const_cast<std::byte*>(input.raw_data())});
   }
@@ -112,7 +112,7 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
       shapes_known = false;
     }
     output_views.push_back(view);
-    output_specs.push_back({type.dtype, outputs[i].shape(), {}});
+    output_specs.push_back({type.dtype, outputs[i].shape()});
   }
   const PrepareContext prepare{resolved, input_specs, output_specs, inputs, {}, 1};
   NOMO_ASSIGN_OR_RETURN(

@@ -197,9 +197,6 @@ OpDef ElementwiseSchema(std::string name, int version, int arity, DTypeSet types
   });
   // An input of a predicate may have as many bytes as the output and yet other elements in them.
   if (!predicate) op.InPlace();
-  // With one input every row stands for itself. With more, a batch along axis 0 is one for all of
-  // equal rank, which only the author knows.
-  if (arity == 1) op.BatchInputs({0});
   return op;
 }
 

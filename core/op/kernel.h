@@ -121,19 +121,10 @@ class KernelContext {
 // A kernel without preparation: reference kernels and most kernels of users.
 using ComputeFn = std::function<absl::Status(KernelContext&)>;
 
-// How the elements of a tensor lie in memory. Only row-major so far; a kernel's own blocked forms
-// are named by `tag`, which is empty for row-major and otherwise means something to kernels that
-// agree on it.
-struct Layout {
-  std::string tag;
-  bool operator==(const Layout&) const = default;
-};
-
 // What is known of a tensor when a kernel is prepared.
 struct TensorSpec {
   DType dtype = DType::kInvalid;  // kInvalid: an optional input that is absent
   Shape shape;
-  Layout layout;
 };
 
 // An operation that is applied to a kernel's output element by element before it is stored.

@@ -119,6 +119,47 @@ absl::Status ValidatePorts(const OpDef& op, absl::string_view what,
   return absl::OkStatus();
 }
 
+// Exporters rely on these types.
+bool CanBe(KnownAttr::Kind kind, AttrType type) {
+  switch (kind) {
+    case KnownAttr::kInput:
+      return type == AttrType::kInts || type == AttrType::kInt;
+    case KnownAttr::kScalar:
+      return type == AttrType::kInt;
+    case KnownAttr::kLike:
+      return type == AttrType::kFloat;
+    default:
+      return true;
+  }
+}
+
+absl::Status ValidateKnown(const OpDef& op, const KnownName& known) {
+  if (known.as.empty() || known.name.empty()) {
+    return InvalidArgument("expected a format and a name in it, found \"", known.as, "\" and \"",
+                           known.name, "\"");
+  }
+  if (known.since < 1) return InvalidArgument("since must be at least 1");
+  for (const KnownName& other : op.known) {
+    if (&other != &known && other.as == known.as && other.name == known.name &&
+        other.since == known.since) {
+      return InvalidArgument("it is given twice since version ", known.since);
+    }
+  }
+  for (const KnownAttr& attr : known.attrs) {
+    const AttrDef* def = op.FindAttr(attr.attr);
+    if (def == nullptr) return InvalidArgument("attribute ", attr.attr, ": the op has none");
+    if (!CanBe(attr.kind, def->type)) {
+      return InvalidArgument("attribute ", attr.attr, ": ", AttrTypeName(def->type),
+                             " cannot be such an input");
+    }
+    const bool is_input = attr.kind != KnownAttr::kAttribute && attr.kind != KnownAttr::kDefault;
+    if (is_input && (attr.input < 0 || PortAt(op.inputs, attr.input) == nullptr)) {
+      return InvalidArgument("attribute ", attr.attr, ": the op has no input ", attr.input);
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::string_view EffectsName(Effects effects) {
@@ -226,6 +267,10 @@ absl::Status OpDef::Validate() const {
       if (!attr.default_value) continue;
       AttrValue value = *attr.default_value;
       NOMO_RETURN_IF_ERROR(Annotate(attr.Check(value), "default"));
+    }
+    for (const KnownName& other : known) {
+      NOMO_RETURN_IF_ERROR(
+          Annotate(ValidateKnown(*this, other), absl::StrCat("known name ", other.name)));
     }
     return absl::OkStatus();
   }();

@@ -133,6 +133,43 @@ struct ChannelAffine {
   std::vector<double> factors, offsets;
 };
 
+// How many elements a node reads and writes.
+struct WorkSizes {
+  int64_t inputs = 0, outputs = 0;
+};
+
+// What a node costs, in operations on elements, estimated before it runs: budgets are counted in
+// it. REQUIRES: the shapes of the inputs are known, the attributes are resolved, and the op's shape
+// function finds nothing wrong.
+using WorkFn = int64_t (*)(const InferContext& context, const WorkSizes& sizes);
+
+// How another format writes an attribute of an op.
+struct KnownAttr {
+  enum Kind {
+    kAttribute,  // an attribute, `name`
+    kInput,      // input number `input`: a list of int64
+    kScalar,     // input number `input`: an int64
+    kLike,       // input number `input`: a number of input 0's dtype
+    kDefault,    // not at all: only the default can be written
+  };
+  std::string attr;
+  Kind kind = kAttribute;
+  std::string name = "";  // empty: as ours
+  int input = -1;
+};
+
+// A name that another format has for an op with the same inputs, outputs and, but for their names
+// and places, attributes. Importers, exporters, the table of operators and `nomo ops` read it. What
+// takes more than other names is a rule with code, beside that format.
+struct KnownName {
+  std::string as;    // the format: "onnx", or a domain of its ("com.microsoft")
+  std::string name;  // there
+  // The first version of the format (ONNX's opset) in which it has this form, where earlier ones
+  // have another.
+  int since = 1;
+  std::vector<KnownAttr> attrs = {};  // those that are not listed keep their names
+};
+
 struct OpDef {
   // Out of line, like those of Attributes: the code for all the members is made once.
   explicit OpDef(std::string op_name, int op_version = 1);
@@ -149,6 +186,11 @@ struct OpDef {
   // The paper, ONNX operator or Keras layer that defines the op.
   OpDef& Source(std::string text) {
     source = std::move(text);
+    return *this;
+  }
+  // A name that another format has for the op: .Known({.as = "onnx", .name = "Clip"}).
+  OpDef& Known(KnownName name) {
+    known.push_back(std::move(name));
     return *this;
   }
   OpDef& TypeVar(std::string var, DTypeSet types);
@@ -244,12 +286,9 @@ struct OpDef {
     absorb_affine = std::move(fn);
     return *this;
   }
-  // The inputs whose axis 0 is a batch that the op treats row by row (so do all outputs); where
-  // `rank` is given, only when they have so many axes (an op on images may take one image as well
-  // as a batch).
-  OpDef& BatchInputs(std::vector<int> indices, int rank = 0) {
-    batch_inputs = std::move(indices);
-    batch_rank = rank;
+  // What running the op costs beside reading its inputs and writing its outputs: core/op/work.h.
+  OpDef& Work(WorkFn fn) {
+    work = fn;
     return *this;
   }
 
@@ -262,6 +301,7 @@ struct OpDef {
   std::string name;  // domain.Name
   int version;
   std::string doc, source;
+  std::vector<KnownName> known;
   std::vector<std::pair<std::string, DTypeSet>> type_vars;
   std::vector<Port> inputs, outputs;
   int min_variadic = 1;
@@ -279,8 +319,7 @@ struct OpDef {
   std::function<bool(const PrepareContext&)> takes_post_ops;
   std::function<std::optional<ChannelAffine>(const FusionQuery&)> as_affine;
   std::function<std::vector<Tensor>(const PrepareContext&, const ChannelAffine&)> absorb_affine;
-  std::vector<int> batch_inputs;
-  int batch_rank = 0;  // 0: any
+  WorkFn work = nullptr;
 };
 
 // Checks the number of inputs and outputs and their dtypes against the op's ports, and runs the

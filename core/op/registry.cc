@@ -26,14 +26,32 @@ OpRegistry& OpRegistry::Default() {
 absl::Status OpRegistry::Register(OpDef op, std::string provider, SourcePlace where) {
   NOMO_RETURN_IF_ERROR(Annotate(op.Validate(), PlaceOf(where)));
   const std::unique_lock lock(mutex_);
-  auto& versions = ops_[op.name];
-  if (auto taken = versions.find(op.version); taken != versions.end()) {
-    return absl::AlreadyExistsError(absl::StrCat("op ", op.ToString(), " is registered twice: at ",
-                                                 taken->second.where, " and at ", PlaceOf(where)));
+  if (const auto known = ops_.find(op.name); known != ops_.end()) {
+    if (const auto taken = known->second.find(op.version); taken != known->second.end()) {
+      return absl::AlreadyExistsError(absl::StrCat("op ", op.ToString(),
+                                                   " is registered twice: at ", taken->second.where,
+                                                   " and at ", PlaceOf(where)));
+    }
   }
+  for (const KnownName& name : op.known) {
+    const auto& forms = known_[name.as][name.name];
+    const auto taken = forms.find(name.since);
+    if (taken == forms.end() || taken->second.op->name == op.name) continue;
+    return absl::AlreadyExistsError(absl::StrCat(
+        PlaceOf(where), ": op ", op.name, " and op ", taken->second.op->name, " are both known as ",
+        name.name, " to ", name.as, " since version ", name.since));
+  }
+  auto& versions = ops_[op.name];
   const int version = op.version;
-  versions.emplace(
-      version, Entry{std::make_unique<OpDef>(std::move(op)), std::move(provider), PlaceOf(where)});
+  const bool newest = versions.empty() || versions.rbegin()->first < version;
+  const OpDef& registered = *versions
+                                 .emplace(version, Entry{std::make_unique<OpDef>(std::move(op)),
+                                                         std::move(provider), PlaceOf(where)})
+                                 .first->second.op;
+  for (const KnownName& name : registered.known) {
+    KnownOp& form = known_[name.as][name.name][name.since];
+    if (newest || form.op == nullptr) form = {&registered, &name};
+  }
   return absl::OkStatus();
 }
 
@@ -68,6 +86,27 @@ const UpgradeFn* OpRegistry::FindUpgrader(absl::string_view op, int from_version
 const std::string& OpRegistry::ProviderOf(const OpDef& op) const {
   const std::shared_lock lock(mutex_);
   return ops_.find(op.name)->second.at(op.version).provider;
+}
+
+KnownOp OpRegistry::FindKnown(absl::string_view as, absl::string_view name, int version) const {
+  const std::shared_lock lock(mutex_);
+  const auto names = known_.find(as);
+  if (names == known_.end()) return {};
+  const auto forms = names->second.find(name);
+  if (forms == names->second.end() || forms->second.empty()) return {};
+  const auto after = forms->second.upper_bound(version);
+  return (after == forms->second.begin() ? after : std::prev(after))->second;
+}
+
+std::vector<KnownOp> OpRegistry::AllKnown(absl::string_view as) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<KnownOp> all;
+  const auto names = known_.find(as);
+  if (names == known_.end()) return all;
+  for (const auto& [name, forms] : names->second) {
+    for (const auto& [since, form] : forms) all.push_back(form);
+  }
+  return all;
 }
 
 std::vector<const OpDef*> OpRegistry::All() const {

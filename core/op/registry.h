@@ -30,6 +30,16 @@ struct SourcePlace {
   }
 };
 
+// The provider of the standard set of ops, which every program has: a file that names one of them
+// needs no signature, body or provider.
+inline constexpr absl::string_view kStandardProvider = "nomograph";
+
+// An op by a name that another format has for it, and how that format writes it.
+struct KnownOp {
+  const OpDef* op = nullptr;  // null: there is none
+  const KnownName* name = nullptr;
+};
+
 // Thread-safe. What is registered stays where it is, so that pointers to it hold for good.
 class OpRegistry {
  public:
@@ -37,8 +47,9 @@ class OpRegistry {
   static OpRegistry& Default();
 
   // `provider` says which library registers the op; it is saved with nodes as a hint for those who
-  // lack the library. AlreadyExists names both places when the name and version are taken;
-  // InvalidArgument when the op is not valid.
+  // lack the library. AlreadyExists names both places when the name and version are taken, or where
+  // another op has the same known name in the same version of a format; InvalidArgument when the op
+  // is not valid.
   absl::Status Register(OpDef op, std::string provider, SourcePlace where = SourcePlace::Here());
   absl::Status RegisterUpgrader(absl::string_view op, int from_version, UpgradeFn upgrade,
                                 SourcePlace where = SourcePlace::Here());
@@ -54,6 +65,11 @@ class OpRegistry {
   const OpDef* Find(absl::string_view name, int version = 0) const;
   const UpgradeFn* FindUpgrader(absl::string_view op, int from_version) const;
   const std::string& ProviderOf(const OpDef& op) const;
+  bool IsStandard(const OpDef& op) const { return ProviderOf(op) == kStandardProvider; }
+  // The op that a format knows by that name in that version: of several forms the newest that the
+  // version has, else the oldest. AllKnown: every form, by name and version.
+  KnownOp FindKnown(absl::string_view as, absl::string_view name, int version) const;
+  std::vector<KnownOp> AllKnown(absl::string_view as) const;
   // The newest version of every op, by name.
   std::vector<const OpDef*> All() const;
   std::vector<std::string> Names() const;
@@ -78,6 +94,9 @@ class OpRegistry {
   ErrorList faults_;
   std::map<std::string, std::map<int, Entry>, std::less<>> ops_;
   std::map<std::string, std::map<int, Upgrader>, std::less<>> upgraders_;
+  // By format, name and version; of the newest version of an op.
+  std::map<std::string, std::map<std::string, std::map<int, KnownOp>, std::less<>>, std::less<>>
+      known_;
 };
 
 namespace internal {

@@ -2,18 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
-
-#include "absl/container/flat_hash_map.h"
 
 namespace nomograph {
 namespace {
-
-// Filled at start-up and when op libraries are loaded, like the registry of ops.
-absl::flat_hash_map<std::string, WorkFn>& WorkFunctions() {
-  static auto* functions = new absl::flat_hash_map<std::string, WorkFn>;
-  return *functions;
-}
 
 int64_t Elements(const InferContext& context, int i) {
   return context.has_input(i) && context.shape(i).fully_known()
@@ -31,8 +22,7 @@ int64_t SaturatingMultiply(int64_t a, int64_t b) {
 
 int64_t EstimateWork(const OpDef& op, const InferContext& context, const WorkSizes& sizes) {
   const int64_t moved = SaturatingAdd(sizes.inputs, sizes.outputs);
-  const auto found = WorkFunctions().find(op.name);
-  return found == WorkFunctions().end() ? moved : std::max(moved, found->second(context, sizes));
+  return op.work == nullptr ? moved : std::max(moved, op.work(context, sizes));
 }
 
 // The square root of mk * kn * mn is mkn; where the matrices come in a batch, each of the three
@@ -56,9 +46,4 @@ int64_t AllCombinationsWork(const InferContext& context, const WorkSizes& sizes)
   return work;
 }
 
-namespace internal {
-
-WorkRegistrar::WorkRegistrar(const char* op, WorkFn work) { WorkFunctions()[op] = work; }
-
-}  // namespace internal
 }  // namespace nomograph

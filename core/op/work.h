@@ -1,8 +1,5 @@
-// What running a node costs, estimated from what is known of it before it runs: budgets are counted
-// in it. An op whose kernel does more than read its inputs and write its outputs says so where it
-// is registered:
-//
-//   NOMO_REGISTER_WORK("math.MatMul", ProductWork);
+// What running a node costs, estimated from what is known of it before it runs. An op whose kernel
+// does more than read its inputs and write its outputs says so: OpDef::Work().
 #ifndef NOMOGRAPH_CORE_OP_WORK_H_
 #define NOMOGRAPH_CORE_OP_WORK_H_
 
@@ -17,15 +14,6 @@ inline constexpr int64_t kMaxWork = int64_t{1} << 62;
 int64_t SaturatingAdd(int64_t a, int64_t b);
 int64_t SaturatingMultiply(int64_t a, int64_t b);
 
-// How many elements a node reads and writes.
-struct WorkSizes {
-  int64_t inputs = 0, outputs = 0;
-};
-
-// Operations on elements. REQUIRES: the shapes of the inputs are known, the attributes are
-// resolved, and the op's shape function finds nothing wrong.
-using WorkFn = int64_t (*)(const InferContext& context, const WorkSizes& sizes);
-
 // What the op says of itself; the elements that are read and written where it says nothing.
 int64_t EstimateWork(const OpDef& op, const InferContext& context, const WorkSizes& sizes);
 
@@ -35,19 +23,6 @@ int64_t ProductWork(const InferContext& context, const WorkSizes& sizes);
 int64_t WeightedWork(const InferContext& context, const WorkSizes& sizes);
 // Every output may be made of all combinations of elements of the inputs.
 int64_t AllCombinationsWork(const InferContext& context, const WorkSizes& sizes);
-
-namespace internal {
-
-struct WorkRegistrar {
-  WorkRegistrar(const char* op, WorkFn work);
-};
-
-}  // namespace internal
-
-// NOMO_REGISTER_WORK(op name, function)
-#define NOMO_REGISTER_WORK(op, ...)                                                \
-  [[maybe_unused]] static const ::nomograph::internal::WorkRegistrar NOMO_CONCAT_( \
-      nomo_work_registrar_, __COUNTER__)(op, __VA_ARGS__)
 
 }  // namespace nomograph
 

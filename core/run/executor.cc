@@ -10,13 +10,13 @@
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/run/run_limits.h"
-#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/names.h"
 
 namespace nomograph {
 namespace {
 
 absl::Status AtNode(const LoweredNode& node, const absl::Status& status) {
-  return Annotate(status, absl::StrCat("node ", Quoted(node.name), " (", node.op->name, ")"));
+  return Annotate(status, NodePlace(node.name, node.op->name));
 }
 
 // Names the node that yields `id`.
@@ -161,7 +161,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode&
     const TensorView& view = state_.views_[id];
     types.push_back({view.dtype, *view.shape});
     values.push_back(Tensor::FromBuffer(view.dtype, *view.shape, view.data, nullptr));
-    input_specs.push_back({view.dtype, *view.shape, {}});
+    input_specs.push_back({view.dtype, *view.shape});
   }
   InferContext context(node.attrs, types, values, static_cast<int>(node.outputs.size()));
   // The functions of control flow yield whatever shapes they yield: nothing is known of them
@@ -195,7 +195,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode&
       view.data = state_.owned_[id].mutable_raw_data();
     }
     known &= view.data != nullptr;
-    output_specs.push_back({view.dtype, view.data != nullptr ? *view.shape : Shape(), {}});
+    output_specs.push_back({view.dtype, view.data != nullptr ? *view.shape : Shape()});
   }
   // Every input counts as constant: the kernel serves this run alone.
   const PrepareContext prepare{

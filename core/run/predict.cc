@@ -34,8 +34,17 @@ int64_t FixedBatch(const Model& model) {
   return -1;
 }
 
-absl::StatusOr<std::unique_ptr<Session>> BorrowingSession(const Model& model) {
-  return Session::Create(std::shared_ptr<const Model>(&model, [](const Model*) {}));
+// What a session for the model hangs on: what it computes, and what its inputs and outputs are
+// called.
+std::string KeyOf(const Model& model) {
+  std::string key = SemanticHash(model);
+  for (const auto* ids : {&model.graph.inputs, &model.graph.outputs}) {
+    for (const ValueId id : *ids) {
+      const std::string& name = model.graph.value(id).name;
+      absl::StrAppend(&key, " ", name.size(), " ", name);
+    }
+  }
+  return key;
 }
 
 // Rows [begin, end) of all inputs, and copies of the last one until there are `count`.
@@ -104,14 +113,28 @@ absl::StatusOr<Tensor> Session::Predict(const Tensor& input, const PredictOption
   return std::move(outputs.begin()->second);
 }
 
+absl::StatusOr<std::shared_ptr<Session>> Model::SessionForPredict() const {
+  if (!variables.empty()) {  // which belong to one call
+    return Session::Create(std::shared_ptr<const Model>(this, [](const Model*) {}));
+  }
+  NOMO_RETURN_IF_ERROR(VerifyModel(*this));  // what can be hashed
+  std::string key = KeyOf(*this);
+  const std::lock_guard lock(predict_cache.mutex_);
+  if (predict_cache.session_ == nullptr || predict_cache.key_ != key) {
+    NOMO_ASSIGN_OR_RETURN(predict_cache.session_, Session::Create(Model(*this)));
+    predict_cache.key_ = std::move(key);
+  }
+  return predict_cache.session_;
+}
+
 absl::StatusOr<NamedTensors> Model::Predict(const NamedTensors& inputs,
                                             const PredictOptions& options) const {
-  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, BorrowingSession(*this));
+  NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, SessionForPredict());
   return session->Predict(inputs, options);
 }
 
 absl::StatusOr<Tensor> Model::Predict(const Tensor& input, const PredictOptions& options) const {
-  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, BorrowingSession(*this));
+  NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, SessionForPredict());
   return session->Predict(input, options);
 }
 

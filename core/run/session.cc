@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/compile/resolve.h"
 #include "nomograph/core/run/program_cache.h"
@@ -94,33 +95,32 @@ class Session::Impl : public FunctionCaller {
       functions_[name] = std::make_unique<ProgramCache>(*model_, function.graph, registry_,
                                                         compile_, options_.max_programs);
     }
+    const std::vector<ValueId>& outputs = model_->graph.outputs;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      output_index_.emplace(model_->graph.values[outputs[i]].name, static_cast<int>(i));
+    }
   }
 
   // The inputs in the order of the graph's, once they have been found right.
   absl::StatusOr<std::vector<Tensor>> OrderInputs(const NamedTensors& inputs) const {
     ErrorList errors;
     std::vector<Tensor> ordered;
-    std::vector<std::string> names;
     std::map<std::string, std::pair<std::string, int64_t>>
         symbols;  // where a symbol's size was seen, and the size
+    size_t found = 0;
     for (const ValueId id : model_->graph.inputs) {
       const ValueInfo& value = model_->graph.values[id];
-      names.push_back(value.name);
       const auto it = inputs.find(value.name);
       ordered.push_back(it == inputs.end() ? Tensor() : it->second);
       if (it == inputs.end()) {
         errors.Add(InvalidArgument("input ", Quoted(value.name), " (", value.type.ToString(),
                                    ") is missing"));
       } else {
+        ++found;
         errors.Add(CheckInput(value, it->second, symbols));
       }
     }
-    for (const auto& [name, tensor] : inputs) {
-      if (std::find(names.begin(), names.end(), name) == names.end()) {
-        errors.Add(InvalidArgument("there is no input ", Quoted(name), "; the model's inputs are ",
-                                   absl::StrJoin(names, ", ", AppendShown)));
-      }
-    }
+    if (found < inputs.size()) AddUnknownInputs(inputs, errors);
     NOMO_RETURN_IF_ERROR(errors.ToStatus("the inputs do not fit"));
     return ordered;
   }
@@ -142,16 +142,14 @@ class Session::Impl : public FunctionCaller {
 
   // The indices of the outputs of these names; none for all.
   absl::StatusOr<std::vector<int>> FindOutputs(absl::Span<const std::string> names) const {
-    std::vector<std::string> known;
-    for (const ValueId id : model_->graph.outputs) known.push_back(model_->graph.values[id].name);
     std::vector<int> indices;
     for (const std::string& name : names) {
-      const auto it = std::find(known.begin(), known.end(), name);
-      if (it == known.end()) {
+      const auto it = output_index_.find(name);
+      if (it == output_index_.end()) {
         return InvalidArgument("there is no output ", Quoted(name), "; the model's outputs are ",
-                               absl::StrJoin(known, ", "));
+                               absl::StrJoin(NamesOf(model_->graph.outputs), ", ", AppendShown));
       }
-      indices.push_back(static_cast<int>(it - known.begin()));
+      indices.push_back(it->second);
     }
     return indices;
   }
@@ -208,6 +206,25 @@ class Session::Impl : public FunctionCaller {
   std::mutex& state_mutex() { return state_mutex_; }
 
  private:
+  std::vector<absl::string_view> NamesOf(const std::vector<ValueId>& ids) const {
+    std::vector<absl::string_view> names;
+    for (const ValueId id : ids) names.push_back(model_->graph.values[id].name);
+    return names;
+  }
+
+  // The first one's fault lists the names that there are.
+  void AddUnknownInputs(const NamedTensors& inputs, ErrorList& errors) const {
+    const std::vector<absl::string_view> names = NamesOf(model_->graph.inputs);
+    const absl::flat_hash_set<absl::string_view> known(names.begin(), names.end());
+    std::string list =
+        absl::StrCat("; the model's inputs are ", absl::StrJoin(names, ", ", AppendShown));
+    for (const auto& [name, tensor] : inputs) {
+      if (known.contains(name)) continue;
+      errors.Add(InvalidArgument("there is no input ", Quoted(name), list));
+      list.clear();
+    }
+  }
+
   static absl::Status CheckInput(const ValueInfo& value, const Tensor& tensor,
                                  std::map<std::string, std::pair<std::string, int64_t>>& symbols) {
     if (!tensor.valid() || tensor.dtype() != value.type.dtype ||
@@ -235,6 +252,7 @@ class Session::Impl : public FunctionCaller {
   const CompileOptions compile_;
   ProgramCache main_;
   absl::flat_hash_map<std::string, std::unique_ptr<ProgramCache>> functions_;
+  absl::flat_hash_map<absl::string_view, int> output_index_;  // by name; the first of that name
   Variables variables_;
   std::mutex state_mutex_;  // held during runs that use variables_
 };

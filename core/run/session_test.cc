@@ -2,6 +2,7 @@
 // without the standard set.
 #include "nomograph/core/run/session.h"
 
+#include <atomic>
 #include <thread>
 
 #include "gmock/gmock.h"
@@ -241,6 +242,18 @@ TEST(Session, RunsOnlyWhatTheChosenOutputsNeed) {
               HasSubstr("there is no output \"y\"; the model's outputs are "));
 }
 
+TEST(Session, NamesEveryInputThatIsNotThere) {
+  const auto session = Session::Create(*TwoOutputs());
+  const Tensor x = Tensor::Of<float>({1, 3}, {1, 2, 3});
+  const std::string one((*session)->Run(NamedTensors{{"x", x}, {"z", x}}).status().message());
+  EXPECT_EQ(one, "there is no input \"z\"; the model's inputs are x");
+  // The list of those that there are stands there once.
+  const std::string two((*session)->Run(NamedTensors{{"y", x}, {"z", x}}).status().message());
+  EXPECT_EQ(two,
+            "the inputs do not fit:\n  input \"x\" (float32[batch,3]) is missing\n"
+            "  there is no input \"y\"; the model's inputs are x\n  there is no input \"z\"");
+}
+
 TEST(BoundRun, ReadsAndWritesTheCallersMemory) {
   const auto session = Session::Create(*TwoOutputs());
   Tensor x(DType::kFloat32, {2, 3});
@@ -279,6 +292,74 @@ TEST(BoundRun, SaysWhatIsWrongWithResults) {
               HasSubstr("expected float32[batch,3], found float32[2,4]"));
   const auto run = (*session)->Bind({x});
   EXPECT_THAT((*run)->Run({.outputs = {"sum"}}).message(), HasSubstr("chosen when it is bound"));
+}
+
+// How often a kernel for test.Prepared was asked for.
+std::atomic<int> prepared = 0;
+NOMO_REGISTER_OP(OpDef("test.Prepared")
+                     .Doc("y = x")
+                     .TypeVar("T", kFloats)
+                     .Input("x", "T")
+                     .Output("y", "T")
+                     .Infer(SameAsInput)
+                     .Reference([](KernelContext& c) { return c.SetOutput(0, c.BorrowInput(0)); })
+                     .Fast([](const PrepareContext&) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+                       ++prepared;
+                       return nullptr;  // the reference serves
+                     }));
+
+TEST(Predict, AModelIsCompiledOnceUntilItChanges) {
+  const Value x = FloatInput();
+  auto model = BuildModel({x}, {Call("test.Prepared", {x})});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const Tensor input = Tensor::Full(DType::kFloat32, {2, 3}, 4);
+  const auto compiled_for = [&](const Model& m) {
+    const int before = prepared;
+    EXPECT_EQ(*m.Predict(input), input);
+    return prepared != before;
+  };
+  EXPECT_TRUE(compiled_for(*model));
+  EXPECT_FALSE(compiled_for(*model));
+  EXPECT_TRUE(compiled_for(Model(*model)));  // a copy has a session of its own
+  EXPECT_FALSE(compiled_for(*model));
+  model->doc = "what it computes is the same";
+  EXPECT_FALSE(compiled_for(*model));
+  model->graph.nodes.back().attrs.Set("extra", 1);
+  EXPECT_FALSE(model->Predict(input).ok());  // no such attribute: the old session does not serve
+  Model renamed(*BuildModel({x}, {Call("test.Prepared", {x})}));
+  EXPECT_TRUE(compiled_for(renamed));
+  renamed.graph.values[renamed.graph.inputs[0]].name = "image";
+  EXPECT_TRUE(compiled_for(renamed));
+  EXPECT_TRUE(renamed.Predict({{"image", input}}).ok());
+  EXPECT_FALSE(renamed.Predict({{"x", input}}).ok());
+}
+
+TEST(Values, AChainLongerThanTheStackIsDeep) {
+  Value x = FloatInput();
+  for (int i = 0; i < 300000; ++i) x = ErrorValue(absl::OkStatus(), {x});
+}
+
+TEST(Values, AreWrittenWithTheRegistryThatIsGiven) {
+  OpRegistry registry;
+  ASSERT_TRUE(
+      registry
+          .Register(
+              ElementwiseOp("acme.Twice", FloatTypes{}, [](auto a) { return a + a; }).Doc("y = 2x"),
+              "acme")
+          .ok());
+  const Value x = FloatInput();
+  EXPECT_FALSE(Call("acme.Twice", {x}).status().ok());
+  absl::StatusOr<Model> model;
+  {
+    const ScopedRegistry scope(registry);
+    model = BuildModel({x}, {Call("acme.Twice", {x})});
+    EXPECT_FALSE(Call("test.Add", {x, x}).status().ok());
+  }
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto result =
+      RunModel(model, Tensor::Full(DType::kFloat32, {1, 3}, 4), {.registry = &registry});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(*result, Tensor::Full(DType::kFloat32, {1, 3}, 8));
 }
 
 TEST(Predict, RunsOneProgramAndReportsEachBatch) {

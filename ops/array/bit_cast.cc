@@ -47,6 +47,7 @@ NOMO_REGISTER_OP(OpDef("array.BitCast")
                      .Doc("Takes the bits of the elements for those of another dtype of the same "
                           "size.")
                      .Source("ONNX BitCast (opset 26)")
+                     .Known({.as = "onnx", .name = "BitCast", .since = 26})
                      .TypeVar("T", kNumbers | DTypeSet{DType::kBool})
                      .TypeVar("R", kNumbers)
                      .Input("x", "T", "any shape")
@@ -54,7 +55,6 @@ NOMO_REGISTER_OP(OpDef("array.BitCast")
                      .RequiredAttr("to", AttrType::kDType, "the dtype of y")
                      .Infer(Infer)
                      .Reference(Compute)
-                     .BatchInputs({0})
                      .Examples(Examples));
 
 }  // namespace

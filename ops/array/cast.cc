@@ -121,6 +121,7 @@ NOMO_REGISTER_OP(
              "the type has none). ONNX's page says NaN for infinity in the fnuz types also with "
              "`saturate`; its test data and ONNX Runtime have the greatest value, as here.")
         .Source("ONNX Cast")
+        .Known({.as = "onnx", .name = "Cast"})
         .TypeVar("T", kStoredType)
         .TypeVar("R", kStoredType)
         .Input("x", "T", "any shape")
@@ -129,7 +130,6 @@ NOMO_REGISTER_OP(
         .Attr("saturate", true, "whether 8-bit floats are cut at their greatest finite value")
         .Infer(Infer)
         .Reference(Compute)
-        .BatchInputs({0})
         .Examples(Examples));
 
 }  // namespace

@@ -103,6 +103,7 @@ NOMO_REGISTER_OP(
             "depends on the data, so that the shape of y is known only when the node has run, "
             "unless the condition is constant.")
         .Source("ONNX Compress; numpy.compress")
+        .Known({.as = "onnx", .name = "Compress"})
         .TypeVar("T", kAnyType)
         .Input("x", "T", "any shape; of rank 1 or more with `axis`")
         .Input("condition", "bool", "a vector")

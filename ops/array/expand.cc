@@ -42,19 +42,21 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(CopyOp(OpDef("array.Expand")
-                            .Doc("Repeats x along axes of size 1, and along new axes in front, so "
-                                 "that it has the shape to which its own and the asked one "
-                                 "broadcast (NumPy). The shape is an attribute or an input.")
-                            .Source("ONNX Expand")
-                            .TypeVar("T", kStoredType)
-                            .Input("x", "T", "any shape")
-                            .OptionalInput("shape", "int64", "a vector of sizes")
-                            .Output("y", "T", "the shape of x broadcast with `shape`")
-                            .OptionalAttr("shape", AttrType::kInts, "the sizes")
-                            .Infer(Infer)
-                            .Examples(Examples),
-                        Plan, {1}));
+NOMO_REGISTER_OP(CopyOp(
+    OpDef("array.Expand")
+        .Doc("Repeats x along axes of size 1, and along new axes in front, so "
+             "that it has the shape to which its own and the asked one "
+             "broadcast (NumPy). The shape is an attribute or an input.")
+        .Source("ONNX Expand")
+        .Known({.as = "onnx", .name = "Expand", .attrs = {{"shape", KnownAttr::kInput, "", 1}}})
+        .TypeVar("T", kStoredType)
+        .Input("x", "T", "any shape")
+        .OptionalInput("shape", "int64", "a vector of sizes")
+        .Output("y", "T", "the shape of x broadcast with `shape`")
+        .OptionalAttr("shape", AttrType::kInts, "the sizes")
+        .Infer(Infer)
+        .Examples(Examples),
+    Plan, {1}));
 
 }  // namespace
 }  // namespace nomograph

@@ -63,6 +63,7 @@ NOMO_REGISTER_OP(
         .Doc("A matrix with 1 (true) on a diagonal, y[i, i + k], and 0 elsewhere. Of x only the "
              "type matters.")
         .Source("ONNX EyeLike; numpy.eye")
+        .Known({.as = "onnx", .name = "EyeLike", .since = 9})
         .TypeVar("T", kAnyType)
         .TypeVar("R", kAnyType)
         .Input("x", "T", "a matrix")

@@ -47,6 +47,7 @@ NOMO_REGISTER_OP(ViewOp(OpDef("array.Flatten")
                             .Doc("Makes a matrix of x: the axes ahead of `axis` become its rows, "
                                  "the others its columns. The default keeps the batch axis.")
                             .Source("ONNX Flatten; Keras Flatten")
+                            .Known({.as = "onnx", .name = "Flatten"})
                             .TypeVar("T", kStoredType)
                             .Input("x", "T", "any shape")
                             .Output("y", "T",

@@ -70,6 +70,7 @@ NOMO_REGISTER_OP(OpDef("array.Gather")
                           "indices[i..], ..]. Negative indices count from the end; an index "
                           "outside of [-n, n), where n is the axis' size, is an error.")
                      .Source("ONNX Gather; Keras Embedding")
+                     .Known({.as = "onnx", .name = "Gather"})
                      .TypeVar("T", kStoredType)
                      .TypeVar("I", kIndexTypes)
                      .Input("data", "T", "of rank 1 or more")

@@ -47,6 +47,7 @@ NOMO_REGISTER_OP(
         .Doc("Picks elements of `data` along `axis`: for axis 0, y[i, j] = data[indices[i, j], j]. "
              "Negative indices count from the end; one outside of [-n, n) is an error.")
         .Source("ONNX GatherElements; torch.gather")
+        .Known({.as = "onnx", .name = "GatherElements"})
         .TypeVar("T", kAnyType)
         .TypeVar("I", kIndexTypes)
         .Input("data", "T", "of rank 1 or more")

@@ -57,6 +57,7 @@ NOMO_REGISTER_OP(
              "`batch_dims` axes b of data and indices run together. Negative indices count from "
              "the end; one that does not fit is an error.")
         .Source("ONNX GatherND; tf.gather_nd")
+        .Known({.as = "onnx", .name = "GatherND"})
         .TypeVar("T", kAnyType)
         .TypeVar("I", kIndexTypes)
         .Input("data", "T", "of rank 1 or more")

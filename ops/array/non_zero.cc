@@ -63,6 +63,7 @@ NOMO_REGISTER_OP(
              "is the index of the i-th along axis a. NaN is not 0. n depends on the data, so that "
              "the shape of y is known only when the node has run.")
         .Source("ONNX NonZero; numpy.nonzero")
+        .Known({.as = "onnx", .name = "NonZero"})
         .TypeVar("T", kAnyType)
         .Input("x", "T", "any shape")
         .Output("y", "int64", "[rank of x, n]")

@@ -206,6 +206,13 @@ NOMO_REGISTER_OP(CopyOp(
              "Negative pads cut off elements, ahead of the padding. Reflect and wrap add at most "
              "as many as there are to reflect or repeat. Pads and axes are attributes or inputs.")
         .Source("ONNX Pad; numpy.pad; Keras ZeroPadding")
+        .Known({.as = "onnx", .name = "Pad", .since = 2})
+        .Known({.as = "onnx",
+                .name = "Pad",
+                .since = 18,
+                .attrs = {{"pads", KnownAttr::kInput, "", 1},
+                          {"value", KnownAttr::kLike, "", 2},
+                          {"axes", KnownAttr::kInput, "", 3}}})
         .TypeVar("T", kAnyType)
         .TypeVar("I", {DType::kInt32, DType::kInt64})
         .Input("x", "T", "any shape")

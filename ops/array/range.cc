@@ -103,6 +103,7 @@ NOMO_REGISTER_OP(OpDef("array.Range")
                           "which is not included: max(0, ceil((limit - start) / delta)) elements, "
                           "each rounded once. A delta of 0 is an error.")
                      .Source("ONNX Range; numpy.arange")
+                     .Known({.as = "onnx", .name = "Range"})
                      .TypeVar("T", kNumbers)
                      .Input("start", "T", "one element")
                      .Input("limit", "T", "one element")

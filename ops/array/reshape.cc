@@ -144,6 +144,10 @@ NOMO_REGISTER_OP(ViewOp(
              "elements. The shape is the attribute or else the input; in it, 0 copies the size of "
              "x's axis at the same place, and -1, which may stand once, takes what is left.")
         .Source("ONNX Reshape; Keras Reshape")
+        .Known({.as = "onnx",
+                .name = "Reshape",
+                .since = 5,
+                .attrs = {{"shape", KnownAttr::kInput, "", 1}}})
         .TypeVar("T", kStoredType)
         .Input("x", "T", "any shape")
         .OptionalInput("shape", "int64", "a vector of sizes")

@@ -96,6 +96,7 @@ NOMO_REGISTER_OP(
              ".., b, ..] where t < sequence_lens[b], else x's own. A length below 0 or above the "
              "size of the time axis is an error.")
         .Source("ONNX ReverseSequence; tf.reverse_sequence")
+        .Known({.as = "onnx", .name = "ReverseSequence"})
         .TypeVar("T", kAnyType)
         .TypeVar("I", kIndexTypes)
         .Input("x", "T", "of rank 2 or more")

@@ -154,6 +154,8 @@ NOMO_REGISTER_OP(
              "y[indices[i, j], j] = updates[i, j], one after the other in row-major order. "
              "Negative indices count from the end; one outside of [-n, n) is an error.")
         .Source("ONNX ScatterElements")
+        .Known({.as = "onnx", .name = "Scatter", .since = 9})
+        .Known({.as = "onnx", .name = "ScatterElements", .since = 11})
         .Input("indices", "I",
                "of the rank of data, and no larger along the axes other than `axis`")
         .Input("updates", "T", "the shape of indices")
@@ -169,6 +171,7 @@ NOMO_REGISTER_OP(Schema("array.ScatterND")
                           "m - 1]] = updates[i..], one after the other in row-major order. "
                           "Negative indices count from the end; one that does not fit is an error.")
                      .Source("ONNX ScatterND")
+                     .Known({.as = "onnx", .name = "ScatterND"})
                      .Input("indices", "I", "[..., m], m at most the rank of data")
                      .Input("updates", "T",
                             "the shape of indices without m, then that of data without m axes")

@@ -98,6 +98,7 @@ NOMO_REGISTER_OP(
         .Doc("The sizes of x's axes from `start` to `end`, which is not included. Negative ones "
              "count from the last axis; those that are out of range are clamped.")
         .Source("ONNX Shape")
+        .Known({.as = "onnx", .name = "Shape", .since = 15})
         .TypeVar("T", kStoredType)
         .Input("x", "T", "any shape")
         .Output("y", "int64", "a vector")
@@ -111,6 +112,7 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(OpDef("array.Size")
                      .Doc("The number of elements of x.")
                      .Source("ONNX Size")
+                     .Known({.as = "onnx", .name = "Size"})
                      .TypeVar("T", kStoredType)
                      .Input("x", "T", "any shape")
                      .Output("y", "int64", "a scalar")

@@ -135,6 +135,12 @@ NOMO_REGISTER_OP(
                     "go backwards (then an end of -2^63 includes element 0), and ends are not "
                     "included. Each argument is an attribute or an input.")
                .Source("ONNX Slice; Keras Cropping")
+               .Known({.as = "onnx",
+                       .name = "Slice",
+                       .attrs = {{"starts", KnownAttr::kInput, "", 1},
+                                 {"ends", KnownAttr::kInput, "", 2},
+                                 {"axes", KnownAttr::kInput, "", 3},
+                                 {"steps", KnownAttr::kInput, "", 4}}})
                .TypeVar("T", kStoredType)
                .TypeVar("I", {DType::kInt32, DType::kInt64})
                .Input("x", "T", "any shape")

@@ -107,31 +107,33 @@ std::vector<Example> UnsqueezeExamples() {
   };
 }
 
-NOMO_REGISTER_OP(
-    ViewOp(OpDef("array.Squeeze")
-               .Doc("Removes axes of size 1: those that are named, as an attribute or an input, or "
-                    "else all. To name an axis of another size is an error.")
-               .Source("ONNX Squeeze")
-               .TypeVar("T", kStoredType)
-               .Input("x", "T", "any shape")
-               .OptionalInput("axes", "int64", "a vector of axes")
-               .Output("y", "T", "the shape of x without those axes")
-               .OptionalAttr("axes", AttrType::kInts, "in [-rank, rank), each once")
-               .Infer(InferSqueeze)
-               .Examples(SqueezeExamples)));
+NOMO_REGISTER_OP(ViewOp(
+    OpDef("array.Squeeze")
+        .Doc("Removes axes of size 1: those that are named, as an attribute or an input, or "
+             "else all. To name an axis of another size is an error.")
+        .Source("ONNX Squeeze")
+        .Known({.as = "onnx", .name = "Squeeze", .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+        .TypeVar("T", kStoredType)
+        .Input("x", "T", "any shape")
+        .OptionalInput("axes", "int64", "a vector of axes")
+        .Output("y", "T", "the shape of x without those axes")
+        .OptionalAttr("axes", AttrType::kInts, "in [-rank, rank), each once")
+        .Infer(InferSqueeze)
+        .Examples(SqueezeExamples)));
 
-NOMO_REGISTER_OP(ViewOp(OpDef("array.Unsqueeze")
-                            .Doc("Inserts axes of size 1, so that they are the named ones of y. "
-                                 "The axes are an attribute or an input.")
-                            .Source("ONNX Unsqueeze")
-                            .TypeVar("T", kStoredType)
-                            .Input("x", "T", "any shape")
-                            .OptionalInput("axes", "int64", "a vector of axes")
-                            .Output("y", "T", "the shape of x with those axes")
-                            .OptionalAttr("axes", AttrType::kInts,
-                                          "in [-r, r), each once, where r is the rank of y")
-                            .Infer(InferUnsqueeze)
-                            .Examples(UnsqueezeExamples)));
+NOMO_REGISTER_OP(ViewOp(
+    OpDef("array.Unsqueeze")
+        .Doc("Inserts axes of size 1, so that they are the named ones of y. "
+             "The axes are an attribute or an input.")
+        .Source("ONNX Unsqueeze")
+        .Known({.as = "onnx", .name = "Unsqueeze", .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+        .TypeVar("T", kStoredType)
+        .Input("x", "T", "any shape")
+        .OptionalInput("axes", "int64", "a vector of axes")
+        .Output("y", "T", "the shape of x with those axes")
+        .OptionalAttr("axes", AttrType::kInts, "in [-r, r), each once, where r is the rank of y")
+        .Infer(InferUnsqueeze)
+        .Examples(UnsqueezeExamples)));
 
 }  // namespace
 }  // namespace nomograph

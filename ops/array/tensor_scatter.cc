@@ -94,6 +94,7 @@ NOMO_REGISTER_OP(
              "the row write_indices on; mode circular goes on at the beginning of the axis where "
              "it ends. So caches of keys and values are kept.")
         .Source("ONNX TensorScatter (opset 24)")
+        .Known({.as = "onnx", .name = "TensorScatter", .since = 24})
         .TypeVar("T", kAnyType)
         .Input("past_cache", "T", "[B, ...]")
         .Input("update", "T", "the shape of past_cache, or less along the axis")

@@ -176,6 +176,7 @@ NOMO_REGISTER_OP(
              "counted in column ngram_indexes[i] of y. Mode TF yields the counts, IDF the weight "
              "where the count is not 0, TFIDF their product.")
         .Source("ONNX TfIdfVectorizer for integers")
+        .Known({.as = "onnx", .name = "TfIdfVectorizer", .since = 9})
         .TypeVar("T", {DType::kInt32, DType::kInt64})
         .Input("x", "T", "[size] or [batch, size]")
         .Output("y", "float32", "[columns] or [batch, columns]")
@@ -197,7 +198,6 @@ NOMO_REGISTER_OP(
         .OptionalAttr("weights", AttrType::kFloats, "of each gram; absent: 1")
         .Infer(Infer)
         .Reference(Compute)
-        .BatchInputs({0}, 2)
         .Examples(Examples));
 
 }  // namespace

@@ -69,6 +69,7 @@ NOMO_REGISTER_OP(CopyOp(
         .Doc("Repeats the whole of x along each axis: y[i, j, ...] = x[i mod n0, j mod n1, ...]. "
              "The numbers of repeats are an attribute or an input.")
         .Source("ONNX Tile")
+        .Known({.as = "onnx", .name = "Tile", .attrs = {{"repeats", KnownAttr::kInput, "", 1}}})
         .TypeVar("T", kStoredType)
         .Input("x", "T", "any shape")
         .OptionalInput("repeats", "int64", "a vector with a number for each axis of x")

@@ -74,6 +74,7 @@ NOMO_REGISTER_OP(CopyOp(
     OpDef("array.Transpose")
         .Doc("Exchanges axes: axis i of y is axis perm[i] of x.")
         .Source("ONNX Transpose; Keras Permute")
+        .Known({.as = "onnx", .name = "Transpose"})
         .TypeVar("T", kStoredType)
         .Input("x", "T", "any shape")
         .Output("y", "T", "the sizes of x in the order of perm")

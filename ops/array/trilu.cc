@@ -75,6 +75,7 @@ NOMO_REGISTER_OP(
         .Doc("The upper (or lower) triangle of matrices, with 0 in place of the other elements: "
              "element (i, j) is kept when j - i >= k (or <= k). k is an attribute or an input.")
         .Source("ONNX Trilu; numpy.triu and tril")
+        .Known({.as = "onnx", .name = "Trilu", .attrs = {{"k", KnownAttr::kScalar, "", 1}}})
         .TypeVar("T", kAnyType)
         .Input("x", "T", "[..., rows, columns]")
         .OptionalInput("k", "int64", "a scalar or one element; absent, as the attribute: 0")

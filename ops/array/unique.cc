@@ -197,6 +197,7 @@ NOMO_REGISTER_OP(
              "there are depends on the data, so that the shapes are known only when the node has "
              "run.")
         .Source("ONNX Unique; numpy.unique")
+        .Known({.as = "onnx", .name = "Unique"})
         .TypeVar("T", kAnyType)
         .Input("x", "T", "any shape; of rank 1 or more with `axis`")
         .Output("y", "T", "the shape of x with size n along `axis`; without it [n]")

@@ -73,6 +73,7 @@ NOMO_REGISTER_OP(OpDef("array.Where")
                      .Doc("y = x where `condition` is true, else z, element by element, the three "
                           "broadcast to one shape (NumPy).")
                      .Source("ONNX Where; numpy.where")
+                     .Known({.as = "onnx", .name = "Where"})
                      .TypeVar("T", kAnyType)
                      .Input("condition", "bool", "broadcast to the others")
                      .Input("x", "T", "broadcast to the others")

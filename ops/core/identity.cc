@@ -30,13 +30,13 @@ std::vector<Example> AfterExamples() {
 NOMO_REGISTER_OP(OpDef("core.Identity")
                      .Doc("y = x.")
                      .Source("ONNX Identity")
+                     .Known({.as = "onnx", .name = "Identity"})
                      .TypeVar("T", kStoredType)
                      .Input("x", "T", "any shape")
                      .Output("y", "T", "the shape of x")
                      .Infer(SameAsInput)
                      .Reference(Compute)
                      .View()
-                     .BatchInputs({0})
                      .Examples(IdentityExamples));
 
 NOMO_REGISTER_OP(OpDef("core.After")

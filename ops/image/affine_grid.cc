@@ -125,6 +125,10 @@ NOMO_REGISTER_OP(
              "first and the last element with align_corners, else their outer edges; the middle of "
              "a single element is 0.")
         .Source("ONNX AffineGrid; torch.nn.functional.affine_grid")
+        .Known({.as = "onnx",
+                .name = "AffineGrid",
+                .since = 20,
+                .attrs = {{"size", KnownAttr::kInput, "", 1}}})
         .TypeVar("T", kFloats)
         .Input("theta", "T", "[batch, 2, 3] or [batch, 3, 4]")
         .OptionalInput(

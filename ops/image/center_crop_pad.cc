@@ -120,6 +120,10 @@ NOMO_REGISTER_OP(
              "Where the difference is odd, one element more is cut off or added at the end. The "
              "shape is an attribute or an input.")
         .Source("ONNX CenterCropPad; Keras CenterCrop")
+        .Known({.as = "onnx",
+                .name = "CenterCropPad",
+                .since = 18,
+                .attrs = {{"shape", KnownAttr::kInput, "", 1}}})
         .TypeVar("T", kAnyType)
         .TypeVar("I", {DType::kInt32, DType::kInt64})
         .Input("x", "T", "any shape")

@@ -324,7 +324,6 @@ NOMO_REGISTER_OP(
         .Infer(InferGridSample)
         .Reference(GridSampleCompute)
         .Fast(PrepareGridSample)
-        .BatchInputs({0, 1})
         .Examples(GridSampleExamples));
 
 }  // namespace

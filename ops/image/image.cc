@@ -45,8 +45,7 @@ OpDef ImageOp(std::string name, DTypeSet types, std::string y_doc) {
       .TypeVar("T", types)
       .Input("x", "T", "an image [height, width, channels] or a batch of them")
       .Output("y", "T", std::move(y_doc))
-      .Infer(InferImages)
-      .BatchInputs({0}, 4);
+      .Infer(InferImages);
 }
 
 OpDef WithDataFormat(OpDef op) {
@@ -57,7 +56,7 @@ OpDef WithDataFormat(OpDef op) {
 }
 
 OpDef RandomImageOp(std::string name, DTypeSet types, std::string y_doc) {
-  return RandomOp(ImageOp(std::move(name), types, std::move(y_doc)).BatchInputs({}));
+  return RandomOp(ImageOp(std::move(name), types, std::move(y_doc)));
 }
 
 }  // namespace nomograph::image

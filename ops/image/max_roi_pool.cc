@@ -160,9 +160,8 @@ NOMO_REGISTER_OP(
             .Max(1 << 20))
         .Infer(InferMaxRoiPool)
         .Reference(MaxRoiPoolCompute)
+        .Work(AllCombinationsWork)
         .Examples(MaxRoiPoolExamples));
-
-NOMO_REGISTER_WORK("image.MaxRoiPool", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::image

@@ -255,6 +255,12 @@ NOMO_REGISTER_OP(
              "that is NaN is no score. How many boxes are taken depends on the data, so that the "
              "shape is known only when the node has run.")
         .Source("ONNX NonMaxSuppression; tf.image.non_max_suppression")
+        .Known({.as = "onnx",
+                .name = "NonMaxSuppression",
+                .since = 10,
+                .attrs = {{"max_output_boxes_per_class", KnownAttr::kScalar, "", 2},
+                          {"iou_threshold", KnownAttr::kLike, "", 3},
+                          {"score_threshold", KnownAttr::kLike, "", 4}}})
         .TypeVar("T", kFloats)
         .Input("boxes", "T", "[batch, boxes, 4]")
         .Input("scores", "T", "[batch, classes, boxes]")
@@ -268,9 +274,8 @@ NOMO_REGISTER_OP(
         .OptionalAttr("score_threshold", AttrType::kFloat, "as the input")
         .Infer(InferNonMaxSuppression)
         .Reference(NonMaxSuppressionCompute)
+        .Work(AllCombinationsWork)
         .Examples(NonMaxSuppressionExamples));
-
-NOMO_REGISTER_WORK("image.NonMaxSuppression", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::image

@@ -95,7 +95,6 @@ NOMO_REGISTER_OP(OpDef("image.Rescale")
                      .Reference(Reference)
                      .Fast(PrepareFast)
                      .AsPostOp(AsPostOp)
-                     .BatchInputs({0})
                      .Examples(Examples));
 
 }  // namespace

@@ -383,7 +383,6 @@ NOMO_REGISTER_OP(
         .Infer(InferResize)
         .Reference(ResizeCompute)
         .Fast(onednn::Prepare(BuildResize))
-        .BatchInputs({0}, 4)
         .Examples(ResizeExamples));
 
 }  // namespace

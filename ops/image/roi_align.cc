@@ -293,9 +293,8 @@ NOMO_REGISTER_OP(
         .Infer(InferRoiAlign)
         .Reference(RoiAlignCompute)
         .Fast(PrepareRoiAlign)
+        .Work(AllCombinationsWork)
         .Examples(RoiAlignExamples));
-
-NOMO_REGISTER_WORK("image.RoiAlign", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::image

@@ -69,7 +69,6 @@ NOMO_REGISTER_OP(
         .Attr("dtype", DType::kFloat32, "the type of y")
         .Infer(Infer)
         .Reference(Compute)
-        .BatchInputs({0}, 4)
         .Examples(Examples));
 
 }  // namespace

@@ -117,6 +117,7 @@ NOMO_REGISTER_OP(ArgReduceOp<true>("math.ArgMax")
                      .Doc("The index of the greatest element along an axis. NaN counts as greater "
                           "than all numbers.")
                      .Source("ONNX ArgMax; NumPy argmax")
+                     .Known({.as = "onnx", .name = "ArgMax"})
                      .Examples(ArgExamples({0, 1, 0, 2}, {2, 2, 0, 2}, {2, 1, 1, 2},
                                            {1, 0, 0, 0})));
 
@@ -124,6 +125,7 @@ NOMO_REGISTER_OP(
     ArgReduceOp<false>("math.ArgMin")
         .Doc("The index of the least element along an axis. NaN counts as less than all numbers.")
         .Source("ONNX ArgMin; NumPy argmin")
+        .Known({.as = "onnx", .name = "ArgMin"})
         .Examples(ArgExamples({1, 1, 2, 1}, {3, 2, 2, 3}, {3, 1, 1, 3}, {0, 0, 1, 0})));
 
 }  // namespace nomograph

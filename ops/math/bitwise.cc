@@ -21,24 +21,28 @@ T Shift(T a, T by, bool left) {
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseAnd", IntTypes{}, [](auto a, auto b) { return a & b; })
                      .Doc("The bits that are set in both a and b, with NumPy broadcasting.")
                      .Source("ONNX BitwiseAnd; NumPy bitwise_and")
+                     .Known({.as = "onnx", .name = "BitwiseAnd", .since = 18})
                      .Examples(ExampleTable().Rows(kInts,
                                                    {{12, 10, 8}, {-1, 77, 77}, {255, 170, 170}})));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseOr", IntTypes{}, [](auto a, auto b) { return a | b; })
                      .Doc("The bits that are set in a or b or both, with NumPy broadcasting.")
                      .Source("ONNX BitwiseOr; NumPy bitwise_or")
+                     .Known({.as = "onnx", .name = "BitwiseOr", .since = 18})
                      .Examples(ExampleTable().Rows(kInts,
                                                    {{12, 10, 14}, {-2, 1, -1}, {240, 15, 255}})));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseXor", IntTypes{}, [](auto a, auto b) { return a ^ b; })
                      .Doc("The bits that are set in one of a and b, with NumPy broadcasting.")
                      .Source("ONNX BitwiseXor; NumPy bitwise_xor")
+                     .Known({.as = "onnx", .name = "BitwiseXor", .since = 18})
                      .Examples(ExampleTable().Rows(kInts,
                                                    {{12, 10, 6}, {-1, 5, -6}, {255, 15, 240}})));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseNot", IntTypes{}, [](auto x) { return ~x; })
                      .Doc("Every bit of x turned over.")
                      .Source("ONNX BitwiseNot; NumPy invert")
+                     .Known({.as = "onnx", .name = "BitwiseNot", .since = 18})
                      .Examples(ExampleTable()
                                    .Rows(kSignedInts, {{0, -1}, {5, -6}, {-1, 0}})
                                    .Rows({DType::kUInt8}, {{0, 255}, {15, 240}})
@@ -54,6 +58,7 @@ NOMO_REGISTER_OP(
         .Doc("The bits of a moved by b places, with NumPy broadcasting. Bits that leave the type "
              "are lost, and zeros come in: moving by the width of the type or more yields 0.")
         .Source("ONNX BitShift; NumPy left_shift and right_shift")
+        .Known({.as = "onnx", .name = "BitShift"})
         .RequiredAttr("direction", AttrType::kString, "LEFT multiplies by 2^b, RIGHT divides")
         .Choices({"LEFT", "RIGHT"})
         .Examples(ExampleTable()

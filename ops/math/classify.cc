@@ -17,6 +17,7 @@ OpDef IsInf() {
                        })
       .Doc("Whether x is infinite.")
       .Source("ONNX IsInf; NumPy isinf")
+      .Known({.as = "onnx", .name = "IsInf", .since = 10})
       .Attr("detect_positive", true, "whether positive infinity counts")
       .Attr("detect_negative", true, "whether negative infinity counts")
       .Examples(
@@ -34,6 +35,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.IsNaN", FloatTypes{}, [](auto x) { return bool{std::isnan(x)}; })
         .Doc("Whether x is not a number.")
         .Source("ONNX IsNaN; NumPy isnan")
+        .Known({.as = "onnx", .name = "IsNaN"})
         .Examples(ExampleTable().BoolRows(kFloats, {{1, 0}, {kInf, 0}, {kNaN, 1}, {0, 0}})));
 
 NOMO_REGISTER_OP(

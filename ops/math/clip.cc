@@ -147,6 +147,10 @@ OpDef Clip() {
           "neither, which is none. For integer types attributes are rounded into the interval, and "
           "to the nearest end of the type's range.")
       .Source("ONNX Clip; NumPy clip; Keras ReLU(max_value)")
+      .Known({.as = "onnx",
+              .name = "Clip",
+              .since = 11,
+              .attrs = {{"min", KnownAttr::kLike, "", 1}, {"max", KnownAttr::kLike, "", 2}}})
       .TypeVar("T", kNumbers)
       .Input("x", "T", "any shape")
       .OptionalInput("min", "T", "one number")
@@ -158,7 +162,6 @@ OpDef Clip() {
       .Reference(ClipReference)
       .Fast(PrepareClip)
       .InPlace()
-      .BatchInputs({0})
       .AsPostOp(AsPostOp)
       .Examples(ClipExamples());
 }

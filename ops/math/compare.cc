@@ -27,6 +27,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Equal", AllTypes{}, [](auto a, auto b) { return a == b; })
         .Doc("Whether a = b, with NumPy broadcasting. NaN equals nothing; -0 equals 0.")
         .Source("ONNX Equal; NumPy equal")
+        .Known({.as = "onnx", .name = "Equal", .since = 7})
         .Examples(Comparisons(0, 1, 0, 0).BoolRows(kBools, {{0, 0, 1}, {0, 1, 0}, {1, 1, 1}})));
 
 NOMO_REGISTER_OP(
@@ -38,23 +39,27 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(ElementwiseOp("math.Less", NumberTypes{}, [](auto a, auto b) { return a < b; })
                      .Doc("Whether a < b, with NumPy broadcasting. False where either is NaN.")
                      .Source("ONNX Less; NumPy less")
+                     .Known({.as = "onnx", .name = "Less", .since = 7})
                      .Examples(Comparisons(1, 0, 0, 0)));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.LessOrEqual", NumberTypes{},
                                [](auto a, auto b) { return a <= b; })
                      .Doc("Whether a <= b, with NumPy broadcasting. False where either is NaN.")
                      .Source("ONNX LessOrEqual; NumPy less_equal")
+                     .Known({.as = "onnx", .name = "LessOrEqual"})
                      .Examples(Comparisons(1, 1, 0, 0)));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.Greater", NumberTypes{}, [](auto a, auto b) { return a > b; })
                      .Doc("Whether a > b, with NumPy broadcasting. False where either is NaN.")
                      .Source("ONNX Greater; NumPy greater")
+                     .Known({.as = "onnx", .name = "Greater", .since = 7})
                      .Examples(Comparisons(0, 0, 1, 0)));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.GreaterOrEqual", NumberTypes{},
                                [](auto a, auto b) { return a >= b; })
                      .Doc("Whether a >= b, with NumPy broadcasting. False where either is NaN.")
                      .Source("ONNX GreaterOrEqual; NumPy greater_equal")
+                     .Known({.as = "onnx", .name = "GreaterOrEqual"})
                      .Examples(Comparisons(0, 1, 1, 0)));
 
 }  // namespace nomograph

@@ -119,19 +119,25 @@ ExampleTable CumulativeExamples(std::initializer_list<double> rows,
 
 }  // namespace
 
-NOMO_REGISTER_OP(CumulativeOp<false>("math.CumSum")
-                     .Doc("y[i] = x[0] + … + x[i] along an axis. Integers wrap around.")
-                     .Source("ONNX CumSum; NumPy cumsum")
-                     .Examples(CumulativeExamples({1, 3, 6, 4, 9, 15}, {1, 2, 3, 5, 7, 9},
-                                                  {0, 1, 3, 0, 4, 9}, {5, 3, 0, 11, 6, 0})
-                                   .Add({.name = "integers wrap around",
-                                         .attrs = {{"axis", 0}, {"reverse", true}},
-                                         .inputs = {Tensor::Vector<int8_t>({-100, 100, 100})},
-                                         .outputs = {Tensor::Vector<int8_t>({100, -56, 100})}})));
+NOMO_REGISTER_OP(
+    CumulativeOp<false>("math.CumSum")
+        .Doc("y[i] = x[0] + … + x[i] along an axis. Integers wrap around.")
+        .Source("ONNX CumSum; NumPy cumsum")
+        .Known({.as = "onnx", .name = "CumSum", .attrs = {{"axis", KnownAttr::kScalar, "", 1}}})
+        .Examples(CumulativeExamples({1, 3, 6, 4, 9, 15}, {1, 2, 3, 5, 7, 9}, {0, 1, 3, 0, 4, 9},
+                                     {5, 3, 0, 11, 6, 0})
+                      .Add({.name = "integers wrap around",
+                            .attrs = {{"axis", 0}, {"reverse", true}},
+                            .inputs = {Tensor::Vector<int8_t>({-100, 100, 100})},
+                            .outputs = {Tensor::Vector<int8_t>({100, -56, 100})}})));
 
 NOMO_REGISTER_OP(CumulativeOp<true>("math.CumProd")
                      .Doc("y[i] = x[0] * … * x[i] along an axis. Integers wrap around.")
                      .Source("NumPy cumprod")
+                     .Known({.as = "onnx",
+                             .name = "CumProd",
+                             .since = 26,
+                             .attrs = {{"axis", KnownAttr::kScalar, "", 1}}})
                      .Examples(CumulativeExamples({1, 2, 6, 4, 20, 120}, {1, 2, 3, 4, 10, 18},
                                                   {1, 1, 2, 1, 4, 20}, {6, 3, 1, 30, 6, 1})
                                    .Add({.name = "integers wrap around",

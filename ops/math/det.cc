@@ -92,15 +92,14 @@ NOMO_REGISTER_OP(OpDef("math.Det")
                           "elimination with partial pivoting. That of a matrix without elements "
                           "is 1.")
                      .Source("ONNX Det; numpy.linalg.det")
+                     .Known({.as = "onnx", .name = "Det", .since = 11})
                      .TypeVar("T", kFloats)
                      .Input("x", "T", "[batch..., M, M]")
                      .Output("y", "T", "[batch...]")
                      .Infer(Infer)
                      .Reference(Compute)
-                     .BatchInputs({0}, 3)
+                     .Work(AllCombinationsWork)
                      .Examples(Examples));
-
-NOMO_REGISTER_WORK("math.Det", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph

@@ -243,6 +243,7 @@ NOMO_REGISTER_OP(
              "do not fit, or the output has a letter twice or one that no operand has, or lacks "
              "the ellipsis of operands that have axes for it.")
         .Source("ONNX Einsum; numpy.einsum")
+        .Known({.as = "onnx", .name = "Einsum", .since = 12})
         .TypeVar("T", kNumbers)
         .VariadicInput("operands", "T", "any number of tensors")
         .Output("y", "T", "the sizes of the output's letters")
@@ -250,9 +251,8 @@ NOMO_REGISTER_OP(
         .Infer(Infer)
         .Reference(Compute)
         .Fast(Prepare)
+        .Work(AllCombinationsWork)
         .Examples(Examples));
-
-NOMO_REGISTER_WORK("math.Einsum", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph

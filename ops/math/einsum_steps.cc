@@ -158,8 +158,8 @@ absl::Status Product::Prepare(const PrepareContext& node) {
   if (matmul == nullptr) return absl::InternalError("math.MatMul is not registered");
   NOMO_ASSIGN_OR_RETURN(attrs, ResolveAttributes(matmul->attrs, {{"transpose_a", a_transposed},
                                                                  {"transpose_b", b_transposed}}));
-  const TensorSpec inputs[] = {{DType::kFloat32, a_shape, {}}, {DType::kFloat32, b_shape, {}}};
-  const TensorSpec outputs[] = {{DType::kFloat32, y_shape, {}}};
+  const TensorSpec inputs[] = {{DType::kFloat32, a_shape}, {DType::kFloat32, b_shape}};
+  const TensorSpec outputs[] = {{DType::kFloat32, y_shape}};
   const Tensor constants[] = {Tensor(), ConstantAt(node, b, b_shape)};
   const PrepareContext context{attrs, inputs, outputs, constants, {}, node.threads};
   NOMO_ASSIGN_OR_RETURN(kernel, PrepareKernel(*matmul, context, KernelChoice::kFast));

@@ -13,6 +13,7 @@ namespace nomograph {
 NOMO_REGISTER_OP(FloatFunctionOp("math.Exp", exact::Exp, std::exp)
                      .Doc("y = e^x")
                      .Source("ONNX Exp; NumPy exp; Keras activation exponential")
+                     .Known({.as = "onnx", .name = "Exp"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 1},
                                                              {1, 2.718281828459045},
                                                              {-2.5, 0.0820849986238988},
@@ -44,6 +45,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Expm1", exact::Expm1, std::expm1)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Log", exact::Log, std::log)
                      .Doc("y = ln(x), the natural logarithm: -inf at 0, NaN below.")
                      .Source("ONNX Log; NumPy log")
+                     .Known({.as = "onnx", .name = "Log"})
                      .Examples(ExampleTable().Rows(kFloats, {{1, 0},
                                                              {0.5, -0.6931471805599453},
                                                              {10, 2.302585092994046},
@@ -90,6 +92,7 @@ NOMO_REGISTER_OP(
     FloatFunctionOp("math.Erf", exact::Erf, std::erf)
         .Doc("y = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x, the error function.")
         .Source("ONNX Erf")
+        .Known({.as = "onnx", .name = "Erf"})
         .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                 {0.5, 0.5204998778130465},
                                                 {-1, -0.8427007929497149},

@@ -86,12 +86,21 @@ std::vector<Example> Examples() {
   };
 }
 
+const std::vector<KnownAttr> kRuntimeNames = {
+    {"transpose_a", KnownAttr::kAttribute, "transA"},
+    {"transpose_b", KnownAttr::kAttribute, "transB"},
+    {"transpose_batch_a", KnownAttr::kAttribute, "transBatchA"},
+    {"transpose_batch_b", KnownAttr::kAttribute, "transBatchB"},
+};
+
 NOMO_REGISTER_OP(
     OpDef("math.FusedMatMul")
         .Doc("y = alpha * math.MatMul(a, b), whose matrices may be transposed first. With "
              "transpose_batch_a (b) the first axis of a (b) is put behind the batches before that: "
              "[M, batch..., K] becomes [batch..., M, K].")
         .Source("com.microsoft FusedMatMul")
+        .Known({.as = "com.microsoft", .name = "FusedMatMul", .attrs = kRuntimeNames})
+        .Known({.as = "com.microsoft", .name = "TransposeMatMul", .attrs = kRuntimeNames})
         .TypeVar("T", kFloats)
         .Input("a", "T", "[batch..., M, K], or [K]")
         .Input("b", "T", "[batch..., K, N], or [K]")
@@ -103,9 +112,8 @@ NOMO_REGISTER_OP(
         .Attr("alpha", 1.0, "the factor of the product")
         .Infer(Infer)
         .Body(Body)
+        .Work(ProductWork)
         .Examples(Examples));
-
-NOMO_REGISTER_WORK("math.FusedMatMul", ProductWork);
 
 }  // namespace
 }  // namespace nomograph

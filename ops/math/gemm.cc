@@ -222,6 +222,11 @@ NOMO_REGISTER_OP(
              "It is an error when a or b is no matrix, the inner sizes differ, or c does not "
              "broadcast to [M, N].")
         .Source("ONNX Gemm; Keras Dense on matrices")
+        .Known({.as = "onnx",
+                .name = "Gemm",
+                .since = 7,
+                .attrs = {{"transpose_a", KnownAttr::kAttribute, "transA"},
+                          {"transpose_b", KnownAttr::kAttribute, "transB"}}})
         .TypeVar("T", kNumbers)
         .Input("a", "T", "[M, K]; [K, M] with transpose_a")
         .Input("b", "T", "[K, N]; [N, K] with transpose_b")
@@ -235,9 +240,8 @@ NOMO_REGISTER_OP(
         .Reference(GemmCompute)
         .Fast(onednn::Prepare(BuildGemm))
         .TakesPostOps(onednn::TakesPostOps(BuildGemm))
+        .Work(ProductWork)
         .Examples(GemmExamples));
-
-NOMO_REGISTER_WORK("math.Gemm", ProductWork);
 
 }  // namespace
 }  // namespace nomograph

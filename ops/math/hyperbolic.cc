@@ -11,6 +11,7 @@ namespace nomograph {
 NOMO_REGISTER_OP(FloatFunctionOp("math.Sinh", exact::Sinh, std::sinh)
                      .Doc("y = (e^x - e^-x) / 2")
                      .Source("ONNX Sinh; NumPy sinh")
+                     .Known({.as = "onnx", .name = "Sinh"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.5210953054937474},
                                                              {-2, -3.626860407847019},
@@ -21,6 +22,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Sinh", exact::Sinh, std::sinh)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Cosh", exact::Cosh, std::cosh)
                      .Doc("y = (e^x + e^-x) / 2")
                      .Source("ONNX Cosh; NumPy cosh")
+                     .Known({.as = "onnx", .name = "Cosh"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 1},
                                                              {0.5, 1.1276259652063807},
                                                              {-2, 3.7621956910836314},
@@ -30,6 +32,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Cosh", exact::Cosh, std::cosh)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Tanh", exact::Tanh)
                      .Doc("y = tanh(x) = (e^x - e^-x) / (e^x + e^-x), in [-1, 1].")
                      .Source("ONNX Tanh; NumPy tanh; Keras activation tanh")
+                     .Known({.as = "onnx", .name = "Tanh"})
                      .Fast(OneDnnEltwise(dnnl_eltwise_tanh))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_tanh))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
@@ -43,6 +46,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Tanh", exact::Tanh)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Asinh", exact::Asinh, std::asinh)
                      .Doc("y = the number whose hyperbolic sine is x.")
                      .Source("ONNX Asinh; NumPy arcsinh")
+                     .Known({.as = "onnx", .name = "Asinh"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.48121182505960347},
                                                              {-2, -1.4436354751788103},
@@ -53,6 +57,7 @@ NOMO_REGISTER_OP(
     FloatFunctionOp("math.Acosh", exact::Acosh, std::acosh)
         .Doc("y = the number of at least 0 whose hyperbolic cosine is x; NaN where x < 1.")
         .Source("ONNX Acosh; NumPy arccosh")
+        .Known({.as = "onnx", .name = "Acosh"})
         .Examples(ExampleTable().Rows(kFloats, {{1, 0},
                                                 {1.5, 0.9624236501192069},
                                                 {100, 5.298292365610484},
@@ -62,6 +67,7 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(FloatFunctionOp("math.Atanh", exact::Atanh, std::atanh)
                      .Doc("y = the number whose hyperbolic tangent is x; NaN outside of [-1, 1].")
                      .Source("ONNX Atanh; NumPy arctanh")
+                     .Known({.as = "onnx", .name = "Atanh"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.5493061443340548},
                                                              {-0.75, -0.9729550745276566},

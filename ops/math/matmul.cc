@@ -249,6 +249,7 @@ NOMO_REGISTER_OP(
              "It is an error when the inner sizes differ, the batches do not broadcast, or an "
              "operand is a scalar.")
         .Source("ONNX MatMul; numpy.matmul; tf.linalg.matmul for transpose_a and transpose_b")
+        .Known({.as = "onnx", .name = "MatMul"})
         .TypeVar("T", kNumbers)
         .Input("a", "T", "[batch..., M, K], or [K]; [batch..., K, M] with transpose_a")
         .Input("b", "T", "[batch..., K, N], or [K]; [batch..., N, K] with transpose_b")
@@ -259,9 +260,8 @@ NOMO_REGISTER_OP(
         .Reference(MatMulCompute)
         .Fast(onednn::Prepare(BuildMatMul))
         .TakesPostOps(onednn::TakesPostOps(BuildMatMul))
+        .Work(ProductWork)
         .Examples(MatMulExamples));
-
-NOMO_REGISTER_WORK("math.MatMul", ProductWork);
 
 }  // namespace
 }  // namespace nomograph

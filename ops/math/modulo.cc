@@ -54,6 +54,7 @@ OpDef Mod() {
           "remainder has the sign of b, as in Python), or with fmod of the one that rounds toward "
           "zero (the sign of a, as in C). Where b is 0 it is 0 for integers and NaN for floats.")
       .Source("ONNX Mod; NumPy mod and fmod")
+      .Known({.as = "onnx", .name = "Mod"})
       .Attr("fmod", false, "whether the remainder has the sign of the dividend")
       .Examples(
           ExampleTable()

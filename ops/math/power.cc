@@ -142,6 +142,7 @@ NOMO_REGISTER_OP(
              "that of y; powers of integers to floats are computed in float64 and converted as "
              "array.Cast does.")
         .Source("ONNX Pow; NumPy power")
+        .Known({.as = "onnx", .name = "Pow", .since = 7})
         .TypeVar("T", kNumbers)
         .TypeVar("E", kNumbers)
         .Input("a", "T", "broadcast to the other")
@@ -165,6 +166,7 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Square", NumberTypes{}, [](auto x) { return
 NOMO_REGISTER_OP(ElementwiseOp("math.Sqrt", FloatTypes{}, [](auto x) { return std::sqrt(x); })
                      .Doc("y = the square root of x; NaN where x < 0.")
                      .Source("ONNX Sqrt; NumPy sqrt")
+                     .Known({.as = "onnx", .name = "Sqrt"})
                      .Fast(OneDnnEltwise(dnnl_eltwise_sqrt))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_sqrt))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
@@ -192,6 +194,7 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Rsqrt", FloatTypes{},
 NOMO_REGISTER_OP(ElementwiseOp("math.Reciprocal", FloatTypes{}, [](auto x) { return 1 / x; })
                      .Doc("y = 1 / x")
                      .Source("ONNX Reciprocal; NumPy reciprocal")
+                     .Known({.as = "onnx", .name = "Reciprocal"})
                      .Examples(ExampleTable().Rows(kFloats, {{2, 0.5},
                                                              {-4, -0.25},
                                                              {3, 0.3333333333333333},

@@ -64,6 +64,10 @@ NOMO_REGISTER_OP(
              "bool. Over no elements it is the least value of the type: -inf for floats, false for "
              "bool.")
         .Source("ONNX ReduceMax; NumPy max and any")
+        .Known({.as = "onnx",
+                .name = "ReduceMax",
+                .since = 18,
+                .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},
                                   4,
@@ -88,6 +92,10 @@ NOMO_REGISTER_OP(
              "bool. Over no elements it is the greatest value of the type: inf for floats, true "
              "for bool.")
         .Source("ONNX ReduceMin; NumPy min and all")
+        .Known({.as = "onnx",
+                .name = "ReduceMin",
+                .since = 18,
+                .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},
                                   -6,

@@ -51,6 +51,10 @@ NOMO_REGISTER_OP(
         .Doc("The natural logarithm of the sum over the axes: NaN where the sum is negative, -inf "
              "over no elements.")
         .Source("ONNX ReduceLogSum")
+        .Known({.as = "onnx",
+                .name = "ReduceLogSum",
+                .since = 18,
+                .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
         .Examples(ReduceExamples({kFloats,
                                   {1, 2, 3, 4, 0.5, 6},
                                   2.803360380906535,
@@ -65,6 +69,10 @@ NOMO_REGISTER_OP(
         .Doc("The natural logarithm of the sum of e^x over the axes, also where e^x would "
              "overflow; -inf over no elements.")
         .Source("ONNX ReduceLogSumExp; Keras ops.logsumexp")
+        .Known({.as = "onnx",
+                .name = "ReduceLogSumExp",
+                .since = 18,
+                .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
         .Examples(
             ReduceExamples({kFloats,
                             {1, -2, 3, 4, 0.5, -6},

@@ -51,6 +51,10 @@ Example SmallInts(float expected) {
 NOMO_REGISTER_OP(ReduceOp<L1Reducer>("math.ReduceL1", NumberTypes{})
                      .Doc("The sum of |x| over the axes; 0 over no elements. Integers wrap around.")
                      .Source("ONNX ReduceL1; NumPy linalg.norm with ord 1 for one axis")
+                     .Known({.as = "onnx",
+                             .name = "ReduceL1",
+                             .since = 18,
+                             .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
                      .Examples(ReduceExamples({kFloats,
                                                {1, -2, 3, 4, 0.5, -6},
                                                16.5,
@@ -66,6 +70,10 @@ NOMO_REGISTER_OP(ReduceOp<L1Reducer>("math.ReduceL1", NumberTypes{})
 NOMO_REGISTER_OP(ReduceOp<L2Reducer>("math.ReduceL2", FloatTypes{})
                      .Doc("The square root of the sum of x * x over the axes; 0 over no elements.")
                      .Source("ONNX ReduceL2 for floats; NumPy linalg.norm for one axis")
+                     .Known({.as = "onnx",
+                             .name = "ReduceL2",
+                             .since = 18,
+                             .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
                      .Examples(ReduceExamples({kFloats,
                                                {1, -2, 3, 4, 0.5, -6},
                                                8.13941029804985,
@@ -79,6 +87,10 @@ NOMO_REGISTER_OP(
     ReduceOp<SumSquareReducer>("math.ReduceSumSquare", NumberTypes{})
         .Doc("The sum of x * x over the axes; 0 over no elements. Integers wrap around.")
         .Source("ONNX ReduceSumSquare")
+        .Known({.as = "onnx",
+                .name = "ReduceSumSquare",
+                .since = 18,
+                .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},
                                   66.25,

@@ -69,30 +69,35 @@ Example LongRows(float first, float second) {
 
 }  // namespace
 
-NOMO_REGISTER_OP(ReduceOp<SumReducer>("math.ReduceSum", NumberTypes{})
-                     .Doc("The sum over the axes; 0 over no elements. Integers wrap around.")
-                     .Source("ONNX ReduceSum; NumPy sum")
-                     .Fast(OneDnnRows(dnnl::algorithm::reduction_sum))
-                     .Examples(ReduceExamples({kFloats,
-                                               {1, -2, 3, 4, 0.5, -6},
-                                               0.5,
-                                               {2, -1.5},
-                                               {5, -1.5, -3},
-                                               {1, -2, 3, 4, 0.5, -6},
-                                               0})
-                                   .AddForEach(kInts,
-                                               {.inputs = {Tensor::Vector<double>({5, 0, 7})},
-                                                .outputs = {Tensor::Vector<double>({12})}})
-                                   .Add({.name = "integers wrap around",
-                                         .inputs = {Tensor::Vector<int8_t>({100, 100, -128})},
-                                         .outputs = {Tensor::Vector<int8_t>({72})}})
-                                   .Add(LongRows(4950, 9900))));
+NOMO_REGISTER_OP(
+    ReduceOp<SumReducer>("math.ReduceSum", NumberTypes{})
+        .Doc("The sum over the axes; 0 over no elements. Integers wrap around.")
+        .Source("ONNX ReduceSum; NumPy sum")
+        .Known({.as = "onnx", .name = "ReduceSum", .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+        .Fast(OneDnnRows(dnnl::algorithm::reduction_sum))
+        .Examples(ReduceExamples({kFloats,
+                                  {1, -2, 3, 4, 0.5, -6},
+                                  0.5,
+                                  {2, -1.5},
+                                  {5, -1.5, -3},
+                                  {1, -2, 3, 4, 0.5, -6},
+                                  0})
+                      .AddForEach(kInts, {.inputs = {Tensor::Vector<double>({5, 0, 7})},
+                                          .outputs = {Tensor::Vector<double>({12})}})
+                      .Add({.name = "integers wrap around",
+                            .inputs = {Tensor::Vector<int8_t>({100, 100, -128})},
+                            .outputs = {Tensor::Vector<int8_t>({72})}})
+                      .Add(LongRows(4950, 9900))));
 
 NOMO_REGISTER_OP(
     ReduceOp<MeanReducer>("math.ReduceMean", NumberTypes{})
         .Doc("The sum over the axes divided by the number of elements. Integers are rounded toward "
              "zero. The mean of no elements is NaN, or 0 for integers.")
         .Source("ONNX ReduceMean; NumPy mean for floats")
+        .Known({.as = "onnx",
+                .name = "ReduceMean",
+                .since = 18,
+                .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
         .Fast(OneDnnRows(dnnl::algorithm::reduction_mean))
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},
@@ -113,6 +118,10 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(ReduceOp<ProdReducer>("math.ReduceProd", NumberTypes{})
                      .Doc("The product over the axes; 1 over no elements. Integers wrap around.")
                      .Source("ONNX ReduceProd; NumPy prod")
+                     .Known({.as = "onnx",
+                             .name = "ReduceProd",
+                             .since = 18,
+                             .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
                      .Examples(ReduceExamples({kFloats,
                                                {1, -2, 3, 4, 0.5, -6},
                                                72,

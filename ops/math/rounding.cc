@@ -10,6 +10,7 @@ namespace nomograph {
 NOMO_REGISTER_OP(ElementwiseOp("math.Floor", FloatTypes{}, [](auto x) { return std::floor(x); })
                      .Doc("y = the greatest integer that is not above x.")
                      .Source("ONNX Floor; NumPy floor")
+                     .Known({.as = "onnx", .name = "Floor"})
                      .Examples(ExampleTable().Rows(
                          kFloats,
                          {{1.5, 1}, {-1.5, -2}, {2, 2}, {-0.25, -1}, {kInf, kInf}, {kNaN, kNaN}})));
@@ -18,6 +19,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Ceil", FloatTypes{}, [](auto x) { return std::ceil(x); })
         .Doc("y = the least integer that is not below x.")
         .Source("ONNX Ceil; NumPy ceil")
+        .Known({.as = "onnx", .name = "Ceil"})
         .Examples(ExampleTable().Rows(
             kFloats, {{1.5, 2}, {-1.5, -1}, {2, 2}, {-0.25, 0}, {-kInf, -kInf}, {kNaN, kNaN}})));
 
@@ -25,6 +27,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Round", FloatTypes{}, [](auto x) { return std::nearbyint(x); })
         .Doc("y = the integer nearest to x; of two that are equally near, the even one.")
         .Source("ONNX Round; NumPy round")
+        .Known({.as = "onnx", .name = "Round"})
         .Fast(OneDnnEltwise(dnnl_eltwise_round))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_round))
         .Examples(ExampleTable().Rows(kFloats, {{0.5, 0},

@@ -31,6 +31,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Neg", SignedTypes{}, [](auto x) { return math::Neg(x); })
         .Doc("y = -x. The least integer of a type has no counterpart and yields itself.")
         .Source("ONNX Neg; NumPy negative")
+        .Known({.as = "onnx", .name = "Neg"})
         .AsPostOp(EltwisePostOp(dnnl_eltwise_linear, -1))
         .Examples(ExampleTable()
                       .Rows(kSigned,
@@ -41,6 +42,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Abs", NumberTypes{}, [](auto x) { return Abs(x); })
         .Doc("y = |x|. The least integer of a signed type has no counterpart and yields itself.")
         .Source("ONNX Abs; NumPy absolute")
+        .Known({.as = "onnx", .name = "Abs"})
         .AsPostOp(EltwisePostOp(dnnl_eltwise_abs))
         .Examples(ExampleTable()
                       .Rows(kNumbers,
@@ -52,6 +54,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Sign", NumberTypes{}, [](auto x) { return Sign(x); })
         .Doc("y = 1 where x > 0, 0 where x = 0, -1 where x < 0, NaN where x is NaN.")
         .Source("ONNX Sign; NumPy sign")
+        .Known({.as = "onnx", .name = "Sign"})
         .Examples(ExampleTable()
                       .Rows(kNumbers,
                             {{0, 0}, {3, 1}, {-5, -1}, {0.25, 1}, {-kInf, -1}, {kNaN, kNaN}})

@@ -10,6 +10,7 @@ namespace nomograph {
 NOMO_REGISTER_OP(FloatFunctionOp("math.Sin", exact::Sin, std::sin)
                      .Doc("y = sin(x), x in radians.")
                      .Source("ONNX Sin; NumPy sin")
+                     .Known({.as = "onnx", .name = "Sin"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.479425538604203},
                                                              {-2, -0.9092974268256817},
@@ -20,6 +21,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Sin", exact::Sin, std::sin)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Cos", exact::Cos, std::cos)
                      .Doc("y = cos(x), x in radians.")
                      .Source("ONNX Cos; NumPy cos")
+                     .Known({.as = "onnx", .name = "Cos"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 1},
                                                              {0.5, 0.8775825618903728},
                                                              {-2, -0.4161468365471424},
@@ -30,6 +32,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Cos", exact::Cos, std::cos)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Tan", exact::Tan, std::tan)
                      .Doc("y = tan(x), x in radians.")
                      .Source("ONNX Tan; NumPy tan")
+                     .Known({.as = "onnx", .name = "Tan"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.5463024898437905},
                                                              {-2, 2.185039863261519},
@@ -39,6 +42,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Tan", exact::Tan, std::tan)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Asin", exact::Asin, std::asin)
                      .Doc("y = the angle in [-pi/2, pi/2] whose sine is x; NaN outside of [-1, 1].")
                      .Source("ONNX Asin; NumPy arcsin")
+                     .Known({.as = "onnx", .name = "Asin"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.5235987755982989},
                                                              {-1, -1.5707963267948966},
@@ -49,6 +53,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Asin", exact::Asin, std::asin)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Acos", exact::Acos, std::acos)
                      .Doc("y = the angle in [0, pi] whose cosine is x; NaN outside of [-1, 1].")
                      .Source("ONNX Acos; NumPy arccos")
+                     .Known({.as = "onnx", .name = "Acos"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 1.5707963267948966},
                                                              {0.5, 1.0471975511965979},
                                                              {-1, 3.141592653589793},
@@ -59,6 +64,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Acos", exact::Acos, std::acos)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Atan", exact::Atan, std::atan)
                      .Doc("y = the angle in [-pi/2, pi/2] whose tangent is x.")
                      .Source("ONNX Atan; NumPy arctan")
+                     .Known({.as = "onnx", .name = "Atan"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.4636476090008061},
                                                              {-2, -1.1071487177940904},

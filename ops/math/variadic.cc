@@ -79,6 +79,7 @@ NOMO_REGISTER_OP(
         .Doc("y = the greatest of the inputs' elements, with NumPy broadcasting; NaN where one is "
              "NaN.")
         .Source("ONNX Max; NumPy maximum; Keras Maximum")
+        .Known({.as = "onnx", .name = "Max"})
         .AsPostOp(PostOpOfTwo(dnnl_binary_max))
         .Examples(ExampleTable()
                       .Rows(kNumbers, {{3, 5, 5}, {7, -2, 7}, {4, 4, 4}, {0.5, 0.25, 0.5}})
@@ -93,6 +94,7 @@ NOMO_REGISTER_OP(
         .Doc(
             "y = the least of the inputs' elements, with NumPy broadcasting; NaN where one is NaN.")
         .Source("ONNX Min; NumPy minimum; Keras Minimum")
+        .Known({.as = "onnx", .name = "Min"})
         .AsPostOp(PostOpOfTwo(dnnl_binary_min))
         .Examples(ExampleTable()
                       .Rows(kNumbers, {{3, 5, 3}, {7, -2, -2}, {4, 4, 4}, {0.5, 0.25, 0.25}})
@@ -106,6 +108,7 @@ NOMO_REGISTER_OP(
         "math.Sum", NumberTypes{}, [](auto a, auto b) { return a + b; }, kItself)
         .Doc("y = the sum of the inputs' elements, with NumPy broadcasting. Integers wrap around.")
         .Source("ONNX Sum; Keras Add")
+        .Known({.as = "onnx", .name = "Sum"})
         .AsPostOp(PostOpOfTwo(dnnl_binary_add))
         .Examples(ExampleTable()
                       .Rows(kNumbers, {{1, 2, 3, 6}, {-5, 2, 1, -2}, {0.5, 0.25, 8, 8.75}})
@@ -119,6 +122,7 @@ NOMO_REGISTER_OP(VariadicOp<SumType>(
                      .Doc("y = the sum of the inputs' elements divided by the number of inputs, "
                           "with NumPy broadcasting.")
                      .Source("ONNX Mean; Keras Average")
+                     .Known({.as = "onnx", .name = "Mean"})
                      .Examples(ExampleTable()
                                    .Rows(kFloats, {{1, 2, 3, 2},
                                                    {-5, 2, 1, -0.6666666666666666},

@@ -68,8 +68,8 @@ struct Node {
 
   bool Prepare(std::unique_ptr<Kernel>& kernel) const {
     std::vector<TensorSpec> specs;
-    for (const Tensor& input : inputs) specs.push_back({input.dtype(), input.shape(), {}});
-    const std::vector<TensorSpec> output_specs = {{DType::kFloat32, output, {}}};
+    for (const Tensor& input : inputs) specs.push_back({input.dtype(), input.shape()});
+    const std::vector<TensorSpec> output_specs = {{DType::kFloat32, output}};
     std::vector<Tensor> constants(inputs.size());
     constants[1] = inputs[1];
     const PrepareContext context{attrs, specs, output_specs, constants, post_ops, 1};

@@ -96,10 +96,8 @@ NOMO_REGISTER_OP(
         .Infer(InferConvInteger)
         .Reference(ConvIntegerCompute)
         .Fast(PrepareConvInteger)
-        .BatchInputs({0})
+        .Work(WeightedWork)
         .Examples(ConvIntegerExamples));
-
-NOMO_REGISTER_WORK("quant.ConvInteger", WeightedWork);
 
 }  // namespace
 }  // namespace nomograph::quant

@@ -152,6 +152,7 @@ NOMO_REGISTER_OP(
                  "which has ceil(size / block_size) blocks. It is an error when the shapes do not "
                  "fit.")
             .Source("ONNX DequantizeLinear")
+            .Known({.as = "onnx", .name = "DequantizeLinear", .since = 10})
             .TypeVar("Q", kQuantized)
             .TypeVar("T", kFloats)
             .Input("x", "Q", "any shape")

@@ -109,6 +109,7 @@ NOMO_REGISTER_OP(
              "with ties rounded to the even integer. NaN is left out of the range and becomes "
              "y_zero_point.")
         .Source("ONNX DynamicQuantizeLinear")
+        .Known({.as = "onnx", .name = "DynamicQuantizeLinear", .since = 11})
         .Input("x", "float32", "any shape")
         .Output("y", "uint8", "the shape of x")
         .Output("y_scale", "float32", "[]")

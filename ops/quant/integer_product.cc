@@ -153,16 +153,15 @@ absl::StatusOr<bool> IntegerProduct::AddPart(const PrepareContext& context, cons
   const bool bytes = way_ == Way::kBytes;
   std::vector<TensorSpec> inputs = {
       {bytes ? DType::kUInt8 : DType::kFloat32,
-       spec_.divisible ? spec_.x.BlockShape(slab.size) : spec_.x.shape,
-       {}},
-      {bytes ? DType::kInt8 : DType::kFloat32, spec_.w.BlockShape(slab.size), {}}};
-  if (bytes) inputs.push_back({DType::kInt32, {1}, {}});
+       spec_.divisible ? spec_.x.BlockShape(slab.size) : spec_.x.shape},
+      {bytes ? DType::kInt8 : DType::kFloat32, spec_.w.BlockShape(slab.size)}};
+  if (bytes) inputs.push_back({DType::kInt32, {1}});
   Tensor w = weights.known ? ConvertedWeights(weights, slab) : Tensor();
   NOMO_ASSIGN_OR_RETURN(
       std::optional<nn::SubKernel> kernel,
       nn::SubKernel::Create(onednn::Prepare(spec_.build), context.attrs, threads_,
-                            std::move(inputs),
-                            {bytes ? DType::kInt32 : DType::kFloat32, spec_.y, {}}, {Tensor(), w}));
+                            std::move(inputs), {bytes ? DType::kInt32 : DType::kFloat32, spec_.y},
+                            {Tensor(), w}));
   // oneDNN's own reference implementations are slower than the other way.
   if (!kernel || (bytes && absl::StrContains(kernel->Describe(), " ref"))) return false;
   if (!kernel->ReadsInput(1)) w = Tensor();

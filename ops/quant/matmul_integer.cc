@@ -84,6 +84,7 @@ NOMO_REGISTER_OP(
              "one column, and y lacks that axis. It is an error when the inner sizes differ, the "
              "batches do not broadcast, or the zero points do not fit.")
         .Source("ONNX MatMulInteger")
+        .Known({.as = "onnx", .name = "MatMulInteger", .since = 10})
         .TypeVar("A", kBytes)
         .TypeVar("B", kBytes)
         .Input("a", "A", "[batch..., M, K], or [K]")
@@ -98,9 +99,8 @@ NOMO_REGISTER_OP(
         .Infer(InferMatMulInteger)
         .Reference(MatMulIntegerCompute)
         .Fast(PrepareMatMulInteger)
+        .Work(ProductWork)
         .Examples(MatMulIntegerExamples));
-
-NOMO_REGISTER_WORK("quant.MatMulInteger", ProductWork);
 
 }  // namespace
 }  // namespace nomograph::quant

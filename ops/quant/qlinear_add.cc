@@ -110,6 +110,7 @@ NOMO_REGISTER_OP(
              "in float arithmetic, with ties rounded to the even integer. Scales and zero points "
              "are one number each. It is an error when the shapes do not broadcast.")
         .Source("com.microsoft QLinearAdd of ONNX Runtime")
+        .Known({.as = "com.microsoft", .name = "QLinearAdd"})
         .TypeVar("Q", kBytes)
         .Input("a", "Q", "any shape")
         .Input("a_scale", "float32")

@@ -163,10 +163,8 @@ NOMO_REGISTER_OP(
         .Infer(InferQLinearConv)
         .Reference(QLinearConvCompute)
         .Fast(PrepareQLinearConv)
-        .BatchInputs({0})
+        .Work(AllCombinationsWork)
         .Examples(QLinearConvExamples));
-
-NOMO_REGISTER_WORK("quant.QLinearConv", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::quant

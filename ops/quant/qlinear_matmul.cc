@@ -152,6 +152,7 @@ NOMO_REGISTER_OP(
              "or one for each row (of a and y: [M] or [batch..., M, 1]) or column (of b: [N] or "
              "[batch..., 1, N]). It is an error when the shapes do not fit.")
         .Source("ONNX QLinearMatMul")
+        .Known({.as = "onnx", .name = "QLinearMatMul", .since = 10})
         .TypeVar("A", kBytes)
         .TypeVar("B", kBytes)
         .TypeVar("Y", kBytes)
@@ -168,9 +169,8 @@ NOMO_REGISTER_OP(
         .Infer(InferQLinearMatMul)
         .Reference(QLinearMatMulCompute)
         .Fast(PrepareQLinearMatMul)
+        .Work(AllCombinationsWork)
         .Examples(QLinearMatMulExamples));
-
-NOMO_REGISTER_WORK("quant.QLinearMatMul", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::quant

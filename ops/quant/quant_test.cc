@@ -40,14 +40,14 @@ absl::StatusOr<Tensor> RunFast(const OpDef& op, const std::vector<Tensor>& input
   std::vector<Tensor> constants;
   for (size_t i = 0; i < inputs.size(); ++i) {
     types.push_back(inputs[i].type());
-    specs.push_back({inputs[i].dtype(), inputs[i].shape(), {}});
+    specs.push_back({inputs[i].dtype(), inputs[i].shape()});
     views.push_back(
         {inputs[i].dtype(), &inputs[i].shape(), const_cast<std::byte*>(inputs[i].raw_data())});
     constants.push_back((known >> i & 1) != 0 ? inputs[i] : Tensor());
   }
   NOMO_ASSIGN_OR_RETURN(const auto inferred, InferNode(op, InferContext(resolved, types, {}, 1)));
   Tensor output(inferred[0].dtype, inferred[0].shape.ToShape());
-  const TensorSpec output_spec{output.dtype(), output.shape(), {}};
+  const TensorSpec output_spec{output.dtype(), output.shape()};
   TensorView output_view{output.dtype(), &output.shape(), output.mutable_raw_data()};
   const PrepareContext context{resolved,  specs, absl::MakeConstSpan(&output_spec, 1),
                                constants, {},    1};

@@ -298,6 +298,11 @@ NOMO_REGISTER_OP(
             "them. axis and dft_length are attributes or inputs. It is an error when n is not from "
             "1 to 2^26.")
         .Source("ONNX DFT; numpy.fft")
+        .Known({.as = "onnx",
+                .name = "DFT",
+                .since = 20,
+                .attrs = {{"dft_length", KnownAttr::kScalar, "", 1},
+                          {"axis", KnownAttr::kScalar, "", 2}}})
         .TypeVar("T", kFloats)
         .TypeVar("I", {DType::kInt32, DType::kInt64})
         .Input("x", "T", "[..., 1] or [..., 2]")

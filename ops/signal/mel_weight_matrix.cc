@@ -152,6 +152,10 @@ NOMO_REGISTER_OP(
             "to 0 at e[i + 2]. Bins that the spectrum does not have are left out. Arguments are "
             "attributes or inputs.")
         .Source("ONNX MelWeightMatrix; tf.signal.linear_to_mel_weight_matrix")
+        .Known({.as = "onnx",
+                .name = "MelWeightMatrix",
+                .since = 17,
+                .attrs = {{"dtype", KnownAttr::kAttribute, "output_datatype"}}})
         .TypeVar("I", {DType::kInt32, DType::kInt64})
         .TypeVar("F", kFloats)
         .TypeVar("T", kNumbers)

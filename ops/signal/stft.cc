@@ -215,6 +215,11 @@ NOMO_REGISTER_OP(
              "frame_length - 1. frame_step and frame_length are attributes or inputs; without "
              "frame_length frames are as long as the window, or else as the signal.")
         .Source("ONNX STFT; torch.stft with center=False")
+        .Known({.as = "onnx",
+                .name = "STFT",
+                .since = 17,
+                .attrs = {{"frame_step", KnownAttr::kScalar, "", 1},
+                          {"frame_length", KnownAttr::kScalar, "", 3}}})
         .TypeVar("T", kFloats)
         .TypeVar("I", {DType::kInt32, DType::kInt64})
         .Input("signal", "T",
@@ -230,10 +235,8 @@ NOMO_REGISTER_OP(
         .Infer(InferStft)
         .Reference(StftCompute)
         .Fast(PrepareStft)
-        .BatchInputs({0})
+        .Work(AllCombinationsWork)
         .Examples(StftExamples));
-
-NOMO_REGISTER_WORK("signal.Stft", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::signal

@@ -132,14 +132,29 @@ std::vector<Example> BlackmanExamples() {
 
 NOMO_REGISTER_OP(WindowOp("signal.HannWindow", {0.5, 0.5, 0}, "0.5 - 0.5 cos(2 pi i / n)",
                           "ONNX HannWindow; numpy.hanning, symmetric")
+                     .Known({.as = "onnx",
+                             .name = "HannWindow",
+                             .since = 17,
+                             .attrs = {{"size", KnownAttr::kScalar, "", 0},
+                                       {"dtype", KnownAttr::kAttribute, "output_datatype"}}})
                      .Examples(HannExamples));
 NOMO_REGISTER_OP(WindowOp("signal.HammingWindow", {25.0 / 46, 21.0 / 46, 0},
                           "25 / 46 - 21 / 46 cos(2 pi i / n)",
                           "ONNX HammingWindow; numpy.hamming has 0.54 and 0.46")
+                     .Known({.as = "onnx",
+                             .name = "HammingWindow",
+                             .since = 17,
+                             .attrs = {{"size", KnownAttr::kScalar, "", 0},
+                                       {"dtype", KnownAttr::kAttribute, "output_datatype"}}})
                      .Examples(HammingExamples));
 NOMO_REGISTER_OP(WindowOp("signal.BlackmanWindow", {0.42, 0.5, 0.08},
                           "0.42 - 0.5 cos(2 pi i / n) + 0.08 cos(4 pi i / n)",
                           "ONNX BlackmanWindow; numpy.blackman, symmetric")
+                     .Known({.as = "onnx",
+                             .name = "BlackmanWindow",
+                             .since = 17,
+                             .attrs = {{"size", KnownAttr::kScalar, "", 0},
+                                       {"dtype", KnownAttr::kAttribute, "output_datatype"}}})
                      .Examples(BlackmanExamples));
 
 }  // namespace

@@ -2,6 +2,7 @@
 // that says what is missing.
 #include "nomograph/serialization/onnx/export/export.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,10 @@
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
+#include "nomograph/serialization/onnx/export/graph_exporter.h"
+#include "nomograph/serialization/onnx/export/operator_forms.h"
 #include "nomograph/serialization/onnx/import/import.h"
 #include "nomograph/tests/onnx/model_builder.h"
 
@@ -211,6 +215,42 @@ TEST(OnnxExport, ListsEveryRefusal) {
   const std::string text(onnx::ExportToString(*model, {.opset = 13}).status().message());
   EXPECT_THAT(text, HasSubstr("math.ReduceMean: axes that are computed need opset 18"));
   EXPECT_THAT(text, HasSubstr("array.Trilu: opset 13 has no operator Trilu; opset 14 does"));
+}
+
+// The names that ops have in ONNX against its operators, from the opset on in which they have them.
+TEST(OnnxExport, KnownNamesAreOperators) {
+  for (const KnownOp& known : OpRegistry::Default().AllKnown("onnx")) {
+    const OpDef& op = *known.op;
+    const KnownName& name = *known.name;
+    SCOPED_TRACE(absl::StrCat(op.name, ": ", name.name, " of opset ", name.since));
+    int opset = std::max(name.since, onnx::kMinExportOpset);
+    // Names that the first opset has are not all as old as that.
+    while (name.since == 1 && opset < onnx::kMaxExportOpset &&
+           !onnx::HasOperator(name.name, opset)) {
+      ++opset;
+    }
+    EXPECT_TRUE(onnx::HasOperator(name.name, opset));
+    if (onnx::FindExportForm(op, opset).name != &name) continue;  // for reading only
+    size_t inputs = 0;
+    for (const Port& port : op.inputs) inputs += port.kind != Port::Kind::kOptional;
+    for (const AttrDef& attr : op.attrs) {
+      const auto how = std::find_if(name.attrs.begin(), name.attrs.end(),
+                                    [&](const KnownAttr& a) { return a.attr == attr.name; });
+      if (how == name.attrs.end()) {  // later opsets may have brought it
+        EXPECT_TRUE(onnx::HasAttribute(name.name, onnx::kMaxExportOpset, attr.name)) << attr.name;
+      } else if (how->kind == KnownAttr::kAttribute) {
+        EXPECT_TRUE(onnx::HasAttribute(name.name, opset, how->name)) << how->name;
+      } else if (how->kind != KnownAttr::kDefault) {
+        inputs = std::max(inputs, static_cast<size_t>(how->input) + 1);
+      }
+    }
+    onnx::NodeProto node;
+    node.set_op_type(name.name);
+    for (size_t i = 0; i < inputs; ++i) node.add_input("x");
+    const absl::Status form =
+        onnx::CheckForm(node, opset, [](const std::string&) { return DType::kInvalid; });
+    EXPECT_TRUE(form.ok()) << form;
+  }
 }
 
 // `levels` functions, each of which calls the next one twice.

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/onnx/export/export.h"
@@ -74,6 +75,42 @@ TEST(OnnxImport, SortsNodes) {
   const auto model = onnx::ImportFromBytes(b.Finish().SerializeAsString());
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ(*RunModel(*model, Tensor::Vector<float>({0, 0})), Tensor::Vector<float>({-1, -1}));
+}
+
+// Whoever registers an op says what models of their domain call it.
+TEST(OnnxImport, ReadsOpsByTheNamesThatTheirDomainHasForThem) {
+  OpRegistry registry;
+  const auto registered =
+      registry.Register(OpDef("acme.Scaled")
+                            .Doc("y = factor * x")
+                            .Known({.as = "acme", .name = "Times", .since = 2})
+                            .Known({.as = "acme",
+                                    .name = "Twice",
+                                    .attrs = {{"factor", KnownAttr::kAttribute, "times"}}})
+                            .Input("x", "float32")
+                            .Output("y", "float32")
+                            .Attr("factor", 2.0, "")
+                            .Infer(SameAsInput)
+                            .Reference([](KernelContext&) { return absl::OkStatus(); }),
+                        "acme");
+  ASSERT_TRUE(registered.ok()) << registered;
+  OnnxBuilder b(13);
+  b.Opset("acme", 1);
+  b.Input("x", TensorProto::FLOAT, {2});
+  b.Node("Twice", {"x"}, {"twice"}, "acme").FloatAttr("times", 4);
+  b.Node("Times", {"twice"}, {"y"}, "acme").FloatAttr("factor", 3);  // since 2, and alike before
+  b.Output("y", TensorProto::FLOAT, {2});
+  const std::string bytes = b.Finish().SerializeAsString();
+  const auto model = onnx::ImportFromBytes(bytes, "", {.registry = &registry});
+  ASSERT_TRUE(model.ok()) << model.status();
+  ASSERT_EQ(model->graph.nodes.size(), 2u);
+  for (const Node& node : model->graph.nodes) EXPECT_EQ(node.op, "acme.Scaled");
+  EXPECT_EQ(model->graph.nodes[0].attrs.Float("factor"), 4);
+  EXPECT_EQ(model->graph.nodes[1].attrs.Float("factor"), 3);
+  // Without it they are ops that are not known.
+  const auto unknown = onnx::ImportFromBytes(bytes);
+  ASSERT_TRUE(unknown.ok()) << unknown.status();
+  EXPECT_EQ(unknown->graph.nodes[0].op, "acme.Twice");
 }
 
 // A node of a domain that nobody knows.

@@ -1,6 +1,7 @@
 #include "nomograph/tools/report/json_values.h"
 
 #include <cmath>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -49,8 +50,9 @@ Json TypeJson(const TensorType& type) {
 Json AttrJson(const AttrValue& value) { return std::visit(ToJson{}, value.variant()); }
 
 Json AttrsJson(const Attributes& attrs) {
-  Json object = Json::object();
-  for (const auto& [name, value] : attrs) object[name] = AttrJson(value);
+  // At once: an ordered object looks keys up one by one.
+  std::map<std::string, Json> object;
+  for (const auto& [name, value] : attrs) object.emplace(name, AttrJson(value));
   return object;
 }
 

@@ -9,6 +9,7 @@
 #include "nomograph/core/op/eager.h"
 #include "nomograph/serialization/onnx/export/export.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
+#include "nomograph/serialization/onnx/export/operator_forms.h"
 #include "nomograph/serialization/onnx/import/operators.h"
 
 namespace nomograph {
@@ -19,10 +20,9 @@ std::string KernelFor(const OpDef& op, const Example& example) {
   const auto attrs = ResolveAttributes(op.attrs, example.attrs);
   if (!attrs.ok() || !example.functions.empty()) return "";
   std::vector<TensorSpec> inputs, outputs;
-  for (const Tensor& tensor : example.inputs)
-    inputs.push_back({tensor.dtype(), tensor.shape(), {}});
+  for (const Tensor& tensor : example.inputs) inputs.push_back({tensor.dtype(), tensor.shape()});
   for (const Tensor& tensor : example.outputs) {
-    outputs.push_back({tensor.dtype(), tensor.shape(), {}});
+    outputs.push_back({tensor.dtype(), tensor.shape()});
   }
   const std::vector<Tensor> constants(inputs.size());
   const auto kernel =
@@ -61,33 +61,39 @@ std::string TypesOf(const OpDef& op) {
   return op.inputs[0].type == "any" ? "all" : op.inputs[0].type;
 }
 
-std::string Opsets(const onnx::Operator& rule, const onnx::Operator* next) {
-  if (!rule.domain.empty()) return "all";
-  const int last = next == nullptr ? onnx::kMaxOpset : next->since - 1;
-  return absl::StrCat(rule.since, "–", last);
+bool IsSameOperator(const onnx::Operator& a, const onnx::Operator& b) {
+  return a.domain == b.domain && a.op_type == b.op_type;
+}
+
+// From which opset to which entry number i serves.
+std::string Opsets(const std::vector<onnx::Operator>& all, size_t i) {
+  const onnx::Operator& entry = all[i];
+  if (!entry.domain.empty()) return "all";
+  const bool is_oldest = i == 0 || !IsSameOperator(all[i - 1], entry);
+  const bool is_newest = i + 1 == all.size() || !IsSameOperator(all[i + 1], entry);
+  // A known name serves the older forms, too, where there are any.
+  const bool has_older = onnx::HasOperator(entry.op_type, entry.since - 1);
+  const int first = is_oldest && entry.known != nullptr && has_older ? 1 : entry.since;
+  return absl::StrCat(first, "–", is_newest ? onnx::kMaxOpset : all[i + 1].since - 1);
 }
 
 }  // namespace
 
 std::string OnnxOperatorsMarkdown(const OpRegistry& registry) {
-  const std::vector<const onnx::Operator*> rules = onnx::AllOperators();
+  const std::vector<onnx::Operator> rules = onnx::AllOperators(registry);
   std::string table =
       "| operator | opsets | becomes | types of the first input | runs on | written |\n"
       "|---|---|---|---|---|---|\n";
   std::map<const OpDef*, std::string> runs_on;
   for (size_t i = 0; i < rules.size(); ++i) {
-    const onnx::Operator& rule = *rules[i];
-    const bool more = i + 1 < rules.size() && rules[i + 1]->op_type == rule.op_type &&
-                      rules[i + 1]->domain == rule.domain;
+    const onnx::Operator& rule = rules[i];
     const OpDef* op = registry.Find(rule.op);
     if (op == nullptr) continue;  // not linked in
     if (!runs_on.contains(op)) runs_on[op] = RunsOn(*op);
-    const bool written =
-        op->body || onnx::FindExportRule(op->name, onnx::kMaxExportOpset) != nullptr;
+    const bool written = op->body || onnx::FindExportForm(*op, onnx::kMaxExportOpset).found();
     absl::StrAppend(&table, "| ", rule.domain.empty() ? "" : absl::StrCat(rule.domain, "."),
-                    rule.op_type, " | ", Opsets(rule, more ? rules[i + 1] : nullptr), " | ",
-                    op->name, " | ", TypesOf(*op), " | ", runs_on[op], " | ",
-                    written ? "yes" : "no", " |\n");
+                    rule.op_type, " | ", Opsets(rules, i), " | ", op->name, " | ", TypesOf(*op),
+                    " | ", runs_on[op], " | ", written ? "yes" : "no", " |\n");
   }
   return table;
 }

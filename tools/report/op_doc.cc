@@ -107,6 +107,16 @@ std::vector<int> OpVersions(const OpRegistry& registry, const OpDef& op) {
   return versions;
 }
 
+std::vector<std::string> OpKnownAs(const OpDef& op) {
+  std::vector<std::string> names;
+  for (const KnownName& known : op.known) {
+    names.push_back(
+        absl::StrCat(known.as == "onnx" ? "ONNX" : known.as, " ", known.name,
+                     known.since == 1 ? "" : absl::StrCat(" (opset ", known.since, ")")));
+  }
+  return names;
+}
+
 std::string OpImplementations(const OpDef& op) {
   std::vector<std::string> parts;
   if (op.reference) parts.push_back("reference kernel");

@@ -29,6 +29,8 @@ std::string OpOneLine(const OpDef& op);
 std::string AttrRule(const AttrDef& attr);
 // The op's versions that are registered, ascending.
 std::vector<int> OpVersions(const OpRegistry& registry, const OpDef& op);
+// "ONNX Clip (opset 11)", for each of the op's names in other formats.
+std::vector<std::string> OpKnownAs(const OpDef& op);
 // "reference kernel, 2 fast kernels, body"
 std::string OpImplementations(const OpDef& op);
 // "math.Abs" -> "math"

@@ -48,6 +48,14 @@ TEST(OpDocTest, AttributeRules) {
   EXPECT_EQ(AttrRule(op.attrs[3]), "optional, at least 1");
 }
 
+TEST(OpDocTest, NamesInOtherFormats) {
+  EXPECT_TRUE(OpKnownAs(Sample()).empty());
+  EXPECT_EQ(OpKnownAs(Sample()
+                          .Known({.as = "onnx", .name = "Blend", .since = 11})
+                          .Known({.as = "com.acme", .name = "Mix"})),
+            (std::vector<std::string>{"ONNX Blend (opset 11)", "com.acme Mix"}));
+}
+
 TEST(OpDocTest, PicksTheExampleThatIsEasiestToRead) {
   OpDef op = Sample();
   EXPECT_FALSE(PickExample(op).has_value());

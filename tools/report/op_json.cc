@@ -50,6 +50,14 @@ Json AttrDefsJson(const OpDef& op) {
   return list;
 }
 
+Json KnownJson(const OpDef& op) {
+  Json list = Json::array();
+  for (const KnownName& known : op.known) {
+    list.push_back({{"as", known.as}, {"name", known.name}, {"since", known.since}});
+  }
+  return list;
+}
+
 // Null for an absent one. Values in row-major order.
 Json TensorJson(const Tensor& tensor) {
   if (!tensor.valid()) return nullptr;
@@ -91,6 +99,7 @@ Json OneOp(const OpRegistry& registry, const OpDef& op) {
                {"doc", op.doc}};
   PutText(json, "source", op.source);
   PutText(json, "provider", registry.ProviderOf(op));
+  json["known_as"] = KnownJson(op);
   json["effects"] = std::string(EffectsName(op.effects));
   json["types"] = TypesJson(op);
   json["inputs"] = PortsJson(op.inputs);

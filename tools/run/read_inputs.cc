@@ -132,10 +132,10 @@ absl::StatusOr<Tensor> ReadValue(const ValueInfo& input, const std::string& valu
 class InputReader {
  public:
   InputReader(const Graph& graph, const ReadInputsOptions& options)
-      : graph_(graph), options_(options) {}
+      : graph_(graph), options_(options), inputs_(graph, graph.inputs) {}
 
   absl::Status Read(const std::string& argument) {
-    const NamedArgument named = SplitArgument(graph_, graph_.inputs, argument);
+    const NamedArgument named = inputs_.Split(argument);
     if (named.value == kNoValue && named.name.empty()) return ReadUnnamed(named.rest);
     if (named.value == kNoValue) {
       return Usage(NoSuchValue(graph_, graph_.inputs, "input", named.name));
@@ -169,13 +169,6 @@ class InputReader {
   }
 
  private:
-  const ValueInfo* Find(absl::string_view name) const {
-    for (const ValueId id : graph_.inputs) {
-      if (graph_.value(id).name == name) return &graph_.value(id);
-    }
-    return nullptr;
-  }
-
   absl::Status ReadOne(const ValueInfo& input, const std::string& value) {
     NOMO_ASSIGN_OR_RETURN(Tensor tensor, ReadValue(input, value, options_));
     parts_[input.name].push_back(std::move(tensor));
@@ -201,10 +194,10 @@ class InputReader {
     bool found = false;
     for (auto& [name, tensor] : arrays) {
       names.push_back(name);
-      const ValueInfo* input = Find(name);
-      if (input == nullptr) continue;
+      const ValueId input = inputs_.Find(name);
+      if (input == kNoValue) continue;
       found = true;
-      NOMO_RETURN_IF_ERROR(Add(*input, std::move(tensor)));
+      NOMO_RETURN_IF_ERROR(Add(graph_.value(input), std::move(tensor)));
     }
     if (found) return absl::OkStatus();
     return Usage(InvalidArgument(Quoted(path), " has the arrays ",
@@ -213,11 +206,14 @@ class InputReader {
   }
 
   absl::Status ReadMember(const ValueInfo& input, const std::string& path) {
-    NOMO_ASSIGN_OR_RETURN(const NamedTensors arrays, Unreadable(ReadNpz(path)));
-    const auto named = arrays.find(input.name);
-    if (named != arrays.end()) return Add(input, named->second);
-    if (arrays.size() == 1) return Add(input, arrays.begin()->second);
-    return Usage(InvalidArgument(Quoted(path), " has ", arrays.size(),
+    if (path != archive_path_) {
+      NOMO_ASSIGN_OR_RETURN(archive_, Unreadable(ReadNpz(path)));
+      archive_path_ = path;
+    }
+    const auto named = archive_.find(input.name);
+    if (named != archive_.end()) return Add(input, named->second);
+    if (archive_.size() == 1) return Add(input, archive_.begin()->second);
+    return Usage(InvalidArgument(Quoted(path), " has ", archive_.size(),
                                  " arrays, and none is named ", Quoted(input.name)));
   }
 
@@ -251,6 +247,10 @@ class InputReader {
 
   const Graph& graph_;
   const ReadInputsOptions& options_;
+  const NamedValues inputs_;
+  // The one whose member was read last: each input may name its own of the same.
+  std::string archive_path_;
+  NamedTensors archive_;
   std::map<std::string, std::vector<Tensor>> parts_;
   std::map<std::string, std::pair<std::string, int64_t>>
       symbols_;  // the input that gave a size, and the size

@@ -181,7 +181,7 @@ TEST(SplitArgumentTest, KnowsTheModelsNamesFirst) {
       {"f.npy", "", "f.npy", kNoValue},
   };
   for (const auto& c : kCases) {
-    const NamedArgument found = SplitArgument(graph, graph.inputs, c.argument);
+    const NamedArgument found = NamedValues(graph, graph.inputs).Split(c.argument);
     EXPECT_EQ(found.value, c.value) << c.argument;
     EXPECT_EQ(found.name, c.name) << c.argument;
     EXPECT_EQ(found.rest, c.rest) << c.argument;

@@ -28,18 +28,16 @@ absl::Status Usage(absl::Status status) {
   return WithExitCode(ExitCode::kUsage, std::move(status));
 }
 
-absl::Status PlanNamed(const Graph& graph, const std::string& name, const std::string& path,
+absl::Status PlanNamed(const Graph& graph, const NamedArgument& named,
                        std::vector<OutputFile>& files) {
-  for (const ValueId id : graph.outputs) {
-    if (graph.value(id).name != name) continue;
-    if (!IsTensorFile(path)) {
-      return Usage(InvalidArgument("--output ", ShellWord(absl::StrCat(name, "=", path)),
-                                   ": expected a .npy or .csv file"));
-    }
-    files.push_back({path, name});
-    return absl::OkStatus();
+  const auto& [value, name, path] = named;
+  if (value == kNoValue) return Usage(NoSuchValue(graph, graph.outputs, "output", name));
+  if (!IsTensorFile(path)) {
+    return Usage(InvalidArgument("--output ", ShellWord(absl::StrCat(name, "=", path)),
+                                 ": expected a .npy or .csv file"));
   }
-  return Usage(NoSuchValue(graph, graph.outputs, "output", name));
+  files.push_back({path, name});
+  return absl::OkStatus();
 }
 
 absl::Status PlanUnnamed(const Graph& graph, const std::string& path,
@@ -93,12 +91,13 @@ absl::Status Write(const OutputFile& file, const NamedTensors& outputs) {
 absl::StatusOr<std::vector<OutputFile>> PlanOutputs(const Graph& graph,
                                                     const std::vector<std::string>& arguments) {
   std::vector<OutputFile> files;
+  const NamedValues outputs(graph, graph.outputs);
   for (const std::string& argument : arguments) {
-    const NamedArgument named = SplitArgument(graph, graph.outputs, argument);
+    const NamedArgument named = outputs.Split(argument);
     if (named.name.empty()) {
       NOMO_RETURN_IF_ERROR(PlanUnnamed(graph, named.rest, files));
     } else {
-      NOMO_RETURN_IF_ERROR(PlanNamed(graph, named.name, named.rest, files));
+      NOMO_RETURN_IF_ERROR(PlanNamed(graph, named, files));
     }
   }
   std::set<std::string> paths;

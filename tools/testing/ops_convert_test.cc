@@ -53,6 +53,7 @@ TEST_F(OpsConvertTest, DescribesAnOp) {
   EXPECT_THAT(result.out,
               AllOf(ContainsRegex("\neffects +pure\n"), ContainsRegex("\nversions +1\n"),
                     ContainsRegex("\nprovider +nomograph\n"), HasSubstr("reference kernel")));
+  EXPECT_THAT(Nomo("ops math.Clip").out, ContainsRegex("\nknown as +ONNX Clip \\(opset 11\\)\n"));
   EXPECT_THAT(
       Nomo("ops acme.Ring --op-library " + AcmeOps()).out,
       AllOf(ContainsRegex("\neffects +io\n"), ContainsRegex("\nprovider +//tools:acme_ops\n")));
@@ -75,6 +76,10 @@ TEST_F(OpsConvertTest, EveryOpCanBeDescribed) {
   EXPECT_EQ(rescale["attributes"][2]["default"], nlohmann::json({{"dtype", "float32"}}));
   EXPECT_EQ(rescale["types"]["R"], nlohmann::json({"float32", "float64", "float16", "bfloat16"}));
   EXPECT_TRUE(rescale["example"]["inputs"][0].contains("values"));
+  EXPECT_TRUE(rescale["known_as"].empty());
+  const auto clip = nlohmann::json::parse(Nomo("ops math.Clip --json").out)["ops"][0];
+  EXPECT_EQ(clip["known_as"],
+            nlohmann::json::parse(R"([{"as": "onnx", "name": "Clip", "since": 11}])"));
 }
 
 // The table that is committed is the one that the rules yield.

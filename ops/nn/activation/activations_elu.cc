@@ -22,6 +22,7 @@ OpDef Elu() {
                        })
       .Doc("y = x where x >= 0, alpha * (e^x - 1) where x < 0.")
       .Source("ONNX Elu; Keras ELU; Clevert et al., Exponential Linear Units, 2015")
+      .Known({.as = "onnx", .name = "Elu"})
       .Attr("alpha", 1.0, "what -y approaches as x falls")
       .Fast(OneDnnEltwise(OneDnnElu))
       .AsPostOp(EltwisePostOp(OneDnnElu))
@@ -52,6 +53,7 @@ OpDef Selu() {
       .Source(
           "ONNX Selu; Keras activation selu; Klambauer et al., Self-Normalizing Neural Networks, "
           "2017")
+      .Known({.as = "onnx", .name = "Selu"})
       .Attr("alpha", 1.6732632423543772, "the scale below 0")
       .Attr("gamma", 1.0507009873554805, "the scale of all")
       .Fast(FastElementwise(
@@ -93,6 +95,7 @@ OpDef Celu() {
       .Source(
           "ONNX Celu; Keras activation celu; Barron, Continuously Differentiable Exponential "
           "Linear Units, 2017")
+      .Known({.as = "onnx", .name = "Celu"})
       .Attr("alpha", 1.0, "what -y approaches as x falls; not 0")
       .Infer(InferCelu)
       .Fast(FastElementwise(TypeList<float, Half, BFloat16>{},

@@ -39,6 +39,8 @@ OpDef Gelu() {
       .Source(
           "ONNX Gelu; Keras activation gelu; Hendrycks and Gimpel, Gaussian Error Linear Units, "
           "2016")
+      .Known({.as = "onnx", .name = "Gelu", .since = 20})
+      .Known({.as = "com.microsoft", .name = "Gelu"})
       .Attr("approximate", "none", "none for the exact form, tanh for the approximation")
       .Choices({"none", "tanh"})
       .Fast(OneDnnEltwise(OneDnnGelu))
@@ -77,6 +79,7 @@ OpDef Shrink() {
           "y = x + bias where x < -lambd, x - bias where x > lambd, else 0. It is the hard shrink "
           "for bias = 0 and the soft one for bias = lambd.")
       .Source("ONNX Shrink; Keras activations hard_shrink and soft_shrink")
+      .Known({.as = "onnx", .name = "Shrink"})
       .Attr("lambd", 0.5, "what |x| must pass; at least 0")
       .Min(0)
       .Attr("bias", 0.0, "what is taken from |x|")
@@ -114,6 +117,7 @@ NOMO_REGISTER_OP(ElementwiseOp("nn.Softsign", FloatTypes{},
                                [](auto x) { return x / (1 + std::abs(x)); })
                      .Doc("y = x / (1 + |x|)")
                      .Source("ONNX Softsign; Keras activation softsign")
+                     .Known({.as = "onnx", .name = "Softsign"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.3333333333333333},
                                                              {-0.5, -0.3333333333333333},

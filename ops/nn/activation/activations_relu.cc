@@ -21,6 +21,7 @@ OpDef LeakyRelu() {
                        })
       .Doc("y = x where x >= 0, alpha * x where x < 0.")
       .Source("ONNX LeakyRelu; Keras LeakyReLU, whose negative_slope is 0.3 by default")
+      .Known({.as = "onnx", .name = "LeakyRelu"})
       .Attr("alpha", 0.01, "the slope below 0")
       // With a slope of 0 oneDNN would turn NaN into 0, and the run would be repeated.
       .Fast(OneDnnEltwise([](const Attributes& attrs) {
@@ -51,6 +52,7 @@ OpDef PRelu() {
   return OpDef("nn.PRelu")
       .Doc("y = x where x >= 0, slope * x where x < 0.")
       .Source("ONNX PRelu; Keras PReLU; He et al., Delving Deep into Rectifiers, 2015")
+      .Known({.as = "onnx", .name = "PRelu", .since = 7})
       .TypeVar("T", kFloats)
       .Input("x", "T", "any shape")
       .Input("slope", "T",
@@ -83,6 +85,7 @@ OpDef ThresholdedRelu() {
                        })
       .Doc("y = x where x > alpha, else 0.")
       .Source("ONNX ThresholdedRelu; Keras activation threshold; Konda et al., 2014")
+      .Known({.as = "onnx", .name = "ThresholdedRelu"})
       .Attr("alpha", 1.0, "the threshold")
       .Examples(
           ExampleTable()
@@ -97,6 +100,7 @@ NOMO_REGISTER_OP(ElementwiseOp("nn.Relu", SignedTypes{},
                                [](auto x) { return x < 0 ? decltype(x){0} : x; })
                      .Doc("y = max(x, 0). NaN stays NaN.")
                      .Source("ONNX Relu; Keras ReLU")
+                     .Known({.as = "onnx", .name = "Relu"})
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_relu))
                      .Examples(ExampleTable().Rows(kSigned, {{0, 0},
                                                              {0.5, 0.5},

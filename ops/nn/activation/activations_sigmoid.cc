@@ -43,6 +43,7 @@ OpDef Swish() {
       .Source(
           "ONNX Swish; Keras activation silu; Ramachandran et al., Searching for Activation "
           "Functions, 2017")
+      .Known({.as = "onnx", .name = "Swish", .since = 24})
       .Attr("alpha", 1.0, "how steep the sigmoid is")
       .Fast(OneDnnEltwise(OneDnnSwish))
       .AsPostOp(EltwisePostOp(OneDnnSwish))
@@ -70,6 +71,7 @@ OpDef HardSigmoid() {
                        })
       .Doc("y = min(max(alpha * x + beta, 0), 1)")
       .Source("ONNX HardSigmoid; Keras activation hard_sigmoid, whose alpha is 1 / 6")
+      .Known({.as = "onnx", .name = "HardSigmoid"})
       .Attr("alpha", 0.2, "the slope at 0")
       .Attr("beta", 0.5, "the value at 0")
       .Examples(ExampleTable()
@@ -90,6 +92,7 @@ OpDef HardSigmoid() {
 NOMO_REGISTER_OP(FloatFunctionOp("nn.Sigmoid", Sigmoid)
                      .Doc("y = 1 / (1 + e^-x)")
                      .Source("ONNX Sigmoid; Keras activation sigmoid")
+                     .Known({.as = "onnx", .name = "Sigmoid"})
                      .Fast(OneDnnEltwise(dnnl_eltwise_logistic))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_logistic))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0.5},
@@ -123,6 +126,7 @@ NOMO_REGISTER_OP(FloatFunctionOp(
 NOMO_REGISTER_OP(FloatFunctionOp("nn.Softplus", Softplus, FastSoftplus)
                      .Doc("y = ln(1 + e^x)")
                      .Source("ONNX Softplus; Keras activation softplus")
+                     .Known({.as = "onnx", .name = "Softplus"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0.6931471805599453},
                                                              {0.5, 0.9740769841801067},
                                                              {-0.5, 0.4740769841801067},
@@ -138,6 +142,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("nn.Softplus", Softplus, FastSoftplus)
 NOMO_REGISTER_OP(FloatFunctionOp("nn.Mish", [](double x) { return x * exact::Tanh(Softplus(x)); })
                      .Doc("y = x * tanh(ln(1 + e^x))")
                      .Source("ONNX Mish; Keras activation mish; Misra, Mish, 2019")
+                     .Known({.as = "onnx", .name = "Mish", .since = 18})
                      .Fast(OneDnnEltwise(dnnl_eltwise_mish))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_mish))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
@@ -156,6 +161,7 @@ NOMO_REGISTER_OP(ElementwiseOp("nn.HardSwish", FloatTypes{},
                      .Doc("y = x * min(max(x / 6 + 1 / 2, 0), 1)")
                      .Source("ONNX HardSwish; Keras activation hard_silu; Howard et al., Searching "
                              "for MobileNetV3, 2019")
+                     .Known({.as = "onnx", .name = "HardSwish", .since = 14})
                      .Fast(OneDnnEltwise(dnnl_eltwise_hardswish))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_hardswish))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},

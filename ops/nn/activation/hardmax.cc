@@ -62,6 +62,7 @@ NOMO_REGISTER_OP(
             "1 for the greatest element along axis, the first of equals, and 0 for the others. NaN "
             "counts as greatest.")
         .Source("ONNX Hardmax since version 13")
+        .Known({.as = "onnx", .name = "Hardmax", .since = 13})
         .TypeVar("T", kFloats)
         .Input("x", "T", "any shape of at least one axis")
         .Output("y", "T", "as x")

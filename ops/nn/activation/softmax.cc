@@ -177,6 +177,7 @@ NOMO_REGISTER_OP(
                                "with x - max(x) so that it does not overflow. ",
                                kNotANumber),
                   "ONNX Softmax since version 13; Keras Softmax")
+        .Known({.as = "onnx", .name = "Softmax", .since = 13})
         .Reference(SoftmaxCompute(false))
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_accurate))
         .Examples(SoftmaxExamples));
@@ -187,6 +188,7 @@ NOMO_REGISTER_OP(
                      "- max(x)))), which is accurate where the softmax itself is 0. ",
                      kNotANumber),
         "ONNX LogSoftmax since version 13; tf.nn.log_softmax")
+        .Known({.as = "onnx", .name = "LogSoftmax", .since = 13})
         .Reference(SoftmaxCompute(true))
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_log))
         .Examples(LogSoftmaxExamples));

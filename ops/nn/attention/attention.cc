@@ -393,9 +393,8 @@ NOMO_REGISTER_OP(
         .Attr("mask_filter_value", -10000.0, "is added to the scores of keys that do not count")
         .Infer(Infer)
         .Body(Body)
+        .Work(AllCombinationsWork)
         .Examples(Examples));
-
-NOMO_REGISTER_WORK("nn.Attention", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

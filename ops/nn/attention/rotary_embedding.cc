@@ -149,6 +149,7 @@ NOMO_REGISTER_OP(
              "and the one that far into the second half or, interleaved, two neighbours. Elements "
              "from rotary_embedding_dim on stay.")
         .Source("ONNX RotaryEmbedding (opset 23); J. Su et al., \"RoFormer\", 2021")
+        .Known({.as = "onnx", .name = "RotaryEmbedding", .since = 23})
         .TypeVar("T", kFloats)
         .Input("x", "T", "[B, heads, S, D] or [B, S, heads * D]")
         .Input("cos_cache", "T", "[positions, R / 2] with position_ids, else [B, S, R / 2]")

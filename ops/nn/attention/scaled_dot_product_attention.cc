@@ -306,6 +306,7 @@ NOMO_REGISTER_OP(
              "past_key and past_value stand ahead of key and value: there are T = P + L keys; "
              "present_key and present_value are the past for the next positions.")
         .Source("ONNX Attention (opset 24); A. Vaswani et al., \"Attention Is All You Need\", 2017")
+        .Known({.as = "onnx", .name = "Attention", .since = 23})
         .TypeVar("T", kFloats)
         .TypeVar("M", kFloats | DTypeSet{DType::kBool})
         .Input("query", "T", "[B, Hq, S, D] or [B, S, Hq * D]")

@@ -179,6 +179,11 @@ NOMO_REGISTER_OP(
              "There must be as many blocks as fit into the padded image. Shapes are attributes or "
              "inputs.")
         .Source("ONNX Col2Im; torch.nn.functional.fold")
+        .Known({.as = "onnx",
+                .name = "Col2Im",
+                .since = 18,
+                .attrs = {{"image_shape", KnownAttr::kInput, "", 1},
+                          {"block_shape", KnownAttr::kInput, "", 2}}})
         .TypeVar("T", kFloats)
         .Input("x", "T", "[batch, channels * elements of a block, blocks]")
         .OptionalInput("image_shape", "int64", "1 to 3 spatial sizes of y")
@@ -200,10 +205,8 @@ NOMO_REGISTER_OP(
         .Max(static_cast<double>(kMaxSize))
         .Infer(InferCol2Im)
         .Reference(Col2ImCompute)
-        .BatchInputs({0})
+        .Work(AllCombinationsWork)
         .Examples(Col2ImExamples));
-
-NOMO_REGISTER_WORK("nn.Col2Im", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

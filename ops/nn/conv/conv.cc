@@ -205,10 +205,8 @@ NOMO_REGISTER_OP(
         .Fast(onednn::Prepare(BuildConv))
         .TakesPostOps(onednn::TakesPostOps(BuildConv))
         .AbsorbsAffine(AbsorbAffine)
-        .BatchInputs({0})
+        .Work(WeightedWork)
         .Examples(ConvExamples));
-
-NOMO_REGISTER_WORK("nn.Conv", WeightedWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -327,10 +327,8 @@ NOMO_REGISTER_OP(
         .Fast(onednn::Prepare(BuildConvTranspose))
         .TakesPostOps(onednn::TakesPostOps(BuildConvTranspose))
         .AbsorbsAffine(AbsorbAffine)
-        .BatchInputs({0})
+        .Work(WeightedWork)
         .Examples(ConvTransposeExamples));
-
-NOMO_REGISTER_WORK("nn.ConvTranspose", WeightedWork);
 
 }  // namespace
 }  // namespace nomograph::nn

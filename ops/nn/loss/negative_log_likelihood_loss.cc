@@ -128,6 +128,10 @@ NOMO_REGISTER_OP(
                  "those that are not ignored (NaN where there is none), with sum their sum. A "
                  "target that is no class and not ignored is an error.")
             .Source("ONNX NegativeLogLikelihoodLoss; torch.nn.NLLLoss")
+            .Known({.as = "onnx",
+                    .name = "NegativeLogLikelihoodLoss",
+                    .since = 12,
+                    .attrs = {{"axis", KnownAttr::kDefault}}})
             .TypeVar("T", kFloats)
             .TypeVar("I", {DType::kInt32, DType::kInt64})
             .Input("x", "T", "[N, C, d1, ...]: log-probabilities of C classes")

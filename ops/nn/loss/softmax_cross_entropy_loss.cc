@@ -55,6 +55,10 @@ NOMO_REGISTER_OP(
                  "attributes.")
             .Source("ONNX SoftmaxCrossEntropyLoss; torch.nn.CrossEntropyLoss; Keras "
                     "SparseCategoricalCrossentropy(from_logits)")
+            .Known({.as = "onnx",
+                    .name = "SoftmaxCrossEntropyLoss",
+                    .since = 12,
+                    .attrs = {{"axis", KnownAttr::kDefault}}})
             .TypeVar("T", kFloats)
             .TypeVar("I", {DType::kInt32, DType::kInt64})
             .Input("scores", "T", "[N, C, d1, ...]: logits of C classes")

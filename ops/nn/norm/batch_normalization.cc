@@ -203,7 +203,6 @@ NOMO_REGISTER_OP(OpDef("nn.BatchNormalization", 1)
                      .TakesPostOps(onednn::TakesPostOps(BuildArithmetic))
                      .InPlace()
                      .AsAffine(AsAffine)
-                     .BatchInputs({0})
                      .Examples(BatchNormalizationExamples));
 
 }  // namespace

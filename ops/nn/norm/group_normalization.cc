@@ -205,8 +205,7 @@ OpDef GroupNormalizationSchema(std::string name, std::string doc, std::string so
       .Infer(InferGroupNormalization)
       .Reference(GroupNormalizationCompute)
       .Fast(PrepareGroupNormalization)
-      .InPlace()
-      .BatchInputs({0});
+      .InPlace();
 }
 
 std::vector<Example> GroupNormalizationExamples() {

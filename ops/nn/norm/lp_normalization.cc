@@ -64,6 +64,7 @@ NOMO_REGISTER_OP(
              "of "
              "magnitudes. Where all are 0, y is 0.")
         .Source("ONNX LpNormalization; torch.nn.functional.normalize; Keras UnitNormalization")
+        .Known({.as = "onnx", .name = "LpNormalization"})
         .TypeVar("T", kFloats)
         .Input("x", "T", "any shape of at least one axis")
         .Output("y", "T", "as x")

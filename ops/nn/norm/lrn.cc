@@ -322,10 +322,8 @@ NOMO_REGISTER_OP(
         .Reference(LrnCompute)
         .Fast(onednn::Prepare(BuildLrn))
         .Fast(PrepareLrn)
-        .BatchInputs({0})
+        .Work(AllCombinationsWork)
         .Examples(LrnExamples));
-
-NOMO_REGISTER_WORK("nn.LRN", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -73,6 +73,9 @@ NOMO_REGISTER_OP(
             "y = (x - mean) / (sqrt(variance) + epsilon), with mean and variance (the mean squared "
             "deviation) over the given axes together.")
         .Source("ONNX MeanVarianceNormalization")
+        .Known({.as = "onnx",
+                .name = "MeanVarianceNormalization",
+                .attrs = {{"epsilon", KnownAttr::kDefault}}})
         .TypeVar("T", kFloats)
         .Input("x", "T", "any shape")
         .Output("y", "T", "as x")

@@ -81,6 +81,7 @@ NOMO_REGISTER_OP(
         .Doc("The sum s = x + skip + bias, and y = nn.LayerNormalization(s, gamma, beta) over the "
              "last axis; with the mean of s there, and 1 / sqrt(variance + epsilon).")
         .Source("com.microsoft SkipLayerNormalization")
+        .Known({.as = "com.microsoft", .name = "SkipLayerNormalization"})
         .TypeVar("T", kFloats)
         .Input("x", "T", "[..., H]")
         .Input("skip", "T", "broadcasts to x")

@@ -190,10 +190,8 @@ NOMO_REGISTER_OP(
         .Infer(InferAveragePool)
         .Reference(AveragePoolCompute)
         .Fast(onednn::Prepare(BuildAveragePool))
-        .BatchInputs({0})
+        .Work(AllCombinationsWork)
         .Examples(AveragePoolExamples));
-
-NOMO_REGISTER_WORK("nn.AveragePool", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -157,8 +157,7 @@ OpDef GlobalPool(std::string name, std::string doc, std::string source, DTypeSet
                  .Output("y", "T",
                          "[batch, channels]; with keepdims like x with spatial sizes of 1")
                  .Attr("keepdims", false, "whether the spatial axes stay, with size 1"))
-      .Infer(InferGlobalPool)
-      .BatchInputs({0});
+      .Infer(InferGlobalPool);
 }
 
 std::vector<Example> GlobalAveragePoolExamples() {

@@ -210,7 +210,7 @@ NOMO_REGISTER_OP(
                 .Output("y", "T", "like x with other spatial sizes")))
         .Infer(InferLpPool)
         .Reference(LpPoolCompute)
-        .BatchInputs({0})
+        .Work(AllCombinationsWork)
         .Examples(LpPoolExamples));
 
 NOMO_REGISTER_OP(
@@ -226,11 +226,8 @@ NOMO_REGISTER_OP(
                 .Attr("keepdims", false, "whether the spatial axes stay, with size 1")))
         .Infer(InferGlobalLpPool)
         .Reference(GlobalLpPoolCompute)
-        .BatchInputs({0})
+        .Work(AllCombinationsWork)
         .Examples(GlobalLpPoolExamples));
-
-NOMO_REGISTER_WORK("nn.LpPool", AllCombinationsWork);
-NOMO_REGISTER_WORK("nn.GlobalLpPool", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

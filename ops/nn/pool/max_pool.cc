@@ -218,10 +218,8 @@ NOMO_REGISTER_OP(
         .Infer(InferMaxPool)
         .Reference(MaxPoolCompute)
         .Fast(PrepareMaximum(BuildMaxPool, MaxPoolCompute))
-        .BatchInputs({0})
+        .Work(AllCombinationsWork)
         .Examples(MaxPoolExamples));
-
-NOMO_REGISTER_WORK("nn.MaxPool", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

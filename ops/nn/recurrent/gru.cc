@@ -198,11 +198,11 @@ NOMO_REGISTER_OP(
              "a sequence's end leave its state as it is. It is an error when the shapes do not fit "
              "each other or a sequence is longer than X.")
         .Source("ONNX GRU; K. Cho et al., 2014")
+        .Known({.as = "onnx", .name = "GRU", .since = 7})
         .Attr("linear_before_reset", false, "applies the reset gate to R h, not to h")
         .Fast(FastRecurrent(GruKind(), GruPlan))
+        .Work(AllCombinationsWork)
         .Examples(GruExamples));
-
-NOMO_REGISTER_WORK("nn.GRU", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -216,14 +216,14 @@ NOMO_REGISTER_OP(
              "fit each other or a sequence is longer than X.")
         .Source("ONNX LSTM; S. Hochreiter & J. Schmidhuber, 1997; F. Gers & J. Schmidhuber, 2000, "
                 "for the peepholes")
+        .Known({.as = "onnx", .name = "LSTM", .since = 7})
         .OptionalInput("initial_c", "T", "like initial_h")
         .OptionalInput("P", "T", "[directions, 3 * hidden_size]: peepholes; 0 where it is absent")
         .OptionalOutput("Y_c", "T", "like Y_h: the last c")
         .Attr("input_forget", false, "couples the input and the forget gate")
         .Fast(FastRecurrent(LstmKind(), LstmPlan))
+        .Work(AllCombinationsWork)
         .Examples(LstmExamples));
-
-NOMO_REGISTER_WORK("nn.LSTM", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -104,8 +104,8 @@ absl::StatusOr<bool> RecurrentKernel::AddProduct(const PrepareContext& context, 
   NOMO_ASSIGN_OR_RETURN(
       std::optional<SubKernel> product,
       SubKernel::Create(onednn::Prepare(BuildProduct), context.attrs, context.threads,
-                        {{DType::kFloat32, {rows, columns}, {}}, {DType::kFloat32, weights, {}}},
-                        {DType::kFloat32, {rows, gates * node_.hidden}, {}}, {Tensor(), constant}));
+                        {{DType::kFloat32, {rows, columns}}, {DType::kFloat32, weights}},
+                        {DType::kFloat32, {rows, gates * node_.hidden}}, {Tensor(), constant}));
   if (!product) return false;
   products_.push_back(*std::move(product));
   return true;

@@ -116,10 +116,10 @@ NOMO_REGISTER_OP(RecurrentOp("nn.RNN", RnnKind(), RnnReference)
                           "Steps behind a sequence's end leave its state as it is. It is an error "
                           "when the shapes do not fit each other or a sequence is longer than X.")
                      .Source("ONNX RNN; Keras SimpleRNN; J. Elman, 1990")
+                     .Known({.as = "onnx", .name = "RNN", .since = 7})
                      .Fast(FastRecurrent(RnnKind(), RnnPlan))
+                     .Work(AllCombinationsWork)
                      .Examples(RnnExamples));
-
-NOMO_REGISTER_WORK("nn.RNN", AllCombinationsWork);
 
 }  // namespace
 }  // namespace nomograph::nn

@@ -84,7 +84,7 @@ void AddTypes(const Graph& graph, GraphProto& proto) {
 
 absl::Status ExportGraph(ExportState& state, const Graph& graph, GraphProto& result) {
   GraphExporter exporter(state, Scope::kMain);
-  for (const ValueInfo& value : graph.values) state.names.insert(value.name);
+  for (const ValueInfo& value : graph.values) state.names.Reserve(value.name);
   std::vector<std::string> inputs;
   for (const ValueId id : graph.inputs) {
     inputs.push_back(graph.values[id].name);
@@ -147,7 +147,7 @@ absl::StatusOr<Exported> ToProto(const Model& model, const ExportOptions& option
   }
   NOMO_RETURN_IF_ERROR(VerifyModel(model));
   NOMO_RETURN_IF_ERROR(CheckInlined(model, options.max_inlined_nodes));
-  ExportState state{.model = model, .opset = options.opset};
+  ExportState state{.model = model, .registry = *options.registry, .opset = options.opset};
   Graph graph = model.graph;
   NOMO_RETURN_IF_ERROR(state.inferrer.InferGraph(graph));
   ModelProto proto;

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "nomograph/core/graph/model.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::onnx {
 
@@ -28,6 +29,8 @@ struct ExportOptions {
   int64_t max_inlined_nodes = 250'000;
   // Filled with what a user should know: nodes of domains that ONNX does not know.
   std::vector<std::string>* warnings = nullptr;
+  // The ops of the model, with the names that they have in ONNX.
+  const OpRegistry* registry = &OpRegistry::Default();
 };
 
 // Standard ops, layers and traced lambdas become standard operators; a Lambda with a body becomes

@@ -42,25 +42,25 @@ std::pair<std::string, std::string> SplitName(const std::string& op) {
   return {op.substr(0, dot), op.substr(dot + 1)};
 }
 
-// Inputs of a node by ONNX's rule for an attribute that is an input there.
-absl::Status SetInput(NodeExporter& node, const AttrRule& rule, std::vector<std::string>& inputs) {
-  const AttrValue* value = node.attrs().Find(rule.attr);
-  if (value == nullptr || node.has_input(rule.input)) return absl::OkStatus();
+// Inputs of a node for an attribute that is an input in ONNX.
+absl::Status SetInput(NodeExporter& node, const KnownAttr& how, std::vector<std::string>& inputs) {
+  const AttrValue* value = node.attrs().Find(how.attr);
+  if (value == nullptr || node.has_input(how.input)) return absl::OkStatus();
   std::string name;
-  if (rule.kind == AttrRule::Kind::kInput) {
+  if (how.kind == KnownAttr::kInput) {
     if (const auto* list = value->As<std::vector<int64_t>>()) {
       name = node.graph().Ints(*list);
     } else {
       name = node.graph().Ints({*value->As<int64_t>()});
     }
-  } else if (rule.kind == AttrRule::Kind::kScalar) {
+  } else if (how.kind == KnownAttr::kScalar) {
     name = node.graph().Constant(Tensor::Scalar<int64_t>(*value->As<int64_t>()));
   } else {
     NOMO_RETURN_IF_ERROR(node.CheckTypes());
     name = node.Scalar(*value->As<double>());
   }
-  inputs.resize(std::max<size_t>(inputs.size(), rule.input + 1));
-  inputs[rule.input] = std::move(name);
+  inputs.resize(std::max<size_t>(inputs.size(), how.input + 1));
+  inputs[how.input] = std::move(name);
   return absl::OkStatus();
 }
 
@@ -76,28 +76,28 @@ bool IsEmptyDefault(const AttrDef& def, const AttrValue& value) {
 
 // Whether ONNX is told nothing of the attribute: it has its default, which stands for something
 // else, or which is all that there was ahead of the opset that brought the attribute.
-bool IsLeftOut(const NodeExporter& node, const ExportRule& rule, const AttrRule& how,
+bool IsLeftOut(const NodeExporter& node, const KnownName& known, const KnownAttr& how,
                const AttrValue& value) {
   const AttrDef& def = *node.op().FindAttr(how.attr);
   if (IsEmptyDefault(def, value)) return true;
   return def.default_value && *def.default_value == value &&
-         !HasAttribute(rule.op_type, node.opset(), how.name.empty() ? how.attr : how.name);
+         !HasAttribute(known.name, node.opset(), how.name.empty() ? how.attr : how.name);
 }
 
-// Node for node, with the attributes as the rule has them.
-absl::StatusOr<std::vector<std::string>> ExportByRule(NodeExporter& node, const ExportRule& rule) {
+// Node for node, with the attributes as ONNX has them.
+absl::StatusOr<std::vector<std::string>> ExportByName(NodeExporter& node, const KnownName& known) {
   std::vector<std::string> inputs = node.inputs();
   std::vector<AttributeProto> attrs;
   for (const auto& [name, value] : node.attrs()) {
-    const auto found = std::find_if(rule.attrs.begin(), rule.attrs.end(),
-                                    [&name = name](const AttrRule& r) { return r.attr == name; });
-    const AttrRule same = {.attr = name, .name = name};
-    const AttrRule& how = found == rule.attrs.end() ? same : *found;
-    if (how.kind == AttrRule::Kind::kAttribute) {
-      if (IsLeftOut(node, rule, how, value)) continue;
+    const auto found = std::find_if(known.attrs.begin(), known.attrs.end(),
+                                    [&name = name](const KnownAttr& a) { return a.attr == name; });
+    const KnownAttr same = {.attr = name};
+    const KnownAttr& how = found == known.attrs.end() ? same : *found;
+    if (how.kind == KnownAttr::kAttribute) {
+      if (IsLeftOut(node, known, how, value)) continue;
       NOMO_ASSIGN_OR_RETURN(AttributeProto attr, node.Attr(name, how.name));
       attrs.push_back(std::move(attr));
-    } else if (how.kind == AttrRule::Kind::kDefault) {
+    } else if (how.kind == KnownAttr::kDefault) {
       const AttrDef* def = node.op().FindAttr(name);
       if (!def->default_value || !(*def->default_value == value)) {
         return absl::UnimplementedError(absl::StrCat("attribute ", name, " = ", value.ToString(),
@@ -108,17 +108,11 @@ absl::StatusOr<std::vector<std::string>> ExportByRule(NodeExporter& node, const 
     }
   }
   while (!inputs.empty() && inputs.back().empty()) inputs.pop_back();
-  return node.graph().EmitMulti(rule.op_type, std::move(inputs), std::move(attrs),
+  return node.graph().EmitMulti(known.name, std::move(inputs), std::move(attrs),
                                 node.num_outputs());
 }
 
 }  // namespace
-
-std::string ExportState::FreeName(const std::string& wish) {
-  std::string name = wish.empty() ? "value" : wish;
-  for (int i = 1; !names.insert(name).second; ++i) name = absl::StrCat(wish, "_", i);
-  return name;
-}
 
 AttributeProto IntAttr(const std::string& name, int64_t value) {
   AttributeProto attr;
@@ -271,9 +265,10 @@ std::optional<std::vector<int64_t>> GraphExporter::ConstantInts(const std::strin
 absl::StatusOr<std::string> GraphExporter::Transpose(const std::string& name,
                                                      const std::vector<int64_t>& perm) {
   const Tensor* constant = ConstantValue(name);
-  if (constant == nullptr) return Emit("Transpose", {name}, {IntsAttr("perm", perm)});
-  const OpDef* transpose = OpRegistry::Default().Find("array.Transpose");
-  NOMO_CHECK(transpose != nullptr);
+  const OpDef* transpose = state_.registry.Find("array.Transpose");
+  if (constant == nullptr || transpose == nullptr) {
+    return Emit("Transpose", {name}, {IntsAttr("perm", perm)});
+  }
   NOMO_ASSIGN_OR_RETURN(const auto result, RunOp(*transpose, {*constant}, {{"perm", perm}}));
   return Constant(result[0], absl::StrCat(name, "_transposed"));
 }
@@ -284,7 +279,7 @@ bool GraphExporter::Rename(int first, const std::string& from, const std::string
       if (output != from) continue;
       output = to;
       RenameInputs(proto_, first, from, to);
-      state_.names.erase(from);
+      state_.names.Release(from);
       if (const auto constant = constants_.find(from); constant != constants_.end()) {
         constants_[to] = constant->second;
       }
@@ -321,7 +316,7 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::Inline(
   for (size_t i = 0; i < inputs.size(); ++i) names[graph.inputs[i]] = inputs[i];
   for (const Weight& weight : graph.weights) {
     const std::string& own = graph.values[weight.value].name;
-    if (prefix.empty()) state_.names.erase(own);  // reserved for it
+    if (prefix.empty()) state_.names.Release(own);  // reserved for it
     names[weight.value] = Constant(weight.tensor, absl::StrCat(prefix, own));
   }
   for (const Node& node : graph.nodes) {
@@ -419,11 +414,10 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::ExportOp(
     const Node& node, const std::vector<std::string>& inputs,
     const std::vector<TensorType>& input_types, const std::vector<TensorType>& output_types,
     const std::string& prefix) {
-  const OpRegistry& registry = OpRegistry::Default();
-  const OpDef* op = registry.Find(node.op, node.version);
+  const OpDef* op = state_.registry.Find(node.op, node.version);
   NOMO_RETURN_IF_ERROR(CheckTypes(input_types, state_.opset));
   NOMO_RETURN_IF_ERROR(CheckTypes(output_types, state_.opset));
-  const bool standard = op != nullptr && registry.ProviderOf(*op) == "nomograph";
+  const bool standard = op != nullptr && state_.registry.IsStandard(*op);
   const std::string inner = absl::StrCat(prefix, node.name, "/");
   if (!standard) {
     if (!node.body.empty() && absl::StartsWith(node.op, kTracedDomain)) {
@@ -433,11 +427,12 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::ExportOp(
   }
   NOMO_ASSIGN_OR_RETURN(Attributes attrs, ResolveAttributes(op->attrs, node.attrs));
   int newer = 0;
-  if (const ExportRule* rule = FindExportRule(node.op, state_.opset, &newer)) {
+  const ExportForm form = FindExportForm(*op, state_.opset, &newer);
+  if (form.found()) {
     NodeExporter exporter(*this, node, *op, std::move(attrs), inputs, input_types, output_types);
-    if (rule->function == nullptr) return ExportByRule(exporter, *rule);
+    if (form.name != nullptr) return ExportByName(exporter, *form.name);
     NOMO_RETURN_IF_ERROR(exporter.CheckTypes());
-    return rule->function(exporter);
+    return form.rule->function(exporter);
   }
   if (op->body) {
     NOMO_ASSIGN_OR_RETURN(const auto traced, TraceOpBody(*op, attrs, input_types));
@@ -459,7 +454,7 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::ExportOp(
 // from, whose names ours cannot always hold.
 std::pair<std::string, std::string> OperatorOf(const Node& node) {
   const auto [domain, op_type] = SplitName(node.op);
-  if (node.provider == kStandardProvider && node.op == QualifiedName("", op_type)) {
+  if (node.provider == kOnnxProvider && node.op == QualifiedName("", op_type)) {
     return {"", op_type};
   }
   if (node.op == QualifiedName(node.provider, op_type)) return {node.provider, op_type};
@@ -587,13 +582,28 @@ ExportRegistrar::ExportRegistrar(std::vector<ExportRule> rules) {
   }
 }
 
-const ExportRule* FindExportRule(const std::string& op, int opset, int* newer) {
-  const auto versions = Rules().find(op);
-  if (versions == Rules().end()) return nullptr;
-  const auto after = versions->second.upper_bound(opset);
-  if (after != versions->second.begin()) return &std::prev(after)->second;
-  if (newer != nullptr) *newer = after->first;
-  return nullptr;
+ExportForm FindExportForm(const OpDef& op, int opset, int* newer) {
+  ExportForm form;
+  int newest = 0, next = 0;
+  const auto is_newest = [&](int since) {
+    if (since > opset) {
+      next = next == 0 ? since : std::min(next, since);
+      return false;
+    }
+    if (since <= newest) return false;
+    newest = since;
+    return true;
+  };
+  if (const auto rules = Rules().find(op.name); rules != Rules().end()) {
+    for (const auto& [since, rule] : rules->second) {
+      if (is_newest(since)) form.rule = &rule;
+    }
+  }
+  for (const KnownName& name : op.known) {
+    if (name.as == kOnnxFormat && is_newest(name.since)) form = {.rule = nullptr, .name = &name};
+  }
+  if (newer != nullptr && !form.found()) *newer = next;
+  return form;
 }
 
 }  // namespace nomograph::onnx

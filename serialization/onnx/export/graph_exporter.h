@@ -4,13 +4,14 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/op.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/names.h"
 #include "nomograph/serialization/onnx/export/message_writer.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 
@@ -22,9 +23,9 @@ inline constexpr absl::string_view kTracedDomain = "local.";
 // What the graphs of one model share.
 struct ExportState {
   const Model& model;
+  const OpRegistry& registry;
   int opset;
-  std::set<std::string> names =
-      {};  // of values, in all graphs: inner ones must not hide outer ones
+  UniqueNames names = {};  // of values, in all graphs: inner ones must not hide outer ones
   std::map<std::string, DType> dtypes = {};                      // of values, where they are known
   std::map<std::string, int> domains = {};                       // beside ai.onnx, with versions
   std::map<std::string, FunctionProto> functions = {};           // by the name of ours
@@ -32,10 +33,10 @@ struct ExportState {
   std::vector<std::string> warnings = {};
   Payloads payloads = {};
   int depth = 0;
-  TypeInferrer inferrer{model.functions, OpRegistry::Default()};
+  TypeInferrer inferrer{model.functions, registry};
 
   // A name that no value has.
-  std::string FreeName(const std::string& wish);
+  std::string FreeName(absl::string_view wish) { return names.Take(wish.empty() ? "value" : wish); }
 };
 
 // Attributes of a node being written.
@@ -173,36 +174,28 @@ class NodeExporter {
 // Yields the names of the outputs.
 using ExportFn = absl::StatusOr<std::vector<std::string>> (*)(NodeExporter& node);
 
-// How an attribute of ours is written.
-struct AttrRule {
-  enum class Kind {
-    kAttribute,  // an attribute, `name`
-    kInput,      // input number `input`: a list of int64
-    kScalar,     // input number `input`: an int64
-    kLike,       // input number `input`: a number of input 0's dtype
-    kDefault,    // ONNX has none: only the default can be written
-  };
-  std::string attr;
-  Kind kind = Kind::kAttribute;
-  std::string name = "";
-  int input = -1;
-};
-
+// What takes more than a name that the op has in ONNX (OpDef::Known()).
 struct ExportRule {
-  std::string op;                    // of ours
-  std::string op_type;               // of ONNX
-  std::vector<AttrRule> attrs = {};  // those that are not listed keep their names
-  int since = 1;                     // the first opset that has it so
-  ExportFn function = nullptr;       // in place of all that
+  std::string op;       // of ours
+  std::string op_type;  // of ONNX: the operator, or the chief one of several
+  int since = 1;        // the first opset that has it so
+  ExportFn function = nullptr;
 };
 
 struct ExportRegistrar {
   explicit ExportRegistrar(std::vector<ExportRule> rules);
 };
 
-// The rule for an op at that opset; null when there is none. `newer`, where given, is the first
-// opset that has one.
-const ExportRule* FindExportRule(const std::string& op, int opset, int* newer = nullptr);
+// How an op is written: by a rule, or node for node under a name that it has in ONNX.
+struct ExportForm {
+  const ExportRule* rule = nullptr;
+  const KnownName* name = nullptr;
+  bool found() const { return rule != nullptr || name != nullptr; }
+};
+
+// The newest form that the opset has; a rule goes before a name of the same opset. Where there is
+// none, `newer`, where given, becomes the first opset that has one.
+ExportForm FindExportForm(const OpDef& op, int opset, int* newer = nullptr);
 
 }  // namespace nomograph::onnx
 

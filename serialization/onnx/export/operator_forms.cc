@@ -475,6 +475,10 @@ absl::Status CheckForm(const NodeProto& node, int opset,
   return absl::OkStatus();
 }
 
+bool HasOperator(const std::string& op_type, int opset) {
+  return FormAt(FormsOf(op_type), opset) != nullptr;
+}
+
 bool HasAttribute(const std::string& op_type, int opset, absl::string_view attribute) {
   const Form* form = FormAt(FormsOf(op_type), opset);
   return form != nullptr && HasAttribute(*form, attribute);

@@ -22,6 +22,9 @@ absl::Status CheckForm(const NodeProto& node, int opset,
 // Whether an operator of one opset means the same in the other.
 bool SameForm(const std::string& op_type, int opset, int other);
 
+// Whether the opset has the operator.
+bool HasOperator(const std::string& op_type, int opset);
+
 // Whether the operator has the attribute in that opset.
 bool HasAttribute(const std::string& op_type, int opset, absl::string_view attribute);
 

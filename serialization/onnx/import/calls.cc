@@ -71,7 +71,7 @@ absl::Status GraphImporter::ImportLambda(NodeImporter& node) {
   const std::string domain = node.proto().domain() == "ai.onnx" ? "" : node.proto().domain();
   lambda.op = QualifiedName(domain, node.proto().op_type());
   lambda.version = node.opset();
-  lambda.provider = domain.empty() ? std::string(kStandardProvider) : domain;
+  lambda.provider = domain.empty() ? std::string(kOnnxProvider) : domain;
   NOMO_ASSIGN_OR_RETURN(lambda.attrs, AllAttributes(node));
   std::vector<TensorType> declared;
   bool complete = true;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/names.h"
 #include "nomograph/serialization/onnx/import/sort.h"
 
 namespace nomograph::onnx {
@@ -50,53 +51,29 @@ absl::Status ImportState::AddFunction(const std::string& name, Graph graph) {
 
 GraphImporter::GraphImporter(ImportState& state, const Opsets& opsets, GraphImporter* outer,
                              const std::map<std::string, AttributeProto>* function_attributes)
-    : state_(state), opsets_(opsets), outer_(outer), function_attributes_(function_attributes) {
+    : state_(state),
+      opsets_(opsets),
+      outer_(outer),
+      function_attributes_(function_attributes),
+      builder_(graph_, &state.inferrer) {
   if (outer != nullptr && function_attributes == nullptr) {
     function_attributes_ = outer->function_attributes_;
   }
 }
 
-std::string GraphImporter::FreeValueName(const std::string& wish) {
-  return value_names_.Take(wish.empty() ? "value" : wish);
-}
-
-std::string GraphImporter::FreeNodeName(const std::string& wish) {
-  return node_names_.Take(wish.empty() ? "node" : wish);
-}
-
-ValueId GraphImporter::AddValue(const std::string& name, TensorType type) {
-  return graph_.AddValue(name, std::move(type));
+void GraphImporter::SetName(const std::string& name, ValueId value) {
+  if (names_.insert_or_assign(name, value).second) named_.push_back(name);
 }
 
 ValueId GraphImporter::AddInput(const std::string& name, const TensorType& type) {
-  const ValueId id = AddValue(FreeValueName(name), type);
-  graph_.inputs.push_back(id);
-  names_[name] = id;
+  const ValueId id = builder_.AddInput(name.empty() ? "value" : name, type);
+  SetName(name, id);
   return id;
 }
 
-ValueId GraphImporter::AddConstant(const std::string& name, Tensor tensor) {
-  const ValueId id = AddValue(name, tensor.type());
-  constants_[id] = tensor;
-  state_.fold.AddOwn(tensor);
+ValueId GraphImporter::AddConstant(const std::string& wish, Tensor tensor) {
   const bool trainable = kFloats.Contains(tensor.dtype());
-  graph_.weights.push_back({.value = id, .tensor = std::move(tensor), .trainable = trainable});
-  return id;
-}
-
-const Tensor* GraphImporter::constant(ValueId value) const {
-  const auto found = constants_.find(value);
-  return found == constants_.end() ? nullptr : &found->second;
-}
-
-std::optional<std::vector<SizeValue>> GraphImporter::sizes(ValueId value) const {
-  if (const Tensor* tensor = constant(value)) {
-    if (!kInts.Contains(tensor->dtype()) || tensor->shape().rank() > 1) return std::nullopt;
-    std::vector<SizeValue> sizes;
-    for (const int64_t value : tensor->ToInts()) sizes.push_back({.number = value});
-    return sizes;
-  }
-  return probe_.Sizes(value);
+  return builder_.AddWeight(wish.empty() ? "value" : wish, std::move(tensor), trainable);
 }
 
 const AttributeProto* GraphImporter::FunctionAttribute(const std::string& name) const {
@@ -113,7 +90,7 @@ TensorType GraphImporter::DeclaredType(const std::string& name) const {
 ValueId GraphImporter::Captured(ValueId outer) {
   if (const auto found = inner_of_.find(outer); found != inner_of_.end()) return found->second;
   const ValueInfo& value = outer_->graph_.values[outer];
-  const ValueId inner = AddValue(FreeValueName(value.name), value.type);
+  const ValueId inner = builder_.AddValue(value.name, value.type);
   captures_.push_back({outer, inner});
   inner_of_[outer] = inner;
   return inner;
@@ -126,10 +103,9 @@ absl::StatusOr<ValueId> GraphImporter::Lookup(const std::string& name) {
   }
   NOMO_ASSIGN_OR_RETURN(const ValueId outer, outer_->Lookup(name));
   // A constant is better known inside than captured. Its bytes are saved once.
-  const Tensor* constant = outer_->constant(outer);
-  const ValueId inner =
-      constant != nullptr ? AddConstant(FreeValueName(name), *constant) : Captured(outer);
-  names_[name] = inner;
+  const Tensor* constant = outer_->builder_.constant(outer);
+  const ValueId inner = constant != nullptr ? AddConstant(name, *constant) : Captured(outer);
+  SetName(name, inner);
   return inner;
 }
 
@@ -137,10 +113,9 @@ absl::Status GraphImporter::Name(ValueId value, const std::string& name) {
   if (names_.contains(name)) {
     return InvalidArgument("two values are named ", Quoted(name));
   }
-  names_[name] = value;
+  SetName(name, value);
+  builder_.Rename(value, name);
   ValueInfo& info = graph_.values[value];
-  value_names_.Release(info.name);
-  info.name = FreeValueName(name);
   // What the file says more of the value.
   const TensorType declared = DeclaredType(name);
   if (declared.dtype == DType::kInvalid) return absl::OkStatus();
@@ -170,7 +145,7 @@ void GraphImporter::AddInitializers(const GraphProto& proto) {
     } else if (names_.contains(name)) {
       state_.errors.Add(InvalidArgument("two values are named ", Quoted(name)));
     } else {
-      names_[name] = AddConstant(FreeValueName(name), *std::move(tensor));
+      SetName(name, AddConstant(name, *std::move(tensor)));
     }
   };
   for (const TensorProto& tensor : proto.initializer()) {
@@ -188,21 +163,21 @@ absl::StatusOr<ValueId> GraphImporter::AddSparse(const std::string& wish,
                                                  const SparseTensorProto& proto) {
   NOMO_ASSIGN_OR_RETURN(const SparseTensor sparse, state_.tensors.ReadSparse(proto));
   const int64_t elements = sparse.shape.num_elements();
-  if (state_.fold.Take(elements * DTypeSize(sparse.values.dtype()), elements)) {
+  if (state_.inferrer.fold_budget().Take(elements * DTypeSize(sparse.values.dtype()), elements)) {
     NOMO_ASSIGN_OR_RETURN(Tensor dense, ToDense(sparse));
-    return AddConstant(FreeValueName(wish), std::move(dense));
+    return AddConstant(wish, std::move(dense));
   }
   const absl::Span<const int64_t> dims = sparse.shape.dims();
   const auto add = [&](const char* op, Attributes attrs, std::vector<ValueId> inputs) {
-    return AddNode({.name = FreeNodeName(wish),
-                    .op = op,
-                    .version = OpRegistry::Default().Find(op)->version,
-                    .attrs = std::move(attrs),
-                    .inputs = std::move(inputs)},
-                   {true}, {});
+    return builder_.AddNode({.name = wish.empty() ? "node" : wish,
+                             .op = op,
+                             .version = state_.registry.Find(op)->version,
+                             .attrs = std::move(attrs),
+                             .inputs = std::move(inputs)},
+                            {true});
   };
   for (const char* op : {"array.ConstantOfShape", "array.ScatterND"}) {
-    if (OpRegistry::Default().Find(op) == nullptr) {
+    if (state_.registry.Find(op) == nullptr) {
       return absl::FailedPreconditionError(
           absl::StrCat("the standard op ", op, ", which it becomes, is not linked in"));
     }
@@ -212,9 +187,8 @@ absl::StatusOr<ValueId> GraphImporter::AddSparse(const std::string& wish,
       const std::vector<ValueId> zeros,
       add("array.ConstantOfShape",
           {{"shape", std::vector<int64_t>(dims.begin(), dims.end())}, {"value", zero}}, {}));
-  const ValueId indices =
-      AddConstant(FreeValueName(absl::StrCat(wish, "/indices")), sparse.indices);
-  const ValueId values = AddConstant(FreeValueName(absl::StrCat(wish, "/values")), sparse.values);
+  const ValueId indices = AddConstant(absl::StrCat(wish, "/indices"), sparse.indices);
+  const ValueId values = AddConstant(absl::StrCat(wish, "/values"), sparse.values);
   NOMO_ASSIGN_OR_RETURN(const std::vector<ValueId> dense,
                         add("array.ScatterND", {}, {zeros[0], indices, values}));
   return dense[0];
@@ -229,7 +203,7 @@ void GraphImporter::ImportMain(const GraphProto& proto) {
   for (const ValueInfoProto& input : proto.input()) {
     // Before IR version 4 initializers were listed as inputs too.
     if (const auto found = names_.find(input.name());
-        found != names_.end() && constants_.contains(found->second)) {
+        found != names_.end() && builder_.constant(found->second) != nullptr) {
       continue;
     }
     const std::string place = absl::StrCat("input ", Quoted(input.name()));
@@ -321,17 +295,17 @@ void GraphImporter::ImportNode(const NodeProto& proto) {
   const std::string name = proto.name().empty() ? proto.op_type() : proto.name();
   const std::string shown =
       domain.empty() ? proto.op_type() : absl::StrCat(domain, ".", proto.op_type());
-  const std::string place = absl::StrCat("node ", Quoted(name), " (", Shown(shown), ")");
+  const std::string place = NodePlace(name, shown);
   const auto opset = opsets_.find(domain);
   NodeImporter node(*this, proto, name, opset == opsets_.end() ? 1 : opset->second);
   const bool is_local = state_.local_functions.contains(absl::StrCat(domain, ".", proto.op_type()));
-  const Operator* rule = FindOperator(domain, proto.op_type(), node.opset());
+  const auto rule = FindOperator(state_.registry, domain, proto.op_type(), node.opset());
   const absl::Status status = [&]() -> absl::Status {
     for (const std::string& input : proto.input()) {
       if (!input.empty()) NOMO_RETURN_IF_ERROR(Lookup(input).status());
     }
     if (is_local) return ImportCall(node);
-    if (rule == nullptr) return ImportLambda(node);
+    if (!rule) return ImportLambda(node);
     return ImportCovered(*rule, node);
   }();
   // A node behind one that failed fails too, which tells a user nothing.
@@ -359,87 +333,14 @@ absl::Status GraphImporter::ImportCovered(const Operator& rule, NodeImporter& no
 }
 
 GraphImporter::Mark GraphImporter::MarkHere() const {
-  return {graph_.values.size(), graph_.nodes.size(), graph_.weights.size(), captures_.size()};
+  return {builder_.Here(), named_.size(), captures_.size()};
 }
 
 void GraphImporter::GoBack(const Mark& mark) {
-  const ValueId first = static_cast<ValueId>(mark.values);
-  for (size_t i = mark.nodes; i < graph_.nodes.size(); ++i) {
-    node_names_.Release(graph_.nodes[i].name);
-  }
-  for (size_t i = mark.values; i < graph_.values.size(); ++i) {
-    value_names_.Release(graph_.values[i].name);
-  }
-  if (graph_.values.size() > mark.values) {
-    std::erase_if(names_, [&](const auto& entry) { return entry.second >= first; });
-    absl::erase_if(inner_of_, [&](const auto& entry) { return entry.second >= first; });
-  }
-  constants_.erase(constants_.lower_bound(first), constants_.end());
-  probe_.Forget(first);
-  graph_.nodes.resize(mark.nodes);
-  graph_.values.resize(mark.values);
-  graph_.weights.resize(mark.weights);
-  captures_.resize(mark.captures, {});
-}
-
-absl::StatusOr<std::vector<ValueId>> GraphImporter::AddNode(
-    Node node, const std::vector<bool>& outputs, const std::vector<TensorType>& declared) {
-  std::vector<TensorType> inputs;
-  std::vector<Tensor> values;
-  bool typed = true;
-  for (const ValueId id : node.inputs) {
-    inputs.push_back(id == kNoValue ? TensorType{} : graph_.values[id].type);
-    const Tensor* value = id == kNoValue ? nullptr : constant(id);
-    values.push_back(value == nullptr ? Tensor() : *value);
-    typed &= id == kNoValue || inputs.back().dtype != DType::kInvalid;
-  }
-  const ValueId first = static_cast<ValueId>(graph_.values.size());
-  ValueId next = first;
-  for (const bool there : outputs) node.outputs.push_back(there ? next++ : kNoValue);
-  while (!node.outputs.empty() && node.outputs.back() == kNoValue) node.outputs.pop_back();
-
-  std::vector<TensorType> types = declared;
-  types.resize(node.outputs.size());
-  const bool known =
-      OpRegistry::Default().Find(node.op, node.version) != nullptr || !node.body.empty();
-  if (typed && known) {
-    NOMO_ASSIGN_OR_RETURN(types, state_.inferrer.InferOneNode(node, inputs, values));
-    probe_.Follow(graph_, node, state_.inferrer, constants_, state_.fold, types);
-  }
-  for (size_t i = 0; i < node.outputs.size(); ++i) {
-    if (node.outputs[i] == kNoValue) continue;
-    AddValue(FreeValueName(absl::StrCat(node.name, ":", i)), types[i]);
-  }
-  std::vector<ValueId> ids = node.outputs;
-  ids.resize(outputs.size(), kNoValue);
-  RememberConstants(node);
-  graph_.nodes.push_back(std::move(node));
-  return ids;
-}
-
-// Values that follow from small constants alone.
-void GraphImporter::RememberConstants(const Node& node) {
-  const OpDef* op = OpRegistry::Default().Find(node.op, node.version);
-  if (op == nullptr) return;
-  std::vector<TensorType> inputs, outputs;
-  std::vector<Tensor> values;
-  for (const ValueId id : node.inputs) {
-    inputs.push_back(id == kNoValue ? TensorType{} : graph_.values[id].type);
-    const Tensor* value = id == kNoValue ? nullptr : constant(id);
-    values.push_back(value == nullptr ? Tensor() : *value);
-  }
-  for (const ValueId id : node.outputs) {
-    outputs.push_back(id == kNoValue ? TensorType{} : graph_.values[id].type);
-  }
-  const auto attrs = ResolveAttributes(op->attrs, node.attrs);
-  if (!attrs.ok()) return;
-  std::vector<Tensor> results =
-      FoldNode(*op, InferContext(*attrs, inputs, values, static_cast<int>(outputs.size())), outputs,
-               state_.fold);
-  for (size_t i = 0; i < results.size() && i < node.outputs.size(); ++i) {
-    if (node.outputs[i] == kNoValue || !results[i].valid()) continue;
-    graph_.values[node.outputs[i]].type = results[i].type();
-    constants_[node.outputs[i]] = std::move(results[i]);
+  builder_.GoBack(mark.graph);
+  for (; named_.size() > mark.names; named_.pop_back()) names_.erase(named_.back());
+  for (; captures_.size() > mark.captures; captures_.pop_back()) {
+    inner_of_.erase(captures_.back().outer);
   }
 }
 

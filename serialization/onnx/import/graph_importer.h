@@ -8,14 +8,12 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "nomograph/core/graph/fold.h"
+#include "nomograph/core/graph/graph_builder.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/serialization/onnx/import/free_names.h"
 #include "nomograph/serialization/onnx/import/node_importer.h"
 #include "nomograph/serialization/onnx/import/operators.h"
-#include "nomograph/serialization/onnx/import/probe.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
 
 namespace nomograph::onnx {
@@ -33,6 +31,7 @@ using LoopTypes = std::map<const GraphProto*, std::vector<TensorType>>;
 
 // What the graphs of one model share.
 struct ImportState {
+  const OpRegistry& registry;
   TensorReader tensors;
   FunctionLibrary functions;  // written so far
   // The model's own functions, by "domain.name".
@@ -46,10 +45,8 @@ struct ImportState {
   int depth = 0;  // of functions and subgraphs
   // Loops of the main graph, or of the function that is being read.
   LoopTypes loops;
-  TypeInferrer inferrer{functions, OpRegistry::Default()};
-  // Only small constants are computed while a model is read, because shapes may depend on them.
-  FoldBudget fold{FoldLimits{.max_elements = 4096}};
-  FreeNames function_names;
+  TypeInferrer inferrer{functions, registry};
+  UniqueNames function_names;
 
   // A name that no function has, made from `wish`.
   std::string FreeFunctionName(const std::string& wish) { return function_names.Take(wish); }
@@ -69,8 +66,8 @@ class GraphImporter {
 
   // Adds an input. The name must be free.
   ValueId AddInput(const std::string& name, const TensorType& type);
-  // Adds a weight or constant.
-  ValueId AddConstant(const std::string& name, Tensor tensor);
+  // Adds a weight or constant, with a name made from `wish`.
+  ValueId AddConstant(const std::string& wish, Tensor tensor);
   // Adds a constant that is sparse in the file, with a name made from `wish`: a dense one where the
   // budget of folding has room for it, else nodes that make it dense when the model runs.
   absl::StatusOr<ValueId> AddSparse(const std::string& wish, const SparseTensorProto& proto);
@@ -90,26 +87,17 @@ class GraphImporter {
 
   // The value of that name, captured from outside if need be. NotFound when there is none.
   absl::StatusOr<ValueId> Lookup(const std::string& name);
-  const TensorType& type(ValueId value) const { return graph_.values[value].type; }
-  const Tensor* constant(ValueId value) const;
-  std::optional<std::vector<SizeValue>> sizes(ValueId value) const;
+  GraphBuilder& builder() { return builder_; }
   ImportState& state() { return state_; }
   const Opsets& opsets() const { return opsets_; }
   // In a function: the caller's attribute, null where it has none.
   const AttributeProto* FunctionAttribute(const std::string& name) const;
   bool in_function() const { return function_attributes_ != nullptr; }
 
-  // Writes a node, of which the outputs in `outputs` are there, and infers their types. `declared`
-  // (may be empty) are the outputs' types where the op is not known here.
-  absl::StatusOr<std::vector<ValueId>> AddNode(Node node, const std::vector<bool>& outputs,
-                                               const std::vector<TensorType>& declared);
   // Gives a value of this graph the name that the ONNX graph has for it.
   absl::Status Name(ValueId value, const std::string& name);
   // The type that the ONNX graph declares for a name; dtype kInvalid where it does not.
   TensorType DeclaredType(const std::string& name) const;
-  // A name that no value (node) has.
-  std::string FreeValueName(const std::string& wish);
-  std::string FreeNodeName(const std::string& wish);
 
  private:
   void AddInitializers(const GraphProto& proto);
@@ -120,25 +108,25 @@ class GraphImporter {
   absl::Status ImportLambda(NodeImporter& node);  // of an op that has no form here
   // By the operator's rule, or as a lambda where the rule does not cover the node.
   absl::Status ImportCovered(const Operator& rule, NodeImporter& node);
-  ValueId AddValue(const std::string& name, TensorType type);
   // How much there is of the graph, and the way back to it.
   struct Mark {
-    size_t values, nodes, weights, captures;
+    GraphBuilder::Mark graph;
+    size_t names, captures;
   };
   Mark MarkHere() const;
   void GoBack(const Mark& mark);
-  void RememberConstants(const Node& node);
+  // From now on `name` of the ONNX graph is `value`.
+  void SetName(const std::string& name, ValueId value);
 
   ImportState& state_;
   const Opsets& opsets_;
   GraphImporter* outer_;
   const std::map<std::string, AttributeProto>* function_attributes_;
   Graph graph_;
-  std::map<std::string, ValueId> names_;  // of the ONNX graph
-  FreeNames value_names_, node_names_;
-  std::map<std::string, TensorType> declared_;
-  std::map<ValueId, Tensor> constants_;
-  Probe probe_;
+  GraphBuilder builder_;
+  absl::flat_hash_map<std::string, ValueId> names_;  // of the ONNX graph
+  std::vector<std::string> named_;                   // the same, in the order in which they came
+  absl::flat_hash_map<std::string, TensorType> declared_;
   std::vector<Capture> captures_;
   absl::flat_hash_map<ValueId, ValueId> inner_of_;  // the same, by the outer value
 };

@@ -100,13 +100,13 @@ std::vector<std::string> Warnings(const ModelProto& proto, const ImportState& st
 
 // Drops what nothing needs: the arithmetic of shapes that have become attributes, and constants
 // that went into them.
-void RemoveUnused(Graph& graph) {
+void RemoveUnused(Graph& graph, const OpRegistry& registry) {
   std::vector<bool> used(graph.values.size(), false);
   for (const ValueId id : graph.outputs) used[id] = true;
   std::vector<bool> keep(graph.nodes.size(), false);
   for (size_t i = graph.nodes.size(); i-- > 0;) {
     const Node& node = graph.nodes[i];
-    const OpDef* op = OpRegistry::Default().Find(node.op, node.version);
+    const OpDef* op = registry.Find(node.op, node.version);
     bool needed =
         op == nullptr || (op->effects != Effects::kPure && op->effects != Effects::kRandom);
     for (const ValueId id : node.outputs) needed |= id != kNoValue && used[id];
@@ -197,6 +197,7 @@ absl::StatusOr<Model> FromProto(std::shared_ptr<const Parsed> parsed, const std:
   NOMO_RETURN_IF_ERROR(ReadOpsets(proto->opset_import(), opsets));
   NOMO_RETURN_IF_ERROR(CheckVersions(*proto));
   ImportState state{
+      .registry = *options.registry,
       .tensors = TensorReader(parsed, folder, real_folder, parsed->file.get(), parsed->raw_data),
       .progress = options.progress};
   for (const FunctionProto& function : proto->functions()) {
@@ -212,10 +213,10 @@ absl::StatusOr<Model> FromProto(std::shared_ptr<const Parsed> parsed, const std:
   model.doc = proto->doc_string();
   model.producer = Producer(*proto);
   model.graph = std::move(importer.graph());
-  RemoveUnused(model.graph);
+  RemoveUnused(model.graph, state.registry);
   model.functions = std::move(state.functions);
   RemoveUnusedFunctions(model);
-  for (auto& [name, function] : model.functions) RemoveUnused(function.graph);
+  for (auto& [name, function] : model.functions) RemoveUnused(function.graph, state.registry);
   for (const StringStringEntryProto& entry : proto->metadata_props()) {
     model.metadata[entry.key()] = entry.value();
   }

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nomograph/core/graph/model.h"
+#include "nomograph/core/op/registry.h"
 
 namespace nomograph::onnx {
 
@@ -24,6 +25,8 @@ struct ImportOptions {
   // Filled with what a user should know: a version that is newer than those known here, nodes whose
   // operator is covered in other forms only.
   std::vector<std::string>* warnings = nullptr;
+  // The ops that operators become.
+  const OpRegistry* registry = &OpRegistry::Default();
 };
 
 // The model that an ONNX file holds. Names of values, inputs and outputs, symbolic sizes,

@@ -34,7 +34,7 @@ NodeImporter::NodeImporter(GraphImporter& graph, const NodeProto& proto, std::st
 
 const TensorType& NodeImporter::type(ValueId value) const {
   static const auto& unknown = *new TensorType;
-  return value == kNoValue ? unknown : graph_.type(value);
+  return value == kNoValue ? unknown : graph_.builder().type(value);
 }
 
 absl::StatusOr<DType> NodeImporter::dtype(ValueId value) const {
@@ -58,12 +58,12 @@ absl::StatusOr<int> NodeImporter::rank(ValueId value) const {
 }
 
 const Tensor* NodeImporter::constant(ValueId value) const {
-  return value == kNoValue ? nullptr : graph_.constant(value);
+  return value == kNoValue ? nullptr : graph_.builder().constant(value);
 }
 
 std::optional<std::vector<SizeValue>> NodeImporter::sizes(ValueId value) const {
   if (value == kNoValue) return std::nullopt;
-  return graph_.sizes(value);
+  return graph_.builder().sizes(value);
 }
 
 const AttributeProto* NodeImporter::Attribute(absl::string_view attr) {
@@ -133,7 +133,7 @@ absl::Status NodeImporter::Copy(absl::string_view op, absl::string_view attr, At
                                 absl::string_view from) {
   if (from.empty()) from = attr;
   if (!has_attribute(from)) return absl::OkStatus();
-  const OpDef* def = OpRegistry::Default().Find(op);
+  const OpDef* def = graph_.state().registry.Find(op);
   if (def == nullptr) return NotLinked(op);
   const AttrDef* declared = def->FindAttr(attr);
   if (declared == nullptr) {
@@ -213,7 +213,7 @@ absl::StatusOr<std::vector<ValueId>> NodeImporter::AddMulti(absl::string_view op
                                                             std::vector<ValueId> inputs,
                                                             Attributes attrs,
                                                             const std::vector<bool>& outputs) {
-  const OpDef* def = OpRegistry::Default().Find(op);
+  const OpDef* def = graph_.state().registry.Find(op);
   if (def == nullptr) return NotLinked(op);
   Node node;
   node.op = std::string(op);
@@ -227,17 +227,16 @@ absl::StatusOr<std::vector<ValueId>> NodeImporter::AddNode(
     const std::vector<TensorType>& declared) {
   while (!inputs.empty() && inputs.back() == kNoValue) inputs.pop_back();
   node.inputs = std::move(inputs);
-  node.name = graph_.FreeNodeName(name_);
+  node.name = name_.empty() ? "node" : name_;
   node.doc = added_.empty() ? proto_.doc_string() : "";
   NOMO_ASSIGN_OR_RETURN(std::vector<ValueId> values,
-                        graph_.AddNode(std::move(node), outputs, declared));
+                        graph_.builder().AddNode(std::move(node), outputs, declared));
   added_.push_back(graph_.graph().nodes.size() - 1);
   return values;
 }
 
 ValueId NodeImporter::AddConstant(Tensor tensor) {
-  return graph_.AddConstant(graph_.FreeValueName(absl::StrCat(name_, "/constant")),
-                            std::move(tensor));
+  return graph_.AddConstant(absl::StrCat(name_, "/constant"), std::move(tensor));
 }
 
 absl::StatusOr<ValueId> NodeImporter::AddScalar(double value, ValueId like) {

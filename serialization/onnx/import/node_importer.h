@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "nomograph/core/graph/graph.h"
-#include "nomograph/serialization/onnx/import/probe.h"
+#include "nomograph/core/graph/graph_builder.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 
 namespace nomograph::onnx {

@@ -8,42 +8,6 @@ namespace nomograph::onnx {
 namespace {
 
 using Names = absl::StatusOr<std::vector<std::string>>;
-using Kind = AttrRule::Kind;
-
-const ExportRegistrar kArrays({
-    {"array.Compress", "Compress"},
-    {"array.Concat", "Concat"},
-    {"array.Expand", "Expand", {{"shape", Kind::kInput, "", 1}}},
-    {"array.EyeLike", "EyeLike"},
-    {"array.Flatten", "Flatten"},
-    {"array.Gather", "Gather"},
-    {"array.GatherElements", "GatherElements"},
-    {"array.GatherND", "GatherND"},
-    {"array.NonZero", "NonZero"},
-    {"array.Range", "Range"},
-    {"array.Reshape", "Reshape", {{"shape", Kind::kInput, "", 1}}},
-    {"array.ReverseSequence", "ReverseSequence"},
-    {"array.ScatterElements", "ScatterElements"},
-    {"array.ScatterND", "ScatterND"},
-    {"array.Size", "Size"},
-    {"array.Slice",
-     "Slice",
-     {{"starts", Kind::kInput, "", 1},
-      {"ends", Kind::kInput, "", 2},
-      {"axes", Kind::kInput, "", 3},
-      {"steps", Kind::kInput, "", 4}}},
-    {"array.Squeeze", "Squeeze", {{"axes", Kind::kInput, "", 1}}},
-    {.op = "array.TensorScatter", .op_type = "TensorScatter", .since = 24},
-    {"array.TfIdfVectorizer", "TfIdfVectorizer"},
-    {"array.Tile", "Tile", {{"repeats", Kind::kInput, "", 1}}},
-    {"array.Transpose", "Transpose"},
-    {"array.Trilu", "Trilu", {{"k", Kind::kScalar, "", 1}}},
-    {"array.Unique", "Unique"},
-    {"array.Unsqueeze", "Unsqueeze", {{"axes", Kind::kInput, "", 1}}},
-    {.op = "array.BitCast", .op_type = "BitCast", .since = 26},
-    {"math.CumProd", "CumProd", {{"axis", Kind::kScalar, "", 1}}, 26},
-    {"math.CumSum", "CumSum", {{"axis", Kind::kScalar, "", 1}}},
-});
 
 // Until opset 14 the whole shape, of which a part is cut out.
 Names Shape(NodeExporter& n) {
@@ -58,7 +22,6 @@ Names Shape(NodeExporter& n) {
 
 const ExportRegistrar kShape({
     {.op = "array.Shape", .op_type = "Shape", .function = Shape},
-    {.op = "array.Shape", .op_type = "Shape", .since = 15},
 });
 
 // Until opset 17 there are pads for all axes.
@@ -93,11 +56,7 @@ Names Pad(NodeExporter& n) {
 }
 
 const ExportRegistrar kPad({
-    {.op = "array.Pad", .op_type = "Pad", .function = Pad},
-    {"array.Pad",
-     "Pad",
-     {{"pads", Kind::kInput, "", 1}, {"value", Kind::kLike, "", 2}, {"axes", Kind::kInput, "", 3}},
-     18},
+    {.op = "array.Pad", .op_type = "Pad", .since = 2, .function = Pad},
 });
 
 // What a reduction of no axis does to each element.
@@ -123,30 +82,16 @@ Names Reduce(NodeExporter& n) {
   return {{n.Emit(op_type, {n.input(0)}, std::move(attrs))}};
 }
 
-const std::vector<AttrRule> kNewAxes = {{"axes", Kind::kInput, "", 1}};
-
 std::vector<ExportRule> Reductions() {
-  std::vector<ExportRule> rules = {{"math.ReduceSum", "ReduceSum", kNewAxes}};
+  std::vector<ExportRule> rules;
   for (const char* name : {"ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax",
                            "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSumSquare"}) {
-    const std::string op = absl::StrCat("math.", name);
-    rules.push_back({.op = op, .op_type = name, .function = Reduce});
-    rules.push_back({op, name, kNewAxes, 18});
+    rules.push_back({.op = absl::StrCat("math.", name), .op_type = name, .function = Reduce});
   }
   return rules;
 }
 
 const ExportRegistrar kReductions(Reductions());
-
-const ExportRegistrar kMath({
-    {"math.ArgMax", "ArgMax"},
-    {"math.ArgMin", "ArgMin"},
-    {"math.Det", "Det"},
-    {"math.Einsum", "Einsum"},
-    {"math.Gemm",
-     "Gemm",
-     {{"transpose_a", Kind::kAttribute, "transA"}, {"transpose_b", Kind::kAttribute, "transB"}}},
-});
 
 // ONNX's MatMul does not transpose.
 Names MatMul(NodeExporter& n) {

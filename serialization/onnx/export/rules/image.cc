@@ -10,7 +10,6 @@ namespace nomograph::onnx {
 namespace {
 
 using Names = absl::StatusOr<std::vector<std::string>>;
-using Kind = AttrRule::Kind;
 
 std::string CastTo(NodeExporter& n, const std::string& x, DType dtype) {
   if (n.type(0).dtype == dtype) return x;

@@ -11,7 +11,6 @@ namespace nomograph::onnx {
 namespace {
 
 using Names = absl::StatusOr<std::vector<std::string>>;
-using Kind = AttrRule::Kind;
 
 constexpr DTypeSet kNarrowFloats = {DType::kFloat16, DType::kBFloat16};
 
@@ -367,19 +366,6 @@ const ExportRegistrar kFunctions({
     {.op = "nn.Dropout", .op_type = "Dropout", .function = Dropout},
     {.op = "array.DepthToSpace", .op_type = "DepthToSpace", .function = Depth},
     {.op = "array.SpaceToDepth", .op_type = "SpaceToDepth", .function = Depth},
-});
-
-const ExportRegistrar kSame({
-    {"nn.Softmax", "Softmax"},
-    {"nn.LogSoftmax", "LogSoftmax"},
-    {"nn.Hardmax", "Hardmax"},
-    {"nn.LSTM", "LSTM"},
-    {"nn.GRU", "GRU"},
-    {"nn.RNN", "RNN"},
-    {.op = "nn.RotaryEmbedding", .op_type = "RotaryEmbedding", .since = 23},
-    {.op = "nn.ScaledDotProductAttention", .op_type = "Attention", .since = 23},
-    {"nn.NegativeLogLikelihoodLoss", "NegativeLogLikelihoodLoss"},
-    {"nn.SoftmaxCrossEntropyLoss", "SoftmaxCrossEntropyLoss"},
 });
 
 }  // namespace

@@ -1,6 +1,7 @@
-// Quantised ops, windows and Fourier transforms.
+// Quantised ops and Fourier transforms.
 #include "nomograph/core/types/memory.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
+#include "nomograph/serialization/onnx/export/operator_forms.h"
 #include "nomograph/serialization/onnx/export/rules/layout.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
 
@@ -8,23 +9,14 @@ namespace nomograph::onnx {
 namespace {
 
 using Names = absl::StatusOr<std::vector<std::string>>;
-using Kind = AttrRule::Kind;
 
 // Until opset 20 the type is the zero point's, and there are no blocks; 8-bit floats came with 19.
-const ExportRegistrar kQuantised({
-    {"quant.DequantizeLinear", "DequantizeLinear"},
-    {.op = "quant.QuantizeLinear", .op_type = "QuantizeLinear", .since = 21},
-    {"quant.DynamicQuantizeLinear", "DynamicQuantizeLinear"},
-    {"quant.MatMulInteger", "MatMulInteger"},
-    {"quant.QLinearMatMul", "QLinearMatMul"},
-});
-
 Names QuantizeLinear(NodeExporter& n) {
-  if (n.attrs().Int("block_size") != 0) {
+  if (n.attrs().Int("block_size") != 0 && n.opset() < 21) {
     return absl::UnimplementedError("blocks need opset 21 or later");
   }
   std::vector<std::string> inputs = n.inputs();
-  if (!n.has_input(2) && n.attrs().Has("output_dtype")) {
+  if (!n.has_input(2) && n.attrs().Has("output_dtype") && n.opset() < 21) {
     if (!n.type(1).shape.fully_known()) {
       return absl::FailedPreconditionError("the shape of the scale is not known");
     }
@@ -33,10 +25,10 @@ Names QuantizeLinear(NodeExporter& n) {
                           TryFull(n.attrs().Type("output_dtype"), n.type(1).shape.ToShape(), 0));
     inputs[2] = n.graph().Constant(zeros);
   }
-  NOMO_ASSIGN_OR_RETURN(AttributeProto axis, n.Attr("axis"));
-  std::vector<AttributeProto> attrs = {std::move(axis)};
-  if (n.opset() >= 19) {
-    NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), n.Attr("saturate"));
+  std::vector<AttributeProto> attrs;
+  for (const auto& [name, value] : n.attrs()) {
+    if (!HasAttribute("QuantizeLinear", n.opset(), name)) continue;
+    NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), n.Attr(name));
   }
   return {{n.Emit("QuantizeLinear", inputs, std::move(attrs))}};
 }
@@ -73,12 +65,13 @@ const ExportRegistrar kFunctions({
     {.op = "quant.QLinearAdd", .op_type = "QLinearAdd", .function = QLinearAdd},
 });
 
-// Numbers that are attributes of ours are ONNX's inputs, scalars.
-Names Signal(NodeExporter& n, std::initializer_list<const char*> numbers) {
+// Numbers that are attributes of ours are ONNX's inputs, scalars: integers and float32.
+Names MelWeightMatrix(NodeExporter& n) {
   std::vector<std::string> inputs = n.inputs();
-  inputs.resize(std::max(inputs.size(), numbers.size()));
+  inputs.resize(5);
   int i = 0;
-  for (const char* name : numbers) {
+  for (const char* name :
+       {"num_mel_bins", "dft_length", "sample_rate", "lower_edge_hertz", "upper_edge_hertz"}) {
     if (inputs[i].empty() && n.attrs().Has(name)) {
       const AttrValue& value = *n.attrs().Find(name);
       inputs[i] = n.graph().Constant(
@@ -88,63 +81,33 @@ Names Signal(NodeExporter& n, std::initializer_list<const char*> numbers) {
     }
     ++i;
   }
-  std::vector<AttributeProto> attrs = {
-      IntAttr("output_datatype", DTypeToOnnx(n.attrs().Type("dtype")))};
-  if (n.attrs().Has("periodic")) {
-    NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), n.Attr("periodic"));
-  }
-  const std::string op_type = n.op().name.substr(n.op().name.rfind('.') + 1);
-  return {{n.Emit(op_type, inputs, std::move(attrs))}};
-}
-Names Window(NodeExporter& n) { return Signal(n, {"size"}); }
-Names MelWeightMatrix(NodeExporter& n) {
-  return Signal(
-      n, {"num_mel_bins", "dft_length", "sample_rate", "lower_edge_hertz", "upper_edge_hertz"});
+  return {{n.Emit("MelWeightMatrix", inputs,
+                  {IntAttr("output_datatype", DTypeToOnnx(n.attrs().Type("dtype")))})}};
 }
 
-// The axis is an attribute until opset 19.
+// Until opset 19 the axis is an attribute.
 Names Dft(NodeExporter& n) {
+  if (n.has_input(2)) return absl::UnimplementedError("a computed axis needs opset 20 or later");
   std::vector<std::string> inputs = n.inputs();
   inputs.resize(2);
   if (inputs[1].empty() && n.attrs().Has("dft_length")) {
     inputs[1] = n.graph().Constant(Tensor::Scalar<int64_t>(n.attrs().Int("dft_length")));
   }
-  std::vector<AttributeProto> attrs;
+  if (inputs[1].empty()) inputs.pop_back();
+  std::vector<AttributeProto> attrs = {
+      IntAttr("axis", n.attrs().Has("axis") ? n.attrs().Int("axis") : -2)};
   for (const char* name : {"inverse", "onesided"}) {
     NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), n.Attr(name));
-  }
-  const int64_t axis = n.attrs().Has("axis") ? n.attrs().Int("axis") : -2;
-  if (n.opset() >= 20) {
-    inputs.push_back(n.has_input(2) ? n.input(2)
-                                    : n.graph().Constant(Tensor::Scalar<int64_t>(axis)));
-  } else {
-    if (n.has_input(2)) return absl::UnimplementedError("a computed axis needs opset 20 or later");
-    attrs.push_back(IntAttr("axis", axis));
-    if (inputs[1].empty()) inputs.pop_back();
   }
   return {{n.Emit("DFT", inputs, std::move(attrs))}};
 }
 
-Names Stft(NodeExporter& n) {
-  std::vector<std::string> inputs = n.inputs();
-  inputs.resize(4);
-  for (const auto& [i, name] : {std::pair{1, "frame_step"}, {3, "frame_length"}}) {
-    if (inputs[i].empty() && n.attrs().Has(name)) {
-      inputs[i] = n.graph().Constant(Tensor::Scalar<int64_t>(n.attrs().Int(name)));
-    }
-  }
-  while (inputs.back().empty()) inputs.pop_back();
-  NOMO_ASSIGN_OR_RETURN(AttributeProto onesided, n.Attr("onesided"));
-  return {{n.Emit("STFT", inputs, {std::move(onesided)})}};
-}
-
 const ExportRegistrar kSignal({
-    {.op = "signal.BlackmanWindow", .op_type = "BlackmanWindow", .function = Window},
-    {.op = "signal.HammingWindow", .op_type = "HammingWindow", .function = Window},
-    {.op = "signal.HannWindow", .op_type = "HannWindow", .function = Window},
-    {.op = "signal.MelWeightMatrix", .op_type = "MelWeightMatrix", .function = MelWeightMatrix},
+    {.op = "signal.MelWeightMatrix",
+     .op_type = "MelWeightMatrix",
+     .since = 17,
+     .function = MelWeightMatrix},
     {.op = "signal.Dft", .op_type = "DFT", .function = Dft},
-    {.op = "signal.Stft", .op_type = "STFT", .function = Stft},
 });
 
 }  // namespace

@@ -6,7 +6,6 @@ namespace nomograph::onnx {
 namespace {
 
 using Names = absl::StatusOr<std::vector<std::string>>;
-using Kind = AttrRule::Kind;
 
 // Numbers that are attributes of ours are ONNX's inputs; some attributes came with opset 18.
 Names Resize(NodeExporter& n) {
@@ -79,16 +78,6 @@ Names Regions(NodeExporter& n) {
   return {{out}};
 }
 
-Names CenterCropPad(NodeExporter& n) {
-  std::vector<std::string> inputs = n.inputs();
-  if (inputs.size() < 2) inputs.push_back(n.graph().Ints(n.attrs().Ints("shape")));
-  std::vector<AttributeProto> attrs;
-  if (n.attrs().Has("axes")) {
-    NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), n.Attr("axes"));
-  }
-  return {{n.Emit("CenterCropPad", inputs, std::move(attrs))}};
-}
-
 Names MaxUnpool(NodeExporter& n) {
   std::vector<std::string> inputs = n.inputs();
   if (inputs.size() < 3 && n.attrs().Has("output_shape")) {
@@ -102,40 +91,13 @@ Names MaxUnpool(NodeExporter& n) {
   return {{n.Emit("MaxUnpool", inputs, std::move(attrs))}};
 }
 
-Names Col2Im(NodeExporter& n) {
-  std::vector<std::string> inputs = n.inputs();
-  inputs.resize(3);
-  for (const auto& [i, name] : {std::pair{1, "image_shape"}, {2, "block_shape"}}) {
-    if (inputs[i].empty()) inputs[i] = n.graph().Ints(n.attrs().Ints(name));
-  }
-  std::vector<AttributeProto> attrs;
-  for (const char* name : {"strides", "dilations", "pads"}) {
-    if (n.attrs().Ints(name).empty()) continue;
-    NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), n.Attr(name));
-  }
-  return {{n.Emit("Col2Im", inputs, std::move(attrs))}};
-}
-
 const ExportRegistrar kVision({
     {.op = "array.Resize", .op_type = "Resize", .function = Resize},
     {.op = "image.GridSample", .op_type = "GridSample", .function = GridSample},
     {.op = "image.RoiAlign", .op_type = "RoiAlign", .function = Regions},
     {.op = "image.MaxRoiPool", .op_type = "MaxRoiPool", .function = Regions},
     {.op = "nn.LRN", .op_type = "LRN", .function = Regions},
-    {.op = "image.CenterCropPad",
-     .op_type = "CenterCropPad",
-     .since = 18,
-     .function = CenterCropPad},
     {.op = "nn.MaxUnpool", .op_type = "MaxUnpool", .function = MaxUnpool},
-    {.op = "nn.Col2Im", .op_type = "Col2Im", .since = 18, .function = Col2Im},
-    {"image.AffineGrid", "AffineGrid", {{"size", Kind::kInput, "", 1}}, 20},
-    {"image.NonMaxSuppression",
-     "NonMaxSuppression",
-     {{"max_output_boxes_per_class", Kind::kScalar, "", 2},
-      {"iou_threshold", Kind::kLike, "", 3},
-      {"score_threshold", Kind::kLike, "", 4}}},
-    {.op = "nn.LpNormalization", .op_type = "LpNormalization"},
-    {"nn.MeanVarianceNormalization", "MeanVarianceNormalization", {{"epsilon", Kind::kDefault}}},
 });
 
 }  // namespace

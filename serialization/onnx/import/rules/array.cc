@@ -5,36 +5,6 @@
 namespace nomograph::onnx {
 namespace {
 
-const OperatorRegistrar kSame({
-    {"Compress", "array.Compress"},
-    {"Concat", "array.Concat"},
-    {"BitCast", "array.BitCast", 26},
-    {"CumProd", "math.CumProd", 26},
-    {"CumSum", "math.CumSum"},
-    {"Expand", "array.Expand"},
-    {"Flatten", "array.Flatten"},
-    {"Gather", "array.Gather"},
-    {"GatherElements", "array.GatherElements"},
-    {"GatherND", "array.GatherND"},
-    {"NonZero", "array.NonZero"},
-    {"Range", "array.Range"},
-    {"ReverseSequence", "array.ReverseSequence"},
-    {"Scatter", "array.ScatterElements"},
-    {"ScatterElements", "array.ScatterElements"},
-    {"ScatterND", "array.ScatterND"},
-    {"Shape", "array.Shape"},
-    {"Size", "array.Size"},
-    {"Slice", "array.Slice"},
-    {"Squeeze", "array.Squeeze"},
-    {"TensorScatter", "array.TensorScatter", 24},
-    {"TfIdfVectorizer", "array.TfIdfVectorizer", 9},
-    {"Tile", "array.Tile"},
-    {"Transpose", "array.Transpose"},
-    {"Trilu", "array.Trilu"},
-    {"Unique", "array.Unique"},
-    {"Unsqueeze", "array.Unsqueeze"},
-});
-
 // A scalar or list of one as what an op of ours wants, a scalar.
 absl::StatusOr<ValueId> AsScalar(NodeImporter& node, ValueId value) {
   const PartialShape& shape = node.type(value).shape;
@@ -189,10 +159,6 @@ absl::Status ImportTopK(NodeImporter& node) {
 }
 
 const OperatorRegistrar kTopK({"TopK", "array.TopK", 1, ImportTopK});
-
-const OperatorRegistrar kPad({"Pad", "array.Pad", 2});
-
-const OperatorRegistrar kEyeLike({"EyeLike", "array.EyeLike", 9});
 
 }  // namespace
 }  // namespace nomograph::onnx

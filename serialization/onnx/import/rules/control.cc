@@ -106,7 +106,7 @@ absl::StatusOr<std::unique_ptr<GraphImporter>> ImportBody(NodeImporter& node,
     }
     bool changed = false;
     for (size_t i = 0; i < count; ++i) {
-      const TensorType& after = body->type(graph.outputs[first_output + i]);
+      const TensorType& after = body->builder().type(graph.outputs[first_output + i]);
       PartialShape& shape = inputs[first + i].shape;
       const PartialShape common = round >= kMaxRounds ? PartialShape() : Common(shape, after.shape);
       if (common == shape || after.shape == shape) continue;

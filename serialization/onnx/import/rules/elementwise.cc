@@ -4,62 +4,6 @@
 namespace nomograph::onnx {
 namespace {
 
-const OperatorRegistrar kUnary({
-    {"Abs", "math.Abs"},           {"Acos", "math.Acos"},
-    {"Acosh", "math.Acosh"},       {"Asin", "math.Asin"},
-    {"Asinh", "math.Asinh"},       {"Atan", "math.Atan"},
-    {"Atanh", "math.Atanh"},       {"BitwiseNot", "math.BitwiseNot"},
-    {"Ceil", "math.Ceil"},         {"Cos", "math.Cos"},
-    {"Cosh", "math.Cosh"},         {"Erf", "math.Erf"},
-    {"Exp", "math.Exp"},           {"Floor", "math.Floor"},
-    {"Identity", "core.Identity"}, {"IsNaN", "math.IsNaN"},
-    {"Log", "math.Log"},           {"Neg", "math.Neg"},
-    {"Not", "math.Not"},           {"Reciprocal", "math.Reciprocal"},
-    {"Round", "math.Round"},       {"Sign", "math.Sign"},
-    {"Sin", "math.Sin"},           {"Sinh", "math.Sinh"},
-    {"Sqrt", "math.Sqrt"},         {"Tan", "math.Tan"},
-    {"Tanh", "math.Tanh"},
-});
-
-const OperatorRegistrar kActivations({
-    {"Celu", "nn.Celu"},
-    {"Elu", "nn.Elu"},
-    {"Gelu", "nn.Gelu"},
-    {"HardSigmoid", "nn.HardSigmoid"},
-    {"HardSwish", "nn.HardSwish"},
-    {"LeakyRelu", "nn.LeakyRelu"},
-    {"Mish", "nn.Mish"},
-    {"PRelu", "nn.PRelu", 7},
-    {"Relu", "nn.Relu"},
-    {"Selu", "nn.Selu"},
-    {"Shrink", "nn.Shrink"},
-    {"Sigmoid", "nn.Sigmoid"},
-    {"Softplus", "nn.Softplus"},
-    {"Softsign", "nn.Softsign"},
-    {"ThresholdedRelu", "nn.ThresholdedRelu"},
-    {.op_type = "Gelu", .op = "nn.Gelu", .domain = "com.microsoft"},
-});
-
-const OperatorRegistrar kBinary({
-    {"Add", "math.Add", 7},
-    {"And", "math.And", 7},
-    {"BitShift", "math.BitShift"},
-    {"BitwiseAnd", "math.BitwiseAnd"},
-    {"BitwiseOr", "math.BitwiseOr"},
-    {"BitwiseXor", "math.BitwiseXor"},
-    {"Div", "math.Div", 7},
-    {"Equal", "math.Equal", 7},
-    {"Greater", "math.Greater", 7},
-    {"GreaterOrEqual", "math.GreaterOrEqual"},
-    {"Less", "math.Less", 7},
-    {"LessOrEqual", "math.LessOrEqual"},
-    {"Mod", "math.Mod"},
-    {"Mul", "math.Mul", 7},
-    {"Or", "math.Or", 7},
-    {"Sub", "math.Sub", 7},
-    {"Xor", "math.Xor", 7},
-});
-
 // Until opset 6 operands did not broadcast unless `broadcast` said so, and b stood at `axis` of a.
 absl::Status ImportBinary1(NodeImporter& node) {
   node.Ignore({"consumed_inputs"});
@@ -76,7 +20,7 @@ absl::Status ImportBinary1(NodeImporter& node) {
                             node.Add("array.Unsqueeze", {operands[1]}, {{"axes", behind}}));
     }
   }
-  const std::string op = FindOperator("", node.proto().op_type(), node.opset())->op;
+  const std::string op = RuleOf(node).op;
   NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add(op, operands));
   return node.Return({y});
 }
@@ -111,14 +55,6 @@ const OperatorRegistrar kBinary1({
     {"Xor", "math.Xor", 1, ImportBinary1},
 });
 
-const OperatorRegistrar kSeveral({
-    {"Max", "math.Max"},
-    {"Mean", "math.Mean"},
-    {"Min", "math.Min"},
-    {"Sum", "math.Sum"},
-    {"Where", "array.Where"},
-});
-
 // The attributes have the type float's lowest and greatest value where they are absent.
 absl::Status ImportClip6(NodeImporter& node) {
   Attributes attrs;
@@ -127,7 +63,7 @@ absl::Status ImportClip6(NodeImporter& node) {
   return node.Return({y});
 }
 
-const OperatorRegistrar kClip({{"Clip", "math.Clip", 1, ImportClip6}, {"Clip", "math.Clip", 11}});
+const OperatorRegistrar kClip({"Clip", "math.Clip", 1, ImportClip6});
 
 absl::Status ImportIsInf(NodeImporter& node) {
   Attributes attrs;

@@ -78,7 +78,7 @@ const OperatorRegistrar kFusedConv({"FusedConv", "nn.Conv", 1, ImportFusedConv, 
 
 // Pooling ops whose attributes have ONNX's names, the window's excepted.
 absl::Status ImportPool(NodeImporter& node) {
-  const std::string op = FindOperator("", node.proto().op_type(), node.opset())->op;
+  const std::string op = RuleOf(node).op;
   Attributes attrs;
   NOMO_RETURN_IF_ERROR(CopyWindow(node, op, attrs));
   NOMO_RETURN_IF_ERROR(node.CopyAll(op, attrs));
@@ -88,7 +88,7 @@ absl::Status ImportPool(NodeImporter& node) {
 }
 
 absl::Status ImportGlobalPool(NodeImporter& node) {
-  const std::string op = FindOperator("", node.proto().op_type(), node.opset())->op;
+  const std::string op = RuleOf(node).op;
   Attributes attrs = {{"data_format", "channels_first"}, {"keepdims", true}};
   NOMO_RETURN_IF_ERROR(node.CopyAll(op, attrs));
   NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add(op, node.inputs(), attrs));
@@ -260,13 +260,11 @@ const OperatorRegistrar kNormalizations({
     {"LayerNormalization", "nn.LayerNormalization", 17, ImportLayerNormalization},
     {"RMSNormalization", "nn.RmsNormalization", 23, ImportRmsNormalization},
     {"SimplifiedLayerNormalization", "nn.RmsNormalization", 1, ImportRmsNormalization},
-    {"LpNormalization", "nn.LpNormalization"},
-    {"MeanVarianceNormalization", "nn.MeanVarianceNormalization"},
 });
 
 // Before opset 13 softmax worked on a matrix: the axes from `axis` on were one.
 absl::Status ImportMatrixSoftmax(NodeImporter& node) {
-  const std::string op = FindOperator("", node.proto().op_type(), node.opset())->op;
+  const std::string op = RuleOf(node).op;
   NOMO_ASSIGN_OR_RETURN(const int64_t axis, node.Int("axis", 1));
   const ValueId x = node.input(0);
   const PartialShape& shape = node.type(x).shape;
@@ -283,11 +281,8 @@ absl::Status ImportMatrixSoftmax(NodeImporter& node) {
 
 const OperatorRegistrar kSoftmax({
     {"Softmax", "nn.Softmax", 1, ImportMatrixSoftmax},
-    {"Softmax", "nn.Softmax", 13},
     {"LogSoftmax", "nn.LogSoftmax", 1, ImportMatrixSoftmax},
-    {"LogSoftmax", "nn.LogSoftmax", 13},
     {"Hardmax", "nn.Hardmax", 1, ImportMatrixSoftmax},
-    {"Hardmax", "nn.Hardmax", 13},
 });
 
 // In inference nothing is dropped: y = x, and the mask is all true.
@@ -338,9 +333,6 @@ absl::Status ImportLrn(NodeImporter& node) {
 const OperatorRegistrar kOthers({
     {"LRN", "nn.LRN", 1, ImportLrn},
     {"MaxUnpool", "nn.MaxUnpool", 9, ImportMaxUnpool},
-    {"Col2Im", "nn.Col2Im", 18},
-    {"NegativeLogLikelihoodLoss", "nn.NegativeLogLikelihoodLoss", 12},
-    {"SoftmaxCrossEntropyLoss", "nn.SoftmaxCrossEntropyLoss", 12},
 });
 
 }  // namespace

@@ -7,10 +7,7 @@ namespace {
 
 absl::Status ImportQuantize(NodeImporter& node) {
   node.Ignore({"precision"});  // of the division
-  const std::string op =
-      FindOperator(node.proto().domain() == "ai.onnx" ? "" : node.proto().domain(),
-                   node.proto().op_type(), node.opset())
-          ->op;
+  const std::string op = RuleOf(node).op;
   Attributes attrs;
   // 0 says that the type is the zero point's.
   if (const AttributeProto* type = node.Attribute("output_dtype");
@@ -23,7 +20,7 @@ absl::Status ImportQuantize(NodeImporter& node) {
 }
 
 absl::Status ImportQuantizedConv(NodeImporter& node) {
-  const std::string op = FindOperator("", node.proto().op_type(), node.opset())->op;
+  const std::string op = RuleOf(node).op;
   Attributes attrs = {{"kernel_layout", "OIHW"}};
   NOMO_RETURN_IF_ERROR(CopyWindow(node, op, attrs));
   NOMO_RETURN_IF_ERROR(node.Copy(op, "groups", attrs, "group"));
@@ -37,10 +34,6 @@ const OperatorRegistrar kQuantised({
     {"DequantizeLinear", "quant.DequantizeLinear", 10, ImportQuantize},
     {"QuantizeLinear", "quant.QuantizeLinear", 1, ImportQuantize, "com.microsoft"},
     {"DequantizeLinear", "quant.DequantizeLinear", 1, ImportQuantize, "com.microsoft"},
-    {"DynamicQuantizeLinear", "quant.DynamicQuantizeLinear", 11},
-    {"MatMulInteger", "quant.MatMulInteger", 10},
-    {"QLinearMatMul", "quant.QLinearMatMul", 10},
-    {.op_type = "QLinearAdd", .op = "quant.QLinearAdd", .domain = "com.microsoft"},
     {"ConvInteger", "quant.ConvInteger", 10, ImportQuantizedConv},
     {"QLinearConv", "quant.QLinearConv", 10, ImportQuantizedConv},
 });

@@ -15,7 +15,7 @@ absl::Status CopySeed(NodeImporter& node, Attributes& attrs) {
 
 // The attributes of both distributions under our names.
 absl::Status ImportRandom(NodeImporter& node) {
-  const std::string op = FindOperator("", node.proto().op_type(), node.opset())->op;
+  const std::string op = RuleOf(node).op;
   Attributes attrs;
   NOMO_RETURN_IF_ERROR(CopySeed(node, attrs));
   NOMO_RETURN_IF_ERROR(node.Copy(op, "stddev", attrs, "scale"));

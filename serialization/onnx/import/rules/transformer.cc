@@ -52,19 +52,10 @@ absl::Status ImportSkipSimplified(NodeImporter& node) {
   return node.Return(outputs);
 }
 
-const OperatorRegistrar kStandard({
-    {"Attention", "nn.ScaledDotProductAttention", 23},
-    {"RotaryEmbedding", "nn.RotaryEmbedding", 23},
-    {"Swish", "nn.Swish", 24},
-});
-
 const OperatorRegistrar kTransformer({
     {"Attention", "nn.Attention", 1, ImportAttention, "com.microsoft"},
     {"EmbedLayerNormalization", "nn.EmbedLayerNormalization", 1, ImportEmbedLayerNormalization,
      "com.microsoft"},
-    {.op_type = "SkipLayerNormalization",
-     .op = "nn.SkipLayerNormalization",
-     .domain = "com.microsoft"},
     {"SkipSimplifiedLayerNormalization", "nn.RmsNormalization", 1, ImportSkipSimplified,
      "com.microsoft"},
 });

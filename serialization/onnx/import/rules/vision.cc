@@ -60,7 +60,7 @@ absl::Status ImportRoiAlign10(NodeImporter& node) {
 }
 
 absl::Status ImportRegions(NodeImporter& node) {
-  const std::string op = FindOperator("", node.proto().op_type(), node.opset())->op;
+  const std::string op = RuleOf(node).op;
   Attributes attrs = {{"data_format", "channels_first"}};
   NOMO_RETURN_IF_ERROR(node.CopyAll(op, attrs));
   NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add(op, node.inputs(), attrs));
@@ -68,11 +68,8 @@ absl::Status ImportRegions(NodeImporter& node) {
 }
 
 const OperatorRegistrar kImages({
-    {"AffineGrid", "image.AffineGrid", 20},
-    {"CenterCropPad", "image.CenterCropPad", 18},
     {"GridSample", "image.GridSample", 16, ImportGridSample},
     {"MaxRoiPool", "image.MaxRoiPool", 1, ImportRegions},
-    {"NonMaxSuppression", "image.NonMaxSuppression", 10},
     {"RoiAlign", "image.RoiAlign", 10, ImportRoiAlign10},
     {"RoiAlign", "image.RoiAlign", 16, ImportRegions},
 });

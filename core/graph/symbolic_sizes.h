@@ -3,8 +3,8 @@
 // is equal in all of them is constant, what is always a symbol's size is that symbol, anything else
 // is unknown. So every op takes part through its shape function and reference kernel, and none
 // needs symbolic code.
-#ifndef NOMOGRAPH_SERIALIZATION_ONNX_IMPORT_PROBE_H_
-#define NOMOGRAPH_SERIALIZATION_ONNX_IMPORT_PROBE_H_
+#ifndef NOMOGRAPH_CORE_GRAPH_SYMBOLIC_SIZES_H_
+#define NOMOGRAPH_CORE_GRAPH_SYMBOLIC_SIZES_H_
 
 #include <array>
 #include <map>
@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "nomograph/core/graph/fold.h"
+#include "absl/functional/function_ref.h"
+#include "nomograph/core/graph/graph.h"
 #include "nomograph/core/graph/infer.h"
-#include "nomograph/core/graph/model.h"
 
-namespace nomograph::onnx {
+namespace nomograph {
 
 // An element of a shape that a model computes: a number (-1 may mean "what is left"), the size that
 // a symbol stands for, or neither where it is not known.
@@ -26,13 +26,13 @@ struct SizeValue {
   std::string symbol;
 };
 
-class Probe {
+class SymbolicSizes {
  public:
-  // Follows `node`, whose inputs have these types and (where known) values, and whose outputs have
-  // the types `outputs`, which are refined where the probes agree.
+  // Follows `node`, whose inputs are values of `graph` and (where `constant` is not null)
+  // constants, and whose outputs have the types `outputs`, which are refined where the probes
+  // agree.
   void Follow(const Graph& graph, const Node& node, const TypeInferrer& inferrer,
-              const std::map<ValueId, Tensor>& constants, FoldBudget& budget,
-              std::vector<TensorType>& outputs);
+              absl::FunctionRef<const Tensor*(ValueId)> constant, std::vector<TensorType>& outputs);
 
   // Forgets values that are taken back: `first` and those behind it.
   void Forget(ValueId first) { values_.erase(values_.lower_bound(first), values_.end()); }
@@ -56,6 +56,6 @@ class Probe {
   std::map<ValueId, Tensors> values_;
 };
 
-}  // namespace nomograph::onnx
+}  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_ONNX_IMPORT_PROBE_H_
+#endif  // NOMOGRAPH_CORE_GRAPH_SYMBOLIC_SIZES_H_

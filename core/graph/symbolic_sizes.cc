@@ -1,10 +1,8 @@
-#include "nomograph/serialization/onnx/import/probe.h"
+#include "nomograph/core/graph/symbolic_sizes.h"
 
 #include <algorithm>
 
-#include "nomograph/core/op/registry.h"
-
-namespace nomograph::onnx {
+namespace nomograph {
 namespace {
 
 // Longer ones are data, not shapes.
@@ -22,40 +20,16 @@ bool HasSymbol(const TensorType& type) {
   return false;
 }
 
-bool CallsFunctions(const Node& node) {
-  for (const auto& [name, value] : node.attrs) {
-    if (value.type() == AttrType::kFunction) return true;
-  }
-  return !node.body.empty();
-}
-
-bool IsSmall(const TensorType& type) {
-  if (!type.shape.fully_known()) return !type.shape.has_rank() || type.shape.rank() <= 1;
-  const auto count = type.shape.ToShape().CheckedNumElements();
-  return count.ok() && *count <= kMaxElements;
-}
-
-// The outputs' values where they follow from `values` (or the types alone).
-std::vector<Tensor> Evaluate(const OpDef& op, const Node& node,
-                             const std::vector<TensorType>& inputs,
-                             const std::vector<Tensor>& values,
-                             const std::vector<TensorType>& outputs, FoldBudget& budget) {
-  const auto attrs = ResolveAttributes(op.attrs, node.attrs);
-  if (!attrs.ok() || !std::all_of(outputs.begin(), outputs.end(), IsSmall)) return {};
-  const InferContext context(*attrs, inputs, values, static_cast<int>(outputs.size()));
-  return FoldNode(op, context, outputs, budget);
-}
-
 }  // namespace
 
-int64_t Probe::SizeOf(int symbol, int probe) {
+int64_t SymbolicSizes::SizeOf(int symbol, int probe) {
   constexpr int kListed = static_cast<int>(std::size(kSmall));
   if (probe == 0) return 1;
   if (probe == 1) return kSmall[symbol % kListed] + 30 * (symbol / kListed);
   return kLarge[symbol % kListed] + 210 * (symbol / kListed);
 }
 
-TensorType Probe::Concrete(const TensorType& type, int probe) {
+TensorType SymbolicSizes::Concrete(const TensorType& type, int probe) {
   TensorType concrete = type;
   if (!type.shape.has_rank()) return concrete;
   for (int axis = 0; axis < type.shape.rank(); ++axis) {
@@ -69,17 +43,16 @@ TensorType Probe::Concrete(const TensorType& type, int probe) {
   return concrete;
 }
 
-SizeValue Probe::Agreed(const std::array<int64_t, kProbes>& sizes) const {
+SizeValue SymbolicSizes::Agreed(const std::array<int64_t, kProbes>& sizes) const {
   if (sizes[0] == sizes[1] && sizes[1] == sizes[2]) return {.number = sizes[0]};
   const auto symbol = symbol_of_.find(sizes);
   return symbol == symbol_of_.end() ? SizeValue{} : SizeValue{.symbol = symbol->second};
 }
 
-void Probe::Follow(const Graph& graph, const Node& node, const TypeInferrer& inferrer,
-                   const std::map<ValueId, Tensor>& constants, FoldBudget& budget,
-                   std::vector<TensorType>& outputs) {
-  const OpDef* op = OpRegistry::Default().Find(node.op, node.version);
-  if (op == nullptr || CallsFunctions(node)) return;
+void SymbolicSizes::Follow(const Graph& graph, const Node& node, const TypeInferrer& inferrer,
+                           absl::FunctionRef<const Tensor*(ValueId)> constant,
+                           std::vector<TensorType>& outputs) {
+  if (!NamedFunctions(node).empty()) return;
   bool symbolic = false;
   for (const ValueId id : node.inputs) {
     if (id == kNoValue) continue;
@@ -99,14 +72,14 @@ void Probe::Follow(const Graph& graph, const Node& node, const TypeInferrer& inf
       if (const auto found = values_.find(id); found != values_.end()) {
         values.back() = found->second[probe];
         inputs.back() = values.back().type();
-      } else if (const auto constant = constants.find(id); constant != constants.end()) {
-        values.back() = constant->second;
+      } else if (const Tensor* known = constant(id)) {
+        values.back() = *known;
       }
     }
-    auto inferred = inferrer.InferOneNode(node, inputs, values);
-    if (!inferred.ok() || inferred->size() != outputs.size()) return;
-    types[probe] = *std::move(inferred);
-    results[probe] = Evaluate(*op, node, inputs, values, types[probe], budget);
+    auto typed = inferrer.TypeNode(node, inputs, values);
+    if (!typed.ok() || typed->types.size() != outputs.size()) return;
+    types[probe] = std::move(typed->types);
+    results[probe] = std::move(typed->constants);
   }
 
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -138,7 +111,7 @@ void Probe::Follow(const Graph& graph, const Node& node, const TypeInferrer& inf
   }
 }
 
-std::optional<std::vector<SizeValue>> Probe::Sizes(ValueId value) const {
+std::optional<std::vector<SizeValue>> SymbolicSizes::Sizes(ValueId value) const {
   const auto found = values_.find(value);
   if (found == values_.end()) return std::nullopt;
   const Tensors& tensors = found->second;
@@ -157,4 +130,4 @@ std::optional<std::vector<SizeValue>> Probe::Sizes(ValueId value) const {
   return sizes;
 }
 
-}  // namespace nomograph::onnx
+}  // namespace nomograph

@@ -1,0 +1,426 @@
+// Memory plans of graphs by hand and of random ones, which are checked by going through the run
+// byte by byte and by comparing all pairs of values.
+#include "nomograph/core/compile/memory_plan.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace nomograph {
+namespace {
+
+constexpr int64_t kBlock = 64;
+
+const OpDef& Plain() {
+  static const OpDef op("test.Plain");
+  return op;
+}
+const OpDef& View() {
+  static const OpDef op = OpDef("test.View").View();
+  return op;
+}
+const OpDef& InPlace() {
+  static const OpDef op = OpDef("test.InPlace").InPlace();
+  return op;
+}
+
+TensorType Bytes(PartialShape shape) { return {DType::kUInt8, std::move(shape)}; }
+
+ValueId AddInput(LoweredGraph& graph, PartialShape shape) {
+  graph.inputs.push_back(graph.AddValue(Bytes(std::move(shape))));
+  return graph.inputs.back();
+}
+
+ValueId AddNode(LoweredGraph& graph, const OpDef& op, std::vector<ValueId> inputs,
+                PartialShape shape) {
+  const ValueId output = graph.AddValue(Bytes(std::move(shape)));
+  graph.nodes.push_back({.op = &op, .inputs = std::move(inputs), .outputs = {output}});
+  return output;
+}
+
+int64_t BytesOf(const LoweredGraph& graph, ValueId id) {
+  return graph.types[id].shape.ToShape().num_elements() * DTypeSize(graph.types[id].dtype);
+}
+int64_t BlocksOf(const LoweredGraph& graph, ValueId id) {
+  return (BytesOf(graph, id) + kBlock - 1) / kBlock;
+}
+
+// Goes through a run with a mark for each block of memory: which value was written there last. Each
+// node must find the values of its inputs whole, and must not write where it reads unless it may.
+class Run {
+ public:
+  Run(const LoweredGraph& graph, const MemoryPlan& plan) : graph_(graph), plan_(plan) {}
+
+  void Check() {
+    ASSERT_EQ(plan_.values.size(), graph_.types.size());
+    ASSERT_EQ(plan_.is_view.size(), graph_.nodes.size());
+    arena_.assign(plan_.arena_bytes / kBlock, kNoValue);
+    written_ = std::vector<ValueId>(graph_.types.size(), kNoValue);
+    content_.resize(graph_.types.size());
+    for (size_t v = 0; v < content_.size(); ++v) content_[v] = static_cast<ValueId>(v);
+    for (const ValueId id : graph_.inputs) Write(id);
+    for (size_t v = 0; v < content_.size(); ++v) {
+      if (graph_.constants[v].valid()) Write(static_cast<ValueId>(v));
+    }
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      SCOPED_TRACE(n);
+      CheckNode(static_cast<int>(n));
+      if (::testing::Test::HasFailure()) return;
+    }
+    for (const ValueId id : graph_.outputs) {
+      EXPECT_NE(plan_.values[id].storage, Storage::kArena) << "output " << id;
+      Read(id);
+    }
+  }
+
+ private:
+  // The blocks of the arena; another storage is a block for each root.
+  std::vector<ValueId*> BlocksAt(ValueId id) {
+    const ValuePlan& value = plan_.values[id];
+    std::vector<ValueId*> blocks;
+    if (value.storage != Storage::kArena) return {&written_[value.root]};
+    EXPECT_EQ(value.offset % kBlock, 0);
+    EXPECT_LE(value.offset + BlocksOf(graph_, id) * kBlock, plan_.arena_bytes);
+    for (int64_t i = 0; i < BlocksOf(graph_, id); ++i)
+      blocks.push_back(&arena_.at(value.offset / kBlock + i));
+    return blocks;
+  }
+  void Write(ValueId id) {
+    for (ValueId* block : BlocksAt(id)) *block = content_[id];
+  }
+  void Read(ValueId id) {
+    for (const ValueId* block : BlocksAt(id)) {
+      ASSERT_EQ(*block, content_[id]) << "value " << id << " has been overwritten";
+    }
+  }
+
+  void CheckNode(int n) {
+    const LoweredNode& node = graph_.nodes[n];
+    for (const ValueId id : node.inputs) {
+      if (id != kNoValue) Read(id);
+    }
+    if (plan_.is_view[n]) {
+      // Nothing runs: the elements must be there by themselves.
+      ASSERT_TRUE(node.op->is_view);
+      content_[node.outputs[0]] = content_[node.inputs[0]];
+      Read(node.outputs[0]);
+      return;
+    }
+    for (const ValueId output : node.outputs) {
+      const std::vector<ValueId*> to = BlocksAt(output);
+      for (const ValueId input : node.inputs) {
+        // Where an elementwise op reads the same element that it writes.
+        const bool may_be_written =
+            input == kNoValue ||
+            (node.op->in_place && graph_.types[input].shape == graph_.types[output].shape &&
+             plan_.values[input].offset == plan_.values[output].offset);
+        if (may_be_written) continue;
+        for (const ValueId* block : BlocksAt(input)) {
+          ASSERT_EQ(std::count(to.begin(), to.end(), block), 0)
+              << "value " << output << " is written where value " << input << " is read";
+        }
+      }
+    }
+    for (const ValueId output : node.outputs) Write(output);
+    for (const ValueId output : node.outputs) Read(output);
+  }
+
+  const LoweredGraph& graph_;
+  const MemoryPlan& plan_;
+  std::vector<ValueId> arena_, written_;
+  std::vector<ValueId> content_;  // by value: the one whose elements it has
+};
+
+struct Life {
+  ValueId root;
+  int first, last;
+  int64_t offset, bytes;
+};
+
+// The lives of the memory in the arena: from the node that writes a root to the last that reads it
+// or what shares its memory.
+std::vector<Life> LivesOf(const LoweredGraph& graph, const MemoryPlan& plan) {
+  std::map<ValueId, Life> lives;
+  for (int n = 0; n < static_cast<int>(graph.nodes.size()); ++n) {
+    for (const ValueId id : graph.nodes[n].outputs) {
+      if (plan.values[id].storage != Storage::kArena) continue;
+      const ValueId root = plan.values[id].root;
+      lives.try_emplace(root,
+                        Life{root, n, n, plan.values[root].offset, BlocksOf(graph, root) * kBlock});
+      lives[root].last = std::max(lives[root].last, n);
+    }
+    for (const ValueId id : graph.nodes[n].inputs) {
+      if (id != kNoValue && plan.values[id].storage == Storage::kArena)
+        lives.at(plan.values[id].root).last = n;
+    }
+  }
+  std::vector<Life> list;
+  for (const auto& [root, life] : lives) list.push_back(life);
+  return list;
+}
+
+void CheckPairs(const std::vector<Life>& lives) {
+  for (size_t i = 0; i < lives.size(); ++i) {
+    for (size_t k = 0; k < i; ++k) {
+      const Life &a = lives[i], &b = lives[k];
+      const bool together = a.first <= b.last && b.first <= a.last;
+      const bool apart = a.bytes == 0 || b.bytes == 0 || a.offset + a.bytes <= b.offset ||
+                         b.offset + b.bytes <= a.offset;
+      ASSERT_TRUE(!together || apart) << "values " << a.root << " and " << b.root;
+    }
+  }
+}
+
+int64_t LargestLiveSet(const std::vector<Life>& lives, int nodes) {
+  int64_t largest = 0;
+  for (int n = 0; n < nodes; ++n) {
+    int64_t alive = 0;
+    for (const Life& life : lives) alive += life.first <= n && n <= life.last ? life.bytes : 0;
+    largest = std::max(largest, alive);
+  }
+  return largest;
+}
+
+// Checks a plan in every way; yields the arena's size as a ratio to the largest live set.
+double CheckPlan(const LoweredGraph& graph) {
+  const MemoryPlan plan = PlanMemory(graph);
+  Run(graph, plan).Check();
+  if (::testing::Test::HasFailure()) return 0;
+  const std::vector<Life> lives = LivesOf(graph, plan);
+  CheckPairs(lives);
+  const int64_t largest = LargestLiveSet(lives, static_cast<int>(graph.nodes.size()));
+  EXPECT_EQ(plan.peak_bytes, largest);
+  EXPECT_GE(plan.arena_bytes, largest);
+  return largest == 0 ? 1 : static_cast<double>(plan.arena_bytes) / static_cast<double>(largest);
+}
+
+struct Random {
+  int nodes;
+  int reach;      // how many values an input lies back at most
+  int max_bytes;  // of a value
+  int views = 0;  // of 100 nodes
+  int in_place = 0;
+  int outputs = 5;  // of 100 values
+};
+
+LoweredGraph RandomGraph(const Random& options, uint32_t seed) {
+  std::mt19937 random(seed);
+  const auto below = [&](int n) { return static_cast<int>(random() % static_cast<uint32_t>(n)); };
+  LoweredGraph graph;
+  for (int i = 0; i < 2; ++i) AddInput(graph, {1 + below(options.max_bytes)});
+  const ValueId constant = graph.AddValue(Bytes({100}));
+  graph.constants[constant] = Tensor(DType::kUInt8, {100});
+  const auto earlier = [&]() -> ValueId {
+    const int count = static_cast<int>(graph.types.size());
+    return count - 1 - below(std::min(options.reach, count));
+  };
+  for (int n = 0; n < options.nodes; ++n) {
+    const int kind = below(100);
+    const ValueId first = earlier();
+    const PartialShape shape = graph.types[first].shape;
+    const int64_t bytes = BytesOf(graph, first);
+    if (kind < options.views) {
+      AddNode(graph, View(), {first},
+              shape.rank() == 1 ? PartialShape({1, bytes}) : PartialShape({bytes}));
+    } else if (kind < options.views + options.in_place) {
+      AddNode(graph, InPlace(), {below(4) == 0 ? kNoValue : earlier(), first, earlier()}, shape);
+    } else {
+      // Few are large, as it is in models.
+      const int most = 1 + below(options.max_bytes);
+      std::vector<ValueId> inputs = {first};
+      while (below(2) == 0) inputs.push_back(earlier());
+      AddNode(graph, Plain(), std::move(inputs), {below(50) == 0 ? 0 : 1 + below(most)});
+      if (below(10) == 0) {
+        const ValueId second = graph.AddValue(Bytes({1 + below(most)}));
+        graph.nodes.back().outputs.push_back(second);
+      }
+    }
+    if (below(100) < options.outputs) graph.outputs.push_back(graph.nodes.back().outputs[0]);
+  }
+  return graph;
+}
+
+// The arena in blocks, and where each value lies: its storage, its root and its block.
+struct Placed {
+  Storage storage;
+  ValueId root;
+  int64_t block = 0;
+};
+
+class MemoryPlanTest : public ::testing::Test {
+ protected:
+  // x is the caller's, c a constant of 100 bytes.
+  MemoryPlanTest() {
+    x_ = AddInput(graph_, {100});
+    c_ = graph_.AddValue(Bytes({100}));
+    graph_.constants[c_] = Tensor(DType::kUInt8, {100});
+  }
+  ValueId Add(const OpDef& op, std::vector<ValueId> inputs, PartialShape shape = {100}) {
+    return AddNode(graph_, op, std::move(inputs), std::move(shape));
+  }
+  // Of the values behind x and c.
+  void ExpectPlan(std::vector<Placed> placed, int64_t arena_blocks, int64_t peak_blocks) {
+    CheckPlan(graph_);
+    const MemoryPlan plan = PlanMemory(graph_);
+    EXPECT_EQ(plan.arena_bytes, arena_blocks * kBlock);
+    EXPECT_EQ(plan.peak_bytes, peak_blocks * kBlock);
+    ASSERT_EQ(plan.values.size(), placed.size() + 2);
+    std::vector<ValueId> views;
+    for (size_t i = 0; i < placed.size(); ++i) {
+      SCOPED_TRACE(i);
+      const ValueId id = static_cast<ValueId>(i + 2);
+      EXPECT_EQ(plan.values[id].storage, placed[i].storage);
+      EXPECT_EQ(plan.values[id].root, placed[i].root);
+      EXPECT_EQ(plan.values[id].offset, placed[i].block * kBlock);
+      if (placed[i].root != id) views.push_back(id);
+    }
+    EXPECT_EQ(plan.views, views);
+  }
+
+  LoweredGraph graph_;
+  ValueId x_, c_;
+};
+
+TEST_F(MemoryPlanTest, AChainNeedsTwoPlaces) {
+  const ValueId a = Add(Plain(), {x_}), b = Add(Plain(), {a}), c = Add(Plain(), {b}),
+                y = Add(Plain(), {c});
+  graph_.outputs = {y};
+  ExpectPlan({{Storage::kArena, a, 0},
+              {Storage::kArena, b, 2},
+              {Storage::kArena, c, 0},
+              {Storage::kResult, y}},
+             4, 4);
+}
+
+TEST_F(MemoryPlanTest, WhatNothingReadsStillNeedsAPlaceOfItsOwn) {
+  const ValueId a = Add(Plain(), {x_});
+  const ValueId unused = graph_.AddValue(Bytes({1}));
+  graph_.nodes.back().outputs.push_back(unused);
+  const ValueId y = Add(Plain(), {a, kNoValue, c_});
+  graph_.outputs = {y};
+  ExpectPlan({{Storage::kArena, a, 0}, {Storage::kArena, unused, 2}, {Storage::kResult, y}}, 3, 3);
+}
+
+TEST_F(MemoryPlanTest, ElementwiseChainsStayInPlace) {
+  const ValueId a = Add(Plain(), {x_}), b = Add(InPlace(), {a}), c = Add(InPlace(), {c_, b}),
+                y = Add(InPlace(), {c});
+  graph_.outputs = {y};
+  ExpectPlan({{Storage::kArena, a, 0},
+              {Storage::kArena, a, 0},
+              {Storage::kArena, a, 0},
+              {Storage::kResult, y}},
+             2, 2);
+}
+
+TEST_F(MemoryPlanTest, IsNotInPlaceWhereTheInputIsNeeded) {
+  // The caller's memory, the model's, another shape, read later by another node or by way of a
+  // view, and read under another shape by the node itself.
+  const ValueId of_input = Add(InPlace(), {x_}), of_constant = Add(InPlace(), {c_}),
+                other_shape = Add(InPlace(), {of_input}, {1, 100}),
+                read_later = Add(InPlace(), {of_constant}),
+                view = Add(View(), {read_later}, {100, 1}),
+                view_later = Add(InPlace(), {read_later}),
+                y = Add(Plain(), {other_shape, of_constant, view, view_later});
+  const ValueId a = Add(Plain(), {x_}), a_view = Add(View(), {a}, {100, 1}),
+                both = Add(InPlace(), {a_view, a}, {100, 1}), z = Add(Plain(), {both});
+  graph_.outputs = {y, z};
+  CheckPlan(graph_);
+  const MemoryPlan plan = PlanMemory(graph_);
+  for (const ValueId id : {of_input, of_constant, other_shape, read_later, view_later, a, both}) {
+    EXPECT_EQ(plan.values[id].storage, Storage::kArena) << id;
+    EXPECT_EQ(plan.values[id].root, id) << id;
+  }
+  EXPECT_EQ(plan.values[view].root, read_later);
+  EXPECT_EQ(plan.values[a_view].root, a);
+}
+
+TEST_F(MemoryPlanTest, ViewsLieWhereTheirInputsLie) {
+  const ValueId of_input = Add(View(), {x_}, {10, 10}), of_constant = Add(View(), {c_}, {10, 10}),
+                a = Add(Plain(), {of_input}), of_a = Add(View(), {a}, {10, 10}),
+                of_view = Add(View(), {of_a}, {50, 2}), b = Add(Plain(), {of_constant}),
+                y = Add(Plain(), {of_view, b}), of_result = Add(View(), {y}, {10, 10}),
+                result = Add(View(), {of_result});
+  graph_.outputs = {y, result};
+  // A view that is a result has memory of its own.
+  ExpectPlan({{Storage::kInput, x_},
+              {Storage::kConstant, c_},
+              {Storage::kArena, a, 0},
+              {Storage::kArena, a, 0},
+              {Storage::kArena, a, 0},
+              {Storage::kArena, b, 2},
+              {Storage::kResult, y},
+              {Storage::kResult, y},
+              {Storage::kResult, result}},
+             4, 4);
+}
+
+TEST_F(MemoryPlanTest, ShapesThatDependOnDataHaveNoPlace) {
+  const ValueId dynamic = Add(Plain(), {x_}, {Dim()}), view = Add(View(), {dynamic}, {Dim(), 1}),
+                in_place = Add(InPlace(), {view}, {Dim(), 1}), known_view = Add(View(), {in_place}),
+                y = Add(Plain(), {known_view}, {Dim()});
+  graph_.outputs = {y};
+  const MemoryPlan plan = PlanMemory(graph_);
+  for (const ValueId id : {dynamic, view, in_place, y}) {
+    EXPECT_EQ(plan.values[id].storage, Storage::kDynamic) << id;
+    EXPECT_EQ(plan.values[id].root, id) << id;
+  }
+  EXPECT_EQ(plan.values[known_view].storage, Storage::kArena);
+  EXPECT_THAT(plan.is_view, ::testing::Each(false));
+  EXPECT_EQ(plan.arena_bytes, 2 * kBlock);
+}
+
+TEST_F(MemoryPlanTest, IsEmptyForAnEmptyGraph) {
+  graph_.outputs = {x_};
+  ExpectPlan({}, 0, 0);
+  const MemoryPlan plan = PlanMemory(graph_);
+  EXPECT_EQ(plan.values[x_].storage, Storage::kInput);
+  EXPECT_EQ(plan.values[c_].storage, Storage::kConstant);
+}
+
+TEST(MemoryPlan, RandomGraphs) {
+  struct Case {
+    const char* what;
+    Random options;
+    int rounds;
+  };
+  const Case cases[] = {
+      {"chains", {.nodes = 40, .reach = 2, .max_bytes = 4096}, 100},
+      {"branches", {.nodes = 80, .reach = 12, .max_bytes = 4096}, 100},
+      {"far back", {.nodes = 200, .reach = 200, .max_bytes = 1000}, 20},
+      {"equal sizes", {.nodes = 100, .reach = 10, .max_bytes = 64}, 40},
+      {"views", {.nodes = 80, .reach = 8, .max_bytes = 2048, .views = 50}, 100},
+      {"in place", {.nodes = 80, .reach = 8, .max_bytes = 2048, .in_place = 60}, 100},
+      {"all", {.nodes = 120, .reach = 10, .max_bytes = 2048, .views = 25, .in_place = 35}, 200},
+      // More pairs that live together than are looked at: the plan is made in the order of time.
+      {"all at once",
+       {.nodes = 4000, .reach = 4000, .max_bytes = 500, .views = 5, .in_place = 5},
+       3},
+      {"thousands at once",
+       {.nodes = 8000, .reach = 3000, .max_bytes = 500, .views = 5, .in_place = 5},
+       2},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.what);
+    double worst = 0, sum = 0;
+    for (int round = 0; round < c.rounds; ++round) {
+      SCOPED_TRACE(round);
+      const double ratio = CheckPlan(RandomGraph(c.options, static_cast<uint32_t>(round)));
+      if (HasFailure()) return;
+      worst = std::max(worst, ratio);
+      sum += ratio;
+    }
+    // Placing values in the best way is hard; these are far from what first fit could come to.
+    EXPECT_LE(worst, 1.5);
+    EXPECT_LE(sum / c.rounds, 1.1);
+  }
+}
+
+}  // namespace
+}  // namespace nomograph
