@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "absl/container/inlined_vector.h"
 
@@ -147,30 +148,71 @@ class RowBlocks {
   absl::InlinedVector<std::byte, 8 * kBlock> buffer_;
 };
 
-}  // namespace
+struct Range {
+  int64_t begin, end;
+};
 
-void ForEachRow(KernelContext& context, RowFn row) {
-  if (context.output_shape(0).num_elements() == 0) return;
-  Axes axes = CollapsedAxes(context);
-  const Row inner = TakeRow(axes);
+// Calls `row` for the rows of a range of the outermost axis, where there is one, from element
+// `offset` on.
+void RunRows(const KernelContext& context, const Axes& axes, const Row& inner, int64_t offset,
+             Range range, RowFn row) {
   Pointers inputs;
-  for (int i = 0; i < context.num_inputs(); ++i) inputs.push_back(context.input_view(i).data);
-  std::byte* output = context.output_view(0).data;
+  for (int i = 0; i < context.num_inputs(); ++i) {
+    inputs.push_back(context.input_view(i).data);
+    inputs.back() += inner.steps[i] * offset;
+    if (!axes.empty()) inputs.back() += axes[0].steps[i] * range.begin;
+  }
+  std::byte* output = context.output_view(0).data + offset * DTypeSize(context.output_dtype(0));
+  if (!axes.empty()) output += axes[0].output_step * range.begin;
   RowBlocks blocks(context, inner);
 
   // Counts through the outer axes like an odometer.
   absl::InlinedVector<int64_t, 4> index(axes.size(), 0);
+  if (!axes.empty()) index[0] = range.begin;
+  if (range.begin >= range.end) return;
   while (true) {
     blocks.Run(inputs, output, row);
     int a = static_cast<int>(axes.size()) - 1;
     for (; a >= 0; --a) {
-      const int64_t back = ++index[a] == axes[a].size ? axes[a].size : 0;
+      const int64_t end = a == 0 ? range.end : axes[a].size;
+      const int64_t back = ++index[a] == end ? axes[a].size : 0;
       for (size_t i = 0; i < inputs.size(); ++i) inputs[i] += axes[a].steps[i] * (1 - back);
       output += axes[a].output_step * (1 - back);
       if (back == 0) break;
       index[a] = 0;
     }
     if (a < 0) return;
+  }
+}
+
+}  // namespace
+
+void ForEachRow(KernelContext& context, RowFn row, int threads) {
+  if (context.output_shape(0).num_elements() == 0) return;
+  Axes axes = CollapsedAxes(context);
+  Row inner = TakeRow(axes);
+  const bool runs_along =
+      std::all_of(inner.periods.begin(), inner.periods.end(), [](int64_t p) { return p == 0; });
+  if (threads > 1 && axes.empty() && runs_along) {
+    // One row for all: a part of it for each thread.
+    constexpr int64_t kStep = 64;
+    const int64_t part = (inner.size + threads * kStep - 1) / (threads * kStep) * kStep;
+    const int64_t parts = inner.size / part;
+    Axis outer{parts, part * DTypeSize(context.output_dtype(0)), {}};
+    for (const int64_t step : inner.steps) outer.steps.push_back(step * part);
+    const Row whole = std::exchange(inner, Row{part, inner.steps, inner.periods});
+    axes.push_back(std::move(outer));
+    if (parts * part < whole.size) {  // what is left goes to this thread
+      Row rest{whole.size - parts * part, whole.steps, whole.periods};
+      RunRows(context, {}, rest, parts * part, {0, 1}, row);
+    }
+    if (parts == 0) return;
+  }
+  const int64_t rows = axes.empty() ? 1 : axes[0].size;
+  if (threads <= 1 || rows < threads) return RunRows(context, axes, inner, 0, {0, rows}, row);
+#pragma omp parallel for num_threads(threads)
+  for (int t = 0; t < threads; ++t) {
+    RunRows(context, axes, inner, 0, {rows * t / threads, rows * (t + 1) / threads}, row);
   }
 }
 

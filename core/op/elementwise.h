@@ -24,10 +24,11 @@ namespace nomograph {
 
 // Calls `row(inputs, output, count)` for runs of elements that together cover output 0. `inputs`
 // has an array of `count` elements for each of the node's inputs, which broadcast to the output's
-// shape: where an input stays put along the run, its element has been repeated.
+// shape: where an input stays put along the run, its element has been repeated. With several
+// threads it is called by all of them at once.
 using RowFn =
     absl::FunctionRef<void(const std::byte* const* inputs, std::byte* output, int64_t count)>;
-void ForEachRow(KernelContext& context, RowFn row);
+void ForEachRow(KernelContext& context, RowFn row, int threads = 1);
 
 namespace internal {
 
@@ -98,15 +99,19 @@ auto Bind(const F& f, const Attributes& attrs) {
 // dtype. `f` takes scalars (float for the 16-bit types) and yields one, or bool for a predicate; or
 // it takes the node's Attributes and yields such a function.
 template <typename... Ts, typename F>
-ComputeFn ElementwiseKernel(TypeList<Ts...> types, F f) {
-  return [types, f](KernelContext& context) -> absl::Status {
+ComputeFn ElementwiseKernel(TypeList<Ts...> types, F f, int threads = 1) {
+  return [types, f, threads](KernelContext& context) -> absl::Status {
     const auto bound = internal::Bind(f, context.attrs());
     Dispatch(types, context.input_dtype(0), [&]<typename T>() {
       constexpr int kArity = internal::Arity<decltype(bound), ComputeType<T>>();
       static_assert(kArity > 0, "the function must take 1 to 4 scalars");
-      ForEachRow(context, [&](const std::byte* const* inputs, std::byte* output, int64_t count) {
-        internal::ComputeRow<T>(bound, inputs, output, count, std::make_index_sequence<kArity>{});
-      });
+      ForEachRow(
+          context,
+          [&](const std::byte* const* inputs, std::byte* output, int64_t count) {
+            internal::ComputeRow<T>(bound, inputs, output, count,
+                                    std::make_index_sequence<kArity>{});
+          },
+          threads);
     });
     return absl::OkStatus();
   };
@@ -118,7 +123,8 @@ template <typename... Ts, typename F>
 PrepareFn FastElementwise(TypeList<Ts...> types, F f) {
   return [types, f](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
     if (!DTypesOf(types).Contains(context.inputs[0].dtype)) return nullptr;
-    return MakeComputeKernel(ElementwiseKernel(types, internal::Bind(f, context.attrs)), "loop");
+    return MakeComputeKernel(
+        ElementwiseKernel(types, internal::Bind(f, context.attrs), context.threads), "loop");
   };
 }
 

@@ -6,6 +6,7 @@
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"
+#include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph {
@@ -174,6 +175,26 @@ bool BuildGemm(onednn::Builder& b) {
   return kind != C::kStep || AddToOutput(b, c, c_desc, y, dst);
 }
 
+// A dense layer on rows: a constant b, and c a row that is added.
+std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
+  const Attributes& attrs = context.attrs;
+  const Tensor& b = context.constants[1];
+  if (!b.valid() || attrs.Bool("transpose_a") || attrs.Float("alpha") != 1) return std::nullopt;
+  const bool transposed = attrs.Bool("transpose_b");
+  const int64_t inner = b.shape()[transposed ? 1 : 0], columns = b.shape()[transposed ? 0 : 1];
+  const bool has_c = context.has_input(2) && attrs.Float("beta") != 0;
+  if (has_c) {
+    const Shape& c = context.inputs[2].shape;
+    const bool is_row = c.rank() > 0 && c[c.rank() - 1] == columns && c.num_elements() == columns;
+    if (!is_row || attrs.Float("beta") != 1) return std::nullopt;
+  }
+  return PackedNode{.side = ProductSide::kRight,
+                    .constant = {b.data<float>().data(), inner, columns, transposed ? 1 : columns,
+                                 transposed ? inner : 1},
+                    .other_size = context.inputs[0].shape[0],
+                    .bias_input = has_c ? 2 : -1};
+}
+
 std::vector<Example> GemmExamples() {
   const Tensor a = Tensor::Of<float>({2, 3}, {1, 2, 3, 4, 5, 6});
   const Tensor b = Tensor::Of<float>({3, 2}, {1, -1, 0, 2, 0.5, 4});
@@ -238,8 +259,9 @@ NOMO_REGISTER_OP(
         .Attr("transpose_b", false, "transposes b")
         .Infer(InferGemm)
         .Reference(GemmCompute)
+        .Fast(PreparePacked(DescribePacked))
         .Fast(onednn::Prepare(BuildGemm))
-        .TakesPostOps(onednn::TakesPostOps(BuildGemm))
+        .TakesPostOps(PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildGemm)))
         .Work(ProductWork)
         .Examples(GemmExamples));
 

@@ -2,6 +2,7 @@
 #include "nomograph/core/onednn/onednn_matmul.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"
+#include "nomograph/ops/math/packed_kernel.h"
 
 namespace nomograph {
 namespace {
@@ -195,6 +196,23 @@ bool BuildMatMul(onednn::Builder& b) {
   return true;
 }
 
+// A dense layer on any number of axes: rows by a constant matrix.
+std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
+  const Tensor& b = context.constants[1];
+  if (!b.valid() || context.attrs.Bool("transpose_a") || b.shape().rank() != 2) {
+    return std::nullopt;
+  }
+  const auto s = GetMatMulShape(context.attrs, context.inputs[0].shape, context.inputs[1].shape);
+  if (!s.ok()) return std::nullopt;
+  const bool transposed = context.attrs.Bool("transpose_b");
+  const int64_t inner = s->inner.size(), columns = s->columns.size();
+  return PackedNode{
+      .side = ProductSide::kRight,
+      .constant = {b.data<float>().data(), inner, columns, transposed ? 1 : columns,
+                   transposed ? inner : 1},
+      .other_size = context.inputs[0].shape.num_elements() / std::max<int64_t>(inner, 1)};
+}
+
 std::vector<Example> MatMulExamples() {
   const Tensor a = Tensor::Of<float>({2, 3}, {1, 2, 3, 4, 5, 6});
   const Tensor b = Tensor::Of<float>({3, 2}, {1, -1, 0, 2, 0.5, 4});
@@ -258,8 +276,9 @@ NOMO_REGISTER_OP(
         .Attr("transpose_b", false, "swaps the last two axes of b, which must have two")
         .Infer(InferMatMul)
         .Reference(MatMulCompute)
+        .Fast(PreparePacked(DescribePacked))
         .Fast(onednn::Prepare(BuildMatMul))
-        .TakesPostOps(onednn::TakesPostOps(BuildMatMul))
+        .TakesPostOps(PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildMatMul)))
         .Work(ProductWork)
         .Examples(MatMulExamples));
 

@@ -1,6 +1,7 @@
 // nn.Conv: convolution over 1 to 3 spatial axes, grouped and depthwise too.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/op/work.h"
+#include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/conv/conv_primitive.h"
 #include "nomograph/ops/nn/vector_input.h"
@@ -88,6 +89,33 @@ bool BuildConv(onednn::Builder& b) {
              bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end},
             attr, onednn::Engine());
       });
+}
+
+// A pointwise convolution is a product of its kernel with the pixels as they lie.
+std::optional<PackedNode> DescribePointwise(const PrepareContext& context) {
+  const Tensor& weights = context.constants[1];
+  if (!weights.valid()) return std::nullopt;
+  const auto window = ConcreteWindow(context.attrs, context.inputs[0].shape, weights.shape());
+  if (!window.ok() || context.attrs.Int("groups") != 1 || !IsPointwise(*window)) {
+    return std::nullopt;
+  }
+  const ActivationLayout x(context.inputs[0].shape, context.attrs);
+  const ConvKernelLayout kernel(weights.shape(), context.attrs);
+  const int64_t out = ActivationLayout(context.outputs[0].shape, context.attrs).channels;
+  const int64_t out_stride = kernel.Offset(0, 0, 1), in_stride = kernel.Offset(0, 1, 0);
+  const float* data = weights.data<float>().data();
+  const int bias = context.has_input(2) ? 2 : -1;
+  if (IsChannelsLast(context.attrs)) {
+    return PackedNode{.side = ProductSide::kRight,
+                      .constant = {data, x.channels, out, in_stride, out_stride},
+                      .other_size = x.batches * x.positions,
+                      .bias_input = bias};
+  }
+  return PackedNode{.side = ProductSide::kLeft,
+                    .constant = {data, out, x.channels, out_stride, in_stride},
+                    .products = x.batches,
+                    .other_size = x.positions,
+                    .bias_input = bias};
 }
 
 std::vector<Example> ConvExamples() {
@@ -202,8 +230,9 @@ NOMO_REGISTER_OP(
             .Choices({"HWIO", "OIHW"}))
         .Infer(InferConv)
         .Reference(ConvCompute)
+        .Fast(PreparePacked(DescribePointwise))
         .Fast(onednn::Prepare(BuildConv))
-        .TakesPostOps(onednn::TakesPostOps(BuildConv))
+        .TakesPostOps(PackedTakesPostOps(DescribePointwise, onednn::TakesPostOps(BuildConv)))
         .AbsorbsAffine(AbsorbAffine)
         .Work(WeightedWork)
         .Examples(ConvExamples));

@@ -5,7 +5,6 @@
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 
 namespace nomograph::nn {
-namespace {
 
 bool IsPointwise(const Window& window) {
   return std::all_of(window.begin(), window.end(), [](const WindowAxis& axis) {
@@ -13,15 +12,13 @@ bool IsPointwise(const Window& window) {
   });
 }
 
-}  // namespace
-
 bool ProductTakes(absl::Span<const PostOp> post_ops) {
   return post_ops.empty() || (post_ops.size() == 1 && post_ops[0].kind == PostOp::Kind::kEltwise &&
                               post_ops[0].algorithm == dnnl_eltwise_relu);
 }
 
 int64_t ChannelsAtOnce(const ConvTensors& tensors) {
-  constexpr int64_t kTerms = 256;
+  constexpr int64_t kTerms = 1 << 13;
   constexpr int64_t kBlock = 8;  // channels that lie together in oneDNN's layouts
   const auto kernel = tensors.kernel.dims();
   const int64_t channels = tensors.src.dims()[1];

@@ -13,6 +13,9 @@
 
 namespace nomograph::nn {
 
+// Whether each output pixel comes from the input pixel at its place.
+bool IsPointwise(const Window& window);
+
 // A node's tensors as they lie, with the axes N, C, spatial… and (groups,) out, in, spatial….
 struct ConvTensors {
   onednn::Desc src, kernel, bias, dst;  // bias: zero where there is none

@@ -1,0 +1,77 @@
+// Products of float32 matrices of which one is constant and has been packed beforehand: dense
+// layers and pointwise convolutions. oneDNN 2.6 packs both matrices at every call where there is no
+// AVX-512.
+//
+// The scheme is that of K. Goto and R. van de Geijn, Anatomy of high-performance matrix
+// multiplication, ACM TOMS 34(3), 2008: panels of a few rows of the left matrix and of a few
+// vectors' columns of the right one, blocks that stay in the caches, and a loop in registers. It is
+// written once, with Highway, for all vector instruction sets.
+#ifndef NOMOGRAPH_CORE_NUMERIC_PACKED_PRODUCT_H_
+#define NOMOGRAPH_CORE_NUMERIC_PACKED_PRODUCT_H_
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace nomograph {
+
+// Element (i, j) lies at data[i * row_stride + j * column_stride].
+struct MatrixView {
+  const float* data = nullptr;
+  int64_t rows = 0, columns = 0;
+  int64_t row_stride = 0, column_stride = 1;
+};
+
+// What happens to an element y of the product, at (row, column), before it is stored.
+struct ProductStep {
+  enum class Kind {
+    kAddMatrix,  // y + matrix[row * stride + column]; a stride of 0 adds one row to all
+    kAddColumn,  // y + matrix[row]
+    kLinear,     // y * a + b
+    kClip,       // the nearest to y of the numbers from a to b; NaN stays
+    kHardSwish,  // y * min(max(y * a + b, 0), 1)
+    kSwish,      // y / (1 + exp(-a * y))
+    kSigmoid,    // 1 / (1 + exp(-y))
+  };
+  Kind kind;
+  float a = 0, b = 0;
+  const float* matrix = nullptr;
+  int64_t stride = 0;
+};
+
+// Which of the two matrices is packed.
+enum class ProductSide { kLeft, kRight };
+
+// How many floats Pack() writes. They lie best at a multiple of 64 bytes.
+int64_t PackedFloats(ProductSide side, int64_t rows, int64_t columns);
+void PackMatrix(ProductSide side, const MatrixView& matrix, float* packed);
+
+struct PackedProduct {
+  ProductSide side;
+  const float* packed = nullptr;  // by PackMatrix() on this machine
+  // The other matrix; its elements along a row lie side by side (column_stride 1). The sizes of the
+  // packed one follow: [rows, inner] * [inner, columns].
+  MatrixView other;
+  int64_t size = 0;  // the packed one's rows (kLeft) or columns (kRight)
+  float* output = nullptr;
+  int64_t output_stride = 0;  // from row to row
+  // Added to each row's, each column's elements; may be null.
+  const float* row_bias = nullptr;
+  const float* column_bias = nullptr;
+  std::vector<ProductStep> steps;  // behind the biases, in this order
+};
+
+// Memory that one thread of MultiplyPart() works in, in floats.
+int64_t ProductScratchFloats(const PackedProduct& product);
+
+// Computes part number `part` of `parts`, which together are the product. Parts may run side by
+// side; each needs scratch memory of its own, aligned to 64 bytes. Sums are in float32, in blocks
+// of some hundred terms: the same for any number of parts.
+void MultiplyPart(const PackedProduct& product, int part, int parts, float* scratch);
+
+// The instruction set that is used: "AVX-512", "AVX2", or "baseline", what the compiler may assume.
+const char* ProductTarget();
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_NUMERIC_PACKED_PRODUCT_H_

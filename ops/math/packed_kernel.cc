@@ -1,0 +1,184 @@
+#include "nomograph/ops/math/packed_kernel.h"
+
+#include <omp.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "oneapi/dnnl/dnnl_types.h"
+
+namespace nomograph {
+namespace {
+
+// What is done with the product, and for those that add with which input.
+struct Step {
+  ProductStep step;
+  int input = -1;
+};
+
+// None where the product does not take the operand.
+std::optional<Step> AddOperand(const PackedNode& node, const TensorSpec& operand,
+                               const TensorSpec& output, int input) {
+  using Kind = ProductStep::Kind;
+  if (operand.dtype != DType::kFloat32) return std::nullopt;
+  const bool left = node.side == ProductSide::kLeft;
+  if (operand.shape == output.shape) {
+    const int64_t stride = left ? node.other_size : node.constant.columns;
+    return Step{{.kind = Kind::kAddMatrix, .stride = stride}, input};
+  }
+  // One element for each of the constant's rows or columns, along the output's axis that has them.
+  const int64_t size = left ? node.constant.rows : node.constant.columns;
+  const int from_end = left ? output.shape.rank() - 1 : 1;
+  const int rank = operand.shape.rank();
+  const bool along = rank >= from_end && operand.shape[rank - from_end] == size &&
+                     operand.shape.num_elements() == size;
+  if (!along) return std::nullopt;
+  return Step{{.kind = left ? Kind::kAddColumn : Kind::kAddMatrix}, input};
+}
+
+// None where the product does not take the post-op.
+std::optional<Step> ToStep(const PackedNode& node, const PrepareContext& context,
+                           const PostOp& op) {
+  using Kind = ProductStep::Kind;
+  if (op.kind == PostOp::Kind::kBinary) {
+    if (op.algorithm != dnnl_binary_add) return std::nullopt;
+    return AddOperand(node, context.inputs[op.input], context.outputs[0], op.input);
+  }
+  switch (op.algorithm) {
+    case dnnl_eltwise_relu:
+      if (op.alpha != 0) return std::nullopt;
+      return Step{{.kind = Kind::kClip, .a = 0, .b = std::numeric_limits<float>::infinity()}};
+    case dnnl_eltwise_clip:
+    case dnnl_eltwise_clip_v2:
+      return Step{{.kind = Kind::kClip, .a = op.alpha, .b = op.beta}};
+    case dnnl_eltwise_linear:
+      return Step{{.kind = Kind::kLinear, .a = op.alpha, .b = op.beta}};
+    case dnnl_eltwise_hardswish:
+      return Step{{.kind = Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f}};
+    case dnnl_eltwise_swish:
+      return Step{{.kind = Kind::kSwish, .a = op.alpha}};
+    case dnnl_eltwise_logistic:
+      return Step{{.kind = Kind::kSigmoid}};
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<std::vector<Step>> ToSteps(const PackedNode& node, const PrepareContext& context) {
+  std::vector<Step> steps;
+  for (const PostOp& op : context.post_ops) {
+    std::optional<Step> step = ToStep(node, context, op);
+    if (!step) return std::nullopt;
+    steps.push_back(*std::move(step));
+  }
+  return steps;
+}
+
+// oneDNN has packed products of its own for AVX-512; few rows are better multiplied vector by
+// vector, and of small matrices nothing is to be gained by blocks.
+bool Pays(const PackedNode& node) {
+  static const bool has_fma = std::string(ProductTarget()) == "AVX2";
+  constexpr int64_t kFewRows = 4, kSmallWork = 1 << 14;
+  const MatrixView& m = node.constant;
+  return has_fma && node.other_size >= kFewRows && m.rows >= kFewRows && m.columns >= kFewRows &&
+         m.rows * m.columns * node.other_size >= kSmallWork;
+}
+
+// The node, where a packed product serves it.
+std::optional<PackedNode> Served(const PackedNodeFn& describe, const PrepareContext& context) {
+  const auto is_float = [&](int i) { return context.inputs[i].dtype == DType::kFloat32; };
+  if (!is_float(0) || !is_float(1)) return std::nullopt;
+  std::optional<PackedNode> node = describe(context);
+  if (!node || !Pays(*node) || !ToSteps(*node, context)) return std::nullopt;
+  return node;
+}
+
+class PackedKernel : public Kernel {
+ public:
+  PackedKernel(const PackedNode& node, Tensor packed, std::vector<Step> steps, int threads)
+      : node_(node), packed_(std::move(packed)), steps_(std::move(steps)), threads_(threads) {
+    node_.constant.data = nullptr;  // its memory may be given back
+  }
+
+  absl::Status Run(KernelContext& context) const override {
+    const MatrixView& m = node_.constant;
+    const bool left = node_.side == ProductSide::kLeft;
+    PackedProduct product{.side = node_.side, .packed = packed_.data<float>().data(), .other = {}};
+    product.other.rows = left ? m.columns : node_.other_size;
+    product.other.columns = left ? node_.other_size : m.rows;
+    product.other.row_stride = product.other.columns;
+    product.size = left ? m.rows : m.columns;
+    product.output_stride = left ? node_.other_size : m.columns;
+    if (node_.bias_input >= 0) {
+      (left ? product.row_bias : product.column_bias) =
+          context.input<float>(node_.bias_input).data();
+    }
+    for (const Step& step : steps_) product.steps.push_back(step.step);
+    float* const scratch = reinterpret_cast<float*>(context.scratch());
+#pragma omp parallel num_threads(threads_) firstprivate(product) if (threads_ > 1)
+    {
+      // OpenMP may give fewer threads than are asked for.
+      const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+      for (int64_t i = 0; i < node_.products; ++i) {
+        const int64_t output = i * product.output_stride * (left ? m.rows : node_.other_size);
+        product.other.data = context.input<float>(node_.other_input).data() +
+                             i * product.other.rows * product.other.columns;
+        product.output = context.output<float>(0).data() + output;
+        for (size_t s = 0; s < steps_.size(); ++s) {
+          if (steps_[s].input < 0) continue;
+          const bool whole = steps_[s].step.stride != 0;
+          product.steps[s].matrix =
+              context.input<float>(steps_[s].input).data() + (whole ? output : 0);
+        }
+        MultiplyPart(product, thread, threads, scratch + thread * ScratchFloats());
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  int64_t scratch_bytes() const override {
+    return threads_ * ScratchFloats() * static_cast<int64_t>(sizeof(float));
+  }
+  bool ReadsInput(int index) const override { return index != node_.constant_input; }
+  std::string Describe() const override {
+    return absl::StrCat("packed product ", absl::AsciiStrToLower(ProductTarget()));
+  }
+
+ private:
+  int64_t ScratchFloats() const { return ProductScratchFloats({.side = node_.side, .other = {}}); }
+
+  PackedNode node_;
+  const Tensor packed_;
+  const std::vector<Step> steps_;
+  const int threads_;
+};
+
+}  // namespace
+
+PrepareFn PreparePacked(PackedNodeFn describe) {
+  return [describe = std::move(describe)](
+             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    const std::optional<PackedNode> node = Served(describe, context);
+    if (!node) return nullptr;
+    const MatrixView& m = node->constant;
+    NOMO_ASSIGN_OR_RETURN(
+        Tensor packed,
+        Tensor::Create(DType::kFloat32, {PackedFloats(node->side, m.rows, m.columns)}));
+    PackMatrix(node->side, m, packed.mutable_data<float>().data());
+    return std::make_unique<PackedKernel>(*node, std::move(packed), *ToSteps(*node, context),
+                                          context.threads);
+  };
+}
+
+std::function<bool(const PrepareContext&)> PackedTakesPostOps(
+    PackedNodeFn describe, std::function<bool(const PrepareContext&)> otherwise) {
+  return [describe = std::move(describe),
+          otherwise = std::move(otherwise)](const PrepareContext& context) {
+    return Served(describe, context).has_value() || otherwise(context);
+  };
+}
+
+}  // namespace nomograph

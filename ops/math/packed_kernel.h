@@ -1,0 +1,36 @@
+// Fast kernels of ops that multiply float32 by a constant matrix: core/numeric/packed_product.h.
+#ifndef NOMOGRAPH_OPS_MATH_PACKED_KERNEL_H_
+#define NOMOGRAPH_OPS_MATH_PACKED_KERNEL_H_
+
+#include <functional>
+#include <optional>
+
+#include "nomograph/core/numeric/packed_product.h"
+#include "nomograph/core/op/op.h"
+
+namespace nomograph {
+
+// A node as products of one constant matrix with others, which lie one behind the other; their
+// rows, and those of the output, lie together.
+struct PackedNode {
+  ProductSide side;        // where the constant stands
+  int constant_input = 1;  // the inputs' numbers
+  int other_input = 0;
+  MatrixView constant;  // where its elements are
+  int64_t products = 1;
+  int64_t other_size = 0;  // kLeft: columns of each of the others; kRight: their rows
+  int bias_input = -1;     // an element for each row (kLeft) or column (kRight) of the constant
+};
+
+// None where the node is no such product.
+using PackedNodeFn = std::function<std::optional<PackedNode>(const PrepareContext& context)>;
+
+// For OpDef::Fast. It serves nodes for which the packed product is the fastest way on this machine.
+PrepareFn PreparePacked(PackedNodeFn describe);
+// For OpDef::TakesPostOps: whether PreparePacked() serves the node, or `otherwise` holds.
+std::function<bool(const PrepareContext&)> PackedTakesPostOps(
+    PackedNodeFn describe, std::function<bool(const PrepareContext&)> otherwise);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_OPS_MATH_PACKED_KERNEL_H_

@@ -1,0 +1,137 @@
+// Nodes that run as packed products, with what is fused behind them, yield what exact mode yields.
+#include "nomograph/ops/math/packed_kernel.h"
+
+#include <cmath>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/run/session.h"
+
+namespace nomograph {
+namespace {
+
+using ::testing::HasSubstr;
+
+Tensor Random(const Shape& shape, uint64_t key) {
+  Tensor tensor(DType::kFloat32, shape);
+  auto values = tensor.mutable_data<float>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>(MixKeys(key, i) >> 40) / (1 << 23) - 1.0f;
+  }
+  return tensor;
+}
+
+struct Case {
+  std::string name;
+  Shape x;
+  std::function<Value(const Value& x)> product;  // its weights are constants
+};
+
+Attributes First() { return {{"data_format", "channels_first"}, {"kernel_layout", "OIHW"}}; }
+
+std::vector<Case> Cases() {
+  const auto weights = [](const Shape& shape) { return Constant(Random(shape, 11)); };
+  return {
+      {"matrix by matrix",
+       {30, 40},
+       [=](const Value& x) {
+         return Call("math.MatMul", {x, weights({40, 50})});
+       }},
+      {"a batch by a transposed matrix",
+       {3, 10, 40},
+       [=](const Value& x) {
+         return Call("math.MatMul", {x, weights({50, 40})}, {{"transpose_b", true}});
+       }},
+      {"Gemm with c",
+       {30, 40},
+       [=](const Value& x) {
+         return Call("math.Gemm", {x, weights({50, 40}), Constant(Random({50}, 12))},
+                     {{"transpose_b", true}});
+       }},
+      {"1x1, channels last",
+       {2, 9, 7, 20},
+       [=](const Value& x) {
+         return Call("nn.Conv", {x, weights({1, 1, 20, 30}), Constant(Random({30}, 12))});
+       }},
+      {"1x1, channels first",
+       {2, 20, 9, 7},
+       [=](const Value& x) {
+         return Call("nn.Conv", {x, weights({30, 20, 1, 1}), Constant(Random({30}, 12))}, First());
+       }},
+      {"1x1, channels first, without bias",
+       {1, 20, 100},
+       [=](const Value& x) {
+         return Call("nn.Conv", {x, weights({30, 20, 1})}, First());
+       }},
+  };
+}
+
+// What can follow `y`, of the type of `x`'s product.
+std::vector<std::pair<std::string, std::function<Value(const Value& y)>>> Followers() {
+  const auto same = [](const Value& y) { return Constant(Random(y.shape().ToShape(), 13)); };
+  return {
+      {"nothing", [](const Value& y) { return y; }},
+      {"Relu", [](const Value& y) { return Call("nn.Relu", {y}); }},
+      {"Add, Relu", [=](const Value& y) { return Call("nn.Relu", {y + same(y)}); }},
+      {"Clip, Add",
+       [=](const Value& y) {
+         return Call("math.Clip", {y}, {{"min", -0.5}, {"max", 0.5}}) + same(y);
+       }},
+      {"Swish", [](const Value& y) { return Call("nn.Swish", {y}); }},
+      {"HardSwish", [](const Value& y) { return Call("nn.HardSwish", {y}); }},
+      {"a row",
+       [](const Value& y) {
+         return y + Constant(Random({y.shape()[y.shape().rank() - 1].size()}, 14));
+       }},
+  };
+}
+
+Tensor Result(const Model& model, const Tensor& x, bool exact, int threads) {
+  const auto session = Session::Create(model, {.exact = exact, .threads = threads});
+  EXPECT_TRUE(session.ok()) << session.status();
+  const auto y = (*session)->Run(x);
+  EXPECT_TRUE(y.ok()) << y.status();
+  return y.ok() ? *y : Tensor();
+}
+
+TEST(PackedKernel, AgreesWithExactMode) {
+  for (const Case& c : Cases()) {
+    for (const auto& [follower, follow] : Followers()) {
+      SCOPED_TRACE(c.name + "; " + follower);
+      const Value x = InputValue({DType::kFloat32, PartialShape(c.x)}, "x");
+      const auto model = BuildModel({x}, {follow(c.product(x))});
+      ASSERT_TRUE(model.ok()) << model.status();
+      const Tensor input = Random(c.x, 15);
+      const Tensor expected = Result(*model, input, true, 1);
+      for (const int threads : {1, 3}) {
+        const Tensor y = Result(*model, input, false, threads);
+        ASSERT_EQ(y.shape(), expected.shape());
+        for (int64_t i = 0; i < y.num_elements(); ++i) {
+          ASSERT_NEAR(y.data<float>()[i], expected.data<float>()[i], 1e-5) << i;
+        }
+      }
+    }
+  }
+}
+
+TEST(PackedKernel, ServesThemWhereItPays) {
+  if (std::string(ProductTarget()) != "AVX2") GTEST_SKIP() << "for machines with AVX2 alone";
+  for (const Case& c : Cases()) {
+    SCOPED_TRACE(c.name);
+    const Value x = InputValue({DType::kFloat32, PartialShape(c.x)}, "x");
+    const Value y = c.product(x);
+    const auto model =
+        BuildModel({x}, {Call("nn.Relu", {y + Constant(Random(y.shape().ToShape(), 13))})});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto session = Session::Create(*model);
+    const auto program = (*session)->ProgramFor({{"x", Random(c.x, 15)}});
+    ASSERT_TRUE(program.ok()) << program.status();
+    EXPECT_EQ((*program)->steps().size(), 1u);
+    EXPECT_THAT((*program)->ToString(), HasSubstr("packed product avx2"));
+  }
+}
+
+}  // namespace
+}  // namespace nomograph
