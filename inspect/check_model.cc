@@ -9,7 +9,7 @@
 #include "absl/strings/strip.h"
 #include "nomograph/core/compile/program.h"
 #include "nomograph/core/graph/infer.h"
-#include "nomograph/core/op/work.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/names.h"
 #include "nomograph/inspect/compare_bodies.h"

@@ -7,7 +7,7 @@
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/numeric/philox.h"
-#include "nomograph/core/op/work.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/names.h"
 

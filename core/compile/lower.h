@@ -55,6 +55,8 @@ absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
 
 // Removes nodes whose outputs nothing uses, unless they have an effect on state or the outside.
 bool RemoveDeadNodes(LoweredGraph& graph);
+// Puts an op in the place of nodes that are its pattern (OpDef::Written()).
+bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry);
 // Puts affine maps of channels (batch normalisation, a constant that is added or multiplied) into
 // the weights of the nodes in front of them, where these can take them.
 bool AbsorbAffines(LoweredGraph& graph);

@@ -55,6 +55,7 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
   RemoveDeadNodes(graph_);
   // No pass makes a value smaller, and none is to reckon with sizes that overflow.
   NOMO_RETURN_IF_ERROR(CheckValuesFit(graph_));
+  if (kernels_ == KernelChoice::kFast) MatchPatterns(graph_, registry);
   if (!options.exact) AbsorbAffines(graph_);
   if (kernels_ == KernelChoice::kFast) FusePostOps(graph_, threads_);
   plan_ = PlanMemory(graph_);

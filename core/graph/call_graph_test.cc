@@ -12,7 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/op/work.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "nomograph/core/op/eager.h"
-#include "nomograph/core/op/work.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph {
 namespace {

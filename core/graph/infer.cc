@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "nomograph/core/op/work.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/names.h"
 

@@ -32,6 +32,7 @@ struct ProductStep {
     kHardSwish,  // y * min(max(y * a + b, 0), 1)
     kSwish,      // y / (1 + exp(-a * y))
     kSigmoid,    // 1 / (1 + exp(-y))
+    kGelu,       // y / 2 * (1 + erf(y / sqrt(2)))
   };
   Kind kind;
   float a = 0, b = 0;
@@ -68,9 +69,6 @@ int64_t ProductScratchFloats(const PackedProduct& product);
 // side; each needs scratch memory of its own, aligned to 64 bytes. Sums are in float32, in blocks
 // of some hundred terms: the same for any number of parts.
 void MultiplyPart(const PackedProduct& product, int part, int parts, float* scratch);
-
-// The instruction set that is used: "AVX-512", "AVX2", or "baseline", what the compiler may assume.
-const char* ProductTarget();
 
 }  // namespace nomograph
 

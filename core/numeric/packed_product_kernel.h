@@ -9,26 +9,18 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 #include "nomograph/core/numeric/packed_product.h"
+#include "nomograph/core/numeric/vector_steps.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
 namespace HWY_NAMESPACE {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-// A vector has at most 16 elements, so that panels are of a size that is known.
-using D = hn::CappedTag<float, 16>;
-using V = hn::Vec<D>;
-
 constexpr int64_t kPanelRows = 6;
-constexpr int64_t kLanes = HWY_MIN(16, HWY_MAX_BYTES / sizeof(float));
 constexpr int64_t kPanelColumns = 2 * kLanes;
 
-// Blocks, in elements: a right panel of so many terms stays in the first cache, a left block in the
-// second.
+// Blocks, in elements: so many terms of a panel stay in the first cache, of a block in the second.
 constexpr int64_t kTerms = 256;
 constexpr int64_t kBlockRows = 24 * kPanelRows;
 constexpr int64_t kBlockColumns = 192;
@@ -117,55 +109,9 @@ void PanelProduct(int64_t terms, const float* HWY_RESTRICT a, const float* HWY_R
 #undef NOMO_STORE
 }
 
-V Sigmoid(D d, V x) {
-  const V one = hn::Set(d, 1.0f), bound = hn::Set(d, 88.0f);  // beyond it the result is 0 or 1
-  const V bounded = hn::Min(bound, hn::Max(hn::Neg(bound), x));
-  const V y = hn::Div(one, hn::Add(one, hn::Exp(d, hn::Neg(bounded))));
-  return hn::IfThenElse(hn::IsNaN(x), x, y);  // Exp() may make a number of it
-}
-
-// The second operand of Max and Min is their result where one is NaN.
-V Clip(V low, V high, V x) { return hn::Min(high, hn::Max(low, x)); }
-
-V Apply(D d, const ProductStep& step, V y) {
-  const V a = hn::Set(d, step.a), b = hn::Set(d, step.b);
-  switch (step.kind) {
-    case ProductStep::Kind::kAddMatrix:
-    case ProductStep::Kind::kAddColumn:
-      return y;  // of the caller
-    case ProductStep::Kind::kLinear:
-      return hn::MulAdd(y, a, b);
-    case ProductStep::Kind::kClip:
-      return Clip(a, b, y);
-    case ProductStep::Kind::kHardSwish:
-      return hn::Mul(y, Clip(hn::Zero(d), hn::Set(d, 1.0f), hn::MulAdd(y, a, b)));
-    case ProductStep::Kind::kSwish:
-      return hn::Mul(y, Sigmoid(d, hn::Mul(y, a)));
-    case ProductStep::Kind::kSigmoid:
-      return Sigmoid(d, y);
-  }
-  return y;
-}
-
-// What follows the product, where it is nothing but a matrix that is added and bounds, as behind
-// most convolutions: without a look at each step for each vector.
-struct Steps {
-  explicit Steps(const PackedProduct& p) {
-    size_t i = 0;
-    if (i < p.steps.size() && p.steps[i].kind == ProductStep::Kind::kAddMatrix) {
-      addend = &p.steps[i++];
-    }
-    if (i < p.steps.size() && p.steps[i].kind == ProductStep::Kind::kClip) clip = &p.steps[i++];
-    simple = i == p.steps.size();
-  }
-  bool simple;
-  const ProductStep* addend = nullptr;
-  const ProductStep* clip = nullptr;
-};
-
 // Stores a tile at (row, column) of the output: rows x columns of it, which with `kFull` are all.
-// `first`: of the blocks of terms; the others add to what is there. `last`: then comes what follows
-// the product.
+// `first`: of the blocks of terms; the others add to what is there. `last`: then come the biases
+// and, where they are simple, the steps.
 template <bool kFull>
 void StoreTile(const PackedProduct& p, const Steps& steps, const float* tile, int64_t row,
                int64_t column, int64_t rows, int64_t columns, bool first, bool last) {
@@ -194,16 +140,6 @@ void StoreTile(const PackedProduct& p, const Steps& steps, const float* tile, in
           }
           if (steps.clip != nullptr) y = Clip(low, high, y);
         }
-        for (size_t i = 0; !steps.simple && i < p.steps.size(); ++i) {
-          const ProductStep& step = p.steps[i];
-          if (step.kind == ProductStep::Kind::kAddMatrix) {
-            y = hn::Add(y, load(step.matrix + (row + r) * step.stride + column + c));
-          } else if (step.kind == ProductStep::Kind::kAddColumn) {
-            y = hn::Add(y, hn::Set(d, step.matrix[row + r]));
-          } else {
-            y = Apply(d, step, y);
-          }
-        }
       }
       if (kFull || count == kLanes) {
         hn::StoreU(y, d, out + c);
@@ -225,29 +161,48 @@ void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, int64_t t
                     const float* left, int64_t left_step, const float* right, int64_t right_step,
                     bool first, bool last) {
   alignas(64) float tile[kPanelRows * kPanelColumns];
-  const Steps steps(p);
-  const bool plain =
-      !last || (p.row_bias == nullptr && p.column_bias == nullptr && p.steps.empty());
+  const Steps steps(p.steps);
+  const bool plain = !last || (p.row_bias == nullptr && p.column_bias == nullptr &&
+                               (p.steps.empty() || !steps.simple));
+  // Steps that are not simple, on whole rows.
+  const auto finish = [&](int64_t begin, int64_t end) {
+    if (!last || steps.simple) return;
+    const int64_t count = columns.end - columns.begin;
+    for (int64_t r = begin; r < end; ++r) {
+      float* const y = p.output + r * p.output_stride + columns.begin;
+      for (const ProductStep& step : p.steps) RunStep(step, r, columns.begin, count, y);
+    }
+  };
+  const auto multiply = [&](int64_t r, int64_t c, const float* a, const float* b) HWY_ATTR {
+    const int64_t height = std::min(kPanelRows, rows.end - r);
+    const int64_t width = std::min(kPanelColumns, columns.end - c);
+    const bool full = height == kPanelRows && width == kPanelColumns;
+    if (plain && full) {
+      float* const out = p.output + r * p.output_stride + c;
+      return PanelProduct<false>(terms, a, b, out, p.output_stride, !first);
+    }
+    (width <= kLanes ? PanelProduct<true> : PanelProduct<false>)(terms, a, b, tile, kPanelColumns,
+                                                                 false);
+    (full ? StoreTile<true> : StoreTile<false>)(p, steps, tile, r, c, height, width, first, last);
+  };
+  if (p.side == ProductSide::kLeft) {
+    // The block of columns is small. Along the output's rows, whose memory costs more than it does.
+    for (int64_t r = rows.begin; r < rows.end; r += kPanelRows, left += left_step) {
+      const float* b = right;
+      for (int64_t c = columns.begin; c < columns.end; c += kPanelColumns, b += right_step) {
+        multiply(r, c, left, b);
+      }
+      finish(r, std::min(r + kPanelRows, rows.end));
+    }
+    return;
+  }
   for (int64_t c = columns.begin; c < columns.end; c += kPanelColumns, right += right_step) {
     const float* a = left;
     for (int64_t r = rows.begin; r < rows.end; r += kPanelRows, a += left_step) {
-      const int64_t height = std::min(kPanelRows, rows.end - r);
-      const int64_t width = std::min(kPanelColumns, columns.end - c);
-      const bool full = height == kPanelRows && width == kPanelColumns;
-      if (plain && full) {
-        PanelProduct<false>(terms, a, right, p.output + r * p.output_stride + c, p.output_stride,
-                            !first);
-        continue;
-      }
-      (width <= kLanes ? PanelProduct<true> : PanelProduct<false>)(terms, a, right, tile,
-                                                                   kPanelColumns, false);
-      if (full) {
-        StoreTile<true>(p, steps, tile, r, c, height, width, first, last);
-      } else {
-        StoreTile<false>(p, steps, tile, r, c, height, width, first, last);
-      }
+      multiply(r, c, a, right);
     }
   }
+  finish(rows.begin, rows.end);
 }
 
 void MultiplyPackedLeft(const PackedProduct& p, Block rows, Block columns, float* scratch) {

@@ -148,6 +148,10 @@ TEST(PackedProduct, WhatFollows) {
           [](double sum, int64_t, int64_t) { return sum * std::clamp(sum / 6 + 0.5, 0.0, 1.0); });
     Check(side, s, {.other = {}, .steps = {{.kind = Kind::kSwish, .a = 1.5f}}},
           [&](double sum, int64_t, int64_t) { return sum * sigmoid(1.5 * sum); });
+    Check(side, s, {.other = {}, .steps = {{.kind = Kind::kGelu}}},
+          [](double sum, int64_t, int64_t) {
+            return sum / 2 * (1 + std::erf(sum / std::sqrt(2.0)));
+          });
     Check(side, s, {.other = {}, .steps = {{.kind = Kind::kSigmoid}}},
           [&](double sum, int64_t, int64_t) { return sigmoid(sum); });
   }
@@ -160,6 +164,7 @@ TEST(PackedProduct, NanAndInfinityPass) {
        {ProductStep{.kind = ProductStep::Kind::kClip, .a = 0, .b = 6},
         ProductStep{.kind = ProductStep::Kind::kSwish, .a = 1},
         ProductStep{.kind = ProductStep::Kind::kSigmoid},
+        ProductStep{.kind = ProductStep::Kind::kGelu},
         ProductStep{.kind = ProductStep::Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f}}) {
     const auto packed = Aligned(PackedFloats(ProductSide::kLeft, 1, 2));
     PackMatrix(ProductSide::kLeft, {a, 1, 2, 2, 1}, packed.get());

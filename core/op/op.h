@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "nomograph/core/op/kernel.h"
+#include "nomograph/core/op/pattern.h"
 #include "nomograph/core/types/attributes.h"
 
 namespace nomograph {
@@ -286,7 +287,12 @@ struct OpDef {
     absorb_affine = std::move(fn);
     return *this;
   }
-  // What running the op costs beside reading its inputs and writing its outputs: core/op/work.h.
+  // How exporters write the op with others: core/op/pattern.h. Fast mode only.
+  OpDef& Written(Pattern pattern) {
+    patterns.push_back(std::move(pattern));
+    return *this;
+  }
+  // What running the op costs beside reading its inputs and writing its outputs.
   OpDef& Work(WorkFn fn) {
     work = fn;
     return *this;
@@ -319,8 +325,24 @@ struct OpDef {
   std::function<bool(const PrepareContext&)> takes_post_ops;
   std::function<std::optional<ChannelAffine>(const FusionQuery&)> as_affine;
   std::function<std::vector<Tensor>(const PrepareContext&, const ChannelAffine&)> absorb_affine;
+  std::vector<Pattern> patterns;
   WorkFn work = nullptr;
 };
+
+// Sums and products of estimates stop here.
+inline constexpr int64_t kMaxWork = int64_t{1} << 62;
+int64_t SaturatingAdd(int64_t a, int64_t b);
+int64_t SaturatingMultiply(int64_t a, int64_t b);
+
+// What the op says of itself; the elements that are read and written where it says nothing.
+int64_t EstimateWork(const OpDef& op, const InferContext& context, const WorkSizes& sizes);
+
+// Some common ones. A product of matrices [m,k] and [k,n], or a batch of them.
+int64_t ProductWork(const InferContext& context, const WorkSizes& sizes);
+// Every output may be made of as many products as input 1, the weights, has elements.
+int64_t WeightedWork(const InferContext& context, const WorkSizes& sizes);
+// Every output may be made of all combinations of elements of the inputs.
+int64_t AllCombinationsWork(const InferContext& context, const WorkSizes& sizes);
 
 // Checks the number of inputs and outputs and their dtypes against the op's ports, and runs the
 // op's shape function. `attrs` must have been resolved. This is how every node is typed, in the

@@ -7,7 +7,6 @@
 
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 
 namespace nomograph::image {
 namespace {

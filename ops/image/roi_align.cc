@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/image/roi.h"
 
 namespace nomograph::image {

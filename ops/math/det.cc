@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 
 namespace nomograph {
 namespace {

@@ -2,7 +2,6 @@
 #include <vector>
 
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/math/einsum_equation.h"
 #include "nomograph/ops/math/einsum_kernel.h"
 #include "nomograph/ops/math/integer.h"

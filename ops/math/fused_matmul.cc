@@ -3,7 +3,6 @@
 
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 
 namespace nomograph {
 namespace {

@@ -5,7 +5,6 @@
 
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/math/integer.h"
 

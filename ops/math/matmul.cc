@@ -1,7 +1,6 @@
 // math.MatMul: products of matrices, and of batches of them.
 #include "nomograph/core/onednn/onednn_matmul.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/math/packed_kernel.h"
 
 namespace nomograph {

@@ -6,99 +6,92 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/numeric/vector_target.h"
 #include "oneapi/dnnl/dnnl_types.h"
 
 namespace nomograph {
 namespace {
 
-// What is done with the product, and for those that add with which input.
-struct Step {
-  ProductStep step;
-  int input = -1;
-};
-
 // None where the product does not take the operand.
-std::optional<Step> AddOperand(const PackedNode& node, const TensorSpec& operand,
-                               const TensorSpec& output, int input) {
+std::optional<FusedStep> AddOperand(const PrepareContext& context, ProductSide side, int64_t rows,
+                                    int64_t columns, int input) {
   using Kind = ProductStep::Kind;
+  const TensorSpec& operand = context.inputs[input];
+  const Shape& output = context.outputs[0].shape;
   if (operand.dtype != DType::kFloat32) return std::nullopt;
-  const bool left = node.side == ProductSide::kLeft;
-  if (operand.shape == output.shape) {
-    const int64_t stride = left ? node.other_size : node.constant.columns;
-    return Step{{.kind = Kind::kAddMatrix, .stride = stride}, input};
+  if (operand.shape == output) {
+    return FusedStep{{.kind = Kind::kAddMatrix, .stride = columns}, input};
   }
-  // One element for each of the constant's rows or columns, along the output's axis that has them.
-  const int64_t size = left ? node.constant.rows : node.constant.columns;
-  const int from_end = left ? output.shape.rank() - 1 : 1;
+  const bool left = side == ProductSide::kLeft;
+  const int64_t size = left ? rows : columns;
+  const int from_end = left ? output.rank() - 1 : 1;
   const int rank = operand.shape.rank();
   const bool along = rank >= from_end && operand.shape[rank - from_end] == size &&
                      operand.shape.num_elements() == size;
   if (!along) return std::nullopt;
-  return Step{{.kind = left ? Kind::kAddColumn : Kind::kAddMatrix}, input};
+  return FusedStep{{.kind = left ? Kind::kAddColumn : Kind::kAddMatrix}, input};
 }
 
 // None where the product does not take the post-op.
-std::optional<Step> ToStep(const PackedNode& node, const PrepareContext& context,
-                           const PostOp& op) {
+std::optional<FusedStep> ToStep(const PrepareContext& context, ProductSide side, int64_t rows,
+                                int64_t columns, const PostOp& op) {
   using Kind = ProductStep::Kind;
   if (op.kind == PostOp::Kind::kBinary) {
     if (op.algorithm != dnnl_binary_add) return std::nullopt;
-    return AddOperand(node, context.inputs[op.input], context.outputs[0], op.input);
+    return AddOperand(context, side, rows, columns, op.input);
   }
   switch (op.algorithm) {
     case dnnl_eltwise_relu:
       if (op.alpha != 0) return std::nullopt;
-      return Step{{.kind = Kind::kClip, .a = 0, .b = std::numeric_limits<float>::infinity()}};
+      return FusedStep{{.kind = Kind::kClip, .a = 0, .b = std::numeric_limits<float>::infinity()}};
     case dnnl_eltwise_clip:
     case dnnl_eltwise_clip_v2:
-      return Step{{.kind = Kind::kClip, .a = op.alpha, .b = op.beta}};
+      return FusedStep{{.kind = Kind::kClip, .a = op.alpha, .b = op.beta}};
     case dnnl_eltwise_linear:
-      return Step{{.kind = Kind::kLinear, .a = op.alpha, .b = op.beta}};
+      return FusedStep{{.kind = Kind::kLinear, .a = op.alpha, .b = op.beta}};
     case dnnl_eltwise_hardswish:
-      return Step{{.kind = Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f}};
+      return FusedStep{{.kind = Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f}};
     case dnnl_eltwise_swish:
-      return Step{{.kind = Kind::kSwish, .a = op.alpha}};
+      return FusedStep{{.kind = Kind::kSwish, .a = op.alpha}};
+    case dnnl_eltwise_gelu_erf:
+      return FusedStep{{.kind = Kind::kGelu}};
     case dnnl_eltwise_logistic:
-      return Step{{.kind = Kind::kSigmoid}};
+      return FusedStep{{.kind = Kind::kSigmoid}};
     default:
       return std::nullopt;
   }
 }
 
-std::optional<std::vector<Step>> ToSteps(const PackedNode& node, const PrepareContext& context) {
-  std::vector<Step> steps;
-  for (const PostOp& op : context.post_ops) {
-    std::optional<Step> step = ToStep(node, context, op);
-    if (!step) return std::nullopt;
-    steps.push_back(*std::move(step));
-  }
-  return steps;
-}
-
 // oneDNN has packed products of its own for AVX-512; few rows are better multiplied vector by
 // vector, and of small matrices nothing is to be gained by blocks.
 bool Pays(const PackedNode& node) {
-  static const bool has_fma = std::string(ProductTarget()) == "AVX2";
   constexpr int64_t kFewRows = 4, kSmallWork = 1 << 14;
   const MatrixView& m = node.constant;
-  return has_fma && node.other_size >= kFewRows && m.rows >= kFewRows && m.columns >= kFewRows &&
+  return BestVectorTarget() == VectorTarget::kAvx2 && node.other_size >= kFewRows &&
+         m.rows >= kFewRows && m.columns >= kFewRows &&
          m.rows * m.columns * node.other_size >= kSmallWork;
 }
 
-// The node, where a packed product serves it.
+// The node, where a packed product serves it without what is fused.
 std::optional<PackedNode> Served(const PackedNodeFn& describe, const PrepareContext& context) {
   const auto is_float = [&](int i) { return context.inputs[i].dtype == DType::kFloat32; };
   if (!is_float(0) || !is_float(1)) return std::nullopt;
   std::optional<PackedNode> node = describe(context);
-  if (!node || !Pays(*node) || !ToSteps(*node, context)) return std::nullopt;
+  if (!node || !Pays(*node)) return std::nullopt;
   return node;
+}
+
+std::optional<std::vector<FusedStep>> StepsOf(const PackedNode& node,
+                                              const PrepareContext& context) {
+  const bool left = node.side == ProductSide::kLeft;
+  return FusedSteps(context, node.side, left ? node.constant.rows : node.other_size,
+                    left ? node.other_size : node.constant.columns);
 }
 
 class PackedKernel : public Kernel {
  public:
-  PackedKernel(const PackedNode& node, Tensor packed, std::vector<Step> steps, int threads)
+  PackedKernel(const PackedNode& node, Tensor packed, std::vector<FusedStep> steps, int threads)
       : node_(node), packed_(std::move(packed)), steps_(std::move(steps)), threads_(threads) {
     node_.constant.data = nullptr;  // its memory may be given back
   }
@@ -116,7 +109,7 @@ class PackedKernel : public Kernel {
       (left ? product.row_bias : product.column_bias) =
           context.input<float>(node_.bias_input).data();
     }
-    for (const Step& step : steps_) product.steps.push_back(step.step);
+    for (const FusedStep& step : steps_) product.steps.push_back(step.step);
     float* const scratch = reinterpret_cast<float*>(context.scratch());
 #pragma omp parallel num_threads(threads_) firstprivate(product) if (threads_ > 1)
     {
@@ -144,7 +137,7 @@ class PackedKernel : public Kernel {
   }
   bool ReadsInput(int index) const override { return index != node_.constant_input; }
   std::string Describe() const override {
-    return absl::StrCat("packed product ", absl::AsciiStrToLower(ProductTarget()));
+    return absl::StrCat("packed product ", VectorTargetName(BestVectorTarget()));
   }
 
  private:
@@ -152,23 +145,36 @@ class PackedKernel : public Kernel {
 
   PackedNode node_;
   const Tensor packed_;
-  const std::vector<Step> steps_;
+  const std::vector<FusedStep> steps_;
   const int threads_;
 };
 
 }  // namespace
+
+std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, ProductSide side,
+                                                 int64_t rows, int64_t columns) {
+  std::vector<FusedStep> steps;
+  for (const PostOp& op : context.post_ops) {
+    const std::optional<FusedStep> step = ToStep(context, side, rows, columns, op);
+    if (!step) return std::nullopt;
+    steps.push_back(*step);
+  }
+  return steps;
+}
 
 PrepareFn PreparePacked(PackedNodeFn describe) {
   return [describe = std::move(describe)](
              const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
     const std::optional<PackedNode> node = Served(describe, context);
     if (!node) return nullptr;
+    std::optional<std::vector<FusedStep>> steps = StepsOf(*node, context);
+    if (!steps) return nullptr;
     const MatrixView& m = node->constant;
     NOMO_ASSIGN_OR_RETURN(
         Tensor packed,
         Tensor::Create(DType::kFloat32, {PackedFloats(node->side, m.rows, m.columns)}));
     PackMatrix(node->side, m, packed.mutable_data<float>().data());
-    return std::make_unique<PackedKernel>(*node, std::move(packed), *ToSteps(*node, context),
+    return std::make_unique<PackedKernel>(*node, std::move(packed), *std::move(steps),
                                           context.threads);
   };
 }
@@ -177,7 +183,9 @@ std::function<bool(const PrepareContext&)> PackedTakesPostOps(
     PackedNodeFn describe, std::function<bool(const PrepareContext&)> otherwise) {
   return [describe = std::move(describe),
           otherwise = std::move(otherwise)](const PrepareContext& context) {
-    return Served(describe, context).has_value() || otherwise(context);
+    // A step of its own costs less than the other kernel.
+    const std::optional<PackedNode> node = Served(describe, context);
+    return node ? StepsOf(*node, context).has_value() : otherwise(context);
   };
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "nomograph/core/numeric/packed_product.h"
 #include "nomograph/core/op/op.h"
@@ -25,9 +26,20 @@ struct PackedNode {
 // None where the node is no such product.
 using PackedNodeFn = std::function<std::optional<PackedNode>(const PrepareContext& context)>;
 
+// What is fused behind a node whose kernel takes ProductSteps; those that add read an input.
+struct FusedStep {
+  ProductStep step;
+  int input = -1;
+};
+// None where the kernel cannot take what is fused. The output is one matrix behind the other, each
+// of so many rows and columns. An operand has the output's shape; or it has an element for each row
+// (kLeft: the rows are the output's axis 1) or column (kRight: its last axis).
+std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, ProductSide side,
+                                                 int64_t rows, int64_t columns);
+
 // For OpDef::Fast. It serves nodes for which the packed product is the fastest way on this machine.
 PrepareFn PreparePacked(PackedNodeFn describe);
-// For OpDef::TakesPostOps: whether PreparePacked() serves the node, or `otherwise` holds.
+// For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PreparePacked() does not serve.
 std::function<bool(const PrepareContext&)> PackedTakesPostOps(
     PackedNodeFn describe, std::function<bool(const PrepareContext&)> otherwise);
 

@@ -7,11 +7,13 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/numeric/vector_target.h"
 #include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 Tensor Random(const Shape& shape, uint64_t key) {
@@ -59,6 +61,15 @@ std::vector<Case> Cases() {
        {2, 20, 9, 7},
        [=](const Value& x) {
          return Call("nn.Conv", {x, weights({30, 20, 1, 1}), Constant(Random({30}, 12))}, First());
+       }},
+      {"depthwise",
+       {2, 20, 30, 17},
+       [=](const Value& x) {
+         Attributes attrs = First();
+         attrs.Set("groups", 20);
+         attrs.Set("padding", "same");
+         attrs.Set("strides", std::vector<int64_t>{2, 2});
+         return Call("nn.Conv", {x, weights({40, 1, 3, 3}), Constant(Random({40}, 12))}, attrs);
        }},
       {"1x1, channels first, without bias",
        {1, 20, 100},
@@ -117,7 +128,7 @@ TEST(PackedKernel, AgreesWithExactMode) {
 }
 
 TEST(PackedKernel, ServesThemWhereItPays) {
-  if (std::string(ProductTarget()) != "AVX2") GTEST_SKIP() << "for machines with AVX2 alone";
+  if (BestVectorTarget() != VectorTarget::kAvx2) GTEST_SKIP() << "for machines with AVX2 alone";
   for (const Case& c : Cases()) {
     SCOPED_TRACE(c.name);
     const Value x = InputValue({DType::kFloat32, PartialShape(c.x)}, "x");
@@ -129,7 +140,8 @@ TEST(PackedKernel, ServesThemWhereItPays) {
     const auto program = (*session)->ProgramFor({{"x", Random(c.x, 15)}});
     ASSERT_TRUE(program.ok()) << program.status();
     EXPECT_EQ((*program)->steps().size(), 1u);
-    EXPECT_THAT((*program)->ToString(), HasSubstr("packed product avx2"));
+    EXPECT_THAT((*program)->ToString(),
+                AnyOf(HasSubstr("packed product avx2"), HasSubstr("depthwise loop avx2")));
   }
 }
 

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/quant/integer_matmul.h"
 #include "nomograph/ops/quant/linear.h"
 

@@ -1,6 +1,5 @@
 // quant.QLinearConv: the convolution of quantised numbers, quantised.
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/window.h"
 #include "nomograph/ops/quant/integer_conv.h"
 #include "nomograph/ops/quant/linear.h"

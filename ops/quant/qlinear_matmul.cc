@@ -1,6 +1,5 @@
 // quant.QLinearMatMul: the product of quantised matrices, quantised.
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/quant/integer_matmul.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"

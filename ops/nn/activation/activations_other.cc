@@ -25,47 +25,71 @@ std::optional<Eltwise> OneDnnGelu(const Attributes& attrs) {
   return Eltwise{UsesTanh(attrs) ? dnnl_eltwise_gelu_tanh : dnnl_eltwise_gelu_erf};
 }
 
+// x / 2 * (1 + erf(x / sqrt(2))) as exporters write it: the factors in any order, the division as a
+// product.
+std::vector<Pattern> GeluPatterns() {
+  const Pattern x = Pattern::Input(0), half = Pattern::Number(0.5);
+  const auto product = [](const Pattern& a, const Pattern& b) {
+    return Pattern::AnyOrder("math.Mul", a, b);
+  };
+  std::vector<Pattern> patterns;
+  for (const Pattern& scaled : {Pattern::Op("math.Div", {x, Pattern::Number(std::sqrt(2.0))}),
+                                product(x, Pattern::Number(std::sqrt(0.5)))}) {
+    const Pattern sum =
+        Pattern::AnyOrder("math.Add", Pattern::Op("math.Erf", {scaled}), Pattern::Number(1));
+    patterns.push_back(product(product(x, sum), half));
+    patterns.push_back(product(product(x, half), sum));
+    patterns.push_back(product(product(sum, half), x));
+  }
+  return patterns;
+}
+
 OpDef Gelu() {
-  return ElementwiseOp("nn.Gelu", FloatTypes{},
-                       [](const Attributes& attrs) {
-                         return [tanh = UsesTanh(attrs)](auto x) {
-                           return tanh ? TanhGelu(x) : ExactGelu(x);
-                         };
-                       })
-      .Doc(
-          "y = x * Phi(x), where Phi(x) = (1 + erf(x / sqrt(2))) / 2 is the distribution function "
-          "of the standard normal distribution; or, approximately, y = x / 2 * (1 + tanh(sqrt(2 / "
-          "pi) * (x + 0.044715 * x^3))).")
-      .Source(
-          "ONNX Gelu; Keras activation gelu; Hendrycks and Gimpel, Gaussian Error Linear Units, "
-          "2016")
-      .Known({.as = "onnx", .name = "Gelu", .since = 20})
-      .Known({.as = "com.microsoft", .name = "Gelu"})
-      .Attr("approximate", "none", "none for the exact form, tanh for the approximation")
-      .Choices({"none", "tanh"})
-      .Fast(OneDnnEltwise(OneDnnGelu))
-      .AsPostOp(EltwisePostOp(OneDnnGelu))
-      .Examples(ExampleTable()
-                    .Rows(kFloats, {{0, 0},
-                                    {0.5, 0.34573123063700656},
-                                    {-0.5, -0.15426876936299344},
-                                    {3, 2.99595030590511},
-                                    {-3, -0.004049694094890287},
-                                    {20, 20},
-                                    {-200, 0},
-                                    {kInf, kInf},
-                                    {kNaN, kNaN}})
-                    .Rows(kFloats,
-                          {{0, 0},
-                           {0.5, 0.34571400982514394},
-                           {-0.5, -0.15428599017485606},
-                           {3, 2.996362607918227},
-                           {-3, -0.003637392081773019},
-                           {20, 20},
-                           {-200, 0},
-                           {kInf, kInf},
-                           {kNaN, kNaN}},
-                          {{"approximate", "tanh"}}));
+  OpDef op = ElementwiseOp("nn.Gelu", FloatTypes{},
+                           [](const Attributes& attrs) {
+                             return [tanh = UsesTanh(attrs)](auto x) {
+                               return tanh ? TanhGelu(x) : ExactGelu(x);
+                             };
+                           })
+                 .Doc(
+                     "y = x * Phi(x), where Phi(x) = (1 + erf(x / sqrt(2))) / 2 is the "
+                     "distribution function "
+                     "of the standard normal distribution; or, approximately, y = x / 2 * (1 + "
+                     "tanh(sqrt(2 / "
+                     "pi) * (x + 0.044715 * x^3))).")
+                 .Source(
+                     "ONNX Gelu; Keras activation gelu; Hendrycks and Gimpel, Gaussian Error "
+                     "Linear Units, "
+                     "2016")
+                 .Known({.as = "onnx", .name = "Gelu", .since = 20})
+                 .Known({.as = "com.microsoft", .name = "Gelu"})
+                 .Attr("approximate", "none", "none for the exact form, tanh for the approximation")
+                 .Choices({"none", "tanh"})
+                 .Fast(OneDnnEltwise(OneDnnGelu))
+                 .AsPostOp(EltwisePostOp(OneDnnGelu))
+                 .Examples(ExampleTable()
+                               .Rows(kFloats, {{0, 0},
+                                               {0.5, 0.34573123063700656},
+                                               {-0.5, -0.15426876936299344},
+                                               {3, 2.99595030590511},
+                                               {-3, -0.004049694094890287},
+                                               {20, 20},
+                                               {-200, 0},
+                                               {kInf, kInf},
+                                               {kNaN, kNaN}})
+                               .Rows(kFloats,
+                                     {{0, 0},
+                                      {0.5, 0.34571400982514394},
+                                      {-0.5, -0.15428599017485606},
+                                      {3, 2.996362607918227},
+                                      {-3, -0.003637392081773019},
+                                      {20, 20},
+                                      {-200, 0},
+                                      {kInf, kInf},
+                                      {kNaN, kNaN}},
+                                     {{"approximate", "tanh"}}));
+  for (Pattern& pattern : GeluPatterns()) op.Written(std::move(pattern));
+  return op;
 }
 
 OpDef Shrink() {

@@ -47,6 +47,8 @@ OpDef Swish() {
       .Attr("alpha", 1.0, "how steep the sigmoid is")
       .Fast(OneDnnEltwise(OneDnnSwish))
       .AsPostOp(EltwisePostOp(OneDnnSwish))
+      .Written(Pattern::AnyOrder("math.Mul", Pattern::Input(0),
+                                 Pattern::Op("nn.Sigmoid", {Pattern::Input(0)})))
       .Examples(ExampleTable()
                     .Rows(kFloats, {{0, 0},
                                     {0.5, 0.3112296656009273},

@@ -4,7 +4,6 @@
 
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/vector_input.h"
 
 namespace nomograph::nn {

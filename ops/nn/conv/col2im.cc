@@ -4,7 +4,6 @@
 
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {

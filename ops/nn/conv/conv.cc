@@ -1,9 +1,9 @@
 // nn.Conv: convolution over 1 to 3 spatial axes, grouped and depthwise too.
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/conv/conv_primitive.h"
+#include "nomograph/ops/nn/conv/depthwise_kernel.h"
 #include "nomograph/ops/nn/vector_input.h"
 #include "nomograph/ops/nn/window.h"
 
@@ -89,6 +89,10 @@ bool BuildConv(onednn::Builder& b) {
              bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end},
             attr, onednn::Engine());
       });
+}
+
+absl::StatusOr<Window> WindowOfNode(const PrepareContext& context) {
+  return ConcreteWindow(context.attrs, context.inputs[0].shape, context.inputs[1].shape);
 }
 
 // A pointwise convolution is a product of its kernel with the pixels as they lie.
@@ -231,8 +235,11 @@ NOMO_REGISTER_OP(
         .Infer(InferConv)
         .Reference(ConvCompute)
         .Fast(PreparePacked(DescribePointwise))
+        .Fast(PrepareDepthwise(WindowOfNode))
         .Fast(onednn::Prepare(BuildConv))
-        .TakesPostOps(PackedTakesPostOps(DescribePointwise, onednn::TakesPostOps(BuildConv)))
+        .TakesPostOps(PackedTakesPostOps(DescribePointwise,
+                                         DepthwiseTakesPostOps(WindowOfNode,
+                                                               onednn::TakesPostOps(BuildConv))))
         .AbsorbsAffine(AbsorbAffine)
         .Work(WeightedWork)
         .Examples(ConvExamples));

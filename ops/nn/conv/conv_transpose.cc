@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/conv/conv_primitive.h"
 #include "nomograph/ops/nn/vector_input.h"

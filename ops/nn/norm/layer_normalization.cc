@@ -198,6 +198,22 @@ std::vector<Example> RmsNormalizationExamples() {
   };
 }
 
+// The formula of the last axis, with the square of x - mean as a power or as a product.
+Pattern LayerNormalizationPattern(bool power) {
+  const Pattern x = Pattern::Input(0);
+  const auto mean = [](const Pattern& of) {
+    return Pattern::Op("math.ReduceMean", {of}).Where(ReducesLastAxis);
+  };
+  const Pattern centered = Pattern::Op("math.Sub", {x, mean(x)});
+  const Pattern square = power ? Pattern::Op("math.Pow", {centered, Pattern::Number(2)})
+                               : Pattern::Op("math.Mul", {centered, centered});
+  const Pattern variance =
+      Pattern::AnyOrder("math.Add", mean(square), Pattern::Attribute("epsilon"));
+  const Pattern normal = Pattern::Op("math.Div", {centered, Pattern::Op("math.Sqrt", {variance})});
+  return Pattern::AnyOrder("math.Add", Pattern::AnyOrder("math.Mul", normal, Pattern::Input(1)),
+                           Pattern::Input(2));
+}
+
 NOMO_REGISTER_OP(
     RowNormalizationSchema(
         OpDef("nn.LayerNormalization", 1)
@@ -208,6 +224,8 @@ NOMO_REGISTER_OP(
         .OptionalInput("bias", "T", "the shape of x from axis on; 0 where it is absent")
         .Reference(RowNormalization(/*centered=*/true))
         .Fast(onednn::Prepare(BuildLayerNormalization))
+        .Written(LayerNormalizationPattern(/*power=*/true))
+        .Written(LayerNormalizationPattern(/*power=*/false))
         .Examples(LayerNormalizationExamples));
 NOMO_REGISTER_OP(
     RowNormalizationSchema(OpDef("nn.RmsNormalization", 1)

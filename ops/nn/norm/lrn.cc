@@ -9,7 +9,6 @@
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {

@@ -4,7 +4,6 @@
 
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/pool/pool.h"
 
 namespace nomograph::nn {

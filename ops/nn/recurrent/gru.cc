@@ -1,6 +1,5 @@
 // nn.GRU: a layer of gated recurrent units.
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/recurrent/recurrent.h"
 #include "nomograph/ops/nn/recurrent/recurrent_kernel.h"
 

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/op/work.h"
 #include "nomograph/ops/nn/recurrent/recurrent.h"
 #include "nomograph/ops/nn/recurrent/recurrent_kernel.h"
 

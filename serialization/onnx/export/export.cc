@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/core/op/work.h"
+#include "nomograph/core/op/op.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
 #include "nomograph/serialization/onnx/import/tensor.h"

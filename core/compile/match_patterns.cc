@@ -1,0 +1,204 @@
+// A pass: what exporters wrote with several nodes becomes the op that it is (OpDef::Written()).
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "nomograph/core/compile/lower.h"
+#include "nomograph/core/compile/specs.h"
+
+namespace nomograph {
+namespace {
+
+// What a pattern's parts are in the graph.
+struct Match {
+  std::map<const Pattern::Node*, ValueId> values;
+  std::vector<ValueId> inputs;  // of the op
+  Attributes attrs;
+  std::vector<int> nodes;  // that it takes the place of, each once
+};
+
+class Matcher {
+ public:
+  Matcher(const LoweredGraph& graph, const std::vector<int>& producers)
+      : graph_(graph), producers_(producers) {}
+
+  bool Matches(const Pattern& pattern, ValueId value, Match& match) const {
+    if (value == kNoValue) return false;
+    const Pattern::Node& node = pattern.node();
+    if (const auto known = match.values.find(&node); known != match.values.end()) {
+      return known->second == value;
+    }
+    bool matches = false;
+    switch (node.kind) {
+      case Pattern::Kind::kInput:
+        if (match.inputs.size() <= static_cast<size_t>(node.input)) {
+          match.inputs.resize(node.input + 1, kNoValue);
+        }
+        matches = match.inputs[node.input] == kNoValue || match.inputs[node.input] == value;
+        match.inputs[node.input] = value;
+        break;
+      case Pattern::Kind::kNumber:
+        matches = IsNumber(graph_.constants[value], node.number);
+        break;
+      case Pattern::Kind::kAttribute: {
+        const Tensor& constant = graph_.constants[value];
+        matches =
+            constant.valid() && constant.num_elements() == 1 && kFloats.Contains(constant.dtype());
+        if (matches) match.attrs.Set(node.name, constant.AsDouble(0));
+        break;
+      }
+      case Pattern::Kind::kOp:
+        return MatchesNode(node, value, match);
+    }
+    if (matches) match.values[&node] = value;
+    return matches;
+  }
+
+ private:
+  static bool IsNumber(const Tensor& constant, double number) {
+    constexpr int64_t kFew = 16;  // a constant that fills a tensor is an expanded number at most
+    if (!constant.valid() || constant.num_elements() == 0 || constant.num_elements() > kFew ||
+        !kFloats.Contains(constant.dtype())) {
+      return false;
+    }
+    for (int64_t i = 0; i < constant.num_elements(); ++i) {
+      if (!(std::abs(constant.AsDouble(i) - number) <= 1e-6 * std::abs(number))) return false;
+    }
+    return true;
+  }
+
+  bool MatchesNode(const Pattern::Node& pattern, ValueId value, Match& match) const {
+    const int n = producers_[value];
+    if (n < 0) return false;
+    const LoweredNode& node = graph_.nodes[n];
+    if (node.op->name != pattern.name || node.outputs.size() != 1 || !node.post_ops.empty() ||
+        node.inputs.size() < pattern.inputs.size()) {
+      return false;
+    }
+    if (pattern.condition) {
+      std::vector<TensorType> types;
+      for (const ValueId id : node.inputs) {
+        types.push_back(id == kNoValue ? TensorType{} : graph_.types[id]);
+      }
+      if (!pattern.condition(types, graph_.types[value])) return false;
+    }
+    const auto in_order = [&](bool swapped, Match& found) {
+      found.values[&pattern] = value;
+      found.nodes.push_back(n);
+      for (size_t i = 0; i < pattern.inputs.size(); ++i) {
+        const ValueId input = node.inputs[swapped ? 1 - i : i];
+        if (!Matches(pattern.inputs[i], input, found)) return false;
+      }
+      return true;
+    };
+    for (const bool swapped : {false, true}) {
+      if (swapped && !pattern.any_order) break;
+      Match trial = match;
+      if (!in_order(swapped, trial)) continue;
+      match = std::move(trial);
+      return true;
+    }
+    return false;
+  }
+
+  const LoweredGraph& graph_;
+  const std::vector<int>& producers_;
+};
+
+// The patterns that end in a node of some op, and the ops that they are of.
+using Patterns = absl::flat_hash_map<std::string, std::vector<std::pair<const OpDef*, Pattern>>>;
+
+Patterns PatternsByRoot(const OpRegistry& registry) {
+  Patterns patterns;
+  for (const OpDef* op : registry.All()) {
+    for (const Pattern& pattern : op->patterns) {
+      patterns[pattern.node().name].emplace_back(op, pattern);
+    }
+  }
+  return patterns;
+}
+
+// The node that stands for a match; none where the op does not yield what the nodes did, or where
+// something else needs a value in between.
+std::optional<LoweredNode> Replacement(const LoweredGraph& graph, const OpDef& op,
+                                       const Match& match, const LoweredNode& root,
+                                       const std::vector<int>& uses) {
+  absl::flat_hash_map<ValueId, int> inner_uses;
+  for (const int n : match.nodes) {
+    for (const ValueId id : graph.nodes[n].inputs) {
+      if (id != kNoValue) ++inner_uses[id];
+    }
+  }
+  for (const int n : match.nodes) {
+    const ValueId output = graph.nodes[n].outputs[0];
+    if (output != root.outputs[0] && uses[output] != inner_uses[output]) return std::nullopt;
+  }
+  auto attrs = ResolveAttributes(op.attrs, match.attrs);
+  if (!attrs.ok()) return std::nullopt;
+  std::vector<TensorType> types;
+  std::vector<Tensor> constants;
+  for (const ValueId id : match.inputs) {
+    types.push_back(id == kNoValue ? TensorType{} : graph.types[id]);
+    constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+  }
+  const auto yields = InferNode(op, InferContext(*attrs, types, constants, 1));
+  if (!yields.ok() || yields->size() != 1 || (*yields)[0] != graph.types[root.outputs[0]]) {
+    return std::nullopt;
+  }
+  return LoweredNode{.name = root.name,
+                     .op = &op,
+                     .attrs = *std::move(attrs),
+                     .inputs = match.inputs,
+                     .outputs = root.outputs,
+                     .post_ops = {},
+                     .fused = {}};
+}
+
+}  // namespace
+
+bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry) {
+  const Patterns patterns = PatternsByRoot(registry);
+  std::vector<int> uses = graph.UseCounts();
+  std::vector<int> producers(graph.types.size(), -1);
+  std::vector<bool> gone(graph.nodes.size(), false);
+  bool changed = false;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    LoweredNode& root = graph.nodes[n];
+    for (const ValueId id : root.outputs) producers[id] = static_cast<int>(n);
+    const auto ending = patterns.find(root.op->name);
+    if (ending == patterns.end() || root.outputs.size() != 1) continue;
+    for (const auto& [op, pattern] : ending->second) {
+      Match match;
+      if (!Matcher(graph, producers).Matches(pattern, root.outputs[0], match)) continue;
+      std::sort(match.nodes.begin(), match.nodes.end());
+      match.nodes.erase(std::unique(match.nodes.begin(), match.nodes.end()), match.nodes.end());
+      std::optional<LoweredNode> node = Replacement(graph, *op, match, root, uses);
+      if (!node) continue;
+      for (const int inner : match.nodes) {
+        for (const ValueId id : graph.nodes[inner].inputs) {
+          if (id != kNoValue) --uses[id];
+        }
+        if (inner == static_cast<int>(n)) continue;
+        node->fused.push_back(graph.nodes[inner].name);
+        gone[inner] = true;
+      }
+      for (const ValueId id : node->inputs) {
+        if (id != kNoValue) ++uses[id];
+      }
+      root = *std::move(node);
+      changed = true;
+      break;
+    }
+  }
+  std::vector<LoweredNode> kept;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    if (!gone[n]) kept.push_back(std::move(graph.nodes[n]));
+  }
+  graph.nodes = std::move(kept);
+  return changed;
+}
+
+}  // namespace nomograph

@@ -1,0 +1,109 @@
+// Depthwise convolutions against sums in double.
+#include "nomograph/core/numeric/depthwise_conv.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+
+#include "gtest/gtest.h"
+#include "nomograph/core/numeric/philox.h"
+
+namespace nomograph {
+namespace {
+
+std::vector<float> Random(int64_t count, uint64_t key) {
+  std::vector<float> values(count);
+  for (int64_t i = 0; i < count; ++i) {
+    values[i] = static_cast<float>(MixKeys(key, i) >> 40) / (1 << 23) - 1.0f;
+  }
+  return values;
+}
+
+// The output's size where `pad_end` elements follow.
+DepthwiseAxis Axis(int64_t input, int64_t taps, int64_t stride, int64_t dilation, int64_t pad,
+                   int64_t pad_end) {
+  const int64_t reach = (taps - 1) * dilation + 1;
+  return {input, (input + pad + pad_end - reach) / stride + 1, taps, stride, dilation, pad};
+}
+
+struct Case {
+  DepthwiseAxis rows, columns;
+  int64_t images = 1, inputs = 1, multiplier = 1;
+};
+
+const Case kCases[] = {
+    {Axis(5, 3, 1, 1, 1, 1), Axis(7, 3, 1, 1, 1, 1), 2, 3},
+    {Axis(9, 3, 2, 1, 1, 1), Axis(40, 3, 2, 1, 1, 1), 1, 2},
+    {Axis(9, 3, 2, 1, 0, 1), Axis(65, 3, 2, 1, 0, 1), 1, 2},
+    {Axis(14, 5, 1, 1, 2, 2), Axis(33, 5, 1, 1, 2, 2), 1, 2, 2},
+    {Axis(6, 2, 3, 2, 3, 0), Axis(50, 4, 3, 2, 0, 5), 2, 1, 3},
+    {Axis(1, 1, 1, 1, 0, 0), Axis(100, 7, 1, 4, 12, 12), 1, 3},
+    {Axis(3, 3, 1, 1, 5, 4), Axis(2, 3, 1, 1, 5, 4), 1, 1},
+    {Axis(70, 3, 1, 1, 1, 1), Axis(64, 3, 1, 1, 1, 1), 1, 1},
+};
+
+// Along one axis: the input's place, or -1.
+int64_t Place(const DepthwiseAxis& axis, int64_t output, int64_t tap) {
+  const int64_t at = output * axis.stride + tap * axis.dilation - axis.pad_begin;
+  return at >= 0 && at < axis.input ? at : -1;
+}
+
+TEST(DepthwiseConv, AgreesWithTheFormula) {
+  using Kind = ProductStep::Kind;
+  for (size_t n = 0; n < std::size(kCases); ++n) {
+    const Case& c = kCases[n];
+    const int64_t kernels = c.inputs * c.multiplier, channels = c.images * kernels;
+    const int64_t plane = c.rows.output * c.columns.output;
+    const std::vector<float> x = Random(c.images * c.inputs * c.rows.input * c.columns.input, 1);
+    const std::vector<float> taps = Random(kernels * c.rows.taps * c.columns.taps, 2);
+    const std::vector<float> bias = Random(kernels, 3), more = Random(channels * plane, 4);
+    const std::vector<std::vector<ProductStep>> followers = {
+        {},
+        {{.kind = Kind::kClip, .a = 0, .b = std::numeric_limits<float>::infinity()}},
+        {{.kind = Kind::kAddMatrix, .matrix = more.data(), .stride = plane},
+         {.kind = Kind::kAddColumn, .matrix = bias.data()},
+         {.kind = Kind::kClip, .a = -0.5f, .b = 0.5f}},
+    };
+    for (size_t f = 0; f < followers.size(); ++f) {
+      SCOPED_TRACE(testing::Message() << "case " << n << ", follower " << f);
+      std::vector<float> y(channels * plane, std::nanf(""));
+      const DepthwiseConv conv{.rows = c.rows,
+                               .columns = c.columns,
+                               .channels = channels,
+                               .multiplier = c.multiplier,
+                               .kernels = kernels,
+                               .input = x.data(),
+                               .taps = taps.data(),
+                               .bias = f == 1 ? nullptr : bias.data(),
+                               .output = y.data(),
+                               .steps = followers[f]};
+      std::vector<float> scratch(DepthwiseScratchFloats(conv), std::nanf(""));
+      ConvolveChannels(conv, 0, channels / 2, scratch.data());
+      ConvolveChannels(conv, channels / 2, channels, scratch.data());
+      for (int64_t channel = 0; channel < channels; ++channel) {
+        const int64_t kernel = channel % kernels;
+        const float* in = x.data() + channel / c.multiplier * c.rows.input * c.columns.input;
+        const float* w = taps.data() + kernel * c.rows.taps * c.columns.taps;
+        for (int64_t i = 0; i < plane; ++i) {
+          double sum = f == 1 ? 0 : bias[kernel];
+          for (int64_t r = 0; r < c.rows.taps; ++r) {
+            for (int64_t k = 0; k < c.columns.taps; ++k) {
+              const int64_t row = Place(c.rows, i / c.columns.output, r);
+              const int64_t column = Place(c.columns, i % c.columns.output, k);
+              if (row < 0 || column < 0) continue;
+              sum += static_cast<double>(in[row * c.columns.input + column]) *
+                     w[r * c.columns.taps + k];
+            }
+          }
+          if (f == 1) sum = std::max(sum, 0.0);
+          if (f == 2) sum = std::clamp(sum + more[channel * plane + i] + bias[kernel], -0.5, 0.5);
+          ASSERT_NEAR(y[channel * plane + i], sum, 1e-5) << channel << ", " << i;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nomograph

@@ -1,0 +1,45 @@
+#include "nomograph/core/op/pattern.h"
+
+#include <utility>
+
+namespace nomograph {
+
+Pattern Pattern::Input(int i) { return Pattern({.kind = Kind::kInput, .input = i}); }
+
+Pattern Pattern::Number(double value) { return Pattern({.kind = Kind::kNumber, .number = value}); }
+
+Pattern Pattern::Attribute(std::string attr) {
+  return Pattern({.kind = Kind::kAttribute, .name = std::move(attr)});
+}
+
+Pattern Pattern::Op(std::string op, std::vector<Pattern> inputs) {
+  return Pattern({.kind = Kind::kOp, .name = std::move(op), .inputs = std::move(inputs)});
+}
+
+Pattern Pattern::AnyOrder(std::string op, Pattern a, Pattern b) {
+  return Pattern({.kind = Kind::kOp,
+                  .name = std::move(op),
+                  .any_order = true,
+                  .inputs = {std::move(a), std::move(b)}});
+}
+
+Pattern Pattern::Where(Condition condition) const {
+  Node node = *node_;
+  node.condition = std::move(condition);
+  return Pattern(std::move(node));
+}
+
+bool ReducesLastAxis(absl::Span<const TensorType> inputs, const TensorType& output) {
+  const PartialShape& x = inputs[0].shape;
+  if (!x.has_rank() || x.rank() == 0 || !output.shape.has_rank() ||
+      output.shape.rank() != x.rank()) {
+    return false;
+  }
+  const int last = x.rank() - 1;
+  for (int axis = 0; axis < last; ++axis) {
+    if (x[axis] != output.shape[axis]) return false;
+  }
+  return output.shape[last] == Dim(1) && x[last] != Dim(1);
+}
+
+}  // namespace nomograph

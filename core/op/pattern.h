@@ -1,0 +1,62 @@
+// Patterns: how exporters write an op that their format lacks, or lacked once, with others. Where
+// one stands in a graph, the op takes its place:
+//
+//   const Pattern x = Pattern::Input(0);
+//   op.Written(Pattern::AnyOrder("math.Mul", x, Pattern::Op("nn.Sigmoid", {x})));   // x *
+//   sigmoid(x)
+#ifndef NOMOGRAPH_CORE_OP_PATTERN_H_
+#define NOMOGRAPH_CORE_OP_PATTERN_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nomograph/core/types/attributes.h"
+
+namespace nomograph {
+
+// An expression over the op's inputs. It is a value; one that is used in several places means the
+// same tensor in all of them.
+class Pattern {
+ public:
+  // The op's input `i`: any tensor.
+  static Pattern Input(int i);
+  // A constant whose elements all are `value`, up to the rounding of float32.
+  static Pattern Number(double value);
+  // A constant with one element, which becomes the op's attribute.
+  static Pattern Attribute(std::string attr);
+  // What a node of that op, whatever its version, yields with its one output.
+  static Pattern Op(std::string op, std::vector<Pattern> inputs);
+  // The same where a and b may change places.
+  static Pattern AnyOrder(std::string op, Pattern a, Pattern b);
+  // The node is one only where this holds of the types of its inputs and output.
+  using Condition =
+      std::function<bool(absl::Span<const TensorType> inputs, const TensorType& output)>;
+  Pattern Where(Condition condition) const;
+
+  enum class Kind { kInput, kNumber, kAttribute, kOp };
+  struct Node {
+    Kind kind;
+    int input = 0;
+    double number = 0;
+    std::string name = {};  // of the op or attribute
+    bool any_order = false;
+    std::vector<Pattern> inputs = {};
+    Condition condition = {};
+  };
+  const Node& node() const { return *node_; }
+  bool operator==(const Pattern& other) const { return node_ == other.node_; }
+
+ private:
+  explicit Pattern(Node node) : node_(std::make_shared<const Node>(std::move(node))) {}
+  std::shared_ptr<const Node> node_;
+};
+
+// A condition: the last axis has become one of size 1, as a reduction over it with keepdims makes
+// it.
+bool ReducesLastAxis(absl::Span<const TensorType> inputs, const TensorType& output);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_OP_PATTERN_H_

@@ -1,0 +1,143 @@
+#include "nomograph/ops/nn/conv/depthwise_kernel.h"
+
+#include <omp.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/numeric/depthwise_conv.h"
+#include "nomograph/core/numeric/vector_target.h"
+#include "nomograph/ops/math/packed_kernel.h"
+#include "nomograph/ops/nn/conv/conv_kernel.h"
+
+namespace nomograph::nn {
+namespace {
+
+DepthwiseAxis AxisOf(const WindowAxis& axis) {
+  return {.input = axis.input.size(),
+          .output = axis.output.size(),
+          .taps = axis.kernel.size(),
+          .stride = axis.stride,
+          .dilation = axis.dilation,
+          .pad_begin = axis.pad_begin};
+}
+
+// The node without what is fused behind it; none where the kernel does not serve it.
+std::optional<DepthwiseConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
+  if (BestVectorTarget() != VectorTarget::kAvx2 || context.inputs[0].dtype != DType::kFloat32 ||
+      !context.constants[1].valid() || IsChannelsLast(context.attrs)) {
+    return std::nullopt;
+  }
+  const auto window = window_of(context);
+  const ActivationLayout x(context.inputs[0].shape, context.attrs);
+  const ActivationLayout y(context.outputs[0].shape, context.attrs);
+  if (!window.ok() || window->size() > 2 || context.attrs.Int("groups") != x.channels ||
+      y.channels % x.channels != 0) {
+    return std::nullopt;
+  }
+  DepthwiseConv conv{.rows = {.input = 1, .output = 1, .taps = 1},
+                     .columns = AxisOf(window->back()),
+                     .channels = y.batches * y.channels,
+                     .multiplier = y.channels / x.channels,
+                     .kernels = y.channels,
+                     .steps = {}};
+  if (window->size() == 2) conv.rows = AxisOf(window->front());
+  // Larger planes with their padding do not stay in the cache.
+  constexpr int64_t kScratchFloats = 1 << 20, kTaps = 1 << 10;
+  if (conv.rows.taps > kTaps || conv.columns.taps > kTaps ||
+      conv.rows.taps * conv.columns.taps > kTaps || conv.columns.stride > kTaps ||
+      DepthwiseScratchFloats(conv) > kScratchFloats) {
+    return std::nullopt;
+  }
+  return conv;
+}
+
+class DepthwiseKernel : public Kernel {
+ public:
+  DepthwiseKernel(DepthwiseConv conv, Tensor taps, std::vector<FusedStep> steps, bool has_bias,
+                  int threads)
+      : conv_(std::move(conv)),
+        taps_(std::move(taps)),
+        steps_(std::move(steps)),
+        has_bias_(has_bias),
+        threads_(threads) {}
+
+  absl::Status Run(KernelContext& context) const override {
+    DepthwiseConv conv = conv_;
+    conv.input = context.input<float>(0).data();
+    conv.taps = taps_.data<float>().data();
+    if (has_bias_) conv.bias = context.input<float>(2).data();
+    conv.output = context.output<float>(0).data();
+    for (const FusedStep& step : steps_) {
+      conv.steps.push_back(step.step);
+      if (step.input >= 0) conv.steps.back().matrix = context.input<float>(step.input).data();
+    }
+    float* const scratch = reinterpret_cast<float*>(context.scratch());
+#pragma omp parallel for num_threads(threads_) if (threads_ > 1)
+    for (int t = 0; t < threads_; ++t) {
+      ConvolveChannels(conv, conv.channels * t / threads_, conv.channels * (t + 1) / threads_,
+                       scratch + t * DepthwiseScratchFloats(conv));
+    }
+    return absl::OkStatus();
+  }
+
+  int64_t scratch_bytes() const override {
+    return threads_ * DepthwiseScratchFloats(conv_) * static_cast<int64_t>(sizeof(float));
+  }
+  bool ReadsInput(int index) const override { return index != 1; }
+  std::string Describe() const override {
+    return absl::StrCat("depthwise loop ", VectorTargetName(BestVectorTarget()));
+  }
+
+ private:
+  const DepthwiseConv conv_;
+  const Tensor taps_;
+  const std::vector<FusedStep> steps_;
+  const bool has_bias_;
+  const int threads_;
+};
+
+std::optional<std::vector<FusedStep>> StepsOf(const DepthwiseConv& conv,
+                                              const PrepareContext& context) {
+  return FusedSteps(context, ProductSide::kLeft, conv.kernels,
+                    conv.rows.output * conv.columns.output);
+}
+
+}  // namespace
+
+PrepareFn PrepareDepthwise(WindowOf window) {
+  return [window = std::move(window)](
+             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    std::optional<DepthwiseConv> conv = Describe(window, context);
+    if (!conv) return nullptr;
+    std::optional<std::vector<FusedStep>> steps = StepsOf(*conv, context);
+    if (!steps) return nullptr;
+    const Tensor& weights = context.constants[1];
+    const ConvKernelLayout kernel(weights.shape(), context.attrs);
+    const int64_t taps = conv->rows.taps * conv->columns.taps;
+    NOMO_ASSIGN_OR_RETURN(Tensor ordered, Tensor::Create(DType::kFloat32, {conv->kernels, taps}));
+    float* to = ordered.mutable_data<float>().data();
+    for (int64_t o = 0; o < conv->kernels; ++o) {
+      for (int64_t tap = 0; tap < taps; ++tap) {
+        *to++ = weights.data<float>()[kernel.Offset(tap, 0, o)];
+      }
+    }
+    return std::make_unique<DepthwiseKernel>(*std::move(conv), std::move(ordered),
+                                             *std::move(steps), context.has_input(2),
+                                             context.threads);
+  };
+}
+
+std::function<bool(const PrepareContext&)> DepthwiseTakesPostOps(
+    WindowOf window, std::function<bool(const PrepareContext&)> otherwise) {
+  return [window = std::move(window),
+          otherwise = std::move(otherwise)](const PrepareContext& context) {
+    const std::optional<DepthwiseConv> conv = Describe(window, context);
+    return conv ? StepsOf(*conv, context).has_value() : otherwise(context);
+  };
+}
+
+}  // namespace nomograph::nn

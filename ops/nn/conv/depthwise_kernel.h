@@ -1,0 +1,24 @@
+// The fast kernel of depthwise convolutions whose channels come first:
+// core/numeric/depthwise_conv.h.
+#ifndef NOMOGRAPH_OPS_NN_CONV_DEPTHWISE_KERNEL_H_
+#define NOMOGRAPH_OPS_NN_CONV_DEPTHWISE_KERNEL_H_
+
+#include <functional>
+
+#include "nomograph/ops/nn/window.h"
+
+namespace nomograph::nn {
+
+// The window of a node with concrete shapes.
+using WindowOf = std::function<absl::StatusOr<Window>(const PrepareContext& context)>;
+
+// For OpDef::Fast of an op with the inputs, attributes and meaning of nn.Conv.
+PrepareFn PrepareDepthwise(WindowOf window);
+// For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PrepareDepthwise() does not
+// serve.
+std::function<bool(const PrepareContext&)> DepthwiseTakesPostOps(
+    WindowOf window, std::function<bool(const PrepareContext&)> otherwise);
+
+}  // namespace nomograph::nn
+
+#endif  // NOMOGRAPH_OPS_NN_CONV_DEPTHWISE_KERNEL_H_

@@ -1,0 +1,108 @@
+// What exporters write with several nodes runs as the op that it is, and yields the same.
+#include <cmath>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/run/session.h"
+
+namespace nomograph {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Tensor Random(const Shape& shape, uint64_t key) {
+  Tensor tensor(DType::kFloat32, shape);
+  auto values = tensor.mutable_data<float>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>(MixKeys(key, i) >> 39) / (1 << 23) - 2.0f;
+  }
+  return tensor;
+}
+
+Value Mean(const Value& x, std::vector<int64_t> axes) {
+  return Call("math.ReduceMean", {x}, {{"axes", std::move(axes)}, {"keepdims", true}});
+}
+
+Value LayerNorm(const Value& x, double epsilon, std::vector<int64_t> axes, bool power) {
+  const Value centered = x - Mean(x, axes);
+  const Value square =
+      power ? Call("math.Pow", {centered, ConstantLike(2, x)}) : centered * centered;
+  const Value deviation = Call("math.Sqrt", {Mean(square, axes) + epsilon});
+  return Constant(Random({6}, 2)) * (centered / deviation) + Constant(Random({6}, 3));
+}
+
+Value Gelu(const Value& x, double divisor, int form) {
+  const Value sum = Call("math.Erf", {form == 0 ? x / divisor : x * (1 / divisor)}) + 1.0;
+  if (form == 0) return x * sum * 0.5;
+  if (form == 1) return 0.5 * x * sum;
+  return x * (0.5 * sum);
+}
+
+struct Case {
+  std::string name;
+  std::function<std::vector<Value>(const Value& x)> write;
+  std::string op;  // that it becomes; the ops of the formula stay where it is empty
+};
+
+TEST(Patterns, BecomeTheOpsThatTheyAre) {
+  const double root = std::sqrt(2.0);
+  const Case cases[] = {
+      {"x * sigmoid(x)", [](const Value& x) { return std::vector{x * Call("nn.Sigmoid", {x})}; },
+       "nn.Swish"},
+      {"sigmoid(x) * x", [](const Value& x) { return std::vector{Call("nn.Sigmoid", {x}) * x}; },
+       "nn.Swish"},
+      {"x * sigmoid of another",
+       [](const Value& x) { return std::vector{x * Call("nn.Sigmoid", {x + 1.0})}; }, ""},
+      {"the sigmoid is an output, too",
+       [](const Value& x) {
+         const Value gate = Call("nn.Sigmoid", {x});
+         return std::vector{x * gate, gate};
+       },
+       ""},
+      {"x (1 + erf) / 2", [=](const Value& x) { return std::vector{Gelu(x, root, 0)}; }, "nn.Gelu"},
+      {"x / 2 (1 + erf)", [=](const Value& x) { return std::vector{Gelu(x, root, 1)}; }, "nn.Gelu"},
+      {"x ((1 + erf) / 2)", [=](const Value& x) { return std::vector{Gelu(x, root, 2)}; },
+       "nn.Gelu"},
+      {"erf(x / 1.5)", [=](const Value& x) { return std::vector{Gelu(x, 1.5, 0)}; }, ""},
+      {"layer normalisation, a power",
+       [](const Value& x) { return std::vector{LayerNorm(x, 1e-2, {-1}, true)}; },
+       "nn.LayerNormalization"},
+      {"layer normalisation, a product",
+       [](const Value& x) { return std::vector{LayerNorm(x, 1e-5, {2}, false)}; },
+       "nn.LayerNormalization"},
+      {"means over another axis",
+       [](const Value& x) { return std::vector{LayerNorm(x, 1e-2, {1}, true)}; }, ""},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    const Value x = InputValue({DType::kFloat32, {4, 5, 6}}, "x");
+    const auto model = BuildModel({x}, c.write(x));
+    ASSERT_TRUE(model.ok()) << model.status();
+    const NamedTensors inputs = {{"x", Random({4, 5, 6}, 1)}};
+    const auto fast = Session::Create(*model), exact = Session::Create(*model, {.exact = true});
+    const auto program = (*fast)->ProgramFor(inputs);
+    ASSERT_TRUE(program.ok()) << program.status();
+    if (c.op.empty()) {
+      for (const char* op : {"nn.Swish", "nn.Gelu", "nn.LayerNormalization"}) {
+        EXPECT_THAT((*program)->ToString(), Not(HasSubstr(op)));
+      }
+    } else {
+      EXPECT_EQ((*program)->steps().size(), 1u) << (*program)->ToString();
+      EXPECT_THAT((*program)->ToString(), HasSubstr(c.op));
+    }
+    EXPECT_THAT((*(*exact)->ProgramFor(inputs))->ToString(), Not(HasSubstr("nn.Gelu")));
+    const auto y = (*fast)->Run(inputs), right = (*exact)->Run(inputs);
+    ASSERT_TRUE(y.ok() && right.ok()) << y.status() << right.status();
+    for (const auto& [name, tensor] : *right) {
+      for (int64_t i = 0; i < tensor.num_elements(); ++i) {
+        ASSERT_NEAR(y->at(name).data<float>()[i], tensor.data<float>()[i], 2e-5) << name << i;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nomograph
