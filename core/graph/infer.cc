@@ -149,7 +149,7 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunction(
     return absl::NotFoundError(absl::StrCat("there is no function @", Shown(function)));
   const Graph& graph = it->second.graph;
   if (graph.inputs.size() != inputs.size()) {
-    return InvalidArgument("function @", Shown(function), " takes ", graph.inputs.size(),
+    return InvalidArgument("function @", Shown(function), ": expected ", graph.inputs.size(),
                            " inputs, found ", inputs.size());
   }
   if (depth_.OfFunction(function) > limits_.max_depth)
