@@ -79,11 +79,34 @@ void PackRightBlock(const MatrixView& m, int64_t term, int64_t terms, int64_t fi
   }
 }
 
+// What is done with a tile of the product before it is stored: a sum of what is there already, the
+// biases, a matrix that is added, and bounds. Pointers are to the tile's first element, null for
+// what is not done.
+struct Finish {
+  bool add_output = false;
+  const float* row_bias = nullptr;
+  const float* column_bias = nullptr;
+  const float* addend = nullptr;
+  int64_t addend_stride = 0;
+  const ProductStep* clip = nullptr;
+
+  // Elements of row `i` from `column` on; `there` is what the output holds.
+  template <typename Load>
+  HWY_INLINE V Apply(V y, int64_t i, int64_t column, const float* there, const Load& load) const {
+    const D d;
+    if (add_output) y = hn::Add(y, load(there));
+    if (row_bias != nullptr) y = hn::Add(y, hn::Set(d, row_bias[i]));
+    if (column_bias != nullptr) y = hn::Add(y, load(column_bias + column));
+    if (addend != nullptr) y = hn::Add(y, load(addend + i * addend_stride + column));
+    return clip == nullptr ? y : Clip(hn::Set(d, clip->a), hn::Set(d, clip->b), y);
+  }
+};
+
 // The product of two panels, to the rows out[i * stride]: all columns of a panel, or with `narrow`
-// the first half. `add`: to what is there.
-template <bool kNarrow>
+// the first half. With `plain`, at most what is there is added.
+template <bool kNarrow, bool kPlain>
 void PanelProduct(int64_t terms, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
-                  float* HWY_RESTRICT out, int64_t stride, bool add) {
+                  float* HWY_RESTRICT out, int64_t stride, const Finish& finish) {
   const D d;
   V c00 = hn::Zero(d), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
   V c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
@@ -99,53 +122,42 @@ void PanelProduct(int64_t terms, const float* HWY_RESTRICT a, const float* HWY_R
     NOMO_ROW(0) NOMO_ROW(1) NOMO_ROW(2) NOMO_ROW(3) NOMO_ROW(4) NOMO_ROW(5)(void) b1;
   }
 #undef NOMO_ROW
-  const auto store = [&](V y, float* to) {
-    hn::StoreU(add ? hn::Add(y, hn::LoadU(d, to)) : y, d, to);
+  const auto load = [d](const float* from) HWY_ATTR { return hn::LoadU(d, from); };
+  const auto store = [&](V y, int64_t row, int64_t column) HWY_ATTR {
+    float* const to = out + row * stride + column;
+    if constexpr (kPlain) {
+      hn::StoreU(finish.add_output ? hn::Add(y, hn::LoadU(d, to)) : y, d, to);
+    } else {
+      hn::StoreU(finish.Apply(y, row, column, to, load), d, to);
+    }
   };
-#define NOMO_STORE(i)               \
-  store(c##i##0, out + i * stride); \
-  if constexpr (!kNarrow) store(c##i##1, out + i * stride + kLanes);
+#define NOMO_STORE(i)   \
+  store(c##i##0, i, 0); \
+  if constexpr (!kNarrow) store(c##i##1, i, kLanes);
   NOMO_STORE(0) NOMO_STORE(1) NOMO_STORE(2) NOMO_STORE(3) NOMO_STORE(4) NOMO_STORE(5)
 #undef NOMO_STORE
 }
 
-// Stores a tile at (row, column) of the output: rows x columns of it, which with `kFull` are all.
-// `first`: of the blocks of terms; the others add to what is there. `last`: then come the biases
-// and, where they are simple, the steps.
-template <bool kFull>
-void StoreTile(const PackedProduct& p, const Steps& steps, const float* tile, int64_t row,
-               int64_t column, int64_t rows, int64_t columns, bool first, bool last) {
+// Stores the part of a tile, as PanelProduct() leaves it, that the output has.
+void StorePart(const float* tile, const Finish& finish, int64_t rows, int64_t columns, float* out,
+               int64_t stride) {
   const D d;
-  const V low = hn::Set(d, steps.clip != nullptr ? steps.clip->a : 0.0f);
-  const V high = hn::Set(d, steps.clip != nullptr ? steps.clip->b : 0.0f);
-  for (int64_t r = 0; r < (kFull ? kPanelRows : rows); ++r) {
-    float* out = p.output + (row + r) * p.output_stride + column;
-    for (int64_t c = 0; c < (kFull ? kPanelColumns : columns); c += kLanes) {
-      const int64_t count = kFull ? kLanes : std::min(kLanes, columns - c);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const int64_t count = std::min(kLanes, columns - c);
       alignas(64) float part[kLanes];
-      const auto load = [&](const float* from) {
-        if (kFull || count == kLanes) return hn::LoadU(d, from);
+      const auto load = [&](const float* from) HWY_ATTR {
+        if (count == kLanes) return hn::LoadU(d, from);
         for (int64_t i = 0; i < kLanes; ++i) part[i] = i < count ? from[i] : 0.0f;
         return hn::Load(d, part);
       };
-      V y = hn::Load(d, tile + r * kPanelColumns + c);
-      if (!first) y = hn::Add(y, load(out + c));
-      if (last) {
-        if (p.row_bias != nullptr) y = hn::Add(y, hn::Set(d, p.row_bias[row + r]));
-        if (p.column_bias != nullptr) y = hn::Add(y, load(p.column_bias + column + c));
-        if (steps.simple) {
-          if (steps.addend != nullptr) {
-            y = hn::Add(y,
-                        load(steps.addend->matrix + (row + r) * steps.addend->stride + column + c));
-          }
-          if (steps.clip != nullptr) y = Clip(low, high, y);
-        }
-      }
-      if (kFull || count == kLanes) {
-        hn::StoreU(y, d, out + c);
+      float* const to = out + r * stride + c;
+      const V y = finish.Apply(hn::Load(d, tile + r * kPanelColumns + c), r, c, to, load);
+      if (count == kLanes) {
+        hn::StoreU(y, d, to);
       } else {
         hn::Store(y, d, part);
-        for (int64_t i = 0; i < count; ++i) out[c + i] = part[i];
+        for (int64_t i = 0; i < count; ++i) to[i] = part[i];
       }
     }
   }
@@ -165,7 +177,7 @@ void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, int64_t t
   const bool plain = !last || (p.row_bias == nullptr && p.column_bias == nullptr &&
                                (p.steps.empty() || !steps.simple));
   // Steps that are not simple, on whole rows.
-  const auto finish = [&](int64_t begin, int64_t end) {
+  const auto run_steps = [&](int64_t begin, int64_t end) {
     if (!last || steps.simple) return;
     const int64_t count = columns.end - columns.begin;
     for (int64_t r = begin; r < end; ++r) {
@@ -176,14 +188,24 @@ void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, int64_t t
   const auto multiply = [&](int64_t r, int64_t c, const float* a, const float* b) HWY_ATTR {
     const int64_t height = std::min(kPanelRows, rows.end - r);
     const int64_t width = std::min(kPanelColumns, columns.end - c);
-    const bool full = height == kPanelRows && width == kPanelColumns;
-    if (plain && full) {
-      float* const out = p.output + r * p.output_stride + c;
-      return PanelProduct<false>(terms, a, b, out, p.output_stride, !first);
+    float* const out = p.output + r * p.output_stride + c;
+    Finish finish{.add_output = !first};
+    if (!plain) {
+      if (p.row_bias != nullptr) finish.row_bias = p.row_bias + r;
+      if (p.column_bias != nullptr) finish.column_bias = p.column_bias + c;
+      if (steps.simple && steps.addend != nullptr) {
+        finish.addend_stride = steps.addend->stride;
+        finish.addend = steps.addend->matrix + r * steps.addend->stride + c;
+      }
+      if (steps.simple) finish.clip = steps.clip;
     }
-    (width <= kLanes ? PanelProduct<true> : PanelProduct<false>)(terms, a, b, tile, kPanelColumns,
-                                                                 false);
-    (full ? StoreTile<true> : StoreTile<false>)(p, steps, tile, r, c, height, width, first, last);
+    if (height == kPanelRows && width == kPanelColumns) {
+      return (plain ? PanelProduct<false, true>
+                    : PanelProduct<false, false>)(terms, a, b, out, p.output_stride, finish);
+    }
+    (width <= kLanes ? PanelProduct<true, true>
+                     : PanelProduct<false, true>)(terms, a, b, tile, kPanelColumns, Finish());
+    StorePart(tile, finish, height, width, out, p.output_stride);
   };
   if (p.side == ProductSide::kLeft) {
     // The block of columns is small. Along the output's rows, whose memory costs more than it does.
@@ -192,7 +214,7 @@ void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, int64_t t
       for (int64_t c = columns.begin; c < columns.end; c += kPanelColumns, b += right_step) {
         multiply(r, c, left, b);
       }
-      finish(r, std::min(r + kPanelRows, rows.end));
+      run_steps(r, std::min(r + kPanelRows, rows.end));
     }
     return;
   }
@@ -202,7 +224,7 @@ void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, int64_t t
       multiply(r, c, a, right);
     }
   }
-  finish(rows.begin, rows.end);
+  run_steps(rows.begin, rows.end);
 }
 
 void MultiplyPackedLeft(const PackedProduct& p, Block rows, Block columns, float* scratch) {
