@@ -12,7 +12,7 @@
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/file_layout.h"
 #include "nomograph/serialization/graph_proto.h"
-#include "nomograph/serialization/mapped_file.h"
+#include "nomograph/core/io/mapped_file.h"
 #include "nomograph/serialization/tensor_proto.h"
 #include "nomograph/serialization/text_format.h"
 #include "nomograph/serialization/upgrade.h"

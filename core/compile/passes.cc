@@ -6,6 +6,7 @@
 #include "absl/functional/function_ref.h"
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/compile/specs.h"
+#include "nomograph/core/io/mapped_file.h"
 
 namespace nomograph {
 namespace {
@@ -148,6 +149,12 @@ bool AbsorbAffines(LoweredGraph& graph) {
         merged.inputs.resize(std::max(merged.inputs.size(), constants.size()), kNoValue);
         for (size_t i = 0; i < constants.size(); ++i) {
           if (!constants[i].valid()) continue;
+          // What it is made of is read no more, unless by another node.
+          const Tensor given =
+              merged.inputs[i] == kNoValue ? Tensor() : graph.constants[merged.inputs[i]];
+          if (given.valid()) {
+            MappedFile::GiveBack(given.raw_data(), static_cast<size_t>(given.num_bytes()));
+          }
           merged.inputs[i] = graph.AddValue(constants[i].type());
           graph.constants[merged.inputs[i]] = constants[i];
         }

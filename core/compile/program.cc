@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/compile/specs.h"
+#include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/keep_nan.h"
@@ -68,6 +69,7 @@ absl::Status Program::PrepareSteps() {
   // Kernels that allocate an output themselves see there what is known of its shape: a loop that
   // does not run once has nothing else to shape its scan outputs by.
   for (const TensorType& type : graph_.types) shapes_.push_back(KnownSizes(type.shape));
+  const std::vector<int> uses = graph_.UseCounts();
   for (size_t n = 0; n < graph_.nodes.size(); ++n) {
     if (plan_.is_view[n]) continue;
     const LoweredNode& node = graph_.nodes[n];
@@ -78,6 +80,7 @@ absl::Status Program::PrepareSteps() {
       NOMO_RETURN_IF_ERROR(Annotate(kernel.status(), NodePlace(node.name, node.op->name)));
       step.kernel = *std::move(kernel);
       scratch_bytes_ = std::max(scratch_bytes_, step.kernel->scratch_bytes());
+      GiveBackPacked(*step.kernel, static_cast<int>(n), uses);
     }
     may_lose_nan_ |= step.kernel != nullptr
                          ? MayLoseNan(*step.kernel)
@@ -86,6 +89,18 @@ absl::Status Program::PrepareSteps() {
   }
   DropPackedConstants();
   return absl::OkStatus();
+}
+
+void Program::GiveBackPacked(const Kernel& kernel, int n, const std::vector<int>& uses) {
+  const std::vector<ValueId>& inputs = graph_.nodes[n].inputs;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const ValueId id = inputs[i];
+    if (id == kNoValue || kernel.ReadsInput(static_cast<int>(i))) continue;
+    Tensor& constant = graph_.constants[id];
+    if (!constant.valid()) continue;
+    MappedFile::GiveBack(constant.raw_data(), static_cast<size_t>(constant.num_bytes()));
+    if (uses[id] == 1) constant = Tensor();
+  }
 }
 
 void Program::DropPackedConstants() {

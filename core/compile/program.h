@@ -70,6 +70,9 @@ class Program {
                      const OpRegistry& registry, const CompileOptions& options,
                      absl::Span<const int> outputs);
   absl::Status PrepareSteps();
+  // Gives back the memory of constants of which the kernel of node `n` has a packed copy, as soon
+  // as it has: not all are to exist twice at one time.
+  void GiveBackPacked(const Kernel& kernel, int n, const std::vector<int>& uses);
   // Constants that no kernel reads any more, because each has a packed copy.
   void DropPackedConstants();
 

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nomograph/core/io/mapped_file.h"
 
 namespace nomograph {
 namespace {
@@ -295,6 +297,38 @@ TEST_F(FileTest, APathThatIsNoFileIsNotWaitedFor) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(status.message(), AllOf(HasSubstr(path), HasSubstr("it is a pipe or a device")));
   }
+}
+
+// Memory that mapped files take, in bytes.
+int64_t MappedBytes() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  int64_t kilobytes = 0;
+  while (status >> word) {
+    if (word == "RssFile:") status >> kilobytes;
+  }
+  return kilobytes * 1024;
+}
+
+TEST_F(FileTest, MappedFilesGiveBackMemory) {
+  constexpr size_t kBytes = 32 << 20;
+  ASSERT_EQ(WriteFileAtomically(Path("f"), std::string(kBytes, 'x')), absl::OkStatus());
+  const auto file = MappedFile::Open(Path("f"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  const absl::string_view bytes = (*file)->bytes();
+  const int64_t before = MappedBytes();
+  EXPECT_EQ(std::count(bytes.begin(), bytes.end(), 'x'), kBytes);
+  EXPECT_GT(MappedBytes() - before, kBytes / 2);
+  MappedFile::GiveBack(bytes.data(), bytes.size());
+  EXPECT_LT(MappedBytes() - before, kBytes / 2);
+  EXPECT_EQ(bytes[12345], 'x');
+
+  // Bytes of no file, and more than a file has.
+  std::string own(1 << 16, 'y');
+  MappedFile::GiveBack(own.data(), own.size());
+  EXPECT_EQ(own, std::string(1 << 16, 'y'));
+  MappedFile::GiveBack(bytes.data() + 1, bytes.size());
+  MappedFile::GiveBack(nullptr, 0);
 }
 
 }  // namespace

@@ -63,12 +63,13 @@ std::optional<FusedStep> ToStep(const PrepareContext& context, ProductSide side,
   }
 }
 
-// oneDNN has packed products of its own for AVX-512; few rows are better multiplied vector by
-// vector, and of small matrices nothing is to be gained by blocks.
+// oneDNN has packed products of its own for AVX-512; few rows or columns are better multiplied
+// vector by vector, and of small matrices nothing is to be gained by blocks.
 bool Pays(const PackedNode& node) {
-  constexpr int64_t kFewRows = 4, kSmallWork = 1 << 14;
+  constexpr int64_t kFewRows = 4, kFewColumns = 12, kSmallWork = 1 << 14;
   const MatrixView& m = node.constant;
-  return BestVectorTarget() == VectorTarget::kAvx2 && node.other_size >= kFewRows &&
+  const int64_t few = node.side == ProductSide::kLeft ? kFewColumns : kFewRows;
+  return BestVectorTarget() == VectorTarget::kAvx2 && node.other_size >= few &&
          m.rows >= kFewRows && m.columns >= kFewRows &&
          m.rows * m.columns * node.other_size >= kSmallWork;
 }
@@ -174,8 +175,11 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
         Tensor packed,
         Tensor::Create(DType::kFloat32, {PackedFloats(node->side, m.rows, m.columns)}));
     PackMatrix(node->side, m, packed.mutable_data<float>().data());
+    // A team of threads costs some microseconds.
+    constexpr int64_t kWorthThreads = 1 << 17;
+    const int64_t work = m.rows * m.columns * node->other_size * node->products;
     return std::make_unique<PackedKernel>(*node, std::move(packed), *std::move(steps),
-                                          context.threads);
+                                          work < kWorthThreads ? 1 : context.threads);
   };
 }
 

@@ -45,6 +45,9 @@ std::optional<DepthwiseConv> Describe(const WindowOf& window_of, const PrepareCo
                      .kernels = y.channels,
                      .steps = {}};
   if (window->size() == 2) conv.rows = AxisOf(window->front());
+  // Many kernels on one plane are a matrix product, and short rows leave most of a vector empty.
+  constexpr int64_t kMultiplier = 4, kShortRow = 4;
+  if (conv.multiplier > kMultiplier || conv.columns.output < kShortRow) return std::nullopt;
   // Larger planes with their padding do not stay in the cache.
   constexpr int64_t kScratchFloats = 1 << 20, kTaps = 1 << 10;
   if (conv.rows.taps > kTaps || conv.columns.taps > kTaps ||
@@ -125,9 +128,12 @@ PrepareFn PrepareDepthwise(WindowOf window) {
         *to++ = weights.data<float>()[kernel.Offset(tap, 0, o)];
       }
     }
+    // A team of threads costs some microseconds.
+    constexpr int64_t kWorthThreads = 1 << 16;
+    const int64_t work = context.outputs[0].shape.num_elements() * taps;
+    const int threads = work < kWorthThreads ? 1 : context.threads;
     return std::make_unique<DepthwiseKernel>(*std::move(conv), std::move(ordered),
-                                             *std::move(steps), context.has_input(2),
-                                             context.threads);
+                                             *std::move(steps), context.has_input(2), threads);
   };
 }
 

@@ -9,7 +9,7 @@
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/foreign_file.h"
-#include "nomograph/serialization/mapped_file.h"
+#include "nomograph/core/io/mapped_file.h"
 #include "nomograph/serialization/onnx/import/graph_importer.h"
 #include "nomograph/serialization/onnx/import/parse_mapped.h"
 #include "nomograph/serialization/wire_check.h"

@@ -10,7 +10,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "nomograph/core/types/tensor.h"
-#include "nomograph/serialization/mapped_file.h"
+#include "nomograph/core/io/mapped_file.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 
 namespace nomograph::onnx {

@@ -1,6 +1,6 @@
 // A whole file as read-only memory.
-#ifndef NOMOGRAPH_SERIALIZATION_MAPPED_FILE_H_
-#define NOMOGRAPH_SERIALIZATION_MAPPED_FILE_H_
+#ifndef NOMOGRAPH_CORE_IO_MAPPED_FILE_H_
+#define NOMOGRAPH_CORE_IO_MAPPED_FILE_H_
 
 #include <cstddef>
 #include <memory>
@@ -25,13 +25,16 @@ class MappedFile {
   // Copies some of bytes(), and gives back the memory that reading them takes: who copies much
   // would hold it twice.
   void Copy(absl::string_view bytes, std::byte* out) const;
+  // Gives back the memory that reading these bytes has taken, where they are a mapped file's, of
+  // any object of this class; nothing happens to others. They can be read again all the same.
+  static void GiveBack(const void* data, size_t bytes);
 
  private:
-  explicit MappedFile(absl::string_view bytes) : bytes_(bytes) {}
+  explicit MappedFile(absl::string_view bytes);
 
   absl::string_view bytes_;
 };
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_SERIALIZATION_MAPPED_FILE_H_
+#endif  // NOMOGRAPH_CORE_IO_MAPPED_FILE_H_
