@@ -77,7 +77,7 @@ absl::Status Program::PrepareSteps() {
     NodeSpecs specs(graph_, node, shapes_);
     if (specs.shapes_known) {
       auto kernel = PrepareKernel(*node.op, specs.Context(node, threads_), kernels_);
-      NOMO_RETURN_IF_ERROR(Annotate(kernel.status(), NodePlace(node.name, node.op->name)));
+      if (!kernel.ok()) return Annotate(kernel.status(), NodePlace(node.name, node.op->name));
       step.kernel = *std::move(kernel);
       scratch_bytes_ = std::max(scratch_bytes_, step.kernel->scratch_bytes());
       GiveBackPacked(*step.kernel, static_cast<int>(n), uses);

@@ -91,10 +91,13 @@ std::vector<Resolution> ResolveModel(const Model& model, const OpRegistry& regis
 }
 
 absl::Status CheckRunnable(const Model& model, const OpRegistry& registry,
-                           const ResolveOptions& options) {
+                           const ResolveOptions& options, std::set<Effects>* effects) {
   ErrorList errors;
   errors.Add(registry.Faults());
-  for (const Resolution& r : ResolveModel(model, registry, options)) errors.Add(r.status, Where(r));
+  for (const Resolution& r : ResolveModel(model, registry, options)) {
+    if (!r.status.ok()) errors.Add(r.status, Where(r));
+    if (effects != nullptr && r.op_def != nullptr) effects->insert(r.op_def->effects);
+  }
   Graph graph = model.graph;
   errors.Add(TypeInferrer(model.functions, registry).InferGraph(graph));
   return errors.ToStatus("the model cannot run here");

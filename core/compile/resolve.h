@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_CORE_COMPILE_RESOLVE_H_
 #define NOMOGRAPH_CORE_COMPILE_RESOLVE_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,9 +48,9 @@ std::vector<Resolution> ResolveModel(const Model& model, const OpRegistry& regis
 
 // Everything that keeps the model from being compiled, in one status: ops that are missing (name,
 // version, node, provider, nearest names) or forbidden, and types that do not fit, a declared
-// signature that differs included.
+// signature that differs included. `effects`, where given, becomes those of all nodes.
 absl::Status CheckRunnable(const Model& model, const OpRegistry& registry,
-                           const ResolveOptions& options);
+                           const ResolveOptions& options, std::set<Effects>* effects = nullptr);
 
 }  // namespace nomograph
 

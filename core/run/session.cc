@@ -54,15 +54,6 @@ class Variables : public VariableStore {
   std::map<std::string, Tensor, std::less<>> values_;
 };
 
-bool HasEffect(Effects effect, const Model& model, const OpRegistry& registry,
-               const SessionOptions& options) {
-  const std::vector<Resolution> resolutions =
-      ResolveModel(model, registry, {.exact = options.exact, .allowed_io = options.allowed_io});
-  return std::any_of(resolutions.begin(), resolutions.end(), [effect](const Resolution& r) {
-    return r.op_def != nullptr && r.op_def->effects == effect;
-  });
-}
-
 absl::Status NeedsNames(const Graph& graph) {
   return InvalidArgument("the model has ", graph.inputs.size(), " inputs and ",
                          graph.outputs.size(), " outputs; name them");
@@ -78,14 +69,15 @@ RunLimits LimitsOf(const RunOptions& options) {
 
 class Session::Impl : public FunctionCaller {
  public:
-  Impl(std::shared_ptr<const Model> model, SessionOptions options)
+  // `effects` are those of all nodes.
+  Impl(std::shared_ptr<const Model> model, SessionOptions options, const std::set<Effects>& effects)
       : model_(std::move(model)),
         options_(std::move(options)),
         registry_(options_.registry != nullptr ? *options_.registry : OpRegistry::Default()),
-        has_state_(HasEffect(Effects::kStateful, *model_, registry_, options_)),
+        has_state_(effects.contains(Effects::kStateful)),
         // What changes something cannot be repeated.
         compile_{.exact = options_.exact,
-                 .keep_nan = has_state_ || HasEffect(Effects::kIo, *model_, registry_, options_),
+                 .keep_nan = has_state_ || effects.contains(Effects::kIo),
                  .allowed_io = options_.allowed_io,
                  .threads = options_.threads,
                  .memory = std::make_shared<MemoryAccount>(options_.memory_limit_bytes)},
@@ -342,10 +334,11 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const M
   NOMO_RETURN_IF_ERROR(VerifyModel(*model));
   const OpRegistry& registry =
       options.registry != nullptr ? *options.registry : OpRegistry::Default();
-  NOMO_RETURN_IF_ERROR(
-      CheckRunnable(*model, registry, {.exact = options.exact, .allowed_io = options.allowed_io}));
+  std::set<Effects> effects;
+  NOMO_RETURN_IF_ERROR(CheckRunnable(
+      *model, registry, {.exact = options.exact, .allowed_io = options.allowed_io}, &effects));
   return std::unique_ptr<Session>(
-      new Session(std::make_unique<Impl>(std::move(model), std::move(options))));
+      new Session(std::make_unique<Impl>(std::move(model), std::move(options), effects)));
 }
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(Model model, SessionOptions options) {

@@ -293,9 +293,6 @@ void GraphImporter::ImportNodes(const google::protobuf::RepeatedPtrField<NodePro
 void GraphImporter::ImportNode(const NodeProto& proto) {
   const std::string domain = PlainDomain(proto.domain());
   const std::string name = proto.name().empty() ? proto.op_type() : proto.name();
-  const std::string shown =
-      domain.empty() ? proto.op_type() : absl::StrCat(domain, ".", proto.op_type());
-  const std::string place = NodePlace(name, shown);
   const auto opset = opsets_.find(domain);
   NodeImporter node(*this, proto, name, opset == opsets_.end() ? 1 : opset->second);
   const bool is_local = state_.local_functions.contains(absl::StrCat(domain, ".", proto.op_type()));
@@ -312,7 +309,10 @@ void GraphImporter::ImportNode(const NodeProto& proto) {
   if (status.code() == absl::StatusCode::kNotFound && !state_.errors.empty()) {
     return;
   }
-  state_.errors.Add(status, place);
+  if (status.ok()) return;
+  const std::string shown =
+      domain.empty() ? proto.op_type() : absl::StrCat(domain, ".", proto.op_type());
+  state_.errors.Add(status, NodePlace(name, shown));
 }
 
 absl::Status GraphImporter::ImportCovered(const Operator& rule, NodeImporter& node) {
