@@ -16,9 +16,10 @@ _LIBRARIES = {
         "benchmark": (["-lbenchmark"], []),
         "benchmark_main": (["-lbenchmark_main"], ["benchmark"]),
     }),
+    # Its headers alone: what they need of the library is the choice of a processor's instructions, which is made in
+    # core/numeric/vector_target.h, and the library's own start would cost every program a millisecond.
     "highway": ("libhwy-dev", "hwy/highway.h", {
-        "hwy": (["-lhwy"], []),
-        "hwy_contrib": (["-lhwy_contrib"], ["hwy"]),
+        "hwy": ([], []),
     }),
     "libjpeg_turbo": ("libjpeg-dev", "jpeglib.h", {
         "jpeg": (["-ljpeg"], []),
