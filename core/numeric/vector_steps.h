@@ -24,8 +24,15 @@ using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(D()));
 
-// The second operand of Max and Min is their result where one is NaN.
-HWY_INLINE V Clip(V low, V high, V x) { return hn::Min(high, hn::Max(low, x)); }
+// The nearest to x of the numbers from `low` to `high`; NaN stays.
+HWY_INLINE V Clip(V low, V high, V x) {
+  const V y = hn::Min(high, hn::Max(low, x));
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  return y;  // there the second operand is the result where one is NaN
+#else
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
+#endif
+}
 
 // e^x for |x| <= 88, off by two units in the last place: 2^n times the polynomial of Cephes' expf.
 HWY_INLINE V Exp(D d, V x) {
