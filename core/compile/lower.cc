@@ -241,6 +241,14 @@ ValueId LoweredGraph::AddValue(TensorType type) {
   return static_cast<ValueId>(types.size()) - 1;
 }
 
+void LoweredGraph::RemoveNodes(const std::vector<bool>& marked) {
+  std::vector<LoweredNode> kept;
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    if (!marked[n]) kept.push_back(std::move(nodes[n]));
+  }
+  nodes = std::move(kept);
+}
+
 std::vector<int> LoweredGraph::UseCounts() const {
   std::vector<int> counts(types.size(), 0);
   for (const LoweredNode& node : nodes) {

@@ -31,6 +31,8 @@ struct LoweredGraph {
   ValueId AddValue(TensorType type);
   // How many nodes use each value; graph outputs count as uses.
   std::vector<int> UseCounts() const;
+  // Takes out the nodes that are marked, by their index; the others keep their order.
+  void RemoveNodes(const std::vector<bool>& marked);
 };
 
 struct LowerOptions {

@@ -193,11 +193,7 @@ bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry) {
       break;
     }
   }
-  std::vector<LoweredNode> kept;
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (!gone[n]) kept.push_back(std::move(graph.nodes[n]));
-  }
-  graph.nodes = std::move(kept);
+  graph.RemoveNodes(gone);
   return changed;
 }
 

@@ -92,11 +92,7 @@ bool MergeIntoProducers(LoweredGraph& graph, Merge merge) {
       break;
     }
   }
-  std::vector<LoweredNode> kept;
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (!gone[n]) kept.push_back(std::move(graph.nodes[n]));
-  }
-  graph.nodes = std::move(kept);
+  graph.RemoveNodes(gone);
   return changed;
 }
 
@@ -121,11 +117,7 @@ bool RemoveDeadNodes(LoweredGraph& graph) {
       if (id != kNoValue) --uses[id];
     }
   }
-  std::vector<LoweredNode> alive;
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (!dead[n]) alive.push_back(std::move(graph.nodes[n]));
-  }
-  graph.nodes = std::move(alive);
+  graph.RemoveNodes(dead);
   return changed;
 }
 
