@@ -34,8 +34,8 @@ std::optional<DepthwiseConv> Describe(const WindowOf& window_of, const PrepareCo
   const auto window = window_of(context);
   const ActivationLayout x(context.inputs[0].shape, context.attrs);
   const ActivationLayout y(context.outputs[0].shape, context.attrs);
-  if (!window.ok() || window->size() > 2 || context.attrs.Int("groups") != x.channels ||
-      y.channels % x.channels != 0) {
+  if (!window.ok() || !FitsIn32Bits(*window) || window->size() > 2 ||
+      context.attrs.Int("groups") != x.channels || y.channels % x.channels != 0) {
     return std::nullopt;
   }
   DepthwiseConv conv{.rows = {.input = 1, .output = 1, .taps = 1},
