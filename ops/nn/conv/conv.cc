@@ -4,6 +4,7 @@
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/conv/conv_primitive.h"
 #include "nomograph/ops/nn/conv/depthwise_kernel.h"
+#include "nomograph/ops/nn/conv/winograd_kernel.h"
 #include "nomograph/ops/nn/vector_input.h"
 #include "nomograph/ops/nn/window.h"
 
@@ -236,10 +237,12 @@ NOMO_REGISTER_OP(
         .Reference(ConvCompute)
         .Fast(PreparePacked(DescribePointwise))
         .Fast(PrepareDepthwise(WindowOfNode))
+        .Fast(PrepareWinograd(WindowOfNode))
         .Fast(onednn::Prepare(BuildConv))
-        .TakesPostOps(PackedTakesPostOps(DescribePointwise,
-                                         DepthwiseTakesPostOps(WindowOfNode,
-                                                               onednn::TakesPostOps(BuildConv))))
+        .TakesPostOps(PackedTakesPostOps(
+            DescribePointwise,
+            DepthwiseTakesPostOps(
+                WindowOfNode, WinogradTakesPostOps(WindowOfNode, onednn::TakesPostOps(BuildConv)))))
         .AbsorbsAffine(AbsorbAffine)
         .Work(WeightedWork)
         .Examples(ConvExamples));

@@ -1,0 +1,65 @@
+// Convolution of planes of float32 with windows of 3x3 elements by Winograd's minimal filtering
+// F(4x4, 3x3): tiles of 6x6 elements become 36 independent matrix products, which yield tiles of
+// 4x4 elements with a quarter of the multiplications.
+//
+// A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016 (whose
+// matrices these are); S. Winograd, Arithmetic Complexity of Computations, 1980.
+//
+// Its error is relative to the largest magnitude among the elements that a tile reads: some 1e-6
+// of it (RMS), where a plain sum has 3e-7 of the sum of the magnitudes under one window.
+#ifndef NOMOGRAPH_CORE_NUMERIC_WINOGRAD_CONV_H_
+#define NOMOGRAPH_CORE_NUMERIC_WINOGRAD_CONV_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "nomograph/core/numeric/packed_product.h"
+
+namespace nomograph {
+
+// Planes lie one behind the other: image after image, in each channel after channel. Windows are
+// placed at every element (stride 1).
+struct WinogradConv {
+  int64_t images = 1, in_channels = 0, out_channels = 0;
+  int64_t in_rows = 0, in_columns = 0, out_rows = 0, out_columns = 0;
+  int64_t pad_top = 0, pad_left = 0;  // zeros ahead of a plane's rows, columns
+
+  const float* input = nullptr;
+  const float* packed = nullptr;  // by PackWinogradKernel() on this machine
+  const float* bias = nullptr;    // an element for each output channel; may be null
+  float* output = nullptr;
+  // Behind the bias, in this order. Rows are output channels, columns elements of a plane; matrices
+  // that are added have the output's shape and the stride of a plane, or (kAddColumn) an element
+  // for each channel.
+  std::vector<ProductStep> steps;
+};
+
+// An estimate of its time, by that of a plain sum at the machine's best.
+double WinogradCost(const WinogradConv& conv);
+
+// The element of the weights of output channel o, input channel i, at (row, column) of the window
+// is kernel[o * out_stride + i * in_stride + (row * 3 + column) * tap_stride].
+struct WinogradKernel {
+  const float* data = nullptr;
+  int64_t out_stride = 0, in_stride = 0, tap_stride = 0;
+};
+int64_t PackedWinogradFloats(int64_t in_channels, int64_t out_channels);
+void PackWinogradKernel(const WinogradKernel& kernel, int64_t in_channels, int64_t out_channels,
+                        float* packed);
+
+// The convolution is done in blocks, one after the other, and each in three stages, one after the
+// other. A stage's parts may run side by side.
+int64_t WinogradBlocks(const WinogradConv& conv);
+enum class WinogradStage { kTransformInput, kMultiply, kTransformOutput };
+// Memory that the stages hand on, and that one part of a stage works in, in floats. Both are best
+// aligned to 64 bytes.
+int64_t WinogradSharedFloats(const WinogradConv& conv);
+int64_t WinogradScratchFloats(const WinogradConv& conv);
+// False where kTransformInput met an infinity or NaN: then outputs of the same tiles may be NaN
+// that should be numbers.
+bool RunWinogradStage(const WinogradConv& conv, int64_t block, WinogradStage stage, int part,
+                      int parts, float* shared, float* scratch);
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_NUMERIC_WINOGRAD_CONV_H_

@@ -1,0 +1,317 @@
+// The loops of winograd_conv.cc, which includes this file once for each instruction set.
+#if defined(NOMOGRAPH_CORE_NUMERIC_WINOGRAD_CONV_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_NUMERIC_WINOGRAD_CONV_KERNEL_H_
+#undef NOMOGRAPH_CORE_NUMERIC_WINOGRAD_CONV_KERNEL_H_
+#else
+#define NOMOGRAPH_CORE_NUMERIC_WINOGRAD_CONV_KERNEL_H_
+#endif
+
+#include <algorithm>
+#include <cstdint>
+
+#include "hwy/highway.h"
+#include "nomograph/core/numeric/panel_product.h"
+#include "nomograph/core/numeric/vector_steps.h"
+#include "nomograph/core/numeric/winograd_conv.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace nomograph {
+namespace HWY_NAMESPACE {
+
+constexpr int64_t kTileOut = 4, kTileIn = 6, kTilePoints = kTileIn * kTileIn;
+
+inline int64_t RoundUp(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+// A block is so many rows of tiles; rows of all images are numbered through.
+struct Tiling {
+  int64_t tile_columns, tile_rows;  // of one image
+  int64_t all_rows, rows;           // of all images, and of a block
+  int64_t tiles;                    // a block has at most so many, rounded up to panels
+  int64_t out_channels;             // rounded up to panels
+
+  explicit Tiling(const WinogradConv& c)
+      : tile_columns((c.out_columns + kTileOut - 1) / kTileOut),
+        tile_rows((c.out_rows + kTileOut - 1) / kTileOut),
+        all_rows(c.images * tile_rows),
+        out_channels(RoundUp(c.out_channels, kPanelRows)) {
+    // The transformed tiles of input and output stay in the caches, and so many are multiplied with
+    // the weights at once that reading those does not matter.
+    constexpr int64_t kFloats = 1 << 20, kEnough = 8;
+    const int64_t fit = kFloats / (kTilePoints * (c.in_channels + out_channels));
+    const int64_t wanted = std::max(fit, kEnough * kPanelColumns);
+    const int64_t blocks = std::max<int64_t>(1, (all_rows * tile_columns + wanted / 2) / wanted);
+    rows = (all_rows + blocks - 1) / blocks;
+    tiles = RoundUp(rows * tile_columns, kPanelColumns);
+  }
+  int64_t blocks() const { return (all_rows + rows - 1) / rows; }
+  // Where the tiles of one point lie: [panels of tiles, in_channels, kPanelColumns] and
+  // [out_channels, tiles]. Were the distance from point to point a multiple of a page's size, all
+  // points would share one set of the first cache.
+  int64_t in_floats(const WinogradConv& c) const { return c.in_channels * tiles + kPanelColumns; }
+  int64_t out_floats() const { return out_channels * tiles + kPanelColumns; }
+  // A line of the input or output under a row of tiles, with room for whole vectors.
+  int64_t line() const { return kTileOut * (tile_columns + kLanes) + kTileIn; }
+};
+
+int64_t PanelRows() { return kPanelRows; }
+int64_t Blocks(const WinogradConv& conv) { return Tiling(conv).blocks(); }
+int64_t SharedFloats(const WinogradConv& conv) {
+  const Tiling tiling(conv);
+  return kTilePoints * (tiling.in_floats(conv) + tiling.out_floats());
+}
+int64_t ScratchFloats(const WinogradConv& conv) {
+  const Tiling tiling(conv);
+  return RoundUp(conv.in_columns, kLanes) + RoundUp(kTileIn * tiling.line(), kLanes) +
+         kTilePoints * (tiling.tiles + kLanes);
+}
+
+double Cost(const WinogradConv& conv) {
+  // In multiplications of vectors.
+  constexpr double kTransformIn = 300, kTransformOut = 200;
+  const Tiling tiling(conv);
+  const double blocks = static_cast<double>(tiling.blocks()), tiles = blocks * tiling.tiles;
+  const double pairs = static_cast<double>(conv.in_channels) * tiling.out_channels;
+  const double transforms = kTransformIn * conv.in_channels + kTransformOut * conv.out_channels;
+  // The weights come from memory, an element in the time of a multiplication.
+  const double weights = blocks * kTilePoints * pairs;
+  const double taps = 9,
+               pixels = static_cast<double>(conv.images) * conv.out_rows * conv.out_columns;
+  const double sum = pixels * taps * conv.in_channels * conv.out_channels / kLanes;
+  return (tiles / kLanes * (kTilePoints * pairs + transforms) + weights) / sum;
+}
+
+// B^T d of six vectors.
+HWY_INLINE void TransformIn(V d0, V d1, V d2, V d3, V d4, V d5, V (&out)[kTileIn]) {
+  const D d;
+  const V four = hn::Set(d, 4.0f), five = hn::Set(d, 5.0f), two = hn::Set(d, 2.0f);
+  const V even = hn::NegMulAdd(four, d2, d4), odd = hn::NegMulAdd(four, d1, d3);
+  const V even2 = hn::Sub(d4, d2), odd2 = hn::Mul(two, hn::Sub(d3, d1));
+  out[0] = hn::MulAdd(four, d0, hn::NegMulAdd(five, d2, d4));
+  out[1] = hn::Add(even, odd);
+  out[2] = hn::Sub(even, odd);
+  out[3] = hn::Add(even2, odd2);
+  out[4] = hn::Sub(even2, odd2);
+  out[5] = hn::MulAdd(four, d1, hn::NegMulAdd(five, d3, d5));
+}
+
+// A^T m of six vectors.
+HWY_INLINE void TransformOut(V m0, V m1, V m2, V m3, V m4, V m5, V (&out)[kTileOut]) {
+  const D d;
+  const V sum1 = hn::Add(m1, m2), difference1 = hn::Sub(m1, m2);
+  const V sum2 = hn::Add(m3, m4), difference2 = hn::Sub(m3, m4);
+  out[0] = hn::Add(hn::Add(m0, sum1), sum2);
+  out[1] = hn::MulAdd(hn::Set(d, 2.0f), difference2, difference1);
+  out[2] = hn::MulAdd(hn::Set(d, 4.0f), sum2, sum1);
+  out[3] = hn::Add(hn::MulAdd(hn::Set(d, 8.0f), difference2, difference1), m5);
+}
+
+// The columns of a plane's six rows under one row of tiles, transformed, into six lines whose
+// element pad_left is the plane's first. Adds 0 times each element to `check`.
+void TransformRows(const WinogradConv& c, const float* plane, int64_t top, int64_t line,
+                   const float* zeros, float* HWY_RESTRICT lines, V& check) {
+  const D d;
+  const float* row[kTileIn];
+  for (int64_t r = 0; r < kTileIn; ++r) {
+    const bool inside = top + r >= 0 && top + r < c.in_rows;
+    row[r] = inside ? plane + (top + r) * c.in_columns : zeros;
+  }
+  float* const to = lines + c.pad_left;
+  const auto transform = [&](const auto& load, const auto& store) HWY_ATTR {
+    V x[kTileIn], y[kTileIn];
+#pragma GCC unroll 6
+    for (int64_t r = 0; r < kTileIn; ++r) {
+      x[r] = load(row[r]);
+      check = hn::MulAdd(x[r], hn::Zero(d), check);
+    }
+    TransformIn(x[0], x[1], x[2], x[3], x[4], x[5], y);
+#pragma GCC unroll 6
+    for (int64_t r = 0; r < kTileIn; ++r) store(y[r], to + r * line);
+  };
+  int64_t i = 0;
+  for (; i + kLanes <= c.in_columns; i += kLanes) {
+    transform([&](const float* from) HWY_ATTR { return hn::LoadU(d, from + i); },
+              [&](V y, float* out) HWY_ATTR { hn::StoreU(y, d, out + i); });
+  }
+  if (i == c.in_columns) return;
+  const int64_t count = c.in_columns - i;
+  alignas(64) float part[kLanes] = {};
+  transform(
+      [&](const float* from) HWY_ATTR {
+        for (int64_t k = 0; k < count; ++k) part[k] = from[i + k];
+        return hn::Load(d, part);
+      },
+      [&](V y, float* out) HWY_ATTR {
+        hn::Store(y, d, part);
+        for (int64_t k = 0; k < count; ++k) out[i + k] = part[k];
+        for (int64_t k = count; k < kLanes; ++k) part[k] = 0;
+      });
+}
+
+// Tiles of one channel: tiled[(row * kTileIn + column) * stride + tile], with the rows transformed.
+void CutIntoTiles(const float* lines, int64_t line, int64_t count, int64_t stride,
+                  float* HWY_RESTRICT tiled) {
+  const D d;
+  for (int64_t r = 0; r < kTileIn; ++r, lines += line, tiled += kTileIn * stride) {
+    for (int64_t t = 0; t < count; t += kLanes) {
+      V v0, v1, v2, v3, next0, next1, next2, next3;
+      hn::LoadInterleaved4(d, lines + kTileOut * t, v0, v1, v2, v3);
+      hn::LoadInterleaved4(d, lines + kTileOut * (t + 1), next0, next1, next2, next3);
+      hn::StoreU(v0, d, tiled + t);
+      hn::StoreU(v1, d, tiled + stride + t);
+      hn::StoreU(v2, d, tiled + 2 * stride + t);
+      hn::StoreU(v3, d, tiled + 3 * stride + t);
+      hn::StoreU(next0, d, tiled + 4 * stride + t);
+      hn::StoreU(next1, d, tiled + 5 * stride + t);
+    }
+  }
+}
+
+// Rows of tiles [first, last) of the input channels [begin, end).
+bool TransformInput(const WinogradConv& c, const Tiling& tiling, int64_t first, int64_t last,
+                    int64_t begin, int64_t end, float* shared, float* scratch) {
+  const D d;
+  const int64_t line = tiling.line(), stride = tiling.tiles + kLanes;
+  const float* const zeros = scratch;  // a row above or below a plane
+  float* const lines = scratch + RoundUp(c.in_columns, kLanes);
+  float* const tiled = lines + RoundUp(kTileIn * line, kLanes);
+  // What the planes do not reach stays zero.
+  std::fill(scratch, tiled + kTilePoints * stride, 0.0f);
+  V check = hn::Zero(d);
+  for (int64_t channel = begin; channel < end; ++channel) {
+    for (int64_t row = first; row < last; ++row) {
+      const int64_t image = row / tiling.tile_rows, top = row % tiling.tile_rows * kTileOut;
+      const float* const plane =
+          c.input + (image * c.in_channels + channel) * c.in_rows * c.in_columns;
+      TransformRows(c, plane, top - c.pad_top, line, zeros, lines, check);
+      CutIntoTiles(lines, line, tiling.tile_columns, stride,
+                   tiled + (row - first) * tiling.tile_columns);
+    }
+    float* const to = shared + channel * kPanelColumns;
+    for (int64_t r = 0; r < kTileIn; ++r) {
+      const float* const from = tiled + r * kTileIn * stride;
+      for (int64_t t = 0; t < tiling.tiles; t += kLanes) {
+        V y[kTileIn];
+        const auto load = [&](int64_t column)
+                              HWY_ATTR { return hn::LoadU(d, from + column * stride + t); };
+        TransformIn(load(0), load(1), load(2), load(3), load(4), load(5), y);
+        float* const panel =
+            to + t / kPanelColumns * c.in_channels * kPanelColumns + t % kPanelColumns;
+#pragma GCC unroll 6
+        for (int64_t column = 0; column < kTileIn; ++column) {
+          hn::Store(y[column], d, panel + (r * kTileIn + column) * tiling.in_floats(c));
+        }
+      }
+    }
+  }
+  return hn::AllTrue(d, hn::Eq(check, hn::Zero(d)));
+}
+
+// The products of panels [begin, end) of rows; those of all points are numbered through.
+void MultiplyTiles(const WinogradConv& c, const Tiling& tiling, int64_t begin, int64_t end,
+                   float* shared) {
+  const int64_t panels = tiling.out_channels / kPanelRows, terms = c.in_channels;
+  while (begin < end) {
+    const int64_t point = begin / panels, row = begin % panels;
+    const int64_t count = std::min(end - begin, panels - row);
+    PackedProduct product{.side = ProductSide::kLeft, .other = {}};
+    product.output = shared + kTilePoints * tiling.in_floats(c) + point * tiling.out_floats();
+    product.output_stride = tiling.tiles;
+    const float* const left = c.packed + (point * panels + row) * terms * kPanelRows;
+    const float* const right = shared + point * tiling.in_floats(c);
+    for (int64_t column = 0; column < tiling.tiles; column += kBlockColumns) {
+      const Block columns{column, std::min(column + kBlockColumns, tiling.tiles)};
+      for (int64_t t = 0; t < terms; t += kTerms) {
+        const int64_t some = std::min(kTerms, terms - t);
+        MultiplyBlocks(product, {row * kPanelRows, (row + count) * kPanelRows}, columns, some,
+                       left + t * kPanelRows, terms * kPanelRows,
+                       right + column * terms + t * kPanelColumns, terms * kPanelColumns, t == 0,
+                       t + some == terms);
+      }
+    }
+    begin += count;
+  }
+}
+
+// A row of tiles of output channel `channel` of one image: `height` rows of the plane from row
+// `top` on, whose lines lie `line` floats apart, with what follows the product.
+void FinishRows(const WinogradConv& c, int64_t image, int64_t channel, int64_t top, int64_t height,
+                const float* from, int64_t line) {
+  const D d;
+  const int64_t row = image * c.out_channels + channel, at = top * c.out_columns;
+  float* const to = c.output + row * c.out_rows * c.out_columns + at;
+  const V bias = hn::Set(d, c.bias == nullptr ? 0.0f : c.bias[channel]);
+  for (int64_t r = 0; r < height; ++r, from += line) {
+    float* const out = to + r * c.out_columns;
+    int64_t i = 0;
+    for (; i + kLanes <= c.out_columns; i += kLanes) {
+      hn::StoreU(hn::Add(hn::LoadU(d, from + i), bias), d, out + i);
+    }
+    for (; i < c.out_columns; ++i) out[i] = from[i] + hn::GetLane(bias);
+  }
+  for (const ProductStep& step : c.steps) {
+    // A matrix that is added has a row for each plane of each image.
+    const bool planes = step.kind == ProductStep::Kind::kAddMatrix;
+    RunStep(step, planes ? row : channel, at, height * c.out_columns, to);
+  }
+}
+
+// Rows of tiles [first, last) of the output channels [begin, end).
+void TransformOutput(const WinogradConv& c, const Tiling& tiling, int64_t first, int64_t last,
+                     int64_t begin, int64_t end, const float* shared, float* scratch) {
+  const D d;
+  const int64_t line = kTileOut * (tiling.tiles + kLanes);
+  for (int64_t channel = begin; channel < end; ++channel) {
+    const float* const from = shared + kTilePoints * tiling.in_floats(c) + channel * tiling.tiles;
+    for (int64_t t = 0; t < tiling.tiles; t += kLanes) {
+      V columns[kTileIn][kTileOut];
+      for (int64_t column = 0; column < kTileIn; ++column) {
+        const auto load = [&](int64_t row) HWY_ATTR {
+          return hn::Load(d, from + (row * kTileIn + column) * tiling.out_floats() + t);
+        };
+        TransformOut(load(0), load(1), load(2), load(3), load(4), load(5), columns[column]);
+      }
+      for (int64_t row = 0; row < kTileOut; ++row) {
+        V y[kTileOut];
+        TransformOut(columns[0][row], columns[1][row], columns[2][row], columns[3][row],
+                     columns[4][row], columns[5][row], y);
+        hn::StoreInterleaved4(y[0], y[1], y[2], y[3], d, scratch + row * line + kTileOut * t);
+      }
+    }
+    for (int64_t row = first; row < last; ++row) {
+      const int64_t image = row / tiling.tile_rows, top = row % tiling.tile_rows * kTileOut;
+      const int64_t tile = (row - first) * tiling.tile_columns;
+      const int64_t height = std::min(kTileOut, c.out_rows - top);
+      FinishRows(c, image, channel, top, height, scratch + kTileOut * tile, line);
+    }
+  }
+}
+
+bool RunStage(const WinogradConv& c, int64_t block, WinogradStage stage, int part, int parts,
+              float* shared, float* scratch) {
+  const Tiling tiling(c);
+  const int64_t first = block * tiling.rows, last = std::min(first + tiling.rows, tiling.all_rows);
+  const auto share = [&](int64_t count, int k) { return count * k / parts; };
+  switch (stage) {
+    case WinogradStage::kTransformInput:
+      return TransformInput(c, tiling, first, last, share(c.in_channels, part),
+                            share(c.in_channels, part + 1), shared, scratch);
+    case WinogradStage::kMultiply: {
+      const int64_t panels = kTilePoints * tiling.out_channels / kPanelRows;
+      MultiplyTiles(c, tiling, share(panels, part), share(panels, part + 1), shared);
+      return true;
+    }
+    case WinogradStage::kTransformOutput:
+      TransformOutput(c, tiling, first, last, share(c.out_channels, part),
+                      share(c.out_channels, part + 1), shared, scratch);
+      return true;
+  }
+  return true;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace nomograph
+HWY_AFTER_NAMESPACE();
+
+#endif  // NOMOGRAPH_CORE_NUMERIC_WINOGRAD_CONV_KERNEL_H_

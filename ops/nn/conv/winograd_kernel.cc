@@ -1,0 +1,166 @@
+#include "nomograph/ops/nn/conv/winograd_kernel.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cfenv>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/numeric/vector_target.h"
+#include "nomograph/core/numeric/winograd_conv.h"
+#include "nomograph/core/op/keep_nan.h"
+#include "nomograph/ops/math/packed_kernel.h"
+#include "nomograph/ops/nn/conv/conv_kernel.h"
+
+namespace nomograph::nn {
+namespace {
+
+bool IsDense3(const WindowAxis& axis) {
+  return axis.kernel.size() == 3 && axis.stride == 1 && axis.dilation == 1 && axis.pad_begin >= 0 &&
+         axis.pad_end >= 0;
+}
+
+// The node without what is fused behind it; none where the kernel does not serve it.
+std::optional<WinogradConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
+  if (BestVectorTarget() != VectorTarget::kAvx2 || context.inputs[0].dtype != DType::kFloat32 ||
+      !context.constants[1].valid() || IsChannelsLast(context.attrs) ||
+      context.attrs.Int("groups") != 1) {
+    return std::nullopt;
+  }
+  const auto window = window_of(context);
+  if (!window.ok() || window->size() != 2 || !FitsIn32Bits(*window) ||
+      !std::all_of(window->begin(), window->end(), IsDense3)) {
+    return std::nullopt;
+  }
+  const ActivationLayout x(context.inputs[0].shape, context.attrs);
+  const ActivationLayout y(context.outputs[0].shape, context.attrs);
+  const WindowAxis &rows = window->front(), &columns = window->back();
+  const WinogradConv conv{.images = x.batches,
+                          .in_channels = x.channels,
+                          .out_channels = y.channels,
+                          .in_rows = rows.input.size(),
+                          .in_columns = columns.input.size(),
+                          .out_rows = rows.output.size(),
+                          .out_columns = columns.output.size(),
+                          .pad_top = rows.pad_begin,
+                          .pad_left = columns.pad_begin,
+                          .steps = {}};
+  // The stages wait for one another, and a plain sum is not at the machine's best for long, either.
+  constexpr double kSmallWork = 1 << 20, kWorthwhile = 0.9;
+  const double work = 9.0 * x.channels * context.outputs[0].shape.num_elements();
+  if (work < kSmallWork || WinogradCost(conv) > kWorthwhile) return std::nullopt;
+  return conv;
+}
+
+class WinogradConvKernel : public Kernel, public LossyKernel {
+ public:
+  WinogradConvKernel(WinogradConv conv, Tensor packed, std::vector<FusedStep> steps, bool has_bias,
+                     int threads)
+      : conv_(std::move(conv)),
+        packed_(std::move(packed)),
+        steps_(std::move(steps)),
+        has_bias_(has_bias),
+        threads_(threads) {}
+
+  absl::Status Run(KernelContext& context) const override {
+    WinogradConv conv = conv_;
+    conv.input = context.input<float>(0).data();
+    conv.packed = packed_.data<float>().data();
+    if (has_bias_) conv.bias = context.input<float>(2).data();
+    conv.output = context.output<float>(0).data();
+    for (const FusedStep& step : steps_) {
+      conv.steps.push_back(step.step);
+      if (step.input >= 0) conv.steps.back().matrix = context.input<float>(step.input).data();
+    }
+    float* const shared = reinterpret_cast<float*>(context.scratch());
+    float* const scratch = shared + WinogradSharedFloats(conv);
+    bool finite = true;
+#pragma omp parallel num_threads(threads_) reduction(&& : finite) if (threads_ > 1)
+    {
+      // OpenMP may give fewer threads than are asked for.
+      const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+      float* const own = scratch + thread * WinogradScratchFloats(conv);
+      const auto run = [&](int64_t block, WinogradStage stage) {
+        return RunWinogradStage(conv, block, stage, thread, threads, shared, own);
+      };
+      for (int64_t block = 0; block < WinogradBlocks(conv); ++block) {
+        finite &= run(block, WinogradStage::kTransformInput);
+#pragma omp barrier
+        run(block, WinogradStage::kMultiply);
+#pragma omp barrier
+        run(block, WinogradStage::kTransformOutput);
+      }
+    }
+    // Infinities and NaN would spread to neighbours.
+    if (!finite) std::feraiseexcept(FE_INVALID);
+    return absl::OkStatus();
+  }
+
+  int64_t scratch_bytes() const override {
+    return (WinogradSharedFloats(conv_) + threads_ * WinogradScratchFloats(conv_)) *
+           static_cast<int64_t>(sizeof(float));
+  }
+  bool ReadsInput(int index) const override { return index != 1; }
+  bool MayLoseNan() const override { return true; }
+  std::string Describe() const override {
+    return absl::StrCat("Winograd 4x4 ", VectorTargetName(BestVectorTarget()));
+  }
+
+ private:
+  const WinogradConv conv_;
+  const Tensor packed_;
+  const std::vector<FusedStep> steps_;
+  const bool has_bias_;
+  const int threads_;
+};
+
+std::optional<std::vector<FusedStep>> StepsOf(const WinogradConv& conv,
+                                              const PrepareContext& context) {
+  return FusedSteps(context, ProductSide::kLeft, conv.out_channels,
+                    conv.out_rows * conv.out_columns);
+}
+
+}  // namespace
+
+PrepareFn PrepareWinograd(WindowOf window) {
+  return [window = std::move(window)](
+             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    std::optional<WinogradConv> conv = Describe(window, context);
+    if (!conv) return nullptr;
+    std::optional<std::vector<FusedStep>> steps = StepsOf(*conv, context);
+    if (!steps) return nullptr;
+    const Tensor& weights = context.constants[1];
+    const ConvKernelLayout layout(weights.shape(), context.attrs);
+    NOMO_ASSIGN_OR_RETURN(
+        Tensor packed, Tensor::Create(DType::kFloat32, {PackedWinogradFloats(conv->in_channels,
+                                                                             conv->out_channels)}));
+    const auto elements = packed.mutable_data<float>();
+    PackWinogradKernel({.data = weights.data<float>().data(),
+                        .out_stride = layout.out_stride,
+                        .in_stride = layout.in_stride,
+                        .tap_stride = layout.tap_stride},
+                       conv->in_channels, conv->out_channels, elements.data());
+    if (!std::all_of(elements.begin(), elements.end(), [](float w) { return std::isfinite(w); })) {
+      return nullptr;
+    }
+    return std::make_unique<WinogradConvKernel>(*std::move(conv), std::move(packed),
+                                                *std::move(steps), context.has_input(2),
+                                                context.threads);
+  };
+}
+
+std::function<bool(const PrepareContext&)> WinogradTakesPostOps(
+    WindowOf window, std::function<bool(const PrepareContext&)> otherwise) {
+  return [window = std::move(window),
+          otherwise = std::move(otherwise)](const PrepareContext& context) {
+    const std::optional<WinogradConv> conv = Describe(window, context);
+    return conv ? StepsOf(*conv, context).has_value() : otherwise(context);
+  };
+}
+
+}  // namespace nomograph::nn

@@ -1,0 +1,21 @@
+// The fast kernel of convolutions with windows of 3x3 elements at every place, in planes of their
+// own: core/numeric/winograd_conv.h.
+#ifndef NOMOGRAPH_OPS_NN_CONV_WINOGRAD_KERNEL_H_
+#define NOMOGRAPH_OPS_NN_CONV_WINOGRAD_KERNEL_H_
+
+#include <functional>
+
+#include "nomograph/ops/nn/conv/depthwise_kernel.h"
+
+namespace nomograph::nn {
+
+// For OpDef::Fast. It serves channels-first nodes with constant weights for which it is estimated
+// to be faster than a sum.
+PrepareFn PrepareWinograd(WindowOf window);
+// For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PrepareWinograd() does not serve.
+std::function<bool(const PrepareContext&)> WinogradTakesPostOps(
+    WindowOf window, std::function<bool(const PrepareContext&)> otherwise);
+
+}  // namespace nomograph::nn
+
+#endif  // NOMOGRAPH_OPS_NN_CONV_WINOGRAD_KERNEL_H_
