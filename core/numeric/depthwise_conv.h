@@ -10,14 +10,8 @@
 
 namespace nomograph {
 
-// Along one axis of a plane. Taps outside of the input count as zero.
-struct DepthwiseAxis {
-  int64_t input = 0, output = 0, taps = 0;
-  int64_t stride = 1, dilation = 1, pad_begin = 0;
-};
-
 struct DepthwiseConv {
-  DepthwiseAxis rows, columns;
+  WindowSpan rows, columns;
   int64_t channels = 0;    // of the output, of all images together
   int64_t multiplier = 1;  // output channels for each input channel
   int64_t kernels = 0;  // output channels of one image; those of the next ones have the same taps

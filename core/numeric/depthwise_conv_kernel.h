@@ -80,7 +80,7 @@ struct PaddedPlane {
     }
   }
 
-  DepthwiseAxis rows, columns;
+  WindowSpan rows, columns;
   int64_t height, phase, pitch;
 };
 

@@ -21,14 +21,14 @@ std::vector<float> Random(int64_t count, uint64_t key) {
 }
 
 // The output's size where `pad_end` elements follow.
-DepthwiseAxis Axis(int64_t input, int64_t taps, int64_t stride, int64_t dilation, int64_t pad,
-                   int64_t pad_end) {
+WindowSpan Axis(int64_t input, int64_t taps, int64_t stride, int64_t dilation, int64_t pad,
+                int64_t pad_end) {
   const int64_t reach = (taps - 1) * dilation + 1;
   return {input, (input + pad + pad_end - reach) / stride + 1, taps, stride, dilation, pad};
 }
 
 struct Case {
-  DepthwiseAxis rows, columns;
+  WindowSpan rows, columns;
   int64_t images = 1, inputs = 1, multiplier = 1;
 };
 
@@ -44,7 +44,7 @@ const Case kCases[] = {
 };
 
 // Along one axis: the input's place, or -1.
-int64_t Place(const DepthwiseAxis& axis, int64_t output, int64_t tap) {
+int64_t Place(const WindowSpan& axis, int64_t output, int64_t tap) {
   const int64_t at = output * axis.stride + tap * axis.dilation - axis.pad_begin;
   return at >= 0 && at < axis.input ? at : -1;
 }

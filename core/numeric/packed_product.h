@@ -40,6 +40,21 @@ struct ProductStep {
   int64_t stride = 0;
 };
 
+// A window that slides along one axis of a plane. Place p has under tap t the element p * stride +
+// t
+// * dilation - pad_begin, or zero where the plane has none.
+struct WindowSpan {
+  int64_t input = 1, output = 1, taps = 1;  // elements, places, elements of the window
+  int64_t stride = 1, dilation = 1, pad_begin = 0;
+};
+
+// A right matrix that is nowhere written out (im2col): the elements of planes under a window. Row
+// (plane * rows.taps + i) * columns.taps + j has what is under tap (i, j), column r *
+// columns.output + c is the window's place (r, c).
+struct WindowMatrix {
+  WindowSpan rows, columns;
+};
+
 // Which of the two matrices is packed.
 enum class ProductSide { kLeft, kRight };
 
@@ -53,6 +68,9 @@ struct PackedProduct {
   // The other matrix; its elements along a row lie side by side (column_stride 1). The sizes of the
   // packed one follow: [rows, inner] * [inner, columns].
   MatrixView other;
+  // kLeft: where it is not null, it says which elements `other` has; other.data are the planes, one
+  // behind the other.
+  const WindowMatrix* window = nullptr;
   int64_t size = 0;  // the packed one's rows (kLeft) or columns (kRight)
   float* output = nullptr;
   int64_t output_stride = 0;  // from row to row

@@ -71,13 +71,80 @@ void PackRightBlock(const MatrixView& m, int64_t term, int64_t terms, int64_t fi
   }
 }
 
+// Elements from[0], from[step], … of a row; as many as there are.
+void CopyRow(const float* from, int64_t step, int64_t count, float* HWY_RESTRICT to) {
+  const D d;
+  int64_t i = 0;
+  if (step == 1) {
+    for (; i + kLanes <= count; i += kLanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+  } else if (step == 2) {
+    for (; i + kLanes < count; i += kLanes) {
+      V even, odd;
+      hn::LoadInterleaved2(d, from + 2 * i, even, odd);
+      hn::StoreU(even, d, to + i);
+    }
+  }
+  for (; i < count; ++i) to[i] = from[i * step];
+}
+
+// The places [first, first + columns) of one row of the matrix.
+void WindowRow(const WindowMatrix& w, const float* planes, int64_t row, int64_t first,
+               int64_t columns, float* HWY_RESTRICT to) {
+  const int64_t taps = w.rows.taps * w.columns.taps, tap = row % taps;
+  const float* const plane = planes + row / taps * w.rows.input * w.columns.input;
+  const int64_t down = tap / w.columns.taps * w.rows.dilation - w.rows.pad_begin;
+  const int64_t right = tap % w.columns.taps * w.columns.dilation - w.columns.pad_begin;
+  const int64_t stride = w.columns.stride;
+  // The places in a row of places whose element is in the plane.
+  const int64_t begin = right >= 0 ? 0 : (-right + stride - 1) / stride;
+  const int64_t end = right >= w.columns.input ? 0 : (w.columns.input - 1 - right) / stride + 1;
+  int64_t r = first / w.columns.output, c = first % w.columns.output;
+  while (columns > 0) {
+    const int64_t count = std::min(columns, w.columns.output - c);
+    const int64_t at = r * w.rows.stride + down;
+    const bool inside = at >= 0 && at < w.rows.input;
+    const int64_t low = inside ? std::clamp(begin - c, int64_t{0}, count) : count;
+    const int64_t high = std::clamp(end - c, low, count);
+    std::fill(to, to + low, 0.0f);
+    if (low < high) {
+      CopyRow(plane + at * w.columns.input + (c + low) * stride + right, stride, high - low,
+              to + low);
+    }
+    std::fill(to + high, to + count, 0.0f);
+    to += count;
+    columns -= count;
+    ++r;
+    c = 0;
+  }
+}
+
+// As PackRightBlock(), of a WindowMatrix.
+void PackWindowBlock(const WindowMatrix& w, const float* planes, int64_t term, int64_t terms,
+                     int64_t first, int64_t columns, float* HWY_RESTRICT packed) {
+  const D d;
+  alignas(64) float line[kBlockColumns + kPanelColumns] = {};
+  for (int64_t t = 0; t < terms; ++t) {
+    WindowRow(w, planes, term + t, first, columns, line);
+    float* to = packed + t * kPanelColumns;
+    for (int64_t c = 0; c < columns; c += kPanelColumns, to += terms * kPanelColumns) {
+      hn::Store(hn::Load(d, line + c), d, to);
+      hn::Store(hn::Load(d, line + c + kLanes), d, to + kLanes);
+    }
+  }
+}
+
 void MultiplyPackedLeft(const PackedProduct& p, Block rows, Block columns, float* scratch) {
   const int64_t inner = p.other.rows;
   for (int64_t c = columns.begin; c < columns.end; c += kBlockColumns) {
     const Block wide{c, std::min(c + kBlockColumns, columns.end)};
     for (int64_t t = 0; t < inner; t += kTerms) {
       const int64_t terms = std::min(kTerms, inner - t);
-      PackRightBlock(p.other, t, terms, wide.begin, wide.end - wide.begin, scratch);
+      const int64_t width = wide.end - wide.begin;
+      if (p.window != nullptr) {
+        PackWindowBlock(*p.window, p.other.data, t, terms, wide.begin, width, scratch);
+      } else {
+        PackRightBlock(p.other, t, terms, wide.begin, width, scratch);
+      }
       for (int64_t r = rows.begin; r < rows.end; r += kBlockRows) {
         const Block high{r, std::min(r + kBlockRows, rows.end)};
         MultiplyBlocks(p, high, wide, terms, p.packed + r * inner + t * kPanelRows,

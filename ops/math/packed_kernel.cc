@@ -86,7 +86,8 @@ std::optional<PackedNode> Served(const PackedNodeFn& describe, const PrepareCont
 std::optional<std::vector<FusedStep>> StepsOf(const PackedNode& node,
                                               const PrepareContext& context) {
   const bool left = node.side == ProductSide::kLeft;
-  return FusedSteps(context, node.side, left ? node.constant.rows : node.other_size,
+  return FusedSteps(context, node.side,
+                    left ? node.constants * node.constant.rows : node.other_size,
                     left ? node.other_size : node.constant.columns);
 }
 
@@ -98,35 +99,14 @@ class PackedKernel : public Kernel {
   }
 
   absl::Status Run(KernelContext& context) const override {
-    const MatrixView& m = node_.constant;
-    const bool left = node_.side == ProductSide::kLeft;
-    PackedProduct product{.side = node_.side, .packed = packed_.data<float>().data(), .other = {}};
-    product.other.rows = left ? m.columns : node_.other_size;
-    product.other.columns = left ? node_.other_size : m.rows;
-    product.other.row_stride = product.other.columns;
-    product.size = left ? m.rows : m.columns;
-    product.output_stride = left ? node_.other_size : m.columns;
-    if (node_.bias_input >= 0) {
-      (left ? product.row_bias : product.column_bias) =
-          context.input<float>(node_.bias_input).data();
-    }
-    for (const FusedStep& step : steps_) product.steps.push_back(step.step);
     float* const scratch = reinterpret_cast<float*>(context.scratch());
-#pragma omp parallel num_threads(threads_) firstprivate(product) if (threads_ > 1)
+#pragma omp parallel num_threads(threads_) if (threads_ > 1)
     {
       // OpenMP may give fewer threads than are asked for.
       const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+      PackedProduct product = CommonProduct();
       for (int64_t i = 0; i < node_.products; ++i) {
-        const int64_t output = i * product.output_stride * (left ? m.rows : node_.other_size);
-        product.other.data = context.input<float>(node_.other_input).data() +
-                             i * product.other.rows * product.other.columns;
-        product.output = context.output<float>(0).data() + output;
-        for (size_t s = 0; s < steps_.size(); ++s) {
-          if (steps_[s].input < 0) continue;
-          const bool whole = steps_[s].step.stride != 0;
-          product.steps[s].matrix =
-              context.input<float>(steps_[s].input).data() + (whole ? output : 0);
-        }
+        SetAddresses(context, i, product);
         MultiplyPart(product, thread, threads, scratch + thread * ScratchFloats());
       }
     }
@@ -142,6 +122,47 @@ class PackedKernel : public Kernel {
   }
 
  private:
+  // What all products have in common.
+  PackedProduct CommonProduct() const {
+    const MatrixView& m = node_.constant;
+    const bool left = node_.side == ProductSide::kLeft;
+    PackedProduct product{.side = node_.side, .other = {}};
+    product.other.rows = left ? m.columns : node_.other_size;
+    product.other.columns = left ? node_.other_size : m.rows;
+    product.other.row_stride = product.other.columns;
+    if (node_.window) product.window = &*node_.window;
+    product.size = left ? m.rows : m.columns;
+    product.output_stride = left ? node_.other_size : m.columns;
+    for (const FusedStep& step : steps_) product.steps.push_back(step.step);
+    return product;
+  }
+
+  void SetAddresses(const KernelContext& context, int64_t i, PackedProduct& product) const {
+    const MatrixView& m = node_.constant;
+    const bool left = node_.side == ProductSide::kLeft;
+    const int64_t constant = i % node_.constants;
+    const int64_t output = i * product.output_stride * (left ? m.rows : node_.other_size);
+    int64_t other = product.other.rows * product.other.columns;
+    if (node_.window) {
+      const WindowSpan &rows = node_.window->rows, &columns = node_.window->columns;
+      other = m.columns / (rows.taps * columns.taps) * rows.input * columns.input;
+    }
+    product.packed =
+        packed_.data<float>().data() + constant * packed_.num_elements() / node_.constants;
+    product.other.data = context.input<float>(node_.other_input).data() + i * other;
+    product.output = context.output<float>(0).data() + output;
+    const int64_t first = constant * product.size;  // of the rows (columns) of all constants
+    if (node_.bias_input >= 0) {
+      (left ? product.row_bias : product.column_bias) =
+          context.input<float>(node_.bias_input).data() + first;
+    }
+    for (size_t s = 0; s < steps_.size(); ++s) {
+      if (steps_[s].input < 0) continue;
+      const bool whole = steps_[s].step.stride != 0;
+      product.steps[s].matrix =
+          context.input<float>(steps_[s].input).data() + (whole ? output : first);
+    }
+  }
   int64_t ScratchFloats() const { return ProductScratchFloats({.side = node_.side, .other = {}}); }
 
   PackedNode node_;
@@ -171,10 +192,14 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
     std::optional<std::vector<FusedStep>> steps = StepsOf(*node, context);
     if (!steps) return nullptr;
     const MatrixView& m = node->constant;
-    NOMO_ASSIGN_OR_RETURN(
-        Tensor packed,
-        Tensor::Create(DType::kFloat32, {PackedFloats(node->side, m.rows, m.columns)}));
-    PackMatrix(node->side, m, packed.mutable_data<float>().data());
+    const int64_t floats = PackedFloats(node->side, m.rows, m.columns);
+    NOMO_ASSIGN_OR_RETURN(Tensor packed,
+                          Tensor::Create(DType::kFloat32, {node->constants, floats}));
+    for (int64_t i = 0; i < node->constants; ++i) {
+      MatrixView constant = m;
+      constant.data += i * node->constant_step;
+      PackMatrix(node->side, constant, packed.mutable_data<float>().data() + i * floats);
+    }
     // A team of threads costs some microseconds.
     constexpr int64_t kWorthThreads = 1 << 17;
     const int64_t work = m.rows * m.columns * node->other_size * node->products;

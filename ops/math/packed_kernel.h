@@ -11,16 +11,20 @@
 
 namespace nomograph {
 
-// A node as products of one constant matrix with others, which lie one behind the other; their
-// rows, and those of the output, lie together.
+// A node as products of constant matrices with others, which lie one behind the other; their rows,
+// and those of the output, lie together.
 struct PackedNode {
   ProductSide side;        // where the constant stands
   int constant_input = 1;  // the inputs' numbers
   int other_input = 0;
-  MatrixView constant;  // where its elements are
+  MatrixView constant;  // where its elements are, or those of the first
+  // Product number i has constant number i % constants, which lies so many elements behind the one
+  // in front of it.
+  int64_t constants = 1, constant_step = 0;
   int64_t products = 1;
-  int64_t other_size = 0;  // kLeft: columns of each of the others; kRight: their rows
-  int bias_input = -1;     // an element for each row (kLeft) or column (kRight) of the constant
+  int64_t other_size = 0;              // kLeft: columns of each of the others; kRight: their rows
+  std::optional<WindowMatrix> window;  // kLeft: what the others are made of
+  int bias_input = -1;  // an element for each row (kLeft) or column (kRight) of the constants
 };
 
 // None where the node is no such product.

@@ -96,31 +96,58 @@ absl::StatusOr<Window> WindowOfNode(const PrepareContext& context) {
   return ConcreteWindow(context.attrs, context.inputs[0].shape, context.inputs[1].shape);
 }
 
-// A pointwise convolution is a product of its kernel with the pixels as they lie.
-std::optional<PackedNode> DescribePointwise(const PrepareContext& context) {
+// A pointwise convolution is a product of its kernel with the pixels as they lie; another one,
+// where the planes of the channels lie together, with what is under the window at each place.
+std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
   const Tensor& weights = context.constants[1];
   if (!weights.valid()) return std::nullopt;
   const auto window = ConcreteWindow(context.attrs, context.inputs[0].shape, weights.shape());
-  if (!window.ok() || context.attrs.Int("groups") != 1 || !IsPointwise(*window)) {
-    return std::nullopt;
-  }
+  if (!window.ok() || !FitsIn32Bits(*window)) return std::nullopt;
   const ActivationLayout x(context.inputs[0].shape, context.attrs);
+  const ActivationLayout y(context.outputs[0].shape, context.attrs);
   const ConvKernelLayout kernel(weights.shape(), context.attrs);
-  const int64_t out = ActivationLayout(context.outputs[0].shape, context.attrs).channels;
-  const int64_t out_stride = kernel.Offset(0, 0, 1), in_stride = kernel.Offset(0, 1, 0);
   const float* data = weights.data<float>().data();
+  const int64_t groups = context.attrs.Int("groups");
+  const bool pointwise = IsPointwise(*window) && groups == 1;
   const int bias = context.has_input(2) ? 2 : -1;
   if (IsChannelsLast(context.attrs)) {
-    return PackedNode{.side = ProductSide::kRight,
-                      .constant = {data, x.channels, out, in_stride, out_stride},
-                      .other_size = x.batches * x.positions,
-                      .bias_input = bias};
+    if (!pointwise) return std::nullopt;
+    return PackedNode{
+        .side = ProductSide::kRight,
+        .constant = {data, x.channels, y.channels, kernel.in_stride, kernel.out_stride},
+        .other_size = x.batches * x.positions,
+        .bias_input = bias};
   }
-  return PackedNode{.side = ProductSide::kLeft,
-                    .constant = {data, out, x.channels, out_stride, in_stride},
-                    .products = x.batches,
-                    .other_size = x.positions,
-                    .bias_input = bias};
+  if (pointwise) {
+    return PackedNode{
+        .side = ProductSide::kLeft,
+        .constant = {data, y.channels, x.channels, kernel.out_stride, kernel.in_stride},
+        .products = x.batches,
+        .other_size = x.positions,
+        .bias_input = bias};
+  }
+  if (window->size() > 2) return std::nullopt;
+  const WindowMatrix spans = SpansOf(*window);
+  const int64_t taps = spans.rows.taps * spans.columns.taps, out = y.channels / groups;
+  const int64_t terms = x.channels / groups * taps;
+  if (kernel.in_stride != taps * kernel.tap_stride) return std::nullopt;
+  // What is under the windows is copied. oneDNN copies input and output into blocks of channels,
+  // and fills those of small groups up.
+  constexpr int64_t kBlock = 8, kWide = 256;
+  const bool small_groups =
+      groups > 1 && std::min(x.channels / groups, out) < kBlock && y.positions >= kWide;
+  const bool copies_less =
+      groups * terms * y.positions <= x.channels * x.positions + y.channels * y.positions;
+  if (taps > 1 && !small_groups && !copies_less) return std::nullopt;
+  return PackedNode{
+      .side = ProductSide::kLeft,
+      .constant = {data, out, x.channels / groups * taps, kernel.out_stride, kernel.tap_stride},
+      .constants = groups,
+      .constant_step = out * kernel.out_stride,
+      .products = x.batches * groups,
+      .other_size = y.positions,
+      .window = spans,
+      .bias_input = bias};
 }
 
 std::vector<Example> ConvExamples() {
@@ -235,14 +262,15 @@ NOMO_REGISTER_OP(
             .Choices({"HWIO", "OIHW"}))
         .Infer(InferConv)
         .Reference(ConvCompute)
-        .Fast(PreparePacked(DescribePointwise))
-        .Fast(PrepareDepthwise(WindowOfNode))
         .Fast(PrepareWinograd(WindowOfNode))
+        .Fast(PrepareDepthwise(WindowOfNode))
+        .Fast(PreparePacked(DescribeProduct))
         .Fast(onednn::Prepare(BuildConv))
-        .TakesPostOps(PackedTakesPostOps(
-            DescribePointwise,
-            DepthwiseTakesPostOps(
-                WindowOfNode, WinogradTakesPostOps(WindowOfNode, onednn::TakesPostOps(BuildConv)))))
+        .TakesPostOps(WinogradTakesPostOps(
+            WindowOfNode,
+            DepthwiseTakesPostOps(WindowOfNode,
+                                  PackedTakesPostOps(DescribeProduct,
+                                                     onednn::TakesPostOps(BuildConv)))))
         .AbsorbsAffine(AbsorbAffine)
         .Work(WeightedWork)
         .Examples(ConvExamples));

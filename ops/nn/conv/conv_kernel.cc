@@ -118,6 +118,20 @@ std::vector<Tensor> AbsorbAffine(const PrepareContext& context, const ChannelAff
   return {Tensor(), std::move(scaled), std::move(bias)};
 }
 
+WindowMatrix SpansOf(const Window& window) {
+  const auto span = [](const WindowAxis& axis) {
+    return WindowSpan{.input = axis.input.size(),
+                      .output = axis.output.size(),
+                      .taps = axis.kernel.size(),
+                      .stride = axis.stride,
+                      .dilation = axis.dilation,
+                      .pad_begin = axis.pad_begin};
+  };
+  WindowMatrix spans{.rows = {}, .columns = span(window.back())};
+  if (window.size() == 2) spans.rows = span(window.front());
+  return spans;
+}
+
 WindowDims::WindowDims(const Window& window) {
   for (const WindowAxis& axis : window) {
     kernel.push_back(axis.kernel.size());

@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "nomograph/core/numeric/packed_product.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/ops/nn/window.h"
 
@@ -46,6 +47,9 @@ onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs,
 // For OpDef::AbsorbsAffine: kernel and bias with the factors and offsets in them, where both are
 // constant (or the bias is absent) and all values stay finite.
 std::vector<Tensor> AbsorbAffine(const PrepareContext& context, const ChannelAffine& affine);
+
+// A concrete window of one or two axes over planes. REQUIRES: FitsIn32Bits(window).
+WindowMatrix SpansOf(const Window& window);
 
 // A concrete window as oneDNN wants it.
 struct WindowDims {

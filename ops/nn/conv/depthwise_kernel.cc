@@ -16,15 +16,6 @@
 namespace nomograph::nn {
 namespace {
 
-DepthwiseAxis AxisOf(const WindowAxis& axis) {
-  return {.input = axis.input.size(),
-          .output = axis.output.size(),
-          .taps = axis.kernel.size(),
-          .stride = axis.stride,
-          .dilation = axis.dilation,
-          .pad_begin = axis.pad_begin};
-}
-
 // The node without what is fused behind it; none where the kernel does not serve it.
 std::optional<DepthwiseConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
   if (BestVectorTarget() != VectorTarget::kAvx2 || context.inputs[0].dtype != DType::kFloat32 ||
@@ -38,13 +29,13 @@ std::optional<DepthwiseConv> Describe(const WindowOf& window_of, const PrepareCo
       context.attrs.Int("groups") != x.channels || y.channels % x.channels != 0) {
     return std::nullopt;
   }
-  DepthwiseConv conv{.rows = {.input = 1, .output = 1, .taps = 1},
-                     .columns = AxisOf(window->back()),
+  const WindowMatrix spans = SpansOf(*window);
+  DepthwiseConv conv{.rows = spans.rows,
+                     .columns = spans.columns,
                      .channels = y.batches * y.channels,
                      .multiplier = y.channels / x.channels,
                      .kernels = y.channels,
                      .steps = {}};
-  if (window->size() == 2) conv.rows = AxisOf(window->front());
   // Many kernels on one plane are a matrix product, and short rows leave most of a vector empty.
   constexpr int64_t kMultiplier = 4, kShortRow = 4;
   if (conv.multiplier > kMultiplier || conv.columns.output < kShortRow) return std::nullopt;
