@@ -73,21 +73,39 @@ absl::Status Program::PrepareSteps() {
   for (size_t n = 0; n < graph_.nodes.size(); ++n) {
     if (plan_.is_view[n]) continue;
     const LoweredNode& node = graph_.nodes[n];
-    Step step{.node = static_cast<int>(n), .kernel = nullptr, .node_key = StableHash(node.name)};
-    NodeSpecs specs(graph_, node, shapes_);
-    if (specs.shapes_known) {
-      auto kernel = PrepareKernel(*node.op, specs.Context(node, threads_), kernels_);
-      if (!kernel.ok()) return Annotate(kernel.status(), NodePlace(node.name, node.op->name));
-      step.kernel = *std::move(kernel);
+    steps_.push_back({static_cast<int>(n), nullptr, StableHash(node.name)});
+  }
+  // Most of the time goes into packing weights, each node's by itself.
+  std::vector<absl::Status> statuses(steps_.size());
+  const std::shared_ptr<MemoryAccount> account = CurrentMemoryAccount();
+  const bool several = threads_ > 1 && steps_.size() > 1;
+#pragma omp parallel for schedule(dynamic) num_threads(threads_) if (several)
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const MemoryScope memory(account);
+    statuses[i] = CatchBadAlloc([&] { return PrepareStep(steps_[i], uses); });
+  }
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const Step& step = steps_[i];
+    const LoweredNode& node = graph_.nodes[step.node];
+    if (!statuses[i].ok()) return Annotate(statuses[i], NodePlace(node.name, node.op->name));
+    if (step.kernel != nullptr) {
       scratch_bytes_ = std::max(scratch_bytes_, step.kernel->scratch_bytes());
-      GiveBackPacked(*step.kernel, static_cast<int>(n), uses);
+      may_lose_nan_ |= MayLoseNan(*step.kernel);
+    } else {
+      may_lose_nan_ |= kernels_ == KernelChoice::kFast && !node.op->fast.empty();
     }
-    may_lose_nan_ |= step.kernel != nullptr
-                         ? MayLoseNan(*step.kernel)
-                         : kernels_ == KernelChoice::kFast && !node.op->fast.empty();
-    steps_.push_back(std::move(step));
   }
   DropPackedConstants();
+  return absl::OkStatus();
+}
+
+absl::Status Program::PrepareStep(Step& step, const std::vector<int>& uses) {
+  const LoweredNode& node = graph_.nodes[step.node];
+  NodeSpecs specs(graph_, node, shapes_);
+  if (!specs.shapes_known) return absl::OkStatus();
+  NOMO_ASSIGN_OR_RETURN(step.kernel,
+                        PrepareKernel(*node.op, specs.Context(node, threads_), kernels_));
+  GiveBackPacked(*step.kernel, step.node, uses);
   return absl::OkStatus();
 }
 

@@ -70,6 +70,8 @@ class Program {
                      const OpRegistry& registry, const CompileOptions& options,
                      absl::Span<const int> outputs);
   absl::Status PrepareSteps();
+  // Chooses the kernel where all shapes are known. Steps may be prepared side by side.
+  absl::Status PrepareStep(Step& step, const std::vector<int>& uses);
   // Gives back the memory of constants of which the kernel of node `n` has a packed copy, as soon
   // as it has: not all are to exist twice at one time.
   void GiveBackPacked(const Kernel& kernel, int n, const std::vector<int>& uses);

@@ -55,7 +55,63 @@ struct Tiling {
   int64_t line() const { return kTileOut * (tile_columns + kLanes) + kTileIn; }
 };
 
-int64_t PanelRows() { return kPanelRows; }
+int64_t PackedFloats(int64_t in_channels, int64_t out_channels) {
+  return kTilePoints * in_channels * RoundUp(out_channels, kPanelRows);
+}
+
+// Of the weights of a panel's rows: G g of three of them.
+constexpr int64_t kPackWidth = 8;  // kPanelRows, rounded up to whole vectors
+using PackLanes = float[kPackWidth];
+HWY_INLINE void TransformTaps(const PackLanes& g0, const PackLanes& g1, const PackLanes& g2,
+                              PackLanes (&out)[kTileIn]) {
+  for (int64_t k = 0; k < kPackWidth; ++k) {
+    const float ends = g0[k] + g2[k], scaled = g0[k] * (1.0f / 24) + g2[k] * (1.0f / 6);
+    const float middle = g1[k] * (1.0f / 12);
+    out[0][k] = g0[k] * 0.25f;
+    out[1][k] = (ends + g1[k]) * (-1.0f / 6);
+    out[2][k] = (ends - g1[k]) * (-1.0f / 6);
+    out[3][k] = scaled + middle;
+    out[4][k] = scaled - middle;
+    out[5][k] = g2[k];
+  }
+}
+
+// The matrices of all points, one behind the other, each as panels of the left matrix.
+void PackKernel(const WinogradKernel& kernel, int64_t in_channels, int64_t out_channels,
+                float* packed) {
+  // So many terms of each point are collected before they are written.
+  constexpr int64_t kSome = 16;
+  float collected[kTilePoints][kSome * kPanelRows];
+  const int64_t rows = RoundUp(out_channels, kPanelRows);
+  for (int64_t first = 0; first < rows; first += kPanelRows) {
+    const int64_t count = std::min(kPanelRows, out_channels - first);
+    for (int64_t begin = 0; begin < in_channels; begin += kSome) {
+      const int64_t some = std::min(kSome, in_channels - begin);
+      for (int64_t i = 0; i < some; ++i) {
+        PackLanes taps[9] = {}, by_rows[3][kTileIn], points[kTileIn];
+        for (int64_t o = 0; o < count; ++o) {
+          const float* const from =
+              kernel.data + (first + o) * kernel.out_stride + (begin + i) * kernel.in_stride;
+          for (int64_t tap = 0; tap < 9; ++tap) taps[tap][o] = from[tap * kernel.tap_stride];
+        }
+        for (int64_t c = 0; c < 3; ++c)
+          TransformTaps(taps[c], taps[3 + c], taps[6 + c], by_rows[c]);
+        for (int64_t p = 0; p < kTileIn; ++p) {
+          TransformTaps(by_rows[0][p], by_rows[1][p], by_rows[2][p], points);
+          for (int64_t q = 0; q < kTileIn; ++q) {
+            float* const to = collected[p * kTileIn + q] + i * kPanelRows;
+            for (int64_t o = 0; o < kPanelRows; ++o) to[o] = points[q][o];
+          }
+        }
+      }
+      for (int64_t point = 0; point < kTilePoints; ++point) {
+        std::copy_n(collected[point], some * kPanelRows,
+                    packed + (point * rows + first) * in_channels + begin * kPanelRows);
+      }
+    }
+  }
+}
+
 int64_t Blocks(const WinogradConv& conv) { return Tiling(conv).blocks(); }
 int64_t SharedFloats(const WinogradConv& conv) {
   const Tiling tiling(conv);

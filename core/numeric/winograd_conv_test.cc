@@ -111,14 +111,16 @@ struct Problem {
       const int64_t out = plane_number % conv.out_channels;
       for (int64_t at = 0; at < plane; ++at) {
         const int64_t place = plane_number * plane + at;
-        const double right =
-            expected(Sum(image, out, at / conv.out_columns, at % conv.out_columns), out, place);
+        const double sum = Sum(image, out, at / conv.out_columns, at % conv.out_columns);
+        const double right = expected(sum, out, place);
         ASSERT_NEAR(y[place], right, 1e-5 * std::sqrt(9.0 * conv.in_channels)) << place;
-        squares += right * right;
+        squares += sum * sum;
         error += (y[place] - right) * (y[place] - right);
       }
     }
-    EXPECT_LE(std::sqrt(error), 3e-6 * std::sqrt(squares));
+    // The sums grow it as the root of the number of their terms, as everywhere.
+    const double limit = 1e-6 * (1 + 0.1 * std::sqrt(conv.in_channels));
+    EXPECT_LE(std::sqrt(error), limit * std::sqrt(squares));
   }
 
   WinogradConv conv;

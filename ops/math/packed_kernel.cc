@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/vector_target.h"
 #include "oneapi/dnnl/dnnl_types.h"
 
@@ -89,6 +90,27 @@ std::optional<std::vector<FusedStep>> StepsOf(const PackedNode& node,
   return FusedSteps(context, node.side,
                     left ? node.constants * node.constant.rows : node.other_size,
                     left ? node.other_size : node.constant.columns);
+}
+
+// PackMatrix(), a piece at a time; mapped pages that have been packed are given back, so that a
+// large matrix is not in memory twice.
+void PackInPieces(ProductSide side, const MatrixView& m, float* packed) {
+  constexpr int64_t kWholePanels = 96, kPieceFloats = 1 << 22;
+  const bool left = side == ProductSide::kLeft;
+  const int64_t size = left ? m.rows : m.columns, terms = left ? m.columns : m.rows;
+  const int64_t stride = left ? m.row_stride : m.column_stride;
+  const int64_t panels = std::max<int64_t>(1, kPieceFloats / (kWholePanels * terms));
+  for (int64_t first = 0; first < size; first += panels * kWholePanels) {
+    const int64_t count = std::min(panels * kWholePanels, size - first);
+    MatrixView piece = m;
+    piece.data += first * stride;
+    (left ? piece.rows : piece.columns) = count;
+    PackMatrix(side, piece, packed + first * terms);
+    // The rows (columns) of the piece lie together.
+    if (stride >= terms) {
+      MappedFile::GiveBack(piece.data, static_cast<size_t>(count * stride) * sizeof(float));
+    }
+  }
 }
 
 class PackedKernel : public Kernel {
@@ -198,7 +220,7 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
     for (int64_t i = 0; i < node->constants; ++i) {
       MatrixView constant = m;
       constant.data += i * node->constant_step;
-      PackMatrix(node->side, constant, packed.mutable_data<float>().data() + i * floats);
+      PackInPieces(node->side, constant, packed.mutable_data<float>().data() + i * floats);
     }
     // A team of threads costs some microseconds.
     constexpr int64_t kWorthThreads = 1 << 17;
