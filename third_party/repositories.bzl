@@ -17,7 +17,7 @@ _LIBRARIES = {
         "benchmark_main": (["-lbenchmark_main"], ["benchmark"]),
     }),
     # Its headers alone: what they need of the library is the choice of a processor's instructions, which is made in
-    # core/numeric/vector_target.h, and the library's own start would cost every program a millisecond.
+    # core/vector/vector_target.h, and the library's own start would cost every program a millisecond.
     "highway": ("libhwy-dev", "hwy/highway.h", {
         "hwy": ([], []),
     }),

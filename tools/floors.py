@@ -12,7 +12,7 @@ import sys
 
 # From the ground up.
 FLOORS = [
-    ["core/types", "core/numeric"],
+    ["core/types", "core/numeric", "core/vector"],
     ["core/io", "core/op"],
     ["core/graph", "core/onednn"],
     ["core/build"],

@@ -8,7 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/io/mapped_file.h"
-#include "nomograph/core/numeric/vector_target.h"
+#include "nomograph/core/vector/row_product.h"
+#include "nomograph/core/vector/vector_target.h"
 #include "oneapi/dnnl/dnnl_types.h"
 
 namespace nomograph {
@@ -64,9 +65,23 @@ std::optional<FusedStep> ToStep(const PrepareContext& context, ProductSide side,
   }
 }
 
-// oneDNN has packed products of its own for AVX-512; few rows or columns are better multiplied
-// vector by vector, and of small matrices nothing is to be gained by blocks.
-bool Pays(const PackedNode& node) {
+// The node as a product of a few rows with the matrix as it lies; none where it is not one. A
+// product with one column is that of a row with the transposed matrix.
+std::optional<RowProduct> AsRows(const PackedNode& node) {
+  if (node.window || node.constants != 1) return std::nullopt;
+  const bool left = node.side == ProductSide::kLeft;
+  if (left ? node.other_size != 1 : node.products != 1) return std::nullopt;
+  const MatrixView& m = node.constant;
+  RowProduct product{.num_rows = left ? node.products : node.other_size, .matrix = m, .steps = {}};
+  if (left) product.matrix = {m.data, m.columns, m.rows, m.column_stride, m.row_stride};
+  const bool along = product.matrix.row_stride == 1 || product.matrix.column_stride == 1;
+  if (!along || product.num_rows < 1 || product.num_rows > kMaxProductRows) return std::nullopt;
+  return product;
+}
+
+// oneDNN has packed products of its own for AVX-512, and of small matrices nothing is to be gained
+// by blocks.
+bool PackingPays(const PackedNode& node) {
   constexpr int64_t kFewRows = 4, kFewColumns = 12, kSmallWork = 1 << 14;
   const MatrixView& m = node.constant;
   const int64_t few = node.side == ProductSide::kLeft ? kFewColumns : kFewRows;
@@ -75,7 +90,11 @@ bool Pays(const PackedNode& node) {
          m.rows * m.columns * node.other_size >= kSmallWork;
 }
 
-// The node, where a packed product serves it without what is fused.
+bool Pays(const PackedNode& node) {
+  return BestVectorTarget() != VectorTarget::kBaseline && (AsRows(node) || PackingPays(node));
+}
+
+// The node, where a kernel of this file serves it without what is fused.
 std::optional<PackedNode> Served(const PackedNodeFn& describe, const PrepareContext& context) {
   const auto is_float = [&](int i) { return context.inputs[i].dtype == DType::kFloat32; };
   if (!is_float(0) || !is_float(1)) return std::nullopt;
@@ -193,6 +212,54 @@ class PackedKernel : public Kernel {
   const int threads_;
 };
 
+// Of a few rows: the matrix stays where it is.
+class RowKernel : public Kernel {
+ public:
+  RowKernel(RowProduct product, const PackedNode& node, std::vector<FusedStep> steps, int threads)
+      : product_(std::move(product)), node_(node), steps_(std::move(steps)), threads_(threads) {
+    for (const FusedStep& fused : steps_) {
+      ProductStep step = fused.step;
+      // What was a row is a column now.
+      if (step.kind == ProductStep::Kind::kAddColumn) {
+        step = {.kind = ProductStep::Kind::kAddMatrix};
+      } else if (step.stride != 0) {
+        step.stride = product_.matrix.columns;
+      }
+      product_.steps.push_back(step);
+    }
+  }
+
+  absl::Status Run(KernelContext& context) const override {
+    RowProduct product = product_;
+    product.rows = context.input<float>(node_.other_input).data();
+    product.matrix.data = context.input<float>(node_.constant_input).data();
+    product.output = context.output<float>(0).data();
+    if (node_.bias_input >= 0) {
+      product.column_bias = context.input<float>(node_.bias_input).data();
+    }
+    for (size_t s = 0; s < steps_.size(); ++s) {
+      if (steps_[s].input < 0) continue;
+      product.steps[s].matrix = context.input<float>(steps_[s].input).data();
+    }
+    if (threads_ == 1) {
+      MultiplyRows(product, 0, 1);
+      return absl::OkStatus();
+    }
+#pragma omp parallel num_threads(threads_)
+    MultiplyRows(product, omp_get_thread_num(), omp_get_num_threads());
+    return absl::OkStatus();
+  }
+  std::string Describe() const override {
+    return absl::StrCat("product of rows ", VectorTargetName(BestVectorTarget()));
+  }
+
+ private:
+  RowProduct product_;
+  const PackedNode node_;
+  const std::vector<FusedStep> steps_;
+  const int threads_;
+};
+
 }  // namespace
 
 std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, ProductSide side,
@@ -213,7 +280,14 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
     if (!node) return nullptr;
     std::optional<std::vector<FusedStep>> steps = StepsOf(*node, context);
     if (!steps) return nullptr;
+    // A team of threads costs some microseconds.
+    constexpr int64_t kWorthThreads = 1 << 17;
     const MatrixView& m = node->constant;
+    const int64_t work = m.rows * m.columns * node->other_size * node->products;
+    const int threads = work < kWorthThreads ? 1 : context.threads;
+    if (std::optional<RowProduct> rows = AsRows(*node)) {
+      return std::make_unique<RowKernel>(*std::move(rows), *node, *std::move(steps), threads);
+    }
     const int64_t floats = PackedFloats(node->side, m.rows, m.columns);
     NOMO_ASSIGN_OR_RETURN(Tensor packed,
                           Tensor::Create(DType::kFloat32, {node->constants, floats}));
@@ -222,11 +296,7 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
       constant.data += i * node->constant_step;
       PackInPieces(node->side, constant, packed.mutable_data<float>().data() + i * floats);
     }
-    // A team of threads costs some microseconds.
-    constexpr int64_t kWorthThreads = 1 << 17;
-    const int64_t work = m.rows * m.columns * node->other_size * node->products;
-    return std::make_unique<PackedKernel>(*node, std::move(packed), *std::move(steps),
-                                          work < kWorthThreads ? 1 : context.threads);
+    return std::make_unique<PackedKernel>(*node, std::move(packed), *std::move(steps), threads);
   };
 }
 

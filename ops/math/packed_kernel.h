@@ -1,4 +1,5 @@
-// Fast kernels of ops that multiply float32 by a constant matrix: core/numeric/packed_product.h.
+// Fast kernels of ops that multiply float32 by a constant matrix: core/vector/packed_product.h, and
+// row_product.h for a few rows.
 #ifndef NOMOGRAPH_OPS_MATH_PACKED_KERNEL_H_
 #define NOMOGRAPH_OPS_MATH_PACKED_KERNEL_H_
 
@@ -6,8 +7,8 @@
 #include <optional>
 #include <vector>
 
-#include "nomograph/core/numeric/packed_product.h"
 #include "nomograph/core/op/op.h"
+#include "nomograph/core/vector/packed_product.h"
 
 namespace nomograph {
 
@@ -41,7 +42,7 @@ struct FusedStep {
 std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, ProductSide side,
                                                  int64_t rows, int64_t columns);
 
-// For OpDef::Fast. It serves nodes for which the packed product is the fastest way on this machine.
+// For OpDef::Fast. It serves nodes for which one of these is the fastest way on this machine.
 PrepareFn PreparePacked(PackedNodeFn describe);
 // For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PreparePacked() does not serve.
 std::function<bool(const PrepareContext&)> PackedTakesPostOps(

@@ -7,7 +7,7 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/numeric/philox.h"
-#include "nomograph/core/numeric/vector_target.h"
+#include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/run/session.h"
 
 namespace nomograph {

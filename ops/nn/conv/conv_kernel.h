@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "nomograph/core/numeric/packed_product.h"
+#include "nomograph/core/vector/packed_product.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/ops/nn/window.h"
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/numeric/vector_target.h"
-#include "nomograph/core/numeric/winograd_conv.h"
+#include "nomograph/core/vector/vector_target.h"
+#include "nomograph/core/vector/winograd_conv.h"
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"

@@ -1,17 +1,17 @@
 // The loops of packed_product.cc, which includes this file once for each instruction set.
-#if defined(NOMOGRAPH_CORE_NUMERIC_PACKED_PRODUCT_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_NUMERIC_PACKED_PRODUCT_KERNEL_H_
-#undef NOMOGRAPH_CORE_NUMERIC_PACKED_PRODUCT_KERNEL_H_
+#if defined(NOMOGRAPH_CORE_VECTOR_PACKED_PRODUCT_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_VECTOR_PACKED_PRODUCT_KERNEL_H_
+#undef NOMOGRAPH_CORE_VECTOR_PACKED_PRODUCT_KERNEL_H_
 #else
-#define NOMOGRAPH_CORE_NUMERIC_PACKED_PRODUCT_KERNEL_H_
+#define NOMOGRAPH_CORE_VECTOR_PACKED_PRODUCT_KERNEL_H_
 #endif
 
 #include <algorithm>
 #include <cstdint>
 
 #include "hwy/highway.h"
-#include "nomograph/core/numeric/packed_product.h"
-#include "nomograph/core/numeric/panel_product.h"
+#include "nomograph/core/vector/packed_product.h"
+#include "nomograph/core/vector/panel_product.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -203,4 +203,4 @@ int64_t ScratchFloats(ProductSide side) {
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_NUMERIC_PACKED_PRODUCT_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_VECTOR_PACKED_PRODUCT_KERNEL_H_

@@ -1,5 +1,5 @@
 // Depthwise convolutions against sums in double.
-#include "nomograph/core/numeric/depthwise_conv.h"
+#include "nomograph/core/vector/depthwise_conv.h"
 
 #include <cmath>
 #include <cstdlib>

@@ -1,9 +1,9 @@
 // The loops of depthwise_conv.cc, which includes this file once for each instruction set.
-#if defined(NOMOGRAPH_CORE_NUMERIC_DEPTHWISE_CONV_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_NUMERIC_DEPTHWISE_CONV_KERNEL_H_
-#undef NOMOGRAPH_CORE_NUMERIC_DEPTHWISE_CONV_KERNEL_H_
+#if defined(NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_KERNEL_H_
+#undef NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_KERNEL_H_
 #else
-#define NOMOGRAPH_CORE_NUMERIC_DEPTHWISE_CONV_KERNEL_H_
+#define NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_KERNEL_H_
 #endif
 
 #include <algorithm>
@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "hwy/highway.h"
-#include "nomograph/core/numeric/depthwise_conv.h"
-#include "nomograph/core/numeric/vector_steps.h"
+#include "nomograph/core/vector/depthwise_conv.h"
+#include "nomograph/core/vector/vector_steps.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -166,4 +166,4 @@ void Convolve(const DepthwiseConv& conv, int64_t begin, int64_t end, float* scra
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_NUMERIC_DEPTHWISE_CONV_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_KERNEL_H_

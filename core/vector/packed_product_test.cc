@@ -1,5 +1,5 @@
 // Packed products against sums in double, for sizes around those of panels and blocks.
-#include "nomograph/core/numeric/packed_product.h"
+#include "nomograph/core/vector/packed_product.h"
 
 #include <cmath>
 #include <cstdlib>

@@ -6,8 +6,8 @@
 // multiplication, ACM TOMS 34(3), 2008: panels of a few rows of the left matrix and of a few
 // vectors' columns of the right one, blocks that stay in the caches, and a loop in registers. It is
 // written once, with Highway, for all vector instruction sets.
-#ifndef NOMOGRAPH_CORE_NUMERIC_PACKED_PRODUCT_H_
-#define NOMOGRAPH_CORE_NUMERIC_PACKED_PRODUCT_H_
+#ifndef NOMOGRAPH_CORE_VECTOR_PACKED_PRODUCT_H_
+#define NOMOGRAPH_CORE_VECTOR_PACKED_PRODUCT_H_
 
 #include <cstdint>
 #include <limits>
@@ -90,4 +90,4 @@ void MultiplyPart(const PackedProduct& product, int part, int parts, float* scra
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_NUMERIC_PACKED_PRODUCT_H_
+#endif  // NOMOGRAPH_CORE_VECTOR_PACKED_PRODUCT_H_

@@ -1,18 +1,18 @@
 // The inner loops of products of packed panels, for the files that are compiled once for each
 // instruction set and include this one each time.
-#if defined(NOMOGRAPH_CORE_NUMERIC_PANEL_PRODUCT_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_NUMERIC_PANEL_PRODUCT_H_
-#undef NOMOGRAPH_CORE_NUMERIC_PANEL_PRODUCT_H_
+#if defined(NOMOGRAPH_CORE_VECTOR_PANEL_PRODUCT_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_VECTOR_PANEL_PRODUCT_H_
+#undef NOMOGRAPH_CORE_VECTOR_PANEL_PRODUCT_H_
 #else
-#define NOMOGRAPH_CORE_NUMERIC_PANEL_PRODUCT_H_
+#define NOMOGRAPH_CORE_VECTOR_PANEL_PRODUCT_H_
 #endif
 
 #include <algorithm>
 #include <cstdint>
 
 #include "hwy/highway.h"
-#include "nomograph/core/numeric/packed_product.h"
-#include "nomograph/core/numeric/vector_steps.h"
+#include "nomograph/core/vector/packed_product.h"
+#include "nomograph/core/vector/vector_steps.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -180,4 +180,4 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_NUMERIC_PANEL_PRODUCT_H_
+#endif  // NOMOGRAPH_CORE_VECTOR_PANEL_PRODUCT_H_

@@ -7,13 +7,13 @@
 //
 // Its error is relative to the largest magnitude among the elements that a tile reads: some 1e-6
 // of it (RMS), where a plain sum has 3e-7 of the sum of the magnitudes under one window.
-#ifndef NOMOGRAPH_CORE_NUMERIC_WINOGRAD_CONV_H_
-#define NOMOGRAPH_CORE_NUMERIC_WINOGRAD_CONV_H_
+#ifndef NOMOGRAPH_CORE_VECTOR_WINOGRAD_CONV_H_
+#define NOMOGRAPH_CORE_VECTOR_WINOGRAD_CONV_H_
 
 #include <cstdint>
 #include <vector>
 
-#include "nomograph/core/numeric/packed_product.h"
+#include "nomograph/core/vector/packed_product.h"
 
 namespace nomograph {
 
@@ -62,4 +62,4 @@ bool RunWinogradStage(const WinogradConv& conv, int64_t block, WinogradStage sta
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_NUMERIC_WINOGRAD_CONV_H_
+#endif  // NOMOGRAPH_CORE_VECTOR_WINOGRAD_CONV_H_

@@ -2,8 +2,8 @@
 // has.
 //
 // Highway's own choice at run time would need its library, whose start measures the clock.
-#ifndef NOMOGRAPH_CORE_NUMERIC_VECTOR_TARGET_H_
-#define NOMOGRAPH_CORE_NUMERIC_VECTOR_TARGET_H_
+#ifndef NOMOGRAPH_CORE_VECTOR_VECTOR_TARGET_H_
+#define NOMOGRAPH_CORE_VECTOR_VECTOR_TARGET_H_
 
 namespace nomograph {
 
@@ -18,4 +18,4 @@ const char* VectorTargetName(VectorTarget target);
 // What Highway's foreach_target.h is to leave out.
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
 
-#endif  // NOMOGRAPH_CORE_NUMERIC_VECTOR_TARGET_H_
+#endif  // NOMOGRAPH_CORE_VECTOR_VECTOR_TARGET_H_

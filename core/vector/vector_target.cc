@@ -1,4 +1,4 @@
-#include "nomograph/core/numeric/vector_target.h"
+#include "nomograph/core/vector/vector_target.h"
 
 namespace nomograph {
 namespace {

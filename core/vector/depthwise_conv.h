@@ -1,12 +1,12 @@
 // Depthwise convolution of float32 planes that lie row by row, channel by channel (NCHW): each
 // output channel comes from one input channel. oneDNN's loops want channels in blocks, and copying
 // an activation into them and back costs more than the convolution.
-#ifndef NOMOGRAPH_CORE_NUMERIC_DEPTHWISE_CONV_H_
-#define NOMOGRAPH_CORE_NUMERIC_DEPTHWISE_CONV_H_
+#ifndef NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_H_
+#define NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_H_
 
 #include <cstdint>
 
-#include "nomograph/core/numeric/packed_product.h"
+#include "nomograph/core/vector/packed_product.h"
 
 namespace nomograph {
 
@@ -31,4 +31,4 @@ void ConvolveChannels(const DepthwiseConv& conv, int64_t begin, int64_t end, flo
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_NUMERIC_DEPTHWISE_CONV_H_
+#endif  // NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_H_

@@ -1,5 +1,5 @@
 // Winograd's convolution against sums in double.
-#include "nomograph/core/numeric/winograd_conv.h"
+#include "nomograph/core/vector/winograd_conv.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -113,7 +113,8 @@ struct Problem {
         const int64_t place = plane_number * plane + at;
         const double sum = Sum(image, out, at / conv.out_columns, at % conv.out_columns);
         const double right = expected(sum, out, place);
-        ASSERT_NEAR(y[place], right, 1e-5 * std::sqrt(9.0 * conv.in_channels)) << place;
+        // In a tile's corner sums enter with factors of up to 64, and their rounding with them.
+        ASSERT_NEAR(y[place], right, 64 * 5e-7 * std::sqrt(9.0 * conv.in_channels)) << place;
         squares += sum * sum;
         error += (y[place] - right) * (y[place] - right);
       }

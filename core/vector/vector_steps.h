@@ -1,17 +1,17 @@
 // Functions of vectors, for the files that are compiled once for each instruction set and include
 // this one each time: vectors of float32, and the steps behind a product.
-#if defined(NOMOGRAPH_CORE_NUMERIC_VECTOR_STEPS_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_NUMERIC_VECTOR_STEPS_H_
-#undef NOMOGRAPH_CORE_NUMERIC_VECTOR_STEPS_H_
+#if defined(NOMOGRAPH_CORE_VECTOR_VECTOR_STEPS_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_VECTOR_VECTOR_STEPS_H_
+#undef NOMOGRAPH_CORE_VECTOR_VECTOR_STEPS_H_
 #else
-#define NOMOGRAPH_CORE_NUMERIC_VECTOR_STEPS_H_
+#define NOMOGRAPH_CORE_VECTOR_VECTOR_STEPS_H_
 #endif
 
 #include <cstdint>
 #include <vector>
 
 #include "hwy/highway.h"
-#include "nomograph/core/numeric/packed_product.h"
+#include "nomograph/core/vector/packed_product.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -145,4 +145,4 @@ struct Steps {
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_NUMERIC_VECTOR_STEPS_H_
+#endif  // NOMOGRAPH_CORE_VECTOR_VECTOR_STEPS_H_
