@@ -41,6 +41,10 @@ absl::StatusOr<Tensor> CreateShared(const LoweredGraph& graph, int64_t bytes,
                                    "): ", CurrentMemoryAccount()->Check(bytes).message()));
 }
 
+bool DiffersBetweenRuns(Storage storage) {
+  return storage == Storage::kInput || storage == Storage::kResult;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ProgramState>> ProgramState::Create(const Program& program) {
@@ -61,6 +65,7 @@ void ProgramState::SetUp(const Program& program) {
   views_.resize(program.graph_.types.size());
   owned_.resize(program.graph_.types.size());
   for (size_t v = 0; v < views_.size(); ++v) {
+    const ValueId id = static_cast<ValueId>(v);
     const ValuePlan& plan = program.plan_.values[v];
     TensorView& view = views_[v];
     view.dtype = program.graph_.types[v].dtype;
@@ -70,9 +75,61 @@ void ProgramState::SetUp(const Program& program) {
       // The root: a view of a constant has no tensor of its own.
       view.data = const_cast<std::byte*>(program.graph_.constants[plan.root].raw_data());
     }
+    if (plan.storage == Storage::kResult && plan.root == id) results_.push_back(id);
+    if (plan.storage == Storage::kDynamic) dynamic_.push_back(id);
   }
+  // Roots are no views themselves, so that all have their places by now, whatever their numbers.
+  for (const ValueId view : program.plan_.views) {
+    const ValueId root = program.plan_.values[view].root;
+    views_[view].data = views_[root].data;
+    if (DiffersBetweenRuns(program.plan_.values[root].storage)) varying_views_.push_back(view);
+  }
+  SetUpCalls(program);
+}
+
+void ProgramState::SetUpCalls(const Program& program) {
+  const auto storage = [&](ValueId id) {  // of an absent input that of a constant
+    if (id == kNoValue) return Storage::kConstant;
+    return program.plan_.values[program.plan_.values[id].root].storage;
+  };
+  const auto has_dynamic = [&](const std::vector<ValueId>& ids) {
+    return std::any_of(ids.begin(), ids.end(),
+                       [&](ValueId id) { return storage(id) == Storage::kDynamic; });
+  };
   for (const Program::Step& step : program.steps_) {
-    kernel_states_.push_back(step.kernel ? step.kernel->NewState() : nullptr);
+    const LoweredNode& node = program.graph_.nodes[step.node];
+    Call& call = calls_.emplace_back();
+    if (step.kernel == nullptr) continue;
+    call.kernel_state = step.kernel->NewState();
+    if (has_dynamic(node.inputs) || has_dynamic(node.outputs)) continue;
+    call.kernel = step.kernel.get();
+    for (const std::vector<ValueId>* ids : {&node.inputs, &node.outputs}) {
+      for (const ValueId id : *ids) {
+        if (DiffersBetweenRuns(storage(id))) varying_.emplace_back(id, call_views_.size());
+        call_views_.push_back(id == kNoValue ? TensorView() : views_[id]);
+      }
+    }
+  }
+  std::sort(varying_.begin(), varying_.end());
+  // All views have their places now.
+  TensorView* views = call_views_.data();
+  for (size_t i = 0; i < calls_.size(); ++i) {
+    const Program::Step& step = program.steps_[i];
+    if (calls_[i].kernel == nullptr) continue;
+    const LoweredNode& node = program.graph_.nodes[step.node];
+    const auto inputs = absl::MakeSpan(views, node.inputs.size());
+    const auto outputs = absl::MakeSpan(views + inputs.size(), node.outputs.size());
+    views = outputs.end();
+    KernelContextBuilder builder(inputs, outputs, {}, node.attrs, run_, step.node_key);
+    builder.SetMemory(scratch_.mutable_raw_data(), calls_[i].kernel_state.get());
+    calls_[i].context = builder.context();
+  }
+}
+
+void ProgramState::UpdateCalls(ValueId id) {
+  for (auto it = std::lower_bound(varying_.begin(), varying_.end(), std::pair(id, size_t{0}));
+       it != varying_.end() && it->first == id; ++it) {
+    call_views_[it->second] = views_[id];
   }
 }
 
@@ -93,9 +150,11 @@ absl::Status Executor::RunInto(absl::Span<const Tensor> inputs, absl::Span<Tenso
 absl::Status Executor::RunSteps(absl::Span<const Tensor> inputs, absl::Span<Tensor> results) {
   NOMO_RETURN_IF_ERROR(CheckRun());  // a loop's body may have no steps
   NOMO_RETURN_IF_ERROR(Bind(inputs, results));
+  SetUpRun();
+  StepObserver* const observer = CurrentStepObserver();
   for (size_t i = 0; i < program_.steps_.size(); ++i) {
     absl::Status status = CheckRun();
-    if (status.ok()) status = RunStep(i);
+    if (status.ok()) status = RunStep(i, observer);
     if (!status.ok()) return AtNode(program_.graph_.nodes[program_.steps_[i].node], status);
   }
   return absl::OkStatus();
@@ -105,46 +164,70 @@ absl::Status Executor::RunSteps(absl::Span<const Tensor> inputs, absl::Span<Tens
 // them.
 absl::Status Executor::Bind(absl::Span<const Tensor> inputs, absl::Span<Tensor> results) {
   const LoweredGraph& graph = program_.graph_;
+  const auto place = [&](ValueId id, const std::byte* data) {
+    state_.views_[id].data = const_cast<std::byte*>(data);
+    state_.UpdateCalls(id);
+  };
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (graph.inputs[i] != kNoValue) place(graph.inputs[i], inputs[i].raw_data());
+  }
   for (size_t i = 0; i < results.size(); ++i) {
     const ValueId id = graph.outputs[i];
     if (program_.plan_.values[id].storage != Storage::kResult) continue;
-    state_.views_[id].data = results[i].mutable_raw_data();
+    place(id, results[i].mutable_raw_data());
   }
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (graph.inputs[i] == kNoValue) continue;
-    state_.views_[graph.inputs[i]].data = const_cast<std::byte*>(inputs[i].raw_data());
+  for (const ValueId id : state_.results_) {
+    if (!results.empty()) break;
+    auto result = Tensor::Create(graph.types[id].dtype, program_.shapes_[id]);
+    if (!result.ok()) return AtProducer(graph, id, result.status());
+    state_.owned_[id] = *std::move(result);
+    place(id, state_.owned_[id].raw_data());
   }
-  for (size_t v = 0; v < state_.views_.size(); ++v) {
-    const ValuePlan& plan = program_.plan_.values[v];
-    if (plan.storage == Storage::kResult && plan.root == static_cast<ValueId>(v)) {
-      if (!results.empty()) continue;
-      auto result = Tensor::Create(graph.types[v].dtype, program_.shapes_[v]);
-      if (!result.ok()) return AtProducer(graph, plan.root, result.status());
-      state_.owned_[v] = *std::move(result);
-      state_.views_[v].data = state_.owned_[v].mutable_raw_data();
-    } else if (plan.storage == Storage::kDynamic) {
-      state_.views_[v].data = nullptr;
-      state_.views_[v].shape = &program_.shapes_[v];
-    }
+  for (const ValueId id : state_.dynamic_) {
+    state_.views_[id].data = nullptr;
+    state_.views_[id].shape = &program_.shapes_[id];
   }
-  // Roots are no views themselves, so that all have their addresses by now, whatever their numbers.
-  for (const ValueId view : program_.plan_.views) {
-    state_.views_[view].data = state_.views_[program_.plan_.values[view].root].data;
+  for (const ValueId id : state_.varying_views_) {
+    place(id, state_.views_[program_.plan_.values[id].root].data);
   }
   return absl::OkStatus();
 }
 
-absl::Status Executor::RunStep(size_t index) {
+uint64_t Executor::KeyOf(const Program::Step& step) const {
+  return run_.call_path == 0 ? step.node_key : MixKeys(step.node_key, run_.call_path);
+}
+
+void Executor::SetUpRun() {
+  state_.run_ = run_;
+  if (state_.call_path_ == run_.call_path) return;
+  state_.call_path_ = run_.call_path;
+  for (size_t i = 0; i < state_.calls_.size(); ++i) {
+    state_.calls_[i].context.node_key_ = KeyOf(program_.steps_[i]);
+  }
+}
+
+absl::Status Executor::RunStep(size_t index, StepObserver* observer) {
+  ProgramState::Call& call = state_.calls_[index];
   const Program::Step& step = program_.steps_[index];
   const LoweredNode& node = program_.graph_.nodes[step.node];
+  if (call.kernel != nullptr) return RunKernelObserved(*call.kernel, node, call.context, observer);
   if (step.kernel != nullptr) {
-    return RunPrepared(*step.kernel, node, step.node_key, state_.kernel_states_[index].get(),
-                       state_.scratch_.mutable_raw_data());
+    return RunLate(step, *step.kernel, call.kernel_state.get(), state_.scratch_.mutable_raw_data(),
+                   observer);
   }
   NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, PrepareLate(node));
   const std::unique_ptr<KernelState> kernel_state = kernel->NewState();
   NOMO_ASSIGN_OR_RETURN(Tensor scratch, Tensor::Create(DType::kUInt8, {kernel->scratch_bytes()}));
-  return RunPrepared(*kernel, node, step.node_key, kernel_state.get(), scratch.mutable_raw_data());
+  return RunLate(step, *kernel, kernel_state.get(), scratch.mutable_raw_data(), observer);
+}
+
+absl::Status Executor::RunKernelObserved(const Kernel& kernel, const LoweredNode& node,
+                                         KernelContext& context, StepObserver* observer) {
+  if (observer == nullptr) return RunKernel(kernel, context);
+  observer->BeforeStep(node);
+  NOMO_RETURN_IF_ERROR(RunKernel(kernel, context));
+  observer->AfterStep({program_, node, kernel, context.inputs_, context.outputs_});
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode& node) {
@@ -204,19 +287,21 @@ absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode&
   return PrepareKernel(*node.op, prepare, known ? program_.kernels_ : KernelChoice::kReference);
 }
 
-absl::Status Executor::RunPrepared(const Kernel& kernel, const LoweredNode& node, uint64_t node_key,
-                                   KernelState* kernel_state, std::byte* scratch) {
+absl::Status Executor::RunLate(const Program::Step& step, const Kernel& kernel,
+                               KernelState* kernel_state, std::byte* scratch,
+                               StepObserver* observer) {
+  const LoweredNode& node = program_.graph_.nodes[step.node];
   state_.inputs_.clear();
   state_.outputs_.clear();
   state_.owned_outputs_.resize(std::max(state_.owned_outputs_.size(), node.outputs.size()));
   for (const ValueId id : node.inputs)
     state_.inputs_.push_back(id == kNoValue ? TensorView{} : state_.views_[id]);
   for (const ValueId id : node.outputs) state_.outputs_.push_back(state_.views_[id]);
-  const uint64_t key = run_.call_path == 0 ? node_key : MixKeys(node_key, run_.call_path);
   KernelContextBuilder builder(state_.inputs_, absl::MakeSpan(state_.outputs_),
-                               absl::MakeSpan(state_.owned_outputs_), node.attrs, run_, key);
+                               absl::MakeSpan(state_.owned_outputs_), node.attrs, run_,
+                               KeyOf(step));
   builder.SetMemory(scratch, kernel_state);
-  NOMO_RETURN_IF_ERROR(RunKernel(kernel, builder.context()));
+  NOMO_RETURN_IF_ERROR(RunKernelObserved(kernel, node, builder.context(), observer));
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId id = node.outputs[i];
     if (state_.views_[id].data != nullptr) continue;
@@ -267,7 +352,8 @@ absl::Status Executor::CopyResults(absl::Span<Tensor> results) {
 }
 
 void Executor::ReleaseOwned() {
-  for (Tensor& tensor : state_.owned_) tensor = Tensor();
+  for (const ValueId id : state_.results_) state_.owned_[id] = Tensor();
+  for (const ValueId id : state_.dynamic_) state_.owned_[id] = Tensor();
 }
 
 }  // namespace nomograph

@@ -3,16 +3,18 @@
 #define NOMOGRAPH_CORE_RUN_EXECUTOR_H_
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "nomograph/core/compile/program.h"
+#include "nomograph/core/run/step_observer.h"
 #include "nomograph/core/types/memory.h"
 
 namespace nomograph {
 
-// What running a Program needs beside it: the arena, the kernels' states and the tables of
-// addresses. One run uses one at a time; runs that follow one another reuse it and allocate nothing
-// but their results.
+// What running a Program needs beside it: the arena, the kernels' states and, ready to be made, the
+// calls of its kernels. One run uses one at a time; runs that follow one another reuse it, set the
+// addresses that differ, and allocate nothing but their results.
 class ProgramState {
  public:
   // ResourceExhausted, with the largest of the program's values, where the thread's memory account
@@ -27,13 +29,28 @@ class ProgramState {
   friend class Executor;
   ProgramState() = default;
   void SetUp(const Program& program);
+  void SetUpCalls(const Program& program);
+  // Puts views_[id] where the calls look for it.
+  void UpdateCalls(ValueId id);
 
   std::shared_ptr<MemoryAccount> account_;
   Tensor arena_, scratch_;
   std::vector<TensorView> views_;  // by ValueId
   std::vector<Tensor> owned_;      // by ValueId: results and what is allocated during the run
-  std::vector<std::unique_ptr<KernelState>> kernel_states_;  // by step
-  // Per step: the views of its inputs and outputs, filled in before each run of the kernel.
+  // By step.
+  struct Call {
+    const Kernel* kernel = nullptr;  // null: a step of which not all is known before it runs
+    KernelContext context;
+    std::unique_ptr<KernelState> kernel_state;
+  };
+  std::vector<Call> calls_;
+  RunContext run_;                      // of the run that uses the state; the calls point to it
+  uint64_t call_path_ = 0;              // whose keys the calls have
+  std::vector<TensorView> call_views_;  // of all calls: a step's inputs, then its outputs
+  // Values whose address differs between runs, and where among call_views_ they stand, ordered.
+  std::vector<ValueId> results_, dynamic_, varying_views_;
+  std::vector<std::pair<ValueId, size_t>> varying_;
+  // Of a step that has no call: the views of its inputs and outputs.
   std::vector<TensorView> inputs_, outputs_;
   std::vector<Tensor> owned_outputs_;
 };
@@ -53,11 +70,19 @@ class Executor {
   // `results` are empty, or the memory for the outputs.
   absl::Status RunSteps(absl::Span<const Tensor> inputs, absl::Span<Tensor> results);
   absl::Status Bind(absl::Span<const Tensor> inputs, absl::Span<Tensor> results);
-  absl::Status RunStep(size_t index);
+  // The random key of a step in this run.
+  uint64_t KeyOf(const Program::Step& step) const;
+  // The calls are those of this run.
+  void SetUpRun();
+  absl::Status RunStep(size_t index, StepObserver* observer);
   // Types, allocates and prepares a node whose shapes are known only now.
   absl::StatusOr<std::unique_ptr<Kernel>> PrepareLate(const LoweredNode& node);
-  absl::Status RunPrepared(const Kernel& kernel, const LoweredNode& node, uint64_t node_key,
-                           KernelState* kernel_state, std::byte* scratch);
+  // `observer` (may be null) watches.
+  absl::Status RunKernelObserved(const Kernel& kernel, const LoweredNode& node,
+                                 KernelContext& context, StepObserver* observer);
+  // A step whose inputs and outputs are known only now.
+  absl::Status RunLate(const Program::Step& step, const Kernel& kernel, KernelState* kernel_state,
+                       std::byte* scratch, StepObserver* observer);
   absl::StatusOr<std::vector<Tensor>> TakeResults();
   absl::Status CopyResults(absl::Span<Tensor> results);
   // The state keeps nothing that was given away, nor what a run that failed has left.
