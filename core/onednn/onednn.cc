@@ -2,8 +2,9 @@
 
 #include <utility>
 
-#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
+#include "nomograph/core/onednn/collapse_axes.h"
+#include "nomograph/core/onednn/elementwise_loop.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 
 namespace nomograph {
@@ -11,6 +12,10 @@ namespace {
 
 EltwiseOf Always(dnnl_alg_kind_t algorithm, float alpha, float beta) {
   return [=](const Attributes&) { return Eltwise{algorithm, alpha, beta}; };
+}
+
+PostOp ToPostOp(const Eltwise& function) {
+  return {PostOp::Kind::kEltwise, function.algorithm, function.alpha, function.beta};
 }
 
 bool BuildEltwise(const EltwiseOf& eltwise, onednn::Builder& b) {
@@ -28,39 +33,18 @@ bool BuildEltwise(const EltwiseOf& eltwise, onednn::Builder& b) {
   return true;
 }
 
-// The shape with leading axes of size 1 up to `rank`.
-Shape Padded(const Shape& shape, int rank) {
-  Shape padded;
-  for (int i = shape.rank(); i < rank; ++i) padded.Append(1);
-  for (int64_t dim : shape.dims()) padded.Append(dim);
-  return padded;
-}
-
-// Makes neighbouring axes one where all the shapes run on evenly, the last of which is the
-// output's: oneDNN is fastest with few axes.
-std::vector<Shape> CollapseAxes(const std::vector<Shape>& shapes) {
-  const Shape& output = shapes.back();
-  std::vector<Shape> collapsed(shapes.size());
-  for (int axis = 0; axis < output.rank(); ++axis) {
-    const bool joins =
-        axis > 0 && absl::c_all_of(shapes, [&](const Shape& shape) {
-          return (shape[axis - 1] == output[axis - 1]) == (shape[axis] == output[axis]);
-        });
-    for (size_t s = 0; s < shapes.size(); ++s) {
-      Shape& to = collapsed[s];
-      if (joins) {
-        to[to.rank() - 1] *= shapes[s][axis];
-      } else {
-        to.Append(shapes[s][axis]);
-      }
-    }
-  }
-  return collapsed;
-}
-
 bool IsCommutative(dnnl_alg_kind_t algorithm) {
   return algorithm == dnnl_binary_add || algorithm == dnnl_binary_mul ||
          algorithm == dnnl_binary_max || algorithm == dnnl_binary_min;
+}
+
+// Which input the other one is applied to: only that can be repeated.
+int FirstOperand(dnnl_alg_kind_t algorithm, const PrepareContext& context) {
+  return IsCommutative(algorithm) && context.inputs[0].shape != context.outputs[0].shape ? 1 : 0;
+}
+
+PostOp AsStep(dnnl_alg_kind_t algorithm, int first) {
+  return {.kind = PostOp::Kind::kBinary, .algorithm = algorithm, .input = 1 - first};
 }
 
 bool BuildBinary(dnnl_alg_kind_t algorithm, onednn::Builder& b) {
@@ -68,16 +52,15 @@ bool BuildBinary(dnnl_alg_kind_t algorithm, onednn::Builder& b) {
   if (context.inputs[0].dtype != DType::kFloat32) return false;
   if (context.outputs[0].dtype != DType::kFloat32) return false;  // predicates yield bool
   const Shape& y = context.outputs[0].shape;
-  // oneDNN repeats the second operand only.
-  const int first = IsCommutative(algorithm) && context.inputs[0].shape != y ? 1 : 0;
-  std::vector<Shape> shapes = {Padded(context.inputs[first].shape, y.rank()),
-                               Padded(context.inputs[1 - first].shape, y.rank())};
+  const int first = FirstOperand(algorithm, context);
+  std::vector<Shape> shapes = {onednn::WithLeadingOnes(context.inputs[first].shape, y.rank()),
+                               onednn::WithLeadingOnes(context.inputs[1 - first].shape, y.rank())};
   for (const PostOp& op : context.post_ops) {
     if (op.kind == PostOp::Kind::kEltwise) continue;
-    shapes.push_back(Padded(context.inputs[op.input].shape, y.rank()));
+    shapes.push_back(onednn::WithLeadingOnes(context.inputs[op.input].shape, y.rank()));
   }
   shapes.push_back(y);
-  shapes = CollapseAxes(shapes);
+  shapes = onednn::CollapseAxes(shapes);
   const auto desc = [](const Shape& shape) {
     return onednn::RowMajor(DType::kFloat32, shape.dims());
   };
@@ -106,7 +89,14 @@ bool BuildBinary(dnnl_alg_kind_t algorithm, onednn::Builder& b) {
 }  // namespace
 
 PrepareFn OneDnnEltwise(EltwiseOf eltwise) {
-  return onednn::Prepare([eltwise](onednn::Builder& b) { return BuildEltwise(eltwise, b); });
+  const PrepareFn primitive =
+      onednn::Prepare([eltwise](onednn::Builder& b) { return BuildEltwise(eltwise, b); });
+  return [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    const std::optional<Eltwise> function = eltwise(context.attrs);
+    if (!function || context.inputs[0].dtype != DType::kFloat32) return nullptr;
+    auto loop = onednn::PrepareElementwiseLoop(context, 0, ToPostOp(*function));
+    return loop != nullptr ? std::move(loop) : primitive(context);
+  };
 }
 
 PrepareFn OneDnnEltwise(dnnl_alg_kind_t algorithm, float alpha, float beta) {
@@ -117,7 +107,7 @@ PostOpFn EltwisePostOp(EltwiseOf eltwise) {
   return [eltwise](const FusionQuery& query) -> std::optional<PostOp> {
     const std::optional<Eltwise> function = eltwise(query.attrs);
     if (!function || query.output.dtype != DType::kFloat32) return std::nullopt;
-    return PostOp{PostOp::Kind::kEltwise, function->algorithm, function->alpha, function->beta};
+    return ToPostOp(*function);
   };
 }
 
@@ -126,12 +116,25 @@ PostOpFn EltwisePostOp(dnnl_alg_kind_t algorithm, float alpha, float beta) {
 }
 
 PrepareFn OneDnnBinary(dnnl_alg_kind_t algorithm) {
-  return onednn::Prepare([algorithm](onednn::Builder& b) { return BuildBinary(algorithm, b); });
+  const PrepareFn primitive =
+      onednn::Prepare([algorithm](onednn::Builder& b) { return BuildBinary(algorithm, b); });
+  return [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+    const int first = FirstOperand(algorithm, context);
+    auto loop = onednn::PrepareElementwiseLoop(context, first, AsStep(algorithm, first));
+    return loop != nullptr ? std::move(loop) : primitive(context);
+  };
 }
 
 std::function<bool(const PrepareContext&)> BinaryTakesPostOps(dnnl_alg_kind_t algorithm) {
-  return onednn::TakesPostOps(
-      [algorithm](onednn::Builder& b) { return BuildBinary(algorithm, b); });
+  const std::function<bool(const PrepareContext&)> primitive =
+      onednn::TakesPostOps([algorithm](onednn::Builder& b) { return BuildBinary(algorithm, b); });
+  return [=](const PrepareContext& context) {
+    if (context.inputs[0].dtype != DType::kFloat32) return false;
+    const int first = FirstOperand(algorithm, context);
+    return onednn::ElementwiseLoopServes(context, first, AsStep(algorithm, first)) ||
+           primitive(context);
+  };
 }
 
 PostOpFn BinaryPostOp(dnnl_alg_kind_t algorithm, bool commutative) {

@@ -19,9 +19,9 @@ struct DepthwiseConv {
   const float* taps = nullptr;  // [kernels, rows.taps, columns.taps]
   const float* bias = nullptr;  // [kernels]; may be null
   float* output = nullptr;
-  // Behind the bias, in this order. A matrix that is added has a row for each output channel of all
-  // images, with the plane's elements; kAddColumn adds an element for each kernel.
-  std::vector<ProductStep> steps;
+  // Behind the bias, in this order. Rows are kernels, columns the elements of a plane; of an
+  // operand with a column_stride rows are those of all images.
+  std::vector<VectorStep> steps;
 };
 
 // Memory that one thread works in, in floats.

@@ -155,9 +155,9 @@ void Convolve(const DepthwiseConv& conv, int64_t begin, int64_t end, float* scra
     if (clips_alone) continue;
     // A matrix has a row for each channel of each image, a column an element for each kernel.
     const int64_t size = conv.rows.output * conv.columns.output;
-    for (const ProductStep& step : conv.steps) {
-      const bool column = step.kind == ProductStep::Kind::kAddColumn;
-      RunStep(step, column ? kernel : channel, 0, size, plane_out);
+    for (const VectorStep& step : conv.steps) {
+      const bool planes = step.column_stride != 0;
+      RunStep(step, planes ? channel : kernel, 0, size, plane_out, plane_out);
     }
   }
 }

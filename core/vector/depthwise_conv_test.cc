@@ -50,7 +50,7 @@ int64_t Place(const WindowSpan& axis, int64_t output, int64_t tap) {
 }
 
 TEST(DepthwiseConv, AgreesWithTheFormula) {
-  using Kind = ProductStep::Kind;
+  using Kind = VectorStep::Kind;
   for (size_t n = 0; n < std::size(kCases); ++n) {
     const Case& c = kCases[n];
     const int64_t kernels = c.inputs * c.multiplier, channels = c.images * kernels;
@@ -58,11 +58,11 @@ TEST(DepthwiseConv, AgreesWithTheFormula) {
     const std::vector<float> x = Random(c.images * c.inputs * c.rows.input * c.columns.input, 1);
     const std::vector<float> taps = Random(kernels * c.rows.taps * c.columns.taps, 2);
     const std::vector<float> bias = Random(kernels, 3), more = Random(channels * plane, 4);
-    const std::vector<std::vector<ProductStep>> followers = {
+    const std::vector<std::vector<VectorStep>> followers = {
         {},
         {{.kind = Kind::kClip, .a = 0, .b = std::numeric_limits<float>::infinity()}},
-        {{.kind = Kind::kAddMatrix, .matrix = more.data(), .stride = plane},
-         {.kind = Kind::kAddColumn, .matrix = bias.data()},
+        {{.kind = Kind::kAdd, .operand = more.data(), .row_stride = plane, .column_stride = 1},
+         {.kind = Kind::kAdd, .operand = bias.data(), .row_stride = 1},
          {.kind = Kind::kClip, .a = -0.5f, .b = 0.5f}},
     };
     for (size_t f = 0; f < followers.size(); ++f) {

@@ -13,6 +13,8 @@
 #include <limits>
 #include <vector>
 
+#include "nomograph/core/vector/steps.h"
+
 namespace nomograph {
 
 // Element (i, j) lies at data[i * row_stride + j * column_stride].
@@ -20,24 +22,6 @@ struct MatrixView {
   const float* data = nullptr;
   int64_t rows = 0, columns = 0;
   int64_t row_stride = 0, column_stride = 1;
-};
-
-// What happens to an element y of the product, at (row, column), before it is stored.
-struct ProductStep {
-  enum class Kind {
-    kAddMatrix,  // y + matrix[row * stride + column]; a stride of 0 adds one row to all
-    kAddColumn,  // y + matrix[row]
-    kLinear,     // y * a + b
-    kClip,       // the nearest to y of the numbers from a to b; NaN stays
-    kHardSwish,  // y * min(max(y * a + b, 0), 1)
-    kSwish,      // y / (1 + exp(-a * y))
-    kSigmoid,    // 1 / (1 + exp(-y))
-    kGelu,       // y / 2 * (1 + erf(y / sqrt(2)))
-  };
-  Kind kind;
-  float a = 0, b = 0;
-  const float* matrix = nullptr;
-  int64_t stride = 0;
 };
 
 // A window that slides along one axis of a plane. Place p has under tap t the element p * stride +
@@ -77,7 +61,7 @@ struct PackedProduct {
   // Added to each row's, each column's elements; may be null.
   const float* row_bias = nullptr;
   const float* column_bias = nullptr;
-  std::vector<ProductStep> steps;  // behind the biases, in this order
+  std::vector<VectorStep> steps;  // behind the biases, in this order
 };
 
 // Memory that one thread of MultiplyPart() works in, in floats.

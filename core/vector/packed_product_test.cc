@@ -116,7 +116,7 @@ TEST(PackedProduct, ManyPartsYieldTheSameBits) {
 }
 
 TEST(PackedProduct, WhatFollows) {
-  using Kind = ProductStep::Kind;
+  using Kind = VectorStep::Kind;
   const Sizes s{20, 30, 50, 2};
   const std::vector<float> rows = Random(s.rows, 5), columns = Random(s.columns, 6);
   const std::vector<float> all = Random(s.rows * s.columns, 7);
@@ -130,7 +130,10 @@ TEST(PackedProduct, WhatFollows) {
     Check(side, s,
           {.other = {},
            .row_bias = rows.data(),
-           .steps = {{.kind = Kind::kAddMatrix, .matrix = all.data(), .stride = s.columns},
+           .steps = {{.kind = Kind::kAdd,
+                      .operand = all.data(),
+                      .row_stride = s.columns,
+                      .column_stride = 1},
                      {.kind = Kind::kClip, .a = 0, .b = inf}}},
           [&](double sum, int64_t i, int64_t j) {
             return std::max(0.0, sum + rows[i] + all[i * s.columns + j]);
@@ -138,8 +141,8 @@ TEST(PackedProduct, WhatFollows) {
     Check(side, s,
           {.other = {},
            .steps = {{.kind = Kind::kClip, .a = -1, .b = 1},
-                     {.kind = Kind::kAddMatrix, .matrix = columns.data(), .stride = 0},
-                     {.kind = Kind::kAddColumn, .matrix = rows.data()},
+                     {.kind = Kind::kAdd, .operand = columns.data(), .column_stride = 1},
+                     {.kind = Kind::kAdd, .operand = rows.data(), .row_stride = 1},
                      {.kind = Kind::kLinear, .a = 2, .b = 3}}},
           [&](double sum, int64_t i, int64_t j) {
             return (std::clamp(sum, -1.0, 1.0) + columns[j] + rows[i]) * 2 + 3;
@@ -160,12 +163,11 @@ TEST(PackedProduct, WhatFollows) {
 TEST(PackedProduct, NanAndInfinityPass) {
   const float nan = std::nanf(""), inf = std::numeric_limits<float>::infinity();
   const float a[] = {1, 1}, b[] = {nan, inf, -inf, 2, 0, 0, 0, 0};
-  for (const ProductStep& step :
-       {ProductStep{.kind = ProductStep::Kind::kClip, .a = 0, .b = 6},
-        ProductStep{.kind = ProductStep::Kind::kSwish, .a = 1},
-        ProductStep{.kind = ProductStep::Kind::kSigmoid},
-        ProductStep{.kind = ProductStep::Kind::kGelu},
-        ProductStep{.kind = ProductStep::Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f}}) {
+  for (const VectorStep& step :
+       {VectorStep{.kind = VectorStep::Kind::kClip, .a = 0, .b = 6},
+        VectorStep{.kind = VectorStep::Kind::kSwish, .a = 1},
+        VectorStep{.kind = VectorStep::Kind::kSigmoid}, VectorStep{.kind = VectorStep::Kind::kGelu},
+        VectorStep{.kind = VectorStep::Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f}}) {
     const auto packed = Aligned(PackedFloats(ProductSide::kLeft, 1, 2));
     PackMatrix(ProductSide::kLeft, {a, 1, 2, 2, 1}, packed.get());
     float y[4];

@@ -37,7 +37,7 @@ struct Finish {
   const float* column_bias = nullptr;
   const float* addend = nullptr;
   int64_t addend_stride = 0;
-  const ProductStep* clip = nullptr;
+  const VectorStep* clip = nullptr;
 
   // Elements of row `i` from `column` on; `there` is what the output holds.
   template <typename Load>
@@ -131,7 +131,7 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     const int64_t count = columns.end - columns.begin;
     for (int64_t r = begin; r < end; ++r) {
       float* const y = p.output + r * p.output_stride + columns.begin;
-      for (const ProductStep& step : p.steps) RunStep(step, r, columns.begin, count, y);
+      for (const VectorStep& step : p.steps) RunStep(step, r, columns.begin, count, y, y);
     }
   };
   const auto multiply = [&](int64_t r, int64_t c, const float* a, const float* b) HWY_ATTR {
@@ -143,8 +143,8 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
       if (p.row_bias != nullptr) finish.row_bias = p.row_bias + r;
       if (p.column_bias != nullptr) finish.column_bias = p.column_bias + c;
       if (steps.simple && steps.addend != nullptr) {
-        finish.addend_stride = steps.addend->stride;
-        finish.addend = steps.addend->matrix + r * steps.addend->stride + c;
+        finish.addend_stride = steps.addend->row_stride;
+        finish.addend = steps.addend->operand + r * steps.addend->row_stride + c;
       }
       if (steps.simple) finish.clip = steps.clip;
     }

@@ -20,7 +20,7 @@ struct RowProduct {
   MatrixView matrix;
   float* output = nullptr;             // [num_rows, columns]
   const float* column_bias = nullptr;  // may be null
-  std::vector<ProductStep> steps;      // behind the bias, in this order
+  std::vector<VectorStep> steps;       // behind the bias, in this order
 };
 
 // Computes part number `part` of `parts`, which together are the product. Parts may run side by

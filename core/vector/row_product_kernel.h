@@ -127,7 +127,7 @@ void MultiplyRowsPart(const RowProduct& p, int part, int parts) {
       }
       for (; i < end - begin; ++i) y[i] += p.column_bias[begin + i];
     }
-    for (const ProductStep& step : p.steps) RunStep(step, r, begin, end - begin, y);
+    for (const VectorStep& step : p.steps) RunStep(step, r, begin, end - begin, y, y);
   }
 }
 

@@ -29,7 +29,7 @@ const Case kCases[] = {
 };
 
 TEST(RowProduct, AgreesWithTheFormulaInBothLayouts) {
-  using Kind = ProductStep::Kind;
+  using Kind = VectorStep::Kind;
   for (const Case& c : kCases) {
     const std::vector<float> x = Random(c.rows * c.inner, 1), w = Random(c.inner * c.columns, 2);
     const std::vector<float> bias = Random(c.columns, 3), more = Random(c.rows * c.columns, 4);
@@ -50,7 +50,10 @@ TEST(RowProduct, AgreesWithTheFormulaInBothLayouts) {
         if (by_columns) product.matrix = {turned.data(), c.inner, c.columns, 1, c.inner};
         if (steps) {
           product.column_bias = bias.data();
-          product.steps = {{.kind = Kind::kAddMatrix, .matrix = more.data(), .stride = c.columns},
+          product.steps = {{.kind = Kind::kAdd,
+                            .operand = more.data(),
+                            .row_stride = c.columns,
+                            .column_stride = 1},
                            {.kind = Kind::kClip, .a = 0, .b = 6}};
         }
         for (int part = 0; part < c.parts; ++part) MultiplyRows(product, part, c.parts);

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "hwy/highway.h"
-#include "nomograph/core/vector/packed_product.h"
+#include "nomograph/core/vector/steps.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -76,49 +76,96 @@ HWY_INLINE V Erf(D d, V x) {
   return hn::Mul(x, hn::Div(p, q));
 }
 
-// y[i] = f(y[i]) for `count` elements that lie side by side.
+// to[i] = f(from[i], i) for `count` elements that lie side by side; `from` may be `to`. What f does
+// with elements that are not there does not matter.
 template <typename F>
-HWY_INLINE void ForEachVector(int64_t count, float* HWY_RESTRICT y, F f) {
+HWY_INLINE void ForEachVector(int64_t count, const float* from, float* to, F f) {
   const D d;
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) hn::StoreU(f(hn::LoadU(d, y + i)), d, y + i);
+  for (; i + kLanes <= count; i += kLanes) hn::StoreU(f(hn::LoadU(d, from + i)), d, to + i);
   if (i == count) return;
   alignas(64) float part[kLanes] = {};
-  for (int64_t k = i; k < count; ++k) part[k - i] = y[k];
+  for (int64_t k = i; k < count; ++k) part[k - i] = from[k];
   hn::Store(f(hn::Load(d, part)), d, part);
-  for (int64_t k = i; k < count; ++k) y[k] = part[k - i];
+  for (int64_t k = i; k < count; ++k) to[k] = part[k - i];
 }
 
-// A step on `count` elements that lie side by side, the first of them at (row, column).
-inline void RunStep(const ProductStep& step, int64_t row, int64_t column, int64_t count,
-                    float* HWY_RESTRICT y) {
+// The same with a second element each.
+template <typename F>
+HWY_INLINE void ForEachPair(int64_t count, const float* from, const float* other, float* to, F f) {
+  const D d;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    hn::StoreU(f(hn::LoadU(d, from + i), hn::LoadU(d, other + i)), d, to + i);
+  }
+  if (i == count) return;
+  alignas(64) float left[kLanes] = {}, right[kLanes];
+  for (int64_t k = 0; k < kLanes; ++k)
+    right[k] = 1;  // nothing is raised by those that are not there
+  for (int64_t k = i; k < count; ++k) {
+    left[k - i] = from[k];
+    right[k - i] = other[k];
+  }
+  hn::Store(f(hn::Load(d, left), hn::Load(d, right)), d, left);
+  for (int64_t k = i; k < count; ++k) to[k] = left[k - i];
+}
+
+HWY_INLINE V KeepNan(V x, V y) { return hn::IfThenElse(hn::IsNaN(x), x, y); }
+
+// A step with an operand; f says what it does to two elements.
+template <typename F>
+HWY_INLINE void RunPairs(const VectorStep& step, int64_t row, int64_t column, int64_t count,
+                         const float* from, float* to, F f) {
+  const float* const other = step.operand + row * step.row_stride + column * step.column_stride;
+  if (step.column_stride != 0) return ForEachPair(count, from, other, to, f);
+  const D d;
+  const V same = hn::Set(d, *other);
+  ForEachVector(count, from, to, [=](V v) HWY_ATTR { return f(v, same); });
+}
+
+// A step on `count` elements that lie side by side, the first of them at (row, column): from `from`
+// to `to`, which may be the same.
+inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t count,
+                    const float* from, float* to) {
+  using Kind = VectorStep::Kind;
   const D d;
   const V a = hn::Set(d, step.a), b = hn::Set(d, step.b);
   const V zero = hn::Zero(d), half = hn::Set(d, 0.5f), one = hn::Set(d, 1.0f);
+  const auto each = [&](auto f) HWY_ATTR { ForEachVector(count, from, to, f); };
+  const auto pairs = [&](auto f) HWY_ATTR { RunPairs(step, row, column, count, from, to, f); };
   switch (step.kind) {
-    case ProductStep::Kind::kAddMatrix: {
-      const float* const from = step.matrix + row * step.stride + column;
-      for (int64_t i = 0; i < count; ++i) y[i] += from[i];
-      return;
-    }
-    case ProductStep::Kind::kAddColumn: {
-      const V value = hn::Set(d, step.matrix[row]);
-      return ForEachVector(count, y, [=](V v) HWY_ATTR { return hn::Add(v, value); });
-    }
-    case ProductStep::Kind::kLinear:
-      return ForEachVector(count, y, [=](V v) HWY_ATTR { return hn::MulAdd(v, a, b); });
-    case ProductStep::Kind::kClip:
-      return ForEachVector(count, y, [=](V v) HWY_ATTR { return Clip(a, b, v); });
-    case ProductStep::Kind::kHardSwish:
-      return ForEachVector(
-          count, y, [=](V v) HWY_ATTR { return hn::Mul(v, Clip(zero, one, hn::MulAdd(v, a, b))); });
-    case ProductStep::Kind::kSwish:
-      return ForEachVector(count, y,
-                           [=](V v) HWY_ATTR { return hn::Mul(v, Sigmoid(d, hn::Mul(v, a))); });
-    case ProductStep::Kind::kSigmoid:
-      return ForEachVector(count, y, [=](V v) HWY_ATTR { return Sigmoid(d, v); });
-    case ProductStep::Kind::kGelu:
-      return ForEachVector(count, y, [=](V v) HWY_ATTR {
+    case Kind::kAdd:
+      return pairs([](V v, V w) HWY_ATTR { return hn::Add(v, w); });
+    case Kind::kSubtract:
+      return pairs([](V v, V w) HWY_ATTR { return hn::Sub(v, w); });
+    case Kind::kMultiply:
+      return pairs([](V v, V w) HWY_ATTR { return hn::Mul(v, w); });
+    case Kind::kDivide:
+      return pairs([](V v, V w) HWY_ATTR { return hn::Div(v, w); });
+    case Kind::kMaximum:
+      return pairs([](V v, V w) HWY_ATTR { return KeepNan(v, KeepNan(w, hn::Max(v, w))); });
+    case Kind::kMinimum:
+      return pairs([](V v, V w) HWY_ATTR { return KeepNan(v, KeepNan(w, hn::Min(v, w))); });
+    case Kind::kLinear:
+      return each([=](V v) HWY_ATTR { return hn::MulAdd(v, a, b); });
+    case Kind::kClip:
+      return each([=](V v) HWY_ATTR { return Clip(a, b, v); });
+    case Kind::kLeakyRelu:
+      return each([=](V v) HWY_ATTR { return hn::IfThenElse(hn::Gt(v, zero), v, hn::Mul(v, a)); });
+    case Kind::kAbs:
+      return each([](V v) HWY_ATTR { return hn::Abs(v); });
+    case Kind::kSquare:
+      return each([](V v) HWY_ATTR { return hn::Mul(v, v); });
+    case Kind::kSqrt:
+      return each([](V v) HWY_ATTR { return hn::Sqrt(v); });
+    case Kind::kHardSwish:
+      return each([=](V v) HWY_ATTR { return hn::Mul(v, Clip(zero, one, hn::MulAdd(v, a, b))); });
+    case Kind::kSwish:
+      return each([=](V v) HWY_ATTR { return hn::Mul(v, Sigmoid(d, hn::Mul(v, a))); });
+    case Kind::kSigmoid:
+      return each([=](V v) HWY_ATTR { return Sigmoid(d, v); });
+    case Kind::kGelu:
+      return each([=](V v) HWY_ATTR {
         const V erf = Erf(d, hn::Mul(v, hn::Set(d, 0.70710678f)));
         return hn::Mul(hn::Mul(v, half), hn::Add(erf, one));
       });
@@ -128,17 +175,18 @@ inline void RunStep(const ProductStep& step, int64_t row, int64_t column, int64_
 // What follows the product, where it is nothing but a matrix that is added and bounds, as behind
 // most convolutions: without a look at each step for each vector.
 struct Steps {
-  explicit Steps(const std::vector<ProductStep>& steps) {
+  explicit Steps(const std::vector<VectorStep>& steps) {
     size_t i = 0;
-    if (i < steps.size() && steps[i].kind == ProductStep::Kind::kAddMatrix) {
+    if (i < steps.size() && steps[i].kind == VectorStep::Kind::kAdd &&
+        steps[i].column_stride != 0) {
       addend = &steps[i++];
     }
-    if (i < steps.size() && steps[i].kind == ProductStep::Kind::kClip) clip = &steps[i++];
+    if (i < steps.size() && steps[i].kind == VectorStep::Kind::kClip) clip = &steps[i++];
     simple = i == steps.size();
   }
   bool simple;
-  const ProductStep* addend = nullptr;
-  const ProductStep* clip = nullptr;
+  const VectorStep* addend = nullptr;
+  const VectorStep* clip = nullptr;
 };
 
 }  // namespace HWY_NAMESPACE

@@ -306,10 +306,10 @@ void FinishRows(const WinogradConv& c, int64_t image, int64_t channel, int64_t t
     }
     for (; i < c.out_columns; ++i) out[i] = from[i] + hn::GetLane(bias);
   }
-  for (const ProductStep& step : c.steps) {
-    // A matrix that is added has a row for each plane of each image.
-    const bool planes = step.kind == ProductStep::Kind::kAddMatrix;
-    RunStep(step, planes ? row : channel, at, height * c.out_columns, to);
+  for (const VectorStep& step : c.steps) {
+    // A matrix of whole planes has one for each channel of each image.
+    const bool planes = step.column_stride != 0;
+    RunStep(step, planes ? row : channel, at, height * c.out_columns, to, to);
   }
 }
 

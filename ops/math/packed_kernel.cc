@@ -8,61 +8,31 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/io/mapped_file.h"
+#include "nomograph/core/onednn/elementwise_loop.h"
 #include "nomograph/core/vector/row_product.h"
 #include "nomograph/core/vector/vector_target.h"
-#include "oneapi/dnnl/dnnl_types.h"
 
 namespace nomograph {
 namespace {
 
-// None where the product does not take the operand.
-std::optional<FusedStep> AddOperand(const PrepareContext& context, ProductSide side, int64_t rows,
-                                    int64_t columns, int input) {
-  using Kind = ProductStep::Kind;
-  const TensorSpec& operand = context.inputs[input];
+// How an operand lies beside the output; false where it is not as FusedSteps() says.
+bool SetStrides(const PrepareContext& context, ProductSide side, int64_t rows, int64_t columns,
+                FusedStep& fused) {
+  const TensorSpec& operand = context.inputs[fused.input];
   const Shape& output = context.outputs[0].shape;
-  if (operand.dtype != DType::kFloat32) return std::nullopt;
+  if (operand.dtype != DType::kFloat32) return false;
   if (operand.shape == output) {
-    return FusedStep{{.kind = Kind::kAddMatrix, .stride = columns}, input};
+    fused.step.row_stride = columns;
+    fused.step.column_stride = 1;
+    return true;
   }
   const bool left = side == ProductSide::kLeft;
   const int64_t size = left ? rows : columns;
   const int from_end = left ? output.rank() - 1 : 1;
   const int rank = operand.shape.rank();
-  const bool along = rank >= from_end && operand.shape[rank - from_end] == size &&
-                     operand.shape.num_elements() == size;
-  if (!along) return std::nullopt;
-  return FusedStep{{.kind = left ? Kind::kAddColumn : Kind::kAddMatrix}, input};
-}
-
-// None where the product does not take the post-op.
-std::optional<FusedStep> ToStep(const PrepareContext& context, ProductSide side, int64_t rows,
-                                int64_t columns, const PostOp& op) {
-  using Kind = ProductStep::Kind;
-  if (op.kind == PostOp::Kind::kBinary) {
-    if (op.algorithm != dnnl_binary_add) return std::nullopt;
-    return AddOperand(context, side, rows, columns, op.input);
-  }
-  switch (op.algorithm) {
-    case dnnl_eltwise_relu:
-      if (op.alpha != 0) return std::nullopt;
-      return FusedStep{{.kind = Kind::kClip, .a = 0, .b = std::numeric_limits<float>::infinity()}};
-    case dnnl_eltwise_clip:
-    case dnnl_eltwise_clip_v2:
-      return FusedStep{{.kind = Kind::kClip, .a = op.alpha, .b = op.beta}};
-    case dnnl_eltwise_linear:
-      return FusedStep{{.kind = Kind::kLinear, .a = op.alpha, .b = op.beta}};
-    case dnnl_eltwise_hardswish:
-      return FusedStep{{.kind = Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f}};
-    case dnnl_eltwise_swish:
-      return FusedStep{{.kind = Kind::kSwish, .a = op.alpha}};
-    case dnnl_eltwise_gelu_erf:
-      return FusedStep{{.kind = Kind::kGelu}};
-    case dnnl_eltwise_logistic:
-      return FusedStep{{.kind = Kind::kSigmoid}};
-    default:
-      return std::nullopt;
-  }
+  (left ? fused.step.row_stride : fused.step.column_stride) = 1;
+  return rank >= from_end && rank <= output.rank() && operand.shape[rank - from_end] == size &&
+         operand.shape.num_elements() == size;
 }
 
 // The node as a product of a few rows with the matrix as it lies; none where it is not one. A
@@ -199,8 +169,8 @@ class PackedKernel : public Kernel {
     }
     for (size_t s = 0; s < steps_.size(); ++s) {
       if (steps_[s].input < 0) continue;
-      const bool whole = steps_[s].step.stride != 0;
-      product.steps[s].matrix =
+      const bool whole = steps_[s].step.row_stride != 0 && steps_[s].step.column_stride != 0;
+      product.steps[s].operand =
           context.input<float>(steps_[s].input).data() + (whole ? output : first);
     }
   }
@@ -218,12 +188,13 @@ class RowKernel : public Kernel {
   RowKernel(RowProduct product, const PackedNode& node, std::vector<FusedStep> steps, int threads)
       : product_(std::move(product)), node_(node), steps_(std::move(steps)), threads_(threads) {
     for (const FusedStep& fused : steps_) {
-      ProductStep step = fused.step;
+      VectorStep step = fused.step;
       // What was a row is a column now.
-      if (step.kind == ProductStep::Kind::kAddColumn) {
-        step = {.kind = ProductStep::Kind::kAddMatrix};
-      } else if (step.stride != 0) {
-        step.stride = product_.matrix.columns;
+      const bool whole = step.row_stride != 0 && step.column_stride != 0;
+      if (whole) {
+        step.row_stride = product_.matrix.columns;
+      } else if (node_.side == ProductSide::kLeft) {
+        std::swap(step.row_stride, step.column_stride);
       }
       product_.steps.push_back(step);
     }
@@ -239,7 +210,7 @@ class RowKernel : public Kernel {
     }
     for (size_t s = 0; s < steps_.size(); ++s) {
       if (steps_[s].input < 0) continue;
-      product.steps[s].matrix = context.input<float>(steps_[s].input).data();
+      product.steps[s].operand = context.input<float>(steps_[s].input).data();
     }
     if (threads_ == 1) {
       MultiplyRows(product, 0, 1);
@@ -266,9 +237,12 @@ std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, 
                                                  int64_t rows, int64_t columns) {
   std::vector<FusedStep> steps;
   for (const PostOp& op : context.post_ops) {
-    const std::optional<FusedStep> step = ToStep(context, side, rows, columns, op);
+    const std::optional<VectorStep> step = onednn::StepOf(op);
     if (!step) return std::nullopt;
-    steps.push_back(*step);
+    steps.push_back({*step, step->has_operand() ? op.input : -1});
+    if (step->has_operand() && !SetStrides(context, side, rows, columns, steps.back())) {
+      return std::nullopt;
+    }
   }
   return steps;
 }

@@ -31,9 +31,9 @@ struct PackedNode {
 // None where the node is no such product.
 using PackedNodeFn = std::function<std::optional<PackedNode>(const PrepareContext& context)>;
 
-// What is fused behind a node whose kernel takes ProductSteps; those that add read an input.
+// What is fused behind a node whose kernel takes VectorSteps; an operand is an input.
 struct FusedStep {
-  ProductStep step;
+  VectorStep step;
   int input = -1;
 };
 // None where the kernel cannot take what is fused. The output is one matrix behind the other, each

@@ -67,7 +67,7 @@ class DepthwiseKernel : public Kernel {
     conv.output = context.output<float>(0).data();
     for (const FusedStep& step : steps_) {
       conv.steps.push_back(step.step);
-      if (step.input >= 0) conv.steps.back().matrix = context.input<float>(step.input).data();
+      if (step.input >= 0) conv.steps.back().operand = context.input<float>(step.input).data();
     }
     float* const scratch = reinterpret_cast<float*>(context.scratch());
 #pragma omp parallel for num_threads(threads_) if (threads_ > 1)

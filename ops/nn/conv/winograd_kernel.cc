@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/vector/winograd_conv.h"
-#include "nomograph/core/op/keep_nan.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 
@@ -75,7 +75,7 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
     conv.output = context.output<float>(0).data();
     for (const FusedStep& step : steps_) {
       conv.steps.push_back(step.step);
-      if (step.input >= 0) conv.steps.back().matrix = context.input<float>(step.input).data();
+      if (step.input >= 0) conv.steps.back().operand = context.input<float>(step.input).data();
     }
     float* const shared = reinterpret_cast<float*>(context.scratch());
     float* const scratch = shared + WinogradSharedFloats(conv);

@@ -1,0 +1,182 @@
+#include "nomograph/core/onednn/elementwise_loop.h"
+
+#include <omp.h>
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/onednn/collapse_axes.h"
+#include "nomograph/core/vector/elementwise_run.h"
+#include "nomograph/core/vector/vector_target.h"
+#include "oneapi/dnnl/dnnl_types.h"
+
+namespace nomograph::onednn {
+namespace {
+
+std::optional<VectorStep> BinaryStep(int algorithm) {
+  using Kind = VectorStep::Kind;
+  switch (algorithm) {
+    case dnnl_binary_add:
+      return VectorStep{.kind = Kind::kAdd};
+    case dnnl_binary_sub:
+      return VectorStep{.kind = Kind::kSubtract};
+    case dnnl_binary_mul:
+      return VectorStep{.kind = Kind::kMultiply};
+    case dnnl_binary_div:
+      return VectorStep{.kind = Kind::kDivide};
+    case dnnl_binary_max:
+      return VectorStep{.kind = Kind::kMaximum};
+    case dnnl_binary_min:
+      return VectorStep{.kind = Kind::kMinimum};
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<VectorStep> EltwiseStep(int algorithm, float alpha, float beta) {
+  using Kind = VectorStep::Kind;
+  switch (algorithm) {
+    case dnnl_eltwise_relu:
+      if (alpha != 0) return VectorStep{.kind = Kind::kLeakyRelu, .a = alpha};
+      return VectorStep{.kind = Kind::kClip, .a = 0, .b = std::numeric_limits<float>::infinity()};
+    case dnnl_eltwise_clip:
+    case dnnl_eltwise_clip_v2:
+      return VectorStep{.kind = Kind::kClip, .a = alpha, .b = beta};
+    case dnnl_eltwise_linear:
+      return VectorStep{.kind = Kind::kLinear, .a = alpha, .b = beta};
+    case dnnl_eltwise_abs:
+      return VectorStep{.kind = Kind::kAbs};
+    case dnnl_eltwise_square:
+      return VectorStep{.kind = Kind::kSquare};
+    case dnnl_eltwise_sqrt:
+      return VectorStep{.kind = Kind::kSqrt};
+    case dnnl_eltwise_hardswish:
+      return VectorStep{.kind = Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f};
+    case dnnl_eltwise_swish:
+      return VectorStep{.kind = Kind::kSwish, .a = alpha};
+    case dnnl_eltwise_logistic:
+      return VectorStep{.kind = Kind::kSigmoid};
+    case dnnl_eltwise_gelu_erf:
+      return VectorStep{.kind = Kind::kGelu};
+    default:
+      return std::nullopt;
+  }
+}
+
+// The node as a run without addresses, and which inputs are the operands of its steps.
+struct Loop {
+  int64_t rows = 1, columns = 1;
+  std::vector<VectorStep> steps;
+  std::vector<int> operands;  // by step; -1 where there is none
+};
+
+// An operand's strides; none where it is no row, column, element or whole of the output.
+bool SetStrides(const Shape& operand, const Shape& output, VectorStep& step) {
+  if (output.rank() == 1) {
+    step.column_stride = operand[0] == output[0] ? 1 : 0;
+    return true;
+  }
+  const bool all_rows = operand[0] == output[0], all_columns = operand[1] == output[1];
+  step.column_stride = all_columns ? 1 : 0;
+  step.row_stride = !all_rows ? 0 : all_columns ? output[1] : 1;
+  return true;
+}
+
+std::optional<Loop> Describe(const PrepareContext& context, int input, const PostOp& op) {
+  const Shape& y = context.outputs[0].shape;
+  if (BestVectorTarget() == VectorTarget::kBaseline || y.num_elements() == 0 ||
+      context.outputs[0].dtype != DType::kFloat32 || context.inputs[input].shape != y) {
+    return std::nullopt;
+  }
+  std::vector<const PostOp*> ops = {&op};
+  for (const PostOp& post_op : context.post_ops) ops.push_back(&post_op);
+  Loop loop;
+  std::vector<Shape> shapes;
+  for (const PostOp* const one : ops) {
+    const std::optional<VectorStep> step = StepOf(*one);
+    if (!step) return std::nullopt;
+    loop.steps.push_back(*step);
+    loop.operands.push_back(step->has_operand() ? one->input : -1);
+    if (!step->has_operand()) continue;
+    const TensorSpec& operand = context.inputs[one->input];
+    if (operand.dtype != DType::kFloat32 || operand.shape.rank() > y.rank()) return std::nullopt;
+    shapes.push_back(WithLeadingOnes(operand.shape, y.rank()));
+  }
+  shapes.push_back(y);
+  shapes = CollapseAxes(shapes);
+  const Shape& output = shapes.back();
+  // Of short rows each is too little for vectors.
+  constexpr int64_t kShortRow = 16;
+  if (output.rank() > 2 || (output.rank() == 2 && output[1] < kShortRow)) return std::nullopt;
+  if (output.rank() == 2) loop.rows = output[0];
+  if (output.rank() > 0) loop.columns = output[output.rank() - 1];
+  size_t operand = 0;
+  for (VectorStep& step : loop.steps) {
+    if (step.has_operand() && output.rank() > 0) SetStrides(shapes[operand++], output, step);
+  }
+  return loop;
+}
+
+class ElementwiseLoopKernel : public Kernel {
+ public:
+  ElementwiseLoopKernel(Loop loop, int input, int threads)
+      : loop_(std::move(loop)), input_(input), threads_(threads) {}
+
+  absl::Status Run(KernelContext& context) const override {
+    absl::InlinedVector<VectorStep, 4> steps(loop_.steps.begin(), loop_.steps.end());
+    for (size_t s = 0; s < steps.size(); ++s) {
+      if (loop_.operands[s] < 0) continue;
+      steps[s].operand = reinterpret_cast<const float*>(context.input_view(loop_.operands[s]).data);
+    }
+    const ElementwiseRun run{
+        .input = reinterpret_cast<const float*>(context.input_view(input_).data),
+        .output = reinterpret_cast<float*>(context.output_view(0).data),
+        .rows = loop_.rows,
+        .columns = loop_.columns,
+        .steps = steps.data(),
+        .num_steps = static_cast<int64_t>(steps.size())};
+    if (threads_ == 1) {
+      RunElementwise(run, 0, 1);
+      return absl::OkStatus();
+    }
+#pragma omp parallel num_threads(threads_)
+    RunElementwise(run, omp_get_thread_num(), omp_get_num_threads());
+    return absl::OkStatus();
+  }
+  std::string Describe() const override {
+    return absl::StrCat("elementwise loop ", VectorTargetName(BestVectorTarget()));
+  }
+
+ private:
+  const Loop loop_;
+  const int input_;
+  const int threads_;
+};
+
+}  // namespace
+
+std::optional<VectorStep> StepOf(const PostOp& op) {
+  return op.kind == PostOp::Kind::kBinary ? BinaryStep(op.algorithm)
+                                          : EltwiseStep(op.algorithm, op.alpha, op.beta);
+}
+
+std::unique_ptr<Kernel> PrepareElementwiseLoop(const PrepareContext& context, int input,
+                                               const PostOp& op) {
+  std::optional<Loop> loop = Describe(context, input, op);
+  if (!loop) return nullptr;
+  // A team of threads costs some microseconds.
+  constexpr int64_t kWorthThreads = 1 << 15;
+  const int64_t work = loop->rows * loop->columns * static_cast<int64_t>(loop->steps.size());
+  return std::make_unique<ElementwiseLoopKernel>(*std::move(loop), input,
+                                                 work < kWorthThreads ? 1 : context.threads);
+}
+
+bool ElementwiseLoopServes(const PrepareContext& context, int input, const PostOp& op) {
+  return Describe(context, input, op).has_value();
+}
+
+}  // namespace nomograph::onednn

@@ -1,0 +1,42 @@
+// Steps: what is done with float32 elements behind a product, a convolution or another step, before
+// they are stored.
+#ifndef NOMOGRAPH_CORE_VECTOR_STEPS_H_
+#define NOMOGRAPH_CORE_VECTOR_STEPS_H_
+
+#include <cstdint>
+
+namespace nomograph {
+
+// What becomes of the element y at (row, column). NaN stays NaN.
+struct VectorStep {
+  enum class Kind {
+    // With an element z of another matrix, operand[row * row_stride + column * column_stride].
+    kAdd,       // y + z
+    kSubtract,  // y - z
+    kMultiply,  // y * z
+    kDivide,    // y / z
+    kMaximum,   // NaN where either is
+    kMinimum,
+    // With the numbers a and b.
+    kLinear,     // y * a + b
+    kClip,       // the nearest to y of the numbers from a to b
+    kLeakyRelu,  // y where y > 0, else y * a
+    kAbs,
+    kSquare,
+    kSqrt,
+    kHardSwish,  // y * min(max(y * a + b, 0), 1)
+    kSwish,      // y / (1 + exp(-a * y))
+    kSigmoid,    // 1 / (1 + exp(-y))
+    kGelu,       // y / 2 * (1 + erf(y / sqrt(2)))
+  };
+  Kind kind;
+  float a = 0, b = 0;
+  const float* operand = nullptr;
+  int64_t row_stride = 0, column_stride = 0;  // column_stride is 0 or 1
+
+  bool has_operand() const { return kind <= Kind::kMinimum; }
+};
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_VECTOR_STEPS_H_
