@@ -1,23 +1,35 @@
 #!/usr/bin/env python3
-"""Time and memory of well-known models, as ratios to ONNX Runtime's in the same run.
+"""Time and memory of models, as ratios to ONNX Runtime's in the same run.
 
-The models are those of tests/onnx/real_models, whose README tells what must be installed. Each round
-runs a model here and there in turn, each in a process of its own with all processors; the table has
-the median of the rounds' ratios. Below 1 is better than ONNX Runtime.
+The models are those of tests/onnx/real_models, whose README tells what must be installed, and those
+of further_models.py. Before a model is timed its outputs must agree within 1e-4 of the largest
+magnitude. Each round runs it here and there in turn, each in a process of its own; the table has the
+median of the rounds' ratios. Below 1 is better than ONNX Runtime.
 
-Usage: onnx_runtime.py --nomo PROGRAM --work FOLDER [--batch N] [--rounds N] [MODEL...]
+Usage: onnx_runtime.py --nomo PROGRAM --work FOLDER [--threads N] [--batch N] [--rounds N]
+                       [--json FILE] [--markdown FILE] [MODEL...]
 """
 import argparse
+import datetime
+import json
+import math
+import os
 import pathlib
+import platform
+import re
 import statistics
 import sys
+
+import numpy as np
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tests/onnx/real_models"))
 
 import runners
 import zoo
 
-COLUMNS = ["model", "ms", "ms ORT", "run", "start", "memory", "MB", "MB ORT"]
+TOLERANCE = 1e-4  # of the largest magnitude
+RATIOS = ["run", "start", "memory"]
+HEADING = ["model", "ms", "ms ORT", *RATIOS, "MB", "MB ORT", "differs by"]
 
 
 def repeats(milliseconds):
@@ -25,13 +37,26 @@ def repeats(milliseconds):
     return max(5, min(500, int(2000 / milliseconds)))
 
 
+def difference(here, there):
+    """The largest of all outputs, in units of each one's largest magnitude."""
+    worst = 0.0
+    for name, right in there.items():
+        scale = max(float(np.abs(right).max(initial=0)), 1e-30)
+        worst = max(worst, float(np.abs(here[name].astype(np.float64) - right).max(initial=0)) / scale)
+    return worst
+
+
 def measure(model, work, nomo, ort, batch, rounds):
-    """The model's row of the table."""
+    """The model's figures."""
     source, saved = work / f"{model.name}.onnx", work / f"{model.name}.nomo"
     if not source.exists():
         model.make(source)
+    saved.unlink(missing_ok=True)
     nomo.convert(source, saved)
     inputs = model.inputs(batch)
+    differs = difference(nomo.run(saved, inputs), ort.run(source, inputs))
+    if not differs <= TOLERANCE:
+        raise runners.Failure(f"{model.name}: the outputs differ by {differs:.1e} of their largest magnitude")
     runs = repeats(nomo.cost(saved, inputs, 3).run)
     here, there = zip(*((nomo.cost(saved, inputs, runs), ort.cost(source, inputs, runs))
                         for _ in range(rounds)))
@@ -42,29 +67,89 @@ def measure(model, work, nomo, ort, batch, rounds):
     def ratio(field):
         return statistics.median(getattr(a, field) / getattr(b, field) for a, b in zip(here, there))
 
-    return [model.name, f"{middle(here, 'run'):.2f}", f"{middle(there, 'run'):.2f}",
-            f"{ratio('run'):.2f}", f"{ratio('start'):.2f}", f"{ratio('peak_bytes'):.2f}",
-            f"{middle(here, 'peak_bytes') / 2**20:.0f}", f"{middle(there, 'peak_bytes') / 2**20:.0f}"]
+    return {"model": model.name, "ms": middle(here, "run"), "ms ORT": middle(there, "run"),
+            "run": ratio("run"), "start": ratio("start"), "memory": ratio("peak_bytes"),
+            "MB": middle(here, "peak_bytes") / 2**20, "MB ORT": middle(there, "peak_bytes") / 2**20,
+            "differs by": differs}
+
+
+def with_mean(rows):
+    """The rows, and behind them the geometric mean of their ratios."""
+    def mean(column):
+        return math.exp(statistics.fmean(math.log(row[column]) for row in rows))
+    return rows + [{"model": "geometric mean", **{column: mean(column) for column in RATIOS}}]
+
+
+def cells(row):
+    """Of a Markdown table."""
+    def cell(column):
+        if column not in row:
+            return ""
+        if column == "model":
+            return row[column]
+        return f"{row[column]:.0e}" if column == "differs by" else f"{row[column]:.0f}" if column.startswith("MB") else f"{row[column]:.2f}"
+    return [cell(column) for column in HEADING]
+
+
+def machine(threads, batch):
+    """Where the figures come from."""
+    text = pathlib.Path("/proc/cpuinfo").read_text()
+    name = re.search(r"model name\s*: (.*)", text)
+    flags = re.search(r"flags\s*: (.*)", text)
+    flags = set(flags.group(1).split()) if flags else set()
+    levels = {"AMX": "amx_tile", "AVX-512 bf16": "avx512_bf16", "AVX-512": "avx512f", "AVX2": "avx2"}
+    best = next((level for level, flag in levels.items() if flag in flags), "no AVX2")
+    return {"date": datetime.date.today().isoformat(), "processor": name.group(1) if name else platform.machine(),
+            "instructions": best, "threads": threads, "batch": batch,
+            "peer": zoo.PACKAGES[0]}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nomo", required=True, type=pathlib.Path, help="the program")
     parser.add_argument("--work", required=True, type=pathlib.Path,
-                        help="where packages and models go: about 2 GB")
+                        help="where packages and models go: about 3 GB")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of each (default all)")
     parser.add_argument("--batch", type=int, default=1, help="rows of a run (default 1)")
     parser.add_argument("--rounds", type=int, default=3, help="of each model (default 3)")
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="only these")
+    parser.add_argument("--json", type=pathlib.Path, help="writes the figures there, too")
+    parser.add_argument("--markdown", type=pathlib.Path, help="writes the table there, too")
+    parser.add_argument("models", nargs="*", metavar="MODEL",
+                        help="only these; 'known': those of tests/onnx/real_models, 'further': the others")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
     zoo.install(work)
-    nomo, ort = runners.Nomo(arguments.nomo.resolve()), runners.OnnxRuntime(work)
-    rows = [COLUMNS]
-    for model in zoo.models(work):
-        if not arguments.models or model.name in arguments.models:
-            print(model.name, file=sys.stderr)
+    import further_models
+    groups = {"known": zoo.models(work), "further": further_models.models()}
+    chosen = set(arguments.models) or set(groups)
+    models = [model for group, members in groups.items() for model in members
+              if group in chosen or model.name in chosen]
+    missing = chosen - set(groups) - {model.name for model in models}
+    if missing:
+        sys.exit(f"no such model: {', '.join(sorted(missing))}")
+    nomo = runners.Nomo(arguments.nomo.resolve(), arguments.threads)
+    ort = runners.OnnxRuntime(work, arguments.threads)
+    rows, failed = [], []
+    for model in models:
+        print(model.name, file=sys.stderr)
+        try:
             rows.append(measure(model, work, nomo, ort, arguments.batch, arguments.rounds))
-    runners.print_table(rows)
+        except runners.Failure as failure:  # the others are measured all the same
+            failed.append(str(failure))
+    where = machine(arguments.threads, arguments.batch)
+    table = [HEADING, *(cells(row) for row in (with_mean(rows) if rows else []))]
+    title = "{date}, {processor} ({instructions}), {threads} threads, batch {batch}, {peer}".format(**where)
+    print(f"{title}\n")
+    runners.print_table(table)
+    if arguments.markdown:
+        with arguments.markdown.open("w") as file:
+            file.write(f"{title}\n\n")
+            runners.print_table(table, file)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({**where, "models": rows, "failed": failed}, indent=2) + "\n")
+    for failure in failed:
+        print(failure, file=sys.stderr)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

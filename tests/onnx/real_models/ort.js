@@ -1,5 +1,5 @@
 // Runs models in ONNX Runtime. A line of standard input: {"model", "inputs": [{"name", "dtype",
-// "shape", "file"}], "folder", "repeats"}, files of raw elements. Its line of standard output:
+// "shape", "file"}], "folder", "repeats", "threads"}, files of raw elements. Its line of standard output:
 // {"outputs": the same form, "start": milliseconds from opening the model to the outputs, "run": the
 // median of `repeats` more runs, "bytes": the process' memory at its highest less what it held
 // before}, or {"error"}. onnxruntime-node is looked for below the current folder.
@@ -53,7 +53,7 @@ async function run(job) {
   const held = memory('VmRSS');
   let before = process.hrtime.bigint();
   const session = await ort.InferenceSession.create(
-      job.model, {logSeverityLevel: 3, intraOpNumThreads: os.cpus().length});
+      job.model, {logSeverityLevel: 3, intraOpNumThreads: job.threads || os.cpus().length});
   let results = await session.run(inputs);
   const start = milliseconds(before);
   const times = [];

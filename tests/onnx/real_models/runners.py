@@ -33,8 +33,8 @@ class Cost:
 class OnnxRuntime:
     """The npm package onnxruntime-node, installed below `folder`. One process serves all runs."""
 
-    def __init__(self, folder):
-        self._folder, self._process = folder, None
+    def __init__(self, folder, threads=None):
+        self._folder, self._threads, self._process = folder, threads, None
 
     def run(self, model, inputs):
         """Outputs by name."""
@@ -54,7 +54,8 @@ class OnnxRuntime:
 
     def _run(self, model, inputs, repeats):
         with tempfile.TemporaryDirectory() as folder:
-            job = {"model": str(model), "inputs": [], "folder": folder, "repeats": repeats}
+            job = {"model": str(model), "inputs": [], "folder": folder, "repeats": repeats,
+                   "threads": self._threads}
             for i, (name, array) in enumerate(inputs.items()):
                 file = f"{folder}/in{i}.bin"
                 np.ascontiguousarray(array).tofile(file)
@@ -84,8 +85,8 @@ class OnnxRuntime:
 class Nomo:
     """Nomograph's command line."""
 
-    def __init__(self, program):
-        self._program = program
+    def __init__(self, program, threads=None):
+        self._program, self._threads = program, threads
 
     def convert(self, source, target):
         _call([self._program, "convert", source, target])
@@ -115,16 +116,18 @@ class Nomo:
 
     def _run(self, model, inputs, folder, flags):
         command = [self._program, "run", model, *flags]
+        if self._threads is not None:
+            command += ["--threads", self._threads]
         for i, (name, array) in enumerate(inputs.items()):
             np.save(f"{folder}/{i}.npy", array)
             command += ["-i", f"{name}={folder}/{i}.npy"]
         return _call(command)
 
 
-def print_table(rows):
+def print_table(rows, file=None):
     """As Markdown; the first row is the heading."""
     widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(len(rows[0]))]
     for i, row in enumerate(rows):
-        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |")
+        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |", file=file)
         if i == 0:
-            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+            print("|" + "|".join("-" * (width + 2) for width in widths) + "|", file=file)

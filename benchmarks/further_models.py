@@ -1,0 +1,127 @@
+"""Models beside those of tests/onnx/real_models, so that nothing is tuned to a few: other architectures of torchvision, and small
+ones for what a call costs. Weights are random, from a fixed seed."""
+import functools
+
+import numpy as np
+import torch
+from torch import nn
+
+import torch_models
+import zoo
+
+VISION = ["resnet18", "resnext50_32x4d", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet1_0", "regnet_y_400mf", "googlenet",
+          "convnext_tiny", "swin_t"]
+SEGMENTATION = ["lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large"]
+
+
+class Perceptron(nn.Sequential):
+    """784-512-512-10, as in every first lesson."""
+
+    def __init__(self):
+        super().__init__(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10), nn.Softmax(-1))
+
+
+class Chain(nn.Module):
+    """A thousand tiny elementwise ops, one behind the other."""
+
+    def forward(self, x):
+        y = x
+        for _ in range(250):
+            y = torch.relu((y + 0.25) * 0.5) - x
+        return y
+
+
+class Recurrent(nn.Module):
+    """Two LSTM layers over 50 steps."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(64, 128, num_layers=2, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x)[0][:, -1]
+
+
+class DecoderLayer(nn.Module):
+    """A step of a GPT: one new position attends to all that are cached."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(2)])
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.projection = nn.Linear(width, width)
+        self.grow, self.shrink = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x, keys, values):
+        batch, length, width = x.shape
+        parts = self.query_key_value(self.norms[0](x)).view(batch, length, 3, self.heads, width // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        keys, values = torch.cat([keys, key], 2), torch.cat([values, value], 2)
+        scores = (query @ keys.transpose(-1, -2)) * (width // self.heads) ** -0.5
+        x = x + self.projection((scores.softmax(-1) @ values).transpose(1, 2).reshape(x.shape))
+        return x + self.shrink(nn.functional.gelu(self.grow(self.norms[1](x)))), keys, values
+
+
+class DecoderStep(nn.Module):
+    """Six layers of width 512 with 64 cached positions, and the scores of 8,000 words."""
+    LAYERS, WIDTH, HEADS, CACHED, WORDS = 6, 512, 8, 64, 8000
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([DecoderLayer(self.WIDTH, self.HEADS) for _ in range(self.LAYERS)])
+        self.norm, self.head = nn.LayerNorm(self.WIDTH), nn.Linear(self.WIDTH, self.WORDS, bias=False)
+
+    def forward(self, x, cache):
+        written = []
+        for i, layer in enumerate(self.layers):
+            x, keys, values = layer(x, cache[2 * i], cache[2 * i + 1])
+            written += [keys, values]
+        return self.head(self.norm(x)), torch.stack(written)
+
+
+def _export(model, arrays, path):
+    torch.onnx.export(model.eval(), tuple(torch.from_numpy(array) for array in arrays.values()), str(path), opset_version=13,
+                      input_names=list(arrays), dynamic_axes={name: {0: "batch"} for name in arrays if name != "cache"})
+
+
+def _small(name, make, inputs):
+    def write(path):
+        torch.manual_seed(0)
+        _export(make(), inputs(1), path)
+    return zoo.ZooModel(name, write, inputs)
+
+
+def _normal(*shape):
+    def make(batch):
+        return {"input": zoo.random().standard_normal((batch, *shape), np.float32)}
+    return make
+
+
+def _step(batch):
+    shape = (2 * DecoderStep.LAYERS, batch, DecoderStep.HEADS, DecoderStep.CACHED, DecoderStep.WIDTH // DecoderStep.HEADS)
+    return {"input": zoo.random().standard_normal((batch, 1, DecoderStep.WIDTH), np.float32),
+            "cache": zoo.random(1).standard_normal(shape, np.float32)}
+
+
+class _Scores(nn.Module):
+    """Of a segmentation model, whose outputs are a dictionary."""
+
+    def __init__(self, name):
+        super().__init__()
+        import torchvision
+        self.model = getattr(torchvision.models.segmentation, name)(weights=None, weights_backbone=None)
+
+    def forward(self, x):
+        return self.model(x)["out"]
+
+
+def models():
+    vision = [zoo.ZooModel(name, functools.partial(torch_models.export_vision, name), _normal(3, 224, 224)) for name in VISION]
+    segmentation = [_small(name, functools.partial(_Scores, name), _normal(3, 224, 224)) for name in SEGMENTATION]
+    return vision + segmentation + [
+        _small("mlp", Perceptron, _normal(784)),
+        _small("lstm_2_layers", Recurrent, _normal(50, 64)),
+        _small("gpt_step", DecoderStep, _step),
+        _small("chain_1000", Chain, _normal(16)),
+    ]
