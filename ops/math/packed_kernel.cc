@@ -254,14 +254,16 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
     if (!node) return nullptr;
     std::optional<std::vector<FusedStep>> steps = StepsOf(*node, context);
     if (!steps) return nullptr;
-    // A team of threads costs some microseconds.
-    constexpr int64_t kWorthThreads = 1 << 17;
+    // A team of threads costs some microseconds, and beside other busy processes a thousand times
+    // as much. Rows are multiplied at the speed of the memory, of which a second thread has little.
+    constexpr int64_t kWorthThreads = 1 << 17, kRowsWorthThreads = 1 << 19;
     const MatrixView& m = node->constant;
     const int64_t work = m.rows * m.columns * node->other_size * node->products;
-    const int threads = work < kWorthThreads ? 1 : context.threads;
     if (std::optional<RowProduct> rows = AsRows(*node)) {
-      return std::make_unique<RowKernel>(*std::move(rows), *node, *std::move(steps), threads);
+      return std::make_unique<RowKernel>(*std::move(rows), *node, *std::move(steps),
+                                         work < kRowsWorthThreads ? 1 : context.threads);
     }
+    const int threads = work < kWorthThreads ? 1 : context.threads;
     const int64_t floats = PackedFloats(node->side, m.rows, m.columns);
     NOMO_ASSIGN_OR_RETURN(Tensor packed,
                           Tensor::Create(DType::kFloat32, {node->constants, floats}));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "nomograph/core/onednn/onednn_matmul.h"
+#include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/sub_kernel.h"
 
 namespace nomograph::nn {
@@ -18,6 +19,21 @@ bool BuildProduct(onednn::Builder& b) {
       onednn::Permuted(DType::kFloat32, b.context().inputs[1].shape, transposed),
       onednn::RowMajor(DType::kFloat32, b.context().outputs[0].shape.dims()), b.Attr());
   return true;
+}
+
+std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
+  const Tensor& w = context.constants[1];
+  if (!w.valid()) return std::nullopt;
+  const int64_t columns = w.shape()[0], inner = w.shape()[1];
+  return PackedNode{.side = ProductSide::kRight,
+                    .constant = {w.data<float>().data(), inner, columns, 1, inner},
+                    .other_size = context.inputs[0].shape[0]};
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareProduct(const PrepareContext& context) {
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> packed, PreparePacked(DescribeProduct)(context));
+  if (packed != nullptr) return packed;
+  return onednn::Prepare(BuildProduct)(context);
 }
 
 // Elements of `tensor` from `first` on as a matrix; nothing of nothing.
@@ -103,7 +119,7 @@ absl::StatusOr<bool> RecurrentKernel::AddProduct(const PrepareContext& context, 
       Slice(context.constants[input], first_gate * node_.hidden * columns, weights);
   NOMO_ASSIGN_OR_RETURN(
       std::optional<SubKernel> product,
-      SubKernel::Create(onednn::Prepare(BuildProduct), context.attrs, context.threads,
+      SubKernel::Create(PrepareProduct, context.attrs, context.threads,
                         {{DType::kFloat32, {rows, columns}}, {DType::kFloat32, weights}},
                         {DType::kFloat32, {rows, gates * node_.hidden}}, {Tensor(), constant}));
   if (!product) return false;
