@@ -220,7 +220,7 @@ class Selecting {
     }
     return Noted(word, std::move(set), [&] {
       return absl::StrCat("nothing fits ", Quoted(word.text),
-                          term->alternatives ? DidYouMean(word.text, term->alternatives()) : "");
+                          term->did_you_mean ? term->did_you_mean() : "");
     });
   }
 

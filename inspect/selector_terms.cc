@@ -29,10 +29,14 @@ void ForEachGraph(const Model& model, absl::FunctionRef<void(const Graph&)> visi
   for (const auto& [name, function] : model.functions) visit(function.graph);
 }
 
-std::vector<std::string> OpsOf(const Model& model) {
-  std::set<std::string> ops;
+absl::string_view BehindDomain(absl::string_view op) { return op.substr(op.rfind('.') + 1); }
+
+std::vector<std::string> OpsOf(const Model& model, bool with_domain) {
+  std::set<std::string, std::less<>> ops;
   ForEachGraph(model, [&](const Graph& graph) {
-    for (const Node& node : graph.nodes) ops.insert(absl::StrCat("op:", node.op));
+    for (const Node& node : graph.nodes) {
+      ops.emplace(with_domain ? absl::string_view(node.op) : BehindDomain(node.op));
+    }
   });
   return {ops.begin(), ops.end()};
 }
@@ -42,10 +46,11 @@ Term ParseOp(const SelectorWord& rest, const Model& model) {
   const Glob glob(rest.text, rest.quoted, /*ignore_case=*/true);
   SelectorTerm term;
   term.node = [glob, with_domain](const Node& node) {
-    const absl::string_view op = node.op;
-    return glob.Matches(with_domain ? op : op.substr(op.rfind('.') + 1));
+    return glob.Matches(with_domain ? absl::string_view(node.op) : BehindDomain(node.op));
   };
-  term.alternatives = [&model] { return OpsOf(model); };
+  term.did_you_mean = [&model, with_domain, op = rest.text] {
+    return DidYouMean(op, OpsOf(model, with_domain));
+  };
   return term;
 }
 
@@ -272,11 +277,11 @@ std::vector<std::string> AttrsOf(const Model& model, const OpRegistry& registry)
   std::set<std::string> names, ops;
   ForEachGraph(model, [&](const Graph& graph) {
     for (const Node& node : graph.nodes) {
-      for (const auto& [name, value] : node.attrs) names.insert(absl::StrCat("attr:", name));
+      for (const auto& [name, value] : node.attrs) names.insert(name);
       if (!ops.insert(node.op).second) continue;
       const OpDef* op = registry.Find(node.op, node.version);
       if (op == nullptr) continue;
-      for (const AttrDef& attr : op->attrs) names.insert(absl::StrCat("attr:", attr.name));
+      for (const AttrDef& attr : op->attrs) names.insert(attr.name);
     }
   });
   return {names.begin(), names.end()};
@@ -314,7 +319,9 @@ Term ParseAttr(const SelectorWord& rest, const Model& model, const OpRegistry& r
     }
     return !test || test->Holds(*value);
   };
-  term.alternatives = [&model, &registry] { return AttrsOf(model, registry); };
+  term.did_you_mean = [&model, &registry, name] {
+    return DidYouMean(name, AttrsOf(model, registry));
+  };
   return term;
 }
 

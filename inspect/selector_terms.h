@@ -21,8 +21,8 @@ struct SelectorTerm {
   std::function<bool(const Graph& graph, ValueId value)> value;
   // A node is taken with any of its outputs, too.
   bool producers = false;
-  // The texts among which what was written is looked for when the term takes nothing: "op:nn.Conv".
-  std::function<std::vector<std::string>()> alternatives;
+  // " (did you mean Conv?)" or "", for a term that takes nothing.
+  std::function<std::string()> did_you_mean;
 };
 
 // Whether `word` is "KEY:..." with a known key.
