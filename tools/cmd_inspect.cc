@@ -14,6 +14,7 @@
 #include "nomograph/tools/report/inspect_print.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/report/program_text.h"
+#include "nomograph/tools/report/shape_flags.h"
 #include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
@@ -23,36 +24,18 @@ struct Arguments {
   std::string path;
   bool json = false, stats = false, nodes = false, tensors = false, functions = false;
   bool program = false, exact = false;
-  std::vector<std::string> inputs;
-  int64_t batch = 1;
+  ShapeFlags shapes;
 };
-
-// "x=1x28x28x1", or "1x28x28x1" for the only input.
-absl::StatusOr<std::map<std::string, Shape>> ParseShapes(const Graph& graph,
-                                                         const std::vector<std::string>& inputs) {
-  std::map<std::string, Shape> shapes;
-  const NamedValues values(graph, graph.inputs);
-  for (const std::string& input : inputs) {
-    const NamedArgument named = values.Split(input);
-    std::string name = named.name;
-    if (name.empty() && graph.inputs.size() != 1) {
-      return InvalidArgument("--input ", input, ": the model has ", graph.inputs.size(),
-                             " inputs; write --input NAME=SHAPE");
-    }
-    if (name.empty()) name = graph.value(graph.inputs[0]).name;
-    NOMO_ASSIGN_OR_RETURN(shapes[name], ParseShape(named.rest));
-  }
-  return shapes;
-}
 
 absl::Status PrintProgram(const Arguments& arguments) {
   NOMO_ASSIGN_OR_RETURN(
       const ModelFile file,
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
   const Graph& graph = file.model.graph;
-  NOMO_ASSIGN_OR_RETURN(const auto shapes,
-                        WithExitCode(ExitCode::kUsage, ParseShapes(graph, arguments.inputs)));
-  const auto inputs = ConcreteInputs(graph, shapes, arguments.batch);
+  NOMO_ASSIGN_OR_RETURN(
+      const auto shapes,
+      WithExitCode(ExitCode::kUsage, ParseShapes(graph, arguments.shapes.shapes)));
+  const auto inputs = ConcreteInputs(graph, shapes, arguments.shapes.batch);
   if (!inputs.ok()) {
     return WithExitCode(ExitCode::kUsage, AtFile(file.path, inputs.status()));
   }
@@ -105,13 +88,9 @@ Action SetUp(CLI::App& app) {
   CLI::Option* program =
       app.add_flag("--program", arguments->program,
                    "The steps that the model is compiled to on this machine, instead");
-  AddRepeated(app, "--input", arguments->inputs, "NAME=SHAPE",
-              "For --program: the shape of an input, as x=1x28x28x1")
-      ->needs(program);
-  app.add_option("--batch", arguments->batch, "For --program: rows of the other inputs (default 1)")
-      ->type_name("N")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
-      ->needs(program);
+  const ShapeOptions shapes = AddShapeFlags(app, arguments->shapes, "For --program: ");
+  shapes.shape->needs(program);
+  shapes.batch->needs(program);
   app.add_flag("--exact", arguments->exact, "For --program: reference kernels only")
       ->needs(program);
   program->excludes(json);
