@@ -20,6 +20,7 @@
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/text/tensor_text.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
@@ -154,12 +155,11 @@ void AddLimits(CLI::App& app, RunOptions& run) {
                  "The most memory for a run's tensors, e.g. 512M or 4G (default: what the machine "
                  "has)")
       ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false).description(""))
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 62));
+      ->transform(SizeInBytes());
   app.add_option("--time-limit", run.time_limit_seconds,
                  "End a run that takes longer (default: no limit)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(1e-6, 1e8));
+      ->check(NumberBetween(1e-6, 1e8));
 }
 
 void AddRandomness(CLI::App& app, RunOptions& run) {
@@ -167,11 +167,11 @@ void AddRandomness(CLI::App& app, RunOptions& run) {
       app.add_flag("--training", run.training, "Dropout and random augmentation act");
   app.add_option("--seed", run.seed, "Of random ops (default 0)")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(Between(0, INT64_MAX));
   app.add_option("--step", run.step,
                  "The training step: random ops draw anew at each; batches count it up (default 0)")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(Between(0, INT64_MAX))
       ->needs(training);
 }
 
@@ -182,7 +182,7 @@ Action SetUp(CLI::App& app) {
   AddRepeated(app, "-o,--output", arguments->outputs, "NAME=FILE", kOutputHelp);
   CLI::Option* top_k = app.add_option("--top-k", arguments->top_k,
                                       "Print the best N classes of each row, not the values");
-  top_k->type_name("N")->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  top_k->type_name("N")->check(AtLeast(1));
   app.add_option("--labels", arguments->labels_path,
                  "The classes' names, one a line (default: the model's metadata \"labels\")")
       ->type_name("FILE")
@@ -190,18 +190,18 @@ Action SetUp(CLI::App& app) {
   app.add_option("--batch", arguments->batch,
                  "Run N rows at a time (default: all); random inputs have N rows")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+      ->check(AtLeast(1));
   app.add_option("--repeat", arguments->repeats,
                  "Then run N more times and print how long that takes")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(Between(1, 1'000'000));
   app.add_flag("--resize", arguments->resize, "Make images fit the input's size");
   app.add_flag("--cast", arguments->cast, "Convert arrays to the input's dtype");
   app.add_flag("--exact", arguments->exact,
                "Reference kernels only: slow, the same bits everywhere");
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(Between(1, 1024));
   AddLimits(app, arguments->run);
   AddRandomness(app, arguments->run);
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",

@@ -11,6 +11,7 @@
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/report/shape_flags.h"
 #include "nomograph/tools/report/summary_print.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
@@ -65,7 +66,7 @@ Action SetUp(CLI::App& app) {
       app.add_option("--depth", arguments->depth,
                      "How deep scopes are opened (default: as deep as some 24 rows allow)")
           ->type_name("N")
-          ->check(CLI::Range(1, 1000));
+          ->check(Between(1, 1000));
   AddShapeFlags(app, arguments->shapes, "For operations and memory: ");
   CLI::Option* layers = app.add_flag("--layers", arguments->layers,
                                      "Keras' table, which models of layers have without it");

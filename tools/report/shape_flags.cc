@@ -1,4 +1,5 @@
 #include "nomograph/tools/report/shape_flags.h"
+#include "nomograph/tools/usage.h"
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/types/status.h"
@@ -13,7 +14,7 @@ ShapeOptions AddShapeFlags(CLI::App& app, ShapeFlags& flags, const std::string& 
   CLI::Option* batch =
       app.add_option("--batch", flags.batch, absl::StrCat(prefix, "rows of the other inputs"))
           ->type_name("N (default 1)")
-          ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+          ->check(AtLeast(0));
   return {shape, batch};
 }
 

@@ -122,4 +122,36 @@ std::string FileNameFor(absl::string_view value) {
   return name;
 }
 
+absl::Status CheckNotThere(const std::string& path, bool force) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (force ||
+      (!std::filesystem::is_regular_file(status) && !std::filesystem::is_directory(status))) {
+    return absl::OkStatus();
+  }
+  return Usage(absl::AlreadyExistsError(
+      absl::StrCat(QuotedPath(path), std::filesystem::is_directory(status)
+                                         ? " is a folder"
+                                         : " is there already: --force writes over it")));
+}
+
+absl::Status WriteTensorsTo(const std::string& path, const NamedTensors& tensors, bool force) {
+  const bool archive = absl::EndsWith(path, ".npz");
+  if (!archive && !absl::EndsWith(path, ".npy")) {
+    return Usage(InvalidArgument("--output ", ShellWord(path), ": expected a .npy or .npz file"));
+  }
+  if (!archive && tensors.size() != 1) {
+    return Usage(InvalidArgument("--output ", ShellWord(path),
+                                 ": a .npy file holds one tensor, not ", tensors.size(),
+                                 "; write a .npz file"));
+  }
+  NOMO_RETURN_IF_ERROR(CheckNotThere(path, force));
+  NamedTensors arrays;
+  for (const auto& [name, tensor] : tensors) {
+    NOMO_ASSIGN_OR_RETURN(arrays[name], ForNumPy(tensor));
+  }
+  return WithExitCode(ExitCode::kUnwritable,
+                      archive ? WriteNpz(path, arrays) : WriteNpy(path, arrays.begin()->second));
+}
+
 }  // namespace nomograph

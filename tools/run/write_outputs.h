@@ -28,6 +28,15 @@ absl::Status WriteOutput(const OutputFile& file, const NamedTensors& outputs);
 // Names come from files.
 std::string FileNameFor(absl::string_view value);
 
+// Tensors of a model to one file: a .npz, or a .npy where there is one tensor. With the exit codes
+// of wrong usage, where the path is neither or a file is there that `force` does not give up, and
+// of files that cannot be written.
+absl::Status WriteTensorsTo(const std::string& path, const NamedTensors& tensors, bool force);
+
+// OK unless there is something at `path` that is no device or pipe; what then says that --force
+// writes over it, with the exit code of wrong usage.
+absl::Status CheckNotThere(const std::string& path, bool force);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_TOOLS_RUN_WRITE_OUTPUTS_H_

@@ -191,21 +191,21 @@ TEST_F(RunTest, BestClasses) {
   EXPECT_EQ(Nomo("run classifier.nomo -i spot.png -i black.png --top-k 2").out,
             "scores  float32[2,3]\n"
             "  row  class  label  probability\n"
-            "    0      2  owl          0.625\n"
-            "           1  dog           0.25\n"
-            "    1      0  cat         0.3333\n"
-            "           1  dog         0.3333\n");
+            "  0  2  owl  0.625\n"
+            "  0  1  dog  0.25\n"
+            "  1  0  cat  0.3333\n"
+            "  1  1  dog  0.3333\n");
   EXPECT_EQ(Nomo("run classifier.nomo -i spot.png --top-k 1 --labels labels.txt").out,
             "scores  float32[1,3]\n"
             "  row  class  label  probability\n"
-            "    0      2  Eule         0.625\n");
+            "  0  2  Eule  0.625\n");
   // More than there are, and numbers that are no probabilities.
   EXPECT_EQ(Nomo("run affine.nomo -i one.npz --top-k 9").out,
             "affine  float32[1,3]\n"
-            "  row  class    score\n"
-            "    0      2        7\n"
-            "           1        5\n"
-            "           0        3\n");
+            "  row  class  score\n"
+            "  0  2  7\n"
+            "  0  1  5\n"
+            "  0  0  3\n");
 }
 
 TEST_F(RunTest, WritesOutputs) {
