@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "absl/strings/ascii.h"
 #include "nlohmann/json.hpp"
 #include "nomograph/core/types/escape.h"
 
@@ -27,10 +28,20 @@ std::vector<Command> AllCommands() {
   return commands;
 }
 
+namespace {
+
+constexpr char kModelHelp[] =
+    "The model: .nomo, .nomo.txtpb (the text form) or .onnx, whatever its name; - is standard "
+    "input";
+
+}  // namespace
+
 void AddModelFile(CLI::App& app, std::string& path) {
-  app.add_option("FILE", path, "The model: .nomo, .nomo.txtpb (the text form) or .onnx")
-      ->required()
-      ->type_name("");
+  app.add_option("FILE", path, kModelHelp)->required()->type_name("");
+}
+
+void AddModelFiles(CLI::App& app, std::vector<std::string>& paths) {
+  app.add_option("FILE", paths, kModelHelp)->required()->type_name("...");
 }
 
 CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std::string>& values,
@@ -38,9 +49,33 @@ CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std
   return app.add_option(flag, values, help)->allow_extra_args(false)->type_name(value_name);
 }
 
+void PrintFault(const absl::Status& status) {
+  std::fflush(stdout);
+  const std::string message = EscapeMessage(status.message());
+  std::fprintf(stderr, "nomo: %s\n", message.c_str());
+}
+
 void Print(absl::string_view text) {
   const std::string printable = EscapeLines(text);
   std::fwrite(printable.data(), 1, printable.size(), stdout);
+}
+
+void PrintStyled(absl::string_view text) {
+  // Colored() writes "\033[", digits and "m".
+  while (!text.empty()) {
+    const size_t begin = std::min(text.find("\033["), text.size());
+    Print(text.substr(0, begin));
+    text.remove_prefix(begin);
+    size_t end = 2;
+    while (end < text.size() && absl::ascii_isdigit(text[end])) ++end;
+    if (end < text.size() && text[end] == 'm') {
+      std::fwrite(text.data(), 1, end + 1, stdout);
+      text.remove_prefix(end + 1);
+    } else {
+      Print(text.substr(0, end));
+      text.remove_prefix(std::min(end, text.size()));
+    }
+  }
 }
 
 void PrintJson(const nlohmann::ordered_json& json) {
