@@ -77,13 +77,13 @@ struct ModelDiff {
   std::vector<ItemDiff> functions;  // added, removed, renamed
   std::vector<ItemDiff> variables, golden_vectors, metadata;
   std::vector<ItemDiff> about;  // the model's name, doc and producer
-  // Whether nothing differs that runs depend on: `about` and `metadata` do not count, nor do names
-  // of nodes and weights.
-  bool same_meaning() const;
   bool same() const;
 };
 
 struct DiffOptions {
+  // Whether other names of nodes, values and weights count, and what only describes: documentation,
+  // metadata, the model's own name and the program that wrote it.
+  bool names = true, descriptions = true;
   // Weights within it count as the same. The default: equal bytes.
   Tolerance tolerance = {.rtol = 0, .atol = 0};
   // Called with the bytes of weights that have been compared, and all.
