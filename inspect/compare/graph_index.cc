@@ -102,6 +102,10 @@ void GraphIndex::HashNodes(const OpRegistry& registry, FunctionHash function_has
         hash =
             absl::HashOf(hash, name, value.variant().index(), std::visit(hasher, value.variant()));
       }
+      for (const ValueId id : node.inputs) {
+        const bool of_node = id != kNoValue && producers_[id].node >= 0;
+        hash = absl::HashOf(hash, of_node ? 0 : Incoming(id, values, {}));
+      }
       (values ? own_ : own_without_values_).push_back(hash);
     }
   }

@@ -67,8 +67,8 @@ class GraphIndex {
   std::vector<size_t> first_use_;
   std::vector<int> weights_;  // by value
   std::vector<uint64_t> weight_hashes_, types_;
-  // By node: op, version, attributes, and the number of inputs and outputs; with the values of
-  // tensors in attributes, and without.
+  // By node: op, version, attributes, number of outputs, and the inputs that no node yields; with
+  // the values of weights and of tensors in attributes, and without.
   std::vector<uint64_t> own_, own_without_values_;
 };
 
