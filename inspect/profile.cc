@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "nomograph/core/run/step_observer.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/inspect/macs.h"
 
 namespace nomograph {
 namespace {
@@ -39,6 +40,15 @@ int64_t BytesOf(absl::Span<const TensorView> views) {
     bytes = SaturatingAdd(bytes, view.shape->num_elements() * DTypeSize(view.dtype));
   }
   return bytes;
+}
+
+std::vector<TensorType> TypesOf(absl::Span<const TensorView> views) {
+  std::vector<TensorType> types;
+  for (const TensorView& view : views) {
+    types.push_back(view.dtype == DType::kInvalid ? TensorType{}
+                                                  : TensorType{view.dtype, *view.shape});
+  }
+  return types;
 }
 
 // Adds up the times of steps. A step is known again by its place: the step that called it, and its
@@ -103,6 +113,8 @@ class StepTimer : public StepObserver {
     profile.kernel = step.kernel.Describe();
     profile.fused = step.node.fused;
     profile.conversions = CountConversions(profile.kernel);
+    profile.macs = MultiplyAccumulates(*step.node.op, step.node.attrs, TypesOf(step.inputs),
+                                       TypesOf(step.outputs));
   }
 
   void AddEvent(int step, Clock::time_point start, Clock::time_point end) {
@@ -216,6 +228,7 @@ class Profiler {
       step.seconds /= runs;
       step.with_callees /= runs;
       step.bytes = std::llround(static_cast<double>(step.bytes) / runs);
+      if (step.macs) step.macs = SaturatingMultiply(*step.macs, step.calls);
     }
     return std::move(profile_);
   }

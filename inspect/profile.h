@@ -47,7 +47,8 @@ struct StepProfile {
   double with_callees = 0;
   int64_t bytes = 0;    // of inputs and outputs, of one run
   int conversions = 0;  // of layout, ahead of and behind the work, in one call
-  // Multiply-accumulates of one run, with those of what is fused; none where they are not known.
+  // Multiply-accumulates of one run (inspect/macs.h), each call's as the first one's; none where
+  // they are not known.
   std::optional<int64_t> macs;
 };
 
