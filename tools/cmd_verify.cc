@@ -1,6 +1,7 @@
 // nomo verify: checksums, golden vectors, bodies of lambdas. Recording is in run/record_golden.h.
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/open_with_progress.h"
+#include "nomograph/tools/run/check_signature.h"
 #include "nomograph/tools/run/model_inputs.h"
 #include "nomograph/tools/run/record_golden.h"
 #include "nomograph/tools/text/numbers.h"
@@ -27,7 +29,7 @@ namespace nomograph {
 namespace {
 
 struct Arguments {
-  std::string path;
+  std::string path, key, signature;
   bool require_golden = false, require_external = false, skip_exact = false, lambdas = false;
   bool json = false, record = false;
   std::vector<std::string> allowed_io;
@@ -36,6 +38,7 @@ struct Arguments {
 
 // What was found, in the order in which it is told.
 struct Report {
+  std::optional<SignedFile> signed_file;
   std::string form;  // "binary", ...: only binary files have checksums
   int64_t bytes = 0;
   std::vector<GoldenResult> golden;
@@ -170,6 +173,10 @@ std::string ReportText(const Arguments& arguments, const Report& report) {
                          ", all checksums hold\n")
           : absl::StrCat(Escape(arguments.path), ": ", report.form == "onnx" ? "ONNX" : report.form,
                          ", which has no checksums\n");
+  if (report.signed_file) {
+    absl::StrAppend(&text, "  signed by key ", report.signed_file->key_id.substr(0, 16),
+                    "…, every byte\n");
+  }
   if (!report.golden.empty() || !arguments.require_golden) text += GoldenText(report);
   if (arguments.lambdas) text += LambdasText(report);
   return text;
@@ -197,6 +204,10 @@ Json ReportJson(const Arguments& arguments, const Report& report, const absl::St
                {"passes", verdict.ok()},
                {"checksums", report.form == "binary" ? "hold" : "none"},
                {"golden_vectors", std::move(golden)}};
+  if (report.signed_file) {
+    json["signature"] = {{"key", report.signed_file->key_id},
+                         {"sha256", report.signed_file->sha256}};
+  }
   if (arguments.lambdas) {
     json["lambdas"] = {{"compared", report.bodies}, {"findings", std::move(findings)}};
   }
@@ -205,11 +216,17 @@ Json ReportJson(const Arguments& arguments, const Report& report, const absl::St
 }
 
 absl::Status Verify(const Arguments& arguments) {
+  std::optional<SignedFile> signed_file;
+  if (!arguments.key.empty()) {
+    NOMO_ASSIGN_OR_RETURN(signed_file,
+                          CheckSignature(arguments.path, arguments.signature, arguments.key));
+  }
   auto file = OpenWithProgress(arguments.path, /*upgrade=*/true);
   if (!file.ok()) return ReadFault(file.status());
   const absl::Status payloads = CheckPayloads(*file);
   if (!payloads.ok()) return ReadFault(AtFile(file->path, payloads));
-  Report report{.form = ModelFormName(file->form), .bytes = file->bytes};
+  Report report{
+      .signed_file = signed_file, .form = ModelFormName(file->form), .bytes = file->bytes};
   NOMO_RETURN_IF_ERROR(AddTestData(arguments, *file));
   if (!file->model.golden_vectors.empty()) {
     NOMO_RETURN_IF_ERROR(Replay(arguments, *file, report));
@@ -280,6 +297,12 @@ Action SetUp(CLI::App& app) {
                "Run kernels and the bodies that the file has for their ops on random inputs of the "
                "declared types, and compare");
   app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  CLI::Option* key = app.add_option("--key", arguments->key,
+                                    "Fail a file that the owner of this public key has not signed");
+  key->type_name("FILE.pub");
+  app.add_option("--signature", arguments->signature, "Where its signature is (default: FILE.sig)")
+      ->type_name("FILE.sig")
+      ->needs(key);
   AddRecording(app, *arguments);
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
               "Let an op with the effect io run, by its name");
