@@ -79,7 +79,8 @@ TEST(ProfileTest, TimesStepsAndAccountsForTheWholeRun) {
 
 // The steps of a function count apart from the node that calls it.
 TEST(ProfileTest, TellsWhatFunctionsTakeFromTheirCallers) {
-  const Value sum = Call("math.Greater", {Call("math.ReduceSum", {kX}, {{"keepdims", false}}), ConstantLike(-1, kX)});
+  const Value sum = Call(
+      "math.Greater", {Call("math.ReduceSum", {kX}, {{"keepdims", false}}), ConstantLike(-1, kX)});
   const auto branch = [](int ms, const std::string& name) {
     return [=](absl::Span<const Value> inputs) {
       return std::vector<Value>{Sleep(inputs[0], ms, name)};
