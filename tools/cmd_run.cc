@@ -22,6 +22,7 @@
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/fit_image.h"
+#include "nomograph/tools/run/check_signature.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/run_batches.h"
 #include "nomograph/tools/run/time_runs.h"
@@ -46,7 +47,7 @@ constexpr char kOutputHelp[] =
     "one output), FILE.npz for all, FOLDER/, or - for standard output, as .npy";
 
 struct Arguments {
-  std::string path, labels_path;
+  std::string path, labels_path, signing_key;
   std::vector<std::string> inputs, outputs, allowed_io;
   std::string mean, std, scale;
   int64_t batch = 0, top_k = 0;
@@ -266,6 +267,9 @@ absl::Status Verify(const ModelFile& file) {
 
 absl::Status Execute(const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
+  if (!arguments.signing_key.empty()) {
+    NOMO_RETURN_IF_ERROR(CheckSignature(arguments.path, "", arguments.signing_key).status());
+  }
   NOMO_ASSIGN_OR_RETURN(
       const ModelFile file,
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
@@ -398,6 +402,9 @@ Action SetUp(CLI::App& app) {
                "Fail where an output has a NaN or an infinity");
   app.add_flag("--verify", arguments->verify,
                "Check the file's checksums first: without, damaged weights are computed with");
+  app.add_option("--require-signature", arguments->signing_key,
+                 "Run only what the owner of this public key has signed (FILE.sig; see nomo sign)")
+      ->type_name("FILE.pub");
   AddLimits(app, arguments->run);
   AddRandomness(app, arguments->run);
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
