@@ -218,8 +218,8 @@ TEST(HierarchyTest, CountsBoxesByDepth) {
   EXPECT_EQ(hierarchy.CountBoxes(1), 3);  // x, b.0–1, the output
   EXPECT_EQ(hierarchy.CountBoxes(2), 4);  // the first block's nodes in its place
   EXPECT_EQ(hierarchy.CountBoxes(9), 4);
-  EXPECT_EQ(DepthFor(hierarchy, 2, 3), 1);
-  EXPECT_EQ(DepthFor(hierarchy, 2, 60), 64);
+  EXPECT_EQ(DepthFor(hierarchy, 3), 1);
+  EXPECT_EQ(DepthFor(hierarchy, 45), 2);
 }
 
 // Functions that each name the one before twice: more boxes than could be counted one by one.
@@ -241,7 +241,7 @@ TEST(HierarchyTest, CountsTheBoxesOfBodies) {
   EXPECT_EQ(hierarchy.CountBoxes(1), 3);
   EXPECT_EQ(hierarchy.CountBoxes(2), 9);
   EXPECT_EQ(hierarchy.CountBoxes(60), 1 << 20);
-  EXPECT_EQ(DepthFor(hierarchy, 8, 60), 4);
+  EXPECT_EQ(DepthFor(hierarchy, 45), 4);
 }
 
 }  // namespace
