@@ -52,7 +52,7 @@ enum class Direction { kDown, kRight };
 
 struct LayoutOptions {
   Direction direction = Direction::kDown;
-  double space_along = 30;   // between layers
+  double space_along = 26;   // between layers
   double space_across = 18;  // between boxes of a layer
   double padding = 14;       // inside of open boxes
   // Lines over more layers run on rails at the side.

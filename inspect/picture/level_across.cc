@@ -2,7 +2,9 @@
 // as a whole; blocks begin in the middle of the room that they have, and then move towards what
 // they are joined with as far as their neighbours let them.
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "nomograph/inspect/picture/level.h"
@@ -11,6 +13,9 @@ namespace nomograph::picture {
 namespace {
 
 constexpr double kSpaceAtLine = 11;  // between a line and what is beside it
+constexpr int kAnyLength = std::numeric_limits<int>::max();
+constexpr double kMostWidening = 1.6;
+constexpr double kMostAside = 40;
 constexpr int kSweeps = 12;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -20,12 +25,20 @@ class Placer {
       : level_(level),
         vertices_(level.vertices),
         link_above_(vertices_.size(), -1),
-        link_below_(vertices_.size(), -1) {}
+        link_below_(vertices_.size(), -1),
+        turned_above_(vertices_.size(), -1) {}
 
   void Run() {
     ChooseStraightLinks();
-    MakeBlocks();
-    Spread();
+    // Long runs beside one another can make a staircase that is much wider than any layer: then
+    // shorter ones are placed.
+    const std::vector<int> above = link_above_, below = link_below_;
+    for (const int longest : {kAnyLength, 12, 4, 1}) {
+      link_above_ = above;
+      link_below_ = below;
+      MakeBlocks(longest);
+      if (Spread() <= kMostWidening * WidestLayer()) break;
+    }
     CollectPulls();
     for (int sweep = 0; sweep < kSweeps; ++sweep) Sweep(sweep % 2 == 0);
     double left = kInfinity;
@@ -59,8 +72,9 @@ class Placer {
     return vertices_[left].width + (beside_line ? kSpaceAtLine : level_.options.space_across);
   }
 
-  // The links that are to be straight: where possible those between boxes in a chain, then lines
-  // over several layers, then the middle one of an odd number, then a line's only end.
+  // The links that are to be straight: those between boxes in a chain, then lines over several
+  // layers, then where ways part or meet the one to the longest chain, or else the middle one of an
+  // odd number, then a line's only end.
   void ChooseStraightLinks() {
     const size_t n = vertices_.size();
     std::vector<int> boxes_below(n, 0), boxes_above(n, 0), all_below(n, 0), all_above(n, 0);
@@ -80,62 +94,96 @@ class Placer {
         const int from = vertices_[p.from].rank - vertices_[q.from].rank;
         return from != 0 ? from < 0 : vertices_[p.to].rank < vertices_[q.to].rank;
       });
-      const std::vector<bool> middle = MiddleLinks(links, boxes_below, boxes_above);
-      for (int pass = 0; pass < 4; ++pass) {
+    }
+    const auto take = [&](auto fits) {
+      for (const std::vector<int>& links : of_layer) {
         std::vector<int> candidates;
-        for (size_t i = 0; i < links.size(); ++i) {
-          const Link& link = level_.links[links[i]];
-          const bool from_line = IsLine(link.from), to_line = IsLine(link.to);
-          const bool fits[] = {
-              !from_line && !to_line && boxes_below[link.from] == 1 && boxes_above[link.to] == 1,
-              from_line && to_line, middle[i],
-              (from_line && all_above[link.to] == 1) || (to_line && all_below[link.from] == 1) ||
-                  (from_line && boxes_above[link.to] == 0) ||
-                  (to_line && boxes_below[link.from] == 0)};
-          if (fits[pass]) candidates.push_back(links[i]);
+        for (const int l : links) {
+          if (fits(level_.links[l], l)) candidates.push_back(l);
         }
         TakeThoseThatDoNotCross(links, candidates);
+      }
+    };
+    take([&](const Link& link, int) {
+      return !IsLine(link.from) && !IsLine(link.to) && boxes_below[link.from] == 1 &&
+             boxes_above[link.to] == 1;
+    });
+    take([&](const Link& link, int) { return IsLine(link.from) && IsLine(link.to); });
+    const std::vector<bool> main = MainLinks();
+    take([&](const Link&, int l) { return main[l]; });
+    take([&](const Link& link, int) {
+      const bool from_line = IsLine(link.from), to_line = IsLine(link.to);
+      return (from_line && (all_above[link.to] == 1 || boxes_above[link.to] == 0)) ||
+             (to_line && (all_below[link.from] == 1 || boxes_below[link.from] == 0));
+    });
+  }
+
+  // How many boxes a straight run has from each vertex on, downwards and upwards.
+  void MeasureRuns(std::vector<int>& below, std::vector<int>& above) const {
+    below.assign(vertices_.size(), 0);
+    above = below;
+    for (int i = level_.num_layers - 1; i >= 0; --i) {
+      for (const int v : level_.layers[i]) {
+        const int link = link_below_[v];
+        below[v] = !IsLine(v) + (link < 0 ? 0 : below[level_.links[link].to]);
+      }
+    }
+    for (const std::vector<int>& layer : level_.layers) {
+      for (const int v : layer) {
+        const int link = link_above_[v];
+        above[v] = !IsLine(v) + (link < 0 ? 0 : above[level_.links[link].from]);
       }
     }
   }
 
-  // The middle one of the links from a box to an odd number of boxes that have it alone; likewise
-  // of those to a box.
-  std::vector<bool> MiddleLinks(const std::vector<int>& links, const std::vector<int>& boxes_below,
-                                const std::vector<int>& boxes_above) const {
-    std::vector<bool> middle(links.size(), false);
+  // Of the links between boxes where ways part and meet, those that go straight on.
+  std::vector<bool> MainLinks() const {
+    std::vector<int> below, above;
+    MeasureRuns(below, above);
+    std::vector<int> by_from, by_to;
+    for (size_t l = 0; l < level_.links.size(); ++l) {
+      const Link& link = level_.links[l];
+      if (!IsLine(link.from) && !IsLine(link.to)) by_from.push_back(static_cast<int>(l));
+    }
+    by_to = by_from;
+    const auto order = [this](int Link::*end, int Link::*other) {
+      return [this, end, other](int a, int b) {
+        const Link &p = level_.links[a], &q = level_.links[b];
+        if (p.*end != q.*end) return p.*end < q.*end;
+        return vertices_[p.*other].rank < vertices_[q.*other].rank;
+      };
+    };
+    std::sort(by_from.begin(), by_from.end(), order(&Link::from, &Link::to));
+    std::sort(by_to.begin(), by_to.end(), order(&Link::to, &Link::from));
+    std::vector<bool> main(level_.links.size(), false);
+    MarkMain(by_from, &Link::from, &Link::to, below, main);
+    MarkMain(by_to, &Link::to, &Link::from, above, main);
+    return main;
+  }
+
+  // `links` are grouped by `end`; of each group at most one is main.
+  void MarkMain(const std::vector<int>& links, int Link::*end, int Link::*other,
+                const std::vector<int>& runs, std::vector<bool>& main) const {
     for (size_t begin = 0; begin < links.size();) {
-      size_t end = begin;
-      std::vector<size_t> to_boxes;
-      const int from = level_.links[links[begin]].from;
-      for (; end < links.size() && level_.links[links[end]].from == from; ++end) {
-        if (!IsLine(level_.links[links[end]].to)) to_boxes.push_back(end);
+      size_t stop = begin, longest = begin;
+      int longest_run = -1, ties = 0;
+      for (;
+           stop < links.size() && level_.links[links[stop]].*end == level_.links[links[begin]].*end;
+           ++stop) {
+        const int run = runs[level_.links[links[stop]].*other];
+        ties = run > longest_run ? 1 : ties + (run == longest_run);
+        if (run <= longest_run) continue;
+        longest_run = run;
+        longest = stop;
       }
-      if (to_boxes.size() % 2 == 1 && !IsLine(from)) {
-        const size_t at = to_boxes[to_boxes.size() / 2];
-        middle[at] = boxes_above[level_.links[links[at]].to] == 1;
+      const size_t size = stop - begin;
+      if (ties == 1) {
+        main[links[longest]] = true;
+      } else if (size % 2 == 1) {
+        main[links[begin + size / 2]] = true;
       }
-      begin = end;
+      begin = stop;
     }
-    std::vector<size_t> by_target(links.size());
-    for (size_t i = 0; i < links.size(); ++i) by_target[i] = i;
-    std::stable_sort(by_target.begin(), by_target.end(), [&](size_t a, size_t b) {
-      return level_.links[links[a]].to < level_.links[links[b]].to;
-    });
-    for (size_t begin = 0; begin < by_target.size();) {
-      size_t end = begin;
-      std::vector<size_t> from_boxes;
-      const int to = level_.links[links[by_target[begin]]].to;
-      for (; end < links.size() && level_.links[links[by_target[end]]].to == to; ++end) {
-        if (!IsLine(level_.links[links[by_target[end]]].from)) from_boxes.push_back(by_target[end]);
-      }
-      if (from_boxes.size() % 2 == 1 && !IsLine(to)) {
-        const size_t at = from_boxes[from_boxes.size() / 2];
-        if (boxes_below[level_.links[links[at]].from] == 1) middle[at] = true;
-      }
-      begin = end;
-    }
-    return middle;
   }
 
   // Both are links between the same two layers, from left to right; some of the former have been
@@ -162,19 +210,38 @@ class Placer {
     }
   }
 
-  void MakeBlocks() {
+  // A line that leaves a box elsewhere than where it came in takes what is below aside. Where that
+  // adds up, the run ends, and what is below is to stand under its beginning again.
+  void MakeBlocks(int longest) {
+    blocks_.clear();
+    turned_above_.assign(vertices_.size(), -1);
+    std::vector<int> length;  // by block
     block_of_.assign(vertices_.size(), -1);
     shift_.assign(vertices_.size(), 0);
+    turns_.assign(level_.links.size(), 0);
+    std::vector<double> aside(vertices_.size(), 0);  // of where lines come in
     for (const std::vector<int>& layer : level_.layers) {
       for (const int v : layer) {
-        if (link_above_[v] < 0) {
-          block_of_[v] = static_cast<int>(blocks_.size());
-          blocks_.push_back({.first = v});
-          continue;
+        const int l = link_above_[v];
+        if (l >= 0) {
+          const Link& link = level_.links[l];
+          const int above =
+              link_above_[link.from] >= 0 ? link_above_[link.from] : turned_above_[link.from];
+          aside[v] = aside[link.from] + (above < 0 ? 0 : FromAt(link) - ToAt(level_.links[above]));
+          const int block = block_of_[link.from];
+          if (std::abs(aside[v]) <= kMostAside && length[block] < longest) {
+            block_of_[v] = block;
+            ++length[block];
+            shift_[v] = shift_[link.from] + FromAt(link) - ToAt(link);
+            continue;
+          }
+          if (std::abs(aside[v]) > kMostAside) turns_[l] = -std::exchange(aside[v], 0);
+          link_above_[v] = link_below_[link.from] = -1;
+          turned_above_[v] = l;
         }
-        const Link& link = level_.links[link_above_[v]];
-        block_of_[v] = block_of_[link.from];
-        shift_[v] = shift_[link.from] + FromAt(link) - ToAt(link);
+        block_of_[v] = static_cast<int>(blocks_.size());
+        blocks_.push_back({.first = v});
+        length.push_back(1);
       }
     }
   }
@@ -232,7 +299,8 @@ class Placer {
 
   // Puts every block halfway between the places where it is when all are as far to the left as can
   // be and to the right: what is alone in its layers is then in the middle.
-  void Spread() {
+  // Returns the width.
+  double Spread() {
     const std::vector<int> order = FromLeftToRight();
     double width = 0;
     for (const int b : order) {
@@ -249,6 +317,18 @@ class Placer {
       blocks_[*b].x = x;
     }
     for (size_t b = 0; b < blocks_.size(); ++b) blocks_[b].x = (blocks_[b].x + leftmost[b]) / 2;
+    return width;
+  }
+
+  double WidestLayer() const {
+    double widest = 0;
+    for (const std::vector<int>& layer : level_.layers) {
+      double width = 0;
+      for (size_t i = 0; i + 1 < layer.size(); ++i) width += Distance(layer[i], layer[i + 1]);
+      if (!layer.empty()) width += vertices_[layer.back()].width;
+      widest = std::max(widest, width);
+    }
+    return widest;
   }
 
   void CollectPulls() {
@@ -257,7 +337,8 @@ class Placer {
       const Link& link = level_.links[l];
       const int a = block_of_[link.from], b = block_of_[link.to];
       if (a == b) continue;
-      const double offset = shift_[link.from] + FromAt(link) - shift_[link.to] - ToAt(link);
+      const double offset =
+          shift_[link.from] + FromAt(link) - shift_[link.to] - ToAt(link) + turns_[l];
       const bool from_line = IsLine(link.from), to_line = IsLine(link.to);
       // Boxes hardly follow the lines that pass them by.
       pulls_[b].push_back({a, offset, !to_line && from_line ? 0.05 : 1});
@@ -282,6 +363,8 @@ class Placer {
   Level& level_;
   std::vector<Vertex>& vertices_;
   std::vector<int> link_above_, link_below_;  // by vertex: the straight links
+  std::vector<int> turned_above_;             // those that would have been, but for MakeBlocks()
+  std::vector<double> turns_;                 // by link: how far it is to go aside
   std::vector<Block> blocks_;
   std::vector<int> block_of_;
   std::vector<double> shift_;

@@ -20,6 +20,9 @@ constexpr double kTrackSpace = 7;   // between tracks of a channel
 constexpr double kMaxTracksHeight = 240;
 constexpr double kTrackMargin = 10;  // between a track and the boxes next to it
 constexpr double kMaxPortSpace = 14;
+constexpr double kMostForTitle = 140;  // of width
+constexpr double kSpaceForBend = 16;   // below a title
+constexpr double kSpaceAtExit = 20;    // above the lower side of an open box
 
 enum class Side { kLeft, kRight };
 
@@ -63,12 +66,8 @@ class RangeMax {
 
 class Router {
  public:
-  explicit Router(Level& level)
-      : level_(level), rails_(level.chains.size()), links_of_(level.vertices.size()) {
-    for (LevelNode& node : level.nodes) node.x = level.vertices[&node - level.nodes.data()].x;
-    for (size_t l = 0; l < level.links.size(); ++l) {
-      links_of_[level.links[l].to].push_back(static_cast<int>(l));
-    }
+  explicit Router(Level& level) : level_(level), rails_(level.chains.size()) {
+    for (size_t i = 0; i < level.nodes.size(); ++i) level.nodes[i].x = level.vertices[i].x;
   }
 
   void Run() {
@@ -102,6 +101,7 @@ class Router {
     std::vector<int> outs;  // chains
     std::vector<TapKey> ins;
     double top = 0, bottom = 0;
+    double title = 0;   // at its top, through which lines go straight
     double widest = 0;  // how far the lines that cross it go sideways
   };
 
@@ -161,16 +161,9 @@ class Router {
     std::stable_sort(order.begin(), order.end(),
                      [&](int a, int b) { return length(a) < length(b); });
     if (order.empty()) return;
-    std::vector<double> mirrored(left_);
-    for (double& x : mirrored) x = -x;
-    RangeMax profile[] = {RangeMax(mirrored), RangeMax(right_)};
-    for (double& x : mirrored) x += kRailMargin - kRailSpace;
-    std::vector<double> margin(right_);
-    for (double& x : margin) x += kRailMargin - kRailSpace;
-    for (RangeMax* p : {&profile[0], &profile[1]}) {
-      const std::vector<double>& with_margin = p == &profile[0] ? mirrored : margin;
-      *p = RangeMax(with_margin);
-    }
+    for (double& x : left_) x = kRailMargin - kRailSpace - x;
+    for (double& x : right_) x += kRailMargin - kRailSpace;
+    RangeMax profile[] = {RangeMax(left_), RangeMax(right_)};
     for (const int c : order) {
       Rail& rail = rails_[c];
       RangeMax& side = profile[rail.side == Side::kRight];
@@ -342,18 +335,25 @@ class Router {
     for (int i = -1; i < n; ++i) {
       Channel& c = channel(i);
       const bool tracks = !c.outs.empty() || !c.ins.empty();
+      const bool from_border = i >= 0 && is_border[i], to_border = i + 1 < n && is_border[i + 1];
       c.top = y;
       double height = tracks ? TracksHeight(c) + 2 * kTrackMargin + 6 : 0;
-      const bool is_first = i == -1 ? (n == 0 || !is_border[0]) : i == 0 && is_border[0];
-      const bool is_last = i == n - 1;
-      if (i >= 0 && !is_last) {
+      if (i >= 0 && i + 1 < n) {
+        const double space = to_border ? kSpaceAtExit : level_.options.space_along;
         const double wide = std::min(40.0, 0.06 * c.widest);
-        height =
-            std::max(height, level_.options.space_along + wide) + (tracks && c.widest > 1 ? 6 : 0);
+        if (from_border) {
+          // What bends does so below the title.
+          const bool bends = tracks || c.widest > 1;
+          height = std::max(height, bends ? kSpaceForBend + wide : 0) + level_.frame.top;
+          c.title = bends ? level_.frame.top - 6 : 0;
+        } else {
+          height = std::max(height, space + wide);
+        }
+        if (tracks && c.widest > 1) height += 6;
       }
-      if (is_last && (n == 0 || !is_border[n - 1])) height += level_.frame.bottom;
-      if (is_first && i == 0) c.top = y += level_.frame.top;
-      if (is_first && i == -1) c.top = y += level_.frame.top;
+      // The frame's space, where nothing comes in or goes out.
+      if (i == -1 && !to_border) c.top = y += level_.frame.top;
+      if (i == n - 1 && !from_border) height += level_.frame.bottom;
       c.bottom = y += height;
       PlaceTracks(c);
       if (i + 1 >= n) break;
@@ -371,7 +371,7 @@ class Router {
   void PlaceTracks(Channel& c) {
     const size_t tracks = c.outs.size() + c.ins.size();
     const double space = tracks < 2 ? 0 : TracksHeight(c) / (tracks - 1);
-    double y = c.top + kTrackMargin;
+    double y = c.top + c.title + kTrackMargin;
     for (const int chain : c.outs) {
       rails_[chain].out_y = y;
       y += space;
@@ -404,7 +404,7 @@ class Router {
     } else {
       for (int i = 0; i < Span(edge); ++i) {
         const int layer = from.layer + i;
-        route.push_back({x, tops_[layer] + heights_[layer]});
+        route.push_back({x, tops_[layer] + heights_[layer] + channel(layer).title});
         if (i + 1 < Span(edge)) x = level_.vertices[chain.first_vertex + i].x;
         route.push_back({i + 1 < Span(edge) ? x : end, tops_[layer + 1]});
       }
@@ -429,6 +429,21 @@ class Router {
     route = std::move(kept);
   }
 
+  // Where a title would be crossed by lines that come in, and a little more width helps, it is
+  // behind them.
+  void MakeRoomForTitle(double move) {
+    if (level_.options.direction == Direction::kRight) return;
+    double first = std::numeric_limits<double>::infinity(), last = -first;
+    for (const LevelNode& node : level_.nodes) {
+      if (node.kind != LevelNode::kEntry) continue;
+      first = std::min(first, node.x + move);
+      last = std::max(last, node.x + move);
+    }
+    if (last < 0 || first >= level_.frame.min_width) return;
+    const double wanted = last + level_.frame.min_width;
+    if (wanted < level_.width + kMostForTitle) level_.width = std::max(level_.width, wanted);
+  }
+
   // Moves all to the right of the frame's left side, and measures.
   void Finish() {
     double left = std::numeric_limits<double>::infinity(), right = -left;
@@ -450,8 +465,9 @@ class Router {
     const LevelFrame& frame = level_.frame;
     const double width = frame.left + (right - left) + frame.right;
     level_.width = std::max(width, frame.min_width);
-    level_.height = std::max(level_.height, frame.min_height);
     const double move = frame.left - left + (level_.width - width) / 2;
+    MakeRoomForTitle(move);
+    level_.height = std::max(level_.height, frame.min_height);
     for (LevelNode& node : level_.nodes) {
       node.x += move;
       if (node.kind == LevelNode::kExit) node.y = level_.height;
@@ -463,8 +479,7 @@ class Router {
   }
 
   Level& level_;
-  std::vector<Rail> rails_;  // by chain
-  std::vector<std::vector<int>> links_of_;
+  std::vector<Rail> rails_;           // by chain
   std::vector<double> left_, right_;  // how far boxes reach, by layer and channel
   double middle_ = 0;
   std::map<std::pair<int, Side>, double> tap_at_;  // where rails come to a box

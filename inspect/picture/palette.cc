@@ -58,8 +58,15 @@ Color ChangeColor(int change) {
   return Rgb(0x8590a2);
 }
 
+// `color` on `ground`.
+Color Mix(Color color, Color ground, double amount) {
+  const auto mix = [amount](int a, int b) { return static_cast<int>(b + (a - b) * amount + 0.5); };
+  return {mix(color.red, ground.red), mix(color.green, ground.green), mix(color.blue, ground.blue)};
+}
+
 PaintColors Tint(Color color, bool dark) {
-  return {.fill = WithOpacity(color, dark ? 0.26 : 0.15), .stroke = WithOpacity(color, 0.75)};
+  return {.fill = Mix(color, Background(dark), dark ? 0.28 : 0.15),
+          .stroke = Mix(color, Background(dark), dark ? 0.85 : 0.75)};
 }
 
 }  // namespace
@@ -67,25 +74,30 @@ PaintColors Tint(Color color, bool dark) {
 PaintColors ColorsOf(const SceneRect& rect, bool dark) {
   switch (rect.paint) {
     case Paint::kPanel:
-      return {.fill = dark ? Rgb(0xa6b4d0, 0.05) : Rgb(0x3d5a8c, 0.04),
-              .stroke = dark ? Rgb(0x8ea0c0, 0.35) : Rgb(0x5a7199, 0.32)};
+      if (rect.index == 0) {
+        return {.fill = dark ? Rgb(0x1f2430) : Rgb(0xeef2f8),
+                .stroke = dark ? Rgb(0x465066) : Rgb(0xbac5d8)};
+      }
+      return {.fill = dark ? Rgb(0x1b1f28) : Rgb(0xf7f9fc),
+              .stroke = dark ? Rgb(0x3f485c) : Rgb(0xc3cddd)};
     case Paint::kScope:
       return {.fill = dark ? Rgb(0x2a303c) : Rgb(0xf3f5f9),
-              .stroke = dark ? Rgb(0x8090ad, 0.8) : Rgb(0x7587a6, 0.9)};
+              .stroke = dark ? Rgb(0x6f7d98) : Rgb(0x8494b0)};
     case Paint::kEnd:
       return {.fill = dark ? Rgb(0x1d2128) : Rgb(0xffffff),
               .stroke = dark ? Rgb(0xaab4c6) : Rgb(0x4c5870)};
     case Paint::kFamily:
       return Tint(FamilyColor(rect.index), dark);
     case Paint::kValue: {
-      const Color hot = Rgb(0xd9402b);
-      return {.fill = WithOpacity(hot, 0.03 + 0.77 * rect.amount),
-              .stroke = dark ? Rgb(0x8090ad, 0.8) : Rgb(0x7587a6, 0.9)};
+      return {.fill = WithOpacity(Rgb(0xd9402b), 0.03 + 0.77 * rect.amount),
+              .stroke = dark ? Rgb(0x6f7d98) : Rgb(0x8494b0)};
     }
     case Paint::kChange:
       return Tint(ChangeColor(rect.index), dark);
     case Paint::kMissing:
-      return {.fill = Rgb(0xcf3f4f, 0.07), .stroke = Rgb(0xcf3f4f), .dashed = true};
+      return {.fill = Mix(Rgb(0xcf3f4f), Background(dark), 0.08),
+              .stroke = Rgb(0xcf3f4f),
+              .dashed = true};
     case Paint::kBadge:
       return {.fill = dark ? Rgb(0x8fa3c8) : Rgb(0x4a5d80), .stroke = Rgb(0, 0), .stroke_width = 0};
   }

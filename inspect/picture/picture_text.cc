@@ -17,6 +17,7 @@ namespace nomograph::picture {
 namespace {
 
 constexpr double kMaxTextWidth = 190;
+constexpr double kMaxLabelWidth = 130;
 constexpr size_t kMaxTooltipLines = 16;  // of attributes, and of inputs
 
 // "64×3×7×7".
@@ -28,22 +29,38 @@ std::string ShapeText(const PartialShape& shape) {
   });
 }
 
+// Whether any size is known or named.
+bool SaysAnything(const PartialShape& shape) {
+  if (!shape.has_rank()) return false;
+  return shape.rank() == 0 ||
+         std::any_of(shape.dims().begin(), shape.dims().end(),
+                     [](const Dim& d) { return d.known() || !d.symbol().empty(); });
+}
+
 // "float32 [1,3]".
 std::string TypeText(const TensorType& type) {
   return absl::StrCat(DTypeName(type.dtype), " ", Shown(type.shape.ToString()));
 }
 
-// The name without the part that only says which op it is: "conv1/Conv" of a Conv is "conv1".
-absl::string_view WithoutOp(absl::string_view name, absl::string_view op) {
+// Takes the last part of a name off if it only says which op it is and which of them: "Conv_1" for
+// a Conv. False if it says more.
+bool ConsumeOp(absl::string_view op, absl::string_view& name) {
   const size_t slash = name.rfind('/');
   const absl::string_view last = slash == absl::string_view::npos ? name : name.substr(slash + 1);
-  const absl::string_view rest = slash == absl::string_view::npos ? "" : name.substr(0, slash);
-  if (!absl::StartsWithIgnoreCase(last, op)) return name;
+  if (last.empty() || !absl::StartsWithIgnoreCase(last, op)) return false;
   const absl::string_view number = last.substr(op.size());
-  const bool only_number = std::all_of(number.begin(), number.end(), [](char c) {
-    return c == '_' || c == '.' || (c >= '0' && c <= '9');
-  });
-  return only_number ? rest : name;
+  const bool only_number =
+      number.empty() || ((number[0] == '_' || number[0] == '.') &&
+                         number.find_first_not_of("_.0123456789") == absl::string_view::npos);
+  if (only_number) name = slash == absl::string_view::npos ? "" : name.substr(0, slash);
+  return only_number;
+}
+
+// "conv1/Conv" of a Conv is "conv1", "relu/Relu_1" of a Relu nothing.
+absl::string_view WithoutOp(absl::string_view name, absl::string_view op) {
+  while (ConsumeOp(op, name)) {
+  }
+  return name;
 }
 
 // The shape of the first weight of two axes or more.
@@ -235,7 +252,9 @@ void DescribeBox(const Hierarchy& hierarchy, const OpRegistry& registry,
 void DescribeLine(const Graph& graph, PictureLine& shown) {
   const ValueInfo& value = graph.value(shown.values.back());
   if (shown.values.size() == 1) {
-    shown.label = ShapeText(value.type.shape);
+    if (SaysAnything(value.type.shape)) {
+      shown.label = FitText(ShapeText(value.type.shape), kLabelSize, kMaxLabelWidth);
+    }
   } else {
     shown.label = absl::StrCat(shown.values.size(), " values");
   }

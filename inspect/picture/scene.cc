@@ -32,10 +32,15 @@ class SceneMaker {
     top_ = kMargin + legend;
     scene_.height = diagram_.boxes[0].height + 2 * kMargin + legend;
     FindLabels();
+    depth_.assign(diagram_.boxes.size(), 0);
+    for (size_t b = 1; b < diagram_.boxes.size(); ++b) {
+      depth_[b] = depth_[diagram_.boxes[b].parent] + 1;
+    }
     // Panels, outermost first, then lines over them, then what hides lines' ends.
     for (size_t b = 1; b < diagram_.boxes.size(); ++b) {
       if (diagram_.boxes[b].open) AddPanel(static_cast<int>(b));
     }
+    FindStarts();
     for (size_t l = 0; l < diagram_.lines.size(); ++l) AddLine(static_cast<int>(l));
     for (size_t b = 1; b < diagram_.boxes.size(); ++b) {
       if (!diagram_.boxes[b].open) AddBox(static_cast<int>(b));
@@ -106,21 +111,24 @@ class SceneMaker {
         {TextStyle::kBadge, right - width / 2, y + 11, true, width - 10, BadgeOf(shown)});
   }
 
-  void AddCards(int b, Paint paint, double radius, SceneGroup& group) const {
+  // What stands behind the first of several.
+  void AddCards(int b, SceneRect rect, SceneGroup& group) const {
     if (picture_.boxes[b].times <= 1) return;
+    if (rect.paint != Paint::kPanel) rect.paint = Paint::kScope;
     for (int card = 2; card > 0; --card) {
-      SceneRect rect = RectOf(b, paint, radius);
-      rect.x += card * kStackStep;
-      rect.y += card * kStackStep;
-      group.rects.push_back(rect);
+      SceneRect shifted = rect;
+      shifted.x += card * kStackStep;
+      shifted.y += card * kStackStep;
+      group.rects.push_back(shifted);
     }
   }
 
   void AddPanel(int b) {
     const PictureBox& shown = picture_.boxes[b];
     SceneGroup group = {.tooltip = shown.tooltip};
-    AddCards(b, Paint::kPanel, 8, group);
-    const SceneRect rect = RectOf(b, Paint::kPanel, 8);
+    SceneRect rect = RectOf(b, Paint::kPanel, 8);
+    rect.index = depth_[b] % 2;
+    AddCards(b, rect, group);
     group.rects.push_back(rect);
     const double width = TextWidth(shown.title, kTitleSize, true);
     const double all = width + (BadgeWidth(shown) > 0 ? BadgeWidth(shown) + 6 : 0);
@@ -152,7 +160,7 @@ class SceneMaker {
     SceneRect rect = RectFor(picture_, b);
     rect.x += left_;
     rect.y += top_;
-    AddCards(b, Paint::kScope, rect.radius, group);
+    AddCards(b, rect, group);
     group.rects.push_back(rect);
     const double centre = rect.x + rect.width / 2, middle = rect.y + rect.height / 2;
     const double title = TextWidth(shown.title, kTitleSize, true);
@@ -167,6 +175,24 @@ class SceneMaker {
     scene_.groups.push_back(std::move(group));
   }
 
+  // Where a line begins to be drawn: what it has in common with another is drawn once.
+  struct Start {
+    size_t point = 0;
+    double x = 0, y = 0;  // in place of that point
+    bool moved = false;
+
+    std::vector<Point> Cut(const std::vector<Point>& route) const {
+      std::vector<Point> points(route.begin() + point, route.end());
+      if (moved) points[0] = {x, y};
+      return points;
+    }
+  };
+
+  // Of lines that begin at one place, the longest are drawn whole: one that passes layers, and one
+  // on a rail. The others leave them where their ways part.
+  void FindStarts();
+  static Start StartOf(const std::vector<Point>& route, const std::vector<Point>& drawn);
+
   // A label stands beside the beginning of a line, where nothing else runs in the room that it
   // needs.
   void FindLabels();
@@ -174,7 +200,7 @@ class SceneMaker {
   void AddLine(int l) {
     const DiagramLine& line = diagram_.lines[l];
     SceneGroup group = {.tooltip = picture_.lines[l].tooltip};
-    SceneRoute route = {.points = line.route};
+    SceneRoute route = {.points = starts_[l].Cut(line.route)};
     for (Point& point : route.points) {
       point.x += left_;
       point.y += top_;
@@ -182,7 +208,7 @@ class SceneMaker {
     route.arrow = line.to != line.level && !HasPorts(line.to);
     group.routes.push_back(std::move(route));
     if (has_label_[l]) {
-      const Point at = group.routes[0].points[0];
+      const Point at = {line.route[0].x + left_, line.route[0].y + top_};
       const std::string& label = picture_.lines[l].label;
       group.texts.push_back(
           {TextStyle::kLabel, at.x + 5, at.y + 12, false, TextWidth(label, kLabelSize), label});
@@ -198,7 +224,59 @@ class SceneMaker {
   Scene scene_;
   double left_ = 0, top_ = 0, legend_width_ = 0;
   std::vector<bool> has_label_;
+  std::vector<int> depth_;
+  std::vector<Start> starts_;  // by line
 };
+
+SceneMaker::Start SceneMaker::StartOf(const std::vector<Point>& route,
+                                      const std::vector<Point>& drawn) {
+  size_t same = 0;
+  while (same < route.size() && same < drawn.size() && route[same] == drawn[same]) ++same;
+  Start start;
+  if (same == 0 || same == route.size() || same == drawn.size()) return start;
+  start.point = same - 1;
+  // Both may go on along one line, and one of them turn earlier.
+  const Point at = route[same - 1], own = route[same], other = drawn[same];
+  const bool down = at.x == own.x && at.x == other.x && (own.y > at.y) == (other.y > at.y);
+  const bool across = at.y == own.y && at.y == other.y && (own.x > at.x) == (other.x > at.x);
+  if (!down && !across) return start;
+  const double length = std::hypot(own.x - at.x, own.y - at.y);
+  if (length > std::hypot(other.x - at.x, other.y - at.y)) return start;
+  const double kept = std::min(1.0, kCornerRadius / length);
+  start.moved = true;
+  start.x = own.x + (at.x - own.x) * kept;
+  start.y = own.y + (at.y - own.y) * kept;
+  return start;
+}
+
+void SceneMaker::FindStarts() {
+  starts_.assign(diagram_.lines.size(), {});
+  std::map<std::tuple<int, int, int>, std::vector<size_t>> groups;
+  for (size_t l = 0; l < diagram_.lines.size(); ++l) {
+    const DiagramLine& line = diagram_.lines[l];
+    groups[{line.level, line.from, line.from_port}].push_back(l);
+  }
+  const auto reach = [this](size_t l) {
+    const std::vector<Point>& route = diagram_.lines[l].route;
+    return std::abs(route.back().y - route[0].y) + std::abs(route.back().x - route[0].x) * 1e-6;
+  };
+  for (auto& [from, lines] : groups) {
+    if (lines.size() < 2) continue;
+    std::stable_sort(lines.begin(), lines.end(),
+                     [&reach](size_t a, size_t b) { return reach(a) > reach(b); });
+    std::vector<size_t> whole;
+    for (const size_t l : lines) {
+      Start best;
+      for (const size_t other : whole) {
+        const Start start = StartOf(diagram_.lines[l].route, diagram_.lines[other].route);
+        if (start.point > best.point || start.moved) best = start;
+      }
+      starts_[l] = best;
+      constexpr size_t kMostWhole = 3;
+      if (best.point == 0 && !best.moved && whole.size() < kMostWhole) whole.push_back(l);
+    }
+  }
+}
 
 // A piece of a route below a box, or all that a label takes.
 struct Piece {
@@ -233,7 +311,8 @@ void SceneMaker::FindLabels() {
   for (size_t l = 0; l < diagram_.lines.size(); ++l) {
     const DiagramLine& line = diagram_.lines[l];
     if (line.route.size() < 2 || picture_.lines[l].label.empty()) continue;
-    if (line.from == line.level) continue;  // has its label outside
+    // What comes out of an open box has its label inside.
+    if (line.from == line.level || diagram_.boxes[line.from].num_outputs > 0) continue;
     if (!labelled.emplace(std::make_tuple(line.from, line.from_port), true).second) continue;
     const Point start = line.route[0], next = line.route[1];
     if (next.x > start.x + 0.5 || next.y - start.y < 14) continue;

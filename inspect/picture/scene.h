@@ -11,7 +11,7 @@ namespace nomograph::picture {
 
 // What a shape is, which says its colours in both themes.
 enum class Paint {
-  kPanel,    // an open box
+  kPanel,    // an open box; `index` is its depth, modulo 2
   kScope,    // a closed one
   kEnd,      // an input or output
   kFamily,   // a node; `index` is its OpFamily

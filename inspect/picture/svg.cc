@@ -47,7 +47,7 @@ std::string Css(Color color) {
 std::string RectClass(const SceneRect& rect) {
   switch (rect.paint) {
     case Paint::kPanel:
-      return "p";
+      return absl::StrCat("p", rect.index);
     case Paint::kScope:
       return "s";
     case Paint::kEnd:
