@@ -14,9 +14,9 @@ struct Point {
 // Sizes and places are in pixels.
 struct DiagramBox {
   int parent = -1;
-  // An open box holds others, and is as large as they need; `width` and `height` are then those of
-  // its title.
+  // An open box holds others, and is as large as they and its title need.
   bool open = false;
+  double title_width = 0, title_height = 0;
   double width = 0, height = 0;
   // Of an open box: how many lines cross its border inwards and outwards.
   int num_inputs = 0, num_outputs = 0;

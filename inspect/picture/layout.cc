@@ -10,7 +10,8 @@
 namespace nomograph::picture {
 namespace {
 
-// The layout works from the top down; from left to right, it is turned over.
+// The layout works from the top down; from left to right, it is turned over, but for titles, which
+// stand at the top of what is seen.
 void Turn(Diagram& diagram) {
   for (DiagramBox& box : diagram.boxes) {
     std::swap(box.width, box.height);
@@ -59,13 +60,13 @@ class NestedLayout {
   LevelFrame FrameOf(const DiagramBox& box) const {
     const double pad = options_.padding;
     LevelFrame frame = {.left = pad, .top = pad, .right = pad, .bottom = pad};
-    // The title is at the top of the picture; box is turned if the picture is.
+    const double title = box.title_height > 0 ? box.title_height + 8 : pad;
     if (options_.direction == Direction::kDown) {
-      frame.top = box.height + (box.height > 0 ? 8 : pad);
-      frame.min_width = box.width;
+      frame.top = title;
+      frame.min_width = box.title_width;
     } else {
-      frame.left = box.width + (box.width > 0 ? 8 : pad);
-      frame.min_height = box.height;
+      frame.left = title;
+      frame.min_height = box.title_width;
     }
     return frame;
   }

@@ -155,9 +155,10 @@ class Placer {
     };
     std::sort(by_from.begin(), by_from.end(), order(&Link::from, &Link::to));
     std::sort(by_to.begin(), by_to.end(), order(&Link::to, &Link::from));
-    std::vector<bool> main(level_.links.size(), false);
+    std::vector<bool> main(level_.links.size(), false), main_upwards = main;
     MarkMain(by_from, &Link::from, &Link::to, below, main);
-    MarkMain(by_to, &Link::to, &Link::from, above, main);
+    MarkMain(by_to, &Link::to, &Link::from, above, main_upwards);
+    for (size_t l = 0; l < main.size(); ++l) main[l] = main[l] && main_upwards[l];
     return main;
   }
 

@@ -201,7 +201,7 @@ class Router {
       if (std::abs(ports[i].from - centre) < 0.5) middle = static_cast<double>(i);
     }
     const double more = std::max(middle, ports.size() - 1 - middle);
-    const double space = std::min(kMaxPortSpace, (size / 2 - 8) / std::max(more, 1.0));
+    const double space = std::min(kMaxPortSpace, (size / 2 - 5) / std::max(more, 1.0));
     for (size_t i = 0; i < ports.size(); ++i) *ports[i].at = size / 2 + (i - middle) * space;
   }
 

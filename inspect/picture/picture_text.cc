@@ -266,8 +266,8 @@ void MeasureBox(const PictureBox& shown, bool open, DiagramBox& place) {
   const double badge = BadgeWidth(shown);
   const double title = TextWidth(shown.title, kTitleSize, /*bold=*/true);
   if (open) {
-    place.width = title + (badge > 0 ? badge + 6 : 0) + 24;
-    place.height = kTitleHeight;
+    place.title_width = title + (badge > 0 ? badge + 6 : 0) + 24;
+    place.title_height = kTitleHeight;
     return;
   }
   const double subtitle = TextWidth(shown.subtitle, kSubtitleSize);
