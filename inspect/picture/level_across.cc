@@ -17,6 +17,7 @@ constexpr int kAnyLength = std::numeric_limits<int>::max();
 constexpr double kMostWidening = 1.6;
 constexpr double kMostAside = 40;
 constexpr int kSweeps = 12;
+constexpr double kSmallMove = 0.01;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 class Placer {
@@ -33,14 +34,18 @@ class Placer {
     // Long runs beside one another can make a staircase that is much wider than any layer: then
     // shorter ones are placed.
     const std::vector<int> above = link_above_, below = link_below_;
+    const double widest = WidestLayer();
     for (const int longest : {kAnyLength, 12, 4, 1}) {
       link_above_ = above;
       link_below_ = below;
       MakeBlocks(longest);
-      if (Spread() <= kMostWidening * WidestLayer()) break;
+      FindNeighbours();
+      if (Spread() <= kMostWidening * widest) break;
     }
     CollectPulls();
-    for (int sweep = 0; sweep < kSweeps; ++sweep) Sweep(sweep % 2 == 0);
+    for (int sweep = 0; sweep < kSweeps; ++sweep) {
+      if (Sweep(sweep % 2 == 0) < kSmallMove) break;
+    }
     double left = kInfinity;
     for (size_t v = 0; v < vertices_.size(); ++v) left = std::min(left, At(v));
     for (size_t v = 0; v < vertices_.size(); ++v) vertices_[v].x = At(v) - left;
@@ -51,6 +56,12 @@ class Placer {
   struct Block {
     double x = 0;
     int first = 0;  // vertex
+  };
+  // The neighbours of a vertex, as what they allow its block: x of `left` plus `from_left`, and no
+  // less; x of `right` plus `from_right`, and no more.
+  struct Beside {
+    int left = -1, right = -1;  // blocks; -1: none
+    double from_left = 0, from_right = 0;
   };
   // What a block wants: to be where x of `block` plus `offset` is.
   struct Pull {
@@ -255,27 +266,47 @@ class Placer {
       if (link_below_[v] < 0) return;
     }
   }
-  int Neighbour(int vertex, int step) const {
-    const std::vector<int>& layer = level_.layers[vertices_[vertex].layer];
-    const int at = vertices_[vertex].rank + step;
-    return at < 0 || at >= static_cast<int>(layer.size()) ? -1 : layer[at];
+  // What stands beside the vertices of blocks, so that limits take one pass over an array.
+  void FindNeighbours() {
+    beside_.clear();
+    beside_begin_.assign(1, 0);
+    const auto neighbour = [this](int vertex, int step) {
+      const std::vector<int>& layer = level_.layers[vertices_[vertex].layer];
+      const int at = vertices_[vertex].rank + step;
+      return at < 0 || at >= static_cast<int>(layer.size()) ? -1 : layer[at];
+    };
+    for (size_t b = 0; b < blocks_.size(); ++b) {
+      ForEachVertex(static_cast<int>(b), [&](int v) {
+        Beside beside;
+        if (const int left = neighbour(v, -1); left >= 0) {
+          beside.left = block_of_[left];
+          beside.from_left = shift_[left] + Distance(left, v) - shift_[v];
+        }
+        if (const int right = neighbour(v, 1); right >= 0) {
+          beside.right = block_of_[right];
+          beside.from_right = shift_[right] - Distance(v, right) - shift_[v];
+        }
+        beside_.push_back(beside);
+      });
+      beside_begin_.push_back(static_cast<int>(beside_.size()));
+    }
   }
 
   // How far to the left a block can be, and how far to the right, where its neighbours stand.
   double LeftLimit(int block) const {
     double limit = -kInfinity;
-    ForEachVertex(block, [&](int v) {
-      const int left = Neighbour(v, -1);
-      if (left >= 0) limit = std::max(limit, At(left) + Distance(left, v) - shift_[v]);
-    });
+    for (int i = beside_begin_[block]; i < beside_begin_[block + 1]; ++i) {
+      const Beside& beside = beside_[i];
+      if (beside.left >= 0) limit = std::max(limit, blocks_[beside.left].x + beside.from_left);
+    }
     return limit;
   }
   double RightLimit(int block) const {
     double limit = kInfinity;
-    ForEachVertex(block, [&](int v) {
-      const int right = Neighbour(v, 1);
-      if (right >= 0) limit = std::min(limit, At(right) - Distance(v, right) - shift_[v]);
-    });
+    for (int i = beside_begin_[block]; i < beside_begin_[block + 1]; ++i) {
+      const Beside& beside = beside_[i];
+      if (beside.right >= 0) limit = std::min(limit, blocks_[beside.right].x + beside.from_right);
+    }
     return limit;
   }
 
@@ -283,17 +314,17 @@ class Placer {
   // straight links do not cross.
   std::vector<int> FromLeftToRight() const {
     std::vector<int> waiting(blocks_.size(), 0), order;
-    for (const std::vector<int>& layer : level_.layers) {
-      for (size_t i = 1; i < layer.size(); ++i) ++waiting[block_of_[layer[i]]];
+    for (const Beside& beside : beside_) {
+      if (beside.right >= 0) ++waiting[beside.right];
     }
     for (size_t b = 0; b < blocks_.size(); ++b) {
       if (waiting[b] == 0) order.push_back(static_cast<int>(b));
     }
     for (size_t i = 0; i < order.size(); ++i) {
-      ForEachVertex(order[i], [&](int v) {
-        const int right = Neighbour(v, 1);
-        if (right >= 0 && --waiting[block_of_[right]] == 0) order.push_back(block_of_[right]);
-      });
+      for (int k = beside_begin_[order[i]]; k < beside_begin_[order[i] + 1]; ++k) {
+        const int right = beside_[k].right;
+        if (right >= 0 && --waiting[right] == 0) order.push_back(right);
+      }
     }
     return order;
   }
@@ -333,7 +364,8 @@ class Placer {
   }
 
   void CollectPulls() {
-    pulls_.resize(blocks_.size());
+    std::vector<std::pair<int, Pull>> pulls;  // by block
+    pulls_begin_.assign(blocks_.size() + 1, 0);
     for (size_t l = 0; l < level_.links.size(); ++l) {
       const Link& link = level_.links[l];
       const int a = block_of_[link.from], b = block_of_[link.to];
@@ -342,23 +374,35 @@ class Placer {
           shift_[link.from] + FromAt(link) - shift_[link.to] - ToAt(link) + turns_[l];
       const bool from_line = IsLine(link.from), to_line = IsLine(link.to);
       // Boxes hardly follow the lines that pass them by.
-      pulls_[b].push_back({a, offset, !to_line && from_line ? 0.05 : 1});
-      pulls_[a].push_back({b, -offset, !from_line && to_line ? 0.05 : 1});
+      pulls.push_back({b, {a, offset, !to_line && from_line ? 0.05 : 1}});
+      pulls.push_back({a, {b, -offset, !from_line && to_line ? 0.05 : 1}});
+      ++pulls_begin_[a + 1];
+      ++pulls_begin_[b + 1];
     }
+    for (size_t b = 0; b < blocks_.size(); ++b) pulls_begin_[b + 1] += pulls_begin_[b];
+    pulls_.resize(pulls.size());
+    std::vector<int> next(pulls_begin_.begin(), pulls_begin_.end() - 1);
+    for (const auto& [block, pull] : pulls) pulls_[next[block]++] = pull;
   }
 
-  void Sweep(bool forward) {
+  // Returns how far the block that moves most does.
+  double Sweep(bool forward) {
     const int n = static_cast<int>(blocks_.size());
+    double most = 0;
     for (int i = 0; i < n; ++i) {
       const int b = forward ? i : n - 1 - i;
-      if (pulls_[b].empty()) continue;
+      if (pulls_begin_[b] == pulls_begin_[b + 1]) continue;
       double sum = 0, weights = 0;
-      for (const Pull& pull : pulls_[b]) {
+      for (int k = pulls_begin_[b]; k < pulls_begin_[b + 1]; ++k) {
+        const Pull& pull = pulls_[k];
         sum += pull.weight * (blocks_[pull.block].x + pull.offset);
         weights += pull.weight;
       }
-      blocks_[b].x = std::max(LeftLimit(b), std::min(RightLimit(b), sum / weights));
+      const double x = std::max(LeftLimit(b), std::min(RightLimit(b), sum / weights));
+      most = std::max(most, std::abs(x - blocks_[b].x));
+      blocks_[b].x = x;
     }
+    return most;
   }
 
   Level& level_;
@@ -369,7 +413,10 @@ class Placer {
   std::vector<Block> blocks_;
   std::vector<int> block_of_;
   std::vector<double> shift_;
-  std::vector<std::vector<Pull>> pulls_;
+  std::vector<Beside> beside_;     // by block, from the top down
+  std::vector<int> beside_begin_;  // by block
+  std::vector<Pull> pulls_;
+  std::vector<int> pulls_begin_;
 };
 
 }  // namespace
