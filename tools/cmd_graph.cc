@@ -105,8 +105,13 @@ absl::Status ComputeValues(const Model& model, const Arguments& arguments,
     if (name.empty()) return InvalidArgument("--shape ", shape, ": write --shape NAME=SHAPE");
     NOMO_ASSIGN_OR_RETURN(shapes[name], ParseShape(named.rest));
   }
-  NOMO_ASSIGN_OR_RETURN(const auto inputs, ConcreteInputs(model.graph, shapes, arguments.batch));
-  NOMO_ASSIGN_OR_RETURN(const ModelCosts costs, ComputeCosts(model, inputs));
+  const auto inputs = ConcreteInputs(model.graph, shapes, arguments.batch);
+  if (!inputs.ok()) {
+    return AtFile(arguments.path,
+                  InvalidArgument("--color ", arguments.color, ": ", inputs.status().message(),
+                                  "; --shape NAME=SHAPE gives the shape of an input"));
+  }
+  NOMO_ASSIGN_OR_RETURN(const ModelCosts costs, ComputeCosts(model, *inputs));
   for (size_t i = 0; i < costs.nodes.size(); ++i) {
     const NodeCost& cost = costs.nodes[i];
     const int64_t value = arguments.color == "macs"     ? cost.macs
@@ -163,14 +168,19 @@ absl::Status Execute(const Arguments& arguments) {
   if (!picture.ok()) return WithExitCode(ExitCode::kUsage, AtFile(file.path, picture.status()));
   NOMO_ASSIGN_OR_RETURN(const std::string bytes,
                         WithExitCode(ExitCode::kUsage, Draw(*picture, arguments)));
-  return WithExitCode(ExitCode::kUnwritable, WriteFileAtomically(arguments.out, bytes));
+  NOMO_RETURN_IF_ERROR(
+      WithExitCode(ExitCode::kUnwritable, WriteFileAtomically(arguments.out, bytes)));
+  Print(absl::StrCat(Escape(arguments.out), ": ", picture->boxes.size() - 1, " boxes of ",
+                     hierarchy.main().boxes[0].num_nodes, " nodes, scopes open to depth ",
+                     picture->depth, "\n"));
+  return absl::OkStatus();
 }
 
 Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   AddModelFile(app, arguments->path);
   app.add_option("SEL", arguments->selector,
-                 "Only the nodes that this selects (see `nomo help selectors`)")
+                 "Only the nodes that this selects, such as '/layer1/**' or op:conv*")
       ->type_name("");
   app.add_option("-o,--output", arguments->out,
                  "The picture: .svg, .png, .dot (Graphviz) or .mmd (Mermaid)")

@@ -89,7 +89,7 @@ PaintColors ColorsOf(const SceneRect& rect, bool dark) {
     case Paint::kFamily:
       return Tint(FamilyColor(rect.index), dark);
     case Paint::kValue: {
-      return {.fill = WithOpacity(Rgb(0xd9402b), 0.03 + 0.77 * rect.amount),
+      return {.fill = WithOpacity(Rgb(0xd9402b), 0.03 + 0.62 * rect.amount),
               .stroke = dark ? Rgb(0x6f7d98) : Rgb(0x8494b0)};
     }
     case Paint::kChange:

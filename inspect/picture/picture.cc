@@ -78,7 +78,7 @@ class PictureMaker {
         options_(options),
         expansions_(expansions),
         sources_(hierarchy.trees.size()) {
-    depth_ = options.depth > 0 ? options.depth : DepthFor(hierarchy);
+    picture_.depth = options.depth > 0 ? options.depth : DepthFor(hierarchy);
     picture_.hierarchy = &hierarchy;
     picture_.layout = options.layout;
     picture_.value_name = options.value_name;
@@ -144,7 +144,7 @@ class PictureMaker {
     if (box.node >= 0) bodies = hierarchy_.BodiesOf(tree.graph->nodes[box.node]);
     const bool can_open = !tree.IsLeaf(b) || !bodies.empty();
     const bool open =
-        can_open && (box.level + level < depth_ || expansions_.Contains(shown.tree, b));
+        can_open && (box.level + level < picture_.depth || expansions_.Contains(shown.tree, b));
     DescribeBox(hierarchy_, registry_, options_, open, shown);
     DiagramBox& place = picture_.diagram.boxes[at];
     place.open = open;
@@ -274,7 +274,6 @@ class PictureMaker {
   const OpRegistry& registry_;
   const PictureOptions& options_;
   const Expansions& expansions_;
-  int depth_ = 1;
   std::vector<std::vector<int>> sources_;  // by tree
   absl::flat_hash_map<std::tuple<int, int, int, int>, size_t> lines_here_;
   Picture picture_;

@@ -55,6 +55,7 @@ struct Picture {
   std::vector<PictureBox> boxes;
   std::vector<PictureLine> lines;
   LayoutOptions layout;
+  int depth = 0;           // to which scopes are open
   std::string value_name;  // what `value` is: "time"; empty: boxes are coloured by op
   double max_value = 0;    // of boxes that are not open
   bool has_changes = false;

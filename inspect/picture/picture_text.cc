@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/inspect/picture/text_width.h"
@@ -209,11 +211,18 @@ void Paint(const Hierarchy& hierarchy, const PictureOptions& options, PictureBox
     }
   }
   if (shown.value) {
-    AppendLine(shown.tooltip, absl::StrCat(options.value_name, ": ", *shown.value));
+    AppendLine(shown.tooltip, absl::StrCat(options.value_name, ": ", NumberText(*shown.value)));
   }
 }
 
 }  // namespace
+
+std::string NumberText(double value) {
+  static constexpr const char* kPowers[] = {"", " k", " M", " G", " T", " P"};
+  size_t power = 0;
+  for (; power + 1 < std::size(kPowers) && std::abs(value) >= 999.5; ++power) value /= 1000;
+  return absl::StrFormat("%.3g%s", value, kPowers[power]);
+}
 
 std::string BadgeOf(const PictureBox& box) {
   if (box.times > 1) return absl::StrCat("×", box.times);

@@ -20,6 +20,8 @@ void DescribeBox(const Hierarchy& hierarchy, const OpRegistry& registry,
                  const PictureOptions& options, bool open, PictureBox& shown);
 // Label and tooltip, of its values.
 void DescribeLine(const Graph& graph, PictureLine& shown);
+// "1.09 G": three digits and a power of a thousand.
+std::string NumberText(double value);
 void MeasureBox(const PictureBox& shown, bool open, DiagramBox& place);
 
 }  // namespace nomograph::picture

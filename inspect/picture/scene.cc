@@ -26,12 +26,12 @@ class SceneMaker {
     scene_.direction = picture_.layout.direction;
     scene_.title = picture_.title;
     const double legend = AddLegend();
-    scene_.width = diagram_.boxes[0].width + 2 * kMargin;
-    scene_.width = std::max(scene_.width, legend_width_ + 2 * kMargin);
-    left_ = (scene_.width - diagram_.boxes[0].width) / 2;
+    FindLabels();
+    scene_.width = std::max({diagram_.boxes[0].width, label_reach_, legend_width_}) + 2 * kMargin;
+    left_ = kMargin;
+    if (legend_width_ > label_reach_) left_ = (scene_.width - diagram_.boxes[0].width) / 2;
     top_ = kMargin + legend;
     scene_.height = diagram_.boxes[0].height + 2 * kMargin + legend;
-    FindLabels();
     depth_.assign(diagram_.boxes.size(), 0);
     for (size_t b = 1; b < diagram_.boxes.size(); ++b) {
       depth_[b] = depth_[diagram_.boxes[b].parent] + 1;
@@ -67,7 +67,8 @@ class SceneMaker {
             {Paint::kValue, 0, i / (kSteps - 1.0), kMargin + i * kStep, y - 9, kStep, 11, 0});
       }
       const std::string text =
-          absl::StrFormat("0 to %.4g %s", picture_.max_value, picture_.value_name);
+          absl::StrCat("0 to ", NumberText(picture_.max_value), " ", picture_.value_name);
+      legend_width_ = kSteps * kStep + 8 + TextWidth(text, kSubtitleSize);
       group.texts.push_back({TextStyle::kSubtitle, kMargin + kSteps * kStep + 8, y, false,
                              TextWidth(text, kSubtitleSize), text});
       y += 22;
@@ -81,6 +82,7 @@ class SceneMaker {
         group.texts.push_back({TextStyle::kSubtitle, x + 23, y, false, width, kNames[change]});
         x += 23 + width + 18;
       }
+      legend_width_ = std::max(legend_width_, x - kMargin);
       y += 22;
     }
     if (group.texts.empty()) return 0;
@@ -161,6 +163,12 @@ class SceneMaker {
     rect.x += left_;
     rect.y += top_;
     AddCards(b, rect, group);
+    // What shows a number is transparent.
+    if (rect.paint == Paint::kValue) {
+      SceneRect ground = rect;
+      ground.paint = Paint::kScope;
+      group.rects.push_back(ground);
+    }
     group.rects.push_back(rect);
     const double centre = rect.x + rect.width / 2, middle = rect.y + rect.height / 2;
     const double title = TextWidth(shown.title, kTitleSize, true);
@@ -223,6 +231,7 @@ class SceneMaker {
   const Diagram& diagram_;
   Scene scene_;
   double left_ = 0, top_ = 0, legend_width_ = 0;
+  double label_reach_ = 0;  // how far labels go to the right, in the diagram
   std::vector<bool> has_label_;
   std::vector<int> depth_;
   std::vector<Start> starts_;  // by line
@@ -319,7 +328,7 @@ void SceneMaker::FindLabels() {
     const double width = TextWidth(picture_.lines[l].label, kLabelSize);
     const double left = start.x + 2, right = start.x + 8 + width;
     const DiagramBox& level = diagram_.boxes[line.level];
-    if (right > level.x + level.width) continue;
+    if (line.level != 0 && right > level.x + level.width) continue;
     bool free = true;
     for (int64_t s = strip_of(start.y + 1); s <= strip_of(start.y + 13) && free; ++s) {
       std::vector<Piece>& pieces = strips[{line.level, s}];
@@ -336,6 +345,7 @@ void SceneMaker::FindLabels() {
       }
     }
     has_label_[l] = free;
+    if (free) label_reach_ = std::max(label_reach_, right);
   }
 }
 
