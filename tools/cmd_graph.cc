@@ -170,9 +170,10 @@ absl::Status Execute(const Arguments& arguments) {
                         WithExitCode(ExitCode::kUsage, Draw(*picture, arguments)));
   NOMO_RETURN_IF_ERROR(
       WithExitCode(ExitCode::kUnwritable, WriteFileAtomically(arguments.out, bytes)));
-  Print(absl::StrCat(Escape(arguments.out), ": ", picture->boxes.size() - 1, " boxes of ",
-                     hierarchy.main().boxes[0].num_nodes, " nodes, scopes open to depth ",
-                     picture->depth, "\n"));
+  int64_t nodes = 0;
+  for (const picture::Tree& tree : hierarchy.trees) nodes += tree.boxes[0].num_nodes;
+  Print(absl::StrCat(Escape(arguments.out), ": ", picture->boxes.size() - 1, " boxes of ", nodes,
+                     " nodes, scopes open to depth ", picture->depth, "\n"));
   return absl::OkStatus();
 }
 

@@ -1,5 +1,6 @@
 #include "nomograph/inspect/picture/picture.h"
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -210,6 +211,26 @@ TEST(SvgTest, IsWellFormedWhateverNamesHold) {
   EXPECT_THAT(hostile, HasSubstr("&lt;script&gt;"));
   EXPECT_THAT(hostile, Not(HasSubstr("<script")));
   EXPECT_THAT(hostile, HasSubstr("\\x1b[31m"));
+}
+
+// In the light theme and in the dark one.
+TEST(SvgTest, EveryClassHasColours) {
+  const std::string svg = absl::StrCat(
+      Svg(Drawing(kBlocks, {.depth = 2}).picture), Svg(Drawing(HostileGraph()).picture),
+      Svg(Drawing(kBlocks, {.depth = 1, .value_name = "v", .values = {{"in", 1}}}).picture),
+      Svg(Drawing(kBlocks, {.changes = {{"in", Change::kAdded}}}).picture));
+  std::set<std::string> classes;
+  for (const absl::string_view part : absl::StrSplit(svg, "<rect class=\"")) {
+    classes.insert(std::string(part.substr(0, part.find('"'))));
+  }
+  classes.erase(classes.find("<svg xmlns="));
+  EXPECT_GE(classes.size(), 10u);
+  const size_t dark = svg.find("@media (prefers-color-scheme:dark)");
+  for (const std::string& name : classes) {
+    const std::string rule = absl::StrCat(".", name, "{fill:#");
+    EXPECT_LT(svg.find(rule), dark) << name;
+    EXPECT_NE(svg.find(rule, dark), std::string::npos) << name;
+  }
 }
 
 TEST(SvgTest, TheSamePictureIsTheSameBytes) {

@@ -93,8 +93,11 @@ void AppendRectRule(const SceneRect& rect, bool dark, std::string& out) {
 
 void AppendTheme(bool dark, std::string& out) {
   absl::StrAppend(&out, ".bg{fill:", Css(Background(dark)), "}");
+  for (const int depth : {0, 1}) {
+    AppendRectRule({.paint = Paint::kPanel, .index = depth}, dark, out);
+  }
   for (const Paint paint :
-       {Paint::kPanel, Paint::kScope, Paint::kEnd, Paint::kValue, Paint::kMissing, Paint::kBadge}) {
+       {Paint::kScope, Paint::kEnd, Paint::kValue, Paint::kMissing, Paint::kBadge}) {
     AppendRectRule({.paint = paint}, dark, out);
   }
   for (int family = 0; family < kNumOpFamilies; ++family) {
