@@ -9,6 +9,9 @@ Headers and libraries stay where Debian puts them, on the compiler's default pat
 
 # repository: (apt package, a file that it installs, {target: (what to link, targets of the same repository)})
 _LIBRARIES = {
+    "cairo": ("libcairo2-dev", "cairo/cairo.h", {
+        "cairo": (["-lcairo"], []),
+    }),
     "cli11": ("libcli11-dev", "CLI/CLI.hpp", {
         "cli11": ([], []),
     }),

@@ -21,6 +21,7 @@ packages=(
   # libraries: see third_party/repositories.bzl
   libabsl-dev
   libbenchmark-dev
+  libcairo2-dev
   libcli11-dev
   libdnnl-dev
   libgmock-dev

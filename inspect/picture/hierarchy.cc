@@ -1,6 +1,7 @@
 #include "nomograph/inspect/picture/hierarchy.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -333,7 +334,8 @@ Hierarchy MakeHierarchy(const Graph& graph, const OpRegistry& registry,
 
 Hierarchy MakeHierarchy(const Model& model, const OpRegistry& registry,
                         const HierarchyOptions& options) {
-  Hierarchy hierarchy = MakeHierarchy(model.graph, registry, options);
+  Hierarchy hierarchy =
+      MakeHierarchy(options.root != nullptr ? *options.root : model.graph, registry, options);
   for (const auto& [name, function] : model.functions) {
     hierarchy.tree_of_function[name] = static_cast<int>(hierarchy.trees.size());
     Tree tree = TreeBuilder(function.graph, registry, options, /*is_selection=*/false).Build();
@@ -343,18 +345,20 @@ Hierarchy MakeHierarchy(const Model& model, const OpRegistry& registry,
   return hierarchy;
 }
 
-int DepthFor(const Hierarchy& hierarchy, int64_t least, int64_t most) {
+int DepthFor(const Hierarchy& hierarchy, int64_t boxes) {
   BoxCounter counter(hierarchy, 1 << 20);
-  int depth = 1;
-  int64_t count = counter.Count(0, depth);
   // Far behind the deepest scope of the deepest body that a picture could hold.
   constexpr int kDeepest = 64;
-  for (; depth < kDeepest; ++depth) {
-    const int64_t next = counter.Count(0, depth + 1);
-    if (next > most && (count >= least || next > 10 * most)) break;
-    count = next;
+  int best = 1;
+  double best_ratio = std::numeric_limits<double>::infinity();
+  for (int depth = 1; depth <= kDeepest; ++depth) {
+    const double count = static_cast<double>(std::max<int64_t>(counter.Count(0, depth), 1));
+    const double ratio = std::max(count / boxes, boxes / count);
+    if (ratio < best_ratio) best = depth;
+    best_ratio = std::min(ratio, best_ratio);
+    if (count > boxes) break;  // deeper, there are only more
   }
-  return depth;
+  return best;
 }
 
 std::vector<bool> ConstantNodes(const Graph& graph, const OpRegistry& registry) {

@@ -81,15 +81,18 @@ struct HierarchyOptions {
   // Also nodes that are computed from constants and weights alone. Else they count as part of the
   // nodes that use them.
   bool constants = false;
-  // Of the model's graph only these nodes, by index; what they take from others are inputs. Empty:
-  // all.
+  // Of the first tree's graph only these nodes, by index; what they take from others are inputs.
+  // Empty: all.
   std::vector<bool> nodes;
+  // The model's graph, or that of one of its functions, to be the first of the trees; null: the
+  // model's.
+  const Graph* root = nullptr;
   // Scopes beyond so many are not told apart.
   int max_depth = 32;
 };
 
 struct Hierarchy {
-  std::vector<Tree> trees;  // the model's graph, then its functions by name
+  std::vector<Tree> trees;  // the model's graph (or `root`), then its functions by name
   absl::flat_hash_map<std::string, int> tree_of_function;
 
   const Tree& main() const { return trees[0]; }
@@ -106,9 +109,8 @@ Hierarchy MakeHierarchy(const Model& model, const OpRegistry& registry,
 Hierarchy MakeHierarchy(const Graph& graph, const OpRegistry& registry,
                         const HierarchyOptions& options = {});
 
-// The greatest depth at which no more than `most` boxes are shown; where those are fewer than
-// `least`, the next depth if it shows at most 10 times `most`.
-int DepthFor(const Hierarchy& hierarchy, int64_t least = 8, int64_t most = 60);
+// The depth at which the number of boxes is nearest to `boxes`, as a ratio; of several the least.
+int DepthFor(const Hierarchy& hierarchy, int64_t boxes = 45);
 
 // By node, whether all that it computes follows from constants and weights.
 std::vector<bool> ConstantNodes(const Graph& graph, const OpRegistry& registry);

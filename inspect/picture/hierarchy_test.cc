@@ -1,52 +1,20 @@
 #include "nomograph/inspect/picture/hierarchy.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nomograph/inspect/picture/test_graph.h"
 
 namespace nomograph::picture {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-const TensorType kType(DType::kFloat32, PartialShape{2, 3});
-
-// Lines "out = op in in" make nodes that are called by their output: "a/b = nn.Relu x". A first
-// line "x y ->" names the inputs, a last one "-> z" the outputs.
-Graph MakeGraph(absl::string_view text) {
-  Graph graph;
-  absl::flat_hash_map<std::string, ValueId> ids;
-  const auto id_of = [&](absl::string_view name) {
-    const auto [found, is_new] = ids.emplace(name, kNoValue);
-    if (is_new) found->second = graph.AddValue(std::string(name), kType);
-    return found->second;
-  };
-  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipWhitespace())) {
-    const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
-    const auto arrow = std::find(words.begin(), words.end(), "->");
-    if (arrow != words.end()) {
-      for (auto word = words.begin(); word != arrow; ++word) graph.inputs.push_back(id_of(*word));
-      for (auto word = arrow + 1; word != words.end(); ++word) {
-        graph.outputs.push_back(id_of(*word));
-      }
-      continue;
-    }
-    Node node = {.name = words[0], .op = words[2]};
-    for (size_t i = 3; i < words.size(); ++i) node.inputs.push_back(id_of(words[i]));
-    node.outputs = {id_of(words[0])};
-    graph.nodes.push_back(std::move(node));
-  }
-  return graph;
-}
 
 void Write(const Tree& tree, int box, std::string& out) {
   out += tree.boxes[box].name;
@@ -85,12 +53,12 @@ TEST(HierarchyTest, MakesBoxesOfScopes) {
       {"only slashes", "/ = nn.Relu x \n // = nn.Relu x", "{/, //}"},
       {"a slash at the end", "s/a/ = nn.Relu x \n s/b = nn.Relu x", "{s{a/, b}}"},
   };
-  for (const Case& c : cases) EXPECT_EQ(TextOf(MakeGraph(c.graph)), c.expected) << c.about;
+  for (const Case& c : cases) EXPECT_EQ(TextOf(TestGraph(c.graph)), c.expected) << c.about;
 }
 
 TEST(HierarchyTest, PutsTheNodesOfALayerIntoItsScope) {
   Graph graph =
-      MakeGraph("x -> \n d/a = nn.Relu x \n MatMul = nn.Relu d/a \n Add = nn.Relu MatMul");
+      TestGraph("x -> \n d/a = nn.Relu x \n MatMul = nn.Relu d/a \n Add = nn.Relu MatMul");
   graph.nodes[0].layer = "d";
   graph.nodes[1].layer = graph.nodes[2].layer = "net/e";
   EXPECT_EQ(TextOf(graph), "{x, d/a, net/e{MatMul, Add}}");
@@ -99,7 +67,7 @@ TEST(HierarchyTest, PutsTheNodesOfALayerIntoItsScope) {
 TEST(HierarchyTest, LimitsTheDepthOfScopes) {
   std::string deep;
   for (int i = 0; i < 100000; ++i) deep += "s/";
-  const Graph graph = MakeGraph(absl::StrCat(deep, "a = nn.Relu x \n ", deep, "b = nn.Relu x"));
+  const Graph graph = TestGraph(absl::StrCat(deep, "a = nn.Relu x \n ", deep, "b = nn.Relu x"));
   const Hierarchy hierarchy = MakeHierarchy(graph, OpRegistry::Default(), {.max_depth = 4});
   EXPECT_EQ(hierarchy.main().boxes.size(), 4u);  // the root, one scope, two nodes
 }
@@ -112,8 +80,8 @@ std::string Block(int i, absl::string_view in, absl::string_view op = "nn.Relu")
 TEST(HierarchyTest, FoldsEqualBlocks) {
   const std::string chain =
       "x ->\n" + Block(0, "x") + Block(1, "b.0/q") + Block(2, "b.1/q") + "-> b.2/q";
-  EXPECT_EQ(TextOf(MakeGraph(chain)), "{x, b.0–2 x3{b.0{p, q}, b.1{p, q}, b.2{p, q}}, b.2/q}");
-  EXPECT_EQ(TextOf(MakeGraph("x ->\n" + Block(9, "x") + Block(10, "b.9/q") + "-> b.10/q")),
+  EXPECT_EQ(TextOf(TestGraph(chain)), "{x, b.0–2 x3{b.0{p, q}, b.1{p, q}, b.2{p, q}}, b.2/q}");
+  EXPECT_EQ(TextOf(TestGraph("x ->\n" + Block(9, "x") + Block(10, "b.9/q") + "-> b.10/q")),
             "{x, b.9–10 x2{b.9{p, q}, b.10{p, q}}, b.10/q}");
 
   struct Case {
@@ -131,16 +99,16 @@ TEST(HierarchyTest, FoldsEqualBlocks) {
       {"another name", "x ->\n a/p = nn.Relu x \n a/q = nn.Relu a/p \n" + Block(0, "a/q")},
   };
   for (const Case& c : cases) {
-    EXPECT_THAT(TextOf(MakeGraph(c.graph)), testing::Not(testing::HasSubstr("–"))) << c.about;
+    EXPECT_THAT(TextOf(TestGraph(c.graph)), testing::Not(testing::HasSubstr("–"))) << c.about;
   }
 }
 
 TEST(HierarchyTest, BlocksThatDifferInTypesOrAttributesStayApart) {
   const std::string chain = "x ->\n" + Block(0, "x") + Block(1, "b.0/q");
-  Graph types = MakeGraph(chain);
+  Graph types = TestGraph(chain);
   types.values[types.FindValue("b.1/p")].type.shape = PartialShape{2, 4};
   EXPECT_THAT(TextOf(types), testing::Not(testing::HasSubstr("–")));
-  Graph attributes = MakeGraph(chain);
+  Graph attributes = TestGraph(chain);
   attributes.nodes[2].attrs.Set("axis", 1);
   EXPECT_THAT(TextOf(attributes), testing::Not(testing::HasSubstr("–")));
 }
@@ -157,13 +125,49 @@ TEST(HierarchyTest, FoldsBlocksInBlocks) {
       }
     }
   }
-  EXPECT_EQ(TextOf(MakeGraph(text + "-> " + last)),
+  EXPECT_EQ(TextOf(TestGraph(text + "-> " + last)),
             "{x, s0–1 x2{s0{0–2 x3{0{p, q}, 1{p, q}, 2{p, q}}}, "
             "s1{0–2 x3{0{p, q}, 1{p, q}, 2{p, q}}}}, s1/2/q}");
 }
 
+// As exporters write an encoder: blocks of a skip around attention and one around two products,
+// with a mask that all take.
+TEST(HierarchyTest, FoldsTheBlocksOfAnEncoder) {
+  std::string text = "x mask ->\n";
+  std::string last = "x";
+  for (int i = 0; i < 12; ++i) {
+    const std::string layer = absl::StrCat("/encoder/layer.", i, "/");
+    const auto add = [&](absl::string_view name, absl::string_view op,
+                         std::vector<std::string> in) {
+      absl::StrAppend(&text, layer, name, " = ", op, " ", absl::StrJoin(in, " "), "\n");
+      return absl::StrCat(layer, name);
+    };
+    const std::string query = add("attention/query", "math.MatMul", {last, last});
+    const std::string scores = add("attention/scores", "math.Add", {query, "mask"});
+    const std::string attended = add("attention/softmax", "nn.Softmax", {scores});
+    const std::string sum = add("add_1", "math.Add", {attended, last});
+    const std::string grown = add("mlp/grow", "math.MatMul", {sum, sum});
+    const std::string shrunk = add("mlp/shrink", "math.MatMul", {grown, grown});
+    last = add("add_2", "math.Add", {shrunk, sum});
+  }
+  const Graph graph = TestGraph(absl::StrCat(text, "-> ", last));
+  const Hierarchy hierarchy = MakeHierarchy(graph, OpRegistry::Default());
+  int repeats = 0;
+  for (size_t b = 0; b < hierarchy.main().boxes.size(); ++b) {
+    const Box& box = hierarchy.main().boxes[b];
+    if (box.kind != BoxKind::kRepeat) continue;
+    ++repeats;
+    EXPECT_EQ(box.name, "layer.0–11");
+    EXPECT_EQ(hierarchy.main().NumChildren(static_cast<int>(b)), 12);
+    EXPECT_EQ(box.num_nodes, 12 * 7);
+    EXPECT_EQ(box.inputs.size(), 2u);  // x and the mask
+    EXPECT_EQ(box.outputs.size(), 1u);
+  }
+  EXPECT_EQ(repeats, 1);
+}
+
 TEST(HierarchyTest, KnowsWhatCrossesBorders) {
-  const Graph graph = MakeGraph(
+  const Graph graph = TestGraph(
       "x y -> \n s/a = nn.Relu x \n s/b = math.Add s/a y \n s/t/c = math.Add s/b s/a \n"
       "s/t/d = math.Add s/t/c x \n e = math.Add s/t/d s/b \n -> e");
   const Hierarchy hierarchy = MakeHierarchy(graph, OpRegistry::Default());
@@ -191,7 +195,7 @@ TEST(HierarchyTest, KnowsWhatCrossesBorders) {
 }
 
 TEST(HierarchyTest, ConstantsCountWithTheirFirstUsers) {
-  Graph graph = MakeGraph(
+  Graph graph = TestGraph(
       "x w -> \n c = core.Identity w \n s/d = core.Identity c \n s/a = math.Add x s/d \n"
       "s/b = math.Add s/a c \n -> s/b");
   graph.inputs.pop_back();
@@ -207,26 +211,26 @@ TEST(HierarchyTest, ConstantsCountWithTheirFirstUsers) {
 }
 
 TEST(HierarchyTest, OfASelectionOtherValuesAreEnds) {
-  const Graph graph = MakeGraph(
+  const Graph graph = TestGraph(
       "x -> \n a = nn.Relu x \n b = math.Add a x \n c = math.Add b a \n d = nn.Relu c \n -> d");
   EXPECT_EQ(TextOf(graph, {.nodes = {false, true, true, false}}), "{a, x, b, c, c}");
 }
 
 TEST(HierarchyTest, CountsBoxesByDepth) {
-  const Graph graph = MakeGraph("x ->\n" + Block(0, "x") + Block(1, "b.0/q") + "-> b.1/q");
+  const Graph graph = TestGraph("x ->\n" + Block(0, "x") + Block(1, "b.0/q") + "-> b.1/q");
   const Hierarchy hierarchy = MakeHierarchy(graph, OpRegistry::Default());
   EXPECT_EQ(hierarchy.CountBoxes(1), 3);  // x, b.0–1, the output
   EXPECT_EQ(hierarchy.CountBoxes(2), 4);  // the first block's nodes in its place
   EXPECT_EQ(hierarchy.CountBoxes(9), 4);
-  EXPECT_EQ(DepthFor(hierarchy, 2, 3), 1);
-  EXPECT_EQ(DepthFor(hierarchy, 2, 60), 64);
+  EXPECT_EQ(DepthFor(hierarchy, 3), 1);
+  EXPECT_EQ(DepthFor(hierarchy, 45), 2);
 }
 
 // Functions that each name the one before twice: more boxes than could be counted one by one.
 TEST(HierarchyTest, CountsTheBoxesOfBodies) {
   Model model;
   const auto calls = [](absl::string_view function) {
-    Graph graph = MakeGraph("x ->\n a = core.If x \n -> a");
+    Graph graph = TestGraph("x ->\n a = core.If x \n -> a");
     graph.nodes[0].attrs.Set("then_branch", FunctionRef{std::string(function)});
     graph.nodes[0].attrs.Set("else_branch", FunctionRef{std::string(function)});
     return graph;
@@ -241,7 +245,7 @@ TEST(HierarchyTest, CountsTheBoxesOfBodies) {
   EXPECT_EQ(hierarchy.CountBoxes(1), 3);
   EXPECT_EQ(hierarchy.CountBoxes(2), 9);
   EXPECT_EQ(hierarchy.CountBoxes(60), 1 << 20);
-  EXPECT_EQ(DepthFor(hierarchy, 8, 60), 4);
+  EXPECT_EQ(DepthFor(hierarchy, 45), 4);
 }
 
 }  // namespace

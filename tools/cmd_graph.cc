@@ -1,0 +1,228 @@
+// nomo graph: a picture of a model.
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "nlohmann/json.hpp"
+#include "nomograph/core/io/file.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/inspect/concrete_types.h"
+#include "nomograph/inspect/costs.h"
+#include "nomograph/inspect/picture/dot.h"
+#include "nomograph/inspect/picture/mermaid.h"
+#include "nomograph/inspect/picture/picture.h"
+#include "nomograph/inspect/picture/png_image.h"
+#include "nomograph/inspect/picture/svg.h"
+#include "nomograph/inspect/selector.h"
+#include "nomograph/tools/command.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/open_with_progress.h"
+
+namespace nomograph {
+namespace {
+
+struct Arguments {
+  std::string path, selector, out, color = "op", direction = "down", values_path, theme = "light";
+  std::vector<std::string> expand, shapes;
+  int depth = 0;
+  int64_t batch = 1;
+  double scale = 0;
+  bool all = false, constants = false, force = false;
+};
+
+constexpr const char* kForms[] = {".svg", ".png", ".dot", ".mmd"};
+
+absl::Status CheckOutput(const Arguments& arguments) {
+  bool known = false;
+  for (const char* form : kForms) known |= absl::EndsWith(arguments.out, form);
+  if (!known) {
+    return WithExitCode(ExitCode::kUsage,
+                        InvalidArgument("-o ", QuotedPath(arguments.out),
+                                        ": a picture is written as .svg, .png, .dot (Graphviz) or "
+                                        ".mmd (Mermaid)"));
+  }
+  if (arguments.force || !InputFile::OpenRegular(arguments.out).ok()) return absl::OkStatus();
+  return WithExitCode(
+      ExitCode::kUnwritable,
+      AtFile(arguments.out, absl::AlreadyExistsError("is there already; --force replaces it")));
+}
+
+// The part of a model that is drawn: one of its graphs, or some nodes of it.
+struct Subject {
+  const Graph* graph = nullptr;
+  std::vector<bool> nodes;  // empty: all
+};
+
+absl::StatusOr<Subject> SubjectOf(const Model& model, const std::string& selector) {
+  Subject subject = {.graph = &model.graph};
+  if (selector.empty()) return subject;
+  NOMO_ASSIGN_OR_RETURN(const Selection selection, Select(model, selector));
+  const GraphSelection& first = selection.graphs.front();
+  subject.graph = first.graph;
+  subject.nodes.assign(first.graph->nodes.size(), false);
+  bool all = true;
+  for (const int node : first.WithProducers()) subject.nodes[node] = true;
+  for (const bool chosen : subject.nodes) all &= chosen;
+  if (all) subject.nodes.clear();
+  return subject;
+}
+
+absl::Status ReadValues(const Arguments& arguments, picture::PictureOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(const std::string text, ReadFile(arguments.values_path));
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    return AtFile(arguments.values_path,
+                  InvalidArgument("expected a JSON object of numbers by name of node"));
+  }
+  for (const auto& [name, value] : json.items()) {
+    if (!value.is_number()) {
+      return AtFile(
+          arguments.values_path,
+          InvalidArgument("node ", Quoted(name), ": expected a number, found ", value.type_name()));
+    }
+    options.values[name] = value.get<double>();
+  }
+  return absl::OkStatus();
+}
+
+// Multiply-accumulates, or bytes read and written, of every node.
+absl::Status ComputeValues(const Model& model, const Arguments& arguments,
+                           picture::PictureOptions& options) {
+  std::map<std::string, Shape> shapes;
+  const NamedValues values(model.graph, model.graph.inputs);
+  for (const std::string& shape : arguments.shapes) {
+    const NamedArgument named = values.Split(shape);
+    std::string name = named.name;
+    if (name.empty() && model.graph.inputs.size() == 1) {
+      name = model.graph.value(model.graph.inputs[0]).name;
+    }
+    if (name.empty()) return InvalidArgument("--shape ", shape, ": write --shape NAME=SHAPE");
+    NOMO_ASSIGN_OR_RETURN(shapes[name], ParseShape(named.rest));
+  }
+  const auto inputs = ConcreteInputs(model.graph, shapes, arguments.batch);
+  if (!inputs.ok()) {
+    return AtFile(arguments.path,
+                  InvalidArgument("--color ", arguments.color, ": ", inputs.status().message(),
+                                  "; --shape NAME=SHAPE gives the shape of an input"));
+  }
+  NOMO_ASSIGN_OR_RETURN(const ModelCosts costs, ComputeCosts(model, *inputs));
+  for (size_t i = 0; i < costs.nodes.size(); ++i) {
+    const NodeCost& cost = costs.nodes[i];
+    const int64_t value = arguments.color == "macs"     ? cost.macs
+                          : arguments.color == "params" ? cost.parameters
+                                                        : cost.bytes_read + cost.bytes_written;
+    options.values[model.graph.nodes[i].name] = static_cast<double>(value);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetColors(const Model& model, const Arguments& arguments,
+                       picture::PictureOptions& options) {
+  if (!arguments.values_path.empty()) {
+    options.value_name = arguments.color == "op" ? "" : arguments.color;
+    if (options.value_name.empty()) options.value_name = "value";
+    return WithExitCode(ExitCode::kUnreadable, ReadValues(arguments, options));
+  }
+  if (arguments.color == "op") return absl::OkStatus();
+  if (arguments.color == "time") {
+    return WithExitCode(ExitCode::kUsage,
+                        InvalidArgument("--color time needs --values FILE: numbers by node, as "
+                                        "`nomo profile` writes them"));
+  }
+  options.value_name = arguments.color == "macs"     ? "multiply-accumulates"
+                       : arguments.color == "params" ? "parameters"
+                                                     : "bytes read and written";
+  return WithExitCode(ExitCode::kUsage, ComputeValues(model, arguments, options));
+}
+
+absl::StatusOr<std::string> Draw(const picture::Picture& picture, const Arguments& arguments) {
+  if (absl::EndsWith(arguments.out, ".svg")) return picture::Svg(picture);
+  if (absl::EndsWith(arguments.out, ".dot")) return picture::Dot(picture);
+  if (absl::EndsWith(arguments.out, ".mmd")) return picture::Mermaid(picture);
+  return picture::Png(picture, {.scale = arguments.scale, .dark = arguments.theme == "dark"});
+}
+
+absl::Status Execute(const Arguments& arguments) {
+  NOMO_RETURN_IF_ERROR(CheckOutput(arguments));
+  NOMO_ASSIGN_OR_RETURN(
+      const ModelFile file,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/false)));
+  const Model& model = file.model;
+  const auto subject = SubjectOf(model, arguments.selector);
+  if (!subject.ok()) return WithExitCode(ExitCode::kUsage, AtFile(file.path, subject.status()));
+  const OpRegistry& registry = OpRegistry::Default();
+  const picture::Hierarchy hierarchy = picture::MakeHierarchy(
+      model, registry,
+      {.constants = arguments.constants, .nodes = subject->nodes, .root = subject->graph});
+  picture::PictureOptions options = {.depth = arguments.all ? 1 << 20 : arguments.depth,
+                                     .expand = arguments.expand};
+  if (arguments.direction == "right") options.layout.direction = picture::Direction::kRight;
+  NOMO_RETURN_IF_ERROR(SetColors(model, arguments, options));
+  const auto picture = picture::MakePicture(hierarchy, registry, options);
+  if (!picture.ok()) return WithExitCode(ExitCode::kUsage, AtFile(file.path, picture.status()));
+  NOMO_ASSIGN_OR_RETURN(const std::string bytes,
+                        WithExitCode(ExitCode::kUsage, Draw(*picture, arguments)));
+  NOMO_RETURN_IF_ERROR(
+      WithExitCode(ExitCode::kUnwritable, WriteFileAtomically(arguments.out, bytes)));
+  int64_t nodes = 0;
+  for (const picture::Tree& tree : hierarchy.trees) nodes += tree.boxes[0].num_nodes;
+  Print(absl::StrCat(Escape(arguments.out), ": ", picture->boxes.size() - 1, " boxes of ", nodes,
+                     " nodes, scopes open to depth ", picture->depth, "\n"));
+  return absl::OkStatus();
+}
+
+Action SetUp(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  AddModelFile(app, arguments->path);
+  app.add_option("SEL", arguments->selector,
+                 "Only the nodes that this selects, such as '/layer1/**' or op:conv*")
+      ->type_name("");
+  app.add_option("-o,--output", arguments->out,
+                 "The picture: .svg, .png, .dot (Graphviz) or .mmd (Mermaid)")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("--depth", arguments->depth,
+                 "Scopes of so many levels, the deepest closed (default: as many levels as make "
+                 "some 45 boxes)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_flag("--all", arguments->all, "All scopes open, of equal blocks in a row the first");
+  AddRepeated(app, "--expand", arguments->expand, "SCOPE", "A scope to open beside");
+  app.add_option("--color", arguments->color,
+                 "What colours mean: op, macs, bytes, params, or time (needs --values)")
+      ->type_name("WHAT")
+      ->check(CLI::IsMember({"op", "macs", "bytes", "params", "time"}));
+  app.add_option("--values", arguments->values_path,
+                 "JSON of numbers by name of node, to colour by")
+      ->type_name("FILE");
+  AddRepeated(app, "--shape", arguments->shapes, "NAME=SHAPE",
+              "For macs and bytes: the shape of an input, as x=1x28x28x1");
+  app.add_option("--batch", arguments->batch, "For macs and bytes: rows of the other inputs")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+  app.add_option("--direction", arguments->direction, "Where the data flows: down or right")
+      ->type_name("WHERE")
+      ->check(CLI::IsMember({"down", "right"}));
+  app.add_flag("--constants", arguments->constants, "Also nodes computed from constants alone");
+  app.add_option("--theme", arguments->theme, "Of a PNG: light or dark (SVG follows its reader)")
+      ->type_name("THEME")
+      ->check(CLI::IsMember({"light", "dark"}));
+  app.add_option("--scale", arguments->scale,
+                 "Of a PNG: its pixels for one of the picture (default 2)")
+      ->type_name("N")
+      ->check(CLI::Range(0.05, 16.0));
+  app.add_flag("--force", arguments->force, "Replace a file that is there");
+  return [arguments] { return Execute(*arguments); };
+}
+
+const CommandRegistrar kRegistrar({"graph", "Draw a picture of the graph: SVG, PNG, DOT, Mermaid",
+                                   SetUp});
+
+}  // namespace
+}  // namespace nomograph
