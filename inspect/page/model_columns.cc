@@ -11,7 +11,9 @@
 namespace nomograph {
 namespace {
 
-constexpr int kConstantNode = 1;  // bits of a node's flags
+// A node's flags. A constant node yields the same in every run, a size node the same for inputs of
+// the same shapes.
+constexpr int kConstantNode = 1, kSizeNode = 2;
 constexpr size_t kMaxAttrBytes = 400;
 
 // A graph of the model with the number that the page knows it by: 0 is the main graph.
@@ -129,9 +131,9 @@ class Columns {
 
   void AddNodes(const Graph& graph, const std::string& function) {
     PageJson& columns = json_["node"];
-    // By value: whether it is the same in every run.
-    std::vector<bool> constant(graph.values.size());
-    for (const Weight& weight : graph.weights) constant[weight.value] = true;
+    // By value, the flag that its node has; of inputs none.
+    std::vector<int> follows(graph.values.size());
+    for (const Weight& weight : graph.weights) follows[weight.value] = kConstantNode;
     ValueId last = 0;
     for (size_t n = 0; n < graph.nodes.size(); ++n) {
       const Node& node = graph.nodes[n];
@@ -142,7 +144,7 @@ class Columns {
       columns["version"].push_back(node.version);
       columns["attrs"].push_back(AttrsNumber(node, op));
       columns["layer"].push_back(String(node.layer));
-      columns["flags"].push_back(FollowsFromConstants(node, op, constant) ? kConstantNode : 0);
+      columns["flags"].push_back(FollowsFrom(node, op, follows));
       AddPorts(node, last, columns);
       if (!node.doc.empty()) columns["doc"][id] = Escape(node.doc);
       if (!node.provider.empty()) columns["provider"][id] = Escape(node.provider);
@@ -151,18 +153,20 @@ class Columns {
     }
   }
 
-  // Marks the node's outputs where all that it takes is constant.
-  static bool FollowsFromConstants(const Node& node, const OpDef* op, std::vector<bool>& constant) {
-    if (op == nullptr || op->effects != Effects::kPure || !NamedFunctions(node).empty()) {
-      return false;
-    }
+  // The node's flag, which its outputs then have too: what it yields follows from constants alone,
+  // or from these and the sizes of tensors.
+  static int FollowsFrom(const Node& node, const OpDef* op, std::vector<int>& follows) {
+    if (op == nullptr || op->effects != Effects::kPure || !NamedFunctions(node).empty()) return 0;
+    int flag = kConstantNode;
     for (const ValueId id : node.inputs) {
-      if (id != kNoValue && !constant[id]) return false;
+      if (id == kNoValue || follows[id] == kConstantNode) continue;
+      flag = follows[id] == kSizeNode || op->fold != nullptr ? kSizeNode : 0;
+      if (flag == 0) return 0;
     }
     for (const ValueId id : node.outputs) {
-      if (id != kNoValue) constant[id] = true;
+      if (id != kNoValue) follows[id] = flag;
     }
-    return true;
+    return flag;
   }
 
   // Ids as differences, which are small and repeat: of outputs from the one before, of inputs from

@@ -1,8 +1,8 @@
 // The state of the page, and what keys, mouse and the address do to it.
 import { Colouring, changeOf, modesOf, type Mode } from './colour.ts';
-import { bytesText, opShort, parametersOf, shapeText, short, typeOfValue, type Model, type PageData } from './data.ts';
+import { allParameters, bytesText, opShort, parametersOf, shapeText, short, typeOfValue, type Model, type PageData } from './data.ts';
 import { byId, download, el } from './dom.ts';
-import { Painter, type Box, type Look, type Motion, type Pen } from './draw.ts';
+import { Painter, type Box, TITLE, type Look, type Motion, type Pen } from './draw.ts';
 import { showHelp } from './help.ts';
 import { drawLegend } from './legend.ts';
 import { layout, type LayoutInput, type LayoutResult } from './layout.ts';
@@ -128,12 +128,22 @@ export class App implements PanelHost {
 
   private boxSize(item: Item): [number, number] {
     const clamp = (x: number, lo: number, hi: number) => Math.max(lo, Math.min(hi, x));
-    const title = this.title(item).length * 7.4;
+    const title = this.titleWidth(this.title(item));
     if (item.isEnd) {
       const aside = this.aside(item).length, badge = this.model.lambda.has(item.node) ? 56 : 0;
       return [clamp(Math.max(title + (aside ? aside * 5.6 + 12 : 0) + badge + (item.isGroup ? 18 : 0), this.outputText(item, []).length * 5.7) + 30, 104, 216), 42];
     }
     return [clamp(Math.max(title + (item.kind === 'run' ? 60 : 22), 116) + 40, 150, 260), item.kind === 'run' ? 58 : 52];
+  }
+
+  private widths = new Map<string, number>();
+  private titleWidth(text: string): number {
+    let width = this.widths.get(text);
+    if (width === undefined) {
+      this.pen.font = TITLE;
+      this.widths.set(text, width = this.pen.measureText(text.slice(0, 60)).width + 2);
+    }
+    return width;
   }
 
   private mix(item: Item): [string, number][] {
@@ -731,14 +741,12 @@ export class App implements PanelHost {
     const { model, page } = this;
     document.title = `${model.file} – nomo view`;
     byId('file').textContent = page.models.length > 1 ? `${page.models[0].file} → ${page.models[1].file}` : model.file;
-    let parameters = 0;
-    for (const w of model.weightOfValue.values()) parameters += w.elements;
-    byId('facts').textContent = `${model.nodeName.length.toLocaleString('en')} nodes · ${short(parameters)} parameters · ${bytesText(model.bytes)}`;
+    byId('facts').textContent = `${model.nodeName.length.toLocaleString('en')} nodes · ${short(allParameters(model).elements)} parameters · ${bytesText(model.bytes)}`;
     byId('colour').replaceChildren(...this.modes.map(m => el('option', { value: m.key }, m.title)));
     byId('colour').addEventListener('change', () => this.setMode(byId<HTMLSelectElement>('colour').value));
     byId('sizes').replaceChildren(...model.symbols.map((symbol, i) => {
       const act = (size: number | null) => { this.setSize(i, size); this.syncSizes(); };
-      return el('label', { title: `The size of ${symbol}: shapes, bytes and MACs follow` }, el('span', {}, symbol),
+      return el('label', { title: `The size of ${symbol}: shapes, bytes and MACs follow` }, el('span', {}, model.aliases[i] === symbol ? symbol : `${model.aliases[i]} = ${symbol}`),
         el('input', { type: 'number', min: 1, max: 1000000, placeholder: 'any', 'data-symbol': i, 'aria-label': `Size of ${symbol}`, oninput: (e: Event) => {
           const value = Number((e.target as HTMLInputElement).value);
           act(value >= 1 && Number.isInteger(value) ? value : null);
@@ -750,7 +758,7 @@ export class App implements PanelHost {
       tool('Fit', 'Show from the start (F)', () => this.fit()),
       tool('Collapse', 'Close all groups (c)', () => void this.openToDepth(0)),
       tool('Expand', 'Open all groups (e)', () => void this.openAll(true)),
-      tool('Constants', 'Show constants and what follows from them alone', e => {
+      tool('Constants', 'Show constants too, and what follows from them and from sizes alone', e => {
         this.constants = !this.constants;
         (e.currentTarget as HTMLElement).setAttribute('aria-pressed', String(this.constants));
         this.selected = null;

@@ -27,8 +27,11 @@ export interface Model {
   metadata: [string, string][]; warnings: string[]; variables: [string, string][]; golden: Golden[];
   graphs: Graph[];
   symbols: string[];
+  /** The symbols, or something short for those that have long names. */
+  aliases: string[];
   nodeName: string[]; nodeOp: string[]; nodeVersion: number[]; nodeAttrs: Attr[][]; nodeAttrKey: number[]; nodeLayer: string[];
-  nodeConstant: Uint8Array;
+  /** 1: yields the same in every run; 2: the same for inputs of the same shapes. */
+  nodeFlag: Uint8Array;
   nodeGraph: Int32Array;
   nodeDoc: Map<number, string>; provider: Map<number, string>;
   calls: Map<number, [string, number][]>;
@@ -111,14 +114,15 @@ export function readModel(json: any): Model {
       if (list) list.push([w.attr[i], weight]); else weightsOfNode.set(n, [[w.attr[i], weight]]);
     }
   }
+  const symbols: string[] = json.symbols ?? [];
   return {
     file: json.file, form: json.form, bytes: json.bytes, name: json.name, doc: json.doc, producer: json.producer,
     metadata: json.metadata ?? [], warnings: json.warnings ?? [], variables: json.variables ?? [], golden: json.golden ?? [],
-    graphs, symbols: json.symbols ?? [],
+    graphs, symbols, aliases: symbols.map((s, i) => s.length > 12 ? `d${i}` : s),
     nodeName: names, nodeOp: (node.op ?? []).map((i: number) => json.strings[i]), nodeVersion: node.version ?? [],
     nodeAttrs: (node.attrs ?? []).map((i: number) => json.attrs[i]), nodeAttrKey: node.attrs ?? [],
     nodeLayer: (node.layer ?? []).map((i: number) => json.strings[i]),
-    nodeConstant: Uint8Array.from(node.flags ?? [], (f: number) => f & 1), nodeGraph,
+    nodeFlag: Uint8Array.from(node.flags ?? []), nodeGraph,
     nodeDoc: mapOf(node.doc), provider: mapOf(node.provider), calls: mapOf(node.calls), lambda: mapOf(node.lambda),
     inStart, ins, outStart, outs, valueName, valueType: Int32Array.from(json.value?.type ?? []), types: json.types.map(parseType),
     producer_: producer, weightOfValue, weightsOfNode,
@@ -161,7 +165,7 @@ export function shapeText(model: Model, type: Type, sizes: Sizes): string {
   return `[${type.shape.map(s => {
     const number = sizeOf(model, s, sizes);
     if (number !== null) return String(number);
-    return s === null ? '?' : typeof s === 'string' ? s : formulaText(s as Formula, model.symbols);
+    return s === null ? '?' : typeof s === 'string' ? s : formulaText(s as Formula, model.aliases);
   }).join(',')}]`;
 }
 
@@ -199,11 +203,48 @@ export function macsOf(model: Model, node: number, sizes: Sizes): number | null 
   return model.macs[node] < 0 ? null : evaluate(model.formulas[model.macs[node]], sizes);
 }
 
+/** The weight that a value is: one of the file's, or the tensor of the constant node that yields it. */
+export function weightOf(model: Model, value: number): Weight | undefined {
+  for (let steps = 0; value >= 0 && steps < 8; ++steps) {
+    const weight = model.weightOfValue.get(value);
+    if (weight) return weight;
+    const node = model.producer_[value];
+    if (node < 0 || model.nodeFlag[node] !== 1) return undefined;
+    const own = model.weightsOfNode.get(node);
+    if (own) return own.length === 1 && model.inStart[node] === model.inStart[node + 1] ? own[0][1] : undefined;
+    if (!model.nodeOp[node].endsWith('.Identity')) return undefined;
+    value = model.ins[model.inStart[node]];
+  }
+  return undefined;
+}
+
+/** Constants are parameters where they are floating-point and no scalars: what exporters write instead of weights. */
+export function isParameter(model: Model, value: number, weight: Weight): boolean {
+  return model.weightOfValue.has(value) || (weight.elements > 1 && weight.type.includes('float'));
+}
+
 /** Elements of the weights that a node takes. */
 export function parametersOf(model: Model, node: number): number {
+  if (model.nodeFlag[node] === 1) return 0;
   let sum = 0;
-  for (let k = model.inStart[node]; k < model.inStart[node + 1]; ++k) sum += model.weightOfValue.get(model.ins[k])?.elements ?? 0;
+  for (let k = model.inStart[node]; k < model.inStart[node + 1]; ++k) {
+    const weight = weightOf(model, model.ins[k]);
+    if (weight && isParameter(model, model.ins[k], weight)) sum += weight.elements;
+  }
   return sum;
+}
+
+/** All weights of the model, each once. */
+export function allParameters(model: Model): { elements: number; bytes: number } {
+  const seen = new Set<Weight>();
+  let elements = 0, bytes = 0;
+  const add = (w: Weight) => { if (!seen.has(w)) { seen.add(w); elements += w.elements; bytes += w.bytes; } };
+  for (const w of model.weightOfValue.values()) add(w);
+  for (const v of model.ins) {
+    const weight = v >= 0 ? weightOf(model, v) : undefined;
+    if (weight && isParameter(model, v, weight)) add(weight);
+  }
+  return { elements, bytes };
 }
 
 /** 1234567 as "1.23 M". */

@@ -38,7 +38,8 @@ export interface Motion { part: number; from: Map<Item, Box> }
 export interface Box { x: number; y: number; w: number; h: number }
 
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
-const TITLE = `600 12.5px ${FONT}`, SMALL = `10.5px ${FONT}`, HEAD = `600 12px ${FONT}`;
+export const TITLE = `600 12.5px ${FONT}`;
+const SMALL = `10.5px ${FONT}`, HEAD = `600 12px ${FONT}`;
 const fits = new Map<string, string>();
 
 /** `text` without its middle, where it is wider than `width`. */

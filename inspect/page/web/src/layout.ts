@@ -157,6 +157,59 @@ export function place(want: Float64Array, weight: Float64Array, distance: Float6
   }
 }
 
+/** How far the middles of two neighbours in a row are to be apart. */
+function apart(a: number, b: number, width: Float64Array, boxes: number, gap: number): number {
+  return (width[a] + width[b]) / 2 + (a >= boxes && b >= boxes ? 4 : a >= boxes || b >= boxes ? gap * 0.6 : gap);
+}
+
+interface Groups { start: Int32Array; items: Int32Array }
+
+/**
+ * Chains (dummies of one edge, boxes with one edge between them) are made straight, where the neighbours in their rows leave
+ * room: a line that wavers is seen as one that means something.
+ */
+function straighten(rows: Int32Array[], x: Float64Array, width: Float64Array, boxes: number, gap: number, src: number[], dst: number[],
+                    srcDx: number[], dstDx: number[], down: Groups, up: Groups) {
+  const total = x.length, next = new Int32Array(total).fill(-1), shift = new Float64Array(total), head = new Uint8Array(total).fill(1);
+  const only = (g: Groups, v: number) => g.start[v + 1] - g.start[v] === 1;
+  // Of the edges between a chain of dummies and the boxes at its ends too: the first that wants it.
+  for (let e = 0; e < src.length; ++e) {
+    const a = src[e], b = dst[e], dummies = a >= boxes && b >= boxes;
+    if (next[a] >= 0 || !head[b]) continue;
+    if (dummies || (only(up, a) && only(down, b))) { next[a] = b; head[b] = 0; shift[b] = srcDx[e] - dstDx[e]; }
+  }
+  const left = new Int32Array(total).fill(-1), right = new Int32Array(total).fill(-1);
+  for (const row of rows) for (let k = 1; k < row.length; ++k) { left[row[k]] = row[k - 1]; right[row[k - 1]] = row[k]; }
+  const place = (from: number, end: number, ideal: number): boolean => {
+    let lo = -Infinity, hi = Infinity, offset = 0;
+    for (let v = from; v !== end; v = next[v]) {
+      if (v !== from) offset += shift[v];
+      if (left[v] >= 0) lo = Math.max(lo, x[left[v]] + apart(left[v], v, width, boxes, gap) - offset);
+      if (right[v] >= 0) hi = Math.min(hi, x[right[v]] - apart(v, right[v], width, boxes, gap) - offset);
+    }
+    if (lo > hi + 0.01) return false;
+    offset = 0;
+    const at = Math.max(lo, Math.min(hi, ideal));
+    for (let v = from; v !== end; v = next[v]) { if (v !== from) offset += shift[v]; x[v] = at + offset; }
+    return true;
+  };
+  for (let pass = 0; pass < 3; ++pass) {
+    for (let v = 0; v < total; ++v) {
+      if (!head[v] || next[v] < 0) continue;
+      let sum = 0, count = 0, offset = 0, ends = 0;
+      for (let u = v; u >= 0; u = next[u]) {
+        if (u !== v) offset += shift[u];
+        sum += x[u] - offset;
+        ++count;
+        // Its edges to others pull it.
+        for (let k = down.start[u]; k < down.start[u + 1]; ++k) { const e = down.items[k]; if (next[src[e]] !== u) { sum += 2 * (x[src[e]] + srcDx[e] - dstDx[e] - offset); ends += 2; } }
+        for (let k = up.start[u]; k < up.start[u + 1]; ++k) { const e = up.items[k]; if (next[u] !== dst[e]) { sum += 2 * (x[dst[e]] + dstDx[e] - srcDx[e] - offset); ends += 2; } }
+      }
+      place(v, -1, sum / (count + ends));
+    }
+  }
+}
+
 export function layout(input: LayoutInput, stopped: () => boolean = () => false): LayoutResult | null {
   const n = input.w.length, m = input.src.length, { src, dst } = input;
   const rank = topologicalRank(n, src, dst);
@@ -261,7 +314,8 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
   for (const row of rows) widest = Math.max(widest, row.length);
   const wantRow = new Float64Array(widest), weightRow = new Float64Array(widest), distance = new Float64Array(widest);
   const result = new Float64Array(widest);
-  const passes = 7;
+  // Small graphs are worth more passes.
+  const passes = total < 4000 ? 25 : 7;
   for (let pass = 0; pass < passes; ++pass) {
     if (stopped()) return null;
     const upward = pass % 2 === 1, both = pass === passes - 1;
@@ -282,15 +336,14 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
         }
         wantRow[k] = mass ? sum / mass : x[v];
         weightRow[k] = Math.max(mass, 0.05);
-        if (k) {
-          const bothDummies = v >= n && row[k - 1] >= n;
-          distance[k] = (width[v] + width[row[k - 1]]) / 2 + (bothDummies ? 4 : v >= n || row[k - 1] >= n ? input.gapX * 0.6 : input.gapX);
-        }
+        if (k) distance[k] = apart(row[k - 1], v, width, n, input.gapX);
       }
       place(wantRow, weightRow, distance, row.length, result);
       for (let k = 0; k < row.length; ++k) x[row[k]] = result[k];
     }
   }
+
+  straighten(rows, x, width, n, input.gapX, sSrc, sDst, sSrcDx, sDstDx, down, up);
 
   // Heights of layers, and the whole to the corner.
   const layerTop = new Float64Array(layers), layerBottom = new Float64Array(layers), y = new Float64Array(n);

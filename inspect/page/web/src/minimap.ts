@@ -58,8 +58,16 @@ export class MiniMap {
     pen.drawImage(this.picture, 0, 0);
     pen.strokeStyle = app.theme.accent;
     pen.lineWidth = 1.5 * ratio;
-    pen.strokeRect(camera.x * z, camera.y * z, view.w / camera.zoom * z, view.h / camera.zoom * z);
-    const { w, h } = app.bounds;
+    const { w, h } = app.bounds, edge = ratio;
+    const x0 = Math.max(edge, camera.x * z), y0 = Math.max(edge, camera.y * z);
+    const x1 = Math.min(canvas.width - edge, (camera.x + view.w / camera.zoom) * z), y1 = Math.min(canvas.height - edge, (camera.y + view.h / camera.zoom) * z);
+    if (x1 > x0 && y1 > y0) {
+      pen.fillStyle = app.theme.accent;
+      pen.globalAlpha = 0.1;
+      pen.fillRect(x0, y0, x1 - x0, y1 - y0);
+      pen.globalAlpha = 1;
+      pen.strokeRect(x0, y0, x1 - x0, y1 - y0);
+    }
     canvas.hidden = view.w / camera.zoom >= w && view.h / camera.zoom >= h;
   }
 }

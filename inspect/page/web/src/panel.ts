@@ -1,6 +1,6 @@
 // The side panel: the model, or the box that is selected.
 import {
-  activationBytes, bytesText, macsOf, opShort, parametersOf, shapeText, short, typeOfValue, type Model, type OpDoc, type PageData, type Sizes, type Weight,
+  activationBytes, bytesText, macsOf, opShort, parametersOf, shapeText, short, typeOfValue, type Model, type OpDoc, allParameters, weightOf, type PageData, type Sizes, type Weight,
 } from './data.ts';
 import { copy, el, shellWord } from './dom.ts';
 import type { Colouring } from './colour.ts';
@@ -71,7 +71,7 @@ function preview([height, width, base64]: [number, number, string]) {
 const link = (text: string, act: () => void) => el('button', { class: 'link', onclick: act }, text);
 
 function valueEntry(host: PanelHost, value: number, label: string, others: Item[], name: string): HTMLElement {
-  const { tree: { model } } = host, type = typeOfValue(model, value), weight = model.weightOfValue.get(value);
+  const { tree: { model } } = host, type = typeOfValue(model, value), weight = weightOf(model, value);
   const text = `${type.dtype}${shapeText(model, type, host.sizes)}`;
   return el('div', { class: 'value' }, copyButton(name), el('b', {}, name), label ? el('span', { class: 'sub' }, `  ${label}`) : null,
     el('div', { class: 'type' }, text, weight ? ` · ${weight.trainable ? 'weight' : 'frozen'} · ${bytesText(weight.bytes)}` : ''),
@@ -235,9 +235,8 @@ function bar(text: string, part: number, value: string, colour: string, act: () 
 function modelPanel(host: PanelHost): Node[] {
   const { tree, page, colouring, sizes } = host, { model } = tree, graph = model.graphs[0];
   const ops = new Map<string, number>();
-  let parameters = 0, weightBytes = 0;
-  for (const op of model.nodeOp) ops.set(op, (ops.get(op) ?? 0) + 1);
-  for (const w of model.weightOfValue.values()) { parameters += w.elements; weightBytes += w.bytes; }
+  const { elements: parameters, bytes: weightBytes } = allParameters(model), hidden = model.nodeFlag.reduce((sum, f) => sum + (f ? 1 : 0), 0);
+  model.nodeOp.forEach((op, n) => { if (!model.nodeFlag[n]) ops.set(op, (ops.get(op) ?? 0) + 1); });
   const all = model.symbols.map((_, i) => sizes[i] ?? 1);
   const macs = model.nodeName.reduce((sum, _, n) => sum + (model.nodeGraph[n] ? 0 : macsOf(model, n, all) ?? 0), 0);
   const itemOf = (value: number, kind: string) => tree.root.children.find(c => c.kind === kind && c.value === value);
@@ -250,8 +249,8 @@ function modelPanel(host: PanelHost): Node[] {
     el('h2', {}, page.models.length > 1 ? `${page.models[0].file} → ${page.models[1].file}` : model.file),
     el('p', { class: 'sub' }, [model.name, model.producer].filter(Boolean).join(' · ')),
     model.doc ? el('p', { class: 'doc' }, model.doc) : '',
-    el('dl', {}, ...row('nodes', model.nodeName.length.toLocaleString('en')), ...row('parameters', parameters.toLocaleString('en')),
-      ...row('weights', bytesText(weightBytes)), ...(macs ? row('MACs', `${short(macs)}${model.symbols.length ? ` at ${model.symbols.map((s, i) => `${s}=${all[i]}`).join(', ')}` : ''}`) : []),
+    el('dl', {}, ...row('nodes', (model.nodeName.length - hidden).toLocaleString('en')), ...row('constants', hidden ? `${hidden.toLocaleString('en')} further nodes follow from constants and sizes alone` : ''), ...row('parameters', parameters.toLocaleString('en')),
+      ...row('weights', bytesText(weightBytes)), ...(macs ? row('MACs', `${short(macs)}${model.symbols.length ? ` at ${model.aliases.map((s, i) => `${s}=${all[i]}`).join(', ')}` : ''}`) : []),
       ...row('file', `${model.form}, ${bytesText(model.bytes)}`)),
   ].filter(Boolean) as Node[];
   if (model.change) out.push(...changeList(host));

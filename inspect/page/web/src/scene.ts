@@ -155,7 +155,7 @@ export class Scene {
     view.h = h;
     return {
       w, h, rank, src: Int32Array.from(view.links, l => l.src), dst: Int32Array.from(view.links, l => l.dst),
-      srcDx: Float64Array.from(srcDx), dstDx: Float64Array.from(dstDx), bundle: Int32Array.from(bundle), gapX: 26, gapY: 34,
+      srcDx: Float64Array.from(srcDx), dstDx: Float64Array.from(dstDx), bundle: Int32Array.from(bundle), gapX: 26, gapY: 30,
     };
   }
 

@@ -193,7 +193,7 @@ function attrTest(model: Model, text: string): Test {
 function kindTest(model: Model, what: string): Test {
   switch (what) {
     case 'input': case 'output': return item => item.kind === what;
-    case 'constant': return item => item.node >= 0 && model.nodeConstant[item.node] === 1;
+    case 'constant': return item => item.node >= 0 && model.nodeFlag[item.node] === 1;
     case 'lambda': return item => item.node >= 0 && model.lambda.has(item.node);
     case 'kernel': case 'body': case 'missing': case 'refused': return item => item.node >= 0 && model.lambda.get(item.node)?.[0] === what;
     case 'control': return item => item.node >= 0 && model.calls.has(item.node);

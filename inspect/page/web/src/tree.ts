@@ -79,7 +79,7 @@ export class Tree {
     };
     const items: (Item | null)[] = [];
     for (let n = graph.nodeLo; n < graph.nodeHi; ++n) {
-      if (model.nodeConstant[n] && !this.options.constants) { items.push(null); continue; }
+      if (model.nodeFlag[n] && !this.options.constants) { items.push(null); continue; }
       ++this.instances;
       const parts = scopeParts(model.nodeName[n], model.nodeLayer[n]);
       const item = this.add('node', parts.pop()!, scope(parts), number);
