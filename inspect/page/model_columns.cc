@@ -5,6 +5,7 @@
 #include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/inspect/inspect_model.h"
+#include "nomograph/inspect/macs.h"
 #include "nomograph/inspect/page/page_columns.h"
 #include "nomograph/inspect/page/size_formulas.h"
 
@@ -53,6 +54,7 @@ class Columns {
     json_["strings"] = strings_.values();
     json_["types"] = types_.values();
     json_["attrs"] = attrs_.values();
+    json_["formulas"] = formulas_.values();
     json_["symbols"] = symbols_;
     return std::move(json_);
   }
@@ -75,7 +77,7 @@ class Columns {
     graphs["outputs"].push_back(graph.outputs);
     graphs["doc"].push_back(Escape(graph.doc));
     AddValues(graph, probed);
-    AddNodes(graph, function);
+    AddNodes(graph, function, probed);
     node_base_ += static_cast<int64_t>(graph.nodes.size());
   }
 
@@ -129,7 +131,7 @@ class Columns {
     return types_.Of(key, std::move(json));
   }
 
-  void AddNodes(const Graph& graph, const std::string& function) {
+  void AddNodes(const Graph& graph, const std::string& function, const ProbedGraph& probed) {
     PageJson& columns = json_["node"];
     // By value, the flag that its node has; of inputs none.
     std::vector<int> follows(graph.values.size());
@@ -146,6 +148,7 @@ class Columns {
       columns["layer"].push_back(String(node.layer));
       columns["flags"].push_back(FollowsFrom(node, op, follows));
       AddPorts(node, last, columns);
+      columns["macs"].push_back(op == nullptr ? -1 : MacsNumber(graph, node, *op, probed));
       if (!node.doc.empty()) columns["doc"][id] = Escape(node.doc);
       if (!node.provider.empty()) columns["provider"][id] = Escape(node.provider);
       AddCalls(node, id, columns);
@@ -200,6 +203,58 @@ class Columns {
     return attrs_.Of(key, std::move(list));
   }
 
+  // The number of the formula of a node's multiply-accumulates, or -1 where it has none.
+  int MacsNumber(const Graph& graph, const Node& node, const OpDef& op, const ProbedGraph& probed) {
+    const auto attrs = ResolveAttributes(op.attrs, node.attrs);
+    if (!attrs.ok()) return -1;
+    const auto count = [&](const std::vector<TensorType>* types) -> int64_t {
+      std::vector<TensorType> ports[2];
+      const std::vector<ValueId>* ids[2] = {&node.inputs, &node.outputs};
+      for (int i = 0; i < 2; ++i) {
+        for (const ValueId id : *ids[i]) {
+          const TensorType none;
+          ports[i].push_back(id == kNoValue ? none : types ? (*types)[id] : graph.value(id).type);
+        }
+      }
+      return MultiplyAccumulates(op, *attrs, ports[0], ports[1]).value_or(-1);
+    };
+    std::optional<std::string> formula;
+    if (!probed.ok()) {
+      const int64_t macs = count(nullptr);
+      if (macs > 0) formula = absl::StrCat(macs);
+    } else {
+      std::vector<int64_t> macs;
+      for (const auto& types : probed.types) macs.push_back(types.empty() ? -1 : count(&types));
+      if (macs[0] > 0) formula = MacsFormula(node, macs, probed);
+    }
+    return formula ? formulas_.Of(*formula, std::string(*formula)) : -1;
+  }
+
+  // What one formula does not explain may be as many for each element of the output.
+  static std::optional<std::string> MacsFormula(const Node& node, absl::Span<const int64_t> macs,
+                                                const ProbedGraph& probed) {
+    if (auto formula = probed.probes.Fit(macs)) return formula;
+    if (node.outputs.empty() || node.outputs[0] == kNoValue) return std::nullopt;
+    const ValueId output = node.outputs[0];
+    std::string text;
+    for (int axis = 0; axis < probed.types[0][output].shape.rank(); ++axis) {
+      const auto size = probed.SizeOf(output, axis);
+      if (!size) return std::nullopt;
+      absl::StrAppend(&text, "(", *size, ")*");
+    }
+    std::vector<int64_t> each;
+    for (size_t p = 0; p < macs.size(); ++p) {
+      int64_t elements = -1;
+      if (macs[p] >= 0 && probed.types[p][output].shape.fully_known()) {
+        elements = probed.types[p][output].shape.ToShape().CheckedNumElements().value_or(-1);
+      }
+      const bool divides = elements > 0 && macs[p] % elements == 0;
+      each.push_back(divides ? macs[p] / elements : -1);
+    }
+    const auto factor = probed.probes.Fit(each);
+    return factor ? std::optional(absl::StrCat(text, "(", *factor, ")")) : std::nullopt;
+  }
+
   // {node: [[label, graph], ...]}: the functions that a node names.
   void AddCalls(const Node& node, const std::string& id, PageJson& columns) {
     const auto add = [&](const std::string& label, const std::string& function) {
@@ -235,7 +290,7 @@ class Columns {
   const PageOptions& options_;
   GraphNumbers graph_numbers_;
   absl::flat_hash_set<std::string> lambda_layers_;
-  Numbered<std::string> strings_;
+  Numbered<std::string> strings_, formulas_;
   Numbered<PageJson> types_, attrs_;
   std::vector<std::string> symbols_;
   int64_t node_base_ = 0;  // of the graph's nodes among those of all graphs

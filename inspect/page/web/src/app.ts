@@ -85,7 +85,7 @@ export class App implements PanelHost {
     this.tree = new Tree(this.model, { constants: this.constants, maxInstances: 200000 });
     this.tree.openTo(OPENING_BOXES);
     this.scene = new Scene(this.tree, { boxSize: item => this.boxSize(item), layoutLarge: input => this.layoutLarge(input) });
-    this.selector = new Selector(this.tree, () => this.sizes);
+    this.selector = new Selector(this.tree, () => this.sizes, this.page.ops);
     this.colouring = new Colouring(this.mode, this.tree, this.page, this.sizes);
     this.mixes.clear();
     this.found = [];

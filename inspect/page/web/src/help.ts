@@ -8,9 +8,9 @@ const KEYS: [string, string][] = [
   ['c e', 'close all, open all'], ['f F w', 'fit the selection; the start; the whole'], ['+ −', 'zoom (or Ctrl+wheel)'], ['arrows', 'move'], ['o', 'side panel'], ['s', 'save as SVG'],
 ];
 const SELECTORS: [string, string][] = [
-  ['/layer1/**', 'names: * within a part, ** over parts'], ['op:conv*', 'ops, with or without domain'], ['shape:[*,64,*,*]', 'shapes of outputs'], ['dtype:float16', 'element types of outputs'],
-  ['attr:groups>1', 'attributes: =  !=  <  >  <=  >='], ['kind:lambda', 'lambda, missing, refused, control, input, output, constant, changed, added, removed'],
-  ['A B', 'both'], ['A, B', 'either'], ['SEL+2  SEL-2', 'and up to two steps on, or back'], ['A..B', 'all on paths from A to B'],
+  ['/layer1/**', 'names: * within a part, ** over parts'], ['op:conv*', 'ops, with or without domain'], ['shape:[*,64,...]', '* any size, ... any axes'], ['dtype:float16', 'element types of outputs'],
+  ['attr:groups>1', 'attributes: =  !=  <  >  <=  >='], ['kind:lambda', 'lambda, missing, function, constant, input, output, weight, changed, added, removed …'], ['@then_1', 'what lies in that function'],
+  ['A B', 'both'], ['A, B', 'either'], ['SEL+2  SEL-2', 'and up to two steps on, or back'], ['A..B  A..', 'all on paths from A to B; all behind A'],
 ];
 
 export function showHelp() {

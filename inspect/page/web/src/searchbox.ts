@@ -34,7 +34,7 @@ export class SearchBox {
       this.hide();
       return;
     }
-    const { items, problem } = app.selector.find(text);
+    const { items, hidden, problem } = app.selector.find(text);
     app.setFound(items);
     this.hits.textContent = items.length ? items.length.toLocaleString('en') : problem ? '' : 'none';
     const rows: HTMLElement[] = items.slice(0, MOST_SHOWN).map((item, i) => {
@@ -42,7 +42,8 @@ export class SearchBox {
       return el('button', { role: 'option', tabindex: -1, onclick: () => { app.foundAt = i - 1; void app.step(1); } }, el('i', {}, op), el('span', {}, name));
     });
     if (problem) rows.push(el('p', {}, problem));
-    else if (!items.length) rows.push(el('p', {}, 'Nothing fits. Names, parts of names, or op:  dtype:  shape:  attr:  kind:'));
+    if (hidden) rows.push(el('p', {}, `${hidden.toLocaleString('en')} more are constants, which are not shown`));
+    else if (!items.length && !problem) rows.push(el('p', {}, 'Nothing fits. Names, parts of names, or op:  dtype:  shape:  attr:  kind:'));
     if (items.length > MOST_SHOWN) rows.push(el('p', {}, `and ${(items.length - MOST_SHOWN).toLocaleString('en')} more; n and N step through all`));
     this.results.replaceChildren(...rows);
     this.results.hidden = false;
