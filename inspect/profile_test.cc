@@ -45,16 +45,16 @@ absl::StatusOr<ModelProfile> ProfileOf(const Value& x, const Value& y,
 const Value kX = InputValue({DType::kFloat32, {4, 8}}, "x");
 
 TEST(ProfileTest, TimesStepsAndAccountsForTheWholeRun) {
-  const Value y = Sleep(Sleep(Sleep(kX, 2, "net/a"), 8, "net/b"), 4, "head/c");
-  const auto profile = ProfileOf(kX, y, {.warmup = 1, .runs = 5, .traced_runs = 2});
+  const Value y = Sleep(Sleep(Sleep(kX, 5, "net/a"), 80, "net/b"), 30, "head/c");
+  const auto profile = ProfileOf(kX, y, {.warmup = 1, .runs = 3, .traced_runs = 2});
   ASSERT_TRUE(profile.ok()) << profile.status();
   ASSERT_EQ(profile->steps.size(), 3u);
   double all = profile->outside;
-  const double expected[] = {2e-3, 8e-3, 4e-3};
+  const double expected[] = {5e-3, 80e-3, 30e-3};
   for (int i = 0; i < 3; ++i) {
     const StepProfile& step = profile->steps[i];
     EXPECT_GE(step.seconds, expected[i]) << step.node;
-    EXPECT_LT(step.seconds, expected[i] + 20e-3) << step.node;
+    EXPECT_LT(step.seconds, expected[i] + 1) << step.node;
     EXPECT_EQ(step.calls, 1);
     EXPECT_EQ(step.bytes, 2 * 4 * 8 * 4);
     EXPECT_EQ(step.caller, -1);
@@ -62,10 +62,10 @@ TEST(ProfileTest, TimesStepsAndAccountsForTheWholeRun) {
   }
   EXPECT_NEAR(all, profile->profiled.mean, 1e-6);
   EXPECT_GE(profile->outside, 0);
-  EXPECT_EQ(profile->plain.runs, 5);
-  EXPECT_EQ(profile->profiled.runs, 5);
+  EXPECT_EQ(profile->plain.runs, 3);
+  EXPECT_EQ(profile->profiled.runs, 3);
   EXPECT_EQ(profile->trace.size(), 2 * 4u);  // the steps, and the run itself
-  for (const TraceEvent& event : profile->trace) EXPECT_GE(event.seconds, 2e-3);
+  for (const TraceEvent& event : profile->trace) EXPECT_GE(event.seconds, 5e-3);
 
   const auto names = [&](ProfileGrouping grouping) {
     std::vector<std::string> list;
@@ -86,7 +86,7 @@ TEST(ProfileTest, TellsWhatFunctionsTakeFromTheirCallers) {
     };
   };
   CallOptions options{.name = "choose"};
-  options.functions = {{"then_branch", branch(5, "slow"), {kX.type()}},
+  options.functions = {{"then_branch", branch(50, "slow"), {kX.type()}},
                        {"else_branch", branch(1, "quick"), {kX.type()}}};
   const Value y = Call("core.If", {sum, kX}, {}, options);
   ASSERT_TRUE(y.status().ok()) << y.status();
@@ -100,9 +100,9 @@ TEST(ProfileTest, TellsWhatFunctionsTakeFromTheirCallers) {
   }
   ASSERT_TRUE(choose != nullptr && slow != nullptr);
   EXPECT_EQ(profile->steps[slow->caller].node, "choose");
-  EXPECT_GE(slow->seconds, 5e-3);
+  EXPECT_GE(slow->seconds, 50e-3);
   EXPECT_GE(choose->with_callees, slow->seconds);
-  EXPECT_LT(choose->seconds, 4e-3);
+  EXPECT_LT(choose->seconds, 40e-3);
 }
 
 TEST(ProfileTest, CountsMultiplyAccumulates) {

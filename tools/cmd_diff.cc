@@ -11,7 +11,6 @@
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/diff_print.h"
 #include "nomograph/tools/report/open_with_progress.h"
-#include "nomograph/tools/text/color.h"
 #include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
@@ -20,7 +19,6 @@ namespace {
 struct Arguments {
   std::string a, b;
   bool json = false, all = false, ignore_names = false, ignore_descriptions = false;
-  std::string color = "auto";
   DiffOptions options;
 };
 
@@ -42,9 +40,9 @@ absl::Status Execute(const Arguments& arguments) {
   if (arguments.json) {
     PrintJson(DiffJson(diff, *a, *b));
   } else {
-    PrintPainted(DiffText(diff, *a, *b,
-                          {.color = WantsColor(arguments.color),
-                           .max_entries = arguments.all ? 0 : DiffTextOptions().max_entries}));
+    DiffTextOptions text;
+    if (arguments.all) text.max_entries = 0;
+    PrintStyled(DiffText(diff, *a, *b, text));
   }
   if (diff.same()) return absl::OkStatus();
   return WithExitCode(ExitCode::kFailed,
@@ -57,7 +55,8 @@ Action SetUp(CLI::App& app) {
   app.add_option("A", arguments->a, "A model")->required()->type_name("");
   app.add_option("B", arguments->b, "The model that came of it")->required()->type_name("");
   app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
-  app.add_flag("--all", arguments->all, "Every line of lists that are cut after 50 otherwise");
+  app.add_flag("--all", arguments->all,
+               "Every difference by itself: else lists end after 50, and what is alike is joined");
   app.add_flag("--ignore-names", arguments->ignore_names,
                "Other names of nodes, values, weights and functions are no difference");
   app.add_flag("--ignore-descriptions", arguments->ignore_descriptions,
@@ -69,10 +68,6 @@ Action SetUp(CLI::App& app) {
   app.add_option("--atol", arguments->options.tolerance.atol, "As --rtol")
       ->check(CLI::NonNegativeNumber)
       ->type_name("X");
-  app.add_option("--color", arguments->color,
-                 "auto (terminals only, without NO_COLOR), always, never")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
-      ->type_name("WHEN");
   return [arguments] { return Execute(*arguments); };
 }
 

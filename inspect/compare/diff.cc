@@ -277,6 +277,16 @@ void GraphDiffer::DiffInputs(const Node& a, const Node& b, std::vector<Edit>& ed
   }
 }
 
+// Whether all that is known of two types is the same; names of open sizes are those of whoever
+// found the types.
+bool SameKnown(const TensorType& a, const TensorType& b) {
+  if (a.dtype != b.dtype || a.shape.has_rank() != b.shape.has_rank()) return false;
+  if (!a.shape.has_rank()) return true;
+  return std::equal(a.shape.dims().begin(), a.shape.dims().end(), b.shape.dims().begin(),
+                    b.shape.dims().end(),
+                    [](const Dim& a, const Dim& b) { return a.size() == b.size(); });
+}
+
 // Another type that follows from other types of the inputs is no edit of this node.
 void GraphDiffer::DiffOutputs(const Node& a, const Node& b, std::vector<Edit>& edits) const {
   if (a.outputs.size() != b.outputs.size()) {
@@ -288,6 +298,9 @@ void GraphDiffer::DiffOutputs(const Node& a, const Node& b, std::vector<Edit>& e
   for (size_t i = 0; i < a.outputs.size(); ++i) {
     const ValueId of_a = a.outputs[i], of_b = b.outputs[i];
     if (of_a == kNoValue && of_b == kNoValue) continue;
+    if (of_a != kNoValue && of_b != kNoValue && SameKnown(ValueA(of_a).type, ValueB(of_b).type)) {
+      continue;
+    }
     AddEdit(absl::StrCat("type of output ", i),
             of_a == kNoValue ? "" : ValueA(of_a).type.ToString(),
             of_b == kNoValue ? "" : ValueB(of_b).type.ToString(), edits);
@@ -296,7 +309,7 @@ void GraphDiffer::DiffOutputs(const Node& a, const Node& b, std::vector<Edit>& e
 
 bool GraphDiffer::SameValues(const std::vector<ValueId>& a, const std::vector<ValueId>& b) const {
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    if (a[i] != kNoValue && b[i] != kNoValue && ValueA(a[i]).type != ValueB(b[i]).type) {
+    if (a[i] != kNoValue && b[i] != kNoValue && !SameKnown(ValueA(a[i]).type, ValueB(b[i]).type)) {
       return false;
     }
   }

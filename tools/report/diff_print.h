@@ -7,15 +7,16 @@
 #include "nlohmann/json_fwd.hpp"
 #include "nomograph/inspect/compare/diff.h"
 #include "nomograph/inspect/open.h"
+#include "nomograph/tools/text/terminal.h"
 
 namespace nomograph {
 
 struct DiffTextOptions {
-  bool color = false;
+  TextStyle style = OutputStyle();
   int64_t max_entries = 50;  // of each list; 0: all
 };
 
-// For PrintPainted(): escaped, with colours where they are wanted.
+// For PrintStyled(): escaped, with colours where the style has them.
 std::string DiffText(const ModelDiff& diff, const ModelFile& a, const ModelFile& b,
                      const DiffTextOptions& options);
 nlohmann::ordered_json DiffJson(const ModelDiff& diff, const ModelFile& a, const ModelFile& b);

@@ -1,29 +1,31 @@
 // A summary by kinds, then what differs, each thing in the order of the files, its edits below it.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/tools/report/diff_print.h"
-#include "nomograph/tools/text/color.h"
 #include "nomograph/tools/text/numbers.h"
+#include "nomograph/tools/text/terminal.h"
 
 namespace nomograph {
 namespace {
 
 struct Look {
   const char* mark;
-  Color color;
+  std::optional<Color> color;
 };
 
 Look LookOf(Change change) {
   switch (change) {
     case Change::kSame:
-      return {" ", Color::kNone};
+      return {" ", std::nullopt};
     case Change::kRenamed:
-      return {"=", Color::kCyan};
+      return {"=", Color::kBlue};
     case Change::kChanged:
       return {"~", Color::kYellow};
     case Change::kAdded:
@@ -31,9 +33,9 @@ Look LookOf(Change change) {
     case Change::kRemoved:
       return {"-", Color::kRed};
     case Change::kFolded:
-      return {">", Color::kCyan};
+      return {">", Color::kBlue};
   }
-  return {" ", Color::kNone};
+  return {" ", std::nullopt};
 }
 
 // One thing that differs.
@@ -41,7 +43,27 @@ struct Entry {
   Change change;
   std::string name, kind, remark;
   std::vector<Edit> edits;
+  int64_t alike = 0;  // others of this kind with the same edits
 };
+
+// One of those that differ in the same way stands for all.
+std::vector<Entry> JoinAlike(std::vector<Entry> entries) {
+  std::vector<Entry> joined;
+  std::map<std::vector<std::string>, size_t> first;
+  for (Entry& entry : entries) {
+    if (entry.change == Change::kChanged && !entry.edits.empty()) {
+      std::vector<std::string> key = {entry.kind, entry.remark};
+      for (const Edit& edit : entry.edits) key.insert(key.end(), {edit.what, edit.a, edit.b});
+      const auto [place, is_new] = first.emplace(std::move(key), joined.size());
+      if (!is_new) {
+        ++joined[place->second].alike;
+        continue;
+      }
+    }
+    joined.push_back(std::move(entry));
+  }
+  return joined;
+}
 
 // The middle of a long text says least.
 std::string Cut(const std::string& text, size_t most = 60) {
@@ -71,7 +93,7 @@ std::string ValuesText(const TensorDifference& values) {
 class Writer {
  public:
   Writer(const ModelFile& a, const ModelFile& b, const DiffTextOptions& options)
-      : a_(a), b_(b), options_(options), paint_(options.color) {}
+      : a_(a), b_(b), options_(options), style_(options.style) {}
 
   std::string Run(const ModelDiff& diff) {
     if (diff.same()) return "the same\n";
@@ -85,6 +107,10 @@ class Writer {
   }
 
  private:
+  std::string Paint(absl::string_view text, std::optional<Color> color = std::nullopt) const {
+    const std::string escaped = Escape(text);
+    return color && !escaped.empty() ? Colored(escaped, *color, style_) : escaped;
+  }
   const Graph& GraphA(const GraphDiff& diff) const {
     return diff.function_a.empty() ? a_.model.graph
                                    : a_.model.functions.find(diff.function_a)->second.graph;
@@ -97,7 +123,7 @@ class Writer {
   void AddGraph(const GraphDiff& diff) {
     if (diff.same()) return;
     if (!diff.function_a.empty()) {
-      text_ += paint_(absl::StrCat("@", Names(diff.function_a, diff.function_b)), Color::kBold);
+      text_ += Paint(absl::StrCat("@", Names(diff.function_a, diff.function_b)), Color::kBold);
       text_ += "\n";
     }
     AddItems("inputs", "", diff.inputs);
@@ -119,7 +145,7 @@ class Writer {
     }
     if (changed.empty()) return;
     AddHeading("ops", "");
-    for (const std::string& op : changed) text_ += absl::StrCat("    ", paint_(op), "\n");
+    for (const std::string& op : changed) text_ += absl::StrCat("    ", Paint(op), "\n");
   }
 
   void AddNodes(const GraphDiff& diff) {
@@ -144,7 +170,7 @@ class Writer {
       }
       entries.push_back(std::move(entry));
     }
-    AddEntries("nodes", counts, entries);
+    AddEntries("nodes", counts, std::move(entries));
   }
 
   void AddWeights(const GraphDiff& diff) {
@@ -160,7 +186,7 @@ class Writer {
           {weight.change, Names(in_a ? a.value(weight.a).name : "", in_b ? shown.name : ""),
            shown.type.ToString(), weight.values ? ValuesText(*weight.values) : "", weight.edits});
     }
-    AddEntries("weights", counts, entries);
+    AddEntries("weights", counts, std::move(entries));
   }
 
   void AddItems(const char* title, const char* sigil, const std::vector<ItemDiff>& items) {
@@ -172,17 +198,17 @@ class Writer {
       const std::string name = Names(item.a, item.b);
       entries.push_back({item.change, absl::StrCat(sigil, name), "", "", item.edits});
     }
-    AddEntries(title, counts, entries);
+    AddEntries(title, counts, std::move(entries));
   }
 
   void AddHeading(const char* title, const std::string& rest) {
-    text_ +=
-        absl::StrCat(paint_(title, Color::kBold), rest.empty() ? "" : "  ", paint_(rest), "\n");
+    text_ += absl::StrCat(Paint(title, Color::kBold), rest.empty() ? "" : "  ", Paint(rest), "\n");
   }
 
   void AddEntries(const char* title, const std::map<Change, int64_t>& counts,
-                  const std::vector<Entry>& entries) {
+                  std::vector<Entry> entries) {
     if (entries.empty()) return;
+    if (options_.max_entries > 0) entries = JoinAlike(std::move(entries));
     std::vector<std::string> totals;
     for (const auto& [change, count] : counts) {
       totals.push_back(absl::StrCat(WithSeparators(count), " ", ChangeName(change)));
@@ -192,23 +218,26 @@ class Writer {
     const int64_t shown = options_.max_entries == 0 ? count : std::min(count, options_.max_entries);
     for (int64_t i = 0; i < shown; ++i) AddEntry(entries[i]);
     if (shown < count) {
-      text_ += paint_(absl::StrCat("    … ", WithSeparators(count - shown), " more: --all"))
-                   .append("\n");
+      text_ +=
+          Paint(absl::StrCat("    … ", WithSeparators(count - shown), " more: --all")).append("\n");
     }
   }
 
   void AddEntry(const Entry& entry) {
     const Look look = LookOf(entry.change);
-    text_ += absl::StrCat("  ", paint_(absl::StrCat(look.mark, " ", entry.name), look.color));
-    if (!entry.kind.empty()) text_ += "  " + paint_(entry.kind, Color::kDim);
-    if (!entry.remark.empty()) text_ += "  " + paint_(entry.remark);
+    text_ += absl::StrCat("  ", Paint(absl::StrCat(look.mark, " ", entry.name), look.color));
+    if (entry.alike > 0) {
+      text_ += Paint(absl::StrCat(" and ", WithSeparators(entry.alike), " more"), look.color);
+    }
+    if (!entry.kind.empty()) text_ += "  " + Paint(entry.kind, Color::kDim);
+    if (!entry.remark.empty()) text_ += "  " + Paint(entry.remark);
     text_ += "\n";
     for (const Edit& edit : entry.edits) {
-      text_ += absl::StrCat("      ", paint_(edit.what), "  ",
-                            edit.a.empty() ? "" : paint_(Cut(edit.a), Color::kRed),
+      text_ += absl::StrCat("      ", Paint(edit.what), "  ",
+                            edit.a.empty() ? "" : Paint(Cut(edit.a), Color::kRed),
                             edit.a.empty() || edit.b.empty() ? "" : " -> ",
-                            edit.b.empty() ? paint_(edit.a.empty() ? "" : " is gone")
-                                           : paint_(Cut(edit.b), Color::kGreen),
+                            edit.b.empty() ? Paint(edit.a.empty() ? "" : " is gone")
+                                           : Paint(Cut(edit.b), Color::kGreen),
                             edit.a.empty() ? " is new" : "", "\n");
     }
   }
@@ -216,7 +245,7 @@ class Writer {
   const ModelFile& a_;
   const ModelFile& b_;
   const DiffTextOptions options_;
-  const Painter paint_;
+  const TextStyle style_;
   std::string text_;
 };
 

@@ -12,9 +12,13 @@
 #include "nomograph/tools/run/time_runs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
+#include "nomograph/tools/text/terminal.h"
 
 namespace nomograph {
 namespace {
+
+// A narrower terminal has no room for the kernels' names.
+constexpr size_t kWidthWithForms = 110;
 
 std::string PercentileName(double percentile) { return absl::StrFormat("p%g", percentile); }
 
@@ -87,10 +91,16 @@ std::string KernelForm(const StepProfile& step) {
 std::string ProfileText(const ModelProfile& profile, const ProfileTextOptions& options) {
   const bool by_node = options.grouping == ProfileGrouping::kNode;
   const char* title = by_node ? "node" : options.grouping == ProfileGrouping::kOp ? "op" : "scope";
+  const bool with_calls =
+      !by_node || std::any_of(profile.steps.begin(), profile.steps.end(),
+                              [](const StepProfile& step) { return step.calls != 1; });
+  const size_t width = OutputStyle().width;
+  const bool with_form = by_node && (width == 0 || width >= kWidthWithForms);
   std::vector<TextTable::Column> columns = {{title}};
   if (by_node) columns.push_back({"op"});
-  for (const char* name : {"calls", "ms", "%", "GFLOP/s", "GB/s"}) columns.push_back({name, true});
-  if (by_node) columns.push_back({"form"});
+  if (with_calls) columns.push_back({"calls", true});
+  for (const char* name : {"ms", "%", "GFLOP/s", "GB/s"}) columns.push_back({name, true});
+  if (with_form) columns.push_back({"form"});
   TextTable table(columns);
 
   const std::vector<ProfileGroup> groups = GroupProfile(profile, options.grouping, options.depth);
@@ -98,12 +108,12 @@ std::string ProfileText(const ModelProfile& profile, const ProfileTextOptions& o
   for (const ProfileGroup& group : groups) all += group.seconds;
   const auto add = [&](std::vector<std::string> cells, int64_t calls, double seconds, double flops,
                        double bytes, const std::string& form) {
-    cells.push_back(calls > 0 ? WithSeparators(calls) : "");
+    if (with_calls) cells.push_back(calls > 0 ? WithSeparators(calls) : "");
     cells.push_back(absl::StrFormat("%.3f", 1e3 * seconds));
     cells.push_back(Percent(seconds, all));
     cells.push_back(Rate(flops, seconds));
     cells.push_back(Rate(bytes, seconds));
-    if (by_node) cells.push_back(form);
+    if (with_form) cells.push_back(form);
     table.AddRow(std::move(cells));
   };
   const size_t shown = options.max_rows == 0
