@@ -61,7 +61,7 @@ PageJson Data(const std::vector<const ModelFile*>& files, const OpRegistry& regi
     models.push_back(&file->model);
   }
   data["ops"] = OpColumns(models, registry);
-  data["numbers"] = NumbersJson(options.numbers, models[0]->graph);
+  data["numbers"] = NumbersJson(options.numbers, models.back()->graph);
   if (options.program != nullptr) data["program"] = ProgramColumns(*options.program);
   return data;
 }
@@ -71,6 +71,16 @@ PageJson Data(const std::vector<const ModelFile*>& files, const OpRegistry& regi
 absl::StatusOr<std::string> PageHtml(const ModelFile& file, const OpRegistry& registry,
                                      const PageOptions& options) {
   return Write(Data({&file}, registry, options), options);
+}
+
+absl::StatusOr<std::string> PageDiffHtml(const ModelFile& a, const ModelFile& b,
+                                         const OpRegistry& registry, const PageOptions& options) {
+  PageJson data = Data({&a, &b}, registry, options);
+  DiffOptions diff_options;
+  diff_options.progress = options.progress;
+  data["diff"] =
+      DiffColumns(DiffModels(a.model, b.model, registry, diff_options), a.model, b.model);
+  return Write(data, options);
 }
 
 std::string Base64(absl::string_view bytes) { return absl::Base64Escape(bytes); }

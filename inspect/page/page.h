@@ -16,6 +16,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "nomograph/core/compile/program.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/inspect/open.h"
@@ -28,6 +29,11 @@ struct PageNumbers {
   std::string unit;   // "ms"; may be empty
   absl::flat_hash_map<std::string, double> of_node;
 };
+
+// From JSON {"node": number, ...}, as `nomo profile --node-ms` writes it. InvalidArgument for
+// anything else, and where no name is a node of `graph`.
+absl::StatusOr<PageNumbers> ParsePageNumbers(std::string title, std::string unit,
+                                             absl::string_view json, const Graph& graph);
 
 struct PageOptions {
   // Minimum, maximum, mean, deviation, zeros, NaN, infinities and a histogram of every weight. All
@@ -51,6 +57,11 @@ struct PageOptions {
 // options and registry.
 absl::StatusOr<std::string> PageHtml(const ModelFile& file, const OpRegistry& registry,
                                      const PageOptions& options);
+
+// The page for both as one graph: what they share, and what only the first or the second has.
+// Numbers and the program are those of `b`.
+absl::StatusOr<std::string> PageDiffHtml(const ModelFile& a, const ModelFile& b,
+                                         const OpRegistry& registry, const PageOptions& options);
 
 }  // namespace nomograph
 

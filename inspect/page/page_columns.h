@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "nlohmann/json.hpp"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/inspect/compare/diff.h"
 #include "nomograph/inspect/open.h"
 #include "nomograph/inspect/page/page.h"
 
@@ -43,6 +44,9 @@ PageJson WeightColumns(const ModelFile& file, const PageOptions& options);
 
 // The documentation of the ops that the models use, by name.
 PageJson OpColumns(const std::vector<const Model*>& models, const OpRegistry& registry);
+
+// What became of the nodes of both, and notes of all else that differs.
+PageJson DiffColumns(const ModelDiff& diff, const Model& a, const Model& b);
 
 // By node: the kernel that runs it, and the step that it was fused into.
 PageJson ProgramColumns(const Program& program);

@@ -6,6 +6,7 @@ import { Painter, type Box, TITLE, type Look, type Motion, type Pen } from './dr
 import { showHelp } from './help.ts';
 import { drawLegend } from './legend.ts';
 import { layout, type LayoutInput, type LayoutResult } from './layout.ts';
+import { mergeModels } from './merge.ts';
 import { MiniMap } from './minimap.ts';
 import { fillPanel, itemText, type PanelHost } from './panel.ts';
 import { Scene, type Link, type View } from './scene.ts';
@@ -51,15 +52,23 @@ export class App implements PanelHost {
   readonly times: Record<string, number> = {};
   drawn = 0;
 
+  /** The model, or two as one. */
+  readonly model: Model;
+
   constructor(readonly page: PageData) {
+    this.model = page.models[0];
+    if (page.diff) {
+      const { model, nodeOfB } = mergeModels(page);
+      this.model = model;
+      for (const column of page.numbers) column.ofNode = new Map([...column.ofNode].map(([n, v]) => [nodeOfB[n], v]));
+    }
     this.sizes = this.model.symbols.map(() => null);
-    this.modes = modesOf(page);
+    this.modes = modesOf(page, this.model);
     this.mode = this.modes[0];
     this.map = new MiniMap(byId<HTMLCanvasElement>('map'), this);
     this.search = new SearchBox(this);
   }
 
-  get model(): Model { return this.page.models[0]; }
   get bounds() { return { w: this.scene.root.width, h: this.scene.root.height }; }
   get view() { return { w: this.canvas.clientWidth, h: this.canvas.clientHeight }; }
 
@@ -82,14 +91,20 @@ export class App implements PanelHost {
 
   /** Makes the tree anew: after constants were shown or hidden. */
   private plant() {
-    this.tree = new Tree(this.model, { constants: this.constants, maxInstances: 200000 });
-    this.tree.openTo(OPENING_BOXES);
+    this.tree = new Tree(this.model, { constants: this.constants, maxInstances: 200000, onlyChanges: this.onlyChanges });
+    if (this.model.change) this.tree.openChanges(2 * OPENING_BOXES); else this.tree.openTo(OPENING_BOXES);
     this.scene = new Scene(this.tree, { boxSize: item => this.boxSize(item), layoutLarge: input => this.layoutLarge(input) });
     this.selector = new Selector(this.tree, () => this.sizes, this.page.ops);
     this.colouring = new Colouring(this.mode, this.tree, this.page, this.sizes);
     this.mixes.clear();
     this.found = [];
     this.lit.clear();
+  }
+
+  private replant() {
+    this.selected = null;
+    this.plant();
+    return this.scene.update().then(() => { this.fit(); this.afterLayout(); this.select(null); });
   }
 
   // --- Boxes
@@ -184,7 +199,8 @@ export class App implements PanelHost {
 
   private linkColour(view: View, link: Link): string | null {
     if (!this.lit.size) {
-      const edge = this.model.changedEdge?.(this.tree.ends[link.from].lo, 0);
+      if (!this.model.edgeChange?.size) return null;
+      const edge = this.model.edgeChange.get(`${this.tree.ends[link.to].node}:${link.values[0]}`);
       return edge && edge !== 'same' ? this.theme.change[edge] : null;
     }
     if (!link.values.some(v => this.litValues.has(v))) return null;
@@ -761,10 +777,13 @@ export class App implements PanelHost {
       tool('Constants', 'Show constants too, and what follows from them and from sizes alone', e => {
         this.constants = !this.constants;
         (e.currentTarget as HTMLElement).setAttribute('aria-pressed', String(this.constants));
-        this.selected = null;
-        this.plant();
-        void this.scene.update().then(() => { this.fit(); this.afterLayout(); this.select(null); });
+        this.replant();
       }),
+      ...(this.model.change ? [tool('Only changes', 'Fold what is the same in both', e => {
+        this.onlyChanges = !this.onlyChanges;
+        (e.currentTarget as HTMLElement).setAttribute('aria-pressed', String(this.onlyChanges));
+        this.replant();
+      })] : []),
       tool('SVG', 'Save what is shown as SVG (s)', () => this.saveSvg()),
       tool('◐', 'Light or dark', () => this.applyTheme(this.theme.dark ? 'light' : 'dark')),
       tool('?', 'Keys and selectors (?)', () => showHelp()));

@@ -1,12 +1,12 @@
 // What boxes are coloured by: classes (op, dtype, change) or numbers (parameters, MACs, bytes, what a profile says). Numbers are
 // summed over groups.
-import { activationBytes, macsOf, parametersOf, typeOfValue, bytesText, short, type PageData, type Sizes } from './data.ts';
+import { activationBytes, macsOf, parametersOf, typeOfValue, bytesText, short, type Model, type PageData, type Sizes } from './data.ts';
 import { classColour, scale, tintBar, tintFill, tintLine, tintOf, type Theme } from './theme.ts';
 import type { Item, Tree } from './tree.ts';
 
 export interface Mode { key: string; title: string; unit: string; numeric: boolean; text(value: number): string }
 
-export function modesOf(page: PageData): Mode[] {
+export function modesOf(page: PageData, model: Model): Mode[] {
   const classes = (key: string, title: string): Mode => ({ key, title, unit: '', numeric: false, text: String });
   const modes = [
     classes('op', 'op'), classes('dtype', 'dtype'),
@@ -15,7 +15,7 @@ export function modesOf(page: PageData): Mode[] {
   ];
   if (page.models.some(m => m.macs.some(f => f >= 0))) modes.splice(3, 0, { key: 'macs', title: 'multiply-accumulates', unit: '', numeric: true, text: short });
   page.numbers.forEach((c, i) => modes.push({ key: `n${i}`, title: c.title, unit: c.unit, numeric: true, text: v => `${Number(v.toPrecision(3))}${c.unit ? ` ${c.unit}` : ''}` }));
-  if (page.models[0].change) modes.unshift(classes('change', 'difference'));
+  if (model.change) modes.unshift(classes('change', 'difference'));
   return modes;
 }
 

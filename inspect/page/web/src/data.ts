@@ -48,8 +48,8 @@ export interface Model {
   macs: Int32Array; formulas: Formula[];
   /** Of two models: by node. */
   change: Map<number, { change: Change; edits: [string, string, string][]; nameA?: string }> | null;
-  /** Of two models: values that only the first, or only the second, has in that place. */
-  changedEdge: ((node: number, input: number) => Change) | null;
+  /** Of two models: the edges that only one of them has, by "node:value". */
+  edgeChange: Map<string, Change> | null;
 }
 
 export interface PageData {
@@ -127,7 +127,7 @@ export function readModel(json: any): Model {
     inStart, ins, outStart, outs, valueName, valueType: Int32Array.from(json.value?.type ?? []), types: json.types.map(parseType),
     producer_: producer, weightOfValue, weightsOfNode,
     macs: Int32Array.from(node.macs ?? new Array(names.length).fill(-1)), formulas: (json.formulas ?? []).map(parseFormula),
-    change: null, changedEdge: null,
+    change: null, edgeChange: null,
   };
 }
 

@@ -246,7 +246,7 @@ function modelPanel(host: PanelHost): Node[] {
       el('div', { class: 'type' }, `${type.dtype}${shapeText(model, type, sizes)}`));
   });
   const out: Node[] = [
-    el('h2', {}, page.models.length > 1 ? `${page.models[0].file} → ${page.models[1].file}` : model.file),
+    el('h2', {}, page.diff ? `${page.models[0].file} → ${page.models[1].file}` : model.file),
     el('p', { class: 'sub' }, [model.name, model.producer].filter(Boolean).join(' · ')),
     model.doc ? el('p', { class: 'doc' }, model.doc) : '',
     el('dl', {}, ...row('nodes', (model.nodeName.length - hidden).toLocaleString('en')), ...row('constants', hidden ? `${hidden.toLocaleString('en')} further nodes follow from constants and sizes alone` : ''), ...row('parameters', parameters.toLocaleString('en')),

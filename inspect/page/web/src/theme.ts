@@ -1,4 +1,5 @@
-// Colours, light and dark. Ops are coloured by what kind of work they do; the hues are spread so that neighbours in a network differ.
+// Colours, light and dark. Ops are coloured by what kind of work they do, in the colours of
+// `nomo graph` (inspect/picture/).
 import { opShort } from './data.ts';
 
 export interface Theme {
@@ -25,19 +26,18 @@ export const DARK: Theme = {
 /** Hue and share of colour of a kind of work. */
 type Tint = [hue: number, saturation: number, name: string];
 const KINDS: [RegExp, Tint][] = [
-  [/conv/i, [214, 75, 'convolution']],
-  [/gemm|matmul|dense|einsum|attention|linear/i, [252, 60, 'product']],
-  [/lstm|gru|rnn/i, [330, 55, 'recurrent']],
-  [/norm|lrn/i, [174, 55, 'normalisation']],
-  [/pool|reduce|argm|topk|cumsum|mean/i, [140, 45, 'pooling, reduction']],
-  [/relu|sigmoid|softmax|tanh|gelu|swish|silu|elu|erf|clip|mish|softplus|hard|softsign|celu/i, [30, 80, 'activation']],
-  [/^core\.(if|loop|scan|call|while|map|cond)/i, [288, 50, 'control']],
-  [/quant|cast|convert/i, [196, 50, 'conversion']],
-  [/^(math|logic)\./i, [48, 60, 'elementwise']],
-  [/^(array|core|shape)\./i, [214, 10, 'moves and shapes']],
-  [/embed|gather/i, [300, 35, 'look-up']],
+  [/lstm|gru|rnn|attention/i, [319, 55, 'sequences']],
+  [/conv|gemm|matmul|dense|einsum|linear/i, [218, 72, 'products']],
+  [/norm|lrn/i, [160, 55, 'normalisation']],
+  [/pool/i, [264, 56, 'pooling']],
+  [/relu|sigmoid|softmax|tanh|gelu|swish|silu|elu|erf|clip|mish|softplus|hard|softsign|celu/i, [20, 72, 'activations']],
+  [/^core\.(if|loop|scan|call|while|map|cond)/i, [190, 62, 'control']],
+  [/quant|cast|convert|random|image\.|signal\./i, [75, 44, 'conversion']],
+  [/variable|assign|state/i, [20, 34, 'state']],
+  [/^(math|logic|reduce)\.|reduce|argm|topk|cumsum/i, [46, 68, 'arithmetic']],
+  [/^(array|core|shape)\./i, [217, 13, 'shapes and moves']],
 ];
-const OTHER: Tint = [350, 45, 'other'];
+const OTHER: Tint = [353, 60, 'other'];
 const known = new Map<string, Tint>();
 
 export function tintOf(op: string): Tint {

@@ -22,7 +22,7 @@ export class Item {
   get isEnd() { return this.kind === 'node' || this.kind === 'input' || this.kind === 'output'; }
 }
 
-export interface TreeOptions { constants: boolean; maxInstances: number }
+export interface TreeOptions { constants: boolean; maxInstances: number; onlyChanges?: boolean }
 
 const MAX_DEPTH = 40;  // of scopes; further parts of a name are its last
 
@@ -46,6 +46,7 @@ export class Tree {
     this.root.expanded = true;
     this.addGraph(this.root, 0, 0);
     this.compress(this.root);
+    if (options.onlyChanges && model.change) this.foldSame(this.root);
     this.number();
     this.foldRuns(this.root);
     this.linkEdges();
@@ -122,6 +123,32 @@ export class Tree {
       }
       this.compress(child);
     }
+  }
+
+  /** Of two models: what is the same in both, in a row, becomes one box. True where all of the item is. */
+  private foldSame(item: Item): boolean {
+    if (item.kind === 'input' || item.kind === 'output') return false;
+    const same = item.children.map(child => this.foldSame(child));
+    const own = item.node < 0 || (this.model.change!.get(item.node)?.change ?? 'same') === 'same';
+    if (own && item.children.length && same.every(Boolean)) return true;
+    if (!item.children.length) return own;
+    const kept: Item[] = [];
+    for (let i = 0; i < item.children.length;) {
+      let end = i;
+      while (end < item.children.length && same[end] && item.children[end].kind !== 'body') ++end;
+      if (end - i < 2) { kept.push(item.children[i++]); continue; }
+      const fold = new Item(this.items.length, 'group', '', item, item.graph);
+      this.items.push(fold);
+      fold.children = item.children.slice(i, end);
+      let count = 0;
+      const walk = (at: Item) => { if (at.node >= 0) ++count; at.children.forEach(walk); };
+      fold.children.forEach(child => { child.parent = fold; walk(child); });
+      fold.label = `… ${count} the same …`;
+      kept.push(fold);
+      i = end;
+    }
+    item.children = kept;
+    return false;
   }
 
   private number() {
@@ -221,6 +248,26 @@ export class Tree {
       if (child.isGroup && child.kind !== 'body' && level[0] === this.root && shown < most / 2 && shown + child.children.length <= most) {
         child.expanded = true;
         shown += child.children.length;
+      }
+    }
+  }
+
+  /** Of two models: opens the groups in which something differs, as long as no more than `most` boxes show. */
+  openChanges(most: number) {
+    const { change } = this.model;
+    for (const item of this.items) item.expanded = item === this.root;
+    const differing = new Int32Array(this.ends.length + 1);
+    this.ends.forEach((end, p) => { differing[p + 1] = differing[p] + (end.node >= 0 && (change?.get(end.node)?.change ?? 'same') !== 'same' ? 1 : 0); });
+    const queue = [this.root];
+    let shown = this.root.children.length;
+    for (let i = 0; i < queue.length; ++i) {
+      for (const child of queue[i].children) {
+        const count = differing[child.hi] - differing[child.lo];
+        // A group that is new as a whole is told by its own colour.
+        if (!child.isGroup || !count || count === child.ops || shown + child.children.length > most) continue;
+        child.expanded = true;
+        shown += child.children.length;
+        queue.push(child);
       }
     }
   }
