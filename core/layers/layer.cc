@@ -1,6 +1,7 @@
 #include "nomograph/core/layers/layer.h"
 
 #include "absl/strings/str_join.h"
+#include "nomograph/core/layers/weight_source.h"
 #include "nomograph/core/types/attributes.h"
 #include "nomograph/core/types/escape.h"
 
@@ -74,6 +75,13 @@ Value LayerBase::AddWeight(WeightOptions options) {
     return ErrorValue(InvalidArgument("weight ", options.name, ": expected known sizes, found ",
                                       options.shape.ToString(),
                                       ", where a negative one is unknown"));
+  }
+  if (auto initializer = ScopedWeightSource::Ask({.layer = scope_,
+                                                  .name = options.name,
+                                                  .shape = options.shape,
+                                                  .dtype = options.dtype,
+                                                  .trainable = options.trainable && trainable_})) {
+    options.initializer = *std::move(initializer);
   }
   weights_.push_back(WeightValue({.name = std::move(options.name),
                                   .type = {options.dtype, options.shape},
