@@ -80,7 +80,8 @@ Value LayerBase::AddWeight(WeightOptions options) {
                                                   .name = options.name,
                                                   .shape = options.shape,
                                                   .dtype = options.dtype,
-                                                  .trainable = options.trainable && trainable_})) {
+                                                  .trainable = options.trainable && trainable_,
+                                                  .initializer = options.initializer})) {
     options.initializer = *std::move(initializer);
   }
   weights_.push_back(WeightValue({.name = std::move(options.name),
@@ -146,7 +147,8 @@ std::vector<Value> Layer::Apply(std::vector<Value> inputs, int num_outputs) cons
   const uint64_t start = Expr(Expr::Kind::kInput).id;
   absl::StatusOr<std::vector<Value>> outputs = layer.Call(inputs);
   if (!outputs.ok()) return fail(ErrorValue(outputs.status(), inputs));
-  if (static_cast<int>(outputs->size()) != num_outputs) {
+  if (outputs->empty() ||
+      (num_outputs != kAllOutputs && static_cast<int>(outputs->size()) != num_outputs)) {
     return fail(
         ErrorValue(InvalidArgument("the layer yields ", outputs->size(), " outputs, but ",
                                    num_outputs, " are taken; Apply(inputs, n) takes n of them")));

@@ -19,6 +19,7 @@ struct DeclaredWeight {
   Shape shape;
   DType dtype = DType::kFloat32;
   bool trainable = true;
+  Initializer initializer;  // of the layer's options
 };
 
 // While one lives, it is told of every weight that a layer of this thread declares, in their order,

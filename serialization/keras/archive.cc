@@ -28,8 +28,9 @@ absl::StatusOr<Archive> OpenArchive(absl::string_view bytes) {
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
-  zip_t* archive =
-      source == nullptr ? nullptr : zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error);
+  zip_t* archive = source == nullptr
+                       ? nullptr
+                       : zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error);
   absl::Status status;
   if (archive == nullptr) {
     status = InvalidArgument("it is no valid zip archive: ", Escape(zip_error_strerror(&error)));
@@ -78,9 +79,9 @@ absl::StatusOr<std::string> Unpack(zip_t* archive, uint64_t index, const zip_sta
   while (done < bytes.size()) {
     const int64_t count = zip_fread(member.get(), bytes.data() + done, bytes.size() - done);
     if (count <= 0) {
-      return InvalidArgument("it cannot be unpacked: ",
-                             count == 0 ? std::string("it ends too early")
-                                        : Escape(zip_file_strerror(member.get())));
+      return InvalidArgument(
+          "it cannot be unpacked: ",
+          count == 0 ? std::string("it ends too early") : Escape(zip_file_strerror(member.get())));
     }
     done += static_cast<size_t>(count);
   }
@@ -101,8 +102,8 @@ absl::StatusOr<std::map<std::string, std::string, std::less<>>> ReadArchive(
   NOMO_ASSIGN_OR_RETURN(const Archive archive, OpenArchive(bytes));
   const int64_t count = zip_get_num_entries(archive.get(), 0);
   if (count > limits.max_members) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the archive has ", count, " members; at most ", limits.max_members, " are read"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the archive has ", count, " members; at most ", limits.max_members, " are read"));
   }
   const int64_t most =
       std::min(limits.max_bytes, limits.growth.MostOf(static_cast<int64_t>(bytes.size())));

@@ -185,8 +185,8 @@ absl::StatusOr<std::shared_ptr<const Hdf5File>> Hdf5File::Open(absl::string_view
   const LibraryCall call;
   const PropertiesHandle access(H5Pcreate(H5P_FILE_ACCESS));
   void* const image = const_cast<char*>(bytes.data());  // only read, as the file is
-  H5FD_file_image_callbacks_t callbacks = {&SameMemory,    &CopyNothing,  &RefuseToGrow,
-                                           &FreeNothing,   &SameUserData, &FreeNoUserData,
+  H5FD_file_image_callbacks_t callbacks = {&SameMemory,  &CopyNothing,  &RefuseToGrow,
+                                           &FreeNothing, &SameUserData, &FreeNoUserData,
                                            image};
   if (H5Pset_fapl_core(access.get(), 1 << 20, /*backing_store=*/false) < 0 ||
       H5Pset_file_image_callbacks(access.get(), &callbacks) < 0 ||
@@ -195,8 +195,8 @@ absl::StatusOr<std::shared_ptr<const Hdf5File>> Hdf5File::Open(absl::string_view
   }
   FileHandle file(H5Fopen("model", H5F_ACC_RDONLY, access.get()));
   if (!file.ok()) return LibraryCall::Fault("it is no valid HDF5 file");
-  return std::shared_ptr<const Hdf5File>(new Hdf5File(
-      std::make_unique<Impl>(Impl{bytes, std::move(owner), std::move(file)})));
+  return std::shared_ptr<const Hdf5File>(
+      new Hdf5File(std::make_unique<Impl>(Impl{bytes, std::move(owner), std::move(file)})));
 }
 
 absl::StatusOr<ObjectHandle> Hdf5File::Impl::OpenObject(const std::string& path) const {
@@ -254,7 +254,8 @@ absl::StatusOr<std::vector<std::string>> Hdf5File::Members(const std::string& pa
   const auto keep = [](hid_t, const char* name, const H5L_info_t* link, void* data) -> herr_t {
     Found& to = *static_cast<Found*>(data);
     if (link->type != H5L_TYPE_HARD) {
-      to.fault = InvalidArgument(Quoted(name), " is a link that leads elsewhere, which is not followed");
+      to.fault =
+          InvalidArgument(Quoted(name), " is a link that leads elsewhere, which is not followed");
       return -1;
     }
     to.names.push_back(name);
@@ -371,8 +372,8 @@ absl::Status Hdf5File::Impl::CheckStorage(hid_t dataset, int64_t num_bytes) cons
   for (int i = 0; i < filters; ++i) {
     unsigned flags = 0;
     size_t values = 0;
-    const H5Z_filter_t filter = H5Pget_filter2(properties.get(), i, &flags, &values, nullptr, 0,
-                                               nullptr, nullptr);
+    const H5Z_filter_t filter =
+        H5Pget_filter2(properties.get(), i, &flags, &values, nullptr, 0, nullptr, nullptr);
     if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE) {
       return InvalidArgument("it needs filter ", filter,
                              "; expected deflate (1) and shuffle (2) alone");
@@ -394,7 +395,8 @@ absl::Status Hdf5File::Impl::CheckStorage(hid_t dataset, int64_t num_bytes) cons
   hsize_t sizes[H5S_MAX_RANK];
   const int rank = H5Pget_chunk(properties.get(), H5S_MAX_RANK, sizes);
   double elements = 1;
-  for (int i = 0; i < std::min<int>(rank, H5S_MAX_RANK); ++i) elements *= static_cast<double>(sizes[i]);
+  for (int i = 0; i < std::min<int>(rank, H5S_MAX_RANK); ++i)
+    elements *= static_cast<double>(sizes[i]);
   if (elements > std::max(static_cast<double>(num_bytes), 1.0 * (1 << 20)))
     return InvalidArgument("its chunks are larger than itself");
   return absl::OkStatus();
@@ -409,7 +411,8 @@ absl::StatusOr<TensorType> Hdf5File::Impl::TypeOf(hid_t dataset) const {
   if (H5Sget_simple_extent_type(space.get()) == H5S_NULL)
     return InvalidArgument("it has no elements and no shape");
   NOMO_ASSIGN_OR_RETURN(const Shape shape, ShapeOf(space.get()));
-  if (shape.num_elements() > INT64_MAX / 8) return InvalidArgument("its shape is ", shape.ToString());
+  if (shape.num_elements() > INT64_MAX / 8)
+    return InvalidArgument("its shape is ", shape.ToString());
   NOMO_RETURN_IF_ERROR(CheckStorage(dataset, shape.num_elements() * DTypeSize(dtype)));
   return TensorType{dtype, shape};
 }

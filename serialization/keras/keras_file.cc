@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -38,8 +39,7 @@ std::string TextOf(const LayerConfig& object, absl::string_view field) {
 absl::Status TakeModel(const ConfigValue& value, KerasFile& file) {
   NOMO_ASSIGN_OR_RETURN(file.model, AsObject(value, "the model's configuration"));
   if (TextOf(file.model, "class_name").empty() || file.model.Find("config") == nullptr) {
-    return InvalidArgument(
-        "it is no Keras model: its JSON has no class_name and config");
+    return InvalidArgument("it is no Keras model: its JSON has no class_name and config");
   }
   if (file.keras_version.empty()) file.keras_version = TextOf(file.model, "keras_version");
   if (file.backend.empty()) file.backend = TextOf(file.model, "backend");
@@ -58,12 +58,12 @@ absl::StatusOr<KerasFile> FromHdf5(absl::string_view bytes, std::shared_ptr<cons
         "it has no model_config: it holds weights alone, or no Keras model. Open the JSON file of "
         "the model's configuration with these weights");
   }
-  for (const auto& [name, text] : {std::pair("keras_version", &file.keras_version),
-                                   std::pair("backend", &file.backend)}) {
+  for (const auto& [name, text] :
+       {std::pair("keras_version", &file.keras_version), std::pair("backend", &file.backend)}) {
     auto found = hdf5->TextAttribute("", name);
-    if (!found.ok() || !*found) found = hdf5->HasGroup("model_weights")
-                                            ? hdf5->TextAttribute("model_weights", name)
-                                            : std::move(found);
+    if (!found.ok() || !*found)
+      found = hdf5->HasGroup("model_weights") ? hdf5->TextAttribute("model_weights", name)
+                                              : std::move(found);
     if (found.ok() && *found) *text = **found;
   }
   NOMO_RETURN_IF_ERROR(TakeModel(ConfigValue(*config), file));
@@ -92,7 +92,8 @@ absl::StatusOr<KerasFile> FromArchive(absl::string_view bytes) {
   if (!config.ok()) return Annotate(config.status(), "config.json");
   NOMO_RETURN_IF_ERROR(TakeModel(*config, file));
   if (members.contains("model.weights.h5")) {
-    const auto weights = std::make_shared<const std::string>(std::move(members["model.weights.h5"]));
+    const auto weights =
+        std::make_shared<const std::string>(std::move(members["model.weights.h5"]));
     const auto read = [&]() -> absl::StatusOr<StoredWeights> {
       NOMO_ASSIGN_OR_RETURN(const auto hdf5, Hdf5File::Open(*weights, weights));
       return ReadHdf5Weights(hdf5);
@@ -180,24 +181,31 @@ const char* ContainerName(Container container) {
 
 bool LooksLikeKeras(absl::string_view bytes) {
   if (LooksLikeHdf5(bytes)) return true;
-  if (LooksLikeZip(bytes)) return absl::StrContains(bytes.substr(0, 4096), "config.json") ||
-                                  absl::StrContains(bytes.substr(bytes.size() - std::min<size_t>(bytes.size(), 65536)), "config.json");
+  // The names of an archive's members stand at its end.
+  if (LooksLikeZip(bytes)) {
+    const size_t end = std::min<size_t>(bytes.size(), 1 << 16);
+    return absl::StrContains(bytes.substr(bytes.size() - end), "config.json");
+  }
+  // A configuration may be a text in JSON that holds JSON.
   const size_t start = bytes.find_first_not_of(" \t\r\n");
-  if (start == bytes.npos || bytes[start] != '{') return false;
+  if (start == bytes.npos || (bytes[start] != '{' && bytes[start] != '"')) return false;
   const absl::string_view head = bytes.substr(0, 1 << 20);
-  return absl::StrContains(head, "\"class_name\"") || absl::StrContains(head, "\"modelTopology\"");
+  return absl::StrContains(head, "class_name") || absl::StrContains(head, "modelTopology");
 }
 
 absl::StatusOr<KerasFile> ReadKerasFile(const std::string& path, const std::string& weights) {
   NOMO_ASSIGN_OR_RETURN(const auto mapped, MappedFile::Open(path));
   const absl::string_view bytes = mapped->bytes();
   const bool is_json = !LooksLikeHdf5(bytes) && !LooksLikeZip(bytes);
-  auto file = is_json                ? FromJson(bytes, path, weights)
-              : LooksLikeZip(bytes)  ? FromArchive(bytes)
-                                     : FromHdf5(bytes, mapped);
-  if (!file.ok() || is_json || weights.empty()) return file;
-  NOMO_ASSIGN_OR_RETURN(file->weights, ReadWeightsFile(weights));
-  file->weights_from = weights;
+  auto file = is_json               ? FromJson(bytes, path, weights)
+              : LooksLikeZip(bytes) ? FromArchive(bytes)
+                                    : FromHdf5(bytes, mapped);
+  NOMO_RETURN_IF_ERROR(file.status());
+  if (!is_json && !weights.empty()) {
+    NOMO_ASSIGN_OR_RETURN(file->weights, ReadWeightsFile(weights));
+    file->weights_from = weights;
+  }
+  file->weights.Number();
   return file;
 }
 

@@ -19,11 +19,11 @@ const char* ContainerName(Container container);
 
 struct KerasFile {
   Container container = Container::kHdf5;
-  LayerConfig model;             // {"class_name": …, "config": …}
-  LayerConfig training;          // of compile(); empty where the file has none
-  std::string keras_version;     // "2.2.4-tf"; empty where the file does not say
-  std::string backend;           // "tensorflow", "theano", …; likewise
-  std::string weights_from;      // the file beside it that has the weights; empty: itself, or none
+  LayerConfig model;          // {"class_name": …, "config": …}
+  LayerConfig training;       // of compile(); empty where the file has none
+  std::string keras_version;  // "2.2.4-tf"; empty where the file does not say
+  std::string backend;        // "tensorflow", "theano", …; likewise
+  std::string weights_from;   // the file beside it that has the weights; empty: itself, or none
   StoredWeights weights;
 };
 

@@ -78,8 +78,9 @@ class PathReader {
     NOMO_ASSIGN_OR_RETURN(const std::vector<std::string> members, file_->Members(path));
     for (const std::string& member : members) {
       if (++objects_ > kMaxObjects) {
-        return absl::ResourceExhaustedError(absl::StrCat(
-            "there are more than ", kMaxObjects, " groups and data sets, or groups contain themselves"));
+        return absl::ResourceExhaustedError(
+            absl::StrCat("there are more than ", kMaxObjects,
+                         " groups and data sets, or groups contain themselves"));
       }
       if (IsOtherState(member)) continue;
       const std::string child = Joined(path, member);
@@ -125,6 +126,13 @@ int64_t StoredWeights::count() const {
   return count;
 }
 
+void StoredWeights::Number() {
+  int64_t next = 0;
+  for (auto& [group, list] : groups) {
+    for (StoredWeight& weight : list) weight.id = next++;
+  }
+}
+
 absl::StatusOr<StoredWeights> ReadHdf5Weights(const std::shared_ptr<const Hdf5File>& file) {
   for (const char* root : {"model_weights", ""}) {
     if (!file->HasGroup(root)) continue;
@@ -141,7 +149,8 @@ absl::StatusOr<StoredWeights> ReadNpzWeights(absl::string_view bytes) {
     const std::string place = absl::StrReplaceAll(name, {{"\\", "/"}});
     const size_t vars = place.rfind("vars/");
     if (vars == place.npos)
-      return InvalidArgument("array ", Quoted(name), ": expected a name such as layers/dense/vars/0");
+      return InvalidArgument("array ", Quoted(name),
+                             ": expected a name such as layers/dense/vars/0");
     const std::string owner(absl::StripSuffix(place.substr(0, vars), "/"));
     weights.groups[owner].push_back(
         {.name = place, .type = tensor.type(), .read = [tensor] { return tensor; }});

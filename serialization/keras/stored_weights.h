@@ -19,6 +19,7 @@ struct StoredWeight {
   std::string name;  // "dense_1/kernel:0", or the place, "layers/dense/vars/0"
   TensorType type;   // its sizes are known
   std::function<absl::StatusOr<Tensor>()> read;
+  int64_t id = 0;  // differs in one file: see StoredWeights::Number()
 };
 
 struct StoredWeights {
@@ -35,11 +36,13 @@ struct StoredWeights {
   std::map<std::string, std::string, std::less<>> layer_names;
 
   int64_t count() const;
+  // Gives every weight its id.
+  void Number();
 };
 
-// What an HDF5 file holds, in either order. Weights below "optimizer" and "metrics" are left out, as
-// is the state of random generators. InvalidArgument for groups that contain themselves or lie too
-// deep, and as Hdf5File.
+// What an HDF5 file holds, in either order. Weights below "optimizer" and "metrics" are left out,
+// as is the state of random generators. InvalidArgument for groups that contain themselves or lie
+// too deep, and as Hdf5File.
 absl::StatusOr<StoredWeights> ReadHdf5Weights(const std::shared_ptr<const Hdf5File>& file);
 
 // Of a .keras file's model.weights.npz, or any archive of arrays whose names are places.

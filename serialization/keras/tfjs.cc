@@ -72,7 +72,8 @@ absl::StatusOr<Shape> ShapeOf(const LayerConfig& weight) {
   if (sizes->size() > kMaxRank) return InvalidArgument("it has ", sizes->size(), " axes");
   Shape shape;
   for (const ConfigValue& size : *sizes) {
-    if (size.As<int64_t>() == nullptr) return InvalidArgument("expected whole numbers in its shape");
+    if (size.As<int64_t>() == nullptr)
+      return InvalidArgument("expected whole numbers in its shape");
     shape.Append(*size.As<int64_t>());
   }
   NOMO_RETURN_IF_ERROR(shape.CheckedNumElements().status());
@@ -93,8 +94,8 @@ absl::StatusOr<Tensor> Decode(absl::string_view bytes, const Encoding& encoding,
       x = static_cast<float>(static_cast<double>(x) * encoding.scale + encoding.min);
   } else if (encoding.dtype == DType::kInt32) {
     for (int32_t& x : tensor.mutable_data<int32_t>())
-      x = static_cast<int32_t>(
-          std::clamp(static_cast<double>(x) * encoding.scale + encoding.min, -2147483648.0, 2147483647.0));
+      x = static_cast<int32_t>(std::clamp(static_cast<double>(x) * encoding.scale + encoding.min,
+                                          -2147483648.0, 2147483647.0));
   }
   return tensor;
 }
