@@ -1,0 +1,572 @@
+// Calls that put tensors together, take them apart and make them.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "nomograph/serialization/keras/calls/support.h"
+
+namespace nomograph::keras {
+namespace {
+
+RuleResult Concatenate(CallContext& call) {
+  // TensorFlow 0 had the axis first.
+  const bool axis_first = call.Get("values").is_number() && call.Get("axis").is_sequence();
+  const char* const values = axis_first ? "axis" : "values";
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int(axis_first ? "values" : "axis"));
+  const PyValue& list = call.Get(values);
+  // Shapes stay shapes.
+  const auto is_shape = [](const PyValue& part) {
+    return part.is_sequence() || (part.is(Kind::kTensor) && part.heap->is_shape);
+  };
+  if (list.is_sequence() && axis == 0 &&
+      std::any_of(
+          list.heap->items.begin(), list.heap->items.end(),
+          [](const PyValue& part) { return part.is(Kind::kTensor) && part.heap->is_shape; }) &&
+      std::all_of(list.heap->items.begin(), list.heap->items.end(), is_shape)) {
+    std::vector<PyValue> sizes;
+    for (const PyValue& part : list.heap->items) {
+      NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> more, call.interpreter().ToSizes(part));
+      sizes.insert(sizes.end(), more.begin(), more.end());
+    }
+    return call.interpreter().MakeShape(std::move(sizes));
+  }
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> tensors, call.Tensors(values));
+  if (tensors.size() == 1) return call.Result(tensors[0]);
+  return call.Result(Op("array.Concat", tensors, {{"axis", axis}}));
+}
+
+RuleResult Stack(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis"));
+  const PyValue& list = call.Get("values");
+  const bool sizes =
+      list.is_sequence() &&
+      std::all_of(list.heap->items.begin(), list.heap->items.end(), [](const PyValue& part) {
+        return part.is_integer() || (part.is(Kind::kTensor) && part.heap->size_axis >= 0);
+      });
+  if (sizes && axis == 0) return call.interpreter().MakeShape(list.heap->items);
+  NOMO_ASSIGN_OR_RETURN(std::vector<Value> tensors, call.Tensors("values"));
+  for (Value& tensor : tensors) tensor = Op("array.Unsqueeze", {tensor}, {{"axes", Ints{axis}}});
+  return call.Result(Op("array.Concat", tensors, {{"axis", axis}}));
+}
+
+// np.hstack joins along the second axis, of vectors along the only one.
+RuleResult HStack(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> tensors, call.Tensors("values"));
+  if (tensors.empty()) return InvalidArgument("an empty list");
+  NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(tensors[0]));
+  return call.Result(Op("array.Concat", tensors, {{"axis", rank > 1 ? 1 : 0}}));
+}
+
+RuleResult Unstack(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const int64_t given, call.Int("axis"));
+  const PyValue& list = call.Get("x");
+  if (list.is(Kind::kTensor) && list.heap->is_shape) {
+    return call.interpreter().arena().List(list.heap->items);
+  }
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const Ints axes, NormalAxes(x, {given}));
+  int64_t count = x.shape()[axes[0]].size();
+  if (call.Has("num")) {
+    NOMO_ASSIGN_OR_RETURN(count, call.Int("num"));
+  }
+  if (count < 0) return absl::UnimplementedError("the axis has no known size");
+  NOMO_RETURN_IF_ERROR(call.interpreter().SpendElements(count * 100));
+  std::vector<PyValue> parts;
+  for (int64_t i = 0; i < count; ++i) {
+    NOMO_ASSIGN_OR_RETURN(const PyValue part, call.Result(At(x, i, axes[0])));
+    parts.push_back(part);
+  }
+  return call.interpreter().arena().List(std::move(parts));
+}
+
+// The parts of an axis: so many of equal size, or of given sizes or places.
+RuleResult SplitAxis(CallContext& call, bool places) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t given, call.Int("axis"));
+  NOMO_ASSIGN_OR_RETURN(const Ints axes, NormalAxes(x, {given}));
+  const int64_t size = x.shape()[axes[0]].size();
+  Ints ends;
+  const bool list = call.Get("sections").is_sequence();
+  NOMO_ASSIGN_OR_RETURN(Ints sections, call.Ints("sections"));
+  if (list) {
+    if (std::count(sections.begin(), sections.end(), -1) == 1 && !places && size >= 0) {
+      int64_t rest = size;
+      for (const int64_t section : sections) rest -= std::max<int64_t>(section, 0);
+      std::replace(sections.begin(), sections.end(), int64_t{-1}, rest);
+    }
+    int64_t end = 0;
+    for (const int64_t section : sections) {
+      end = places ? section : SaturatingAdd(end, section);
+      if (end < 0) return InvalidArgument("a part of size ", section);
+      ends.push_back(end);
+    }
+    if (places) ends.push_back(std::numeric_limits<int64_t>::max());
+  } else {
+    const int64_t count = sections[0];
+    if (size < 0) return absl::UnimplementedError("the axis has no known size");
+    if (count < 1 || size % count != 0) {
+      return InvalidArgument("an axis of ", size, " in ", count, " equal parts");
+    }
+    NOMO_RETURN_IF_ERROR(call.interpreter().SpendElements(count * 100));
+    for (int64_t i = 1; i <= count; ++i) ends.push_back(size / count * i);
+  }
+  NOMO_RETURN_IF_ERROR(call.interpreter().SpendElements(static_cast<int64_t>(ends.size()) * 100));
+  std::vector<PyValue> parts;
+  int64_t begin = 0;
+  for (const int64_t end : ends) {
+    NOMO_ASSIGN_OR_RETURN(const PyValue part,
+                          call.Result(nomograph::Slice(x, begin, end, axes[0])));
+    parts.push_back(part);
+    begin = end;
+  }
+  return call.interpreter().arena().List(std::move(parts));
+}
+// TensorFlow's sizes, and NumPy's places.
+RuleResult SplitSizes(CallContext& call) {
+  // TensorFlow 0 had the axis first, the number of parts next and the tensor last.
+  return SplitAxis(call, false);
+}
+RuleResult SplitPlaces(CallContext& call) { return SplitAxis(call, true); }
+
+// [begin, begin + size) of every axis; -1 is all that is left.
+RuleResult SliceRule(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> begins, interpreter.ToSizes(call.Get("start")));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> sizes, interpreter.ToSizes(call.Get("size")));
+  if (begins.size() != sizes.size()) return InvalidArgument("other numbers of begins and sizes");
+  std::vector<PyValue> index;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    PyValue end = PyValue::None();
+    if (!(sizes[i].is_integer() && sizes[i].number == -1)) {
+      NOMO_ASSIGN_OR_RETURN(end, interpreter.Binary(BinaryOperator::kAdd, begins[i], sizes[i]));
+    }
+    index.push_back(interpreter.arena().Make(Kind::kSlice, {begins[i], end, PyValue::None()}));
+  }
+  return interpreter.Subscript(interpreter.arena().Tensor(x),
+                               interpreter.arena().Tuple(std::move(index)));
+}
+
+RuleResult StridedSlice(CallContext& call) {
+  for (const char* mask :
+       {"begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"}) {
+    NOMO_ASSIGN_OR_RETURN(const int64_t bits, call.Int(mask, 0));
+    const absl::string_view name = mask;
+    if (bits != 0 && name != "begin_mask" && name != "end_mask" && name != "shrink_axis_mask") {
+      return absl::UnimplementedError(absl::StrCat(mask, " is not covered"));
+    }
+  }
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> begins, interpreter.ToSizes(call.Get("begin")));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> ends, interpreter.ToSizes(call.Get("end")));
+  std::vector<PyValue> steps(begins.size(), PyValue::Int(1));
+  if (call.Has("strides")) {
+    NOMO_ASSIGN_OR_RETURN(steps, interpreter.ToSizes(call.Get("strides")));
+  }
+  if (begins.size() != ends.size() || begins.size() != steps.size() || begins.size() > 62) {
+    return InvalidArgument("other numbers of begins, ends and steps");
+  }
+  NOMO_ASSIGN_OR_RETURN(const int64_t no_begin, call.Int("begin_mask", 0));
+  NOMO_ASSIGN_OR_RETURN(const int64_t no_end, call.Int("end_mask", 0));
+  NOMO_ASSIGN_OR_RETURN(const int64_t shrink, call.Int("shrink_axis_mask", 0));
+  std::vector<PyValue> index;
+  for (size_t i = 0; i < begins.size(); ++i) {
+    const int64_t bit = int64_t{1} << i;
+    const PyValue begin = (no_begin & bit) != 0 ? PyValue::None() : begins[i];
+    const PyValue end = (no_end & bit) != 0 ? PyValue::None() : ends[i];
+    index.push_back((shrink & bit) != 0
+                        ? begins[i]
+                        : interpreter.arena().Make(Kind::kSlice, {begin, end, steps[i]}));
+  }
+  return interpreter.Subscript(interpreter.arena().Tensor(x),
+                               interpreter.arena().Tuple(std::move(index)));
+}
+
+// [[before, after], ...] of every axis.
+absl::StatusOr<Value> PadAxes(const Value& x, const std::vector<std::pair<int64_t, int64_t>>& pads,
+                              const std::string& mode, double value) {
+  Ints both;
+  for (const auto& [before, after] : pads) both.push_back(before);
+  for (const auto& [before, after] : pads) both.push_back(after);
+  const Value y = Op("array.Pad", {x}, {{"pads", both}, {"mode", mode}, {"value", value}});
+  NOMO_RETURN_IF_ERROR(y.status());
+  return y;
+}
+
+absl::StatusOr<std::pair<int64_t, int64_t>> PairOf(Interpreter& interpreter, const PyValue& value) {
+  NOMO_ASSIGN_OR_RETURN(const Ints ints, interpreter.ToInts(value));
+  if (ints.size() == 1) return std::pair(ints[0], ints[0]);
+  if (ints.size() != 2) return InvalidArgument("expected two sizes, found ", ints.size());
+  return std::pair(ints[0], ints[1]);
+}
+
+RuleResult Pad(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(x));
+  NOMO_ASSIGN_OR_RETURN(std::string mode, call.Text("mode", "constant"));
+  std::transform(mode.begin(), mode.end(), mode.begin(), [](char c) { return std::tolower(c); });
+  NOMO_ASSIGN_OR_RETURN(const double value, call.Number("value", 0));
+  NOMO_ASSIGN_OR_RETURN(const PyValue paddings, call.interpreter().Known(call.Get("paddings")));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> rows, call.interpreter().Elements(paddings));
+  const bool flat = !rows.empty() && rows[0].is_number();
+  std::vector<std::pair<int64_t, int64_t>> pads;
+  for (int i = 0; i < rank; ++i) {
+    if (!flat && rows.size() != 1 && i >= static_cast<int>(rows.size())) {
+      return InvalidArgument("paddings of ", rows.size(), " axes for ", rank);
+    }
+    NOMO_ASSIGN_OR_RETURN(
+        const auto pair,
+        PairOf(call.interpreter(), flat ? paddings : rows[rows.size() == 1 ? 0 : i]));
+    pads.push_back(pair);
+  }
+  NOMO_ASSIGN_OR_RETURN(const Value y, PadAxes(x, pads, mode, value));
+  return call.Result(y);
+}
+
+// K.temporal_padding, K.spatial_2d_padding, K.spatial_3d_padding: of the axes between batch and
+// channels.
+RuleResult SpatialPad(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(x));
+  NOMO_ASSIGN_OR_RETURN(const bool first, ChannelsFirst(call, "data_format"));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> rows,
+                        call.interpreter().Elements(call.Get("padding")));
+  std::vector<std::pair<int64_t, int64_t>> pads(rank);
+  const size_t axes = rank - 2;
+  // One axis: a pair of numbers. Several: a number or pair each.
+  if (rank < 3 || (axes > 1 && rows.size() != axes)) return InvalidArgument("other paddings");
+  for (size_t i = 0; i < axes; ++i) {
+    NOMO_ASSIGN_OR_RETURN(pads[i + (first ? 2 : 1)],
+                          PairOf(call.interpreter(), axes == 1 ? call.Get("padding") : rows[i]));
+  }
+  NOMO_ASSIGN_OR_RETURN(const Value y, PadAxes(x, pads, "constant", 0));
+  return call.Result(y);
+}
+
+RuleResult Gather(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(Value indices, call.Tensor("indices"));
+  if (nomograph::kFloats.Contains(indices.dtype())) indices = Cast(indices, DType::kInt32);
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis", 0));
+  NOMO_ASSIGN_OR_RETURN(const int64_t batch_dims, call.Int("batch_dims", 0));
+  if (batch_dims == 0) {
+    return call.Result(Op("array.Gather", {x, indices}, {{"axis", axis}}));
+  }
+  return call.Result(Op("array.GatherND",
+                        {x, Op("array.Unsqueeze", {indices}, {{"axes", Ints{-1}}})},
+                        {{"batch_dims", batch_dims}}));
+}
+
+RuleResult ReverseRule(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  Ints axes;
+  if (call.Has("axes")) {
+    NOMO_ASSIGN_OR_RETURN(axes, call.Ints("axes"));
+  } else {
+    NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(x));
+    axes.resize(rank);
+    std::iota(axes.begin(), axes.end(), 0);
+  }
+  return call.Result(Op("array.Reverse", {x}, {{"axes", axes}}));
+}
+
+RuleResult Roll(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const Ints shifts, call.Ints("shift"));
+  NOMO_ASSIGN_OR_RETURN(const Ints given, call.Ints("axis"));
+  NOMO_ASSIGN_OR_RETURN(const Ints axes, NormalAxes(x, given));
+  if (shifts.size() != axes.size()) return InvalidArgument("other numbers of shifts and axes");
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const int64_t size = x.shape()[axes[i]].size();
+    // A shift by no more than the size needs no size.
+    const int64_t shift = size > 0 ? shifts[i] % size : shifts[i];
+    if (shift == 0) continue;
+    const Value head = nomograph::Slice(x, 0, -shift, axes[i]);
+    const Value tail = nomograph::Slice(x, -shift, std::numeric_limits<int64_t>::max(), axes[i]);
+    x = Op("array.Concat", {tail, head}, {{"axis", axes[i]}});
+  }
+  return call.Result(x);
+}
+
+RuleResult Where(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(Value condition, call.Tensor("condition"));
+  condition = Cast(condition, DType::kBool);
+  if (!call.Has("x") || !call.Has("y")) {
+    return absl::UnimplementedError("without two values to choose from");
+  }
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> values, Together(call, {"x", "y"}));
+  return call.Result(Op("array.Where", {condition, values[0], values[1]}));
+}
+
+// K.switch and tf.cond: both ways are computed. A condition of fewer axes holds for whole rows.
+RuleResult Switch(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  PyValue ways[2] = {call.Get("x"), call.Get("y")};
+  const auto known = interpreter.Truth(call.Get("condition"));
+  for (PyValue& way : ways) {
+    if (!way.is(Kind::kFunction)) continue;
+    NOMO_ASSIGN_OR_RETURN(way, interpreter.Call(way, {}));
+  }
+  if (known.ok()) return ways[*known ? 0 : 1];
+  NOMO_ASSIGN_OR_RETURN(Value condition, call.Tensor("condition"));
+  condition = Cast(condition, DType::kBool);
+  if (ways[0].is(Kind::kUnknown) || ways[1].is(Kind::kUnknown)) return PyValue::Unknown();
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> values, interpreter.Promote(ways));
+  NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(values[0]));
+  NOMO_ASSIGN_OR_RETURN(const int condition_rank, RankOf(condition));
+  if (condition_rank > 0 && condition_rank < rank) {
+    Ints axes(rank - condition_rank);
+    std::iota(axes.begin(), axes.end(), condition_rank);
+    condition = Op("array.Unsqueeze", {condition}, {{"axes", axes}});
+  }
+  return call.Result(Op("array.Where", {condition, values[0], values[1]}));
+}
+
+RuleResult OneHot(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(Value indices, call.Tensor("x"));
+  if (nomograph::kFloats.Contains(indices.dtype())) indices = Cast(indices, DType::kInt32);
+  NOMO_ASSIGN_OR_RETURN(const int64_t depth, call.Int("num_classes"));
+  NOMO_ASSIGN_OR_RETURN(const double on, call.Number("on_value", 1));
+  NOMO_ASSIGN_OR_RETURN(const double off, call.Number("off_value", 0));
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis", -1));
+  NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", call.interpreter().options().floatx));
+  return call.Result(Op(
+      "array.OneHot", {indices},
+      {{"depth", depth}, {"on_value", on}, {"off_value", off}, {"axis", axis}, {"dtype", type}}));
+}
+
+RuleResult CastRule(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", call.interpreter().options().floatx));
+  // An index or size that is known stays one.
+  if (call.Get("x").is_integer() && kInts.Contains(type)) return call.Get("x");
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  if (x.dtype() == type) return call.Get("x").is(Kind::kTensor) ? call.Get("x") : call.Result(x);
+  return call.Result(Cast(x, type));
+}
+
+// tf.to_float and its like.
+RuleResult CastTo(CallContext& call) {
+  const std::string& name = call.name();
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  const DType type = absl::EndsWith(name, "to_float")    ? DType::kFloat32
+                     : absl::EndsWith(name, "to_double") ? DType::kFloat64
+                     : absl::EndsWith(name, "to_int64")  ? DType::kInt64
+                     : absl::EndsWith(name, "to_int32")  ? DType::kInt32
+                                                         : call.interpreter().options().floatx;
+  return call.Result(Cast(x, type));
+}
+
+// tf.constant, K.constant, np.array, tf.convert_to_tensor.
+RuleResult ConstantRule(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  const bool numpy = absl::StartsWith(call.name(), "np.");
+  const bool keras =
+      call.name() == "keras.backend.constant" || call.name() == "keras.backend.variable";
+  const PyValue& value = call.Get("value");
+  // Lists of sizes stay known.
+  if (value.is(Kind::kTensor) && value.heap->is_shape && !call.Has("dtype")) return value;
+  DType type = keras ? interpreter.options().floatx : DType::kInvalid;
+  NOMO_ASSIGN_OR_RETURN(type, call.Type("dtype", type));
+  NOMO_ASSIGN_OR_RETURN(Value tensor, interpreter.ToTensor(value, type));
+  if (numpy && type == DType::kInvalid && value.is_sequence()) {
+    // NumPy's own types.
+    const DType wide = nomograph::kFloats.Contains(tensor.dtype()) ? DType::kFloat64
+                       : tensor.dtype() == DType::kInt32           ? DType::kInt64
+                                                                   : tensor.dtype();
+    NOMO_ASSIGN_OR_RETURN(tensor, interpreter.ToTensor(value, wide));
+  }
+  if (call.Has("shape")) {
+    NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> sizes, interpreter.ToSizes(call.Get("shape")));
+    std::vector<Value> inputs = {tensor};
+    Attributes attrs;
+    NOMO_RETURN_IF_ERROR(SetShape(interpreter, sizes, "shape", inputs, attrs));
+    const bool one = tensor.shape().fully_known() && tensor.shape().ToShape().num_elements() == 1;
+    tensor = Op(one ? "array.Expand" : "array.Reshape", inputs, attrs);
+  }
+  return interpreter.FromTensor(tensor, numpy);
+}
+
+RuleResult Fill(CallContext& call, double value) {
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", interpreter.options().floatx));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> sizes, interpreter.ToSizes(call.Get("shape")));
+  NOMO_ASSIGN_OR_RETURN(const Value filled,
+                        Filled(interpreter, sizes, Tensor::Full(type, {1}, value)));
+  return interpreter.FromTensor(filled, absl::StartsWith(call.name(), "np."));
+}
+RuleResult Zeros(CallContext& call) { return Fill(call, 0); }
+RuleResult Ones(CallContext& call) { return Fill(call, 1); }
+
+RuleResult Full(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(const Value value, call.Tensor("value"));
+  NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", value.dtype()));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> sizes, interpreter.ToSizes(call.Get("shape")));
+  std::vector<Value> inputs = {Cast(value, type)};
+  Attributes attrs;
+  NOMO_RETURN_IF_ERROR(SetShape(interpreter, sizes, "shape", inputs, attrs));
+  return call.Result(Op("array.Expand", inputs, attrs));
+}
+
+RuleResult FillLike(CallContext& call, const Value& value) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", x.dtype()));
+  NOMO_ASSIGN_OR_RETURN(const PyValue shape, call.interpreter().ShapeOf(x));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> sizes, call.interpreter().ToSizes(shape));
+  std::vector<Value> inputs = {Cast(value, type)};
+  Attributes attrs;
+  NOMO_RETURN_IF_ERROR(SetShape(call.interpreter(), sizes, "shape", inputs, attrs));
+  return call.Result(Op("array.Expand", inputs, attrs));
+}
+RuleResult ZerosLike(CallContext& call) {
+  return FillLike(call, nomograph::Constant(Tensor::Scalar(0.0f)));
+}
+RuleResult OnesLike(CallContext& call) {
+  return FillLike(call, nomograph::Constant(Tensor::Scalar(1.0f)));
+}
+RuleResult FullLike(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value value, call.Tensor("value"));
+  return FillLike(call, value);
+}
+
+RuleResult Eye(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const int64_t rows, call.Int("n"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t columns, call.Int("m", rows));
+  NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", call.interpreter().options().floatx));
+  NOMO_ASSIGN_OR_RETURN(const Value zeros,
+                        Filled(call.interpreter(), {PyValue::Int(rows), PyValue::Int(columns)},
+                               Tensor::Full(type, {1}, 0)));
+  return call.Result(Op("array.EyeLike", {zeros}));
+}
+
+// range as a tensor.
+RuleResult Arange(CallContext& call) {
+  const bool one = !call.Has("stop");
+  NOMO_ASSIGN_OR_RETURN(
+      std::vector<Value> values,
+      call.interpreter().Promote({one ? PyValue::Int(0) : call.Get("start"),
+                                  call.Get(one ? "start" : "stop"), call.Get("step")},
+                                 kNumbers));
+  NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", values[0].dtype()));
+  const Value range = Op("array.Range", values);
+  return call.interpreter().FromTensor(Cast(range, type), absl::StartsWith(call.name(), "np."));
+}
+
+RuleResult Linspace(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const double start, call.Number("start"));
+  NOMO_ASSIGN_OR_RETURN(const double stop, call.Number("stop"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t num, call.Int("num"));
+  if (num < 1) return InvalidArgument("a number of ", num, " steps");
+  NOMO_RETURN_IF_ERROR(call.interpreter().SpendElements(num));
+  Tensor tensor(DType::kFloat64, Shape{num});
+  for (int64_t i = 0; i < num; ++i) {
+    tensor.mutable_data<double>()[i] =
+        num == 1 ? start : start + (stop - start) * static_cast<double>(i) / (num - 1);
+  }
+  const bool numpy = absl::StartsWith(call.name(), "np.");
+  const DType type = numpy ? DType::kFloat64 : call.interpreter().options().floatx;
+  return call.interpreter().FromTensor(nomograph::Constant(tensor.Cast(type)), numpy);
+}
+
+// Which rows hold, along one axis.
+RuleResult BooleanMask(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const Value mask, call.Tensor("mask"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis", 0));
+  if (mask.shape().rank() != 1) return absl::UnimplementedError("a mask of several axes");
+  return call.Result(Op("array.Compress", {x, Cast(mask, DType::kBool)}, {{"axis", axis}}));
+}
+
+// The greatest k along the last axis: values and indices.
+RuleResult TopK(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t k, call.Int("k"));
+  CallOptions options;
+  options.num_outputs = 2;
+  const std::vector<Value> outputs = CallMulti("array.TopK", {x}, {{"k", k}}, options);
+  NOMO_RETURN_IF_ERROR(outputs[0].status());
+  PyArena& arena = call.interpreter().arena();
+  return arena.Tuple({arena.Tensor(outputs[0]), arena.Tensor(Cast(outputs[1], DType::kInt32))});
+}
+
+RuleResult SortRule(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t given, call.Int("axis", -1));
+  NOMO_ASSIGN_OR_RETURN(const std::string direction, call.Text("direction", "ASCENDING"));
+  NOMO_ASSIGN_OR_RETURN(const Ints axes, NormalAxes(x, {given}));
+  const int64_t size = x.shape()[axes[0]].size();
+  if (size < 0) return absl::UnimplementedError("the axis has no known size");
+  CallOptions options;
+  options.num_outputs = 2;
+  const std::vector<Value> outputs =
+      CallMulti("array.TopK", {x},
+                {{"k", size}, {"axis", axes[0]}, {"largest", direction == "DESCENDING"}}, options);
+  NOMO_RETURN_IF_ERROR(outputs[0].status());
+  const bool arg = absl::StrContains(call.name(), "argsort");
+  return call.Result(arg ? Cast(outputs[1], DType::kInt32) : outputs[0]);
+}
+
+const CallRegistrar kRules[] = {
+    {"keras.backend.concatenate(values|tensors,axis=-1)", Concatenate},
+    {"tf.concat,{keras.ops,np}.concatenate,keras.layers.concatenate(values|xs|tensors|inputs|"
+     "arrays,"
+     "axis=0)",
+     Concatenate},
+    {"{keras.backend,keras.ops,tf,np}.stack,tf.pack(values|x|arrays,axis=0)", Stack},
+    {"{keras.ops,np}.hstack(values|xs|tup)", HStack},
+    {"{tf,keras.ops}.unstack,tf.unpack(x|value,num=None,axis=0)", Unstack},
+    {"tf.split(x|value,sections|num_or_size_splits,axis=0)", SplitSizes},
+    {"{keras.ops,np}.split(x|ary,sections|indices_or_sections,axis=0)", SplitPlaces},
+    {"{tf,keras.backend,keras.ops}.slice(x|input_|inputs,start|begin|start_indices,size|shape)",
+     SliceRule},
+    {"tf.strided_slice(x|input_,begin,end,strides=None,begin_mask=0,end_mask=0,ellipsis_mask=0,"
+     "new_axis_mask=0,shrink_axis_mask=0,var=None)",
+     StridedSlice},
+    {"tf.pad(x|tensor,paddings,mode=CONSTANT,value|constant_values=0)", Pad},
+    {"{keras.ops,np}.pad(x|array,paddings|pad_width,mode=constant,value|constant_values=None)",
+     Pad},
+    {"keras.backend.{temporal_padding,spatial_2d_padding,spatial_3d_padding,asymmetric_spatial_2d_"
+     "padding}(x,padding,data_format|dim_ordering=None)",
+     SpatialPad},
+    {"tf.gather,{keras.ops,np}.take(x|params|a,indices,validate_indices=None,axis=None,"
+     "batch_dims=0)",
+     Gather},
+    {"keras.backend.gather(x|reference,indices,axis=0,batch_dims=0)", Gather},
+    {"{keras.backend,tf}.reverse,{keras.ops,np}.flip,tf.reverse_v2(x|tensor|m,axes|axis|dims=None)",
+     ReverseRule},
+    {"{tf,keras.ops,np}.roll,tf.manip.roll(x|input|a,shift,axis=None)", Roll},
+    {"{tf,keras.ops,np}.where,tf.where_v2(condition,x|x1=None,y|x2=None)", Where},
+    {"keras.backend.switch(condition,x|then_expression,y|else_expression)", Switch},
+    {"{tf,keras.ops}.cond(condition|pred,x|true_fn|fn1,y|false_fn|fn2)", Switch},
+    {"tf.one_hot(x|indices,num_classes|depth,on_value=None,off_value=None,axis=None,dtype=None)",
+     OneHot},
+    {"keras.backend.one_hot,{keras.ops,keras.activations}.one_hot(x|indices,num_classes,axis=-1,"
+     "dtype=None,on_value=None,off_value=None)",
+     OneHot},
+    {"{keras.backend,keras.ops,tf}.cast,tensor.astype,tf.saturate_cast(x,dtype)", CastRule},
+    {"tf.{to_float,to_double,to_int32,to_int64},keras.backend.cast_to_floatx(x)", CastTo},
+    {"tf.constant,keras.backend.{constant,variable}(value,dtype=None,shape=None)", ConstantRule},
+    {"tf.convert_to_tensor,{keras.ops,keras.backend}.convert_to_tensor,np.{array,asarray,float32,"
+     "float64,int32,int64},tf.Variable(value|x|object,dtype=None,shape=None)",
+     ConstantRule},
+    {"{keras.backend,keras.ops,tf,np}.zeros(shape,dtype=None)", Zeros},
+    {"{keras.backend,keras.ops,tf,np}.ones(shape,dtype=None)", Ones},
+    {"tf.fill,{keras.ops,np}.full(shape|dims,value|fill_value,dtype=None)", Full},
+    {"{keras.backend,keras.ops,tf,np}.zeros_like(x|tensor|input|a,dtype=None)", ZerosLike},
+    {"{keras.backend,keras.ops,tf,np}.ones_like(x|tensor|input|a,dtype=None)", OnesLike},
+    {"{keras.ops,np}.full_like(x|a,value|fill_value,dtype=None)", FullLike},
+    {"{keras.backend,tf,keras.ops,np}.eye,{np,keras.ops}.identity(n|size|num_rows|N,"
+     "m|num_columns|M=None,dtype=None)",
+     Eye},
+    {"{keras.backend,keras.ops,np}.arange,tf.range(start,stop|limit=None,step|delta=1,dtype=None)",
+     Arange},
+    {"{tf,keras.ops,np}.linspace(start,stop,num=50)", Linspace},
+    {"tf.boolean_mask(x|tensor,mask,axis=None)", BooleanMask},
+    {"{tf.nn,tf.math}.top_k,keras.ops.top_k(x|input,k=1,sorted=True)", TopK},
+    {"{tf,keras.ops,np}.{sort,argsort}(x|values|a,axis=-1,direction=ASCENDING)", SortRule},
+};
+
+}  // namespace
+}  // namespace nomograph::keras

@@ -1,0 +1,248 @@
+// Calls of linear algebra, and of functions of numbers that are more than one op.
+#include <algorithm>
+#include <numeric>
+
+#include "nomograph/serialization/keras/calls/support.h"
+
+namespace nomograph::keras {
+namespace {
+
+Ints Count(int64_t from, int64_t to) {
+  Ints numbers(std::max<int64_t>(0, to - from));
+  std::iota(numbers.begin(), numbers.end(), from);
+  return numbers;
+}
+
+// x . y over the last axis of x and the last but one of y, whatever their ranks: K.dot and np.dot.
+RuleResult Dot(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy, Together(call, {"x", "y"}, kNumbers));
+  NOMO_ASSIGN_OR_RETURN(const int rank_x, RankOf(xy[0]));
+  NOMO_ASSIGN_OR_RETURN(const int rank_y, RankOf(xy[1]));
+  if (rank_x == 0 || rank_y == 0) return call.Result(Op("math.Mul", {xy[0], xy[1]}));
+  if (rank_y <= 2) return call.Result(Op("math.MatMul", {xy[0], xy[1]}));
+  // The letters of einsum.
+  if (rank_x + rank_y > 20) return absl::UnimplementedError("tensors of so many axes");
+  std::string x, y, z;
+  for (int i = 0; i < rank_x; ++i) x += static_cast<char>('a' + i);
+  for (int i = 0; i < rank_y; ++i) y += static_cast<char>('A' + i);
+  y[rank_y - 2] = x[rank_x - 1];
+  z = x.substr(0, rank_x - 1);
+  for (const char c : y) {
+    if (c != x[rank_x - 1]) z += c;
+  }
+  return call.Result(
+      Op("math.Einsum", {xy[0], xy[1]}, {{"equation", absl::StrCat(x, ",", y, "->", z)}}));
+}
+
+// K.batch_dot: row by row of the first axis, over one axis of each.
+RuleResult BatchDot(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy, Together(call, {"x", "y"}, kNumbers));
+  NOMO_ASSIGN_OR_RETURN(const int rank_x, RankOf(xy[0]));
+  NOMO_ASSIGN_OR_RETURN(const int rank_y, RankOf(xy[1]));
+  if (rank_x < 2 || rank_y < 2 || rank_x + rank_y > 20) {
+    return InvalidArgument("tensors of ", rank_x, " and ", rank_y, " axes");
+  }
+  Ints axes = {rank_x - 1, rank_y == 2 ? 1 : rank_y - 2};
+  if (call.Has("axes")) {
+    NOMO_ASSIGN_OR_RETURN(axes, call.Ints("axes"));
+    if (axes.size() == 1) axes.push_back(axes[0]);
+    if (axes.size() != 2) return InvalidArgument("expected two axes");
+    NOMO_ASSIGN_OR_RETURN(axes[0], NormalizeAxis(axes[0], rank_x));
+    NOMO_ASSIGN_OR_RETURN(axes[1], NormalizeAxis(axes[1], rank_y));
+  }
+  if (axes[0] == 0 || axes[1] == 0) return InvalidArgument("the first axis is the batch's");
+  std::string x, y, z;
+  for (int i = 0; i < rank_x; ++i) x += static_cast<char>('a' + i);
+  for (int i = 0; i < rank_y; ++i) y += static_cast<char>('A' + i);
+  y[0] = x[0];
+  const char both = x[axes[0]];
+  y[axes[1]] = both;
+  for (const char c : x) {
+    if (c != both) z += c;
+  }
+  for (const char c : y.substr(1)) {
+    if (c != both) z += c;
+  }
+  Value result =
+      Op("math.Einsum", {xy[0], xy[1]}, {{"equation", absl::StrCat(x, ",", y, "->", z)}});
+  // Of two matrices it yields a column.
+  if (z.size() == 1) result = Op("array.Unsqueeze", {result}, {{"axes", Ints{1}}});
+  return call.Result(result);
+}
+
+RuleResult MatMul(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy, Together(call, {"x", "y"}, kNumbers));
+  NOMO_ASSIGN_OR_RETURN(const bool a, call.Bool("transpose_a"));
+  NOMO_ASSIGN_OR_RETURN(const bool b, call.Bool("transpose_b"));
+  return call.Result(Op("math.MatMul", {xy[0], xy[1]}, {{"transpose_a", a}, {"transpose_b", b}}));
+}
+
+RuleResult TensorDot(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy, Together(call, {"x", "y"}, kNumbers));
+  NOMO_ASSIGN_OR_RETURN(const int rank_x, RankOf(xy[0]));
+  NOMO_ASSIGN_OR_RETURN(const int rank_y, RankOf(xy[1]));
+  if (rank_x + rank_y > 40) return absl::UnimplementedError("tensors of so many axes");
+  Ints left, right;
+  const PyValue& axes = call.Get("axes");
+  if (axes.is_integer()) {
+    if (axes.number < 0 || axes.number > std::min(rank_x, rank_y)) {
+      return InvalidArgument("a product over ", axes.number, " axes");
+    }
+    left = Count(rank_x - axes.number, rank_x);
+    right = Count(0, axes.number);
+  } else {
+    NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> pair, call.interpreter().Elements(axes));
+    if (pair.size() != 2) return InvalidArgument("expected axes of both tensors");
+    NOMO_ASSIGN_OR_RETURN(const Ints given_left, call.interpreter().ToInts(pair[0]));
+    NOMO_ASSIGN_OR_RETURN(const Ints given_right, call.interpreter().ToInts(pair[1]));
+    NOMO_ASSIGN_OR_RETURN(left, NormalAxes(xy[0], given_left));
+    NOMO_ASSIGN_OR_RETURN(right, NormalAxes(xy[1], given_right));
+  }
+  if (left.size() != right.size()) return InvalidArgument("other numbers of axes");
+  std::string x, y, z;
+  for (int i = 0; i < rank_x; ++i) x += static_cast<char>(i < 26 ? 'a' + i : 'A' + i - 26);
+  for (int i = 0; i < rank_y; ++i) {
+    const int k = rank_x + i;
+    y += static_cast<char>(k < 26 ? 'a' + k : 'A' + k - 26);
+  }
+  for (size_t i = 0; i < left.size(); ++i) y[right[i]] = x[left[i]];
+  for (const char c : x) {
+    if (y.find(c) == std::string::npos) z += c;
+  }
+  for (const char c : y) {
+    if (x.find(c) == std::string::npos) z += c;
+  }
+  return call.Result(
+      Op("math.Einsum", {xy[0], xy[1]}, {{"equation", absl::StrCat(x, ",", y, "->", z)}}));
+}
+
+RuleResult Einsum(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::string equation, call.Text("equation"));
+  const PyValue& given = call.Get("operands");
+  const bool list = given.heap->items.size() == 1 && given.heap->items[0].is_sequence();
+  NOMO_ASSIGN_OR_RETURN(
+      const std::vector<Value> operands,
+      call.interpreter().Promote(list ? given.heap->items[0].heap->items : given.heap->items));
+  return call.Result(Op("math.Einsum", operands, {{"equation", equation}}));
+}
+
+RuleResult Outer(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy, Together(call, {"x", "y"}));
+  const Value column = Op("array.Reshape", {xy[0]}, {{"shape", Ints{-1, 1}}});
+  const Value row = Op("array.Reshape", {xy[1]}, {{"shape", Ints{1, -1}}});
+  return call.Result(Op("math.Mul", {column, row}));
+}
+
+RuleResult Trace(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  const Value eye = Op("array.EyeLike", {x});
+  return call.Result(Reduce("math.ReduceSum", Op("math.Mul", {x, eye}), {-2, -1}, false));
+}
+
+RuleResult Triangle(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t k, call.Int("k", 0));
+  const bool upper = absl::EndsWith(call.name(), "triu");
+  return call.Result(Op("array.Trilu", {x}, {{"k", k}, {"upper", upper}}));
+}
+
+// Bounds that are numbers are attributes; others are tensors.
+RuleResult Clip(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> values,
+                        call.interpreter().Promote({call.Get("x")}, kNumbers));
+  Value x = values[0];
+  Attributes attrs;
+  for (const auto& [parameter, attr, op] :
+       {std::tuple("x_min", "min", "math.Max"), {"x_max", "max", "math.Min"}}) {
+    const PyValue& bound = call.Get(parameter);
+    if (!call.Has(parameter)) continue;
+    if (bound.is_number() && nomograph::kFloats.Contains(x.dtype())) {
+      attrs.Set(attr, bound.AsDouble());
+      continue;
+    }
+    NOMO_ASSIGN_OR_RETURN(
+        const std::vector<Value> both,
+        call.interpreter().Promote({call.interpreter().arena().Tensor(x), bound}));
+    x = Op(op, both);
+  }
+  return call.Result(attrs.empty() ? x : Op("math.Clip", {x}, attrs));
+}
+
+// 1 / (1 + x)-like pieces that are several ops.
+RuleResult LogSum(CallContext& call) {  // log(exp(x) + exp(y)), without overflow
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy,
+                        Together(call, {"x", "y"}, nomograph::kFloats));
+  const Value greatest = Op("math.Max", {xy[0], xy[1]});
+  const Value distance = Op("math.Neg", {Op("math.Abs", {Op("math.Sub", {xy[0], xy[1]})})});
+  return call.Result(Op("math.Add", {greatest, Op("math.Log1p", {Op("math.Exp", {distance})})}));
+}
+
+RuleResult SquaredDifference(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy, Together(call, {"x", "y"}, kNumbers));
+  return call.Result(Op("math.Square", {Op("math.Sub", {xy[0], xy[1]})}));
+}
+
+// 0 where y is 0.
+RuleResult DivideNoNan(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy,
+                        Together(call, {"x", "y"}, nomograph::kFloats));
+  const Value zero = ConstantLike(0, xy[1]), one = ConstantLike(1, xy[1]);
+  const Value none = Op("math.Equal", {xy[1], zero});
+  const Value safe = Op("array.Where", {none, one, xy[1]});
+  return call.Result(Op("array.Where", {none, zero, Op("math.Div", {xy[0], safe})}));
+}
+
+RuleResult AddN(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> inputs, call.Tensors("inputs"));
+  if (inputs.empty()) return InvalidArgument("an empty list");
+  return call.Result(inputs.size() == 1 ? inputs[0] : Op("math.Sum", inputs));
+}
+
+// Sums of products of matching rows: the cosine of their angle, negative where it is a loss.
+RuleResult CosineSimilarity(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy,
+                        Together(call, {"y_true", "y_pred"}, nomograph::kFloats));
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis"));
+  std::vector<Value> unit;
+  for (const Value& x : xy) {
+    const Value sum = Reduce("math.ReduceSumSquare", x, {axis}, true);
+    unit.push_back(
+        Op("math.Mul", {x, Op("math.Rsqrt", {Op("math.Max", {sum, ConstantLike(1e-12, x)})})}));
+  }
+  const Value cosine = Reduce("math.ReduceSum", Op("math.Mul", unit), {axis}, false);
+  return call.Result(Op("math.Neg", {cosine}));
+}
+
+RuleResult MeanError(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy,
+                        Together(call, {"y_true", "y_pred"}, nomograph::kFloats));
+  const bool squared = absl::StrContains(call.name(), "squared");
+  const Value distance = Op("math.Sub", {xy[1], xy[0]});
+  return call.Result(
+      Reduce("math.ReduceMean", Op(squared ? "math.Square" : "math.Abs", {distance}), {-1}, false));
+}
+
+const CallRegistrar kRules[] = {
+    {"{keras.backend,keras.ops,np}.dot,tensor.dot(x|x1|a,y|x2|b)", Dot},
+    {"{keras.backend,keras.layers}.batch_dot(x,y,axes=None)", BatchDot},
+    {"{keras.ops,np}.matmul,{tf,tf.linalg}.matmul,tf.batch_matmul(x|x1|a,y|x2|b,transpose_a|adj_x="
+     "False,transpose_b|adj_y=False)",
+     MatMul},
+    {"{tf,keras.ops,np,tf.linalg}.tensordot(x|x1|a,y|x2|b,axes=2)", TensorDot},
+    {"{tf,keras.ops,np,tf.linalg}.einsum(equation|subscripts,*operands)", Einsum},
+    {"{keras.ops,np}.outer(x|x1|a,y|x2|b)", Outer},
+    {"{tf,tf.linalg,keras.ops,np}.trace(x|a)", Trace},
+    {"{keras.ops,np,tf.experimental.numpy}.{triu,tril}(x|m,k=0)", Triangle},
+    {"{keras.backend,keras.ops,np}.clip,{tf,tf.math}.clip_by_value(x|t|a,x_min|min_value|"
+     "clip_value_min|a_min=None,x_max|max_value|clip_value_max|a_max=None)",
+     Clip},
+    {"{keras.ops,np}.logaddexp(x|x1,y|x2)", LogSum},
+    {"tf.math.squared_difference,tf.squared_difference(x,y)", SquaredDifference},
+    {"tf.math.divide_no_nan,tf.div_no_nan,keras.ops.divide_no_nan(x|x1,y|x2)", DivideNoNan},
+    {"{tf,tf.math}.{add_n,accumulate_n},keras.layers.add(inputs)", AddN},
+    {"keras.losses.cosine_similarity(y_true,y_pred,axis=-1)", CosineSimilarity},
+    {"keras.losses.{mean_squared_error,mean_absolute_error}(y_true,y_pred)", MeanError},
+};
+
+}  // namespace
+}  // namespace nomograph::keras

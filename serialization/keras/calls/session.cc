@@ -1,0 +1,97 @@
+// Calls about Keras and TensorFlow themselves, and those that make no difference in inference.
+#include <algorithm>
+
+#include "nomograph/serialization/keras/calls/support.h"
+
+namespace nomograph::keras {
+namespace {
+
+RuleResult First(CallContext& call) { return call.Get(0); }
+
+RuleResult Floatx(CallContext& call) {
+  return call.interpreter().arena().Text(
+      std::string(DTypeName(call.interpreter().options().floatx)));
+}
+RuleResult Epsilon(CallContext&) { return PyValue::Float(1e-7); }
+RuleResult DataFormat(CallContext& call) {
+  const bool first = call.interpreter().options().channels_first;
+  const bool old = absl::EndsWith(call.name(), "image_dim_ordering");
+  return call.interpreter().arena().Text(old ? (first ? "th" : "tf")
+                                             : (first ? "channels_first" : "channels_last"));
+}
+RuleResult Backend(CallContext& call) { return call.interpreter().arena().Text("tensorflow"); }
+RuleResult LearningPhase(CallContext&) { return PyValue::Int(0); }
+RuleResult Nothing(CallContext&) { return PyValue::None(); }
+RuleResult False(CallContext&) { return PyValue::Bool(false); }
+RuleResult True(CallContext&) { return PyValue::Bool(true); }
+
+RuleResult DtypeOf(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  return call.interpreter().arena().Text(std::string(DTypeName(x.dtype())));
+}
+
+// The value, or that of a function without arguments.
+RuleResult Evaluate(CallContext& call, const PyValue& value) {
+  if (!value.is(Kind::kFunction)) return value;
+  return call.interpreter().Call(value, {});
+}
+RuleResult InTrainPhase(CallContext& call) { return Evaluate(call, call.Get("alt")); }
+RuleResult InTestPhase(CallContext& call) { return Evaluate(call, call.Get("x")); }
+
+// f(x) for each element of the first axis, whose size must be known; or over the batch, where what
+// the function does is the same for all at once is not known, so that it is not covered.
+RuleResult MapFn(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  const bool function_first = !call.Get("fn").is(Kind::kTensor);
+  const PyValue& fn = call.Get(function_first ? "fn" : "elems");
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> rows,
+                        interpreter.Elements(call.Get(function_first ? "elems" : "fn")));
+  std::vector<PyValue> results;
+  for (const PyValue& row : rows) {
+    NOMO_ASSIGN_OR_RETURN(const PyValue result, interpreter.Call(fn, {{row}, {}}));
+    if (result.is(Kind::kUnknown)) return result;
+    results.push_back(result);
+  }
+  NOMO_ASSIGN_OR_RETURN(const Value stacked,
+                        interpreter.ToTensor(interpreter.arena().List(std::move(results))));
+  return call.Result(stacked);
+}
+
+// fn(x), as functools.partial and tf.function wrap it.
+RuleResult Activation(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  const PyValue& identifier = call.Get("identifier");
+  if (!identifier.is(Kind::kText)) return identifier;
+  return interpreter.arena().Name(absl::StrCat("keras.activations.", identifier.heap->text));
+}
+
+const CallRegistrar kRules[] = {
+    {"tf.{identity,stop_gradient,ensure_shape,check_numerics,function},keras.backend.{stop_gradient"
+     ",identity},keras.ops.stop_gradient,keras.activations.linear,tf.debugging.check_numerics,"
+     "tf.autograph.experimental.do_not_convert,tf.convert_to_tensor_or_sparse_tensor("
+     "x|input|variable|tensor|value,message|shape=None)",
+     First},
+    {"tf.nest.{flatten}(x)", First},
+    {"keras.backend.{floatx}()", Floatx},
+    {"keras.{floatx}()", Floatx},
+    {"keras.backend.epsilon,keras.{epsilon}()", Epsilon},
+    {"keras.backend.{image_data_format,image_dim_ordering},keras.image_data_format()", DataFormat},
+    {"keras.backend.{backend},keras.backend()", Backend},
+    {"keras.backend.learning_phase()", LearningPhase},
+    {"tf.{print,Print},keras.backend.print_tensor,tf.debugging.{assert_equal,assert_rank,"
+     "assert_shapes},tf.assert_equal(x|input_|inputs=None,message|data|y=None,*rest)",
+     First},
+    {"keras.backend.dtype(x)", DtypeOf},
+    {"keras.backend.{is_sparse},tf.is_tensor_sparse(x)", False},
+    {"{keras.backend,keras}.is_keras_tensor,tf.is_tensor,keras.backend.is_tensor(x)", True},
+    {"keras.backend.in_train_phase(x,alt,training=None)", InTrainPhase},
+    {"keras.backend.in_test_phase(x,alt,training=None)", InTestPhase},
+    {"keras.backend.map_fn,{tf,keras.ops}.{map_fn,vectorized_map}(fn|function,elems|elements,"
+     "name=None,dtype=None,fn_output_signature=None,parallel_iterations=None)",
+     MapFn},
+    {"keras.activations.get(identifier)", Activation},
+    {"tf.compat.set_shape,tensor.set_shape(x,shape)", Nothing},
+};
+
+}  // namespace
+}  // namespace nomograph::keras

@@ -1,0 +1,496 @@
+#include "nomograph/serialization/keras/python/decompiler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/serialization/keras/python/decompiler_walk.h"
+#include "nomograph/serialization/keras/python/literals.h"
+#include "nomograph/serialization/keras/python/opcodes.h"
+
+namespace nomograph::keras {
+namespace internal {
+namespace {
+
+constexpr int kMaxSteps = 20000, kMaxDepth = 40;
+constexpr absl::string_view kIndent = "    ";
+
+Binding BindingOf(BinaryOperator op) {
+  using B = BinaryOperator;
+  switch (op) {
+    case B::kAdd:
+    case B::kSubtract:
+      return kSum;
+    case B::kPower:
+      return kPower;
+    case B::kAnd:
+      return kBitAnd;
+    case B::kOr:
+      return kBitOr;
+    case B::kXor:
+      return kBitXor;
+    case B::kShiftLeft:
+    case B::kShiftRight:
+      return kShift;
+    default:
+      return kProduct;
+  }
+}
+
+}  // namespace
+
+Text Decompiler::Constant(int index) {
+  const Object& object = *code_.constants[index];
+  Text text;
+  text.text = Literal(object, std::min<int64_t>(limit_, 4000));
+  if (object.kind == Object::Kind::kCode) text.code = object.code.get();
+  if ((object.kind == Object::Kind::kInt && object.number < 0) ||
+      (object.kind == Object::Kind::kFloat && absl::StartsWith(text.text, "-"))) {
+    text.binding = kSign;
+  }
+  if (object.kind == Object::Kind::kTuple) {
+    for (const ObjectRef& item : object.items) {
+      const bool name = item->kind == Object::Kind::kText;
+      text.items.push_back(name ? Shown(item->text) : Literal(*item, 1000));
+      if (text.items.size() > 1000) break;
+    }
+  }
+  return text;
+}
+
+void Decompiler::Store(const std::string& name, const Text& value, Way& way) {
+  if (value.saved || value.null) return;
+  if (!value.module.empty()) {
+    const std::string what = value.member.empty()
+                                 ? absl::StrCat("import ", value.module)
+                                 : absl::StrCat("from ", value.module, " import ", value.member);
+    const bool same = name == (value.member.empty() ? value.module : value.member);
+    way.lines.push_back(same ? what : absl::StrCat(what, " as ", name));
+  } else if (value.is_function && value.code->name != "<lambda>") {
+    const FunctionText function = WriteFunction(*value.code, value.items, limit_, depth_ + 1);
+    way.lines.push_back(function.head);
+    for (const std::string& line : function.lines) {
+      way.lines.push_back(absl::StrCat(kIndent, line));
+    }
+  } else {
+    way.lines.push_back(absl::StrCat(name, " = ", value.text));
+  }
+}
+
+void Decompiler::StepValue(const Instruction& instruction, Stack& stack, Way& way) {
+  const int arg = instruction.arg;
+  const auto variable = [&] { return Shown(code_.variables[arg]); };
+  switch (instruction.act) {
+    case Act::kConstant:
+      stack.push_back(Constant(arg));
+      return;
+    case Act::kSmallInt:
+      return Push(stack, absl::StrCat(arg));
+    case Act::kLoad:
+      if (arg == 0 && !first_argument_.empty()) {
+        const bool atom = first_argument_.find(' ') == std::string::npos;
+        return Push(stack, first_argument_, atom ? kAtom : kLambda);
+      }
+      return Push(stack, variable());
+    case Act::kLoadAndClear:
+      Push(stack, variable());
+      stack.back().saved = true;
+      return;
+    case Act::kCell:
+      return Push(stack, variable());
+    case Act::kStore:
+      return Store(variable(), Pop(stack), way);
+    case Act::kStoreGlobal:
+      return Store(Shown(code_.names[arg]), Pop(stack), way);
+    case Act::kMakeCell:
+    case Act::kDelete:
+      return;
+    case Act::kGlobal:
+      if (arg & 1) {
+        Push(stack, "");
+        stack.back().null = true;
+      }
+      return Push(stack, Shown(code_.names[arg >> 1]));
+    case Act::kAttribute: {
+      Text x = Pop(stack);
+      const std::string name = Shown(code_.names[arg >> 1]);
+      if (!x.module.empty()) {  // "import a.b as c"
+        absl::StrAppend(&x.module, ".", name);
+        stack.push_back(std::move(x));
+        return;
+      }
+      if (arg & 1) {
+        Push(stack, "");
+        stack.back().null = true;
+      }
+      return Push(stack, absl::StrCat(In(x, kAtom), ".", name));
+    }
+    case Act::kImport: {
+      const std::vector<Text> values = PopMany(stack, 2);
+      const std::string name = Shown(code_.names[arg]);
+      Push(stack, name);
+      stack.back().module = name;
+      return;
+    }
+    case Act::kImportFrom: {
+      const Text* module = Peek(stack, 1);
+      if (module == nullptr) return;
+      Text made = *module;
+      made.member = Shown(code_.names[arg]);
+      made.text = made.member;
+      stack.push_back(std::move(made));
+      return;
+    }
+    case Act::kBinary: {
+      const std::vector<Text> x = PopMany(stack, 2);
+      const auto op = static_cast<BinaryOperator>(arg);
+      const Binding binding = BindingOf(op);
+      const bool power = op == BinaryOperator::kPower;
+      // Of equals the left one comes first, of powers the right one.
+      const Binding left = power ? kAtom : binding, right = static_cast<Binding>(binding + !power);
+      return Push(
+          stack,
+          absl::StrCat(In(x[0], left), " ", OperatorText(op), " ", In(x[1], power ? kSign : right)),
+          binding);
+    }
+    case Act::kUnary: {
+      constexpr absl::string_view kSigns[] = {"-", "+", "~", "not "};
+      const Text x = Pop(stack);
+      const Binding binding = arg == static_cast<int>(UnaryOperator::kNot) ? kNot : kSign;
+      return Push(stack, absl::StrCat(kSigns[arg], In(x, binding)), binding);
+    }
+    case Act::kCompare: {
+      const std::vector<Text> x = PopMany(stack, 2);
+      return Push(stack,
+                  absl::StrCat(In(x[0], kBitOr), " ", ComparisonText(static_cast<Comparison>(arg)),
+                               " ", In(x[1], kBitOr)),
+                  kCompare);
+    }
+    case Act::kSubscript: {
+      const std::vector<Text> x = PopMany(stack, 2);
+      std::string index = x[1].text;
+      if (x[1].binding == kTuple && !x[1].items.empty()) index = absl::StrJoin(x[1].items, ", ");
+      return Push(stack, absl::StrCat(In(x[0], kAtom), "[", index, "]"));
+    }
+    case Act::kSlice:
+    case Act::kOldSlice: {
+      const bool old = instruction.act == Act::kOldSlice;
+      std::string begin, end;
+      if (!old || (arg & 2)) end = Pop(stack).text;
+      if (!old || (arg & 1)) begin = Pop(stack).text;
+      if (begin == "None") begin.clear();
+      if (end == "None") end.clear();
+      return Push(stack, absl::StrCat(In(Pop(stack), kAtom), "[", begin, ":", end, "]"));
+    }
+    case Act::kStoreSubscript: {
+      const std::vector<Text> x = PopMany(stack, 3);
+      way.lines.push_back(absl::StrCat(x[1].text, "[", x[2].text, "] = ", x[0].text));
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+void Decompiler::Step(const Instruction& instruction, Stack& stack, Way& way) {
+  const int arg = instruction.arg;
+  switch (instruction.act) {
+    case Act::kNop:
+    case Act::kResume:
+    case Act::kLoop:
+    case Act::kEndBlock:
+    case Act::kIntrinsic:
+    case Act::kListToTuple:
+    case Act::kExtended:
+      return;
+    case Act::kIterate:
+      if (Text* value = Peek(stack, 1)) value->iterator = true;
+      return;
+    case Act::kPushNull:
+      Push(stack, "");
+      stack.back().null = true;
+      return;
+    case Act::kPop: {
+      const Text value = Pop(stack);
+      const bool call = absl::EndsWith(value.text, ")") && value.binding == kAtom;
+      if (call && value.module.empty() && !value.null && !value.iterator)
+        way.lines.push_back(value.text);
+      return;
+    }
+    case Act::kPopLoop:
+      PopMany(stack, arg);
+      return;
+    case Act::kCopy:
+      if (const Text* value = Peek(stack, arg)) stack.push_back(Text(*value));
+      return;
+    case Act::kDuplicate: {
+      const std::vector<Text> values = PopMany(stack, arg);
+      for (int i = 0; i < 2; ++i) stack.insert(stack.end(), values.begin(), values.end());
+      return;
+    }
+    case Act::kSwap:
+      if (Text* value = Peek(stack, arg)) std::swap(*value, stack.back());
+      return;
+    case Act::kRotate:
+      if (Peek(stack, arg) != nullptr) {
+        std::rotate(stack.end() - arg, stack.end() - 1, stack.end());
+      }
+      return;
+    case Act::kPrint:
+      way.lines.push_back(absl::StrCat("print ", Pop(stack).text));
+      return;
+    case Act::kUnpack: {
+      const Text value = Pop(stack);
+      for (int i = std::min(arg, 1000); i-- > 0;) {
+        const bool item = value.items.size() == static_cast<size_t>(arg);
+        Push(stack, item ? value.items[i] : absl::StrCat(In(value, kAtom), "[", i, "]"));
+      }
+      return;
+    }
+    case Act::kConstant:
+    case Act::kSmallInt:
+    case Act::kLoad:
+    case Act::kLoadAndClear:
+    case Act::kCell:
+    case Act::kStore:
+    case Act::kStoreGlobal:
+    case Act::kMakeCell:
+    case Act::kDelete:
+    case Act::kGlobal:
+    case Act::kAttribute:
+    case Act::kImport:
+    case Act::kImportFrom:
+    case Act::kBinary:
+    case Act::kUnary:
+    case Act::kCompare:
+    case Act::kSubscript:
+    case Act::kSlice:
+    case Act::kOldSlice:
+    case Act::kStoreSubscript:
+      return StepValue(instruction, stack, way);
+    case Act::kMakeFunction:
+    case Act::kMakeFunctionOld:
+    case Act::kMakeClosureOld:
+    case Act::kSetFunctionPart:
+      return MakeFunction(instruction, stack);
+    case Act::kCall:
+    case Act::kCallPlain:
+    case Act::kCallOld:
+    case Act::kCallOldMore:
+    case Act::kCallNames:
+    case Act::kCallNamesNull:
+    case Act::kCallMore:
+    case Act::kCallMoreNull:
+    case Act::kKeywordNames:
+      return StepCall(instruction, stack);
+    default:
+      return StepBuild(instruction, stack);
+  }
+}
+
+Decompiler::Way Decompiler::Walk(int at, Stack stack, int head, int depth) {
+  Way way;
+  if (depth > kMaxDepth) failed_ = true;
+  while (!failed_) {
+    if (++steps_ > kMaxSteps || at >= static_cast<int>(code_.instructions.size())) {
+      failed_ = true;
+      break;
+    }
+    const Instruction& instruction = code_.instructions[at];
+    switch (instruction.act) {
+      case Act::kReturn:
+      case Act::kReturnConstant:
+        way.returns = true;
+        way.result = instruction.act == Act::kReturn ? Pop(stack) : Constant(instruction.arg);
+        way.stack = std::move(stack);
+        return way;
+      case Act::kJump:
+        if (instruction.arg == head) {
+          way.stack = std::move(stack);
+          return way;
+        }
+        if (instruction.arg <= at) failed_ = true;
+        at = instruction.arg;
+        continue;
+      case Act::kFor:
+        at = Loop(instruction, at, stack, way, depth);
+        if (at < 0) failed_ = true;
+        continue;
+      case Act::kJumpIfFalse:
+      case Act::kJumpIfTrue:
+      case Act::kJumpIfFalseOrPop:
+      case Act::kJumpIfTrueOrPop:
+      case Act::kJumpIfNone:
+      case Act::kJumpIfNotNone:
+        Choose(instruction, at, stack, way, head, depth);
+        return way;
+      case Act::kYield: {
+        // In a generator expression: what the loop yields.
+        if (stack.empty()) {
+          failed_ = true;
+          break;
+        }
+        for (Text& text : stack) {
+          if (text.text == "<generator>") text.item = stack.back().text;
+        }
+        break;
+      }
+      default:
+        Step(instruction, stack, way);
+    }
+    ++at;
+  }
+  return way;
+}
+
+// Both ways are walked to their ends, which says the same as the source, if not in its words.
+void Decompiler::Choose(const Instruction& instruction, int at, Stack& stack, Way& way, int head,
+                        int depth) {
+  const Act act = instruction.act;
+  const bool keep = act == Act::kJumpIfFalseOrPop || act == Act::kJumpIfTrueOrPop;
+  const bool on_true = act == Act::kJumpIfTrue || act == Act::kJumpIfTrueOrPop;
+  Text condition = Pop(stack);
+  const Text tested = condition;
+  if (act == Act::kJumpIfNone || act == Act::kJumpIfNotNone) {
+    condition.text =
+        absl::StrCat(In(condition, kBitOr), act == Act::kJumpIfNone ? " is not None" : " is None");
+    condition.binding = kCompare;
+  }
+  Stack jumped = stack;
+  if (keep) jumped.push_back(tested);
+  const bool to_head = instruction.arg == head;
+  if (head >= 0 && (to_head || code_.instructions[instruction.arg].act == Act::kJump)) {
+    // A filter of a comprehension, or the rest of a loop's body.
+    Way rest = Walk(at + 1, std::move(stack), head, depth + 1);
+    const std::string text = on_true ? absl::StrCat("not ", In(condition, kNot)) : condition.text;
+    for (Text& item : rest.stack) {
+      if (!item.item.empty()) item.clauses = absl::StrCat(" if ", text, item.clauses);
+    }
+    if (!rest.lines.empty()) {
+      way.lines.push_back(absl::StrCat("if ", text, ":"));
+      for (const std::string& line : rest.lines) way.lines.push_back(absl::StrCat(kIndent, line));
+    }
+    way.stack = std::move(rest.stack);
+    if (rest.returns) failed_ = true;
+    return;
+  }
+  Way then = Walk(at + 1, std::move(stack), head, depth + 1);
+  Way other = Walk(instruction.arg, std::move(jumped), head, depth + 1);
+  if (failed_) return;
+  if (!then.returns || !other.returns) {
+    // Within a loop the ways go on at its head.
+    failed_ = true;
+    return;
+  }
+  if (on_true && !keep) std::swap(then, other);
+  way.returns = true;
+  if (then.lines.empty() && other.lines.empty()) {
+    if (keep && other.result.text == tested.text) {
+      const Binding binding = on_true ? kOr : kAnd;
+      way.result.text = absl::StrCat(In(tested, binding), on_true ? " or " : " and ",
+                                     In(then.result, static_cast<Binding>(binding + 1)));
+      way.result.binding = binding;
+      return;
+    }
+    if (on_true && keep) std::swap(then, other);
+    way.result.text = absl::StrCat(In(then.result, kOr), " if ", In(condition, kOr), " else ",
+                                   In(other.result, kChoice));
+    way.result.binding = kChoice;
+    return;
+  }
+  way.lines.push_back(absl::StrCat("if ", condition.text, ":"));
+  for (const std::string& line : then.lines) way.lines.push_back(absl::StrCat(kIndent, line));
+  way.lines.push_back(absl::StrCat(kIndent, "return ", then.result.text));
+  for (std::string& line : other.lines) way.lines.push_back(std::move(line));
+  way.result = other.result;
+}
+
+// The variables that take a loop's elements.
+std::string Decompiler::Target(int& at, int count) {
+  std::vector<std::string> names;
+  const int size = static_cast<int>(code_.instructions.size());
+  while (count > 0 && at < size) {
+    const Instruction& instruction = code_.instructions[at++];
+    if (instruction.act == Act::kUnpack) {
+      std::string inner = Target(at, instruction.arg);
+      names.push_back(depth_ >= 0 && count > 1 ? absl::StrCat("(", inner, ")") : inner);
+    } else if (instruction.act == Act::kStore) {
+      names.push_back(Shown(code_.variables[instruction.arg]));
+    } else {
+      failed_ = true;
+      break;
+    }
+    if (steps_ += 1; steps_ > kMaxSteps) failed_ = true;
+    --count;
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+int Decompiler::Loop(const Instruction& instruction, int at, Stack& stack, Way& way, int depth) {
+  if (stack.empty()) return -1;
+  const std::string iterated = In(stack.back(), kChoice);
+  int next = at + 1;
+  const std::string clause = absl::StrCat(" for ", Target(next, 1), " in ", iterated);
+  if (failed_) return -1;
+  Way body = Walk(next, stack, at, depth + 1);
+  if (failed_ || body.returns || body.stack.size() < stack.size()) return -1;
+  bool comprehension = false;
+  for (size_t i = 0; i < stack.size(); ++i) {
+    if (body.stack[i].item.empty() ||
+        (body.stack[i].item == stack[i].item && body.stack[i].clauses == stack[i].clauses)) {
+      continue;
+    }
+    comprehension = true;
+    Text& list = stack[i];
+    list.item = body.stack[i].item;
+    list.clauses = absl::StrCat(clause, body.stack[i].clauses);
+    const char open = body.stack[i].text.empty() ? '[' : body.stack[i].text[0];
+    list.text = open == '<' ? "<generator>"
+                            : absl::StrCat(open == '{' ? "{" : "[", list.item, list.clauses,
+                                           open == '{' ? "}" : "]");
+    if (static_cast<int64_t>(list.text.size()) > limit_) failed_ = true;
+  }
+  if (!comprehension) {
+    way.lines.push_back(absl::StrCat(clause.substr(1), ":"));
+    if (body.lines.empty()) body.lines.push_back("pass");
+    for (const std::string& line : body.lines) way.lines.push_back(absl::StrCat(kIndent, line));
+  }
+  if (code_.versions[0]->end_for_pops == 0) {
+    stack.pop_back();
+  } else {
+    Push(stack, "");
+    stack.back().null = true;
+  }
+  return instruction.arg;
+}
+
+}  // namespace internal
+
+std::optional<BodySource> Decompile(const Code& code, int64_t limit, int depth,
+                                    const std::string& first_argument) {
+  using internal::Decompiler;
+  using internal::Stack;
+  using internal::Text;
+  if (depth > 8) return std::nullopt;
+  Decompiler decompiler(code, limit, depth, first_argument);
+  Stack stack;
+  const bool generator = (code.flags & Code::kGenerator) != 0;
+  if (generator) {
+    Text text;
+    text.text = "<generator>";
+    stack.push_back(std::move(text));
+  }
+  Decompiler::Way way = decompiler.Walk(0, std::move(stack), -1, 0);
+  if (decompiler.failed() || !way.returns) return std::nullopt;
+  BodySource source{std::move(way.lines), way.result.text};
+  if (generator) {
+    if (way.stack.empty() || way.stack[0].item.empty()) return std::nullopt;
+    source.result = absl::StrCat("(", way.stack[0].item, way.stack[0].clauses, ")");
+  }
+  return source;
+}
+
+}  // namespace nomograph::keras
