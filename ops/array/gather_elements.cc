@@ -47,6 +47,8 @@ NOMO_REGISTER_OP(
         .Doc("Picks elements of `data` along `axis`: for axis 0, y[i, j] = data[indices[i, j], j]. "
              "Negative indices count from the end; one outside of [-n, n) is an error.")
         .Source("ONNX GatherElements; torch.gather")
+        .Known({.as = "python",
+                .name = "{keras.ops,np}.take_along_axis(x|arr,indices,axis=axis:-1)"})
         .Known({.as = "onnx", .name = "GatherElements"})
         .TypeVar("T", kAnyType)
         .TypeVar("I", kIndexTypes)

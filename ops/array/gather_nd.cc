@@ -57,6 +57,7 @@ NOMO_REGISTER_OP(
              "`batch_dims` axes b of data and indices run together. Negative indices count from "
              "the end; one that does not fit is an error.")
         .Source("ONNX GatherND; tf.gather_nd")
+        .Known({.as = "python", .name = "{tf}.gather_nd(params,indices,batch_dims=batch_dims)"})
         .Known({.as = "onnx", .name = "GatherND"})
         .TypeVar("T", kAnyType)
         .TypeVar("I", kIndexTypes)

@@ -96,6 +96,9 @@ NOMO_REGISTER_OP(
              ".., b, ..] where t < sequence_lens[b], else x's own. A length below 0 or above the "
              "size of the time axis is an error.")
         .Source("ONNX ReverseSequence; tf.reverse_sequence")
+        .Known({.as = "python",
+                .name = "{tf}.reverse_sequence(input|x,seq_lengths|seq_lens,time_axis|seq_axis|seq_"
+                        "dim=time_axis,batch_axis|batch_dim=batch_axis:0)"})
         .Known({.as = "onnx", .name = "ReverseSequence"})
         .TypeVar("T", kAnyType)
         .TypeVar("I", kIndexTypes)

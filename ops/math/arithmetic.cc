@@ -67,6 +67,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Add", NumberTypes{}, [](auto a, auto b) { return math::Add(a, b); })
         .Doc("y = a + b, with NumPy broadcasting. Integers wrap around.")
         .Source("ONNX Add; NumPy add; Keras Add")
+        .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.add(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Add", .since = 7})
         .Fast(OneDnnBinary(dnnl_binary_add))
         .TakesPostOps(BinaryTakesPostOps(dnnl_binary_add))
@@ -86,6 +87,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Sub", NumberTypes{}, [](auto a, auto b) { return math::Sub(a, b); })
         .Doc("y = a - b, with NumPy broadcasting. Integers wrap around.")
         .Source("ONNX Sub; NumPy subtract; Keras Subtract")
+        .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.subtract,tf.sub(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Sub", .since = 7})
         .Fast(OneDnnBinary(dnnl_binary_sub))
         .TakesPostOps(BinaryTakesPostOps(dnnl_binary_sub))
@@ -104,6 +106,9 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Mul", NumberTypes{}, [](auto a, auto b) { return math::Mul(a, b); })
         .Doc("y = a * b, with NumPy broadcasting. Integers wrap around.")
         .Source("ONNX Mul; NumPy multiply; Keras Multiply")
+        .Known({.as = "python",
+                .name = "{keras.ops,tf,tf.math,np}.multiply,tf.mul,tf.math.scalar_mul,tf.scalar_"
+                        "mul(x|x1|scalar,y|x2)"})
         .Known({.as = "onnx", .name = "Mul", .since = 7})
         .Fast(OneDnnBinary(dnnl_binary_mul))
         .TakesPostOps(BinaryTakesPostOps(dnnl_binary_mul))

@@ -21,6 +21,7 @@ T Shift(T a, T by, bool left) {
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseAnd", IntTypes{}, [](auto a, auto b) { return a & b; })
                      .Doc("The bits that are set in both a and b, with NumPy broadcasting.")
                      .Source("ONNX BitwiseAnd; NumPy bitwise_and")
+                     .Known({.as = "python", .name = "{keras.ops,tf.bitwise,np}.bitwise_and(x,y)"})
                      .Known({.as = "onnx", .name = "BitwiseAnd", .since = 18})
                      .Examples(ExampleTable().Rows(kInts,
                                                    {{12, 10, 8}, {-1, 77, 77}, {255, 170, 170}})));
@@ -28,6 +29,7 @@ NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseAnd", IntTypes{}, [](auto a, auto b)
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseOr", IntTypes{}, [](auto a, auto b) { return a | b; })
                      .Doc("The bits that are set in a or b or both, with NumPy broadcasting.")
                      .Source("ONNX BitwiseOr; NumPy bitwise_or")
+                     .Known({.as = "python", .name = "{keras.ops,tf.bitwise,np}.bitwise_or(x,y)"})
                      .Known({.as = "onnx", .name = "BitwiseOr", .since = 18})
                      .Examples(ExampleTable().Rows(kInts,
                                                    {{12, 10, 14}, {-2, 1, -1}, {240, 15, 255}})));
@@ -35,6 +37,7 @@ NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseOr", IntTypes{}, [](auto a, auto b) 
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseXor", IntTypes{}, [](auto a, auto b) { return a ^ b; })
                      .Doc("The bits that are set in one of a and b, with NumPy broadcasting.")
                      .Source("ONNX BitwiseXor; NumPy bitwise_xor")
+                     .Known({.as = "python", .name = "{keras.ops,tf.bitwise,np}.bitwise_xor(x,y)"})
                      .Known({.as = "onnx", .name = "BitwiseXor", .since = 18})
                      .Examples(ExampleTable().Rows(kInts,
                                                    {{12, 10, 6}, {-1, 5, -6}, {255, 15, 240}})));
@@ -42,6 +45,8 @@ NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseXor", IntTypes{}, [](auto a, auto b)
 NOMO_REGISTER_OP(ElementwiseOp("math.BitwiseNot", IntTypes{}, [](auto x) { return ~x; })
                      .Doc("Every bit of x turned over.")
                      .Source("ONNX BitwiseNot; NumPy invert")
+                     .Known({.as = "python",
+                             .name = "{keras.ops}.bitwise_not,tf.bitwise.invert(x)"})
                      .Known({.as = "onnx", .name = "BitwiseNot", .since = 18})
                      .Examples(ExampleTable()
                                    .Rows(kSignedInts, {{0, -1}, {5, -6}, {-1, 0}})

@@ -17,6 +17,7 @@ OpDef IsInf() {
                        })
       .Doc("Whether x is infinite.")
       .Source("ONNX IsInf; NumPy isinf")
+      .Known({.as = "python", .name = "{keras.ops,np}.isinf,{tf,tf.math}.is_inf(x)"})
       .Known({.as = "onnx", .name = "IsInf", .since = 10})
       .Attr("detect_positive", true, "whether positive infinity counts")
       .Attr("detect_negative", true, "whether negative infinity counts")
@@ -35,6 +36,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.IsNaN", FloatTypes{}, [](auto x) { return bool{std::isnan(x)}; })
         .Doc("Whether x is not a number.")
         .Source("ONNX IsNaN; NumPy isnan")
+        .Known({.as = "python", .name = "{keras.ops,np}.isnan,{tf,tf.math}.is_nan(x)"})
         .Known({.as = "onnx", .name = "IsNaN"})
         .Examples(ExampleTable().BoolRows(kFloats, {{1, 0}, {kInf, 0}, {kNaN, 1}, {0, 0}})));
 
@@ -42,6 +44,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.IsFinite", FloatTypes{}, [](auto x) { return bool{std::isfinite(x)}; })
         .Doc("Whether x is a number and not infinite.")
         .Source("NumPy isfinite")
+        .Known({.as = "python", .name = "{keras.ops,np}.isfinite,{tf,tf.math}.is_finite(x)"})
         .Examples(ExampleTable().BoolRows(kFloats, {{1, 1}, {kInf, 0}, {-kInf, 0}, {kNaN, 0}})));
 
 }  // namespace nomograph

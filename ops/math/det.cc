@@ -86,19 +86,22 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("math.Det")
-                     .Doc("The determinants of square matrices, computed in float64 by Gaussian "
-                          "elimination with partial pivoting. That of a matrix without elements "
-                          "is 1.")
-                     .Source("ONNX Det; numpy.linalg.det")
-                     .Known({.as = "onnx", .name = "Det", .since = 11})
-                     .TypeVar("T", kFloats)
-                     .Input("x", "T", "[batch..., M, M]")
-                     .Output("y", "T", "[batch...]")
-                     .Infer(Infer)
-                     .Reference(Compute)
-                     .Work(AllCombinationsWork)
-                     .Examples(Examples));
+NOMO_REGISTER_OP(
+    OpDef("math.Det")
+        .Doc("The determinants of square matrices, computed in float64 by Gaussian "
+             "elimination with partial pivoting. That of a matrix without elements "
+             "is 1.")
+        .Source("ONNX Det; numpy.linalg.det")
+        .Known({.as = "python",
+                .name = "{tf.linalg,keras.ops,np.linalg}.det,tf.matrix_determinant(x|input|a)"})
+        .Known({.as = "onnx", .name = "Det", .since = 11})
+        .TypeVar("T", kFloats)
+        .Input("x", "T", "[batch..., M, M]")
+        .Output("y", "T", "[batch...]")
+        .Infer(Infer)
+        .Reference(Compute)
+        .Work(AllCombinationsWork)
+        .Examples(Examples));
 
 }  // namespace
 }  // namespace nomograph

@@ -13,6 +13,8 @@ namespace nomograph {
 NOMO_REGISTER_OP(FloatFunctionOp("math.Exp", exact::Exp, std::exp)
                      .Doc("y = e^x")
                      .Source("ONNX Exp; NumPy exp; Keras activation exponential")
+                     .Known({.as = "python",
+                             .name = "{keras.backend,keras.ops,tf,tf.math,np}.exp(x)"})
                      .Known({.as = "onnx", .name = "Exp"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 1},
                                                              {1, 2.718281828459045},
@@ -27,6 +29,7 @@ NOMO_REGISTER_OP(
     FloatFunctionOp("math.Exp2", exact::Exp2, std::exp2)
         .Doc("y = 2^x")
         .Source("NumPy exp2")
+        .Known({.as = "python", .name = "{keras.ops,np}.exp2(x)"})
         .Examples(ExampleTable().Rows(
             kFloats,
             {{0, 1}, {3, 8}, {-2, 0.25}, {0.5, 1.4142135623730951}, {-kInf, 0}, {kInf, kInf}})));
@@ -34,6 +37,7 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(FloatFunctionOp("math.Expm1", exact::Expm1, std::expm1)
                      .Doc("y = e^x - 1, accurate also where x is near 0.")
                      .Source("NumPy expm1")
+                     .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.expm1(x)"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {1, 1.718281828459045},
                                                              {-2.5, -0.9179150013761013},
@@ -45,6 +49,8 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Expm1", exact::Expm1, std::expm1)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Log", exact::Log, std::log)
                      .Doc("y = ln(x), the natural logarithm: -inf at 0, NaN below.")
                      .Source("ONNX Log; NumPy log")
+                     .Known({.as = "python",
+                             .name = "{keras.backend,keras.ops,tf,tf.math,np}.log(x)"})
                      .Known({.as = "onnx", .name = "Log"})
                      .Examples(ExampleTable().Rows(kFloats, {{1, 0},
                                                              {0.5, -0.6931471805599453},
@@ -58,6 +64,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Log", exact::Log, std::log)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Log2", exact::Log2, std::log2)
                      .Doc("y = the logarithm of x to base 2: -inf at 0, NaN below.")
                      .Source("NumPy log2")
+                     .Known({.as = "python", .name = "{keras.ops,np}.log2(x)"})
                      .Examples(ExampleTable().Rows(kFloats, {{1, 0},
                                                              {8, 3},
                                                              {0.125, -3},
@@ -69,6 +76,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Log2", exact::Log2, std::log2)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Log10", exact::Log10, std::log10)
                      .Doc("y = the logarithm of x to base 10: -inf at 0, NaN below.")
                      .Source("NumPy log10")
+                     .Known({.as = "python", .name = "{keras.ops,np}.log10(x)"})
                      .Examples(ExampleTable().Rows(kFloats, {{1, 0},
                                                              {1000, 3},
                                                              {0.5, -0.3010299956639812},
@@ -79,6 +87,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Log10", exact::Log10, std::log10)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Log1p", exact::Log1p, std::log1p)
                      .Doc("y = ln(1 + x), accurate also where x is near 0: -inf at -1, NaN below.")
                      .Source("NumPy log1p")
+                     .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.log1p(x)"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {1, 0.6931471805599453},
                                                              {-0.5, -0.6931471805599453},
@@ -114,6 +123,7 @@ NOMO_REGISTER_OP(
                               [](float x) { return FastErf(x); }))
         .Doc("y = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x, the error function.")
         .Source("ONNX Erf")
+        .Known({.as = "python", .name = "{keras.ops,tf,tf.math}.erf(x)"})
         .Known({.as = "onnx", .name = "Erf"})
         .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                 {0.5, 0.5204998778130465},

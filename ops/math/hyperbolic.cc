@@ -11,6 +11,7 @@ namespace nomograph {
 NOMO_REGISTER_OP(FloatFunctionOp("math.Sinh", exact::Sinh, std::sinh)
                      .Doc("y = (e^x - e^-x) / 2")
                      .Source("ONNX Sinh; NumPy sinh")
+                     .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.sinh(x)"})
                      .Known({.as = "onnx", .name = "Sinh"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.5210953054937474},
@@ -22,6 +23,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Sinh", exact::Sinh, std::sinh)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Cosh", exact::Cosh, std::cosh)
                      .Doc("y = (e^x + e^-x) / 2")
                      .Source("ONNX Cosh; NumPy cosh")
+                     .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.cosh(x)"})
                      .Known({.as = "onnx", .name = "Cosh"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 1},
                                                              {0.5, 1.1276259652063807},
@@ -29,23 +31,28 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Cosh", exact::Cosh, std::cosh)
                                                              {kInf, kInf},
                                                              {-kInf, kInf}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Tanh", exact::Tanh)
-                     .Doc("y = tanh(x) = (e^x - e^-x) / (e^x + e^-x), in [-1, 1].")
-                     .Source("ONNX Tanh; NumPy tanh; Keras activation tanh")
-                     .Known({.as = "onnx", .name = "Tanh"})
-                     .Fast(OneDnnEltwise(dnnl_eltwise_tanh))
-                     .AsPostOp(EltwisePostOp(dnnl_eltwise_tanh))
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
-                                                             {0.5, 0.46211715726000974},
-                                                             {-2, -0.9640275800758169},
-                                                             {0x1p-20, 9.536743164059608e-07},
-                                                             {30, 1},
-                                                             {-kInf, -1},
-                                                             {kNaN, kNaN}})));
+NOMO_REGISTER_OP(
+    FloatFunctionOp("math.Tanh", exact::Tanh)
+        .Doc("y = tanh(x) = (e^x - e^-x) / (e^x + e^-x), in [-1, 1].")
+        .Source("ONNX Tanh; NumPy tanh; Keras activation tanh")
+        .Known({.as = "python",
+                .name = "{keras.backend,keras.ops,keras.activations,tf,tf.math,tf.nn,np}.tanh(x)"})
+        .Known({.as = "onnx", .name = "Tanh"})
+        .Fast(OneDnnEltwise(dnnl_eltwise_tanh))
+        .AsPostOp(EltwisePostOp(dnnl_eltwise_tanh))
+        .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                {0.5, 0.46211715726000974},
+                                                {-2, -0.9640275800758169},
+                                                {0x1p-20, 9.536743164059608e-07},
+                                                {30, 1},
+                                                {-kInf, -1},
+                                                {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Asinh", exact::Asinh, std::asinh)
                      .Doc("y = the number whose hyperbolic sine is x.")
                      .Source("ONNX Asinh; NumPy arcsinh")
+                     .Known({.as = "python",
+                             .name = "{tf,tf.math}.asinh,{keras.ops,np}.arcsinh(x)"})
                      .Known({.as = "onnx", .name = "Asinh"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.48121182505960347},
@@ -57,6 +64,7 @@ NOMO_REGISTER_OP(
     FloatFunctionOp("math.Acosh", exact::Acosh, std::acosh)
         .Doc("y = the number of at least 0 whose hyperbolic cosine is x; NaN where x < 1.")
         .Source("ONNX Acosh; NumPy arccosh")
+        .Known({.as = "python", .name = "{tf,tf.math}.acosh,{keras.ops,np}.arccosh(x)"})
         .Known({.as = "onnx", .name = "Acosh"})
         .Examples(ExampleTable().Rows(kFloats, {{1, 0},
                                                 {1.5, 0.9624236501192069},
@@ -67,6 +75,8 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(FloatFunctionOp("math.Atanh", exact::Atanh, std::atanh)
                      .Doc("y = the number whose hyperbolic tangent is x; NaN outside of [-1, 1].")
                      .Source("ONNX Atanh; NumPy arctanh")
+                     .Known({.as = "python",
+                             .name = "{tf,tf.math}.atanh,{keras.ops,np}.arctanh(x)"})
                      .Known({.as = "onnx", .name = "Atanh"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.5493061443340548},

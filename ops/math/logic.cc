@@ -4,30 +4,35 @@
 
 namespace nomograph {
 
-NOMO_REGISTER_OP(ElementwiseOp("math.And", BoolTypes{}, [](bool a, bool b) { return a && b; })
-                     .Doc("Whether both a and b are true, with NumPy broadcasting.")
-                     .Source("ONNX And; NumPy logical_and")
-                     .Known({.as = "onnx", .name = "And", .since = 7})
-                     .Examples(ExampleTable().Rows(kBools,
-                                                   {{0, 0, 0}, {0, 1, 0}, {1, 0, 0}, {1, 1, 1}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.And", BoolTypes{}, [](bool a, bool b) { return a && b; })
+        .Doc("Whether both a and b are true, with NumPy broadcasting.")
+        .Source("ONNX And; NumPy logical_and")
+        .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.logical_and(x|x1,y|x2)"})
+        .Known({.as = "onnx", .name = "And", .since = 7})
+        .Examples(ExampleTable().Rows(kBools, {{0, 0, 0}, {0, 1, 0}, {1, 0, 0}, {1, 1, 1}})));
 
-NOMO_REGISTER_OP(ElementwiseOp("math.Or", BoolTypes{}, [](bool a, bool b) { return a || b; })
-                     .Doc("Whether a or b or both are true, with NumPy broadcasting.")
-                     .Source("ONNX Or; NumPy logical_or")
-                     .Known({.as = "onnx", .name = "Or", .since = 7})
-                     .Examples(ExampleTable().Rows(kBools,
-                                                   {{0, 0, 0}, {0, 1, 1}, {1, 0, 1}, {1, 1, 1}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.Or", BoolTypes{}, [](bool a, bool b) { return a || b; })
+        .Doc("Whether a or b or both are true, with NumPy broadcasting.")
+        .Source("ONNX Or; NumPy logical_or")
+        .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.logical_or(x|x1,y|x2)"})
+        .Known({.as = "onnx", .name = "Or", .since = 7})
+        .Examples(ExampleTable().Rows(kBools, {{0, 0, 0}, {0, 1, 1}, {1, 0, 1}, {1, 1, 1}})));
 
 NOMO_REGISTER_OP(
     ElementwiseOp("math.Xor", BoolTypes{}, [](bool a, bool b) { return a != b; })
         .Doc("Whether one of a and b is true and the other is not, with NumPy broadcasting.")
         .Source("ONNX Xor; NumPy logical_xor")
+        .Known({.as = "python",
+                .name = "{keras.ops,tf.math,np}.logical_xor,tf.logical_xor(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Xor", .since = 7})
         .Examples(ExampleTable().Rows(kBools, {{0, 0, 0}, {0, 1, 1}, {1, 0, 1}, {1, 1, 0}})));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.Not", BoolTypes{}, [](bool x) { return !x; })
                      .Doc("Whether x is false.")
                      .Source("ONNX Not; NumPy logical_not")
+                     .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.logical_not(x)"})
                      .Known({.as = "onnx", .name = "Not"})
                      .Examples(ExampleTable().Rows(kBools, {{0, 1}, {1, 0}})));
 

@@ -54,6 +54,8 @@ OpDef Mod() {
           "remainder has the sign of b, as in Python), or with fmod of the one that rounds toward "
           "zero (the sign of a, as in C). Where b is 0 it is 0 for integers and NaN for floats.")
       .Source("ONNX Mod; NumPy mod and fmod")
+      .Known({.as = "python",
+              .name = "{keras.ops,np}.mod,{tf,tf.math}.{floormod,mod},np.remainder(x|x1,y|x2)"})
       .Known({.as = "onnx", .name = "Mod"})
       .Attr("fmod", false, "whether the remainder has the sign of the dividend")
       .Examples(
@@ -75,6 +77,8 @@ NOMO_REGISTER_OP(
         .Doc("y = floor(a / b), with NumPy broadcasting. An integer divided by zero is zero, and "
              "the least integer divided by -1 is itself.")
         .Source("NumPy floor_divide; Keras ops.floor_divide")
+        .Known({.as = "python",
+                .name = "{keras.ops,np}.floor_divide,{tf,tf.math}.{floordiv,floor_div}(x|x1,y|x2)"})
         .Examples(
             ExampleTable()
                 .Rows(kNumbers, {{7, 2, 3}, {-7, 2, -4}, {7, -2, -4}, {-7, -2, 3}, {6, 3, 2}})

@@ -142,6 +142,9 @@ NOMO_REGISTER_OP(
              "that of y; powers of integers to floats are computed in float64 and converted as "
              "array.Cast does.")
         .Source("ONNX Pow; NumPy power")
+        .Known({.as = "python",
+                .name = "{keras.ops,np}.power,{tf,tf.math,keras.backend}.pow,np.float_power(x|x1,y|"
+                        "x2|a|exponent)"})
         .Known({.as = "onnx", .name = "Pow", .since = 7})
         .TypeVar("T", kNumbers)
         .TypeVar("E", kNumbers)
@@ -154,18 +157,20 @@ NOMO_REGISTER_OP(
         .InPlace()
         .Examples(PowExamples));
 
-NOMO_REGISTER_OP(ElementwiseOp("math.Square", NumberTypes{}, [](auto x) { return math::Mul(x, x); })
-                     .Doc("y = x * x. Integers wrap around.")
-                     .Source("NumPy square; Keras ops.square")
-                     .AsPostOp(EltwisePostOp(dnnl_eltwise_square))
-                     .Examples(ExampleTable()
-                                   .Rows(kNumbers,
-                                         {{0, 0}, {3, 9}, {-5, 25}, {0.5, 0.25}, {-kInf, kInf}})
-                                   .Rows({DType::kInt8}, {{-128, 0}, {16, 0}, {12, -112}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("math.Square", NumberTypes{}, [](auto x) { return math::Mul(x, x); })
+        .Doc("y = x * x. Integers wrap around.")
+        .Source("NumPy square; Keras ops.square")
+        .Known({.as = "python", .name = "{keras.backend,keras.ops,tf,tf.math,np}.square(x)"})
+        .AsPostOp(EltwisePostOp(dnnl_eltwise_square))
+        .Examples(ExampleTable()
+                      .Rows(kNumbers, {{0, 0}, {3, 9}, {-5, 25}, {0.5, 0.25}, {-kInf, kInf}})
+                      .Rows({DType::kInt8}, {{-128, 0}, {16, 0}, {12, -112}})));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.Sqrt", FloatTypes{}, [](auto x) { return std::sqrt(x); })
                      .Doc("y = the square root of x; NaN where x < 0.")
                      .Source("ONNX Sqrt; NumPy sqrt")
+                     .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.sqrt(x)"})
                      .Known({.as = "onnx", .name = "Sqrt"})
                      .Fast(OneDnnEltwise(dnnl_eltwise_sqrt))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_sqrt))
@@ -181,6 +186,7 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Rsqrt", FloatTypes{},
                                [](auto x) { return 1 / std::sqrt(static_cast<double>(x)); })
                      .Doc("y = 1 / sqrt(x): inf at 0, NaN below.")
                      .Source("Keras ops.rsqrt; ONNX Reciprocal of Sqrt")
+                     .Known({.as = "python", .name = "{keras.ops,tf,tf.math}.rsqrt(x)"})
                      .Fast(FastElementwise(TypeList<float>{},
                                            [](float x) { return 1 / std::sqrt(x); }))
                      .Examples(ExampleTable().Rows(kFloats, {{4, 0.5},
@@ -194,6 +200,8 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Rsqrt", FloatTypes{},
 NOMO_REGISTER_OP(ElementwiseOp("math.Reciprocal", FloatTypes{}, [](auto x) { return 1 / x; })
                      .Doc("y = 1 / x")
                      .Source("ONNX Reciprocal; NumPy reciprocal")
+                     .Known({.as = "python",
+                             .name = "{keras.ops,tf.math,np}.reciprocal,tf.reciprocal(x)"})
                      .Known({.as = "onnx", .name = "Reciprocal"})
                      .Examples(ExampleTable().Rows(kFloats, {{2, 0.5},
                                                              {-4, -0.25},

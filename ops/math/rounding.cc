@@ -10,6 +10,7 @@ namespace nomograph {
 NOMO_REGISTER_OP(ElementwiseOp("math.Floor", FloatTypes{}, [](auto x) { return std::floor(x); })
                      .Doc("y = the greatest integer that is not above x.")
                      .Source("ONNX Floor; NumPy floor")
+                     .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.floor(x)"})
                      .Known({.as = "onnx", .name = "Floor"})
                      .Examples(ExampleTable().Rows(
                          kFloats,
@@ -19,6 +20,9 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Ceil", FloatTypes{}, [](auto x) { return std::ceil(x); })
         .Doc("y = the least integer that is not below x.")
         .Source("ONNX Ceil; NumPy ceil")
+        .Known({.as = "python",
+                .name = "{tf,tf.math}.ceil,tf.math.ceiling,{keras.ops,"
+                        "np}.ceil(x)"})
         .Known({.as = "onnx", .name = "Ceil"})
         .Examples(ExampleTable().Rows(
             kFloats, {{1.5, 2}, {-1.5, -1}, {2, 2}, {-0.25, 0}, {-kInf, -kInf}, {kNaN, kNaN}})));
@@ -27,6 +31,9 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Round", FloatTypes{}, [](auto x) { return std::nearbyint(x); })
         .Doc("y = the integer nearest to x; of two that are equally near, the even one.")
         .Source("ONNX Round; NumPy round")
+        .Known({.as = "python",
+                .name = "{keras.backend,keras.ops,tf,tf.math,np}.round,np.{around,rint},{tf,tf."
+                        "math}.rint(x|a)"})
         .Known({.as = "onnx", .name = "Round"})
         .Fast(OneDnnEltwise(dnnl_eltwise_round))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_round))
@@ -44,6 +51,7 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(ElementwiseOp("math.Trunc", FloatTypes{}, [](auto x) { return std::trunc(x); })
                      .Doc("y = x without its fraction, rounded toward 0.")
                      .Source("NumPy trunc")
+                     .Known({.as = "python", .name = "{keras.ops,np}.trunc,tf.truncate(x)"})
                      .Examples(ExampleTable().Rows(
                          kFloats,
                          {{1.5, 1}, {-1.5, -1}, {2, 2}, {-0.25, 0}, {kInf, kInf}, {kNaN, kNaN}})));

@@ -31,6 +31,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Neg", SignedTypes{}, [](auto x) { return math::Neg(x); })
         .Doc("y = -x. The least integer of a type has no counterpart and yields itself.")
         .Source("ONNX Neg; NumPy negative")
+        .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.negative,tf.{neg}(x)"})
         .Known({.as = "onnx", .name = "Neg"})
         .AsPostOp(EltwisePostOp(dnnl_eltwise_linear, -1))
         .Examples(ExampleTable()
@@ -42,6 +43,9 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Abs", NumberTypes{}, [](auto x) { return Abs(x); })
         .Doc("y = |x|. The least integer of a signed type has no counterpart and yields itself.")
         .Source("ONNX Abs; NumPy absolute")
+        .Known({.as = "python",
+                .name = "{keras.backend,keras.ops,tf,tf.math}.abs,{keras.ops,np}.absolute,np.{abs,"
+                        "fabs}(x|a)"})
         .Known({.as = "onnx", .name = "Abs"})
         .AsPostOp(EltwisePostOp(dnnl_eltwise_abs))
         .Examples(ExampleTable()
@@ -54,6 +58,7 @@ NOMO_REGISTER_OP(
     ElementwiseOp("math.Sign", NumberTypes{}, [](auto x) { return Sign(x); })
         .Doc("y = 1 where x > 0, 0 where x = 0, -1 where x < 0, NaN where x is NaN.")
         .Source("ONNX Sign; NumPy sign")
+        .Known({.as = "python", .name = "{keras.backend,keras.ops,tf,tf.math,np}.sign(x)"})
         .Known({.as = "onnx", .name = "Sign"})
         .Examples(ExampleTable()
                       .Rows(kNumbers,

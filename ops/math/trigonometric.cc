@@ -10,6 +10,8 @@ namespace nomograph {
 NOMO_REGISTER_OP(FloatFunctionOp("math.Sin", exact::Sin, std::sin)
                      .Doc("y = sin(x), x in radians.")
                      .Source("ONNX Sin; NumPy sin")
+                     .Known({.as = "python",
+                             .name = "{keras.backend,keras.ops,tf,tf.math,np}.sin(x)"})
                      .Known({.as = "onnx", .name = "Sin"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.479425538604203},
@@ -21,6 +23,8 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Sin", exact::Sin, std::sin)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Cos", exact::Cos, std::cos)
                      .Doc("y = cos(x), x in radians.")
                      .Source("ONNX Cos; NumPy cos")
+                     .Known({.as = "python",
+                             .name = "{keras.backend,keras.ops,tf,tf.math,np}.cos(x)"})
                      .Known({.as = "onnx", .name = "Cos"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 1},
                                                              {0.5, 0.8775825618903728},
@@ -32,6 +36,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Cos", exact::Cos, std::cos)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Tan", exact::Tan, std::tan)
                      .Doc("y = tan(x), x in radians.")
                      .Source("ONNX Tan; NumPy tan")
+                     .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.tan(x)"})
                      .Known({.as = "onnx", .name = "Tan"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.5463024898437905},
@@ -42,6 +47,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Tan", exact::Tan, std::tan)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Asin", exact::Asin, std::asin)
                      .Doc("y = the angle in [-pi/2, pi/2] whose sine is x; NaN outside of [-1, 1].")
                      .Source("ONNX Asin; NumPy arcsin")
+                     .Known({.as = "python", .name = "{tf,tf.math}.asin,{keras.ops,np}.arcsin(x)"})
                      .Known({.as = "onnx", .name = "Asin"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.5235987755982989},
@@ -53,6 +59,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Asin", exact::Asin, std::asin)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Acos", exact::Acos, std::acos)
                      .Doc("y = the angle in [0, pi] whose cosine is x; NaN outside of [-1, 1].")
                      .Source("ONNX Acos; NumPy arccos")
+                     .Known({.as = "python", .name = "{tf,tf.math}.acos,{keras.ops,np}.arccos(x)"})
                      .Known({.as = "onnx", .name = "Acos"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 1.5707963267948966},
                                                              {0.5, 1.0471975511965979},
@@ -64,6 +71,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Acos", exact::Acos, std::acos)
 NOMO_REGISTER_OP(FloatFunctionOp("math.Atan", exact::Atan, std::atan)
                      .Doc("y = the angle in [-pi/2, pi/2] whose tangent is x.")
                      .Source("ONNX Atan; NumPy arctan")
+                     .Known({.as = "python", .name = "{tf,tf.math}.atan,{keras.ops,np}.arctan(x)"})
                      .Known({.as = "onnx", .name = "Atan"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.4636476090008061},
@@ -77,6 +85,7 @@ NOMO_REGISTER_OP(
         .Doc("y = the angle in [-pi, pi] of the point with the abscissa b and the ordinate a, with "
              "NumPy broadcasting.")
         .Source("NumPy arctan2")
+        .Known({.as = "python", .name = "{tf,tf.math}.atan2,{keras.ops,np}.arctan2(y|x1,x|x2)"})
         .Fast(FastElementwise(TypeList<float>{}, [](float a, float b) { return std::atan2(a, b); }))
         .Examples(ExampleTable().Rows(kFloats, {{1, 1, 0.7853981633974483},
                                                 {1, -1, 2.356194490192345},

@@ -79,6 +79,8 @@ NOMO_REGISTER_OP(
         .Doc("y = the greatest of the inputs' elements, with NumPy broadcasting; NaN where one is "
              "NaN.")
         .Source("ONNX Max; NumPy maximum; Keras Maximum")
+        .Known({.as = "python",
+                .name = "{keras.backend,keras.ops,tf,tf.math,np}.maximum(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Max"})
         .AsPostOp(PostOpOfTwo(dnnl_binary_max))
         .Examples(ExampleTable()
@@ -94,6 +96,8 @@ NOMO_REGISTER_OP(
         .Doc(
             "y = the least of the inputs' elements, with NumPy broadcasting; NaN where one is NaN.")
         .Source("ONNX Min; NumPy minimum; Keras Minimum")
+        .Known({.as = "python",
+                .name = "{keras.backend,keras.ops,tf,tf.math,np}.minimum(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Min"})
         .AsPostOp(PostOpOfTwo(dnnl_binary_min))
         .Examples(ExampleTable()

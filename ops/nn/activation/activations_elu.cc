@@ -22,6 +22,9 @@ OpDef Elu() {
                        })
       .Doc("y = x where x >= 0, alpha * (e^x - 1) where x < 0.")
       .Source("ONNX Elu; Keras ELU; Clevert et al., Exponential Linear Units, 2015")
+      .Known(
+          {.as = "python",
+           .name = "{keras.backend,keras.ops,keras.activations,tf.nn}.elu(x|features,alpha=alpha)"})
       .Known({.as = "onnx", .name = "Elu"})
       .Attr("alpha", 1.0, "what -y approaches as x falls")
       .Fast(OneDnnEltwise(OneDnnElu))
@@ -53,6 +56,7 @@ OpDef Selu() {
       .Source(
           "ONNX Selu; Keras activation selu; Klambauer et al., Self-Normalizing Neural Networks, "
           "2017")
+      .Known({.as = "python", .name = "{keras.ops,keras.activations,tf.nn}.selu(x|features)"})
       .Known({.as = "onnx", .name = "Selu"})
       .Attr("alpha", 1.6732632423543772, "the scale below 0")
       .Attr("gamma", 1.0507009873554805, "the scale of all")
@@ -95,6 +99,7 @@ OpDef Celu() {
       .Source(
           "ONNX Celu; Keras activation celu; Barron, Continuously Differentiable Exponential "
           "Linear Units, 2017")
+      .Known({.as = "python", .name = "{keras.ops,keras.activations}.celu(x,alpha=alpha)"})
       .Known({.as = "onnx", .name = "Celu"})
       .Attr("alpha", 1.0, "what -y approaches as x falls; not 0")
       .Infer(InferCelu)

@@ -61,6 +61,7 @@ OpDef Gelu() {
                      "ONNX Gelu; Keras activation gelu; Hendrycks and Gimpel, Gaussian Error "
                      "Linear Units, "
                      "2016")
+                 .Known({.as = "python", .name = "{keras.ops,tf,tf.math}.erf(x)"})
                  .Known({.as = "onnx", .name = "Gelu", .since = 20})
                  .Known({.as = "com.microsoft", .name = "Gelu"})
                  .Attr("approximate", "none", "none for the exact form, tanh for the approximation")
@@ -126,6 +127,7 @@ OpDef SquarePlus() {
                        })
       .Doc("y = (x + sqrt(x^2 + b)) / 2, which resembles Softplus and needs no exponential.")
       .Source("Keras activation squareplus; Barron, Squareplus, 2021")
+      .Known({.as = "python", .name = "{keras.ops,keras.activations}.squareplus(x)"})
       .Attr("b", 4.0, "the size of the bend at 0")
       .Min(0)
       .Examples(
@@ -137,24 +139,30 @@ OpDef SquarePlus() {
 
 }  // namespace
 
-NOMO_REGISTER_OP(ElementwiseOp("nn.Softsign", FloatTypes{},
-                               [](auto x) { return x / (1 + std::abs(x)); })
-                     .Doc("y = x / (1 + |x|)")
-                     .Source("ONNX Softsign; Keras activation softsign")
-                     .Known({.as = "onnx", .name = "Softsign"})
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
-                                                             {0.5, 0.3333333333333333},
-                                                             {-0.5, -0.3333333333333333},
-                                                             {3, 0.75},
-                                                             {-3, -0.75},
-                                                             {1000, 0.999000999000999},
-                                                             {kNaN, kNaN}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("nn.Softsign", FloatTypes{}, [](auto x) { return x / (1 + std::abs(x)); })
+        .Doc("y = x / (1 + |x|)")
+        .Source("ONNX Softsign; Keras activation softsign")
+        .Known(
+            {.as = "python",
+             .name =
+                 "{keras.backend,keras.ops,keras.activations,tf.math,tf.nn}.softsign(x|features)"})
+        .Known({.as = "onnx", .name = "Softsign"})
+        .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                {0.5, 0.3333333333333333},
+                                                {-0.5, -0.3333333333333333},
+                                                {3, 0.75},
+                                                {-3, -0.75},
+                                                {1000, 0.999000999000999},
+                                                {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp(
                      "nn.TanhShrink", [](double x) { return x - exact::Tanh(x); },
                      [](float x) { return x - std::tanh(x); })
                      .Doc("y = x - tanh(x)")
                      .Source("Keras activation tanh_shrink")
+                     .Known({.as = "python",
+                             .name = "{keras.ops,keras.activations}.tanh_shrink(x)"})
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.03788284273999026},
                                                              {-0.5, -0.03788284273999026},

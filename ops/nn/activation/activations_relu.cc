@@ -120,6 +120,7 @@ NOMO_REGISTER_OP(
         .Doc("y = min(max(x, 0), 6). NaN stays NaN.")
         .Source("Keras activation relu6; Krizhevsky, Convolutional Deep Belief Networks on "
                 "CIFAR-10, 2010")
+        .Known({.as = "python", .name = "{keras.ops,keras.activations,tf.nn}.relu6(x|features)"})
         .AsPostOp(EltwisePostOp(dnnl_eltwise_clip, 0, 6))
         .Examples(ExampleTable().Rows(
             kSigned,

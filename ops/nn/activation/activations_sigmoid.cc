@@ -43,6 +43,8 @@ OpDef Swish() {
       .Source(
           "ONNX Swish; Keras activation silu; Ramachandran et al., Searching for Activation "
           "Functions, 2017")
+      .Known({.as = "python",
+              .name = "{keras.ops,keras.activations,tf.nn}.{swish,silu}(x|features,beta=alpha)"})
       .Known({.as = "onnx", .name = "Swish", .since = 24})
       .Attr("alpha", 1.0, "how steep the sigmoid is")
       .Fast(OneDnnEltwise(OneDnnSwish))
@@ -73,6 +75,8 @@ OpDef HardSigmoid() {
                        })
       .Doc("y = min(max(alpha * x + beta, 0), 1)")
       .Source("ONNX HardSigmoid; Keras activation hard_sigmoid, whose alpha is 1 / 6")
+      .Known({.as = "python",
+              .name = "{keras.backend,keras.ops,keras.activations,tf,tf.math,tf.nn}.sigmoid(x)"})
       .Known({.as = "onnx", .name = "HardSigmoid"})
       .Attr("alpha", 0.2, "the slope at 0")
       .Attr("beta", 0.5, "the value at 0")
@@ -109,41 +113,50 @@ NOMO_REGISTER_OP(FloatFunctionOp("nn.Sigmoid", Sigmoid)
                                                              {-kInf, 0},
                                                              {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp(
-                     "nn.LogSigmoid", [](double x) { return -Softplus(-x); },
-                     [](float x) { return -FastSoftplus(-x); })
-                     .Doc("y = ln(1 / (1 + e^-x))")
-                     .Source("Keras activation log_sigmoid")
-                     .Examples(ExampleTable().Rows(kFloats, {{0, -0.6931471805599453},
-                                                             {0.5, -0.4740769841801067},
-                                                             {-0.5, -0.9740769841801067},
-                                                             {3, -0.04858735157374206},
-                                                             {-3, -3.048587351573742},
-                                                             {20, -2.061153620314381e-09},
-                                                             {-100, -100},
-                                                             {kInf, 0},
-                                                             {-kInf, -kInf},
-                                                             {kNaN, kNaN}})));
+NOMO_REGISTER_OP(
+    FloatFunctionOp(
+        "nn.LogSigmoid", [](double x) { return -Softplus(-x); },
+        [](float x) { return -FastSoftplus(-x); })
+        .Doc("y = ln(1 / (1 + e^-x))")
+        .Source("Keras activation log_sigmoid")
+        .Known({.as = "python",
+                .name = "{keras.ops,keras.activations}.log_sigmoid,{tf.math,tf.nn}.log_sigmoid(x)"})
+        .Examples(ExampleTable().Rows(kFloats, {{0, -0.6931471805599453},
+                                                {0.5, -0.4740769841801067},
+                                                {-0.5, -0.9740769841801067},
+                                                {3, -0.04858735157374206},
+                                                {-3, -3.048587351573742},
+                                                {20, -2.061153620314381e-09},
+                                                {-100, -100},
+                                                {kInf, 0},
+                                                {-kInf, -kInf},
+                                                {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("nn.Softplus", Softplus, FastSoftplus)
-                     .Doc("y = ln(1 + e^x)")
-                     .Source("ONNX Softplus; Keras activation softplus")
-                     .Known({.as = "onnx", .name = "Softplus"})
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0.6931471805599453},
-                                                             {0.5, 0.9740769841801067},
-                                                             {-0.5, 0.4740769841801067},
-                                                             {3, 3.048587351573742},
-                                                             {-3, 0.04858735157374206},
-                                                             {20, 20.000000002061153},
-                                                             {-20, 2.061153620314381e-09},
-                                                             {100, 100},
-                                                             {kInf, kInf},
-                                                             {-kInf, 0},
-                                                             {kNaN, kNaN}})));
+NOMO_REGISTER_OP(
+    FloatFunctionOp("nn.Softplus", Softplus, FastSoftplus)
+        .Doc("y = ln(1 + e^x)")
+        .Source("ONNX Softplus; Keras activation softplus")
+        .Known(
+            {.as = "python",
+             .name =
+                 "{keras.backend,keras.ops,keras.activations,tf.math,tf.nn}.softplus(x|features)"})
+        .Known({.as = "onnx", .name = "Softplus"})
+        .Examples(ExampleTable().Rows(kFloats, {{0, 0.6931471805599453},
+                                                {0.5, 0.9740769841801067},
+                                                {-0.5, 0.4740769841801067},
+                                                {3, 3.048587351573742},
+                                                {-3, 0.04858735157374206},
+                                                {20, 20.000000002061153},
+                                                {-20, 2.061153620314381e-09},
+                                                {100, 100},
+                                                {kInf, kInf},
+                                                {-kInf, 0},
+                                                {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(FloatFunctionOp("nn.Mish", [](double x) { return x * exact::Tanh(Softplus(x)); })
                      .Doc("y = x * tanh(ln(1 + e^x))")
                      .Source("ONNX Mish; Keras activation mish; Misra, Mish, 2019")
+                     .Known({.as = "python", .name = "{keras.ops,keras.activations}.mish(x)"})
                      .Known({.as = "onnx", .name = "Mish", .since = 18})
                      .Fast(OneDnnEltwise(dnnl_eltwise_mish))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_mish))
@@ -158,23 +171,24 @@ NOMO_REGISTER_OP(FloatFunctionOp("nn.Mish", [](double x) { return x * exact::Tan
                                                              {kInf, kInf},
                                                              {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(ElementwiseOp("nn.HardSwish", FloatTypes{},
-                               [](auto x) { return x * Unit(x / 6.0 + 0.5); })
-                     .Doc("y = x * min(max(x / 6 + 1 / 2, 0), 1)")
-                     .Source("ONNX HardSwish; Keras activation hard_silu; Howard et al., Searching "
-                             "for MobileNetV3, 2019")
-                     .Known({.as = "onnx", .name = "HardSwish", .since = 14})
-                     .Fast(OneDnnEltwise(dnnl_eltwise_hardswish))
-                     .AsPostOp(EltwisePostOp(dnnl_eltwise_hardswish))
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0},
-                                                             {0.5, 0.2916666666666667},
-                                                             {-0.5, -0.20833333333333334},
-                                                             {3, 3},
-                                                             {-3, 0},
-                                                             {20, 20},
-                                                             {-20, 0},
-                                                             {kInf, kInf},
-                                                             {kNaN, kNaN}})));
+NOMO_REGISTER_OP(
+    ElementwiseOp("nn.HardSwish", FloatTypes{}, [](auto x) { return x * Unit(x / 6.0 + 0.5); })
+        .Doc("y = x * min(max(x / 6 + 1 / 2, 0), 1)")
+        .Source("ONNX HardSwish; Keras activation hard_silu; Howard et al., Searching "
+                "for MobileNetV3, 2019")
+        .Known({.as = "python", .name = "{keras.ops,keras.activations}.{hard_swish,hard_silu}(x)"})
+        .Known({.as = "onnx", .name = "HardSwish", .since = 14})
+        .Fast(OneDnnEltwise(dnnl_eltwise_hardswish))
+        .AsPostOp(EltwisePostOp(dnnl_eltwise_hardswish))
+        .Examples(ExampleTable().Rows(kFloats, {{0, 0},
+                                                {0.5, 0.2916666666666667},
+                                                {-0.5, -0.20833333333333334},
+                                                {3, 3},
+                                                {-3, 0},
+                                                {20, 20},
+                                                {-20, 0},
+                                                {kInf, kInf},
+                                                {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(Swish());
 NOMO_REGISTER_OP(HardSigmoid());

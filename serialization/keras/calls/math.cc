@@ -177,6 +177,16 @@ RuleResult LogSum(CallContext& call) {  // log(exp(x) + exp(y)), without overflo
   return call.Result(Op("math.Add", {greatest, Op("math.Log1p", {Op("math.Exp", {distance})})}));
 }
 
+// Keras' own square root takes what is below 0 as 0.
+RuleResult KerasSqrt(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  return call.Result(Op("math.Sqrt", {Op("nn.Relu", {x})}));
+}
+
+RuleResult Divide(CallContext& call) {
+  return call.interpreter().Binary(BinaryOperator::kDivide, call.Get("x"), call.Get("y"));
+}
+
 RuleResult SquaredDifference(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy, Together(call, {"x", "y"}, kNumbers));
   return call.Result(Op("math.Square", {Op("math.Sub", {xy[0], xy[1]})}));
@@ -237,6 +247,10 @@ const CallRegistrar kRules[] = {
      "clip_value_min|a_min=None,x_max|max_value|clip_value_max|a_max=None)",
      Clip},
     {"{keras.ops,np}.logaddexp(x|x1,y|x2)", LogSum},
+    {"keras.backend.sqrt(x)", KerasSqrt},
+    {"{keras.ops,np,tf,tf.math}.{divide,true_divide},{tf,tf.math}.truediv,tf.{div,realdiv}("
+     "x|x1,y|x2)",
+     Divide},
     {"tf.math.squared_difference,tf.squared_difference(x,y)", SquaredDifference},
     {"tf.math.divide_no_nan,tf.div_no_nan,keras.ops.divide_no_nan(x|x1,y|x2)", DivideNoNan},
     {"{tf,tf.math}.{add_n,accumulate_n},keras.layers.add(inputs)", AddN},
