@@ -5,6 +5,7 @@
 
 #include "nlohmann/json.hpp"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/tools/keras_flags.h"
 
 namespace nomograph {
 namespace {
@@ -28,9 +29,10 @@ std::vector<Command> AllCommands() {
 }
 
 void AddModelFile(CLI::App& app, std::string& path) {
-  app.add_option("FILE", path, "The model: .nomo, .nomo.txtpb (the text form) or .onnx")
+  app.add_option("FILE", path, "The model: .nomo, .nomo.txtpb (the text form), .onnx or Keras'")
       ->required()
       ->type_name("");
+  AddKerasFlags(app);
 }
 
 CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std::string>& values,

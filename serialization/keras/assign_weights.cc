@@ -88,11 +88,7 @@ class Assigner {
 
   absl::StatusOr<WeightReport> Assign(LayerNode& root) {
     if (stored_.order == Order::kByLayer && root.network) {
-      for (const auto& child : root.children) {
-        const auto group = stored_.groups.find(child->entry.name);
-        AssignTree(*child,
-                   group == stored_.groups.end() ? std::vector<StoredWeight>() : group->second);
-      }
+      for (const auto& child : root.children) AssignGroup(*child);
     } else {
       AssignLeaves(root);
     }
@@ -111,6 +107,15 @@ class Assigner {
  private:
   void Use(const std::vector<StoredWeight>& stored) {
     for (const StoredWeight& weight : stored) used_.insert(weight.id);
+  }
+
+  // Of a model's layer. Where a model in it has no group of its own, its layers have them, as those
+  // of a Sequential in Keras 1's Merge.
+  void AssignGroup(LayerNode& node) {
+    const auto group = stored_.groups.find(node.entry.name);
+    if (group != stored_.groups.end()) return AssignTree(node, group->second);
+    if (node.children.empty()) return AssignTree(node, {});
+    for (const auto& child : node.children) AssignGroup(*child);
   }
 
   // Of a layer's own group, or a place.

@@ -47,8 +47,8 @@ const std::vector<RealModel>& RealModels() {
        {"[batch,1]", "[batch,1]", "[batch,1]", "[batch,3]"},
        {"[batch,1]"},
        -1,
-       {{"cat_embed_2d_genure_mean", "K.mean(x, axis=1, keepdims=True)"},
-        {"embed_1d_mean", "K.mean(x, axis=1, keepdims=False)"},
+       {{"cat_embed_2d_genure_mean", "K.mean(x, axis=1, keepdims=keepdims)"},
+        {"embed_1d_mean", "K.mean(x, axis=1, keepdims=keepdims)"},
         {"lambda_1", "x * 0.5"},
         {"square_of_tensors", "K.square(x)"},
         {"sum_of_tensors", "K.sum(x, axis=1)"}},
@@ -89,8 +89,8 @@ const std::vector<RealModel>& RealModels() {
        {{"lambda", "K.abs(tensor[0] - tensor[1])"}}},
       {"space_to_depth.h5",
        "1.2.2",
-       {"[batch,4,4,3]"},
-       {"[batch,2,2,12]"},
+       {"[batch,6,6,4]"},
+       {"[batch,3,3,16]"},
        0,
        {{"space_to_depth_x2", "tf.space_to_depth(x, block_size=2)"}},
        true},
@@ -143,10 +143,13 @@ TEST(RealModels, Open) {
     const auto outputs = ShapesOf(graph, graph.outputs);
     ASSERT_EQ(outputs.size(), model.outputs.size());
     for (size_t i = 0; i < outputs.size(); ++i) {
-      if (*model.outputs[i] != '\0') EXPECT_EQ(outputs[i], model.outputs[i]);
+      if (*model.outputs[i] != '\0') {
+        EXPECT_EQ(outputs[i], model.outputs[i]);
+      }
     }
-    if (model.parameters >= 0)
+    if (model.parameters >= 0) {
       EXPECT_EQ(CountParameters(imported->model).total(), model.parameters);
+    }
     EXPECT_EQ(imported->report.weights_loaded > 0, model.has_weights && model.parameters != 0);
     EXPECT_EQ(imported->report.warnings.empty(), model.has_weights);
     ASSERT_EQ(imported->report.lambdas.size(), model.lambdas.size());

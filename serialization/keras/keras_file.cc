@@ -144,7 +144,7 @@ absl::StatusOr<KerasFile> FromJson(absl::string_view bytes, const std::string& p
   const ConfigValue* topology = json.Find("modelTopology");
   if (topology == nullptr) {
     NOMO_RETURN_IF_ERROR(TakeModel(parsed, file));
-    file.weights_from = weights.empty() ? WeightsBeside(path) : weights;
+    file.weights_from = weights.empty() && !path.empty() ? WeightsBeside(path) : weights;
     if (file.weights_from.empty()) return file;
     NOMO_ASSIGN_OR_RETURN(file.weights, ReadWeightsFile(file.weights_from));
     return file;
@@ -191,6 +191,10 @@ bool LooksLikeKeras(absl::string_view bytes) {
   if (start == bytes.npos || (bytes[start] != '{' && bytes[start] != '"')) return false;
   const absl::string_view head = bytes.substr(0, 1 << 20);
   return absl::StrContains(head, "class_name") || absl::StrContains(head, "modelTopology");
+}
+
+absl::StatusOr<KerasFile> ReadKerasJson(absl::string_view json) {
+  return FromJson(json, /*path=*/"", /*weights=*/"");
 }
 
 absl::StatusOr<KerasFile> ReadKerasFile(const std::string& path, const std::string& weights) {

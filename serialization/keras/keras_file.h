@@ -35,6 +35,9 @@ bool LooksLikeKeras(absl::string_view bytes);
 // are read too. NotFound and PermissionDenied; InvalidArgument for what is no Keras model.
 absl::StatusOr<KerasFile> ReadKerasFile(const std::string& path, const std::string& weights = "");
 
+// A configuration in JSON by itself, without a file of weights.
+absl::StatusOr<KerasFile> ReadKerasJson(absl::string_view json);
+
 }  // namespace nomograph::keras
 
 #endif  // NOMOGRAPH_SERIALIZATION_KERAS_KERAS_FILE_H_

@@ -21,6 +21,8 @@ struct Renamed {
 
 // Names that classes had in Keras 1, have as aliases, or have beside the one here.
 constexpr Renamed kClasses[] = {
+    {"AddLoss", "Identity"},  // tf.keras: a loss or metric that is taken in passing
+    {"AddMetric", "Identity"},
     {"AtrousConvolution1D", "Conv1D"},
     {"AtrousConvolution2D", "Conv2D"},
     {"AvgPool1D", "AveragePooling1D"},
@@ -53,6 +55,8 @@ constexpr Renamed kClasses[] = {
     {"MaxPool1D", "MaxPooling1D"},
     {"MaxPool2D", "MaxPooling2D"},
     {"MaxPool3D", "MaxPooling3D"},
+    {"RandomHeight", "Identity"},  // they change images in training alone
+    {"RandomWidth", "Identity"},
     {"SeparableConvolution1D", "SeparableConv1D"},
     {"SeparableConvolution2D", "SeparableConv2D"},
     {"SyncBatchNormalization", "BatchNormalization"},
@@ -103,6 +107,8 @@ constexpr RenamedField kFields[] = {
     // Keras 2 names of what Keras 3 calls otherwise
     {"LeakyReLU", "alpha", "negative_slope"},
     {"Conv1DTranspose Conv2DTranspose Conv3DTranspose", "out_padding", "output_padding"},
+    {"CategoryEncoding", "max_tokens", "num_tokens"},
+    {"Discretization", "bins", "bin_boundaries"},
 };
 
 struct Written {
@@ -147,9 +153,14 @@ constexpr absl::string_view kSilent[] = {
     "input_dtype",
     "input_length",
     "input_shape",
+    "kernel_dim1",
+    "kernel_dim2",
+    "kernel_dim3",
     "key_shape",
     "lora_alpha",
     "lora_rank",
+    "nb_col",
+    "nb_row",
     "noise_shape",
     "output_shape_",
     "quantization_config",

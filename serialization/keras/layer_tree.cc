@@ -147,6 +147,12 @@ int RankOf(absl::string_view part) {
 
 std::vector<StoredWeight> BelowPlace(const StoredWeights& stored, const std::string& place) {
   std::vector<std::pair<std::pair<int, std::string>, const std::vector<StoredWeight>*>> parts;
+  // The model itself, if it is one layer.
+  if (place.empty()) {
+    std::vector<StoredWeight> all;
+    for (const auto& [group, list] : stored.groups) all.insert(all.end(), list.begin(), list.end());
+    return all;
+  }
   if (const auto own = stored.groups.find(place); own != stored.groups.end())
     parts.push_back({{-1, ""}, &own->second});
   for (auto it = stored.groups.lower_bound(place + "/");

@@ -127,23 +127,26 @@ class CallReader {
       }
       // tf.keras with an object of inputs.
       std::vector<Argument> inputs;
-      for (const auto& [name, entry] : *object) inputs.push_back(ReadEntry(entry, call));
+      for (const auto& [name, entry] : *object) {
+        NOMO_ASSIGN_OR_RETURN(Argument input, ReadEntry(entry, call));
+        inputs.push_back(std::move(input));
+      }
       call.arguments.push_back({std::move(inputs)});
       return call;
     }
     const List* list = node.As<List>();
     if (list == nullptr)
       return InvalidArgument("a call in inbound_nodes is neither list nor object");
-    if (IsEntry(node)) {
-      call.arguments.push_back(ReadEntry(node, call));
-    } else if (list->size() == 1 && IsEntry(list->front())) {
-      call.arguments.push_back(ReadEntry(list->front(), call));
+    if (IsEntry(node) || (list->size() == 1 && IsEntry(list->front()))) {
+      NOMO_ASSIGN_OR_RETURN(Argument input, ReadEntry(IsEntry(node) ? node : list->front(), call));
+      call.arguments.push_back(std::move(input));
     } else {
       std::vector<Argument> inputs;
       for (const ConfigValue& entry : *list) {
         if (!IsEntry(entry) && entry.As<List>() == nullptr)
           return InvalidArgument("a call in inbound_nodes has ", Quoted(entry.ToString()));
-        inputs.push_back(ReadEntry(entry, call));
+        NOMO_ASSIGN_OR_RETURN(Argument input, ReadEntry(entry, call));
+        inputs.push_back(std::move(input));
       }
       call.arguments.push_back({std::move(inputs)});
     }
@@ -151,9 +154,12 @@ class CallReader {
   }
 
   // The tensor, and the call's keywords, which Keras 2 writes behind each of its tensors.
-  Argument ReadEntry(const ConfigValue& entry, LayerCall& call) const {
+  absl::StatusOr<Argument> ReadEntry(const ConfigValue& entry, LayerCall& call) const {
     if (!IsEntry(entry)) return ReadArgument(entry);
     const List& list = *entry.As<List>();
+    const std::string& layer = *list[0].As<std::string>();
+    if (layer != "_CONSTANT_VALUE" && !names_.contains(layer))
+      return InvalidArgument("there is no layer ", Quoted(layer));
     if (list.size() > 3) ReadKeywords(list[3], call);
     return ReadArgument(ConfigValue(List(list.begin(), list.begin() + 3)));
   }
@@ -226,6 +232,54 @@ absl::Status ReadWiring(const LayerConfig& config, const List& list, Network& ne
   return absl::OkStatus();
 }
 
+// The shape that goes into a model's first layer.
+const ConfigValue* FirstInputShape(const LayerConfig& config) {
+  for (const char* field : {"batch_input_shape", "batch_shape"}) {
+    if (const ConfigValue* shape = config.Find(field)) return shape;
+  }
+  const List* layers = FieldOf<List>(config, "layers");
+  const LayerConfig* first = layers == nullptr || layers->empty() ? nullptr : layers->front().As<LayerConfig>();
+  if (first == nullptr) return nullptr;
+  if (const List* inner = FieldOf<List>(*first, "config")) {
+    // A Sequential before Keras 2.2.3.
+    const LayerConfig* entry = inner->empty() ? nullptr : inner->front().As<LayerConfig>();
+    const LayerConfig* inner_config = entry == nullptr ? nullptr : FieldOf<LayerConfig>(*entry, "config");
+    return inner_config == nullptr ? nullptr : FirstInputShape(*inner_config);
+  }
+  const LayerConfig* inner = FieldOf<LayerConfig>(*first, "config");
+  return inner == nullptr ? nullptr : FirstInputShape(*inner);
+}
+
+// Keras 1 has Sequential models that begin with a Merge of other models. Written as a model of
+// layers: an input for each of those, the Merge of their results, and the rest behind one another.
+absl::Status ExpandMerge(Network& network) {
+  const List branches = *FieldOf<List>(network.layers.front().config, "layers");
+  std::vector<LayerEntry> layers;
+  std::vector<Argument> merged;
+  for (size_t i = 0; i < branches.size(); ++i) {
+    NOMO_ASSIGN_OR_RETURN(LayerEntry branch, ReadLayerEntry(branches[i]));
+    if (branch.name.empty()) branch.name = absl::StrCat("branch_", i);
+    const ConfigValue* shape = FirstInputShape(branch.config);
+    if (shape == nullptr)
+      return InvalidArgument("branch ", i, " of the Merge: its first layer has no batch_input_shape");
+    LayerEntry input{.name = absl::StrCat(branch.name, "_input_", i), .class_name = "InputLayer"};
+    input.config = {{"name", input.name}, {"batch_input_shape", *shape}};
+    branch.calls = {{.arguments = {{TensorRef{input.name}}}}};
+    network.inputs.push_back({input.name});
+    merged.push_back({TensorRef{branch.name}});
+    layers.push_back(std::move(input));
+    layers.push_back(std::move(branch));
+  }
+  network.layers.front().calls = {{.arguments = {{std::move(merged)}}}};
+  for (size_t i = 1; i < network.layers.size(); ++i)
+    network.layers[i].calls = {{.arguments = {{TensorRef{network.layers[i - 1].name}}}}};
+  network.outputs = {{network.layers.back().name}};
+  network.layers.insert(network.layers.begin(), std::make_move_iterator(layers.begin()),
+                        std::make_move_iterator(layers.end()));
+  network.sequential = false;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string TextField(const LayerConfig& config, absl::string_view name) {
@@ -293,7 +347,12 @@ absl::StatusOr<Network> ReadNetwork(const LayerEntry& model) {
   const List* layers = FieldOf<List>(model.config, "layers");
   if (layers == nullptr) return InvalidArgument("expected a list in field layers");
   NOMO_RETURN_IF_ERROR(ReadLayers(*layers, network));
-  if (network.sequential) return network;
+  if (network.sequential) {
+    const bool merges = !network.layers.empty() && network.layers.front().class_name == "Merge" &&
+                        FieldOf<List>(network.layers.front().config, "layers") != nullptr;
+    if (merges) NOMO_RETURN_IF_ERROR(ExpandMerge(network));
+    return network;
+  }
   NOMO_RETURN_IF_ERROR(ReadWiring(model.config, *layers, network));
   CountCallsFromZero(network);
   return network;

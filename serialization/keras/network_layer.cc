@@ -131,10 +131,14 @@ OutputHints NetworkCaller::HintsFor(size_t layer) const {
       hints.num_outputs = std::max(hints.num_outputs, ref.output + 1);
   }
   hints.shapes.resize(hints.num_outputs);
+  hints.last_sizes.resize(hints.num_outputs);
   for (const Use& use : uses_[layer]) {
     const LayerNode& consumer = *node_->children[use.consumer];
     const ConfigValue* built = consumer.entry.build_config.Find("input_shape");
     if (built != nullptr && !hints.shapes[use.output]) hints.shapes[use.output] = ShapeIn(*built);
+    const auto kernel = ShapeFromKernel(consumer, context_.stored);
+    if (kernel && kernel->rank() > 0 && (*kernel)[kernel->rank() - 1].known())
+      hints.last_sizes[use.output] = (*kernel)[kernel->rank() - 1].size();
   }
   return hints;
 }

@@ -39,9 +39,11 @@ std::vector<TensorType> OutputTypes(absl::Span<const Value> inputs,
     }
     if (!shape) {
       shape = first.shape;
+      if (i < hints.last_sizes.size() && hints.last_sizes[i] && shape->rank() > 0)
+        (*shape)[shape->rank() - 1] = Dim(*hints.last_sizes[i]);
       outcome.obstacles.push_back(absl::StrCat(
-          "the file does not tell its result's shape, which is taken to be its input's, ",
-          first.shape.ToString()));
+          "the file does not tell its result's shape, which is taken to be like its input's: ",
+          shape->ToString()));
     } else if (shape->rank() > 0 && !(*shape)[0].known() && first.shape.rank() > 0) {
       (*shape)[0] = first.shape[0];
     }

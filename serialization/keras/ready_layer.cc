@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -63,7 +62,8 @@ AttrValue AttributeOf(const ConfigValue& value) {
 }
 
 std::string CppText(absl::string_view text) {
-  return absl::StrCat("\"", absl::Utf8SafeCEscape(text), "\"");
+  return absl::StrCat(
+      "\"", absl::StrReplaceAll(Escape(text), {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
 }
 
 void AppendPort(absl::string_view method, absl::string_view name, const TensorType& type,
@@ -172,7 +172,9 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeReadyLayer(const std::shared_ptr
   if (class_name == "Lambda") return MakeLambda(node, hints, context);
   if (class_name == "TimeDistributed" || class_name == "Merge" || class_name == "RNN" ||
       LayerRegistry::Default().Find(class_name) != nullptr) {
-    return MakeRegistered(node, context);
+    auto made = MakeRegistered(node, hints, context);
+    if (made.ok()) return made;
+    return MakeUsersLayer(node, hints, context, EscapeMessage(made.status().message()));
   }
   return MakeUsersLayer(node, hints, context);
 }

@@ -52,15 +52,19 @@ struct OutputHints {
   int64_t num_outputs = 1;  // as many are used
   // By output, from what the layers behind it were built for.
   std::vector<std::optional<PartialShape>> shapes;
+  // The size of the last axis, where the weights of what takes the output tell that alone.
+  std::vector<std::optional<int64_t>> last_sizes;
 };
 
-// InvalidArgument and Unimplemented, with the layer's name.
+// A layer that cannot be made as the file wants it becomes a node that names an op, as a class of its
+// author's own does. InvalidArgument, with the layer's name, where the configuration is damaged.
 absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeReadyLayer(const std::shared_ptr<LayerNode>& node,
                                                            const OutputHints& hints,
                                                            ImportContext& context);
 
 // The kinds, each in a file of its own.
 absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeRegistered(const std::shared_ptr<LayerNode>& node,
+                                                           const OutputHints& hints,
                                                            ImportContext& context);
 absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeNetworkLayer(const std::shared_ptr<LayerNode>& node,
                                                              ImportContext& context);
@@ -69,9 +73,11 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeLambda(const std::shared_ptr<Lay
                                                        ImportContext& context);
 absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeOperation(const std::shared_ptr<LayerNode>& node,
                                                           ImportContext& context);
+// `obstacle` says why a layer of Keras' own became one; empty for classes of the author's.
 absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeUsersLayer(const std::shared_ptr<LayerNode>& node,
                                                            const OutputHints& hints,
-                                                           ImportContext& context);
+                                                           ImportContext& context,
+                                                           std::string obstacle = "");
 
 // A layer's name as it can be here: without '/'.
 std::string LayerNameHere(absl::string_view name);

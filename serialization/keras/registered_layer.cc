@@ -100,13 +100,6 @@ class RegisteredLayer : public ReadyLayer {
       for (size_t i = 0; i < std::min(values.size(), inputs.size()); ++i)
         inputs[i] = WithMask(inputs[i], AsMask(values[i]));
     }
-    if (layer_.class_name() == "Embedding") {
-      // Keras casts what is no integer.
-      for (Value& input : inputs) {
-        if (kFloats.Contains(input.dtype()))
-          input = nomograph::Call("array.Cast", {input}, {{"to", DType::kInt32}});
-      }
-    }
     return inputs;
   }
 
@@ -163,6 +156,12 @@ absl::StatusOr<LayerEntry> Replaced(LayerEntry entry) {
         {"ave", "Average"}, {"max", "Maximum"},  {"dot", "Dot"},
         {"cos", "Dot"}};
     const std::string mode = TextField(entry.config, "mode");
+    if (TextField(entry.config, "mode_type") == "lambda") {
+      const ConfigValue* function = entry.config.Find("mode");
+      if (function != nullptr) entry.config.Set("function", *function);
+      entry.class_name = "Lambda";
+      return entry;
+    }
     LayerConfig config{{"name", entry.name}};
     for (const auto& [name, to] : kModes) {
       if (name != mode) continue;
@@ -239,6 +238,7 @@ absl::Status FillNormalization(const LayerNode& node, ImportContext& context, La
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeRegistered(const std::shared_ptr<LayerNode>& node,
+                                                           const OutputHints& hints,
                                                            ImportContext& context) {
   const std::string where = absl::StrCat("layer ", Quoted(node->full_name));
   auto make = [&]() -> absl::StatusOr<std::unique_ptr<ReadyLayer>> {
@@ -248,6 +248,11 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeRegistered(const std::shared_ptr
       return std::make_unique<WrapperLayer>(node, std::move(layer), std::move(inner), context);
     }
     NOMO_ASSIGN_OR_RETURN(const LayerEntry entry, Replaced(node->entry));
+    if (entry.class_name == "Lambda") {
+      auto lambda = std::make_shared<LayerNode>(*node);
+      lambda->entry = entry;
+      return MakeLambda(lambda, hints, context);
+    }
     NOMO_ASSIGN_OR_RETURN(LayerForm form, FormOf(entry, context.era));
     form.config.Set("name", LayerNameHere(node->entry.name));
     for (const char* field : {"layer", "backward_layer"}) {

@@ -21,13 +21,20 @@ std::string OpOf(const LayerEntry& entry) {
   return absl::StrCat(NameForOp(name.substr(0, package)), ".", NameForOp(name.substr(package + 1)));
 }
 
+// What Keras writes for any layer, and no class takes as an argument of its own.
+constexpr absl::string_view kOfEveryLayer[] = {
+    "activity_regularizer", "autocast", "batch_input_shape", "batch_shape", "dtype",
+    "dynamic",              "layers",   "name",              "trainable"};
+
 class UsersBase : public LayerBase {
  public:
-  UsersBase(std::shared_ptr<LayerNode> node, OutputHints hints, ImportContext& context)
+  UsersBase(std::shared_ptr<LayerNode> node, OutputHints hints, ImportContext& context,
+            std::string obstacle)
       : LayerBase(node->entry.class_name, LayerNameHere(node->entry.name)),
         node_(std::move(node)),
         hints_(std::move(hints)),
-        context_(context) {}
+        context_(context),
+        obstacle_(std::move(obstacle)) {}
 
   void set_call(const ResolvedCall& call) {
     call_attrs_ = LayerConfig();
@@ -54,13 +61,15 @@ class UsersBase : public LayerBase {
         .layer = node_->full_name,
         .origin = absl::StrCat("class ", Escape(node_->entry.class_name), " of the model's author"),
         .source = Source()};
-    OpaqueCall call{.op = OpOf(node_->entry), .attrs = AttributesOf(Options())};
+    OpaqueCall call{.op = obstacle_.empty() ? OpOf(node_->entry)
+                                           : absl::StrCat("keras.", NameForOp(node_->entry.class_name)), .attrs = AttributesOf(Options())};
     if (const NamedOp* named = NamedByUser(*node_, context_.options)) {
       call.op = named->op;
       for (const auto& [name, value] : named->attrs) call.attrs.Set(name, value);
       outcome.how = LambdaOutcome::How::kNamed;
     } else {
-      outcome.obstacles.push_back("Keras does not store what a class of its author's computes");
+      outcome.obstacles.push_back(
+          obstacle_.empty() ? "Keras does not store what a class of its author's computes" : obstacle_);
     }
     outcome.op = call.op;
     call.inputs.assign(inputs.begin(), inputs.end());
@@ -83,8 +92,8 @@ class UsersBase : public LayerBase {
   LayerConfig Options() const {
     LayerConfig options;
     for (const auto& [name, value] : node_->entry.config) {
-      if (name != "name" && name != "trainable" && name != "dtype" && name != "batch_input_shape" &&
-          name != "layers") {
+      if (std::find(std::begin(kOfEveryLayer), std::end(kOfEveryLayer), name) ==
+          std::end(kOfEveryLayer)) {
         options.Set(name, value);
       }
     }
@@ -116,6 +125,7 @@ class UsersBase : public LayerBase {
   const std::shared_ptr<LayerNode> node_;
   const OutputHints hints_;
   ImportContext& context_;
+  const std::string obstacle_;
   LayerConfig call_attrs_;
   std::vector<Value> weights_;
   bool reported_ = false;
@@ -123,9 +133,10 @@ class UsersBase : public LayerBase {
 
 class UsersLayer : public ReadyLayer {
  public:
-  UsersLayer(std::shared_ptr<LayerNode> node, const OutputHints& hints, ImportContext& context)
+  UsersLayer(std::shared_ptr<LayerNode> node, const OutputHints& hints, ImportContext& context,
+             std::string obstacle)
       : node_(node),
-        base_(std::make_shared<UsersBase>(std::move(node), hints, context)),
+        base_(std::make_shared<UsersBase>(std::move(node), hints, context, std::move(obstacle))),
         layer_(base_) {}
 
   std::vector<Value> Call(const ResolvedCall& call) override {
@@ -149,8 +160,9 @@ class UsersLayer : public ReadyLayer {
 
 absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeUsersLayer(const std::shared_ptr<LayerNode>& node,
                                                            const OutputHints& hints,
-                                                           ImportContext& context) {
-  return std::make_unique<UsersLayer>(node, hints, context);
+                                                           ImportContext& context,
+                                                           std::string obstacle) {
+  return std::make_unique<UsersLayer>(node, hints, context, std::move(obstacle));
 }
 
 }  // namespace nomograph::keras

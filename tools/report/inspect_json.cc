@@ -124,6 +124,28 @@ Json ListJson(const T& items, F&& to_json) {
   return list;
 }
 
+Json KerasLambdaJson(const keras::LambdaOutcome& lambda) {
+  static constexpr const char* kHow[] = {"named", "translated", "missing"};
+  Json json = {{"layer", lambda.layer},
+               {"origin", lambda.origin},
+               {"source", lambda.source},
+               {"outcome", kHow[static_cast<int>(lambda.how)]},
+               {"op", lambda.op},
+               {"obstacles", lambda.obstacles}};
+  PutText(json, "skeleton", lambda.skeleton);
+  return json;
+}
+
+Json KerasJson(const keras::KerasImportReport& report) {
+  return {{"container", keras::ContainerName(report.container)},
+          {"keras_version", report.keras_version},
+          {"backend", report.backend},
+          {"model_class", report.model_class},
+          {"weights_loaded", report.weights_loaded},
+          {"lambdas", ListJson(report.lambdas, KerasLambdaJson)},
+          {"warnings", report.warnings}};
+}
+
 void AddFacts(const ModelReport& report, Json& json) {
   const ModelFile& file = *report.file;
   const Model& model = file.model;
@@ -143,6 +165,7 @@ void AddFacts(const ModelReport& report, Json& json) {
   json["inputs"] = ValuesJson(model.graph, model.graph.inputs);
   json["outputs"] = ValuesJson(model.graph, model.graph.outputs);
   json["lambdas"] = ListJson(report.lambdas, LambdaJson);
+  if (file.keras) json["keras"] = KerasJson(*file.keras);
   json["golden_vectors"] = ListJson(model.golden_vectors, GoldenJson);
   json["metadata"] = model.metadata;  // at once: an ordered object looks keys up one by one
 }

@@ -158,6 +158,13 @@ std::string GoldenText(const Model& model) {
          table.ToString();
 }
 
+// " of Keras 2.2.4 in HDF5"
+std::string KerasFormText(const keras::KerasImportReport& report) {
+  return absl::StrCat(" of Keras",
+                      report.keras_version.empty() ? "" : absl::StrCat(" ", report.keras_version),
+                      ", ", keras::ContainerName(report.container));
+}
+
 std::string FactsText(const ModelReport& report) {
   const ModelFile& file = *report.file;
   const Model& model = file.model;
@@ -166,8 +173,8 @@ std::string FactsText(const ModelReport& report) {
   table.AddRow(
       {"file", absl::StrCat(file.path, ", ", ReadableBytes(file.bytes),
                             file.form == ModelForm::kText ? " of text" : "",
-                            file.form == ModelForm::kOnnx
-                                ? " of ONNX"
+                            file.form == ModelForm::kOnnx ? " of ONNX"
+                            : file.keras                  ? KerasFormText(*file.keras)
                                 : absl::StrCat(", format version ", file.format_version))});
   table.AddRow(
       {"model",
@@ -184,6 +191,13 @@ std::string FactsText(const ModelReport& report) {
                                      ? "not computed for a model of this size without --stats"
                                      : report.semantic_hash});
   return table.ToString();
+}
+
+// What became of each Lambda, with its function in source-like form.
+std::string KerasText(const keras::KerasImportReport& report) {
+  return Heading("Functions and classes of the Keras file",
+                 static_cast<int64_t>(report.lambdas.size())) +
+         keras::ReportText(report);
 }
 
 std::string MetadataText(const Model& model) {
@@ -206,6 +220,9 @@ std::string InspectText(const ModelReport& report, const InspectSections& sectio
             NodesTable(model.graph, 2);
   }
   if (sections.facts && !report.lambdas.empty()) text += LambdasText(report);
+  const auto& keras = report.file->keras;
+  if (sections.facts && keras && (!keras->lambdas.empty() || !keras->warnings.empty()))
+    text += KerasText(*keras);
   if (sections.functions && (!sections.facts || !model.functions.empty())) {
     text += FunctionsText(model);
   }
