@@ -61,7 +61,6 @@ OpDef Gelu() {
                      "ONNX Gelu; Keras activation gelu; Hendrycks and Gimpel, Gaussian Error "
                      "Linear Units, "
                      "2016")
-                 .Known({.as = "python", .name = "{keras.ops,tf,tf.math}.erf(x)"})
                  .Known({.as = "onnx", .name = "Gelu", .since = 20})
                  .Known({.as = "com.microsoft", .name = "Gelu"})
                  .Attr("approximate", "none", "none for the exact form, tanh for the approximation")

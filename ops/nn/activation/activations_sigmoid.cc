@@ -75,8 +75,6 @@ OpDef HardSigmoid() {
                        })
       .Doc("y = min(max(alpha * x + beta, 0), 1)")
       .Source("ONNX HardSigmoid; Keras activation hard_sigmoid, whose alpha is 1 / 6")
-      .Known({.as = "python",
-              .name = "{keras.backend,keras.ops,keras.activations,tf,tf.math,tf.nn}.sigmoid(x)"})
       .Known({.as = "onnx", .name = "HardSigmoid"})
       .Attr("alpha", 0.2, "the slope at 0")
       .Attr("beta", 0.5, "the value at 0")
@@ -95,23 +93,26 @@ OpDef HardSigmoid() {
 
 }  // namespace
 
-NOMO_REGISTER_OP(FloatFunctionOp("nn.Sigmoid", Sigmoid)
-                     .Doc("y = 1 / (1 + e^-x)")
-                     .Source("ONNX Sigmoid; Keras activation sigmoid")
-                     .Known({.as = "onnx", .name = "Sigmoid"})
-                     .Fast(OneDnnEltwise(dnnl_eltwise_logistic))
-                     .AsPostOp(EltwisePostOp(dnnl_eltwise_logistic))
-                     .Examples(ExampleTable().Rows(kFloats, {{0, 0.5},
-                                                             {0.5, 0.6224593312018546},
-                                                             {-0.5, 0.3775406687981454},
-                                                             {3, 0.9525741268224334},
-                                                             {-3, 0.04742587317756678},
-                                                             {20, 0.9999999979388463},
-                                                             {-20, 2.0611536181902037e-09},
-                                                             {-700, 9.85967654375977e-305},
-                                                             {kInf, 1},
-                                                             {-kInf, 0},
-                                                             {kNaN, kNaN}})));
+NOMO_REGISTER_OP(
+    FloatFunctionOp("nn.Sigmoid", Sigmoid)
+        .Doc("y = 1 / (1 + e^-x)")
+        .Source("ONNX Sigmoid; Keras activation sigmoid")
+        .Known({.as = "python",
+                .name = "{keras.backend,keras.ops,keras.activations,tf,tf.math,tf.nn}.sigmoid(x)"})
+        .Known({.as = "onnx", .name = "Sigmoid"})
+        .Fast(OneDnnEltwise(dnnl_eltwise_logistic))
+        .AsPostOp(EltwisePostOp(dnnl_eltwise_logistic))
+        .Examples(ExampleTable().Rows(kFloats, {{0, 0.5},
+                                                {0.5, 0.6224593312018546},
+                                                {-0.5, 0.3775406687981454},
+                                                {3, 0.9525741268224334},
+                                                {-3, 0.04742587317756678},
+                                                {20, 0.9999999979388463},
+                                                {-20, 2.0611536181902037e-09},
+                                                {-700, 9.85967654375977e-305},
+                                                {kInf, 1},
+                                                {-kInf, 0},
+                                                {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(
     FloatFunctionOp(

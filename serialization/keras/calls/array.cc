@@ -332,9 +332,21 @@ RuleResult OneHot(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(const double off, call.Number("off_value", 0));
   NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis", -1));
   NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", call.interpreter().options().floatx));
-  return call.Result(Op(
-      "array.OneHot", {indices},
-      {{"depth", depth}, {"on_value", on}, {"off_value", off}, {"axis", axis}, {"dtype", type}}));
+  // Indices outside of [0, depth) are no class, so that negative ones must not count from the end,
+  // as they do in array.OneHot.
+  NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(indices));
+  NOMO_ASSIGN_OR_RETURN(const int place, NormalizeAxis(axis, rank + 1));
+  if (depth < 0) return InvalidArgument("a depth of ", depth);
+  NOMO_RETURN_IF_ERROR(call.interpreter().SpendElements(depth));
+  Tensor classes(DType::kInt64, Shape{depth});
+  std::iota(classes.mutable_data<int64_t>().begin(), classes.mutable_data<int64_t>().end(), 0);
+  Ints sizes(rank + 1 - place, 1);
+  sizes[0] = depth;
+  const Value numbers = nomograph::Constant(classes.Reshaped(Shape(sizes)));
+  const Value each = Op("array.Unsqueeze", {Cast(indices, DType::kInt64)}, {{"axes", Ints{place}}});
+  return call.Result(Op("array.Where", {Op("math.Equal", {each, numbers}),
+                                        nomograph::Constant(Tensor::Full(type, {}, on)),
+                                        nomograph::Constant(Tensor::Full(type, {}, off))}));
 }
 
 RuleResult CastRule(CallContext& call) {

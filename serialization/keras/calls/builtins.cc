@@ -272,9 +272,11 @@ RuleResult IsInstance(CallContext& call) {
 
 RuleResult Dict(CallContext& call) {
   const PyValue& x = call.Get("x");
-  if (!call.Has("x")) return call.interpreter().arena().Make(Kind::kDict);
-  if (x.is(Kind::kDict)) return call.interpreter().arena().Make(Kind::kDict, x.heap->items);
-  return absl::UnimplementedError("a dict of pairs");
+  if (call.Has("x") && !x.is(Kind::kDict)) return absl::UnimplementedError("a dict of pairs");
+  std::vector<PyValue> items = call.Has("x") ? x.heap->items : std::vector<PyValue>();
+  const std::vector<PyValue>& more = call.Get("keywords").heap->items;
+  items.insert(items.end(), more.begin(), more.end());
+  return call.interpreter().arena().Make(Kind::kDict, std::move(items));
 }
 
 RuleResult SliceObject(CallContext& call) {
@@ -312,7 +314,7 @@ const CallRegistrar kRules[] = {
     {"builtins.reduce,functools.reduce(function,x,initial=None)", ReduceRule},
     {"builtins.{any,all}(x)", AnyAll},
     {"builtins.isinstance(x,types)", IsInstance},
-    {"builtins.dict(x=None)", Dict},
+    {"builtins.dict(x=None,**keywords)", Dict},
     {"builtins.slice(start,stop=None,step=None)", SliceObject},
     {"builtins.getattr(x,name,absent=None)", GetAttr},
 };

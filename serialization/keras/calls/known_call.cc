@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
@@ -58,9 +59,10 @@ std::vector<std::string> Multiply(absl::string_view text) {
 // "axis|reduction_indices=axes:0"
 CallParameter ParseParameter(absl::string_view text, bool row) {
   CallParameter parameter;
-  if (!text.empty() && text[0] == '*') {
+  if (absl::ConsumePrefix(&text, "**")) {
+    parameter.keywords = true;
+  } else if (absl::ConsumePrefix(&text, "*")) {
     parameter.rest = true;
-    text.remove_prefix(1);
   }
   const size_t equals = text.find('=');
   parameter.names = absl::StrSplit(text.substr(0, equals), '|');
@@ -179,7 +181,14 @@ absl::StatusOr<std::vector<PyValue>> BindArguments(const CallSignature& signatur
     }
   }
   for (const auto& [keyword, value] : arguments.keywords) {
-    const int index = IndexOf(signature, keyword);
+    int index = IndexOf(signature, keyword);
+    const size_t last = values.size() - 1;
+    if (index < 0 && !values.empty() && signature.parameters[last].keywords) {
+      if (values[last].is(Kind::kNull)) values[last] = arena.Make(Kind::kDict);
+      values[last].heap->items.push_back(arena.Text(keyword));
+      values[last].heap->items.push_back(value);
+      continue;
+    }
     if (index < 0 && MakesNoDifference(keyword)) continue;
     if (index < 0) {
       return absl::UnimplementedError(
@@ -194,6 +203,8 @@ absl::StatusOr<std::vector<PyValue>> BindArguments(const CallSignature& signatur
     const CallParameter& parameter = signature.parameters[i];
     if (values[i].is(Kind::kNull) && parameter.literal.has_value()) {
       values[i] = FromLiteral(*parameter.literal, arena);
+    } else if (values[i].is(Kind::kNull) && parameter.keywords) {
+      values[i] = arena.Make(Kind::kDict);
     } else if (values[i].is(Kind::kNull) && parameter.rest) {
       values[i] = arena.Tuple({});
     } else if (values[i].is(Kind::kNull) && parameter.attribute.empty()) {

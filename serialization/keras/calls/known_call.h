@@ -10,7 +10,8 @@
 // op's row, "=attribute" names the attribute that the parameter is (those without one are the op's
 // inputs, in order), and ":default" is what an absent argument is, where that is not the
 // attribute's own default. Of a rule, "=default" is the default, which makes the parameter
-// optional. "*name" takes all further positional arguments.
+// optional. "*name" takes all further positional arguments,
+// "**name" all further keywords, as a dict.
 #ifndef NOMOGRAPH_SERIALIZATION_KERAS_CALLS_KNOWN_CALL_H_
 #define NOMOGRAPH_SERIALIZATION_KERAS_CALLS_KNOWN_CALL_H_
 
@@ -33,6 +34,7 @@ struct CallParameter {
   std::string attribute;               // of an op's row
   std::optional<std::string> literal;  // the default
   bool rest = false;                   // *name
+  bool keywords = false;               // **name
 };
 
 struct CallSignature {

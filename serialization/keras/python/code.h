@@ -66,6 +66,8 @@ struct Code {
   std::vector<std::string> variables;
   // By the indices that instructions have: of LOAD_FAST and of LOAD_DEREF, to `variables`.
   std::vector<int> fast, cells;
+  // Of `variables`: whether functions within or around share it.
+  std::vector<bool> shared;
   std::vector<std::string> free;  // variables of functions around, in the order of the closure
   std::string file, name;
   int first_line = 0;

@@ -91,8 +91,9 @@ void Decompiler::StepValue(const Instruction& instruction, Stack& stack, Way& wa
       return Push(stack, absl::StrCat(arg));
     case Act::kLoad:
       if (arg == 0 && !first_argument_.empty()) {
-        const bool atom = first_argument_.find(' ') == std::string::npos;
-        return Push(stack, first_argument_, atom ? kAtom : kLambda);
+        const bool loose = absl::StrContains(first_argument_, " if ") ||
+                           absl::StartsWith(first_argument_, "lambda");
+        return Push(stack, first_argument_, loose ? kLambda : kOr);
       }
       return Push(stack, variable());
     case Act::kLoadAndClear:
@@ -201,6 +202,7 @@ void Decompiler::Step(const Instruction& instruction, Stack& stack, Way& way) {
     case Act::kNop:
     case Act::kResume:
     case Act::kLoop:
+    case Act::kTry:
     case Act::kEndBlock:
     case Act::kIntrinsic:
     case Act::kListToTuple:

@@ -217,10 +217,16 @@ absl::Status Frame::StepVariable(const Instruction& instruction) {
       return absl::OkStatus();
     }
     case Act::kLoadAndClear:
-      Push(std::exchange(variables_[arg].heap->items[0], PyValue::Null()));
+      // The variable itself, so that functions that have it keep it.
+      Push(std::exchange(variables_[arg], arena.Make(Kind::kCell, {PyValue::Null()})));
       return absl::OkStatus();
     case Act::kStore: {
-      NOMO_ASSIGN_OR_RETURN(variables_[arg].heap->items[0], Pop());
+      NOMO_ASSIGN_OR_RETURN(const PyValue value, Pop());
+      if (value.is(Kind::kCell)) {
+        variables_[arg] = value;
+      } else {
+        variables_[arg].heap->items[0] = value;
+      }
       return absl::OkStatus();
     }
     case Act::kDelete:
@@ -508,16 +514,18 @@ absl::Status Frame::StepJump(const Instruction& instruction) {
       return Pop().status();
     }
     case Act::kLoop:
-      loops_.push_back({instruction.arg, stack_.size()});
+    case Act::kTry:
+      blocks_.push_back({instruction.arg, instruction.act == Act::kLoop, stack_.size()});
       return absl::OkStatus();
     case Act::kEndBlock:
-      if (!loops_.empty()) loops_.pop_back();
+      if (!blocks_.empty()) blocks_.pop_back();
       return absl::OkStatus();
     case Act::kBreak:
-      if (loops_.empty()) return InvalidArgument("a break outside of a loop");
-      next_ = loops_.back().end;
-      stack_.resize(std::min(stack_.size(), loops_.back().depth));
-      loops_.pop_back();
+      while (!blocks_.empty() && !blocks_.back().is_loop) blocks_.pop_back();
+      if (blocks_.empty()) return InvalidArgument("a break outside of a loop");
+      next_ = blocks_.back().end;
+      stack_.resize(std::min(stack_.size(), blocks_.back().depth));
+      blocks_.pop_back();
       return absl::OkStatus();
     case Act::kReturnConstant:
       Push(interpreter_.Constant(*code_.constants[instruction.arg]));

@@ -44,15 +44,16 @@ class Frame {
   absl::StatusOr<PyValue*> Peek(int place);
   absl::Status Unsupported(const Instruction& instruction) const;
 
-  struct Loop {
+  struct Block {
     int end;
+    bool is_loop;
     size_t depth;  // of the stack
   };
 
   Interpreter& interpreter_;
   const Code& code_;
   std::vector<PyValue> variables_, stack_, yielded_;
-  std::vector<Loop> loops_;
+  std::vector<Block> blocks_;
   std::vector<std::string> keyword_names_;  // for the next call
   int next_ = 0;
   bool done_ = false;

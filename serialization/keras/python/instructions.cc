@@ -223,7 +223,7 @@ absl::StatusOr<int> Decoder::Argument(const Opcode& opcode, const Placed& placed
       return name * 2 + (opcode.has_low_bit ? static_cast<int>(arg & 1) : opcode.low_bit);
     }
     case Act::kCompare:
-      return Within(arg, static_cast<int>(Comparison::kIsNot) + 1, "comparison");
+      return Within(arg, static_cast<int>(Comparison::kIsNot) + 3, "comparison");
     default:
       if (arg > 1 << 28) return InvalidArgument("its argument is ", arg);
       return static_cast<int>(arg);
@@ -235,6 +235,13 @@ absl::Status Decoder::Add(const Placed& placed) {
   const Opcode& opcode = table_[placed.opcode];
   NOMO_ASSIGN_OR_RETURN(const int arg, Argument(opcode, placed));
   Instruction instruction{opcode.act, arg, line_at_[placed.begin], placed.opcode};
+  if (opcode.act == Act::kLoad && !opcode.is_cell && version_.loads_cells && code_.shared[arg]) {
+    instruction.act = Act::kCell;
+  }
+  // Comparisons behind the last one are those of exceptions.
+  if (opcode.act == Act::kCompare && arg > static_cast<int>(Comparison::kIsNot)) {
+    instruction.act = Act::kUnsupported;
+  }
   if (opcode.act == Act::kBinary && opcode.fixed < 0) {
     if (arg > kSubscript) return InvalidArgument("it uses operator ", arg);
     if (arg >= kInPlace) instruction.arg = arg - kInPlace;

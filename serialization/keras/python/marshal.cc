@@ -328,7 +328,7 @@ absl::Status Reader::ReadVariables(int depth, Code& code) {
 }
 
 absl::Status Reader::ReadLocalsPlus(int depth, Code& code) {
-  constexpr uint8_t kFree = 0x80;
+  constexpr uint8_t kFree = 0x80, kCell = 0x40;
   NOMO_ASSIGN_OR_RETURN(code.variables, Names(depth, "variables"));
   NOMO_ASSIGN_OR_RETURN(const std::string kinds, ByteString(depth, "kinds of variables"));
   if (kinds.size() != code.variables.size()) {
@@ -337,6 +337,7 @@ absl::Status Reader::ReadLocalsPlus(int depth, Code& code) {
   for (size_t i = 0; i < kinds.size(); ++i) {
     code.fast.push_back(static_cast<int>(i));
     code.cells.push_back(static_cast<int>(i));
+    code.shared.push_back((static_cast<uint8_t>(kinds[i]) & (kFree | kCell)) != 0);
     if ((static_cast<uint8_t>(kinds[i]) & kFree) != 0) code.free.push_back(code.variables[i]);
   }
   return absl::OkStatus();

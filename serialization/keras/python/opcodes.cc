@@ -178,6 +178,7 @@ constexpr PythonVersion kVersions[] = {
      .compare_shift = 5,
      .global_null_bit = true,
      .attribute_method_bit = true,
+     .loads_cells = true,
      .end_for_pops = 1,
      .opcodes = "BEFORE_ASYNC_WITH=1 BEFORE_WITH=2 BINARY_SLICE=4 BINARY_SUBSCR=5 CHECK_EG_MATCH=6 "
                 "CHECK_EXC_MATCH=7 CLEANUP_THROW=8 DELETE_SUBSCR=9 END_ASYNC_FOR=10 END_FOR=11 "
@@ -218,6 +219,7 @@ constexpr PythonVersion kVersions[] = {
      .compare_shift = 5,
      .global_null_bit = true,
      .attribute_method_bit = true,
+     .loads_cells = true,
      .end_for_pops = 1,
      .opcodes = "BINARY_SLICE=1 BUILD_TEMPLATE=2 CALL_FUNCTION_EX=4 CHECK_EG_MATCH=5 "
                 "CHECK_EXC_MATCH=6 CLEANUP_THROW=7 DELETE_SUBSCR=8 END_FOR=9 END_SEND=10 "
@@ -430,6 +432,10 @@ constexpr Meaning kMeanings[] = {
     {"FOR_ITER", Act::kFor},
     {"SETUP_LOOP", Act::kLoop},
     {"POP_BLOCK", Act::kEndBlock},
+    {"SETUP_EXCEPT", Act::kTry},
+    {"SETUP_FINALLY", Act::kTry},
+    {"BEGIN_FINALLY", Act::kPushNull},
+    {"POP_EXCEPT", Act::kNop},
     {"BREAK_LOOP", Act::kBreak},
     {"RETURN_VALUE", Act::kReturn},
     {"RAISE_VARARGS", Act::kRaise},
@@ -507,6 +513,7 @@ Opcode MakeOpcode(absl::string_view name, const PythonVersion& version, const Nu
       break;
     case Act::kFor:
     case Act::kLoop:
+    case Act::kTry:
       opcode.jump = JumpKind::kForward;
       break;
     default:

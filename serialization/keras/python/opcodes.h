@@ -104,6 +104,7 @@ enum class Act : uint8_t {
   kIterate,
   kFor,
   kLoop,  // SETUP_LOOP: the loop's end
+  kTry,   // a block with a handler, which is never entered
   kEndBlock,
   kBreak,
   kReturn,
@@ -170,6 +171,8 @@ struct PythonVersion {
   int compare_shift = 0;        // where the comparison stands in COMPARE_OP's argument
   // LOAD_GLOBAL's and LOAD_ATTR's arguments have a bit for the null or receiver that is pushed.
   bool global_null_bit = false, attribute_method_bit = false;
+  // LOAD_FAST of a variable that functions share yields the variable, for a closure.
+  bool loads_cells = false;
   int end_for_pops = 0;  // 0: FOR_ITER pops the iterator itself
   // NAME=NUMBER, separated by spaces.
   absl::string_view opcodes;

@@ -192,6 +192,11 @@ absl::StatusOr<PyValue> Interpreter::TensorBinary(BinaryOperator op, const PyVal
     return absl::UnimplementedError(absl::StrCat(OperatorText(op), " of tensors"));
   }
   DTypeSet types = TypesOf(name);
+  // Python 2 divides integers without a remainder.
+  if (op == B::kOldDivide) {
+    NOMO_ASSIGN_OR_RETURN(const std::vector<Value> probe, Promote({a, b}));
+    if (kInts.Contains(probe[0].dtype())) name = "math.FloorDiv";
+  }
   // True division yields floating point, also of integers.
   if (op == B::kDivide) types = nomograph::kFloats;
   NOMO_ASSIGN_OR_RETURN(const std::vector<Value> inputs, Promote({a, b}, types));

@@ -40,21 +40,36 @@ bool SameMeaning(const std::vector<std::vector<Instruction>>& a,
   return true;
 }
 
-// Decodes the code objects as the oldest version of the layout that could have written them, and
-// notes the others that agree. What fits several versions that disagree is taken for the oldest:
-// only newer ones have caches, and tables of lines that cover all.
+// How many instructions are none that are interpreted. Of a version that did not write them, most
+// likely.
+int64_t CountUnsupported(const Codes& codes) {
+  int64_t count = 0;
+  for (const auto& code : codes) {
+    for (const Instruction& instruction : code->instructions) {
+      count += instruction.act == Act::kUnsupported;
+    }
+  }
+  return count;
+}
+
+// Decodes the code objects as a version of the layout that could have written them, and notes the
+// others that agree. Where several disagree, it is one of those in which the most instructions make
+// sense, and of these the oldest.
 absl::Status FindVersions(CodeLayout layout, const Codes& codes) {
   absl::Status fault;
   std::vector<const PythonVersion*> versions;
   std::vector<std::vector<Instruction>> meaning;
+  int64_t least = 0;
   for (const PythonVersion& version : PythonVersions()) {
     if (version.layout != layout) continue;
     const absl::Status decoded = DecodeAll(version, codes);
     if (!decoded.ok()) {
       if (fault.ok()) fault = Annotate(decoded, "Python " + version.ToString());
-    } else if (versions.empty()) {
-      versions.push_back(&version);
+    } else if (const int64_t unsupported = CountUnsupported(codes);
+               versions.empty() || unsupported < least) {
+      versions = {&version};
       meaning = InstructionsOf(codes);
+      least = unsupported;
     } else if (SameMeaning(meaning, InstructionsOf(codes))) {
       versions.push_back(&version);
     }
