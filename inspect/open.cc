@@ -8,6 +8,8 @@
 #include "nomograph/core/types/status.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/foreign_file.h"
+#include "nomograph/serialization/keras/import.h"
+#include "nomograph/serialization/keras/keras_file.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/onnx/import/import.h"
 #include "nomograph/serialization/text_format.h"
@@ -62,6 +64,17 @@ absl::StatusOr<ModelFile> OpenOnnx(const std::string& path, const OpenOptions& o
   return file;
 }
 
+absl::StatusOr<ModelFile> OpenKeras(const std::string& path, const OpenOptions& options) {
+  ModelFile file{.path = path, .form = ModelForm::kKeras};
+  NOMO_ASSIGN_OR_RETURN(const InputFile input, InputFile::OpenRegular(path));
+  file.bytes = input.size();
+  NOMO_ASSIGN_OR_RETURN(keras::Imported imported, keras::Import(path, options.keras));
+  file.model = std::move(imported.model);
+  file.warnings = imported.report.warnings;
+  file.keras = std::move(imported.report);
+  return file;
+}
+
 }  // namespace
 
 const char* ModelFormName(ModelForm form) {
@@ -72,6 +85,8 @@ const char* ModelFormName(ModelForm form) {
       return "text";
     case ModelForm::kOnnx:
       return "onnx";
+    case ModelForm::kKeras:
+      return "keras";
   }
   return "";
 }
@@ -98,6 +113,7 @@ absl::StatusOr<ModelFile> OpenFile(const std::string& path, OpenOptions options)
   NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
   // What the file is, whatever its name says.
   if (LooksLikeOnnx(mapped->bytes())) return OpenOnnx(path, options);
+  if (keras::LooksLikeKeras(mapped->bytes())) return OpenKeras(path, options);
   return OpenBinary(path, mapped, options.upgrade);
 }
 

@@ -14,11 +14,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nomograph/core/graph/model.h"
+#include "nomograph/serialization/keras/import.h"
 
 namespace nomograph {
 
-enum class ModelForm { kBinary, kText, kOnnx };
-// "binary", "text", "onnx".
+enum class ModelForm { kBinary, kText, kOnnx, kKeras };
+// "binary", "text", "onnx", "keras".
 const char* ModelFormName(ModelForm form);
 // The form that a file of this name has when it is written: by what the path ends with.
 ModelForm ModelFormOf(const std::string& path);
@@ -29,7 +30,8 @@ struct ModelFile {
   int64_t bytes = 0;       // of the file
   int format_version = 0;  // of Nomograph's own forms
   ModelForm form = ModelForm::kBinary;
-  std::vector<std::string> warnings = {};  // of the importer
+  std::vector<std::string> warnings = {};              // of the importer
+  std::optional<keras::KerasImportReport> keras = {};  // of Keras models: what became of Lambdas
   // Of tensors that lie in the file as they are; none for the others.
   std::optional<int64_t> OffsetOf(const Tensor& tensor) const;
 
@@ -43,9 +45,12 @@ struct OpenOptions {
   bool upgrade = true;
   // Called while an ONNX model is imported, with the nodes read so far and those of all graphs.
   std::function<void(int64_t done, int64_t total)> progress;
+  // For Keras models: what the user says of Lambdas.
+  keras::KerasImportOptions keras;
 };
 
-// The model in a file. An ONNX model is imported. Errors as Load() and onnx::Import().
+// The model in a file. ONNX and Keras models are imported. Errors as Load(), onnx::Import() and
+// keras::Import().
 absl::StatusOr<Model> Open(const std::string& path, OpenOptions options = {});
 // With what only the file tells.
 absl::StatusOr<ModelFile> OpenFile(const std::string& path, OpenOptions options = {});

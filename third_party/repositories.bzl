@@ -152,6 +152,22 @@ def _googletest_repository_impl(ctx):
 
 _googletest_repository = repository_rule(implementation = _googletest_repository_impl, local = True)
 
+_HDF5 = _RULES + """
+cc_library(
+    name = "hdf5",
+    hdrs = glob(["include/*.h"]),
+    includes = ["include"],
+    linkopts = ["-lhdf5_serial"],
+)
+"""
+
+def _hdf5_repository_impl(ctx):
+    """Debian has HDF5 with and without MPI beside each other, none on the compiler's default path."""
+    ctx.symlink(_require(ctx, "libhdf5-dev", "/usr/include/hdf5/serial/hdf5.h").dirname, "include")
+    ctx.file("BUILD.bazel", _HDF5)
+
+_hdf5_repository = repository_rule(implementation = _hdf5_repository_impl, local = True)
+
 def _protobuf_repository_impl(ctx):
     ctx.symlink(_require(ctx, "protobuf-compiler", "/usr/bin/protoc"), "bin/protoc")
     _require(ctx, "libprotobuf-dev", "/usr/include/google/protobuf/message.h")
@@ -223,6 +239,7 @@ def nomograph_debian_dependencies():
     _maybe(_absl_repository, "com_google_absl")
     _maybe(_googletest_repository, "com_google_googletest")
     _maybe(_protobuf_repository, "com_google_protobuf")
+    _maybe(_hdf5_repository, "hdf5")
     for name, (package, probe, targets) in _LIBRARIES.items():
         _maybe(
             _library_repository,

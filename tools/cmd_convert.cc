@@ -12,6 +12,7 @@
 #include "nomograph/serialization/onnx/export/export.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/keras_flags.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/usage.h"
@@ -52,7 +53,6 @@ absl::Status WriteOnnx(const Model& model, const Arguments& arguments) {
 }
 
 absl::Status Execute(const Arguments& arguments) {
-  NOMO_RETURN_IF_ERROR(CheckForm(arguments.from));
   NOMO_RETURN_IF_ERROR(CheckForm(arguments.to));
   NOMO_ASSIGN_OR_RETURN(
       const ModelFile file,
@@ -87,6 +87,7 @@ Action SetUp(CLI::App& app) {
       ->type_name("N")
       ->check(Between(onnx::kMinExportOpset, onnx::kMaxExportOpset))
       ->capture_default_str();
+  AddKerasFlags(app);
   return [arguments] { return Execute(*arguments); };
 }
 

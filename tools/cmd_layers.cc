@@ -7,6 +7,7 @@
 #include "nomograph/core/layers/layer_registry.h"
 #include "nomograph/core/types/attributes.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/serialization/keras/forms_page.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/text/table.h"
@@ -18,7 +19,7 @@ using Json = nlohmann::ordered_json;
 
 struct Arguments {
   std::string name;
-  bool json = false;
+  bool json = false, keras = false;
 };
 
 std::string DefaultOf(const LayerOption& option) {
@@ -48,6 +49,10 @@ Json LayerJson(const LayerClass& layer) {
 }
 
 absl::Status Execute(const Arguments& arguments) {
+  if (arguments.keras) {
+    Print(keras::FormsPage());
+    return absl::OkStatus();
+  }
   const LayerRegistry& registry = LayerRegistry::Default();
   std::vector<std::string> names = registry.Names();
   if (!arguments.name.empty()) {
@@ -75,6 +80,7 @@ Action SetUp(CLI::App& app) {
   app.add_option("NAME", arguments->name, "A layer, as Dense; the list of all without it")
       ->type_name("");
   app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_flag("--keras", arguments->keras, "What is read of Keras models, as Markdown, instead");
   return [arguments] { return Execute(*arguments); };
 }
 

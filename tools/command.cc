@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "nlohmann/json.hpp"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/tools/keras_flags.h"
 
 namespace nomograph {
 namespace {
@@ -31,17 +32,19 @@ std::vector<Command> AllCommands() {
 namespace {
 
 constexpr char kModelHelp[] =
-    "The model: .nomo, .nomo.txtpb (the text form) or .onnx, whatever its name; - is standard "
-    "input";
+    "The model: .nomo, .nomo.txtpb (the text form), .onnx or Keras', whatever its name; - is "
+    "standard input";
 
 }  // namespace
 
 void AddModelFile(CLI::App& app, std::string& path) {
   app.add_option("FILE", path, kModelHelp)->required()->type_name("");
+  AddKerasFlags(app);
 }
 
 void AddModelFiles(CLI::App& app, std::vector<std::string>& paths) {
   app.add_option("FILE", paths, kModelHelp)->required()->type_name("...");
+  AddKerasFlags(app);
 }
 
 CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std::string>& values,

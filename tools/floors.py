@@ -21,7 +21,7 @@ FLOORS = [
     ["ops", "data"],
     ["proto"],
     ["serialization"],
-    ["serialization/onnx"],
+    ["serialization/onnx", "serialization/keras"],
     ["inspect"],
     ["tools"],
 ]

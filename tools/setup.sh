@@ -26,6 +26,7 @@ packages=(
   libdnnl-dev
   libgmock-dev
   libgtest-dev
+  libhdf5-dev
   libhwy-dev
   libjpeg-dev
   libpng-dev

@@ -25,6 +25,11 @@ constexpr Named kActivations[] = {
      [](const Value& x) {
        return Op("nn.HardSigmoid", {x}, {{"alpha", 1.0 / 6}, {"beta", 0.5}});
      }},
+    // What Keras 1 and 2, and TensorFlow.js, call hard_sigmoid.
+    {"hard_sigmoid_0_2",
+     [](const Value& x) {
+       return Op("nn.HardSigmoid", {x}, {{"alpha", 0.2}, {"beta", 0.5}});
+     }},
     {"hard_silu", [](const Value& x) { return Op("nn.HardSwish", {x}); }},
     {"hard_swish", [](const Value& x) { return Op("nn.HardSwish", {x}); }},
     {"hard_tanh",

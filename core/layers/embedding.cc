@@ -8,7 +8,7 @@ namespace {
 class EmbeddingLayer : public internal::OneInputLayer {
  public:
   EmbeddingLayer(int64_t input_dim, int64_t output_dim, EmbeddingOptions options)
-      : OneInputLayer("Embedding", options.name, {.dtypes = kInts}),
+      : OneInputLayer("Embedding", options.name, {.dtypes = kNumbers}),
         input_dim_(input_dim),
         output_dim_(output_dim),
         options_(std::move(options)) {}
@@ -31,6 +31,7 @@ class EmbeddingLayer : public internal::OneInputLayer {
   }
 
   absl::StatusOr<Value> Apply(const Value& x) override {
+    // What is no index becomes one, as in Keras.
     const bool index = x.dtype() == DType::kInt32 || x.dtype() == DType::kInt64;
     const Value rows = index ? x : internal::Op("array.Cast", {x}, {{"to", DType::kInt64}});
     return internal::Op("array.Gather", {embeddings_, rows}, {{"axis", 0}});

@@ -99,7 +99,7 @@ TEST(Errors, Inputs) {
           "expected an input of float32, float64, float16 or bfloat16, found uint8[batch,3]",
           DType::kUInt8},
          {Dense(4), {Dim()}, "the number of features (axis -1) must be known"},
-         {Embedding(4, 3), {4}, "found float32[batch,4]"},
+         {Embedding(4, 3), {4}, "found bool[batch,4]", DType::kBool},
          {MaxPooling1D(4), {3, 1}, "nn.MaxPool: expected at least 4 elements"},
          {GroupNormalization(), {8}, "groups: expected a divisor of the 8 channels, found 32"},
          {LayerNormalization({.axis = {3}}), {8}, "axis 3 is outside of [-2, 2)"},

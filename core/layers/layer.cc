@@ -1,6 +1,7 @@
 #include "nomograph/core/layers/layer.h"
 
 #include "absl/strings/str_join.h"
+#include "nomograph/core/layers/weight_source.h"
 #include "nomograph/core/types/attributes.h"
 #include "nomograph/core/types/escape.h"
 
@@ -75,6 +76,14 @@ Value LayerBase::AddWeight(WeightOptions options) {
                                       options.shape.ToString(),
                                       ", where a negative one is unknown"));
   }
+  if (auto initializer = ScopedWeightSource::Ask({.layer = scope_,
+                                                  .name = options.name,
+                                                  .shape = options.shape,
+                                                  .dtype = options.dtype,
+                                                  .trainable = options.trainable && trainable_,
+                                                  .initializer = options.initializer})) {
+    options.initializer = *std::move(initializer);
+  }
   weights_.push_back(WeightValue({.name = std::move(options.name),
                                   .type = {options.dtype, options.shape},
                                   .initializer = std::move(options.initializer),
@@ -138,7 +147,8 @@ std::vector<Value> Layer::Apply(std::vector<Value> inputs, int num_outputs) cons
   const uint64_t start = Expr(Expr::Kind::kInput).id;
   absl::StatusOr<std::vector<Value>> outputs = layer.Call(inputs);
   if (!outputs.ok()) return fail(ErrorValue(outputs.status(), inputs));
-  if (static_cast<int>(outputs->size()) != num_outputs) {
+  if (outputs->empty() ||
+      (num_outputs != kAllOutputs && static_cast<int>(outputs->size()) != num_outputs)) {
     return fail(
         ErrorValue(InvalidArgument("the layer yields ", outputs->size(), " outputs, but ",
                                    num_outputs, " are taken; Apply(inputs, n) takes n of them")));

@@ -87,7 +87,8 @@ class Layer {
   Value operator()(const Value& input) const { return Apply({input})[0]; }
   Value operator()(std::vector<Value> inputs) const { return Apply(std::move(inputs))[0]; }
   // For layers with several outputs. Yields `num_outputs` values, with a fault when the layer has
-  // another number.
+  // another number; with kAllOutputs as many as there are.
+  static constexpr int kAllOutputs = -1;
   std::vector<Value> Apply(std::vector<Value> inputs, int num_outputs = 1) const;
 
   // The layer's weight, e.g. "kernel", to use it elsewhere too. A value with a fault when the layer

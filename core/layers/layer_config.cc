@@ -36,6 +36,7 @@ struct ToText {
 LayerConfig::LayerConfig() = default;
 LayerConfig::LayerConfig(std::initializer_list<std::pair<std::string, ConfigValue>> fields)
     : fields_(fields) {}
+LayerConfig::LayerConfig(Fields fields) : fields_(std::move(fields)) {}
 LayerConfig::LayerConfig(const LayerConfig& other) = default;
 LayerConfig::LayerConfig(LayerConfig&& other) noexcept = default;
 LayerConfig& LayerConfig::operator=(const LayerConfig& other) = default;

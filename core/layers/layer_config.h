@@ -23,6 +23,8 @@ class LayerConfig {
   using Fields = std::vector<std::pair<std::string, ConfigValue>>;
   LayerConfig();
   LayerConfig(std::initializer_list<std::pair<std::string, ConfigValue>> fields);
+  // REQUIRES: no name occurs twice.
+  explicit LayerConfig(Fields fields);
   LayerConfig(const LayerConfig& other);
   LayerConfig(LayerConfig&& other) noexcept;
   LayerConfig& operator=(const LayerConfig& other);

@@ -21,6 +21,7 @@ const FusedActivation* FindFused(const std::string& activation) {
       {"linear", "Affine", {1}, {0}},
       {"elu", "Elu", {1}},
       {"hard_sigmoid", "HardSigmoid", {1.0 / 6}, {0.5}},
+      {"hard_sigmoid_0_2", "HardSigmoid", {0.2}, {0.5}},
       {"leaky_relu", "LeakyRelu", {0.2}},
       {"relu", "Relu"},
       {"sigmoid", "Sigmoid"},

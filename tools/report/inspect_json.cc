@@ -105,6 +105,28 @@ Json ListJson(const T& items, F&& to_json) {
   return list;
 }
 
+Json KerasLambdaJson(const keras::LambdaOutcome& lambda) {
+  static constexpr const char* kHow[] = {"named", "translated", "missing"};
+  Json json = {{"layer", lambda.layer},
+               {"origin", lambda.origin},
+               {"source", lambda.source},
+               {"outcome", kHow[static_cast<int>(lambda.how)]},
+               {"op", lambda.op},
+               {"obstacles", lambda.obstacles}};
+  PutText(json, "skeleton", lambda.skeleton);
+  return json;
+}
+
+Json KerasJson(const keras::KerasImportReport& report) {
+  return {{"container", keras::ContainerName(report.container)},
+          {"keras_version", report.keras_version},
+          {"backend", report.backend},
+          {"model_class", report.model_class},
+          {"weights_loaded", report.weights_loaded},
+          {"lambdas", ListJson(report.lambdas, KerasLambdaJson)},
+          {"warnings", report.warnings}};
+}
+
 void AddFacts(const ModelReport& report, Json& json) {
   const ModelFile& file = *report.file;
   const Model& model = file.model;
@@ -121,6 +143,7 @@ void AddFacts(const ModelReport& report, Json& json) {
       {"trainable_parameters", count.trainable},
       {"other_parameters", count.other},
       {"tensor_bytes", report.tensor_bytes}};
+  if (file.keras) json["keras"] = KerasJson(*file.keras);
 }
 
 }  // namespace

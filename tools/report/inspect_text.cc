@@ -149,6 +149,13 @@ std::string GoldenText(const Model& model) {
          table.ToString();
 }
 
+// " of Keras 2.2.4 in HDF5"
+std::string KerasFormText(const keras::KerasImportReport& report) {
+  return absl::StrCat(" of Keras",
+                      report.keras_version.empty() ? "" : absl::StrCat(" ", report.keras_version),
+                      ", ", keras::ContainerName(report.container));
+}
+
 std::string FactsText(const ModelReport& report) {
   const ModelFile& file = *report.file;
   const Model& model = file.model;
@@ -157,8 +164,8 @@ std::string FactsText(const ModelReport& report) {
   table.AddRow(
       {"file", absl::StrCat(file.path, ", ", ReadableBytes(file.bytes),
                             file.form == ModelForm::kText ? " of text" : "",
-                            file.form == ModelForm::kOnnx
-                                ? " of ONNX"
+                            file.form == ModelForm::kOnnx ? " of ONNX"
+                            : file.keras                  ? KerasFormText(*file.keras)
                                 : absl::StrCat(", format version ", file.format_version))});
   table.AddRow(
       {"model",
@@ -175,6 +182,13 @@ std::string FactsText(const ModelReport& report) {
                                      ? "not computed for a model of this size without --stats"
                                      : report.semantic_hash});
   return table.ToString();
+}
+
+// What became of each Lambda, with its function in source-like form.
+std::string KerasText(const keras::KerasImportReport& report) {
+  return Heading("Functions and classes of the Keras file",
+                 static_cast<int64_t>(report.lambdas.size())) +
+         keras::ReportText(report);
 }
 
 std::string MetadataText(const Model& model) {
@@ -197,6 +211,9 @@ std::string InspectText(const ModelReport& report, const InspectSections& sectio
   // Among others a part that is empty is left out.
   const auto shows = [&](bool wanted, bool empty) { return wanted && !(empty && sections.facts); };
   if (shows(sections.lambdas, report.lambdas.empty())) text += LambdasText(report);
+  const auto& keras = report.file->keras;
+  if (sections.lambdas && keras && (!keras->lambdas.empty() || !keras->warnings.empty()))
+    text += KerasText(*keras);
   if (shows(sections.functions, model.functions.empty()))
     text += FunctionsText(model, sections.all);
   if (shows(sections.tensors, report.tensors.empty())) text += TensorsText(report);

@@ -1,12 +1,19 @@
 #include "nomograph/tools/report/open_with_progress.h"
 
+#include "nomograph/core/types/status.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/keras_flags.h"
 #include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
 
 absl::StatusOr<ModelFile> OpenWithProgress(const std::string& path, bool upgrade) {
+  NOMO_ASSIGN_OR_RETURN(keras::KerasImportOptions keras,
+                        WithExitCode(ExitCode::kUsage, KerasOptionsOfFlags()));
   ProgressBar progress("importing");
-  return OpenFile(path, {.upgrade = upgrade, .progress = progress.callback()});
+  return OpenFile(path, {.upgrade = upgrade,
+                         .progress = progress.callback(),
+                         .keras = std::move(keras)});
 }
 
 }  // namespace nomograph

@@ -92,6 +92,16 @@ TEST_F(OpsConvertTest, OnnxOperators) {
       << "write it anew: nomo ops --onnx (below the heading of OPERATORS.md)";
 }
 
+// Likewise what is read of Keras.
+TEST_F(OpsConvertTest, KerasForms) {
+  const auto committed = ReadFile("serialization/keras/FORMS.md");
+  ASSERT_TRUE(committed.ok()) << committed.status();
+  const std::string table = Nomo("layers --keras").out;
+  EXPECT_THAT(table, StartsWith("## Files"));
+  EXPECT_THAT(*committed, HasSubstr(table))
+      << "write it anew: nomo layers --keras (below the heading of FORMS.md)";
+}
+
 TEST_F(OpsConvertTest, ToOnnxAndBack) {
   EXPECT_EQ(Nomo("convert classifier.nomo c.onnx --opset 18").exit_code, 0);
   EXPECT_EQ(Nomo("convert c.onnx c.nomo").exit_code, 0);
@@ -134,10 +144,10 @@ TEST_F(OpsConvertTest, RefusesWhatItCannotConvert) {
     const char* message;
   };
   constexpr Case kCases[] = {
-      {"model.h5 out.nomo", 2,
-       "nomo convert: model.h5: this form of file is not supported; there are .nomo (binary), "
+      {"model.h5 out.nomo", 3, "model.h5"},
+      {"affine.nomo out.h5", 2,
+       "nomo convert: out.h5: this form of file is not supported; there are .nomo (binary), "
        ".nomo.txtpb (text) and .onnx (ONNX)\n"},
-      {"affine.nomo out.h5", 2, "nomo convert: out.h5: this form of file is not supported"},
       {"model.onnx out.nomo", 3,
        "nomo convert: model.onnx: expected an ONNX model, found an empty file\n"},
       {"affine.nomo out.onnx --opset 3", 2, "--opset"},

@@ -1,0 +1,221 @@
+#include "nomograph/serialization/keras/layer_tree.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/names.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/serialization/keras/layer_forms.h"
+
+namespace nomograph::keras {
+namespace {
+
+constexpr int kMaxDepth = 50;
+
+std::string Joined(absl::string_view place, absl::string_view name) {
+  return place.empty() ? std::string(name) : absl::StrCat(place, "/", name);
+}
+
+// The names of groups right below `place` in the file, in the order of their numbers, by the name
+// without a number: "dense" has "dense", "dense_1", ….
+std::map<std::string, std::vector<std::pair<int64_t, std::string>>> NumberedGroups(
+    const StoredWeights& stored, const std::string& place) {
+  std::map<std::string, std::vector<std::pair<int64_t, std::string>>> numbered;
+  const std::string prefix = place + "/";
+  std::string last;
+  for (auto it = stored.groups.lower_bound(prefix);
+       it != stored.groups.end() && absl::StartsWith(it->first, prefix); ++it) {
+    const absl::string_view rest = absl::string_view(it->first).substr(prefix.size());
+    const std::string name(rest.substr(0, rest.find('/')));
+    if (name == last) continue;
+    last = name;
+    const size_t bar = name.rfind('_');
+    int64_t number = 0;
+    if (bar != name.npos && absl::SimpleAtoi(name.substr(bar + 1), &number)) {
+      numbered[name.substr(0, bar)].emplace_back(number, name);
+    }
+    numbered[name].emplace_back(0, name);  // "conv2d_1" may be a class's own name
+  }
+  for (auto& [base, list] : numbered) std::sort(list.begin(), list.end());
+  return numbered;
+}
+
+// Where the layers of a model at `place` lie.
+std::string LayersPlace(const StoredWeights& stored, const std::string& place) {
+  for (const char* name : {"layers", "_layer_checkpoint_dependencies"}) {
+    const std::string candidate = Joined(place, name);
+    const auto it = stored.groups.lower_bound(candidate + "/");
+    if (it != stored.groups.end() && absl::StartsWith(it->first, candidate + "/")) return candidate;
+  }
+  return Joined(place, "layers");
+}
+
+// Keras numbers the layers of a class in the order of the model's layers. Keras 2.13 and 2.14 leave
+// numbers out, so that only their order counts.
+void PlaceLayers(const StoredWeights& stored, LayerNode& model) {
+  const std::string layers = LayersPlace(stored, model.place);
+  const auto groups = NumberedGroups(stored, layers);
+  std::map<std::string, std::vector<LayerNode*>> by_class;
+  for (const auto& child : model.children) {
+    if (!IsOperation(child->entry) || child->entry.module.empty())
+      by_class[SnakeCase(child->entry.class_name.substr(child->entry.class_name.rfind('>') + 1))]
+          .push_back(child.get());
+  }
+  for (const auto& [name, nodes] : by_class) {
+    const auto found = groups.find(name);
+    const bool in_order = found != groups.end() && found->second.size() == nodes.size();
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      nodes[i]->place = Joined(layers, in_order ? found->second[i].second
+                                       : i == 0 ? name
+                                                : absl::StrCat(name, "_", i));
+    }
+  }
+}
+
+class TreeReader {
+ public:
+  explicit TreeReader(const StoredWeights& stored) : stored_(stored) {}
+
+  absl::StatusOr<std::shared_ptr<LayerNode>> Read(const LayerEntry& entry, std::string full_name,
+                                                  int depth) const {
+    auto node = std::make_shared<LayerNode>();
+    node->entry = entry;
+    node->full_name = std::move(full_name);
+    NOMO_RETURN_IF_ERROR(Fill(*node, depth));
+    return node;
+  }
+
+  absl::Status Place(LayerNode& node) const {
+    if (stored_.order != StoredWeights::Order::kByPath) return absl::OkStatus();
+    if (node.network) PlaceLayers(stored_, node);
+    for (const auto& child : node.children) {
+      if (!node.network) child->place = Joined(node.place, "layer");
+      NOMO_RETURN_IF_ERROR(Place(*child));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status Fill(LayerNode& node, int depth) const {
+    if (depth > kMaxDepth)
+      return InvalidArgument("models lie in models more than ", kMaxDepth, " deep");
+    if (IsNetwork(node.entry.class_name, node.entry.config)) {
+      auto network = ReadNetwork(node.entry);
+      if (!network.ok()) return At(node, network.status());
+      node.network = *std::move(network);
+      for (const LayerEntry& layer : node.network->layers) {
+        NOMO_ASSIGN_OR_RETURN(auto child,
+                              Read(layer, Joined(node.full_name, layer.name), depth + 1));
+        node.children.push_back(std::move(child));
+      }
+      return absl::OkStatus();
+    }
+    if (ClassHere(node.entry.class_name) != "TimeDistributed") return absl::OkStatus();
+    const ConfigValue* inner = node.entry.config.Find("layer");
+    if (inner == nullptr) return At(node, InvalidArgument("field layer is missing"));
+    auto entry = ReadLayerEntry(*inner);
+    if (!entry.ok()) return At(node, entry.status());
+    NOMO_ASSIGN_OR_RETURN(auto child, Read(*entry, Joined(node.full_name, entry->name), depth + 1));
+    node.children.push_back(std::move(child));
+    return absl::OkStatus();
+  }
+
+  static absl::Status At(const LayerNode& node, const absl::Status& status) {
+    return node.full_name.empty()
+               ? status
+               : Annotate(status, absl::StrCat("layer ", Quoted(node.full_name)));
+  }
+
+  const StoredWeights& stored_;
+};
+
+// The order in which Keras lists the parts of a layer: that of its attributes' creation.
+int RankOf(absl::string_view part) {
+  static constexpr absl::string_view kOrder[] = {"forward_layer", "query_dense", "backward_layer",
+                                                 "key_dense",     "value_dense", "output_dense"};
+  const absl::string_view name = absl::StripPrefix(part, "_");
+  const auto found = std::find(std::begin(kOrder), std::end(kOrder), name);
+  return found == std::end(kOrder) ? 100 : static_cast<int>(found - std::begin(kOrder));
+}
+
+std::vector<StoredWeight> BelowPlace(const StoredWeights& stored, const std::string& place) {
+  std::vector<std::pair<std::pair<int, std::string>, const std::vector<StoredWeight>*>> parts;
+  // The model itself, if it is one layer.
+  if (place.empty()) {
+    std::vector<StoredWeight> all;
+    for (const auto& [group, list] : stored.groups) all.insert(all.end(), list.begin(), list.end());
+    return all;
+  }
+  if (const auto own = stored.groups.find(place); own != stored.groups.end())
+    parts.push_back({{-1, ""}, &own->second});
+  for (auto it = stored.groups.lower_bound(place + "/");
+       it != stored.groups.end() && absl::StartsWith(it->first, place + "/"); ++it) {
+    const absl::string_view rest = absl::string_view(it->first).substr(place.size() + 1);
+    parts.push_back({{RankOf(rest.substr(0, rest.find('/'))), std::string(rest)}, &it->second});
+  }
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<StoredWeight> all;
+  for (const auto& [rank, list] : parts) all.insert(all.end(), list->begin(), list->end());
+  return all;
+}
+
+// Whether a stored weight is named after the layer: "dense_1/kernel:0", "model/dense_1/kernel",
+// "dense_1_W".
+bool IsNamedAfter(absl::string_view weight, absl::string_view layer) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(weight, '/');
+  for (const absl::string_view part : parts) {
+    if (part == layer) return true;
+  }
+  return parts.size() == 1 && absl::StartsWith(weight, absl::StrCat(layer, "_"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<LayerNode>> ReadLayerTree(const LayerEntry& model,
+                                                         const StoredWeights& stored) {
+  const TreeReader reader(stored);
+  NOMO_ASSIGN_OR_RETURN(std::shared_ptr<LayerNode> root, reader.Read(model, "", 0));
+  NOMO_RETURN_IF_ERROR(reader.Place(*root));
+  return root;
+}
+
+std::vector<StoredWeight> StoredFor(const LayerNode& node, const StoredWeights& stored) {
+  if (stored.order == StoredWeights::Order::kByPath) return BelowPlace(stored, node.place);
+  if (stored.order == StoredWeights::Order::kByLayer) {
+    const auto group = stored.groups.find(node.entry.name);
+    if (group != stored.groups.end() && !absl::StrContains(node.full_name, '/'))
+      return group->second;
+  }
+  std::vector<StoredWeight> named;
+  for (const auto& [group, list] : stored.groups) {
+    for (const StoredWeight& weight : list) {
+      if (IsNamedAfter(weight.name, node.entry.name)) named.push_back(weight);
+    }
+  }
+  return named;
+}
+
+SlotCollector::SlotCollector(std::vector<WeightSlot>& slots)
+    : source_([&slots](const DeclaredWeight& weight) -> std::optional<Initializer> {
+        slots.push_back({.layer = weight.layer,
+                         .name = weight.name,
+                         .shape = weight.shape,
+                         .dtype = weight.dtype,
+                         .trainable = weight.trainable});
+        return Initializer(
+            [value = slots.back().value, initializer = weight.initializer](
+                const Shape& shape, DType dtype, uint64_t key) -> absl::StatusOr<Tensor> {
+              if (value->valid()) return *value;
+              return initializer(shape, dtype, key);
+            });
+      }) {}
+
+}  // namespace nomograph::keras

@@ -1,0 +1,76 @@
+// The layers of a model file as a tree: models hold layers, and wrappers the layer that they wrap.
+// Each knows where its weights are stored, and which it has declared.
+#ifndef NOMOGRAPH_SERIALIZATION_KERAS_LAYER_TREE_H_
+#define NOMOGRAPH_SERIALIZATION_KERAS_LAYER_TREE_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "nomograph/core/layers/weight_source.h"
+#include "nomograph/serialization/keras/network.h"
+#include "nomograph/serialization/keras/stored_weights.h"
+
+namespace nomograph::keras {
+
+// A weight that a layer has declared, and its value, once that is found.
+struct WeightSlot {
+  std::shared_ptr<const LayerScope> layer;
+  std::string name;  // in its layer: "kernel"
+  Shape shape;
+  DType dtype = DType::kFloat32;
+  bool trainable = true;
+  std::shared_ptr<Tensor> value = std::make_shared<Tensor>();
+};
+
+struct LayerNode {
+  LayerEntry entry;
+  std::string full_name;           // "encoder/dense_1", for messages
+  std::optional<Network> network;  // of a model
+  // A model's layers in their order; of a TimeDistributed, the layer within.
+  std::vector<std::shared_ptr<LayerNode>> children;
+  // Where the file's weights have a place for every object; empty for the model itself.
+  std::string place;
+  std::vector<WeightSlot> slots;  // in the order of their declaration, without the children's
+  // A class of which only the file knows the weights: it takes all that are stored for it.
+  bool takes_all = false;
+};
+
+// Parses the model and all models in it. InvalidArgument, naming the layer, for configurations that
+// are no models, and where they lie more than 50 deep.
+absl::StatusOr<std::shared_ptr<LayerNode>> ReadLayerTree(const LayerEntry& model,
+                                                         const StoredWeights& stored);
+
+// The weights that are stored for a layer and all within it, in the order in which Keras lists
+// them. For layers within a model of an HDF5 file, which has one list for the whole model, those
+// that are named after the layer.
+std::vector<StoredWeight> StoredFor(const LayerNode& node, const StoredWeights& stored);
+
+// Tells layers to keep what they declare in `slots`, while it lives. A weight starts as its slot's
+// value, or where that stays without a tensor as the layer would have it.
+class SlotCollector {
+ public:
+  explicit SlotCollector(std::vector<WeightSlot>& slots);
+
+ private:
+  ScopedWeightSource source_;
+};
+
+struct WeightReport {
+  int64_t loaded = 0;
+  std::vector<std::string> leftover;  // stored, but no layer wants them
+  std::vector<std::string> missing;   // declared, but not stored
+};
+
+// Gives the slots of all layers their tensors. `backend` is the file's: Theano's convolutions are
+// mirrored. InvalidArgument lists every layer whose weights do not fit, with names and shapes.
+absl::StatusOr<WeightReport> AssignWeights(LayerNode& root, const StoredWeights& stored,
+                                           absl::string_view backend);
+
+}  // namespace nomograph::keras
+
+#endif  // NOMOGRAPH_SERIALIZATION_KERAS_LAYER_TREE_H_

@@ -1,0 +1,277 @@
+// Layers that core/layers has.
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "nomograph/core/layers/layer_registry.h"
+#include "nomograph/core/layers/wrappers.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/serialization/keras/ready_layer.h"
+
+namespace nomograph::keras {
+namespace {
+
+using List = ConfigValue::List;
+
+// Where tensors that are given by keyword go among the inputs.
+struct KeywordPlaces {
+  absl::string_view class_name;
+  std::vector<absl::string_view> names;
+};
+const std::vector<absl::string_view>* PlacesOf(absl::string_view class_name) {
+  static const auto& rows = *new std::vector<KeywordPlaces>{
+      {"MultiHeadAttention", {"query", "value", "key", "attention_mask"}},
+      {"GroupQueryAttention", {"query", "value", "key", "attention_mask"}},
+      {"Attention", {"query", "value", "key"}},
+      {"AdditiveAttention", {"query", "value", "key"}},
+  };
+  for (const KeywordPlaces& row : rows) {
+    if (row.class_name == class_name) return &row.names;
+  }
+  return nullptr;
+}
+
+const CallArgument* KeywordOf(const ResolvedCall& call, absl::string_view name) {
+  for (const auto& [known, argument] : call.keywords) {
+    if (known == name) return &argument;
+  }
+  return nullptr;
+}
+
+// Options that Keras has as arguments of the call, and the layers here as their own.
+void TakeCallOptions(const LayerNode& node, LayerConfig& config) {
+  for (const LayerCall& call : node.entry.calls) {
+    for (const auto& [name, argument] : call.keywords) {
+      const ConfigValue* value = std::get_if<ConfigValue>(&argument.value);
+      if (value != nullptr && value->As<bool>() != nullptr &&
+          (name == "use_causal_mask" || name == "return_attention_scores")) {
+        config.Set(name, *value);
+      }
+    }
+  }
+}
+
+class RegisteredLayer : public ReadyLayer {
+ public:
+  RegisteredLayer(std::shared_ptr<LayerNode> node, Layer layer,
+                  std::optional<ConfigValue> activation, ImportContext& context)
+      : node_(std::move(node)),
+        layer_(std::move(layer)),
+        activation_(std::move(activation)),
+        context_(context) {}
+
+  std::vector<Value> Call(const ResolvedCall& call) override {
+    std::vector<Value> inputs = InputsOf(call);
+    std::vector<Value> outputs;
+    {
+      const SlotCollector collector(node_->slots);
+      outputs = layer_.Apply(std::move(inputs), Layer::kAllOutputs);
+    }
+    if (!activation_ || outputs.empty()) return outputs;
+    const auto activated = ApplyActivation(*activation_, node_->full_name, outputs[0], context_);
+    outputs[0] = activated.ok() ? *activated : ErrorValue(activated.status());
+    return outputs;
+  }
+
+  Layer AsLayer() override;
+
+ private:
+  std::vector<Value> InputsOf(const ResolvedCall& call) const {
+    std::vector<Value> inputs = ValuesIn(call.arguments);
+    if (const auto* places = PlacesOf(layer_.class_name())) {
+      for (size_t i = 0; i < places->size(); ++i) {
+        const CallArgument* argument = KeywordOf(call, (*places)[i]);
+        const std::vector<Value> values =
+            argument == nullptr ? std::vector<Value>() : ValuesIn(*argument);
+        if (values.empty()) continue;
+        // The key is the value unless it is given.
+        while (inputs.size() < i) inputs.push_back(inputs.size() == 2 ? inputs[1] : Value());
+        if (inputs.size() == i) inputs.push_back(values[0]);
+      }
+      if (inputs.size() > 3) inputs[3] = AsMask(inputs[3]);
+    } else {
+      for (const auto& [name, argument] : call.keywords) {
+        if (name == "mask" || name == "training") continue;
+        for (const Value& value : ValuesIn(argument)) inputs.push_back(value);
+      }
+    }
+    if (const CallArgument* masks = KeywordOf(call, "mask")) {
+      const std::vector<Value> values = ValuesIn(*masks);
+      for (size_t i = 0; i < std::min(values.size(), inputs.size()); ++i)
+        inputs[i] = WithMask(inputs[i], AsMask(values[i]));
+    }
+    return inputs;
+  }
+
+  static Value AsMask(const Value& mask) {
+    if (!mask.valid() || mask.dtype() == DType::kBool) return mask;
+    return nomograph::Call("array.Cast", {mask}, {{"to", DType::kBool}});
+  }
+
+  const std::shared_ptr<LayerNode> node_;
+  Layer layer_;
+  std::optional<ConfigValue> activation_;
+  ImportContext& context_;
+};
+
+// A ready layer where a wrapper wants a layer.
+class AsLayerBase : public LayerBase {
+ public:
+  AsLayerBase(RegisteredLayer& ready, std::string class_name, std::string name)
+      : LayerBase(std::move(class_name), std::move(name)), ready_(ready) {}
+  absl::StatusOr<std::vector<Value>> Call(absl::Span<const Value> inputs) override {
+    ResolvedCall call;
+    for (const Value& input : inputs) call.arguments.push_back({input});
+    return ready_.Call(call);
+  }
+
+ private:
+  RegisteredLayer& ready_;
+};
+
+// A wrapper's layer declares its weights for the wrapper.
+Layer RegisteredLayer::AsLayer() {
+  if (!activation_) return layer_;
+  return MakeLayer<AsLayerBase>(*this, layer_.class_name(), LayerNameHere(node_->entry.name));
+}
+
+// A wrapper around a layer that this import has made, which has to live as long.
+class WrapperLayer : public RegisteredLayer {
+ public:
+  WrapperLayer(std::shared_ptr<LayerNode> node, Layer layer, std::unique_ptr<ReadyLayer> inner,
+               ImportContext& context)
+      : RegisteredLayer(std::move(node), std::move(layer), std::nullopt, context),
+        inner_(std::move(inner)) {}
+
+ private:
+  std::unique_ptr<ReadyLayer> inner_;
+};
+
+// Keras 1's Merge and Keras' RNN around a cell are other layers with the same options.
+absl::StatusOr<LayerEntry> Replaced(LayerEntry entry) {
+  const std::string class_name = ClassHere(entry.class_name);
+  if (class_name == "Merge") {
+    static constexpr std::pair<absl::string_view, absl::string_view> kModes[] = {
+        {"sum", "Add"},     {"mul", "Multiply"}, {"concat", "Concatenate"},
+        {"ave", "Average"}, {"max", "Maximum"},  {"dot", "Dot"},
+        {"cos", "Dot"}};
+    const std::string mode = TextField(entry.config, "mode");
+    if (TextField(entry.config, "mode_type") == "lambda") {
+      const ConfigValue* function = entry.config.Find("mode");
+      if (function != nullptr) entry.config.Set("function", *function);
+      entry.class_name = "Lambda";
+      return entry;
+    }
+    LayerConfig config{{"name", entry.name}};
+    for (const auto& [name, to] : kModes) {
+      if (name != mode) continue;
+      const ConfigValue* axis = entry.config.Find(mode == "concat" ? "concat_axis" : "dot_axes");
+      if (mode == "concat" && axis != nullptr) config.Set("axis", *axis);
+      if (to == "Dot") config.Set("axes", axis == nullptr ? ConfigValue(-1) : *axis);
+      if (mode == "cos") config.Set("normalize", true);
+      entry.class_name = std::string(to);
+      entry.config = std::move(config);
+      return entry;
+    }
+    return absl::UnimplementedError(absl::StrCat("a Merge of mode ", Quoted(mode)));
+  }
+  if (class_name == "RNN") {
+    const LayerConfig* cell = FieldOf<LayerConfig>(entry.config, "cell");
+    const std::string cell_class = cell == nullptr ? "" : TextField(*cell, "class_name");
+    const LayerConfig* cell_config =
+        cell == nullptr ? nullptr : FieldOf<LayerConfig>(*cell, "config");
+    for (const char* known : {"LSTM", "GRU", "SimpleRNN"}) {
+      if (cell_class != absl::StrCat(known, "Cell") || cell_config == nullptr) continue;
+      LayerConfig config = *cell_config;
+      for (const auto& [name, value] : entry.config) {
+        if (name != "cell") config.Set(name, value);
+      }
+      entry.class_name = known;
+      entry.config = std::move(config);
+      return entry;
+    }
+    return absl::UnimplementedError(absl::StrCat("an RNN of cells of class ", Quoted(cell_class)));
+  }
+  return entry;
+}
+
+// A layer within a Bidirectional, as its configuration has it.
+absl::StatusOr<ConfigValue> InnerForm(const ConfigValue& value, ImportContext& context) {
+  if (value.is_null()) return value;
+  NOMO_ASSIGN_OR_RETURN(LayerEntry entry, ReadLayerEntry(value));
+  NOMO_ASSIGN_OR_RETURN(entry, Replaced(std::move(entry)));
+  if (LayerRegistry::Default().Find(ClassHere(entry.class_name)) == nullptr) {
+    return absl::UnimplementedError(
+        absl::StrCat("a layer of class ", Quoted(entry.class_name), " both ways"));
+  }
+  NOMO_ASSIGN_OR_RETURN(LayerForm form, FormOf(entry, context.era));
+  if (const std::string* name = FieldOf<std::string>(form.config, "name"))
+    form.config.Set("name", LayerNameHere(*name));
+  return ConfigValue(LayerConfig{{"class_name", form.class_name}, {"config", form.config}});
+}
+
+// Means and variances lie among the weights unless the configuration has them.
+absl::Status FillNormalization(const LayerNode& node, ImportContext& context, LayerConfig& config) {
+  const List* mean = FieldOf<List>(config, "mean");
+  if ((mean != nullptr && !mean->empty()) ||
+      (config.Find("mean") != nullptr && FieldOf<List>(config, "mean") == nullptr)) {
+    return absl::OkStatus();
+  }
+  const std::vector<StoredWeight> stored = StoredFor(node, context.stored);
+  if (stored.size() < 2) {
+    config.Set("mean", List{ConfigValue(0.0)});
+    config.Set("variance", List{ConfigValue(1.0)});
+    context.report.warnings.push_back(
+        absl::StrCat("layer ", Quoted(node.full_name),
+                     ": it was never adapted to data, so that it changes nothing"));
+    return absl::OkStatus();
+  }
+  for (int i : {0, 1}) {
+    NOMO_ASSIGN_OR_RETURN(const Tensor tensor, stored[i].read());
+    List numbers;
+    for (int64_t k = 0; k < tensor.num_elements(); ++k) numbers.push_back(tensor.AsDouble(k));
+    config.Set(i == 0 ? "mean" : "variance", std::move(numbers));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeRegistered(const std::shared_ptr<LayerNode>& node,
+                                                           const OutputHints& hints,
+                                                           ImportContext& context) {
+  const std::string where = absl::StrCat("layer ", Quoted(node->full_name));
+  auto make = [&]() -> absl::StatusOr<std::unique_ptr<ReadyLayer>> {
+    if (ClassHere(node->entry.class_name) == "TimeDistributed") {
+      NOMO_ASSIGN_OR_RETURN(auto inner, MakeReadyLayer(node->children.front(), {}, context));
+      Layer layer = TimeDistributed(inner->AsLayer(), {.name = LayerNameHere(node->entry.name)});
+      return std::make_unique<WrapperLayer>(node, std::move(layer), std::move(inner), context);
+    }
+    NOMO_ASSIGN_OR_RETURN(const LayerEntry entry, Replaced(node->entry));
+    if (entry.class_name == "Lambda") {
+      auto lambda = std::make_shared<LayerNode>(*node);
+      lambda->entry = entry;
+      return MakeLambda(lambda, hints, context);
+    }
+    NOMO_ASSIGN_OR_RETURN(LayerForm form, FormOf(entry, context.era));
+    form.config.Set("name", LayerNameHere(node->entry.name));
+    for (const char* field : {"layer", "backward_layer"}) {
+      const ConfigValue* inner = form.config.Find(field);
+      if (inner == nullptr) continue;
+      NOMO_ASSIGN_OR_RETURN(ConfigValue inner_form, InnerForm(*inner, context));
+      form.config.Set(field, std::move(inner_form));
+    }
+    if (form.class_name == "Normalization")
+      NOMO_RETURN_IF_ERROR(FillNormalization(*node, context, form.config));
+    TakeCallOptions(*node, form.config);
+    for (const std::string& note : form.notes)
+      context.report.warnings.push_back(absl::StrCat(where, ": ", note));
+    NOMO_ASSIGN_OR_RETURN(Layer layer, FromConfig(form.class_name, form.config));
+    return std::make_unique<RegisteredLayer>(node, std::move(layer), form.activation, context);
+  };
+  auto made = make();
+  if (!made.ok()) return Annotate(made.status(), where);
+  return made;
+}
+
+}  // namespace nomograph::keras
