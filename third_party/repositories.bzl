@@ -35,10 +35,7 @@ _LIBRARIES = {
         "libsodium": (["-lsodium"], []),
     }),
     "libzip": ("libzip-dev", "zip.h", {
-        "libsodium": ("libsodium-dev", "sodium.h", {
-        "libsodium": (["-lsodium"], []),
-    }),
-    "libzip": (["-lzip"], []),
+        "libzip": (["-lzip"], []),
     }),
     "nlohmann_json": ("nlohmann-json3-dev", "nlohmann/json.hpp", {
         "json": ([], []),
