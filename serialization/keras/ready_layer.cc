@@ -62,8 +62,8 @@ AttrValue AttributeOf(const ConfigValue& value) {
 }
 
 std::string CppText(absl::string_view text) {
-  return absl::StrCat(
-      "\"", absl::StrReplaceAll(Escape(text), {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
+  return absl::StrCat("\"", absl::StrReplaceAll(Escape(text), {{"\\", "\\\\"}, {"\"", "\\\""}}),
+                      "\"");
 }
 
 void AppendPort(absl::string_view method, absl::string_view name, const TensorType& type,
