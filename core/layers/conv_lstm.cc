@@ -96,8 +96,8 @@ class ConvLSTMLayer : public internal::OneInputLayer {
     const Value first = At(x, 0, 1);
     Shape zero_kernel = kernel_.shape().ToShape();
     zero_kernel[rank_ + 1] = options_.filters;
-    const Value zeros = ConvOp("nn.Conv", first, Constant(Tensor(x.dtype(), zero_kernel)), Value(),
-                               ConvAttributes(OfInput()));
+    const Value zeros = internal::ConvOp("nn.Conv", first, Constant(Tensor(x.dtype(), zero_kernel)),
+                                         Value(), ConvAttributes(OfInput()));
     std::vector<Value> captured = {kernel_, recurrent_};
     if (bias_.valid()) captured.push_back(bias_);
     const TraceFn step = [&](absl::Span<const Value> in) {
@@ -114,8 +114,9 @@ class ConvLSTMLayer : public internal::OneInputLayer {
   std::vector<Value> Step(const Value& x, const Value& h, const Value& c,
                           absl::Span<const Value> weights) const {
     const Value bias = weights.size() > 2 ? weights[2] : Value();
-    const Value sum = ConvOp("nn.Conv", x, weights[0], bias, ConvAttributes(OfInput())) +
-                      ConvOp("nn.Conv", h, weights[1], Value(), ConvAttributes(OfState()));
+    const Value sum =
+        internal::ConvOp("nn.Conv", x, weights[0], bias, ConvAttributes(OfInput())) +
+        internal::ConvOp("nn.Conv", h, weights[1], Value(), ConvAttributes(OfState()));
     const std::vector<Value> gates =
         CallMulti("array.Split", {sum}, {{"axis", ChannelsAxis()}}, {.num_outputs = 4});
     const auto gate = [&](int i) {

@@ -302,6 +302,8 @@ ConfigValue Unwrapped(const ConfigValue& value) {
   const ConfigValue* items = object->Find("items");
   if (items != nullptr && (class_name == "__tuple__" || class_name == "TensorShape"))
     return Unwrapped(*items);
+  if (TextField(*object, "type") == "ndarray" && object->Find("value") != nullptr)
+    return Unwrapped(*object->Find("value"));
   const LayerConfig* config = FieldOf<LayerConfig>(*object, "config");
   const ConfigValue* held = config == nullptr ? nullptr : config->Find("value");
   if (held != nullptr && (class_name == "__numpy__" || class_name == "__tensor__"))

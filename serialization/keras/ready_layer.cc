@@ -176,7 +176,10 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeReadyLayer(const std::shared_ptr
     if (made.ok()) return made;
     return MakeUsersLayer(node, hints, context, EscapeMessage(made.status().message()));
   }
-  return MakeUsersLayer(node, hints, context);
+  const std::string obstacle =
+      IsKerasClass(entry) ? absl::StrCat("there is no layer ", Escape(class_name), " here")
+                          : std::string();
+  return MakeUsersLayer(node, hints, context, obstacle);
 }
 
 }  // namespace nomograph::keras
