@@ -119,7 +119,6 @@ void Decompiler::StepValue(const Instruction& instruction, Stack& stack, Way& wa
       Text x = Pop(stack);
       const std::string name = Shown(code_.names[arg >> 1]);
       if (!x.module.empty()) {  // "import a.b as c"
-        absl::StrAppend(&x.module, ".", name);
         stack.push_back(std::move(x));
         return;
       }
@@ -134,13 +133,14 @@ void Decompiler::StepValue(const Instruction& instruction, Stack& stack, Way& wa
       const std::string name = Shown(code_.names[arg]);
       Push(stack, name);
       stack.back().module = name;
+      stack.back().whole = values[1].text == "None";
       return;
     }
     case Act::kImportFrom: {
       const Text* module = Peek(stack, 1);
       if (module == nullptr) return;
       Text made = *module;
-      made.member = Shown(code_.names[arg]);
+      if (!made.whole) made.member = Shown(code_.names[arg]);
       made.text = made.member;
       stack.push_back(std::move(made));
       return;
@@ -204,13 +204,18 @@ void Decompiler::Step(const Instruction& instruction, Stack& stack, Way& way) {
     case Act::kLoop:
     case Act::kTry:
     case Act::kEndBlock:
-    case Act::kIntrinsic:
     case Act::kListToTuple:
     case Act::kExtended:
       return;
     case Act::kIterate:
-      if (Text* value = Peek(stack, 1)) value->iterator = true;
+      if (Text* value = Peek(stack, 1)) value->spare = true;
       return;
+    case Act::kIntrinsic: {
+      constexpr int kUnaryPlus = 5;
+      if (arg != kUnaryPlus) return;
+      const Text x = Pop(stack);
+      return Push(stack, absl::StrCat("+", In(x, kSign)), kSign);
+    }
     case Act::kPushNull:
       Push(stack, "");
       stack.back().null = true;
@@ -218,7 +223,7 @@ void Decompiler::Step(const Instruction& instruction, Stack& stack, Way& way) {
     case Act::kPop: {
       const Text value = Pop(stack);
       const bool call = absl::EndsWith(value.text, ")") && value.binding == kAtom;
-      if (call && value.module.empty() && !value.null && !value.iterator)
+      if (call && value.module.empty() && !value.null && !value.spare)
         way.lines.push_back(value.text);
       return;
     }
@@ -226,10 +231,14 @@ void Decompiler::Step(const Instruction& instruction, Stack& stack, Way& way) {
       PopMany(stack, arg);
       return;
     case Act::kCopy:
-      if (const Text* value = Peek(stack, arg)) stack.push_back(Text(*value));
+      if (Text* value = Peek(stack, arg)) {
+        value->spare = true;
+        stack.push_back(Text(*value));
+      }
       return;
     case Act::kDuplicate: {
-      const std::vector<Text> values = PopMany(stack, arg);
+      std::vector<Text> values = PopMany(stack, arg);
+      for (Text& value : values) value.spare = true;
       for (int i = 0; i < 2; ++i) stack.insert(stack.end(), values.begin(), values.end());
       return;
     }
@@ -250,6 +259,17 @@ void Decompiler::Step(const Instruction& instruction, Stack& stack, Way& way) {
         const bool item = value.items.size() == static_cast<size_t>(arg);
         Push(stack, item ? value.items[i] : absl::StrCat(In(value, kAtom), "[", i, "]"));
       }
+      return;
+    }
+    case Act::kUnpackRest: {
+      const Text value = Pop(stack);
+      const int before = arg & 255, after = arg >> 8;
+      const std::string text = In(value, kAtom);
+      if (after > 1000) failed_ = true;
+      for (int i = 1; i <= after && !failed_; ++i) Push(stack, absl::StrCat(text, "[-", i, "]"));
+      Push(stack, absl::StrCat(text, "[", before > 0 ? absl::StrCat(before) : "", ":",
+                               after > 0 ? absl::StrCat("-", after) : "", "]"));
+      for (int i = before; i-- > 0;) Push(stack, absl::StrCat(text, "[", i, "]"));
       return;
     }
     case Act::kConstant:
@@ -348,6 +368,15 @@ Decompiler::Way Decompiler::Walk(int at, Stack stack, int head, int depth) {
   return way;
 }
 
+void Decompiler::AppendIf(const std::string& condition, const std::vector<std::string>& then,
+                          const std::vector<std::string>& other, Way& way) {
+  way.lines.push_back(absl::StrCat("if ", condition, ":"));
+  if (then.empty()) way.lines.push_back(absl::StrCat(kIndent, "pass"));
+  for (const std::string& line : then) way.lines.push_back(absl::StrCat(kIndent, line));
+  if (!other.empty()) way.lines.push_back("else:");
+  for (const std::string& line : other) way.lines.push_back(absl::StrCat(kIndent, line));
+}
+
 // Both ways are walked to their ends, which says the same as the source, if not in its words.
 void Decompiler::Choose(const Instruction& instruction, int at, Stack& stack, Way& way, int head,
                         int depth) {
@@ -362,12 +391,24 @@ void Decompiler::Choose(const Instruction& instruction, int at, Stack& stack, Wa
     condition.binding = kCompare;
   }
   Stack jumped = stack;
+  // "and" and "or" of Python 3.12 on copy what they test.
+  const bool copied = !keep && !stack.empty() && stack.back().spare && tested.spare &&
+                      stack.back().text == tested.text;
   if (keep) jumped.push_back(tested);
-  const bool to_head = instruction.arg == head;
-  if (head >= 0 && (to_head || code_.instructions[instruction.arg].act == Act::kJump)) {
+  const auto leads_to_head = [&](int to) {
+    while (to < static_cast<int>(code_.instructions.size()) - 1 &&
+           code_.instructions[to].act == Act::kNop) {
+      ++to;
+    }
+    return to == head ||
+           (code_.instructions[to].act == Act::kJump && code_.instructions[to].arg == head);
+  };
+  const bool jump_skips = leads_to_head(instruction.arg);
+  if (head >= 0 && !keep && (jump_skips || leads_to_head(at + 1))) {
     // A filter of a comprehension, or the rest of a loop's body.
-    Way rest = Walk(at + 1, std::move(stack), head, depth + 1);
-    const std::string text = on_true ? absl::StrCat("not ", In(condition, kNot)) : condition.text;
+    Way rest = Walk(jump_skips ? at + 1 : instruction.arg, std::move(stack), head, depth + 1);
+    const std::string text =
+        on_true == jump_skips ? absl::StrCat("not ", In(condition, kNot)) : condition.text;
     for (Text& item : rest.stack) {
       if (!item.item.empty()) item.clauses = absl::StrCat(" if ", text, item.clauses);
     }
@@ -382,30 +423,37 @@ void Decompiler::Choose(const Instruction& instruction, int at, Stack& stack, Wa
   Way then = Walk(at + 1, std::move(stack), head, depth + 1);
   Way other = Walk(instruction.arg, std::move(jumped), head, depth + 1);
   if (failed_) return;
-  if (!then.returns || !other.returns) {
+  if (!then.returns && !other.returns && head >= 0) {
     // Within a loop the ways go on at its head.
+    if (on_true && !keep) std::swap(then, other);
+    AppendIf(condition.text, then.lines, other.lines, way);
+    way.stack = std::move(then.stack);
+    return;
+  }
+  if (!then.returns || !other.returns) {
     failed_ = true;
     return;
   }
-  if (on_true && !keep) std::swap(then, other);
+  const bool lines = !then.lines.empty() || !other.lines.empty();
+  const bool short_way = keep || (copied && !lines && other.result.text == tested.text);
+  if (on_true && !short_way) std::swap(then, other);
   way.returns = true;
-  if (then.lines.empty() && other.lines.empty()) {
-    if (keep && other.result.text == tested.text) {
+  if (!lines) {
+    if (short_way && other.result.text == tested.text) {
       const Binding binding = on_true ? kOr : kAnd;
       way.result.text = absl::StrCat(In(tested, binding), on_true ? " or " : " and ",
                                      In(then.result, static_cast<Binding>(binding + 1)));
       way.result.binding = binding;
       return;
     }
-    if (on_true && keep) std::swap(then, other);
+    if (on_true && short_way) std::swap(then, other);
     way.result.text = absl::StrCat(In(then.result, kOr), " if ", In(condition, kOr), " else ",
                                    In(other.result, kChoice));
     way.result.binding = kChoice;
     return;
   }
-  way.lines.push_back(absl::StrCat("if ", condition.text, ":"));
-  for (const std::string& line : then.lines) way.lines.push_back(absl::StrCat(kIndent, line));
-  way.lines.push_back(absl::StrCat(kIndent, "return ", then.result.text));
+  then.lines.push_back(absl::StrCat("return ", then.result.text));
+  AppendIf(condition.text, then.lines, {}, way);
   for (std::string& line : other.lines) way.lines.push_back(std::move(line));
   way.result = other.result;
 }
@@ -437,7 +485,9 @@ int Decompiler::Loop(const Instruction& instruction, int at, Stack& stack, Way& 
   int next = at + 1;
   const std::string clause = absl::StrCat(" for ", Target(next, 1), " in ", iterated);
   if (failed_) return -1;
+  ++loops_;
   Way body = Walk(next, stack, at, depth + 1);
+  --loops_;
   if (failed_ || body.returns || body.stack.size() < stack.size()) return -1;
   bool comprehension = false;
   for (size_t i = 0; i < stack.size(); ++i) {
@@ -487,7 +537,7 @@ std::optional<BodySource> Decompile(const Code& code, int64_t limit, int depth,
   }
   Decompiler::Way way = decompiler.Walk(0, std::move(stack), -1, 0);
   if (decompiler.failed() || !way.returns) return std::nullopt;
-  BodySource source{std::move(way.lines), way.result.text};
+  BodySource source{std::move(way.lines), In(way.result, internal::kLambda)};
   if (generator) {
     if (way.stack.empty() || way.stack[0].item.empty()) return std::nullopt;
     source.result = absl::StrCat("(", way.stack[0].item, way.stack[0].clauses, ")");

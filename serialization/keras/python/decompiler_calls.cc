@@ -83,10 +83,20 @@ void Decompiler::StepCall(const Instruction& instruction, Stack& stack) {
       std::vector<std::string> arguments;
       if (arg & 1) {
         const Text keywords = Pop(stack);
-        if (!keywords.null) arguments.push_back(absl::StrCat("**", In(keywords, kBitOr)));
+        const bool only_more =
+            !keywords.items.empty() &&
+            std::all_of(keywords.items.begin(), keywords.items.end(),
+                        [](const std::string& item) { return absl::StartsWith(item, "**"); });
+        if (only_more) {
+          arguments = keywords.items;
+        } else if (!keywords.null) {
+          arguments.push_back(absl::StrCat("**", In(keywords, kBitOr)));
+        }
       }
       const Text more = Pop(stack);
-      if (more.text != "()") {
+      if (!more.items.empty()) {
+        arguments.insert(arguments.begin(), more.items.begin(), more.items.end());
+      } else if (more.text != "()") {
         arguments.insert(arguments.begin(), absl::StrCat("*", In(more, kBitOr)));
       }
       return Call(stack, std::move(arguments), instruction.act == Act::kCallMoreNull);
@@ -241,6 +251,12 @@ void Decompiler::StepBuild(const Instruction& instruction, Stack& stack) {
       const Text item = Pop(stack);
       Text* list = Peek(stack, arg);
       if (list == nullptr) return;
+      if (loops_ == 0 && instruction.act == Act::kAppend) {  // behind "*more"
+        list->items.push_back(In(item, kLambda));
+        list->text = absl::StrCat("[", absl::StrJoin(list->items, ", "), "]");
+        if (static_cast<int64_t>(list->text.size()) > limit_) failed_ = true;
+        return;
+      }
       list->item = In(item, kLambda);
       if (instruction.act == Act::kAddToSet) list->text = "{";
       return;

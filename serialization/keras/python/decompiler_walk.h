@@ -35,11 +35,12 @@ enum Binding {
 struct Text {
   std::string text;
   Binding binding = kAtom;
-  bool null = false;  // the mark beside a callable
-  bool iterator = false;
+  bool null = false;           // the mark beside a callable
+  bool spare = false;          // an iterator or a copy: dropping it says nothing
   bool saved = false;          // a variable put aside for a comprehension
   std::string module;          // of an import: what follows "import" or "from"
   std::string member;          // imported from it
+  bool whole = false;          // "import a.b as c", which then takes b from a
   const Code* code = nullptr;  // of a function that is made, or its code
   bool is_function = false;
   std::vector<std::string> items;  // of a tuple, list or dict of literals: its elements
@@ -111,6 +112,8 @@ class Decompiler {
   void Call(Stack& stack, std::vector<std::string> arguments, bool null);
   void MakeFunction(const Instruction& instruction, Stack& stack);
   void Choose(const Instruction& instruction, int at, Stack& stack, Way& way, int head, int depth);
+  void AppendIf(const std::string& condition, const std::vector<std::string>& then,
+                const std::vector<std::string>& other, Way& way);
   // Walks a loop's body; yields where to go on, or -1.
   int Loop(const Instruction& instruction, int at, Stack& stack, Way& way, int depth);
   std::string Target(int& at, int count);
@@ -122,7 +125,7 @@ class Decompiler {
   const int depth_;
   const std::string first_argument_;
   std::vector<std::string> keyword_names_;
-  int steps_ = 0;
+  int steps_ = 0, loops_ = 0;  // loops_: those around
   bool failed_ = false;
 };
 
