@@ -90,8 +90,8 @@ class Importer {
     const LayerConfig* policy = value == nullptr ? nullptr : value->As<LayerConfig>();
     const LayerConfig* config =
         policy == nullptr ? nullptr : FieldOf<LayerConfig>(*policy, "config");
-    const std::string name = config != nullptr ? TextField(*config, "name")
-                                               : TextField(node.entry.config, "dtype");
+    const std::string name =
+        config != nullptr ? TextField(*config, "name") : TextField(node.entry.config, "dtype");
     if (node.entry.class_name != "InputLayer" && !name.empty()) dtypes.insert(name);
     for (const auto& child : node.children) NoteDTypes(*child, dtypes);
   }
@@ -101,9 +101,9 @@ class Importer {
     NoteDTypes(*root_, dtypes);
     for (const char* usual : {"float32", "int32", "int64", "uint8", "bool"}) dtypes.erase(usual);
     if (dtypes.empty()) return;
-    imported_.report.warnings.push_back(
-        absl::StrCat("layers that compute in ", Escape(absl::StrJoin(dtypes, ", ")),
-                     " in Keras compute in float32 here"));
+    imported_.report.warnings.push_back(absl::StrCat("layers that compute in ",
+                                                     Escape(absl::StrJoin(dtypes, ", ")),
+                                                     " in Keras compute in float32 here"));
   }
 
   absl::Status CallNetwork() {

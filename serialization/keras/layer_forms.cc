@@ -403,12 +403,24 @@ bool IsUsersClass(const LayerEntry& entry) {
 }
 
 bool IsKerasClass(const LayerEntry& entry) {
-  static constexpr absl::string_view kOthers[] = {
-      "EinsumDense",        "Hashing",          "HashedCrossing",      "Highway",
-      "IntegerLookup",      "LocallyConnected1D", "LocallyConnected2D", "MaxoutDense",
-      "MelSpectrogram",     "ParametricSoftplus", "RNN",               "SReLU",
-      "STFTSpectrogram",    "SpectralNormalization", "StackedRNNCells", "StringLookup",
-      "TextVectorization",  "TimeDistributedDense"};
+  static constexpr absl::string_view kOthers[] = {"EinsumDense",
+                                                  "Hashing",
+                                                  "HashedCrossing",
+                                                  "Highway",
+                                                  "IntegerLookup",
+                                                  "LocallyConnected1D",
+                                                  "LocallyConnected2D",
+                                                  "MaxoutDense",
+                                                  "MelSpectrogram",
+                                                  "ParametricSoftplus",
+                                                  "RNN",
+                                                  "SReLU",
+                                                  "STFTSpectrogram",
+                                                  "SpectralNormalization",
+                                                  "StackedRNNCells",
+                                                  "StringLookup",
+                                                  "TextVectorization",
+                                                  "TimeDistributedDense"};
   const std::string class_name = ClassHere(entry.class_name);
   return !IsUsersClass(entry) &&
          (absl::StartsWith(entry.module, "keras.layers") ||

@@ -25,9 +25,7 @@ std::string CallNameOf(const LayerEntry& entry) {
   static constexpr absl::string_view kOperators = "__operators__.";
   if (absl::StartsWith(function, kOperators) && !absl::EndsWith(function, ".getitem")) {
     const absl::string_view name = absl::string_view(function).substr(kOperators.size());
-    return absl::StrCat("tf.math.", name == "eq"   ? "equal"
-                                    : name == "ne" ? "not_equal"
-                                                   : name);
+    return absl::StrCat("tf.math.", name == "eq" ? "equal" : name == "ne" ? "not_equal" : name);
   }
   // tf.keras.backend's functions are written under their own names.
   return absl::StartsWith(function, "keras.") ? function : absl::StrCat("tf.", function);

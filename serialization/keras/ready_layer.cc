@@ -176,9 +176,9 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeReadyLayer(const std::shared_ptr
     if (made.ok()) return made;
     return MakeUsersLayer(node, hints, context, EscapeMessage(made.status().message()));
   }
-  const std::string obstacle =
-      IsKerasClass(entry) ? absl::StrCat("there is no layer ", Escape(class_name), " here")
-                          : std::string();
+  const std::string obstacle = IsKerasClass(entry)
+                                   ? absl::StrCat("there is no layer ", Escape(class_name), " here")
+                                   : std::string();
   return MakeUsersLayer(node, hints, context, obstacle);
 }
 
