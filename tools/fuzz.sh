@@ -8,8 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 declare -A targets=(
   [onnx]=tests/onnx/import_fuzz
-  [keras_config]=serialization/keras/config_fuzz
-  [keras_archive]=serialization/keras/archive_fuzz
+  [keras_config]=serialization/keras/config_fuzzer
+  [keras_archive]=serialization/keras/archive_fuzzer
 )
 
 seconds="${1:-600}"

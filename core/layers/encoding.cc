@@ -35,7 +35,8 @@ struct CategoryEncodingSpec {
 
   void VisitFields(FieldVisitor& v) {
     v.Name(name);
-    v.Required("num_tokens", num_tokens, "the number of categories; what is none of them has no place");
+    v.Required("num_tokens", num_tokens,
+               "the number of categories; what is none of them has no place");
     v("output_mode", output_mode, "multi_hot, one_hot or count");
     v.Only("sparse", false, "results are dense");
   }
@@ -75,17 +76,20 @@ struct DiscretizationSpec {
          .name = name,
          .needs = {.min_rank = 1, .dtypes = kNumbers},
          .options = internal::AllOf(
-             {ascending ? absl::OkStatus() : InvalidArgument("bin_boundaries: expected ascending ones"),
-              internal::OneOf("output_mode", {"int", "multi_hot", "one_hot", "count"}, output_mode)})},
+             {ascending ? absl::OkStatus()
+                        : InvalidArgument("bin_boundaries: expected ascending ones"),
+              internal::OneOf("output_mode", {"int", "multi_hot", "one_hot", "count"},
+                              output_mode)})},
         [boundaries = bin_boundaries, mode = output_mode](const Value& x) -> absl::StatusOr<Value> {
           const Value numbers =
               kFloats.Contains(x.dtype()) ? x : Op("array.Cast", {x}, {{"to", DType::kFloat32}});
           Tensor bounds(DType::kFloat64, Shape{static_cast<int64_t>(boundaries.size())});
           std::copy(boundaries.begin(), boundaries.end(), bounds.mutable_data<double>().begin());
-          const Value above =
-              Op("array.Unsqueeze", {numbers}, {{"axes", -1}}) >= Constant(bounds.Cast(numbers.dtype()));
-          const Value bin = Op("math.ReduceSum", {Op("array.Cast", {above}, {{"to", DType::kInt64}})},
-                               {{"axes", -1}, {"keepdims", false}});
+          const Value above = Op("array.Unsqueeze", {numbers}, {{"axes", -1}}) >=
+                              Constant(bounds.Cast(numbers.dtype()));
+          const Value bin =
+              Op("math.ReduceSum", {Op("array.Cast", {above}, {{"to", DType::kInt64}})},
+                 {{"axes", -1}, {"keepdims", false}});
           if (mode == "int") return bin;
           return Encoded(bin, static_cast<int64_t>(boundaries.size()) + 1, mode);
         });

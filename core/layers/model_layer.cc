@@ -48,7 +48,8 @@ class CalledModel : public LayerBase {
   absl::StatusOr<std::vector<Value>> Call(absl::Span<const Value> inputs) override {
     Graph graph = model_.graph;
     NOMO_RETURN_IF_ERROR(SetInputTypes(inputs, graph));
-    NOMO_RETURN_IF_ERROR(TypeInferrer(model_.functions, ScopedRegistry::Current()).InferGraph(graph));
+    NOMO_RETURN_IF_ERROR(
+        TypeInferrer(model_.functions, ScopedRegistry::Current()).InferGraph(graph));
     ReopenLeaves leaves{.values = stored_, .variables = variables_, .layer = scope()};
     for (size_t i = 0; i < inputs.size(); ++i) leaves.values[graph.inputs[i]] = inputs[i];
     const std::vector<Value> values = Reopen(graph, model_.functions, std::move(leaves));

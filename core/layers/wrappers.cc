@@ -141,17 +141,29 @@ class TimeDistributedLayer : public internal::OneInputLayer {
   absl::StatusOr<Value> Apply(const Value& x) override {
     const PartialShape& shape = x.shape();
     const Dim &batch = shape[0], &steps = shape[1];
-    if (!batch.known() && !steps.known()) {
-      return InvalidArgument("the batch or the steps must be known, found ", x.type().ToString());
-    }
     NOMO_ASSIGN_OR_RETURN(Ints folded, KnownSizes(x, 2, "input"));
     folded.insert(folded.begin(), -1);
     const Value y = (*layer_)(Op("array.Reshape", {x}, {{"shape", folded}}));
     if (!y.status().ok() || y.dtype() == DType::kInvalid) return y;
     NOMO_ASSIGN_OR_RETURN(Ints unfolded, KnownSizes(y, 1, "layer's result"));
+    if (!batch.known() && !steps.known()) return UnfoldedLike(x, y, unfolded);
     unfolded.insert(unfolded.begin(), steps.known() ? steps.size() : -1);
     unfolded.insert(unfolded.begin(), steps.known() ? -1 : batch.size());
     return Op("array.Reshape", {y}, {{"shape", unfolded}});
+  }
+
+  // Where neither is known before the model runs: [batch, steps] of x, then `sizes`.
+  static Value UnfoldedLike(const Value& x, const Value& y, const Ints& sizes) {
+    std::vector<Value> parts = {Slice(Op("array.Shape", {x}), 0, 2)};
+    PartialShape shape = {x.shape()[0], x.shape()[1]};
+    for (const int64_t size : sizes) shape.Append(size);
+    if (!sizes.empty()) {
+      parts.push_back(
+          Constant(Tensor::Of<int64_t>(Shape{static_cast<int64_t>(sizes.size())}, sizes)));
+      parts = {Op("array.Concat", std::move(parts), {{"axis", 0}})};
+    }
+    return CallMulti("array.Reshape", {y, parts[0]}, {},
+                     {.output_types = {{y.dtype(), std::move(shape)}}})[0];
   }
 
   static absl::StatusOr<Ints> KnownSizes(const Value& x, int first, absl::string_view what) {

@@ -27,7 +27,7 @@ struct TimeDistributedOptions {
   std::string name;
 };
 // `layer` applied to each step of [batch, steps, ...], with the same weights. All sizes but those
-// of the batch or the steps must be known.
+// of the batch and the steps must be known.
 Layer TimeDistributed(Layer layer, TimeDistributedOptions options = {});
 
 }  // namespace nomograph

@@ -28,9 +28,7 @@ absl::StatusOr<Archive> OpenArchive(absl::string_view bytes) {
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
-  zip_t* archive = source == nullptr
-                       ? nullptr
-                       : zip_open_from_source(source, ZIP_RDONLY, &error);
+  zip_t* archive = source == nullptr ? nullptr : zip_open_from_source(source, ZIP_RDONLY, &error);
   absl::Status status;
   if (archive == nullptr) {
     status = InvalidArgument("it is no valid zip archive: ", Escape(zip_error_strerror(&error)));

@@ -87,6 +87,7 @@ class Assigner {
       : stored_(stored), backend_(backend) {}
 
   absl::StatusOr<WeightReport> Assign(LayerNode& root) {
+    UseTaken(root);
     if (stored_.order == Order::kByLayer && root.network) {
       for (const auto& child : root.children) AssignGroup(*child);
     } else {
@@ -107,6 +108,11 @@ class Assigner {
  private:
   void Use(const std::vector<StoredWeight>& stored) {
     for (const StoredWeight& weight : stored) used_.insert(weight.id);
+  }
+
+  void UseTaken(const LayerNode& node) {
+    used_.insert(node.taken.begin(), node.taken.end());
+    for (const auto& child : node.children) UseTaken(*child);
   }
 
   // Of a model's layer. Where a model in it has no group of its own, its layers have them, as those

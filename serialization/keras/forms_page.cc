@@ -23,7 +23,8 @@ constexpr char kFiles[] =
     ".npz or .weights.h5 beside it, or `--weights` |\n"
     "| TensorFlow.js | layers format, `model.json` | float32, int32, bool; quantised to float16, "
     "uint8, uint16 |\n\n"
-    "What a file is its first bytes tell, not its name. Configurations are taken without the options "
+    "What a file is its first bytes tell, not its name. Configurations are taken without the "
+    "options "
     "that concern training alone.\n";
 
 // By a call's name, the modules in which it is known.
@@ -46,11 +47,12 @@ std::string FormsPage() {
   for (const std::string& name : LayerRegistry::Default().Names()) {
     absl::StrAppend(&page, "| ", name, " | ", absl::StrJoin(others[name], ", "), " |\n");
   }
-  absl::StrAppend(
-      &page,
-      "\nBeside them Sequential, Model and Functional, InputLayer, Lambda, Merge of Keras 1, RNN of "
-      "one LSTMCell, GRUCell or SimpleRNNCell, TFOpLambda, SlicingOpLambda, TensorFlowOpLayer and the "
-      "operations of keras.ops. Any other class becomes a node that names an op.\n");
+  absl::StrAppend(&page,
+                  "\nBeside them Sequential, Model and Functional, InputLayer, Lambda, Merge of "
+                  "Keras 1, RNN of "
+                  "one LSTMCell, GRUCell or SimpleRNNCell, TFOpLambda, SlicingOpLambda, "
+                  "TensorFlowOpLayer and the "
+                  "operations of keras.ops. Any other class becomes a node that names an op.\n");
   absl::StrAppend(&page, "\n## Calls\n\n",
                   "What Lambdas and operations may call. Lambdas are read as Python 2.7 and 3.3 to "
                   "3.14 store them.\n\n| call | in |\n|---|---|\n");

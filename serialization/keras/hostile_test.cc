@@ -64,8 +64,7 @@ const std::vector<Hostile>& HostileFiles() {
 TEST(HostileFiles, AreClearErrors) {
   for (const Hostile& file : HostileFiles()) {
     SCOPED_TRACE(file.file);
-    const auto imported =
-        Import(absl::StrCat("serialization/keras/testdata/hostile/", file.file));
+    const auto imported = Import(absl::StrCat("serialization/keras/testdata/hostile/", file.file));
     ASSERT_FALSE(imported.ok());
     for (const char* part : file.message) {
       EXPECT_TRUE(absl::StrContains(imported.status().message(), part)) << imported.status();

@@ -1,12 +1,14 @@
 #include "nomograph/serialization/keras/import.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "nomograph/core/build/build.h"
@@ -71,6 +73,7 @@ class Importer {
     report.model_class = Escape(entry.class_name);
     NOMO_ASSIGN_OR_RETURN(root_, ReadLayerTree(entry, file_.weights));
     context_.era.channels_first = IsChannelsFirst(*root_);
+    WarnOfDTypes();
     NOMO_RETURN_IF_ERROR(root_->network ? CallNetwork() : CallUsersModel());
     NOMO_ASSIGN_OR_RETURN(const WeightReport weights,
                           AssignWeights(*root_, file_.weights, file_.backend));
@@ -81,6 +84,28 @@ class Importer {
   }
 
  private:
+  // The dtypes that layers are to compute in, each once.
+  void NoteDTypes(const LayerNode& node, std::set<std::string>& dtypes) const {
+    const ConfigValue* value = node.entry.config.Find("dtype");
+    const LayerConfig* policy = value == nullptr ? nullptr : value->As<LayerConfig>();
+    const LayerConfig* config =
+        policy == nullptr ? nullptr : FieldOf<LayerConfig>(*policy, "config");
+    const std::string name =
+        config != nullptr ? TextField(*config, "name") : TextField(node.entry.config, "dtype");
+    if (node.entry.class_name != "InputLayer" && !name.empty()) dtypes.insert(name);
+    for (const auto& child : node.children) NoteDTypes(*child, dtypes);
+  }
+
+  void WarnOfDTypes() {
+    std::set<std::string> dtypes;
+    NoteDTypes(*root_, dtypes);
+    for (const char* usual : {"float32", "int32", "int64", "uint8", "bool"}) dtypes.erase(usual);
+    if (dtypes.empty()) return;
+    imported_.report.warnings.push_back(absl::StrCat("layers that compute in ",
+                                                     Escape(absl::StrJoin(dtypes, ", ")),
+                                                     " in Keras compute in float32 here"));
+  }
+
   absl::Status CallNetwork() {
     NOMO_ASSIGN_OR_RETURN(network_, NetworkCaller::Make(root_, context_));
     NOMO_ASSIGN_OR_RETURN(const auto declared, network_->Inputs());

@@ -62,12 +62,7 @@ const std::vector<RealModel>& RealModels() {
        {"[batch,10]"},
        50890,
        {{"lambda_3", "x ** 2"}, {"lambda_4", "3 * x"}}},
-      {"nested_container.keras",
-       "3.15.0",
-       {"[batch,4]"},
-       {""},
-       58,
-       {{"nested_dense_model", ""}}},
+      {"nested_container.keras", "3.15.0", {"[batch,4]"}, {""}, 58, {{"nested_dense_model", ""}}},
       {"sequential_lambda.h5",
        "2.0.9",
        {"[batch,100]"},
@@ -218,7 +213,8 @@ absl::StatusOr<std::vector<Tensor>> RunModel(const Model& model, const std::vect
   }
   NOMO_ASSIGN_OR_RETURN(NamedTensors outputs, model.Predict(inputs));
   std::vector<Tensor> ordered;
-  for (const ValueId id : model.graph.outputs) ordered.push_back(outputs[model.graph.value(id).name]);
+  for (const ValueId id : model.graph.outputs)
+    ordered.push_back(outputs[model.graph.value(id).name]);
   return ordered;
 }
 

@@ -239,6 +239,9 @@ std::optional<ConfigValue> Coerced(const LayerOption& option, ConfigValue value)
                       option.type == "int or null" || option.type == "float or null" ||
                       option.type == "bool";
   const List* list = value.As<List>();
+  const auto is_null = [](const ConfigValue& element) { return element.is_null(); };
+  if (list != nullptr && !list->empty() && std::all_of(list->begin(), list->end(), is_null))
+    return std::nullopt;
   if (scalar && list != nullptr && list->size() == 1)
     return Coerced(option, ConfigValue(list->front()));
   if (absl::StrContains(option.type, "int") && value.As<double>() != nullptr) {
@@ -348,6 +351,9 @@ class Former {
   absl::Status TakeFixed(const LayerOption& option, const ConfigValue& value) {
     if (value.ToString() == option.default_value || IsSilent(option.name) || value.is_null())
       return absl::OkStatus();
+    // The steps of sequences: what null stands for.
+    if (option.name == "attention_axes" && value == ConfigValue(List{ConfigValue(1)}))
+      return absl::OkStatus();
     if (option.name == "stateful") {
       form_.notes.push_back(
           "it keeps its state between batches in Keras; here every batch begins anew");
@@ -394,6 +400,31 @@ bool IsUsersClass(const LayerEntry& entry) {
       return false;
   }
   return true;
+}
+
+bool IsKerasClass(const LayerEntry& entry) {
+  static constexpr absl::string_view kOthers[] = {"EinsumDense",
+                                                  "Hashing",
+                                                  "HashedCrossing",
+                                                  "Highway",
+                                                  "IntegerLookup",
+                                                  "LocallyConnected1D",
+                                                  "LocallyConnected2D",
+                                                  "MaxoutDense",
+                                                  "MelSpectrogram",
+                                                  "ParametricSoftplus",
+                                                  "RNN",
+                                                  "SReLU",
+                                                  "STFTSpectrogram",
+                                                  "SpectralNormalization",
+                                                  "StackedRNNCells",
+                                                  "StringLookup",
+                                                  "TextVectorization",
+                                                  "TimeDistributedDense"};
+  const std::string class_name = ClassHere(entry.class_name);
+  return !IsUsersClass(entry) &&
+         (absl::StartsWith(entry.module, "keras.layers") ||
+          std::find(std::begin(kOthers), std::end(kOthers), class_name) != std::end(kOthers));
 }
 
 bool IsOperation(const LayerEntry& entry) {

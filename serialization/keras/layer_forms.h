@@ -38,6 +38,8 @@ std::string ClassHere(absl::string_view class_name);
 // Whether the class is one that its author made, whatever its name: what Keras writes beside the
 // name tells.
 bool IsUsersClass(const LayerEntry& entry);
+// Whether it is one of Keras' own that no layer here is like.
+bool IsKerasClass(const LayerEntry& entry);
 // Whether it is an operation (of keras.ops), and no layer, whatever its name.
 bool IsOperation(const LayerEntry& entry);
 

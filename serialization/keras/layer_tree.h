@@ -36,8 +36,7 @@ struct LayerNode {
   // Where the file's weights have a place for every object; empty for the model itself.
   std::string place;
   std::vector<WeightSlot> slots;  // in the order of their declaration, without the children's
-  // A class of which only the file knows the weights: it takes all that are stored for it.
-  bool takes_all = false;
+  std::vector<int64_t> taken;     // ids of stored weights that have become options of the layer
 };
 
 // Parses the model and all models in it. InvalidArgument, naming the layer, for configurations that

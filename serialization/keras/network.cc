@@ -238,12 +238,14 @@ const ConfigValue* FirstInputShape(const LayerConfig& config) {
     if (const ConfigValue* shape = config.Find(field)) return shape;
   }
   const List* layers = FieldOf<List>(config, "layers");
-  const LayerConfig* first = layers == nullptr || layers->empty() ? nullptr : layers->front().As<LayerConfig>();
+  const LayerConfig* first =
+      layers == nullptr || layers->empty() ? nullptr : layers->front().As<LayerConfig>();
   if (first == nullptr) return nullptr;
   if (const List* inner = FieldOf<List>(*first, "config")) {
     // A Sequential before Keras 2.2.3.
     const LayerConfig* entry = inner->empty() ? nullptr : inner->front().As<LayerConfig>();
-    const LayerConfig* inner_config = entry == nullptr ? nullptr : FieldOf<LayerConfig>(*entry, "config");
+    const LayerConfig* inner_config =
+        entry == nullptr ? nullptr : FieldOf<LayerConfig>(*entry, "config");
     return inner_config == nullptr ? nullptr : FirstInputShape(*inner_config);
   }
   const LayerConfig* inner = FieldOf<LayerConfig>(*first, "config");
@@ -261,7 +263,8 @@ absl::Status ExpandMerge(Network& network) {
     if (branch.name.empty()) branch.name = absl::StrCat("branch_", i);
     const ConfigValue* shape = FirstInputShape(branch.config);
     if (shape == nullptr)
-      return InvalidArgument("branch ", i, " of the Merge: its first layer has no batch_input_shape");
+      return InvalidArgument("branch ", i,
+                             " of the Merge: its first layer has no batch_input_shape");
     LayerEntry input{.name = absl::StrCat(branch.name, "_input_", i), .class_name = "InputLayer"};
     input.config = {{"name", input.name}, {"batch_input_shape", *shape}};
     branch.calls = {{.arguments = {{TensorRef{input.name}}}}};
@@ -299,6 +302,8 @@ ConfigValue Unwrapped(const ConfigValue& value) {
   const ConfigValue* items = object->Find("items");
   if (items != nullptr && (class_name == "__tuple__" || class_name == "TensorShape"))
     return Unwrapped(*items);
+  if (TextField(*object, "type") == "ndarray" && object->Find("value") != nullptr)
+    return Unwrapped(*object->Find("value"));
   const LayerConfig* config = FieldOf<LayerConfig>(*object, "config");
   const ConfigValue* held = config == nullptr ? nullptr : config->Find("value");
   if (held != nullptr && (class_name == "__numpy__" || class_name == "__tensor__"))

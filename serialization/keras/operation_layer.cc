@@ -21,6 +21,12 @@ std::string CallNameOf(const LayerEntry& entry) {
   if (entry.class_name != "TFOpLambda" && entry.class_name != "SlicingOpLambda")
     return absl::StrCat("keras.ops.", SnakeCase(entry.class_name));
   const std::string function = TextField(entry.config, "function");
+  // Python's operators: + is tf.__operators__.add, and others are functions of tf.math.
+  static constexpr absl::string_view kOperators = "__operators__.";
+  if (absl::StartsWith(function, kOperators) && !absl::EndsWith(function, ".getitem")) {
+    const absl::string_view name = absl::string_view(function).substr(kOperators.size());
+    return absl::StrCat("tf.math.", name == "eq" ? "equal" : name == "ne" ? "not_equal" : name);
+  }
   // tf.keras.backend's functions are written under their own names.
   return absl::StartsWith(function, "keras.") ? function : absl::StrCat("tf.", function);
 }

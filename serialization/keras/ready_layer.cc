@@ -62,8 +62,8 @@ AttrValue AttributeOf(const ConfigValue& value) {
 }
 
 std::string CppText(absl::string_view text) {
-  return absl::StrCat(
-      "\"", absl::StrReplaceAll(Escape(text), {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
+  return absl::StrCat("\"", absl::StrReplaceAll(Escape(text), {{"\\", "\\\\"}, {"\"", "\\\""}}),
+                      "\"");
 }
 
 void AppendPort(absl::string_view method, absl::string_view name, const TensorType& type,
@@ -176,7 +176,10 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeReadyLayer(const std::shared_ptr
     if (made.ok()) return made;
     return MakeUsersLayer(node, hints, context, EscapeMessage(made.status().message()));
   }
-  return MakeUsersLayer(node, hints, context);
+  const std::string obstacle = IsKerasClass(entry)
+                                   ? absl::StrCat("there is no layer ", Escape(class_name), " here")
+                                   : std::string();
+  return MakeUsersLayer(node, hints, context, obstacle);
 }
 
 }  // namespace nomograph::keras

@@ -56,8 +56,9 @@ struct OutputHints {
   std::vector<std::optional<int64_t>> last_sizes;
 };
 
-// A layer that cannot be made as the file wants it becomes a node that names an op, as a class of its
-// author's own does. InvalidArgument, with the layer's name, where the configuration is damaged.
+// A layer that cannot be made as the file wants it becomes a node that names an op, as a class of
+// its author's own does. InvalidArgument, with the layer's name, where the configuration is
+// damaged.
 absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeReadyLayer(const std::shared_ptr<LayerNode>& node,
                                                            const OutputHints& hints,
                                                            ImportContext& context);

@@ -211,7 +211,7 @@ absl::StatusOr<ConfigValue> InnerForm(const ConfigValue& value, ImportContext& c
 }
 
 // Means and variances lie among the weights unless the configuration has them.
-absl::Status FillNormalization(const LayerNode& node, ImportContext& context, LayerConfig& config) {
+absl::Status FillNormalization(LayerNode& node, ImportContext& context, LayerConfig& config) {
   const List* mean = FieldOf<List>(config, "mean");
   if ((mean != nullptr && !mean->empty()) ||
       (config.Find("mean") != nullptr && FieldOf<List>(config, "mean") == nullptr)) {
@@ -226,6 +226,7 @@ absl::Status FillNormalization(const LayerNode& node, ImportContext& context, La
                      ": it was never adapted to data, so that it changes nothing"));
     return absl::OkStatus();
   }
+  for (const StoredWeight& weight : stored) node.taken.push_back(weight.id);
   for (int i : {0, 1}) {
     NOMO_ASSIGN_OR_RETURN(const Tensor tensor, stored[i].read());
     List numbers;

@@ -22,9 +22,15 @@ std::string OpOf(const LayerEntry& entry) {
 }
 
 // What Keras writes for any layer, and no class takes as an argument of its own.
-constexpr absl::string_view kOfEveryLayer[] = {
-    "activity_regularizer", "autocast", "batch_input_shape", "batch_shape", "dtype",
-    "dynamic",              "layers",   "name",              "trainable"};
+constexpr absl::string_view kOfEveryLayer[] = {"activity_regularizer",
+                                               "autocast",
+                                               "batch_input_shape",
+                                               "batch_shape",
+                                               "dtype",
+                                               "dynamic",
+                                               "layers",
+                                               "name",
+                                               "trainable"};
 
 class UsersBase : public LayerBase {
  public:
@@ -61,15 +67,18 @@ class UsersBase : public LayerBase {
         .layer = node_->full_name,
         .origin = absl::StrCat("class ", Escape(node_->entry.class_name), " of the model's author"),
         .source = Source()};
-    OpaqueCall call{.op = obstacle_.empty() ? OpOf(node_->entry)
-                                           : absl::StrCat("keras.", NameForOp(node_->entry.class_name)), .attrs = AttributesOf(Options())};
+    OpaqueCall call{.op = obstacle_.empty()
+                              ? OpOf(node_->entry)
+                              : absl::StrCat("keras.", NameForOp(node_->entry.class_name)),
+                    .attrs = AttributesOf(Options())};
     if (const NamedOp* named = NamedByUser(*node_, context_.options)) {
       call.op = named->op;
       for (const auto& [name, value] : named->attrs) call.attrs.Set(name, value);
       outcome.how = LambdaOutcome::How::kNamed;
     } else {
-      outcome.obstacles.push_back(
-          obstacle_.empty() ? "Keras does not store what a class of its author's computes" : obstacle_);
+      outcome.obstacles.push_back(obstacle_.empty()
+                                      ? "Keras does not store what a class of its author's computes"
+                                      : obstacle_);
     }
     outcome.op = call.op;
     call.inputs.assign(inputs.begin(), inputs.end());

@@ -107,12 +107,9 @@ Json ListJson(const T& items, F&& to_json) {
 
 Json KerasLambdaJson(const keras::LambdaOutcome& lambda) {
   static constexpr const char* kHow[] = {"named", "translated", "missing"};
-  Json json = {{"layer", lambda.layer},
-               {"origin", lambda.origin},
-               {"source", lambda.source},
-               {"outcome", kHow[static_cast<int>(lambda.how)]},
-               {"op", lambda.op},
-               {"obstacles", lambda.obstacles}};
+  Json json = {{"layer", lambda.layer},   {"origin", lambda.origin},
+               {"source", lambda.source}, {"outcome", kHow[static_cast<int>(lambda.how)]},
+               {"op", lambda.op},         {"obstacles", lambda.obstacles}};
   PutText(json, "skeleton", lambda.skeleton);
   return json;
 }

@@ -161,12 +161,12 @@ std::string FactsText(const ModelReport& report) {
   const Model& model = file.model;
   const ParameterCount count = CountParameters(model);
   TextTable table({{""}, {""}}, 0);
-  table.AddRow(
-      {"file", absl::StrCat(file.path, ", ", ReadableBytes(file.bytes),
-                            file.form == ModelForm::kText ? " of text" : "",
-                            file.form == ModelForm::kOnnx ? " of ONNX"
-                            : file.keras                  ? KerasFormText(*file.keras)
-                                : absl::StrCat(", format version ", file.format_version))});
+  table.AddRow({"file", absl::StrCat(file.path, ", ", ReadableBytes(file.bytes),
+                                     file.form == ModelForm::kText ? " of text" : "",
+                                     file.form == ModelForm::kOnnx ? " of ONNX"
+                                     : file.keras                  ? KerasFormText(*file.keras)
+                                                  : absl::StrCat(", format version ",
+                                                                 file.format_version))});
   table.AddRow(
       {"model",
        absl::StrCat(Quoted(model.name),

@@ -11,9 +11,8 @@ absl::StatusOr<ModelFile> OpenWithProgress(const std::string& path, bool upgrade
   NOMO_ASSIGN_OR_RETURN(keras::KerasImportOptions keras,
                         WithExitCode(ExitCode::kUsage, KerasOptionsOfFlags()));
   ProgressBar progress("importing");
-  return OpenFile(path, {.upgrade = upgrade,
-                         .progress = progress.callback(),
-                         .keras = std::move(keras)});
+  return OpenFile(path,
+                  {.upgrade = upgrade, .progress = progress.callback(), .keras = std::move(keras)});
 }
 
 }  // namespace nomograph

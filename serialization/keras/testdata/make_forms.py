@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+"""make_forms.py FOLDER: small models in the ways in which Keras has stored weights, with random ones, for forms_test.cc.
+
+Each file FOLDER/NAME.* comes with FOLDER/NAME.npz: an input x and what the layers' documentation says of it, y, computed here with
+NumPy and PyTorch from the weights as they were before they were stored.
+"""
+import base64
+import io
+import json
+import marshal
+import os
+import sys
+import zipfile
+
+import h5py
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+rng = np.random.default_rng(7)
+FOLDER = sys.argv[1]
+
+
+def draw(*shape):
+    return rng.normal(0, 0.5, shape).astype(np.float32)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def hard_sigmoid(x):
+    return np.clip(0.2 * x + 0.5, 0, 1)
+
+
+def lstm(x, kernel, recurrent, bias, gate=sigmoid, reverse=False):
+    """Gates i, f, c, o; every step's output."""
+    h = c = np.zeros((x.shape[0], recurrent.shape[0]), np.float32)
+    outputs = []
+    for t in range(x.shape[1])[::-1 if reverse else 1]:
+        i, f, g, o = np.split(x[:, t] @ kernel + h @ recurrent + bias, 4, axis=1)
+        c = gate(f) * c + gate(i) * np.tanh(g)
+        h = gate(o) * np.tanh(c)
+        outputs.append(h)
+    return np.stack(outputs, 1)
+
+
+def gru(x, kernel, recurrent, bias, gate=sigmoid, reset_after=False):
+    """Gates z, r, h; the last step's output."""
+    h = np.zeros((x.shape[0], recurrent.shape[0]), np.float32)
+    for t in range(x.shape[1]):
+        if reset_after:
+            a = np.split(x[:, t] @ kernel + bias[0], 3, axis=1)
+            b = np.split(h @ recurrent + bias[1], 3, axis=1)
+            z, r = gate(a[0] + b[0]), gate(a[1] + b[1])
+            new = np.tanh(a[2] + r * b[2])
+        else:
+            a = np.split(x[:, t] @ kernel + bias, 3, axis=1)
+            u = np.split(recurrent, 3, axis=1)
+            z, r = gate(a[0] + h @ u[0]), gate(a[1] + h @ u[1])
+            new = np.tanh(a[2] + (r * h) @ u[2])
+        h = z * h + (1 - z) * new
+    return h
+
+
+def conv2d(x, kernel, bias, first=False):
+    """kernel [rows, columns, in, out]; cross-correlation without padding."""
+    t = torch.from_numpy(x if first else np.ascontiguousarray(np.moveaxis(x, -1, 1)))
+    y = F.conv2d(t, torch.from_numpy(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))), torch.from_numpy(bias)).numpy()
+    return y if first else np.moveaxis(y, 1, -1)
+
+
+def batch_norm(x, gamma, beta, mean, variance):
+    return (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+
+
+def expect(name, x, y):
+    np.savez(f"{FOLDER}/{name}.npz", x=x, y=np.asarray(y, np.float32))
+
+
+def layer(kind, name, **config):
+    return {"class_name": kind, "config": {"name": name, **config}}
+
+
+def sequential(*layers):
+    return {"class_name": "Sequential", "config": {"name": "model", "layers": list(layers)}}
+
+
+def write_h5(name, config, weights, version, backend="tensorflow", top=False, split=False):
+    """weights: {layer: [(name, array)]}, in groups as model.save() makes them."""
+    with h5py.File(f"{FOLDER}/{name}.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps(config)
+        if version:
+            file.attrs["keras_version"] = version.encode()
+        if backend:
+            file.attrs["backend"] = backend.encode()
+        root = file.create_group("model_weights")
+        names = np.array([n.encode() for n in weights])
+        if split:
+            half = len(names) // 2
+            root.attrs["layer_names0"], root.attrs["layer_names1"] = names[:half], names[half:]
+        else:
+            root.attrs["layer_names"] = names
+        for group, arrays in weights.items():
+            group = root.create_group(group)
+            group.attrs["weight_names"] = np.array([n.encode() for n, _ in arrays]) if arrays else np.zeros((0,))
+            for n, array in arrays:
+                group[n] = array
+        if top:
+            root.create_group("top_level_model_weights").attrs["weight_names"] = np.zeros((0,))
+
+
+def write_keras(name, config, weights, version, separator="/"):
+    """weights: {place: [array]}."""
+    data = io.BytesIO()
+    with h5py.File(data, "w") as file:
+        for place, arrays in weights.items():
+            group = file
+            for part in place.split("|"):
+                group = group.require_group(part.replace("/", separator))
+            for i, array in enumerate(arrays):
+                group[str(i)] = array
+    with zipfile.ZipFile(f"{FOLDER}/{name}.keras", "w") as file:
+        file.writestr("metadata.json", json.dumps({"keras_version": version}))
+        file.writestr("config.json", json.dumps(config))
+        file.writestr("model.weights.h5", data.getvalue())
+
+
+def keras1_lstm():
+    x, kernel, recurrent, bias = draw(2, 5, 3), draw(3, 16), draw(4, 16), draw(16)
+    parts = dict(zip("ifco", zip(np.split(kernel, 4, 1), np.split(recurrent, 4, 1), np.split(bias, 4))))
+    stored = [(f"l_{kind}_{gate}", parts[gate][i]) for gate in "icfo" for i, kind in enumerate("WUb")]
+    config = {"class_name": "Sequential", "config": [layer(
+        "LSTM", "l", output_dim=4, init="glorot_uniform", inner_init="orthogonal", forget_bias_init="one", activation="tanh",
+        inner_activation="hard_sigmoid", return_sequences=True, go_backwards=False, stateful=False, unroll=False,
+        consume_less="cpu", input_dim=3, input_length=None, dropout_W=0.0, dropout_U=0.0, batch_input_shape=[None, 5, 3])]}
+    write_h5("keras1_lstm", config, {"l": stored}, "1.2.2", None)
+    expect("keras1_lstm", x, lstm(x, kernel, recurrent, bias, hard_sigmoid))
+
+
+def keras1_gru():
+    x, kernel, recurrent, bias = draw(2, 5, 3), draw(3, 12), draw(4, 12), draw(12)
+    parts = dict(zip("zrh", zip(np.split(kernel, 3, 1), np.split(recurrent, 3, 1), np.split(bias, 3))))
+    stored = [(f"g_{kind}_{gate}", parts[gate][i]) for gate in "zrh" for i, kind in enumerate("WUb")]
+    config = {"class_name": "Sequential", "config": [layer(
+        "GRU", "g", output_dim=4, activation="tanh", inner_activation="hard_sigmoid", return_sequences=False,
+        batch_input_shape=[None, 5, 3])]}
+    write_h5("keras1_gru", config, {"g": stored}, "1.1.0", None)
+    expect("keras1_gru", x, gru(x, kernel, recurrent, bias, hard_sigmoid))
+
+
+def keras1_th():
+    x, kernel, bias = draw(2, 3, 6, 7), draw(2, 3, 3, 4), draw(4)
+    config = {"class_name": "Sequential", "config": [layer(
+        "Convolution2D", "c", nb_filter=4, nb_row=2, nb_col=3, border_mode="valid", subsample=[1, 1], dim_ordering="th",
+        activation="linear", bias=True, batch_input_shape=[None, 3, 6, 7])]}
+    write_h5("keras1_th", config, {"c": [("c_W", kernel.transpose(3, 2, 0, 1)), ("c_b", bias)]}, "1.0.8", None)
+    expect("keras1_th", x, conv2d(x, kernel, bias, first=True))
+
+
+def keras1_conv1d():
+    x, kernel, bias = draw(2, 6, 3), draw(2, 3, 4), draw(4)
+    config = {"class_name": "Sequential", "config": [layer(
+        "Convolution1D", "c", nb_filter=4, filter_length=2, border_mode="valid", subsample_length=1, activation="linear",
+        bias=True, batch_input_shape=[None, 6, 3])]}
+    write_h5("keras1_conv1d", config, {"c": [("c_W", kernel[:, None]), ("c_b", bias)]}, "1.2.0", None)
+    expect("keras1_conv1d", x, conv2d(x[:, :, None], kernel[:, None], bias)[:, :, 0])
+
+
+def theano():
+    x, kernel, bias = draw(2, 6, 7, 3), draw(2, 3, 3, 4), draw(4)
+    config = sequential(layer("Conv2D", "c", filters=4, kernel_size=[2, 3], strides=[1, 1], padding="valid", activation="linear",
+                              data_format="channels_last", dilation_rate=[1, 1], use_bias=True, batch_input_shape=[None, 6, 7, 3]))
+    write_h5("theano", config, {"c": [("c/kernel:0", kernel[::-1, ::-1]), ("c/bias:0", bias)]}, "2.1.6", "theano")
+    expect("theano", x, conv2d(x, kernel, bias))
+
+
+def to_cudnn(kernel, gates):
+    """CuDNN keeps each gate's [units, rows] matrix, which Keras sees as [rows, units]."""
+    return np.hstack([part.T.ravel().reshape(part.shape) for part in np.hsplit(kernel, gates)])
+
+
+def cudnn():
+    x, kernel, recurrent, bias = draw(2, 5, 3), draw(3, 16), draw(4, 16), draw(2, 16)
+    config = sequential(layer("CuDNNLSTM", "l", units=4, return_sequences=True, return_state=False, batch_input_shape=[None, 5, 3]))
+    stored = [("l/kernel:0", to_cudnn(kernel, 4)), ("l/recurrent_kernel:0", to_cudnn(recurrent, 4)), ("l/bias:0", bias.ravel())]
+    write_h5("cudnn_lstm", config, {"l": stored}, "2.2.4")
+    expect("cudnn_lstm", x, lstm(x, kernel, recurrent, bias.sum(0)))
+    x, kernel, recurrent, bias = draw(2, 5, 3), draw(3, 12), draw(4, 12), draw(2, 12)
+    config = sequential(layer("CuDNNGRU", "g", units=4, return_sequences=False, batch_input_shape=[None, 5, 3]))
+    stored = [("g/kernel:0", to_cudnn(kernel, 3)), ("g/recurrent_kernel:0", to_cudnn(recurrent, 3)), ("g/bias:0", bias.ravel())]
+    write_h5("cudnn_gru", config, {"g": stored}, "2.2.4")
+    expect("cudnn_gru", x, gru(x, kernel, recurrent, bias, reset_after=True))
+
+
+def nested():
+    """A model in a model: one list of weights, the trainable ones first; a frozen layer's are not."""
+    x = draw(4, 3)
+    frozen, dense = (draw(3, 3), draw(3)), (draw(3, 3), draw(3))
+    norm = draw(3) + 1, draw(3), draw(3), np.abs(draw(3)) + 0.5
+    inner = sequential(
+        layer("Dense", "frozen", units=3, activation="linear", use_bias=True, trainable=False, batch_input_shape=[None, 3]),
+        layer("BatchNormalization", "norm", axis=[1], epsilon=1e-3, center=True, scale=True, trainable=True),
+        layer("Dense", "dense", units=3, activation="linear", use_bias=True, trainable=True))
+    inner["config"]["name"] = "inner"
+    stored = [("norm/gamma:0", norm[0]), ("norm/beta:0", norm[1]), ("dense/kernel:0", dense[0]), ("dense/bias:0", dense[1]),
+              ("frozen/kernel:0", frozen[0]), ("frozen/bias:0", frozen[1]), ("norm/moving_mean:0", norm[2]), ("norm/moving_variance:0", norm[3])]
+    out = draw(3, 2), draw(2)
+    config = sequential(inner, layer("Dense", "out", units=2, activation="linear", use_bias=True))
+    write_h5("nested", config, {"inner": stored, "out": [("out/kernel:0", out[0]), ("out/bias:0", out[1])]}, "2.4.0", top=True, split=True)
+    y = batch_norm(x @ frozen[0] + frozen[1], *norm) @ dense[0] + dense[1]
+    expect("nested", x, y @ out[0] + out[1])
+
+
+def places():
+    """Three Dense layers and a Bidirectional as Keras 2.13, 3 and Keras on Windows place them."""
+    x = draw(2, 5, 3)
+    dense = [(draw(3, 3), draw(3)), (draw(3, 3), draw(3)), (draw(8, 2), draw(2))]
+    forth, back = (draw(3, 16), draw(4, 16), draw(16)), (draw(3, 16), draw(4, 16), draw(16))
+    inner = {"module": "keras.layers", "registered_name": None, **layer("LSTM", "lstm", units=4, activation="tanh", recurrent_activation="sigmoid", return_sequences=True, use_bias=True)}
+    config = {"module": "keras", "registered_name": None, **sequential(
+        {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 5, 3], "dtype": "float32", "name": "input"}, "registered_name": None},
+        layer("Dense", "first", units=3, activation="linear", use_bias=True),
+        layer("TimeDistributed", "each", layer=layer("Dense", "in_it", units=3, activation="linear", use_bias=True)),
+        layer("Bidirectional", "both", layer=inner, merge_mode="concat"),
+        layer("Dense", "last", units=2, activation="linear", use_bias=True))}
+    h = (x @ dense[0][0] + dense[0][1]) @ dense[1][0] + dense[1][1]
+    h = np.concatenate([lstm(h, *forth), lstm(h, *back, reverse=True)[:, ::-1]], axis=2)
+    y = h @ dense[2][0] + dense[2][1]
+    for name, root, number, separator, version in (("places3", "layers", 1, "/", "3.5.0"), ("places213", "_layer_checkpoint_dependencies", 2, "/", "2.13.1"),
+                                                   ("windows", "layers", 1, "\\", "3.1.0")):
+        write_keras(name, config, {
+            f"{root}/dense|vars": dense[0], f"{root}/time_distributed/layer|vars": dense[1],
+            f"{root}/bidirectional/forward_layer/cell|vars": forth, f"{root}/bidirectional/backward_layer/cell|vars": back,
+            f"{root}/dense_{number}|vars": dense[2], "optimizer|vars": [draw(3)],
+            f"{root}/dropout/seed_generator|vars": [np.array([1, 2], np.uint32)]}, version, separator)
+        expect(name, x, y)
+
+
+def attention():
+    x = draw(2, 5, 6)
+    q, k, v = [(draw(6, 2, 4), draw(2, 4)) for _ in range(3)]
+    out = draw(2, 4, 6), draw(6)
+    tensor = {"class_name": "__keras_tensor__", "config": {"shape": [None, 5, 6], "dtype": "float32", "keras_history": ["x", 0, 0]}}
+    config = {"module": "keras", "class_name": "Functional", "registered_name": None, "config": {"name": "m", "layers": [
+        {"module": "keras.layers", "class_name": "InputLayer", "name": "x", "config": {"batch_shape": [None, 5, 6], "dtype": "float32", "name": "x"}, "inbound_nodes": []},
+        {"module": "keras.layers", "class_name": "MultiHeadAttention", "name": "mha", "config": {"name": "mha", "num_heads": 2, "key_dim": 4, "value_dim": 4, "dropout": 0.0, "use_bias": True},
+         "inbound_nodes": [{"args": [], "kwargs": {"query": tensor, "value": tensor, "use_causal_mask": True}}]}],
+        "input_layers": [["x", 0, 0]], "output_layers": [["mha", 0, 0]]}}
+    base = "layers/multi_head_attention/"
+    write_keras("attention", config, {base + "query_dense|vars": q, base + "key_dense|vars": k, base + "value_dense|vars": v, base + "output_dense|vars": out}, "3.3.3")
+    project = lambda w: np.einsum("btf,fhd->bhtd", x, w[0]) + w[1][None, :, None]
+    scores = np.einsum("bhtd,bhsd->bhts", project(q) / 2.0, project(k))
+    scores = np.where(np.tril(np.ones((5, 5), bool)), scores, -np.inf)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    heads = np.einsum("bhts,bhsd->bthd", weights / weights.sum(-1, keepdims=True), project(v))
+    expect("attention", x, np.einsum("bthd,hdf->btf", heads, out[0]) + out[1])
+
+
+def masks():
+    """An Embedding's mask ends an LSTM's sequences early, through a layer that hands it on."""
+    ids = np.array([[3, 1, 4, 0, 0], [1, 5, 0, 0, 0], [2, 2, 2, 2, 2]], np.float32)
+    table, kernel, recurrent, bias = draw(6, 3), draw(3, 16), draw(4, 16), draw(16)
+    config = sequential(layer("Embedding", "e", input_dim=6, output_dim=3, mask_zero=True, input_length=5, batch_input_shape=[None, 5], dtype="float32"),
+                        layer("Dropout", "d", rate=0.5, noise_shape=None, seed=None),
+                        layer("LSTM", "l", units=4, activation="tanh", recurrent_activation="hard_sigmoid", use_bias=True, return_sequences=False, implementation=1))
+    write_h5("masks", config, {"e": [("e/embeddings:0", table)], "d": [], "l": [("l/kernel:0", kernel), ("l/recurrent_kernel:0", recurrent), ("l/bias:0", bias)]}, "2.2.4")
+    y = [lstm(table[row[row > 0].astype(int)][None], kernel, recurrent, bias, hard_sigmoid)[0, -1] for row in ids]
+    expect("masks", ids, np.stack(y))
+
+
+def normalization():
+    x = draw(4, 3)
+    mean, variance = draw(3), np.abs(draw(3)) + 0.1
+    config = sequential(layer("Normalization", "n", axis=[-1], mean=None, variance=None, batch_input_shape=[None, 3]))
+    write_h5("normalization", config, {"n": [("mean:0", mean), ("variance:0", variance), ("count:0", np.array(9, np.int64))]}, "2.9.0")
+    expect("normalization", x, (x - mean) / np.sqrt(variance))
+
+
+def system():
+    """A Lambda that would call os.system, of whatever Python runs this."""
+    code = compile("lambda x: __import__('os').system('touch escaped')", "<lambda>", "eval").co_consts[0]
+    payload = base64.b64encode(marshal.dumps(code)).decode()
+    config = sequential(layer("Lambda", "evil", function=[payload, None, None], function_type="lambda", module="os", output_shape=None,
+                              output_shape_type="raw", output_shape_module=None, arguments={}, batch_input_shape=[None, 3]))
+    with open(f"{FOLDER}/system.json", "w") as file:
+        json.dump({**config, "keras_version": "2.9.0"}, file)
+
+
+os.makedirs(FOLDER, exist_ok=True)
+for make in (keras1_lstm, keras1_gru, keras1_th, keras1_conv1d, theano, cudnn, nested, places, attention, masks, normalization, system):
+    make()
