@@ -49,8 +49,8 @@ struct OpenOptions {
   keras::KerasImportOptions keras;
 };
 
-// The model in a file. ONNX and Keras models are imported. Errors as Load(), onnx::Import() and
-// keras::Import().
+// The model in a file; "-" is standard input, which is read whole. ONNX and Keras models are
+// imported. Errors as Load(), onnx::Import() and keras::Import().
 absl::StatusOr<Model> Open(const std::string& path, OpenOptions options = {});
 // With what only the file tells.
 absl::StatusOr<ModelFile> OpenFile(const std::string& path, OpenOptions options = {});
