@@ -215,6 +215,11 @@ class Writer {
     }
     AddHeading(title, absl::StrJoin(totals, ", "));
     const int64_t count = static_cast<int64_t>(entries.size());
+    // Where not all are shown, new names are what is missed least.
+    if (options_.max_entries > 0 && count > options_.max_entries) {
+      std::stable_partition(entries.begin(), entries.end(),
+                            [](const Entry& entry) { return entry.change != Change::kRenamed; });
+    }
     const int64_t shown = options_.max_entries == 0 ? count : std::min(count, options_.max_entries);
     for (int64_t i = 0; i < shown; ++i) AddEntry(entries[i]);
     if (shown < count) {

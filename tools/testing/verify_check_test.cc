@@ -33,17 +33,17 @@ class VerifyCheckTest : public testing::Test {
 TEST_F(VerifyCheckTest, VerifyReplaysGoldenVectorsInBothModes) {
   const CliResult result = Nomo("verify classifier.nomo");
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out,
-              AllOf(StartsWith("classifier.nomo: "), HasSubstr("all checksums hold\n"),
-                    HasSubstr("  golden vector  mode  result\n"),
-                    HasSubstr("  owl  fast  ok, off by "), HasSubstr("  owl  exact  ok, off by ")));
+  EXPECT_THAT(result.out, AllOf(StartsWith("classifier.nomo: "), HasSubstr("all checksums hold\n"),
+                                HasSubstr("  golden vector  source  mode  result\n"),
+                                HasSubstr("  owl  not said  fast  ok, off by "),
+                                HasSubstr("  owl  not said  exact  ok, off by ")));
   EXPECT_THAT(Nomo("verify classifier.nomo --skip-exact").out, Not(HasSubstr("exact")));
 }
 
 TEST_F(VerifyCheckTest, VerifyNamesTheVectorThatDoesNotHold) {
   const CliResult result = Nomo("verify broken.nomo");
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.out, HasSubstr("owl  fast  FAILED, off by 0.38 at most"));
+  EXPECT_THAT(result.out, HasSubstr("owl  not said  fast  FAILED, off by 0.38 at most"));
   EXPECT_THAT(
       result.err,
       AllOf(
