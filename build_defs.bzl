@@ -6,6 +6,10 @@ this repository and from any other that uses it.
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_proto_library", "cc_test")
 load("@rules_proto//proto:defs.bzl", "proto_library")
+load("//tools:model_rules.bzl", _nomo_verify_test = "nomo_verify_test")
+
+# Of //:nomograph.bzl, where there is more that other workspaces use.
+nomo_verify_test = _nomo_verify_test
 
 # What the code relies on wherever it is built, so it stands here and not in .bazelrc, which other workspaces do not read.
 NOMO_COPTS = ["-std=c++20", "-fopenmp", "-ffp-contract=off"]
@@ -148,44 +152,3 @@ def nomo_op_library(name, srcs, deps = [], copts = [], linkopts = [], **kwargs):
         testonly = kwargs.get("testonly", False),
         visibility = kwargs.get("visibility"),
     )
-
-def _nomo_verify_test_impl(ctx):
-    nomo = ctx.executable._nomo
-    arguments = ["verify", "--require-golden-vectors", ctx.file.model.short_path]
-    for library in ctx.files.op_libraries:
-        arguments += ["--op-library", library.short_path]
-    script = ctx.actions.declare_file(ctx.label.name + ".sh")
-    ctx.actions.write(
-        output = script,
-        content = "#!/bin/sh\nexec " + " ".join(["'%s'" % word for word in [nomo.short_path] + arguments]) + "\n",
-        is_executable = True,
-    )
-    runfiles = ctx.runfiles(files = [nomo, ctx.file.model] + ctx.files.op_libraries)
-    return [DefaultInfo(
-        executable = script,
-        runfiles = runfiles.merge(ctx.attr._nomo[DefaultInfo].default_runfiles),
-    )]
-
-nomo_verify_test = rule(
-    implementation = _nomo_verify_test_impl,
-    doc = """A test that a model proves itself: checksums, then golden vectors in fast and in exact mode.
-
-A model without golden vectors fails it.""",
-    attrs = {
-        "model": attr.label(
-            allow_single_file = [".nomo", ".txtpb"],
-            mandatory = True,
-            doc = "The model file.",
-        ),
-        "op_libraries": attr.label_list(
-            allow_files = [".so"],
-            doc = "Op libraries (nomo_op_library) with the ops that are not in the standard set.",
-        ),
-        "_nomo": attr.label(
-            default = Label("//tools:nomo"),
-            executable = True,
-            cfg = "target",
-        ),
-    },
-    test = True,
-)

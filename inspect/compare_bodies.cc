@@ -20,6 +20,10 @@ namespace {
 constexpr int64_t kBatch = 2;
 constexpr double kRelative = 1e-4, kAbsolute = 1e-5;
 
+bool HasBoth(const Node& node, const OpDef* op) {
+  return op != nullptr && op->has_kernel() && !node.body.empty();
+}
+
 class Comparer {
  public:
   Comparer(const Model& model, const OpRegistry& registry, const ResolveOptions& options)
@@ -31,7 +35,7 @@ class Comparer {
     for (const Weight& weight : graph.weights) weights_[weight.value] = weight.tensor;
     for (const Node& node : graph.nodes) {
       const OpDef* op = registry_.Find(node.op, node.version);
-      if (op == nullptr || !op->has_kernel() || node.body.empty()) continue;
+      if (!HasBoth(node, op)) continue;
       const std::string where = absl::StrCat(place, NodePlace(node.name, node.op));
       const absl::Status comparable = typed.ok() ? CheckComparable(*op, node) : typed;
       if (!comparable.ok()) {
@@ -161,6 +165,18 @@ std::vector<Finding> CompareBodies(const Model& model, const OpRegistry& registr
     comparer.CompareGraph(function.graph, absl::StrCat("function @", Shown(name), ": "));
   }
   return comparer.TakeFindings();
+}
+
+int64_t CountComparableBodies(const Model& model, const OpRegistry& registry) {
+  int64_t count = 0;
+  const auto add = [&](const Graph& graph) {
+    for (const Node& node : graph.nodes) {
+      count += HasBoth(node, registry.Find(node.op, node.version));
+    }
+  };
+  add(model.graph);
+  for (const auto& [name, function] : model.functions) add(function.graph);
+  return count;
 }
 
 }  // namespace nomograph

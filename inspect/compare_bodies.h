@@ -14,6 +14,9 @@ namespace nomograph {
 std::vector<Finding> CompareBodies(const Model& model, const OpRegistry& registry,
                                    const ResolveOptions& options);
 
+// How many nodes have both, of the main graph and of all functions.
+int64_t CountComparableBodies(const Model& model, const OpRegistry& registry);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_INSPECT_COMPARE_BODIES_H_

@@ -1,26 +1,13 @@
 #include "nomograph/inspect/verify_model.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/inspect/compare/tensor_difference.h"
 
 namespace nomograph {
 namespace {
-
-double MaxDifference(const Tensor& actual, const Tensor& expected) {
-  double greatest = 0;
-  for (int64_t i = 0; i < actual.num_elements(); ++i) {
-    const double a = actual.AsDouble(i), e = expected.AsDouble(i);
-    if (a == e || (std::isnan(a) && std::isnan(e))) continue;
-    const double difference = std::abs(a - e);
-    if (std::isnan(difference)) return std::numeric_limits<double>::infinity();
-    greatest = std::max(greatest, difference);
-  }
-  return greatest;
-}
 
 GoldenResult Replay(const GoldenVector& golden, bool exact, Session& session) {
   GoldenResult result{.name = golden.name, .exact = exact};
@@ -36,10 +23,9 @@ GoldenResult Replay(const GoldenVector& golden, bool exact, Session& session) {
     const Tensor& actual = (*outputs)[name];
     errors.Add(AllClose(actual, expected.expected, expected.rtol, expected.atol),
                absl::StrCat("output ", Quoted(name)));
-    if (actual.shape() == expected.expected.shape()) {
-      result.max_difference =
-          std::max(result.max_difference, MaxDifference(actual, expected.expected));
-    }
+    if (actual.shape() != expected.expected.shape()) continue;
+    const TensorDifference difference = MeasureDifference(actual, expected.expected, {});
+    result.max_difference = std::max(result.max_difference, difference.max_abs);
   }
   result.status = errors.ToStatus("outputs differ");
   return result;
@@ -53,6 +39,7 @@ absl::StatusOr<std::vector<GoldenResult>> ReplayGoldenVectors(
   std::vector<GoldenResult> results;
   for (const GoldenVector& golden : model->golden_vectors) {
     results.push_back(Replay(golden, options.exact, *session));
+    results.back().source = SourceOfGolden(*model, golden.name);
   }
   return results;
 }

@@ -8,12 +8,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "nomograph/core/run/session.h"
+#include "nomograph/inspect/golden.h"
 
 namespace nomograph {
 
 // One golden vector, run in one mode.
 struct GoldenResult {
   std::string name;
+  GoldenSource source;
   bool exact = false;
   // The greatest difference of any output's element from what is expected; infinite where one of
   // the two is not finite.

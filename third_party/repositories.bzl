@@ -31,8 +31,14 @@ _LIBRARIES = {
         "libpng": ([], ["png"]),
         "png": (["-lpng16"], []),
     }),
+    "libsodium": ("libsodium-dev", "sodium.h", {
+        "libsodium": (["-lsodium"], []),
+    }),
     "libzip": ("libzip-dev", "zip.h", {
-        "libzip": (["-lzip"], []),
+        "libsodium": ("libsodium-dev", "sodium.h", {
+        "libsodium": (["-lsodium"], []),
+    }),
+    "libzip": (["-lzip"], []),
     }),
     "nlohmann_json": ("nlohmann-json3-dev", "nlohmann/json.hpp", {
         "json": ([], []),

@@ -12,6 +12,7 @@
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/open_with_progress.h"
+#include "nomograph/tools/run/check_signature.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/run_batches.h"
 #include "nomograph/tools/run/time_runs.h"
@@ -33,7 +34,7 @@ constexpr char kOutputHelp[] =
     "one output), FILE.npz for all, or a folder";
 
 struct Arguments {
-  std::string path, labels_path;
+  std::string path, labels_path, signing_key;
   std::vector<std::string> inputs, outputs, allowed_io;
   int64_t batch = 0, top_k = 0, repeats = 0;
   int threads = 0;
@@ -119,6 +120,9 @@ absl::Status PrintTimes(const Arguments& arguments, Session& session, const Name
 
 absl::Status Execute(const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
+  if (!arguments.signing_key.empty()) {
+    NOMO_RETURN_IF_ERROR(CheckSignature(arguments.path, "", arguments.signing_key).status());
+  }
   NOMO_ASSIGN_OR_RETURN(
       const ModelFile file,
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
@@ -202,6 +206,9 @@ Action SetUp(CLI::App& app) {
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
+  app.add_option("--require-signature", arguments->signing_key,
+                 "Run only what the owner of this public key has signed (FILE.sig; see nomo sign)")
+      ->type_name("FILE.pub");
   AddLimits(app, arguments->run);
   AddRandomness(app, arguments->run);
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",

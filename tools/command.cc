@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "absl/strings/ascii.h"
 #include "nlohmann/json.hpp"
 #include "nomograph/core/types/escape.h"
 
@@ -41,6 +42,24 @@ CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std
 void Print(absl::string_view text) {
   const std::string printable = EscapeLines(text);
   std::fwrite(printable.data(), 1, printable.size(), stdout);
+}
+
+void PrintStyled(absl::string_view text) {
+  // Colored() writes "\033[", digits and "m".
+  while (!text.empty()) {
+    const size_t begin = std::min(text.find("\033["), text.size());
+    Print(text.substr(0, begin));
+    text.remove_prefix(begin);
+    size_t end = 2;
+    while (end < text.size() && absl::ascii_isdigit(text[end])) ++end;
+    if (end < text.size() && text[end] == 'm') {
+      std::fwrite(text.data(), 1, end + 1, stdout);
+      text.remove_prefix(end + 1);
+    } else {
+      Print(text.substr(0, end));
+      text.remove_prefix(std::min(end, text.size()));
+    }
+  }
 }
 
 void PrintJson(const nlohmann::ordered_json& json) {

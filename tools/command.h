@@ -47,6 +47,9 @@ CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std
 // Writes to standard output. What a terminal would obey is escaped but for line ends: names of
 // files go through Escape() (core/types/escape.h) or a TextTable first.
 void Print(absl::string_view text);
+// The same, but for the colours that Colored() (text/terminal.h) has put there. What comes from files
+// must have been escaped before it was coloured.
+void PrintStyled(absl::string_view text);
 // Indented, with a line end.
 void PrintJson(const nlohmann::ordered_json& json);
 

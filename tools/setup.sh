@@ -30,6 +30,7 @@ packages=(
   libjpeg-dev
   libpng-dev
   libprotobuf-dev
+  libsodium-dev
   libxxhash-dev
   libzip-dev
   nlohmann-json3-dev

@@ -435,7 +435,9 @@ void Builder::AddStep(dnnl::primitive primitive, const dnnl::primitive_desc_base
   arguments.insert(arguments.end(), post_arguments.begin(), post_arguments.end());
   const Desc scratchpad = pd.scratchpad_desc();
   if (scratchpad.get_size() > 0) arguments.emplace_back(DNNL_ARG_SCRATCHPAD, Scratch(scratchpad));
-  absl::StrAppend(&description_, steps_.empty() ? " " : " + ", pd.impl_info_str());
+  const bool converts = primitive.get_kind() == dnnl::primitive::kind::reorder;
+  absl::StrAppend(&description_, steps_.empty() ? " " : " + ", converts ? "reorder " : "",
+                  pd.impl_info_str());
   steps_.push_back({std::move(primitive), std::move(arguments)});
 }
 

@@ -10,6 +10,7 @@
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/run/run_limits.h"
+#include "nomograph/core/run/step_observer.h"
 #include "nomograph/core/types/names.h"
 
 namespace nomograph {
@@ -216,7 +217,12 @@ absl::Status Executor::RunPrepared(const Kernel& kernel, const LoweredNode& node
   KernelContextBuilder builder(state_.inputs_, absl::MakeSpan(state_.outputs_),
                                absl::MakeSpan(state_.owned_outputs_), node.attrs, run_, key);
   builder.SetMemory(scratch, kernel_state);
+  StepObserver* const observer = CurrentStepObserver();
+  if (observer != nullptr) observer->BeforeStep(node);
   NOMO_RETURN_IF_ERROR(RunKernel(kernel, builder.context()));
+  if (observer != nullptr) {
+    observer->AfterStep({program_, node, kernel, state_.inputs_, state_.outputs_});
+  }
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId id = node.outputs[i];
     if (state_.views_[id].data != nullptr) continue;

@@ -1,29 +1,23 @@
-// The model that make_model has saved, embedded into this program.
+// The model that make_model has saved, embedded into this program by nomo_model().
 #include "gtest/gtest.h"
-#include "nomograph/nomograph.h"
-
-extern const unsigned char kParityModel[];
-extern const unsigned long kParityModelSize;
+#include "parity_model.h"
 
 namespace {
 
 TEST(Parity, TheEmbeddedModelRuns) {
-  const auto model = nomograph::LoadFromBytes(
-      {reinterpret_cast<const char*>(kParityModel), kParityModelSize}, nullptr);
-  ASSERT_TRUE(model.ok()) << model.status();
+  const auto parity = consumer::ParityModel::Create();
+  ASSERT_TRUE(parity.ok()) << parity.status();
   const auto result =
-      model->Predict(nomograph::Tensor::Of<int32_t>({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8}));
+      parity->Run({.x = nomograph::Tensor::Of<int32_t>({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8})});
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_EQ(*result, nomograph::Tensor::Of<int32_t>({2, 4}, {1, 0, 1, 0, 1, 0, 1, 0}));
+  EXPECT_EQ(result->lambda, nomograph::Tensor::Of<int32_t>({2, 4}, {1, 0, 1, 0, 1, 0, 1, 0}));
 }
 
 TEST(Parity, TheModelProvesItself) {
-  const auto model = nomograph::LoadFromBytes(
-      {reinterpret_cast<const char*>(kParityModel), kParityModelSize}, nullptr);
-  ASSERT_TRUE(model.ok()) << model.status();
-  const auto session = nomograph::Session::Create(*model);
-  ASSERT_TRUE(session.ok()) << session.status();
-  EXPECT_TRUE(nomograph::ReplayGoldenVectors(**session).ok());
+  ASSERT_TRUE(consumer::ParityModel::Model().ok()) << consumer::ParityModel::Model().status();
+  const auto parity = consumer::ParityModel::Create();
+  ASSERT_TRUE(parity.ok()) << parity.status();
+  EXPECT_TRUE(nomograph::ReplayGoldenVectors(parity->session()).ok());
 }
 
 }  // namespace

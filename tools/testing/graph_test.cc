@@ -42,8 +42,9 @@ TEST_F(GraphTest, WritesEveryForm) {
 TEST_F(GraphTest, ReplacesNothingUnasked) {
   WriteContents("mine.svg", "mine");
   const CliResult result = Nomo("graph pair.nomo -o mine.svg");
-  EXPECT_EQ(result.exit_code, 5);
-  EXPECT_EQ(result.err, "nomo graph: mine.svg: is there already; --force replaces it\n");
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("mine.svg"));
+  EXPECT_THAT(result.err, HasSubstr("--force"));
   EXPECT_EQ(Contents("mine.svg"), "mine");
 }
 
@@ -59,6 +60,15 @@ TEST_F(GraphTest, ColoursByCostAndByAnyNumbers) {
   EXPECT_EQ(words.exit_code, 3);
   EXPECT_EQ(words.err,
             "nomo graph: words.json: node \"a\\x1b\": expected a number, found string\n");
+}
+
+TEST_F(GraphTest, ShowsWhatDiffersFromAnotherModel) {
+  const CliResult result = Nomo("graph pair.nomo --diff affine.nomo --all -o diff.svg");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const std::string picture = Contents("diff.svg");
+  EXPECT_THAT(picture, HasSubstr(">removed</text>"));
+  EXPECT_EQ(Nomo("graph pair.nomo --diff pair.nomo --all -o same.svg").exit_code, 0);
+  EXPECT_EQ(Nomo("graph pair.nomo --diff nosuch.nomo -o none.svg").exit_code, 3);
 }
 
 TEST_F(GraphTest, DrawsAMissingLambdaWithADashedFrame) {

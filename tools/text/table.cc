@@ -11,10 +11,7 @@
 namespace nomograph {
 namespace {
 
-// Characters of UTF-8 text: every byte but those that continue one.
-size_t Width(const std::string& text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
-}
+constexpr size_t kGap = 2, kNoteIndent = 4;
 
 }  // namespace
 
@@ -33,36 +30,116 @@ void TextTable::AddNote(std::string note) {
   rows_.back().notes.push_back(Escape(note));
 }
 
+bool TextTable::titled() const {
+  return std::any_of(columns_.begin(), columns_.end(),
+                     [](const Column& column) { return !column.title.empty(); });
+}
+
+std::vector<size_t> TextTable::Widths(const TextStyle& style) const {
+  std::vector<size_t> widths;
+  for (const Column& column : columns_) widths.push_back(TextWidth(column.title));
+  for (const Row& row : rows_) {
+    for (size_t i = 0; i < widths.size(); ++i) {
+      size_t width = TextWidth(row.cells[i]);
+      if (style.width == 0) width = std::min(width, kMaxColumn);
+      widths[i] = std::max(widths[i], width);
+    }
+  }
+  if (style.width > 0) Narrow(widths, style.width);
+  return widths;
+}
+
+// Lowers the widest columns to one bound, the highest with which a row fits.
+void TextTable::Narrow(std::vector<size_t>& widths, size_t width) const {
+  size_t fixed = indent_.size() + kGap * (widths.size() - 1);
+  std::vector<size_t> texts;
+  for (size_t i = 0; i < widths.size(); ++i) {
+    if (columns_[i].right) {
+      fixed += widths[i];
+    } else {
+      texts.push_back(widths[i]);
+    }
+  }
+  std::sort(texts.begin(), texts.end());
+  size_t room = width > fixed ? width - fixed : 0;
+  size_t bound = kMinColumn;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const size_t share = room / (texts.size() - i);
+    if (texts[i] > share) {
+      bound = std::max(share, kMinColumn);
+      break;
+    }
+    room -= texts[i];
+    bound = texts.back();
+  }
+  for (size_t i = 0; i < widths.size(); ++i) {
+    if (!columns_[i].right) widths[i] = std::min(widths[i], bound);
+  }
+}
+
 std::string TextTable::Line(const std::vector<std::string>& cells,
                             const std::vector<size_t>& widths) const {
   std::string line = indent_;
   for (size_t i = 0; i < cells.size(); ++i) {
-    const size_t width = Width(cells[i]);
+    const size_t width = TextWidth(cells[i]);
     const std::string padding(widths[i] - std::min(width, widths[i]), ' ');
-    if (i > 0) line += "  ";
+    if (i > 0) line.append(kGap, ' ');
     line += columns_[i].right ? padding + cells[i] : cells[i] + padding;
   }
   return absl::StrCat(absl::StripTrailingAsciiWhitespace(line), "\n");
 }
 
-std::string TextTable::ToString() const {
-  std::vector<std::string> titles;
-  std::vector<size_t> widths;
-  for (const Column& column : columns_) {
-    titles.push_back(column.title);
-    widths.push_back(Width(column.title));
-  }
-  for (const Row& row : rows_) {
-    for (size_t i = 0; i < widths.size(); ++i) {
-      widths[i] = std::max(widths[i], std::min(Width(row.cells[i]), kMaxColumn));
+std::string TextTable::FittedLines(std::vector<std::string> cells,
+                                   const std::vector<size_t>& widths) const {
+  std::vector<std::vector<std::string>> lines(1, std::vector<std::string>(cells.size()));
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (columns_[i].right || TextWidth(cells[i]) <= widths[i]) {
+      lines[0][i] = std::move(cells[i]);
+    } else if (!columns_[i].wrap) {
+      lines[0][i] = CutMiddle(cells[i], widths[i]);
+    } else {
+      size_t line = 0;
+      for (std::string& part : WrappedLines(cells[i], widths[i])) {
+        if (line == lines.size()) lines.emplace_back(cells.size());
+        lines[line++][i] = std::move(part);
+      }
     }
   }
-  const bool titled =
-      std::any_of(titles.begin(), titles.end(), [](const std::string& t) { return !t.empty(); });
-  std::string text = titled ? Line(titles, widths) : "";
+  std::string text;
+  for (const std::vector<std::string>& line : lines) text += Line(line, widths);
+  return text;
+}
+
+std::string TextTable::PlainLine(const std::vector<std::string>& cells) const {
+  const bool fill = titled();
+  std::string line = indent_;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (i > 0) line.append(kGap, ' ');
+    line += cells[i].empty() && fill ? "-" : cells[i];
+  }
+  return absl::StrCat(absl::StripTrailingAsciiWhitespace(line), "\n");
+}
+
+std::string TextTable::ToString(const TextStyle& style) const {
+  std::vector<std::string> titles;
+  for (const Column& column : columns_) titles.push_back(column.title);
+  const std::vector<size_t> widths = Widths(style);
+  std::string text;
+  if (titled()) text = style.aligned ? Line(titles, widths) : PlainLine(titles);
+  const std::string note_indent = indent_ + std::string(kNoteIndent, ' ');
   for (const Row& row : rows_) {
-    text += Line(row.cells, widths);
-    for (const std::string& note : row.notes) absl::StrAppend(&text, indent_, "    ", note, "\n");
+    if (!style.aligned) {
+      text += PlainLine(row.cells);
+    } else {
+      text += style.width > 0 ? FittedLines(row.cells, widths) : Line(row.cells, widths);
+    }
+    for (const std::string& note : row.notes) {
+      const size_t room =
+          style.width > note_indent.size() ? style.width - note_indent.size() : style.width;
+      for (const std::string& line : WrappedLines(note, room)) {
+        absl::StrAppend(&text, note_indent, line, "\n");
+      }
+    }
   }
   return text;
 }

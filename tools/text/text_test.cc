@@ -7,6 +7,7 @@
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
 #include "nomograph/tools/text/tensor_text.h"
+#include "nomograph/tools/text/terminal.h"
 
 namespace nomograph {
 namespace {
@@ -38,12 +39,14 @@ TEST(NumbersTest, Counts) {
   EXPECT_EQ(Counted(1200, "fault"), "1,200 faults");
 }
 
+const TextStyle kWide = {.width = 0, .aligned = true};
+
 TEST(TableTest, AlignsColumns) {
   TextTable table({{"name"}, {"size", true}, {"note"}});
   table.AddRow({"größe", "7", "x"});
   table.AddRow({"b", "1,000"});
   table.AddNote("below\nthe row");
-  EXPECT_EQ(table.ToString(),
+  EXPECT_EQ(table.ToString(kWide),
             "  name    size  note\n"
             "  größe      7  x\n"
             "  b      1,000\n"
@@ -56,7 +59,7 @@ TEST(TableTest, LongCellsDoNotWidenOtherRows) {
   const std::string longest(TextTable::kMaxColumn, 'x');
   table.AddRow({longest + "y", "1"});
   table.AddRow({"z", "2"});
-  EXPECT_EQ(table.ToString(),
+  EXPECT_EQ(table.ToString(kWide),
             absl::StrCat("  a", std::string(TextTable::kMaxColumn + 1, ' '), "b\n  ", longest,
                          "y  1\n  z", std::string(TextTable::kMaxColumn + 1, ' '), "2\n"));
 }
@@ -64,9 +67,44 @@ TEST(TableTest, LongCellsDoNotWidenOtherRows) {
 TEST(TableTest, HasNoHeadLineWithoutTitles) {
   TextTable table({{""}, {""}}, 0);
   EXPECT_TRUE(table.empty());
-  EXPECT_EQ(table.ToString(), "");
+  EXPECT_EQ(table.ToString(kWide), "");
   table.AddRow({"a\x1b", "b"});
-  EXPECT_EQ(table.ToString(), "a\\x1b  b\n");
+  EXPECT_EQ(table.ToString(kWide), "a\\x1b  b\n");
+}
+
+// Every line fits, numbers and the ends of names stay.
+TEST(TableTest, FitsAWidth) {
+  TextTable table({{"name"}, {"inputs", false, /*wrap=*/true}, {"size", true}});
+  table.AddRow({"/layer1/layer1.0/conv1/Conv", "input, weight, bias, one more", "1,000"});
+  table.AddNote("pads=[1, 1, 1, 1] and more that goes on for long");
+  EXPECT_EQ(table.ToString({.width = 40, .aligned = true}),
+            "  name            inputs           size\n"
+            "  /laye…nv1/Conv  input, weight,  1,000\n"
+            "                  bias, one more\n"
+            "      pads=[1, 1, 1, 1] and more that\n"
+            "      goes on for long\n");
+}
+
+// Fields that can be counted.
+TEST(TableTest, IsPlainInAPipe) {
+  TextTable table({{"name"}, {"note"}, {"size", true}});
+  table.AddRow({"a", "", "1"});
+  table.AddRow({"longer", "x", "1,000"});
+  EXPECT_EQ(table.ToString({.aligned = false}),
+            "  name  note  size\n"
+            "  a  -  1\n"
+            "  longer  x  1,000\n");
+}
+
+TEST(TerminalTest, CutsAndWrapsCharactersNotBytes) {
+  EXPECT_EQ(CutMiddle("größe", 5), "größe");
+  EXPECT_EQ(CutMiddle("größenordnung", 7), "gr…nung");
+  EXPECT_EQ(CutMiddle("ab", 1), "…");
+  EXPECT_THAT(WrappedLines("aä b c", 2), ::testing::ElementsAre("aä", "b", "c"));
+  EXPECT_THAT(WrappedLines("äöüab", 2), ::testing::ElementsAre("äö", "üa", "b"));
+  EXPECT_THAT(WrappedLines("a b", 0), ::testing::ElementsAre("a b"));
+  EXPECT_EQ(Colored("x", Color::kRed, {.color = true}), "\033[31mx\033[0m");
+  EXPECT_EQ(Colored("x", Color::kRed, {.color = false}), "x");
 }
 
 // As numpy.array2string() lays them out, but for the number of digits.

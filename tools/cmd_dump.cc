@@ -1,0 +1,185 @@
+// nomo dump: values within a model, computed for given inputs.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/data/npz.h"
+#include "nomograph/inspect/dump.h"
+#include "nomograph/inspect/selector.h"
+#include "nomograph/inspect/tensor_stats.h"
+#include "nomograph/tools/command.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/json_values.h"
+#include "nomograph/tools/report/open_with_progress.h"
+#include "nomograph/tools/run/model_inputs.h"
+#include "nomograph/tools/run/new_file.h"
+#include "nomograph/tools/text/numbers.h"
+#include "nomograph/tools/text/table.h"
+
+namespace nomograph {
+namespace {
+
+struct Arguments {
+  std::string path, selector, output;
+  std::vector<std::string> inputs, allowed_io;
+  int64_t batch = 1;
+  int threads = 0;
+  bool exact = false, json = false, force = false;
+};
+
+struct Dumped {
+  std::string name, node;  // the node is empty for inputs and weights
+  Tensor tensor;
+  TensorStats stats;
+};
+
+// The selected values of the main graph, in the order of its nodes.
+absl::StatusOr<std::vector<ValueId>> SelectValues(const Arguments& arguments, const Model& model) {
+  NOMO_ASSIGN_OR_RETURN(const Selection selection,
+                        WithExitCode(ExitCode::kUsage, Select(model, arguments.selector)));
+  for (const GraphSelection& graph : selection.graphs) {
+    if (graph.graph == &model.graph) return graph.WithOutputs();
+  }
+  return WithExitCode(
+      ExitCode::kUsage,
+      InvalidArgument("what ", Quoted(arguments.selector), " selects lies in function @",
+                      Shown(selection.graphs[0].function),
+                      ": only values of the main graph have one value in a run"));
+}
+
+absl::StatusOr<std::vector<Dumped>> Dump(const Arguments& arguments) {
+  NOMO_ASSIGN_OR_RETURN(
+      const ModelFile file,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
+  const Graph& graph = file.model.graph;
+  NOMO_ASSIGN_OR_RETURN(const std::vector<ValueId> values, SelectValues(arguments, file.model));
+  NOMO_ASSIGN_OR_RETURN(const NamedTensors inputs,
+                        ReadModelInputs(graph, arguments.inputs, {.batch = arguments.batch}));
+  auto tensors = ComputeValues(file.model, values, inputs,
+                               {.session = {.exact = arguments.exact,
+                                            .allowed_io = arguments.allowed_io,
+                                            .threads = arguments.threads}});
+  if (!tensors.ok()) {
+    if (tensors.status().code() == absl::StatusCode::kInternal) return tensors.status();
+    return WithExitCode(ExitCode::kCannotRun, AtFile(file.path, tensors.status()));
+  }
+  std::vector<std::string> nodes(graph.values.size());
+  for (const Node& node : graph.nodes) {
+    for (const ValueId id : node.outputs) {
+      if (id != kNoValue) nodes[id] = node.name;
+    }
+  }
+  std::vector<Dumped> dumped;
+  for (size_t i = 0; i < values.size(); ++i) {
+    dumped.push_back({graph.value(values[i]).name, nodes[values[i]], (*tensors)[i],
+                      ComputeStats((*tensors)[i])});
+  }
+  return dumped;
+}
+
+std::string DumpText(const std::vector<Dumped>& dumped) {
+  TextTable table({{"value"},
+                   {"type"},
+                   {"min", true},
+                   {"max", true},
+                   {"mean", true},
+                   {"std", true},
+                   {"nan", true},
+                   {"inf", true}});
+  const Dumped* first = nullptr;
+  for (const Dumped& value : dumped) {
+    const TensorStats& s = value.stats;
+    if (first == nullptr && s.nans + s.infinities > 0) first = &value;
+    table.AddRow({value.name, value.tensor.type().ToString(), ShortNumber(s.min),
+                  ShortNumber(s.max), ShortNumber(s.mean), ShortNumber(s.stddev),
+                  WithSeparators(s.nans), WithSeparators(s.infinities)});
+  }
+  std::string text = table.ToString();
+  if (first != nullptr) {
+    absl::StrAppend(&text, "first NaN or infinity: ", Escape(first->name),
+                    first->node.empty() ? "" : absl::StrCat(", of node ", Escape(first->node)),
+                    "\n");
+  }
+  return text;
+}
+
+nlohmann::ordered_json DumpJson(const std::string& path, const std::vector<Dumped>& dumped) {
+  Json values = Json::array();
+  for (const Dumped& value : dumped) {
+    Json json = {{"name", value.name}};
+    PutText(json, "node", value.node);
+    json.update(TypeJson(value.tensor.type()));
+    json["stats"] = {
+        {"min", NumberJson(value.stats.min)},   {"max", NumberJson(value.stats.max)},
+        {"mean", NumberJson(value.stats.mean)}, {"std", NumberJson(value.stats.stddev)},
+        {"zeros", value.stats.zeros},           {"nan", value.stats.nans},
+        {"inf", value.stats.infinities}};
+    values.push_back(std::move(json));
+  }
+  return {{"schema", "nomograph.dump.1"}, {"file", path}, {"values", std::move(values)}};
+}
+
+absl::Status Execute(const Arguments& arguments) {
+  if (!arguments.output.empty()) {
+    if (!absl::EndsWith(arguments.output, ".npz")) {
+      return WithExitCode(ExitCode::kUsage,
+                          InvalidArgument("--output ", QuotedPath(arguments.output),
+                                          ": values are written as .npz"));
+    }
+    NOMO_RETURN_IF_ERROR(CheckNewFile(arguments.output, arguments.force));
+  }
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Dumped> dumped, Dump(arguments));
+  if (arguments.json) {
+    PrintJson(DumpJson(arguments.path, dumped));
+  } else if (arguments.output.empty()) {
+    Print(DumpText(dumped));
+  }
+  if (arguments.output.empty()) return absl::OkStatus();
+  NamedTensors tensors;
+  int64_t bytes = 0;
+  for (const Dumped& value : dumped) {
+    tensors[value.name] = value.tensor;
+    bytes += value.tensor.num_bytes();
+  }
+  NOMO_RETURN_IF_ERROR(WithExitCode(ExitCode::kUnwritable, WriteNpz(arguments.output, tensors)));
+  if (arguments.json) return absl::OkStatus();
+  Print(absl::StrCat("wrote ", Escape(arguments.output), ": ",
+                     Counted(static_cast<int64_t>(tensors.size()), "value"), ", ",
+                     ReadableBytes(bytes), "\n"));
+  return absl::OkStatus();
+}
+
+Action SetUp(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  AddModelFile(app, arguments->path);
+  app.add_option("SEL", arguments->selector,
+                 "Which values, or outputs of which nodes: a name, '/layer1/**', op:nn.Conv, ...")
+      ->required()
+      ->type_name("");
+  app.add_option("-o,--output", arguments->output,
+                 "Write them, by name (default: print their statistics)")
+      ->type_name("FILE.npz");
+  AddRepeated(app, "-i,--input", arguments->inputs, "NAME=VALUE", kModelInputsHelp);
+  app.add_option("--batch", arguments->batch, "Random inputs have N rows (default 1)")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  app.add_flag("--json", arguments->json, "Statistics as JSON (tools/README.md has the schema)");
+  app.add_flag("--force", arguments->force, "Write over a file that is there");
+  app.add_flag("--exact", arguments->exact, "Compute them in exact mode");
+  app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
+              "Let an op with the effect io run, by its name");
+  return [arguments] { return Execute(*arguments); };
+}
+
+const CommandRegistrar kRegistrar({"dump", "Compute values within a model", SetUp});
+
+}  // namespace
+}  // namespace nomograph

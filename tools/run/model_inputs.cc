@@ -1,0 +1,21 @@
+#include "nomograph/tools/run/model_inputs.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace nomograph {
+
+const char kModelInputsHelp[] =
+    "An input, as `nomo run` takes it: a file, random, random:2x28x28x1 (default: all are random)";
+
+absl::StatusOr<NamedTensors> ReadModelInputs(const Graph& graph,
+                                             const std::vector<std::string>& arguments,
+                                             const ReadInputsOptions& options) {
+  if (!arguments.empty() || graph.inputs.empty()) return ReadInputs(graph, arguments, options);
+  std::vector<std::string> random;
+  for (const ValueId id : graph.inputs) {
+    random.push_back(absl::StrCat(graph.value(id).name, "=random"));
+  }
+  return ReadInputs(graph, random, options);
+}
+
+}  // namespace nomograph
