@@ -127,15 +127,22 @@ absl::Status ComputeValues(const Model& model, const Arguments& arguments,
 absl::Status SetColors(const Model& model, const Arguments& arguments,
                        picture::PictureOptions& options) {
   if (!arguments.values_path.empty()) {
-    options.value_name = arguments.color == "op" ? "" : arguments.color;
-    if (options.value_name.empty()) options.value_name = "value";
-    return WithExitCode(ExitCode::kUnreadable, ReadValues(arguments, options));
+    options.value_name = arguments.color == "time" ? "ms" : "by value";
+    NOMO_RETURN_IF_ERROR(WithExitCode(ExitCode::kUnreadable, ReadValues(arguments, options)));
+    for (const Node& node : model.graph.nodes) {
+      if (options.values.contains(node.name)) return absl::OkStatus();
+    }
+    return WithExitCode(
+        ExitCode::kUsage,
+        AtFile(arguments.values_path,
+               InvalidArgument("no node of ", QuotedPath(arguments.path), " is named there")));
   }
   if (arguments.color == "op") return absl::OkStatus();
   if (arguments.color == "time") {
-    return WithExitCode(ExitCode::kUsage,
-                        InvalidArgument("--color time needs --values FILE: numbers by node, as "
-                                        "`nomo profile` writes them"));
+    return WithExitCode(
+        ExitCode::kUsage,
+        InvalidArgument(
+            "--color time needs --values FILE, which `nomo profile --node-ms FILE` writes"));
   }
   options.value_name = arguments.color == "macs"     ? "multiply-accumulates"
                        : arguments.color == "params" ? "parameters"

@@ -51,10 +51,16 @@ TEST_F(GraphTest, ReplacesNothingUnasked) {
 TEST_F(GraphTest, ColoursByCostAndByAnyNumbers) {
   EXPECT_EQ(Nomo("graph classifier.nomo --color macs -o macs.svg").exit_code, 0);
   EXPECT_THAT(Contents("macs.svg"), HasSubstr(" multiply-accumulates</text>"));
-  WriteContents("times.json", R"({"nothing": 1.5})");
-  EXPECT_EQ(Nomo("graph classifier.nomo --color time --values times.json -o time.svg").exit_code,
-            0);
-  EXPECT_THAT(Contents("time.svg"), HasSubstr(" time</text>"));
+  const CliResult profiled =
+      Nomo("profile pair.nomo -i a=random:1 -i b=random:2 --runs 3 --node-ms times.json");
+  EXPECT_EQ(profiled.exit_code, 0) << profiled.err;
+  const CliResult timed = Nomo("graph pair.nomo --color time --values times.json -o time.svg");
+  EXPECT_EQ(timed.exit_code, 0) << timed.err;
+  EXPECT_THAT(Contents("time.svg"), HasSubstr(" ms</text>"));
+  WriteContents("others.json", R"({"nothing": 1.5})");
+  const CliResult others = Nomo("graph pair.nomo --values others.json -o others.svg");
+  EXPECT_EQ(others.exit_code, 2);
+  EXPECT_EQ(others.err, "nomo graph: others.json: no node of \"pair.nomo\" is named there\n");
   WriteContents("words.json", R"({"a\u001b": "fast"})");
   const CliResult words = Nomo("graph classifier.nomo --values words.json -o words.svg");
   EXPECT_EQ(words.exit_code, 3);
