@@ -12,9 +12,11 @@
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/inspect/compare/diff.h"
 #include "nomograph/inspect/concrete_types.h"
 #include "nomograph/inspect/costs.h"
 #include "nomograph/inspect/picture/dot.h"
+#include "nomograph/inspect/picture/merged_graph.h"
 #include "nomograph/inspect/picture/mermaid.h"
 #include "nomograph/inspect/picture/picture.h"
 #include "nomograph/inspect/picture/png_image.h"
@@ -23,12 +25,15 @@
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/open_with_progress.h"
+#include "nomograph/tools/run/new_file.h"
+#include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
 namespace {
 
 struct Arguments {
-  std::string path, selector, out, color = "op", direction = "down", values_path, theme = "light";
+  std::string path, selector, out, color = "op", direction = "down", values_path, diff,
+                                   theme = "light";
   std::vector<std::string> expand, shapes;
   int depth = 0;
   int64_t batch = 1;
@@ -47,10 +52,7 @@ absl::Status CheckOutput(const Arguments& arguments) {
                                         ": a picture is written as .svg, .png, .dot (Graphviz) or "
                                         ".mmd (Mermaid)"));
   }
-  if (arguments.force || !InputFile::OpenRegular(arguments.out).ok()) return absl::OkStatus();
-  return WithExitCode(
-      ExitCode::kUnwritable,
-      AtFile(arguments.out, absl::AlreadyExistsError("is there already; --force replaces it")));
+  return CheckNewFile(arguments.out, arguments.force);
 }
 
 // The part of a model that is drawn: one of its graphs, or some nodes of it.
@@ -125,20 +127,43 @@ absl::Status ComputeValues(const Model& model, const Arguments& arguments,
 absl::Status SetColors(const Model& model, const Arguments& arguments,
                        picture::PictureOptions& options) {
   if (!arguments.values_path.empty()) {
-    options.value_name = arguments.color == "op" ? "" : arguments.color;
-    if (options.value_name.empty()) options.value_name = "value";
-    return WithExitCode(ExitCode::kUnreadable, ReadValues(arguments, options));
+    options.value_name = arguments.color == "time" ? "ms" : "by value";
+    NOMO_RETURN_IF_ERROR(WithExitCode(ExitCode::kUnreadable, ReadValues(arguments, options)));
+    for (const Node& node : model.graph.nodes) {
+      if (options.values.contains(node.name)) return absl::OkStatus();
+    }
+    return WithExitCode(
+        ExitCode::kUsage,
+        AtFile(arguments.values_path,
+               InvalidArgument("no node of ", QuotedPath(arguments.path), " is named there")));
   }
   if (arguments.color == "op") return absl::OkStatus();
   if (arguments.color == "time") {
-    return WithExitCode(ExitCode::kUsage,
-                        InvalidArgument("--color time needs --values FILE: numbers by node, as "
-                                        "`nomo profile` writes them"));
+    return WithExitCode(
+        ExitCode::kUsage,
+        InvalidArgument(
+            "--color time needs --values FILE, which `nomo profile --node-ms FILE` writes"));
   }
   options.value_name = arguments.color == "macs"     ? "multiply-accumulates"
                        : arguments.color == "params" ? "parameters"
                                                      : "bytes read and written";
   return WithExitCode(ExitCode::kUsage, ComputeValues(model, arguments, options));
+}
+
+// Puts what only the other model has into the graph, and marks what differs.
+absl::Status AddOtherModel(const Arguments& arguments, Model& model,
+                           picture::PictureOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(
+      const ModelFile other,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.diff, /*upgrade=*/false)));
+  ProgressBar progress("comparing weights");
+  const ModelDiff diff = DiffModels(other.model, model, OpRegistry::Default(),
+                                    {.descriptions = false, .progress = progress.callback()});
+  picture::MergedGraph merged =
+      picture::MergeGraphs(other.model.graph, model.graph, diff.graphs.front());
+  model.graph = std::move(merged.graph);
+  options.marks = std::move(merged.marks);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> Draw(const picture::Picture& picture, const Arguments& arguments) {
@@ -153,23 +178,25 @@ absl::Status Execute(const Arguments& arguments) {
   NOMO_ASSIGN_OR_RETURN(
       const ModelFile file,
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/false)));
-  const Model& model = file.model;
+  Model model = file.model;
+  picture::PictureOptions options = {.depth = arguments.all ? 1 << 20 : arguments.depth,
+                                     .expand = arguments.expand};
+  if (!arguments.diff.empty()) {
+    NOMO_RETURN_IF_ERROR(AddOtherModel(arguments, model, options));
+  }
   const auto subject = SubjectOf(model, arguments.selector);
   if (!subject.ok()) return WithExitCode(ExitCode::kUsage, AtFile(file.path, subject.status()));
   const OpRegistry& registry = OpRegistry::Default();
   const picture::Hierarchy hierarchy = picture::MakeHierarchy(
       model, registry,
       {.constants = arguments.constants, .nodes = subject->nodes, .root = subject->graph});
-  picture::PictureOptions options = {.depth = arguments.all ? 1 << 20 : arguments.depth,
-                                     .expand = arguments.expand};
   if (arguments.direction == "right") options.layout.direction = picture::Direction::kRight;
   NOMO_RETURN_IF_ERROR(SetColors(model, arguments, options));
   const auto picture = picture::MakePicture(hierarchy, registry, options);
   if (!picture.ok()) return WithExitCode(ExitCode::kUsage, AtFile(file.path, picture.status()));
   NOMO_ASSIGN_OR_RETURN(const std::string bytes,
                         WithExitCode(ExitCode::kUsage, Draw(*picture, arguments)));
-  NOMO_RETURN_IF_ERROR(
-      WithExitCode(ExitCode::kUnwritable, WriteFileAtomically(arguments.out, bytes)));
+  NOMO_RETURN_IF_ERROR(WriteNewFile(arguments.out, bytes, arguments.force));
   int64_t nodes = 0;
   for (const picture::Tree& tree : hierarchy.trees) nodes += tree.boxes[0].num_nodes;
   Print(absl::StrCat(Escape(arguments.out), ": ", picture->boxes.size() - 1, " boxes of ", nodes,
@@ -201,6 +228,9 @@ Action SetUp(CLI::App& app) {
   app.add_option("--values", arguments->values_path,
                  "JSON of numbers by name of node, to colour by")
       ->type_name("FILE");
+  app.add_option("--diff", arguments->diff,
+                 "Another model: colours say what FILE has more than it, less, or otherwise")
+      ->type_name("OTHER");
   AddRepeated(app, "--shape", arguments->shapes, "NAME=SHAPE",
               "For macs and bytes: the shape of an input, as x=1x28x28x1");
   app.add_option("--batch", arguments->batch, "For macs and bytes: rows of the other inputs")

@@ -44,15 +44,15 @@ Color FamilyColor(int family) {
 }
 
 Color ChangeColor(int change) {
-  switch (static_cast<Change>(change)) {
-    case Change::kAdded:
+  switch (static_cast<Mark>(change)) {
+    case Mark::kAdded:
       return Rgb(0x2a9d4a);
-    case Change::kRemoved:
+    case Mark::kRemoved:
       return Rgb(0xd03a3a);
-    case Change::kChanged:
+    case Mark::kChanged:
       return Rgb(0xc98a10);
-    case Change::kNone:
-    case Change::kSame:
+    case Mark::kNone:
+    case Mark::kSame:
       break;
   }
   return Rgb(0x8590a2);

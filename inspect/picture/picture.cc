@@ -82,7 +82,7 @@ class PictureMaker {
     picture_.hierarchy = &hierarchy;
     picture_.layout = options.layout;
     picture_.value_name = options.value_name;
-    picture_.has_changes = !options.changes.empty();
+    picture_.has_marks = !options.marks.empty();
   }
 
   absl::StatusOr<Picture> Make() {

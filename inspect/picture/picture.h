@@ -25,7 +25,7 @@ namespace nomograph::picture {
 enum class LambdaBadge { kNone, kKernel, kBody, kMissing };
 
 // How a node differs from the one in another model.
-enum class Change { kNone, kSame, kAdded, kRemoved, kChanged };
+enum class Mark { kNone, kSame, kAdded, kRemoved, kChanged };
 
 struct PictureBox {
   int tree = 0, box = 0;  // in the hierarchy
@@ -36,7 +36,7 @@ struct PictureBox {
   OpFamily family = OpFamily::kOther;
   int times = 1;  // of equal blocks in a row, how many there are
   LambdaBadge lambda = LambdaBadge::kNone;
-  Change change = Change::kNone;
+  Mark mark = Mark::kNone;
   std::optional<double> value;  // what it is coloured by: the sum of what is inside
 };
 
@@ -58,7 +58,7 @@ struct Picture {
   int depth = 0;           // to which scopes are open
   std::string value_name;  // what `value` is: "time"; empty: boxes are coloured by op
   double max_value = 0;    // of boxes that are not open
-  bool has_changes = false;
+  bool has_marks = false;
 };
 
 struct PictureOptions {
@@ -72,7 +72,7 @@ struct PictureOptions {
   std::string value_name;
   absl::flat_hash_map<std::string, double> values;
   // Colours by change, by name of node.
-  absl::flat_hash_map<std::string, Change> changes;
+  absl::flat_hash_map<std::string, Mark> marks;
   // No picture has more boxes.
   int64_t max_boxes = 1'500'000;
 };

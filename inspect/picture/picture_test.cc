@@ -218,7 +218,7 @@ TEST(SvgTest, EveryClassHasColours) {
   const std::string svg = absl::StrCat(
       Svg(Drawing(kBlocks, {.depth = 2}).picture), Svg(Drawing(HostileGraph()).picture),
       Svg(Drawing(kBlocks, {.depth = 1, .value_name = "v", .values = {{"in", 1}}}).picture),
-      Svg(Drawing(kBlocks, {.changes = {{"in", Change::kAdded}}}).picture));
+      Svg(Drawing(kBlocks, {.marks = {{"in", Mark::kAdded}}}).picture));
   std::set<std::string> classes;
   for (const absl::string_view part : absl::StrSplit(svg, "<rect class=\"")) {
     classes.insert(std::string(part.substr(0, part.find('"'))));

@@ -197,7 +197,7 @@ void DescribeEnd(const Tree& tree, PictureBox& shown) {
 
 // Sums and changes of the nodes in the box.
 void Paint(const Hierarchy& hierarchy, const PictureOptions& options, PictureBox& shown) {
-  if (shown.tree != 0 || (options.values.empty() && options.changes.empty())) return;
+  if (shown.tree != 0 || (options.values.empty() && options.marks.empty())) return;
   const Tree& tree = hierarchy.main();
   for (int b = shown.box; b < tree.boxes[shown.box].end; ++b) {
     if (tree.boxes[b].node < 0) continue;
@@ -205,9 +205,9 @@ void Paint(const Hierarchy& hierarchy, const PictureOptions& options, PictureBox
     if (const auto value = options.values.find(name); value != options.values.end()) {
       shown.value = shown.value.value_or(0) + value->second;
     }
-    if (const auto change = options.changes.find(name); change != options.changes.end()) {
-      const bool same = shown.change == Change::kNone || shown.change == change->second;
-      shown.change = same ? change->second : Change::kChanged;
+    if (const auto change = options.marks.find(name); change != options.marks.end()) {
+      const bool same = shown.mark == Mark::kNone || shown.mark == change->second;
+      shown.mark = same ? change->second : Mark::kChanged;
     }
   }
   if (shown.value) {

@@ -73,7 +73,7 @@ class SceneMaker {
                              TextWidth(text, kSubtitleSize), text});
       y += 22;
     }
-    if (picture_.has_changes) {
+    if (picture_.has_marks) {
       static constexpr const char* kNames[] = {"", "same", "added", "removed", "changed"};
       double x = kMargin;
       for (int change = 1; change <= 4; ++change) {
@@ -383,9 +383,9 @@ SceneRect RectFor(const Picture& picture, int b) {
     const double value = std::max(0.0, shown.value.value_or(0));
     rect.paint = Paint::kValue;
     rect.amount = picture.max_value > 0 ? value / picture.max_value : 0;
-  } else if (picture.has_changes) {
+  } else if (picture.has_marks) {
     rect.paint = Paint::kChange;
-    rect.index = static_cast<int>(shown.change);
+    rect.index = static_cast<int>(shown.mark);
   } else if (shown.lambda == LambdaBadge::kMissing) {
     rect.paint = Paint::kMissing;
   }

@@ -103,7 +103,7 @@ void AppendTheme(bool dark, std::string& out) {
   for (int family = 0; family < kNumOpFamilies; ++family) {
     AppendRectRule({.paint = Paint::kFamily, .index = family}, dark, out);
   }
-  for (int change = 0; change <= static_cast<int>(Change::kChanged); ++change) {
+  for (int change = 0; change <= static_cast<int>(Mark::kChanged); ++change) {
     AppendRectRule({.paint = Paint::kChange, .index = change}, dark, out);
   }
   for (const TextStyle style : kTextStyles) {

@@ -42,23 +42,39 @@ TEST_F(GraphTest, WritesEveryForm) {
 TEST_F(GraphTest, ReplacesNothingUnasked) {
   WriteContents("mine.svg", "mine");
   const CliResult result = Nomo("graph pair.nomo -o mine.svg");
-  EXPECT_EQ(result.exit_code, 5);
-  EXPECT_EQ(result.err, "nomo graph: mine.svg: is there already; --force replaces it\n");
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("mine.svg"));
+  EXPECT_THAT(result.err, HasSubstr("--force"));
   EXPECT_EQ(Contents("mine.svg"), "mine");
 }
 
 TEST_F(GraphTest, ColoursByCostAndByAnyNumbers) {
   EXPECT_EQ(Nomo("graph classifier.nomo --color macs -o macs.svg").exit_code, 0);
   EXPECT_THAT(Contents("macs.svg"), HasSubstr(" multiply-accumulates</text>"));
-  WriteContents("times.json", R"({"nothing": 1.5})");
-  EXPECT_EQ(Nomo("graph classifier.nomo --color time --values times.json -o time.svg").exit_code,
-            0);
-  EXPECT_THAT(Contents("time.svg"), HasSubstr(" time</text>"));
+  const CliResult profiled =
+      Nomo("profile pair.nomo -i a=random:1 -i b=random:2 --runs 3 --node-ms times.json");
+  EXPECT_EQ(profiled.exit_code, 0) << profiled.err;
+  const CliResult timed = Nomo("graph pair.nomo --color time --values times.json -o time.svg");
+  EXPECT_EQ(timed.exit_code, 0) << timed.err;
+  EXPECT_THAT(Contents("time.svg"), HasSubstr(" ms</text>"));
+  WriteContents("others.json", R"({"nothing": 1.5})");
+  const CliResult others = Nomo("graph pair.nomo --values others.json -o others.svg");
+  EXPECT_EQ(others.exit_code, 2);
+  EXPECT_EQ(others.err, "nomo graph: others.json: no node of \"pair.nomo\" is named there\n");
   WriteContents("words.json", R"({"a\u001b": "fast"})");
   const CliResult words = Nomo("graph classifier.nomo --values words.json -o words.svg");
   EXPECT_EQ(words.exit_code, 3);
   EXPECT_EQ(words.err,
             "nomo graph: words.json: node \"a\\x1b\": expected a number, found string\n");
+}
+
+TEST_F(GraphTest, ShowsWhatDiffersFromAnotherModel) {
+  const CliResult result = Nomo("graph pair.nomo --diff affine.nomo --all -o diff.svg");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const std::string picture = Contents("diff.svg");
+  EXPECT_THAT(picture, HasSubstr(">removed</text>"));
+  EXPECT_EQ(Nomo("graph pair.nomo --diff pair.nomo --all -o same.svg").exit_code, 0);
+  EXPECT_EQ(Nomo("graph pair.nomo --diff nosuch.nomo -o none.svg").exit_code, 3);
 }
 
 TEST_F(GraphTest, DrawsAMissingLambdaWithADashedFrame) {
