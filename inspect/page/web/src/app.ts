@@ -452,7 +452,7 @@ export class App implements PanelHost {
 
   // --- Search
 
-  find(text: string) { this.search.set(text); }
+  find(text: string) { this.search.set(text, false); }
 
   setFound(items: Item[]) {
     this.found = items;
@@ -756,8 +756,8 @@ export class App implements PanelHost {
   private bar() {
     const { model, page } = this;
     document.title = `${model.file} – nomo view`;
-    byId('file').textContent = page.models.length > 1 ? `${page.models[0].file} → ${page.models[1].file}` : model.file;
-    byId('facts').textContent = `${model.nodeName.length.toLocaleString('en')} nodes · ${short(allParameters(model).elements)} parameters · ${bytesText(model.bytes)}`;
+    byId('file').textContent = page.diff ? `${page.models[0].file} → ${page.models[1].file}` : model.file;
+    byId('facts').textContent = `${model.nodeName.length.toLocaleString('en')} nodes · ${short(allParameters(page.models[page.models.length - 1]).elements)} parameters · ${bytesText(model.bytes)}`;
     byId('colour').replaceChildren(...this.modes.map(m => el('option', { value: m.key }, m.title)));
     byId('colour').addEventListener('change', () => this.setMode(byId<HTMLSelectElement>('colour').value));
     byId('sizes').replaceChildren(...model.symbols.map((symbol, i) => {

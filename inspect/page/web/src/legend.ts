@@ -19,7 +19,7 @@ export function drawLegend(box: HTMLElement, colouring: Colouring, theme: Theme,
     el('div', { class: 'ends' }, el('span', {}, mode.text(0)), el('span', {}, mode.text(colouring.max))),
     el('div', {}, `total ${mode.text(colouring.total)}`),
     ...colouring.top(3).map(([item, value]) => {
-      const button = el('button', { class: 'tool', title: 'Go there', onclick: () => go(item) }, `${mode.text(value)}  ${item.label}`);
+      const button = el('button', { class: 'tool', title: 'Go there', onclick: () => go(item) }, `${mode.text(value)}  ${item.label}`.slice(0, 34));
       return el('div', {}, button);
     }));
 }

@@ -18,6 +18,21 @@ function remapFormula(f: Formula, symbol: number[]): Formula {
 
 interface Entry { a: number; b: number; change: Change; edits: [string, string, string][] }
 
+/** Constants have no boxes: how they changed is told of the nodes that take what follows from them. */
+function tellOfConstants(model: Model) {
+  const edits = new Map<number, [string, string, string][]>();  // by value
+  for (let n = 0; n < model.nodeName.length; ++n) {
+    const own = model.change!.get(n)!, found: [string, string, string][] = [];
+    for (let k = model.inStart[n]; k < model.inStart[n + 1]; ++k) found.push(...edits.get(model.ins[k]) ?? []);
+    if (!model.nodeFlag[n]) {
+      if (found.length && (own.change === 'same' || own.change === 'renamed')) model.change!.set(n, { ...own, change: 'changed', edits: found.slice(0, 8) });
+      continue;
+    }
+    if (own.change === 'changed') for (const [what, a, b] of own.edits) found.push([`${model.nodeName[n]}: ${what}`, a, b]);
+    if (found.length) for (let k = model.outStart[n]; k < model.outStart[n + 1]; ++k) if (model.outs[k] >= 0) edits.set(model.outs[k], found.slice(0, 8));
+  }
+}
+
 export function mergeModels(page: PageData): { model: Model; nodeOfB: Int32Array } {
   const [A, B] = page.models, diff = page.diff as DiffData;
   const symbols = [...B.symbols, ...A.symbols.filter(s => !B.symbols.includes(s))];
@@ -114,5 +129,6 @@ export function mergeModels(page: PageData): { model: Model; nodeOfB: Int32Array
   model.nodeFlag = Uint8Array.from(flags); model.macs = Int32Array.from(macs); model.nodeGraph = Int32Array.from(nodeGraph);
   model.producer_ = new Int32Array(model.valueName.length).fill(-1);
   for (let n = 0; n < model.nodeName.length; ++n) for (let k = outStart[n]; k < outStart[n + 1]; ++k) if (outs[k] >= 0) model.producer_[outs[k]] = n;
+  tellOfConstants(model);
   return { model, nodeOfB };
 }

@@ -215,6 +215,9 @@ function groupPanel(host: PanelHost, item: Item): Node[] {
   ];
 }
 
+/** The end of a path, which tells most. */
+const tail = (name: string) => name.length > 26 && name.includes('/') ? `…/${name.split('/').slice(-2).join('/')}` : name;
+
 function opBars(host: PanelHost, ops: Map<string, number>): Node[] {
   const rows = [...ops].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)), most = rows[0]?.[1] ?? 1;
   return [el('h3', {}, 'Ops'), ...rows.slice(0, 24).map(([op, count]) => bar(opShort(op), count / most, String(count), tintBar(tintOf(op), host.theme), () => host.find(`op:${op}`), op)),
@@ -235,7 +238,7 @@ function bar(text: string, part: number, value: string, colour: string, act: () 
 function modelPanel(host: PanelHost): Node[] {
   const { tree, page, colouring, sizes } = host, { model } = tree, graph = model.graphs[0];
   const ops = new Map<string, number>();
-  const { elements: parameters, bytes: weightBytes } = allParameters(model), hidden = model.nodeFlag.reduce((sum, f) => sum + (f ? 1 : 0), 0);
+  const { elements: parameters, bytes: weightBytes } = allParameters(page.models[page.models.length - 1]), hidden = model.nodeFlag.reduce((sum, f) => sum + (f ? 1 : 0), 0);
   model.nodeOp.forEach((op, n) => { if (!model.nodeFlag[n]) ops.set(op, (ops.get(op) ?? 0) + 1); });
   const all = model.symbols.map((_, i) => sizes[i] ?? 1);
   const macs = model.nodeName.reduce((sum, _, n) => sum + (model.nodeGraph[n] ? 0 : macsOf(model, n, all) ?? 0), 0);
@@ -258,7 +261,7 @@ function modelPanel(host: PanelHost): Node[] {
   if (colouring.mode.numeric) {
     const top = colouring.top(10), most = top[0]?.[1] ?? 1;
     out.push(el('h3', {}, `Top ten by ${colouring.mode.title}`), ...top.map(([item, value]) =>
-      bar(item.label, value / most, colouring.mode.text(value), host.theme.accent, () => host.go(item), itemText(tree, item))));
+      bar(tail(model.nodeName[item.node]), value / most, colouring.mode.text(value), host.theme.accent, () => host.go(item), itemText(tree, item))));
     if (!top.length) out.push(el('p', { class: 'sub' }, 'no node has a number'));
   }
   out.push(...opBars(host, ops));
@@ -288,7 +291,7 @@ function changeList(host: PanelHost): Node[] {
   const rows: Node[] = [];
   for (const item of tree.ends) {
     const c = item.node >= 0 ? model.change!.get(item.node) : undefined;
-    if (!c || c.change === 'same') continue;
+    if (!c || c.change === 'same') continue;  // constants have no boxes
     counts.set(c.change, (counts.get(c.change) ?? 0) + 1);
     if (rows.length < 200) rows.push(el('div', {}, el('span', { class: `badge ${c.change}` }, c.change), ' ', link(model.nodeName[item.node], () => host.go(item))));
   }

@@ -15,7 +15,7 @@ export class SearchBox {
     this.input.addEventListener('focus', () => { if (this.input.value) this.results.hidden = false; });
     this.input.addEventListener('blur', () => setTimeout(() => { if (!this.results.contains(document.activeElement)) this.hide(); }, 150));
     this.input.addEventListener('keydown', e => {
-      if (e.key === 'Enter') { e.preventDefault(); void app.step(e.shiftKey ? -1 : 1); }
+      if (e.key === 'Enter') { e.preventDefault(); void app.step(e.shiftKey ? -1 : 1); this.hide(); }
       if (e.key === 'ArrowDown') { e.preventDefault(); void app.step(1); }
       if (e.key === 'ArrowUp') { e.preventDefault(); void app.step(-1); }
     });
