@@ -1,13 +1,12 @@
 #include "nomograph/core/compile/program.h"
 
-#include <omp.h>
-
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/compile/specs.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/types/names.h"
@@ -46,7 +45,7 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
   kernels_ = options.exact      ? KernelChoice::kReference
              : options.keep_nan ? KernelChoice::kFastKeepingNan
                                 : KernelChoice::kFast;
-  threads_ = options.threads > 0 ? options.threads : omp_get_max_threads();
+  threads_ = options.threads > 0 ? options.threads : MaxThreads();
   NOMO_ASSIGN_OR_RETURN(graph_, Lower(model, graph, inputs, registry, lower));
   if (!outputs.empty()) {
     std::vector<ValueId> wanted;
@@ -78,7 +77,7 @@ absl::Status Program::PrepareSteps() {
   // Most of the time goes into packing weights, each node's by itself.
   std::vector<absl::Status> statuses(steps_.size());
   const std::shared_ptr<MemoryAccount> account = CurrentMemoryAccount();
-  const bool several = threads_ > 1 && steps_.size() > 1;
+  [[maybe_unused]] const bool several = threads_ > 1 && steps_.size() > 1;
 #pragma omp parallel for schedule(dynamic) num_threads(threads_) if (several)
   for (size_t i = 0; i < steps_.size(); ++i) {
     const MemoryScope memory(account);

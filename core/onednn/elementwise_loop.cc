@@ -1,7 +1,5 @@
 #include "nomograph/core/onednn/elementwise_loop.h"
 
-#include <omp.h>
-
 #include <limits>
 #include <string>
 #include <utility>
@@ -9,6 +7,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/collapse_axes.h"
 #include "nomograph/core/vector/elementwise_run.h"
 #include "nomograph/core/vector/vector_target.h"
@@ -144,7 +143,7 @@ class ElementwiseLoopKernel : public Kernel {
       return absl::OkStatus();
     }
 #pragma omp parallel num_threads(threads_)
-    RunElementwise(run, omp_get_thread_num(), omp_get_num_threads());
+    RunElementwise(run, ThreadNumber(), TeamSize());
     return absl::OkStatus();
   }
   std::string Describe() const override {

@@ -1,11 +1,10 @@
 #include "nomograph/core/onednn/onednn_kernel.h"
 
-#include <omp.h>
-
 #include <numeric>
 #include <unordered_map>
 
 #include "absl/strings/match.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/keep_nan.h"
 
 namespace nomograph::onednn {
@@ -17,12 +16,12 @@ constexpr int64_t kAlignment = 64;
 // created, and relies on the same number when it runs.
 class ScopedThreads {
  public:
-  explicit ScopedThreads(int threads) : previous_(omp_get_max_threads()) {
-    if (threads != previous_) omp_set_num_threads(threads);
+  explicit ScopedThreads(int threads) : previous_(MaxThreads()) {
+    if (threads != previous_) SetMaxThreads(threads);
     changed_ = threads != previous_;
   }
   ~ScopedThreads() {
-    if (changed_) omp_set_num_threads(previous_);
+    if (changed_) SetMaxThreads(previous_);
   }
   ScopedThreads(const ScopedThreads&) = delete;
   ScopedThreads& operator=(const ScopedThreads&) = delete;

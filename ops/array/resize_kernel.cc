@@ -1,10 +1,10 @@
 #include "nomograph/ops/array/resize_kernel.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
+
+#include "nomograph/core/numeric/threads.h"
 
 namespace nomograph {
 namespace {
@@ -193,7 +193,7 @@ class ResizeKernel final : public Kernel {
   void ForEachPlane(std::byte* scratch, F f) const {
 #pragma omp parallel num_threads(plane_threads_) if (plane_threads_ > 1)
     {
-      std::byte* own = scratch + omp_get_thread_num() * (plane_threads_ > 1) * BytesPerThread();
+      std::byte* own = scratch + ThreadNumber() * (plane_threads_ > 1) * BytesPerThread();
 #pragma omp for
       for (int64_t p = 0; p < plan_.planes; ++p) f(p, own);
     }

@@ -1,11 +1,10 @@
 // image.GridSample: images sampled at the points of a grid.
-#include <omp.h>
-
 #include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
 
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/grid_taps.h"
 
@@ -151,7 +150,7 @@ class GridSampleKernel final : public Kernel {
     for (int64_t i = 0; i < g_.y.batches * blocks; ++i) {
       const int64_t n = i / blocks, first = i % blocks * kBlock;
       const int64_t count = std::min(kBlock, g_.y.positions - first);
-      BlockTaps taps(context.scratch() + omp_get_thread_num() * BytesPerThread(), g_.taps);
+      BlockTaps taps(context.scratch() + ThreadNumber() * BytesPerThread(), g_.taps);
       taps.Fill(g_,
                 context.input<float>(1).data() + (n * g_.y.positions + first) * g_.x.spatial_rank,
                 count);

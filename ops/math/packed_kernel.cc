@@ -1,13 +1,12 @@
 #include "nomograph/ops/math/packed_kernel.h"
 
-#include <omp.h>
-
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/io/mapped_file.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/elementwise_loop.h"
 #include "nomograph/core/vector/row_product.h"
 #include "nomograph/core/vector/vector_target.h"
@@ -114,7 +113,7 @@ class PackedKernel : public Kernel {
 #pragma omp parallel num_threads(threads_) if (threads_ > 1)
     {
       // OpenMP may give fewer threads than are asked for.
-      const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+      const int thread = ThreadNumber(), threads = TeamSize();
       PackedProduct product = CommonProduct();
       for (int64_t i = 0; i < node_.products; ++i) {
         SetAddresses(context, i, product);
@@ -217,7 +216,7 @@ class RowKernel : public Kernel {
       return absl::OkStatus();
     }
 #pragma omp parallel num_threads(threads_)
-    MultiplyRows(product, omp_get_thread_num(), omp_get_num_threads());
+    MultiplyRows(product, ThreadNumber(), TeamSize());
     return absl::OkStatus();
   }
   std::string Describe() const override {

@@ -1,10 +1,9 @@
 #include "nomograph/ops/signal/transform.h"
 
-#include <omp.h>
-
 #include <numbers>
 
 #include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/numeric/threads.h"
 
 namespace nomograph::signal {
 namespace {
@@ -41,7 +40,7 @@ void FastTransform<T>::Run(LineFn<T> line_at, std::byte* scratch) const {
   const int64_t size = fft_.buffer_size() * batch_;
 #pragma omp parallel for num_threads(threads_)
   for (int64_t i = 0; i < batches; ++i) {
-    double* memory = reinterpret_cast<double*>(scratch + omp_get_thread_num() * BytesPerThread());
+    double* memory = reinterpret_cast<double*>(scratch + ThreadNumber() * BytesPerThread());
     const ComplexSpan<double> data{memory, memory + size};
     ComplexSpan<double> in = data, buffer{memory + 2 * size, memory + 3 * size};
     // The inverse transform exchanges real and imaginary part ahead of the transform and behind it.

@@ -1,13 +1,12 @@
 #include "nomograph/ops/nn/conv/depthwise_kernel.h"
 
-#include <omp.h>
-
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/vector/depthwise_conv.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/math/packed_kernel.h"

@@ -1,7 +1,5 @@
 #include "nomograph/ops/nn/conv/winograd_kernel.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cfenv>
 #include <cmath>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/vector/winograd_conv.h"
@@ -83,7 +82,7 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
 #pragma omp parallel num_threads(threads_) reduction(&& : finite) if (threads_ > 1)
     {
       // OpenMP may give fewer threads than are asked for.
-      const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+      const int thread = ThreadNumber(), threads = TeamSize();
       float* const own = scratch + thread * WinogradScratchFloats(conv);
       const auto run = [&](int64_t block, WinogradStage stage) {
         return RunWinogradStage(conv, block, stage, thread, threads, shared, own);

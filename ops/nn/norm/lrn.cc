@@ -1,12 +1,11 @@
 // nn.LRN: local response normalisation across channels.
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/window.h"
@@ -97,7 +96,7 @@ class LrnKernel final : public Kernel {
       const int64_t offset = i / tiles * layout_.channels * layout_.inner + first;
       if (layout_.inner == 1) {
         float* sums =
-            reinterpret_cast<float*>(context.scratch()) + omp_get_thread_num() * layout_.channels;
+            reinterpret_cast<float*>(context.scratch()) + ThreadNumber() * layout_.channels;
         NormalizeRow(x + offset, sums, y + offset);
       } else {
         NormalizeTile(x + offset, std::min(kTile, layout_.inner - first), y + offset);
