@@ -1,19 +1,20 @@
-// Nodes that run as packed products, with what is fused behind them, yield what exact mode yields.
+// Nodes that multiply by constants in vector loops, with what is fused behind them, yield what
+// exact mode yields.
 #include "nomograph/ops/math/packed_kernel.h"
 
 #include <cmath>
+#include <limits>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/numeric/philox.h"
-#include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/run/session.h"
+#include "nomograph/core/vector/vector_target.h"
 
 namespace nomograph {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 Tensor Random(const Shape& shape, uint64_t key) {
@@ -29,6 +30,8 @@ struct Case {
   std::string name;
   Shape x;
   std::function<Value(const Value& x)> product;  // its weights are constants
+  std::string kernel = "packed product";         // that serves it on AVX2
+  double tolerance = 1e-5;
 };
 
 Attributes First() { return {{"data_format", "channels_first"}, {"kernel_layout", "OIHW"}}; }
@@ -70,7 +73,61 @@ std::vector<Case> Cases() {
          attrs.Set("padding", "same");
          attrs.Set("strides", std::vector<int64_t>{2, 2});
          return Call("nn.Conv", {x, weights({40, 1, 3, 3}), Constant(Random({40}, 12))}, attrs);
+       },
+       "depthwise loop"},
+      {"3x3 at every place",
+       {2, 20, 31, 29},
+       [=](const Value& x) {
+         Attributes attrs = First();
+         attrs.Set("padding", "same");
+         return Call("nn.Conv", {x, weights({40, 20, 3, 3}), Constant(Random({40}, 12))}, attrs);
+       },
+       "Winograd 4x4",
+       1e-4},  // its error is that of the largest element of a tile: core/vector/winograd_conv.h
+      {"1x1 with strides",
+       {2, 20, 9, 40},
+       [=](const Value& x) {
+         Attributes attrs = First();
+         attrs.Set("strides", std::vector<int64_t>{2, 3});
+         return Call("nn.Conv", {x, weights({30, 20, 1, 1}), Constant(Random({30}, 12))}, attrs);
        }},
+      {"groups of few channels, with dilation",
+       {2, 20, 21, 23},
+       [=](const Value& x) {
+         Attributes attrs = First();
+         attrs.Set("groups", 5);
+         attrs.Set("padding", "same");
+         attrs.Set("dilations", std::vector<int64_t>{1, 2});
+         return Call("nn.Conv", {x, weights({30, 4, 3, 3}), Constant(Random({30}, 12))}, attrs);
+       }},
+      {"a window of few channels, along one axis",
+       {1, 3, 400},
+       [=](const Value& x) {
+         Attributes attrs = First();
+         attrs.Set("padding", "explicit");
+         attrs.Set("pads", std::vector<int64_t>{2, 4});
+         attrs.Set("strides", std::vector<int64_t>{3});
+         return Call("nn.Conv", {x, weights({30, 3, 5}), Constant(Random({30}, 12))}, attrs);
+       }},
+      {"three rows by a matrix",
+       {3, 40},
+       [=](const Value& x) {
+         return Call("math.MatMul", {x, weights({40, 50})});
+       },
+       "product of rows"},
+      {"one row by a transposed matrix",
+       {1, 40},
+       [=](const Value& x) {
+         return Call("math.Gemm", {x, weights({50, 40}), Constant(Random({50}, 12))},
+                     {{"transpose_b", true}});
+       },
+       "product of rows"},
+      {"1x1 at one place",
+       {2, 20, 1, 1},
+       [=](const Value& x) {
+         return Call("nn.Conv", {x, weights({30, 20, 1, 1}), Constant(Random({30}, 12))}, First());
+       },
+       "product of rows"},
       {"1x1, channels first, without bias",
        {1, 20, 100},
        [=](const Value& x) {
@@ -96,6 +153,14 @@ std::vector<std::pair<std::string, std::function<Value(const Value& y)>>> Follow
        [](const Value& y) {
          return y + Constant(Random({y.shape()[y.shape().rank() - 1].size()}, 14));
        }},
+      {"times what it has of each channel, less a number",
+       [](const Value& y) {
+         Shape channels;
+         for (int axis = 1; axis < y.shape().rank(); ++axis) {
+           channels.Append(axis == 1 ? y.shape()[1].size() : 1);
+         }
+         return y * Constant(Random(channels, 16)) - Constant(Tensor::Scalar<float>(0.25f));
+       }},
   };
 }
 
@@ -120,7 +185,7 @@ TEST(PackedKernel, AgreesWithExactMode) {
         const Tensor y = Result(*model, input, false, threads);
         ASSERT_EQ(y.shape(), expected.shape());
         for (int64_t i = 0; i < y.num_elements(); ++i) {
-          ASSERT_NEAR(y.data<float>()[i], expected.data<float>()[i], 1e-5) << i;
+          ASSERT_NEAR(y.data<float>()[i], expected.data<float>()[i], c.tolerance) << i;
         }
       }
     }
@@ -140,8 +205,33 @@ TEST(PackedKernel, ServesThemWhereItPays) {
     const auto program = (*session)->ProgramFor({{"x", Random(c.x, 15)}});
     ASSERT_TRUE(program.ok()) << program.status();
     EXPECT_EQ((*program)->steps().size(), 1u);
-    EXPECT_THAT((*program)->ToString(),
-                AnyOf(HasSubstr("packed product avx2"), HasSubstr("depthwise loop avx2")));
+    EXPECT_THAT((*program)->ToString(), HasSubstr(c.kernel + " avx2"));
+  }
+}
+
+TEST(WinogradConv, InfinitiesAndNanStayWhereTheyBelong) {
+  const Shape shape = {1, 20, 31, 29};
+  const Value x = InputValue({DType::kFloat32, PartialShape(shape)}, "x");
+  const auto model =
+      BuildModel({x}, {Call("nn.Conv", {x, Constant(Random({40, 20, 3, 3}, 11))}, First())});
+  ASSERT_TRUE(model.ok()) << model.status();
+  for (const float value : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    Tensor input = Random(shape, 15);
+    input.mutable_data<float>()[400] = value;
+    const Tensor expected = Result(*model, input, true, 1);
+    const Tensor y = Result(*model, input, false, 2);
+    int special = 0;
+    for (int64_t i = 0; i < y.num_elements(); ++i) {
+      const float right = expected.data<float>()[i];
+      if (std::isfinite(right)) {
+        ASSERT_NEAR(y.data<float>()[i], right, 1e-4) << i;
+      } else {
+        ++special;
+        ASSERT_EQ(std::isnan(y.data<float>()[i]), std::isnan(right)) << i;
+        ASSERT_FALSE(std::isfinite(y.data<float>()[i])) << i;
+      }
+    }
+    EXPECT_EQ(special, 40 * 9);
   }
 }
 
