@@ -59,6 +59,7 @@ void LayerConfig::Set(absl::string_view name, ConfigValue value) {
   fields_.emplace_back(std::string(name), std::move(value));
 }
 
+bool LayerConfig::empty() const { return fields_.empty(); }
 size_t LayerConfig::size() const { return fields_.size(); }
 LayerConfig::Fields::const_iterator LayerConfig::begin() const { return fields_.begin(); }
 LayerConfig::Fields::const_iterator LayerConfig::end() const { return fields_.end(); }

@@ -36,7 +36,7 @@ class LayerConfig {
   // Takes the place of the value that has the name, if any.
   void Set(absl::string_view name, ConfigValue value);
 
-  bool empty() const { return fields_.empty(); }
+  bool empty() const;
   size_t size() const;
   Fields::const_iterator begin() const;
   Fields::const_iterator end() const;

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/serialization/keras/calls/known_call.h"

@@ -1,6 +1,8 @@
 // Interpreter: operators and comparisons. Of known numbers they are computed as Python does, of
 // tensors they become ops.
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "nomograph/core/op/registry.h"

@@ -98,7 +98,8 @@ absl::StatusOr<std::string> RawUnicodeEscape(absl::string_view text) {
     if (point < 0x100) {
       bytes.push_back(static_cast<char>(point));
     } else {
-      absl::StrAppendFormat(&bytes, point < 0x10000 ? "\\u%04x" : "\\U%08x", point);
+      bytes +=
+          point < 0x10000 ? absl::StrFormat("\\u%04x", point) : absl::StrFormat("\\U%08x", point);
     }
     i += length;
   }
