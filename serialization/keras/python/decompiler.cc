@@ -53,8 +53,7 @@ Text Decompiler::Constant(int index) {
   }
   if (object.kind == Object::Kind::kTuple) {
     for (const ObjectRef& item : object.items) {
-      const bool name = item->kind == Object::Kind::kText;
-      text.items.push_back(name ? Shown(item->text) : Literal(*item, 1000));
+      text.items.push_back(Literal(*item, 1000));
       if (text.items.size() > 1000) break;
     }
   }
@@ -173,7 +172,8 @@ void Decompiler::StepValue(const Instruction& instruction, Stack& stack, Way& wa
     case Act::kSubscript: {
       const std::vector<Text> x = PopMany(stack, 2);
       std::string index = x[1].text;
-      if (x[1].binding == kTuple && !x[1].items.empty()) index = absl::StrJoin(x[1].items, ", ");
+      const bool tuple = x[1].binding == kTuple || absl::StartsWith(index, "(");
+      if (tuple && x[1].items.size() > 1) index = absl::StrJoin(x[1].items, ", ");
       return Push(stack, absl::StrCat(In(x[0], kAtom), "[", index, "]"));
     }
     case Act::kSlice:

@@ -9,6 +9,17 @@
 #include "nomograph/serialization/keras/python/decompiler_walk.h"
 
 namespace nomograph::keras::internal {
+namespace {
+
+// Names out of a tuple of texts.
+std::vector<std::string> Unquoted(std::vector<std::string> texts) {
+  for (std::string& text : texts) {
+    if (text.size() >= 2 && text[0] == '\'') text = text.substr(1, text.size() - 2);
+  }
+  return texts;
+}
+
+}  // namespace
 
 void Decompiler::Call(Stack& stack, std::vector<std::string> arguments, bool null) {
   Text callable = Pop(stack);
@@ -53,7 +64,7 @@ void Decompiler::StepCall(const Instruction& instruction, Stack& stack) {
   const int arg = instruction.arg;
   switch (instruction.act) {
     case Act::kKeywordNames:
-      keyword_names_ = Constant(arg).items;
+      keyword_names_ = Unquoted(Constant(arg).items);
       return;
     case Act::kCallOld:
     case Act::kCallOldMore: {
@@ -74,7 +85,7 @@ void Decompiler::StepCall(const Instruction& instruction, Stack& stack) {
     }
     case Act::kCallNames:
     case Act::kCallNamesNull: {
-      const std::vector<std::string> names = Pop(stack).items;
+      const std::vector<std::string> names = Unquoted(Pop(stack).items);
       std::vector<std::string> arguments = Named(PopMany(stack, arg), names);
       return Call(stack, std::move(arguments), instruction.act == Act::kCallNamesNull);
     }
@@ -194,7 +205,7 @@ void Decompiler::StepBuild(const Instruction& instruction, Stack& stack) {
       const Text keys = Pop(stack);
       std::vector<std::string> pairs = joined(PopMany(stack, arg));
       for (size_t i = 0; i < pairs.size() && i < keys.items.size(); ++i) {
-        pairs[i] = absl::StrCat("'", keys.items[i], "': ", pairs[i]);
+        pairs[i] = absl::StrCat(keys.items[i], ": ", pairs[i]);
       }
       return push("{", pairs, "}");
     }

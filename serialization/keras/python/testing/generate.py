@@ -2,10 +2,12 @@
 """Writes lambdas.json: lambdas as every Python here stores them, with the values that the same source gives in NumPy.
 
     generate.py [--check] PYTHON...     e.g. ~/.pyenv/versions/*/bin/python
+    generate.py --seeds FOLDER          the payloads, a file each: what fuzzing begins with
 
 --check writes nothing: each Python's payloads must be those of the file, where it has that version's. The values are
 computed by the Python that runs this, which needs NumPy.
 """
+import base64
 import json
 import os
 import subprocess
@@ -68,7 +70,17 @@ def payloads(python, sources):
     return version, json.loads(run.stdout)
 
 
+def write_seeds(folder):
+    with open(os.path.join(HERE, "lambdas.json")) as f:
+        payloads = [payload for case in json.load(f) for payload, _ in case["payloads"]]
+    for i, payload in enumerate(payloads):
+        with open(os.path.join(folder, "lambda_%d" % i), "wb") as f:
+            f.write(base64.b64decode(payload))
+
+
 def main():
+    if sys.argv[1:2] == ["--seeds"]:
+        return write_seeds(sys.argv[2])
     check = "--check" in sys.argv
     pythons = [a for a in sys.argv[1:] if a != "--check"] or [sys.executable]
     listed = list(all_cases())
