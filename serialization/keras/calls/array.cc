@@ -520,7 +520,70 @@ RuleResult SortRule(CallContext& call) {
   return call.Result(arg ? Cast(outputs[1], DType::kInt32) : outputs[0]);
 }
 
+// [[a, b], ...] -> true below lengths: tf.sequence_mask.
+RuleResult SequenceMask(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value lengths, call.Tensor("lengths"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t size, call.Int("maxlen"));
+  NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", DType::kBool));
+  if (size < 0) return InvalidArgument("a length of ", size);
+  NOMO_RETURN_IF_ERROR(call.interpreter().SpendElements(size));
+  Tensor places(DType::kInt64, Shape{size});
+  std::iota(places.mutable_data<int64_t>().begin(), places.mutable_data<int64_t>().end(), 0);
+  const Value each = Op("array.Unsqueeze", {Cast(lengths, DType::kInt64)}, {{"axes", Ints{-1}}});
+  return call.Result(Cast(Op("math.Less", {nomograph::Constant(places), each}), type));
+}
+
+// The coordinates of a grid, one tensor for each.
+RuleResult MeshGrid(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  const std::vector<PyValue>& given = call.Get("values").heap->items;
+  NOMO_ASSIGN_OR_RETURN(const std::string indexing, call.Text("indexing"));
+  const int count = static_cast<int>(given.size());
+  if (count == 0 || count > kMaxRank) return InvalidArgument("a grid of ", count, " axes");
+  std::vector<PyValue> sizes;
+  std::vector<Value> vectors;
+  for (const PyValue& value : given) {
+    NOMO_ASSIGN_OR_RETURN(Value vector, interpreter.ToTensor(value));
+    vector = Op("array.Reshape", {vector}, {{"shape", Ints{-1}}});
+    NOMO_ASSIGN_OR_RETURN(const PyValue shape, interpreter.ShapeOf(vector));
+    sizes.push_back(shape.heap->items[0]);
+    vectors.push_back(std::move(vector));
+  }
+  const bool swapped = indexing == "xy" && count > 1;
+  if (swapped) std::swap(sizes[0], sizes[1]);
+  std::vector<PyValue> grids;
+  for (int i = 0; i < count; ++i) {
+    Ints column(count, 1);
+    column[swapped && i < 2 ? 1 - i : i] = -1;
+    std::vector<Value> inputs = {Op("array.Reshape", {vectors[i]}, {{"shape", column}})};
+    Attributes attrs;
+    NOMO_RETURN_IF_ERROR(SetShape(interpreter, sizes, "shape", inputs, attrs));
+    NOMO_ASSIGN_OR_RETURN(const PyValue grid, call.Result(Op("array.Expand", inputs, attrs)));
+    grids.push_back(grid);
+  }
+  return interpreter.arena().List(std::move(grids));
+}
+
+// Row i of the last two axes is the i-th element of the last axis, on the diagonal.
+RuleResult Diagonal(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(x));
+  if (rank < 1 || !x.shape()[rank - 1].known()) {
+    return absl::UnimplementedError("the size of the diagonal is not known");
+  }
+  const int64_t size = x.shape()[rank - 1].size();
+  NOMO_ASSIGN_OR_RETURN(const Value zeros,
+                        Filled(call.interpreter(), {PyValue::Int(size), PyValue::Int(size)},
+                               Tensor::Full(x.dtype(), {1}, 0)));
+  const Value column = Op("array.Unsqueeze", {x}, {{"axes", Ints{-1}}});
+  return call.Result(Op("math.Mul", {column, Op("array.EyeLike", {zeros})}));
+}
+
 const CallRegistrar kRules[] = {
+    {"tf.sequence_mask(lengths,maxlen=None,dtype=None)", SequenceMask},
+    {"{tf,np,keras.ops}.meshgrid(*values,indexing=xy)", MeshGrid},
+    {"tf.linalg.{diag,tensor_diag},tf.{diag,matrix_diag}(x|diagonal)", Diagonal},
+    {"tf.nn.embedding_lookup(x|params,indices|ids,axis=0,batch_dims=0)", Gather},
     {"keras.backend.concatenate(values|tensors,axis=-1)", Concatenate},
     {"tf.concat,{keras.ops,np}.concatenate,keras.layers.concatenate(values|xs|tensors|inputs|"
      "arrays,"

@@ -236,7 +236,30 @@ RuleResult BinaryCrossentropy(CallContext& call) {
   return call.Result(loss);
 }
 
+// -sum of target * log(output) along an axis. Probabilities are scaled to sum 1 and kept off 0.
+RuleResult CategoricalCrossentropy(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> tp,
+                        Together(call, {"target", "output"}, nomograph::kFloats));
+  NOMO_ASSIGN_OR_RETURN(const bool from_logits, call.Bool("from_logits"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis"));
+  Value log;
+  if (from_logits) {
+    log = Op("nn.LogSoftmax", {tp[1]}, {{"axis", axis}});
+  } else {
+    constexpr double kEpsilon = 1e-7;
+    const Value p = Op("math.Div", {tp[1], Reduce("math.ReduceSum", tp[1], {axis}, true)});
+    log = Op("math.Log", {Op("math.Clip", {p}, {{"min", kEpsilon}, {"max", 1 - kEpsilon}})});
+  }
+  return call.Result(-Reduce("math.ReduceSum", tp[0] * log, {axis}, false));
+}
+
 const CallRegistrar kRules[] = {
+    {"keras.backend.categorical_crossentropy,keras.ops.categorical_crossentropy,"
+     "keras.losses.categorical_crossentropy(target|y_true,output|y_pred,from_logits=False,"
+     "axis=-1)",
+     CategoricalCrossentropy},
+    {"tf.nn.sigmoid_cross_entropy_with_logits(target|labels,output|logits,from_logits=True)",
+     BinaryCrossentropy},
     {"{keras.backend,keras.activations}.relu(x,negative_slope|alpha=0,max_value=None,threshold=0)",
      Relu},
     {"{tf.nn,keras.ops}.relu(x|features,negative_slope=0,max_value=None,threshold=0)", Relu},

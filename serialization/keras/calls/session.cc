@@ -66,6 +66,10 @@ RuleResult Activation(CallContext& call) {
 }
 
 const CallRegistrar kRules[] = {
+    {"builtins.__exit__(*values)", Nothing},
+    {"tf.{name_scope,variable_scope,device,control_dependencies,init_scope},keras.name_scope,"
+     "keras.backend.name_scope(name=None,default_name=None,values=None,reuse=None)",
+     Nothing},
     {"tf.{identity,stop_gradient,ensure_shape,check_numerics,function},keras.backend.{stop_gradient"
      ",identity},keras.ops.stop_gradient,keras.activations.linear,tf.debugging.check_numerics,"
      "tf.autograph.experimental.do_not_convert,tf.convert_to_tensor_or_sparse_tensor("

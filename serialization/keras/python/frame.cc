@@ -517,6 +517,21 @@ absl::Status Frame::StepJump(const Instruction& instruction) {
     case Act::kTry:
       blocks_.push_back({instruction.arg, instruction.act == Act::kLoop, stack_.size()});
       return absl::OkStatus();
+    case Act::kWith: {
+      // What a manager does (names and devices) makes no difference.
+      NOMO_ASSIGN_OR_RETURN(const PyValue manager, Pop());
+      Push(interpreter_.arena().Name("builtins.__exit__"));
+      if (code_.versions[0]->has_blocks) {
+        blocks_.push_back({instruction.arg, false, stack_.size()});
+      }
+      Push(manager);
+      return absl::OkStatus();
+    }
+    case Act::kWithEnd: {
+      NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> values, PopMany(2));
+      Push(values[1]);
+      return absl::OkStatus();
+    }
     case Act::kEndBlock:
       if (!blocks_.empty()) blocks_.pop_back();
       return absl::OkStatus();

@@ -19,6 +19,7 @@ namespace {
 constexpr PythonVersion kVersions[] = {
     {.number = 207,
      .layout = CodeLayout::kPython2,
+     .has_blocks = true,
      .opcodes = "SLICE+0=30 SLICE+1=31 SLICE+2=32 SLICE+3=33 "
                 "STOP_CODE=0 POP_TOP=1 ROT_TWO=2 ROT_THREE=3 DUP_TOP=4 ROT_FOUR=5 NOP=9 "
                 "UNARY_POSITIVE=10 UNARY_NEGATIVE=11 UNARY_NOT=12 UNARY_CONVERT=13 UNARY_INVERT=15 "
@@ -46,6 +47,7 @@ constexpr PythonVersion kVersions[] = {
                 "SETUP_WITH=143 EXTENDED_ARG=145 SET_ADD=146 MAP_ADD=147"},
     {.number = 303,
      .layout = CodeLayout::kKeywordOnly,
+     .has_blocks = true,
      .opcodes = "POP_TOP=1 ROT_TWO=2 ROT_THREE=3 DUP_TOP=4 DUP_TOP_TWO=5 NOP=9 UNARY_POSITIVE=10 "
                 "UNARY_NEGATIVE=11 UNARY_NOT=12 UNARY_INVERT=15 BINARY_POWER=19 BINARY_MULTIPLY=20 "
                 "BINARY_MODULO=22 BINARY_ADD=23 BINARY_SUBTRACT=24 BINARY_SUBSCR=25 "
@@ -71,10 +73,12 @@ constexpr PythonVersion kVersions[] = {
                 "SET_ADD=146 MAP_ADD=147"},
     {.number = 304,
      .layout = CodeLayout::kKeywordOnly,
+     .has_blocks = true,
      .opcodes = "LOAD_CLASSDEREF=148",
      .as_previous_but_for = "STORE_LOCALS"},
     {.number = 305,
      .layout = CodeLayout::kKeywordOnly,
+     .has_blocks = true,
      .opcodes = "BINARY_MATRIX_MULTIPLY=16 INPLACE_MATRIX_MULTIPLY=17 GET_AITER=50 GET_ANEXT=51 "
                 "BEFORE_ASYNC_WITH=52 GET_YIELD_FROM_ITER=69 GET_AWAITABLE=73 "
                 "WITH_CLEANUP_START=81 WITH_CLEANUP_FINISH=82 BUILD_LIST_UNPACK=149 "
@@ -84,22 +88,26 @@ constexpr PythonVersion kVersions[] = {
     {.number = 306,
      .layout = CodeLayout::kKeywordOnly,
      .word_code = true,
+     .has_blocks = true,
      .opcodes = "SETUP_ANNOTATIONS=85 STORE_ANNOTATION=127 CALL_FUNCTION_EX=142 FORMAT_VALUE=155 "
                 "BUILD_CONST_KEY_MAP=156 BUILD_STRING=157 BUILD_TUPLE_UNPACK_WITH_CALL=158",
      .as_previous_but_for = "CALL_FUNCTION_VAR CALL_FUNCTION_VAR_KW MAKE_CLOSURE"},
     {.number = 307,
      .layout = CodeLayout::kKeywordOnly,
      .word_code = true,
+     .has_blocks = true,
      .opcodes = "LOAD_METHOD=160 CALL_METHOD=161",
      .as_previous_but_for = "STORE_ANNOTATION"},
     {.number = 308,
      .layout = CodeLayout::kPositionalOnly,
      .word_code = true,
+     .has_blocks = true,
      .opcodes = "ROT_FOUR=6 BEGIN_FINALLY=53 END_ASYNC_FOR=54 CALL_FINALLY=162 POP_FINALLY=163",
      .as_previous_but_for = "BREAK_LOOP CONTINUE_LOOP SETUP_EXCEPT SETUP_LOOP"},
     {.number = 309,
      .layout = CodeLayout::kPositionalOnly,
      .word_code = true,
+     .has_blocks = true,
      .opcodes = "RERAISE=48 WITH_EXCEPT_START=49 LOAD_ASSERTION_ERROR=74 LIST_TO_TUPLE=82 "
                 "IS_OP=117 CONTAINS_OP=118 JUMP_IF_NOT_EXC_MATCH=121 LIST_EXTEND=162 "
                 "SET_UPDATE=163 DICT_MERGE=164 DICT_UPDATE=165",
@@ -112,6 +120,7 @@ constexpr PythonVersion kVersions[] = {
      .lines = LineTable::kRanges,
      .word_code = true,
      .jump_unit = 2,
+     .has_blocks = true,
      .opcodes = "GET_LEN=30 MATCH_MAPPING=31 MATCH_SEQUENCE=32 MATCH_KEYS=33 "
                 "COPY_DICT_WITHOUT_KEYS=34 ROT_N=99 RERAISE=119 GEN_START=129 MATCH_CLASS=152",
      .as_previous_but_for = "RERAISE"},
@@ -440,7 +449,12 @@ constexpr Meaning kMeanings[] = {
     {"RETURN_VALUE", Act::kReturn},
     {"RAISE_VARARGS", Act::kRaise},
     {"RERAISE", Act::kRaise},
-    {"END_FINALLY", Act::kNop},
+    {"END_FINALLY", Act::kPop},
+    {"SETUP_WITH", Act::kWith},
+    {"BEFORE_WITH", Act::kWith},
+    {"WITH_CLEANUP", Act::kWithEnd},
+    {"WITH_CLEANUP_START", Act::kWithEnd},
+    {"WITH_CLEANUP_FINISH", Act::kNop},
     {"RETURN_CONST", Act::kReturnConstant},
     {"YIELD_VALUE", Act::kYield},
     {"IMPORT_NAME", Act::kImport},
@@ -514,6 +528,8 @@ Opcode MakeOpcode(absl::string_view name, const PythonVersion& version, const Nu
     case Act::kFor:
     case Act::kLoop:
     case Act::kTry:
+    case Act::kWith:
+      if (name == "BEFORE_WITH") break;
       opcode.jump = JumpKind::kForward;
       break;
     default:

@@ -103,8 +103,10 @@ enum class Act : uint8_t {
   kJumpIfNotNone,
   kIterate,
   kFor,
-  kLoop,  // SETUP_LOOP: the loop's end
-  kTry,   // a block with a handler, which is never entered
+  kLoop,     // SETUP_LOOP: the loop's end
+  kTry,      // a block with a handler, which is never entered
+  kWith,     // S manager -> its end, what "as" names; from 3.11 on without a block
+  kWithEnd,  // S end x -> x
   kEndBlock,
   kBreak,
   kReturn,
@@ -173,7 +175,8 @@ struct PythonVersion {
   bool global_null_bit = false, attribute_method_bit = false;
   // LOAD_FAST of a variable that functions share yields the variable, for a closure.
   bool loads_cells = false;
-  int end_for_pops = 0;  // 0: FOR_ITER pops the iterator itself
+  bool has_blocks = false;  // instructions open and close blocks, up to 3.10
+  int end_for_pops = 0;     // 0: FOR_ITER pops the iterator itself
   // NAME=NUMBER, separated by spaces.
   absl::string_view opcodes;
   // Where this is given, `opcodes` are those that differ from the row above, and these are gone or

@@ -253,4 +253,14 @@ FUNCTIONS = [
     ("f:2,3,4", "def f(x):\n    b, t, c = K.shape(x)[0], K.int_shape(x)[1], K.int_shape(x)[2]\n    return K.reshape(x, (b, t * c))"),
     ("f:2,3,4", "def f(x):\n    shape = tf.shape(x)\n    return tf.zeros_like(x) + tf.cast(shape[0], tf.float32) + tf.cast(shape[1], tf.float32)"),
     ("f:2,3,4", "def f(x):\n    shape = [-1] + list(K.int_shape(x)[1:])\n    shape.append(1)\n    return K.reshape(x, shape)"),
+    ("f:2,5", "def f(x):\n    with tf.name_scope('scale') as scope:\n        y = x * 2\n    for i in range(2):\n"
+     "        with K.name_scope('loop'):\n            y = y + i\n    return y"),
+    ("f:2,5", "def f(x):\n    try:\n        y = x * 2\n    finally:\n        z = 3\n    return y * z"),
+    ("f:2,5", "def f(x):\n    funcs = [lambda v, k=k: v * k for k in range(1, 4)]\n    for g in funcs:\n        x = g(x)\n    return x"),
+    ("f:2,5", "def f(x):\n    n = 2\n    rows = [x[:, i] * n for i in range(3)]\n    def total(rows):\n"
+     "        return sum(rows) + n\n    return total(rows)"),
+    ("i:2", "def f(x):\n    return tf.sequence_mask(x, 4)"),
+    ("f:2,3", "def f(x):\n    a, b = tf.meshgrid(tf.range(3), tf.range(2))\n    return x * tf.cast(a + b * 2, tf.float32)"),
+    ("f:2,3", "def f(x):\n    return tf.linalg.diag(x)"),
+    ("f:2,3", "def f(x):\n    xs = [i for i in range(3) if i % 2 == 0] + [j * j for j in (1, 2)]\n    return x * sum(xs) + xs[-1]"),
 ]

@@ -226,4 +226,21 @@ ops.shape = lambda x: tuple(x.shape)
 keras = Module(backend=K, ops=ops, activations=Module(relu=wrap(relu), softmax=wrap(softmax), sigmoid=wrap(SIGMOID), elu=wrap(elu)))
 K.tf = tf
 tf.keras = keras
+
+
+class Scope(object):
+    def __init__(self, *args):
+        pass
+
+    def __enter__(self):
+        return "scope"
+
+    def __exit__(self, *args):
+        pass
+
+
+K.name_scope = tf.name_scope = Scope
+tf.meshgrid = lambda *v: [t(g) for g in np.meshgrid(*v)]
+tf.sequence_mask = lambda n, m: (np.arange(m) < np.asarray(n)[..., None]).view(T)
+tf.linalg.diag = lambda x: (x[..., None] * np.eye(x.shape[-1], dtype=x.dtype)).view(T)
 GLOBALS = dict(K=K, tf=tf, keras=keras, ops=ops, np=np, math=math, ktf=tf)
