@@ -10,6 +10,8 @@ declare -A targets=(
   [onnx]=tests/onnx/import_fuzz
   [keras_config]=serialization/keras/config_fuzzer
   [keras_archive]=serialization/keras/archive_fuzzer
+  [python_marshal]=serialization/keras/python/marshal_fuzzer
+  [python_interpreter]=serialization/keras/python/interpreter_fuzzer
 )
 
 seconds="${1:-600}"

@@ -83,8 +83,8 @@ const LayerEntry& InnermostEntry(const LayerNode& node) {
 
 class Assigner {
  public:
-  Assigner(const StoredWeights& stored, absl::string_view backend)
-      : stored_(stored), backend_(backend) {}
+  Assigner(const StoredWeights& stored, absl::string_view backend, std::set<std::string>& misfits)
+      : stored_(stored), backend_(backend), misfits_(misfits) {}
 
   absl::StatusOr<WeightReport> Assign(LayerNode& root) {
     UseTaken(root);
@@ -225,12 +225,14 @@ class Assigner {
 
   void Wrong(const LayerNode& node, const std::vector<StoredWeight>& stored,
              const std::vector<Wanted>& wanted) {
+    misfits_.insert(node.full_name);
     errors_.Add(InvalidArgument("layer ", Quoted(node.full_name), ": expected weights ",
                                 Listed(wanted), "; the file has ", Listed(stored)));
   }
 
   const StoredWeights& stored_;
   const absl::string_view backend_;
+  std::set<std::string>& misfits_;
   WeightReport report_;
   ErrorList errors_;
   absl::flat_hash_set<int64_t> used_;
@@ -239,9 +241,10 @@ class Assigner {
 }  // namespace
 
 absl::StatusOr<WeightReport> AssignWeights(LayerNode& root, const StoredWeights& stored,
-                                           absl::string_view backend) {
+                                           absl::string_view backend,
+                                           std::set<std::string>& misfits) {
   if (stored.order == Order::kNone) return WeightReport{};
-  return Assigner(stored, backend).Assign(root);
+  return Assigner(stored, backend, misfits).Assign(root);
 }
 
 }  // namespace nomograph::keras

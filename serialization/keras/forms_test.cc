@@ -22,9 +22,9 @@ std::string FormPath(absl::string_view file) {
 
 TEST(WeightForms, ComputeWhatTheyDidBeforeTheyWereStored) {
   for (const char* file :
-       {"attention.keras", "cudnn_gru.h5", "cudnn_lstm.h5", "keras1_conv1d.h5", "keras1_gru.h5",
-        "keras1_lstm.h5", "keras1_th.h5", "masks.h5", "nested.h5", "normalization.h5",
-        "places213.keras", "places3.keras", "theano.h5", "windows.keras"}) {
+       {"arrays.keras", "attention.keras", "cudnn_gru.h5", "cudnn_lstm.h5", "keras1_conv1d.h5",
+        "keras1_gru.h5", "keras1_lstm.h5", "keras1_th.h5", "masks.h5", "nested.h5",
+        "normalization.h5", "places213.keras", "places3.keras", "theano.h5", "windows.keras"}) {
     SCOPED_TRACE(file);
     const std::string name(file, absl::string_view(file).find('.'));
     const auto expected = ReadNpz(FormPath(name + ".npz"));
@@ -52,6 +52,19 @@ TEST(Lambdas, NothingRuns) {
   EXPECT_TRUE(absl::StrContains(lambda.source, "touch escaped")) << lambda.source;
   EXPECT_FALSE(lambda.obstacles.empty());
   EXPECT_FALSE(InputFile::Open("escaped").ok());
+}
+
+// Nobody knows the shape behind a function that the file does not have: what does not fit what is
+// taken for it stays in the model, under its name and with its weights.
+TEST(Lambdas, WhatIsBehindAnUnknownOneIsKept) {
+  const auto imported = Import(FormPath("guessed.h5"));
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  ASSERT_EQ(imported->report.lambdas.size(), 2u);
+  EXPECT_EQ(imported->report.lambdas[0].op, "custom.pool");
+  EXPECT_TRUE(absl::StrContains(imported->report.lambdas[0].skeleton, "custom.pool"));
+  EXPECT_EQ(imported->report.lambdas[1].layer, "out");
+  EXPECT_EQ(imported->report.lambdas[1].op, "keras.Dense");
+  EXPECT_EQ(CountParameters(imported->model).total(), 8);
 }
 
 TEST(Lambdas, TheUsersWordComesFirst) {

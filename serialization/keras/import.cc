@@ -25,6 +25,9 @@ namespace {
 // Of the weights that lie over, or are missing, as many are named.
 constexpr size_t kMostNamed = 10;
 
+// How often an import begins anew with more layers as nodes that name an op.
+constexpr int kMostAttempts = 3;
+
 std::string Some(const std::vector<std::string>& names) {
   std::string text;
   for (size_t i = 0; i < std::min(names.size(), kMostNamed); ++i)
@@ -56,11 +59,13 @@ void AddTraining(const LayerConfig& training, Model& model) {
 
 class Importer {
  public:
-  Importer(const KerasFile& file, const KerasImportOptions& options)
+  // `opaque` as in ImportContext.
+  Importer(const KerasFile& file, const KerasImportOptions& options,
+           const std::set<std::string>& opaque)
       : file_(file),
         context_{options, file.weights,
-                 EraOf(file.keras_version, file.container == Container::kArchive),
-                 imported_.report} {}
+                 EraOf(file.keras_version, file.container == Container::kArchive), imported_.report,
+                 opaque} {}
 
   absl::StatusOr<Imported> Import() {
     const ScopedRegistry scope(*context_.options.registry);
@@ -76,11 +81,21 @@ class Importer {
     WarnOfDTypes();
     NOMO_RETURN_IF_ERROR(root_->network ? CallNetwork() : CallUsersModel());
     NOMO_ASSIGN_OR_RETURN(const WeightReport weights,
-                          AssignWeights(*root_, file_.weights, file_.backend));
+                          AssignWeights(*root_, file_.weights, file_.backend, misfits_));
     ReportWeights(weights);
     NOMO_RETURN_IF_ERROR(Build());
     Describe();
     return std::move(imported_);
+  }
+
+  // Layers whose weights do not fit, where shapes ahead of them may have been taken for others than
+  // they are.
+  std::set<std::string> Misfits() const {
+    const auto& lambdas = imported_.report.lambdas;
+    const bool guesses = std::any_of(
+        lambdas.begin(), lambdas.end(),
+        [](const LambdaOutcome& lambda) { return lambda.how == LambdaOutcome::How::kMissing; });
+    return guesses ? misfits_ : std::set<std::string>();
   }
 
  private:
@@ -211,6 +226,7 @@ class Importer {
   }
 
   const KerasFile& file_;
+  std::set<std::string> misfits_;
   Imported imported_;
   ImportContext context_;
   std::shared_ptr<LayerNode> root_;
@@ -224,7 +240,16 @@ class Importer {
 }  // namespace
 
 absl::StatusOr<Imported> ImportFile(const KerasFile& file, const KerasImportOptions& options) {
-  return Importer(file, options).Import();
+  // Behind a Lambda whose result's shape nobody knows a layer's weights may not fit. It is then
+  // kept as a node that names an op, so that the rest of the model can be looked at.
+  std::set<std::string> opaque;
+  for (int attempt = 0;; ++attempt) {
+    Importer importer(file, options, opaque);
+    auto imported = importer.Import();
+    const std::set<std::string> misfits = importer.Misfits();
+    if (imported.ok() || misfits.empty() || attempt == kMostAttempts) return imported;
+    opaque.insert(misfits.begin(), misfits.end());
+  }
 }
 
 absl::StatusOr<Imported> Import(const std::string& path, const KerasImportOptions& options) {

@@ -79,15 +79,13 @@ class LambdaBase : public LayerBase {
     auto outputs = Applied(inputs);
     if (outputs.ok() && !reported_) {
       reported_ = true;
-      context_.docs[DocKey()] = absl::StrCat(outcome_.origin, ": ", outcome_.source);
+      context_.docs[node_->full_name] = absl::StrCat(outcome_.origin, ": ", outcome_.source);
       context_.report.lambdas.push_back(outcome_);
     }
     return outputs;
   }
 
  private:
-  std::string DocKey() const { return FullLayerNameHere(node_->full_name); }
-
   std::string Origin() const {
     const std::string version =
         stored_.has_body() ? stored_.function->PythonVersion() : std::string();

@@ -111,8 +111,8 @@ class TreeReader {
       if (!network.ok()) return At(node, network.status());
       node.network = *std::move(network);
       for (const LayerEntry& layer : node.network->layers) {
-        NOMO_ASSIGN_OR_RETURN(auto child,
-                              Read(layer, Joined(node.full_name, layer.name), depth + 1));
+        NOMO_ASSIGN_OR_RETURN(
+            auto child, Read(layer, Joined(node.full_name, LayerNameHere(layer.name)), depth + 1));
         node.children.push_back(std::move(child));
       }
       return absl::OkStatus();
@@ -122,7 +122,8 @@ class TreeReader {
     if (inner == nullptr) return At(node, InvalidArgument("field layer is missing"));
     auto entry = ReadLayerEntry(*inner);
     if (!entry.ok()) return At(node, entry.status());
-    NOMO_ASSIGN_OR_RETURN(auto child, Read(*entry, Joined(node.full_name, entry->name), depth + 1));
+    NOMO_ASSIGN_OR_RETURN(
+        auto child, Read(*entry, Joined(node.full_name, LayerNameHere(entry->name)), depth + 1));
     node.children.push_back(std::move(child));
     return absl::OkStatus();
   }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct WeightSlot {
 
 struct LayerNode {
   LayerEntry entry;
-  std::string full_name;           // "encoder/dense_1", for messages
+  std::string full_name;           // as layers are named here: "encoder/dense_1"
   std::optional<Network> network;  // of a model
   // A model's layers in their order; of a TimeDistributed, the layer within.
   std::vector<std::shared_ptr<LayerNode>> children;
@@ -66,9 +67,11 @@ struct WeightReport {
 };
 
 // Gives the slots of all layers their tensors. `backend` is the file's: Theano's convolutions are
-// mirrored. InvalidArgument lists every layer whose weights do not fit, with names and shapes.
+// mirrored. InvalidArgument lists every layer whose weights do not fit, with names and shapes;
+// their full names are added to `misfits`.
 absl::StatusOr<WeightReport> AssignWeights(LayerNode& root, const StoredWeights& stored,
-                                           absl::string_view backend);
+                                           absl::string_view backend,
+                                           std::set<std::string>& misfits);
 
 }  // namespace nomograph::keras
 

@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 
@@ -284,6 +285,10 @@ absl::Status ExpandMerge(Network& network) {
 }
 
 }  // namespace
+
+std::string LayerNameHere(absl::string_view name) {
+  return absl::StrReplaceAll(name, {{"/", "_"}});
+}
 
 std::string TextField(const LayerConfig& config, absl::string_view name) {
   const std::string* text = FieldOf<std::string>(config, name);

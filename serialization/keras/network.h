@@ -59,6 +59,9 @@ absl::StatusOr<LayerEntry> ReadLayerEntry(const ConfigValue& value);
 // the layer.
 absl::StatusOr<Network> ReadNetwork(const LayerEntry& model);
 
+// A layer's name as it can be here: without '/'.
+std::string LayerNameHere(absl::string_view name);
+
 // A configuration's value as it is without Keras' wrapping of tuples, shapes and arrays:
 // {"class_name": "__tuple__", "items": [1, 2]} is [1, 2].
 ConfigValue Unwrapped(const ConfigValue& value);

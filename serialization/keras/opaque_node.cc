@@ -12,8 +12,6 @@ std::string NameForOp(absl::string_view name) {
   return result;
 }
 
-std::string FullLayerNameHere(absl::string_view full_name) { return std::string(full_name); }
-
 const NamedOp* NamedByUser(const LayerNode& node, const KerasImportOptions& options) {
   for (const std::string& name : {node.full_name, node.entry.name}) {
     const auto found = options.lambdas.find(name);

@@ -11,9 +11,6 @@ namespace nomograph::keras {
 
 // A name as a part of an op's name: letters, digits and '_'.
 std::string NameForOp(absl::string_view name);
-// "encoder/lambda_1" as layers are named here: each part without a '/' of its own is as it was.
-std::string FullLayerNameHere(absl::string_view full_name);
-
 // What the user says of the layer, by its full name or its own; null where nothing.
 const NamedOp* NamedByUser(const LayerNode& node, const KerasImportOptions& options);
 

@@ -103,10 +103,6 @@ std::vector<Value> ValuesIn(absl::Span<const CallArgument> arguments) {
   return values;
 }
 
-std::string LayerNameHere(absl::string_view name) {
-  return absl::StrReplaceAll(name, {{"/", "_"}});
-}
-
 Value WithMask(const Value& value, const Value& mask) {
   const Value masked = nomograph::Call("core.Identity", {value});
   masked.expr()->mask = std::make_shared<const Value>(mask);
@@ -165,6 +161,11 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeReadyLayer(const std::shared_ptr
                                                            const OutputHints& hints,
                                                            ImportContext& context) {
   const LayerEntry& entry = node->entry;
+  if (context.opaque.contains(node->full_name)) {
+    return MakeUsersLayer(
+        node, hints, context,
+        "its weights do not fit what comes ahead of it, whose shape is not known");
+  }
   if (node->network) return MakeNetworkLayer(node, context);
   if (IsOperation(entry)) return MakeOperation(node, context);
   if (IsUsersClass(entry)) return MakeUsersLayer(node, hints, context);

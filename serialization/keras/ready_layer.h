@@ -2,8 +2,10 @@
 #ifndef NOMOGRAPH_SERIALIZATION_KERAS_READY_LAYER_H_
 #define NOMOGRAPH_SERIALIZATION_KERAS_READY_LAYER_H_
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +45,9 @@ struct ImportContext {
   const StoredWeights& stored;
   Era era;
   KerasImportReport& report;
+  // Layers that are to be nodes which name an op, by full name, although there are such layers
+  // here.
+  const std::set<std::string>& opaque;
   // The documentation of Lambdas' nodes and functions, by the nodes' layers.
   std::map<std::string, std::string> docs = {};
 };
@@ -79,9 +84,6 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeUsersLayer(const std::shared_ptr
                                                            const OutputHints& hints,
                                                            ImportContext& context,
                                                            std::string obstacle = "");
-
-// A layer's name as it can be here: without '/'.
-std::string LayerNameHere(absl::string_view name);
 
 // The value with that mask, as a value of its own.
 Value WithMask(const Value& value, const Value& mask);

@@ -1,7 +1,9 @@
 // Layers that core/layers has.
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
+#include "nomograph/core/build/expr.h"
 #include "nomograph/core/layers/layer_registry.h"
 #include "nomograph/core/layers/wrappers.h"
 #include "nomograph/core/types/escape.h"
@@ -54,28 +56,54 @@ void TakeCallOptions(const LayerNode& node, LayerConfig& config) {
 class RegisteredLayer : public ReadyLayer {
  public:
   RegisteredLayer(std::shared_ptr<LayerNode> node, Layer layer,
-                  std::optional<ConfigValue> activation, ImportContext& context)
+                  std::optional<ConfigValue> activation, OutputHints hints, ImportContext& context)
       : node_(std::move(node)),
         layer_(std::move(layer)),
         activation_(std::move(activation)),
+        hints_(std::move(hints)),
         context_(context) {}
 
   std::vector<Value> Call(const ResolvedCall& call) override {
-    std::vector<Value> inputs = InputsOf(call);
+    if (opaque_ != nullptr) return opaque_->Call(call);
+    const std::vector<Value> inputs = InputsOf(call);
     std::vector<Value> outputs;
     {
       const SlotCollector collector(node_->slots);
-      outputs = layer_.Apply(std::move(inputs), Layer::kAllOutputs);
+      outputs = layer_.Apply(inputs, Layer::kAllOutputs);
     }
-    if (!activation_ || outputs.empty()) return outputs;
-    const auto activated = ApplyActivation(*activation_, node_->full_name, outputs[0], context_);
-    outputs[0] = activated.ok() ? *activated : ErrorValue(activated.status());
-    return outputs;
+    const bool is_first = !std::exchange(called_, true);
+    if (!is_first || !IsFaulty(outputs[0]) || std::any_of(inputs.begin(), inputs.end(), IsFaulty))
+      return Activated(std::move(outputs));
+    // What the layer here does not do is left to an op, so that the rest can be looked at.
+    node_->slots.clear();
+    auto opaque = MakeUsersLayer(node_, hints_, context_, FaultOf(outputs[0]));
+    if (!opaque.ok()) return outputs;
+    opaque_ = *std::move(opaque);
+    return opaque_->Call(call);
   }
 
   Layer AsLayer() override;
 
  private:
+  static bool IsFaulty(const Value& value) {
+    return value.valid() && (!value.status().ok() || value.dtype() == DType::kInvalid);
+  }
+  // The first fault behind a value.
+  static std::string FaultOf(const Value& value) {
+    if (!value.status().ok()) return EscapeMessage(value.status().message());
+    for (const Value& input : value.expr()->inputs) {
+      if (IsFaulty(input)) return FaultOf(input);
+    }
+    return "its call does not fit the layer here";
+  }
+
+  std::vector<Value> Activated(std::vector<Value> outputs) {
+    if (!activation_) return outputs;
+    const auto activated = ApplyActivation(*activation_, node_->full_name, outputs[0], context_);
+    outputs[0] = activated.ok() ? *activated : ErrorValue(activated.status());
+    return outputs;
+  }
+
   std::vector<Value> InputsOf(const ResolvedCall& call) const {
     std::vector<Value> inputs = ValuesIn(call.arguments);
     if (const auto* places = PlacesOf(layer_.class_name())) {
@@ -111,7 +139,10 @@ class RegisteredLayer : public ReadyLayer {
   const std::shared_ptr<LayerNode> node_;
   Layer layer_;
   std::optional<ConfigValue> activation_;
+  const OutputHints hints_;
   ImportContext& context_;
+  std::unique_ptr<ReadyLayer> opaque_;  // in the layer's place, where it cannot be called so
+  bool called_ = false;
 };
 
 // A ready layer where a wrapper wants a layer.
@@ -140,12 +171,35 @@ class WrapperLayer : public RegisteredLayer {
  public:
   WrapperLayer(std::shared_ptr<LayerNode> node, Layer layer, std::unique_ptr<ReadyLayer> inner,
                ImportContext& context)
-      : RegisteredLayer(std::move(node), std::move(layer), std::nullopt, context),
+      : RegisteredLayer(std::move(node), std::move(layer), std::nullopt, {}, context),
         inner_(std::move(inner)) {}
 
  private:
   std::unique_ptr<ReadyLayer> inner_;
 };
+
+double NumberIn(const ConfigValue& value, size_t index, double otherwise) {
+  const List* list = value.As<List>();
+  const ConfigValue& number = list == nullptr ? value
+                              : list->empty() ? value
+                                              : (*list)[std::min(index, list->size() - 1)];
+  if (number.As<double>() != nullptr) return *number.As<double>();
+  return number.As<int64_t>() != nullptr ? static_cast<double>(*number.As<int64_t>()) : otherwise;
+}
+
+// A Rescaling with numbers of its own for each channel: x scale + offset = (x - mean) / deviation.
+LayerEntry AsNormalization(LayerEntry entry, const List& scale) {
+  const ConfigValue* offset = entry.config.Find("offset");
+  List mean, variance;
+  for (size_t i = 0; i < scale.size(); ++i) {
+    const double factor = NumberIn(scale, i, 1);
+    mean.push_back(offset == nullptr ? 0.0 : -NumberIn(*offset, i, 0) / factor);
+    variance.push_back(1 / (factor * factor));
+  }
+  entry.class_name = "Normalization";
+  entry.config = {{"name", entry.name}, {"axis", -1}, {"mean", mean}, {"variance", variance}};
+  return entry;
+}
 
 // Keras 1's Merge and Keras' RNN around a cell are other layers with the same options.
 absl::StatusOr<LayerEntry> Replaced(LayerEntry entry) {
@@ -174,6 +228,12 @@ absl::StatusOr<LayerEntry> Replaced(LayerEntry entry) {
       return entry;
     }
     return absl::UnimplementedError(absl::StrCat("a Merge of mode ", Quoted(mode)));
+  }
+  if (class_name == "Rescaling") {
+    const ConfigValue* scale = entry.config.Find("scale");
+    const ConfigValue plain = scale == nullptr ? ConfigValue() : Unwrapped(*scale);
+    if (plain.As<List>() != nullptr) return AsNormalization(entry, *plain.As<List>());
+    return entry;
   }
   if (class_name == "RNN") {
     const LayerConfig* cell = FieldOf<LayerConfig>(entry.config, "cell");
@@ -268,7 +328,8 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeRegistered(const std::shared_ptr
     for (const std::string& note : form.notes)
       context.report.warnings.push_back(absl::StrCat(where, ": ", note));
     NOMO_ASSIGN_OR_RETURN(Layer layer, FromConfig(form.class_name, form.config));
-    return std::make_unique<RegisteredLayer>(node, std::move(layer), form.activation, context);
+    return std::make_unique<RegisteredLayer>(node, std::move(layer), form.activation, hints,
+                                             context);
   };
   auto made = make();
   if (!made.ok()) return Annotate(made.status(), where);

@@ -7,10 +7,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
-#include "nomograph/data/npz.h"
+#include "nomograph/data/npy.h"
+#include "nomograph/serialization/keras/archive.h"
+#include "nomograph/serialization/keras/pickled_arrays.h"
 
 namespace nomograph::keras {
 namespace {
@@ -27,6 +30,13 @@ bool IsOtherState(absl::string_view name) {
 
 std::string Joined(absl::string_view group, absl::string_view name) {
   return group.empty() ? std::string(name) : absl::StrCat(group, "/", name);
+}
+
+bool IsOtherPlace(absl::string_view place) {
+  for (const absl::string_view part : absl::StrSplit(place, '/')) {
+    if (IsOtherState(part)) return true;
+  }
+  return false;
 }
 
 StoredWeight Stored(const std::shared_ptr<const Hdf5File>& file, std::string name,
@@ -143,17 +153,33 @@ absl::StatusOr<StoredWeights> ReadHdf5Weights(const std::shared_ptr<const Hdf5Fi
 }
 
 absl::StatusOr<StoredWeights> ReadNpzWeights(absl::string_view bytes) {
-  NOMO_ASSIGN_OR_RETURN(const NamedTensors tensors, ParseNpz(bytes));
+  NOMO_ASSIGN_OR_RETURN(const auto members, ReadArchive(bytes));
   StoredWeights weights{.order = StoredWeights::Order::kByPath};
-  for (const auto& [name, tensor] : tensors) {
-    const std::string place = absl::StrReplaceAll(name, {{"\\", "/"}});
-    const size_t vars = place.rfind("vars/");
-    if (vars == place.npos)
-      return InvalidArgument("array ", Quoted(name),
-                             ": expected a name such as layers/dense/vars/0");
-    const std::string owner(absl::StripSuffix(place.substr(0, vars), "/"));
-    weights.groups[owner].push_back(
-        {.name = place, .type = tensor.type(), .read = [tensor] { return tensor; }});
+  for (const auto& [member, npy] : members) {
+    // "layers/dense/vars" of a dictionary, "layers/dense/vars/0" of an array.
+    std::string place = absl::StrReplaceAll(absl::StripSuffix(member, ".npy"), {{"\\", "/"}});
+    NamedTensors tensors;
+    if (HoldsObjects(npy)) {
+      auto read = ReadPickledArrays(npy);
+      if (!read.ok()) return Annotate(read.status(), absl::StrCat("array ", Quoted(member)));
+      tensors = *std::move(read);
+    } else {
+      auto read = ParseNpy(npy);
+      if (!read.ok()) return Annotate(read.status(), absl::StrCat("array ", Quoted(member)));
+      const size_t slash = place.rfind('/');
+      if (slash == place.npos)
+        return InvalidArgument("array ", Quoted(member),
+                               ": expected a name such as layers/dense/vars/0");
+      tensors[place.substr(slash + 1)] = *std::move(read);
+      place.resize(slash);
+    }
+    if (IsOtherPlace(place)) continue;
+    const std::string owner(absl::StripSuffix(absl::StripSuffix(place, "vars"), "/"));
+    for (const auto& [name, tensor] : tensors) {
+      weights.groups[owner].push_back({.name = Joined(place, name),
+                                       .type = tensor.type(),
+                                       .read = [tensor = tensor] { return tensor; }});
+    }
   }
   for (auto& [owner, list] : weights.groups) {
     std::sort(list.begin(), list.end(), [](const StoredWeight& a, const StoredWeight& b) {

@@ -45,7 +45,8 @@ struct StoredWeights {
 // too deep, and as Hdf5File.
 absl::StatusOr<StoredWeights> ReadHdf5Weights(const std::shared_ptr<const Hdf5File>& file);
 
-// Of a .keras file's model.weights.npz, or any archive of arrays whose names are places.
+// Of a .keras file's model.weights.npz, where each member is a dictionary of arrays as Python
+// pickles it (pickled_arrays.h), or of any archive of arrays whose names are places.
 absl::StatusOr<StoredWeights> ReadNpzWeights(absl::string_view bytes);
 
 }  // namespace nomograph::keras

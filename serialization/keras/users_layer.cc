@@ -88,8 +88,7 @@ class UsersBase : public LayerBase {
         absl::StrCat("Keras' layer ", node_->full_name, " of class ", node_->entry.class_name);
     std::vector<Value> outputs = CallOpaque(call, context_, outcome);
     if (!reported_) {
-      context_.docs[FullLayerNameHere(node_->full_name)] =
-          absl::StrCat(outcome.origin, ": ", outcome.source);
+      context_.docs[node_->full_name] = absl::StrCat(outcome.origin, ": ", outcome.source);
       context_.report.lambdas.push_back(std::move(outcome));
       reported_ = true;
     }
