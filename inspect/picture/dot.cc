@@ -40,13 +40,12 @@ class DotWriter {
       : picture_(picture), children_(ChildrenOf(picture.diagram)) {}
 
   std::string Write() {
-    out_ =
-        absl::StrCat("digraph ", Quote(picture_.title),
-                     " {\n  rankdir=", picture_.layout.direction == Direction::kDown ? "TB" : "LR",
-                     "\n  fontname=\"Helvetica\"\n  node [fontname=\"Helvetica\" fontsize=11 "
-                     "shape=box style=\"rounded,filled\" margin=\"0.12,0.05\" height=0.3]\n"
-                     "  edge [fontname=\"Helvetica\" fontsize=9 color=\"#78849a\" "
-                     "fontcolor=\"#7b8494\" arrowsize=0.6]\n");
+    out_ = absl::StrCat(
+        "digraph model {\n  rankdir=", picture_.layout.direction == Direction::kDown ? "TB" : "LR",
+        "\n  fontname=\"Helvetica\"\n  node [fontname=\"Helvetica\" fontsize=11 "
+        "shape=box style=\"rounded,filled\" margin=\"0.12,0.05\" height=0.3]\n"
+        "  edge [fontname=\"Helvetica\" fontsize=9 color=\"#78849a\" "
+        "fontcolor=\"#7b8494\" arrowsize=0.6]\n");
     for (const int child : children_[0]) WriteBox(child, 1);
     for (const FlatLine& line : FlatLines(picture_)) {
       absl::StrAppend(&out_, "  n", line.from, " -> n", line.to);

@@ -107,7 +107,6 @@ PaintColors ColorsOf(const SceneRect& rect, bool dark) {
 Color TextColor(TextStyle style, bool dark) {
   switch (style) {
     case TextStyle::kTitle:
-    case TextStyle::kCaption:
       return dark ? Rgb(0xe8ebf1) : Rgb(0x1b2230);
     case TextStyle::kPanelTitle:
       return dark ? Rgb(0xb3bfd6) : Rgb(0x43536f);
@@ -121,10 +120,7 @@ Color TextColor(TextStyle style, bool dark) {
   return {};
 }
 
-Color LineColor(bool side, bool dark) {
-  if (side) return dark ? Rgb(0x6f7d98) : Rgb(0x97a3b8);
-  return dark ? Rgb(0x8792a8) : Rgb(0x78849a);
-}
+Color LineColor(bool dark) { return dark ? Rgb(0x8792a8) : Rgb(0x78849a); }
 
 Color Background(bool dark) { return dark ? Rgb(0x171a20) : Rgb(0xffffff); }
 
@@ -133,8 +129,6 @@ Font FontOf(TextStyle style) {
     case TextStyle::kTitle:
     case TextStyle::kPanelTitle:
       return {kTitleSize, true};
-    case TextStyle::kCaption:
-      return {14, true};
     case TextStyle::kSubtitle:
       return {kSubtitleSize, false};
     case TextStyle::kLabel:

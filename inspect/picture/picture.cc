@@ -69,6 +69,9 @@ class Expansions {
   absl::flat_hash_set<std::pair<int, int>> open_;
 };
 
+// Functions that call functions can be nested as deep as a file likes.
+constexpr int kMostLevels = 256;
+
 class PictureMaker {
  public:
   PictureMaker(const Hierarchy& hierarchy, const OpRegistry& registry,
@@ -78,7 +81,7 @@ class PictureMaker {
         options_(options),
         expansions_(expansions),
         sources_(hierarchy.trees.size()) {
-    picture_.depth = options.depth > 0 ? options.depth : DepthFor(hierarchy);
+    picture_.depth = options.depth > 0 ? std::min(options.depth, kMostLevels) : DepthFor(hierarchy);
     picture_.hierarchy = &hierarchy;
     picture_.layout = options.layout;
     picture_.value_name = options.value_name;
@@ -126,12 +129,14 @@ class PictureMaker {
       status = Describe(shown.back(), level);
     });
     NOMO_RETURN_IF_ERROR(status);
-    if (static_cast<int64_t>(picture_.boxes.size()) > options_.max_boxes) {
+    Connect(at, tree_id, content, shown);
+    if (static_cast<int64_t>(picture_.boxes.size()) > options_.max_boxes ||
+        static_cast<int64_t>(picture_.lines.size()) > 4 * options_.max_boxes) {
       return absl::ResourceExhaustedError(
           absl::StrCat("the picture would have more than ", options_.max_boxes,
-                       " boxes: choose a smaller depth or a part of the graph"));
+                       " boxes, or four times as many lines: choose a smaller depth or a part of "
+                       "the graph"));
     }
-    Connect(at, tree_id, content, shown);
     return absl::OkStatus();
   }
 
@@ -143,8 +148,9 @@ class PictureMaker {
     std::vector<Body> bodies;
     if (box.node >= 0) bodies = hierarchy_.BodiesOf(tree.graph->nodes[box.node]);
     const bool can_open = !tree.IsLeaf(b) || !bodies.empty();
-    const bool open =
-        can_open && (box.level + level < picture_.depth || expansions_.Contains(shown.tree, b));
+    const int depth = box.level + level;
+    const bool open = can_open && depth < kMostLevels &&
+                      (depth < picture_.depth || expansions_.Contains(shown.tree, b));
     DescribeBox(hierarchy_, registry_, options_, open, shown);
     DiagramBox& place = picture_.diagram.boxes[at];
     place.open = open;

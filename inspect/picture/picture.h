@@ -49,7 +49,6 @@ struct PictureLine {
 
 struct Picture {
   const Hierarchy* hierarchy = nullptr;
-  std::string title;
   Diagram diagram;
   // By box and by line of the diagram.
   std::vector<PictureBox> boxes;
@@ -62,7 +61,8 @@ struct Picture {
 };
 
 struct PictureOptions {
-  // Boxes of levels below it are open; 0: as many as make some 45 boxes.
+  // Boxes of levels below it are open; 0: as many as make some 45 boxes. Beyond 256 levels none
+  // are.
   int depth = 0;
   // Scopes to open beside, with those around them, by path with or without slashes at its ends; of
   // a node, the functions that it names.
@@ -73,7 +73,7 @@ struct PictureOptions {
   absl::flat_hash_map<std::string, double> values;
   // Colours by change, by name of node.
   absl::flat_hash_map<std::string, Mark> marks;
-  // No picture has more boxes.
+  // No picture has more boxes, or more than four times as many lines.
   int64_t max_boxes = 1'500'000;
 };
 

@@ -116,6 +116,35 @@ TEST(PictureTest, ShowsTheFunctionsThatNodesName) {
                                   "then_branch", "a", "Relu", "r", "if"));
 }
 
+// Functions that each name the one before twice, and a long row of them.
+TEST(PictureTest, NoNestingIsTooDeep) {
+  for (const bool twice : {true, false}) {
+    Model model;
+    const auto calls = [twice](int i) {
+      Graph graph = TestGraph("c x -> \n if = core.If c x \n -> if");
+      graph.nodes[0].attrs.Set("then_branch", FunctionRef{absl::StrCat("f", i)});
+      if (twice) graph.nodes[0].attrs.Set("else_branch", FunctionRef{absl::StrCat("f", i)});
+      return graph;
+    };
+    const int count = twice ? 60 : 5000;
+    for (int i = 0; i < count; ++i) {
+      const std::string name = absl::StrCat("f", i);
+      model.functions[name] = {name, calls(i - 1)};
+    }
+    model.graph = calls(count - 1);
+    const Hierarchy hierarchy = MakeHierarchy(model, OpRegistry::Default());
+    const auto picture =
+        MakePicture(hierarchy, OpRegistry::Default(), {.depth = 1 << 20, .max_boxes = 10000});
+    if (twice) {
+      EXPECT_TRUE(absl::IsResourceExhausted(picture.status()));
+    } else {
+      ASSERT_TRUE(picture.ok()) << picture.status();
+      EXPECT_GT(picture->boxes.size(), 500u);
+      EXPECT_TRUE(absl::EndsWith(Dot(*picture), "}\n"));
+    }
+  }
+}
+
 TEST(PictureTest, NodesSayWhatTheyAre) {
   Graph graph = TestGraph(
       "x -> \n conv1/Conv = nn.Conv x w \n relu/Relu_1 = nn.Relu conv1/Conv \n"

@@ -80,7 +80,7 @@ class Painter {
     CairoRoute sink(cairo_);
     DrawRoute(route.points, scene_.direction, sink);
     cairo_set_line_width(cairo_, 1.2);
-    SetColor(LineColor(route.side, dark_));
+    SetColor(LineColor(dark_));
     cairo_stroke(cairo_);
     if (!route.arrow || route.points.size() < 2) return;
     const Point end = route.points.back();

@@ -24,7 +24,6 @@ class SceneMaker {
 
   Scene Make() {
     scene_.direction = picture_.layout.direction;
-    scene_.title = picture_.title;
     const double legend = AddLegend();
     FindLabels();
     scene_.width = std::max({diagram_.boxes[0].width, label_reach_, legend_width_}) + 2 * kMargin;
@@ -49,16 +48,10 @@ class SceneMaker {
   }
 
  private:
-  // The title, and what colours mean where that is not the op. Returns the height.
+  // What colours mean, where that is not the op. Returns the height.
   double AddLegend() {
     double y = kMargin + 10;
     SceneGroup group;
-    if (!picture_.title.empty()) {
-      const double width = TextWidth(picture_.title, FontOf(TextStyle::kCaption).size, true);
-      group.texts.push_back({TextStyle::kCaption, kMargin, y, false, width, picture_.title});
-      legend_width_ = width;
-      y += 22;
-    }
     if (!picture_.value_name.empty()) {
       constexpr int kSteps = 8;
       constexpr double kStep = 18;

@@ -21,7 +21,7 @@ enum class Paint {
   kBadge,
 };
 
-enum class TextStyle { kTitle, kPanelTitle, kSubtitle, kLabel, kBadge, kCaption };
+enum class TextStyle { kTitle, kPanelTitle, kSubtitle, kLabel, kBadge };
 
 struct SceneRect {
   Paint paint = Paint::kScope;
@@ -41,7 +41,6 @@ struct SceneText {
 struct SceneRoute {
   std::vector<Point> points;  // as DiagramLine::route
   bool arrow = true;          // at its end
-  bool side = false;          // one that passes layers
 };
 
 // Shapes that belong to one thing.
@@ -55,7 +54,6 @@ struct SceneGroup {
 struct Scene {
   double width = 0, height = 0;
   Direction direction = Direction::kDown;
-  std::string title;
   std::vector<SceneGroup> groups;
 };
 
@@ -85,7 +83,7 @@ struct PaintColors {
 };
 PaintColors ColorsOf(const SceneRect& rect, bool dark);
 Color TextColor(TextStyle style, bool dark);
-Color LineColor(bool side, bool dark);
+Color LineColor(bool dark);
 Color Background(bool dark);
 
 struct Font {

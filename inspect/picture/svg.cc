@@ -66,11 +66,10 @@ std::string RectClass(const SceneRect& rect) {
   return "";
 }
 
-constexpr TextStyle kTextStyles[] = {TextStyle::kTitle,    TextStyle::kPanelTitle,
-                                     TextStyle::kSubtitle, TextStyle::kLabel,
-                                     TextStyle::kBadge,    TextStyle::kCaption};
+constexpr TextStyle kTextStyles[] = {TextStyle::kTitle, TextStyle::kPanelTitle,
+                                     TextStyle::kSubtitle, TextStyle::kLabel, TextStyle::kBadge};
 const char* TextClass(TextStyle style) {
-  static constexpr const char* kNames[] = {"t", "h", "u", "l", "x", "c"};
+  static constexpr const char* kNames[] = {"t", "h", "u", "l", "x"};
   return kNames[static_cast<int>(style)];
 }
 
@@ -109,8 +108,7 @@ void AppendTheme(bool dark, std::string& out) {
   for (const TextStyle style : kTextStyles) {
     absl::StrAppend(&out, ".", TextClass(style), "{fill:", Css(TextColor(style, dark)), "}");
   }
-  absl::StrAppend(&out, ".r{stroke:", Css(LineColor(false, dark)),
-                  "}.a{fill:", Css(LineColor(false, dark)), "}");
+  absl::StrAppend(&out, ".r{stroke:", Css(LineColor(dark)), "}.a{fill:", Css(LineColor(dark)), "}");
   absl::StrAppend(&out, ".h,.l{stroke:", Css(Background(dark)), "}");
 }
 
