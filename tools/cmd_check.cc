@@ -1,4 +1,5 @@
 // nomo check: all that would keep a model from running here.
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -101,7 +102,15 @@ absl::Status CheckFile(const Arguments& arguments, const std::string& path) {
   if (arguments.json) {
     PrintJson(CheckJson(path, target, findings));
   } else {
+    if (arguments.paths.size() > 1) Print(absl::StrCat(Escape(path), "\n"));
     Print(CheckText(path, target, findings));
+    const bool missing = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.kind == Finding::Kind::kMissingOp;
+    });
+    if (missing && arguments.target == "here") {
+      Print(absl::StrCat("--op-library FILE.so loads ops; `nomo inspect ", ShellWord(path),
+                         " --lambdas` lists what is needed\n"));
+    }
   }
   const int64_t faults = CountFaults(findings);
   if (faults == 0) return absl::OkStatus();

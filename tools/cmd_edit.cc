@@ -33,7 +33,8 @@ absl::Status Split(const char* flag, const std::vector<std::string>& texts, bool
     const size_t equals = at_last ? text.rfind('=') : text.find('=');
     if (equals == std::string::npos || equals == 0) {
       return WithExitCode(ExitCode::kUsage,
-                          InvalidArgument(flag, " ", ShellWord(text), ": a = is missing"));
+                          InvalidArgument(flag, " ", ShellWord(text),
+                                          ": there is no '=' with something ahead of it"));
     }
     pairs.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }

@@ -3,18 +3,14 @@
 #include <algorithm>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/names.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/concrete_types.h"
+#include "nomograph/inspect/edit/parse_value.h"
 #include "nomograph/inspect/edit/subgraph.h"
 #include "nomograph/inspect/selector.h"
 
@@ -31,63 +27,6 @@ absl::StatusOr<ValueId> FindIn(const Graph& graph, const std::vector<ValueId>& i
     if (graph.value(id).name == name) return id;
   }
   return NoSuchValue(graph, ids, what, name);
-}
-
-// The value of an attribute as it is written, of the type that it has or that the op declares.
-absl::StatusOr<AttrValue> ParseAttr(AttrType type, const std::string& text) {
-  const auto fault = [&] { return InvalidArgument(Quoted(text), " is no ", AttrTypeName(type)); };
-  absl::string_view inside = text;
-  const bool is_list = absl::ConsumePrefix(&inside, "[") && absl::ConsumeSuffix(&inside, "]");
-  std::vector<std::string> parts;
-  if (is_list && !absl::StripAsciiWhitespace(inside).empty()) {
-    for (const absl::string_view part : absl::StrSplit(inside, ',')) {
-      parts.emplace_back(absl::StripAsciiWhitespace(part));
-    }
-  }
-  int64_t integer = 0;
-  double number = 0;
-  switch (type) {
-    case AttrType::kBool:
-      if (text != "true" && text != "false") return fault();
-      return AttrValue(text == "true");
-    case AttrType::kInt:
-      if (!absl::SimpleAtoi(text, &integer)) return fault();
-      return AttrValue(integer);
-    case AttrType::kFloat:
-      if (!absl::SimpleAtod(text, &number)) return fault();
-      return AttrValue(number);
-    case AttrType::kString:
-      return AttrValue(text);
-    case AttrType::kDType:
-      if (DTypeFromName(text) == DType::kInvalid) return fault();
-      return AttrValue(DTypeFromName(text));
-    case AttrType::kInts: {
-      std::vector<int64_t> list;
-      for (const std::string& part : parts) {
-        if (!absl::SimpleAtoi(part, &integer)) return fault();
-        list.push_back(integer);
-      }
-      if (!is_list) return fault();
-      return AttrValue(std::move(list));
-    }
-    case AttrType::kFloats: {
-      std::vector<double> list;
-      for (const std::string& part : parts) {
-        if (!absl::SimpleAtod(part, &number)) return fault();
-        list.push_back(number);
-      }
-      if (!is_list) return fault();
-      return AttrValue(std::move(list));
-    }
-    case AttrType::kStrings:
-      if (!is_list) return fault();
-      return AttrValue(std::move(parts));
-    case AttrType::kFunction:
-      return AttrValue(FunctionRef{std::string(absl::StripPrefix(text, "@"))});
-    case AttrType::kTensor:
-      break;
-  }
-  return InvalidArgument("an attribute of type ", AttrTypeName(type), " cannot be written here");
 }
 
 class Editor {
@@ -279,7 +218,7 @@ class Editor {
       return absl::OkStatus();
     }
     NOMO_ASSIGN_OR_RETURN(AttrValue value,
-                          ParseAttr(def == nullptr ? old->type() : def->type, text));
+                          ParseAttrValue(def == nullptr ? old->type() : def->type, text));
     if (def != nullptr) NOMO_RETURN_IF_ERROR(def->Check(value));
     Say(NodePlace(node.name, node.op), ": ", name, " ", before, " -> ", value.ToString());
     node.attrs.Set(name, std::move(value));
@@ -496,37 +435,6 @@ class Editor {
 };
 
 }  // namespace
-
-absl::StatusOr<TensorType> ParseType(absl::string_view text, DType dtype) {
-  const size_t bracket = text.find('[');
-  if (bracket == text.npos || !absl::EndsWith(text, "]")) {
-    return InvalidArgument(Quoted(text),
-                           " is no type: write [batch,3,224,224], with the dtype "
-                           "ahead where it changes");
-  }
-  TensorType type{.dtype = dtype, .shape = PartialShape::OfRank(0)};
-  if (bracket > 0) type.dtype = DTypeFromName(text.substr(0, bracket));
-  if (type.dtype == DType::kInvalid) {
-    return InvalidArgument("there is no dtype ", Quoted(text.substr(0, bracket)));
-  }
-  const absl::string_view inside = text.substr(bracket + 1, text.size() - bracket - 2);
-  if (absl::StripAsciiWhitespace(inside).empty()) return type;
-  for (absl::string_view part : absl::StrSplit(inside, ',')) {
-    part = absl::StripAsciiWhitespace(part);
-    int64_t size = 0;
-    if (type.shape.rank() == kMaxRank) return InvalidArgument(Quoted(text), " has too many axes");
-    if (part == "?") {
-      type.shape.Append(Dim());
-    } else if (absl::SimpleAtoi(part, &size) && size >= 0) {
-      type.shape.Append(size);
-    } else if (!part.empty() && absl::ascii_isalpha(part[0])) {
-      type.shape.Append(Dim::Symbol(std::string(part)));
-    } else {
-      return InvalidArgument(Quoted(part), " is no size: write a number, a name, or ?");
-    }
-  }
-  return type;
-}
 
 absl::StatusOr<Edited> EditModel(Model model, const EditOptions& options,
                                  const OpRegistry& registry) {

@@ -39,10 +39,6 @@ struct Edited {
 absl::StatusOr<Edited> EditModel(Model model, const EditOptions& options,
                                  const OpRegistry& registry = OpRegistry::Default());
 
-// "float32[batch,28]" or "[batch,28]", the dtype of which is `dtype`; ? is a size that is not
-// known.
-absl::StatusOr<TensorType> ParseType(absl::string_view text, DType dtype);
-
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_INSPECT_EDIT_EDIT_MODEL_H_

@@ -5,6 +5,7 @@
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/inspect/edit/edit_model.h"
+#include "nomograph/inspect/edit/parse_value.h"
 #include "nomograph/inspect/edit/subgraph.h"
 
 namespace nomograph {

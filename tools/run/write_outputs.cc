@@ -157,7 +157,7 @@ std::string FileNameFor(absl::string_view value) {
   for (char& c : name) {
     if (!absl::ascii_isalnum(c) && c != '.' && c != '-' && c != '_') c = '_';
   }
-  if (name.empty() || name[0] == '.') name.insert(0, "_");
+  if (name.empty() || name[0] == '.') name.insert(name.begin(), '_');
   return name;
 }
 

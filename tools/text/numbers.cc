@@ -7,7 +7,7 @@ namespace nomograph {
 std::string WithSeparators(int64_t number) {
   std::string text = absl::StrCat(number);
   const int first_digit = number < 0 ? 1 : 0;
-  for (int i = static_cast<int>(text.size()) - 3; i > first_digit; i -= 3) text.insert(i, ",");
+  for (int i = static_cast<int>(text.size()) - 3; i > first_digit; i -= 3) text.insert(i, 1, ',');
   return text;
 }
 
