@@ -4,10 +4,10 @@
 
 #include "absl/strings/match.h"
 #include "nomograph/core/io/file.h"
+#include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/foreign_file.h"
-#include "nomograph/core/io/mapped_file.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/onnx/import/import.h"
 #include "nomograph/serialization/text_format.h"

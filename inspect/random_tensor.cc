@@ -1,5 +1,7 @@
 #include "nomograph/inspect/random_tensor.h"
 
+#include <algorithm>
+#include <cmath>
 #include <type_traits>
 
 #include "nomograph/core/numeric/philox.h"
@@ -41,6 +43,37 @@ absl::StatusOr<Tensor> RandomTensor(DType dtype, const Shape& shape, uint64_t se
     for (size_t i = 0; i < elements.size(); ++i) elements[i] = FromBits<T>(stream.At(i));
   });
   return tensor;
+}
+
+absl::StatusOr<Tensor> RandomTensor(DType dtype, const Shape& shape, uint64_t seed,
+                                    absl::string_view name, const RandomRange& range) {
+  const bool floats = kFloats.Contains(dtype) || kFloat8s.Contains(dtype);
+  const auto fits = [&](double end) {
+    if (floats) return std::isfinite(end);
+    // Within 2^53 every integer is a double.
+    return end == std::floor(end) && std::abs(end) <= 9007199254740992.0;
+  };
+  if (dtype == DType::kBool || !fits(range.low) || !fits(range.high) || range.low > range.high) {
+    return InvalidArgument("there are no random numbers of ", DTypeName(dtype), " from ", range.low,
+                           " to ", range.high);
+  }
+  NOMO_ASSIGN_OR_RETURN(Tensor numbers, Tensor::Create(DType::kFloat64, shape));
+  const PhiloxStream stream(seed, StableHash(name), /*step=*/0);
+  // A fraction of 32 bits times a difference of up to 2^54 leaves gaps, and no number out of range.
+  const double width = range.high - range.low + (floats ? 0 : 1);
+  const absl::Span<double> elements = numbers.mutable_data<double>();
+  for (size_t i = 0; i < elements.size(); ++i) {
+    const double value = range.low + std::ldexp(static_cast<double>(stream.At(i)), -32) * width;
+    elements[i] = floats ? value : std::min(std::floor(value), range.high);
+  }
+  NOMO_ASSIGN_OR_RETURN(Tensor cast, TryCast(numbers, dtype));
+  for (size_t i = 0; i < elements.size() && !floats; ++i) {
+    if (cast.AsDouble(static_cast<int64_t>(i)) != elements[i]) {
+      return InvalidArgument("not all numbers from ", range.low, " to ", range.high, " are ",
+                             DTypeName(dtype));
+    }
+  }
+  return cast;
 }
 
 }  // namespace nomograph

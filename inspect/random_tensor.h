@@ -16,6 +16,15 @@ namespace nomograph {
 absl::StatusOr<Tensor> RandomTensor(DType dtype, const Shape& shape, uint64_t seed,
                                     absl::string_view name);
 
+// Numbers from `low` to `high`: integers with both, floating-point numbers without `high`, unless
+// rounding reaches it.
+struct RandomRange {
+  double low = 0, high = 1;
+};
+// InvalidArgument where the range is empty or the dtype cannot hold its ends; bools have none.
+absl::StatusOr<Tensor> RandomTensor(DType dtype, const Shape& shape, uint64_t seed,
+                                    absl::string_view name, const RandomRange& range);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_INSPECT_RANDOM_TENSOR_H_

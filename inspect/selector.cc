@@ -271,12 +271,14 @@ class Selecting {
   // Names that end like the one that is not there, else those that are spelled like it.
   std::string NearNames(const SelectorWord& word) const {
     std::vector<std::string> ending, near;
-    const std::string scope = absl::StrCat(word.text, absl::EndsWith(word.text, "/") ? "" : "/");
+    const std::string inner = absl::StrCat(word.text, absl::EndsWith(word.text, "/") ? "" : "/");
+    const std::string rooted = absl::StrCat("/", inner);
+    std::string scope;
     const std::string end = absl::StrCat("/", word.text);
-    bool is_scope = false;
     constexpr size_t kMaxShown = 3, kMaxNear = 10'000;
     const auto consider = [&](const std::string& name) {
-      if (absl::StartsWith(name, scope)) is_scope = true;
+      if (absl::StartsWith(name, inner)) scope = inner;
+      if (scope.empty() && absl::StartsWith(name, rooted)) scope = rooted;
       if (ending.size() < kMaxShown && absl::EndsWith(name, end)) ending.push_back(name);
       const size_t longer = std::max(name.size(), word.text.size());
       const size_t shorter = std::min(name.size(), word.text.size());
@@ -288,7 +290,7 @@ class Selecting {
     }
     std::sort(near.begin(), near.end());
     near.erase(std::unique(near.begin(), near.end()), near.end());
-    if (is_scope) return absl::StrCat("; it is a scope: write ", Shown(scope), "**");
+    if (!scope.empty()) return absl::StrCat("; it is a scope: write ", Shown(scope), "**");
     if (!ending.empty()) {
       return absl::StrCat(" (did you mean ", absl::StrJoin(ending, ", ", AppendShown), "?)");
     }

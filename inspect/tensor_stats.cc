@@ -85,4 +85,24 @@ TensorStats ComputeStats(const Tensor& tensor, const std::function<void(int64_t)
   return stats;
 }
 
+Histogram ComputeHistogram(const Tensor& tensor, const TensorStats& stats) {
+  Histogram histogram;
+  // Halved, so that the difference of two numbers of double is a number of double.
+  const double least = stats.min / 2, width = stats.max / 2 - least;
+  std::vector<double> buffer(kChunk);
+  const int64_t size = DTypeSize(tensor.dtype());
+  for (int64_t begin = 0; begin < tensor.num_elements(); begin += kChunk) {
+    const int64_t count = std::min(kChunk, tensor.num_elements() - begin);
+    ConvertElements(tensor.dtype(), tensor.raw_data() + begin * size, DType::kFloat64,
+                    reinterpret_cast<std::byte*>(buffer.data()), count);
+    for (const double v : absl::MakeSpan(buffer).first(count)) {
+      if (!std::isfinite(v)) continue;
+      const double part = width > 0 ? (v / 2 - least) / width : 0;
+      const auto bin = static_cast<size_t>(part * Histogram::kBins);
+      ++histogram.bins[std::min(bin, Histogram::kBins - 1)];
+    }
+  }
+  return histogram;
+}
+
 }  // namespace nomograph

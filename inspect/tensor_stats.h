@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_INSPECT_TENSOR_STATS_H_
 #define NOMOGRAPH_INSPECT_TENSOR_STATS_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -23,6 +24,15 @@ struct TensorStats {
 // since its last call.
 TensorStats ComputeStats(const Tensor& tensor,
                          const std::function<void(int64_t bytes)>& progress = nullptr);
+
+// How many of the finite elements lie in each of equal parts of [stats.min, stats.max].
+struct Histogram {
+  static constexpr size_t kBins = 12;
+  std::array<int64_t, kBins> bins{};
+};
+// One more pass; `stats` are the tensor's. Empty where no element is finite; where all are equal,
+// they are in the first bin.
+Histogram ComputeHistogram(const Tensor& tensor, const TensorStats& stats);
 
 }  // namespace nomograph
 

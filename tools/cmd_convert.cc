@@ -14,6 +14,7 @@
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/text/progress.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
@@ -84,7 +85,7 @@ Action SetUp(CLI::App& app) {
                  absl::StrCat("For ONNX: the version of its operators, ", onnx::kMinExportOpset,
                               " to ", onnx::kMaxExportOpset))
       ->type_name("N")
-      ->check(CLI::Range(onnx::kMinExportOpset, onnx::kMaxExportOpset))
+      ->check(Between(onnx::kMinExportOpset, onnx::kMaxExportOpset))
       ->capture_default_str();
   return [arguments] { return Execute(*arguments); };
 }

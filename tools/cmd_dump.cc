@@ -20,6 +20,7 @@
 #include "nomograph/tools/run/new_file.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
@@ -167,13 +168,13 @@ Action SetUp(CLI::App& app) {
   AddRepeated(app, "-i,--input", arguments->inputs, "NAME=VALUE", kModelInputsHelp);
   app.add_option("--batch", arguments->batch, "Random inputs have N rows (default 1)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+      ->check(AtLeast(1));
   app.add_flag("--json", arguments->json, "Statistics as JSON (tools/README.md has the schema)");
   app.add_flag("--force", arguments->force, "Write over a file that is there");
   app.add_flag("--exact", arguments->exact, "Compute them in exact mode");
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(Between(1, 1024));
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
               "Let an op with the effect io run, by its name");
   return [arguments] { return Execute(*arguments); };

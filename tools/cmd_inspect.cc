@@ -1,58 +1,49 @@
 // nomo inspect: all that a file holds, and how it resolves here.
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "nomograph/core/compile/program.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/concrete_types.h"
 #include "nomograph/inspect/inspect_model.h"
+#include "nomograph/inspect/selected_tensors.h"
+#include "nomograph/inspect/selector.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/inspect_print.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/report/program_text.h"
+#include "nomograph/tools/report/selection_print.h"
+#include "nomograph/tools/report/shape_flags.h"
+#include "nomograph/tools/run/write_outputs.h"
+#include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
 namespace {
 
 struct Arguments {
-  std::string path;
-  bool json = false, stats = false, nodes = false, tensors = false, functions = false;
-  bool program = false, exact = false;
-  std::vector<std::string> inputs;
-  int64_t batch = 1;
+  std::string path, selector, output;
+  InspectSections only = InspectSections::None();
+  bool json = false, stats = false, textconv = false, program = false, exact = false;
+  bool force = false;
+  ShapeFlags shapes;
 };
-
-// "x=1x28x28x1", or "1x28x28x1" for the only input.
-absl::StatusOr<std::map<std::string, Shape>> ParseShapes(const Graph& graph,
-                                                         const std::vector<std::string>& inputs) {
-  std::map<std::string, Shape> shapes;
-  const NamedValues values(graph, graph.inputs);
-  for (const std::string& input : inputs) {
-    const NamedArgument named = values.Split(input);
-    std::string name = named.name;
-    if (name.empty() && graph.inputs.size() != 1) {
-      return InvalidArgument("--input ", input, ": the model has ", graph.inputs.size(),
-                             " inputs; write --input NAME=SHAPE");
-    }
-    if (name.empty()) name = graph.value(graph.inputs[0]).name;
-    NOMO_ASSIGN_OR_RETURN(shapes[name], ParseShape(named.rest));
-  }
-  return shapes;
-}
 
 absl::Status PrintProgram(const Arguments& arguments) {
   NOMO_ASSIGN_OR_RETURN(
       const ModelFile file,
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
   const Graph& graph = file.model.graph;
-  NOMO_ASSIGN_OR_RETURN(const auto shapes,
-                        WithExitCode(ExitCode::kUsage, ParseShapes(graph, arguments.inputs)));
-  const auto inputs = ConcreteInputs(graph, shapes, arguments.batch);
+  NOMO_ASSIGN_OR_RETURN(
+      const auto shapes,
+      WithExitCode(ExitCode::kUsage, ParseShapes(graph, arguments.shapes.shapes)));
+  const auto inputs = ConcreteInputs(graph, shapes, arguments.shapes.batch);
   if (!inputs.ok()) {
     return WithExitCode(ExitCode::kUsage, AtFile(file.path, inputs.status()));
   }
@@ -64,7 +55,38 @@ absl::Status PrintProgram(const Arguments& arguments) {
   if (!program.ok()) {
     return WithExitCode(ExitCode::kCannotRun, AtFile(file.path, program.status()));
   }
-  Print(ProgramText(**program));
+  if (arguments.json) {
+    PrintJson(ProgramJson(**program));
+  } else {
+    Print(ProgramText(**program));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteTensors(const Arguments& arguments, const Selection& selection) {
+  NOMO_ASSIGN_OR_RETURN(const NamedTensors tensors,
+                        WithExitCode(ExitCode::kUsage, SelectedTensors(selection)));
+  NOMO_RETURN_IF_ERROR(WriteTensorsTo(arguments.output, tensors, arguments.force));
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += tensor.num_bytes();
+  Print(absl::StrCat("wrote ", Escape(arguments.output), "  ",
+                     Counted(static_cast<int64_t>(tensors.size()), "tensor"), ", ",
+                     ReadableBytes(bytes), "\n"));
+  return absl::OkStatus();
+}
+
+absl::Status PrintSelection(const Arguments& arguments, const ModelFile& file) {
+  const auto selection = Select(file.model, arguments.selector);
+  if (!selection.ok()) {
+    return WithExitCode(ExitCode::kUsage, AtFile(arguments.path, selection.status()));
+  }
+  if (!arguments.output.empty()) return WriteTensors(arguments, *selection);
+  const SelectionPrint options{.all = arguments.only.all, .stats = arguments.stats};
+  if (arguments.json) {
+    PrintJson(SelectionJson(file, *selection, options));
+  } else {
+    Print(SelectionText(file.model, *selection, options));
+  }
   return absl::OkStatus();
 }
 
@@ -72,18 +94,21 @@ absl::Status PrintReport(const Arguments& arguments) {
   NOMO_ASSIGN_OR_RETURN(
       const ModelFile file,
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/false)));
-  InspectSections sections;
-  if (arguments.nodes || arguments.tensors || arguments.functions) {
-    sections = {.facts = false,
-                .nodes = arguments.nodes,
-                .functions = arguments.functions,
-                .tensors = arguments.tensors};
+  if (!arguments.selector.empty()) return PrintSelection(arguments, file);
+  if (arguments.textconv) {
+    Print(TextConv(file.model));
+    return absl::OkStatus();
   }
+  InspectSections sections = arguments.only.none() ? InspectSections{} : arguments.only;
+  sections.all = arguments.only.all;
+  // Only what tells of it reads all tensors.
+  const bool stats = arguments.stats && sections.tensors;
   ModelReport report;
   {
     ProgressBar progress("reading tensors");
-    report = InspectModel(file, OpRegistry::Default(),
-                          {.stats = arguments.stats, .progress = progress.callback()});
+    InspectOptions options{.stats = stats, .progress = progress.callback()};
+    if (!sections.facts) options.max_hashed_bytes = -1;
+    report = InspectModel(file, OpRegistry::Default(), options);
   }
   if (arguments.json) {
     PrintJson(InspectJson(report, sections));
@@ -93,35 +118,56 @@ absl::Status PrintReport(const Arguments& arguments) {
   return absl::OkStatus();
 }
 
+void AddParts(CLI::App& app, InspectSections& only) {
+  app.add_flag("--io", only.io, "Only the inputs and outputs");
+  app.add_flag("--nodes", only.nodes, "Only the nodes");
+  app.add_flag("--lambdas", only.lambdas, "Only the lambdas, and what each of them would run here");
+  app.add_flag("--functions", only.functions, "Only the functions");
+  app.add_flag("--tensors", only.tensors, "Only the tensors");
+  app.add_flag("--golden", only.golden, "Only the golden vectors");
+  app.add_flag("--metadata", only.metadata, "Only the metadata");
+  app.add_flag("--all", only.all,
+               "Constants as nodes of their own, and attributes that have their defaults");
+}
+
 Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   AddModelFile(app, arguments->path);
-  app.add_flag("--stats", arguments->stats, "Statistics of every tensor (reads all weights)");
-  app.add_flag("--nodes", arguments->nodes, "Only the nodes");
-  app.add_flag("--tensors", arguments->tensors, "Only the tensors");
-  app.add_flag("--functions", arguments->functions, "Only the functions");
-  CLI::Option* json =
-      app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  CLI::Option* selector =
+      app.add_option("SEL", arguments->selector,
+                     "Nodes and values: a name, '/layer1/**', 'op:conv* attr:groups>1', A+1, A..B "
+                     "(tools/README.md)")
+          ->type_name("");
+  AddParts(app, arguments->only);
+  app.add_flag("--stats", arguments->stats,
+               "Statistics and histograms of tensors (reads all weights)");
+  CLI::Option* output = app.add_option("-o,--output", arguments->output,
+                                       "Write the values of the weights and constants in SEL");
+  output->type_name("FILE.npy|.npz")->needs(selector);
+  app.add_flag("--force", arguments->force, "Write over a file that is there")->needs(output);
+  CLI::Option* json = app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
+  CLI::Option* textconv =
+      app.add_flag("--textconv", arguments->textconv,
+                   "A line for each node and tensor, for git diff: git config diff.nomo.textconv "
+                   "'nomo inspect --textconv'");
+  textconv->excludes(json)->excludes(selector);
   CLI::Option* program =
       app.add_flag("--program", arguments->program,
                    "The steps that the model is compiled to on this machine, instead");
-  AddRepeated(app, "--input", arguments->inputs, "NAME=SHAPE",
-              "For --program: the shape of an input, as x=1x28x28x1")
-      ->needs(program);
-  app.add_option("--batch", arguments->batch, "For --program: rows of the other inputs (default 1)")
-      ->type_name("N")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
-      ->needs(program);
+  program->excludes(selector)->excludes(textconv);
+  const ShapeOptions shapes = AddShapeFlags(app, arguments->shapes, "For --program: ");
+  shapes.shape->needs(program);
+  shapes.batch->needs(program);
   app.add_flag("--exact", arguments->exact, "For --program: reference kernels only")
       ->needs(program);
-  program->excludes(json);
   return [arguments] {
     return arguments->program ? PrintProgram(*arguments) : PrintReport(*arguments);
   };
 }
 
 const CommandRegistrar kRegistrar(
-    {"inspect", "Show nodes, lambdas and how they resolve, tensors, golden vectors", SetUp});
+    {"inspect", "Show nodes, values, lambdas and how they resolve, tensors, golden vectors",
+     SetUp});
 
 }  // namespace
 }  // namespace nomograph

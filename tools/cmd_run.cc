@@ -1,18 +1,28 @@
 // nomo run: computes a model's outputs.
 #include <chrono>
+#include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
 #include "nomograph/core/run/session.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/inspect/concrete_types.h"
+#include "nomograph/inspect/tensor_stats.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/check_signature.h"
+#include "nomograph/tools/run/fit_image.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/run_batches.h"
 #include "nomograph/tools/run/time_runs.h"
@@ -21,25 +31,32 @@
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/text/tensor_text.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
 
 constexpr char kInputHelp[] =
-    "An input; NAME= may be left out where there is only one. VALUE is a file, .npy, .npz (arrays "
-    "by their names), .png or .jpg (one image), .csv or MNIST's IDX (a row for each example); or "
-    "random, random:SEED, random:2x28x28x1. Repeated, it gives more rows";
+    "An input; NAME= may be left out where there is only one. VALUE is a number or a list (16000, "
+    "[[1,2],[3,4]]), a file (.npy, .npz with arrays by their names, .png or .jpg with one image, "
+    ".csv or MNIST's IDX with a row for each example), or random, with any of :SEED, :2x28x28x1, "
+    ":LO..HI behind it; random without NAME= is for all inputs that are not given. Repeated, it "
+    "gives more rows";
 constexpr char kOutputHelp[] =
     "Write instead of printing: NAME=FILE.npy or .csv (NAME= may be left out where there is only "
-    "one output), FILE.npz for all, or a folder";
+    "one output), FILE.npz for all, FOLDER/, or - for standard output, as .npy";
 
 struct Arguments {
   std::string path, labels_path, signing_key;
   std::vector<std::string> inputs, outputs, allowed_io;
-  int64_t batch = 0, top_k = 0, repeats = 0;
+  std::string mean, std, scale;
+  int64_t batch = 0, top_k = 0;
+  TimingPlan timing;
   int threads = 0;
-  bool exact = false, resize = false, cast = false;
+  bool exact = false, resize = false, cast = false, bgr = false, csv_header = false;
+  bool json = false, check_finite = false, verify = false, parents = false;
   RunOptions run;
+  bool times() const { return timing.runs > 0 || timing.seconds > 0; }
 };
 
 // Faults of this program stay what they are.
@@ -91,12 +108,15 @@ absl::Status WriteOutputs(const Arguments& arguments, const Model& model,
                           const std::vector<OutputFile>& files, const Labels& labels,
                           const NamedTensors& outputs) {
   for (const OutputFile& output : files) {
-    NOMO_RETURN_IF_ERROR(WriteOutput(output, outputs));
+    std::error_code error;
+    const bool replaces = std::filesystem::is_regular_file(output.path, error);
+    NOMO_RETURN_IF_ERROR(WriteOutput(output, outputs, arguments.parents));
+    if (output.path == "-" || arguments.json) continue;
     const std::string what =
         output.output.empty() ? "all outputs" : outputs.at(output.output).type().ToString();
-    Print(absl::StrCat("wrote ", Escape(output.path), "  ", what, "\n"));
+    Print(absl::StrCat(replaces ? "replaced " : "wrote ", Escape(output.path), "  ", what, "\n"));
   }
-  if (!files.empty() && arguments.top_k == 0) return absl::OkStatus();
+  if (arguments.json || (!files.empty() && arguments.top_k == 0)) return absl::OkStatus();
   for (const ValueId id : model.graph.outputs) {  // in the model's order
     const std::string& name = model.graph.value(id).name;
     NOMO_RETURN_IF_ERROR(PrintOutput(arguments, model, name, outputs.at(name), labels));
@@ -104,18 +124,145 @@ absl::Status WriteOutputs(const Arguments& arguments, const Model& model,
   return absl::OkStatus();
 }
 
-absl::Status PrintTimes(const Arguments& arguments, Session& session, const NamedTensors& inputs,
-                        double seconds_to_first) {
-  NOMO_ASSIGN_OR_RETURN(const RunTimes times, TimeRuns(arguments.repeats, [&] {
-                          return Run(arguments, session, inputs).status();
-                        }));
-  Print(absl::StrCat("start  ", Milliseconds(seconds_to_first),
-                     " from opening the model to the first outputs\ntime  ", RunTimesText(times),
-                     "\n"));
-  if (const int64_t bytes = PeakMemory(); bytes > 0) {
-    Print(absl::StrCat("memory  ", ReadableBytes(bytes), " at most\n"));
+// Values that are no numbers any more, counted for each output.
+absl::Status CheckFinite(const Model& model, const NamedTensors& outputs) {
+  ErrorList errors;
+  for (const ValueId id : model.graph.outputs) {
+    const std::string& name = model.graph.value(id).name;
+    const TensorStats stats = ComputeStats(outputs.at(name));
+    if (stats.nans + stats.infinities == 0) continue;
+    errors.Add(InvalidArgument("output ", Quoted(name), " has ", stats.nans, " NaN and ",
+                               stats.infinities, " infinite of ", outputs.at(name).num_elements(),
+                               " values"));
   }
-  return absl::OkStatus();
+  return WithExitCode(ExitCode::kFailed, errors.ToStatus("the outputs are not finite"));
+}
+
+// Whether the labels fit, as far as that is known ahead of the run.
+absl::Status CheckLabels(const Graph& graph, const Labels& labels) {
+  if (labels.given.empty() || graph.outputs.size() != 1) return absl::OkStatus();
+  const PartialShape& shape = graph.value(graph.outputs[0]).type.shape;
+  if (!shape.has_rank() || shape.rank() == 0 || !shape[shape.rank() - 1].known()) {
+    return absl::OkStatus();
+  }
+  const int64_t classes = shape[shape.rank() - 1].size();
+  const auto count = static_cast<int64_t>(labels.given.size());
+  if (classes == count) return absl::OkStatus();
+  return WithExitCode(ExitCode::kUsage,
+                      InvalidArgument("there are ", count, " labels for ", classes, " classes"));
+}
+
+absl::StatusOr<PixelScaling> PixelsOf(const Arguments& arguments) {
+  PixelScaling pixels{.bgr = arguments.bgr};
+  const auto parse = [](const char* flag, const std::string& text,
+                        std::vector<double>& numbers) -> absl::Status {
+    if (text.empty()) return absl::OkStatus();
+    auto parsed = ParseNumbers(text);
+    if (!parsed.ok()) return WithExitCode(ExitCode::kUsage, Annotate(parsed.status(), flag));
+    numbers = *std::move(parsed);
+    return absl::OkStatus();
+  };
+  std::vector<double> scale = {1};
+  NOMO_RETURN_IF_ERROR(parse("--scale", arguments.scale, scale));
+  NOMO_RETURN_IF_ERROR(parse("--mean", arguments.mean, pixels.mean));
+  NOMO_RETURN_IF_ERROR(parse("--std", arguments.std, pixels.std));
+  if (scale.size() != 1) {
+    return WithExitCode(ExitCode::kUsage, InvalidArgument("--scale: expected one number"));
+  }
+  pixels.scale = scale[0];
+  return pixels;
+}
+
+// Most classifiers want pixels that are scaled, and answer nonsense to others without a word.
+void HintAtPixels(const Arguments& arguments, const Graph& graph, const PixelScaling& pixels) {
+  if (pixels.is_set()) return;
+  const NamedValues inputs(graph, graph.inputs);
+  for (const std::string& argument : arguments.inputs) {
+    const NamedArgument named = inputs.Split(argument);
+    const std::string lower = absl::AsciiStrToLower(named.rest);
+    const bool picture = absl::EndsWith(lower, ".png") || absl::EndsWith(lower, ".jpg") ||
+                         absl::EndsWith(lower, ".jpeg");
+    const ValueId input = named.value == kNoValue ? graph.inputs[0] : named.value;
+    if (!picture || !WantsScaledPixels(graph, input)) continue;
+    std::fflush(stdout);
+    std::fprintf(stderr,
+                 "nomo run: note: pixels went in as 0 to 255, and the model begins with a "
+                 "convolution; most such models want them scaled (--scale 1/255 --mean ... --std "
+                 "...)\n");
+    return;
+  }
+}
+
+nlohmann::ordered_json ElementsJson(const Tensor& tensor) {
+  Json values = Json::array();
+  for (int64_t i = 0; i < tensor.num_elements(); ++i) {
+    if (tensor.dtype() == DType::kInt64) {
+      values.push_back(tensor.data<int64_t>()[i]);
+    } else if (kInts.Contains(tensor.dtype()) && tensor.dtype() != DType::kUInt64) {
+      values.push_back(static_cast<int64_t>(tensor.AsDouble(i)));
+    } else if (tensor.dtype() == DType::kBool) {
+      values.push_back(tensor.AsDouble(i) != 0);
+    } else {
+      values.push_back(NumberJson(tensor.AsDouble(i)));
+    }
+  }
+  return values;
+}
+
+nlohmann::ordered_json OutputsJson(const Model& model, const std::vector<OutputFile>& files,
+                                   const NamedTensors& outputs) {
+  Json list = Json::array();
+  for (const ValueId id : model.graph.outputs) {
+    const std::string& name = model.graph.value(id).name;
+    Json item = {{"name", name}};
+    item.update(TypeJson(outputs.at(name).type()));
+    if (files.empty()) item["values"] = ElementsJson(outputs.at(name));
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+// With how many rows a run of the batch is counted.
+int64_t RowsOf(const Model& model, const NamedTensors& inputs) {
+  if (model.graph.inputs.empty()) return 1;
+  const ValueInfo& first = model.graph.value(model.graph.inputs[0]);
+  const Shape& shape = inputs.at(first.name).shape();
+  const bool has_batch =
+      first.type.shape.has_rank() && first.type.shape.rank() > 0 && !first.type.shape[0].known();
+  return has_batch ? std::max<int64_t>(shape[0], 1) : 1;
+}
+
+std::string TimesText(const RunTimes& times, int64_t rows, double seconds_to_first) {
+  std::string text = absl::StrCat("start  ", Milliseconds(seconds_to_first),
+                                  " from opening the model to the first outputs\ntime  ",
+                                  RunTimesText(times), "\n");
+  absl::StrAppendFormat(&text, "rate  %.4g runs a second", 1 / times.mean);
+  if (rows > 1) absl::StrAppendFormat(&text, ", %.4g rows", static_cast<double>(rows) / times.mean);
+  text += "\n";
+  if (const int64_t bytes = PeakMemory(); bytes > 0) {
+    absl::StrAppend(&text, "memory  ", ReadableBytes(bytes), " at most\n");
+  }
+  return text;
+}
+
+nlohmann::ordered_json TimesJson(const RunTimes& times, int64_t rows, double seconds_to_first) {
+  return {{"runs", times.runs},
+          {"rows", rows},
+          {"first_seconds", seconds_to_first},
+          {"median_seconds", times.median},
+          {"mean_seconds", times.mean},
+          {"min_seconds", times.least},
+          {"max_seconds", times.greatest},
+          {"p90_seconds", times.p90},
+          {"p99_seconds", times.p99},
+          {"runs_per_second", 1 / times.mean},
+          {"peak_memory_bytes", PeakMemory()}};
+}
+
+absl::Status Verify(const ModelFile& file) {
+  ProgressBar progress("checking payloads");
+  return WithExitCode(ExitCode::kFailed,
+                      AtFile(file.path, VerifyPayloads(file, progress.callback())));
 }
 
 absl::Status Execute(const Arguments& arguments) {
@@ -126,6 +273,7 @@ absl::Status Execute(const Arguments& arguments) {
   NOMO_ASSIGN_OR_RETURN(
       const ModelFile file,
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
+  if (arguments.verify) NOMO_RETURN_IF_ERROR(Verify(file));
   const Graph& graph = file.model.graph;
   // The inputs and the joined outputs of batches.
   const MemoryScope memory(std::make_shared<MemoryAccount>(arguments.run.memory_limit_bytes));
@@ -134,6 +282,7 @@ absl::Status Execute(const Arguments& arguments) {
   if (!arguments.labels_path.empty()) {
     NOMO_ASSIGN_OR_RETURN(labels.given,
                           WithExitCode(ExitCode::kUnreadable, ReadLabels(arguments.labels_path)));
+    NOMO_RETURN_IF_ERROR(CheckLabels(graph, labels));
   }
   const auto session =
       Session::Create(file.model, {.exact = arguments.exact,
@@ -141,16 +290,58 @@ absl::Status Execute(const Arguments& arguments) {
                                    .threads = arguments.threads,
                                    .memory_limit_bytes = arguments.run.memory_limit_bytes});
   if (!session.ok()) return CannotRun(arguments, session.status());
+  NOMO_ASSIGN_OR_RETURN(const PixelScaling pixels, PixelsOf(arguments));
   NOMO_ASSIGN_OR_RETURN(const NamedTensors inputs,
                         ReadInputs(graph, arguments.inputs,
                                    {.resize = arguments.resize,
                                     .cast = arguments.cast,
-                                    .batch = arguments.batch > 0 ? arguments.batch : 1}));
+                                    .batch = arguments.batch > 0 ? arguments.batch : 1,
+                                    .csv_header = arguments.csv_header,
+                                    .pixels = pixels}));
   NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, Run(arguments, **session, inputs));
   const std::chrono::duration<double> to_first = std::chrono::steady_clock::now() - start;
   NOMO_RETURN_IF_ERROR(WriteOutputs(arguments, file.model, files, labels, outputs));
-  if (arguments.repeats == 0) return absl::OkStatus();
-  return PrintTimes(arguments, **session, inputs, to_first.count());
+  HintAtPixels(arguments, graph, pixels);
+  Json json = {{"schema", "nomograph.run.1"}, {"file", arguments.path}};
+  if (arguments.json) json["outputs"] = OutputsJson(file.model, files, outputs);
+  if (arguments.times()) {
+    NOMO_ASSIGN_OR_RETURN(const RunTimes times, TimeRuns(arguments.timing, [&] {
+                            return Run(arguments, **session, inputs).status();
+                          }));
+    const int64_t rows = RowsOf(file.model, inputs);
+    if (arguments.json) {
+      json["times"] = TimesJson(times, rows, to_first.count());
+    } else {
+      Print(TimesText(times, rows, to_first.count()));
+    }
+  }
+  if (arguments.json) PrintJson(json);
+  return arguments.check_finite ? CheckFinite(file.model, outputs) : absl::OkStatus();
+}
+
+void AddPictures(CLI::App& app, Arguments& arguments) {
+  app.add_flag("--resize", arguments.resize, "Make images fit the input's size");
+  app.add_option("--scale", arguments.scale, "Multiply the pixels of images, 0 to 255, as by 1/255")
+      ->type_name("NUMBER");
+  app.add_option("--mean", arguments.mean, "Then subtract this from each channel, or from all")
+      ->type_name("R,G,B");
+  app.add_option("--std", arguments.std, "Then divide by this")->type_name("R,G,B");
+  app.add_flag("--bgr", arguments.bgr,
+               "Images have blue first (--mean and --std are then in that order)");
+}
+
+void AddTiming(CLI::App& app, Arguments& arguments) {
+  CLI::Option* repeat = app.add_option("--repeat", arguments.timing.runs,
+                                       "Then run N more times and print how long that takes")
+                            ->type_name("N")
+                            ->check(Between(1, 1'000'000));
+  app.add_option("--duration", arguments.timing.seconds, "The same, for so many seconds")
+      ->type_name("SECONDS")
+      ->check(NumberBetween(0.001, 1e6))
+      ->excludes(repeat);
+  app.add_option("--warmup", arguments.timing.warmup, "Runs ahead of that which do not count")
+      ->type_name("N")
+      ->check(Between(0, 1'000'000));
 }
 
 void AddLimits(CLI::App& app, RunOptions& run) {
@@ -158,12 +349,11 @@ void AddLimits(CLI::App& app, RunOptions& run) {
                  "The most memory for a run's tensors, e.g. 512M or 4G (default: what the machine "
                  "has)")
       ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false).description(""))
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 62));
+      ->transform(SizeInBytes());
   app.add_option("--time-limit", run.time_limit_seconds,
                  "End a run that takes longer (default: no limit)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(1e-6, 1e8));
+      ->check(NumberBetween(1e-6, 1e8));
 }
 
 void AddRandomness(CLI::App& app, RunOptions& run) {
@@ -171,11 +361,11 @@ void AddRandomness(CLI::App& app, RunOptions& run) {
       app.add_flag("--training", run.training, "Dropout and random augmentation act");
   app.add_option("--seed", run.seed, "Of random ops (default 0)")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(Between(0, INT64_MAX));
   app.add_option("--step", run.step,
                  "The training step: random ops draw anew at each; batches count it up (default 0)")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(Between(0, INT64_MAX))
       ->needs(training);
 }
 
@@ -186,7 +376,7 @@ Action SetUp(CLI::App& app) {
   AddRepeated(app, "-o,--output", arguments->outputs, "NAME=FILE", kOutputHelp);
   CLI::Option* top_k = app.add_option("--top-k", arguments->top_k,
                                       "Print the best N classes of each row, not the values");
-  top_k->type_name("N")->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  top_k->type_name("N")->check(AtLeast(1));
   app.add_option("--labels", arguments->labels_path,
                  "The classes' names, one a line (default: the model's metadata \"labels\")")
       ->type_name("FILE")
@@ -194,21 +384,27 @@ Action SetUp(CLI::App& app) {
   app.add_option("--batch", arguments->batch,
                  "Run N rows at a time (default: all); random inputs have N rows")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
-  app.add_option("--repeat", arguments->repeats,
-                 "Then run N more times and print how long that takes")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000));
-  app.add_flag("--resize", arguments->resize, "Make images fit the input's size");
+      ->check(AtLeast(1));
+  AddTiming(app, *arguments);
+  AddPictures(app, *arguments);
   app.add_flag("--cast", arguments->cast, "Convert arrays to the input's dtype");
   app.add_flag("--exact", arguments->exact,
                "Reference kernels only: slow, the same bits everywhere");
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(Between(1, 1024));
   app.add_option("--require-signature", arguments->signing_key,
                  "Run only what the owner of this public key has signed (FILE.sig; see nomo sign)")
       ->type_name("FILE.pub");
+  app.add_flag("--csv-header", arguments->csv_header,
+               "The first line of a .csv names its columns, even if it looks like numbers");
+  app.add_flag("--parents", arguments->parents, "Make the folders that outputs are written to");
+  app.add_flag("--json", arguments->json, "Outputs and times as JSON (tools/JSON.md)")
+      ->excludes(top_k);
+  app.add_flag("--check-finite", arguments->check_finite,
+               "Fail where an output has a NaN or an infinity");
+  app.add_flag("--verify", arguments->verify,
+               "Check the file's checksums first: without, damaged weights are computed with");
   AddLimits(app, arguments->run);
   AddRandomness(app, arguments->run);
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",

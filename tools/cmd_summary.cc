@@ -1,34 +1,85 @@
-// nomo summary: a table of layers.
+// nomo summary: what a model is made of and what it costs.
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/inspect/summarize.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/open_with_progress.h"
+#include "nomograph/tools/report/shape_flags.h"
+#include "nomograph/tools/report/summary_print.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
 
-Action SetUp(CLI::App& app) {
-  const auto path = std::make_shared<std::string>();
-  AddModelFile(app, *path);
-  return [path]() -> absl::Status {
-    NOMO_ASSIGN_OR_RETURN(
-        const ModelFile file,
-        WithExitCode(ExitCode::kUnreadable, OpenWithProgress(*path, /*upgrade=*/false)));
-    Print(file.model.Summary());
-    const std::vector<std::string> too_large = ValuesThatDoNotFit(file.model.graph);
-    if (!too_large.empty()) Print("Cannot run here\n");
-    for (const std::string& line : too_large) Print(absl::StrCat("  ", line, "\n"));
+struct Arguments {
+  std::vector<std::string> paths;
+  std::optional<int> depth;
+  ShapeFlags shapes;
+  bool layers = false, scopes = false, json = false;
+};
+
+absl::Status SummarizeFile(const Arguments& arguments, const std::string& path, bool first) {
+  NOMO_ASSIGN_OR_RETURN(
+      const ModelFile file,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(path, /*upgrade=*/false)));
+  SummaryOptions options{.depth = arguments.depth, .batch = arguments.shapes.batch};
+  NOMO_ASSIGN_OR_RETURN(
+      options.shapes,
+      WithExitCode(ExitCode::kUsage, ParseShapes(file.model.graph, arguments.shapes.shapes)));
+  const auto summary = Summarize(file.model, options);
+  if (!summary.ok()) return WithExitCode(ExitCode::kUsage, AtFile(path, summary.status()));
+  if (arguments.json) {
+    PrintJson(SummaryJson(file, *summary));
     return absl::OkStatus();
-  };
+  }
+  if (!first) Print("\n");
+  const bool layers = !arguments.scopes && (arguments.layers || !file.model.layers.empty());
+  Print(SummaryText(file, *summary, layers));
+  return absl::OkStatus();
 }
 
-const CommandRegistrar kRegistrar({"summary", "Show layers, output shapes and parameters", SetUp});
+// Of several files the others are shown where one cannot be.
+absl::Status Execute(const Arguments& arguments) {
+  absl::Status fault;
+  bool first = true;
+  for (const std::string& path : arguments.paths) {
+    const absl::Status status = SummarizeFile(arguments, path, first);
+    first = false;
+    if (!status.ok() && fault.ok()) {
+      fault = status;
+    } else if (!status.ok()) {
+      PrintFault(status);
+    }
+  }
+  return fault;
+}
+
+Action SetUp(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  AddModelFiles(app, arguments->paths);
+  CLI::Option* depth =
+      app.add_option("--depth", arguments->depth,
+                     "How deep scopes are opened (default: as deep as some 24 rows allow)")
+          ->type_name("N")
+          ->check(Between(1, 1000));
+  AddShapeFlags(app, arguments->shapes, "For operations and memory: ");
+  CLI::Option* layers = app.add_flag("--layers", arguments->layers,
+                                     "Keras' table, which models of layers have without it");
+  app.add_flag("--scopes", arguments->scopes, "A row for each scope, also for models of layers")
+      ->excludes(layers);
+  depth->excludes(layers);
+  app.add_flag("--json", arguments->json, "As JSON, one object for each file (tools/JSON.md)");
+  return [arguments] { return Execute(*arguments); };
+}
+
+const CommandRegistrar kRegistrar({"summary",
+                                   "Show layers or scopes, parameters, operations and memory",
+                                   SetUp});
 
 }  // namespace
 }  // namespace nomograph

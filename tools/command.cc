@@ -28,15 +28,31 @@ std::vector<Command> AllCommands() {
   return commands;
 }
 
+namespace {
+
+constexpr char kModelHelp[] =
+    "The model: .nomo, .nomo.txtpb (the text form) or .onnx, whatever its name; - is standard "
+    "input";
+
+}  // namespace
+
 void AddModelFile(CLI::App& app, std::string& path) {
-  app.add_option("FILE", path, "The model: .nomo, .nomo.txtpb (the text form) or .onnx")
-      ->required()
-      ->type_name("");
+  app.add_option("FILE", path, kModelHelp)->required()->type_name("");
+}
+
+void AddModelFiles(CLI::App& app, std::vector<std::string>& paths) {
+  app.add_option("FILE", paths, kModelHelp)->required()->type_name("...");
 }
 
 CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std::string>& values,
                          const std::string& value_name, const std::string& help) {
   return app.add_option(flag, values, help)->allow_extra_args(false)->type_name(value_name);
+}
+
+void PrintFault(const absl::Status& status) {
+  std::fflush(stdout);
+  const std::string message = EscapeMessage(status.message());
+  std::fprintf(stderr, "nomo: %s\n", message.c_str());
 }
 
 void Print(absl::string_view text) {

@@ -38,17 +38,20 @@ struct CommandRegistrar {
 // Every command, by name.
 std::vector<Command> AllCommands();
 
-// The positional argument FILE of most commands.
+// The positional argument FILE of most commands, or several of them.
 void AddModelFile(CLI::App& app, std::string& path);
+void AddModelFiles(CLI::App& app, std::vector<std::string>& paths);
 // A flag that may be given several times, each time with one value.
 CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std::string>& values,
                          const std::string& value_name, const std::string& help);
 
+// A line on standard error, as the program ends with for the status that a command returns.
+void PrintFault(const absl::Status& status);
 // Writes to standard output. What a terminal would obey is escaped but for line ends: names of
 // files go through Escape() (core/types/escape.h) or a TextTable first.
 void Print(absl::string_view text);
-// The same, but for the colours that Colored() (text/terminal.h) has put there. What comes from files
-// must have been escaped before it was coloured.
+// The same, but for the colours that Colored() (text/terminal.h) has put there. What comes from
+// files must have been escaped before it was coloured.
 void PrintStyled(absl::string_view text);
 // Indented, with a line end.
 void PrintJson(const nlohmann::ordered_json& json);

@@ -15,16 +15,20 @@
 #include "nomograph/core/types/attributes.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/serialization/format.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/text/terminal.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
 
 constexpr char kVersion[] = "0.1.0";  // as in MODULE.bazel
 
-constexpr char kEveryCommand[] = "Every command also takes --op-library FILE (see nomo --help).\n";
+constexpr char kEveryCommand[] =
+    "Every command also takes --op-library FILE and --wide (see nomo --help).\n";
 
 class CommandLine {
  public:
@@ -36,6 +40,7 @@ class CommandLine {
         "--version", absl::StrCat("nomo ", kVersion, ", model format version ", kFormatVersion));
     AddRepeated(app_, "--op-library", op_libraries_, "FILE",
                 "A shared library of ops; loading it runs its code (repeatable)");
+    app_.add_flag("--wide", wide_, "Cut and wrap nothing, and align columns in a pipe, too");
     app_.get_formatter()->column_width(34);
     app_.get_formatter()->label("Subcommands", "Commands");
     app_.get_formatter()->label("SUBCOMMAND", "COMMAND");
@@ -53,6 +58,7 @@ class CommandLine {
       arguments.erase(arguments.begin());
       arguments.push_back("--help");
     }
+    if (!arguments.empty() && arguments[0] == "version") arguments[0] = "--version";
     const absl::Status status = WithExitCode(ExitCode::kUsage, Parse(std::move(arguments)));
     if (!status.ok()) return Fail(EscapeLines(status.message()), status);
     if (done_) return 0;
@@ -62,7 +68,10 @@ class CommandLine {
 
  private:
   absl::Status Parse(std::vector<std::string> arguments) {
-    if (arguments.empty()) return absl::InvalidArgumentError(app_.help());
+    if (arguments.empty()) {
+      return InvalidArgument("a command is missing\n\n", app_.help());
+    }
+    const std::vector<std::string> in_order = arguments;
     if (absl::Status status = CheckCommand(arguments); !status.ok()) return status;
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
     try {
@@ -71,7 +80,8 @@ class CommandLine {
       done_ = true;
       app_.exit(success);
     } catch (const CLI::ParseError& error) {
-      return absl::InvalidArgumentError(absl::StrCat(error.what(), "\nSee `", Name(), " --help`."));
+      return absl::InvalidArgumentError(
+          absl::StrCat(ExplainUsage(app_, error, in_order), "\nSee `", Name(), " --help`."));
     }
     return absl::OkStatus();
   }
@@ -93,6 +103,7 @@ class CommandLine {
   }
 
   absl::Status Act() {
+    if (wide_) UseWideOutput();
     for (const std::string& library : op_libraries_) {
       const absl::Status loaded = OpRegistry::Default().LoadLibrary(library);
       if (!loaded.ok()) return WithExitCode(ExitCode::kUnreadable, loaded);
@@ -124,6 +135,7 @@ class CommandLine {
   CLI::App app_;
   std::vector<std::string> op_libraries_;
   std::map<std::string, Action> actions_;
+  bool wide_ = false;
   bool done_ = false;
 };
 

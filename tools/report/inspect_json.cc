@@ -4,6 +4,7 @@
 
 #include "nomograph/tools/report/inspect_print.h"
 #include "nomograph/tools/report/json_values.h"
+#include "nomograph/tools/report/stats_text.h"
 
 namespace nomograph {
 namespace {
@@ -24,23 +25,7 @@ Json ValuesJson(const Graph& graph, const std::vector<ValueId>& ids) {
 
 Json NodesJson(const Graph& graph) {
   Json list = Json::array();
-  for (const Node& node : graph.nodes) {
-    Json inputs = Json::array();
-    for (const ValueId id : node.inputs) {
-      inputs.push_back(id == kNoValue ? Json() : Json(graph.value(id).name));
-    }
-    Json json = {{"name", node.name},
-                 {"op", node.op},
-                 {"version", node.version},
-                 {"inputs", std::move(inputs)},
-                 {"outputs", ValuesJson(graph, node.outputs)},
-                 {"attributes", AttrsJson(node.attrs)}};
-    PutText(json, "layer", node.layer);
-    PutText(json, "body", node.body);
-    PutText(json, "provider", node.provider);
-    PutText(json, "doc", node.doc);
-    list.push_back(std::move(json));
-  }
+  for (const Node& node : graph.nodes) list.push_back(NodeJson(graph, node));
   return list;
 }
 
@@ -91,11 +76,7 @@ Json TensorJson(const TensorReport& tensor) {
   json["bytes"] = tensor.tensor.num_bytes();
   json["offset"] = tensor.offset ? Json(*tensor.offset) : Json();
   if (tensor.stats) {
-    const TensorStats& stats = *tensor.stats;
-    json["stats"] = {{"min", NumberJson(stats.min)},   {"max", NumberJson(stats.max)},
-                     {"mean", NumberJson(stats.mean)}, {"std", NumberJson(stats.stddev)},
-                     {"zeros", stats.zeros},           {"nan", stats.nans},
-                     {"inf", stats.infinities}};
+    json["stats"] = StatsJson(*tensor.stats);
   }
   return json;
 }
@@ -140,19 +121,40 @@ void AddFacts(const ModelReport& report, Json& json) {
       {"trainable_parameters", count.trainable},
       {"other_parameters", count.other},
       {"tensor_bytes", report.tensor_bytes}};
-  json["inputs"] = ValuesJson(model.graph, model.graph.inputs);
-  json["outputs"] = ValuesJson(model.graph, model.graph.outputs);
-  json["lambdas"] = ListJson(report.lambdas, LambdaJson);
-  json["golden_vectors"] = ListJson(model.golden_vectors, GoldenJson);
-  json["metadata"] = model.metadata;  // at once: an ordered object looks keys up one by one
 }
 
 }  // namespace
+
+nlohmann::ordered_json NodeJson(const Graph& graph, const Node& node) {
+  Json inputs = Json::array();
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(id == kNoValue ? Json() : Json(graph.value(id).name));
+  }
+  Json json = {{"name", node.name},
+               {"op", node.op},
+               {"version", node.version},
+               {"inputs", std::move(inputs)},
+               {"outputs", ValuesJson(graph, node.outputs)},
+               {"attributes", AttrsJson(node.attrs)}};
+  PutText(json, "layer", node.layer);
+  PutText(json, "body", node.body);
+  PutText(json, "provider", node.provider);
+  PutText(json, "doc", node.doc);
+  return json;
+}
 
 nlohmann::ordered_json InspectJson(const ModelReport& report, const InspectSections& sections) {
   const Model& model = report.file->model;
   Json json = {{"schema", "nomograph.inspect.1"}};
   if (sections.facts) AddFacts(report, json);
+  if (sections.io) {
+    json["inputs"] = ValuesJson(model.graph, model.graph.inputs);
+    json["outputs"] = ValuesJson(model.graph, model.graph.outputs);
+  }
+  if (sections.lambdas) json["lambdas"] = ListJson(report.lambdas, LambdaJson);
+  if (sections.golden) json["golden_vectors"] = ListJson(model.golden_vectors, GoldenJson);
+  // At once: an ordered object looks keys up one by one.
+  if (sections.metadata) json["metadata"] = model.metadata;
   if (sections.nodes) json["nodes"] = NodesJson(model.graph);
   if (sections.functions) {
     json["functions"] = ListJson(model.functions, [](const auto& entry) {

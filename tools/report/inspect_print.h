@@ -11,10 +11,22 @@ namespace nomograph {
 
 // Which parts are printed.
 struct InspectSections {
-  bool facts = true;  // all that the others are not
+  bool facts = true;  // of the file and the model
+  bool io = true;     // inputs and outputs
   bool nodes = true;
+  bool lambdas = true;
   bool functions = true;
   bool tensors = true;
+  bool golden = true;
+  bool metadata = true;
+  // Not a part of its own: constants as nodes, and attributes that have their defaults.
+  bool all = false;
+
+  static InspectSections None() { return {false, false, false, false, false, false, false, false}; }
+  // Whether there is no part; where there are all of them, those that are empty are left out.
+  bool none() const {
+    return !(facts || io || nodes || lambdas || functions || tensors || golden || metadata);
+  }
 };
 std::string InspectText(const ModelReport& report, const InspectSections& sections);
 nlohmann::ordered_json InspectJson(const ModelReport& report, const InspectSections& sections);

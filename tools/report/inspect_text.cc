@@ -8,6 +8,8 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/tools/report/inspect_print.h"
+#include "nomograph/tools/report/node_text.h"
+#include "nomograph/tools/report/stats_text.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
 
@@ -16,27 +18,6 @@ namespace {
 
 std::string Heading(absl::string_view title, int64_t count) {
   return absl::StrCat("\n", title, " (", WithSeparators(count), ")\n");
-}
-
-std::string ValueName(const Graph& graph, ValueId id) {
-  return id == kNoValue ? "-" : graph.value(id).name;
-}
-
-std::string Names(const Graph& graph, const std::vector<ValueId>& ids) {
-  return absl::StrJoin(ids, ", ",
-                       [&](std::string* out, ValueId id) { out->append(ValueName(graph, id)); });
-}
-
-// "name float32[2]", and only the type where the name is the node's own.
-std::string OutputText(const Graph& graph, const Node& node) {
-  return absl::StrJoin(node.outputs, ", ", [&](std::string* out, ValueId id) {
-    if (id == kNoValue) {
-      out->append("-");
-      return;
-    }
-    const ValueInfo& value = graph.value(id);
-    absl::StrAppend(out, value.name == node.name ? "" : value.name + " ", value.type.ToString());
-  });
 }
 
 std::string ValuesText(absl::string_view title, const Graph& graph,
@@ -49,19 +30,27 @@ std::string ValuesText(absl::string_view title, const Graph& graph,
   return absl::StrCat(Heading(title, static_cast<int64_t>(ids.size())), table.ToString());
 }
 
-std::string NodesTable(const Graph& graph, int indent) {
-  TextTable table({{"name"}, {"op"}, {"inputs"}, {"output"}}, indent);
-  for (const Node& node : graph.nodes) {
-    const std::string version = node.version == 1 ? "" : absl::StrCat(" v", node.version);
-    table.AddRow({node.name, absl::StrCat(node.op, version), Names(graph, node.inputs),
-                  OutputText(graph, node)});
-    if (!node.attrs.empty()) table.AddNote(node.attrs.ToString());
-    if (!node.doc.empty()) table.AddNote(node.doc);
+std::string NodesTable(const Graph& graph, const NodeText& text, int indent) {
+  std::vector<int> shown;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    if (!text.IsInlined(graph.nodes[n])) shown.push_back(static_cast<int>(n));
   }
-  return table.ToString();
+  return text.Table(shown, indent);
 }
 
-std::string FunctionsText(const Model& model) {
+std::string NodesText(const Graph& graph, bool all) {
+  const NodeText text(graph, OpRegistry::Default(), all);
+  const int64_t inlined = std::count_if(graph.nodes.begin(), graph.nodes.end(),
+                                        [&](const Node& node) { return text.IsInlined(node); });
+  std::string heading = Heading("Nodes", static_cast<int64_t>(graph.nodes.size()));
+  if (inlined > 0) {
+    heading.insert(heading.size() - 2, absl::StrCat("; ", Counted(inlined, "constant"), " where ",
+                                                    inlined == 1 ? "it is" : "they are", " used"));
+  }
+  return heading + NodesTable(graph, text, 2);
+}
+
+std::string FunctionsText(const Model& model, bool all) {
   std::string text = Heading("Functions", static_cast<int64_t>(model.functions.size()));
   const auto signature = [](const Graph& graph, const std::vector<ValueId>& ids) {
     return absl::StrJoin(ids, ", ", [&](std::string* out, ValueId id) {
@@ -72,7 +61,7 @@ std::string FunctionsText(const Model& model) {
     const Graph& graph = function.graph;
     absl::StrAppend(&text, "  @", Escape(name), "(", Escape(signature(graph, graph.inputs)),
                     ") -> ", Escape(signature(graph, graph.outputs)), "\n");
-    text += NodesTable(graph, 4);
+    text += NodesTable(graph, NodeText(graph, OpRegistry::Default(), all), 4);
   }
   return text;
 }
@@ -120,6 +109,7 @@ std::string TensorsText(const ModelReport& report) {
     for (const char* title : {"min", "max", "mean", "std", "zeros", "nan", "inf"}) {
       columns.push_back({title, true});
     }
+    columns.push_back({"histogram"});
   }
   TextTable table(columns);
   for (const TensorReport& t : report.tensors) {
@@ -129,6 +119,7 @@ std::string TensorsText(const ModelReport& report) {
         t.offset ? WithSeparators(*t.offset) : "inline"};
     if (t.stats) {
       for (std::string& cell : StatsCells(*t.stats)) cells.push_back(std::move(cell));
+      cells.push_back(HistogramText(ComputeHistogram(t.tensor, *t.stats)));
     }
     table.AddRow(std::move(cells));
   }
@@ -179,7 +170,7 @@ std::string FactsText(const ModelReport& report) {
                              count.other == 0 ? ""
                                               : absl::StrCat(" (", WithSeparators(count.trainable),
                                                              " trainable)"),
-                             ", ", ReadableBytes(report.tensor_bytes))});
+                             ", ", ReadableBytes(report.tensor_bytes), " of tensors")});
   table.AddRow({"semantic hash", report.semantic_hash.empty()
                                      ? "not computed for a model of this size without --stats"
                                      : report.semantic_hash});
@@ -196,24 +187,21 @@ std::string MetadataText(const Model& model) {
 
 std::string InspectText(const ModelReport& report, const InspectSections& sections) {
   const Model& model = report.file->model;
+  const Graph& graph = model.graph;
   std::string text;
-  if (sections.facts) {
-    text = FactsText(report) + ValuesText("Inputs", model.graph, model.graph.inputs) +
-           ValuesText("Outputs", model.graph, model.graph.outputs);
+  if (sections.facts) text = FactsText(report);
+  if (sections.io) {
+    text += ValuesText("Inputs", graph, graph.inputs) + ValuesText("Outputs", graph, graph.outputs);
   }
-  if (sections.nodes) {
-    text += Heading("Nodes", static_cast<int64_t>(model.graph.nodes.size())) +
-            NodesTable(model.graph, 2);
-  }
-  if (sections.facts && !report.lambdas.empty()) text += LambdasText(report);
-  if (sections.functions && (!sections.facts || !model.functions.empty())) {
-    text += FunctionsText(model);
-  }
-  if (sections.tensors && (!sections.facts || !report.tensors.empty())) {
-    text += TensorsText(report);
-  }
-  if (sections.facts && !model.golden_vectors.empty()) text += GoldenText(model);
-  if (sections.facts && !model.metadata.empty()) text += MetadataText(model);
+  if (sections.nodes) text += NodesText(graph, sections.all);
+  // Among others a part that is empty is left out.
+  const auto shows = [&](bool wanted, bool empty) { return wanted && !(empty && sections.facts); };
+  if (shows(sections.lambdas, report.lambdas.empty())) text += LambdasText(report);
+  if (shows(sections.functions, model.functions.empty()))
+    text += FunctionsText(model, sections.all);
+  if (shows(sections.tensors, report.tensors.empty())) text += TensorsText(report);
+  if (shows(sections.golden, model.golden_vectors.empty())) text += GoldenText(model);
+  if (shows(sections.metadata, model.metadata.empty())) text += MetadataText(model);
   // A part by itself has no other to stand apart from.
   return sections.facts ? text : text.substr(1);
 }

@@ -3,6 +3,7 @@
 #define NOMOGRAPH_TOOLS_REPORT_JSON_VALUES_H_
 
 #include "nlohmann/json.hpp"
+#include "nomograph/core/graph/graph.h"
 #include "nomograph/core/types/attributes.h"
 #include "nomograph/core/types/tensor.h"
 
@@ -19,6 +20,8 @@ Json TypeJson(const TensorType& type);
 // type.
 Json AttrJson(const AttrValue& value);
 Json AttrsJson(const Attributes& attrs);
+// A node of `nomo inspect --json`.
+Json NodeJson(const Graph& graph, const Node& node);
 // Null for what JSON has no number for.
 Json NumberJson(double value);
 // Adds `text` under `key` unless it is empty.

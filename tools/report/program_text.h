@@ -1,16 +1,21 @@
-// Compiled programs as tables.
+// What a model runs as on this machine.
 #ifndef NOMOGRAPH_TOOLS_REPORT_PROGRAM_TEXT_H_
 #define NOMOGRAPH_TOOLS_REPORT_PROGRAM_TEXT_H_
 
 #include <string>
 
+#include "nlohmann/json.hpp"
 #include "nomograph/core/compile/program.h"
 
 namespace nomograph {
 
-// A row for each step: node, op, the kernel that runs it with what is fused into it, outputs with
-// their places in memory. Then the memory that a run takes.
+// A row for each step: what runs, the kernel, what is fused into it, its outputs and where they
+// lie; then totals.
 std::string ProgramText(const Program& program);
+nlohmann::ordered_json ProgramJson(const Program& program);
+
+// The kernel in short: "conv brgconv, 2 reorders" of oneDNN's longer word for it.
+std::string ShortKernel(const std::string& description);
 
 }  // namespace nomograph
 

@@ -1,8 +1,12 @@
 #include "nomograph/tools/run/fit_image.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
@@ -85,6 +89,81 @@ absl::StatusOr<Tensor> ReadImageFor(const TensorType& type, const std::string& p
   NOMO_ASSIGN_OR_RETURN(Tensor arranged, Arrange(image, type, axes));
   if (type.dtype == DType::kUInt8) return arranged;
   return TryCast(arranged, type.dtype);
+}
+
+absl::StatusOr<std::vector<double>> ParseNumbers(absl::string_view text) {
+  std::vector<double> numbers;
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    const std::vector<absl::string_view> ratio = absl::StrSplit(part, absl::MaxSplits('/', 1));
+    double number = 0, divisor = 1;
+    if (!absl::SimpleAtod(ratio[0], &number) ||
+        (ratio.size() == 2 && (!absl::SimpleAtod(ratio[1], &divisor) || divisor == 0)) ||
+        !std::isfinite(number / divisor)) {
+      return InvalidArgument(Quoted(part), " is no number");
+    }
+    numbers.push_back(number / divisor);
+  }
+  return numbers;
+}
+
+absl::StatusOr<Tensor> ScalePixels(const TensorType& type, Tensor image,
+                                   const PixelScaling& scaling) {
+  if (!scaling.is_set()) return image;
+  if (!kFloats.Contains(type.dtype)) {
+    return InvalidArgument("pixels of ", DTypeName(type.dtype),
+                           " go in as they are: the model scales them");
+  }
+  NOMO_ASSIGN_OR_RETURN(const ImageAxes axes, FindImageAxes(type));
+  const Shape& shape = image.shape();
+  const int64_t channels = axes.channels < 0 ? 1 : shape[axes.channels];
+  for (const auto* list : {&scaling.mean, &scaling.std}) {
+    const auto count = static_cast<int64_t>(list->size());
+    if (count > 1 && count != channels) {
+      return InvalidArgument("there are ", count, " numbers for ", channels, " channels");
+    }
+  }
+  if (std::find(scaling.std.begin(), scaling.std.end(), 0.0) != scaling.std.end()) {
+    return InvalidArgument("a std of 0 divides by nothing");
+  }
+  if (scaling.bgr && channels != 3) {
+    return InvalidArgument("only pictures of 3 channels are RGB or BGR, not of ", channels);
+  }
+  const auto at = [](const std::vector<double>& list, int64_t channel, double otherwise) {
+    if (list.empty()) return otherwise;
+    return list.size() == 1 ? list[0] : list[channel];
+  };
+  NOMO_ASSIGN_OR_RETURN(const Tensor pixels, TryCast(image, DType::kFloat64));
+  NOMO_ASSIGN_OR_RETURN(Tensor scaled, Tensor::Create(DType::kFloat64, shape));
+  int64_t inner = 1;  // elements from one channel to the next
+  for (int axis = axes.channels + 1; axes.channels >= 0 && axis < shape.rank(); ++axis) {
+    inner *= shape[axis];
+  }
+  const absl::Span<const double> from = pixels.data<double>();
+  const absl::Span<double> to = scaled.mutable_data<double>();
+  for (size_t i = 0; i < to.size(); ++i) {
+    const int64_t channel = static_cast<int64_t>(i) / inner % channels;
+    const size_t source = scaling.bgr ? i + (channels - 1 - 2 * channel) * inner : i;
+    to[i] =
+        (from[source] * scaling.scale - at(scaling.mean, channel, 0)) / at(scaling.std, channel, 1);
+  }
+  return TryCast(scaled, type.dtype);
+}
+
+bool WantsScaledPixels(const Graph& graph, ValueId input) {
+  if (!kFloats.Contains(graph.value(input).type.dtype)) return false;
+  std::vector<bool> same(graph.values.size(), false);  // the pixels, arranged in another way
+  same[input] = true;
+  for (const Node& node : graph.nodes) {
+    if (node.inputs.empty() || node.inputs[0] == kNoValue || !same[node.inputs[0]]) continue;
+    if (node.op == "nn.Conv") return true;
+    const bool arranges = node.op == "array.Transpose" || node.op == "array.Pad" ||
+                          node.op == "array.Cast" || node.op == "core.Identity";
+    if (!arranges) return false;
+    for (const ValueId id : node.outputs) {
+      if (id != kNoValue) same[id] = true;
+    }
+  }
+  return false;
 }
 
 }  // namespace nomograph

@@ -3,8 +3,11 @@
 #define NOMOGRAPH_TOOLS_RUN_FIT_IMAGE_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nomograph/core/graph/graph.h"
 #include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
@@ -24,6 +27,23 @@ absl::StatusOr<ImageAxes> FindImageAxes(const TensorType& type);
 // of another size is an InvalidArgument that says what is expected, unless `resize`, which makes it
 // fit (bilinear).
 absl::StatusOr<Tensor> ReadImageFor(const TensorType& type, const std::string& path, bool resize);
+
+// What becomes of the pixels of a picture: (pixel * scale - mean) / std for each channel.
+struct PixelScaling {
+  double scale = 1;
+  std::vector<double> mean, std;  // for each channel, or one for all; empty: 0 and 1
+  bool bgr = false;               // blue comes first
+  bool is_set() const { return scale != 1 || !mean.empty() || !std.empty() || bgr; }
+};
+// "0.485,0.456,0.406", "1/255". InvalidArgument for what is no number.
+absl::StatusOr<std::vector<double>> ParseNumbers(absl::string_view text);
+// InvalidArgument where there is not a mean or std for each channel, a std is 0, or the dtype is
+// one of integers.
+absl::StatusOr<Tensor> ScalePixels(const TensorType& type, Tensor image,
+                                   const PixelScaling& scaling);
+// Whether a model seems to want pixels scaled that come as they are: the input holds floating-point
+// numbers, and a convolution reads it first of all.
+bool WantsScaledPixels(const Graph& graph, ValueId input);
 
 }  // namespace nomograph
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -18,9 +19,11 @@
 #include "nomograph/data/npy.h"
 #include "nomograph/data/npz.h"
 #include "nomograph/inspect/concrete_types.h"
+#include "nomograph/inspect/index_limits.h"
 #include "nomograph/inspect/random_tensor.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/run/fit_image.h"
+#include "nomograph/tools/run/typed_values.h"
 
 namespace nomograph {
 namespace {
@@ -63,32 +66,76 @@ Tensor FitRows(const Tensor& table, const PartialShape& shape) {
   return table.Reshaped(fitted);
 }
 
-absl::StatusOr<Tensor> ReadTable(const TensorType& type, const std::string& path) {
+absl::StatusOr<Tensor> ReadTable(const TensorType& type, const std::string& path, bool header) {
   const DType read_as = kFloats.Contains(type.dtype) ? DType::kFloat64 : DType::kInt64;
-  NOMO_ASSIGN_OR_RETURN(const Tensor table, Unreadable(ReadCsv(path, {.dtype = read_as})));
+  NOMO_ASSIGN_OR_RETURN(
+      const Tensor table,
+      Unreadable(ReadCsv(
+          path, {.header = header ? CsvHeader::kYes : CsvHeader::kAuto, .dtype = read_as})));
   auto cast = CastExactly(table, type.dtype);
   if (!cast.ok()) return Usage(Annotate(cast.status(), path));
   return FitRows(*cast, type.shape);
 }
 
-// "random", "random:7", "random:1x28x28x1", "random:7:1x28x28x1"
-absl::StatusOr<Tensor> MakeRandom(const ValueInfo& input, absl::string_view value, int64_t batch) {
+// "random", "random:7", "random:1x28x28x1", "random:-1..1", "random:7:1x28x28x1:-1..1"
+struct RandomSpec {
   uint64_t seed = 0;
-  std::map<std::string, Shape> shapes;
+  std::optional<Shape> shape;
+  std::optional<RandomRange> range;
+};
+
+absl::StatusOr<RandomSpec> ParseRandom(absl::string_view value) {
+  RandomSpec spec;
   const std::vector<absl::string_view> parts = absl::StrSplit(value, ':');
   for (size_t i = 1; i < parts.size(); ++i) {
-    if (i == 1 && absl::SimpleAtoi(parts[i], &seed)) continue;
-    NOMO_ASSIGN_OR_RETURN(shapes[input.name], Usage(ParseShape(parts[i])));
-  }
-  if (shapes.empty()) {
-    auto type = ConcreteType(input.type, batch);
-    if (!type.ok()) {
-      return Usage(Annotate(type.status(), absl::StrCat("input ", Quoted(input.name),
-                                                        " (give a shape, as in random:2x10)")));
+    const std::pair<absl::string_view, absl::string_view> ends =
+        absl::StrSplit(parts[i], absl::MaxSplits("..", 1));
+    RandomRange range;
+    if (i == 1 && absl::SimpleAtoi(parts[i], &spec.seed)) continue;
+    if (absl::StrContains(parts[i], "..")) {
+      if (!absl::SimpleAtod(ends.first, &range.low) ||
+          !absl::SimpleAtod(ends.second, &range.high)) {
+        return Usage(InvalidArgument(Quoted(value), ": ", Quoted(parts[i]),
+                                     " is no range; write it as 0..9"));
+      }
+      spec.range = range;
+      continue;
     }
-    shapes[input.name] = type->shape.ToShape();
+    NOMO_ASSIGN_OR_RETURN(spec.shape, Usage(ParseShape(parts[i])));
   }
-  return Usage(RandomTensor(input.type.dtype, shapes[input.name], seed, input.name));
+  return spec;
+}
+
+absl::StatusOr<Tensor> MakeRandom(const Graph& graph, ValueId id, RandomSpec spec, int64_t batch) {
+  const ValueInfo& input = graph.value(id);
+  const std::string place = absl::StrCat("input ", Quoted(input.name));
+  if (!spec.shape) {
+    const auto type = ConcreteType(input.type, batch);
+    if (!type.ok()) {
+      std::vector<std::string> sizes;
+      for (int axis = 0; input.type.shape.has_rank() && axis < input.type.shape.rank(); ++axis) {
+        const Dim& dim = input.type.shape[axis];
+        sizes.push_back(dim.known() ? dim.ToString() : axis == 0 ? absl::StrCat(batch) : "10");
+      }
+      const std::string example =
+          sizes.empty() ? absl::StrCat(input.name, "=random:1x10")
+                        : absl::StrCat(input.name, "=random:", absl::StrJoin(sizes, "x"));
+      return Usage(Annotate(
+          type.status(), place + absl::StrCat(" (write it as --input ", ShellWord(example), ")")));
+    }
+    spec.shape = type->shape.ToShape();
+  }
+  const bool integers = kInts.Contains(input.type.dtype);
+  const auto limit = integers && !spec.range ? IndexLimit(graph, id) : std::nullopt;
+  if (limit && *limit > 0) spec.range = RandomRange{0, static_cast<double>(*limit - 1)};
+  const auto tensor =
+      spec.range ? RandomTensor(input.type.dtype, *spec.shape, spec.seed, input.name, *spec.range)
+                 : RandomTensor(input.type.dtype, *spec.shape, spec.seed, input.name);
+  return Usage(tensor.ok() ? tensor : absl::StatusOr<Tensor>(Annotate(tensor.status(), place)));
+}
+
+bool IsRandom(absl::string_view value) {
+  return value == "random" || absl::StartsWith(value, "random:");
 }
 
 // `--cast`, and always for bfloat16, which NumPy lacks.
@@ -102,11 +149,19 @@ absl::StatusOr<Tensor> CastIfWanted(Tensor tensor, const ValueInfo& input,
   return cast;
 }
 
-absl::StatusOr<Tensor> ReadValue(const ValueInfo& input, const std::string& value,
+absl::StatusOr<Tensor> ReadValue(const Graph& graph, ValueId id, const std::string& value,
                                  const ReadInputsOptions& options) {
+  const ValueInfo& input = graph.value(id);
   const std::string lower = absl::AsciiStrToLower(value);
-  if (value == "random" || absl::StartsWith(value, "random:"))
-    return MakeRandom(input, value, options.batch);
+  if (IsRandom(value)) {
+    NOMO_ASSIGN_OR_RETURN(RandomSpec spec, ParseRandom(value));
+    return MakeRandom(graph, id, std::move(spec), options.batch);
+  }
+  if (IsTypedValue(value)) {
+    auto tensor = ParseTypedValue(value, input.type);
+    if (tensor.ok()) return tensor;
+    return Usage(Annotate(tensor.status(), absl::StrCat("input ", Quoted(input.name))));
+  }
   if (absl::EndsWith(lower, ".npy")) {
     NOMO_ASSIGN_OR_RETURN(Tensor tensor, Unreadable(ReadNpy(value)));
     return CastIfWanted(std::move(tensor), input, options);
@@ -114,11 +169,12 @@ absl::StatusOr<Tensor> ReadValue(const ValueInfo& input, const std::string& valu
   if (absl::EndsWith(lower, ".png") || absl::EndsWith(lower, ".jpg") ||
       absl::EndsWith(lower, ".jpeg")) {
     auto image = ReadImageFor(input.type, value, options.resize);
+    if (image.ok()) image = ScalePixels(input.type, *std::move(image), options.pixels);
     if (image.ok() || ExitCodeOf(image.status()) != ExitCode::kUsage) return image;
     return Usage(Annotate(image.status(), absl::StrCat("input ", Quoted(input.name))));
   }
   if (absl::EndsWith(lower, ".csv") || absl::EndsWith(lower, ".tsv"))
-    return ReadTable(input.type, value);
+    return ReadTable(input.type, value, options.csv_header);
   if (IsIdxPath(value)) {
     NOMO_ASSIGN_OR_RETURN(Tensor tensor, Unreadable(ReadIdx(value)));
     NOMO_ASSIGN_OR_RETURN(tensor, CastIfWanted(std::move(tensor), input, options));
@@ -126,7 +182,8 @@ absl::StatusOr<Tensor> ReadValue(const ValueInfo& input, const std::string& valu
   }
   return Usage(InvalidArgument(
       "input ", Quoted(input.name),
-      ": expected random or a .npy, .npz, .png, .jpg, .csv or IDX file, found ", Quoted(value)));
+      ": expected a number, a list, random, or a .npy, .npz, .png, .jpg, .csv or IDX file, found ",
+      Quoted(value)));
 }
 
 class InputReader {
@@ -142,7 +199,7 @@ class InputReader {
     }
     const ValueInfo& input = graph_.value(named.value);
     return absl::EndsWith(named.rest, ".npz") ? ReadMember(input, named.rest)
-                                              : ReadOne(input, named.rest);
+                                              : ReadOne(named.value, named.rest);
   }
 
   absl::StatusOr<NamedTensors> Finish() {
@@ -151,11 +208,17 @@ class InputReader {
     for (const ValueId id : graph_.inputs) {
       const ValueInfo& input = graph_.value(id);
       const auto parts = parts_.find(input.name);
+      if (parts == parts_.end() && random_) {
+        NOMO_ASSIGN_OR_RETURN(inputs[input.name], MakeRandom(graph_, id, *random_, options_.batch));
+        errors.Add(CheckInput(input, inputs[input.name]));
+        continue;
+      }
       if (parts == parts_.end()) {
-        errors.Add(InvalidArgument("input ", Quoted(input.name), " (", input.type.ToString(),
-                                   ") is missing: give it as --input ",
-                                   ShellWord(absl::StrCat(input.name, "=FILE")), ", or --input ",
-                                   ShellWord(absl::StrCat(input.name, "=random"))));
+        errors.Add(InvalidArgument(
+            "input ", Quoted(input.name), " (", input.type.ToString(),
+            ") is missing: give it as --input ", ShellWord(absl::StrCat(input.name, "=FILE")),
+            ", or --input ", ShellWord(absl::StrCat(input.name, "=random")),
+            graph_.inputs.size() > 1 ? "; --input random is for all that are missing" : ""));
         continue;
       }
       auto joined = parts->second.size() == 1 ? parts->second[0] : ConcatRows(parts->second);
@@ -169,15 +232,19 @@ class InputReader {
   }
 
  private:
-  absl::Status ReadOne(const ValueInfo& input, const std::string& value) {
-    NOMO_ASSIGN_OR_RETURN(Tensor tensor, ReadValue(input, value, options_));
-    parts_[input.name].push_back(std::move(tensor));
+  absl::Status ReadOne(ValueId id, const std::string& value) {
+    NOMO_ASSIGN_OR_RETURN(Tensor tensor, ReadValue(graph_, id, value, options_));
+    parts_[graph_.value(id).name].push_back(std::move(tensor));
     return absl::OkStatus();
   }
 
   absl::Status ReadUnnamed(const std::string& value) {
     if (absl::EndsWith(value, ".npz")) return ReadArchive(value);
-    if (graph_.inputs.size() == 1) return ReadOne(graph_.value(graph_.inputs[0]), value);
+    if (graph_.inputs.size() == 1) return ReadOne(graph_.inputs[0], value);
+    if (IsRandom(value)) {
+      NOMO_ASSIGN_OR_RETURN(random_, ParseRandom(value));
+      return absl::OkStatus();
+    }
     return Usage(InvalidArgument("--input ", ShellWord(value), ": the model has ",
                                  graph_.inputs.size(),
                                  " inputs; write --input NAME=", ShellWord(value)));
@@ -252,6 +319,7 @@ class InputReader {
   std::string archive_path_;
   NamedTensors archive_;
   std::map<std::string, std::vector<Tensor>> parts_;
+  std::optional<RandomSpec> random_;  // for inputs that are not given
   std::map<std::string, std::pair<std::string, int64_t>>
       symbols_;  // the input that gave a size, and the size
 };

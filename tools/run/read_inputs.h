@@ -8,20 +8,27 @@
 
 #include "absl/status/statusor.h"
 #include "nomograph/core/graph/model.h"
+#include "nomograph/tools/run/fit_image.h"
 
 namespace nomograph {
 
 struct ReadInputsOptions {
-  bool resize = false;  // images to the input's size
-  bool cast = false;    // arrays to the input's dtype
-  int64_t batch = 1;    // rows of random inputs
+  bool resize = false;      // images to the input's size
+  bool cast = false;        // arrays to the input's dtype
+  int64_t batch = 1;        // rows of random inputs
+  bool csv_header = false;  // the first line of a table names its columns, whatever it looks like
+  // Of pictures: pixels of 0 to 255 become (pixel * scale - mean) / std, for each channel.
+  PixelScaling pixels;
 };
 
 // Reads the arguments NAME=VALUE; without NAME= where the model has one input, or the value is an
 // archive. Values:
 //   x.npy; x.npz: the arrays of an archive by their names, or its only one; x.png, x.jpg: an image;
 //   x.csv: a row for each example; *-idx3-ubyte(.gz) and its like: as x.csv;
-//   random, random:SEED, random:2x28x28x1, random:SEED:2x28x28x1.
+//   16000, true, [1,2,3], [[1,2],[3,4]]: numbers;
+//   random, followed by any of :SEED, :2x28x28x1 and :LO..HI. Without LO..HI, integers that the
+//   model looks up in a table are within that table. Without NAME= it is for all inputs that are
+//   not given.
 // An input that is given several times has the rows of all. The status carries its exit code; it
 // lists the right names for a wrong one, what is missing, and the dtypes and shapes expected and
 // found.

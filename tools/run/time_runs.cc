@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <numeric>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -15,18 +16,41 @@
 
 namespace nomograph {
 
-absl::StatusOr<RunTimes> TimeRuns(int64_t runs, const std::function<absl::Status()>& run) {
+namespace {
+
+// The least time within which so many hundredths of the runs lay (the nearest-rank method).
+double Percentile(const std::vector<double>& sorted, size_t percent) {
+  return sorted[(sorted.size() * percent + 99) / 100 - 1];
+}
+
+}  // namespace
+
+absl::StatusOr<RunTimes> TimeRuns(const TimingPlan& plan,
+                                  const std::function<absl::Status()>& run) {
   using Clock = std::chrono::steady_clock;
+  using Seconds = std::chrono::duration<double>;
+  for (int64_t i = 0; i < plan.warmup; ++i) NOMO_RETURN_IF_ERROR(run());
   std::vector<double> seconds;
-  do {
+  const Clock::time_point begin = Clock::now();
+  bool more = true;
+  while (more) {
     const Clock::time_point start = Clock::now();
     NOMO_RETURN_IF_ERROR(run());
-    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-  } while (static_cast<int64_t>(seconds.size()) < runs);
+    const Clock::time_point end = Clock::now();
+    seconds.push_back(Seconds(end - start).count());
+    more = plan.runs > 0 ? static_cast<int64_t>(seconds.size()) < plan.runs
+                         : Seconds(end - begin).count() < plan.seconds;
+  }
   std::sort(seconds.begin(), seconds.end());
   const size_t count = seconds.size();
-  const double median = (seconds[(count - 1) / 2] + seconds[count / 2]) / 2;
-  return RunTimes{static_cast<int64_t>(count), median, seconds.front(), seconds.back()};
+  const double sum = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+  return RunTimes{.runs = static_cast<int64_t>(count),
+                  .median = (seconds[(count - 1) / 2] + seconds[count / 2]) / 2,
+                  .least = seconds.front(),
+                  .greatest = seconds.back(),
+                  .mean = sum / static_cast<double>(count),
+                  .p90 = Percentile(seconds, 90),
+                  .p99 = Percentile(seconds, 99)};
 }
 
 int64_t PeakMemory() {
@@ -46,7 +70,9 @@ int64_t PeakMemory() {
 
 std::string RunTimesText(const RunTimes& times) {
   return absl::StrCat(Milliseconds(times.median), " a run (median of ", Counted(times.runs, "run"),
-                      "; ", Milliseconds(times.least), " to ", Milliseconds(times.greatest), ")");
+                      "; ", Milliseconds(times.least), " to ", Milliseconds(times.greatest),
+                      ", 90 % within ", Milliseconds(times.p90), ", 99 % within ",
+                      Milliseconds(times.p99), ")");
 }
 
 std::string Milliseconds(double seconds) {

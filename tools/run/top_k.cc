@@ -81,8 +81,9 @@ absl::StatusOr<std::string> TopKText(const Tensor& scores, int64_t k,
   for (size_t row = 0; row < best.size(); ++row) {
     for (size_t i = 0; i < best[row].size(); ++i) {
       const ClassScore& c = best[row][i];
-      table.AddRow({i == 0 ? absl::StrCat(row) : "", absl::StrCat(c.index),
-                    labels.empty() ? "" : labels[c.index], absl::StrFormat("%.4g", c.score)});
+      table.AddRow({i == 0 || !OutputStyle().aligned ? absl::StrCat(row) : "",
+                    absl::StrCat(c.index), labels.empty() ? "" : labels[c.index],
+                    absl::StrFormat("%.4g", c.score)});
     }
   }
   return table.ToString();

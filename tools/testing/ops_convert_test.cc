@@ -35,7 +35,7 @@ TEST_F(OpsConvertTest, ListsOpsByDomain) {
   EXPECT_THAT(all, Not(HasSubstr("acme")));
   EXPECT_THAT(Nomo("ops acme --op-library " + AcmeOps()).out,
               "acme (3)\n"
-              "  acme.Ring     y = x, and rings a bell\n"
+              "  acme.Ring  y = x, and rings a bell\n"
               "  acme.Tenfold  y = 10 x\n"
               "  acme.Twofold  y = 3 x\n");
 }

@@ -1,8 +1,12 @@
 // nomo run, end to end.
+#include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
 #include "nomograph/data/csv.h"
 #include "nomograph/data/npy.h"
 #include "nomograph/data/npz.h"
@@ -191,35 +195,97 @@ TEST_F(RunTest, BestClasses) {
   EXPECT_EQ(Nomo("run classifier.nomo -i spot.png -i black.png --top-k 2").out,
             "scores  float32[2,3]\n"
             "  row  class  label  probability\n"
-            "    0      2  owl          0.625\n"
-            "           1  dog           0.25\n"
-            "    1      0  cat         0.3333\n"
-            "           1  dog         0.3333\n");
+            "  0  2  owl  0.625\n"
+            "  0  1  dog  0.25\n"
+            "  1  0  cat  0.3333\n"
+            "  1  1  dog  0.3333\n");
   EXPECT_EQ(Nomo("run classifier.nomo -i spot.png --top-k 1 --labels labels.txt").out,
             "scores  float32[1,3]\n"
             "  row  class  label  probability\n"
-            "    0      2  Eule         0.625\n");
+            "  0  2  Eule  0.625\n");
   // More than there are, and numbers that are no probabilities.
   EXPECT_EQ(Nomo("run affine.nomo -i one.npz --top-k 9").out,
             "affine  float32[1,3]\n"
-            "  row  class    score\n"
-            "    0      2        7\n"
-            "           1        5\n"
-            "           0        3\n");
+            "  row  class  score\n"
+            "  0  2  7\n"
+            "  0  1  5\n"
+            "  0  0  3\n");
 }
 
 TEST_F(RunTest, WritesOutputs) {
   const Tensor expected = Tensor::Of<float>({2, 3}, {3, 5, 7, 9, 11, 13});
-  EXPECT_EQ(Nomo("run affine.nomo -i rows.npy -o new/out.npy").out,
+  EXPECT_EQ(Nomo("run affine.nomo -i rows.npy -o new/out.npy --parents").out,
             "wrote new/out.npy  float32[2,3]\n");
   EXPECT_EQ(*ReadNpy(TempPath("new/out.npy")), expected);
   EXPECT_EQ(Nomo("run affine.nomo -i rows.npy -o affine=out.csv").exit_code, 0);
   EXPECT_EQ(Contents("out.csv"), "3,5,7\n9,11,13\n");
-  EXPECT_EQ(Nomo("run pair.nomo -i pair.npz -o folder").out,
+  EXPECT_EQ(Nomo("run pair.nomo -i pair.npz -o folder/").out,
             "wrote folder/sum.npy  float32[1,2]\nwrote folder/product.npy  float32[1,2]\n");
   EXPECT_EQ(*ReadNpy(TempPath("folder/product.npy")), Tensor::Of<float>({1, 2}, {10, 40}));
   EXPECT_EQ(Nomo("run pair.nomo -i pair.npz -o all.npz").out, "wrote all.npz  all outputs\n");
   EXPECT_EQ(ReadNpz(TempPath("all.npz"))->at("sum"), Tensor::Of<float>({1, 2}, {11, 22}));
+}
+
+// A slip of the pen is an error, never a folder, and no other tensor than the one that was named.
+TEST_F(RunTest, RefusesOutputsOfNoKind) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"out.json", "outputs are written as .npy, .npz or .csv; end it with / for a folder"},
+      {"x.NPY", "end it with / for a folder"},
+      {"nosuchdir/out.npy", "there is no folder \"nosuchdir\" (--parents makes it)"},
+      {"nosuchdir/deeper/", "nosuchdir/deeper"},
+      {"x=y.npy", "there is no output \"x\"; the model's output is affine; nomo dump"},
+  };
+  for (const auto& [output, message] : cases) {
+    const CliResult result = Nomo("run affine.nomo -i rows.npy -o " + output);
+    EXPECT_NE(result.exit_code, 0) << output;
+    EXPECT_THAT(result.err, HasSubstr(message)) << output;
+    EXPECT_FALSE(std::filesystem::exists(TempPath(output))) << output;
+  }
+  // Standard output, and no folder of that name.
+  EXPECT_EQ(Nomo("run affine.nomo -i rows.npy -o -", "piped.npy").exit_code, 0);
+  EXPECT_EQ(*ReadNpy(TempPath("piped.npy")), Tensor::Of<float>({2, 3}, {3, 5, 7, 9, 11, 13}));
+  EXPECT_FALSE(std::filesystem::exists(TempPath("-")));
+}
+
+TEST_F(RunTest, TakesNumbersFromTheCommandLine) {
+  // 2 x + 1, x in rows of 3.
+  EXPECT_THAT(Nomo("run affine.nomo -i '[1, 2, 3]'").out, HasSubstr("[3, 5, 7]"));
+  EXPECT_THAT(Nomo("run affine.nomo -i 'x=[[1,2,3],[4,5,6]]'").out, HasSubstr("[ 9, 11, 13]"));
+  EXPECT_THAT(Nomo("run affine.nomo -i '[[1,2],[3]]'").err, HasSubstr("this list has 1 elements"));
+  EXPECT_THAT(Nomo("run affine.nomo -i '[1,2'").err, HasSubstr("a bracket is not closed"));
+  EXPECT_THAT(Nomo("run affine.nomo -i '[1,x,3]'").err, HasSubstr("\"x\" is no float32"));
+  EXPECT_THAT(Nomo("run affine.nomo -i 7").err, HasSubstr("expected float32[batch,3]"));
+}
+
+TEST_F(RunTest, RandomIsForAllInputsAndStaysInItsRange) {
+  EXPECT_EQ(Nomo("run pair.nomo -i random").exit_code, 0);
+  EXPECT_EQ(Nomo("run affine.nomo -i random:3:4x3:5..6 -o drawn.npy").exit_code, 0);
+  const Tensor drawn = *ReadNpy(TempPath("drawn.npy"));
+  ASSERT_EQ(drawn.shape(), Shape({4, 3}));
+  for (const float y : drawn.data<float>()) {
+    EXPECT_GE(y, 2 * 5 + 1);
+    EXPECT_LE(y, 2 * 6 + 1);
+  }
+  EXPECT_THAT(Nomo("run affine.nomo -i random:6..5").err,
+              HasSubstr("no random numbers of float32"));
+  EXPECT_THAT(Nomo("run affine.nomo -i random:a..b").err, HasSubstr("is no range"));
+}
+
+TEST_F(RunTest, AsJson) {
+  const auto json =
+      nlohmann::json::parse(Nomo("run affine.nomo -i rows.npy --json --repeat 3 --warmup 1").out);
+  EXPECT_EQ(json["schema"], "nomograph.run.1");
+  EXPECT_EQ(json["outputs"][0]["name"], "affine");
+  EXPECT_EQ(json["outputs"][0]["values"], nlohmann::json({3, 5, 7, 9, 11, 13}));
+  EXPECT_EQ(json["times"]["runs"], 3);
+  EXPECT_LE(json["times"]["p90_seconds"], json["times"]["max_seconds"]);
+}
+
+TEST_F(RunTest, ChecksThatOutputsAreFinite) {
+  EXPECT_EQ(Nomo("run affine.nomo -i '[1,2,3]' --check-finite").exit_code, 0);
+  const CliResult result = Nomo("run affine.nomo -i '[nan,2,inf]' --check-finite");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("output \"affine\" has 1 NaN and 1 infinite of 3 values"));
 }
 
 }  // namespace

@@ -17,4 +17,14 @@ std::string Counted(int64_t count, absl::string_view noun) {
   return absl::StrCat(WithSeparators(count), " ", noun, count == 1 ? "" : "s");
 }
 
+std::string ReadableCount(int64_t number) {
+  static constexpr const char* kUnits[] = {"", " K", " M", " G", " T", " P", " E"};
+  double value = static_cast<double>(number);
+  int unit = 0;
+  for (; value >= 999.5 && unit < 6; ++unit) value /= 1000;
+  if (unit == 0) return absl::StrCat(number);
+  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return absl::StrFormat("%.*f%s", decimals, value, kUnits[unit]);
+}
+
 }  // namespace nomograph

@@ -14,6 +14,8 @@ namespace nomograph {
 std::string WithSeparators(int64_t number);
 // Six significant digits: "0.0125", "3", "1e-09", "nan".
 std::string ShortNumber(double value);
+// Of three significant digits, in powers of 1,000: "812", "9.47 K", "118 M", "4.09 G".
+std::string ReadableCount(int64_t number);
 // "1 node", "12 nodes"
 std::string Counted(int64_t count, absl::string_view noun);
 

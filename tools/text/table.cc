@@ -35,6 +35,19 @@ bool TextTable::titled() const {
                      [](const Column& column) { return !column.title.empty(); });
 }
 
+bool TextTable::IsBlank(size_t column) const {
+  return columns_[column].title.empty() &&
+         std::all_of(rows_.begin(), rows_.end(),
+                     [&](const Row& row) { return row.cells[column].empty(); });
+}
+
+TextTable TextTable::Without(size_t column) const {
+  TextTable table = *this;
+  table.columns_.erase(table.columns_.begin() + column);
+  for (Row& row : table.rows_) row.cells.erase(row.cells.begin() + column);
+  return table;
+}
+
 std::vector<size_t> TextTable::Widths(const TextStyle& style) const {
   std::vector<size_t> widths;
   for (const Column& column : columns_) widths.push_back(TextWidth(column.title));
@@ -121,6 +134,11 @@ std::string TextTable::PlainLine(const std::vector<std::string>& cells) const {
 }
 
 std::string TextTable::ToString(const TextStyle& style) const {
+  if (!style.aligned && titled()) {
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      if (IsBlank(i)) return Without(i).ToString(style);
+    }
+  }
   std::vector<std::string> titles;
   for (const Column& column : columns_) titles.push_back(column.title);
   const std::vector<size_t> widths = Widths(style);

@@ -50,6 +50,9 @@ class TextTable {
   std::string FittedLines(std::vector<std::string> cells, const std::vector<size_t>& widths) const;
   std::string PlainLine(const std::vector<std::string>& cells) const;
   bool titled() const;
+  // Neither title nor cells.
+  bool IsBlank(size_t column) const;
+  TextTable Without(size_t column) const;
 
   std::vector<Column> columns_;
   std::vector<Row> rows_;
