@@ -104,7 +104,7 @@ class Writer {
     std::string note =
         absl::StrCat("the first: ", WithSeparators(d.beyond), " of ",
                      Counted(d.elements, "element"), ", the worst is number ", d.worst, ": ",
-                     ShortNumber(d.worst_expected), " and ", ShortNumber(d.worst_found));
+                     absl::StrFormat("%.9g and %.9g", d.worst_expected, d.worst_found));
     if (value.inputs_max_abs) {
       absl::StrAppendFormat(&note, "; its inputs agree to %.2g", *value.inputs_max_abs);
     }
