@@ -185,10 +185,10 @@ int64_t CountFaults(const std::vector<Finding>& findings) {
 bool IsFault(Finding::Kind kind) { return kind < Kind::kUpgraded; }
 
 const char* FindingName(Finding::Kind kind) {
-  static constexpr const char* kNames[] = {"damage",   "missing_op", "effect",   "no_kernel",
-                                           "upgrade",  "types",      "compile",  "body_differs",
-                                           "upgraded", "body",       "fallback", "not_compared",
-                                           "supposed", "imported",   "slow"};
+  static constexpr const char* kNames[] = {
+      "damage",   "missing_op",   "effect",   "no_kernel", "upgrade",  "types",
+      "compile",  "body_differs", "memory",   "no_form",   "upgraded", "body",
+      "fallback", "not_compared", "supposed", "imported",  "slow"};
   return kNames[static_cast<int>(kind)];
 }
 

@@ -22,6 +22,8 @@ struct Finding {
     kTypes,        // dtypes, shapes or a declared signature do not fit
     kCompile,      // compiling fails
     kBodyDiffers,  // a kernel and the body that the file carries for it disagree
+    kMemory,       // a run takes more memory than the target has
+    kNoForm,       // the target's opset has no form for something
     // Notes.
     kUpgraded,     // a node is upgraded when the model is loaded
     kBody,         // a body runs, because the op is not registered here

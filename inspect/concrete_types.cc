@@ -21,8 +21,12 @@ absl::StatusOr<TensorType> ConcreteType(const TensorType& type, int64_t batch) {
   TensorType concrete = type;
   for (int axis = 0; axis < type.shape.rank(); ++axis) {
     if (type.shape[axis].known()) continue;
-    if (axis > 0)
-      return InvalidArgument(type.ToString(), " leaves the size of axis ", axis, " open");
+    if (axis > 0) {
+      const std::string& symbol = type.shape[axis].symbol();
+      return InvalidArgument("the size of axis ", axis,
+                             symbol.empty() ? "" : absl::StrCat(" (", Shown(symbol), ")"), " of ",
+                             type.ToString(), " is open");
+    }
     concrete.shape[axis] = batch;
   }
   NOMO_RETURN_IF_ERROR(concrete.shape.ToShape().CheckedNumElements().status());
@@ -119,10 +123,12 @@ std::string ShellWord(absl::string_view word) {
 
 absl::Status NoSuchValue(const Graph& graph, const std::vector<ValueId>& values,
                          absl::string_view what, absl::string_view name) {
-  const std::string names = absl::StrJoin(
-      values, ", ", [&](std::string* out, ValueId id) { AppendShown(out, graph.value(id).name); });
-  return absl::NotFoundError(absl::StrCat("there is no ", what, " ", Quoted(name), "; the model's ",
-                                          what, values.size() == 1 ? " is " : "s are ", names));
+  const std::string names = absl::StrJoin(values, ", ", [&](std::string* out, ValueId id) {
+    absl::StrAppend(out, Quoted(graph.value(id).name));
+  });
+  return absl::NotFoundError(absl::StrCat("there is no ", what, " ", Quoted(name),
+                                          values.size() == 1 ? "; the only " : "; there are the ",
+                                          what, values.size() == 1 ? " is " : "s ", names));
 }
 
 }  // namespace nomograph

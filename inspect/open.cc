@@ -25,8 +25,8 @@ absl::StatusOr<int> FormatVersion(absl::string_view bytes) {
   return static_cast<int>(version.value);
 }
 
-absl::StatusOr<ModelFile> OpenText(const std::string& path, bool upgrade) {
-  NOMO_ASSIGN_OR_RETURN(const std::string text, ReadText(path));
+absl::StatusOr<ModelFile> OpenTextFrom(const std::string& path, const std::string& text,
+                                       bool upgrade) {
   ModelFile file{
       .path = path, .bytes = static_cast<int64_t>(text.size()), .form = ModelForm::kText};
   auto proto = ProtoFromText(text);
@@ -37,6 +37,11 @@ absl::StatusOr<ModelFile> OpenText(const std::string& path, bool upgrade) {
   if (!model.ok()) return AtFile(path, model.status());
   file.model = *std::move(model);
   return file;
+}
+
+absl::StatusOr<ModelFile> OpenText(const std::string& path, bool upgrade) {
+  NOMO_ASSIGN_OR_RETURN(const std::string text, ReadText(path));
+  return OpenTextFrom(path, text, upgrade);
 }
 
 absl::StatusOr<ModelFile> OpenBinary(const std::string& path,
@@ -59,6 +64,30 @@ absl::StatusOr<ModelFile> OpenOnnx(const std::string& path, const OpenOptions& o
   file.bytes = input.size();
   NOMO_ASSIGN_OR_RETURN(
       file.model, onnx::Import(path, {.progress = options.progress, .warnings = &file.warnings}));
+  return file;
+}
+
+// A pipe, read whole. Text begins with the name of a field, which neither binary form does.
+absl::StatusOr<ModelFile> OpenStandardInput(const OpenOptions& options) {
+  const std::string path = "-";
+  NOMO_ASSIGN_OR_RETURN(std::string read, ReadFile("/dev/stdin"));
+  const auto bytes = std::make_shared<const std::string>(std::move(read));
+  if (absl::StartsWith(*bytes, "magic")) return OpenTextFrom(path, *bytes, options.upgrade);
+  ModelFile file{.path = path, .bytes = static_cast<int64_t>(bytes->size())};
+  if (LooksLikeOnnx(*bytes)) {
+    file.form = ModelForm::kOnnx;
+    auto model = onnx::ImportFromBytes(*bytes, "",
+                                       {.progress = options.progress, .warnings = &file.warnings});
+    if (!model.ok()) return AtFile(path, model.status());
+    file.model = *std::move(model);
+    return file;
+  }
+  auto model = LoadFromBytes(*bytes, bytes, {.upgrade = options.upgrade});
+  if (!model.ok()) return AtFile(path, model.status());
+  file.model = *std::move(model);
+  NOMO_ASSIGN_OR_RETURN(file.format_version, FormatVersion(*bytes));
+  file.mapped = *bytes;
+  file.owner = bytes;
   return file;
 }
 
@@ -92,6 +121,7 @@ std::optional<int64_t> ModelFile::OffsetOf(const Tensor& tensor) const {
 }
 
 absl::StatusOr<ModelFile> OpenFile(const std::string& path, OpenOptions options) {
+  if (path == "-") return OpenStandardInput(options);
   const ModelForm named = ModelFormOf(path);
   if (named == ModelForm::kText) return OpenText(path, options.upgrade);
   if (named == ModelForm::kOnnx) return OpenOnnx(path, options);

@@ -45,7 +45,8 @@ struct OpenOptions {
   std::function<void(int64_t done, int64_t total)> progress;
 };
 
-// The model in a file. An ONNX model is imported. Errors as Load() and onnx::Import().
+// The model in a file; "-" is standard input, which is read whole. An ONNX model is imported.
+// Errors as Load() and onnx::Import().
 absl::StatusOr<Model> Open(const std::string& path, OpenOptions options = {});
 // With what only the file tells.
 absl::StatusOr<ModelFile> OpenFile(const std::string& path, OpenOptions options = {});

@@ -126,7 +126,7 @@ Action SetUp(CLI::App& app) {
   app.add_flag("--stop-first", arguments->stop_first,
                "Show nothing behind the first value that differs");
   app.add_flag("--all", arguments->all, "A row for each value, also those that agree");
-  app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
   app.add_flag("--exact", arguments->exact, "Run both in exact mode")->excludes("--exact-vs-fast");
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")

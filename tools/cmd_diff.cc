@@ -55,7 +55,7 @@ Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   app.add_option("A", arguments->a, "A model")->required()->type_name("");
   app.add_option("B", arguments->b, "The model that came of it")->required()->type_name("");
-  app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
   app.add_flag("--all", arguments->all,
                "Every difference by itself: else lists end after 50, and what is alike is joined");
   app.add_flag("--ignore-names", arguments->ignore_names,

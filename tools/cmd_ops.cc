@@ -16,7 +16,7 @@ namespace {
 
 struct Arguments {
   std::string name;
-  bool json = false, markdown = false, onnx = false;
+  bool names = false, json = false, markdown = false, onnx = false;
 };
 
 void PrintOp(const Arguments& arguments, const OpRegistry& registry, const OpDef& op) {
@@ -51,6 +51,10 @@ absl::Status Execute(const Arguments& arguments) {
     if (arguments.name.empty() || OpDomain(*op) == arguments.name) ops.push_back(op);
   }
   if (ops.empty()) return WithExitCode(ExitCode::kUsage, registry.NotFound(arguments.name, 0));
+  if (arguments.names) {
+    for (const OpDef* op : ops) Print(absl::StrCat(op->name, "\n"));
+    return absl::OkStatus();
+  }
   PrintList(arguments, registry, ops);
   return absl::OkStatus();
 }
@@ -60,10 +64,14 @@ Action SetUp(CLI::App& app) {
   app.add_option("NAME", arguments->name,
                  "An op, as nn.Softmax, or a domain, as nn; all without it")
       ->type_name("");
-  CLI::Option* json =
-      app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  CLI::Option* json = app.add_flag(
+      "--json", arguments->json,
+      "As JSON (tools/JSON.md); of all ops it is the manifest that nomo check --target takes");
   CLI::Option* markdown =
       app.add_flag("--markdown", arguments->markdown, "As Markdown")->excludes(json);
+  app.add_flag("--names", arguments->names, "Only the names, one a line")
+      ->excludes(json)
+      ->excludes(markdown);
   app.add_flag("--onnx", arguments->onnx, "The ONNX operators that are read, as a Markdown table")
       ->excludes(json)
       ->excludes(markdown);

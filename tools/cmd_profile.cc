@@ -15,6 +15,7 @@
 #include "nomograph/tools/report/profile_print.h"
 #include "nomograph/tools/run/model_inputs.h"
 #include "nomograph/tools/run/new_file.h"
+#include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/usage.h"
 
@@ -83,7 +84,7 @@ absl::Status WriteFiles(const Arguments& arguments, const ModelProfile& profile)
 
 absl::Status Execute(Arguments arguments) {
   for (const std::string& path : {arguments.trace_path, arguments.node_ms_path}) {
-    if (!path.empty()) NOMO_RETURN_IF_ERROR(CheckNewFile(path, arguments.force));
+    if (!path.empty()) NOMO_RETURN_IF_ERROR(CheckNotThere(path, arguments.force));
   }
   if (arguments.trace_path.empty()) arguments.profile.traced_runs = 0;
   NOMO_ASSIGN_OR_RETURN(const ModelProfile profile, Profile(arguments));
@@ -127,7 +128,7 @@ Action SetUp(CLI::App& app) {
       ->type_name("N")
       ->check(Between(1, 1000));
   app.add_flag("--all", arguments->all, "Every row; else the 30 slowest");
-  app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
   app.add_option("--trace", arguments->trace_path,
                  "Write the steps of the first runs as a Chrome trace, for Perfetto")
       ->type_name("FILE.json");

@@ -62,7 +62,14 @@ struct Arguments {
 // Faults of this program stay what they are.
 absl::Status CannotRun(const Arguments& arguments, const absl::Status& status) {
   if (status.code() == absl::StatusCode::kInternal) return status;
-  return WithExitCode(ExitCode::kCannotRun, AtFile(arguments.path, status));
+  absl::Status told = AtFile(arguments.path, status);
+  if (absl::IsNotFound(status)) {
+    told = absl::Status(
+        told.code(),
+        absl::StrCat(told.message(), "\n  --op-library FILE.so loads ops; `nomo inspect ",
+                     ShellWord(arguments.path), " --lambdas` lists what is needed"));
+  }
+  return WithExitCode(ExitCode::kCannotRun, told);
 }
 
 absl::StatusOr<NamedTensors> Run(const Arguments& arguments, Session& session,

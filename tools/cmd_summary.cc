@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nomograph/core/types/status.h"
@@ -43,20 +44,11 @@ absl::Status SummarizeFile(const Arguments& arguments, const std::string& path, 
   return absl::OkStatus();
 }
 
-// Of several files the others are shown where one cannot be.
 absl::Status Execute(const Arguments& arguments) {
-  absl::Status fault;
   bool first = true;
-  for (const std::string& path : arguments.paths) {
-    const absl::Status status = SummarizeFile(arguments, path, first);
-    first = false;
-    if (!status.ok() && fault.ok()) {
-      fault = status;
-    } else if (!status.ok()) {
-      PrintFault(status);
-    }
-  }
-  return fault;
+  return ForEachFile(arguments.paths, [&](const std::string& path) {
+    return SummarizeFile(arguments, path, std::exchange(first, false));
+  });
 }
 
 Action SetUp(CLI::App& app) {

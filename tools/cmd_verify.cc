@@ -297,7 +297,7 @@ Action SetUp(CLI::App& app) {
   app.add_flag("--lambdas", arguments->lambdas,
                "Run kernels and the bodies that the file has for their ops on random inputs of the "
                "declared types, and compare");
-  app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
   CLI::Option* key = app.add_option("--key", arguments->key,
                                     "Fail a file that the owner of this public key has not signed");
   key->type_name("FILE.pub");

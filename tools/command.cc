@@ -49,6 +49,21 @@ CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std
   return app.add_option(flag, values, help)->allow_extra_args(false)->type_name(value_name);
 }
 
+absl::Status ForEachFile(const std::vector<std::string>& paths,
+                         const std::function<absl::Status(const std::string& path)>& act) {
+  absl::Status first;
+  for (const std::string& path : paths) {
+    const absl::Status status = act(path);
+    if (status.ok()) continue;
+    if (first.ok()) {
+      first = status;
+    } else {
+      PrintFault(status);
+    }
+  }
+  return first;
+}
+
 void PrintFault(const absl::Status& status) {
   std::fflush(stdout);
   const std::string message = EscapeMessage(status.message());

@@ -45,6 +45,11 @@ void AddModelFiles(CLI::App& app, std::vector<std::string>& paths);
 CLI::Option* AddRepeated(CLI::App& app, const std::string& flag, std::vector<std::string>& values,
                          const std::string& value_name, const std::string& help);
 
+// Calls act(path) for each, also where an earlier one failed: whose status is returned, after those
+// of later ones were printed.
+absl::Status ForEachFile(const std::vector<std::string>& paths,
+                         const std::function<absl::Status(const std::string& path)>& act);
+
 // A line on standard error, as the program ends with for the status that a command returns.
 void PrintFault(const absl::Status& status);
 // Writes to standard output. What a terminal would obey is escaped but for line ends: names of

@@ -1,6 +1,7 @@
 // nomo: the command line. Commands are in cmd_*.cc and register themselves.
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <new>
@@ -16,6 +17,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/inspect/concrete_types.h"
 #include "nomograph/serialization/format.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
@@ -94,9 +96,13 @@ class CommandLine {
         if (actions_.contains(arguments[i])) break;
         std::vector<std::string> names;
         for (const auto& [name, action] : actions_) names.push_back(name);
-        return absl::InvalidArgumentError(absl::StrCat("there is no command ", Quoted(arguments[i]),
-                                                       DidYouMean(arguments[i], names),
-                                                       "\nSee `nomo --help`."));
+        std::error_code error;
+        std::string hint = DidYouMean(arguments[i], names);
+        if (hint.empty() && std::filesystem::exists(arguments[i], error)) {
+          hint = absl::StrCat("; to look at a file: nomo summary ", ShellWord(arguments[i]));
+        }
+        return InvalidArgument("there is no command ", Quoted(arguments[i]), hint,
+                               "\nSee `nomo --help`.");
       }
     }
     return absl::OkStatus();

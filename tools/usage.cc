@@ -1,12 +1,13 @@
 #include "nomograph/tools/usage.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
+#include "absl/strings/str_join.h"
 #include "nomograph/core/types/attributes.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/tools/text/numbers.h"
@@ -34,6 +35,17 @@ const CLI::App& Innermost(const CLI::App& app) {
   return subcommands.empty() ? app : *subcommands[0];
 }
 
+// Of one letter nothing is near; what begins with it may be meant.
+std::string NearestFlags(const std::string& name, const std::vector<std::string>& flags) {
+  if (name.size() > 2) return DidYouMean(name, flags);
+  std::vector<std::string> begin;
+  for (const std::string& flag : flags) {
+    if (absl::StartsWith(flag, absl::StrCat("-", name))) begin.push_back(flag);
+  }
+  if (begin.empty() || begin.size() > 3) return "";
+  return absl::StrCat(" (did you mean ", absl::StrJoin(begin, ", "), "?)");
+}
+
 std::string ExplainExtras(const CLI::App& app, const std::vector<std::string>& arguments) {
   const CLI::App& inner = Innermost(app);
   std::vector<std::string> flags = FlagsOf(inner);
@@ -49,7 +61,7 @@ std::string ExplainExtras(const CLI::App& app, const std::vector<std::string>& a
     if (name[1] != '-' && std::find(flags.begin(), flags.end(), name.substr(0, 2)) != flags.end()) {
       continue;
     }
-    return absl::StrCat("there is no flag ", Quoted(name), DidYouMean(name, flags));
+    return absl::StrCat("there is no flag ", Quoted(name), NearestFlags(name, flags));
   }
   const std::vector<std::string> rest = app.remaining(/*recurse=*/true);
   if (rest.empty()) return "there is an argument too many";

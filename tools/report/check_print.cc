@@ -18,9 +18,11 @@ std::string FindingText(const Finding& finding) {
 
 }  // namespace
 
-std::string CheckText(const std::string& path, const std::vector<Finding>& findings) {
+std::string CheckText(const std::string& path, const std::string& target,
+                      const std::vector<Finding>& findings) {
   const int64_t faults = CountFaults(findings);
-  std::string text = faults == 0 ? absl::StrCat(Escape(path), " can run here\n") : "Faults\n";
+  std::string text =
+      faults == 0 ? absl::StrCat(Escape(path), " can run ", target, "\n") : "Faults\n";
   for (const Finding& finding : findings) {
     if (IsFault(finding.kind)) text += FindingText(finding);
   }
@@ -31,7 +33,8 @@ std::string CheckText(const std::string& path, const std::vector<Finding>& findi
   return text;
 }
 
-nlohmann::ordered_json CheckJson(const std::string& path, const std::vector<Finding>& findings) {
+nlohmann::ordered_json CheckJson(const std::string& path, const std::string& target,
+                                 const std::vector<Finding>& findings) {
   Json faults = Json::array(), notes = Json::array();
   for (const Finding& finding : findings) {
     Json json = {{"kind", FindingName(finding.kind)}};
@@ -41,6 +44,7 @@ nlohmann::ordered_json CheckJson(const std::string& path, const std::vector<Find
   }
   return {{"schema", "nomograph.check.1"},
           {"file", path},
+          {"target", target},
           {"runs_here", faults.empty()},
           {"faults", std::move(faults)},
           {"notes", std::move(notes)}};

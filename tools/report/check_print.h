@@ -11,8 +11,11 @@
 namespace nomograph {
 
 // "<path> can run here", or the faults; then the notes.
-std::string CheckText(const std::string& path, const std::vector<Finding>& findings);
-nlohmann::ordered_json CheckJson(const std::string& path, const std::vector<Finding>& findings);
+// `target`: "here", "on phone.json", "as ONNX opset 17".
+std::string CheckText(const std::string& path, const std::string& target,
+                      const std::vector<Finding>& findings);
+nlohmann::ordered_json CheckJson(const std::string& path, const std::string& target,
+                                 const std::vector<Finding>& findings);
 
 }  // namespace nomograph
 

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "nomograph/core/types/memory.h"
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/op_doc.h"
 
@@ -117,7 +118,8 @@ nlohmann::ordered_json OpListJson(const OpRegistry& registry,
                                   const std::vector<const OpDef*>& ops) {
   Json list = Json::array();
   for (const OpDef* op : ops) list.push_back(OneOp(registry, *op));
-  return {{"schema", "nomograph.ops.1"}, {"ops", std::move(list)}};
+  return {
+      {"schema", "nomograph.ops.1"}, {"memory_bytes", AvailableMemory()}, {"ops", std::move(list)}};
 }
 
 nlohmann::ordered_json OpJson(const OpRegistry& registry, const OpDef& op) {

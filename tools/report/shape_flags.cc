@@ -1,9 +1,9 @@
 #include "nomograph/tools/report/shape_flags.h"
-#include "nomograph/tools/usage.h"
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/concrete_types.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
@@ -68,10 +69,16 @@ Tensor FitRows(const Tensor& table, const PartialShape& shape) {
 
 absl::StatusOr<Tensor> ReadTable(const TensorType& type, const std::string& path, bool header) {
   const DType read_as = kFloats.Contains(type.dtype) ? DType::kFloat64 : DType::kInt64;
-  NOMO_ASSIGN_OR_RETURN(
-      const Tensor table,
-      Unreadable(ReadCsv(
-          path, {.header = header ? CsvHeader::kYes : CsvHeader::kAuto, .dtype = read_as})));
+  const auto read =
+      ReadCsv(path, {.header = header ? CsvHeader::kYes : CsvHeader::kAuto, .dtype = read_as});
+  if (!read.ok()) {
+    // Here there is a flag to say it with.
+    return Unreadable(
+        absl::Status(read.status().code(),
+                     absl::StrReplaceAll(read.status().message(),
+                                         {{"say that there is a header", "give --csv-header"}})));
+  }
+  const Tensor& table = *read;
   auto cast = CastExactly(table, type.dtype);
   if (!cast.ok()) return Usage(Annotate(cast.status(), path));
   return FitRows(*cast, type.shape);

@@ -106,8 +106,8 @@ TEST_F(RunTest, RefusesWrongInputs) {
       {"affine.nomo", 2,
        "nomo run: input \"x\" (float32[batch,3]) is missing: give it as --input x=FILE, or --input "
        "x=random\n"},
-      {"affine.nomo -i y=rows.npy", 2, "there is no input \"y\"; the model's input is x"},
-      {"pair.nomo -i c=rows.npy", 2, "there is no input \"c\"; the model's inputs are a, b"},
+      {"affine.nomo -i y=rows.npy", 2, "there is no input \"y\"; the only input is \"x\""},
+      {"pair.nomo -i c=rows.npy", 2, "there is no input \"c\"; there are the inputs \"a\", \"b\""},
       {"pair.nomo -i rows.npy", 2, "the model has 2 inputs; write --input NAME=rows.npy"},
       {"pair.nomo -i a=random", 2, "input \"b\" (float32[batch,2]) is missing"},
       {"pair.nomo -i a=random:2x2 -i b=random:3x2", 2,
@@ -132,7 +132,7 @@ TEST_F(RunTest, RefusesWrongInputs) {
       {"missing.nomo -i random", 4, "missing.nomo: the model cannot run here:\n"},
       {"ring.nomo -i random", 4, "no op acme.Ring is registered"},
       {"affine.nomo -i random -o y=out.npy", 2,
-       "there is no output \"y\"; the model's output is affine"},
+       "there is no output \"y\"; the only output is \"affine\""},
       {"affine.nomo -i random -o affine=out.txt", 2, "expected a .npy or .csv file"},
       {"pair.nomo -i a=random -i b=random -o out.npy", 2,
        "the model has 2 outputs; write --output NAME=out.npy"},
@@ -233,7 +233,7 @@ TEST_F(RunTest, RefusesOutputsOfNoKind) {
       {"x.NPY", "end it with / for a folder"},
       {"nosuchdir/out.npy", "there is no folder \"nosuchdir\" (--parents makes it)"},
       {"nosuchdir/deeper/", "nosuchdir/deeper"},
-      {"x=y.npy", "there is no output \"x\"; the model's output is affine; nomo dump"},
+      {"x=y.npy", "there is no output \"x\"; the only output is \"affine\"; nomo dump"},
   };
   for (const auto& [output, message] : cases) {
     const CliResult result = Nomo("run affine.nomo -i rows.npy -o " + output);

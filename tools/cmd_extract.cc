@@ -1,0 +1,72 @@
+// nomo extract: a part of a model as a model of its own.
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/inspect/edit/subgraph.h"
+#include "nomograph/tools/command.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/open_with_progress.h"
+#include "nomograph/tools/report/save_model.h"
+
+namespace nomograph {
+namespace {
+
+struct Arguments {
+  std::string from, selector;
+  SaveFlags save;
+};
+
+std::string ValuesText(const Graph& graph, const std::vector<ValueId>& ids) {
+  return absl::StrJoin(ids, ", ", [&](std::string* out, ValueId id) {
+    absl::StrAppend(out, Escape(graph.value(id).name), " ",
+                    Escape(graph.value(id).type.ToString()));
+  });
+}
+
+absl::Status Execute(const Arguments& arguments) {
+  NOMO_RETURN_IF_ERROR(CheckDestination(arguments.save, arguments.from));
+  NOMO_ASSIGN_OR_RETURN(
+      const ModelFile file,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.from, /*upgrade=*/false)));
+  const auto selection = Select(file.model, arguments.selector);
+  if (!selection.ok()) {
+    return WithExitCode(ExitCode::kUsage, AtFile(arguments.from, selection.status()));
+  }
+  const auto extraction = ExtractModel(file.model, *selection);
+  if (!extraction.ok()) {
+    return WithExitCode(ExitCode::kUsage, AtFile(arguments.from, extraction.status()));
+  }
+  const Graph& graph = extraction->model.graph;
+  if (arguments.save.path != "-") {
+    Print(absl::StrCat("took ", graph.nodes.size(), " of ",
+                       selection->graphs[0].graph->nodes.size(), " nodes\n  inputs   ",
+                       ValuesText(graph, graph.inputs), "\n  outputs  ",
+                       ValuesText(graph, graph.outputs), "\n"));
+    for (const std::string& note : extraction->notes) Print(absl::StrCat("  ", note, "\n"));
+  }
+  return SaveModel(extraction->model, arguments.save, arguments.from);
+}
+
+Action SetUp(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  AddModelFile(app, arguments->from);
+  app.add_option("SEL", arguments->selector,
+                 "The nodes to take, as '/encoder/**' or 'A..B' (tools/README.md)")
+      ->required()
+      ->type_name("");
+  app.add_option("-o,--output", arguments->save.path, "The file to write; - is standard output")
+      ->required()
+      ->type_name("FILE");
+  AddSaveFlags(app, arguments->save);
+  return [arguments] { return Execute(*arguments); };
+}
+
+const CommandRegistrar kRegistrar({"extract", "Cut a part out of a model, as a model of its own",
+                                   SetUp});
+
+}  // namespace
+}  // namespace nomograph

@@ -1,0 +1,117 @@
+#include "nomograph/tools/report/save_model.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/io/file.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/inspect/open.h"
+#include "nomograph/serialization/model_io.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/run/write_outputs.h"
+#include "nomograph/tools/text/numbers.h"
+#include "nomograph/tools/text/progress.h"
+#include "nomograph/tools/usage.h"
+
+namespace nomograph {
+namespace {
+
+// The forms, told by what paths end with.
+constexpr const char* kForms[] = {".nomo", ".txtpb", ".onnx"};
+
+absl::Status WriteOnnx(const Model& model, const SaveFlags& flags, const std::string& from) {
+  std::vector<std::string> warnings;
+  onnx::ExportOptions options{.opset = flags.opset, .warnings = &warnings};
+  if (flags.external_weights) options.max_message_bytes = 0;
+  const absl::Status status = onnx::Export(model, flags.path, options);
+  for (const std::string& warning : warnings) {
+    std::fprintf(stderr, "nomo: warning: %s\n", Escape(warning).c_str());
+  }
+  const bool is_fault_of_model = absl::IsUnimplemented(status) || absl::IsInvalidArgument(status) ||
+                                 absl::IsFailedPrecondition(status);
+  return WithExitCode(is_fault_of_model ? ExitCode::kFailed : ExitCode::kUnwritable,
+                      is_fault_of_model ? AtFile(from, status) : status);
+}
+
+std::string FormText(const SaveFlags& flags) {
+  switch (ModelFormOf(flags.path)) {
+    case ModelForm::kOnnx:
+      return absl::StrCat("ONNX opset ", flags.opset);
+    case ModelForm::kText:
+      return "text form";
+    case ModelForm::kBinary:
+      break;
+  }
+  return absl::StrCat("format version ", kFormatVersion);
+}
+
+int64_t SizeOf(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? -1 : static_cast<int64_t>(size);
+}
+
+}  // namespace
+
+void AddSaveFlags(CLI::App& app, SaveFlags& flags) {
+  app.add_option("--opset", flags.opset,
+                 absl::StrCat("For ONNX: the version of its operators, ", onnx::kMinExportOpset,
+                              " to ", onnx::kMaxExportOpset, " (default ", flags.opset, ")"))
+      ->type_name("N")
+      ->check(Between(onnx::kMinExportOpset, onnx::kMaxExportOpset));
+  app.add_flag("--external-weights", flags.external_weights,
+               "For ONNX: weights in OUT.data beside the file, as they are anyway past 2 GB");
+  app.add_flag("--force", flags.force, "Write over a file that is there");
+}
+
+absl::Status CheckDestination(const SaveFlags& flags, const std::string& from) {
+  if (flags.path == "-") return absl::OkStatus();
+  bool known = false;
+  for (const char* form : kForms) known |= absl::EndsWith(flags.path, form);
+  if (!known) {
+    return WithExitCode(ExitCode::kUsage,
+                        AtFile(flags.path, InvalidArgument("this form of file is not supported; "
+                                                           "there are .nomo (binary), .nomo.txtpb "
+                                                           "(text) and .onnx (ONNX)")));
+  }
+  std::error_code error;
+  if (!flags.force && std::filesystem::equivalent(from, flags.path, error)) {
+    return WithExitCode(
+        ExitCode::kUsage,
+        absl::AlreadyExistsError(absl::StrCat(
+            QuotedPath(flags.path), " is the file that is read: --force writes over it")));
+  }
+  return CheckNotThere(flags.path, flags.force);
+}
+
+absl::Status SaveModel(const Model& model, const SaveFlags& flags, const std::string& from) {
+  if (flags.path == "-") {
+    NOMO_ASSIGN_OR_RETURN(const std::string bytes,
+                          WithExitCode(ExitCode::kUnwritable, SaveToString(model)));
+    std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+    return absl::OkStatus();
+  }
+  if (ModelFormOf(flags.path) == ModelForm::kOnnx) {
+    NOMO_RETURN_IF_ERROR(WriteOnnx(model, flags, from));
+  } else {
+    ProgressBar progress("writing");
+    NOMO_RETURN_IF_ERROR(WithExitCode(ExitCode::kUnwritable,
+                                      Save(model, flags.path, {.progress = progress.callback()})));
+  }
+  const int64_t bytes = SizeOf(flags.path), data = SizeOf(flags.path + ".data");
+  const bool external = ModelFormOf(flags.path) == ModelForm::kOnnx && data >= 0;
+  Print(absl::StrCat(
+      "wrote ", Escape(flags.path), "  ", bytes < 0 ? "" : ReadableBytes(bytes) + ", ",
+      FormText(flags), ", ", Counted(static_cast<int64_t>(model.graph.nodes.size()), "node"), ", ",
+      WithSeparators(CountParameters(model).total()), " parameters",
+      external ? absl::StrCat("; weights in ", Escape(flags.path), ".data, ", ReadableBytes(data))
+               : "",
+      "\n"));
+  return absl::OkStatus();
+}
+
+}  // namespace nomograph
