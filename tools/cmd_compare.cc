@@ -16,6 +16,7 @@
 #include "nomograph/tools/report/compare_print.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/model_inputs.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
@@ -112,24 +113,24 @@ Action SetUp(CLI::App& app) {
   AddRepeated(app, "-i,--input", arguments->inputs, "NAME=VALUE", kModelInputsHelp);
   app.add_option("--batch", arguments->batch, "Random inputs have N rows (default 1)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+      ->check(AtLeast(1));
   app.add_flag("--exact-vs-fast", arguments->exact_vs_fast,
                "Run A alone, in fast mode, and measure that against its exact mode");
   app.add_option("--rtol", arguments->tolerance.rtol,
                  "Values within atol + rtol * |a| agree (default 1e-5)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NumberBetween(0, 1e300))
       ->type_name("X");
   app.add_option("--atol", arguments->tolerance.atol, "As --rtol (default 1e-5)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NumberBetween(0, 1e300))
       ->type_name("X");
   app.add_flag("--stop-first", arguments->stop_first,
                "Show nothing behind the first value that differs");
   app.add_flag("--all", arguments->all, "A row for each value, also those that agree");
-  app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
   app.add_flag("--exact", arguments->exact, "Run both in exact mode")->excludes("--exact-vs-fast");
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(Between(1, 1024));
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
               "Let an op with the effect io run, by its name");
   return [arguments] { return Execute(*arguments); };

@@ -12,6 +12,7 @@
 #include "nomograph/tools/report/diff_print.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/text/progress.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
@@ -54,7 +55,7 @@ Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   app.add_option("A", arguments->a, "A model")->required()->type_name("");
   app.add_option("B", arguments->b, "The model that came of it")->required()->type_name("");
-  app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
   app.add_flag("--all", arguments->all,
                "Every difference by itself: else lists end after 50, and what is alike is joined");
   app.add_flag("--ignore-names", arguments->ignore_names,
@@ -63,10 +64,10 @@ Action SetUp(CLI::App& app) {
                "Nor are metadata, documentation, layers, the model's name and its producer");
   app.add_option("--rtol", arguments->options.tolerance.rtol,
                  "Weights within atol + rtol * |a| are the same (0 by default: equal)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NumberBetween(0, 1e300))
       ->type_name("X");
   app.add_option("--atol", arguments->options.tolerance.atol, "As --rtol")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NumberBetween(0, 1e300))
       ->type_name("X");
   return [arguments] { return Execute(*arguments); };
 }

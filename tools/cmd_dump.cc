@@ -8,7 +8,6 @@
 #include "nlohmann/json.hpp"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
-#include "nomograph/data/npz.h"
 #include "nomograph/inspect/dump.h"
 #include "nomograph/inspect/selector.h"
 #include "nomograph/inspect/tensor_stats.h"
@@ -17,9 +16,10 @@
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/model_inputs.h"
-#include "nomograph/tools/run/new_file.h"
+#include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
@@ -131,7 +131,7 @@ absl::Status Execute(const Arguments& arguments) {
                           InvalidArgument("--output ", QuotedPath(arguments.output),
                                           ": values are written as .npz"));
     }
-    NOMO_RETURN_IF_ERROR(CheckNewFile(arguments.output, arguments.force));
+    NOMO_RETURN_IF_ERROR(CheckNotThere(arguments.output, arguments.force));
   }
   NOMO_ASSIGN_OR_RETURN(const std::vector<Dumped> dumped, Dump(arguments));
   if (arguments.json) {
@@ -146,7 +146,7 @@ absl::Status Execute(const Arguments& arguments) {
     tensors[value.name] = value.tensor;
     bytes += value.tensor.num_bytes();
   }
-  NOMO_RETURN_IF_ERROR(WithExitCode(ExitCode::kUnwritable, WriteNpz(arguments.output, tensors)));
+  NOMO_RETURN_IF_ERROR(WriteTensorsTo(arguments.output, tensors, arguments.force));
   if (arguments.json) return absl::OkStatus();
   Print(absl::StrCat("wrote ", Escape(arguments.output), ": ",
                      Counted(static_cast<int64_t>(tensors.size()), "value"), ", ",
@@ -167,13 +167,13 @@ Action SetUp(CLI::App& app) {
   AddRepeated(app, "-i,--input", arguments->inputs, "NAME=VALUE", kModelInputsHelp);
   app.add_option("--batch", arguments->batch, "Random inputs have N rows (default 1)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
-  app.add_flag("--json", arguments->json, "Statistics as JSON (tools/README.md has the schema)");
+      ->check(AtLeast(1));
+  app.add_flag("--json", arguments->json, "Statistics as JSON (tools/JSON.md)");
   app.add_flag("--force", arguments->force, "Write over a file that is there");
   app.add_flag("--exact", arguments->exact, "Compute them in exact mode");
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(Between(1, 1024));
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
               "Let an op with the effect io run, by its name");
   return [arguments] { return Execute(*arguments); };

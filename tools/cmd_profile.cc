@@ -15,7 +15,9 @@
 #include "nomograph/tools/report/profile_print.h"
 #include "nomograph/tools/run/model_inputs.h"
 #include "nomograph/tools/run/new_file.h"
+#include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/progress.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
@@ -82,7 +84,7 @@ absl::Status WriteFiles(const Arguments& arguments, const ModelProfile& profile)
 
 absl::Status Execute(Arguments arguments) {
   for (const std::string& path : {arguments.trace_path, arguments.node_ms_path}) {
-    if (!path.empty()) NOMO_RETURN_IF_ERROR(CheckNewFile(path, arguments.force));
+    if (!path.empty()) NOMO_RETURN_IF_ERROR(CheckNotThere(path, arguments.force));
   }
   if (arguments.trace_path.empty()) arguments.profile.traced_runs = 0;
   NOMO_ASSIGN_OR_RETURN(const ModelProfile profile, Profile(arguments));
@@ -97,18 +99,18 @@ absl::Status Execute(Arguments arguments) {
 void AddRuns(CLI::App& app, ProfileOptions& profile) {
   CLI::Option* seconds =
       app.add_option("--duration", profile.seconds, "Run for so long (default 3)");
-  seconds->type_name("SECONDS")->check(CLI::Range(1e-3, 1e6));
+  seconds->type_name("SECONDS")->check(NumberBetween(1e-3, 1e6));
   app.add_option("--runs", profile.runs, "Profile N runs, however long it takes")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000))
+      ->check(Between(1, 1'000'000))
       ->excludes(seconds);
   app.add_option("--warmup", profile.warmup, "Runs ahead of those that count (default 10)")
       ->type_name("N")
-      ->check(CLI::Range(0, 1'000'000));
+      ->check(Between(0, 1'000'000));
   app.add_option("--percentiles", profile.percentiles, "Of latencies (default 90,99)")
       ->delimiter(',')
       ->type_name("P,P,...")
-      ->check(CLI::Range(1e-3, 100.0));
+      ->check(NumberBetween(1e-3, 100));
 }
 
 Action SetUp(CLI::App& app) {
@@ -117,23 +119,23 @@ Action SetUp(CLI::App& app) {
   AddRepeated(app, "-i,--input", arguments->inputs, "NAME=VALUE", kModelInputsHelp);
   app.add_option("--batch", arguments->batch, "Random inputs have N rows (default 1)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+      ->check(AtLeast(1));
   AddRuns(app, arguments->profile);
   app.add_option("--per", arguments->per, "A row for each node (default), op or scope")
       ->check(CLI::IsMember({"node", "op", "scope"}))
       ->type_name("WHAT");
   app.add_option("--depth", arguments->depth, "Parts of a name that make a scope (default 1)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000));
+      ->check(Between(1, 1000));
   app.add_flag("--all", arguments->all, "Every row; else the 30 slowest");
-  app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
   app.add_option("--trace", arguments->trace_path,
                  "Write the steps of the first runs as a Chrome trace, for Perfetto")
       ->type_name("FILE.json");
   arguments->profile.traced_runs = 10;
   app.add_option("--trace-runs", arguments->profile.traced_runs, "Runs in the trace (default 10)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(Between(1, 1'000'000));
   app.add_option("--node-ms", arguments->node_ms_path,
                  "Write {node: milliseconds}, which pictures can be coloured by")
       ->type_name("FILE.json");
@@ -141,7 +143,7 @@ Action SetUp(CLI::App& app) {
   app.add_flag("--exact", arguments->exact, "Profile exact mode");
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(Between(1, 1024));
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
               "Let an op with the effect io run, by its name");
   return [arguments] { return Execute(*arguments); };

@@ -21,8 +21,8 @@
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/open_with_progress.h"
-#include "nomograph/tools/run/fit_image.h"
 #include "nomograph/tools/run/check_signature.h"
+#include "nomograph/tools/run/fit_image.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/run_batches.h"
 #include "nomograph/tools/run/time_runs.h"
@@ -400,6 +400,9 @@ Action SetUp(CLI::App& app) {
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
       ->check(Between(1, 1024));
+  app.add_option("--require-signature", arguments->signing_key,
+                 "Run only what the owner of this public key has signed (FILE.sig; see nomo sign)")
+      ->type_name("FILE.pub");
   app.add_flag("--csv-header", arguments->csv_header,
                "The first line of a .csv names its columns, even if it looks like numbers");
   app.add_flag("--parents", arguments->parents, "Make the folders that outputs are written to");
@@ -409,9 +412,6 @@ Action SetUp(CLI::App& app) {
                "Fail where an output has a NaN or an infinity");
   app.add_flag("--verify", arguments->verify,
                "Check the file's checksums first: without, damaged weights are computed with");
-  app.add_option("--require-signature", arguments->signing_key,
-                 "Run only what the owner of this public key has signed (FILE.sig; see nomo sign)")
-      ->type_name("FILE.pub");
   AddLimits(app, arguments->run);
   AddRandomness(app, arguments->run);
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",

@@ -10,7 +10,7 @@
 #include "nomograph/inspect/sign.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
-#include "nomograph/tools/run/new_file.h"
+#include "nomograph/tools/run/write_outputs.h"
 
 namespace nomograph {
 namespace {
@@ -32,7 +32,7 @@ absl::Status MakeKey(const std::string& path) {
 
 absl::Status Sign(const Arguments& arguments) {
   const std::string output = arguments.output.empty() ? arguments.path + ".sig" : arguments.output;
-  NOMO_RETURN_IF_ERROR(CheckNewFile(output, arguments.force));
+  NOMO_RETURN_IF_ERROR(CheckNotThere(output, arguments.force));
   // What does not open is no model, and a signature would vouch for it all the same.
   const auto file = OpenFile(arguments.path, {.upgrade = false});
   if (!file.ok()) return WithExitCode(ExitCode::kUnreadable, file.status());

@@ -24,6 +24,7 @@
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/text/table.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
@@ -270,11 +271,11 @@ void AddRecording(CLI::App& app, Arguments& arguments) {
   app.add_option("--rtol", recording.tolerance.rtol,
                  "Outputs are to be within atol + rtol * |expected| (default 1e-4)")
       ->type_name("X")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NumberBetween(0, 1e300))
       ->needs(record);
   app.add_option("--atol", recording.tolerance.atol, "As --rtol (default 1e-5)")
       ->type_name("X")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NumberBetween(0, 1e300))
       ->needs(record);
   app.add_flag("--force", recording.force, "Write over another file that is there")->needs(record);
   app.add_option("--test-data", recording.test_data,
@@ -296,7 +297,7 @@ Action SetUp(CLI::App& app) {
   app.add_flag("--lambdas", arguments->lambdas,
                "Run kernels and the bodies that the file has for their ops on random inputs of the "
                "declared types, and compare");
-  app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
   CLI::Option* key = app.add_option("--key", arguments->key,
                                     "Fail a file that the owner of this public key has not signed");
   key->type_name("FILE.pub");

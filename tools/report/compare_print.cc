@@ -26,6 +26,9 @@ std::string NonFiniteText(const NonFinite& count) {
   return text;
 }
 
+// So many values that differ are shown without --all: behind the first most follow from it.
+constexpr int64_t kMostApart = 20;
+
 class Writer {
  public:
   Writer(const Comparison& comparison, const CompareTextOptions& options)
@@ -38,16 +41,22 @@ class Writer {
     if (options_.stop_first && comparison_.first_apart >= 0) {
       end = static_cast<size_t>(comparison_.first_apart) + 1;
     }
+    int64_t apart = 0;
     for (size_t i = 0; i < end; ++i) {
-      if (options_.all || !comparison_.values[i].ok()) {
+      const bool ok = comparison_.values[i].ok();
+      if (ok && !options_.all) {
+        stretch_.push_back(&comparison_.values[i]);
+      } else if (ok || options_.all || ++apart <= kMostApart) {
         CloseStretch();
         AddValue(static_cast<int>(i));
-      } else {
-        stretch_.push_back(&comparison_.values[i]);
       }
     }
     CloseStretch();
     std::string text = table_.empty() ? "no values that both have\n" : table_.ToString();
+    if (apart > kMostApart) {
+      absl::StrAppend(&text, "  … ", WithSeparators(apart - kMostApart),
+                      " more that differ: --all\n");
+    }
     absl::StrAppend(&text, Verdict(), FirstNonFinite(), OnlyIn(options_.a, comparison_.only_a),
                     OnlyIn(options_.b, comparison_.only_b));
     return text;
@@ -95,7 +104,7 @@ class Writer {
     std::string note =
         absl::StrCat("the first: ", WithSeparators(d.beyond), " of ",
                      Counted(d.elements, "element"), ", the worst is number ", d.worst, ": ",
-                     ShortNumber(d.worst_expected), " and ", ShortNumber(d.worst_found));
+                     absl::StrFormat("%.9g and %.9g", d.worst_expected, d.worst_found));
     if (value.inputs_max_abs) {
       absl::StrAppendFormat(&note, "; its inputs agree to %.2g", *value.inputs_max_abs);
     }

@@ -1,7 +1,5 @@
 #include "nomograph/tools/run/model_inputs.h"
 
-#include "absl/strings/str_cat.h"
-
 namespace nomograph {
 
 const char kModelInputsHelp[] =
@@ -11,11 +9,7 @@ absl::StatusOr<NamedTensors> ReadModelInputs(const Graph& graph,
                                              const std::vector<std::string>& arguments,
                                              const ReadInputsOptions& options) {
   if (!arguments.empty() || graph.inputs.empty()) return ReadInputs(graph, arguments, options);
-  std::vector<std::string> random;
-  for (const ValueId id : graph.inputs) {
-    random.push_back(absl::StrCat(graph.value(id).name, "=random"));
-  }
-  return ReadInputs(graph, random, options);
+  return ReadInputs(graph, {"random"}, options);
 }
 
 }  // namespace nomograph

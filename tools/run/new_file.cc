@@ -1,26 +1,15 @@
 #include "nomograph/tools/run/new_file.h"
 
-#include <sys/stat.h>
-
-#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/run/write_outputs.h"
 
 namespace nomograph {
 
-absl::Status CheckNewFile(const std::string& path, bool force) {
-  struct stat info;
-  // What is no file, such as /dev/stdout, is nothing that could be lost.
-  if (force || stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return absl::OkStatus();
-  return WithExitCode(ExitCode::kUsage,
-                      absl::AlreadyExistsError(absl::StrCat(
-                          QuotedPath(path), " is there already; --force writes over it")));
-}
-
 absl::Status WriteNewFile(const std::string& path, absl::string_view contents, bool force) {
-  if (absl::Status status = CheckNewFile(path, force); !status.ok()) return status;
+  if (absl::Status status = CheckNotThere(path, force); !status.ok()) return status;
   return WithExitCode(ExitCode::kUnwritable, WriteFileAtomically(path, contents));
 }
 

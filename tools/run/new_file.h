@@ -10,11 +10,7 @@
 
 namespace nomograph {
 
-// AlreadyExists, with ExitCode::kUsage, where there is a file of that path and not `force`. To be
-// asked ahead of work whose result would have no place.
-absl::Status CheckNewFile(const std::string& path, bool force);
-
-// Statuses carry exit codes, and name the path.
+// As CheckNotThere() (write_outputs.h), then written. Statuses carry exit codes, and name the path.
 absl::Status WriteNewFile(const std::string& path, absl::string_view contents, bool force);
 absl::Status WriteNewJson(const std::string& path, const nlohmann::ordered_json& json, bool force);
 

@@ -17,7 +17,7 @@
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/run/model_inputs.h"
-#include "nomograph/tools/run/new_file.h"
+#include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/numbers.h"
 
 namespace nomograph {
@@ -115,7 +115,7 @@ absl::StatusOr<std::string> RecordGoldenInFile(const RecordArguments& arguments)
   }
   // Who names the model twice means to replace it.
   const bool force = arguments.force || arguments.output == arguments.path;
-  NOMO_RETURN_IF_ERROR(CheckNewFile(arguments.output, force));
+  NOMO_RETURN_IF_ERROR(CheckNotThere(arguments.output, force));
   const auto file = OpenFile(arguments.path, {.upgrade = false});
   if (!file.ok()) return WithExitCode(ExitCode::kUnreadable, file.status());
   NOMO_ASSIGN_OR_RETURN(

@@ -27,15 +27,15 @@ class CompareTest : public testing::Test {
   static void SetUpTestSuite() { SaveTestModels(); }
   void SetUp() override {
     for (const char* name : {"out.npz", "out.nomo", "trace.json", "ms.json", "key", "key.pub",
-                             "other", "other.pub", "classifier.nomo.sig"}) {
+                             "other", "other.pub", "classifier.nomo.sig", "same.nomo.txtpb"}) {
       unlink(TempPath(name).c_str());
     }
   }
 };
 
 TEST_F(CompareTest, DiffOfEqualModels) {
-  ASSERT_EQ(Nomo("convert classifier.nomo classifier.nomo.txtpb").exit_code, 0);
-  const CliResult result = Nomo("diff classifier.nomo classifier.nomo.txtpb");
+  ASSERT_EQ(Nomo("convert classifier.nomo same.nomo.txtpb").exit_code, 0);
+  const CliResult result = Nomo("diff classifier.nomo same.nomo.txtpb");
   EXPECT_EQ(result.exit_code, 0) << result.out;
   EXPECT_EQ(result.out, "the same\n");
   EXPECT_THAT(result.err, IsEmpty());
