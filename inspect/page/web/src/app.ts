@@ -320,7 +320,7 @@ export class App implements PanelHost {
       const b = this.bounds;
       const whole = Math.min((w - 60) / b.w, (h - 60) / b.h);
       // A long chain is not shown whole as a thread: it begins at its top, as wide as one can read it.
-      const readable = whole >= 0.62, zoom = readable ? Math.min(1.15, whole) : Math.max(Math.min(whole, 0.62), Math.min(0.85, (w - 80) / b.w));
+      const readable = whole >= 0.62, zoom = readable ? Math.min(1.15, whole) : Math.min(0.85, Math.max(0.55, (w - 80) / b.w));
       this.camera.zoom = Math.max(MIN_ZOOM, zoom);
       this.camera.x = b.w / 2 - w / 2 / this.camera.zoom;
       this.camera.y = readable ? b.h / 2 - h / 2 / this.camera.zoom : -24 / this.camera.zoom;

@@ -221,7 +221,7 @@ export class Painter {
     const [fill, line, bar] = look.colours(item), ring = look.ring(item);
     if (this.zoom < 0.1) {
       pen.fillStyle = ring ?? bar;
-      pen.fillRect(box.x, box.y, box.w, box.h);
+      pen.fillRect(box.x, box.y, box.w, Math.max(box.h, 0.8 / this.zoom));
       pen.globalAlpha = alpha;
       return;
     }
