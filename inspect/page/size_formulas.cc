@@ -44,9 +44,10 @@ struct Stairs {
 int64_t SizeProbes::Size(int symbol, int probe) const {
   const int64_t base = kGrain * (3 + 2 * symbol);
   if (probe == 0) return base;
-  if (probe == count() - 1) return base + kGrain * (symbol + 2);
+  if (probe == count() - 1) return kGrain * (5 + 3 * (symbols_ - symbol));
   if ((probe - 1) / kPerSymbol != symbol) return base;
-  constexpr int64_t kMore[kPerSymbol] = {2 * kGrain, kGrain, 1, 17};
+  // The odd ones tell in which direction, and to multiples of what, sizes are rounded.
+  constexpr int64_t kMore[kPerSymbol] = {2 * kGrain, kGrain, 1, 17, 31};
   return base + kMore[(probe - 1) % kPerSymbol];
 }
 

@@ -17,8 +17,8 @@
 
 namespace nomograph {
 
-// Choices of sizes for a number of symbols: a base; each symbol changed alone, in four ways; all
-// changed at once.
+// Choices of sizes for a number of symbols: a base; each symbol changed alone, in five ways; all
+// changed at once, the smallest to the largest.
 class SizeProbes {
  public:
   explicit SizeProbes(int symbols) : symbols_(symbols) {}
@@ -32,7 +32,7 @@ class SizeProbes {
   std::optional<std::string> Fit(absl::Span<const int64_t> results) const;
 
  private:
-  static constexpr int kPerSymbol = 4;
+  static constexpr int kPerSymbol = 5;
   bool DependsOn(int symbol, absl::Span<const int64_t> results) const;
   std::optional<std::string> FitOne(int symbol, absl::Span<const int64_t> results) const;
   std::optional<std::string> FitSum(absl::Span<const int> symbols,
