@@ -321,7 +321,7 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
   const wantRow = new Float64Array(widest), weightRow = new Float64Array(widest), distance = new Float64Array(widest);
   const result = new Float64Array(widest);
   // Small graphs are worth more passes.
-  const passes = total < 4000 ? 25 : 7;
+  const passes = total < 4000 ? 15 : 7;
   let settled = false;
   for (let pass = 0, last = false; !last; ++pass) {
     if (stopped()) return null;
