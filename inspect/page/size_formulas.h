@@ -55,8 +55,9 @@ struct ProbedGraph {
   std::optional<std::string> SizeOf(ValueId value, int axis) const;
 };
 
-// `max_typed_nodes` bounds the work: symbols beyond it, and beyond six, are not probed and stay
-// open.
+// Where the sizes do not fit each other, the first open size of each input is tried as one, if none
+// has a name. `max_typed_nodes` bounds the work: symbols beyond it, and beyond six, are not probed
+// and stay open.
 ProbedGraph ProbeSizes(const Graph& graph, const FunctionLibrary& functions,
                        const OpRegistry& registry, int64_t max_typed_nodes);
 

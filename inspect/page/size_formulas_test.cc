@@ -87,5 +87,25 @@ TEST(ProbeSizes, NeedsNoneWhereAllIsKnownAndHasLimits) {
   EXPECT_TRUE(ProbeSizes(graph, {}, OpRegistry::Default(), 6).symbols.empty());
 }
 
+// a: [?, 4], b: [?, 4] -> Concat along axis 1, which wants as many rows in both.
+TEST(ProbeSizes, JoinsRowsThatMustBeAsMany) {
+  Graph graph;
+  const TensorType open = {DType::kFloat32, PartialShape({Dim(), 4})};
+  const ValueId a = graph.AddValue("a", open), b = graph.AddValue("b", open);
+  const ValueId y = graph.AddValue("y", {DType::kFloat32, PartialShape()});
+  graph.inputs = {a, b};
+  graph.outputs = {y};
+  graph.nodes.push_back({.name = "concat",
+                         .op = "array.Concat",
+                         .attrs = {{"axis", 1}},
+                         .inputs = {a, b},
+                         .outputs = {y}});
+  const ProbedGraph probed = ProbeSizes(graph, {}, OpRegistry::Default(), 1000);
+  ASSERT_TRUE(probed.ok());
+  EXPECT_THAT(probed.symbols, testing::ElementsAre("a.0"));
+  EXPECT_EQ(probed.SizeOf(y, 0), "$0");
+  EXPECT_EQ(probed.SizeOf(y, 1), "8");
+}
+
 }  // namespace
 }  // namespace nomograph
