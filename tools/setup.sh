@@ -14,6 +14,8 @@ packages=(
   # tools
   g++
   git
+  nodejs
+  npm
   protobuf-compiler
   python3
   python3-numpy
@@ -36,6 +38,8 @@ packages=(
   libzip-dev
   nlohmann-json3-dev
   zlib1g-dev
+  # the page of nomo view, which is tested in a browser
+  chromium
   # data
   dataset-fashion-mnist
   libonnx-testdata

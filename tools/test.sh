@@ -33,4 +33,14 @@ if [[ -z "${NOMO_SKIP_CONSUMER:-}" ]]; then
   (cd examples/consumer && bazel shutdown)
 fi
 
+# The page of `nomo view`, in a browser. NOMO_SKIP_PAGE leaves it out.
+if [[ -z "${NOMO_SKIP_PAGE:-}" ]]; then
+  inspect/page/web/test.sh bazel-bin/tools/nomo | tee "${events}/page" || true
+  if [[ "$(tail -n 1 "${events}/page")" =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    results+=("inspect/page/web:${BASH_REMATCH[1]}:${BASH_REMATCH[2]}")
+  else
+    results+=("inspect/page/web:0:1")
+  fi
+fi
+
 python3 tools/test_results.py "${results[@]}"

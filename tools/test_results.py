@@ -1,6 +1,6 @@
-"""Counts the test cases of Bazel runs.
+"""Counts the test cases of Bazel runs, and of others that count theirs.
 
-Each argument is "<exit status>:<file>" of one run, the file written by --build_event_json_file. Prints what failed and, as
+Each argument is "<exit status>:<file>" of one run, the file written by --build_event_json_file, or "<name>:<passed>:<failed>". Prints what failed and, as
 the last line, "N passed, N failed"; exits with 1 if anything failed.
 """
 
@@ -60,6 +60,12 @@ def main(runs):
     failures = []
     for run in runs:
         exit_status, path = run.split(":", 1)
+        if not exit_status.isdigit():
+            passed, failed = map(int, path.split(":"))
+            count["passed"] += passed
+            count["failed"] += failed
+            failures += [f"{exit_status} ({failed} of its tests)"] if failed else []
+            continue
         results, statuses, broken = read(path)
         failures_before = len(failures)
         for label, status in sorted(statuses.items()):

@@ -67,7 +67,10 @@ class Columns {
     ProbedGraph probed;
     if (is_main) {
       probed = ProbeSizes(graph, model_.functions, registry_, options_.max_typed_nodes);
-      for (const std::string& symbol : probed.symbols) symbols_.push_back(Escape(symbol));
+      // Where no sizes fit, those that the types name can still be put in for their names.
+      for (const std::string& symbol : probed.symbols) {
+        if (probed.ok() || Names(graph, symbol)) symbols_.push_back(Escape(symbol));
+      }
     }
     PageJson& graphs = json_["graphs"];
     graphs["name"].push_back(Escape(is_main ? graph.name : function));
@@ -79,6 +82,16 @@ class Columns {
     AddValues(graph, probed);
     AddNodes(graph, function, probed);
     node_base_ += static_cast<int64_t>(graph.nodes.size());
+  }
+
+  static bool Names(const Graph& graph, const std::string& symbol) {
+    for (const ValueId input : graph.inputs) {
+      const PartialShape& shape = graph.value(input).type.shape;
+      for (int axis = 0; axis < shape.rank(); ++axis) {
+        if (shape[axis].symbol() == symbol) return true;
+      }
+    }
+    return false;
   }
 
   void AddValues(const Graph& graph, const ProbedGraph& probed) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
@@ -44,9 +45,10 @@ struct Stairs {
 int64_t SizeProbes::Size(int symbol, int probe) const {
   const int64_t base = kGrain * (3 + 2 * symbol);
   if (probe == 0) return base;
-  if (probe == count() - 1) return base + kGrain * (symbol + 2);
+  if (probe == count() - 1) return kGrain * (5 + 3 * (symbols_ - symbol));
   if ((probe - 1) / kPerSymbol != symbol) return base;
-  constexpr int64_t kMore[kPerSymbol] = {2 * kGrain, kGrain, 1, 17};
+  // The odd ones tell in which direction, and to multiples of what, sizes are rounded.
+  constexpr int64_t kMore[kPerSymbol] = {2 * kGrain, kGrain, 1, 17, 31};
   return base + kMore[(probe - 1) % kPerSymbol];
 }
 
@@ -163,16 +165,24 @@ struct OpenSize {
   int symbol;
 };
 
-std::vector<OpenSize> OpenSizes(const Graph& graph, size_t limit,
+// `join_first`: the first open size of each input, where none has a name, is one and the same, as
+// the rows of a batch are.
+std::vector<OpenSize> OpenSizes(const Graph& graph, size_t limit, bool join_first,
                                 std::vector<std::string>& symbols) {
   absl::flat_hash_map<std::string, int> numbers;
   std::vector<OpenSize> open;
+  std::string first_name;
   for (const ValueId input : graph.inputs) {
     const PartialShape& shape = graph.value(input).type.shape;
+    bool is_first = true;
     for (int axis = 0; axis < shape.rank(); ++axis) {
       if (shape[axis].known()) continue;
       std::string name = shape[axis].symbol();
       if (name.empty()) name = absl::StrCat(graph.value(input).name, ".", axis);
+      if (std::exchange(is_first, false) && join_first && shape[axis].symbol().empty()) {
+        if (first_name.empty()) first_name = name;
+        name = first_name;
+      }
       const auto [found, is_new] = numbers.emplace(name, static_cast<int>(symbols.size()));
       if (is_new && symbols.size() == limit) {
         numbers.erase(found);
@@ -185,15 +195,10 @@ std::vector<OpenSize> OpenSizes(const Graph& graph, size_t limit,
   return open;
 }
 
-}  // namespace
-
-ProbedGraph ProbeSizes(const Graph& graph, const FunctionLibrary& functions,
-                       const OpRegistry& registry, int64_t max_typed_nodes) {
+ProbedGraph Probe(const Graph& graph, const FunctionLibrary& functions, const OpRegistry& registry,
+                  size_t limit, bool join_first) {
   ProbedGraph result;
-  const int64_t nodes = std::max<int64_t>(1, static_cast<int64_t>(graph.nodes.size()));
-  int limit = kMaxSymbols;
-  while (limit > 0 && SizeProbes(limit).count() * nodes > max_typed_nodes) --limit;
-  const std::vector<OpenSize> open = OpenSizes(graph, limit, result.symbols);
+  const std::vector<OpenSize> open = OpenSizes(graph, limit, join_first, result.symbols);
   if (open.empty()) return result;
   result.probes = SizeProbes(static_cast<int>(result.symbols.size()));
 
@@ -220,6 +225,19 @@ ProbedGraph ProbeSizes(const Graph& graph, const FunctionLibrary& functions,
     for (ValueInfo& value : probed.values) types.push_back(std::move(value.type));
   }
   return result;
+}
+
+}  // namespace
+
+ProbedGraph ProbeSizes(const Graph& graph, const FunctionLibrary& functions,
+                       const OpRegistry& registry, int64_t max_typed_nodes) {
+  const int64_t nodes = std::max<int64_t>(1, static_cast<int64_t>(graph.nodes.size()));
+  int limit = kMaxSymbols;
+  while (limit > 0 && SizeProbes(limit).count() * nodes > max_typed_nodes) --limit;
+  ProbedGraph result = Probe(graph, functions, registry, limit, /*join_first=*/false);
+  if (result.ok() || result.symbols.size() < 2) return result;
+  ProbedGraph joined = Probe(graph, functions, registry, limit, /*join_first=*/true);
+  return joined.ok() ? joined : result;
 }
 
 }  // namespace nomograph

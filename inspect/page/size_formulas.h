@@ -17,8 +17,8 @@
 
 namespace nomograph {
 
-// Choices of sizes for a number of symbols: a base; each symbol changed alone, in four ways; all
-// changed at once.
+// Choices of sizes for a number of symbols: a base; each symbol changed alone, in five ways; all
+// changed at once, the smallest to the largest.
 class SizeProbes {
  public:
   explicit SizeProbes(int symbols) : symbols_(symbols) {}
@@ -32,7 +32,7 @@ class SizeProbes {
   std::optional<std::string> Fit(absl::Span<const int64_t> results) const;
 
  private:
-  static constexpr int kPerSymbol = 4;
+  static constexpr int kPerSymbol = 5;
   bool DependsOn(int symbol, absl::Span<const int64_t> results) const;
   std::optional<std::string> FitOne(int symbol, absl::Span<const int64_t> results) const;
   std::optional<std::string> FitSum(absl::Span<const int> symbols,
@@ -55,8 +55,9 @@ struct ProbedGraph {
   std::optional<std::string> SizeOf(ValueId value, int axis) const;
 };
 
-// `max_typed_nodes` bounds the work: symbols beyond it, and beyond six, are not probed and stay
-// open.
+// Where the sizes do not fit each other, the first open size of each input is tried as one, if none
+// has a name. `max_typed_nodes` bounds the work: symbols beyond it, and beyond six, are not probed
+// and stay open.
 ProbedGraph ProbeSizes(const Graph& graph, const FunctionLibrary& functions,
                        const OpRegistry& registry, int64_t max_typed_nodes);
 

@@ -28,6 +28,8 @@ export class App implements PanelHost {
   selected: Item | null = null;
   /** Lit ends by position, and the colour of each. */
   lit = new Map<number, string>();
+  /** Whether only neighbours are lit: then the rest fades less. */
+  private near = false;
   private litBoxes = new Map<Item, string>();
   private litValues = new Set<number>();
   found: Item[] = [];
@@ -183,6 +185,7 @@ export class App implements PanelHost {
     return {
       theme,
       tracing: lit,
+      fade: this.near ? 0.6 : 0.35,
       colours: item => this.colouring.colours(item, theme),
       title: item => this.title(item),
       aside: item => this.aside(item),
@@ -320,7 +323,7 @@ export class App implements PanelHost {
       const b = this.bounds;
       const whole = Math.min((w - 60) / b.w, (h - 60) / b.h);
       // A long chain is not shown whole as a thread: it begins at its top, as wide as one can read it.
-      const readable = whole >= 0.62, zoom = readable ? Math.min(1.15, whole) : Math.max(Math.min(whole, 0.62), Math.min(0.85, (w - 80) / b.w));
+      const readable = whole >= 0.62, zoom = readable ? Math.min(1.15, whole) : Math.min(0.85, Math.max(0.55, (w - 80) / b.w));
       this.camera.zoom = Math.max(MIN_ZOOM, zoom);
       this.camera.x = b.w / 2 - w / 2 / this.camera.zoom;
       this.camera.y = readable ? b.h / 2 - h / 2 / this.camera.zoom : -24 / this.camera.zoom;
@@ -400,6 +403,7 @@ export class App implements PanelHost {
   trace(kind: 'up' | 'down' | 'both', steps = Infinity) {
     if (!this.selected) return;
     this.lit.clear();
+    this.near = steps === 1;
     const from = this.ends(this.selected);
     if (kind !== 'down') for (const p of neighbourhood(this.tree, from, steps, false)) this.lit.set(p, this.theme.ancestor);
     if (kind !== 'up') for (const p of neighbourhood(this.tree, from, steps, true)) this.lit.set(p, this.theme.descendant);
@@ -410,6 +414,7 @@ export class App implements PanelHost {
 
   /** Lights all paths between two boxes, whichever comes first. */
   tracePaths(a: Item, b: Item) {
+    this.near = false;
     let set = pathsBetween(this.tree, this.ends(a), this.ends(b));
     if (!set.size) set = pathsBetween(this.tree, this.ends(b), this.ends(a));
     this.lit.clear();

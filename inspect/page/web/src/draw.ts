@@ -31,6 +31,8 @@ export interface Look {
   dashed(item: Item): boolean;
   hatched(item: Item): boolean;
   tracing: boolean;
+  /** How much of what is faded is left. */
+  fade: number;
 }
 
 /** Boxes on their way from one layout to the next. */
@@ -115,7 +117,7 @@ export class Painter {
       if (colour) lit.push([e, colour]); else plain.push(e);
     });
     const alpha = pen.globalAlpha;
-    pen.globalAlpha = alpha * (this.motion ? this.motion.part * this.motion.part : 1) * (look.tracing ? 0.35 : 1);
+    pen.globalAlpha = alpha * (this.motion ? this.motion.part * this.motion.part : 1) * (look.tracing ? look.fade : 1) * (this.zoom < 0.4 ? 0.6 : 1);
     pen.strokeStyle = look.theme.edge;
     pen.lineWidth = this.zoom < 0.4 ? 1 / this.zoom * 0.7 : 1.3;
     pen.beginPath();
@@ -217,11 +219,11 @@ export class Painter {
     const { pen, look } = this, { theme } = look, group = item.kind === 'group' || item.kind === 'run' || item.kind === 'body';
     ++this.drawn;
     const alpha = pen.globalAlpha;
-    if (look.faded(item)) pen.globalAlpha = alpha * 0.28;
+    if (look.faded(item)) pen.globalAlpha = alpha * look.fade;
     const [fill, line, bar] = look.colours(item), ring = look.ring(item);
     if (this.zoom < 0.1) {
       pen.fillStyle = ring ?? bar;
-      pen.fillRect(box.x, box.y, box.w, box.h);
+      pen.fillRect(box.x, box.y, box.w, Math.max(box.h, 0.8 / this.zoom));
       pen.globalAlpha = alpha;
       return;
     }
@@ -235,8 +237,12 @@ export class Painter {
     const w = item.kind === 'run' ? box.w - 8 : box.w, h = item.kind === 'run' ? box.h - 6 : box.h;
     pen.beginPath();
     pen.roundRect(box.x, box.y, w, h, radius);
-    pen.fillStyle = fill;
+    // From afar a pale tint is none: the box takes the colour of its bar.
+    const far = this.zoom < 0.4 && item.kind === 'node';
+    pen.fillStyle = far ? bar : fill;
+    if (far) pen.globalAlpha *= Math.min(0.85, 0.2 / this.zoom);
     pen.fill();
+    if (far) pen.globalAlpha = look.faded(item) ? alpha * look.fade : alpha;
     if (look.hatched(item)) this.hatch(box);
     if (look.dashed(item)) pen.setLineDash([5, 4]);
     pen.strokeStyle = ring ?? line;

@@ -133,9 +133,14 @@ function group(keys: number, count: number, key: (i: number) => number): { start
   return { start, items };
 }
 
+// Blocks of places that have met; kept, because rows are many and short.
+const blockMean: number[] = [], blockMass: number[] = [], blockSize: number[] = [];
+
 /** The places nearest to `want`, in the sense of weighted squares, that keep the order and the distances. */
 export function place(want: Float64Array, weight: Float64Array, distance: Float64Array, count: number, out: Float64Array) {
-  const mean: number[] = [], mass: number[] = [], size: number[] = [];
+  if (count === 1) { out[0] = want[0]; return; }
+  const mean = blockMean, mass = blockMass, size = blockSize;
+  mean.length = mass.length = size.length = 0;
   let shift = 0;
   for (let i = 0; i < count; ++i) {
     if (i) shift += distance[i];
@@ -252,7 +257,8 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
   const sSrc: number[] = [], sDst: number[] = [], sSrcDx: number[] = [], sDstDx: number[] = [], sWeight: number[] = [];
   const short = (a: number, b: number, adx: number, bdx: number) => {
     sSrc.push(a); sDst.push(b); sSrcDx.push(adx); sDstDx.push(bdx);
-    sWeight.push(a >= n && b >= n ? 8 : a >= n || b >= n ? 2 : 1);
+    // What passes by is to be straight, and a chain of boxes straighter than what joins it from the side.
+    sWeight.push(a >= n && b >= n ? 8 : a >= n || b >= n ? 1 : 3);
   };
   const begun = new Uint8Array(bundles);
   for (let e = 0; e < m; ++e) {
@@ -315,10 +321,13 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
   const wantRow = new Float64Array(widest), weightRow = new Float64Array(widest), distance = new Float64Array(widest);
   const result = new Float64Array(widest);
   // Small graphs are worth more passes.
-  const passes = total < 4000 ? 25 : 7;
-  for (let pass = 0; pass < passes; ++pass) {
+  const passes = total < 4000 ? 15 : 7;
+  let settled = false;
+  for (let pass = 0, last = false; !last; ++pass) {
     if (stopped()) return null;
-    const upward = pass % 2 === 1, both = pass === passes - 1;
+    last = pass === passes - 1 || (settled && pass > 1);
+    const upward = pass % 2 === 1, both = last;
+    let moved = 0;
     for (let i = 0; i < layers; ++i) {
       const row = rows[upward ? layers - 1 - i : i];
       for (let k = 0; k < row.length; ++k) {
@@ -334,13 +343,18 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
           sum += sWeight[e] * (x[sDst[e]] + sDstDx[e] - sSrcDx[e]);
           mass += sWeight[e];
         }
-        wantRow[k] = mass ? sum / mass : x[v];
+        // A long chain that leans to a side by a little in each layer stays near the middle.
+        wantRow[k] = (mass ? sum / mass : x[v]) * 0.995;
         weightRow[k] = Math.max(mass, 0.05);
         if (k) distance[k] = apart(row[k - 1], v, width, n, input.gapX);
       }
       place(wantRow, weightRow, distance, row.length, result);
-      for (let k = 0; k < row.length; ++k) x[row[k]] = result[k];
+      for (let k = 0; k < row.length; ++k) {
+        moved = Math.max(moved, Math.abs(x[row[k]] - result[k]));
+        x[row[k]] = result[k];
+      }
     }
+    settled = moved < 0.5;
   }
 
   straighten(rows, x, width, n, input.gapX, sSrc, sDst, sSrcDx, sDstDx, down, up);

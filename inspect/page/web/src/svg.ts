@@ -30,7 +30,12 @@ export class SvgPen {
   }
   fillText(text: string, x: number, y: number) {
     const anchor = this.textAlign === 'right' ? ' text-anchor="end"' : '';
-    this.out.push(`<text x="${n(x)}" y="${n(y)}" style="font:${escape(this.font)}" fill="${escape(this.fillStyle)}"${anchor}${this.alpha()}>${escape(text)}</text>`);
+    this.out.push(`<text x="${n(x)}" y="${n(y)}" ${this.fontAttributes()} fill="${escape(this.fillStyle)}"${anchor}${this.alpha()}>${escape(text)}</text>`);
+  }
+  /** "600 12px a, b" as attributes: a style attribute is what content security policies refuse. */
+  private fontAttributes() {
+    const parts = /^(?:(\d+) )?([\d.]+)px (.*)$/.exec(this.font);
+    return parts ? `font-size="${parts[2]}" font-family="${escape(parts[3])}"${parts[1] ? ` font-weight="${parts[1]}"` : ''}` : '';
   }
   measureText(text: string) { this.measurer.font = this.font; return this.measurer.measureText(text); }
   setLineDash(dash: number[]) { this.dash = dash.length ? ` stroke-dasharray="${dash.join(' ')}"` : ''; }

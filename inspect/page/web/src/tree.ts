@@ -195,7 +195,7 @@ export class Tree {
             ++end;
           }
         }
-        if (end - i < 2 || (end - i === item.children.length && item !== root)) {
+        if (end - i < 2) {
           for (; i < end; ++i) kept.push(item.children[i]);
           continue;
         }
@@ -209,6 +209,13 @@ export class Tree {
         i = end;
       }
       item.children = kept;
+      if (kept.length === 1 && kept[0].kind === 'run' && item.kind === 'group' && item !== root) {
+        // A group of nothing but a run is that run.
+        const [run] = kept, siblings = item.parent!.children;
+        run.label = `${item.label}/${run.label}`;
+        run.parent = item.parent;
+        siblings[siblings.indexOf(item)] = run;
+      }
       for (const child of kept) for (const c of child.kind === 'run' ? child.children : [child]) walk(c);
     };
     walk(root);

@@ -1,0 +1,50 @@
+// nomo view, end to end, as far as it can be seen without a browser.
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/tools/testing/cli.h"
+#include "nomograph/tools/testing/models.h"
+
+namespace nomograph {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class ViewTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { SaveTestModels(); }
+};
+
+TEST_F(ViewTest, WritesAPageAndNothingOverAnother) {
+  EXPECT_THAT(Nomo("view classifier.nomo").out, StartsWith("wrote classifier.html ("));
+  const std::string html = Contents("classifier.html");
+  EXPECT_THAT(html, AllOf(StartsWith("<!DOCTYPE html>"), HasSubstr("default-src 'none'")));
+
+  const CliResult again = Nomo("view classifier.nomo");
+  EXPECT_EQ(again.exit_code, 2);
+  EXPECT_THAT(again.err, HasSubstr("--force"));
+  EXPECT_EQ(Nomo("view classifier.nomo --force").exit_code, 0);
+  EXPECT_EQ(Nomo("view classifier.nomo -o -").out, html);
+}
+
+TEST_F(ViewTest, ShowsWhatCannotRunAndWhatDiffers) {
+  EXPECT_EQ(Nomo("view missing.nomo -o missing.html").exit_code, 0);
+  EXPECT_EQ(Nomo("view tenfold.nomo twofold.nomo -o diff.html").exit_code, 0);
+  EXPECT_EQ(Nomo("view affine.nomo --program -o program.html").exit_code, 0);
+  EXPECT_EQ(Nomo("view missing.nomo --program -o program2.html").exit_code, 4);
+}
+
+TEST_F(ViewTest, RefusesNumbersOfNoNode) {
+  WriteContents("times.json", R"({"nobody": 1})");
+  const CliResult result = Nomo("view affine.nomo -o - --profile times.json");
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("the first is \"nobody\""));
+  EXPECT_EQ(Nomo("view affine.nomo -o - --numbers times.json").exit_code, 2);
+  EXPECT_EQ(Nomo("view affine.nomo -o - --profile gone.json").exit_code, 3);
+}
+
+}  // namespace
+}  // namespace nomograph
