@@ -14,8 +14,6 @@ packages=(
   # tools
   g++
   git
-  nodejs
-  npm
   protobuf-compiler
   python3
   python3-numpy
@@ -44,6 +42,9 @@ packages=(
   dataset-fashion-mnist
   libonnx-testdata
 )
+
+# Node.js is often there from elsewhere, and then Debian's npm cannot be installed beside it.
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then packages+=(nodejs npm); fi
 
 fail() {
   printf 'setup: %s\n' "$@" >&2
