@@ -230,8 +230,17 @@ TEST(Function, AppliesKnownCalls) {
 
 TEST(Function, YieldsShapes) {
   const LambdaFunction lambda = Read(PayloadOf("f = lambda x: (x, x * x)", "3.8"));
-  const auto shapes = TranslateShape(lambda, {PartialShape({Dim(), 3})}, false);
-  EXPECT_FALSE(shapes.ok());  // a tuple times a tuple
+  // A tuple times a tuple.
+  EXPECT_FALSE(TranslateShape(lambda, {PartialShape({Dim(), 3})}, false).ok());
+  const LambdaFunction slice = Read(PayloadOf("f = lambda x: x[..., None]", "3.8"));
+  EXPECT_FALSE(TranslateShape(slice, {PartialShape({Dim(), 3})}, false).ok());
+  const LambdaFunction one = Read(PayloadOf("f = lambda x: [x, x + 1]", "3.8"));
+  EXPECT_FALSE(TranslateShape(one, {PartialShape({Dim(), 3})}, false).ok());
+  const LambdaFunction same =
+      Read(PayloadOf("f = lambda x: x if isinstance(x, list) is False else x[0]", "3.8"));
+  const auto shape = TranslateShape(same, {PartialShape({Dim(), 3})}, false);
+  ASSERT_TRUE(shape.ok()) << shape.status();
+  EXPECT_EQ((*shape)[0].ToString(), "[?,3]");
 }
 
 }  // namespace
