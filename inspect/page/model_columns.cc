@@ -1,6 +1,7 @@
 // The columns of graphs: nodes, values, types, attributes, and what stands beside them in the file.
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/types/escape.h"

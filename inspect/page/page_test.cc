@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include <cmath>
+#include <map>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"

@@ -1,7 +1,9 @@
 // The columns of weights and constants: statistics, histograms, previews.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
+#include "absl/strings/str_cat.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/inspect/page/page_columns.h"
 #include "nomograph/inspect/tensor_stats.h"

@@ -1,9 +1,9 @@
-// The state of the page, and what keys, mouse and the address do to it.
+// The state of the page, and what can be done to it.
 import { Colouring, changeOf, modesOf, type Mode } from './colour.ts';
-import { allParameters, bytesText, opShort, parametersOf, shapeText, short, typeOfValue, type Model, type PageData } from './data.ts';
+import { opShort, parametersOf, shapeText, short, typeOfValue, type Model, type PageData } from './data.ts';
+import { fillBar, listen } from './controls.ts';
 import { byId, download, el } from './dom.ts';
 import { Painter, type Box, TITLE, type Look, type Motion, type Pen } from './draw.ts';
-import { showHelp } from './help.ts';
 import { drawLegend } from './legend.ts';
 import { layout, type LayoutInput, type LayoutResult } from './layout.ts';
 import { mergeModels } from './merge.ts';
@@ -12,13 +12,15 @@ import { fillPanel, itemText, type PanelHost } from './panel.ts';
 import { Scene, type Link, type View } from './scene.ts';
 import { SearchBox } from './searchbox.ts';
 import { neighbourhood, pathsBetween, Selector } from './select.ts';
+import { restoreState, stateLink } from './state.ts';
 import { asPen, SvgPen } from './svg.ts';
 import { DARK, LIGHT, tintBar, tintOf, type Theme } from './theme.ts';
 import { Tree, type Item } from './tree.ts';
 
 declare const WORKER_SOURCE: string;
 
-const OPENING_BOXES = 60, MOVE_MS = 140, MIN_ZOOM = 0.01, MAX_ZOOM = 4;
+export const MIN_ZOOM = 0.01, MAX_ZOOM = 4;
+const OPENING_BOXES = 60, MOVE_MS = 140;
 
 export class App implements PanelHost {
   tree!: Tree;
@@ -46,10 +48,10 @@ export class App implements PanelHost {
   private frame = 0;
   private worker: Worker | null = null;
   private mixes = new Map<Item, [string, number][]>();
-  private readonly canvas = byId<HTMLCanvasElement>('canvas');
+  readonly canvas = byId<HTMLCanvasElement>('canvas');
   private readonly pen = this.canvas.getContext('2d')!;
   private readonly map: MiniMap;
-  private readonly search: SearchBox;
+  readonly search: SearchBox;
   /** Milliseconds that things took, for those who measure. */
   readonly times: Record<string, number> = {};
   drawn = 0;
@@ -76,11 +78,11 @@ export class App implements PanelHost {
 
   async start() {
     const begun = performance.now();
-    this.bar();
+    fillBar(this);
     this.applyTheme();
     this.plant();
-    this.listen();
-    if (!await this.restore()) {
+    listen(this);
+    if (!await restoreState(this)) {
       await this.scene.update();
       this.fit();
     }
@@ -92,7 +94,7 @@ export class App implements PanelHost {
   }
 
   /** Makes the tree anew: after constants were shown or hidden. */
-  private plant() {
+  plant() {
     this.tree = new Tree(this.model, { constants: this.constants, maxInstances: 200000, onlyChanges: this.onlyChanges });
     if (this.model.change) this.tree.openChanges(2 * OPENING_BOXES); else this.tree.openTo(OPENING_BOXES);
     this.scene = new Scene(this.tree, { boxSize: item => this.boxSize(item), layoutLarge: input => this.layoutLarge(input) });
@@ -103,7 +105,7 @@ export class App implements PanelHost {
     this.lit.clear();
   }
 
-  private replant() {
+  replant() {
     this.selected = null;
     this.plant();
     return this.scene.update().then(() => { this.fit(); this.afterLayout(); this.select(null); });
@@ -116,7 +118,7 @@ export class App implements PanelHost {
     return `${type.dtype === 'float32' ? '' : `${type.dtype} `}${shapeText(this.model, type, sizes)}`;
   }
 
-  private outputText(item: Item, sizes = this.sizes): string {
+  outputText(item: Item, sizes = this.sizes): string {
     if (item.value >= 0) { const t = typeOfValue(this.model, item.value); return `${t.dtype}${shapeText(this.model, t, sizes)}`; }
     const lo = this.model.outStart[item.node], hi = this.model.outStart[item.node + 1];
     for (let k = lo; k < hi; ++k) if (this.model.outs[k] >= 0) return this.shapeOf(this.model.outs[k], sizes) + (hi - lo > 1 ? '  …' : '');
@@ -134,7 +136,7 @@ export class App implements PanelHost {
     return '';
   }
 
-  private detail(item: Item): string {
+  detail(item: Item): string {
     if (item.isEnd) return this.outputText(item);
     const value = this.colouring.mode.numeric ? this.colouring.valueOf(item) : null;
     if (value !== null) return `${item.ops} nodes · ${this.colouring.mode.text(value)}`;
@@ -589,7 +591,7 @@ export class App implements PanelHost {
     return walk(this.scene.root, 0, 0);
   }
 
-  private click(px: number, py: number, shift: boolean) {
+  click(px: number, py: number, shift: boolean) {
     const hit = this.hit(px, py);
     if (!hit) { this.select(null); return; }
     if (shift && this.selected && hit.item !== this.selected && hit.part === 'box') { this.tracePaths(this.selected, hit.item); return; }
@@ -600,10 +602,10 @@ export class App implements PanelHost {
     else if (shift) this.trace('both'); else { this.trace('both', 1); byId('trace').hidden = true; }
   }
 
-  // --- Keys
+  // --- Along the graph
 
   /** The next box along the data, or against it. */
-  private along(forward: boolean) {
+  along(forward: boolean) {
     const { tree } = this, at = this.selected;
     if (!at) { const first = this.scene.root.boxes[0]; if (first) void this.go(first); return; }
     const start = forward ? tree.outStart : tree.inStart, to = forward ? tree.outDst : tree.inSrc;
@@ -619,7 +621,7 @@ export class App implements PanelHost {
     this.centre(next);
   }
 
-  private beside(by: number) {
+  beside(by: number) {
     const at = this.selected;
     if (!at?.parent) return;
     const view = this.scene.view(at.parent);
@@ -633,38 +635,7 @@ export class App implements PanelHost {
     this.centre(view.boxes[next]);
   }
 
-  key(event: KeyboardEvent) {
-    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
-    if (event.key === 'Escape') {
-      if (this.busy) this.stopLayout();
-      else if (typing) { (event.target as HTMLElement).blur(); this.search.hide(); byId('canvas').focus(); }
-      else if (this.lit.size && this.selected) this.clearTrace();
-      else this.select(null);
-      return;
-    }
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || byId<HTMLDialogElement>('help').open) return;
-    const { w, h } = this.view, pan = (dx: number, dy: number) => { this.camera.x += dx / this.camera.zoom; this.camera.y += dy / this.camera.zoom; this.draw(); this.remember(); };
-    const onButton = event.target instanceof HTMLButtonElement;
-    const acts: Record<string, () => void> = {
-      '/': () => this.search.focus(), '?': () => showHelp(),
-      j: () => this.along(true), k: () => this.along(false), l: () => this.beside(1), h: () => this.beside(-1),
-      Enter: () => { if (!onButton && this.selected) this.toggle(this.selected); }, u: () => this.up(),
-      n: () => void this.step(1), N: () => void this.step(-1),
-      A: () => this.trace('up'), D: () => this.trace('down'), T: () => this.trace('both'), t: () => this.trace('both', 1),
-      f: () => this.fit(this.selected), F: () => this.fit(), w: () => this.whole(),
-      '+': () => this.zoomAt(w / 2, h / 2, 1.25), '=': () => this.zoomAt(w / 2, h / 2, 1.25), '-': () => this.zoomAt(w / 2, h / 2, 0.8),
-      c: () => void this.openToDepth(0), e: () => void this.openAll(true), o: () => this.togglePanel(), s: () => this.saveSvg(),
-      ArrowUp: () => pan(0, -80), ArrowDown: () => pan(0, 80), ArrowLeft: () => pan(-80, 0), ArrowRight: () => pan(80, 0),
-      PageDown: () => pan(0, h * 0.85), PageUp: () => pan(0, -h * 0.85),
-    };
-    for (let d = 1; d <= 9; ++d) acts[String(d)] = () => void this.openToDepth(d - 1);
-    const act = acts[event.key];
-    if (!act || (onButton && event.key.startsWith('Arrow'))) return;
-    event.preventDefault();
-    act();
-  }
-
-  private up() {
+  up() {
     const parent = this.selected?.parent;
     if (!parent || parent === this.tree.root) { this.select(null); return; }
     this.select(parent);
@@ -698,180 +669,8 @@ export class App implements PanelHost {
   // --- The address
 
   private remembering = 0;
-  private remember() {
+  remember() {
     clearTimeout(this.remembering);
-    this.remembering = window.setTimeout(() => { try { history.replaceState(null, '', this.link()); } catch { /* some browsers refuse it for files */ } }, 250);
+    this.remembering = window.setTimeout(() => { try { history.replaceState(null, '', stateLink(this)); } catch { /* some browsers refuse it for files */ } }, 250);
   }
-
-  /** "#sel=/layer3/…&color=time": the state, for a link. */
-  link(): string {
-    const parts: [string, string][] = [], { tree, selected, camera } = this;
-    if (selected) parts.push(['sel', selected.node >= 0 && tree.itemOfNode[selected.node] === selected.id ? this.model.nodeName[selected.node] : `@${selected.id}`]);
-    const open = tree.items.filter(i => i.expanded && i !== tree.root).map(i => i.id);
-    if (open.length < 400) parts.push(['open', ranges(open)]);
-    if (this.mode !== this.modes[0]) parts.push(['color', this.mode.key]);
-    if (this.query) parts.push(['find', this.query]);
-    const sizes = this.sizes.map((s, i) => s === null ? '' : `${i}:${s}`).filter(Boolean).join(',');
-    if (sizes) parts.push(['sizes', sizes]);
-    if (this.constants) parts.push(['constants', '1']);
-    parts.push(['at', [camera.x, camera.y, camera.zoom * 1000].map(v => Math.round(v)).join(',')]);
-    return `#${parts.map(([k, v]) => `${k}=${encodeURIComponent(v).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':')}`).join('&')}`;
-  }
-
-  /** The state that the address names; false where it names none. */
-  private async restore(): Promise<boolean> {
-    const state = new Map(location.hash.slice(1).split('&').map(p => { const i = p.indexOf('='); try { return [p.slice(0, i), decodeURIComponent(p.slice(i + 1))] as const; } catch { return ['', ''] as const; } }));
-    if (![...state.keys()].some(k => ['sel', 'open', 'depth', 'color', 'find', 'sizes', 'at', 'constants'].includes(k))) return false;
-    const { tree, model } = this;
-    if (state.get('constants')) { this.constants = true; this.plant(); }
-    for (const pair of (state.get('sizes') ?? '').split(',')) {
-      const [i, size] = pair.split(':').map(Number);
-      if (i < model.symbols.length && size >= 1 && Number.isInteger(size)) this.sizes[i] = size;
-    }
-    this.mode = this.modes.find(m => m.key === state.get('color') || m.title === state.get('color')) ?? this.mode;
-    byId<HTMLSelectElement>('colour').value = this.mode.key;
-    this.colouring = new Colouring(this.mode, this.tree, this.page, this.sizes);
-    if (state.has('depth')) tree.openToDepth(Number(state.get('depth')) || 0);
-    if (state.has('open')) {
-      for (const item of tree.items) item.expanded = item === tree.root;
-      for (const id of unranges(state.get('open')!, tree.items.length)) if (tree.items[id]?.isGroup) tree.items[id].expanded = true;
-    }
-    const sel = state.get('sel') ?? '';
-    const item = sel[0] === '@' ? this.tree.items[Number(sel.slice(1))] : sel ? this.selector.find(sel).items[0] : undefined;
-    if (item) this.tree.reveal(item);
-    await this.scene.update();
-    this.syncSizes();
-    const at = (state.get('at') ?? '').split(',').map(Number);
-    if (at.length === 3 && at.every(Number.isFinite)) this.camera = { x: at[0], y: at[1], zoom: Math.max(MIN_ZOOM, Math.min(MAX_ZOOM, at[2] / 1000)) };
-    else this.fit();
-    if (item) { this.selected = item; if (!state.has('at')) this.centre(item); }
-    if (state.get('find')) this.search.set(state.get('find')!, false);
-    return true;
-  }
-
-  // --- The bar and what listens
-
-  private syncSizes() {
-    document.querySelectorAll<HTMLInputElement>('#sizes input').forEach(input => {
-      const size = this.sizes[Number(input.dataset.symbol)];
-      input.value = input.type === 'range' ? String(Math.log2(size ?? 1)) : size === null ? '' : String(size);
-    });
-  }
-
-  private bar() {
-    const { model, page } = this;
-    document.title = `${model.file} – nomo view`;
-    byId('file').textContent = page.diff ? `${page.models[0].file} → ${page.models[1].file}` : model.file;
-    byId('facts').textContent = `${model.nodeName.length.toLocaleString('en')} nodes · ${short(allParameters(page.models[page.models.length - 1]).elements)} parameters · ${bytesText(model.bytes)}`;
-    byId('colour').replaceChildren(...this.modes.map(m => el('option', { value: m.key }, m.title)));
-    byId('colour').addEventListener('change', () => this.setMode(byId<HTMLSelectElement>('colour').value));
-    byId('sizes').replaceChildren(...model.symbols.map((symbol, i) => {
-      const act = (size: number | null) => { this.setSize(i, size); this.syncSizes(); };
-      return el('label', { title: `The size of ${symbol}: shapes, bytes and MACs follow` }, el('span', {}, model.aliases[i] === symbol ? symbol : `${model.aliases[i]} = ${symbol}`),
-        el('input', { type: 'number', min: 1, max: 1000000, placeholder: 'any', 'data-symbol': i, 'aria-label': `Size of ${symbol}`, oninput: (e: Event) => {
-          const value = Number((e.target as HTMLInputElement).value);
-          act(value >= 1 && Number.isInteger(value) ? value : null);
-        } }),
-        el('input', { type: 'range', min: 0, max: 12, step: 0.5, value: 0, 'data-symbol': i, 'aria-label': `Size of ${symbol} as a slider`, oninput: (e: Event) => act(Math.round(2 ** Number((e.target as HTMLInputElement).value))) }));
-    }));
-    const tool = (text: string, title: string, act: (e: Event) => void) => el('button', { class: 'tool', title, 'aria-label': title, onclick: act }, text);
-    byId('tools').replaceChildren(
-      tool('Fit', 'Show from the start (F)', () => this.fit()),
-      tool('Collapse', 'Close all groups (c)', () => void this.openToDepth(0)),
-      tool('Expand', 'Open all groups (e)', () => void this.openAll(true)),
-      tool('Constants', 'Show constants too, and what follows from them and from sizes alone', e => {
-        this.constants = !this.constants;
-        (e.currentTarget as HTMLElement).setAttribute('aria-pressed', String(this.constants));
-        this.replant();
-      }),
-      ...(this.model.change ? [tool('Only changes', 'Fold what is the same in both', e => {
-        this.onlyChanges = !this.onlyChanges;
-        (e.currentTarget as HTMLElement).setAttribute('aria-pressed', String(this.onlyChanges));
-        this.replant();
-      })] : []),
-      tool('SVG', 'Save what is shown as SVG (s)', () => this.saveSvg()),
-      tool('◐', 'Light or dark', () => this.applyTheme(this.theme.dark ? 'light' : 'dark')),
-      tool('?', 'Keys and selectors (?)', () => showHelp()));
-  }
-
-  private listen() {
-    const { canvas } = this;
-    let down: { x: number; y: number; moved: boolean } | null = null;
-    canvas.addEventListener('pointerdown', e => {
-      if (e.button > 1) return;
-      canvas.setPointerCapture(e.pointerId);
-      canvas.focus({ preventScroll: true });
-      down = { x: e.offsetX, y: e.offsetY, moved: false };
-    });
-    canvas.addEventListener('pointermove', e => {
-      if (!down) { this.hover(e.offsetX, e.offsetY); return; }
-      const dx = e.offsetX - down.x, dy = e.offsetY - down.y;
-      if (!down.moved && Math.hypot(dx, dy) < 4) return;
-      down.moved = true;
-      canvas.classList.add('drag');
-      this.camera.x -= dx / this.camera.zoom;
-      this.camera.y -= dy / this.camera.zoom;
-      down.x = e.offsetX; down.y = e.offsetY;
-      this.draw();
-      this.remember();
-    });
-    const up = (e: PointerEvent) => {
-      canvas.classList.remove('drag');
-      if (down && !down.moved && e.type === 'pointerup') this.click(e.offsetX, e.offsetY, e.shiftKey);
-      down = null;
-    };
-    canvas.addEventListener('pointerup', up);
-    canvas.addEventListener('pointercancel', up);
-    canvas.addEventListener('pointerleave', () => { byId('tip').hidden = true; });
-    canvas.addEventListener('wheel', e => {
-      e.preventDefault();
-      const unit = e.deltaMode === 1 ? 16 : e.deltaMode === 2 ? this.view.h : 1;
-      if (e.ctrlKey || e.metaKey) this.zoomAt(e.offsetX, e.offsetY, Math.exp(-e.deltaY * unit * (Math.abs(e.deltaY) < 30 ? 0.01 : 0.002)));
-      else {
-        this.camera.x += (e.shiftKey ? e.deltaY : e.deltaX) * unit / this.camera.zoom;
-        this.camera.y += (e.shiftKey ? 0 : e.deltaY) * unit / this.camera.zoom;
-        this.draw();
-        this.remember();
-      }
-    }, { passive: false });
-    addEventListener('keydown', e => this.key(e));
-    new ResizeObserver(() => this.draw()).observe(canvas);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.applyTheme());
-  }
-
-  private hover(x: number, y: number) {
-    const hit = this.hit(x, y), tip = byId('tip');
-    this.canvas.classList.toggle('point', hit !== null && hit.part !== 'frame');
-    if (!hit || hit.part === 'frame') { tip.hidden = true; return; }
-    const { item } = hit, value = this.colouring.valueOf(item);
-    const lines = [item.node >= 0 ? this.model.nodeName[item.node] : item.value >= 0 ? this.model.valueName[item.value] : this.tree.path(item)];
-    if (item.isEnd) lines.push(`${this.title(item)}  ${this.outputText(item)}`); else lines.push(this.detail(item));
-    if (value !== null) lines.push(`${this.colouring.mode.title}: ${this.colouring.mode.text(value)}`);
-    tip.textContent = lines.join('\n');
-    tip.hidden = false;
-    const w = tip.offsetWidth, h = tip.offsetHeight;
-    tip.style.left = `${Math.min(x + 14, this.view.w - w - 8)}px`;
-    tip.style.top = `${y + 18 + h > this.view.h ? y - h - 10 : y + 18}px`;
-  }
-}
-
-/** 3,4,5,9 as "3-5,9". */
-function ranges(ids: number[]): string {
-  const parts: string[] = [];
-  for (let i = 0; i < ids.length;) {
-    let j = i;
-    while (ids[j + 1] === ids[j] + 1) ++j;
-    parts.push(i === j ? String(ids[i]) : `${ids[i]}-${ids[j]}`);
-    i = j + 1;
-  }
-  return parts.join(',');
-}
-
-function unranges(text: string, limit: number): number[] {
-  const ids: number[] = [];
-  for (const part of text.split(',')) {
-    const [a, b] = part.split('-').map(Number);
-    for (let i = a; i <= Math.min(Number.isNaN(b ?? a) ? a : b ?? a, limit); ++i) ids.push(i);
-  }
-  return ids;
 }
