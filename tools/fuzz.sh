@@ -30,6 +30,9 @@ seeds() {
       done ;;
     keras_config) find "${PWD}"/serialization/keras/testdata -name '*.json' -size -16k -printf '%p %f\n' ;;
     keras_archive) find "${PWD}"/serialization/keras/testdata -name '*.keras' -size -32k -printf '%p %f\n' ;;
+    python_*)  # the payloads of the tests
+      /usr/bin/python3 serialization/keras/python/testing/generate.py --seeds "${folder}/payloads" >/dev/null
+      find "${folder}/payloads" -type f -printf '%p %f\n' ;;
   esac
 }
 

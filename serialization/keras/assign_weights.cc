@@ -185,14 +185,17 @@ class Assigner {
 
   // Gives each layer those that are named after it.
   bool TakeByName(const std::vector<Wanted>& wanted, const std::vector<StoredWeight>& stored) {
-    StoredWeights one{.order = Order::kByName, .groups = {{"", stored}}};
+    StoredWeights one;
+    one.order = Order::kByName;
+    one.groups[""] = stored;
+    one.Number();
     std::vector<std::pair<std::vector<StoredWeight>, std::vector<Wanted>>> parts;
     size_t count = 0;
     for (size_t i = 0; i < wanted.size();) {
       LayerNode& owner = *wanted[i].owner;
       std::vector<Wanted> own;
       for (; i < wanted.size() && wanted[i].owner == &owner; ++i) own.push_back(wanted[i]);
-      const std::vector<StoredWeight> named = StoredFor(owner, one);
+      const std::vector<StoredWeight> named = one.NamedAfter(owner.entry.name);
       count += named.size();
       parts.emplace_back(ModernWeights(InnermostEntry(owner), backend_, SlotsOf(own), named), own);
       if (!AllFit(parts.back().first, own)) return false;

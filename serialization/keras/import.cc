@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -12,6 +12,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "nomograph/core/build/build.h"
+#include "nomograph/core/build/expr.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/names.h"
 #include "nomograph/core/types/status.h"
@@ -200,10 +201,10 @@ class Importer {
         options.output_names.push_back(unique.Take(name));
     }
     // An output that is an input keeps the input's name.
+    absl::flat_hash_set<const Expr*> inputs;
+    for (const Value& input : inputs_) inputs.insert(input.expr().get());
     for (const Value& output : outputs_) {
-      for (const Value& input : inputs_) {
-        if (output.valid() && output.expr() == input.expr()) options.output_names.clear();
-      }
+      if (output.valid() && inputs.contains(output.expr().get())) options.output_names.clear();
     }
     NOMO_ASSIGN_OR_RETURN(imported_.model, BuildModel(inputs_, outputs_, options));
     return absl::OkStatus();

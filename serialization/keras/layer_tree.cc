@@ -168,16 +168,6 @@ std::vector<StoredWeight> BelowPlace(const StoredWeights& stored, const std::str
   return all;
 }
 
-// Whether a stored weight is named after the layer: "dense_1/kernel:0", "model/dense_1/kernel",
-// "dense_1_W".
-bool IsNamedAfter(absl::string_view weight, absl::string_view layer) {
-  const std::vector<absl::string_view> parts = absl::StrSplit(weight, '/');
-  for (const absl::string_view part : parts) {
-    if (part == layer) return true;
-  }
-  return parts.size() == 1 && absl::StartsWith(weight, absl::StrCat(layer, "_"));
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<LayerNode>> ReadLayerTree(const LayerEntry& model,
@@ -195,13 +185,7 @@ std::vector<StoredWeight> StoredFor(const LayerNode& node, const StoredWeights& 
     if (group != stored.groups.end() && !absl::StrContains(node.full_name, '/'))
       return group->second;
   }
-  std::vector<StoredWeight> named;
-  for (const auto& [group, list] : stored.groups) {
-    for (const StoredWeight& weight : list) {
-      if (IsNamedAfter(weight.name, node.entry.name)) named.push_back(weight);
-    }
-  }
-  return named;
+  return stored.NamedAfter(node.entry.name);
 }
 
 SlotCollector::SlotCollector(std::vector<WeightSlot>& slots)

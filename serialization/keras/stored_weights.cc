@@ -1,6 +1,7 @@
 #include "nomograph/serialization/keras/stored_weights.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -39,6 +40,23 @@ bool IsOtherPlace(absl::string_view place) {
   return false;
 }
 
+// The layers that a weight may be named after: each part of "model/dense_1/kernel:0" but the last,
+// and what is ahead of a '_' in the names of Keras 1, which have one part.
+std::set<std::string> LayersIn(absl::string_view name) {
+  std::set<std::string> layers;
+  const std::vector<std::string> parts = absl::StrSplit(name, '/');
+  // More of them would be no names of layers.
+  constexpr size_t kMostParts = 64;
+  if (parts.size() == 1) {
+    for (size_t bar = name.find('_'); bar != name.npos && layers.size() < kMostParts;
+         bar = name.find('_', bar + 1)) {
+      layers.emplace(name.substr(0, bar));
+    }
+  }
+  for (size_t i = 0; i < std::min(parts.size(), kMostParts); ++i) layers.insert(parts[i]);
+  return layers;
+}
+
 StoredWeight Stored(const std::shared_ptr<const Hdf5File>& file, std::string name,
                     const std::string& path, TensorType type) {
   return {.name = std::move(name), .type = std::move(type), .read = [file, path] {
@@ -49,7 +67,8 @@ StoredWeight Stored(const std::shared_ptr<const Hdf5File>& file, std::string nam
 absl::StatusOr<StoredWeights> ReadByLayer(const std::shared_ptr<const Hdf5File>& file,
                                           const std::string& root,
                                           const std::vector<std::string>& layers) {
-  StoredWeights weights{.order = StoredWeights::Order::kByLayer};
+  StoredWeights weights;
+  weights.order = StoredWeights::Order::kByLayer;
   std::vector<std::string> groups = layers;
   const std::string top = "top_level_model_weights";
   if (file->HasGroup(Joined(root, top))) groups.push_back(top);
@@ -71,7 +90,9 @@ absl::StatusOr<StoredWeights> ReadByLayer(const std::shared_ptr<const Hdf5File>&
 // Walks the groups of a file whose places are those of objects.
 class PathReader {
  public:
-  explicit PathReader(std::shared_ptr<const Hdf5File> file) : file_(std::move(file)) {}
+  explicit PathReader(std::shared_ptr<const Hdf5File> file) : file_(std::move(file)) {
+    weights_.order = StoredWeights::Order::kByPath;
+  }
 
   absl::StatusOr<StoredWeights> Read() {
     NOMO_RETURN_IF_ERROR(Walk("", "", 0));
@@ -124,7 +145,7 @@ class PathReader {
   }
 
   const std::shared_ptr<const Hdf5File> file_;
-  StoredWeights weights_{.order = StoredWeights::Order::kByPath};
+  StoredWeights weights_;
   int64_t objects_ = 0;
 };
 
@@ -139,8 +160,20 @@ int64_t StoredWeights::count() const {
 void StoredWeights::Number() {
   int64_t next = 0;
   for (auto& [group, list] : groups) {
-    for (StoredWeight& weight : list) weight.id = next++;
+    for (size_t i = 0; i < list.size(); ++i) {
+      list[i].id = next++;
+      if (order == Order::kByPath) continue;
+      for (const std::string& part : LayersIn(list[i].name)) by_part_[part].emplace_back(group, i);
+    }
   }
+}
+
+std::vector<StoredWeight> StoredWeights::NamedAfter(absl::string_view layer) const {
+  std::vector<StoredWeight> named;
+  const auto found = by_part_.find(layer);
+  if (found == by_part_.end()) return named;
+  for (const auto& [group, index] : found->second) named.push_back(groups.at(group)[index]);
+  return named;
 }
 
 absl::StatusOr<StoredWeights> ReadHdf5Weights(const std::shared_ptr<const Hdf5File>& file) {
@@ -154,7 +187,8 @@ absl::StatusOr<StoredWeights> ReadHdf5Weights(const std::shared_ptr<const Hdf5Fi
 
 absl::StatusOr<StoredWeights> ReadNpzWeights(absl::string_view bytes) {
   NOMO_ASSIGN_OR_RETURN(const auto members, ReadArchive(bytes));
-  StoredWeights weights{.order = StoredWeights::Order::kByPath};
+  StoredWeights weights;
+  weights.order = StoredWeights::Order::kByPath;
   for (const auto& [member, npy] : members) {
     // "layers/dense/vars" of a dictionary, "layers/dense/vars/0" of an array.
     std::string place = absl::StrReplaceAll(absl::StripSuffix(member, ".npy"), {{"\\", "/"}});

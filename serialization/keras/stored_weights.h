@@ -36,8 +36,14 @@ struct StoredWeights {
   std::map<std::string, std::string, std::less<>> layer_names;
 
   int64_t count() const;
-  // Gives every weight its id.
+  // Gives every weight its id, and makes NamedAfter() know it. To be called when all are there.
   void Number();
+  // Those that are named after a layer: "dense_1/kernel:0", "model/dense_1/kernel", "dense_1_W".
+  std::vector<StoredWeight> NamedAfter(absl::string_view layer) const;
+
+ private:
+  // By each part of a weight's name: its group and its place there.
+  std::map<std::string, std::vector<std::pair<std::string, size_t>>, std::less<>> by_part_;
 };
 
 // What an HDF5 file holds, in either order. Weights below "optimizer" and "metrics" are left out,

@@ -71,6 +71,7 @@ def payloads(python, sources):
 
 
 def write_seeds(folder):
+    os.makedirs(folder, exist_ok=True)
     with open(os.path.join(HERE, "lambdas.json")) as f:
         payloads = [payload for case in json.load(f) for payload, _ in case["payloads"]]
     for i, payload in enumerate(payloads):
