@@ -44,6 +44,7 @@ std::string FormText(const SaveFlags& flags) {
     case ModelForm::kText:
       return "text form";
     case ModelForm::kBinary:
+    case ModelForm::kKeras:  // no path says so
       break;
   }
   return absl::StrCat("format version ", kFormatVersion);

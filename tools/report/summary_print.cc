@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/serialization/keras/keras_file.h"
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
@@ -19,6 +20,11 @@ std::string FormText(const ModelFile& file) {
       return "ONNX";
     case ModelForm::kText:
       return "text form";
+    case ModelForm::kKeras: {
+      const std::string& version = file.keras->keras_version;
+      const std::string of = version.empty() ? "Keras" : absl::StrCat("Keras ", Escape(version));
+      return absl::StrCat(of, ", ", keras::ContainerName(file.keras->container));
+    }
     case ModelForm::kBinary:
       break;
   }
