@@ -26,6 +26,7 @@
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/new_file.h"
+#include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
@@ -52,7 +53,7 @@ absl::Status CheckOutput(const Arguments& arguments) {
                                         ": a picture is written as .svg, .png, .dot (Graphviz) or "
                                         ".mmd (Mermaid)"));
   }
-  return CheckNewFile(arguments.out, arguments.force);
+  return CheckNotThere(arguments.out, arguments.force);
 }
 
 // The part of a model that is drawn: one of its graphs, or some nodes of it.

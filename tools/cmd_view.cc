@@ -17,6 +17,7 @@
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/new_file.h"
+#include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 
@@ -81,7 +82,7 @@ absl::StatusOr<std::unique_ptr<const Program>> Compile(const Arguments& argument
 absl::Status View(Arguments arguments) {
   if (arguments.output.empty()) arguments.output = DefaultOutput(arguments.path);
   const bool to_stdout = arguments.output == "-";
-  if (!to_stdout) NOMO_RETURN_IF_ERROR(CheckNewFile(arguments.output, arguments.force));
+  if (!to_stdout) NOMO_RETURN_IF_ERROR(CheckNotThere(arguments.output, arguments.force));
   // What is to be compiled has to be up to date; else the file is shown as it is.
   NOMO_ASSIGN_OR_RETURN(
       const ModelFile file,
