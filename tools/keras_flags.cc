@@ -75,7 +75,7 @@ void AddKerasFlags(CLI::App& app) {
   Flags& flags = TheFlags();
   Repeated(app, "--lambda", flags.lambdas, "LAYER=OP",
            "The op that a layer's function is, as lambda_1=acme.Op,scale=2 (repeatable)");
-  app.add_option("--lambdas", flags.lambdas_file, "A file with many of them, one a line")
+  app.add_option("--lambda-file", flags.lambdas_file, "A file with many of them, one a line")
       ->type_name("FILE")
       ->group(kGroup);
   Repeated(app, "--define", flags.defines, "NAME=VALUE",
