@@ -80,7 +80,8 @@ void AddKerasFlags(CLI::App& app) {
       ->group(kGroup);
   Repeated(app, "--define", flags.defines, "NAME=VALUE",
            "What a global name in Lambdas stands for: JSON, or a known call (repeatable)");
-  app.add_option("--weights", flags.weights, "The file of weights, in place of the one beside FILE")
+  app.add_option("--weights-file", flags.weights,
+                 "The file of weights, in place of the one beside FILE")
       ->type_name("FILE")
       ->group(kGroup);
 }

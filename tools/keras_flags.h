@@ -8,7 +8,7 @@
 
 namespace nomograph {
 
-// Declares --lambda, --lambda-file, --define and --weights. A process has one command, so that they are
+// Declares --lambda, --lambda-file, --define and --weights-file. A process has one command, so that they are
 // kept for it here.
 void AddKerasFlags(CLI::App& app);
 

@@ -20,7 +20,7 @@ constexpr char kFiles[] =
     "| HDF5 | Keras 1, 2 and 3, tf.keras | in it |\n"
     "| `.keras` | Keras 2.13 to 3 | HDF5 or plain arrays (NPZ) in it |\n"
     "| JSON | `model.to_json()` of any of them | a file of the same name with .h5, .hdf5, .keras, "
-    ".npz or .weights.h5 beside it, or `--weights` |\n"
+    ".npz or .weights.h5 beside it, or `--weights-file` |\n"
     "| TensorFlow.js | layers format, `model.json` | float32, int32, bool; quantised to float16, "
     "uint8, uint16 |\n\n"
     "What a file is its first bytes tell, not its name. Configurations are taken without the "
