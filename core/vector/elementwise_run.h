@@ -10,7 +10,7 @@ namespace nomograph {
 
 struct ElementwiseRun {
   const float* input = nullptr;
-  float* output = nullptr;  // may be the input
+  float* output = nullptr;  // may be the input, or an operand of its rows and columns
   int64_t rows = 1, columns = 0;
   const VectorStep* steps = nullptr;  // at least one
   int64_t num_steps = 0;

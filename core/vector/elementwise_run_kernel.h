@@ -21,6 +21,8 @@ namespace HWY_NAMESPACE {
 constexpr int64_t kTile = 512;
 
 void RunElementwisePart(const ElementwiseRun& run, int part, int parts) {
+  // The output may be an operand of a later step, so that only the last step writes there.
+  alignas(64) float between[kTile];
   const int64_t in_row = (run.columns + kTile - 1) / kTile, tiles = run.rows * in_row;
   const int64_t end = tiles * (part + 1) / parts;
   for (int64_t tile = tiles * part / parts; tile < end; ++tile) {
@@ -28,8 +30,8 @@ void RunElementwisePart(const ElementwiseRun& run, int part, int parts) {
     const int64_t count = std::min(kTile, run.columns - column);
     const int64_t at = row * run.columns + column;
     const float* from = run.input + at;
-    float* const to = run.output + at;
     for (int64_t s = 0; s < run.num_steps; ++s) {
+      float* const to = s + 1 < run.num_steps ? between : run.output + at;
       RunStep(run.steps[s], row, column, count, from, to);
       from = to;
     }

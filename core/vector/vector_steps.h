@@ -51,10 +51,12 @@ HWY_INLINE V Exp(D d, V x) {
 }
 
 HWY_INLINE V Sigmoid(D d, V x) {
-  const V one = hn::Set(d, 1.0f), bound = hn::Set(d, 88.0f);  // beyond it the result is 0 or 1
+  const V one = hn::Set(d, 1.0f), bound = hn::Set(d, 88.0f);  // of what Exp() takes
   const V bounded = hn::Min(bound, hn::Max(hn::Neg(bound), x));
   const V y = hn::Div(one, hn::Add(one, Exp(d, hn::Neg(bounded))));
-  return hn::IfThenElse(hn::IsNaN(x), x, y);
+  // Below -104 it rounds to 0, which makes a NaN of -inf * sigmoid(-inf), as it should.
+  const V rounded = hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -104.0f)), y);
+  return hn::IfThenElse(hn::IsNaN(x), x, rounded);
 }
 
 // A rational function of x^2 times x; the coefficients are those of Eigen's erf for float

@@ -61,15 +61,15 @@ int64_t PackedFloats(int64_t in_channels, int64_t out_channels) {
 
 // Of the weights of a panel's rows: G g of three of them.
 constexpr int64_t kPackWidth = 8;  // kPanelRows, rounded up to whole vectors
-using PackLanes = float[kPackWidth];
+using PackLanes = double[kPackWidth];
 HWY_INLINE void TransformTaps(const PackLanes& g0, const PackLanes& g1, const PackLanes& g2,
                               PackLanes (&out)[kTileIn]) {
   for (int64_t k = 0; k < kPackWidth; ++k) {
-    const float ends = g0[k] + g2[k], scaled = g0[k] * (1.0f / 24) + g2[k] * (1.0f / 6);
-    const float middle = g1[k] * (1.0f / 12);
-    out[0][k] = g0[k] * 0.25f;
-    out[1][k] = (ends + g1[k]) * (-1.0f / 6);
-    out[2][k] = (ends - g1[k]) * (-1.0f / 6);
+    const double ends = g0[k] + g2[k], scaled = g0[k] * (1.0 / 24) + g2[k] * (1.0 / 6);
+    const double middle = g1[k] * (1.0 / 12);
+    out[0][k] = g0[k] * 0.25;
+    out[1][k] = (ends + g1[k]) * (-1.0 / 6);
+    out[2][k] = (ends - g1[k]) * (-1.0 / 6);
     out[3][k] = scaled + middle;
     out[4][k] = scaled - middle;
     out[5][k] = g2[k];
@@ -100,7 +100,7 @@ void PackKernel(const WinogradKernel& kernel, int64_t in_channels, int64_t out_c
           TransformTaps(by_rows[0][p], by_rows[1][p], by_rows[2][p], points);
           for (int64_t q = 0; q < kTileIn; ++q) {
             float* const to = collected[p * kTileIn + q] + i * kPanelRows;
-            for (int64_t o = 0; o < kPanelRows; ++o) to[o] = points[q][o];
+            for (int64_t o = 0; o < kPanelRows; ++o) to[o] = static_cast<float>(points[q][o]);
           }
         }
       }

@@ -18,7 +18,7 @@ nomo="$(echo "$folder"/tar/nomo-*/bin/nomo)"
 "$nomo" --version | grep -q '^nomo ' || fail "the program of $2 does not run"
 ldd "$nomo" | while read -r name arrow path rest; do
   case "$name" in
-    linux-vdso.so.* | */ld-linux* | libc.so.* | libm.so.* | libpthread.so.* | libdl.so.* | librt.so.* | libmvec.so.*) ;;
+    linux-vdso.so.* | */ld-linux* | libc.so.* | libm.so.* | libpthread.so.* | libdl.so.* | librt.so.* | libmvec.so.* | libresolv.so.*) ;;
     *)
       case "$path" in
         "$folder"/*) ;;

@@ -82,7 +82,7 @@ TEST_F(EditTest, ExtractsAndEdits) {
                     HasSubstr("metadata \"labels\" taken away\n"), HasSubstr("wrote edited.nomo")));
   EXPECT_THAT(Nomo("inspect edited.nomo --io").out, HasSubstr("  classes  float32[1,3]\n"));
   // The golden vector goes with the new name, and still holds.
-  EXPECT_THAT(Nomo("verify edited.nomo").out, HasSubstr("owl  fast  ok"));
+  EXPECT_THAT(Nomo("verify edited.nomo").out, HasSubstr("owl  not said  fast  ok"));
 }
 
 TEST_F(EditTest, ChecksAgainstAManifest) {
