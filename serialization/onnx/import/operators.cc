@@ -24,6 +24,9 @@ const Operator* FindRule(const std::string& domain, const std::string& op_type, 
   return after == versions->second.begin() ? nullptr : &std::prev(after)->second;
 }
 
+// The one format of known names that is no domain of ONNX's: calls in Python.
+constexpr absl::string_view kNoDomain = "python";
+
 Operator FromKnown(const std::string& domain, const OpDef& op, const KnownName& name) {
   return {name.name, op.name, name.since, ImportSame, domain, &name};
 }
@@ -70,6 +73,7 @@ std::vector<Operator> AllOperators(const OpRegistry& registry) {
   }
   for (const OpDef* op : registry.All()) {
     for (const KnownName& known : op->known) {
+      if (known.as == kNoDomain) continue;
       const std::string domain = known.as == kOnnxFormat ? "" : known.as;
       sorted.emplace(std::tuple(domain, known.name, known.since), FromKnown(domain, *op, known));
     }
