@@ -162,6 +162,7 @@ NOMO_REGISTER_OP(
         .Doc("y = x * x. Integers wrap around.")
         .Source("NumPy square; Keras ops.square")
         .Known({.as = "python", .name = "{keras.backend,keras.ops,tf,tf.math,np}.square(x)"})
+        .Fast(OneDnnEltwise(dnnl_eltwise_square))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_square))
         .Examples(ExampleTable()
                       .Rows(kNumbers, {{0, 0}, {3, 9}, {-5, 25}, {0.5, 0.25}, {-kInf, kInf}})

@@ -33,6 +33,7 @@ NOMO_REGISTER_OP(
         .Source("ONNX Neg; NumPy negative")
         .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.negative,tf.{neg}(x)"})
         .Known({.as = "onnx", .name = "Neg"})
+        .Fast(OneDnnEltwise(dnnl_eltwise_linear, -1))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_linear, -1))
         .Examples(ExampleTable()
                       .Rows(kSigned,
@@ -47,6 +48,7 @@ NOMO_REGISTER_OP(
                 .name = "{keras.backend,keras.ops,tf,tf.math}.abs,{keras.ops,np}.absolute,np.{abs,"
                         "fabs}(x|a)"})
         .Known({.as = "onnx", .name = "Abs"})
+        .Fast(OneDnnEltwise(dnnl_eltwise_abs))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_abs))
         .Examples(ExampleTable()
                       .Rows(kNumbers,

@@ -101,6 +101,7 @@ NOMO_REGISTER_OP(ElementwiseOp("nn.Relu", SignedTypes{},
                      .Doc("y = max(x, 0). NaN stays NaN.")
                      .Source("ONNX Relu; Keras ReLU")
                      .Known({.as = "onnx", .name = "Relu"})
+                     .Fast(OneDnnEltwise(dnnl_eltwise_relu))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_relu))
                      .Examples(ExampleTable().Rows(kSigned, {{0, 0},
                                                              {0.5, 0.5},
@@ -121,6 +122,7 @@ NOMO_REGISTER_OP(
         .Source("Keras activation relu6; Krizhevsky, Convolutional Deep Belief Networks on "
                 "CIFAR-10, 2010")
         .Known({.as = "python", .name = "{keras.ops,keras.activations,tf.nn}.relu6(x|features)"})
+        .Fast(OneDnnEltwise(dnnl_eltwise_clip, 0, 6))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_clip, 0, 6))
         .Examples(ExampleTable().Rows(
             kSigned,
