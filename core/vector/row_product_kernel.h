@@ -31,6 +31,7 @@ void Dots(const RowProduct& p, const float* HWY_RESTRICT x, int64_t column, floa
   const int64_t terms = p.matrix.rows;
   const float* const from = p.matrix.data + column * p.matrix.column_stride;
   V even[kCount], odd[kCount];
+#pragma GCC unroll 4
   for (int64_t c = 0; c < kCount; ++c) even[c] = odd[c] = hn::Zero(d);
   int64_t t = 0;
   for (; t + 2 * kLanes <= terms; t += 2 * kLanes) {
@@ -42,6 +43,7 @@ void Dots(const RowProduct& p, const float* HWY_RESTRICT x, int64_t column, floa
       odd[c] = hn::MulAdd(x1, hn::LoadU(d, w + kLanes), odd[c]);
     }
   }
+#pragma GCC unroll 4
   for (int64_t c = 0; c < kCount; ++c) {
     float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(even[c], odd[c])));
     const float* const w = from + c * p.matrix.column_stride;

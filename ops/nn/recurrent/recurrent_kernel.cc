@@ -117,9 +117,13 @@ absl::StatusOr<bool> RecurrentKernel::AddProduct(const PrepareContext& context, 
   const Shape weights = {gates * node_.hidden, columns};
   const Tensor constant =
       Slice(context.constants[input], first_gate * node_.hidden * columns, weights);
+  // Ahead of a small product and behind it one thread takes the steps; the others sleep by then,
+  // and to wake them takes longer than the product.
+  constexpr int64_t kWorthThreads = 1 << 22;
+  const int threads = rows * gates * node_.hidden * columns < kWorthThreads ? 1 : context.threads;
   NOMO_ASSIGN_OR_RETURN(
       std::optional<SubKernel> product,
-      SubKernel::Create(PrepareProduct, context.attrs, context.threads,
+      SubKernel::Create(PrepareProduct, context.attrs, threads,
                         {{DType::kFloat32, {rows, columns}}, {DType::kFloat32, weights}},
                         {DType::kFloat32, {rows, gates * node_.hidden}}, {Tensor(), constant}));
   if (!product) return false;
