@@ -73,16 +73,15 @@ struct Loop {
   std::vector<int> operands;  // by step; -1 where there is none
 };
 
-// An operand's strides; none where it is no row, column, element or whole of the output.
-bool SetStrides(const Shape& operand, const Shape& output, VectorStep& step) {
+// The strides of an operand, whose axes have the output's sizes or 1; there are one or two.
+void SetStrides(const Shape& operand, const Shape& output, VectorStep& step) {
   if (output.rank() == 1) {
     step.column_stride = operand[0] == output[0] ? 1 : 0;
-    return true;
+    return;
   }
   const bool all_rows = operand[0] == output[0], all_columns = operand[1] == output[1];
   step.column_stride = all_columns ? 1 : 0;
   step.row_stride = !all_rows ? 0 : all_columns ? output[1] : 1;
-  return true;
 }
 
 std::optional<Loop> Describe(const PrepareContext& context, int input, const PostOp& op) {
