@@ -62,6 +62,13 @@ TEST(Patterns, BecomeTheOpsThatTheyAre) {
          return std::vector{x * gate, gate};
        },
        ""},
+      {"x * hard_sigmoid(x)",
+       [](const Value& x) {
+         return std::vector{Call("nn.HardSigmoid", {x}, {{"alpha", 1 / 6.0}}) * x};
+       },
+       "nn.HardSwish"},
+      {"x * hard_sigmoid(x) with the slope that is ONNX's default",
+       [](const Value& x) { return std::vector{Call("nn.HardSigmoid", {x}) * x}; }, ""},
       {"x (1 + erf) / 2", [=](const Value& x) { return std::vector{Gelu(x, root, 0)}; }, "nn.Gelu"},
       {"x / 2 (1 + erf)", [=](const Value& x) { return std::vector{Gelu(x, root, 1)}; }, "nn.Gelu"},
       {"x ((1 + erf) / 2)", [=](const Value& x) { return std::vector{Gelu(x, root, 2)}; },
@@ -86,7 +93,7 @@ TEST(Patterns, BecomeTheOpsThatTheyAre) {
     const auto program = (*fast)->ProgramFor(inputs);
     ASSERT_TRUE(program.ok()) << program.status();
     if (c.op.empty()) {
-      for (const char* op : {"nn.Swish", "nn.Gelu", "nn.LayerNormalization"}) {
+      for (const char* op : {"nn.Swish", "nn.HardSwish", "nn.Gelu", "nn.LayerNormalization"}) {
         EXPECT_THAT((*program)->ToString(), Not(HasSubstr(op)));
       }
     } else {

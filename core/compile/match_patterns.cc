@@ -65,9 +65,13 @@ class Matcher {
       return false;
     }
     for (int64_t i = 0; i < constant.num_elements(); ++i) {
-      if (!(std::abs(constant.AsDouble(i) - number) <= 1e-6 * std::abs(number))) return false;
+      if (!Near(constant.AsDouble(i), number)) return false;
     }
     return true;
+  }
+
+  static bool Near(double value, double number) {
+    return std::abs(value - number) <= 1e-6 * std::abs(number);
   }
 
   bool MatchesNode(const Pattern::Node& pattern, ValueId value, Match& match) const {
@@ -77,6 +81,9 @@ class Matcher {
     if (node.op->name != pattern.name || node.outputs.size() != 1 || !node.post_ops.empty() ||
         node.inputs.size() < pattern.inputs.size()) {
       return false;
+    }
+    for (const auto& [attr, number] : pattern.attrs) {
+      if (!Near(node.attrs.Float(attr), number)) return false;
     }
     if (pattern.condition) {
       std::vector<TensorType> types;

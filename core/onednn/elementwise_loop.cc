@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/collapse_axes.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/vector/elementwise_run.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "oneapi/dnnl/dnnl_types.h"
@@ -55,6 +56,8 @@ std::optional<VectorStep> EltwiseStep(int algorithm, float alpha, float beta) {
       return VectorStep{.kind = Kind::kSqrt};
     case dnnl_eltwise_hardswish:
       return VectorStep{.kind = Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f};
+    case kEltwiseHardSigmoid:
+      return VectorStep{.kind = Kind::kHardSigmoid, .a = alpha, .b = beta};
     case dnnl_eltwise_swish:
       return VectorStep{.kind = Kind::kSwish, .a = alpha};
     case dnnl_eltwise_logistic:

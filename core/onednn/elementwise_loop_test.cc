@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "gtest/gtest.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/eager.h"
 #include "oneapi/dnnl/dnnl_types.h"
 
@@ -83,6 +84,8 @@ TEST(ElementwiseLoop, UnaryStepsAreThoseOfTheFormulas) {
       {Unary(dnnl_eltwise_square), [](double x) { return x * x; }},
       {Unary(dnnl_eltwise_hardswish),
        [](double x) { return x * std::clamp(x / 6 + 0.5, 0.0, 1.0); }},
+      {Unary(kEltwiseHardSigmoid, 0.2f, 0.4f),
+       [](double x) { return std::clamp(0.2f * x + 0.4f, 0.0, 1.0); }},
       {Unary(dnnl_eltwise_swish, 1.5f), [](double x) { return x / (1 + std::exp(-1.5 * x)); }},
       {Unary(dnnl_eltwise_logistic), [](double x) { return 1 / (1 + std::exp(-x)); }},
       {Unary(dnnl_eltwise_gelu_erf),
@@ -103,6 +106,7 @@ TEST(ElementwiseLoop, UnaryStepsAreThoseOfTheFormulas) {
         RunLoop({Tensor::Vector<float>({std::nanf(""), inf})}, c.op, {});
     EXPECT_TRUE(std::isnan(special->data<float>()[0])) << c.op.algorithm;
     EXPECT_EQ(special->data<float>()[1], c.op.algorithm == dnnl_eltwise_clip       ? 2
+                                         : c.op.algorithm == kEltwiseHardSigmoid   ? 1
                                          : c.op.algorithm == dnnl_eltwise_logistic ? 1
                                                                                    : inf);
   }

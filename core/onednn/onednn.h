@@ -14,7 +14,11 @@
 
 namespace nomograph {
 
-// One of oneDNN's elementwise functions (dnnl_eltwise_*) with its parameters. Their meaning, and
+// min(max(alpha * x + beta, 0), 1), which oneDNN has as one function from 2.7 on: with an older one
+// a linear function and bounds stand for it.
+inline constexpr auto kEltwiseHardSigmoid = static_cast<dnnl_alg_kind_t>(0x7fff0001);
+
+// One of oneDNN's elementwise functions (dnnl_eltwise_*, kEltwiseHardSigmoid) with its parameters. Their meaning, and
 // the values that make the function the one that is wanted (e.g. alpha = 1 for swish), stand in
 // oneDNN's documentation of "Eltwise".
 struct Eltwise {

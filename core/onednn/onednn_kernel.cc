@@ -385,6 +385,11 @@ Builder::Buffer Builder::Packed(const BufferSpec& from, const Tensor& value,
 }
 
 void Builder::PostEltwise(const Eltwise& eltwise) {
+  if (eltwise.algorithm == kEltwiseHardSigmoid) {
+    post_ops_.append_eltwise(1.0f, dnnl::algorithm::eltwise_linear, eltwise.alpha, eltwise.beta);
+    post_ops_.append_eltwise(1.0f, dnnl::algorithm::eltwise_clip, 0.0f, 1.0f);
+    return;
+  }
   post_ops_.append_eltwise(1.0f, static_cast<dnnl::algorithm>(eltwise.algorithm), eltwise.alpha,
                            eltwise.beta);
 }

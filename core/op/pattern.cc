@@ -29,6 +29,12 @@ Pattern Pattern::Where(Condition condition) const {
   return Pattern(std::move(node));
 }
 
+Pattern Pattern::With(std::string attr, double value) const {
+  Node node = *node_;
+  node.attrs.emplace_back(std::move(attr), value);
+  return Pattern(std::move(node));
+}
+
 bool ReducesLastAxis(absl::Span<const TensorType> inputs, const TensorType& output) {
   const PartialShape& x = inputs[0].shape;
   if (!x.has_rank() || x.rank() == 0 || !output.shape.has_rank() ||

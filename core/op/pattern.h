@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nomograph/core/types/attributes.h"
@@ -34,6 +35,8 @@ class Pattern {
   using Condition =
       std::function<bool(absl::Span<const TensorType> inputs, const TensorType& output)>;
   Pattern Where(Condition condition) const;
+  // The node is one only where its attribute is `value`, up to the rounding of float32.
+  Pattern With(std::string attr, double value) const;
 
   enum class Kind { kInput, kNumber, kAttribute, kOp };
   struct Node {
@@ -44,6 +47,7 @@ class Pattern {
     bool any_order = false;
     std::vector<Pattern> inputs = {};
     Condition condition = {};
+    std::vector<std::pair<std::string, double>> attrs = {};  // that a node of the op must have
   };
   const Node& node() const { return *node_; }
   bool operator==(const Pattern& other) const { return node_ == other.node_; }

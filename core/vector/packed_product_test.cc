@@ -149,6 +149,8 @@ TEST(PackedProduct, WhatFollows) {
           });
     Check(side, s, {.other = {}, .steps = {{.kind = Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f}}},
           [](double sum, int64_t, int64_t) { return sum * std::clamp(sum / 6 + 0.5, 0.0, 1.0); });
+    Check(side, s, {.other = {}, .steps = {{.kind = Kind::kHardSigmoid, .a = 0.2f, .b = 0.4f}}},
+          [](double sum, int64_t, int64_t) { return std::clamp(0.2f * sum + 0.4f, 0.0, 1.0); });
     Check(side, s, {.other = {}, .steps = {{.kind = Kind::kSwish, .a = 1.5f}}},
           [&](double sum, int64_t, int64_t) { return sum * sigmoid(1.5 * sum); });
     Check(side, s, {.other = {}, .steps = {{.kind = Kind::kGelu}}},

@@ -24,7 +24,8 @@ struct VectorStep {
     kAbs,
     kSquare,
     kSqrt,
-    kHardSwish,  // y * min(max(y * a + b, 0), 1)
+    kHardSwish,    // y * min(max(y * a + b, 0), 1)
+    kHardSigmoid,  // min(max(y * a + b, 0), 1)
     kSwish,      // y / (1 + exp(-a * y))
     kSigmoid,    // 1 / (1 + exp(-y))
     kGelu,       // y / 2 * (1 + erf(y / sqrt(2)))

@@ -162,6 +162,8 @@ inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t
       return each([](V v) HWY_ATTR { return hn::Sqrt(v); });
     case Kind::kHardSwish:
       return each([=](V v) HWY_ATTR { return hn::Mul(v, Clip(zero, one, hn::MulAdd(v, a, b))); });
+    case Kind::kHardSigmoid:
+      return each([=](V v) HWY_ATTR { return Clip(zero, one, hn::MulAdd(v, a, b)); });
     case Kind::kSwish:
       return each([=](V v) HWY_ATTR { return hn::Mul(v, Sigmoid(d, hn::Mul(v, a))); });
     case Kind::kSigmoid:

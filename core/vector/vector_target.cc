@@ -1,12 +1,24 @@
 #include "nomograph/core/vector/vector_target.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace nomograph {
 namespace {
+
+#if defined(__x86_64__)
+// Conversions of float16, by which Highway goes; not every compiler's builtin knows the name.
+bool HasF16c() {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+#endif
 
 VectorTarget Find() {
 #if defined(__x86_64__)
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
+                    __builtin_cpu_supports("bmi2") && HasF16c();
   if (!avx2) return VectorTarget::kBaseline;
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&

@@ -148,6 +148,7 @@ std::vector<std::pair<std::string, std::function<Value(const Value& y)>>> Follow
          return Call("math.Clip", {y}, {{"min", -0.5}, {"max", 0.5}}) + same(y);
        }},
       {"Swish", [](const Value& y) { return Call("nn.Swish", {y}); }},
+      {"HardSigmoid", [](const Value& y) { return Call("nn.HardSigmoid", {y}); }},
       {"HardSwish", [](const Value& y) { return Call("nn.HardSwish", {y}); }},
       {"a row",
        [](const Value& y) {

@@ -66,6 +66,11 @@ OpDef Swish() {
                           {{"alpha", 2.0}}));
 }
 
+std::optional<Eltwise> FastHardSigmoid(const Attributes& attrs) {
+  return Eltwise{kEltwiseHardSigmoid, static_cast<float>(attrs.Float("alpha")),
+                 static_cast<float>(attrs.Float("beta"))};
+}
+
 OpDef HardSigmoid() {
   return ElementwiseOp("nn.HardSigmoid", FloatTypes{},
                        [](const Attributes& attrs) {
@@ -78,6 +83,8 @@ OpDef HardSigmoid() {
       .Known({.as = "onnx", .name = "HardSigmoid"})
       .Attr("alpha", 0.2, "the slope at 0")
       .Attr("beta", 0.5, "the value at 0")
+      .Fast(OneDnnEltwise(FastHardSigmoid))
+      .AsPostOp(EltwisePostOp(FastHardSigmoid))
       .Examples(ExampleTable()
                     .Rows(kFloats, {{0, 0.5},
                                     {0.5, 0.6},
@@ -181,6 +188,10 @@ NOMO_REGISTER_OP(
         .Known({.as = "onnx", .name = "HardSwish", .since = 14})
         .Fast(OneDnnEltwise(dnnl_eltwise_hardswish))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_hardswish))
+        .Written(Pattern::AnyOrder("math.Mul", Pattern::Input(0),
+                                   Pattern::Op("nn.HardSigmoid", {Pattern::Input(0)})
+                                       .With("alpha", 1.0 / 6)
+                                       .With("beta", 0.5)))
         .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                 {0.5, 0.2916666666666667},
                                                 {-0.5, -0.20833333333333334},
