@@ -23,6 +23,7 @@
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/check_signature.h"
 #include "nomograph/tools/run/fit_image.h"
+#include "nomograph/tools/run/picture_flags.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/run_batches.h"
 #include "nomograph/tools/run/time_runs.h"
@@ -49,11 +50,11 @@ constexpr char kOutputHelp[] =
 struct Arguments {
   std::string path, labels_path, signing_key;
   std::vector<std::string> inputs, outputs, allowed_io;
-  std::string mean, std, scale;
+  PictureFlags pictures;
   int64_t batch = 0, top_k = 0;
   TimingPlan timing;
   int threads = 0;
-  bool exact = false, resize = false, cast = false, bgr = false, csv_header = false;
+  bool exact = false, cast = false, csv_header = false;
   bool json = false, check_finite = false, verify = false, parents = false;
   RunOptions run;
   bool times() const { return timing.runs > 0 || timing.seconds > 0; }
@@ -157,27 +158,6 @@ absl::Status CheckLabels(const Graph& graph, const Labels& labels) {
   if (classes == count) return absl::OkStatus();
   return WithExitCode(ExitCode::kUsage,
                       InvalidArgument("there are ", count, " labels for ", classes, " classes"));
-}
-
-absl::StatusOr<PixelScaling> PixelsOf(const Arguments& arguments) {
-  PixelScaling pixels{.bgr = arguments.bgr};
-  const auto parse = [](const char* flag, const std::string& text,
-                        std::vector<double>& numbers) -> absl::Status {
-    if (text.empty()) return absl::OkStatus();
-    auto parsed = ParseNumbers(text);
-    if (!parsed.ok()) return WithExitCode(ExitCode::kUsage, Annotate(parsed.status(), flag));
-    numbers = *std::move(parsed);
-    return absl::OkStatus();
-  };
-  std::vector<double> scale = {1};
-  NOMO_RETURN_IF_ERROR(parse("--scale", arguments.scale, scale));
-  NOMO_RETURN_IF_ERROR(parse("--mean", arguments.mean, pixels.mean));
-  NOMO_RETURN_IF_ERROR(parse("--std", arguments.std, pixels.std));
-  if (scale.size() != 1) {
-    return WithExitCode(ExitCode::kUsage, InvalidArgument("--scale: expected one number"));
-  }
-  pixels.scale = scale[0];
-  return pixels;
 }
 
 // Most classifiers want pixels that are scaled, and answer nonsense to others without a word.
@@ -297,10 +277,10 @@ absl::Status Execute(const Arguments& arguments) {
                                    .threads = arguments.threads,
                                    .memory_limit_bytes = arguments.run.memory_limit_bytes});
   if (!session.ok()) return CannotRun(arguments, session.status());
-  NOMO_ASSIGN_OR_RETURN(const PixelScaling pixels, PixelsOf(arguments));
+  NOMO_ASSIGN_OR_RETURN(const PixelScaling pixels, PixelsOf(arguments.pictures));
   NOMO_ASSIGN_OR_RETURN(const NamedTensors inputs,
                         ReadInputs(graph, arguments.inputs,
-                                   {.resize = arguments.resize,
+                                   {.resize = arguments.pictures.resize,
                                     .cast = arguments.cast,
                                     .batch = arguments.batch > 0 ? arguments.batch : 1,
                                     .csv_header = arguments.csv_header,
@@ -324,17 +304,6 @@ absl::Status Execute(const Arguments& arguments) {
   }
   if (arguments.json) PrintJson(json);
   return arguments.check_finite ? CheckFinite(file.model, outputs) : absl::OkStatus();
-}
-
-void AddPictures(CLI::App& app, Arguments& arguments) {
-  app.add_flag("--resize", arguments.resize, "Make images fit the input's size");
-  app.add_option("--scale", arguments.scale, "Multiply the pixels of images, 0 to 255, as by 1/255")
-      ->type_name("NUMBER");
-  app.add_option("--mean", arguments.mean, "Then subtract this from each channel, or from all")
-      ->type_name("R,G,B");
-  app.add_option("--std", arguments.std, "Then divide by this")->type_name("R,G,B");
-  app.add_flag("--bgr", arguments.bgr,
-               "Images have blue first (--mean and --std are then in that order)");
 }
 
 void AddTiming(CLI::App& app, Arguments& arguments) {
@@ -393,7 +362,7 @@ Action SetUp(CLI::App& app) {
       ->type_name("N")
       ->check(AtLeast(1));
   AddTiming(app, *arguments);
-  AddPictures(app, *arguments);
+  AddPictureFlags(app, arguments->pictures);
   app.add_flag("--cast", arguments->cast, "Convert arrays to the input's dtype");
   app.add_flag("--exact", arguments->exact,
                "Reference kernels only: slow, the same bits everywhere");

@@ -212,11 +212,13 @@ class Lowerer {
                           inferrer_.InferOneNode(node, types, constants));
     NOMO_ASSIGN_OR_RETURN(Attributes attrs, ResolveAttributes(op.attrs, node.attrs));
     std::vector<ValueId> outputs;
-    const std::vector<Tensor> folded =
-        FoldNode(op, InferContext(attrs, types, constants, static_cast<int>(output_types.size())),
-                 output_types, fold_, !options_.resolve.exact);
-    for (const Tensor& tensor : folded) outputs.push_back(AddConstant(tensor));
-    if (!folded.empty()) return outputs;
+    if (options_.resolve.exact || !op.folds_late) {
+      const std::vector<Tensor> folded =
+          FoldNode(op, InferContext(attrs, types, constants, static_cast<int>(output_types.size())),
+                   output_types, fold_, !options_.resolve.exact);
+      for (const Tensor& tensor : folded) outputs.push_back(AddConstant(tensor));
+      if (!folded.empty()) return outputs;
+    }
     for (const TensorType& type : output_types) outputs.push_back(out_.AddValue(type));
     out_.nodes.push_back(
         {InlinedName(prefix, node.name), &op, std::move(attrs), inputs, outputs, {}, {}});

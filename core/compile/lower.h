@@ -59,6 +59,8 @@ absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
 bool RemoveDeadNodes(LoweredGraph& graph);
 // Puts an op in the place of nodes that are its pattern (OpDef::Written()).
 bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry);
+// Computes what follows from constants by way of ops that fold late (OpDef::FoldsLate()).
+bool FoldLate(LoweredGraph& graph, const FoldLimits& limits);
 // Puts affine maps of channels (batch normalisation, a constant that is added or multiplied) into
 // the weights of the nodes in front of them, where these can take them.
 bool AbsorbAffines(LoweredGraph& graph);

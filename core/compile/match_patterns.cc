@@ -20,6 +20,21 @@ struct Match {
   std::vector<int> nodes;  // that it takes the place of, each once
 };
 
+// The types of values, and what those are that are constant.
+struct Operands {
+  Operands(const LoweredGraph& graph, absl::Span<const ValueId> values) {
+    for (const ValueId id : values) {
+      types.push_back(id == kNoValue ? TensorType{} : graph.types[id]);
+      constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+    }
+  }
+  InferContext Context(const Attributes& attrs) const {
+    return InferContext(attrs, types, constants, 1);
+  }
+  std::vector<TensorType> types;
+  std::vector<Tensor> constants;
+};
+
 class Matcher {
  public:
   Matcher(const LoweredGraph& graph, const std::vector<int>& producers)
@@ -65,13 +80,9 @@ class Matcher {
       return false;
     }
     for (int64_t i = 0; i < constant.num_elements(); ++i) {
-      if (!Near(constant.AsDouble(i), number)) return false;
+      if (!(std::abs(constant.AsDouble(i) - number) <= 1e-6 * std::abs(number))) return false;
     }
     return true;
-  }
-
-  static bool Near(double value, double number) {
-    return std::abs(value - number) <= 1e-6 * std::abs(number);
   }
 
   bool MatchesNode(const Pattern::Node& pattern, ValueId value, Match& match) const {
@@ -82,16 +93,11 @@ class Matcher {
         node.inputs.size() < pattern.inputs.size()) {
       return false;
     }
-    for (const auto& [attr, number] : pattern.attrs) {
-      if (!Near(node.attrs.Float(attr), number)) return false;
-    }
     if (pattern.condition) {
-      std::vector<TensorType> types;
-      for (const ValueId id : node.inputs) {
-        types.push_back(id == kNoValue ? TensorType{} : graph_.types[id]);
-      }
-      if (!pattern.condition(types, graph_.types[value])) return false;
+      const Operands operands(graph_, node.inputs);
+      if (!pattern.condition(operands.Context(node.attrs), graph_.types[value])) return false;
     }
+    if (pattern.gives_attributes) match.attrs = node.attrs;
     const auto in_order = [&](bool swapped, Match& found) {
       found.values[&pattern] = value;
       found.nodes.push_back(n);
@@ -116,13 +122,18 @@ class Matcher {
 };
 
 // The patterns that end in a node of some op, and the ops that they are of.
-using Patterns = absl::flat_hash_map<std::string, std::vector<std::pair<const OpDef*, Pattern>>>;
+struct Candidate {
+  const OpDef* op;
+  Pattern pattern;
+  std::function<bool(const InferContext&)> holds;  // none: always
+};
+using Patterns = absl::flat_hash_map<std::string, std::vector<Candidate>>;
 
 Patterns PatternsByRoot(const OpRegistry& registry) {
   Patterns patterns;
   for (const OpDef* op : registry.All()) {
-    for (const Pattern& pattern : op->patterns) {
-      patterns[pattern.node().name].emplace_back(op, pattern);
+    for (const auto& [pattern, holds] : op->patterns) {
+      patterns[pattern.node().name].push_back({op, pattern, holds});
     }
   }
   return patterns;
@@ -130,9 +141,10 @@ Patterns PatternsByRoot(const OpRegistry& registry) {
 
 // The node that stands for a match; none where the op does not yield what the nodes did, or where
 // something else needs a value in between.
-std::optional<LoweredNode> Replacement(const LoweredGraph& graph, const OpDef& op,
+std::optional<LoweredNode> Replacement(const LoweredGraph& graph, const Candidate& candidate,
                                        const Match& match, const LoweredNode& root,
                                        const std::vector<int>& uses) {
+  const OpDef& op = *candidate.op;
   absl::flat_hash_map<ValueId, int> inner_uses;
   for (const int n : match.nodes) {
     for (const ValueId id : graph.nodes[n].inputs) {
@@ -145,20 +157,20 @@ std::optional<LoweredNode> Replacement(const LoweredGraph& graph, const OpDef& o
   }
   auto attrs = ResolveAttributes(op.attrs, match.attrs);
   if (!attrs.ok()) return std::nullopt;
-  std::vector<TensorType> types;
-  std::vector<Tensor> constants;
-  for (const ValueId id : match.inputs) {
-    types.push_back(id == kNoValue ? TensorType{} : graph.types[id]);
-    constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+  if (candidate.holds && !candidate.holds(Operands(graph, match.inputs).Context(*attrs))) {
+    return std::nullopt;
   }
-  const auto yields = InferNode(op, InferContext(*attrs, types, constants, 1));
+  std::vector<ValueId> inputs = match.inputs;
+  inputs.resize(std::min(inputs.size(), op.inputs.size()));
+  const Operands operands(graph, inputs);
+  const auto yields = InferNode(op, operands.Context(*attrs));
   if (!yields.ok() || yields->size() != 1 || (*yields)[0] != graph.types[root.outputs[0]]) {
     return std::nullopt;
   }
   return LoweredNode{.name = root.name,
                      .op = &op,
                      .attrs = *std::move(attrs),
-                     .inputs = match.inputs,
+                     .inputs = std::move(inputs),
                      .outputs = root.outputs,
                      .post_ops = {},
                      .fused = {}};
@@ -177,12 +189,12 @@ bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry) {
     for (const ValueId id : root.outputs) producers[id] = static_cast<int>(n);
     const auto ending = patterns.find(root.op->name);
     if (ending == patterns.end() || root.outputs.size() != 1) continue;
-    for (const auto& [op, pattern] : ending->second) {
+    for (const Candidate& candidate : ending->second) {
       Match match;
-      if (!Matcher(graph, producers).Matches(pattern, root.outputs[0], match)) continue;
+      if (!Matcher(graph, producers).Matches(candidate.pattern, root.outputs[0], match)) continue;
       std::sort(match.nodes.begin(), match.nodes.end());
       match.nodes.erase(std::unique(match.nodes.begin(), match.nodes.end()), match.nodes.end());
-      std::optional<LoweredNode> node = Replacement(graph, *op, match, root, uses);
+      std::optional<LoweredNode> node = Replacement(graph, candidate, match, root, uses);
       if (!node) continue;
       for (const int inner : match.nodes) {
         for (const ValueId id : graph.nodes[inner].inputs) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/compile/specs.h"
@@ -152,6 +153,40 @@ bool AbsorbAffines(LoweredGraph& graph) {
         }
         return merged;
       });
+}
+
+bool FoldLate(LoweredGraph& graph, const FoldLimits& limits) {
+  FoldBudget budget(limits);
+  absl::flat_hash_set<const std::byte*> own;
+  for (const Tensor& constant : graph.constants) {
+    if (constant.valid() && own.insert(constant.raw_data()).second) budget.AddOwn(constant);
+  }
+  std::vector<bool> late(graph.types.size(), false), gone(graph.nodes.size(), false);
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    const LoweredNode& node = graph.nodes[n];
+    bool follows = node.op->folds_late;
+    std::vector<TensorType> types;
+    std::vector<Tensor> constants;
+    for (const ValueId id : node.inputs) {
+      follows |= id != kNoValue && late[id];
+      types.push_back(id == kNoValue ? TensorType{} : graph.types[id]);
+      constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+    }
+    if (!follows) continue;
+    std::vector<TensorType> output_types;
+    for (const ValueId id : node.outputs) output_types.push_back(graph.types[id]);
+    const std::vector<Tensor> folded = FoldNode(
+        *node.op, InferContext(node.attrs, types, constants, static_cast<int>(output_types.size())),
+        output_types, budget, /*fast=*/true);
+    if (folded.empty()) continue;
+    for (size_t i = 0; i < folded.size(); ++i) {
+      graph.constants[node.outputs[i]] = folded[i];
+      late[node.outputs[i]] = true;
+    }
+    gone[n] = true;
+  }
+  graph.RemoveNodes(gone);
+  return std::find(gone.begin(), gone.end(), true) != gone.end();
 }
 
 bool FusePostOps(LoweredGraph& graph, int threads) {

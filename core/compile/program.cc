@@ -56,7 +56,10 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
   // No pass makes a value smaller, and none is to reckon with sizes that overflow.
   NOMO_RETURN_IF_ERROR(CheckValuesFit(graph_));
   if (kernels_ == KernelChoice::kFast) MatchPatterns(graph_, registry);
-  if (!options.exact) AbsorbAffines(graph_);
+  if (!options.exact) {
+    FoldLate(graph_, options.fold);
+    AbsorbAffines(graph_);
+  }
   if (kernels_ == KernelChoice::kFast) FusePostOps(graph_, threads_);
   plan_ = PlanMemory(graph_);
   return PrepareSteps();

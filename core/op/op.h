@@ -134,6 +134,17 @@ struct ChannelAffine {
   std::vector<double> factors, offsets;
 };
 
+// Which inputs of a node may be 8-bit integers with a scale and a zero point, where a model is
+// quantised (quantize/quantize_model.h).
+struct QuantizedInputs {
+  std::vector<int> activations;
+  int weight = -1;    // an input that is constant; -1: none
+  int channels = -1;  // the weight's axis of output channels, each of which has its scale
+  int bias = -1;      // an input that is added to the sums, if it is there
+  // Worth while only between nodes that are quantised.
+  bool only_between = false;
+};
+
 // How many elements a node reads and writes.
 struct WorkSizes {
   int64_t inputs = 0, outputs = 0;
@@ -288,8 +299,21 @@ struct OpDef {
     return *this;
   }
   // How exporters write the op with others: core/op/pattern.h. Fast mode only.
-  OpDef& Written(Pattern pattern) {
-    patterns.push_back(std::move(pattern));
+  // `holds` may look at what was found: the op's attributes and inputs, and behind those what
+  // further Pattern::Input()s are.
+  OpDef& Written(Pattern pattern, std::function<bool(const InferContext& found)> holds = {}) {
+    patterns.emplace_back(std::move(pattern), std::move(holds));
+    return *this;
+  }
+  // Nodes with constant inputs are computed when a model is compiled, for fast mode only behind the
+  // patterns, which so see them.
+  OpDef& FoldsLate() {
+    folds_late = true;
+    return *this;
+  }
+  // None where the node is better left as it is.
+  OpDef& Quantizes(std::function<std::optional<QuantizedInputs>(const InferContext&)> fn) {
+    quantized_inputs = std::move(fn);
     return *this;
   }
   // What running the op costs beside reading its inputs and writing its outputs.
@@ -325,7 +349,9 @@ struct OpDef {
   std::function<bool(const PrepareContext&)> takes_post_ops;
   std::function<std::optional<ChannelAffine>(const FusionQuery&)> as_affine;
   std::function<std::vector<Tensor>(const PrepareContext&, const ChannelAffine&)> absorb_affine;
-  std::vector<Pattern> patterns;
+  std::vector<std::pair<Pattern, std::function<bool(const InferContext&)>>> patterns;
+  bool folds_late = false;
+  std::function<std::optional<QuantizedInputs>(const InferContext&)> quantized_inputs;
   WorkFn work = nullptr;
 };
 

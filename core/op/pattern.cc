@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "nomograph/core/op/op.h"
+
 namespace nomograph {
 
 Pattern Pattern::Input(int i) { return Pattern({.kind = Kind::kInput, .input = i}); }
@@ -29,14 +31,14 @@ Pattern Pattern::Where(Condition condition) const {
   return Pattern(std::move(node));
 }
 
-Pattern Pattern::With(std::string attr, double value) const {
+Pattern Pattern::GivesAttributes() const {
   Node node = *node_;
-  node.attrs.emplace_back(std::move(attr), value);
+  node.gives_attributes = true;
   return Pattern(std::move(node));
 }
 
-bool ReducesLastAxis(absl::Span<const TensorType> inputs, const TensorType& output) {
-  const PartialShape& x = inputs[0].shape;
+bool ReducesLastAxis(const InferContext& node, const TensorType& output) {
+  const PartialShape& x = node.shape(0);
   if (!x.has_rank() || x.rank() == 0 || !output.shape.has_rank() ||
       output.shape.rank() != x.rank()) {
     return false;

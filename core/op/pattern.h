@@ -10,12 +10,13 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "nomograph/core/types/attributes.h"
 
 namespace nomograph {
+
+class InferContext;
 
 // An expression over the op's inputs. It is a value; one that is used in several places means the
 // same tensor in all of them.
@@ -31,12 +32,11 @@ class Pattern {
   static Pattern Op(std::string op, std::vector<Pattern> inputs);
   // The same where a and b may change places.
   static Pattern AnyOrder(std::string op, Pattern a, Pattern b);
-  // The node is one only where this holds of the types of its inputs and output.
-  using Condition =
-      std::function<bool(absl::Span<const TensorType> inputs, const TensorType& output)>;
+  // The node is one only where this holds of its attributes, its inputs and its output.
+  using Condition = std::function<bool(const InferContext& node, const TensorType& output)>;
   Pattern Where(Condition condition) const;
-  // The node is one only where its attribute is `value`, up to the rounding of float32.
-  Pattern With(std::string attr, double value) const;
+  // The op takes over the node's attributes; it must have all of them.
+  Pattern GivesAttributes() const;
 
   enum class Kind { kInput, kNumber, kAttribute, kOp };
   struct Node {
@@ -47,7 +47,7 @@ class Pattern {
     bool any_order = false;
     std::vector<Pattern> inputs = {};
     Condition condition = {};
-    std::vector<std::pair<std::string, double>> attrs = {};  // that a node of the op must have
+    bool gives_attributes = false;
   };
   const Node& node() const { return *node_; }
   bool operator==(const Pattern& other) const { return node_ == other.node_; }
@@ -59,7 +59,7 @@ class Pattern {
 
 // A condition: the last axis has become one of size 1, as a reduction over it with keepdims makes
 // it.
-bool ReducesLastAxis(absl::Span<const TensorType> inputs, const TensorType& output);
+bool ReducesLastAxis(const InferContext& node, const TensorType& output);
 
 }  // namespace nomograph
 

@@ -61,6 +61,11 @@ auto ByOperand(bool commutative, Coefficients (*map)(double)) {
   };
 }
 
+std::optional<QuantizedInputs> QuantizedSum(const InferContext& node) {
+  if (node.shape(0) != node.shape(1)) return std::nullopt;
+  return QuantizedInputs{.activations = {0, 1}, .only_between = true};
+}
+
 }  // namespace
 
 NOMO_REGISTER_OP(
@@ -76,6 +81,7 @@ NOMO_REGISTER_OP(
                             [](double v) {
                               return Coefficients{1, v};
                             }))
+        .Quantizes(QuantizedSum)
         .Examples(Broadcasting({3, 4, 5, 5, 6, 7, 6, 7, 8, 8, 9, 10}, 8)
                       .Rows(kNumbers,
                             {{1, 2, 3}, {-7, 3, -4}, {0.5, 0.25, 0.75}, {kInf, -kInf, kNaN}})

@@ -5,8 +5,8 @@
 
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/math/integer.h"
+#include "nomograph/ops/math/packed_kernel.h"
 
 namespace nomograph {
 namespace {
@@ -234,6 +234,15 @@ std::vector<Example> GemmExamples() {
   };
 }
 
+std::optional<QuantizedInputs> QuantizedGemm(const InferContext& node) {
+  const Attributes& attrs = node.attrs();
+  if (node.constant(1) == nullptr || attrs.Float("alpha") != 1 || attrs.Float("beta") != 1) {
+    return std::nullopt;
+  }
+  return QuantizedInputs{
+      .activations = {0}, .weight = 1, .channels = attrs.Bool("transpose_b") ? 0 : 1, .bias = 2};
+}
+
 NOMO_REGISTER_OP(
     OpDef("math.Gemm", 1)
         .Doc("y = alpha * a b + beta * c for matrices a and b, each of which may be transposed "
@@ -261,6 +270,7 @@ NOMO_REGISTER_OP(
         .Fast(PreparePacked(DescribePacked))
         .Fast(onednn::Prepare(BuildGemm))
         .TakesPostOps(PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildGemm)))
+        .Quantizes(QuantizedGemm)
         .Work(ProductWork)
         .Examples(GemmExamples));
 

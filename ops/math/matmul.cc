@@ -257,6 +257,16 @@ std::vector<Example> MatMulExamples() {
   };
 }
 
+std::optional<QuantizedInputs> QuantizedMatMul(const InferContext& node) {
+  if (node.constant(1) == nullptr) return QuantizedInputs{.activations = {0, 1}};
+  const PartialShape& b = node.shape(1);
+  if (!b.has_rank() || b.rank() < 2) return std::nullopt;
+  const int last = b.rank() - 1;
+  return QuantizedInputs{.activations = {0},
+                         .weight = 1,
+                         .channels = node.attrs().Bool("transpose_b") ? last - 1 : last};
+}
+
 NOMO_REGISTER_OP(
     OpDef("math.MatMul", 1)
         .Doc("The matrix product y[..., i, j] = sum over k of a[..., i, k] * b[..., k, j].\n\n"
@@ -278,6 +288,7 @@ NOMO_REGISTER_OP(
         .Fast(PreparePacked(DescribePacked))
         .Fast(onednn::Prepare(BuildMatMul))
         .TakesPostOps(PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildMatMul)))
+        .Quantizes(QuantizedMatMul)
         .Work(ProductWork)
         .Examples(MatMulExamples));
 

@@ -163,6 +163,7 @@ NOMO_REGISTER_OP(
         .Infer(InferDequantizeLinear)
         .Reference(DequantizeCompute)
         .Fast(PrepareDequantize)
+        .FoldsLate()
         .Examples(DequantizeLinearExamples));
 
 }  // namespace

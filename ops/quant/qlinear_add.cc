@@ -4,6 +4,7 @@
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"
+#include "nomograph/ops/quant/written.h"
 
 namespace nomograph::quant {
 namespace {
@@ -102,6 +103,13 @@ std::vector<Example> QLinearAddExamples() {
   };
 }
 
+Pattern SumOfFloats() {
+  const auto in = [](int i) { return Pattern::Input(i); };
+  return Quantized(Pattern::AnyOrder("math.Add", Dequantized(in(kA), in(kAScale), in(kAZero)),
+                                     Dequantized(in(kB), in(kBScale), in(kBZero))),
+                   in(kYScale), in(kYZero));
+}
+
 NOMO_REGISTER_OP(
     OpDef("quant.QLinearAdd", 1)
         .Doc("The sum of quantised numbers, quantised, with NumPy broadcasting:\n\n"
@@ -125,6 +133,7 @@ NOMO_REGISTER_OP(
         .Reference(QLinearAddCompute)
         .Fast(PrepareQLinearAdd)
         .InPlace()
+        .Written(SumOfFloats())
         .Examples(QLinearAddExamples));
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "nomograph/ops/quant/integer_conv.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"
+#include "nomograph/ops/quant/written.h"
 
 namespace nomograph::quant {
 namespace {
@@ -136,29 +137,57 @@ std::vector<Example> QLinearConvExamples() {
   };
 }
 
+// With the kernel's scales along the axis of the output channels, which depends on its layout.
+OpDef AsConvOfFloats(OpDef op) {
+  const auto in = [](int i) { return Pattern::Input(i); };
+  constexpr int kBiasScale = kBias + 1;
+  for (const auto& [layout, channels] : {std::pair("OIHW", 0), std::pair("HWIO", -1)}) {
+    std::vector<Pattern> operands = {
+        Dequantized(in(kX), in(kXScale), in(kXZero)),
+        DequantizedChannels(in(kKernel), in(kKernelScale), in(kKernelZero), channels)};
+    for (const bool biased : {true, false}) {
+      std::vector<Pattern> inputs = operands;
+      if (biased) inputs.push_back(DequantizedBias(in(kBias), in(kBiasScale)));
+      const Pattern conv = Pattern::Op("nn.Conv", std::move(inputs))
+                               .GivesAttributes()
+                               .Where([layout = std::string(layout), biased](
+                                          const InferContext& node, const TensorType&) {
+                                 return node.attrs().String("kernel_layout") == layout &&
+                                        node.has_input(2) == biased;
+                               });
+      op.Written(Quantized(conv, in(kYScale), in(kYZero)), [biased](const InferContext& found) {
+        return !biased || IsScaleOfBias(found, kXScale, kKernelScale, kBiasScale);
+      });
+    }
+  }
+  return op;
+}
+
 NOMO_REGISTER_OP(
-    WithConv(OpDef("quant.QLinearConv", 1)
-                 .Doc("The convolution of quantised numbers, quantised:\n\n"
-                      "y = saturate(round((nn.Conv(x - x_zero_point, kernel - kernel_zero_point) + "
-                      "bias) * (x_scale * kernel_scale / y_scale)) + y_zero_point)\n\n"
-                      "with sums in 32 bits that wrap around, scales multiplied as floats, and "
-                      "ties rounded to the even integer. The bias is quantised with the scale "
-                      "x_scale * kernel_scale and the zero point 0. Padding is 0 behind the "
-                      "subtraction. It is an error when the shapes do not fit, as for nn.Conv.")
-                 .Source("ONNX QLinearConv")
-                 .TypeVar("X", kBytes)
-                 .TypeVar("W", kBytes)
-                 .TypeVar("Y", kBytes)
-                 .Input("x", "X", "[batch, spatial..., in], see data_format")
-                 .Input("x_scale", "float32", "one number")
-                 .Input("x_zero_point", "X", "one number")
-                 .Input("kernel", "W", "[spatial..., in / groups, out], see kernel_layout")
-                 .Input("kernel_scale", "float32", "one number, or [out]")
-                 .Input("kernel_zero_point", "W", "one number, or [out]")
-                 .Input("y_scale", "float32", "one number")
-                 .Input("y_zero_point", "Y", "one number")
-                 .OptionalInput("bias", "int32", "[out]; 0 where it is absent")
-                 .Output("y", "Y", "[batch, spatial..., out], see data_format"))
+    AsConvOfFloats(
+        WithConv(
+            OpDef("quant.QLinearConv", 1)
+                .Doc("The convolution of quantised numbers, quantised:\n\n"
+                     "y = saturate(round((nn.Conv(x - x_zero_point, kernel - kernel_zero_point) + "
+                     "bias) * (x_scale * kernel_scale / y_scale)) + y_zero_point)\n\n"
+                     "with sums in 32 bits that wrap around, scales multiplied as floats, and "
+                     "ties rounded to the even integer. The bias is quantised with the scale "
+                     "x_scale * kernel_scale and the zero point 0. Padding is 0 behind the "
+                     "subtraction. It is an error when the shapes do not fit, as for nn.Conv.")
+                .Source("ONNX QLinearConv")
+                .TypeVar("X", kBytes)
+                .TypeVar("W", kBytes)
+                .TypeVar("Y", kBytes)
+                .Input("x", "X", "[batch, spatial..., in], see data_format")
+                .Input("x_scale", "float32", "one number")
+                .Input("x_zero_point", "X", "one number")
+                .Input("kernel", "W", "[spatial..., in / groups, out], see kernel_layout")
+                .Input("kernel_scale", "float32", "one number, or [out]")
+                .Input("kernel_zero_point", "W", "one number, or [out]")
+                .Input("y_scale", "float32", "one number")
+                .Input("y_zero_point", "Y", "one number")
+                .OptionalInput("bias", "int32", "[out]; 0 where it is absent")
+                .Output("y", "Y", "[batch, spatial..., out], see data_format")))
         .Infer(InferQLinearConv)
         .Reference(QLinearConvCompute)
         .Fast(PrepareQLinearConv)

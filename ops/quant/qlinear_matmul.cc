@@ -3,11 +3,12 @@
 #include "nomograph/ops/quant/integer_matmul.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"
+#include "nomograph/ops/quant/written.h"
 
 namespace nomograph::quant {
 namespace {
 
-enum Input { kA, kAScale, kAZero, kB, kBScale, kBZero, kYScale, kYZero };
+enum Input { kA, kAScale, kAZero, kB, kBScale, kBZero, kYScale, kYZero, kBias };
 constexpr MatMulInputs kInputs = {.a = kA, .a_zero_point = kAZero, .b = kB, .b_zero_point = kBZero};
 
 absl::StatusOr<std::vector<TensorType>> InferQLinearMatMul(const InferContext& context) {
@@ -28,6 +29,11 @@ absl::StatusOr<std::vector<TensorType>> InferQLinearMatMul(const InferContext& c
       NOMO_RETURN_IF_ERROR(CheckMatrixParameter(context, check.input, check.name, check.batch,
                                                 check.size, check.input != kBScale));
     }
+  }
+  if (context.has_input(kBias) && shape.has_rank() && shape.rank() > 0 &&
+      !Compatible(context.shape(kBias), {shape[shape.rank() - 1]})) {
+    return InvalidArgument("input bias: expected shape [", shape[shape.rank() - 1].ToString(),
+                           "] (one element per column), found ", context.shape(kBias).ToString());
   }
   return std::vector<TensorType>{{context.dtype(kYZero), shape}};
 }
@@ -60,7 +66,9 @@ void Reference(const KernelContext& context) {
   ForEachRow(context, [&](int64_t first, int64_t count, int64_t a, int64_t b, int64_t b_step,
                           int64_t scale, int64_t zero_point) {
     for (int64_t i = 0; i < count; ++i) {
-      y[first + i] = Requantized<Q>(sums[first + i], a_scale[a], b_scale[b + i * b_step],
+      const uint32_t bias = context.has_input(kBias) ? context.input<int32_t>(kBias)[i] : 0;
+      const uint32_t sum = static_cast<uint32_t>(sums[first + i]) + bias;
+      y[first + i] = Requantized<Q>(static_cast<int32_t>(sum), a_scale[a], b_scale[b + i * b_step],
                                     y_scale[scale], zero[zero_point]);
     }
   });
@@ -77,10 +85,12 @@ void Finish(const KernelContext& context, const int32_t* sums) {
              y_scale = context.input<float>(kYScale);
   const auto zero = context.input<Q>(kYZero);
   Q* const y = context.output<Q>(0).data();
-  constexpr int32_t kNoBias = 0;
+  const int32_t no_bias = 0;
+  const bool biased = context.has_input(kBias);
+  const int32_t* const bias = biased ? context.input<int32_t>(kBias).data() : &no_bias;
   ForEachRow(context, [&](int64_t first, int64_t count, int64_t a, int64_t b, int64_t b_step,
                           int64_t scale, int64_t zero_point) {
-    RequantizeRun(sums + first, count, a_scale[a], {&b_scale[b], b_step == 1}, {&kNoBias, false},
+    RequantizeRun(sums + first, count, a_scale[a], {&b_scale[b], b_step == 1}, {bias, biased},
                   y_scale[scale], zero[zero_point], y + first);
   });
 }
@@ -136,35 +146,75 @@ std::vector<Example> QLinearMatMulExamples() {
                   Tensor::Scalar<Half>(Half(0.03125f)), Tensor::Scalar<uint8_t>(90),
                   Tensor::Scalar<Half>(Half(0.125f)), Tensor::Scalar<uint8_t>(128)},
        .outputs = {Tensor::Of<uint8_t>({2, 2}, {137, 143, 151, 182})}},
+      // ((2 - 1) * 3 + (4 - 1) * -2 + 10) / 2 = 3.5, ((2 - 1) * 1 + (4 - 1) * 5 - 7) / 2 = 4.5
+      {.name = "by hand: a bias, ties",
+       .inputs = {Tensor::Of<uint8_t>({1, 2}, {2, 4}), Tensor::Scalar<float>(1),
+                  Tensor::Scalar<uint8_t>(1), Tensor::Of<int8_t>({2, 2}, {3, 1, -2, 5}),
+                  Tensor::Scalar<float>(0.5), Tensor::Scalar<int8_t>(0), Tensor::Scalar<float>(1),
+                  Tensor::Scalar<uint8_t>(100), Tensor::Vector<int32_t>({10, -7})},
+       .outputs = {Tensor::Of<uint8_t>({1, 2}, {104, 104})}},
   };
 }
 
+bool IsPlainProduct(const InferContext& node, const TensorType&) {
+  if (node.attrs().Bool("transpose_a") || node.attrs().Bool("transpose_b")) return false;
+  return node.attrs().Find("alpha") == nullptr ||
+         (node.attrs().Float("alpha") == 1 && node.attrs().Float("beta") == 1);
+}
+
+OpDef AsProductOfFloats(OpDef op) {
+  const auto in = [](int i) { return Pattern::Input(i); };
+  constexpr int kBiasScale = kBias + 1;
+  const Pattern a = Dequantized(in(kA), in(kAScale), in(kAZero)),
+                b = DequantizedChannels(in(kB), in(kBScale), in(kBZero), -1),
+                bias = DequantizedBias(in(kBias), in(kBiasScale));
+  const Pattern product = Pattern::Op("math.MatMul", {a, b}).Where(IsPlainProduct);
+  const auto biased = [](const InferContext& found) {
+    return IsScaleOfBias(found, kAScale, kBScale, kBiasScale);
+  };
+  op.Written(Quantized(product, in(kYScale), in(kYZero)));
+  op.Written(Quantized(Pattern::AnyOrder("math.Add", product, bias), in(kYScale), in(kYZero)),
+             biased);
+  op.Written(Quantized(Pattern::Op("math.Gemm", {a, b, bias}).Where(IsPlainProduct), in(kYScale),
+                       in(kYZero)),
+             biased);
+  return op;
+}
+
 NOMO_REGISTER_OP(
-    OpDef("quant.QLinearMatMul", 1)
-        .Doc("The matrix product of quantised matrices, quantised:\n\n"
-             "y = saturate(round((a - a_zero_point) (b - b_zero_point) * (a_scale * b_scale / "
-             "y_scale)) + y_zero_point)\n\n"
-             "with sums in 32 bits that wrap around, scales multiplied as floats, and ties rounded "
-             "to the even integer. The last two axes are the matrices'; the axes ahead of them are "
-             "batches and broadcast as NumPy's do. An operand with one axis is a vector: a is then "
-             "one row, b one column, and y lacks that axis. Scales and zero points are one number, "
-             "or one for each row (of a and y: [M] or [batch..., M, 1]) or column (of b: [N] or "
-             "[batch..., 1, N]). It is an error when the shapes do not fit.")
-        .Source("ONNX QLinearMatMul")
-        .Known({.as = "onnx", .name = "QLinearMatMul", .since = 10})
-        .TypeVar("A", kBytes)
-        .TypeVar("B", kBytes)
-        .TypeVar("Y", kBytes)
-        .TypeVar("S", kScales)
-        .Input("a", "A", "[batch..., M, K], or [K]")
-        .Input("a_scale", "S")
-        .Input("a_zero_point", "A")
-        .Input("b", "B", "[batch..., K, N], or [K]")
-        .Input("b_scale", "S")
-        .Input("b_zero_point", "B")
-        .Input("y_scale", "S")
-        .Input("y_zero_point", "Y")
-        .Output("y", "Y", "[batch..., M, N] without the axes that a vector lacks")
+    AsProductOfFloats(
+        OpDef("quant.QLinearMatMul", 1)
+            .Doc(
+                "The matrix product of quantised matrices, quantised:\n\n"
+                "y = saturate(round(((a - a_zero_point) (b - b_zero_point) + bias) * (a_scale * "
+                "b_scale / y_scale)) + y_zero_point)\n\n"
+                "with sums in 32 bits that wrap around, scales multiplied as floats, and ties "
+                "rounded "
+                "to the even integer. The last two axes are the matrices'; the axes ahead of them "
+                "are "
+                "batches and broadcast as NumPy's do. An operand with one axis is a vector: a is "
+                "then "
+                "one row, b one column, and y lacks that axis. Scales and zero points are one "
+                "number, "
+                "or one for each row (of a and y: [M] or [batch..., M, 1]) or column (of b: [N] or "
+                "[batch..., 1, N]). It is an error when the shapes do not fit. ONNX's op has no "
+                "bias.")
+            .Source("ONNX QLinearMatMul")
+            .Known({.as = "onnx", .name = "QLinearMatMul", .since = 10})
+            .TypeVar("A", kBytes)
+            .TypeVar("B", kBytes)
+            .TypeVar("Y", kBytes)
+            .TypeVar("S", kScales)
+            .Input("a", "A", "[batch..., M, K], or [K]")
+            .Input("a_scale", "S")
+            .Input("a_zero_point", "A")
+            .Input("b", "B", "[batch..., K, N], or [K]")
+            .Input("b_scale", "S")
+            .Input("b_zero_point", "B")
+            .Input("y_scale", "S")
+            .Input("y_zero_point", "Y")
+            .OptionalInput("bias", "int32", "[N]; 0 where it is absent")
+            .Output("y", "Y", "[batch..., M, N] without the axes that a vector lacks"))
         .Infer(InferQLinearMatMul)
         .Reference(QLinearMatMulCompute)
         .Fast(PrepareQLinearMatMul)

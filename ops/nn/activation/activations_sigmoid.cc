@@ -71,6 +71,11 @@ std::optional<Eltwise> FastHardSigmoid(const Attributes& attrs) {
                  static_cast<float>(attrs.Float("beta"))};
 }
 
+bool IsGateOfHardSwish(const InferContext& node, const TensorType&) {
+  const double alpha = node.attrs().Float("alpha"), beta = node.attrs().Float("beta");
+  return std::abs(alpha - 1.0 / 6) < 1e-6 && std::abs(beta - 0.5) < 1e-6;
+}
+
 OpDef HardSigmoid() {
   return ElementwiseOp("nn.HardSigmoid", FloatTypes{},
                        [](const Attributes& attrs) {
@@ -188,10 +193,9 @@ NOMO_REGISTER_OP(
         .Known({.as = "onnx", .name = "HardSwish", .since = 14})
         .Fast(OneDnnEltwise(dnnl_eltwise_hardswish))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_hardswish))
-        .Written(Pattern::AnyOrder("math.Mul", Pattern::Input(0),
-                                   Pattern::Op("nn.HardSigmoid", {Pattern::Input(0)})
-                                       .With("alpha", 1.0 / 6)
-                                       .With("beta", 0.5)))
+        .Written(Pattern::AnyOrder(
+            "math.Mul", Pattern::Input(0),
+            Pattern::Op("nn.HardSigmoid", {Pattern::Input(0)}).Where(IsGateOfHardSwish)))
         .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                 {0.5, 0.2916666666666667},
                                                 {-0.5, -0.20833333333333334},

@@ -235,6 +235,13 @@ std::vector<Example> ConvExamples() {
   };
 }
 
+std::optional<QuantizedInputs> QuantizedConv(const InferContext& node) {
+  if (node.constant(1) == nullptr || !node.shape(1).has_rank()) return std::nullopt;
+  const bool first = node.attrs().String("kernel_layout") == "OIHW";
+  return QuantizedInputs{
+      .activations = {0}, .weight = 1, .channels = first ? 0 : node.shape(1).rank() - 1, .bias = 2};
+}
+
 NOMO_REGISTER_OP(
     WithWindow(
         OpDef("nn.Conv", 1)
@@ -272,6 +279,7 @@ NOMO_REGISTER_OP(
                                   PackedTakesPostOps(DescribeProduct,
                                                      onednn::TakesPostOps(BuildConv)))))
         .AbsorbsAffine(AbsorbAffine)
+        .Quantizes(QuantizedConv)
         .Work(WeightedWork)
         .Examples(ConvExamples));
 
