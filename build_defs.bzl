@@ -12,7 +12,13 @@ load("//tools:model_rules.bzl", _nomo_verify_test = "nomo_verify_test")
 nomo_verify_test = _nomo_verify_test
 
 # What the code relies on wherever it is built, so it stands here and not in .bazelrc, which other workspaces do not read.
-NOMO_COPTS = ["-std=c++20", "-fopenmp", "-ffp-contract=off"]
+# Without OpenMP (--define=openmp=no) Nomograph's own loops use one thread; oneDNN keeps what it was built with.
+_NO_OPENMP = str(Label("//third_party:no_openmp"))
+NOMO_COPTS = ["-std=c++20"] + select({
+    _NO_OPENMP: ["-fopenmp-simd", "-Wno-unknown-pragmas"],
+    "//conditions:default": ["-fopenmp"],
+}) + ["-ffp-contract=off"]
+_OPENMP_LINKOPTS = select({_NO_OPENMP: [], "//conditions:default": ["-fopenmp"]})
 
 # What nearly every source includes is compiled once, where .bazelrc says that the compiler is GCC: see //third_party.
 def _precompiled(target, header):
@@ -25,7 +31,7 @@ _PCH_COPTS, _PCH_DEPS = _precompiled("precompiled", "precompiled_header.h")
 _TEST_PCH_COPTS, _TEST_PCH_DEPS = _precompiled("precompiled_test", "precompiled_test_header.h")
 
 # -rdynamic: an op library that the program loads finds the program's own Nomograph in it.
-_LINKOPTS = ["-fopenmp", "-rdynamic"]
+_LINKOPTS = _OPENMP_LINKOPTS + ["-rdynamic"]
 
 def nomo_cc_library(name, copts = [], linkopts = [], deps = [], alwayslink = True, **kwargs):
     """A cc_library whose headers are included as "nomograph/<package>/<file>.h".
@@ -141,7 +147,7 @@ def nomo_op_library(name, srcs, deps = [], copts = [], linkopts = [], **kwargs):
         name = "lib%s.so" % name,
         srcs = srcs,
         copts = NOMO_COPTS + copts,
-        linkopts = ["-fopenmp"] + linkopts,
+        linkopts = _OPENMP_LINKOPTS + linkopts,
         linkshared = True,
         deps = [":%s_deps" % name],
         **kwargs

@@ -34,10 +34,12 @@ HWY_INLINE V Clip(V low, V high, V x) {
 #endif
 }
 
-// e^x for |x| <= 88, off by two units in the last place: 2^n times the polynomial of Cephes' expf.
+// e^x for x from -87 to 89, off by two units in the last place: 2^n times the polynomial of Cephes'
+// expf. What is past the greatest number becomes infinity; NaN stays.
 HWY_INLINE V Exp(D d, V x) {
   const auto set = [d](float value) HWY_ATTR { return hn::Set(d, value); };
-  const V n = hn::Round(hn::Mul(x, set(1.44269504f)));
+  const auto exponent = hn::NearestInt(hn::Mul(x, set(1.44269504f)));
+  const V n = hn::ConvertTo(d, exponent);
   const V r = hn::MulAdd(n, set(2.12194440e-4f), hn::MulAdd(n, set(-0.693359375f), x));
   V p = hn::MulAdd(set(1.9875691500e-4f), r, set(1.3981999507e-3f));
   p = hn::MulAdd(p, r, set(8.3334519073e-3f));
@@ -46,17 +48,14 @@ HWY_INLINE V Exp(D d, V x) {
   p = hn::MulAdd(p, r, set(5.0000001201e-1f));
   p = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), set(1.0f));
   const hn::RebindToSigned<D> di;
-  const auto exponent = hn::Add(hn::ConvertTo(di, n), hn::Set(di, 127));
-  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(exponent)));
+  const auto biased = hn::Add(exponent, hn::Set(di, 127));
+  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(biased)));
 }
 
-HWY_INLINE V Sigmoid(D d, V x) {
-  const V one = hn::Set(d, 1.0f), bound = hn::Set(d, 88.0f);  // of what Exp() takes
-  const V bounded = hn::Min(bound, hn::Max(hn::Neg(bound), x));
-  const V y = hn::Div(one, hn::Add(one, Exp(d, hn::Neg(bounded))));
-  // Below -104 it rounds to 0, which makes a NaN of -inf * sigmoid(-inf), as it should.
-  const V rounded = hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -104.0f)), y);
-  return hn::IfThenElse(hn::IsNaN(x), x, rounded);
+// 1 + e^-x for what is -x; infinity for x below -88.
+HWY_INLINE V OnePlusExpOfMinus(D d, V minus_x) {
+  const V bounded = Clip(hn::Set(d, -87.0f), hn::Set(d, 89.0f), minus_x);
+  return hn::Add(hn::Set(d, 1.0f), Exp(d, bounded));
 }
 
 // A rational function of x^2 times x; the coefficients are those of Eigen's erf for float
@@ -132,6 +131,7 @@ inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t
   using Kind = VectorStep::Kind;
   const D d;
   const V a = hn::Set(d, step.a), b = hn::Set(d, step.b);
+  const V minus_a = hn::Neg(a);
   const V zero = hn::Zero(d), half = hn::Set(d, 0.5f), one = hn::Set(d, 1.0f);
   const auto each = [&](auto f) HWY_ATTR { ForEachVector(count, from, to, f); };
   const auto pairs = [&](auto f) HWY_ATTR { RunPairs(step, row, column, count, from, to, f); };
@@ -165,9 +165,11 @@ inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t
     case Kind::kHardSigmoid:
       return each([=](V v) HWY_ATTR { return Clip(zero, one, hn::MulAdd(v, a, b)); });
     case Kind::kSwish:
-      return each([=](V v) HWY_ATTR { return hn::Mul(v, Sigmoid(d, hn::Mul(v, a))); });
+      // An infinity against the slope becomes NaN, as it should: -inf / inf.
+      return each([=](V v)
+                      HWY_ATTR { return hn::Div(v, OnePlusExpOfMinus(d, hn::Mul(v, minus_a))); });
     case Kind::kSigmoid:
-      return each([=](V v) HWY_ATTR { return Sigmoid(d, v); });
+      return each([=](V v) HWY_ATTR { return hn::Div(one, OnePlusExpOfMinus(d, hn::Neg(v))); });
     case Kind::kGelu:
       return each([=](V v) HWY_ATTR {
         const V erf = Erf(d, hn::Mul(v, hn::Set(d, 0.70710678f)));

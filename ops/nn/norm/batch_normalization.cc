@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/norm/channel_affine.h"
 #include "nomograph/ops/nn/vector_input.h"
 
 namespace nomograph::nn {
@@ -141,6 +142,11 @@ std::optional<ChannelAffine> AsAffine(const FusionQuery& query) {
   return affine;
 }
 
+std::optional<ChannelAffine> AffineWhenPrepared(const PrepareContext& context) {
+  return AsAffine({context.attrs, context.inputs, context.constants, context.outputs[0],
+                   /*fused_input=*/0});
+}
+
 std::vector<Example> BatchNormalizationExamples() {
   return {
       {.name = "channels last",
@@ -198,9 +204,11 @@ NOMO_REGISTER_OP(OpDef("nn.BatchNormalization", 1)
                      .Min(0)
                      .Infer(InferBatchNormalization)
                      .Reference(BatchNormalizationCompute)
+                     .Fast(PrepareChannelAffine(AffineWhenPrepared))
                      .Fast(onednn::Prepare(BuildArithmetic))
                      .Fast(onednn::Prepare(BuildBatchNormalization))
-                     .TakesPostOps(onednn::TakesPostOps(BuildArithmetic))
+                     .TakesPostOps(ChannelAffineTakesPostOps(AffineWhenPrepared,
+                                                             onednn::TakesPostOps(BuildArithmetic)))
                      .InPlace()
                      .AsAffine(AsAffine)
                      .Examples(BatchNormalizationExamples));

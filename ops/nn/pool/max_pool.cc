@@ -4,6 +4,7 @@
 
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/pool/max_planes.h"
 #include "nomograph/ops/nn/pool/pool.h"
 
 namespace nomograph::nn {
@@ -216,6 +217,7 @@ NOMO_REGISTER_OP(
             .Max(1))
         .Infer(InferMaxPool)
         .Reference(MaxPoolCompute)
+        .Fast(PrepareMaxPlanes)
         .Fast(PrepareMaximum(BuildMaxPool, MaxPoolCompute))
         .Work(AllCombinationsWork)
         .Examples(MaxPoolExamples));

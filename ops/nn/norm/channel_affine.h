@@ -1,0 +1,25 @@
+// Affine maps of channels, y = x * factor + offset, and what is fused behind them, as a loop over
+// the rows that have one channel each.
+#ifndef NOMOGRAPH_OPS_NN_NORM_CHANNEL_AFFINE_H_
+#define NOMOGRAPH_OPS_NN_NORM_CHANNEL_AFFINE_H_
+
+#include <functional>
+#include <optional>
+
+#include "nomograph/core/op/op.h"
+
+namespace nomograph::nn {
+
+// The map that a node is; none where it is not known when the kernel is prepared.
+using ChannelAffineOf = std::function<std::optional<ChannelAffine>(const PrepareContext&)>;
+
+// For OpDef::Fast(). It serves float32, where channels have rows worth a loop and all post-ops are
+// steps without operands (core/vector/steps.h).
+PrepareFn PrepareChannelAffine(ChannelAffineOf affine);
+// For OpDef::TakesPostOps(): `otherwise` where there is no such kernel.
+std::function<bool(const PrepareContext&)> ChannelAffineTakesPostOps(
+    ChannelAffineOf affine, std::function<bool(const PrepareContext&)> otherwise);
+
+}  // namespace nomograph::nn
+
+#endif  // NOMOGRAPH_OPS_NN_NORM_CHANNEL_AFFINE_H_
