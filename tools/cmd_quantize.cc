@@ -32,7 +32,7 @@ struct Arguments {
   std::string exclude;
   PictureFlags pictures;
   double percentile = CalibrationOptions().percentile;
-  int64_t batch = CalibrationOptions().batch;
+  int64_t batch = CalibrationOptions().batch, samples = 0;
   int bits = 8, weights_only = 0, threads = 0;
   int64_t block = QuantizeWeightsOptions().block_size;
   bool json = false;
@@ -48,7 +48,12 @@ struct Result {
 absl::StatusOr<NamedTensors> ReadSamples(const Arguments& arguments, const Graph& graph) {
   ReadInputsOptions options{.resize = arguments.pictures.resize, .batch = arguments.batch};
   NOMO_ASSIGN_OR_RETURN(options.pixels, PixelsOf(arguments.pictures));
-  return ReadInputs(graph, arguments.inputs, options);
+  NOMO_ASSIGN_OR_RETURN(NamedTensors samples, ReadInputs(graph, arguments.inputs, options));
+  for (auto& [name, tensor] : samples) {
+    const bool more = tensor.shape().rank() > 0 && tensor.shape()[0] > arguments.samples;
+    if (arguments.samples > 0 && more) tensor = tensor.Rows(0, arguments.samples);
+  }
+  return samples;
 }
 
 // What a fault of quantising is: of the command line where it comes from the examples or the
@@ -219,6 +224,9 @@ Action SetUp(CLI::App& app) {
       ->type_name("N")
       ->check(Between(2, 1 << 20));
   app.add_option("--exclude", arguments->exclude, "Nodes that stay as they are")->type_name("SEL");
+  app.add_option("--samples", arguments->samples, "Take the first N examples (default: all)")
+      ->type_name("N")
+      ->check(AtLeast(1));
   app.add_option("--batch", arguments->batch,
                  "Examples that are run at once, where the model does not fix it (default 8)")
       ->type_name("N")

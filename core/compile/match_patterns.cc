@@ -139,21 +139,32 @@ Patterns PatternsByRoot(const OpRegistry& registry) {
   return patterns;
 }
 
+// Whether others may need what an inner node of a match yields: those that fold late only bring
+// what they read into another form, which the op does by itself.
+bool MayBeShared(const LoweredNode& node) { return node.op->folds_late; }
+
+// How often the nodes of a match read each value.
+absl::flat_hash_map<ValueId, int> InnerUses(const LoweredGraph& graph, const Match& match) {
+  absl::flat_hash_map<ValueId, int> uses;
+  for (const int n : match.nodes) {
+    for (const ValueId id : graph.nodes[n].inputs) {
+      if (id != kNoValue) ++uses[id];
+    }
+  }
+  return uses;
+}
+
 // The node that stands for a match; none where the op does not yield what the nodes did, or where
 // something else needs a value in between.
 std::optional<LoweredNode> Replacement(const LoweredGraph& graph, const Candidate& candidate,
                                        const Match& match, const LoweredNode& root,
                                        const std::vector<int>& uses) {
   const OpDef& op = *candidate.op;
-  absl::flat_hash_map<ValueId, int> inner_uses;
-  for (const int n : match.nodes) {
-    for (const ValueId id : graph.nodes[n].inputs) {
-      if (id != kNoValue) ++inner_uses[id];
-    }
-  }
+  absl::flat_hash_map<ValueId, int> inner_uses = InnerUses(graph, match);
   for (const int n : match.nodes) {
     const ValueId output = graph.nodes[n].outputs[0];
-    if (output != root.outputs[0] && uses[output] != inner_uses[output]) return std::nullopt;
+    if (output == root.outputs[0] || MayBeShared(graph.nodes[n])) continue;
+    if (uses[output] != inner_uses[output]) return std::nullopt;
   }
   auto attrs = ResolveAttributes(op.attrs, match.attrs);
   if (!attrs.ok()) return std::nullopt;
@@ -196,14 +207,22 @@ bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry) {
       match.nodes.erase(std::unique(match.nodes.begin(), match.nodes.end()), match.nodes.end());
       std::optional<LoweredNode> node = Replacement(graph, candidate, match, root, uses);
       if (!node) continue;
+      absl::flat_hash_map<ValueId, int> inner_uses = InnerUses(graph, match);
       for (const int inner : match.nodes) {
-        for (const ValueId id : graph.nodes[inner].inputs) {
-          if (id != kNoValue) --uses[id];
+        const LoweredNode& taken = graph.nodes[inner];
+        if (inner != static_cast<int>(n) &&
+            uses[taken.outputs[0]] != inner_uses[taken.outputs[0]]) {
+          // Others read it, too: this node does not any more.
+          for (const ValueId id : taken.inputs) {
+            if (id != kNoValue) --inner_uses[id];
+          }
+          continue;
         }
         if (inner == static_cast<int>(n)) continue;
-        node->fused.push_back(graph.nodes[inner].name);
+        node->fused.push_back(taken.name);
         gone[inner] = true;
       }
+      for (const auto& [id, count] : inner_uses) uses[id] -= count;
       for (const ValueId id : node->inputs) {
         if (id != kNoValue) ++uses[id];
       }
@@ -213,6 +232,7 @@ bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry) {
     }
   }
   graph.RemoveNodes(gone);
+  if (changed) RemoveDeadNodes(graph);
   return changed;
 }
 

@@ -22,11 +22,18 @@
 namespace nomograph {
 namespace {
 
+// Of weights, and of constants that nodes hold, each once.
 int64_t WeightBytes(const Graph& graph) {
   int64_t bytes = 0;
   absl::flat_hash_set<const std::byte*> counted;
-  for (const Weight& weight : graph.weights) {
-    if (counted.insert(weight.tensor.raw_data()).second) bytes += weight.tensor.num_bytes();
+  const auto count = [&](const Tensor& tensor) {
+    if (counted.insert(tensor.raw_data()).second) bytes += tensor.num_bytes();
+  };
+  for (const Weight& weight : graph.weights) count(weight.tensor);
+  for (const Node& node : graph.nodes) {
+    for (const auto& [name, value] : node.attrs) {
+      if (const auto* tensor = value.As<Tensor>()) count(*tensor);
+    }
   }
   return bytes;
 }

@@ -132,7 +132,7 @@ std::vector<Case> Cases() {
                   {y, Constant(Random({8}, 31)), Constant(Random({8}, 32)),
                    Constant(Random({8}, 33)), Constant(Tensor::Full(DType::kFloat32, {8}, 0.5))});
          return Call("nn.MaxPool", {Call("math.Clip", {normal}, {{"min", 0.0}, {"max", 6.0}})},
-                     {{"pool_size", std::vector<int64_t>{2, 2}}});
+                     {{"kernel_shape", std::vector<int64_t>{2, 2}}});
        },
        {"quant.QLinearConv"},
        {"nn.Conv", "BatchNormalization", "math.Clip"}},
@@ -156,7 +156,7 @@ std::vector<Case> Cases() {
          const Value y = Call("nn.Relu", {dense(x, 20, 32, 50)});
          const Value z =
              Call("math.Gemm", {y, Constant(Random({32, 24}, 52)), Constant(Random({24}, 53))});
-         return Call("nn.Softmax", {dense(z, 24, 7, 54)});
+         return Call("nn.LeakyRelu", {dense(z, 24, 7, 54)});
        },
        {"quant.QLinearMatMul"},
        {"math.MatMul", "math.Gemm", "math.Add"}},
