@@ -104,6 +104,20 @@ TEST(Marshal, SaysWhatIsWrong) {
   }
 }
 
+// lambda x: x * n, whose variables, free variables and cells are empty but for one cell.
+TEST(Marshal, ReadsParametersWithoutVariables) {
+  std::string bytes;
+  ASSERT_TRUE(absl::Base64Unescape(
+      "4wEAAAAAAAAAAQAAAAIAAAATAAAAcwgAAAB8AIgAFABTACkBTqkAKQApAdoBeCkB2gFucgEAAPoACG1vZGVsLnB5"
+      "2gg8bGFtYmRhPgMAAABzAAA=",
+      &bytes));
+  TryAll(bytes);
+  const std::string code = "c\1\0\0\0\0\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0s\1\0\0\0S"s +
+                           ")\0)\0)\0)\0)\1z\1nz\1fz\1g\1\0\0\0s\0\0\0\0"s;
+  EXPECT_THAT(ReadMarshal(code, CodeLayout::kKeywordOnly, {}).status().message(),
+              HasSubstr("more parameters than variables"));
+}
+
 TEST(Marshal, KeepsItsLimits) {
   std::string deep;
   for (int i = 0; i < 1000; ++i) deep += ")\1"s;
