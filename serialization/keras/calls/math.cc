@@ -133,12 +133,6 @@ RuleResult Outer(CallContext& call) {
   return call.Result(Op("math.Mul", {column, row}));
 }
 
-RuleResult Trace(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
-  const Value eye = Op("array.EyeLike", {x});
-  return call.Result(Reduce("math.ReduceSum", Op("math.Mul", {x, eye}), {-2, -1}, false));
-}
-
 RuleResult Triangle(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
   NOMO_ASSIGN_OR_RETURN(const int64_t k, call.Int("k", 0));
@@ -208,30 +202,6 @@ RuleResult AddN(CallContext& call) {
   return call.Result(inputs.size() == 1 ? inputs[0] : Op("math.Sum", inputs));
 }
 
-// Sums of products of matching rows: the cosine of their angle, negative where it is a loss.
-RuleResult CosineSimilarity(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy,
-                        Together(call, {"y_true", "y_pred"}, nomograph::kFloats));
-  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis"));
-  std::vector<Value> unit;
-  for (const Value& x : xy) {
-    const Value sum = Reduce("math.ReduceSumSquare", x, {axis}, true);
-    unit.push_back(
-        Op("math.Mul", {x, Op("math.Rsqrt", {Op("math.Max", {sum, ConstantLike(1e-12, x)})})}));
-  }
-  const Value cosine = Reduce("math.ReduceSum", Op("math.Mul", unit), {axis}, false);
-  return call.Result(Op("math.Neg", {cosine}));
-}
-
-RuleResult MeanError(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy,
-                        Together(call, {"y_true", "y_pred"}, nomograph::kFloats));
-  const bool squared = absl::StrContains(call.name(), "squared");
-  const Value distance = Op("math.Sub", {xy[1], xy[0]});
-  return call.Result(
-      Reduce("math.ReduceMean", Op(squared ? "math.Square" : "math.Abs", {distance}), {-1}, false));
-}
-
 const CallRegistrar kRules[] = {
     {"{keras.backend,keras.ops,np}.dot,tensor.dot(x|x1|a,y|x2|b)", Dot},
     {"{keras.backend,keras.layers}.batch_dot(x,y,axes=None)", BatchDot},
@@ -241,7 +211,6 @@ const CallRegistrar kRules[] = {
     {"{tf,keras.ops,np,tf.linalg}.tensordot(x|x1|a,y|x2|b,axes=2)", TensorDot},
     {"{tf,keras.ops,np,tf.linalg}.einsum(equation|subscripts,*operands)", Einsum},
     {"{keras.ops,np}.outer(x|x1|a,y|x2|b)", Outer},
-    {"{tf,tf.linalg,keras.ops,np}.trace(x|a)", Trace},
     {"{keras.ops,np,tf.experimental.numpy}.{triu,tril}(x|m,k=0)", Triangle},
     {"{keras.backend,keras.ops,np}.clip,{tf,tf.math}.clip_by_value(x|t|a,x_min|min_value|"
      "clip_value_min|a_min=None,x_max|max_value|clip_value_max|a_max=None)",
@@ -254,8 +223,6 @@ const CallRegistrar kRules[] = {
     {"tf.math.squared_difference,tf.squared_difference(x,y)", SquaredDifference},
     {"tf.math.divide_no_nan,tf.div_no_nan,keras.ops.divide_no_nan(x|x1,y|x2)", DivideNoNan},
     {"{tf,tf.math}.{add_n,accumulate_n},keras.layers.add(inputs)", AddN},
-    {"keras.losses.cosine_similarity(y_true,y_pred,axis=-1)", CosineSimilarity},
-    {"keras.losses.{mean_squared_error,mean_absolute_error}(y_true,y_pred)", MeanError},
 };
 
 }  // namespace

@@ -38,25 +38,6 @@ RuleResult Evaluate(CallContext& call, const PyValue& value) {
 RuleResult InTrainPhase(CallContext& call) { return Evaluate(call, call.Get("alt")); }
 RuleResult InTestPhase(CallContext& call) { return Evaluate(call, call.Get("x")); }
 
-// f(x) for each element of the first axis, whose size must be known; or over the batch, where what
-// the function does is the same for all at once is not known, so that it is not covered.
-RuleResult MapFn(CallContext& call) {
-  Interpreter& interpreter = call.interpreter();
-  const bool function_first = !call.Get("fn").is(Kind::kTensor);
-  const PyValue& fn = call.Get(function_first ? "fn" : "elems");
-  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> rows,
-                        interpreter.Elements(call.Get(function_first ? "elems" : "fn")));
-  std::vector<PyValue> results;
-  for (const PyValue& row : rows) {
-    NOMO_ASSIGN_OR_RETURN(const PyValue result, interpreter.Call(fn, {{row}, {}}));
-    if (result.is(Kind::kUnknown)) return result;
-    results.push_back(result);
-  }
-  NOMO_ASSIGN_OR_RETURN(const Value stacked,
-                        interpreter.ToTensor(interpreter.arena().List(std::move(results))));
-  return call.Result(stacked);
-}
-
 // fn(x), as functools.partial and tf.function wrap it.
 RuleResult Activation(CallContext& call) {
   Interpreter& interpreter = call.interpreter();
@@ -90,9 +71,6 @@ const CallRegistrar kRules[] = {
     {"{keras.backend,keras}.is_keras_tensor,tf.is_tensor,keras.backend.is_tensor(x)", True},
     {"keras.backend.in_train_phase(x,alt,training=None)", InTrainPhase},
     {"keras.backend.in_test_phase(x,alt,training=None)", InTestPhase},
-    {"keras.backend.map_fn,{tf,keras.ops}.{map_fn,vectorized_map}(fn|function,elems|elements,"
-     "name=None,dtype=None,fn_output_signature=None,parallel_iterations=None)",
-     MapFn},
     {"keras.activations.get(identifier)", Activation},
     {"tf.compat.set_shape,tensor.set_shape(x,shape)", Nothing},
 };

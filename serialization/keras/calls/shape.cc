@@ -204,7 +204,7 @@ const CallRegistrar kRules[] = {
      "perm|pattern|axes=None,conjugate=False)",
      TransposeRule},
     {"keras.backend.transpose(x)", Reverse},
-    {"tf.linalg.{matrix_transpose,transpose},tf.matrix_transpose(x|a,conjugate=False)",
+    {"tf.linalg.{matrix_transpose,transpose,adjoint},tf.matrix_transpose(x|a,conjugate=False)",
      MatrixTranspose},
     {"{keras.ops,np}.swapaxes(x|a,axis1,axis2)", SwapAxes},
     {"{keras.ops,np}.moveaxis(x|a,source,destination)", MoveAxis},
