@@ -119,7 +119,105 @@ RuleResult SoftShrink(CallContext& call) {
   return call.Result(Op("nn.Shrink", {x}, {{"lambd", lambd}, {"bias", soft ? lambd : 0.0}}));
 }
 
+// (y, mean, variance) of what is normalised by its own moments over the axes.
+RuleResult NormalizeBatch(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  PyArena& arena = interpreter.arena();
+  NOMO_ASSIGN_OR_RETURN(
+      const PyValue kept,
+      interpreter.CallKnown("tf.nn.moments", {{arena.Tensor(x), call.Get("reduction_axes")},
+                                              {{"keepdims", PyValue::Bool(true)}}}));
+  NOMO_ASSIGN_OR_RETURN(
+      const PyValue plain,
+      interpreter.CallKnown("tf.nn.moments", {{arena.Tensor(x), call.Get("reduction_axes")}, {}}));
+  const std::vector<PyValue>& moments = kept.heap->items;
+  NOMO_ASSIGN_OR_RETURN(const PyValue y,
+                        interpreter.CallKnown("keras.backend.batch_normalization",
+                                              {{arena.Tensor(x), moments[0], moments[1],
+                                                call.Get("beta"), call.Get("gamma")},
+                                               {{"epsilon", call.Get("epsilon")}}}));
+  return arena.Tuple({y, plain.heap->items[0], plain.heap->items[1]});
+}
+
+// In inference: by the moments that are given.
+RuleResult FusedBatchNorm(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  if (!call.Has("mean") || !call.Has("variance")) {
+    return absl::UnimplementedError("without mean and variance");
+  }
+  NOMO_ASSIGN_OR_RETURN(const bool first, ChannelsFirst(call, "data_format"));
+  if (first) return absl::UnimplementedError("channels first");
+  NOMO_ASSIGN_OR_RETURN(
+      const PyValue y,
+      interpreter.CallKnown("keras.backend.batch_normalization",
+                            {{call.Get("x"), call.Get("mean"), call.Get("variance"),
+                              call.Get("offset"), call.Get("scale")},
+                             {{"epsilon", call.Get("epsilon")}}}));
+  return interpreter.arena().Tuple({y, call.Get("mean"), call.Get("variance")});
+}
+
+// relu(x) and relu(-x) side by side.
+RuleResult Crelu(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis"));
+  return call.Result(Op("nn.Relu", {Op("array.Concat", {x, -x}, {{"axis", axis}})}));
+}
+
+// One half times the sigmoid of the other.
+RuleResult Glu(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t given, call.Int("axis"));
+  NOMO_ASSIGN_OR_RETURN(const Ints axes, NormalAxes(x, {given}));
+  const int64_t size = x.shape()[axes[0]].size();
+  if (size < 0 || size % 2 != 0) return InvalidArgument("an axis of ", size, " in two halves");
+  const Value gate = nomograph::Slice(x, size / 2, size, axes[0]);
+  return call.Result(nomograph::Slice(x, 0, size / 2, axes[0]) * Op("nn.Sigmoid", {gate}));
+}
+
+RuleResult HardTanh(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  return call.Result(Op("math.Clip", {x}, {{"min", -1.0}, {"max", 1.0}}));
+}
+
+// x above the threshold, else a number.
+RuleResult Threshold(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  NOMO_ASSIGN_OR_RETURN(const double threshold, call.Number("threshold"));
+  NOMO_ASSIGN_OR_RETURN(const double otherwise, call.Number("default_value"));
+  return call.Result(Op("array.Where", {Op("math.Greater", {x, ConstantLike(threshold, x)}), x,
+                                        ConstantLike(otherwise, x)}));
+}
+
+// 0 up to -1, x from 1 on, a parabola between them.
+RuleResult SparsePlus(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  const Value bounded = Op("math.Clip", {x}, {{"min", -1.0}, {"max", 1.0}});
+  const Value parabola = Op("math.Square", {bounded + 1.0}) * 0.25;
+  return call.Result(parabola + Op("nn.Relu", {x - 1.0}));
+}
+
+// x . weights + biases.
+RuleResult Affine(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> values,
+                        Together(call, {"x", "weights", "biases"}, nomograph::kFloats));
+  const Value y = Op("math.MatMul", {values[0], values[1]}) + values[2];
+  return call.Result(absl::EndsWith(call.name(), "relu_layer") ? Op("nn.Relu", {y}) : y);
+}
+
 const CallRegistrar kRules[] = {
+    {"keras.backend.normalize_batch_in_training(x,gamma,beta,reduction_axes,epsilon=0.001)",
+     NormalizeBatch},
+    {"tf.nn.{fused_batch_norm,fused_batch_norm_v3},tf.compat.v1.nn.fused_batch_norm(x,scale,offset,"
+     "mean=None,variance=None,epsilon=0.001,data_format=NHWC,is_training=False)",
+     FusedBatchNorm},
+    {"tf.nn.crelu(x|features,axis=-1)", Crelu},
+    {"{keras.ops,keras.activations}.glu(x,axis=-1)", Glu},
+    {"{keras.ops,keras.activations}.hard_tanh(x)", HardTanh},
+    {"{keras.ops,keras.activations}.threshold(x,threshold|threshold_value,default_value)",
+     Threshold},
+    {"{keras.ops,keras.activations}.sparse_plus(x)", SparsePlus},
+    {"tf.nn.{xw_plus_b,relu_layer}(x,weights,biases)", Affine},
     {"{keras.backend,keras.activations}.relu(x,negative_slope|alpha=0,max_value=None,threshold=0)",
      Relu},
     {"{tf.nn,keras.ops}.relu(x|features,negative_slope=0,max_value=None,threshold=0)", Relu},

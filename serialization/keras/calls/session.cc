@@ -64,8 +64,13 @@ const CallRegistrar kRules[] = {
     {"keras.backend.{backend},keras.backend()", Backend},
     {"keras.backend.learning_phase()", LearningPhase},
     {"tf.{print,Print},keras.backend.print_tensor,tf.debugging.{assert_equal,assert_rank,"
-     "assert_shapes},tf.assert_equal(x|input_|inputs=None,message|data|y=None,*rest)",
+     "assert_shapes,assert_all_finite,assert_greater,assert_less,assert_near,assert_positive,"
+     "assert_non_negative},tf.assert_equal(x|input_|inputs=None,message|data|y=None,*rest)",
      First},
+    {"keras.random.SeedGenerator(seed=None)", Nothing},
+    {"keras.backend.is_placeholder(x)", False},
+    {"keras.backend.{to_dense,get_value,eval}(x)", First},
+    {"tf.{TensorShape}(x)", First},
     {"keras.backend.dtype(x)", DtypeOf},
     {"keras.backend.{is_sparse},tf.is_tensor_sparse(x)", False},
     {"{keras.backend,keras}.is_keras_tensor,tf.is_tensor,keras.backend.is_tensor(x)", True},

@@ -24,6 +24,9 @@ absl::StatusOr<bool> ChannelsFirst(const CallContext& call, absl::string_view pa
     return const_cast<CallContext&>(call).interpreter().options().channels_first;
   }
   NOMO_ASSIGN_OR_RETURN(const std::string text, call.Text(parameter));
+  if (text == "default") {  // Keras 1
+    return const_cast<CallContext&>(call).interpreter().options().channels_first;
+  }
   for (const char* first : {"channels_first", "NCHW", "NCW", "NCDHW", "th"}) {
     if (text == first) return true;
   }
