@@ -188,27 +188,43 @@ RuleResult Reversed(CallContext& call) {
   return call.interpreter().arena().List(std::move(elements));
 }
 
+// Whether a is less than b: numbers, texts, and sequences of them, element by element.
+absl::StatusOr<bool> Less(Interpreter& interpreter, const PyValue& a, const PyValue& b, int depth) {
+  NOMO_RETURN_IF_ERROR(interpreter.Spend(1));
+  if (!a.is_sequence() || !b.is_sequence()) {
+    NOMO_ASSIGN_OR_RETURN(const PyValue less, interpreter.Compare(Comparison::kLess, a, b));
+    return interpreter.Truth(less);
+  }
+  constexpr int kMaxDepth = 20;
+  if (depth > kMaxDepth) return InvalidArgument("lists lie too deep in one another");
+  const std::vector<PyValue>& x = a.heap->items;
+  const std::vector<PyValue>& y = b.heap->items;
+  for (size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
+    NOMO_ASSIGN_OR_RETURN(const bool equal, interpreter.Equal(x[i], y[i]));
+    if (!equal) return Less(interpreter, x[i], y[i], depth + 1);
+  }
+  return x.size() < y.size();
+}
+
 RuleResult Sorted(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> elements,
-                        call.interpreter().Elements(call.Get("x")));
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> elements, interpreter.Elements(call.Get("x")));
   NOMO_ASSIGN_OR_RETURN(const bool reverse, call.Bool("reverse"));
   NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> keys, KeysOf(call, elements));
-  const auto all = [&](auto holds) { return std::all_of(keys.begin(), keys.end(), holds); };
-  const bool texts = all([](const PyValue& key) { return key.is(Kind::kText); });
-  if (!texts && !all([](const PyValue& key) { return key.is_number(); })) {
-    return absl::UnimplementedError("of other than numbers or texts");
-  }
   std::vector<size_t> order(elements.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  const auto less = [&](size_t a, size_t b) {
-    return texts ? keys[a].heap->text < keys[b].heap->text
-                 : keys[a].AsDouble() < keys[b].AsDouble();
-  };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return reverse ? less(b, a) : less(a, b); });
+  // What cannot be compared leaves some order, which nobody sees.
+  absl::Status fault;
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    if (!fault.ok()) return false;
+    const auto less = Less(interpreter, keys[reverse ? b : a], keys[reverse ? a : b], 0);
+    fault.Update(less.status());
+    return less.ok() && *less;
+  });
+  NOMO_RETURN_IF_ERROR(fault);
   std::vector<PyValue> sorted;
   for (const size_t i : order) sorted.push_back(elements[i]);
-  return call.interpreter().arena().List(std::move(sorted));
+  return interpreter.arena().List(std::move(sorted));
 }
 
 RuleResult Enumerate(CallContext& call) {
@@ -344,6 +360,38 @@ RuleResult HasAttr(CallContext& call) {
   return PyValue::Bool(call.interpreter().HasAttribute(call.Get("x"), name));
 }
 
+// The name of a type, for comparisons and messages.
+RuleResult Type(CallContext& call) {
+  const PyValue& x = call.Get("x");
+  const auto name = [&]() -> const char* {
+    switch (x.kind) {
+      case Kind::kBool:
+        return "builtins.bool";
+      case Kind::kInt:
+        return "builtins.int";
+      case Kind::kFloat:
+        return "builtins.float";
+      case Kind::kText:
+        return "builtins.str";
+      case Kind::kList:
+        return "builtins.list";
+      case Kind::kTuple:
+        return "builtins.tuple";
+      case Kind::kDict:
+        return "builtins.dict";
+      case Kind::kSet:
+        return "builtins.set";
+      case Kind::kTensor:
+        return "tf.Tensor";
+      default:
+        return "";
+    }
+  };
+  const std::string type = name();
+  if (type.empty()) return absl::UnimplementedError(absl::StrCat("of ", Describe(x)));
+  return call.interpreter().arena().Name(type);
+}
+
 RuleResult Callable(CallContext& call) {
   const PyValue& x = call.Get("x");
   return PyValue::Bool(x.is(Kind::kFunction) || x.is(Kind::kMethod) || x.is(Kind::kName));
@@ -383,6 +431,7 @@ const CallRegistrar kRules[] = {
     {"builtins.next(x,default=None)", Next},
     {"builtins.hasattr(x,name)", HasAttr},
     {"builtins.callable(x)", Callable},
+    {"builtins.type(x)", Type},
     {"builtins.reduce,functools.reduce(function,x,initial=None)", ReduceRule},
     {"builtins.{any,all}(x)", AnyAll},
     {"builtins.isinstance(x,types)", IsInstance},

@@ -190,7 +190,12 @@ RuleResult StartsWith(CallContext& call) {
                                                                  : absl::EndsWith(text, prefix));
 }
 
+RuleResult Item(CallContext& call) {
+  return call.interpreter().Subscript(call.Get("self"), call.Get("index"));
+}
+
 const CallRegistrar kRules[] = {
+    {"{tensor,list,dict}.__getitem__(self,index)", Item},
     {"tensor.get_shape(self)", TensorShape},
     {"tensor.{numpy,copy,value,read_value,eval},list.{get_shape}(self)", Self},
     {"tensor.reshape(self,*shape)", TensorReshape},

@@ -450,7 +450,9 @@ constexpr Meaning kMeanings[] = {
     {"RETURN_VALUE", Act::kReturn},
     {"RAISE_VARARGS", Act::kRaise},
     {"RERAISE", Act::kRaise},
-    {"END_FINALLY", Act::kPop},
+    {"END_FINALLY", Act::kEndFinally},
+    {"CALL_FINALLY", Act::kCallFinally},
+    {"POP_FINALLY", Act::kPopFinally},
     {"SETUP_WITH", Act::kWith},
     {"BEFORE_WITH", Act::kWith},
     {"WITH_CLEANUP", Act::kWithEnd},
@@ -529,6 +531,7 @@ Opcode MakeOpcode(absl::string_view name, const PythonVersion& version, const Nu
     case Act::kFor:
     case Act::kLoop:
     case Act::kTry:
+    case Act::kCallFinally:
     case Act::kWith:
       if (name == "BEFORE_WITH") break;
       opcode.jump = JumpKind::kForward;

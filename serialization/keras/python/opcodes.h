@@ -108,6 +108,9 @@ enum class Act : uint8_t {
   kWith,     // S manager -> its end, what "as" names; from 3.11 on without a block
   kWithEnd,  // S end x -> x
   kEndBlock,
+  kCallFinally,  // to a finally clause, with where to go on behind it on the stack
+  kEndFinally,   // S place -> S, going there; nothing else but None is ever there
+  kPopFinally,   // S place -> S; where `arg`, beneath the top
   kBreak,
   kReturn,
   kReturnConstant,
