@@ -402,11 +402,9 @@ const CallRegistrar kRules[] = {
     {"{tf,np,keras.ops}.meshgrid(*values,indexing=xy)", MeshGrid},
     {"tf.linalg.{diag,tensor_diag},tf.{diag,matrix_diag}(x|diagonal)", Diagonal},
     {"tf.nn.embedding_lookup(x|params,indices|ids,axis=0,batch_dims=0)", Gather},
-    {"keras.backend.concatenate(values|tensors,axis=-1)", Concatenate},
-    {"tf.concat,{keras.ops,np}.concatenate,keras.layers.concatenate(values|xs|tensors|inputs|"
-     "arrays,"
-     "axis=0)",
+    {"{keras.backend,keras.ops,keras.layers}.concatenate(values|tensors|xs|inputs,axis=-1)",
      Concatenate},
+    {"tf.concat,np.concatenate(values|arrays,axis=0)", Concatenate},
     {"{keras.backend,keras.ops,tf,np}.stack,tf.{pack,parallel_stack},keras.backend.pack("
      "values|x|arrays,axis=0)",
      Stack},

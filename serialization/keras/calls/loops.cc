@@ -202,7 +202,8 @@ RuleResult ScanRule(CallContext& call) {
 RuleResult WhileLoop(CallContext& call) {
   Interpreter& interpreter = call.interpreter();
   PyValue variables = call.Get("loop_vars");
-  if (!variables.is_sequence()) variables = interpreter.arena().Tuple({variables});
+  const bool one = !variables.is_sequence();
+  if (one) variables = interpreter.arena().Tuple({variables});
   const Kind form = variables.kind;
   const auto apply = [&](const char* function, const std::vector<PyValue>& values) {
     return interpreter.Call(call.Get(function), {values, {}});
@@ -213,7 +214,7 @@ RuleResult WhileLoop(CallContext& call) {
     if (holds.is(Kind::kUnknown)) return holds;
     const auto truth = interpreter.Truth(holds);
     if (!truth.ok()) break;
-    if (!*truth) return variables;
+    if (!*truth) return one ? variables.heap->items[0] : variables;
     NOMO_ASSIGN_OR_RETURN(variables, apply("body", variables.heap->items));
     if (variables.is(Kind::kUnknown)) return variables;
     if (!variables.is_sequence()) variables = interpreter.arena().Make(form, {variables});
@@ -248,7 +249,8 @@ RuleResult WhileLoop(CallContext& call) {
         return next;
       });
   NOMO_RETURN_IF_ERROR(results[0].status());
-  return FromValues(interpreter, form, absl::MakeSpan(results).subspan(0, count));
+  return FromValues(interpreter, one ? Kind::kTensor : form,
+                    absl::MakeSpan(results).subspan(0, count));
 }
 
 // value = body(i, value) for i from lower up to upper.
