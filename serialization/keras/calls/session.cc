@@ -47,6 +47,7 @@ RuleResult Activation(CallContext& call) {
 }
 
 const CallRegistrar kRules[] = {
+    {"builtins.__enter__(manager)", First},
     {"builtins.__exit__(*values)", Nothing},
     {"tf.{name_scope,variable_scope,device,control_dependencies,init_scope},keras.name_scope,"
      "keras.backend.name_scope(name=None,default_name=None,values=None,reuse=None)",

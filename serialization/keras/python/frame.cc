@@ -528,6 +528,14 @@ absl::Status Frame::StepJump(const Instruction& instruction) {
       Push(manager);
       return absl::OkStatus();
     }
+    case Act::kSpecial: {
+      NOMO_ASSIGN_OR_RETURN(const PyValue manager, Pop());
+      if (instruction.arg > 1) return Unsupported(instruction);
+      Push(interpreter_.arena().Name(instruction.arg == 0 ? "builtins.__enter__"
+                                                          : "builtins.__exit__"));
+      Push(manager);
+      return absl::OkStatus();
+    }
     case Act::kWithEnd: {
       NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> values, PopMany(2));
       Push(values[1]);
