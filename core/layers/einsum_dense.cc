@@ -131,11 +131,14 @@ class EinsumDenseLayer : public internal::OneInputLayer {
             BindAxis(input, from + i, absl::StrCat("axis ", equation.input.substr(i, 1))));
       }
     }
-    // Sizes stand for the result's last letters.
+    // Sizes stand for the result's letters, but for the first axis, and for those of the ellipsis.
     const size_t count = std::min(options_.output_shape.size(), equation.output.size());
     for (size_t i = 0; i < count; ++i) {
-      const auto& size = options_.output_shape[options_.output_shape.size() - 1 - i];
-      const char letter = equation.output[equation.output.size() - 1 - i];
+      const size_t place = equation.ellipsis_last ? i : options_.output_shape.size() - 1 - i;
+      const size_t at = equation.ellipsis_last ? i + 1 : equation.output.size() - 1 - i;
+      if (at >= equation.output.size()) break;
+      const auto& size = options_.output_shape[place];
+      const char letter = equation.output[at];
       if (!size) continue;
       const auto [known, is_new] = sizes_.emplace(letter, *size);
       if (!is_new && known->second != *size) {

@@ -168,6 +168,7 @@ constexpr absl::string_view kSilent[] = {
     "consume_less",
     "dtype",
     "dynamic",
+    "encoding",
     "flash_attention",
     "forget_bias_init",
     "fused",
@@ -204,6 +205,8 @@ constexpr absl::string_view kSilent[] = {
     "use_cudnn",
     "value_shape",
     "virtual_batch_size",
+    "vocabulary_dtype",
+    "vocabulary_size",
     "weights",
 };
 
@@ -388,7 +391,10 @@ class Former {
     const auto option = std::find_if(options_.begin(), options_.end(),
                                      [&](const LayerOption& known) { return known.name == field; });
     if (option == options_.end()) {
-      if (!IsSilent(field) && !IsNeutral(value) && form_.class_name != "Identity") {
+      // Of bins the epsilon concerns finding them in data.
+      const bool is_silent = IsSilent(field) || form_.class_name == "Identity" ||
+                             (form_.class_name == "Discretization" && field == "epsilon");
+      if (!is_silent && !IsNeutral(value)) {
         form_.notes.push_back(absl::StrCat("option ", Shown(field), " = ", Escape(value.ToString()),
                                            " is not one that the layer has here"));
       }

@@ -105,6 +105,9 @@ void DropSpectralNormalization(LayerNode& node) {
   entry.name = node.entry.name;
   entry.calls = node.entry.calls;
   entry.build_config = node.entry.build_config;
+  for (const char* field : {"batch_input_shape", "dtype"}) {
+    if (const ConfigValue* value = node.entry.config.Find(field)) entry.config.Set(field, *value);
+  }
   node.entry = std::move(entry);
   node.network = inner->network;
   node.children = inner->children;
