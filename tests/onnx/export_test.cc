@@ -224,6 +224,40 @@ TEST(OnnxExport, OpsOfSeveralOperatorsKeepTheirExamples) {
   }
 }
 
+// ONNX Runtime makes a negative padding of SAME_UPPER where a step of pooling is longer than the
+// window: the numbers are written instead, for windows of one element also where sizes are open.
+TEST(OnnxExport, PoolsThatLeapHavePadsInNumbers) {
+  struct Pool {
+    std::vector<int64_t> window, strides;
+    Dim size;
+    std::string attributes;
+  };
+  for (const Pool& pool :
+       {Pool{{1}, {2}, Dim(), "pads 0 0"}, Pool{{2}, {3}, Dim(5), "pads 0 0"},
+        Pool{{2}, {3}, Dim(4), "pads 0 1"}, Pool{{2}, {2}, Dim(5), "auto_pad SAME_UPPER"},
+        Pool{{2}, {3}, Dim(), "auto_pad SAME_UPPER"}}) {
+    const Input x(PartialShape{pool.size, Dim(2)}, {.name = "x"});
+    const auto model = BuildModel(
+        {x},
+        {Call("nn.MaxPool", {x},
+              {{"kernel_shape", pool.window}, {"strides", pool.strides}, {"padding", "same"}})});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto exported = onnx::ExportToString(*model);
+    ASSERT_TRUE(exported.ok()) << exported.status();
+    ModelProto proto;
+    ASSERT_TRUE(proto.ParseFromString(*exported));
+    std::string attributes;
+    for (const auto& node : proto.graph().node()) {
+      for (const auto& attr : node.attribute()) {
+        if (attr.name() == "auto_pad") attributes = absl::StrCat("auto_pad ", attr.s());
+        if (attr.name() == "pads")
+          attributes = absl::StrCat("pads ", absl::StrJoin(attr.ints(), " "));
+      }
+    }
+    EXPECT_EQ(attributes, pool.attributes);
+  }
+}
+
 // Squares of 16 bits overflow: 300^2 is no float16.
 TEST(OnnxExport, NormalisesHalvesInFloat32) {
   OnnxBuilder b(23);
