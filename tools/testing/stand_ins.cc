@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/control_flow.h"
@@ -64,7 +65,7 @@ class GraphWriter {
   ValueId Conv(const std::string& scope, ValueId x, int64_t from, int64_t to, int64_t window,
                int64_t stride) {
     const int64_t pad = window / 2;
-    const std::string weights = absl::StrCat(scope.substr(1), ".");
+    const std::string weights = absl::StrReplaceAll(scope.substr(1) + "/", {{"/", "."}});
     return Node(
         scope + "/Conv", "nn.Conv",
         {x, Weight(weights + "weight", {to, from, window, window}), Weight(weights + "bias", {to})},
