@@ -142,9 +142,12 @@ std::string GoldenText(const Report& report) {
   for (const GoldenResult& result : report.golden) {
     external |= IsExternal(result);
     recorded |= result.source.kind == GoldenSource::Kind::kRecorded;
-    table.AddRow({result.name, GoldenSourceText(result.source), result.exact ? "exact" : "fast",
-                  absl::StrFormat("%s, off by %.2g at most", result.status.ok() ? "ok" : "FAILED",
-                                  result.max_difference)});
+    table.AddRow(
+        {result.name, GoldenSourceText(result.source), result.exact ? "exact" : "fast",
+         result.status.ok() && result.max_difference == 0
+             ? "ok, no difference"
+             : absl::StrFormat("%s, off by %.2g at most", result.status.ok() ? "ok" : "FAILED",
+                               result.max_difference)});
   }
   std::string text = table.ToString();
   if (recorded && !external) {

@@ -38,6 +38,12 @@ struct Command {
   std::string shown;  // what stands behind it in the block
 };
 
+// "nomo run ...", and not "nomo run: ...", which is a message.
+bool IsCommand(absl::string_view line) {
+  const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
+  return words.size() > 1 && words[0] == "nomo" && !absl::EndsWith(words[1], ":");
+}
+
 // "nomo diff A B" and "nomo ops [NAME]" tell of a form: a word in capitals stands for something.
 bool IsSynopsis(absl::string_view text) {
   for (absl::string_view word : absl::StrSplit(text, ' ')) {
@@ -76,7 +82,7 @@ std::vector<Command> CommandsOf(const std::string& page) {
     in_block = absl::ConsumePrefix(&line, "    ") &&
                (in_block || absl::StartsWith(line, "nomo ") || absl::StartsWith(line, "$ "));
     if (!in_block) continue;
-    if (absl::ConsumePrefix(&line, "$ ") || absl::StartsWith(line, "nomo ")) {
+    if (absl::ConsumePrefix(&line, "$ ") || IsCommand(line)) {
       if (IsSynopsis(line)) continue;
       commands.push_back({number, std::string(line)});
       TakeExitCode(commands.back());
