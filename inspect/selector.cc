@@ -121,7 +121,11 @@ class Selecting {
   void CollectNames(const SelectorWords& alternatives) {
     const auto add = [&](const SelectorWord& word) {
       exact_.try_emplace(word.text);
-      if (const auto steps = SplitSteps(word)) exact_.try_emplace(steps->first.text);
+      const auto steps = SplitSteps(word);
+      if (steps) exact_.try_emplace(steps->first.text);
+      for (const SelectorWord& part : SplitChain(steps ? steps->first : word)) {
+        exact_.try_emplace(part.text);
+      }
     };
     for (const std::vector<SelectorWord>& words : alternatives) {
       for (const SelectorWord& word : words) {
@@ -186,9 +190,35 @@ class Selecting {
   // "A+2"
   Result EvaluateSteps(const SelectorWord& word) {
     const auto steps = Exact(word.text) ? std::nullopt : SplitSteps(word);
-    if (!steps) return EvaluateTerm(word);
-    NOMO_ASSIGN_OR_RETURN(Set set, EvaluateTerm(steps->first));
+    if (!steps) return EvaluateChain(word);
+    NOMO_ASSIGN_OR_RETURN(Set set, EvaluateChain(steps->first));
     return Reach(std::move(set), steps->second);
+  }
+
+  // "A->B->C": what is on whole chains alone, so that there are two passes. One forwards takes of
+  // each part what can be reached from the part ahead; one backwards leaves of that what leads on.
+  Result EvaluateChain(const SelectorWord& word) {
+    const std::vector<SelectorWord> parts =
+        Exact(word.text) ? std::vector<SelectorWord>{word} : SplitChain(word);
+    if (parts.size() == 1) return EvaluateTerm(word);
+    std::vector<Set> chain;
+    for (const SelectorWord& part : parts) {
+      if (part.text.empty()) {
+        return At(word.at, InvalidArgument("nodes in a row are written A->B, without spaces"));
+      }
+      NOMO_ASSIGN_OR_RETURN(Set set, EvaluateTerm(part));
+      if (!chain.empty()) set.nodes = And(set.nodes, NextTo(chain.back().nodes, 1));
+      std::fill(set.values.begin(), set.values.end(), false);
+      chain.push_back(std::move(set));
+    }
+    Set all = chain.back();
+    for (size_t i = chain.size() - 1; i-- > 0;) {
+      chain[i].nodes = And(chain[i].nodes, NextTo(chain[i + 1].nodes, -1));
+      all.Or(chain[i]);
+    }
+    return Noted(word, std::move(all), [&] {
+      return absl::StrCat("there are no nodes in a row that fit ", Quoted(word.text));
+    });
   }
 
   Result EvaluateTerm(const SelectorWord& word) {
@@ -254,11 +284,28 @@ class Selecting {
       }
     }
     return Noted(word, std::move(set), [&] {
-      return absl::StrCat("no name fits ", Quoted(word.text),
-                          absl::StrContains(word.text, "**") || absl::StrContains(word.text, '/')
-                              ? ""
-                              : "; * stops at '/', ** does not");
+      return absl::StrCat("no name fits ", Quoted(word.text), DeeperGlob(word));
     });
+  }
+
+  // "; * stops at '/': /layer3/conv2** fits" where that is so.
+  std::string DeeperGlob(const SelectorWord& word) const {
+    if (absl::StrContains(word.text, "**")) return "";
+    SelectorWord deeper{.at = word.at};
+    for (size_t i = 0; i < word.text.size(); ++i) {
+      const size_t times = word.text[i] == '*' && !word.quoted[i] ? 2 : 1;
+      deeper.text.append(times, word.text[i]);
+      deeper.quoted.insert(deeper.quoted.end(), times, word.quoted[i]);
+    }
+    const Glob glob(deeper.text, deeper.quoted);
+    for (const Place& place : places_) {
+      for (const Node& node : place.graph->nodes) {
+        if (glob.Matches(node.name)) {
+          return absl::StrCat("; * stops at '/', ", Shown(deeper.text), " does not");
+        }
+      }
+    }
+    return "";
   }
 
   // The set, with a note of why it is empty where it is.
@@ -326,6 +373,34 @@ class Selecting {
         }
       }
     }
+  }
+
+  static std::vector<bool> And(std::vector<bool> a, const std::vector<bool>& b) {
+    for (size_t i = 0; i < a.size(); ++i) a[i] = a[i] && b[i];
+    return a;
+  }
+
+  // The nodes that read an output of one of `nodes` (step 1), or make an input of one (step -1).
+  std::vector<bool> NextTo(const std::vector<bool>& nodes, int step) {
+    const Edges& e = edges();
+    std::vector<bool> next(num_nodes_);
+    for (size_t i = 0; i < num_nodes_; ++i) {
+      if (!nodes[i]) continue;
+      const Place& place = PlaceOf(i);
+      const Node& node = place.graph->nodes[i - place.first_node];
+      for (const ValueId id : step < 0 ? node.inputs : node.outputs) {
+        if (id == kNoValue) continue;
+        const size_t value = place.first_value + id;
+        if (step < 0) {
+          if (e.producer[value] >= 0) next[e.producer[value]] = true;
+          continue;
+        }
+        for (size_t u = e.first_user[value]; u < e.first_user[value + 1]; ++u) {
+          next[e.users[u]] = true;
+        }
+      }
+    }
+    return next;
   }
 
   // `set` and the nodes that are up to |steps| nodes behind it, or ahead of it where negative.

@@ -2,15 +2,15 @@
 //
 //   /layer1/conv1/Conv         the node or value of that name
 //   /layer1/**  *.weight       names that fit a pattern (inspect/glob.h)
-//   op:nn.Conv  op:conv*       nodes by op; without a dot by the name behind the domain, in any
-//   case dtype:float16              values of that type, and the nodes that produce them
+//   op:nn.Conv  op:conv*       nodes by op, in any case; without a dot by the name behind the
+//   domain dtype:float16              values of that type, and the nodes that produce them
 //   shape:[*,64,...]           likewise: * for any size, ... for any axes, names for symbolic sizes
 //   attr:groups>1  attr:axis   nodes by an attribute, defaults included: = != < <= > >=; of a list
 //                              some element must fit, and [2, 2] is the whole list
 //   kind:lambda                of nodes: lambda (names an op outside of the standard set),
-//   constant,
-//                              function (calls one); of values: input, output, weight
+//                              constant, function (calls one); of values: input, output, weight
 //   @then_1  @                 what lies in that function, by pattern; what lies in the main graph
+//   A->B->C                    nodes in a row: of A, whose output one of B reads, whose output ...
 //   A B   A, B                 what fits both; what fits one of them
 //   A+2  A-2                   A, and nodes up to two steps behind it or ahead of it along the data
 //   A..B  A..  ..B             the nodes on all paths from A to B; all behind A; all ahead of B

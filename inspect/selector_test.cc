@@ -105,6 +105,11 @@ TEST(Select, ChoosesNodesAndValues) {
       {"/t/c2..", "/t/c2 /t/add | "},
       {"../s/r1", "/s/c1 /s/r1 | "},
       {"/s/c1+1../t/add op:relu", "/s/r1 | "},
+      {"op:conv->op:relu", "/s/c1 /s/r1 | "},
+      {"op:conv->op:*->op:conv", "/s/c1 /s/r1 /t/c2 | "},
+      {"op:conv->op:add", "/t/c2 /t/add | "},  // not /s/c1, whose output no Add reads
+      {"op:conv->op:relu+1 op:conv", "/s/c1 /t/c2 | "},
+      {"/s/c1->/s/r1", "/s/c1 /s/r1 | "},
       // Names that look like something else.
       {"cast-1", "cast-1 | "},
       {"cast-1-1", "cast-1 | "},
@@ -156,6 +161,9 @@ TEST(Select, SaysWhatIsWrongAndWhere) {
       {" ", "it is empty"},
       {"..", "a path is written A..B"},
       {"out..a", "no path leads from \"out\" to \"a\""},
+      {"op:add->op:conv", "column 1: there are no nodes in a row that fit"},
+      {"op:conv->", "nodes in a row are written A->B"},
+      {"/s*", "no name fits \"/s*\"; * stops at '/', /s** does not"},
       {"op:conv dtype:float16", "no node and no value fits all of it"},
   };
   const Model model = SmallModel();

@@ -156,6 +156,18 @@ std::optional<std::pair<SelectorWord, int64_t>> SplitSteps(const SelectorWord& w
   return std::pair(word.Part(0, sign), text[sign] == '-' ? -steps : steps);
 }
 
+std::vector<SelectorWord> SplitChain(const SelectorWord& word) {
+  constexpr absl::string_view kArrow = "->";
+  std::vector<SelectorWord> parts = {word};
+  for (size_t arrow = word.Find(kArrow); arrow != std::string::npos;
+       arrow = parts.back().Find(kArrow)) {
+    const SelectorWord rest = std::move(parts.back());
+    parts.back() = rest.Part(0, arrow);
+    parts.push_back(rest.Part(arrow + kArrow.size()));
+  }
+  return parts;
+}
+
 absl::Status AtSelector(absl::string_view selector, size_t at, const absl::Status& status) {
   return Annotate(status, absl::StrCat("selector ", Quoted(selector), ": column ", at + 1));
 }

@@ -34,6 +34,9 @@ std::optional<std::pair<SelectorWord, SelectorWord>> SplitPath(const SelectorWor
 // "A+2" as A and 2, "A-2" as A and -2. A sign behind a comparison is a number's ("attr:axis=-1").
 std::optional<std::pair<SelectorWord, int64_t>> SplitSteps(const SelectorWord& word);
 
+// "A->B->C" in its parts, which may be empty; one part where there is no arrow.
+std::vector<SelectorWord> SplitChain(const SelectorWord& word);
+
 // `selector "...": column 7: MESSAGE`, with `at` counted from 0.
 absl::Status AtSelector(absl::string_view selector, size_t at, const absl::Status& status);
 

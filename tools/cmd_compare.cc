@@ -27,7 +27,7 @@ struct Arguments {
   int64_t batch = 1;
   int threads = 0;
   bool exact_vs_fast = false, exact = false, json = false, all = false, stop_first = false;
-  Tolerance tolerance;
+  Tolerance tolerance = {.rtol = 1e-4, .atol = 1e-5};  // as golden vectors are recorded
 };
 
 // A model, or values by name.
@@ -117,10 +117,12 @@ Action SetUp(CLI::App& app) {
   app.add_flag("--exact-vs-fast", arguments->exact_vs_fast,
                "Run A alone, in fast mode, and measure that against its exact mode");
   app.add_option("--rtol", arguments->tolerance.rtol,
-                 "Values within atol + rtol * |a| agree (default 1e-5)")
+                 "Values within atol + rtol * |a| agree (default 1e-4)")
       ->check(NumberBetween(0, 1e300))
       ->type_name("X");
-  app.add_option("--atol", arguments->tolerance.atol, "As --rtol (default 1e-5)")
+  app.add_option(
+         "--atol", arguments->tolerance.atol,
+         "As --rtol (default 1e-5); of a tensor whose root mean square is above 1, times that")
       ->check(NumberBetween(0, 1e300))
       ->type_name("X");
   app.add_flag("--stop-first", arguments->stop_first,

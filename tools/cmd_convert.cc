@@ -22,6 +22,19 @@ struct Arguments {
   SaveFlags save;
 };
 
+const char* FormTitle(ModelForm form) {
+  switch (form) {
+    case ModelForm::kOnnx:
+      return "ONNX";
+    case ModelForm::kKeras:
+      return "Keras";
+    case ModelForm::kBinary:
+    case ModelForm::kText:
+      break;
+  }
+  return ModelFormName(form);
+}
+
 absl::Status Execute(const Arguments& arguments) {
   NOMO_RETURN_IF_ERROR(CheckDestination(arguments.save, arguments.from));
   NOMO_ASSIGN_OR_RETURN(
@@ -40,7 +53,7 @@ absl::Status Execute(const Arguments& arguments) {
   }
   if (arguments.save.path != "-") {
     Print(absl::StrCat("read ", Escape(arguments.from), "  ", ReadableBytes(file.bytes), ", ",
-                       ModelFormName(file.form), "\n"));
+                       FormTitle(file.form), "\n"));
   }
   return SaveModel(file.model, arguments.save, arguments.from);
 }

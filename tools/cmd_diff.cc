@@ -11,6 +11,8 @@
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/diff_print.h"
 #include "nomograph/tools/report/open_with_progress.h"
+#include "nomograph/tools/run/new_file.h"
+#include "nomograph/tools/text/html.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/usage.h"
 
@@ -18,8 +20,8 @@ namespace nomograph {
 namespace {
 
 struct Arguments {
-  std::string a, b;
-  bool json = false, all = false, ignore_names = false, ignore_descriptions = false;
+  std::string a, b, html;
+  bool force = false, json = false, all = false, ignore_names = false, ignore_descriptions = false;
   DiffOptions options;
 };
 
@@ -38,7 +40,13 @@ absl::Status Execute(const Arguments& arguments) {
     options.progress = progress.callback();
     diff = DiffModels(a->model, b->model, OpRegistry::Default(), options);
   }
-  if (arguments.json) {
+  if (!arguments.html.empty()) {
+    const DiffTextOptions text = {.style = {.color = true}, .max_entries = 0};
+    const std::string title = absl::StrCat(arguments.a, " → ", arguments.b);
+    NOMO_RETURN_IF_ERROR(WriteNewFile(arguments.html, HtmlPage(title, DiffText(diff, *a, *b, text)),
+                                      arguments.force));
+    Print(absl::StrCat("wrote ", Escape(arguments.html), "\n"));
+  } else if (arguments.json) {
     PrintJson(DiffJson(diff, *a, *b));
   } else {
     DiffTextOptions text;
@@ -55,7 +63,11 @@ Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   app.add_option("A", arguments->a, "A model")->required()->type_name("");
   app.add_option("B", arguments->b, "The model that came of it")->required()->type_name("");
-  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
+  CLI::Option* json = app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
+  CLI::Option* html = app.add_option("--html", arguments->html,
+                                     "Write every difference as a page for a browser, instead");
+  html->type_name("FILE.html")->excludes(json);
+  app.add_flag("--force", arguments->force, "Write over a page that is there")->needs(html);
   app.add_flag("--all", arguments->all,
                "Every difference by itself: else lists end after 50, and what is alike is joined");
   app.add_flag("--ignore-names", arguments->ignore_names,

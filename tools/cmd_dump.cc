@@ -1,4 +1,5 @@
 // nomo dump: values within a model, computed for given inputs.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,10 +16,12 @@
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/open_with_progress.h"
+#include "nomograph/tools/report/stats_text.h"
 #include "nomograph/tools/run/model_inputs.h"
 #include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
+#include "nomograph/tools/text/terminal.h"
 #include "nomograph/tools/usage.h"
 
 namespace nomograph {
@@ -82,7 +85,17 @@ absl::StatusOr<std::vector<Dumped>> Dump(const Arguments& arguments) {
   return dumped;
 }
 
-std::string DumpText(const std::vector<Dumped>& dumped) {
+// Eight columns fit no terminal: there the statistics stand below the name.
+std::string StatisticsBelow(const std::vector<Dumped>& dumped) {
+  TextTable table({{""}, {""}});
+  for (const Dumped& value : dumped) {
+    table.AddRow({value.name, value.tensor.type().ToString()});
+    table.AddNote(StatsLine(value.tensor));
+  }
+  return table.ToString();
+}
+
+std::string StatisticsBeside(const std::vector<Dumped>& dumped) {
   TextTable table({{"value"},
                    {"type"},
                    {"min", true},
@@ -91,16 +104,21 @@ std::string DumpText(const std::vector<Dumped>& dumped) {
                    {"std", true},
                    {"nan", true},
                    {"inf", true}});
-  const Dumped* first = nullptr;
   for (const Dumped& value : dumped) {
     const TensorStats& s = value.stats;
-    if (first == nullptr && s.nans + s.infinities > 0) first = &value;
     table.AddRow({value.name, value.tensor.type().ToString(), ShortNumber(s.min),
                   ShortNumber(s.max), ShortNumber(s.mean), ShortNumber(s.stddev),
                   WithSeparators(s.nans), WithSeparators(s.infinities)});
   }
-  std::string text = table.ToString();
-  if (first != nullptr) {
+  return table.ToString();
+}
+
+std::string DumpText(const std::vector<Dumped>& dumped) {
+  std::string text = OutputStyle().width > 0 ? StatisticsBelow(dumped) : StatisticsBeside(dumped);
+  const auto first = std::find_if(dumped.begin(), dumped.end(), [](const Dumped& value) {
+    return value.stats.nans + value.stats.infinities > 0;
+  });
+  if (first != dumped.end()) {
     absl::StrAppend(&text, "first NaN or infinity: ", Escape(first->name),
                     first->node.empty() ? "" : absl::StrCat(", of node ", Escape(first->node)),
                     "\n");

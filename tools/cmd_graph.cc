@@ -27,6 +27,7 @@
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/new_file.h"
 #include "nomograph/tools/run/write_outputs.h"
+#include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 
 namespace nomograph {
@@ -38,7 +39,7 @@ struct Arguments {
   std::vector<std::string> expand, shapes;
   int depth = 0;
   int64_t batch = 1;
-  double scale = 0;
+  double scale = 0, wrap = picture::PictureOptions().layout.wrap_above;
   bool all = false, constants = false, force = false;
 };
 
@@ -174,12 +175,37 @@ absl::StatusOr<std::string> Draw(const picture::Picture& picture, const Argument
   return picture::Png(picture, {.scale = arguments.scale, .dark = arguments.theme == "dark"});
 }
 
+// "resnet50.onnx", and what part of it.
+std::string TitleOf(const Arguments& arguments) {
+  if (arguments.path == "-") return arguments.selector;
+  const auto file_of = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
+  std::string title = file_of(arguments.path);
+  if (!arguments.selector.empty()) absl::StrAppend(&title, "  ", arguments.selector);
+  if (!arguments.diff.empty()) absl::StrAppend(&title, ", since ", file_of(arguments.diff));
+  return title;
+}
+
+int64_t NumNodes(const picture::Hierarchy& hierarchy) {
+  int64_t nodes = 0;
+  for (const picture::Tree& tree : hierarchy.trees) nodes += tree.boxes[0].num_nodes;
+  return nodes;
+}
+
+// "122 nodes, 25.6 M parameters"; of a part only the nodes.
+std::string SizeOf(const Model& model, const picture::Hierarchy& hierarchy, bool is_part) {
+  if (is_part) return Counted(hierarchy.main().boxes[0].num_nodes, "node");
+  const std::string text = Counted(NumNodes(hierarchy), "node");
+  const int64_t parameters = CountParameters(model).total();
+  if (parameters == 0) return text;
+  return absl::StrCat(text, ", ", ReadableCount(parameters), " parameters");
+}
+
 absl::Status Execute(const Arguments& arguments) {
   NOMO_RETURN_IF_ERROR(CheckOutput(arguments));
   NOMO_ASSIGN_OR_RETURN(
-      const ModelFile file,
+      ModelFile file,
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/false)));
-  Model model = file.model;
+  Model& model = file.model;
   picture::PictureOptions options = {.depth = arguments.all ? 1 << 20 : arguments.depth,
                                      .expand = arguments.expand};
   if (!arguments.diff.empty()) {
@@ -192,16 +218,17 @@ absl::Status Execute(const Arguments& arguments) {
       model, registry,
       {.constants = arguments.constants, .nodes = subject->nodes, .root = subject->graph});
   if (arguments.direction == "right") options.layout.direction = picture::Direction::kRight;
+  options.layout.wrap_above = arguments.wrap;
+  options.title = TitleOf(arguments);
+  options.subtitle = SizeOf(model, hierarchy, !arguments.selector.empty());
   NOMO_RETURN_IF_ERROR(SetColors(model, arguments, options));
   const auto picture = picture::MakePicture(hierarchy, registry, options);
   if (!picture.ok()) return WithExitCode(ExitCode::kUsage, AtFile(file.path, picture.status()));
   NOMO_ASSIGN_OR_RETURN(const std::string bytes,
                         WithExitCode(ExitCode::kUsage, Draw(*picture, arguments)));
   NOMO_RETURN_IF_ERROR(WriteNewFile(arguments.out, bytes, arguments.force));
-  int64_t nodes = 0;
-  for (const picture::Tree& tree : hierarchy.trees) nodes += tree.boxes[0].num_nodes;
-  Print(absl::StrCat(Escape(arguments.out), ": ", picture->boxes.size() - 1, " boxes of ", nodes,
-                     " nodes, scopes open to depth ", picture->depth, "\n"));
+  Print(absl::StrCat(Escape(arguments.out), ": ", picture->boxes.size() - 1, " boxes of ",
+                     NumNodes(hierarchy), " nodes, scopes open to depth ", picture->depth, "\n"));
   return absl::OkStatus();
 }
 
@@ -240,6 +267,11 @@ Action SetUp(CLI::App& app) {
   app.add_option("--direction", arguments->direction, "Where the data flows: down or right")
       ->type_name("WHERE")
       ->check(CLI::IsMember({"down", "right"}));
+  app.add_option("--wrap", arguments->wrap,
+                 "What is longer, in pixels, is cut into columns side by side; 0: nothing "
+                 "(default 1100)")
+      ->type_name("N")
+      ->check(CLI::Range(0.0, 1e9));
   app.add_flag("--constants", arguments->constants, "Also nodes computed from constants alone");
   app.add_option("--theme", arguments->theme, "Of a PNG: light or dark (SVG follows its reader)")
       ->type_name("THEME")

@@ -30,7 +30,9 @@ namespace nomograph {
 namespace {
 
 struct Arguments {
-  std::string path, key, signature;
+  std::vector<std::string> paths;
+  std::string path;  // of `paths`, the one at hand
+  std::string key, signature;
   bool require_golden = false, require_external = false, skip_exact = false, lambdas = false;
   bool json = false, record = false;
   std::vector<std::string> allowed_io;
@@ -140,9 +142,12 @@ std::string GoldenText(const Report& report) {
   for (const GoldenResult& result : report.golden) {
     external |= IsExternal(result);
     recorded |= result.source.kind == GoldenSource::Kind::kRecorded;
-    table.AddRow({result.name, GoldenSourceText(result.source), result.exact ? "exact" : "fast",
-                  absl::StrFormat("%s, off by %.2g at most", result.status.ok() ? "ok" : "FAILED",
-                                  result.max_difference)});
+    table.AddRow(
+        {result.name, GoldenSourceText(result.source), result.exact ? "exact" : "fast",
+         result.status.ok() && result.max_difference == 0
+             ? "ok, no difference"
+             : absl::StrFormat("%s, off by %.2g at most", result.status.ok() ? "ok" : "FAILED",
+                               result.max_difference)});
   }
   std::string text = table.ToString();
   if (recorded && !external) {
@@ -240,7 +245,19 @@ absl::Status Verify(const Arguments& arguments) {
 }
 
 absl::Status Execute(Arguments arguments) {
-  if (!arguments.record) return Verify(arguments);
+  const auto verify = [&](const std::string& path) {
+    arguments.path = path;
+    return Verify(arguments);
+  };
+  const char* of_one_file = arguments.record               ? "--record"
+                            : !arguments.signature.empty() ? "--signature"
+                                                           : nullptr;
+  if (arguments.paths.size() > 1 && of_one_file != nullptr) {
+    return WithExitCode(ExitCode::kUsage, InvalidArgument(of_one_file, " takes one FILE, found ",
+                                                          arguments.paths.size()));
+  }
+  if (!arguments.record) return ForEachFile(arguments.paths, verify);
+  arguments.path = arguments.paths[0];
   arguments.recording.path = arguments.path;
   arguments.recording.allowed_io = arguments.allowed_io;
   NOMO_ASSIGN_OR_RETURN(const std::string text, RecordGoldenInFile(arguments.recording));
@@ -287,7 +304,7 @@ void AddRecording(CLI::App& app, Arguments& arguments) {
 
 Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
-  AddModelFile(app, arguments->path);
+  AddModelFiles(app, arguments->paths);
   app.add_flag("--require-golden-vectors", arguments->require_golden,
                "Fail (exit code 1) a model that has none; else it passes by its checksums");
   app.add_flag("--require-external", arguments->require_external,

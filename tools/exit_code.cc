@@ -32,10 +32,12 @@ ExitCode ExitCodeOf(const absl::Status& status) {
 const char kExitCodesHelp[] =
     "Exit codes:\n"
     "  0   success\n"
-    "  1   the model did not pass: verify or check found a fault\n"
-    "  2   wrong usage: unknown flags, missing arguments, inputs that do not fit the model\n"
+    "  1   the model did not pass: verify or check found a fault, diff or compare a\n"
+    "      difference, convert something that ONNX has no form for\n"
+    "  2   wrong usage: unknown flags, missing arguments, inputs that do not fit\n"
     "  3   a file cannot be read, or is not what it should be\n"
-    "  4   the model cannot run here: an op is missing, types do not fit, memory or time runs out\n"
+    "  4   the model cannot run here: an op is missing, types do not fit, memory or\n"
+    "      time runs out\n"
     "  5   an output cannot be written\n"
     "  70  internal error\n";
 

@@ -74,12 +74,12 @@ absl::Status AddLambdasOf(const std::string& path, keras::KerasImportOptions& op
 void AddKerasFlags(CLI::App& app) {
   Flags& flags = TheFlags();
   Repeated(app, "--lambda", flags.lambdas, "LAYER=OP",
-           "The op that a layer's function is, as lambda_1=acme.Op,scale=2 (repeatable)");
+           "The op that a layer's function is, as lambda_1=acme.Op,scale=2");
   app.add_option("--lambda-file", flags.lambdas_file, "A file with many of them, one a line")
       ->type_name("FILE")
       ->group(kGroup);
   Repeated(app, "--define", flags.defines, "NAME=VALUE",
-           "What a global name in Lambdas stands for: JSON, or a known call (repeatable)");
+           "What a global name in Lambdas stands for: JSON, or a known call");
   app.add_option("--weights-file", flags.weights,
                  "The file of weights, in place of the one beside FILE")
       ->type_name("FILE")

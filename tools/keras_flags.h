@@ -8,8 +8,8 @@
 
 namespace nomograph {
 
-// Declares --lambda, --lambda-file, --define and --weights-file. A process has one command, so that they are
-// kept for it here.
+// Declares --lambda, --lambda-file, --define and --weights-file. A process has one command, so that
+// they are kept for it here.
 void AddKerasFlags(CLI::App& app);
 
 // What they say. InvalidArgument names the flag.

@@ -21,6 +21,7 @@
 #include "nomograph/serialization/format.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/help.h"
 #include "nomograph/tools/text/terminal.h"
 #include "nomograph/tools/usage.h"
 
@@ -32,6 +33,9 @@ constexpr char kVersion[] = "0.1.0";  // as in MODULE.bazel
 constexpr char kEveryCommand[] =
     "Every command also takes --op-library FILE and --wide (see nomo --help).\n";
 
+// Of help that goes into a pipe.
+constexpr size_t kPipeWidth = 100;
+
 class CommandLine {
  public:
   CommandLine() : app_("Looks into Nomograph models, proves them and runs them.", "nomo") {
@@ -41,13 +45,13 @@ class CommandLine {
     app_.set_version_flag(
         "--version", absl::StrCat("nomo ", kVersion, ", model format version ", kFormatVersion));
     AddRepeated(app_, "--op-library", op_libraries_, "FILE",
-                "A shared library of ops; loading it runs its code (repeatable)");
+                "A shared library of ops; loading it runs its code");
     app_.add_flag("--wide", wide_, "Cut and wrap nothing, and align columns in a pipe, too");
-    app_.get_formatter()->column_width(34);
-    app_.get_formatter()->label("Subcommands", "Commands");
-    app_.get_formatter()->label("SUBCOMMAND", "COMMAND");
+    const size_t width = OutputStyle().width;
+    app_.formatter(std::make_shared<HelpFormatter>(width == 0 ? kPipeWidth : width));
     for (const Command& command : AllCommands()) {
       CLI::App* sub = app_.add_subcommand(command.name, command.help);
+      sub->group("Commands");
       sub->footer(kEveryCommand);
       actions_[command.name] = command.set_up(*sub);
     }

@@ -14,12 +14,35 @@ struct Named {
   Value (*apply)(const Value& x);
 };
 
+// Of the two halves of the last axis the second is the first one's gate (Y. Dauphin et al., 2017).
+Value Glu(const Value& x) {
+  const std::vector<Value> halves = CallMulti("array.Split", {x}, {{"axis", -1}}, {.num_outputs = 2});
+  return halves[0] * Op("nn.Sigmoid", {halves[1]});
+}
+
+// The nearest point of the simplex (A. Martins and R. Astudillo, 2016): max(x - t, 0), where t is
+// the greatest of (x_1 + ... + x_k - 1) / k over the k greatest elements, for all k.
+Value Sparsemax(const Value& x) {
+  const int rank = x.valid() && x.status().ok() ? x.shape().rank() : 0;
+  if (rank == 0 || !x.shape()[rank - 1].known())
+    return ErrorValue(InvalidArgument("sparsemax: expected a last axis of known size"));
+  const int64_t size = x.shape()[rank - 1].size();
+  const Value sorted = CallMulti("array.TopK", {x}, {{"axis", -1}, {"k", size}}, {.num_outputs = 2})[0];
+  Tensor counts(DType::kFloat32, Shape{size});
+  for (int64_t k = 0; k < size; ++k) counts.mutable_data<float>()[k] = static_cast<float>(k + 1);
+  const Value sums = Op("math.CumSum", {sorted}, {{"axis", -1}});
+  const Value threshold = Op("math.ReduceMax", {(sums - 1.0) / Constant(counts.Cast(x.dtype()))},
+                             {{"axes", std::vector<int64_t>{-1}}, {"keepdims", true}});
+  return Op("nn.Relu", {x - threshold});
+}
+
 // The defaults are those of keras.activations.
 constexpr Named kActivations[] = {
     {"celu", [](const Value& x) { return Op("nn.Celu", {x}); }},
     {"elu", [](const Value& x) { return Op("nn.Elu", {x}); }},
     {"exponential", [](const Value& x) { return Op("math.Exp", {x}); }},
     {"gelu", [](const Value& x) { return Op("nn.Gelu", {x}); }},
+    {"glu", Glu},
     {"hard_shrink", [](const Value& x) { return Op("nn.Shrink", {x}); }},
     {"hard_sigmoid",
      [](const Value& x) {
@@ -56,6 +79,17 @@ constexpr Named kActivations[] = {
     {"softmax", [](const Value& x) { return Op("nn.Softmax", {x}); }},
     {"softplus", [](const Value& x) { return Op("nn.Softplus", {x}); }},
     {"softsign", [](const Value& x) { return Op("nn.Softsign", {x}); }},
+    // 0 up to -1, (x + 1)^2 / 4 up to 1, then x.
+    {"sparse_plus",
+     [](const Value& x) {
+       const Value within = Op("math.Clip", {x + 1.0}, {{"min", 0.0}, {"max", 2.0}});
+       return within * within * 0.25 + Op("nn.Relu", {x - 1.0});
+     }},
+    {"sparse_sigmoid",
+     [](const Value& x) {
+       return Op("nn.HardSigmoid", {x}, {{"alpha", 0.5}, {"beta", 0.5}});
+     }},
+    {"sparsemax", Sparsemax},
     {"squareplus", [](const Value& x) { return Op("nn.SquarePlus", {x}); }},
     {"swish", [](const Value& x) { return Op("nn.Swish", {x}); }},
     {"tanh", [](const Value& x) { return Op("math.Tanh", {x}); }},
@@ -264,18 +298,26 @@ struct ThresholdedReLUSpec {
 NOMO_REGISTER_LAYER(ThresholdedReLUSpec, "ThresholdedReLU",
                     internal::Sample({{"theta", 0.5}}, {{4}}));
 
+Value SoftmaxOver(const Value& x, const std::vector<int64_t>& axes) {
+  if (axes.size() == 1) return Op("nn.Softmax", {x}, {{"axis", axes[0]}});
+  const Attributes over = {{"axes", axes}, {"keepdims", true}};
+  const Value powers = Op("math.Exp", {x - Op("math.ReduceMax", {x}, over)});
+  return powers / Op("math.ReduceSum", {powers}, over);
+}
+
 struct SoftmaxSpec {
-  SoftmaxOptions options;
+  std::string name;
+  std::vector<int64_t> axes = {-1};
 
   void VisitFields(FieldVisitor& v) {
-    v.Name(options.name);
-    v("axis", options.axis, "along which the result sums to 1");
+    v.Name(name);
+    v("axis", axes, "along which, together, the result sums to 1");
   }
   Layer Make() const {
-    return ActivationLayer("Softmax", options.name, absl::OkStatus(),
-                           [axis = options.axis](const Value& x) -> absl::StatusOr<Value> {
-                             return Op("nn.Softmax", {x}, {{"axis", axis}});
-                           });
+    return ActivationLayer(
+        "Softmax", name,
+        axes.empty() ? InvalidArgument("axis: expected at least one") : absl::OkStatus(),
+        [axes = axes](const Value& x) -> absl::StatusOr<Value> { return SoftmaxOver(x, axes); });
   }
 };
 NOMO_REGISTER_LAYER(SoftmaxSpec, "Softmax", internal::Sample({{"axis", 1}}, {{3, 4}}));
@@ -292,6 +334,8 @@ Layer PReLU(PReLUOptions options) { return Configured(PReLUSpec{std::move(option
 Layer ThresholdedReLU(ThresholdedReLUOptions options) {
   return Configured(ThresholdedReLUSpec{std::move(options)});
 }
-Layer Softmax(SoftmaxOptions options) { return Configured(SoftmaxSpec{std::move(options)}); }
+Layer Softmax(SoftmaxOptions options) {
+  return Configured(SoftmaxSpec{std::move(options.name), {options.axis}});
+}
 
 }  // namespace nomograph

@@ -16,9 +16,9 @@ struct LayerOptions {
   std::string name;
 };
 
-// The activation of that name, elementwise but for softmax and log_softmax, which are along the
-// last axis. The names are Keras': "relu", "gelu" (exact), "silu" or "swish", "linear", …;
-// ActivationNames() has all of them.
+// The activation of that name, elementwise but for softmax, log_softmax and sparsemax, which are
+// along the last axis, and glu, which halves it. The names are Keras': "relu", "gelu" (exact),
+// "silu" or "swish", "linear", …; ActivationNames() has all of them.
 Layer Activation(std::string activation, LayerOptions options = {});
 std::vector<std::string> ActivationNames();
 

@@ -1,19 +1,19 @@
 // Numbers as categories, and categories as numbers. Keras: keras.layers.Discretization and
 // CategoryEncoding. They are made from configurations.
+#include "nomograph/core/layers/encoding.h"
+
 #include <algorithm>
 #include <utility>
 
 #include "nomograph/core/layers/internal.h"
 
 namespace nomograph {
-namespace {
 
 using internal::Op;
 using Ints = std::vector<int64_t>;
 
-// One-hot rows of integers: a row for each element, or one for all elements of the last axis that
-// says which there are, or how many of each.
-absl::StatusOr<Value> Encoded(const Value& categories, int64_t count, const std::string& mode) {
+absl::StatusOr<Value> internal::EncodeCategories(const Value& categories, int64_t count,
+                                                 const std::string& mode) {
   const int rank = categories.shape().rank();
   Value x = categories;
   if (x.dtype() != DType::kInt64) x = Op("array.Cast", {x}, {{"to", DType::kInt64}});
@@ -28,6 +28,8 @@ absl::StatusOr<Value> Encoded(const Value& categories, int64_t count, const std:
   const Attributes over = {{"axes", -2}, {"keepdims", false}};
   return Op(mode == "count" ? "math.ReduceSum" : "math.ReduceMax", {hot}, over);
 }
+
+namespace {
 
 struct CategoryEncodingSpec {
   std::string name, output_mode = "multi_hot";
@@ -51,7 +53,7 @@ struct CategoryEncodingSpec {
                                             : absl::OkStatus(),
               internal::OneOf("output_mode", {"multi_hot", "one_hot", "count"}, output_mode)})},
         [count = num_tokens, mode = output_mode](const Value& x) {
-          return Encoded(x, count, mode);
+          return internal::EncodeCategories(x, count, mode);
         });
   }
 };
@@ -91,7 +93,7 @@ struct DiscretizationSpec {
               Op("math.ReduceSum", {Op("array.Cast", {above}, {{"to", DType::kInt64}})},
                  {{"axes", -1}, {"keepdims", false}});
           if (mode == "int") return bin;
-          return Encoded(bin, static_cast<int64_t>(boundaries.size()) + 1, mode);
+          return internal::EncodeCategories(bin, static_cast<int64_t>(boundaries.size()) + 1, mode);
         });
   }
 };

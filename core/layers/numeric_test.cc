@@ -228,11 +228,23 @@ TEST(Numeric, Activations) {
        {0.00116679825, 0.0234357693, 0.049613524, 0.0637050258, 0.0859927902, 0.776086092}},
       {"softplus", {0.0181499279, 0.313261688, 0.57593942, 0.693147181, 0.854355244, 2.57888973}},
       {"softsign", {-0.8, -0.5, -0.2, 0, 0.230769231, 0.714285714}},
+      // x where x >= 1, (x + 1)^2 / 4 where |x| < 1; clamp((x + 1) / 2, 0, 1); the point of the
+      // simplex that is nearest, found by bisection
+      {"sparse_plus", {0, 0, 0.140625, 0.25, 0.4225, 2.5}},
+      {"sparse_sigmoid", {0, 0, 0.375, 0.5, 0.65, 1}},
+      {"sparsemax", {0, 0, 0, 0, 0, 1}},
       {"squareplus", {0.236067977, 0.618033989, 0.882782219, 1, 1.16118742, 2.85078106}},
       {"swish", {-0.0719448398, -0.268941421, -0.109455875, 0, 0.172332755, 2.31035455}},
       {"tanh", {-0.9993293, -0.761594156, -0.244918662, 0, 0.291312612, 0.986614298}},
       {"tanh_shrink", {-3.0006707, -0.238405844, -0.0050813376, 0, 0.00868738755, 1.5133857}}};
-  ASSERT_EQ(rows.size(), ActivationNames().size());
+  ASSERT_EQ(rows.size() + 1, ActivationNames().size());
+  // torch.nn.functional.glu halves the axis.
+  Check({{"glu",
+          Activation("glu"),
+          Floats({1, 6}, {-4, -1, -0.25, 0, 0.3, 2.5}),
+          {},
+          {1, 3},
+          {-2, -0.574442517, -0.231035455}}});
   for (const Row& row : rows) {
     Check({{row.name,
             Activation(row.name),

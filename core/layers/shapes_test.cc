@@ -209,12 +209,14 @@ TEST(Shapes, Embedding) {
 
 TEST(Shapes, Activations) {
   for (const std::string& name : ActivationNames()) {
+    if (name == "glu") continue;  // it halves the last axis
     Check({{name.c_str(), Activation(name), {4, 3}, "[batch,4,3]"},
            {name.c_str(), Dense(3, {.activation = name}), {4}, "[batch,3]", 15}});
   }
   Check({{"ReLU", ReLU({.max_value = 6, .negative_slope = 0.1, .threshold = 1}), {3}, "[batch,3]"},
          {"LeakyReLU", LeakyReLU(), {3}, "[batch,3]"},
          {"ELU", ELU(), {3}, "[batch,3]"},
+         {"glu", Activation("glu"), {3, 4}, "[batch,3,2]"},
          {"Softmax", Softmax({.axis = 1}), {3, 4}, "[batch,3,4]"},
          {"PReLU", PReLU(), {10, 20}, "[batch,10,20]", 200},
          {"PReLU shared", PReLU({.shared_axes = {1, 2}}), {8, 8, 4}, "[batch,8,8,4]", 4}});

@@ -2,6 +2,7 @@
 #include "nomograph/inspect/compare/compare.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -21,12 +22,22 @@ NonFinite CountNonFinite(const Tensor& tensor) {
   return {stats.nans, stats.infinities};
 }
 
+// Sums round relative to what is summed, not to what is left of it: where numbers are of the order
+// of 1000, elements near 0 are off by as much as the others.
+Tolerance Scaled(Tolerance tolerance, const TensorStats& expected) {
+  const double rms = std::hypot(expected.mean, expected.stddev);
+  if (rms > 1) tolerance.atol *= rms;
+  return tolerance;
+}
+
 ValueComparison Measure(std::string name_a, std::string name_b, const Tensor& a, const Tensor& b,
                         const Tolerance& tolerance) {
   ValueComparison value{.a = std::move(name_a), .b = std::move(name_b)};
   value.type_a = a.type().ToString();
   value.type_b = b.type().ToString();
-  if (a.shape() == b.shape()) value.difference = MeasureDifference(b, a, tolerance);
+  if (a.shape() == b.shape()) {
+    value.difference = MeasureDifference(b, a, Scaled(tolerance, ComputeStats(a)));
+  }
   value.non_finite_a = CountNonFinite(a);
   value.non_finite_b = CountNonFinite(b);
   return value;

@@ -44,6 +44,7 @@ struct Comparison {
 };
 
 struct CompareOptions {
+  // Of a tensor; atol times the root mean square of A's finite elements, where that is above 1.
   Tolerance tolerance;
   SessionOptions session_a, session_b;
   RunOptions run;
@@ -60,7 +61,7 @@ absl::StatusOr<Comparison> CompareWithValues(const NamedTensors& expected, const
                                              const NamedTensors& inputs,
                                              const CompareOptions& options = {});
 
-// Values of one name.
+// Values of one name; the tolerance as in CompareOptions.
 Comparison CompareValues(const NamedTensors& a, const NamedTensors& b, const Tolerance& tolerance);
 
 }  // namespace nomograph

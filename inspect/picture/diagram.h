@@ -35,6 +35,8 @@ struct DiagramLine {
   int level = 0;
   int from = 0, to = 0;
   int from_port = 0, to_port = 0;
+  // The room that a label to the right of its beginning would take: columns leave it.
+  double label_width = 0;
   // Set by the layout. Points that lie neither above nor beside one another are joined by an S that
   // leaves and arrives in the direction of the graph; all others by straight lines, with corners to
   // be rounded.
@@ -57,6 +59,9 @@ struct LayoutOptions {
   double padding = 14;       // inside of open boxes
   // Lines over more layers run on rails at the side.
   int max_span = 6;
+  // Levels that are longer are cut into columns side by side (rows, where the direction is right);
+  // 0: never.
+  double wrap_above = 0;
 };
 
 // Places boxes and lines. Layers after the longest path, from the innermost boxes outwards; of the

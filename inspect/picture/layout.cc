@@ -85,7 +85,7 @@ class NestedLayout {
     level.nodes.resize(first_exit_ + box.num_outputs, {.kind = LevelNode::kExit});
     for (const int l : lines_[b]) {
       const DiagramLine& line = diagram_.lines[l];
-      LevelEdge edge = {.from_port = line.from_port};
+      LevelEdge edge = {.from_port = line.from_port, .label_width = line.label_width};
       if (line.from == b) {
         edge.from = first_entry_ + line.from_port;
         edge.from_at = 0;

@@ -198,6 +198,68 @@ TEST(LayoutTest, NothingOverlapsInRandomDiagrams) {
   }
 }
 
+TEST(LayoutTest, NothingOverlapsInColumns) {
+  int wrapped = 0;
+  for (int seed = 0; seed < 150; ++seed) {
+    for (const Direction direction : {Direction::kDown, Direction::kRight}) {
+      SCOPED_TRACE(absl::StrCat("seed ", seed, direction == Direction::kDown ? " down" : " right"));
+      const Diagram diagram = RandomDiagram(seed).Make(5 + seed % 60, /*cycles=*/seed % 3 == 0);
+      const LayoutOptions options = {.direction = direction, .max_span = 1 + seed % 8};
+      Diagram plain = diagram, columns = diagram;
+      Layout(plain, options);
+      LayoutOptions narrow = options;
+      narrow.wrap_above = 200;
+      Layout(columns, narrow);
+      wrapped += columns.boxes[0].height != plain.boxes[0].height;
+      if (direction == Direction::kRight) Transpose(columns);
+      ASSERT_THAT(FaultsOfBoxes(columns), testing::IsEmpty());
+      ASSERT_THAT(FaultsOfLines(columns), testing::IsEmpty());
+      ASSERT_THAT(FaultsOfEnds(columns), testing::IsEmpty());
+    }
+  }
+  EXPECT_GT(wrapped, 100);
+}
+
+TEST(LayoutTest, AChainIsWrappedIntoColumnsThatAreReadLeftToRight) {
+  for (const int length : {40, 400, 4000}) {
+    SCOPED_TRACE(length);
+    Diagram diagram = Empty();
+    for (int i = 0; i < length; ++i) {
+      const int box = AddBox(diagram, 0);
+      if (i > 0) diagram.lines.push_back({.from = box - 1, .to = box, .label_width = 50});
+    }
+    Layout(diagram, {.wrap_above = 500});
+    const double aspect = diagram.boxes[0].width / diagram.boxes[0].height;
+    EXPECT_GT(aspect, 0.5);
+    EXPECT_LT(aspect, 2.5);
+    for (size_t b = 2; b < diagram.boxes.size(); ++b) {
+      const DiagramBox &box = diagram.boxes[b], &before = diagram.boxes[b - 1];
+      // Below the one before, or at the top of the next column, with room for its label between.
+      const bool below = box.x == before.x && box.y > before.y;
+      const bool next = box.x >= before.x + before.width / 2 + 50 && box.y < before.y;
+      ASSERT_TRUE(below || next) << b;
+    }
+  }
+}
+
+TEST(LayoutTest, WhatManyLinesCrossIsNotCut) {
+  Diagram diagram = Empty();
+  constexpr int kLength = 40;
+  for (int i = 0; i < kLength; ++i) {
+    const int box = AddBox(diagram, 0);
+    for (int before = 1; before < box; ++before) {
+      diagram.lines.push_back({.from = before, .to = box});
+    }
+  }
+  Layout(diagram, {.wrap_above = 500});
+  // But for a few boxes at its ends, where few lines are.
+  int falls = 0;
+  for (size_t b = 2; b < diagram.boxes.size(); ++b) {
+    falls += diagram.boxes[b].y > diagram.boxes[b - 1].y;
+  }
+  EXPECT_GE(falls, kLength - 3);
+}
+
 TEST(LayoutTest, LinesGoDownWhereThereAreNoCycles) {
   for (int seed = 0; seed < 30; ++seed) {
     Diagram diagram = RandomDiagram(seed).Make(40, /*cycles=*/false);

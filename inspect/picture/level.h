@@ -28,6 +28,7 @@ struct LevelEdge {
   int from = 0, to = 0;
   int from_port = 0;  // lines that leave a node by one port are one line as far as they can
   double from_at = kAnywhere, to_at = kAnywhere;  // from the left of the node
+  double label_width = 0;                         // room to the right of where it begins
   std::vector<Point> route;
 
   bool backward = false;  // closes a cycle
@@ -86,6 +87,10 @@ void SplitLongEdges(Level& level);
 void OrderLayers(Level& level);
 void PlaceAcross(Level& level);
 void PlaceAlongAndRoute(Level& level);
+
+// Lays `level` out in columns, which are cut where `whole`, the same in one piece, has the fewest
+// lines across. False, and nothing is done, where it is no better for that.
+bool LayoutColumns(const Level& whole, Level& level);
 
 void LayoutLevel(Level& level);
 

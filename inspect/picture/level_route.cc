@@ -456,11 +456,16 @@ class Router {
 void PlaceAlongAndRoute(Level& level) { Router(level).Run(); }
 
 void LayoutLevel(Level& level) {
+  const bool may_wrap = level.options.wrap_above > 0;
+  Level wrapped;
+  if (may_wrap) wrapped = level;
   AssignLayers(level);
   SplitLongEdges(level);
   OrderLayers(level);
   PlaceAcross(level);
   PlaceAlongAndRoute(level);
+  if (!may_wrap || level.height <= level.options.wrap_above) return;
+  if (LayoutColumns(level, wrapped)) level = std::move(wrapped);
 }
 
 }  // namespace nomograph::picture

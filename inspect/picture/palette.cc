@@ -89,7 +89,7 @@ PaintColors ColorsOf(const SceneRect& rect, bool dark) {
     case Paint::kFamily:
       return Tint(FamilyColor(rect.index), dark);
     case Paint::kValue: {
-      return {.fill = WithOpacity(Rgb(0xd9402b), 0.03 + 0.62 * rect.amount),
+      return {.fill = WithOpacity(Rgb(0xd9402b), 0.03 + 0.52 * rect.amount),
               .stroke = dark ? Rgb(0x6f7d98) : Rgb(0x8494b0)};
     }
     case Paint::kChange:
@@ -106,6 +106,7 @@ PaintColors ColorsOf(const SceneRect& rect, bool dark) {
 
 Color TextColor(TextStyle style, bool dark) {
   switch (style) {
+    case TextStyle::kHeading:
     case TextStyle::kTitle:
       return dark ? Rgb(0xe8ebf1) : Rgb(0x1b2230);
     case TextStyle::kPanelTitle:
@@ -126,6 +127,8 @@ Color Background(bool dark) { return dark ? Rgb(0x171a20) : Rgb(0xffffff); }
 
 Font FontOf(TextStyle style) {
   switch (style) {
+    case TextStyle::kHeading:
+      return {kHeadingSize, true};
     case TextStyle::kTitle:
     case TextStyle::kPanelTitle:
       return {kTitleSize, true};

@@ -10,6 +10,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/picture/picture_text.h"
+#include "nomograph/inspect/picture/text_width.h"
 
 namespace nomograph::picture {
 namespace {
@@ -84,6 +85,8 @@ class PictureMaker {
     picture_.depth = options.depth > 0 ? std::min(options.depth, kMostLevels) : DepthFor(hierarchy);
     picture_.hierarchy = &hierarchy;
     picture_.layout = options.layout;
+    picture_.title = Shown(options.title);
+    picture_.subtitle = Shown(options.subtitle);
     picture_.value_name = options.value_name;
     picture_.has_marks = !options.marks.empty();
   }
@@ -98,11 +101,25 @@ class PictureMaker {
         picture_.max_value = std::max(picture_.max_value, *box.value);
       }
     }
+    MeasureLabels();
     Layout(picture_.diagram, options_.layout);
     return std::move(picture_);
   }
 
  private:
+  // What comes out of an open box has its label inside, and an input says its shape itself.
+  void MeasureLabels() {
+    if (options_.layout.direction == Direction::kRight) return;
+    for (size_t l = 0; l < picture_.lines.size(); ++l) {
+      DiagramLine& line = picture_.diagram.lines[l];
+      const std::string& label = picture_.lines[l].label;
+      if (label.empty() || line.from == line.level) continue;
+      if (picture_.diagram.boxes[line.from].num_outputs > 0) continue;
+      if (picture_.boxes[line.from].kind == BoxKind::kInput) continue;
+      line.label_width = TextWidth(label, kLabelSize) + 8;
+    }
+  }
+
   int Add(int parent, int tree, int box, BoxKind kind) {
     picture_.diagram.boxes.push_back({.parent = parent});
     picture_.boxes.push_back({.tree = tree, .box = box, .kind = kind});

@@ -54,9 +54,10 @@ struct Picture {
   std::vector<PictureBox> boxes;
   std::vector<PictureLine> lines;
   LayoutOptions layout;
-  int depth = 0;           // to which scopes are open
-  std::string value_name;  // what `value` is: "time"; empty: boxes are coloured by op
-  double max_value = 0;    // of boxes that are not open
+  std::string title, subtitle;  // of all, escaped; may be empty
+  int depth = 0;                // to which scopes are open
+  std::string value_name;       // what `value` is: "time"; empty: boxes are coloured by op
+  double max_value = 0;         // of boxes that are not open
   bool has_marks = false;
 };
 
@@ -67,14 +68,16 @@ struct PictureOptions {
   // Scopes to open beside, with those around them, by path with or without slashes at its ends; of
   // a node, the functions that it names.
   std::vector<std::string> expand;
-  LayoutOptions layout;
+  LayoutOptions layout = {.wrap_above = 1100};
+  // Stand above the picture: what model that is, and how large.
+  std::string title, subtitle;
   // Colours by these numbers, by name of node in the main graph, instead of by op.
   std::string value_name;
   absl::flat_hash_map<std::string, double> values;
   // Colours by change, by name of node.
   absl::flat_hash_map<std::string, Mark> marks;
   // No picture has more boxes, or more than four times as many lines.
-  int64_t max_boxes = 1'500'000;
+  int64_t max_boxes = 200'000;
 };
 
 // The hierarchy must outlive the picture. NotFound, with the nearest names, for a scope in `expand`

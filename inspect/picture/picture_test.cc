@@ -262,6 +262,17 @@ TEST(SvgTest, EveryClassHasColours) {
   }
 }
 
+TEST(SvgTest, SaysWhatItIsOfAndWhatColoursMean) {
+  const std::string svg = Svg(Drawing("x -> \n a = nn.Conv x \n b = nn.Relu a \n -> b",
+                                      {.title = "a<b>\x1b.onnx", .subtitle = "2 nodes"})
+                                  .picture);
+  EXPECT_THAT(svg, HasSubstr(">a&lt;b&gt;\\x1b.onnx</text>"));
+  EXPECT_THAT(svg, HasSubstr(">2 nodes</text>"));
+  EXPECT_THAT(svg, HasSubstr(">products</text>"));
+  EXPECT_THAT(svg, HasSubstr(">activations</text>"));
+  EXPECT_THAT(svg, Not(HasSubstr(">pooling</text>")));
+}
+
 TEST(SvgTest, TheSamePictureIsTheSameBytes) {
   EXPECT_EQ(Svg(Drawing(kBlocks).picture), Svg(Drawing(kBlocks).picture));
   EXPECT_NE(Svg(Drawing(kBlocks).picture), Svg(Drawing(kBlocks, {.depth = 1}).picture));

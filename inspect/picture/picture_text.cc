@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/inspect/picture/text_width.h"
 
@@ -26,8 +27,9 @@ constexpr size_t kMaxTooltipLines = 16;  // of attributes, and of inputs
 std::string ShapeText(const PartialShape& shape) {
   if (!shape.has_rank()) return "…";
   if (shape.rank() == 0) return "scalar";
+  constexpr double kMaxSymbolWidth = 56;  // exporters have names like "p2o.DynamicDimension.0"
   return absl::StrJoin(shape.dims(), "×", [](std::string* out, const Dim& dim) {
-    absl::StrAppend(out, Shown(dim.ToString()));
+    absl::StrAppend(out, FitText(dim.ToString(), kLabelSize, kMaxSymbolWidth));
   });
 }
 
@@ -48,7 +50,8 @@ std::string TypeText(const TensorType& type) {
 // a Conv. False if it says more.
 bool ConsumeOp(absl::string_view op, absl::string_view& name) {
   const size_t slash = name.rfind('/');
-  const absl::string_view last = slash == absl::string_view::npos ? name : name.substr(slash + 1);
+  absl::string_view last = slash == absl::string_view::npos ? name : name.substr(slash + 1);
+  absl::ConsumePrefix(&last, "p2o.");  // Paddle2ONNX has it before all names
   if (last.empty() || !absl::StartsWithIgnoreCase(last, op)) return false;
   const absl::string_view number = last.substr(op.size());
   const bool only_number =

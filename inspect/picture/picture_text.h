@@ -8,6 +8,7 @@ namespace nomograph::picture {
 
 // Pixels.
 inline constexpr double kTitleSize = 12, kSubtitleSize = 10.5, kLabelSize = 9.5;
+inline constexpr double kHeadingSize = 16;  // of the picture
 inline constexpr double kTitleHeight = 24;  // of an open box
 inline constexpr double kBadgeSize = 10;
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nomograph/inspect/picture/picture_text.h"
+#include "nomograph/inspect/picture/scene_parts.h"
 #include "nomograph/inspect/picture/text_width.h"
 
 namespace nomograph::picture {
@@ -24,13 +25,12 @@ class SceneMaker {
 
   Scene Make() {
     scene_.direction = picture_.layout.direction;
-    const double legend = AddLegend();
-    FindLabels();
-    scene_.width = std::max({diagram_.boxes[0].width, label_reach_, legend_width_}) + 2 * kMargin;
-    left_ = kMargin;
-    if (legend_width_ > label_reach_) left_ = (scene_.width - diagram_.boxes[0].width) / 2;
-    top_ = kMargin + legend;
-    scene_.height = diagram_.boxes[0].height + 2 * kMargin + legend;
+    AddHeader();
+    labels_ = FindLabels(picture_);
+    const double width = std::max(diagram_.boxes[0].width, labels_.reach);
+    scene_.width = std::max(width, header_width_) + 2 * kMargin;
+    left_ = (scene_.width - width) / 2;
+    scene_.height = top_ + diagram_.boxes[0].height + kMargin;
     depth_.assign(diagram_.boxes.size(), 0);
     for (size_t b = 1; b < diagram_.boxes.size(); ++b) {
       depth_[b] = depth_[diagram_.boxes[b].parent] + 1;
@@ -48,39 +48,22 @@ class SceneMaker {
   }
 
  private:
-  // What colours mean, where that is not the op. Returns the height.
-  double AddLegend() {
-    double y = kMargin + 10;
-    SceneGroup group;
-    if (!picture_.value_name.empty()) {
-      constexpr int kSteps = 8;
-      constexpr double kStep = 18;
-      for (int i = 0; i < kSteps; ++i) {
-        group.rects.push_back(
-            {Paint::kValue, 0, i / (kSteps - 1.0), kMargin + i * kStep, y - 9, kStep, 11, 0});
-      }
-      const std::string text =
-          absl::StrCat("0 to ", NumberText(picture_.max_value), " ", picture_.value_name);
-      legend_width_ = kSteps * kStep + 8 + TextWidth(text, kSubtitleSize);
-      group.texts.push_back({TextStyle::kSubtitle, kMargin + kSteps * kStep + 8, y, false,
-                             TextWidth(text, kSubtitleSize), text});
-      y += 22;
+  // Above the diagram.
+  void AddHeader() {
+    constexpr double kNarrowest = 320;
+    Header header = MakeHeader(picture_, std::max(diagram_.boxes[0].width, kNarrowest));
+    header_width_ = header.width;
+    top_ = kMargin + header.height;
+    if (header.height == 0) return;
+    for (SceneRect& rect : header.group.rects) {
+      rect.x += kMargin;
+      rect.y += kMargin;
     }
-    if (picture_.has_marks) {
-      static constexpr const char* kNames[] = {"", "same", "added", "removed", "changed"};
-      double x = kMargin;
-      for (int change = 1; change <= 4; ++change) {
-        group.rects.push_back({Paint::kChange, change, 0, x, y - 9, 18, 11, 2});
-        const double width = TextWidth(kNames[change], kSubtitleSize);
-        group.texts.push_back({TextStyle::kSubtitle, x + 23, y, false, width, kNames[change]});
-        x += 23 + width + 18;
-      }
-      legend_width_ = std::max(legend_width_, x - kMargin);
-      y += 22;
+    for (SceneText& text : header.group.texts) {
+      text.x += kMargin;
+      text.y += kMargin;
     }
-    if (group.texts.empty()) return 0;
-    scene_.groups.push_back(std::move(group));
-    return y - kMargin - 10;
+    scene_.groups.push_back(std::move(header.group));
   }
 
   SceneRect RectOf(int b, Paint paint, double radius) const {
@@ -194,10 +177,6 @@ class SceneMaker {
   void FindStarts();
   static Start StartOf(const std::vector<Point>& route, const std::vector<Point>& drawn);
 
-  // A label stands beside the beginning of a line, where nothing else runs in the room that it
-  // needs.
-  void FindLabels();
-
   void AddLine(int l) {
     const DiagramLine& line = diagram_.lines[l];
     SceneGroup group = {.tooltip = picture_.lines[l].tooltip};
@@ -208,11 +187,13 @@ class SceneMaker {
     }
     route.arrow = line.to != line.level && !HasPorts(line.to);
     group.routes.push_back(std::move(route));
-    if (has_label_[l]) {
+    if (labels_.shown[l]) {
       const Point at = {line.route[0].x + left_, line.route[0].y + top_};
       const std::string& label = picture_.lines[l].label;
-      group.texts.push_back(
-          {TextStyle::kLabel, at.x + 5, at.y + 12, false, TextWidth(label, kLabelSize), label});
+      // Below the cards.
+      const double down = picture_.boxes[line.from].times > 1 ? 2 * kStackStep : 0;
+      group.texts.push_back({TextStyle::kLabel, at.x + 5, at.y + 12 + down, false,
+                             TextWidth(label, kLabelSize), label});
     }
     scene_.groups.push_back(std::move(group));
   }
@@ -223,9 +204,8 @@ class SceneMaker {
   const Picture& picture_;
   const Diagram& diagram_;
   Scene scene_;
-  double left_ = 0, top_ = 0, legend_width_ = 0;
-  double label_reach_ = 0;  // how far labels go to the right, in the diagram
-  std::vector<bool> has_label_;
+  double left_ = 0, top_ = 0, header_width_ = 0;
+  Labels labels_;
   std::vector<int> depth_;
   std::vector<Start> starts_;  // by line
 };
@@ -244,6 +224,11 @@ SceneMaker::Start SceneMaker::StartOf(const std::vector<Point>& route,
   if (!down && !across) return start;
   const double length = std::hypot(own.x - at.x, own.y - at.y);
   if (length > std::hypot(other.x - at.x, other.y - at.y)) return start;
+  if (length < 2 * kCornerRadius && same >= 2) {
+    // Too near to a corner of what both have: the whole line's is rounded, and is drawn once more.
+    start = {same - 2, (route[same - 2].x + at.x) / 2, (route[same - 2].y + at.y) / 2, true};
+    return start;
+  }
   const double kept = std::min(1.0, kCornerRadius / length);
   start.moved = true;
   start.x = own.x + (at.x - own.x) * kept;
@@ -277,68 +262,6 @@ void SceneMaker::FindStarts() {
       constexpr size_t kMostWhole = 3;
       if (best.point == 0 && !best.moved && whole.size() < kMostWhole) whole.push_back(l);
     }
-  }
-}
-
-// A piece of a route below a box, or all that a label takes.
-struct Piece {
-  double left, right;
-  int line;  // -1: not a label's
-};
-
-void SceneMaker::FindLabels() {
-  has_label_.assign(diagram_.lines.size(), false);
-  if (picture_.layout.direction == Direction::kRight) return;
-  // By level and height of the boxes' lower sides: what runs in the strip below.
-  constexpr double kStrip = 16;
-  std::map<std::pair<int, int64_t>, std::vector<Piece>> strips;
-  const auto strip_of = [](double y) { return static_cast<int64_t>(std::floor(y / kStrip)); };
-  for (size_t l = 0; l < diagram_.lines.size(); ++l) {
-    const DiagramLine& line = diagram_.lines[l];
-    for (size_t i = 0; i + 1 < line.route.size(); ++i) {
-      const Point &a = line.route[i], &b = line.route[i + 1];
-      const double left = std::min(a.x, b.x), right = std::max(a.x, b.x);
-      const int64_t from = strip_of(std::min(a.y, b.y)), to = strip_of(std::max(a.y, b.y));
-      // A long way down would be in many strips: only its ends can be near a label of its own
-      // layer, and rails are beside all boxes.
-      if (to - from > 40) continue;
-      for (int64_t s = from; s <= to; ++s) strips[{line.level, s}].push_back({left, right, -1});
-    }
-  }
-  for (auto& [key, pieces] : strips) {
-    std::sort(pieces.begin(), pieces.end(),
-              [](const Piece& a, const Piece& b) { return a.left < b.left; });
-  }
-  std::map<std::tuple<int, int>, bool> labelled;
-  for (size_t l = 0; l < diagram_.lines.size(); ++l) {
-    const DiagramLine& line = diagram_.lines[l];
-    if (line.route.size() < 2 || picture_.lines[l].label.empty()) continue;
-    // What comes out of an open box has its label inside.
-    if (line.from == line.level || diagram_.boxes[line.from].num_outputs > 0) continue;
-    if (!labelled.emplace(std::make_tuple(line.from, line.from_port), true).second) continue;
-    const Point start = line.route[0], next = line.route[1];
-    if (next.x > start.x + 0.5 || next.y - start.y < 14) continue;
-    const double width = TextWidth(picture_.lines[l].label, kLabelSize);
-    const double left = start.x + 2, right = start.x + 8 + width;
-    const DiagramBox& level = diagram_.boxes[line.level];
-    if (line.level != 0 && right > level.x + level.width) continue;
-    bool free = true;
-    for (int64_t s = strip_of(start.y + 1); s <= strip_of(start.y + 13) && free; ++s) {
-      std::vector<Piece>& pieces = strips[{line.level, s}];
-      // Pieces that begin in the label's room; wide ones that begin before it are looked for among
-      // the few that are near.
-      auto at = std::lower_bound(pieces.begin(), pieces.end(), right,
-                                 [](const Piece& piece, double x) { return piece.left < x; });
-      for (int looked = 0; at != pieces.begin() && looked < 64; ++looked) {
-        --at;
-        if (at->right > left && at->left < right) {
-          free = false;
-          break;
-        }
-      }
-    }
-    has_label_[l] = free;
-    if (free) label_reach_ = std::max(label_reach_, right);
   }
 }
 

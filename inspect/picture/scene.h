@@ -21,7 +21,7 @@ enum class Paint {
   kBadge,
 };
 
-enum class TextStyle { kTitle, kPanelTitle, kSubtitle, kLabel, kBadge };
+enum class TextStyle { kHeading, kTitle, kPanelTitle, kSubtitle, kLabel, kBadge };
 
 struct SceneRect {
   Paint paint = Paint::kScope;

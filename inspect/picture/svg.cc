@@ -66,10 +66,11 @@ std::string RectClass(const SceneRect& rect) {
   return "";
 }
 
-constexpr TextStyle kTextStyles[] = {TextStyle::kTitle, TextStyle::kPanelTitle,
-                                     TextStyle::kSubtitle, TextStyle::kLabel, TextStyle::kBadge};
+constexpr TextStyle kTextStyles[] = {TextStyle::kHeading,    TextStyle::kTitle,
+                                     TextStyle::kPanelTitle, TextStyle::kSubtitle,
+                                     TextStyle::kLabel,      TextStyle::kBadge};
 const char* TextClass(TextStyle style) {
-  static constexpr const char* kNames[] = {"t", "h", "u", "l", "x"};
+  static constexpr const char* kNames[] = {"g", "t", "h", "u", "l", "x"};
   return kNames[static_cast<int>(style)];
 }
 

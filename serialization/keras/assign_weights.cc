@@ -42,6 +42,15 @@ bool AllFit(const std::vector<StoredWeight>& stored, const std::vector<Wanted>& 
   return true;
 }
 
+// Whether they are as many, with as many axes each.
+bool SameStructure(const std::vector<StoredWeight>& stored, const std::vector<Wanted>& wanted) {
+  if (stored.size() != wanted.size()) return false;
+  for (size_t i = 0; i < stored.size(); ++i) {
+    if (stored[i].type.shape.rank() != wanted[i].slot->shape.rank()) return false;
+  }
+  return true;
+}
+
 // "kernel" of "dense_1/kernel:0".
 absl::string_view LastPart(absl::string_view name) {
   name = name.substr(0, name.rfind(':'));
@@ -54,6 +63,14 @@ int NamesInCommon(const std::vector<StoredWeight>& stored, const std::vector<Wan
   for (size_t i = 0; i < stored.size(); ++i)
     count += LastPart(stored[i].name) == LastPart(wanted[i].slot->name);
   return count;
+}
+
+// A weight, and no counter or state of a random generator, which layers without weights may have.
+bool IsParameter(const StoredWeight& weight) {
+  const absl::string_view name = LastPart(weight.name);
+  return kFloats.Contains(weight.type.dtype) && name != "total" && name != "count" &&
+         !absl::StrContains(weight.name, "StateVar") &&
+         !absl::StrContains(weight.name, "seed_generator");
 }
 
 std::string Listed(const std::vector<StoredWeight>& stored) {
@@ -83,7 +100,7 @@ const LayerEntry& InnermostEntry(const LayerNode& node) {
 
 class Assigner {
  public:
-  Assigner(const StoredWeights& stored, absl::string_view backend, std::set<std::string>& misfits)
+  Assigner(const StoredWeights& stored, absl::string_view backend, Misfits& misfits)
       : stored_(stored), backend_(backend), misfits_(misfits) {}
 
   absl::StatusOr<WeightReport> Assign(LayerNode& root) {
@@ -140,6 +157,7 @@ class Assigner {
     const std::vector<StoredWeight> modern =
         ModernWeights(InnermostEntry(node), backend_, SlotsOf(wanted), stored);
     if (Take(modern, wanted)) return Use(stored);
+    NoteOther(node, modern, wanted);
     Wrong(node, stored, wanted);
   }
 
@@ -149,7 +167,14 @@ class Assigner {
   void AssignTree(LayerNode& node, const std::vector<StoredWeight>& stored) {
     std::vector<Wanted> wanted;
     AppendWanted(node, wanted);
-    if (wanted.empty()) return;
+    if (wanted.empty()) {
+      const auto is_left = [&](const StoredWeight& weight) {
+        return IsParameter(weight) && !used_.contains(weight.id);
+      };
+      if (node.children.empty() && std::any_of(stored.begin(), stored.end(), is_left))
+        NoteOther(node, stored, wanted);
+      return;
+    }
     if (stored.empty()) return Missing(node, wanted);
     if (!node.slots.empty() && wanted.size() == node.slots.size())
       return AssignLeaf(node, wanted, stored);
@@ -173,6 +198,9 @@ class Assigner {
     if (best != nullptr && !IsOld(node) && Take(stored, *best)) return Use(stored);
     if (TakeByName(wanted, stored)) return Use(stored);
     if (best != nullptr && Take(stored, *best)) return Use(stored);
+    for (const Part& part : PartsByName(wanted, stored)) {
+      if (!part.named.empty()) NoteOther(*part.owner, part.modern, part.wanted);
+    }
     Wrong(node, stored, wanted);
   }
 
@@ -183,26 +211,42 @@ class Assigner {
                        [&](const auto& child) { return IsOld(*child); });
   }
 
-  // Gives each layer those that are named after it.
-  bool TakeByName(const std::vector<Wanted>& wanted, const std::vector<StoredWeight>& stored) {
+  // The weights of one layer, and what is named after it.
+  struct Part {
+    LayerNode* owner;
+    std::vector<Wanted> wanted;
+    std::vector<StoredWeight> named, modern;
+  };
+  std::vector<Part> PartsByName(const std::vector<Wanted>& wanted,
+                                const std::vector<StoredWeight>& stored) const {
     StoredWeights one;
     one.order = Order::kByName;
     one.groups[""] = stored;
     one.Number();
-    std::vector<std::pair<std::vector<StoredWeight>, std::vector<Wanted>>> parts;
-    size_t count = 0;
+    std::vector<Part> parts;
     for (size_t i = 0; i < wanted.size();) {
-      LayerNode& owner = *wanted[i].owner;
-      std::vector<Wanted> own;
-      for (; i < wanted.size() && wanted[i].owner == &owner; ++i) own.push_back(wanted[i]);
-      const std::vector<StoredWeight> named = one.NamedAfter(owner.entry.name);
-      count += named.size();
-      parts.emplace_back(ModernWeights(InnermostEntry(owner), backend_, SlotsOf(own), named), own);
-      if (!AllFit(parts.back().first, own)) return false;
+      Part part{.owner = wanted[i].owner};
+      for (; i < wanted.size() && wanted[i].owner == part.owner; ++i)
+        part.wanted.push_back(wanted[i]);
+      part.named = one.NamedAfter(part.owner->entry.name);
+      part.modern =
+          ModernWeights(InnermostEntry(*part.owner), backend_, SlotsOf(part.wanted), part.named);
+      parts.push_back(std::move(part));
+    }
+    return parts;
+  }
+
+  // Gives each layer those that are named after it.
+  bool TakeByName(const std::vector<Wanted>& wanted, const std::vector<StoredWeight>& stored) {
+    const std::vector<Part> parts = PartsByName(wanted, stored);
+    size_t count = 0;
+    for (const Part& part : parts) {
+      count += part.named.size();
+      if (!AllFit(part.modern, part.wanted)) return false;
     }
     if (count != stored.size()) return false;
-    for (const auto& [weights, own] : parts) {
-      if (!Take(weights, own)) return false;
+    for (const Part& part : parts) {
+      if (!Take(part.modern, part.wanted)) return false;
     }
     return true;
   }
@@ -228,14 +272,26 @@ class Assigner {
 
   void Wrong(const LayerNode& node, const std::vector<StoredWeight>& stored,
              const std::vector<Wanted>& wanted) {
-    misfits_.insert(node.full_name);
-    errors_.Add(InvalidArgument("layer ", Quoted(node.full_name), ": expected weights ",
-                                Listed(wanted), "; the file has ", Listed(stored)));
+    const std::string why =
+        absl::StrCat("expected weights ", Listed(wanted), "; the file has ", Listed(stored));
+    misfits_.all[node.full_name] = absl::StrCat(
+        "its weights do not fit what comes ahead of it, whose shape is not known: ", why);
+    errors_.Add(InvalidArgument("layer ", Quoted(node.full_name), ": ", why));
+  }
+
+  // Of a layer that is no model.
+  void NoteOther(const LayerNode& node, const std::vector<StoredWeight>& stored,
+                 const std::vector<Wanted>& wanted) {
+    if (SameStructure(stored, wanted)) return;
+    misfits_.others[node.full_name] =
+        absl::StrCat("its weights are not those of Keras' ", Escape(node.entry.class_name),
+                     ", but of another class of that name: expected ",
+                     wanted.empty() ? "none" : Listed(wanted), "; the file has ", Listed(stored));
   }
 
   const StoredWeights& stored_;
   const absl::string_view backend_;
-  std::set<std::string>& misfits_;
+  Misfits& misfits_;
   WeightReport report_;
   ErrorList errors_;
   absl::flat_hash_set<int64_t> used_;
@@ -244,8 +300,7 @@ class Assigner {
 }  // namespace
 
 absl::StatusOr<WeightReport> AssignWeights(LayerNode& root, const StoredWeights& stored,
-                                           absl::string_view backend,
-                                           std::set<std::string>& misfits) {
+                                           absl::string_view backend, Misfits& misfits) {
   if (stored.order == Order::kNone) return WeightReport{};
   return Assigner(stored, backend, misfits).Assign(root);
 }

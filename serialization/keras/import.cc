@@ -62,7 +62,7 @@ class Importer {
  public:
   // `opaque` as in ImportContext.
   Importer(const KerasFile& file, const KerasImportOptions& options,
-           const std::set<std::string>& opaque)
+           const std::map<std::string, std::string>& opaque)
       : file_(file),
         context_{options, file.weights,
                  EraOf(file.keras_version, file.container == Container::kArchive), imported_.report,
@@ -89,14 +89,16 @@ class Importer {
     return std::move(imported_);
   }
 
-  // Layers whose weights do not fit, where shapes ahead of them may have been taken for others than
+  // Layers whose weights do not fit, and why, where that is no damage of the file: they are of
+  // another class of the same name, or shapes ahead of them may have been taken for others than
   // they are.
-  std::set<std::string> Misfits() const {
+  std::map<std::string, std::string> Opaque() const {
+    if (!misfits_.others.empty()) return misfits_.others;
     const auto& lambdas = imported_.report.lambdas;
     const bool guesses = std::any_of(
         lambdas.begin(), lambdas.end(),
         [](const LambdaOutcome& lambda) { return lambda.how == LambdaOutcome::How::kMissing; });
-    return guesses ? misfits_ : std::set<std::string>();
+    return guesses ? misfits_.all : std::map<std::string, std::string>();
   }
 
  private:
@@ -227,7 +229,7 @@ class Importer {
   }
 
   const KerasFile& file_;
-  std::set<std::string> misfits_;
+  Misfits misfits_;
   Imported imported_;
   ImportContext context_;
   std::shared_ptr<LayerNode> root_;
@@ -241,15 +243,16 @@ class Importer {
 }  // namespace
 
 absl::StatusOr<Imported> ImportFile(const KerasFile& file, const KerasImportOptions& options) {
-  // Behind a Lambda whose result's shape nobody knows a layer's weights may not fit. It is then
-  // kept as a node that names an op, so that the rest of the model can be looked at.
-  std::set<std::string> opaque;
+  // Behind a Lambda whose result's shape nobody knows a layer's weights may not fit, nor do those
+  // of an author's own class that is named as one of Keras'. Such a layer is then kept as a node
+  // that names an op, so that the rest of the model can be looked at.
+  std::map<std::string, std::string> opaque;
   for (int attempt = 0;; ++attempt) {
     Importer importer(file, options, opaque);
     auto imported = importer.Import();
-    const std::set<std::string> misfits = importer.Misfits();
-    if (imported.ok() || misfits.empty() || attempt == kMostAttempts) return imported;
-    opaque.insert(misfits.begin(), misfits.end());
+    const std::map<std::string, std::string> more = importer.Opaque();
+    if (more.empty() || attempt == kMostAttempts) return imported;
+    opaque.insert(more.begin(), more.end());
   }
 }
 

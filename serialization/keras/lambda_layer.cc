@@ -51,7 +51,7 @@ std::string OpOfName(absl::string_view name) {
 class LambdaBase : public LayerBase {
  public:
   LambdaBase(std::shared_ptr<LayerNode> node, OutputHints hints, ImportContext& context)
-      : LayerBase("Lambda", LayerNameHere(node->entry.name)),
+      : LayerBase("Lambda", NameHere(*node)),
         node_(std::move(node)),
         hints_(std::move(hints)),
         context_(context) {

@@ -23,6 +23,7 @@ struct Renamed {
 constexpr Renamed kClasses[] = {
     {"AddLoss", "Identity"},  // tf.keras: a loss or metric that is taken in passing
     {"AddMetric", "Identity"},
+    {"AugMix", "Identity"},  // as all that change images in training alone
     {"AtrousConvolution1D", "Conv1D"},
     {"AtrousConvolution2D", "Conv2D"},
     {"AvgPool1D", "AveragePooling1D"},
@@ -38,6 +39,7 @@ constexpr Renamed kClasses[] = {
     {"Convolution3DTranspose", "Conv3DTranspose"},
     {"CuDNNGRU", "GRU"},
     {"CuDNNLSTM", "LSTM"},
+    {"CutMix", "Identity"},
     {"Deconvolution2D", "Conv2DTranspose"},
     {"Deconvolution3D", "Conv3DTranspose"},
     {"FixedDropout", "Dropout"},  // of EfficientNet's first port to Keras
@@ -55,11 +57,31 @@ constexpr Renamed kClasses[] = {
     {"MaxPool1D", "MaxPooling1D"},
     {"MaxPool2D", "MaxPooling2D"},
     {"MaxPool3D", "MaxPooling3D"},
-    {"RandomHeight", "Identity"},  // they change images in training alone
+    {"MixUp", "Identity"},
+    {"RandAugment", "Identity"},
+    {"RandomApply", "Identity"},
+    {"RandomChoice", "Identity"},
+    {"RandomColorDegeneration", "Identity"},
+    {"RandomColorJitter", "Identity"},
+    {"RandomElasticTransform", "Identity"},
+    {"RandomErasing", "Identity"},
+    {"RandomGaussianBlur", "Identity"},
+    {"RandomGrayscale", "Identity"},
+    {"RandomHeight", "Identity"},
+    {"RandomHue", "Identity"},
+    {"RandomInvert", "Identity"},
+    {"RandomPerspective", "Identity"},
+    {"RandomPosterization", "Identity"},
+    {"RandomSaturation", "Identity"},
+    {"RandomSharpness", "Identity"},
+    {"RandomShear", "Identity"},
     {"RandomWidth", "Identity"},
+    {"ReversibleEmbedding", "Embedding"},
     {"SeparableConvolution1D", "SeparableConv1D"},
     {"SeparableConvolution2D", "SeparableConv2D"},
+    {"Solarization", "Identity"},
     {"SyncBatchNormalization", "BatchNormalization"},
+    {"TimeDistributedDense", "Dense"},
 };
 
 struct RenamedField {
@@ -67,13 +89,14 @@ struct RenamedField {
   absl::string_view from, to;
 };
 
-constexpr absl::string_view kRecurrent = "LSTM GRU SimpleRNN";
+constexpr absl::string_view kRecurrent = "LSTM GRU SimpleRNN ConvLSTM1D ConvLSTM2D ConvLSTM3D";
 constexpr absl::string_view kConvolutions =
     "Conv1D Conv2D Conv3D Conv2DTranspose Conv3DTranspose SeparableConv1D SeparableConv2D "
-    "LocallyConnected1D LocallyConnected2D";
+    "LocallyConnected1D LocallyConnected2D ConvLSTM2D";
 constexpr absl::string_view kWindows =
     "Conv1D Conv2D Conv3D Conv2DTranspose Conv3DTranspose SeparableConv1D SeparableConv2D "
-    "LocallyConnected1D LocallyConnected2D MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D "
+    "LocallyConnected1D LocallyConnected2D ConvLSTM2D MaxPooling1D MaxPooling2D MaxPooling3D "
+    "AveragePooling1D "
     "AveragePooling2D AveragePooling3D";
 constexpr absl::string_view kDropouts =
     "Dropout GaussianDropout AlphaDropout SpatialDropout1D SpatialDropout2D SpatialDropout3D";
@@ -81,11 +104,11 @@ constexpr absl::string_view kDropouts =
 constexpr RenamedField kFields[] = {
     // Keras 1
     {"Dense LSTM GRU SimpleRNN Highway MaxoutDense", "output_dim", "units"},
-    {"LSTM GRU SimpleRNN", "inner_activation", "recurrent_activation"},
+    {kRecurrent, "inner_activation", "recurrent_activation"},
     {kRecurrent, "inner_init", "recurrent_initializer"},
     {kRecurrent, "dropout_W", "dropout"},
     {kRecurrent, "dropout_U", "recurrent_dropout"},
-    {"Dense LSTM GRU SimpleRNN", "init", "kernel_initializer"},
+    {"Dense LSTM GRU SimpleRNN Highway MaxoutDense", "init", "kernel_initializer"},
     {kConvolutions, "init", "kernel_initializer"},
     {"Embedding", "init", "embeddings_initializer"},
     {"PReLU", "init", "alpha_initializer"},
@@ -105,6 +128,7 @@ constexpr RenamedField kFields[] = {
     {"Dense Highway MaxoutDense", "bias", "use_bias"},
     {kConvolutions, "bias", "use_bias"},
     // Keras 2 names of what Keras 3 calls otherwise
+    {"Attention AdditiveAttention", "causal", "use_causal_mask"},
     {"LeakyReLU", "alpha", "negative_slope"},
     {"Conv1DTranspose Conv2DTranspose Conv3DTranspose", "out_padding", "output_padding"},
     {"CategoryEncoding", "max_tokens", "num_tokens"},
@@ -144,6 +168,7 @@ constexpr absl::string_view kSilent[] = {
     "consume_less",
     "dtype",
     "dynamic",
+    "encoding",
     "flash_attention",
     "forget_bias_init",
     "fused",
@@ -162,7 +187,7 @@ constexpr absl::string_view kSilent[] = {
     "nb_col",
     "nb_row",
     "noise_shape",
-    "output_shape_",
+    "output_shape",  // of Keras 1's Deconvolution2D: see registered_layer.cc
     "quantization_config",
     "quantization_mode",
     "query_shape",
@@ -173,11 +198,15 @@ constexpr absl::string_view kSilent[] = {
     "shared_object_id",
     "sparse",
     "synchronized",
+    "tie_weights",
+    "transform_bias",
     "unit_forget_bias",
     "unroll",
     "use_cudnn",
     "value_shape",
     "virtual_batch_size",
+    "vocabulary_dtype",
+    "vocabulary_size",
     "weights",
 };
 
@@ -229,6 +258,43 @@ void JoinWindow(LayerConfig& config) {
     }
     if (sizes.size() == names.size()) config.Set("kernel_size", std::move(sizes));
   }
+}
+
+// Keras 1's ways to write the edges of one and two axes: an object, or a list of all.
+ConfigValue JoinedEdges(absl::string_view class_name, absl::string_view field, ConfigValue value) {
+  const bool two = absl::EndsWith(class_name, "2D");
+  if (field != "padding" || !absl::StartsWith(class_name, "ZeroPadding")) return value;
+  List sizes;
+  if (const LayerConfig* object = value.As<LayerConfig>()) {
+    static constexpr const char* kSides[] = {"top_pad", "bottom_pad", "left_pad", "right_pad"};
+    for (int side = two ? 0 : 2; side < 4; ++side) {
+      const ConfigValue* size = object->Find(kSides[side]);
+      sizes.push_back(size == nullptr ? ConfigValue(0) : *size);
+    }
+  } else if (const List* list = value.As<List>(); list != nullptr && list->size() == 4 && two) {
+    sizes = *list;
+  } else {
+    return value;
+  }
+  if (sizes.size() == 2) return ConfigValue(List{ConfigValue(std::move(sizes))});
+  return ConfigValue(
+      List{ConfigValue(List{sizes[0], sizes[1]}), ConfigValue(List{sizes[2], sizes[3]})});
+}
+
+// Options that change what a layer computes, where the layer here knows but one value.
+struct OnlyValue {
+  absl::string_view class_name, field;
+  ConfigValue value;
+};
+const std::vector<OnlyValue>& OnlyValues() {
+  static const auto& rows = *new std::vector<OnlyValue>{
+      // Keras 1: 1 normalises each example, 2 by the batch at hand.
+      {"BatchNormalization", "mode", ConfigValue(0)},
+      {"LayerNormalization", "rms_scaling", ConfigValue(false)},
+      {"LocallyConnected1D", "implementation", ConfigValue(1)},
+      {"LocallyConnected2D", "implementation", ConfigValue(1)},
+  };
+  return rows;
 }
 
 // A value as an option of that type takes it; nothing where the option keeps its default.
@@ -316,10 +382,19 @@ class Former {
       if (!value.is_null()) form_.config.Set(field, std::move(value));
       return absl::OkStatus();
     }
+    for (const OnlyValue& row : OnlyValues()) {
+      if (row.class_name != form_.class_name || row.field != field || row.value == value) continue;
+      return absl::UnimplementedError(
+          absl::StrCat("expected ", row.value.ToString(), ", found ", Escape(value.ToString())));
+    }
+    value = JoinedEdges(form_.class_name, field, std::move(value));
     const auto option = std::find_if(options_.begin(), options_.end(),
                                      [&](const LayerOption& known) { return known.name == field; });
     if (option == options_.end()) {
-      if (!IsSilent(field) && !IsNeutral(value)) {
+      // Of bins the epsilon concerns finding them in data.
+      const bool is_silent = IsSilent(field) || form_.class_name == "Identity" ||
+                             (form_.class_name == "Discretization" && field == "epsilon");
+      if (!is_silent && !IsNeutral(value)) {
         form_.notes.push_back(absl::StrCat("option ", Shown(field), " = ", Escape(value.ToString()),
                                            " is not one that the layer has here"));
       }
@@ -403,24 +478,22 @@ bool IsUsersClass(const LayerEntry& entry) {
 }
 
 bool IsKerasClass(const LayerEntry& entry) {
-  static constexpr absl::string_view kOthers[] = {"EinsumDense",
+  static constexpr absl::string_view kOthers[] = {"CLAHE",
+                                                  "DenseFeatures",
+                                                  "Equalization",
+                                                  "FlaxLayer",
                                                   "Hashing",
                                                   "HashedCrossing",
-                                                  "Highway",
-                                                  "IntegerLookup",
+                                                  "JaxLayer",
                                                   "LocallyConnected1D",
-                                                  "LocallyConnected2D",
-                                                  "MaxoutDense",
-                                                  "MelSpectrogram",
-                                                  "ParametricSoftplus",
                                                   "RNN",
-                                                  "SReLU",
-                                                  "STFTSpectrogram",
-                                                  "SpectralNormalization",
+                                                  "RandomFourierFeatures",
+                                                  "RandomResizedCrop",
                                                   "StackedRNNCells",
                                                   "StringLookup",
+                                                  "TFSMLayer",
                                                   "TextVectorization",
-                                                  "TimeDistributedDense"};
+                                                  "TorchModuleWrapper"};
   const std::string class_name = ClassHere(entry.class_name);
   return !IsUsersClass(entry) &&
          (absl::StartsWith(entry.module, "keras.layers") ||

@@ -12,6 +12,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/names.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/serialization/keras/derived_networks.h"
 #include "nomograph/serialization/keras/layer_forms.h"
 
 namespace nomograph::keras {
@@ -47,14 +48,22 @@ std::map<std::string, std::vector<std::pair<int64_t, std::string>>> NumberedGrou
   return numbered;
 }
 
-// Where the layers of a model at `place` lie.
+// Where the layers of a model at `place` lie; the cells of an RNN of several are such, too.
 std::string LayersPlace(const StoredWeights& stored, const std::string& place) {
-  for (const char* name : {"layers", "_layer_checkpoint_dependencies"}) {
+  for (const char* name : {"layers", "_layer_checkpoint_dependencies", "cell/cells"}) {
     const std::string candidate = Joined(place, name);
     const auto it = stored.groups.lower_bound(candidate + "/");
     if (it != stored.groups.end() && absl::StartsWith(it->first, candidate + "/")) return candidate;
   }
   return Joined(place, "layers");
+}
+
+// The class by which Keras names a layer's place.
+std::string PlacedClass(const LayerNode& model, const LayerEntry& layer) {
+  std::string name = layer.class_name;
+  const LayerConfig* cell = FieldOf<LayerConfig>(layer.config, "cell");
+  if (model.entry.class_name == "RNN" && cell != nullptr) name = TextField(*cell, "class_name");
+  return SnakeCase(name.substr(name.rfind('>') + 1));
 }
 
 // Keras numbers the layers of a class in the order of the model's layers. Keras 2.13 and 2.14 leave
@@ -65,8 +74,7 @@ void PlaceLayers(const StoredWeights& stored, LayerNode& model) {
   std::map<std::string, std::vector<LayerNode*>> by_class;
   for (const auto& child : model.children) {
     if (!IsOperation(child->entry) || child->entry.module.empty())
-      by_class[SnakeCase(child->entry.class_name.substr(child->entry.class_name.rfind('>') + 1))]
-          .push_back(child.get());
+      by_class[PlacedClass(model, child->entry)].push_back(child.get());
   }
   for (const auto& [name, nodes] : by_class) {
     const auto found = groups.find(name);
@@ -77,6 +85,32 @@ void PlaceLayers(const StoredWeights& stored, LayerNode& model) {
                                                 : absl::StrCat(name, "_", i));
     }
   }
+}
+
+// A layer around another one, which its configuration holds.
+bool IsWrapper(const LayerEntry& entry) {
+  const std::string class_name = ClassHere(entry.class_name);
+  return (class_name == "TimeDistributed" || class_name == "SpectralNormalization") &&
+         !IsUsersClass(entry);
+}
+
+// At inference a SpectralNormalization is the layer in it: its kernel is stored as the last step of
+// training left it. The vector that is stored beside it serves training.
+void DropSpectralNormalization(LayerNode& node) {
+  for (const auto& child : node.children) DropSpectralNormalization(*child);
+  if (ClassHere(node.entry.class_name) != "SpectralNormalization" || node.children.size() != 1)
+    return;
+  const std::shared_ptr<LayerNode> inner = node.children.front();
+  LayerEntry entry = inner->entry;
+  entry.name = node.entry.name;
+  entry.calls = node.entry.calls;
+  entry.build_config = node.entry.build_config;
+  for (const char* field : {"batch_input_shape", "dtype"}) {
+    if (const ConfigValue* value = node.entry.config.Find(field)) entry.config.Set(field, *value);
+  }
+  node.entry = std::move(entry);
+  node.network = inner->network;
+  node.children = inner->children;
 }
 
 class TreeReader {
@@ -110,14 +144,22 @@ class TreeReader {
       auto network = ReadNetwork(node.entry);
       if (!network.ok()) return At(node, network.status());
       node.network = *std::move(network);
+    } else if (!IsUsersClass(node.entry)) {
+      auto network = DerivedNetwork(node.entry);
+      if (!network.ok()) return At(node, network.status());
+      node.network = *std::move(network);
+    }
+    if (node.network) {
+      UniqueNames names;
       for (const LayerEntry& layer : node.network->layers) {
         NOMO_ASSIGN_OR_RETURN(
-            auto child, Read(layer, Joined(node.full_name, LayerNameHere(layer.name)), depth + 1));
+            auto child,
+            Read(layer, Joined(node.full_name, names.Take(LayerNameHere(layer.name))), depth + 1));
         node.children.push_back(std::move(child));
       }
       return absl::OkStatus();
     }
-    if (ClassHere(node.entry.class_name) != "TimeDistributed") return absl::OkStatus();
+    if (!IsWrapper(node.entry)) return absl::OkStatus();
     const ConfigValue* inner = node.entry.config.Find("layer");
     if (inner == nullptr) return At(node, InvalidArgument("field layer is missing"));
     auto entry = ReadLayerEntry(*inner);
@@ -170,11 +212,17 @@ std::vector<StoredWeight> BelowPlace(const StoredWeights& stored, const std::str
 
 }  // namespace
 
+std::string NameHere(const LayerNode& node) {
+  if (node.full_name.empty()) return LayerNameHere(node.entry.name);
+  return node.full_name.substr(node.full_name.rfind('/') + 1);
+}
+
 absl::StatusOr<std::shared_ptr<LayerNode>> ReadLayerTree(const LayerEntry& model,
                                                          const StoredWeights& stored) {
   const TreeReader reader(stored);
   NOMO_ASSIGN_OR_RETURN(std::shared_ptr<LayerNode> root, reader.Read(model, "", 0));
   NOMO_RETURN_IF_ERROR(reader.Place(*root));
+  DropSpectralNormalization(*root);
   return root;
 }
 

@@ -4,9 +4,9 @@
 #define NOMOGRAPH_SERIALIZATION_KERAS_LAYER_TREE_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +40,9 @@ struct LayerNode {
   std::vector<int64_t> taken;     // ids of stored weights that have become options of the layer
 };
 
+// The layer's name as it is here: one that no other of its model has, without '/'.
+std::string NameHere(const LayerNode& node);
+
 // Parses the model and all models in it. InvalidArgument, naming the layer, for configurations that
 // are no models, and where they lie more than 50 deep.
 absl::StatusOr<std::shared_ptr<LayerNode>> ReadLayerTree(const LayerEntry& model,
@@ -66,12 +69,18 @@ struct WeightReport {
   std::vector<std::string> missing;   // declared, but not stored
 };
 
+// Layers, by full name, whose weights do not fit, and why.
+struct Misfits {
+  std::map<std::string, std::string> all;
+  // Of them, those that have another number of weights or of axes than the class here: a class of
+  // its author's of the same name.
+  std::map<std::string, std::string> others;
+};
+
 // Gives the slots of all layers their tensors. `backend` is the file's: Theano's convolutions are
-// mirrored. InvalidArgument lists every layer whose weights do not fit, with names and shapes;
-// their full names are added to `misfits`.
+// mirrored. InvalidArgument lists every layer whose weights do not fit, with names and shapes.
 absl::StatusOr<WeightReport> AssignWeights(LayerNode& root, const StoredWeights& stored,
-                                           absl::string_view backend,
-                                           std::set<std::string>& misfits);
+                                           absl::string_view backend, Misfits& misfits);
 
 }  // namespace nomograph::keras
 

@@ -324,7 +324,8 @@ bool IsNetwork(absl::string_view class_name, const LayerConfig& config) {
   const ConfigValue* layers = config.Find("layers");
   if (layers == nullptr || layers->As<List>() == nullptr) return false;
   // A subclass of Model that was made of layers has their list all the same.
-  return class_name == "Sequential" || config.Find("output_layers") != nullptr;
+  return class_name == "Sequential" || class_name == "Pipeline" ||
+         config.Find("output_layers") != nullptr;
 }
 
 absl::StatusOr<LayerEntry> ReadLayerEntry(const ConfigValue& value) {

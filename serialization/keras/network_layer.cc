@@ -44,11 +44,19 @@ std::optional<PartialShape> DeclaredShape(const LayerConfig& config) {
     dims.insert(dims.end(), shape->dims().begin(), shape->dims().end());
     return PartialShape(std::move(dims));
   }
-  return std::nullopt;
+  // Keras 1's short forms of it.
+  const int64_t* features = FieldOf<int64_t>(config, "input_dim");
+  // Of an Embedding it is the number of rows.
+  if (features == nullptr || config.Find("mask_zero") != nullptr) return std::nullopt;
+  const ConfigValue* steps = config.Find("input_length");
+  if (steps == nullptr) return PartialShape{Dim(), Dim(*features)};
+  const int64_t* length = steps->As<int64_t>();
+  return PartialShape{Dim(), length == nullptr ? Dim() : Dim(*length), Dim(*features)};
 }
 
 // What a layer's stored kernel tells of its input, where nothing else does.
 std::optional<PartialShape> ShapeFromKernel(const LayerNode& node, const StoredWeights& stored) {
+  if (ClassHere(node.entry.class_name) == "Embedding") return PartialShape{Dim(), Dim()};
   const std::vector<StoredWeight> weights = StoredFor(node, stored);
   if (weights.empty()) return std::nullopt;
   const Shape kernel = weights[0].type.shape.ToShape();
@@ -57,7 +65,6 @@ std::optional<PartialShape> ShapeFromKernel(const LayerNode& node, const StoredW
   if ((class_name == "LSTM" || class_name == "GRU" || class_name == "SimpleRNN") &&
       kernel.rank() == 2)
     return PartialShape{Dim(), Dim(), Dim(kernel[0])};
-  if (class_name == "Embedding") return PartialShape{Dim(), Dim()};
   if ((class_name == "Conv1D" || class_name == "Conv2D" || class_name == "Conv3D") &&
       kernel.rank() >= 3) {
     std::vector<Dim> dims(kernel.rank());
@@ -189,7 +196,7 @@ absl::StatusOr<std::vector<NetworkCaller::DeclaredInput>> NetworkCaller::Inputs(
       return InvalidArgument("layer ", Quoted(node->full_name),
                              ": the file does not say what shape goes into it");
     }
-    std::string name = LayerNameHere(node->entry.name);
+    std::string name = NameHere(*node);
     if (!IsInput(node->entry)) name = absl::StrCat(name, "_input");
     inputs.push_back({std::move(name), {dtype, *shape}});
   }
@@ -199,7 +206,10 @@ absl::StatusOr<std::vector<NetworkCaller::DeclaredInput>> NetworkCaller::Inputs(
 absl::StatusOr<std::vector<Value>> NetworkCaller::Call(absl::Span<const Value> inputs,
                                                        std::vector<std::string>* names) {
   if (names != nullptr && !node_->network->sequential) {
-    for (const TensorRef& ref : node_->network->outputs) names->push_back(LayerNameHere(ref.layer));
+    for (const TensorRef& ref : node_->network->outputs) {
+      NOMO_ASSIGN_OR_RETURN(const size_t index, IndexOf(ref.layer));
+      names->push_back(NameHere(*node_->children[index]));
+    }
   }
   return node_->network->sequential ? CallSequence(inputs) : CallWired(inputs);
 }
@@ -367,9 +377,8 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeNetworkLayer(const std::shared_p
                                                              ImportContext& context) {
   NOMO_ASSIGN_OR_RETURN(std::unique_ptr<NetworkCaller> caller, NetworkCaller::Make(node, context));
   const std::string class_name = node->network->sequential ? "Sequential" : "Functional";
-  return std::make_unique<NetworkLayer>(
-      MakeLayer<NetworkLayerBase>(std::shared_ptr<NetworkCaller>(std::move(caller)), class_name,
-                                  LayerNameHere(node->entry.name)));
+  return std::make_unique<NetworkLayer>(MakeLayer<NetworkLayerBase>(
+      std::shared_ptr<NetworkCaller>(std::move(caller)), class_name, NameHere(*node)));
 }
 
 }  // namespace nomograph::keras

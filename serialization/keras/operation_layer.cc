@@ -38,7 +38,7 @@ bool IsIndexing(absl::string_view name) {
 class OperationBase : public LayerBase {
  public:
   OperationBase(std::shared_ptr<LayerNode> node, ImportContext& context)
-      : LayerBase(node->entry.class_name, LayerNameHere(node->entry.name)),
+      : LayerBase(node->entry.class_name, NameHere(*node)),
         node_(std::move(node)),
         context_(context) {
     set_supports_masking();

@@ -161,11 +161,8 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeReadyLayer(const std::shared_ptr
                                                            const OutputHints& hints,
                                                            ImportContext& context) {
   const LayerEntry& entry = node->entry;
-  if (context.opaque.contains(node->full_name)) {
-    return MakeUsersLayer(
-        node, hints, context,
-        "its weights do not fit what comes ahead of it, whose shape is not known");
-  }
+  if (const auto opaque = context.opaque.find(node->full_name); opaque != context.opaque.end())
+    return MakeUsersLayer(node, hints, context, opaque->second);
   if (node->network) return MakeNetworkLayer(node, context);
   if (IsOperation(entry)) return MakeOperation(node, context);
   if (IsUsersClass(entry)) return MakeUsersLayer(node, hints, context);

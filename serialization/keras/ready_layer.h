@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,9 +44,9 @@ struct ImportContext {
   const StoredWeights& stored;
   Era era;
   KerasImportReport& report;
-  // Layers that are to be nodes which name an op, by full name, although there are such layers
-  // here.
-  const std::set<std::string>& opaque;
+  // Layers that are to be nodes which name an op although there are such layers here: by full
+  // name, why.
+  const std::map<std::string, std::string>& opaque;
   // The documentation of Lambdas' nodes and functions, by the nodes' layers.
   std::map<std::string, std::string> docs = {};
 };

@@ -69,9 +69,11 @@ class RegisteredLayer : public ReadyLayer {
     std::vector<Value> outputs;
     {
       const SlotCollector collector(node_->slots);
-      outputs = layer_.Apply(inputs, Layer::kAllOutputs);
+      outputs = IsReverse(call) ? std::vector<Value>{Reversed(inputs)}
+                                : layer_.Apply(inputs, Layer::kAllOutputs);
     }
     const bool is_first = !std::exchange(called_, true);
+    if (is_first) CompareWithDeclared(outputs[0]);
     if (!is_first || !IsFaulty(outputs[0]) || std::any_of(inputs.begin(), inputs.end(), IsFaulty))
       return Activated(std::move(outputs));
     // What the layer here does not do is left to an op, so that the rest can be looked at.
@@ -97,6 +99,38 @@ class RegisteredLayer : public ReadyLayer {
     return "its call does not fit the layer here";
   }
 
+  // A ReversibleEmbedding goes from features to scores of all rows.
+  bool IsReverse(const ResolvedCall& call) const {
+    const CallArgument* reverse = KeywordOf(call, "reverse");
+    const ConfigValue* flag =
+        reverse == nullptr ? nullptr : std::get_if<ConfigValue>(&reverse->value);
+    return flag != nullptr && *flag == ConfigValue(true) && layer_.class_name() == "Embedding";
+  }
+  Value Reversed(const std::vector<Value>& inputs) const {
+    if (inputs.size() != 1) return ErrorValue(InvalidArgument("expected one input"));
+    const Value rows = layer_.weight("embeddings");
+    return nomograph::Call("math.MatMul",
+                           {inputs[0], nomograph::Call("array.Transpose", {rows},
+                                                       {{"perm", std::vector<int64_t>{1, 0}}})});
+  }
+
+  // Keras 1's Deconvolution2D says what its result's shape is, from which the padding follows.
+  void CompareWithDeclared(const Value& output) const {
+    const ConfigValue* declared = node_->entry.config.Find("output_shape");
+    if (declared == nullptr || !absl::EndsWith(layer_.class_name(), "Transpose")) return;
+    const auto shape = ShapeIn(*declared);
+    if (!shape || IsFaulty(output) || shape->rank() != output.shape().rank()) return;
+    for (int axis = 1; axis < shape->rank(); ++axis) {
+      if (!(*shape)[axis].known() || !output.shape()[axis].known() ||
+          (*shape)[axis] == output.shape()[axis])
+        continue;
+      context_.report.warnings.push_back(
+          absl::StrCat("layer ", Quoted(node_->full_name), ": the file says that its result is ",
+                       shape->ToString(), "; here it is ", output.shape().ToString()));
+      return;
+    }
+  }
+
   std::vector<Value> Activated(std::vector<Value> outputs) {
     if (!activation_) return outputs;
     const auto activated = ApplyActivation(*activation_, node_->full_name, outputs[0], context_);
@@ -119,16 +153,23 @@ class RegisteredLayer : public ReadyLayer {
       if (inputs.size() > 3) inputs[3] = AsMask(inputs[3]);
     } else {
       for (const auto& [name, argument] : call.keywords) {
-        if (name == "mask" || name == "training") continue;
+        if (name == "mask" || name == "training" || name == "reverse") continue;
         for (const Value& value : ValuesIn(argument)) inputs.push_back(value);
       }
     }
     if (const CallArgument* masks = KeywordOf(call, "mask")) {
       const std::vector<Value> values = ValuesIn(*masks);
+      if (layer_.class_name() == "Softmax" && values.size() == 1 && inputs.size() == 1)
+        return {WithoutMasked(inputs[0], AsMask(values[0]))};
       for (size_t i = 0; i < std::min(values.size(), inputs.size()); ++i)
         inputs[i] = WithMask(inputs[i], AsMask(values[i]));
     }
     return inputs;
+  }
+
+  // What the mask leaves out gets no part of a Softmax.
+  static Value WithoutMasked(const Value& x, const Value& mask) {
+    return nomograph::Call("array.Where", {mask, x, Constant(Tensor::Of<float>({}, {-1e30f}))});
   }
 
   static Value AsMask(const Value& mask) {
@@ -163,7 +204,7 @@ class AsLayerBase : public LayerBase {
 // A wrapper's layer declares its weights for the wrapper.
 Layer RegisteredLayer::AsLayer() {
   if (!activation_) return layer_;
-  return MakeLayer<AsLayerBase>(*this, layer_.class_name(), LayerNameHere(node_->entry.name));
+  return MakeLayer<AsLayerBase>(*this, layer_.class_name(), NameHere(*node_));
 }
 
 // A wrapper around a layer that this import has made, which has to live as long.
@@ -226,6 +267,10 @@ absl::StatusOr<LayerEntry> Replaced(LayerEntry entry) {
       entry.class_name = std::string(to);
       entry.config = std::move(config);
       return entry;
+    }
+    if (TextField(entry.config, "mode_type") == "function") {
+      return absl::UnimplementedError(
+          absl::StrCat("a Merge by function ", Quoted(mode), ", whose body Keras did not store"));
     }
     return absl::UnimplementedError(absl::StrCat("a Merge of mode ", Quoted(mode)));
   }
@@ -305,7 +350,7 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeRegistered(const std::shared_ptr
   auto make = [&]() -> absl::StatusOr<std::unique_ptr<ReadyLayer>> {
     if (ClassHere(node->entry.class_name) == "TimeDistributed") {
       NOMO_ASSIGN_OR_RETURN(auto inner, MakeReadyLayer(node->children.front(), {}, context));
-      Layer layer = TimeDistributed(inner->AsLayer(), {.name = LayerNameHere(node->entry.name)});
+      Layer layer = TimeDistributed(inner->AsLayer(), {.name = NameHere(*node)});
       return std::make_unique<WrapperLayer>(node, std::move(layer), std::move(inner), context);
     }
     NOMO_ASSIGN_OR_RETURN(const LayerEntry entry, Replaced(node->entry));
@@ -315,7 +360,7 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeRegistered(const std::shared_ptr
       return MakeLambda(lambda, hints, context);
     }
     NOMO_ASSIGN_OR_RETURN(LayerForm form, FormOf(entry, context.era));
-    form.config.Set("name", LayerNameHere(node->entry.name));
+    form.config.Set("name", NameHere(*node));
     for (const char* field : {"layer", "backward_layer"}) {
       const ConfigValue* inner = form.config.Find(field);
       if (inner == nullptr) continue;

@@ -36,7 +36,7 @@ class UsersBase : public LayerBase {
  public:
   UsersBase(std::shared_ptr<LayerNode> node, OutputHints hints, ImportContext& context,
             std::string obstacle)
-      : LayerBase(node->entry.class_name, LayerNameHere(node->entry.name)),
+      : LayerBase(node->entry.class_name, NameHere(*node)),
         node_(std::move(node)),
         hints_(std::move(hints)),
         context_(context),
@@ -63,10 +63,12 @@ class UsersBase : public LayerBase {
   }
 
   absl::StatusOr<std::vector<Value>> Call(absl::Span<const Value> inputs) override {
-    LambdaOutcome outcome{
-        .layer = node_->full_name,
-        .origin = absl::StrCat("class ", Escape(node_->entry.class_name), " of the model's author"),
-        .source = Source()};
+    LambdaOutcome outcome{.layer = node_->full_name,
+                          .origin = obstacle_.empty()
+                                        ? absl::StrCat("class ", Escape(node_->entry.class_name),
+                                                       " of the model's author")
+                                        : absl::StrCat("Keras' ", Escape(node_->entry.class_name)),
+                          .source = Source()};
     OpaqueCall call{.op = obstacle_.empty()
                               ? OpOf(node_->entry)
                               : absl::StrCat("keras.", NameForOp(node_->entry.class_name)),

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/serialization/keras/layer_forms.h"
@@ -208,13 +210,50 @@ Shape WithoutOnes(const Shape& shape) {
   return result;
 }
 
+// A layer both ways: first the weights of the one that goes forward.
+Weights ModernHalves(const LayerEntry& layer, absl::string_view backend,
+                     const std::vector<const WeightSlot*>& slots, const Weights& stored) {
+  const ConfigValue* inner = layer.config.Find("layer");
+  const auto entry = inner == nullptr ? InvalidArgument("") : ReadLayerEntry(*inner);
+  if (!entry.ok() || slots.size() % 2 != 0 || stored.size() % 2 != 0) return stored;
+  const auto half = [](const auto& list, size_t which) {
+    const auto middle = list.begin() + static_cast<std::ptrdiff_t>(list.size() / 2);
+    return which == 0 ? std::vector(list.begin(), middle) : std::vector(middle, list.end());
+  };
+  Weights modern;
+  for (const size_t which : {0, 1}) {
+    for (StoredWeight& weight :
+         ModernWeights(*entry, backend, half(slots, which), half(stored, which)))
+      modern.push_back(std::move(weight));
+  }
+  return modern;
+}
+
+// What a SpectralNormalization stores beside the weights of its layer.
+bool IsSpectralVector(const StoredWeight& weight, const Weights& all) {
+  absl::string_view name = weight.name;
+  name = name.substr(0, name.rfind(':'));
+  const absl::string_view last = name.substr(name.rfind('/') + 1);
+  if (last == "vector_u" || last == "sn_u") return true;
+  // Of a .keras file: beside the place of the layer.
+  const absl::string_view place = absl::StripSuffix(name, "vars/0");
+  return place.size() < name.size() && std::any_of(all.begin(), all.end(), [&](const auto& other) {
+           return absl::StartsWith(other.name, absl::StrCat(place, "layer/vars/"));
+         });
+}
+
 }  // namespace
 
 std::vector<StoredWeight> ModernWeights(const LayerEntry& layer, absl::string_view backend,
                                         const std::vector<const WeightSlot*>& slots,
                                         std::vector<StoredWeight> stored) {
   const std::string class_name = ClassHere(layer.class_name);
-  if (class_name == "LSTM" && slots.size() == 3) {  // i, c, f, o
+  if (stored.size() == slots.size() + 1) {
+    const Weights all = stored;
+    std::erase_if(stored, [&](const auto& weight) { return IsSpectralVector(weight, all); });
+  }
+  if (class_name == "Bidirectional") return ModernHalves(layer, backend, slots, stored);
+  if ((class_name == "LSTM" || class_name == "ConvLSTM2D") && slots.size() == 3) {  // i, c, f, o
     if (stored.size() == 12) return JoinedGates(stored, {0, 2, 1, 3});
     if (absl::StartsWith(layer.class_name, "CuDNN")) return FromCudnn(stored, 4, *slots[2]);
   }

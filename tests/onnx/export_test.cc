@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nomograph/core/layers/layer.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
@@ -178,6 +179,84 @@ TEST_P(OnnxOpsets, AreWrittenOrRefused) {
 
 INSTANTIATE_TEST_SUITE_P(All, OnnxOpsets, testing::ValuesIn(kCases),
                          [](const auto& info) { return std::string(info.param.name); });
+
+// Ops that ONNX has no operator for and that are written as several: their own examples, which come
+// from elsewhere, hold for what is read back.
+TEST(OnnxExport, OpsOfSeveralOperatorsKeepTheirExamples) {
+  for (const char* name :
+       {"image.AdjustBrightness", "image.AdjustContrast", "image.CenterCrop",
+        "image.PerImageStandardization", "image.RandomCrop", "image.RandomTranslation",
+        "image.RandomZoom", "image.RgbToGrayscale", "math.Atan2", "nn.AlphaDropout",
+        "nn.GaussianDropout", "nn.GaussianNoise", "nn.SpatialDropout"}) {
+    SCOPED_TRACE(name);
+    int checked = 0;
+    for (const Example& example : OpRegistry::Default().Find(name)->examples()) {
+      SCOPED_TRACE(example.name);
+      if (example.training) continue;
+      std::vector<Value> inputs;
+      NamedTensors tensors;
+      for (const Tensor& tensor : example.inputs) {
+        const std::string input = absl::StrCat("x", inputs.size());
+        const PartialShape shape(tensor.shape());
+        // Without a batch ahead of it.
+        std::vector<Dim> rest(shape.dims().begin() + 1, shape.dims().end());
+        inputs.push_back(Input(PartialShape(rest),
+                               {.dtype = tensor.dtype(), .name = input, .batch = shape.dims()[0]}));
+        tensors[input] = tensor;
+      }
+      const auto model = BuildModel(inputs, {Call(name, inputs, example.attrs)});
+      ASSERT_TRUE(model.ok()) << model.status();
+      const auto exported = onnx::ExportToString(*model, {.opset = 17});
+      // Most are written for floating point alone.
+      if (absl::IsUnimplemented(exported.status()) && !kFloats.Contains(example.inputs[0].dtype()))
+        continue;
+      ASSERT_TRUE(exported.ok()) << exported.status();
+      const auto back = onnx::ImportFromBytes(*exported);
+      ASSERT_TRUE(back.ok()) << back.status();
+      const auto outputs = back->Predict(tensors);
+      ASSERT_TRUE(outputs.ok()) << outputs.status();
+      const absl::Status same =
+          AllClose(outputs->begin()->second, example.outputs[0], example.rtol, example.atol);
+      EXPECT_TRUE(same.ok()) << same;
+      ++checked;
+    }
+    EXPECT_GT(checked, 0);
+  }
+}
+
+// ONNX Runtime makes a negative padding of SAME_UPPER where a step of pooling is longer than the
+// window: the numbers are written instead, for windows of one element also where sizes are open.
+TEST(OnnxExport, PoolsThatLeapHavePadsInNumbers) {
+  struct Pool {
+    std::vector<int64_t> window, strides;
+    Dim size;
+    std::string attributes;
+  };
+  for (const Pool& pool :
+       {Pool{{1}, {2}, Dim(), "pads 0 0"}, Pool{{2}, {3}, Dim(5), "pads 0 0"},
+        Pool{{2}, {3}, Dim(4), "pads 0 1"}, Pool{{2}, {2}, Dim(5), "auto_pad SAME_UPPER"},
+        Pool{{2}, {3}, Dim(), "auto_pad SAME_UPPER"}}) {
+    const Input x(PartialShape{pool.size, Dim(2)}, {.name = "x"});
+    const auto model = BuildModel(
+        {x},
+        {Call("nn.MaxPool", {x},
+              {{"kernel_shape", pool.window}, {"strides", pool.strides}, {"padding", "same"}})});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto exported = onnx::ExportToString(*model);
+    ASSERT_TRUE(exported.ok()) << exported.status();
+    ModelProto proto;
+    ASSERT_TRUE(proto.ParseFromString(*exported));
+    std::string attributes;
+    for (const auto& node : proto.graph().node()) {
+      for (const auto& attr : node.attribute()) {
+        if (attr.name() == "auto_pad") attributes = absl::StrCat("auto_pad ", attr.s());
+        if (attr.name() == "pads")
+          attributes = absl::StrCat("pads ", absl::StrJoin(attr.ints(), " "));
+      }
+    }
+    EXPECT_EQ(attributes, pool.attributes);
+  }
+}
 
 // Squares of 16 bits overflow: 300^2 is no float16.
 TEST(OnnxExport, NormalisesHalvesInFloat32) {

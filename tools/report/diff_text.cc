@@ -90,6 +90,10 @@ std::string ValuesText(const TensorDifference& values) {
   return text;
 }
 
+// Columns: where entries begin, where what belongs to them goes on, and what is left to it at
+// least.
+constexpr size_t kEntryIndent = 2, kFurther = 6, kMinRoom = 20;
+
 class Writer {
  public:
   Writer(const ModelFile& a, const ModelFile& b, const DiffTextOptions& options)
@@ -228,14 +232,30 @@ class Writer {
     }
   }
 
+  // Behind what the line has already, or in lines of its own where the style has no room for it.
+  void AddFitted(const std::string& text, std::optional<Color> color, size_t& column) {
+    const size_t width = style_.width, size = TextWidth(Escape(text));
+    const bool first = column == kEntryIndent;
+    if (width == 0 || first || column + 2 + size <= width) {
+      absl::StrAppend(&text_, "  ", Paint(text, color));
+      column += (first ? 0 : 2) + size;
+      return;
+    }
+    const size_t room = width > kFurther + kMinRoom ? width - kFurther : kMinRoom;
+    for (const std::string& line : WrappedLines(text, room)) {
+      absl::StrAppend(&text_, "\n", std::string(kFurther, ' '), Paint(line, color));
+      column = kFurther + TextWidth(Escape(line));
+    }
+  }
+
   void AddEntry(const Entry& entry) {
     const Look look = LookOf(entry.change);
-    text_ += absl::StrCat("  ", Paint(absl::StrCat(look.mark, " ", entry.name), look.color));
-    if (entry.alike > 0) {
-      text_ += Paint(absl::StrCat(" and ", WithSeparators(entry.alike), " more"), look.color);
-    }
-    if (!entry.kind.empty()) text_ += "  " + Paint(entry.kind, Color::kDim);
-    if (!entry.remark.empty()) text_ += "  " + Paint(entry.remark);
+    std::string head = absl::StrCat(look.mark, " ", entry.name);
+    if (entry.alike > 0) absl::StrAppend(&head, " and ", WithSeparators(entry.alike), " more");
+    size_t column = kEntryIndent;
+    AddFitted(head, look.color, column);
+    if (!entry.kind.empty()) AddFitted(entry.kind, Color::kDim, column);
+    if (!entry.remark.empty()) AddFitted(entry.remark, std::nullopt, column);
     text_ += "\n";
     for (const Edit& edit : entry.edits) {
       text_ += absl::StrCat("      ", Paint(edit.what), "  ",

@@ -2,13 +2,18 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/op/known_names.h"
 #include "nomograph/tools/text/numbers.h"
 
 namespace nomograph {
 namespace {
+
+// KnownName::as of functions of Python's libraries.
+constexpr absl::string_view kPython = "python";
 
 constexpr size_t kMaxOneLine = 100;
 
@@ -107,9 +112,46 @@ std::vector<int> OpVersions(const OpRegistry& registry, const OpDef& op) {
   return versions;
 }
 
+std::vector<std::string> OpPythonNames(const OpDef& op) {
+  std::vector<std::string> names;
+  for (const KnownName& known : op.known) {
+    if (known.as != kPython) continue;
+    for (std::string& name : ExpandNames(known.name)) names.push_back(std::move(name));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string OpPythonText(const OpDef& op) {
+  std::map<std::string, std::vector<std::string>> modules;  // by function
+  for (const std::string& name : OpPythonNames(op)) {
+    const size_t dot = name.rfind('.');
+    modules[name.substr(dot + 1)].push_back(name.substr(0, dot));
+  }
+  // Functions that are in the same modules together.
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;  // modules, functions
+  for (auto& [function, in] : modules) {
+    std::sort(in.begin(), in.end());
+    const std::string joined = absl::StrJoin(in, ", ");
+    const auto group = std::find_if(groups.begin(), groups.end(),
+                                    [&](const auto& other) { return other.first == joined; });
+    if (group == groups.end()) {
+      groups.push_back({joined, {function}});
+    } else {
+      group->second.push_back(function);
+    }
+  }
+  std::vector<std::string> parts;
+  for (const auto& [in, functions] : groups) {
+    parts.push_back(absl::StrCat(absl::StrJoin(functions, ", "), " of ", in));
+  }
+  return absl::StrJoin(parts, "; ");
+}
+
 std::vector<std::string> OpKnownAs(const OpDef& op) {
   std::vector<std::string> names;
   for (const KnownName& known : op.known) {
+    if (known.as == kPython) continue;
     names.push_back(
         absl::StrCat(known.as == "onnx" ? "ONNX" : known.as, " ", known.name,
                      known.since == 1 ? "" : absl::StrCat(" (opset ", known.since, ")")));

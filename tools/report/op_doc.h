@@ -29,8 +29,12 @@ std::string OpOneLine(const OpDef& op);
 std::string AttrRule(const AttrDef& attr);
 // The op's versions that are registered, ascending.
 std::vector<int> OpVersions(const OpRegistry& registry, const OpDef& op);
-// "ONNX Clip (opset 11)", for each of the op's names in other formats.
+// "ONNX Clip (opset 11)", for each of the op's names in other formats, Python's libraries apart.
 std::vector<std::string> OpKnownAs(const OpDef& op);
+// The functions of Python's libraries that are read as the op: "keras.ops.silu", sorted.
+std::vector<std::string> OpPythonNames(const OpDef& op);
+// The same for readers, by function: "acos of tf, tf.math; arccos of keras.ops, np".
+std::string OpPythonText(const OpDef& op);
 // "reference kernel, 2 fast kernels, body"
 std::string OpImplementations(const OpDef& op);
 // "math.Abs" -> "math"

@@ -56,6 +56,18 @@ TEST(OpDocTest, NamesInOtherFormats) {
             (std::vector<std::string>{"ONNX Blend (opset 11)", "com.acme Mix"}));
 }
 
+TEST(OpDocTest, NamesInPython) {
+  EXPECT_EQ(OpPythonText(Sample()), "");
+  const OpDef op =
+      Sample()
+          .Known({.as = "onnx", .name = "Blend"})
+          .Known({.as = "python", .name = "{tf,tf.math}.{mix,mixed},np.blend(x|x1,by=alpha:1)"});
+  EXPECT_EQ(OpKnownAs(op), std::vector<std::string>{"ONNX Blend"});
+  EXPECT_EQ(OpPythonNames(op), (std::vector<std::string>{"np.blend", "tf.math.mix", "tf.math.mixed",
+                                                         "tf.mix", "tf.mixed"}));
+  EXPECT_EQ(OpPythonText(op), "blend of np; mix, mixed of tf, tf.math");
+}
+
 TEST(OpDocTest, PicksTheExampleThatIsEasiestToRead) {
   OpDef op = Sample();
   EXPECT_FALSE(PickExample(op).has_value());

@@ -54,7 +54,11 @@ Json AttrDefsJson(const OpDef& op) {
 Json KnownJson(const OpDef& op) {
   Json list = Json::array();
   for (const KnownName& known : op.known) {
+    if (known.as == "python") continue;
     list.push_back({{"as", known.as}, {"name", known.name}, {"since", known.since}});
+  }
+  for (const std::string& name : OpPythonNames(op)) {
+    list.push_back({{"as", "python"}, {"name", name}, {"since", 1}});
   }
   return list;
 }

@@ -82,7 +82,10 @@ std::string ExampleText(const OpDef& op) {
 std::string FactsText(const OpRegistry& registry, const OpDef& op) {
   TextTable table({{""}, {""}}, 0);
   if (!op.source.empty()) table.AddRow({"source", op.source});
-  if (!op.known.empty()) table.AddRow({"known as", absl::StrJoin(OpKnownAs(op), ", ")});
+  const std::vector<std::string> known = OpKnownAs(op);
+  if (!known.empty()) table.AddRow({"known as", absl::StrJoin(known, ", ")});
+  const std::string python = OpPythonText(op);
+  if (!python.empty()) table.AddRow({"in Python", python});
   table.AddRow({"effects", std::string(EffectsName(op.effects))});
   table.AddRow({"runs as", OpImplementations(op)});
   table.AddRow({"versions", absl::StrJoin(OpVersions(registry, op), ", ")});
@@ -155,9 +158,10 @@ std::string OpMarkdown(const OpRegistry& registry, const OpDef& op) {
                   "\n- runs as: ", OpImplementations(op),
                   "\n- versions: ", absl::StrJoin(OpVersions(registry, op), ", "), "\n");
   if (!op.source.empty()) absl::StrAppend(&text, "- source: ", op.source, "\n");
-  if (!op.known.empty()) {
-    absl::StrAppend(&text, "- known as: ", absl::StrJoin(OpKnownAs(op), ", "), "\n");
-  }
+  const std::vector<std::string> known = OpKnownAs(op);
+  if (!known.empty()) absl::StrAppend(&text, "- known as: ", absl::StrJoin(known, ", "), "\n");
+  const std::string python = OpPythonText(op);
+  if (!python.empty()) absl::StrAppend(&text, "- in Python: ", python, "\n");
   return text;
 }
 

@@ -69,6 +69,7 @@ class Teller {
   std::string OfNode(int n) const {
     const Node& node = graph_.nodes[n];
     TextTable table({{""}, {""}, {""}, {""}});
+    table.AlignNotes(2);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (node.inputs[i] == kNoValue) continue;
       const ValueId id = node.inputs[i];

@@ -29,9 +29,17 @@
 namespace nomograph {
 namespace {
 
+const absl::Status& StatusOf(const absl::Status& status) { return status; }
+template <typename T>
+const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
+  return result.status();
+}
+
+// What needs more memory than there is may be right as it stands.
 template <typename T>
 auto Usage(T status) {
-  return WithExitCode(ExitCode::kUsage, std::move(status));
+  const bool too_large = absl::IsResourceExhausted(StatusOf(status));
+  return WithExitCode(too_large ? ExitCode::kCannotRun : ExitCode::kUsage, std::move(status));
 }
 template <typename T>
 auto Unreadable(T status) {
@@ -127,8 +135,8 @@ absl::StatusOr<Tensor> MakeRandom(const Graph& graph, ValueId id, RandomSpec spe
       const std::string example =
           sizes.empty() ? absl::StrCat(input.name, "=random:1x10")
                         : absl::StrCat(input.name, "=random:", absl::StrJoin(sizes, "x"));
-      return Usage(Annotate(
-          type.status(), place + absl::StrCat(" (write it as --input ", ShellWord(example), ")")));
+      return Usage(InvalidArgument(place, ": ", type.status().message(), "; write it as --input ",
+                                   ShellWord(example)));
     }
     spec.shape = type->shape.ToShape();
   }

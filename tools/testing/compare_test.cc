@@ -68,7 +68,7 @@ TEST_F(CompareTest, DiffNeedsTwoFilesThatAreThere) {
 TEST_F(CompareTest, CompareModesOfOne) {
   const CliResult result = Nomo("compare classifier.nomo --exact-vs-fast -i random:1");
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("agree to 1e-05 + 1e-05|e|\n"));
+  EXPECT_THAT(result.out, HasSubstr("agree to 1e-05 + 0.0001|e|\n"));
   EXPECT_EQ(Nomo("compare classifier.nomo").exit_code, 2);
   EXPECT_EQ(Nomo("compare classifier.nomo affine.nomo --exact-vs-fast").exit_code, 2);
 }

@@ -1,6 +1,7 @@
 // What every command does with wrong arguments and with files that are no models.
 #include <string>
 
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/tools/testing/cli.h"
@@ -120,6 +121,10 @@ TEST_F(UsageTest, HelpIsEverywhere) {
     const CliResult help = Nomo(command + " --help");
     EXPECT_EQ(help.exit_code, 0) << command;
     EXPECT_THAT(help.out, HasSubstr("Usage: nomo " + command)) << command;
+    // In a pipe lines have 100 columns at most.
+    for (const absl::string_view line : absl::StrSplit(help.out, '\n')) {
+      EXPECT_LE(line.size(), 100u) << command << ": " << line;
+    }
     EXPECT_EQ(Nomo("help " + command).out, help.out) << command;
   }
   EXPECT_EQ(Nomo("help sumary").exit_code, 2);

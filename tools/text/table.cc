@@ -144,7 +144,12 @@ std::string TextTable::ToString(const TextStyle& style) const {
   const std::vector<size_t> widths = Widths(style);
   std::string text;
   if (titled()) text = style.aligned ? Line(titles, widths) : PlainLine(titles);
-  const std::string note_indent = indent_ + std::string(kNoteIndent, ' ');
+  size_t further = kNoteIndent;
+  if (note_column_ >= 0 && style.aligned) {
+    further = kGap * note_column_;
+    for (int i = 0; i < note_column_; ++i) further += widths[i];
+  }
+  const std::string note_indent = indent_ + std::string(further, ' ');
   for (const Row& row : rows_) {
     if (!style.aligned) {
       text += PlainLine(row.cells);
@@ -155,7 +160,7 @@ std::string TextTable::ToString(const TextStyle& style) const {
       const size_t room =
           style.width > note_indent.size() ? style.width - note_indent.size() : style.width;
       for (const std::string& line : WrappedLines(note, room)) {
-        absl::StrAppend(&text, note_indent, line, "\n");
+        absl::StrAppend(&text, note_indent, absl::StripTrailingAsciiWhitespace(line), "\n");
       }
     }
   }

@@ -36,6 +36,8 @@ class TextTable {
   // A line below the last row, indented further, whose length does not count; it is wrapped where
   // the style has a width.
   void AddNote(std::string note);
+  // Lets notes begin where this column does, rather than a little further than the rows.
+  void AlignNotes(size_t column) { note_column_ = static_cast<int>(column); }
   bool empty() const { return rows_.empty(); }
   std::string ToString(const TextStyle& style = OutputStyle()) const;
 
@@ -57,6 +59,7 @@ class TextTable {
   std::vector<Column> columns_;
   std::vector<Row> rows_;
   std::string indent_;
+  int note_column_ = -1;
 };
 
 }  // namespace nomograph

@@ -2,8 +2,10 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nomograph/tools/text/html.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
 #include "nomograph/tools/text/tensor_text.h"
@@ -14,6 +16,7 @@ namespace {
 
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 TEST(NumbersTest, Separators) {
@@ -150,6 +153,19 @@ TEST(TensorTextTest, IsShortForManyAxes) {
   EXPECT_LT(TensorText(Tensor(DType::kBool, shape)).size(), 100000u);
   shape[19] = 0;
   EXPECT_LT(TensorText(Tensor(DType::kBool, shape)).size(), 100000u);
+}
+
+TEST(HtmlPage, KeepsColoursAndNothingThatABrowserObeys) {
+  const TextStyle style = {.color = true};
+  const std::string page = HtmlPage(
+      "a <b>\n",
+      absl::StrCat("x < y & z\n", Colored("+ new", Color::kGreen, style), "\033[2J", "<script>"));
+  EXPECT_THAT(page, HasSubstr("<title>a &lt;b&gt;\\n</title>"));
+  EXPECT_THAT(page, HasSubstr("x &lt; y &amp; z\n<span class=\"c32\">+ new</span>"));
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;"));
+  EXPECT_THAT(page, Not(HasSubstr("<script")));
+  EXPECT_THAT(page, Not(HasSubstr("\033")));
+  EXPECT_THAT(page, HasSubstr("default-src 'none'"));
 }
 
 }  // namespace

@@ -125,6 +125,10 @@ RuleResult SplitAxis(CallContext& call, bool places) {
 // TensorFlow's sizes, and NumPy's places.
 RuleResult SplitSizes(CallContext& call) {
   // TensorFlow 0 had the axis first, the number of parts next and the tensor last.
+  if (call.Get("x").is_integer() && call.Get("axis").is(Kind::kTensor)) {
+    return call.interpreter().CallKnown(
+        "tf.split", {{call.Get("axis"), call.Get("sections"), call.Get("x")}, {}});
+  }
   return SplitAxis(call, false);
 }
 RuleResult SplitPlaces(CallContext& call) { return SplitAxis(call, true); }
@@ -184,76 +188,20 @@ RuleResult StridedSlice(CallContext& call) {
                                interpreter.arena().Tuple(std::move(index)));
 }
 
-// [[before, after], ...] of every axis.
-absl::StatusOr<Value> PadAxes(const Value& x, const std::vector<std::pair<int64_t, int64_t>>& pads,
-                              const std::string& mode, double value) {
-  Ints both;
-  for (const auto& [before, after] : pads) both.push_back(before);
-  for (const auto& [before, after] : pads) both.push_back(after);
-  const Value y = Op("array.Pad", {x}, {{"pads", both}, {"mode", mode}, {"value", value}});
-  NOMO_RETURN_IF_ERROR(y.status());
-  return y;
-}
-
-absl::StatusOr<std::pair<int64_t, int64_t>> PairOf(Interpreter& interpreter, const PyValue& value) {
-  NOMO_ASSIGN_OR_RETURN(const Ints ints, interpreter.ToInts(value));
-  if (ints.size() == 1) return std::pair(ints[0], ints[0]);
-  if (ints.size() != 2) return InvalidArgument("expected two sizes, found ", ints.size());
-  return std::pair(ints[0], ints[1]);
-}
-
-RuleResult Pad(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
-  NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(x));
-  NOMO_ASSIGN_OR_RETURN(std::string mode, call.Text("mode", "constant"));
-  std::transform(mode.begin(), mode.end(), mode.begin(), [](char c) { return std::tolower(c); });
-  NOMO_ASSIGN_OR_RETURN(const double value, call.Number("value", 0));
-  NOMO_ASSIGN_OR_RETURN(const PyValue paddings, call.interpreter().Known(call.Get("paddings")));
-  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> rows, call.interpreter().Elements(paddings));
-  const bool flat = !rows.empty() && rows[0].is_number();
-  std::vector<std::pair<int64_t, int64_t>> pads;
-  for (int i = 0; i < rank; ++i) {
-    if (!flat && rows.size() != 1 && i >= static_cast<int>(rows.size())) {
-      return InvalidArgument("paddings of ", rows.size(), " axes for ", rank);
-    }
-    NOMO_ASSIGN_OR_RETURN(
-        const auto pair,
-        PairOf(call.interpreter(), flat ? paddings : rows[rows.size() == 1 ? 0 : i]));
-    pads.push_back(pair);
-  }
-  NOMO_ASSIGN_OR_RETURN(const Value y, PadAxes(x, pads, mode, value));
-  return call.Result(y);
-}
-
-// K.temporal_padding, K.spatial_2d_padding, K.spatial_3d_padding: of the axes between batch and
-// channels.
-RuleResult SpatialPad(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
-  NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(x));
-  NOMO_ASSIGN_OR_RETURN(const bool first, ChannelsFirst(call, "data_format"));
-  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> rows,
-                        call.interpreter().Elements(call.Get("padding")));
-  std::vector<std::pair<int64_t, int64_t>> pads(rank);
-  const size_t axes = rank - 2;
-  // One axis: a pair of numbers. Several: a number or pair each.
-  if (rank < 3 || (axes > 1 && rows.size() != axes)) return InvalidArgument("other paddings");
-  for (size_t i = 0; i < axes; ++i) {
-    NOMO_ASSIGN_OR_RETURN(pads[i + (first ? 2 : 1)],
-                          PairOf(call.interpreter(), axes == 1 ? call.Get("padding") : rows[i]));
-  }
-  NOMO_ASSIGN_OR_RETURN(const Value y, PadAxes(x, pads, "constant", 0));
-  return call.Result(y);
-}
-
 RuleResult Gather(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(Value x, call.Tensor("x"));
   NOMO_ASSIGN_OR_RETURN(Value indices, call.Tensor("indices"));
   if (nomograph::kFloats.Contains(indices.dtype())) indices = Cast(indices, DType::kInt32);
-  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis", 0));
   NOMO_ASSIGN_OR_RETURN(const int64_t batch_dims, call.Int("batch_dims", 0));
-  if (batch_dims == 0) {
-    return call.Result(Op("array.Gather", {x, indices}, {{"axis", axis}}));
+  NOMO_ASSIGN_OR_RETURN(const int64_t given, call.Int("axis", batch_dims));
+  if (absl::EndsWith(call.name(), ".take") && !call.Has("axis")) {
+    x = Op("array.Reshape", {x}, {{"shape", Ints{-1}}});  // NumPy: of all elements
   }
+  NOMO_ASSIGN_OR_RETURN(const Ints axes, NormalAxes(x, {given}));
+  if (batch_dims == 0) {
+    return call.Result(Op("array.Gather", {x, indices}, {{"axis", axes[0]}}));
+  }
+  if (axes[0] != batch_dims) return absl::UnimplementedError("batch_dims other than the axis");
   return call.Result(Op("array.GatherND",
                         {x, Op("array.Unsqueeze", {indices}, {{"axes", Ints{-1}}})},
                         {{"batch_dims", batch_dims}}));
@@ -294,7 +242,8 @@ RuleResult Where(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(Value condition, call.Tensor("condition"));
   condition = Cast(condition, DType::kBool);
   if (!call.Has("x") || !call.Has("y")) {
-    return absl::UnimplementedError("without two values to choose from");
+    // The places where it holds, a row each.
+    return call.Result(Op("array.Transpose", {Op("array.NonZero", {condition})}));
   }
   NOMO_ASSIGN_OR_RETURN(const std::vector<Value> values, Together(call, {"x", "y"}));
   return call.Result(Op("array.Where", {condition, values[0], values[1]}));
@@ -367,7 +316,9 @@ RuleResult TopK(CallContext& call) {
   const std::vector<Value> outputs = CallMulti("array.TopK", {x}, {{"k", k}}, options);
   NOMO_RETURN_IF_ERROR(outputs[0].status());
   PyArena& arena = call.interpreter().arena();
-  return arena.Tuple({arena.Tensor(outputs[0]), arena.Tensor(Cast(outputs[1], DType::kInt32))});
+  return arena.Make(Kind::kTuple,
+                    {arena.Tensor(outputs[0]), arena.Tensor(Cast(outputs[1], DType::kInt32))},
+                    "values indices");
 }
 
 RuleResult SortRule(CallContext& call) {
@@ -451,12 +402,12 @@ const CallRegistrar kRules[] = {
     {"{tf,np,keras.ops}.meshgrid(*values,indexing=xy)", MeshGrid},
     {"tf.linalg.{diag,tensor_diag},tf.{diag,matrix_diag}(x|diagonal)", Diagonal},
     {"tf.nn.embedding_lookup(x|params,indices|ids,axis=0,batch_dims=0)", Gather},
-    {"keras.backend.concatenate(values|tensors,axis=-1)", Concatenate},
-    {"tf.concat,{keras.ops,np}.concatenate,keras.layers.concatenate(values|xs|tensors|inputs|"
-     "arrays,"
-     "axis=0)",
+    {"{keras.backend,keras.ops,keras.layers}.concatenate(values|tensors|xs|inputs,axis=-1)",
      Concatenate},
-    {"{keras.backend,keras.ops,tf,np}.stack,tf.pack(values|x|arrays,axis=0)", Stack},
+    {"tf.concat,np.concatenate(values|arrays,axis=0)", Concatenate},
+    {"{keras.backend,keras.ops,tf,np}.stack,tf.{pack,parallel_stack},keras.backend.pack("
+     "values|x|arrays,axis=0)",
+     Stack},
     {"{keras.ops,np}.hstack(values|xs|tup)", HStack},
     {"{tf,keras.ops}.unstack,tf.unpack(x|value,num=None,axis=0)", Unstack},
     {"tf.split(x|value,sections|num_or_size_splits,axis=0)", SplitSizes},
@@ -466,12 +417,6 @@ const CallRegistrar kRules[] = {
     {"tf.strided_slice(x|input_,begin,end,strides=None,begin_mask=0,end_mask=0,ellipsis_mask=0,"
      "new_axis_mask=0,shrink_axis_mask=0,var=None)",
      StridedSlice},
-    {"tf.pad(x|tensor,paddings,mode=CONSTANT,value|constant_values=0)", Pad},
-    {"{keras.ops,np}.pad(x|array,paddings|pad_width,mode=constant,value|constant_values=None)",
-     Pad},
-    {"keras.backend.{temporal_padding,spatial_2d_padding,spatial_3d_padding,asymmetric_spatial_2d_"
-     "padding}(x,padding,data_format|dim_ordering=None)",
-     SpatialPad},
     {"tf.gather,{keras.ops,np}.take(x|params|a,indices,validate_indices=None,axis=None,"
      "batch_dims=0)",
      Gather},
@@ -479,12 +424,13 @@ const CallRegistrar kRules[] = {
     {"{keras.backend,tf}.reverse,{keras.ops,np}.flip,tf.reverse_v2(x|tensor|m,axes|axis|dims=None)",
      ReverseRule},
     {"{tf,keras.ops,np}.roll,tf.manip.roll(x|input|a,shift,axis=None)", Roll},
-    {"{tf,keras.ops,np}.where,tf.where_v2(condition,x|x1=None,y|x2=None)", Where},
+    {"{tf,keras.ops,np}.where,tf.{where_v2,select}(condition,x|x1|t=None,y|x2|e=None)", Where},
     {"keras.backend.switch(condition,x|then_expression,y|else_expression)", Switch},
     {"{tf,keras.ops}.cond(condition|pred,x|true_fn|fn1,y|false_fn|fn2)", Switch},
     {"tf.one_hot(x|indices,num_classes|depth,on_value=None,off_value=None,axis=None,dtype=None)",
      OneHot},
-    {"keras.backend.one_hot,{keras.ops,keras.activations}.one_hot(x|indices,num_classes,axis=-1,"
+    {"keras.backend.one_hot,{keras.ops,keras.activations}.one_hot,keras.utils.to_categorical("
+     "x|indices,num_classes|nb_classes,axis=-1,"
      "dtype=None,on_value=None,off_value=None)",
      OneHot},
     {"tf.boolean_mask(x|tensor,mask,axis=None)", BooleanMask},

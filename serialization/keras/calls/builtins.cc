@@ -1,7 +1,9 @@
 // Python's own functions.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "absl/strings/numbers.h"
 #include "nomograph/serialization/keras/calls/support.h"
 
 namespace nomograph::keras {
@@ -44,6 +46,8 @@ RuleResult Range(CallContext& call) {
 
 RuleResult IntRule(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(const PyValue x, call.interpreter().Known(call.Get("x")));
+  int64_t number = 0;
+  if (x.is(Kind::kText) && absl::SimpleAtoi(x.heap->text, &number)) return PyValue::Int(number);
   if (x.is_integer()) return PyValue::Int(x.number);
   if (x.is(Kind::kFloat) && std::fabs(x.real) < 9e18) {
     return PyValue::Int(static_cast<int64_t>(x.real));
@@ -54,9 +58,8 @@ RuleResult IntRule(CallContext& call) {
 RuleResult FloatRule(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(const PyValue x, call.interpreter().Known(call.Get("x")));
   if (x.is_number()) return PyValue::Float(x.AsDouble());
-  if (x.is(Kind::kText) && (x.heap->text == "inf" || x.heap->text == "-inf")) {
-    return PyValue::Float(x.heap->text[0] == '-' ? -INFINITY : INFINITY);
-  }
+  double number = 0;
+  if (x.is(Kind::kText) && absl::SimpleAtod(x.heap->text, &number)) return PyValue::Float(number);
   return InvalidArgument("of ", Describe(x));
 }
 
@@ -88,23 +91,38 @@ RuleResult Sum(CallContext& call) {
   return sum;
 }
 
+// By what elements are compared: key(element), or themselves.
+absl::StatusOr<std::vector<PyValue>> KeysOf(CallContext& call,
+                                            const std::vector<PyValue>& elements) {
+  if (!call.Has("key")) return elements;
+  std::vector<PyValue> keys;
+  for (const PyValue& element : elements) {
+    NOMO_ASSIGN_OR_RETURN(const PyValue key,
+                          call.interpreter().Call(call.Get("key"), {{element}, {}}));
+    keys.push_back(key);
+  }
+  return keys;
+}
+
 RuleResult Extreme(CallContext& call) {
   const std::vector<PyValue>& given = call.Get("values").heap->items;
   std::vector<PyValue> elements = given;
   if (given.size() == 1) {
     NOMO_ASSIGN_OR_RETURN(elements, call.interpreter().Elements(given[0]));
   }
+  if (elements.empty() && call.Has("default")) return call.Get("default");
   if (elements.empty()) return InvalidArgument("of nothing");
-  const bool max = call.name() == "builtins.max";
-  PyValue best = elements[0];
-  for (const PyValue& element : elements) {
-    NOMO_ASSIGN_OR_RETURN(
-        const PyValue better,
-        call.interpreter().Compare(max ? Comparison::kGreater : Comparison::kLess, element, best));
-    NOMO_ASSIGN_OR_RETURN(const bool truth, call.interpreter().Truth(better));
-    if (truth) best = element;
+  const Comparison better =
+      call.name() == "builtins.max" ? Comparison::kGreater : Comparison::kLess;
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> keys, KeysOf(call, elements));
+  size_t best = 0;
+  for (size_t i = 1; i < elements.size(); ++i) {
+    NOMO_ASSIGN_OR_RETURN(const PyValue holds,
+                          call.interpreter().Compare(better, keys[i], keys[best]));
+    NOMO_ASSIGN_OR_RETURN(const bool truth, call.interpreter().Truth(holds));
+    if (truth) best = i;
   }
-  return best;
+  return elements[best];
 }
 
 RuleResult Abs(CallContext& call) {
@@ -158,22 +176,55 @@ RuleResult Sequence(CallContext& call) {
   return call.interpreter().arena().Make(kind, std::move(elements));
 }
 
+RuleResult Iter(CallContext& call) {
+  if (call.Get("x").is(Kind::kIterator)) return call.Get("x");
+  NOMO_ASSIGN_OR_RETURN(std::vector<PyValue> elements, call.interpreter().Elements(call.Get("x")));
+  return call.interpreter().arena().Make(Kind::kIterator, std::move(elements));
+}
+
 RuleResult Reversed(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(std::vector<PyValue> elements, call.interpreter().Elements(call.Get("x")));
   std::reverse(elements.begin(), elements.end());
   return call.interpreter().arena().List(std::move(elements));
 }
 
-RuleResult Sorted(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(std::vector<PyValue> elements, call.interpreter().Elements(call.Get("x")));
-  NOMO_ASSIGN_OR_RETURN(const bool reverse, call.Bool("reverse"));
-  for (const PyValue& element : elements) {
-    if (!element.is_number()) return absl::UnimplementedError("of what are no numbers");
+// Whether a is less than b: numbers, texts, and sequences of them, element by element.
+absl::StatusOr<bool> Less(Interpreter& interpreter, const PyValue& a, const PyValue& b, int depth) {
+  NOMO_RETURN_IF_ERROR(interpreter.Spend(1));
+  if (!a.is_sequence() || !b.is_sequence()) {
+    NOMO_ASSIGN_OR_RETURN(const PyValue less, interpreter.Compare(Comparison::kLess, a, b));
+    return interpreter.Truth(less);
   }
-  std::stable_sort(elements.begin(), elements.end(), [&](const PyValue& a, const PyValue& b) {
-    return reverse ? a.AsDouble() > b.AsDouble() : a.AsDouble() < b.AsDouble();
+  constexpr int kMaxDepth = 20;
+  if (depth > kMaxDepth) return InvalidArgument("lists lie too deep in one another");
+  const std::vector<PyValue>& x = a.heap->items;
+  const std::vector<PyValue>& y = b.heap->items;
+  for (size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
+    NOMO_ASSIGN_OR_RETURN(const bool equal, interpreter.Equal(x[i], y[i]));
+    if (!equal) return Less(interpreter, x[i], y[i], depth + 1);
+  }
+  return x.size() < y.size();
+}
+
+RuleResult Sorted(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> elements, interpreter.Elements(call.Get("x")));
+  NOMO_ASSIGN_OR_RETURN(const bool reverse, call.Bool("reverse"));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> keys, KeysOf(call, elements));
+  std::vector<size_t> order(elements.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  // What cannot be compared leaves some order, which nobody sees.
+  absl::Status fault;
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    if (!fault.ok()) return false;
+    const auto less = Less(interpreter, keys[reverse ? b : a], keys[reverse ? a : b], 0);
+    fault.Update(less.status());
+    return less.ok() && *less;
   });
-  return call.interpreter().arena().List(std::move(elements));
+  NOMO_RETURN_IF_ERROR(fault);
+  std::vector<PyValue> sorted;
+  for (const size_t i : order) sorted.push_back(elements[i]);
+  return interpreter.arena().List(std::move(sorted));
 }
 
 RuleResult Enumerate(CallContext& call) {
@@ -206,21 +257,33 @@ RuleResult Zip(CallContext& call) {
   return arena.List(std::move(rows));
 }
 
+// The function of the elements of one or more lists, side by side.
 RuleResult Map(CallContext& call) {
   Interpreter& interpreter = call.interpreter();
-  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> elements, interpreter.Elements(call.Get("x")));
+  NOMO_ASSIGN_OR_RETURN(const PyValue rows,
+                        interpreter.CallKnown("builtins.zip", {call.Get("lists").heap->items, {}}));
   std::vector<PyValue> results;
-  const bool filter = absl::EndsWith(call.name(), "filter");
-  for (const PyValue& element : elements) {
+  for (const PyValue& row : rows.heap->items) {
     NOMO_ASSIGN_OR_RETURN(const PyValue result,
-                          interpreter.Call(call.Get("function"), {{element}, {}}));
-    bool keep = true;
-    if (filter) {
-      NOMO_ASSIGN_OR_RETURN(keep, interpreter.Truth(result));
-    }
-    if (keep) results.push_back(filter ? element : result);
+                          interpreter.Call(call.Get("function"), {row.heap->items, {}}));
+    results.push_back(result);
   }
   return interpreter.arena().List(std::move(results));
+}
+
+RuleResult Filter(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> elements, interpreter.Elements(call.Get("x")));
+  std::vector<PyValue> kept;
+  for (const PyValue& element : elements) {
+    PyValue holds = element;
+    if (call.Has("function")) {
+      NOMO_ASSIGN_OR_RETURN(holds, interpreter.Call(call.Get("function"), {{element}, {}}));
+    }
+    NOMO_ASSIGN_OR_RETURN(const bool truth, interpreter.Truth(holds));
+    if (truth) kept.push_back(element);
+  }
+  return interpreter.arena().List(std::move(kept));
 }
 
 // functools.reduce.
@@ -291,6 +354,58 @@ RuleResult GetAttr(CallContext& call) {
   return call.interpreter().Attribute(call.Get("x"), name);
 }
 
+// Without a note of what is not there.
+RuleResult HasAttr(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::string name, call.Text("name"));
+  return PyValue::Bool(call.interpreter().HasAttribute(call.Get("x"), name));
+}
+
+// The name of a type, for comparisons and messages.
+RuleResult Type(CallContext& call) {
+  const PyValue& x = call.Get("x");
+  const auto name = [&]() -> const char* {
+    switch (x.kind) {
+      case Kind::kBool:
+        return "builtins.bool";
+      case Kind::kInt:
+        return "builtins.int";
+      case Kind::kFloat:
+        return "builtins.float";
+      case Kind::kText:
+        return "builtins.str";
+      case Kind::kList:
+        return "builtins.list";
+      case Kind::kTuple:
+        return "builtins.tuple";
+      case Kind::kDict:
+        return "builtins.dict";
+      case Kind::kSet:
+        return "builtins.set";
+      case Kind::kTensor:
+        return "tf.Tensor";
+      default:
+        return "";
+    }
+  };
+  const std::string type = name();
+  if (type.empty()) return absl::UnimplementedError(absl::StrCat("of ", Describe(x)));
+  return call.interpreter().arena().Name(type);
+}
+
+RuleResult Callable(CallContext& call) {
+  const PyValue& x = call.Get("x");
+  return PyValue::Bool(x.is(Kind::kFunction) || x.is(Kind::kMethod) || x.is(Kind::kName));
+}
+
+RuleResult Next(CallContext& call) {
+  const PyValue& x = call.Get("x");
+  if (!x.is(Kind::kIterator)) return InvalidArgument("of ", Describe(x));
+  PyHeap& heap = *x.heap;
+  if (heap.position < heap.items.size()) return heap.items[heap.position++];
+  if (call.Has("default")) return call.Get("default");
+  return InvalidArgument("nothing is left");
+}
+
 const CallRegistrar kRules[] = {
     {"builtins.len(x)", Len},
     {"builtins.{range,xrange}(start,stop=None,step=1)", Range},
@@ -300,17 +415,23 @@ const CallRegistrar kRules[] = {
     {"builtins.{str,repr,format}(x=,spec=None)", Str},
     {"builtins.print(*values)", Print},
     {"builtins.sum(x,start=0)", Sum},
-    {"builtins.{max,min}(*values)", Extreme},
+    {"builtins.{max,min}(*values,key=None,default=None)", Extreme},
     {"builtins.abs(x)", Abs},
     {"builtins.round(x,digits=None)", Round},
     {"builtins.pow(x,y)", Pow},
     {"builtins.divmod(x,y)", DivMod},
-    {"builtins.{tuple,list,set,frozenset,iter}(x=None)", Sequence},
+    {"builtins.{tuple,list,set,frozenset}(x=None)", Sequence},
+    {"builtins.iter(x)", Iter},
     {"builtins.reversed(x)", Reversed},
     {"builtins.sorted(x,key=None,reverse=False)", Sorted},
     {"builtins.enumerate(x,start=0)", Enumerate},
     {"builtins.zip(*lists)", Zip},
-    {"builtins.{map,filter}(function,x)", Map},
+    {"builtins.map(function,*lists)", Map},
+    {"builtins.filter(function,x)", Filter},
+    {"builtins.next(x,default=None)", Next},
+    {"builtins.hasattr(x,name)", HasAttr},
+    {"builtins.callable(x)", Callable},
+    {"builtins.type(x)", Type},
     {"builtins.reduce,functools.reduce(function,x,initial=None)", ReduceRule},
     {"builtins.{any,all}(x)", AnyAll},
     {"builtins.isinstance(x,types)", IsInstance},

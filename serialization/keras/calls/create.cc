@@ -143,8 +143,9 @@ const CallRegistrar kRules[] = {
     {"{keras.backend,keras.ops,tf}.cast,tensor.astype,tf.saturate_cast(x,dtype)", CastRule},
     {"tf.{to_float,to_double,to_int32,to_int64},keras.backend.cast_to_floatx(x)", CastTo},
     {"tf.constant,keras.backend.{constant,variable}(value,dtype=None,shape=None)", ConstantRule},
-    {"tf.convert_to_tensor,{keras.ops,keras.backend}.convert_to_tensor,np.{array,asarray,float32,"
-     "float64,int32,int64},tf.Variable(value|x|object,dtype=None,shape=None)",
+    {"tf.convert_to_tensor,{keras.ops,keras.backend}.convert_to_tensor,keras.ops.array,np.{array,"
+     "asarray,float32,float64,int32,int64,float16,uint8,int8,int16},tf.Variable(value|x|object,"
+     "dtype=None,shape=None)",
      ConstantRule},
     {"{keras.backend,keras.ops,tf,np}.zeros(shape,dtype=None)", Zeros},
     {"{keras.backend,keras.ops,tf,np}.ones(shape,dtype=None)", Ones},
@@ -157,7 +158,7 @@ const CallRegistrar kRules[] = {
      Eye},
     {"{keras.backend,keras.ops,np}.arange,tf.range(start,stop|limit=None,step|delta=1,dtype=None)",
      Arange},
-    {"{tf,keras.ops,np}.linspace(start,stop,num=50)", Linspace},
+    {"{tf,keras.ops,np}.linspace,tf.lin_space(start,stop,num=50)", Linspace},
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "nomograph/core/op/known_names.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
@@ -22,40 +23,6 @@ using Kind = PyValue::Kind;
 
 // KnownName::as of the rows of ops.
 constexpr absl::string_view kFormat = "python";
-
-// "a,{b,c}.d" at its commas outside of braces.
-std::vector<absl::string_view> SplitOutside(absl::string_view text) {
-  std::vector<absl::string_view> parts;
-  int depth = 0;
-  size_t begin = 0;
-  for (size_t i = 0; i <= text.size(); ++i) {
-    if (i == text.size() || (text[i] == ',' && depth == 0)) {
-      parts.push_back(absl::StripAsciiWhitespace(text.substr(begin, i - begin)));
-      begin = i + 1;
-    } else {
-      depth += (text[i] == '{') - (text[i] == '}');
-    }
-  }
-  return parts;
-}
-
-// "{a,b}.{c,d}" is a.c, a.d, b.c, b.d.
-std::vector<std::string> Multiply(absl::string_view text) {
-  const size_t open = text.find('{');
-  const size_t close = text.find('}', open);
-  if (open == absl::string_view::npos || close == absl::string_view::npos) {
-    return {std::string(text)};
-  }
-  std::vector<std::string> names;
-  const std::vector<std::string> rest = Multiply(text.substr(close + 1));
-  for (const absl::string_view choice :
-       absl::StrSplit(text.substr(open + 1, close - open - 1), ',')) {
-    for (const std::string& end : rest) {
-      names.push_back(absl::StrCat(text.substr(0, open), absl::StripAsciiWhitespace(choice), end));
-    }
-  }
-  return names;
-}
 
 // "axis|reduction_indices=axes:0"
 CallParameter ParseParameter(absl::string_view text, bool row) {
@@ -85,9 +52,7 @@ absl::StatusOr<CallSignature> Parse(absl::string_view text, bool row) {
     return InvalidArgument("expected NAMES(PARAMETERS), found ", Quoted(text));
   }
   CallSignature signature;
-  for (const absl::string_view name : SplitOutside(text.substr(0, open))) {
-    for (std::string& each : Multiply(name)) signature.names.push_back(std::move(each));
-  }
+  signature.names = ExpandNames(text);
   const absl::string_view parameters = text.substr(open + 1, text.size() - open - 2);
   if (absl::StripAsciiWhitespace(parameters).empty()) return signature;
   for (const absl::string_view parameter : absl::StrSplit(parameters, ',')) {

@@ -1,5 +1,7 @@
 // Calls of linear algebra, and of functions of numbers that are more than one op.
 #include <algorithm>
+#include <limits>
+#include <numbers>
 #include <numeric>
 
 #include "nomograph/serialization/keras/calls/support.h"
@@ -133,12 +135,6 @@ RuleResult Outer(CallContext& call) {
   return call.Result(Op("math.Mul", {column, row}));
 }
 
-RuleResult Trace(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
-  const Value eye = Op("array.EyeLike", {x});
-  return call.Result(Reduce("math.ReduceSum", Op("math.Mul", {x, eye}), {-2, -1}, false));
-}
-
 RuleResult Triangle(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
   NOMO_ASSIGN_OR_RETURN(const int64_t k, call.Int("k", 0));
@@ -202,34 +198,171 @@ RuleResult DivideNoNan(CallContext& call) {
   return call.Result(Op("array.Where", {none, zero, Op("math.Div", {xy[0], safe})}));
 }
 
+// 0 where a factor is 0, whatever the other is.
+RuleResult NoNan(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy,
+                        Together(call, {"x", "y"}, nomograph::kFloats));
+  const Value zero = ConstantLike(0, xy[0]), one = ConstantLike(1, xy[0]);
+  const std::string& name = call.name();
+  // tf.math.multiply_no_nan looks at y, the others at x.
+  const bool product = absl::EndsWith(name, "multiply_no_nan");
+  const Value none = Op("math.Equal", {xy[product ? 1 : 0], zero});
+  const Value safe = Op("array.Where", {none, one, xy[1]});
+  Value y = product ? xy[0] * xy[1] : xy[0] / safe;
+  if (absl::EndsWith(name, "xlogy")) y = xy[0] * Op("math.Log", {safe});
+  if (absl::EndsWith(name, "xlog1py")) y = xy[0] * Op("math.Log1p", {safe});
+  return call.Result(Op("array.Where", {none, zero, y}));
+}
+
+RuleResult ReciprocalNoNan(CallContext& call) {
+  return call.interpreter().CallKnown("tf.math.divide_no_nan",
+                                      {{PyValue::Float(1), call.Get("x")}, {}});
+}
+
+RuleResult Erfc(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  return call.Result(1.0 - Op("math.Erf", {x}));
+}
+
+RuleResult Hypot(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy,
+                        Together(call, {"x", "y"}, nomograph::kFloats));
+  return call.Result(Op("math.Sqrt", {Op("math.Square", {xy[0]}) + Op("math.Square", {xy[1]})}));
+}
+
+RuleResult Radians(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  constexpr double kDegree = std::numbers::pi / 180;
+  const bool to_radians =
+      absl::EndsWith(call.name(), "deg2rad") || absl::EndsWith(call.name(), "radians");
+  return call.Result(x * (to_radians ? kDegree : 1 / kDegree));
+}
+
+// |x - y| <= atol + rtol |y|.
+RuleResult IsClose(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy,
+                        Together(call, {"x", "y"}, nomograph::kFloats));
+  NOMO_ASSIGN_OR_RETURN(const double rtol, call.Number("rtol"));
+  NOMO_ASSIGN_OR_RETURN(const double atol, call.Number("atol"));
+  const Value distance = Op("math.Abs", {xy[0] - xy[1]});
+  return call.Result(Op("math.LessOrEqual", {distance, Op("math.Abs", {xy[1]}) * rtol + atol}));
+}
+
+// Numbers in place of NaN and infinities: without a word the greatest and least there are.
+RuleResult NanToNum(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  NOMO_ASSIGN_OR_RETURN(const double nan, call.Number("nan", 0));
+  if (x.dtype() != DType::kFloat32) return absl::UnimplementedError("other than float32");
+  const double greatest = std::numeric_limits<float>::max();
+  NOMO_ASSIGN_OR_RETURN(const double posinf, call.Number("posinf", greatest));
+  NOMO_ASSIGN_OR_RETURN(const double neginf, call.Number("neginf", -greatest));
+  const Value infinite = Op("math.IsInf", {x});
+  const Value end = Op("array.Where", {Op("math.Greater", {x, ConstantLike(0, x)}),
+                                       ConstantLike(posinf, x), ConstantLike(neginf, x)});
+  const Value bounded = Op("array.Where", {infinite, end, x});
+  return call.Result(Op("array.Where", {Op("math.IsNaN", {x}), ConstantLike(nan, x), bounded}));
+}
+
+// Differences of neighbours along an axis.
+RuleResult Diff(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t n, call.Int("n"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t given, call.Int("axis"));
+  NOMO_ASSIGN_OR_RETURN(const Ints axes, NormalAxes(x, {given}));
+  if (n < 0 || n > 100) return InvalidArgument("n: ", n);
+  for (int64_t i = 0; i < n; ++i) {
+    x = Op("math.Sub", {nomograph::Slice(x, 1, std::numeric_limits<int64_t>::max(), axes[0]),
+                        nomograph::Slice(x, 0, -1, axes[0])});
+  }
+  return call.Result(x);
+}
+
+// How many numbers of a rising sequence are below each value: its place among them.
+RuleResult SearchSorted(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> both,
+                        Together(call, {"sequence", "values"}, kNumbers));
+  NOMO_ASSIGN_OR_RETURN(const bool other, call.Bool("right"));
+  NOMO_ASSIGN_OR_RETURN(const std::string side, call.Text("side"));
+  if (both[0].shape().rank() != 1) return absl::UnimplementedError("sequences of several axes");
+  const bool digitize = absl::EndsWith(call.name(), "digitize");
+  // np.digitize counts equal ones unless `right`, searchsorted those of the side "right".
+  const bool equal = digitize ? !other : side == "right";
+  const Value each = Op("array.Unsqueeze", {both[1]}, {{"axes", Ints{-1}}});
+  const Value below = Op(equal ? "math.LessOrEqual" : "math.Less", {both[0], each});
+  return call.Result(Reduce("math.ReduceSum", Cast(below, DType::kInt32), {-1}, false));
+}
+
+// The value of a polynomial whose coefficients begin with the highest power: Horner's scheme.
+RuleResult PolyVal(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> coefficients,
+                        interpreter.Elements(call.Get("coeffs")));
+  PyValue y = PyValue::Int(0);
+  for (const PyValue& coefficient : coefficients) {
+    NOMO_ASSIGN_OR_RETURN(y, interpreter.Binary(BinaryOperator::kMultiply, y, call.Get("x")));
+    NOMO_ASSIGN_OR_RETURN(y, interpreter.Binary(BinaryOperator::kAdd, y, coefficient));
+  }
+  return y;
+}
+
+RuleResult BitCast(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("type", x.dtype()));
+  return call.Result(Op("array.BitCast", {x}, {{"to", type}}));
+}
+
+// Operators of Python by name.
+RuleResult Operator(CallContext& call) {
+  const std::string name = call.name().substr(call.name().rfind('.') + 1);
+  using B = BinaryOperator;
+  const B op = name == "add"        ? B::kAdd
+               : name == "sub"      ? B::kSubtract
+               : name == "mul"      ? B::kMultiply
+               : name == "truediv"  ? B::kDivide
+               : name == "floordiv" ? B::kFloorDivide
+               : name == "mod"      ? B::kRemainder
+               : name == "pow"      ? B::kPower
+                                    : B::kMatMul;
+  return call.interpreter().Binary(op, call.Get("x"), call.Get("y"));
+}
+
+// Layers of Keras that merge a list, as functions.
+RuleResult Merge(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> inputs, call.Tensors("inputs"));
+  if (inputs.empty()) return InvalidArgument("an empty list");
+  const std::string name = call.name().substr(call.name().rfind('.') + 1);
+  if (name == "subtract" && inputs.size() != 2) return InvalidArgument("expected two tensors");
+  const absl::string_view op = name == "subtract"   ? "math.Sub"
+                               : name == "multiply" ? "math.Mul"
+                               : name == "maximum"  ? "math.Max"
+                               : name == "minimum"  ? "math.Min"
+                                                    : "math.Add";
+  Value y = inputs[0];
+  for (size_t i = 1; i < inputs.size(); ++i) y = Op(op, {y, inputs[i]});
+  return call.Result(name == "average" ? y / static_cast<double>(inputs.size()) : y);
+}
+
+// keras.layers.dot: K.batch_dot of a list, perhaps of vectors of length 1.
+RuleResult DotLayer(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(std::vector<PyValue> inputs, interpreter.Elements(call.Get("inputs")));
+  NOMO_ASSIGN_OR_RETURN(const bool normalize, call.Bool("normalize"));
+  if (inputs.size() != 2) return InvalidArgument("expected two tensors");
+  if (normalize) {
+    if (!call.Get("axes").is_integer()) return absl::UnimplementedError("axes of both");
+    for (PyValue& x : inputs) {
+      NOMO_ASSIGN_OR_RETURN(
+          x, interpreter.CallKnown("keras.backend.l2_normalize", {{x, call.Get("axes")}, {}}));
+    }
+  }
+  return interpreter.CallKnown("keras.backend.batch_dot",
+                               {{inputs[0], inputs[1], call.Get("axes")}, {}});
+}
+
 RuleResult AddN(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(const std::vector<Value> inputs, call.Tensors("inputs"));
   if (inputs.empty()) return InvalidArgument("an empty list");
   return call.Result(inputs.size() == 1 ? inputs[0] : Op("math.Sum", inputs));
-}
-
-// Sums of products of matching rows: the cosine of their angle, negative where it is a loss.
-RuleResult CosineSimilarity(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy,
-                        Together(call, {"y_true", "y_pred"}, nomograph::kFloats));
-  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis"));
-  std::vector<Value> unit;
-  for (const Value& x : xy) {
-    const Value sum = Reduce("math.ReduceSumSquare", x, {axis}, true);
-    unit.push_back(
-        Op("math.Mul", {x, Op("math.Rsqrt", {Op("math.Max", {sum, ConstantLike(1e-12, x)})})}));
-  }
-  const Value cosine = Reduce("math.ReduceSum", Op("math.Mul", unit), {axis}, false);
-  return call.Result(Op("math.Neg", {cosine}));
-}
-
-RuleResult MeanError(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xy,
-                        Together(call, {"y_true", "y_pred"}, nomograph::kFloats));
-  const bool squared = absl::StrContains(call.name(), "squared");
-  const Value distance = Op("math.Sub", {xy[1], xy[0]});
-  return call.Result(
-      Reduce("math.ReduceMean", Op(squared ? "math.Square" : "math.Abs", {distance}), {-1}, false));
 }
 
 const CallRegistrar kRules[] = {
@@ -241,7 +374,6 @@ const CallRegistrar kRules[] = {
     {"{tf,keras.ops,np,tf.linalg}.tensordot(x|x1|a,y|x2|b,axes=2)", TensorDot},
     {"{tf,keras.ops,np,tf.linalg}.einsum(equation|subscripts,*operands)", Einsum},
     {"{keras.ops,np}.outer(x|x1|a,y|x2|b)", Outer},
-    {"{tf,tf.linalg,keras.ops,np}.trace(x|a)", Trace},
     {"{keras.ops,np,tf.experimental.numpy}.{triu,tril}(x|m,k=0)", Triangle},
     {"{keras.backend,keras.ops,np}.clip,{tf,tf.math}.clip_by_value(x|t|a,x_min|min_value|"
      "clip_value_min|a_min=None,x_max|max_value|clip_value_max|a_max=None)",
@@ -253,9 +385,24 @@ const CallRegistrar kRules[] = {
      Divide},
     {"tf.math.squared_difference,tf.squared_difference(x,y)", SquaredDifference},
     {"tf.math.divide_no_nan,tf.div_no_nan,keras.ops.divide_no_nan(x|x1,y|x2)", DivideNoNan},
-    {"{tf,tf.math}.{add_n,accumulate_n},keras.layers.add(inputs)", AddN},
-    {"keras.losses.cosine_similarity(y_true,y_pred,axis=-1)", CosineSimilarity},
-    {"keras.losses.{mean_squared_error,mean_absolute_error}(y_true,y_pred)", MeanError},
+    {"{tf,tf.math}.{add_n,accumulate_n}(inputs)", AddN},
+    {"keras.layers.{add,subtract,multiply,average,maximum,minimum}(inputs)", Merge},
+    {"keras.layers.dot(inputs,axes,normalize=False)", DotLayer},
+    {"operator.{add,sub,mul,truediv,floordiv,mod,pow,matmul}(x,y)", Operator},
+    {"tf.math.{multiply_no_nan,xdivy,xlogy,xlog1py}(x,y)", NoNan},
+    {"tf.math.reciprocal_no_nan(x)", ReciprocalNoNan},
+    {"{tf,tf.math}.erfc(x)", Erfc},
+    {"{keras.ops,np}.hypot(x|x1,y|x2)", Hypot},
+    {"{keras.ops,np}.{deg2rad,rad2deg},np.{radians,degrees}(x)", Radians},
+    {"{keras.ops,np}.isclose(x|x1|a,y|x2|b,rtol=1e-5,atol=1e-8)", IsClose},
+    {"{keras.ops,np}.nan_to_num(x,nan=0,posinf=None,neginf=None)", NanToNum},
+    {"{keras.ops,np}.diff(x|a,n=1,axis=-1)", Diff},
+    {"tf.searchsorted,{keras.ops,np}.searchsorted(sequence|sorted_sequence|a,values|v,side=left,"
+     "right=False)",
+     SearchSorted},
+    {"{keras.ops,np}.digitize(values|x,sequence|bins,right=False,side=left)", SearchSorted},
+    {"tf.math.polyval(coeffs,x)", PolyVal},
+    {"tf.bitcast(x|input,type)", BitCast},
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Methods of values. Those of tensors that are functions of modules, too, are rules of these.
 #include <algorithm>
 
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "nomograph/serialization/keras/calls/support.h"
 
 namespace nomograph::keras {
@@ -117,6 +119,70 @@ RuleResult Case(CallContext& call) {
 // What is made of values names things or is printed.
 RuleResult Format(CallContext& call) { return call.interpreter().arena().Text("..."); }
 
+RuleResult CountItem(CallContext& call) {
+  int64_t count = 0;
+  for (const PyValue& item : call.Get("self").heap->items) {
+    NOMO_ASSIGN_OR_RETURN(const bool equal, call.interpreter().Equal(item, call.Get("x")));
+    count += equal;
+  }
+  return PyValue::Int(count);
+}
+
+RuleResult ReverseItems(CallContext& call) {
+  std::vector<PyValue>& items = call.Get("self").heap->items;
+  NOMO_RETURN_IF_ERROR(call.interpreter().SpendElements(items.size()));
+  std::reverse(items.begin(), items.end());
+  return PyValue::None();
+}
+
+RuleResult SortItems(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(
+      const PyValue sorted,
+      call.interpreter().CallKnown("builtins.sorted",
+                                   {{call.Get("self"), call.Get("key"), call.Get("reverse")}, {}}));
+  call.Get("self").heap->items = sorted.heap->items;
+  return PyValue::None();
+}
+
+RuleResult UpdateDict(CallContext& call) {
+  const PyValue& more = call.Get("more");
+  const std::vector<PyValue> pairs =
+      more.is(Kind::kDict) ? more.heap->items : std::vector<PyValue>();
+  std::vector<PyValue> all = pairs;
+  const std::vector<PyValue>& keywords = call.Get("keywords").heap->items;
+  all.insert(all.end(), keywords.begin(), keywords.end());
+  if (call.Has("more") && !more.is(Kind::kDict)) return absl::UnimplementedError("of pairs");
+  for (size_t i = 0; i + 1 < all.size(); i += 2) {
+    NOMO_RETURN_IF_ERROR(call.interpreter().StoreSubscript(call.Get("self"), all[i], all[i + 1]));
+  }
+  return PyValue::None();
+}
+
+// A list of the parts of a text between separators.
+RuleResult SplitText(CallContext& call) {
+  const std::string& text = call.Get("self").heap->text;
+  NOMO_ASSIGN_OR_RETURN(const std::string separator, call.Text("separator", ""));
+  NOMO_RETURN_IF_ERROR(call.interpreter().SpendElements(text.size()));
+  std::vector<PyValue> parts;
+  const std::vector<std::string> split =
+      separator.empty() ? std::vector<std::string>(
+                              absl::StrSplit(text, absl::ByAnyChar(" \t\n\r"), absl::SkipEmpty()))
+                        : std::vector<std::string>(absl::StrSplit(text, separator));
+  for (const std::string& part : split) parts.push_back(call.interpreter().arena().Text(part));
+  return call.interpreter().arena().List(std::move(parts));
+}
+
+RuleResult ReplaceText(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::string from, call.Text("old"));
+  NOMO_ASSIGN_OR_RETURN(const std::string to, call.Text("new"));
+  const std::string& text = call.Get("self").heap->text;
+  const int64_t size = static_cast<int64_t>(text.size() + 1);
+  NOMO_RETURN_IF_ERROR(call.interpreter().SpendElements(
+      SaturatingMultiply(size, static_cast<int64_t>(to.size() + 1))));
+  if (from.empty()) return absl::UnimplementedError("of nothing");
+  return call.interpreter().arena().Text(absl::StrReplaceAll(text, {{from, to}}));
+}
+
 RuleResult StartsWith(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(const std::string prefix, call.Text("prefix"));
   const std::string& text = call.Get("self").heap->text;
@@ -124,7 +190,12 @@ RuleResult StartsWith(CallContext& call) {
                                                                  : absl::EndsWith(text, prefix));
 }
 
+RuleResult Item(CallContext& call) {
+  return call.interpreter().Subscript(call.Get("self"), call.Get("index"));
+}
+
 const CallRegistrar kRules[] = {
+    {"{tensor,list,dict}.__getitem__(self,index)", Item},
     {"tensor.get_shape(self)", TensorShape},
     {"tensor.{numpy,copy,value,read_value,eval},list.{get_shape}(self)", Self},
     {"tensor.reshape(self,*shape)", TensorReshape},
@@ -141,6 +212,12 @@ const CallRegistrar kRules[] = {
     {"text.{lower,upper}(self)", Case},
     {"text.{format,join}(self,*values)", Format},
     {"text.{startswith,endswith}(self,prefix)", StartsWith},
+    {"text.split(self,separator=None)", SplitText},
+    {"text.replace(self,old,new)", ReplaceText},
+    {"list.count(self,x)", CountItem},
+    {"list.reverse(self)", ReverseItems},
+    {"list.sort(self,key=None,reverse=False)", SortItems},
+    {"dict.update(self,more=None,**keywords)", UpdateDict},
 };
 
 }  // namespace

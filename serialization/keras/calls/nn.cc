@@ -1,4 +1,4 @@
-// Calls of neural networks: activations, convolutions, pools and normalisations.
+// Calls of neural networks: activations and normalisations.
 #include <algorithm>
 #include <cmath>
 
@@ -73,103 +73,6 @@ RuleResult Bias(CallContext& call) {
   return call.Result(Op("math.Add", {xb[0], bias}));
 }
 
-// One number, one for each spatial axis, or TensorFlow's with batch and channels.
-absl::StatusOr<Ints> Spatial(const CallContext& call, absl::string_view parameter, int axes,
-                             bool first) {
-  NOMO_ASSIGN_OR_RETURN(Ints ints, call.Ints(parameter));
-  if (ints.size() == 1) return Ints(axes, ints[0]);
-  if (static_cast<int>(ints.size()) == axes + 2) {
-    const auto begin = ints.begin() + (first ? 2 : 1);
-    return Ints(begin, begin + axes);
-  }
-  if (static_cast<int>(ints.size()) == axes) return ints;
-  return InvalidArgument(parameter, ": expected ", axes, " numbers, found ", ints.size());
-}
-
-// What windows over spatial axes have in common.
-struct Windows {
-  Value x;
-  int axes = 0;
-  Attributes attrs;
-  bool first = false;
-};
-
-absl::StatusOr<Windows> WindowsOf(CallContext& call) {
-  Windows windows;
-  NOMO_ASSIGN_OR_RETURN(windows.x, FloatTensor(call, "x"));
-  NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(windows.x));
-  windows.axes = rank - 2;
-  if (windows.axes < 1) return InvalidArgument("expected [batch, spatial..., channels]");
-  NOMO_ASSIGN_OR_RETURN(windows.first, ChannelsFirst(call, "data_format"));
-  windows.attrs.Set("data_format", windows.first ? "channels_first" : "channels_last");
-  NOMO_ASSIGN_OR_RETURN(std::string padding, call.Text("padding", "valid"));
-  std::transform(padding.begin(), padding.end(), padding.begin(),
-                 [](char c) { return std::tolower(c); });
-  if (padding != "valid" && padding != "same") return InvalidArgument("padding ", padding);
-  windows.attrs.Set("padding", padding);
-  if (call.Has("strides")) {
-    NOMO_ASSIGN_OR_RETURN(const Ints strides,
-                          Spatial(call, "strides", windows.axes, windows.first));
-    windows.attrs.Set("strides", strides);
-  }
-  return windows;
-}
-
-RuleResult Pool(CallContext& call, absl::string_view op) {
-  NOMO_ASSIGN_OR_RETURN(Windows windows, WindowsOf(call));
-  NOMO_ASSIGN_OR_RETURN(const Ints sizes, Spatial(call, "pool_size", windows.axes, windows.first));
-  windows.attrs.Set("kernel_shape", sizes);
-  if (!windows.attrs.Has("strides")) windows.attrs.Set("strides", sizes);
-  return call.Result(Op(op, {windows.x}, windows.attrs));
-}
-RuleResult MaxPool(CallContext& call) { return Pool(call, "nn.MaxPool"); }
-RuleResult AveragePool(CallContext& call) { return Pool(call, "nn.AveragePool"); }
-
-// K.pool2d with its mode last.
-RuleResult KerasPool(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const std::string mode, call.Text("pool_mode"));
-  if (call.Get("strides").is_sequence() || call.Get("strides").is_integer()) {
-    return Pool(call, mode == "max" ? "nn.MaxPool" : "nn.AveragePool");
-  }
-  return absl::UnimplementedError("without strides");
-}
-
-RuleResult Conv(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(Windows windows, WindowsOf(call));
-  NOMO_ASSIGN_OR_RETURN(const Value kernel,
-                        call.interpreter().ToTensor(call.Get("kernel"), windows.x.dtype()));
-  if (call.Has("dilation_rate")) {
-    NOMO_ASSIGN_OR_RETURN(const Ints dilations,
-                          Spatial(call, "dilation_rate", windows.axes, windows.first));
-    windows.attrs.Set("dilations", dilations);
-  }
-  return call.Result(Op("nn.Conv", {windows.x, kernel}, windows.attrs));
-}
-
-// A kernel [rows, columns, channels, multiplier]: each channel is a group.
-RuleResult DepthwiseConv(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(Windows windows, WindowsOf(call));
-  NOMO_ASSIGN_OR_RETURN(const Value kernel,
-                        call.interpreter().ToTensor(call.Get("kernel"), windows.x.dtype()));
-  const PartialShape& shape = kernel.shape();
-  if (!shape.fully_known() || shape.rank() != windows.axes + 2) {
-    return absl::UnimplementedError("a kernel whose shape is not known");
-  }
-  Ints grouped;
-  for (int i = 0; i < windows.axes; ++i) grouped.push_back(shape[i].size());
-  const int64_t channels = shape[windows.axes].size();
-  grouped.push_back(1);
-  grouped.push_back(channels * shape[windows.axes + 1].size());
-  windows.attrs.Set("groups", channels);
-  if (call.Has("dilation_rate")) {
-    NOMO_ASSIGN_OR_RETURN(const Ints dilations,
-                          Spatial(call, "dilation_rate", windows.axes, windows.first));
-    windows.attrs.Set("dilations", dilations);
-  }
-  return call.Result(Op("nn.Conv", {windows.x, Op("array.Reshape", {kernel}, {{"shape", grouped}})},
-                        windows.attrs));
-}
-
 // (x - mean) / sqrt(variance + epsilon) * gamma + beta, all broadcast as they are.
 RuleResult BatchNormalization(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
@@ -216,50 +119,105 @@ RuleResult SoftShrink(CallContext& call) {
   return call.Result(Op("nn.Shrink", {x}, {{"lambd", lambd}, {"bias", soft ? lambd : 0.0}}));
 }
 
-// Losses that appear within models.
-RuleResult BinaryCrossentropy(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> tp,
-                        Together(call, {"target", "output"}, nomograph::kFloats));
-  NOMO_ASSIGN_OR_RETURN(const bool from_logits, call.Bool("from_logits"));
-  Value loss;
-  if (from_logits) {
-    // max(x, 0) - x * t + log(1 + exp(-|x|))
-    const Value& x = tp[1];
-    loss =
-        Op("nn.Relu", {x}) - x * tp[0] + Op("math.Log1p", {Op("math.Exp", {-Op("math.Abs", {x})})});
-  } else {
-    constexpr double kEpsilon = 1e-7;
-    const Value p = Op("math.Clip", {tp[1]}, {{"min", kEpsilon}, {"max", 1 - kEpsilon}});
-    loss = -(tp[0] * Op("math.Log", {p + kEpsilon}) +
-             (1 - tp[0]) * Op("math.Log", {1 - p + kEpsilon}));
-  }
-  return call.Result(loss);
+// (y, mean, variance) of what is normalised by its own moments over the axes.
+RuleResult NormalizeBatch(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  PyArena& arena = interpreter.arena();
+  NOMO_ASSIGN_OR_RETURN(
+      const PyValue kept,
+      interpreter.CallKnown("tf.nn.moments", {{arena.Tensor(x), call.Get("reduction_axes")},
+                                              {{"keepdims", PyValue::Bool(true)}}}));
+  NOMO_ASSIGN_OR_RETURN(
+      const PyValue plain,
+      interpreter.CallKnown("tf.nn.moments", {{arena.Tensor(x), call.Get("reduction_axes")}, {}}));
+  const std::vector<PyValue>& moments = kept.heap->items;
+  NOMO_ASSIGN_OR_RETURN(const PyValue y,
+                        interpreter.CallKnown("keras.backend.batch_normalization",
+                                              {{arena.Tensor(x), moments[0], moments[1],
+                                                call.Get("beta"), call.Get("gamma")},
+                                               {{"epsilon", call.Get("epsilon")}}}));
+  return arena.Tuple({y, plain.heap->items[0], plain.heap->items[1]});
 }
 
-// -sum of target * log(output) along an axis. Probabilities are scaled to sum 1 and kept off 0.
-RuleResult CategoricalCrossentropy(CallContext& call) {
-  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> tp,
-                        Together(call, {"target", "output"}, nomograph::kFloats));
-  NOMO_ASSIGN_OR_RETURN(const bool from_logits, call.Bool("from_logits"));
-  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis"));
-  Value log;
-  if (from_logits) {
-    log = Op("nn.LogSoftmax", {tp[1]}, {{"axis", axis}});
-  } else {
-    constexpr double kEpsilon = 1e-7;
-    const Value p = Op("math.Div", {tp[1], Reduce("math.ReduceSum", tp[1], {axis}, true)});
-    log = Op("math.Log", {Op("math.Clip", {p}, {{"min", kEpsilon}, {"max", 1 - kEpsilon}})});
+// In inference: by the moments that are given.
+RuleResult FusedBatchNorm(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  if (!call.Has("mean") || !call.Has("variance")) {
+    return absl::UnimplementedError("without mean and variance");
   }
-  return call.Result(-Reduce("math.ReduceSum", tp[0] * log, {axis}, false));
+  NOMO_ASSIGN_OR_RETURN(const bool first, ChannelsFirst(call, "data_format"));
+  if (first) return absl::UnimplementedError("channels first");
+  NOMO_ASSIGN_OR_RETURN(
+      const PyValue y,
+      interpreter.CallKnown("keras.backend.batch_normalization",
+                            {{call.Get("x"), call.Get("mean"), call.Get("variance"),
+                              call.Get("offset"), call.Get("scale")},
+                             {{"epsilon", call.Get("epsilon")}}}));
+  return interpreter.arena().Tuple({y, call.Get("mean"), call.Get("variance")});
+}
+
+// relu(x) and relu(-x) side by side.
+RuleResult Crelu(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis"));
+  return call.Result(Op("nn.Relu", {Op("array.Concat", {x, -x}, {{"axis", axis}})}));
+}
+
+// One half times the sigmoid of the other.
+RuleResult Glu(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t given, call.Int("axis"));
+  NOMO_ASSIGN_OR_RETURN(const Ints axes, NormalAxes(x, {given}));
+  const int64_t size = x.shape()[axes[0]].size();
+  if (size < 0 || size % 2 != 0) return InvalidArgument("an axis of ", size, " in two halves");
+  const Value gate = nomograph::Slice(x, size / 2, size, axes[0]);
+  return call.Result(nomograph::Slice(x, 0, size / 2, axes[0]) * Op("nn.Sigmoid", {gate}));
+}
+
+RuleResult HardTanh(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  return call.Result(Op("math.Clip", {x}, {{"min", -1.0}, {"max", 1.0}}));
+}
+
+// x above the threshold, else a number.
+RuleResult Threshold(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  NOMO_ASSIGN_OR_RETURN(const double threshold, call.Number("threshold"));
+  NOMO_ASSIGN_OR_RETURN(const double otherwise, call.Number("default_value"));
+  return call.Result(Op("array.Where", {Op("math.Greater", {x, ConstantLike(threshold, x)}), x,
+                                        ConstantLike(otherwise, x)}));
+}
+
+// 0 up to -1, x from 1 on, a parabola between them.
+RuleResult SparsePlus(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  const Value bounded = Op("math.Clip", {x}, {{"min", -1.0}, {"max", 1.0}});
+  const Value parabola = Op("math.Square", {bounded + 1.0}) * 0.25;
+  return call.Result(parabola + Op("nn.Relu", {x - 1.0}));
+}
+
+// x . weights + biases.
+RuleResult Affine(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> values,
+                        Together(call, {"x", "weights", "biases"}, nomograph::kFloats));
+  const Value y = Op("math.MatMul", {values[0], values[1]}) + values[2];
+  return call.Result(absl::EndsWith(call.name(), "relu_layer") ? Op("nn.Relu", {y}) : y);
 }
 
 const CallRegistrar kRules[] = {
-    {"keras.backend.categorical_crossentropy,keras.ops.categorical_crossentropy,"
-     "keras.losses.categorical_crossentropy(target|y_true,output|y_pred,from_logits=False,"
-     "axis=-1)",
-     CategoricalCrossentropy},
-    {"tf.nn.sigmoid_cross_entropy_with_logits(target|labels,output|logits,from_logits=True)",
-     BinaryCrossentropy},
+    {"keras.backend.normalize_batch_in_training(x,gamma,beta,reduction_axes,epsilon=0.001)",
+     NormalizeBatch},
+    {"tf.nn.{fused_batch_norm,fused_batch_norm_v3},tf.compat.v1.nn.fused_batch_norm(x,scale,offset,"
+     "mean=None,variance=None,epsilon=0.001,data_format=NHWC,is_training=False)",
+     FusedBatchNorm},
+    {"tf.nn.crelu(x|features,axis=-1)", Crelu},
+    {"{keras.ops,keras.activations}.glu(x,axis=-1)", Glu},
+    {"{keras.ops,keras.activations}.hard_tanh(x)", HardTanh},
+    {"{keras.ops,keras.activations}.threshold(x,threshold|threshold_value,default_value)",
+     Threshold},
+    {"{keras.ops,keras.activations}.sparse_plus(x)", SparsePlus},
+    {"tf.nn.{xw_plus_b,relu_layer}(x,weights,biases)", Affine},
     {"{keras.backend,keras.activations}.relu(x,negative_slope|alpha=0,max_value=None,threshold=0)",
      Relu},
     {"{tf.nn,keras.ops}.relu(x|features,negative_slope=0,max_value=None,threshold=0)", Relu},
@@ -275,36 +233,6 @@ const CallRegistrar kRules[] = {
      Softmax},
     {"keras.activations.exponential(x)", Exponential},
     {"tf.nn.bias_add,keras.backend.bias_add(x|value,bias,data_format=None)", Bias},
-    {"tf.nn.{max_pool,max_pool1d,max_pool2d,max_pool3d}(x|value|input,pool_size|ksize,strides,"
-     "padding,data_format=NHWC)",
-     MaxPool},
-    {"tf.nn.{avg_pool,avg_pool1d,avg_pool2d,avg_pool3d}(x|value|input,pool_size|ksize,strides,"
-     "padding,data_format=NHWC)",
-     AveragePool},
-    {"keras.ops.max_pool(x|inputs,pool_size,strides=None,padding=valid,data_format=None)", MaxPool},
-    {"keras.ops.average_pool(x|inputs,pool_size,strides=None,padding=valid,data_format=None)",
-     AveragePool},
-    {"keras.backend.{pool2d,pool3d}(x,pool_size,strides=1,padding|border_mode=valid,"
-     "data_format|dim_ordering=None,pool_mode=max)",
-     KerasPool},
-    {"tf.nn.{conv1d,conv2d,conv3d,convolution}(x|input|value,kernel|filter|filters,strides|stride="
-     "1,padding=VALID,use_cudnn_on_gpu=True,data_format=NHWC,dilation_rate|dilations=None)",
-     Conv},
-    {"keras.backend.{conv1d,conv2d,conv3d}(x,kernel,strides=1,padding|border_mode=valid,"
-     "data_format|dim_ordering=None,dilation_rate=None)",
-     Conv},
-    {"keras.ops.conv(x|inputs,kernel,strides=1,padding=valid,data_format=None,"
-     "dilation_rate=None)",
-     Conv},
-    {"tf.nn.depthwise_conv2d(x|input,kernel|filter,strides,padding,rate=None,data_format=NHWC,"
-     "dilation_rate|dilations=None)",
-     DepthwiseConv},
-    {"keras.backend.depthwise_conv2d(x,kernel|depthwise_kernel,strides=1,padding=valid,"
-     "data_format=None,dilation_rate=None)",
-     DepthwiseConv},
-    {"keras.ops.depthwise_conv(x|inputs,kernel,strides=1,padding=valid,data_format=None,"
-     "dilation_rate=None)",
-     DepthwiseConv},
     {"keras.backend.batch_normalization(x,mean,variance|var,beta=None,gamma=None,axis=-1,"
      "epsilon=0.001)",
      BatchNormalization},
@@ -313,7 +241,6 @@ const CallRegistrar kRules[] = {
     {"tf.nn.{local_response_normalization,lrn}(x|input,depth_radius=5,bias=1,alpha=1,beta=0.5)",
      LocalResponse},
     {"{keras.ops,keras.activations}.{soft_shrink,hard_shrink}(x,threshold=0.5)", SoftShrink},
-    {"keras.backend.binary_crossentropy(target,output,from_logits=False)", BinaryCrossentropy},
 };
 
 }  // namespace

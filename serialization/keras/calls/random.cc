@@ -51,6 +51,28 @@ RuleResult Normal(CallContext& call) {
   return Affine(call, drawn, "stddev", "mean");
 }
 
+// Normal numbers, those beyond two standard deviations drawn anew. After eight times, which happens
+// once in 5e10, it is the nearest end.
+RuleResult TruncatedNormal(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(Value drawn, Draw(call, "random.Normal"));
+  for (int i = 1; i < 8; ++i) {
+    NOMO_ASSIGN_OR_RETURN(const Value next, Draw(call, "random.Normal"));
+    const Value inside = Op("math.LessOrEqual", {Op("math.Abs", {drawn}), ConstantLike(2, drawn)});
+    drawn = Op("array.Where", {inside, drawn, next});
+  }
+  return Affine(call, Op("math.Clip", {drawn}, {{"min", -2.0}, {"max", 2.0}}), "stddev", "mean");
+}
+
+// Classes of rows of logits.
+RuleResult Categorical(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value logits, FloatTensor(call, "logits"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t count, call.Int("num_samples"));
+  NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", DType::kInt64));
+  Attributes attrs = {{"sample_size", count}};
+  NOMO_RETURN_IF_ERROR(SetSeed(call, attrs));
+  return call.Result(Cast(Op("random.Multinomial", {logits}, attrs), type));
+}
+
 RuleResult Uniform(CallContext& call) {
   Interpreter& interpreter = call.interpreter();
   NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", interpreter.options().floatx));
@@ -102,15 +124,31 @@ RuleResult Dropout(CallContext& call) {
 }
 
 const CallRegistrar kRules[] = {
-    {"keras.backend.{random_normal,random_normal_variable}(shape,mean|scale=0,stddev=1,dtype=None,"
+    {"keras.backend.{random_normal,random_normal_variable}(shape,mean=0,stddev|std|scale=1,dtype="
+     "None,"
      "seed=None)",
      Normal},
-    {"tf.random.normal,tf.random_normal,keras.random.normal(shape,mean=0,stddev=1,dtype=None,"
+    {"keras.backend.truncated_normal,tf.{random.truncated_normal,truncated_normal},"
+     "keras.random.truncated_normal(shape,mean=0,stddev=1,"
+     "dtype=None,seed=None)",
+     TruncatedNormal},
+    {"tf.random.{categorical,multinomial},tf.multinomial,keras.random.categorical("
+     "logits,num_samples,dtype|output_dtype=None,seed=None)",
+     Categorical},
+    {"tf.random.normal,tf.random_normal,keras.random.normal(shape,mean=0,"
+     "stddev=1,dtype=None,"
      "seed=None)",
      Normal},
-    {"keras.backend.random_uniform(shape,minval|low=0,maxval|high=1,dtype=None,seed=None)",
+    {"tf.random.stateless_truncated_normal(shape,seed,mean=0,stddev=1,dtype=None)",
+     TruncatedNormal},
+    {"tf.random.stateless_normal(shape,seed,mean=0,stddev=1,dtype=None)", Normal},
+    {"tf.random.stateless_uniform(shape,seed,minval=0,maxval=None,dtype=None)", Uniform},
+    {"keras.random.randint(shape,minval,maxval,dtype=int32,seed=None)", Uniform},
+    {"keras.backend.{random_uniform,random_uniform_variable}(shape,minval|low=0,maxval|high=1,"
+     "dtype=None,seed=None)",
      Uniform},
-    {"tf.random.uniform,tf.random_uniform,keras.random.uniform(shape,minval=0,maxval=None,"
+    {"tf.random.uniform,tf.random_uniform,keras.random.uniform(shape,minval=0,"
+     "maxval=None,"
      "dtype=None,seed=None)",
      Uniform},
     {"keras.backend.{random_binomial,random_bernoulli}(shape,p=0,dtype=None,seed=None)", Binomial},

@@ -1,4 +1,5 @@
 // Calls that reduce axes, and norms.
+#include <algorithm>
 #include <cmath>
 
 #include "nomograph/serialization/keras/calls/support.h"
@@ -108,7 +109,10 @@ RuleResult ArgBy(CallContext& call, absl::string_view op) {
     // NumPy: of all elements.
     x = Op("array.Reshape", {x}, {{"shape", Ints{-1}}});
   }
-  return call.Result(Op(op, {x}, {{"axis", axis}, {"keepdims", keepdims}}));
+  const Value place = Op(op, {x}, {{"axis", axis}, {"keepdims", keepdims}});
+  NOMO_RETURN_IF_ERROR(place.status());
+  NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("output_type", place.dtype()));
+  return call.Result(Cast(place, type));
 }
 RuleResult ArgMax(CallContext& call) { return ArgBy(call, "math.ArgMax"); }
 RuleResult ArgMin(CallContext& call) { return ArgBy(call, "math.ArgMin"); }
@@ -175,6 +179,102 @@ RuleResult Norm(CallContext& call) {
   return call.Result(Op("math.Pow", {sum, ConstantLike(1 / order, x)}));
 }
 
+// The mean with weights, of all elements or of one axis.
+RuleResult Average(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  const PyArguments axis{{}, {{"axis", call.Get("axis")}}};
+  const auto reduce = [&](const char* name, const PyValue& x) {
+    return interpreter.CallKnown(name, {{x}, axis.keywords});
+  };
+  if (!call.Has("weights")) return reduce("np.mean", call.Get("x"));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> xw,
+                        Together(call, {"x", "weights"}, nomograph::kFloats));
+  Value weights = xw[1];
+  NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(xw[0]));
+  NOMO_ASSIGN_OR_RETURN(const int weight_rank, RankOf(weights));
+  if (weight_rank == 1 && rank > 1) {
+    NOMO_ASSIGN_OR_RETURN(const Ints axes, AxesOf(call, xw[0]));
+    if (axes.size() != 1) return InvalidArgument("weights of one axis for several");
+    Ints sizes(rank, 1);
+    sizes[axes[0]] = -1;
+    weights = Op("array.Reshape", {weights}, {{"shape", sizes}});
+  }
+  weights = Op("math.Add", {weights, Op("math.Mul", {xw[0], ConstantLike(0, xw[0])})});
+  NOMO_ASSIGN_OR_RETURN(const PyValue sum,
+                        reduce("np.sum", interpreter.arena().Tensor(xw[0] * weights)));
+  NOMO_ASSIGN_OR_RETURN(const PyValue all, reduce("np.sum", interpreter.arena().Tensor(weights)));
+  return interpreter.Binary(BinaryOperator::kDivide, sum, all);
+}
+
+// The number at the place q (n - 1) of those of an axis in rising order, between two of them by
+// linear interpolation.
+RuleResult Quantile(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(Value x, FloatTensor(call, "x"));
+  NOMO_ASSIGN_OR_RETURN(const bool keepdims, call.Bool("keepdims"));
+  NOMO_ASSIGN_OR_RETURN(double q, call.Number("q", 0.5));
+  if (absl::EndsWith(call.name(), "percentile")) q /= 100;
+  if (!(q >= 0 && q <= 1)) return InvalidArgument("q: ", q);
+  NOMO_ASSIGN_OR_RETURN(Ints axes, AxesOf(call, x));
+  if (axes.size() != 1) {
+    if (call.Has("axis") || keepdims) return absl::UnimplementedError("of several axes");
+    x = Op("array.Reshape", {x}, {{"shape", Ints{-1}}});
+    axes = {0};
+  }
+  const int64_t size = x.shape()[axes[0]].size();
+  if (size < 1) return absl::UnimplementedError("the axis has no known size");
+  CallOptions options;
+  options.num_outputs = 2;
+  const Value sorted = CallMulti("array.TopK", {x},
+                                 {{"k", size}, {"axis", axes[0]}, {"largest", false}}, options)[0];
+  NOMO_RETURN_IF_ERROR(sorted.status());
+  const double place = q * static_cast<double>(size - 1);
+  const auto below = static_cast<int64_t>(place);
+  const int64_t above = std::min(below + 1, size - 1);
+  const auto at = [&](int64_t i) {
+    return keepdims ? nomograph::Slice(sorted, i, i + 1, axes[0]) : At(sorted, i, axes[0]);
+  };
+  const double share = place - static_cast<double>(below);
+  return call.Result(share == 0 ? at(below) : at(below) * (1 - share) + at(above) * share);
+}
+
+// The share of elements that are 0.
+RuleResult ZeroFraction(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, call.Tensor("x"));
+  const Value flat = Op("array.Reshape", {x}, {{"shape", Ints{-1}}});
+  const Value zeros = Op("math.Equal", {flat, ConstantLike(0, flat)});
+  return call.Result(Reduce("math.ReduceMean", Cast(zeros, DType::kFloat32), {0}, false));
+}
+
+// Whether fewer than k predictions of a row exceed that of its target.
+RuleResult InTopK(CallContext& call) {
+  Interpreter& interpreter = call.interpreter();
+  NOMO_ASSIGN_OR_RETURN(Value predictions, call.Tensor("predictions"));
+  NOMO_ASSIGN_OR_RETURN(Value targets, call.Tensor("targets"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t k, call.Int("k"));
+  // TensorFlow 1 and Keras have the predictions first, others the targets.
+  if (!nomograph::kFloats.Contains(predictions.dtype())) std::swap(predictions, targets);
+  if (predictions.shape().rank() != 2) return InvalidArgument("predictions: expected two axes");
+  const Value rows = Op("array.Unsqueeze", {Cast(targets, DType::kInt64)}, {{"axes", Ints{-1}}});
+  const Value own = Op("array.GatherElements", {predictions, rows}, {{"axis", 1}});
+  const Value greater = Cast(Op("math.Greater", {predictions, own}), DType::kInt32);
+  const Value count = Reduce("math.ReduceSum", greater, {1}, false);
+  NOMO_ASSIGN_OR_RETURN(const PyValue limit,
+                        interpreter.FromTensor(ConstantLike(static_cast<double>(k), count)));
+  return interpreter.Compare(Comparison::kLess, interpreter.arena().Tensor(count), limit);
+}
+
+// log of the sum of e^x up to each element.
+RuleResult CumulativeLogSumExp(CallContext& call) {
+  NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis"));
+  NOMO_ASSIGN_OR_RETURN(const bool exclusive, call.Bool("exclusive"));
+  NOMO_ASSIGN_OR_RETURN(const bool reverse, call.Bool("reverse"));
+  const Value greatest = Reduce("math.ReduceMax", x, {axis}, true);
+  const Value sum = Op("math.CumSum", {Op("math.Exp", {x - greatest})},
+                       {{"axis", axis}, {"exclusive", exclusive}, {"reverse", reverse}});
+  return call.Result(Op("math.Log", {sum}) + greatest);
+}
+
 const CallRegistrar kRules[] = {
     {"{keras.backend,keras.ops,np}.sum,tf.reduce_sum,tf.math.reduce_sum,tensor.sum("
      "x|input_tensor|a,axis|reduction_indices=None,keepdims|keep_dims=False,dtype=None)",
@@ -182,8 +282,8 @@ const CallRegistrar kRules[] = {
     {"{keras.backend,keras.ops,np}.prod,tf.reduce_prod,tf.math.reduce_prod,tensor.prod("
      "x|input_tensor|a,axis|reduction_indices=None,keepdims|keep_dims=False,dtype=None)",
      Prod},
-    {"{keras.backend,keras.ops,np}.mean,tf.reduce_mean,tf.math.reduce_mean,tensor.mean,"
-     "{keras.ops,np}.average(x|input_tensor|a,axis|reduction_indices=None,"
+    {"{keras.backend,keras.ops,np}.mean,tf.reduce_mean,tf.math.reduce_mean,tensor.mean("
+     "x|input_tensor|a,axis|reduction_indices=None,"
      "keepdims|keep_dims=False,dtype=None)",
      Mean},
     {"{keras.backend,keras.ops,np}.max,np.amax,keras.ops.amax,tf.reduce_max,tf.math.reduce_max,"
@@ -195,6 +295,13 @@ const CallRegistrar kRules[] = {
     {"{keras.backend,keras.ops}.logsumexp,tf.reduce_logsumexp,tf.math.reduce_logsumexp("
      "x|input_tensor,axis|reduction_indices=None,keepdims|keep_dims=False)",
      LogSumExp},
+    {"{keras.ops,np}.average(x|a,axis=None,weights=None)", Average},
+    {"{keras.ops,np}.median(x|a,axis=None,q=0.5,keepdims=False)", Quantile},
+    {"{keras.ops,np}.quantile,np.percentile(x|a,q,axis=None,keepdims=False)", Quantile},
+    {"tf.{nn.zero_fraction,math.zero_fraction}(x|value)", ZeroFraction},
+    {"{tf.nn,tf.math}.in_top_k,keras.backend.in_top_k,keras.ops.in_top_k(predictions,targets,k)",
+     InTopK},
+    {"tf.math.cumulative_logsumexp(x,axis=0,exclusive=False,reverse=False)", CumulativeLogSumExp},
     {"tf.math.reduce_euclidean_norm(x|input_tensor,axis=None,keepdims=False)", EuclideanNorm},
     {"{keras.backend,keras.ops,np}.any,tf.reduce_any,tf.math.reduce_any,tensor.any("
      "x|input_tensor|a,axis|reduction_indices=None,keepdims|keep_dims=False)",
@@ -211,14 +318,15 @@ const CallRegistrar kRules[] = {
      "x|input_tensor|a,axis=None,keepdims=False)",
      Deviation},
     {"tf.nn.moments,keras.ops.moments(x,axis|axes,shift=None,keepdims|keep_dims=False)", Moments},
-    {"keras.backend.argmax,keras.activations.argmax(x,axis=-1,keepdims=False)", ArgMax},
-    {"keras.backend.argmin(x,axis=-1,keepdims=False)", ArgMin},
+    {"keras.backend.argmax,keras.activations.argmax(x,axis=-1,keepdims=False,output_type=None)",
+     ArgMax},
+    {"keras.backend.argmin(x,axis=-1,keepdims=False,output_type=None)", ArgMin},
     {"{tf,tf.math}.argmax,tf.arg_max(x|input,axis|dimension=0,keepdims=False,output_type=None)",
      ArgMax},
     {"{tf,tf.math}.argmin,tf.arg_min(x|input,axis|dimension=0,keepdims=False,output_type=None)",
      ArgMin},
-    {"{keras.ops,np}.argmax,tensor.argmax(x|a,axis=None,keepdims=False)", ArgMax},
-    {"{keras.ops,np}.argmin,tensor.argmin(x|a,axis=None,keepdims=False)", ArgMin},
+    {"{keras.ops,np}.argmax,tensor.argmax(x|a,axis=None,keepdims=False,output_type=None)", ArgMax},
+    {"{keras.ops,np}.argmin,tensor.argmin(x|a,axis=None,keepdims=False,output_type=None)", ArgMin},
     {"keras.backend.cumsum,{tf,tf.math}.cumsum(x,axis=0,exclusive=False,reverse=False)", CumSum},
     {"keras.backend.cumprod,{tf,tf.math}.cumprod(x,axis=0,exclusive=False,reverse=False)", CumProd},
     {"{keras.ops,np}.cumsum(x|a,axis=None,exclusive=False,reverse=False)", CumSum},
@@ -226,8 +334,7 @@ const CallRegistrar kRules[] = {
     {"keras.backend.l2_normalize,{tf.nn,tf.math,tf.linalg}.l2_normalize(x,axis|dim=None,"
      "epsilon=1e-12)",
      L2Normalize},
-    {"keras.ops.normalize(x,axis=-1,order=2,epsilon=1e-12)", Normalize},
-    {"keras.normalize(x,axis=-1,order=2,epsilon=1e-12)", Normalize},
+    {"keras.ops.normalize,keras.utils.normalize(x,axis=-1,order=2,epsilon=1e-12)", Normalize},
     {"{tf,tf.linalg}.norm(x|tensor,ord=euclidean,axis=None,keepdims|keep_dims=False)", Norm},
     {"{keras.ops,np.linalg}.norm(x,ord=None,axis=None,keepdims=False)", Norm},
 };

@@ -38,25 +38,6 @@ RuleResult Evaluate(CallContext& call, const PyValue& value) {
 RuleResult InTrainPhase(CallContext& call) { return Evaluate(call, call.Get("alt")); }
 RuleResult InTestPhase(CallContext& call) { return Evaluate(call, call.Get("x")); }
 
-// f(x) for each element of the first axis, whose size must be known; or over the batch, where what
-// the function does is the same for all at once is not known, so that it is not covered.
-RuleResult MapFn(CallContext& call) {
-  Interpreter& interpreter = call.interpreter();
-  const bool function_first = !call.Get("fn").is(Kind::kTensor);
-  const PyValue& fn = call.Get(function_first ? "fn" : "elems");
-  NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> rows,
-                        interpreter.Elements(call.Get(function_first ? "elems" : "fn")));
-  std::vector<PyValue> results;
-  for (const PyValue& row : rows) {
-    NOMO_ASSIGN_OR_RETURN(const PyValue result, interpreter.Call(fn, {{row}, {}}));
-    if (result.is(Kind::kUnknown)) return result;
-    results.push_back(result);
-  }
-  NOMO_ASSIGN_OR_RETURN(const Value stacked,
-                        interpreter.ToTensor(interpreter.arena().List(std::move(results))));
-  return call.Result(stacked);
-}
-
 // fn(x), as functools.partial and tf.function wrap it.
 RuleResult Activation(CallContext& call) {
   Interpreter& interpreter = call.interpreter();
@@ -66,6 +47,7 @@ RuleResult Activation(CallContext& call) {
 }
 
 const CallRegistrar kRules[] = {
+    {"builtins.__enter__(manager)", First},
     {"builtins.__exit__(*values)", Nothing},
     {"tf.{name_scope,variable_scope,device,control_dependencies,init_scope},keras.name_scope,"
      "keras.backend.name_scope(name=None,default_name=None,values=None,reuse=None)",
@@ -83,16 +65,18 @@ const CallRegistrar kRules[] = {
     {"keras.backend.{backend},keras.backend()", Backend},
     {"keras.backend.learning_phase()", LearningPhase},
     {"tf.{print,Print},keras.backend.print_tensor,tf.debugging.{assert_equal,assert_rank,"
-     "assert_shapes},tf.assert_equal(x|input_|inputs=None,message|data|y=None,*rest)",
+     "assert_shapes,assert_all_finite,assert_greater,assert_less,assert_near,assert_positive,"
+     "assert_non_negative},tf.assert_equal(x|input_|inputs=None,message|data|y=None,*rest)",
      First},
+    {"keras.random.SeedGenerator(seed=None)", Nothing},
+    {"keras.backend.is_placeholder(x)", False},
+    {"keras.backend.{to_dense,get_value,eval}(x)", First},
+    {"tf.{TensorShape}(x)", First},
     {"keras.backend.dtype(x)", DtypeOf},
     {"keras.backend.{is_sparse},tf.is_tensor_sparse(x)", False},
     {"{keras.backend,keras}.is_keras_tensor,tf.is_tensor,keras.backend.is_tensor(x)", True},
     {"keras.backend.in_train_phase(x,alt,training=None)", InTrainPhase},
     {"keras.backend.in_test_phase(x,alt,training=None)", InTestPhase},
-    {"keras.backend.map_fn,{tf,keras.ops}.{map_fn,vectorized_map}(fn|function,elems|elements,"
-     "name=None,dtype=None,fn_output_signature=None,parallel_iterations=None)",
-     MapFn},
     {"keras.activations.get(identifier)", Activation},
     {"tf.compat.set_shape,tensor.set_shape(x,shape)", Nothing},
 };

@@ -154,10 +154,33 @@ RuleResult Tile(CallContext& call) {
   return call.Result(Op("array.Tile", inputs, attrs));
 }
 
+// The elements along an axis, each its own number of times.
+RuleResult RepeatEach(CallContext& call, Value x, const Ints& repeats) {
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, call.Int("axis", 0));
+  if (!call.Has("axis")) x = Op("array.Reshape", {x}, {{"shape", Ints{-1}}});
+  Ints places;
+  for (size_t i = 0; i < repeats.size(); ++i) {
+    if (repeats[i] < 0) return InvalidArgument("repeats: ", repeats[i]);
+    NOMO_RETURN_IF_ERROR(call.interpreter().SpendElements(repeats[i]));
+    places.insert(places.end(), repeats[i], static_cast<int64_t>(i));
+  }
+  NOMO_ASSIGN_OR_RETURN(const Ints axes, NormalAxes(x, {axis}));
+  const Dim size = x.shape()[axes[0]];
+  if (size.known() && size.size() != static_cast<int64_t>(repeats.size())) {
+    return InvalidArgument("repeats: expected ", size.size(), " numbers, found ", repeats.size());
+  }
+  const int64_t count = static_cast<int64_t>(places.size());
+  const Value indices = nomograph::Constant(Tensor::Of<int64_t>(Shape{count}, places));
+  return call.Result(Op("array.Gather", {x, indices}, {{"axis", axes[0]}}));
+}
+
 // Every element `repeats` times, one after the other.
 RuleResult Repeat(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(Value x, call.Tensor("x"));
-  NOMO_ASSIGN_OR_RETURN(const int64_t repeats, call.Int("repeats"));
+  NOMO_ASSIGN_OR_RETURN(const Ints each, call.Ints("repeats"));
+  if (each.size() != 1) return RepeatEach(call, x, each);
+  const int64_t repeats = each[0];
+  if (repeats < 0) return InvalidArgument("repeats: ", repeats);
   int64_t axis = 0;
   if (call.Has("axis")) {
     NOMO_ASSIGN_OR_RETURN(axis, call.Int("axis"));
@@ -188,7 +211,8 @@ RuleResult RepeatRows(CallContext& call) {
 }
 
 const CallRegistrar kRules[] = {
-    {"{keras.backend,keras.ops,tf,np}.shape(x|input|a,out_type=None)", ShapeRule},
+    {"{keras.backend,keras.ops,tf,np}.shape,tf.shape_v2(x|input|a,out_type=None)", ShapeRule},
+    {"keras.backend.get_variable_shape(x)", IntShape},
     {"keras.backend.int_shape(x)", IntShape},
     {"{tf,keras.ops,np}.rank,{keras.backend,keras.ops,np}.ndim(x|input|a)", Rank},
     {"{keras.ops,tf,np}.size,keras.backend.count_params(x|input|a,out_type=None)", SizeRule},
@@ -204,7 +228,7 @@ const CallRegistrar kRules[] = {
      "perm|pattern|axes=None,conjugate=False)",
      TransposeRule},
     {"keras.backend.transpose(x)", Reverse},
-    {"tf.linalg.{matrix_transpose,transpose},tf.matrix_transpose(x|a,conjugate=False)",
+    {"tf.linalg.{matrix_transpose,transpose,adjoint},tf.matrix_transpose(x|a,conjugate=False)",
      MatrixTranspose},
     {"{keras.ops,np}.swapaxes(x|a,axis1,axis2)", SwapAxes},
     {"{keras.ops,np}.moveaxis(x|a,source,destination)", MoveAxis},

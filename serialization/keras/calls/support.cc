@@ -24,8 +24,15 @@ absl::StatusOr<bool> ChannelsFirst(const CallContext& call, absl::string_view pa
     return const_cast<CallContext&>(call).interpreter().options().channels_first;
   }
   NOMO_ASSIGN_OR_RETURN(const std::string text, call.Text(parameter));
-  if (text == "channels_first" || text == "NCHW" || text == "NCW" || text == "th") return true;
-  if (text == "channels_last" || text == "NHWC" || text == "NWC" || text == "tf") return false;
+  if (text == "default") {  // Keras 1
+    return const_cast<CallContext&>(call).interpreter().options().channels_first;
+  }
+  for (const char* first : {"channels_first", "NCHW", "NCW", "NCDHW", "th"}) {
+    if (text == first) return true;
+  }
+  for (const char* last : {"channels_last", "NHWC", "NWC", "NDHWC", "tf"}) {
+    if (text == last) return false;
+  }
   return InvalidArgument(parameter, ": expected channels_first or channels_last");
 }
 

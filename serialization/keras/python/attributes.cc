@@ -1,7 +1,9 @@
 // Interpreter: attributes of values, and what is in modules.
+#include <algorithm>
 #include <limits>
 #include <numbers>
 
+#include "absl/strings/str_split.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/serialization/keras/calls/known_call.h"
@@ -72,6 +74,17 @@ absl::StatusOr<PyValue> Interpreter::TensorAttribute(const PyValue& x, const std
   return PyValue::Null();
 }
 
+bool Interpreter::HasAttribute(const PyValue& x, const std::string& name) {
+  if (x.is(Kind::kUnknown) || x.is(Kind::kName)) return true;
+  // TensorFlow 2's sizes are numbers.
+  if ((x.is_number() || x.is(Kind::kNone)) && name == "value") return false;
+  const size_t missing = missing_.size();
+  const auto value = Attribute(x, name);
+  const bool has = value.ok() && missing_.size() == missing;
+  missing_.resize(missing);
+  return has;
+}
+
 absl::StatusOr<PyValue> Interpreter::Attribute(const PyValue& x, const std::string& name) {
   if (x.is(Kind::kUnknown)) return x;
   if (x.is(Kind::kName)) {
@@ -96,6 +109,11 @@ absl::StatusOr<PyValue> Interpreter::Attribute(const PyValue& x, const std::stri
     const int64_t size = static_cast<int64_t>(x.heap->items.size());
     if (name == "ndims" || name == "rank") return PyValue::Int(size);
     if (name == "dims") return arena_.List(x.heap->items);
+    // A named tuple's element.
+    const std::vector<std::string> fields = absl::StrSplit(x.heap->text, ' ', absl::SkipEmpty());
+    for (size_t i = 0; i < std::min(fields.size(), x.heap->items.size()); ++i) {
+      if (fields[i] == name) return x.heap->items[i];
+    }
   }
   // A size of TensorFlow 1.
   if ((x.is_number() || x.is(Kind::kNone)) && name == "value") return x;

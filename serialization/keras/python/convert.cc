@@ -186,7 +186,7 @@ absl::StatusOr<Value> Interpreter::ToTensor(const PyValue& value, DType like) {
   if (value.is_number()) return Number(value, type);
   std::vector<int64_t> sizes;
   std::vector<double> numbers;
-  if (Flatten(value, 0, sizes, numbers) || (numbers.empty() && sizes.size() == 1)) {
+  if (Flatten(value, 0, sizes, numbers) || value.heap->items.empty()) {
     NOMO_RETURN_IF_ERROR(SpendElements(numbers.size()));
     const int64_t count = static_cast<int64_t>(numbers.size());
     const Shape shape(sizes);

@@ -220,6 +220,7 @@ void Decompiler::Step(const Instruction& instruction, Stack& stack, Way& way) {
       Push(stack, "");
       stack.back().null = true;
       return;
+    case Act::kEndFinally:
     case Act::kPop: {
       const Text value = Pop(stack);
       const bool call = absl::EndsWith(value.text, ")") && value.binding == kAtom;

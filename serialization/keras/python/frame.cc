@@ -1,6 +1,7 @@
 #include "nomograph/serialization/keras/python/frame.h"
 
 #include <algorithm>
+#include <climits>
 #include <utility>
 
 #include "nomograph/core/types/escape.h"
@@ -527,6 +528,14 @@ absl::Status Frame::StepJump(const Instruction& instruction) {
       Push(manager);
       return absl::OkStatus();
     }
+    case Act::kSpecial: {
+      NOMO_ASSIGN_OR_RETURN(const PyValue manager, Pop());
+      if (instruction.arg > 1) return Unsupported(instruction);
+      Push(interpreter_.arena().Name(instruction.arg == 0 ? "builtins.__enter__"
+                                                          : "builtins.__exit__"));
+      Push(manager);
+      return absl::OkStatus();
+    }
     case Act::kWithEnd: {
       NOMO_ASSIGN_OR_RETURN(const std::vector<PyValue> values, PopMany(2));
       Push(values[1]);
@@ -535,6 +544,23 @@ absl::Status Frame::StepJump(const Instruction& instruction) {
     case Act::kEndBlock:
       if (!blocks_.empty()) blocks_.pop_back();
       return absl::OkStatus();
+    case Act::kCallFinally:
+      Push(PyValue::Int(next_));
+      next_ = instruction.arg;
+      return absl::OkStatus();
+    case Act::kEndFinally: {
+      NOMO_ASSIGN_OR_RETURN(const PyValue place, Pop());
+      if (place.is(Kind::kInt))
+        next_ = static_cast<int>(std::clamp<int64_t>(place.number, -1, INT_MAX));
+      return absl::OkStatus();
+    }
+    case Act::kPopFinally: {
+      NOMO_ASSIGN_OR_RETURN(const PyValue top, Pop());
+      if (instruction.arg == 0) return absl::OkStatus();
+      NOMO_RETURN_IF_ERROR(Pop().status());
+      Push(top);
+      return absl::OkStatus();
+    }
     case Act::kBreak:
       while (!blocks_.empty() && !blocks_.back().is_loop) blocks_.pop_back();
       if (blocks_.empty()) return InvalidArgument("a break outside of a loop");

@@ -105,6 +105,29 @@ PyFunction MakeFunction(Interpreter& interpreter, const LambdaFunction& lambda) 
 }
 
 // What Keras passes besides the inputs.
+// Parameters that nothing gives a value (keyword-only defaults are never stored): the user's word.
+void AddDefined(Interpreter& interpreter, const LambdaFunction& lambda, PyArguments& arguments) {
+  const Code& code = *lambda.code;
+  const auto* defaults = lambda.defaults.As<List>();
+  const int count = defaults == nullptr ? 0 : static_cast<int>(defaults->size());
+  for (int i = 1; i < code.num_args + code.num_keyword_only; ++i) {
+    const std::string& name = code.variables[i];
+    const bool has_default = i < code.num_args && i >= code.num_args - count;
+    const bool given = std::any_of(arguments.keywords.begin(), arguments.keywords.end(),
+                                   [&](const auto& keyword) { return keyword.first == name; });
+    if (has_default || given) continue;
+    const auto define = interpreter.options().defines.find(name);
+    if (define == interpreter.options().defines.end()) {
+      interpreter.AddMissing(
+          {MissingItem::Kind::kGlobal, name,
+           absl::StrCat(Shown(name), ": this parameter has no value; give it one")});
+      arguments.keywords.emplace_back(name, PyValue::Unknown());
+    } else {
+      arguments.keywords.emplace_back(name, interpreter.FromConfig(define->second));
+    }
+  }
+}
+
 PyArguments KeywordsOf(Interpreter& interpreter, const LambdaFunction& lambda, bool as_list) {
   const TranslateOptions& options = interpreter.options();
   PyArguments arguments;
@@ -129,6 +152,7 @@ PyArguments KeywordsOf(Interpreter& interpreter, const LambdaFunction& lambda, b
                                          : masks[0];
     arguments.keywords.emplace_back("mask", mask);
   }
+  AddDefined(interpreter, lambda, arguments);
   return arguments;
 }
 

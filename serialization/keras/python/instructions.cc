@@ -1,6 +1,7 @@
 #include "nomograph/serialization/keras/python/instructions.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "nomograph/core/types/status.h"
 
@@ -95,8 +96,9 @@ absl::Status Decoder::Place() {
       extended = whole;
       continue;
     }
-    for (int i = 0; i < table_[opcode].caches; ++i, at += 2) {
+    for (int i = 0; i < std::abs(table_[opcode].caches); ++i, at += 2) {
       if (bytes.size() - at < 2 || bytes[at] != 0 || bytes[at + 1] != 0) {
+        if (table_[opcode].caches < 0) break;
         return InvalidArgument("cache entries of ", table_[opcode].name, " are missing at ", at);
       }
     }
@@ -175,6 +177,15 @@ absl::Status Decoder::CheckEnds() {
       std::none_of(all.begin(), all.end(), resumes)) {
     return InvalidArgument("it does not begin as functions of that version do");
   }
+  // Where pairs are put into a dict one by one, making it says how many come: else it is a later
+  // version's bytecode, which makes it of the pairs.
+  int64_t pairs = 0, stored = 0;
+  for (const Placed& placed : placed_) {
+    const Opcode& opcode = table_[placed.opcode];
+    if (opcode.act == Act::kDict && opcode.fixed == 0) pairs += placed.arg;
+    stored += opcode.act == Act::kStoreMap;
+  }
+  if (pairs != stored) return InvalidArgument("it makes dicts of ", pairs, " pairs, not ", stored);
   const Act last = all.empty() ? Act::kNop : all.back().act;
   if (last != Act::kReturn && last != Act::kReturnConstant && last != Act::kJump &&
       last != Act::kRaise) {

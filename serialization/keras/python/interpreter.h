@@ -60,6 +60,8 @@ class Interpreter {
   absl::StatusOr<PyValue> Subscript(const PyValue& x, const PyValue& index);
   absl::Status StoreSubscript(const PyValue& x, const PyValue& index, const PyValue& value);
   absl::StatusOr<PyValue> Attribute(const PyValue& x, const std::string& name);
+  // Whether there is such an attribute, or may be one.
+  bool HasAttribute(const PyValue& x, const std::string& name);
   // The elements of what can be iterated over.
   absl::StatusOr<std::vector<PyValue>> Elements(const PyValue& x);
   // The elements of a tensor's shape: numbers, and scalar tensors where they are not known.

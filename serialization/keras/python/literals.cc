@@ -26,6 +26,17 @@ std::string Bracketed(absl::string_view open, const Items& items, absl::string_v
   return absl::StrCat(joined, open == "(" && items.size() == 1 ? "," : "", close);
 }
 
+// As it stands in a subscript, the only place where Python has constant slices.
+std::string SliceLiteral(const Object& object, size_t limit) {
+  std::string joined;
+  for (size_t i = 0; i < object.items.size(); ++i) {
+    const bool none = object.items[i]->kind == Object::Kind::kNone;
+    if (i == 1 || (i > 1 && !none)) joined += ":";
+    if (!none) joined += Literal(*object.items[i], limit);
+  }
+  return joined;
+}
+
 std::string DictLiteral(const Object& object, size_t limit) {
   std::string joined = "{";
   for (size_t i = 0; i + 1 < object.items.size(); i += 2) {
@@ -100,7 +111,7 @@ std::string Literal(const Object& object, size_t limit) {
     case Kind::kDict:
       return DictLiteral(object, limit);
     case Kind::kSlice:
-      return Bracketed("slice(", object.items, ")", limit, item);
+      return SliceLiteral(object, limit);
     case Kind::kCode:
       return absl::StrCat("<code ", Shown(object.code->name), ">");
   }

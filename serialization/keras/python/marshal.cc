@@ -312,10 +312,11 @@ absl::Status Reader::ReadVariables(int depth, Code& code) {
   const size_t num_fast = code.variables.size();
   for (size_t i = 0; i < num_fast; ++i) code.fast.push_back(static_cast<int>(i));
   // A parameter that an inner function uses is a local variable and a cell.
+  const size_t num_parameters = std::min<size_t>(num_fast, code.num_parameters());
   const auto index = [&](const std::string& name) {
-    const auto begin = code.variables.begin(), end = begin + num_fast;
-    const auto found = std::find(begin, std::min(end, begin + code.num_parameters()), name);
-    if (found != end && *found == name) return static_cast<int>(found - begin);
+    for (size_t i = 0; i < num_parameters; ++i) {
+      if (code.variables[i] == name) return static_cast<int>(i);
+    }
     code.variables.push_back(name);
     return static_cast<int>(code.variables.size()) - 1;
   };
@@ -373,7 +374,7 @@ absl::Status Reader::FillCode(int depth, Code& code) {
   NOMO_ASSIGN_OR_RETURN(code.first_line, Int32());
   NOMO_ASSIGN_OR_RETURN(code.line_table, ByteString(depth, "lines"));
   if (locals_plus) NOMO_RETURN_IF_ERROR(ByteString(depth, "exceptions").status());
-  if (code.num_parameters() > static_cast<int>(code.variables.size()) ||
+  if (code.num_parameters() > static_cast<int>(code.fast.size()) ||
       code.num_positional_only > code.num_args) {
     return Fault("a code object has more parameters than variables");
   }

@@ -23,7 +23,7 @@ std::vector<std::string> StoredPayloads() {
   std::ifstream file("serialization/keras/python/testing/lambdas.json");
   std::vector<std::string> payloads;
   const auto cases = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
-  for (size_t i = 0; i < cases.size(); i += 7) {
+  for (size_t i = 0; i < cases.size(); i += 19) {
     for (const auto& payload : cases[i]["payloads"]) {
       std::string bytes;
       EXPECT_TRUE(absl::Base64Unescape(payload[0].get<std::string>(), &bytes));
@@ -102,6 +102,20 @@ TEST(Marshal, SaysWhatIsWrong) {
     ASSERT_FALSE(data.ok()) << absl::CHexEscape(bad.bytes);
     EXPECT_THAT(data.status().message(), HasSubstr(bad.message)) << absl::CHexEscape(bad.bytes);
   }
+}
+
+// lambda x: x * n, whose variables, free variables and cells are empty but for one cell.
+TEST(Marshal, ReadsParametersWithoutVariables) {
+  std::string bytes;
+  ASSERT_TRUE(absl::Base64Unescape(
+      "4wEAAAAAAAAAAQAAAAIAAAATAAAAcwgAAAB8AIgAFABTACkBTqkAKQApAdoBeCkB2gFucgEAAPoACG1vZGVsLnB5"
+      "2gg8bGFtYmRhPgMAAABzAAA=",
+      &bytes));
+  TryAll(bytes);
+  const std::string code = "c\1\0\0\0\0\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0s\1\0\0\0S"s +
+                           ")\0)\0)\0)\0)\1z\1nz\1fz\1g\1\0\0\0s\0\0\0\0"s;
+  EXPECT_THAT(ReadMarshal(code, CodeLayout::kKeywordOnly, {}).status().message(),
+              HasSubstr("more parameters than variables"));
 }
 
 TEST(Marshal, KeepsItsLimits) {

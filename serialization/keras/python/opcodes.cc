@@ -257,7 +257,7 @@ constexpr PythonVersion kVersions[] = {
                 "STORE_DEREF=111 STORE_FAST=112 STORE_FAST_LOAD_FAST=113 STORE_FAST_STORE_FAST=114 "
                 "STORE_GLOBAL=115 STORE_NAME=116 SWAP=117 UNPACK_EX=118 UNPACK_SEQUENCE=119 "
                 "YIELD_VALUE=120 RESUME=128",
-     .caches = "CALL_FUNCTION_EX=1 STORE_SUBSCR=1 SEND=1 UNPACK_SEQUENCE=1 LOAD_SUPER_ATTR=1 "
+     .caches = "CALL_FUNCTION_EX=-1 STORE_SUBSCR=1 SEND=1 UNPACK_SEQUENCE=1 LOAD_SUPER_ATTR=1 "
                "COMPARE_OP=1 "
                "CONTAINS_OP=1 JUMP_BACKWARD=1 POP_JUMP_IF_TRUE=1 POP_JUMP_IF_FALSE=1 "
                "POP_JUMP_IF_NONE=1 POP_JUMP_IF_NOT_NONE=1 FOR_ITER=1 TO_BOOL=3 CALL=3 CALL_KW=3 "
@@ -450,9 +450,12 @@ constexpr Meaning kMeanings[] = {
     {"RETURN_VALUE", Act::kReturn},
     {"RAISE_VARARGS", Act::kRaise},
     {"RERAISE", Act::kRaise},
-    {"END_FINALLY", Act::kPop},
+    {"END_FINALLY", Act::kEndFinally},
+    {"CALL_FINALLY", Act::kCallFinally},
+    {"POP_FINALLY", Act::kPopFinally},
     {"SETUP_WITH", Act::kWith},
     {"BEFORE_WITH", Act::kWith},
+    {"LOAD_SPECIAL", Act::kSpecial},
     {"WITH_CLEANUP", Act::kWithEnd},
     {"WITH_CLEANUP_START", Act::kWithEnd},
     {"WITH_CLEANUP_FINISH", Act::kNop},
@@ -529,6 +532,7 @@ Opcode MakeOpcode(absl::string_view name, const PythonVersion& version, const Nu
     case Act::kFor:
     case Act::kLoop:
     case Act::kTry:
+    case Act::kCallFinally:
     case Act::kWith:
       if (name == "BEFORE_WITH") break;
       opcode.jump = JumpKind::kForward;

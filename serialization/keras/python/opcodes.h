@@ -107,7 +107,11 @@ enum class Act : uint8_t {
   kTry,      // a block with a handler, which is never entered
   kWith,     // S manager -> its end, what "as" names; from 3.11 on without a block
   kWithEnd,  // S end x -> x
+  kSpecial,  // S manager -> the method of entering (`arg` 0) or leaving (1) it, manager
   kEndBlock,
+  kCallFinally,  // to a finally clause, with where to go on behind it on the stack
+  kEndFinally,   // S place -> S, going there; nothing else but None is ever there
+  kPopFinally,   // S place -> S; where `arg`, beneath the top
   kBreak,
   kReturn,
   kReturnConstant,
@@ -182,7 +186,7 @@ struct PythonVersion {
   // Where this is given, `opcodes` are those that differ from the row above, and these are gone or
   // have another number. " " for none.
   absl::string_view as_previous_but_for = {};
-  // How many cache entries follow an instruction, NAME=NUMBER.
+  // How many cache entries follow an instruction, NAME=NUMBER. A negative number: so many or none.
   absl::string_view caches = {};
 
   std::string ToString() const;  // "3.6"

@@ -254,6 +254,20 @@ absl::StatusOr<PyValue> Interpreter::TensorSubscript(const PyValue& x, const PyV
         absl::StrCat("an element of ", Describe(x), ", whose number of axes is not known"));
   }
   if (used > rank) return InvalidArgument(used, " indices of ", Describe(x));
+  // A mask of all elements, or of those along the first axis.
+  if (parts.size() == 1 && parts[0].is(Kind::kTensor) &&
+      parts[0].heap->tensor.dtype() == DType::kBool) {
+    const Value& mask = parts[0].heap->tensor;
+    Attributes attrs;
+    if (mask.shape().rank() == 1) attrs.Set("axis", 0);
+    if (mask.shape().rank() != 1 && mask.shape().rank() != rank) {
+      return absl::UnimplementedError("a mask of several axes, but not of all");
+    }
+    const Value flat = mask.shape().rank() == 1
+                           ? mask
+                           : nomograph::Call("array.Reshape", {mask}, {{"shape", Ints{-1}}});
+    return FromTensor(nomograph::Call("array.Compress", {x.heap->tensor, flat}, attrs));
+  }
   TensorIndex what;
   int axis = 0, result = 0;
   for (const PyValue& part : parts) {

@@ -71,7 +71,9 @@ struct PyFunction {
 };
 
 struct PyHeap {
-  std::string text;  // of kText, kBytes, kName; the name of kMethod
+  // Of kText, kBytes, kName; the name of kMethod; the names of a tuple's elements, separated by
+  // spaces, where they have some.
+  std::string text;
   std::vector<PyValue> items;
   size_t position = 0;  // of kIterator
   Value tensor;

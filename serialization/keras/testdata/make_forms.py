@@ -14,8 +14,8 @@ import zipfile
 
 import h5py
 import numpy as np
-import torch
-import torch.nn.functional as F
+
+from layer_math import batch_norm, conv, gru, hard_sigmoid, lstm
 
 rng = np.random.default_rng(7)
 FOLDER = sys.argv[1]
@@ -25,53 +25,9 @@ def draw(*shape):
     return rng.normal(0, 0.5, shape).astype(np.float32)
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def hard_sigmoid(x):
-    return np.clip(0.2 * x + 0.5, 0, 1)
-
-
-def lstm(x, kernel, recurrent, bias, gate=sigmoid, reverse=False):
-    """Gates i, f, c, o; every step's output."""
-    h = c = np.zeros((x.shape[0], recurrent.shape[0]), np.float32)
-    outputs = []
-    for t in range(x.shape[1])[::-1 if reverse else 1]:
-        i, f, g, o = np.split(x[:, t] @ kernel + h @ recurrent + bias, 4, axis=1)
-        c = gate(f) * c + gate(i) * np.tanh(g)
-        h = gate(o) * np.tanh(c)
-        outputs.append(h)
-    return np.stack(outputs, 1)
-
-
-def gru(x, kernel, recurrent, bias, gate=sigmoid, reset_after=False):
-    """Gates z, r, h; the last step's output."""
-    h = np.zeros((x.shape[0], recurrent.shape[0]), np.float32)
-    for t in range(x.shape[1]):
-        if reset_after:
-            a = np.split(x[:, t] @ kernel + bias[0], 3, axis=1)
-            b = np.split(h @ recurrent + bias[1], 3, axis=1)
-            z, r = gate(a[0] + b[0]), gate(a[1] + b[1])
-            new = np.tanh(a[2] + r * b[2])
-        else:
-            a = np.split(x[:, t] @ kernel + bias, 3, axis=1)
-            u = np.split(recurrent, 3, axis=1)
-            z, r = gate(a[0] + h @ u[0]), gate(a[1] + h @ u[1])
-            new = np.tanh(a[2] + (r * h) @ u[2])
-        h = z * h + (1 - z) * new
-    return h
-
-
 def conv2d(x, kernel, bias, first=False):
-    """kernel [rows, columns, in, out]; cross-correlation without padding."""
-    t = torch.from_numpy(x if first else np.ascontiguousarray(np.moveaxis(x, -1, 1)))
-    y = F.conv2d(t, torch.from_numpy(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))), torch.from_numpy(bias)).numpy()
-    return y if first else np.moveaxis(y, 1, -1)
-
-
-def batch_norm(x, gamma, beta, mean, variance):
-    return (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+    """kernel [rows, columns, in, out]; channels first or last."""
+    return np.moveaxis(conv(np.moveaxis(x, 1, -1), kernel, bias), -1, 1) if first else conv(x, kernel, bias)
 
 
 def expect(name, x, y):

@@ -1,4 +1,4 @@
-"""The lambdas: (source, inputs, further arguments).
+"""Lambdas of every kind: (source, inputs, further arguments).
 
 An input is "f:2,3": kind and shape. f: floats around 0; p: above 0; i: integers; u: bytes. Several inputs are one list.
 """
@@ -213,6 +213,14 @@ f:2,3;i:2 | x[0] * K.cast(K.expand_dims(x[1]), 'float32')
 # What Python 2 computes otherwise.
 NOT_PYTHON_2 = ["f = lambda x: x / 4"]
 
+# What only Python 2 compiles, and the same for Python 3.
+PYTHON_2 = {
+    "f = lambda (x, y): x - y": "f = lambda xy: xy[0] - xy[1]",
+    "f = lambda (x, y), k=2: x - y * k": "f = lambda xy, k=2: xy[0] - xy[1] * k",
+    "def f((a, b)):\n    return a * b": "def f(ab):\n    return ab[0] * ab[1]",
+    "def f(x):\n    print 'shape'\n    print x\n    return x": "def f(x):\n    return x",
+}
+
 # Whole functions, named f.
 FUNCTIONS = [
     ("f:2,3", "def f(x):\n    y = x * 2\n    z = y + 1\n    return z / y"),
@@ -263,4 +271,167 @@ FUNCTIONS = [
     ("f:2,3", "def f(x):\n    a, b = tf.meshgrid(tf.range(3), tf.range(2))\n    return x * tf.cast(a + b * 2, tf.float32)"),
     ("f:2,3", "def f(x):\n    return tf.linalg.diag(x)"),
     ("f:2,3", "def f(x):\n    xs = [i for i in range(3) if i % 2 == 0] + [j * j for j in (1, 2)]\n    return x * sum(xs) + xs[-1]"),
+    ("f:2,3;f:2,3", "f = lambda (x, y): x - y"),
+    ("f:2,3;f:2,3", "def f((a, b)):\n    return a * b"),
+    ("f:2,3;f:2,3", "f = lambda (x, y), k=2: x - y * k"),
+    ("f:2,3;f:2,3", "def f(args):\n    (z_mean, z_log_var) = args\n    batch = K.shape(z_mean)[0]\n"
+     "    dim = K.int_shape(z_mean)[1]\n    epsilon = K.random_normal(shape=(batch, dim))\n"
+     "    return z_mean + K.exp(0.5 * z_log_var) * epsilon * 0"),
+    ("f:2,3;f:2,3", "def f(args, latent_dim=3, epsilon_std=1.0, batch_size=2):\n    z_mean, z_log_sigma = args\n"
+     "    epsilon = K.random_normal(shape=(batch_size, latent_dim), mean=0., std=epsilon_std)\n"
+     "    return z_mean + K.exp(z_log_sigma / 2) * epsilon * 0"),
+    ("f:2,3;f:2,3", "def f(args):\n    mu, log_sigma = args[0], args[1]\n"
+     "    eps = tf.random.normal(shape=tf.shape(mu), mean=0.0, stddev=1.0)\n"
+     "    return mu + tf.exp(log_sigma / 2.0) * eps * 0"),
+    ("f:2,3;f:2,3", "def f(vects):\n    x, y = vects\n    sum_square = K.sum(K.square(x - y), axis=1, keepdims=True)\n"
+     "    return K.sqrt(K.maximum(sum_square, K.epsilon()))"),
+    ("f:2,3;f:2,3", "def f(shapes):\n    shape1, shape2 = shapes\n    return (shape1[0], 1)"),
+    ("f:2,3;f:2,3", "def f(vests):\n    x, y = vests\n    x = K.l2_normalize(x, axis=-1)\n"
+     "    y = K.l2_normalize(y, axis=-1)\n    return -K.mean(x * y, axis=-1, keepdims=True)"),
+    ("f:2,4,4,3", "def f(x):\n    import tensorflow as tf\n    return tf.image.resize_images(x, (8, 8))"),
+    ("f:2,4,4,3", "def f(img):\n    import tensorflow as tf\n    from keras import backend as K\n"
+     "    img = tf.image.resize_images(img, (8, 8))\n    return img / 127.5 - 1.0 + K.epsilon()"),
+    ("f:2,4,4,3", "def f(img):\n    import keras.backend as K\n    return K.tf.image.resize_images(img, (8, 8))"),
+    ("f:2,4,4,3", "def f(img):\n    from keras.backend import tf as ktf\n    return ktf.image.resize_images(img, [8, 8])"),
+    ("f:2,4,4,3", "def f(img):\n    import numpy as np\n"
+     "    mean = np.array([103.939, 116.779, 123.68]).reshape((1, 1, 1, 3))\n"
+     "    return (img - mean)[:, :, :, ::-1]"),
+    ("f:2,4,4,3", "def f(x):\n    from keras.applications.vgg16 import preprocess_input\n    return preprocess_input(x)"),
+    ("f:2,4,4,3", "def f(x):\n    from tensorflow.python.keras.applications import resnet50\n"
+     "    from tensorflow.keras.applications.resnet50 import preprocess_input as pre\n"
+     "    return pre(x)"),
+    ("f:2,4,4,3", "def f(x):\n    assert K.ndim(x) == 4, 'rank'\n    return x"),
+    ("f:2,4,4,3", "def f(x):\n    if K.ndim(x) != 4:\n        raise ValueError('rank %d' % K.ndim(x))\n    return x * 2"),
+    ("f:2,4,4,3", "def f(x):\n    try:\n        import tensorflow as tf\n    except ImportError:\n        return x\n"
+     "    return tf.abs(x)"),
+    ("f:2,4,4,3", "def f(x):\n    with tf.device('/cpu:0'):\n        y = tf.abs(x)\n    return y"),
+    ("f:2,4,4,3", "def f(x):\n    with tf.device('/gpu:0'):\n        return tf.abs(x)"),
+    ("f:2,4,4,3", "def f(x):\n    with tf.name_scope('a'), tf.variable_scope('b'):\n        y = tf.abs(x)\n"
+     "        z = y + 1\n    return z"),
+    ("f:2,4,4,3", "def f(x):\n    out = 0.0\n    for i in range(4):\n        for j in range(4):\n"
+     "            if (i + j) % 2 == 0:\n                out = out + x[:, i, j, :]\n            else:\n"
+     "                out -= x[:, i, j, :]\n    return out"),
+    ("f:2,4,4,3", "def f(x):\n    while True:\n        x = x + 1\n        break\n    return x"),
+    ("f:2,4,4,3", "def f(x):\n    i = 0\n    while True:\n        i += 1\n        if i > 5:\n            break\n"
+     "        x = x * 1.1\n    else:\n        x = 0\n    return x"),
+    ("f:2,4,4,3", "def f(x):\n    for i in range(3):\n        x = x + i\n    else:\n        x = x * 2\n    return x"),
+    ("f:2,4,4,3", "def f(x):\n    chans = tf.unstack(x, axis=-1)\n"
+     "    return tf.stack([c * w for c, w in zip(chans, (0.1, 0.2, 0.3))], axis=-1)"),
+    ("f:2,4,4,3", "def f(x):\n    r, g, b = tf.split(x, 3, axis=-1)\n    return tf.concat([b, g, r], axis=-1)"),
+    ("f:2,4,4,3", "def f(x):\n    r, g, b = x[..., 0], x[..., 1], x[..., 2]\n    return 0.299 * r + 0.587 * g + 0.114 * b"),
+    ("f:2,4,4,3", "def f(x):\n    shape = x.get_shape().as_list()\n    h, w = shape[1:3]\n"
+     "    return K.reshape(x, [-1, h * w, shape[-1]])"),
+    ("f:2,4,4,3", "def f(x):\n    _, h, w, c = x.shape.as_list() if hasattr(x.shape, 'as_list') else x.shape\n"
+     "    return tf.reshape(x, (-1, h // 2, 2, w // 2, 2, c))"),
+    ("f:2,4,4,3", "def f(x):\n    b, h, w, c = K.int_shape(x)\n    y = K.reshape(x, (-1, h // 2, 2, w // 2, 2, c))\n"
+     "    y = K.permute_dimensions(y, (0, 1, 3, 2, 4, 5))\n"
+     "    return K.reshape(y, (-1, h // 2, w // 2, 4 * c))"),
+    ("f:2,4,4,4", "def f(x):\n    groups = 2\n    height, width, in_channels = x.shape[1:]\n"
+     "    cpg = in_channels // groups\n    x = K.reshape(x, [-1, height, width, groups, cpg])\n"
+     "    x = K.permute_dimensions(x, (0, 1, 2, 4, 3))\n"
+     "    return K.reshape(x, [-1, height, width, in_channels])"),
+    ("f:2,4,4,4", "def f(x):\n    input_shape = tf.shape(x)\n"
+     "    return tf.reshape(x, tf.stack([input_shape[0], input_shape[1] * input_shape[2], 4]))"),
+    ("f:2,4,4,4", "def f(x):\n    s = tf.shape(x)\n    return tf.reshape(x, [s[0], -1, s[3]])"),
+    ("f:2,4,4,4", "def f(x):\n    n = tf.shape(x)[0]\n    return tf.tile(tf.ones((1, 5)), [n, 1])"),
+    ("f:2,4,4,4", "def f(x):\n    anchors = K.constant([[1., 2.], [3., 4.]])\n"
+     "    anchors = K.reshape(anchors, [1, 1, 1, 2, 2])\n"
+     "    grid = K.tile(K.reshape(K.arange(0, stop=4), [-1, 1, 1, 1]), [1, 4, 1, 1])\n"
+     "    feats = K.reshape(x, [-1, 4, 4, 2, 2])\n"
+     "    return K.exp(feats) * anchors + K.cast(grid, K.dtype(feats))"),
+    ("f:2,4,4,4", "def f(x, factor=2):\n    return K.resize_images(x, factor, factor, 'channels_last')"),
+    ("f:2,5,4", "def f(x):\n    return K.sum(K.stack([x[:, t, :] for t in range(x.shape[1])], axis=1), axis=1)"),
+    ("f:2,5,4", "def f(x):\n    e = K.exp(x - K.max(x, axis=1, keepdims=True))\n"
+     "    s = K.sum(e, axis=1, keepdims=True)\n    return e / s"),
+    ("f:2,5,4", "def f(x, mask=None):\n    if mask is not None:\n        mask = K.cast(mask, 'float32')\n"
+     "        return K.sum(x * K.expand_dims(mask), axis=1) / K.sum(mask, axis=1, keepdims=True)\n"
+     "    return K.mean(x, axis=1)"),
+    ("f:2,5,4", "def f(x):\n    def attend(h):\n        a = K.softmax(K.sum(h, axis=-1))\n"
+     "        return K.sum(h * K.expand_dims(a, -1), axis=1)\n    return attend(x)"),
+    ("f:2,5,4", "def f(x):\n    def fact(n):\n        return 1 if n <= 1 else n * fact(n - 1)\n    return x * fact(4)"),
+    ("f:2,5,4", "def f(x):\n    total = [0]\n    def add(v):\n        total[0] = total[0] + v\n"
+     "    for t in range(5):\n        add(x[:, t])\n    return total[0]"),
+    ("f:2,5,4", "def f(x):\n    total = 0\n    def add(v):\n        nonlocal total\n        total = total + v\n"
+     "    for t in range(5):\n        add(x[:, t])\n    return total"),
+    ("f:2,5,4", "def f(x):\n    params = {'axis': 1, 'keepdims': True}\n    return K.mean(x, **params)"),
+    ("f:2,5,4", "def f(x):\n    opts = {}\n    opts['a'] = 2\n    opts.update({'b': 3})\n    opts.update(c=4)\n"
+     "    return x * opts['a'] + opts.get('b', 0) + sum(opts.values()) + (1 if 'c' in opts else 0)"),
+    ("f:2,5,4", "def f(x):\n    ks = sorted({'b': 1, 'a': 2}.items())\n    return x * ks[0][1]"),
+    ("f:2,5,4", "def f(x):\n    s = 'a,b,c'.split(',')\n    return x * len(s) + len('xyz'.replace('x', 'yy'))"),
+    ("f:2,5,4", "def f(x):\n    return x * {True: 1, False: 2}[K.ndim(x) > 2]"),
+    ("f:2,5,4", "def f(x):\n    y = [i ** 2 for i in range(5) if i % 2]\n    z = {i: i * i for i in range(3)}\n"
+     "    w = {i for i in range(3)}\n    return x * sum(y) + sum(z.values()) + len(w)"),
+    ("f:2,5,4", "def f(x):\n    g = (i * 2 for i in range(3))\n    return x * sum(g)"),
+    ("f:2,5,4", "def f(x):\n    it = iter([1, 2, 3])\n    a = next(it)\n    b = next(it)\n    return x * a * b"),
+    ("f:2,5,4", "def f(x):\n    def gen():\n        for i in range(3):\n            yield i\n    return x * sum(gen())"),
+    ("f:2,5,4", "def f(x):\n    a, (b, c) = 1, (2, 3)\n    a, b = b, a\n    return x * a + b * c"),
+    ("f:2,5,4", "def f(x):\n    first, *mid, last = [1, 2, 3, 4]\n    return x * first + last + sum(mid)"),
+    ("f:2,5,4", "def f(x):\n    if (n := K.ndim(x)) > 2:\n        return x * n\n    return x"),
+    ("f:2,5,4", "def f(x):\n    n = K.ndim(x)\n    match n:\n        case 3:\n            return x * 3\n"
+     "        case _:\n            return x"),
+    ("f:2,5,4", "def f(x: 'tensor', k: int = 2) -> 'tensor':\n    y: float = 2.0\n    return x * k * y"),
+    ("f:2,5,4", "def f(x):\n    return x * 0 + f.__name__ == 'f' if False else x"),
+    ("f:2,5,4", "def f(x):\n    y = x\n    del x\n    return y"),
+    ("f:2,5,4", "def f(x):\n    global counter\n    counter = 3\n    return x"),
+    ("f:2,5,4", "def f(x):\n    print('shape', x.shape)\n    print(type(x))\n    return x"),
+    ("f:2,5,4", "def f(x):\n    print 'shape'\n    print x\n    return x"),
+    ("f:2,5,4", "def f(x):\n    print(\"x\", x, sep=' ', end='')\n    return x"),
+    ("f:2,5,4", "def f(x):\n    name = 'scale_%d' % 3\n    name2 = '{}_{}'.format(name, 2)\n"
+     "    with K.name_scope(name2):\n        return x * 2"),
+    ("f:2,5,4", "def f(x):\n    name = f'a{K.ndim(x)}b{1.5:.2f}'\n    return tf.identity(x, name=name)"),
+    ("f:2,5,4", "def f(x):\n    t = x if K.backend() == 'tensorflow' else K.zeros_like(x)\n    return t"),
+    ("f:2,5,4", "def f(x):\n    if K.backend() == 'theano':\n        from theano import tensor as T\n"
+     "        return T.sqr(x)\n    elif K.backend() == 'tensorflow':\n        import tensorflow as tf\n"
+     "        return tf.square(x)\n    else:\n        raise NotImplementedError"),
+    ("f:2,5,4", "def f(x):\n    if K.image_dim_ordering() == 'th':\n        return x\n    return x * 2"),
+    ("f:2,5,4", "def f(x):\n    if K.image_data_format() == 'channels_first' or K.ndim(x) == 7:\n        axis = 1\n"
+     "    else:\n        axis = -1\n    return K.sum(x, axis=axis)"),
+    ("f:2,5,4", "def f(x):\n    if not isinstance(x, list):\n        x = [x]\n    return x[0] * len(x)"),
+    ("f:2,5,4", "def f(x):\n    xs = [x, x * 2, x * 3]\n    for i, v in enumerate(xs):\n        xs[i] = v + i\n"
+     "    return xs"),
+    ("f:2,5,4", "def f(x):\n    xs = [x] * 3\n    xs += [x * 2]\n    xs.insert(0, x * 0)\n    xs.pop()\n"
+     "    xs.extend([x])\n    xs.reverse()\n    return K.stack(xs[1:], axis=0)"),
+    ("f:2,5,4", "def f(x):\n    return tuple(x[:, i] for i in range(2))"),
+    ("f:2,5,4", "def f(x):\n    return [x[:, i] for i in (0, 1)]"),
+    ("f:2,5,4", "def f(x):\n    f2 = lambda a, *b, **c: a * len(b) + c.get('k', 0)\n    return f2(x, 1, 2, k=3)"),
+    ("f:2,5,4", "def f(x):\n    args = (x, 2)\n    def g(a, b, c=1):\n        return a * b + c\n"
+     "    return g(*args, **{'c': 5})"),
+    ("f:2,5,4", "def f(x):\n    def compose(*fs):\n        def run(v):\n            for g in fs:\n"
+     "                v = g(v)\n            return v\n        return run\n"
+     "    return compose(K.abs, lambda v: v + 1, K.sqrt)(x)"),
+    ("f:2,5,4", "def make():\n    scale, shift = 2.0, [1, 2]\n    def f(x):\n        return x * scale + shift[0]\n"
+     "    return f\nf = make()"),
+    ("f:2,5,4", "def make(n):\n    return lambda x: x[:, n]\nf = make(2)"),
+    ("f:2,5,4", "def make(start, end):\n    def func(x):\n        return x[:, start:end]\n    return func\nf = make(1, 3)"),
+    ("f:2,5,4", "def make(idx):\n    return lambda x, i=idx: x[:, :, i]\nf = make(1)"),
+    ("f:2,5,4", "f = lambda x, axis=1, name='mean': K.mean(x, axis=axis)"),
+    ("f:2,5,4", "f = lambda x, **kwargs: K.mean(x, axis=1)"),
+    ("f:2,5,4", "f = lambda x, mask: x * 2 if mask is None else x"),
+    ("f:2,5,4", "f = lambda *a: a[0] * 2"),
+    ("f:2,5,4", "f = lambda x: x if True else None"),
+    ("f:2,5,4", "f = lambda x: None or x"),
+    ("f:2,5,4", "f = lambda x: x[:, 0, :] if len(x.shape) == 3 else x"),
+    ("f:2,5,4", "f = lambda x: x.shape.ndims * x if hasattr(x.shape, 'ndims') else x * 3"),
+    ("f:2,5,4", "f = lambda x: K.zeros(shape=(1, 4)) + x[:, 0]"),
+    ("f:2,5,4", "f = lambda x: (x, x)[1][..., -1]"),
+    ("f:2,5,4", "f = lambda x: x[(slice(None), 1)]"),
+    ("f:2,5,4", "f = lambda x: x[:, slice(1, 3)]"),
+    ("f:2,5,4", "f = lambda x: x.__getitem__((slice(None), 0))"),
+    ("f:2,5,4", "f = lambda x: K.sum(x[:, t] for t in range(5)) if False else sum(x[:, t] for t in range(5))"),
+    ("f:2,5,4", "f = lambda x: [K.mean(x, axis=1), K.max(x, axis=1)]"),
+    ("f:2,5,4", "f = lambda x: (lambda y: (lambda z: z + y)(y * 2))(x)"),
+    ("f:2,5,4", "f = lambda x: [[x[:, i, j] for j in range(2)] for i in range(2)][1][1]"),
+    ("f:2,5,4", "f = lambda x: x * 1e-3 + 1e10 * 0 - 0x10 + 10 ** 2 + 7 // 2 + 7 % 3 + (1 << 3) + (6 & 3) + (6 | 1) + (6 ^ 3) + ~1"),
+    ("f:2,5,4", "f = lambda x: x * (1 if 1 < 2 <= 3 != 4 else 0) + (3 in [1, 2, 3]) + (not 0)"),
+    ("f:2,5,4", "f = lambda x: x / 2 if isinstance(1, int) and not isinstance(1.5, int) else x"),
+    ("f:2,5,4", "f = lambda x: x * np.float32(0.5) * float(2) * int('3') * abs(-1.5) * round(2.6) * pow(2, 3) * divmod(7, 2)[0]"),
+    ("f:2,5,4", "f = lambda x: x + min(1, 2, 3) + max([4, 5]) + min([3, 1], key=lambda v: -v) + sum((1, 2)) + len('abc')"),
+    ("f:2,5,4", "f = lambda x: sum(map(lambda a, b: a * b, [x, x], [1, 2])) + sum(filter(None, [0, 1, 2])) + any([0, 1]) + all([1, 1])"),
+    ("f:2,5,4", "import functools, operator\nf = lambda x: functools.reduce(operator.add, [x, x, x])"),
+    ("f:2,5,4", "from functools import reduce\nf = lambda x: reduce(lambda a, b: a + b, [x, x, x], 0)"),
+    ("f:2,5,4", "f = lambda x: tensorflow.abs(x) * numpy.sqrt(2.0)"),
+    ("f:2,5,4", "f = lambda x: tensorflow.keras.backend.sum(x, axis=1)"),
+    ("f:2,5,4", "f = lambda x: tf.compat.v1.transpose(x, [0, 2, 1])"),
+    ("f:2,5,4", "f = lambda x: backend.sum(x, axis=1)"),
+    ("f:2,5,4", "f = lambda x: KTF.reduce_sum(x, axis=1)"),
 ]

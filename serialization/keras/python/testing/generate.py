@@ -8,6 +8,7 @@
 computed by the Python that runs this, which needs NumPy.
 """
 import base64
+import inspect
 import json
 import os
 import subprocess
@@ -15,8 +16,12 @@ import sys
 
 import numpy as np
 
+import call_cases
 import cases
 import standins
+import standins_more
+
+standins_more.import_into()
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -27,6 +32,13 @@ def all_cases():
         yield inputs, "f = lambda x: " + body
     for inputs, source in cases.FUNCTIONS:
         yield inputs, source
+    for line in call_cases.CALLS.strip().splitlines():
+        inputs, body = line.split(" | ", 1)
+        yield inputs, "f = lambda x: " + body
+
+
+# Of call_cases.CALLS.
+CALL_VERSIONS = ("3.7", "3.12")
 
 
 def make_input(kind, shape, k):
@@ -43,23 +55,27 @@ def expected(source, inputs):
         values.append(make_input(kind, tuple(int(s) for s in shape.split(",")), k))
     names = dict(standins.GLOBALS)
     install_imports()
-    exec(compile(source, "model.py", "exec"), names)
+    # What only Python 2 compiles has an equal in Python 3.
+    exec(compile(cases.PYTHON_2.get(source, source), "model.py", "exec"), names)
     stdout, sys.stdout = sys.stdout, open(os.devnull, "w")
     try:
-        result = names["f"](values if len(values) > 1 else values[0])
+        masks = {"mask": None} if "mask" in inspect.signature(names["f"]).parameters else {}  # as Keras gives it
+        result = names["f"](values if len(values) > 1 else values[0], **masks)
     finally:
         sys.stdout = stdout
     many = isinstance(result, (list, tuple))
     outputs = [np.asarray(r) for r in (result if many else [result])]
-    return many, [[list(o.shape), [float("%.9g" % v) for v in o.astype(np.float64).ravel()]] for o in outputs]
+    return many, [[list(o.shape), [float("%.7g" % v) for v in o.astype(np.float64).ravel()]] for o in outputs]
 
 
 def install_imports():
     """What functions import is the stand-ins."""
-    for name, module in {"tensorflow": standins.tf, "tensorflow.keras": standins.keras, "keras": standins.keras,
-                         "tensorflow.keras.backend": standins.K, "keras.backend": standins.K}.items():
+    k, a = standins.keras, standins.keras.applications
+    for name, module in {"tensorflow": standins.tf, "keras": k, "keras.backend": standins.K, "keras.applications": a,
+                         "keras.applications.vgg16": a.vgg16, "tensorflow.keras": k, "tensorflow.keras.backend": standins.K,
+                         "tensorflow.keras.applications": a, "tensorflow.keras.applications.resnet50": a.resnet50,
+                         "tensorflow.python": k, "tensorflow.python.keras": k, "tensorflow.python.keras.applications": a}.items():
         sys.modules[name] = module
-    standins.keras.__path__ = standins.tf.__path__ = []
 
 
 def payloads(python, sources):
@@ -97,11 +113,14 @@ def main():
         print("as stored:", " ".join(sorted(found)))
         return
     lines = []
+    first_call = len(listed) - len(call_cases.CALLS.strip().splitlines())
     for i, (inputs, source) in enumerate(listed):
         many, outputs = expected(source, inputs)
         by_payload = {}
         defaults = closure = None
         for version, dumped in found.items():
+            if i >= first_call and version not in CALL_VERSIONS:
+                continue
             if dumped[i] is not None and not (version == "2.7" and source in cases.NOT_PYTHON_2):
                 by_payload.setdefault(dumped[i][0], []).append(version)
                 defaults, closure = dumped[i][1:]

@@ -37,6 +37,8 @@ def dt(name):
 
 
 class Module(object):
+    __spec__, __path__ = None, []  # as Python wants packages to have
+
     def __init__(self, **names):
         self.__dict__.update(names)
 
@@ -225,6 +227,7 @@ ops.__dict__.update({k: wrap(v) for k, v in dict(
 ops.shape = lambda x: tuple(x.shape)
 keras = Module(backend=K, ops=ops, activations=Module(relu=wrap(relu), softmax=wrap(softmax), sigmoid=wrap(SIGMOID), elu=wrap(elu)))
 K.tf = tf
+tf.compat = Module(v1=tf)
 tf.keras = keras
 
 
@@ -243,4 +246,4 @@ K.name_scope = tf.name_scope = Scope
 tf.meshgrid = lambda *v: [t(g) for g in np.meshgrid(*v)]
 tf.sequence_mask = lambda n, m: (np.arange(m) < np.asarray(n)[..., None]).view(T)
 tf.linalg.diag = lambda x: (x[..., None] * np.eye(x.shape[-1], dtype=x.dtype)).view(T)
-GLOBALS = dict(K=K, tf=tf, keras=keras, ops=ops, np=np, math=math, ktf=tf)
+GLOBALS = dict(K=K, tf=tf, keras=keras, ops=ops, np=np, math=math, ktf=tf, KTF=tf, tensorflow=tf, numpy=np, backend=K)

@@ -1,5 +1,6 @@
 // Ops that work element by element.
 #include <cmath>
+#include <limits>
 
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
 
@@ -42,6 +43,33 @@ Names SquarePlus(NodeExporter& n) {
   const std::string x = n.input(0);
   const std::string under = n.Emit("Add", {n.Emit("Mul", {x, x}), n.Scalar(n.attrs().Float("b"))});
   return {{n.Emit("Mul", {n.Emit("Add", {x, n.Emit("Sqrt", {under})}), n.Scalar(0.5)})}};
+}
+double LargestOf(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat16:
+      return 65504;
+    case DType::kBFloat16:
+      return 0x1.fep127;
+    case DType::kFloat64:
+      return std::numeric_limits<double>::max();
+    default:
+      return std::numeric_limits<float>::max();
+  }
+}
+
+// atan(a / b), half a turn on where b is negative, and a quarter of one where it is 0. Infinities
+// count as the largest number, so that two of them have a quotient.
+Names Atan2(NodeExporter& n) {
+  const auto scalar = [&](double value) { return n.Scalar(value); };
+  const double most = LargestOf(n.type(0).dtype);
+  const std::string a = n.Emit("Clip", {n.input(0), scalar(-most), scalar(most)});
+  const std::string b = n.Emit("Clip", {n.input(1), scalar(-most), scalar(most)});
+  const std::string turn =
+      n.Emit("Where", {n.Emit("Less", {a, scalar(0)}), scalar(-M_PI), scalar(M_PI)});
+  const std::string shift = n.Emit("Where", {n.Emit("Less", {b, scalar(0)}), turn, scalar(0)});
+  const std::string angle = n.Emit("Add", {n.Emit("Atan", {n.Emit("Div", {a, b})}), shift});
+  const std::string quarter = n.Emit("Mul", {n.Emit("Sign", {a}), scalar(M_PI / 2)});
+  return {{n.Emit("Where", {n.Emit("Equal", {b, scalar(0)}), quarter, angle})}};
 }
 Names Exp2(NodeExporter& n) {
   return {{n.Emit("Exp", {n.Emit("Mul", {n.input(0), n.Scalar(std::log(2.0))})})}};
@@ -91,6 +119,7 @@ const ExportRegistrar kChains({
     {.op = "math.Square", .op_type = "Mul", .function = Square},
     {.op = "math.Rsqrt", .op_type = "Reciprocal", .function = Rsqrt},
     {.op = "math.NotEqual", .op_type = "Equal", .function = NotEqual},
+    {.op = "math.Atan2", .op_type = "Atan", .function = Atan2},
     {.op = "math.Exp2", .op_type = "Exp", .function = Exp2},
     {.op = "math.Expm1", .op_type = "Exp", .function = Expm1},
     {.op = "math.Log2", .op_type = "Log", .function = Log2},

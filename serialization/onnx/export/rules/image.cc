@@ -1,6 +1,8 @@
 // Ops on images, and random numbers. Augmentation, which acts in training only, is left out: an
 // exported model infers.
 #include <bit>
+#include <cmath>
+#include <limits>
 
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
 #include "nomograph/serialization/onnx/export/rules/layout.h"
@@ -106,6 +108,81 @@ Names Resize(NodeExporter& n) {
   return {{n.Emit("Resize", inputs, std::move(attrs))}};
 }
 
+// The middle; the smaller margin is above and to the left.
+Names CenterCrop(NodeExporter& n) {
+  NOMO_ASSIGN_OR_RETURN(const int rank, n.rank(0));
+  std::vector<int64_t> starts, ends;
+  for (const bool width : {false, true}) {
+    const Dim& size = n.type(0).shape[static_cast<int>(rank + AxisOf(n, width))];
+    if (!size.known()) return absl::UnimplementedError("expected images of a known size");
+    const int64_t part = n.attrs().Int(width ? "width" : "height");
+    starts.push_back((size.size() - part) / 2);
+    ends.push_back(starts.back() + part);
+  }
+  return {{n.Emit("Slice", {n.input(0), n.graph().Ints(starts), n.graph().Ints(ends),
+                            n.graph().Ints({AxisOf(n, false), AxisOf(n, true)})})}};
+}
+
+// Integers are rounded by these ops, and would have to be clamped.
+absl::Status OnlyFloats(const NodeExporter& n) {
+  return kFloats.Contains(n.type(0).dtype)
+             ? absl::OkStatus()
+             : absl::UnimplementedError("for integers it has no form in ONNX");
+}
+
+// Over axes, which stay with size 1.
+std::string Mean(NodeExporter& n, const std::string& x, std::vector<int64_t> axes) {
+  if (n.opset() >= 18) return n.Emit("ReduceMean", {x, n.graph().Ints(std::move(axes))});
+  return n.Emit("ReduceMean", {x}, {IntsAttr("axes", axes)});
+}
+
+std::string Limited(NodeExporter& n, const std::string& x) {
+  if (!n.attrs().Has("value_range")) return x;
+  const std::vector<double>& range = n.attrs().Floats("value_range");
+  return n.Emit("Clip", {x, n.Scalar(range[0]), n.Scalar(range[1])});
+}
+
+Names Grayscale(NodeExporter& n) {
+  NOMO_RETURN_IF_ERROR(OnlyFloats(n));
+  const bool last = n.attrs().String("data_format") == "channels_last";
+  const Tensor weights =
+      Tensor::Of<double>(last ? Shape{3} : Shape{3, 1, 1}, {0.2989, 0.587, 0.114});
+  const std::string parts =
+      n.Emit("Mul", {n.input(0), n.graph().Constant(weights.Cast(n.type(0).dtype))});
+  return {{n.Emit("ReduceSum", {parts, n.graph().Ints({last ? -1 : -3})})}};
+}
+
+Names AdjustBrightness(NodeExporter& n) {
+  NOMO_RETURN_IF_ERROR(OnlyFloats(n));
+  return {{Limited(n, n.Emit("Add", {n.input(0), n.Scalar(n.attrs().Float("delta"))}))}};
+}
+
+Names AdjustContrast(NodeExporter& n) {
+  NOMO_RETURN_IF_ERROR(OnlyFloats(n));
+  const std::string mean = Mean(n, n.input(0), {AxisOf(n, false), AxisOf(n, true)});
+  const std::string apart = n.Emit("Sub", {n.input(0), mean});
+  return {{Limited(
+      n, n.Emit("Add", {n.Emit("Mul", {apart, n.Scalar(n.attrs().Float("factor"))}), mean}))}};
+}
+
+Names Standardize(NodeExporter& n) {
+  NOMO_ASSIGN_OR_RETURN(const int rank, n.rank(0));
+  int64_t count = 1;
+  for (int axis = rank - 3; axis < rank; ++axis) {
+    if (!n.type(0).shape[axis].known())
+      return absl::UnimplementedError("expected images of a known size");
+    count *= n.type(0).shape[axis].size();
+  }
+  const DType dtype = n.attrs().Type("dtype");
+  const std::string x = CastTo(n, n.input(0), dtype);
+  const std::string apart = n.Emit("Sub", {x, Mean(n, x, {-3, -2, -1})});
+  const std::string deviation =
+      n.Emit("Sqrt", {Mean(n, n.Emit("Mul", {apart, apart}), {-3, -2, -1})});
+  const double least = 1 / std::sqrt(static_cast<double>(count));
+  const std::string limit = n.graph().Constant(Tensor::Full(dtype, Shape{}, least));
+  return {{n.Emit("Div", {apart, n.Emit("Max", {deviation, limit})})}};
+}
+
 Names Augmentation(NodeExporter& n) {
   if (n.output_type(0) != n.type(0)) {
     return absl::UnimplementedError(
@@ -121,10 +198,22 @@ const ExportRegistrar kImages({
     {.op = "image.FlipUpDown", .op_type = "Slice", .function = Flip},
     {.op = "image.Crop", .op_type = "Slice", .function = Crop},
     {.op = "image.Resize", .op_type = "Resize", .function = Resize},
+    {.op = "image.CenterCrop", .op_type = "Slice", .function = CenterCrop},
+    {.op = "image.RandomCrop", .op_type = "Slice", .function = CenterCrop},
+    {.op = "image.RgbToGrayscale", .op_type = "ReduceSum", .function = Grayscale},
+    {.op = "image.AdjustBrightness", .op_type = "Add", .function = AdjustBrightness},
+    {.op = "image.AdjustContrast", .op_type = "ReduceMean", .function = AdjustContrast},
+    {.op = "image.PerImageStandardization", .op_type = "ReduceMean", .function = Standardize},
     {.op = "image.RandomFlip", .op_type = "Identity", .function = Augmentation},
     {.op = "image.RandomRotation", .op_type = "Identity", .function = Augmentation},
     {.op = "image.RandomBrightness", .op_type = "Identity", .function = Augmentation},
     {.op = "image.RandomContrast", .op_type = "Identity", .function = Augmentation},
+    {.op = "image.RandomTranslation", .op_type = "Identity", .function = Augmentation},
+    {.op = "image.RandomZoom", .op_type = "Identity", .function = Augmentation},
+    {.op = "nn.AlphaDropout", .op_type = "Identity", .function = Augmentation},
+    {.op = "nn.GaussianDropout", .op_type = "Identity", .function = Augmentation},
+    {.op = "nn.GaussianNoise", .op_type = "Identity", .function = Augmentation},
+    {.op = "nn.SpatialDropout", .op_type = "Identity", .function = Augmentation},
 });
 
 // Random numbers. Ours and those of an ONNX runtime are different ones of the same distribution.

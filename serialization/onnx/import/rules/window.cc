@@ -7,7 +7,11 @@ namespace nomograph::onnx {
 absl::Status CopyWindow(NodeImporter& node, absl::string_view op, Attributes& attrs) {
   attrs.Set("data_format", "channels_first");
   NOMO_RETURN_IF_ERROR(node.Copy(op, "strides", attrs));
-  NOMO_RETURN_IF_ERROR(node.Copy(op, "dilations", attrs));
+  // Exporters often write what is the default, which our own does not.
+  NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> dilations, node.Ints("dilations"));
+  if (std::any_of(dilations.begin(), dilations.end(), [](int64_t d) { return d != 1; })) {
+    NOMO_RETURN_IF_ERROR(node.Copy(op, "dilations", attrs));
+  }
   NOMO_ASSIGN_OR_RETURN(const std::string auto_pad, node.String("auto_pad", "NOTSET"));
   NOMO_ASSIGN_OR_RETURN(std::vector<int64_t> pads, node.Ints("pads"));
   const bool padded = std::any_of(pads.begin(), pads.end(), [](int64_t pad) { return pad != 0; });
