@@ -37,25 +37,31 @@ absl::StatusOr<std::string> MethodName(const PyValue& given) {
   return absl::UnimplementedError(absl::StrCat("the method ", Shown(method)));
 }
 
-// Resizes rows and columns of a size that the model computes, or by cubic interpolation.
+// Resizes rows and columns to sizes that the model computes, or by cubic interpolation.
 absl::StatusOr<Value> ResizeAnyhow(CallContext& call, const Value& x, bool first,
                                    const std::vector<PyValue>& sizes, const ResizeMethod& method) {
+  NOMO_ASSIGN_OR_RETURN(const int rank, RankOf(x));
+  if (rank < 3) return InvalidArgument("an image has three axes");
+  NOMO_ASSIGN_OR_RETURN(const PyValue shape, call.interpreter().ShapeOf(x));
+  std::vector<PyValue> all = shape.heap->items;
+  all[first ? rank - 2 : rank - 3] = sizes[0];
+  all[first ? rank - 1 : rank - 2] = sizes[1];
   Attributes attrs = {
       {"mode", method.mode},
-      {"axes", first ? Ints{-2, -1} : Ints{-3, -2}},
       {"coordinate_transformation_mode", method.aligned ? "align_corners"
                                          : method.old   ? "asymmetric"
                                                         : "half_pixel"},
-      {"nearest_mode", method.aligned || !method.old ? "round_prefer_ceil" : "floor"},
-      // TensorFlow 2 leaves out what lies outside of the image; TensorFlow 1 repeats its edge.
-      {"cubic_coeff_a", method.old ? -0.75 : -0.5},
-      {"exclude_outside", method.mode != "nearest" && !method.old},
-      {"antialias", method.antialias && method.mode != "nearest"}};
+      {"nearest_mode", method.aligned || !method.old ? "round_prefer_ceil" : "floor"}};
+  if (method.mode == "cubic") attrs.Set("cubic_coeff_a", method.old ? -0.75 : -0.5);
+  if (method.antialias && method.mode != "nearest") attrs.Set("antialias", true);
+  // TensorFlow 2 leaves out what lies outside of the image; TensorFlow 1 repeats its edge.
+  const bool wide = method.mode == "cubic" || attrs.Has("antialias");
+  if (wide && !method.old) attrs.Set("exclude_outside", true);
   std::vector<Value> inputs = {x};
-  const bool known = std::all_of(sizes.begin(), sizes.end(),
-                                 [](const PyValue& size) { return size.is_integer(); });
+  const bool known =
+      std::all_of(all.begin(), all.end(), [](const PyValue& size) { return size.is_integer(); });
   if (!known) inputs = {x, Value(), Value()};
-  NOMO_RETURN_IF_ERROR(SetShape(call.interpreter(), sizes, "sizes", inputs, attrs));
+  NOMO_RETURN_IF_ERROR(SetShape(call.interpreter(), all, "sizes", inputs, attrs));
   return Op("array.Resize", std::move(inputs), std::move(attrs));
 }
 

@@ -374,7 +374,7 @@ const CallRegistrar kRules[] = {
     {"{tf,keras.ops,np,tf.linalg}.tensordot(x|x1|a,y|x2|b,axes=2)", TensorDot},
     {"{tf,keras.ops,np,tf.linalg}.einsum(equation|subscripts,*operands)", Einsum},
     {"{keras.ops,np}.outer(x|x1|a,y|x2|b)", Outer},
-    {"{keras.ops,np,tf.experimental.numpy}.{triu,tril}(x|m,k=0)", Triangle},
+    {"{keras.ops,np}.{triu,tril}(x|m,k=0)", Triangle},
     {"{keras.backend,keras.ops,np}.clip,{tf,tf.math}.clip_by_value(x|t|a,x_min|min_value|"
      "clip_value_min|a_min=None,x_max|max_value|clip_value_max|a_max=None)",
      Clip},

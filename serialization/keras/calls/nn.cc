@@ -208,7 +208,7 @@ RuleResult Affine(CallContext& call) {
 const CallRegistrar kRules[] = {
     {"keras.backend.normalize_batch_in_training(x,gamma,beta,reduction_axes,epsilon=0.001)",
      NormalizeBatch},
-    {"tf.nn.{fused_batch_norm,fused_batch_norm_v3},tf.compat.v1.nn.fused_batch_norm(x,scale,offset,"
+    {"tf.nn.{fused_batch_norm,fused_batch_norm_v3}(x,scale,offset,"
      "mean=None,variance=None,epsilon=0.001,data_format=NHWC,is_training=False)",
      FusedBatchNorm},
     {"tf.nn.crelu(x|features,axis=-1)", Crelu},

@@ -118,9 +118,9 @@ void AddDefined(Interpreter& interpreter, const LambdaFunction& lambda, PyArgume
     if (has_default || given) continue;
     const auto define = interpreter.options().defines.find(name);
     if (define == interpreter.options().defines.end()) {
-      interpreter.AddMissing(
-          {MissingItem::Kind::kGlobal, name,
-           absl::StrCat(Shown(name), ": this parameter has no value; give it one")});
+      interpreter.AddMissing({MissingItem::Kind::kGlobal, name,
+                              absl::StrCat(Shown(name), ": this parameter has no value; --define ",
+                                           Shown(name), "=VALUE gives it one")});
       arguments.keywords.emplace_back(name, PyValue::Unknown());
     } else {
       arguments.keywords.emplace_back(name, interpreter.FromConfig(define->second));

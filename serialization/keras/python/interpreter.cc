@@ -189,7 +189,8 @@ PyValue Interpreter::Global(const std::string& name) {
     return arena_.Name(std::string(module));
   }
   AddMissing({MissingItem::Kind::kGlobal, name,
-              absl::StrCat(Shown(name), ": this global name has no value; give it one")});
+              absl::StrCat(Shown(name), ": this global name has no value; --define ", Shown(name),
+                           "=VALUE gives it one")});
   return PyValue::Unknown();
 }
 

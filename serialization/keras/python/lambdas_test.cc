@@ -16,6 +16,7 @@
 #include "nomograph/core/run/session.h"
 #include "nomograph/serialization/keras/calls/known_call.h"
 #include "nomograph/serialization/keras/python/function.h"
+#include "nomograph/serialization/keras/python/names.h"
 
 namespace nomograph::keras {
 namespace {
@@ -144,7 +145,12 @@ TEST(Lambdas, AreOfTheVersionsThatWroteThem) {
   }
 }
 
-TEST(Lambdas, KnowEveryCallOnce) { EXPECT_TRUE(CallFaults().ok()) << CallFaults(); }
+TEST(Lambdas, KnowEveryCallOnce) {
+  EXPECT_TRUE(CallFaults().ok()) << CallFaults();
+  EXPECT_GE(CallNames().size(), 1000u);
+  // Names that are not canonical are never looked up.
+  for (const std::string& name : CallNames()) EXPECT_EQ(CanonicalName(name), name);
+}
 
 }  // namespace
 }  // namespace nomograph::keras

@@ -199,6 +199,11 @@ absl::StatusOr<PyValue> Interpreter::TensorBinary(BinaryOperator op, const PyVal
     NOMO_ASSIGN_OR_RETURN(const std::vector<Value> probe, Promote({a, b}));
     if (kInts.Contains(probe[0].dtype())) name = "math.FloorDiv";
   }
+  // A size is not negative: it divides as ONNX' integers do.
+  if (op == B::kFloorDivide && a.is(Kind::kTensor) && a.heap->size_axis >= 0 && b.is_integer() &&
+      b.number > 0) {
+    name = "math.Div";
+  }
   // True division yields floating point, also of integers.
   if (op == B::kDivide) types = nomograph::kFloats;
   NOMO_ASSIGN_OR_RETURN(const std::vector<Value> inputs, Promote({a, b}, types));
