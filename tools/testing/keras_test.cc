@@ -45,6 +45,19 @@ TEST(KerasCli, FromAPipe) {
   }
 }
 
+// The README's example. The number is that of the independent forward pass in testdata/reference.py.
+TEST(KerasCli, ThreeCommands) {
+  Fetch("models/carnd.h5", "carnd.h5");
+  Fetch("road.png", "road.png");
+  EXPECT_THAT(Nomo("inspect carnd.h5").out,
+              HasSubstr("lambda_1 (Lambda of Python 3.3, 3.4 or 3.5): translated, body of "
+                        "local.lambda_1\n    lambda x: x / 255.0 - 0.5\n"));
+  EXPECT_EQ(Nomo("convert carnd.h5 carnd.nomo").exit_code, 0);
+  const CliResult run = Nomo("run carnd.nomo --input road.png");
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("dense_4  float32[1,1]\n  [[0.12488"));
+}
+
 TEST(KerasCli, OfTensorFlowJs) {
   std::filesystem::create_directories(TempPath("abalone"));
   Fetch("models/abalone/model.json", "abalone/model.json");
