@@ -1,6 +1,8 @@
 #include "nomograph/inspect/open.h"
 
+#include <filesystem>
 #include <functional>
+#include <system_error>
 
 #include "absl/strings/match.h"
 #include "nomograph/core/io/file.h"
@@ -69,18 +71,22 @@ absl::StatusOr<ModelFile> OpenOnnx(const std::string& path, const OpenOptions& o
   return file;
 }
 
-absl::StatusOr<ModelFile> OpenKeras(const std::string& path, const OpenOptions& options) {
-  ModelFile file{.path = path, .form = ModelForm::kKeras};
-  NOMO_ASSIGN_OR_RETURN(const InputFile input, InputFile::OpenRegular(path));
-  file.bytes = input.size();
-  NOMO_ASSIGN_OR_RETURN(keras::Imported imported, keras::Import(path, options.keras));
-  file.model = std::move(imported.model);
-  file.warnings = imported.report.warnings;
-  file.keras = std::move(imported.report);
-  return file;
+ModelFile KerasModelFile(const std::string& path, int64_t bytes, keras::Imported imported) {
+  return {.path = path,
+          .model = std::move(imported.model),
+          .bytes = bytes,
+          .form = ModelForm::kKeras,
+          .warnings = imported.report.warnings,
+          .keras = std::move(imported.report)};
 }
 
-// A pipe, read whole. Text begins with the name of a field, which neither binary form does.
+absl::StatusOr<ModelFile> OpenKeras(const std::string& path, const OpenOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(const InputFile input, InputFile::OpenRegular(path));
+  NOMO_ASSIGN_OR_RETURN(keras::Imported imported, keras::Import(path, options.keras));
+  return KerasModelFile(path, input.size(), std::move(imported));
+}
+
+// A pipe, read whole. Text begins with the name of a field, which no other form does.
 absl::StatusOr<ModelFile> OpenStandardInput(const OpenOptions& options) {
   const std::string path = "-";
   NOMO_ASSIGN_OR_RETURN(std::string read, ReadFile("/dev/stdin"));
@@ -94,6 +100,11 @@ absl::StatusOr<ModelFile> OpenStandardInput(const OpenOptions& options) {
     if (!model.ok()) return AtFile(path, model.status());
     file.model = *std::move(model);
     return file;
+  }
+  if (keras::LooksLikeKeras(*bytes)) {
+    auto imported = keras::ImportBytes(*bytes, bytes, options.keras);
+    if (!imported.ok()) return AtFile(path, imported.status());
+    return KerasModelFile(path, file.bytes, *std::move(imported));
   }
   auto model = LoadFromBytes(*bytes, bytes, {.upgrade = options.upgrade});
   if (!model.ok()) return AtFile(path, model.status());
@@ -137,6 +148,13 @@ std::optional<int64_t> ModelFile::OffsetOf(const Tensor& tensor) const {
 
 absl::StatusOr<ModelFile> OpenFile(const std::string& path, OpenOptions options) {
   if (path == "-") return OpenStandardInput(options);
+  // TensorFlow.js keeps a model in a folder.
+  std::error_code ignored;
+  if (const std::string inner = path + "/model.json";
+      std::filesystem::is_directory(path, ignored) &&
+      std::filesystem::is_regular_file(inner, ignored)) {
+    return OpenKeras(inner, options);
+  }
   const ModelForm named = ModelFormOf(path);
   if (named == ModelForm::kText) return OpenText(path, options.upgrade);
   if (named == ModelForm::kOnnx) return OpenOnnx(path, options);

@@ -49,7 +49,8 @@ struct OpenOptions {
   keras::KerasImportOptions keras;
 };
 
-// The model in a file; "-" is standard input, which is read whole. ONNX and Keras models are
+// The model in a file; "-" is standard input, which is read whole, and a folder with a model.json
+// stands for that. ONNX and Keras models are
 // imported. Errors as Load(), onnx::Import() and keras::Import().
 absl::StatusOr<Model> Open(const std::string& path, OpenOptions options = {});
 // With what only the file tells.

@@ -48,11 +48,16 @@ std::string FormsPage() {
     absl::StrAppend(&page, "| ", name, " | ", absl::StrJoin(others[name], ", "), " |\n");
   }
   absl::StrAppend(&page,
-                  "\nBeside them Sequential, Model and Functional, InputLayer, Lambda, Merge of "
-                  "Keras 1, RNN of "
-                  "one LSTMCell, GRUCell or SimpleRNNCell, TFOpLambda, SlicingOpLambda, "
-                  "TensorFlowOpLayer and the "
-                  "operations of keras.ops. Any other class becomes a node that names an op.\n");
+                  "\nBeside them Sequential, Model and Functional, Graph and Merge of Keras 1, "
+                  "Pipeline, InputLayer, Lambda, RNN of LSTMCell, GRUCell or SimpleRNNCell (one, "
+                  "or several in StackedRNNCells), SpectralNormalization, which at inference is "
+                  "the layer in it, TFOpLambda, SlicingOpLambda, TensorFlowOpLayer and the "
+                  "operations of keras.ops. What changes its input in training alone (RandAugment, "
+                  "MixUp, …) is Identity.\n\n"
+                  "Any other class becomes a node that names an op, with its configuration as "
+                  "attributes and its weights as inputs; so does a layer whose options mean what "
+                  "the layer here does not do. Of Keras' own: ",
+                  absl::StrJoin(ClassesNotHere(), ", "), ".\n");
   absl::StrAppend(&page, "\n## Calls\n\n",
                   "What Lambdas and operations may call. Lambdas are read as Python 2.7 and 3.3 to "
                   "3.14 store them.\n\n| call | in |\n|---|---|\n");

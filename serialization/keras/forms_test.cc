@@ -1,6 +1,8 @@
 // The ways in which Keras has stored weights (testdata/make_forms.py), and Lambdas that are up to
 // something.
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -22,9 +24,10 @@ std::string FormPath(absl::string_view file) {
 
 TEST(WeightForms, ComputeWhatTheyDidBeforeTheyWereStored) {
   for (const char* file :
-       {"arrays.keras", "attention.keras", "cudnn_gru.h5", "cudnn_lstm.h5", "keras1_conv1d.h5",
-        "keras1_gru.h5", "keras1_lstm.h5", "keras1_th.h5", "masks.h5", "nested.h5",
-        "normalization.h5", "places213.keras", "places3.keras", "theano.h5", "windows.keras"}) {
+       {"arrays.keras", "attention.keras", "beside.json", "cudnn_gru.h5", "cudnn_lstm.h5",
+        "keras1_conv1d.h5", "keras1_gru.h5", "keras1_lstm.h5", "keras1_th.h5", "masks.h5",
+        "nested.h5", "normalization.h5", "places213.keras", "places3.keras", "slashes.h5",
+        "spectral.keras", "stacked.keras", "theano.h5", "windows.keras"}) {
     SCOPED_TRACE(file);
     const std::string name(file, absl::string_view(file).find('.'));
     const auto expected = ReadNpz(FormPath(name + ".npz"));
@@ -41,6 +44,31 @@ TEST(WeightForms, ComputeWhatTheyDidBeforeTheyWereStored) {
     const absl::Status close = AllClose(*output, expected->at("y"), 1e-5, 1e-5);
     EXPECT_TRUE(close.ok()) << close;
   }
+}
+
+TEST(FromMemory, IsWhatTheFileIs) {
+  for (const char* file : {"keras1_gru.h5", "places3.keras", "arrays.keras", "system.json"}) {
+    SCOPED_TRACE(file);
+    const auto bytes = ReadFile(FormPath(file));
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    const auto owner = std::make_shared<const std::string>(*bytes);
+    const auto from_file = Import(FormPath(file)), imported = ImportBytes(*owner, owner);
+    ASSERT_TRUE(imported.ok()) << imported.status();
+    EXPECT_EQ(SemanticHash(imported->model), SemanticHash(from_file->model));
+  }
+  // Weights for a configuration, from a file.
+  const auto json = ReadFile("serialization/keras/testdata/forms/beside.json");
+  ASSERT_TRUE(json.ok()) << json.status();
+  const auto owner = std::make_shared<const std::string>(*json);
+  const auto imported = ImportBytes(*owner, owner, {.weights = FormPath("beside.weights.h5")});
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_EQ(imported->report.weights_loaded, 2);
+  EXPECT_EQ(imported->report.warnings, std::vector<std::string>());
+  // Those of TensorFlow.js lie beside a file.
+  const auto tfjs = ReadFile("serialization/keras/testdata/models/abalone/model.json");
+  ASSERT_TRUE(tfjs.ok()) << tfjs.status();
+  const absl::Status status = ImportBytes(*tfjs, nullptr).status();
+  EXPECT_TRUE(absl::StrContains(status.message(), "open model.json itself")) << status;
 }
 
 TEST(Lambdas, NothingRuns) {
@@ -65,6 +93,22 @@ TEST(Lambdas, WhatIsBehindAnUnknownOneIsKept) {
   EXPECT_EQ(imported->report.lambdas[1].layer, "out");
   EXPECT_EQ(imported->report.lambdas[1].op, "keras.Dense");
   EXPECT_EQ(CountParameters(imported->model).total(), 8);
+}
+
+// A class that is named as one of Keras' and has other weights is its author's own: it stays under
+// its name with its weights, in models, too, and the rest is read.
+TEST(Lambdas, AClassOfTheSameNameIsKept) {
+  const auto imported = Import(FormPath("same_name.h5"));
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  std::vector<std::string> kept;
+  for (const LambdaOutcome& lambda : imported->report.lambdas) {
+    EXPECT_EQ(lambda.how, LambdaOutcome::How::kMissing);
+    kept.push_back(absl::StrCat(lambda.layer, ": ", lambda.op));
+  }
+  EXPECT_EQ(absl::StrJoin(kept, ", "),
+            "inner/own: keras.LayerNormalization, group: keras.GroupNormalization, "
+            "pool: keras.Attention");
+  EXPECT_EQ(CountParameters(imported->model).total(), 12 + 15 + 9 + 6 + 8);
 }
 
 TEST(Lambdas, TheUsersWordComesFirst) {

@@ -264,6 +264,13 @@ absl::StatusOr<Imported> Import(const std::string& path, const KerasImportOption
   return imported;
 }
 
+absl::StatusOr<Imported> ImportBytes(absl::string_view bytes, std::shared_ptr<const void> owner,
+                                     const KerasImportOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(const KerasFile file,
+                        ReadKerasBytes(bytes, std::move(owner), /*path=*/"", options.weights));
+  return ImportFile(file, options);
+}
+
 absl::StatusOr<NamedOp> ParseNamedOp(absl::string_view text) {
   // A comma within brackets does not part two arguments.
   std::vector<std::string> parts(1);

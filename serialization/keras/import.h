@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,11 @@ struct Imported {
 // InvalidArgument, with every fault that was found, for configurations that contradict themselves
 // or their weights; Unimplemented for options that mean what no layer here does.
 absl::StatusOr<Imported> Import(const std::string& path, const KerasImportOptions& options = {});
+
+// The same of a file in memory, which `owner` keeps there while this runs. A configuration has no
+// weights then but those of `options`.
+absl::StatusOr<Imported> ImportBytes(absl::string_view bytes, std::shared_ptr<const void> owner,
+                                     const KerasImportOptions& options = {});
 
 // The same for a file that has been read.
 absl::StatusOr<Imported> ImportFile(const KerasFile& file, const KerasImportOptions& options = {});

@@ -199,11 +199,15 @@ absl::StatusOr<KerasFile> ReadKerasJson(absl::string_view json) {
 
 absl::StatusOr<KerasFile> ReadKerasFile(const std::string& path, const std::string& weights) {
   NOMO_ASSIGN_OR_RETURN(const auto mapped, MappedFile::Open(path));
-  const absl::string_view bytes = mapped->bytes();
+  return ReadKerasBytes(mapped->bytes(), mapped, path, weights);
+}
+
+absl::StatusOr<KerasFile> ReadKerasBytes(absl::string_view bytes, std::shared_ptr<const void> owner,
+                                         const std::string& path, const std::string& weights) {
   const bool is_json = !LooksLikeHdf5(bytes) && !LooksLikeZip(bytes);
   auto file = is_json               ? FromJson(bytes, path, weights)
               : LooksLikeZip(bytes) ? FromArchive(bytes)
-                                    : FromHdf5(bytes, mapped);
+                                    : FromHdf5(bytes, std::move(owner));
   NOMO_RETURN_IF_ERROR(file.status());
   if (!is_json && !weights.empty()) {
     NOMO_ASSIGN_OR_RETURN(file->weights, ReadWeightsFile(weights));

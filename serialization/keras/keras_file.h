@@ -3,6 +3,7 @@
 #ifndef NOMOGRAPH_SERIALIZATION_KERAS_KERAS_FILE_H_
 #define NOMOGRAPH_SERIALIZATION_KERAS_KERAS_FILE_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,12 @@ bool LooksLikeKeras(absl::string_view bytes);
 // configuration is in JSON: the same name with .h5, .hdf5, .keras or .weights.h5, or `weights`)
 // are read too. NotFound and PermissionDenied; InvalidArgument for what is no Keras model.
 absl::StatusOr<KerasFile> ReadKerasFile(const std::string& path, const std::string& weights = "");
+
+// The same of a file in memory, which `owner` keeps there as long as the result lives. `path` is
+// where it is from, beside which weights may lie; empty where there is no such place.
+absl::StatusOr<KerasFile> ReadKerasBytes(absl::string_view bytes, std::shared_ptr<const void> owner,
+                                         const std::string& path = "",
+                                         const std::string& weights = "");
 
 // A configuration in JSON by itself, without a file of weights.
 absl::StatusOr<KerasFile> ReadKerasJson(absl::string_view json);

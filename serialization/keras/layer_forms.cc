@@ -210,6 +210,26 @@ constexpr absl::string_view kSilent[] = {
     "weights",
 };
 
+// Keras' classes without a layer here: their functions are other programs' or not stored, work on
+// texts or hashes of them, or have no op that does the like.
+constexpr absl::string_view kNotHere[] = {
+    "CLAHE",
+    "DenseFeatures",
+    "Equalization",
+    "FlaxLayer",
+    "HashedCrossing",
+    "Hashing",
+    "JaxLayer",
+    "MaxNumBoundingBoxes",
+    "RandomResizedCrop",
+    "RandomFourierFeatures",
+    "StackedRNNCells",
+    "StringLookup",
+    "TFSMLayer",
+    "TextVectorization",
+    "TorchModuleWrapper",
+};
+
 bool Contains(absl::string_view names, absl::string_view name) {
   const std::vector<absl::string_view> list = absl::StrSplit(names, ' ');
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -478,26 +498,10 @@ bool IsUsersClass(const LayerEntry& entry) {
 }
 
 bool IsKerasClass(const LayerEntry& entry) {
-  static constexpr absl::string_view kOthers[] = {"CLAHE",
-                                                  "DenseFeatures",
-                                                  "Equalization",
-                                                  "FlaxLayer",
-                                                  "Hashing",
-                                                  "HashedCrossing",
-                                                  "JaxLayer",
-                                                  "LocallyConnected1D",
-                                                  "RNN",
-                                                  "RandomFourierFeatures",
-                                                  "RandomResizedCrop",
-                                                  "StackedRNNCells",
-                                                  "StringLookup",
-                                                  "TFSMLayer",
-                                                  "TextVectorization",
-                                                  "TorchModuleWrapper"};
   const std::string class_name = ClassHere(entry.class_name);
   return !IsUsersClass(entry) &&
-         (absl::StartsWith(entry.module, "keras.layers") ||
-          std::find(std::begin(kOthers), std::end(kOthers), class_name) != std::end(kOthers));
+         (absl::StartsWith(entry.module, "keras.layers") || class_name == "RNN" ||
+          std::find(std::begin(kNotHere), std::end(kNotHere), class_name) != std::end(kNotHere));
 }
 
 bool IsOperation(const LayerEntry& entry) {
@@ -533,6 +537,8 @@ std::optional<std::string> ActivationHere(const ConfigValue& value, const Era& e
   if (name == "identity") return "linear";
   return FromConfig("Activation", {{"activation", name}}).ok() ? std::optional(name) : std::nullopt;
 }
+
+std::vector<std::string> ClassesNotHere() { return {std::begin(kNotHere), std::end(kNotHere)}; }
 
 std::vector<std::pair<std::string, std::string>> RenamedClasses() {
   std::vector<std::pair<std::string, std::string>> classes;

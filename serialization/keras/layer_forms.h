@@ -53,6 +53,8 @@ std::optional<std::string> ActivationHere(const ConfigValue& value, const Era& e
 
 // For documentation: the other names of classes.
 std::vector<std::pair<std::string, std::string>> RenamedClasses();
+// And Keras' own classes that no layer here is like.
+std::vector<std::string> ClassesNotHere();
 
 }  // namespace nomograph::keras
 

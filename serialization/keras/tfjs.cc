@@ -173,7 +173,11 @@ absl::StatusOr<StoredWeights> ReadTfjsWeights(const LayerConfig& model, const st
   StoredWeights weights;
   const ConfigValue::List* groups = ListOf(model, "weightsManifest");
   if (groups == nullptr) return weights;
-  if (path.empty()) return InvalidArgument("a model in memory has no files of weights beside it");
+  if (path.empty()) {
+    return InvalidArgument(
+        "its weights are in files beside it, which cannot be found from here: open model.json "
+        "itself");
+  }
   weights.order = StoredWeights::Order::kByName;
   ManifestReader reader(FolderOf(path), weights);
   for (size_t i = 0; i < groups->size(); ++i) {

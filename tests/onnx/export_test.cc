@@ -3,6 +3,7 @@
 #include "nomograph/serialization/onnx/export/export.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/layers/layer.h"
+#include "nomograph/core/layers/layers.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
@@ -256,6 +257,54 @@ TEST(OnnxExport, PoolsThatLeapHavePadsInNumbers) {
     }
     EXPECT_EQ(attributes, pool.attributes);
   }
+}
+
+const onnx::NodeProto* Find(const ModelProto& proto, absl::string_view op_type) {
+  for (const onnx::NodeProto& node : proto.graph().node()) {
+    if (node.op_type() == op_type) return &node;
+  }
+  return nullptr;
+}
+
+const onnx::AttributeProto* Find(const onnx::NodeProto& node, absl::string_view name) {
+  for (const onnx::AttributeProto& attr : node.attribute()) {
+    if (attr.name() == name) return &attr;
+  }
+  return nullptr;
+}
+
+// What ONNX Runtime asks of recurrent operators beyond ONNX.
+TEST(OnnxExport, RecurrentOperatorsAreAsOnnxRuntimeTakesThem) {
+  const Input x({5, 3}, {.name = "x"});
+  const auto model = BuildModel({x}, {Bidirectional(LSTM(4, {.return_sequences = true}))(x)});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto exported = onnx::ExportToString(*model);
+  ASSERT_TRUE(exported.ok()) << exported.status();
+  ModelProto proto;
+  ASSERT_TRUE(proto.ParseFromString(*exported));
+  const onnx::NodeProto* node = Find(proto, "LSTM");
+  ASSERT_NE(node, nullptr);
+  ASSERT_NE(Find(*node, "hidden_size"), nullptr);
+  EXPECT_EQ(Find(*node, "hidden_size")->i(), 4);
+  EXPECT_EQ(Find(*node, "layout"), nullptr);
+}
+
+TEST(OnnxExport, OutputsOfABodyAreDifferentValues) {
+  const Input x({5, 3}, {.name = "x"});
+  // The state that goes on is every step's output, too.
+  const auto model =
+      BuildModel({x}, {GRU(4, {.recurrent_dropout = 0.5, .return_sequences = true})(x)});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto exported = onnx::ExportToString(*model);
+  ASSERT_TRUE(exported.ok()) << exported.status();
+  ModelProto proto;
+  ASSERT_TRUE(proto.ParseFromString(*exported));
+  const onnx::NodeProto* scan = Find(proto, "Scan");
+  ASSERT_NE(scan, nullptr);
+  std::set<std::string> names;
+  const auto& body = Find(*scan, "body")->g();
+  for (const auto& output : body.output()) names.insert(output.name());
+  EXPECT_EQ(static_cast<int>(names.size()), body.output_size());
 }
 
 // Squares of 16 bits overflow: 300^2 is no float16.

@@ -242,6 +242,63 @@ def normalization():
     expect("normalization", x, (x - mean) / np.sqrt(variance))
 
 
+def beside():
+    """A configuration whose weights lie beside it, as Keras 3 saves them alone."""
+    x, kernel, bias = draw(2, 4), draw(4, 3), draw(3)
+    config = sequential({"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 4], "dtype": "float32", "name": "x"}, "registered_name": None},
+                        layer("Dense", "dense", units=3, activation="linear", use_bias=True))
+    with open(f"{FOLDER}/beside.json", "w") as file:
+        json.dump({"module": "keras", **config}, file)
+    with h5py.File(f"{FOLDER}/beside.weights.h5", "w") as file:
+        file["layers/dense/vars/0"], file["layers/dense/vars/1"] = kernel, bias
+    expect("beside", x, x @ kernel + bias)
+
+
+def same_name():
+    """An author's own class that is named as one of Keras', in a model of such; its weights tell."""
+    inner = sequential(layer("Dense", "first", units=3, activation="linear", use_bias=True, batch_input_shape=[None, 3]),
+                       layer("LayerNormalization", "own", axis=[1], epsilon=1e-3))
+    inner["config"]["name"] = "inner"
+    config = sequential(inner, layer("GroupNormalization", "group", groups=3), layer("Attention", "pool", return_attention=False), layer("Dense", "out", units=2, activation="linear", use_bias=True))
+    write_h5("same_name", config, {
+        "inner": [("first/kernel:0", draw(3, 3)), ("first/bias:0", draw(3)), ("own/gain:0", draw(3, 3)), ("own/bias:0", draw(3)), ("own/extra:0", draw(3))],
+        "group": [("group/gamma:0", draw(1, 1, 3)), ("group/beta:0", draw(1, 1, 3)), ("group/mean:0", draw(3))],
+        "pool": [("pool/W:0", draw(3, 1)), ("pool/b:0", draw(3, 1))], "out": [("out/kernel:0", draw(3, 2)), ("out/bias:0", draw(2))]}, "2.2.4")
+
+
+def slashes():
+    """Names that are the same where '/' becomes '_'."""
+    x, first, second = draw(2, 4), (draw(4, 3), draw(3)), (draw(3, 3), draw(3))
+    config = sequential(layer("Dense", "block/a", units=3, activation="linear", use_bias=True, batch_input_shape=[None, 4]),
+                        layer("Dense", "block_a", units=3, activation="linear", use_bias=True))
+    names = lambda layer, ws: [(layer + "/kernel:0", ws[0]), (layer + "/bias:0", ws[1])]
+    write_h5("slashes", config, {"block/a": names("block/a", first), "block_a": names("block_a", second)}, "2.4.0")
+    expect("slashes", x, (x @ first[0] + first[1]) @ second[0] + second[1])
+
+
+def spectral():
+    """A layer in another one, as Keras 3 places it, beside the vector that serves training."""
+    x, kernel, bias = draw(2, 4), draw(4, 3), draw(3)
+    inner = {"module": "keras.layers", "registered_name": None, **layer("Dense", "inner", units=3, activation="linear", use_bias=True)}
+    config = {"module": "keras", "registered_name": None, **sequential(
+        {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 4], "dtype": "float32", "name": "x"}, "registered_name": None},
+        layer("SpectralNormalization", "sn", power_iterations=1, layer=inner))}
+    write_keras("spectral", config, {"layers/spectral_normalization|vars": [draw(1, 3)], "layers/spectral_normalization/layer|vars": [kernel, bias]}, "3.6.0")
+    expect("spectral", x, x @ kernel + bias)
+
+
+def stacked():
+    """Cells in one recurrent layer, as Keras 3 places them."""
+    x, first, second = draw(2, 5, 3), (draw(3, 16), draw(4, 16), draw(16)), (draw(4, 8), draw(2, 8), draw(8))
+    cells = [layer("LSTMCell", name, units=units, activation="tanh", recurrent_activation="sigmoid", use_bias=True) for name, units in (("a", 4), ("b", 2))]
+    config = {"module": "keras", "registered_name": None, **sequential(
+        {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 5, 3], "dtype": "float32", "name": "x"}, "registered_name": None},
+        layer("RNN", "r", cell=layer("StackedRNNCells", "c", cells=cells), return_sequences=True, return_state=False))}
+    place = "layers/rnn/cell/cells/lstm_cell"
+    write_keras("stacked", config, {place + "|vars": first, place + "_1|vars": second}, "3.5.0")
+    expect("stacked", x, lstm(lstm(x, *first), *second))
+
+
 def guessed():
     """A function whose body is not stored, and so its result's shape, ahead of a Dense that fits no guess."""
     config = sequential(
@@ -263,5 +320,5 @@ def system():
 
 
 os.makedirs(FOLDER, exist_ok=True)
-for make in (keras1_lstm, keras1_gru, keras1_th, keras1_conv1d, theano, cudnn, nested, places, attention, masks, normalization, guessed, system):
+for make in (keras1_lstm, keras1_gru, keras1_th, keras1_conv1d, theano, cudnn, nested, places, attention, masks, normalization, guessed, system, beside, same_name, slashes, spectral, stacked):
     make()

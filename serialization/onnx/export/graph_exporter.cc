@@ -302,6 +302,8 @@ void GraphExporter::AddOutput(const std::string& name, const TensorType& type) {
   for (const NodeProto& node : proto_.node()) {
     for (const std::string& output : node.output()) made_here |= output == name;
   }
+  // ONNX Runtime hands out one of two outputs of a body that are the same value.
+  for (const ValueInfoProto& output : proto_.output()) made_here &= output.name() != name;
   if (!made_here) own = Emit("Identity", {name});
   ValueInfoProto& output = *proto_.add_output();
   output.set_name(own);

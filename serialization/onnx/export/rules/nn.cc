@@ -312,6 +312,37 @@ Names RmsNormalization(NodeExporter& n) {
   return {{ScaledAndShifted(n, Narrowed(n, n.Emit("Div", {x, root})))}};
 }
 
+// ONNX Runtime asks for hidden_size, which the recurrent weights have, too, and knows no layout but
+// steps first.
+Names Recurrent(NodeExporter& n) {
+  const PartialShape& weights = n.type(2).shape;
+  std::vector<AttributeProto> attrs;
+  if (!n.attrs().Has("hidden_size") && weights.rank() == 3 && weights[2].known())
+    attrs.push_back(IntAttr("hidden_size", weights[2].size()));
+  for (const auto& [name, value] : n.attrs()) {
+    const AttrDef* def = n.op().FindAttr(name);
+    if (name == "layout" || (def->default_value && *def->default_value == value)) continue;
+    NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), n.Attr(name));
+  }
+  const bool batch_first = n.attrs().Int("layout") == 1;
+  std::vector<std::string> inputs = n.inputs();
+  for (const size_t i : {0, 5, 6}) {  // X, initial_h, initial_c
+    if (!batch_first || i >= inputs.size() || inputs[i].empty()) continue;
+    NOMO_ASSIGN_OR_RETURN(inputs[i], n.graph().Transpose(inputs[i], {1, 0, 2}));
+  }
+  while (inputs.back().empty()) inputs.pop_back();
+  const std::string op_type = n.op().name.substr(n.op().name.rfind('.') + 1);
+  std::vector<std::string> outputs =
+      n.graph().EmitMulti(op_type, std::move(inputs), std::move(attrs), n.num_outputs());
+  for (size_t i = 0; batch_first && i < outputs.size(); ++i) {
+    if (outputs[i].empty()) continue;
+    const std::vector<int64_t> back =
+        i == 0 ? std::vector<int64_t>{2, 0, 1, 3} : std::vector<int64_t>{1, 0, 2};
+    NOMO_ASSIGN_OR_RETURN(outputs[i], n.graph().Transpose(outputs[i], back));
+  }
+  return outputs;
+}
+
 // The session decides whether it trains, so the file says that it does not.
 Names Dropout(NodeExporter& n) {
   return {{n.Emit("Dropout", {n.input(0), n.graph().Constant(Tensor::Scalar<float>(
@@ -363,6 +394,9 @@ const ExportRegistrar kFunctions({
      .op_type = "RMSNormalization",
      .since = 23,
      .function = RmsNormalization23},
+    {.op = "nn.LSTM", .op_type = "LSTM", .since = 7, .function = Recurrent},
+    {.op = "nn.GRU", .op_type = "GRU", .since = 7, .function = Recurrent},
+    {.op = "nn.RNN", .op_type = "RNN", .since = 7, .function = Recurrent},
     {.op = "nn.Dropout", .op_type = "Dropout", .function = Dropout},
     {.op = "array.DepthToSpace", .op_type = "DepthToSpace", .function = Depth},
     {.op = "array.SpaceToDepth", .op_type = "SpaceToDepth", .function = Depth},
