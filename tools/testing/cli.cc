@@ -40,6 +40,8 @@ CliResult Nomo(const std::string& arguments, const std::string& out, const std::
           .err = Contents("stderr.txt")};
 }
 
+std::string RunfilesPath(const std::string& path) { return Runfiles() + "/" + path; }
+
 std::string NomoPath() { return Runfiles() + "/tools/nomo"; }
 
 std::string TempPath(const std::string& name) { return TempFolder() + "/" + name; }

@@ -19,6 +19,8 @@ struct CliResult {
 CliResult Nomo(const std::string& arguments, const std::string& out = "stdout.txt",
                const std::string& folder = ".");
 
+// A file of `data`, by its path in the repository.
+std::string RunfilesPath(const std::string& path);
 // The program.
 std::string NomoPath();
 

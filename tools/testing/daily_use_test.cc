@@ -13,14 +13,17 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nomograph/core/build/build.h"
+#include "nlohmann/json.hpp"
+#include "nomograph/core/io/file.h"
 #include "nomograph/serialization/onnx/export/export.h"
 #include "nomograph/tools/testing/cli.h"
 #include "nomograph/tools/testing/stand_ins.h"
@@ -216,6 +219,47 @@ TEST_F(DailyUse, LookingIntoAnOnnxFileCopiesItOnceAtMost) {
   ASSERT_EQ(wait4(child, &status, 0, &usage), child);
   EXPECT_EQ(status, 0);
   EXPECT_LT(usage.ru_maxrss, (kMegabytes + 100) << 10);  // in KB
+}
+
+// The names of all fields, but for those of objects that are by name of something in the model.
+void CollectKeys(const nlohmann::json& json, std::set<std::string>& keys) {
+  static const auto* by_name = new std::set<std::string>{
+      "attributes",     "metadata", "ops",         "types",        "kernels",
+      "percentiles_ms", "default",  "node_counts", "weight_counts"};
+  if (json.is_array()) {
+    for (const auto& element : json) CollectKeys(element, keys);
+  }
+  if (!json.is_object()) return;
+  for (const auto& [key, value] : json.items()) {
+    keys.insert(key);
+    const bool costs_inputs = key == "inputs" && value.is_object();
+    if (!costs_inputs && (!by_name->contains(key) || value.is_array())) CollectKeys(value, keys);
+  }
+}
+
+TEST_F(DailyUse, EveryFieldOfJsonIsDocumented) {
+  const auto page = ReadFile(RunfilesPath("tools/JSON.md"));
+  ASSERT_TRUE(page.ok()) << page.status();
+  for (const char* arguments :
+       {"summary resnet50.onnx", "inspect resnet50.onnx --stats", "inspect vad.onnx",
+        "inspect acme.nomo", "inspect resnet50.onnx fc.weight --stats",
+        "inspect resnet50.onnx --program", "run mnist.nomo -i digit.png --repeat 1",
+        "check missing.nomo", "check resnet50.onnx --target opset:15", "layers Dense",
+        "ops nn.Conv", "ops", "diff resnet50.onnx finetuned.onnx",
+        "compare resnet50.onnx finetuned.onnx -i x.npy", "dump resnet50.onnx op:add -i x.npy",
+        "profile resnet50.onnx --runs 2 --warmup 1", "verify mnist.nomo --lambdas"}) {
+    const std::string out = Told(absl::StrCat(arguments, " --json")).out;
+    const auto json = nlohmann::json::parse(out, nullptr, /*allow_exceptions=*/false);
+    ASSERT_TRUE(json.is_object()) << arguments << "\n" << out.substr(0, 500);
+    EXPECT_THAT(*page, HasSubstr(absl::StrCat("`", json.value("schema", "none"), "`")));
+    std::set<std::string> keys;
+    CollectKeys(json, keys);
+    keys.erase("schema");
+    for (const std::string& key : keys) {
+      EXPECT_TRUE(absl::StrContains(*page, absl::StrCat("`", key, "`")))
+          << key << ", of " << arguments;
+    }
+  }
 }
 
 }  // namespace
