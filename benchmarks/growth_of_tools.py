@@ -2,9 +2,10 @@
 """How time and memory of `nomo`'s commands grow with the graph: a table in Markdown.
 
 Two kinds of graph are written as ONNX files. "blocks" is a chain of residual blocks in nested scopes
-("/stages.3/layers.7/fc1/MatMul"), eight nodes and two small weights each. "wide" is one input that half of
-the nodes read, each followed by one more, and all of those joined by one Concat: a value with as many
-readers, and a node with as many inputs, as half of the graph. Times are those of the processor, which other processes disturb less.
+("/stages.3/groups.5/layers.7/fc1/MatMul"), eight nodes and two small weights each. "wide" is one input
+that half of the nodes read, each followed by one more, and all of those joined by one Concat: a value
+with as many readers, and a node with as many inputs, as half of the graph. Times are those of the
+processor, which other processes disturb less.
 
 Usage: growth_of_tools.py --nomo PROGRAM --work FOLDER [--nodes 1000,10000,…] [--commands summary,…] [--limit SECONDS]
 """
@@ -79,7 +80,7 @@ def write_blocks(path, nodes, changed):
     """With `changed` the block in the middle has an Elu in the place of its Relu."""
     parts, value, blocks = [], "x", nodes // 8
     for block in range(blocks):
-        scope = "/stages.%d/layers.%d" % (block // 24, block % 24)
+        scope = "/stages.%d/groups.%d/layers.%d" % (block // 1728, block // 24 % 72, block % 24)
         for at in (1, 2):
             parts.append(weight("%s.fc%d.weight" % (scope, at), (WIDTH, WIDTH), block + at))
         chain = [("MatMul", "fc1/MatMul", ["%s.fc1.weight" % scope]), ("Mul", "fc1/Mul", None),

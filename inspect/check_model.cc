@@ -1,6 +1,7 @@
 #include "nomograph/inspect/check_model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -52,8 +53,7 @@ class Checker {
     CheckUpgrade(model);
     const size_t damaged = findings_.size();
     CheckOps(model);
-    Graph graph = model.graph;
-    AddFaults(Kind::kTypes, TypeInferrer(model.functions, registry_).InferGraph(graph));
+    CheckTypes(model.functions, model.graph);
     const bool fits = std::none_of(findings_.begin() + damaged, findings_.end(),
                                    [](const Finding& f) { return IsFault(f.kind); });
     if (fits) CheckCompiles(model);
@@ -78,6 +78,10 @@ class Checker {
     for (const std::string& line : report->upgraded) {
       findings_.push_back({Kind::kUpgraded, "", line});
     }
+  }
+
+  void CheckTypes(const FunctionLibrary& functions, Graph graph) {
+    AddFaults(Kind::kTypes, TypeInferrer(functions, registry_).InferGraph(graph));
   }
 
   void CheckOps(const Model& model) {
@@ -192,9 +196,9 @@ const char* FindingName(Finding::Kind kind) {
   return kNames[static_cast<int>(kind)];
 }
 
-std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damage,
+std::vector<Finding> CheckModel(ModelFile file, const absl::Status& damage,
                                 const OpRegistry& registry, const CheckOptions& options) {
-  std::vector<Finding> findings = Checker(registry, options).Run(file.model, damage);
+  std::vector<Finding> findings = Checker(registry, options).Run(std::move(file.model), damage);
   for (const std::string& warning : file.warnings) {
     findings.push_back({Finding::Kind::kImported, "", warning});
   }

@@ -50,7 +50,7 @@ struct CheckOptions {
 
 // Everything at once. `file` was opened without upgrades; `damage` is what VerifyChecksums() says
 // of it.
-std::vector<Finding> CheckModel(const ModelFile& file, const absl::Status& damage,
+std::vector<Finding> CheckModel(ModelFile file, const absl::Status& damage,
                                 const OpRegistry& registry, const CheckOptions& options);
 
 int64_t CountFaults(const std::vector<Finding>& findings);

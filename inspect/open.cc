@@ -157,12 +157,14 @@ absl::StatusOr<ModelFile> OpenFile(const std::string& path, OpenOptions options)
   }
   const ModelForm named = ModelFormOf(path);
   if (named == ModelForm::kText) return OpenText(path, options.upgrade);
-  if (named == ModelForm::kOnnx) return OpenOnnx(path, options);
-  NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
-  // What the file is, whatever its name says.
-  if (LooksLikeOnnx(mapped->bytes())) return OpenOnnx(path, options);
-  if (keras::LooksLikeKeras(mapped->bytes())) return OpenKeras(path, options);
-  return OpenBinary(path, mapped, options.upgrade);
+  const auto mapped = MappedFile::Open(path);
+  if (!mapped.ok()) return named == ModelForm::kOnnx ? OpenOnnx(path, options) : mapped.status();
+  // What the file is, whatever its name says; the name counts where its bytes look like nothing.
+  const absl::string_view bytes = (*mapped)->bytes();
+  if (LooksLikeOnnx(bytes)) return OpenOnnx(path, options);
+  if (keras::LooksLikeKeras(bytes)) return OpenKeras(path, options);
+  if (named == ModelForm::kOnnx && !FormatVersion(bytes).ok()) return OpenOnnx(path, options);
+  return OpenBinary(path, *mapped, options.upgrade);
 }
 
 absl::StatusOr<Model> Open(const std::string& path, OpenOptions options) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -85,7 +86,7 @@ absl::StatusOr<std::vector<Finding>> CheckOther(const Arguments& arguments, cons
 
 // A file that is damaged so that nothing can be told of the model is a finding too.
 absl::StatusOr<std::vector<Finding>> Check(const Arguments& arguments, const std::string& path) {
-  const auto file = OpenWithProgress(path, /*upgrade=*/false);
+  auto file = OpenWithProgress(path, /*upgrade=*/false);
   if (absl::IsDataLoss(file.status())) {
     return std::vector<Finding>{{Finding::Kind::kDamage, "", std::string(file.status().message())}};
   }
@@ -93,7 +94,7 @@ absl::StatusOr<std::vector<Finding>> Check(const Arguments& arguments, const std
   if (arguments.target != "here") return CheckOther(arguments, *file);
   ProgressBar progress("checking payloads");
   const absl::Status damage = VerifyPayloads(*file, progress.callback());
-  return CheckModel(*file, damage, OpRegistry::Default(), arguments.options);
+  return CheckModel(*std::move(file), damage, OpRegistry::Default(), arguments.options);
 }
 
 absl::Status CheckFile(const Arguments& arguments, const std::string& path) {

@@ -79,7 +79,7 @@ Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   app.add_option("NAME", arguments->name, "A layer, as Dense; the list of all without it")
       ->type_name("");
-  app.add_flag("--json", arguments->json, "As JSON (tools/README.md has the schema)");
+  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
   app.add_flag("--keras", arguments->keras, "What is read of Keras models, as Markdown, instead");
   return [arguments] { return Execute(*arguments); };
 }

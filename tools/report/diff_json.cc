@@ -1,4 +1,4 @@
-// nomograph.diff.1: tools/README.md documents it.
+// nomograph.diff.1: tools/JSON.md documents it.
 #include <map>
 
 #include "nomograph/tools/report/diff_print.h"

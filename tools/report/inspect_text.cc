@@ -12,6 +12,7 @@
 #include "nomograph/tools/report/stats_text.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
+#include "nomograph/tools/text/terminal.h"
 
 namespace nomograph {
 namespace {
@@ -59,8 +60,9 @@ std::string FunctionsText(const Model& model, bool all) {
   };
   for (const auto& [name, function] : model.functions) {
     const Graph& graph = function.graph;
-    absl::StrAppend(&text, "  @", Escape(name), "(", Escape(signature(graph, graph.inputs)),
-                    ") -> ", Escape(signature(graph, graph.outputs)), "\n");
+    text += Paragraph(absl::StrCat("@", Escape(name), "(", Escape(signature(graph, graph.inputs)),
+                                   ") -> ", Escape(signature(graph, graph.outputs))),
+                      2);
     text += NodesTable(graph, NodeText(graph, OpRegistry::Default(), all), 4);
   }
   return text;
@@ -105,7 +107,9 @@ std::string TensorsText(const ModelReport& report) {
   using Column = TextTable::Column;
   std::vector<Column> columns = {{"name"}, {"kind"}, {"type"}, {"size", true}, {"at byte", true}};
   const bool stats = !report.tensors.empty() && report.tensors[0].stats.has_value();
-  if (stats) {
+  // So many columns fit no terminal: there the statistics stand below.
+  const bool below = stats && OutputStyle().width > 0;
+  if (stats && !below) {
     for (const char* title : {"min", "max", "mean", "std", "zeros", "nan", "inf"}) {
       columns.push_back({title, true});
     }
@@ -117,11 +121,12 @@ std::string TensorsText(const ModelReport& report) {
         t.function.empty() ? t.name : absl::StrCat("@", t.function, ": ", t.name), KindName(t.kind),
         t.tensor.type().ToString(), ReadableBytes(t.tensor.num_bytes()),
         t.offset ? WithSeparators(*t.offset) : "inline"};
-    if (t.stats) {
+    if (t.stats && !below) {
       for (std::string& cell : StatsCells(*t.stats)) cells.push_back(std::move(cell));
       cells.push_back(HistogramText(ComputeHistogram(t.tensor, *t.stats)));
     }
     table.AddRow(std::move(cells));
+    if (below) table.AddNote(StatsLine(t.tensor));
   }
   return Heading("Tensors", static_cast<int64_t>(report.tensors.size())) + table.ToString();
 }

@@ -64,6 +64,16 @@ NodeText::NodeText(const Graph& graph, const OpRegistry& registry, bool all)
     }
     if (node.outputs[0] != kNoValue) constants_[node.outputs[0]] = ElementsText(*tensor);
   }
+  // Weights that are numbers rather than anything learnt: indices, sizes, factors.
+  for (const Weight& weight : graph.weights) {
+    const Tensor& tensor = weight.tensor;
+    const int most_axes = kFloats.Contains(tensor.dtype()) ? 0 : 1;
+    if (weight.trainable || tensor.num_elements() > kMaxInlined ||
+        tensor.shape().rank() > most_axes) {
+      continue;
+    }
+    constants_[weight.value] = ElementsText(tensor);
+  }
   // What leaves the graph is to be seen as a node.
   for (const ValueId output : graph.outputs) constants_.erase(output);
   if (all) return;
@@ -187,10 +197,9 @@ std::string NodeText::Table(absl::Span<const int> nodes, int indent, bool with_c
     if (!node.doc.empty()) table.AddNote(node.doc);
   }
   const std::string common = with_common ? "" : Common();
-  return absl::StrCat(
-      common.empty() ? ""
-                     : absl::StrCat(std::string(indent, ' '), "everywhere ", Escape(common), "\n"),
-      table.ToString());
+  if (common.empty()) return table.ToString();
+  return absl::StrCat(Paragraph(absl::StrCat("everywhere ", Escape(common)), indent),
+                      table.ToString());
 }
 
 }  // namespace nomograph

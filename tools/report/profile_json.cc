@@ -1,4 +1,4 @@
-// nomograph.profile.1: tools/README.md documents it.
+// nomograph.profile.1: tools/JSON.md documents it.
 #include <string>
 #include <vector>
 

@@ -51,10 +51,11 @@ std::string OverheadText(const ModelProfile& profile) {
   const double overhead = profile.overhead();
   const std::string without = absl::StrCat("runs without it: ", Milliseconds(profile.plain.median),
                                            ", with it: ", Milliseconds(profile.profiled.median));
-  return overhead > 0.001
-             ? absl::StrFormat("profiling itself cost %.1f %% (%s)\n", 100 * overhead, without)
-             : absl::StrCat("profiling itself cost nothing that could be measured (", without,
-                            ")\n");
+  return Paragraph(
+      overhead > 0.001
+          ? absl::StrFormat("profiling itself cost %.1f %% (%s)", 100 * overhead, without)
+          : absl::StrCat("profiling itself cost nothing that could be measured (", without, ")"),
+      0);
 }
 
 std::string ConversionsText(const ModelProfile& profile) {
@@ -69,9 +70,11 @@ std::string ConversionsText(const ModelProfile& profile) {
   constexpr size_t kShown = 3;
   const size_t more = nodes.size() - std::min(nodes.size(), kShown);
   nodes.resize(nodes.size() - more);
-  return absl::StrCat(
-      "conversions of layout: ", conversions, ", within the time of ", absl::StrJoin(nodes, ", "),
-      more > 0 ? absl::StrCat(" and ", WithSeparators(more), " more nodes") : "", "\n");
+  return Paragraph(
+      absl::StrCat("conversions of layout: ", conversions, ", within the time of ",
+                   absl::StrJoin(nodes, ", "),
+                   more > 0 ? absl::StrCat(" and ", WithSeparators(more), " more nodes") : ""),
+      0);
 }
 
 }  // namespace

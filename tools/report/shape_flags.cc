@@ -8,9 +8,8 @@
 namespace nomograph {
 
 ShapeOptions AddShapeFlags(CLI::App& app, ShapeFlags& flags, const std::string& prefix) {
-  CLI::Option* shape =
-      AddRepeated(app, "--shape,--input", flags.shapes, "NAME=SHAPE",
-                  absl::StrCat(prefix, "the shape of an input, as x=1x28x28x1"));
+  CLI::Option* shape = AddRepeated(app, "--shape,--input", flags.shapes, "NAME=SHAPE",
+                                   absl::StrCat(prefix, "the shape of an input, as x=1x28x28x1"));
   CLI::Option* batch =
       app.add_option("--batch", flags.batch, absl::StrCat(prefix, "rows of the other inputs"))
           ->type_name("N (default 1)")

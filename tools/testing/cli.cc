@@ -29,15 +29,20 @@ const std::string& TempFolder() {
 
 }  // namespace
 
-CliResult Nomo(const std::string& arguments, const std::string& out) {
+CliResult Nomo(const std::string& arguments, const std::string& out, const std::string& folder) {
+  const std::string to = out.starts_with("/dev/") ? out : TempPath(out);
   const std::string command =
-      absl::StrCat("cd '", TempFolder(), "' && '", Runfiles(), "/tools/nomo' ", arguments, " >",
-                   out, " 2>stderr.txt </dev/null");
+      absl::StrCat("cd '", TempPath(folder), "' && '", NomoPath(), "' ", arguments, " >'", to,
+                   "' 2>'", TempPath("stderr.txt"), "' </dev/null");
   const int status = std::system(command.c_str());
   return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
           .out = out.starts_with("/dev/") ? "" : Contents(out),
           .err = Contents("stderr.txt")};
 }
+
+std::string RunfilesPath(const std::string& path) { return Runfiles() + "/" + path; }
+
+std::string NomoPath() { return Runfiles() + "/tools/nomo"; }
 
 std::string TempPath(const std::string& name) { return TempFolder() + "/" + name; }
 

@@ -14,9 +14,15 @@ struct CliResult {
   std::string out, err;
 };
 
-// Runs `nomo ARGUMENTS` through the shell, in the folder of TempPath(). What it prints goes to the
-// file `out`.
-CliResult Nomo(const std::string& arguments, const std::string& out = "stdout.txt");
+// Runs `nomo ARGUMENTS` through the shell, in the folder of TempPath(), or in a folder in that.
+// What it prints goes to the file `out`.
+CliResult Nomo(const std::string& arguments, const std::string& out = "stdout.txt",
+               const std::string& folder = ".");
+
+// A file of `data`, by its path in the repository.
+std::string RunfilesPath(const std::string& path);
+// The program.
+std::string NomoPath();
 
 // A file of this process, and its bytes.
 std::string TempPath(const std::string& name);

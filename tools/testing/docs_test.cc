@@ -147,5 +147,20 @@ TEST(Features, EveryRowHasACommandOrAReason) {
   EXPECT_EQ(row, 54);
 }
 
+// Some 80 typical mistakes, each of which is to end with its exit code, a message, and nothing
+// written.
+TEST(Mistakes, AreAnsweredAsTheyShouldBe) {
+  const std::string folder = testing::TempDir() + "/mistakes";
+  std::filesystem::create_directories(folder);
+  SaveStandIns(folder);
+  const std::string nomo = Runfiles() + "/tools/nomo";
+  const std::string script =
+      absl::StrCat("cd '", folder, "' && '", nomo,
+                   "' convert resnet50.onnx m.nomo --force >/dev/null && python3 '", Runfiles(),
+                   "/tools/testing/mistakes.py' '", nomo, "' m.nomo resnet50.onnx >told.txt");
+  const int status = std::system(script.c_str());
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << *ReadFile(folder + "/told.txt");
+}
+
 }  // namespace
 }  // namespace nomograph

@@ -143,12 +143,12 @@ TEST_F(OpsConvertTest, RefusesWhatItCannotConvert) {
     int exit_code;
     const char* message;
   };
-  // ir_version 8, and a graph of 100 bytes of which 2 are there: a name.
-  WriteContents("cut.onnx", std::string("\x08\x08\x3a\x64\x12\x00", 6));
+  // ir_version 8, a producer, and a graph of 100 bytes of which 2 are there.
+  WriteContents("cut.onnx", std::string("\x08\x08\x12\x01p\x3a\x64\x12\x00", 9));
   constexpr Case kCases[] = {
       {"cut.onnx out.nomo", 3,
        "nomo convert: cut.onnx: expected an ONNX model, found one that is cut off or damaged: byte "
-       "2: field 7 needs 100 bytes, 2 are left\n"},
+       "5: field 7 needs 100 bytes, 2 are left\n"},
       {"model.h5 out.nomo", 3, "model.h5"},
       {"affine.nomo out.h5", 2, "nomo convert: out.h5: this form of file is not supported"},
       {"model.onnx out.nomo", 3,

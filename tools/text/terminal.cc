@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
@@ -95,6 +96,20 @@ std::vector<std::string> WrappedLines(absl::string_view text, size_t width) {
   }
   lines.emplace_back(text);
   return lines;
+}
+
+std::string Paragraph(absl::string_view text, int indent, const TextStyle& style) {
+  constexpr size_t kFurther = 4, kMinRoom = 20;
+  const size_t ahead = indent + kFurther;
+  const size_t room = style.width == 0 ? 0 : std::max(style.width, ahead + kMinRoom) - ahead;
+  std::string paragraph;
+  size_t spaces = indent;
+  for (const std::string& line : WrappedLines(text, room)) {
+    absl::StrAppend(&paragraph, std::string(spaces, ' '), absl::StripTrailingAsciiWhitespace(line),
+                    "\n");
+    spaces = ahead;
+  }
+  return paragraph;
 }
 
 }  // namespace nomograph

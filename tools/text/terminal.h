@@ -38,6 +38,9 @@ std::string CutMiddle(absl::string_view text, size_t width);
 // `text` in lines of at most `width` characters, broken at spaces, and where there is none, where
 // it must be. A width of 0 breaks nothing.
 std::vector<std::string> WrappedLines(absl::string_view text, size_t width);
+// `text`, indented, in as many lines as it takes where the style has a width; those behind the
+// first are indented by four more.
+std::string Paragraph(absl::string_view text, int indent, const TextStyle& style = OutputStyle());
 
 }  // namespace nomograph
 

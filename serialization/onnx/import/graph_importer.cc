@@ -199,6 +199,9 @@ void GraphImporter::ImportMain(const GraphProto& proto) {
   graph_.doc = proto.doc_string();
   ReadDeclaredTypes(proto.value_info());
   ReadDeclaredTypes(proto.output());
+  // Most nodes become one node with one output; growing by doubling would hold the list twice.
+  graph_.nodes.reserve(proto.node_size());
+  graph_.values.reserve(proto.input_size() + proto.initializer_size() + proto.node_size());
   AddInitializers(proto);
   for (const ValueInfoProto& input : proto.input()) {
     // Before IR version 4 initializers were listed as inputs too.

@@ -1,5 +1,6 @@
 #include "nomograph/serialization/onnx/import/import.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <set>
@@ -56,8 +57,8 @@ std::string WhereDamaged(absl::string_view bytes) {
 }
 
 // `file` is what `bytes` are mapped from, or null.
-absl::StatusOr<std::shared_ptr<const Parsed>> Parse(absl::string_view bytes,
-                                                    std::shared_ptr<const MappedFile> file) {
+absl::StatusOr<std::shared_ptr<Parsed>> Parse(absl::string_view bytes,
+                                              std::shared_ptr<const MappedFile> file) {
   if (bytes.empty()) return InvalidArgument("expected an ONNX model, found an empty file");
   if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
     return InvalidArgument("an ONNX file holds less than 2 GiB, found ", bytes.size(),
@@ -124,6 +125,19 @@ std::vector<std::string> Warnings(const ModelProto& proto, const ImportState& st
   return warnings;
 }
 
+// Leaves the elements for which keep(index) holds, in place: a second list of nodes would be the
+// most memory that an import takes.
+template <typename T, typename Keep>
+void KeepOnly(std::vector<T>& list, const Keep& keep) {
+  size_t kept = 0;
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (!keep(i)) continue;
+    if (kept != i) list[kept] = std::move(list[i]);
+    ++kept;
+  }
+  list.erase(list.begin() + kept, list.end());
+}
+
 // Drops what nothing needs: the arithmetic of shapes that have become attributes, and constants
 // that went into them.
 void RemoveUnused(Graph& graph, const OpRegistry& registry) {
@@ -148,31 +162,23 @@ void RemoveUnused(Graph& graph, const OpRegistry& registry) {
     }
   }
   std::vector<ValueId> moved(graph.values.size(), kNoValue);
-  Graph result;
+  ValueId left = 0;
   for (size_t i = 0; i < graph.values.size(); ++i) {
-    if (!used[i]) continue;
-    moved[i] = static_cast<ValueId>(result.values.size());
-    result.values.push_back(std::move(graph.values[i]));
+    if (used[i]) moved[i] = left++;
   }
+  KeepOnly(graph.values, [&](size_t i) { return used[i]; });
   const auto move = [&moved](std::vector<ValueId>& ids) {
     for (ValueId& id : ids) id = id == kNoValue ? kNoValue : moved[id];
   };
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (!keep[i]) continue;
-    move(graph.nodes[i].inputs);
-    move(graph.nodes[i].outputs);
-    result.nodes.push_back(std::move(graph.nodes[i]));
+  KeepOnly(graph.nodes, [&](size_t i) { return keep[i]; });
+  for (Node& node : graph.nodes) {
+    move(node.inputs);
+    move(node.outputs);
   }
-  for (Weight& weight : graph.weights) {
-    if (moved[weight.value] == kNoValue) continue;
-    weight.value = moved[weight.value];
-    result.weights.push_back(std::move(weight));
-  }
+  KeepOnly(graph.weights, [&](size_t i) { return moved[graph.weights[i].value] != kNoValue; });
+  for (Weight& weight : graph.weights) weight.value = moved[weight.value];
   move(graph.inputs);
   move(graph.outputs);
-  graph.values = std::move(result.values);
-  graph.nodes = std::move(result.nodes);
-  graph.weights = std::move(result.weights);
 }
 
 // Drops functions that nothing calls: those of rounds in which a loop's types were not settled yet.
@@ -216,7 +222,19 @@ std::string RealFolder(const std::filesystem::path& path) {
   return error ? "" : real.parent_path().string();
 }
 
-absl::StatusOr<Model> FromProto(std::shared_ptr<const Parsed> parsed, const std::string& folder,
+// The message lives as long as the tensors that lie in it. Nodes without any need not.
+void EmptyNodes(GraphProto& graph) {
+  for (NodeProto& node : *graph.mutable_node()) {
+    const auto& attributes = node.attribute();
+    const bool holds = std::any_of(attributes.begin(), attributes.end(), [](const auto& attribute) {
+      return attribute.has_t() || attribute.has_g() || attribute.has_sparse_tensor() ||
+             attribute.tensors_size() > 0 || attribute.graphs_size() > 0;
+    });
+    if (!holds) NodeProto().Swap(&node);
+  }
+}
+
+absl::StatusOr<Model> FromProto(std::shared_ptr<Parsed> parsed, const std::string& folder,
                                 const std::string& real_folder, const ImportOptions& options) {
   const ModelProto* const proto = &parsed->proto;
   Opsets opsets;
@@ -248,6 +266,7 @@ absl::StatusOr<Model> FromProto(std::shared_ptr<const Parsed> parsed, const std:
   }
   NOMO_RETURN_IF_ERROR(VerifyModel(model));
   if (options.warnings != nullptr) *options.warnings = Warnings(*proto, state, opsets);
+  EmptyNodes(*parsed->proto.mutable_graph());
   return model;
 }
 
