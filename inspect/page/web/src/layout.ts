@@ -134,27 +134,31 @@ function group(keys: number, count: number, key: (i: number) => number): { start
 }
 
 // Blocks of places that have met; kept, because rows are many and short.
-const blockMean: number[] = [], blockMass: number[] = [], blockSize: number[] = [];
+let blockMean = new Float64Array(64), blockMass = new Float64Array(64), blockSize = new Int32Array(64);
 
 /** The places nearest to `want`, in the sense of weighted squares, that keep the order and the distances. */
 export function place(want: Float64Array, weight: Float64Array, distance: Float64Array, count: number, out: Float64Array) {
   if (count === 1) { out[0] = want[0]; return; }
+  if (blockMean.length < count) {
+    blockMean = new Float64Array(2 * count);
+    blockMass = new Float64Array(2 * count);
+    blockSize = new Int32Array(2 * count);
+  }
   const mean = blockMean, mass = blockMass, size = blockSize;
-  mean.length = mass.length = size.length = 0;
-  let shift = 0;
+  let shift = 0, blocks = 0;
   for (let i = 0; i < count; ++i) {
     if (i) shift += distance[i];
     let m = want[i] - shift, w = weight[i], s = 1;
-    while (mean.length && mean[mean.length - 1] >= m) {
-      const pm = mean.pop()!, pw = mass.pop()!;
-      m = (m * w + pm * pw) / (w + pw);
-      w += pw;
-      s += size.pop()!;
+    while (blocks && mean[blocks - 1] >= m) {
+      --blocks;
+      m = (m * w + mean[blocks] * mass[blocks]) / (w + mass[blocks]);
+      w += mass[blocks];
+      s += size[blocks];
     }
-    mean.push(m); mass.push(w); size.push(s);
+    mean[blocks] = m; mass[blocks] = w; size[blocks++] = s;
   }
   shift = 0;
-  for (let b = 0, i = 0; b < mean.length; ++b) {
+  for (let b = 0, i = 0; b < blocks; ++b) {
     for (let k = 0; k < size[b]; ++k, ++i) {
       if (i) shift += distance[i];
       out[i] = mean[b] + shift;
