@@ -11,11 +11,14 @@
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/data/npz.h"
+#include "nomograph/inspect/compare/compare.h"
 #include "nomograph/inspect/concrete_types.h"
 #include "nomograph/inspect/page/page.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/open_with_progress.h"
+#include "nomograph/tools/run/model_inputs.h"
 #include "nomograph/tools/run/new_file.h"
 #include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/numbers.h"
@@ -25,8 +28,8 @@ namespace nomograph {
 namespace {
 
 struct Arguments {
-  std::string path, other, output, weights = "statistics", profile;
-  std::vector<std::string> numbers;
+  std::string path, other, output, weights = "statistics", profile, dump;
+  std::vector<std::string> numbers, inputs;
   int64_t batch = 1;
   bool program = false, force = false;
 };
@@ -45,6 +48,41 @@ absl::Status AddNumbers(const std::string& title, const std::string& unit, const
   auto numbers = ParsePageNumbers(title, unit, json, graph);
   if (!numbers.ok()) return WithExitCode(ExitCode::kUsage, AtFile(path, numbers.status()));
   options.numbers.push_back(*std::move(numbers));
+  return absl::OkStatus();
+}
+
+// The values of --dump beside what the model computes from the same inputs: those of the command
+// line, or where there are none those in the dump.
+absl::Status MeasureErrors(const Arguments& arguments, const Model& model, PageOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(const NamedTensors expected,
+                        WithExitCode(ExitCode::kUnreadable, ReadNpz(arguments.dump)));
+  NamedTensors inputs;
+  if (arguments.inputs.empty()) {
+    for (const ValueId id : model.graph.inputs) {
+      const std::string& name = model.graph.value(id).name;
+      const auto found = expected.find(name);
+      if (found == expected.end()) {
+        return WithExitCode(
+            ExitCode::kUsage,
+            AtFile(arguments.dump, InvalidArgument("input ", Quoted(name),
+                                                   " is not among its values: give it with -i ",
+                                                   "NAME=VALUE, or dump it too")));
+      }
+      inputs.emplace(name, found->second);
+    }
+  } else {
+    NOMO_ASSIGN_OR_RETURN(inputs, ReadModelInputs(model.graph, arguments.inputs, {}));
+  }
+  const auto comparison = CompareWithValues(expected, model, inputs);
+  if (!comparison.ok()) return WithExitCode(ExitCode::kCannotRun, comparison.status());
+  PageNumbers errors = ErrorsOfNodes(*comparison);
+  if (errors.of_node.empty()) {
+    return WithExitCode(
+        ExitCode::kUsage,
+        AtFile(arguments.dump, InvalidArgument("none of its values is one that a node of the model "
+                                               "yields")));
+  }
+  options.numbers.push_back(std::move(errors));
   return absl::OkStatus();
 }
 
@@ -81,22 +119,25 @@ absl::StatusOr<std::unique_ptr<const Program>> Compile(const Arguments& argument
 
 absl::Status View(Arguments arguments) {
   if (arguments.output.empty()) arguments.output = DefaultOutput(arguments.path);
+  // What is to run has to be up to date; else the file is shown as it is.
+  const bool runs = arguments.program || !arguments.dump.empty();
   const bool to_stdout = arguments.output == "-";
   if (!to_stdout) NOMO_RETURN_IF_ERROR(CheckNotThere(arguments.output, arguments.force));
-  // What is to be compiled has to be up to date; else the file is shown as it is.
   NOMO_ASSIGN_OR_RETURN(
       const ModelFile file,
-      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, arguments.program)));
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/runs)));
   std::optional<ModelFile> other;
   if (!arguments.other.empty()) {
-    NOMO_ASSIGN_OR_RETURN(
-        other,
-        WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.other, arguments.program)));
+    NOMO_ASSIGN_OR_RETURN(other, WithExitCode(ExitCode::kUnreadable,
+                                              OpenWithProgress(arguments.other, /*upgrade=*/runs)));
   }
   const ModelFile& shown = other ? *other : file;
   PageOptions options{.statistics = arguments.weights != "none",
                       .previews = arguments.weights == "preview"};
   NOMO_RETURN_IF_ERROR(ReadNumbers(arguments, shown.model.graph, options));
+  if (!arguments.dump.empty()) {
+    NOMO_RETURN_IF_ERROR(MeasureErrors(arguments, shown.model, options));
+  }
   NOMO_ASSIGN_OR_RETURN(const auto program, Compile(arguments, shown));
   options.program = program.get();
 
@@ -135,6 +176,13 @@ Action SetUp(CLI::App& app) {
   app.add_option("--profile", arguments->profile,
                  "Colour by time: {node: milliseconds}, as `nomo profile --node-ms` writes it")
       ->type_name("FILE.json");
+  auto* dump = app.add_option("--dump", arguments->dump,
+                              "Colour by error: values that were expected, as `nomo dump` of "
+                              "another model or another program writes them")
+                   ->type_name("FILE.npz");
+  AddRepeated(app, "-i,--input", arguments->inputs, "NAME=VALUE",
+              "For --dump: inputs that are not among its values")
+      ->needs(dump);
   AddRepeated(app, "--numbers", arguments->numbers, "TITLE=FILE.json",
               "Colour by any {node: number}, as error=error.json");
   CLI::Option* program =

@@ -29,6 +29,7 @@ PageJson NumbersJson(const std::vector<PageNumbers>& numbers, const Graph& graph
     }
     list.push_back({{"title", Escape(column.title)},
                     {"unit", Escape(column.unit)},
+                    {"greatest", column.greatest},
                     {"node", std::move(nodes)},
                     {"value", std::move(values)}});
   }

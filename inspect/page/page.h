@@ -19,6 +19,7 @@
 #include "absl/strings/string_view.h"
 #include "nomograph/core/compile/program.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/inspect/compare/compare.h"
 #include "nomograph/inspect/open.h"
 
 namespace nomograph {
@@ -27,6 +28,8 @@ namespace nomograph {
 struct PageNumbers {
   std::string title;  // "time"
   std::string unit;   // "ms"; may be empty
+  // Of several nodes the greatest counts; else their sum.
+  bool greatest = false;
   absl::flat_hash_map<std::string, double> of_node;
 };
 
@@ -34,6 +37,10 @@ struct PageNumbers {
 // anything else, and where no name is a node of `graph`.
 absl::StatusOr<PageNumbers> ParsePageNumbers(std::string title, std::string unit,
                                              absl::string_view json, const Graph& graph);
+
+// How far every node's values are from those that were expected, as TensorDifference::relative()
+// has it: the farthest of a node's, and 1 for all beyond, where the two have nothing in common.
+PageNumbers ErrorsOfNodes(const Comparison& comparison);
 
 struct PageOptions {
   // Minimum, maximum, mean, deviation, zeros, NaN, infinities and a histogram of every weight. All

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -28,6 +29,16 @@ absl::StatusOr<PageNumbers> ParsePageNumbers(std::string title, std::string unit
   return InvalidArgument(
       "none of its ", numbers.of_node.size(), " names is a node of the model",
       parsed.empty() ? "" : absl::StrCat("; the first is ", Quoted(parsed.items().begin().key())));
+}
+
+PageNumbers ErrorsOfNodes(const Comparison& comparison) {
+  PageNumbers numbers{.title = "error", .greatest = true};
+  for (const ValueComparison& value : comparison.values) {
+    if (value.node.empty() || !value.difference) continue;
+    double& error = numbers.of_node[value.node];
+    error = std::max(error, std::min(value.difference->relative(), 1.0));
+  }
+  return numbers;
 }
 
 }  // namespace nomograph

@@ -184,5 +184,24 @@ TEST(ParsePageNumbers, TakesNumbersOfNodes) {
   }
 }
 
+TEST(PageNumbersTest, ErrorsAreTheFarthestOfANodeAndAtMostOne) {
+  const auto value = [](const std::string& node, double difference, double expected) {
+    ValueComparison comparison;
+    comparison.node = node;
+    TensorDifference measured;
+    measured.differing = 1;
+    measured.norm_difference = difference;
+    measured.norm_expected = expected;
+    comparison.difference = measured;
+    return comparison;
+  };
+  Comparison comparison;
+  comparison.values = {value("a", 1, 10), value("a", 3, 10), value("b", 50, 10), value("", 1, 1)};
+  comparison.values.push_back(ValueComparison{.node = "c"});  // of other shapes
+  const PageNumbers errors = ErrorsOfNodes(comparison);
+  EXPECT_EQ(errors.of_node, (absl::flat_hash_map<std::string, double>{{"a", 0.3}, {"b", 1}}));
+  EXPECT_TRUE(errors.greatest);
+}
+
 }  // namespace
 }  // namespace nomograph

@@ -1,23 +1,25 @@
 // The state of the page, and what can be done to it.
+import { Captions } from './captions.ts';
 import { Colouring, changeOf, modesOf, type Mode } from './colour.ts';
-import { opShort, parametersOf, shapeText, short, typeOfValue, type Model, type PageData } from './data.ts';
 import { fillBar, listen } from './controls.ts';
-import { byId, download, el } from './dom.ts';
-import { Painter, type Box, TITLE, type Look, type Motion, type Pen } from './draw.ts';
+import type { Model, PageData } from './data.ts';
+import { byId, download } from './dom.ts';
+import { Painter, type Box, type Look, type Motion, type Pen } from './draw.ts';
+import { hitAt, type Hit } from './hit.ts';
+import { LayoutWorker } from './layout_worker.ts';
 import { drawLegend } from './legend.ts';
-import { layout, type LayoutInput, type LayoutResult } from './layout.ts';
 import { mergeModels } from './merge.ts';
 import { MiniMap } from './minimap.ts';
-import { fillPanel, itemText, type PanelHost } from './panel.ts';
-import { Scene, type Link, type View } from './scene.ts';
+import { fillPanel, type PanelHost } from './panel.ts';
+import { Scene, type View } from './scene.ts';
 import { SearchBox } from './searchbox.ts';
-import { neighbourhood, pathsBetween, Selector } from './select.ts';
+import { Selector } from './select.ts';
 import { restoreState, stateLink } from './state.ts';
 import { asPen, SvgPen } from './svg.ts';
-import { DARK, LIGHT, tintBar, tintOf, type Theme } from './theme.ts';
+import { DARK, LIGHT, type Theme } from './theme.ts';
+import { Trace } from './trace.ts';
 import { Tree, type Item } from './tree.ts';
-
-declare const WORKER_SOURCE: string;
+import { fillMirror } from './walk.ts';
 
 export const MIN_ZOOM = 0.01, MAX_ZOOM = 4;
 const OPENING_BOXES = 60, MOVE_MS = 140;
@@ -28,15 +30,8 @@ export class App implements PanelHost {
   selector!: Selector;
   sizes: (number | null)[];
   selected: Item | null = null;
-  /** Lit ends by position, and the colour of each. */
-  lit = new Map<number, string>();
-  /** Whether only neighbours are lit: then the rest fades less. */
-  private near = false;
-  private litBoxes = new Map<Item, string>();
-  private litValues = new Set<number>();
   found: Item[] = [];
   foundAt = -1;
-  private foundBoxes = new Set<Item>();
   modes: Mode[];
   mode: Mode;
   colouring!: Colouring;
@@ -46,10 +41,11 @@ export class App implements PanelHost {
   onlyChanges = false;
   private motion: (Motion & { start: number }) | null = null;
   private frame = 0;
-  private worker: Worker | null = null;
-  private mixes = new Map<Item, [string, number][]>();
   readonly canvas = byId<HTMLCanvasElement>('canvas');
   private readonly pen = this.canvas.getContext('2d')!;
+  private readonly captions = new Captions(this, this.pen);
+  private readonly worker = new LayoutWorker();
+  readonly tracer = new Trace(this);
   private readonly map: MiniMap;
   readonly search: SearchBox;
   /** Milliseconds that things took, for those who measure. */
@@ -97,15 +93,26 @@ export class App implements PanelHost {
   plant() {
     this.tree = new Tree(this.model, { constants: this.constants, maxInstances: 200000, onlyChanges: this.onlyChanges });
     if (this.model.change) this.tree.openChanges(2 * OPENING_BOXES); else this.tree.openTo(OPENING_BOXES);
-    this.scene = new Scene(this.tree, { boxSize: item => this.boxSize(item), layoutLarge: input => this.layoutLarge(input) });
+    this.scene = new Scene(this.tree, { boxSize: item => this.captions.boxSize(item), layoutLarge: input => this.worker.run(input) });
     this.selector = new Selector(this.tree, () => this.sizes, this.page.ops);
     this.colouring = new Colouring(this.mode, this.tree, this.page, this.sizes);
-    this.mixes.clear();
+    this.captions.forget();
     this.found = [];
-    this.lit.clear();
+    this.tracer.lit.clear();
   }
 
+  /** What the buttons of these names say about the state. */
+  syncToggles() {
+    for (const [id, on] of [['constants', this.constants], ['only-changes', this.onlyChanges]] as const) document.getElementById(id)?.setAttribute('aria-pressed', String(on));
+  }
+  toggleConstants() { this.constants = !this.constants; void this.replant(); }
+  toggleOnlyChanges() { if (this.model.change) { this.onlyChanges = !this.onlyChanges; void this.replant(); } }
+  toggleTheme() { this.applyTheme(this.theme.dark ? 'light' : 'dark'); }
+  /** The next colouring. */
+  nextMode() { this.setMode(this.modes[(this.modes.indexOf(this.mode) + 1) % this.modes.length].key); this.say(`coloured by ${this.mode.title}`); }
+
   replant() {
+    this.syncToggles();
     this.selected = null;
     this.plant();
     return this.scene.update().then(() => { this.fit(); this.afterLayout(); this.select(null); });
@@ -113,140 +120,34 @@ export class App implements PanelHost {
 
   // --- Boxes
 
-  private shapeOf(value: number, sizes = this.sizes): string {
-    const type = typeOfValue(this.model, value);
-    return `${type.dtype === 'float32' ? '' : `${type.dtype} `}${shapeText(this.model, type, sizes)}`;
-  }
-
-  outputText(item: Item, sizes = this.sizes): string {
-    if (item.value >= 0) { const t = typeOfValue(this.model, item.value); return `${t.dtype}${shapeText(this.model, t, sizes)}`; }
-    const lo = this.model.outStart[item.node], hi = this.model.outStart[item.node + 1];
-    for (let k = lo; k < hi; ++k) if (this.model.outs[k] >= 0) return this.shapeOf(this.model.outs[k], sizes) + (hi - lo > 1 ? '  …' : '');
-    return '';
-  }
-
-  title(item: Item): string {
-    if (item.node >= 0) return opShort(this.model.nodeOp[item.node]);
-    return item.kind === 'run' && !item.expanded ? item.label : item.kind === 'run' ? `${item.label}  ×${item.children.length}` : item.label;
-  }
-
-  private aside(item: Item): string {
-    if (item.kind === 'input' || item.kind === 'output') return item.kind;
-    if (item.node >= 0) return item.label === opShort(this.model.nodeOp[item.node]) ? '' : item.label;
-    return '';
-  }
-
-  detail(item: Item): string {
-    if (item.isEnd) return this.outputText(item);
-    const value = this.colouring.mode.numeric ? this.colouring.valueOf(item) : null;
-    if (value !== null) return `${item.ops} nodes · ${this.colouring.mode.text(value)}`;
-    let parameters = 0;
-    for (let p = item.lo; p < item.hi; ++p) if (this.tree.ends[p].node >= 0) parameters += parametersOf(this.model, this.tree.ends[p].node);
-    return `${item.ops} nodes${parameters ? ` · ${short(parameters)} params` : ''}`;
-  }
-
-  private boxSize(item: Item): [number, number] {
-    const clamp = (x: number, lo: number, hi: number) => Math.max(lo, Math.min(hi, x));
-    const title = this.titleWidth(this.title(item));
-    if (item.isEnd) {
-      const aside = this.aside(item).length, badge = this.model.lambda.has(item.node) ? 56 : 0;
-      return [clamp(Math.max(title + (aside ? aside * 5.6 + 12 : 0) + badge + (item.isGroup ? 18 : 0), this.outputText(item, []).length * 5.7) + 30, 104, 216), 42];
-    }
-    return [clamp(Math.max(title + (item.kind === 'run' ? 60 : 22), 116) + 40, 150, 260), item.kind === 'run' ? 58 : 52];
-  }
-
-  private widths = new Map<string, number>();
-  private titleWidth(text: string): number {
-    let width = this.widths.get(text);
-    if (width === undefined) {
-      this.pen.font = TITLE;
-      this.widths.set(text, width = this.pen.measureText(text.slice(0, 60)).width + 2);
-    }
-    return width;
-  }
-
-  private mix(item: Item): [string, number][] {
-    let known = this.mixes.get(item);
-    if (known) return known;
-    const counts = new Map<string, number>();
-    let total = 0;
-    for (let p = item.lo; p < item.hi; ++p) {
-      const end = this.tree.ends[p];
-      if (end.node < 0) continue;
-      const colour = this.mode.key === 'change' ? this.theme.change[changeOf(this.tree, end)] : tintBar(tintOf(this.model.nodeOp[end.node]), this.theme);
-      counts.set(colour, (counts.get(colour) ?? 0) + 1);
-      ++total;
-    }
-    known = [...counts].sort((a, b) => b[1] - a[1]).map(([c, k]) => [c, k / total]);
-    this.mixes.set(item, known);
-    return known;
-  }
+  title(item: Item) { return this.captions.title(item); }
+  outputText(item: Item) { return this.captions.outputText(item); }
+  detail(item: Item) { return this.captions.detail(item); }
 
   private look(): Look {
-    const { theme, model } = this, lit = this.lit.size > 0;
+    const { theme, model, tracer } = this, lit = tracer.lit.size > 0;
     return {
       theme,
       tracing: lit,
-      fade: this.near ? 0.6 : 0.35,
+      fade: tracer.near ? 0.6 : 0.35,
       colours: item => this.colouring.colours(item, theme),
-      title: item => this.title(item),
-      aside: item => this.aside(item),
-      detail: item => this.detail(item),
+      title: item => this.captions.title(item),
+      aside: item => this.captions.aside(item),
+      detail: item => this.captions.detail(item),
       badge: item => item.kind === 'run' ? `×${item.children.length}` : model.lambda.has(item.node) ? `λ ${model.lambda.get(item.node)![0]}` : '',
-      mix: item => this.mix(item),
-      ring: item => item === this.selected ? theme.accent : this.litBoxes.get(item) ?? (this.foundBoxes.has(item) ? theme.match : null),
-      faded: item => lit && !this.litBoxes.has(item),
-      link: (view, link) => this.linkColour(view, link),
+      mix: item => this.captions.mix(item),
+      ring: item => item === this.selected ? theme.accent : tracer.litBoxes.get(item) ?? (tracer.foundBoxes.has(item) ? theme.match : null),
+      faded: item => lit && !tracer.litBoxes.has(item),
+      link: (view, link) => tracer.linkColour(view, link),
       dashed: item => model.lambda.get(item.node)?.[0] === 'missing' || (model.change !== null && ['removed', 'folded'].includes(changeOf(this.tree, item))),
       hatched: item => ['missing', 'refused'].includes(model.lambda.get(item.node)?.[0] ?? ''),
     };
   }
 
-  private linkColour(view: View, link: Link): string | null {
-    if (!this.lit.size) {
-      if (!this.model.edgeChange?.size) return null;
-      const edge = this.model.edgeChange.get(`${this.tree.ends[link.to].node}:${link.values[0]}`);
-      return edge && edge !== 'same' ? this.theme.change[edge] : null;
-    }
-    if (!link.values.some(v => this.litValues.has(v))) return null;
-    const src = link.src < view.portBase ? this.litBoxes.get(view.boxes[link.src]) : 'port';
-    const dst = link.dst < view.portBase ? this.litBoxes.get(view.boxes[link.dst]) : 'port';
-    if (!src || !dst) return null;
-    // Towards what was asked about an edge has the colour of its other end.
-    const colour = [dst, src].find(c => c !== 'port' && c !== this.theme.accent);
-    return colour ?? (src === 'port' && dst === 'port' ? this.lit.get(link.from) ?? this.lit.get(link.to) ?? this.theme.accent : this.theme.accent);
-  }
-
   // --- Layout
 
-  private layoutLarge(input: LayoutInput): Promise<LayoutResult | null> {
-    if (typeof Worker === 'undefined') return Promise.resolve(layout(input));
-    const url = URL.createObjectURL(new Blob([WORKER_SOURCE], { type: 'text/javascript' }));
-    const worker = new Worker(url), wait = byId('wait');
-    this.worker = worker;
-    const shown = setTimeout(() => {
-      wait.replaceChildren(`Laying out ${input.w.length.toLocaleString('en')} boxes `, el('button', { class: 'act', onclick: () => stop() }, 'Stop'));
-      wait.hidden = false;
-    }, 250);
-    let stop = () => {};
-    const result = new Promise<LayoutResult | null>((resolve, reject) => {
-      stop = () => resolve(null);
-      worker.onmessage = message => resolve(message.data);
-      worker.onerror = event => reject(new Error(event.message || 'the layout failed'));
-      worker.postMessage(input);
-    });
-    this.stopLayout = () => stop();
-    return result.finally(() => {
-      clearTimeout(shown);
-      wait.hidden = true;
-      worker.terminate();
-      URL.revokeObjectURL(url);
-      this.worker = null;
-      this.stopLayout = () => {};
-    });
-  }
-  stopLayout = () => {};
-  get busy() { return this.worker !== null; }
+  get busy() { return this.worker.busy; }
+  stopLayout() { this.worker.stop(); }
 
   /** Where all that is on the screen is now. */
   private snapshot(): Map<Item, Box> {
@@ -291,9 +192,8 @@ export class App implements PanelHost {
 
   private afterLayout() {
     this.recolourRange();
-    this.mapLit();
-    this.map.invalidate();
-    this.draw();
+    this.tracer.map();
+    this.marked();
     this.remember();
   }
 
@@ -330,6 +230,7 @@ export class App implements PanelHost {
       this.camera.x = b.w / 2 - w / 2 / this.camera.zoom;
       this.camera.y = readable ? b.h / 2 - h / 2 / this.camera.zoom : -24 / this.camera.zoom;
       if (!readable) this.camera.x = this.mainColumn() - w / 2 / this.camera.zoom;
+      this.makeRoomForCorner();
     } else {
       const r = this.scene.rect(item), zoom = Math.min(1.2, (w - 120) / r.w, (h - 120) / r.h);
       this.camera.zoom = Math.max(MIN_ZOOM, zoom);
@@ -338,6 +239,13 @@ export class App implements PanelHost {
     }
     this.draw();
     this.remember();
+  }
+
+  /** Moves the graph to the right, as far as there is room, from below the legend and the sliders. */
+  private makeRoomForCorner() {
+    const { x, zoom } = this.camera, taken = byId('corner').offsetWidth + 24;
+    const room = this.view.w - 20 - (this.bounds.w - x) * zoom;
+    this.camera.x -= Math.max(0, Math.min(taken + x * zoom, room)) / zoom;
   }
 
   /** Where the first boxes are: the middle of a wide graph may be empty at its top. */
@@ -381,7 +289,7 @@ export class App implements PanelHost {
     this.selected = item;
     if (item === null) this.clearTrace();
     this.showPanel();
-    this.mirror();
+    fillMirror(this);
     this.draw();
     this.remember();
   }
@@ -395,66 +303,14 @@ export class App implements PanelHost {
     this.centre(item);
   }
 
-  private ends(item: Item): number[] {
-    const list: number[] = [];
-    for (let p = item.lo; p < item.hi; ++p) list.push(p);
-    return list;
-  }
-
-  /** Lights what leads to the selection, what follows from it, or both; `steps` is how far. */
-  trace(kind: 'up' | 'down' | 'both', steps = Infinity) {
-    if (!this.selected) return;
-    this.lit.clear();
-    this.near = steps === 1;
-    const from = this.ends(this.selected);
-    if (kind !== 'down') for (const p of neighbourhood(this.tree, from, steps, false)) this.lit.set(p, this.theme.ancestor);
-    if (kind !== 'up') for (const p of neighbourhood(this.tree, from, steps, true)) this.lit.set(p, this.theme.descendant);
-    for (const p of from) this.lit.set(p, this.theme.accent);
-    const what = steps === 1 ? 'neighbours' : kind === 'up' ? 'ancestors' : kind === 'down' ? 'descendants' : 'ancestors and descendants';
-    this.showTrace(`${(this.lit.size - from.length).toLocaleString('en')} ${what} of ${this.title(this.selected)}`);
-  }
-
-  /** Lights all paths between two boxes, whichever comes first. */
-  tracePaths(a: Item, b: Item) {
-    this.near = false;
-    let set = pathsBetween(this.tree, this.ends(a), this.ends(b));
-    if (!set.size) set = pathsBetween(this.tree, this.ends(b), this.ends(a));
-    this.lit.clear();
-    for (const p of set) this.lit.set(p, this.theme.descendant);
-    for (const p of [...this.ends(a), ...this.ends(b)]) this.lit.set(p, this.theme.accent);
-    this.showTrace(set.size ? `${set.size} nodes on paths from ${this.title(a)} to ${this.title(b)}` : `no path between ${this.title(a)} and ${this.title(b)}`);
-  }
-
-  private showTrace(text: string) {
-    byId('trace').replaceChildren(text, el('button', { class: 'act', onclick: () => this.clearTrace() }, 'Clear'));
-    byId('trace').hidden = false;
-    this.say(text);
-    this.mapLit();
+  get lit() { return this.tracer.lit; }
+  trace(kind: 'up' | 'down' | 'both', steps = Infinity) { this.tracer.neighbours(kind, steps); }
+  tracePaths(a: Item, b: Item) { this.tracer.paths(a, b); }
+  clearTrace() { this.tracer.clear(); }
+  /** After something was marked on what is shown. */
+  marked() {
     this.map.invalidate();
     this.draw();
-  }
-
-  clearTrace() {
-    this.lit.clear();
-    byId('trace').hidden = true;
-    this.mapLit();
-    this.map.invalidate();
-    this.draw();
-  }
-
-  /** What is lit and found, in terms of the boxes that are shown. */
-  private mapLit() {
-    const { tree } = this;
-    this.litBoxes.clear();
-    this.litValues.clear();
-    this.foundBoxes.clear();
-    for (const [p, colour] of this.lit) {
-      for (let at: Item | null = tree.ends[p]; at; at = at.parent) if (this.litBoxes.get(at) !== this.theme.accent) this.litBoxes.set(at, colour);
-      for (let k = tree.inStart[p]; k < tree.inStart[p + 1]; ++k) if (this.lit.has(tree.inSrc[k])) this.litValues.add(tree.inValue[k]);
-    }
-    // A frame is no box of the trace.
-    for (const item of [...this.litBoxes.keys()]) if (item.expanded && item.isGroup && tree.shown(item) === item && item !== this.selected) this.litBoxes.set(item, this.theme.frameLine);
-    for (const item of this.found) this.foundBoxes.add(tree.shown(item));
   }
 
   // --- Search
@@ -464,9 +320,8 @@ export class App implements PanelHost {
   setFound(items: Item[]) {
     this.found = items;
     this.foundAt = -1;
-    this.mapLit();
-    this.map.invalidate();
-    this.draw();
+    this.tracer.map();
+    this.marked();
     this.remember();
   }
 
@@ -477,14 +332,14 @@ export class App implements PanelHost {
     this.search.showAt();
   }
 
-  get marks(): Iterable<Item> { return this.foundBoxes; }
+  get marks(): Iterable<Item> { return this.tracer.foundBoxes; }
   get query() { return this.search.text; }
 
   // --- Colours and sizes
 
   recolour() {
     this.colouring = new Colouring(this.mode, this.tree, this.page, this.sizes);
-    this.mixes.clear();
+    this.captions.forget();
     this.recolourRange();
     this.showPanel();
     this.map.invalidate();
@@ -525,7 +380,7 @@ export class App implements PanelHost {
     this.theme = dark ? DARK : LIGHT;
     document.documentElement.dataset.theme = dark ? 'dark' : 'light';
     if (!this.scene?.root) return;
-    if (this.lit.size) this.clearTrace();
+    if (this.tracer.lit.size) this.clearTrace();
     this.recolour();
   }
 
@@ -570,25 +425,9 @@ export class App implements PanelHost {
 
   // --- Hits
 
-  /** The box at a place of the screen, and whether its sign or its frame was hit. */
-  hit(px: number, py: number): { item: Item; part: 'box' | 'frame' | 'header' } | null {
-    const x = px / this.camera.zoom + this.camera.x, y = py / this.camera.zoom + this.camera.y;
-    const walk = (view: View, ox: number, oy: number): { item: Item; part: 'box' | 'frame' | 'header' } | null => {
-      const r = view.result, lx = x - ox - view.left, ly = y - oy - view.top;
-      for (let l = 0; l < r.layerTop.length; ++l) {
-        if (ly < r.layerTop[l] || ly > r.layerBottom[l]) continue;
-        for (let k = r.layerStart[l]; k < r.layerStart[l + 1]; ++k) {
-          const i = r.order[k];
-          if (i >= view.portBase || Math.abs(lx - r.x[i]) > view.w[i] / 2 || ly < r.y[i] || ly > r.y[i] + view.h[i]) continue;
-          const item = view.boxes[i], inner = this.scene.view(item);
-          if (!inner) return { item, part: 'box' };
-          const bx = ox + view.left + r.x[i] - view.w[i] / 2, by = oy + view.top + r.y[i];
-          return walk(inner, bx, by) ?? { item, part: y - by < 28 && x - bx < 60 + item.label.length * 8 ? 'header' : 'frame' };
-        }
-      }
-      return null;
-    };
-    return walk(this.scene.root, 0, 0);
+  /** What is at a place of the screen. */
+  hit(px: number, py: number): Hit | null {
+    return hitAt(this.scene, px / this.camera.zoom + this.camera.x, py / this.camera.zoom + this.camera.y);
   }
 
   click(px: number, py: number, shift: boolean) {
@@ -596,50 +435,10 @@ export class App implements PanelHost {
     if (!hit) { this.select(null); return; }
     if (shift && this.selected && hit.item !== this.selected && hit.part === 'box') { this.tracePaths(this.selected, hit.item); return; }
     if (hit.part === 'frame') { this.select(null); return; }
-    this.lit.clear();
+    this.tracer.lit.clear();
     this.select(hit.item);
-    if (hit.part === 'header' || hit.item.isGroup) { byId('trace').hidden = true; this.mapLit(); this.toggle(hit.item); }
+    if (hit.part === 'header' || hit.item.isGroup) { byId('trace').hidden = true; this.tracer.map(); this.toggle(hit.item); }
     else if (shift) this.trace('both'); else { this.trace('both', 1); byId('trace').hidden = true; }
-  }
-
-  // --- Along the graph
-
-  /** The next box along the data, or against it. */
-  along(forward: boolean) {
-    const { tree } = this, at = this.selected;
-    if (!at) { const first = this.scene.root.boxes[0]; if (first) void this.go(first); return; }
-    const start = forward ? tree.outStart : tree.inStart, to = forward ? tree.outDst : tree.inSrc;
-    let best = -1;
-    for (let p = at.lo; p < at.hi; ++p) for (let k = start[p]; k < start[p + 1]; ++k) {
-      const q = to[k];
-      if (q >= at.lo && q < at.hi) continue;
-      if (best < 0 || (forward ? q < best : q > best)) best = q;
-    }
-    if (best < 0) { this.say(forward ? 'nothing follows' : 'nothing comes before'); return; }
-    const next = tree.shown(tree.ends[best]);
-    this.select(next);
-    this.centre(next);
-  }
-
-  beside(by: number) {
-    const at = this.selected;
-    if (!at?.parent) return;
-    const view = this.scene.view(at.parent);
-    if (!view) return;
-    const r = view.result, l = r.layer[at.slot], row = Array.from(r.order.subarray(r.layerStart[l], r.layerStart[l + 1])).filter(i => i < view.portBase);
-    // At the end of a row, the row's neighbour in the order of the file.
-    let next = row[row.indexOf(at.slot) + by];
-    if (row.length < 2) next = at.slot + by;
-    if (next === undefined || next < 0 || next >= view.portBase) return;
-    this.select(view.boxes[next]);
-    this.centre(view.boxes[next]);
-  }
-
-  up() {
-    const parent = this.selected?.parent;
-    if (!parent || parent === this.tree.root) { this.select(null); return; }
-    this.select(parent);
-    this.centre(parent);
   }
 
   togglePanel() { document.body.classList.toggle('wide'); this.draw(); }
@@ -647,24 +446,7 @@ export class App implements PanelHost {
 
   // --- For those who hear the page
 
-  private say(text: string) { byId('say').textContent = text; }
-
-  /** The way to the selection and its neighbours, as a list of buttons. */
-  private mirror() {
-    const { tree, selected } = this, mirror = byId('mirror');
-    if (!selected) {
-      mirror.replaceChildren(el('p', {}, `${this.model.file}: ${tree.root.ops} nodes. Press / to search, j and k to walk along the data, ? for all keys.`));
-      return;
-    }
-    const button = (item: Item) => el('li', {}, el('button', { tabindex: -1, onclick: () => void this.go(item) }, itemText(tree, item)));
-    const around = (forward: boolean) => [...new Set([...neighbourhood(tree, this.ends(selected), 1, forward)].filter(p => p < selected.lo || p >= selected.hi).map(p => tree.shown(tree.ends[p])))].slice(0, 20);
-    const above: Item[] = [];
-    for (let at = selected.parent; at && at !== tree.root; at = at.parent) above.unshift(at);
-    mirror.replaceChildren(
-      el('p', {}, `Selected: ${itemText(tree, selected)}. ${selected.isEnd ? this.outputText(selected) : this.detail(selected)}${selected.isGroup ? selected.expanded ? ', open' : ', closed' : ''}`),
-      el('p', {}, 'In'), el('ul', {}, ...above.map(button)), el('p', {}, 'Comes from'), el('ul', {}, ...around(false).map(button)), el('p', {}, 'Leads to'), el('ul', {}, ...around(true).map(button)));
-    this.say(`${itemText(tree, selected)} ${selected.isEnd ? this.outputText(selected) : ''}`);
-  }
+  say(text: string) { byId('say').textContent = text; }
 
   // --- The address
 

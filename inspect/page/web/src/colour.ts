@@ -1,10 +1,10 @@
-// What boxes are coloured by: classes (op, dtype, change) or numbers (parameters, MACs, bytes, what a profile says). Numbers are
-// summed over groups.
+// What boxes are coloured by: classes (op, dtype, change) or numbers (parameters, MACs, bytes, what a profile says). Of groups
+// numbers are summed, or of errors the greatest is taken.
 import { activationBytes, macsOf, parametersOf, typeOfValue, bytesText, short, type Model, type PageData, type Sizes } from './data.ts';
 import { classColour, scale, tintBar, tintFill, tintLine, tintOf, type Theme } from './theme.ts';
 import type { Item, Tree } from './tree.ts';
 
-export interface Mode { key: string; title: string; unit: string; numeric: boolean; text(value: number): string }
+export interface Mode { key: string; title: string; unit: string; numeric: boolean; text(value: number): string; /** Of a group: the greatest of its values, not their sum. */ greatest?: boolean }
 
 export function modesOf(page: PageData, model: Model): Mode[] {
   const classes = (key: string, title: string): Mode => ({ key, title, unit: '', numeric: false, text: String });
@@ -14,7 +14,7 @@ export function modesOf(page: PageData, model: Model): Mode[] {
     { key: 'bytes', title: 'activation bytes', unit: '', numeric: true, text: bytesText },
   ];
   if (page.models.some(m => m.macs.some(f => f >= 0))) modes.splice(3, 0, { key: 'macs', title: 'multiply-accumulates', unit: '', numeric: true, text: short });
-  page.numbers.forEach((c, i) => modes.push({ key: `n${i}`, title: c.title, unit: c.unit, numeric: true, text: v => `${Number(v.toPrecision(3))}${c.unit ? ` ${c.unit}` : ''}` }));
+  page.numbers.forEach((c, i) => modes.push({ key: `n${i}`, title: c.title, unit: c.unit, numeric: true, greatest: c.greatest, text: v => `${Number(v.toPrecision(3))}${c.unit ? ` ${c.unit}` : ''}` }));
   if (model.change) modes.unshift(classes('change', 'difference'));
   return modes;
 }
@@ -62,7 +62,16 @@ export class Colouring {
   valueOf(item: Item): number | null {
     if (!this.mode.numeric) return null;
     if (item.hi - item.lo === 1) return this.known[item.lo] ? this.values[item.lo] : null;
-    return this.sums[item.hi] - this.sums[item.lo];
+    return this.mode.greatest ? this.greatestOf(item) : this.sums[item.hi] - this.sums[item.lo];
+  }
+  private greatest = new Map<Item, number | null>();
+  private greatestOf(item: Item): number | null {
+    let found = this.greatest.get(item);
+    if (found !== undefined) return found;
+    found = null;
+    for (let p = item.lo; p < item.hi; ++p) if (this.known[p] && (found === null || this.values[p] > found)) found = this.values[p];
+    this.greatest.set(item, found);
+    return found;
   }
   get total() { return this.sums[this.sums.length - 1] ?? 0; }
 

@@ -3,6 +3,7 @@ import type { App } from './app.ts';
 import { allParameters, bytesText, short } from './data.ts';
 import { byId, el } from './dom.ts';
 import { showHelp } from './help.ts';
+import { along, beside, up } from './walk.ts';
 
 export function syncSizes(app: App) {
   document.querySelectorAll<HTMLInputElement>('#sizes input').forEach(input => {
@@ -27,23 +28,15 @@ export function fillBar(app: App) {
       } }),
       el('input', { type: 'range', min: 0, max: 12, step: 0.5, value: 0, 'data-symbol': i, 'aria-label': `Size of ${symbol} as a slider`, oninput: (e: Event) => act(Math.round(2 ** Number((e.target as HTMLInputElement).value))) }));
   }));
-  const tool = (text: string, title: string, act: (e: Event) => void) => el('button', { class: 'tool', title, 'aria-label': title, onclick: act }, text);
+  const tool = (text: string, title: string, act: (e: Event) => void, id = '') => el('button', { class: 'tool', ...(id && { id }), title, 'aria-label': title, onclick: act }, text);
   byId('tools').replaceChildren(
     tool('Fit', 'Show from the start (F)', () => app.fit()),
     tool('Collapse', 'Close all groups (c)', () => void app.openToDepth(0)),
     tool('Expand', 'Open all groups (e)', () => void app.openAll(true)),
-    tool('Constants', 'Show constants too, and what follows from them and from sizes alone', e => {
-      app.constants = !app.constants;
-      (e.currentTarget as HTMLElement).setAttribute('aria-pressed', String(app.constants));
-      app.replant();
-    }),
-    ...(app.model.change ? [tool('Only changes', 'Fold what is the same in both', e => {
-      app.onlyChanges = !app.onlyChanges;
-      (e.currentTarget as HTMLElement).setAttribute('aria-pressed', String(app.onlyChanges));
-      app.replant();
-    })] : []),
+    tool('Constants', 'Show constants too, and what follows from them and from sizes alone (x)', () => app.toggleConstants(), 'constants'),
+    ...(app.model.change ? [tool('Only changes', 'Fold what is the same in both (v)', () => app.toggleOnlyChanges(), 'only-changes')] : []),
     tool('SVG', 'Save what is shown as SVG (s)', () => app.saveSvg()),
-    tool('◐', 'Light or dark', () => app.applyTheme(app.theme.dark ? 'light' : 'dark')),
+    tool('◐', 'Light or dark (d)', () => app.toggleTheme()),
     tool('?', 'Keys and selectors (?)', () => showHelp()));
 }
 
@@ -121,10 +114,12 @@ function onKey(app: App, event: KeyboardEvent) {
   const onButton = event.target instanceof HTMLButtonElement;
   const acts: Record<string, () => void> = {
     '/': () => app.search.focus(), '?': () => showHelp(),
-    j: () => app.along(true), k: () => app.along(false), l: () => app.beside(1), h: () => app.beside(-1),
-    Enter: () => { if (!onButton && app.selected) app.toggle(app.selected); }, u: () => app.up(),
+    j: () => along(app, true), k: () => along(app, false), l: () => beside(app, 1), h: () => beside(app, -1),
+    Enter: () => { if (!onButton && app.selected) app.toggle(app.selected); }, u: () => up(app),
     n: () => void app.step(1), N: () => void app.step(-1),
     A: () => app.trace('up'), D: () => app.trace('down'), T: () => app.trace('both'), t: () => app.trace('both', 1),
+    m: () => app.tracer.mark(), p: () => app.tracer.pathsFromMark(),
+    x: () => app.toggleConstants(), v: () => app.toggleOnlyChanges(), d: () => app.toggleTheme(), b: () => app.nextMode(),
     f: () => app.fit(app.selected), F: () => app.fit(), w: () => app.whole(),
     '+': () => app.zoomAt(w / 2, h / 2, 1.25), '=': () => app.zoomAt(w / 2, h / 2, 1.25), '-': () => app.zoomAt(w / 2, h / 2, 0.8),
     c: () => void app.openToDepth(0), e: () => void app.openAll(true), o: () => app.togglePanel(), s: () => app.saveSvg(),

@@ -17,7 +17,7 @@ export interface Weight {
   preview?: [number, number, string];
 }
 export interface Golden { name: string; training: boolean; inputs: [string, string][]; outputs: [string, string, string][] }
-export interface Numbers { title: string; unit: string; ofNode: Map<number, number> }
+export interface Numbers { title: string; unit: string; greatest: boolean; ofNode: Map<number, number> }
 export interface OpDoc { doc: string; source: string; in?: [string, string][]; out?: [string, string][]; attrs?: Record<string, [string, string]> }
 /** How a node of two models that are shown as one differs. */
 export type Change = 'same' | 'renamed' | 'changed' | 'added' | 'removed' | 'folded';
@@ -134,7 +134,7 @@ export function readModel(json: any): Model {
 export function readPage(json: any): PageData {
   return {
     models: json.models.map(readModel), ops: json.ops ?? {}, program: json.program ?? null, diff: json.diff ?? null,
-    numbers: (json.numbers ?? []).map((c: any) => ({ title: c.title, unit: c.unit, ofNode: new Map(c.node.map((n: number, i: number) => [n, c.value[i]])) })),
+    numbers: (json.numbers ?? []).map((c: any) => ({ title: c.title, unit: c.unit, greatest: c.greatest === true, ofNode: new Map(c.node.map((n: number, i: number) => [n, c.value[i]])) })),
   };
 }
 

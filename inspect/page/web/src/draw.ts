@@ -189,7 +189,9 @@ export class Painter {
   private header(item: Item, box: Box) {
     if (this.zoom < 0.4) return;
     const { pen, look } = this, { theme } = look;
-    const text = fit(pen, look.title(item), box.w - 60, HEAD);
+    // A run says how often in its title.
+    const badge = item.kind === 'run' ? '' : look.badge(item);
+    const text = fit(pen, badge ? `${look.title(item)}  ${badge}` : look.title(item), box.w - 60, HEAD);
     pen.font = HEAD;
     const width = pen.measureText(text).width;
     pen.beginPath();
@@ -242,7 +244,17 @@ export class Painter {
     pen.fillStyle = far ? bar : fill;
     if (far) pen.globalAlpha *= Math.min(0.85, 0.2 / this.zoom);
     pen.fill();
-    if (far) pen.globalAlpha = look.faded(item) ? alpha * look.fade : alpha;
+    // And a group the colours of what is in it.
+    if (group && this.zoom < 0.4 && fill === theme.box) {
+      let at = box.x;
+      pen.globalAlpha *= 0.6;
+      for (const [colour, part] of look.mix(item)) {
+        pen.fillStyle = colour;
+        pen.fillRect(at, box.y, part * w, h);
+        at += part * w;
+      }
+    }
+    pen.globalAlpha = look.faded(item) ? alpha * look.fade : alpha;
     if (look.hatched(item)) this.hatch(box);
     if (look.dashed(item)) pen.setLineDash([5, 4]);
     pen.strokeStyle = ring ?? line;

@@ -134,27 +134,31 @@ function group(keys: number, count: number, key: (i: number) => number): { start
 }
 
 // Blocks of places that have met; kept, because rows are many and short.
-const blockMean: number[] = [], blockMass: number[] = [], blockSize: number[] = [];
+let blockMean = new Float64Array(64), blockMass = new Float64Array(64), blockSize = new Int32Array(64);
 
 /** The places nearest to `want`, in the sense of weighted squares, that keep the order and the distances. */
 export function place(want: Float64Array, weight: Float64Array, distance: Float64Array, count: number, out: Float64Array) {
   if (count === 1) { out[0] = want[0]; return; }
+  if (blockMean.length < count) {
+    blockMean = new Float64Array(2 * count);
+    blockMass = new Float64Array(2 * count);
+    blockSize = new Int32Array(2 * count);
+  }
   const mean = blockMean, mass = blockMass, size = blockSize;
-  mean.length = mass.length = size.length = 0;
-  let shift = 0;
+  let shift = 0, blocks = 0;
   for (let i = 0; i < count; ++i) {
     if (i) shift += distance[i];
     let m = want[i] - shift, w = weight[i], s = 1;
-    while (mean.length && mean[mean.length - 1] >= m) {
-      const pm = mean.pop()!, pw = mass.pop()!;
-      m = (m * w + pm * pw) / (w + pw);
-      w += pw;
-      s += size.pop()!;
+    while (blocks && mean[blocks - 1] >= m) {
+      --blocks;
+      m = (m * w + mean[blocks] * mass[blocks]) / (w + mass[blocks]);
+      w += mass[blocks];
+      s += size[blocks];
     }
-    mean.push(m); mass.push(w); size.push(s);
+    mean[blocks] = m; mass[blocks] = w; size[blocks++] = s;
   }
   shift = 0;
-  for (let b = 0, i = 0; b < mean.length; ++b) {
+  for (let b = 0, i = 0; b < blocks; ++b) {
     for (let k = 0; k < size[b]; ++k, ++i) {
       if (i) shift += distance[i];
       out[i] = mean[b] + shift;
@@ -170,49 +174,76 @@ function apart(a: number, b: number, width: Float64Array, boxes: number, gap: nu
 interface Groups { start: Int32Array; items: Int32Array }
 
 /**
- * Chains (dummies of one edge, boxes with one edge between them) are made straight, where the neighbours in their rows leave
- * room: a line that wavers is seen as one that means something.
+ * Chains (dummies of one edge, boxes of which one directly follows the other and no third does) are made straight, where the
+ * neighbours in their rows leave room: a line that wavers is seen as one that means something.
  */
 function straighten(rows: Int32Array[], x: Float64Array, width: Float64Array, boxes: number, gap: number, src: number[], dst: number[],
                     srcDx: number[], dstDx: number[], down: Groups, up: Groups) {
   const total = x.length, next = new Int32Array(total).fill(-1), shift = new Float64Array(total), head = new Uint8Array(total).fill(1);
+  // How many boxes are right above and below: what skips some goes beside those that it skips.
+  const above = new Int32Array(total), below = new Int32Array(total);
+  for (let e = 0; e < src.length; ++e) if (src[e] < boxes && dst[e] < boxes) { ++above[dst[e]]; ++below[src[e]]; }
   const only = (g: Groups, v: number) => g.start[v + 1] - g.start[v] === 1;
-  // Of the edges between a chain of dummies and the boxes at its ends too: the first that wants it.
-  for (let e = 0; e < src.length; ++e) {
-    const a = src[e], b = dst[e], dummies = a >= boxes && b >= boxes;
-    if (next[a] >= 0 || !head[b]) continue;
-    if (dummies || (only(up, a) && only(down, b))) { next[a] = b; head[b] = 0; shift[b] = srcDx[e] - dstDx[e]; }
-  }
+  const join = (wanted: (a: number, b: number) => boolean) => {
+    for (let e = 0; e < src.length; ++e) {
+      const a = src[e], b = dst[e];
+      if (next[a] >= 0 || !head[b] || !wanted(a, b)) continue;
+      next[a] = b; head[b] = 0; shift[b] = srcDx[e] - dstDx[e];
+    }
+  };
+  join((a, b) => a < boxes && b < boxes && below[a] === 1 && above[b] === 1);
+  join((a, b) => (a >= boxes && b >= boxes) || (only(up, a) && only(down, b)));
   const left = new Int32Array(total).fill(-1), right = new Int32Array(total).fill(-1);
   for (const row of rows) for (let k = 1; k < row.length; ++k) { left[row[k]] = row[k - 1]; right[row[k - 1]] = row[k]; }
-  const place = (from: number, end: number, ideal: number): boolean => {
+  const move = (from: number, ideal: number) => {
     let lo = -Infinity, hi = Infinity, offset = 0;
-    for (let v = from; v !== end; v = next[v]) {
+    for (let v = from; v >= 0; v = next[v]) {
       if (v !== from) offset += shift[v];
       if (left[v] >= 0) lo = Math.max(lo, x[left[v]] + apart(left[v], v, width, boxes, gap) - offset);
       if (right[v] >= 0) hi = Math.min(hi, x[right[v]] - apart(v, right[v], width, boxes, gap) - offset);
     }
-    if (lo > hi + 0.01) return false;
+    if (lo > hi + 0.01) return;
     offset = 0;
     const at = Math.max(lo, Math.min(hi, ideal));
-    for (let v = from; v !== end; v = next[v]) { if (v !== from) offset += shift[v]; x[v] = at + offset; }
-    return true;
+    for (let v = from; v >= 0; v = next[v]) { if (v !== from) offset += shift[v]; x[v] = at + offset; }
   };
-  for (let pass = 0; pass < 3; ++pass) {
+  const length = (v: number) => { let count = 0; for (let u = v; u >= 0; u = next[u]) ++count; return count; };
+  // Where the head of a chain is best: its edges to others pull it.
+  const ideal = (v: number) => {
+    let sum = 0, count = 0, offset = 0;
+    for (let u = v; u >= 0; u = next[u]) {
+      if (u !== v) offset += shift[u];
+      sum += x[u] - offset;
+      ++count;
+      for (let k = down.start[u]; k < down.start[u + 1]; ++k) { const e = down.items[k]; if (next[src[e]] !== u) { sum += 2 * (x[src[e]] + srcDx[e] - dstDx[e] - offset); count += 2; } }
+      for (let k = up.start[u]; k < up.start[u + 1]; ++k) { const e = up.items[k]; if (next[u] !== dst[e]) { sum += 2 * (x[dst[e]] + dstDx[e] - srcDx[e] - offset); count += 2; } }
+    }
+    return sum / count;
+  };
+  // Long chains push aside what is beside them, the second time as good as straight.
+  const want = new Float64Array(total), weight = new Float64Array(total).fill(1);
+  let widest = 0;
+  for (const row of rows) widest = Math.max(widest, row.length);
+  const rowWant = new Float64Array(widest), rowWeight = new Float64Array(widest), distance = new Float64Array(widest), result = new Float64Array(widest);
+  for (let round = 0; round < 2; ++round) {
+    want.set(x);
     for (let v = 0; v < total; ++v) {
       if (!head[v] || next[v] < 0) continue;
-      let sum = 0, count = 0, offset = 0, ends = 0;
-      for (let u = v; u >= 0; u = next[u]) {
-        if (u !== v) offset += shift[u];
-        sum += x[u] - offset;
-        ++count;
-        // Its edges to others pull it.
-        for (let k = down.start[u]; k < down.start[u + 1]; ++k) { const e = down.items[k]; if (next[src[e]] !== u) { sum += 2 * (x[src[e]] + srcDx[e] - dstDx[e] - offset); ends += 2; } }
-        for (let k = up.start[u]; k < up.start[u + 1]; ++k) { const e = up.items[k]; if (next[u] !== dst[e]) { sum += 2 * (x[dst[e]] + dstDx[e] - srcDx[e] - offset); ends += 2; } }
+      let at = ideal(v);
+      const heavy = Math.min(length(v), 200) ** 6;
+      for (let u = v; u >= 0; u = next[u]) { if (u !== v) at += shift[u]; want[u] = at; weight[u] = heavy; }
+    }
+    for (const row of rows) {
+      for (let k = 0; k < row.length; ++k) {
+        rowWant[k] = want[row[k]];
+        rowWeight[k] = weight[row[k]];
+        if (k) distance[k] = apart(row[k - 1], row[k], width, boxes, gap);
       }
-      place(v, -1, sum / (count + ends));
+      place(rowWant, rowWeight, distance, row.length, result);
+      for (let k = 0; k < row.length; ++k) x[row[k]] = result[k];
     }
   }
+  for (let pass = 0; pass < 3; ++pass) for (let v = 0; v < total; ++v) if (head[v] && next[v] >= 0) move(v, ideal(v));
 }
 
 export function layout(input: LayoutInput, stopped: () => boolean = () => false): LayoutResult | null {

@@ -17,7 +17,7 @@ export function drawLegend(box: HTMLElement, colouring: Colouring, theme: Theme,
   for (let x = 0; x < 400; ++x) { pen.fillStyle = scale(Math.sqrt(x / 400), theme); pen.fillRect(x, 0, 1, 18); }
   box.replaceChildren(el('b', {}, mode.title), canvas,
     el('div', { class: 'ends' }, el('span', {}, mode.text(0)), el('span', {}, mode.text(colouring.max))),
-    el('div', {}, `total ${mode.text(colouring.total)}`),
+    ...(mode.greatest ? [] : [el('div', {}, `total ${mode.text(colouring.total)}`)]),
     ...colouring.top(3).map(([item, value]) => {
       const button = el('button', { class: 'tool', title: 'Go there', onclick: () => go(item) }, `${mode.text(value)}  ${item.label}`.slice(0, 34));
       return el('div', {}, button);

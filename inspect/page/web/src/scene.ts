@@ -38,6 +38,8 @@ export class View {
   get portBase() { return this.boxes.length; }
 }
 
+const MAX_KEPT_BOXES = 60, MAX_KEPT = 500;  // layouts that are kept
+
 export interface SceneOptions {
   boxSize(item: Item): [number, number];
   /** Lays out what is large elsewhere; null where it was stopped. */
@@ -86,12 +88,26 @@ export class Scene {
     }
     const input = this.input(view, inner);
     const large = input.w.length >= (this.options.largeFrom ?? 3000) && this.options.layoutLarge;
-    const result = large ? await large(input) : layout(input);
+    const result = large ? await large(input) : this.layoutOnce(input);
     if (!result) return null;
     this.frame(view, input, result);
     this.views.set(item, view);
     return view;
   }
+
+  /** Equal groups, as models have them by the hundred, are laid out once. */
+  private layoutOnce(input: LayoutInput): LayoutResult | null {
+    if (input.w.length > MAX_KEPT_BOXES) return layout(input);
+    const key = [input.w, input.h, input.rank, input.src, input.dst, input.srcDx, input.dstDx, input.bundle].join('|');
+    let result = this.kept.get(key);
+    if (!result) {
+      if (this.kept.size >= MAX_KEPT) this.kept.clear();
+      result = layout(input)!;
+      this.kept.set(key, result);
+    }
+    return result;
+  }
+  private kept = new Map<string, LayoutResult>();
 
   /** Boxes, ports and links of a group. */
   private input(view: View, inner: (View | undefined)[]): LayoutInput {

@@ -5,6 +5,7 @@
 //   dtype:float16  shape:[*,64,...] values of that type, and the nodes that yield them
 //   attr:groups>1  attr:axis        nodes by an attribute, defaults included
 //   kind:lambda  @then_1            what kind of thing it is; what lies in that function
+//   A->B->C                         nodes in a row, each of which reads what the one before yields
 //   A B   A, B   A+2  A-2   A..B  A..  ..B
 // One who types here gets what contains the text where no node and no value has that name.
 import { opShort, sizeOf, type Model, type OpDoc, type Sizes } from './data.ts';
@@ -148,8 +149,45 @@ export class Selector {
   // "A+2"
   private steps(word: Word): Set2 {
     const parts = this.exact(word.text) ? null : /^(.+)([+-])(\d+)$/s.exec(word.text);
-    if (!parts || word.quoted.slice(parts[1].length).some(Boolean)) return this.term(word);
-    return this.reach(this.term(part(word, 0, parts[1].length)), Number(parts[3]) * (parts[2] === '+' ? 1 : -1));
+    if (!parts || word.quoted.slice(parts[1].length).some(Boolean)) return this.row(word);
+    return this.reach(this.row(part(word, 0, parts[1].length)), Number(parts[3]) * (parts[2] === '+' ? 1 : -1));
+  }
+
+  // "A->B->C": forwards what each can follow, then backwards what is followed to the end.
+  private row(word: Word): Set2 {
+    if (this.exact(word.text)) return this.term(word);
+    const terms: Word[] = [];
+    let begin = 0;
+    for (let i = 0; i + 1 < word.text.length; ++i) {
+      if (word.text[i] !== '-' || word.text[i + 1] !== '>' || word.quoted[i] || word.quoted[i + 1]) continue;
+      terms.push(part(word, begin, i));
+      begin = i + 2;
+    }
+    terms.push(part(word, begin));
+    if (terms.length === 1) return this.term(word);
+    if (terms.some(t => !t.text)) throw new Error('nodes in a row are written A->B');
+    const places = terms.map(t => this.withProducers(this.term(t)));
+    for (let i = 1; i < places.length; ++i) places[i].and(this.beside(places[i - 1], true));
+    for (let i = places.length - 2; i >= 0; --i) places[i].and(this.beside(places[i + 1], false));
+    for (let i = 1; i < places.length; ++i) places[0].or(places[i]);
+    return places[0];
+  }
+
+  /** Nodes, those that yield the values among them. */
+  private withProducers(set: Set2): Set2 {
+    set.values.forEach((on, v) => { if (on && this.model.producer_[v] >= 0) set.nodes[this.model.producer_[v]] = 1; });
+    return withoutValues(set);
+  }
+
+  /** The nodes right behind those of the set, or right ahead of them. */
+  private beside(set: Set2, forward: boolean): Set2 {
+    const { model } = this, next = Set2.of(model);
+    for (let n = 0; n < model.nodeName.length; ++n) for (let k = model.inStart[n]; k < model.inStart[n + 1]; ++k) {
+      const from = model.ins[k] >= 0 ? model.producer_[model.ins[k]] : -1;
+      if (from < 0) continue;
+      if (forward) { if (set.nodes[from]) next.nodes[n] = 1; } else if (set.nodes[n]) next.nodes[from] = 1;
+    }
+    return next;
   }
 
   private exact(name: string): { nodes: number[]; values: number[] } | null {

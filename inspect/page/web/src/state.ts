@@ -15,6 +15,7 @@ export function stateLink(app: App): string {
   const sizes = app.sizes.map((s, i) => s === null ? '' : `${i}:${s}`).filter(Boolean).join(',');
   if (sizes) parts.push(['sizes', sizes]);
   if (app.constants) parts.push(['constants', '1']);
+  if (app.onlyChanges) parts.push(['changes', '1']);
   parts.push(['at', [camera.x, camera.y, camera.zoom * 1000].map(v => Math.round(v)).join(',')]);
   return `#${parts.map(([k, v]) => `${k}=${encodeURIComponent(v).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':')}`).join('&')}`;
 }
@@ -22,9 +23,11 @@ export function stateLink(app: App): string {
 /** The state that the address names; false where it names none. */
 export async function restoreState(app: App): Promise<boolean> {
   const state = new Map(location.hash.slice(1).split('&').map(p => { const i = p.indexOf('='); try { return [p.slice(0, i), decodeURIComponent(p.slice(i + 1))] as const; } catch { return ['', ''] as const; } }));
-  if (![...state.keys()].some(k => ['sel', 'open', 'depth', 'color', 'find', 'sizes', 'at', 'constants'].includes(k))) return false;
+  if (![...state.keys()].some(k => ['sel', 'open', 'depth', 'color', 'find', 'sizes', 'at', 'constants', 'changes'].includes(k))) return false;
   const { tree, model } = app;
-  if (state.get('constants')) { app.constants = true; app.plant(); }
+  app.constants = state.has('constants');
+  app.onlyChanges = state.has('changes') && app.model.change !== null;
+  if (app.constants || app.onlyChanges) { app.plant(); app.syncToggles(); }
   for (const pair of (state.get('sizes') ?? '').split(',')) {
     const [i, size] = pair.split(':').map(Number);
     if (i < model.symbols.length && size >= 1 && Number.isInteger(size)) app.sizes[i] = size;

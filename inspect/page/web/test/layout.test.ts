@@ -71,6 +71,13 @@ test('a chain is straight', () => {
   for (let i = 1; i < 30; ++i) assert.ok(Math.abs(r.x[i] - r.x[0]) < 0.01);
 });
 
+test('a chain with skips is straight, and equal branches stand about its middle', () => {
+  const skips = layout(graph(30, [...chain(30), [2, 5], [4, 9], [9, 12], [13, 15], [15, 25], [20, 24]]))!;
+  for (let i = 1; i < 30; ++i) assert.ok(Math.abs(skips.x[i] - skips.x[0]) < 0.6, `box ${i}`);
+  const branches = layout(graph(4, [[0, 1], [0, 2], [1, 3], [2, 3]]))!;
+  assert.ok(Math.abs(branches.x[0] - (branches.x[1] + branches.x[2]) / 2) < 0.5 && Math.abs(branches.x[3] - branches.x[0]) < 0.5);
+});
+
 test('boxes of one layer keep the order of the file where edges do not ask for another', () => {
   const r = layout(graph(9, Array.from({ length: 8 }, (_, i) => [0, i + 1])))!;
   assert.deepEqual([...r.order], [0, 1, 2, 3, 4, 5, 6, 7, 8]);

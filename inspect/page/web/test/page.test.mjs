@@ -196,6 +196,99 @@ try {
     assert.match(text, />Relu</);
   });
 
+  await check('keys for what the mouse does too: paths, colours, themes, constants', html, async page => {
+    await page.focus('#canvas');
+    const go = name => page.evaluate(name => { const a = globalThis.nomoView; return a.go(a.selector.find(name).items[0]); }, name);
+    await go('/stem/Relu');
+    await page.keyboard.press('m');
+    await go('/body/block.0/Add');
+    await page.keyboard.press('p');
+    assert.match(await page.textContent('#trace'), /^4 nodes on paths from Relu to Add/);
+    const mode = () => page.evaluate(() => globalThis.nomoView.mode.key), before = await mode();
+    await page.keyboard.press('b');
+    assert.notEqual(await mode(), before);
+    assert.equal(await page.inputValue('#colour'), await mode());
+    await page.keyboard.press('d');
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+    await page.keyboard.press('x');
+    assert.equal(await page.getAttribute('#constants', 'aria-pressed'), 'true');
+  });
+  await check('nodes in a row', html, async page => {
+    for (const [text, count] of [['op:tanh->op:sigmoid', 6], ['op:relu->op:tanh', 2], ['op:relu->op:relu', 'none']]) {
+      await page.fill('#find', text);
+      assert.equal(await page.textContent('#hits'), String(count), text);
+    }
+  });
+  await check('a skip stays visible where what it skips is closed', html, async page => {
+    const links = await page.evaluate(async () => {
+      const a = globalThis.nomoView;
+      await a.openToDepth(0);
+      const group = a.tree.items.find(i => i.label === 'body/block.0–2');
+      await a.change(() => { group.expanded = true; a.scene.invalidate(group); });
+      await a.change(() => { a.tree.reveal(a.selector.find('/body/block.0/Add').items[0]); a.scene.invalidateAll(); });
+      const block = a.tree.items.find(i => i.label === 'block.0'), view = a.scene.view(block);
+      return view.links.map(l => [l.src < view.portBase ? view.boxes[l.src].label : 'border', l.dst < view.portBase ? view.boxes[l.dst].label : 'border'].join(' > '));
+    });
+    assert.ok(links.includes('border > Add'), links.join());
+    assert.ok(links.includes('two > Add'), links.join());
+  });
+
+  // Functions: branches of an If; bodies of ops that are missing here; a kernel in place of a body.
+  const type = 'type { dtype: FLOAT32 shape { dims { symbol: "batch" } dims { size: 8 } } }';
+  const value = name => `values { name: "${name}" ${type} }`, ports = 'inputs { dtype: FLOAT32 shape { dims { symbol: "batch" } dims { size: 8 } } }';
+  const right = ports.replace('inputs', 'outputs');
+  const unary = (name, op) => `functions { name: "${name}" graph { name: "${name}" ${value('a')} ${value('b')} nodes { name: "inner_${name}" op: "${op}" version: 1 inputs: 1 outputs: 2 } inputs: 1 outputs: 2 } }`;
+  const bodies = join(dir, 'bodies.nomo.txtpb');
+  writeFileSync(bodies, `magic: "nomograph" format_version: 1 graph { name: "g" ${value('x')}
+    values { name: "c" type { dtype: BOOL shape { } } } ${['chosen', 'doubled', 'gone', 'y'].map(value).join(' ')}
+    nodes { name: "pick" op: "core.If" version: 1 inputs: [2, 1] outputs: 3 attributes { name: "else_branch" function: "other" } attributes { name: "then_branch" function: "one" } }
+    nodes { name: "double" op: "acme.Double" version: 1 inputs: 3 outputs: 4 body: "twice" signature { ${ports} ${right} } }
+    nodes { name: "gone" op: "acme.Gone" version: 1 inputs: 4 outputs: 5 signature { ${ports} ${right} } }
+    nodes { name: "relu" op: "nn.Relu" version: 1 inputs: 5 outputs: 6 body: "one" signature { ${ports} ${right} } }
+    inputs: [1, 2] outputs: 6 }
+    ${unary('one', 'nn.Relu')} ${unary('other', 'math.Tanh')} ${unary('twice', 'math.Exp')}`);
+  await check('branches and bodies open in place, and lambdas have badges', view(bodies), async page => {
+    await page.evaluate(() => globalThis.nomoView.openAll(true));
+    await page.waitForTimeout(100);
+    const found = await page.evaluate(() => globalThis.nomoView.tree.items.filter(i => i.isGroup && i.parent).map(i => i.label));
+    for (const label of ['then_branch', 'else_branch']) assert.ok(found.includes(label), found.join());
+    const boxes = await shown(page);
+    for (const label of ['inner_one', 'inner_other', 'inner_twice']) assert.ok(boxes.includes(label), boxes.join());
+    for (const [kind, name] of [['body', 'double'], ['missing', 'gone'], ['kernel', 'relu']]) {
+      const hits = await page.evaluate(kind => { const a = globalThis.nomoView; return a.selector.find(`kind:${kind}`).items.map(i => a.model.nodeName[i.node]); }, kind);
+      assert.deepEqual(hits, [name], kind);
+      await page.evaluate(name => { const a = globalThis.nomoView; return a.go(a.selector.find(name).items[0]); }, name);
+      assert.match(await page.textContent('#panel'), new RegExp(kind), name);
+      assert.ok(await page.evaluate(kind => { const a = globalThis.nomoView; a.fit(a.selected); return a.svg().includes(`λ ${kind}`); }, kind), `the badge of ${name}`);
+    }
+  });
+
+  // What runs here, and what was proved: from the commands that make it.
+  const nomoRun = (...args) => execFileSync(nomo, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const proved = join(dir, 'proved.nomo');
+  nomoRun('verify', file, '--record', '--name', 'first', '-i', 'x=random:2x8', '-o', proved);
+  await check('golden vectors and what runs here', view(proved, '--program'), async page => {
+    assert.match(await page.textContent('#panel'), /Golden vectors \(1\).*first/);
+    assert.match(await page.textContent('#panel'), /Compiled here.*steps, arena/);
+    await page.evaluate(() => { const a = globalThis.nomoView; return a.go(a.selector.find('/head/Exp').items[0]); });
+    const panel = await page.textContent('#panel');
+    assert.match(panel, /Golden vectors/);
+    assert.match(panel, /Runs here as/);
+  });
+
+  const dump = join(dir, 'expected.npz');
+  nomoRun('dump', file, '/head/**, x', '-i', 'x=random:2x8', '-o', dump);
+  const sinh = net(3, name => name === '/body/block.2/one/Tanh' ? { op: 'math.Sinh' } : {});
+  await check('colour by error: values of another run', view(write('sinh.nomo.txtpb', sinh), '--dump', dump), async page => {
+    await page.selectOption('#colour', { label: 'error' });
+    const errors = await page.evaluate(() => { const a = globalThis.nomoView; return ['/head/Exp', '/stem/Relu'].map(n => a.colouring.valueOf(a.selector.find(n).items[0])); });
+    assert.ok(errors[0] > 0 && errors[0] <= 1, String(errors));
+    assert.equal(errors[1], null, 'the dump says nothing of it');
+    const groups = await page.evaluate(() => { const a = globalThis.nomoView; return ['head', 'stem'].map(l => a.colouring.valueOf(a.tree.items.find(i => i.label === l && i.parent))); });
+    assert.deepEqual(groups, [Math.max(errors[0], groups[0]), null], 'of a group the greatest');
+    assert.match(await page.textContent('#panel'), /Top ten by error.*head\/Exp/);
+  });
+
   // Names that would be HTML, script, or the end of the data.
   const evil = ['</script><script>globalThis.hacked=1;alert(1)</script>', '<img src=x onerror="globalThis.hacked=1;alert(2)">', '"><svg onload=alert(3)>', '${alert(4)}', '<!--<script>', '@@NOMO_DATA@@', 'a\u202eb'];
   const hostile = { inputs: [['x', ['<b>batch', 8]]], nodes: evil.map((name, i) => ({ name, op: i === 2 ? 'acme.<i>Op' : 'nn.Relu', in: [i ? `${evil[i - 1]}_o` : 'x'], out: [i === evil.length - 1 ? '<u>y' : `${name}_o`] })), outputs: ['<u>y'], producer: evil[0] };
@@ -232,6 +325,15 @@ try {
     assert.ok(boxes.some(b => /^… \d+ the same …$/.test(b)), boxes.join());
     await page.fill('#find', 'kind:added');
     assert.equal(await page.textContent('#hits'), '1');
+    await page.waitForTimeout(400);
+    assert.match(page.url(), /changes=1/);
+    await page.reload();
+    await page.waitForFunction(() => globalThis.nomoView?.times.firstPicture > 0);
+    assert.deepEqual(await shown(page), boxes);
+    assert.equal(await page.getAttribute('#only-changes', 'aria-pressed'), 'true');
+    await page.keyboard.press('v');
+    await page.waitForTimeout(100);
+    assert.ok(!(await shown(page)).some(b => b.startsWith('…')));
   });
 
   const times = join(dir, 'times.json');

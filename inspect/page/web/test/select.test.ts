@@ -19,6 +19,8 @@ const CASES: [string, string][] = [
   ['kind:lambda', 'cast-1'], ['/s/c1+1', '/s/c1 | /s/r1'], ['/s/c1+2', '/s/c1 | /s/r1 | /t/c2 | /t/add'], ['a+1', 'input a | /s/c1 | cast-1'],
   ['out-1', '/t/add'], ['out-2', '/s/r1 | /t/c2 | /t/add'], ['/s/c1-99999999999999999999', '/s/c1'], ['/s/c1../t/c2', '/s/c1 | /s/r1 | /t/c2'],
   ['a..out', '/s/c1 | /s/r1 | /t/c2 | /t/add'], ['/t/c2..', '/t/c2 | /t/add'], ['../s/r1', '/s/c1 | /s/r1'], ['/s/c1+1../t/add op:relu', '/s/r1'],
+  ['op:conv->op:relu', '/s/c1 | /s/r1'], ['op:conv->op:*->op:conv', '/s/c1 | /s/r1 | /t/c2'], ['op:conv->op:add', '/t/c2 | /t/add'],
+  ['op:conv->op:relu+1 op:conv', '/s/c1 | /t/c2'], ['/s/c1->/s/r1', '/s/c1 | /s/r1'], ['op:add->op:conv', ''], ['"op:conv->op:relu"', ''],
   ['cast-1', 'cast-1'], ['cast-1-1', 'cast-1'], ['"odd, name"', 'cast-1'], ["'odd, name'", 'cast-1'], ['w', '/s/c1 | /t/c2'],
   // What the command line refuses: parts of names while one types.
   ['CAST', 'cast-1'], ['rel', '/s/r1'], ['nowhere', ''], ['', ''],

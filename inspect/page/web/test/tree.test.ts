@@ -93,6 +93,16 @@ test('a scene: links pass frames through ports, and closed groups hide what is w
   for (const [o, i] of [[outer, inner], [inner, leaf]]) assert.ok(i.x >= o.x && i.y >= o.y && i.x + i.w <= o.x + o.w && i.y + i.h <= o.y + o.h);
 });
 
+test('equal groups are laid out once', async () => {
+  const tree = new Tree(model([blocks(3, 1)])), scene = new Scene(tree, { boxSize: () => [100, 40] }), body = tree.root.children[1];
+  body.expanded = true;
+  for (const block of body.children) block.expanded = true;
+  await scene.update();
+  const [a, b] = body.children.map(block => scene.view(block)!);
+  assert.equal(a.result, b.result);
+  assert.notDeepEqual(scene.rect(body.children[0]), scene.rect(body.children[1]));
+});
+
 test('what was not touched keeps its layout', async () => {
   const tree = new Tree(model([blocks(3, 1)])), scene = new Scene(tree, { boxSize: () => [100, 40] }), body = tree.root.children[1];
   body.expanded = body.children[0].expanded = true;
