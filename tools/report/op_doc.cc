@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/core/op/known_names.h"
+#include "nomograph/serialization/keras/calls/known_names.h"
 #include "nomograph/tools/text/numbers.h"
 
 namespace nomograph {

@@ -1,6 +1,6 @@
 // The short notation of many names, in which ops say how other formats know them.
-#ifndef NOMOGRAPH_CORE_OP_KNOWN_NAMES_H_
-#define NOMOGRAPH_CORE_OP_KNOWN_NAMES_H_
+#ifndef NOMOGRAPH_SERIALIZATION_KERAS_CALLS_KNOWN_NAMES_H_
+#define NOMOGRAPH_SERIALIZATION_KERAS_CALLS_KNOWN_NAMES_H_
 
 #include <string>
 #include <vector>
@@ -16,4 +16,4 @@ std::vector<std::string> ExpandNames(absl::string_view names);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_OP_KNOWN_NAMES_H_
+#endif  // NOMOGRAPH_SERIALIZATION_KERAS_CALLS_KNOWN_NAMES_H_

@@ -1,4 +1,4 @@
-#include "nomograph/core/op/known_names.h"
+#include "nomograph/serialization/keras/calls/known_names.h"
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
