@@ -136,6 +136,7 @@ constexpr absl::string_view kModules[] = {
     "tf.sets",
     "tf.bitwise",
     "tf.spectral",
+    "tf.contrib.signal",
     "tf.python.framework",
     "np",
     "np.random",

@@ -451,4 +451,19 @@ f:2,3 | x * sorted([(2, 1), (1, 2)])[0][1] + sorted([3, 1, 2], reverse=True)[0]
 f:2,3 | functools.reduce(operator.mul, [x, x, 2])
 f:2,3 | x * float('2.5') + int('3')
 f:2,3 | x * max([1, 5, 3], key=lambda v: -v) + min([4, 2])
+f:2,8 | tf.abs(tf.signal.rfft(x))
+f:2,8 | tf.abs(tf.signal.fft(tf.cast(x, tf.complex64)))
+f:2,4,8 | tf.math.real(tf.signal.fft2d(tf.cast(x, tf.complex64)))
+f:2,8 | tf.math.real(tf.signal.ifft(tf.signal.fft(tf.complex(x, x * 2)))) + tf.math.imag(tf.signal.ifft(tf.signal.fft(tf.complex(x, x * 2))))
+f:2,8 | tf.cast(tf.signal.ifft(tf.cast(x, 'complex64')), tf.float32)
+f:2,12 | tf.abs(tf.signal.stft(x, 4, 2))
+f:2,12 | tf.abs(tf.signal.stft(x, frame_length=6, frame_step=3, fft_length=8))
+f:2,12 | tf.signal.frame(x, 4, 3)
+f:2,8 | tf.signal.hann_window(8) * x
+f:2,8 | tf.math.angle(tf.signal.rfft(x))[:, 1:4]
+f:2,8 | ops.rfft(x)[0] + ops.rfft(x)[1]
+f:2,8 | ops.fft((x, x * 2))[1]
+f:2,8 | K.abs(tf.signal.rfft(x)[:, :3] * tf.signal.rfft(x)[:, 1:4] + 2.0)
+f:2,8 | tf.abs(tf.transpose(tf.signal.rfft(x)) / 2.0 - tf.math.conj(tf.transpose(tf.signal.rfft(x))))
+f:2,8 | tf.math.real(x) + 1
 """

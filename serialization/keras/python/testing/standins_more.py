@@ -381,6 +381,20 @@ def import_into():
     K.normalize_batch_in_training = lambda x, g, b, axes, epsilon=1e-3: (
         (x - x.mean(tuple(axes))) / np.sqrt(x.var(tuple(axes)) + epsilon) * g + b, x.mean(tuple(axes)), x.var(tuple(axes)))
     K.in_top_k = wrap(lambda p, y, k: np.array([(r > r[i]).sum() < k for i, r in zip(y, np.asarray(p))]))
+    complex_of = lambda f: wrap(lambda x: f(np.asarray(x, np.complex128)))
+
+    def frame(x, length, step):
+        return np.stack([x[..., i:i + length] for i in range(0, x.shape[-1] - length + 1, step)], -2)
+
+    def stft(x, frame_length, frame_step, fft_length=None):
+        hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame_length) / frame_length)
+        return np.fft.rfft(frame(np.asarray(x), frame_length, frame_step) * hann, fft_length or frame_length)
+    tf.signal = Module(fft=complex_of(np.fft.fft), ifft=complex_of(np.fft.ifft), fft2d=complex_of(np.fft.fft2), rfft=wrap(np.fft.rfft),
+                       stft=wrap(stft), frame=wrap(frame), hann_window=lambda n: t(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)))
+    tf.math.__dict__.update(real=wrap(np.real), imag=wrap(np.imag), angle=wrap(np.angle), conj=wrap(np.conj))
+    tf.complex, tf.complex64 = wrap(lambda a, b: a + 1j * b), np.complex128
+    pair = lambda c: (np.real(c).view(T), np.imag(c).view(T))
+    ops.rfft, ops.fft = lambda x: pair(np.fft.rfft(x)), lambda x: pair(np.fft.fft(np.asarray(x[0]) + 1j * np.asarray(x[1])))
     K.stop_gradient = tf.stop_gradient = lambda x: x
     GLOBALS.update(functools=functools, operator=operator, reduce=functools.reduce)
     keras.layers = Module(
