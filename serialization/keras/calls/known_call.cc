@@ -10,11 +10,11 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "nomograph/core/op/known_names.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/serialization/keras/python/interpreter.h"
+#include "nomograph/serialization/keras/python/names.h"
 
 namespace nomograph::keras {
 namespace {
