@@ -48,6 +48,8 @@ constexpr Pair kUsual[] = {
     {"nn_ops", "tf.nn"},
     {"image_ops", "tf.image"},
     {"functools", "functools"},
+    {"T", "np"},  // theano.tensor, which is named after NumPy
+    {"theano", "theano"},
     {"operator", "operator"},
     {"itertools", "itertools"},
     {"kerasBackend", "keras.backend"},
@@ -99,6 +101,9 @@ constexpr Pair kPrefixes[] = {
     {"keras.ops.linalg.", "keras.ops."},
     {"keras.random.random.", "keras.random."},
     {"np.core.", "np."},
+    {"theano.tensor.", "np."},
+    {"np.nnet.", "tf.nn."},
+    {"np.sqr.", "np.square."},
 };
 
 constexpr absl::string_view kModules[] = {
@@ -146,6 +151,7 @@ constexpr absl::string_view kModules[] = {
     "np.fft",
     "math",
     "jax",
+    "theano",
     "functools",
     "itertools",
     "operator",
