@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "nomograph/serialization/keras/calls/known_names.h"
+#include "nomograph/serialization/keras/python/names.h"
 #include "nomograph/tools/text/numbers.h"
 
 namespace nomograph {
@@ -116,7 +116,7 @@ std::vector<std::string> OpPythonNames(const OpDef& op) {
   std::vector<std::string> names;
   for (const KnownName& known : op.known) {
     if (known.as != kPython) continue;
-    for (std::string& name : ExpandNames(known.name)) names.push_back(std::move(name));
+    for (std::string& name : keras::ExpandNames(known.name)) names.push_back(std::move(name));
   }
   std::sort(names.begin(), names.end());
   return names;

@@ -1,12 +1,24 @@
 // Calls that make tensors: of numbers, of one number, of ranges, of another type.
 #include <cmath>
 
+#include "nomograph/serialization/keras/calls/complex.h"
 #include "nomograph/serialization/keras/calls/support.h"
 
 namespace nomograph::keras {
 namespace {
 
+// "complex64" and "complex128", which are no types of tensors.
+bool IsComplexType(const PyValue& type) {
+  return (type.is(Kind::kText) || type.is(Kind::kName)) &&
+         absl::StartsWith(type.heap->text.substr(type.heap->text.rfind('.') + 1), "complex");
+}
+
 RuleResult CastRule(CallContext& call) {
+  if (IsComplexType(call.Get("dtype"))) {
+    NOMO_ASSIGN_OR_RETURN(const Value real, FloatTensor(call, "x"));
+    PyArena& arena = call.interpreter().arena();
+    return MakeComplex(call.interpreter(), arena.Tensor(real), arena.Tensor(real * 0.0));
+  }
   NOMO_ASSIGN_OR_RETURN(const DType type, call.Type("dtype", call.interpreter().options().floatx));
   // An index or size that is known stays one.
   if (call.Get("x").is_integer() && kInts.Contains(type)) return call.Get("x");

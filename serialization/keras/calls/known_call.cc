@@ -13,8 +13,8 @@
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
-#include "nomograph/serialization/keras/calls/known_names.h"
 #include "nomograph/serialization/keras/python/interpreter.h"
+#include "nomograph/serialization/keras/python/names.h"
 
 namespace nomograph::keras {
 namespace {

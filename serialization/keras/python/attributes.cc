@@ -101,6 +101,11 @@ absl::StatusOr<PyValue> Interpreter::Attribute(const PyValue& x, const std::stri
     }
     return arena_.Name(full);
   }
+  if (x.is(Kind::kComplex)) {
+    if (name == "dtype") return arena_.Name("tf.complex64");
+    if (name == "real" || name == "imag") return x.heap->items[name == "imag"];
+    return Attribute(x.heap->items[0], name);
+  }
   if (x.is(Kind::kTensor)) {
     NOMO_ASSIGN_OR_RETURN(const PyValue property, TensorAttribute(x, name));
     if (!property.is(Kind::kNull)) return property;

@@ -228,6 +228,16 @@ TEST(Function, AppliesKnownCalls) {
   EXPECT_TRUE(IsKnownCall("tensorflow.keras.backend.mean"));
 }
 
+// Complex tensors are no results, and no arguments of what does not know them.
+TEST(Function, ComplexTensorsStayInside) {
+  const Value x = Input2();
+  const Translation whole = CallKnown("tf.signal.rfft", {{CallArgument{x}}}, {});
+  EXPECT_THAT(whole.status.message(), HasSubstr("found a complex tensor"));
+  const Translation type = CallKnown(
+      "tf.cast", {{CallArgument{x}}, {CallArgument{ConfigValue("complex64")}}}, {});
+  EXPECT_THAT(type.status.message(), HasSubstr("found a complex tensor"));
+}
+
 TEST(Function, YieldsShapes) {
   const LambdaFunction lambda = Read(PayloadOf("f = lambda x: (x, x * x)", "3.8"));
   // A tuple times a tuple.

@@ -7,6 +7,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/serialization/keras/calls/complex.h"
 #include "nomograph/serialization/keras/calls/known_call.h"
 #include "nomograph/serialization/keras/calls/numbers.h"
 #include "nomograph/serialization/keras/python/frame.h"
@@ -76,6 +77,9 @@ absl::StatusOr<PyValue> Interpreter::Call(const PyValue& callable, PyArguments a
 absl::StatusOr<PyValue> Interpreter::CallKnown(const std::string& name, PyArguments arguments) {
   if (arguments.keywords.empty()) {
     if (const auto number = ApplyToNumbers(name, arguments.positional)) return *number;
+  }
+  if (HasComplex(arguments)) {
+    if (const auto result = ApplyToComplex(*this, name, arguments)) return *result;
   }
   const KnownCall* call = FindCall(name);
   if (call == nullptr) {
@@ -291,6 +295,8 @@ std::string Describe(const PyValue& value) {
   switch (value.kind) {
     case Kind::kNull:
       return "nothing";
+    case Kind::kComplex:
+      return "a complex tensor";
     case Kind::kUnknown:
       return "what is not known";
     case Kind::kNone:

@@ -7,6 +7,7 @@
 
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/serialization/keras/calls/complex.h"
 #include "nomograph/serialization/keras/calls/known_call.h"
 #include "nomograph/serialization/keras/python/interpreter.h"
 #include "nomograph/serialization/keras/python/names.h"
@@ -235,6 +236,7 @@ absl::StatusOr<PyValue> Interpreter::ShapeBinary(BinaryOperator op, const PyValu
 
 absl::StatusOr<PyValue> Interpreter::Binary(BinaryOperator op, const PyValue& a, const PyValue& b) {
   if (a.is(Kind::kUnknown) || b.is(Kind::kUnknown)) return PyValue::Unknown();
+  if (a.is(Kind::kComplex) || b.is(Kind::kComplex)) return ComplexBinary(*this, op, a, b);
   const auto is_shape = [](const PyValue& x) { return x.is(Kind::kTensor) && x.heap->is_shape; };
   const auto is_operand = [](const PyValue& x) {
     return x.is(Kind::kTensor) || x.is_number() || x.is_sequence();

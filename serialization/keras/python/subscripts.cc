@@ -164,6 +164,11 @@ absl::StatusOr<std::vector<PyValue>> Interpreter::Elements(const PyValue& x) {
 
 absl::StatusOr<PyValue> Interpreter::Subscript(const PyValue& x, const PyValue& index) {
   if (x.is(Kind::kUnknown) || index.is(Kind::kUnknown)) return PyValue::Unknown();
+  if (x.is(Kind::kComplex)) {
+    NOMO_ASSIGN_OR_RETURN(const PyValue real, Subscript(x.heap->items[0], index));
+    NOMO_ASSIGN_OR_RETURN(const PyValue imaginary, Subscript(x.heap->items[1], index));
+    return arena_.Make(Kind::kComplex, {real, imaginary});
+  }
   if (x.is(Kind::kDict)) {
     NOMO_ASSIGN_OR_RETURN(const PyValue* found, FindKey(x, index));
     if (found == nullptr) return InvalidArgument("a dict has no key ", Describe(index));

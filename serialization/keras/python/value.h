@@ -41,7 +41,8 @@ struct PyValue {
     kFunction,
     kMethod,  // items: the receiver
     kCode,
-    kCell,  // items: what the variable holds
+    kCell,     // items: what the variable holds
+    kComplex,  // items: the real and the imaginary part, tensors
   };
   Kind kind = Kind::kNull;
   int64_t number = 0;  // of kBool and kInt

@@ -451,4 +451,58 @@ f:2,3 | x * sorted([(2, 1), (1, 2)])[0][1] + sorted([3, 1, 2], reverse=True)[0]
 f:2,3 | functools.reduce(operator.mul, [x, x, 2])
 f:2,3 | x * float('2.5') + int('3')
 f:2,3 | x * max([1, 5, 3], key=lambda v: -v) + min([4, 2])
+f:2,8 | tf.abs(tf.signal.rfft(x))
+f:2,8 | tf.abs(tf.signal.fft(tf.cast(x, tf.complex64)))
+f:2,4,8 | tf.math.real(tf.signal.fft2d(tf.cast(x, tf.complex64)))
+f:2,8 | tf.math.real(tf.signal.ifft(tf.signal.fft(tf.complex(x, x * 2)))) + tf.math.imag(tf.signal.ifft(tf.signal.fft(tf.complex(x, x * 2))))
+f:2,8 | tf.cast(tf.signal.ifft(tf.cast(x, 'complex64')), tf.float32)
+f:2,12 | tf.abs(tf.signal.stft(x, 4, 2))
+f:2,12 | tf.abs(tf.signal.stft(x, frame_length=6, frame_step=3, fft_length=8))
+f:2,12 | tf.signal.frame(x, 4, 3)
+f:2,8 | tf.signal.hann_window(8) * x
+f:2,8 | tf.math.angle(tf.signal.rfft(x))[:, 1:4]
+f:2,8 | ops.rfft(x)[0] + ops.rfft(x)[1]
+f:2,8 | ops.fft((x, x * 2))[1]
+f:2,8 | K.abs(tf.signal.rfft(x)[:, :3] * tf.signal.rfft(x)[:, 1:4] + 2.0)
+f:2,8 | tf.abs(tf.transpose(tf.signal.rfft(x)) / 2.0 - tf.math.conj(tf.transpose(tf.signal.rfft(x))))
+f:2,8 | tf.math.real(x) + 1
+f:2,5 | tf.gather_nd(x, tf.stack([tf.range(tf.shape(x)[0]), tf.cast(tf.argmax(x, axis=1), tf.int32)], axis=1))
+f:2,5 | K.cast(K.arange(K.shape(x)[0]), 'float32')
+f:2,5 | tf.concat([x, tf.zeros_like(x[:, :1])], 1)
+f:2,5 | tf.tile(x[:, None], [1, 3, 1])
+f:2,5 | tf.zeros((tf.shape(x)[0], 10))
+f:2,5 | tf.ones(tf.stack([tf.shape(x)[0], 1])) * x
+f:2,5;i:2,1 | tf.map_fn(lambda t: tf.gather(t[0], tf.abs(t[1]) % 5), (x[0], x[1]), dtype=tf.float32)
+f:2,4,4,3 | tf.image.resize(x, (K.int_shape(x)[1] * 2, K.int_shape(x)[2] * 2), method='nearest')
+f:2,4,4,3 | tf.reshape(x, (-1, x.shape[1] * x.shape[2], x.shape[3]))
+f:2,4,4,3 | K.reshape(x, (-1, np.prod(K.int_shape(x)[1:3]), K.int_shape(x)[-1]))
+f:2,3,4 | K.sum(x[:, :, None, :] * x[:, None, :, :], axis=-1)
+f:2,3,4 | tf.matmul(tf.nn.softmax(tf.matmul(x, x, transpose_b=True) / np.sqrt(4.0)), x)
+f:2,3,4 | tf.reduce_max(tf.abs(x), axis=(1, 2), keepdims=True) + tf.cast(tf.shape(x)[0], x.dtype)
+f:2,3,4 | tf.cond(K.learning_phase() > 0, lambda: x * 2, lambda: x)
+f:2,3,4 | K.in_train_phase(x + K.random_normal(K.shape(x)), x)
+f:2,3,4 | x - tf.reduce_mean(x, [1, 2], keepdims=True)
+f:2,3,4 | tf.keras.backend.mean(tf.keras.backend.square(x), axis=[1, 2])
+f:2,3,4 | K.exp(-K.sum(K.square(x[:, :, None] - K.constant(np.ones((1, 1, 2, 4)))), axis=-1))
+f:2,3,4 | tf.unstack(x, axis=1)
+f:2,3,4 | tf.transpose(x, (1, 0, 2))[0]
+f:2,3,4 | x[:, tf.argmax(tf.reduce_sum(x, [0, 2]))]
+f:2,3,4 | K.stack([x[:, i, i] for i in range(3)], 1)
+f:2,3,4 | (x - [1.0, 2.0, 3.0, 4.0]) / np.array([1, 2, 3, 4])
+f:2,3,4 | tf.reshape(x, [-1, *x.shape[1:], 1])
+f:2,3,4 | tf.minimum(tf.maximum(x, -0.5), 0.5) ** 2 / (1e-6 + tf.reduce_sum(x ** 2, -1, keepdims=True))
+f:2,3,4 | tf.image.resize_bilinear(tf.expand_dims(x, -1), [6, 8])[..., 0]
+f:2,3,4 | tf.keras.layers.Flatten()(x)
+f:2,3,4 | K.expand_dims(K.mean(x, axis=-1), axis=-1) * K.ones_like(x)
+f:2,3,4 | K.dot(x, K.variable(np.eye(4)))
+f:2,3,4 | K.sum(K.cast(K.equal(K.argmax(x, axis=-1), 1), 'float32'), axis=-1)
+f:2,3 | keras.layers.Activation('relu')(x) + tf.keras.layers.ReLU(max_value=0.5)(x) + keras.layers.LeakyReLU(0.1)(x) + keras.layers.Softmax()(x)
+f:2,3 | keras.layers.RepeatVector(2)(x)
+f:2,3,4 | keras.layers.Reshape((4, 3))(x) + keras.layers.Permute((2, 1))(x) + keras.layers.Reshape((-1, 3))(x)
+f:2,4,4,3 | tf.keras.layers.UpSampling2D((2, 2))(keras.layers.MaxPooling2D()(x)) + keras.layers.ZeroPadding2D()(keras.layers.AveragePooling2D((3, 3), strides=1)(x))
+f:2,4,4,3 | keras.layers.GlobalAveragePooling2D()(x) + keras.layers.GlobalMaxPooling2D()(x) + keras.layers.Dropout(0.5)(x)[:, 0, 0]
+f:2,3 | keras.layers.Concatenate(axis=1)([x, x * 2])
+f:2,3 | keras.layers.Add()([x, x]) + keras.layers.Multiply()([x, x]) + keras.layers.Subtract()([x, x * 3]) + keras.layers.Lambda(lambda v: v * 2)(x)
+f:2,5 | T.sqr(x) + T.mean(x, axis=1, keepdims=True) + T.nnet.sigmoid(x)
+f:2,5 | theano.tensor.sqrt(T.maximum(x, 0))
 """

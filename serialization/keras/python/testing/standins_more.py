@@ -10,7 +10,7 @@ import operator
 
 import numpy as np
 
-from standins import GLOBALS, K, Module, T, ax, keras, l2_normalize, ops, softmax, split, t, tf, wrap, SIGMOID
+from standins import GLOBALS, REDUCE, K, Module, T, ax, keras, l2_normalize, ops, softmax, split, t, tf, wrap, SIGMOID
 
 
 def weights_of(n, m, coordinates, cubic=None):
@@ -381,12 +381,39 @@ def import_into():
     K.normalize_batch_in_training = lambda x, g, b, axes, epsilon=1e-3: (
         (x - x.mean(tuple(axes))) / np.sqrt(x.var(tuple(axes)) + epsilon) * g + b, x.mean(tuple(axes)), x.var(tuple(axes)))
     K.in_top_k = wrap(lambda p, y, k: np.array([(r > r[i]).sum() < k for i, r in zip(y, np.asarray(p))]))
+    complex_of = lambda f: wrap(lambda x: f(np.asarray(x, np.complex128)))
+
+    def frame(x, length, step):
+        return np.stack([x[..., i:i + length] for i in range(0, x.shape[-1] - length + 1, step)], -2)
+
+    def stft(x, frame_length, frame_step, fft_length=None):
+        hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame_length) / frame_length)
+        return np.fft.rfft(frame(np.asarray(x), frame_length, frame_step) * hann, fft_length or frame_length)
+    tf.signal = Module(fft=complex_of(np.fft.fft), ifft=complex_of(np.fft.ifft), fft2d=complex_of(np.fft.fft2), rfft=wrap(np.fft.rfft),
+                       stft=wrap(stft), frame=wrap(frame), hann_window=lambda n: t(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)))
+    tf.math.__dict__.update(real=wrap(np.real), imag=wrap(np.imag), angle=wrap(np.angle), conj=wrap(np.conj))
+    tf.complex, tf.complex64 = wrap(lambda a, b: a + 1j * b), np.complex128
+    pair = lambda c: (np.real(c).view(T), np.imag(c).view(T))
+    ops.rfft, ops.fft = lambda x: pair(np.fft.rfft(x)), lambda x: pair(np.fft.fft(np.asarray(x[0]) + 1j * np.asarray(x[1])))
     K.stop_gradient = tf.stop_gradient = lambda x: x
+    theano = Module(sqr=wrap(np.square), mean=REDUCE["mean"], sqrt=wrap(np.sqrt), maximum=wrap(np.maximum), nnet=Module(sigmoid=wrap(SIGMOID)))
+    GLOBALS.update(T=theano, theano=Module(tensor=theano))
     GLOBALS.update(functools=functools, operator=operator, reduce=functools.reduce)
     keras.layers = Module(
         concatenate=wrap(lambda x, axis=-1: np.concatenate(x, axis)), add=wrap(lambda x: sum(x[1:], x[0])), subtract=wrap(lambda x: x[0] - x[1]),
         multiply=wrap(lambda x: np.prod(np.stack(x), 0)), average=wrap(lambda x: np.mean(np.stack(x), 0)), maximum=wrap(lambda x: np.max(np.stack(x), 0)),
         dot=wrap(lambda x, axes: (x[0] * x[1]).sum(axes, keepdims=True)))
+    def padded(x):
+        return np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    object_of = lambda f: lambda *args, **kwargs: wrap(lambda x: f(x, *args, **kwargs))
+    keras.layers.__dict__.update({n: object_of(f) for n, f in dict(
+        Flatten=lambda x: x.reshape(len(x), -1), Activation=lambda x, name: getattr(K, name)(x), ReLU=lambda x, max_value: np.clip(x, 0, max_value),
+        LeakyReLU=lambda x, a: np.where(x > 0, x, a * x), Softmax=softmax, RepeatVector=lambda x, n: np.repeat(x[:, None], n, 1),
+        Reshape=lambda x, s: x.reshape((len(x),) + s), Permute=lambda x, d: x.transpose((0,) + d), UpSampling2D=lambda x, s: x.repeat(s[0], 1).repeat(s[1], 2),
+        MaxPooling2D=lambda x: pool(x, 2), AveragePooling2D=lambda x, s, strides: pool(x, s[0], strides, mode="avg"), ZeroPadding2D=padded,
+        GlobalAveragePooling2D=lambda x: x.mean((1, 2)), GlobalMaxPooling2D=lambda x: x.max((1, 2)), Dropout=lambda x, rate: x,
+        Concatenate=lambda x, axis: np.concatenate(x, axis), Add=lambda x: x[0] + x[1], Multiply=lambda x: x[0] * x[1],
+        Subtract=lambda x: x[0] - x[1], Lambda=lambda x, f: f(x)).items()})
     keras.losses = Module(
         mse=mean_loss(lambda a, b: (a - b) ** 2), mae=mean_loss(lambda a, b: abs(a - b)), hinge=mean_loss(lambda a, b: np.maximum(1 - a * b, 0)),
         log_cosh=mean_loss(lambda a, b: np.log(np.cosh(b - a))), huber=mean_loss(lambda a, b: np.where(abs(a - b) <= 1, (a - b) ** 2 / 2, abs(a - b) - 0.5)),
