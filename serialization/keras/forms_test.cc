@@ -95,6 +95,19 @@ TEST(Lambdas, WhatIsBehindAnUnknownOneIsKept) {
   EXPECT_EQ(CountParameters(imported->model).total(), 8);
 }
 
+// Operations stay, too, under their names.
+TEST(Lambdas, OperationsThatAreNotKnownAreKept) {
+  const auto imported = Import(FormPath("operations.json"));
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  std::vector<std::string> kept;
+  for (const LambdaOutcome& lambda : imported->report.lambdas) {
+    EXPECT_EQ(lambda.how, LambdaOutcome::How::kMissing);
+    EXPECT_FALSE(lambda.obstacles.empty());
+    kept.push_back(lambda.op);
+  }
+  EXPECT_EQ(absl::StrJoin(kept, " "), "tf.bytes tf.Foo tf.__operators___getitem tf.my_call");
+}
+
 // A class that is named as one of Keras' and has other weights is its author's own: it stays under
 // its name with its weights, in models, too, and the rest is read.
 TEST(Lambdas, AClassOfTheSameNameIsKept) {

@@ -214,10 +214,17 @@ class NodeCaller {
 
 }  // namespace
 
+std::string GraphOpOf(const LayerConfig& config) {
+  const LayerConfig* node = FieldOf<LayerConfig>(config, "node_def");
+  const std::string op = node == nullptr ? "" : TextField(*node, "op");
+  return op.empty() ? TextField(config, "name") : op;
+}
+
 absl::StatusOr<std::vector<Value>> CallGraphNode(const LayerConfig& config,
                                                  absl::Span<const Value> inputs) {
   const LayerConfig* node = FieldOf<LayerConfig>(config, "node_def");
-  if (node == nullptr) return InvalidArgument("expected an object in field node_def");
+  if (node == nullptr)
+    return absl::UnimplementedError("node_def is no object, as Keras of TensorFlow 2.1 on has it");
   const std::string op = TextField(*node, "op");
   const NodeCaller caller(*node, FieldOf<LayerConfig>(config, "constants"));
   std::vector<CallArgument> arguments = caller.Arguments(inputs);

@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_SERIALIZATION_KERAS_GRAPH_NODE_OP_H_
 #define NOMOGRAPH_SERIALIZATION_KERAS_GRAPH_NODE_OP_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -10,6 +11,9 @@
 #include "nomograph/core/layers/layer_config.h"
 
 namespace nomograph::keras {
+
+// The name of the node's operation ("AddV2"); the layer's own where the file does not tell.
+std::string GraphOpOf(const LayerConfig& config);
 
 // What the node of `config` (its node_def, and the constants among its inputs) yields for
 // `inputs`. Unimplemented for operations that are not known, by name.

@@ -118,6 +118,10 @@ class Importer {
     std::set<std::string> dtypes;
     NoteDTypes(*root_, dtypes);
     for (const char* usual : {"float32", "int32", "int64", "uint8", "bool"}) dtypes.erase(usual);
+    if (dtypes.erase("string") > 0) {
+      imported_.report.warnings.push_back(
+          "strings have no type here: what Keras takes them for is declared as float32");
+    }
     if (dtypes.empty()) return;
     imported_.report.warnings.push_back(absl::StrCat("layers that compute in ",
                                                      Escape(absl::StrJoin(dtypes, ", ")),

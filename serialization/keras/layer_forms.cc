@@ -82,6 +82,8 @@ constexpr Renamed kClasses[] = {
     {"Solarization", "Identity"},
     {"SyncBatchNormalization", "BatchNormalization"},
     {"TimeDistributedDense", "Dense"},
+    {"UnifiedGRU", "GRU"},  // of TensorFlow 1.13 and 2's first releases
+    {"UnifiedLSTM", "LSTM"},
 };
 
 struct RenamedField {
@@ -192,6 +194,7 @@ constexpr absl::string_view kSilent[] = {
     "quantization_mode",
     "query_shape",
     "ragged",
+    "renorm",  // of batches in training
     "renorm_clipping",
     "renorm_momentum",
     "return_runtime",
@@ -385,10 +388,8 @@ class Former {
  private:
   absl::Status TakeRecurrent(LayerConfig& config) {
     const bool* time_major = FieldOf<bool>(config, "time_major");
-    if (time_major != nullptr && *time_major) {
-      return absl::UnimplementedError(
-          "time_major: sequences whose first axis is time are not read");
-    }
+    form_.time_major = time_major != nullptr && *time_major;
+    config.Set("time_major", false);
     // What NVIDIA's kernels do, of which these classes are.
     if (absl::StartsWith(entry_.class_name, "CuDNN")) {
       config.Set("recurrent_activation", "sigmoid");

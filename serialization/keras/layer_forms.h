@@ -29,6 +29,7 @@ struct LayerForm {
   LayerConfig config;
   // An activation that the layer here does not have: to be applied behind it.
   std::optional<ConfigValue> activation;
+  bool time_major = false;         // of a recurrent layer: steps are the first axis
   std::vector<std::string> notes;  // fields that were left out although they may matter
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -49,7 +50,9 @@ class CallReader {
       return absl::OkStatus();
     }
     if (const LayerConfig* object = value.As<LayerConfig>()) {
-      for (const auto& [name, element] : *object) NOMO_RETURN_IF_ERROR(ReadRefs(element, refs));
+      std::map<std::string, const ConfigValue*> elements;  // as in ReadObject()
+      for (const auto& [name, element] : *object) elements[name] = &element;
+      for (const auto& [name, element] : elements) NOMO_RETURN_IF_ERROR(ReadRefs(*element, refs));
       return absl::OkStatus();
     }
     const List* list = value.As<List>();
@@ -85,6 +88,7 @@ class CallReader {
     TensorRef ref;
     if (ReadTensor(value, ref)) return {ref};
     const ConfigValue plain = Unwrapped(value);
+    if (const LayerConfig* object = plain.As<LayerConfig>()) return ReadObject(*object, plain);
     const List* list = plain.As<List>();
     if (list == nullptr) return {plain};
     // ["_CONSTANT_VALUE", -1, 1.0, {}]: a number where a tensor might stand.
@@ -98,6 +102,21 @@ class CallReader {
     }
     if (!has_tensor) return {plain};
     return {std::move(elements)};
+  }
+
+  // An object of tensors is a list of them, by name, as Keras flattens it.
+  Argument ReadObject(const LayerConfig& object, const ConfigValue& plain) const {
+    std::map<std::string, Argument> elements;
+    bool has_tensor = false;
+    for (const auto& [name, element] : object) {
+      Argument argument = ReadArgument(element);
+      has_tensor |= !std::holds_alternative<ConfigValue>(argument.value);
+      elements[name] = std::move(argument);
+    }
+    if (!has_tensor) return {plain};
+    std::vector<Argument> list;
+    for (auto& [name, argument] : elements) list.push_back(std::move(argument));
+    return {std::move(list)};
   }
 
   void ReadKeywords(const ConfigValue& value, LayerCall& call) const {

@@ -48,19 +48,27 @@ class OperationBase : public LayerBase {
 
   absl::StatusOr<std::vector<Value>> Call(absl::Span<const Value> inputs) override {
     const LayerEntry& entry = node_->entry;
-    if (entry.class_name == "TensorFlowOpLayer") return CallGraphNode(entry.config, inputs);
-    const std::string name = CallNameOf(entry);
+    const bool is_graph_node = entry.class_name == "TensorFlowOpLayer";
+    const std::string name =
+        is_graph_node ? absl::StrCat("tf.", GraphOpOf(entry.config)) : CallNameOf(entry);
+    auto outputs = is_graph_node ? CallGraphNode(entry.config, inputs) : Called(name);
+    if (outputs.ok() && !outputs->empty()) return outputs;
+    // What is not known is left to an op, so that the rest can be looked at.
+    return Opaque(name, outputs.status(), inputs);
+  }
+
+ private:
+  absl::StatusOr<std::vector<Value>> Called(const std::string& name) const {
     ResolvedCall call = call_;
     AddOptions(call);
     if (IsIndexing(name)) return Indexed(call);
     TranslateOptions options{.channels_first = context_.era.channels_first,
                              .limits = context_.options.limits};
-    const Translation result = CallKnown(name, call.arguments, call.keywords, options);
-    if (result.status.ok() && !result.outputs.empty()) return result.outputs;
-    return Opaque(name, result.status, inputs);
+    Translation result = CallKnown(name, call.arguments, call.keywords, options);
+    NOMO_RETURN_IF_ERROR(result.status);
+    return std::move(result.outputs);
   }
 
- private:
   // Keras 3 keeps an operation's own arguments in its configuration.
   void AddOptions(ResolvedCall& call) const {
     if (node_->entry.class_name == "TFOpLambda" || node_->entry.class_name == "SlicingOpLambda") {

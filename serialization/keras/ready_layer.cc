@@ -164,7 +164,11 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeReadyLayer(const std::shared_ptr
   if (const auto opaque = context.opaque.find(node->full_name); opaque != context.opaque.end())
     return MakeUsersLayer(node, hints, context, opaque->second);
   if (node->network) return MakeNetworkLayer(node, context);
-  if (IsOperation(entry)) return MakeOperation(node, context);
+  if (IsOperation(entry)) {
+    auto made = MakeOperation(node, context);
+    if (made.ok()) return made;
+    return MakeUsersLayer(node, hints, context, EscapeMessage(made.status().message()));
+  }
   if (IsUsersClass(entry)) return MakeUsersLayer(node, hints, context);
   const std::string class_name = ClassHere(entry.class_name);
   if (class_name == "Lambda") return MakeLambda(node, hints, context);

@@ -65,13 +65,16 @@ class RegisteredLayer : public ReadyLayer {
 
   std::vector<Value> Call(const ResolvedCall& call) override {
     if (opaque_ != nullptr) return opaque_->Call(call);
-    const std::vector<Value> inputs = InputsOf(call);
+    std::vector<Value> inputs = InputsOf(call);
+    if (time_major_ && !inputs.empty()) inputs[0] = StepsAndBatchSwapped(inputs[0]);
     std::vector<Value> outputs;
     {
       const SlotCollector collector(node_->slots);
       outputs = IsReverse(call) ? std::vector<Value>{Reversed(inputs)}
                                 : layer_.Apply(inputs, Layer::kAllOutputs);
     }
+    if (time_major_ && !IsFaulty(outputs[0]) && outputs[0].shape().rank() == 3)
+      outputs[0] = StepsAndBatchSwapped(outputs[0]);
     const bool is_first = !std::exchange(called_, true);
     if (is_first) CompareWithDeclared(outputs[0]);
     if (!is_first || !IsFaulty(outputs[0]) || std::any_of(inputs.begin(), inputs.end(), IsFaulty))
@@ -85,8 +88,13 @@ class RegisteredLayer : public ReadyLayer {
   }
 
   Layer AsLayer() override;
+  // Steps are the first axis of sequences, and the batch is the second.
+  void set_time_major(bool time_major) { time_major_ = time_major; }
 
  private:
+  static Value StepsAndBatchSwapped(const Value& x) {
+    return nomograph::Call("array.Transpose", {x}, {{"perm", std::vector<int64_t>{1, 0, 2}}});
+  }
   static bool IsFaulty(const Value& value) {
     return value.valid() && (!value.status().ok() || value.dtype() == DType::kInvalid);
   }
@@ -183,7 +191,7 @@ class RegisteredLayer : public ReadyLayer {
   const OutputHints hints_;
   ImportContext& context_;
   std::unique_ptr<ReadyLayer> opaque_;  // in the layer's place, where it cannot be called so
-  bool called_ = false;
+  bool called_ = false, time_major_ = false;
 };
 
 // A ready layer where a wrapper wants a layer.
@@ -310,6 +318,7 @@ absl::StatusOr<ConfigValue> InnerForm(const ConfigValue& value, ImportContext& c
         absl::StrCat("a layer of class ", Quoted(entry.class_name), " both ways"));
   }
   NOMO_ASSIGN_OR_RETURN(LayerForm form, FormOf(entry, context.era));
+  if (form.time_major) return absl::UnimplementedError("time_major of a layer both ways");
   if (const std::string* name = FieldOf<std::string>(form.config, "name"))
     form.config.Set("name", LayerNameHere(*name));
   return ConfigValue(LayerConfig{{"class_name", form.class_name}, {"config", form.config}});
@@ -373,8 +382,10 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeRegistered(const std::shared_ptr
     for (const std::string& note : form.notes)
       context.report.warnings.push_back(absl::StrCat(where, ": ", note));
     NOMO_ASSIGN_OR_RETURN(Layer layer, FromConfig(form.class_name, form.config));
-    return std::make_unique<RegisteredLayer>(node, std::move(layer), form.activation, hints,
-                                             context);
+    auto ready =
+        std::make_unique<RegisteredLayer>(node, std::move(layer), form.activation, hints, context);
+    ready->set_time_major(form.time_major);
+    return ready;
   };
   auto made = make();
   if (!made.ok()) return Annotate(made.status(), where);

@@ -299,6 +299,19 @@ def stacked():
     expect("stacked", x, lstm(lstm(x, *first), *second))
 
 
+def operations():
+    """Operations that nobody knows here, or that cannot be called so."""
+    node = lambda kind, name, inbound, **config: {"class_name": kind, "name": name, "config": {"name": name, **config}, "inbound_nodes": inbound}
+    graph = lambda name, source, node_def: node("TensorFlowOpLayer", name, [[[source, 0, 0, {}]]], node_def=node_def, constants={})
+    layers = [node("InputLayer", "x", [], batch_input_shape=[None, 6, 4], dtype="float32"),
+              graph("bytes", "x", "CgVBZGRWMg=="), graph("unknown", "bytes", {"name": "Foo", "op": "Foo", "input": ["x"], "attr": {}}),
+              node("SlicingOpLambda", "far", [["unknown", 0, 0, {"slice_spec": [1, 2, 3, 4]}]], function="__operators__.getitem"),
+              node("TFOpLambda", "call", [["far", 0, 0, {"name": None, "k": 3}]], function="my.call")]
+    with open(f"{FOLDER}/operations.json", "w") as file:
+        json.dump({"class_name": "Functional", "config": {"name": "m", "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["call", 0, 0]]},
+                   "keras_version": "2.4.0"}, file)
+
+
 def guessed():
     """A function whose body is not stored, and so its result's shape, ahead of a Dense that fits no guess."""
     config = sequential(
@@ -320,5 +333,5 @@ def system():
 
 
 os.makedirs(FOLDER, exist_ok=True)
-for make in (keras1_lstm, keras1_gru, keras1_th, keras1_conv1d, theano, cudnn, nested, places, attention, masks, normalization, guessed, system, beside, same_name, slashes, spectral, stacked):
+for make in (keras1_lstm, keras1_gru, keras1_th, keras1_conv1d, theano, cudnn, nested, places, attention, masks, normalization, guessed, system, operations, beside, same_name, slashes, spectral, stacked):
     make()

@@ -278,6 +278,8 @@ def recurrent():
     old = layer("LSTM", "r", output_dim=4, activation="tanh", inner_activation="hard_sigmoid", return_sequences=True, go_backwards=False)
     y = np.concatenate([lstm(x, *first, hard_sigmoid), lstm(x, *second, hard_sigmoid, reverse=True)[:, ::-1]], -1)
     one("bidirectional_keras1", "Bidirectional", {"merge_mode": "concat", "layer": old}, x, y, stored, "1.2.2")
+    model("time_major", {"class_name": "Sequential", "config": {"name": "s", "layers": [layer("UnifiedLSTM", "l", **{**common, "time_major": True},
+          batch_input_shape=[5, None, 3], dtype="float32")]}}, [x.transpose(1, 0, 2)], [forth.transpose(1, 0, 2)], {"l": named(first, "l/")}, "2.2.4-tf")
     cudnn = lambda w: np.hstack([p.T.ravel().reshape(p.shape) for p in np.hsplit(w, 4)])
     stored = [(n, w) for way, ws in (("f", first), ("b", second))
               for n, w in ((way + "/kernel:0", cudnn(ws[0])), (way + "/recurrent_kernel:0", cudnn(ws[1])), (way + "/bias:0", np.concatenate([ws[2], 0 * ws[2]])))]
@@ -419,6 +421,11 @@ def merges():
                              {"name": "three", **sources("one", "two"), "create_output": False}],
              "output_config": [{"name": "out", **sources(), "input": "three"}],
              "nodes": {n: layer("Dense", n, output_dim=u, bias=False, activation="linear") for n, u in (("one", 3), ("two", 3), ("three", 2))}}
+    inner = functional([entry("z", [4]), entry("p", [4]), node("Subtract", "s", [[["p", 0, 0, {}], ["z", 0, 0, {}]]])], "", "s")
+    inner["config"]["input_layers"] = {"z": ["z", 0, 0], "p": ["p", 0, 0]}
+    tensor_of = lambda n: {"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "dtype": "float32", "keras_history": [n, 0, 0]}}
+    called = {**inner, "name": "inner", "inbound_nodes": [{"args": [{"z": tensor_of("a"), "p": tensor_of("b")}], "kwargs": {"training": None}}]}
+    model("object_of_inputs", functional([*base, called], "ab", ["inner"]), [a, b], [b - a], version="3.5.0")
     model("graph", {"class_name": "Graph", "config": graph}, [a], [(a @ w1 + a @ w2) @ w3], {"one": [("one_W", w1)], "two": [("two_W", w2)], "three": [("three_W", w3)]}, "1.0.8")
 
 
