@@ -146,6 +146,15 @@ TEST_F(DailyUse, ARunCanAskForChecksums) {
   EXPECT_THAT(result.out, IsEmpty());
 }
 
+// Names within the branches fit the selector, too: they come along with the node that calls them.
+TEST_F(DailyUse, ControlFlowCanBeCutOut) {
+  const CliResult result = Told("extract vad.onnx 'If**' -o branches.onnx --force");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("took 1 of 3 nodes\n"));
+  EXPECT_THAT(Told("inspect branches.onnx --functions").out, HasSubstr("Functions (2)"));
+  EXPECT_EQ(Told("run branches.onnx -i random").exit_code, 0);
+}
+
 TEST_F(DailyUse, AMissingOpComesWithTheNextStep) {
   const CliResult result = Told("run missing.nomo -i random");
   EXPECT_EQ(result.exit_code, 4);
