@@ -227,7 +227,7 @@ TEST_F(DailyUse, LookingIntoAnOnnxFileCopiesItOnceAtMost) {
   rusage usage;
   ASSERT_EQ(wait4(child, &status, 0, &usage), child);
   EXPECT_EQ(status, 0);
-  EXPECT_LT(usage.ru_maxrss, (kMegabytes + 100) << 10);  // in KB
+  EXPECT_LT(usage.ru_maxrss, (2 * kMegabytes - 32) << 10);  // in KB
 }
 
 // The names of all fields, but for those of objects that are by name of something in the model.
