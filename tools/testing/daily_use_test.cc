@@ -146,6 +146,19 @@ TEST_F(DailyUse, ARunCanAskForChecksums) {
   EXPECT_THAT(result.out, IsEmpty());
 }
 
+// The program's listing and the profile count the same conversions of layout, and neither shows
+// them by the names that kernels have for them.
+TEST_F(DailyUse, ConversionsAreCounted) {
+  EXPECT_THAT(Told("inspect resnet50.onnx --program").out,
+              AllOf(HasSubstr("conversion"), Not(HasSubstr("reorder "))));
+  const auto program = nlohmann::json::parse(Told("inspect resnet50.onnx --program --json").out);
+  const auto profile =
+      nlohmann::json::parse(Told("profile resnet50.onnx --runs 1 --warmup 0 --json").out);
+  int64_t profiled = 0;
+  for (const auto& node : profile["nodes"]) profiled += node["conversions"].get<int64_t>();
+  EXPECT_EQ(program["conversions"], profiled);
+}
+
 // Names within the branches fit the selector, too: they come along with the node that calls them.
 TEST_F(DailyUse, ControlFlowCanBeCutOut) {
   const CliResult result = Told("extract vad.onnx 'If**' -o branches.onnx --force");
