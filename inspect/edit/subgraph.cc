@@ -139,10 +139,12 @@ int64_t RemoveUnused(Model& model, const OpRegistry& registry) {
 
 absl::StatusOr<Extraction> ExtractModel(const Model& model, const Selection& selection,
                                         const OpRegistry& registry) {
-  if (selection.graphs.size() > 1) {
+  // Functions come with the nodes that call them: where nodes of the main graph are selected, what
+  // bears such a name inside of functions (a branch's inputs have those of the values around it)
+  // was not meant.
+  if (selection.graphs.size() > 1 && !selection.graphs[0].function.empty()) {
     return InvalidArgument(
-        "nodes of several graphs are selected; add @ for those of the main graph, @NAME for those "
-        "of a function");
+        "nodes of several functions are selected; add @NAME for those of one of them");
   }
   const GraphSelection& part = selection.graphs[0];
   const Graph& graph = *part.graph;

@@ -26,9 +26,6 @@ nlohmann::ordered_json NodeMillisecondsJson(const ModelProfile& profile);
 // The Trace Event Format of Chrome, which Perfetto reads: complete events, in microseconds.
 nlohmann::ordered_json TraceJson(const ModelProfile& profile);
 
-// "conv brgconv avx512_core, 2 conversions": a kernel's description in a few words.
-std::string KernelForm(const StepProfile& step);
-
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_TOOLS_REPORT_PROFILE_PRINT_H_

@@ -1,14 +1,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/tools/report/profile_print.h"
+#include "nomograph/tools/report/program_text.h"
 #include "nomograph/tools/run/time_runs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
@@ -79,18 +77,6 @@ std::string ConversionsText(const ModelProfile& profile) {
 
 }  // namespace
 
-std::string KernelForm(const StepProfile& step) {
-  absl::string_view text = step.kernel;
-  if (!absl::ConsumePrefix(&text, "oneDNN ")) return step.kernel;
-  std::vector<std::string> parts;
-  for (const absl::string_view part : absl::StrSplit(text, " + ")) {
-    if (!absl::StartsWith(part, "reorder ")) parts.emplace_back(part);
-  }
-  std::string form = absl::StrCat("oneDNN ", absl::StrJoin(parts, " + "));
-  if (step.conversions > 0) absl::StrAppend(&form, ", ", Counted(step.conversions, "conversion"));
-  return form;
-}
-
 std::string ProfileText(const ModelProfile& profile, const ProfileTextOptions& options) {
   const bool by_node = options.grouping == ProfileGrouping::kNode;
   const char* title = by_node ? "node" : options.grouping == ProfileGrouping::kOp ? "op" : "scope";
@@ -133,7 +119,7 @@ std::string ProfileText(const ModelProfile& profile, const ProfileTextOptions& o
     if (by_node) cells.push_back(group.detail);
     add(std::move(cells), group.calls, group.seconds,
         2 * static_cast<double>(group.macs.value_or(0)), static_cast<double>(group.bytes),
-        by_node ? KernelForm(profile.steps[group.steps[0]]) : "");
+        by_node ? ShortKernel(profile.steps[group.steps[0]].kernel) : "");
   }
   const auto add_total = [&](const std::string& name, double seconds) {
     std::vector<std::string> cells = {name};

@@ -17,10 +17,8 @@
 namespace nomograph {
 namespace {
 
-// oneDNN's names of the copies that change a layout ahead of and behind what computes.
-bool IsConversion(absl::string_view part) {
-  return part == "jit:blk" || part == "jit:uni" || absl::StartsWith(part, "simple:");
-}
+// A copy that changes a layout ahead of or behind what computes (core/onednn/onednn_kernel.h).
+bool IsConversion(absl::string_view part) { return absl::StartsWith(part, "reorder "); }
 
 struct KernelParts {
   std::vector<std::string> computing;
@@ -32,15 +30,11 @@ KernelParts PartsOf(absl::string_view description) {
   absl::ConsumePrefix(&description, "oneDNN ");
   const std::vector<absl::string_view> all = absl::StrSplit(description, " + ");
   for (const absl::string_view part : all) {
-    if (all.size() > 1 && IsConversion(part)) {
+    if (IsConversion(part)) {
       ++parts.conversions;
     } else {
       parts.computing.emplace_back(part);
     }
-  }
-  if (parts.computing.empty()) {  // copying is all that it does
-    parts.computing.emplace_back(all[0]);
-    --parts.conversions;
   }
   return parts;
 }

@@ -56,6 +56,13 @@ int64_t SizeOf(const std::string& path) {
   return error ? -1 : static_cast<int64_t>(size);
 }
 
+// When the file was last written; the least time where it is not there.
+std::filesystem::file_time_type WrittenAt(const std::string& path) {
+  std::error_code error;
+  const auto time = std::filesystem::last_write_time(path, error);
+  return error ? std::filesystem::file_time_type::min() : time;
+}
+
 }  // namespace
 
 void AddSaveFlags(CLI::App& app, SaveFlags& flags) {
@@ -86,6 +93,9 @@ absl::Status CheckDestination(const SaveFlags& flags, const std::string& from) {
         absl::AlreadyExistsError(absl::StrCat(
             QuotedPath(flags.path), " is the file that is read: --force writes over it")));
   }
+  if (flags.external_weights) {
+    NOMO_RETURN_IF_ERROR(CheckNotThere(flags.path + ".data", flags.force));
+  }
   return CheckNotThere(flags.path, flags.force);
 }
 
@@ -96,6 +106,8 @@ absl::Status SaveModel(const Model& model, const SaveFlags& flags, const std::st
     std::fwrite(bytes.data(), 1, bytes.size(), stdout);
     return absl::OkStatus();
   }
+  const std::string weights = flags.path + ".data";
+  const auto before = WrittenAt(weights);
   if (ModelFormOf(flags.path) == ModelForm::kOnnx) {
     NOMO_RETURN_IF_ERROR(WriteOnnx(model, flags, from));
   } else {
@@ -103,14 +115,15 @@ absl::Status SaveModel(const Model& model, const SaveFlags& flags, const std::st
     NOMO_RETURN_IF_ERROR(WithExitCode(ExitCode::kUnwritable,
                                       Save(model, flags.path, {.progress = progress.callback()})));
   }
-  const int64_t bytes = SizeOf(flags.path), data = SizeOf(flags.path + ".data");
-  const bool external = ModelFormOf(flags.path) == ModelForm::kOnnx && data >= 0;
+  const int64_t bytes = SizeOf(flags.path);
+  const bool external = ModelFormOf(flags.path) == ModelForm::kOnnx && WrittenAt(weights) != before;
   Print(absl::StrCat(
       "wrote ", Escape(flags.path), "  ", bytes < 0 ? "" : ReadableBytes(bytes) + ", ",
       FormText(flags), ", ", Counted(static_cast<int64_t>(model.graph.nodes.size()), "node"), ", ",
       WithSeparators(CountParameters(model).total()), " parameters",
-      external ? absl::StrCat("; weights in ", Escape(flags.path), ".data, ", ReadableBytes(data))
-               : "",
+      external
+          ? absl::StrCat("; weights in ", Escape(weights), ", ", ReadableBytes(SizeOf(weights)))
+          : "",
       "\n"));
   return absl::OkStatus();
 }

@@ -148,7 +148,7 @@ TEST_F(OpsConvertTest, RefusesWhatItCannotConvert) {
   constexpr Case kCases[] = {
       {"cut.onnx out.nomo", 3,
        "nomo convert: cut.onnx: expected an ONNX model, found one that is cut off or damaged: byte "
-       "5: field 7 needs 100 bytes, 2 are left\n"},
+       "7: field 7 needs 100 bytes, 2 are left\n"},
       {"model.h5 out.nomo", 3, "model.h5"},
       {"affine.nomo out.h5", 2, "nomo convert: out.h5: this form of file is not supported"},
       {"model.onnx out.nomo", 3,

@@ -227,7 +227,8 @@ absl::StatusOr<std::string> ExportToString(const Model& model, const ExportOptio
 
 absl::Status Export(const Model& model, const std::string& path, const ExportOptions& options) {
   NOMO_ASSIGN_OR_RETURN(Exported exported, ToProto(model, options));
-  if (MessageBytes(exported.proto, exported.payloads) > options.max_message_bytes) {
+  if (!exported.payloads.empty() &&
+      MessageBytes(exported.proto, exported.payloads) > options.max_message_bytes) {
     const std::string data = absl::StrCat(path, ".data");
     NOMO_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(data));
     NOMO_RETURN_IF_ERROR(
