@@ -39,6 +39,13 @@ TEST_F(GraphTest, WritesEveryForm) {
   }
 }
 
+TEST_F(GraphTest, SaysWhatItIsOfAndIsCutIntoColumnsWhereItIsLong) {
+  EXPECT_EQ(Nomo("graph classifier.nomo --wrap 0 -o long.svg").exit_code, 0);
+  EXPECT_EQ(Nomo("graph classifier.nomo --wrap 200 -o columns.svg").exit_code, 0);
+  EXPECT_THAT(Contents("long.svg"), HasSubstr(">classifier.nomo</text>"));
+  EXPECT_NE(Contents("long.svg"), Contents("columns.svg"));
+}
+
 TEST_F(GraphTest, ReplacesNothingUnasked) {
   WriteContents("mine.svg", "mine");
   const CliResult result = Nomo("graph pair.nomo -o mine.svg");

@@ -37,6 +37,19 @@ TEST_F(ViewTest, ShowsWhatCannotRunAndWhatDiffers) {
   EXPECT_EQ(Nomo("view missing.nomo --program -o program2.html").exit_code, 4);
 }
 
+TEST_F(ViewTest, MeasuresErrorsAgainstADump) {
+  EXPECT_EQ(Nomo("dump affine.nomo '**' -o all.npz").exit_code, 0);
+  EXPECT_EQ(Nomo("view affine.nomo --dump all.npz -o error.html").exit_code, 0);
+  EXPECT_THAT(Nomo("view affine.nomo -o plain.html").out, StartsWith("wrote"));
+  EXPECT_NE(Contents("error.html"), Contents("plain.html"));
+
+  EXPECT_EQ(Nomo("dump affine.nomo kind:output -o outputs.npz").exit_code, 0);
+  const CliResult without = Nomo("view affine.nomo --dump outputs.npz -o none.html");
+  EXPECT_EQ(without.exit_code, 2);
+  EXPECT_THAT(without.err, HasSubstr("is not among its values: give it with -i"));
+  EXPECT_EQ(Nomo("view affine.nomo --dump gone.npz -o none.html").exit_code, 3);
+}
+
 TEST_F(ViewTest, RefusesNumbersOfNoNode) {
   WriteContents("times.json", R"({"nobody": 1})");
   const CliResult result = Nomo("view affine.nomo -o - --profile times.json");

@@ -359,7 +359,7 @@ export class App implements PanelHost {
 
   private recolourRange() {
     if (this.mode.numeric) this.colouring.setRange(this.shownBoxes());
-    drawLegend(byId('legend'), this.colouring, this.theme, item => void this.go(item));
+    drawLegend(byId('legend'), this.model, this.colouring, this.theme, item => void this.go(item));
   }
 
   setMode(key: string) {

@@ -1,10 +1,12 @@
 // What the colours mean.
 import type { Colouring } from './colour.ts';
+import type { Model } from './data.ts';
 import { el } from './dom.ts';
+import { tail } from './panel.ts';
 import { scale, type Theme } from './theme.ts';
 import type { Item } from './tree.ts';
 
-export function drawLegend(box: HTMLElement, colouring: Colouring, theme: Theme, go: (item: Item) => void) {
+export function drawLegend(box: HTMLElement, model: Model, colouring: Colouring, theme: Theme, go: (item: Item) => void) {
   const { mode } = colouring;
   if (!mode.numeric) {
     box.replaceChildren(...colouring.legend(theme).map(([name, colour]) => el('div', { class: 'row' }, dot(colour), name)));
@@ -19,7 +21,7 @@ export function drawLegend(box: HTMLElement, colouring: Colouring, theme: Theme,
     el('div', { class: 'ends' }, el('span', {}, mode.text(0)), el('span', {}, mode.text(colouring.max))),
     ...(mode.greatest ? [] : [el('div', {}, `total ${mode.text(colouring.total)}`)]),
     ...colouring.top(3).map(([item, value]) => {
-      const button = el('button', { class: 'tool', title: 'Go there', onclick: () => go(item) }, `${mode.text(value)}  ${item.label}`.slice(0, 34));
+      const button = el('button', { class: 'tool', title: 'Go there', onclick: () => go(item) }, `${mode.text(value)}  ${item.node >= 0 ? tail(model.nodeName[item.node]) : item.label}`);
       return el('div', {}, button);
     }));
 }

@@ -215,8 +215,14 @@ function groupPanel(host: PanelHost, item: Item): Node[] {
   ];
 }
 
-/** The end of a path, which tells most. */
-const tail = (name: string) => name.length > 26 && name.includes('/') ? `…/${name.split('/').slice(-2).join('/')}` : name;
+/** As many of a name's last parts as some 26 letters hold. */
+export function tail(name: string): string {
+  if (name.length <= 26 || !name.includes('/')) return name;
+  const parts = name.split('/');
+  let kept = parts.pop()!;
+  while (parts.length && kept.length + parts[parts.length - 1].length < 25) kept = `${parts.pop()}/${kept}`;
+  return `…/${kept}`;
+}
 
 function opBars(host: PanelHost, ops: Map<string, number>): Node[] {
   const rows = [...ops].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)), most = rows[0]?.[1] ?? 1;

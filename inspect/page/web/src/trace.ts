@@ -99,8 +99,12 @@ export class Trace {
       return edge && edge !== 'same' ? this.app.theme.change[edge] : null;
     }
     if (!link.values.some(v => this.litValues.has(v))) return null;
-    const src = link.src < view.portBase ? this.litBoxes.get(view.boxes[link.src]) : 'port';
-    const dst = link.dst < view.portBase ? this.litBoxes.get(view.boxes[link.dst]) : 'port';
+    // A frame is a way through, as a port is.
+    const end = (slot: number) => {
+      const colour = slot < view.portBase ? this.litBoxes.get(view.boxes[slot]) : 'port';
+      return colour === this.app.theme.frameLine ? 'port' : colour;
+    };
+    const src = end(link.src), dst = end(link.dst);
     if (!src || !dst) return null;
     // Towards what was asked about an edge has the colour of its other end.
     const colour = [dst, src].find(c => c !== 'port' && c !== this.app.theme.accent);

@@ -137,6 +137,11 @@ try {
     assert.match(await page.textContent('#trace'), /^7 ancestors of Add/);
     await page.keyboard.press('D');
     assert.match(await page.textContent('#trace'), /^6 descendants of Add/);
+    const lines = await page.evaluate(() => {
+      const a = globalThis.nomoView, { root } = a.scene;
+      return root.links.filter(l => l.dst < root.portBase && root.boxes[l.dst].expanded && root.boxes[l.dst].isGroup).map(l => [root.boxes[l.dst].label, a.tracer.linkColour(root, l), a.theme.descendant]);
+    });
+    assert.ok(lines.length && lines.some(([, colour, wanted]) => colour === wanted), 'lines into open frames are lit too');
     await page.evaluate(() => { const a = globalThis.nomoView, of = n => a.selector.find(n).items[0]; a.tracePaths(of('/body/block.0/Add'), of('/stem/Relu')); });
     assert.match(await page.textContent('#trace'), /^4 nodes on paths/);
     await page.keyboard.press('Escape');
