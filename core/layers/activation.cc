@@ -24,7 +24,8 @@ Value Glu(const Value& x) {
 // The nearest point of the simplex (A. Martins and R. Astudillo, 2016): max(x - t, 0), where t is
 // the greatest of (x_1 + ... + x_k - 1) / k over the k greatest elements, for all k.
 Value Sparsemax(const Value& x) {
-  const int rank = x.valid() && x.status().ok() ? x.shape().rank() : 0;
+  if (!x.status().ok() || x.dtype() == DType::kInvalid) return x;
+  const int rank = x.shape().rank();
   if (rank == 0 || !x.shape()[rank - 1].known())
     return ErrorValue(InvalidArgument("sparsemax: expected a last axis of known size"));
   const int64_t size = x.shape()[rank - 1].size();
