@@ -16,18 +16,21 @@ struct Named {
 
 // Of the two halves of the last axis the second is the first one's gate (Y. Dauphin et al., 2017).
 Value Glu(const Value& x) {
-  const std::vector<Value> halves = CallMulti("array.Split", {x}, {{"axis", -1}}, {.num_outputs = 2});
+  const std::vector<Value> halves =
+      CallMulti("array.Split", {x}, {{"axis", -1}}, {.num_outputs = 2});
   return halves[0] * Op("nn.Sigmoid", {halves[1]});
 }
 
 // The nearest point of the simplex (A. Martins and R. Astudillo, 2016): max(x - t, 0), where t is
 // the greatest of (x_1 + ... + x_k - 1) / k over the k greatest elements, for all k.
 Value Sparsemax(const Value& x) {
-  const int rank = x.valid() && x.status().ok() ? x.shape().rank() : 0;
+  if (!x.status().ok() || x.dtype() == DType::kInvalid) return x;
+  const int rank = x.shape().rank();
   if (rank == 0 || !x.shape()[rank - 1].known())
     return ErrorValue(InvalidArgument("sparsemax: expected a last axis of known size"));
   const int64_t size = x.shape()[rank - 1].size();
-  const Value sorted = CallMulti("array.TopK", {x}, {{"axis", -1}, {"k", size}}, {.num_outputs = 2})[0];
+  const Value sorted =
+      CallMulti("array.TopK", {x}, {{"axis", -1}, {"k", size}}, {.num_outputs = 2})[0];
   Tensor counts(DType::kFloat32, Shape{size});
   for (int64_t k = 0; k < size; ++k) counts.mutable_data<float>()[k] = static_cast<float>(k + 1);
   const Value sums = Op("math.CumSum", {sorted}, {{"axis", -1}});

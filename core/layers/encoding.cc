@@ -14,6 +14,7 @@ using Ints = std::vector<int64_t>;
 
 absl::StatusOr<Value> internal::EncodeCategories(const Value& categories, int64_t count,
                                                  const std::string& mode) {
+  if (!categories.status().ok() || categories.dtype() == DType::kInvalid) return categories;
   const int rank = categories.shape().rank();
   Value x = categories;
   if (x.dtype() != DType::kInt64) x = Op("array.Cast", {x}, {{"to", DType::kInt64}});

@@ -81,6 +81,7 @@ class StftSpectrogramLayer : public internal::OneInputLayer {
   }
 
   Value Arranged(const Value& y) const {
+    if (!y.status().ok() || y.dtype() == DType::kInvalid) return y;
     if (options_.expand_dims) {
       return Op("array.Transpose", {y},
                 {{"perm", ChannelsLast() ? Ints{0, 3, 2, 1} : Ints{0, 1, 3, 2}}});

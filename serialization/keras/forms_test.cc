@@ -95,6 +95,30 @@ TEST(Lambdas, WhatIsBehindAnUnknownOneIsKept) {
   EXPECT_EQ(CountParameters(imported->model).total(), 8);
 }
 
+// A layer that cannot be called with what comes ahead of it is kept under its name.
+TEST(Lambdas, FaultsWithinLayersAreReported) {
+  for (const char* layer :
+       {R"("class_name": "STFTSpectrogram", "config": {"name": "l", "frame_length": 6,
+           "batch_input_shape": [null, 3, 1]})",
+        R"("class_name": "STFTSpectrogram", "config": {"name": "l", "mode": "stft",
+           "frame_length": 6, "batch_input_shape": [null, 20, 0.5]})",
+        R"("class_name": "AdaptiveMaxPooling1D", "config": {"name": "l", "output_size": 3,
+           "batch_input_shape": [null, null, 1]})",
+        R"("class_name": "EinsumDense", "config": {"name": "l", "equation": "ab,bc->ac",
+           "output_shape": 3, "batch_input_shape": [null, 20, 5]})",
+        R"("class_name": "LocallyConnected1D", "config": {"name": "l", "filters": 2,
+           "kernel_size": 9, "batch_input_shape": [null, 4, 1]})"}) {
+    SCOPED_TRACE(layer);
+    const auto file = ReadKerasJson(absl::StrCat(
+        R"({"class_name": "Sequential", "config": {"name": "s", "layers": [{)", layer, "}]}}"));
+    ASSERT_TRUE(file.ok()) << file.status();
+    const auto imported = ImportFile(*file);
+    ASSERT_TRUE(imported.ok()) << imported.status();
+    ASSERT_EQ(imported->report.lambdas.size(), 1u);
+    EXPECT_FALSE(imported->report.lambdas[0].obstacles.empty());
+  }
+}
+
 // Operations stay, too, under their names.
 TEST(Lambdas, OperationsThatAreNotKnownAreKept) {
   const auto imported = Import(FormPath("operations.json"));

@@ -45,7 +45,8 @@ TEST(KerasCli, FromAPipe) {
   }
 }
 
-// The README's example. The number is that of the independent forward pass in testdata/reference.py.
+// The README's example. The number is that of the independent forward pass in
+// testdata/reference.py.
 TEST(KerasCli, ThreeCommands) {
   Fetch("models/carnd.h5", "carnd.h5");
   Fetch("road.png", "road.png");
