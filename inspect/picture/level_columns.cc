@@ -4,7 +4,6 @@
 // the column that it goes to, and comes in from above.
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <limits>
 #include <utility>
 #include <vector>
