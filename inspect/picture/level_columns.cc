@@ -4,7 +4,6 @@
 // the column that it goes to, and comes in from above.
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -46,7 +45,9 @@ class Cuts {
   std::vector<int> Find() const {
     const double wanted = std::sqrt(kWantedAspect * level_.height / (level_.width + kColumnSpace));
     std::vector<int> best;
-    double least = Cost(best);
+    // What gains little stays in one piece: that is what one expects.
+    constexpr double kLeastGain = 0.9;
+    double least = kLeastGain * Cost(best);
     int last = 1;
     for (const double share : {0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0}) {
       const int columns = std::max(2, static_cast<int>(std::lround(wanted * share)));

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/inspect/picture/op_family.h"
 #include "nomograph/inspect/picture/picture_text.h"
 #include "nomograph/inspect/picture/scene_parts.h"
