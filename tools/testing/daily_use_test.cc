@@ -232,7 +232,7 @@ TEST_F(DailyUse, LookingIntoAnOnnxFileCopiesItOnceAtMost) {
   const pid_t child = fork();
   if (child == 0) {
     const std::string path = TempPath(InFolder("large.onnx"));
-    freopen("/dev/null", "w", stdout);
+    if (freopen("/dev/null", "w", stdout) == nullptr) _exit(126);
     execl(NomoPath().c_str(), "nomo", "inspect", path.c_str(), "--io", nullptr);
     _exit(127);
   }
