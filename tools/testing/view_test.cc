@@ -38,8 +38,8 @@ TEST_F(ViewTest, ShowsWhatCannotRunAndWhatDiffers) {
 }
 
 TEST_F(ViewTest, MeasuresErrorsAgainstADump) {
-  EXPECT_EQ(Nomo("dump affine.nomo '**' -o all.npz").exit_code, 0);
-  EXPECT_EQ(Nomo("view affine.nomo --dump all.npz -o error.html").exit_code, 0);
+  EXPECT_EQ(Nomo("dump affine.nomo '**' -o errors_of.npz").exit_code, 0);
+  EXPECT_EQ(Nomo("view affine.nomo --dump errors_of.npz -o error.html").exit_code, 0);
   EXPECT_THAT(Nomo("view affine.nomo -o plain.html").out, StartsWith("wrote"));
   EXPECT_NE(Contents("error.html"), Contents("plain.html"));
 
