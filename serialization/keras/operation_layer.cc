@@ -76,7 +76,8 @@ class OperationBase : public LayerBase {
       return;
     }
     for (const auto& [name, value] : node_->entry.config) {
-      const auto same = [&](const auto& known) { return known.first == name; };
+      // Not every compiler captures a structured binding.
+      const auto same = [&given = name](const auto& known) { return known.first == given; };
       if (name == "name" || name == "dtype" || name == "trainable" ||
           std::any_of(call.keywords.begin(), call.keywords.end(), same)) {
         continue;
