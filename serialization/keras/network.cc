@@ -123,7 +123,8 @@ class CallReader {
     const LayerConfig* object = value.As<LayerConfig>();
     if (object == nullptr) return;
     for (const auto& [name, argument] : *object) {
-      const auto same = [&](const auto& known) { return known.first == name; };
+      // Not every compiler captures a structured binding.
+      const auto same = [&given = name](const auto& known) { return known.first == given; };
       if (std::none_of(call.keywords.begin(), call.keywords.end(), same))
         call.keywords.emplace_back(name, ReadArgument(argument));
     }
