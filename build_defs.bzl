@@ -13,7 +13,7 @@ nomo_verify_test = _nomo_verify_test
 
 # What the code relies on wherever it is built, so it stands here and not in .bazelrc, which other workspaces do not read.
 # Without OpenMP (--define=openmp=no) Nomograph's own loops use one thread; oneDNN keeps what it was built with.
-_NO_OPENMP = str(Label("//third_party:no_openmp"))
+_NO_OPENMP = "@nomograph//third_party:no_openmp"  # as seen from any workspace
 NOMO_COPTS = ["-std=c++20"] + select({
     _NO_OPENMP: ["-fopenmp-simd", "-Wno-unknown-pragmas"],
     "//conditions:default": ["-fopenmp"],
