@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/tools/command.h"
@@ -51,11 +52,16 @@ absl::Status Execute(const Arguments& arguments) {
   for (const std::string& warning : file.warnings) {
     std::fprintf(stderr, "nomo convert: warning: %s\n", Escape(warning).c_str());
   }
-  if (arguments.save.path != "-") {
+  if (arguments.save.path != "-" && !arguments.save.json) {
     Print(absl::StrCat("read ", Escape(arguments.from), "  ", ReadableBytes(file.bytes), ", ",
                        FormTitle(file.form), "\n"));
   }
-  return SaveModel(file.model, arguments.save, arguments.from);
+  return SaveModel(file.model, arguments.save, arguments.from,
+                   {{"schema", "nomograph.convert.1"},
+                    {"file", arguments.from},
+                    {"bytes", file.bytes},
+                    {"form", ModelFormName(file.form)},
+                    {"warnings", file.warnings}});
 }
 
 Action SetUp(CLI::App& app) {

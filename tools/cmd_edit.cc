@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/concrete_types.h"
@@ -71,13 +72,17 @@ absl::Status Execute(const Arguments& arguments) {
   if (!edited.ok()) {
     return WithExitCode(ExitCode::kUsage, AtFile(arguments.from, edited.status()));
   }
-  if (arguments.save.path != "-") {
+  if (arguments.save.path != "-" && !arguments.save.json) {
     for (const std::string& change : edited->changes) Print(absl::StrCat(change, "\n"));
     if (edited->changes.empty()) Print("nothing was changed\n");
     const size_t now = edited->model.graph.nodes.size();
     if (now != nodes) Print(absl::StrCat("nodes  ", nodes, " -> ", now, "\n"));
   }
-  return SaveModel(edited->model, arguments.save, arguments.from);
+  return SaveModel(edited->model, arguments.save, arguments.from,
+                   {{"schema", "nomograph.edit.1"},
+                    {"file", arguments.from},
+                    {"changes", edited->changes},
+                    {"nodes_before", nodes}});
 }
 
 Action SetUp(CLI::App& app) {

@@ -4,11 +4,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "nlohmann/json.hpp"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/edit/subgraph.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/report/save_model.h"
 
@@ -27,6 +29,16 @@ std::string ValuesText(const Graph& graph, const std::vector<ValueId>& ids) {
   });
 }
 
+Json ValuesJson(const Graph& graph, const std::vector<ValueId>& ids) {
+  Json values = Json::array();
+  for (const ValueId id : ids) {
+    Json value = {{"name", graph.value(id).name}};
+    value.update(TypeJson(graph.value(id).type));
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
 absl::Status Execute(const Arguments& arguments) {
   NOMO_RETURN_IF_ERROR(CheckDestination(arguments.save, arguments.from));
   NOMO_ASSIGN_OR_RETURN(
@@ -41,14 +53,21 @@ absl::Status Execute(const Arguments& arguments) {
     return WithExitCode(ExitCode::kUsage, AtFile(arguments.from, extraction.status()));
   }
   const Graph& graph = extraction->model.graph;
-  if (arguments.save.path != "-") {
+  if (arguments.save.path != "-" && !arguments.save.json) {
     Print(absl::StrCat("took ", graph.nodes.size(), " of ",
                        selection->graphs[0].graph->nodes.size(), " nodes\n  inputs   ",
                        ValuesText(graph, graph.inputs), "\n  outputs  ",
                        ValuesText(graph, graph.outputs), "\n"));
     for (const std::string& note : extraction->notes) Print(absl::StrCat("  ", note, "\n"));
   }
-  return SaveModel(extraction->model, arguments.save, arguments.from);
+  return SaveModel(extraction->model, arguments.save, arguments.from,
+                   {{"schema", "nomograph.extract.1"},
+                    {"file", arguments.from},
+                    {"nodes", graph.nodes.size()},
+                    {"nodes_in_all", selection->graphs[0].graph->nodes.size()},
+                    {"inputs", ValuesJson(graph, graph.inputs)},
+                    {"outputs", ValuesJson(graph, graph.outputs)},
+                    {"notes", extraction->notes}});
 }
 
 Action SetUp(CLI::App& app) {

@@ -35,7 +35,6 @@ struct Arguments {
   int64_t batch = CalibrationOptions().batch, samples = 0;
   int bits = 8, weights_only = 0, threads = 0;
   int64_t block = QuantizeWeightsOptions().block_size;
-  bool json = false;
   SaveFlags save;
 };
 
@@ -179,17 +178,9 @@ absl::Status Execute(const Arguments& arguments) {
   NOMO_RETURN_IF_ERROR(CheckFlags(arguments));
   NOMO_RETURN_IF_ERROR(CheckDestination(arguments.save, arguments.path));
   NOMO_ASSIGN_OR_RETURN(const Result result, Quantize(arguments));
-  const bool to_stdout = arguments.save.path == "-";
-  if (arguments.json) {
-    if (to_stdout) {
-      return WithExitCode(ExitCode::kUsage,
-                          InvalidArgument("--json and --output - both want standard output"));
-    }
-    PrintJson(ResultJson(arguments, result));
-  } else if (!to_stdout) {
-    Print(ResultText(result));
-  }
-  return SaveModel(result.quantized.model, arguments.save, arguments.path);
+  if (arguments.save.path != "-" && !arguments.save.json) Print(ResultText(result));
+  return SaveModel(result.quantized.model, arguments.save, arguments.path,
+                   ResultJson(arguments, result));
 }
 
 Action SetUp(CLI::App& app) {
@@ -235,7 +226,6 @@ Action SetUp(CLI::App& app) {
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
       ->check(Between(1, 1024));
-  app.add_flag("--json", arguments->json, "Print what was done as JSON (tools/JSON.md)");
   AddSaveFlags(app, arguments->save);
   return [arguments] { return Execute(*arguments); };
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
@@ -10,6 +11,7 @@
 #include "nomograph/inspect/sign.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/run/write_outputs.h"
 
 namespace nomograph {
@@ -17,14 +19,18 @@ namespace {
 
 struct Arguments {
   std::string path, key, output, new_key;
-  bool force = false;
+  bool force = false, json = false;
 };
 
-absl::Status MakeKey(const std::string& path) {
+absl::Status MakeKey(const std::string& path, bool json) {
   const std::string public_path = path + ".pub";
   const absl::Status made = GenerateSigningKey(path, public_path);
   if (absl::IsAlreadyExists(made)) return WithExitCode(ExitCode::kUsage, made);
   NOMO_RETURN_IF_ERROR(WithExitCode(ExitCode::kUnwritable, made));
+  if (json) {
+    PrintJson({{"schema", "nomograph.sign.1"}, {"private_key", path}, {"public_key", public_path}});
+    return absl::OkStatus();
+  }
   Print(absl::StrCat("wrote ", Escape(path), ", which is to stay secret, and ", Escape(public_path),
                      ", which is for everybody\n"));
   return absl::OkStatus();
@@ -38,6 +44,15 @@ absl::Status Sign(const Arguments& arguments) {
   if (!file.ok()) return WithExitCode(ExitCode::kUnreadable, file.status());
   const auto signed_file = SignFile(arguments.path, arguments.key, output);
   if (!signed_file.ok()) return WithExitCode(ExitCode::kUnreadable, signed_file.status());
+  if (arguments.json) {
+    PrintJson({{"schema", "nomograph.sign.1"},
+               {"file", arguments.path},
+               {"signature", output},
+               {"bytes", signed_file->bytes},
+               {"sha256", signed_file->sha256},
+               {"key", signed_file->key_id}});
+    return absl::OkStatus();
+  }
   Print(absl::StrCat("wrote ", Escape(output), ": it covers all ",
                      ReadableBytes(signed_file->bytes), " of ", Escape(signed_file->name),
                      "\n  sha256 ", signed_file->sha256, "\n  key    ", signed_file->key_id, "\n"));
@@ -52,7 +67,7 @@ absl::Status Execute(const Arguments& arguments) {
     if (!arguments.path.empty()) {
       return WithExitCode(ExitCode::kUsage, InvalidArgument("--new-key takes no model"));
     }
-    return MakeKey(arguments.new_key);
+    return MakeKey(arguments.new_key, arguments.json);
   }
   if (arguments.path.empty() || arguments.key.empty()) {
     return WithExitCode(ExitCode::kUsage,
@@ -73,6 +88,7 @@ Action SetUp(CLI::App& app) {
                  "Make a key pair instead: FILE, and FILE.pub for those who verify")
       ->type_name("FILE");
   app.add_flag("--force", arguments->force, "Write over a signature that is there");
+  app.add_flag("--json", arguments->json, "Tell what was written as JSON (tools/JSON.md)");
   return [arguments] { return Execute(*arguments); };
 }
 

@@ -2,16 +2,19 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/open.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
@@ -74,10 +77,15 @@ void AddSaveFlags(CLI::App& app, SaveFlags& flags) {
   app.add_flag("--external-weights", flags.external_weights,
                "For ONNX: weights in OUT.data beside the file, as they are anyway past 2 GB");
   app.add_flag("--force", flags.force, "Write over a file that is there");
+  app.add_flag("--json", flags.json, "Tell what was done as JSON (tools/JSON.md)");
 }
 
 absl::Status CheckDestination(const SaveFlags& flags, const std::string& from) {
-  if (flags.path == "-") return absl::OkStatus();
+  if (flags.path == "-") {
+    if (!flags.json) return absl::OkStatus();
+    return WithExitCode(ExitCode::kUsage,
+                        InvalidArgument("the model and --json both want standard output"));
+  }
   bool known = false;
   for (const char* form : kForms) known |= absl::EndsWith(flags.path, form);
   if (!known) {
@@ -99,7 +107,8 @@ absl::Status CheckDestination(const SaveFlags& flags, const std::string& from) {
   return CheckNotThere(flags.path, flags.force);
 }
 
-absl::Status SaveModel(const Model& model, const SaveFlags& flags, const std::string& from) {
+absl::Status SaveModel(const Model& model, const SaveFlags& flags, const std::string& from,
+                       Json told) {
   if (flags.path == "-") {
     NOMO_ASSIGN_OR_RETURN(const std::string bytes,
                           WithExitCode(ExitCode::kUnwritable, SaveToString(model)));
@@ -117,6 +126,17 @@ absl::Status SaveModel(const Model& model, const SaveFlags& flags, const std::st
   }
   const int64_t bytes = SizeOf(flags.path);
   const bool external = ModelFormOf(flags.path) == ModelForm::kOnnx && WrittenAt(weights) != before;
+  if (flags.json) {
+    Json written = {{"file", flags.path}};
+    if (bytes >= 0) written["bytes"] = bytes;
+    written["form"] = FormText(flags);
+    written["nodes"] = model.graph.nodes.size();
+    written["parameters"] = CountParameters(model).total();
+    if (external) written["weights_file"] = weights;
+    told["written"] = std::move(written);
+    PrintJson(told);
+    return absl::OkStatus();
+  }
   Print(absl::StrCat(
       "wrote ", Escape(flags.path), "  ", bytes < 0 ? "" : ReadableBytes(bytes) + ", ",
       FormText(flags), ", ", Counted(static_cast<int64_t>(model.graph.nodes.size()), "node"), ", ",

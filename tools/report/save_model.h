@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "nlohmann/json_fwd.hpp"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/serialization/onnx/export/export.h"
 #include "nomograph/tools/command.h"
@@ -14,19 +15,22 @@ struct SaveFlags {
   std::string path;  // "-": standard output, in the binary form
   int opset = onnx::ExportOptions().opset;
   bool external_weights = false, force = false;
+  bool json = false;  // what is done is told as one JSON object
 };
 
-// Declares --opset, --external-weights and --force.
+// Declares --opset, --external-weights, --force and --json.
 void AddSaveFlags(CLI::App& app, SaveFlags& flags);
 
-// OK where `path` can be written: it names a form, nothing is there or --force was given, and it is
-// not `from`, unless --force. To be asked before any work is done.
+// OK where `path` can be written: it names a form, nothing is there or --force was given, it is not
+// `from`, unless --force, and --json does not want standard output, too. To be asked before any
+// work is done.
 absl::Status CheckDestination(const SaveFlags& flags, const std::string& from);
 
 // The status carries its exit code: what ONNX cannot hold is the model's fault. What was written is
-// told on standard output: "wrote b.onnx  4.7 MB, ONNX opset 17, 66 nodes"; warnings on standard
-// error.
-absl::Status SaveModel(const Model& model, const SaveFlags& flags, const std::string& from);
+// told on standard output: "wrote b.onnx  4.7 MB, ONNX opset 17, 66 nodes"; with --json as `told`,
+// to which it is added as "written". Warnings go to standard error.
+absl::Status SaveModel(const Model& model, const SaveFlags& flags, const std::string& from,
+                       nlohmann::ordered_json told);
 
 }  // namespace nomograph
 

@@ -263,13 +263,29 @@ TEST_F(DailyUse, EveryFieldOfJsonIsDocumented) {
   const auto page = ReadFile(RunfilesPath("tools/JSON.md"));
   ASSERT_TRUE(page.ok()) << page.status();
   for (const char* arguments :
-       {"summary resnet50.onnx", "inspect resnet50.onnx --stats", "inspect vad.onnx",
-        "inspect acme.nomo", "inspect resnet50.onnx fc.weight --stats",
-        "inspect resnet50.onnx --program", "run mnist.nomo -i digit.png --repeat 1",
-        "check missing.nomo", "check resnet50.onnx --target opset:15", "layers Dense",
-        "ops nn.Conv", "ops", "diff resnet50.onnx finetuned.onnx",
-        "compare resnet50.onnx finetuned.onnx -i x.npy", "dump resnet50.onnx op:add -i x.npy",
-        "profile resnet50.onnx --runs 2 --warmup 1", "verify mnist.nomo --lambdas"}) {
+       {"summary resnet50.onnx",
+        "inspect resnet50.onnx --stats",
+        "inspect vad.onnx",
+        "inspect acme.nomo",
+        "inspect resnet50.onnx fc.weight --stats",
+        "inspect resnet50.onnx --program",
+        "run mnist.nomo -i digit.png --repeat 1",
+        "check missing.nomo",
+        "check resnet50.onnx --target opset:15",
+        "layers Dense",
+        "ops nn.Conv",
+        "ops",
+        "diff resnet50.onnx finetuned.onnx",
+        "compare resnet50.onnx finetuned.onnx -i x.npy",
+        "dump resnet50.onnx op:add -i x.npy",
+        "profile resnet50.onnx --runs 2 --warmup 1",
+        "verify mnist.nomo --lambdas",
+        "convert resnet50.onnx told.nomo --force",
+        "extract resnet50.onnx '/layer1/**' -o told.onnx --external-weights --force",
+        "edit resnet50.onnx --batch 1 -o told.nomo --force",
+        "quantize resnet50.onnx -i x.npy --exclude fc.weight+1 -o told.nomo --force",
+        "sign --new-key told",
+        "sign mnist.nomo --key told"}) {
     const std::string out = Told(absl::StrCat(arguments, " --json")).out;
     const auto json = nlohmann::json::parse(out, nullptr, /*allow_exceptions=*/false);
     ASSERT_TRUE(json.is_object()) << arguments << "\n" << out.substr(0, 500);
