@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 
 #include "nomograph/core/types/memory.h"
 #include "nomograph/serialization/keras/import.h"
@@ -11,7 +12,10 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace nomograph;
   const absl::string_view bytes(reinterpret_cast<const char*>(data), size);
-  // Configurations are small; what they may ask for is not.
+  // Configurations are small, but the initial weights that they may ask for are not: within so
+  // much, as the memory of a small machine.
+  constexpr int64_t kMemoryBytes = int64_t{16} << 20;
+  const MemoryScope memory(std::make_shared<MemoryAccount>(kMemoryBytes));
   const absl::Status status = CatchBadAlloc([&]() -> absl::Status {
     const auto file = keras::ReadKerasJson(bytes);
     if (!file.ok()) return file.status();
