@@ -30,6 +30,12 @@ bool ShapesKnown(const LoweredGraph& graph, const LoweredNode& node) {
          std::all_of(node.outputs.begin(), node.outputs.end(), known);
 }
 
+std::vector<TensorType> Types(const LoweredGraph& graph, absl::Span<const ValueId> ids) {
+  std::vector<TensorType> types;
+  for (const ValueId id : ids) types.push_back(id == kNoValue ? TensorType{} : graph.types[id]);
+  return types;
+}
+
 std::vector<Tensor> Constants(const LoweredGraph& graph, absl::Span<const ValueId> ids) {
   std::vector<Tensor> constants;
   for (const ValueId id : ids) constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
@@ -156,37 +162,36 @@ bool AbsorbAffines(LoweredGraph& graph) {
 }
 
 bool FoldLate(LoweredGraph& graph, const FoldLimits& limits) {
+  const auto folds_late = [](const LoweredNode& node) { return node.op->folds_late; };
+  if (std::none_of(graph.nodes.begin(), graph.nodes.end(), folds_late)) return false;
   FoldBudget budget(limits);
   absl::flat_hash_set<const std::byte*> own;
   for (const Tensor& constant : graph.constants) {
     if (constant.valid() && own.insert(constant.raw_data()).second) budget.AddOwn(constant);
   }
   std::vector<bool> late(graph.types.size(), false), gone(graph.nodes.size(), false);
+  bool changed = false;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const LoweredNode& node = graph.nodes[n];
-    bool follows = node.op->folds_late;
-    std::vector<TensorType> types;
-    std::vector<Tensor> constants;
-    for (const ValueId id : node.inputs) {
-      follows |= id != kNoValue && late[id];
-      types.push_back(id == kNoValue ? TensorType{} : graph.types[id]);
-      constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+    const auto is_late = [&](ValueId id) { return id != kNoValue && late[id]; };
+    if (!folds_late(node) && std::none_of(node.inputs.begin(), node.inputs.end(), is_late)) {
+      continue;
     }
-    if (!follows) continue;
-    std::vector<TensorType> output_types;
-    for (const ValueId id : node.outputs) output_types.push_back(graph.types[id]);
+    const std::vector<TensorType> inputs = Types(graph, node.inputs),
+                                  outputs = Types(graph, node.outputs);
+    const std::vector<Tensor> constants = Constants(graph, node.inputs);
     const std::vector<Tensor> folded = FoldNode(
-        *node.op, InferContext(node.attrs, types, constants, static_cast<int>(output_types.size())),
-        output_types, budget, /*fast=*/true);
+        *node.op, InferContext(node.attrs, inputs, constants, static_cast<int>(outputs.size())),
+        outputs, budget, /*fast=*/true);
     if (folded.empty()) continue;
     for (size_t i = 0; i < folded.size(); ++i) {
       graph.constants[node.outputs[i]] = folded[i];
       late[node.outputs[i]] = true;
     }
-    gone[n] = true;
+    gone[n] = changed = true;
   }
   graph.RemoveNodes(gone);
-  return std::find(gone.begin(), gone.end(), true) != gone.end();
+  return changed;
 }
 
 bool FusePostOps(LoweredGraph& graph, int threads) {

@@ -176,7 +176,7 @@ Value ApplySReLU(const Value& x, const std::vector<Value>& weights) {
   return left + left_slope * below + middle + right_slope * Op("nn.Relu", {x - right});
 }
 
-struct SReLUSpec {
+struct WeightedActivationSpec {
   std::string name;
   std::vector<int64_t> shared_axes;
 
@@ -184,6 +184,9 @@ struct SReLUSpec {
     v.Name(name);
     v("shared_axes", shared_axes, "along which weights are the same");
   }
+};
+
+struct SReLUSpec : WeightedActivationSpec {
   Layer Make() const {
     return MakeLayer<WeightedActivation>(
         "SReLU", name, shared_axes,
@@ -196,14 +199,7 @@ struct SReLUSpec {
 };
 NOMO_REGISTER_LAYER(SReLUSpec, "SReLU", internal::Sample({{"shared_axes", 1}}, {{3, 4}}));
 
-struct ParametricSoftplusSpec {
-  std::string name;
-  std::vector<int64_t> shared_axes;
-
-  void VisitFields(FieldVisitor& v) {
-    v.Name(name);
-    v("shared_axes", shared_axes, "along which weights are the same");
-  }
+struct ParametricSoftplusSpec : WeightedActivationSpec {
   Layer Make() const {
     return MakeLayer<WeightedActivation>(
         "ParametricSoftplus", name, shared_axes,
