@@ -16,6 +16,7 @@ FLOORS = [
     ["core/io", "core/op"],
     ["core/graph", "core/onednn"],
     ["core/build"],
+    ["core/gradient"],
     ["core/layers", "core/compile"],
     ["core/run"],
     ["ops", "data"],

@@ -22,6 +22,8 @@ class VariableStore {
   // NotFound when there is no such variable.
   virtual absl::StatusOr<Tensor> Read(absl::string_view name) const = 0;
   virtual absl::Status Assign(absl::string_view name, Tensor value) = 0;
+  // The variable's own memory, to be changed in place.
+  virtual absl::StatusOr<Tensor> Edit(absl::string_view name) = 0;
 };
 
 struct RunContext;

@@ -27,6 +27,8 @@
 namespace nomograph {
 
 class Value;
+class GradientContext;
+struct TrainingForm;
 
 // What running an op does beside computing its outputs. Compiling allows all but kIo, which the
 // caller must allow by the op's name.
@@ -36,6 +38,13 @@ absl::string_view EffectsName(Effects effects);
 // A body: the op written with other ops. Inputs that are absent are invalid Values.
 using BodyFn = std::function<absl::StatusOr<std::vector<Value>>(absl::Span<const Value> inputs,
                                                                 const Attributes& attrs)>;
+
+// The gradients of a node's inputs, one each, from those of its outputs: core/gradient/gradient.h.
+using GradientFn = std::function<absl::StatusOr<std::vector<Value>>(const GradientContext&)>;
+
+// What a node is in training, written with other nodes: core/gradient/training_form.h.
+using TrainingFn = std::function<absl::StatusOr<TrainingForm>(absl::Span<const Value> inputs,
+                                                              const Attributes& attrs)>;
 
 // What shape inference knows of one node.
 class InferContext {
@@ -135,7 +144,7 @@ struct ChannelAffine {
 };
 
 // Which inputs of a node may be 8-bit integers with a scale and a zero point, where a model is
-// quantised (quantize/quantize_model.h).
+// quantised (inspect/quantize/quantize_model.h).
 struct QuantizedInputs {
   std::vector<int> activations;
   int weight = -1;    // an input that is constant; -1: none
@@ -258,6 +267,27 @@ struct OpDef {
     examples = std::move(fn);
     return *this;
   }
+  // The derivative. An op without one is differentiated as its body.
+  OpDef& Gradient(GradientFn fn) {
+    gradient = std::move(fn);
+    return *this;
+  }
+  // Floating-point outputs do not depend on floating-point inputs, or only in steps: nothing flows
+  // back.
+  OpDef& GradientIsZero() {
+    gradient_is_zero = true;
+    return *this;
+  }
+  // Why the op has no derivative, though it might: whoever asks for one is told.
+  OpDef& NoGradient(std::string reason) {
+    no_gradient = std::move(reason);
+    return *this;
+  }
+  // For an op that is something else in training, beyond what RunContext::training does.
+  OpDef& InTraining(TrainingFn fn) {
+    in_training = std::move(fn);
+    return *this;
+  }
 
   // Hooks that passes ask.
   // Outputs that follow from the types of the inputs alone (Shape, Size), or from attributes
@@ -342,6 +372,10 @@ struct OpDef {
   std::vector<PrepareFn> fast;
   BodyFn body;
   std::function<std::vector<Example>()> examples;
+  GradientFn gradient;
+  bool gradient_is_zero = false;
+  std::string no_gradient;
+  TrainingFn in_training;
   std::function<absl::StatusOr<std::vector<Tensor>>(const InferContext&)> fold;
   bool is_view = false;
   bool in_place = false;

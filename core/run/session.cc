@@ -20,8 +20,9 @@ class Variables : public VariableStore {
  public:
   explicit Variables(const Model& model) : model_(model) { Reset(); }
 
-  // No value is ever written to, so the initial ones need no copies.
+  // The initial values are the model's: Edit() copies one before it is written to.
   void Reset() {
+    owned_.clear();
     for (const Variable& variable : model_.variables) values_[variable.name] = variable.initial;
   }
 
@@ -39,7 +40,17 @@ class Variables : public VariableStore {
                              ", found ", value.type().ToString());
     }
     NOMO_ASSIGN_OR_RETURN(it->second, TryClone(value));
+    owned_.insert(it->first);
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<Tensor> Edit(absl::string_view name) override {
+    const auto it = values_.find(name);
+    if (it == values_.end()) return NoSuchVariable(name);
+    if (owned_.insert(it->first).second) {
+      NOMO_ASSIGN_OR_RETURN(it->second, TryClone(it->second));
+    }
+    return it->second;
   }
 
  private:
@@ -52,6 +63,7 @@ class Variables : public VariableStore {
 
   const Model& model_;
   std::map<std::string, Tensor, std::less<>> values_;
+  absl::flat_hash_set<std::string> owned_;  // whose memory nothing else holds
 };
 
 absl::Status NeedsNames(const Graph& graph) {

@@ -1,0 +1,259 @@
+#include "nomograph/core/gradient/gradients.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "nomograph/core/build/expr.h"
+#include "nomograph/core/build/expr_writer.h"
+#include "nomograph/core/build/reopen.h"
+#include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/escape.h"
+
+namespace nomograph {
+namespace {
+
+bool IsFloat(const Value& value) { return value.valid() && kFloats.Contains(value.dtype()); }
+
+std::string NodeName(const Expr& expr) {
+  return expr.node.name.empty() ? absl::StrCat("a node of ", expr.node.op) : Quoted(expr.node.name);
+}
+
+// What a function yields for these inputs, its nodes written anew. Nodes that draw random numbers
+// draw those of the function's own: `node` is the name of the node that calls it.
+std::vector<Value> InlineTraced(const TracedFunction& traced, absl::Span<const Value> inputs,
+                                const std::string& node) {
+  Graph graph = traced.functions.at(traced.main).graph;
+  if (!node.empty()) {
+    for (Node& inner : graph.nodes) {
+      const OpDef* op = ScopedRegistry::Current().Find(inner.op, inner.version);
+      if (op != nullptr && op->FindAttr("key") != nullptr && inner.attrs.Find("key") == nullptr)
+        inner.attrs.Set("key", absl::StrCat(node, "/", inner.name));
+      inner.name = absl::StrCat(node, "/", inner.name);
+    }
+  }
+  ReopenLeaves leaves;
+  leaves.values.resize(graph.values.size());
+  for (size_t i = 0; i < graph.inputs.size() && i < inputs.size(); ++i)
+    leaves.values[graph.inputs[i]] = inputs[i];
+  for (const Weight& weight : graph.weights) leaves.values[weight.value] = Constant(weight.tensor);
+  const std::vector<Value> values = Reopen(graph, traced.functions, std::move(leaves));
+  std::vector<Value> outputs;
+  for (const ValueId id : graph.outputs) outputs.push_back(values[id]);
+  return outputs;
+}
+
+// What all passes of one call share.
+struct Budget {
+  const GradientOptions& options;
+  int64_t nodes = 0;
+  std::vector<std::string> faults;  // of nodes that have no gradient
+};
+
+}  // namespace
+
+// One reverse sweep. A pass of its own serves each function, and each body of an op, on the way.
+class BackwardPass {
+ public:
+  BackwardPass(Budget& budget, int depth) : budget_(budget), depth_(depth) {}
+
+  // Expressions that are older than `first_id` are not looked at.
+  absl::StatusOr<std::vector<Value>> Run(absl::Span<const Value> outputs,
+                                         absl::Span<const Value> gradients,
+                                         absl::Span<const Value> values, uint64_t first_id) {
+    if (depth_ > budget_.options.max_depth) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("functions within functions are differentiated to a depth of max_depth = ",
+                       budget_.options.max_depth));
+    }
+    order_ = ReachableExprs(outputs, [&](const Expr& expr) { return expr.id >= first_id; });
+    budget_.nodes += static_cast<int64_t>(order_.size());
+    if (budget_.nodes > budget_.options.max_nodes) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "more than max_nodes = ", budget_.options.max_nodes, " nodes would be looked at"));
+    }
+    for (const Value& value : values) {
+      if (IsFloat(value)) wanted_.insert(KeyOf(value));
+    }
+    for (const auto& expr : order_) {
+      NOMO_RETURN_IF_ERROR(expr->status);
+      MarkActive(*expr);
+    }
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (gradients[i].valid()) Add(outputs[i], gradients[i]);
+    }
+    for (auto expr = order_.rbegin(); expr != order_.rend(); ++expr) {
+      if (active_.contains(expr->get())) NOMO_RETURN_IF_ERROR(Differentiate(*expr));
+    }
+    std::vector<Value> result;
+    for (const Value& value : values) result.push_back(IsFloat(value) ? Total(value) : Value());
+    return result;
+  }
+
+ private:
+  using Key = std::pair<const Expr*, int>;
+  static Key KeyOf(const Value& value) { return {value.expr().get(), value.output()}; }
+
+  // Whether something that is wanted flows into the value.
+  bool Wants(const Value& value) const {
+    return IsFloat(value) &&
+           (wanted_.contains(KeyOf(value)) || active_.contains(value.expr().get()));
+  }
+
+  void MarkActive(const Expr& expr) {
+    if (std::any_of(expr.inputs.begin(), expr.inputs.end(),
+                    [&](const Value& input) { return Wants(input); })) {
+      active_.insert(&expr);
+    }
+  }
+
+  void Add(const Value& value, Value gradient) {
+    gradients_[KeyOf(value)].push_back(std::move(gradient));
+  }
+
+  // The sum of what flows back into the value; absent where nothing does.
+  Value Total(const Value& value) {
+    const auto found = gradients_.find(KeyOf(value));
+    if (found == gradients_.end()) return Value();
+    std::vector<Value>& parts = found->second;
+    if (parts.size() > 1) parts = {Call("math.Sum", std::move(parts))};
+    return parts[0];
+  }
+
+  absl::Status Differentiate(const std::shared_ptr<const Expr>& expr) {
+    GradientContext context;
+    bool any = false;
+    for (size_t i = 0; i < expr->outputs.size(); ++i) {
+      const Value output(expr, static_cast<int>(i));
+      const bool there = output.dtype() != DType::kInvalid;
+      context.outputs_.push_back(there ? output : Value());
+      context.gradients_.push_back(there && IsFloat(output) ? Total(output) : Value());
+      any |= context.gradients_.back().valid();
+    }
+    if (!any) return absl::OkStatus();
+    context.inputs_ = expr->inputs;
+    for (const Value& input : expr->inputs) context.wanted_.push_back(Wants(input));
+    context.node_ = expr->node.name;
+    context.expr_ = expr;
+
+    auto gradients = GradientsOf(*expr, context);
+    NOMO_RETURN_IF_ERROR(
+        Annotate(gradients.status(), absl::StrCat("the gradient of ", NodeName(*expr))));
+    for (size_t i = 0; i < gradients->size(); ++i) {
+      Value& gradient = (*gradients)[i];
+      if (!gradient.valid() || !context.wants(static_cast<int>(i))) continue;
+      NOMO_RETURN_IF_ERROR(CheckType(*expr, i, gradient));
+      Add(expr->inputs[i], std::move(gradient));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<Value>> GradientsOf(const Expr& expr, GradientContext& context) {
+    if (expr.body != nullptr) {
+      return ThroughBody(context, [&](absl::Span<const Value> inputs) {
+        return absl::StatusOr<std::vector<Value>>(InlineTraced(*expr.body, inputs, expr.node.name));
+      });
+    }
+    const OpDef* op = ScopedRegistry::Current().Find(expr.node.op, expr.node.version);
+    if (op == nullptr) return Report(expr, "no such op is registered");
+    NOMO_ASSIGN_OR_RETURN(context.attrs_, ResolveAttributes(op->attrs, expr.node.attrs));
+    context.op_ = op;
+    if (op->gradient) return op->gradient(context);
+    if (op->gradient_is_zero) return std::vector<Value>();
+    if (!op->no_gradient.empty()) return Report(expr, op->no_gradient);
+    if (op->body) {
+      return ThroughBody(context, [&](absl::Span<const Value> inputs) {
+        return op->body(inputs, context.attrs());
+      });
+    }
+    return Report(expr, "the op has none");
+  }
+
+  // The node as what it contains.
+  template <typename Write>
+  absl::StatusOr<std::vector<Value>> ThroughBody(const GradientContext& context, Write write) {
+    const uint64_t first_id = Expr(Expr::Kind::kInput).id;
+    NOMO_ASSIGN_OR_RETURN(std::vector<Value> outputs, write(context.inputs_));
+    outputs.resize(context.gradients_.size());
+    std::vector<Value> ends, gradients;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (!outputs[i].valid() || !context.gradients_[i].valid()) continue;
+      ends.push_back(outputs[i]);
+      gradients.push_back(context.gradients_[i]);
+    }
+    std::vector<Value> wanted;
+    for (int i = 0; i < context.num_inputs(); ++i)
+      wanted.push_back(context.wants(i) ? context.inputs_[i] : Value());
+    // An input that is given twice has its gradient once.
+    NOMO_ASSIGN_OR_RETURN(std::vector<Value> result,
+                          BackwardPass(budget_, depth_ + 1).Run(ends, gradients, wanted, first_id));
+    absl::flat_hash_set<Key> seen;
+    for (size_t i = 0; i < result.size(); ++i) {
+      if (wanted[i].valid() && !seen.insert(KeyOf(wanted[i])).second) result[i] = Value();
+    }
+    return result;
+  }
+
+  absl::StatusOr<std::vector<Value>> Report(const Expr& expr, absl::string_view reason) {
+    budget_.faults.push_back(
+        absl::StrCat(NodeName(expr), " (", Escape(expr.node.op), "): ", reason));
+    return std::vector<Value>();
+  }
+
+  static absl::Status CheckType(const Expr& expr, size_t i, const Value& gradient) {
+    NOMO_RETURN_IF_ERROR(gradient.status());
+    const TensorType& expected = expr.inputs[i].type();
+    if (gradient.dtype() == expected.dtype && Merge(gradient.shape(), expected.shape).ok())
+      return absl::OkStatus();
+    return absl::InternalError(absl::StrCat(
+        "the gradient of ", NodeName(expr), " (", Escape(expr.node.op), ") for input ", i,
+        ": expected ", expected.ToString(), ", found ", gradient.type().ToString()));
+  }
+
+  Budget& budget_;
+  const int depth_;
+  std::vector<std::shared_ptr<const Expr>> order_;
+  absl::flat_hash_set<Key> wanted_;
+  absl::flat_hash_set<const Expr*> active_;
+  absl::flat_hash_map<Key, std::vector<Value>> gradients_;
+};
+
+absl::StatusOr<std::vector<Value>> GradientContext::Inline(absl::string_view attr,
+                                                           absl::Span<const Value> inputs) const {
+  const TracedFunction* traced = function(attr);
+  if (traced == nullptr) return InvalidArgument("the node has no function ", Quoted(attr));
+  return InlineTraced(*traced, inputs, node_);
+}
+
+absl::StatusOr<std::vector<Value>> Gradients(absl::Span<const Value> outputs,
+                                             absl::Span<const Value> values,
+                                             const GradientOptions& options) {
+  std::vector<Value> gradients = options.output_gradients;
+  if (!gradients.empty() && gradients.size() != outputs.size()) {
+    return InvalidArgument("output_gradients: expected ", outputs.size(), ", one for each output, ",
+                           "found ", gradients.size());
+  }
+  if (gradients.empty()) {
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (!outputs[i].valid()) return InvalidArgument("output ", i, " is absent");
+      NOMO_RETURN_IF_ERROR(outputs[i].status());
+      if (!IsFloat(outputs[i])) {
+        return InvalidArgument("output ", i, " is ", outputs[i].type().ToString(),
+                               "; only floating-point values have gradients");
+      }
+      gradients.push_back(OnesLike(outputs[i]));
+    }
+  }
+  Budget budget{options};
+  NOMO_ASSIGN_OR_RETURN(std::vector<Value> result,
+                        BackwardPass(budget, 0).Run(outputs, gradients, values, 0));
+  if (budget.faults.empty()) return result;
+  ErrorList errors;
+  for (const std::string& fault : budget.faults) errors.Add(InvalidArgument(fault));
+  return errors.ToStatus("nodes on the way have no gradient");
+}
+
+}  // namespace nomograph
