@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/gradient/gradients.h"
@@ -23,6 +25,42 @@ Tensor AsFloat64(const Tensor& tensor) {
 Value InFloat64(const Value& value) {
   return value.dtype() == DType::kFloat64 ? value
                                           : Call("array.Cast", {value}, {{"to", DType::kFloat64}});
+}
+
+// Elements `kept` of a vector.
+Tensor Elements(const Tensor& vector, absl::Span<const int64_t> kept) {
+  Tensor result(vector.dtype(), {static_cast<int64_t>(kept.size())});
+  const int64_t size = DTypeSize(vector.dtype());
+  std::byte* to = result.mutable_raw_data();
+  for (const int64_t i : kept) {
+    std::memcpy(to, vector.raw_data() + i * size, size);
+    to += size;
+  }
+  return result;
+}
+
+// An example that is a table of numbers, a vector for each input and output, without the rows that
+// have infinities or NaN: they would make the sum of all rows one.
+Example WithoutSpecialRows(Example example) {
+  std::vector<Tensor*> columns;
+  for (Tensor& input : example.inputs) columns.push_back(&input);
+  for (Tensor& output : example.outputs) columns.push_back(&output);
+  for (const Tensor* column : columns) {
+    const bool fits = column->valid() && column->shape().rank() == 1 &&
+                      column->shape() == columns[0]->shape() && DTypeSize(column->dtype()) > 0;
+    if (!fits) return example;
+  }
+  std::vector<int64_t> kept;
+  for (int64_t i = 0; i < columns[0]->num_elements(); ++i) {
+    if (absl::c_all_of(columns, [&](const Tensor* column) {
+          return !IsFloat(*column) || std::isfinite(column->AsDouble(i));
+        })) {
+      kept.push_back(i);
+    }
+  }
+  if (static_cast<int64_t>(kept.size()) == columns[0]->num_elements()) return example;
+  for (Tensor* column : columns) *column = Elements(*column, kept);
+  return example;
 }
 
 Tensor Weights(const Shape& shape, int order) {
@@ -82,6 +120,9 @@ absl::StatusOr<Difference> CentralDifference(Scalar& function, int input, int64_
 }
 
 }  // namespace
+
+Scalar::Scalar(const OpDef& op, const Example& example, int order)
+    : op_(op), example_(WithoutSpecialRows(example)), order_(order) {}
 
 absl::Status Scalar::Build() {
   for (const bool wide : {true, false}) {

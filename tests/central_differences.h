@@ -15,11 +15,11 @@ namespace nomograph {
 
 // A function of the example's floating-point inputs: the sum of all floating-point outputs, each
 // element weighted with a number of its own, so that no two elements' faults cancel. Of order 2 it
-// is the like sum of that function's gradients.
+// is the like sum of that function's gradients. Rows of a table of numbers that have infinities or
+// NaN are left out.
 class Scalar {
  public:
-  Scalar(const OpDef& op, const Example& example, int order = 1)
-      : op_(op), example_(example), order_(order) {}
+  Scalar(const OpDef& op, const Example& example, int order = 1);
 
   // The inputs as they are declared where the model is written; those of the example where there
   // are none.
@@ -49,7 +49,7 @@ class Scalar {
   absl::StatusOr<std::vector<Tensor>> Run(Session& session, const std::vector<Tensor>& inputs);
 
   const OpDef& op_;
-  const Example& example_;
+  const Example example_;
   const int order_;
   std::vector<PartialShape> shapes_;
   bool wide_ = true, some_output_ = false;
