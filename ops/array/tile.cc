@@ -71,9 +71,11 @@ absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
   const Value& x = g.input(0);
   if (!x.shape().has_rank()) return PickingGradient()(g);
   if (x.shape().rank() == 0) return std::vector<Value>{ReshapeLike(g.gradient(0), x)};
-  const Value repeats = g.attrs().Has("repeats")
-                            ? Constant(Tensor::Vector<int64_t>(g.attrs().Ints("repeats")))
-                            : g.input(1);
+  Value repeats = g.has_input(1) ? g.input(1) : Value();
+  if (g.attrs().Has("repeats")) {
+    const Ints& given = g.attrs().Ints("repeats");
+    repeats = Constant(Tensor::Of<int64_t>({static_cast<int64_t>(given.size())}, given));
+  }
   const auto column = [](const Value& vector) {
     return Call("array.Unsqueeze", {vector}, {{"axes", Ints{1}}});
   };
