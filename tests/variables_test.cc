@@ -56,7 +56,7 @@ std::vector<Case> Cases() {
          const Value written = Assign(Read() + 10);
          return std::vector{written * 1, Call("core.After", {Read(), written}) * 1};
        },
-       {{11, 1}, {21, 11}},
+       {{11, 11}, {21, 21}},
        true},
       {"an output", [] { return std::vector{Read()}; }, {{1}, {1}}, false},
       {"ahead of a function, which may write",

@@ -19,7 +19,7 @@ FLOORS = [
     ["core/gradient"],
     ["core/layers", "core/compile"],
     ["core/run"],
-    ["ops", "data"],
+    ["ops", "data", "mpi"],
     ["proto"],
     ["serialization"],
     ["serialization/onnx", "serialization/keras"],
