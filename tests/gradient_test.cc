@@ -154,8 +154,8 @@ class Scalar {
 };
 
 // Where the function is smooth, the differences for two steps agree, and those to both sides nearly
-// so. Elsewhere (a kink, infinity, a number so large that the step is lost) there is nothing to
-// compare with.
+// so. Elsewhere (a kink, infinity, a number so large that the step is lost, one beside which the op
+// takes no number or yields another shape) there is nothing to compare with.
 struct Difference {
   double value = 0;
   bool smooth = false;
@@ -175,7 +175,9 @@ absl::StatusOr<Difference> CentralDifference(Scalar& function, int input, int64_
       std::vector<Tensor> moved = function.inputs();
       NOMO_ASSIGN_OR_RETURN(moved[input], TryClone(moved[input]));
       moved[input].mutable_data<double>()[element] = side == 0 ? x - h : x + h;
-      NOMO_ASSIGN_OR_RETURN(ends[side], function.At(moved));
+      const auto end = function.At(moved);
+      if (!end.ok()) return Difference{};
+      ends[side] = *end;
       sides[side] = (ends[side] - middle) / (side == 0 ? -h : h);
     }
     slopes[i] = (ends[1] - ends[0]) / (2 * h);

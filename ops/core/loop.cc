@@ -162,6 +162,7 @@ absl::StatusOr<std::vector<Value>> SavedIterations(const GradientContext& g) {
 
 absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
   const int carried = CarriedOf(g.attrs()).count;
+  NOMO_RETURN_IF_ERROR(CheckKeptShapes(g, kValues, carried));
   NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedIterations(g));
   DifferentiatedLoop loop;
   loop.key = KeyOf(g);

@@ -146,6 +146,16 @@ Attributes KeyOf(const GradientContext& g) {
   return {{"key", g.node()}};
 }
 
+absl::Status CheckKeptShapes(const GradientContext& g, int first, int count) {
+  for (int i = 0; i < count; ++i) {
+    const PartialShape &begin = g.input(first + i).shape(), &any = g.output(i).shape();
+    if (!begin.fully_known() || any == begin) continue;
+    return InvalidArgument("carried value ", i, " changes its shape, which begins as ",
+                           begin.ToString(), "; to be differentiated, it has to keep it");
+  }
+  return absl::OkStatus();
+}
+
 TensorType SliceType(const Stack& stack) {
   const TensorType& type = stack.value.type();
   if (!type.shape.has_rank()) return type;

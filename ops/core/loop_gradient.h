@@ -1,5 +1,7 @@
 // How core.Loop, core.Scan and core.While are differentiated: they run once more, to keep what each
-// iteration began with, then a core.Scan goes through the iterations backwards.
+// iteration began with, then a core.Scan goes through the iterations backwards, and computes each
+// once more on its way. A loop of n iterations costs the memory of n times its carried values, and
+// the time of two loops beside that of the derivative.
 #ifndef NOMOGRAPH_OPS_CORE_LOOP_GRADIENT_H_
 #define NOMOGRAPH_OPS_CORE_LOOP_GRADIENT_H_
 
@@ -52,6 +54,10 @@ LoopGradients GradientsOfLoop(const DifferentiatedLoop& loop);
 // The attribute `key` by which other nodes draw the random numbers that this one's functions draw;
 // none where the node has no name.
 Attributes KeyOf(const GradientContext& g);
+
+// InvalidArgument where one of the carried values, the node's inputs from `first` on and its first
+// `count` outputs, is known to change its shape: those of all iterations are kept in one tensor.
+absl::Status CheckKeptShapes(const GradientContext& g, int first, int count);
 
 // The types of a stack's slices.
 TensorType SliceType(const Stack& stack);

@@ -215,6 +215,7 @@ absl::StatusOr<std::vector<Value>> SavedStates(const GradientContext& g) {
 absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
   const Attributes& attrs = g.attrs();
   const Counts counts = CountsOf(attrs);
+  NOMO_RETURN_IF_ERROR(CheckKeptShapes(g, 0, counts.states));
   NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedStates(g));
   DifferentiatedLoop loop;
   loop.key = KeyOf(g);

@@ -88,6 +88,7 @@ absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
                        "core.Loop's can"));
     }
   }
+  NOMO_RETURN_IF_ERROR(CheckKeptShapes(g, 0, g.num_inputs()));
   NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedIterations(g));
   DifferentiatedLoop loop;
   for (int i = 0; i < g.num_inputs(); ++i) {
@@ -121,10 +122,10 @@ Example Grow() {
   const auto doubled = [](Values in) {
     return std::vector<Value>{Call("array.Concat", {in[0], in[0]})};
   };
-  const std::vector<TensorType> types = {{DType::kFloat32, PartialShape::OfRank(1)}};
+  const std::vector<TensorType> types = {{DType::kInt32, PartialShape::OfRank(1)}};
   return {.name = "a shape that changes",
-          .inputs = {Tensor::Vector<float>({7})},
-          .outputs = {Tensor::Vector<float>({7, 7, 7, 7})},
+          .inputs = {Tensor::Vector<int32_t>({7})},
+          .outputs = {Tensor::Vector<int32_t>({7, 7, 7, 7})},
           .functions = {{"cond", short_of_4, types}, {"body", doubled, types}}};
 }
 
