@@ -57,6 +57,8 @@ absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
 
 // Removes nodes whose outputs nothing uses, unless they have an effect on state or the outside.
 bool RemoveDeadNodes(LoweredGraph& graph);
+// Leaves one of several nodes that compute the same. Outputs of the graph stay as they are.
+bool MergeEqualNodes(LoweredGraph& graph);
 // Puts an op in the place of nodes that are its pattern (OpDef::Written()).
 bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry);
 // Computes what follows from constants by way of ops that fold late (OpDef::FoldsLate()).

@@ -169,6 +169,7 @@ class Planner {
       if (id != kNoValue) plan_.values[id].storage = Storage::kInput;
     }
     FindLastUses();
+    FindVariableWrites();
     for (size_t n = 0; n < graph_.nodes.size(); ++n) PlaceOutputs(static_cast<int>(n));
     AssignOffsets();
     return std::move(plan_);
@@ -190,9 +191,57 @@ class Planner {
     for (const ValueId id : graph_.outputs) last_use_[id] = static_cast<int>(graph_.nodes.size());
   }
 
+  // The variable of which the node is a view; null for all other nodes.
+  static const std::string* ViewedVariable(const LoweredNode& node) {
+    if (!node.op->is_view || !node.inputs.empty()) return nullptr;
+    return node.attrs.Find("variable")->As<std::string>();
+  }
+
+  // The first node that may write to each variable: one with an effect on state that names it, or
+  // one that calls a function, whatever that does.
+  void FindVariableWrites() {
+    const int end = static_cast<int>(graph_.nodes.size());
+    first_call_ = end;
+    bool any = false;
+    for (const LoweredNode& node : graph_.nodes) any |= ViewedVariable(node) != nullptr;
+    if (!any) return;
+    for (int n = end - 1; n >= 0; --n) {
+      const LoweredNode& node = graph_.nodes[n];
+      const bool writes = node.op->effects == Effects::kStateful && ViewedVariable(node) == nullptr;
+      for (const auto& [attr, value] : node.attrs) {
+        if (value.type() == AttrType::kFunction) first_call_ = n;
+        const auto* name = value.As<std::string>();
+        if (writes && name != nullptr) first_write_[*name] = n;
+      }
+    }
+    // A use of a view is one of what it views.
+    last_use_through_views_ = last_use_;
+    for (int n = end - 1; n >= 0; --n) {
+      const LoweredNode& node = graph_.nodes[n];
+      if (!node.op->is_view || node.inputs.empty()) continue;
+      int& last = last_use_through_views_[node.inputs[0]];
+      last = std::max(last, last_use_through_views_[node.outputs[0]]);
+    }
+  }
+
+  bool TryVariable(int n) {
+    const LoweredNode& node = graph_.nodes[n];
+    const std::string* const variable = ViewedVariable(node);
+    if (variable == nullptr) return false;
+    const ValueId id = node.outputs[0];
+    const auto written = first_write_.find(*variable);
+    const int end =
+        std::min(first_call_, written == first_write_.end() ? first_call_ : written->second);
+    if (!Known(id) || IsOutput(id) || last_use_through_views_[id] >= end) return false;
+    plan_.values[id].storage = Storage::kVariable;
+    plan_.variables.emplace_back(id, *variable);
+    plan_.is_view[n] = true;
+    return true;
+  }
+
   void PlaceOutputs(int n) {
     const LoweredNode& node = graph_.nodes[n];
-    if (TryView(n) || TryInPlace(n)) return;
+    if (TryVariable(n) || TryView(n) || TryInPlace(n)) return;
     for (const ValueId id : node.outputs) {
       if (!Known(id)) continue;  // kDynamic
       plan_.values[id].storage = IsOutput(id) ? Storage::kResult : Storage::kArena;
@@ -216,7 +265,7 @@ class Planner {
 
   bool TryView(int n) {
     const LoweredNode& node = graph_.nodes[n];
-    if (!node.op->is_view || !node.post_ops.empty()) return false;
+    if (!node.op->is_view || node.inputs.empty() || !node.post_ops.empty()) return false;
     const ValueId input = node.inputs[0], output = node.outputs[0];
     const Storage storage = plan_.values[input].storage;
     // A caller's result is a tensor of its own, and what is allocated during the run has no address
@@ -283,7 +332,9 @@ class Planner {
 
   const LoweredGraph& graph_;
   MemoryPlan plan_;
-  std::vector<int> last_use_;
+  std::vector<int> last_use_, last_use_through_views_;
+  std::map<std::string, int> first_write_;  // by variable
+  int first_call_ = 0;
   std::vector<bool> is_output_;
   std::vector<int> lifetime_of_;  // by root: which of `lifetimes_`; -1 where it has none
   std::vector<Lifetime> lifetimes_;

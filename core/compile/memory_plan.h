@@ -2,6 +2,8 @@
 #ifndef NOMOGRAPH_CORE_COMPILE_MEMORY_PLAN_H_
 #define NOMOGRAPH_CORE_COMPILE_MEMORY_PLAN_H_
 
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "nomograph/core/compile/lower.h"
@@ -10,6 +12,7 @@ namespace nomograph {
 
 enum class Storage {
   kInput,     // the caller's memory
+  kVariable,  // the session's
   kConstant,  // the model's
   kArena,     // at an offset of the arena
   kResult,    // a tensor made for this run and given to the caller
@@ -28,7 +31,10 @@ struct MemoryPlan {
   std::vector<ValuePlan> values;  // by ValueId
   // The values that share another's memory. Their roots have memory of their own.
   std::vector<ValueId> views;
-  // Nodes that are views of their input: nothing runs.
+  // The values that are a variable's own memory, which nothing writes to until they have been read,
+  // and the variable's name.
+  std::vector<std::pair<ValueId, std::string>> variables;
+  // Nodes that are views of their input, or of a variable: nothing runs.
   std::vector<bool> is_view;  // by node
   int64_t arena_bytes = 0;
   // The most bytes that are alive at one time: what no plan can go below.

@@ -55,6 +55,7 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
   RemoveDeadNodes(graph_);
   // No pass makes a value smaller, and none is to reckon with sizes that overflow.
   NOMO_RETURN_IF_ERROR(CheckValuesFit(graph_));
+  if (kernels_ == KernelChoice::kFast && MergeEqualNodes(graph_)) RemoveDeadNodes(graph_);
   if (kernels_ == KernelChoice::kFast) MatchPatterns(graph_, registry);
   if (!options.exact) {
     FoldLate(graph_, options.fold);
@@ -146,6 +147,8 @@ std::string Program::ToString() const {
     switch (plan_.values[id].storage) {
       case Storage::kInput:
         return "input";
+      case Storage::kVariable:
+        return "variable";
       case Storage::kConstant:
         return "constant";
       case Storage::kArena:

@@ -10,6 +10,7 @@
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/run/run_limits.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/names.h"
 
 namespace nomograph {
@@ -42,7 +43,11 @@ absl::StatusOr<Tensor> CreateShared(const LoweredGraph& graph, int64_t bytes,
 }
 
 bool DiffersBetweenRuns(Storage storage) {
-  return storage == Storage::kInput || storage == Storage::kResult;
+  return storage == Storage::kInput || storage == Storage::kVariable || storage == Storage::kResult;
+}
+
+absl::Status VariablesMissing() {
+  return absl::FailedPreconditionError("variables belong to a session, and none runs this node");
 }
 
 }  // namespace
@@ -160,8 +165,8 @@ absl::Status Executor::RunSteps(absl::Span<const Tensor> inputs, absl::Span<Tens
   return absl::OkStatus();
 }
 
-// Sets the addresses that differ between runs: those of the inputs, of the results, and of views of
-// them.
+// Sets the addresses that differ between runs: those of the inputs, of variables, of the results,
+// and of views of them.
 absl::Status Executor::Bind(absl::Span<const Tensor> inputs, absl::Span<Tensor> results) {
   const LoweredGraph& graph = program_.graph_;
   const auto place = [&](ValueId id, const std::byte* data) {
@@ -170,6 +175,17 @@ absl::Status Executor::Bind(absl::Span<const Tensor> inputs, absl::Span<Tensor> 
   };
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (graph.inputs[i] != kNoValue) place(graph.inputs[i], inputs[i].raw_data());
+  }
+  for (const auto& [id, name] : program_.plan_.variables) {
+    if (run_.variables == nullptr) return AtProducer(graph, id, VariablesMissing());
+    NOMO_ASSIGN_OR_RETURN(const Tensor value, run_.variables->Read(name));
+    if (value.type() != graph.types[id]) {
+      return AtProducer(
+          graph, id,
+          InvalidArgument("variable ", Quoted(name), ": expected ", graph.types[id].ToString(),
+                          ", found ", value.type().ToString()));
+    }
+    place(id, value.raw_data());  // which the store keeps
   }
   for (size_t i = 0; i < results.size(); ++i) {
     const ValueId id = graph.outputs[i];

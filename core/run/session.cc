@@ -1,6 +1,7 @@
 #include "nomograph/core/run/session.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <mutex>
 
@@ -38,6 +39,12 @@ class Variables : public VariableStore {
     if (value.dtype() != it->second.dtype() || value.shape() != it->second.shape()) {
       return InvalidArgument("variable ", Quoted(name), ": expected ", it->second.type().ToString(),
                              ", found ", value.type().ToString());
+    }
+    if (owned_.contains(it->first)) {
+      // Its own elements may be assigned to it.
+      std::memmove(it->second.mutable_raw_data(), value.raw_data(),
+                   static_cast<size_t>(value.num_bytes()));
+      return absl::OkStatus();
     }
     NOMO_ASSIGN_OR_RETURN(it->second, TryClone(value));
     owned_.insert(it->first);

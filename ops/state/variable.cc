@@ -77,6 +77,8 @@ NOMO_REGISTER_OP(OpDef("state.Read")
                      .WithEffects(Effects::kStateful)
                      .Infer(InferRead)
                      .Reference(Read)
+                     .View()  // of the variable
+                     .GradientIsZero()
                      .Examples(ReadExamples));
 
 NOMO_REGISTER_OP(OpDef("state.Assign")

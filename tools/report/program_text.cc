@@ -48,6 +48,8 @@ std::string PlaceText(const Program& program, ValueId id) {
   switch (value.storage) {
     case Storage::kInput:
       return "input";
+    case Storage::kVariable:
+      return "variable";
     case Storage::kConstant:
       return "constant";
     case Storage::kArena:
@@ -61,7 +63,8 @@ std::string PlaceText(const Program& program, ValueId id) {
 }
 
 const char* StorageName(Storage storage) {
-  static constexpr const char* kNames[] = {"input", "constant", "arena", "result", "dynamic"};
+  static constexpr const char* kNames[] = {"input", "variable", "constant",
+                                           "arena", "result",   "dynamic"};
   return kNames[static_cast<int>(storage)];
 }
 
