@@ -255,7 +255,9 @@ TEST(Example, FeaturesThatCannotBe) {
       {{{"x", DType::kInt64}, {"x", DType::kInt64}}, "feature \"x\" occurs twice"},
       {{{"x", DType::kInt64, Shape{2}, Tensor::Scalar<int64_t>(1)}},
        "feature \"x\": its default is int64[]; expected int64[2]"},
-      {{{"x", DType::kInt64, std::nullopt, Tensor::Vector<float>({1})}},
+      {{{"x", DType::kInt64, {Dim(), 2}}},
+       "feature \"x\": its shape is [?,2]; expected known sizes, or none for any number of values"},
+      {{{"x", DType::kInt64, PartialShape(), Tensor::Vector<float>({1})}},
        "feature \"x\": its default is float32[1]; expected int64[?]"},
   };
   for (const auto& c : cases) {
