@@ -113,7 +113,8 @@ Value ReshapeLike(const Value& x, const Value& like) {
       x.shape().fully_known()) {
     return x;
   }
-  return Call("array.Reshape", {x, ShapeOf(like)}, {}, Typed({x.dtype(), like.shape()}));
+  return Call("array.Reshape", {x, ShapeOf(like)}, {{"allowzero", true}},
+              Typed({x.dtype(), like.shape()}));
 }
 
 }  // namespace nomograph

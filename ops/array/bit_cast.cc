@@ -55,6 +55,7 @@ NOMO_REGISTER_OP(OpDef("array.BitCast")
                      .RequiredAttr("to", AttrType::kDType, "the dtype of y")
                      .Infer(Infer)
                      .Reference(Compute)
+                     .NoGradient("the bits of a number are no differentiable function of it")
                      .Examples(Examples));
 
 }  // namespace

@@ -1,6 +1,7 @@
 // array.Cast: elements converted to another dtype.
 #include <limits>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/storage_types.h"
 
@@ -130,6 +131,9 @@ NOMO_REGISTER_OP(
         .Attr("saturate", true, "whether 8-bit floats are cut at their greatest finite value")
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
+          return CastLike(dy, x);  // as if nothing were rounded
+        }))
         .Examples(Examples));
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "nomograph/core/gradient/picked.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/dims.h"
@@ -111,6 +112,7 @@ NOMO_REGISTER_OP(
         .OptionalAttr("axis", AttrType::kInt, "in [-rank, rank); absent: x is flattened")
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(PickingGradient())
         .Examples(Examples));
 
 }  // namespace

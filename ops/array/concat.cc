@@ -1,4 +1,5 @@
 // array.Concat: tensors joined along an axis.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 #include "nomograph/ops/array/dims.h"
@@ -61,6 +62,31 @@ std::vector<Example> Examples() {
   };
 }
 
+// The size of x along `axis`, as a vector of one.
+Value SizeAlong(const Value& x, int64_t axis) {
+  if (x.shape().has_rank()) {
+    const auto normal = NormalizeAxis(axis, x.shape().rank());
+    if (normal.ok() && x.shape()[*normal].known())
+      return Constant(Tensor::Vector<int64_t>({x.shape()[*normal].size()}));
+  }
+  Attributes attrs = {{"start", axis}};
+  if (axis != -1) attrs.Set("end", axis + 1);
+  return Call("array.Shape", {x}, attrs);
+}
+
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const int64_t axis = g.attrs().Int("axis");
+  std::vector<Value> sizes;
+  CallOptions options;
+  options.num_outputs = g.num_inputs();
+  for (int i = 0; i < g.num_inputs(); ++i) {
+    sizes.push_back(SizeAlong(g.input(i), axis));
+    options.output_types.push_back(g.input(i).type());
+  }
+  return CallMulti("array.Split", {g.gradient(0), Call("array.Concat", sizes, {{"axis", 0}})},
+                   {{"axis", axis}}, options);
+}
+
 NOMO_REGISTER_OP(
     CopyOp(OpDef("array.Concat")
                .Doc("Joins tensors along `axis`. Their sizes along the other axes must be equal.")
@@ -71,6 +97,7 @@ NOMO_REGISTER_OP(
                .Output("y", "T", "the inputs' sizes along `axis` added up")
                .Attr("axis", -1, "in [-rank, rank)")
                .Infer(Infer)
+               .Gradient(Gradient)
                .Examples(Examples),
            Plan));
 

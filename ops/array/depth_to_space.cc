@@ -1,4 +1,6 @@
 // array.DepthToSpace, array.SpaceToDepth: channels spread over blocks of an image, and back.
+#include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/gradient/picked.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 #include "nomograph/ops/array/dims.h"
@@ -134,6 +136,20 @@ std::vector<Example> ToDepthExamples() {
   };
 }
 
+// The attributes that both ops have.
+Attributes Shared(const Attributes& attrs) {
+  return {{"blocksize", attrs.Int("blocksize")}, {"data_format", attrs.String("data_format")}};
+}
+
+absl::StatusOr<std::vector<Value>> ToSpaceGradient(const GradientContext& g) {
+  if (g.attrs().String("mode") == "CRD") return PickingGradient()(g);
+  return std::vector<Value>{Call("array.SpaceToDepth", {g.gradient(0)}, Shared(g.attrs()))};
+}
+
+absl::StatusOr<std::vector<Value>> ToDepthGradient(const GradientContext& g) {
+  return std::vector<Value>{Call("array.DepthToSpace", {g.gradient(0)}, Shared(g.attrs()))};
+}
+
 OpDef Schema(const char* name) {
   return OpDef(name)
       .TypeVar("T", kAnyType)
@@ -154,6 +170,7 @@ NOMO_REGISTER_OP(CopyOp(Schema("array.DepthToSpace")
                             .Attr("mode", "DCR", "the order of the channels")
                             .Choices({"DCR", "CRD"})
                             .Infer(InferToSpace)
+                            .Gradient(ToSpaceGradient)
                             .Examples(ToSpaceExamples),
                         PlanToSpace));
 
@@ -165,6 +182,7 @@ NOMO_REGISTER_OP(CopyOp(
         .Input("x", "T", "an image batch; height and width multiples of b")
         .Output("y", "T", "the height and width divided by b, C * b^2 channels")
         .Infer(InferToDepth)
+        .Gradient(ToDepthGradient)
         .Examples(ToDepthExamples),
     PlanToDepth));
 

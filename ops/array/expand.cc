@@ -1,4 +1,5 @@
 // array.Expand: a tensor broadcast to a given shape.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 
@@ -55,6 +56,9 @@ NOMO_REGISTER_OP(CopyOp(
         .Output("y", "T", "the shape of x broadcast with `shape`")
         .OptionalAttr("shape", AttrType::kInts, "the sizes")
         .Infer(Infer)
+        .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
+          return SumTo(dy, x);
+        }))
         .Examples(Examples),
     Plan, {1}));
 

@@ -72,6 +72,7 @@ NOMO_REGISTER_OP(
         .OptionalAttr("dtype", AttrType::kDType, "the type of y; absent: that of x")
         .Infer(Infer)
         .Reference(Compute)
+        .GradientIsZero()
         .Examples(Examples));
 
 }  // namespace

@@ -1,4 +1,5 @@
 // array.Flatten: the axes before and behind a given one merged into rows and columns.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 #include "nomograph/ops/array/dims.h"
@@ -43,18 +44,21 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(ViewOp(OpDef("array.Flatten")
-                            .Doc("Makes a matrix of x: the axes ahead of `axis` become its rows, "
-                                 "the others its columns. The default keeps the batch axis.")
-                            .Source("ONNX Flatten; Keras Flatten")
-                            .Known({.as = "onnx", .name = "Flatten"})
-                            .TypeVar("T", kStoredType)
-                            .Input("x", "T", "any shape")
-                            .Output("y", "T",
-                                    "[product of the sizes ahead of axis, product of the others]")
-                            .Attr("axis", 1, "in [-rank, rank], negative ones counted from the end")
-                            .Infer(Infer)
-                            .Examples(Examples)));
+NOMO_REGISTER_OP(
+    ViewOp(OpDef("array.Flatten")
+               .Doc("Makes a matrix of x: the axes ahead of `axis` become its rows, "
+                    "the others its columns. The default keeps the batch axis.")
+               .Source("ONNX Flatten; Keras Flatten")
+               .Known({.as = "onnx", .name = "Flatten"})
+               .TypeVar("T", kStoredType)
+               .Input("x", "T", "any shape")
+               .Output("y", "T", "[product of the sizes ahead of axis, product of the others]")
+               .Attr("axis", 1, "in [-rank, rank], negative ones counted from the end")
+               .Infer(Infer)
+               .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
+                 return ReshapeLike(dy, x);
+               }))
+               .Examples(Examples)));
 
 }  // namespace
 }  // namespace nomograph

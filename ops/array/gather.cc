@@ -1,6 +1,8 @@
 // array.Gather: slices picked by indices along an axis.
 #include <cstring>
 
+#include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/gradient/picked.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/indices.h"
 
@@ -65,6 +67,29 @@ std::vector<Example> Examples() {
   };
 }
 
+// Adds the slices of dy up where they came from, along axis 0 to which the picked one is moved.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const PartialShape &data = g.input(0).shape(), &indices = g.input(1).shape();
+  if (!data.has_rank() || !indices.has_rank()) return PickingGradient()(g);
+  NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(g.attrs().Int("axis"), data.rank()));
+  const auto moved = [](const Value& x, int rank, int first, int count, bool back) {
+    if (first == 0) return x;
+    std::vector<int64_t> perm, inverse(rank);
+    for (int i = 0; i < count; ++i) perm.push_back(first + i);
+    for (int i = 0; i < rank; ++i) {
+      if (i < first || i >= first + count) perm.push_back(i);
+    }
+    for (int i = 0; i < rank; ++i) inverse[perm[i]] = i;
+    return Call("array.Transpose", {x}, {{"perm", back ? inverse : perm}});
+  };
+  const Value zeros = moved(ZerosLike(g.input(0)), data.rank(), axis, 1, false);
+  const Value dy =
+      moved(g.gradient(0), data.rank() - 1 + indices.rank(), axis, indices.rank(), false);
+  const Value places = Call("array.Unsqueeze", {g.input(1)}, {{"axes", std::vector<int64_t>{-1}}});
+  const Value sum = Call("array.ScatterND", {zeros, places, dy}, {{"reduction", "add"}});
+  return std::vector<Value>{moved(sum, data.rank(), axis, 1, true)};
+}
+
 NOMO_REGISTER_OP(OpDef("array.Gather")
                      .Doc("Picks slices of `data` along `axis`: y[.., i.., ..] = data[.., "
                           "indices[i..], ..]. Negative indices count from the end; an index "
@@ -80,6 +105,7 @@ NOMO_REGISTER_OP(OpDef("array.Gather")
                      .Attr("axis", 0, "the axis of data, in [-rank, rank)")
                      .Infer(Infer)
                      .Reference(Compute)
+                     .Gradient(Gradient)
                      .Examples(Examples));
 
 }  // namespace

@@ -1,6 +1,7 @@
 // array.GatherElements: elements picked along an axis, by an index for each.
 #include <cstring>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/element_index.h"
 
@@ -42,6 +43,12 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  return std::vector<Value>{Call("array.ScatterElements",
+                                 {ZerosLike(g.input(0)), g.input(1), g.gradient(0)},
+                                 {{"axis", g.attrs().Int("axis")}, {"reduction", "add"}})};
+}
+
 NOMO_REGISTER_OP(
     OpDef("array.GatherElements")
         .Doc("Picks elements of `data` along `axis`: for axis 0, y[i, j] = data[indices[i, j], j]. "
@@ -59,6 +66,7 @@ NOMO_REGISTER_OP(
         .Attr("axis", 0, "in [-rank, rank)")
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

@@ -1,6 +1,8 @@
 // array.GatherND: slices picked by places that the last axis of the indices spells out.
 #include <cstring>
 
+#include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/gradient/picked.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/nd_index.h"
 
@@ -50,6 +52,13 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  if (g.attrs().Int("batch_dims") != 0) return PickingGradient()(g);
+  return std::vector<Value>{Call("array.ScatterND",
+                                 {ZerosLike(g.input(0)), g.input(1), g.gradient(0)},
+                                 {{"reduction", "add"}})};
+}
+
 NOMO_REGISTER_OP(
     OpDef("array.GatherND")
         .Doc("Picks slices of `data` at places that the last axis of `indices`, of size m, spells "
@@ -69,6 +78,7 @@ NOMO_REGISTER_OP(
         .Min(0)
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

@@ -1,6 +1,7 @@
 // array.OneHot: indices as vectors with one value at the index and another elsewhere.
 #include <cstring>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/indices.h"
@@ -94,6 +95,22 @@ std::vector<Example> Examples() {
   };
 }
 
+// Of the values: the sums of dy where the one and where the other stands.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  std::vector<Value> result(3);
+  if (!g.wants(2)) return result;
+  const Value dy = g.gradient(0);
+  const Value values = CastLike(Constant(Tensor::Vector<double>({0, 1})), dy);
+  const Value is_on = Call("array.OneHot", {g.input(0), g.input(1), values}, g.attrs());
+  const auto sum = [](const Value& x) {
+    const Value total = Call("math.ReduceSum", {x}, {{"keepdims", false}});
+    return Call("array.Reshape", {total}, {{"shape", std::vector<int64_t>{1}}});
+  };
+  const Value on = sum(dy * is_on);
+  result[2] = Call("array.Concat", {sum(dy) - on, on}, {{"axis", 0}});
+  return result;
+}
+
 NOMO_REGISTER_OP(
     OpDef("array.OneHot")
         .Doc(
@@ -116,6 +133,7 @@ NOMO_REGISTER_OP(
               "of y; that of the input values counts where they are given")
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

@@ -1,6 +1,8 @@
 // array.Pad: elements added, or cut off, at the ends of axes.
 #include <algorithm>
 
+#include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/gradient/picked.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 
@@ -199,6 +201,32 @@ std::vector<Example> Examples() {
   };
 }
 
+// Of mode constant: what was added is cut off, and the other way round.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  if (g.attrs().String("mode") != "constant") return PickingGradient()(g);
+  const Value dy = g.gradient(0), axes = g.has_input(3) ? g.input(3) : Value();
+  Attributes attrs;
+  if (g.attrs().Has("axes")) attrs.Set("axes", g.attrs().Ints("axes"));
+  Value pads;
+  if (g.attrs().Has("pads")) {
+    Ints negative = g.attrs().Ints("pads");
+    for (int64_t& pad : negative) pad = -pad;
+    attrs.Set("pads", negative);
+  } else {
+    pads = -g.input(1);
+  }
+  const Value dx = Call("array.Pad", {dy, pads, Value(), axes}, attrs);
+  std::vector<Value> result(4);
+  result[0] = dx;
+  if (g.wants(2)) {
+    const auto sum = [](const Value& x) {
+      return Call("math.ReduceSum", {x}, {{"keepdims", false}});
+    };
+    result[2] = ReshapeLike(sum(dy) - sum(dx), g.input(2));
+  }
+  return result;
+}
+
 NOMO_REGISTER_OP(CopyOp(
     OpDef("array.Pad")
         .Doc("Adds elements at the ends of axes: `value` (mode constant), the outermost element "
@@ -228,6 +256,7 @@ NOMO_REGISTER_OP(CopyOp(
         .Choices({"constant", "edge", "reflect", "wrap"})
         .Attr("value", 0.0, "the element that mode constant adds, as array.Cast converts it to T")
         .Infer(Infer)
+        .Gradient(Gradient)
         .Examples(Examples),
     Plan, {1, 3}));
 

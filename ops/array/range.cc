@@ -1,6 +1,7 @@
 // array.Range: evenly spaced numbers from a start up to a limit.
 #include <cmath>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 
@@ -98,6 +99,22 @@ std::vector<Example> Examples() {
   };
 }
 
+// Element i is start + i * delta; the limit decides only how many there are.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value dy = g.gradient(0);
+  const auto sum = [](const Value& x, const Value& like) {
+    return ReshapeLike(Call("math.ReduceSum", {x}, {{"keepdims", true}}), like);
+  };
+  std::vector<Value> result(3);
+  if (g.wants(0)) result[0] = sum(dy, g.input(0));
+  if (g.wants(2)) {
+    const auto number = [](int64_t value) { return Constant(Tensor::Scalar(value)); };
+    const Value i = Call("array.Range", {number(0), Call("array.Size", {dy}), number(1)});
+    result[2] = sum(dy * CastLike(i, dy), g.input(2));
+  }
+  return result;
+}
+
 NOMO_REGISTER_OP(OpDef("array.Range")
                      .Doc("The vector start, start + delta, start + 2 * delta, ... up to `limit`, "
                           "which is not included: max(0, ceil((limit - start) / delta)) elements, "
@@ -111,6 +128,7 @@ NOMO_REGISTER_OP(OpDef("array.Range")
                      .Output("y", "T", "a vector")
                      .Infer(Infer)
                      .Reference(Compute)
+                     .Gradient(Gradient)
                      .Examples(Examples));
 
 }  // namespace

@@ -1,6 +1,7 @@
 // array.Reshape: the same elements, in row-major order, under another shape.
 #include <set>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 #include "nomograph/ops/array/dims.h"
@@ -155,6 +156,9 @@ NOMO_REGISTER_OP(ViewOp(
         .OptionalAttr("shape", AttrType::kInts, "the sizes")
         .Attr("allowzero", false, "0 means an axis of size 0")
         .Infer(Infer)
+        .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
+          return ReshapeLike(dy, x);
+        }))
         .Examples(Examples)));
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/resize_args.h"
@@ -281,6 +282,15 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  std::vector<Value> inputs = {g.input(0)};
+  for (int i = 1; i < 4; ++i) inputs.push_back(g.has_input(i) ? g.input(i) : Value());
+  inputs.push_back(g.gradient(0));
+  CallOptions options;
+  options.num_outputs = g.wants(1) ? 2 : 1;
+  return CallMulti("array.ResizeGrad", inputs, g.attrs(), options);
+}
+
 NOMO_REGISTER_OP(
     OpDef("array.Resize")
         .Doc("Resizes any of x's axes by interpolation.\n\n"
@@ -342,6 +352,7 @@ NOMO_REGISTER_OP(
         .Infer(InferResize)
         .Reference(Compute)
         .Fast(Prepare)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

@@ -49,19 +49,36 @@ double Cubic(double distance, double a) {
   return 0;
 }
 
+// Its derivative.
+double CubicSlope(double distance, double a) {
+  const double x = std::abs(distance), sign = distance < 0 ? -1 : 1;
+  if (x <= 1) return sign * (3 * (a + 2) * x - 2 * (a + 3)) * x;
+  if (x < 2) return sign * ((3 * a * x - 10 * a) * x + 8 * a);
+  return 0;
+}
+
 double Linear(double distance) { return std::max(1 - std::abs(distance), 0.0); }
 
-// One element of the output.
+double LinearSlope(double distance) {
+  if (std::abs(distance) >= 1) return 0;
+  return distance < 0 ? 1 : -1;
+}
+
+// One element of the output. The slopes are the derivatives of the weights by the coordinate.
 struct Sample {
   int64_t first;
-  std::vector<double> weights;
+  std::vector<double> weights, slopes;
 };
 
-void Normalize(std::vector<double>& weights) {
-  double sum = 0;
-  for (const double weight : weights) sum += weight;
+void Normalize(Sample& sample) {
+  double sum = 0, slope = 0;
+  for (const double weight : sample.weights) sum += weight;
+  for (const double part : sample.slopes) slope += part;
   if (sum == 0) return;
-  for (double& weight : weights) weight /= sum;
+  for (size_t i = 0; i < sample.weights.size(); ++i) {
+    sample.weights[i] /= sum;
+    sample.slopes[i] = (sample.slopes[i] - sample.weights[i] * slope) / sum;
+  }
 }
 
 // The weighted neighbours of a coordinate. Those outside of the axis count as its ends, or not at
@@ -77,15 +94,18 @@ Sample Interpolate(const Attributes& attrs, const ResizeAxis& axis, double coord
   const int64_t begin = static_cast<int64_t>(std::floor(coordinate - reach)) + 1;
   const int64_t end = static_cast<int64_t>(std::ceil(coordinate + reach));
   const int64_t last = axis.input - 1;
-  Sample sample{std::clamp<int64_t>(begin, 0, last), {}};
+  Sample sample{std::clamp<int64_t>(begin, 0, last), {}, {}};
   sample.weights.resize(std::clamp<int64_t>(end - 1, 0, last) - sample.first + 1);
+  sample.slopes.resize(sample.weights.size());
   for (int64_t i = begin; i < end; ++i) {
     const int64_t inside = std::clamp<int64_t>(i, 0, last);
     if (exclude && inside != i) continue;
     const double distance = (static_cast<double>(i) - coordinate) * scale;
     sample.weights[inside - sample.first] += cubic ? Cubic(distance, a) : Linear(distance);
+    sample.slopes[inside - sample.first] -=
+        scale * (cubic ? CubicSlope(distance, a) : LinearSlope(distance));
   }
-  if (exclude || scale < 1) Normalize(sample.weights);
+  if (exclude || scale < 1) Normalize(sample);
   return sample;
 }
 
@@ -98,7 +118,7 @@ std::optional<Sample> SampleAt(const Attributes& attrs, const ResizeAxis& axis, 
   if (transformation == "tf_crop_and_resize" && !inside) return std::nullopt;
   if (attrs.String("mode") != "nearest") return Interpolate(attrs, axis, coordinate);
   const double nearest = NearestIndex(attrs.String("nearest_mode"), Snapped(axis, coordinate));
-  return Sample{static_cast<int64_t>(std::clamp(nearest, 0.0, last)), {1.0}};
+  return Sample{static_cast<int64_t>(std::clamp(nearest, 0.0, last)), {1.0}, {0.0}};
 }
 
 // Whether the axis stays as it is, whatever the coordinates.
@@ -124,10 +144,11 @@ bool ResizeTaps::identity() const {
 }
 
 ResizeTaps MakeResizeTaps(const Attributes& attrs, const ResizeAxis& axis) {
-  ResizeTaps taps{axis, 1, {}, {}, std::vector<bool>(axis.output)};
+  ResizeTaps taps{axis, 1, {}, {}, {}, std::vector<bool>(axis.output)};
   if (IsWhole(axis)) {
     for (int64_t i = 0; i < axis.output; ++i) taps.first.push_back(i);
     taps.weights.assign(axis.output, 1.0);
+    taps.slopes.assign(axis.output, 0.0);
     return taps;
   }
   for (int64_t i = 0; i < axis.output; ++i) {
@@ -137,15 +158,24 @@ ResizeTaps MakeResizeTaps(const Attributes& attrs, const ResizeAxis& axis) {
   }
   taps.first.resize(axis.output);
   taps.weights.resize(axis.output * taps.count);
+  taps.slopes.resize(axis.output * taps.count);
   for (int64_t i = 0; i < axis.output; ++i) {
     const auto sample = SampleAt(attrs, axis, i);
     if (!sample) continue;
     // The taps that are added to the longest ones' number must be elements of the input, too.
     taps.first[i] = std::min(sample->first, axis.input - taps.count);
-    std::copy(sample->weights.begin(), sample->weights.end(),
-              taps.weights.begin() + i * taps.count + (sample->first - taps.first[i]));
+    const int64_t place = i * taps.count + (sample->first - taps.first[i]);
+    std::copy(sample->weights.begin(), sample->weights.end(), taps.weights.begin() + place);
+    std::copy(sample->slopes.begin(), sample->slopes.end(), taps.slopes.begin() + place);
   }
   return taps;
+}
+
+RoiSlopes GetRoiSlopes(const ResizeAxis& axis, int64_t index) {
+  const double last = static_cast<double>(axis.input - 1);
+  if (axis.length == 1) return {0.5 * last, 0.5 * last};
+  const double end = static_cast<double>(index) * last / (axis.length - 1);
+  return {last - end, end};
 }
 
 }  // namespace nomograph

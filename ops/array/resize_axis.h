@@ -25,10 +25,13 @@ struct ResizeTaps {
   int64_t count = 1;
   std::vector<int64_t> first;
   std::vector<double> weights;
+  // By how much each weight changes with the coordinate of its element.
+  std::vector<double> slopes;
   // Whether the element takes the value of extrapolation_value instead.
   std::vector<bool> extrapolated;
 
   double weight(int64_t i, int64_t t) const { return weights[i * count + t]; }
+  double slope(int64_t i, int64_t t) const { return slopes[i * count + t]; }
   // Whether each element of the output is one of the input's.
   bool copies() const;
   // Whether the output is the input.
@@ -38,6 +41,13 @@ struct ResizeTaps {
 // The taps for the attributes of array.Resize. REQUIRES: the input is not empty unless the output
 // is.
 ResizeTaps MakeResizeTaps(const Attributes& attrs, const ResizeAxis& axis);
+
+// For tf_crop_and_resize: by how much the coordinate of output element `index` changes with
+// roi_start and roi_end.
+struct RoiSlopes {
+  double start, end;
+};
+RoiSlopes GetRoiSlopes(const ResizeAxis& axis, int64_t index);
 
 }  // namespace nomograph
 

@@ -1,4 +1,5 @@
 // array.Reverse: the elements along given axes in reverse order.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 
@@ -45,16 +46,20 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(CopyOp(OpDef("array.Reverse")
-                            .Doc("Reverses the order of the elements along `axes`.")
-                            .Source("numpy.flip")
-                            .TypeVar("T", kAnyType)
-                            .Input("x", "T", "any shape")
-                            .Output("y", "T", "the shape of x")
-                            .RequiredAttr("axes", AttrType::kInts, "in [-rank, rank), each once")
-                            .Infer(Infer)
-                            .Examples(Examples),
-                        Plan));
+NOMO_REGISTER_OP(
+    CopyOp(OpDef("array.Reverse")
+               .Doc("Reverses the order of the elements along `axes`.")
+               .Source("numpy.flip")
+               .TypeVar("T", kAnyType)
+               .Input("x", "T", "any shape")
+               .Output("y", "T", "the shape of x")
+               .RequiredAttr("axes", AttrType::kInts, "in [-rank, rank), each once")
+               .Infer(Infer)
+               .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+                 return std::vector<Value>{Call("array.Reverse", {g.gradient(0)}, g.attrs())};
+               })
+               .Examples(Examples),
+           Plan));
 
 }  // namespace
 }  // namespace nomograph

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/indices.h"
 
@@ -109,6 +110,10 @@ NOMO_REGISTER_OP(
         .Attr("time_axis", 0, "in [-rank, rank), another one")
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+          return std::vector<Value>{
+              Call("array.ReverseSequence", {g.gradient(0), g.input(1)}, g.attrs())};
+        })
         .Examples(Examples));
 
 }  // namespace

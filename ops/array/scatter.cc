@@ -2,9 +2,13 @@
 // places that indices name.
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <type_traits>
+#include <vector>
 
+#include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/gradient/picked.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/element_index.h"
 #include "nomograph/ops/array/nd_index.h"
@@ -137,6 +141,82 @@ std::vector<Example> NDExamples() {
   };
 }
 
+// Of both ops: y = scatter(data, updates, reduction), and what `gather` takes from where the
+// updates went.
+struct Scattering {
+  std::function<Value(const Value& data, const Value& updates, const char* reduction)> scatter;
+  std::function<Value(const Value& data)> gather;
+};
+
+Value Select(const Value& condition, const Value& x, const Value& z) {
+  return Call("array.Where", {condition, x, z});
+}
+
+// d_data = dy product(updates), d_update = dy data product(the other updates): without a division
+// by 0.
+std::vector<Value> MulGradient(const GradientContext& g, const Scattering& s) {
+  const Value &data = g.input(0), &updates = g.input(2), dy = g.gradient(0);
+  const Value ones = OnesLike(data), zero = ConstantLike(0, data), one = ConstantLike(1, data);
+  std::vector<Value> result(3);
+  if (g.wants(0)) result[0] = dy * s.scatter(ones, updates, "mul");
+  if (!g.wants(2)) return result;
+  const Value is_zero = updates == 0;
+  const Value not_zero = Select(is_zero, one, updates);
+  const Value product = s.gather(s.scatter(ones, not_zero, "mul"));
+  const Value zeros = s.gather(s.scatter(ZerosLike(data), Select(is_zero, one, zero), "add"));
+  const Value others = Select(is_zero, Select(zeros == 1, product, zero),
+                              Select(zeros == 0, product / not_zero, zero));
+  result[2] = s.gather(dy * data) * others;
+  return result;
+}
+
+// To those that are y, in equal parts.
+std::vector<Value> ExtremeGradient(const GradientContext& g, const Scattering& s) {
+  const Value &data = g.input(0), &updates = g.input(2), dy = g.gradient(0);
+  const Value zero = ConstantLike(0, data), one = ConstantLike(1, data);
+  const Value is_y = Select(data == g.output(0), one, zero);
+  const Value update_is_y = Select(updates == s.gather(g.output(0)), one, zero);
+  const Value count = s.scatter(is_y, update_is_y, "add");
+  const Value part = Select(count == 0, zero, dy / count);  // where y is NaN, nothing equals it
+  return {part * is_y, Value(), s.gather(part) * update_is_y};
+}
+
+std::vector<Value> ScatterGradient(const GradientContext& g, const Scattering& s) {
+  const std::string& reduction = g.attrs().String("reduction");
+  const Value dy = g.gradient(0);
+  if (reduction == "add") return {dy, Value(), s.gather(dy)};
+  if (reduction == "mul") return MulGradient(g, s);
+  if (reduction != "none") return ExtremeGradient(g, s);
+  const std::vector<Value> parts = PickedGradients(
+      dy, {g.input(0), g.input(2)},
+      [&](absl::Span<const Value> numbers) { return s.scatter(numbers[0], numbers[1], "none"); });
+  return {parts[0], Value(), parts[1]};
+}
+
+absl::StatusOr<std::vector<Value>> ElementsGradient(const GradientContext& g) {
+  const int64_t axis = g.attrs().Int("axis");
+  const Value& indices = g.input(1);
+  return ScatterGradient(g,
+                         {[&](const Value& data, const Value& updates, const char* reduction) {
+                            return Call("array.ScatterElements", {data, indices, updates},
+                                        {{"axis", axis}, {"reduction", reduction}});
+                          },
+                          [&](const Value& data) {
+                            return Call("array.GatherElements", {data, indices}, {{"axis", axis}});
+                          }});
+}
+
+absl::StatusOr<std::vector<Value>> NDGradient(const GradientContext& g) {
+  const Value& indices = g.input(1);
+  return ScatterGradient(
+      g, {[&](const Value& data, const Value& updates, const char* reduction) {
+            return Call("array.ScatterND", {data, indices, updates}, {{"reduction", reduction}});
+          },
+          [&](const Value& data) {
+            return Call("array.GatherND", {data, indices});
+          }});
+}
+
 OpDef Schema(const char* name) {
   return OpDef(name)
       .TypeVar("T", kAnyType)
@@ -163,6 +243,7 @@ NOMO_REGISTER_OP(
         .Attr("axis", 0, "in [-rank, rank)")
         .Infer(InferElements)
         .Reference(ComputeElements)
+        .Gradient(ElementsGradient)
         .Examples(ElementsExamples));
 
 NOMO_REGISTER_OP(Schema("array.ScatterND")
@@ -178,6 +259,7 @@ NOMO_REGISTER_OP(Schema("array.ScatterND")
                      .Output("y", "T", "the shape of data")
                      .Infer(InferND)
                      .Reference(ComputeND)
+                     .Gradient(NDGradient)
                      .Examples(NDExamples));
 
 }  // namespace

@@ -1,5 +1,6 @@
 // array.Split: a tensor cut into parts along an axis.
 #include "absl/strings/str_join.h"
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 #include "nomograph/ops/array/dims.h"
@@ -93,6 +94,12 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  std::vector<Value> parts;
+  for (int i = 0; i < g.num_outputs(); ++i) parts.push_back(g.gradient(i));
+  return std::vector<Value>{Call("array.Concat", parts, {{"axis", g.attrs().Int("axis")}})};
+}
+
 NOMO_REGISTER_OP(
     CopyOp(OpDef("array.Split")
                .Doc("Cuts x along `axis` into as many parts as the node has outputs: of the sizes "
@@ -106,6 +113,7 @@ NOMO_REGISTER_OP(
                .Attr("axis", 0, "in [-rank, rank)")
                .OptionalAttr("split", AttrType::kInts, "a size for each output")
                .Infer(Infer)
+               .Gradient(Gradient)
                .Examples(Examples),
            Plan, {1}));
 

@@ -1,6 +1,7 @@
 // array.Squeeze, array.Unsqueeze: axes of size 1 removed and inserted.
 #include <algorithm>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 
@@ -119,6 +120,9 @@ NOMO_REGISTER_OP(ViewOp(
         .Output("y", "T", "the shape of x without those axes")
         .OptionalAttr("axes", AttrType::kInts, "in [-rank, rank), each once")
         .Infer(InferSqueeze)
+        .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
+          return ReshapeLike(dy, x);
+        }))
         .Examples(SqueezeExamples)));
 
 NOMO_REGISTER_OP(ViewOp(
@@ -133,6 +137,9 @@ NOMO_REGISTER_OP(ViewOp(
         .Output("y", "T", "the shape of x with those axes")
         .OptionalAttr("axes", AttrType::kInts, "in [-r, r), each once, where r is the rank of y")
         .Infer(InferUnsqueeze)
+        .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
+          return ReshapeLike(dy, x);
+        }))
         .Examples(UnsqueezeExamples)));
 
 }  // namespace

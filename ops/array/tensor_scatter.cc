@@ -1,6 +1,8 @@
 // array.TensorScatter: a cache of keys or values with an update written into its rows.
 #include <cstring>
 
+#include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/gradient/picked.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {
@@ -88,6 +90,15 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  return PickedGradients(g.gradient(0), {g.input(kCache), g.input(kUpdate)},
+                         [&](absl::Span<const Value> numbers) {
+                           std::vector<Value> inputs(numbers.begin(), numbers.end());
+                           if (g.has_input(kIndices)) inputs.push_back(g.input(kIndices));
+                           return Call("array.TensorScatter", inputs, g.attrs());
+                         });
+}
+
 NOMO_REGISTER_OP(
     OpDef("array.TensorScatter")
         .Doc("past_cache with `update` written into it along an axis, for each of the batch from "
@@ -105,6 +116,7 @@ NOMO_REGISTER_OP(
         .Choices({"linear", "circular"})
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

@@ -1,4 +1,6 @@
 // array.Tile: a tensor repeated as a whole along each axis.
+#include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/gradient/picked.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 #include "nomograph/ops/array/dims.h"
@@ -64,6 +66,28 @@ std::vector<Example> Examples() {
   };
 }
 
+// The sum over the repeats: dy as [repeats 0, size 0, repeats 1, size 1, ...].
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value& x = g.input(0);
+  if (!x.shape().has_rank()) return PickingGradient()(g);
+  if (x.shape().rank() == 0) return std::vector<Value>{ReshapeLike(g.gradient(0), x)};
+  Value repeats = g.has_input(1) ? g.input(1) : Value();
+  if (g.attrs().Has("repeats")) {
+    const Ints& given = g.attrs().Ints("repeats");
+    repeats = Constant(Tensor::Of<int64_t>({static_cast<int64_t>(given.size())}, given));
+  }
+  const auto column = [](const Value& vector) {
+    return Call("array.Unsqueeze", {vector}, {{"axes", Ints{1}}});
+  };
+  const Value pairs = Call("array.Concat", {column(repeats), column(ShapeOf(x))}, {{"axis", 1}});
+  const Value sizes = Call("array.Reshape", {pairs}, {{"shape", Ints{-1}}});
+  Ints axes;
+  for (int i = 0; i < x.shape().rank(); ++i) axes.push_back(2 * i);
+  const Value split = Call("array.Reshape", {g.gradient(0), sizes}, {{"allowzero", true}});
+  const Value sum = Call("math.ReduceSum", {split}, {{"axes", axes}, {"keepdims", false}});
+  return std::vector<Value>{ReshapeLike(sum, x)};
+}
+
 NOMO_REGISTER_OP(CopyOp(
     OpDef("array.Tile")
         .Doc("Repeats the whole of x along each axis: y[i, j, ...] = x[i mod n0, j mod n1, ...]. "
@@ -76,6 +100,7 @@ NOMO_REGISTER_OP(CopyOp(
         .Output("y", "T", "the sizes of x, each times its number of repeats")
         .OptionalAttr("repeats", AttrType::kInts, "a number of at least 0 for each axis of x")
         .Infer(Infer)
+        .Gradient(Gradient)
         .Examples(Examples),
     Plan, {1}));
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/memory.h"
@@ -102,6 +103,16 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value& x = g.input(0);
+  const Value indices = g.has_output(1)
+                            ? g.output(1)
+                            : CallMulti("array.TopK", {x, g.has_input(1) ? g.input(1) : Value()},
+                                        g.attrs(), {.num_outputs = 2})[1];
+  return std::vector<Value>{Call("array.ScatterElements", {ZerosLike(x), indices, g.gradient(0)},
+                                 {{"axis", g.attrs().Int("axis")}, {"reduction", "add"}})};
+}
+
 NOMO_REGISTER_OP(
     OpDef("array.TopK")
         .Doc("The k greatest (or least) elements along `axis`, in falling (or rising) order, and "
@@ -119,6 +130,7 @@ NOMO_REGISTER_OP(
         .Attr("sorted", true, "kept for ONNX: the order is the same without it")
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

@@ -1,6 +1,7 @@
 // array.Transpose: axes permuted.
 #include <numeric>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/copy_op.h"
 
@@ -70,6 +71,19 @@ std::vector<Example> Examples() {
   };
 }
 
+// The inverse permutation, which for the default is the default.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  Attributes attrs;
+  if (g.attrs().Has("perm")) {
+    const Ints& perm = g.attrs().Ints("perm");
+    const auto rank = static_cast<int64_t>(perm.size());
+    Ints inverse(perm.size());
+    for (int64_t i = 0; i < rank; ++i) inverse[perm[i] < 0 ? perm[i] + rank : perm[i]] = i;
+    attrs.Set("perm", inverse);
+  }
+  return std::vector<Value>{Call("array.Transpose", {g.gradient(0)}, attrs)};
+}
+
 NOMO_REGISTER_OP(CopyOp(
     OpDef("array.Transpose")
         .Doc("Exchanges axes: axis i of y is axis perm[i] of x.")
@@ -82,6 +96,7 @@ NOMO_REGISTER_OP(CopyOp(
             "perm", AttrType::kInts,
             "each axis of x once, negative ones counted from the end; absent: all axes in reverse")
         .Infer(Infer)
+        .Gradient(Gradient)
         .Examples(Examples),
     Plan));
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 
@@ -85,6 +86,10 @@ NOMO_REGISTER_OP(
         .Attr("upper", true, "the upper triangle, or else the lower")
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+          return std::vector<Value>{Call(
+              "array.Trilu", {g.gradient(0), g.has_input(1) ? g.input(1) : Value()}, g.attrs())};
+        })
         .Examples(Examples));
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <optional>
 
+#include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/gradient/picked.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/ops/array/dims.h"
@@ -187,6 +189,21 @@ std::vector<Example> Examples() {
   };
 }
 
+// y is picked from x by the index of each slice's first occurrence.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value& x = g.input(0);
+  const Value first = g.has_output(1)
+                          ? g.output(1)
+                          : CallMulti("array.Unique", {x}, g.attrs(), {.num_outputs = 2})[1];
+  const bool flat = !g.attrs().Has("axis");
+  return PickedGradients(g.gradient(0), {x}, [&](absl::Span<const Value> numbers) {
+    const Value from =
+        flat ? Call("array.Reshape", {numbers[0]}, {{"shape", std::vector<int64_t>{-1}}})
+             : numbers[0];
+    return Call("array.Gather", {from, first}, {{"axis", flat ? 0 : g.attrs().Int("axis")}});
+  });
+}
+
 NOMO_REGISTER_OP(
     OpDef("array.Unique")
         .Doc("The different slices of x along `axis` (or, where none is given, its different "
@@ -208,6 +225,7 @@ NOMO_REGISTER_OP(
         .Attr("sorted", true, "in rising order, or else in that of the first occurrence")
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

@@ -1,6 +1,7 @@
 // array.Where: elements of one tensor or another, as a condition says.
 #include <cstring>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 
@@ -69,6 +70,14 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value dy = g.gradient(0), zero = ConstantLike(0, dy), &condition = g.input(0);
+  std::vector<Value> result(3);
+  if (g.wants(1)) result[1] = SumTo(Call("array.Where", {condition, dy, zero}), g.input(1));
+  if (g.wants(2)) result[2] = SumTo(Call("array.Where", {condition, zero, dy}), g.input(2));
+  return result;
+}
+
 NOMO_REGISTER_OP(OpDef("array.Where")
                      .Doc("y = x where `condition` is true, else z, element by element, the three "
                           "broadcast to one shape (NumPy).")
@@ -82,6 +91,7 @@ NOMO_REGISTER_OP(OpDef("array.Where")
                      .Infer(Infer)
                      .Reference(Compute)
                      .InPlace()
+                     .Gradient(Gradient)
                      .Examples(Examples));
 
 }  // namespace

@@ -1,4 +1,5 @@
 // AdjustBrightness, RandomBrightness.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 #include "nomograph/ops/image/range.h"
@@ -71,6 +72,10 @@ std::vector<Example> RandomExamples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  return std::vector<Value>{WithinRange(g)};
+}
+
 NOMO_REGISTER_OP(ImageOp("image.AdjustBrightness", kNumbers)
                      .RequiredAttr("delta", AttrType::kFloat, "what is added, in the units of x")
                      .OptionalAttr("value_range", AttrType::kFloats,
@@ -81,6 +86,7 @@ NOMO_REGISTER_OP(ImageOp("image.AdjustBrightness", kNumbers)
                      .Source("tf.image.adjust_brightness")
                      .Reference(FilterImages(NumberTypes{}, FixedBrightness))
                      .InPlace()
+                     .Gradient(Gradient)
                      .Examples(AdjustExamples));
 
 NOMO_REGISTER_OP(RandomImageOp("image.RandomBrightness", kNumbers)
@@ -98,6 +104,7 @@ NOMO_REGISTER_OP(RandomImageOp("image.RandomBrightness", kNumbers)
                      .Source("Keras RandomBrightness")
                      .Reference(AugmentImages(NumberTypes{}, DrawBrightness))
                      .InPlace()
+                     .Gradient(Gradient)
                      .Examples(RandomExamples));
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 
@@ -134,6 +135,11 @@ NOMO_REGISTER_OP(
                       "the axes that shape is for, in [-rank, rank); absent: all")
         .Infer(InferCenterCropPad)
         .Reference(CenterCropPadCompute)
+        .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
+          CallOptions options;
+          options.output_types = {x.type()};
+          return Call("image.CenterCropPad", {dy, ShapeOf(x)}, {}, options);
+        }))
         .Examples(CenterCropPadExamples));
 
 }  // namespace

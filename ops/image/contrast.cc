@@ -1,4 +1,6 @@
 // AdjustContrast, RandomContrast.
+#include "nomograph/core/gradient/draws.h"
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 #include "nomograph/ops/image/range.h"
@@ -91,6 +93,20 @@ std::vector<Example> RandomExamples() {
   };
 }
 
+// Without the limits, the op is a symmetric matrix: what flows back has its contrast changed alike.
+absl::StatusOr<std::vector<Value>> AdjustGradient(const GradientContext& g) {
+  Attributes attrs = g.attrs();
+  attrs.Erase("value_range");
+  return std::vector<Value>{Call("image.AdjustContrast", {WithinRange(g)}, attrs)};
+}
+
+absl::StatusOr<std::vector<Value>> RandomGradient(const GradientContext& g) {
+  NOMO_ASSIGN_OR_RETURN(Attributes attrs, AttributesOfSameDraws(g));
+  constexpr double kGreatest = std::numeric_limits<double>::max();
+  attrs.Set("value_range", std::vector<double>{-kGreatest, kGreatest});
+  return std::vector<Value>{Call("image.RandomContrast", {WithinRange(g)}, attrs)};
+}
+
 NOMO_REGISTER_OP(
     WithDataFormat(ImageOp("image.AdjustContrast", kNumbers))
         .RequiredAttr("factor", AttrType::kFloat, "the factor; 1 keeps the image as it is")
@@ -103,6 +119,7 @@ NOMO_REGISTER_OP(
         .Source("tf.image.adjust_contrast")
         .Reference(FilterImages(NumberTypes{}, FixedContrast))
         .InPlace()
+        .Gradient(AdjustGradient)
         .Examples(AdjustExamples));
 
 NOMO_REGISTER_OP(
@@ -120,6 +137,7 @@ NOMO_REGISTER_OP(
         .Source("Keras RandomContrast")
         .Reference(AugmentImages(NumberTypes{}, DrawContrast))
         .InPlace()
+        .Gradient(RandomGradient)
         .Examples(RandomExamples));
 
 }  // namespace

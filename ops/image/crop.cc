@@ -1,4 +1,7 @@
 // Crop, CenterCrop, RandomCrop.
+#include "nomograph/core/gradient/draws.h"
+#include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/gradient/picked.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 
@@ -127,6 +130,29 @@ std::vector<Example> RandomExamples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> CropGradient(const GradientContext& g) {
+  using Ints = std::vector<int64_t>;
+  const Attributes& attrs = g.attrs();
+  const bool first = DataFormat(attrs) == "channels_first";
+  const int64_t top = attrs.Int("top"), left = attrs.Int("left");
+  CallOptions options;
+  options.output_types = {g.input(0).type()};
+  return std::vector<Value>{
+      Call("array.SliceGrad", {g.gradient(0), ShapeOf(g.input(0))},
+           {{"starts", Ints{top, left}},
+            {"ends", Ints{top + attrs.Int("height"), left + attrs.Int("width")}},
+            {"axes", first ? Ints{-2, -1} : Ints{-3, -2}}},
+           options)};
+}
+
+// The numbers of the pixels, cropped by the same draws, tell where dy belongs.
+absl::StatusOr<std::vector<Value>> RandomCropGradient(const GradientContext& g) {
+  NOMO_ASSIGN_OR_RETURN(const Attributes attrs, AttributesOfSameDraws(g));
+  return PickedGradients(g.gradient(0), {g.input(0)}, [&](absl::Span<const Value> numbers) {
+    return Call("image.RandomCrop", {numbers[0]}, attrs);
+  });
+}
+
 NOMO_REGISTER_OP(
     WithSize(ImageOp("image.Crop", kAnyType, kOutput)
                  .Attr("top", 0, "the first row of the part")
@@ -140,6 +166,7 @@ NOMO_REGISTER_OP(
                                 [](const Attributes& attrs) {
                                   return FixedCrop{attrs.Int("top"), attrs.Int("left")};
                                 }))
+        .Gradient(CropGradient)
         .Examples(CropExamples));
 
 NOMO_REGISTER_OP(WithSize(ImageOp("image.CenterCrop", kAnyType, kOutput))
@@ -148,6 +175,11 @@ NOMO_REGISTER_OP(WithSize(ImageOp("image.CenterCrop", kAnyType, kOutput))
                      .Source("Keras CenterCrop")
                      .Reference(FilterImages(AllTypes{},
                                              [](const Attributes&) { return CenterCrop{}; }))
+                     .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
+                       CallOptions options;
+                       options.output_types = {x.type()};
+                       return Call("image.CenterCropPad", {dy, ShapeOf(x)}, {}, options);
+                     }))
                      .Examples(CenterCropExamples));
 
 NOMO_REGISTER_OP(
@@ -160,6 +192,7 @@ NOMO_REGISTER_OP(
         .Reference(AugmentImages(
             AllTypes{}, [](const Attributes&, const Words& words) { return RandomCrop{words}; },
             CenterCrop{}))
+        .Gradient(RandomCropGradient)
         .Examples(RandomExamples));
 
 }  // namespace

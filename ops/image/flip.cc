@@ -1,4 +1,6 @@
 // FlipLeftRight, FlipUpDown, RandomFlip.
+#include "nomograph/core/gradient/draws.h"
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 
@@ -102,12 +104,20 @@ NOMO_REGISTER_OP(WithDataFormat(ImageOp("image.FlipLeftRight", kAnyType))
                      .Doc("Each image with its columns in the opposite order.")
                      .Source("tf.image.flip_left_right")
                      .Reference(FlipKernel({.horizontal = true, .vertical = false}))
+                     .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+                       return std::vector<Value>{
+                           Call("image.FlipLeftRight", {g.gradient(0)}, g.attrs())};
+                     })
                      .Examples(LeftRightExamples));
 
 NOMO_REGISTER_OP(WithDataFormat(ImageOp("image.FlipUpDown", kAnyType))
                      .Doc("Each image with its rows in the opposite order.")
                      .Source("tf.image.flip_up_down")
                      .Reference(FlipKernel({.horizontal = false, .vertical = true}))
+                     .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+                       return std::vector<Value>{
+                           Call("image.FlipUpDown", {g.gradient(0)}, g.attrs())};
+                     })
                      .Examples(UpDownExamples));
 
 NOMO_REGISTER_OP(
@@ -119,6 +129,10 @@ NOMO_REGISTER_OP(
              "names, every image and direction on its own. In inference y = x.")
         .Source("Keras RandomFlip; tf.image.random_flip_left_right")
         .Reference(AugmentImages(AllTypes{}, DrawFlip))
+        .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+          NOMO_ASSIGN_OR_RETURN(Attributes attrs, AttributesOfSameDraws(g));
+          return std::vector<Value>{Call("image.RandomFlip", {g.gradient(0)}, std::move(attrs))};
+        })
         .Examples(RandomExamples));
 
 }  // namespace

@@ -1,4 +1,5 @@
 // RgbToGrayscale.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 
@@ -46,6 +47,13 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const bool first = DataFormat(g.attrs()) == "channels_first";
+  const Tensor weights = Tensor::Vector<double>({0.2989, 0.587, 0.114});
+  const Value factors = Constant(weights.Reshaped(first ? Shape{3, 1, 1} : Shape{3}));
+  return std::vector<Value>{g.gradient(0) * CastLike(factors, g.gradient(0))};
+}
+
 NOMO_REGISTER_OP(WithDataFormat(ImageOp("image.RgbToGrayscale", kNumbers, "as x, with one channel"))
                      .Infer(Infer)
                      .Doc("y = 0.2989 red + 0.587 green + 0.114 blue, the luma of ITU-R BT.601. "
@@ -53,6 +61,7 @@ NOMO_REGISTER_OP(WithDataFormat(ImageOp("image.RgbToGrayscale", kNumbers, "as x,
                      .Source("tf.image.rgb_to_grayscale")
                      .Reference(FilterImages(NumberTypes{},
                                              [](const Attributes&) { return Grayscale{}; }))
+                     .Gradient(Gradient)
                      .Examples(Examples));
 
 }  // namespace

@@ -274,6 +274,7 @@ NOMO_REGISTER_OP(
         .Infer(InferNonMaxSuppression)
         .Reference(NonMaxSuppressionCompute)
         .Work(AllCombinationsWork)
+        .GradientIsZero()
         .Examples(NonMaxSuppressionExamples));
 
 }  // namespace

@@ -1,4 +1,5 @@
 // image.Normalize: y = (x * scale - mean) / deviation, channel by channel.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 
@@ -169,6 +170,13 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  Attributes attrs = g.attrs();
+  attrs.Set("mean", std::vector<double>{0});
+  attrs.Set("dtype", g.input(0).dtype());
+  return std::vector<Value>{Call("image.Normalize", {g.gradient(0)}, attrs)};
+}
+
 NOMO_REGISTER_OP(
     WithDataFormat(
         OpDef("image.Normalize")
@@ -189,6 +197,7 @@ NOMO_REGISTER_OP(
         .Infer(Infer)
         .Reference(Reference)
         .Fast(PrepareFast)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

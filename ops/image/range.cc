@@ -1,8 +1,5 @@
 #include "nomograph/ops/image/range.h"
 
-#include <cmath>
-#include <utility>
-
 #include "nomograph/ops/image/image.h"
 
 namespace nomograph::image {
@@ -34,6 +31,14 @@ InferFn InferWithRanges(std::vector<std::string> names) {
     }
     return InferImages(context);
   };
+}
+
+Value WithinRange(const GradientContext& g) {
+  const Value dy = g.gradient(0), &y = g.output(0);
+  if (!g.attrs().Has("value_range")) return dy;
+  const Range range = RangeOf(g.attrs(), "value_range");
+  const Value inside = ((y > range.low) && (y < range.high)) || (y == g.input(0));
+  return Call("array.Where", {inside, dy, ConstantLike(0, dy)});
 }
 
 }  // namespace nomograph::image

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/op.h"
 
 namespace nomograph::image {
@@ -24,6 +25,10 @@ Range RangeOf(const Attributes& attrs, absl::string_view name);
 // The shape function of ops on images that keep the shape and whose attributes `names`, where they
 // are given, are such ranges. InvalidArgument for another count of numbers, and unless low <= high.
 InferFn InferWithRanges(std::vector<std::string> names);
+
+// Of such an op, whose results are limited to its value_range where it has one: the gradient of y
+// where y is not at a limit (or is x itself, as in inference), 0 elsewhere.
+Value WithinRange(const GradientContext& g);
 
 }  // namespace nomograph::image
 

@@ -1,4 +1,5 @@
 // image.Rescale: y = x * scale + offset in floating point.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/registry.h"
 
@@ -80,6 +81,12 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  return std::vector<Value>{
+      Call("image.Rescale", {g.gradient(0)},
+           {{"scale", g.attrs().Float("scale")}, {"dtype", g.input(0).dtype()}})};
+}
+
 NOMO_REGISTER_OP(OpDef("image.Rescale")
                      .Doc("y = x * scale + offset, in floating point of type `dtype`.")
                      .Source("Keras Rescaling")
@@ -95,6 +102,7 @@ NOMO_REGISTER_OP(OpDef("image.Rescale")
                      .Reference(Reference)
                      .Fast(PrepareFast)
                      .AsPostOp(AsPostOp)
+                     .Gradient(Gradient)
                      .Examples(Examples));
 
 }  // namespace

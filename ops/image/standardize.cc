@@ -1,6 +1,7 @@
 // PerImageStandardization.
 #include <cmath>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
 
@@ -56,6 +57,25 @@ std::vector<Example> Examples() {
   };
 }
 
+// Of y = (x - mean) / d: (dy - mean(dy) - y mean(dy y)) / d, the last term only where d is the
+// deviation.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value dy = g.gradient(0), &y = g.output(0), x = CastLike(g.input(0), dy);
+  const auto mean = [](const Value& value) {
+    return Call("math.ReduceMean", {value},
+                {{"axes", std::vector<int64_t>{-3, -2, -1}}, {"keepdims", true}});
+  };
+  const Value sizes = Call("array.Shape", {x}, {{"start", -3}});
+  const Value count = Call("math.ReduceProd", {CastLike(sizes, dy)}, {{"keepdims", false}});
+  const Value floor = 1 / Call("math.Sqrt", {count});
+  const Value centered = x - mean(x);
+  const Value deviation = Call("math.Sqrt", {mean(centered * centered)});
+  const Value zero = ConstantLike(0, dy);
+  const Value along_y = Call("array.Where", {deviation > floor, mean(dy * y), zero});
+  const Value dx = (dy - mean(dy) - y * along_y) / Call("math.Max", {deviation, floor});
+  return std::vector<Value>{CastLike(dx, g.input(0))};
+}
+
 NOMO_REGISTER_OP(
     OpDef("image.PerImageStandardization")
         .Doc("y = (x - mean) / max(deviation, 1 / sqrt(N)), where mean and deviation (the square "
@@ -69,6 +89,7 @@ NOMO_REGISTER_OP(
         .Attr("dtype", DType::kFloat32, "the type of y")
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

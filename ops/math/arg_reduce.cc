@@ -72,7 +72,8 @@ OpDef ArgReduceOp(std::string name) {
       .Attr("select_last_index", false,
             "whether the last of equal elements is chosen, not the first")
       .Infer(InferArgReduce)
-      .Reference(ArgReduceReference<kMax>);
+      .Reference(ArgReduceReference<kMax>)
+      .GradientIsZero();
 }
 
 // Rows with a tie, with NaN and with infinities.

@@ -1,4 +1,5 @@
 // Add, Sub, Mul, Div.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
@@ -82,6 +83,8 @@ NOMO_REGISTER_OP(
                               return Coefficients{1, v};
                             }))
         .Quantizes(QuantizedSum)
+        .Gradient(BroadcastGradient([](auto&, auto&, auto&, auto& dy) { return dy; },
+                                    [](auto&, auto&, auto&, auto& dy) { return dy; }))
         .Examples(Broadcasting({3, 4, 5, 5, 6, 7, 6, 7, 8, 8, 9, 10}, 8)
                       .Rows(kNumbers,
                             {{1, 2, 3}, {-7, 3, -4}, {0.5, 0.25, 0.75}, {kInf, -kInf, kNaN}})
@@ -102,6 +105,8 @@ NOMO_REGISTER_OP(
                             [](double v) {
                               return Coefficients{1, -v};
                             }))
+        .Gradient(BroadcastGradient([](auto&, auto&, auto&, auto& dy) { return dy; },
+                                    [](auto&, auto&, auto&, auto& dy) { return -dy; }))
         .Examples(Broadcasting({-1, 0, 1, -3, -2, -1, 2, 3, 4, 0, 1, 2}, 4)
                       .Rows(kNumbers,
                             {{5, 2, 3}, {-7, 3, -10}, {0.5, 0.25, 0.25}, {kInf, kInf, kNaN}})
@@ -123,6 +128,8 @@ NOMO_REGISTER_OP(
                             [](double v) {
                               return Coefficients{v, 0};
                             }))
+        .Gradient(BroadcastGradient([](auto&, auto& b, auto&, auto& dy) { return dy * b; },
+                                    [](auto& a, auto&, auto&, auto& dy) { return dy * a; }))
         .Examples(Broadcasting({2, 4, 6, 4, 8, 12, 8, 10, 12, 16, 20, 24}, 12)
                       .Rows(kNumbers,
                             {{5, 2, 10}, {-7, 3, -21}, {0.5, 0.25, 0.125}, {kInf, 0, kNaN}})
@@ -142,6 +149,10 @@ NOMO_REGISTER_OP(
                             [](double v) {
                               return Coefficients{1 / v, 0};
                             }))
+        .Gradient(BroadcastGradient([](auto&, auto& b, auto&, auto& dy) { return dy / b; },
+                                    [](auto&, auto& b, auto& y, auto& dy) {
+                                      return -(dy / b) * y;
+                                    }))
         .Examples(
             Broadcasting({0.5, 1, 1.5, 0.25, 0.5, 0.75, 2, 2.5, 3, 1, 1.25, 1.5}, 3)
                 .Rows(kNumbers, {{6, 2, 3}, {-8, 2, -4}})

@@ -21,6 +21,7 @@ OpDef IsInf() {
       .Known({.as = "onnx", .name = "IsInf", .since = 10})
       .Attr("detect_positive", true, "whether positive infinity counts")
       .Attr("detect_negative", true, "whether negative infinity counts")
+      .GradientIsZero()
       .Examples(
           ExampleTable()
               .BoolRows(kFloats, {{1, 0}, {kInf, 1}, {-kInf, 1}, {kNaN, 0}})
@@ -38,6 +39,7 @@ NOMO_REGISTER_OP(
         .Source("ONNX IsNaN; NumPy isnan")
         .Known({.as = "python", .name = "{keras.ops,np}.isnan,{tf,tf.math}.is_nan(x)"})
         .Known({.as = "onnx", .name = "IsNaN"})
+        .GradientIsZero()
         .Examples(ExampleTable().BoolRows(kFloats, {{1, 0}, {kInf, 0}, {kNaN, 1}, {0, 0}})));
 
 NOMO_REGISTER_OP(
@@ -45,6 +47,7 @@ NOMO_REGISTER_OP(
         .Doc("Whether x is a number and not infinite.")
         .Source("NumPy isfinite")
         .Known({.as = "python", .name = "{keras.ops,np}.isfinite,{tf,tf.math}.is_finite(x)"})
+        .GradientIsZero()
         .Examples(ExampleTable().BoolRows(kFloats, {{1, 1}, {kInf, 0}, {-kInf, 0}, {kNaN, 0}})));
 
 }  // namespace nomograph

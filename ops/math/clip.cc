@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
@@ -112,6 +113,33 @@ std::optional<PostOp> AsPostOp(const FusionQuery& query) {
                 static_cast<float>(high)};
 }
 
+// What lies within the limits, or at one of them, has the gradient; what lies outside, its limit.
+// Where the interval is empty, all of it goes to max.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const auto limit = [&](const char* attr, int input) {
+    if (g.has_input(input)) return g.input(input);
+    return g.attrs().Has(attr) ? ConstantLike(g.attrs().Float(attr), g.input(0)) : Value();
+  };
+  const Value &x = g.input(0), dy = g.gradient(0);
+  const Value low = limit("min", kMinInput), high = limit("max", kMaxInput);
+  const Value empty = low.valid() && high.valid() ? low > high : Value();
+  const auto only_where = [&](const Value& mask, const Value& like) {
+    return SumTo(Call("array.Where", {mask, dy, ConstantLike(0, x)}), like);
+  };
+  std::vector<Value> result(g.num_inputs());
+  if (g.wants(0)) {
+    const Value within = x == g.output(0);
+    result[0] = only_where(empty.valid() ? within && !empty : within, x);
+  }
+  if (g.wants(kMinInput)) {
+    result[kMinInput] = only_where(empty.valid() ? x < low && !empty : x < low, low);
+  }
+  if (g.wants(kMaxInput)) {
+    result[kMaxInput] = only_where(empty.valid() ? x > high || empty : x > high, high);
+  }
+  return result;
+}
+
 Example InputsExample(std::string name, Tensor min, Tensor max,
                       std::initializer_list<float> expected) {
   return {.name = std::move(name),
@@ -163,6 +191,7 @@ OpDef Clip() {
       .Fast(PrepareClip)
       .InPlace()
       .AsPostOp(AsPostOp)
+      .Gradient(Gradient)
       .Examples(ClipExamples());
 }
 

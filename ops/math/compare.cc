@@ -29,6 +29,7 @@ NOMO_REGISTER_OP(
         .Source("ONNX Equal; NumPy equal")
         .Known({.as = "python", .name = "{keras.backend,keras.ops,tf,tf.math,np}.equal(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Equal", .since = 7})
+        .GradientIsZero()
         .Examples(Comparisons(0, 1, 0, 0).BoolRows(kBools, {{0, 0, 1}, {0, 1, 0}, {1, 1, 1}})));
 
 NOMO_REGISTER_OP(
@@ -37,6 +38,7 @@ NOMO_REGISTER_OP(
         .Source("NumPy not_equal; ONNX Not of Equal")
         .Known({.as = "python",
                 .name = "{keras.backend,keras.ops,tf,tf.math,np}.not_equal(x|x1,y|x2)"})
+        .GradientIsZero()
         .Examples(Comparisons(1, 0, 1, 1).BoolRows(kBools, {{0, 0, 0}, {0, 1, 1}, {1, 1, 0}})));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.Less", NumberTypes{}, [](auto a, auto b) { return a < b; })
@@ -45,6 +47,7 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Less", NumberTypes{}, [](auto a, auto b) { 
                      .Known({.as = "python",
                              .name = "{keras.backend,keras.ops,tf,tf.math,np}.less(x|x1,y|x2)"})
                      .Known({.as = "onnx", .name = "Less", .since = 7})
+                     .GradientIsZero()
                      .Examples(Comparisons(1, 0, 0, 0)));
 
 NOMO_REGISTER_OP(
@@ -54,6 +57,7 @@ NOMO_REGISTER_OP(
         .Known({.as = "python",
                 .name = "{keras.backend,keras.ops,tf,tf.math,np}.less_equal(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "LessOrEqual"})
+        .GradientIsZero()
         .Examples(Comparisons(1, 1, 0, 0)));
 
 NOMO_REGISTER_OP(ElementwiseOp("math.Greater", NumberTypes{}, [](auto a, auto b) { return a > b; })
@@ -62,6 +66,7 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Greater", NumberTypes{}, [](auto a, auto b)
                      .Known({.as = "python",
                              .name = "{keras.backend,keras.ops,tf,tf.math,np}.greater(x|x1,y|x2)"})
                      .Known({.as = "onnx", .name = "Greater", .since = 7})
+                     .GradientIsZero()
                      .Examples(Comparisons(0, 0, 1, 0)));
 
 NOMO_REGISTER_OP(
@@ -71,6 +76,7 @@ NOMO_REGISTER_OP(
         .Known({.as = "python",
                 .name = "{keras.backend,keras.ops,tf,tf.math,np}.greater_equal(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "GreaterOrEqual"})
+        .GradientIsZero()
         .Examples(Comparisons(0, 1, 1, 0)));
 
 }  // namespace nomograph

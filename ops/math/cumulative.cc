@@ -1,4 +1,5 @@
 // CumSum, CumProd.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
@@ -82,6 +83,40 @@ OpDef CumulativeOp(std::string name) {
       .InPlace();
 }
 
+// The sums of `terms` that run against the node's direction: where y[j] has a term of x[i], that
+// of place i has one of place j.
+Value SumsBack(const GradientContext& g, const Value& terms) {
+  Attributes attrs = g.attrs();
+  attrs.Set("reverse", !attrs.Bool("reverse"));
+  return Call("math.CumSum", {terms, g.has_input(kAxisInput) ? g.input(kAxisInput) : Value()},
+              attrs);
+}
+
+absl::StatusOr<std::vector<Value>> SumGradient(const GradientContext& g) {
+  return std::vector<Value>{SumsBack(g, g.gradient(0)), Value()};
+}
+
+// dx[i] is the sum of dy[j] y[j] / x[i]. Where x[i] is the first 0 on its line the quotient is the
+// product without x[i]; behind another 0 nothing is left of it.
+absl::StatusOr<std::vector<Value>> ProductGradient(const GradientContext& g) {
+  const Value &x = g.input(0), one = ConstantLike(1, x);
+  const std::vector<Value> axis = {g.has_input(kAxisInput) ? g.input(kAxisInput) : Value()};
+  const auto along = [&](const char* op, const Value& value, const Attributes& attrs) {
+    return Call(op, {value, axis[0]}, attrs);
+  };
+  Attributes inclusive = g.attrs();
+  inclusive.Set("exclusive", false);
+  const Value is_zero = x == 0;
+  const Value zeros =
+      along("math.CumSum", Call("array.Cast", {is_zero}, {{"to", DType::kInt64}}), inclusive);
+  const Value first_zero = is_zero && zeros == 1;
+  const Value without = along("math.CumProd", Call("array.Where", {first_zero, one, x}), g.attrs());
+  const Value dy = g.gradient(0);
+  const Value quotients = SumsBack(g, dy * g.output(0)) / Call("array.Where", {is_zero, one, x});
+  return std::vector<Value>{Call("array.Where", {first_zero, SumsBack(g, dy * without), quotients}),
+                            Value()};
+}
+
 // The results for [[1, 2, 3], [4, 5, 6]].
 ExampleTable CumulativeExamples(std::initializer_list<double> rows,
                                 std::initializer_list<double> columns,
@@ -124,6 +159,7 @@ NOMO_REGISTER_OP(
         .Doc("y[i] = x[0] + … + x[i] along an axis. Integers wrap around.")
         .Source("ONNX CumSum; NumPy cumsum")
         .Known({.as = "onnx", .name = "CumSum", .attrs = {{"axis", KnownAttr::kScalar, "", 1}}})
+        .Gradient(SumGradient)
         .Examples(CumulativeExamples({1, 3, 6, 4, 9, 15}, {1, 2, 3, 5, 7, 9}, {0, 1, 3, 0, 4, 9},
                                      {5, 3, 0, 11, 6, 0})
                       .Add({.name = "integers wrap around",
@@ -138,6 +174,7 @@ NOMO_REGISTER_OP(CumulativeOp<true>("math.CumProd")
                              .name = "CumProd",
                              .since = 26,
                              .attrs = {{"axis", KnownAttr::kScalar, "", 1}}})
+                     .Gradient(ProductGradient)
                      .Examples(CumulativeExamples({1, 2, 6, 4, 20, 120}, {1, 2, 3, 4, 10, 18},
                                                   {1, 1, 2, 1, 4, 20}, {6, 3, 1, 30, 6, 1})
                                    .Add({.name = "integers wrap around",

@@ -101,6 +101,8 @@ NOMO_REGISTER_OP(
         .Infer(Infer)
         .Reference(Compute)
         .Work(AllCombinationsWork)
+        .NoGradient("that of a determinant is made of the cofactors of the matrix, for which there "
+                    "is no op")
         .Examples(Examples));
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/einsum_equation.h"
+#include "nomograph/ops/math/einsum_gradient.h"
 #include "nomograph/ops/math/einsum_kernel.h"
 #include "nomograph/ops/math/integer.h"
 
@@ -251,6 +252,7 @@ NOMO_REGISTER_OP(
         .Reference(Compute)
         .Fast(Prepare)
         .Work(AllCombinationsWork)
+        .Gradient(math::EinsumGradient)
         .Examples(Examples));
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
@@ -194,6 +195,35 @@ std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
                     .bias_input = has_c ? 2 : -1};
 }
 
+// dA = alpha dY B^T and dB = alpha A^T dY, each transposed as the operand is.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const double beta = g.attrs().Float("beta");
+  const bool transpose_a = g.attrs().Bool("transpose_a");
+  const bool transpose_b = g.attrs().Bool("transpose_b");
+  const Value &a = g.input(0), &b = g.input(1), dy = g.gradient(0);
+  const auto product = [&](const Value& left, bool left_transposed, const Value& right,
+                           bool right_transposed) {
+    return Call("math.Gemm", {left, right},
+                {{"alpha", g.attrs().Float("alpha")},
+                 {"transpose_a", left_transposed},
+                 {"transpose_b", right_transposed}});
+  };
+  std::vector<Value> result(g.num_inputs());
+  if (g.wants(0)) {
+    result[0] =
+        transpose_a ? product(b, transpose_b, dy, true) : product(dy, false, b, !transpose_b);
+  }
+  if (g.wants(1)) {
+    result[1] =
+        transpose_b ? product(dy, true, a, transpose_a) : product(a, !transpose_a, dy, false);
+  }
+  if (g.wants(2) && beta != 0) {
+    const Value sum = SumTo(dy, g.input(2));
+    result[2] = beta == 1 ? sum : sum * beta;
+  }
+  return result;
+}
+
 std::vector<Example> GemmExamples() {
   const Tensor a = Tensor::Of<float>({2, 3}, {1, 2, 3, 4, 5, 6});
   const Tensor b = Tensor::Of<float>({3, 2}, {1, -1, 0, 2, 0.5, 4});
@@ -272,6 +302,7 @@ NOMO_REGISTER_OP(
         .TakesPostOps(PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildGemm)))
         .Quantizes(QuantizedGemm)
         .Work(ProductWork)
+        .Gradient(Gradient)
         .Examples(GemmExamples));
 
 }  // namespace

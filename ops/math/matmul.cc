@@ -1,4 +1,5 @@
 // math.MatMul: products of matrices, and of batches of them.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn_matmul.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/packed_kernel.h"
@@ -212,6 +213,57 @@ std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
       .other_size = context.inputs[0].shape.num_elements() / std::max<int64_t>(inner, 1)};
 }
 
+Value Product(const Value& a, bool transpose_a, const Value& b, bool transpose_b) {
+  return Call("math.MatMul", {a, b}, {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
+}
+
+Value Unsqueeze(const Value& x, int64_t axis) {
+  return Call("array.Unsqueeze", {x}, {{"axes", std::vector<int64_t>{axis}}});
+}
+
+// All axes but the last as one.
+Value Rows(const Value& x) { return Call("array.Flatten", {x}, {{"axis", -1}}); }
+
+// The gradient of b as it is after transposing. That of one matrix for all batches is one product
+// of long matrices; else it is that of each batch, to be summed.
+Value SecondGradient(const Value& a, bool transpose_a, const Value& b, bool transpose_b,
+                     const Value& dy) {
+  const bool one_matrix = b.shape().rank() == 2 && a.shape().rank() != 2 && !transpose_a;
+  const Value left = one_matrix ? Rows(a) : a, right = one_matrix ? Rows(dy) : dy;
+  return SumTo(transpose_b ? Product(right, true, left, transpose_a)
+                           : Product(left, !transpose_a, right, false),
+               b);
+}
+
+// dA = dY B^T and dB = A^T dY, each transposed as the operand is. A vector is a matrix of one row
+// or column meanwhile. Operands of unknown rank are taken for matrices.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const bool transpose_a = g.attrs().Bool("transpose_a");
+  const bool transpose_b = g.attrs().Bool("transpose_b");
+  Value a = g.input(0), b = g.input(1), dy = g.gradient(0);
+  const bool a_is_vector = a.shape().rank() == 1, b_is_vector = b.shape().rank() == 1;
+  if (a_is_vector && b_is_vector) return std::vector<Value>{dy * b, dy * a};
+  if (a_is_vector) {
+    a = Unsqueeze(a, 0);
+    dy = Unsqueeze(dy, -2);
+  } else if (b_is_vector) {
+    b = Unsqueeze(b, 1);
+    dy = Unsqueeze(dy, -1);
+  }
+  std::vector<Value> result(2);
+  if (g.wants(0)) {
+    const Value da =
+        transpose_a ? Product(b, transpose_b, dy, true) : Product(dy, false, b, !transpose_b);
+    result[0] = SumTo(da, a);
+    if (a_is_vector) result[0] = ReshapeLike(result[0], g.input(0));
+  }
+  if (g.wants(1)) {
+    result[1] = SecondGradient(a, transpose_a, b, transpose_b, dy);
+    if (b_is_vector) result[1] = ReshapeLike(result[1], g.input(1));
+  }
+  return result;
+}
+
 std::vector<Example> MatMulExamples() {
   const Tensor a = Tensor::Of<float>({2, 3}, {1, 2, 3, 4, 5, 6});
   const Tensor b = Tensor::Of<float>({3, 2}, {1, -1, 0, 2, 0.5, 4});
@@ -290,6 +342,7 @@ NOMO_REGISTER_OP(
         .TakesPostOps(PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildMatMul)))
         .Quantizes(QuantizedMatMul)
         .Work(ProductWork)
+        .Gradient(Gradient)
         .Examples(MatMulExamples));
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Mod, FloorDiv.
 #include <cmath>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
@@ -42,6 +43,16 @@ T FloorDiv(T a, T b) {
   return rest != 0 && (rest < 0) != (b < 0) ? math::Sub<T>(quotient, 1) : quotient;
 }
 
+// The remainder is a - b * q, whose whole quotient q is constant but for its steps.
+absl::StatusOr<std::vector<Value>> ModGradient(const GradientContext& g) {
+  const bool fmod = g.attrs().Bool("fmod");
+  return BroadcastGradient(
+      [](auto&, auto&, auto&, auto& dy) { return dy; },
+      [fmod](auto& a, auto& b, auto& y, auto& dy) {
+        return -dy * (fmod ? Call("math.Round", {(a - y) / b}) : Call("math.FloorDiv", {a, b}));
+      })(g);
+}
+
 OpDef Mod() {
   return ElementwiseOp("math.Mod", NumberTypes{},
                        [](const Attributes& attrs) {
@@ -58,6 +69,7 @@ OpDef Mod() {
               .name = "{keras.ops,np}.mod,{tf,tf.math}.{floormod,mod},np.remainder(x|x1,y|x2)"})
       .Known({.as = "onnx", .name = "Mod"})
       .Attr("fmod", false, "whether the remainder has the sign of the dividend")
+      .Gradient(ModGradient)
       .Examples(
           ExampleTable()
               .Rows(kNumbers, {{7, 3, 1}, {-7, 3, 2}, {7, -3, -2}, {-7, -3, -1}, {6, 3, 0}})
@@ -79,6 +91,7 @@ NOMO_REGISTER_OP(
         .Source("NumPy floor_divide; Keras ops.floor_divide")
         .Known({.as = "python",
                 .name = "{keras.ops,np}.floor_divide,{tf,tf.math}.{floordiv,floor_div}(x|x1,y|x2)"})
+        .GradientIsZero()
         .Examples(
             ExampleTable()
                 .Rows(kNumbers, {{7, 2, 3}, {-7, 2, -4}, {7, -2, -4}, {-7, -2, 3}, {6, 3, 2}})

@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
+#include "nomograph/core/build/expr.h"
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
@@ -93,6 +96,42 @@ absl::StatusOr<std::unique_ptr<Kernel>> PreparePow(const PrepareContext& context
       "loop");
 }
 
+// The number that all elements of a constant are.
+std::optional<double> UniformConstant(const Value& value) {
+  const Expr& expr = *value.expr();
+  if (expr.node.op != "core.Constant") return std::nullopt;
+  const AttrValue* attr = expr.node.attrs.Find("value");
+  const Tensor* tensor = attr == nullptr ? nullptr : attr->As<Tensor>();
+  if (tensor == nullptr || tensor->num_elements() == 0) return std::nullopt;
+  const double first = tensor->AsDouble(0);
+  for (int64_t i = 1; i < tensor->num_elements(); ++i) {
+    if (tensor->AsDouble(i) != first) return std::nullopt;
+  }
+  return first;
+}
+
+// dy * b * a^(b - 1). Where a and b are 0 that would be 0 times infinity: there the power is that
+// to 0, so that the gradient is 0.
+Value PowByBase(const Value& a, const Value& b, const Value& y, const Value& dy) {
+  if (const auto exponent = UniformConstant(b); exponent && *exponent != 0) {
+    if (*exponent == 1) return dy;
+    if (*exponent == 2) return dy * (a * 2);
+    if (*exponent == 0.5) return dy * 0.5 / y;
+    return dy * (Call("math.Pow", {a, ConstantLike(*exponent - 1, a)}) * *exponent);
+  }
+  const Value exponent = CastLike(b, a);
+  const Value less =
+      Call("array.Where", {a == 0 && exponent == 0, ConstantLike(0, a), exponent - 1});
+  return dy * (exponent * Call("math.Pow", {a, less}));
+}
+
+// dy * y * ln(a). Nothing flows where a is 0 or negative: there a power has no derivative by its
+// exponent, and that NaN would spread to the exponents of all others.
+Value PowByExponent(const Value& a, const Value& b, const Value& y, const Value& dy) {
+  const Value positive = Call("array.Where", {a > 0, a, ConstantLike(1, a)});
+  return CastLike(dy * (y * Call("math.Log", {positive})), b);
+}
+
 Example OtherExponent(std::string name, Tensor a, Tensor b, Tensor y) {
   return {.name = std::move(name), .inputs = {std::move(a), std::move(b)}, .outputs = {y}};
 }
@@ -155,6 +194,7 @@ NOMO_REGISTER_OP(
         .Reference(PowReference)
         .Fast(PreparePow)
         .InPlace()
+        .Gradient(BroadcastGradient(PowByBase, PowByExponent))
         .Examples(PowExamples));
 
 NOMO_REGISTER_OP(
@@ -164,6 +204,7 @@ NOMO_REGISTER_OP(
         .Known({.as = "python", .name = "{keras.backend,keras.ops,tf,tf.math,np}.square(x)"})
         .Fast(OneDnnEltwise(dnnl_eltwise_square))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_square))
+        .Gradient(UnaryGradient([](auto& x, auto&, auto& dy) { return dy * (x * 2); }))
         .Examples(ExampleTable()
                       .Rows(kNumbers, {{0, 0}, {3, 9}, {-5, 25}, {0.5, 0.25}, {-kInf, kInf}})
                       .Rows({DType::kInt8}, {{-128, 0}, {16, 0}, {12, -112}})));
@@ -175,6 +216,7 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Sqrt", FloatTypes{}, [](auto x) { return st
                      .Known({.as = "onnx", .name = "Sqrt"})
                      .Fast(OneDnnEltwise(dnnl_eltwise_sqrt))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_sqrt))
+                     .Gradient(UnaryGradient([](auto&, auto& y, auto& dy) { return dy * 0.5 / y; }))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {2, 1.4142135623730951},
                                                              {0.25, 0.5},
@@ -190,6 +232,9 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Rsqrt", FloatTypes{},
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math}.rsqrt(x)"})
                      .Fast(FastElementwise(TypeList<float>{},
                                            [](float x) { return 1 / std::sqrt(x); }))
+                     .Gradient(UnaryGradient([](auto&, auto& y, auto& dy) {
+                       return dy * -0.5 * (y * Call("math.Square", {y}));
+                     }))
                      .Examples(ExampleTable().Rows(kFloats, {{4, 0.5},
                                                              {2, 0.7071067811865475},
                                                              {0.25, 2},
@@ -204,6 +249,9 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Reciprocal", FloatTypes{}, [](auto x) { ret
                      .Known({.as = "python",
                              .name = "{keras.ops,tf.math,np}.reciprocal,tf.reciprocal(x)"})
                      .Known({.as = "onnx", .name = "Reciprocal"})
+                     .Gradient(UnaryGradient([](auto&, auto& y, auto& dy) {
+                       return -dy * Call("math.Square", {y});
+                     }))
                      .Examples(ExampleTable().Rows(kFloats, {{2, 0.5},
                                                              {-4, -0.25},
                                                              {3, 0.3333333333333333},

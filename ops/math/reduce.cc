@@ -59,7 +59,45 @@ Groups GroupAxes(const Shape& x, absl::Span<const int> axes) {
   return groups;
 }
 
+// `value`, of y's shape, with the reduced axes that it lacks; one number may stay one.
+Value WithReducedAxes(const GradientContext& g, const Value& value) {
+  if (g.attrs().Bool("keepdims") || value.shape().rank() == 0) return value;
+  if (g.has_input(kAxesInput)) return Call("array.Unsqueeze", {value, g.input(kAxesInput)});
+  const std::vector<int64_t>* axes = nullptr;
+  if (g.attrs().Has("axes")) axes = &g.attrs().Ints("axes");
+  if (axes == nullptr || axes->empty()) return value;
+  return Call("array.Unsqueeze", {value}, {{"axes", *axes}});
+}
+
 }  // namespace
+
+Value ReducedLike(const GradientContext& g, absl::string_view op, const Value& value) {
+  Attributes attrs = g.attrs();
+  attrs.Set("keepdims", true);
+  return Call(op, {value, g.has_input(kAxesInput) ? g.input(kAxesInput) : Value()}, attrs);
+}
+
+Value ExpandLike(const Value& value, const Value& x) {
+  CallOptions options;
+  options.output_types.push_back(x.type());
+  return Call("array.Expand", {value, ShapeOf(x)}, {}, options);
+}
+
+GradientFn ReduceGradient(ReduceGradientPart dx) {
+  return [dx = std::move(dx)](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+    const Value result = dx(g, WithReducedAxes(g, g.output(0)), WithReducedAxes(g, g.gradient(0)));
+    const bool vague = !result.shape().has_rank();  // as y is, where the axes are an input
+    return std::vector<Value>{vague ? ReshapeLike(result, g.input(0)) : result, Value()};
+  };
+}
+
+GradientFn ReduceExtremeGradient() {
+  return ReduceGradient([](const GradientContext& g, const Value& y, const Value& dy) {
+    const Value chosen = g.input(0) == y;
+    const Value share = dy / ReducedLike(g, "math.ReduceSum", CastLike(chosen, dy));
+    return Call("array.Where", {chosen, share, ConstantLike(0, dy)});
+  });
+}
 
 OpDef ReduceSchema(std::string name, DTypeSet types) {
   return OpDef(std::move(name))

@@ -7,12 +7,14 @@
 #define NOMOGRAPH_OPS_MATH_REDUCE_H_
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/op.h"
 #include "nomograph/core/types/memory.h"
@@ -36,6 +38,19 @@ struct Rows {
   int64_t count, length;
 };
 std::optional<Rows> ReducedRows(const PrepareContext& context);
+
+// The same reduction with another op, of a value of x's shape. Its axes stay.
+Value ReducedLike(const GradientContext& g, absl::string_view op, const Value& value);
+// `value` broadcast to x's shape.
+Value ExpandLike(const Value& value, const Value& x);
+
+// dx from y and dy, which have the reduced axes with size 1 or are one number.
+using ReduceGradientPart =
+    std::function<Value(const GradientContext& g, const Value& y, const Value& dy)>;
+GradientFn ReduceGradient(ReduceGradientPart dx);
+// Of reductions that choose an element: elements that are equal share the gradient, as in PyTorch's
+// amax.
+GradientFn ReduceExtremeGradient();
 
 // Walks over the elements of x in the order of memory. Of each run, the elements [in, in + count)
 // either all go to the output's element `out` (out_step 0), or each to its own, from `out` on

@@ -1,4 +1,5 @@
 // ReduceMax, ReduceMin.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/reduce.h"
 #include "nomograph/ops/math/reduce_examples.h"
@@ -7,6 +8,7 @@ namespace nomograph {
 namespace {
 
 using math::ReduceExamples;
+using math::ReduceExtremeGradient;
 using math::ReduceOp;
 
 // The least value of the type, and the greatest.
@@ -68,6 +70,7 @@ NOMO_REGISTER_OP(
                 .name = "ReduceMax",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+        .Gradient(ReduceExtremeGradient())
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},
                                   4,
@@ -96,6 +99,7 @@ NOMO_REGISTER_OP(
                 .name = "ReduceMin",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+        .Gradient(ReduceExtremeGradient())
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},
                                   -6,

@@ -1,6 +1,7 @@
 // ReduceLogSum, ReduceLogSumExp.
 #include <limits>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/reduce.h"
@@ -9,7 +10,9 @@
 namespace nomograph {
 namespace {
 
+using math::ExpandLike;
 using math::ReduceExamples;
+using math::ReduceGradient;
 using math::ReduceOp;
 
 template <typename T>
@@ -44,6 +47,13 @@ struct LogSumExpReducer {
   double scaled = 0;
 };
 
+// dy * e^(x - y), at most dy. Where all of x is -inf, so is y, and nothing flows back.
+Value LogSumExpGradient(const GradientContext& g, const Value& y, const Value& dy) {
+  const Value nothing = Call("math.IsInf", {y}, {{"detect_positive", false}});
+  const Value finite = Call("array.Where", {nothing, ConstantLike(0, y), y});
+  return dy * Call("math.Exp", {g.input(0) - finite});
+}
+
 }  // namespace
 
 NOMO_REGISTER_OP(
@@ -55,6 +65,9 @@ NOMO_REGISTER_OP(
                 .name = "ReduceLogSum",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+        .Gradient(ReduceGradient([](auto& g, auto& y, auto& dy) {
+          return ExpandLike(dy * Call("math.Exp", {-y}), g.input(0));
+        }))
         .Examples(ReduceExamples({kFloats,
                                   {1, 2, 3, 4, 0.5, 6},
                                   2.803360380906535,
@@ -73,6 +86,7 @@ NOMO_REGISTER_OP(
                 .name = "ReduceLogSumExp",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+        .Gradient(ReduceGradient(LogSumExpGradient))
         .Examples(
             ReduceExamples({kFloats,
                             {1, -2, 3, 4, 0.5, -6},

@@ -1,6 +1,7 @@
 // ReduceL1, ReduceL2, ReduceSumSquare.
 #include <cmath>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/reduce.h"
 #include "nomograph/ops/math/reduce_examples.h"
@@ -9,6 +10,7 @@ namespace nomograph {
 namespace {
 
 using math::ReduceExamples;
+using math::ReduceGradient;
 using math::ReduceOp;
 using math::WrappingSum;
 
@@ -41,6 +43,12 @@ struct L2Reducer : SumSquareReducer<T> {
   auto Result(int64_t) const { return std::sqrt(this->sum); }
 };
 
+// dy * x / y; 0 where all of x is 0.
+Value L2Gradient(const GradientContext& g, const Value& y, const Value& dy) {
+  const Value length = Call("array.Where", {y == 0, ConstantLike(1, y), y});
+  return g.input(0) * (dy / length);
+}
+
 Example SmallInts(float expected) {
   return {.inputs = {Tensor::Vector<double>({5, 0, 7})},
           .outputs = {Tensor::Vector<double>({expected})}};
@@ -55,6 +63,9 @@ NOMO_REGISTER_OP(ReduceOp<L1Reducer>("math.ReduceL1", NumberTypes{})
                              .name = "ReduceL1",
                              .since = 18,
                              .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+                     .Gradient(ReduceGradient([](auto& g, auto&, auto& dy) {
+                       return dy * Call("math.Sign", {g.input(0)});
+                     }))
                      .Examples(ReduceExamples({kFloats,
                                                {1, -2, 3, 4, 0.5, -6},
                                                16.5,
@@ -74,6 +85,7 @@ NOMO_REGISTER_OP(ReduceOp<L2Reducer>("math.ReduceL2", FloatTypes{})
                              .name = "ReduceL2",
                              .since = 18,
                              .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+                     .Gradient(ReduceGradient(L2Gradient))
                      .Examples(ReduceExamples({kFloats,
                                                {1, -2, 3, 4, 0.5, -6},
                                                8.13941029804985,
@@ -91,6 +103,7 @@ NOMO_REGISTER_OP(
                 .name = "ReduceSumSquare",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+        .Gradient(ReduceGradient([](auto& g, auto&, auto& dy) { return g.input(0) * (dy * 2); }))
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},
                                   66.25,

@@ -1,4 +1,7 @@
 // ReduceSum, ReduceMean, ReduceProd.
+#include <algorithm>
+
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/reduce.h"
@@ -7,7 +10,10 @@
 namespace nomograph {
 namespace {
 
+using math::ExpandLike;
+using math::ReducedLike;
 using math::ReduceExamples;
+using math::ReduceGradient;
 using math::ReduceOp;
 using math::WrappingSum;
 
@@ -37,6 +43,28 @@ struct ProdReducer {
 
   WrappingSum<T> product = 1;
 };
+
+Value MeanGradient(const GradientContext& g, const Value& y, const Value& dy) {
+  const Value& x = g.input(0);
+  if (x.shape().fully_known() && y.shape().fully_known()) {
+    const int64_t results = std::max<int64_t>(y.shape().ToShape().num_elements(), 1);
+    const int64_t count = x.shape().ToShape().num_elements() / results;
+    return ExpandLike(dy * (1.0 / static_cast<double>(std::max<int64_t>(count, 1))), x);
+  }
+  const Value count = Call("array.Size", {x}) / Call("array.Size", {y});
+  const Value wide = Call("array.Cast", {count}, {{"to", DType::kFloat64}});
+  return ExpandLike(dy * CastLike(Call("math.Reciprocal", {wide}), x), x);
+}
+
+// dy * y / x. Where x is 0 it is the product of the others, which is 0 where another one is.
+Value ProdGradient(const GradientContext& g, const Value& y, const Value& dy) {
+  const Value &x = g.input(0), zero = ConstantLike(0, x), is_zero = x == 0;
+  const Value others = Call("array.Where", {is_zero, ConstantLike(1, x), x});
+  const Value zeros = ReducedLike(g, "math.ReduceSum", CastLike(is_zero, x));
+  const Value product =
+      Call("array.Where", {zeros == 1, ReducedLike(g, "math.ReduceProd", others), zero});
+  return Call("array.Where", {is_zero, dy * product, dy * y / others});
+}
 
 // Elsewhere oneDNN has only its slow generic code; and as it sums in float32, its error grows with
 // the length of a row.
@@ -75,6 +103,9 @@ NOMO_REGISTER_OP(
         .Source("ONNX ReduceSum; NumPy sum")
         .Known({.as = "onnx", .name = "ReduceSum", .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
         .Fast(OneDnnRows(dnnl::algorithm::reduction_sum))
+        .Gradient(ReduceGradient([](auto& g, auto&, auto& dy) {
+          return ExpandLike(dy, g.input(0));
+        }))
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},
                                   0.5,
@@ -99,6 +130,7 @@ NOMO_REGISTER_OP(
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
         .Fast(OneDnnRows(dnnl::algorithm::reduction_mean))
+        .Gradient(ReduceGradient(MeanGradient))
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},
                                   0.08333333333333333,
@@ -122,6 +154,7 @@ NOMO_REGISTER_OP(ReduceOp<ProdReducer>("math.ReduceProd", NumberTypes{})
                              .name = "ReduceProd",
                              .since = 18,
                              .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+                     .Gradient(ReduceGradient(ProdGradient))
                      .Examples(ReduceExamples({kFloats,
                                                {1, -2, 3, 4, 0.5, -6},
                                                72,

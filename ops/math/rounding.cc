@@ -12,6 +12,7 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Floor", FloatTypes{}, [](auto x) { return s
                      .Source("ONNX Floor; NumPy floor")
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.floor(x)"})
                      .Known({.as = "onnx", .name = "Floor"})
+                     .GradientIsZero()
                      .Examples(ExampleTable().Rows(
                          kFloats,
                          {{1.5, 1}, {-1.5, -2}, {2, 2}, {-0.25, -1}, {kInf, kInf}, {kNaN, kNaN}})));
@@ -24,6 +25,7 @@ NOMO_REGISTER_OP(
                 .name = "{tf,tf.math}.ceil,tf.math.ceiling,{keras.ops,"
                         "np}.ceil(x)"})
         .Known({.as = "onnx", .name = "Ceil"})
+        .GradientIsZero()
         .Examples(ExampleTable().Rows(
             kFloats, {{1.5, 2}, {-1.5, -1}, {2, 2}, {-0.25, 0}, {-kInf, -kInf}, {kNaN, kNaN}})));
 
@@ -37,6 +39,7 @@ NOMO_REGISTER_OP(
         .Known({.as = "onnx", .name = "Round"})
         .Fast(OneDnnEltwise(dnnl_eltwise_round))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_round))
+        .GradientIsZero()
         .Examples(ExampleTable().Rows(kFloats, {{0.5, 0},
                                                 {1.5, 2},
                                                 {2.5, 2},
@@ -52,6 +55,7 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Trunc", FloatTypes{}, [](auto x) { return s
                      .Doc("y = x without its fraction, rounded toward 0.")
                      .Source("NumPy trunc")
                      .Known({.as = "python", .name = "{keras.ops,np}.trunc,tf.truncate(x)"})
+                     .GradientIsZero()
                      .Examples(ExampleTable().Rows(
                          kFloats,
                          {{1.5, 1}, {-1.5, -1}, {2, 2}, {-0.25, 0}, {kInf, kInf}, {kNaN, kNaN}})));

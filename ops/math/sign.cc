@@ -1,6 +1,7 @@
 // Neg, Abs, Sign.
 #include <cmath>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
@@ -35,6 +36,7 @@ NOMO_REGISTER_OP(
         .Known({.as = "onnx", .name = "Neg"})
         .Fast(OneDnnEltwise(dnnl_eltwise_linear, -1))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_linear, -1))
+        .Gradient(UnaryGradient([](auto&, auto&, auto& dy) { return -dy; }))
         .Examples(ExampleTable()
                       .Rows(kSigned,
                             {{0, 0}, {3, -3}, {-5, 5}, {0.5, -0.5}, {kInf, -kInf}, {kNaN, kNaN}})
@@ -50,6 +52,9 @@ NOMO_REGISTER_OP(
         .Known({.as = "onnx", .name = "Abs"})
         .Fast(OneDnnEltwise(dnnl_eltwise_abs))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_abs))
+        .Gradient(UnaryGradient([](auto& x, auto&, auto& dy) {
+          return dy * Call("math.Sign", {x});
+        }))
         .Examples(ExampleTable()
                       .Rows(kNumbers,
                             {{0, 0}, {3, 3}, {-5, 5}, {-0.5, 0.5}, {-kInf, kInf}, {kNaN, kNaN}})
@@ -62,6 +67,7 @@ NOMO_REGISTER_OP(
         .Source("ONNX Sign; NumPy sign")
         .Known({.as = "python", .name = "{keras.backend,keras.ops,tf,tf.math,np}.sign(x)"})
         .Known({.as = "onnx", .name = "Sign"})
+        .GradientIsZero()
         .Examples(ExampleTable()
                       .Rows(kNumbers,
                             {{0, 0}, {3, 1}, {-5, -1}, {0.25, 1}, {-kInf, -1}, {kNaN, kNaN}})

@@ -53,10 +53,7 @@ absl::Status Compute(KernelContext& context) {
 }
 
 absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
-  CallOptions options;
-  options.output_types.push_back(g.input(0).type());
-  return std::vector<Value>{
-      Call("array.Expand", {g.gradient(0), ShapeOf(g.input(0))}, {}, options)};
+  return std::vector<Value>{ExpandLike(g.gradient(0), g.input(0)), Value()};
 }
 
 std::vector<Example> Examples() {

@@ -1,11 +1,19 @@
 // Sin, Cos, Tan, Asin, Acos, Atan, Atan2. Angles are in radians.
 #include <cmath>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {
+namespace {
+
+Value SquaredDistance(const Value& a, const Value& b) {
+  return Call("math.Square", {a}) + Call("math.Square", {b});
+}
+
+}  // namespace
 
 NOMO_REGISTER_OP(FloatFunctionOp("math.Sin", exact::Sin, std::sin)
                      .Doc("y = sin(x), x in radians.")
@@ -13,6 +21,9 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Sin", exact::Sin, std::sin)
                      .Known({.as = "python",
                              .name = "{keras.backend,keras.ops,tf,tf.math,np}.sin(x)"})
                      .Known({.as = "onnx", .name = "Sin"})
+                     .Gradient(UnaryGradient([](auto& x, auto&, auto& dy) {
+                       return dy * Call("math.Cos", {x});
+                     }))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.479425538604203},
                                                              {-2, -0.9092974268256817},
@@ -26,6 +37,9 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Cos", exact::Cos, std::cos)
                      .Known({.as = "python",
                              .name = "{keras.backend,keras.ops,tf,tf.math,np}.cos(x)"})
                      .Known({.as = "onnx", .name = "Cos"})
+                     .Gradient(UnaryGradient([](auto& x, auto&, auto& dy) {
+                       return -dy * Call("math.Sin", {x});
+                     }))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 1},
                                                              {0.5, 0.8775825618903728},
                                                              {-2, -0.4161468365471424},
@@ -38,6 +52,9 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Tan", exact::Tan, std::tan)
                      .Source("ONNX Tan; NumPy tan")
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.tan(x)"})
                      .Known({.as = "onnx", .name = "Tan"})
+                     .Gradient(UnaryGradient([](auto&, auto& y, auto& dy) {
+                       return dy * (Call("math.Square", {y}) + 1);
+                     }))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.5463024898437905},
                                                              {-2, 2.185039863261519},
@@ -49,6 +66,9 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Asin", exact::Asin, std::asin)
                      .Source("ONNX Asin; NumPy arcsin")
                      .Known({.as = "python", .name = "{tf,tf.math}.asin,{keras.ops,np}.arcsin(x)"})
                      .Known({.as = "onnx", .name = "Asin"})
+                     .Gradient(UnaryGradient([](auto& x, auto&, auto& dy) {
+                       return dy * Call("math.Rsqrt", {(1 - x) * (1 + x)});
+                     }))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.5235987755982989},
                                                              {-1, -1.5707963267948966},
@@ -61,6 +81,9 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Acos", exact::Acos, std::acos)
                      .Source("ONNX Acos; NumPy arccos")
                      .Known({.as = "python", .name = "{tf,tf.math}.acos,{keras.ops,np}.arccos(x)"})
                      .Known({.as = "onnx", .name = "Acos"})
+                     .Gradient(UnaryGradient([](auto& x, auto&, auto& dy) {
+                       return -dy * Call("math.Rsqrt", {(1 - x) * (1 + x)});
+                     }))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 1.5707963267948966},
                                                              {0.5, 1.0471975511965979},
                                                              {-1, 3.141592653589793},
@@ -73,6 +96,9 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Atan", exact::Atan, std::atan)
                      .Source("ONNX Atan; NumPy arctan")
                      .Known({.as = "python", .name = "{tf,tf.math}.atan,{keras.ops,np}.arctan(x)"})
                      .Known({.as = "onnx", .name = "Atan"})
+                     .Gradient(UnaryGradient([](auto& x, auto&, auto& dy) {
+                       return dy / (Call("math.Square", {x}) + 1);
+                     }))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.4636476090008061},
                                                              {-2, -1.1071487177940904},
@@ -87,6 +113,9 @@ NOMO_REGISTER_OP(
         .Source("NumPy arctan2")
         .Known({.as = "python", .name = "{tf,tf.math}.atan2,{keras.ops,np}.arctan2(y|x1,x|x2)"})
         .Fast(FastElementwise(TypeList<float>{}, [](float a, float b) { return std::atan2(a, b); }))
+        .Gradient(BroadcastGradient(
+            [](auto& a, auto& b, auto&, auto& dy) { return dy * b / SquaredDistance(a, b); },
+            [](auto& a, auto& b, auto&, auto& dy) { return -dy * a / SquaredDistance(a, b); }))
         .Examples(ExampleTable().Rows(kFloats, {{1, 1, 0.7853981633974483},
                                                 {1, -1, 2.356194490192345},
                                                 {-1, 0, -1.5707963267948966},

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
@@ -64,6 +65,38 @@ PostOpFn PostOpOfTwo(dnnl_alg_kind_t algorithm) {
   };
 }
 
+std::vector<Value> ToAllInputs(const GradientContext& g, const Value& gradient) {
+  std::vector<Value> result(g.num_inputs());
+  for (int i = 0; i < g.num_inputs(); ++i) {
+    if (g.wants(i)) result[i] = SumTo(gradient, g.input(i));
+  }
+  return result;
+}
+
+absl::StatusOr<std::vector<Value>> SumGradient(const GradientContext& g) {
+  return ToAllInputs(g, g.gradient(0));
+}
+
+absl::StatusOr<std::vector<Value>> MeanGradient(const GradientContext& g) {
+  return ToAllInputs(g, g.gradient(0) / g.num_inputs());
+}
+
+// Of Max and Min. Inputs that are equal share the gradient, as in PyTorch's maximum.
+absl::StatusOr<std::vector<Value>> ExtremeGradient(const GradientContext& g) {
+  const Value &y = g.output(0), dy = g.gradient(0);
+  std::vector<Value> chosen, counts, result(g.num_inputs());
+  for (int i = 0; i < g.num_inputs(); ++i) {
+    chosen.push_back(g.input(i) == y);
+    counts.push_back(CastLike(chosen[i], y));
+  }
+  const Value share = dy / Call("math.Sum", counts);
+  for (int i = 0; i < g.num_inputs(); ++i) {
+    if (!g.wants(i)) continue;
+    result[i] = SumTo(Call("array.Where", {chosen[i], share, ConstantLike(0, y)}), g.input(i));
+  }
+  return result;
+}
+
 Example ThreeFloats(float first, float second) {
   return {.name = "three inputs",
           .inputs = {Tensor::Vector<float>({1, -5}), Tensor::Of<float>({1, 1}, {3}),
@@ -83,6 +116,7 @@ NOMO_REGISTER_OP(
                 .name = "{keras.backend,keras.ops,tf,tf.math,np}.maximum(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Max"})
         .AsPostOp(PostOpOfTwo(dnnl_binary_max))
+        .Gradient(ExtremeGradient)
         .Examples(ExampleTable()
                       .Rows(kNumbers, {{3, 5, 5}, {7, -2, 7}, {4, 4, 4}, {0.5, 0.25, 0.5}})
                       .Rows(kFloats,
@@ -100,6 +134,7 @@ NOMO_REGISTER_OP(
                 .name = "{keras.backend,keras.ops,tf,tf.math,np}.minimum(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Min"})
         .AsPostOp(PostOpOfTwo(dnnl_binary_min))
+        .Gradient(ExtremeGradient)
         .Examples(ExampleTable()
                       .Rows(kNumbers, {{3, 5, 3}, {7, -2, -2}, {4, 4, 4}, {0.5, 0.25, 0.25}})
                       .Rows(kFloats,
@@ -114,6 +149,7 @@ NOMO_REGISTER_OP(
         .Source("ONNX Sum; Keras Add")
         .Known({.as = "onnx", .name = "Sum"})
         .AsPostOp(PostOpOfTwo(dnnl_binary_add))
+        .Gradient(SumGradient)
         .Examples(ExampleTable()
                       .Rows(kNumbers, {{1, 2, 3, 6}, {-5, 2, 1, -2}, {0.5, 0.25, 8, 8.75}})
                       .Rows({DType::kInt8}, {{100, 100, -56}, {-128, -128, 0}})
@@ -127,6 +163,7 @@ NOMO_REGISTER_OP(VariadicOp<SumType>(
                           "with NumPy broadcasting.")
                      .Source("ONNX Mean; Keras Average")
                      .Known({.as = "onnx", .name = "Mean"})
+                     .Gradient(MeanGradient)
                      .Examples(ExampleTable()
                                    .Rows(kFloats, {{1, 2, 3, 2},
                                                    {-5, 2, 1, -0.6666666666666666},

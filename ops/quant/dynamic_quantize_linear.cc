@@ -117,6 +117,8 @@ NOMO_REGISTER_OP(
         .Infer(InferDynamicQuantizeLinear)
         .Reference(DynamicQuantizeReference)
         .Fast(PrepareDynamicQuantize)
+        .NoGradient("it rounds to integers, through which nothing flows back; differentiate the "
+                    "model that was quantised")
         .Examples(DynamicQuantizeLinearExamples));
 
 }  // namespace

@@ -134,6 +134,7 @@ NOMO_REGISTER_OP(
         .Fast(PrepareQLinearAdd)
         .InPlace()
         .Written(SumOfFloats())
+        .GradientIsZero()
         .Examples(QLinearAddExamples));
 
 }  // namespace

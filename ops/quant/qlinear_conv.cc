@@ -192,6 +192,7 @@ NOMO_REGISTER_OP(
         .Reference(QLinearConvCompute)
         .Fast(PrepareQLinearConv)
         .Work(AllCombinationsWork)
+        .GradientIsZero()
         .Examples(QLinearConvExamples));
 
 }  // namespace

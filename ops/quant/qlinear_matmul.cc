@@ -219,6 +219,7 @@ NOMO_REGISTER_OP(
         .Reference(QLinearMatMulCompute)
         .Fast(PrepareQLinearMatMul)
         .Work(AllCombinationsWork)
+        .GradientIsZero()
         .Examples(QLinearMatMulExamples));
 
 }  // namespace

@@ -214,6 +214,7 @@ NOMO_REGISTER_OP(
         .Infer(InferQuantizeLinear)
         .Reference(QuantizeCompute)
         .Fast(PrepareQuantize)
+        .GradientIsZero()
         .Examples(QuantizeLinearExamples));
 
 }  // namespace

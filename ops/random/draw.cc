@@ -41,7 +41,7 @@ OpDef ShapedOp(std::string name, DTypeSet types, DType dtype, CheckFn check) {
 OpDef LikeOp(std::string name, DTypeSet x_types, DTypeSet types, CheckFn check) {
   OpDef op(std::move(name));
   op.TypeVar("T", x_types).TypeVar("R", types);
-  op.Input("x", "T", "any shape").Output("y", "R", "the shape of x");
+  op.Input("x", "T", "any shape").Output("y", "R", "the shape of x").GradientIsZero();
   op.OptionalAttr("dtype", AttrType::kDType, "the type of y; absent: that of x");
   op.Infer([check](const InferContext& context) -> absl::StatusOr<std::vector<TensorType>> {
     if (check != nullptr) NOMO_RETURN_IF_ERROR(check(context.attrs()));

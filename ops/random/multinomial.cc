@@ -109,6 +109,7 @@ NOMO_REGISTER_OP(
             .Attr("dtype", DType::kInt32, "the type of y"))
         .Infer(Infer)
         .Reference(Compute)
+        .GradientIsZero()
         .Examples(Examples));
 
 }  // namespace

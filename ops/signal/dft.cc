@@ -2,6 +2,7 @@
 #include <optional>
 #include <vector>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/signal/transform.h"
@@ -286,6 +287,45 @@ std::vector<Example> DftExamples() {
   };
 }
 
+// `value` of input 0's dtype, from an integer that is the attribute or the input, or else `absent`.
+Value Argument(const GradientContext& g, absl::string_view name, int input, const Value& absent) {
+  if (g.attrs().Has(name)) return Constant(Tensor::Scalar(g.attrs().Int(name)));
+  return g.has_input(input) ? Call("array.Cast", {g.input(input)}, {{"to", DType::kInt64}})
+                            : absent;
+}
+
+Value AsVector(const Value& x) {
+  return Call("array.Reshape", {x}, {{"shape", std::vector<int64_t>{1}}});
+}
+
+// The transform is a matrix F with F^H = n F^-1: what flows back is n times the inverse of dy,
+// which is filled up with zeros where it is onesided; of that as many elements as x gave, and their
+// real parts where x is real.
+absl::StatusOr<std::vector<Value>> DftGradient(const GradientContext& g) {
+  const Value &x = g.input(0), dy = g.gradient(0);
+  const bool inverse = g.attrs().Bool("inverse");
+  const Value axis = Argument(g, "axis", 2, Constant(Tensor::Scalar<int64_t>(-2)));
+  const Value shape = ShapeOf(x);
+  const Value size = Call("array.Gather", {shape, AsVector(axis)});
+  const Value length = AsVector(Argument(g, "dft_length", 1, size));
+  const Value n =
+      Call("array.Reshape", {CastLike(length, dy)}, {{"shape", std::vector<int64_t>{}}});
+  Value full = Call("signal.Dft", {dy, length, axis}, {{"inverse", !inverse}});
+  full = inverse ? full / n : full * n;
+  // Along the axis, then the last one.
+  const Value minus_one = Constant(Tensor::Vector<int64_t>({-1}));
+  const Value axes = Call("array.Concat", {AsVector(axis), minus_one}, {{"axis", 0}});
+  const Value starts = Constant(Tensor::Vector<int64_t>({0, 0}));
+  const Value parts = Call("array.Gather", {shape, minus_one});
+  const Value there =
+      Call("array.Slice", {full, starts, Call("array.Concat", {size, parts}, {{"axis", 0}}), axes});
+  CallOptions options;
+  options.output_types = {x.type()};
+  const Value ends = Call("array.Concat", {length, parts}, {{"axis", 0}});
+  return std::vector<Value>{
+      Call("array.SliceGrad", {there, shape, starts, ends, axes}, {}, options)};
+}
+
 NOMO_REGISTER_OP(
     OpDef("signal.Dft")
         .Doc(
@@ -317,6 +357,7 @@ NOMO_REGISTER_OP(
         .Infer(InferDft)
         .Reference(DftCompute)
         .Fast(PrepareDft)
+        .Gradient(DftGradient)
         .Examples(DftExamples));
 
 }  // namespace

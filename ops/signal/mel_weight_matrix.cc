@@ -173,6 +173,7 @@ NOMO_REGISTER_OP(
         .Attr("dtype", DType::kFloat32, "of y, a number")
         .Infer(InferMel)
         .Reference(MelCompute)
+        .GradientIsZero()
         .Examples(MelExamples));
 
 }  // namespace

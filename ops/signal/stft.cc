@@ -2,6 +2,7 @@
 #include <optional>
 #include <vector>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/signal/transform.h"
@@ -202,6 +203,72 @@ std::vector<Example> StftExamples() {
   };
 }
 
+// The places in the signal of all elements of all frames: [frames, frame_length].
+Value Places(const Value& frames, const Value& step, const Value& length) {
+  const auto number = [](int64_t value) { return Constant(Tensor::Scalar(value)); };
+  const auto range = [&](const Value& end, int64_t axis) {
+    return Call("array.Unsqueeze", {Call("array.Range", {number(0), end, number(1)})},
+                {{"axes", std::vector<int64_t>{axis}}});
+  };
+  return range(frames, 1) * step + range(length, 0);
+}
+
+// An integer that is an attribute or an input, as a scalar.
+Value Argument(const GradientContext& g, absl::string_view name, int input, const Value& absent) {
+  if (g.attrs().Has(name)) return Constant(Tensor::Scalar(g.attrs().Int(name)));
+  if (!g.has_input(input)) return absent;
+  return Call("array.Reshape", {Call("array.Cast", {g.input(input)}, {{"to", DType::kInt64}})},
+              {{"shape", std::vector<int64_t>{}}});
+}
+
+// Size number `axis` of x, as a scalar.
+Value SizeOf(const Value& x, int64_t axis) {
+  return Call("array.Gather", {ShapeOf(x), Constant(Tensor::Scalar(axis))});
+}
+
+// Each frame's spectrum flows back as signal.Dft has it, to the frame times the window; that flows
+// back to the places of the signal that the frame has, and to the window.
+absl::StatusOr<std::vector<Value>> StftGradient(const GradientContext& g) {
+  const Value &signal = g.input(0), dy = g.gradient(0);
+  if (!signal.shape().has_rank()) {
+    return InvalidArgument("expected a signal of known rank, found ", signal.type().ToString());
+  }
+  const bool flat = signal.shape().rank() == 2;
+  const auto number = [](int64_t value) { return Constant(Tensor::Scalar(value)); };
+  const auto unsqueeze = [](const Value& x, int64_t axis) {
+    return Call("array.Unsqueeze", {x}, {{"axes", std::vector<int64_t>{axis}}});
+  };
+  const Value length =
+      Argument(g, "frame_length", 3, g.has_input(2) ? SizeOf(g.input(2), 0) : SizeOf(signal, 1));
+  const Value places = Places(SizeOf(dy, 1), Argument(g, "frame_step", 1, Value()), length);
+  Value full =
+      Call("signal.Dft", {dy, length, number(2)}, {{"inverse", true}}) * CastLike(length, dy);
+  // [batch, frames, frame_length, parts], real parts alone of a real signal.
+  const Value complex = flat ? unsqueeze(signal, 2) : signal;
+  const Value parts = SizeOf(complex, 2);
+  full = Call("array.Slice", {full, Constant(Tensor::Vector<int64_t>({0})), unsqueeze(parts, 0),
+                              Constant(Tensor::Vector<int64_t>({-1}))});
+  std::vector<Value> result(4);
+  if (g.wants(0)) {
+    const Value spread = g.has_input(2) ? full * unsqueeze(g.input(2), 1) : full;
+    const auto swapped = [](const Value& x, std::vector<int64_t> perm) {
+      return Call("array.Transpose", {x}, {{"perm", std::move(perm)}});
+    };
+    const Value sum = Call("array.ScatterND",
+                           {swapped(ZerosLike(complex), {1, 0, 2}), unsqueeze(places, 2),
+                            swapped(spread, {1, 2, 0, 3})},
+                           {{"reduction", "add"}});
+    result[0] = ReshapeLike(swapped(sum, {1, 0, 2}), signal);
+  }
+  if (g.has_input(2) && g.wants(2)) {
+    const Value frames = Call("array.Gather", {complex, places}, {{"axis", 1}});
+    const Value sum = Call("math.ReduceSum", {full * frames},
+                           {{"axes", std::vector<int64_t>{0, 1, 3}}, {"keepdims", false}});
+    result[2] = ReshapeLike(sum, g.input(2));
+  }
+  return result;
+}
+
 NOMO_REGISTER_OP(
     OpDef("signal.Stft")
         .Doc("The short-time Fourier transform: signal.Dft of each frame of a signal.\n\n"
@@ -235,6 +302,7 @@ NOMO_REGISTER_OP(
         .Reference(StftCompute)
         .Fast(PrepareStft)
         .Work(AllCombinationsWork)
+        .Gradient(StftGradient)
         .Examples(StftExamples));
 
 }  // namespace

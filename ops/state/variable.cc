@@ -1,4 +1,5 @@
 // state.Read, state.Assign: the variables of a session.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/escape.h"
 
@@ -92,6 +93,7 @@ NOMO_REGISTER_OP(OpDef("state.Assign")
                      .WithEffects(Effects::kStateful)
                      .Infer(SameAsInput)
                      .Reference(Assign)
+                     .Gradient(PassGradient())
                      .Examples(AssignExamples));
 
 }  // namespace
