@@ -5,6 +5,7 @@
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/activation/activation_gradients.h"
 
 namespace nomograph::nn {
 namespace {
@@ -29,6 +30,9 @@ OpDef Elu() {
       .Attr("alpha", 1.0, "what -y approaches as x falls")
       .Fast(OneDnnEltwise(OneDnnElu))
       .AsPostOp(EltwisePostOp(OneDnnElu))
+      .Gradient(EluGradient([](const Attributes& attrs) {
+        return Attributes{{"offset", attrs.Float("alpha")}};
+      }))
       .Examples(ExampleTable()
                     .Rows(kFloats, {{0, 0},
                                     {0.5, 0.5},
@@ -60,6 +64,10 @@ OpDef Selu() {
       .Known({.as = "onnx", .name = "Selu"})
       .Attr("alpha", 1.6732632423543772, "the scale below 0")
       .Attr("gamma", 1.0507009873554805, "the scale of all")
+      .Gradient(EluGradient([](const Attributes& attrs) {
+        const double gamma = attrs.Float("gamma");
+        return Attributes{{"above", gamma}, {"offset", gamma * attrs.Float("alpha")}};
+      }))
       .Fast(FastElementwise(
           TypeList<float, Half, BFloat16>{},
           [](const Attributes& attrs) {
@@ -103,6 +111,9 @@ OpDef Celu() {
       .Known({.as = "onnx", .name = "Celu"})
       .Attr("alpha", 1.0, "what -y approaches as x falls; not 0")
       .Infer(InferCelu)
+      .Gradient(EluGradient([](const Attributes& attrs) {
+        return Attributes{{"factor", 1 / attrs.Float("alpha")}};
+      }))
       .Fast(FastElementwise(TypeList<float, Half, BFloat16>{},
                             [](const Attributes& attrs) {
                               const auto alpha = static_cast<float>(attrs.Float("alpha"));

@@ -6,6 +6,7 @@
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/activation/activation_gradients.h"
 
 namespace nomograph::nn {
 namespace {
@@ -67,6 +68,7 @@ OpDef Gelu() {
                  .Choices({"none", "tanh"})
                  .Fast(OneDnnEltwise(OneDnnGelu))
                  .AsPostOp(EltwisePostOp(OneDnnGelu))
+                 .Gradient(GradientFromInput("nn.GeluGrad"))
                  .Examples(ExampleTable()
                                .Rows(kFloats, {{0, 0},
                                                {0.5, 0.34573123063700656},
@@ -107,6 +109,10 @@ OpDef Shrink() {
       .Attr("lambd", 0.5, "what |x| must pass; at least 0")
       .Min(0)
       .Attr("bias", 0.0, "what is taken from |x|")
+      .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+        const Value past = Call("math.Abs", {g.input(0)}) - g.attrs().Float("lambd");
+        return std::vector<Value>{Call("nn.ReluGrad", {g.gradient(0), past})};
+      })
       .Examples(ExampleTable()
                     .Rows(kFloats, {{0, 0}, {0.5, 0}, {-0.5, 0}, {2, 2}, {-2, -2}, {kInf, kInf}})
                     .Rows(kFloats, {{0, 0}, {0.5, 0}, {2, 1.5}, {-2, -1.5}}, {{"bias", 0.5}})
@@ -119,6 +125,13 @@ double PlusSquare(double x, double b) {
   return x < 0 ? b / 2 / (root - x) : (x + root) / 2;
 }
 
+// dy y / root, and root = 2 y - x is 0 where b and x are.
+Value SquarePlusGradient(const Value& x, const Value& y, const Value& dy) {
+  const Value root = y + y - x;
+  const Value divisor = Call("array.Where", {root > 0, root, ConstantLike(1, x)});
+  return dy * (y / divisor);
+}
+
 OpDef SquarePlus() {
   return ElementwiseOp("nn.SquarePlus", FloatTypes{},
                        [](const Attributes& attrs) {
@@ -129,6 +142,7 @@ OpDef SquarePlus() {
       .Known({.as = "python", .name = "{keras.ops,keras.activations}.squareplus(x)"})
       .Attr("b", 4.0, "the size of the bend at 0")
       .Min(0)
+      .Gradient(UnaryGradient(SquarePlusGradient))
       .Examples(
           ExampleTable()
               .Rows(kFloats,
@@ -141,6 +155,9 @@ OpDef SquarePlus() {
 NOMO_REGISTER_OP(
     ElementwiseOp("nn.Softsign", FloatTypes{}, [](auto x) { return x / (1 + std::abs(x)); })
         .Doc("y = x / (1 + |x|)")
+        .Gradient(UnaryGradient([](const Value&, const Value& y, const Value& dy) {
+          return Call("math.Square", {1 - Call("math.Abs", {y})}) * dy;
+        }))
         .Source("ONNX Softsign; Keras activation softsign")
         .Known(
             {.as = "python",
@@ -159,6 +176,9 @@ NOMO_REGISTER_OP(FloatFunctionOp(
                      "nn.TanhShrink", [](double x) { return x - exact::Tanh(x); },
                      [](float x) { return x - std::tanh(x); })
                      .Doc("y = x - tanh(x)")
+                     .Gradient(UnaryGradient([](const Value& x, const Value& y, const Value& dy) {
+                       return Call("math.Square", {x - y}) * dy;  // tanh(x)^2
+                     }))
                      .Source("Keras activation tanh_shrink")
                      .Known({.as = "python",
                              .name = "{keras.ops,keras.activations}.tanh_shrink(x)"})

@@ -4,6 +4,7 @@
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/activation/activation_gradients.h"
 
 namespace nomograph::nn {
 namespace {
@@ -28,6 +29,9 @@ OpDef LeakyRelu() {
         return attrs.Float("alpha") == 0 ? std::nullopt : OneDnnLeakyRelu(attrs);
       }))
       .AsPostOp(EltwisePostOp(OneDnnLeakyRelu))
+      .Gradient(ReluGradient([](const Attributes& attrs) {
+        return Attributes{{"alpha", attrs.Float("alpha")}};
+      }))
       .Examples(ExampleTable()
                     .Rows(kFloats, {{0, 0},
                                     {0.5, 0.5},
@@ -48,6 +52,14 @@ absl::StatusOr<std::vector<TensorType>> InferPRelu(const InferContext& context) 
   return std::vector<TensorType>{{context.dtype(0), *std::move(same)}};
 }
 
+absl::StatusOr<std::vector<Value>> PReluGradient(const GradientContext& g) {
+  const Value x = g.input(0), slope = g.input(1), dy = g.gradient(0);
+  std::vector<Value> result(2);
+  if (g.wants(0)) result[0] = Call("nn.PReluGrad", {dy, x, slope});
+  if (g.wants(1)) result[1] = SumTo(Call("math.Min", {x, ConstantLike(0, x)}) * dy, slope);
+  return result;
+}
+
 OpDef PRelu() {
   return OpDef("nn.PRelu")
       .Doc("y = x where x >= 0, slope * x where x < 0.")
@@ -63,6 +75,7 @@ OpDef PRelu() {
       .Reference(
           ElementwiseKernel(FloatTypes{}, [](auto x, auto slope) { return x < 0 ? slope * x : x; }))
       .InPlace()
+      .Gradient(PReluGradient)
       .Examples(ExampleTable()
                     .Rows(kFloats,
                           {{-2, 0.25, -0.5}, {2, 0.25, 2}, {-1, -3, 3}, {0, 5, 0}, {kNaN, 1, kNaN}})
@@ -87,6 +100,10 @@ OpDef ThresholdedRelu() {
       .Source("ONNX ThresholdedRelu; Keras activation threshold; Konda et al., 2014")
       .Known({.as = "onnx", .name = "ThresholdedRelu"})
       .Attr("alpha", 1.0, "the threshold")
+      .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+        return std::vector<Value>{
+            Call("nn.ReluGrad", {g.gradient(0), g.input(0) - g.attrs().Float("alpha")})};
+      })
       .Examples(
           ExampleTable()
               .Rows(kFloats,
@@ -103,6 +120,10 @@ NOMO_REGISTER_OP(ElementwiseOp("nn.Relu", SignedTypes{},
                      .Known({.as = "onnx", .name = "Relu"})
                      .Fast(OneDnnEltwise(dnnl_eltwise_relu))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_relu))
+                     .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+                       // From y, so that x need not be kept.
+                       return std::vector<Value>{Call("nn.ReluGrad", {g.gradient(0), g.output(0)})};
+                     })
                      .Examples(ExampleTable().Rows(kSigned, {{0, 0},
                                                              {0.5, 0.5},
                                                              {-0.5, 0},
@@ -124,6 +145,10 @@ NOMO_REGISTER_OP(
         .Known({.as = "python", .name = "{keras.ops,keras.activations,tf.nn}.relu6(x|features)"})
         .Fast(OneDnnEltwise(dnnl_eltwise_clip, 0, 6))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_clip, 0, 6))
+        .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+          return std::vector<Value>{
+              Call("nn.ReluGrad", {g.gradient(0), g.output(0)}, {{"limit", 6.0}})};
+        })
         .Examples(ExampleTable().Rows(
             kSigned,
             {{0, 0}, {0.5, 0.5}, {-0.5, 0}, {6, 6}, {7, 6}, {kInf, 6}, {-kInf, 0}, {kNaN, kNaN}})));

@@ -6,6 +6,7 @@
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/activation/activation_gradients.h"
 
 namespace nomograph::nn {
 namespace {
@@ -47,6 +48,7 @@ OpDef Swish() {
               .name = "{keras.ops,keras.activations,tf.nn}.{swish,silu}(x|features,beta=alpha)"})
       .Known({.as = "onnx", .name = "Swish", .since = 24})
       .Attr("alpha", 1.0, "how steep the sigmoid is")
+      .Gradient(GradientFromInput("nn.SwishGrad"))
       .Fast(OneDnnEltwise(OneDnnSwish))
       .AsPostOp(EltwisePostOp(OneDnnSwish))
       .Written(Pattern::AnyOrder("math.Mul", Pattern::Input(0),
@@ -88,6 +90,10 @@ OpDef HardSigmoid() {
       .Known({.as = "onnx", .name = "HardSigmoid"})
       .Attr("alpha", 0.2, "the slope at 0")
       .Attr("beta", 0.5, "the value at 0")
+      .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+        const Value inside = Call("nn.ReluGrad", {g.gradient(0), g.output(0)}, {{"limit", 1.0}});
+        return std::vector<Value>{inside * g.attrs().Float("alpha")};
+      })
       .Fast(OneDnnEltwise(FastHardSigmoid))
       .AsPostOp(EltwisePostOp(FastHardSigmoid))
       .Examples(ExampleTable()
@@ -114,6 +120,9 @@ NOMO_REGISTER_OP(
         .Known({.as = "onnx", .name = "Sigmoid"})
         .Fast(OneDnnEltwise(dnnl_eltwise_logistic))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_logistic))
+        .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+          return std::vector<Value>{Call("nn.SigmoidGrad", {g.gradient(0), g.output(0)})};
+        })
         .Examples(ExampleTable().Rows(kFloats, {{0, 0.5},
                                                 {0.5, 0.6224593312018546},
                                                 {-0.5, 0.3775406687981454},
@@ -131,6 +140,9 @@ NOMO_REGISTER_OP(
         "nn.LogSigmoid", [](double x) { return -Softplus(-x); },
         [](float x) { return -FastSoftplus(-x); })
         .Doc("y = ln(1 / (1 + e^-x))")
+        .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
+          return Call("nn.Sigmoid", {-x}) * dy;
+        }))
         .Source("Keras activation log_sigmoid")
         .Known({.as = "python",
                 .name = "{keras.ops,keras.activations}.log_sigmoid,{tf.math,tf.nn}.log_sigmoid(x)"})
@@ -148,6 +160,9 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(
     FloatFunctionOp("nn.Softplus", Softplus, FastSoftplus)
         .Doc("y = ln(1 + e^x)")
+        .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
+          return Call("nn.Sigmoid", {x}) * dy;
+        }))
         .Source("ONNX Softplus; Keras activation softplus")
         .Known(
             {.as = "python",
@@ -173,6 +188,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("nn.Mish", [](double x) { return x * exact::Tan
                      .Known({.as = "onnx", .name = "Mish", .since = 18})
                      .Fast(OneDnnEltwise(dnnl_eltwise_mish))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_mish))
+                     .Gradient(GradientFromInput("nn.MishGrad"))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.3752452113048951},
                                                              {-0.5, -0.22074377465173},
@@ -193,6 +209,7 @@ NOMO_REGISTER_OP(
         .Known({.as = "onnx", .name = "HardSwish", .since = 14})
         .Fast(OneDnnEltwise(dnnl_eltwise_hardswish))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_hardswish))
+        .Gradient(GradientFromInput("nn.HardSwishGrad"))
         .Written(Pattern::AnyOrder(
             "math.Mul", Pattern::Input(0),
             Pattern::Op("nn.HardSigmoid", {Pattern::Input(0)}).Where(IsGateOfHardSwish)))
