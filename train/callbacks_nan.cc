@@ -56,6 +56,7 @@ class TerminateCallback : public Callback {
   std::string name() const override { return "TerminateOnNaN"; }
 
   absl::Status OnBatchBegin(Trainer& /*trainer*/, int64_t /*batch*/) override {
+    scope_.reset();  // of a step that failed
     scope_ = std::make_unique<StepObserverScope>(&watch_);
     return absl::OkStatus();
   }
