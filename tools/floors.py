@@ -20,6 +20,7 @@ FLOORS = [
     ["core/layers", "core/compile"],
     ["core/run"],
     ["ops", "data"],
+    ["data/pipeline"],
     ["proto"],
     ["serialization"],
     ["serialization/onnx", "serialization/keras"],

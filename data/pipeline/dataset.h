@@ -77,6 +77,9 @@ class DatasetIterator {
   // has fewer elements now.
   absl::Status RestorePosition(absl::string_view position);
 
+  // May be called from any thread, also while another one is in Next(), which then ends with
+  // Cancelled as soon as its stages ask. There is no way back.
+  void Cancel();
   // May be called from any thread, also while another one is in Next().
   PipelineStats stats() const;
 
@@ -96,22 +99,13 @@ struct NpzDatasetOptions {
 };
 
 struct CsvDatasetOptions {
-  // The dtype must be given; kInvalid is float32.
+  // dtype kInvalid is float32.
   CsvOptions file;
   // The column that becomes a component of its own, a scalar behind the others: counted from 0,
   // from the end where negative. Without it an element is one component [columns].
   std::optional<int64_t> label_column;
   DType label_dtype = DType::kInt64;  // of kInt64, kFloat32, kFloat64
   int64_t max_line_bytes = int64_t{16} << 20;
-  OnError on_error = OnError::kFail;
-};
-
-struct ImageFolderOptions {
-  // To which every image is resized, bilinear (see ResizeImage()). 0: as in the file.
-  int64_t height = 0, width = 0;
-  ImageOptions image = {.channels = 3};
-  int64_t max_files = 10'000'000;
-  int64_t max_file_bytes = int64_t{256} << 20;
   OnError on_error = OnError::kFail;
 };
 
@@ -141,6 +135,20 @@ struct ShuffleOptions {
   // images and of labels, say) have the same order.
   std::optional<uint64_t> seed;
   bool reshuffle_each_iteration = true;  // else the order is the same in every epoch
+};
+
+struct ImageFolderOptions {
+  // To which every image is resized, bilinear (see ResizeImage()). 0: as in the file.
+  int64_t height = 0, width = 0;
+  ImageOptions image = {.channels = 3};
+  // The files in a new order for each epoch, before any is read: a Shuffle() behind it would have
+  // to hold images, and of a folder's many images of one class after the other a buffer of few
+  // holds one class.
+  std::optional<ShuffleOptions> shuffle_files;
+  int num_parallel = 1;  // threads that read and decode, as MapOptions::num_parallel
+  int64_t max_files = 10'000'000;
+  int64_t max_file_bytes = int64_t{256} << 20;
+  OnError on_error = OnError::kFail;
 };
 
 struct BatchOptions {
@@ -266,7 +274,7 @@ class Dataset {
   const std::vector<TensorType>& element_types() const;
   // Of an iteration: a number, kInfiniteCardinality, or kUnknownCardinality.
   int64_t Cardinality() const;
-  // "Range(10) > Shuffle(4) > Batch(2)": what a position belongs to.
+  // "Range(0,10,1) > Shuffle(4) > Batch(2)": what a position belongs to.
   std::string ToString() const;
 
   // Starts a pass. The dataset may be gone before the iterator is.

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -38,15 +39,22 @@ struct ExampleFeature {
   TensorType type() const;
 };
 
-// InvalidArgument for features without a name or dtype, names that occur twice, and defaults of
-// other types.
-absl::Status CheckExampleFeatures(const std::vector<ExampleFeature>& features);
+// Finds certain features in Examples. Thread-safe.
+class ExampleParser {
+ public:
+  // InvalidArgument where there are none, one has no dtype, a name occurs twice, or a default is of
+  // another type.
+  static absl::StatusOr<ExampleParser> Create(std::vector<ExampleFeature> features);
 
-// The features in their order. InvalidArgument for bytes that are no Example (with the byte), and,
-// naming the feature, for one that is missing, of another kind or of another length.
-// REQUIRES: CheckExampleFeatures(features) is OK.
-absl::StatusOr<Element> ParseExample(absl::string_view bytes,
-                                     const std::vector<ExampleFeature>& features);
+  // The features in their order. InvalidArgument for bytes that are no Example (with the byte),
+  // and, naming the feature, for one that is missing, of another kind or of another length.
+  absl::StatusOr<Element> Parse(absl::string_view bytes) const;
+  std::vector<TensorType> types() const;
+
+ private:
+  std::vector<ExampleFeature> features_;
+  absl::flat_hash_map<std::string, size_t> places_;  // by name
+};
 
 // What an Example holds under a name.
 using ExampleValue =
