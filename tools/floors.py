@@ -24,6 +24,7 @@ FLOORS = [
     ["proto"],
     ["serialization"],
     ["serialization/onnx", "serialization/keras"],
+    ["train"],
     ["inspect"],
     ["tools"],
 ]

@@ -47,8 +47,7 @@ class ArrayBatches : public BatchSource {
   absl::Status Init(const TrainingData& data) {
     ErrorList errors;
     if (options_.batch_size < 1) {
-      errors.Add(
-          InvalidArgument("batch_size: expected at least 1, found ", options_.batch_size));
+      errors.Add(InvalidArgument("batch_size: expected at least 1, found ", options_.batch_size));
     }
     inputs_ = Find("input", layout_.inputs, data.x(), true, errors);
     if (options_.with_targets) {
@@ -87,8 +86,8 @@ class ArrayBatches : public BatchSource {
       if (weights_[i].valid()) {
         NOMO_ASSIGN_OR_RETURN(given, take(weights_[i]));
       }
-      NOMO_ASSIGN_OR_RETURN(Tensor weight, SampleWeights(layout_.weights[i], rows, given,
-                                                         options_.class_weight));
+      NOMO_ASSIGN_OR_RETURN(Tensor weight,
+                            SampleWeights(layout_.weights[i], rows, given, options_.class_weight));
       batch.targets.push_back(std::move(rows));
       batch.weights.push_back(std::move(weight));
     }
@@ -307,8 +306,9 @@ absl::StatusOr<Tensor> SampleWeights(const BatchLayout::Place& place, const Tens
   if (weights.valid()) {
     NOMO_ASSIGN_OR_RETURN(weights, Fit(place, weights));
   } else {
-    std::vector<int64_t> dims(target.shape().dims().begin(),
-                              target.shape().dims().begin() + std::min(rank, target.shape().rank()));
+    std::vector<int64_t> dims(
+        target.shape().dims().begin(),
+        target.shape().dims().begin() + std::min(rank, target.shape().rank()));
     NOMO_ASSIGN_OR_RETURN(weights, TryFull(DType::kFloat32, Shape(dims), 1));
   }
   if (class_weight.empty()) return weights;

@@ -65,9 +65,9 @@ struct CsvLoggerOptions {
 // A row an epoch: the epoch, from 0, and the logs in the order of their names.
 std::shared_ptr<Callback> CSVLogger(std::string path, CsvLoggerOptions options = {});
 
-// Ends training with FailedPrecondition when the loss of a batch is NaN or infinite. The error names
-// the node of the step that was the first to make one of numbers that were finite, which costs a
-// look at every result.
+// Ends training with FailedPrecondition when the loss of a batch is NaN or infinite. The error
+// names the node of the step that was the first to make one of numbers that were finite, which
+// costs a look at every result.
 std::shared_ptr<Callback> TerminateOnNaN();
 
 struct TensorBoardOptions {

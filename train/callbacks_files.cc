@@ -24,7 +24,8 @@ absl::StatusOr<std::string> FormatNumber(double value, absl::string_view format)
   std::string flags(format.substr(0, format.size() - 1));
   const bool known = flags.find_first_not_of("0123456789.") == std::string::npos &&
                      flags.size() <= 5 && (kind == 'd' || kind == 'f' || kind == 'e');
-  if (!known) return InvalidArgument("path: expected a format such as 02d or .3f, found ", Quoted(format));
+  if (!known)
+    return InvalidArgument("path: expected a format such as 02d or .3f, found ", Quoted(format));
   const size_t point = flags.find('.');
   const int width = std::atoi(flags.substr(0, point).c_str());
   const int digits = point == std::string::npos ? 6 : std::atoi(flags.substr(point + 1).c_str());
@@ -171,8 +172,8 @@ class TensorBoardCallback : public Callback {
     if (!options_.update_freq || trainer.step() % *options_.update_freq != 0)
       return absl::OkStatus();
     for (const auto& [name, value] : logs)
-      NOMO_RETURN_IF_ERROR(Write(train_, "train", absl::StrCat("batch_", name), value,
-                                 trainer.step()));
+      NOMO_RETURN_IF_ERROR(
+          Write(train_, "train", absl::StrCat("batch_", name), value, trainer.step()));
     return absl::OkStatus();
   }
 
@@ -181,10 +182,9 @@ class TensorBoardCallback : public Callback {
     all.emplace("learning_rate", trainer.learning_rate());
     for (const auto& [name, value] : all) {
       const bool validation = name.compare(0, 4, "val_") == 0;
-      NOMO_RETURN_IF_ERROR(Write(validation ? validation_ : train_,
-                                 validation ? "validation" : "train",
-                                 absl::StrCat("epoch_", validation ? name.substr(4) : name), value,
-                                 epoch));
+      NOMO_RETURN_IF_ERROR(
+          Write(validation ? validation_ : train_, validation ? "validation" : "train",
+                absl::StrCat("epoch_", validation ? name.substr(4) : name), value, epoch));
     }
     for (auto* file : {&train_, &validation_}) {
       if (*file) NOMO_RETURN_IF_ERROR((*file)->Flush());

@@ -56,8 +56,7 @@ class EarlyStoppingCallback : public Callback {
     monitor_.set_best(best);
     constexpr absl::string_view kBest = "best/";
     for (const auto& [name, weight] : state) {
-      if (absl::StartsWith(name, kBest))
-        best_weights_[name.substr(kBest.size())] = weight;
+      if (absl::StartsWith(name, kBest)) best_weights_[name.substr(kBest.size())] = weight;
     }
     return absl::OkStatus();
   }

@@ -14,8 +14,8 @@
 namespace nomograph {
 namespace {
 
-// Metadata: whole numbers, but for the learning rate (in hexadecimal, which keeps every bit) and the
-// place in the data.
+// Metadata: whole numbers, but for the learning rate (in hexadecimal, which keeps every bit) and
+// the place in the data.
 constexpr char kVersion[] = "train.version", kStep[] = "train.step", kEpoch[] = "train.epoch",
                kIteration[] = "train.iteration", kBatch[] = "train.batch", kSeed[] = "train.seed",
                kLearningRate[] = "train.learning_rate", kPosition[] = "train.position";

@@ -16,19 +16,18 @@ using CountFn = double (*)(const ConfusionCounts& counts);
 
 Metric AtThreshold(std::string name, double threshold, std::optional<int64_t> class_id,
                    CountFn result) {
-  return {.name = std::move(name),
-          .statistics =
-              [=](const Value& y_true, const Value& y_pred, const Value& weight) {
-                Value t = LikePredictions(y_true, y_pred), p = y_pred;
-                if (class_id) {
-                  t = At(t, *class_id, -1);
-                  p = At(p, *class_id, -1);
-                }
-                return CountConfusion({threshold}, t, p, weight);
-              },
-          .result = [result](absl::Span<const Tensor> totals) {
-            return result(ConfusionOf(totals));
-          }};
+  return {
+      .name = std::move(name),
+      .statistics =
+          [=](const Value& y_true, const Value& y_pred, const Value& weight) {
+            Value t = LikePredictions(y_true, y_pred), p = y_pred;
+            if (class_id) {
+              t = At(t, *class_id, -1);
+              p = At(p, *class_id, -1);
+            }
+            return CountConfusion({threshold}, t, p, weight);
+          },
+      .result = [result](absl::Span<const Tensor> totals) { return result(ConfusionOf(totals)); }};
 }
 
 }  // namespace
@@ -39,9 +38,8 @@ Metric TruePositives(double threshold) {
 }
 
 Metric TrueNegatives(double threshold) {
-  return AtThreshold("true_negatives", threshold, {}, [](const ConfusionCounts& c) {
-    return c.negatives - c.false_positives[0];
-  });
+  return AtThreshold("true_negatives", threshold, {},
+                     [](const ConfusionCounts& c) { return c.negatives - c.false_positives[0]; });
 }
 
 Metric FalsePositives(double threshold) {
@@ -50,9 +48,8 @@ Metric FalsePositives(double threshold) {
 }
 
 Metric FalseNegatives(double threshold) {
-  return AtThreshold("false_negatives", threshold, {}, [](const ConfusionCounts& c) {
-    return c.positives - c.true_positives[0];
-  });
+  return AtThreshold("false_negatives", threshold, {},
+                     [](const ConfusionCounts& c) { return c.positives - c.true_positives[0]; });
 }
 
 Metric Precision(const PrecisionOptions& o) {
@@ -102,8 +99,8 @@ Metric FBetaScore(const FBetaOptions& o) {
                 const Value t = Wide(LikePredictions(y_true, p)), weights = WeightsLike(weight, p);
                 const Value greatest =
                     Call("math.ReduceMax", {p}, {{"axes", std::vector<int64_t>{-1}}});
-                const Value chosen = Wide(o.threshold ? p > *o.threshold
-                                                      : (p >= greatest) && (Abs(p) > 1e-9));
+                const Value chosen =
+                    Wide(o.threshold ? p > *o.threshold : (p >= greatest) && (Abs(p) > 1e-9));
                 return std::vector<Value>{Sum(chosen * t * weights, 0),
                                           Sum(chosen * (1 - t) * weights, 0),
                                           Sum((1 - chosen) * t * weights, 0), Sum(t * weights, 0)};
@@ -133,8 +130,8 @@ std::vector<double> Thresholds(int64_t count, double first, double last) {
 double AreaUnderRoc(const ConfusionCounts& c) {
   double area = 0;
   for (size_t i = 0; i + 1 < c.true_positives.size(); ++i) {
-    const double width = Ratio(c.false_positives[i], c.negatives) -
-                         Ratio(c.false_positives[i + 1], c.negatives);
+    const double width =
+        Ratio(c.false_positives[i], c.negatives) - Ratio(c.false_positives[i + 1], c.negatives);
     area += width * 0.5 *
             (Ratio(c.true_positives[i], c.positives) + Ratio(c.true_positives[i + 1], c.positives));
   }
@@ -156,19 +153,20 @@ double AreaUnderPrecisionRecall(const ConfusionCounts& c) {
 }  // namespace
 
 Metric AUC(const AucOptions& o) {
-  return {.name = "auc",
-          .statistics =
-              [o](const Value& t, const Value& p, const Value& weight) {
-                if (o.num_thresholds < 2 || o.num_thresholds > 100'000) {
-                  return std::vector<Value>{
-                      ErrorValue(InvalidArgument("num_thresholds: expected 2 to 100000, found ",
-                                                 o.num_thresholds),
-                                 {t})};
-                }
-                return CountConfusion(Thresholds(o.num_thresholds, -kEpsilon, 1 + kEpsilon), t,
-                                      o.from_logits ? Call("nn.Sigmoid", {p}) : p, weight);
-              },
-          .result = [o](absl::Span<const Tensor> totals) {
+  return {
+      .name = "auc",
+      .statistics =
+          [o](const Value& t, const Value& p, const Value& weight) {
+            if (o.num_thresholds < 2 || o.num_thresholds > 100'000) {
+              return std::vector<Value>{ErrorValue(
+                  InvalidArgument("num_thresholds: expected 2 to 100000, found ", o.num_thresholds),
+                  {t})};
+            }
+            return CountConfusion(Thresholds(o.num_thresholds, -kEpsilon, 1 + kEpsilon), t,
+                                  o.from_logits ? Call("nn.Sigmoid", {p}) : p, weight);
+          },
+      .result =
+          [o](absl::Span<const Tensor> totals) {
             const ConfusionCounts counts = ConfusionOf(totals);
             return o.precision_recall ? AreaUnderPrecisionRecall(counts) : AreaUnderRoc(counts);
           }};

@@ -70,8 +70,8 @@ absl::Status MakeFolder(const std::string& path) {
 
 std::string ScalarEvent(double wall_time, absl::string_view tag, double value, int64_t step) {
   std::string scalar;
-  PutBytes(1, tag, scalar);        // Value.tag
-  PutKey(2, kFixed32, scalar);     // Value.simple_value
+  PutBytes(1, tag, scalar);     // Value.tag
+  PutKey(2, kFixed32, scalar);  // Value.simple_value
   PutFixed(std::bit_cast<uint32_t>(static_cast<float>(value)), scalar);
   std::string summary;
   PutBytes(1, scalar, summary);  // Summary.value
@@ -88,11 +88,11 @@ absl::StatusOr<EventFile> EventFile::Create(const std::string& folder) {
   char host[256] = "host";
   if (gethostname(host, sizeof(host) - 1) != 0) std::strcpy(host, "host");
   const double now = Now();
-  std::string path =
-      absl::StrCat(folder, "/events.out.tfevents.", static_cast<int64_t>(now), ".", host, ".",
-                   getpid(), ".", number++, ".v2");
+  std::string path = absl::StrCat(folder, "/events.out.tfevents.", static_cast<int64_t>(now), ".",
+                                  host, ".", getpid(), ".", number++, ".v2");
   FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (fd.get() < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", QuotedPath(path)));
+  if (fd.get() < 0)
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", QuotedPath(path)));
   EventFile file(std::move(fd), std::move(path));
   std::string head = EventHead(now);
   PutBytes(3, "brain.Event:2", head);  // file_version

@@ -73,11 +73,11 @@ absl::StatusOr<History> Trainer::Fit(const TrainingData& data, const FitOptions&
                                                    .seed = options_.seed,
                                                    .class_weight = options.class_weight}));
   if (!validation.empty()) {
-    NOMO_ASSIGN_OR_RETURN(loop.validation, MakeBatches(validation, Layout(),
-                                                       {.batch_size = options.batch_size}));
+    NOMO_ASSIGN_OR_RETURN(loop.validation,
+                          MakeBatches(validation, Layout(), {.batch_size = options.batch_size}));
   }
-  if (loop.batches->num_batches() < 0 && !options.steps_per_epoch &&
-      data.dataset() && data.dataset()->Cardinality() == kInfiniteCardinality) {
+  if (loop.batches->num_batches() < 0 && !options.steps_per_epoch && data.dataset() &&
+      data.dataset()->Cardinality() == kInfiniteCardinality) {
     return InvalidArgument("steps_per_epoch: expected a number, because the dataset has no end");
   }
   steps_per_epoch_ = options.steps_per_epoch.value_or(loop.batches->num_batches());
@@ -85,6 +85,7 @@ absl::StatusOr<History> Trainer::Fit(const TrainingData& data, const FitOptions&
   fit_ = &options;
   source_ = loop.batches.get();
   const absl::Status status = RunEpochs(loop);
+  position_ = source_->SavePosition();
   fit_ = nullptr;
   source_ = nullptr;
   NOMO_RETURN_IF_ERROR(status);

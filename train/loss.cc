@@ -36,9 +36,8 @@ Value ReduceLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
   Value values = loss.function(y_true, narrow ? Cast(y_pred, DType::kFloat32) : y_pred);
   if (!values.status().ok()) return values;
   const int rank = values.shape().has_rank() ? values.shape().rank() : 0;
-  Value weight = sample_weight.valid()
-                     ? WithRank(Cast(sample_weight, values.dtype()), rank)
-                     : Value();
+  Value weight =
+      sample_weight.valid() ? WithRank(Cast(sample_weight, values.dtype()), rank) : Value();
   if (loss.mask) {
     const Value valid = Cast(loss.mask(y_true), values.dtype());
     // The mean is that of the samples that count.
@@ -103,9 +102,7 @@ Value Signs(const Value& y_true) {
   return y_true * (1 + all) - all;
 }
 
-Value HingeOf(const Value& t, const Value& p) {
-  return Call("nn.Relu", {1 - Signs(t) * p});
-}
+Value HingeOf(const Value& t, const Value& p) { return Call("nn.Relu", {1 - Signs(t) * p}); }
 
 Value UnitVector(const Value& x, int64_t axis) {
   return x / Call("math.Sqrt", {Maximum(Sum(Square(x), axis, /*keep=*/true), 1e-12)});
@@ -121,16 +118,16 @@ Loss BinaryCrossentropy(const BinaryCrossentropyOptions& o) {
 }
 
 Loss BinaryFocalCrossentropy(const BinaryFocalOptions& o) {
-  return {.name = "binary_focal_crossentropy",
-          .function = [o](const Value& y_true, const Value& y_pred) {
-            const Value t = Smooth(y_true, o.label_smoothing, 0.5);
-            const Value p = o.from_logits ? Call("nn.Sigmoid", {y_pred}) : y_pred;
-            const Value right = t * p + (1 - t) * (1 - p);
-            Value loss =
-                Call("math.Pow", {1 - right, ConstantLike(o.gamma, right)}) * BinaryOf(t, p);
-            if (o.apply_class_balancing) loss = loss * (t * o.alpha + (1 - t) * (1 - o.alpha));
-            return Mean(loss, o.axis);
-          }};
+  return {
+      .name = "binary_focal_crossentropy",
+      .function = [o](const Value& y_true, const Value& y_pred) {
+        const Value t = Smooth(y_true, o.label_smoothing, 0.5);
+        const Value p = o.from_logits ? Call("nn.Sigmoid", {y_pred}) : y_pred;
+        const Value right = t * p + (1 - t) * (1 - p);
+        Value loss = Call("math.Pow", {1 - right, ConstantLike(o.gamma, right)}) * BinaryOf(t, p);
+        if (o.apply_class_balancing) loss = loss * (t * o.alpha + (1 - t) * (1 - o.alpha));
+        return Mean(loss, o.axis);
+      }};
 }
 
 Loss CategoricalCrossentropy(const CategoricalCrossentropyOptions& o) {
@@ -145,24 +142,23 @@ Loss CategoricalFocalCrossentropy(const CategoricalFocalOptions& o) {
   return {.name = "categorical_focal_crossentropy",
           .function = [o](const Value& y_true, const Value& y_pred) {
             const Value t = SmoothClasses(y_true, o.label_smoothing, y_pred, o.axis);
-            const Value p =
-                Normalized(o.from_logits ? Softmax(y_pred, o.axis) : y_pred, o.axis);
+            const Value p = Normalized(o.from_logits ? Softmax(y_pred, o.axis) : y_pred, o.axis);
             const Value focus = Call("math.Pow", {1 - p, ConstantLike(o.gamma, p)});
             return -Sum(o.alpha * focus * t * Log(p), o.axis);
           }};
 }
 
 Loss SparseCategoricalCrossentropy(const SparseCategoricalCrossentropyOptions& o) {
-  Loss loss{.name = "sparse_categorical_crossentropy",
-            .function =
-                [o](const Value& y_true, const Value& p) {
-                  Attributes attrs = {{"axis", -1}, {"reduction", "none"}};
-                  if (o.ignore_class) attrs.Set("ignore_index", *o.ignore_class);
-                  if (o.from_logits) return Call("nn.SoftmaxCrossEntropyLoss", {p, y_true}, attrs);
-                  return Call("nn.NegativeLogLikelihoodLoss", {Log(Normalized(p, -1)), y_true},
-                              attrs);
-                },
-            .sparse = true};
+  Loss loss{
+      .name = "sparse_categorical_crossentropy",
+      .function =
+          [o](const Value& y_true, const Value& p) {
+            Attributes attrs = {{"axis", -1}, {"reduction", "none"}};
+            if (o.ignore_class) attrs.Set("ignore_index", *o.ignore_class);
+            if (o.from_logits) return Call("nn.SoftmaxCrossEntropyLoss", {p, y_true}, attrs);
+            return Call("nn.NegativeLogLikelihoodLoss", {Log(Normalized(p, -1)), y_true}, attrs);
+          },
+      .sparse = true};
   if (o.ignore_class)
     loss.mask = [ignored = *o.ignore_class](const Value& y_true) { return y_true != ignored; };
   return loss;
@@ -310,7 +306,8 @@ absl::StatusOr<Loss> LossFromText(absl::string_view text) {
       absl::StrSplit(text, absl::MaxSplits(':', 1));
   const std::string wanted = SnakeCase(parts.first);
   for (const NamedLoss& loss : kLosses) {
-    if (wanted != loss.name && parts.first != loss.alias && wanted != SnakeCase(loss.name)) continue;
+    if (wanted != loss.name && parts.first != loss.alias && wanted != SnakeCase(loss.name))
+      continue;
     if (parts.second.empty()) return loss.make(false);
     if (parts.second == "from_logits" && loss.takes_logits) return loss.make(true);
     return InvalidArgument("loss ", loss.name, ": there is no option ", Quoted(parts.second),

@@ -1,5 +1,5 @@
-// Losses, written as values: how far predictions are from what is true. Names, formulas and defaults
-// are Keras' (keras.losses).
+// Losses, written as values: how far predictions are from what is true. Names, formulas and
+// defaults are Keras' (keras.losses).
 #ifndef NOMOGRAPH_TRAIN_LOSS_H_
 #define NOMOGRAPH_TRAIN_LOSS_H_
 

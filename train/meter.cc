@@ -33,8 +33,7 @@ absl::Status Trainer::Meter::Add(absl::Span<const Tensor> outputs, int64_t sampl
 Logs Trainer::Meter::Result() const {
   Logs logs;
   for (size_t i = 0; i < loss_sums_.size(); ++i) logs[loss_names_[i]] = loss_sums_[i] / samples_;
-  for (size_t i = 0; i < metrics_.size(); ++i)
-    logs[graphs_.metrics[i].name] = metrics_[i].Result();
+  for (size_t i = 0; i < metrics_.size(); ++i) logs[graphs_.metrics[i].name] = metrics_[i].Result();
   return logs;
 }
 

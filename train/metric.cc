@@ -74,10 +74,9 @@ double MeanResult(absl::Span<const Tensor> totals) {
 Metric MeanOf(std::string name,
               std::function<Value(const Value& y_true, const Value& y_pred)> function) {
   return {.name = std::move(name),
-          .statistics =
-              [function = std::move(function)](const Value& t, const Value& p, const Value& weight) {
-                return WeightedMean(function(t, p), weight);
-              },
+          .statistics = [function = std::move(function)](
+                            const Value& t, const Value& p,
+                            const Value& weight) { return WeightedMean(function(t, p), weight); },
           .result = MeanResult};
 }
 
@@ -107,8 +106,8 @@ namespace {
 Metric TopK(std::string name, int64_t k) {
   return MeanOf(std::move(name), [k](const Value& y_true, const Value& p) {
     const Value t = LikePredictions(y_true, p);
-    const Value right = Cast(t == Call("math.ReduceMax", {t}, {{"axes", std::vector<int64_t>{-1}}}),
-                             p.dtype());
+    const Value right =
+        Cast(t == Call("math.ReduceMax", {t}, {{"axes", std::vector<int64_t>{-1}}}), p.dtype());
     const Value score = Sum(right * p, -1, /*keep=*/true);
     return Sum(Wide(p > score), -1) < static_cast<double>(k);
   });
@@ -122,9 +121,8 @@ Metric SparseTopKCategoricalAccuracy(int64_t k) {
 }
 
 Metric RootMeanSquaredError() {
-  Metric metric = MeanOf("root_mean_squared_error", [](const Value& t, const Value& p) {
-    return Square(Wide(p) - Wide(t));
-  });
+  Metric metric = MeanOf("root_mean_squared_error",
+                         [](const Value& t, const Value& p) { return Square(Wide(p) - Wide(t)); });
   metric.result = [](absl::Span<const Tensor> totals) { return std::sqrt(MeanResult(totals)); };
   return metric;
 }

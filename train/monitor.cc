@@ -12,10 +12,10 @@ namespace nomograph::callbacks {
 namespace {
 
 // Metrics of which more is better, as they are named in part.
-constexpr const char* kGrowing[] = {"acc",  "auc",         "precision",   "recall",
-                                    "f1",   "fbeta",       "score",       "io_u",
-                                    "iou",  "sensitivity", "specificity", "true_positives",
-                                    "true_negatives"};
+constexpr const char* kGrowing[] = {
+    "acc",           "auc",  "precision", "recall",      "f1",          "fbeta",
+    "score",         "io_u", "iou",       "sensitivity", "specificity", "true_positives",
+    "true_negatives"};
 
 bool Grows(absl::string_view name, Mode mode) {
   if (mode != Mode::kAuto) return mode == Mode::kMax;
@@ -48,7 +48,9 @@ bool Monitor::IsBetterThan(double value, double other) const {
   return grows_ ? value - min_delta_ > other : value + min_delta_ < other;
 }
 
-Tensor PackNumbers(std::initializer_list<double> numbers) { return Tensor::Vector<double>(numbers); }
+Tensor PackNumbers(std::initializer_list<double> numbers) {
+  return Tensor::Vector<double>(numbers);
+}
 
 absl::Status UnpackNumbers(const NamedTensors& state, absl::string_view name,
                            std::initializer_list<double*> numbers) {

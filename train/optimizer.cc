@@ -13,10 +13,8 @@ namespace nomograph {
 namespace optimizers {
 
 Optimizer SGD(const SgdOptions& o, const OptimizerOptions& common) {
-  Optimizer sgd{.name = "sgd",
-                .learning_rate = o.learning_rate,
-                .op = "train.SgdUpdate",
-                .options = common};
+  Optimizer sgd{
+      .name = "sgd", .learning_rate = o.learning_rate, .op = "train.SgdUpdate", .options = common};
   if (o.momentum != 0) {
     sgd.attrs = {{"momentum", o.momentum}, {"nesterov", o.nesterov}};
     sgd.slots = {{"momentum_slot"}};
@@ -94,16 +92,16 @@ Optimizer Adadelta(const AdadeltaOptions& o, const OptimizerOptions& common) {
 }
 
 Optimizer Ftrl(const FtrlOptions& o, const OptimizerOptions& common) {
-  return {.name = "ftrl",
-          .learning_rate = o.learning_rate,
-          .op = "train.FtrlUpdate",
-          .attrs = {{"l1_regularization_strength", o.l1_regularization_strength},
-                    {"l2_regularization_strength", o.l2_regularization_strength},
-                    {"l2_shrinkage_regularization_strength",
-                     o.l2_shrinkage_regularization_strength},
-                    {"beta", o.beta}},
-          .slots = {{"accumulator", o.initial_accumulator_value}, {"linear"}},
-          .options = common};
+  return {
+      .name = "ftrl",
+      .learning_rate = o.learning_rate,
+      .op = "train.FtrlUpdate",
+      .attrs = {{"l1_regularization_strength", o.l1_regularization_strength},
+                {"l2_regularization_strength", o.l2_regularization_strength},
+                {"l2_shrinkage_regularization_strength", o.l2_shrinkage_regularization_strength},
+                {"beta", o.beta}},
+      .slots = {{"accumulator", o.initial_accumulator_value}, {"linear"}},
+      .options = common};
 }
 
 Optimizer Lion(const LionOptions& o, const OptimizerOptions& common) {
@@ -301,15 +299,18 @@ absl::Status CheckOptimizer(const Optimizer& optimizer) {
   }
   const auto positive = [&](absl::string_view name, std::optional<double> value) {
     if (value && !(*value > 0))
-      errors.Add(InvalidArgument(name, ": expected a number greater than 0, found ", *value), place);
+      errors.Add(InvalidArgument(name, ": expected a number greater than 0, found ", *value),
+                 place);
   };
   positive("clipnorm", o.clipnorm);
   positive("global_clipnorm", o.global_clipnorm);
   positive("clipvalue", o.clipvalue);
   if (o.weight_decay && !(*o.weight_decay >= 0))
-    errors.Add(InvalidArgument("weight_decay: expected at least 0, found ", *o.weight_decay), place);
+    errors.Add(InvalidArgument("weight_decay: expected at least 0, found ", *o.weight_decay),
+               place);
   if (o.clipnorm.has_value() + o.global_clipnorm.has_value() + o.clipvalue.has_value() > 1)
-    errors.Add(InvalidArgument("clipnorm, global_clipnorm, clipvalue: expected at most one"), place);
+    errors.Add(InvalidArgument("clipnorm, global_clipnorm, clipvalue: expected at most one"),
+               place);
   if (o.gradient_accumulation_steps < 1) {
     errors.Add(InvalidArgument("gradient_accumulation_steps: expected at least 1, found ",
                                o.gradient_accumulation_steps),

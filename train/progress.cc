@@ -91,8 +91,7 @@ class Progress : public Callback {
     if (steps_ < 0) return absl::StrFormat("%d/Unknown", done_);
     constexpr int kWidth = 20;
     const std::string total = absl::StrCat(steps_);
-    std::string text =
-        absl::StrFormat("%*d/%s ", static_cast<int>(total.size()), done_, total);
+    std::string text = absl::StrFormat("%*d/%s ", static_cast<int>(total.size()), done_, total);
     const int64_t full = steps_ == 0 ? kWidth : std::min<int64_t>(kWidth, kWidth * done_ / steps_);
     for (int i = 0; i < kWidth; ++i) text += i < full ? "━" : "─";
     return text;

@@ -10,8 +10,8 @@ namespace nomograph {
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(Model model, TrainingGoals goals,
                                                          TrainerOptions options) {
   NOMO_ASSIGN_OR_RETURN(TrainingGraphs graphs, BuildTrainingGraphs(model, goals));
-  auto trainer = std::unique_ptr<Trainer>(new Trainer(
-      std::move(model), std::move(graphs), goals.optimizer, options));
+  auto trainer = std::unique_ptr<Trainer>(
+      new Trainer(std::move(model), std::move(graphs), goals.optimizer, options));
   NOMO_RETURN_IF_ERROR(trainer->OpenSessions());
   return trainer;
 }
@@ -57,8 +57,7 @@ absl::Status Trainer::TrainStep(const Batch& batch, Meter& meter) {
   inputs.push_back(Tensor::Scalar<int64_t>(iteration_));
   inputs.push_back(Tensor::Scalar<bool>(apply));
   auto outputs = step_session_->Run(
-      inputs,
-      {.training = true, .seed = options_.seed, .step = static_cast<uint64_t>(step_)});
+      inputs, {.training = true, .seed = options_.seed, .step = static_cast<uint64_t>(step_)});
   NOMO_RETURN_IF_ERROR(Annotate(outputs.status(), absl::StrCat("step ", step_)));
   model_is_old_ = evaluation_is_old_ = true;
   ++step_;

@@ -24,9 +24,8 @@ using namespace train_internal;
 namespace {
 
 bool Selected(absl::Span<const std::string> selectors, absl::string_view weight) {
-  return std::any_of(selectors.begin(), selectors.end(), [&](const std::string& selector) {
-    return SelectsWeight(selector, weight);
-  });
+  return std::any_of(selectors.begin(), selectors.end(),
+                     [&](const std::string& selector) { return SelectsWeight(selector, weight); });
 }
 
 const OpDef* TrainingOp(const Node& node) {
@@ -162,7 +161,8 @@ class FormWriter {
     for (const auto& [input, value] : form.updates) {
       const auto variable = read_.find(in[input].expr().get());
       if (variable == read_.end()) {
-        return InvalidArgument("input ", input, ", which training moves, is computed: expected a "
+        return InvalidArgument("input ", input,
+                               ", which training moves, is computed: expected a "
                                "weight");
       }
       state_updates.push_back(AssignVariable(variable->second, value));
@@ -267,8 +267,7 @@ class GoalWriter {
     place.metric.name = given.name;
     const std::string& output =
         model_.graph.value(model_.graph.outputs[result_.goal_outputs[goal]]).name;
-    place.name =
-        goals_.outputs.size() == 1 ? given.name : absl::StrCat(output, "_", given.name);
+    place.name = goals_.outputs.size() == 1 ? given.name : absl::StrCat(output, "_", given.name);
     const std::vector<Value> values = place.metric.statistics(target, prediction, weight);
     place.first = first + static_cast<int>(statistics.size());
     place.count = static_cast<int>(values.size());
@@ -334,9 +333,8 @@ class UpdateWriter {
     for (size_t i = 0; i < gradients.size(); ++i) {
       if (!gradients[i].valid()) continue;
       const Tensor& like = weights[i]->variable->initial;
-      auto sum = std::make_shared<const VariableSpec>(
-          VariableSpec{SlotName(weights[i]->name, "gradient_sum"),
-                       Tensor(like.dtype(), like.shape())});
+      auto sum = std::make_shared<const VariableSpec>(VariableSpec{
+          SlotName(weights[i]->name, "gradient_sum"), Tensor(like.dtype(), like.shape())});
       const Value total = ReadVariable(sum) + gradients[i];
       waits_.push_back(
           AssignVariable(sum, Call("array.Where", {apply_, ConstantLike(0, total), total})));
@@ -379,9 +377,9 @@ class UpdateWriter {
     const TensorType type = weight.variable->initial.type();
     for (const Optimizer::Slot& slot : optimizer_.slots) {
       const std::string name = SlotName(weight.name, slot.attr);
-      slots_.push_back({name, slot.scalar ? Tensor::Scalar<double>(slot.initial)
-                                          : Tensor::Full(type.dtype, type.shape.ToShape(),
-                                                         slot.initial),
+      slots_.push_back({name,
+                        slot.scalar ? Tensor::Scalar<double>(slot.initial)
+                                    : Tensor::Full(type.dtype, type.shape.ToShape(), slot.initial),
                         "", ""});
       attrs.Set(slot.attr, name);
     }
@@ -408,8 +406,9 @@ class UpdateWriter {
     result_.averages.emplace_back(weight.name, mean->name);
     const Value before = ReadVariable(mean);
     // The first step's weight is the first mean.
-    const Value mixed = Call("array.Where", {iteration_ == 0, next,
-                                             before * o.ema_momentum + next * (1 - o.ema_momentum)});
+    const Value mixed =
+        Call("array.Where",
+             {iteration_ == 0, next, before * o.ema_momentum + next * (1 - o.ema_momentum)});
     const Value moved = Call("array.Where", {apply_, mixed, before});
     waits_.push_back(AssignVariable(mean, moved));
     if (!o.ema_overwrite_frequency) return next;
@@ -466,8 +465,10 @@ absl::Status CheckSelectors(const Model& model, const TrainingGoals& goals) {
       return SelectsWeight(selector, name);
     });
     if (!any) {
-      errors.Add(InvalidArgument("there is no weight ", Quoted(selector), ", and none in a layer "
-                                 "of that name", DidYouMean(selector, names)));
+      errors.Add(InvalidArgument("there is no weight ", Quoted(selector),
+                                 ", and none in a layer "
+                                 "of that name",
+                                 DidYouMean(selector, names)));
     }
   }
   return errors.ToStatus("weights that are named are not there");
@@ -475,8 +476,7 @@ absl::Status CheckSelectors(const Model& model, const TrainingGoals& goals) {
 
 }  // namespace
 
-absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model,
-                                                   const TrainingGoals& given) {
+absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const TrainingGoals& given) {
   TrainingGoals goals = given;
   if (goals.outputs.empty() && goals.loss.function)
     goals.outputs = {{.loss = goals.loss, .metrics = goals.metrics}};
@@ -492,8 +492,8 @@ absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model,
     NOMO_RETURN_IF_ERROR(goal.Write(form));
     result.first_prediction = static_cast<int>(goal.outputs.size());
     goal.outputs.insert(goal.outputs.end(), form.outputs.begin(), form.outputs.end());
-    NOMO_ASSIGN_OR_RETURN(result.evaluation, BuildModel(goal.inputs, goal.outputs,
-                                                        {.name = "evaluation"}));
+    NOMO_ASSIGN_OR_RETURN(result.evaluation,
+                          BuildModel(goal.inputs, goal.outputs, {.name = "evaluation"}));
   }
   FormWriter form(model, goals, /*training=*/true);
   NOMO_RETURN_IF_ERROR(form.Write());

@@ -1,5 +1,5 @@
-// The programs of training as models: a step, which changes variables, and an evaluation, which does
-// not. Both are ordinary graphs: the model's nodes, the losses, the gradients and the updates.
+// The programs of training as models: a step, which changes variables, and an evaluation, which
+// does not. Both are ordinary graphs: the model's nodes, the losses, the gradients and the updates.
 #ifndef NOMOGRAPH_TRAIN_TRAINING_GRAPH_H_
 #define NOMOGRAPH_TRAIN_TRAINING_GRAPH_H_
 

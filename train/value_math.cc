@@ -43,9 +43,7 @@ Value Cast(const Value& x, DType dtype) {
   return x.dtype() == dtype ? x : Call("array.Cast", {x}, {{"to", dtype}});
 }
 
-Value Flat(const Value& x) {
-  return Call("array.Reshape", {x}, {{"shape", Ints{-1}}});
-}
+Value Flat(const Value& x) { return Call("array.Reshape", {x}, {{"shape", Ints{-1}}}); }
 
 Value WithRank(const Value& x, int rank) {
   if (!x.status().ok() || !x.shape().has_rank() || x.shape().rank() >= rank) return x;

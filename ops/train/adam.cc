@@ -56,11 +56,11 @@ absl::StatusOr<UpdatePlan> PlanNadam(const KernelContext& context, double learni
   }
   const double now = product.mutable_data<double>()[0] *= momentum(step);
   const double next = momentum(step + 1);
-  return UpdatePlan{UpdateRule::kNadam,
-                    {"m", "v"},
-                    {learning_rate * next / (1 - now * next), 1 - b.beta_1, 1 - b.beta_2, b.epsilon,
-                     learning_rate * (1 - momentum(step)) / (1 - now),
-                     1 / (1 - exact::Pow(b.beta_2, step))}};
+  return UpdatePlan{
+      UpdateRule::kNadam,
+      {"m", "v"},
+      {learning_rate * next / (1 - now * next), 1 - b.beta_1, 1 - b.beta_2, b.epsilon,
+       learning_rate * (1 - momentum(step)) / (1 - now), 1 / (1 - exact::Pow(b.beta_2, step))}};
 }
 
 const std::vector<double> kWeight = {1, -0.5, 0.25, 2, 0.75};

@@ -6,8 +6,7 @@
 namespace nomograph::train {
 namespace {
 
-absl::StatusOr<UpdatePlan> PlanRmsprop(const KernelContext& context, double learning_rate,
-                                       double) {
+absl::StatusOr<UpdatePlan> PlanRmsprop(const KernelContext& context, double learning_rate, double) {
   const Attributes& attrs = context.attrs();
   const double rho = attrs.Float("rho");
   const bool centered = attrs.Has("mean"), momentum = attrs.Has("momentum_slot");
@@ -17,16 +16,13 @@ absl::StatusOr<UpdatePlan> PlanRmsprop(const KernelContext& context, double lear
   if (centered) plan.slots.push_back("mean");
   if (momentum) plan.slots.push_back("momentum_slot");
   if (centered) plan.rule = UpdateRule::kCentered;
-  if (momentum)
-    plan.rule = centered ? UpdateRule::kCenteredMomentum : UpdateRule::kRmspropMomentum;
+  if (momentum) plan.rule = centered ? UpdateRule::kCenteredMomentum : UpdateRule::kRmspropMomentum;
   return plan;
 }
 
-absl::StatusOr<UpdatePlan> PlanAdagrad(const KernelContext& context, double learning_rate,
-                                       double) {
-  return UpdatePlan{UpdateRule::kAdagrad,
-                    {"accumulator"},
-                    {learning_rate, context.attrs().Float("epsilon")}};
+absl::StatusOr<UpdatePlan> PlanAdagrad(const KernelContext& context, double learning_rate, double) {
+  return UpdatePlan{
+      UpdateRule::kAdagrad, {"accumulator"}, {learning_rate, context.attrs().Float("epsilon")}};
 }
 
 absl::StatusOr<UpdatePlan> PlanAdadelta(const KernelContext& context, double learning_rate,
@@ -40,8 +36,9 @@ absl::StatusOr<UpdatePlan> PlanAdadelta(const KernelContext& context, double lea
 absl::StatusOr<UpdatePlan> PlanFtrl(const KernelContext& context, double learning_rate, double) {
   const Attributes& attrs = context.attrs();
   if (learning_rate == 0) {
-    return InvalidArgument("the learning rate: expected a number other than 0, by which FTRL "
-                           "divides");
+    return InvalidArgument(
+        "the learning rate: expected a number other than 0, by which FTRL "
+        "divides");
   }
   return UpdatePlan{
       UpdateRule::kFtrl,

@@ -25,12 +25,12 @@ namespace nomograph::train {
 #define NOMO_AVX2_CASE(run, update, begin, end)
 #endif
 
-#define NOMO_RUN_ON_BEST_TARGET(run, update, begin, end)     \
-  switch (BestVectorTarget()) {                              \
-    NOMO_AVX512_CASE(run, update, begin, end)                \
-    NOMO_AVX2_CASE(run, update, begin, end)                  \
-    default:                                                 \
-      return HWY_STATIC_DISPATCH(run)(update, begin, end);   \
+#define NOMO_RUN_ON_BEST_TARGET(run, update, begin, end)   \
+  switch (BestVectorTarget()) {                            \
+    NOMO_AVX512_CASE(run, update, begin, end)              \
+    NOMO_AVX2_CASE(run, update, begin, end)                \
+    default:                                               \
+      return HWY_STATIC_DISPATCH(run)(update, begin, end); \
   }
 
 void RunUpdate(const Update<float>& update, int64_t begin, int64_t end) {

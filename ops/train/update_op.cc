@@ -108,7 +108,8 @@ std::vector<Example> UpdateExamples(const std::vector<UpdateExample>& examples) 
   std::vector<Example> result;
   for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
     for (const UpdateExample& given : examples) {
-      Example example{.name = absl::StrCat(given.name, ", ", DTypeName(dtype)), .attrs = given.attrs};
+      Example example{.name = absl::StrCat(given.name, ", ", DTypeName(dtype)),
+                      .attrs = given.attrs};
       example.attrs.Set("variable", given.variables[0].name);
       for (const auto& variable : given.variables) {
         const DType type = variable.before.size() == 1 ? DType::kFloat64 : dtype;
