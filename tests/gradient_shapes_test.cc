@@ -18,13 +18,13 @@ namespace {
 // What is known of the inputs' shapes.
 enum class Known { kSymbols, kRank, kNothing };
 
-constexpr const char* kDomains[] = {"math.", "random.", "state."};
+constexpr const char* kDomains[] = {"math.", "quant.", "random.", "state."};
 
-// What cannot be differentiated without a rank: a product's operand may be a vector, and an
-// ellipsis stand for any number of axes.
+// What cannot be differentiated without a rank: a product's operand may be a vector, an ellipsis
+// stand for any number of axes, and a scale belong to any axis.
 bool NeedsRank(const OpDef& op) {
-  static const auto& ops =
-      *new std::set<std::string>{"math.Einsum", "math.FusedMatMul", "math.MatMul"};
+  static const auto& ops = *new std::set<std::string>{"math.Einsum", "math.FusedMatMul",
+                                                      "math.MatMul", "quant.DequantizeLinear"};
   return ops.contains(op.name);
 }
 

@@ -1,4 +1,6 @@
 // quant.DequantizeLinear: the numbers that quantised integers stand for.
+#include <utility>
+
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/storage_types.h"
@@ -98,50 +100,60 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareDequantize(const PrepareContext& 
       "loop");
 }
 
-// The sums of `terms`, of x's shape, over the blocks along an axis: of the shape of `scale`.
-absl::StatusOr<Value> BlockSums(const Value& terms, const Value& x, const Value& scale,
-                                int64_t given_axis, int64_t block_size) {
-  if (!x.shape().fully_known() || !scale.shape().fully_known()) {
-    return InvalidArgument("x_scale has blocks: the sizes of x and x_scale must be known, found ",
-                           x.shape().ToString(), " and ", scale.shape().ToString());
-  }
-  const Shape sizes = x.shape().ToShape();
-  NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(given_axis, sizes.rank()));
-  const int64_t blocks = scale.shape()[axis].size();
-  std::vector<int64_t> pads(2 * sizes.rank(), 0), split(sizes.dims().begin(), sizes.dims().end());
-  pads[sizes.rank() + axis] = blocks * block_size - sizes[axis];
-  split[axis] = blocks;
-  split.insert(split.begin() + axis + 1, block_size);
-  const Value whole = Call("array.Pad", {terms}, {{"pads", pads}});
-  return Call("math.ReduceSum", {Call("array.Reshape", {whole}, {{"shape", split}})},
-              {{"axes", std::vector<int64_t>{axis + 1}}, {"keepdims", false}});
+Value Sizes(const std::vector<int64_t>& sizes) {
+  return Constant(Tensor::Of<int64_t>({static_cast<int64_t>(sizes.size())}, sizes));
 }
 
-// Of x_scale, which multiplies the steps that DequantizeLinear yields for scales of 1. x is whole.
+Value Joined(std::vector<Value> vectors) {
+  return Call("array.Concat", std::move(vectors), {{"axis", 0}});
+}
+
+// The sums of `terms`, of x's shape, over the blocks along an axis: zeros fill the last one, and
+// each becomes an axis of its own.
+Value BlockSums(const Value& terms, const Value& scale, int rank, int axis, int64_t block_size) {
+  std::vector<int64_t> block(rank, 1);
+  block[axis] = block_size;
+  const Value blocks = ShapeOf(scale);
+  const Value missing = blocks * Sizes(block) - ShapeOf(terms);
+  const Value whole =
+      Call("array.Pad", {terms, Joined({Sizes(std::vector<int64_t>(rank, 0)), missing})});
+  const Value split =
+      Joined({Slice(blocks, 0, axis + 1), Sizes({block_size}), Slice(blocks, axis + 1, rank)});
+  const Value sums = Call("math.ReduceSum", {Call("array.Reshape", {whole, split})},
+                          {{"axes", std::vector<int64_t>{axis + 1}}, {"keepdims", false}});
+  return ReshapeLike(sums, scale);
+}
+
+// The sums of `terms` over all axes but one.
+Value SumsByIndex(const Value& terms, int rank, int axis) {
+  std::vector<int64_t> others;
+  for (int i = 0; i < rank; ++i) {
+    if (i != axis) others.push_back(i);
+  }
+  return others.empty() ? terms
+                        : Call("math.ReduceSum", {terms}, {{"axes", others}, {"keepdims", false}});
+}
+
+// Of x_scale, which multiplies the steps that DequantizeLinear yields for scales of 1. Nothing
+// flows into x, which is whole.
 absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
   const Value &x = g.input(0), &scale = g.input(1);
   std::vector<Value> inputs = {x, OnesLike(scale)};
   if (g.has_input(2)) inputs.push_back(g.input(2));
   const Value terms = g.gradient(0) * Call("quant.DequantizeLinear", inputs, g.attrs());
-  const int64_t given_axis = g.attrs().Int("axis"), block_size = g.attrs().Int("block_size");
-  Value sum;
-  if (block_size > 0) {
-    NOMO_ASSIGN_OR_RETURN(sum, BlockSums(terms, x, scale, given_axis, block_size));
-  } else if (scale.shape().rank() == 0 || scale.shape() == PartialShape{1}) {
-    sum = ReshapeLike(Call("math.ReduceSum", {terms}, {{"keepdims", false}}), scale);
-  } else {
-    if (!x.shape().has_rank()) return InvalidArgument("the number of axes of x must be known");
-    NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(given_axis, x.shape().rank()));
-    std::vector<int64_t> others;
-    for (int i = 0; i < x.shape().rank(); ++i) {
-      if (i != axis) others.push_back(i);
-    }
-    const Value by_index =
-        others.empty() ? terms
-                       : Call("math.ReduceSum", {terms}, {{"axes", others}, {"keepdims", false}});
-    sum = SumTo(by_index, scale);  // at last there may be one scale for all
+  const int64_t block_size = g.attrs().Int("block_size");
+  const bool one_scale = scale.shape().rank() == 0 || scale.shape() == PartialShape{1};
+  if (block_size == 0 && one_scale) {
+    const Value sum = Call("math.ReduceSum", {terms}, {{"keepdims", false}});
+    return std::vector<Value>{Value(), ReshapeLike(sum, scale)};
   }
-  return std::vector<Value>{Value(), sum, Value()};
+  if (!x.shape().has_rank()) return InvalidArgument("the number of axes of x must be known");
+  const int rank = x.shape().rank();
+  NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(g.attrs().Int("axis"), rank));
+  if (block_size > 0)
+    return std::vector<Value>{Value(), BlockSums(terms, scale, rank, axis, block_size)};
+  // A vector of unknown size may yet have one scale for all.
+  return std::vector<Value>{Value(), SumTo(SumsByIndex(terms, rank, axis), scale)};
 }
 
 std::vector<Example> DequantizeLinearExamples() {

@@ -1,0 +1,119 @@
+"""Gradients of the ops that models use most."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from store import F32, convert, numbers
+
+
+def add_case(cases, op, name, inputs, fn, terms=0, **attrs):
+    """The gradients of fn, which takes and yields tensors of PyTorch, for a random gradient of what it yields."""
+    values = [None if i is None else torch.from_numpy(np.array(i)) for i in inputs]
+    dy = numbers(f"{op} {name} dy", tuple(fn(*values).shape), F32, -2, 2)
+
+    def gradients(*arrays):
+        tensors = [None if a is None else torch.from_numpy(np.array(a)) for a in arrays]
+        floats = [t.requires_grad_() for t in tensors[:-1] if t is not None and t.is_floating_point()]
+        fn(*tensors[:-1]).backward(tensors[-1])
+        return [t.grad.numpy() for t in floats]
+
+    cases.add(op, name, [*inputs, dy], gradients, out=F32, terms=terms, **attrs)
+
+
+UNARY = {  # the function, and the interval from which its arguments are drawn
+    "math.Abs": (torch.abs, -3, 3), "math.Atan": (torch.atan, -3, 3), "math.Cos": (torch.cos, -3, 3),
+    "math.Erf": (torch.erf, -2, 2), "math.Exp": (torch.exp, -3, 2), "math.Log": (torch.log, 0.2, 4),
+    "math.Log1p": (torch.log1p, -0.5, 4), "math.Reciprocal": (torch.reciprocal, 0.4, 3),
+    "math.Rsqrt": (torch.rsqrt, 0.3, 4), "math.Sin": (torch.sin, -3, 3), "math.Sqrt": (torch.sqrt, 0.2, 4),
+    "math.Square": (torch.square, -3, 3), "math.Tanh": (torch.tanh, -2, 2),
+}
+
+
+def add_elementwise(cases):
+    for op, (fn, low, high) in UNARY.items():
+        add_case(cases, op, "float32", [numbers(op, (3, 11), F32, low, high)], fn)
+    binary = {"Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Div": torch.div, "Atan2": torch.atan2,
+              "Pow": torch.pow}
+    for name, fn in binary.items():
+        inputs = [numbers(name + " a", (3, 1, 5), F32, 0.5, 2), numbers(name + " b", (4, 1), F32, 0.5, 2)]
+        add_case(cases, "math." + name, "broadcast", inputs, fn, terms=15)
+    ties = [convert([1, 2, -3, 0.5], F32), convert([1, -2, 4, 0.5], F32)]
+    add_case(cases, "math.Max", "ties", ties, torch.maximum)
+    add_case(cases, "math.Min", "ties", ties, torch.minimum)
+    base = convert([[0, 0, 0, 2], [-1.5, -2, 0.25, 0]], F32)
+    add_case(cases, "math.Pow", "whole exponents", [base, np.array([0, 1, 2, 3], "int32")], lambda a, b: a**b)
+    x = convert([-2, -1, -0.5, 0, 0.5, 0.75, 3], F32)
+    add_case(cases, "math.Clip", "ends", [x], lambda v: torch.clamp(v, -1, 0.75), min=-1.0, max=0.75)
+    y, z = numbers("where y", (3, 5)), numbers("where z", (5,))
+    condition = numbers("where", (3, 1), "bool")
+    add_case(cases, "array.Where", "broadcast", [condition, y, z], torch.where, terms=3)
+
+
+def add_reductions(cases):
+    x = numbers("reduce", (3, 4, 5))
+    ties = convert([[1, 3, 3, 2], [0, -1, -1, 0], [5, 5, 5, 5]], F32)
+    zeros = convert([[1, 2, 0.5, 3], [0, 2, -3, 4], [0, 2, 0, 4]], F32)
+    for label, axes, keepdims in (("rows", [-1], False), ("outer", [0, 2], True), ("all", [0, 1, 2], False)):
+        attrs = {"axes": axes, "keepdims": keepdims}
+        for op, fn in {"Sum": torch.sum, "Mean": torch.mean, "LogSumExp": torch.logsumexp}.items():
+            add_case(cases, "math.Reduce" + op, label, [x], lambda v, f=fn: f(v, axes, keepdim=keepdims), **attrs)
+        norm = lambda v, p: torch.linalg.vector_norm(v, p, axes, keepdim=keepdims)
+        add_case(cases, "math.ReduceL1", label, [x], lambda v: norm(v, 1), **attrs)
+        add_case(cases, "math.ReduceL2", label, [x], lambda v: norm(v, 2), **attrs)
+    attrs = {"axes": [1], "keepdims": False}
+    add_case(cases, "math.ReduceL2", "zeros", [np.zeros((2, 3), F32)], lambda v: torch.linalg.vector_norm(v, 2, 1),
+             **attrs)
+    add_case(cases, "math.ReduceMax", "ties", [ties], lambda v: v.amax(1), **attrs)
+    add_case(cases, "math.ReduceMin", "ties", [ties], lambda v: v.amin(1), **attrs)
+    add_case(cases, "math.ReduceProd", "zeros", [zeros], lambda v: v.prod(1), **attrs)
+    add_case(cases, "math.CumProd", "zeros", [zeros], lambda v: v.cumprod(1), terms=4, axis=1)
+    add_case(cases, "math.CumSum", "rows", [x], lambda v: v.cumsum(1), terms=4, axis=1)
+    add_case(cases, "math.CumSum", "reverse", [x], lambda v: v.flip(0).cumsum(0).flip(0), terms=3, axis=0,
+             reverse=True)
+
+
+def add_products(cases):
+    shapes = {"matrices": ((3, 4), (4, 5)), "batch by matrix": ((2, 3, 4), (4, 5)),
+              "batches broadcast": ((2, 1, 3, 4), (5, 4, 2)), "vector by batch": ((4,), (2, 4, 3)),
+              "batch by vector": ((2, 3, 4), (4,)), "vectors": ((7,), (7,))}
+    for label, (left, right) in shapes.items():
+        add_case(cases, "math.MatMul", label, [numbers("a", left), numbers("b", right)], torch.matmul, terms=12)
+    add_case(cases, "math.MatMul", "transposed", [numbers("a", (2, 4, 3)), numbers("b", (5, 4))],
+             lambda a, b: a.mT @ b.mT, terms=10, transpose_a=True, transpose_b=True)
+    gemm = [numbers("a", (4, 3)), numbers("b", (5, 4)), numbers("c", (5,))]
+    add_case(cases, "math.Gemm", "transposed", gemm, lambda a, b, c: 0.5 * (a.T @ b.T) + 2 * c, terms=5, alpha=0.5,
+             beta=2.0, transpose_a=True, transpose_b=True)
+    equations = {"bij,bjk->bik": ((2, 3, 4), (2, 4, 5)), "bqhd,bkhd->bhqk": ((2, 3, 2, 4), (2, 5, 2, 4)),
+                 "ij->j": ((3, 4),), "...ii->...i": ((2, 3, 3),), "ij,ji->": ((3, 4), (4, 3)),
+                 "ab,bc,bd->acd": ((2, 3), (3, 4), (3, 2)), "i...,...j->...ij": ((2, 3, 4), (4, 5))}
+    for equation, sizes in equations.items():
+        inputs = [numbers(f"{equation} {i}", size) for i, size in enumerate(sizes)]
+        add_case(cases, "math.Einsum", equation, inputs, lambda *v, e=equation: torch.einsum(e, *v), terms=20,
+                 equation=equation)
+
+
+def add_moves(cases):
+    x, other = numbers("move", (3, 4, 5)), numbers("more", (3, 2, 5))
+    add_case(cases, "array.Transpose", "three axes", [x], lambda v: v.permute(2, 0, 1), perm=[2, 0, 1])
+    add_case(cases, "array.Reshape", "infer", [x], lambda v: v.reshape(6, -1), shape=[6, -1])
+    add_case(cases, "array.Concat", "middle", [x, other], lambda a, b: torch.cat([a, b], 1), axis=1)
+    add_case(cases, "array.Slice", "steps", [x], lambda v: v[:, 1:3, ::2], axes=[1, 2], starts=[1, 0], ends=[3, 99],
+             steps=[1, 2])
+    add_case(cases, "array.Pad", "constant", [x], lambda v: F.pad(v, (1, 2, 0, 3)), pads=[0, 0, 1, 0, 3, 2])
+    add_case(cases, "array.Pad", "reflect", [x], lambda v: F.pad(v, (2, 1), "reflect"), pads=[0, 0, 2, 0, 0, 1],
+             mode="reflect")
+    add_case(cases, "array.Expand", "rows", [numbers("row", (1, 5))], lambda v: v.expand(3, 5), terms=3, shape=[3, 5])
+    add_case(cases, "array.Tile", "twice", [x], lambda v: v.tile(2, 1, 3), terms=6, repeats=[2, 1, 3])
+    index = np.array([[0, 2], [2, 2]])
+    add_case(cases, "array.Gather", "repeated", [x, index], lambda v, i: v[:, i], terms=3, axis=1)
+    picked = np.array([[0, 1, 1], [2, 0, 1]])
+    add_case(cases, "array.GatherElements", "repeated", [numbers("g", (3, 4)), picked],
+             lambda v, i: v.gather(0, i), terms=2, axis=0)
+
+
+def add(cases):
+    add_elementwise(cases)
+    add_reductions(cases)
+    add_products(cases)
+    add_moves(cases)
