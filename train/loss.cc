@@ -306,8 +306,7 @@ absl::StatusOr<Loss> LossFromText(absl::string_view text) {
       absl::StrSplit(text, absl::MaxSplits(':', 1));
   const std::string wanted = SnakeCase(parts.first);
   for (const NamedLoss& loss : kLosses) {
-    if (wanted != loss.name && parts.first != loss.alias && wanted != SnakeCase(loss.name))
-      continue;
+    if (wanted != loss.name && (parts.first.empty() || parts.first != loss.alias)) continue;
     if (parts.second.empty()) return loss.make(false);
     if (parts.second == "from_logits" && loss.takes_logits) return loss.make(true);
     return InvalidArgument("loss ", loss.name, ": there is no option ", Quoted(parts.second),

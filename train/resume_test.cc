@@ -22,9 +22,8 @@ namespace {
 constexpr char kChildVariable[] = "NOMO_RESUME_TEST_CHECKPOINT";
 
 Model SmallModel() {
-  auto model = Sequential({Input({8}), Dense(16, {.activation = "tanh"}), /*Dropout(0.25),*/
-                           Dense(1)})
-                   .Build();
+  auto model =
+      Sequential({Input({8}), Dense(16, {.activation = "tanh"}), Dropout(0.25), Dense(1)}).Build();
   return *std::move(model);
 }
 
