@@ -25,6 +25,7 @@ FLOORS = [
     ["proto"],
     ["serialization"],
     ["serialization/onnx", "serialization/keras"],
+    ["train"],
     ["inspect"],
     ["tools"],
 ]
