@@ -50,7 +50,7 @@ std::vector<Case> Cases() {
        },
        {{11}, {231}},
        false},
-      {"written by itself", [] { return std::vector{Assign(Read())}; }, {{1}, {1}}, false},
+      {"written by itself", [] { return std::vector{Assign(Read())}; }, {{1}, {1}}, true},
       {"read behind the write",
        [] {
          const Value written = Assign(Read() + 10);

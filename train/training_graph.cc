@@ -383,14 +383,22 @@ class UpdateWriter {
                         "", ""});
       attrs.Set(slot.attr, name);
     }
+    const auto constrains = [&](const WeightConstraint& rule) {
+      return SelectsWeight(rule.weights, weight.name);
+    };
+    // What the weight becomes is copied where something asks for it.
+    const bool asked =
+        optimizer_.options.use_ema ||
+        std::any_of(goals_.constraints.begin(), goals_.constraints.end(), constrains);
     const std::vector<Value> updated =
         CallMulti(optimizer_.op, {weight.value, gradient, learning_rate_, iteration_, apply_},
-                  attrs, {.num_outputs = 2});
+                  attrs, {.num_outputs = asked ? 2 : 1});
     waits_.push_back(updated[0]);
+    if (!asked) return;
     Value next = updated[1];
     bool assigned = false;
     for (const WeightConstraint& rule : goals_.constraints) {
-      if (!SelectsWeight(rule.weights, weight.name)) continue;
+      if (!constrains(rule)) continue;
       next = Call("array.Where", {apply_, rule.constraint(next), next});
       assigned = true;
     }

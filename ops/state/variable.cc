@@ -93,6 +93,7 @@ NOMO_REGISTER_OP(OpDef("state.Assign")
                      .WithEffects(Effects::kStateful)
                      .Infer(SameAsInput)
                      .Reference(Assign)
+                     .InPlace()  // x may be the variable itself
                      .Gradient(PassGradient())
                      .Examples(AssignExamples));
 
