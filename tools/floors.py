@@ -21,11 +21,11 @@ FLOORS = [
     ["core/run"],
     ["ops", "data"],
     ["data/pipeline"],
-    ["mpi"],
     ["proto"],
     ["serialization"],
     ["serialization/onnx", "serialization/keras"],
     ["train"],
+    ["mpi"],
     ["inspect"],
     ["tools"],
 ]

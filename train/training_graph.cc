@@ -36,8 +36,9 @@ const OpDef* TrainingOp(const Node& node) {
 // The model's values in one of its two forms.
 class FormWriter {
  public:
-  FormWriter(const Model& model, const TrainingGoals& goals, bool training)
-      : model_(model), goals_(goals), training_(training) {}
+  FormWriter(const Model& model, const TrainingGoals& goals, bool training,
+             const Replicas* replicas = nullptr)
+      : model_(model), goals_(goals), training_(training), replicas_(replicas) {}
 
   absl::Status Write() {
     AddLeaves();
@@ -165,7 +166,8 @@ class FormWriter {
                                ", which training moves, is computed: expected a "
                                "weight");
       }
-      state_updates.push_back(AssignVariable(variable->second, value));
+      const Value mean = replicas_ == nullptr ? value : replicas_->Mean({value})[0];
+      state_updates.push_back(AssignVariable(variable->second, mean));
     }
     return absl::OkStatus();
   }
@@ -173,6 +175,7 @@ class FormWriter {
   const Model& model_;
   const TrainingGoals& goals_;
   const bool training_;
+  const Replicas* const replicas_;
   ReopenLeaves leaves_;
   absl::flat_hash_map<const Expr*, std::shared_ptr<const VariableSpec>> read_;
   ErrorList errors_;
@@ -211,6 +214,7 @@ class GoalWriter {
         }
       }
     }
+    data_loss = total;
     for (const auto& weight : form.weights) {
       for (const WeightRegularizer& rule : goals_.regularizers) {
         if (!SelectsWeight(rule.weights, weight.name)) continue;
@@ -231,6 +235,7 @@ class GoalWriter {
   }
 
   std::vector<Value> inputs, outputs, losses;
+  Value data_loss;  // the loss without penalties
 
  private:
   static Value Wide(const Value& x) { return Cast(x, DType::kFloat64); }
@@ -284,8 +289,9 @@ class GoalWriter {
 // The optimizer's part of the step.
 class UpdateWriter {
  public:
-  UpdateWriter(const Model& model, const TrainingGoals& goals, TrainingGraphs& result)
-      : optimizer_(goals.optimizer), goals_(goals), result_(result) {
+  UpdateWriter(const Model& model, const TrainingGoals& goals, const Replicas* replicas,
+               TrainingGraphs& result)
+      : optimizer_(goals.optimizer), goals_(goals), replicas_(replicas), result_(result) {
     for (const Weight& weight : model.graph.weights)
       names_.Reserve(model.graph.value(weight.value).name);
     for (const Variable& variable : model.variables) names_.Reserve(variable.name);
@@ -304,7 +310,12 @@ class UpdateWriter {
       values.push_back(weight.value);
     }
     if (trained.empty()) return InvalidArgument("no weight of the model is to be trained");
-    NOMO_ASSIGN_OR_RETURN(std::vector<Value> gradients, Gradients({goal.outputs[0]}, values));
+    Value loss = goal.outputs[0];
+    // The mean over processes of what each one's share counts is the loss of the whole batch.
+    if (replicas_ != nullptr)
+      loss = loss + goal.data_loss * (goal.AddInput(DType::kFloat64, "share") - 1);
+    NOMO_ASSIGN_OR_RETURN(std::vector<Value> gradients, Gradients({loss}, values));
+    if (replicas_ != nullptr) gradients = replicas_->Mean(gradients);
     waits_ = std::move(form.state_updates);
     Accumulate(trained, gradients);
     Clip(gradients);
@@ -427,6 +438,7 @@ class UpdateWriter {
 
   const Optimizer& optimizer_;
   const TrainingGoals& goals_;
+  const Replicas* const replicas_;
   TrainingGraphs& result_;
   UniqueNames names_;
   Value learning_rate_, iteration_, apply_;
@@ -460,6 +472,18 @@ absl::Status FindOutputs(const Model& model, const TrainingGoals& goals, Trainin
   return errors.ToStatus("the losses do not fit the model");
 }
 
+// What a part of the batch says of the whole.
+absl::Status CheckReductions(const TrainingGoals& goals) {
+  ErrorList errors;
+  for (const OutputGoal& goal : goals.outputs) {
+    if (goal.loss.reduction == Reduction::kSumOverBatchSize && !goal.loss.mask) continue;
+    errors.Add(absl::UnimplementedError(absl::StrCat(
+        "loss ", Quoted(goal.loss.name),
+        ": in several processes only the mean over the batch is there, without a mask")));
+  }
+  return errors.ToStatus("the losses cannot be divided among processes");
+}
+
 absl::Status CheckSelectors(const Model& model, const TrainingGoals& goals) {
   std::vector<std::string> selectors = goals.frozen;
   for (const WeightRegularizer& rule : goals.regularizers) selectors.push_back(rule.weights);
@@ -484,7 +508,8 @@ absl::Status CheckSelectors(const Model& model, const TrainingGoals& goals) {
 
 }  // namespace
 
-absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const TrainingGoals& given) {
+absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const TrainingGoals& given,
+                                                   const Replicas* replicas) {
   TrainingGoals goals = given;
   if (goals.outputs.empty() && goals.loss.function)
     goals.outputs = {{.loss = goals.loss, .metrics = goals.metrics}};
@@ -493,6 +518,7 @@ absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const Tra
   NOMO_RETURN_IF_ERROR(CheckSelectors(model, goals));
   TrainingGraphs result{.goals = goals.outputs};
   NOMO_RETURN_IF_ERROR(FindOutputs(model, goals, result));
+  if (replicas != nullptr) NOMO_RETURN_IF_ERROR(CheckReductions(goals));
   {
     FormWriter form(model, goals, /*training=*/false);
     NOMO_RETURN_IF_ERROR(form.Write());
@@ -503,11 +529,11 @@ absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const Tra
     NOMO_ASSIGN_OR_RETURN(result.evaluation,
                           BuildModel(goal.inputs, goal.outputs, {.name = "evaluation"}));
   }
-  FormWriter form(model, goals, /*training=*/true);
+  FormWriter form(model, goals, /*training=*/true, replicas);
   NOMO_RETURN_IF_ERROR(form.Write());
   GoalWriter goal(model, goals, result);
   NOMO_RETURN_IF_ERROR(goal.Write(form));
-  UpdateWriter updates(model, goals, result);
+  UpdateWriter updates(model, goals, replicas, result);
   NOMO_RETURN_IF_ERROR(updates.Write(form, goal));
   NOMO_ASSIGN_OR_RETURN(result.step, BuildModel(goal.inputs, goal.outputs, {.name = "step"}));
   for (Variable& slot : updates.slots()) result.step.variables.push_back(std::move(slot));
