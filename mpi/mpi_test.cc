@@ -1,4 +1,8 @@
 // What runs in every process of a job; mpi_test.sh starts it.
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -6,9 +10,10 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/layers/layers.h"
 #include "nomograph/core/run/session.h"
-#include "nomograph/mpi/data_parallel.h"
-#include "nomograph/mpi/world.h"
+#include "nomograph/mpi/replicas.h"
+#include "nomograph/train/train.h"
 
 namespace nomograph::mpi {
 namespace {
@@ -93,6 +98,114 @@ TEST(MeanOverProcesses, IsThatOfAllGradients) {
   }
 }
 
+// Two clusters that a small network tells apart.
+TrainingData Samples(int64_t rows) {
+  Tensor x(DType::kFloat32, {rows, 4}), y(DType::kInt64, {rows});
+  for (int64_t i = 0; i < rows; ++i) {
+    y.mutable_data<int64_t>()[i] = i % 3;
+    for (int64_t k = 0; k < 4; ++k) {
+      x.mutable_data<float>()[i * 4 + k] =
+          static_cast<float>(std::sin(static_cast<double>(7 * i + k)) + (k == i % 3 ? 1.0 : 0.0));
+    }
+  }
+  return TrainingData(x, y);
+}
+
+absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const Replicas* replicas) {
+  NOMO_ASSIGN_OR_RETURN(
+      const Model model,
+      Sequential({Input({4}), Dense(8, {.activation = "tanh"}), Dense(3)}).Build());
+  return Trainer::Create(model,
+                         {.optimizer = optimizers::Adam({.learning_rate = 0.05}),
+                          .loss = losses::SparseCategoricalCrossentropy({.from_logits = true}),
+                          .metrics = {metrics::Accuracy()},
+                          .regularizers = {{.weights = "dense", .regularizer = {.l2 = 0.01}}}},
+                         {.replicas = replicas});
+}
+
+// 27 rows in batches of 12, 12 and 3: of the last one a process may have no row.
+constexpr int64_t kRows = 27, kBatch = 12;
+
+TEST(Trainer, HasTheLossesOfOneProcess) {
+  const MpiReplicas replicas(Joined(), {.bucket_bytes = 100});
+  std::vector<History> histories;
+  for (const Replicas* of :
+       {static_cast<const Replicas*>(&replicas), static_cast<const Replicas*>(nullptr)}) {
+    const auto trainer = MakeTrainer(of);
+    ASSERT_TRUE(trainer.ok()) << trainer.status();
+    const auto history = (*trainer)->Fit(Samples(kRows), {.epochs = 8,
+                                                          .batch_size = kBatch,
+                                                          .validation_data = Samples(5),
+                                                          .verbose = Verbose::kSilent});
+    ASSERT_TRUE(history.ok()) << history.status();
+    histories.push_back(*history);
+  }
+  ASSERT_EQ(histories[0].metrics.size(), 4u);
+  for (const auto& [name, values] : histories[1].metrics) {
+    ASSERT_EQ(histories[0].metrics[name].size(), 8u);
+    for (size_t epoch = 0; epoch < values.size(); ++epoch)
+      EXPECT_NEAR(histories[0].metrics[name][epoch], values[epoch], 1e-5) << name << ", " << epoch;
+  }
+  EXPECT_LT(histories[0].metrics["loss"].back(), histories[0].metrics["loss"].front());
+}
+
+TEST(Trainer, SaysWhichLossesCannotBeDivided) {
+  const MpiReplicas replicas(Joined());
+  const auto model = Sequential({Input({4}), Dense(3)}).Build();
+  ASSERT_TRUE(model.ok());
+  Loss loss = losses::MeanSquaredError();
+  loss.reduction = Reduction::kSum;
+  EXPECT_EQ(Trainer::Create(*model, {.loss = loss}, {.replicas = &replicas}).status().message(),
+            "loss \"mean_squared_error\": in several processes only the mean over the batch is "
+            "there, without a mask");
+}
+
+TEST(Trainer, SeesThatAProcessHasAnotherModel) {
+  World& world = Joined();
+  if (world.size() == 1) return;
+  const MpiReplicas replicas(world);
+  const auto model =
+      Sequential({Input({4}), Dense(3)}).Build(static_cast<uint64_t>(world.rank() == 1));
+  ASSERT_TRUE(model.ok());
+  const auto trainer =
+      Trainer::Create(*model, {.loss = losses::MeanSquaredError()}, {.replicas = &replicas});
+  EXPECT_EQ(trainer.status().message(),
+            absl::StrCat("process ", world.rank(),
+                         " has another model than others: expected the same in all"));
+}
+
+// Trains to an epoch, from the checkpoint if there is one, which it writes after each epoch. With
+// `dies` the last process is killed meanwhile.
+absl::Status TrainTo(const MpiReplicas& replicas, const std::string& checkpoint, int64_t epochs,
+                     bool dies) {
+  NOMO_ASSIGN_OR_RETURN(const auto trainer, MakeTrainer(&replicas));
+  if (const absl::Status restored = trainer->Restore(checkpoint); !absl::IsNotFound(restored))
+    NOMO_RETURN_IF_ERROR(restored);
+  class Die : public Callback {
+   public:
+    explicit Die(int64_t step) : step_(step) {}
+    std::string name() const override { return "Die"; }
+    absl::Status OnBatchEnd(Trainer& of, int64_t, const Logs&) override {
+      if (of.step() == step_) raise(SIGKILL);
+      return absl::OkStatus();
+    }
+
+   private:
+    const int64_t step_;
+  };
+  const bool last = replicas.rank() == replicas.size() - 1;
+  NOMO_ASSIGN_OR_RETURN(
+      const History history,
+      trainer->Fit(Samples(kRows), {.epochs = epochs,
+                                    .batch_size = kBatch,
+                                    .callbacks = {callbacks::ModelCheckpoint({.path = checkpoint}),
+                                                  std::make_shared<Die>(dies && last ? 8 : -1)},
+                                    .verbose = Verbose::kSilent}));
+  if (replicas.rank() == 0)
+    std::printf("%zu epochs, loss %.4f\n", history.epoch.size(), history.metrics.at("loss").back());
+  return absl::OkStatus();
+}
+
 // Here the last process fails, while the others wait for it.
 void Fail() {
   World& world = Joined();
@@ -113,6 +226,11 @@ int main(int argc, char** argv) {
     return 1;
   }
   if (argc > 1 && std::strcmp(argv[1], "--fail") == 0) nomograph::mpi::Fail();
+  if (argc > 3) {  // CHECKPOINT EPOCHS, and whether a process dies
+    return nomograph::mpi::RunJob([&](const nomograph::mpi::MpiReplicas& replicas) {
+      return nomograph::mpi::TrainTo(replicas, argv[1], std::atoi(argv[2]), argv[3][0] == 'y');
+    });
+  }
   if ((*world)->rank() != 0) {
     delete testing::UnitTest::GetInstance()->listeners().Release(
         testing::UnitTest::GetInstance()->listeners().default_result_printer());
