@@ -1,43 +1,21 @@
 #include "nomograph/data/csv.h"
 
 #include <charconv>
-#include <cmath>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/storage_types.h"
+#include "nomograph/data/csv_cell.h"
 #include "nomograph/data/csv_scanner.h"
 
 namespace nomograph {
 namespace {
-
-// What a cell may be, for messages.
-template <typename T>
-constexpr absl::string_view kExpected = "a number";
-template <>
-constexpr absl::string_view kExpected<int64_t> = "an integer of 64 bits";
-
-bool IsInfinity(absl::string_view cell) {
-  return absl::StrContains(absl::AsciiStrToLower(cell), "inf");
-}
-
-bool ParseCell(absl::string_view cell, int64_t& value) { return absl::SimpleAtoi(cell, &value); }
-// A number past the type's range reads as infinity, which is not what the cell says.
-bool ParseCell(absl::string_view cell, double& value) {
-  return absl::SimpleAtod(cell, &value) &&
-         (std::isfinite(value) || std::isnan(value) || IsInfinity(cell));
-}
-bool ParseCell(absl::string_view cell, float& value) {
-  return absl::SimpleAtof(cell, &value) &&
-         (std::isfinite(value) || std::isnan(value) || IsInfinity(cell));
-}
 
 template <typename T>
 absl::Status BadCell(absl::string_view cell, const CsvScanner& scanner) {
@@ -45,26 +23,10 @@ absl::Status BadCell(absl::string_view cell, const CsvScanner& scanner) {
       scanner.line() == 1 ? " (if the first line names the columns, say that there is a header)"
                           : "";
   if (cell.empty())
-    return InvalidArgument(scanner.Place(), ": the cell is empty; expected ", kExpected<T>, hint);
-  return InvalidArgument(scanner.Place(), ": expected ", kExpected<T>, ", found \"",
+    return InvalidArgument(scanner.Place(), ": the cell is empty; expected ", kExpectedCell<T>,
+                           hint);
+  return InvalidArgument(scanner.Place(), ": expected ", kExpectedCell<T>, ", found \"",
                          absl::CHexEscape(cell.substr(0, 40)), "\"", hint);
-}
-
-// Skips the header, if there is one. Its number of columns, or 0.
-absl::StatusOr<int64_t> SkipHeader(CsvScanner& scanner, CsvHeader header) {
-  if (header == CsvHeader::kNo || scanner.AtEnd()) return 0;
-  CsvScanner ahead = scanner;
-  bool has_number = false;
-  bool more = true;
-  std::string cell;
-  while (more) {
-    NOMO_ASSIGN_OR_RETURN(more, ahead.NextCell(cell));
-    double value;
-    has_number = has_number || absl::SimpleAtod(cell, &value);
-  }
-  if (header == CsvHeader::kAuto && (has_number || ahead.AtEnd())) return 0;
-  scanner = ahead;
-  return ahead.column();
 }
 
 // Appends a row's cells to `values`. Their number.
@@ -78,7 +40,7 @@ absl::StatusOr<int64_t> ReadRow(CsvScanner& scanner, std::vector<T>& values) {
       return InvalidArgument("line ", scanner.line(), " is empty; expected a row of numbers");
     }
     T value;
-    if (!ParseCell(cell, value)) return BadCell<T>(cell, scanner);
+    if (!ParseCsvCell(cell, value)) return BadCell<T>(cell, scanner);
     values.push_back(value);
   }
   return scanner.column();
@@ -87,7 +49,7 @@ absl::StatusOr<int64_t> ReadRow(CsvScanner& scanner, std::vector<T>& values) {
 template <typename T>
 absl::StatusOr<Tensor> ReadTable(absl::string_view text, const CsvOptions& options) {
   CsvScanner scanner(text, options.delimiter);
-  NOMO_ASSIGN_OR_RETURN(int64_t columns, SkipHeader(scanner, options.header));
+  NOMO_ASSIGN_OR_RETURN(int64_t columns, SkipCsvHeader(scanner, options.header));
   int64_t rows = 0;
   std::vector<T> values;
   for (; !scanner.AtEnd(); ++rows) {

@@ -33,8 +33,8 @@ char GuessDelimiter(absl::string_view text) {
 
 }  // namespace
 
-CsvScanner::CsvScanner(absl::string_view text, char delimiter)
-    : rest_(absl::StripPrefix(text, kByteOrderMark)) {
+CsvScanner::CsvScanner(absl::string_view text, char delimiter, int64_t line)
+    : rest_(absl::StripPrefix(text, kByteOrderMark)), line_(line) {
   delimiter_ = delimiter != 0 ? delimiter : GuessDelimiter(rest_);
 }
 

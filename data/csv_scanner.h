@@ -14,8 +14,9 @@ namespace nomograph {
 
 class CsvScanner {
  public:
-  // A delimiter of 0 is guessed from the first line. `text` must outlive the scanner.
-  CsvScanner(absl::string_view text, char delimiter);
+  // A delimiter of 0 is guessed from the first line; `line` is that line's number. `text` must
+  // outlive the scanner.
+  CsvScanner(absl::string_view text, char delimiter, int64_t line = 1);
 
   // Whether only empty lines are left.
   bool AtEnd() const;
@@ -23,6 +24,12 @@ class CsvScanner {
   // after it. InvalidArgument for quotes that do not end, or end within the cell. REQUIRES:
   // !AtEnd() at the start of a row.
   absl::StatusOr<bool> NextCell(std::string& cell);
+
+  // What has not been read yet.
+  absl::string_view rest() const { return rest_; }
+  char delimiter() const { return delimiter_; }
+  // The line that is read next, from 1.
+  int64_t next_line() const { return line_; }
 
   // Of the last cell's start, from 1.
   int64_t line() const { return cell_line_; }

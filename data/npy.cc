@@ -1,6 +1,8 @@
 #include "nomograph/data/npy.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -99,6 +101,22 @@ absl::StatusOr<Tensor> ReadNpyFrom(ByteSource& source) {
   NOMO_RETURN_IF_ERROR(source.ExpectEnd());
   if (header.fortran_order) return FromColumnMajor(tensor, header.shape);
   return tensor;
+}
+
+absl::StatusOr<Tensor> ViewNpy(absl::string_view bytes, std::shared_ptr<const void> owner) {
+  MemorySource source(bytes);
+  NOMO_ASSIGN_OR_RETURN(const NpyHeader header, ReadHeader(source));
+  NOMO_ASSIGN_OR_RETURN(const int64_t count, header.shape.CheckedNumElements());
+  const int64_t item = DTypeSize(header.dtype);
+  const absl::string_view elements = bytes.substr(bytes.size() - source.max_remaining());
+  const bool aligned = reinterpret_cast<uintptr_t>(elements.data()) % item == 0;
+  const bool as_it_is = header.order == std::endian::native && header.dtype != DType::kBool &&
+                        (!header.fortran_order || header.shape.rank() < 2);
+  // What claims other sizes than it has is told of by the reader.
+  const bool whole =
+      count <= source.max_remaining() / item && count * item == source.max_remaining();
+  if (!aligned || !as_it_is || !whole) return ParseNpy(bytes);
+  return Tensor::FromBuffer(header.dtype, header.shape, elements.data(), std::move(owner));
 }
 
 absl::StatusOr<Tensor> ParseNpy(absl::string_view bytes) {

@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_DATA_NPY_H_
 #define NOMOGRAPH_DATA_NPY_H_
 
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -20,6 +21,10 @@ absl::StatusOr<Tensor> ReadNpy(const std::string& path);
 absl::StatusOr<Tensor> ParseNpy(absl::string_view bytes);
 // From any source, up to its end.
 absl::StatusOr<Tensor> ReadNpyFrom(ByteSource& source);
+
+// The array in `bytes`, which `owner` keeps, without a copy of its elements. Where the file has
+// another byte order or order of axes, or is one of bool, they are copied all the same.
+absl::StatusOr<Tensor> ViewNpy(absl::string_view bytes, std::shared_ptr<const void> owner);
 
 // Writes version 1.0, row-major, in this machine's byte order, as numpy.save() does.
 // InvalidArgument for bfloat16, which NumPy lacks.

@@ -16,6 +16,7 @@
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/concrete_types.h"
+#include "nomograph/inspect/find_non_finite.h"
 #include "nomograph/inspect/tensor_stats.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
@@ -132,8 +133,24 @@ absl::Status WriteOutputs(const Arguments& arguments, const Model& model,
   return absl::OkStatus();
 }
 
+// The node that yields the first, found by one more run. OK where that fails.
+absl::Status FirstNonFinite(const Arguments& arguments, const Model& model,
+                            const NamedTensors& inputs) {
+  ProgressBar progress("looking for the first that is not finite");
+  const auto found =
+      FindNonFinite(model, inputs, {.allowed_io = arguments.allowed_io}, arguments.run);
+  if (!found.ok()) return absl::OkStatus();
+  if (!*found) return InvalidArgument("in exact mode every value is finite");
+  const NonFiniteStep& step = **found;
+  return InvalidArgument("the first come from ", PathText(step.path), " (",
+                         Escape(step.path.back().op), "): ", step.nan, " NaN and ", step.inf,
+                         " infinite of ", step.elements, " values",
+                         step.from_input ? "; its inputs, the model's or weights, have some" : "");
+}
+
 // Values that are no numbers any more, counted for each output.
-absl::Status CheckFinite(const Model& model, const NamedTensors& outputs) {
+absl::Status CheckFinite(const Arguments& arguments, const Model& model, const NamedTensors& inputs,
+                         const NamedTensors& outputs) {
   ErrorList errors;
   for (const ValueId id : model.graph.outputs) {
     const std::string& name = model.graph.value(id).name;
@@ -143,6 +160,8 @@ absl::Status CheckFinite(const Model& model, const NamedTensors& outputs) {
                                stats.infinities, " infinite of ", outputs.at(name).num_elements(),
                                " values"));
   }
+  if (errors.empty()) return absl::OkStatus();
+  errors.Add(FirstNonFinite(arguments, model, inputs));
   return WithExitCode(ExitCode::kFailed, errors.ToStatus("the outputs are not finite"));
 }
 
@@ -303,7 +322,8 @@ absl::Status Execute(const Arguments& arguments) {
     }
   }
   if (arguments.json) PrintJson(json);
-  return arguments.check_finite ? CheckFinite(file.model, outputs) : absl::OkStatus();
+  return arguments.check_finite ? CheckFinite(arguments, file.model, inputs, outputs)
+                                : absl::OkStatus();
 }
 
 void AddTiming(CLI::App& app, Arguments& arguments) {
@@ -377,8 +397,9 @@ Action SetUp(CLI::App& app) {
   app.add_flag("--parents", arguments->parents, "Make the folders that outputs are written to");
   app.add_flag("--json", arguments->json, "Outputs and times as JSON (tools/JSON.md)")
       ->excludes(top_k);
-  app.add_flag("--check-finite", arguments->check_finite,
-               "Fail where an output has a NaN or an infinity");
+  app.add_flag(
+      "--check-finite", arguments->check_finite,
+      "Fail where an output has a NaN or an infinity, and name the node that has the first");
   app.add_flag("--verify", arguments->verify,
                "Check the file's checksums first: without, damaged weights are computed with");
   AddLimits(app, arguments->run);

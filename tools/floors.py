@@ -20,9 +20,12 @@ FLOORS = [
     ["core/layers", "core/compile"],
     ["core/run"],
     ["ops", "data"],
+    ["data/pipeline"],
     ["proto"],
     ["serialization"],
     ["serialization/onnx", "serialization/keras"],
+    ["train"],
+    ["mpi"],
     ["inspect"],
     ["tools"],
 ]

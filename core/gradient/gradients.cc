@@ -9,6 +9,7 @@
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/build/expr_writer.h"
 #include "nomograph/core/build/reopen.h"
+#include "nomograph/core/gradient/draws.h"
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/escape.h"
@@ -22,18 +23,22 @@ std::string NodeName(const Expr& expr) {
   return expr.node.name.empty() ? absl::StrCat("a node of ", expr.node.op) : Quoted(expr.node.name);
 }
 
-// What a function yields for these inputs, its nodes written anew. Nodes that draw random numbers
-// draw those of the function's own: `node` is the name of the node that calls it.
-std::vector<Value> InlineTraced(const TracedFunction& traced, absl::Span<const Value> inputs,
-                                const std::string& node) {
+// What a function yields for these inputs, its nodes written anew. Those that draw random numbers
+// draw those of the function's own, which are keyed by their names behind `prefix`: a body is
+// inlined under the name of its node, functions of control flow run under their own.
+absl::StatusOr<std::vector<Value>> InlineTraced(const TracedFunction& traced,
+                                                absl::Span<const Value> inputs,
+                                                const std::string& prefix, bool has_name) {
+  const Node* drawing = has_name ? nullptr : DrawingNode(traced.functions);
+  if (drawing != nullptr) {
+    return InvalidArgument("it draws random numbers, by ", Quoted(drawing->name),
+                           ", and needs a name to be differentiated, by which its gradient draws "
+                           "the same");
+  }
   Graph graph = traced.functions.at(traced.main).graph;
-  if (!node.empty()) {
-    for (Node& inner : graph.nodes) {
-      const OpDef* op = ScopedRegistry::Current().Find(inner.op, inner.version);
-      if (op != nullptr && op->FindAttr("key") != nullptr && inner.attrs.Find("key") == nullptr)
-        inner.attrs.Set("key", absl::StrCat(node, "/", inner.name));
-      inner.name = absl::StrCat(node, "/", inner.name);
-    }
+  for (Node& inner : graph.nodes) {
+    inner.name = absl::StrCat(prefix, inner.name);
+    if (has_name && KeyedByName(inner)) inner.attrs.Set("key", inner.name);
   }
   ReopenLeaves leaves;
   leaves.values.resize(graph.values.size());
@@ -46,11 +51,37 @@ std::vector<Value> InlineTraced(const TracedFunction& traced, absl::Span<const V
   return outputs;
 }
 
-// What all passes of one call share.
+// A body, as it is inlined for the node of this name, which may be empty.
+absl::StatusOr<std::vector<Value>> InlineNamed(const TracedFunction& traced,
+                                               absl::Span<const Value> inputs,
+                                               const std::string& node) {
+  return InlineTraced(traced, inputs, node.empty() ? "" : absl::StrCat(node, "/"), !node.empty());
+}
+
+std::vector<TensorType> TypesOf(absl::Span<const Value> values) {
+  std::vector<TensorType> types;
+  for (const Value& value : values) types.push_back(value.valid() ? value.type() : TensorType{});
+  return types;
+}
+
+// What all passes of one call share, and those that gradients of nodes ask for in turn: of the
+// functions of control flow.
 struct Budget {
   const GradientOptions& options;
   int64_t nodes = 0;
+  int depth = 0;                    // of the pass that runs
   std::vector<std::string> faults;  // of nodes that have no gradient
+};
+
+// That of the call in which this thread is.
+thread_local Budget* current_budget = nullptr;
+
+class ScopedBudget {
+ public:
+  explicit ScopedBudget(Budget& budget) { current_budget = &budget; }
+  ~ScopedBudget() { current_budget = nullptr; }
+  ScopedBudget(const ScopedBudget&) = delete;
+  ScopedBudget& operator=(const ScopedBudget&) = delete;
 };
 
 }  // namespace
@@ -58,7 +89,11 @@ struct Budget {
 // One reverse sweep. A pass of its own serves each function, and each body of an op, on the way.
 class BackwardPass {
  public:
-  BackwardPass(Budget& budget, int depth) : budget_(budget), depth_(depth) {}
+  BackwardPass(Budget& budget, int depth)
+      : budget_(budget), depth_(depth), outer_depth_(std::exchange(budget.depth, depth)) {}
+  ~BackwardPass() { budget_.depth = outer_depth_; }
+  BackwardPass(const BackwardPass&) = delete;
+  BackwardPass& operator=(const BackwardPass&) = delete;
 
   // Expressions that are older than `first_id` are not looked at.
   absl::StatusOr<std::vector<Value>> Run(absl::Span<const Value> outputs,
@@ -152,24 +187,42 @@ class BackwardPass {
   }
 
   absl::StatusOr<std::vector<Value>> GradientsOf(const Expr& expr, GradientContext& context) {
+    const OpDef* op = ScopedRegistry::Current().Find(expr.node.op, expr.node.version);
+    if (op != nullptr) {
+      NOMO_ASSIGN_OR_RETURN(context.attrs_, ResolveAttributes(op->attrs, expr.node.attrs));
+      context.op_ = op;
+      if (op->gradient) return op->gradient(context);
+      if (op->gradient_is_zero) return std::vector<Value>();
+      if (!op->no_gradient.empty()) return Report(expr, op->no_gradient);
+    }
+    // What the node itself brings along comes ahead of what an op of that name has here.
     if (expr.body != nullptr) {
       return ThroughBody(context, [&](absl::Span<const Value> inputs) {
-        return absl::StatusOr<std::vector<Value>>(InlineTraced(*expr.body, inputs, expr.node.name));
+        return InlineNamed(*expr.body, inputs, expr.node.name);
       });
     }
-    const OpDef* op = ScopedRegistry::Current().Find(expr.node.op, expr.node.version);
     if (op == nullptr) return Report(expr, "no such op is registered");
-    NOMO_ASSIGN_OR_RETURN(context.attrs_, ResolveAttributes(op->attrs, expr.node.attrs));
-    context.op_ = op;
-    if (op->gradient) return op->gradient(context);
-    if (op->gradient_is_zero) return std::vector<Value>();
-    if (!op->no_gradient.empty()) return Report(expr, op->no_gradient);
     if (op->body) {
-      return ThroughBody(context, [&](absl::Span<const Value> inputs) {
-        return op->body(inputs, context.attrs());
-      });
+      return ThroughBody(
+          context, [&](absl::Span<const Value> inputs) { return WriteBody(*op, context, inputs); });
     }
     return Report(expr, "the op has none");
+  }
+
+  // The op's body. Where it draws random numbers, its nodes need the names that they have when the
+  // body is inlined.
+  static absl::StatusOr<std::vector<Value>> WriteBody(const OpDef& op,
+                                                      const GradientContext& context,
+                                                      absl::Span<const Value> inputs) {
+    const uint64_t first_id = Expr(Expr::Kind::kInput).id;
+    NOMO_ASSIGN_OR_RETURN(std::vector<Value> outputs, op.body(inputs, context.attrs()));
+    const auto exprs =
+        ReachableExprs(outputs, [&](const Expr& expr) { return expr.id >= first_id; });
+    if (std::none_of(exprs.begin(), exprs.end(),
+                     [](const auto& expr) { return KeyedByName(expr->node); }))
+      return outputs;
+    NOMO_ASSIGN_OR_RETURN(const auto traced, TraceOpBody(op, context.attrs(), TypesOf(inputs)));
+    return InlineNamed(*traced, inputs, context.node());
   }
 
   // The node as what it contains.
@@ -214,7 +267,7 @@ class BackwardPass {
   }
 
   Budget& budget_;
-  const int depth_;
+  const int depth_, outer_depth_;
   std::vector<std::shared_ptr<const Expr>> order_;
   absl::flat_hash_set<Key> wanted_;
   absl::flat_hash_set<const Expr*> active_;
@@ -225,7 +278,7 @@ absl::StatusOr<std::vector<Value>> GradientContext::Inline(absl::string_view att
                                                            absl::Span<const Value> inputs) const {
   const TracedFunction* traced = function(attr);
   if (traced == nullptr) return InvalidArgument("the node has no function ", Quoted(attr));
-  return InlineTraced(*traced, inputs, node_);
+  return InlineTraced(*traced, inputs, "", !node_.empty() || attrs_.Has("key"));
 }
 
 absl::StatusOr<std::vector<Value>> Gradients(absl::Span<const Value> outputs,
@@ -247,7 +300,12 @@ absl::StatusOr<std::vector<Value>> Gradients(absl::Span<const Value> outputs,
       gradients.push_back(OnesLike(outputs[i]));
     }
   }
+  if (current_budget != nullptr) {  // its faults are told there
+    return BackwardPass(*current_budget, current_budget->depth + 1)
+        .Run(outputs, gradients, values, 0);
+  }
   Budget budget{options};
+  const ScopedBudget scope(budget);
   NOMO_ASSIGN_OR_RETURN(std::vector<Value> result,
                         BackwardPass(budget, 0).Run(outputs, gradients, values, 0));
   if (budget.faults.empty()) return result;

@@ -4,16 +4,6 @@
 
 namespace nomograph {
 
-namespace {
-
-// As a node of that name would have it (see Executor).
-uint64_t KeyOf(const std::string& node, const KernelContext& context) {
-  const uint64_t key = StableHash(node);
-  return context.run().call_path == 0 ? key : MixKeys(key, context.run().call_path);
-}
-
-}  // namespace
-
 OpDef RandomOp(OpDef op) {
   op.WithEffects(Effects::kRandom);
   op.Attr("seed", -1, "the seed; -1: the seed of the run").Min(-1);
@@ -23,11 +13,17 @@ OpDef RandomOp(OpDef op) {
   return op;
 }
 
+uint64_t NodeKey(const KernelContext& context) {
+  const AttrValue* const node = context.attrs().Find("key");
+  if (node == nullptr) return context.node_key();
+  // As a node of that name would have it (see Executor).
+  const uint64_t key = StableHash(*node->As<std::string>());
+  return context.run().call_path == 0 ? key : MixKeys(key, context.run().call_path);
+}
+
 PhiloxStream RandomStream(const KernelContext& context) {
   const int64_t seed = context.attrs().Int("seed");
-  const AttrValue* const key = context.attrs().Find("key");
-  return PhiloxStream(seed < 0 ? context.run().seed : static_cast<uint64_t>(seed),
-                      key == nullptr ? context.node_key() : KeyOf(*key->As<std::string>(), context),
+  return PhiloxStream(seed < 0 ? context.run().seed : static_cast<uint64_t>(seed), NodeKey(context),
                       context.run().step);
 }
 

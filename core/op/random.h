@@ -10,6 +10,9 @@ namespace nomograph {
 // Declares that `op` draws random numbers, and its attribute `seed`.
 OpDef RandomOp(OpDef op);
 
+// The key of a running node: that of the node which its attribute `key` names, or else its own.
+uint64_t NodeKey(const KernelContext& context);
+
 // The numbers of one run of a node of such an op. They follow from the seed (the attribute's, or
 // the run's where the attribute is -1), the node and the step, and from nothing else.
 PhiloxStream RandomStream(const KernelContext& context);

@@ -147,8 +147,8 @@ absl::Status Compute(KernelContext& context) {
   const bool empty = context.input_shape(kDy).num_elements() == 0;
   std::vector<ResizeTaps> taps;
   if (!empty) {
-    NOMO_ASSIGN_OR_RETURN(auto known, GetResizeTaps(node.context()));
-    taps = *std::move(known);
+    NOMO_ASSIGN_OR_RETURN(const auto known, GetResizeTaps(node.context()));
+    if (known) taps = *known;
   }
   Write(context, 0,
         empty ? Floats(context.output_shape(0).num_elements()) : InputGradient(context, taps));

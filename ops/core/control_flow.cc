@@ -1,6 +1,7 @@
 #include "nomograph/ops/core/control_flow.h"
 
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/op/random.h"
 
 namespace nomograph {
 
@@ -38,8 +39,14 @@ absl::StatusOr<std::vector<Tensor>> CallFunction(const KernelContext& context,
     return absl::FailedPreconditionError(
         "control flow calls functions of a model, which only a session can run");
   }
-  run.call_path = MixKeys(context.node_key(), call);
+  run.call_path = MixKeys(NodeKey(context), call);
   return run.functions->Call(context.attrs().Function(attr).name, inputs, run);
+}
+
+OpDef WithKey(OpDef op) {
+  return op.OptionalAttr("key", AttrType::kString,
+                         "the node whose calls these count as, so that random ops in them draw "
+                         "the same; absent: this one");
 }
 
 absl::Status SetOutputs(KernelContext& context, absl::Span<const Tensor> values) {

@@ -28,6 +28,9 @@ absl::StatusOr<std::vector<Tensor>> CallFunction(const KernelContext& context,
                                                  absl::string_view attr,
                                                  absl::Span<const Tensor> inputs, uint64_t call);
 
+// Declares the attribute `key`, which CallFunction() heeds.
+OpDef WithKey(OpDef op);
+
 // Copies the first of `values` to the outputs.
 absl::Status SetOutputs(KernelContext& context, absl::Span<const Tensor> values);
 

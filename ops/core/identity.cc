@@ -1,4 +1,5 @@
 // core.Identity, core.After: the input itself, at once or when other values have been computed.
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph {
@@ -37,6 +38,7 @@ NOMO_REGISTER_OP(OpDef("core.Identity")
                      .Infer(SameAsInput)
                      .Reference(Compute)
                      .View()
+                     .Gradient(PassGradient())
                      .Examples(IdentityExamples));
 
 NOMO_REGISTER_OP(OpDef("core.After")
@@ -51,6 +53,7 @@ NOMO_REGISTER_OP(OpDef("core.After")
                      .Infer(SameAsInput)
                      .Reference(Compute)
                      .View()
+                     .Gradient(PassGradient())
                      .Examples(AfterExamples));
 
 }  // namespace

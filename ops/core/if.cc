@@ -1,7 +1,9 @@
 // core.If: one of two functions of the model, as a condition says.
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/gradient/gradients.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/core/control_flow.h"
+#include "nomograph/ops/core/loop_gradient.h"
 
 namespace nomograph {
 namespace {
@@ -59,6 +61,60 @@ absl::Status Compute(KernelContext& context) {
   return SetOutputs(context, outputs);
 }
 
+// Of a branch whose first `inputs` inputs are the node's, and the others the gradients of its
+// outputs `ends`: those of the inputs `wanted`.
+std::vector<Value> BranchGradient(const GradientContext& g, absl::string_view branch,
+                                  absl::Span<const Value> in, const std::vector<int>& ends,
+                                  const std::vector<int>& wanted) {
+  const auto inputs = in.first(in.size() - ends.size());
+  const auto outputs = g.Inline(branch, inputs);
+  if (!outputs.ok()) return {ErrorValue(outputs.status())};
+  std::vector<Value> differentiated, values;
+  for (const int i : ends) differentiated.push_back((*outputs)[i]);
+  for (const int i : wanted) values.push_back(inputs[i]);
+  GradientOptions options;
+  const auto gradients = in.subspan(inputs.size());
+  options.output_gradients.assign(gradients.begin(), gradients.end());
+  auto found = Gradients(differentiated, values, options);
+  if (!found.ok()) return {ErrorValue(found.status())};
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!(*found)[i].valid()) (*found)[i] = ZerosLike(values[i]);
+  }
+  return *std::move(found);
+}
+
+// A node that calls the branches' derivatives.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  std::vector<int> ends, wanted;
+  std::vector<Value> inputs = {g.input(0)};
+  std::vector<TensorType> types;
+  for (int i = 1; i < g.num_inputs(); ++i) {
+    if (g.wants(i)) wanted.push_back(i - 1);
+    inputs.push_back(g.input(i));
+    types.push_back(g.input(i).type());
+  }
+  for (int i = 0; i < g.num_outputs(); ++i) {
+    if (!g.has_gradient(i)) continue;
+    ends.push_back(i);
+    inputs.push_back(g.gradient(i));
+    types.push_back(g.output(i).type());
+  }
+  std::vector<Value> result(g.num_inputs());
+  if (wanted.empty()) return result;
+  CallOptions options;
+  options.num_outputs = static_cast<int>(wanted.size());
+  for (const char* branch : {"then_branch", "else_branch"}) {
+    options.functions.push_back({branch,
+                                 [&g, &ends, &wanted, branch](absl::Span<const Value> in) {
+                                   return BranchGradient(g, branch, in, ends, wanted);
+                                 },
+                                 types});
+  }
+  const std::vector<Value> gradients = CallMulti("core.If", inputs, KeyOf(g), options);
+  for (size_t i = 0; i < wanted.size(); ++i) result[wanted[i] + 1] = gradients[i];
+  return result;
+}
+
 std::vector<Example> Examples() {
   using Values = absl::Span<const Value>;
   const auto twice = [](Values in) { return std::vector<Value>{in[0] + in[0]}; };
@@ -84,7 +140,7 @@ std::vector<Example> Examples() {
   };
 }
 
-NOMO_REGISTER_OP(OpDef("core.If")
+NOMO_REGISTER_OP(WithKey(OpDef("core.If"))
                      .Doc("Calls one of two functions of the model: then_branch where `condition` "
                           "is true, else else_branch, with the other inputs. Both take the same "
                           "inputs and yield as many outputs, of equal dtypes. Where their shapes "
@@ -98,6 +154,7 @@ NOMO_REGISTER_OP(OpDef("core.If")
                      .RequiredAttr("else_branch", AttrType::kFunction, "the function for false")
                      .Infer(Infer)
                      .Reference(Compute)
+                     .Gradient(Gradient)
                      .Examples(Examples));
 
 }  // namespace

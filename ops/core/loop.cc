@@ -7,6 +7,7 @@
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/core/control_flow.h"
 #include "nomograph/ops/core/loop_body.h"
+#include "nomograph/ops/core/loop_gradient.h"
 
 namespace nomograph {
 namespace {
@@ -130,6 +131,69 @@ class LoopRun {
 
 absl::Status Compute(KernelContext& context) { return LoopRun(context).Run(); }
 
+// The loop once more, which yields for each iteration its number, its condition and the carried
+// values that it began with.
+absl::StatusOr<std::vector<Value>> SavedIterations(const GradientContext& g) {
+  const int carried = CarriedOf(g.attrs()).count;
+  Attributes attrs = KeyOf(g);
+  attrs.Set("num_carried", carried);
+  std::vector<Value> inputs;
+  std::vector<TensorType> types = {{DType::kInt64, Shape{}}, {DType::kBool, Shape{}}};
+  for (int i = 0; i < g.num_inputs(); ++i) {
+    inputs.push_back(g.has_input(i) ? g.input(i) : Value());
+    if (i >= kValues)
+      types.push_back(i < kValues + carried ? g.output(i - kValues).type() : g.input(i).type());
+  }
+  const auto body = [&](absl::Span<const Value> in) -> std::vector<Value> {
+    auto outputs = g.Inline("body", in);
+    if (!outputs.ok()) return {ErrorValue(outputs.status())};
+    outputs->resize(1 + carried);
+    outputs->insert(outputs->end(), in.begin(), in.begin() + kValues + carried);
+    return *std::move(outputs);
+  };
+  CallOptions options;
+  options.num_outputs = 2 * carried + kValues;
+  options.functions = {{"body", body, types}};
+  std::vector<Value> outputs = CallMulti("core.Loop", inputs, attrs, options);
+  NOMO_RETURN_IF_ERROR(outputs[0].status());
+  outputs.erase(outputs.begin(), outputs.begin() + carried);
+  return outputs;
+}
+
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const int carried = CarriedOf(g.attrs()).count;
+  NOMO_RETURN_IF_ERROR(CheckKeptShapes(g, kValues, carried));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedIterations(g));
+  DifferentiatedLoop loop;
+  loop.key = KeyOf(g);
+  loop.slices = {{saved[kTrips]}, {saved[kCondition]}};
+  loop.wants_slice = {false, false};
+  for (int i = 0; i < carried; ++i) {
+    loop.carried.push_back({saved[kValues + i]});
+    const bool floats = kFloats.Contains(g.output(i).dtype());
+    loop.carried_gradients.push_back(floats ? g.gradient(i) : Value());
+  }
+  for (int i = kValues + carried; i < g.num_inputs(); ++i) {
+    loop.captured.push_back(g.input(i));
+    loop.wants_captured.push_back(g.wants(i));
+  }
+  for (int i = carried; i < g.num_outputs(); ++i)
+    loop.stacked_gradients.push_back({g.has_gradient(i) ? g.gradient(i) : Value()});
+  loop.step = [&g](const Iteration& iteration) -> absl::StatusOr<std::vector<Value>> {
+    std::vector<Value> inputs;
+    for (const auto& values : {iteration.slices, iteration.carried, iteration.captured})
+      inputs.insert(inputs.end(), values.begin(), values.end());
+    NOMO_ASSIGN_OR_RETURN(std::vector<Value> outputs, g.Inline("body", inputs));
+    outputs.erase(outputs.begin());  // the condition
+    return outputs;
+  };
+  const LoopGradients gradients = GradientsOfLoop(loop);
+  std::vector<Value> result(kValues);
+  result.insert(result.end(), gradients.carried.begin(), gradients.carried.end());
+  result.insert(result.end(), gradients.captured.begin(), gradients.captured.end());
+  return result;
+}
+
 using Values = absl::Span<const Value>;
 const TensorType kCount = {DType::kInt64, Shape{}}, kFlag = {DType::kBool, Shape{}};
 
@@ -184,7 +248,7 @@ std::vector<Example> Examples() {
 }
 
 NOMO_REGISTER_OP(
-    OpDef("core.Loop")
+    WithKey(OpDef("core.Loop"))
         .Doc(
             "Calls a function of the model over and over: (condition, carried..., scan outputs...) "
             "= body(iteration, condition, carried..., captured...), at most max_trip_count times "
@@ -209,6 +273,7 @@ NOMO_REGISTER_OP(
         .Max(1 << 20)
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

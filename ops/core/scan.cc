@@ -6,6 +6,7 @@
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/core/control_flow.h"
 #include "nomograph/ops/core/loop_body.h"
+#include "nomograph/ops/core/loop_gradient.h"
 
 namespace nomograph {
 namespace {
@@ -155,9 +156,12 @@ absl::Status Compute(KernelContext& context) {
                          At(attrs, "scan_output_directions", i) != 0);
   }
   std::vector<Tensor> arguments = BorrowInputs(context, 0);
-  for (int64_t t = 0; t < scans[0].length(); ++t) {
+  const int64_t length = scans[0].length();
+  for (int64_t t = 0; t < length; ++t) {
     for (int i = 0; i < counts.scans; ++i) arguments[counts.states + i] = scans[i].Slice(t);
-    NOMO_ASSIGN_OR_RETURN(std::vector<Tensor> results, CallFunction(context, "body", arguments, t));
+    const int64_t call = attrs.Bool("reverse_calls") ? length - 1 - t : t;
+    NOMO_ASSIGN_OR_RETURN(std::vector<Tensor> results,
+                          CallFunction(context, "body", arguments, call));
     for (int i = 0; i < counts.states; ++i) arguments[i] = std::move(results[i]);
     for (size_t i = 0; i < stacked.size(); ++i) {
       NOMO_RETURN_IF_ERROR(Annotate(stacked[i].Add(std::move(results[counts.states + i])),
@@ -171,6 +175,84 @@ absl::Status Compute(KernelContext& context) {
     NOMO_RETURN_IF_ERROR(stacked[i].Write(context, counts.states + static_cast<int>(i)));
   }
   return absl::OkStatus();
+}
+
+// The scan once more, which yields the states that each call began with.
+absl::StatusOr<std::vector<Value>> SavedStates(const GradientContext& g) {
+  const Counts counts = CountsOf(g.attrs());
+  if (counts.states == 0) return std::vector<Value>();
+  Attributes attrs = KeyOf(g);
+  for (const char* same : {"num_states", "num_scan_inputs", "scan_input_axes",
+                           "scan_input_directions", "reverse_calls"}) {
+    attrs.Set(same, *g.attrs().Find(same));
+  }
+  std::vector<Value> inputs;
+  std::vector<TensorType> types;
+  for (int i = 0; i < g.num_inputs(); ++i) {
+    inputs.push_back(g.input(i));
+    const bool scanned = i >= counts.states && i < counts.states + counts.scans;
+    types.push_back(
+        i < counts.states ? g.output(i).type()
+        : scanned ? SliceType({g.input(i), At(g.attrs(), "scan_input_axes", i - counts.states)})
+                  : g.input(i).type());
+  }
+  const auto body = [&](absl::Span<const Value> in) -> std::vector<Value> {
+    auto outputs = g.Inline("body", in);
+    if (!outputs.ok()) return {ErrorValue(outputs.status())};
+    outputs->resize(counts.states);
+    outputs->insert(outputs->end(), in.begin(), in.begin() + counts.states);
+    return *std::move(outputs);
+  };
+  CallOptions options;
+  options.num_outputs = 2 * counts.states;
+  options.functions = {{"body", body, types}};
+  std::vector<Value> outputs = CallMulti("core.Scan", inputs, attrs, options);
+  NOMO_RETURN_IF_ERROR(outputs[0].status());
+  outputs.erase(outputs.begin(), outputs.begin() + counts.states);
+  return outputs;
+}
+
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Attributes& attrs = g.attrs();
+  const Counts counts = CountsOf(attrs);
+  NOMO_RETURN_IF_ERROR(CheckKeptShapes(g, 0, counts.states));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedStates(g));
+  DifferentiatedLoop loop;
+  loop.key = KeyOf(g);
+  loop.reverse_calls = attrs.Bool("reverse_calls");
+  for (int i = 0; i < counts.states; ++i) {
+    loop.carried.push_back({saved[i]});
+    const bool floats = kFloats.Contains(g.output(i).dtype());
+    loop.carried_gradients.push_back(floats ? g.gradient(i) : Value());
+  }
+  for (int i = counts.states; i < g.num_inputs(); ++i) {
+    const int scan = i - counts.states;
+    if (scan < counts.scans) {
+      loop.slices.push_back({g.input(i), At(attrs, "scan_input_axes", scan),
+                             At(attrs, "scan_input_directions", scan) != 0});
+      loop.wants_slice.push_back(g.wants(i));
+    } else {
+      loop.captured.push_back(g.input(i));
+      loop.wants_captured.push_back(g.wants(i));
+    }
+  }
+  for (int i = counts.states; i < g.num_outputs(); ++i) {
+    const int scan = i - counts.states;
+    loop.stacked_gradients.push_back({g.has_gradient(i) ? g.gradient(i) : Value(),
+                                      At(attrs, "scan_output_axes", scan),
+                                      At(attrs, "scan_output_directions", scan) != 0});
+  }
+  loop.step = [&g](const Iteration& iteration) {
+    std::vector<Value> inputs;
+    for (const auto& values : {iteration.carried, iteration.slices, iteration.captured})
+      inputs.insert(inputs.end(), values.begin(), values.end());
+    return g.Inline("body", inputs);
+  };
+  const LoopGradients gradients = GradientsOfLoop(loop);
+  std::vector<Value> result = gradients.carried;
+  result.insert(result.end(), gradients.slices.begin(), gradients.slices.end());
+  result.insert(result.end(), gradients.captured.begin(), gradients.captured.end());
+  return result;
 }
 
 using Values = absl::Span<const Value>;
@@ -229,7 +311,7 @@ std::vector<Example> Examples() {
 }
 
 NOMO_REGISTER_OP(
-    OpDef("core.Scan")
+    WithKey(OpDef("core.Scan"))
         .Doc("Calls a function of the model for each slice of the scan inputs: (states..., slices "
              "out...) = body(states..., slices..., captured...). The first num_states inputs are "
              "the states, which are handed from one call to the next; the next num_scan_inputs are "
@@ -259,8 +341,12 @@ NOMO_REGISTER_OP(
               "of each scan output 1, to put the slices ahead of the earlier ones, or 0; none: 0")
         .Min(0)
         .Max(1)
+        .Attr("reverse_calls", false,
+              "whether the calls are numbered from the last one, which decides on the random "
+              "numbers that each draws")
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

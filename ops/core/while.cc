@@ -1,8 +1,11 @@
 // core.While: loop variables replaced by a body's results as long as a condition holds.
+#include "nomograph/core/build/expr.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/gradient/draws.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/core/control_flow.h"
 #include "nomograph/ops/core/loop_body.h"
+#include "nomograph/ops/core/loop_gradient.h"
 
 namespace nomograph {
 namespace {
@@ -45,6 +48,58 @@ absl::Status Compute(KernelContext& context) {
   }
 }
 
+// A core.Loop that does the same, and yields what the variables were ahead of each iteration.
+absl::StatusOr<std::vector<Value>> SavedIterations(const GradientContext& g) {
+  const int count = g.num_inputs();
+  std::vector<Value> inputs;
+  std::vector<TensorType> types = {{DType::kInt64, Shape{}}, {DType::kBool, Shape{}}};
+  for (int i = 0; i < count; ++i) {
+    inputs.push_back(g.input(i));
+    types.push_back(g.output(i).type());
+  }
+  const auto body = [&](absl::Span<const Value> in) -> std::vector<Value> {
+    in.remove_prefix(2);  // the iteration and the condition
+    auto next = g.Inline("body", in);
+    if (!next.ok()) return {ErrorValue(next.status())};
+    auto outputs = g.Inline("cond", *next);
+    if (!outputs.ok()) return {ErrorValue(outputs.status())};
+    outputs->insert(outputs->end(), next->begin(), next->end());
+    outputs->insert(outputs->end(), in.begin(), in.end());
+    return *std::move(outputs);
+  };
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> begins, g.Inline("cond", inputs));
+  inputs.insert(inputs.begin(), {Value(), begins[0]});
+  CallOptions options;
+  options.num_outputs = 2 * count;
+  options.functions = {{"body", body, types}};
+  std::vector<Value> outputs = CallMulti("core.Loop", inputs, {{"num_carried", count}}, options);
+  NOMO_RETURN_IF_ERROR(outputs[0].status());
+  outputs.erase(outputs.begin(), outputs.begin() + count);
+  return outputs;
+}
+
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  for (const char* function : {"cond", "body"}) {
+    const TracedFunction* traced = g.function(function);
+    if (traced != nullptr && DrawingNode(traced->functions) != nullptr) {
+      return absl::UnimplementedError(
+          absl::StrCat(function,
+                       " draws random numbers, which a while loop's gradient cannot draw again; "
+                       "core.Loop's can"));
+    }
+  }
+  NOMO_RETURN_IF_ERROR(CheckKeptShapes(g, 0, g.num_inputs()));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedIterations(g));
+  DifferentiatedLoop loop;
+  for (int i = 0; i < g.num_inputs(); ++i) {
+    loop.carried.push_back({saved[i]});
+    const bool floats = kFloats.Contains(g.output(i).dtype());
+    loop.carried_gradients.push_back(floats ? g.gradient(i) : Value());
+  }
+  loop.step = [&g](const Iteration& iteration) { return g.Inline("body", iteration.carried); };
+  return GradientsOfLoop(loop).carried;
+}
+
 // Counts i down while it adds it up.
 Example SumTo(const char* name, int64_t i, int64_t total) {
   using Values = absl::Span<const Value>;
@@ -67,10 +122,10 @@ Example Grow() {
   const auto doubled = [](Values in) {
     return std::vector<Value>{Call("array.Concat", {in[0], in[0]})};
   };
-  const std::vector<TensorType> types = {{DType::kFloat32, PartialShape::OfRank(1)}};
+  const std::vector<TensorType> types = {{DType::kInt32, PartialShape::OfRank(1)}};
   return {.name = "a shape that changes",
-          .inputs = {Tensor::Vector<float>({7})},
-          .outputs = {Tensor::Vector<float>({7, 7, 7, 7})},
+          .inputs = {Tensor::Vector<int32_t>({7})},
+          .outputs = {Tensor::Vector<int32_t>({7, 7, 7, 7})},
           .functions = {{"cond", short_of_4, types}, {"body", doubled, types}}};
 }
 
@@ -82,7 +137,7 @@ std::vector<Example> Examples() {
 }
 
 NOMO_REGISTER_OP(
-    OpDef("core.While")
+    WithKey(OpDef("core.While"))
         .Doc("Calls functions of the model over loop variables, the inputs: as long as "
              "cond(variables) is true, variables = body(variables). The outputs are the variables "
              "at the end. The body keeps their number and dtypes; their shapes may change, and are "
@@ -99,6 +154,7 @@ NOMO_REGISTER_OP(
         .Min(0)
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

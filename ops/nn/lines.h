@@ -15,6 +15,15 @@ inline absl::StatusOr<std::vector<TensorType>> InferLines(const InferContext& co
   return SameAsInput(context);
 }
 
+// The same for an op whose input 1 has the shape of input 0.
+inline absl::StatusOr<std::vector<TensorType>> InferGradLines(const InferContext& context) {
+  if (!Compatible(context.shape(0), context.shape(1))) {
+    return InvalidArgument("input 1: expected shape ", context.shape(0).ToString(), ", found ",
+                           context.shape(1).ToString());
+  }
+  return InferLines(context);
+}
+
 // Calls f(first element, size, step between elements) for each line of x along `axis`, which is
 // valid.
 template <typename F>

@@ -1,7 +1,9 @@
 // nn.Dropout: elements set to 0 at random in training.
 #include <algorithm>
 #include <array>
+#include <utility>
 
+#include "nomograph/core/gradient/draws.h"
 #include "nomograph/core/op/random.h"
 #include "nomograph/core/op/registry.h"
 
@@ -72,6 +74,10 @@ NOMO_REGISTER_OP(
             .Max(1))
         .Infer(SameAsInput)
         .Reference(DropoutCompute)
+        .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+          NOMO_ASSIGN_OR_RETURN(Attributes attrs, AttributesOfSameDraws(g));
+          return std::vector<Value>{Call("nn.Dropout", {g.gradient(0)}, std::move(attrs))};
+        })
         .InPlace()
         .Examples(DropoutExamples));
 

@@ -69,6 +69,7 @@ NOMO_REGISTER_OP(
         .Attr("axis", -1, "in [-rank, rank)")
         .Infer(InferLines)
         .Reference(HardmaxCompute)
+        .GradientIsZero()
         .Examples(HardmaxExamples));
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "nomograph/core/gradient/draws.h"
 #include "nomograph/core/op/random.h"
 #include "nomograph/core/op/registry.h"
 
@@ -131,6 +132,20 @@ constexpr auto kAlphaDropout = [](const KernelContext& context, const PhiloxStre
   }
 };
 
+// Of an op that multiplies x by what it draws.
+absl::StatusOr<std::vector<Value>> SameFactors(const GradientContext& g) {
+  NOMO_ASSIGN_OR_RETURN(const Attributes attrs, AttributesOfSameDraws(g));
+  return std::vector<Value>{Call(g.op().name, {g.gradient(0)}, attrs)};
+}
+
+// nn.AlphaDropout is affine: without what it makes of zeros it is linear.
+absl::StatusOr<std::vector<Value>> AlphaDropoutGradient(const GradientContext& g) {
+  NOMO_ASSIGN_OR_RETURN(const Attributes attrs, AttributesOfSameDraws(g));
+  const Value dy = g.gradient(0);
+  return std::vector<Value>{Call("nn.AlphaDropout", {dy}, attrs) -
+                            Call("nn.AlphaDropout", {ZerosLike(dy)}, attrs)};
+}
+
 // The schema of the four. Left to add: Doc, Source, attributes, Reference, Examples.
 OpDef TrainingOp(std::string name) {
   return RandomOp(OpDef(std::move(name))
@@ -179,6 +194,7 @@ NOMO_REGISTER_OP(
         .RequiredAttr("axes", AttrType::kInts, "in [-rank, rank), each once")
         .Infer(InferSpatial)
         .Reference(InTraining(kSpatialDropout))
+        .Gradient(SameFactors)
         .Examples([] {
           return Examples({{"rate", 0.5}, {"axes", 1}}, {2, 2, 3},
                           {0, 0, 6, 0, 0, 12, 14, 0, 18, 20, 0, 24});
@@ -192,6 +208,7 @@ NOMO_REGISTER_OP(
         .RequiredAttr("stddev", AttrType::kFloat, "the standard deviation")
         .Min(0)
         .Reference(InTraining(kGaussianNoise))
+        .Gradient(PassGradient())
         .Examples([] {
           return Examples({{"stddev", 0.5}}, {5},
                           {0.705196037f, 2.79043764f, 3.19007821f, 3.46498399f, 4.40705027f});
@@ -203,6 +220,7 @@ NOMO_REGISTER_OP(
              "the standard normal distribution, drawn as random.Normal does. In inference y = x.")
         .Source("Keras GaussianDropout; N. Srivastava et al., 2014")
         .Reference(InTraining(kGaussianDropout))
+        .Gradient(SameFactors)
         .Examples([] {
           return Examples({{"rate", 0.2}}, {5},
                           {0.705196037f, 3.58087528f, 3.57023462f, 1.85993597f, 2.03525135f});
@@ -217,6 +235,7 @@ NOMO_REGISTER_OP(
         .Source("Keras AlphaDropout; G. Klambauer et al., \"Self-Normalizing Neural Networks\", "
                 "2017")
         .Reference(InTraining(kAlphaDropout))
+        .Gradient(AlphaDropoutGradient)
         .Examples([] {
           return Examples({{"rate", 0.5}}, {10},
                           {-0.779193931f, -0.779193931f, 3.43840861f, 4.32481351f, -0.779193931f,

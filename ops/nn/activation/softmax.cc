@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/example_table.h"
@@ -75,6 +76,17 @@ PrepareFn SoftmaxFast(dnnl::algorithm algorithm) {
         pd, {{DNNL_ARG_SRC, b.Input(0, data)}, {DNNL_ARG_DST, b.Output(0, data)}});
     return true;
   });
+}
+
+absl::StatusOr<std::vector<Value>> SoftmaxGradient(const GradientContext& g) {
+  return std::vector<Value>{Call("nn.SoftmaxGrad", {g.gradient(0), g.output(0)}, g.attrs())};
+}
+
+absl::StatusOr<std::vector<Value>> LogSoftmaxGradient(const GradientContext& g) {
+  const Value dy = g.gradient(0);
+  const std::vector<int64_t> axes = {g.attrs().Int("axis")};
+  const Value sum = Call("math.ReduceSum", {dy}, {{"axes", axes}, {"keepdims", true}});
+  return std::vector<Value>{dy - Call("math.Exp", {g.output(0)}) * sum};
 }
 
 OpDef SoftmaxSchema(std::string name, std::string doc, std::string source) {
@@ -180,6 +192,7 @@ NOMO_REGISTER_OP(
         .Known({.as = "onnx", .name = "Softmax", .since = 13})
         .Reference(SoftmaxCompute(false))
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_accurate))
+        .Gradient(SoftmaxGradient)
         .Examples(SoftmaxExamples));
 NOMO_REGISTER_OP(
     SoftmaxSchema(
@@ -191,6 +204,7 @@ NOMO_REGISTER_OP(
         .Known({.as = "onnx", .name = "LogSoftmax", .since = 13})
         .Reference(SoftmaxCompute(true))
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_log))
+        .Gradient(LogSoftmaxGradient)
         .Examples(LogSoftmaxExamples));
 
 }  // namespace

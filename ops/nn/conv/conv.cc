@@ -1,6 +1,7 @@
 // nn.Conv: convolution over 1 to 3 spatial axes, grouped and depthwise too.
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/packed_kernel.h"
+#include "nomograph/ops/nn/conv/conv_gradient.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/conv/conv_primitive.h"
 #include "nomograph/ops/nn/conv/depthwise_kernel.h"
@@ -242,8 +243,26 @@ std::optional<QuantizedInputs> QuantizedConv(const InferContext& node) {
       .activations = {0}, .weight = 1, .channels = first ? 0 : node.shape(1).rank() - 1, .bias = 2};
 }
 
+}  // namespace
+
+OpDef WithConvAttributes(OpDef op) {
+  op.Attr("groups", 1, "the number of groups; it divides the input and the output channels")
+      .Min(1)
+      .Attr("kernel_layout", "HWIO",
+            "\"HWIO\": [spatial..., in / groups, out]; \"OIHW\": [out, in / groups, "
+            "spatial...]")
+      .Choices({"HWIO", "OIHW"});
+  return WithWindow(std::move(op));
+}
+
+const ConvOp& PlainConv() {
+  static const ConvOp& conv = *new ConvOp{
+      .name = "nn.Conv", .transposed = false, .infer = InferConv, .window = ConcreteWindow};
+  return conv;
+}
+
 NOMO_REGISTER_OP(
-    WithWindow(
+    WithConvAttributes(
         OpDef("nn.Conv", 1)
             .Doc("Convolution over 1, 2 or 3 spatial axes (a cross-correlation, as everywhere in "
                  "deep learning):\n\n"
@@ -260,13 +279,7 @@ NOMO_REGISTER_OP(
             .Input("x", "T", "[batch, spatial..., in], see data_format")
             .Input("kernel", "T", "[spatial..., in / groups, out], see kernel_layout")
             .OptionalInput("bias", "T", "[out]")
-            .Output("y", "T", "[batch, spatial..., out], see data_format")
-            .Attr("groups", 1, "the number of groups; it divides the input and the output channels")
-            .Min(1)
-            .Attr("kernel_layout", "HWIO",
-                  "\"HWIO\": [spatial..., in / groups, out]; \"OIHW\": [out, in / groups, "
-                  "spatial...]")
-            .Choices({"HWIO", "OIHW"}))
+            .Output("y", "T", "[batch, spatial..., out], see data_format"))
         .Infer(InferConv)
         .Reference(ConvCompute)
         .Fast(PrepareWinograd(WindowOfNode))
@@ -279,9 +292,9 @@ NOMO_REGISTER_OP(
                                   PackedTakesPostOps(DescribeProduct,
                                                      onednn::TakesPostOps(BuildConv)))))
         .AbsorbsAffine(AbsorbAffine)
+        .Gradient(ConvGradient(PlainConv()))
         .Quantizes(QuantizedConv)
         .Work(WeightedWork)
         .Examples(ConvExamples));
 
-}  // namespace
 }  // namespace nomograph::nn

@@ -142,4 +142,13 @@ WindowDims::WindowDims(const Window& window) {
   }
 }
 
+void SetTransposedPadsEnd(const Window& window, WindowDims& dims) {
+  for (size_t i = 0; i < window.size(); ++i) {
+    const WindowAxis& axis = window[i];
+    const int64_t full =
+        (axis.input.size() - 1) * axis.stride + (axis.kernel.size() - 1) * axis.dilation + 1;
+    dims.pads_end[i] = full - axis.pad_begin - axis.output.size();
+  }
+}
+
 }  // namespace nomograph::nn

@@ -8,8 +8,8 @@
 
 #include <vector>
 
-#include "nomograph/core/vector/packed_product.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/vector/packed_product.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {
@@ -56,6 +56,10 @@ struct WindowDims {
   dnnl::memory::dims kernel, strides, dilations /* 0 is dense */, pads_begin, pads_end;
   explicit WindowDims(const Window& window);
 };
+
+// Sets pads_end for the window of a transposed convolution. oneDNN takes the padding at the end
+// from the sizes; it is negative where the output exceeds what the taps reach.
+void SetTransposedPadsEnd(const Window& window, WindowDims& dims);
 
 }  // namespace nomograph::nn
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/conv/conv_gradient.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/conv/conv_primitive.h"
 #include "nomograph/ops/nn/vector_input.h"
@@ -81,17 +82,6 @@ absl::Status ConvTransposeCompute(KernelContext& context) {
   Dispatch(FloatTypes{}, context.input_dtype(0),
            [&]<typename T>() { ConvTransposeReference<T>(context, window); });
   return absl::OkStatus();
-}
-
-// oneDNN takes the padding at the end from the sizes; it is negative where the output exceeds what
-// the taps reach.
-void SetPadsEnd(const Window& window, WindowDims& dims) {
-  for (size_t i = 0; i < window.size(); ++i) {
-    const WindowAxis& axis = window[i];
-    const int64_t full =
-        (axis.input.size() - 1) * axis.stride + (axis.kernel.size() - 1) * axis.dilation + 1;
-    dims.pads_end[i] = full - axis.pad_begin - axis.output.size();
-  }
 }
 
 // Whether each input pixel becomes a tile of the output, and nothing else is in it.
@@ -184,7 +174,7 @@ bool BuildConvTranspose(onednn::Builder& b) {
   const ConvTensors tensors = DescribeConv(context, *window);
   if (MakesTiles(b, *window)) return BuildTiles(b, tensors, *window);
   WindowDims dims(*window);
-  SetPadsEnd(*window, dims);
+  SetTransposedPadsEnd(*window, dims);
   return AddConv<dnnl::deconvolution_forward>(
       b, tensors,
       [&](const onednn::Desc& src, const onednn::Desc& weights, const onednn::Desc& bias,
@@ -283,8 +273,36 @@ std::vector<Example> ConvTransposeExamples() {
   };
 }
 
+}  // namespace
+
+OpDef WithConvTransposeAttributes(OpDef op) {
+  op.Attr("groups", 1, "the number of groups; it divides the input and the output channels")
+      .Min(1)
+      .Attr("kernel_layout", "HWOI",
+            "\"HWOI\": [spatial..., out / groups, in]; \"IOHW\": [in, out / groups, "
+            "spatial...]")
+      .Choices({"HWOI", "IOHW"})
+      .Attr("output_padding", std::vector<int64_t>{},
+            "elements added to the full size of each spatial axis; none given: 0")
+      .Min(0)
+      .Max(2147483647)
+      .Attr("output_shape", std::vector<int64_t>{},
+            "the output's spatial sizes; not together with pads")
+      .Min(0)
+      .Max(2147483647);
+  return WithWindow(std::move(op));
+}
+
+const ConvOp& TransposedConv() {
+  static const ConvOp& conv = *new ConvOp{.name = "nn.ConvTranspose",
+                                          .transposed = true,
+                                          .infer = InferConvTranspose,
+                                          .window = ConcreteWindow};
+  return conv;
+}
+
 NOMO_REGISTER_OP(
-    WithWindow(
+    WithConvTransposeAttributes(
         OpDef("nn.ConvTranspose", 1)
             .Doc("Transposed convolution (also called deconvolution) over 1, 2 or 3 spatial axes, "
                  "the gradient of a convolution with respect to its input:\n\n"
@@ -306,28 +324,14 @@ NOMO_REGISTER_OP(
             .Input("x", "T", "[batch, spatial..., in], see data_format")
             .Input("kernel", "T", "[spatial..., out / groups, in], see kernel_layout")
             .OptionalInput("bias", "T", "[out]")
-            .Output("y", "T", "[batch, spatial..., out], see data_format")
-            .Attr("groups", 1, "the number of groups; it divides the input and the output channels")
-            .Min(1)
-            .Attr("kernel_layout", "HWOI",
-                  "\"HWOI\": [spatial..., out / groups, in]; \"IOHW\": [in, out / groups, "
-                  "spatial...]")
-            .Choices({"HWOI", "IOHW"})
-            .Attr("output_padding", std::vector<int64_t>{},
-                  "elements added to the full size of each spatial axis; none given: 0")
-            .Min(0)
-            .Max(2147483647)
-            .Attr("output_shape", std::vector<int64_t>{},
-                  "the output's spatial sizes; not together with pads")
-            .Min(0)
-            .Max(2147483647))
+            .Output("y", "T", "[batch, spatial..., out], see data_format"))
         .Infer(InferConvTranspose)
         .Reference(ConvTransposeCompute)
         .Fast(onednn::Prepare(BuildConvTranspose))
         .TakesPostOps(onednn::TakesPostOps(BuildConvTranspose))
         .AbsorbsAffine(AbsorbAffine)
+        .Gradient(ConvGradient(TransposedConv()))
         .Work(WeightedWork)
         .Examples(ConvTransposeExamples));
 
-}  // namespace
 }  // namespace nomograph::nn

@@ -119,6 +119,23 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value x = g.input(0);
+  const int64_t axis = g.attrs().Int("axis");
+  const auto column = [&](const Value& v) {
+    return Call("array.Unsqueeze", {v}, {{"axes", std::vector<int64_t>{axis}}});
+  };
+  const ClassLossParts parts = PartsOf(g);
+  std::vector<Value> result(3);
+  if (g.wants(0)) {
+    result[0] =
+        Call("array.ScatterElements", {ZerosLike(x), column(parts.labels), column(-parts.factors)},
+             {{"axis", axis}});
+  }
+  if (g.wants(2)) result[2] = WeightGradient(g, parts, x);
+  return result;
+}
+
 NOMO_REGISTER_OP(
     ClassLossSchema(
         OpDef("nn.NegativeLogLikelihoodLoss")
@@ -140,6 +157,7 @@ NOMO_REGISTER_OP(
             .Output("loss", "T", "a scalar, or with the reduction none the shape of target"))
         .Infer(Infer)
         .Reference(Compute)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

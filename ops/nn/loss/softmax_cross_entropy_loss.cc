@@ -47,6 +47,28 @@ std::vector<Example> Examples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value scores = g.input(0);
+  const Attributes axis = {{"axis", g.attrs().Int("axis")}};
+  std::vector<Value> result(3);
+  const auto add = [](Value& sum, const Value& part) { sum = sum.valid() ? sum + part : part; };
+  if (g.has_gradient(0)) {
+    const ClassLossParts parts = PartsOf(g);
+    if (g.wants(0)) {
+      result[0] = Call("nn.CrossEntropyGrad",
+                       {parts.factors, Call("nn.Softmax", {scores}, axis), parts.labels}, axis);
+    }
+    if (g.wants(2)) result[2] = WeightGradient(g, parts, Call("nn.LogSoftmax", {scores}, axis));
+  }
+  if (g.wants(0) && g.has_gradient(1)) {
+    const Value dy = g.gradient(1);
+    const std::vector<int64_t> axes = {g.attrs().Int("axis")};
+    const Value sum = Call("math.ReduceSum", {dy}, {{"axes", axes}, {"keepdims", true}});
+    add(result[0], dy - Call("nn.Softmax", {scores}, axis) * sum);
+  }
+  return result;
+}
+
 NOMO_REGISTER_OP(
     ClassLossSchema(
         OpDef("nn.SoftmaxCrossEntropyLoss")
@@ -68,6 +90,7 @@ NOMO_REGISTER_OP(
             .OptionalOutput("log_prob", "T", "as scores"))
         .Infer(Infer)
         .Body(Body)
+        .Gradient(Gradient)
         .Examples(Examples));
 
 }  // namespace

@@ -2,9 +2,11 @@
 #include <cmath>
 
 #include "absl/strings/match.h"
+#include "nomograph/core/gradient/training_form.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/norm/channel_affine.h"
+#include "nomograph/ops/nn/norm/channels.h"
 #include "nomograph/ops/nn/vector_input.h"
 
 namespace nomograph::nn {
@@ -185,10 +187,38 @@ std::vector<Example> BatchNormalizationExamples() {
   };
 }
 
+// By all inputs, with the statistics as they are given.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value x = g.input(0), dy = g.gradient(0);
+  if (!x.shape().has_rank()) return InvalidArgument("the number of axes of x must be known");
+  const ChannelValues channels(x.shape().rank(), g.attrs().Int("axis"));
+  const Value inverse = Call("math.Rsqrt", {g.input(4) + g.attrs().Float("epsilon")});
+  const Value factor = g.has_input(1) ? g.input(1) * inverse : inverse;
+  std::vector<Value> result(5);
+  if (g.wants(0)) result[0] = dy * channels.Spread(factor);
+  const Value sum = channels.Sum(dy);
+  const Value product =
+      g.wants(1) || g.wants(4) ? channels.Sum(dy * (x - channels.Spread(g.input(3)))) : Value();
+  if (g.wants(1)) result[1] = product * inverse;
+  if (g.wants(2)) result[2] = sum;
+  if (g.wants(3)) result[3] = -(sum * factor);
+  if (g.wants(4)) result[4] = product * factor * inverse * inverse * -0.5;
+  return result;
+}
+
+// The statistics of the batch take the place of those that are kept, which move.
+absl::StatusOr<TrainingForm> InTraining(absl::Span<const Value> inputs, const Attributes& attrs) {
+  const std::vector<Value> outputs =
+      CallMulti("nn.BatchNormalizationTraining", std::vector<Value>(inputs.begin(), inputs.end()),
+                attrs, {.num_outputs = 5});
+  return TrainingForm{.outputs = {outputs[0]}, .updates = {{3, outputs[1]}, {4, outputs[2]}}};
+}
+
 NOMO_REGISTER_OP(OpDef("nn.BatchNormalization", 1)
                      .Doc("y = (x - mean) / sqrt(variance + epsilon) * scale + offset, with one "
                           "mean, variance, scale and offset per channel: what batch normalisation "
-                          "does in inference, with the statistics of training. It is an error when "
+                          "does in inference, with the statistics of training. In training it is "
+                          "nn.BatchNormalizationTraining. It is an error when "
                           "one of these vectors has another size than the channel axis.")
                      .Source("ONNX BatchNormalization with training_mode 0 (there axis is 1); "
                              "Keras BatchNormalization in inference; S. Ioffe & C. Szegedy, 2015")
@@ -202,6 +232,13 @@ NOMO_REGISTER_OP(OpDef("nn.BatchNormalization", 1)
                      .Attr("axis", -1, "the channel axis")
                      .Attr("epsilon", 1e-5, "is added to the variance (Keras' layer gives 1e-3)")
                      .Min(0)
+                     .Attr("momentum", 0.99,
+                           "how much of mean and variance stays at each step of training: "
+                           "nn.BatchNormalizationTraining")
+                     .Min(0)
+                     .Max(1)
+                     .Gradient(Gradient)
+                     .InTraining(InTraining)
                      .Infer(InferBatchNormalization)
                      .Reference(BatchNormalizationCompute)
                      .Fast(PrepareChannelAffine(AffineWhenPrepared))

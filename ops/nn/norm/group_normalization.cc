@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/vector_input.h"
 
@@ -190,6 +191,55 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareGroupNormalization(const PrepareC
       "group loop", scratch_bytes);
 }
 
+// With n = (x - mean) / deviation and s = dy scale: (s - mean(s) - n mean(s n)) / deviation.
+absl::StatusOr<std::vector<Value>> GroupNormalizationGradient(const GradientContext& g) {
+  using Ints = std::vector<int64_t>;
+  const Value dy = g.gradient(0);
+  const PartialShape& shape = g.input(0).shape();
+  if (!shape.has_rank()) return InvalidArgument("the number of axes of x must be known");
+  const int rank = shape.rank(), axis = *NormalizeAxis(g.attrs().Int("axis"), rank);
+  const bool grouped = g.attrs().Has("num_groups");
+  // The channel axis as two: groups, and channels of a group.
+  const Ints parts = grouped ? Ints{g.attrs().Int("num_groups"), -1} : Ints{-1, 1};
+  const Value sizes = ShapeOf(g.input(0));
+  const Value split =
+      Call("array.Concat", {Slice(sizes, 0, axis), Constant(Tensor::Of<int64_t>({2}, parts)),
+                            Slice(sizes, axis + 1, rank)});
+  const auto in_groups = [&](const Value& v) { return Call("array.Reshape", {v, split}); };
+  Ints group_axes, channel_axes, behind;
+  for (int i = 1; i <= rank; ++i) {
+    if (i != axis) group_axes.push_back(i);
+  }
+  for (int i = 0; i < rank; ++i) {
+    if (i != axis) channel_axes.push_back(i);
+    if (i > axis) behind.push_back(i - axis);
+  }
+  const auto mean = [&](const Value& v) {
+    return Call("math.ReduceMean", {v}, {{"axes", group_axes}, {"keepdims", true}});
+  };
+  const auto per_channel = [&](const Value& v) {
+    return Call("math.ReduceSum", {v}, {{"axes", channel_axes}, {"keepdims", false}});
+  };
+  const Value x = in_groups(g.input(0));
+  const Value centered = x - mean(x);
+  const Value inverse =
+      Call("math.Rsqrt", {mean(centered * centered) + g.attrs().Float("epsilon")});
+  const Value normal = centered * inverse;
+  std::vector<Value> result(3);
+  if (g.wants(0)) {
+    Value scaled = dy;
+    if (g.has_input(1)) {
+      scaled = dy * (behind.empty() ? g.input(1)
+                                    : Call("array.Unsqueeze", {g.input(1)}, {{"axes", behind}}));
+    }
+    const Value s = in_groups(scaled);
+    result[0] = ReshapeLike(inverse * (s - mean(s) - normal * mean(s * normal)), g.input(0));
+  }
+  if (g.wants(1)) result[1] = per_channel(dy * ReshapeLike(normal, g.input(0)));
+  if (g.wants(2)) result[2] = per_channel(dy);
+  return result;
+}
+
 OpDef GroupNormalizationSchema(std::string name, std::string doc, std::string source) {
   return OpDef(std::move(name), 1)
       .Doc(std::move(doc))
@@ -205,6 +255,7 @@ OpDef GroupNormalizationSchema(std::string name, std::string doc, std::string so
       .Infer(InferGroupNormalization)
       .Reference(GroupNormalizationCompute)
       .Fast(PrepareGroupNormalization)
+      .Gradient(GroupNormalizationGradient)
       .InPlace();
 }
 

@@ -2,24 +2,15 @@
 // variance, or by their root mean square.
 #include <cmath>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/norm/rows.h"
 
 namespace nomograph::nn {
 namespace {
 
 // Layer and RMS normalisation: rows are normalised that span the axes from `axis` on.
-
-struct Rows {
-  int64_t count = 1, size = 1;
-};
-
-Rows GetRows(const Shape& x, const Attributes& attrs) {
-  const int axis = *NormalizeAxis(attrs.Int("axis"), x.rank());
-  Rows rows;
-  for (int i = 0; i < x.rank(); ++i) (i < axis ? rows.count : rows.size) *= x[i];
-  return rows;
-}
 
 absl::Status CheckRowInput(const InferContext& context, int i, absl::string_view name,
                            const PartialShape& row) {
@@ -126,6 +117,18 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareRmsNormalization(const PrepareCon
       "rms loop");
 }
 
+GradientFn RowNormalizationGradient(bool centered) {
+  return [centered](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+    Attributes attrs = g.attrs();
+    attrs.Set("centered", centered);
+    return CallMulti("nn.LayerNormalizationGrad",
+                     {g.gradient(0), g.input(0), g.has_input(1) ? g.input(1) : Value()}, attrs,
+                     {.num_outputs = g.wants(2)   ? 3
+                                     : g.wants(1) ? 2
+                                                  : 1});
+  };
+}
+
 OpDef RowNormalizationSchema(OpDef op) {
   return op.TypeVar("T", kFloats)
       .Input("x", "T", "any shape of at least one axis")
@@ -224,6 +227,7 @@ NOMO_REGISTER_OP(
         .OptionalInput("bias", "T", "the shape of x from axis on; 0 where it is absent")
         .Reference(RowNormalization(/*centered=*/true))
         .Fast(onednn::Prepare(BuildLayerNormalization))
+        .Gradient(RowNormalizationGradient(/*centered=*/true))
         .Written(LayerNormalizationPattern(/*power=*/true))
         .Written(LayerNormalizationPattern(/*power=*/false))
         .Examples(LayerNormalizationExamples));
@@ -236,6 +240,7 @@ NOMO_REGISTER_OP(
                                        "Square Layer Normalization\", 2019"))
         .Reference(RowNormalization(/*centered=*/false))
         .Fast(PrepareRmsNormalization)
+        .Gradient(RowNormalizationGradient(/*centered=*/false))
         .Examples(RmsNormalizationExamples));
 
 }  // namespace

@@ -1,6 +1,7 @@
 // nn.LpNormalization: vectors along an axis over their norm.
 #include <cmath>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/lines.h"
 
@@ -58,6 +59,20 @@ std::vector<Example> LpNormalizationExamples() {
   };
 }
 
+// (dy - slope of the norm times sum(dy y)) / norm; 0 where the norm is.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value x = g.input(0), y = g.output(0), dy = g.gradient(0);
+  const auto sum = [&](const Value& of) {
+    return Call("math.ReduceSum", {of},
+                {{"axes", std::vector<int64_t>{g.attrs().Int("axis")}}, {"keepdims", true}});
+  };
+  const bool squares = g.attrs().Int("p") == 2;
+  const Value norm = squares ? Call("math.Sqrt", {sum(x * x)}) : sum(Call("math.Abs", {x}));
+  const Value slope = squares ? y : Call("math.Sign", {x});
+  const Value dx = (dy - slope * sum(dy * y)) / norm;
+  return std::vector<Value>{Call("array.Where", {norm > 0, dx, ConstantLike(0, x)})};
+}
+
 NOMO_REGISTER_OP(
     OpDef("nn.LpNormalization")
         .Doc("y = x / norm of x along axis: the root of the sum of squares, or with p = 1 the sum "
@@ -74,6 +89,7 @@ NOMO_REGISTER_OP(
         .Max(2)
         .Infer(InferLines)
         .Reference(LpNormalizationCompute)
+        .Gradient(Gradient)
         .InPlace()
         .Examples(LpNormalizationExamples));
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
@@ -297,6 +298,34 @@ std::vector<Example> LrnExamples() {
   };
 }
 
+// With y = x / d^beta, d = bias + alpha / size * (sum of squares around x): dx = dy / d^beta - 2
+// alpha beta / size * x * (sum of dy x / d^(beta + 1) over those around which x is).
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  using Ints = std::vector<int64_t>;
+  const Attributes& attrs = g.attrs();
+  const int64_t size = attrs.Int("size"), before = (size - 1) / 2, behind = size / 2;
+  // [outer, channels, inner], along whose middle axis the mean with zeros is a sum over size.
+  const auto constant = [](int64_t i) { return Constant(Tensor::Of<int64_t>({1}, {i})); };
+  const auto rows = [&](const Value& v) {
+    if (!IsChannelsLast(attrs)) return Call("array.Reshape", {v}, {{"shape", Ints{0, 0, -1}}});
+    const Value channels = Call("array.Shape", {v}, {{"start", -1}});
+    return Call("array.Reshape", {v, Call("array.Concat", {constant(-1), channels, constant(1)})});
+  };
+  const auto mean = [&](const Value& v, int64_t ahead, int64_t after) {
+    return Call("nn.AveragePool", {v},
+                {{"kernel_shape", Ints{size}},
+                 {"padding", "explicit"},
+                 {"pads", Ints{ahead, after}},
+                 {"count_include_pad", true}});
+  };
+  const double alpha = attrs.Float("alpha"), beta = attrs.Float("beta");
+  const Value x = rows(g.input(0)), dy = rows(g.gradient(0));
+  const Value base = attrs.Float("bias") + alpha * mean(x * x, before, behind);
+  const Value part = dy * Call("math.Pow", {base, ConstantLike(-beta, x)});
+  const Value around = mean(part * x / base, behind, before);
+  return std::vector<Value>{ReshapeLike(part - x * around * (2 * alpha * beta), g.input(0))};
+}
+
 NOMO_REGISTER_OP(
     WithDataFormat(
         OpDef("nn.LRN")
@@ -317,6 +346,7 @@ NOMO_REGISTER_OP(
             .Attr("beta", 0.75, "the exponent")
             .Attr("bias", 1.0, "keeps the base from 0"))
         .Infer(InferLrn)
+        .Gradient(Gradient)
         .Reference(LrnCompute)
         .Fast(onednn::Prepare(BuildLrn))
         .Fast(PrepareLrn)

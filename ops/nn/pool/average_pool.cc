@@ -3,6 +3,7 @@
 
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/pool/pool.h"
+#include "nomograph/ops/nn/pool/pool_gradient.h"
 
 namespace nomograph::nn {
 namespace {
@@ -190,6 +191,10 @@ NOMO_REGISTER_OP(
         .Reference(AveragePoolCompute)
         .Fast(onednn::Prepare(BuildAveragePool))
         .Work(AllCombinationsWork)
+        .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+          return std::vector<Value>{
+              Call("nn.AveragePoolGrad", {g.gradient(0), g.input(0)}, g.attrs())};
+        })
         .Examples(AveragePoolExamples));
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/pool/pool.h"
+#include "nomograph/ops/nn/pool/pool_gradient.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {
@@ -147,6 +148,41 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareGlobalAverage(const PrepareContex
       "channel sums");
 }
 
+absl::Status CheckRank(const Value& x) {
+  return x.shape().has_rank() ? absl::OkStatus()
+                              : InvalidArgument("the number of axes of x must be known");
+}
+
+absl::StatusOr<std::vector<Value>> AverageGradient(const GradientContext& g) {
+  const Value x = g.input(0), dy = g.gradient(0);
+  NOMO_RETURN_IF_ERROR(CheckRank(x));
+  const Value positions = Call("array.Size", {x}) / Call("array.Size", {dy});
+  const Value part = OverSpatial(dy, x, g.attrs()) / CastLike(positions, x);
+  return std::vector<Value>{
+      Call("array.Expand", {part, ShapeOf(x)}, {}, {.output_types = {x.type()}})};
+}
+
+// To the first of the greatest elements of each channel.
+absl::StatusOr<std::vector<Value>> MaxGradient(const GradientContext& g) {
+  using Ints = std::vector<int64_t>;
+  const Value x = g.input(0);
+  NOMO_RETURN_IF_ERROR(CheckRank(x));
+  const bool last = IsChannelsLast(g.attrs());
+  const int64_t axis = last ? 1 : 2;
+  const Value sizes = ShapeOf(x), rest = Constant(Tensor::Of<int64_t>({1}, {-1}));
+  const Value shape =
+      last ? Call("array.Concat",
+                  {Slice(sizes, 0, 1), rest, Slice(sizes, x.shape().rank() - 1, x.shape().rank())})
+           : Call("array.Concat", {Slice(sizes, 0, 2), rest});
+  const Value flat = Call("array.Reshape", {x, shape});
+  const Value at = Call("math.ArgMax", {flat}, {{"axis", axis}, {"keepdims", true}});
+  Value dy = g.gradient(0);
+  if (g.attrs().Bool("keepdims")) dy = Call("array.Reshape", {dy}, {{"shape", Ints{0, -1}}});
+  const Value column = Call("array.Unsqueeze", {dy}, {{"axes", Ints{axis}}});
+  return std::vector<Value>{ReshapeLike(
+      Call("array.ScatterElements", {ZerosLike(flat), at, column}, {{"axis", axis}}), x)};
+}
+
 OpDef GlobalPool(std::string name, std::string doc, std::string source, DTypeSet types) {
   return WithDataFormat(
              OpDef(std::move(name), 1)
@@ -212,6 +248,7 @@ NOMO_REGISTER_OP(
         kFloats)
         .Reference(GlobalAverageCompute)
         .Fast(PrepareGlobalAverage)
+        .Gradient(AverageGradient)
         .Examples(GlobalAveragePoolExamples));
 NOMO_REGISTER_OP(
     GlobalPool("nn.GlobalMaxPool",
@@ -221,6 +258,7 @@ NOMO_REGISTER_OP(
                kNumbers)
         .Reference(GlobalMaxCompute)
         .Fast(PrepareMaximum(BuildGlobalMax, GlobalMaxCompute))
+        .Gradient(MaxGradient)
         .Examples(GlobalMaxPoolExamples));
 
 }  // namespace

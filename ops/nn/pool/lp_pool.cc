@@ -5,6 +5,7 @@
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/pool/pool.h"
+#include "nomograph/ops/nn/pool/pool_gradient.h"
 
 namespace nomograph::nn {
 namespace {
@@ -90,6 +91,39 @@ absl::Status GlobalLpPoolCompute(KernelContext& context) {
     }
   });
   return absl::OkStatus();
+}
+
+// Of y = (sum of |x|^p)^(1 / p): what each sum's gradient is, and by what that is multiplied at x.
+// Where y is 0, so is the gradient.
+Value OfSum(const Value& y, const Value& dy, int64_t p) {
+  if (p == 1) return dy;
+  const Value divisor = Call("array.Where", {y > 0, y, ConstantLike(1, y)});
+  if (p == 2) return dy / divisor;
+  return dy * Call("math.Pow", {divisor, ConstantLike(static_cast<double>(1 - p), y)});
+}
+
+Value OfTerm(const Value& x, int64_t p) {
+  if (p == 1) return Call("math.Sign", {x});
+  if (p == 2) return x;
+  const Value power = ConstantLike(static_cast<double>(p - 1), x);
+  return Call("math.Sign", {x}) * Call("math.Pow", {Call("math.Abs", {x}), power});
+}
+
+absl::StatusOr<std::vector<Value>> LpPoolGradient(const GradientContext& g) {
+  const Value x = g.input(0);
+  const int64_t p = g.attrs().Int("p");
+  Attributes attrs = Without(g.attrs(), {"p"});
+  attrs.Set("divide", false);
+  const Value sums = OfSum(g.output(0), g.gradient(0), p);
+  return std::vector<Value>{Call("nn.AveragePoolGrad", {sums, x}, attrs) * OfTerm(x, p)};
+}
+
+absl::StatusOr<std::vector<Value>> GlobalLpPoolGradient(const GradientContext& g) {
+  const Value x = g.input(0);
+  if (!x.shape().has_rank()) return InvalidArgument("the number of axes of x must be known");
+  const int64_t p = g.attrs().Int("p");
+  const Value sums = OfSum(g.output(0), g.gradient(0), p);
+  return std::vector<Value>{OverSpatial(sums, x, g.attrs()) * OfTerm(x, p)};
 }
 
 OpDef WithExponent(OpDef op) { return op.Attr("p", 2, "the exponent").Min(1).Max(1 << 20); }
@@ -208,6 +242,7 @@ NOMO_REGISTER_OP(
                 .Input("x", "T", "[batch, spatial..., channels], see data_format")
                 .Output("y", "T", "like x with other spatial sizes")))
         .Infer(InferLpPool)
+        .Gradient(LpPoolGradient)
         .Reference(LpPoolCompute)
         .Work(AllCombinationsWork)
         .Examples(LpPoolExamples));
@@ -224,6 +259,7 @@ NOMO_REGISTER_OP(
                 .Output("y", "T", "[batch, channels]; with keepdims like x with spatial sizes of 1")
                 .Attr("keepdims", false, "whether the spatial axes stay, with size 1")))
         .Infer(InferGlobalLpPool)
+        .Gradient(GlobalLpPoolGradient)
         .Reference(GlobalLpPoolCompute)
         .Work(AllCombinationsWork)
         .Examples(GlobalLpPoolExamples));

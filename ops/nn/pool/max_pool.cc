@@ -6,6 +6,7 @@
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/pool/max_planes.h"
 #include "nomograph/ops/nn/pool/pool.h"
+#include "nomograph/ops/nn/pool/pool_gradient.h"
 
 namespace nomograph::nn {
 namespace {
@@ -220,6 +221,10 @@ NOMO_REGISTER_OP(
         .Fast(PrepareMaxPlanes)
         .Fast(PrepareMaximum(BuildMaxPool, MaxPoolCompute))
         .Work(AllCombinationsWork)
+        .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+          return std::vector<Value>{Call("nn.MaxPoolGrad", {g.gradient(0), g.input(0)},
+                                         Without(g.attrs(), {"storage_order"}))};
+        })
         .Examples(MaxPoolExamples));
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 
@@ -141,6 +142,31 @@ std::vector<Example> MaxUnpoolExamples() {
   };
 }
 
+// dx[i] is what dy, brought to the shape that the indices count in, has at index i.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const TensorType types[] = {g.input(0).type(), g.input(1).type()};
+  PartialShape pooled;
+  if (g.input(0).shape().has_rank()) {
+    NOMO_ASSIGN_OR_RETURN(pooled, PooledShape(InferContext(g.attrs(), types, {}, 1)));
+  }
+  Value dy = g.gradient(0);
+  if (g.has_input(2) || g.attrs().Has("output_shape")) {
+    if (!pooled.has_rank()) return InvalidArgument("the number of axes of x must be known");
+    const Value spatial = Slice(ShapeOf(dy), 2, pooled.rank());
+    Ints sizes, axes;
+    for (int i = 2; i < pooled.rank(); ++i) {
+      if (!pooled[i].known()) return InvalidArgument("the spatial sizes of x must be known");
+      sizes.push_back(pooled[i].size());
+      axes.push_back(i);
+    }
+    const Tensor wanted = Tensor::Of<int64_t>({static_cast<int64_t>(sizes.size())}, sizes);
+    const Value behind = Constant(wanted) - spatial;
+    dy = Call("array.Pad", {dy, Call("array.Concat", {behind - behind, behind})}, {{"axes", axes}});
+  }
+  const Value flat = Call("array.Reshape", {dy}, {{"shape", Ints{-1}}});
+  return std::vector<Value>{Call("array.Gather", {flat, g.input(1)})};
+}
+
 NOMO_REGISTER_OP(
     OpDef("nn.MaxUnpool")
         .Doc("Puts elements back to where nn.MaxPool, with data_format \"channels_first\", found "
@@ -168,6 +194,7 @@ NOMO_REGISTER_OP(
         .Max(static_cast<double>(kMaxSize))
         .OptionalAttr("output_shape", AttrType::kInts, "as the input")
         .Infer(InferMaxUnpool)
+        .Gradient(Gradient)
         .Reference(MaxUnpoolCompute)
         .Examples(MaxUnpoolExamples));
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/build/expr.h"
@@ -383,17 +384,19 @@ absl::Status GraphExporter::ExportNode(const Graph& graph, const Node& node,
                                                 : absl::StrCat(prefix, node.name, "/", i - first));
     }
   }
+  absl::flat_hash_map<std::string, std::string> renamed;  // a body may yield one value twice
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue) continue;
     const std::string& own = graph.values[node.outputs[i]].name;
     const std::string name = prefix.empty() ? own : state_.FreeName(absl::StrCat(prefix, own));
     names[node.outputs[i]] = name;
     state_.dtypes[name] = output_types[i].dtype;
-    if (!Rename(first, outputs[i], name)) {
+    const auto [known, is_new] = renamed.emplace(outputs[i], name);
+    if (!is_new || !Rename(first, outputs[i], name)) {
       NodeProto& identity = *proto_.add_node();
       identity.set_op_type("Identity");
       identity.set_name(absl::StrCat(prefix, node.name));
-      identity.add_input(outputs[i]);
+      identity.add_input(is_new ? outputs[i] : known->second);
       identity.add_output(name);
     }
   }

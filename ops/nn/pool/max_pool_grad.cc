@@ -1,0 +1,243 @@
+// nn.MaxPoolGrad: the gradient of each window goes to its greatest element.
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/pool/pool_gradient.h"
+
+namespace nomograph::nn {
+namespace {
+
+// NaN is greater than all else, and the first of equals wins, as in nn.MaxPool.
+template <typename C>
+bool IsGreater(C a, C b) {
+  return a > b || (a != a && b == b);
+}
+
+// One channel, whose elements lie `step` apart.
+template <typename T>
+void SpreadChannel(const PoolRanges& ranges, const T* x, const T* dy, int64_t step, T* dx,
+                   double* sums) {
+  using C = ComputeType<T>;
+  std::fill_n(sums, ranges.positions(), 0.0);
+  C greatest = 0;
+  int64_t found = -1;
+  ranges.ForEach([&](int64_t, int64_t, int64_t) { found = -1; },
+                 [&](int64_t position) {
+                   const C value = x[position * step];
+                   if (found >= 0 && !IsGreater(value, greatest)) return;
+                   greatest = value;
+                   found = position;
+                 },
+                 [&](int64_t output) {
+                   if (found >= 0) sums[found] += static_cast<double>(dy[output * step]);
+                 });
+  for (int64_t i = 0; i < ranges.positions(); ++i) dx[i * step] = static_cast<T>(sums[i]);
+}
+
+absl::Status Compute(KernelContext& context) {
+  NOMO_RETURN_IF_ERROR(context.AllocateOutput(0, context.input_shape(1)));
+  NOMO_ASSIGN_OR_RETURN(const Window window, PoolWindow(context.attrs(), context.input_shape(1)));
+  const PoolRanges ranges(window);
+  const ActivationLayout x(context.input_shape(1), context.attrs()),
+      y(context.input_shape(0), context.attrs());
+  std::vector<double> sums(ranges.positions());
+  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() {
+    for (int64_t n = 0; n < x.batches; ++n) {
+      for (int64_t c = 0; c < x.channels; ++c) {
+        SpreadChannel<T>(ranges, context.input<T>(1).data() + x.Offset(n, c),
+                         context.input<T>(0).data() + y.Offset(n, c), x.position_stride,
+                         context.output<T>(0).data() + x.Offset(n, c), sums.data());
+      }
+    }
+  });
+  return absl::OkStatus();
+}
+
+// A plane whose elements lie one behind the other.
+void SpreadPlane(const PoolRanges& ranges, const float* x, const float* dy, float* dx) {
+  std::fill_n(dx, ranges.positions(), 0.0f);
+  constexpr float kLeast = -std::numeric_limits<float>::infinity();
+  float greatest = kLeast;
+  int64_t found = -1;
+  ranges.ForEach(
+      [&](int64_t, int64_t, int64_t) {
+        greatest = kLeast;
+        found = -1;
+      },
+      [&](int64_t position) {
+        const float value = x[position];
+        const bool takes =
+            (value > greatest) | (found < 0) | ((value != value) & (greatest == greatest));
+        greatest = takes ? value : greatest;
+        found = takes ? position : found;
+      },
+      [&](int64_t output) {
+        if (found >= 0) dx[found] += dy[output];
+      });
+}
+
+// Up to kChannelsAtOnce channels that lie side by side, positions `step` apart.
+void SpreadChannels(const PoolRanges& ranges, const float* x, const float* dy, int64_t step,
+                    int64_t channels, float* dx) {
+  for (int64_t i = 0; i < ranges.positions(); ++i) std::fill_n(dx + i * step, channels, 0.0f);
+  std::array<float, kChannelsAtOnce> greatest;
+  std::array<int32_t, kChannelsAtOnce> found;
+  bool first = true;
+  ranges.ForEach([&](int64_t, int64_t, int64_t) { first = true; },
+                 [&](int64_t position) {
+                   const float* values = x + position * step;
+                   const auto at = static_cast<int32_t>(position);
+                   if (first) {
+                     std::copy_n(values, channels, greatest.data());
+                     std::fill_n(found.data(), channels, at);
+                     first = false;
+                     return;
+                   }
+#pragma omp simd
+                   for (int64_t c = 0; c < channels; ++c) {
+                     const bool takes = (values[c] > greatest[c]) |
+                                        ((values[c] != values[c]) & (greatest[c] == greatest[c]));
+                     greatest[c] = takes ? values[c] : greatest[c];
+                     found[c] = takes ? at : found[c];
+                   }
+                 },
+                 [&](int64_t output) {
+                   if (first) return;
+                   for (int64_t c = 0; c < channels; ++c)
+                     dx[found[c] * step + c] += dy[output * step + c];
+                 });
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
+  if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+  const auto window = PoolWindow(context.attrs, context.inputs[1].shape);
+  if (!window.ok() || !FitsIn32Bits(*window)) return nullptr;
+  const ActivationLayout x(context.inputs[1].shape, context.attrs),
+      y(context.inputs[0].shape, context.attrs);
+  if (x.positions > std::numeric_limits<int32_t>::max()) return nullptr;
+  return MakeComputeKernel(
+      [ranges = PoolRanges(*window), x, y, threads = context.threads](KernelContext& kernel) {
+        ForEachPoolPart(x, y, threads, [&](int64_t at_x, int64_t at_y, int64_t channels) {
+          const float *in = kernel.input<float>(1).data() + at_x,
+                      *dy = kernel.input<float>(0).data() + at_y;
+          float* out = kernel.output<float>(0).data() + at_x;
+          if (x.position_stride == 1) {
+            SpreadPlane(ranges, in, dy, out);
+          } else {
+            SpreadChannels(ranges, in, dy, x.position_stride, channels, out);
+          }
+        });
+        return absl::OkStatus();
+      },
+      "window loop");
+}
+
+// The gradient of dy is what dx has at the greatest elements.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value gradient = g.gradient(0);
+  const std::vector<Value> pooled =
+      CallMulti("nn.MaxPool", {g.input(1)}, g.attrs(), {.num_outputs = 2});
+  const Value zero = Constant(Tensor::Scalar<int64_t>(0));
+  const Value flat = Call("array.Reshape", {gradient}, {{"shape", std::vector<int64_t>{-1}}});
+  const Value picked = Call("array.Gather", {flat, Call("math.Max", {pooled[1], zero})});
+  return std::vector<Value>{
+      Call("array.Where", {pooled[1] >= zero, picked, ConstantLike(0, gradient)})};
+}
+
+std::vector<Example> Examples() {
+  return {
+      {.name = "2x2, stride 2",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                 {"strides", std::vector<int64_t>{2, 2}}},
+       .inputs = {Tensor::Of<float>({1, 2, 2, 2}, {-2, 2, -2, 1, 1, 2, 0, -1}),
+                  Tensor::Of<float>({1, 4, 4, 2},
+                                    {-6,     4.875,  -1.375, -3.125, 3.25,   1.5,   -4.75,  6.125,
+                                     -0.125, -1.875, 4.5,    2.75,   -3.5,   -5.25, 1.125,  -0.625,
+                                     5.75,   4,      -2.25,  -4,     2.375,  0.625, -5.625, 5.25,
+                                     -1,     -2.75,  3.625,  1.875,  -4.375, 6.5,   0.25,   -1.5})},
+       .outputs = {Tensor::Of<float>({1, 4, 4, 2},
+                                     {0, 2, 0, 0, -2, 0, 0, 1, 0, 0, -2, 0, 0, 0,  0, 0,
+                                      1, 2, 0, 0, 0,  0, 0, 0, 0, 0, 0,  0, 0, -1, 0, 0})}},
+      {.name = "overlapping, the first of equals",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 3}}},
+       .inputs = {Tensor::Of<float>({1, 3, 3, 1}, {-2, -2, 1, 0, 2, 1, 2, -1, -1}),
+                  Tensor::Of<float>({1, 4, 5, 1}, {-3, -2, 2,  2, -2, -3, -1, -2, -1, 3,
+                                                   3,  -1, -2, 0, -1, 0,  -3, -3, 0,  -1})},
+       .outputs = {Tensor::Of<float>(
+           {1, 4, 5, 1}, {0, 0, -4, 0, 0, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0})}},
+      {.name = "pads and dilation",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                 {"dilations", std::vector<int64_t>{2, 1}},
+                 {"padding", "explicit"},
+                 {"pads", std::vector<int64_t>{1, 0, 0, 1}}},
+       .inputs = {Tensor::Of<float>({1, 4, 4, 1},
+                                    {-2, -2, 1, 0, 2, 1, 2, -1, -1, 2, 1, 3, 2, 3, 0, 0}),
+                  Tensor::Of<float>(
+                      {1, 5, 4, 1},
+                      {-6,    -1.375, 3.25, -4.75, -0.125, 4.5,  -3.5,  1.125,  5.75, -2.25,
+                       2.375, -5.625, -1,   3.625, -4.375, 0.25, 4.875, -3.125, 1.5,  6.125})},
+       .outputs = {Tensor::Of<float>(
+           {1, 5, 4, 1}, {0, 0, 3, -1, 0, -3, 0, 5, 4, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0})}},
+      {.name = "ceil_mode",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{2, 3}},
+                 {"strides", std::vector<int64_t>{2, 3}},
+                 {"ceil_mode", true}},
+       .inputs = {Tensor::Of<float>({1, 3, 2, 1}, {-2, -2, 1, 0, 2, 1}),
+                  Tensor::Of<float>(
+                      {1, 5, 4, 1},
+                      {-6,    -1.375, 3.25, -4.75, -0.125, 4.5,  -3.5,  1.125,  5.75, -2.25,
+                       2.375, -5.625, -1,   3.625, -4.375, 0.25, 4.875, -3.125, 1.5,  6.125})},
+       .outputs = {Tensor::Of<float>(
+           {1, 5, 4, 1}, {0, 0, 0, 0, 0, -2, 0, -2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 1})}},
+      {.name = "1-D, as ONNX lays it out",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{3}},
+                 {"strides", std::vector<int64_t>{2}},
+                 {"data_format", "channels_first"}},
+       .inputs = {Tensor::Of<float>({2, 2, 2}, {-2, -2, 1, 0, 2, 1, 2, -1}),
+                  Tensor::Of<float>({2, 2, 5}, {-6,     -1.375, 3.25,  -4.75,  -0.125, 4.5,  -3.5,
+                                                1.125,  5.75,   -2.25, 2.375,  -5.625, -1,   3.625,
+                                                -4.375, 0.25,   4.875, -3.125, 1.5,    6.125})},
+       .outputs = {Tensor::Of<float>(
+           {2, 2, 5}, {0, 0, -4, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 1, 0, 0, 2, 0, 0, -1})}},
+      {.name = "2-D, as ONNX lays it out",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{3, 3}},
+                 {"strides", std::vector<int64_t>{2, 2}},
+                 {"padding", "explicit"},
+                 {"pads", std::vector<int64_t>{1, 1, 1, 1}},
+                 {"data_format", "channels_first"}},
+       .inputs = {Tensor::Of<float>({1, 2, 2, 2}, {-2, -2, 1, 0, 2, 1, 2, -1}),
+                  Tensor::Of<float>({1, 2, 4, 4},
+                                    {-6,    -1.375, 3.25,  -4.75,  -0.125, 4.5,   -3.5,   1.125,
+                                     5.75,  -2.25,  2.375, -5.625, -1,     3.625, -4.375, 0.25,
+                                     4.875, -3.125, 1.5,   6.125,  -1.875, 2.75,  -5.25,  -0.625,
+                                     4,     -4,     0.625, 5.25,   -2.75,  1.875, 6.5,    -1.5})},
+       .outputs = {Tensor::Of<float>({1, 2, 4, 4},
+                                     {0, 0, 0, 0, 0, -4, 0, 0, 1, 0, 0, 0, 0, 0, 0,  0,
+                                      2, 0, 0, 1, 0, 0,  0, 0, 2, 0, 0, 0, 0, 0, -1, 0})}},
+      {.name = "3-D",
+       .attrs = {{"kernel_shape", std::vector<int64_t>{1, 2, 2}}},
+       .inputs = {Tensor::Of<float>({1, 2, 2, 2, 1}, {-2, -2, 1, 0, 2, 1, 2, -1}),
+                  Tensor::Of<float>({1, 2, 3, 3, 1},
+                                    {-6, -1.375, 3.25, -4.75, -0.125, 4.5, -3.5, 1.125, 5.75, -2.25,
+                                     2.375, -5.625, -1, 3.625, -4.375, 0.25, 4.875, -3.125})},
+       .outputs = {Tensor::Of<float>({1, 2, 3, 3, 1},
+                                     {0, 0, 0, 0, -2, -2, 0, 1, 0, 0, 0, 0, 0, 3, 0, 0, 1, 0})}},
+
+  };
+}
+
+NOMO_REGISTER_OP(
+    PoolGradOp("nn.MaxPoolGrad")
+        .Doc("The gradient of nn.MaxPool, which has the same attributes: each element of dy is "
+             "added to the place in dx where its window has its greatest element, the first of "
+             "equals. A window of padding only has none.")
+        .Source("torch.nn.functional.max_pool2d")
+        .Reference(Compute)
+        .Fast(Prepare)
+        .Gradient(Gradient)
+        .Examples(Examples));
+
+}  // namespace
+}  // namespace nomograph::nn

@@ -1,0 +1,82 @@
+// What the gradients of pooling share: the windows that a pooling slides over x, as ranges of
+// positions, and the walk over the planes of x.
+#ifndef NOMOGRAPH_OPS_NN_POOL_POOL_GRADIENT_H_
+#define NOMOGRAPH_OPS_NN_POOL_POOL_GRADIENT_H_
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "nomograph/core/gradient/gradient.h"
+#include "nomograph/ops/nn/pool/pool.h"
+
+namespace nomograph::nn {
+
+// The schema of an op with the inputs dy and x and the output dx, as x. Left to add: Doc,
+// Reference, Fast, Gradient, Examples.
+OpDef PoolGradOp(std::string name);
+
+// A node's attributes without those of the names.
+Attributes Without(Attributes attrs, std::initializer_list<absl::string_view> names);
+
+// A value of the batch and its channels, [batch, channels], or with keepdims as x with spatial
+// sizes of 1, in a form that broadcasts to x. REQUIRES: the rank of x is known.
+Value OverSpatial(const Value& pooled, const Value& x, const Attributes& attrs);
+
+// The positions of x that a concrete window meets. Axes that there are not have one of them.
+class PoolRanges {
+ public:
+  struct Range {
+    int64_t first, count, taps;  // taps: with those that meet the padding
+  };
+  explicit PoolRanges(const Window& window);
+
+  int64_t positions() const { return sizes_[0] * sizes_[1] * sizes_[2]; }
+  int64_t outputs() const {
+    return static_cast<int64_t>(ranges_[0].size() * ranges_[1].size() * ranges_[2].size());
+  }
+
+  // Calls f(output, taps, positions...) as `begin(output, taps that meet x, all taps)`, then
+  // `tap(position)` for each tap that meets x, in row-major order, then `end(output)`.
+  template <typename Begin, typename Tap, typename End>
+  void ForEach(Begin begin, Tap tap, End end) const {
+    int64_t output = 0;
+    for (const Range& a : ranges_[0]) {
+      for (const Range& b : ranges_[1]) {
+        for (const Range& c : ranges_[2]) {
+          begin(output, a.count * b.count * c.count, a.taps * b.taps * c.taps);
+          for (int64_t i = 0; i < a.count; ++i) {
+            const int64_t plane = (a.first + i * steps_[0]) * sizes_[1];
+            for (int64_t j = 0; j < b.count; ++j) {
+              const int64_t row = (plane + b.first + j * steps_[1]) * sizes_[2] + c.first;
+              for (int64_t k = 0; k < c.count; ++k) tap(row + k * steps_[2]);
+            }
+          }
+          end(output++);
+        }
+      }
+    }
+  }
+
+ private:
+  Index3 sizes_ = {1, 1, 1}, steps_ = {1, 1, 1};
+  std::array<std::vector<Range>, 3> ranges_;
+};
+
+// Calls f(first element of x, first element of y, channels) for parts of the batch that lie by
+// themselves: a plane, or up to kChannelsAtOnce channels that lie side by side.
+inline constexpr int64_t kChannelsAtOnce = 64;
+template <typename F>
+void ForEachPoolPart(const ActivationLayout& x, const ActivationLayout& y, int threads, F f) {
+  const int64_t step = x.channel_stride == 1 && x.position_stride != 1 ? kChannelsAtOnce : 1;
+  const int64_t parts = (x.channels + step - 1) / step;
+#pragma omp parallel for num_threads(threads)
+  for (int64_t i = 0; i < x.batches * parts; ++i) {
+    const int64_t n = i / parts, c = i % parts * step;
+    f(x.Offset(n, c), y.Offset(n, c), std::min(step, x.channels - c));
+  }
+}
+
+}  // namespace nomograph::nn
+
+#endif  // NOMOGRAPH_OPS_NN_POOL_POOL_GRADIENT_H_

@@ -1,0 +1,45 @@
+// What the ops have in common that change a weight by its gradient.
+#ifndef NOMOGRAPH_OPS_TRAIN_UPDATE_OP_H_
+#define NOMOGRAPH_OPS_TRAIN_UPDATE_OP_H_
+
+#include <string>
+#include <vector>
+
+#include "nomograph/core/op/op.h"
+#include "nomograph/ops/train/update.h"
+
+namespace nomograph::train {
+
+// One step of one node: what RunUpdate() is to do, and the attributes that name the variables which
+// are its slots.
+struct UpdatePlan {
+  UpdateRule rule;
+  std::vector<absl::string_view> slots;
+  std::array<double, 6> c = {};
+};
+
+// Of the attributes, the learning rate, and the step's number, which counts from 1.
+using PlanFn = absl::StatusOr<UpdatePlan> (*)(const KernelContext& context, double learning_rate,
+                                              double step);
+
+// An op with the inputs and outputs that all of them have, and the attributes `variable` and
+// `weight_decay`. What the slots are called is added behind it.
+OpDef UpdateOp(std::string name, PlanFn plan);
+
+// Its example: variables "w", and those that `slots` name, before the step and after it.
+struct UpdateExample {
+  std::string name;
+  Attributes attrs;
+  double learning_rate = 0.1;
+  int64_t iteration = 0;
+  struct Variable {
+    std::string name;
+    std::vector<double> before, after;
+  };
+  std::vector<Variable> variables;  // the weight first
+};
+std::vector<Example> UpdateExamples(const std::vector<UpdateExample>& examples);
+
+}  // namespace nomograph::train
+
+#endif  // NOMOGRAPH_OPS_TRAIN_UPDATE_OP_H_

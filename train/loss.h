@@ -1,0 +1,115 @@
+// Losses, written as values: how far predictions are from what is true. Names, formulas and
+// defaults are Keras' (keras.losses).
+#ifndef NOMOGRAPH_TRAIN_LOSS_H_
+#define NOMOGRAPH_TRAIN_LOSS_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nomograph/core/build/value.h"
+
+namespace nomograph {
+
+// What becomes of the losses of the samples, each multiplied with its sample weight.
+enum class Reduction {
+  kSumOverBatchSize,      // the sum divided by their number
+  kMeanWithSampleWeight,  // the sum divided by the sum of the sample weights
+  kSum,
+};
+
+struct Loss {
+  std::string name;  // "mean_squared_error"
+  // The losses of the samples, [batch, ...], of targets and predictions [batch, ..., classes].
+  std::function<Value(const Value& y_true, const Value& y_pred)> function;
+  // Targets are classes, int64[batch, ...]; else they are of the predictions' type.
+  bool sparse = false;
+  Reduction reduction = Reduction::kSumOverBatchSize;
+  // What the samples count beside their sample weights, if not 1: [batch, ...] from the targets.
+  std::function<Value(const Value& y_true)> mask = nullptr;
+
+  // The type of the targets for predictions of this type. InvalidArgument where it has no axis of
+  // classes, but needs one.
+  absl::StatusOr<TensorType> TargetType(const TensorType& prediction) const;
+};
+
+// The loss of a batch, a scalar. `sample_weight` is absent, [batch], or of the shape of the losses.
+Value ReduceLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
+                 const Value& sample_weight = {});
+
+namespace losses {
+
+struct BinaryCrossentropyOptions {
+  bool from_logits = false;
+  double label_smoothing = 0;
+  int64_t axis = -1;  // along which it is averaged
+};
+Loss BinaryCrossentropy(const BinaryCrossentropyOptions& options = {});
+
+struct BinaryFocalOptions {
+  bool apply_class_balancing = false;
+  double alpha = 0.25, gamma = 2;
+  bool from_logits = false;
+  double label_smoothing = 0;
+  int64_t axis = -1;
+};
+// T. Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017.
+Loss BinaryFocalCrossentropy(const BinaryFocalOptions& options = {});
+
+struct CategoricalCrossentropyOptions {
+  bool from_logits = false;
+  double label_smoothing = 0;
+  int64_t axis = -1;  // of the classes
+};
+Loss CategoricalCrossentropy(const CategoricalCrossentropyOptions& options = {});
+
+struct CategoricalFocalOptions {
+  double alpha = 0.25, gamma = 2;
+  bool from_logits = false;
+  double label_smoothing = 0;
+  int64_t axis = -1;
+};
+Loss CategoricalFocalCrossentropy(const CategoricalFocalOptions& options = {});
+
+struct SparseCategoricalCrossentropyOptions {
+  bool from_logits = false;
+  std::optional<int64_t> ignore_class;  // targets that do not count; it need be no class
+};
+// The classes are the predictions' last axis.
+Loss SparseCategoricalCrossentropy(const SparseCategoricalCrossentropyOptions& options = {});
+
+// Means over the last axis.
+Loss MeanSquaredError();
+Loss MeanAbsoluteError();
+Loss MeanAbsolutePercentageError();
+Loss MeanSquaredLogarithmicError();
+Loss Huber(double delta = 1);
+Loss LogCosh();
+Loss Hinge();
+Loss SquaredHinge();
+Loss CategoricalHinge();
+// Sum over the last axis.
+Loss KLDivergence();
+Loss Poisson();
+// -1 for vectors of one direction, along the axis.
+Loss CosineSimilarity(int64_t axis = -1);
+// Of the whole batch: one loss.
+Loss Dice();
+struct TverskyOptions {
+  double alpha = 0.5, beta = 0.5;
+};
+Loss Tversky(const TverskyOptions& options = {});
+
+}  // namespace losses
+
+// "mean_squared_error", "mse", "MeanSquaredError"; behind a colon options that are true, such as
+// "sparse_categorical_crossentropy:from_logits". InvalidArgument lists the names that there are.
+absl::StatusOr<Loss> LossFromText(absl::string_view text);
+std::vector<std::string> LossNames();
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_TRAIN_LOSS_H_

@@ -1,0 +1,104 @@
+#include "nomograph/train/trainer.h"
+
+#include <cmath>
+#include <iostream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/core/layers/layers.h"
+#include "nomograph/core/numeric/philox.h"
+#include "nomograph/train/callbacks.h"
+
+namespace nomograph {
+namespace {
+
+using testing::HasSubstr;
+
+// Points of two interleaved spirals, which no line separates.
+struct Spirals {
+  Tensor x, y;
+};
+Spirals MakeSpirals(int64_t count) {
+  Tensor x(DType::kFloat32, {count, 2}), y(DType::kInt64, {count});
+  const PhiloxStream stream(7, 0, 0);
+  for (int64_t i = 0; i < count; ++i) {
+    const double t = 0.3 + 2.2 * UniformFloat(stream.At(i));
+    const double angle = 1.5 * t + (i % 2) * 3.14159265;
+    x.mutable_data<float>()[2 * i] = static_cast<float>(t * std::cos(angle));
+    x.mutable_data<float>()[2 * i + 1] = static_cast<float>(t * std::sin(angle));
+    y.mutable_data<int64_t>()[i] = i % 2;
+  }
+  return {x, y};
+}
+
+Model Classifier(int64_t units, const std::string& activation = "linear", uint64_t seed = 0) {
+  auto model =
+      Sequential({Input({2}), Dense(32, {.activation = "relu"}), Dense(32, {.activation = "relu"}),
+                  Dense(units, {.activation = activation})})
+          .Build(seed);
+  return *std::move(model);
+}
+
+struct Head {
+  const char* name;
+  int64_t units;
+  const char* activation;
+  Loss loss;
+  bool one_hot = false;
+};
+
+class Heads : public testing::TestWithParam<Head> {};
+
+// Whatever the last layer and its loss, the model learns what separates the spirals.
+TEST_P(Heads, LearnSpirals) {
+  const Head& head = GetParam();
+  const Spirals data = MakeSpirals(512);
+  Tensor y = data.y;
+  if (head.one_hot) {
+    y = Tensor(DType::kFloat32, {512, 2});
+    for (int64_t i = 0; i < 512; ++i) y.mutable_data<float>()[2 * i + data.y.at<int64_t>(i)] = 1;
+  }
+  auto created = Trainer::Create(Classifier(head.units, head.activation),
+                                 {.optimizer = optimizers::Adam({.learning_rate = 0.01}),
+                                  .loss = head.loss,
+                                  .metrics = {metrics::Accuracy()}});
+  ASSERT_TRUE(created.ok()) << created.status();
+  Trainer& trainer = **created;
+  const auto before = trainer.Evaluate({data.x, y});
+  ASSERT_TRUE(before.ok()) << before.status();
+  const auto history = trainer.Fit(
+      {data.x, y}, {.epochs = 30, .validation_split = 0.25, .verbose = Verbose::kSilent});
+  ASSERT_TRUE(history.ok()) << history.status();
+  EXPECT_EQ(history->epoch.size(), 30u);
+  EXPECT_LT(before->at("accuracy"), 0.9);
+  EXPECT_GT(history->metrics.at("val_accuracy").back(), 0.97);
+  EXPECT_LT(history->metrics.at("loss").back(), 0.2 * before->at("loss"));
+  // The model that it leaves predicts as the trainer evaluates.
+  const auto after = trainer.Evaluate({data.x, y}, {.batch_size = 100});
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_GT(after->at("accuracy"), 0.97);
+  const auto predicted = trainer.model().Predict(data.x);
+  ASSERT_TRUE(predicted.ok()) << predicted.status();
+  int64_t right = 0;
+  const float threshold = std::string(head.activation) == "linear" ? 0 : 0.5f;
+  for (int64_t i = 0; i < 512; ++i) {
+    const bool one = head.units == 1 ? predicted->at<float>(i, 0) > threshold
+                                     : predicted->at<float>(i, 1) > predicted->at<float>(i, 0);
+    right += one == (data.y.at<int64_t>(i) == 1);
+  }
+  EXPECT_NEAR(static_cast<double>(right) / 512, after->at("accuracy"), head.units == 1 ? 0.02 : 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Trainer, Heads,
+    testing::Values(
+        Head{"sigmoid", 1, "sigmoid", losses::BinaryCrossentropy()},
+        Head{"binary_logits", 1, "linear", losses::BinaryCrossentropy({.from_logits = true})},
+        Head{"softmax", 2, "softmax", losses::SparseCategoricalCrossentropy()},
+        Head{"logits", 2, "linear", losses::SparseCategoricalCrossentropy({.from_logits = true})},
+        Head{"one_hot", 2, "softmax", losses::CategoricalCrossentropy(), true},
+        Head{"squares", 1, "sigmoid", losses::MeanSquaredError()}),
+    [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace nomograph
