@@ -13,6 +13,7 @@
 #include "nomograph/core/layers/layers.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/mpi/replicas.h"
+#include "nomograph/serialization/model_io.h"
 #include "nomograph/train/train.h"
 
 namespace nomograph::mpi {
@@ -206,6 +207,13 @@ absl::Status TrainTo(const MpiReplicas& replicas, const std::string& checkpoint,
   return absl::OkStatus();
 }
 
+int WriteModel(const std::string& path) {
+  const auto model = Sequential({Input({2}), Dense(3), GaussianNoise(0.1)}).Build();
+  const absl::Status status = model.ok() ? Save(*model, path) : model.status();
+  if (!status.ok()) std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  return status.ok() ? 0 : 1;
+}
+
 // Here the last process fails, while the others wait for it.
 void Fail() {
   World& world = Joined();
@@ -225,6 +233,8 @@ int main(int argc, char** argv) {
     fprintf(stderr, "%s\n", std::string(world.status().message()).c_str());
     return 1;
   }
+  if (argc > 2 && std::strcmp(argv[1], "--write-model") == 0)
+    return nomograph::mpi::WriteModel(argv[2]);
   if (argc > 1 && std::strcmp(argv[1], "--fail") == 0) nomograph::mpi::Fail();
   if (argc > 3) {  // CHECKPOINT EPOCHS, and whether a process dies
     return nomograph::mpi::RunJob([&](const nomograph::mpi::MpiReplicas& replicas) {

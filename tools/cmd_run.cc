@@ -27,6 +27,7 @@
 #include "nomograph/tools/run/picture_flags.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/run_batches.h"
+#include "nomograph/tools/run/shared_work.h"
 #include "nomograph/tools/run/time_runs.h"
 #include "nomograph/tools/run/top_k.h"
 #include "nomograph/tools/run/write_outputs.h"
@@ -273,6 +274,11 @@ absl::Status Verify(const ModelFile& file) {
 
 absl::Status Execute(const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
+  if (arguments.timing.seconds > 0 && CurrentSharedWork() != nullptr) {
+    return WithExitCode(ExitCode::kUsage,
+                        InvalidArgument("--duration: several processes run equally often; "
+                                        "--repeat says how often"));
+  }
   if (!arguments.signing_key.empty()) {
     NOMO_RETURN_IF_ERROR(CheckSignature(arguments.path, "", arguments.signing_key).status());
   }
@@ -306,6 +312,12 @@ absl::Status Execute(const Arguments& arguments) {
                                     .pixels = pixels}));
   NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, Run(arguments, **session, inputs));
   const std::chrono::duration<double> to_first = std::chrono::steady_clock::now() - start;
+  // Of several processes the first one writes what all have computed, and tells the times.
+  if (CurrentSharedWork() != nullptr && CurrentSharedWork()->rank() > 0) {
+    if (!arguments.times()) return absl::OkStatus();
+    return TimeRuns(arguments.timing, [&] { return Run(arguments, **session, inputs).status(); })
+        .status();
+  }
   NOMO_RETURN_IF_ERROR(WriteOutputs(arguments, file.model, files, labels, outputs));
   HintAtPixels(arguments, graph, pixels);
   Json json = {{"schema", "nomograph.run.1"}, {"file", arguments.path}};
