@@ -191,6 +191,33 @@ def add_windows(cases):
     add_case(cases, "nn.AveragePool", "overlapping", [x], lambda v: F.avg_pool2d(v, 2, (2, 1)), terms=2, **pool)
 
 
+def gates(matrix, order):
+    """The gates' rows of a layer with one direction in PyTorch's order."""
+    parts = matrix[0].unflatten(0, (len(order), -1))
+    return parts[list(order)].flatten(0, 1)
+
+
+def add_recurrent(cases):
+    """Layers of PyTorch, whose weights have the gates in another order than ONNX has them."""
+    steps, batch, size, hidden = 3, 2, 4, 5
+    for op, order in (("LSTM", (0, 2, 3, 1)), ("GRU", (1, 0, 2))):
+        rows = len(order) * hidden
+        x, h = numbers(op + " x", (steps, batch, size)), numbers(op + " h", (1, batch, hidden), F32, -1, 1)
+        w, r, b = (numbers(op + name, (1, *shape), F32, -1, 1) for name, shape in
+                   ((" w", (rows, size)), (" r", (rows, hidden)), (" b", (2 * rows,))))
+
+        def layer(x, w, r, b, _, h, c=None, run=getattr(torch, op.lower()), order=order):
+            weights = [gates(v, order) for v in (w, r, *b.chunk(2, 1))]
+            state = h if c is None else (h, c)
+            return run(x, state, weights, True, 1, 0.0, False, False, False)[0].unsqueeze(1)
+
+        inputs = [x, w, r, b, None, h]
+        if op == "LSTM":
+            inputs.append(numbers("c", (1, batch, hidden), F32, -1, 1))
+        attrs = {"linear_before_reset": True} if op == "GRU" else {}
+        add_case(cases, "nn." + op, "forward", inputs, layer, terms=20, hidden_size=hidden, **attrs)
+
+
 def add(cases):
     add_elementwise(cases)
     add_reductions(cases)
@@ -200,3 +227,4 @@ def add(cases):
     add_losses(cases)
     add_attention(cases)
     add_windows(cases)
+    add_recurrent(cases)
