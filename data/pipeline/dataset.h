@@ -65,12 +65,12 @@ class DatasetIterator {
   // Begins again at a position that an iteration over an equal pipeline saved, with its epoch and
   // seed in place of this one's. What follows is exactly what would have followed there.
   //
-  // The stages pass over what came before: tensors, Range, NPY, NPZ and IDX in no time, files of
-  // records by walking over their lengths, CSV line by line; images and the functions of Map() are
-  // left out. Shuffle() reads again what its buffer held. Elements are computed again, and thrown
-  // away, ahead of what depends on them or on their number: Filter(), FromGenerator(), Unbatch(),
-  // Interleave(), PaddedBatch() and Window() only count, and a stage with OnError::kSkip must see
-  // each of its elements.
+  // The stages pass over what came before. That costs nothing for tensors, Range, NPY, NPZ and IDX;
+  // a walk over the records' lengths or the lines for TfRecord and Csv; no image is read and no
+  // function of Map() called. Shuffle() reads again what its buffer held, and where the number of
+  // its input's elements is unknown all that it has read so far. Filter(), FromGenerator(),
+  // Unbatch(), Window() and Interleave() go through all that came before, and so does whatever
+  // skips errors (OnError::kSkip).
   //
   // InvalidArgument for what is no such line, or is one of another version or another pipeline (its
   // stages, their parameters and element types; files may have moved); DataLoss when the dataset
@@ -92,10 +92,6 @@ class DatasetIterator {
 
 struct FromGeneratorOptions {
   int64_t cardinality = kUnknownCardinality;
-};
-
-struct NpzDatasetOptions {
-  NpzOptions file;
 };
 
 struct CsvDatasetOptions {
@@ -200,7 +196,7 @@ class Dataset {
   // others are unpacked when the dataset is made.
   static Dataset Npy(std::vector<std::string> paths);
   static Dataset Npz(const std::string& path, const std::vector<std::string>& names,
-                     const NpzDatasetOptions& options = {});
+                     const NpzOptions& options = {});
   static Dataset Idx(std::vector<std::string> paths, const IdxOptions& options = {});
   // A row an element.
   static Dataset Csv(const std::string& path, const CsvDatasetOptions& options = {});
