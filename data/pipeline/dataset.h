@@ -44,7 +44,8 @@ struct IterateOptions {
   int64_t epoch = 0;  // from 0; each has its own order and random numbers
   uint64_t seed = 0;
   // Of the tensors that the pipeline makes and that still exist, those that it has handed out among
-  // them. 0: what the machine has. Beyond it Next() is ResourceExhausted.
+  // them; not those that a model's runs make (Map()). 0: what the machine has. Beyond it Next() is
+  // ResourceExhausted.
   int64_t memory_limit_bytes = 0;
 };
 
@@ -212,7 +213,8 @@ class Dataset {
   // {a, b} of one element of each, side by side, until the shortest ends.
   static Dataset Zip(const std::vector<Dataset>& datasets);
   // The datasets in turn, e.g. one for each file.
-  static Dataset Interleave(const std::vector<Dataset>& datasets, const InterleaveOptions& options);
+  static Dataset Interleave(const std::vector<Dataset>& datasets,
+                            const InterleaveOptions& options = {});
 
   // ---- Transformations ----
 
@@ -256,7 +258,8 @@ class Dataset {
                      InterleaveOptions options = {}) const;
   // Keeps the elements for the next iterations: in memory, or in a file, which is there after the
   // first whole pass and is checked when it is read (FailedPrecondition where another pipeline
-  // wrote it). What comes before it is read once, so its random numbers depend on neither epoch nor
+  // wrote it; that the files or a C++ function have changed cannot be seen: remove it then). What
+  // comes before it is read once, so its random numbers depend on neither epoch nor
   // IterateOptions::seed.
   Dataset Cache() const;
   Dataset Cache(const std::string& path) const;
