@@ -35,7 +35,7 @@ struct Arguments {
   std::string path;
   std::vector<std::string> data, validation, losses, freeze;
   std::string optimizer = "adam", metrics, scale, csv_target = "last";
-  std::string checkpoint, log, tensorboard, monitor = "val_loss";
+  std::string checkpoint, log, tensorboard, monitor;
   int64_t epochs = 1, batch_size = 32, steps = 0, seed = 0;
   int patience = 0, threads = 0;
   double split = 0;
@@ -48,6 +48,11 @@ std::atomic<bool> interrupted{false};
 void Interrupt(int /*signal*/) { interrupted = true; }
 
 absl::Status Usage(const absl::Status& status) { return WithExitCode(ExitCode::kUsage, status); }
+
+bool HasOutput(const Graph& graph, absl::string_view name) {
+  return std::any_of(graph.outputs.begin(), graph.outputs.end(),
+                     [&](ValueId id) { return graph.value(id).name == name; });
+}
 
 // "LOSS", "OUTPUT=LOSS": for each output that has one.
 absl::StatusOr<TrainingGoals> GoalsOf(const Arguments& arguments, const Model& model) {
@@ -65,6 +70,10 @@ absl::StatusOr<TrainingGoals> GoalsOf(const Arguments& arguments, const Model& m
     OutputGoal goal{.metrics = metrics};
     if (equals != std::string::npos) {
       goal.output = argument.substr(0, equals);
+      if (!HasOutput(graph, goal.output)) {
+        return InvalidArgument("--loss ", Quoted(argument), ": the model has no output ",
+                               Quoted(goal.output));
+      }
     } else if (graph.outputs.size() == 1) {
       goal.output = graph.value(graph.outputs[0]).name;
     } else {
@@ -85,9 +94,12 @@ std::vector<std::shared_ptr<Callback>> CallbacksOf(const Arguments& arguments) {
   std::vector<std::shared_ptr<Callback>> list;
   if (arguments.stop_on_nan) list.push_back(callbacks::TerminateOnNaN());
   if (arguments.patience > 0) {
-    list.push_back(callbacks::EarlyStopping({.monitor = arguments.monitor,
-                                             .patience = arguments.patience,
-                                             .restore_best_weights = true}));
+    const bool validates = arguments.split > 0 || !arguments.validation.empty();
+    const std::string monitor = validates ? "val_loss" : "loss";
+    list.push_back(callbacks::EarlyStopping(
+        {.monitor = arguments.monitor.empty() ? monitor : arguments.monitor,
+         .patience = arguments.patience,
+         .restore_best_weights = true}));
   }
   if (!arguments.log.empty()) list.push_back(callbacks::CSVLogger(arguments.log));
   if (!arguments.tensorboard.empty()) list.push_back(callbacks::TensorBoard(arguments.tensorboard));
@@ -231,7 +243,7 @@ void AddDataFlags(CLI::App& app, Arguments& arguments) {
       ->type_name("PART")
       ->check(NumberBetween(0, 0.99));
   app.add_option("--csv-target", arguments.csv_target, "Which column of a .csv is the target")
-      ->type_name("first|last")
+      ->type_name("COLUMN")
       ->check(CLI::IsMember({"first", "last"}));
   app.add_option("--scale", arguments.scale, "Multiply bytes, such as pixels, as by 1/255")
       ->type_name("NUMBER");
@@ -273,7 +285,9 @@ Action SetUp(CLI::App& app) {
                  "End after N epochs without improvement, and take the best weights")
       ->type_name("N")
       ->check(Between(1, 1 << 30));
-  app.add_option("--monitor", arguments->monitor, "Of what (default val_loss)")->type_name("NAME");
+  app.add_option("--monitor", arguments->monitor,
+                 "Of what (default val_loss, without validation loss)")
+      ->type_name("NAME");
   app.add_flag("--stop-on-nan", arguments->stop_on_nan,
                "End when the loss is no number, and name the node that made it");
   app.add_option("--checkpoint", arguments->checkpoint,

@@ -67,7 +67,8 @@ TEST_P(Curves, AsPyTorch) {
   const auto sample = x.shape().dims().subspan(1);
   for (int64_t step = 0; step < losses.num_elements(); ++step) {
     const int64_t b = step % x.shape()[0];
-    const Tensor batch = x.Rows(b, b + 1).Reshaped(Shape(std::vector<int64_t>(sample.begin(), sample.end())));
+    const Tensor batch =
+        x.Rows(b, b + 1).Reshaped(Shape(std::vector<int64_t>(sample.begin(), sample.end())));
     const auto logs = (*trainer)->TrainOnBatch({batch, y.Rows(b, b + 1).Reshaped({y.shape()[1]})});
     ASSERT_TRUE(logs.ok()) << logs.status();
     ASSERT_NEAR(logs->at("loss"), losses.AsDouble(step), 1e-4) << "step " << step;
