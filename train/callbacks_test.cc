@@ -67,7 +67,7 @@ TEST(CallbacksTest, EarlyStopping) {
       {"by its name it grows", {.monitor = "val_accuracy"}, {0.5, 0.6, 0.6}, 3},
       {"told to grow", {.monitor = "x", .mode = callbacks::Mode::kMax}, {1, 2, 3, 2.5}, 4},
       {"later", {.monitor = "x", .start_from_epoch = 3}, {1, 2, 3, 4, 5}, 5},
-      {"below the baseline", {.monitor = "x", .patience = 2, .baseline = 1}, {3, 2.5, 2.25}, 2},
+      {"below the baseline", {.monitor = "x", .patience = 2, .baseline = 1}, {3, 2.5, 2.25}, 4},
   };
   for (const StopCase& c : cases) {
     const auto trainer = MakeTrainer();

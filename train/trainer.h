@@ -63,7 +63,7 @@ struct FitOptions {
   std::vector<std::shared_ptr<Callback>> callbacks = {};
   Verbose verbose = Verbose::kAuto;  // to standard error
   // Where it becomes true, which a signal handler or any thread may do, Fit() ends after the batch
-  // at hand with Cancelled; Save() then saves where it was.
+  // at hand with Cancelled. The next Fit() goes on there, and Save() saves that.
   const std::atomic<bool>* cancel = nullptr;
 };
 
