@@ -2,6 +2,7 @@
 // overlap.
 #include <vector>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/window.h"
@@ -168,6 +169,33 @@ std::vector<Example> Col2ImExamples() {
   };
 }
 
+// The blocks that the window cuts out of dy: a convolution of each channel with a kernel that has
+// an output for each element of a block.
+absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
+  const Value x = g.input(0), dy = g.gradient(0);
+  const auto vector = [](const Ints& values) {
+    return Constant(Tensor::Of<int64_t>({static_cast<int64_t>(values.size())}, values));
+  };
+  const Value block =
+      g.attrs().Has("block_shape") ? vector(g.attrs().Ints("block_shape")) : g.input(2);
+  const Value one = vector({1}), any = vector({-1});
+  const Value elements = Call("math.ReduceProd", {block}, {{"axes", Ints{0}}, {"keepdims", true}});
+  const Value square = Call("array.ConstantOfShape", {Call("array.Concat", {elements, elements})});
+  const Value unit = CastLike(Call("array.EyeLike", {square}), dy);
+  const Value kernel = Call("array.Reshape", {unit, Call("array.Concat", {elements, one, block})});
+  const Value spatial = Slice(ShapeOf(dy), 2, kMaxSize);
+  const Value planes = Call("array.Reshape", {dy, Call("array.Concat", {any, one, spatial})});
+  Attributes attrs = {{"data_format", "channels_first"},
+                      {"kernel_layout", "OIHW"},
+                      {"strides", g.attrs().Ints("strides")},
+                      {"dilations", g.attrs().Ints("dilations")}};
+  if (!g.attrs().Ints("pads").empty()) {
+    attrs.Set("padding", "explicit");
+    attrs.Set("pads", g.attrs().Ints("pads"));
+  }
+  return std::vector<Value>{ReshapeLike(Call("nn.Conv", {planes, kernel}, attrs), x)};
+}
+
 NOMO_REGISTER_OP(
     OpDef("nn.Col2Im")
         .Doc("Puts an image together from the blocks that a window cuts out of it, adding up where "
@@ -203,6 +231,7 @@ NOMO_REGISTER_OP(
         .Min(0)
         .Max(static_cast<double>(kMaxSize))
         .Infer(InferCol2Im)
+        .Gradient(Gradient)
         .Reference(Col2ImCompute)
         .Work(AllCombinationsWork)
         .Examples(Col2ImExamples));

@@ -154,6 +154,35 @@ double GateActivation::operator()(double x) const {
   return x;
 }
 
+double GateActivation::Derivative(double x) const {
+  const GateActivation& f = *this;
+  switch (kind) {
+    case Kind::kRelu:
+      return x < 0 ? 0.0 : 1.0;
+    case Kind::kTanh:
+      return 1.0 - f(x) * f(x);
+    case Kind::kSigmoid:
+      return f(x) * (1.0 - f(x));
+    case Kind::kAffine:
+      return alpha;
+    case Kind::kLeakyRelu:
+      return x < 0 ? alpha : 1.0;
+    case Kind::kThresholdedRelu:
+      return x < alpha ? 0.0 : 1.0;
+    case Kind::kScaledTanh:
+      return alpha * beta * (1.0 - exact::Tanh(beta * x) * exact::Tanh(beta * x));
+    case Kind::kHardSigmoid:
+      return alpha * x + beta < 0.0 || alpha * x + beta > 1.0 ? 0.0 : alpha;
+    case Kind::kElu:
+      return x < 0 ? alpha * exact::Exp(x) : 1.0;
+    case Kind::kSoftsign:
+      return 1.0 / ((1.0 + std::fabs(x)) * (1.0 + std::fabs(x)));
+    case Kind::kSoftplus:
+      return 1.0 / (1.0 + exact::Exp(-x));
+  }
+  return 1.0;
+}
+
 void GateActivation::Apply(float* x, int64_t count) const {
   const float a = static_cast<float>(alpha), b = static_cast<float>(beta);
   switch (kind) {

@@ -28,6 +28,8 @@ struct GateActivation {
 
   // The same bits on every machine.
   double operator()(double x) const;
+  // The slope at x; at a bend, the one on its right.
+  double Derivative(double x) const;
   // The same for `count` floats in place, within a few units of their last place.
   void Apply(float* x, int64_t count) const;
 };

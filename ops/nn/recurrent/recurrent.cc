@@ -82,6 +82,8 @@ absl::StatusOr<RecurrentDims> CheckInputs(const InferContext& context, const Rec
   return RecurrentDims{steps, batch, hidden};
 }
 
+}  // namespace
+
 absl::StatusOr<std::vector<TensorType>> InferRecurrent(const InferContext& context,
                                                        const RecurrentKind& kind) {
   const Attributes& attrs = context.attrs();
@@ -100,6 +102,8 @@ absl::StatusOr<std::vector<TensorType>> InferRecurrent(const InferContext& conte
   if (kind.has_cell) types.push_back(state);
   return types;
 }
+
+namespace {
 
 double Dot(absl::Span<const double> a, absl::Span<const double> b) {
   double sum = 0;
@@ -235,11 +239,9 @@ double ReferenceStep::Gate(int i, double sum) const {
   return Activation(i, sum < -clip_ ? -clip_ : sum > clip_ ? clip_ : sum);
 }
 
-OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell) {
+void AddLayerInputs(const RecurrentKind& kind, OpDef& op) {
   const std::string gates = absl::StrCat(kind.gates, " * hidden_size");
-  OpDef op(std::move(name), 1);
-  op.TypeVar("T", kFloats)
-      .Input("X", "T", "[steps, batch, input], see layout")
+  op.Input("X", "T", "[steps, batch, input], see layout")
       .Input("W", "T", absl::StrCat("[directions, ", gates, ", input]"))
       .Input("R", "T", absl::StrCat("[directions, ", gates, ", hidden_size]"))
       .OptionalInput("B", "T",
@@ -249,12 +251,14 @@ OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell) {
                      "[batch]: the length of each sequence, 0 to steps; all steps where it is "
                      "absent")
       .OptionalInput("initial_h", "T",
-                     "[directions, batch, hidden_size], see layout; 0 where it is absent")
-      .Output("Y", "T",
-              "[steps, directions, batch, hidden_size], see layout: h after each step, 0 behind a "
-              "sequence's end")
-      .OptionalOutput("Y_h", "T", "[directions, batch, hidden_size], see layout: the last h")
-      .OptionalAttr("hidden_size", AttrType::kInt, "checked against R, which has it, too")
+                     "[directions, batch, hidden_size], see layout; 0 where it is absent");
+  if (!kind.has_cell) return;
+  op.OptionalInput("initial_c", "T", "like initial_h")
+      .OptionalInput("P", "T", "[directions, 3 * hidden_size]: peepholes; 0 where it is absent");
+}
+
+void AddLayerAttributes(const RecurrentKind& kind, OpDef& op) {
+  op.OptionalAttr("hidden_size", AttrType::kInt, "checked against R, which has it, too")
       .Min(1)
       .Attr("direction", "forward",
             "\"forward\", \"reverse\" (from each sequence's last step to its first; Y stays in the "
@@ -266,6 +270,17 @@ OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell) {
       .Min(0)
       .Max(1);
   AddActivations(kind, op);
+}
+
+OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell) {
+  OpDef op(std::move(name), 1);
+  op.TypeVar("T", kFloats);
+  AddLayerInputs(kind, op);
+  op.Output("Y", "T",
+            "[steps, directions, batch, hidden_size], see layout: h after each step, 0 behind a "
+            "sequence's end")
+      .OptionalOutput("Y_h", "T", "[directions, batch, hidden_size], see layout: the last h");
+  AddLayerAttributes(kind, op);
   op.Infer([kind](const InferContext& context) {
       return InferRecurrent(context, kind);
     }).Reference([kind, cell = std::move(cell)](KernelContext& context) {

@@ -95,6 +95,14 @@ struct ReferenceState {
 using ReferenceCell =
     std::function<void(const ReferenceStep&, const Attributes& attrs, ReferenceState&)>;
 
+// The shape function: the types of Y, Y_h and, of a layer that has it, Y_c.
+absl::StatusOr<std::vector<TensorType>> InferRecurrent(const InferContext& context,
+                                                       const RecurrentKind& kind);
+
+// Declares the inputs and attributes that all layers have; of layers with a cell, its inputs, too.
+void AddLayerInputs(const RecurrentKind& kind, OpDef& op);
+void AddLayerAttributes(const RecurrentKind& kind, OpDef& op);
+
 // The op without Doc, Fast and Examples. Attributes of its own may be added.
 OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell);
 

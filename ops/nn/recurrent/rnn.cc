@@ -3,6 +3,7 @@
 
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/recurrent/recurrent.h"
+#include "nomograph/ops/nn/recurrent/recurrent_gradient.h"
 #include "nomograph/ops/nn/recurrent/recurrent_kernel.h"
 
 namespace nomograph::nn {
@@ -109,6 +110,58 @@ std::vector<Example> RnnExamples() {
   return examples;
 }
 
+std::vector<Example> RnnGradExamples() {
+  return {
+      {.name = "PyTorch",
+       .inputs = {Tensor::Of<float>({3, 2, 2},
+                                    {-1.5, -1, 1, 1, -1, -1.5, -0.5, -1, -0.5, 1.5, 1.5, -0.5}),
+                  Tensor::Of<float>({1, 2, 2}, {-0.375, -0.25, 0.25, 0.25}),
+                  Tensor::Of<float>({1, 2, 2}, {-0.125, 0.375, 0.375, -0.125}),
+                  Tensor::Of<float>({1, 4}, {-0.375, -0.375, -0.25, 0.125}), Tensor(),
+                  Tensor::Of<float>({1, 2, 2}, {-0.75, -0.5, 0.5, 0.5}),
+                  Tensor::Of<float>({3, 1, 2, 2},
+                                    {0.0934763029, -0.798242748, -0.809301078, 0.3583574,
+                                     -0.183909029, -0.62924546, 0.0480097197, -0.75014323,
+                                     -0.772088528, 0.00968949497, -0.874007225, 0.111308418}),
+                  Tensor::Of<float>({3, 1, 2, 2}, {2, -3, 3, -3, 1, 1, -3, 3, -2, -3, -2, 2}),
+                  Tensor::Of<float>({1, 2, 2}, {2, -3, 3, -3})},
+       .outputs =
+           {
+               Tensor::Of<float>({3, 2, 2}, {-1.27206516, -0.956430972, -1.48027623, -1.3098861,
+                                             0.717080474, 0.566140711, 1.62315094, 1.19914699,
+                                             -1.49985921, -1.49985921, -0.335444361, -0.305930436}),
+               Tensor::Of<float>({1, 2, 2}, {0.833211541, 3.92330027, -2.16646838, -14.0712471}),
+               Tensor::Of<float>({1, 2, 2}, {1.43139148, -1.00976062, -0.944688618, 2.88763595}),
+               Tensor::Of<float>({1, 4}, {-0.475242794, -9.70251846, -0.475242794, -9.70251846}),
+               Tensor::Of<float>({1, 2, 2}, {-0.803378046, 1.10948384, -1.62404871, 0.995723367})},
+       .atol = 1e-5},
+      {.name = "PyTorch, bidirectional",
+       .attrs = {{"direction", "bidirectional"}},
+       .inputs = {Tensor::Of<float>({2, 1, 1}, {-1.5, -1}),
+                  Tensor::Of<float>({2, 2, 1}, {-0.375, -0.25, 0.25, 0.125}),
+                  Tensor::Of<float>({2, 2, 2},
+                                    {-0.125, 0.375, 0.375, -0.125, 0.25, -0.375, 0.375, -0.375}),
+                  Tensor::Of<float>({2, 4},
+                                    {-0.375, -0.375, -0.25, 0.125, -0.25, -0.375, -0.25, -0.125}),
+                  Tensor(), Tensor::Of<float>({2, 1, 2}, {-0.75, -0.5, 0.5, 0.5}),
+                  Tensor::Of<float>({2, 2, 1, 2},
+                                    {-0.154990733, -0.0934763029, -0.683027267, -0.623760939,
+                                     -0.259600312, -0.0464036353, -0.670967102, -0.554599702}),
+                  Tensor::Of<float>({2, 2, 1, 2}, {2, -3, 3, -3, 1, 1, -3, 3}),
+                  Tensor::Of<float>({2, 1, 2}, {2, -3, 3, -3})},
+       .outputs = {Tensor::Of<float>({2, 1, 1}, {0.433557779, -0.766819835}),
+                   Tensor::Of<float>({2, 2, 1}, {-4.11815596, 4.52542639, -2.83606648, 3.30038285}),
+                   Tensor::Of<float>({2, 2, 2}, {-1.09380305, -0.701641083, 1.57418036, 1.02979434,
+                                                 -3.13025832, -2.75778484, 3.5584116, 3.13186312}),
+                   Tensor::Of<float>({2, 4}, {3.6780448, -3.68218184, 3.6780448, -3.68218184,
+                                              1.23564517, -1.46761596, 1.23564517, -1.46761596}),
+                   Tensor::Of<float>({2, 1, 2},
+                                     {-0.742460907, 0.54089427, 0.332919955, -0.0872703344})},
+       .atol = 1e-5},
+
+  };
+}
+
 NOMO_REGISTER_OP(RecurrentOp("nn.RNN", RnnKind(), RnnReference)
                      .Doc("A simple recurrent layer. For each step h' = f(W x + R h + Wb + Rb), "
                           "with the activation f and the biases Wb and Rb, the two halves of B. "
@@ -117,8 +170,12 @@ NOMO_REGISTER_OP(RecurrentOp("nn.RNN", RnnKind(), RnnReference)
                      .Source("ONNX RNN; Keras SimpleRNN; J. Elman, 1990")
                      .Known({.as = "onnx", .name = "RNN", .since = 7})
                      .Fast(FastRecurrent(RnnKind(), RnnPlan))
+                     .Gradient(RecurrentGradient(/*has_cell=*/false))
                      .Work(AllCombinationsWork)
                      .Examples(RnnExamples));
+
+NOMO_REGISTER_OP(
+    RecurrentGradOp("nn.RNN", RnnKind(), RecurrentCell::kRnn).Examples(RnnGradExamples));
 
 }  // namespace
 }  // namespace nomograph::nn

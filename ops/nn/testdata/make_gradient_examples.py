@@ -249,6 +249,53 @@ batch_norm("channels first, Keras' epsilon", ints(2, 2, 2, 3), ints(2, salt=2), 
 batch_norm("without scale and offset", ints(5, 2), None, None, ints(2, salt=4), ints(2, salt=5)**2, -1, momentum=0.9)
 
 
+# Recurrent layers.
+
+
+def recurrent(name, kind, steps, batch, size, hidden, bidirectional=False):
+    """Of PyTorch's layer, whose gates are brought to ONNX's order."""
+    layer = {"LSTM": torch.nn.LSTM, "GRU": torch.nn.GRU, "RNN": torch.nn.RNN}[kind]
+    order = {"LSTM": [0, 3, 1, 2], "GRU": [1, 0, 2], "RNN": [0]}[kind]
+    layer = layer(size, hidden, bidirectional=bidirectional).double()
+    directions = 2 if bidirectional else 1
+    for salt, parameter in enumerate(layer.parameters()):
+        parameter.data = ints(*parameter.shape, salt=salt) / 8
+    x = leaf(ints(steps, batch, size) / 2)
+    states = [leaf(ints(directions, batch, hidden, salt=s) / 4) for s in range(2 if kind == "LSTM" else 1)]
+    y, last = layer(x, tuple(states) if kind == "LSTM" else states[0])
+    last = list(last) if kind == "LSTM" else [last]
+    upstream = [ints(*t.shape, salt=5) for t in [y] + last]
+    parameters = list(layer.parameters())
+    grads = torch.autograd.grad([y] + last, [x] + parameters + states, upstream)
+
+    def gates(t):
+        return torch.cat([t.chunk(len(order))[i] for i in order])
+
+    def packed(tensors):
+        stack = lambda which: torch.stack([gates(tensors[d * 4 + which].detach()) for d in range(directions)])
+        return [stack(0), stack(1), torch.cat([stack(2), stack(3)], 1)]
+
+    split = lambda t: t.detach().reshape(steps, batch, directions, hidden).permute(0, 2, 1, 3)
+    count = len(parameters)
+    inputs = [x.detach()] + packed(parameters) + [None] + [s.detach() for s in states]
+    if kind == "LSTM":
+        inputs.append(None)
+    inputs += [split(y), split(upstream[0])] + upstream[1:]
+    outputs = [grads[0]] + packed(grads[1:1 + count]) + list(grads[1 + count:])
+    attrs = {}
+    if bidirectional:
+        attrs["direction"] = "bidirectional"
+    if kind == "GRU":
+        attrs["linear_before_reset"] = True
+    example("nn.%sGrad" % kind, name, [base.f32(t) for t in inputs], [t.float() for t in outputs], attrs,
+            ", .atol = 1e-5")
+
+
+for kind in ["LSTM", "GRU", "RNN"]:
+    recurrent("PyTorch", kind, 3, 2, 2, 2)
+    recurrent("PyTorch, bidirectional", kind, 2, 1, 1, 2, bidirectional=True)
+
+
 if __name__ == "__main__":
     for op in sys.argv[1:] or base.EXAMPLES:
         print("// %s" % op)
