@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "nomograph/core/op/conversion_observer.h"
+#include "nomograph/core/onednn/conversion_observer.h"
 #include "nomograph/core/run/step_observer.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/macs.h"

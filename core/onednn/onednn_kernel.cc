@@ -5,7 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "nomograph/core/numeric/threads.h"
-#include "nomograph/core/op/conversion_observer.h"
+#include "nomograph/core/onednn/conversion_observer.h"
 #include "nomograph/core/op/keep_nan.h"
 
 namespace nomograph::onednn {

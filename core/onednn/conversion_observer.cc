@@ -1,4 +1,4 @@
-#include "nomograph/core/op/conversion_observer.h"
+#include "nomograph/core/onednn/conversion_observer.h"
 
 namespace nomograph {
 namespace {

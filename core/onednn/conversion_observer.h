@@ -1,7 +1,7 @@
 // ConversionObserver: watches the conversions of layout that kernels make around their work, for
 // profiles. Internal to the libraries.
-#ifndef NOMOGRAPH_CORE_OP_CONVERSION_OBSERVER_H_
-#define NOMOGRAPH_CORE_OP_CONVERSION_OBSERVER_H_
+#ifndef NOMOGRAPH_CORE_ONEDNN_CONVERSION_OBSERVER_H_
+#define NOMOGRAPH_CORE_ONEDNN_CONVERSION_OBSERVER_H_
 
 #include <chrono>
 
@@ -33,4 +33,4 @@ ConversionObserver* CurrentConversionObserver();
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_OP_CONVERSION_OBSERVER_H_
+#endif  // NOMOGRAPH_CORE_ONEDNN_CONVERSION_OBSERVER_H_
