@@ -426,6 +426,33 @@ TEST(Loop, IsDifferentiatedWithAllThatItTakes) {
                              {Vector3(1, 0.5, 2), Vector3(0.3, 0.8, 0.1)});
 }
 
+TEST(Loop, KeepsOnceWhatNoIterationChanges) {
+  const Value x = InputValue(kVector, "x"), w = InputValue(kVector, "w");
+  const auto step = [](Values in) -> std::vector<Value> {
+    return {in[1], in[2], Sin(in[2] * in[3]) + in[3]};
+  };
+  const auto y = Loop(Constant(Tensor::Scalar<int64_t>(4)), Value(), {w, x}, step);
+  const auto scanned = [](Values in) -> std::vector<Value> {
+    return {in[0], Sin(in[1] * in[0]) * in[2], in[1] * in[0]};
+  };
+  const Value rows = Call("array.Reshape", {y[1] * 0.1}, {{"shape", std::vector<int64_t>{3, 1}}});
+  const auto z = Scan({w, x}, {rows}, scanned);
+  ASSERT_TRUE(z[0].status().ok()) << z[0].status();
+  const Value loss = Sum(y[0] * y[1]) + Sum(z[0] * z[1]) + Sum(z[2]);
+  ExpectAsCentralDifferences({x, w}, loss, {Vector3(1, 0.5, 2), Vector3(0.3, 0.8, 0.1)});
+  // What is kept of each iteration does not hold w.
+  const auto gradients = Gradients({loss}, {x, w});
+  ASSERT_TRUE(gradients.ok()) << gradients.status();
+  const auto model = BuildModel({x, w}, *gradients);
+  ASSERT_TRUE(model.ok()) << model.status();
+  std::vector<size_t> outputs;
+  for (const Node& node : model->graph.nodes) {
+    if (node.op == "core.Loop") outputs.push_back(node.outputs.size());
+  }
+  // The loop itself, and the one that keeps: w, x, the iteration, the condition, x of each.
+  EXPECT_THAT(outputs, testing::UnorderedElementsAre(2, 5));
+}
+
 TEST(Scan, IsDifferentiatedAlongAllAxes) {
   const Value s = InputValue(kVector, "s"), w = InputValue(kNumber, "w"),
               a = InputValue({DType::kFloat64, Shape{3, 4}}, "a"),

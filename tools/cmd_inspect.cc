@@ -111,7 +111,7 @@ absl::Status PrintReport(const Arguments& arguments) {
     report = InspectModel(file, OpRegistry::Default(), options);
   }
   if (arguments.json) {
-    PrintJson(InspectJson(report, sections));
+    PrintInspectJson(report, sections);
   } else {
     Print(InspectText(report, sections));
   }

@@ -38,6 +38,15 @@ absl::StatusOr<Tensor> Gather(const Tensor& tensor, absl::Span<const int64_t> ro
   return result;
 }
 
+// A tensor in the form that a place wants: of its dtype, with or without a last axis of size 1.
+absl::StatusOr<Tensor> FitAs(absl::string_view what, const BatchLayout::Place& place,
+                             Tensor tensor);
+
+// Sample weights for one output's targets: `given`, or ones, times the weights of the classes.
+absl::StatusOr<Tensor> SampleWeights(const BatchLayout::Place& place, const Tensor& target,
+                                     const Tensor& given,
+                                     const std::map<int64_t, double>& class_weight);
+
 // Arrays in memory.
 class ArrayBatches : public BatchSource {
  public:
@@ -76,12 +85,12 @@ class ArrayBatches : public BatchSource {
     Batch batch;
     for (size_t i = 0; i < inputs_.size(); ++i) {
       NOMO_ASSIGN_OR_RETURN(Tensor rows, take(inputs_[i]));
-      NOMO_ASSIGN_OR_RETURN(rows, Fit(layout_.inputs[i], std::move(rows)));
+      NOMO_ASSIGN_OR_RETURN(rows, FitAs("input", layout_.inputs[i], std::move(rows)));
       batch.inputs.push_back(std::move(rows));
     }
     for (size_t i = 0; i < targets_.size(); ++i) {
       NOMO_ASSIGN_OR_RETURN(Tensor rows, take(targets_[i]));
-      NOMO_ASSIGN_OR_RETURN(rows, Fit(layout_.targets[i], std::move(rows)));
+      NOMO_ASSIGN_OR_RETURN(rows, FitAs("target", layout_.targets[i], std::move(rows)));
       Tensor given;
       if (weights_[i].valid()) {
         NOMO_ASSIGN_OR_RETURN(given, take(weights_[i]));
@@ -194,12 +203,12 @@ class DatasetBatches : public BatchSource {
     Batch batch;
     size_t next = 0;
     for (const BatchLayout::Place& place : layout_.inputs) {
-      NOMO_ASSIGN_OR_RETURN(Tensor tensor, Fit(place, std::move((*element)[next++])));
+      NOMO_ASSIGN_OR_RETURN(Tensor tensor, FitAs("input", place, std::move((*element)[next++])));
       batch.inputs.push_back(std::move(tensor));
     }
     if (!options_.with_targets) return batch;
     for (const BatchLayout::Place& place : layout_.targets) {
-      NOMO_ASSIGN_OR_RETURN(Tensor tensor, Fit(place, std::move((*element)[next++])));
+      NOMO_ASSIGN_OR_RETURN(Tensor tensor, FitAs("target", place, std::move((*element)[next++])));
       batch.targets.push_back(std::move(tensor));
     }
     for (size_t i = 0; i < layout_.weights.size(); ++i) {
@@ -247,6 +256,9 @@ int64_t TrainingData::num_rows() const {
   return shape.rank() == 0 ? 0 : shape[0];
 }
 
+namespace {
+
+// A tensor in the form that a place wants.
 absl::StatusOr<Tensor> Fit(const BatchLayout::Place& place, Tensor tensor) {
   const TensorType& type = place.type;
   const PartialShape& wanted = type.shape;
@@ -279,7 +291,14 @@ absl::StatusOr<Tensor> Fit(const BatchLayout::Place& place, Tensor tensor) {
   return TryCast(tensor, type.dtype);
 }
 
-namespace {
+absl::StatusOr<Tensor> FitAs(absl::string_view what, const BatchLayout::Place& place,
+                             Tensor tensor) {
+  auto fitted = Fit(place, std::move(tensor));
+  if (!fitted.ok()) {
+    return absl::Status(fitted.status().code(), absl::StrCat(what, " ", fitted.status().message()));
+  }
+  return fitted;
+}
 
 // Of each sample: the target itself, or the place of its greatest element.
 absl::StatusOr<std::vector<int64_t>> ClassesOf(const Tensor& target) {
@@ -296,15 +315,13 @@ absl::StatusOr<std::vector<int64_t>> ClassesOf(const Tensor& target) {
   return classes;
 }
 
-}  // namespace
-
 absl::StatusOr<Tensor> SampleWeights(const BatchLayout::Place& place, const Tensor& target,
                                      const Tensor& given,
                                      const std::map<int64_t, double>& class_weight) {
   const int rank = place.type.shape.has_rank() ? place.type.shape.rank() : 1;
   Tensor weights = given;
   if (weights.valid()) {
-    NOMO_ASSIGN_OR_RETURN(weights, Fit(place, weights));
+    NOMO_ASSIGN_OR_RETURN(weights, FitAs("sample weight", place, weights));
   } else {
     std::vector<int64_t> dims(
         target.shape().dims().begin(),
@@ -322,6 +339,8 @@ absl::StatusOr<Tensor> SampleWeights(const BatchLayout::Place& place, const Tens
   }
   return weights;
 }
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<BatchSource>> MakeBatches(const TrainingData& data,
                                                          const BatchLayout& layout,

@@ -93,14 +93,6 @@ absl::StatusOr<std::unique_ptr<BatchSource>> MakeBatches(const TrainingData& dat
                                                          const BatchLayout& layout,
                                                          const BatchingOptions& options);
 
-// A tensor in the form that a place wants: of its dtype, with or without a last axis of size 1.
-absl::StatusOr<Tensor> Fit(const BatchLayout::Place& place, Tensor tensor);
-
-// Sample weights for one output's targets: `given`, or ones, times the weights of the classes.
-absl::StatusOr<Tensor> SampleWeights(const BatchLayout::Place& place, const Tensor& target,
-                                     const Tensor& given,
-                                     const std::map<int64_t, double>& class_weight);
-
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_TRAIN_BATCHES_H_

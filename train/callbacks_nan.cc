@@ -11,44 +11,68 @@
 namespace nomograph::callbacks {
 namespace {
 
+// What is not finite among some numbers.
+struct NotFinite {
+  bool nan = false, infinite = false;
+};
+
 template <typename T>
-bool AllFinite(const T* data, int64_t count) {
-  // x - x is 0 for finite numbers and NaN for all others, and NaN stays in a sum.
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < count; ++i) sum += data[i] - data[i];
-  return sum == 0;
+NotFinite Look(const T* data, int64_t count) {
+  int nan = 0, infinite = 0;
+#pragma omp simd reduction(| : nan, infinite)
+  for (int64_t i = 0; i < count; ++i) {
+    nan |= data[i] != data[i];
+    infinite |= data[i] - data[i] != 0;  // NaN, too
+  }
+  return {nan != 0, infinite != 0};
 }
 
-bool IsFinite(const TensorView& view) {
-  if (view.data == nullptr || view.shape == nullptr) return true;
+NotFinite Look(const TensorView& view) {
+  if (view.data == nullptr || view.shape == nullptr) return {};
   const int64_t count = view.shape->num_elements();
-  if (view.dtype == DType::kFloat32)
-    return AllFinite(reinterpret_cast<const float*>(view.data), count);
-  if (view.dtype == DType::kFloat64)
-    return AllFinite(reinterpret_cast<const double*>(view.data), count);
-  return true;
+  if (view.dtype == DType::kFloat32) return Look(reinterpret_cast<const float*>(view.data), count);
+  if (view.dtype == DType::kFloat64) return Look(reinterpret_cast<const double*>(view.data), count);
+  return {};
 }
 
-// The first step of a run that makes what is not finite of what is.
+// The first steps of a run whose results are not finite. All before them were, and so what they
+// took, unless it came from outside.
 class Watch : public StepObserver {
  public:
   void BeforeStep(const LoweredNode& /*node*/) override {}
   void AfterStep(const Step& step) override {
-    if (found_) return;
+    if (nan_) return;
     for (const TensorView& output : step.outputs) {
-      if (IsFinite(output)) continue;
-      for (const TensorView& input : step.inputs) {
-        if (!IsFinite(input)) return;
+      const NotFinite found = Look(output);
+      if (found.nan) {
+        nan_ = Name(step);
+      } else if (found.infinite && !infinite_) {
+        infinite_ = Name(step);
       }
-      found_ = NodePlace(step.node.name, step.node.op->name);
-      return;
+      if (nan_) return;
     }
   }
-  std::optional<std::string> Take() { return std::exchange(found_, std::nullopt); }
+  // Infinity may be meant, as in masks: NaN goes first.
+  std::optional<std::string> Take() {
+    std::optional<std::string> found = nan_ ? std::move(nan_) : std::move(infinite_);
+    nan_.reset();
+    infinite_.reset();
+    return found;
+  }
 
  private:
-  std::optional<std::string> found_;
+  static std::string Name(const Step& step) {
+    const std::string node = NodePlace(step.node.name, step.node.op->name);
+    for (const TensorView& input : step.inputs) {
+      bool overwritten = false;  // by the step itself
+      for (const TensorView& output : step.outputs) overwritten |= output.data == input.data;
+      if (!overwritten && Look(input).nan)
+        return absl::StrCat(node, ", which took it from the data or a constant");
+    }
+    return node;
+  }
+
+  std::optional<std::string> nan_, infinite_;
 };
 
 class TerminateCallback : public Callback {

@@ -1,8 +1,11 @@
 // Trainer::Save() and Restore(): checkpoints are models whose variables and metadata hold all that
 // training goes on with.
-#include <charconv>
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
@@ -20,18 +23,25 @@ constexpr char kVersion[] = "train.version", kStep[] = "train.step", kEpoch[] = 
                kIteration[] = "train.iteration", kBatch[] = "train.batch", kSeed[] = "train.seed",
                kLearningRate[] = "train.learning_rate", kPosition[] = "train.position";
 // Variables behind these prefixes. Those of the step have their own names.
-constexpr char kMeter[] = "train/meter/", kHistory[] = "train/history/",
-               kCallback[] = "train/callback/";
+constexpr char kOptimizer[] = "optimizer/", kTrain[] = "train/", kMeter[] = "train/meter/",
+               kHistory[] = "train/history/", kCallback[] = "train/callback/";
 
-absl::StatusOr<int64_t> NumberOf(const Model& checkpoint, absl::string_view key) {
-  const auto found = checkpoint.metadata.find(key);
-  int64_t value = 0;
-  if (found == checkpoint.metadata.end())
-    return InvalidArgument("it is no checkpoint of training: metadata has no ", key);
-  if (!absl::SimpleAtoi(found->second, &value) || value < 0)
-    return InvalidArgument("metadata ", key, ": expected a number, found ", Quoted(found->second));
-  return value;
-}
+// Puts variables into a model, in the place of those of the same names.
+class VariableTable {
+ public:
+  explicit VariableTable(std::vector<Variable>& variables) : variables_(variables) {
+    for (size_t i = 0; i < variables.size(); ++i) index_[variables[i].name] = i;
+  }
+  void Put(const std::string& name, Tensor value) {
+    const auto [it, added] = index_.emplace(name, variables_.size());
+    if (added) variables_.push_back({name, Tensor(), "", ""});
+    variables_[it->second].initial = std::move(value);
+  }
+
+ private:
+  std::vector<Variable>& variables_;
+  absl::flat_hash_map<std::string, size_t> index_;
+};
 
 Tensor VectorOf(const std::vector<double>& values) {
   return Tensor::Of<double>({static_cast<int64_t>(values.size())}, values);
@@ -47,21 +57,24 @@ NamedTensors Behind(const Model& checkpoint, absl::string_view prefix) {
   return found;
 }
 
-void PutVariable(Model& model, std::string name, Tensor value) {
-  for (Variable& variable : model.variables) {
-    if (variable.name != name) continue;
-    variable.initial = std::move(value);
-    return;
-  }
-  model.variables.push_back({std::move(name), std::move(value), "", ""});
+template <typename T = int64_t>
+absl::StatusOr<T> NumberOf(const Model& checkpoint, absl::string_view key) {
+  const auto found = checkpoint.metadata.find(key);
+  T value = 0;
+  if (found == checkpoint.metadata.end())
+    return InvalidArgument("it is no checkpoint of training: metadata has no ", key);
+  if (!absl::SimpleAtoi(found->second, &value) || value < T{0})
+    return InvalidArgument("metadata ", key, ": expected a number, found ", Quoted(found->second));
+  return value;
 }
 
 absl::StatusOr<History> HistoryOf(const Model& checkpoint) {
   History history;
   for (const auto& [name, tensor] : Behind(checkpoint, kHistory)) {
-    if (tensor.dtype() != DType::kFloat64)
+    if (tensor.dtype() != DType::kFloat64) {
       return InvalidArgument("history ", Quoted(name), ": expected float64, found ",
                              tensor.type().ToString());
+    }
     const auto data = tensor.data<double>();
     if (name == "epoch") {
       for (const double epoch : data) history.epoch.push_back(static_cast<int64_t>(epoch));
@@ -72,30 +85,95 @@ absl::StatusOr<History> HistoryOf(const Model& checkpoint) {
   return history;
 }
 
+absl::StatusOr<std::optional<double>> LearningRateOf(const Model& checkpoint) {
+  const auto found = checkpoint.metadata.find(kLearningRate);
+  if (found == checkpoint.metadata.end()) return std::nullopt;
+  char* end = nullptr;
+  const double rate = std::strtod(found->second.c_str(), &end);
+  if (!found->second.empty() && *end == '\0' && std::isfinite(rate)) return rate;
+  return InvalidArgument("metadata ", kLearningRate, ": expected a number, found ",
+                         Quoted(found->second));
+}
+
+absl::StatusOr<std::vector<NamedTensors>> CallbackStatesOf(const Model& checkpoint) {
+  constexpr size_t kMostCallbacks = 1000;
+  std::vector<NamedTensors> states;
+  for (auto& [name, tensor] : Behind(checkpoint, kCallback)) {
+    const size_t slash = name.find('/');
+    size_t number = 0;
+    if (slash == std::string::npos || !absl::SimpleAtoi(name.substr(0, slash), &number) ||
+        number >= kMostCallbacks) {
+      return InvalidArgument("variable ", Quoted(kCallback + name), " has no number of a callback");
+    }
+    states.resize(std::max(states.size(), number + 1));
+    states[number][name.substr(slash + 1)] = tensor;
+  }
+  return states;
+}
+
+// The values of the step's variables, which the checkpoint has as weights or as variables.
+absl::StatusOr<NamedTensors> ValuesOf(const Model& checkpoint, const Model& step) {
+  absl::flat_hash_map<absl::string_view, Tensor> values;
+  for (const Weight& weight : checkpoint.graph.weights)
+    values[checkpoint.graph.value(weight.value).name] = weight.tensor;
+  for (const Variable& variable : checkpoint.variables) values[variable.name] = variable.initial;
+  NamedTensors found;
+  ErrorList errors;
+  for (const Variable& variable : step.variables) {
+    const TensorType expected = variable.initial.type();
+    const auto value = values.find(variable.name);
+    if (value == values.end()) {
+      errors.Add(
+          InvalidArgument("it has no ", Quoted(variable.name), " (", expected.ToString(), ")"));
+    } else if (value->second.type() != expected) {
+      errors.Add(InvalidArgument(Quoted(variable.name), ": expected ", expected.ToString(),
+                                 ", found ", value->second.type().ToString()));
+    } else {
+      found[variable.name] = value->second;
+    }
+  }
+  NOMO_RETURN_IF_ERROR(errors.ToStatus("the checkpoint does not fit the trainer"));
+  return found;
+}
+
 }  // namespace
 
-absl::Status Trainer::WriteCheckpoint(Model& checkpoint) const {
-  for (const Variable& variable : graphs_.step.variables) {
-    bool is_weight = false;  // which the model has already
-    for (const TrainedWeight& weight : graphs_.weights) is_weight |= weight.name == variable.name;
-    if (is_weight) continue;
-    NOMO_ASSIGN_OR_RETURN(Tensor value, step_session_->GetVariable(variable.name));
-    PutVariable(checkpoint, variable.name, std::move(value));
+void RemoveTrainingState(Model& model) {
+  if (!model.metadata.contains(kVersion)) return;
+  std::erase_if(model.variables, [](const Variable& variable) {
+    return absl::StartsWith(variable.name, kOptimizer) || absl::StartsWith(variable.name, kTrain);
+  });
+  for (const char* key :
+       {kVersion, kStep, kEpoch, kIteration, kBatch, kSeed, kLearningRate, kPosition}) {
+    model.metadata.erase(key);
   }
-  for (auto& [name, tensor] : meter_->Save())
-    PutVariable(checkpoint, absl::StrCat(kMeter, name), tensor);
+}
+
+absl::Status Trainer::WriteCheckpoint(Model& checkpoint) const {
+  VariableTable variables(checkpoint.variables);
+  absl::flat_hash_set<absl::string_view> weights;  // which the model has already
+  for (const TrainedWeight& weight : graphs_.weights) weights.insert(weight.name);
+  for (const Variable& variable : graphs_.step.variables) {
+    if (weights.contains(variable.name)) continue;
+    NOMO_ASSIGN_OR_RETURN(Tensor value, step_session_->GetVariable(variable.name));
+    variables.Put(variable.name, std::move(value));
+  }
+  if (batch_ > 0) {  // elsewhere an epoch begins
+    for (const auto& [name, tensor] : meter_->Save())
+      variables.Put(absl::StrCat(kMeter, name), tensor);
+  }
   if (!history_.epoch.empty()) {
-    PutVariable(checkpoint, absl::StrCat(kHistory, "epoch"),
-                VectorOf({history_.epoch.begin(), history_.epoch.end()}));
+    variables.Put(absl::StrCat(kHistory, "epoch"),
+                  VectorOf({history_.epoch.begin(), history_.epoch.end()}));
   }
   for (const auto& [name, values] : history_.metrics)
-    PutVariable(checkpoint, absl::StrCat(kHistory, "metric/", name), VectorOf(values));
+    variables.Put(absl::StrCat(kHistory, "metric/", name), VectorOf(values));
   const size_t callbacks = fit_ == nullptr ? callback_states_.size() : fit_->callbacks.size();
   for (size_t i = 0; i < callbacks; ++i) {
     const NamedTensors state =
         fit_ == nullptr ? callback_states_[i] : fit_->callbacks[i]->SaveState();
     for (const auto& [name, tensor] : state)
-      PutVariable(checkpoint, absl::StrCat(kCallback, i, "/", name), tensor);
+      variables.Put(absl::StrCat(kCallback, i, "/", name), tensor);
   }
   auto& metadata = checkpoint.metadata;
   metadata[kVersion] = "1";
@@ -124,67 +202,27 @@ absl::Status Trainer::Restore(const std::string& path) {
 
 absl::Status Trainer::Restore(const Model& checkpoint) {
   if (fit_ != nullptr) return absl::FailedPreconditionError("Fit() is running");
-  return ReadCheckpoint(checkpoint);
-}
-
-absl::Status Trainer::ReadCheckpoint(const Model& checkpoint) {
   NOMO_ASSIGN_OR_RETURN(const int64_t version, NumberOf(checkpoint, kVersion));
   if (version != 1) {
     return absl::UnimplementedError(
         absl::StrCat("the checkpoint is of version ", version, ", this program knows 1"));
   }
-  NOMO_ASSIGN_OR_RETURN(const int64_t seed, NumberOf(checkpoint, kSeed));
-  if (static_cast<uint64_t>(seed) != options_.seed) {
+  NOMO_ASSIGN_OR_RETURN(const uint64_t seed, NumberOf<uint64_t>(checkpoint, kSeed));
+  if (seed != options_.seed) {
     return InvalidArgument("the checkpoint has seed ", seed, ", the trainer ", options_.seed,
                            ": they must be equal to go on");
   }
-  std::map<std::string, Tensor, std::less<>> values;
-  for (const Weight& weight : checkpoint.graph.weights)
-    values[checkpoint.graph.value(weight.value).name] = weight.tensor;
-  for (const Variable& variable : checkpoint.variables) values[variable.name] = variable.initial;
-  ErrorList errors;
-  for (const Variable& variable : graphs_.step.variables) {
-    const auto found = values.find(variable.name);
-    if (found == values.end()) {
-      errors.Add(InvalidArgument("it has no ", Quoted(variable.name), " (",
-                                 variable.initial.type().ToString(), ")"));
-    } else if (found->second.type() != variable.initial.type()) {
-      errors.Add(InvalidArgument(Quoted(variable.name), ": expected ",
-                                 variable.initial.type().ToString(), ", found ",
-                                 found->second.type().ToString()));
-    }
-  }
-  NOMO_RETURN_IF_ERROR(errors.ToStatus("the checkpoint does not fit the trainer"));
+  NOMO_ASSIGN_OR_RETURN(const NamedTensors values, ValuesOf(checkpoint, graphs_.step));
   NOMO_ASSIGN_OR_RETURN(const int64_t step, NumberOf(checkpoint, kStep));
   NOMO_ASSIGN_OR_RETURN(const int64_t iteration, NumberOf(checkpoint, kIteration));
   NOMO_ASSIGN_OR_RETURN(const int64_t epoch, NumberOf(checkpoint, kEpoch));
   NOMO_ASSIGN_OR_RETURN(const int64_t batch, NumberOf(checkpoint, kBatch));
+  NOMO_ASSIGN_OR_RETURN(const std::optional<double> learning_rate, LearningRateOf(checkpoint));
+  NOMO_ASSIGN_OR_RETURN(std::vector<NamedTensors> states, CallbackStatesOf(checkpoint));
   NOMO_ASSIGN_OR_RETURN(History history, HistoryOf(checkpoint));
-  std::optional<double> learning_rate;
-  if (const auto found = checkpoint.metadata.find(kLearningRate);
-      found != checkpoint.metadata.end()) {
-    char* end = nullptr;
-    learning_rate = std::strtod(found->second.c_str(), &end);
-    if (found->second.empty() || *end != '\0' || !std::isfinite(*learning_rate))
-      return InvalidArgument("metadata ", kLearningRate, ": expected a number, found ",
-                             Quoted(found->second));
-  }
-  std::vector<NamedTensors> states;
-  constexpr size_t kMostCallbacks = 1000;
-  for (auto& [name, tensor] : Behind(checkpoint, kCallback)) {
-    const size_t slash = name.find('/');
-    size_t number = 0;
-    if (slash == std::string::npos || !absl::SimpleAtoi(name.substr(0, slash), &number) ||
-        number >= kMostCallbacks) {
-      return InvalidArgument("variable ", Quoted(kCallback + name), " has no number of a callback");
-    }
-    states.resize(std::max(states.size(), number + 1));
-    states[number][name.substr(slash + 1)] = tensor;
-  }
   NOMO_RETURN_IF_ERROR(meter_->Restore(Behind(checkpoint, kMeter)));
-  for (const Variable& variable : graphs_.step.variables)
-    NOMO_RETURN_IF_ERROR(step_session_->SetVariable(variable.name, values[variable.name]));
-  model_is_old_ = evaluation_is_old_ = resumed_ = true;
+  NOMO_RETURN_IF_ERROR(SetWeights(values));
+  resumed_ = true;
   step_ = step;
   iteration_ = iteration;
   epoch_ = epoch;

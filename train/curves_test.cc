@@ -17,9 +17,9 @@ absl::StatusOr<Model> Mlp() {
 }
 
 absl::StatusOr<Model> Cnn() {
-  return Sequential({Input({8, 8, 2}), Conv2D(6, {3}, {.padding = "same"}),
+  return Sequential({Input({8, 8, 2}), Conv2D(6, {3, 3}, {.padding = "same"}),
                      BatchNormalization({.momentum = 0.9}), Activation("relu"), MaxPooling2D(),
-                     Conv2D(8, {3}, {.activation = "relu"}), GlobalAveragePooling2D(), Dense(3)})
+                     Conv2D(8, {3, 3}, {.activation = "relu"}), GlobalAveragePooling2D(), Dense(3)})
       .Build();
 }
 

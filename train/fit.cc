@@ -88,6 +88,12 @@ absl::StatusOr<History> Trainer::Fit(const TrainingData& data, const FitOptions&
   source_ = loop.batches.get();
   const absl::Status status = RunEpochs(loop);
   position_ = source_->SavePosition();
+  if (absl::IsCancelled(status)) {  // the next call, here or after Restore(), goes on
+    callback_states_.clear();
+    for (const auto& callback : options.callbacks)
+      callback_states_.push_back(callback->SaveState());
+    resumed_ = true;
+  }
   fit_ = nullptr;
   source_ = nullptr;
   NOMO_RETURN_IF_ERROR(status);

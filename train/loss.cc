@@ -312,8 +312,8 @@ absl::StatusOr<Loss> LossFromText(absl::string_view text) {
     return InvalidArgument("loss ", loss.name, ": there is no option ", Quoted(parts.second),
                            loss.takes_logits ? "; there is from_logits" : "");
   }
-  return InvalidArgument("there is no loss ", Quoted(parts.first), "; there are ",
-                         absl::StrJoin(LossNames(), ", "));
+  return InvalidArgument("there is no loss ", Quoted(parts.first),
+                         NamesThatThereAre(parts.first, LossNames()));
 }
 
 }  // namespace nomograph

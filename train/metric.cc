@@ -204,8 +204,9 @@ absl::StatusOr<Metric> MetricFromText(absl::string_view text) {
       return make();
   }
   if (const auto loss = LossFromText(text); loss.ok()) return metrics::MeanOf(*loss);
-  return InvalidArgument("there is no metric ", Quoted(text), "; there are ",
-                         absl::StrJoin(MetricNames(), ", "), ", and all losses");
+  std::vector<std::string> names = MetricNames();
+  for (std::string& loss : LossNames()) names.push_back(std::move(loss));
+  return InvalidArgument("there is no metric ", Quoted(text), NamesThatThereAre(text, names));
 }
 
 const double MetricState::kNoResult = std::numeric_limits<double>::quiet_NaN();

@@ -11,6 +11,8 @@
 #include "nomograph/core/io/file.h"
 #include "nomograph/core/layers/layers.h"
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/types/memory.h"
+#include "nomograph/data/pipeline/dataset.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/train/callbacks.h"
 #include "nomograph/train/trainer.h"
@@ -27,7 +29,8 @@ Model SmallModel() {
   return *std::move(model);
 }
 
-TrainingData Data() {
+// Samples [begin, end) of 96.
+Element Samples(int64_t begin, int64_t end) {
   Tensor x(DType::kFloat32, {96, 8}), y(DType::kFloat32, {96, 1});
   const PhiloxStream stream(3, 0, 0);
   for (int64_t i = 0; i < 96; ++i) {
@@ -36,7 +39,26 @@ TrainingData Data() {
       sum += x.mutable_data<float>()[8 * i + k] = UniformFloat(stream.At(8 * i + k)) - 0.5f;
     y.mutable_data<float>()[i] = sum * sum;
   }
-  return {x, y};
+  return {x.Rows(begin, end), y.Rows(begin, end)};
+}
+
+// The data, from memory or through a pipeline: the end of the checkpoint's path says which.
+TrainingData Data(bool pipeline) {
+  const Element samples = Samples(0, 72);
+  if (!pipeline) return {samples[0], samples[1]};
+  const MapWithContextFn noise = [](Element e,
+                                    const MapContext& context) -> absl::StatusOr<Element> {
+    NOMO_ASSIGN_OR_RETURN(e[0], TryClone(e[0]));
+    const PhiloxStream stream(context.seed, 1, static_cast<uint64_t>(context.index));
+    e[0].mutable_data<float>()[0] += 0.1f * UniformFloat(stream.At(0));
+    return e;
+  };
+  return TrainingData(
+      Dataset::FromTensorSlices(samples).Shuffle(20).Map(noise, {.num_parallel = 2}).Batch(10));
+}
+
+bool IsPipeline(const std::string& checkpoint) {
+  return checkpoint.find("pipeline") != std::string::npos;
 }
 
 std::unique_ptr<Trainer> MakeTrainer() {
@@ -55,10 +77,10 @@ absl::Status TrainToTheEnd(const std::string& checkpoint, const std::string& res
   const auto trainer = MakeTrainer();
   if (access(checkpoint.c_str(), F_OK) == 0) NOMO_RETURN_IF_ERROR(trainer->Restore(checkpoint));
   const auto history = trainer->Fit(
-      Data(),
+      Data(IsPipeline(checkpoint)),
       {.epochs = 8,
        .batch_size = 12,
-       .validation_split = 0.25,
+       .validation_data = {Samples(72, 96)[0], Samples(72, 96)[1]},
        .callbacks = {callbacks::EarlyStopping({.patience = 5, .restore_best_weights = true}),
                      callbacks::ReduceLROnPlateau(
                          {.monitor = "loss", .factor = 0.5, .patience = 1}),
@@ -83,12 +105,15 @@ pid_t StartChild(const std::string& checkpoint) {
   _exit(127);
 }
 
-TEST(ResumeTest, KilledAtRandomMoments) {
+class Resume : public testing::TestWithParam<const char*> {};
+
+TEST_P(Resume, KilledAtRandomMoments) {
   if (std::getenv(kChildVariable) != nullptr) return;
-  const std::string whole = testing::TempDir() + "/resume_whole.nomo";
-  const std::string parts = testing::TempDir() + "/resume_parts.nomo";
+  const std::string whole = testing::TempDir() + "/resume_" + GetParam() + "_whole.nomo";
+  const std::string parts = testing::TempDir() + "/resume_" + GetParam() + "_parts.nomo";
   for (const std::string& path : {whole, parts, parts + ".end"}) unlink(path.c_str());
-  ASSERT_TRUE(TrainToTheEnd(whole, whole + ".end").ok());
+  const absl::Status trained = TrainToTheEnd(whole, whole + ".end");
+  ASSERT_TRUE(trained.ok()) << trained;
 
   int kills = 0;
   const PhiloxStream moments(static_cast<uint64_t>(getpid()), 0, 0);
@@ -114,6 +139,8 @@ TEST(ResumeTest, KilledAtRandomMoments) {
   ASSERT_TRUE(expected.ok() && found.ok()) << expected.status() << found.status();
   EXPECT_TRUE(*expected == *found) << "after " << kills << " kills the bytes differ";
 }
+
+INSTANTIATE_TEST_SUITE_P(Train, Resume, testing::Values("arrays", "pipeline"));
 
 TEST(ResumeTest, WhatDoesNotFitIsTold) {
   const std::string path = testing::TempDir() + "/resume_other.nomo";

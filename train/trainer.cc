@@ -12,6 +12,7 @@ namespace nomograph {
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(Model model, TrainingGoals goals,
                                                          TrainerOptions options) {
+  RemoveTrainingState(model);
   NOMO_ASSIGN_OR_RETURN(TrainingGraphs graphs, BuildTrainingGraphs(model, goals, options.replicas));
   auto trainer = std::unique_ptr<Trainer>(
       new Trainer(std::move(model), std::move(graphs), goals.optimizer, options));

@@ -67,7 +67,7 @@ struct FitOptions {
   std::vector<std::shared_ptr<Callback>> callbacks = {};
   Verbose verbose = Verbose::kAuto;  // to standard error
   // Where it becomes true, which a signal handler or any thread may do, Fit() ends after the batch
-  // at hand with Cancelled; Save() then saves where it was.
+  // at hand with Cancelled. The next Fit() goes on there, and Save() saves that.
   const std::atomic<bool>* cancel = nullptr;
 };
 
@@ -75,6 +75,9 @@ struct EvaluateOptions {
   int64_t batch_size = 32;
   std::optional<int64_t> steps = {};
 };
+
+// Leaves of a model that Trainer::Save() wrote the model alone.
+void RemoveTrainingState(Model& model);
 
 // For one thread at a time.
 class Trainer {
@@ -107,7 +110,8 @@ class Trainer {
   // A .nomo file that is the model with its weights as they are now, and beside them all that
   // training goes on with: the optimizer's variables, the step, the epoch and the place in it, the
   // metrics so far, and the callbacks' states. The file is the old one or the new one, whenever the
-  // process ends. Files larger than before are fine: "nomo edit" or Save(model()) leave that out.
+  // process ends.
+  // RemoveTrainingState() leaves the model alone of it, as does Create().
   absl::Status Save(const std::string& path);
   // Goes on where Save() was called, for a trainer of the same model, goals and options; the next
   // Fit() begins there. InvalidArgument tells what does not fit.
@@ -156,7 +160,6 @@ class Trainer {
   absl::Status RestoreCallbacks(Loop& loop);
 
   absl::Status WriteCheckpoint(Model& checkpoint) const;
-  absl::Status ReadCheckpoint(const Model& checkpoint);
 
   Model model_;
   const TrainingGraphs graphs_;

@@ -1,7 +1,8 @@
 #include "nomograph/train/trainer.h"
 
+#include <atomic>
 #include <cmath>
-#include <iostream>
+#include <set>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -11,8 +12,6 @@
 
 namespace nomograph {
 namespace {
-
-using testing::HasSubstr;
 
 // Points of two interleaved spirals, which no line separates.
 struct Spirals {
@@ -99,6 +98,85 @@ INSTANTIATE_TEST_SUITE_P(
         Head{"one_hot", 2, "softmax", losses::CategoricalCrossentropy(), true},
         Head{"squares", 1, "sigmoid", losses::MeanSquaredError()}),
     [](const auto& info) { return info.param.name; });
+
+TrainingGoals Goals() {
+  return {.optimizer = optimizers::Adam({.learning_rate = 0.01}),
+          .loss = losses::BinaryCrossentropy(),
+          .metrics = {metrics::Accuracy()}};
+}
+
+// A pipeline that yields the arrays in their order trains as the arrays do.
+TEST(TrainerTest, PipelinesTrainAsArrays) {
+  const Spirals data = MakeSpirals(100);
+  std::vector<Tensor> weights;
+  for (const bool pipeline : {false, true}) {
+    const auto trainer = Trainer::Create(Classifier(1, "sigmoid"), Goals(), {.exact = true});
+    ASSERT_TRUE(trainer.ok()) << trainer.status();
+    const TrainingData source =
+        pipeline ? TrainingData(Dataset::FromTensorSlices({data.x, data.y}).Batch(32))
+                 : TrainingData(data.x, data.y);
+    const auto history =
+        (*trainer)->Fit(source, {.epochs = 3, .shuffle = false, .verbose = Verbose::kSilent});
+    ASSERT_TRUE(history.ok()) << history.status();
+    EXPECT_EQ((*trainer)->step(), 12);
+    weights.push_back(*(*trainer)->model().GetWeight("dense_2/kernel"));
+  }
+  EXPECT_TRUE(weights[0] == weights[1]);
+}
+
+TEST(TrainerTest, EpochsOfAPipelineWithoutEnd) {
+  const Spirals data = MakeSpirals(100);
+  const Dataset endless = Dataset::FromTensorSlices({data.x, data.y}).Shuffle(50).Repeat().Batch(8);
+  const auto trainer = Trainer::Create(Classifier(1, "sigmoid"), Goals());
+  ASSERT_TRUE(trainer.ok()) << trainer.status();
+  const auto refused = (*trainer)->Fit(endless, {.verbose = Verbose::kSilent});
+  EXPECT_NE(refused.status().message().find("steps_per_epoch"), std::string::npos);
+  const auto history =
+      (*trainer)->Fit(endless, {.epochs = 4, .steps_per_epoch = 5, .verbose = Verbose::kSilent});
+  ASSERT_TRUE(history.ok()) << history.status();
+  EXPECT_EQ((*trainer)->step(), 20);
+}
+
+// What is cancelled goes on where it was, and ends as what was not.
+TEST(TrainerTest, CancelledRunsGoOn) {
+  const Spirals data = MakeSpirals(96);
+  std::vector<Tensor> weights;
+  for (const bool cancelled : {false, true}) {
+    const auto trainer = Trainer::Create(Classifier(1, "sigmoid"), Goals(), {.exact = true});
+    ASSERT_TRUE(trainer.ok()) << trainer.status();
+    std::atomic<bool> cancel{false};
+    FitOptions options{
+        .epochs = 4, .batch_size = 16, .verbose = Verbose::kSilent, .cancel = &cancel};
+    if (cancelled) {
+      options.callbacks = {
+          callbacks::LambdaCallback({.on_batch_end = [&](Trainer& t, int64_t, const Logs&) {
+            cancel = t.step() == 9;
+            return absl::OkStatus();
+          }})};
+      EXPECT_TRUE(absl::IsCancelled((*trainer)->Fit({data.x, data.y}, options).status()));
+      EXPECT_EQ((*trainer)->step(), 9);
+      cancel = false;
+    }
+    const auto history = (*trainer)->Fit({data.x, data.y}, options);
+    ASSERT_TRUE(history.ok()) << history.status();
+    EXPECT_EQ(history->epoch.size(), 4u);
+    weights.push_back(*(*trainer)->model().GetWeight("dense_2/kernel"));
+  }
+  EXPECT_TRUE(weights[0] == weights[1]);
+}
+
+// The graph of a step is a model as any other: it names its variables, and runs by itself.
+TEST(TrainerTest, TheStepIsAModel) {
+  const auto trainer = Trainer::Create(Classifier(1, "sigmoid"), Goals());
+  ASSERT_TRUE(trainer.ok()) << trainer.status();
+  const Model& step = (*trainer)->step_model();
+  EXPECT_TRUE(VerifyModel(step).ok());
+  std::set<std::string> variables;
+  for (const Variable& variable : step.variables) variables.insert(variable.name);
+  EXPECT_TRUE(variables.contains("dense/kernel"));
+  EXPECT_TRUE(variables.contains("optimizer/dense/kernel/m"));
+  EXPECT_EQ(variables.size(), 6u * 3);
+}
 
 }  // namespace
 }  // namespace nomograph

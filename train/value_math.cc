@@ -2,6 +2,9 @@
 
 #include <vector>
 
+#include "absl/strings/str_join.h"
+#include "nomograph/core/types/attributes.h"
+
 namespace nomograph::train_internal {
 namespace {
 
@@ -14,6 +17,11 @@ Value Reduce(absl::string_view op, const Value& x, std::optional<int64_t> axis, 
 }
 
 }  // namespace
+
+std::string NamesThatThereAre(absl::string_view name, const std::vector<std::string>& names) {
+  const std::string meant = DidYouMean(name, names);
+  return meant.empty() ? absl::StrCat("; there are ", absl::StrJoin(names, ", ")) : meant;
+}
 
 Value Sum(const Value& x, std::optional<int64_t> axis, bool keep) {
   return Reduce("math.ReduceSum", x, axis, keep);

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "nomograph/core/build/value.h"
 
@@ -11,6 +13,9 @@ namespace nomograph::train_internal {
 
 // What keeps logarithms and divisors from 0: Keras' epsilon().
 inline constexpr double kEpsilon = 1e-7;
+
+// Behind "there is no loss "x"": those that were perhaps meant, or all that there are.
+std::string NamesThatThereAre(absl::string_view name, const std::vector<std::string>& names);
 
 // Along an axis, which goes; of all elements where there is none.
 Value Sum(const Value& x, std::optional<int64_t> axis = std::nullopt, bool keep = false);

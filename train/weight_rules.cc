@@ -11,8 +11,10 @@ using namespace train_internal;
 
 bool SelectsWeight(absl::string_view selector, absl::string_view weight) {
   while (absl::EndsWith(selector, "/")) selector.remove_suffix(1);
+  if (selector.empty()) return true;
   return absl::StartsWith(weight, selector) &&
-         (weight.size() == selector.size() || weight[selector.size()] == '/');
+         (weight.size() == selector.size() || weight[selector.size()] == '/' ||
+          weight[selector.size()] == '.');
 }
 
 Value Penalty(const Regularizer& regularizer, const Value& weight) {

@@ -12,8 +12,8 @@
 
 namespace nomograph {
 
-// Whether a weight is of that name, or in the folder of that name: "encoder" selects
-// "encoder/dense/kernel", and "encoder/dense/kernel" itself.
+// Whether a weight is of that name, or in the layer of that name: "encoder" selects
+// "encoder/dense/kernel" and PyTorch's "encoder.weight", and "" all weights.
 bool SelectsWeight(absl::string_view selector, absl::string_view weight);
 
 // A penalty on a weight, which is added to the loss.

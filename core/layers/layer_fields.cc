@@ -17,7 +17,7 @@ absl::Status ReadHeld(const ConfigValue& from, T& to) {
   return absl::OkStatus();
 }
 
-constexpr char kTraining[] = "concerns training, which is not there yet";
+constexpr char kTraining[] = "concerns training, where it is given to the trainer instead";
 
 }  // namespace
 

@@ -64,8 +64,11 @@ class BatchNormalizationLayer : public NormalizationLayer {
   }
 
   absl::StatusOr<Value> Apply(const Value& x) override {
-    return internal::Op("nn.BatchNormalization", {x, gamma_, beta_, mean_, variance_},
-                        {{"axis", options_.axis}, {"epsilon", options_.epsilon}});
+    Attributes attrs = {{"axis", options_.axis}, {"epsilon", options_.epsilon}};
+    // Of training alone: models say it where it is not the op's default.
+    if (options_.momentum != BatchNormalizationOptions().momentum)
+      attrs.Set("momentum", options_.momentum);
+    return internal::Op("nn.BatchNormalization", {x, gamma_, beta_, mean_, variance_}, attrs);
   }
 
   BatchNormalizationOptions options_;
@@ -159,7 +162,8 @@ struct BatchNormalizationSpec {
   void VisitFields(FieldVisitor& v) {
     v.Name(options.name);
     v("axis", options.axis, "the channels'");
-    v("momentum", options.momentum, "of the moving averages in training, which is not there yet");
+    v("momentum", options.momentum,
+      "how much of the moving averages stays at each step of training");
     VisitGammaAndBeta(v, options);
     v("moving_mean_initializer", options.moving_mean_initializer,
       "what weight moving_mean holds at first");

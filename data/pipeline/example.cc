@@ -1,5 +1,6 @@
 #include "nomograph/data/pipeline/example.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -160,10 +161,13 @@ Shape ShapeOf(const ExampleFeature& feature, int64_t count) {
 }
 
 template <typename T>
-absl::StatusOr<Tensor> NumbersAsTensor(const ExampleFeature& feature, std::vector<T> values) {
+absl::StatusOr<Tensor> NumbersAsTensor(const ExampleFeature& feature,
+                                       const std::vector<T>& values) {
   const auto count = static_cast<int64_t>(values.size());
   NOMO_RETURN_IF_ERROR(CheckLength(feature, count, "values"));
-  return Tensor::FromVector(ShapeOf(feature, count), std::move(values));
+  NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(kDTypeOf<T>, ShapeOf(feature, count)));
+  std::copy(values.begin(), values.end(), tensor.mutable_data<T>().begin());
+  return tensor;
 }
 
 absl::StatusOr<Tensor> BytesAsTensor(const ExampleFeature& feature, absl::string_view bytes) {
@@ -209,8 +213,8 @@ absl::StatusOr<Tensor> ReadValue(const ExampleFeature& feature, const FoundFeatu
     const bool of_none = feature.shape.has_rank() && feature.shape.ToShape().num_elements() == 0;
     return of_none ? Tensor::Create(feature.dtype, feature.shape.ToShape()) : Missing(feature);
   }
-  if (kind == Kind::kFloat) return NumbersAsTensor(feature, std::move(floats));
-  if (kind == Kind::kInt64) return NumbersAsTensor(feature, std::move(integers));
+  if (kind == Kind::kFloat) return NumbersAsTensor(feature, floats);
+  if (kind == Kind::kInt64) return NumbersAsTensor(feature, integers);
   if (strings.size() > 1) {
     return InvalidArgument("it has ", strings.size(), " strings; one is read");
   }

@@ -66,7 +66,8 @@ class MapStage : public Stage {
       NOMO_RETURN_IF_ERROR(CheckCancelled());
       NOMO_ASSIGN_OR_RETURN(std::optional<Element> element, Pull(*input_));
       if (!element) return std::nullopt;
-      absl::StatusOr<Element> result = node_.Apply(*std::move(element), {key_, index_++});
+      absl::StatusOr<Element> result =
+          node_.Apply(*std::move(element), {key_, index_++, &context_.state->cancel});
       if (result.ok()) return *std::move(result);
       if (!node_.skips_errors()) return result.status();
       CountSkipped();
@@ -173,7 +174,8 @@ void ParallelMapStage::Work() {
   int64_t index = 0;
   while (TakeElement(element, index)) {
     const Stopwatch watch;
-    absl::StatusOr<Element> result = node_.Apply(std::move(element), {key_, index});
+    absl::StatusOr<Element> result =
+        node_.Apply(std::move(element), {key_, index, &context_.state->cancel});
     AddBusy(watch.Ns());
     Place place;
     place.skipped = !result.ok() && node_.skips_errors();

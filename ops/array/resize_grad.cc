@@ -77,10 +77,11 @@ std::vector<int> Order(const std::vector<ResizeTaps>& taps, bool forward) {
 }
 
 Block BlockOf(const KernelContext& context, int input) {
-  const Tensor tensor = context.BorrowInput(input);
-  Block block{tensor.shape(), Floats(tensor.num_elements())};
-  for (size_t i = 0; i < block.values.size(); ++i)
-    block.values[i] = tensor.AsDouble(static_cast<int64_t>(i));
+  Block block{context.input_shape(input), {}};
+  Dispatch(FloatTypes{}, context.input_dtype(input), [&]<typename T>() {
+    for (const T value : context.input<T>(input))
+      block.values.push_back(static_cast<double>(value));
+  });
   return block;
 }
 

@@ -46,14 +46,6 @@ auto Unreadable(T status) {
   return WithExitCode(ExitCode::kUnreadable, std::move(status));
 }
 
-// "t10k-images-idx3-ubyte.gz"
-bool IsIdxPath(absl::string_view path) {
-  for (const absl::string_view mark : {"-idx1-", "-idx2-", "-idx3-", "-idx4-"}) {
-    if (absl::StrContains(path, mark)) return true;
-  }
-  return false;
-}
-
 // Elements of a row; -1 where that is open.
 int64_t RowSize(const PartialShape& shape) {
   if (!shape.has_rank() || shape.rank() == 0) return -1;
@@ -65,8 +57,15 @@ int64_t RowSize(const PartialShape& shape) {
   return size;
 }
 
-// The rows of a table in the shape that the input has for them. What does not fit is left for
-// CheckInputs().
+}  // namespace
+
+bool IsIdxPath(absl::string_view path) {
+  for (const absl::string_view mark : {"-idx1-", "-idx2-", "-idx3-", "-idx4-"}) {
+    if (absl::StrContains(path, mark)) return true;
+  }
+  return false;
+}
+
 Tensor FitRows(const Tensor& table, const PartialShape& shape) {
   if (Matches(table.shape(), shape) || RowSize(shape) != RowSize(PartialShape(table.shape())))
     return table;
@@ -74,6 +73,8 @@ Tensor FitRows(const Tensor& table, const PartialShape& shape) {
   for (int axis = 1; axis < shape.rank(); ++axis) fitted.Append(shape[axis].size());
   return table.Reshaped(fitted);
 }
+
+namespace {
 
 absl::StatusOr<Tensor> ReadTable(const TensorType& type, const std::string& path, bool header) {
   const DType read_as = kFloats.Contains(type.dtype) ? DType::kFloat64 : DType::kInt64;

@@ -40,6 +40,11 @@ absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph,
 // value.
 absl::StatusOr<Tensor> CastExactly(const Tensor& tensor, DType dtype);
 
+// Whether a path is named as the files of MNIST are: "t10k-images-idx3-ubyte.gz".
+bool IsIdxPath(absl::string_view path);
+// The rows of a table in the shape that an input has for them; the table where that does not fit.
+Tensor FitRows(const Tensor& table, const PartialShape& shape);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_TOOLS_RUN_READ_INPUTS_H_

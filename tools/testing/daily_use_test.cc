@@ -290,6 +290,8 @@ TEST_F(DailyUse, EveryFieldOfJsonIsDocumented) {
         "extract resnet50.onnx '/layer1/**' -o told.onnx --external-weights --force",
         "edit resnet50.onnx --batch 1 -o told.nomo --force",
         "quantize resnet50.onnx -i x.npy --exclude fc.weight+1 -o told.nomo --force",
+        "train resnet50.onnx -d input=x.npy -d output=y.npy --loss "
+        "sparse_categorical_crossentropy:from_logits -q -o told.nomo --force",
         "sign --new-key told",
         "sign mnist.nomo --key told"}) {
     const std::string out = Told(absl::StrCat(arguments, " --json")).out;

@@ -245,6 +245,7 @@ void SaveStandIns(const std::string& folder) {
   written(WritePng(at("cat.png"), Picture(24, 3)));
   written(WritePng(at("digit.png"), Picture(28, 1)));
   written(WriteNpy(at("x.npy"), Numbers({1, 3, 32, 32}, 1)));
+  written(WriteNpy(at("y.npy"), Tensor::Vector<int64_t>({3})));
   written(WriteFileAtomically(at("labels.txt"), "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n"));
 }
 

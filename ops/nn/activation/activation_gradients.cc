@@ -74,8 +74,16 @@ Value SigmoidOf(const Value& x) { return Call("nn.Sigmoid", {x}); }
 
 // --- ReluGrad ---------------------------------------------------------------------------------
 
-double LimitOf(const Attributes& attrs) {
-  return attrs.Has("limit") ? attrs.Float("limit") : std::numeric_limits<double>::infinity();
+// dx from dy and x. Without a limit x is compared with NaN.
+auto ReluSlope(const Attributes& attrs) {
+  const double limit =
+      attrs.Has("limit") ? attrs.Float("limit") : std::numeric_limits<double>::quiet_NaN();
+  return [alpha = attrs.Float("alpha"), limit](auto dy, auto x) {
+    using T = decltype(x);
+    const T upper = x >= static_cast<T>(limit) ? T{0} : dy;
+    const T lower = alpha == 0 ? T{0} : static_cast<T>(alpha) * dy;
+    return x <= 0 ? lower : upper;
+  };
 }
 
 absl::StatusOr<std::vector<Value>> ReluGradGradient(const GradientContext& g) {
@@ -83,15 +91,7 @@ absl::StatusOr<std::vector<Value>> ReluGradGradient(const GradientContext& g) {
 }
 
 OpDef ReluGrad() {
-  return GradOp("nn.ReluGrad", "x",
-                [](const Attributes& attrs) {
-                  return [alpha = attrs.Float("alpha"), limit = LimitOf(attrs)](auto dy, auto x) {
-                    using T = decltype(x);
-                    return x <= 0                       ? static_cast<T>(alpha) * dy
-                           : x >= static_cast<T>(limit) ? T{0}
-                                                        : dy;
-                  };
-                })
+  return GradOp("nn.ReluGrad", "x", [](const Attributes& attrs) { return ReluSlope(attrs); })
       .Doc(
           "The gradient of nn.Relu and its kin: dx = dy where 0 < x < limit, alpha dy where x <= "
           "0, and 0 where x >= limit. x may also be their result, where it has x's sign.")
@@ -100,16 +100,7 @@ OpDef ReluGrad() {
                     "from where on the activation rises no more; absent: "
                     "it always rises")
       .Gradient(ReluGradGradient)
-      .Fast(FastElementwise(FastTypes{},
-                            [](const Attributes& attrs) {
-                              const auto alpha = static_cast<float>(attrs.Float("alpha"));
-                              const auto limit = static_cast<float>(LimitOf(attrs));
-                              return [=](float dy, float x) {
-                                const float upper = x >= limit ? 0.0f : dy;
-                                const float lower = alpha == 0.0f ? 0.0f : alpha * dy;
-                                return x <= 0.0f ? lower : upper;
-                              };
-                            }))
+      .Fast(FastElementwise(FastTypes{}, [](const Attributes& attrs) { return ReluSlope(attrs); }))
       .Examples(
           ExampleTable()
               .Rows(kFloats, {{3, 2, 3}, {3, -2, 0}, {3, 0, 0}, {-1, kInf, -1}})

@@ -257,7 +257,9 @@ absl::Status ImportGradient(NodeImporter& node) {
           inner.attrs.Set(attr, FunctionRef{renamed[called->name]});
       }
     }
-    NOMO_RETURN_IF_ERROR(importer.state().AddFunction(renamed[name], std::move(graph)));
+    graph.name = renamed[name];
+    importer.state().functions.emplace(renamed[name],
+                                       Function{.name = renamed[name], .graph = std::move(graph)});
   }
   const std::string& main = renamed[(*traced)->main];
   Node call;

@@ -1,0 +1,319 @@
+// nomo train: fits a model's weights to data.
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "nlohmann/json.hpp"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/status.h"
+#include "nomograph/inspect/open.h"
+#include "nomograph/tools/command.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/report/json_values.h"
+#include "nomograph/tools/report/open_with_progress.h"
+#include "nomograph/tools/report/save_model.h"
+#include "nomograph/tools/run/fit_image.h"
+#include "nomograph/tools/text/numbers.h"
+#include "nomograph/tools/text/table.h"
+#include "nomograph/tools/train/training_data.h"
+#include "nomograph/tools/usage.h"
+#include "nomograph/train/callbacks.h"
+#include "nomograph/train/trainer.h"
+
+namespace nomograph {
+namespace {
+
+struct Arguments {
+  std::string path;
+  std::vector<std::string> data, validation, losses, freeze;
+  std::string optimizer = "adam", metrics, scale, csv_target = "last";
+  std::string checkpoint, log, tensorboard, monitor;
+  int64_t epochs = 1, batch_size = 32, steps = 0, seed = 0;
+  int patience = 0, threads = 0;
+  double split = 0;
+  bool exact = false, resume = false, quiet = false, stop_on_nan = false;
+  SaveFlags save;
+};
+
+std::atomic<bool> interrupted{false};
+
+void Interrupt(int /*signal*/) { interrupted = true; }
+
+absl::Status Usage(const absl::Status& status) { return WithExitCode(ExitCode::kUsage, status); }
+
+bool HasOutput(const Graph& graph, absl::string_view name) {
+  return std::any_of(graph.outputs.begin(), graph.outputs.end(),
+                     [&](ValueId id) { return graph.value(id).name == name; });
+}
+
+// "LOSS", "OUTPUT=LOSS": for each output that has one.
+absl::StatusOr<TrainingGoals> GoalsOf(const Arguments& arguments, const Model& model) {
+  TrainingGoals goals;
+  NOMO_ASSIGN_OR_RETURN(goals.optimizer, OptimizerFromText(arguments.optimizer));
+  goals.frozen = arguments.freeze;
+  std::vector<Metric> metrics;
+  for (const absl::string_view name : absl::StrSplit(arguments.metrics, ',', absl::SkipEmpty())) {
+    NOMO_ASSIGN_OR_RETURN(Metric metric, MetricFromText(name));
+    metrics.push_back(std::move(metric));
+  }
+  const Graph& graph = model.graph;
+  for (const std::string& argument : arguments.losses) {
+    const size_t equals = argument.find('=');
+    OutputGoal goal{.metrics = metrics};
+    if (equals != std::string::npos) {
+      goal.output = argument.substr(0, equals);
+      if (!HasOutput(graph, goal.output)) {
+        return InvalidArgument("--loss ", Quoted(argument), ": the model has no output ",
+                               Quoted(goal.output));
+      }
+    } else if (graph.outputs.size() == 1) {
+      goal.output = graph.value(graph.outputs[0]).name;
+    } else {
+      return InvalidArgument("--loss ", Quoted(argument),
+                             ": expected OUTPUT=LOSS, because the "
+                             "model has ",
+                             graph.outputs.size(), " outputs");
+    }
+    NOMO_ASSIGN_OR_RETURN(
+        goal.loss,
+        LossFromText(equals == std::string::npos ? argument : argument.substr(equals + 1)));
+    goals.outputs.push_back(std::move(goal));
+  }
+  return goals;
+}
+
+std::vector<std::shared_ptr<Callback>> CallbacksOf(const Arguments& arguments) {
+  std::vector<std::shared_ptr<Callback>> list;
+  if (arguments.stop_on_nan) list.push_back(callbacks::TerminateOnNaN());
+  if (arguments.patience > 0) {
+    const bool validates = arguments.split > 0 || !arguments.validation.empty();
+    const std::string monitor = validates ? "val_loss" : "loss";
+    list.push_back(callbacks::EarlyStopping(
+        {.monitor = arguments.monitor.empty() ? monitor : arguments.monitor,
+         .patience = arguments.patience,
+         .restore_best_weights = true}));
+  }
+  if (!arguments.log.empty()) list.push_back(callbacks::CSVLogger(arguments.log));
+  if (!arguments.tensorboard.empty()) list.push_back(callbacks::TensorBoard(arguments.tensorboard));
+  if (!arguments.checkpoint.empty())
+    list.push_back(callbacks::ModelCheckpoint({.path = arguments.checkpoint}));
+  return list;
+}
+
+// Whatever is wrong with the data, the options and the model together.
+ExitCode CodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInternal:
+      return ExitCode::kInternal;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+      return ExitCode::kUsage;
+    case absl::StatusCode::kPermissionDenied:
+      return ExitCode::kUnwritable;
+    case absl::StatusCode::kFailedPrecondition:
+      return ExitCode::kFailed;
+    default:
+      return ExitCode::kCannotRun;
+  }
+}
+
+struct Result {
+  Model model;
+  History history;
+  int64_t steps = 0;
+};
+
+absl::StatusOr<Result> Train(const Arguments& arguments) {
+  NOMO_ASSIGN_OR_RETURN(
+      ModelFile file,
+      WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
+  auto goals = GoalsOf(arguments, file.model);
+  if (!goals.ok()) return Usage(goals.status());
+  TrainingDataOptions options{.batch_size = arguments.batch_size,
+                              .csv_target = arguments.csv_target};
+  if (!arguments.scale.empty()) {
+    const auto scale = ParseNumbers(arguments.scale);
+    if (!scale.ok() || scale->size() != 1)
+      return Usage(
+          InvalidArgument("--scale: expected one number, found ", Quoted(arguments.scale)));
+    options.scale = (*scale)[0];
+  }
+  NOMO_ASSIGN_OR_RETURN(const TrainingData data,
+                        ReadTrainingData(file.model, goals->outputs, arguments.data, options));
+  FitOptions fit{.epochs = arguments.epochs,
+                 .batch_size = arguments.batch_size,
+                 .validation_split = arguments.split,
+                 .callbacks = CallbacksOf(arguments),
+                 .verbose = arguments.quiet ? Verbose::kSilent : Verbose::kAuto,
+                 .cancel = &interrupted};
+  if (arguments.steps > 0) fit.steps_per_epoch = arguments.steps;
+  if (!arguments.validation.empty()) {
+    options.shuffle = false;
+    NOMO_ASSIGN_OR_RETURN(fit.validation_data, ReadTrainingData(file.model, goals->outputs,
+                                                                arguments.validation, options));
+  }
+  auto trainer = Trainer::Create(file.model, *std::move(goals),
+                                 {.seed = static_cast<uint64_t>(arguments.seed),
+                                  .exact = arguments.exact,
+                                  .threads = arguments.threads});
+  if (!trainer.ok()) {
+    return WithExitCode(CodeOf(trainer.status()), AtFile(arguments.path, trainer.status()));
+  }
+  if (arguments.resume) {
+    const absl::Status restored = (*trainer)->Restore(arguments.checkpoint);
+    if (!restored.ok()) return WithExitCode(ExitCode::kUnreadable, restored);
+  }
+  std::signal(SIGINT, Interrupt);
+  std::signal(SIGTERM, Interrupt);
+  auto history = (*trainer)->Fit(data, fit);
+  if (absl::IsCancelled(history.status()) && !arguments.checkpoint.empty()) {
+    NOMO_RETURN_IF_ERROR(
+        WithExitCode(ExitCode::kUnwritable, (*trainer)->Save(arguments.checkpoint)));
+    return WithExitCode(
+        ExitCode::kCannotRun,
+        absl::CancelledError(absl::StrCat(history.status().message(), "; go on with --checkpoint ",
+                                          QuotedPath(arguments.checkpoint), " --resume")));
+  }
+  if (!history.ok()) return WithExitCode(CodeOf(history.status()), history.status());
+  Result result{.model = (*trainer)->model(), .history = *std::move(history)};
+  result.steps = (*trainer)->step();
+  return result;
+}
+
+std::string ResultText(const Result& result) {
+  const History& history = result.history;
+  if (history.epoch.empty()) return "no epoch was trained\n";
+  TextTable table({{"metric"}, {"first epoch", true}, {"last epoch", true}, {"best", true}});
+  for (const auto& [name, values] : history.metrics) {
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    const bool loss = absl::StrContains(name, "loss") || absl::StrContains(name, "error");
+    table.AddRow({name, ShortNumber(values.front()), ShortNumber(values.back()),
+                  name == "learning_rate" ? "-" : ShortNumber(loss ? *least : *most)});
+  }
+  return absl::StrCat("trained ", Counted(static_cast<int64_t>(history.epoch.size()), "epoch"),
+                      ", ", Counted(result.steps, "step"), "\n", table.ToString());
+}
+
+Json ResultJson(const Arguments& arguments, const Result& result) {
+  Json history = Json::object(), epochs = Json::array();
+  for (const int64_t epoch : result.history.epoch) epochs.push_back(epoch);
+  for (const auto& [name, values] : result.history.metrics) {
+    Json numbers = Json::array();
+    for (const double value : values) numbers.push_back(NumberJson(value));
+    history[name] = std::move(numbers);
+  }
+  return {{"schema", "nomograph.train.1"},
+          {"file", arguments.path},
+          {"steps", result.steps},
+          {"epochs", std::move(epochs)},
+          {"history", std::move(history)}};
+}
+
+absl::Status Execute(const Arguments& arguments) {
+  if (arguments.resume && arguments.checkpoint.empty())
+    return Usage(InvalidArgument("--resume: expected --checkpoint FILE, too"));
+  if (arguments.split > 0 && !arguments.validation.empty())
+    return Usage(InvalidArgument("--validation-split and --validation-data: expected one of them"));
+  NOMO_RETURN_IF_ERROR(CheckDestination(arguments.save, arguments.path));
+  NOMO_ASSIGN_OR_RETURN(const Result result, Train(arguments));
+  if (arguments.save.path != "-" && !arguments.save.json) Print(ResultText(result));
+  return SaveModel(result.model, arguments.save, arguments.path, ResultJson(arguments, result));
+}
+
+void AddDataFlags(CLI::App& app, Arguments& arguments) {
+  AddRepeated(app, "-d,--data", arguments.data, "[NAME=]FILE",
+              "What to learn from: NAME=FILE for each input and output of the model (.npy, .csv, "
+              "IDX); or an .npz of arrays of those names, or x and y; a .csv, whose last column is "
+              "the target; a .tfrecord of Examples with features of those names; or a folder with "
+              "a folder of pictures for each class")
+      ->required();
+  AddRepeated(app, "--validation-data", arguments.validation, "[NAME=]FILE",
+              "What to evaluate on after each epoch, in the same forms");
+  app.add_option(
+         "--validation-split", arguments.split,
+         "Evaluate on this last part of the arrays instead, as 0.1, and train on the others")
+      ->type_name("PART")
+      ->check(NumberBetween(0, 0.99));
+  app.add_option("--csv-target", arguments.csv_target, "Which column of a .csv is the target")
+      ->type_name("COLUMN")
+      ->check(CLI::IsMember({"first", "last"}));
+  app.add_option("--scale", arguments.scale, "Multiply bytes, such as pixels, as by 1/255")
+      ->type_name("NUMBER");
+  app.add_option("--batch-size", arguments.batch_size, "Samples of a step (default 32)")
+      ->type_name("N")
+      ->check(AtLeast(1));
+  app.add_option("--steps-per-epoch", arguments.steps, "End epochs after N steps")
+      ->type_name("N")
+      ->check(AtLeast(1));
+}
+
+void AddGoalFlags(CLI::App& app, Arguments& arguments) {
+  AddRepeated(app, "--loss", arguments.losses, "[OUTPUT=]LOSS",
+              absl::StrCat("The loss of the model's output, or of each that has one; "
+                           ":from_logits behind a name where the output is logits. ",
+                           absl::StrJoin(LossNames(), ", ")))
+      ->required();
+  app.add_option("--optimizer", arguments.optimizer,
+                 absl::StrCat("With options as adam:learning_rate=0.01,clipnorm=1 (default adam): ",
+                              absl::StrJoin(OptimizerNames(), ", ")))
+      ->type_name("NAME[:OPTION=NUMBER,...]");
+  app.add_option("--metrics", arguments.metrics,
+                 absl::StrCat("What else to tell: ", absl::StrJoin(MetricNames(), ", "),
+                              ", and all losses"))
+      ->type_name("NAME,...");
+  AddRepeated(app, "--freeze", arguments.freeze, "NAME",
+              "A weight, or all weights of a layer, that stay as they are");
+}
+
+Action SetUp(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  AddModelFile(app, arguments->path);
+  AddDataFlags(app, *arguments);
+  AddGoalFlags(app, *arguments);
+  app.add_option("--epochs", arguments->epochs, "How often the data is gone through (default 1)")
+      ->type_name("N")
+      ->check(AtLeast(0));
+  app.add_option("--early-stopping", arguments->patience,
+                 "End after N epochs without improvement, and take the best weights")
+      ->type_name("N")
+      ->check(Between(1, 1 << 30));
+  app.add_option("--monitor", arguments->monitor,
+                 "Of what (default val_loss, without validation loss)")
+      ->type_name("NAME");
+  app.add_flag("--stop-on-nan", arguments->stop_on_nan,
+               "End when the loss is no number, and name the node that made it");
+  app.add_option("--checkpoint", arguments->checkpoint,
+                 "Write a file after each epoch, and when interrupted, from which training can go "
+                 "on")
+      ->type_name("FILE");
+  app.add_flag("--resume", arguments->resume, "Go on from --checkpoint");
+  app.add_option("--log", arguments->log, "Write a row an epoch to this .csv")->type_name("FILE");
+  app.add_option("--tensorboard", arguments->tensorboard, "Write event files to this folder")
+      ->type_name("FOLDER");
+  app.add_option("--seed", arguments->seed, "Of the order of samples and of dropout (default 0)")
+      ->type_name("N")
+      ->check(AtLeast(0));
+  app.add_flag("--exact", arguments->exact, "The same bits on every machine, slower");
+  app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
+      ->type_name("N")
+      ->check(Between(1, 1024));
+  app.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
+  app.add_option("-o,--output", arguments->save.path, "The file to write; - is standard output")
+      ->required()
+      ->type_name("FILE");
+  AddSaveFlags(app, arguments->save);
+  return [arguments] { return Execute(*arguments); };
+}
+
+const CommandRegistrar kRegistrar({"train", "Fit a model's weights to data", SetUp});
+
+}  // namespace
+}  // namespace nomograph

@@ -1,0 +1,139 @@
+// nomo train, end to end: a model of two layers learns a table.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "nomograph/core/layers/layers.h"
+#include "nomograph/data/npy.h"
+#include "nomograph/data/npz.h"
+#include "nomograph/data/pipeline/example.h"
+#include "nomograph/data/pipeline/tfrecord.h"
+#include "nomograph/data/png.h"
+#include "nomograph/serialization/model_io.h"
+#include "nomograph/tools/testing/cli.h"
+
+namespace nomograph {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr char kGoals[] =
+    " --loss sparse_categorical_crossentropy:from_logits --metrics accuracy --optimizer "
+    "adam:learning_rate=0.05 ";
+
+// Whether x0 > x1, in every form in which data may come.
+class TrainTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    ASSERT_TRUE(Save(Sequential({Input({2}, {.name = "x"}), Dense(8, {.activation = "tanh"}),
+                                 Dense(2, {.name = "scores"})})
+                         .Build(),
+                     TempPath("model.nomo"))
+                    .ok());
+    ASSERT_TRUE(
+        Save(Sequential({Input({4, 4, 1}), Flatten(), Dense(2)}).Build(), TempPath("pictures.nomo"))
+            .ok());
+    constexpr int64_t kRows = 64;
+    Tensor x(DType::kFloat32, {kRows, 2}), y(DType::kInt64, {kRows});
+    std::string table = "a,b,greater\n";
+    auto records = TfRecordWriter::Create(TempPath("data.tfrecord"));
+    ASSERT_TRUE(records.ok());
+    for (int64_t i = 0; i < kRows; ++i) {
+      const float a = static_cast<float>(i % 8) / 4 - 1, b = static_cast<float>(i / 8) / 4 - 0.9f;
+      x.mutable_data<float>()[2 * i] = a;
+      x.mutable_data<float>()[2 * i + 1] = b;
+      y.mutable_data<int64_t>()[i] = a > b;
+      absl::StrAppend(&table, a, ",", b, ",", a > b ? 1 : 0, "\n");
+      ASSERT_TRUE(records
+                      ->Write(SerializeExample({{"x", std::vector<float>{a, b}},
+                                                {"scores", std::vector<int64_t>{a > b}}}))
+                      .ok());
+    }
+    ASSERT_TRUE(records->Finish().ok());
+    WriteContents("data.csv", table);
+    ASSERT_TRUE(WriteNpy(TempPath("x.npy"), x).ok());
+    ASSERT_TRUE(WriteNpy(TempPath("y.npy"), y).ok());
+    ASSERT_TRUE(WriteNpz(TempPath("data.npz"), {{"x", x}, {"y", y}}).ok());
+    ASSERT_EQ(system(absl::StrCat("mkdir -p ", TempPath("folder"), "/black ", TempPath("folder"),
+                                  "/white")
+                         .c_str()),
+              0);
+    for (int i = 0; i < 8; ++i) {
+      const Tensor picture = Tensor::Full(DType::kUInt8, {4, 4, 1}, i % 2 == 0 ? 3 * i : 255 - i);
+      const std::string path =
+          TempPath(absl::StrCat("folder/", i % 2 == 0 ? "black" : "white", "/", i, ".png"));
+      ASSERT_TRUE(WritePng(path, picture).ok());
+    }
+  }
+};
+
+TEST_F(TrainTest, EveryFormOfDataIsLearned) {
+  for (const char* arguments :
+       {"model.nomo -d data.npz", "model.nomo -d data.csv", "model.nomo -d data.tfrecord",
+        "model.nomo -d x=x.npy -d scores=y.npy", "pictures.nomo -d folder --scale 1/255"}) {
+    const CliResult result =
+        Nomo(absl::StrCat("train ", arguments, kGoals, "--epochs 40 -o out.nomo --force --json"));
+    ASSERT_EQ(result.exit_code, 0) << arguments << result.err;
+    const auto json = nlohmann::json::parse(result.out);
+    EXPECT_EQ(json["schema"], "nomograph.train.1");
+    EXPECT_EQ(json["epochs"].size(), 40u);
+    EXPECT_GT(json["history"]["accuracy"].back().get<double>(), 0.9) << arguments;
+    EXPECT_THAT(result.err, HasSubstr("Epoch 40/40 - 0s")) << arguments;
+    EXPECT_EQ(Nomo("check out.nomo").exit_code, 0);
+  }
+}
+
+TEST_F(TrainTest, TheCheckpointGoesOn) {
+  const std::string flags = absl::StrCat("train model.nomo -d data.npz", kGoals,
+                                         "--exact -q --force --early-stopping 50 ");
+  ASSERT_EQ(Nomo(flags + "--epochs 6 -o whole.nomo").exit_code, 0);
+  ASSERT_EQ(Nomo(flags + "--epochs 2 -o part.nomo --checkpoint point.nomo").exit_code, 0);
+  const CliResult rest =
+      Nomo(flags + "--epochs 6 -o part.nomo --checkpoint point.nomo --resume --log log.csv");
+  ASSERT_EQ(rest.exit_code, 2);  // another callback than the checkpoint has
+  EXPECT_THAT(rest.err, HasSubstr("callback"));
+  ASSERT_EQ(Nomo(flags + "--epochs 6 -o part.nomo --checkpoint point.nomo --resume").exit_code, 0);
+  EXPECT_EQ(Contents("whole.nomo"), Contents("part.nomo"));
+  EXPECT_THAT(Nomo("inspect point.nomo").out,
+              AllOf(HasSubstr("optimizer/dense/kernel/m  variable  float32[2,8]"),
+                    HasSubstr("train.epoch")));
+}
+
+TEST_F(TrainTest, FaultsNameThePlace) {
+  struct Case {
+    std::string arguments;
+    int exit_code;
+    const char* message;
+  };
+  const Case cases[] = {
+      {absl::StrCat("-d none.npz", kGoals), 3, "none.npz"},
+      {absl::StrCat("-d x=x.npy", kGoals), 2, "target \"scores\" is missing"},
+      {absl::StrCat("-d z=x.npy", kGoals), 2, "there is no input or output \"z\" in x, scores"},
+      {absl::StrCat("-d x.txt", kGoals), 2, "expected NAME=FILE"},
+      {"-d data.npz --loss means", 2, "there is no loss \"means\""},
+      {"-d data.npz --loss out=mse", 2, "the model has no output \"out\""},
+      {"-d data.npz --loss mse", 2, "target \"scores\": expected float32[batch,2]"},
+      {"-d data.npz --loss mse --metrics acuracy", 2, "did you mean accuracy"},
+      {"-d data.npz --loss mse --optimizer adma", 2, "there are sgd, adam"},
+      {absl::StrCat("-d data.npz --freeze dens", kGoals), 2, "there is no weight \"dens\""},
+      {absl::StrCat("-d data.npz --resume", kGoals), 2, "--checkpoint"},
+      {absl::StrCat("-d folder", kGoals), 2, "pictures are for a model with one input"},
+      {"-d data.npz --loss sparse_categorical_crossentropy:from_logits --stop-on-nan --epochs 9 "
+       "--optimizer sgd:learning_rate=1e38",
+       1, "the first that was not finite came from node"},
+  };
+  for (const Case& c : cases) {
+    const CliResult result = Nomo(absl::StrCat("train model.nomo -q -o never.nomo ", c.arguments));
+    EXPECT_EQ(result.exit_code, c.exit_code) << c.arguments << result.err;
+    EXPECT_THAT(result.err, AllOf(StartsWith("nomo train: "), HasSubstr(c.message))) << c.arguments;
+  }
+  EXPECT_NE(Nomo("inspect never.nomo").exit_code, 0);
+}
+
+}  // namespace
+}  // namespace nomograph

@@ -1,0 +1,205 @@
+#include "nomograph/tools/train/training_data.h"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
+#include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
+#include "nomograph/data/csv.h"
+#include "nomograph/data/idx.h"
+#include "nomograph/data/npy.h"
+#include "nomograph/data/npz.h"
+#include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/run/read_inputs.h"
+
+namespace nomograph {
+namespace {
+
+bool IsFolder(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+absl::StatusOr<Tensor> ReadArray(const std::string& path) {
+  if (absl::EndsWith(path, ".csv")) return ReadCsv(path);
+  if (IsIdxPath(path)) return ReadIdx(path);
+  if (!absl::EndsWith(path, ".npz")) return ReadNpy(path);
+  NOMO_ASSIGN_OR_RETURN(NamedTensors arrays, ReadNpz(path));
+  if (arrays.size() == 1) return arrays.begin()->second;
+  return InvalidArgument(QuotedPath(path), ": expected one array, found ", arrays.size());
+}
+
+class Reader {
+ public:
+  Reader(const Model& model, absl::Span<const OutputGoal> goals, const TrainingDataOptions& options)
+      : options_(options) {
+    const Graph& graph = model.graph;
+    for (const ValueId id : graph.inputs)
+      inputs_.push_back({graph.value(id).name, graph.value(id).type});
+    for (const OutputGoal& goal : goals) {
+      for (const ValueId id : graph.outputs) {
+        const ValueInfo& output = graph.value(id);
+        if (goal.output != output.name && !goal.output.empty()) continue;
+        const auto type = goal.loss.TargetType(output.type);
+        targets_.push_back({output.name, type.ok() ? *type : output.type});
+        break;
+      }
+    }
+  }
+
+  absl::StatusOr<TrainingData> Read(const std::vector<std::string>& arguments) {
+    if (arguments.size() == 1 && arguments[0].find('=') == std::string::npos) {
+      const std::string& path = arguments[0];
+      if (IsFolder(path)) return Folder(path);
+      if (absl::EndsWith(path, ".tfrecord") || absl::EndsWith(path, ".tfrecords"))
+        return Records(path);
+    }
+    NamedTensors x, y;
+    for (const std::string& argument : arguments) NOMO_RETURN_IF_ERROR(Add(argument, x, y));
+    return TrainingData(std::move(x), std::move(y));
+  }
+
+ private:
+  using Place = BatchLayout::Place;
+
+  absl::Status Add(const std::string& argument, NamedTensors& x, NamedTensors& y) {
+    const size_t equals = argument.find('=');
+    if (equals != std::string::npos) {
+      NOMO_ASSIGN_OR_RETURN(Tensor array, ReadArray(argument.substr(equals + 1)));
+      return Put(argument.substr(0, equals), std::move(array), x, y);
+    }
+    if (absl::EndsWith(argument, ".csv")) return AddTable(argument, x, y);
+    if (!absl::EndsWith(argument, ".npz")) {
+      return InvalidArgument(QuotedPath(argument),
+                             ": expected NAME=FILE, a folder, or a file that "
+                             "ends with .npz, .csv or .tfrecord");
+    }
+    NOMO_ASSIGN_OR_RETURN(const NamedTensors arrays, ReadNpz(argument));
+    for (const auto& [name, array] : arrays)
+      NOMO_RETURN_IF_ERROR(Annotate(Put(name, array, x, y), QuotedPath(argument)));
+    return absl::OkStatus();
+  }
+
+  // The array of a name, as the model has it there.
+  absl::Status Put(const std::string& name, Tensor array, NamedTensors& x, NamedTensors& y) {
+    for (const Place& place : inputs_) {
+      if (place.name != name && !(inputs_.size() == 1 && name == "x")) continue;
+      NOMO_ASSIGN_OR_RETURN(x[place.name], Scaled(std::move(array), place.type));
+      return absl::OkStatus();
+    }
+    for (const Place& place : targets_) {
+      if (place.name != name && !(targets_.size() == 1 && name == "y")) continue;
+      y[place.name] = std::move(array);
+      return absl::OkStatus();
+    }
+    std::vector<std::string> names;
+    for (const Place& place : inputs_) names.push_back(Escape(place.name));
+    for (const Place& place : targets_) names.push_back(Escape(place.name));
+    return InvalidArgument("there is no input or output ", Quoted(name), " in ",
+                           absl::StrJoin(names, ", "));
+  }
+
+  absl::Status AddTable(const std::string& path, NamedTensors& x, NamedTensors& y) {
+    if (inputs_.size() != 1 || targets_.size() != 1) {
+      return InvalidArgument(QuotedPath(path),
+                             ": a table is for a model with one input and one "
+                             "target; give NAME=FILE for each");
+    }
+    NOMO_ASSIGN_OR_RETURN(const Tensor table, ReadCsv(path, {.dtype = DType::kFloat64}));
+    const int64_t rows = table.shape()[0], columns = table.shape()[1];
+    if (columns < 2) return InvalidArgument(QuotedPath(path), ": expected at least two columns");
+    NOMO_ASSIGN_OR_RETURN(Tensor values, Tensor::Create(DType::kFloat64, {rows, columns - 1}));
+    NOMO_ASSIGN_OR_RETURN(Tensor target, Tensor::Create(DType::kFloat64, {rows, 1}));
+    const bool first = options_.csv_target == "first";
+    const auto from = table.data<double>();
+    for (int64_t row = 0; row < rows; ++row) {
+      const auto begin = from.begin() + row * columns;
+      std::copy(begin + first, begin + first + columns - 1,
+                values.mutable_data<double>().begin() + row * (columns - 1));
+      target.mutable_data<double>()[row] = *(first ? begin : begin + columns - 1);
+    }
+    NOMO_RETURN_IF_ERROR(Put(inputs_[0].name, std::move(values), x, y));
+    return Put(targets_[0].name, std::move(target), x, y);
+  }
+
+  // Rows in the input's shape; bytes times the scale.
+  absl::StatusOr<Tensor> Scaled(const Tensor& array, const TensorType& type) const {
+    const Tensor rows = array.shape().rank() > 0 ? FitRows(array, type.shape) : array;
+    if (options_.scale == 1 || rows.dtype() != DType::kUInt8) return rows;
+    NOMO_ASSIGN_OR_RETURN(Tensor scaled, TryCast(rows, DType::kFloat32));
+    for (float& value : scaled.mutable_data<float>()) value *= static_cast<float>(options_.scale);
+    return scaled;
+  }
+
+  TrainingData Batches(Dataset dataset, int64_t buffer) const {
+    if (options_.shuffle) dataset = dataset.Shuffle(buffer);
+    return TrainingData(dataset.Batch(options_.batch_size).Prefetch(2));
+  }
+
+  absl::StatusOr<TrainingData> Folder(const std::string& path) const {
+    const bool one = inputs_.size() == 1 && targets_.size() == 1;
+    const PartialShape shape = one ? inputs_[0].type.shape : PartialShape();
+    if (!one || !shape.has_rank() || shape.rank() != 4 || !shape[1].known() || !shape[2].known() ||
+        !shape[3].known()) {
+      return InvalidArgument(QuotedPath(path),
+                             ": pictures are for a model with one input [batch, "
+                             "height, width, channels] and one target");
+    }
+    ImageFolderOptions folder{.height = shape[1].size(), .width = shape[2].size()};
+    folder.image.channels = static_cast<int>(shape[3].size());
+    const Dataset pictures = Dataset::ImageFolder(path, folder);
+    NOMO_RETURN_IF_ERROR(pictures.status());
+    constexpr int64_t kBuffer = 1024;  // pictures
+    return Batches(pictures.Map([scale = static_cast<float>(options_.scale)](
+                                    Element element) -> absl::StatusOr<Element> {
+      NOMO_ASSIGN_OR_RETURN(Tensor picture, TryCast(element[0], DType::kFloat32));
+      for (float& value : picture.mutable_data<float>()) value *= scale;
+      return Element{std::move(picture), element[1]};
+    }),
+                   kBuffer);
+  }
+
+  absl::StatusOr<TrainingData> Records(const std::string& path) const {
+    std::vector<ExampleFeature> features;
+    for (const auto* places : {&inputs_, &targets_}) {
+      for (const Place& place : *places) {
+        const PartialShape& shape = place.type.shape;
+        Shape sample;
+        for (int axis = 1; shape.has_rank() && axis < shape.rank(); ++axis) {
+          if (!shape[axis].known()) {
+            return InvalidArgument(Quoted(place.name), ": expected known sizes, found ",
+                                   place.type.ToString());
+          }
+          sample.Append(shape[axis].size());
+        }
+        features.push_back({place.name, place.type.dtype, sample, std::nullopt});
+      }
+    }
+    const Dataset records = Dataset::TfRecord(path).ParseExample(std::move(features));
+    NOMO_RETURN_IF_ERROR(records.status());
+    constexpr int64_t kBuffer = 10'000;  // examples
+    return Batches(records, kBuffer);
+  }
+
+  const TrainingDataOptions& options_;
+  std::vector<Place> inputs_, targets_;
+};
+
+}  // namespace
+
+absl::StatusOr<TrainingData> ReadTrainingData(const Model& model,
+                                              absl::Span<const OutputGoal> goals,
+                                              const std::vector<std::string>& arguments,
+                                              const TrainingDataOptions& options) {
+  auto data = Reader(model, goals, options).Read(arguments);
+  if (data.ok()) return data;
+  return WithExitCode(absl::IsNotFound(data.status()) || absl::IsDataLoss(data.status())
+                          ? ExitCode::kUnreadable
+                          : ExitCode::kUsage,
+                      data.status());
+}
+
+}  // namespace nomograph
