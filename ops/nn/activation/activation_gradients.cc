@@ -74,13 +74,16 @@ Value SigmoidOf(const Value& x) { return Call("nn.Sigmoid", {x}); }
 
 // --- ReluGrad ---------------------------------------------------------------------------------
 
-// dx from dy and x. Without a limit x is compared with NaN.
+// dx from dy and x. Infinity, where there is no limit, is not compared with: x itself may be it.
+// (Nor would NaN do, by which a run is taken for one that lost a NaN: core/op/keep_nan.h.)
+template <typename Number>  // of the constants
 auto ReluSlope(const Attributes& attrs) {
-  const double limit =
-      attrs.Has("limit") ? attrs.Float("limit") : std::numeric_limits<double>::quiet_NaN();
-  return [alpha = attrs.Float("alpha"), limit](auto dy, auto x) {
+  const bool limited = attrs.Has("limit");
+  const auto limit = static_cast<Number>(limited ? attrs.Float("limit") : 0);
+  return [alpha = static_cast<Number>(attrs.Float("alpha")), limited, limit](auto dy, auto x) {
     using T = decltype(x);
-    const T upper = x >= static_cast<T>(limit) ? T{0} : dy;
+    const bool past = limited & (x >= static_cast<T>(limit));
+    const T upper = past ? T{0} : dy;
     const T lower = alpha == 0 ? T{0} : static_cast<T>(alpha) * dy;
     return x <= 0 ? lower : upper;
   };
@@ -91,7 +94,8 @@ absl::StatusOr<std::vector<Value>> ReluGradGradient(const GradientContext& g) {
 }
 
 OpDef ReluGrad() {
-  return GradOp("nn.ReluGrad", "x", [](const Attributes& attrs) { return ReluSlope(attrs); })
+  return GradOp("nn.ReluGrad", "x",
+                [](const Attributes& attrs) { return ReluSlope<double>(attrs); })
       .Doc(
           "The gradient of nn.Relu and its kin: dx = dy where 0 < x < limit, alpha dy where x <= "
           "0, and 0 where x >= limit. x may also be their result, where it has x's sign.")
@@ -100,7 +104,8 @@ OpDef ReluGrad() {
                     "from where on the activation rises no more; absent: "
                     "it always rises")
       .Gradient(ReluGradGradient)
-      .Fast(FastElementwise(FastTypes{}, [](const Attributes& attrs) { return ReluSlope(attrs); }))
+      .Fast(FastElementwise(FastTypes{},
+                            [](const Attributes& attrs) { return ReluSlope<float>(attrs); }))
       .Examples(
           ExampleTable()
               .Rows(kFloats, {{3, 2, 3}, {3, -2, 0}, {3, 0, 0}, {-1, kInf, -1}})
@@ -289,18 +294,21 @@ absl::StatusOr<std::vector<Value>> EluGradGradient(const GradientContext& g) {
   return result;
 }
 
-OpDef EluGrad() {
-  const auto slope = [](const Attributes& attrs) {
-    return [above = attrs.Float("above"), factor = attrs.Float("factor"),
-            offset = attrs.Float("offset")](auto dy, auto x, auto y) {
-      using T = decltype(x);
-      const T rising = dy * static_cast<T>(above);
-      const T bent = dy * (static_cast<T>(factor) * y + static_cast<T>(offset));
-      return x < 0 ? bent : rising;
-    };
+template <typename Number>  // of the constants
+auto EluSlope(const Attributes& attrs) {
+  return [above = static_cast<Number>(attrs.Float("above")),
+          factor = static_cast<Number>(attrs.Float("factor")),
+          offset = static_cast<Number>(attrs.Float("offset"))](auto dy, auto x, auto y) {
+    using T = decltype(x);
+    const T rising = dy * static_cast<T>(above);
+    const T bent = dy * (static_cast<T>(factor) * y + static_cast<T>(offset));
+    return x < 0 ? bent : rising;
   };
+}
+
+OpDef EluGrad() {
   OpDef op =
-      GradOp("nn.EluGrad", "x", slope)
+      GradOp("nn.EluGrad", "x", [](const Attributes& attrs) { return EluSlope<double>(attrs); })
           .Doc(
               "The gradient of nn.Elu, nn.Selu and nn.Celu, whose derivative below 0 is a "
               "linear function of the result: dx = dy (factor y + offset) where x < 0, dy "
@@ -309,7 +317,8 @@ OpDef EluGrad() {
           .Attr("factor", 1.0, "see above")
           .Attr("offset", 1.0, "see above")
           .Gradient(EluGradGradient)
-          .Fast(FastElementwise(FastTypes{}, slope))
+          .Fast(FastElementwise(FastTypes{},
+                                [](const Attributes& attrs) { return EluSlope<float>(attrs); }))
           .Examples(ExampleTable()
                         .Rows(kFloats, {{2.0, 0.5, 0.5, 2.0},
                                         {-1.5, -0.5, -0.3934693402873666, -0.9097959895689501},
