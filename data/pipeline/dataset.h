@@ -115,7 +115,8 @@ struct TfRecordDatasetOptions {
 struct MapOptions {
   // What the function yields. It is checked. Empty: the types of its input.
   std::vector<TensorType> types;
-  // Threads that call the function. 1: none beside the one that asks for elements.
+  // Threads that call the function. 1: none beside the one that asks for elements. Up to sixteen
+  // results for each thread are computed ahead.
   int num_parallel = 1;
   OnError on_error = OnError::kFail;
 };
