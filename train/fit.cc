@@ -76,10 +76,10 @@ absl::StatusOr<History> Trainer::Fit(const TrainingData& data, const FitOptions&
     NOMO_ASSIGN_OR_RETURN(loop.validation,
                           MakeBatches(validation, Layout(), {.batch_size = options.batch_size}));
   }
-  if (loop.batches->num_batches() < 0 && !options.steps_per_epoch && data.dataset() &&
-      data.dataset()->Cardinality() == kInfiniteCardinality) {
+  if (!options.steps_per_epoch && data.is_endless())
     return InvalidArgument("steps_per_epoch: expected a number, because the dataset has no end");
-  }
+  if (!options.validation_steps && validation.is_endless())
+    return InvalidArgument("validation_steps: expected a number, because the dataset has no end");
   steps_per_epoch_ = options.steps_per_epoch.value_or(loop.batches->num_batches());
   if (const auto progress = MakeProgress(options.verbose)) loop.callbacks.push_back(progress);
   fit_ = &options;
