@@ -12,6 +12,7 @@ declare -A targets=(
   [keras_archive]=serialization/keras/archive_fuzzer
   [python_marshal]=serialization/keras/python/marshal_fuzzer
   [python_interpreter]=serialization/keras/python/interpreter_fuzzer
+  [records]=data/pipeline/records_fuzzer
 )
 
 seconds="${1:-600}"
@@ -30,6 +31,7 @@ seeds() {
       done ;;
     keras_config) find "${PWD}"/serialization/keras/testdata -name '*.json' -size -16k -printf '%p %f\n' ;;
     keras_archive) find "${PWD}"/serialization/keras/testdata -name '*.keras' -size -32k -printf '%p %f\n' ;;
+    records) find "${PWD}"/data/pipeline/testdata -name '*.tfrecord' -printf '%p %f\n' ;;
     python_*)  # the payloads of the tests
       /usr/bin/python3 serialization/keras/python/testing/generate.py --seeds "${folder}/payloads" >/dev/null
       find "${folder}/payloads" -type f -printf '%p %f\n' ;;

@@ -64,8 +64,8 @@ NodeOr MakeIdx(const std::vector<std::string>& paths, const IdxOptions& options)
 
 Dataset Dataset::Npy(std::vector<std::string> paths) { return Dataset(MakeNpy(paths)); }
 Dataset Dataset::Npz(const std::string& path, const std::vector<std::string>& names,
-                     const NpzDatasetOptions& options) {
-  return Dataset(MakeNpz(path, names, options.file));
+                     const NpzOptions& options) {
+  return Dataset(MakeNpz(path, names, options));
 }
 Dataset Dataset::Idx(std::vector<std::string> paths, const IdxOptions& options) {
   return Dataset(MakeIdx(paths, options));

@@ -44,7 +44,8 @@ struct IterateOptions {
   int64_t epoch = 0;  // from 0; each has its own order and random numbers
   uint64_t seed = 0;
   // Of the tensors that the pipeline makes and that still exist, those that it has handed out among
-  // them. 0: what the machine has. Beyond it Next() is ResourceExhausted.
+  // them; not those that a model's runs make (Map()). 0: what the machine has. Beyond it Next() is
+  // ResourceExhausted.
   int64_t memory_limit_bytes = 0;
 };
 
@@ -65,12 +66,12 @@ class DatasetIterator {
   // Begins again at a position that an iteration over an equal pipeline saved, with its epoch and
   // seed in place of this one's. What follows is exactly what would have followed there.
   //
-  // The stages pass over what came before: tensors, Range, NPY, NPZ and IDX in no time, files of
-  // records by walking over their lengths, CSV line by line; images and the functions of Map() are
-  // left out. Shuffle() reads again what its buffer held. Elements are computed again, and thrown
-  // away, ahead of what depends on them or on their number: Filter(), FromGenerator(), Unbatch(),
-  // Interleave(), PaddedBatch() and Window() only count, and a stage with OnError::kSkip must see
-  // each of its elements.
+  // The stages pass over what came before. That costs nothing for tensors, Range, NPY, NPZ and IDX;
+  // a walk over the records' lengths or the lines for TfRecord and Csv; no image is read and no
+  // function of Map() called. Shuffle() reads again what its buffer held, and where the number of
+  // its input's elements is unknown all that it has read so far. Filter(), FromGenerator(),
+  // Unbatch(), Window() and Interleave() go through all that came before, and so does whatever
+  // skips errors (OnError::kSkip).
   //
   // InvalidArgument for what is no such line, or is one of another version or another pipeline (its
   // stages, their parameters and element types; files may have moved); DataLoss when the dataset
@@ -94,10 +95,6 @@ struct FromGeneratorOptions {
   int64_t cardinality = kUnknownCardinality;
 };
 
-struct NpzDatasetOptions {
-  NpzOptions file;
-};
-
 struct CsvDatasetOptions {
   // dtype kInvalid is float32.
   CsvOptions file;
@@ -118,7 +115,8 @@ struct TfRecordDatasetOptions {
 struct MapOptions {
   // What the function yields. It is checked. Empty: the types of its input.
   std::vector<TensorType> types;
-  // Threads that call the function. 1: none beside the one that asks for elements.
+  // Threads that call the function. 1: none beside the one that asks for elements. Up to sixteen
+  // results for each thread are computed ahead.
   int num_parallel = 1;
   OnError on_error = OnError::kFail;
 };
@@ -200,7 +198,7 @@ class Dataset {
   // others are unpacked when the dataset is made.
   static Dataset Npy(std::vector<std::string> paths);
   static Dataset Npz(const std::string& path, const std::vector<std::string>& names,
-                     const NpzDatasetOptions& options = {});
+                     const NpzOptions& options = {});
   static Dataset Idx(std::vector<std::string> paths, const IdxOptions& options = {});
   // A row an element.
   static Dataset Csv(const std::string& path, const CsvDatasetOptions& options = {});
@@ -216,7 +214,8 @@ class Dataset {
   // {a, b} of one element of each, side by side, until the shortest ends.
   static Dataset Zip(const std::vector<Dataset>& datasets);
   // The datasets in turn, e.g. one for each file.
-  static Dataset Interleave(const std::vector<Dataset>& datasets, const InterleaveOptions& options);
+  static Dataset Interleave(const std::vector<Dataset>& datasets,
+                            const InterleaveOptions& options = {});
 
   // ---- Transformations ----
 
@@ -260,7 +259,8 @@ class Dataset {
                      InterleaveOptions options = {}) const;
   // Keeps the elements for the next iterations: in memory, or in a file, which is there after the
   // first whole pass and is checked when it is read (FailedPrecondition where another pipeline
-  // wrote it). What comes before it is read once, so its random numbers depend on neither epoch nor
+  // wrote it; that the files or a C++ function have changed cannot be seen: remove it then). What
+  // comes before it is read once, so its random numbers depend on neither epoch nor
   // IterateOptions::seed.
   Dataset Cache() const;
   Dataset Cache(const std::string& path) const;

@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_DATA_PIPELINE_ELEMENT_H_
 #define NOMOGRAPH_DATA_PIPELINE_ELEMENT_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -31,6 +32,9 @@ enum class OnError {
 struct MapContext {
   uint64_t seed = 0;  // of this stage in this epoch
   int64_t index = 0;  // of the element among those that came into the stage in this epoch
+  // Becomes true when the iteration is being ended: a function that takes long may ask, and return
+  // any error.
+  const std::atomic<bool>* cancel = nullptr;
 };
 
 // A function of elements. It may be called from several threads at once.

@@ -1,5 +1,6 @@
 #include "nomograph/data/pipeline/example.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -147,16 +148,26 @@ absl::Status ReadStrings(absl::string_view list, std::vector<absl::string_view>&
 }
 
 absl::Status CheckLength(const ExampleFeature& feature, int64_t found, absl::string_view unit) {
-  if (!feature.shape || feature.shape->num_elements() == found) return absl::OkStatus();
-  return InvalidArgument("it has ", found, " ", unit, "; expected ", feature.shape->num_elements(),
-                         " of shape ", feature.shape->ToString());
+  if (!feature.shape.has_rank()) return absl::OkStatus();
+  const int64_t expected = feature.shape.ToShape().num_elements();
+  if (expected == found) return absl::OkStatus();
+  return InvalidArgument("it has ", found, " ", unit, "; expected ", expected, " of shape ",
+                         feature.shape.ToString());
+}
+
+// REQUIRES: CheckLength() is OK.
+Shape ShapeOf(const ExampleFeature& feature, int64_t count) {
+  return feature.shape.has_rank() ? feature.shape.ToShape() : Shape{count};
 }
 
 template <typename T>
-absl::StatusOr<Tensor> NumbersAsTensor(const ExampleFeature& feature, std::vector<T> values) {
+absl::StatusOr<Tensor> NumbersAsTensor(const ExampleFeature& feature,
+                                       const std::vector<T>& values) {
   const auto count = static_cast<int64_t>(values.size());
   NOMO_RETURN_IF_ERROR(CheckLength(feature, count, "values"));
-  return Tensor::FromVector(feature.shape.value_or(Shape{count}), std::move(values));
+  NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(kDTypeOf<T>, ShapeOf(feature, count)));
+  std::copy(values.begin(), values.end(), tensor.mutable_data<T>().begin());
+  return tensor;
 }
 
 absl::StatusOr<Tensor> BytesAsTensor(const ExampleFeature& feature, absl::string_view bytes) {
@@ -168,7 +179,7 @@ absl::StatusOr<Tensor> BytesAsTensor(const ExampleFeature& feature, absl::string
   }
   NOMO_RETURN_IF_ERROR(CheckLength(feature, size / item, item == 1 ? "bytes" : "elements"));
   NOMO_ASSIGN_OR_RETURN(Tensor tensor,
-                        Tensor::Create(feature.dtype, feature.shape.value_or(Shape{size / item})));
+                        Tensor::Create(feature.dtype, ShapeOf(feature, size / item)));
   auto* target = reinterpret_cast<char*>(tensor.mutable_raw_data());
   if (size > 0) std::memcpy(target, bytes.data(), bytes.size());
   if (feature.dtype == DType::kBool) {
@@ -178,8 +189,8 @@ absl::StatusOr<Tensor> BytesAsTensor(const ExampleFeature& feature, absl::string
 }
 
 absl::StatusOr<Tensor> Missing(const ExampleFeature& feature) {
-  if (feature.default_value) return *feature.default_value;
-  if (!feature.shape) return Tensor::Create(feature.dtype, Shape{0});
+  if (feature.default_value.valid()) return feature.default_value;
+  if (!feature.shape.has_rank()) return Tensor::Create(feature.dtype, Shape{0});
   return InvalidArgument("it is missing, and has no default");
 }
 
@@ -199,12 +210,11 @@ absl::StatusOr<Tensor> ReadValue(const ExampleFeature& feature, const FoundFeatu
     if (kind == Kind::kBytes) NOMO_RETURN_IF_ERROR(ReadStrings(list, strings));
   }
   if (floats.empty() && integers.empty() && strings.empty()) {
-    if (feature.shape && feature.shape->num_elements() == 0)
-      return Tensor::Create(feature.dtype, *feature.shape);
-    return Missing(feature);
+    const bool of_none = feature.shape.has_rank() && feature.shape.ToShape().num_elements() == 0;
+    return of_none ? Tensor::Create(feature.dtype, feature.shape.ToShape()) : Missing(feature);
   }
-  if (kind == Kind::kFloat) return NumbersAsTensor(feature, std::move(floats));
-  if (kind == Kind::kInt64) return NumbersAsTensor(feature, std::move(integers));
+  if (kind == Kind::kFloat) return NumbersAsTensor(feature, floats);
+  if (kind == Kind::kInt64) return NumbersAsTensor(feature, integers);
   if (strings.size() > 1) {
     return InvalidArgument("it has ", strings.size(), " strings; one is read");
   }
@@ -246,7 +256,7 @@ std::string ListOf(const std::vector<int64_t>& values) {
 }  // namespace
 
 TensorType ExampleFeature::type() const {
-  return {dtype, shape ? PartialShape(*shape) : PartialShape::OfRank(1)};
+  return {dtype, shape.has_rank() ? shape : PartialShape::OfRank(1)};
 }
 
 absl::StatusOr<ExampleParser> ExampleParser::Create(std::vector<ExampleFeature> features) {
@@ -258,16 +268,20 @@ absl::StatusOr<ExampleParser> ExampleParser::Create(std::vector<ExampleFeature> 
     if (!parser.places_.emplace(feature.name, parser.places_.size()).second) {
       return InvalidArgument(place, " occurs twice");
     }
-    if (feature.shape) {
-      if (const auto count = feature.shape->CheckedNumElements(); !count.ok()) {
-        return Annotate(count.status(), place);
+    if (feature.shape.has_rank()) {
+      if (!feature.shape.fully_known()) {
+        return InvalidArgument(place, ": its shape is ", feature.shape.ToString(),
+                               "; expected known sizes, or none for any number of values");
       }
+      const auto count = feature.shape.ToShape().CheckedNumElements();
+      if (!count.ok()) return Annotate(count.status(), place);
     }
-    if (!feature.default_value) continue;
-    const Tensor& value = *feature.default_value;
-    if (value.dtype() == feature.dtype && Matches(value.shape(), feature.type().shape)) continue;
-    return InvalidArgument(place, ": its default is ",
-                           value.valid() ? value.type().ToString() : "no tensor", "; expected ",
+    const Tensor& value = feature.default_value;
+    if (!value.valid() ||
+        (value.dtype() == feature.dtype && Matches(value.shape(), feature.type().shape))) {
+      continue;
+    }
+    return InvalidArgument(place, ": its default is ", value.type().ToString(), "; expected ",
                            feature.type().ToString());
   }
   parser.features_ = std::move(features);

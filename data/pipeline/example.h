@@ -29,12 +29,13 @@ struct ExampleFeature {
   // bytes of a bytes_list's one string, as tf.io.decode_raw() does, little-endian: kUInt8 as they
   // are.
   DType dtype = DType::kInvalid;
-  // Fixed length (tf.io.FixedLenFeature): so many values. Without it, variable length: [values].
-  std::optional<Shape> shape;
+  // Fixed length (tf.io.FixedLenFeature): so many values. Of unknown rank, variable length:
+  // [values].
+  PartialShape shape;
   // In the place of a feature that is missing or has no values; of the dtype, and of the shape
-  // where that is given. Without it a missing feature of fixed length is an error, and one of
+  // where that is known. Without it a missing feature of fixed length is an error, and one of
   // variable length has no values.
-  std::optional<Tensor> default_value;
+  Tensor default_value;
 
   TensorType type() const;
 };

@@ -18,6 +18,9 @@ using NodeRef = std::shared_ptr<const DatasetNode>;
 using NodeOr = absl::StatusOr<NodeRef>;
 
 constexpr int kMaxParallel = 256;
+// Places in the queue for each thread: so many that threads seldom wait for one another, because
+// being woken takes longer than many a function.
+constexpr int kPlacesPerThread = 8;
 
 class MapNode : public DatasetNode {
  public:
@@ -66,7 +69,8 @@ class MapStage : public Stage {
       NOMO_RETURN_IF_ERROR(CheckCancelled());
       NOMO_ASSIGN_OR_RETURN(std::optional<Element> element, Pull(*input_));
       if (!element) return std::nullopt;
-      absl::StatusOr<Element> result = node_.Apply(*std::move(element), {key_, index_++});
+      absl::StatusOr<Element> result =
+          node_.Apply(*std::move(element), {key_, index_++, &context_.state->cancel});
       if (result.ok()) return *std::move(result);
       if (!node_.skips_errors()) return result.status();
       CountSkipped();
@@ -87,7 +91,9 @@ class MapStage : public Stage {
 };
 
 // Each thread takes the next element of the input, under a lock, with a place in a queue, and puts
-// its result there; the queue's front is what comes next, whoever is ready first.
+// its result there; the queue's front is what comes next, whoever is ready first. Who waits is
+// woken only when there is enough to do: a thread when half of the places are free, the reader when
+// the front is ready, and then it takes all that are.
 class ParallelMapStage : public Stage {
  public:
   ParallelMapStage(IterationContext context, const MapNode& node, std::unique_ptr<Stage> input)
@@ -101,7 +107,8 @@ class ParallelMapStage : public Stage {
   struct Place {
     bool ready = false, skipped = false;
     bool last = false;  // the input has ended, or failed
-    StageResult result = std::nullopt;
+    absl::Status status;
+    Element element;
   };
 
   StageResult DoNext() override;
@@ -112,11 +119,18 @@ class ParallelMapStage : public Stage {
   // Takes a place and the element that belongs there. False when the thread is to end.
   bool TakeElement(Element& element, int64_t& index);
   void Deliver(int64_t index, Place place);
+  // Waits for the front, and moves all that is ready from there on to taken_.
+  void TakeReady();
+  size_t most_places() const {
+    return static_cast<size_t>(kPlacesPerThread) * static_cast<size_t>(node_.num_parallel());
+  }
 
   const MapNode& node_;
   const uint64_t key_;
   const std::unique_ptr<Stage> input_;
   std::vector<std::thread> threads_;
+
+  std::deque<Place> taken_;  // by the reader, and not yet yielded
 
   std::mutex input_mutex_;  // held while an element is taken; locked ahead of mutex_
   std::mutex mutex_;        // guards what follows
@@ -124,6 +138,7 @@ class ParallelMapStage : public Stage {
   std::deque<Place> places_;
   int64_t first_ = 0;  // the front's index
   bool stop_ = false;  // no more elements are taken
+  bool waits_for_space_ = false;
 };
 
 ParallelMapStage::~ParallelMapStage() {
@@ -139,8 +154,11 @@ bool ParallelMapStage::TakeElement(Element& element, int64_t& index) {
   const std::lock_guard input_lock(input_mutex_);
   {
     std::unique_lock lock(mutex_);
-    const size_t most = 2 * static_cast<size_t>(node_.num_parallel());
-    space_.wait(lock, [&] { return stop_ || places_.size() < most; });
+    if (places_.size() >= most_places()) {
+      waits_for_space_ = true;
+      space_.wait(lock, [&] { return stop_ || places_.size() <= most_places() / 2; });
+      waits_for_space_ = false;
+    }
     if (stop_) return false;
     index = first_ + static_cast<int64_t>(places_.size());
     places_.emplace_back();
@@ -154,17 +172,19 @@ bool ParallelMapStage::TakeElement(Element& element, int64_t& index) {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
-  Deliver(index, {.last = true, .result = std::move(next)});
+  Deliver(index, {.last = true, .status = next.status()});
   return false;
 }
 
 void ParallelMapStage::Deliver(int64_t index, Place place) {
+  bool front = false;
   {
     const std::lock_guard lock(mutex_);
     place.ready = true;
     places_[static_cast<size_t>(index - first_)] = std::move(place);
+    front = index == first_;
   }
-  ready_.notify_one();
+  if (front) ready_.notify_one();
 }
 
 void ParallelMapStage::Work() {
@@ -173,16 +193,14 @@ void ParallelMapStage::Work() {
   int64_t index = 0;
   while (TakeElement(element, index)) {
     const Stopwatch watch;
-    absl::StatusOr<Element> result = node_.Apply(std::move(element), {key_, index});
+    absl::StatusOr<Element> result =
+        node_.Apply(std::move(element), {key_, index, &context_.state->cancel});
     AddBusy(watch.Ns());
     Place place;
+    place.status = result.status();
     place.skipped = !result.ok() && node_.skips_errors();
     if (place.skipped) CountSkipped();
-    if (result.ok()) {
-      place.result = *std::move(result);
-    } else {
-      place.result = result.status();
-    }
+    if (result.ok()) place.element = *std::move(result);
     Deliver(index, std::move(place));
   }
 }
@@ -194,16 +212,32 @@ StageResult ParallelMapStage::DoNext() {
   }
   while (true) {
     NOMO_RETURN_IF_ERROR(CheckCancelled());
+    if (taken_.empty()) TakeReady();
+    if (taken_.front().last) {  // for all further calls
+      NOMO_RETURN_IF_ERROR(taken_.front().status);
+      return std::nullopt;
+    }
+    Place place = std::move(taken_.front());
+    taken_.pop_front();
+    if (place.skipped) continue;
+    NOMO_RETURN_IF_ERROR(place.status);
+    return std::move(place.element);
+  }
+}
+
+void ParallelMapStage::TakeReady() {
+  bool wake = false;
+  {
     std::unique_lock lock(mutex_);
     ready_.wait(lock, [&] { return !places_.empty() && places_.front().ready; });
-    if (places_.front().last) return places_.front().result;  // for all further calls
-    Place place = std::move(places_.front());
-    places_.pop_front();
-    ++first_;
-    lock.unlock();
-    space_.notify_one();
-    if (!place.skipped) return std::move(place.result);
+    while (!places_.empty() && places_.front().ready) {
+      taken_.push_back(std::move(places_.front()));
+      places_.pop_front();
+      ++first_;
+    }
+    wake = waits_for_space_ && places_.size() <= most_places() / 2;
   }
+  if (wake) space_.notify_one();
 }
 
 absl::StatusOr<int64_t> ParallelMapStage::DoSkip(int64_t count) {

@@ -12,7 +12,30 @@
 
 namespace nomograph {
 
-// "[0, 1, 2]", "7"; several components with "; " between them.
+// [0], [0 1], [0 1 2], …
+inline absl::StatusOr<Element> UpTo(Element x) {
+  std::vector<int64_t> values;
+  for (int64_t i = 0; i <= x[0].at<int64_t>(); ++i) values.push_back(i);
+  return Element{Tensor::Of<int64_t>({static_cast<int64_t>(values.size())}, values)};
+}
+inline MapOptions Ragged() { return {.types = {{DType::kInt64, PartialShape::OfRank(1)}}}; }
+
+// 0, 1, 4, …
+inline GeneratorFn Squares(int64_t count) {
+  return [i = int64_t{0}, count]() mutable -> absl::StatusOr<std::optional<Element>> {
+    if (i == count) return std::nullopt;
+    const int64_t value = i * i;
+    ++i;
+    return Element{Tensor::Scalar(value)};
+  };
+}
+
+inline const std::vector<TensorType>& IntType() {
+  static const auto* const types = new std::vector<TensorType>{{DType::kInt64, Shape{}}};
+  return *types;
+}
+
+// "[0 1 2]", "7"; several components with "; " between them.
 inline std::string ElementText(const Element& element) {
   return absl::StrJoin(element, "; ", [](std::string* out, const Tensor& tensor) {
     std::vector<double> values;

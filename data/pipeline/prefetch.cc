@@ -37,16 +37,23 @@ class PrefetchStage : public Stage {
     for (bool more = true; more;) {
       {
         std::unique_lock lock(mutex_);
-        space_.wait(lock, [&] { return stop_ || elements_.size() < most_; });
+        if (elements_.size() >= most_) {
+          waits_for_space_ = true;
+          // Being woken for each element would take longer than many an element does.
+          space_.wait(lock, [&] { return stop_ || elements_.size() <= most_ / 2; });
+          waits_for_space_ = false;
+        }
         if (stop_) return;
       }
       StageResult next = Pull(*input_);
       more = next.ok() && next->has_value();
+      bool first = false;
       {
         const std::lock_guard lock(mutex_);
+        first = elements_.empty();
         elements_.push_back(std::move(next));
       }
-      ready_.notify_one();
+      if (first) ready_.notify_one();  // else nobody waits
     }
   }
 
@@ -60,8 +67,9 @@ class PrefetchStage : public Stage {
     if (!elements_.front().ok() || !elements_.front()->has_value()) return elements_.front();
     StageResult next = std::move(elements_.front());
     elements_.pop_front();
+    const bool wake = waits_for_space_ && elements_.size() <= most_ / 2;
     lock.unlock();
-    space_.notify_one();
+    if (wake) space_.notify_one();
     return next;
   }
 
@@ -76,7 +84,7 @@ class PrefetchStage : public Stage {
   std::mutex mutex_;  // guards what follows
   std::condition_variable ready_, space_;
   std::deque<StageResult> elements_;
-  bool stop_ = false;
+  bool stop_ = false, waits_for_space_ = false;
 };
 
 class PrefetchNode : public DatasetNode {
