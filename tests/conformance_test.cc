@@ -213,8 +213,12 @@ TEST_P(Conformance, ChannelsOnTheOtherSide) {
     // Image ops take a single image too.
     const bool batched = !(op().name.starts_with("image.") && image_rank == 3);
     example.attrs.Set("data_format", first ? "channels_first" : "channels_last");
-    example.inputs[0] = MoveChannels(example.inputs[0], batched, first);
-    if (example.outputs[0].shape().rank() == image_rank) {
+    // Gradients take a second activation, and may yield a kernel.
+    for (size_t i = 0; i < example.inputs.size(); ++i) {
+      if (i == 0 || op().inputs[i].name == "x")
+        example.inputs[i] = MoveChannels(example.inputs[i], batched, first);
+    }
+    if (example.outputs[0].shape().rank() == image_rank && op().outputs[0].name != "dkernel") {
       example.outputs[0] = MoveChannels(example.outputs[0], batched, first);
     }
     for (const bool exact : {false, true}) {

@@ -64,11 +64,9 @@ class BatchNormalizationLayer : public NormalizationLayer {
   }
 
   absl::StatusOr<Value> Apply(const Value& x) override {
-    Attributes attrs = {{"axis", options_.axis}, {"epsilon", options_.epsilon}};
-    // Of training alone: models say it where it is not the op's default.
-    if (options_.momentum != BatchNormalizationOptions().momentum)
-      attrs.Set("momentum", options_.momentum);
-    return internal::Op("nn.BatchNormalization", {x, gamma_, beta_, mean_, variance_}, attrs);
+    return internal::Op(
+        "nn.BatchNormalization", {x, gamma_, beta_, mean_, variance_},
+        {{"axis", options_.axis}, {"epsilon", options_.epsilon}, {"momentum", options_.momentum}});
   }
 
   BatchNormalizationOptions options_;
@@ -162,7 +160,8 @@ struct BatchNormalizationSpec {
   void VisitFields(FieldVisitor& v) {
     v.Name(options.name);
     v("axis", options.axis, "the channels'");
-    v("momentum", options.momentum, "of the moving averages in training");
+    v("momentum", options.momentum,
+      "how much of the moving averages stays at each step of training");
     VisitGammaAndBeta(v, options);
     v("moving_mean_initializer", options.moving_mean_initializer,
       "what weight moving_mean holds at first");

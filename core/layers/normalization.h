@@ -12,7 +12,7 @@ namespace nomograph {
 
 struct BatchNormalizationOptions {
   int64_t axis = -1;       // the channels'
-  double momentum = 0.99;  // of the moving averages in training
+  double momentum = 0.99;  // how much of the moving averages stays at each step of training
   double epsilon = 1e-3;
   bool center = true;  // beta is added
   bool scale = true;   // gamma is a factor

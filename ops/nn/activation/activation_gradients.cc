@@ -74,8 +74,19 @@ Value SigmoidOf(const Value& x) { return Call("nn.Sigmoid", {x}); }
 
 // --- ReluGrad ---------------------------------------------------------------------------------
 
-double LimitOf(const Attributes& attrs) {
-  return attrs.Has("limit") ? attrs.Float("limit") : std::numeric_limits<double>::infinity();
+// dx from dy and x. Infinity, where there is no limit, is not compared with: x itself may be it.
+// (Nor would NaN do, by which a run is taken for one that lost a NaN: core/op/keep_nan.h.)
+template <typename Number>  // of the constants
+auto ReluSlope(const Attributes& attrs) {
+  const bool limited = attrs.Has("limit");
+  const auto limit = static_cast<Number>(limited ? attrs.Float("limit") : 0);
+  return [alpha = static_cast<Number>(attrs.Float("alpha")), limited, limit](auto dy, auto x) {
+    using T = decltype(x);
+    const bool past = limited & (x >= static_cast<T>(limit));
+    const T upper = past ? T{0} : dy;
+    const T lower = alpha == 0 ? T{0} : static_cast<T>(alpha) * dy;
+    return x <= 0 ? lower : upper;
+  };
 }
 
 absl::StatusOr<std::vector<Value>> ReluGradGradient(const GradientContext& g) {
@@ -84,14 +95,7 @@ absl::StatusOr<std::vector<Value>> ReluGradGradient(const GradientContext& g) {
 
 OpDef ReluGrad() {
   return GradOp("nn.ReluGrad", "x",
-                [](const Attributes& attrs) {
-                  return [alpha = attrs.Float("alpha"), limit = LimitOf(attrs)](auto dy, auto x) {
-                    using T = decltype(x);
-                    return x <= 0                       ? static_cast<T>(alpha) * dy
-                           : x >= static_cast<T>(limit) ? T{0}
-                                                        : dy;
-                  };
-                })
+                [](const Attributes& attrs) { return ReluSlope<double>(attrs); })
       .Doc(
           "The gradient of nn.Relu and its kin: dx = dy where 0 < x < limit, alpha dy where x <= "
           "0, and 0 where x >= limit. x may also be their result, where it has x's sign.")
@@ -101,15 +105,7 @@ OpDef ReluGrad() {
                     "it always rises")
       .Gradient(ReluGradGradient)
       .Fast(FastElementwise(FastTypes{},
-                            [](const Attributes& attrs) {
-                              const auto alpha = static_cast<float>(attrs.Float("alpha"));
-                              const auto limit = static_cast<float>(LimitOf(attrs));
-                              return [=](float dy, float x) {
-                                const float upper = x >= limit ? 0.0f : dy;
-                                const float lower = alpha == 0.0f ? 0.0f : alpha * dy;
-                                return x <= 0.0f ? lower : upper;
-                              };
-                            }))
+                            [](const Attributes& attrs) { return ReluSlope<float>(attrs); }))
       .Examples(
           ExampleTable()
               .Rows(kFloats, {{3, 2, 3}, {3, -2, 0}, {3, 0, 0}, {-1, kInf, -1}})
@@ -298,18 +294,21 @@ absl::StatusOr<std::vector<Value>> EluGradGradient(const GradientContext& g) {
   return result;
 }
 
-OpDef EluGrad() {
-  const auto slope = [](const Attributes& attrs) {
-    return [above = attrs.Float("above"), factor = attrs.Float("factor"),
-            offset = attrs.Float("offset")](auto dy, auto x, auto y) {
-      using T = decltype(x);
-      const T rising = dy * static_cast<T>(above);
-      const T bent = dy * (static_cast<T>(factor) * y + static_cast<T>(offset));
-      return x < 0 ? bent : rising;
-    };
+template <typename Number>  // of the constants
+auto EluSlope(const Attributes& attrs) {
+  return [above = static_cast<Number>(attrs.Float("above")),
+          factor = static_cast<Number>(attrs.Float("factor")),
+          offset = static_cast<Number>(attrs.Float("offset"))](auto dy, auto x, auto y) {
+    using T = decltype(x);
+    const T rising = dy * static_cast<T>(above);
+    const T bent = dy * (static_cast<T>(factor) * y + static_cast<T>(offset));
+    return x < 0 ? bent : rising;
   };
+}
+
+OpDef EluGrad() {
   OpDef op =
-      GradOp("nn.EluGrad", "x", slope)
+      GradOp("nn.EluGrad", "x", [](const Attributes& attrs) { return EluSlope<double>(attrs); })
           .Doc(
               "The gradient of nn.Elu, nn.Selu and nn.Celu, whose derivative below 0 is a "
               "linear function of the result: dx = dy (factor y + offset) where x < 0, dy "
@@ -318,7 +317,8 @@ OpDef EluGrad() {
           .Attr("factor", 1.0, "see above")
           .Attr("offset", 1.0, "see above")
           .Gradient(EluGradGradient)
-          .Fast(FastElementwise(FastTypes{}, slope))
+          .Fast(FastElementwise(FastTypes{},
+                                [](const Attributes& attrs) { return EluSlope<float>(attrs); }))
           .Examples(ExampleTable()
                         .Rows(kFloats, {{2.0, 0.5, 0.5, 2.0},
                                         {-1.5, -0.5, -0.3934693402873666, -0.9097959895689501},

@@ -10,10 +10,12 @@
 namespace nomograph::nn {
 namespace {
 
+// Elements from `begin`, a multiple of 4, up to `end`.
 template <typename T>
-void Drop(const PhiloxStream& stream, double rate, absl::Span<const T> x, absl::Span<T> y) {
+void Drop(const PhiloxStream& stream, double rate, absl::Span<const T> x, absl::Span<T> y,
+          size_t begin, size_t end) {
   std::array<uint32_t, 4> words = {};
-  for (size_t i = 0; i < x.size(); ++i) {
+  for (size_t i = begin; i < end; ++i) {
     if (i % 4 == 0) words = stream.Block(i / 4);
     y[i] = UniformFloat(words[i % 4]) < rate
                ? T(0.0f)
@@ -21,20 +23,37 @@ void Drop(const PhiloxStream& stream, double rate, absl::Span<const T> x, absl::
   }
 }
 
-absl::Status DropoutCompute(KernelContext& context) {
+absl::Status Compute(KernelContext& context, int threads) {
   const double rate = context.attrs().Float("rate");
   const bool drops = context.run().training && rate > 0;
   const PhiloxStream stream = RandomStream(context);
   Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() {
     const auto x = context.input<T>(0);
     const auto y = context.output<T>(0);
-    if (drops) {
-      Drop<T>(stream, rate, x, y);
-    } else if (x.data() != y.data()) {
-      std::copy(x.begin(), x.end(), y.begin());
+    if (!drops) {
+      if (x.data() != y.data()) std::copy(x.begin(), x.end(), y.begin());
+      return;
+    }
+    constexpr size_t kPart = 4096;
+    const auto parts = static_cast<int64_t>((x.size() + kPart - 1) / kPart);
+#pragma omp parallel for num_threads(threads)
+    for (int64_t part = 0; part < parts; ++part) {
+      const size_t begin = static_cast<size_t>(part) * kPart;
+      Drop<T>(stream, rate, x, y, begin, std::min(begin + kPart, x.size()));
     }
   });
   return absl::OkStatus();
+}
+
+absl::Status DropoutCompute(KernelContext& context) { return Compute(context, 1); }
+
+// The same on several threads: each element's number follows from its place.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareDropout(const PrepareContext& context) {
+  constexpr int64_t kWorthThreads = 1 << 14;
+  if (context.inputs[0].shape.num_elements() < kWorthThreads) return nullptr;
+  return MakeComputeKernel(
+      [threads = context.threads](KernelContext& kernel) { return Compute(kernel, threads); },
+      "loop");
 }
 
 std::vector<Example> DropoutExamples() {
@@ -74,6 +93,7 @@ NOMO_REGISTER_OP(
             .Max(1))
         .Infer(SameAsInput)
         .Reference(DropoutCompute)
+        .Fast(PrepareDropout)
         .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
           NOMO_ASSIGN_OR_RETURN(Attributes attrs, AttributesOfSameDraws(g));
           return std::vector<Value>{Call("nn.Dropout", {g.gradient(0)}, std::move(attrs))};

@@ -5,32 +5,13 @@
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/norm/groups.h"
 #include "nomograph/ops/nn/vector_input.h"
 
 namespace nomograph::nn {
 namespace {
 
 // Group normalisation, and instance normalisation, where each channel is a group.
-
-// x as [batch, before, channels, after].
-struct Axes {
-  int64_t batch = 1, before = 1, channels = 1, after = 1;
-  int64_t groups = 1;
-  int64_t group_channels() const { return channels / groups; }
-  int64_t row_size() const { return before * channels * after; }
-};
-
-Axes GetAxes(const Shape& x, const Attributes& attrs) {
-  const int channel_axis = *NormalizeAxis(attrs.Int("axis"), x.rank());
-  Axes axes;
-  axes.batch = x[0];
-  axes.channels = x[channel_axis];
-  for (int i = 1; i < channel_axis; ++i) axes.before *= x[i];
-  for (int i = channel_axis + 1; i < x.rank(); ++i) axes.after *= x[i];
-  axes.groups =
-      attrs.Has("num_groups") ? attrs.Int("num_groups") : std::max<int64_t>(axes.channels, 1);
-  return axes;
-}
 
 absl::StatusOr<std::vector<TensorType>> InferGroupNormalization(const InferContext& context) {
   const PartialShape& x = context.shape(0);
@@ -52,7 +33,7 @@ absl::StatusOr<std::vector<TensorType>> InferGroupNormalization(const InferConte
 
 // Calls f(offset in x's row, channel) for each element of a group.
 template <typename F>
-void ForEachInGroup(const Axes& axes, int64_t group, F f) {
+void ForEachInGroup(const GroupAxes& axes, int64_t group, F f) {
   const int64_t first = group * axes.group_channels();
   for (int64_t i = 0; i < axes.before; ++i) {
     for (int64_t c = first; c < first + axes.group_channels(); ++c) {
@@ -63,7 +44,7 @@ void ForEachInGroup(const Axes& axes, int64_t group, F f) {
 
 template <typename T>
 void GroupNormalizationReference(const KernelContext& context) {
-  const Axes axes = GetAxes(context.input_shape(0), context.attrs());
+  const GroupAxes axes = GetGroupAxes(context.input_shape(0), context.attrs());
   const double epsilon = context.attrs().Float("epsilon");
   const double size = static_cast<double>(axes.before * axes.group_channels() * axes.after);
   for (int64_t n = 0; n < axes.batch; ++n) {
@@ -99,7 +80,7 @@ absl::Status GroupNormalizationCompute(KernelContext& context) {
 // makes of each group's sums a factor and an offset for its channels, and applies them. Sums are
 // doubles, so that their squares may be subtracted.
 
-void SumChannels(const Axes& axes, const float* x, double* sums, double* squares) {
+void SumChannels(const GroupAxes& axes, const float* x, double* sums, double* squares) {
   std::fill_n(sums, axes.channels, 0.0);
   std::fill_n(squares, axes.channels, 0.0);
   for (int64_t i = 0; i < axes.before; ++i) {
@@ -127,7 +108,8 @@ void SumChannels(const Axes& axes, const float* x, double* sums, double* squares
 }
 
 // Replaces the sums by factors and the squares by offsets.
-void SumsToFactors(const KernelContext& context, const Axes& axes, double* sums, double* squares) {
+void SumsToFactors(const KernelContext& context, const GroupAxes& axes, double* sums,
+                   double* squares) {
   const double epsilon = context.attrs().Float("epsilon");
   const double size = static_cast<double>(axes.before * axes.group_channels() * axes.after);
   for (int64_t first = 0; first < axes.channels; first += axes.group_channels()) {
@@ -149,8 +131,8 @@ void SumsToFactors(const KernelContext& context, const Axes& axes, double* sums,
   }
 }
 
-void ApplyFactors(const Axes& axes, const float* x, const double* factors, const double* offsets,
-                  float* y) {
+void ApplyFactors(const GroupAxes& axes, const float* x, const double* factors,
+                  const double* offsets, float* y) {
   for (int64_t i = 0; i < axes.before; ++i) {
     if (axes.after == 1) {
       for (int64_t c = 0; c < axes.channels; ++c)
@@ -167,7 +149,7 @@ void ApplyFactors(const Axes& axes, const float* x, const double* factors, const
 }
 
 absl::Status GroupNormalizationFast(KernelContext& context, int threads) {
-  const Axes axes = GetAxes(context.input_shape(0), context.attrs());
+  const GroupAxes axes = GetGroupAxes(context.input_shape(0), context.attrs());
 #pragma omp parallel for num_threads(threads)
   for (int64_t n = 0; n < axes.batch; ++n) {
     double* sums = reinterpret_cast<double*>(context.scratch()) + n * 2 * axes.channels;
@@ -182,7 +164,7 @@ absl::Status GroupNormalizationFast(KernelContext& context, int threads) {
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareGroupNormalization(const PrepareContext& context) {
   if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
-  const Axes axes = GetAxes(context.inputs[0].shape, context.attrs);
+  const GroupAxes axes = GetGroupAxes(context.inputs[0].shape, context.attrs);
   const int64_t scratch_bytes =
       axes.batch * axes.channels * 2 * static_cast<int64_t>(sizeof(double));
   const int threads = context.threads;
@@ -191,53 +173,12 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareGroupNormalization(const PrepareC
       "group loop", scratch_bytes);
 }
 
-// With n = (x - mean) / deviation and s = dy scale: (s - mean(s) - n mean(s n)) / deviation.
 absl::StatusOr<std::vector<Value>> GroupNormalizationGradient(const GradientContext& g) {
-  using Ints = std::vector<int64_t>;
-  const Value dy = g.gradient(0);
-  const PartialShape& shape = g.input(0).shape();
-  if (!shape.has_rank()) return InvalidArgument("the number of axes of x must be known");
-  const int rank = shape.rank(), axis = *NormalizeAxis(g.attrs().Int("axis"), rank);
-  const bool grouped = g.attrs().Has("num_groups");
-  // The channel axis as two: groups, and channels of a group.
-  const Ints parts = grouped ? Ints{g.attrs().Int("num_groups"), -1} : Ints{-1, 1};
-  const Value sizes = ShapeOf(g.input(0));
-  const Value split =
-      Call("array.Concat", {Slice(sizes, 0, axis), Constant(Tensor::Of<int64_t>({2}, parts)),
-                            Slice(sizes, axis + 1, rank)});
-  const auto in_groups = [&](const Value& v) { return Call("array.Reshape", {v, split}); };
-  Ints group_axes, channel_axes, behind;
-  for (int i = 1; i <= rank; ++i) {
-    if (i != axis) group_axes.push_back(i);
-  }
-  for (int i = 0; i < rank; ++i) {
-    if (i != axis) channel_axes.push_back(i);
-    if (i > axis) behind.push_back(i - axis);
-  }
-  const auto mean = [&](const Value& v) {
-    return Call("math.ReduceMean", {v}, {{"axes", group_axes}, {"keepdims", true}});
-  };
-  const auto per_channel = [&](const Value& v) {
-    return Call("math.ReduceSum", {v}, {{"axes", channel_axes}, {"keepdims", false}});
-  };
-  const Value x = in_groups(g.input(0));
-  const Value centered = x - mean(x);
-  const Value inverse =
-      Call("math.Rsqrt", {mean(centered * centered) + g.attrs().Float("epsilon")});
-  const Value normal = centered * inverse;
-  std::vector<Value> result(3);
-  if (g.wants(0)) {
-    Value scaled = dy;
-    if (g.has_input(1)) {
-      scaled = dy * (behind.empty() ? g.input(1)
-                                    : Call("array.Unsqueeze", {g.input(1)}, {{"axes", behind}}));
-    }
-    const Value s = in_groups(scaled);
-    result[0] = ReshapeLike(inverse * (s - mean(s) - normal * mean(s * normal)), g.input(0));
-  }
-  if (g.wants(1)) result[1] = per_channel(dy * ReshapeLike(normal, g.input(0)));
-  if (g.wants(2)) result[2] = per_channel(dy);
-  return result;
+  return CallMulti("nn.GroupNormalizationGrad",
+                   {g.gradient(0), g.input(0), g.has_input(1) ? g.input(1) : Value()}, g.attrs(),
+                   {.num_outputs = g.wants(2)   ? 3
+                                   : g.wants(1) ? 2
+                                                : 1});
 }
 
 OpDef GroupNormalizationSchema(std::string name, std::string doc, std::string source) {

@@ -58,24 +58,19 @@ absl::Status Compute(KernelContext& context) {
 // A plane whose elements lie one behind the other.
 void SpreadPlane(const PoolRanges& ranges, const float* x, const float* dy, float* dx) {
   std::fill_n(dx, ranges.positions(), 0.0f);
-  constexpr float kLeast = -std::numeric_limits<float>::infinity();
-  float greatest = kLeast;
-  int64_t found = -1;
-  ranges.ForEach(
-      [&](int64_t, int64_t, int64_t) {
-        greatest = kLeast;
-        found = -1;
-      },
-      [&](int64_t position) {
-        const float value = x[position];
-        const bool takes =
-            (value > greatest) | (found < 0) | ((value != value) & (greatest == greatest));
-        greatest = takes ? value : greatest;
-        found = takes ? position : found;
-      },
-      [&](int64_t output) {
-        if (found >= 0) dx[found] += dy[output];
-      });
+  using Range = PoolRanges::Range;
+  ranges.ForEachWindow([&](int64_t output, const Range& a, const Range& b, const Range& c) {
+    float greatest = -std::numeric_limits<float>::infinity();
+    int64_t found = -1;
+    ranges.ForEachTap(a, b, c, [&](int64_t position) {
+      const float value = x[position];
+      const bool takes =
+          (value > greatest) | (found < 0) | ((value != value) & (greatest == greatest));
+      greatest = takes ? value : greatest;
+      found = takes ? position : found;
+    });
+    if (found >= 0) dx[found] += dy[output];
+  });
 }
 
 // Up to kChannelsAtOnce channels that lie side by side, positions `step` apart.

@@ -36,26 +36,36 @@ class PoolRanges {
     return static_cast<int64_t>(ranges_[0].size() * ranges_[1].size() * ranges_[2].size());
   }
 
-  // Calls f(output, taps, positions...) as `begin(output, taps that meet x, all taps)`, then
-  // `tap(position)` for each tap that meets x, in row-major order, then `end(output)`.
-  template <typename Begin, typename Tap, typename End>
-  void ForEach(Begin begin, Tap tap, End end) const {
+  // Calls f(output, ranges along the three axes) for each window, in row-major order.
+  template <typename F>
+  void ForEachWindow(F f) const {
     int64_t output = 0;
     for (const Range& a : ranges_[0]) {
       for (const Range& b : ranges_[1]) {
-        for (const Range& c : ranges_[2]) {
-          begin(output, a.count * b.count * c.count, a.taps * b.taps * c.taps);
-          for (int64_t i = 0; i < a.count; ++i) {
-            const int64_t plane = (a.first + i * steps_[0]) * sizes_[1];
-            for (int64_t j = 0; j < b.count; ++j) {
-              const int64_t row = (plane + b.first + j * steps_[1]) * sizes_[2] + c.first;
-              for (int64_t k = 0; k < c.count; ++k) tap(row + k * steps_[2]);
-            }
-          }
-          end(output++);
-        }
+        for (const Range& c : ranges_[2]) f(output++, a, b, c);
       }
     }
+  }
+  // Calls tap(position) for each tap of a window that meets x, in row-major order.
+  template <typename F>
+  void ForEachTap(const Range& a, const Range& b, const Range& c, F tap) const {
+    const int64_t rows = sizes_[1], columns = sizes_[2], step = steps_[2], count = c.count;
+    for (int64_t i = 0; i < a.count; ++i) {
+      const int64_t plane = (a.first + i * steps_[0]) * rows;
+      for (int64_t j = 0; j < b.count; ++j) {
+        const int64_t row = (plane + b.first + j * steps_[1]) * columns + c.first;
+        for (int64_t k = 0; k < count; ++k) tap(row + k * step);
+      }
+    }
+  }
+  // Both: `begin(output, taps that meet x, all taps)`, `tap(position)` for each, `end(output)`.
+  template <typename Begin, typename Tap, typename End>
+  void ForEach(Begin begin, Tap tap, End end) const {
+    ForEachWindow([&](int64_t output, const Range& a, const Range& b, const Range& c) {
+      begin(output, a.count * b.count * c.count, a.taps * b.taps * c.taps);
+      ForEachTap(a, b, c, tap);
+      end(output);
+    });
   }
 
  private:

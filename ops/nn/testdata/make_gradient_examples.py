@@ -211,6 +211,34 @@ layer_norm("the last two axes, without scale", ints(2, 2, 3), axis=1, epsilon=0.
 layer_norm("root mean square", ints(3, 4), ints(4, salt=2), epsilon=0.1, centered=False)
 
 
+def group_norm(name, x, groups, scale=None, first=False, epsilon=0.1):
+    """`x` has its channels second; `groups` None: instance normalisation."""
+    channels, x = x.shape[1], leaf(x)
+    scale = None if scale is None else leaf(scale)
+    y = F.group_norm(x, groups or channels, None, None, epsilon)
+    dy = ints(*y.shape, salt=9)
+    axes = [i for i in range(x.dim()) if i != 1]
+    if scale is None:
+        dx, dscale = gradients(y, dy, [x])[0], (dy * y).sum(axes)
+    else:
+        dx, dscale = gradients(y * scale.reshape(-1, *[1] * (x.dim() - 2)), dy, [x, scale])
+    move = (lambda t: t) if first else channels_last
+    attrs = {"epsilon": epsilon}
+    if groups:
+        attrs["num_groups"] = groups
+    if first:
+        attrs["axis"] = 1
+    inputs = [move(dy), move(x.detach()), None if scale is None else scale.detach()]
+    example("nn.GroupNormalizationGrad", name, [base.f32(t) for t in inputs],
+            [t.detach().float() for t in (move(dx), dscale, dy.sum(axes))], attrs, ", .atol = 1e-5")
+
+
+group_norm("channels last", ints(2, 4, 3), 2, ints(4, salt=2))
+group_norm("channels first", ints(2, 4, 2, 2), 2, ints(4, salt=2), first=True)
+group_norm("no positions, no scale", ints(3, 6), 2)
+group_norm("instances", ints(2, 2, 4), None, ints(2, salt=3), first=True)
+
+
 def batch_norm(name, x, scale, offset, mean, variance, axis, epsilon=1e-5, momentum=0.99):
     """Of PyTorch, whose momentum is 1 - momentum here; its moving variance is unbiased, and is computed by hand."""
     first = leaf(x.movedim(axis, 1))

@@ -160,7 +160,7 @@ absl::StatusOr<ChannelsSecond> MoveChannels(NodeExporter& n) {
   return move;
 }
 
-Names Channelwise(NodeExporter& n, const char* op_type, int vectors) {
+Names Channelwise(NodeExporter& n, const char* op_type, int vectors, bool training = false) {
   NOMO_ASSIGN_OR_RETURN(const ChannelsSecond move, MoveChannels(n));
   std::vector<std::string> inputs = n.inputs();
   inputs.resize(vectors + 1);
@@ -175,14 +175,27 @@ Names Channelwise(NodeExporter& n, const char* op_type, int vectors) {
   if (n.op().FindAttr("num_groups") != nullptr) {
     NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), n.Attr("num_groups"));
   }
-  std::string y = n.Emit(op_type, inputs, std::move(attrs));
-  if (!move.back.empty()) {
-    NOMO_ASSIGN_OR_RETURN(y, n.graph().Transpose(y, move.back));
+  if (n.op().FindAttr("momentum") != nullptr) {
+    NOMO_ASSIGN_OR_RETURN(attrs.emplace_back(), n.Attr("momentum"));
   }
-  return {{y}};
+  if (training) attrs.push_back(IntAttr("training_mode", 1));
+  std::vector<std::string> outputs =
+      n.graph().EmitMulti(op_type, inputs, std::move(attrs), training ? 3 : 1);
+  if (!move.back.empty()) {
+    NOMO_ASSIGN_OR_RETURN(outputs[0], n.graph().Transpose(outputs[0], move.back));
+  }
+  return outputs;
 }
 
 Names BatchNormalization(NodeExporter& n) { return Channelwise(n, "BatchNormalization", 4); }
+
+// The statistics that are kept move as ONNX's do; those of the batch are no outputs there.
+Names BatchNormalizationTraining(NodeExporter& n) {
+  if (n.num_outputs() > 3)
+    return absl::UnimplementedError("ONNX has no outputs for the statistics of the batch");
+  return Channelwise(n, "BatchNormalization", 4, /*training=*/true);
+}
+
 Names InstanceNormalization(NodeExporter& n) { return Channelwise(n, "InstanceNormalization", 2); }
 Names GroupNormalization21(NodeExporter& n) { return Channelwise(n, "GroupNormalization", 2); }
 
@@ -374,6 +387,10 @@ const ExportRegistrar kFunctions({
     {.op = "nn.BatchNormalization",
      .op_type = "BatchNormalization",
      .function = BatchNormalization},
+    {.op = "nn.BatchNormalizationTraining",
+     .op_type = "BatchNormalization",
+     .since = 14,
+     .function = BatchNormalizationTraining},
     {.op = "nn.InstanceNormalization",
      .op_type = "InstanceNormalization",
      .function = InstanceNormalization},

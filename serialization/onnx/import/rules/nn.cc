@@ -121,40 +121,23 @@ absl::Status ImportBatchNormalization(NodeImporter& node) {
   NOMO_ASSIGN_OR_RETURN(const int64_t spatial, node.Int("spatial", 1));
   node.Ignore({"is_test", "consumed_inputs"});  // before opset 7
   if (spatial != 1) return absl::UnimplementedError("attribute spatial: only 1 is supported");
-  Attributes attrs = {{"axis", 1}};
+  Attributes attrs = {{"axis", 1}, {"momentum", momentum}};
   NOMO_RETURN_IF_ERROR(node.Copy("nn.BatchNormalization", "epsilon", attrs));
   const ValueId x = node.input(0);
   ValueId scale = node.input(1), bias = node.input(2);
   ValueId mean = node.input(3), variance = node.input(4);
-  NOMO_RETURN_IF_ERROR(CastAs(node, x, {&scale, &bias}));
-  const ValueId running_mean = mean, running_variance = variance;
-  if (training != 0) {
-    NOMO_ASSIGN_OR_RETURN(const int rank, node.rank(x));
-    std::vector<int64_t> axes = {0};
-    for (int axis = 2; axis < rank; ++axis) axes.push_back(axis);
-    NOMO_ASSIGN_OR_RETURN(const ValueId kept, node.Add("math.ReduceMean", {x}, {{"axes", axes}}));
-    NOMO_ASSIGN_OR_RETURN(const ValueId centred, node.Add("math.Sub", {x, kept}));
-    NOMO_ASSIGN_OR_RETURN(const ValueId square, node.Add("math.Square", {centred}));
-    NOMO_ASSIGN_OR_RETURN(
-        variance, node.Add("math.ReduceMean", {square}, {{"axes", axes}, {"keepdims", false}}));
-    NOMO_ASSIGN_OR_RETURN(mean,
-                          node.Add("math.ReduceMean", {x}, {{"axes", axes}, {"keepdims", false}}));
+  const ValueId kept = mean;
+  NOMO_RETURN_IF_ERROR(CastAs(node, x, {&scale, &bias, &mean, &variance}));
+  const std::vector<ValueId> inputs = {x, scale, bias, mean, variance};
+  if (training == 0) {
+    NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("nn.BatchNormalization", inputs, attrs));
+    return node.Return({y, kNoValue, kNoValue});
   }
-  std::vector<ValueId> outputs = {kNoValue, kNoValue, kNoValue};
-  for (int i = 1; i < 3 && training != 0; ++i) {
-    if (!node.has_output(i)) continue;
-    ValueId batch = i == 1 ? mean : variance;
-    const ValueId running = i == 1 ? running_mean : running_variance;
-    NOMO_RETURN_IF_ERROR(CastAs(node, running, {&batch}));
-    NOMO_ASSIGN_OR_RETURN(const ValueId kept, node.AddScalar(momentum, running));
-    NOMO_ASSIGN_OR_RETURN(const ValueId taken, node.AddScalar(1 - momentum, running));
-    NOMO_ASSIGN_OR_RETURN(const ValueId old_part, node.Add("math.Mul", {running, kept}));
-    NOMO_ASSIGN_OR_RETURN(const ValueId new_part, node.Add("math.Mul", {batch, taken}));
-    NOMO_ASSIGN_OR_RETURN(outputs[i], node.Add("math.Add", {old_part, new_part}));
-  }
-  NOMO_RETURN_IF_ERROR(CastAs(node, x, {&mean, &variance}));
-  NOMO_ASSIGN_OR_RETURN(outputs[0],
-                        node.Add("nn.BatchNormalization", {x, scale, bias, mean, variance}, attrs));
+  NOMO_ASSIGN_OR_RETURN(
+      std::vector<ValueId> outputs,
+      node.AddMulti("nn.BatchNormalizationTraining", inputs, attrs, node.OutputMask()));
+  outputs.resize(3, kNoValue);
+  NOMO_RETURN_IF_ERROR(CastAs(node, kept, {&outputs[1], &outputs[2]}));
   return node.Return(outputs);
 }
 
@@ -285,19 +268,38 @@ const OperatorRegistrar kSoftmax({
     {"Hardmax", "nn.Hardmax", 1, ImportMatrixSoftmax},
 });
 
+// y = x / (1 - ratio) where a uniform number is not below the ratio, else 0, in whatever mode the
+// session is; where training_mode, a scalar, is false, y = x.
+absl::Status ImportTrainingDropout(NodeImporter& node) {
+  NOMO_ASSIGN_OR_RETURN(const int64_t seed, node.Int("seed", -1));
+  const ValueId x = node.input(0), training = node.input(2);
+  ValueId ratio = node.has_input(1) ? node.input(1) : kNoValue;
+  if (ratio == kNoValue) {
+    NOMO_ASSIGN_OR_RETURN(ratio, node.AddScalar(0.5, x));
+  }
+  NOMO_RETURN_IF_ERROR(CastAs(node, x, {&ratio}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId drawn, node.Add("random.UniformLike", {x}, {{"seed", seed}}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId above, node.Add("math.GreaterOrEqual", {drawn, ratio}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId idle, node.Add("math.Not", {training}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId kept, node.Add("math.Or", {above, idle}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId one, node.AddScalar(1, x));
+  NOMO_ASSIGN_OR_RETURN(const ValueId zero, node.AddScalar(0, x));
+  NOMO_ASSIGN_OR_RETURN(const ValueId left, node.Add("math.Sub", {one, ratio}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId divisor, node.Add("array.Where", {training, left, one}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId scaled, node.Add("math.Div", {x, divisor}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("array.Where", {kept, scaled, zero}));
+  return node.Return({y, node.has_output(1) ? kept : kNoValue});
+}
+
 // In inference nothing is dropped: y = x, and the mask is all true.
 absl::Status ImportDropout(NodeImporter& node) {
-  node.Ignore({"ratio", "seed", "is_test", "consumed_inputs"});
   const ValueId x = node.input(0);
   const auto is_zero = [&node](int i) {
     const Tensor* tensor = node.constant(node.input(i));
     return tensor != nullptr && tensor->num_elements() == 1 && tensor->AsDouble(0) == 0;
   };
-  if (node.has_input(2) && !is_zero(2) && !is_zero(1)) {
-    return absl::UnimplementedError(
-        "input training_mode: only the constant false is supported, or a ratio of 0; it is the "
-        "session that trains or not");
-  }
+  if (node.has_input(2) && !is_zero(2) && !is_zero(1)) return ImportTrainingDropout(node);
+  node.Ignore({"ratio", "seed", "is_test", "consumed_inputs"});
   std::vector<ValueId> outputs(2, kNoValue);
   NOMO_ASSIGN_OR_RETURN(outputs[0], node.Add("core.Identity", {x}));
   if (node.has_output(1)) {
