@@ -381,6 +381,24 @@ TEST(Body, IsDifferentiatedWhereTheOpHasNoGradient) {
   ExpectNear((*found)[0], {7, 7, 7});
 }
 
+// The gradient's nodes, some of which are written first, take no name from one that draws by it.
+TEST(Gradients, LeaveNodesTheirNames) {
+  const Value x = InputValue({DType::kFloat64, Shape{1, 3, 1}}, "x");
+  const Value w = Constant(Tensor::Of<double>({1, 3, 1}, {1, 10, 100}));
+  const Value y = Call("image.RandomFlip", {x}, {}, {.name = "RandomFlip"}) * w;
+  const auto gradients = Gradients({y}, {x});
+  ASSERT_TRUE(gradients.ok()) << gradients.status();
+  for (const uint64_t seed : {1, 2, 3, 4}) {
+    const auto found =
+        Evaluate({x}, {(*gradients)[0], y}, {Tensor::Of<double>({1, 3, 1}, {1, 1, 2})},
+                 {.training = true, .seed = seed});
+    ASSERT_TRUE(found.ok()) << found.status();
+    const bool flipped = (*found)[1].AsDouble(0) == 2;
+    ExpectNear((*found)[0],
+               flipped ? std::vector<double>{100, 10, 1} : std::vector<double>{1, 10, 100});
+  }
+}
+
 TEST(Lambda, NeedsANameToDrawTheSameNumbers) {
   const Value x = InputValue({DType::kFloat64, Shape{1, 3, 1}}, "x");
   const auto flip = [](Values in) {
