@@ -62,12 +62,16 @@ absl::StatusOr<ModelFile> OpenBinary(const std::string& path,
                    .owner = mapped};
 }
 
+// Which fill what `file` tells of the import.
+onnx::ImportOptions OnnxOptions(const OpenOptions& options, ModelFile& file) {
+  return {.progress = options.progress, .warnings = &file.warnings, .report = &file.onnx.emplace()};
+}
+
 absl::StatusOr<ModelFile> OpenOnnx(const std::string& path, const OpenOptions& options) {
   ModelFile file{.path = path, .form = ModelForm::kOnnx};
   NOMO_ASSIGN_OR_RETURN(const InputFile input, InputFile::OpenRegular(path));
   file.bytes = input.size();
-  NOMO_ASSIGN_OR_RETURN(
-      file.model, onnx::Import(path, {.progress = options.progress, .warnings = &file.warnings}));
+  NOMO_ASSIGN_OR_RETURN(file.model, onnx::Import(path, OnnxOptions(options, file)));
   return file;
 }
 
@@ -95,8 +99,7 @@ absl::StatusOr<ModelFile> OpenStandardInput(const OpenOptions& options) {
   ModelFile file{.path = path, .bytes = static_cast<int64_t>(bytes->size())};
   if (LooksLikeOnnx(*bytes)) {
     file.form = ModelForm::kOnnx;
-    auto model = onnx::ImportFromBytes(*bytes, "",
-                                       {.progress = options.progress, .warnings = &file.warnings});
+    auto model = onnx::ImportFromBytes(*bytes, "", OnnxOptions(options, file));
     if (!model.ok()) return AtFile(path, model.status());
     file.model = *std::move(model);
     return file;

@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/serialization/keras/import.h"
+#include "nomograph/serialization/onnx/import/import_report.h"
 
 namespace nomograph {
 
@@ -32,6 +33,7 @@ struct ModelFile {
   ModelForm form = ModelForm::kBinary;
   std::vector<std::string> warnings = {};              // of the importer
   std::optional<keras::KerasImportReport> keras = {};  // of Keras models: what became of Lambdas
+  std::optional<onnx::ImportReport> onnx = {};         // of ONNX models: what reading changed
   // Of tensors that lie in the file as they are; none for the others.
   std::optional<int64_t> OffsetOf(const Tensor& tensor) const;
 

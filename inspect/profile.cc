@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "nomograph/core/onednn/conversion_observer.h"
 #include "nomograph/core/run/step_observer.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/macs.h"
@@ -53,7 +54,7 @@ std::vector<TensorType> TypesOf(absl::Span<const TensorView> views) {
 
 // Adds up the times of steps. A step is known again by its place: the step that called it, and its
 // name.
-class StepTimer : public StepObserver {
+class StepTimer : public StepObserver, public ConversionObserver {
  public:
   StepTimer(int64_t max_events, ModelProfile& profile)
       : max_events_(max_events), profile_(profile) {}
@@ -88,6 +89,13 @@ class StepTimer : public StepObserver {
     if (traced_) AddEvent(done.step, done.start, now);
   }
 
+  void AfterConversion(Clock::time_point start, Clock::time_point end) override {
+    if (open_.empty()) return;
+    const int step = open_.back().step;
+    profile_.steps[step].conversion_seconds += SecondsBetween(start, end);
+    if (traced_) AddEvent(step, start, end, /*conversion=*/true);
+  }
+
  private:
   struct Open {
     int step;
@@ -117,13 +125,13 @@ class StepTimer : public StepObserver {
                                        TypesOf(step.outputs));
   }
 
-  void AddEvent(int step, Clock::time_point start, Clock::time_point end) {
+  void AddEvent(int step, Clock::time_point start, Clock::time_point end, bool conversion = false) {
     if (static_cast<int64_t>(profile_.trace.size()) >= max_events_) {
       profile_.trace_is_complete = false;
       return;
     }
     profile_.trace.push_back(
-        {step, SecondsBetween(*first_traced_, start), SecondsBetween(start, end)});
+        {step, conversion, SecondsBetween(*first_traced_, start), SecondsBetween(start, end)});
   }
 
   const int64_t max_events_;
@@ -199,6 +207,7 @@ class Profiler {
     const bool traced = index < options_.traced_runs;
     timer_.BeginRun(traced);
     const StepObserverScope scope(&timer_);
+    const ConversionObserverScope conversions(&timer_);
     const Clock::time_point start = Clock::now();
     NOMO_RETURN_IF_ERROR(session_.Run(inputs_).status());
     const Clock::time_point end = Clock::now();
@@ -227,6 +236,7 @@ class Profiler {
       step.calls = std::llround(static_cast<double>(step.calls) / runs);
       step.seconds /= runs;
       step.with_callees /= runs;
+      step.conversion_seconds /= runs;
       step.bytes = std::llround(static_cast<double>(step.bytes) / runs);
       if (step.macs) step.macs = SaturatingMultiply(*step.macs, step.calls);
     }

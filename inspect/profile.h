@@ -45,8 +45,9 @@ struct StepProfile {
   int64_t calls = 0;   // in one run, rounded: of a loop's body there are many
   double seconds = 0;  // in one run, on average; without what it calls
   double with_callees = 0;
-  int64_t bytes = 0;    // of inputs and outputs, of one run
-  int conversions = 0;  // of layout, ahead of and behind the work, in one call
+  int64_t bytes = 0;              // of inputs and outputs, of one run
+  int conversions = 0;            // of layout, ahead of and behind the work, in one call
+  double conversion_seconds = 0;  // of `seconds`, what they take
   // Multiply-accumulates of one run (inspect/macs.h), each call's as the first one's; none where
   // they are not known.
   std::optional<int64_t> macs;
@@ -54,6 +55,7 @@ struct StepProfile {
 
 struct TraceEvent {
   int step = -1;                  // -1: a whole run
+  bool conversion = false;        // of layout, within the step
   double start = 0, seconds = 0;  // from the start of the first traced run
 };
 

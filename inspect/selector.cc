@@ -1,7 +1,6 @@
 #include "nomograph/inspect/selector.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <utility>
 
@@ -13,36 +12,16 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/glob.h"
+#include "nomograph/inspect/selector_sets.h"
 #include "nomograph/inspect/selector_terms.h"
 #include "nomograph/inspect/selector_words.h"
 
 namespace nomograph {
 namespace {
 
-// A graph of the model, whose nodes and values are numbered on from those of the graphs ahead.
-struct Place {
-  const Graph* graph;
-  const std::string* function;  // null for the main graph
-  size_t first_node, first_value;
-};
-
-// By the numbers of nodes and of values.
-struct Set {
-  std::vector<bool> nodes, values;
-
-  void And(const Set& other) {
-    for (size_t i = 0; i < nodes.size(); ++i) nodes[i] = nodes[i] && other.nodes[i];
-    for (size_t i = 0; i < values.size(); ++i) values[i] = values[i] && other.values[i];
-  }
-  void Or(const Set& other) {
-    for (size_t i = 0; i < nodes.size(); ++i) nodes[i] = nodes[i] || other.nodes[i];
-    for (size_t i = 0; i < values.size(); ++i) values[i] = values[i] || other.values[i];
-  }
-  bool empty() const {
-    return std::find(nodes.begin(), nodes.end(), true) == nodes.end() &&
-           std::find(values.begin(), values.end(), true) == values.end();
-  }
-};
+using selectors::Place;
+using selectors::Places;
+using selectors::Set;
 
 // The numbers of what bears a name.
 struct Named {
@@ -54,20 +33,10 @@ struct Named {
   }
 };
 
-// Who reads each value, by number, and who makes it.
-struct Edges {
-  std::vector<size_t> first_user;  // by value: where its users begin in `users`
-  std::vector<int> users;
-  std::vector<int> producer;  // -1: none
-};
-
 class Selecting {
  public:
   Selecting(const Model& model, absl::string_view selector, const OpRegistry& registry)
-      : model_(model), selector_(selector), registry_(registry) {
-    AddPlace(model.graph, nullptr);
-    for (const auto& [name, function] : model.functions) AddPlace(function.graph, &name);
-  }
+      : model_(model), selector_(selector), registry_(registry), places_(model) {}
 
   absl::StatusOr<Selection> Run() {
     if (selector_.size() <= kMaxSelectorBytes) {
@@ -78,13 +47,13 @@ class Selecting {
     NOMO_ASSIGN_OR_RETURN(const SelectorWords alternatives, ParseSelectorWords(selector_));
     CollectNames(alternatives);
     FindExact();
-    Set all = Nothing();
+    Set all = places_.Nothing();
     for (const std::vector<SelectorWord>& words : alternatives) {
       if (const Named* name = words.size() == 1 ? Exact(words[0].text) : nullptr) {
         name->AddTo(all);
         continue;
       }
-      Set both = Everything();
+      Set both = places_.Everything();
       for (const SelectorWord& word : words) {
         NOMO_ASSIGN_OR_RETURN(const Set one, EvaluatePath(word));
         both.And(one);
@@ -100,17 +69,6 @@ class Selecting {
 
  private:
   using Result = absl::StatusOr<Set>;
-
-  void AddPlace(const Graph& graph, const std::string* function) {
-    places_.push_back({&graph, function, num_nodes_, num_values_});
-    num_nodes_ += graph.nodes.size();
-    num_values_ += graph.values.size();
-  }
-
-  Set Nothing() const { return {std::vector<bool>(num_nodes_), std::vector<bool>(num_values_)}; }
-  Set Everything() const {
-    return {std::vector<bool>(num_nodes_, true), std::vector<bool>(num_values_, true)};
-  }
 
   absl::Status At(size_t at, const absl::Status& status) const {
     return AtSelector(selector_, at, status);
@@ -159,7 +117,7 @@ class Selecting {
   }
 
   Set ToSet(const Named& named) const {
-    Set set = Nothing();
+    Set set = places_.Nothing();
     named.AddTo(set);
     return set;
   }
@@ -172,14 +130,14 @@ class Selecting {
     if (from.text.empty() && to.text.empty()) {
       return At(word.at, InvalidArgument("a path is written A..B, without spaces, or A.. or ..B"));
     }
-    Set on_path = Everything();
+    Set on_path = places_.Everything();
     if (!from.text.empty()) {
       NOMO_ASSIGN_OR_RETURN(Set set, EvaluateSteps(from));
-      on_path = Reach(std::move(set), INT64_MAX);
+      on_path = places_.Reach(std::move(set), INT64_MAX);
     }
     if (!to.text.empty()) {
       NOMO_ASSIGN_OR_RETURN(Set set, EvaluateSteps(to));
-      on_path.And(Reach(std::move(set), -INT64_MAX));
+      on_path.And(places_.Reach(std::move(set), -INT64_MAX));
     }
     std::fill(on_path.values.begin(), on_path.values.end(), false);
     return Noted(word, std::move(on_path), [&] {
@@ -192,7 +150,7 @@ class Selecting {
     const auto steps = Exact(word.text) ? std::nullopt : SplitSteps(word);
     if (!steps) return EvaluateChain(word);
     NOMO_ASSIGN_OR_RETURN(Set set, EvaluateChain(steps->first));
-    return Reach(std::move(set), steps->second);
+    return places_.Reach(std::move(set), steps->second);
   }
 
   // "A->B->C": what is on whole chains alone, so that there are two passes. One forwards takes of
@@ -207,13 +165,13 @@ class Selecting {
         return At(word.at, InvalidArgument("nodes in a row are written A->B, without spaces"));
       }
       NOMO_ASSIGN_OR_RETURN(Set set, EvaluateTerm(part));
-      if (!chain.empty()) set.nodes = And(set.nodes, NextTo(chain.back().nodes, 1));
+      if (!chain.empty()) set.nodes = And(set.nodes, places_.NextTo(chain.back().nodes, 1));
       std::fill(set.values.begin(), set.values.end(), false);
       chain.push_back(std::move(set));
     }
     Set all = chain.back();
     for (size_t i = chain.size() - 1; i-- > 0;) {
-      chain[i].nodes = And(chain[i].nodes, NextTo(chain[i + 1].nodes, -1));
+      chain[i].nodes = And(chain[i].nodes, places_.NextTo(chain[i + 1].nodes, -1));
       all.Or(chain[i]);
     }
     return Noted(word, std::move(all), [&] {
@@ -233,7 +191,7 @@ class Selecting {
   Result EvaluateProperty(const SelectorWord& word) {
     const auto term = ParsePropertyTerm(word, model_, registry_);
     if (!term.ok()) return At(word.at, term.status());
-    Set set = Nothing();
+    Set set = places_.Nothing();
     for (const Place& place : places_) {
       const Graph& graph = *place.graph;
       for (size_t i = 0; term->value && i < graph.values.size(); ++i) {
@@ -256,7 +214,7 @@ class Selecting {
 
   Result EvaluateFunctions(const SelectorWord& pattern) {
     const Glob glob(pattern.text, pattern.quoted);
-    Set set = Nothing();
+    Set set = places_.Nothing();
     for (const Place& place : places_) {
       const bool taken =
           place.function == nullptr ? pattern.text.empty() : glob.Matches(*place.function);
@@ -274,7 +232,7 @@ class Selecting {
 
   Result EvaluateGlob(const SelectorWord& word) {
     const Glob glob(word.text, word.quoted);
-    Set set = Nothing();
+    Set set = places_.Nothing();
     for (const Place& place : places_) {
       for (size_t i = 0; i < place.graph->nodes.size(); ++i) {
         set.nodes[place.first_node + i] = glob.Matches(place.graph->nodes[i].name);
@@ -344,105 +302,9 @@ class Selecting {
     return DidYouMean(word.text, near);
   }
 
-  const Edges& edges() {
-    if (edges_) return *edges_;
-    edges_.emplace();
-    edges_->first_user.assign(num_values_ + 1, 0);
-    edges_->producer.assign(num_values_, -1);
-    ForEachEdge([&](size_t value, size_t) { ++edges_->first_user[value + 1]; });
-    for (size_t i = 0; i < num_values_; ++i) edges_->first_user[i + 1] += edges_->first_user[i];
-    std::vector<size_t> next = edges_->first_user;
-    edges_->users.resize(edges_->first_user.back());
-    ForEachEdge(
-        [&](size_t value, size_t node) { edges_->users[next[value]++] = static_cast<int>(node); });
-    return *edges_;
-  }
-
-  // visit(value, node that reads it); also fills in the producers.
-  template <typename Visit>
-  void ForEachEdge(const Visit& visit) {
-    for (const Place& place : places_) {
-      for (size_t i = 0; i < place.graph->nodes.size(); ++i) {
-        const size_t node = place.first_node + i;
-        for (const ValueId input : place.graph->nodes[i].inputs) {
-          if (input != kNoValue) visit(place.first_value + input, node);
-        }
-        for (const ValueId output : place.graph->nodes[i].outputs) {
-          if (output == kNoValue) continue;
-          edges_->producer[place.first_value + output] = static_cast<int>(node);
-        }
-      }
-    }
-  }
-
   static std::vector<bool> And(std::vector<bool> a, const std::vector<bool>& b) {
     for (size_t i = 0; i < a.size(); ++i) a[i] = a[i] && b[i];
     return a;
-  }
-
-  // The nodes that read an output of one of `nodes` (step 1), or make an input of one (step -1).
-  std::vector<bool> NextTo(const std::vector<bool>& nodes, int step) {
-    const Edges& e = edges();
-    std::vector<bool> next(num_nodes_);
-    for (size_t i = 0; i < num_nodes_; ++i) {
-      if (!nodes[i]) continue;
-      const Place& place = PlaceOf(i);
-      const Node& node = place.graph->nodes[i - place.first_node];
-      for (const ValueId id : step < 0 ? node.inputs : node.outputs) {
-        if (id == kNoValue) continue;
-        const size_t value = place.first_value + id;
-        if (step < 0) {
-          if (e.producer[value] >= 0) next[e.producer[value]] = true;
-          continue;
-        }
-        for (size_t u = e.first_user[value]; u < e.first_user[value + 1]; ++u) {
-          next[e.users[u]] = true;
-        }
-      }
-    }
-    return next;
-  }
-
-  // `set` and the nodes that are up to |steps| nodes behind it, or ahead of it where negative.
-  Set Reach(Set set, int64_t steps) {
-    const Edges& e = edges();
-    std::vector<size_t> now, next;
-    const auto enter = [&](size_t node) {
-      if (set.nodes[node]) return;
-      set.nodes[node] = true;
-      next.push_back(node);
-    };
-    const auto leave_value = [&](size_t value) {
-      if (steps < 0) {
-        if (e.producer[value] >= 0) enter(e.producer[value]);
-        return;
-      }
-      for (size_t i = e.first_user[value]; i < e.first_user[value + 1]; ++i) enter(e.users[i]);
-    };
-    for (size_t i = 0; i < num_nodes_; ++i) {
-      if (set.nodes[i]) now.push_back(i);
-    }
-    for (size_t i = 0; steps != 0 && i < num_values_; ++i) {
-      if (set.values[i]) leave_value(i);
-    }
-    for (int64_t left = std::abs(steps); left > 0 && (!now.empty() || !next.empty()); --left) {
-      for (const size_t node : now) {
-        const Place& place = PlaceOf(node);
-        const Node& n = place.graph->nodes[node - place.first_node];
-        for (const ValueId id : steps < 0 ? n.inputs : n.outputs) {
-          if (id != kNoValue) leave_value(place.first_value + id);
-        }
-      }
-      now = std::exchange(next, {});
-    }
-    return set;
-  }
-
-  const Place& PlaceOf(size_t node) const {
-    const auto behind =
-        std::upper_bound(places_.begin(), places_.end(), node,
-                         [](size_t n, const Place& place) { return n < place.first_node; });
-    return *(behind - 1);
   }
 
   Selection ToSelection(const Set& set) const {
@@ -464,10 +326,8 @@ class Selecting {
   const Model& model_;
   const absl::string_view selector_;
   const OpRegistry& registry_;
-  std::vector<Place> places_;
-  size_t num_nodes_ = 0, num_values_ = 0;
+  Places places_;
   absl::flat_hash_map<std::string, Named> exact_;  // texts that are names, perhaps
-  std::optional<Edges> edges_;
   absl::Status first_empty_;
 };
 

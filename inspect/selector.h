@@ -2,6 +2,9 @@
 //
 //   /layer1/conv1/Conv         the node or value of that name
 //   /layer1/**  *.weight       names that fit a pattern (inspect/glob.h)
+//   re:conv[12]$               names in which that regular expression fits a part
+//   (inspect/regex.h);
+//                              in quotes, re:"a, b"+2, if it has spaces or something follows it
 //   op:nn.Conv  op:conv*       nodes by op, in any case; without a dot by the name behind the
 //   domain dtype:float16              values of that type, and the nodes that produce them
 //   shape:[*,64,...]           likewise: * for any size, ... for any axes, names for symbolic sizes

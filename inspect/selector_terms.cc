@@ -18,6 +18,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/glob.h"
+#include "nomograph/inspect/regex.h"
 
 namespace nomograph {
 namespace {
@@ -370,8 +371,20 @@ Term ParseKind(const SelectorWord& rest, const Model& model, const OpRegistry& r
   return term;
 }
 
+Term ParseRegex(const SelectorWord& rest) {
+  NOMO_ASSIGN_OR_RETURN(const Regex regex, Regex::Compile(rest.text));
+  const auto shared = std::make_shared<const Regex>(regex);
+  SelectorTerm term;
+  term.node = [shared](const Node& node) { return shared->Search(node.name); };
+  term.value = [shared](const Graph& graph, ValueId id) {
+    return shared->Search(graph.values[id].name);
+  };
+  return term;
+}
+
 size_t KeyEnd(const SelectorWord& word) {
-  static constexpr absl::string_view kKeys[] = {"op:", "dtype:", "shape:", "attr:", "kind:"};
+  static constexpr absl::string_view kKeys[] = {
+      "op:", "dtype:", "shape:", "attr:", "kind:", kRegexKey};
   for (const absl::string_view key : kKeys) {
     if (word.Find(key) == 0) return key.size();
   }
@@ -390,6 +403,7 @@ Term ParsePropertyTerm(const SelectorWord& word, const Model& model, const OpReg
   if (key == "dtype:") return ParseDType(rest);
   if (key == "shape:") return ParseShapePattern(rest);
   if (key == "attr:") return ParseAttr(rest, model, registry);
+  if (key == kRegexKey) return ParseRegex(rest);
   return ParseKind(rest, model, registry);
 }
 

@@ -110,6 +110,16 @@ TEST(Select, ChoosesNodesAndValues) {
       {"op:conv->op:add", "/t/c2 /t/add | "},  // not /s/c1, whose output no Add reads
       {"op:conv->op:relu+1 op:conv", "/s/c1 /t/c2 | "},
       {"/s/c1->/s/r1", "/s/c1 /s/r1 | "},
+      // Regular expressions.
+      {"re:/c[0-9]$", "/s/c1 /t/c2 | "},
+      {"re:^/[st]/(c|add)", "/s/c1 /t/c2 /t/add | /s/c1_out /t/c2_out"},
+      {"re:c{1,2}1$, op:add", "/s/c1 /t/add | "},
+      {"re:[,] dtype:float16", " | odd, name"},
+      {"re:\"odd, n\"-1", "cast-1 | odd, name"},
+      {"re:'c1$'+1", "/s/c1 /s/r1 | "},
+      {"re:'c1$'..out", "/s/c1 /s/r1 /t/c2 /t/add | "},
+      {"op:conv->re:r1$", "/s/c1 /s/r1 | "},
+      {"re:\\bc1\\b op:conv", "/s/c1 | "},
       // Names that look like something else.
       {"cast-1", "cast-1 | "},
       {"cast-1-1", "cast-1 | "},
@@ -153,6 +163,10 @@ TEST(Select, SaysWhatIsWrongAndWhere) {
       {"shape:[-1]", "\"-1\" is no size"},
       {"kind:lamda", "there is no kind \"lamda\" (did you mean lambda?)"},
       {"op:", "nothing stands behind op:"},
+      {"a re:(x", "column 3: regular expression \"(x\": column 3: a group is not closed"},
+      {"re:'x", "column 4: this quote is not closed"},
+      {"re:zz$", "nothing fits \"re:zz$\""},
+      {"re:", "nothing stands behind re:"},
       {"@bdy", "there is no function @bdy (did you mean body?)"},
       {"a \"b", "column 3: this quote is not closed"},
       {"shape:[1,2", "column 7: this bracket is not closed"},

@@ -23,7 +23,9 @@ class WordReader {
   absl::StatusOr<SelectorWords> Read() {
     while (at_ < selector_.size()) {
       const char c = selector_[at_];
-      if (c == ',' && brackets_.empty()) {
+      if (BehindRegexKey()) {
+        NOMO_RETURN_IF_ERROR(ReadRegex());
+      } else if (c == ',' && brackets_.empty()) {
         EndWord();
         if (words_.back().empty()) return Fault(at_, "nothing stands ahead of this comma");
         words_.emplace_back();
@@ -63,6 +65,42 @@ class WordReader {
   void EndWord() {
     if (in_word_) words_.back().push_back(std::move(word_));
     in_word_ = false;
+  }
+
+  // "re:" at the beginning of a term.
+  bool BehindRegexKey() const {
+    if (!in_word_ || !absl::EndsWith(word_.text, kRegexKey)) return false;
+    const size_t begin = word_.text.size() - kRegexKey.size();
+    if (std::find(word_.quoted.begin() + begin, word_.quoted.end(), true) != word_.quoted.end()) {
+      return false;
+    }
+    const absl::string_view ahead = absl::string_view(word_.text).substr(0, begin);
+    return ahead.empty() || absl::EndsWith(ahead, "->") || absl::EndsWith(ahead, "..");
+  }
+
+  // What the expression is made of has no meaning here, backslashes included. Without quotes it
+  // ends at a space, or at a comma that is in none of its brackets and braces.
+  absl::Status ReadRegex() {
+    const size_t begin = at_;
+    const char quote = selector_[at_] == '"' || selector_[at_] == '\'' ? selector_[at_++] : '\0';
+    int open = 0;
+    for (; at_ < selector_.size(); ++at_) {
+      const char c = selector_[at_];
+      const bool escaped = c == '\\' && at_ + 1 < selector_.size();
+      if (quote != '\0' ? c == quote : absl::ascii_isspace(c) || (c == ',' && open == 0)) break;
+      if (escaped) {
+        if (selector_[at_ + 1] != quote) Append(c, /*quoted=*/true);
+        Append(selector_[++at_], /*quoted=*/true);
+        continue;
+      }
+      if (absl::StrContains("([{", c)) ++open;
+      if (absl::StrContains(")]}", c) && open > 0) --open;
+      Append(c, /*quoted=*/true);
+    }
+    if (quote == '\0') return absl::OkStatus();
+    if (at_ == selector_.size()) return Fault(begin, "this quote is not closed");
+    ++at_;
+    return absl::OkStatus();
   }
 
   absl::Status ReadQuoted(char quote) {

@@ -25,6 +25,9 @@ struct SelectorWord {
   bool HasWildcard() const;
 };
 
+// Behind it stands a regular expression, which ends as the word does, or with its quotes.
+inline constexpr absl::string_view kRegexKey = "re:";
+
 // Words that must all fit; one list of them for each alternative.
 using SelectorWords = std::vector<std::vector<SelectorWord>>;
 absl::StatusOr<SelectorWords> ParseSelectorWords(absl::string_view selector);

@@ -126,6 +126,7 @@ Scalar::Scalar(const OpDef& op, const Example& example, int order)
 
 absl::Status Scalar::Build() {
   for (const bool wide : {true, false}) {
+    if (wide && keeps_dtypes_) continue;
     wide_ = wide;
     const absl::Status status = BuildWith();
     if (status.ok() || !wide) return status;

@@ -25,7 +25,9 @@ class Scalar {
   // are none.
   void set_input_shapes(std::vector<PartialShape> shapes) { shapes_ = std::move(shapes); }
 
-  // Where the op takes float64 for all its floating-point inputs, the function is computed in it.
+  // Where the op takes float64 for all its floating-point inputs, the function is computed in it,
+  // unless it is to stay in the dtypes of the example.
+  void keep_dtypes() { keeps_dtypes_ = true; }
   absl::Status Build();
 
   // Where nothing floats in or out, there is nothing to test.
@@ -52,7 +54,7 @@ class Scalar {
   const Example example_;
   const int order_;
   std::vector<PartialShape> shapes_;
-  bool wide_ = true, some_output_ = false;
+  bool keeps_dtypes_ = false, wide_ = true, some_output_ = false;
   std::vector<Tensor> inputs_;
   std::vector<int> floats_, places_;
   std::unique_ptr<Session> value_session_, gradient_session_;

@@ -205,6 +205,9 @@ Tensor MoveChannels(const Tensor& tensor, bool batched, bool first) {
 
 TEST_P(Conformance, ChannelsOnTheOtherSide) {
   if (op().FindAttr("data_format") == nullptr) return;
+  // What flows back has other images beside the first input, or their shape: both formats are among
+  // the examples.
+  if (op().name.find("Grad") != std::string::npos) return;
   for (Example example : Examples()) {
     SCOPED_TRACE(example.name);
     const AttrValue* given = example.attrs.Find("data_format");

@@ -4,7 +4,9 @@
 #include <cctype>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -94,6 +96,14 @@ Tensor VectorOf(const std::vector<double>& numbers) {
   return Tensor::Of<double>(size == 1 ? Shape{} : Shape{size}, numbers);
 }
 
+absl::StatusOr<std::vector<Tensor>> Evaluate(absl::Span<const Value> inputs,
+                                             absl::Span<const Value> outputs,
+                                             const std::vector<Tensor>& tensors) {
+  NOMO_ASSIGN_OR_RETURN(Model model, BuildModel(inputs, outputs));
+  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::Create(std::move(model)));
+  return session->Run(tensors);
+}
+
 class GradientPoints : public testing::TestWithParam<Point> {};
 
 TEST_P(GradientPoints, AreAsTheOpSays) {
@@ -106,15 +116,38 @@ TEST_P(GradientPoints, AreAsTheOpSays) {
   }
   const auto gradients = Gradients({Call(point.op, values, point.attrs)}, values);
   ASSERT_TRUE(gradients.ok()) << gradients.status();
-  auto model = BuildModel(values, *gradients);
-  ASSERT_TRUE(model.ok()) << model.status();
-  const auto session = Session::Create(*std::move(model));
-  ASSERT_TRUE(session.ok()) << session.status();
-  const auto found = (*session)->Run(inputs);
+  const auto found = Evaluate(values, *gradients, inputs);
   ASSERT_TRUE(found.ok()) << found.status();
   for (size_t i = 0; i < found->size(); ++i) {
     const absl::Status close = AllClose((*found)[i], VectorOf(point.gradients[i]), 1e-12, 0);
     EXPECT_TRUE(close.ok()) << "input " << i << ": " << close << "\n" << (*found)[i].ToString();
+  }
+}
+
+// The power to a constant, which is differentiated without a logarithm: to one number, given once
+// or for each of two rows.
+TEST(GradientOfPow, OfPowersToConstants) {
+  for (const double exponent : {-1.5, -1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 2.25}) {
+    for (const int rows : {1, 2}) {
+      SCOPED_TRACE(testing::Message() << exponent << " for " << rows << " rows");
+      const Tensor x = VectorOf({0.25, 1, 3});
+      const Value value = InputValue(x.type());
+      const Value power =
+          Call("math.Pow", {value, Constant(Tensor::Full(DType::kFloat32, {rows, 1}, exponent))});
+      const auto first = Gradients({power}, {value});
+      ASSERT_TRUE(first.ok()) << first.status();
+      const auto second = Gradients({(*first)[0] * 1}, {value});
+      ASSERT_TRUE(second.ok()) << second.status();
+      const bool straight = !(*second)[0].valid();  // nothing flows back from a constant slope
+      const auto found = Evaluate({value}, {(*first)[0], straight ? value * 0 : (*second)[0]}, {x});
+      ASSERT_TRUE(found.ok()) << found.status();
+      for (int64_t i = 0; i < x.num_elements(); ++i) {
+        const double at = x.AsDouble(i);
+        EXPECT_NEAR((*found)[0].AsDouble(i), rows * exponent * std::pow(at, exponent - 1), 1e-12);
+        EXPECT_NEAR((*found)[1].AsDouble(i),
+                    rows * exponent * (exponent - 1) * std::pow(at, exponent - 2), 1e-11);
+      }
+    }
   }
 }
 

@@ -1,8 +1,7 @@
 // Gradients of models whose sizes are not known when they are written: the examples of ops, with
 // inputs whose axes are declared as symbols, as unknown, or not at all, against central
-// differences. An op is tested by being registered in one of the domains.
-#include <algorithm>
-#include <set>
+// differences. An op is tested by being registered.
+#include <map>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -15,25 +14,50 @@
 namespace nomograph {
 namespace {
 
-// What is known of the inputs' shapes.
-enum class Known { kSymbols, kRank, kNothing };
+// What is known of the inputs' shapes, less and less.
+enum class Known { kSizes, kAllButFirst, kSymbols, kRank, kNothing };
 
-constexpr const char* kDomains[] = {"math.", "quant.", "random.", "state."};
-
-// What cannot be differentiated without a rank: a product's operand may be a vector, an ellipsis
-// stand for any number of axes, and a scale belong to any axis.
-bool NeedsRank(const OpDef& op) {
-  static const auto& ops = *new std::set<std::string>{"math.Einsum", "math.FusedMatMul",
-                                                      "math.MatMul", "quant.DequantizeLinear"};
-  return ops.contains(op.name);
+// What must be known at least of some ops. A product's operand may be a vector, an ellipsis stand
+// for any number of axes, a scale belong to any axis; where channels lie follows from the rank;
+// heads of attention are cut out by their sizes, and what its mask means follows from its own.
+Known Needed(const OpDef& op) {
+  static const auto& needed = *new std::map<std::string, Known>{
+      {"image.AffineGrid", Known::kSizes},
+      {"math.Einsum", Known::kRank},
+      {"math.FusedMatMul", Known::kRank},
+      {"math.MatMul", Known::kRank},
+      {"nn.Attention", Known::kSizes},
+      {"nn.BatchNormalization", Known::kRank},
+      {"nn.BatchNormalizationTraining", Known::kRank},
+      {"nn.BatchNormalizationTrainingGrad", Known::kRank},
+      {"nn.Conv", Known::kRank},
+      {"nn.ConvTranspose", Known::kRank},
+      {"nn.GlobalAveragePool", Known::kRank},
+      {"nn.GlobalLpPool", Known::kRank},
+      {"nn.GlobalMaxPool", Known::kRank},
+      {"nn.GroupNormalization", Known::kRank},
+      {"nn.InstanceNormalization", Known::kRank},
+      {"nn.LayerNormalizationGrad", Known::kRank},
+      {"nn.MaxUnpool", Known::kAllButFirst},
+      {"nn.RotaryEmbedding", Known::kAllButFirst},
+      {"nn.ScaledDotProductAttention", Known::kAllButFirst},
+      {"quant.DequantizeLinear", Known::kRank},
+      {"signal.Stft", Known::kRank},
+  };
+  const auto found = needed.find(op.name);
+  return found == needed.end() ? Known::kNothing : found->second;
 }
 
-// Equal sizes have one symbol.
+// Equal sizes have one symbol. An empty vector may stand for an input that is absent.
 PartialShape Declared(const Tensor& input, Known known) {
+  if (input.valid() && input.shape() == Shape{0}) return input.shape();
   if (!input.valid() || known == Known::kNothing) return PartialShape();
-  PartialShape shape = PartialShape::OfRank(input.shape().rank());
-  for (int axis = 0; known == Known::kSymbols && axis < shape.rank(); ++axis)
-    shape[axis] = Dim::Symbol(absl::StrCat("size", input.shape()[axis]));
+  PartialShape shape = input.shape();
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (known == Known::kAllButFirst && axis > 0) break;
+    shape[axis] =
+        known == Known::kSymbols ? Dim::Symbol(absl::StrCat("size", input.shape()[axis])) : Dim();
+  }
   return shape;
 }
 
@@ -59,12 +83,11 @@ TEST_P(GradientShapes, AsCentralDifferences) {
 std::vector<std::tuple<const OpDef*, Known>> Cases() {
   std::vector<std::tuple<const OpDef*, Known>> cases;
   for (const OpDef* op : OpRegistry::Default().All()) {
-    const bool covered =
-        std::any_of(std::begin(kDomains), std::end(kDomains),
-                    [&](const char* domain) { return op->name.starts_with(domain); });
-    if (!covered) continue;
-    for (const Known known : {Known::kSymbols, Known::kRank, Known::kNothing}) {
-      if (known != Known::kNothing || !NeedsRank(*op)) cases.emplace_back(op, known);
+    // What functions take is declared with them.
+    if (op->name.starts_with("core.")) continue;
+    for (const Known known :
+         {Known::kAllButFirst, Known::kSymbols, Known::kRank, Known::kNothing}) {
+      if (known <= Needed(*op)) cases.emplace_back(op, known);
     }
   }
   return cases;
@@ -72,7 +95,7 @@ std::vector<std::tuple<const OpDef*, Known>> Cases() {
 
 std::string NameOf(const testing::TestParamInfo<std::tuple<const OpDef*, Known>>& info) {
   const auto& [op, known] = info.param;
-  const char* const names[] = {"symbols", "rank", "nothing"};
+  const char* const names[] = {"sizes", "all_but_first", "symbols", "rank", "nothing"};
   return absl::StrCat(TestNameOf(*op), "_", names[static_cast<int>(known)]);
 }
 

@@ -10,8 +10,6 @@ namespace {
 
 class GradientConformance : public testing::TestWithParam<const OpDef*> {};
 
-// What examples give in other dtypes is the same function; it is differentiated once more, but not
-// compared element by element where float64 is not served.
 TEST_P(GradientConformance, AsCentralDifferences) {
   const OpDef& op = *GetParam();
   if (!op.examples) return;
@@ -27,6 +25,22 @@ TEST_P(GradientConformance, AsCentralDifferences) {
     }
     ASSERT_TRUE(function.gradient_status().ok()) << function.gradient_status();
     ExpectCentralDifferences(function, /*elements=*/24);
+  }
+}
+
+// In the dtypes of the examples, too, gradients have the inputs' types, and run.
+TEST_P(GradientConformance, OfTheInputsTypes) {
+  const OpDef& op = *GetParam();
+  if (!op.examples || !op.no_gradient.empty()) return;
+  for (const Example& example : op.examples()) {
+    SCOPED_TRACE(example.name);
+    Scalar function(op, example);
+    function.keep_dtypes();
+    const absl::Status built = function.Build();
+    ASSERT_TRUE(built.ok()) << built;
+    if (!function.HasGradient()) continue;
+    ASSERT_TRUE(function.gradient_status().ok()) << function.gradient_status();
+    ExpectCentralDifferences(function, /*elements=*/1);
   }
 }
 

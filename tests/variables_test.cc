@@ -50,13 +50,13 @@ std::vector<Case> Cases() {
        },
        {{11}, {231}},
        false},
-      {"written by itself", [] { return std::vector{Assign(Read())}; }, {{1}, {1}}, false},
+      {"written by itself", [] { return std::vector{Assign(Read())}; }, {{1}, {1}}, true},
       {"read behind the write",
        [] {
          const Value written = Assign(Read() + 10);
          return std::vector{written * 1, Call("core.After", {Read(), written}) * 1};
        },
-       {{11, 1}, {21, 11}},
+       {{11, 11}, {21, 21}},
        true},
       {"an output", [] { return std::vector{Read()}; }, {{1}, {1}}, false},
       {"ahead of a function, which may write",

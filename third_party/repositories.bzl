@@ -165,6 +165,35 @@ def _hdf5_repository_impl(ctx):
 
 _hdf5_repository = repository_rule(implementation = _hdf5_repository_impl, local = True)
 
+_OPENMPI = """\
+load("@rules_cc//cc:defs.bzl", "cc_library")
+
+package(default_visibility = ["//visibility:public"])
+
+cc_library(
+    name = "openmpi",
+    hdrs = glob(["include/**"]),
+    # Its C++ bindings, which MPI has given up, do not compile without warnings.
+    defines = ["OMPI_SKIP_MPICXX"],
+    includes = ["include"],
+    linkopts = ["-lmpi"],
+)
+"""
+
+def _openmpi_repository_impl(ctx):
+    """Debian keeps the headers of several MPIs beside each other, none on the compiler's default path."""
+    header = None
+    for arch in ["x86_64-linux-gnu", "aarch64-linux-gnu"]:
+        path = ctx.path("/usr/lib/{}/openmpi/include/mpi.h".format(arch))
+        if path.exists:
+            header = path
+    if header == None:
+        header = _require(ctx, "libopenmpi-dev", "/usr/lib/x86_64-linux-gnu/openmpi/include/mpi.h")
+    ctx.symlink(header.dirname, "include")
+    ctx.file("BUILD.bazel", _OPENMPI)
+
+_openmpi_repository = repository_rule(implementation = _openmpi_repository_impl, local = True)
+
 def _protobuf_repository_impl(ctx):
     ctx.symlink(_require(ctx, "protobuf-compiler", "/usr/bin/protoc"), "bin/protoc")
     _require(ctx, "libprotobuf-dev", "/usr/include/google/protobuf/message.h")
@@ -237,6 +266,7 @@ def nomograph_debian_dependencies():
     _maybe(_googletest_repository, "com_google_googletest")
     _maybe(_protobuf_repository, "com_google_protobuf")
     _maybe(_hdf5_repository, "hdf5")
+    _maybe(_openmpi_repository, "openmpi")
     for name, (package, probe, targets) in _LIBRARIES.items():
         _maybe(
             _library_repository,

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
@@ -10,10 +11,13 @@
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/keras_flags.h"
+#include "nomograph/tools/report/import_print.h"
+#include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/report/save_model.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
+#include "nomograph/tools/text/terminal.h"
 
 namespace nomograph {
 namespace {
@@ -55,13 +59,19 @@ absl::Status Execute(const Arguments& arguments) {
   if (arguments.save.path != "-" && !arguments.save.json) {
     Print(absl::StrCat("read ", Escape(arguments.from), "  ", ReadableBytes(file.bytes), ", ",
                        FormTitle(file.form), "\n"));
+    if (file.onnx) {
+      for (const std::string& line : ImportLines(*file.onnx, /*types=*/true)) {
+        Print(Paragraph(line, 2));
+      }
+    }
   }
-  return SaveModel(file.model, arguments.save, arguments.from,
-                   {{"schema", "nomograph.convert.1"},
-                    {"file", arguments.from},
-                    {"bytes", file.bytes},
-                    {"form", ModelFormName(file.form)},
-                    {"warnings", file.warnings}});
+  Json told = {{"schema", "nomograph.convert.1"},
+               {"file", arguments.from},
+               {"bytes", file.bytes},
+               {"form", ModelFormName(file.form)},
+               {"warnings", file.warnings}};
+  if (file.onnx) told["import"] = ImportJson(*file.onnx);
+  return SaveModel(file.model, arguments.save, arguments.from, std::move(told));
 }
 
 Action SetUp(CLI::App& app) {

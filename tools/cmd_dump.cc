@@ -144,10 +144,11 @@ nlohmann::ordered_json DumpJson(const std::string& path, const std::vector<Dumpe
 
 absl::Status Execute(const Arguments& arguments) {
   if (!arguments.output.empty()) {
-    if (!absl::EndsWith(arguments.output, ".npz")) {
+    if (!absl::EndsWith(arguments.output, ".npz") &&
+        !absl::EndsWith(arguments.output, ".safetensors")) {
       return WithExitCode(ExitCode::kUsage,
                           InvalidArgument("--output ", QuotedPath(arguments.output),
-                                          ": values are written as .npz"));
+                                          ": values are written as .npz or .safetensors"));
     }
     NOMO_RETURN_IF_ERROR(CheckNotThere(arguments.output, arguments.force));
   }
@@ -181,7 +182,7 @@ Action SetUp(CLI::App& app) {
       ->type_name("");
   app.add_option("-o,--output", arguments->output,
                  "Write them, by name (default: print their statistics)")
-      ->type_name("FILE.npz");
+      ->type_name("FILE.npz|.safetensors");
   AddRepeated(app, "-i,--input", arguments->inputs, "NAME=VALUE", kModelInputsHelp);
   app.add_option("--batch", arguments->batch, "Random inputs have N rows (default 1)")
       ->type_name("N")

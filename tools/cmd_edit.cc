@@ -1,14 +1,17 @@
-// nomo edit: names, shapes, outputs, ops, attributes, metadata.
+// nomo edit: weights, names, shapes, outputs, ops, attributes, metadata.
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/data/npz.h"
+#include "nomograph/data/safetensors.h"
 #include "nomograph/inspect/concrete_types.h"
 #include "nomograph/inspect/edit/edit_model.h"
 #include "nomograph/tools/command.h"
@@ -21,7 +24,7 @@ namespace nomograph {
 namespace {
 
 struct Arguments {
-  std::string from, cast;
+  std::string from, cast, weights;
   std::vector<std::string> renames, inputs, ops, attributes, metadata;
   EditOptions edit;
   SaveFlags save;
@@ -61,9 +64,23 @@ absl::StatusOr<EditOptions> OptionsOf(const Arguments& arguments) {
   return options;
 }
 
+absl::StatusOr<NamedTensors> ReadWeights(const std::string& path) {
+  if (absl::EndsWith(path, ".npz")) return ReadNpz(path);
+  NOMO_ASSIGN_OR_RETURN(Safetensors file, ReadSafetensors(path));
+  return std::move(file.tensors);
+}
+
 absl::Status Execute(const Arguments& arguments) {
-  NOMO_ASSIGN_OR_RETURN(const EditOptions options, OptionsOf(arguments));
+  NOMO_ASSIGN_OR_RETURN(EditOptions options, OptionsOf(arguments));
   NOMO_RETURN_IF_ERROR(CheckDestination(arguments.save, arguments.from));
+  if (!arguments.weights.empty()) {
+    NOMO_ASSIGN_OR_RETURN(options.weights,
+                          WithExitCode(ExitCode::kUnreadable, ReadWeights(arguments.weights)));
+    if (options.weights.empty()) {
+      return WithExitCode(ExitCode::kUsage,
+                          AtFile(arguments.weights, InvalidArgument("there are no tensors in it")));
+    }
+  }
   NOMO_ASSIGN_OR_RETURN(
       ModelFile file,
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.from, /*upgrade=*/true)));
@@ -108,6 +125,10 @@ Action SetUp(CLI::App& app) {
               "Set an attribute of nodes; without VALUE it has its default");
   AddRepeated(app, "--metadata", arguments->metadata, "KEY=VALUE",
               "Set metadata; without VALUE it is taken away");
+  app.add_option("--weights", arguments->weights,
+                 "Weights by their names, which take the place of the model's (as inspect "
+                 "kind:weight -o writes them)")
+      ->type_name("FILE.safetensors|.npz");
   app.add_flag("--fold", arguments->edit.fold, "Compute what follows from constants alone");
   app.add_option("--cast", arguments->cast,
                  "Weights and values of float32 become float16, bfloat16 or float64; inputs and "

@@ -111,7 +111,7 @@ absl::Status PrintReport(const Arguments& arguments) {
     report = InspectModel(file, OpRegistry::Default(), options);
   }
   if (arguments.json) {
-    PrintJson(InspectJson(report, sections));
+    PrintInspectJson(report, sections);
   } else {
     Print(InspectText(report, sections));
   }
@@ -143,7 +143,7 @@ Action SetUp(CLI::App& app) {
                "Statistics and histograms of tensors (reads all weights)");
   CLI::Option* output = app.add_option("-o,--output", arguments->output,
                                        "Write the values of the weights and constants in SEL");
-  output->type_name("FILE.npy|.npz")->needs(selector);
+  output->type_name("FILE.npy|.npz|.safetensors")->needs(selector);
   app.add_flag("--force", arguments->force, "Write over a file that is there")->needs(output);
   CLI::Option* json = app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
   CLI::Option* textconv =

@@ -16,6 +16,7 @@
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/concrete_types.h"
+#include "nomograph/inspect/find_non_finite.h"
 #include "nomograph/inspect/tensor_stats.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
@@ -26,6 +27,7 @@
 #include "nomograph/tools/run/picture_flags.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/run_batches.h"
+#include "nomograph/tools/run/shared_work.h"
 #include "nomograph/tools/run/time_runs.h"
 #include "nomograph/tools/run/top_k.h"
 #include "nomograph/tools/run/write_outputs.h"
@@ -132,8 +134,24 @@ absl::Status WriteOutputs(const Arguments& arguments, const Model& model,
   return absl::OkStatus();
 }
 
+// The node that yields the first, found by one more run. OK where that fails.
+absl::Status FirstNonFinite(const Arguments& arguments, const Model& model,
+                            const NamedTensors& inputs) {
+  ProgressBar progress("looking for the first that is not finite");
+  const auto found =
+      FindNonFinite(model, inputs, {.allowed_io = arguments.allowed_io}, arguments.run);
+  if (!found.ok()) return absl::OkStatus();
+  if (!*found) return InvalidArgument("in exact mode every value is finite");
+  const NonFiniteStep& step = **found;
+  return InvalidArgument("the first come from ", PathText(step.path), " (",
+                         Escape(step.path.back().op), "): ", step.nan, " NaN and ", step.inf,
+                         " infinite of ", step.elements, " values",
+                         step.from_input ? "; its inputs, the model's or weights, have some" : "");
+}
+
 // Values that are no numbers any more, counted for each output.
-absl::Status CheckFinite(const Model& model, const NamedTensors& outputs) {
+absl::Status CheckFinite(const Arguments& arguments, const Model& model, const NamedTensors& inputs,
+                         const NamedTensors& outputs) {
   ErrorList errors;
   for (const ValueId id : model.graph.outputs) {
     const std::string& name = model.graph.value(id).name;
@@ -143,6 +161,8 @@ absl::Status CheckFinite(const Model& model, const NamedTensors& outputs) {
                                stats.infinities, " infinite of ", outputs.at(name).num_elements(),
                                " values"));
   }
+  if (errors.empty()) return absl::OkStatus();
+  errors.Add(FirstNonFinite(arguments, model, inputs));
   return WithExitCode(ExitCode::kFailed, errors.ToStatus("the outputs are not finite"));
 }
 
@@ -254,6 +274,11 @@ absl::Status Verify(const ModelFile& file) {
 
 absl::Status Execute(const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
+  if (arguments.timing.seconds > 0 && CurrentSharedWork() != nullptr) {
+    return WithExitCode(ExitCode::kUsage,
+                        InvalidArgument("--duration: several processes run equally often; "
+                                        "--repeat says how often"));
+  }
   if (!arguments.signing_key.empty()) {
     NOMO_RETURN_IF_ERROR(CheckSignature(arguments.path, "", arguments.signing_key).status());
   }
@@ -287,6 +312,12 @@ absl::Status Execute(const Arguments& arguments) {
                                     .pixels = pixels}));
   NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, Run(arguments, **session, inputs));
   const std::chrono::duration<double> to_first = std::chrono::steady_clock::now() - start;
+  // Of several processes the first one writes what all have computed, and tells the times.
+  if (CurrentSharedWork() != nullptr && CurrentSharedWork()->rank() > 0) {
+    if (!arguments.times()) return absl::OkStatus();
+    return TimeRuns(arguments.timing, [&] { return Run(arguments, **session, inputs).status(); })
+        .status();
+  }
   NOMO_RETURN_IF_ERROR(WriteOutputs(arguments, file.model, files, labels, outputs));
   HintAtPixels(arguments, graph, pixels);
   Json json = {{"schema", "nomograph.run.1"}, {"file", arguments.path}};
@@ -303,7 +334,8 @@ absl::Status Execute(const Arguments& arguments) {
     }
   }
   if (arguments.json) PrintJson(json);
-  return arguments.check_finite ? CheckFinite(file.model, outputs) : absl::OkStatus();
+  return arguments.check_finite ? CheckFinite(arguments, file.model, inputs, outputs)
+                                : absl::OkStatus();
 }
 
 void AddTiming(CLI::App& app, Arguments& arguments) {
@@ -377,8 +409,9 @@ Action SetUp(CLI::App& app) {
   app.add_flag("--parents", arguments->parents, "Make the folders that outputs are written to");
   app.add_flag("--json", arguments->json, "Outputs and times as JSON (tools/JSON.md)")
       ->excludes(top_k);
-  app.add_flag("--check-finite", arguments->check_finite,
-               "Fail where an output has a NaN or an infinity");
+  app.add_flag(
+      "--check-finite", arguments->check_finite,
+      "Fail where an output has a NaN or an infinity, and name the node that has the first");
   app.add_flag("--verify", arguments->verify,
                "Check the file's checksums first: without, damaged weights are computed with");
   AddLimits(app, arguments->run);

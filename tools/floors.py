@@ -25,6 +25,7 @@ FLOORS = [
     ["serialization"],
     ["serialization/onnx", "serialization/keras"],
     ["train"],
+    ["mpi"],
     ["inspect"],
     ["tools"],
 ]

@@ -29,6 +29,7 @@ packages=(
   libhdf5-dev
   libhwy-dev
   libjpeg-dev
+  libopenmpi-dev
   libpng-dev
   libprotobuf-dev
   libsodium-dev
@@ -38,6 +39,8 @@ packages=(
   zlib1g-dev
   # the page of nomo view, which is tested in a browser
   chromium
+  # training in several processes
+  openmpi-bin
   # data
   dataset-fashion-mnist
   libonnx-testdata

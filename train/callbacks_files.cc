@@ -109,7 +109,7 @@ class CheckpointCallback : public Callback {
   }
 
   absl::Status SaveIfDue(Trainer& trainer, int64_t epoch, const Logs& logs) {
-    if (!std::exchange(due_, false)) return absl::OkStatus();
+    if (!std::exchange(due_, false) || !trainer.is_first()) return absl::OkStatus();
     NOMO_ASSIGN_OR_RETURN(const std::string path, FillIn(options_.path, epoch, logs));
     return options_.save_weights_only ? Save(trainer.model(), path) : trainer.Save(path);
   }
@@ -137,7 +137,8 @@ class CsvCallback : public Callback {
     return absl::OkStatus();
   }
 
-  absl::Status OnEpochEnd(Trainer& /*trainer*/, int64_t epoch, Logs& logs) override {
+  absl::Status OnEpochEnd(Trainer& trainer, int64_t epoch, Logs& logs) override {
+    if (!trainer.is_first()) return absl::OkStatus();
     if (columns_.empty()) {
       for (const auto& [name, value] : logs) columns_.push_back(name);
       if (text_.empty()) {
@@ -169,8 +170,10 @@ class TensorBoardCallback : public Callback {
   std::string name() const override { return "TensorBoard"; }
 
   absl::Status OnBatchEnd(Trainer& trainer, int64_t /*batch*/, const Logs& logs) override {
-    if (!options_.update_freq || trainer.step() % *options_.update_freq != 0)
+    if (!options_.update_freq || trainer.step() % *options_.update_freq != 0 ||
+        !trainer.is_first()) {
       return absl::OkStatus();
+    }
     for (const auto& [name, value] : logs)
       NOMO_RETURN_IF_ERROR(
           Write(train_, "train", absl::StrCat("batch_", name), value, trainer.step()));
@@ -178,6 +181,7 @@ class TensorBoardCallback : public Callback {
   }
 
   absl::Status OnEpochEnd(Trainer& trainer, int64_t epoch, Logs& logs) override {
+    if (!trainer.is_first()) return absl::OkStatus();
     Logs all = logs;
     all.emplace("learning_rate", trainer.learning_rate());
     for (const auto& [name, value] : all) {

@@ -194,6 +194,7 @@ absl::Status Trainer::WriteCheckpoint(Model& checkpoint) const {
 }
 
 absl::Status Trainer::Save(const std::string& path) {
+  if (!is_first()) return absl::OkStatus();
   Model checkpoint = model();
   NOMO_RETURN_IF_ERROR(WriteCheckpoint(checkpoint));
   return nomograph::Save(checkpoint, path);

@@ -81,7 +81,9 @@ absl::StatusOr<History> Trainer::Fit(const TrainingData& data, const FitOptions&
   if (!options.validation_steps && validation.is_endless())
     return InvalidArgument("validation_steps: expected a number, because the dataset has no end");
   steps_per_epoch_ = options.steps_per_epoch.value_or(loop.batches->num_batches());
-  if (const auto progress = MakeProgress(options.verbose)) loop.callbacks.push_back(progress);
+  if (is_first()) {
+    if (const auto progress = MakeProgress(options.verbose)) loop.callbacks.push_back(progress);
+  }
   fit_ = &options;
   source_ = loop.batches.get();
   const absl::Status status = RunEpochs(loop);

@@ -136,7 +136,8 @@ absl::Status FormWriter::WriteTrainingForm(const Node& node, const OpDef& op,
                              ", which training moves, is computed: expected a "
                              "weight");
     }
-    state_updates.push_back(AssignVariable(variable->second, value));
+    const Value mean = replicas_ == nullptr ? value : replicas_->Mean({value})[0];
+    state_updates.push_back(AssignVariable(variable->second, mean));
   }
   return absl::OkStatus();
 }

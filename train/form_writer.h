@@ -17,8 +17,9 @@ namespace nomograph::train_internal {
 
 class FormWriter {
  public:
-  FormWriter(const Model& model, const TrainingGoals& goals, bool training)
-      : model_(model), goals_(goals), training_(training) {
+  FormWriter(const Model& model, const TrainingGoals& goals, bool training,
+             const Replicas* replicas = nullptr)
+      : model_(model), goals_(goals), training_(training), replicas_(replicas) {
     for (const Weight& weight : model.graph.weights) weight_ids_.insert(weight.value);
   }
 
@@ -50,6 +51,7 @@ class FormWriter {
   const Model& model_;
   const TrainingGoals& goals_;
   const bool training_;
+  const Replicas* const replicas_;
   absl::flat_hash_set<ValueId> weight_ids_;
   ReopenLeaves leaves_;
   absl::flat_hash_map<const Expr*, std::shared_ptr<const VariableSpec>> read_;

@@ -1,7 +1,10 @@
 #include "nomograph/train/trainer.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
+#include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/train/meter.h"
 
@@ -10,10 +13,11 @@ namespace nomograph {
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(Model model, TrainingGoals goals,
                                                          TrainerOptions options) {
   RemoveTrainingState(model);
-  NOMO_ASSIGN_OR_RETURN(TrainingGraphs graphs, BuildTrainingGraphs(model, goals));
+  NOMO_ASSIGN_OR_RETURN(TrainingGraphs graphs, BuildTrainingGraphs(model, goals, options.replicas));
   auto trainer = std::unique_ptr<Trainer>(
       new Trainer(std::move(model), std::move(graphs), goals.optimizer, options));
   NOMO_RETURN_IF_ERROR(trainer->OpenSessions());
+  NOMO_RETURN_IF_ERROR(trainer->CheckReplicas());
   return trainer;
 }
 
@@ -49,20 +53,104 @@ void Trainer::set_learning_rate(double learning_rate) { set_learning_rate_ = lea
 
 const Model& Trainer::step_model() const { return graphs_.step; }
 
-absl::Status Trainer::TrainStep(const Batch& batch, Meter& meter) {
+// All processes begin with the same weights.
+absl::Status Trainer::CheckReplicas() {
+  const Replicas* const replicas = options_.replicas;
+  if (replicas == nullptr) return absl::OkStatus();
+  uint32_t own = 0;
+  if (!absl::SimpleHexAtoi(SemanticHash(model_).substr(0, 8), &own))
+    return absl::InternalError("the model has no hash");
+  const double own_numbers[] = {1.0 * own, 1.0 * (own >> 16) * (own & 0xffff)};
+  NOMO_ASSIGN_OR_RETURN(const Tensor sum,
+                        replicas->Sum(Tensor::Of<double>({2}, {own_numbers[0], own_numbers[1]})));
+  for (const int i : {0, 1}) {
+    if (sum.AsDouble(i) != replicas->size() * own_numbers[i]) {
+      return InvalidArgument("process ", replicas->rank(),
+                             " has another model than others: expected the same in all");
+    }
+  }
+  return absl::OkStatus();
+}
+
+namespace {
+
+// The rows of a batch that are a process's own. One without any has one, which counts nothing.
+struct Share {
+  Batch batch;
+  int64_t rows = 0;  // that count
+};
+
+Share ShareOf(const Batch& batch, const Replicas* replicas) {
+  const int64_t rows = batch.size();
+  if (replicas == nullptr) return {batch, rows};
+  const int64_t begin = rows * replicas->rank() / replicas->size();
+  const int64_t end = rows * (replicas->rank() + 1) / replicas->size();
+  Share share{.rows = end - begin};
+  const auto take = [&](const std::vector<Tensor>& from, std::vector<Tensor>& to) {
+    for (const Tensor& tensor : from)
+      to.push_back(share.rows > 0 ? tensor.Rows(begin, end)
+                                  : tensor.Rows(0, std::min<int64_t>(rows, 1)));
+  };
+  take(batch.inputs, share.batch.inputs);
+  take(batch.targets, share.batch.targets);
+  take(batch.weights, share.batch.weights);
+  return share;
+}
+
+std::vector<Tensor> InputsOf(const Batch& batch) {
   std::vector<Tensor> inputs = batch.inputs;
   inputs.insert(inputs.end(), batch.targets.begin(), batch.targets.end());
   inputs.insert(inputs.end(), batch.weights.begin(), batch.weights.end());
+  return inputs;
+}
+
+}  // namespace
+
+// Losses are means over rows, statistics are sums over them.
+absl::StatusOr<std::vector<Tensor>> Trainer::Combine(std::vector<Tensor> outputs, int64_t own_rows,
+                                                     int64_t rows, int losses) const {
+  if (options_.replicas == nullptr) return outputs;
+  std::vector<double> own;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const double factor = static_cast<int>(i) < losses
+                              ? static_cast<double>(own_rows) / static_cast<double>(rows)
+                              : (own_rows > 0 ? 1 : 0);
+    for (int64_t k = 0; k < outputs[i].num_elements(); ++k)
+      own.push_back(factor == 0 ? 0 : factor * outputs[i].AsDouble(k));
+  }
+  NOMO_ASSIGN_OR_RETURN(const Tensor sum, options_.replicas->Sum(Tensor::Of<double>(
+                                              {static_cast<int64_t>(own.size())}, own)));
+  int64_t next = 0;
+  for (Tensor& output : outputs) {
+    Tensor combined(DType::kFloat64, output.shape());
+    for (double& element : combined.mutable_data<double>()) element = sum.AsDouble(next++);
+    output = combined.Cast(output.dtype());
+  }
+  return outputs;
+}
+
+absl::Status Trainer::TrainStep(const Batch& batch, Meter& meter) {
+  const Replicas* const replicas = options_.replicas;
+  const Share share = ShareOf(batch, replicas);
+  std::vector<Tensor> inputs = InputsOf(share.batch);
   const bool apply = (step_ + 1) % accumulation_ == 0;
   inputs.push_back(Tensor::Scalar<double>(learning_rate()));
   inputs.push_back(Tensor::Scalar<int64_t>(iteration_));
   inputs.push_back(Tensor::Scalar<bool>(apply));
+  uint64_t seed = options_.seed;
+  if (replicas != nullptr) {
+    inputs.push_back(Tensor::Scalar<double>(static_cast<double>(share.rows * replicas->size()) /
+                                            static_cast<double>(batch.size())));
+    if (replicas->rank() > 0) seed = MixKeys(seed, static_cast<uint64_t>(replicas->rank()));
+  }
   auto outputs = step_session_->Run(
-      inputs, {.training = true, .seed = options_.seed, .step = static_cast<uint64_t>(step_)});
+      inputs, {.training = true, .seed = seed, .step = static_cast<uint64_t>(step_)});
   NOMO_RETURN_IF_ERROR(Annotate(outputs.status(), absl::StrCat("step ", step_)));
   model_is_old_ = evaluation_is_old_ = true;
   ++step_;
   iteration_ += apply ? 1 : 0;
+  const int losses = 1 + static_cast<int>(graphs_.goals.size());
+  NOMO_ASSIGN_OR_RETURN(*outputs, Combine(*std::move(outputs), share.rows, batch.size(), losses));
   return meter.Add(*outputs, batch.size());
 }
 
@@ -80,11 +168,12 @@ absl::Status Trainer::SyncEvaluation() {
 
 absl::Status Trainer::TestStep(const Batch& batch, Meter& meter) {
   NOMO_RETURN_IF_ERROR(SyncEvaluation());
-  std::vector<Tensor> inputs = batch.inputs;
-  inputs.insert(inputs.end(), batch.targets.begin(), batch.targets.end());
-  inputs.insert(inputs.end(), batch.weights.begin(), batch.weights.end());
-  NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs,
-                        evaluation_session_->Run(inputs, {.seed = options_.seed}));
+  const Share share = ShareOf(batch, options_.replicas);
+  NOMO_ASSIGN_OR_RETURN(std::vector<Tensor> outputs,
+                        evaluation_session_->Run(InputsOf(share.batch), {.seed = options_.seed}));
+  outputs.resize(graphs_.first_prediction);
+  const int losses = 1 + static_cast<int>(graphs_.goals.size());
+  NOMO_ASSIGN_OR_RETURN(outputs, Combine(std::move(outputs), share.rows, batch.size(), losses));
   return meter.Add(outputs, batch.size());
 }
 

@@ -39,6 +39,10 @@ struct TrainerOptions {
   bool exact = false;
   int threads = 0;                 // as SessionOptions
   int64_t memory_limit_bytes = 0;  // as SessionOptions
+  // The processes that train together, all with the same model, data and options: each makes its
+  // steps with its rows of every batch. Progress, checkpoints and logs are those of the first
+  // process alone. It must outlive the trainer.
+  const Replicas* replicas = nullptr;
 };
 
 enum class Verbose {
@@ -120,6 +124,8 @@ class Trainer {
   int64_t iteration() const { return iteration_; }  // steps that the optimizer has made
   int64_t step() const { return step_; }            // batches that were trained on
   uint64_t seed() const { return options_.seed; }
+  // Whether this process is to write files and progress: the first one of several.
+  bool is_first() const { return options_.replicas == nullptr || options_.replicas->rank() == 0; }
   const History& history() const { return history_; }
   // Of variables of the step, e.g. all weights: to put back those of another epoch.
   absl::StatusOr<NamedTensors> Weights() const;
@@ -144,6 +150,9 @@ class Trainer {
   absl::Status TrainStep(const Batch& batch, Meter& meter);
   absl::Status TestStep(const Batch& batch, Meter& meter);
   absl::Status SyncEvaluation();
+  absl::Status CheckReplicas();
+  absl::StatusOr<std::vector<Tensor>> Combine(std::vector<Tensor> outputs, int64_t own_rows,
+                                              int64_t rows, int losses) const;
   BatchLayout Layout() const;
   absl::StatusOr<Batch> OneBatch(const TrainingData& data,
                                  const std::map<int64_t, double>& class_weight) const;

@@ -51,6 +51,7 @@ class GoalWriter {
         }
       }
     }
+    data_loss = total;
     for (const auto& weight : form.weights) {
       for (const WeightRegularizer& rule : goals_.regularizers) {
         if (!SelectsWeight(rule.weights, weight.name)) continue;
@@ -71,6 +72,7 @@ class GoalWriter {
   }
 
   std::vector<Value> inputs, outputs, losses;
+  Value data_loss;  // the loss without penalties
 
  private:
   static Value Wide(const Value& x) { return Cast(x, DType::kFloat64); }
@@ -147,6 +149,18 @@ absl::Status FindOutputs(const Model& model, const TrainingGoals& goals, Trainin
   return errors.ToStatus("the losses do not fit the model");
 }
 
+// What a part of the batch says of the whole.
+absl::Status CheckReductions(const TrainingGoals& goals) {
+  ErrorList errors;
+  for (const OutputGoal& goal : goals.outputs) {
+    if (goal.loss.reduction == Reduction::kSumOverBatchSize && !goal.loss.mask) continue;
+    errors.Add(absl::UnimplementedError(absl::StrCat(
+        "loss ", Quoted(goal.loss.name),
+        ": in several processes only the mean over the batch is there, without a mask")));
+  }
+  return errors.ToStatus("the losses cannot be divided among processes");
+}
+
 absl::Status CheckSelectors(const Model& model, const TrainingGoals& goals) {
   std::vector<std::string> selectors = goals.frozen;
   for (const WeightRegularizer& rule : goals.regularizers) selectors.push_back(rule.weights);
@@ -171,7 +185,8 @@ absl::Status CheckSelectors(const Model& model, const TrainingGoals& goals) {
 
 }  // namespace
 
-absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const TrainingGoals& given) {
+absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const TrainingGoals& given,
+                                                   const Replicas* replicas) {
   TrainingGoals goals = given;
   if (goals.outputs.empty() && goals.loss.function)
     goals.outputs = {{.loss = goals.loss, .metrics = goals.metrics}};
@@ -180,6 +195,7 @@ absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const Tra
   NOMO_RETURN_IF_ERROR(CheckSelectors(model, goals));
   TrainingGraphs result{.goals = goals.outputs};
   NOMO_RETURN_IF_ERROR(FindOutputs(model, goals, result));
+  if (replicas != nullptr) NOMO_RETURN_IF_ERROR(CheckReductions(goals));
   {
     FormWriter form(model, goals, /*training=*/false);
     NOMO_RETURN_IF_ERROR(form.Write());
@@ -190,15 +206,16 @@ absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const Tra
     NOMO_ASSIGN_OR_RETURN(result.evaluation,
                           BuildModel(goal.inputs, goal.outputs, {.name = "evaluation"}));
   }
-  FormWriter form(model, goals, /*training=*/true);
+  FormWriter form(model, goals, /*training=*/true, replicas);
   NOMO_RETURN_IF_ERROR(form.Write());
   GoalWriter goal(model, goals, result);
   NOMO_RETURN_IF_ERROR(goal.Write(form));
-  const StepInputs step = {goal.AddInput(DType::kFloat64, "learning_rate"),
-                           goal.AddInput(DType::kInt64, "iteration"),
-                           goal.AddInput(DType::kBool, "apply")};
-  UpdateWriter updates(model, goals, step, result);
-  NOMO_ASSIGN_OR_RETURN(goal.outputs[0], updates.Write(form, goal.outputs[0]));
+  StepInputs step = {goal.AddInput(DType::kFloat64, "learning_rate"),
+                     goal.AddInput(DType::kInt64, "iteration"),
+                     goal.AddInput(DType::kBool, "apply")};
+  if (replicas != nullptr) step.share = goal.AddInput(DType::kFloat64, "share");
+  UpdateWriter updates(model, goals, step, replicas, result);
+  NOMO_ASSIGN_OR_RETURN(goal.outputs[0], updates.Write(form, goal.outputs[0], goal.data_loss));
   NOMO_ASSIGN_OR_RETURN(result.step, BuildModel(goal.inputs, goal.outputs, {.name = "step"}));
   for (Variable& slot : updates.slots()) result.step.variables.push_back(std::move(slot));
   NOMO_RETURN_IF_ERROR(VerifyModel(result.step));

@@ -11,6 +11,7 @@
 #include "nomograph/train/loss.h"
 #include "nomograph/train/metric.h"
 #include "nomograph/train/optimizer.h"
+#include "nomograph/train/replicas.h"
 #include "nomograph/train/weight_rules.h"
 
 namespace nomograph {
@@ -54,8 +55,9 @@ struct TrainedWeight {
 
 struct TrainingGraphs {
   // Inputs: the model's; for each goal the targets, and for each the sample weights; then of the
-  // step alone the learning rate (float64), the iteration (int64) and whether the optimizer makes a
-  // step (bool). Outputs: the loss, float64; the loss of each goal; the metrics' statistics; and of
+  // step alone the learning rate (float64), the iteration (int64), whether the optimizer makes a
+  // step (bool), and where there are replicas how many times its part of a batch this process has
+  // (float64). Outputs: the loss, float64; the loss of each goal; the metrics' statistics; and of
   // the evaluation the model's outputs.
   Model step, evaluation;
   std::vector<int> goal_outputs;  // by goal: the number of the model's output
@@ -70,7 +72,9 @@ struct TrainingGraphs {
 // InvalidArgument lists what is wrong: outputs and selectors that there are not, losses that do not
 // fit, nodes without a gradient, weights that are not float32 or float64. Weights inside functions
 // (of loops and branches) stay as they are.
-absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const TrainingGoals& goals);
+// `replicas`, if any, take the mean of the gradients, and of the statistics that training moves.
+absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const TrainingGoals& goals,
+                                                   const Replicas* replicas = nullptr);
 
 }  // namespace nomograph
 

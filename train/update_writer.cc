@@ -10,14 +10,19 @@
 namespace nomograph::train_internal {
 
 UpdateWriter::UpdateWriter(const Model& model, const TrainingGoals& goals, const StepInputs& inputs,
-                           TrainingGraphs& result)
-    : optimizer_(goals.optimizer), goals_(goals), inputs_(inputs), result_(result) {
+                           const Replicas* replicas, TrainingGraphs& result)
+    : optimizer_(goals.optimizer),
+      goals_(goals),
+      inputs_(inputs),
+      replicas_(replicas),
+      result_(result) {
   for (const Weight& weight : model.graph.weights)
     names_.Reserve(model.graph.value(weight.value).name);
   for (const Variable& variable : model.variables) names_.Reserve(variable.name);
 }
 
-absl::StatusOr<Value> UpdateWriter::Write(FormWriter& form, const Value& loss) {
+absl::StatusOr<Value> UpdateWriter::Write(FormWriter& form, const Value& loss,
+                                          const Value& data_loss) {
   std::vector<const FormWriter::WeightRead*> trained;
   std::vector<Value> values;
   for (const auto& weight : form.weights) {
@@ -26,7 +31,10 @@ absl::StatusOr<Value> UpdateWriter::Write(FormWriter& form, const Value& loss) {
     values.push_back(weight.value);
   }
   if (trained.empty()) return InvalidArgument("no weight of the model is to be trained");
-  NOMO_ASSIGN_OR_RETURN(std::vector<Value> gradients, Gradients({loss}, values));
+  // The mean over processes of what each one's share counts is the loss of the whole batch.
+  const Value own = replicas_ == nullptr ? loss : loss + data_loss * (inputs_.share - 1);
+  NOMO_ASSIGN_OR_RETURN(std::vector<Value> gradients, Gradients({own}, values));
+  if (replicas_ != nullptr) gradients = replicas_->Mean(gradients);
   waits_ = std::move(form.state_updates);
   Accumulate(trained, gradients);
   Clip(gradients);
@@ -99,15 +107,23 @@ void UpdateWriter::AddUpdate(const FormWriter::WeightRead& weight, const Value& 
                       "", ""});
     attrs.Set(slot.attr, name);
   }
+  const auto constrains = [&](const WeightConstraint& rule) {
+    return SelectsWeight(rule.weights, weight.name);
+  };
+  // What the weight becomes is copied where something asks for it.
+  const bool asked =
+      optimizer_.options.use_ema ||
+      std::any_of(goals_.constraints.begin(), goals_.constraints.end(), constrains);
   const std::vector<Value> updated =
       CallMulti(optimizer_.op,
                 {weight.value, gradient, inputs_.learning_rate, inputs_.iteration, inputs_.apply},
-                attrs, {.num_outputs = 2});
+                attrs, {.num_outputs = asked ? 2 : 1});
   waits_.push_back(updated[0]);
+  if (!asked) return;
   Value next = updated[1];
   bool assigned = false;
   for (const WeightConstraint& rule : goals_.constraints) {
-    if (!SelectsWeight(rule.weights, weight.name)) continue;
+    if (!constrains(rule)) continue;
     next = Call("array.Where", {inputs_.apply, rule.constraint(next), next});
     assigned = true;
   }

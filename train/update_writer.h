@@ -14,15 +14,16 @@ namespace nomograph::train_internal {
 // What a step is given beside a batch.
 struct StepInputs {
   Value learning_rate, iteration, apply;
+  Value share;  // of replicas alone
 };
 
 class UpdateWriter {
  public:
   UpdateWriter(const Model& model, const TrainingGoals& goals, const StepInputs& inputs,
-               TrainingGraphs& result);
+               const Replicas* replicas, TrainingGraphs& result);
 
-  // The loss, once the variables have changed.
-  absl::StatusOr<Value> Write(FormWriter& form, const Value& loss);
+  // The loss, once the variables have changed. `data_loss` is the loss without penalties.
+  absl::StatusOr<Value> Write(FormWriter& form, const Value& loss, const Value& data_loss);
   // The variables that only the attributes of nodes name.
   std::vector<Variable>& slots() { return slots_; }
 
@@ -39,6 +40,7 @@ class UpdateWriter {
   const Optimizer& optimizer_;
   const TrainingGoals& goals_;
   const StepInputs inputs_;
+  const Replicas* const replicas_;
   TrainingGraphs& result_;
   UniqueNames names_;
   std::vector<Value> waits_;

@@ -231,8 +231,12 @@ class Planner {
     const ValueId id = node.outputs[0];
     const auto written = first_write_.find(*variable);
     const int end =
-        std::min(first_call_, written == first_write_.end() ? first_call_ : written->second);
-    if (!Known(id) || IsOutput(id) || last_use_through_views_[id] >= end) return false;
+        written == first_write_.end() ? first_call_ : std::min(first_call_, written->second);
+    const int last = last_use_through_views_[id];
+    // What writes in place may have the variable itself for its input.
+    const bool writes_in_place =
+        last == end && end != first_call_ && graph_.nodes[end].op->in_place;
+    if (!Known(id) || IsOutput(id) || (last >= end && !writes_in_place)) return false;
     plan_.values[id].storage = Storage::kVariable;
     plan_.variables.emplace_back(id, *variable);
     plan_.is_view[n] = true;

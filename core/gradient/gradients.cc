@@ -187,18 +187,21 @@ class BackwardPass {
   }
 
   absl::StatusOr<std::vector<Value>> GradientsOf(const Expr& expr, GradientContext& context) {
+    const OpDef* op = ScopedRegistry::Current().Find(expr.node.op, expr.node.version);
+    if (op != nullptr) {
+      NOMO_ASSIGN_OR_RETURN(context.attrs_, ResolveAttributes(op->attrs, expr.node.attrs));
+      context.op_ = op;
+      if (op->gradient) return op->gradient(context);
+      if (op->gradient_is_zero) return std::vector<Value>();
+      if (!op->no_gradient.empty()) return Report(expr, op->no_gradient);
+    }
+    // What the node itself brings along comes ahead of what an op of that name has here.
     if (expr.body != nullptr) {
       return ThroughBody(context, [&](absl::Span<const Value> inputs) {
         return InlineNamed(*expr.body, inputs, expr.node.name);
       });
     }
-    const OpDef* op = ScopedRegistry::Current().Find(expr.node.op, expr.node.version);
     if (op == nullptr) return Report(expr, "no such op is registered");
-    NOMO_ASSIGN_OR_RETURN(context.attrs_, ResolveAttributes(op->attrs, expr.node.attrs));
-    context.op_ = op;
-    if (op->gradient) return op->gradient(context);
-    if (op->gradient_is_zero) return std::vector<Value>();
-    if (!op->no_gradient.empty()) return Report(expr, op->no_gradient);
     if (op->body) {
       return ThroughBody(
           context, [&](absl::Span<const Value> inputs) { return WriteBody(*op, context, inputs); });

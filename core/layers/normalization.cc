@@ -64,9 +64,11 @@ class BatchNormalizationLayer : public NormalizationLayer {
   }
 
   absl::StatusOr<Value> Apply(const Value& x) override {
-    return internal::Op(
-        "nn.BatchNormalization", {x, gamma_, beta_, mean_, variance_},
-        {{"axis", options_.axis}, {"epsilon", options_.epsilon}, {"momentum", options_.momentum}});
+    Attributes attrs = {{"axis", options_.axis}, {"epsilon", options_.epsilon}};
+    // Of training alone: models say it where it is not the op's default.
+    if (options_.momentum != BatchNormalizationOptions().momentum)
+      attrs.Set("momentum", options_.momentum);
+    return internal::Op("nn.BatchNormalization", {x, gamma_, beta_, mean_, variance_}, attrs);
   }
 
   BatchNormalizationOptions options_;

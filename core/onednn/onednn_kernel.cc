@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/onednn/conversion_observer.h"
 #include "nomograph/core/op/keep_nan.h"
 
 namespace nomograph::onednn {
@@ -248,8 +249,14 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
         state.memories[i].set_data_handle(Address(buffers_[i], context));
       }
       dnnl::stream& stream = Stream();
+      ConversionObserver* const observer = CurrentConversionObserver();
       for (size_t i = 0; i < steps_.size(); ++i) {
-        steps_[i].primitive.execute(stream, state.arguments[i]);
+        const dnnl::primitive& primitive = steps_[i].primitive;
+        if (observer != nullptr && primitive.get_kind() == dnnl::primitive::kind::reorder) {
+          RunObserved(primitive, state.arguments[i], stream, *observer);
+        } else {
+          primitive.execute(stream, state.arguments[i]);
+        }
       }
       stream.wait();
       if (may_lose_nan_) CollectInvalidFlag(threads_);
@@ -258,6 +265,16 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
   }
 
  private:
+  static void RunObserved(const dnnl::primitive& primitive,
+                          const std::unordered_map<int, dnnl::memory>& arguments,
+                          dnnl::stream& stream, ConversionObserver& observer) {
+    stream.wait();
+    const auto start = ConversionObserver::Clock::now();
+    primitive.execute(stream, arguments);
+    stream.wait();
+    observer.AfterConversion(start, ConversionObserver::Clock::now());
+  }
+
   using Kind = Builder::BufferSpec::Kind;
   struct State : KernelState {
     absl::Status status;

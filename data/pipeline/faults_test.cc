@@ -207,10 +207,12 @@ TEST(Stats, SayWhichStageIsSlow) {
   EXPECT_EQ(stats.stages[1].elements, 4);
   EXPECT_EQ(stats.stages[2].name, "Map");
   EXPECT_EQ(stats.stages[2].elements, 20);
+  // Sleeping takes at least as long as was asked for; the others only what the machine makes of
+  // them.
   EXPECT_GE(stats.stages[2].busy_seconds, 0.04);
   EXPECT_GE(stats.stages[1].waiting_seconds, 0.04);
-  EXPECT_LT(stats.stages[1].busy_seconds, 0.02);
-  EXPECT_LT(stats.stages[3].busy_seconds, 0.02);
+  EXPECT_LT(stats.stages[1].busy_seconds, stats.stages[2].busy_seconds);
+  EXPECT_LT(stats.stages[3].busy_seconds, stats.stages[2].busy_seconds);
   const std::string text = stats.ToString();
   for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
     EXPECT_EQ(line.size(), text.find('\n')) << text;

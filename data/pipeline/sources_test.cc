@@ -182,6 +182,29 @@ TEST_F(Sources, CsvOfWhichBadLinesAreSkipped) {
   CheckPositions(dataset);
 }
 
+// Cut at every byte and with every byte changed: rows, or an error that says something.
+TEST_F(Sources, CsvOfWhichAnyByteIsDamaged) {
+  const std::string good = "a,b\r\n1,\"2\"\r\n3.5,-4e2\n\n";
+  for (size_t i = 0; i < good.size(); ++i) {
+    for (const char change : {'\0', '"', '\n', ',', '\xff', '7'}) {
+      std::string changed = good;
+      changed[i] = change;
+      for (const std::string& text : {changed, good.substr(0, i)}) {
+        for (const OnError on_error : {OnError::kFail, OnError::kSkip}) {
+          const Dataset dataset = Dataset::Csv(Put("t.csv", text), {.on_error = on_error});
+          const auto rows = Elements(dataset);
+          if (!rows.ok()) {
+            EXPECT_NE(rows.status().message(), "");
+          } else {
+            EXPECT_LE(rows->size(), 4u);
+          }
+          EXPECT_TRUE(rows.ok() || on_error == OnError::kFail || !dataset.status().ok());
+        }
+      }
+    }
+  }
+}
+
 TEST_F(Sources, TfRecord) {
   const std::string path = "data/pipeline/testdata/examples.tfrecord";
   const std::vector<ExampleFeature> features = {

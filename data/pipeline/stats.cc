@@ -15,7 +15,7 @@ int64_t PipelineStats::skipped() const {
 }
 
 std::string PipelineStats::ToString() const {
-  constexpr size_t kMostName = 40;
+  constexpr size_t kMostName = 28;  // so that a line has at most 80 characters
   std::vector<std::string> names;
   size_t width = 5;
   for (const StageStats& stage : stages) {

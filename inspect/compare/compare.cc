@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/compare/find_folds.h"
@@ -50,6 +51,21 @@ void FindFirsts(Comparison& comparison) {
     if (comparison.first_non_finite < 0 && (value.non_finite_a.any() || value.non_finite_b.any())) {
       comparison.first_non_finite = static_cast<int>(i);
     }
+  }
+}
+
+// Looks into the functions that the first node with a NaN calls. The values have been computed: a
+// run that fails now has nothing to add.
+void LookInside(const Model& model, const SessionOptions& session_options,
+                const NamedTensors& inputs, const RunOptions& run, Comparison& comparison) {
+  const std::string& name = comparison.values[comparison.first_non_finite].node;
+  const std::vector<Node>& nodes = model.graph.nodes;
+  const auto node = std::find_if(nodes.begin(), nodes.end(),
+                                 [&](const Node& other) { return other.name == name; });
+  if (node == nodes.end() || NamedFunctions(*node).empty()) return;
+  auto found = FindNonFinite(model, inputs, session_options, run);
+  if (found.ok() && *found && (*found)->path.size() > 1) {
+    comparison.first_non_finite_step = *std::move(found);
   }
 }
 
@@ -193,6 +209,13 @@ absl::StatusOr<Comparison> CompareMatched(const Model& a, const Model& b,
     comparison.values.push_back(std::move(value));
   }
   FindFirsts(comparison);
+  if (comparison.first_non_finite < 0) return comparison;
+  const bool in_a = comparison.values[comparison.first_non_finite].non_finite_a.any();
+  if (in_a) {
+    LookInside(a, options.session_a, inputs, options.run, comparison);
+  } else if (&a == &b) {
+    LookInside(b, options.session_b, inputs_b, options.run, comparison);
+  }
   return comparison;
 }
 
@@ -232,6 +255,9 @@ absl::StatusOr<Comparison> CompareWithValues(const NamedTensors& expected, const
     comparison.values.push_back(std::move(value));
   }
   FindFirsts(comparison);
+  if (comparison.first_non_finite >= 0) {
+    LookInside(model, options.session_b, inputs, options.run, comparison);
+  }
   return comparison;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/inspect/compare/tensor_difference.h"
+#include "nomograph/inspect/find_non_finite.h"
 
 namespace nomograph {
 
@@ -40,6 +41,9 @@ struct Comparison {
   // Indices into `values`: the first that is out of tolerance, and the first with a NaN or an
   // infinity in A or in B; -1 where there is none.
   int first_apart = -1, first_non_finite = -1;
+  // Where in the functions that its node calls the latter's first NaN or infinity is, in A if that
+  // has any; none where it calls none.
+  std::optional<NonFiniteStep> first_non_finite_step;
   bool ok() const { return first_apart < 0; }
 };
 

@@ -1,9 +1,11 @@
 #include "nomograph/inspect/edit/edit_model.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
@@ -35,6 +37,7 @@ class Editor {
       : model_(std::move(model)), options_(options), registry_(registry) {}
 
   absl::StatusOr<Edited> Run() {
+    NOMO_RETURN_IF_ERROR(ReplaceWeights());
     NOMO_RETURN_IF_ERROR(Rename());
     NOMO_RETURN_IF_ERROR(SetInputs());
     NOMO_RETURN_IF_ERROR(ChangeOutputs());
@@ -53,6 +56,65 @@ class Editor {
   template <typename... Args>
   void Say(const Args&... args) {
     changes_.push_back(absl::StrCat(args...));
+  }
+
+  // "@FUNCTION/", "" for the main graph, and the tensors of that graph by their names.
+  template <typename Visit>
+  void ForEachTensor(const Visit& visit) {
+    const auto in_graph = [&](const std::string& ahead, Graph& graph) {
+      for (Weight& weight : graph.weights) {
+        visit(absl::StrCat(ahead, graph.value(weight.value).name), weight.tensor.type(),
+              [&weight](Tensor tensor) { weight.tensor = std::move(tensor); });
+      }
+      for (Node& node : graph.nodes) {
+        const AttrValue* value = node.op == "core.Constant" ? node.attrs.Find("value") : nullptr;
+        const Tensor* tensor = value == nullptr ? nullptr : value->As<Tensor>();
+        if (tensor == nullptr) continue;
+        visit(absl::StrCat(ahead, node.name), tensor->type(),
+              [&node](Tensor given) { node.attrs.Set("value", std::move(given)); });
+      }
+    };
+    in_graph("", model_.graph);
+    for (auto& [name, function] : model_.functions) {
+      in_graph(absl::StrCat("@", name, "/"), function.graph);
+    }
+  }
+
+  absl::Status ReplaceWeights() {
+    if (options_.weights.empty()) return absl::OkStatus();
+    ErrorList errors;
+    std::set<absl::string_view> used;
+    std::vector<std::string> names;
+    int64_t kept = 0;
+    ForEachTensor([&](std::string name, const TensorType& type, const auto& replace) {
+      const auto given = options_.weights.find(name);
+      if (given == options_.weights.end()) {
+        ++kept;
+      } else if (given->second.type() != type) {
+        errors.Add(InvalidArgument("weight ", Quoted(name), ": expected ", type.ToString(),
+                                   ", found ", given->second.type().ToString()));
+      } else {
+        replace(given->second);
+      }
+      if (given != options_.weights.end()) used.insert(given->first);
+      names.push_back(std::move(name));
+    });
+    constexpr size_t kShown = 3;
+    std::vector<std::string> unknown;
+    for (const auto& [name, tensor] : options_.weights) {
+      if (!used.contains(name)) unknown.push_back(name);
+    }
+    if (!unknown.empty()) {
+      const std::string near = unknown.size() == 1 ? DidYouMean(unknown[0], names) : "";
+      const size_t more = unknown.size() - std::min(unknown.size(), kShown);
+      unknown.resize(unknown.size() - more);
+      errors.Add(absl::NotFoundError(
+          absl::StrCat("the model has no weight ", absl::StrJoin(unknown, ", ", AppendShown),
+                       more > 0 ? absl::StrCat(" and ", more, " more") : "", near)));
+    }
+    NOMO_RETURN_IF_ERROR(errors.ToStatus("weights do not fit"));
+    Say(Counts(static_cast<int64_t>(used.size()), "weight"), " replaced, ", kept, " kept");
+    return absl::OkStatus();
   }
 
   absl::Status Rename() {
@@ -411,6 +473,7 @@ class Editor {
   void DropGoldenVectors() {
     const Graph& graph = model_.graph;
     const auto fits = [&](const GoldenVector& golden) {
+      if (!options_.weights.empty()) return false;  // they were computed with others
       if (golden.outputs.empty()) return false;
       return std::all_of(graph.inputs.begin(), graph.inputs.end(), [&](ValueId id) {
         const auto given = golden.inputs.find(graph.value(id).name);

@@ -27,6 +27,9 @@ struct EditOptions {
   Pairs metadata;                         // "" takes it away
   bool fold = false;                      // compute what follows from constants
   std::optional<DType> cast;              // float32 weights and values become this one
+  // Take the place of weights, and of constants, of these names (as those of SelectedTensors());
+  // types must be the same.
+  NamedTensors weights;
 };
 
 struct Edited {
@@ -34,8 +37,8 @@ struct Edited {
   std::vector<std::string> changes;  // a line each, in the order in which they were made
 };
 
-// In the order of the options. Types are inferred anew. Golden vectors that no longer fit go, and
-// all of them with `cast`.
+// In the order of the options, weights first. Types are inferred anew. Golden vectors that no
+// longer fit go, and all of them with `cast` and `weights`.
 absl::StatusOr<Edited> EditModel(Model model, const EditOptions& options,
                                  const OpRegistry& registry = OpRegistry::Default());
 

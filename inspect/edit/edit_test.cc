@@ -7,10 +7,12 @@
 #include "nomograph/inspect/edit/edit_model.h"
 #include "nomograph/inspect/edit/parse_value.h"
 #include "nomograph/inspect/edit/subgraph.h"
+#include "nomograph/inspect/selected_tensors.h"
 
 namespace nomograph {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -74,6 +76,30 @@ TEST(EditModel, RenamesAndChangesOutputs) {
   EXPECT_THAT(edited->changes, Contains("1 node on which no output depends left out"));
   EXPECT_EQ(Computed(edited->model, "image", {-1, 5}).at("scores"),
             Tensor::Of<float>({1, 2}, {7, 17}));
+}
+
+TEST(EditModel, ReplacesWeights) {
+  const Model model = SmallModel();
+  const auto tensors = SelectedTensors(*Select(model, "**"));
+  ASSERT_TRUE(tensors.ok()) << tensors.status();
+  EditOptions options;
+  for (const auto& [name, tensor] : *tensors) {
+    if (tensor.AsDouble(0) == 2) options.weights[name] = Tensor::Scalar(5.0f);
+  }
+  ASSERT_EQ(options.weights.size(), 1u);
+  auto edited = EditModel(model, options);
+  ASSERT_TRUE(edited.ok()) << edited.status();
+  EXPECT_THAT(edited->changes, Contains("1 weight replaced, 2 kept"));
+  // 5 x, relu, + 7
+  EXPECT_EQ(Computed(edited->model, "x", {-1, 5}).at("y"), Tensor::Of<float>({1, 2}, {7, 32}));
+
+  const std::string name = options.weights.begin()->first;
+  options.weights = {{name, Tensor::Vector<float>({1, 2})}, {name + "x", Tensor::Scalar(1.0f)}};
+  edited = EditModel(model, options);
+  ASSERT_FALSE(edited.ok());
+  EXPECT_THAT(std::string(edited.status().message()),
+              AllOf(HasSubstr("expected float32[], found float32[2]"),
+                    HasSubstr("the model has no weight " + name + "x (did you mean " + name)));
 }
 
 TEST(EditModel, SetsShapesAndInfersAnew) {

@@ -16,17 +16,22 @@
 namespace nomograph {
 namespace {
 
-// What becomes of an element and its update.
-template <typename T>
-T Reduced(const std::string& reduction, T old_value, T update) {
+// Calls f(what becomes of an element and its update).
+template <typename T, typename F>
+void WithReduction(const std::string& reduction, F f) {
   // Integers wrap around, which only unsigned ones may.
   using C = std::conditional_t<std::is_integral_v<T>, uint64_t, ComputeType<T>>;
-  const C a = static_cast<C>(old_value), b = static_cast<C>(update);
-  if (reduction == "add") return static_cast<T>(a + b);
-  if (reduction == "mul") return static_cast<T>(a * b);
-  if (reduction == "max") return old_value < update ? update : old_value;
-  if (reduction == "min") return update < old_value ? update : old_value;
-  return update;
+  if (reduction == "add") {
+    f([](T a, T b) { return static_cast<T>(static_cast<C>(a) + static_cast<C>(b)); });
+  } else if (reduction == "mul") {
+    f([](T a, T b) { return static_cast<T>(static_cast<C>(a) * static_cast<C>(b)); });
+  } else if (reduction == "max") {
+    f([](T a, T b) { return a < b ? b : a; });
+  } else if (reduction == "min") {
+    f([](T a, T b) { return b < a ? b : a; });
+  } else {
+    f([](T, T b) { return b; });
+  }
 }
 
 // Copies data (input 0) to the output, then calls `apply(update)`, where update(to, from, count)
@@ -40,10 +45,10 @@ absl::Status Scatter(KernelContext& context, Apply apply) {
   Dispatch(AllTypes{}, context.input_dtype(0), [&]<typename T>() {
     const absl::Span<const T> updates = context.input<T>(2);
     const absl::Span<T> y = context.output<T>(0);
-    status = apply([&](int64_t to, int64_t from, int64_t count) {
-      for (int64_t i = 0; i < count; ++i) {
-        y[to + i] = Reduced(reduction, y[to + i], updates[from + i]);
-      }
+    WithReduction<T>(reduction, [&](auto reduced) {
+      status = apply([&](int64_t to, int64_t from, int64_t count) {
+        for (int64_t i = 0; i < count; ++i) y[to + i] = reduced(y[to + i], updates[from + i]);
+      });
     });
   });
   return status;

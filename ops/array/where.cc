@@ -1,5 +1,6 @@
 // array.Where: elements of one tensor or another, as a condition says.
 #include <cstring>
+#include <memory>
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/elementwise.h"
@@ -17,32 +18,41 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
 // A run of elements that are copied as the unsigned integers U of their size, whatever their dtype.
 template <typename U>
 void SelectRow(const std::byte* const* inputs, std::byte* output, int64_t count) {
-  const std::byte* condition = inputs[0];
+  const std::byte *condition = inputs[0], *xs = inputs[1], *zs = inputs[2];
+#pragma omp simd
   for (int64_t i = 0; i < count; ++i) {
     U x, z;
-    std::memcpy(&x, inputs[1] + i * sizeof(U), sizeof(U));
-    std::memcpy(&z, inputs[2] + i * sizeof(U), sizeof(U));
+    std::memcpy(&x, xs + i * sizeof(U), sizeof(U));
+    std::memcpy(&z, zs + i * sizeof(U), sizeof(U));
     const U y = condition[i] != std::byte{0} ? x : z;
     std::memcpy(output + i * sizeof(U), &y, sizeof(U));
   }
 }
 
-absl::Status Compute(KernelContext& context) {
+absl::Status Select(KernelContext& context, int threads) {
   switch (DTypeSize(context.output_dtype(0))) {
     case 1:
-      ForEachRow(context, SelectRow<uint8_t>);
+      ForEachRow(context, SelectRow<uint8_t>, threads);
       break;
     case 2:
-      ForEachRow(context, SelectRow<uint16_t>);
+      ForEachRow(context, SelectRow<uint16_t>, threads);
       break;
     case 4:
-      ForEachRow(context, SelectRow<uint32_t>);
+      ForEachRow(context, SelectRow<uint32_t>, threads);
       break;
     default:
-      ForEachRow(context, SelectRow<uint64_t>);
+      ForEachRow(context, SelectRow<uint64_t>, threads);
       break;
   }
   return absl::OkStatus();
+}
+
+absl::Status Compute(KernelContext& context) { return Select(context, 1); }
+
+absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
+  const int threads = context.threads;
+  return MakeComputeKernel([threads](KernelContext& kernel) { return Select(kernel, threads); },
+                           "loop");
 }
 
 std::vector<Example> Examples() {
@@ -90,6 +100,7 @@ NOMO_REGISTER_OP(OpDef("array.Where")
                      .Output("y", "T", "the shape to which the inputs broadcast")
                      .Infer(Infer)
                      .Reference(Compute)
+                     .Fast(Prepare)
                      .InPlace()
                      .Gradient(Gradient)
                      .Examples(Examples));

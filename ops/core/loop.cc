@@ -131,9 +131,10 @@ class LoopRun {
 
 absl::Status Compute(KernelContext& context) { return LoopRun(context).Run(); }
 
-// The loop once more, which yields for each iteration its number, its condition and the carried
-// values that it began with.
-absl::StatusOr<std::vector<Value>> SavedIterations(const GradientContext& g) {
+// The loop once more, which yields for each iteration its number, its condition and those carried
+// values that change.
+absl::StatusOr<std::vector<Value>> SavedIterations(const GradientContext& g,
+                                                   const std::vector<bool>& unchanged) {
   const int carried = CarriedOf(g.attrs()).count;
   Attributes attrs = KeyOf(g);
   attrs.Set("num_carried", carried);
@@ -148,11 +149,14 @@ absl::StatusOr<std::vector<Value>> SavedIterations(const GradientContext& g) {
     auto outputs = g.Inline("body", in);
     if (!outputs.ok()) return {ErrorValue(outputs.status())};
     outputs->resize(1 + carried);
-    outputs->insert(outputs->end(), in.begin(), in.begin() + kValues + carried);
+    for (int i = 0; i < kValues + carried; ++i) {
+      if (i < kValues || !unchanged[i - kValues]) outputs->push_back(in[i]);
+    }
     return *std::move(outputs);
   };
   CallOptions options;
-  options.num_outputs = 2 * carried + kValues;
+  options.num_outputs =
+      carried + kValues + static_cast<int>(std::count(unchanged.begin(), unchanged.end(), false));
   options.functions = {{"body", body, types}};
   std::vector<Value> outputs = CallMulti("core.Loop", inputs, attrs, options);
   NOMO_RETURN_IF_ERROR(outputs[0].status());
@@ -162,16 +166,14 @@ absl::StatusOr<std::vector<Value>> SavedIterations(const GradientContext& g) {
 
 absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
   const int carried = CarriedOf(g.attrs()).count;
-  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedIterations(g));
+  NOMO_RETURN_IF_ERROR(CheckKeptShapes(g, kValues, carried));
+  const std::vector<bool> unchanged = Unchanged(g, carried, kValues, 1);
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedIterations(g, unchanged));
   DifferentiatedLoop loop;
   loop.key = KeyOf(g);
   loop.slices = {{saved[kTrips]}, {saved[kCondition]}};
   loop.wants_slice = {false, false};
-  for (int i = 0; i < carried; ++i) {
-    loop.carried.push_back({saved[kValues + i]});
-    const bool floats = kFloats.Contains(g.output(i).dtype());
-    loop.carried_gradients.push_back(floats ? g.gradient(i) : Value());
-  }
+  loop.carried = CarriedValues(g, kValues, unchanged, absl::MakeConstSpan(saved).subspan(kValues));
   for (int i = kValues + carried; i < g.num_inputs(); ++i) {
     loop.captured.push_back(g.input(i));
     loop.wants_captured.push_back(g.wants(i));
@@ -180,7 +182,8 @@ absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
     loop.stacked_gradients.push_back({g.has_gradient(i) ? g.gradient(i) : Value()});
   loop.step = [&g](const Iteration& iteration) -> absl::StatusOr<std::vector<Value>> {
     std::vector<Value> inputs;
-    for (const auto& values : {iteration.slices, iteration.carried, iteration.captured})
+    for (const absl::Span<const Value> values :
+         {iteration.slices, absl::MakeConstSpan(iteration.carried), iteration.captured})
       inputs.insert(inputs.end(), values.begin(), values.end());
     NOMO_ASSIGN_OR_RETURN(std::vector<Value> outputs, g.Inline("body", inputs));
     outputs.erase(outputs.begin());  // the condition

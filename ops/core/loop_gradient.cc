@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "nomograph/core/build/expr.h"
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/gradient/gradients.h"
 
@@ -27,7 +28,7 @@ class BackwardScan {
   explicit BackwardScan(const DifferentiatedLoop& loop)
       : loop_(loop),
         carried_(Chosen(loop.carried.size(),
-                        [&](size_t i) { return loop.carried_gradients[i].valid(); })),
+                        [&](size_t i) { return loop.carried[i].gradient.valid(); })),
         captured_(Chosen(loop.captured.size(), [&](size_t i) { return loop.wants_captured[i]; })),
         slices_(Chosen(loop.slices.size(), [&](size_t i) { return loop.wants_slice[i]; })),
         stacked_(Chosen(loop.stacked_gradients.size(),
@@ -59,12 +60,21 @@ class BackwardScan {
   size_t num_states() const { return carried_.size() + captured_.size(); }
 
   void AddInputs() {
-    for (const size_t i : carried_) Add(loop_.carried_gradients[i], SliceType(loop_.carried[i]));
+    for (const size_t i : carried_) Add(loop_.carried[i].gradient, TypeOf(loop_.carried[i]));
     for (const size_t i : captured_) Add(ZerosLike(loop_.captured[i]), loop_.captured[i].type());
-    for (const Stack& stack : loop_.carried) AddStack(stack);
+    for (const CarriedValue& value : loop_.carried) {
+      if (value.stack.valid()) AddStack({value.stack});
+    }
     for (const Stack& stack : loop_.slices) AddStack(stack);
     for (const size_t i : stacked_) AddStack(loop_.stacked_gradients[i]);
+    for (const CarriedValue& value : loop_.carried) {
+      if (value.constant.valid()) Add(value.constant, value.constant.type());
+    }
     for (const Value& value : loop_.captured) Add(value, value.type());
+  }
+
+  static TensorType TypeOf(const CarriedValue& value) {
+    return value.stack.valid() ? SliceType({value.stack}) : value.constant.type();
   }
 
   void Add(Value value, TensorType type) {
@@ -87,9 +97,15 @@ class BackwardScan {
     const auto carried_gradients = take(carried_.size()),
                captured_gradients = take(captured_.size());
     Iteration iteration;
-    iteration.carried = take(loop_.carried.size());
+    iteration.carried.resize(loop_.carried.size());
+    for (size_t i = 0; i < loop_.carried.size(); ++i) {
+      if (loop_.carried[i].stack.valid()) iteration.carried[i] = take(1)[0];
+    }
     iteration.slices = take(loop_.slices.size());
     const auto stacked_gradients = take(stacked_.size());
+    for (size_t i = 0; i < loop_.carried.size(); ++i) {
+      if (loop_.carried[i].constant.valid()) iteration.carried[i] = take(1)[0];
+    }
     iteration.captured = in;
 
     const auto outputs = loop_.step(iteration);
@@ -138,12 +154,50 @@ class BackwardScan {
 
 }  // namespace
 
+std::vector<bool> Unchanged(const GradientContext& g, int count, int first_input,
+                            int first_output) {
+  std::vector<bool> unchanged(count);
+  const TracedFunction* body = g.function("body");
+  if (body == nullptr) return unchanged;
+  const Graph& graph = body->functions.at(body->main).graph;
+  for (int i = 0; i < count; ++i)
+    unchanged[i] = graph.inputs[first_input + i] == graph.outputs[first_output + i];
+  return unchanged;
+}
+
+std::vector<CarriedValue> CarriedValues(const GradientContext& g, int first_input,
+                                        const std::vector<bool>& unchanged,
+                                        absl::Span<const Value> stacks) {
+  std::vector<CarriedValue> carried(unchanged.size());
+  for (size_t i = 0; i < carried.size(); ++i) {
+    const int output = static_cast<int>(i);
+    if (unchanged[i]) {
+      carried[i].constant = g.input(first_input + output);
+    } else {
+      carried[i].stack = stacks.front();
+      stacks.remove_prefix(1);
+    }
+    if (kFloats.Contains(g.output(output).dtype())) carried[i].gradient = g.gradient(output);
+  }
+  return carried;
+}
+
 LoopGradients GradientsOfLoop(const DifferentiatedLoop& loop) { return BackwardScan(loop).Run(); }
 
 Attributes KeyOf(const GradientContext& g) {
   if (g.attrs().Has("key")) return {{"key", g.attrs().String("key")}};
   if (g.node().empty()) return {};
   return {{"key", g.node()}};
+}
+
+absl::Status CheckKeptShapes(const GradientContext& g, int first, int count) {
+  for (int i = 0; i < count; ++i) {
+    const PartialShape &begin = g.input(first + i).shape(), &any = g.output(i).shape();
+    if (!begin.fully_known() || any == begin) continue;
+    return InvalidArgument("carried value ", i, " changes its shape, which begins as ",
+                           begin.ToString(), "; to be differentiated, it has to keep it");
+  }
+  return absl::OkStatus();
 }
 
 TensorType SliceType(const Stack& stack) {

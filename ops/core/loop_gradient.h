@@ -1,5 +1,7 @@
 // How core.Loop, core.Scan and core.While are differentiated: they run once more, to keep what each
-// iteration began with, then a core.Scan goes through the iterations backwards.
+// iteration began with, then a core.Scan goes through the iterations backwards, and computes each
+// once more on its way. A loop of n iterations costs the memory of n times its carried values, and
+// the time of two loops beside that of the derivative.
 #ifndef NOMOGRAPH_OPS_CORE_LOOP_GRADIENT_H_
 #define NOMOGRAPH_OPS_CORE_LOOP_GRADIENT_H_
 
@@ -17,19 +19,25 @@ struct Stack {
   bool backwards = false;  // the first iteration has the last slice
 };
 
+// A carried value: what each iteration began with, or, where no iteration changes it, the value
+// itself.
+struct CarriedValue {
+  Value stack, constant;
+  // Of what it is at the end; absent where it is no floating-point number.
+  Value gradient;
+};
+
 // What one iteration takes.
 struct Iteration {
-  absl::Span<const Value> carried, slices, captured;
+  std::vector<Value> carried;
+  absl::Span<const Value> slices, captured;
 };
 
 // A loop to be gone through backwards.
 struct DifferentiatedLoop {
   // One iteration, written anew: yields the carried values, then what is stacked of it.
   std::function<absl::StatusOr<std::vector<Value>>(const Iteration&)> step;
-  // Of each carried value what each iteration began with, and the gradient of the last one: absent
-  // where it is no floating-point number.
-  std::vector<Stack> carried;
-  std::vector<Value> carried_gradients;
+  std::vector<CarriedValue> carried;
   std::vector<Stack> slices;
   std::vector<Value> captured;
   // Whether their gradients are wanted.
@@ -42,6 +50,16 @@ struct DifferentiatedLoop {
   bool reverse_calls = false;
 };
 
+// Which of the carried values, the body's inputs from `first_input` and its outputs from
+// `first_output` on, it hands on as they are.
+std::vector<bool> Unchanged(const GradientContext& g, int count, int first_input, int first_output);
+
+// The carried values of a node whose inputs have their first ones from `first_input` on, and whose
+// outputs begin with the last ones; `stacks` are those of the values that change.
+std::vector<CarriedValue> CarriedValues(const GradientContext& g, int first_input,
+                                        const std::vector<bool>& unchanged,
+                                        absl::Span<const Value> stacks);
+
 // Absent where nothing is wanted or flows back.
 struct LoopGradients {
   std::vector<Value> carried, slices, captured;
@@ -52,6 +70,10 @@ LoopGradients GradientsOfLoop(const DifferentiatedLoop& loop);
 // The attribute `key` by which other nodes draw the random numbers that this one's functions draw;
 // none where the node has no name.
 Attributes KeyOf(const GradientContext& g);
+
+// InvalidArgument where one of the carried values, the node's inputs from `first` on and its first
+// `count` outputs, is known to change its shape: those of all iterations are kept in one tensor.
+absl::Status CheckKeptShapes(const GradientContext& g, int first, int count);
 
 // The types of a stack's slices.
 TensorType SliceType(const Stack& stack);

@@ -177,10 +177,12 @@ absl::Status Compute(KernelContext& context) {
   return absl::OkStatus();
 }
 
-// The scan once more, which yields the states that each call began with.
-absl::StatusOr<std::vector<Value>> SavedStates(const GradientContext& g) {
+// The scan once more, which yields those states that change, as each call began with them.
+absl::StatusOr<std::vector<Value>> SavedStates(const GradientContext& g,
+                                               const std::vector<bool>& unchanged) {
   const Counts counts = CountsOf(g.attrs());
-  if (counts.states == 0) return std::vector<Value>();
+  const auto changing = std::count(unchanged.begin(), unchanged.end(), false);
+  if (changing == 0) return std::vector<Value>();
   Attributes attrs = KeyOf(g);
   for (const char* same : {"num_states", "num_scan_inputs", "scan_input_axes",
                            "scan_input_directions", "reverse_calls"}) {
@@ -200,11 +202,13 @@ absl::StatusOr<std::vector<Value>> SavedStates(const GradientContext& g) {
     auto outputs = g.Inline("body", in);
     if (!outputs.ok()) return {ErrorValue(outputs.status())};
     outputs->resize(counts.states);
-    outputs->insert(outputs->end(), in.begin(), in.begin() + counts.states);
+    for (int i = 0; i < counts.states; ++i) {
+      if (!unchanged[i]) outputs->push_back(in[i]);
+    }
     return *std::move(outputs);
   };
   CallOptions options;
-  options.num_outputs = 2 * counts.states;
+  options.num_outputs = counts.states + static_cast<int>(changing);
   options.functions = {{"body", body, types}};
   std::vector<Value> outputs = CallMulti("core.Scan", inputs, attrs, options);
   NOMO_RETURN_IF_ERROR(outputs[0].status());
@@ -215,15 +219,13 @@ absl::StatusOr<std::vector<Value>> SavedStates(const GradientContext& g) {
 absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
   const Attributes& attrs = g.attrs();
   const Counts counts = CountsOf(attrs);
-  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedStates(g));
+  NOMO_RETURN_IF_ERROR(CheckKeptShapes(g, 0, counts.states));
+  const std::vector<bool> unchanged = Unchanged(g, counts.states, 0, 0);
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedStates(g, unchanged));
   DifferentiatedLoop loop;
   loop.key = KeyOf(g);
   loop.reverse_calls = attrs.Bool("reverse_calls");
-  for (int i = 0; i < counts.states; ++i) {
-    loop.carried.push_back({saved[i]});
-    const bool floats = kFloats.Contains(g.output(i).dtype());
-    loop.carried_gradients.push_back(floats ? g.gradient(i) : Value());
-  }
+  loop.carried = CarriedValues(g, 0, unchanged, saved);
   for (int i = counts.states; i < g.num_inputs(); ++i) {
     const int scan = i - counts.states;
     if (scan < counts.scans) {
@@ -243,7 +245,8 @@ absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
   }
   loop.step = [&g](const Iteration& iteration) {
     std::vector<Value> inputs;
-    for (const auto& values : {iteration.carried, iteration.slices, iteration.captured})
+    for (const absl::Span<const Value> values :
+         {absl::MakeConstSpan(iteration.carried), iteration.slices, iteration.captured})
       inputs.insert(inputs.end(), values.begin(), values.end());
     return g.Inline("body", inputs);
   };

@@ -1,4 +1,6 @@
 // core.While: loop variables replaced by a body's results as long as a condition holds.
+#include <algorithm>
+
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/gradient/draws.h"
@@ -48,8 +50,10 @@ absl::Status Compute(KernelContext& context) {
   }
 }
 
-// A core.Loop that does the same, and yields what the variables were ahead of each iteration.
-absl::StatusOr<std::vector<Value>> SavedIterations(const GradientContext& g) {
+// A core.Loop that does the same, and yields what the variables that change were ahead of each
+// iteration.
+absl::StatusOr<std::vector<Value>> SavedIterations(const GradientContext& g,
+                                                   const std::vector<bool>& unchanged) {
   const int count = g.num_inputs();
   std::vector<Value> inputs;
   std::vector<TensorType> types = {{DType::kInt64, Shape{}}, {DType::kBool, Shape{}}};
@@ -64,13 +68,16 @@ absl::StatusOr<std::vector<Value>> SavedIterations(const GradientContext& g) {
     auto outputs = g.Inline("cond", *next);
     if (!outputs.ok()) return {ErrorValue(outputs.status())};
     outputs->insert(outputs->end(), next->begin(), next->end());
-    outputs->insert(outputs->end(), in.begin(), in.end());
+    for (int i = 0; i < count; ++i) {
+      if (!unchanged[i]) outputs->push_back(in[i]);
+    }
     return *std::move(outputs);
   };
   NOMO_ASSIGN_OR_RETURN(const std::vector<Value> begins, g.Inline("cond", inputs));
   inputs.insert(inputs.begin(), {Value(), begins[0]});
   CallOptions options;
-  options.num_outputs = 2 * count;
+  options.num_outputs =
+      count + static_cast<int>(std::count(unchanged.begin(), unchanged.end(), false));
   options.functions = {{"body", body, types}};
   std::vector<Value> outputs = CallMulti("core.Loop", inputs, {{"num_carried", count}}, options);
   NOMO_RETURN_IF_ERROR(outputs[0].status());
@@ -88,13 +95,17 @@ absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
                        "core.Loop's can"));
     }
   }
-  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedIterations(g));
-  DifferentiatedLoop loop;
-  for (int i = 0; i < g.num_inputs(); ++i) {
-    loop.carried.push_back({saved[i]});
-    const bool floats = kFloats.Contains(g.output(i).dtype());
-    loop.carried_gradients.push_back(floats ? g.gradient(i) : Value());
+  NOMO_RETURN_IF_ERROR(CheckKeptShapes(g, 0, g.num_inputs()));
+  const std::vector<bool> unchanged = Unchanged(g, g.num_inputs(), 0, 0);
+  if (std::find(unchanged.begin(), unchanged.end(), false) == unchanged.end()) {
+    std::vector<Value> result;  // of a loop that ends, it ran not once
+    for (int i = 0; i < g.num_inputs(); ++i)
+      result.push_back(g.has_gradient(i) ? g.gradient(i) : Value());
+    return result;
   }
+  NOMO_ASSIGN_OR_RETURN(const std::vector<Value> saved, SavedIterations(g, unchanged));
+  DifferentiatedLoop loop;
+  loop.carried = CarriedValues(g, 0, unchanged, saved);
   loop.step = [&g](const Iteration& iteration) { return g.Inline("body", iteration.carried); };
   return GradientsOfLoop(loop).carried;
 }
@@ -121,10 +132,10 @@ Example Grow() {
   const auto doubled = [](Values in) {
     return std::vector<Value>{Call("array.Concat", {in[0], in[0]})};
   };
-  const std::vector<TensorType> types = {{DType::kFloat32, PartialShape::OfRank(1)}};
+  const std::vector<TensorType> types = {{DType::kInt32, PartialShape::OfRank(1)}};
   return {.name = "a shape that changes",
-          .inputs = {Tensor::Vector<float>({7})},
-          .outputs = {Tensor::Vector<float>({7, 7, 7, 7})},
+          .inputs = {Tensor::Vector<int32_t>({7})},
+          .outputs = {Tensor::Vector<int32_t>({7, 7, 7, 7})},
           .functions = {{"cond", short_of_4, types}, {"body", doubled, types}}};
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 
@@ -117,6 +118,27 @@ std::vector<Example> AffineGridExamples() {
   };
 }
 
+// With the points (x, y, 1) as the rows of a matrix P: dgrid^T P, for each of the batch.
+absl::StatusOr<std::vector<Value>> AffineGridGradient(const GradientContext& g) {
+  const Value &theta = g.input(0), dy = g.gradient(0);
+  if (!dy.shape().has_rank()) {
+    return InvalidArgument("expected a grid of known rank, found ", dy.type().ToString());
+  }
+  const int64_t rank = dy.shape().rank() - 2;
+  Tensor identity(DType::kFloat64, {1, rank, rank + 1});
+  for (int64_t i = 0; i < rank; ++i) identity.mutable_data<double>()[i * (rank + 2)] = 1;
+  const Value same = Call("array.Expand", {CastLike(Constant(identity), theta), ShapeOf(theta)});
+  const Value points =
+      Call("image.AffineGrid", {same, g.has_input(1) ? g.input(1) : Value()}, g.attrs());
+  const auto flat = [&](const Value& grid) {
+    return Call("array.Reshape", {grid}, {{"shape", Ints{0, -1, rank}}});
+  };
+  const Value x = flat(points), d = Call("array.Transpose", {flat(dy)}, {{"perm", Ints{0, 2, 1}}});
+  const Value shift = Call("math.ReduceSum", {d}, {{"axes", Ints{2}}, {"keepdims", true}});
+  return std::vector<Value>{
+      Call("array.Concat", {Call("math.MatMul", {d, x}), shift}, {{"axis", 2}})};
+}
+
 NOMO_REGISTER_OP(
     OpDef("image.AffineGrid")
         .Doc("The grid for image.GridSample that moves images by an affine map.\n\n"
@@ -140,6 +162,7 @@ NOMO_REGISTER_OP(
         .Attr("align_corners", false, "whether -1 and 1 are the middles of elements")
         .Infer(InferAffineGrid)
         .Reference(AffineGridCompute)
+        .Gradient(AffineGridGradient)
         .Examples(AffineGridExamples));
 
 }  // namespace

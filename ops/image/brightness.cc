@@ -1,4 +1,5 @@
 // AdjustBrightness, RandomBrightness.
+#include "nomograph/core/gradient/draws.h"
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/image.h"
@@ -72,8 +73,23 @@ std::vector<Example> RandomExamples() {
   };
 }
 
-absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
-  return std::vector<Value>{WithinRange(g)};
+// What flows back is dy, but for elements at the limits.
+absl::StatusOr<std::vector<Value>> AdjustGradient(const GradientContext& g) {
+  const Value dy = g.gradient(0);
+  if (!g.attrs().Has("value_range")) return std::vector<Value>{dy};
+  return std::vector<Value>{
+      Call("array.Where", {WithinRange(g.attrs(), g.output(0)), dy, ConstantLike(0, dy)})};
+}
+
+// In inference there are no limits: then a grey image, with the same draws, stays as it is.
+absl::StatusOr<std::vector<Value>> RandomGradient(const GradientContext& g) {
+  NOMO_ASSIGN_OR_RETURN(const Attributes attrs, AttributesOfSameDraws(g));
+  const Range range = RangeOf(attrs, "value_range");
+  const Value dy = g.gradient(0), zeros = ZerosLike(g.input(0));
+  const Value grey = zeros + 0.5 * (range.low + range.high);
+  const Value is_same = Call("image.RandomBrightness", {grey}, attrs) == grey;
+  return std::vector<Value>{
+      Call("array.Where", {WithinRange(attrs, g.output(0)) || is_same, dy, ConstantLike(0, dy)})};
 }
 
 NOMO_REGISTER_OP(ImageOp("image.AdjustBrightness", kNumbers)
@@ -86,7 +102,7 @@ NOMO_REGISTER_OP(ImageOp("image.AdjustBrightness", kNumbers)
                      .Source("tf.image.adjust_brightness")
                      .Reference(FilterImages(NumberTypes{}, FixedBrightness))
                      .InPlace()
-                     .Gradient(Gradient)
+                     .Gradient(AdjustGradient)
                      .Examples(AdjustExamples));
 
 NOMO_REGISTER_OP(RandomImageOp("image.RandomBrightness", kNumbers)
@@ -104,7 +120,7 @@ NOMO_REGISTER_OP(RandomImageOp("image.RandomBrightness", kNumbers)
                      .Source("Keras RandomBrightness")
                      .Reference(AugmentImages(NumberTypes{}, DrawBrightness))
                      .InPlace()
-                     .Gradient(Gradient)
+                     .Gradient(RandomGradient)
                      .Examples(RandomExamples));
 
 }  // namespace

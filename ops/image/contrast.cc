@@ -96,15 +96,22 @@ std::vector<Example> RandomExamples() {
 // Without the limits, the op is a symmetric matrix: what flows back has its contrast changed alike.
 absl::StatusOr<std::vector<Value>> AdjustGradient(const GradientContext& g) {
   Attributes attrs = g.attrs();
-  attrs.Erase("value_range");
-  return std::vector<Value>{Call("image.AdjustContrast", {WithinRange(g)}, attrs)};
+  Value dy = g.gradient(0);
+  if (attrs.Has("value_range")) {
+    dy = Call("array.Where", {WithinRange(attrs, g.output(0)), dy, ConstantLike(0, dy)});
+    attrs.Erase("value_range");
+  }
+  return std::vector<Value>{Call("image.AdjustContrast", {dy}, attrs)};
 }
 
+// The limits, which only training has, were of no matter where y is the same without them.
 absl::StatusOr<std::vector<Value>> RandomGradient(const GradientContext& g) {
   NOMO_ASSIGN_OR_RETURN(Attributes attrs, AttributesOfSameDraws(g));
   constexpr double kGreatest = std::numeric_limits<double>::max();
   attrs.Set("value_range", std::vector<double>{-kGreatest, kGreatest});
-  return std::vector<Value>{Call("image.RandomContrast", {WithinRange(g)}, attrs)};
+  const Value is_same = Call("image.RandomContrast", {g.input(0)}, attrs) == g.output(0);
+  const Value dy = Call("array.Where", {is_same, g.gradient(0), ConstantLike(0, g.gradient(0))});
+  return std::vector<Value>{Call("image.RandomContrast", {dy}, attrs)};
 }
 
 NOMO_REGISTER_OP(

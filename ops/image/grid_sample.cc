@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/grid_taps.h"
@@ -12,36 +13,9 @@ namespace nomograph::image {
 namespace {
 
 absl::StatusOr<std::vector<TensorType>> InferGridSample(const InferContext& context) {
-  const PartialShape &x = context.shape(0), &grid = context.shape(1);
-  NOMO_RETURN_IF_ERROR(CheckVolumes(x));
-  if (!x.has_rank() && !grid.has_rank()) {
-    return std::vector<TensorType>{{context.dtype(0), PartialShape()}};
-  }
-  const int rank = x.has_rank() ? x.rank() : grid.rank();
-  if (rank < 3 || rank > 5) {
-    return InvalidArgument("input grid: expected 3 to 5 axes, found shape ", grid.ToString());
-  }
-  const PartialShape volumes = x.has_rank() ? x : PartialShape::OfRank(rank);
-  const PartialShape points = grid.has_rank() ? grid : PartialShape::OfRank(rank);
-  const VolumeAxes axes(rank, context.attrs());
-  if (points.rank() != rank || !Compatible({points[rank - 1]}, {Dim(rank - 2)}) ||
-      !Compatible({points[0]}, {volumes[0]})) {
-    return InvalidArgument("input grid: expected shape [", volumes[0].ToString(), ", ", rank - 2,
-                           " sizes, ", rank - 2, "] for x of shape ", volumes.ToString(),
-                           ", found ", points.ToString());
-  }
-  PartialShape y = PartialShape::OfRank(rank);
-  y[0] = volumes[0].known() ? volumes[0] : points[0];
-  y[axes.channels] = volumes[axes.channels];
-  for (int i = 0; i < axes.spatial_rank; ++i) {
-    const Dim& size = volumes[axes.spatial + i];
-    y[axes.spatial + i] = points[1 + i];
-    if (size == Dim(0) && points[1 + i].size() > 0) {
-      return InvalidArgument("input x: expected spatial sizes of at least 1, found shape ",
-                             volumes.ToString());
-    }
-  }
-  return std::vector<TensorType>{{context.dtype(0), y}};
+  NOMO_ASSIGN_OR_RETURN(PartialShape y,
+                        SampledShape(context.shape(0), context.shape(1), context.attrs()));
+  return std::vector<TensorType>{{context.dtype(0), std::move(y)}};
 }
 
 template <typename T, typename G>
@@ -287,42 +261,50 @@ std::vector<Example> GridSampleExamples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> GridSampleGradient(const GradientContext& g) {
+  const Value &x = g.input(0), &grid = g.input(1), dy = g.gradient(0);
+  std::vector<Value> result(2);
+  if (g.wants(0)) {
+    CallOptions options;
+    options.output_types = {x.type()};
+    result[0] = Call("image.GridSampleGradX", {dy, grid, ShapeOf(x)}, g.attrs(), options);
+  }
+  if (g.wants(1)) result[1] = Call("image.GridSampleGradGrid", {x, grid, dy}, g.attrs());
+  return result;
+}
+
 NOMO_REGISTER_OP(
-    OpDef("image.GridSample")
-        .Doc("Samples each image at the points of a grid.\n\n"
-             "y[n, p, c] = x[n, at grid[n, p], c]. A point's numbers name the last spatial axis "
-             "first (x, y or x, y, z); -1 and 1 are the ends of an axis: the middles of its first "
-             "and last element with align_corners, else their outer edges. \"nearest\" takes the "
-             "element next to the point (ties: to even, in 3-D as nearest_ties says), \"linear\" "
-             "the "
-             "weighted mean of 2 neighbours along each axis, \"cubic\" of 4 (cubic convolution "
-             "with a = -0.75). Elements outside of x are 0 (padding_mode \"zeros\"), those at its "
-             "border (\"border\") or those inside, mirrored at the ends (\"reflection\"). A number "
-             "that is NaN counts as -infinity. It is an error when an image without elements is to "
-             "be sampled.")
-        .Source("ONNX GridSample; torch.nn.functional.grid_sample; Jaderberg et al., Spatial "
-                "Transformer Networks (2015)")
-        .TypeVar("T", kFloats)
-        .TypeVar("G", kFloats)
-        .Input("x", "T", "[batch, 1 to 3 spatial axes, channels], see data_format")
-        .Input("grid", "G", "[batch, as many sizes as x has spatial axes, their number]")
-        .Output("y", "T", "like x with the grid's sizes")
-        .Attr("mode", "linear", "how elements are computed")
-        .Choices({"linear", "nearest", "cubic"})
-        .Attr("padding_mode", "zeros", "what lies outside of x")
-        .Choices({"zeros", "border", "reflection"})
-        .Attr("nearest_ties", "away",
-              "in 3-D, which of two elements that are as near: away from 0, as PyTorch has it, or "
-              "that of even number, as ONNX has it")
-        .Choices({"away", "even"})
-        .Attr("align_corners", false, "whether -1 and 1 are the middles of elements")
-        .Attr("data_format", "channels_last",
-              "\"channels_last\": [batch, spatial..., channels]; \"channels_first\": [batch, "
-              "channels, spatial...]")
-        .Choices({"channels_last", "channels_first"})
+    WithGridSampling(
+        OpDef("image.GridSample")
+            .Doc(
+                "Samples each image at the points of a grid.\n\n"
+                "y[n, p, c] = x[n, at grid[n, p], c]. A point's numbers name the last spatial axis "
+                "first (x, y or x, y, z); -1 and 1 are the ends of an axis: the middles of its "
+                "first "
+                "and last element with align_corners, else their outer edges. \"nearest\" takes "
+                "the "
+                "element next to the point (ties: to even, in 3-D as nearest_ties says), "
+                "\"linear\" "
+                "the "
+                "weighted mean of 2 neighbours along each axis, \"cubic\" of 4 (cubic convolution "
+                "with a = -0.75). Elements outside of x are 0 (padding_mode \"zeros\"), those at "
+                "its "
+                "border (\"border\") or those inside, mirrored at the ends (\"reflection\"). A "
+                "number "
+                "that is NaN counts as -infinity. It is an error when an image without elements is "
+                "to "
+                "be sampled.")
+            .Source("ONNX GridSample; torch.nn.functional.grid_sample; Jaderberg et al., Spatial "
+                    "Transformer Networks (2015)")
+            .TypeVar("T", kFloats)
+            .TypeVar("G", kFloats)
+            .Input("x", "T", "[batch, 1 to 3 spatial axes, channels], see data_format")
+            .Input("grid", "G", "[batch, as many sizes as x has spatial axes, their number]")
+            .Output("y", "T", "like x with the grid's sizes"))
         .Infer(InferGridSample)
         .Reference(GridSampleCompute)
         .Fast(PrepareGridSample)
+        .Gradient(GridSampleGradient)
         .Examples(GridSampleExamples));
 
 }  // namespace

@@ -160,6 +160,7 @@ NOMO_REGISTER_OP(
         .Infer(InferMaxRoiPool)
         .Reference(MaxRoiPoolCompute)
         .Work(AllCombinationsWork)
+        .NoGradient("regions of whole elements have none: image.RoiAlign, which replaced it, has")
         .Examples(MaxRoiPoolExamples));
 
 }  // namespace

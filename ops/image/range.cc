@@ -33,12 +33,9 @@ InferFn InferWithRanges(std::vector<std::string> names) {
   };
 }
 
-Value WithinRange(const GradientContext& g) {
-  const Value dy = g.gradient(0), &y = g.output(0);
-  if (!g.attrs().Has("value_range")) return dy;
-  const Range range = RangeOf(g.attrs(), "value_range");
-  const Value inside = ((y > range.low) && (y < range.high)) || (y == g.input(0));
-  return Call("array.Where", {inside, dy, ConstantLike(0, dy)});
+Value WithinRange(const Attributes& attrs, const Value& y) {
+  const Range range = RangeOf(attrs, "value_range");
+  return y > range.low && y < range.high;
 }
 
 }  // namespace nomograph::image

@@ -26,9 +26,9 @@ Range RangeOf(const Attributes& attrs, absl::string_view name);
 // are given, are such ranges. InvalidArgument for another count of numbers, and unless low <= high.
 InferFn InferWithRanges(std::vector<std::string> names);
 
-// Of such an op, whose results are limited to its value_range where it has one: the gradient of y
-// where y is not at a limit (or is x itself, as in inference), 0 elsewhere.
-Value WithinRange(const GradientContext& g);
+// Whether elements of y lie within the attribute value_range, not at its ends. REQUIRES: there is
+// one.
+Value WithinRange(const Attributes& attrs, const Value& y);
 
 }  // namespace nomograph::image
 

@@ -1,168 +1,13 @@
 // image.Resize: the spatial axes of images resized by interpolation.
 #include <vector>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/ops/image/image.h"
+#include "nomograph/ops/image/resize_geometry.h"
 
 namespace nomograph::image {
 namespace {
-
-constexpr int64_t kMaxSize = 2147483647;
-
-// The number of spatial axes, which is that of the given sizes or scales.
-int SpatialRank(const Attributes& attrs) {
-  return static_cast<int>(attrs.Ints("sizes").size() + attrs.Floats("scales").size());
-}
-
-// The first of the spatial axes.
-int FirstSpatialAxis(int rank, const Attributes& attrs) {
-  const int last = attrs.String("data_format") == "channels_last" ? rank - 2 : rank - 1;
-  return last - SpatialRank(attrs) + 1;
-}
-
-absl::Status CheckArguments(const PartialShape& x, const Attributes& attrs) {
-  const int spatial_rank = SpatialRank(attrs);
-  if (attrs.Ints("sizes").empty() == attrs.Floats("scales").empty() || spatial_rank > 3) {
-    return InvalidArgument(
-        "attributes sizes and scales: expected 1 to 3 values in one of them, found ",
-        attrs.Ints("sizes").size(), " and ", attrs.Floats("scales").size());
-  }
-  if (x.has_rank() && x.rank() != spatial_rank + 1 && x.rank() != spatial_rank + 2) {
-    return InvalidArgument("input x: expected ", spatial_rank + 2, " axes (batch, ", spatial_rank,
-                           " spatial ones and channels), or one less without a batch, found shape ",
-                           x.ToString());
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Dim> OutputSize(const Attributes& attrs, int spatial_axis, const Dim& input) {
-  const auto& sizes = attrs.Ints("sizes");
-  if (input.known() && input.size() > kMaxSize) {
-    return InvalidArgument("input x: expected spatial sizes up to ", kMaxSize, ", found ",
-                           input.size());
-  }
-  Dim output;
-  if (!sizes.empty()) {
-    output = sizes[spatial_axis];
-  } else if (attrs.Floats("scales")[spatial_axis] == 1) {
-    output = input;
-  } else if (input.known()) {
-    const double size =
-        std::floor(static_cast<double>(input.size()) * attrs.Floats("scales")[spatial_axis]);
-    if (size > static_cast<double>(kMaxSize)) {
-      return InvalidArgument("attribute scales: expected sizes up to ", kMaxSize, ", found ", size);
-    }
-    output = static_cast<int64_t>(size);
-  }
-  if (input == Dim(0) && output.known() && output.size() > 0) {
-    return InvalidArgument("input x: expected spatial sizes of at least 1, found 0");
-  }
-  return output;
-}
-
-absl::StatusOr<std::vector<TensorType>> InferResize(const InferContext& context) {
-  const Attributes& attrs = context.attrs();
-  PartialShape shape = context.shape(0);
-  NOMO_RETURN_IF_ERROR(CheckArguments(shape, attrs));
-  if (shape.has_rank()) {
-    const int first = FirstSpatialAxis(shape.rank(), attrs);
-    for (int i = 0; i < SpatialRank(attrs); ++i) {
-      NOMO_ASSIGN_OR_RETURN(shape[first + i], OutputSize(attrs, i, shape[first + i]));
-    }
-  }
-  return std::vector<TensorType>{{context.dtype(0), shape}};
-}
-
-// What one element of the output is made of along one axis.
-struct Sample {
-  int64_t low, high;
-  double high_weight;  // 0 where there is only `low`
-};
-
-// One spatial axis of a concrete node. The defaults are an axis that x does not have.
-struct Axis {
-  int64_t input = 1, output = 1;
-  double step = 1;  // input elements per output element
-};
-
-// Where the output's element i lies on the input's axis, whose elements are at 0, 1, ….
-double SourceCoordinate(const Attributes& attrs, const Axis& axis, int64_t i) {
-  const std::string& mode = attrs.String("coordinates");
-  const double index = static_cast<double>(i);
-  if (mode == "asymmetric") return index * axis.step;
-  if (mode == "align_corners") {
-    if (axis.output == 1) return 0;
-    return index * static_cast<double>(axis.input - 1) / static_cast<double>(axis.output - 1);
-  }
-  if (mode == "pytorch_half_pixel" && axis.output == 1) return 0;
-  return (index + 0.5) * axis.step - 0.5;
-}
-
-double NearestIndex(const std::string& nearest_mode, double coordinate) {
-  if (nearest_mode == "floor") return std::floor(coordinate);
-  if (nearest_mode == "ceil") return std::ceil(coordinate);
-  if (nearest_mode == "round_prefer_floor") return std::ceil(coordinate - 0.5);
-  return std::floor(coordinate + 0.5);
-}
-
-Sample SampleAt(const Attributes& attrs, const Axis& axis, int64_t i) {
-  const double last = static_cast<double>(axis.input - 1);
-  double coordinate = SourceCoordinate(attrs, axis, i);
-  if (attrs.String("mode") == "nearest") {
-    coordinate = NearestIndex(attrs.String("nearest_mode"), coordinate);
-  }
-  coordinate = std::clamp(coordinate, 0.0, last);
-  const int64_t low = static_cast<int64_t>(coordinate);
-  return {low, std::min(low + 1, axis.input - 1), coordinate - static_cast<double>(low)};
-}
-
-// A concrete tensor as [outer, three spatial axes, inner]: the first of the axes may not be there,
-// and the channels are inner where they come last.
-struct Geometry {
-  int64_t outer = 1, inner = 1;
-  std::array<Axis, 3> axes;
-
-  Geometry(const Shape& x, const Shape& y, const Attributes& attrs) {
-    const int first = FirstSpatialAxis(x.rank(), attrs), count = SpatialRank(attrs);
-    for (int i = 0; i < first; ++i) outer *= x[i];
-    for (int i = first + count; i < x.rank(); ++i) inner *= x[i];
-    for (int i = 0; i < count; ++i) {
-      Axis& axis = axes[3 - count + i];
-      axis.input = x[first + i];
-      axis.output = y[first + i];
-      const double input = static_cast<double>(axis.input);
-      const double output = static_cast<double>(axis.output);
-      axis.step = input / output;
-      // A scale that does not yield a whole size is taken as it is.
-      const auto& scales = attrs.Floats("scales");
-      if (!scales.empty() && scales[i] * input != output) axis.step = 1 / scales[i];
-    }
-  }
-};
-
-// The elements of the input, up to 8, of which an element of the output is the mean, and their
-// weights.
-struct Corners {
-  std::array<int64_t, 8> positions;
-  std::array<double, 8> weights;
-  int count = 0;
-
-  Corners(const Geometry& g, const std::array<Sample, 3>& samples) {
-    for (int corner = 0; corner < 8; ++corner) {
-      int64_t position = 0;
-      double weight = 1;
-      for (int a = 0; a < 3; ++a) {
-        const bool high = corner >> (2 - a) & 1;
-        position = position * g.axes[a].input + (high ? samples[a].high : samples[a].low);
-        weight *= high ? samples[a].high_weight : 1 - samples[a].high_weight;
-      }
-      if (weight == 0) continue;
-      positions[count] = position;
-      weights[count++] = weight;
-    }
-  }
-};
 
 // One element is copied, several are averaged. Neighbouring positions are `step` apart in memory.
 template <typename T>
@@ -178,12 +23,7 @@ T Mean(const Corners& corners, const T* x, int64_t step) {
 template <typename T>
 void ResizeReference(const KernelContext& context) {
   const Geometry g(context.input_shape(0), context.output_shape(0), context.attrs());
-  std::array<std::vector<Sample>, 3> samples;
-  for (int a = 0; a < 3; ++a) {
-    for (int64_t i = 0; i < g.axes[a].output; ++i) {
-      samples[a].push_back(SampleAt(context.attrs(), g.axes[a], i));
-    }
-  }
+  const auto samples = AllSamples(context.attrs(), g.axes);
   const int64_t positions = g.axes[0].input * g.axes[1].input * g.axes[2].input;
   const T* x = context.input<T>(0).data();
   T* y = context.output<T>(0).data();
@@ -343,46 +183,40 @@ std::vector<Example> ResizeExamples() {
 }
 
 NOMO_REGISTER_OP(
-    OpDef("image.Resize")
-        .Doc(
-            "Resizes images, or in general 1 to 3 spatial axes.\n\n"
-            "Output element i lies at a coordinate c of the input's axis, whose elements are at 0, "
-            "1, ...; with r = input / output sizes: (i + 0.5) r - 0.5 for \"half_pixel\", the same "
-            "but 0 for an output of size 1 for \"pytorch_half_pixel\", i r for \"asymmetric\", i "
-            "(input - 1) / (output - 1) for \"align_corners\". \"nearest\" takes the element at c "
-            "rounded by nearest_mode, \"bilinear\" the weighted mean of the neighbours (2, 4 or 8 "
-            "for 1, 2 or 3 spatial axes); c outside of the axis is taken to its end. Means of "
-            "integers are rounded, ties to even. There is no smoothing when images shrink.\n\n"
-            "Give sizes, or scales: output sizes are then floor(input * scale), and r is 1 / "
-            "scale. The number of values is the number of spatial axes, so that x has one axis "
-            "more, or two with a batch. It is an error when an empty axis is to grow.")
-        .Source("ONNX Resize with mode nearest or linear; tf.image.resize; Keras UpSampling1D, "
-                "UpSampling2D, UpSampling3D, Resizing")
-        .TypeVar("T", kNumbers)
-        .Input("x", "T", "[batch, spatial..., channels], see data_format; the batch may be missing")
-        .Output("y", "T", "like x with other spatial sizes")
-        .Attr("mode", "bilinear", "\"bilinear\" or \"nearest\"")
-        .Choices({"bilinear", "nearest"})
-        .Attr("sizes", std::vector<int64_t>{}, "the output's spatial sizes")
-        .Min(0)
-        .Max(static_cast<double>(kMaxSize))
-        .Attr("scales", std::vector<double>{}, "the factors of the spatial sizes")
-        .Min(1e-9)
-        .Attr("coordinates", "half_pixel",
-              "how output elements map to the input: \"half_pixel\" (Keras, PyTorch), "
-              "\"pytorch_half_pixel\", \"asymmetric\" or \"align_corners\"")
-        .Choices({"half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"})
-        .Attr("nearest_mode", "round_prefer_ceil",
-              "how \"nearest\" rounds: \"round_prefer_ceil\" (Keras), \"round_prefer_floor\" "
-              "(ONNX' default), \"floor\" or \"ceil\"")
-        .Choices({"round_prefer_ceil", "round_prefer_floor", "floor", "ceil"})
-        .Attr("data_format", "channels_last",
-              "\"channels_last\": [batch, spatial..., channels]; \"channels_first\": [batch, "
-              "channels, spatial...]")
-        .Choices({"channels_last", "channels_first"})
+    WithResizing(
+        OpDef("image.Resize")
+            .Doc(
+                "Resizes images, or in general 1 to 3 spatial axes.\n\n"
+                "Output element i lies at a coordinate c of the input's axis, whose elements are "
+                "at 0, "
+                "1, ...; with r = input / output sizes: (i + 0.5) r - 0.5 for \"half_pixel\", the "
+                "same "
+                "but 0 for an output of size 1 for \"pytorch_half_pixel\", i r for \"asymmetric\", "
+                "i "
+                "(input - 1) / (output - 1) for \"align_corners\". \"nearest\" takes the element "
+                "at c "
+                "rounded by nearest_mode, \"bilinear\" the weighted mean of the neighbours (2, 4 "
+                "or 8 "
+                "for 1, 2 or 3 spatial axes); c outside of the axis is taken to its end. Means of "
+                "integers are rounded, ties to even. There is no smoothing when images shrink.\n\n"
+                "Give sizes, or scales: output sizes are then floor(input * scale), and r is 1 / "
+                "scale. The number of values is the number of spatial axes, so that x has one axis "
+                "more, or two with a batch. It is an error when an empty axis is to grow.")
+            .Source("ONNX Resize with mode nearest or linear; tf.image.resize; Keras UpSampling1D, "
+                    "UpSampling2D, UpSampling3D, Resizing")
+            .TypeVar("T", kNumbers)
+            .Input("x", "T",
+                   "[batch, spatial..., channels], see data_format; the batch may be missing")
+            .Output("y", "T", "like x with other spatial sizes"))
         .Infer(InferResize)
         .Reference(ResizeCompute)
         .Fast(onednn::Prepare(BuildResize))
+        .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+          CallOptions options;
+          options.output_types = {g.input(0).type()};
+          return std::vector<Value>{
+              Call("image.ResizeGrad", {g.gradient(0), ShapeOf(g.input(0))}, g.attrs(), options)};
+        })
         .Examples(ResizeExamples));
 
 }  // namespace

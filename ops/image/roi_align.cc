@@ -5,69 +5,12 @@
 #include <memory>
 #include <vector>
 
+#include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/ops/image/roi.h"
+#include "nomograph/ops/image/roi_taps.h"
 
 namespace nomograph::image {
 namespace {
-
-absl::StatusOr<std::vector<TensorType>> InferRoiAlign(const InferContext& context) {
-  const PartialShape& indices = context.shape(2);
-  NOMO_ASSIGN_OR_RETURN(Dim count, CheckRois(context, 4));
-  if (!Compatible(indices, {count})) {
-    return InvalidArgument("input batch_indices: expected shape ", PartialShape{count}.ToString(),
-                           ", found ", indices.ToString());
-  }
-  if (!count.known() && indices.has_rank()) count = indices[0];
-  return RoiOutput(context, count, context.attrs().Int("output_height"),
-                   context.attrs().Int("output_width"));
-}
-
-// Regions that would take forever are refused: they come from data.
-constexpr int64_t kMaxAxisSamples = int64_t{1} << 20, kMaxSamples = int64_t{1} << 26;
-
-// What the samples of a region are made of along one axis: `per_bin` weighted elements for each of
-// its bins, two for each sample. Outside of the image weights are 0.
-struct AxisTaps {
-  int64_t per_bin;
-  std::vector<int64_t> index;
-  std::vector<double> weight;
-
-  int64_t samples() const { return static_cast<int64_t>(index.size()) / 2; }
-  void AddSample(double at, int64_t size) {
-    const bool outside = !(at >= -1 && at <= static_cast<double>(size));
-    const double inside = outside ? 0 : std::clamp(at, 0.0, static_cast<double>(size - 1));
-    const int64_t low = static_cast<int64_t>(inside);
-    const double high_weight = inside - static_cast<double>(low);
-    index.insert(index.end(), {low, std::min(low + 1, size - 1)});
-    weight.insert(weight.end(), {outside ? 0 : 1 - high_weight, high_weight});
-  }
-};
-
-absl::StatusOr<AxisTaps> SampleAxis(const Attributes& attrs, double start, double end, int64_t bins,
-                                    int64_t size) {
-  const bool half_pixel = attrs.String("coordinate_transformation_mode") == "half_pixel";
-  const double scale = attrs.Float("spatial_scale");
-  start = start * scale - (half_pixel ? 0.5 : 0.0);
-  double length = end * scale - (half_pixel ? 0.5 : 0.0) - start;
-  if (!half_pixel) length = std::max(length, 1.0);
-  const double bin = length / static_cast<double>(bins);
-  const int64_t ratio = attrs.Int("sampling_ratio");
-  const double samples = ratio > 0 ? static_cast<double>(ratio) : std::ceil(bin);
-  if (!(std::abs(start) < 1e15 &&
-        samples * static_cast<double>(bins) <= static_cast<double>(kMaxAxisSamples))) {
-    return InvalidArgument("from ", start, " on, ", length,
-                           " long: expected a finite one of at most ", kMaxAxisSamples,
-                           " samples along an axis");
-  }
-  AxisTaps taps{2 * std::max<int64_t>(static_cast<int64_t>(samples), 0), {}, {}};
-  for (int64_t b = 0; b < bins; ++b) {
-    for (double i = 0.5; i < samples; ++i) {
-      taps.AddSample(start + static_cast<double>(b) * bin + i * bin / samples, size);
-    }
-  }
-  return taps;
-}
 
 // The image of one channel.
 template <typename T>
@@ -78,7 +21,7 @@ struct Plane {
 
 // The value of a bin, computed in S.
 template <typename S, typename T>
-S BinValue(const Plane<T>& x, const AxisTaps& rows, const AxisTaps& columns, int64_t bin_row,
+S BinValue(const Plane<T>& x, const RoiTaps& rows, const RoiTaps& columns, int64_t bin_row,
            int64_t bin_column, bool maximum) {
   S sum = 0, greatest = -std::numeric_limits<S>::infinity();
   for (int64_t i = bin_row * rows.per_bin; i < (bin_row + 1) * rows.per_bin; ++i) {
@@ -105,22 +48,9 @@ struct RoiAlignNode {
   // Cuts out region `index`.
   template <typename S, typename T>
   absl::Status Align(const KernelContext& context, int64_t index) const {
-    const Attributes& attrs = context.attrs();
-    const auto roi = context.input<T>(1).subspan(index * 4, 4);
-    const int64_t image = context.input_dtype(2) == DType::kInt64
-                              ? context.input<int64_t>(2)[index]
-                              : context.input<int32_t>(2)[index];
-    NOMO_RETURN_IF_ERROR(CheckImage(image, x.batches));
-    const auto number = [&](int i) { return static_cast<double>(roi[i]); };
-    NOMO_ASSIGN_OR_RETURN(const AxisTaps columns,
-                          SampleAxis(attrs, number(0), number(2), y.sizes[2], x.sizes[2]));
-    NOMO_ASSIGN_OR_RETURN(const AxisTaps rows,
-                          SampleAxis(attrs, number(1), number(3), y.sizes[1], x.sizes[1]));
-    const int64_t samples = rows.samples() * columns.samples();
-    if (samples > kMaxSamples) {
-      return InvalidArgument("expected at most ", kMaxSamples, " samples, found ", samples);
-    }
-    const bool maximum = attrs.String("mode") == "max";
+    NOMO_ASSIGN_OR_RETURN(const RoiSamples samples, RegionSamples<T>(context, x, y, index));
+    const auto& [image, rows, columns] = samples;
+    const bool maximum = context.attrs().String("mode") == "max";
     for (int64_t c = 0; c < x.channels; ++c) {
       const Plane<T> plane{context.input<T>(0).data() + x.Offset(image, c),
                            x.sizes[2] * x.position_stride, x.position_stride};
@@ -255,8 +185,16 @@ std::vector<Example> RoiAlignExamples() {
   };
 }
 
+absl::StatusOr<std::vector<Value>> RoiAlignGradient(const GradientContext& g) {
+  std::vector<Value> result =
+      CallMulti("image.RoiAlignGrad", {g.input(0), g.input(1), g.input(2), g.gradient(0)},
+                g.attrs(), {.num_outputs = g.wants(1) ? 2 : 1});
+  result.resize(3);
+  return result;
+}
+
 NOMO_REGISTER_OP(
-    WithRoiFormat(
+    WithRoiSampling(
         OpDef("image.RoiAlign")
             .Doc("Cuts regions out of images and brings them to one size.\n\n"
                  "A region is [x1, y1, x2, y2] times spatial_scale, in elements; \"half_pixel\" "
@@ -275,24 +213,12 @@ NOMO_REGISTER_OP(
             .Input("x", "T", "[batch, height, width, channels], see data_format")
             .Input("rois", "T", "[regions, 4]")
             .Input("batch_indices", "I", "[regions], the image of each")
-            .Output("y", "T", "[regions, output_height, output_width, channels], see data_format")
-            .Attr("mode", "avg", "how a bin's samples are pooled")
-            .Choices({"avg", "max"})
-            .Attr("output_height", 1, "bins from top to bottom")
-            .Min(1)
-            .Max(1 << 20)
-            .Attr("output_width", 1, "bins from left to right")
-            .Min(1)
-            .Max(1 << 20)
-            .Attr("sampling_ratio", 0, "samples of a bin along each axis; 0: by its size")
-            .Min(0)
-            .Max(1 << 20)
-            .Attr("coordinate_transformation_mode", "half_pixel", "where elements lie")
-            .Choices({"half_pixel", "output_half_pixel"}))
+            .Output("y", "T", "[regions, output_height, output_width, channels], see data_format"))
         .Infer(InferRoiAlign)
         .Reference(RoiAlignCompute)
         .Fast(PrepareRoiAlign)
         .Work(AllCombinationsWork)
+        .Gradient(RoiAlignGradient)
         .Examples(RoiAlignExamples));
 
 }  // namespace

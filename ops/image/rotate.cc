@@ -17,19 +17,25 @@ struct Rotation {
   Rotation(double angle, const Attributes& attrs)
       : sine(exact::Sin(angle)), cosine(exact::Cos(angle)), sample(attrs) {}
 
-  template <typename T>
-  void operator()(const Image<const T>& x, const Image<T>& y) const {
-    const double center_row = 0.5 * static_cast<double>(y.height - 1);
-    const double center_column = 0.5 * static_cast<double>(y.width - 1);
-    for (int64_t r = 0; r < y.height; ++r) {
+  template <typename F>
+  void ForEachPlace(int64_t height, int64_t width, F f) const {
+    const double center_row = 0.5 * static_cast<double>(height - 1);
+    const double center_column = 0.5 * static_cast<double>(width - 1);
+    for (int64_t r = 0; r < height; ++r) {
       const double down = static_cast<double>(r) - center_row;
-      for (int64_t c = 0; c < y.width; ++c) {
+      for (int64_t c = 0; c < width; ++c) {
         const double right = static_cast<double>(c) - center_column;
-        const double row = Snapped(center_row + (sine * right + cosine * down));
-        const double column = Snapped(center_column + (cosine * right - sine * down));
-        sample(x, row, column, &y.at(r, c, 0), y.channel);
+        f(r, c, Snapped(center_row + (sine * right + cosine * down)),
+          Snapped(center_column + (cosine * right - sine * down)));
       }
     }
+  }
+
+  template <typename T>
+  void operator()(const Image<const T>& x, const Image<T>& y) const {
+    ForEachPlace(y.height, y.width, [&](int64_t r, int64_t c, double row, double column) {
+      sample(x, row, column, &y.at(r, c, 0), y.channel);
+    });
   }
 };
 
@@ -129,6 +135,57 @@ std::vector<Example> RandomExamples() {
   };
 }
 
+// NumPy: the transpose of the matrix whose columns are single pixels, continued by numpy.pad and
+// sampled bilinearly.
+std::vector<Example> RotateGradExamples() {
+  return {
+      {.name = "reflect",
+       .attrs = {{"angle", 0.5}, {"fill_mode", "reflect"}},
+       .inputs = {Tensor::Of<float>({3, 4, 1}, {1, -2, 3, 0.5, -1, 2, 0, 4, 1.5, -0.5, 2, -3})},
+       .outputs = {Tensor::Of<float>(
+           {3, 4, 1},
+           {-0.2501374, 0.0623481226, 0.0613822577, 0.879525755, 0.957321008, 1.27058786,
+            0.931410419, 1.79227726, 0.104282443, 0.895717557, -0.542213187, 1.3374979})}},
+      {.name = "constant",
+       .attrs = {{"angle", 0.5}, {"fill_mode", "constant"}},
+       .inputs = {Tensor::Of<float>({3, 4, 1}, {1, -2, 3, 0.5, -1, 2, 0, 4, 1.5, -0.5, 2, -3})},
+       .outputs = {Tensor::Of<float>(
+           {3, 4, 1},
+           {-0.451201485, -0.225545748, 0.188210006, 0.856091899, 0.583923505, 1.27058786,
+            0.931410419, 1.66781142, 0.0339808745, 0.768889808, 0.536994253, 1.94069016})}},
+      {.name = "nearest",
+       .attrs = {{"angle", 0.5}, {"fill_mode", "nearest"}},
+       .inputs = {Tensor::Of<float>({3, 4, 1}, {1, -2, 3, 0.5, -1, 2, 0, 4, 1.5, -0.5, 2, -3})},
+       .outputs = {Tensor::Of<float>(
+           {3, 4, 1},
+           {-0.2501374, 0.0623481226, 0.0613822577, 0.879525755, 0.957321008, 1.27058786,
+            0.931410419, 1.79227726, 0.104282443, 0.895717557, -0.542213187, 1.3374979})}},
+      {.name = "wrap",
+       .attrs = {{"angle", 0.5}, {"fill_mode", "wrap"}},
+       .inputs = {Tensor::Of<float>({3, 4, 1}, {1, -2, 3, 0.5, -1, 2, 0, 4, 1.5, -0.5, 2, -3})},
+       .outputs = {Tensor::Of<float>(
+           {3, 4, 1},
+           {-0.427767629, -0.0987179996, -0.890997434, 0.252899643, 0.708389339, 1.27058786,
+            0.931410419, 2.04120893, 0.23504496, 1.05678368, 0.410166505, 2.01099173})}},
+  };
+}
+
+// As those of image.RotateGrad: the range is one number.
+std::vector<Example> RandomGradExamples() {
+  return {
+      {.name = "inference", .attrs = {{"factor", 0.5}}, .inputs = {Ramp()}, .outputs = {Ramp()}},
+      {.name = "training",
+       .attrs = {{"factor", std::vector<double>{0.1, 0.1}}, {"fill_mode", "wrap"}},
+       .inputs = {Tensor::Of<float>({3, 4, 1}, {1, -2, 3, 0.5, -1, 2, 0, 4, 1.5, -0.5, 2, -3})},
+       .outputs = {Tensor::Of<float>(
+           {3, 4, 1},
+           {-0.514056472, 0.121864296, -2.13155039, 0.533073362, 0.907814964, 1.12037677,
+            1.00896276, 1.79689392, -0.0290013623, 1.63381507, 0.626701117, 2.42510595})},
+       .atol = 1e-5,
+       .training = true},
+  };
+}
+
 NOMO_REGISTER_OP(
     WithSampling(ImageOp("image.Rotate", kNumbers)
                      .RequiredAttr("angle", AttrType::kFloat, "in radians, counter-clockwise")
@@ -143,7 +200,23 @@ NOMO_REGISTER_OP(
         .Source("Keras RandomRotation; SciPy ndimage.rotate with the modes grid-constant, nearest, "
                 "reflect, grid-wrap")
         .Reference(FilterImages(NumberTypes{}, FixedRotation))
+        .Gradient(SampledGradient("image.RotateGrad"))
         .Examples(RotateExamples));
+
+NOMO_REGISTER_OP(
+    WithSampling(ImageOp("image.RotateGrad", kFloats)
+                     .RequiredAttr("angle", AttrType::kFloat, "in radians, counter-clockwise")
+                     .Min(-1e6)
+                     .Max(1e6))
+        .Doc("What flows back through image.Rotate: each pixel is added to those that it was made "
+             "of, by their weights. Sums are computed in float64.")
+        .Source("image.Rotate, transposed")
+        .Reference(FilterImages(FloatTypes{},
+                                [](const Attributes& attrs) {
+                                  return Spread<Rotation>{FixedRotation(attrs)};
+                                }))
+        .Gradient(SampledGradient("image.Rotate"))
+        .Examples(RotateGradExamples));
 
 NOMO_REGISTER_OP(
     WithSampling(RandomImageOp("image.RandomRotation", kNumbers)
@@ -157,7 +230,24 @@ NOMO_REGISTER_OP(
              "[low, high], as image.Rotate does. In inference y = x.")
         .Source("Keras RandomRotation")
         .Reference(AugmentImages(NumberTypes{}, DrawRotation))
+        .Gradient(SampledGradient("image.RandomRotationGrad"))
         .Examples(RandomExamples));
+
+NOMO_REGISTER_OP(
+    WithSampling(RandomImageOp("image.RandomRotationGrad", kFloats)
+                     .RequiredAttr("factor", AttrType::kFloats, "as image.RandomRotation has it")
+                     .Min(-1)
+                     .Max(1)
+                     .Infer(InferWithRanges({"factor"})))
+        .Doc("What flows back through image.RandomRotation whose attributes, key and seed these "
+             "are: in training as through image.Rotate, in inference y = x.")
+        .Source("image.RandomRotation, transposed")
+        .Reference(AugmentImages(FloatTypes{},
+                                 [](const Attributes& attrs, const Words& words) {
+                                   return Spread<Rotation>{DrawRotation(attrs, words)};
+                                 }))
+        .Gradient(SampledGradient("image.RandomRotation"))
+        .Examples(RandomGradExamples));
 
 }  // namespace
 }  // namespace nomograph::image

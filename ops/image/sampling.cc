@@ -1,6 +1,9 @@
 #include "nomograph/ops/image/sampling.h"
 
+#include <string>
 #include <utility>
+
+#include "nomograph/core/gradient/draws.h"
 
 namespace nomograph::image {
 namespace {
@@ -48,6 +51,17 @@ OpDef WithSampling(OpDef op) {
       .Choices({"bilinear", "nearest"});
   op.Attr("fill_value", 0.0, "the value beyond the edges where fill_mode is constant");
   return WithDataFormat(std::move(op));
+}
+
+GradientFn SampledGradient(std::string op) {
+  return [op = std::move(op)](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
+    Attributes attrs = g.attrs();
+    if (g.op().effects == Effects::kRandom) {
+      NOMO_ASSIGN_OR_RETURN(attrs, AttributesOfSameDraws(g));
+    }
+    attrs.Set("fill_value", 0.0);
+    return std::vector<Value>{Call(op, {g.gradient(0)}, std::move(attrs))};
+  };
 }
 
 }  // namespace nomograph::image

@@ -58,7 +58,7 @@ std::vector<Example> Examples() {
 }
 
 // Of y = (x - mean) / d: (dy - mean(dy) - y mean(dy y)) / d, the last term only where d is the
-// deviation.
+// deviation. The limit is one of the variance here: a square root of 0 has no derivative.
 absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
   const Value dy = g.gradient(0), &y = g.output(0), x = CastLike(g.input(0), dy);
   const auto mean = [](const Value& value) {
@@ -67,12 +67,11 @@ absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
   };
   const Value sizes = Call("array.Shape", {x}, {{"start", -3}});
   const Value count = Call("math.ReduceProd", {CastLike(sizes, dy)}, {{"keepdims", false}});
-  const Value floor = 1 / Call("math.Sqrt", {count});
-  const Value centered = x - mean(x);
-  const Value deviation = Call("math.Sqrt", {mean(centered * centered)});
+  const Value floor = 1 / count, variance = mean(Call("math.Square", {x - mean(x)}));
   const Value zero = ConstantLike(0, dy);
-  const Value along_y = Call("array.Where", {deviation > floor, mean(dy * y), zero});
-  const Value dx = (dy - mean(dy) - y * along_y) / Call("math.Max", {deviation, floor});
+  const Value along_y = Call("array.Where", {variance > floor, mean(dy * y), zero});
+  const Value d = Call("math.Sqrt", {Call("math.Max", {variance, floor})});
+  const Value dx = (dy - mean(dy) - y * along_y) / d;
   return std::vector<Value>{CastLike(dx, g.input(0))};
 }
 

@@ -18,13 +18,19 @@ struct Move {
   Place place;  // yields the two lines for an image
   Sampling sample;
 
+  template <typename F>
+  void ForEachPlace(int64_t height, int64_t width, F f) const {
+    const Line rows = place.Along(0, height), columns = place.Along(1, width);
+    for (int64_t r = 0; r < height; ++r) {
+      for (int64_t c = 0; c < width; ++c) f(r, c, rows.at(r), columns.at(c));
+    }
+  }
+
   template <typename T>
   void operator()(const Image<const T>& x, const Image<T>& y) const {
-    const Line rows = place.Along(0, y.height), columns = place.Along(1, y.width);
-    for (int64_t r = 0; r < y.height; ++r) {
-      for (int64_t c = 0; c < y.width; ++c)
-        sample(x, rows.at(r), columns.at(c), &y.at(r, c, 0), y.channel);
-    }
+    ForEachPlace(y.height, y.width, [&](int64_t r, int64_t c, double row, double column) {
+      sample(x, row, column, &y.at(r, c, 0), y.channel);
+    });
   }
 };
 
@@ -120,6 +126,50 @@ std::vector<Example> TranslationExamples() {
   };
 }
 
+// NumPy: the transpose of the matrix whose columns are single pixels, continued by numpy.pad and
+// sampled bilinearly.
+std::vector<Example> ZoomGradExamples() {
+  return {
+      {.name = "inference",
+       .attrs = {{"height_factor", 0.5}},
+       .inputs = {Ramp()},
+       .outputs = {Ramp()}},
+      {.name = "training",
+       .attrs = {{"height_factor", std::vector<double>{0.25, 0.25}},
+                 {"width_factor", std::vector<double>{-0.5, -0.5}}},
+       .inputs = {Tensor::Of<float>({3, 4, 1}, {1, -2, 3, 0.5, -1, 2, 0, 4, 1.5, -0.5, 2, -3})},
+       .outputs = {Tensor::Of<float>(
+           {3, 4, 1}, {0.25, 0, 2.125, 0.125, -0.25, 0.75, 3.5, 1, 0.375, 1.25, -0.875, -0.75})},
+       .training = true},
+      {.name = "training, one factor, constant",
+       .attrs = {{"height_factor", std::vector<double>{0.3, 0.3}},
+                 {"fill_mode", "constant"},
+                 {"fill_value", 7}},
+       .inputs = {Tensor::Of<float>({3, 4, 1}, {1, -2, 3, 0.5, -1, 2, 0, 4, 1.5, -0.5, 2, -3})},
+       .outputs = {Tensor::Of<float>({3, 4, 1}, {0.175, -1.19, 1.785, 0.5075, -0.25, 1.7, 0, 2.2,
+                                                 0.525, -0.2975, 1.19, -0.945})},
+       .training = true},
+  };
+}
+
+// NumPy, as above.
+std::vector<Example> TranslationGradExamples() {
+  return {
+      {.name = "inference",
+       .attrs = {{"height_factor", 0.5}, {"width_factor", 0.5}},
+       .inputs = {Ramp()},
+       .outputs = {Ramp()}},
+      {.name = "training",
+       .attrs = {{"height_factor", std::vector<double>{0.1, 0.1}},
+                 {"width_factor", std::vector<double>{-0.2, -0.2}},
+                 {"fill_mode", "nearest"}},
+       .inputs = {Tensor::Of<float>({3, 4, 1}, {1, -2, 3, 0.5, -1, 2, 0, 4, 1.5, -0.5, 2, -3})},
+       .outputs = {Tensor::Of<float>(
+           {3, 4, 1}, {0.14, 0.28, -0.52, 4.1, -0.05, 0.05, 1.12, 2.38, 0.21, 0.77, 0, -0.98})},
+       .training = true},
+  };
+}
+
 NOMO_REGISTER_OP(
     WithSampling(RandomImageOp("image.RandomZoom", kNumbers)
                      .RequiredAttr("height_factor", AttrType::kFloats,
@@ -138,7 +188,29 @@ NOMO_REGISTER_OP(
              "image's block, sampled as image.Rotate does. In inference y = x.")
         .Source("Keras RandomZoom")
         .Reference(AugmentImages(NumberTypes{}, DrawZoom))
+        .Gradient(SampledGradient("image.RandomZoomGrad"))
         .Examples(ZoomExamples));
+
+NOMO_REGISTER_OP(
+    WithSampling(RandomImageOp("image.RandomZoomGrad", kFloats)
+                     .RequiredAttr("height_factor", AttrType::kFloats,
+                                   "this and the next as image.RandomZoom has them")
+                     .Min(-1)
+                     .Max(1e6)
+                     .OptionalAttr("width_factor", AttrType::kFloats, "absent: the height's draw")
+                     .Min(-1)
+                     .Max(1e6)
+                     .Infer(InferWithRanges({"height_factor", "width_factor"})))
+        .Doc("What flows back through image.RandomZoom whose attributes, key and seed these are: "
+             "in training each pixel is added to those that it was made of, by their weights, in "
+             "inference y = x.")
+        .Source("image.RandomZoom, transposed")
+        .Reference(AugmentImages(FloatTypes{},
+                                 [](const Attributes& attrs, const Words& words) {
+                                   return Spread<Move<Zoom>>{DrawZoom(attrs, words)};
+                                 }))
+        .Gradient(SampledGradient("image.RandomZoom"))
+        .Examples(ZoomGradExamples));
 
 NOMO_REGISTER_OP(
     WithSampling(RandomImageOp("image.RandomTranslation", kNumbers)
@@ -158,7 +230,29 @@ NOMO_REGISTER_OP(
             "inference y = x.")
         .Source("Keras RandomTranslation")
         .Reference(AugmentImages(NumberTypes{}, DrawShift))
+        .Gradient(SampledGradient("image.RandomTranslationGrad"))
         .Examples(TranslationExamples));
+
+NOMO_REGISTER_OP(
+    WithSampling(RandomImageOp("image.RandomTranslationGrad", kFloats)
+                     .RequiredAttr("height_factor", AttrType::kFloats,
+                                   "this and the next as image.RandomTranslation has them")
+                     .Min(-1)
+                     .Max(1)
+                     .RequiredAttr("width_factor", AttrType::kFloats, "as the height's")
+                     .Min(-1)
+                     .Max(1)
+                     .Infer(InferWithRanges({"height_factor", "width_factor"})))
+        .Doc("What flows back through image.RandomTranslation whose attributes, key and seed these "
+             "are: in training each pixel is added to those that it was made of, by their weights, "
+             "in inference y = x.")
+        .Source("image.RandomTranslation, transposed")
+        .Reference(AugmentImages(FloatTypes{},
+                                 [](const Attributes& attrs, const Words& words) {
+                                   return Spread<Move<Shift>>{DrawShift(attrs, words)};
+                                 }))
+        .Gradient(SampledGradient("image.RandomTranslation"))
+        .Examples(TranslationGradExamples));
 
 }  // namespace
 }  // namespace nomograph::image

@@ -93,9 +93,10 @@ GradientFn ReduceGradient(ReduceGradientPart dx) {
 
 GradientFn ReduceExtremeGradient() {
   return ReduceGradient([](const GradientContext& g, const Value& y, const Value& dy) {
-    const Value chosen = g.input(0) == y;
-    const Value share = dy / ReducedLike(g, "math.ReduceSum", CastLike(chosen, dy));
-    return Call("array.Where", {chosen, share, ConstantLike(0, dy)});
+    const Value chosen = g.input(0) == y, zero = ConstantLike(0, dy);
+    const Value counted = Call("array.Where", {chosen, ConstantLike(1, dy), zero});
+    const Value share = dy / ReducedLike(g, "math.ReduceSum", counted);
+    return Call("array.Where", {chosen, share, zero});
   });
 }
 

@@ -84,15 +84,18 @@ absl::StatusOr<std::vector<Value>> MeanGradient(const GradientContext& g) {
 // Of Max and Min. Inputs that are equal share the gradient, as in PyTorch's maximum.
 absl::StatusOr<std::vector<Value>> ExtremeGradient(const GradientContext& g) {
   const Value &y = g.output(0), dy = g.gradient(0);
+  const Value zero = ConstantLike(0, y), one = ConstantLike(1, y);
   std::vector<Value> chosen, counts, result(g.num_inputs());
   for (int i = 0; i < g.num_inputs(); ++i) {
     chosen.push_back(g.input(i) == y);
-    counts.push_back(CastLike(chosen[i], y));
+    counts.push_back(Call("array.Where", {chosen[i], one, zero}));
   }
-  const Value share = dy / Call("math.Sum", counts);
+  const Value share = g.num_inputs() == 2
+                          ? Call("array.Where", {g.input(0) == g.input(1), dy * 0.5, dy})
+                          : dy / Call("math.Sum", counts);
   for (int i = 0; i < g.num_inputs(); ++i) {
     if (!g.wants(i)) continue;
-    result[i] = SumTo(Call("array.Where", {chosen[i], share, ConstantLike(0, y)}), g.input(i));
+    result[i] = SumTo(Call("array.Where", {chosen[i], share, zero}), g.input(i));
   }
   return result;
 }

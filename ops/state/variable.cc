@@ -27,6 +27,7 @@ absl::Status Assign(KernelContext& context) {
   NOMO_ASSIGN_OR_RETURN(VariableStore* const variables, Variables(context));
   NOMO_RETURN_IF_ERROR(
       variables->Assign(context.attrs().String("variable"), context.BorrowInput(0)));
+  if (context.output_view(0).data == context.input_view(0).data) return absl::OkStatus();
   return context.SetOutput(0, context.BorrowInput(0));
 }
 
@@ -93,6 +94,7 @@ NOMO_REGISTER_OP(OpDef("state.Assign")
                      .WithEffects(Effects::kStateful)
                      .Infer(SameAsInput)
                      .Reference(Assign)
+                     .InPlace()  // x may be the variable itself
                      .Gradient(PassGradient())
                      .Examples(AssignExamples));
 

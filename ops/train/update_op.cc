@@ -98,6 +98,7 @@ OpDef UpdateOp(std::string name, PlanFn plan) {
             "(I. Loshchilov and F. Hutter, 2019)")
       .Min(0)
       .WithEffects(Effects::kStateful)
+      .InPlace()  // `weight` may be the variable itself
       .Infer(Infer)
       .Reference([plan](KernelContext& context) { return Compute(context, plan); })
       .NoGradient("an optimizer's step changes variables, through which nothing is differentiated");

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from cases_window import kernel_to_oihw
 from store import F32, convert, numbers
 
 
@@ -112,8 +113,118 @@ def add_moves(cases):
              lambda v, i: v.gather(0, i), terms=2, axis=0)
 
 
+ACTIVATIONS = {
+    "Elu": (F.elu, {}), "Gelu": (F.gelu, {}), "LeakyRelu": (F.leaky_relu, {}), "Relu": (F.relu, {}),
+    "HardSwish": (F.hardswish, {}), "Mish": (F.mish, {}), "Selu": (F.selu, {}), "Sigmoid": (torch.sigmoid, {}),
+    "Softplus": (F.softplus, {}), "Swish": (F.silu, {}),
+}
+
+
+def add_nn(cases):
+    for name, (fn, attrs) in ACTIVATIONS.items():
+        add_case(cases, "nn." + name, "float32", [numbers(name, (3, 11), F32, -5, 5)], fn, **attrs)
+    tanh = lambda v: F.gelu(v, approximate="tanh")
+    add_case(cases, "nn.Gelu", "tanh", [numbers("gelu", (3, 11), F32, -5, 5)], tanh, approximate="tanh")
+    x = numbers("softmax", (3, 4, 5), F32, -4, 4)
+    add_case(cases, "nn.Softmax", "middle", [x], lambda v: F.softmax(v, 1), terms=4, axis=1)
+    add_case(cases, "nn.LogSoftmax", "last", [x], lambda v: F.log_softmax(v, -1), terms=5, axis=-1)
+    scale, bias = numbers("scale", (5,)), numbers("bias", (5,))
+    add_case(cases, "nn.LayerNormalization", "last axis", [x, scale, bias],
+             lambda v, s, b: F.layer_norm(v, (5,), s, b, 1e-3), terms=12, axis=-1, epsilon=1e-3)
+    mean, variance = numbers("mean", (4,)), numbers("variance", (4,), F32, 0.3, 3)
+    scale, bias = numbers("scale", (4,)), numbers("bias", (4,))
+    add_case(cases, "nn.BatchNormalization", "inference", [x, scale, bias, mean, variance],
+             lambda v, s, b, m, r: (v - m[:, None]) / torch.sqrt(r[:, None] + 1e-3) * s[:, None] + b[:, None],
+             terms=15, axis=1, epsilon=1e-3)
+    add_case(cases, "nn.InstanceNormalization", "planes", [x, scale, bias],
+             lambda v, s, b: F.instance_norm(v, weight=s, bias=b, eps=1e-3), terms=5, axis=1, epsilon=1e-3)
+    slope = numbers("slope", (4, 1), F32, 0.1, 1)
+    add_case(cases, "nn.PRelu", "channels", [x, slope], lambda v, s: F.prelu(v, s[:, 0]), terms=15)
+    add_case(cases, "nn.RmsNormalization", "last axis", [x, numbers("rms", (5,))],
+             lambda v, s: v / torch.sqrt((v * v).mean(-1, keepdim=True) + 1e-5) * s, terms=12, axis=-1)
+    add_case(cases, "nn.GroupNormalization", "two groups", [x, scale, bias],
+             lambda v, s, b: F.group_norm(v, 2, s, b), terms=15, axis=1, num_groups=2)
+
+
+def add_losses(cases):
+    scores, labels = numbers("scores", (4, 5), F32, -3, 3), np.array([1, 0, 4, 1])
+    weights = numbers("weights", (5,), F32, 0.5, 2)
+    add_case(cases, "nn.SoftmaxCrossEntropyLoss", "mean", [scores, labels], F.cross_entropy, terms=5)
+    add_case(cases, "nn.SoftmaxCrossEntropyLoss", "weighted", [scores, labels, weights],
+             lambda v, t, w: w[t] * F.cross_entropy(v, t, reduction="none"), terms=5, reduction="none")
+    planes, classes = numbers("planes", (2, 3, 4)), np.array([[0, 2, 1, 0], [2, 2, 0, 1]])
+    add_case(cases, "nn.NegativeLogLikelihoodLoss", "ignored class", [planes, classes],
+             lambda v, t: F.nll_loss(v, t, ignore_index=2), ignore_index=2)
+
+
+def add_attention(cases):
+    query, key, value = (numbers(name, size, F32, -1, 1) for name, size in
+                         (("query", (2, 3, 5, 4)), ("key", (2, 3, 6, 4)), ("value", (2, 3, 6, 7))))
+
+    def attention(q, k, v):
+        return torch.softmax(q @ k.mT / 2, -1) @ v
+
+    def causal(q, k, v):
+        hidden = torch.ones(5, 6, dtype=torch.bool).triu(1)
+        return torch.softmax((q @ k.mT / 2).masked_fill(hidden, -torch.inf), -1) @ v
+
+    add_case(cases, "nn.ScaledDotProductAttention", "plain", [query, key, value], attention, terms=7)
+    add_case(cases, "nn.ScaledDotProductAttention", "causal", [query, key, value], causal, terms=7, is_causal=True)
+
+
+def add_windows(cases):
+    x = numbers("image", (2, 4, 7, 6))
+    for groups in (1, 2, 4):
+        kernel, bias = numbers(f"kernel {groups}", (4, 4 // groups, 3, 2)), numbers("bias", (4,))
+        attrs = {"kernel_layout": "OIHW", "data_format": "channels_first", "groups": groups, "strides": [2, 1],
+                 "padding": "explicit", "pads": [1, 0, 1, 0]}
+        add_case(cases, "nn.Conv", f"groups {groups}", [x, kernel, bias],
+                 lambda v, k, b: F.conv2d(v, k, b, (2, 1), (1, 0), groups=groups), terms=40, **attrs)
+    kernel = numbers("last kernel", (3, 3, 4, 5))
+    add_case(cases, "nn.Conv", "channels last", [numbers("last", (2, 6, 5, 4)), kernel],
+             lambda v, k: F.conv2d(v.permute(0, 3, 1, 2), kernel_to_oihw(k, "HWIO")).permute(0, 2, 3, 1), terms=40)
+    kernel = numbers("transposed kernel", (4, 3, 2, 2))
+    add_case(cases, "nn.ConvTranspose", "strides", [x, kernel], lambda v, k: F.conv_transpose2d(v, k, stride=2),
+             terms=84, kernel_layout="IOHW", data_format="channels_first", strides=[2, 2])
+    pool = {"data_format": "channels_first", "kernel_shape": [2, 2], "strides": [2, 1]}
+    add_case(cases, "nn.MaxPool", "overlapping", [x], lambda v: F.max_pool2d(v, 2, (2, 1)), terms=2, **pool)
+    add_case(cases, "nn.AveragePool", "overlapping", [x], lambda v: F.avg_pool2d(v, 2, (2, 1)), terms=2, **pool)
+
+
+def gates(matrix, order):
+    """The gates' rows of a layer with one direction in PyTorch's order."""
+    parts = matrix[0].unflatten(0, (len(order), -1))
+    return parts[list(order)].flatten(0, 1)
+
+
+def add_recurrent(cases):
+    """Layers of PyTorch, whose weights have the gates in another order than ONNX has them."""
+    steps, batch, size, hidden = 3, 2, 4, 5
+    for op, order in (("LSTM", (0, 2, 3, 1)), ("GRU", (1, 0, 2))):
+        rows = len(order) * hidden
+        x, h = numbers(op + " x", (steps, batch, size)), numbers(op + " h", (1, batch, hidden), F32, -1, 1)
+        w, r, b = (numbers(op + name, (1, *shape), F32, -1, 1) for name, shape in
+                   ((" w", (rows, size)), (" r", (rows, hidden)), (" b", (2 * rows,))))
+
+        def layer(x, w, r, b, _, h, c=None, run=getattr(torch, op.lower()), order=order):
+            weights = [gates(v, order) for v in (w, r, *b.chunk(2, 1))]
+            state = h if c is None else (h, c)
+            return run(x, state, weights, True, 1, 0.0, False, False, False)[0].unsqueeze(1)
+
+        inputs = [x, w, r, b, None, h]
+        if op == "LSTM":
+            inputs.append(numbers("c", (1, batch, hidden), F32, -1, 1))
+        attrs = {"linear_before_reset": True} if op == "GRU" else {}
+        add_case(cases, "nn." + op, "forward", inputs, layer, terms=20, hidden_size=hidden, **attrs)
+
+
 def add(cases):
     add_elementwise(cases)
     add_reductions(cases)
     add_products(cases)
     add_moves(cases)
+    add_nn(cases)
+    add_losses(cases)
+    add_attention(cases)
+    add_windows(cases)
+    add_recurrent(cases)

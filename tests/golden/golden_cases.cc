@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/data/npz.h"
 
 namespace nomograph {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/inspect/find_non_finite.h"
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
@@ -134,10 +135,14 @@ class Writer {
   std::string FirstNonFinite() const {
     if (comparison_.first_non_finite < 0) return "";
     const ValueComparison& value = comparison_.values[comparison_.first_non_finite];
-    return absl::StrCat("first NaN or infinity: ", Escape(NameOf(value)),
-                        value.op.empty() ? "" : absl::StrCat(" (", Escape(value.op), ")"), "; ",
-                        Escape(options_.a), ": ", NonFiniteText(value.non_finite_a), "; ",
-                        Escape(options_.b), ": ", NonFiniteText(value.non_finite_b), "\n");
+    return absl::StrCat(
+        "first NaN or infinity: ", Escape(NameOf(value)),
+        value.op.empty() ? "" : absl::StrCat(" (", Escape(value.op), ")"), "; ", Escape(options_.a),
+        ": ", NonFiniteText(value.non_finite_a), "; ", Escape(options_.b), ": ",
+        NonFiniteText(value.non_finite_b), "\n",
+        comparison_.first_non_finite_step
+            ? Paragraph(absl::StrCat("in ", PathText(comparison_.first_non_finite_step->path)), 2)
+            : "");
   }
 
   static std::string OnlyIn(const std::string& which, const std::vector<std::string>& names) {
@@ -182,6 +187,18 @@ Json ValueJson(const ValueComparison& value) {
   return json;
 }
 
+Json PathJson(const std::optional<NonFiniteStep>& step) {
+  if (!step) return nullptr;
+  Json path = Json::array();
+  for (const RunningNode& running : step->path) {
+    Json item = {{"node", running.node}, {"op", running.op}};
+    PutText(item, "function", running.function);
+    item["iteration"] = running.iteration;
+    path.push_back(std::move(item));
+  }
+  return path;
+}
+
 Json NameJson(const Comparison& comparison, int index) {
   return index < 0 ? Json() : Json(NameOf(comparison.values[index]));
 }
@@ -204,6 +221,7 @@ nlohmann::ordered_json CompareJson(const Comparison& comparison,
           {"agree", comparison.ok()},
           {"first_apart", NameJson(comparison, comparison.first_apart)},
           {"first_non_finite", NameJson(comparison, comparison.first_non_finite)},
+          {"first_non_finite_path", PathJson(comparison.first_non_finite_step)},
           {"values", std::move(values)},
           {"only_a", comparison.only_a},
           {"only_b", comparison.only_b}};

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "nomograph/tools/report/inspect_print.h"
+#include "nomograph/tools/report/json_stream.h"
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/stats_text.h"
 
@@ -23,10 +24,10 @@ Json ValuesJson(const Graph& graph, const std::vector<ValueId>& ids) {
   return list;
 }
 
-Json NodesJson(const Graph& graph) {
-  Json list = Json::array();
-  for (const Node& node : graph.nodes) list.push_back(NodeJson(graph, node));
-  return list;
+void PrintNodes(const Graph& graph, JsonStream& json) {
+  json.OpenList("nodes");
+  for (const Node& node : graph.nodes) json.Element(NodeJson(graph, node));
+  json.Close();
 }
 
 const char* ResolvedAsName(const Resolution& resolution) {
@@ -105,6 +106,13 @@ Json ListJson(const T& items, F&& to_json) {
   return list;
 }
 
+template <typename T, typename F>
+void PrintList(absl::string_view key, const T& items, F&& to_json, JsonStream& json) {
+  json.OpenList(key);
+  for (const auto& item : items) json.Element(to_json(item));
+  json.Close();
+}
+
 Json KerasLambdaJson(const keras::LambdaOutcome& lambda) {
   static constexpr const char* kHow[] = {"named", "translated", "missing"};
   Json json = {{"layer", lambda.layer},   {"origin", lambda.origin},
@@ -124,23 +132,23 @@ Json KerasJson(const keras::KerasImportReport& report) {
           {"warnings", report.warnings}};
 }
 
-void AddFacts(const ModelReport& report, Json& json) {
+void PrintFacts(const ModelReport& report, JsonStream& json) {
   const ModelFile& file = *report.file;
   const Model& model = file.model;
   const ParameterCount count = CountParameters(model);
-  json["file"] = {{"path", file.path},
-                  {"form", ModelFormName(file.form)},
-                  {"bytes", file.bytes},
-                  {"format_version", file.format_version},
-                  {"producer", model.producer}};
-  json["model"] = {
-      {"name", model.name},
-      {"doc", model.doc},
-      {"semantic_hash", report.semantic_hash.empty() ? Json() : Json(report.semantic_hash)},
-      {"trainable_parameters", count.trainable},
-      {"other_parameters", count.other},
-      {"tensor_bytes", report.tensor_bytes}};
-  if (file.keras) json["keras"] = KerasJson(*file.keras);
+  json.Member("file", {{"path", file.path},
+                       {"form", ModelFormName(file.form)},
+                       {"bytes", file.bytes},
+                       {"format_version", file.format_version},
+                       {"producer", model.producer}});
+  json.Member("model", {{"name", model.name},
+                        {"doc", model.doc},
+                        {"semantic_hash",
+                         report.semantic_hash.empty() ? Json() : Json(report.semantic_hash)},
+                        {"trainable_parameters", count.trainable},
+                        {"other_parameters", count.other},
+                        {"tensor_bytes", report.tensor_bytes}});
+  if (file.keras) json.Member("keras", KerasJson(*file.keras));
 }
 
 }  // namespace
@@ -163,30 +171,32 @@ nlohmann::ordered_json NodeJson(const Graph& graph, const Node& node) {
   return json;
 }
 
-nlohmann::ordered_json InspectJson(const ModelReport& report, const InspectSections& sections) {
+void PrintInspectJson(const ModelReport& report, const InspectSections& sections) {
   const Model& model = report.file->model;
-  Json json = {{"schema", "nomograph.inspect.1"}};
-  if (sections.facts) AddFacts(report, json);
+  JsonStream json;
+  json.Member("schema", "nomograph.inspect.1");
+  if (sections.facts) PrintFacts(report, json);
   if (sections.io) {
-    json["inputs"] = ValuesJson(model.graph, model.graph.inputs);
-    json["outputs"] = ValuesJson(model.graph, model.graph.outputs);
+    json.Member("inputs", ValuesJson(model.graph, model.graph.inputs));
+    json.Member("outputs", ValuesJson(model.graph, model.graph.outputs));
   }
-  if (sections.lambdas) json["lambdas"] = ListJson(report.lambdas, LambdaJson);
-  if (sections.golden) json["golden_vectors"] = ListJson(model.golden_vectors, GoldenJson);
-  // At once: an ordered object looks keys up one by one.
-  if (sections.metadata) json["metadata"] = model.metadata;
-  if (sections.nodes) json["nodes"] = NodesJson(model.graph);
+  if (sections.lambdas) PrintList("lambdas", report.lambdas, LambdaJson, json);
+  if (sections.golden) PrintList("golden_vectors", model.golden_vectors, GoldenJson, json);
+  if (sections.metadata) json.Member("metadata", model.metadata);
+  if (sections.nodes) PrintNodes(model.graph, json);
   if (sections.functions) {
-    json["functions"] = ListJson(model.functions, [](const auto& entry) {
-      const Graph& graph = entry.second.graph;
-      return Json{{"name", entry.first},
-                  {"inputs", ValuesJson(graph, graph.inputs)},
-                  {"outputs", ValuesJson(graph, graph.outputs)},
-                  {"nodes", NodesJson(graph)}};
-    });
+    json.OpenList("functions");
+    for (const auto& [name, function] : model.functions) {
+      json.OpenObject();
+      json.Member("name", name);
+      json.Member("inputs", ValuesJson(function.graph, function.graph.inputs));
+      json.Member("outputs", ValuesJson(function.graph, function.graph.outputs));
+      PrintNodes(function.graph, json);
+      json.Close();
+    }
+    json.Close();
   }
-  if (sections.tensors) json["tensors"] = ListJson(report.tensors, TensorJson);
-  return json;
+  if (sections.tensors) PrintList("tensors", report.tensors, TensorJson, json);
 }
 
 }  // namespace nomograph

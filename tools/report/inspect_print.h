@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "nlohmann/json_fwd.hpp"
 #include "nomograph/inspect/inspect_model.h"
 
 namespace nomograph {
@@ -29,7 +28,8 @@ struct InspectSections {
   }
 };
 std::string InspectText(const ModelReport& report, const InspectSections& sections);
-nlohmann::ordered_json InspectJson(const ModelReport& report, const InspectSections& sections);
+// Prints it as it goes: as a whole it would take many times the model's memory.
+void PrintInspectJson(const ModelReport& report, const InspectSections& sections);
 
 }  // namespace nomograph
 

@@ -48,6 +48,7 @@ nlohmann::ordered_json ProfileJson(const std::string& path, const ModelProfile& 
     json["bytes"] = step.bytes;
     json["macs"] = step.macs ? Json(*step.macs) : Json();
     json["conversions"] = step.conversions;
+    json["conversion_ms"] = 1e3 * step.conversion_seconds;
     nodes.push_back(std::move(json));
   }
   return {{"schema", "nomograph.profile.1"},
@@ -71,17 +72,23 @@ nlohmann::ordered_json NodeMillisecondsJson(const ModelProfile& profile) {
 nlohmann::ordered_json TraceJson(const ModelProfile& profile) {
   Json events = Json::array();
   for (const TraceEvent& event : profile.trace) {
-    Json json = {{"name", event.step < 0 ? "run" : profile.steps[event.step].node},
-                 {"cat", event.step < 0 ? "run" : profile.steps[event.step].op},
+    const StepProfile* step = event.step < 0 ? nullptr : &profile.steps[event.step];
+    Json json = {{"name", step == nullptr    ? "run"
+                          : event.conversion ? "conversion of layout"
+                                             : step->node},
+                 {"cat", step == nullptr    ? "run"
+                         : event.conversion ? "conversion"
+                                            : step->op},
                  {"ph", "X"},
                  {"ts", 1e6 * event.start},
                  {"dur", 1e6 * event.seconds},
                  {"pid", 1},
                  {"tid", 1}};
-    if (event.step >= 0) {
-      const StepProfile& step = profile.steps[event.step];
-      json["args"] = {{"op", step.op}, {"kernel", step.kernel}};
-      if (!step.fused.empty()) json["args"]["fused"] = step.fused;
+    if (event.conversion) {
+      json["args"] = {{"node", step->node}};
+    } else if (step != nullptr) {
+      json["args"] = {{"op", step->op}, {"kernel", step->kernel}};
+      if (!step->fused.empty()) json["args"]["fused"] = step->fused;
     }
     events.push_back(std::move(json));
   }

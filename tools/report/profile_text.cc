@@ -57,20 +57,31 @@ std::string OverheadText(const ModelProfile& profile) {
 }
 
 std::string ConversionsText(const ModelProfile& profile) {
-  std::vector<std::string> nodes;
+  std::vector<const StepProfile*> steps;
   int64_t conversions = 0;
+  double seconds = 0, all = profile.outside;
   for (const StepProfile& step : profile.steps) {
+    all += step.seconds;
     if (step.conversions == 0) continue;
     conversions += step.conversions;
-    nodes.push_back(absl::StrCat(Escape(step.node), " (", step.conversions, ")"));
+    seconds += step.conversion_seconds;
+    steps.push_back(&step);
   }
-  if (nodes.empty()) return "";
+  if (steps.empty()) return "";
+  std::stable_sort(steps.begin(), steps.end(), [](const StepProfile* a, const StepProfile* b) {
+    return a->conversion_seconds > b->conversion_seconds;
+  });
   constexpr size_t kShown = 3;
-  const size_t more = nodes.size() - std::min(nodes.size(), kShown);
-  nodes.resize(nodes.size() - more);
+  const size_t more = steps.size() - std::min(steps.size(), kShown);
+  steps.resize(steps.size() - more);
+  const std::string nodes = absl::StrJoin(steps, ", ", [](std::string* out, const auto* step) {
+    absl::StrAppendFormat(out, "%s (%d, %.3f ms)", Escape(step->node), step->conversions,
+                          1e3 * step->conversion_seconds);
+  });
   return Paragraph(
-      absl::StrCat("conversions of layout: ", conversions, ", within the time of ",
-                   absl::StrJoin(nodes, ", "),
+      absl::StrCat("conversions of layout: ", conversions,
+                   absl::StrFormat(", %.3f ms, %s %%", 1e3 * seconds, Percent(seconds, all)),
+                   ", within the time of ", nodes,
                    more > 0 ? absl::StrCat(" and ", WithSeparators(more), " more nodes") : ""),
       0);
 }

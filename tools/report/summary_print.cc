@@ -7,6 +7,7 @@
 #include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/keras/keras_file.h"
+#include "nomograph/tools/report/import_print.h"
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
@@ -128,6 +129,10 @@ std::string TotalsText(const ModelFile& file, const ModelSummary& summary, bool 
                                stored == all ? "" : absl::StrCat(", ", stored, " stored"))});
   }
   table.AddRow({"costs", CostsText(file.model, summary)});
+  if (file.onnx) {
+    const std::vector<std::string> lines = ImportLines(*file.onnx, /*types=*/false);
+    if (!lines.empty()) table.AddRow({"import", absl::StrJoin(lines, "; ")});
+  }
   for (const std::string& line : ValuesThatDoNotFit(file.model.graph)) {
     table.AddRow({"cannot run here", line});
   }
@@ -187,6 +192,7 @@ nlohmann::ordered_json SummaryJson(const ModelFile& file, const ModelSummary& su
                      {"nodes_of_open_size", costs.open_nodes},
                      {"loops_counted_once", costs.has_loops}};
   }
+  if (file.onnx) json["import"] = ImportJson(*file.onnx);
   json["depth"] = summary.depth;
   Json rows = Json::array();
   for (const ScopeRow& row : summary.rows) {

@@ -15,8 +15,10 @@ struct BatchOptions {
   std::function<void(int64_t done, int64_t total)> progress;  // in rows
 };
 
-// Splits axis 0 of the inputs and joins the outputs. InvalidArgument when the inputs have different
-// numbers of rows, or an output has no rows to join; else as Session::Run().
+// Splits axis 0 of the inputs and joins the outputs. Processes that share the work (shared_work.h)
+// run every size-th batch each; the first has the outputs, the others have none. InvalidArgument
+// when the inputs have different numbers of rows, or an output has no rows to join; else as
+// Session::Run().
 absl::StatusOr<NamedTensors> RunInBatches(Session& session, const NamedTensors& inputs,
                                           const BatchOptions& options);
 

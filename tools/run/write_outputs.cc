@@ -15,6 +15,7 @@
 #include "nomograph/data/csv.h"
 #include "nomograph/data/npy.h"
 #include "nomograph/data/npz.h"
+#include "nomograph/data/safetensors.h"
 #include "nomograph/inspect/concrete_types.h"
 #include "nomograph/tools/exit_code.h"
 
@@ -176,15 +177,20 @@ absl::Status CheckNotThere(const std::string& path, bool force) {
 
 absl::Status WriteTensorsTo(const std::string& path, const NamedTensors& tensors, bool force) {
   const bool archive = absl::EndsWith(path, ".npz");
-  if (!archive && !absl::EndsWith(path, ".npy")) {
-    return Usage(InvalidArgument("--output ", ShellWord(path), ": expected a .npy or .npz file"));
+  const bool safetensors = absl::EndsWith(path, ".safetensors");
+  if (!archive && !safetensors && !absl::EndsWith(path, ".npy")) {
+    return Usage(InvalidArgument("--output ", ShellWord(path),
+                                 ": expected a .npy, .npz or .safetensors file"));
   }
-  if (!archive && tensors.size() != 1) {
+  if (!archive && !safetensors && tensors.size() != 1) {
     return Usage(InvalidArgument("--output ", ShellWord(path),
                                  ": a .npy file holds one tensor, not ", tensors.size(),
-                                 "; write a .npz file"));
+                                 "; write a .npz or .safetensors file"));
   }
   NOMO_RETURN_IF_ERROR(CheckNotThere(path, force));
+  if (safetensors) {
+    return WithExitCode(ExitCode::kUnwritable, WriteSafetensors(path, tensors));
+  }
   NamedTensors arrays;
   for (const auto& [name, tensor] : tensors) {
     NOMO_ASSIGN_OR_RETURN(arrays[name], ForNumPy(tensor));

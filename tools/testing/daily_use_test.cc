@@ -155,7 +155,13 @@ TEST_F(DailyUse, ConversionsAreCounted) {
   const auto profile =
       nlohmann::json::parse(Told("profile resnet50.onnx --runs 1 --warmup 0 --json").out);
   int64_t profiled = 0;
-  for (const auto& node : profile["nodes"]) profiled += node["conversions"].get<int64_t>();
+  for (const auto& node : profile["nodes"]) {
+    const int64_t conversions = node["conversions"].get<int64_t>();
+    profiled += conversions;
+    // Their time is a part of the node's.
+    EXPECT_EQ(node["conversion_ms"].get<double>() > 0, conversions > 0) << node;
+    EXPECT_LE(node["conversion_ms"].get<double>(), node["ms"].get<double>()) << node;
+  }
   EXPECT_EQ(program["conversions"], profiled);
 }
 

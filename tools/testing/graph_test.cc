@@ -59,9 +59,9 @@ TEST_F(GraphTest, ColoursByCostAndByAnyNumbers) {
   EXPECT_EQ(Nomo("graph classifier.nomo --color macs -o macs.svg").exit_code, 0);
   EXPECT_THAT(Contents("macs.svg"), HasSubstr(" multiply-accumulates</text>"));
   const CliResult profiled =
-      Nomo("profile pair.nomo -i a=random:1 -i b=random:2 --runs 3 --node-ms times.json");
+      Nomo("profile pair.nomo -i a=random:1 -i b=random:2 --runs 3 --node-ms graph_times.json");
   EXPECT_EQ(profiled.exit_code, 0) << profiled.err;
-  const CliResult timed = Nomo("graph pair.nomo --color time --values times.json -o time.svg");
+  const CliResult timed = Nomo("graph pair.nomo --color time --values graph_times.json -o time.svg");
   EXPECT_EQ(timed.exit_code, 0) << timed.err;
   EXPECT_THAT(Contents("time.svg"), HasSubstr(" ms</text>"));
   WriteContents("others.json", R"({"nothing": 1.5})");

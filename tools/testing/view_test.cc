@@ -51,11 +51,11 @@ TEST_F(ViewTest, MeasuresErrorsAgainstADump) {
 }
 
 TEST_F(ViewTest, RefusesNumbersOfNoNode) {
-  WriteContents("times.json", R"({"nobody": 1})");
-  const CliResult result = Nomo("view affine.nomo -o - --profile times.json");
+  WriteContents("view_times.json", R"({"nobody": 1})");
+  const CliResult result = Nomo("view affine.nomo -o - --profile view_times.json");
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("the first is \"nobody\""));
-  EXPECT_EQ(Nomo("view affine.nomo -o - --numbers times.json").exit_code, 2);
+  EXPECT_EQ(Nomo("view affine.nomo -o - --numbers view_times.json").exit_code, 2);
   EXPECT_EQ(Nomo("view affine.nomo -o - --profile gone.json").exit_code, 3);
 }
 

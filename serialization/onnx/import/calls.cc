@@ -130,7 +130,7 @@ absl::Status GraphImporter::ImportCall(NodeImporter& node) {
     loops.swap(state_.loops);
     NOMO_RETURN_IF_ERROR(Annotate(status, absl::StrCat("function ", call.op)));
     call.body = state_.FreeFunctionName(call.op);
-    NOMO_RETURN_IF_ERROR(state_.AddFunction(call.body, std::move(body.graph())));
+    state_.AddFunction(call.body, body);
     state_.instances[key] = call.body;
   }
   // The body has no inputs for what is absent, and yields all outputs.

@@ -43,10 +43,10 @@ absl::Status ReadOpsets(const google::protobuf::RepeatedPtrField<OperatorSetIdPr
   return absl::OkStatus();
 }
 
-absl::Status ImportState::AddFunction(const std::string& name, Graph graph) {
-  graph.name = name;
-  functions.emplace(name, Function{.name = name, .graph = std::move(graph)});
-  return absl::OkStatus();
+void ImportState::AddFunction(const std::string& name, GraphImporter& body) {
+  body.graph().name = name;
+  functions.emplace(name, Function{.name = name, .graph = std::move(body.graph())});
+  origins.emplace(name, std::move(body.origins()));
 }
 
 GraphImporter::GraphImporter(ImportState& state, const Opsets& opsets, GraphImporter* outer,
@@ -298,6 +298,7 @@ void GraphImporter::ImportNode(const NodeProto& proto) {
   const std::string name = proto.name().empty() ? proto.op_type() : proto.name();
   const auto opset = opsets_.find(domain);
   NodeImporter node(*this, proto, name, opset == opsets_.end() ? 1 : opset->second);
+  const size_t first_node = graph_.nodes.size();
   const bool is_local = state_.local_functions.contains(absl::StrCat(domain, ".", proto.op_type()));
   const auto rule = FindOperator(state_.registry, domain, proto.op_type(), node.opset());
   const absl::Status status = [&]() -> absl::Status {
@@ -312,10 +313,29 @@ void GraphImporter::ImportNode(const NodeProto& proto) {
   if (status.code() == absl::StatusCode::kNotFound && !state_.errors.empty()) {
     return;
   }
-  if (status.ok()) return;
+  if (status.ok()) return AddOrigin(proto, first_node);
   const std::string shown =
       domain.empty() ? proto.op_type() : absl::StrCat(domain, ".", proto.op_type());
   state_.errors.Add(status, NodePlace(name, shown));
+}
+
+void GraphImporter::AddOrigin(const NodeProto& proto, size_t first_node) {
+  bool constant = true, sizes = true;
+  for (const std::string& output : proto.output()) {
+    const auto value = names_.find(output);
+    if (value == names_.end()) continue;
+    constant &= builder_.constant(value->second) != nullptr;
+    sizes &= builder_.sizes(value->second).has_value();
+  }
+  const size_t last_node = graph_.nodes.size();
+  origins_.push_back({.op_type = &*state_.op_types.insert(proto.op_type()).first,
+                      .first = static_cast<uint32_t>(first_node),
+                      .last = static_cast<uint32_t>(last_node),
+                      .results = constant ? Origin::kConstant
+                                 : sizes  ? Origin::kSizes
+                                          : Origin::kOpen,
+                      .renamed = !proto.name().empty() && last_node > first_node &&
+                                 graph_.nodes[first_node].name != proto.name()});
 }
 
 absl::Status GraphImporter::ImportCovered(const Operator& rule, NodeImporter& node) {

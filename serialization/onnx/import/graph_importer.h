@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/serialization/onnx/import/import_report.h"
 #include "nomograph/serialization/onnx/import/node_importer.h"
 #include "nomograph/serialization/onnx/import/operators.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
@@ -33,7 +35,7 @@ using LoopTypes = std::map<const GraphProto*, std::vector<TensorType>>;
 struct ImportState {
   const OpRegistry& registry;
   TensorReader tensors;
-  FunctionLibrary functions;  // written so far
+  FunctionLibrary functions;                           // written so far
   // The model's own functions, by "domain.name".
   std::map<std::string, const FunctionProto*> local_functions;
   // Those that have been written, by their call's name, attributes and types.
@@ -47,10 +49,13 @@ struct ImportState {
   LoopTypes loops;
   TypeInferrer inferrer{functions, registry};
   UniqueNames function_names;
+  std::map<std::string, std::vector<Origin>> origins;  // of the functions' nodes
+  std::set<std::string> op_types;                      // where origins' lie
 
   // A name that no function has, made from `wish`.
   std::string FreeFunctionName(const std::string& wish) { return function_names.Take(wish); }
-  absl::Status AddFunction(const std::string& name, Graph graph);
+  // The function that `body` has written.
+  void AddFunction(const std::string& name, GraphImporter& body);
 };
 
 // A subgraph's use of a value of the graph around it.
@@ -81,6 +86,8 @@ class GraphImporter {
   absl::Status ImportFunction(const FunctionProto& proto, const std::vector<TensorType>& inputs);
 
   Graph& graph() { return graph_; }
+  // Of the operators read so far.
+  std::vector<Origin>& origins() { return origins_; }
   const std::vector<Capture>& captures() const { return captures_; }
   // The value inside that stands for `outer`; a new capture where there is none yet.
   ValueId Captured(ValueId outer);
@@ -104,6 +111,7 @@ class GraphImporter {
   void ReadDeclaredTypes(const google::protobuf::RepeatedPtrField<ValueInfoProto>& values);
   void ImportNodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes);
   void ImportNode(const NodeProto& proto);
+  void AddOrigin(const NodeProto& proto, size_t first_node);
   absl::Status ImportCall(NodeImporter& node);    // of a model-local function
   absl::Status ImportLambda(NodeImporter& node);  // of an op that has no form here
   // By the operator's rule, or as a lambda where the rule does not cover the node.
@@ -129,6 +137,7 @@ class GraphImporter {
   absl::flat_hash_map<std::string, TensorType> declared_;
   std::vector<Capture> captures_;
   absl::flat_hash_map<ValueId, ValueId> inner_of_;  // the same, by the outer value
+  std::vector<Origin> origins_;
 };
 
 }  // namespace nomograph::onnx

@@ -140,7 +140,8 @@ void KeepOnly(std::vector<T>& list, const Keep& keep) {
 
 // Drops what nothing needs: the arithmetic of shapes that have become attributes, and constants
 // that went into them.
-void RemoveUnused(Graph& graph, const OpRegistry& registry) {
+void RemoveUnused(Graph& graph, const OpRegistry& registry, const std::vector<Origin>& origins,
+                  ImportReport& report) {
   std::vector<bool> used(graph.values.size(), false);
   for (const ValueId id : graph.outputs) used[id] = true;
   std::vector<bool> keep(graph.nodes.size(), false);
@@ -155,6 +156,7 @@ void RemoveUnused(Graph& graph, const OpRegistry& registry) {
       if (needed && id != kNoValue) used[id] = true;
     }
   }
+  CountOrigins(origins, keep, report);
   for (const ValueId id : graph.inputs) used[id] = true;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     for (const ValueId id : graph.nodes[i].outputs) {
@@ -174,6 +176,11 @@ void RemoveUnused(Graph& graph, const OpRegistry& registry) {
   for (Node& node : graph.nodes) {
     move(node.inputs);
     move(node.outputs);
+  }
+  for (const Weight& weight : graph.weights) {
+    if (moved[weight.value] != kNoValue) continue;
+    ++report.weights_left_out;
+    report.weight_bytes_left_out += weight.tensor.num_bytes();
   }
   KeepOnly(graph.weights, [&](size_t i) { return moved[graph.weights[i].value] != kNoValue; });
   for (Weight& weight : graph.weights) weight.value = moved[weight.value];
@@ -257,14 +264,18 @@ absl::StatusOr<Model> FromProto(std::shared_ptr<Parsed> parsed, const std::strin
   model.doc = proto->doc_string();
   model.producer = Producer(*proto);
   model.graph = std::move(importer.graph());
-  RemoveUnused(model.graph, state.registry);
+  ImportReport report;
+  RemoveUnused(model.graph, state.registry, importer.origins(), report);
   model.functions = std::move(state.functions);
   RemoveUnusedFunctions(model);
-  for (auto& [name, function] : model.functions) RemoveUnused(function.graph, state.registry);
+  for (auto& [name, function] : model.functions) {
+    RemoveUnused(function.graph, state.registry, state.origins[name], report);
+  }
   for (const StringStringEntryProto& entry : proto->metadata_props()) {
     model.metadata[entry.key()] = entry.value();
   }
   NOMO_RETURN_IF_ERROR(VerifyModel(model));
+  if (options.report != nullptr) *options.report = std::move(report);
   if (options.warnings != nullptr) *options.warnings = Warnings(*proto, state, opsets);
   EmptyNodes(*parsed->proto.mutable_graph());
   return model;

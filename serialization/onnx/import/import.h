@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/serialization/onnx/import/import_report.h"
 
 namespace nomograph::onnx {
 
@@ -25,6 +26,8 @@ struct ImportOptions {
   // Filled with what a user should know: a version that is newer than those known here, nodes whose
   // operator is covered in other forms only.
   std::vector<std::string>* warnings = nullptr;
+  // Filled with what the model has no longer, or in another form.
+  ImportReport* report = nullptr;
   // The ops that operators become.
   const OpRegistry* registry = &OpRegistry::Default();
 };

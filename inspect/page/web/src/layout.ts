@@ -43,6 +43,8 @@ export interface LayoutResult {
 }
 
 const MAX_SPAN = 14;       // longer edges run on rails
+const LARGE = 20000;       // boxes side by side that are seen as a texture: their picture is to be there at once
+const MAX_SPAN_LARGE = 5;
 const DUMMY_WIDTH = 10;
 const RAIL_GAP = 9;
 const MAX_RAILS = 40;      // more share
@@ -254,6 +256,8 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
   for (let i = 0; i < n; ++i) layers = Math.max(layers, layerOfBox[i] + 1);
   if (stopped()) return null;
 
+  const large = n > LARGE, maxSpan = large ? MAX_SPAN_LARGE : MAX_SPAN;
+
   // Chains of dummies, one for each bundle, as long as its longest edge that is not on a rail.
   const onRail = new Uint8Array(m);
   let bundles = 0;
@@ -261,7 +265,7 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
   const chainEnd = new Int32Array(bundles).fill(-1), chainSource = new Int32Array(bundles);
   for (let e = 0; e < m; ++e) {
     const from = layerOfBox[src[e]], to = layerOfBox[dst[e]], b = input.bundle[e];
-    onRail[e] = to <= from || to - from > MAX_SPAN ? 1 : 0;
+    onRail[e] = to <= from || to - from > maxSpan ? 1 : 0;
     chainSource[b] = src[e];
     if (!onRail[e]) chainEnd[b] = Math.max(chainEnd[b], to - 1);
   }
@@ -322,7 +326,7 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
   };
   rows.forEach(spread);
   const want = new Float64Array(total);
-  for (let sweep = 0; sweep < 4; ++sweep) {
+  for (let sweep = 0; sweep < (large ? 2 : 4); ++sweep) {
     if (stopped()) return null;
     const { start, items } = sweep % 2 ? up : down;
     for (let i = 0; i < layers; ++i) {
@@ -352,7 +356,7 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
   const wantRow = new Float64Array(widest), weightRow = new Float64Array(widest), distance = new Float64Array(widest);
   const result = new Float64Array(widest);
   // Small graphs are worth more passes.
-  const passes = total < 4000 ? 15 : 7;
+  const passes = large ? 3 : total < 4000 ? 15 : 7;
   let settled = false;
   for (let pass = 0, last = false; !last; ++pass) {
     if (stopped()) return null;
@@ -388,7 +392,7 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
     settled = moved < 0.5;
   }
 
-  straighten(rows, x, width, n, input.gapX, sSrc, sDst, sSrcDx, sDstDx, down, up);
+  if (!large) straighten(rows, x, width, n, input.gapX, sSrc, sDst, sSrcDx, sDstDx, down, up);
 
   // Heights of layers, and the whole to the corner.
   const layerTop = new Float64Array(layers), layerBottom = new Float64Array(layers), y = new Float64Array(n);
@@ -433,24 +437,34 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
   const fullWidth = margin + right + (rightRails ? rightRails * RAIL_GAP + 8 : 0);
 
   // Ways of the edges.
-  const routeStart = new Int32Array(m + 1), points: number[] = [];
+  const routeStart = new Int32Array(m + 1);
+  for (let e = 0; e < m; ++e) {
+    const between = onRail[e] ? 4 : 2 * Math.max(0, layerOfBox[dst[e]] - layerOfBox[src[e]] - 1) + 2;
+    routeStart[e + 1] = routeStart[e] + between + 2;
+  }
+  const points = new Float64Array(2 * routeStart[m]);
+  let put = 0;
+  const point = (px: number, py: number) => { points[put++] = px; points[put++] = py; };
   for (let e = 0; e < m; ++e) {
     const s = src[e], t = dst[e], sx = x[s] + input.srcDx[e], tx = x[t] + input.dstDx[e];
     const sl = layerOfBox[s], tl = layerOfBox[t], b = input.bundle[e];
-    points.push(sx, y[s] + input.h[s]);
+    point(sx, y[s] + input.h[s]);
     if (onRail[e]) {
       const rx = railX.get(b)!, lane = input.gapY * 0.36;
-      points.push(sx, layerBottom[sl] + lane, rx, layerBottom[sl] + lane, rx, layerTop[tl] - lane, tx, layerTop[tl] - lane);
+      point(sx, layerBottom[sl] + lane);
+      point(rx, layerBottom[sl] + lane);
+      point(rx, layerTop[tl] - lane);
+      point(tx, layerTop[tl] - lane);
     } else {
-      points.push(sx, layerBottom[sl]);
+      point(sx, layerBottom[sl]);
       for (let l = sl + 1; l < tl; ++l) {
         const d = x[chainStart[b] + l - sl - 1];
-        points.push(d, layerTop[l], d, layerBottom[l]);
+        point(d, layerTop[l]);
+        point(d, layerBottom[l]);
       }
-      points.push(tx, layerTop[tl]);
+      point(tx, layerTop[tl]);
     }
-    points.push(tx, y[t]);
-    routeStart[e + 1] = points.length / 2;
+    point(tx, y[t]);
   }
 
   const order = new Int32Array(n), layerStart = new Int32Array(layers + 1);
@@ -461,6 +475,6 @@ export function layout(input: LayoutInput, stopped: () => boolean = () => false)
   }
   return {
     x: x.slice(0, n), y, width: fullWidth, height, order, layerStart, layerTop, layerBottom, layer: layerOfBox,
-    routeStart, points: Float64Array.from(points), onRail,
+    routeStart, points, onRail,
   };
 }

@@ -114,8 +114,9 @@ export class Scene {
     const { tree, owner } = this, { item, boxes } = view;
     boxes.forEach((box, i) => { box.slot = i; owner.fill(i, box.lo, box.hi); });
     const inPort = new Map<number, number>(), outPort = new Map<number, number>();
-    const links = new Map<string, Link>();
-    const sources = new Map<string, number>();
+    // By their ends; those of closed boxes, which may be very many, as numbers.
+    const links = new Map<string | number, Link>();
+    const sources = new Map<string | number, number>();
     const bundle: number[] = [], srcDx: number[] = [], dstDx: number[] = [];
     const port = (ports: Map<number, number>, list: number[][], value: number) => {
       let p = ports.get(value);
@@ -128,9 +129,9 @@ export class Scene {
     };
     // In ports are numbered from 0 and out ports from 0 here; both stand behind the boxes in the end.
     const add = (a: number, aPort: number, b: number, bPort: number, value: number, from: number, to: number) => {
-      const s = aPort >= 0 ? `i${aPort}` : inner[a] ? `${a}:${inner[a]!.outDx.get(value)}` : `${a}`;
-      const t = bPort >= 0 ? `o${bPort}` : inner[b] ? `${b}:${inner[b]!.inDx.get(value)}` : `${b}`;
-      const key = `${s}>${t}`;
+      const s = aPort >= 0 ? `i${aPort}` : inner[a] ? `${a}:${inner[a]!.outDx.get(value)}` : a;
+      const t = bPort >= 0 ? `o${bPort}` : inner[b] ? `${b}:${inner[b]!.inDx.get(value)}` : b;
+      const key = typeof s === 'number' && typeof t === 'number' ? s * boxes.length + t : `${s}>${t}`;
       const known = links.get(key);
       if (known) { if (known.values[known.values.length - 1] !== value) known.values.push(value); return; }
       links.set(key, { src: aPort >= 0 ? -1 - aPort : a, dst: bPort >= 0 ? -1 - bPort : b, values: [value], from, to });

@@ -1,4 +1,9 @@
 // Lays out what is large, off the page's thread.
 import { layout, type LayoutInput } from './layout.ts';
 
-self.onmessage = (message: MessageEvent<LayoutInput>) => self.postMessage(layout(message.data));
+self.onmessage = (message: MessageEvent<LayoutInput>) => {
+  const result = layout(message.data);
+  // Given away, not copied.
+  const buffers = Object.values(result ?? {}).flatMap(column => ArrayBuffer.isView(column) ? [column.buffer] : []);
+  self.postMessage(result, { transfer: buffers as ArrayBuffer[] });
+};

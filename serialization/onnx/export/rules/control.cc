@@ -140,12 +140,22 @@ Names Scan(NodeExporter& n) {
 // It orders effects, of which ONNX has none.
 Names After(NodeExporter& n) { return {{n.Emit("Identity", {n.input(0)})}}; }
 
+// What is computed; ONNX has no gradients.
+Names CustomGradient(NodeExporter& n) {
+  return n.graph().InlineFunction(n.attrs().Function("function").name, n.inputs(), n.types(),
+                                  Prefix(n, "function"));
+}
+
+Names StopGradient(NodeExporter& n) { return {{n.Emit("Identity", {n.input(0)})}}; }
+
 const ExportRegistrar kControl({
     {.op = "core.If", .op_type = "If", .function = If},
     {.op = "core.While", .op_type = "Loop", .function = While},
     {.op = "core.Loop", .op_type = "Loop", .function = Loop},
     {.op = "core.Scan", .op_type = "Scan", .function = Scan},
     {.op = "core.After", .op_type = "Identity", .function = After},
+    {.op = "core.CustomGradient", .op_type = "Identity", .function = CustomGradient},
+    {.op = "core.StopGradient", .op_type = "Identity", .function = StopGradient},
 });
 
 }  // namespace

@@ -26,7 +26,7 @@ absl::StatusOr<std::string> AddFunction(NodeImporter& node, absl::string_view at
   ImportState& state = node.graph().state();
   const std::string name = state.FreeFunctionName(absl::StrCat(node.name(), ".", attr));
   for (const Capture& capture : body.captures()) body.graph().inputs.push_back(capture.inner);
-  NOMO_RETURN_IF_ERROR(state.AddFunction(name, std::move(body.graph())));
+  state.AddFunction(name, body);
   return name;
 }
 
@@ -50,7 +50,7 @@ absl::Status ImportIf(NodeImporter& node) {
     for (const ValueId outer : inputs) branch->graph().inputs.push_back(branch->Captured(outer));
     const std::string name =
         node.graph().state().FreeFunctionName(absl::StrCat(node.name(), ".", attr));
-    NOMO_RETURN_IF_ERROR(node.graph().state().AddFunction(name, std::move(branch->graph())));
+    node.graph().state().AddFunction(name, *branch);
     attrs.Set(attr, FunctionRef{name});
   }
   inputs.insert(inputs.begin(), node.input(0));
