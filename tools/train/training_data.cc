@@ -179,7 +179,8 @@ class Reader {
           }
           sample.Append(shape[axis].size());
         }
-        features.push_back({place.name, place.type.dtype, sample, std::nullopt});
+        features.push_back(
+            {.name = place.name, .dtype = place.type.dtype, .shape = PartialShape(sample)});
       }
     }
     const Dataset records = Dataset::TfRecord(path).ParseExample(std::move(features));
