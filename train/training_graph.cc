@@ -180,7 +180,21 @@ absl::Status CheckSelectors(const Model& model, const TrainingGoals& goals) {
                                  DidYouMean(selector, names)));
     }
   }
-  return errors.ToStatus("weights that are named are not there");
+  std::vector<std::string> layers;
+  for (const Node& node : model.graph.nodes) {
+    if (!node.layer.empty() && (layers.empty() || layers.back() != node.layer))
+      layers.push_back(node.layer);
+  }
+  for (const std::string& selector : goals.recompute) {
+    const bool any = std::any_of(layers.begin(), layers.end(), [&](const std::string& layer) {
+      return SelectsWeight(selector, layer);
+    });
+    if (!any) {
+      errors.Add(
+          InvalidArgument("there is no layer ", Quoted(selector), DidYouMean(selector, layers)));
+    }
+  }
+  return errors.ToStatus("weights or layers that are named are not there");
 }
 
 }  // namespace

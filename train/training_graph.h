@@ -36,6 +36,9 @@ struct TrainingGoals {
   // Selectors of weights that are not trained, beside those that the model says are not. Nodes all
   // of whose weights are frozen act as in inference: Keras' frozen BatchNormalization.
   std::vector<std::string> frozen = {};
+  // Selectors of layers, each of which, or all of which where it selects several ("encoder"), are
+  // computed a second time on the way back, so that a step needs less memory and more time.
+  std::vector<std::string> recompute = {};
   std::vector<WeightRegularizer> regularizers = {};
   std::vector<WeightConstraint> constraints = {};
 };

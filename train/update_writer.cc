@@ -33,7 +33,9 @@ absl::StatusOr<Value> UpdateWriter::Write(FormWriter& form, const Value& loss,
   if (trained.empty()) return InvalidArgument("no weight of the model is to be trained");
   // The mean over processes of what each one's share counts is the loss of the whole batch.
   const Value own = replicas_ == nullptr ? loss : loss + data_loss * (inputs_.share - 1);
-  NOMO_ASSIGN_OR_RETURN(std::vector<Value> gradients, Gradients({own}, values));
+  GradientOptions options;
+  if (!goals_.recompute.empty()) options.recompute = [&](const Node& node) { return PartOf(node); };
+  NOMO_ASSIGN_OR_RETURN(std::vector<Value> gradients, Gradients({own}, values, options));
   if (replicas_ != nullptr) gradients = replicas_->Mean(gradients);
   waits_ = std::move(form.state_updates);
   Accumulate(trained, gradients);
@@ -44,6 +46,14 @@ absl::StatusOr<Value> UpdateWriter::Write(FormWriter& form, const Value& loss,
   std::vector<Value> after = {loss};
   after.insert(after.end(), waits_.begin(), waits_.end());
   return Call("core.After", std::move(after));
+}
+
+std::string UpdateWriter::PartOf(const Node& node) const {
+  for (const std::string& selector : goals_.recompute) {
+    // As weights are selected: by the layer, or one around it.
+    if (!node.layer.empty() && SelectsWeight(selector, node.layer)) return selector;
+  }
+  return "";
 }
 
 std::string UpdateWriter::SlotName(const std::string& weight, absl::string_view slot) {
@@ -111,9 +121,8 @@ void UpdateWriter::AddUpdate(const FormWriter::WeightRead& weight, const Value& 
     return SelectsWeight(rule.weights, weight.name);
   };
   // What the weight becomes is copied where something asks for it.
-  const bool asked =
-      optimizer_.options.use_ema ||
-      std::any_of(goals_.constraints.begin(), goals_.constraints.end(), constrains);
+  const bool asked = optimizer_.options.use_ema ||
+                     std::any_of(goals_.constraints.begin(), goals_.constraints.end(), constrains);
   const std::vector<Value> updated =
       CallMulti(optimizer_.op,
                 {weight.value, gradient, inputs_.learning_rate, inputs_.iteration, inputs_.apply},

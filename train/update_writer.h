@@ -28,6 +28,8 @@ class UpdateWriter {
   std::vector<Variable>& slots() { return slots_; }
 
  private:
+  // The selector of goals.recompute that selects the node's layer; "" where none does.
+  std::string PartOf(const Node& node) const;
   // A variable of the optimizer for a weight.
   std::string SlotName(const std::string& weight, absl::string_view slot);
   void Accumulate(absl::Span<const FormWriter::WeightRead* const> weights,

@@ -1,6 +1,7 @@
 #include "nomograph/core/gradient/gradients.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "nomograph/core/build/reopen.h"
 #include "nomograph/core/gradient/draws.h"
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/gradient/recompute.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/escape.h"
 
@@ -120,6 +122,9 @@ class BackwardPass {
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (gradients[i].valid()) Add(outputs[i], gradients[i]);
     }
+    // The nodes of functions and bodies are parts of their node.
+    if (depth_ == 0 && budget_.options.recompute)
+      recomputation_ = std::make_unique<Recomputation>(order_, budget_.options.recompute);
     for (auto expr = order_.rbegin(); expr != order_.rend(); ++expr) {
       if (active_.contains(expr->get())) NOMO_RETURN_IF_ERROR(Differentiate(*expr));
     }
@@ -170,6 +175,7 @@ class BackwardPass {
     }
     if (!any) return absl::OkStatus();
     context.inputs_ = expr->inputs;
+    if (recomputation_ != nullptr) NOMO_RETURN_IF_ERROR(ComputeAgain(expr, context));
     for (const Value& input : expr->inputs) context.wanted_.push_back(Wants(input));
     context.node_ = expr->node.name;
     context.expr_ = expr;
@@ -183,6 +189,18 @@ class BackwardPass {
       NOMO_RETURN_IF_ERROR(CheckType(*expr, i, gradient));
       Add(expr->inputs[i], std::move(gradient));
     }
+    return absl::OkStatus();
+  }
+
+  // The gradient sees the values of the second computation.
+  absl::Status ComputeAgain(const std::shared_ptr<const Expr>& expr, GradientContext& context) {
+    Value gradient;
+    for (const Value& some : context.gradients_) gradient = some.valid() ? some : gradient;
+    NOMO_ASSIGN_OR_RETURN(const auto again, recomputation_->Again(expr, gradient));
+    for (size_t i = 0; i < context.outputs_.size(); ++i) {
+      if (context.outputs_[i].valid()) context.outputs_[i] = Value(again, static_cast<int>(i));
+    }
+    context.inputs_ = again->inputs;
     return absl::OkStatus();
   }
 
@@ -272,6 +290,7 @@ class BackwardPass {
   absl::flat_hash_set<Key> wanted_;
   absl::flat_hash_set<const Expr*> active_;
   absl::flat_hash_map<Key, std::vector<Value>> gradients_;
+  std::unique_ptr<Recomputation> recomputation_;
 };
 
 absl::StatusOr<std::vector<Value>> GradientContext::Inline(absl::string_view attr,

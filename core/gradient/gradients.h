@@ -5,11 +5,15 @@
 #ifndef NOMOGRAPH_CORE_GRADIENT_GRADIENTS_H_
 #define NOMOGRAPH_CORE_GRADIENT_GRADIENTS_H_
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "nomograph/core/build/value.h"
 
 namespace nomograph {
+
+struct Node;
 
 struct GradientOptions {
   // The gradient of each output, of its type; where there are none, ones.
@@ -19,6 +23,11 @@ struct GradientOptions {
   int max_depth = 64;
   // Of the nodes that are looked at, those of functions counted at each of their calls.
   int64_t max_nodes = 10'000'000;
+  // Names the part of the graph to which a node belongs whose values are computed a second time on
+  // the way back, in place of being kept; "" for none, and none where it is null. Each part keeps
+  // what flows into it. Nodes with effects are not repeated; those that draw random numbers draw
+  // the same again.
+  std::function<std::string(const Node& node)> recompute = nullptr;
 };
 
 // The gradients of the sum of all elements of `outputs` with respect to `values`, which lie on the
