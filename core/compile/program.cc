@@ -55,7 +55,7 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
   RemoveDeadNodes(graph_);
   // No pass makes a value smaller, and none is to reckon with sizes that overflow.
   NOMO_RETURN_IF_ERROR(CheckValuesFit(graph_));
-  if (kernels_ == KernelChoice::kFast && MergeEqualNodes(graph_)) RemoveDeadNodes(graph_);
+  if (!options.exact && MergeEqualNodes(graph_)) RemoveDeadNodes(graph_);
   if (kernels_ == KernelChoice::kFast) MatchPatterns(graph_, registry);
   if (!options.exact) {
     FoldLate(graph_, options.fold);

@@ -159,7 +159,8 @@ class BackwardPass {
     const auto found = gradients_.find(KeyOf(value));
     if (found == gradients_.end()) return Value();
     std::vector<Value>& parts = found->second;
-    if (parts.size() > 1) parts = {Call("math.Sum", std::move(parts))};
+    if (parts.size() == 2) parts = {parts[0] + parts[1]};
+    if (parts.size() > 2) parts = {Call("math.Sum", std::move(parts))};
     return parts[0];
   }
 

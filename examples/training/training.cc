@@ -15,11 +15,13 @@ int main() {
     y.mutable_data<float>()[i] = a * a + b * b < 0.6;
   }
   const auto model = Sequential({Input({2}), Dense(32, {.activation = "relu"}),
-                                 Dense(1, {.activation = "sigmoid"})}).Build();
+                                 Dense(1, {.activation = "sigmoid"})})
+                         .Build();
   if (!model.ok()) return std::cerr << model.status() << "\n", 1;
-  const auto trainer = Trainer::Create(*model, {.optimizer = optimizers::Adam({.learning_rate = 0.02}),
-                                                .loss = losses::BinaryCrossentropy(),
-                                                .metrics = {metrics::Accuracy()}});
+  const auto trainer =
+      Trainer::Create(*model, {.optimizer = optimizers::Adam({.learning_rate = 0.02}),
+                               .loss = losses::BinaryCrossentropy(),
+                               .metrics = {metrics::Accuracy()}});
   if (!trainer.ok()) return std::cerr << trainer.status() << "\n", 1;
   const auto history = (*trainer)->Fit({x, y}, {.epochs = 20, .validation_split = 0.2});
   if (!history.ok()) return std::cerr << history.status() << "\n", 1;
