@@ -1,5 +1,6 @@
 #include "nomograph/inspect/find_non_finite.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -17,6 +18,16 @@ namespace {
 TensorStats StatsOf(const TensorView& view) {
   if (!kFloats.Contains(view.dtype) || view.data == nullptr || view.shape == nullptr) return {};
   return ComputeStats(Tensor::FromBuffer(view.dtype, *view.shape, view.data, nullptr));
+}
+
+bool Overlap(const TensorView& input, absl::Span<const TensorView> outputs) {
+  const auto end = [](const TensorView& view) {
+    return view.data +
+           (view.shape == nullptr ? 0 : view.shape->num_elements()) * DTypeSize(view.dtype);
+  };
+  return std::any_of(outputs.begin(), outputs.end(), [&](const TensorView& output) {
+    return input.data < end(output) && output.data < end(input);
+  });
 }
 
 // Keeps the steps that are open, and copies them when the first output is found that is not finite.
@@ -73,6 +84,8 @@ class Watcher : public StepObserver {
       found_->inf = stats.infinities;
       found_->elements = output.shape->num_elements();
       for (const TensorView& input : step.inputs) {
+        // What the step has written over came from another step, and was finite.
+        if (Overlap(input, step.outputs)) continue;
         const TensorStats of_input = StatsOf(input);
         found_->from_input |= of_input.nans + of_input.infinities > 0;
       }

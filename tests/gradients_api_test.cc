@@ -20,6 +20,8 @@
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/serialization/model_io.h"
+#include "nomograph/serialization/onnx/export/export.h"
+#include "nomograph/serialization/onnx/import/import.h"
 
 namespace nomograph {
 namespace {
@@ -379,6 +381,24 @@ TEST(Body, IsDifferentiatedWhereTheOpHasNoGradient) {
   ExpectNear((*found)[0], {7, 7, 7});
 }
 
+// The gradient's nodes, some of which are written first, take no name from one that draws by it.
+TEST(Gradients, LeaveNodesTheirNames) {
+  const Value x = InputValue({DType::kFloat64, Shape{1, 3, 1}}, "x");
+  const Value w = Constant(Tensor::Of<double>({1, 3, 1}, {1, 10, 100}));
+  const Value y = Call("image.RandomFlip", {x}, {}, {.name = "RandomFlip"}) * w;
+  const auto gradients = Gradients({y}, {x});
+  ASSERT_TRUE(gradients.ok()) << gradients.status();
+  for (const uint64_t seed : {1, 2, 3, 4}) {
+    const auto found =
+        Evaluate({x}, {(*gradients)[0], y}, {Tensor::Of<double>({1, 3, 1}, {1, 1, 2})},
+                 {.training = true, .seed = seed});
+    ASSERT_TRUE(found.ok()) << found.status();
+    const bool flipped = (*found)[1].AsDouble(0) == 2;
+    ExpectNear((*found)[0],
+               flipped ? std::vector<double>{100, 10, 1} : std::vector<double>{1, 10, 100});
+  }
+}
+
 TEST(Lambda, NeedsANameToDrawTheSameNumbers) {
   const Value x = InputValue({DType::kFloat64, Shape{1, 3, 1}}, "x");
   const auto flip = [](Values in) {
@@ -631,6 +651,25 @@ TEST(CustomGradient, TakesTheOthersPlace) {
   ExpectNear((*found)[1], {5});
   ExpectNear((*found)[2], {2 * 2 * 2, 2 * 3 * 2, 2 * -6 * 2});
   ExpectNear((*found)[3], {2 * 2 * 0.8 + 2 * 3 * 1.6 + 2 * -6 * -3});
+}
+
+TEST(CustomGradient, IsInOnnxWhatItComputes) {
+  const Value x = InputValue({DType::kFloat32, Shape{3}}, "x");
+  const auto square = [](Values in) { return std::vector<Value>{in[0] * in[0] + 1}; };
+  const auto gradient = [](Values in) { return std::vector<Value>{in[2]}; };
+  const Value y = CustomGradient({x}, square, gradient)[0] + StopGradient(x);
+  const auto model = BuildModel({x}, {y}, {.output_names = {"y"}});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto bytes = onnx::ExportToString(*model);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  auto imported = onnx::ImportFromBytes(*bytes);
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  const auto session = Session::Create(*std::move(imported));
+  ASSERT_TRUE(session.ok()) << session.status();
+  const auto found =
+      (*session)->Run(std::vector<Tensor>{Tensor::Vector<float>({1, 2, -3})}, RunOptions{});
+  ASSERT_TRUE(found.ok()) << found.status();
+  ExpectNear((*found)[0], {3, 7, 7});
 }
 
 TEST(CustomGradient, IsCheckedWhereItIsWritten) {

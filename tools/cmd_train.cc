@@ -45,7 +45,11 @@ struct Arguments {
 
 std::atomic<bool> interrupted{false};
 
-void Interrupt(int /*signal*/) { interrupted = true; }
+// The second one ends the program.
+void Interrupt(int signal) {
+  interrupted = true;
+  std::signal(signal, SIG_DFL);
+}
 
 absl::Status Usage(const absl::Status& status) { return WithExitCode(ExitCode::kUsage, status); }
 

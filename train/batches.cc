@@ -241,12 +241,21 @@ class DatasetBatches : public BatchSource {
 absl::StatusOr<TrainingData> TrainingData::Rows(int64_t begin, int64_t end) const {
   if (dataset_) return InvalidArgument("a pipeline cannot be split by rows: use Take() and Skip()");
   TrainingData result;
+  ErrorList errors;
   const auto cut = [&](const NamedTensors& from, NamedTensors& to) {
-    for (const auto& [name, tensor] : from) to[name] = tensor.Rows(begin, end);
+    for (const auto& [name, tensor] : from) {
+      if (tensor.shape().rank() == 0 || tensor.shape()[0] < end) {
+        errors.Add(InvalidArgument(Quoted(name), ": expected at least ", end, " rows, found ",
+                                   tensor.type().ToString()));
+      } else {
+        to[name] = tensor.Rows(begin, end);
+      }
+    }
   };
   cut(x_, result.x_);
   cut(y_, result.y_);
   cut(weights_, result.weights_);
+  NOMO_RETURN_IF_ERROR(errors.ToStatus("the data cannot be split"));
   return result;
 }
 
@@ -329,6 +338,8 @@ absl::StatusOr<Tensor> SampleWeights(const BatchLayout::Place& place, const Tens
     NOMO_ASSIGN_OR_RETURN(weights, TryFull(DType::kFloat32, Shape(dims), 1));
   }
   if (class_weight.empty()) return weights;
+  if (target.shape().rank() == 0)
+    return InvalidArgument("class weights are for targets of samples");
   NOMO_ASSIGN_OR_RETURN(weights, TryClone(weights));
   NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> classes, ClassesOf(target));
   const absl::Span<float> values = weights.mutable_data<float>();

@@ -44,6 +44,8 @@ class TrainingData {
   absl::StatusOr<TrainingData> Rows(int64_t begin, int64_t end) const;
   // Of arrays.
   int64_t num_rows() const;
+  // Of pipelines those that repeat for ever.
+  bool is_endless() const { return dataset_ && dataset_->Cardinality() == kInfiniteCardinality; }
 
  private:
   NamedTensors x_, y_, weights_;
@@ -53,7 +55,10 @@ class TrainingData {
 // The tensors of one batch, in a trainer's order and of its types.
 struct Batch {
   std::vector<Tensor> inputs, targets, weights;
-  int64_t size() const { return inputs.empty() ? 0 : inputs[0].shape()[0]; }
+  // Samples.
+  int64_t size() const {
+    return inputs.empty() || inputs[0].shape().rank() == 0 ? 1 : inputs[0].shape()[0];
+  }
 };
 
 // What the batches must be like.

@@ -13,6 +13,7 @@
 #include "nomograph/data/pipeline/tfrecord.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/train/event_file.h"
+#include "nomograph/train/progress.h"
 
 namespace nomograph {
 namespace {
@@ -186,6 +187,31 @@ TEST(CallbacksTest, TerminateOnNanNamesTheNode) {
   const auto history = FitWith(**trainer, {callbacks::TerminateOnNaN()}, 1);
   EXPECT_THAT(history.status().message(),
               testing::AllOf(HasSubstr("the loss is nan"), HasSubstr("bad_log")));
+}
+
+// What MakeProgress() writes in two epochs of two batches.
+std::string Shown(Verbose verbose) {
+  std::FILE* const file = std::tmpfile();
+  const auto trainer = MakeTrainer();
+  NOMO_CHECK(
+      FitWith(*trainer, {Script("x\x1b[2J", {0.5, 1234567}), MakeProgress(verbose, file)}, 2).ok());
+  std::rewind(file);
+  std::string text(4096, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  return text;
+}
+
+TEST(CallbacksTest, Progress) {
+  EXPECT_THAT(
+      Shown(Verbose::kEpochs),
+      testing::MatchesRegex(
+          "Epoch 1/2 - 0s - [0-9]+[mu]s/step - loss: [0-9.]+ - x\\\\x1b\\[2J: 0.5000\n"
+          "Epoch 2/2 - 0s - [0-9]+[mu]s/step - loss: [0-9.]+ - x\\\\x1b\\[2J: 1.2346e\\+06\n"));
+  const std::string bar = Shown(Verbose::kBar);
+  EXPECT_THAT(bar, testing::StartsWith("Epoch 1/2\n\r2/2 ━━━━━━━━━━━━━━━━━━━━ 0s "));
+  EXPECT_THAT(bar, HasSubstr("\nEpoch 2/2\n\r2/2 ━"));
+  EXPECT_EQ(MakeProgress(Verbose::kSilent), nullptr);
 }
 
 // The records are read by the reader of TFRecord, and the event's bytes are those that protoc gives

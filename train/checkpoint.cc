@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/train/meter.h"
@@ -95,18 +96,19 @@ absl::StatusOr<std::optional<double>> LearningRateOf(const Model& checkpoint) {
                          Quoted(found->second));
 }
 
-absl::StatusOr<std::vector<NamedTensors>> CallbackStatesOf(const Model& checkpoint) {
-  constexpr size_t kMostCallbacks = 1000;
-  std::vector<NamedTensors> states;
-  for (auto& [name, tensor] : Behind(checkpoint, kCallback)) {
-    const size_t slash = name.find('/');
-    size_t number = 0;
-    if (slash == std::string::npos || !absl::SimpleAtoi(name.substr(0, slash), &number) ||
-        number >= kMostCallbacks) {
-      return InvalidArgument("variable ", Quoted(kCallback + name), " has no number of a callback");
+// By number, "NUMBER/NAME/...": the name, and what is behind it.
+absl::StatusOr<std::map<int, std::pair<std::string, NamedTensors>>> CallbackStatesOf(
+    const Model& checkpoint) {
+  std::map<int, std::pair<std::string, NamedTensors>> states;
+  for (auto& [key, tensor] : Behind(checkpoint, kCallback)) {
+    const std::vector<std::string> parts = absl::StrSplit(key, absl::MaxSplits('/', 2));
+    int number = 0;
+    if (parts.size() != 3 || !absl::SimpleAtoi(parts[0], &number)) {
+      return InvalidArgument("variable ", Quoted(kCallback + key),
+                             ": expected the number and the name of a callback");
     }
-    states.resize(std::max(states.size(), number + 1));
-    states[number][name.substr(slash + 1)] = tensor;
+    states[number].first = parts[1];
+    states[number].second[parts[2]] = tensor;
   }
   return states;
 }
@@ -168,12 +170,15 @@ absl::Status Trainer::WriteCheckpoint(Model& checkpoint) const {
   }
   for (const auto& [name, values] : history_.metrics)
     variables.Put(absl::StrCat(kHistory, "metric/", name), VectorOf(values));
-  const size_t callbacks = fit_ == nullptr ? callback_states_.size() : fit_->callbacks.size();
-  for (size_t i = 0; i < callbacks; ++i) {
-    const NamedTensors state =
-        fit_ == nullptr ? callback_states_[i] : fit_->callbacks[i]->SaveState();
-    for (const auto& [name, tensor] : state)
-      variables.Put(absl::StrCat(kCallback, i, "/", name), tensor);
+  const std::vector<CallbackState> states =
+      fit_ == nullptr ? callback_states_ : StatesOf(fit_->callbacks);
+  for (size_t i = 0; i < states.size(); ++i) {
+    if (absl::StrContains(states[i].name, '/')) {
+      return InvalidArgument("callback ", Quoted(states[i].name),
+                             " has a state: its name must not contain '/'");
+    }
+    for (const auto& [name, tensor] : states[i].state)
+      variables.Put(absl::StrCat(kCallback, i, "/", states[i].name, "/", name), tensor);
   }
   auto& metadata = checkpoint.metadata;
   metadata[kVersion] = "1";
@@ -218,7 +223,7 @@ absl::Status Trainer::Restore(const Model& checkpoint) {
   NOMO_ASSIGN_OR_RETURN(const int64_t epoch, NumberOf(checkpoint, kEpoch));
   NOMO_ASSIGN_OR_RETURN(const int64_t batch, NumberOf(checkpoint, kBatch));
   NOMO_ASSIGN_OR_RETURN(const std::optional<double> learning_rate, LearningRateOf(checkpoint));
-  NOMO_ASSIGN_OR_RETURN(std::vector<NamedTensors> states, CallbackStatesOf(checkpoint));
+  NOMO_ASSIGN_OR_RETURN(auto states, CallbackStatesOf(checkpoint));
   NOMO_ASSIGN_OR_RETURN(History history, HistoryOf(checkpoint));
   NOMO_RETURN_IF_ERROR(meter_->Restore(Behind(checkpoint, kMeter)));
   NOMO_RETURN_IF_ERROR(SetWeights(values));
@@ -229,7 +234,9 @@ absl::Status Trainer::Restore(const Model& checkpoint) {
   batch_ = batch;
   history_ = std::move(history);
   set_learning_rate_ = learning_rate;
-  callback_states_ = std::move(states);
+  callback_states_.clear();
+  for (auto& [number, state] : states)
+    callback_states_.push_back({state.first, std::move(state.second)});
   const auto position = checkpoint.metadata.find(kPosition);
   position_ = position == checkpoint.metadata.end() ? "" : position->second;
   return absl::OkStatus();

@@ -76,10 +76,10 @@ absl::StatusOr<History> Trainer::Fit(const TrainingData& data, const FitOptions&
     NOMO_ASSIGN_OR_RETURN(loop.validation,
                           MakeBatches(validation, Layout(), {.batch_size = options.batch_size}));
   }
-  if (loop.batches->num_batches() < 0 && !options.steps_per_epoch && data.dataset() &&
-      data.dataset()->Cardinality() == kInfiniteCardinality) {
+  if (!options.steps_per_epoch && data.is_endless())
     return InvalidArgument("steps_per_epoch: expected a number, because the dataset has no end");
-  }
+  if (!options.validation_steps && validation.is_endless())
+    return InvalidArgument("validation_steps: expected a number, because the dataset has no end");
   steps_per_epoch_ = options.steps_per_epoch.value_or(loop.batches->num_batches());
   if (is_first()) {
     if (const auto progress = MakeProgress(options.verbose)) loop.callbacks.push_back(progress);
@@ -89,9 +89,7 @@ absl::StatusOr<History> Trainer::Fit(const TrainingData& data, const FitOptions&
   const absl::Status status = RunEpochs(loop);
   position_ = source_->SavePosition();
   if (absl::IsCancelled(status)) {  // the next call, here or after Restore(), goes on
-    callback_states_.clear();
-    for (const auto& callback : options.callbacks)
-      callback_states_.push_back(callback->SaveState());
+    callback_states_ = StatesOf(options.callbacks);
     resumed_ = true;
   }
   fit_ = nullptr;
@@ -100,15 +98,30 @@ absl::StatusOr<History> Trainer::Fit(const TrainingData& data, const FitOptions&
   return history_;
 }
 
-absl::Status Trainer::RestoreCallbacks(Loop& loop) {
-  const auto& callbacks = loop.options.callbacks;
-  if (callback_states_.size() > callbacks.size()) {
-    return InvalidArgument("the checkpoint has the states of ", callback_states_.size(),
-                           " callbacks, found ", callbacks.size());
+std::vector<Trainer::CallbackState> Trainer::StatesOf(
+    absl::Span<const std::shared_ptr<Callback>> callbacks) {
+  std::vector<CallbackState> states;
+  for (const auto& callback : callbacks) {
+    NamedTensors state = callback->SaveState();
+    if (!state.empty()) states.push_back({callback->name(), std::move(state)});
   }
-  for (size_t i = 0; i < callback_states_.size(); ++i) {
-    NOMO_RETURN_IF_ERROR(Annotate(callbacks[i]->RestoreState(callback_states_[i]),
-                                  absl::StrCat("callback ", i, " (", callbacks[i]->name(), ")")));
+  return states;
+}
+
+// Each goes to the callback of its name; of several of one name, in their order.
+absl::Status Trainer::RestoreCallbacks(Loop& loop) {
+  std::vector<std::shared_ptr<Callback>> open = loop.options.callbacks;
+  for (const CallbackState& saved : callback_states_) {
+    const auto found = std::find_if(open.begin(), open.end(), [&](const auto& callback) {
+      return callback != nullptr && callback->name() == saved.name;
+    });
+    if (found == open.end()) {
+      return InvalidArgument("the checkpoint has the state of a callback ", Quoted(saved.name),
+                             ", which is not among those of this run");
+    }
+    NOMO_RETURN_IF_ERROR(Annotate((*found)->RestoreState(saved.state),
+                                  absl::StrCat("callback ", Escape(saved.name))));
+    found->reset();
   }
   callback_states_.clear();
   return absl::OkStatus();

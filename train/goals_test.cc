@@ -246,6 +246,15 @@ TEST(GoalsTest, FaultsSayWhatIsWrong) {
       {{Tensor(DType::kFloat32, {4, 3}), kY}, "found float32[4,3]"},
       {{kX, kY, Tensor(DType::kFloat32, {4, 2})}, "found float32[4,2]"},
   };
+  const TrainingData uneven(kX, Tensor(DType::kFloat32, {2, 1}));
+  EXPECT_THAT((*trainer)
+                  ->Fit(uneven, {.validation_split = 0.25, .verbose = Verbose::kSilent})
+                  .status()
+                  .message(),
+              HasSubstr("expected at least 3 rows, found float32[2,1]"));
+  const TrainingData scalar(Tensor::Scalar<float>(1), Tensor::Scalar<float>(1));
+  EXPECT_FALSE(
+      (*trainer)->Fit(scalar, {.validation_split = 0.25, .verbose = Verbose::kSilent}).ok());
   for (const auto& [given, message] : data) {
     const auto history = (*trainer)->Fit(given, {.verbose = Verbose::kSilent});
     EXPECT_THAT(history.status().message(), HasSubstr(message));

@@ -75,7 +75,9 @@ absl::Status Trainer::Meter::Restore(const NamedTensors& totals) {
     std::vector<Tensor> restored;
     for (int k = 0; k < graphs_.metrics[i].count; ++k) {
       const Tensor total = take(absl::StrCat("metric/", i, "/", k));
-      if (!total.valid()) {
+      const Graph& graph = graphs_.evaluation.graph;
+      const ValueId statistic = graph.outputs[graphs_.metrics[i].first + k];
+      if (!total.valid() || !Matches(total.shape(), graph.value(statistic).type.shape)) {
         return InvalidArgument("the checkpoint has no totals of metric ",
                                Quoted(graphs_.metrics[i].name));
       }

@@ -1,5 +1,6 @@
 #include "nomograph/train/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,6 +41,24 @@ std::string StepText(double seconds) {
   return absl::StrFormat("%.0fus/step", seconds * 1e6);
 }
 
+// Of the terminal; 80 where there is none.
+int WidthOf(std::FILE* out) {
+  winsize size{};
+  return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+// The first `width` characters.
+std::string CutTo(const std::string& text, int width) {
+  size_t end = 0;
+  for (int shown = 0; end < text.size(); ++shown) {
+    size_t next = end + 1;
+    while (next < text.size() && (text[next] & 0xc0) == 0x80) ++next;
+    if (shown == width) break;
+    end = next;
+  }
+  return text.substr(0, end);
+}
+
 class Progress : public Callback {
  public:
   Progress(bool bar, std::FILE* out) : bar_(bar), out_(out) {}
@@ -64,8 +83,10 @@ class Progress : public Callback {
     shown_ = Clock::now();
     const double each = Seconds() / static_cast<double>(done_);
     const double left = each * static_cast<double>(steps_ > done_ ? steps_ - done_ : 0);
-    Show(absl::StrCat(Bar(), " ", SecondsText(steps_ < 0 ? Seconds() : left), " ", StepText(each),
-                      LogsText(logs)));
+    // What is wider than the terminal could not be written over.
+    Show(Line(absl::StrCat(SecondsText(steps_ < 0 ? Seconds() : left), " ", StepText(each),
+                           LogsText(logs)),
+              /*cut=*/true));
     return absl::OkStatus();
   }
 
@@ -73,7 +94,8 @@ class Progress : public Callback {
     const double each = Seconds() / static_cast<double>(std::max<int64_t>(done_, 1));
     steps_ = steps_ < 0 ? done_ : steps_;
     if (bar_) {
-      Show(absl::StrCat(Bar(), " ", SecondsText(Seconds()), " ", StepText(each), LogsText(logs)));
+      Show(Line(absl::StrCat(SecondsText(Seconds()), " ", StepText(each), LogsText(logs)),
+                /*cut=*/false));
       absl::FPrintF(out_, "\n");
     } else {
       absl::FPrintF(out_, "Epoch %d/%d - %s - %s%s\n", epoch + 1, trainer.fit_options()->epochs,
@@ -86,15 +108,20 @@ class Progress : public Callback {
  private:
   double Seconds() const { return std::chrono::duration<double>(Clock::now() - begun_).count(); }
 
-  // " 12/100 ━━━━━━────────"
-  std::string Bar() const {
-    if (steps_ < 0) return absl::StrFormat("%d/Unknown", done_);
+  // " 12/100 ━━━━━━────────" and `rest`; the bar goes where there is no room for it.
+  std::string Line(const std::string& rest, bool cut) const {
+    if (steps_ < 0) return absl::StrFormat("%d/Unknown %s", done_, rest);
     constexpr int kWidth = 20;
     const std::string total = absl::StrCat(steps_);
-    std::string text = absl::StrFormat("%*d/%s ", static_cast<int>(total.size()), done_, total);
+    const std::string count =
+        absl::StrFormat("%*d/%s ", static_cast<int>(total.size()), done_, total);
     const int64_t full = steps_ == 0 ? kWidth : std::min<int64_t>(kWidth, kWidth * done_ / steps_);
-    for (int i = 0; i < kWidth; ++i) text += i < full ? "━" : "─";
-    return text;
+    std::string bar;
+    for (int i = 0; i < kWidth; ++i) bar += i < full ? "━" : "─";
+    const int room = WidthOf(out_) - 1;
+    const std::string line = absl::StrCat(count, bar, " ", rest);
+    if (CutTo(line, room) == line) return line;
+    return cut ? CutTo(count + rest, room) : count + rest;
   }
 
   void Show(const std::string& line) {

@@ -153,6 +153,25 @@ TEST(ResumeTest, WhatDoesNotFitIsTold) {
   const absl::Status seed =
       (*Trainer::Create(SmallModel(), {.loss = losses::MeanSquaredError()}))->Restore(path);
   EXPECT_NE(seed.message().find("seed 5"), std::string::npos) << seed;
+  // What a stranger's file may claim.
+  const auto saved = Load(path);
+  ASSERT_TRUE(saved.ok()) << saved.status();
+  const auto restore = [](const Model& checkpoint) { return MakeTrainer()->Restore(checkpoint); };
+  EXPECT_TRUE(restore(*saved).ok());
+  for (const char* key : {"train.step", "train.epoch", "train.batch", "train.iteration"}) {
+    for (const char* value : {"", "-1", "x", "99999999999999999999"}) {
+      Model changed = *saved;
+      changed.metadata[key] = value;
+      EXPECT_NE(restore(changed).message().find(key), std::string::npos) << key << value;
+    }
+  }
+  for (size_t i = 0; i < saved->variables.size(); ++i) {
+    Model changed = *saved;
+    changed.variables[i].initial = Tensor(DType::kFloat64, {0});
+    EXPECT_FALSE(restore(changed).ok()) << changed.variables[i].name;
+    changed.variables[i].initial = Tensor(DType::kInt8, {2, 2});
+    EXPECT_FALSE(restore(changed).ok()) << changed.variables[i].name;
+  }
   const absl::Status plain = Save(SmallModel(), path);
   ASSERT_TRUE(plain.ok());
   const absl::Status status = (*other)->Restore(path);

@@ -194,6 +194,8 @@ BatchLayout Trainer::Layout() const {
 absl::StatusOr<Logs> Trainer::Evaluate(const TrainingData& data, const EvaluateOptions& options) {
   NOMO_ASSIGN_OR_RETURN(const auto batches,
                         MakeBatches(data, Layout(), {.batch_size = options.batch_size}));
+  if (!options.steps && data.is_endless())
+    return InvalidArgument("steps: expected a number, because the dataset has no end");
   NOMO_RETURN_IF_ERROR(batches->Start(0));
   Meter meter(graphs_);
   for (int64_t i = 0; !options.steps || i < *options.steps; ++i) {

@@ -140,6 +140,10 @@ class Trainer {
  private:
   class Meter;
   struct Loop;
+  struct CallbackState {
+    std::string name;
+    NamedTensors state;
+  };
   Trainer(Model model, TrainingGraphs graphs, const Optimizer& optimizer, TrainerOptions options);
   absl::Status OpenSessions();
 
@@ -157,6 +161,8 @@ class Trainer {
   absl::Status RunEpoch(Loop& loop);
   absl::Status Validate(Loop& loop, Logs& logs);
   absl::Status OverwriteWithAverages();
+  // Those of callbacks that have one, in their order.
+  static std::vector<CallbackState> StatesOf(absl::Span<const std::shared_ptr<Callback>> callbacks);
   absl::Status RestoreCallbacks(Loop& loop);
 
   absl::Status WriteCheckpoint(Model& checkpoint) const;
@@ -177,7 +183,7 @@ class Trainer {
   std::unique_ptr<Meter> meter_;
   BatchSource* source_ = nullptr;  // of Fit(), while it runs
   History history_;
-  std::vector<NamedTensors> callback_states_;
+  std::vector<CallbackState> callback_states_;  // of Fit() or a checkpoint, to be restored
   const FitOptions* fit_ = nullptr;
   int64_t steps_per_epoch_ = -1;
   bool stop_ = false, resumed_ = false;

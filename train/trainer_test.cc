@@ -131,6 +131,8 @@ TEST(TrainerTest, EpochsOfAPipelineWithoutEnd) {
   ASSERT_TRUE(trainer.ok()) << trainer.status();
   const auto refused = (*trainer)->Fit(endless, {.verbose = Verbose::kSilent});
   EXPECT_NE(refused.status().message().find("steps_per_epoch"), std::string::npos);
+  EXPECT_FALSE((*trainer)->Evaluate(endless).ok());
+  EXPECT_TRUE((*trainer)->Evaluate(endless, {.steps = 2}).ok());
   const auto history =
       (*trainer)->Fit(endless, {.epochs = 4, .steps_per_epoch = 5, .verbose = Verbose::kSilent});
   ASSERT_TRUE(history.ok()) << history.status();

@@ -65,6 +65,7 @@ class ModelBuilder {
     for (const Value& input : inputs) errors.Add(layers_.Reserve(input.expr()->layer));
     for (const auto& expr : exprs) errors.Add(layers_.Reserve(OutermostLayer(expr->layer)));
     for (const auto& expr : exprs) errors.Add(layers_.Reserve(expr->layer));
+    for (const auto& expr : exprs) writer_.ReserveName(expr);
   }
 
   void AddInput(const Value& input) {

@@ -86,6 +86,11 @@ ValueId ExprWriter::IdOf(const Value& value) const {
   return it == ids_.end() ? kNoValue : it->second;
 }
 
+void ExprWriter::ReserveName(const std::shared_ptr<const Expr>& expr) {
+  if (expr->kind == Expr::Kind::kCall && !expr->node.name.empty())
+    node_names_[expr.get()] = builder_.FreeNodeName(expr->node.name);
+}
+
 absl::Status ExprWriter::Write(const std::shared_ptr<const Expr>& expr, uint64_t seed) {
   switch (expr->kind) {
     case Expr::Kind::kInput:
@@ -116,7 +121,8 @@ absl::Status ExprWriter::WriteCall(const std::shared_ptr<const Expr>& expr) {
   if (node.name.empty()) {
     node.name = Prefixed(layer, node.op.empty() ? "lambda" : AfterDot(node.op));
   }
-  node.name = builder_.FreeNodeName(node.name);
+  const auto reserved = node_names_.find(expr.get());
+  node.name = reserved != node_names_.end() ? reserved->second : builder_.FreeNodeName(node.name);
   node.layer = layer;
   node.inputs.clear();
   for (const auto& [attr, traced] : expr->functions) {

@@ -54,6 +54,9 @@ class ExprWriter {
 
   // Makes `value`, which is an input expression or (in a function) a captured value, a graph input.
   ValueId AddInput(const Value& value, absl::string_view name);
+  // Keeps the name that the user gave the node from names that are made: random numbers go by it.
+  // Called ahead of all writing.
+  void ReserveName(const std::shared_ptr<const Expr>& expr);
   // Writes one expression. REQUIRES: its inputs have been written.
   absl::Status Write(const std::shared_ptr<const Expr>& expr, uint64_t seed);
   // kNoValue for what has not been written.
@@ -75,6 +78,7 @@ class ExprWriter {
   FunctionLibrary& library_;
   std::vector<Variable>& variables_;
   UniqueNames function_names_, variable_names_;
+  absl::flat_hash_map<const Expr*, std::string> node_names_;  // those that are reserved
   // By the expression and the output. The expressions are held so that no other takes their address
   // meanwhile.
   absl::flat_hash_map<std::pair<std::shared_ptr<const Expr>, int>, ValueId> ids_;

@@ -23,11 +23,12 @@ std::string Describe(const DatasetNode& node) {
   return absl::StrCat(text, text.empty() ? "" : " > ", node.name());
 }
 
+constexpr double kSecondsInNs = 1e-9;
+
 void AddStats(const StageRecord& record, int depth, std::vector<StageStats>& stages) {
-  constexpr double kNs = 1e-9;
   stages.push_back({record.name, depth, record.elements, record.skipped,
-                    static_cast<double>(record.busy_ns) * kNs,
-                    static_cast<double>(record.waiting_ns) * kNs});
+                    static_cast<double>(record.busy_ns) * kSecondsInNs,
+                    static_cast<double>(record.waiting_ns) * kSecondsInNs});
   for (const StageRecord* input : record.order) AddStats(*input, depth + 1, stages);
 }
 
@@ -51,7 +52,9 @@ class DatasetIterator::Impl {
   StageResult Next() {
     if (!error_.ok()) return error_;
     const MemoryScope scope(state_->memory);
+    const Stopwatch watch;
     StageResult result = stage_->Next();
+    caller_waiting_ns_.fetch_add(watch.Ns(), std::memory_order_relaxed);
     if (!result.ok()) error_ = result.status();
     if (result.ok() && result->has_value()) ++elements_;
     return result;
@@ -75,6 +78,7 @@ class DatasetIterator::Impl {
     PipelineStats stats;
     stats.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - state_->start).count();
+    stats.caller_waiting_seconds = static_cast<double>(caller_waiting_ns_) * kSecondsInNs;
     const std::lock_guard lock(state_->records_mutex);
     AddStats(state_->records, 0, stats.stages);
     return stats;
@@ -90,6 +94,7 @@ class DatasetIterator::Impl {
       std::make_shared<IterationState>(options_.memory_limit_bytes);
   std::unique_ptr<Stage> stage_;
   int64_t elements_ = 0;
+  std::atomic<int64_t> caller_waiting_ns_{0};
   absl::Status error_;
 };
 

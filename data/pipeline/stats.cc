@@ -38,6 +38,8 @@ std::string PipelineStats::ToString() const {
     if (with_skipped) absl::StrAppendFormat(&text, " %8d", stage.skipped);
     text += '\n';
   }
+  absl::StrAppendFormat(&text, "The caller waited %.3f of %.3f s for elements.\n",
+                        caller_waiting_seconds, seconds);
   return text;
 }
 

@@ -21,12 +21,15 @@ struct StageStats {
 
 struct PipelineStats {
   double seconds = 0;  // since the iteration began
+  // Of these, that whoever asks for elements spent in Next(). Where it is little, the pipeline is
+  // fast enough.
+  double caller_waiting_seconds = 0;
   // Outermost first. What feeds the stage that waits longest holds the pipeline up.
   std::vector<StageStats> stages;
 
   int64_t skipped() const;
   // A table, a line a stage: elements, elements a second, seconds in the stage, seconds waiting for
-  // input, elements left out. Names are escaped.
+  // input, elements left out; and below it what the caller waited. Names are escaped.
   std::string ToString() const;
 };
 

@@ -1,5 +1,6 @@
 // array.ResizeGrad: what flows back through array.Resize.
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -40,12 +41,13 @@ struct Block {
 // Resizes axis `a` of the block, or, not `forward`, spreads it: each element over those that it is
 // made of. weight(element of the output, tap) yields the weights.
 template <typename F>
-void Along(Block& block, int a, const ResizeTaps& taps, bool forward, F weight) {
+void Along(Block& block, int a, const ResizeTaps& taps, bool forward, int threads, F weight) {
   const int64_t outer = Shape(block.shape.dims().first(a)).num_elements();
   const int64_t inner = Shape(block.shape.dims().subspan(a + 1)).num_elements();
   const int64_t from_size = block.shape[a];
   const int64_t to_size = forward ? taps.axis.output : taps.axis.input;
   Floats result(outer * to_size * inner);
+#pragma omp parallel for num_threads(threads) if (threads > 1)
   for (int64_t o = 0; o < outer; ++o) {
     for (int64_t i = 0; i < taps.axis.output; ++i) {
       for (int64_t t = 0; t < taps.count; ++t) {
@@ -93,22 +95,24 @@ void Write(KernelContext& context, int output, const Floats& values) {
   });
 }
 
-Floats InputGradient(const KernelContext& context, const std::vector<ResizeTaps>& taps) {
+Floats InputGradient(const KernelContext& context, const std::vector<ResizeTaps>& taps,
+                     int threads) {
   Block block = BlockOf(context, kDy);
   for (const int a : Order(taps, false)) {
     if (taps[a].identity()) continue;
-    Along(block, a, taps[a], false, [&](int64_t i, int64_t t) { return taps[a].weight(i, t); });
+    Along(block, a, taps[a], false, threads,
+          [&](int64_t i, int64_t t) { return taps[a].weight(i, t); });
   }
   return std::move(block.values);
 }
 
 // The sums of dy times what y changes by with the coordinates of axis `a`, by output element of the
 // axis.
-Floats CoordinateGradients(const KernelContext& context, const std::vector<ResizeTaps>& taps,
-                           int a) {
+Floats CoordinateGradients(const KernelContext& context, const std::vector<ResizeTaps>& taps, int a,
+                           int threads) {
   Block block = BlockOf(context, kX);
   for (const int b : Order(taps, true)) {
-    Along(block, b, taps[b], true, [&](int64_t i, int64_t t) {
+    Along(block, b, taps[b], true, threads, [&](int64_t i, int64_t t) {
       return b == a ? taps[b].slope(i, t) : taps[b].weight(i, t);
     });
   }
@@ -121,7 +125,7 @@ Floats CoordinateGradients(const KernelContext& context, const std::vector<Resiz
 }
 
 // Of the starts, then of the ends.
-Floats RoiGradient(const KernelContext& context, const std::vector<ResizeTaps>& taps) {
+Floats RoiGradient(const KernelContext& context, const std::vector<ResizeTaps>& taps, int threads) {
   Ints axes;
   if (const AttrValue* given = context.attrs().Find("axes")) {
     axes = *given->As<Ints>();
@@ -132,7 +136,7 @@ Floats RoiGradient(const KernelContext& context, const std::vector<ResizeTaps>& 
   const size_t count = axes.size();
   for (size_t i = 0; i < count && result.size() == 2 * count; ++i) {
     const int64_t a = axes[i] < 0 ? axes[i] + static_cast<int64_t>(taps.size()) : axes[i];
-    const Floats sums = CoordinateGradients(context, taps, static_cast<int>(a));
+    const Floats sums = CoordinateGradients(context, taps, static_cast<int>(a), threads);
     for (size_t k = 0; k < sums.size(); ++k) {
       const RoiSlopes slopes = GetRoiSlopes(taps[a].axis, static_cast<int64_t>(k));
       result[i] += sums[k] * slopes.start;
@@ -142,24 +146,46 @@ Floats RoiGradient(const KernelContext& context, const std::vector<ResizeTaps>& 
   return result;
 }
 
+// `taps`: none where dy is empty.
+void WriteGradients(KernelContext& context, const std::vector<ResizeTaps>& taps, int threads) {
+  const bool empty = context.input_shape(kDy).num_elements() == 0;
+  Write(context, 0,
+        empty ? Floats(context.output_shape(0).num_elements())
+              : InputGradient(context, taps, threads));
+  if (context.num_outputs() < 2) return;
+  const bool crop =
+      context.attrs().String("coordinate_transformation_mode") == "tf_crop_and_resize";
+  Write(context, 1,
+        empty || !crop ? Floats(context.output_shape(1).num_elements())
+                       : RoiGradient(context, taps, threads));
+}
+
 absl::Status Compute(KernelContext& context) {
   const ConcreteNode node(context);
   NOMO_RETURN_IF_ERROR(AllocateOutputs(context, node, InferGrad));
-  const bool empty = context.input_shape(kDy).num_elements() == 0;
   std::vector<ResizeTaps> taps;
-  if (!empty) {
+  if (context.input_shape(kDy).num_elements() > 0) {
     NOMO_ASSIGN_OR_RETURN(const auto known, GetResizeTaps(node.context()));
     if (known) taps = *known;
   }
-  Write(context, 0,
-        empty ? Floats(context.output_shape(0).num_elements()) : InputGradient(context, taps));
-  if (context.num_outputs() < 2) return absl::OkStatus();
-  const bool crop =
-      context.attrs().String("coordinate_transformation_mode") == "tf_crop_and_resize";
-  Write(
-      context, 1,
-      empty || !crop ? Floats(context.output_shape(1).num_elements()) : RoiGradient(context, taps));
+  WriteGradients(context, taps, 1);
   return absl::OkStatus();
+}
+
+// The same in several threads, where the arguments are known beforehand.
+absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
+  if (context.inputs[kDy].shape.num_elements() == 0) return nullptr;
+  std::vector<TensorType> types;
+  for (const TensorSpec& input : context.inputs) types.push_back({input.dtype, input.shape});
+  const InferContext node(context.attrs, types, context.constants, 1);
+  NOMO_ASSIGN_OR_RETURN(const auto taps, GetResizeTaps(node));
+  if (!taps) return nullptr;
+  return MakeComputeKernel(
+      [taps = *taps, threads = context.threads](KernelContext& run) {
+        WriteGradients(run, taps, threads);
+        return absl::OkStatus();
+      },
+      "resize loops");
 }
 
 absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
@@ -279,6 +305,7 @@ NOMO_REGISTER_OP(
         .Choices({"stretch", "not_larger", "not_smaller"})
         .Infer(InferGrad)
         .Reference(Compute)
+        .Fast(Prepare)
         .Gradient(Gradient)
         .Examples(Examples));
 

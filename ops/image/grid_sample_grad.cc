@@ -1,6 +1,8 @@
 // image.GridSampleGradX, image.GridSampleGradGrid: what flows back through image.GridSample.
 #include <algorithm>
 #include <array>
+#include <initializer_list>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -28,24 +30,29 @@ absl::StatusOr<std::vector<TensorType>> InferGradX(const InferContext& context) 
   return std::vector<TensorType>{{context.dtype(0), std::move(x)}};
 }
 
-// Adds each sample to the elements that it was made of.
+// Adds each sample of image `n` to the elements that it was made of, in `sums`.
+template <typename T, typename G, typename S>
+void SpreadImage(const SampledGrid& g, const T* dy, const G* grid, int64_t n, S* sums) {
+  const G* point = grid + n * g.y.positions * g.x.spatial_rank;
+  for (int64_t p = 0; p < g.y.positions; ++p, point += g.x.spatial_rank) {
+    const T* from = dy + g.y.Offset(n, 0) + p * g.y.position_stride;
+    g.ForEachTap(point, [&](int64_t position, double weight) {
+      S* to = sums + position * g.x.position_stride;
+      const S w = static_cast<S>(weight);
+      for (int64_t c = 0; c < g.x.channels; ++c)
+        to[c * g.x.channel_stride] += w * static_cast<S>(from[c * g.y.channel_stride]);
+    });
+  }
+}
+
 template <typename T, typename G>
 void SpreadSamples(const KernelContext& context) {
   const SampledGrid g(context.output_shape(0), context.input_shape(0), context.attrs());
-  const G* point = context.input<G>(1).data();
   const int64_t image_size = g.x.channels * g.x.positions;
   std::vector<double> sums(image_size);
-  for (int64_t n = 0; n < g.y.batches; ++n) {
+  for (int64_t n = 0; n < g.x.batches; ++n) {
     std::fill(sums.begin(), sums.end(), 0);
-    for (int64_t p = 0; p < g.y.positions; ++p, point += g.x.spatial_rank) {
-      const T* dy = context.input<T>(0).data() + g.y.Offset(n, 0) + p * g.y.position_stride;
-      g.ForEachTap(point, [&](int64_t position, double weight) {
-        double* to = sums.data() + position * g.x.position_stride;
-        for (int64_t c = 0; c < g.x.channels; ++c) {
-          to[c * g.x.channel_stride] += weight * static_cast<double>(dy[c * g.y.channel_stride]);
-        }
-      });
-    }
+    SpreadImage(g, context.input<T>(0).data(), context.input<G>(1).data(), n, sums.data());
     T* dx = context.output<T>(0).data() + n * image_size;
     for (int64_t i = 0; i < image_size; ++i) dx[i] = static_cast<T>(sums[i]);
   }
@@ -59,6 +66,30 @@ absl::Status ComputeGradX(KernelContext& context) {
              [&]<typename G>() { SpreadSamples<T, G>(context); });
   });
   return absl::OkStatus();
+}
+
+bool AllFloat32(const PrepareContext& context, std::initializer_list<int> inputs) {
+  return std::all_of(inputs.begin(), inputs.end(),
+                     [&](int i) { return context.inputs[i].dtype == DType::kFloat32; });
+}
+
+// In float32, image by image.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareGradX(const PrepareContext& context) {
+  if (!AllFloat32(context, {0, 1})) return nullptr;
+  const SampledGrid grid(context.outputs[0].shape, context.inputs[0].shape, context.attrs);
+  return MakeComputeKernel(
+      [g = grid, threads = context.threads](KernelContext& run) {
+        const absl::Span<float> dx = run.output<float>(0);
+        const int64_t image_size = g.x.channels * g.x.positions;
+#pragma omp parallel for num_threads(threads)
+        for (int64_t n = 0; n < g.x.batches; ++n) {
+          std::fill_n(dx.data() + n * image_size, image_size, 0.0f);
+          SpreadImage(g, run.input<float>(0).data(), run.input<float>(1).data(), n,
+                      dx.data() + n * image_size);
+        }
+        return absl::OkStatus();
+      },
+      "grid sample loops");
 }
 
 absl::StatusOr<std::vector<TensorType>> InferGradGrid(const InferContext& context) {
@@ -95,26 +126,38 @@ std::array<double, 3> PointGradient(const SampledGrid& g, const std::array<AxisT
 }
 
 template <typename T, typename G>
-void GridGradient(const KernelContext& context) {
+void GridGradient(const KernelContext& context, int threads) {
   const SampledGrid g(context.input_shape(0), context.input_shape(2), context.attrs());
-  const G* point = context.input<G>(1).data();
-  G* gradient = context.output<G>(0).data();
-  for (int64_t n = 0; n < g.y.batches; ++n) {
-    for (int64_t p = 0; p < g.y.positions; ++p, point += g.x.spatial_rank) {
-      const auto sums =
-          PointGradient(g, g.TapsAt(point, true), context.input<T>(0).data() + g.x.Offset(n, 0),
-                        context.input<T>(2).data() + g.y.Offset(n, 0) + p * g.y.position_stride);
-      for (int a = 0; a < g.x.spatial_rank; ++a) *gradient++ = static_cast<G>(sums[a]);
-    }
+  const absl::Span<const T> x = context.input<T>(0), dy = context.input<T>(2);
+  const absl::Span<const G> grid = context.input<G>(1);
+  const absl::Span<G> gradient = context.output<G>(0);
+#pragma omp parallel for num_threads(threads) if (threads > 1)
+  for (int64_t i = 0; i < g.y.batches * g.y.positions; ++i) {
+    const int64_t n = i / g.y.positions, p = i % g.y.positions, first = i * g.x.spatial_rank;
+    const auto sums =
+        PointGradient(g, g.TapsAt(grid.data() + first, true), x.data() + g.x.Offset(n, 0),
+                      dy.data() + g.y.Offset(n, 0) + p * g.y.position_stride);
+    for (int a = 0; a < g.x.spatial_rank; ++a) gradient[first + a] = static_cast<G>(sums[a]);
   }
 }
 
 absl::Status ComputeGradGrid(KernelContext& context) {
   Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() {
     Dispatch(FloatTypes{}, context.input_dtype(1),
-             [&]<typename G>() { GridGradient<T, G>(context); });
+             [&]<typename G>() { GridGradient<T, G>(context, 1); });
   });
   return absl::OkStatus();
+}
+
+// The same, in several threads.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareGradGrid(const PrepareContext& context) {
+  if (!AllFloat32(context, {0, 1})) return nullptr;
+  return MakeComputeKernel(
+      [threads = context.threads](KernelContext& run) {
+        GridGradient<float, float>(run, threads);
+        return absl::OkStatus();
+      },
+      "grid sample loops");
 }
 
 // Of dx = A(grid)^T dy, where y = A(grid) x is the sampling.
@@ -342,6 +385,7 @@ NOMO_REGISTER_OP(
                          .OptionalAttr("shape", AttrType::kInts, "as the input"))
         .Infer(InferGradX)
         .Reference(ComputeGradX)
+        .Fast(PrepareGradX)
         .Gradient(GradientOfGradX)
         .Examples(GradXExamples));
 
@@ -361,6 +405,7 @@ NOMO_REGISTER_OP(
                          .Output("dgrid", "G", "the shape of grid"))
         .Infer(InferGradGrid)
         .Reference(ComputeGradGrid)
+        .Fast(PrepareGradGrid)
         .NoGradient("what flows back to the points of a grid is not differentiated once more")
         .Examples(GradGridExamples));
 

@@ -1,4 +1,9 @@
 // image.ResizeGrad: what flows back through image.Resize.
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
@@ -59,6 +64,68 @@ absl::Status Compute(KernelContext& context) {
     std::fill(dx.begin(), dx.end(), T{});
   });
   return absl::OkStatus();
+}
+
+// In float32, without the corners' detour: rows of the output are added to rows of the input.
+class FastKernel final : public Kernel {
+ public:
+  FastKernel(const Geometry& g, const Attributes& attrs, int threads)
+      : g_(g), samples_(AllSamples(attrs, g.axes)), threads_(threads) {}
+
+  absl::Status Run(KernelContext& context) const override {
+    const auto& [d, h, w] = g_.axes;
+    const int64_t from = d.output * h.output * w.output * g_.inner;
+    const int64_t to = d.input * h.input * w.input * g_.inner;
+    const float* dy = context.input<float>(0).data();
+    float* dx = context.output<float>(0).data();
+#pragma omp parallel for num_threads(threads_)
+    for (int64_t o = 0; o < g_.outer; ++o) SpreadPlane(dy + o * from, dx + o * to, to);
+    return absl::OkStatus();
+  }
+  std::string Describe() const override { return "resize loops"; }
+
+ private:
+  void SpreadPlane(const float* dy, float* dx, int64_t size) const {
+    std::fill_n(dx, size, 0.0f);
+    const int64_t height = g_.axes[1].input, row = g_.axes[2].input * g_.inner;
+    for (const Sample& d : samples_[0]) {
+      for (const Sample& h : samples_[1]) {
+        for (const auto& [i, depth] : Ends(d)) {
+          for (const auto& [j, weight] : Ends(h)) {
+            if (depth * weight != 0) SpreadRow(dy, depth * weight, dx + (i * height + j) * row);
+          }
+        }
+        dy += g_.axes[2].output * g_.inner;
+      }
+    }
+  }
+
+  void SpreadRow(const float* dy, float weight, float* dx) const {
+    for (const Sample& w : samples_[2]) {
+      for (const auto& [i, part] : Ends(w)) {
+        if (part == 0) continue;
+        float* to = dx + i * g_.inner;
+        for (int64_t k = 0; k < g_.inner; ++k) to[k] += part * weight * dy[k];
+      }
+      dy += g_.inner;
+    }
+  }
+
+  static std::array<std::pair<int64_t, float>, 2> Ends(const Sample& sample) {
+    const float high = static_cast<float>(sample.high_weight);
+    return {{{sample.low, 1 - high}, {sample.high, high}}};
+  }
+
+  const Geometry g_;
+  const std::array<std::vector<Sample>, 3> samples_;
+  const int threads_;
+};
+
+absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
+  const Shape &dy = context.inputs[0].shape, &dx = context.outputs[0].shape;
+  if (context.inputs[0].dtype != DType::kFloat32 || dy.num_elements() == 0) return nullptr;
+  return std::make_unique<FastKernel>(Geometry(dx, dy, context.attrs), context.attrs,
+                                      context.threads);
 }
 
 absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
@@ -152,6 +219,7 @@ NOMO_REGISTER_OP(
                      .OptionalAttr("shape", AttrType::kInts, "as the input"))
         .Infer(InferGrad)
         .Reference(Compute)
+        .Fast(Prepare)
         .Gradient(Gradient)
         .Examples(Examples));
 

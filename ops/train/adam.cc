@@ -152,11 +152,11 @@ NOMO_REGISTER_OP(
 
 NOMO_REGISTER_OP(
     WithBetas(UpdateOp("train.NadamUpdate", PlanNadam))
-        .Doc("A step of Nadam (T. Dozat, \"Incorporating Nesterov Momentum into Adam\", 2016): m "
-             "and v as train.AdamUpdate has them; with b(t) = beta_1 (1 - 0.96^t / 2) and p the "
+        .Doc("A step of Nadam: m and v as train.AdamUpdate has them; with b(t) = beta_1 (1 - "
+             "0.96^t / 2) and p the "
              "product of b(1) to b(t), w -= learning_rate (b(t+1) m / (1 - p b(t+1)) + (1 - b(t)) "
              "g / (1 - p)) / (sqrt(v / (1 - beta_2^t)) + epsilon).")
-        .Source("Keras Nadam")
+        .Source("T. Dozat, \"Incorporating Nesterov Momentum into Adam\", 2016; Keras Nadam")
         .RequiredAttr("v", AttrType::kString, "the name of the variable v, from 0")
         .RequiredAttr("u_product", AttrType::kString,
                       "the name of the variable p, a scalar float64, from 1")

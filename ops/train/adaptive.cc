@@ -159,10 +159,10 @@ std::vector<Example> FtrlExamples() {
 
 NOMO_REGISTER_OP(
     UpdateOp("train.RmspropUpdate", PlanRmsprop)
-        .Doc("A step of RMSprop (T. Tieleman and G. Hinton, 2012): v = rho v + (1 - rho) g², d = "
+        .Doc("A step of RMSprop: v = rho v + (1 - rho) g², d = "
              "learning_rate g / sqrt(v + epsilon), w -= d. Where mean is named: mean = rho mean + "
              "(1 - rho) g, and v - mean² stands for v. With momentum: s = momentum s + d, w -= s.")
-        .Source("Keras RMSprop")
+        .Source("T. Tieleman and G. Hinton, 2012; Keras RMSprop")
         .RequiredAttr("v", AttrType::kString, "the name of the variable v, from 0")
         .OptionalAttr("mean", AttrType::kString,
                       "the name of the variable of the mean gradient, from 0: centered")
@@ -178,21 +178,21 @@ NOMO_REGISTER_OP(
         .Min(0)
         .Examples(RmspropExamples));
 
-NOMO_REGISTER_OP(
-    UpdateOp("train.AdagradUpdate", PlanAdagrad)
-        .Doc("A step of Adagrad (J. Duchi et al., JMLR 12, 2011): a += g², w -= learning_rate g / "
-             "sqrt(a + epsilon).")
-        .Source("Keras Adagrad")
-        .RequiredAttr("accumulator", AttrType::kString, "the name of the variable a, from 0.1")
-        .Attr("epsilon", 1e-7, "keeps the divisor from 0")
-        .Min(0)
-        .Examples(AdagradExamples));
+NOMO_REGISTER_OP(UpdateOp("train.AdagradUpdate", PlanAdagrad)
+                     .Doc("A step of Adagrad: a += g², w -= learning_rate g / "
+                          "sqrt(a + epsilon).")
+                     .Source("J. Duchi et al., JMLR 12, 2011; Keras Adagrad")
+                     .RequiredAttr("accumulator", AttrType::kString,
+                                   "the name of the variable a, from 0.1")
+                     .Attr("epsilon", 1e-7, "keeps the divisor from 0")
+                     .Min(0)
+                     .Examples(AdagradExamples));
 
 NOMO_REGISTER_OP(
     UpdateOp("train.AdadeltaUpdate", PlanAdadelta)
-        .Doc("A step of Adadelta (M. Zeiler, 2012): v = rho v + (1 - rho) g², d = g sqrt(u + "
+        .Doc("A step of Adadelta: v = rho v + (1 - rho) g², d = g sqrt(u + "
              "epsilon) / sqrt(v + epsilon), u = rho u + (1 - rho) d², w -= learning_rate d.")
-        .Source("Keras Adadelta")
+        .Source("M. Zeiler, 2012; Keras Adadelta")
         .RequiredAttr("accumulated_gradient", AttrType::kString,
                       "the name of the variable v, from 0")
         .RequiredAttr("accumulated_delta", AttrType::kString, "the name of the variable u, from 0")
@@ -205,11 +205,12 @@ NOMO_REGISTER_OP(
 
 NOMO_REGISTER_OP(
     UpdateOp("train.FtrlUpdate", PlanFtrl)
-        .Doc("A step of FTRL-Proximal (H. McMahan et al., \"Ad Click Prediction\", KDD 2013), "
-             "where r is the learning rate: l += g + 2 l2_shrinkage w - (sqrt(a + g²) - sqrt(a)) / "
+        .Doc("A step of FTRL-Proximal, where r is the learning rate: l += g + 2 l2_shrinkage w - "
+             "(sqrt(a + g²) - sqrt(a)) / "
              "r w, a += g², w = (clip(l, -l1, l1) - l) / (sqrt(a) / r + 2 l2 + beta / r). "
              "Sufficiently weak weights become 0.")
-        .Source("Keras Ftrl, with the learning_rate_power -0.5")
+        .Source("H. McMahan et al., \"Ad Click Prediction\", KDD 2013; Keras Ftrl, with the "
+                "learning_rate_power -0.5")
         .RequiredAttr("accumulator", AttrType::kString, "the name of the variable a, from 0.1")
         .RequiredAttr("linear", AttrType::kString, "the name of the variable l, from 0")
         .Attr("l1_regularization_strength", 0.0, "l1")

@@ -66,9 +66,9 @@ NOMO_REGISTER_OP(
 NOMO_REGISTER_OP(
     UpdateOp("train.LionUpdate", PlanLion)
         .Doc("A step of Lion: w -= learning_rate sign(beta_1 m + (1 - beta_1) g), then m = beta_2 "
-             "m + (1 - beta_2) g (X. Chen et al., \"Symbolic Discovery of Optimization "
-             "Algorithms\", 2023).")
-        .Source("Keras Lion")
+             "m + (1 - beta_2) g.")
+        .Source(
+            "X. Chen et al., \"Symbolic Discovery of Optimization Algorithms\", 2023; Keras Lion")
         .RequiredAttr("m", AttrType::kString, "the name of the variable m, from 0")
         .Attr("beta_1", 0.9, "the share of m in the direction")
         .Min(0)

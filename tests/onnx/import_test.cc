@@ -66,6 +66,61 @@ TEST(OnnxImport, FoldsShapesAndKeepsTheBatchDynamic) {
   }
 }
 
+TEST(OnnxImport, TellsWhatBecameOfOperators) {
+  onnx::ImportReport report;
+  ASSERT_TRUE(
+      onnx::ImportFromBytes(DynamicFlatten().SerializeAsString(), "", {.report = &report}).ok());
+  EXPECT_EQ(report.operators, 5);
+  EXPECT_EQ(report.nodes, 1);
+  EXPECT_EQ(report.sizes,
+            (onnx::OperatorCounts{{"Concat", 1}, {"Gather", 1}, {"Shape", 1}, {"Unsqueeze", 1}}));
+  EXPECT_EQ(report.left_out(), 4);
+  EXPECT_EQ(report.weights_left_out, 3);
+  EXPECT_EQ(report.weight_bytes_left_out, 3 * 8);
+
+  // A sum of constants that stays an input, a node that nothing reads, and two of one name.
+  OnnxBuilder b(13);
+  b.Input("x", TensorProto::FLOAT, {2, 3});
+  b.Ints("one", {1}, {1});
+  b.Ints("five", {1}, {5});
+  b.Node("Add", {"one", "five"}, {"six"});
+  b.Node("Reshape", {"x", "six"}, {"flat"});
+  b.Node("Exp", {"x"}, {"nobody"});
+  b.Node("Neg", {"flat"}, {"minus"}).node().set_name("same");
+  b.Node("Abs", {"minus"}, {"y"}).node().set_name("same");
+  b.Output("y", TensorProto::FLOAT, {6});
+  ASSERT_TRUE(onnx::ImportFromBytes(b.Finish().SerializeAsString(), "", {.report = &report}).ok());
+  EXPECT_EQ(report.operators, 5);
+  EXPECT_EQ(report.nodes, 4);
+  EXPECT_TRUE(report.folded.empty());
+  EXPECT_EQ(report.unused, (onnx::OperatorCounts{{"Exp", 1}}));
+  EXPECT_TRUE(report.sizes.empty());
+  EXPECT_EQ(report.renamed, 1);
+  EXPECT_EQ(report.weights_left_out, 0);
+}
+
+TEST(OnnxImport, CountsOperatorsByWhatIsKnownOfTheirResults) {
+  using onnx::Origin;
+  const std::string add = "Add", constant = "Constant", lstm = "LSTM", exp = "Exp";
+  onnx::ImportReport report;
+  onnx::CountOrigins({{&add, 0, 1, Origin::kConstant, false},
+                      {&constant, 1, 2, Origin::kConstant, false},
+                      {&constant, 2, 3, Origin::kConstant, false},
+                      {&lstm, 3, 6, Origin::kOpen, true},
+                      {&exp, 6, 7, Origin::kSizes, false},
+                      {&exp, 7, 8, Origin::kOpen, false}},
+                     {false, false, true, true, false, true, false, false}, report);
+  EXPECT_EQ(report.operators, 6);
+  EXPECT_EQ(report.nodes, 3);
+  EXPECT_EQ(report.folded, (onnx::OperatorCounts{{"Add", 1}}));
+  EXPECT_EQ(report.constants, 1);
+  EXPECT_EQ(report.several, (onnx::OperatorCounts{{"LSTM", 1}}));
+  EXPECT_EQ(report.sizes, (onnx::OperatorCounts{{"Exp", 1}}));
+  EXPECT_EQ(report.unused, (onnx::OperatorCounts{{"Exp", 1}}));
+  EXPECT_EQ(report.renamed, 1);
+  EXPECT_EQ(report.left_out(), 4);
+}
+
 TEST(OnnxImport, SortsNodes) {
   OnnxBuilder b(13);
   b.Input("x", TensorProto::FLOAT, {2});

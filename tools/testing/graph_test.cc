@@ -61,7 +61,8 @@ TEST_F(GraphTest, ColoursByCostAndByAnyNumbers) {
   const CliResult profiled =
       Nomo("profile pair.nomo -i a=random:1 -i b=random:2 --runs 3 --node-ms graph_times.json");
   EXPECT_EQ(profiled.exit_code, 0) << profiled.err;
-  const CliResult timed = Nomo("graph pair.nomo --color time --values graph_times.json -o time.svg");
+  const CliResult timed =
+      Nomo("graph pair.nomo --color time --values graph_times.json -o time.svg");
   EXPECT_EQ(timed.exit_code, 0) << timed.err;
   EXPECT_THAT(Contents("time.svg"), HasSubstr(" ms</text>"));
   WriteContents("others.json", R"({"nothing": 1.5})");

@@ -153,13 +153,17 @@ class Reader {
     const Dataset pictures = Dataset::ImageFolder(path, folder);
     NOMO_RETURN_IF_ERROR(pictures.status());
     constexpr int64_t kBuffer = 1024;  // pictures
-    return Batches(pictures.Map([scale = static_cast<float>(options_.scale)](
-                                    Element element) -> absl::StatusOr<Element> {
-      NOMO_ASSIGN_OR_RETURN(Tensor picture, TryCast(element[0], DType::kFloat32));
-      for (float& value : picture.mutable_data<float>()) value *= scale;
-      return Element{std::move(picture), element[1]};
-    }),
-                   kBuffer);
+    return Batches(
+        pictures.Map(
+            [scale =
+                 static_cast<float>(options_.scale)](Element element) -> absl::StatusOr<Element> {
+              NOMO_ASSIGN_OR_RETURN(Tensor picture, TryCast(element[0], DType::kFloat32));
+              for (float& value : picture.mutable_data<float>()) value *= scale;
+              return Element{std::move(picture), element[1]};
+            },
+            {.types = {{DType::kFloat32, pictures.element_types()[0].shape},
+                       {DType::kInt64, Shape{}}}}),
+        kBuffer);
   }
 
   absl::StatusOr<TrainingData> Records(const std::string& path) const {
@@ -175,7 +179,8 @@ class Reader {
           }
           sample.Append(shape[axis].size());
         }
-        features.push_back({place.name, place.type.dtype, sample, std::nullopt});
+        features.push_back(
+            {.name = place.name, .dtype = place.type.dtype, .shape = PartialShape(sample)});
       }
     }
     const Dataset records = Dataset::TfRecord(path).ParseExample(std::move(features));

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests the page: its modules, that dist/page.html is what its sources give, and the page itself in Chromium.
 #   test.sh path/to/nomo [folder for screenshots]
+# ACME_OPS is the library of //tools:acme_ops; else it is the one beside nomo.
 # The last line is "N passed, N failed".
 set -euo pipefail
 nomo="$(realpath "$1")"
@@ -17,7 +18,7 @@ grep -E -A 20 '^not ok' <<<"${unit}" || true
 passed=$((passed + $(sed -n 's/^# pass //p' <<<"${unit}")))
 failed=$((failed + $(sed -n 's/^# fail //p' <<<"${unit}")))
 
-page="$(NOMO="${nomo}" node test/page.test.mjs ${shots:+"${shots}"} || true)"
+page="$(NOMO="${nomo}" ACME_OPS="${ACME_OPS:-$(dirname "${nomo}")/libacme_ops.so}" node test/page.test.mjs ${shots:+"${shots}"} || true)"
 sed '$d' <<<"${page}"
 if [[ "$(tail -n 1 <<<"${page}")" =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
   passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))

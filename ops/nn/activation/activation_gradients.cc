@@ -1,5 +1,6 @@
 #include "nomograph/ops/nn/activation/activation_gradients.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -300,9 +301,10 @@ auto EluSlope(const Attributes& attrs) {
           factor = static_cast<Number>(attrs.Float("factor")),
           offset = static_cast<Number>(attrs.Float("offset"))](auto dy, auto x, auto y) {
     using T = decltype(x);
-    const T rising = dy * static_cast<T>(above);
-    const T bent = dy * (static_cast<T>(factor) * y + static_cast<T>(offset));
-    return x < 0 ? bent : rising;
+    // Constants are chosen, not results, so that the loop has no branches; y may be infinite.
+    const T slope = x < 0 ? static_cast<T>(factor) : T{0};
+    const T rest = static_cast<T>(x < 0 ? offset : above);
+    return dy * (slope * std::min(y, std::numeric_limits<T>::max()) + rest);
   };
 }
 

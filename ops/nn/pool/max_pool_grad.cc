@@ -1,6 +1,8 @@
 // nn.MaxPoolGrad: the gradient of each window goes to its greatest element.
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <limits>
 
 #include "nomograph/core/op/registry.h"
@@ -66,8 +68,12 @@ void SpreadPlane(const PoolRanges& ranges, const float* x, const float* dy, floa
       const float value = x[position];
       const bool takes =
           (value > greatest) | (found < 0) | ((value != value) & (greatest == greatest));
-      greatest = takes ? value : greatest;
-      found = takes ? position : found;
+      // By masks: which one is greatest cannot be predicted.
+      const int64_t mask = -static_cast<int64_t>(takes);
+      const auto old_bits = std::bit_cast<uint32_t>(greatest);
+      const uint32_t change = (old_bits ^ std::bit_cast<uint32_t>(value));
+      greatest = std::bit_cast<float>(old_bits ^ (change & static_cast<uint32_t>(mask)));
+      found ^= (found ^ position) & mask;
     });
     if (found >= 0) dx[found] += dy[output];
   });

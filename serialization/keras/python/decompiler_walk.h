@@ -1,4 +1,5 @@
-// Decompiler: the walk of decompiler.cc, with what it knows of the stack.
+// Decompiler: the walk of decompiler.cc, a step of which is in decompile_step.cc, with what it
+// knows of the stack.
 #ifndef NOMOGRAPH_SERIALIZATION_KERAS_PYTHON_DECOMPILER_WALK_H_
 #define NOMOGRAPH_SERIALIZATION_KERAS_PYTHON_DECOMPILER_WALK_H_
 
@@ -7,10 +8,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "nomograph/serialization/keras/python/code.h"
 #include "nomograph/serialization/keras/python/opcodes.h"
 
 namespace nomograph::keras::internal {
+
+inline constexpr absl::string_view kIndent = "    ";  // of a level of statements
 
 // How tightly an expression holds together, from a lambda to an atom.
 enum Binding {

@@ -115,92 +115,6 @@ absl::StatusOr<std::vector<std::string>> ExportByName(NodeExporter& node, const 
 
 }  // namespace
 
-AttributeProto IntAttr(const std::string& name, int64_t value) {
-  AttributeProto attr;
-  attr.set_name(name);
-  attr.set_type(AttributeProto::INT);
-  attr.set_i(value);
-  return attr;
-}
-
-AttributeProto FloatAttr(const std::string& name, double value) {
-  AttributeProto attr;
-  attr.set_name(name);
-  attr.set_type(AttributeProto::FLOAT);
-  attr.set_f(static_cast<float>(value));
-  return attr;
-}
-
-AttributeProto StringAttr(const std::string& name, const std::string& value) {
-  AttributeProto attr;
-  attr.set_name(name);
-  attr.set_type(AttributeProto::STRING);
-  attr.set_s(value);
-  return attr;
-}
-
-AttributeProto IntsAttr(const std::string& name, absl::Span<const int64_t> values) {
-  AttributeProto attr;
-  attr.set_name(name);
-  attr.set_type(AttributeProto::INTS);
-  for (const int64_t value : values) attr.add_ints(value);
-  return attr;
-}
-
-AttributeProto TensorAttr(const std::string& name, const Tensor& value) {
-  AttributeProto attr;
-  attr.set_name(name);
-  attr.set_type(AttributeProto::TENSOR);
-  const absl::Status status = TensorToOnnx(value, *attr.mutable_t());
-  NOMO_CHECK(status.ok());  // callers give small ones
-  return attr;
-}
-
-AttributeProto GraphAttr(const std::string& name, GraphProto value) {
-  AttributeProto attr;
-  attr.set_name(name);
-  attr.set_type(AttributeProto::GRAPH);
-  *attr.mutable_g() = std::move(value);
-  return attr;
-}
-
-absl::StatusOr<AttributeProto> ToAttribute(const std::string& name, const AttrValue& value) {
-  AttributeProto attr;
-  attr.set_name(name);
-  switch (value.type()) {
-    case AttrType::kBool:
-      return IntAttr(name, *value.As<bool>());
-    case AttrType::kInt:
-      return IntAttr(name, *value.As<int64_t>());
-    case AttrType::kFloat:
-      return FloatAttr(name, *value.As<double>());
-    case AttrType::kString:
-      return StringAttr(name, *value.As<std::string>());
-    case AttrType::kDType:
-      return IntAttr(name, DTypeToOnnx(*value.As<DType>()));
-    case AttrType::kInts:
-      return IntsAttr(name, *value.As<std::vector<int64_t>>());
-    case AttrType::kFloats:
-      attr.set_type(AttributeProto::FLOATS);
-      for (const double v : *value.As<std::vector<double>>()) {
-        attr.add_floats(static_cast<float>(v));
-      }
-      return attr;
-    case AttrType::kStrings:
-      attr.set_type(AttributeProto::STRINGS);
-      for (const std::string& v : *value.As<std::vector<std::string>>()) attr.add_strings(v);
-      return attr;
-    case AttrType::kTensor:
-      attr.set_type(AttributeProto::TENSOR);
-      NOMO_RETURN_IF_ERROR(TensorToOnnx(*value.As<Tensor>(), *attr.mutable_t()));
-      return attr;
-    case AttrType::kFunction:
-      break;
-  }
-  return absl::UnimplementedError(
-      absl::StrCat("attribute ", name, " is a function, which ONNX's attributes cannot name"));
-}
-
 std::vector<std::string> GraphExporter::EmitMulti(const std::string& op_type,
                                                   std::vector<std::string> inputs,
                                                   std::vector<AttributeProto> attrs, int outputs,
@@ -548,35 +462,6 @@ absl::StatusOr<FunctionProto> GraphExporter::ExportFunction(const Node& node) {
     opset.set_version(state_.domains[domain]);
   }
   return function;
-}
-
-std::optional<std::vector<int64_t>> NodeExporter::KnownInts(const char* attr, int input) const {
-  if (has_input(input)) return graph_.ConstantInts(inputs_[input]);
-  const AttrValue* value = attrs_.Find(attr);
-  return value == nullptr ? std::vector<int64_t>() : *value->As<std::vector<int64_t>>();
-}
-
-absl::StatusOr<int> NodeExporter::rank(int i) const {
-  if (has_input(i) && type(i).shape.has_rank()) return type(i).shape.rank();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the number of axes of input ", i, " is not known"));
-}
-
-absl::Status NodeExporter::CheckTypes() const {
-  for (int i = 0; i < static_cast<int>(inputs_.size()); ++i) {
-    if (!has_input(i) || type(i).dtype != DType::kInvalid) continue;
-    return absl::FailedPreconditionError(absl::StrCat("the type of input ", i, " is not known"));
-  }
-  return absl::OkStatus();
-}
-
-std::string NodeExporter::Scalar(double value, int i) {
-  return graph_.Constant(Tensor::Full(type(i).dtype, Shape{}, value));
-}
-
-absl::StatusOr<AttributeProto> NodeExporter::Attr(const std::string& name,
-                                                  const std::string& onnx_name) {
-  return ToAttribute(onnx_name.empty() ? name : onnx_name, *attrs_.Find(name));
 }
 
 ExportRegistrar::ExportRegistrar(std::vector<ExportRule> rules) {

@@ -12,6 +12,7 @@
 #include "nomograph/core/op/op.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/names.h"
+#include "nomograph/serialization/onnx/export/attributes.h"
 #include "nomograph/serialization/onnx/export/message_writer.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 
@@ -38,16 +39,6 @@ struct ExportState {
   // A name that no value has.
   std::string FreeName(absl::string_view wish) { return names.Take(wish.empty() ? "value" : wish); }
 };
-
-// Attributes of a node being written.
-AttributeProto IntAttr(const std::string& name, int64_t value);
-AttributeProto FloatAttr(const std::string& name, double value);
-AttributeProto StringAttr(const std::string& name, const std::string& value);
-AttributeProto IntsAttr(const std::string& name, absl::Span<const int64_t> values);
-AttributeProto TensorAttr(const std::string& name, const Tensor& value);
-AttributeProto GraphAttr(const std::string& name, GraphProto value);
-// One of ours by its own type. Unimplemented for functions.
-absl::StatusOr<AttributeProto> ToAttribute(const std::string& name, const AttrValue& value);
 
 // Where a graph stands. In a function constants are nodes, elsewhere initializers; the large ones
 // of the main graph stay where they are until the message is written (message_writer.h).

@@ -35,7 +35,7 @@ using LoopTypes = std::map<const GraphProto*, std::vector<TensorType>>;
 struct ImportState {
   const OpRegistry& registry;
   TensorReader tensors;
-  FunctionLibrary functions;                           // written so far
+  FunctionLibrary functions;  // written so far
   // The model's own functions, by "domain.name".
   std::map<std::string, const FunctionProto*> local_functions;
   // Those that have been written, by their call's name, attributes and types.

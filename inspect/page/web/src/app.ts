@@ -23,6 +23,7 @@ import { fillMirror } from './walk.ts';
 
 export const MIN_ZOOM = 0.01, MAX_ZOOM = 4;
 const OPENING_BOXES = 60, MOVE_MS = 140;
+const LARGE_MODEL = 10000;  // nodes, of which so many may be side by side that a worker lays them out
 
 export class App implements PanelHost {
   tree!: Tree;
@@ -74,6 +75,7 @@ export class App implements PanelHost {
 
   async start() {
     const begun = performance.now();
+    if (this.model.nodeName.length > LARGE_MODEL) this.worker.warm();
     fillBar(this);
     this.applyTheme();
     this.plant();

@@ -8,7 +8,7 @@ const KEYS: [string, string][] = [
   ['c e', 'close all, open all'], ['f F w', 'fit the selection; the start; the whole'], ['+ −', 'zoom (or Ctrl+wheel)'], ['arrows', 'move'], ['b d', 'next colouring; light or dark'], ['x v', 'constants; only changes'], ['o', 'side panel'], ['s', 'save as SVG'],
 ];
 const SELECTORS: [string, string][] = [
-  ['/layer1/**', 'names: * within a part, ** over parts'], ['op:conv*', 'ops, with or without domain'], ['shape:[*,64,...]', '* any size, ... any axes'], ['dtype:float16', 'element types of outputs'],
+  ['/layer1/**', 'names: * within a part, ** over parts'], ['re:conv[12]$', 'names by a regular expression'], ['op:conv*', 'ops, with or without domain'], ['shape:[*,64,...]', '* any size, ... any axes'], ['dtype:float16', 'element types of outputs'],
   ['attr:groups>1', 'attributes: =  !=  <  >  <=  >='], ['kind:lambda', 'lambda, missing, function, constant, input, output, weight, changed, added, removed …'], ['@then_1', 'what lies in that function'],
   ['A B', 'both'], ['A, B', 'either'], ['A->B->C', 'nodes in a row'], ['SEL+2  SEL-2', 'and up to two steps on, or back'], ['A..B  A..', 'all on paths from A to B; all behind A'],
 ];

@@ -1,6 +1,7 @@
 // Selectors: which nodes one means. The language is that of the command line (inspect/selector.h):
 //   /layer1/conv1/Conv              the node or value of that name
 //   /layer1/**  *.weight            names that fit a pattern: * within a part, ** over parts
+//   re:conv[12]$                    names of which a part fits that regular expression (regex.ts)
 //   op:nn.Conv  op:conv*            ops; without a dot by the name behind the domain, in any case
 //   dtype:float16  shape:[*,64,...] values of that type, and the nodes that yield them
 //   attr:groups>1  attr:axis        nodes by an attribute, defaults included
@@ -9,6 +10,7 @@
 //   A B   A, B   A+2  A-2   A..B  A..  ..B
 // One who types here gets what contains the text where no node and no value has that name.
 import { opShort, sizeOf, type Model, type OpDoc, type Sizes } from './data.ts';
+import { regexSearch } from './regex.ts';
 import type { Tree, Item } from './tree.ts';
 
 export interface Found {
@@ -37,6 +39,24 @@ export function globRegExp(glob: string, flags = ''): RegExp {
 /** A word, and which of its characters stood in quotes. */
 interface Word { text: string; quoted: boolean[] }
 
+/** The regular expression that begins at `i`, whose characters have no other meaning; yields where it ends. */
+function regexWord(selector: string, i: number, add: (c: string, quoted: boolean) => void): number {
+  const quote = /["']/.test(selector[i]) ? selector[i] : '';
+  for (let depth = 0, k = quote ? i + 1 : i; ; ++k) {
+    const c = selector[k];
+    if (c === undefined) return k;  // while one types, a quote is open
+    if (quote ? c === quote : /\s/.test(c) || (c === ',' && !depth)) return quote ? k : k - 1;
+    if (c === '\\' && k + 1 < selector.length) {
+      if (selector[k + 1] !== quote) add(c, true);
+      add(selector[++k], true);
+      continue;
+    }
+    if ('([{'.includes(c)) ++depth;
+    if (')]}'.includes(c) && depth) --depth;
+    add(c, true);
+  }
+}
+
 /** Words, alternatives apart: "a b, c" is [[a, b], [c]]. */
 export function words(selector: string): Word[][] {
   const all: Word[][] = [[]];
@@ -45,7 +65,8 @@ export function words(selector: string): Word[][] {
   const end = () => { if (word) all[all.length - 1].push(word); word = null; };
   for (let i = 0; i < selector.length; ++i) {
     const c = selector[i];
-    if (c === ',' && !depth) { end(); all.push([]); }
+    if (word && /(^|->|\.\.)re:$/.test((word as Word).text) && !(word as Word).quoted.slice(-3).some(Boolean)) i = regexWord(selector, i, add);
+    else if (c === ',' && !depth) { end(); all.push([]); }
     else if (/\s/.test(c) && !depth) end();
     else if (c === '"' || c === "'") {
       const close = selector.indexOf(c, i + 1);
@@ -210,13 +231,14 @@ export class Selector {
       for (const v of named.values) set.values[v] = 1;
       return set;
     }
-    const property = word.quoted.slice(0, 6).some(Boolean) ? null : /^(op|dtype|shape|attr|kind):(.*)$/s.exec(text);
+    const property = word.quoted.slice(0, word.text.indexOf(':') + 1).some(Boolean) ? null : /^(op|dtype|shape|attr|kind|re):(.*)$/s.exec(text);
     if (property) {
       switch (property[1]) {
         case 'op': this.byOp(set, property[2]); break;
         case 'dtype': this.byType(set, type => globRegExp(property[2]).test(model.types[type].dtype)); break;
         case 'shape': this.byType(set, shapeTest(model, property[2], this.sizes())); break;
         case 'attr': this.byAttr(set, property[2]); break;
+        case 're': if (property[2]) this.byName(set, regexSearch(property[2])); break;
         default: this.byKind(set, property[2]);
       }
       return set;
@@ -231,9 +253,8 @@ export class Selector {
       return set;
     }
     if ([...text].some((c, i) => (c === '*' || c === '?') && !word.quoted[i])) {
-      const test = globRegExp(text);
-      model.nodeName.forEach((name, n) => { if (test.test(name)) set.nodes[n] = 1; });
-      model.valueName.forEach((name, v) => { if (test.test(name)) set.values[v] = 1; });
+      const glob = globRegExp(text);
+      this.byName(set, name => glob.test(name));
       return set;
     }
     const needle = text.toLowerCase();
@@ -244,6 +265,11 @@ export class Selector {
       this.lowerValues.forEach((name, v) => { if (name.includes(needle)) set.values[v] = 1; });
     }
     return set;
+  }
+
+  private byName(set: Set2, test: (name: string) => boolean) {
+    this.model.nodeName.forEach((name, n) => { if (test(name)) set.nodes[n] = 1; });
+    this.model.valueName.forEach((name, v) => { if (test(name)) set.values[v] = 1; });
   }
 
   private byOp(set: Set2, pattern: string) {

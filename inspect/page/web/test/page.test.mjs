@@ -1,5 +1,5 @@
 // Drives the page in a real browser: opens pages that `nomo view` wrote and does with them what people do.
-//   NOMO=path/to/nomo CHROMIUM=/usr/bin/chromium node test/page.test.mjs [folder for screenshots]
+//   NOMO=path/to/nomo ACME_OPS=path/to/libacme_ops.so CHROMIUM=/usr/bin/chromium node test/page.test.mjs [folder for screenshots]
 // Models are made here, as text files, so that every answer is known. The last line is "N passed, N failed".
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -8,8 +8,9 @@ import { join, resolve } from 'node:path';
 import { chromium } from 'playwright-core';
 import assert from 'node:assert/strict';
 
-const nomo = process.env.NOMO, shots = process.argv[2];
+const nomo = process.env.NOMO, library = process.env.ACME_OPS, shots = process.argv[2];
 if (!nomo) throw new Error('NOMO names no nomo');
+if (!library) throw new Error('ACME_OPS names no library of //tools:acme_ops');
 const dir = mkdtempSync(join(tmpdir(), 'nomo-view-'));
 const quote = text => JSON.stringify(text).replace(/\\u([0-9a-f]{4})/g, (_, h) => `\\x${h.slice(2)}`);
 
@@ -266,6 +267,17 @@ try {
       assert.match(await page.textContent('#panel'), new RegExp(kind), name);
       assert.ok(await page.evaluate(kind => { const a = globalThis.nomoView; a.fit(a.selected); return a.svg().includes(`λ ${kind}`); }, kind), `the badge of ${name}`);
     }
+  });
+
+  // An op that runs only where it is allowed by name is refused; a library brings it.
+  const refused = write('refused.nomo.txtpb', { inputs: [['x', ['batch', 8]]], nodes: [{ name: 'ring', op: 'acme.Ring', in: ['x'], out: ['y'] }], outputs: ['y'] });
+  await check('an op that is refused has a badge and a hatched box, and says why', view(refused, '--op-library', library), async page => {
+    const hits = await page.evaluate(() => { const a = globalThis.nomoView; return a.selector.find('kind:refused').items.map(i => a.model.nodeName[i.node]); });
+    assert.deepEqual(hits, ['ring']);
+    await page.evaluate(() => { const a = globalThis.nomoView; return a.go(a.selector.find('ring').items[0]); });
+    assert.match(await page.textContent('#panel'), /refused[\s\S]*has the effect io/);
+    assert.ok(await page.evaluate(() => { const a = globalThis.nomoView; a.fit(a.selected); return a.svg().includes('λ refused'); }));
+    assert.ok(await page.evaluate(() => { const a = globalThis.nomoView; return a.look().hatched(a.selected); }));
   });
 
   // What runs here, and what was proved: from the commands that make it.

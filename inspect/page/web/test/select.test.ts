@@ -22,6 +22,9 @@ const CASES: [string, string][] = [
   ['op:conv->op:relu', '/s/c1 | /s/r1'], ['op:conv->op:*->op:conv', '/s/c1 | /s/r1 | /t/c2'], ['op:conv->op:add', '/t/c2 | /t/add'],
   ['op:conv->op:relu+1 op:conv', '/s/c1 | /t/c2'], ['/s/c1->/s/r1', '/s/c1 | /s/r1'], ['op:add->op:conv', ''], ['"op:conv->op:relu"', ''],
   ['cast-1', 'cast-1'], ['cast-1-1', 'cast-1'], ['"odd, name"', 'cast-1'], ["'odd, name'", 'cast-1'], ['w', '/s/c1 | /t/c2'],
+  ['re:/c[0-9]$', '/s/c1 | /t/c2'], ['re:^/[st]/(c|add)', '/s/c1 | /t/c2 | /t/add'], ['re:c{1,2}1$, op:add', '/s/c1 | /t/add'], ['re:[,] dtype:float16', 'cast-1'],
+  ['re:"odd, n"-1', 'cast-1'], ["re:'c1$'+1", '/s/c1 | /s/r1'], ["re:'c1$'..out", '/s/c1 | /s/r1 | /t/c2 | /t/add'], ['op:conv->re:r1$', '/s/c1 | /s/r1'],
+  ['re:\\bc1\\b op:conv', '/s/c1'], ['re:zz$', ''],
   // What the command line refuses: parts of names while one types.
   ['CAST', 'cast-1'], ['rel', '/s/r1'], ['nowhere', ''], ['', ''],
   ['kind:lamda', 'there is no kind lamda'], ['attr:groups>x', 'only numbers are less or greater'], ['shape:2,3', 'a shape is written in brackets'],

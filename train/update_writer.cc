@@ -1,0 +1,152 @@
+#include "nomograph/train/update_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "nomograph/core/gradient/gradients.h"
+#include "nomograph/train/value_math.h"
+
+namespace nomograph::train_internal {
+
+UpdateWriter::UpdateWriter(const Model& model, const TrainingGoals& goals, const StepInputs& inputs,
+                           const Replicas* replicas, TrainingGraphs& result)
+    : optimizer_(goals.optimizer),
+      goals_(goals),
+      inputs_(inputs),
+      replicas_(replicas),
+      result_(result) {
+  for (const Weight& weight : model.graph.weights)
+    names_.Reserve(model.graph.value(weight.value).name);
+  for (const Variable& variable : model.variables) names_.Reserve(variable.name);
+}
+
+absl::StatusOr<Value> UpdateWriter::Write(FormWriter& form, const Value& loss,
+                                          const Value& data_loss) {
+  std::vector<const FormWriter::WeightRead*> trained;
+  std::vector<Value> values;
+  for (const auto& weight : form.weights) {
+    if (!weight.trained) continue;
+    trained.push_back(&weight);
+    values.push_back(weight.value);
+  }
+  if (trained.empty()) return InvalidArgument("no weight of the model is to be trained");
+  // The mean over processes of what each one's share counts is the loss of the whole batch.
+  const Value own = replicas_ == nullptr ? loss : loss + data_loss * (inputs_.share - 1);
+  NOMO_ASSIGN_OR_RETURN(std::vector<Value> gradients, Gradients({own}, values));
+  if (replicas_ != nullptr) gradients = replicas_->Mean(gradients);
+  waits_ = std::move(form.state_updates);
+  Accumulate(trained, gradients);
+  Clip(gradients);
+  for (size_t i = 0; i < trained.size(); ++i) {
+    if (gradients[i].valid()) AddUpdate(*trained[i], gradients[i]);
+  }
+  std::vector<Value> after = {loss};
+  after.insert(after.end(), waits_.begin(), waits_.end());
+  return Call("core.After", std::move(after));
+}
+
+std::string UpdateWriter::SlotName(const std::string& weight, absl::string_view slot) {
+  return names_.Take(absl::StrCat("optimizer/", weight, "/", slot));
+}
+
+void UpdateWriter::Accumulate(absl::Span<const FormWriter::WeightRead* const> weights,
+                              std::vector<Value>& gradients) {
+  const int64_t steps = optimizer_.options.gradient_accumulation_steps;
+  if (steps == 1) return;
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    if (!gradients[i].valid()) continue;
+    const Tensor& like = weights[i]->variable->initial;
+    auto sum = std::make_shared<const VariableSpec>(VariableSpec{
+        SlotName(weights[i]->name, "gradient_sum"), Tensor(like.dtype(), like.shape())});
+    const Value total = ReadVariable(sum) + gradients[i];
+    waits_.push_back(
+        AssignVariable(sum, Call("array.Where", {inputs_.apply, ConstantLike(0, total), total})));
+    gradients[i] = total / static_cast<double>(steps);
+  }
+}
+
+void UpdateWriter::Clip(std::vector<Value>& gradients) {
+  const OptimizerOptions& o = optimizer_.options;
+  const auto scale = [](const Value& gradient, const Value& norm, double limit) {
+    return gradient * Cast(limit / Maximum(norm, limit), gradient.dtype());
+  };
+  const auto square_sum = [](const Value& gradient) {
+    return Cast(Sum(Square(gradient)), DType::kFloat64);
+  };
+  std::vector<Value> squares;
+  for (Value& gradient : gradients) {
+    if (!gradient.valid()) continue;
+    if (o.clipvalue) gradient = train_internal::Clip(gradient, -*o.clipvalue, *o.clipvalue);
+    if (o.clipnorm)
+      gradient = scale(gradient, Call("math.Sqrt", {square_sum(gradient)}), *o.clipnorm);
+    if (o.global_clipnorm) squares.push_back(square_sum(gradient));
+  }
+  if (squares.empty()) return;
+  const Value norm = Call("math.Sqrt", {Call("math.Sum", std::move(squares))});
+  for (Value& gradient : gradients) {
+    if (gradient.valid()) gradient = scale(gradient, norm, *o.global_clipnorm);
+  }
+}
+
+void UpdateWriter::AddUpdate(const FormWriter::WeightRead& weight, const Value& gradient) {
+  Attributes attrs = optimizer_.attrs;
+  attrs.Set("variable", weight.name);
+  const auto& kept = optimizer_.options.exclude_from_weight_decay;
+  const bool decays = std::none_of(kept.begin(), kept.end(), [&](const std::string& part) {
+    return absl::StrContains(weight.name, part);
+  });
+  if (decays && optimizer_.options.weight_decay)
+    attrs.Set("weight_decay", *optimizer_.options.weight_decay);
+  const TensorType type = weight.variable->initial.type();
+  for (const Optimizer::Slot& slot : optimizer_.slots) {
+    const std::string name = SlotName(weight.name, slot.attr);
+    slots_.push_back({name,
+                      slot.scalar ? Tensor::Scalar<double>(slot.initial)
+                                  : Tensor::Full(type.dtype, type.shape.ToShape(), slot.initial),
+                      "", ""});
+    attrs.Set(slot.attr, name);
+  }
+  const auto constrains = [&](const WeightConstraint& rule) {
+    return SelectsWeight(rule.weights, weight.name);
+  };
+  // What the weight becomes is copied where something asks for it.
+  const bool asked =
+      optimizer_.options.use_ema ||
+      std::any_of(goals_.constraints.begin(), goals_.constraints.end(), constrains);
+  const std::vector<Value> updated =
+      CallMulti(optimizer_.op,
+                {weight.value, gradient, inputs_.learning_rate, inputs_.iteration, inputs_.apply},
+                attrs, {.num_outputs = asked ? 2 : 1});
+  waits_.push_back(updated[0]);
+  if (!asked) return;
+  Value next = updated[1];
+  bool assigned = false;
+  for (const WeightConstraint& rule : goals_.constraints) {
+    if (!constrains(rule)) continue;
+    next = Call("array.Where", {inputs_.apply, rule.constraint(next), next});
+    assigned = true;
+  }
+  if (optimizer_.options.use_ema) next = Average(weight, next, assigned);
+  if (assigned) waits_.push_back(AssignVariable(weight.variable, next));
+}
+
+Value UpdateWriter::Average(const FormWriter::WeightRead& weight, const Value& next,
+                            bool& assigned) {
+  const OptimizerOptions& o = optimizer_.options;
+  auto mean = std::make_shared<const VariableSpec>(
+      VariableSpec{SlotName(weight.name, "average"), weight.variable->initial});
+  result_.averages.emplace_back(weight.name, mean->name);
+  const Value before = ReadVariable(mean);
+  // The first step's weight is the first mean.
+  const Value mixed = Call("array.Where", {inputs_.iteration == 0, next,
+                                           before * o.ema_momentum + next * (1 - o.ema_momentum)});
+  const Value moved = Call("array.Where", {inputs_.apply, mixed, before});
+  waits_.push_back(AssignVariable(mean, moved));
+  if (!o.ema_overwrite_frequency) return next;
+  assigned = true;
+  const Value due = ((inputs_.iteration + 1) % *o.ema_overwrite_frequency == 0) && inputs_.apply;
+  return Call("array.Where", {due, moved, next});
+}
+
+}  // namespace nomograph::train_internal

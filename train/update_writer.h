@@ -1,0 +1,52 @@
+// UpdateWriter: the optimizer's part of a step of training. Internal to the trainer.
+#ifndef NOMOGRAPH_TRAIN_UPDATE_WRITER_H_
+#define NOMOGRAPH_TRAIN_UPDATE_WRITER_H_
+
+#include <string>
+#include <vector>
+
+#include "nomograph/core/types/names.h"
+#include "nomograph/train/form_writer.h"
+#include "nomograph/train/training_graph.h"
+
+namespace nomograph::train_internal {
+
+// What a step is given beside a batch.
+struct StepInputs {
+  Value learning_rate, iteration, apply;
+  Value share;  // of replicas alone
+};
+
+class UpdateWriter {
+ public:
+  UpdateWriter(const Model& model, const TrainingGoals& goals, const StepInputs& inputs,
+               const Replicas* replicas, TrainingGraphs& result);
+
+  // The loss, once the variables have changed. `data_loss` is the loss without penalties.
+  absl::StatusOr<Value> Write(FormWriter& form, const Value& loss, const Value& data_loss);
+  // The variables that only the attributes of nodes name.
+  std::vector<Variable>& slots() { return slots_; }
+
+ private:
+  // A variable of the optimizer for a weight.
+  std::string SlotName(const std::string& weight, absl::string_view slot);
+  void Accumulate(absl::Span<const FormWriter::WeightRead* const> weights,
+                  std::vector<Value>& gradients);
+  void Clip(std::vector<Value>& gradients);
+  void AddUpdate(const FormWriter::WeightRead& weight, const Value& gradient);
+  // Moves the mean; the weight's next value, which is the mean where it is time.
+  Value Average(const FormWriter::WeightRead& weight, const Value& next, bool& assigned);
+
+  const Optimizer& optimizer_;
+  const TrainingGoals& goals_;
+  const StepInputs inputs_;
+  const Replicas* const replicas_;
+  TrainingGraphs& result_;
+  UniqueNames names_;
+  std::vector<Value> waits_;
+  std::vector<Variable> slots_;
+};
+
+}  // namespace nomograph::train_internal
+
+#endif  // NOMOGRAPH_TRAIN_UPDATE_WRITER_H_
