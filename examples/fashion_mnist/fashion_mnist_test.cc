@@ -1,6 +1,7 @@
 // The example as a user runs it: one process builds the model, another inspects and proves it, a
-// third classifies.
+// third classifies; and one trains the weights anew.
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -31,6 +32,27 @@ TEST(FashionMnist, BuildsInspectsProvesAndClassifies) {
                   " --samples 1000 --batch 100 -o " + quantized),
             0);
   EXPECT_EQ(Shell(kFolder + "classify " + quantized + " " + kImages + " " + kLabels), 0);
+}
+
+// Of a few hundred images it learns something, and what it writes is what build_model takes.
+TEST(FashionMnist, Trains) {
+  const std::string folder = testing::TempDir();
+  const auto accuracy = [&](int epochs) {
+    const std::string out = folder + "/train.txt";
+    EXPECT_EQ(Shell(kFolder + "train --images=600 --epochs=" + std::to_string(epochs) +
+                    " --out=" + folder + " >" + out),
+              0);
+    std::ifstream file(out);
+    std::string test, word;
+    double value = 0;
+    EXPECT_TRUE(file >> test >> word >> value);
+    return value;
+  };
+  const double early = accuracy(1), late = accuracy(12);
+  EXPECT_GT(late, early + 0.05);
+  EXPECT_GT(late, 0.7);
+  EXPECT_NE(Shell(kFolder + "train --epochs=0"), 0);
+  EXPECT_NE(Shell(kFolder + "train --epoch=1"), 0);
 }
 
 }  // namespace

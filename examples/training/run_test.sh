@@ -1,7 +1,0 @@
-#!/bin/sh
-# Runs the program that $1 names, with a file perhaps, in a folder of its own, where it may leave a model.
-set -e
-program="$PWD/$1"
-file="${2:+$PWD/$2}"
-cd "$TEST_TMPDIR"
-"$program" ${file:+"$file"}
