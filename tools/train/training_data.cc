@@ -179,8 +179,10 @@ class Reader {
           }
           sample.Append(shape[axis].size());
         }
-        features.push_back(
-            {.name = place.name, .dtype = place.type.dtype, .shape = PartialShape(sample)});
+        ExampleFeature& feature = features.emplace_back();
+        feature.name = place.name;
+        feature.dtype = place.type.dtype;
+        feature.shape = PartialShape(sample);
       }
     }
     const Dataset records = Dataset::TfRecord(path).ParseExample(std::move(features));
