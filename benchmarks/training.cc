@@ -21,9 +21,12 @@
 namespace nomograph {
 namespace {
 
+// So small that it does not matter that Keras and PyTorch add it in different places.
+constexpr double kEpsilon = 1e-12;
+
 absl::StatusOr<Optimizer> OptimizerNamed(absl::string_view name, double rate) {
   if (name == "sgd") return optimizers::SGD({.learning_rate = rate, .momentum = 0.9});
-  if (name == "adam") return optimizers::Adam({.learning_rate = rate});
+  if (name == "adam") return optimizers::Adam({.learning_rate = rate, .epsilon = kEpsilon});
   return InvalidArgument("optimizer: expected sgd or adam, found ", name);
 }
 

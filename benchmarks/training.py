@@ -114,8 +114,7 @@ def train(name, work, threads, steps, warmup):
     model, _, _, optimizer, rate, _ = models()[name]
     arrays = np.load(work / f"{name}.npz")
     x, y = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["y"])
-    # As Keras has it: epsilon 1e-7.
-    step = (torch.optim.Adam(model.parameters(), rate, eps=1e-7) if optimizer == "adam"
+    step = (torch.optim.Adam(model.parameters(), rate, eps=1e-12) if optimizer == "adam"
             else torch.optim.SGD(model.parameters(), rate, momentum=0.9))
     loss = torch.nn.CrossEntropyLoss()
     model.train()
