@@ -180,11 +180,14 @@ absl::Status CheckSelectors(const Model& model, const TrainingGoals& goals) {
                                  DidYouMean(selector, names)));
     }
   }
-  std::vector<std::string> layers;
+  std::set<std::string> with_parents;  // of each layer those around it, too
   for (const Node& node : model.graph.nodes) {
-    if (!node.layer.empty() && (layers.empty() || layers.back() != node.layer))
-      layers.push_back(node.layer);
+    for (std::string layer = node.layer; !layer.empty() && with_parents.insert(layer).second;) {
+      const size_t slash = layer.rfind('/');
+      layer.resize(slash == std::string::npos ? 0 : slash);
+    }
   }
+  const std::vector<std::string> layers(with_parents.begin(), with_parents.end());
   for (const std::string& selector : goals.recompute) {
     const bool any = std::any_of(layers.begin(), layers.end(), [&](const std::string& layer) {
       return SelectsWeight(selector, layer);

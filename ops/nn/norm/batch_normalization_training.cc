@@ -98,7 +98,8 @@ absl::Status RunFast(KernelContext& context, const ChannelShape& shape, int thre
   const auto count = static_cast<double>(shape.count());
   for (int64_t c = 0; c < shape.channels; ++c) {
     const double shift = sums[c] / count;
-    const double variance = std::max(0.0, sums[shape.channels + c] / count - shift * shift);
+    // In this order of the two NaN stays NaN.
+    const double variance = std::max(sums[shape.channels + c] / count - shift * shift, 0.0);
     const Channel channel =
         SetStatistics<float>(context, c, static_cast<double>(first[c]) + shift, variance);
     mean[c] = static_cast<float>(channel.mean);
