@@ -36,6 +36,7 @@ Known Needed(const OpDef& op) {
       {"nn.GlobalLpPool", Known::kRank},
       {"nn.GlobalMaxPool", Known::kRank},
       {"nn.GroupNormalization", Known::kRank},
+      {"nn.GroupNormalizationGrad", Known::kRank},
       {"nn.InstanceNormalization", Known::kRank},
       {"nn.LayerNormalizationGrad", Known::kRank},
       {"nn.MaxUnpool", Known::kAllButFirst},
