@@ -25,7 +25,10 @@ absl::StatusOr<std::vector<Value>> Body(absl::Span<const Value> inputs, const At
   const bool narrow = DTypeSize(dtype) == 2;  // in which epsilon would be 0
   const Value x = narrow ? Call("array.Cast", {inputs[0]}, {{"to", DType::kFloat32}}) : inputs[0];
   const Value centered = x - mean(x);
-  const Value deviation = Call("math.Sqrt", {mean(centered * centered)});
+  // A square root of 0 has no derivative; this one is far below epsilon.
+  const Value variance = mean(centered * centered);
+  const Value least = ConstantLike(1e-30, variance);
+  const Value deviation = Call("math.Sqrt", {Call("math.Max", {variance, least})});
   const Value y = centered / (deviation + attrs.Float("epsilon"));
   return std::vector<Value>{narrow ? Call("array.Cast", {y}, {{"to", dtype}}) : y};
 }
