@@ -98,6 +98,7 @@ constexpr absl::string_view kOtherSums[] = {
     "image.GridSample",
     "image.Resize",
     "math.Einsum",
+    "nn.BatchNormalizationTraining",
     "nn.BatchNormalizationTrainingGrad",
     "nn.ConvGradKernel",
     "nn.ConvTransposeGradKernel",
@@ -143,7 +144,7 @@ void ExpectAlike(const OpDef& op, const Example& example, const OpDef* behind) {
             << fast.status() << "\n  exact " << exact.status();
         if (other_sums && exact.ok()) {
           if (std::isnan(value)) {
-            EXPECT_EQ(AnyNan(*fast), AnyNan(*exact));
+            EXPECT_GE(AnyNan(*fast), AnyNan(*exact));
           }
           continue;
         }

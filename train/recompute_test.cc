@@ -84,7 +84,7 @@ TEST(Recompute, HasTheSameLossesWithLessMemory) {
 TEST(Recompute, NamesALayerThatIsNotThere) {
   const auto trainer = Trainer::Create(
       Deep(), {.loss = losses::MeanSquaredError(), .recompute = {"encoder", "enkoder"}});
-  EXPECT_EQ(trainer.status().message(), "there is no layer \"enkoder\"; did you mean \"encoder\"?");
+  EXPECT_EQ(trainer.status().message(), "there is no layer \"enkoder\" (did you mean encoder?)");
 }
 
 }  // namespace
