@@ -5,6 +5,7 @@
 #include "nomograph/train/train.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <string>
@@ -60,6 +61,8 @@ absl::Status Run(Flags flags) {
                                                     .decay_steps = steps - steps / 10,
                                                     .warmup_target = 4e-3,
                                                     .warmup_steps = steps / 10});
+  if (!std::filesystem::is_directory(flags["out"]))
+    return InvalidArgument("--out: there is no folder ", flags["out"]);
   NOMO_ASSIGN_OR_RETURN(const Model model, BuildForTraining());
   NOMO_ASSIGN_OR_RETURN(
       const auto trainer,
