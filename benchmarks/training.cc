@@ -1,14 +1,14 @@
-// One side of training.py: trains a model on one batch again and again, and tells what a step takes.
+// One side of training.py: trains a model on one batch again and again, and tells what a step
+// takes.
 //
 //   training MODEL BATCH.npz OPTIMIZER RATE STEPS [WARMUP [THREADS]]
 //
 // The batch has the model's input as "x" and classes as "y"; the model's output is their scores.
 // Prints the losses of the first steps, then milliseconds of each of STEPS further ones and the
 // largest memory of the process in MB, as JSON.
-#include <sys/resource.h>
-
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -33,6 +33,16 @@ absl::StatusOr<Optimizer> OptimizerNamed(absl::string_view name, double rate) {
 double Milliseconds(std::chrono::steady_clock::time_point since) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - since)
       .count();
+}
+
+// Not getrusage()'s, which counts in the process that started this one.
+double PeakMegabytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    double kilobytes = 0;
+    if (std::sscanf(line.c_str(), "VmHWM: %lf kB", &kilobytes) == 1) return kilobytes / 1024;
+  }
+  return 0;
 }
 
 absl::Status Run(int argc, char** argv) {
@@ -61,10 +71,9 @@ absl::Status Run(int argc, char** argv) {
     if (i >= warmup) times.push_back(Milliseconds(begin));
     losses.push_back(logs.at("loss"));
   }
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  std::printf("{\"losses\": [%s], \"ms\": [%s], \"mb\": %.1f}\n", absl::StrJoin(losses, ", ").c_str(),
-              absl::StrJoin(times, ", ").c_str(), static_cast<double>(usage.ru_maxrss) / 1024);
+  std::printf("{\"losses\": [%s], \"ms\": [%s], \"mb\": %.1f}\n",
+              absl::StrJoin(losses, ", ").c_str(), absl::StrJoin(times, ", ").c_str(),
+              PeakMegabytes());
   return absl::OkStatus();
 }
 
