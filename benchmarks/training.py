@@ -93,7 +93,7 @@ def models():
         "lstm": (seeded(Lstm), (32, 50, 64), 10, "adam", 1e-3, 30),
         "transformer": (seeded(Transformer), (16, 64, 64), 10, "adam", 1e-3, 30),
         "resnet18": (seeded(torchvision.models.resnet18), (16, 3, 224, 224), 1000, "sgd", 1e-2, 4),
-        "mobilenet_v2": (seeded(lambda: torchvision.models.mobilenet_v2(dropout=0.0)), (16, 3, 224, 224), 1000, "sgd", 1e-2, 4),
+        "mobilenet_v2": (seeded(lambda: torchvision.models.mobilenet_v2(dropout=0.0)), (16, 3, 224, 224), 1000, "sgd", 1e-4, 4),
     }
 
 
