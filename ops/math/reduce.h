@@ -93,6 +93,15 @@ void Reduce(KernelContext& context, absl::Span<const int> axes) {
   for (size_t i = 0; i < y.size(); ++i) y[i] = static_cast<T>(results[i].Result(count));
 }
 
+template <typename T>
+struct SumReducer {
+  void Add(ComputeType<T> x) { sum += static_cast<WrappingSum<T>>(x); }
+  void Merge(const SumReducer& other) { sum += other.sum; }
+  auto Result(int64_t) const { return sum; }
+
+  WrappingSum<T> sum = 0;
+};
+
 // The op without its doc, source and examples.
 template <template <typename> typename Reducer, typename... Ts>
 OpDef ReduceOp(std::string name, TypeList<Ts...> types) {

@@ -15,16 +15,8 @@ using math::ReducedLike;
 using math::ReduceExamples;
 using math::ReduceGradient;
 using math::ReduceOp;
+using math::SumReducer;
 using math::WrappingSum;
-
-template <typename T>
-struct SumReducer {
-  void Add(ComputeType<T> x) { sum += static_cast<WrappingSum<T>>(x); }
-  void Merge(const SumReducer& other) { sum += other.sum; }
-  auto Result(int64_t) const { return sum; }
-
-  WrappingSum<T> sum = 0;
-};
 
 template <typename T>
 struct MeanReducer : SumReducer<T> {

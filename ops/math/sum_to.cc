@@ -32,15 +32,6 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   return std::vector<TensorType>{{context.dtype(0), like}};
 }
 
-template <typename T>
-struct SumReducer {
-  void Add(ComputeType<T> x) { sum += static_cast<WrappingSum<T>>(x); }
-  void Merge(const SumReducer& other) { sum += other.sum; }
-  auto Result(int64_t) const { return sum; }
-
-  WrappingSum<T> sum = 0;
-};
-
 absl::Status Compute(KernelContext& context) {
   const Shape& x = context.input_shape(0);
   const Shape& like = context.input_shape(1);
