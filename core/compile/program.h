@@ -14,11 +14,21 @@
 
 namespace nomograph {
 
+// In which floating-point numbers a program computes what the model has in float32.
+enum class Precision {
+  kFloat32,
+  // Inputs of products are rounded to bfloat16 (8 bits of precision), sums and what needs the
+  // digits (OpDef::InLowPrecision()) stay in float32, as do inputs, outputs and variables.
+  kBFloat16,
+};
+
 struct CompileOptions {
   // Reference kernels only, in the order of the graph: the same bits on every machine.
   bool exact = false;
   // Of the fast kernels only those that cannot lose a NaN, and nothing is fused.
   bool keep_nan = false;
+  // Not in exact mode.
+  Precision precision = Precision::kFloat32;
   // Ops with the effect io that may run, by name.
   std::vector<std::string> allowed_io;
   // That one run may use. 0: OpenMP's number, which is OMP_NUM_THREADS or that of the processors.

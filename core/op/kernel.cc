@@ -24,6 +24,11 @@ class ComputeKernel : public Kernel {
 
 }  // namespace
 
+absl::StatusOr<VariableStore*> VariablesOf(const RunContext& run) {
+  if (run.variables != nullptr) return run.variables;
+  return absl::FailedPreconditionError("variables belong to a session, and none runs this node");
+}
+
 Tensor KernelContext::BorrowInput(int i) const {
   return Tensor::FromBuffer(inputs_[i].dtype, *inputs_[i].shape, inputs_[i].data, nullptr);
 }

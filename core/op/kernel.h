@@ -47,6 +47,9 @@ struct RunContext {
   FunctionCaller* functions = nullptr;
 };
 
+// FailedPrecondition where the run has none.
+absl::StatusOr<VariableStore*> VariablesOf(const RunContext& run);
+
 // A tensor in memory that something else owns.
 struct TensorView {
   DType dtype = DType::kInvalid;  // kInvalid: an optional input that is absent, or an output not
@@ -101,6 +104,8 @@ class KernelContext {
 
   const Attributes& attrs() const { return *attrs_; }
   const RunContext& run() const { return *run_; }
+  // FailedPrecondition where no session runs this node.
+  absl::StatusOr<VariableStore*> variables() const { return VariablesOf(*run_); }
   // The same for the same node name and call path on every machine: half of a random op's key (the
   // other is the seed).
   uint64_t node_key() const { return node_key_; }

@@ -154,6 +154,14 @@ struct QuantizedInputs {
   bool only_between = false;
 };
 
+// What becomes of a node of float32 where a program computes in 16 bits (Precision in
+// core/compile/program.h).
+enum class LowPrecision {
+  kNever,    // it reads float32: what sums, exponentiates or takes differences
+  kGains,    // its inputs are rounded: products, which keep their sums in float32
+  kFollows,  // it takes the dtype that its first floating-point input has: moves, maxima, ReLU
+};
+
 // How many elements a node reads and writes.
 struct WorkSizes {
   int64_t inputs = 0, outputs = 0;
@@ -346,6 +354,10 @@ struct OpDef {
     quantized_inputs = std::move(fn);
     return *this;
   }
+  OpDef& InLowPrecision(LowPrecision value) {
+    low_precision = value;
+    return *this;
+  }
   // What running the op costs beside reading its inputs and writing its outputs.
   OpDef& Work(WorkFn fn) {
     work = fn;
@@ -386,6 +398,7 @@ struct OpDef {
   std::vector<std::pair<Pattern, std::function<bool(const InferContext&)>>> patterns;
   bool folds_late = false;
   std::function<std::optional<QuantizedInputs>(const InferContext&)> quantized_inputs;
+  LowPrecision low_precision = LowPrecision::kNever;
   WorkFn work = nullptr;
 };
 

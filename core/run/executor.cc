@@ -46,10 +46,6 @@ bool DiffersBetweenRuns(Storage storage) {
   return storage == Storage::kInput || storage == Storage::kVariable || storage == Storage::kResult;
 }
 
-absl::Status VariablesMissing() {
-  return absl::FailedPreconditionError("variables belong to a session, and none runs this node");
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ProgramState>> ProgramState::Create(const Program& program) {
@@ -177,8 +173,9 @@ absl::Status Executor::Bind(absl::Span<const Tensor> inputs, absl::Span<Tensor> 
     if (graph.inputs[i] != kNoValue) place(graph.inputs[i], inputs[i].raw_data());
   }
   for (const auto& [id, name] : program_.plan_.variables) {
-    if (run_.variables == nullptr) return AtProducer(graph, id, VariablesMissing());
-    NOMO_ASSIGN_OR_RETURN(const Tensor value, run_.variables->Read(name));
+    const absl::StatusOr<VariableStore*> variables = VariablesOf(run_);
+    if (!variables.ok()) return AtProducer(graph, id, variables.status());
+    NOMO_ASSIGN_OR_RETURN(const Tensor value, (*variables)->Read(name));
     if (value.type() != graph.types[id]) {
       return AtProducer(
           graph, id,

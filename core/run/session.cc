@@ -97,6 +97,7 @@ class Session::Impl : public FunctionCaller {
         // What changes something cannot be repeated.
         compile_{.exact = options_.exact,
                  .keep_nan = has_state_ || effects.contains(Effects::kIo),
+                 .precision = options_.precision,
                  .allowed_io = options_.allowed_io,
                  .threads = options_.threads,
                  .memory = std::make_shared<MemoryAccount>(options_.memory_limit_bytes)},

@@ -16,6 +16,8 @@ namespace nomograph {
 struct SessionOptions {
   // Reference kernels only: slower, and the same bits on every machine.
   bool exact = false;
+  // Not in exact mode.
+  Precision precision = Precision::kFloat32;
   // Ops with the effect io that may run, by name.
   std::vector<std::string> allowed_io;
   // That one run may use; several runs at once use as many each. 0: OpenMP's number, which is

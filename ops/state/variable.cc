@@ -6,25 +6,20 @@
 namespace nomograph {
 namespace {
 
-absl::StatusOr<VariableStore*> Variables(const KernelContext& context) {
-  if (context.run().variables != nullptr) return context.run().variables;
-  return absl::FailedPreconditionError("variables belong to a session, and none runs this node");
-}
-
 absl::StatusOr<std::vector<TensorType>> InferRead(const InferContext& context) {
   const std::vector<int64_t>& sizes = context.attrs().Ints("shape");
   return std::vector<TensorType>{{context.attrs().Type("dtype"), Shape(sizes)}};
 }
 
 absl::Status Read(KernelContext& context) {
-  NOMO_ASSIGN_OR_RETURN(VariableStore* const variables, Variables(context));
+  NOMO_ASSIGN_OR_RETURN(VariableStore* const variables, context.variables());
   const std::string& name = context.attrs().String("variable");
   NOMO_ASSIGN_OR_RETURN(const Tensor value, variables->Read(name));
   return Annotate(context.SetOutput(0, value), absl::StrCat("variable ", Quoted(name)));
 }
 
 absl::Status Assign(KernelContext& context) {
-  NOMO_ASSIGN_OR_RETURN(VariableStore* const variables, Variables(context));
+  NOMO_ASSIGN_OR_RETURN(VariableStore* const variables, context.variables());
   NOMO_RETURN_IF_ERROR(
       variables->Assign(context.attrs().String("variable"), context.BorrowInput(0)));
   if (context.output_view(0).data == context.input_view(0).data) return absl::OkStatus();

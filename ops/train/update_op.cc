@@ -60,8 +60,7 @@ absl::Status Change(const KernelContext& context, const UpdatePlan& plan, double
 }
 
 absl::Status Compute(KernelContext& context, PlanFn make_plan) {
-  if (context.run().variables == nullptr)
-    return absl::FailedPreconditionError("variables belong to a session, and none runs this node");
+  NOMO_RETURN_IF_ERROR(context.variables().status());
   const TensorType type = {context.input_dtype(kWeight), context.input_shape(kWeight)};
   NOMO_ASSIGN_OR_RETURN(const Tensor weight, Edit(context, "variable", type));
   if (!context.has_input(kApply) || context.input<bool>(kApply)[0]) {
