@@ -47,9 +47,11 @@ absl::StatusOr<int64_t> ReadRow(CsvScanner& scanner, std::vector<T>& values) {
 }
 
 template <typename T>
-absl::StatusOr<Tensor> ReadTable(absl::string_view text, const CsvOptions& options) {
+absl::StatusOr<CsvTable> ReadTable(absl::string_view text, const CsvOptions& options) {
   CsvScanner scanner(text, options.delimiter);
-  NOMO_ASSIGN_OR_RETURN(int64_t columns, SkipCsvHeader(scanner, options.header));
+  CsvTable table;
+  NOMO_ASSIGN_OR_RETURN(table.columns, ReadCsvHeader(scanner, options.header));
+  auto columns = static_cast<int64_t>(table.columns.size());
   int64_t rows = 0;
   std::vector<T> values;
   for (; !scanner.AtEnd(); ++rows) {
@@ -61,9 +63,28 @@ absl::StatusOr<Tensor> ReadTable(absl::string_view text, const CsvOptions& optio
     }
   }
   if (columns == 0) return InvalidArgument("it is empty; expected rows of numbers");
-  NOMO_ASSIGN_OR_RETURN(Tensor table, Tensor::Create(kDTypeOf<T>, {rows, columns}));
-  std::copy(values.begin(), values.end(), table.mutable_data<T>().begin());
+  NOMO_ASSIGN_OR_RETURN(table.values, Tensor::Create(kDTypeOf<T>, {rows, columns}));
+  std::copy(values.begin(), values.end(), table.values.mutable_data<T>().begin());
   return table;
+}
+
+absl::StatusOr<CsvTable> ParseTable(absl::string_view text, const CsvOptions& options) {
+  switch (options.dtype) {
+    case DType::kFloat32:
+      return ReadTable<float>(text, options);
+    case DType::kFloat64:
+      return ReadTable<double>(text, options);
+    case DType::kInt64:
+      return ReadTable<int64_t>(text, options);
+    case DType::kInvalid:
+      break;
+    default:
+      return InvalidArgument("a table is read as float32, float64 or int64; found ",
+                             DTypeName(options.dtype));
+  }
+  auto integers = ReadTable<int64_t>(text, options);
+  if (integers.ok() && integers->values.num_elements() > 0) return integers;
+  return ReadTable<double>(text, options);
 }
 
 // The shortest text that reads as the same value.
@@ -90,29 +111,20 @@ std::string QuoteCell(absl::string_view cell, char delimiter) {
 }  // namespace
 
 absl::StatusOr<Tensor> ParseCsv(absl::string_view text, const CsvOptions& options) {
-  switch (options.dtype) {
-    case DType::kFloat32:
-      return ReadTable<float>(text, options);
-    case DType::kFloat64:
-      return ReadTable<double>(text, options);
-    case DType::kInt64:
-      return ReadTable<int64_t>(text, options);
-    case DType::kInvalid:
-      break;
-    default:
-      return InvalidArgument("a table is read as float32, float64 or int64; found ",
-                             DTypeName(options.dtype));
-  }
-  auto integers = ReadTable<int64_t>(text, options);
-  if (integers.ok() && integers->num_elements() > 0) return integers;
-  return ReadTable<double>(text, options);
+  NOMO_ASSIGN_OR_RETURN(CsvTable table, ParseTable(text, options));
+  return std::move(table.values);
+}
+
+absl::StatusOr<CsvTable> ReadCsvTable(const std::string& path, const CsvOptions& options) {
+  NOMO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  auto table = ParseTable(text, options);
+  if (!table.ok()) return Annotate(table.status(), absl::StrCat("\"", path, "\""));
+  return table;
 }
 
 absl::StatusOr<Tensor> ReadCsv(const std::string& path, const CsvOptions& options) {
-  NOMO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  auto table = ParseCsv(text, options);
-  if (!table.ok()) return Annotate(table.status(), absl::StrCat("\"", path, "\""));
-  return table;
+  NOMO_ASSIGN_OR_RETURN(CsvTable table, ReadCsvTable(path, options));
+  return std::move(table.values);
 }
 
 absl::StatusOr<std::string> FormatCsv(const Tensor& table, const WriteCsvOptions& options) {

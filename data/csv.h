@@ -36,6 +36,14 @@ struct CsvOptions {
 absl::StatusOr<Tensor> ReadCsv(const std::string& path, const CsvOptions& options = {});
 absl::StatusOr<Tensor> ParseCsv(absl::string_view text, const CsvOptions& options = {});
 
+struct CsvTable {
+  std::vector<std::string> columns;  // their names; none without a header
+  Tensor values;                     // [rows,columns]
+};
+
+// As ReadCsv(), with the header.
+absl::StatusOr<CsvTable> ReadCsvTable(const std::string& path, const CsvOptions& options = {});
+
 struct WriteCsvOptions {
   std::vector<std::string> header;  // a name for each column, or none
   char delimiter = ',';

@@ -30,20 +30,21 @@ bool ParseCsvCell(absl::string_view cell, float& value) {
   return absl::SimpleAtof(cell, &value) && SaysWhatItIs(cell, value);
 }
 
-absl::StatusOr<int64_t> SkipCsvHeader(CsvScanner& scanner, CsvHeader header) {
-  if (header == CsvHeader::kNo || scanner.AtEnd()) return 0;
+absl::StatusOr<std::vector<std::string>> ReadCsvHeader(CsvScanner& scanner, CsvHeader header) {
+  std::vector<std::string> names;
+  if (header == CsvHeader::kNo || scanner.AtEnd()) return names;
   CsvScanner ahead = scanner;
   bool has_number = false;
-  bool more = true;
-  std::string cell;
-  while (more) {
-    NOMO_ASSIGN_OR_RETURN(more, ahead.NextCell(cell));
+  for (bool more = true; more;) {
+    NOMO_ASSIGN_OR_RETURN(more, ahead.NextCell(names.emplace_back()));
     double value;
-    has_number = has_number || absl::SimpleAtod(cell, &value);
+    has_number = has_number || absl::SimpleAtod(names.back(), &value);
   }
-  if (header == CsvHeader::kAuto && (has_number || ahead.AtEnd())) return 0;
+  if (header == CsvHeader::kAuto && (has_number || ahead.AtEnd())) {
+    return std::vector<std::string>();
+  }
   scanner = ahead;
-  return ahead.column();
+  return names;
 }
 
 }  // namespace nomograph

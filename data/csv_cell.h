@@ -4,6 +4,8 @@
 #define NOMOGRAPH_DATA_CSV_CELL_H_
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -24,8 +26,8 @@ bool ParseCsvCell(absl::string_view cell, int64_t& value);
 bool ParseCsvCell(absl::string_view cell, double& value);
 bool ParseCsvCell(absl::string_view cell, float& value);
 
-// Skips the header, if there is one. Its number of columns, or 0.
-absl::StatusOr<int64_t> SkipCsvHeader(CsvScanner& scanner, CsvHeader header);
+// Reads the header, if there is one. The names of the columns, or none.
+absl::StatusOr<std::vector<std::string>> ReadCsvHeader(CsvScanner& scanner, CsvHeader header);
 
 }  // namespace nomograph
 

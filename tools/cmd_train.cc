@@ -236,7 +236,8 @@ void AddDataFlags(CLI::App& app, Arguments& arguments) {
   AddRepeated(app, "-d,--data", arguments.data, "[NAME=]FILE",
               "What to learn from: NAME=FILE for each input and output of the model (.npy, .csv, "
               "IDX); or an .npz of arrays of those names, or x and y; a .csv, whose last column is "
-              "the target; a .tfrecord of Examples with features of those names; or a folder with "
+              "the target, or with a column of the name of each; a .tfrecord of Examples with "
+              "features of those names; or a folder with "
               "a folder of pictures for each class")
       ->required();
   AddRepeated(app, "--validation-data", arguments.validation, "[NAME=]FILE",
@@ -246,9 +247,9 @@ void AddDataFlags(CLI::App& app, Arguments& arguments) {
          "Evaluate on this last part of the arrays instead, as 0.1, and train on the others")
       ->type_name("PART")
       ->check(NumberBetween(0, 0.99));
-  app.add_option("--csv-target", arguments.csv_target, "Which column of a .csv is the target")
-      ->type_name("COLUMN")
-      ->check(CLI::IsMember({"first", "last"}));
+  app.add_option("--csv-target", arguments.csv_target,
+                 "Which column of a .csv is the target: first, last (the default) or its name")
+      ->type_name("COLUMN");
   app.add_option("--scale", arguments.scale, "Multiply bytes, such as pixels, as by 1/255")
       ->type_name("NUMBER");
   app.add_option("--batch-size", arguments.batch_size, "Samples of a step (default 32)")

@@ -276,7 +276,8 @@ absl::Status ReadHead(Table& table) {
         absl::StrCat("line 1 has more than the allowed ", most, " bytes"));
   }
   CsvScanner scanner(text, table.options.file.delimiter);
-  NOMO_ASSIGN_OR_RETURN(table.columns, SkipCsvHeader(scanner, table.options.file.header));
+  NOMO_ASSIGN_OR_RETURN(const auto names, ReadCsvHeader(scanner, table.options.file.header));
+  table.columns = static_cast<int64_t>(names.size());
   table.delimiter = scanner.delimiter();
   table.first_row = text.size() - scanner.rest().size();
   table.first_line = scanner.next_line();

@@ -38,9 +38,14 @@ class TrainTest : public testing::Test {
     ASSERT_TRUE(
         Save(Sequential({Input({4, 4, 1}), Flatten(), Dense(2)}).Build(), TempPath("pictures.nomo"))
             .ok());
+    const Input left({1}, {.name = "a"}), right({1}, {.name = "b"});
+    const Value both = Dense(8, {.activation = "tanh"})(Concatenate()({left, right}));
+    ASSERT_TRUE(
+        Save(BuildModel({left, right}, {Dense(2, {.name = "scores"})(both)}), TempPath("two.nomo"))
+            .ok());
     constexpr int64_t kRows = 64;
     Tensor x(DType::kFloat32, {kRows, 2}), y(DType::kInt64, {kRows});
-    std::string table = "a,b,greater\n";
+    std::string table = "a,b,greater\n", named = "a,scores,b\n";
     auto records = TfRecordWriter::Create(TempPath("data.tfrecord"));
     ASSERT_TRUE(records.ok());
     for (int64_t i = 0; i < kRows; ++i) {
@@ -49,6 +54,7 @@ class TrainTest : public testing::Test {
       x.mutable_data<float>()[2 * i + 1] = b;
       y.mutable_data<int64_t>()[i] = a > b;
       absl::StrAppend(&table, a, ",", b, ",", a > b ? 1 : 0, "\n");
+      absl::StrAppend(&named, a, ",", a > b ? 1 : 0, ",", b, "\n");
       ASSERT_TRUE(records
                       ->Write(SerializeExample({{"x", std::vector<float>{a, b}},
                                                 {"scores", std::vector<int64_t>{a > b}}}))
@@ -56,6 +62,7 @@ class TrainTest : public testing::Test {
     }
     ASSERT_TRUE(records->Finish().ok());
     WriteContents("data.csv", table);
+    WriteContents("named.csv", named);
     ASSERT_TRUE(WriteNpy(TempPath("x.npy"), x).ok());
     ASSERT_TRUE(WriteNpy(TempPath("y.npy"), y).ok());
     ASSERT_TRUE(WriteNpz(TempPath("data.npz"), {{"x", x}, {"y", y}}).ok());
@@ -75,6 +82,7 @@ class TrainTest : public testing::Test {
 TEST_F(TrainTest, EveryFormOfDataIsLearned) {
   for (const char* arguments :
        {"model.nomo -d data.npz", "model.nomo -d data.csv", "model.nomo -d data.tfrecord",
+        "model.nomo -d named.csv --csv-target scores", "two.nomo -d named.csv",
         "model.nomo -d x=x.npy -d scores=y.npy", "pictures.nomo -d folder --scale 1/255"}) {
     const CliResult result =
         Nomo(absl::StrCat("train ", arguments, kGoals, "--epochs 40 -o out.nomo --force --json"));
@@ -118,6 +126,8 @@ TEST_F(TrainTest, FaultsNameThePlace) {
       {absl::StrCat("-d x=x.npy", kGoals), 2, "target \"scores\" is missing"},
       {absl::StrCat("-d z=x.npy", kGoals), 2, "there is no input or output \"z\" in x, scores"},
       {absl::StrCat("-d x.txt", kGoals), 2, "expected NAME=FILE"},
+      {absl::StrCat("-d data.csv --csv-target greatre", kGoals), 2,
+       "there is no column \"greatre\" (did you mean greater?)"},
       {"-d data.npz --loss means", 2, "there is no loss \"means\""},
       {"-d data.npz --loss out=mse", 2, "the model has no output \"out\""},
       {"-d data.npz --loss mse", 2, "target \"scores\": expected float32[batch,2]"},

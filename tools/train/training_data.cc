@@ -2,10 +2,12 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/types/attributes.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/data/csv.h"
@@ -102,27 +104,61 @@ class Reader {
                            absl::StrJoin(names, ", "));
   }
 
+  // A table with a column for each input and target, or with rows of the one input and its target
+  // beside them.
   absl::Status AddTable(const std::string& path, NamedTensors& x, NamedTensors& y) {
-    if (inputs_.size() != 1 || targets_.size() != 1) {
-      return InvalidArgument(QuotedPath(path),
-                             ": a table is for a model with one input and one "
-                             "target; give NAME=FILE for each");
+    NOMO_ASSIGN_OR_RETURN(const CsvTable table, ReadCsvTable(path, {.dtype = DType::kFloat64}));
+    const bool rows = inputs_.size() == 1 && targets_.size() == 1;
+    return Annotate(rows ? AddRows(table, x, y) : AddColumns(table, x, y), QuotedPath(path));
+  }
+
+  absl::Status AddRows(const CsvTable& table, NamedTensors& x, NamedTensors& y) {
+    const int64_t columns = table.values.shape()[1];
+    if (columns < 2) return InvalidArgument("expected at least two columns");
+    int64_t target = options_.csv_target == "first" ? 0 : columns - 1;
+    if (options_.csv_target != "first" && options_.csv_target != "last") {
+      NOMO_ASSIGN_OR_RETURN(target, ColumnNamed(table, options_.csv_target));
     }
-    NOMO_ASSIGN_OR_RETURN(const Tensor table, ReadCsv(path, {.dtype = DType::kFloat64}));
-    const int64_t rows = table.shape()[0], columns = table.shape()[1];
-    if (columns < 2) return InvalidArgument(QuotedPath(path), ": expected at least two columns");
-    NOMO_ASSIGN_OR_RETURN(Tensor values, Tensor::Create(DType::kFloat64, {rows, columns - 1}));
-    NOMO_ASSIGN_OR_RETURN(Tensor target, Tensor::Create(DType::kFloat64, {rows, 1}));
-    const bool first = options_.csv_target == "first";
-    const auto from = table.data<double>();
-    for (int64_t row = 0; row < rows; ++row) {
-      const auto begin = from.begin() + row * columns;
-      std::copy(begin + first, begin + first + columns - 1,
-                values.mutable_data<double>().begin() + row * (columns - 1));
-      target.mutable_data<double>()[row] = *(first ? begin : begin + columns - 1);
-    }
+    std::vector<int64_t> others;
+    for (int64_t column = 0; column < columns; ++column)
+      if (column != target) others.push_back(column);
+    NOMO_ASSIGN_OR_RETURN(Tensor values, Columns(table, others));
     NOMO_RETURN_IF_ERROR(Put(inputs_[0].name, std::move(values), x, y));
-    return Put(targets_[0].name, std::move(target), x, y);
+    NOMO_ASSIGN_OR_RETURN(values, Columns(table, {target}));
+    return Put(targets_[0].name, std::move(values), x, y);
+  }
+
+  absl::Status AddColumns(const CsvTable& table, NamedTensors& x, NamedTensors& y) {
+    for (const auto* places : {&inputs_, &targets_}) {
+      for (const Place& place : *places) {
+        NOMO_ASSIGN_OR_RETURN(const int64_t column, ColumnNamed(table, place.name));
+        NOMO_ASSIGN_OR_RETURN(Tensor values, Columns(table, {column}));
+        NOMO_RETURN_IF_ERROR(Put(place.name, std::move(values), x, y));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::StatusOr<int64_t> ColumnNamed(const CsvTable& table, const std::string& name) {
+    const auto found = std::find(table.columns.begin(), table.columns.end(), name);
+    if (found != table.columns.end()) return found - table.columns.begin();
+    if (table.columns.empty()) {
+      return InvalidArgument("there is no column ", Quoted(name),
+                             ": the first line does not name the columns");
+    }
+    return InvalidArgument("there is no column ", Quoted(name), DidYouMean(name, table.columns));
+  }
+
+  static absl::StatusOr<Tensor> Columns(const CsvTable& table,
+                                        const std::vector<int64_t>& columns) {
+    const int64_t rows = table.values.shape()[0], all = table.values.shape()[1];
+    const auto count = static_cast<int64_t>(columns.size());
+    NOMO_ASSIGN_OR_RETURN(Tensor values, Tensor::Create(DType::kFloat64, {rows, count}));
+    const auto from = table.values.data<double>();
+    const auto to = values.mutable_data<double>();
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t i = 0; i < count; ++i) to[row * count + i] = from[row * all + columns[i]];
+    return values;
   }
 
   // Rows in the input's shape; bytes times the scale.

@@ -16,14 +16,16 @@ struct TrainingDataOptions {
   double scale = 1;  // of bytes, such as pixels
   int64_t batch_size = 32;
   bool shuffle = true;
-  std::string csv_target;  // "first" or "last": where a table has the target
+  // "first", "last" or a column's name: where a table of one input's rows has the target.
+  std::string csv_target;
 };
 
 // Reads what --data names:
 //   NAME=FILE       an input or a target, by the name of the model's input or output: .npy, .csv,
 //                   IDX, or an .npz of one array
 //   FILE.npz        arrays of those names; or "x" and "y"
-//   FILE.csv        rows of an input, and in the last column its target
+//   FILE.csv        rows of an input, and in the last column its target; or, for models with
+//                   several, a column of the name of each
 //   FILE.tfrecord   Examples whose features have those names
 //   FOLDER          pictures in a folder for each class
 // The status carries its exit code.
