@@ -32,11 +32,16 @@ int64_t GrowthLimit::MostOf(int64_t packed_bytes) const {
   return overflows ? packed_bytes : std::max(free_bytes, packed_bytes * factor);
 }
 
-absl::Status ByteSource::Read(absl::Span<char> out) {
+absl::StatusOr<int64_t> ByteSource::ReadSome(absl::Span<char> out) {
   NOMO_ASSIGN_OR_RETURN(const int64_t count, ReadUpTo(out));
-  const int64_t missing = static_cast<int64_t>(out.size()) - count;
   position_ += count;
   max_remaining_ = std::max<int64_t>(max_remaining_ - count, 0);
+  return count;
+}
+
+absl::Status ByteSource::Read(absl::Span<char> out) {
+  NOMO_ASSIGN_OR_RETURN(const int64_t count, ReadSome(out));
+  const int64_t missing = static_cast<int64_t>(out.size()) - count;
   if (missing == 0) return absl::OkStatus();
   return InvalidArgument("it ends after ", position_, " bytes, ", missing, " bytes too early");
 }

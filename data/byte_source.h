@@ -43,6 +43,8 @@ class ByteSource {
 
   // Fills `out`. InvalidArgument, with how many bytes are missing, when the source ends first.
   absl::Status Read(absl::Span<char> out);
+  // Reads up to `out.size()` bytes, fewer only at the end. How many.
+  absl::StatusOr<int64_t> ReadSome(absl::Span<char> out);
   // InvalidArgument unless every byte has been read, or when a checksum over all of them does not
   // hold.
   absl::Status ExpectEnd();

@@ -1,52 +1,15 @@
 #include "nomograph/data/idx.h"
 
-#include <unistd.h>
-#include <zlib.h>
-
 #include <algorithm>
 #include <bit>
-#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "nomograph/core/io/file.h"
+#include "nomograph/data/byte_source.h"
+#include "nomograph/data/gzip_source.h"
 
 namespace nomograph {
 namespace {
-
-struct CloseGzip {
-  void operator()(gzFile file) const { gzclose(file); }
-};
-using Gzip = std::unique_ptr<gzFile_s, CloseGzip>;
-
-// A gzipped file, or any other as it is.
-class GzipSource : public ByteSource {
- public:
-  GzipSource(Gzip file, int64_t max_remaining)
-      : ByteSource(max_remaining), file_(std::move(file)) {}
-
- private:
-  absl::StatusOr<int64_t> ReadUpTo(absl::Span<char> out) override;
-
-  Gzip file_;
-};
-
-absl::StatusOr<int64_t> GzipSource::ReadUpTo(absl::Span<char> out) {
-  constexpr size_t kMaxRead = size_t{1} << 30;  // zlib counts in int
-  int64_t total = 0;
-  while (!out.empty()) {
-    const int count =
-        gzread(file_.get(), out.data(), static_cast<unsigned>(std::min(out.size(), kMaxRead)));
-    int error = Z_OK;
-    const char* message = gzerror(file_.get(), &error);
-    if (error != Z_OK && error != Z_STREAM_END)
-      return InvalidArgument("it cannot be unpacked: ", message);
-    if (count <= 0) break;
-    total += count;
-    out.remove_prefix(count);
-  }
-  return total;
-}
 
 DType ElementType(int code) {
   switch (code) {
@@ -96,23 +59,12 @@ absl::StatusOr<Tensor> ReadIdxFrom(ByteSource& source, const IdxOptions& options
 }  // namespace
 
 absl::StatusOr<Tensor> ReadIdx(const std::string& path, const IdxOptions& options) {
-  NOMO_ASSIGN_OR_RETURN(const InputFile file, InputFile::Open(path));
-  FileDescriptor fd(dup(file.fd()));
-  Gzip gzip(gzdopen(fd.get(), "rb"));
-  if (gzip == nullptr)
-    return absl::ResourceExhaustedError(absl::StrCat("no memory to unpack \"", path, "\""));
-  fd.Release();  // gzclose() closes it
-  int64_t most = options.max_bytes;
-  // gzdirect() reads ahead to see whether the file is gzipped.
-  const bool packed = gzdirect(gzip.get()) == 0;
-  const int64_t ratio = packed ? kMaxDeflateRatio : 1;
-  if (file.size() >= 0 && file.size() < most / ratio) most = file.size() * ratio;
-  GzipSource source(std::move(gzip), most);
+  NOMO_ASSIGN_OR_RETURN(const GzipFile file, OpenGzip(path, options.max_bytes));
   IdxOptions limits = options;
-  if (packed && file.size() >= 0) {
-    limits.max_bytes = std::min(limits.max_bytes, limits.growth.MostOf(file.size()));
+  if (file.packed && file.file_bytes >= 0) {
+    limits.max_bytes = std::min(limits.max_bytes, limits.growth.MostOf(file.file_bytes));
   }
-  auto tensor = ReadIdxFrom(source, limits);
+  auto tensor = ReadIdxFrom(*file.source, limits);
   if (!tensor.ok()) return Annotate(tensor.status(), absl::StrCat("\"", path, "\""));
   return tensor;
 }

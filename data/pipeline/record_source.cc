@@ -1,10 +1,13 @@
 // TfRecord: the records of a file.
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/data/gzip_source.h"
 #include "nomograph/data/pipeline/dataset.h"
 #include "nomograph/data/pipeline/stage.h"
 
@@ -41,6 +44,12 @@ class TfRecordStage : public Stage {
         node_(node),
         file_(std::move(file)),
         reader_(file_->bytes(), node.options().max_record_bytes) {}
+  // Of a gzipped file.
+  TfRecordStage(IterationContext context, const TfRecordNode& node,
+                std::unique_ptr<ByteSource> source)
+      : Stage(std::move(context)),
+        node_(node),
+        reader_(std::move(source), node.options().max_record_bytes) {}
 
  private:
   bool skips_errors() const { return node_.options().on_error == OnError::kSkip; }
@@ -49,6 +58,7 @@ class TfRecordStage : public Stage {
   }
 
   void GiveBackPages() {
+    if (file_ == nullptr) return;
     const int64_t read = reader_.offset() - given_back_;
     if (read < kPieceBytes) return;
     MappedFile::GiveBack(file_->bytes().data() + given_back_, static_cast<size_t>(read));
@@ -63,7 +73,11 @@ class TfRecordStage : public Stage {
       if (record.ok()) {
         if (!*record) break;
         const auto size = static_cast<int64_t>((*record)->size());
-        return Element{Tensor::FromBuffer(DType::kUInt8, {size}, (*record)->data(), file_)};
+        if (file_ != nullptr)
+          return Element{Tensor::FromBuffer(DType::kUInt8, {size}, (*record)->data(), file_)};
+        NOMO_ASSIGN_OR_RETURN(Tensor bytes, Tensor::Create(DType::kUInt8, {size}));
+        std::copy_n((*record)->data(), size, reinterpret_cast<char*>(bytes.mutable_raw_data()));
+        return Element{std::move(bytes)};
       }
       if (!skips_errors()) return Fault(record.status());
       CountSkipped();
@@ -87,7 +101,7 @@ class TfRecordStage : public Stage {
   }
 
   const TfRecordNode& node_;
-  const std::shared_ptr<const MappedFile> file_;
+  const std::shared_ptr<const MappedFile> file_;  // null: it is gzipped
   TfRecordReader reader_;
   int64_t given_back_ = 0;
   bool ended_ = false;
@@ -95,6 +109,10 @@ class TfRecordStage : public Stage {
 
 StageOr TfRecordNode::Start(IterationContext context) const {
   NOMO_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> file, MappedFile::Open(path_));
+  if (IsGzippedTfRecord(file->bytes())) {
+    NOMO_ASSIGN_OR_RETURN(GzipFile packed, OpenGzip(path_, std::numeric_limits<int64_t>::max()));
+    return std::make_unique<TfRecordStage>(std::move(context), *this, std::move(packed.source));
+  }
   return std::make_unique<TfRecordStage>(std::move(context), *this, std::move(file));
 }
 

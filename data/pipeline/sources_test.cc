@@ -209,16 +209,24 @@ TEST_F(Sources, CsvOfWhichAnyByteIsDamaged) {
 }
 
 TEST_F(Sources, TfRecord) {
-  const std::string path = "data/pipeline/testdata/examples.tfrecord";
+  const std::string plain = "data/pipeline/testdata/examples.tfrecord";
+  const std::string gzipped = Path("packed.tfrecord");
+  ASSERT_EQ(system(absl::StrCat("gzip -c ", plain, " > ", gzipped).c_str()), 0);
   const std::vector<ExampleFeature> features = {
       {"label", DType::kInt64, Shape{}, Tensor::Scalar<int64_t>(0)}, {"weights", DType::kFloat32}};
-  for (const int threads : {1, 2}) {
-    const Dataset dataset =
-        Dataset::TfRecord(path).ParseExample(features, {.num_parallel = threads});
-    EXPECT_EQ(Line(dataset), "7; [0.5 -1.25 3e+38], -1; [2], 2; [1 2 3], 0; []") << threads;
-    CheckPositions(dataset);
-    CheckPositions(dataset.Shuffle(2).Repeat(2));
+  for (const std::string& path : {plain, gzipped}) {
+    for (const int threads : {1, 2}) {
+      const Dataset dataset =
+          Dataset::TfRecord(path).ParseExample(features, {.num_parallel = threads});
+      EXPECT_EQ(Line(dataset), "7; [0.5 -1.25 3e+38], -1; [2], 2; [1 2 3], 0; []") << threads;
+      CheckPositions(dataset);
+      CheckPositions(dataset.Shuffle(2).Repeat(2));
+    }
   }
+  const std::string packed = *ReadFile(gzipped);
+  const Dataset cut = Dataset::TfRecord(Put("cut.tfrecord", packed.substr(0, packed.size() / 2)));
+  EXPECT_TRUE(absl::StrContains(Message(cut), "\"cut.tfrecord\": it cannot be unpacked: "))
+      << Message(cut);
 }
 
 TEST_F(Sources, TfRecordOfWhichBadRecordsAreSkipped) {

@@ -1,16 +1,18 @@
 #include "nomograph/data/pipeline/tfrecord.h"
 
-#include "absl/strings/match.h"
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/data/gzip_source.h"
 #include "nomograph/data/pipeline/crc32c.h"
 
 namespace nomograph {
 namespace {
 
-constexpr int64_t kLengthBytes = 8, kCrcBytes = 4;
-constexpr int64_t kHeadBytes = kLengthBytes + kCrcBytes;
-constexpr size_t kBufferBytes = size_t{1} << 20;
+constexpr uint64_t kLengthBytes = 8, kCrcBytes = 4;
+constexpr uint64_t kHeadBytes = kLengthBytes + kCrcBytes;
+constexpr uint64_t kBufferBytes = uint64_t{1} << 20;
 
 uint64_t LittleEndian(absl::string_view bytes) {
   uint64_t value = 0;
@@ -20,65 +22,113 @@ uint64_t LittleEndian(absl::string_view bytes) {
   return value;
 }
 
-void AppendLittleEndian(uint64_t value, int64_t count, std::string& out) {
-  for (int64_t i = 0; i < count; ++i) out += static_cast<char>(value >> (8 * i));
+void AppendLittleEndian(uint64_t value, uint64_t count, std::string& out) {
+  for (uint64_t i = 0; i < count; ++i) out += static_cast<char>(value >> (8 * i));
+}
+
+bool HeadHolds(absl::string_view head) {
+  return MaskedCrc32c(head.substr(0, kLengthBytes)) ==
+         LittleEndian(head.substr(kLengthBytes, kCrcBytes));
 }
 
 }  // namespace
 
-absl::StatusOr<int64_t> TfRecordReader::ReadLength() {
+absl::StatusOr<absl::string_view> TfRecordReader::Take(uint64_t count) {
+  if (source_ == nullptr) {
+    const absl::string_view taken = bytes_.substr(0, count);
+    bytes_.remove_prefix(taken.size());
+    return taken;
+  }
+  buffer_.clear();
+  // In pieces: the file may not have what a record claims.
+  while (buffer_.size() < count) {
+    const size_t begin = buffer_.size();
+    buffer_.resize(begin + std::min(count - begin, kBufferBytes));
+    NOMO_ASSIGN_OR_RETURN(const int64_t read,
+                          source_->ReadSome(absl::MakeSpan(buffer_).subspan(begin)));
+    const size_t end = begin + static_cast<size_t>(read);
+    if (end == buffer_.size()) continue;
+    buffer_.resize(end);
+    break;
+  }
+  return absl::string_view(buffer_);
+}
+
+absl::Status TfRecordReader::PassRecord(uint64_t length) {
+  // A record and its checksum, one after the other: the sum might overflow.
+  uint64_t passed = 0;
+  for (uint64_t left : {length, kCrcBytes}) {
+    while (left > 0) {
+      const uint64_t piece = source_ == nullptr ? left : std::min(left, kBufferBytes);
+      NOMO_ASSIGN_OR_RETURN(const absl::string_view taken, Take(piece));
+      passed += taken.size();
+      if (taken.size() < piece) return Passed(length, passed);
+      left -= piece;
+    }
+  }
+  return Passed(length, passed);
+}
+
+std::string TfRecordReader::Place() const {
+  return absl::StrCat("record at ", source_ == nullptr ? "" : "unpacked ", "byte ", offset_);
+}
+
+absl::StatusOr<std::optional<uint64_t>> TfRecordReader::ReadLength() {
   can_go_on_ = false;
-  const absl::string_view rest = bytes_.substr(static_cast<size_t>(offset_));
-  const std::string place = absl::StrCat("record at byte ", offset_);
-  if (static_cast<int64_t>(rest.size()) < kHeadBytes) {
-    return InvalidArgument(place, ": the file ends ",
-                           kHeadBytes - static_cast<int64_t>(rest.size()),
+  NOMO_ASSIGN_OR_RETURN(const absl::string_view head, Take(kHeadBytes));
+  if (head.empty()) return std::nullopt;
+  if (head.size() < kHeadBytes) {
+    return InvalidArgument(Place(), ": the file ends ", kHeadBytes - head.size(),
                            " bytes before the end of the record's length");
   }
-  const absl::string_view length_bytes = rest.substr(0, kLengthBytes);
-  if (MaskedCrc32c(length_bytes) != LittleEndian(rest.substr(kLengthBytes, kCrcBytes))) {
-    if (offset_ == 0 && absl::StartsWith(rest, "\x1f\x8b")) {
-      return InvalidArgument("the file is gzipped: unpack it first");
-    }
-    return absl::DataLossError(absl::StrCat(place, ": the checksum of its length does not hold",
-                                            offset_ == 0 ? " (is this a TFRecord file?)" : ""));
+  if (!HeadHolds(head)) {
+    const bool gzipped = source_ == nullptr && StartsLikeGzip(head);
+    return absl::DataLossError(absl::StrCat(Place(), ": the checksum of its length does not hold",
+                                            offset_ > 0 ? ""
+                                            : gzipped   ? " (the file is gzipped)"
+                                                        : " (is this a TFRecord file?)"));
   }
   // The checksum holds, so whoever wrote the file meant this length.
-  const uint64_t length = LittleEndian(length_bytes);
-  const uint64_t left = rest.size() - kHeadBytes;
-  if (left < kCrcBytes || length > left - kCrcBytes) {
-    return InvalidArgument(place, ": it has ", length, " bytes and a checksum, but only ", left,
+  return LittleEndian(head.substr(0, kLengthBytes));
+}
+
+absl::Status TfRecordReader::Passed(uint64_t length, uint64_t bytes) {
+  if (bytes < kCrcBytes || bytes - kCrcBytes < length) {
+    return InvalidArgument(Place(), ": it has ", length, " bytes and a checksum, but only ", bytes,
                            " bytes follow in the file");
   }
+  offset_ += static_cast<int64_t>(kHeadBytes + bytes);
   can_go_on_ = true;
-  return static_cast<int64_t>(length);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<absl::string_view>> TfRecordReader::Next() {
-  if (offset_ == static_cast<int64_t>(bytes_.size())) return std::nullopt;
-  NOMO_ASSIGN_OR_RETURN(const int64_t length, ReadLength());
-  const int64_t start = offset_;
-  const absl::string_view record =
-      bytes_.substr(static_cast<size_t>(start + kHeadBytes), static_cast<size_t>(length));
-  offset_ += kHeadBytes + length + kCrcBytes;
-  if (length > max_record_bytes_) {
-    return absl::ResourceExhaustedError(absl::StrCat("record at byte ", start, ": it has ", length,
-                                                     " bytes; at most ", max_record_bytes_,
-                                                     " are allowed"));
+  NOMO_ASSIGN_OR_RETURN(const std::optional<uint64_t> length, ReadLength());
+  if (!length) return std::nullopt;
+  const std::string place = Place();
+  if (*length > static_cast<uint64_t>(max_record_bytes_)) {
+    NOMO_RETURN_IF_ERROR(PassRecord(*length));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        place, ": it has ", *length, " bytes; at most ", max_record_bytes_, " are allowed"));
   }
-  const absl::string_view crc = bytes_.substr(static_cast<size_t>(offset_ - kCrcBytes), kCrcBytes);
-  if (MaskedCrc32c(record) != LittleEndian(crc)) {
-    return absl::DataLossError(
-        absl::StrCat("record at byte ", start, ": the checksum of its bytes does not hold"));
+  NOMO_ASSIGN_OR_RETURN(const absl::string_view bytes, Take(*length + kCrcBytes));
+  NOMO_RETURN_IF_ERROR(Passed(*length, bytes.size()));
+  const absl::string_view record = bytes.substr(0, *length);
+  if (MaskedCrc32c(record) != LittleEndian(bytes.substr(*length))) {
+    return absl::DataLossError(absl::StrCat(place, ": the checksum of its bytes does not hold"));
   }
   return record;
 }
 
 absl::StatusOr<bool> TfRecordReader::SkipRecord() {
-  if (offset_ == static_cast<int64_t>(bytes_.size())) return false;
-  NOMO_ASSIGN_OR_RETURN(const int64_t length, ReadLength());
-  offset_ += kHeadBytes + length + kCrcBytes;
+  NOMO_ASSIGN_OR_RETURN(const std::optional<uint64_t> length, ReadLength());
+  if (!length) return false;
+  NOMO_RETURN_IF_ERROR(PassRecord(*length));
   return true;
+}
+
+bool IsGzippedTfRecord(absl::string_view bytes) {
+  return StartsLikeGzip(bytes) && (bytes.size() < kHeadBytes || !HeadHolds(bytes));
 }
 
 void AppendTfRecord(absl::string_view record, std::string& out) {

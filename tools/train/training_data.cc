@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "nomograph/core/types/attributes.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
@@ -56,7 +57,8 @@ class Reader {
     if (arguments.size() == 1 && arguments[0].find('=') == std::string::npos) {
       const std::string& path = arguments[0];
       if (IsFolder(path)) return Folder(path);
-      if (absl::EndsWith(path, ".tfrecord") || absl::EndsWith(path, ".tfrecords"))
+      const absl::string_view name = absl::StripSuffix(path, ".gz");
+      if (absl::EndsWith(name, ".tfrecord") || absl::EndsWith(name, ".tfrecords"))
         return Records(path);
     }
     NamedTensors x, y;
