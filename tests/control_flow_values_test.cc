@@ -1,8 +1,10 @@
-// Loop() and Scan() of core/build/control_flow.h: the values that they yield, with all of their
-// arguments. The expected numbers are worked out by hand.
+// If(), Loop() and Scan() of core/build/control_flow.h: the values that they yield, with all of
+// their arguments, and that their functions are traced once. The expected numbers are worked out by
+// hand.
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -213,6 +215,57 @@ TEST(Scan, Horner) {
          tensors,
          Scan({Float(7)}, {x}, digits, {}, {.input_directions = {1}}),
          {Tensor::Scalar(7321.0f)}});
+}
+
+// x + 1 as often as there are levels where `condition` holds; x - 1 where it does not.
+Value NestedIfs(const Value& condition, const Value& x, int levels, int& calls) {
+  if (levels == 0) return x;
+  return If(
+      condition, {condition, x},
+      [&](Values in) {
+        ++calls;
+        return Vector{NestedIfs(in[0], in[1], levels - 1, calls) + 1};
+      },
+      [&](Values in) {
+        ++calls;
+        return Vector{in[1] - 1};
+      })[0];
+}
+
+// Each branch is called once, so that the work does not double with every level.
+TEST(If, Nested) {
+  const Value condition = InputValue({DType::kBool, Shape{}}, "condition");
+  const Value x = InputValue({DType::kFloat32, Shape{}}, "x");
+  for (const auto& [holds, expected] : {std::pair(true, 65.5f), std::pair(false, 0.5f)}) {
+    int calls = 0;
+    const Value y = NestedIfs(condition, x, 64, calls);
+    EXPECT_EQ(calls, 2 * 64);
+    Check({"64 levels",
+           {condition, x},
+           {{"condition", Tensor::Scalar(holds)}, {"x", Tensor::Scalar(1.5f)}},
+           {y},
+           {Tensor::Scalar(expected)}});
+  }
+}
+
+TEST(Loop, TracesItsBodyOnce) {
+  int calls = 0;
+  const Vector y = Loop(Int(3), Value(), {Float(1)}, [&](Values in) {
+    ++calls;
+    return Vector{in[1], in[2] * 2};
+  });
+  EXPECT_EQ(calls, 1);
+  Check({"doubled", {}, {}, y, {Tensor::Scalar(8.0f)}});
+}
+
+TEST(Scan, TracesItsBodyOnce) {
+  int calls = 0;
+  const Vector y = Scan({Float(1)}, {Constant(Floats({2, 3}))}, [&](Values in) {
+    ++calls;
+    return Vector{in[0] * in[1]};
+  });
+  EXPECT_EQ(calls, 1);
+  Check({"multiplied", {}, {}, y, {Tensor::Scalar(6.0f)}});
 }
 
 }  // namespace

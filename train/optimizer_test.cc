@@ -1,5 +1,5 @@
 // Optimizers, clipping, accumulation, averages and schedules: twenty steps each against PyTorch and
-// NumPy (testdata/make_curves.py), and one against the other.
+// NumPy (testdata/make_optimizers.py), and one against the other.
 #include "nomograph/train/optimizer.h"
 
 #include <cmath>

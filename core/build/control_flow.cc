@@ -18,11 +18,8 @@ void Append(std::vector<Value>& values, std::vector<Value> more) {
                 std::make_move_iterator(more.end()));
 }
 
-// How many values a function yields is known when it has been traced.
-absl::StatusOr<int> CountOutputs(const TraceFn& function, const std::vector<TensorType>& types,
-                                 absl::string_view name) {
-  NOMO_ASSIGN_OR_RETURN(const auto traced, Trace(function, types, name));
-  return static_cast<int>(traced->functions.at(traced->main).graph.outputs.size());
+int NumOutputs(const TracedFunction& function) {
+  return static_cast<int>(function.functions.at(function.main).graph.outputs.size());
 }
 
 // The type of a sequence's slices.
@@ -37,20 +34,21 @@ absl::StatusOr<TensorType> SliceType(const TensorType& sequence, int64_t axis) {
 // A call of `op` whose attribute body is a function of so many outputs, of which `dropped` are not
 // the node's.
 std::vector<Value> CallWithBody(absl::string_view op, std::vector<Value> inputs, Attributes attrs,
-                                TraceFn body, std::vector<TensorType> types, int dropped) {
+                                const TraceFn& body, const std::vector<TensorType>& types,
+                                int dropped) {
   for (const Value& input : inputs) {
     if (input.valid() && !input.status().ok()) return {ErrorValue(absl::OkStatus(), inputs)};
   }
-  const auto count = CountOutputs(body, types, "body");
-  if (!count.ok()) return {ErrorValue(Annotate(count.status(), absl::StrCat(op, ": body")))};
-  if (*count <= dropped) {
+  // How many values it yields is known when it has been traced.
+  auto traced = Trace(body, types, "body");
+  if (!traced.ok()) return {ErrorValue(Annotate(traced.status(), absl::StrCat(op, ": body")))};
+  const int count = NumOutputs(**traced);
+  if (count <= dropped) {
     return {ErrorValue(
-        InvalidArgument(op, ": body: expected more than ", dropped, " outputs, found ", *count))};
+        InvalidArgument(op, ": body: expected more than ", dropped, " outputs, found ", count))};
   }
-  CallOptions options;
-  options.num_outputs = *count - dropped;
-  options.functions = {{"body", std::move(body), std::move(types)}};
-  return CallMulti(op, std::move(inputs), std::move(attrs), std::move(options));
+  return CallMulti(op, std::move(inputs), std::move(attrs), {.num_outputs = count - dropped},
+                   {{"body", *std::move(traced)}});
 }
 
 }  // namespace
@@ -58,14 +56,17 @@ std::vector<Value> CallWithBody(absl::string_view op, std::vector<Value> inputs,
 std::vector<Value> If(const Value& condition, std::vector<Value> inputs, TraceFn then_branch,
                       TraceFn else_branch) {
   const std::vector<TensorType> types = TypesOf(inputs);
-  const auto count = CountOutputs(then_branch, types, "then");
-  if (!count.ok()) return {ErrorValue(Annotate(count.status(), "core.If: then_branch"))};
-  CallOptions options;
-  options.num_outputs = *count;
-  options.functions = {{"then_branch", std::move(then_branch), types},
-                       {"else_branch", std::move(else_branch), types}};
+  std::vector<std::pair<std::string, TracedFunctionPtr>> branches;
+  for (const auto& [attr, branch] :
+       {std::pair("then_branch", &then_branch), std::pair("else_branch", &else_branch)}) {
+    auto traced = Trace(*branch, types, attr);
+    if (!traced.ok())
+      return {ErrorValue(Annotate(traced.status(), absl::StrCat("core.If: ", attr)))};
+    branches.emplace_back(attr, *std::move(traced));
+  }
   inputs.insert(inputs.begin(), condition);
-  return CallMulti("core.If", std::move(inputs), {}, std::move(options));
+  const int count = NumOutputs(*branches[0].second);
+  return CallMulti("core.If", std::move(inputs), {}, {.num_outputs = count}, std::move(branches));
 }
 
 std::vector<Value> While(std::vector<Value> initial, TraceFn condition, TraceFn body) {
@@ -85,7 +86,7 @@ std::vector<Value> Loop(const Value& max_trip_count, const Value& condition,
   std::vector<TensorType> types = TypesOf(inputs);
   types[0] = {DType::kInt64, Shape{}};  // the iteration
   types[1] = {DType::kBool, Shape{}};
-  return CallWithBody("core.Loop", std::move(inputs), attrs, std::move(body), std::move(types), 1);
+  return CallWithBody("core.Loop", std::move(inputs), attrs, body, types, 1);
 }
 
 std::vector<Value> Scan(std::vector<Value> initial, std::vector<Value> sequences, TraceFn body,
@@ -108,8 +109,7 @@ std::vector<Value> Scan(std::vector<Value> initial, std::vector<Value> sequences
       return {ErrorValue(Annotate(slice.status(), absl::StrCat("core.Scan: sequence ", i)))};
     types[states + i] = *std::move(slice);
   }
-  return CallWithBody("core.Scan", std::move(inputs), std::move(attrs), std::move(body),
-                      std::move(types), 0);
+  return CallWithBody("core.Scan", std::move(inputs), std::move(attrs), body, types, 0);
 }
 
 }  // namespace nomograph

@@ -22,6 +22,7 @@ struct TracedFunction {
   // Values of the surrounding program that the function uses: its last inputs.
   std::vector<Value> captured;
 };
+using TracedFunctionPtr = std::shared_ptr<const TracedFunction>;
 
 // A weight that a layer declared. Its value is made when a model is built, from the name that it
 // then has.
@@ -98,6 +99,12 @@ Value AssignVariable(const std::shared_ptr<const VariableSpec>& variable, const 
 // fault in it.
 absl::StatusOr<std::shared_ptr<const TracedFunction>> Trace(
     const TraceFn& function, absl::Span<const TensorType> input_types, absl::string_view name);
+
+// As CallMulti() without them: `functions`, by attribute, have been traced already. For callers
+// that must know what a function yields before they can write the call.
+std::vector<Value> CallMulti(absl::string_view op, std::vector<Value> inputs, Attributes attrs,
+                             CallOptions options,
+                             std::vector<std::pair<std::string, TracedFunctionPtr>> functions);
 
 // Traces the body that is registered with an op, for resolved attributes.
 absl::StatusOr<std::shared_ptr<const TracedFunction>> TraceOpBody(

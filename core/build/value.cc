@@ -45,18 +45,18 @@ std::vector<Tensor> ConstantsOf(const std::vector<Value>& values) {
   return constants;
 }
 
-// Traces the functions that the call gives as attributes.
-absl::Status TraceArguments(const CallOptions& options, Expr& expr, FunctionLibrary& library) {
-  for (const CallOptions::FunctionArg& arg : options.functions) {
-    NOMO_ASSIGN_OR_RETURN(auto traced, Trace(arg.function, arg.input_types, arg.attr));
+// Makes the traced functions the call's attributes, and puts them into `library`.
+absl::Status SetFunctions(std::vector<std::pair<std::string, TracedFunctionPtr>> functions,
+                          Expr& expr, FunctionLibrary& library) {
+  for (const auto& [attr, traced] : functions) {
     if (!traced->captured.empty()) {
-      return InvalidArgument("function ", arg.attr,
+      return InvalidArgument("function ", attr,
                              " uses values from outside of it; pass them as inputs");
     }
     for (const auto& [name, function] : traced->functions) library[name] = function;
-    expr.node.attrs.Set(arg.attr, FunctionRef{traced->main});
-    expr.functions.emplace_back(arg.attr, std::move(traced));
+    expr.node.attrs.Set(attr, FunctionRef{traced->main});
   }
+  expr.functions = std::move(functions);
   return absl::OkStatus();
 }
 
@@ -88,9 +88,14 @@ absl::Status TraceBody(const OpDef& op, Expr& expr, const std::vector<TensorType
   return absl::OkStatus();
 }
 
-absl::Status FillCall(Expr& expr, const CallOptions& options) {
+absl::Status FillCall(Expr& expr, const CallOptions& options,
+                      std::vector<std::pair<std::string, TracedFunctionPtr>> functions) {
+  for (const CallOptions::FunctionArg& arg : options.functions) {
+    NOMO_ASSIGN_OR_RETURN(auto traced, Trace(arg.function, arg.input_types, arg.attr));
+    functions.emplace_back(arg.attr, std::move(traced));
+  }
   FunctionLibrary library;
-  NOMO_RETURN_IF_ERROR(TraceArguments(options, expr, library));
+  NOMO_RETURN_IF_ERROR(SetFunctions(std::move(functions), expr, library));
   const std::vector<TensorType> inputs = TypesOf(expr.inputs);
   const OpRegistry& registry = ScopedRegistry::Current();
   Node& node = expr.node;
@@ -212,12 +217,19 @@ Value WeightValue(WeightSpec spec, std::shared_ptr<const LayerScope> layer) {
 
 std::vector<Value> CallMulti(absl::string_view op, std::vector<Value> inputs, Attributes attrs,
                              CallOptions options) {
+  return CallMulti(op, std::move(inputs), std::move(attrs), std::move(options), {});
+}
+
+std::vector<Value> CallMulti(absl::string_view op, std::vector<Value> inputs, Attributes attrs,
+                             CallOptions options,
+                             std::vector<std::pair<std::string, TracedFunctionPtr>> functions) {
   auto expr = NewExpr(Expr::Kind::kCall);
   expr->node.name = options.name;
   expr->node.op = std::string(op);
   expr->node.attrs = std::move(attrs);
   expr->inputs = std::move(inputs);
-  if (!AnyFault(expr->inputs)) expr->status = Annotate(FillCall(*expr, options), op);
+  if (!AnyFault(expr->inputs))
+    expr->status = Annotate(FillCall(*expr, options, std::move(functions)), op);
   return OutputsOf(std::move(expr), options.num_outputs);
 }
 

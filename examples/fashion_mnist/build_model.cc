@@ -1,4 +1,4 @@
-// Builds the classifier that train.py has trained, embeds golden vectors and saves one file.
+// Builds the classifier that train.cc has trained, embeds golden vectors and saves one file.
 //
 //   build_model WEIGHTS.npz EXPECTED.npz IMAGES.idx3-ubyte.gz MODEL.nomo
 #include <iostream>
@@ -10,7 +10,7 @@
 namespace nomograph {
 namespace {
 
-// How far a framework's float32 results may differ from ours.
+// How far float32 results may be from those in double precision.
 constexpr double kTolerance = 1e-5;
 constexpr int64_t kGoldenImages = 8;
 
@@ -25,20 +25,14 @@ absl::StatusOr<Model> BuildClassifier() {
       .Build();
 }
 
-// The layer that train.py calls dense_1 has a name of its own here.
-std::string WeightName(const std::string& name) {
-  return name.starts_with("dense_1/") ? "probabilities" + name.substr(name.find('/')) : name;
-}
-
 absl::Status Run(const std::string& weights_path, const std::string& expected_path,
                  const std::string& images_path, const std::string& model_path) {
   NOMO_ASSIGN_OR_RETURN(Model model, BuildClassifier());
   NOMO_ASSIGN_OR_RETURN(const NamedTensors weights, ReadNpz(weights_path));
-  for (const auto& [name, tensor] : weights)
-    NOMO_RETURN_IF_ERROR(model.SetWeight(WeightName(name), tensor));
+  for (const auto& [name, tensor] : weights) NOMO_RETURN_IF_ERROR(model.SetWeight(name, tensor));
 
-  // The golden vectors are the other framework's predictions, so that `nomo verify` proves the
-  // whole way.
+  // The golden vectors are predict.py's, which shares no code with this, so that `nomo verify`
+  // proves the whole way.
   NOMO_ASSIGN_OR_RETURN(NamedTensors expected, ReadNpz(expected_path));
   NOMO_ASSIGN_OR_RETURN(const Tensor images, ReadIdx(images_path));
   model.golden_vectors.push_back(

@@ -26,7 +26,7 @@ TEST(FashionMnist, BuildsInspectsProvesAndClassifies) {
                   "expected.npz"),
             0);
 
-  // In 8 bits, calibrated on training images: `classify` fails below an accuracy of 0.90.
+  // In 8 bits, calibrated on training images: `classify` fails below an accuracy of 0.92.
   const std::string quantized = testing::TempDir() + "/fashion_mnist_int8.nomo";
   EXPECT_EQ(Shell("tools/nomo quantize " + model + " -i " + kTrainingImages +
                   " --samples 1000 --batch 100 -o " + quantized),

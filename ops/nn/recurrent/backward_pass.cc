@@ -54,16 +54,23 @@ void Activate(const GateActivation& f, double clip, Real* z, Real* y, int64_t co
   using Kind = GateActivation::Kind;
   const Real limit = static_cast<Real>(clip);
   const bool clips = clip < std::numeric_limits<double>::infinity();
-  for (int64_t i = 0; i < count; ++i)
-    y[i] = !clips ? z[i] : z[i] < -limit ? -limit : z[i] > limit ? limit : z[i];
+  std::copy_n(z, count, y);
+  if (clips) {
+    for (int64_t i = 0; i < count; ++i) y[i] = std::clamp(y[i], -limit, limit);
+  }
   if (f.kind == Kind::kSigmoid || f.kind == Kind::kTanh) {
     Apply(f, y, count);
-    const bool sigmoid = f.kind == Kind::kSigmoid;
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) {
-      const Real slope = sigmoid ? y[i] * (1 - y[i]) : 1 - y[i] * y[i];
-      z[i] = clips && (z[i] < -limit || z[i] > limit) ? Real{0} : slope;
+    // y (1 - y), or 1 - y y.
+    const Real one = 1, linear = f.kind == Kind::kSigmoid ? 1 : 0, constant = one - linear;
+    if (clips) {
+      for (int64_t i = 0; i < count; ++i) {
+        const Real slope = constant + y[i] * (linear - y[i]);
+        z[i] = z[i] < -limit || z[i] > limit ? Real{0} : slope;
+      }
+      return;
     }
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) z[i] = constant + y[i] * (linear - y[i]);
     return;
   }
   for (int64_t i = 0; i < count; ++i) {
@@ -124,11 +131,10 @@ class Pass {
   // slopes_ = x W^T + h R^T + biases, but for a GRU's last gate, whose part of R is added later.
   absl::Status ComputeSums() {
     const int64_t hidden = a_.hidden, plain = PlainGates() * hidden;
-    for (int64_t row = 0; row < rows(); ++row) {
-      Real* to = slopes_ + row * width();
-      for (int64_t i = 0; i < width(); ++i)
-        to[i] = BiasOf(0, i) + (i < plain || !Linear() ? BiasOf(1, i) : Real{0});
-    }
+    for (int64_t i = 0; i < width() && rows() > 0; ++i)
+      slopes_[i] = BiasOf(0, i) + (i < plain || !Linear() ? BiasOf(1, i) : Real{0});
+    for (int64_t row = 1; row < rows(); ++row)
+      std::copy_n(slopes_, width(), slopes_ + row * width());
     NOMO_RETURN_IF_ERROR(Multiply(rows(), width(), a_.input, {a_.x, a_.input},
                                   {a_.w, a_.input, true}, {slopes_, width()}, true));
     return Multiply(rows(), plain, hidden, {a_.h, hidden}, {a_.r, hidden, true}, {slopes_, width()},
@@ -235,8 +241,14 @@ class Pass {
         continue;
       }
       Real* dh = a_.dh + b * hidden;
-      for (int64_t u = 0; u < hidden; ++u) dh[u] += a_.dy[row * hidden + u];
-      if (o_.cell == RecurrentCell::kLstm) LstmStep(row, b);
+      AddTo(dh, a_.dy + row * hidden, hidden);
+      if (o_.cell == RecurrentCell::kLstm) {
+        if (a_.peephole == nullptr && a_.dpeephole == nullptr) {
+          LstmStep<false>(row, b);
+        } else {
+          LstmStep<true>(row, b);
+        }
+      }
       if (o_.cell == RecurrentCell::kGru) GruStep(row, dh);
       if (o_.cell == RecurrentCell::kRnn) {
         for (int64_t u = 0; u < hidden; ++u)
@@ -267,14 +279,21 @@ class Pass {
     const int64_t hidden = a_.hidden;
     const Real* gates = gates_ + row * width();
     Real* dh = a_.dh + b * hidden;
-    for (int64_t u = 0; u < hidden; ++u) {
-      if (!LastGateApart()) {
-        dh[u] = back[u];
-        continue;
-      }
-      dh[u] = dh[u] * gates[kUpdate * hidden + u] + back[u];
-      if (!Linear()) dh[u] += through_reset[b * hidden + u] * gates[kReset * hidden + u];
+    if (!LastGateApart()) {
+      std::copy_n(back, hidden, dh);
+      return;
     }
+#pragma omp simd
+    for (int64_t u = 0; u < hidden; ++u) dh[u] = dh[u] * gates[kUpdate * hidden + u] + back[u];
+    if (Linear()) return;
+#pragma omp simd
+    for (int64_t u = 0; u < hidden; ++u)
+      dh[u] += through_reset[b * hidden + u] * gates[kReset * hidden + u];
+  }
+
+  static void AddTo(Real* to, const Real* from, int64_t count) {
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) to[i] += from[i];
   }
 
   void GruStep(int64_t row, const Real* dh) {
@@ -297,10 +316,12 @@ class Pass {
   // The reset gate's sums, from the gradient of the product that R was multiplied by.
   void ResetStep(int64_t row, const Real* dproduct) {
     const int64_t at = row * width() + kReset * a_.hidden;
+#pragma omp simd
     for (int64_t u = 0; u < a_.hidden; ++u)
       dz_[at + u] = dproduct[u] * a_.h[row * a_.hidden + u] * slopes_[at + u];
   }
 
+  template <bool kPeepholes>
   void LstmStep(int64_t row, int64_t b) {
     const int64_t hidden = a_.hidden, states = a_.batch * hidden;
     const Real *gates = gates_ + row * width(), *slopes = slopes_ + row * width();
@@ -308,17 +329,27 @@ class Pass {
     const Real *bent = bent_c_ + row * hidden, *slope_c = slope_c_ + row * hidden;
     const Real* dh = a_.dh + b * hidden;
     Real *dc = a_.dc + b * hidden, *dz = dz_ + row * width();
+    const Real coupled = o_.input_forget ? 1 : 0;
+#pragma omp simd
     for (int64_t u = 0; u < hidden; ++u) {
       const int64_t i = kInput * hidden + u, o = kOutput * hidden + u, f = kForget * hidden + u,
                     g = kCell * hidden + u;
-      dz[o] = dh[u] * bent[u] * slopes[o];
-      const Real of_c = dc[u] + dh[u] * gates[o] * slope_c[u] + dz[o] * Peephole(kOutput, u);
+      const Real dz_o = dh[u] * bent[u] * slopes[o];
+      Real of_c = dc[u] + dh[u] * gates[o] * slope_c[u];
+      if constexpr (kPeepholes) of_c += dz_o * Peephole(kOutput, u);
       const Real of_forget = of_c * before[u];
-      dz[i] = (of_c * gates[g] - (o_.input_forget ? of_forget : Real{0})) * slopes[i];
-      dz[f] = of_forget * slopes[f];
+      const Real dz_i = (of_c * gates[g] - coupled * of_forget) * slopes[i];
+      const Real dz_f = of_forget * slopes[f];
+      dz[i] = dz_i;
+      dz[o] = dz_o;
+      dz[f] = dz_f;
       dz[g] = of_c * gates[i] * slopes[g];
-      dc[u] = of_c * gates[f] + dz[i] * Peephole(kInput, u) + dz[f] * Peephole(kForget, u);
-      if (a_.dpeephole == nullptr) continue;
+      dc[u] = of_c * gates[f];
+      if constexpr (kPeepholes) dc[u] += dz_i * Peephole(kInput, u) + dz_f * Peephole(kForget, u);
+    }
+    if (a_.dpeephole == nullptr) return;
+    for (int64_t u = 0; u < hidden; ++u) {
+      const int64_t i = kInput * hidden + u, o = kOutput * hidden + u, f = kForget * hidden + u;
       a_.dpeephole[i] += dz[i] * before[u];
       a_.dpeephole[o] += dz[o] * c[u];
       a_.dpeephole[f] += dz[f] * before[u];
@@ -342,13 +373,12 @@ class Pass {
                                     {a_.dr + plain * hidden, hidden}, false));
     }
     std::fill_n(a_.db, 2 * width(), Real{0});
+    const bool apart = LastGateApart() && Linear();
     for (int64_t row = 0; row < rows(); ++row) {
-      for (int64_t i = 0; i < width(); ++i) {
-        const bool apart = LastGateApart() && Linear() && i >= plain;
-        a_.db[i] += dz_[row * width() + i];
-        a_.db[width() + i] += apart ? ds_last_[row * hidden + i - plain] : dz_[row * width() + i];
-      }
+      AddTo(a_.db, dz_ + row * width(), width());
+      if (apart) AddTo(a_.db + width() + plain, ds_last_ + row * hidden, hidden);
     }
+    std::copy_n(a_.db, apart ? plain : width(), a_.db + width());
     return absl::OkStatus();
   }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/vector/elementwise_run.h"
 
 namespace nomograph::nn {
 namespace {
@@ -83,12 +84,6 @@ inline SplitExp Exp(float x) {
   return {std::bit_cast<float>(bits), fraction};
 }
 
-// |x| up to 87.
-inline float Sigmoid(float x) {
-  const SplitExp e = Exp(-x);
-  return 1.0f / (1.0f + (e.power + e.power * e.fraction));
-}
-
 // |x| up to 43. By way of e^2x - 1, which is accurate near 0 too.
 inline float Tanh(float x) {
   const SplitExp e = Exp(2.0f * x);
@@ -100,6 +95,12 @@ template <typename F>
 void ForEach(float* x, int64_t count, F f) {
 #pragma omp simd
   for (int64_t i = 0; i < count; ++i) x[i] = f(x[i]);
+}
+
+void Sigmoid(float* x, int64_t count) {
+  const VectorStep sigmoid = {.kind = VectorStep::Kind::kSigmoid};
+  RunElementwise({.input = x, .output = x, .columns = count, .steps = &sigmoid, .num_steps = 1},
+                 /*part=*/0, /*parts=*/1);
 }
 
 // tanh is 1 in float from 10 on. Clamping is a loop of its own, because its comparisons would keep
@@ -191,8 +192,7 @@ void GateActivation::Apply(float* x, int64_t count) const {
     case Kind::kTanh:
       return ScaledTanh(x, count, 1.0f, 1.0f);
     case Kind::kSigmoid:
-      Clamp(x, count, -87.0f, 87.0f);
-      return ForEach(x, count, [](float v) { return Sigmoid(v); });
+      return Sigmoid(x, count);
     case Kind::kAffine:
       return ForEach(x, count, [=](float v) { return a * v + b; });
     case Kind::kLeakyRelu:
