@@ -341,6 +341,7 @@ NOMO_REGISTER_OP(
         .Fast(onednn::Prepare(BuildMatMul))
         .TakesPostOps(PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildMatMul)))
         .Quantizes(QuantizedMatMul)
+        .InLowPrecision(LowPrecision::kGains)
         .Work(ProductWork)
         .Gradient(Gradient)
         .Examples(MatMulExamples));
