@@ -60,8 +60,9 @@ class Assigner {
   std::optional<LowForm> FormOf(const LoweredNode& node) const {
     const OpDef& op = *node.op;
     const bool gains = op.low_precision == LowPrecision::kGains;
-    if (op.low_precision == LowPrecision::kNever || op.effects != Effects::kPure ||
-        CallsFunction(op) || !node.post_ops.empty()) {
+    const bool effect = op.effects != Effects::kPure && op.effects != Effects::kRandom;
+    if (op.low_precision == LowPrecision::kNever || effect || CallsFunction(op) ||
+        !node.post_ops.empty()) {
       return std::nullopt;
     }
     LowForm form;
@@ -84,8 +85,7 @@ class Assigner {
     if (!inferred.ok() || inferred->size() < node.outputs.size()) return std::nullopt;
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       const DType found = (*inferred)[i].dtype;
-      const DType given =
-          node.outputs[i] == kNoValue ? found : graph_.types[node.outputs[i]].dtype;
+      const DType given = node.outputs[i] == kNoValue ? found : graph_.types[node.outputs[i]].dtype;
       const bool is_low = found == DType::kBFloat16 && given == DType::kFloat32;
       // What follows moves its elements; where it yields their places as well, these are to be
       // those of elements that have not been rounded.
@@ -109,8 +109,8 @@ class Assigner {
     for (size_t n = graph_.nodes.size(); n-- > 0;) {
       const LoweredNode& node = graph_.nodes[n];
       const std::optional<LowForm>& form = forms_[n];
-      const bool low = form && (node.op->low_precision == LowPrecision::kGains ||
-                                OutputsMayBeLow(node, *form));
+      const bool low =
+          form && (node.op->low_precision == LowPrecision::kGains || OutputsMayBeLow(node, *form));
       for (size_t i = 0; i < node.inputs.size(); ++i) {
         if (node.inputs[i] != kNoValue && !(low && form->inputs[i])) {
           needed_wide_[node.inputs[i]] = true;
@@ -161,8 +161,7 @@ class Assigner {
       graph_.constants[narrow] = std::move(rounded);
     } else {
       LoweredNode cast;
-      cast.name =
-          absl::StrCat(producer == nullptr ? reader : producer->name, "/bfloat16");
+      cast.name = absl::StrCat(producer == nullptr ? reader : producer->name, "/bfloat16");
       cast.op = &cast_;
       NOMO_ASSIGN_OR_RETURN(cast.attrs, ResolveAttributes(cast_.attrs, {{"to", DType::kBFloat16}}));
       cast.inputs = {id};
