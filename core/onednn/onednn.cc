@@ -88,16 +88,6 @@ bool BuildBinary(dnnl_alg_kind_t algorithm, onednn::Builder& b) {
 
 }  // namespace
 
-bool HasBFloat16() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx512_core_bf16:
-    case dnnl::cpu_isa::avx512_core_amx:
-      return true;
-    default:
-      return false;
-  }
-}
-
 PrepareFn OneDnnEltwise(EltwiseOf eltwise) {
   const PrepareFn primitive =
       onednn::Prepare([eltwise](onednn::Builder& b) { return BuildEltwise(eltwise, b); });

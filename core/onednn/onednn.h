@@ -18,10 +18,6 @@ namespace nomograph {
 // a linear function and bounds stand for it.
 inline constexpr auto kEltwiseHardSigmoid = static_cast<dnnl_alg_kind_t>(0x7fff0001);
 
-// Whether oneDNN multiplies bfloat16 with instructions that this machine has for it (AVX-512 BF16,
-// AMX). Elsewhere such products are computed in float32, which takes longer than without bfloat16.
-bool HasBFloat16();
-
 // One of oneDNN's elementwise functions (dnnl_eltwise_*, kEltwiseHardSigmoid) with its parameters.
 // Their meaning, and the values that make the function the one that is wanted (e.g. alpha = 1 for
 // swish), stand in oneDNN's documentation of "Eltwise".

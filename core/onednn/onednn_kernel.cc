@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/onednn/bfloat16.h"
 #include "nomograph/core/onednn/conversion_observer.h"
 #include "nomograph/core/op/keep_nan.h"
 
