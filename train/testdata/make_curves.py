@@ -4,13 +4,15 @@
     ./make_curves.py    # writes curves.npz and optimizers.npz beside itself; PyTorch 1.13, NumPy 1.24
 
 The weights have the names and layouts of Keras' layers; the forward passes are written with PyTorch's functions, and
-its autograd differentiates them. Adam's epsilon, which PyTorch adds at another place than Keras, is too small to matter.
+its autograd differentiates them; "bfloat16_losses" are those under torch.autocast. Adam's epsilon, which PyTorch adds
+at another place than Keras, is too small to matter.
 """
 import pathlib
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
 
 HERE = pathlib.Path(__file__).parent
 rng = np.random.default_rng(5)
@@ -35,6 +37,18 @@ MLP = {"dense/kernel": glorot(6, 16), "dense/bias": np.zeros(16), "dense_1/kerne
        "dense_1/bias": np.zeros(16), "dense_2/kernel": glorot(16, 3), "dense_2/bias": np.zeros(3)}
 
 
+def cnn_answer(w, x, state):
+    """As it is compiled: the normalisation is in the weights of the convolution."""
+    b = "batch_normalization"
+    factor = w[f"{b}/gamma"] / torch.sqrt(state[f"{b}/moving_variance"] + 1e-3)
+    bias = (w["conv2d/bias"] - state[f"{b}/moving_mean"]) * factor + w[f"{b}/beta"]
+    kernel = (w["conv2d/kernel"] * factor).permute(3, 2, 0, 1)
+    x = F.conv2d(x.permute(0, 3, 1, 2), kernel, bias, padding="same")
+    x = F.max_pool2d(torch.relu(x), 2)
+    x = torch.relu(F.conv2d(x, w["conv2d_1/kernel"].permute(3, 2, 0, 1), w["conv2d_1/bias"]))
+    return dense(w, "dense", x.mean((2, 3)))
+
+
 def cnn(w, x, state):
     x = x.permute(0, 3, 1, 2)
     x = F.conv2d(x, w["conv2d/kernel"].permute(3, 2, 0, 1), w["conv2d/bias"], padding="same")
@@ -57,7 +71,8 @@ CNN_STATE = {"batch_normalization/moving_mean": np.zeros(6), "batch_normalizatio
 def lstm(w, x, state):
     h = c = torch.zeros(len(x), 8)
     for step in range(x.shape[1]):
-        gates = x[:, step] @ w["lstm/kernel"] + h @ w["lstm/recurrent_kernel"] + w["lstm/bias"]
+        # F.linear, which RoundedFactors leaves alone, as nn.LSTM is left in float32.
+        gates = F.linear(x[:, step], w["lstm/kernel"].T, w["lstm/bias"]) + F.linear(h, w["lstm/recurrent_kernel"].T)
         i, f, g, o = gates.chunk(4, dim=-1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
@@ -106,28 +121,64 @@ CASES = {  # name: (forward pass, weights, state that moves, shape of a sample, 
     "transformer": (transformer, TRANSFORMER, {}, (5, 4), ADAM),
 }
 BATCH, BATCHES, STEPS = 16, 5, 100
-curves = {}
-for name, (forward, weights, moving, shape, optimizer) in CASES.items():
-    x = rng.normal(size=(BATCHES, BATCH, *shape)).astype(np.float32)
-    flat = x.reshape(BATCHES * BATCH, -1)
-    y = np.argmax(flat @ rng.normal(size=(flat.shape[1], 3)), -1).reshape(BATCHES, BATCH)
+
+
+class RoundedFactors(TorchFunctionMode):
+    """Products round what they multiply to bfloat16, and the bias of a convolution, and are summed in float64."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function not in (torch.Tensor.matmul, torch.Tensor.__matmul__, torch.einsum, torch.conv2d):
+            return function(*args, **(kwargs or {}))
+        rounded = (a.bfloat16().double() if isinstance(a, torch.Tensor) else a for a in args)
+        return function(*rounded, **(kwargs or {})).float()
+
+
+def answers(forward, w, state, x):
+    """The logits in float32, with rounded factors, and under autocast."""
+    with torch.no_grad():
+        wide = forward(w, x, state)
+        with RoundedFactors():
+            rounded = forward(w, x, state)
+        with torch.autocast("cpu", torch.bfloat16):
+            autocast = forward(w, x, state).float()
+    return {"float32": wide.numpy(), "rounded": rounded.numpy(), "autocast": autocast.numpy()}
+
+
+def train(forward, weights, moving, x, y, optimizer, autocast=False):
+    """The loss of each step, and the weights and the state behind the last one."""
     w = {k: torch.tensor(v, dtype=torch.float32).requires_grad_() for k, v in weights.items()}
     state = {k: torch.tensor(v, dtype=torch.float32) for k, v in moving.items()}
-    for k, v in (w | state).items():
-        curves[f"{name}/initial/{k}"] = v.detach().numpy().copy()
     opt = optimizer(list(w.values()))
     losses = []
     for step in range(STEPS):
         opt.zero_grad()
         b = step % BATCHES
-        loss = F.cross_entropy(forward(w, torch.tensor(x[b]), state), torch.tensor(y[b]))
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            logits = forward(w, torch.tensor(x[b]), state)
+        loss = F.cross_entropy(logits.float(), torch.tensor(y[b]))
         loss.backward()
         opt.step()
         losses.append(loss.item())
-    print(name, losses[0], losses[-1])
-    curves |= {f"{name}/x": x, f"{name}/y": y.astype(np.uint8), f"{name}/losses": np.float32(losses)}
+    return np.float32(losses), w, state
+
+
+curves = {}
+for name, (forward, weights, moving, shape, optimizer) in CASES.items():
+    x = rng.normal(size=(BATCHES, BATCH, *shape)).astype(np.float32)
+    flat = x.reshape(BATCHES * BATCH, -1)
+    y = np.argmax(flat @ rng.normal(size=(flat.shape[1], 3)), -1).reshape(BATCHES, BATCH)
+    for k, v in (weights | moving).items():
+        curves[f"{name}/initial/{k}"] = v.astype(np.float32)
+    losses, w, state = train(forward, weights, moving, x, y, optimizer)
+    low, _, _ = train(forward, weights, moving, x, y, optimizer, autocast=True)
+    print(name, losses[0], losses[-1], low[-1], np.abs(losses - low).max())
+    curves |= {f"{name}/x": x, f"{name}/y": y.astype(np.uint8), f"{name}/losses": losses, f"{name}/bfloat16_losses": low}
     for k, v in state.items():
         curves[f"{name}/final/{k}"] = v.numpy()
+    for k, v in (w | state).items():
+        curves[f"{name}/trained/{k}"] = v.detach().numpy()
+    answer = answers(cnn_answer if forward is cnn else forward, w, state, torch.tensor(x[0]))
+    curves |= {f"{name}/answer/{k}": v for k, v in answer.items()}
 np.savez_compressed(HERE / "curves.npz", **curves)
 
 # Twenty steps of each optimizer on a weight whose gradients are given, in float64 and from Keras' formulas; those that
