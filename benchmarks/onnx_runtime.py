@@ -27,7 +27,8 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tests/onnx/re
 import runners
 import zoo
 
-TOLERANCE = 1e-4  # of the largest magnitude
+# Of the largest magnitude. Factors of 8 bits, in some fifty layers one behind the other.
+TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2}
 RATIOS = ["run", "start", "memory"]
 HEADING = ["model", "ms", "ms ORT", *RATIOS, "MB", "MB ORT", "differs by"]
 
@@ -46,7 +47,7 @@ def difference(here, there):
     return worst
 
 
-def measure(model, work, nomo, ort, batch, rounds):
+def measure(model, work, nomo, ort, batch, rounds, tolerance):
     """The model's figures."""
     source, saved = work / f"{model.name}.onnx", work / f"{model.name}.nomo"
     if not source.exists():
@@ -55,7 +56,7 @@ def measure(model, work, nomo, ort, batch, rounds):
     nomo.convert(source, saved)
     inputs = model.inputs(batch)
     differs = difference(nomo.run(saved, inputs), ort.run(source, inputs))
-    if not differs <= TOLERANCE:
+    if not differs <= tolerance:
         raise runners.Failure(f"{model.name}: the outputs differ by {differs:.1e} of their largest magnitude")
     runs = repeats(nomo.cost(saved, inputs, 3).run)
     here, there = zip(*((nomo.cost(saved, inputs, runs), ort.cost(source, inputs, runs))
@@ -111,6 +112,8 @@ def main():
                         help="where packages and models go: about 3 GB")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of each (default all)")
     parser.add_argument("--batch", type=int, default=1, help="rows of a run (default 1)")
+    parser.add_argument("--precision", choices=TOLERANCES, default="float32",
+                        help="in which Nomograph multiplies; ONNX Runtime does in float32 (default float32)")
     parser.add_argument("--rounds", type=int, default=3, help="of each model (default 3)")
     parser.add_argument("--json", type=pathlib.Path, help="writes the figures there, too")
     parser.add_argument("--markdown", type=pathlib.Path, help="writes the table there, too")
@@ -127,18 +130,19 @@ def main():
     missing = chosen - set(groups) - {model.name for model in models}
     if missing:
         sys.exit(f"no such model: {', '.join(sorted(missing))}")
-    nomo = runners.Nomo(arguments.nomo.resolve(), arguments.threads)
+    nomo = runners.Nomo(arguments.nomo.resolve(), arguments.threads, arguments.precision)
     ort = runners.OnnxRuntime(work, arguments.threads)
     rows, failed = [], []
     for model in models:
         print(model.name, file=sys.stderr)
         try:
-            rows.append(measure(model, work, nomo, ort, arguments.batch, arguments.rounds))
+            rows.append(measure(model, work, nomo, ort, arguments.batch, arguments.rounds,
+                                TOLERANCES[arguments.precision]))
         except runners.Failure as failure:  # the others are measured all the same
             failed.append(str(failure))
-    where = machine(arguments.threads, arguments.batch)
+    where = {**machine(arguments.threads, arguments.batch), "precision": arguments.precision}
     table = [HEADING, *(cells(row) for row in (with_mean(rows) if rows else []))]
-    title = "{date}, {processor} ({instructions}), {threads} threads, batch {batch}, {peer}".format(**where)
+    title = "{date}, {processor} ({instructions}), {threads} threads, batch {batch}, {precision}, {peer}".format(**where)
     print(f"{title}\n")
     runners.print_table(table)
     if arguments.markdown:

@@ -1,7 +1,7 @@
 // One side of training.py: trains a model on one batch again and again, and tells what a step
 // takes.
 //
-//   training MODEL BATCH.npz OPTIMIZER RATE STEPS [WARMUP [THREADS]]
+//   training MODEL BATCH.npz OPTIMIZER RATE STEPS [WARMUP [THREADS [float32|bfloat16]]]
 //
 // The batch has the model's input as "x" and classes as "y"; the model's output is their scores.
 // Prints the losses of the first steps, then milliseconds of each of STEPS further ones and the
@@ -30,6 +30,12 @@ absl::StatusOr<Optimizer> OptimizerNamed(absl::string_view name, double rate) {
   return InvalidArgument("optimizer: expected sgd or adam, found ", name);
 }
 
+absl::StatusOr<Precision> PrecisionNamed(absl::string_view name) {
+  if (name == "float32") return Precision::kFloat32;
+  if (name == "bfloat16") return Precision::kBFloat16;
+  return InvalidArgument("precision: expected float32 or bfloat16, found ", name);
+}
+
 double Milliseconds(std::chrono::steady_clock::time_point since) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - since)
       .count();
@@ -52,8 +58,9 @@ absl::Status Run(int argc, char** argv) {
       (argc > 6 && !absl::SimpleAtoi(argv[6], &warmup)) ||
       (argc > 7 && !absl::SimpleAtoi(argv[7], &threads))) {
     return InvalidArgument(
-        "usage: training MODEL BATCH.npz OPTIMIZER RATE STEPS [WARMUP [THREADS]]");
+        "usage: training MODEL BATCH.npz OPTIMIZER RATE STEPS [WARMUP [THREADS [PRECISION]]]");
   }
+  NOMO_ASSIGN_OR_RETURN(const Precision precision, PrecisionNamed(argc > 8 ? argv[8] : "float32"));
   NOMO_ASSIGN_OR_RETURN(Model model, Open(argv[1]));
   NOMO_ASSIGN_OR_RETURN(const NamedTensors arrays, ReadNpz(argv[2]));
   NOMO_ASSIGN_OR_RETURN(const Optimizer optimizer, OptimizerNamed(argv[3], rate));
@@ -62,7 +69,7 @@ absl::Status Run(int argc, char** argv) {
       Trainer::Create(std::move(model),
                       {.optimizer = optimizer,
                        .loss = losses::SparseCategoricalCrossentropy({.from_logits = true})},
-                      {.threads = threads}));
+                      {.precision = precision, .threads = threads}));
   const TrainingData batch(arrays.at("x"), arrays.at("y"));
   std::vector<double> losses, times;
   for (int i = 0; i < warmup + steps; ++i) {

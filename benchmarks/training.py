@@ -4,11 +4,13 @@
 Each model is written in PyTorch and handed over as an ONNX file with its initial weights; both then train it on one batch
 of random numbers with the same optimizer. Before it is timed the losses of the first steps must agree. Each round runs
 both in turn, each in a process of its own; the table has the median of the rounds' ratios of the median step. Below 1 is
-better than PyTorch.
+better than PyTorch. With --precision bfloat16 both compute products so (PyTorch: torch.autocast), the losses agree to the
+digits of that, and a column more has this side's step as a ratio to its own in float32.
 
 Needs Debian's python3-torch, python3-torchvision and python3-onnx.
 
-Usage: training.py --program PROGRAM --work FOLDER [--threads N] [--rounds N] [--markdown FILE] [MODEL...]
+Usage: training.py --program PROGRAM --work FOLDER [--threads N] [--rounds N] [--precision float32|bfloat16] [--markdown FILE]
+                   [MODEL...]
 """
 import argparse
 import json
@@ -23,7 +25,8 @@ import sys
 import numpy as np
 
 LOSSES = 5  # steps whose losses are compared
-TOLERANCE = 2e-3  # of the loss: float32 sums in other orders, and what steps make of their differences
+# Of the loss: float32 sums in other orders, and what steps make of their differences; factors with 8 bits.
+TOLERANCES = {"float32": 2e-3, "bfloat16": 1e-1}
 
 
 def models():
@@ -124,7 +127,7 @@ def peak_megabytes():
     return 0
 
 
-def train(name, work, threads, steps, warmup):
+def train(name, work, threads, precision, steps, warmup):
     """The other side, in a process of its own."""
     import time
     import torch
@@ -140,7 +143,9 @@ def train(name, work, threads, steps, warmup):
     for i in range(warmup + steps):
         begin = time.perf_counter()
         step.zero_grad()
-        value = loss(model(x), y)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            scores = model(x)
+        value = loss(scores.float(), y)
         value.backward()
         step.step()
         losses.append(value.item())
@@ -162,18 +167,24 @@ def compare(name, spec, args):
     generator = np.random.default_rng(5)
     np.savez(batch, x=generator.standard_normal(shape, dtype=np.float32), y=generator.integers(0, classes, shape[0]))
     export(model, shape, onnx)
+    def here_in(precision):
+        return run([args.program, onnx, batch, optimizer, str(rate), str(steps), str(LOSSES), str(args.threads), precision],
+                   args.threads)
+
     rounds = []
     for _ in range(args.rounds):
-        here = run([args.program, onnx, batch, optimizer, str(rate), str(steps), str(LOSSES), str(args.threads)], args.threads)
+        here = here_in(args.precision)
         there = run([sys.executable, __file__, "--program", args.program, "--work", args.work, "--threads", str(args.threads),
-                     "--train", name, str(steps), str(LOSSES)], args.threads)
+                     "--precision", args.precision, "--train", name, str(steps), str(LOSSES)], args.threads)
+        wide = here if args.precision == "float32" else here_in("float32")
         for step, (a, b) in enumerate(zip(here["losses"][:LOSSES], there["losses"][:LOSSES])):
-            if not abs(a - b) <= TOLERANCE * max(1, abs(b)):
+            if not abs(a - b) <= TOLERANCES[args.precision] * max(1, abs(b)):
                 sys.exit(f"{name}: the loss of step {step} is {a} here and {b} there")
-        rounds.append((statistics.median(here["ms"]), statistics.median(there["ms"]), here["mb"], there["mb"]))
-    ms, ms_there, mb, mb_there = (statistics.median(column) for column in zip(*rounds))
-    return {"ms": ms, "ms PyTorch": ms_there, "step": statistics.median(a / b for a, b, _, _ in rounds), "MB": mb,
-            "MB PyTorch": mb_there, "memory": statistics.median(c / d for _, _, c, d in rounds)}
+        rounds.append((*(statistics.median(side["ms"]) for side in (here, there, wide)), here["mb"], there["mb"]))
+    ms, ms_there, _, mb, mb_there = (statistics.median(column) for column in zip(*rounds))
+    return {"ms": ms, "ms PyTorch": ms_there, "step": statistics.median(a / b for a, b, *_ in rounds), "MB": mb,
+            "MB PyTorch": mb_there, "memory": statistics.median(r[3] / r[4] for r in rounds),
+            "to float32": statistics.median(r[0] / r[2] for r in rounds)}
 
 
 def mean(values):
@@ -186,20 +197,22 @@ def main():
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--precision", choices=TOLERANCES, default="float32")
     parser.add_argument("--markdown", type=pathlib.Path)
     parser.add_argument("--train", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("models", nargs="*")
     args = parser.parse_args()
     if args.train:
         name, steps, warmup = args.train
-        return train(name, args.work, args.threads, int(steps), int(warmup))
+        return train(name, args.work, args.threads, args.precision, int(steps), int(warmup))
     args.work.mkdir(parents=True, exist_ok=True)
     args.program = args.program.resolve()
     specs = models()
     unknown = [name for name in args.models if name not in specs]
     if unknown:
         sys.exit(f"no model {', '.join(unknown)}; there are {', '.join(specs)}")
-    heading = ["model", "ms", "ms PyTorch", "step", "MB", "MB PyTorch", "memory"]
+    low = args.precision != "float32"
+    heading = ["model", "ms", "ms PyTorch", "step", "MB", "MB PyTorch", "memory", *(["to float32"] if low else [])]
     lines = ["| " + " | ".join(heading) + " |", "|---" + "|---:" * (len(heading) - 1) + "|"]
     results = []
     for name, spec in specs.items():
@@ -208,14 +221,15 @@ def main():
         row = compare(name, spec, args)
         results.append(row)
         lines.append(f"| {name} | {row['ms']:.2f} | {row['ms PyTorch']:.2f} | {row['step']:.2f} | {row['MB']:.0f} | "
-                     f"{row['MB PyTorch']:.0f} | {row['memory']:.2f} |")
+                     f"{row['MB PyTorch']:.0f} | {row['memory']:.2f} |" + (f" {row['to float32']:.2f} |" if low else ""))
         print(lines[-1], flush=True)
     lines.append(f"| geometric mean | | | {mean([r['step'] for r in results]):.2f} | | | "
-                 f"{mean([r['memory'] for r in results]):.2f} |")
+                 f"{mean([r['memory'] for r in results]):.2f} |"
+                 + (f" {mean([r['to float32'] for r in results]):.2f} |" if low else ""))
     print(lines[-1])
     if args.markdown:
         import torch
-        args.markdown.write_text("\n".join([f"PyTorch {torch.__version__}, {args.threads} threads, {platform.machine()}", "",
+        args.markdown.write_text("\n".join([f"PyTorch {torch.__version__}, {args.precision}, {args.threads} threads, {platform.machine()}", "",
                                             *lines]) + "\n")
 
 

@@ -24,6 +24,7 @@
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/report/read_manifest.h"
 #include "nomograph/tools/report/shape_flags.h"
+#include "nomograph/tools/run/precision_flag.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/usage.h"
@@ -36,6 +37,7 @@ struct Arguments {
   std::string target = "here";
   bool json = false;
   std::optional<int64_t> memory_limit;
+  Precision precision = Precision::kFloat32;
   ShapeFlags shapes;
   CheckOptions options;
 };
@@ -94,7 +96,11 @@ absl::StatusOr<std::vector<Finding>> Check(const Arguments& arguments, const std
   if (arguments.target != "here") return CheckOther(arguments, *file);
   ProgressBar progress("checking payloads");
   const absl::Status damage = VerifyPayloads(*file, progress.callback());
-  return CheckModel(*std::move(file), damage, OpRegistry::Default(), arguments.options);
+  std::vector<Finding> findings =
+      CheckModel(*std::move(file), damage, OpRegistry::Default(), arguments.options);
+  const std::string emulation = EmulationText(arguments.precision);
+  if (!emulation.empty()) findings.push_back({Finding::Kind::kSlow, "", emulation});
+  return findings;
 }
 
 absl::Status CheckFile(const Arguments& arguments, const std::string& path) {
@@ -137,8 +143,9 @@ Action SetUp(CLI::App& app) {
       ->transform(SizeInBytes());
   AddShapeFlags(app, arguments->shapes, "For the memory that a run takes: ");
   app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
-  app.add_flag("--exact", arguments->options.resolve.exact,
-               "For exact mode: reference kernels only");
+  CLI::Option* exact = app.add_flag("--exact", arguments->options.resolve.exact,
+                                    "For exact mode: reference kernels only");
+  AddPrecisionFlag(app, arguments->precision, "For products in")->excludes(exact);
   app.add_flag("--compare-bodies", arguments->options.compare_bodies,
                "Run kernels and the bodies that the file has for their ops on the same numbers, "
                "and compare");

@@ -16,6 +16,7 @@
 #include "nomograph/tools/report/compare_print.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/model_inputs.h"
+#include "nomograph/tools/run/precision_flag.h"
 #include "nomograph/tools/usage.h"
 
 namespace nomograph {
@@ -27,6 +28,11 @@ struct Arguments {
   int64_t batch = 1;
   int threads = 0;
   bool exact_vs_fast = false, exact = false, json = false, all = false, stop_first = false;
+  Precision precision = Precision::kFloat32;  // of B
+  // One model is run in two ways: A in that which is right, B in that which is measured.
+  bool one_model() const {
+    return exact_vs_fast || (b.empty() && precision != Precision::kFloat32);
+  }
   Tolerance tolerance = {.rtol = 1e-4, .atol = 1e-5};  // as golden vectors are recorded
 };
 
@@ -55,16 +61,18 @@ absl::Status CannotRun(const absl::Status& status) {
 absl::StatusOr<Comparison> Compare(const Arguments& arguments) {
   NOMO_ASSIGN_OR_RETURN(const Side a, ReadSide(arguments.a));
   Side b;
-  if (!arguments.exact_vs_fast) {
+  if (!arguments.one_model()) {
     NOMO_ASSIGN_OR_RETURN(b, ReadSide(arguments.b));
   }
-  if (!a.file && !b.file && !arguments.exact_vs_fast) {
+  if (!a.file && !b.file && !arguments.one_model()) {
     return CompareValues(a.values, b.values, arguments.tolerance);
   }
-  if (!a.file && arguments.exact_vs_fast) {
-    return WithExitCode(ExitCode::kUsage,
-                        InvalidArgument(QuotedPath(arguments.a),
-                                        " is no model: --exact-vs-fast runs one in both modes"));
+  if (!a.file && arguments.one_model()) {
+    return WithExitCode(
+        ExitCode::kUsage,
+        InvalidArgument(QuotedPath(arguments.a), " is no model: ",
+                        arguments.exact_vs_fast ? "--exact-vs-fast runs one in both modes"
+                                                : "--precision alone runs one in both precisions"));
   }
   const Model& model = a.file ? a.file->model : b.file->model;
   NOMO_ASSIGN_OR_RETURN(const NamedTensors inputs,
@@ -75,7 +83,8 @@ absl::StatusOr<Comparison> Compare(const Arguments& arguments) {
                        .threads = arguments.threads};
   options.session_b = options.session_a;
   if (arguments.exact_vs_fast) options.session_b.exact = false;
-  auto comparison = arguments.exact_vs_fast ? CompareModels(model, model, inputs, options)
+  options.session_b.precision = arguments.precision;
+  auto comparison = arguments.one_model() ? CompareModels(model, model, inputs, options)
                     : a.file && b.file
                         ? CompareModels(a.file->model, b.file->model, inputs, options)
                         : CompareWithValues(a.file ? b.values : a.values, model, inputs, options);
@@ -84,13 +93,20 @@ absl::StatusOr<Comparison> Compare(const Arguments& arguments) {
 }
 
 absl::Status Execute(const Arguments& arguments) {
-  if (arguments.b.empty() != arguments.exact_vs_fast) {
-    return WithExitCode(ExitCode::kUsage,
-                        InvalidArgument("give two files, or one and --exact-vs-fast"));
+  if (arguments.b.empty() != arguments.one_model()) {
+    return WithExitCode(
+        ExitCode::kUsage,
+        InvalidArgument("give two files, or one and --exact-vs-fast or --precision=bfloat16"));
   }
   NOMO_ASSIGN_OR_RETURN(const Comparison comparison, Compare(arguments));
-  const CompareTextOptions text{.a = arguments.exact_vs_fast ? "exact" : arguments.a,
-                                .b = arguments.exact_vs_fast ? "fast" : arguments.b,
+  NoteEmulation("nomo compare", arguments.precision);
+  const bool exact = arguments.exact_vs_fast, one = arguments.one_model();
+  const CompareTextOptions text{.a = exact ? "exact"
+                                     : one ? "float32"
+                                           : arguments.a,
+                                .b = exact ? "fast"
+                                     : one ? "bfloat16"
+                                           : arguments.b,
                                 .tolerance = arguments.tolerance,
                                 .all = arguments.all,
                                 .stop_first = arguments.stop_first};
@@ -129,7 +145,11 @@ Action SetUp(CLI::App& app) {
                "Show nothing behind the first value that differs");
   app.add_flag("--all", arguments->all, "A row for each value, also those that agree");
   app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
-  app.add_flag("--exact", arguments->exact, "Run both in exact mode")->excludes("--exact-vs-fast");
+  CLI::Option* exact = app.add_flag("--exact", arguments->exact, "Run both in exact mode");
+  exact->excludes("--exact-vs-fast");
+  AddPrecisionFlag(app, arguments->precision, "B, or A again where there is no B, multiplies in")
+      ->excludes(exact)
+      ->excludes("--exact-vs-fast");
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
       ->check(Between(1, 1024));

@@ -20,6 +20,7 @@
 #include "nomograph/tools/report/program_text.h"
 #include "nomograph/tools/report/selection_print.h"
 #include "nomograph/tools/report/shape_flags.h"
+#include "nomograph/tools/run/precision_flag.h"
 #include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
@@ -32,6 +33,7 @@ struct Arguments {
   InspectSections only = InspectSections::None();
   bool json = false, stats = false, textconv = false, program = false, exact = false;
   bool force = false;
+  Precision precision = Precision::kFloat32;
   ShapeFlags shapes;
 };
 
@@ -51,7 +53,8 @@ absl::Status PrintProgram(const Arguments& arguments) {
   const absl::Status runnable = CheckRunnable(file.model, registry, {.exact = arguments.exact});
   if (!runnable.ok()) return WithExitCode(ExitCode::kCannotRun, AtFile(file.path, runnable));
   const auto program =
-      Program::Compile(file.model, graph, *inputs, registry, {.exact = arguments.exact});
+      Program::Compile(file.model, graph, *inputs, registry,
+                       {.exact = arguments.exact, .precision = arguments.precision});
   if (!program.ok()) {
     return WithExitCode(ExitCode::kCannotRun, AtFile(file.path, program.status()));
   }
@@ -59,6 +62,8 @@ absl::Status PrintProgram(const Arguments& arguments) {
     PrintJson(ProgramJson(**program));
   } else {
     Print(ProgramText(**program));
+    const std::string emulation = EmulationText(arguments.precision);
+    if (!emulation.empty()) Print(absl::StrCat("\n", emulation, "\n"));
   }
   return absl::OkStatus();
 }
@@ -158,8 +163,12 @@ Action SetUp(CLI::App& app) {
   const ShapeOptions shapes = AddShapeFlags(app, arguments->shapes, "For --program: ");
   shapes.shape->needs(program);
   shapes.batch->needs(program);
-  app.add_flag("--exact", arguments->exact, "For --program: reference kernels only")
-      ->needs(program);
+  CLI::Option* exact =
+      app.add_flag("--exact", arguments->exact, "For --program: reference kernels only");
+  exact->needs(program);
+  AddPrecisionFlag(app, arguments->precision, "For --program: multiply in")
+      ->needs(program)
+      ->excludes(exact);
   return [arguments] {
     return arguments->program ? PrintProgram(*arguments) : PrintReport(*arguments);
   };

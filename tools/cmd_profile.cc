@@ -15,6 +15,7 @@
 #include "nomograph/tools/report/profile_print.h"
 #include "nomograph/tools/run/model_inputs.h"
 #include "nomograph/tools/run/new_file.h"
+#include "nomograph/tools/run/precision_flag.h"
 #include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/usage.h"
@@ -28,6 +29,7 @@ struct Arguments {
   int64_t batch = 1;
   int threads = 0, depth = 1;
   bool exact = false, json = false, all = false, force = false;
+  Precision precision = Precision::kFloat32;
   ProfileOptions profile;
 };
 
@@ -43,9 +45,10 @@ absl::StatusOr<ModelProfile> Profile(const Arguments& arguments) {
   NOMO_ASSIGN_OR_RETURN(
       const NamedTensors inputs,
       ReadModelInputs(file.model.graph, arguments.inputs, {.batch = arguments.batch}));
-  const auto session = Session::Create(
-      file.model,
-      {.exact = arguments.exact, .allowed_io = arguments.allowed_io, .threads = arguments.threads});
+  const auto session = Session::Create(file.model, {.exact = arguments.exact,
+                                                    .precision = arguments.precision,
+                                                    .allowed_io = arguments.allowed_io,
+                                                    .threads = arguments.threads});
   if (!session.ok()) return CannotRun(arguments, session.status());
   ProfileOptions options = arguments.profile;
   ProgressBar progress("profiling");
@@ -88,6 +91,7 @@ absl::Status Execute(Arguments arguments) {
   }
   if (arguments.trace_path.empty()) arguments.profile.traced_runs = 0;
   NOMO_ASSIGN_OR_RETURN(const ModelProfile profile, Profile(arguments));
+  NoteEmulation("nomo profile", arguments.precision);
   if (arguments.json) {
     PrintJson(ProfileJson(arguments.path, profile, arguments.profile.percentiles));
   } else {
@@ -140,7 +144,8 @@ Action SetUp(CLI::App& app) {
                  "Write {node: milliseconds}, which pictures can be coloured by")
       ->type_name("FILE.json");
   app.add_flag("--force", arguments->force, "Write over files that are there");
-  app.add_flag("--exact", arguments->exact, "Profile exact mode");
+  CLI::Option* exact = app.add_flag("--exact", arguments->exact, "Profile exact mode");
+  AddPrecisionFlag(app, arguments->precision, "Multiply in")->excludes(exact);
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
       ->check(Between(1, 1024));

@@ -25,6 +25,7 @@
 #include "nomograph/tools/run/check_signature.h"
 #include "nomograph/tools/run/fit_image.h"
 #include "nomograph/tools/run/picture_flags.h"
+#include "nomograph/tools/run/precision_flag.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/run_batches.h"
 #include "nomograph/tools/run/shared_work.h"
@@ -57,6 +58,7 @@ struct Arguments {
   TimingPlan timing;
   int threads = 0;
   bool exact = false, cast = false, csv_header = false;
+  Precision precision = Precision::kFloat32;
   bool json = false, check_finite = false, verify = false, parents = false;
   RunOptions run;
   bool times() const { return timing.runs > 0 || timing.seconds > 0; }
@@ -298,6 +300,7 @@ absl::Status Execute(const Arguments& arguments) {
   }
   const auto session =
       Session::Create(file.model, {.exact = arguments.exact,
+                                   .precision = arguments.precision,
                                    .allowed_io = arguments.allowed_io,
                                    .threads = arguments.threads,
                                    .memory_limit_bytes = arguments.run.memory_limit_bytes});
@@ -320,6 +323,7 @@ absl::Status Execute(const Arguments& arguments) {
   }
   NOMO_RETURN_IF_ERROR(WriteOutputs(arguments, file.model, files, labels, outputs));
   HintAtPixels(arguments, graph, pixels);
+  NoteEmulation("nomo run", arguments.precision);
   Json json = {{"schema", "nomograph.run.1"}, {"file", arguments.path}};
   if (arguments.json) json["outputs"] = OutputsJson(file.model, files, outputs);
   if (arguments.times()) {
@@ -396,8 +400,9 @@ Action SetUp(CLI::App& app) {
   AddTiming(app, *arguments);
   AddPictureFlags(app, arguments->pictures);
   app.add_flag("--cast", arguments->cast, "Convert arrays to the input's dtype");
-  app.add_flag("--exact", arguments->exact,
-               "Reference kernels only: slow, the same bits everywhere");
+  CLI::Option* exact = app.add_flag("--exact", arguments->exact,
+                                    "Reference kernels only: slow, the same bits everywhere");
+  AddPrecisionFlag(app, arguments->precision, "Multiply in")->excludes(exact);
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
       ->check(Between(1, 1024));

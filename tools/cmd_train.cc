@@ -21,6 +21,7 @@
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/report/save_model.h"
 #include "nomograph/tools/run/fit_image.h"
+#include "nomograph/tools/run/precision_flag.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
 #include "nomograph/tools/train/training_data.h"
@@ -40,6 +41,7 @@ struct Arguments {
   int patience = 0, threads = 0;
   double split = 0;
   bool exact = false, resume = false, quiet = false, stop_on_nan = false;
+  Precision precision = Precision::kFloat32;
   SaveFlags save;
 };
 
@@ -167,6 +169,7 @@ absl::StatusOr<Result> Train(const Arguments& arguments) {
   auto trainer = Trainer::Create(file.model, *std::move(goals),
                                  {.seed = static_cast<uint64_t>(arguments.seed),
                                   .exact = arguments.exact,
+                                  .precision = arguments.precision,
                                   .threads = arguments.threads});
   if (!trainer.ok()) {
     return WithExitCode(CodeOf(trainer.status()), AtFile(arguments.path, trainer.status()));
@@ -175,6 +178,7 @@ absl::StatusOr<Result> Train(const Arguments& arguments) {
     const absl::Status restored = (*trainer)->Restore(arguments.checkpoint);
     if (!restored.ok()) return WithExitCode(ExitCode::kUnreadable, restored);
   }
+  NoteEmulation("nomo train", arguments.precision);
   std::signal(SIGINT, Interrupt);
   std::signal(SIGTERM, Interrupt);
   auto history = (*trainer)->Fit(data, fit);
@@ -306,7 +310,10 @@ Action SetUp(CLI::App& app) {
   app.add_option("--seed", arguments->seed, "Of the order of samples and of dropout (default 0)")
       ->type_name("N")
       ->check(AtLeast(0));
-  app.add_flag("--exact", arguments->exact, "The same bits on every machine, slower");
+  CLI::Option* exact =
+      app.add_flag("--exact", arguments->exact, "The same bits on every machine, slower");
+  AddPrecisionFlag(app, arguments->precision, "Multiply, the weights staying float32, in")
+      ->excludes(exact);
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
       ->check(Between(1, 1024));

@@ -34,6 +34,7 @@ Trainer::~Trainer() = default;
 
 absl::Status Trainer::OpenSessions() {
   const SessionOptions options = {.exact = options_.exact,
+                                  .precision = options_.precision,
                                   .threads = options_.threads,
                                   .memory_limit_bytes = options_.memory_limit_bytes};
   // The graphs outlive the sessions, which so share them.

@@ -37,6 +37,12 @@ struct TrainerOptions {
   // weights; in exact mode the same bits on every machine.
   uint64_t seed = 0;
   bool exact = false;
+  // kBFloat16: products are computed so, forwards and backwards, from float32 weights, which the
+  // optimizer changes in float32: Keras' dtype policy "mixed_bfloat16"
+  // (keras.io/api/mixed_precision; P. Micikevicius et al., Mixed Precision Training, ICLR 2018,
+  // whose scaling of losses bfloat16, with the exponents of float32, does without). Not in exact
+  // mode.
+  Precision precision = Precision::kFloat32;
   int threads = 0;                 // as SessionOptions
   int64_t memory_limit_bytes = 0;  // as SessionOptions
   // The processes that train together, all with the same model, data and options: each makes its

@@ -39,6 +39,10 @@ absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(
 absl::Status Program::Build(const Model& model, const Graph& graph,
                             absl::Span<const TensorType> inputs, const OpRegistry& registry,
                             const CompileOptions& options, absl::Span<const int> outputs) {
+  if (options.exact && options.precision != Precision::kFloat32) {
+    return InvalidArgument(
+        "exact mode computes in the model's own precision: expected no other, found bfloat16");
+  }
   const LowerOptions lower{.resolve = {.exact = options.exact, .allowed_io = options.allowed_io},
                            .fold = options.fold,
                            .max_inlined_nodes = options.max_inlined_nodes};
@@ -60,6 +64,10 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
   if (!options.exact) {
     FoldLate(graph_, options.fold);
     AbsorbAffines(graph_);
+  }
+  if (options.precision == Precision::kBFloat16) {
+    NOMO_ASSIGN_OR_RETURN(const bool changed, AssignPrecision(graph_, registry));
+    if (changed) RemoveDeadNodes(graph_);
   }
   if (kernels_ == KernelChoice::kFast) FusePostOps(graph_, threads_);
   plan_ = PlanMemory(graph_);

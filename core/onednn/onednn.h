@@ -18,9 +18,9 @@ namespace nomograph {
 // a linear function and bounds stand for it.
 inline constexpr auto kEltwiseHardSigmoid = static_cast<dnnl_alg_kind_t>(0x7fff0001);
 
-// One of oneDNN's elementwise functions (dnnl_eltwise_*, kEltwiseHardSigmoid) with its parameters. Their meaning, and
-// the values that make the function the one that is wanted (e.g. alpha = 1 for swish), stand in
-// oneDNN's documentation of "Eltwise".
+// One of oneDNN's elementwise functions (dnnl_eltwise_*, kEltwiseHardSigmoid) with its parameters.
+// Their meaning, and the values that make the function the one that is wanted (e.g. alpha = 1 for
+// swish), stand in oneDNN's documentation of "Eltwise".
 struct Eltwise {
   dnnl_alg_kind_t algorithm;
   float alpha = 0, beta = 0;

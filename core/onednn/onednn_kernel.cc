@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/onednn/bfloat16.h"
 #include "nomograph/core/onednn/conversion_observer.h"
 #include "nomograph/core/op/keep_nan.h"
 
@@ -197,6 +198,18 @@ Desc Permuted(DType dtype, const Shape& shape, absl::Span<const int> axes) {
 
 Desc AnyFormat(DType dtype, absl::Span<const int64_t> dims) {
   return Desc(Dims(dims), DataTypeOf(dtype), dnnl::memory::format_tag::any);
+}
+
+Desc AnyFormat(const Desc& like) {
+  return Desc(like.dims(), like.data_type(), dnnl::memory::format_tag::any);
+}
+
+bool MultipliesInputs(const PrepareContext& context) {
+  const DType dtype = context.inputs[0].dtype, output = context.outputs[0].dtype;
+  if (context.inputs[1].dtype != dtype) return false;
+  if (dtype == DType::kFloat32) return output == dtype;
+  return dtype == DType::kBFloat16 && (output == dtype || output == DType::kFloat32) &&
+         HasBFloat16();
 }
 
 // The kernel that Builder builds: its buffers find their memory anew at each run.

@@ -67,6 +67,11 @@ Desc RowMajor(DType dtype, absl::Span<const int64_t> dims);
 Desc Permuted(DType dtype, const Shape& shape, absl::Span<const int> axes);
 // The primitive chooses how the elements lie.
 Desc AnyFormat(DType dtype, absl::Span<const int64_t> dims);
+Desc AnyFormat(const Desc& like);
+
+// Whether oneDNN multiplies input 0 by input 1 on this machine: both float32, as the output is, or
+// both bfloat16 where HasBFloat16(), with float32 or bfloat16 for the output.
+bool MultipliesInputs(const PrepareContext& context);
 
 // Puts together a kernel from primitives that run one after the other.
 class Builder {

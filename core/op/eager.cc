@@ -4,6 +4,7 @@
 
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/op/widened_kernel.h"
+#include "nomograph/core/types/float16.h"
 #include "nomograph/core/types/memory.h"
 
 namespace nomograph {
@@ -34,6 +35,17 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareFastOrExact(const OpDef& op,
   return MakeComputeKernel(op.reference, "reference");
 }
 
+// Whether the node is a product of 16-bit numbers whose sums stay in float32, as compiling makes
+// them (core/compile/assign_precision.cc): the op by itself would round them.
+bool KeepsWideSums(const OpDef& op, const PrepareContext& context) {
+  if (op.low_precision != LowPrecision::kGains || context.outputs.empty() ||
+      context.outputs[0].dtype != DType::kFloat32) {
+    return false;
+  }
+  return std::any_of(context.inputs.begin(), context.inputs.end(),
+                     [](const TensorSpec& input) { return Is16BitFloat(input.dtype); });
+}
+
 absl::StatusOr<std::unique_ptr<Kernel>> ChooseKernel(const OpDef& op, const PrepareContext& context,
                                                      KernelChoice choice) {
   if (choice != KernelChoice::kReference) {
@@ -43,6 +55,14 @@ absl::StatusOr<std::unique_ptr<Kernel>> ChooseKernel(const OpDef& op, const Prep
       return PrepareFastOrExact(op, wide, choice);
     };
     NOMO_ASSIGN_OR_RETURN(kernel, PrepareWidened(op, context, prepare_wide));
+    if (kernel != nullptr) return kernel;
+  }
+  if (op.reference && KeepsWideSums(op, context)) {
+    const auto prepare_reference = [&](const PrepareContext&) {
+      return absl::StatusOr<std::unique_ptr<Kernel>>(MakeComputeKernel(op.reference, "reference"));
+    };
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel,
+                          PrepareWidened(op, context, prepare_reference));
     if (kernel != nullptr) return kernel;
   }
   if (op.reference) return MakeComputeKernel(op.reference, "reference");

@@ -351,6 +351,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const M
     return InvalidArgument("memory limit: expected at least 0 bytes, found ",
                            options.memory_limit_bytes);
   }
+  if (options.exact && options.precision != Precision::kFloat32) {
+    return InvalidArgument(
+        "exact mode computes in the model's own precision: expected no other, found bfloat16");
+  }
   NOMO_RETURN_IF_ERROR(VerifyModel(*model));
   const OpRegistry& registry =
       options.registry != nullptr ? *options.registry : OpRegistry::Default();

@@ -97,6 +97,7 @@ NOMO_REGISTER_OP(
                .Output("y", "T", "the inputs' sizes along `axis` added up")
                .Attr("axis", -1, "in [-rank, rank)")
                .Infer(Infer)
+               .InLowPrecision(LowPrecision::kFollows)
                .Gradient(Gradient)
                .Examples(Examples),
            Plan));

@@ -170,6 +170,7 @@ NOMO_REGISTER_OP(CopyOp(Schema("array.DepthToSpace")
                             .Attr("mode", "DCR", "the order of the channels")
                             .Choices({"DCR", "CRD"})
                             .Infer(InferToSpace)
+                            .InLowPrecision(LowPrecision::kFollows)
                             .Gradient(ToSpaceGradient)
                             .Examples(ToSpaceExamples),
                         PlanToSpace));
@@ -182,6 +183,7 @@ NOMO_REGISTER_OP(CopyOp(
         .Input("x", "T", "an image batch; height and width multiples of b")
         .Output("y", "T", "the height and width divided by b, C * b^2 channels")
         .Infer(InferToDepth)
+        .InLowPrecision(LowPrecision::kFollows)
         .Gradient(ToDepthGradient)
         .Examples(ToDepthExamples),
     PlanToDepth));

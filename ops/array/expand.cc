@@ -56,6 +56,7 @@ NOMO_REGISTER_OP(CopyOp(
         .Output("y", "T", "the shape of x broadcast with `shape`")
         .OptionalAttr("shape", AttrType::kInts, "the sizes")
         .Infer(Infer)
+        .InLowPrecision(LowPrecision::kFollows)
         .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
           return SumTo(dy, x);
         }))

@@ -55,6 +55,7 @@ NOMO_REGISTER_OP(
                .Output("y", "T", "[product of the sizes ahead of axis, product of the others]")
                .Attr("axis", 1, "in [-rank, rank], negative ones counted from the end")
                .Infer(Infer)
+               .InLowPrecision(LowPrecision::kFollows)
                .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
                  return ReshapeLike(dy, x);
                }))

@@ -105,6 +105,7 @@ NOMO_REGISTER_OP(OpDef("array.Gather")
                      .Attr("axis", 0, "the axis of data, in [-rank, rank)")
                      .Infer(Infer)
                      .Reference(Compute)
+                     .InLowPrecision(LowPrecision::kFollows)
                      .Gradient(Gradient)
                      .Examples(Examples));
 

@@ -156,6 +156,7 @@ NOMO_REGISTER_OP(ViewOp(
         .OptionalAttr("shape", AttrType::kInts, "the sizes")
         .Attr("allowzero", false, "0 means an axis of size 0")
         .Infer(Infer)
+        .InLowPrecision(LowPrecision::kFollows)
         .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
           return ReshapeLike(dy, x);
         }))

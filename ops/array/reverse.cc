@@ -55,6 +55,7 @@ NOMO_REGISTER_OP(
                .Output("y", "T", "the shape of x")
                .RequiredAttr("axes", AttrType::kInts, "in [-rank, rank), each once")
                .Infer(Infer)
+               .InLowPrecision(LowPrecision::kFollows)
                .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
                  return std::vector<Value>{Call("array.Reverse", {g.gradient(0)}, g.attrs())};
                })

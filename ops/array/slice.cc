@@ -236,6 +236,7 @@ NOMO_REGISTER_OP(
                              "each once, in [-rank, rank); absent: the first ones")
                .OptionalAttr("steps", AttrType::kInts, "not 0; absent: 1")
                .Infer(Infer)
+               .InLowPrecision(LowPrecision::kFollows)
                .Gradient(Gradient)
                .Examples(Examples),
            Plan, {1, 2, 3, 4}));

@@ -113,6 +113,7 @@ NOMO_REGISTER_OP(
                .Attr("axis", 0, "in [-rank, rank)")
                .OptionalAttr("split", AttrType::kInts, "a size for each output")
                .Infer(Infer)
+               .InLowPrecision(LowPrecision::kFollows)
                .Gradient(Gradient)
                .Examples(Examples),
            Plan, {1}));

@@ -120,6 +120,7 @@ NOMO_REGISTER_OP(ViewOp(
         .Output("y", "T", "the shape of x without those axes")
         .OptionalAttr("axes", AttrType::kInts, "in [-rank, rank), each once")
         .Infer(InferSqueeze)
+        .InLowPrecision(LowPrecision::kFollows)
         .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
           return ReshapeLike(dy, x);
         }))
@@ -137,6 +138,7 @@ NOMO_REGISTER_OP(ViewOp(
         .Output("y", "T", "the shape of x with those axes")
         .OptionalAttr("axes", AttrType::kInts, "in [-r, r), each once, where r is the rank of y")
         .Infer(InferUnsqueeze)
+        .InLowPrecision(LowPrecision::kFollows)
         .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
           return ReshapeLike(dy, x);
         }))

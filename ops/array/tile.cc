@@ -100,6 +100,7 @@ NOMO_REGISTER_OP(CopyOp(
         .Output("y", "T", "the sizes of x, each times its number of repeats")
         .OptionalAttr("repeats", AttrType::kInts, "a number of at least 0 for each axis of x")
         .Infer(Infer)
+        .InLowPrecision(LowPrecision::kFollows)
         .Gradient(Gradient)
         .Examples(Examples),
     Plan, {1}));

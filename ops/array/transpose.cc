@@ -96,6 +96,7 @@ NOMO_REGISTER_OP(CopyOp(
             "perm", AttrType::kInts,
             "each axis of x once, negative ones counted from the end; absent: all axes in reverse")
         .Infer(Infer)
+        .InLowPrecision(LowPrecision::kFollows)
         .Gradient(Gradient)
         .Examples(Examples),
     Plan));

@@ -38,6 +38,7 @@ NOMO_REGISTER_OP(OpDef("core.Identity")
                      .Infer(SameAsInput)
                      .Reference(Compute)
                      .View()
+                     .InLowPrecision(LowPrecision::kFollows)
                      .Gradient(PassGradient())
                      .Examples(IdentityExamples));
 

@@ -28,6 +28,7 @@ NOMO_REGISTER_OP(OpDef("core.StopGradient")
                      .Infer(SameAsInput)
                      .Reference(Compute)
                      .Body(Body)
+                     .InLowPrecision(LowPrecision::kFollows)
                      .View()
                      .GradientIsZero()
                      .Examples(Examples));

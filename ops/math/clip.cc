@@ -188,6 +188,7 @@ OpDef Clip() {
       .OptionalAttr("max", AttrType::kFloat, "the greatest value; none unless given")
       .Infer(InferClip)
       .Reference(ClipReference)
+      .InLowPrecision(LowPrecision::kFollows)
       .Fast(PrepareClip)
       .InPlace()
       .AsPostOp(AsPostOp)

@@ -251,6 +251,7 @@ NOMO_REGISTER_OP(
         .Infer(Infer)
         .Reference(Compute)
         .Fast(Prepare)
+        .InLowPrecision(LowPrecision::kGains)
         .Work(AllCombinationsWork)
         .Gradient(math::EinsumGradient)
         .Examples(Examples));

@@ -105,9 +105,9 @@ absl::Status GemmCompute(KernelContext& context) {
   return absl::OkStatus();
 }
 
-onednn::Desc MatrixDesc(const Shape& shape, bool transposed) {
+onednn::Desc MatrixDesc(const TensorSpec& matrix, bool transposed) {
   const int axes[] = {transposed ? 1 : 0, transposed ? 0 : 1};
-  return onednn::Permuted(DType::kFloat32, shape, axes);
+  return onednn::Permuted(matrix.dtype, matrix.shape, axes);
 }
 
 // beta * c with two axes.
@@ -137,13 +137,13 @@ bool AddToOutput(onednn::Builder& b, onednn::Builder::Buffer c, const onednn::De
 // oneDNN's fast matmul takes it (a row or a whole matrix), else in a step of its own (a column).
 bool BuildGemm(onednn::Builder& b) {
   const PrepareContext& context = b.context();
-  if (context.inputs[0].dtype != DType::kFloat32) return false;
+  if (!onednn::MultipliesInputs(context)) return false;
   const float alpha = static_cast<float>(context.attrs.Float("alpha"));
   const float beta = static_cast<float>(context.attrs.Float("beta"));
-  const auto src = MatrixDesc(context.inputs[0].shape, context.attrs.Bool("transpose_a"));
-  const auto given = MatrixDesc(context.inputs[1].shape, context.attrs.Bool("transpose_b"));
-  const auto dst = MatrixDesc(context.outputs[0].shape, false);
-  const auto weights = b.is_constant(1) ? onednn::AnyFormat(DType::kFloat32, given.dims()) : given;
+  const auto src = MatrixDesc(context.inputs[0], context.attrs.Bool("transpose_a"));
+  const auto given = MatrixDesc(context.inputs[1], context.attrs.Bool("transpose_b"));
+  const auto dst = MatrixDesc(context.outputs[0], false);
+  const auto weights = b.is_constant(1) ? onednn::AnyFormat(given) : given;
   const auto y = b.Output(0, dst);
 
   enum class C { kNone, kBias, kPostOp, kStep } kind = C::kNone;
@@ -156,7 +156,10 @@ bool BuildGemm(onednn::Builder& b) {
     kind = is_row && alpha == 1 && beta == 1             ? C::kBias
            : is_row || shape == context.outputs[0].shape ? C::kPostOp
                                                          : C::kStep;
-    c_desc = onednn::RowMajor(DType::kFloat32, shape.dims());
+    // Nothing but a bias is added in bfloat16.
+    const DType dtype = context.inputs[2].dtype;
+    if (kind != C::kBias && dtype != DType::kFloat32) return false;
+    c_desc = onednn::RowMajor(dtype, shape.dims());
     c = ScaledC(b, c_desc, beta);
   }
   if (alpha != 1) b.PostEltwise({dnnl_eltwise_linear, alpha, 0});
@@ -301,6 +304,7 @@ NOMO_REGISTER_OP(
         .Fast(onednn::Prepare(BuildGemm))
         .TakesPostOps(PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildGemm)))
         .Quantizes(QuantizedGemm)
+        .InLowPrecision(LowPrecision::kGains)
         .Work(ProductWork)
         .Gradient(Gradient)
         .Examples(GemmExamples));

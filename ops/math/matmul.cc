@@ -128,8 +128,8 @@ absl::Status MatMulCompute(KernelContext& context) {
 }
 
 // A stored matrix, or a batch of them whose rank is made `batch_rank` by axes of size 1.
-onednn::Desc MatrixDesc(const PartialShape& batch, int batch_rank, int64_t rows, int64_t columns,
-                        bool transposed) {
+onednn::Desc MatrixDesc(DType dtype, const PartialShape& batch, int batch_rank, int64_t rows,
+                        int64_t columns, bool transposed) {
   Shape shape;
   for (int i = batch.rank(); i < batch_rank; ++i) shape.Append(1);
   for (int i = 0; i < batch.rank(); ++i) shape.Append(batch[i].size());
@@ -139,7 +139,7 @@ onednn::Desc MatrixDesc(const PartialShape& batch, int batch_rank, int64_t rows,
   shape.Append(transposed ? rows : columns);
   axes.push_back(batch_rank + (transposed ? 1 : 0));
   axes.push_back(batch_rank + (transposed ? 0 : 1));
-  return onednn::Permuted(DType::kFloat32, shape, axes);
+  return onednn::Permuted(dtype, shape, axes);
 }
 
 // Describes an operand that broadcasts to the output, with the axes that the primitive gives its
@@ -173,7 +173,7 @@ bool OperandDesc(const MatMulShape& s, bool one_matrix, const TensorSpec& operan
 // of axes.
 bool BuildMatMul(onednn::Builder& b) {
   const PrepareContext& context = b.context();
-  if (context.inputs[0].dtype != DType::kFloat32) return false;
+  if (!onednn::MultipliesInputs(context)) return false;
   const auto s = GetMatMulShape(context.attrs, context.inputs[0].shape, context.inputs[1].shape);
   if (!s.ok()) return false;
   const bool transpose_a = context.attrs.Bool("transpose_a");
@@ -184,9 +184,13 @@ bool BuildMatMul(onednn::Builder& b) {
   const int64_t rows = s->rows.size() * (one_matrix ? s->batch.ToShape().num_elements() : 1);
   const int64_t inner = s->inner.size(), columns = s->columns.size();
   const PartialShape none = PartialShape::OfRank(0);
-  const auto src = MatrixDesc(one_matrix ? none : s->a_batch, rank, rows, inner, transpose_a);
-  const auto given = MatrixDesc(one_matrix ? none : s->b_batch, rank, inner, columns, transpose_b);
-  const auto dst = MatrixDesc(one_matrix ? none : s->batch, rank, rows, columns, false);
+  const DType dtype = context.inputs[0].dtype;
+  const auto src =
+      MatrixDesc(dtype, one_matrix ? none : s->a_batch, rank, rows, inner, transpose_a);
+  const auto given =
+      MatrixDesc(dtype, one_matrix ? none : s->b_batch, rank, inner, columns, transpose_b);
+  const auto dst = MatrixDesc(context.outputs[0].dtype, one_matrix ? none : s->batch, rank, rows,
+                              columns, false);
   if (!b.PostNodeOps([&](const TensorSpec& operand, onednn::Desc& desc) {
         return OperandDesc(*s, one_matrix, operand, desc);
       })) {
@@ -341,6 +345,7 @@ NOMO_REGISTER_OP(
         .Fast(onednn::Prepare(BuildMatMul))
         .TakesPostOps(PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildMatMul)))
         .Quantizes(QuantizedMatMul)
+        .InLowPrecision(LowPrecision::kGains)
         .Work(ProductWork)
         .Gradient(Gradient)
         .Examples(MatMulExamples));

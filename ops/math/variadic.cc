@@ -118,6 +118,7 @@ NOMO_REGISTER_OP(
         .Known({.as = "python",
                 .name = "{keras.backend,keras.ops,tf,tf.math,np}.maximum(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Max"})
+        .InLowPrecision(LowPrecision::kFollows)
         .AsPostOp(PostOpOfTwo(dnnl_binary_max))
         .Gradient(ExtremeGradient)
         .Examples(ExampleTable()
@@ -136,6 +137,7 @@ NOMO_REGISTER_OP(
         .Known({.as = "python",
                 .name = "{keras.backend,keras.ops,tf,tf.math,np}.minimum(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Min"})
+        .InLowPrecision(LowPrecision::kFollows)
         .AsPostOp(PostOpOfTwo(dnnl_binary_min))
         .Gradient(ExtremeGradient)
         .Examples(ExampleTable()

@@ -122,30 +122,37 @@ OPTIMIZERS = {
     "lion": lambda p: rules.Rule(p, rules.lion, 0.001, (0,)),
 }
 BATCH, BATCHES, STEPS = 16, 5, 100
-curves = {}
-for name, (forward, weights, moving, shape) in MODELS.items():
-    # Eighths, so that the file is small.
-    x = np.round(8 * rng.normal(size=(BATCHES, BATCH, *shape))).astype(np.float32) / 8
-    flat = x.reshape(BATCHES * BATCH, -1)
-    y = np.argmax(flat @ rng.normal(size=(flat.shape[1], 3)), -1).reshape(BATCHES, BATCH)
-    curves |= {f"{name}/x": x, f"{name}/y": y.astype(np.uint8)}
-    curves |= {f"{name}/initial/{k}": v.astype(np.float32) for k, v in (weights | moving).items()}
-    for rule, optimizer in OPTIMIZERS.items():
-        w = {k: torch.tensor(v, dtype=torch.float32).requires_grad_() for k, v in weights.items()}
-        state = {k: torch.tensor(v, dtype=torch.float32) for k, v in moving.items()}
-        opt = optimizer(list(w.values()))
-        losses = []
-        for step in range(STEPS):
-            opt.zero_grad()
-            b = step % BATCHES
-            loss = F.cross_entropy(forward(w, torch.tensor(x[b]), state), torch.tensor(y[b]))
-            loss.backward()
-            opt.step()
-            losses.append(loss.item())
-        first, last = np.mean(losses[:BATCHES]), np.mean(losses[-BATCHES:])
-        print(f"{name:12} {rule:9} {first:.3f} to {last:.3f}")
-        assert last < 0.97 * first, "nothing is learned, and so little shown"
-        curves[f"{name}/losses/{rule}"] = np.float32(losses)
-        for k, v in state.items():
-            curves[f"{name}/final/{rule}/{k}"] = v.numpy()
-np.savez_compressed(HERE / "curves.npz", **curves)
+
+
+def main():
+    curves = {}
+    for name, (forward, weights, moving, shape) in MODELS.items():
+        # Eighths, so that the file is small.
+        x = np.round(8 * rng.normal(size=(BATCHES, BATCH, *shape))).astype(np.float32) / 8
+        flat = x.reshape(BATCHES * BATCH, -1)
+        y = np.argmax(flat @ rng.normal(size=(flat.shape[1], 3)), -1).reshape(BATCHES, BATCH)
+        curves |= {f"{name}/x": x, f"{name}/y": y.astype(np.uint8)}
+        curves |= {f"{name}/initial/{k}": v.astype(np.float32) for k, v in (weights | moving).items()}
+        for rule, optimizer in OPTIMIZERS.items():
+            w = {k: torch.tensor(v, dtype=torch.float32).requires_grad_() for k, v in weights.items()}
+            state = {k: torch.tensor(v, dtype=torch.float32) for k, v in moving.items()}
+            opt = optimizer(list(w.values()))
+            losses = []
+            for step in range(STEPS):
+                opt.zero_grad()
+                b = step % BATCHES
+                loss = F.cross_entropy(forward(w, torch.tensor(x[b]), state), torch.tensor(y[b]))
+                loss.backward()
+                opt.step()
+                losses.append(loss.item())
+            first, last = np.mean(losses[:BATCHES]), np.mean(losses[-BATCHES:])
+            print(f"{name:12} {rule:9} {first:.3f} to {last:.3f}")
+            assert last < 0.97 * first, "nothing is learned, and so little shown"
+            curves[f"{name}/losses/{rule}"] = np.float32(losses)
+            for k, v in state.items():
+                curves[f"{name}/final/{rule}/{k}"] = v.numpy()
+    np.savez_compressed(HERE / "curves.npz", **curves)
+
+
+if __name__ == "__main__":
+    main()

@@ -25,6 +25,7 @@ OpDef LeakyRelu() {
       .Known({.as = "onnx", .name = "LeakyRelu"})
       .Attr("alpha", 0.01, "the slope below 0")
       // With a slope of 0 oneDNN would turn NaN into 0, and the run would be repeated.
+      .InLowPrecision(LowPrecision::kFollows)
       .Fast(OneDnnEltwise([](const Attributes& attrs) {
         return attrs.Float("alpha") == 0 ? std::nullopt : OneDnnLeakyRelu(attrs);
       }))
@@ -118,6 +119,7 @@ NOMO_REGISTER_OP(ElementwiseOp("nn.Relu", SignedTypes{},
                      .Doc("y = max(x, 0). NaN stays NaN.")
                      .Source("ONNX Relu; Keras ReLU")
                      .Known({.as = "onnx", .name = "Relu"})
+                     .InLowPrecision(LowPrecision::kFollows)
                      .Fast(OneDnnEltwise(dnnl_eltwise_relu))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_relu))
                      .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
@@ -143,6 +145,7 @@ NOMO_REGISTER_OP(
         .Source("Keras activation relu6; Krizhevsky, Convolutional Deep Belief Networks on "
                 "CIFAR-10, 2010")
         .Known({.as = "python", .name = "{keras.ops,keras.activations,tf.nn}.relu6(x|features)"})
+        .InLowPrecision(LowPrecision::kFollows)
         .Fast(OneDnnEltwise(dnnl_eltwise_clip, 0, 6))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_clip, 0, 6))
         .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {

@@ -93,6 +93,7 @@ NOMO_REGISTER_OP(
             .Max(1))
         .Infer(SameAsInput)
         .Reference(DropoutCompute)
+        .InLowPrecision(LowPrecision::kFollows)
         .Fast(PrepareDropout)
         .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
           NOMO_ASSIGN_OR_RETURN(Attributes attrs, AttributesOfSameDraws(g));

@@ -76,7 +76,7 @@ absl::Status ConvCompute(KernelContext& context) {
 
 bool BuildConv(onednn::Builder& b) {
   const PrepareContext& context = b.context();
-  if (context.inputs[0].dtype != DType::kFloat32) return false;
+  if (!onednn::MultipliesInputs(context)) return false;
   const Shape& x = context.inputs[0].shape;
   const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
   if (!window.ok() || !FitsIn32Bits(*window)) return false;
@@ -294,6 +294,7 @@ NOMO_REGISTER_OP(
         .AbsorbsAffine(AbsorbAffine)
         .Gradient(ConvGradient(PlainConv()))
         .Quantizes(QuantizedConv)
+        .InLowPrecision(LowPrecision::kGains)
         .Work(WeightedWork)
         .Examples(ConvExamples));
 

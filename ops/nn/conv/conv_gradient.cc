@@ -109,8 +109,9 @@ onednn::Desc SwapChannels(const onednn::Desc& kernel, bool grouped) {
 
 std::optional<PlainProblem> DescribeProblem(const PrepareContext& context, const ConvOp& conv,
                                             const Roles& roles) {
-  if (context.inputs[0].dtype != DType::kFloat32) return std::nullopt;
-  const TensorSpec inputs[] = {context.inputs[roles.x], context.inputs[roles.kernel]};
+  if (!onednn::MultipliesInputs(context)) return std::nullopt;
+  TensorSpec inputs[] = {context.inputs[roles.x], context.inputs[roles.kernel]};
+  inputs[roles.like == roles.x ? 0 : 1].dtype = context.outputs[0].dtype;
   const TensorSpec outputs[] = {context.inputs[0]};
   const auto window = conv.window(context.attrs, inputs[0].shape, inputs[1].shape);
   if (!window.ok() || !FitsIn32Bits(*window)) return std::nullopt;
@@ -144,15 +145,20 @@ dnnl::convolution_forward::primitive_desc ForwardOf(const PlainProblem& p, const
       attr, onednn::Engine());
 }
 
+onednn::Desc Retyped(onednn::Desc desc, DType dtype) {
+  desc.data.data_type = static_cast<dnnl_data_type_t>(onednn::DataTypeOf(dtype));
+  return desc;
+}
+
 // Adds the primitive and yields its implementation. With `blocked` activations are copied into
 // layouts of its choice and back.
 std::string AddGradient(onednn::Builder& b, const PlainProblem& p, const Roles& roles,
                         Wanted wanted, bool transposed, bool blocked) {
   const auto wish = [blocked](const onednn::Desc& desc) {
-    return blocked ? onednn::AnyFormat(DType::kFloat32, desc.dims()) : desc;
+    return blocked ? onednn::AnyFormat(desc) : desc;
   };
   const onednn::Desc src = wish(p.src), dst = wish(p.dst);
-  const onednn::Desc kernel = onednn::AnyFormat(DType::kFloat32, p.kernel.dims());
+  const onednn::Desc kernel = onednn::AnyFormat(p.kernel);
   const int x = roles.x, src_input = transposed ? 0 : x, dst_input = transposed ? x : 0;
   const auto from = [&](int input, const onednn::Desc& have, const onednn::Desc& want) {
     return b.Reordered(b.Input(input, have), want);
@@ -164,7 +170,12 @@ std::string AddGradient(onednn::Builder& b, const PlainProblem& p, const Roles& 
                             const onednn::Desc& want) {
     if (have != want) b.Copy(buffer, b.Output(0, want));
   };
-  const auto forward = ForwardOf(p, src, kernel, dst, b.Attr());
+  // A gradient may be float32 where the other two tensors are bfloat16; the convolution that it is
+  // of has all three so.
+  const DType dtype = b.context().inputs[0].dtype;
+  const auto forward = wanted == Wanted::kDst ? ForwardOf(p, src, kernel, dst, b.Attr())
+                                              : ForwardOf(p, Retyped(src, dtype),
+                                                          Retyped(kernel, dtype), dst, b.Attr());
   const auto direct = dnnl::algorithm::convolution_direct;
   const WindowDims& w = p.dims;
   if (wanted == Wanted::kDst) {
@@ -254,6 +265,7 @@ OpDef GradientOp(const ConvOp& conv, const Roles& roles, absl::string_view which
       .Reference(GradientCompute(conv, roles))
       .Fast(GradientFast(conv, roles))
       .Gradient(SecondGradient(conv, roles))
+      .InLowPrecision(LowPrecision::kGains)
       .Work(AllCombinationsWork);
 }
 

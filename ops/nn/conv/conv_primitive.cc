@@ -22,6 +22,8 @@ int64_t ChannelsAtOnce(const ConvTensors& tensors) {
   constexpr int64_t kBlock = 8;  // channels that lie together in oneDNN's layouts
   const auto kernel = tensors.kernel.dims();
   const int64_t channels = tensors.src.dims()[1];
+  // What has been rounded to bfloat16 has no more digits to lose.
+  if (tensors.src.data_type() == dnnl::memory::data_type::bf16) return channels;
   if (kernel.size() != tensors.src.dims().size() || kernel[1] != channels) return channels;
   int64_t taps = 1;
   for (size_t axis = 2; axis < kernel.size(); ++axis) taps *= kernel[axis];
@@ -34,11 +36,11 @@ ConvTensors DescribeConv(const PrepareContext& context, const Window& window) {
   ConvTensors tensors;
   const Shape& x = context.inputs[0].shape;
   tensors.axes = ChannelsFirstAxes(x.rank(), context.attrs);
-  tensors.src = onednn::Permuted(DType::kFloat32, x, tensors.axes);
-  tensors.dst = onednn::Permuted(DType::kFloat32, context.outputs[0].shape, tensors.axes);
-  tensors.kernel = ConvKernelDesc(context.inputs[1].shape, context.attrs);
+  tensors.src = onednn::Permuted(context.inputs[0].dtype, x, tensors.axes);
+  tensors.dst = onednn::Permuted(context.outputs[0].dtype, context.outputs[0].shape, tensors.axes);
+  tensors.kernel = ConvKernelDesc(context.inputs[1].shape, context.attrs, context.inputs[1].dtype);
   if (context.has_input(2)) {
-    tensors.bias = onednn::RowMajor(DType::kFloat32, context.inputs[2].shape.dims());
+    tensors.bias = onednn::RowMajor(context.inputs[2].dtype, context.inputs[2].shape.dims());
   }
   tensors.pointwise = IsPointwise(window) && context.attrs.Int("groups") == 1;
   return tensors;

@@ -46,7 +46,7 @@ template <typename Primitive, typename Make>
 std::string AddConvIn(onednn::Builder& b, const ConvTensors& tensors, bool blocked, Make make) {
   using Dims = dnnl::memory::dims;
   const auto wish = [blocked](const onednn::Desc& desc) {
-    return blocked ? onednn::AnyFormat(DType::kFloat32, desc.dims()) : desc;
+    return blocked ? onednn::AnyFormat(desc) : desc;
   };
   const int64_t channels = tensors.src.dims()[1];
   const int64_t step = blocked ? ChannelsAtOnce(tensors) : channels;
@@ -65,7 +65,7 @@ std::string AddConvIn(onednn::Builder& b, const ConvTensors& tensors, bool block
       return desc.submemory_desc(dims, offsets);
     };
     const onednn::Desc src = part(tensors.src), kernel = part(tensors.kernel);
-    const onednn::Desc weights = onednn::AnyFormat(DType::kFloat32, kernel.dims());
+    const onednn::Desc weights = onednn::AnyFormat(kernel);
     const onednn::Desc bias = last ? tensors.bias : onednn::Desc();
     const auto layouts = make(wish(src), weights, bias, first == 0 ? wish(tensors.dst) : dst,
                               onednn::Builder(b.context()).Attr());

@@ -84,11 +84,13 @@ absl::Status ConvTransposeCompute(KernelContext& context) {
   return absl::OkStatus();
 }
 
-// Whether each input pixel becomes a tile of the output, and nothing else is in it.
+// Whether each input pixel becomes a tile of the output, and nothing else is in it. Of float32: the
+// copy that puts the tiles in place is made for it.
 bool MakesTiles(const onednn::Builder& b, const Window& window) {
   const PrepareContext& context = b.context();
   const bool bias_known = !context.has_input(2) || b.is_constant(2);
   return bias_known && context.attrs.Int("groups") == 1 &&
+         context.inputs[0].dtype == DType::kFloat32 &&
          std::all_of(window.begin(), window.end(), [](const WindowAxis& axis) {
            return axis.kernel == Dim(axis.stride) && axis.dilation == 1 && axis.pad_begin == 0 &&
                   axis.output.size() == axis.input.size() * axis.stride;
@@ -167,7 +169,7 @@ bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& wi
 
 bool BuildConvTranspose(onednn::Builder& b) {
   const PrepareContext& context = b.context();
-  if (context.inputs[0].dtype != DType::kFloat32) return false;
+  if (!onednn::MultipliesInputs(context)) return false;
   const Shape& x = context.inputs[0].shape;
   const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
   if (!window.ok() || !FitsIn32Bits(*window)) return false;
@@ -331,6 +333,7 @@ NOMO_REGISTER_OP(
         .TakesPostOps(onednn::TakesPostOps(BuildConvTranspose))
         .AbsorbsAffine(AbsorbAffine)
         .Gradient(ConvGradient(TransposedConv()))
+        .InLowPrecision(LowPrecision::kGains)
         .Work(WeightedWork)
         .Examples(ConvTransposeExamples));
 

@@ -258,6 +258,7 @@ NOMO_REGISTER_OP(
                kNumbers)
         .Reference(GlobalMaxCompute)
         .Fast(PrepareMaximum(BuildGlobalMax, GlobalMaxCompute))
+        .InLowPrecision(LowPrecision::kFollows)
         .Gradient(MaxGradient)
         .Examples(GlobalMaxPoolExamples));
 

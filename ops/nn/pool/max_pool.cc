@@ -220,6 +220,7 @@ NOMO_REGISTER_OP(
         .Reference(MaxPoolCompute)
         .Fast(PrepareMaxPlanes)
         .Fast(PrepareMaximum(BuildMaxPool, MaxPoolCompute))
+        .InLowPrecision(LowPrecision::kFollows)
         .Work(AllCombinationsWork)
         .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
           return std::vector<Value>{Call("nn.MaxPoolGrad", {g.gradient(0), g.input(0)},

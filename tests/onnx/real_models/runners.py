@@ -85,8 +85,8 @@ class OnnxRuntime:
 class Nomo:
     """Nomograph's command line."""
 
-    def __init__(self, program, threads=None):
-        self._program, self._threads = program, threads
+    def __init__(self, program, threads=None, precision="float32"):
+        self._program, self._threads, self._precision = program, threads, precision
 
     def convert(self, source, target):
         _call([self._program, "convert", source, target])
@@ -115,7 +115,7 @@ class Nomo:
                     int(float(number) * {"KB": 2**10, "MB": 2**20, "GB": 2**30}[unit]))
 
     def _run(self, model, inputs, folder, flags):
-        command = [self._program, "run", model, *flags]
+        command = [self._program, "run", model, "--precision", self._precision, *flags]
         if self._threads is not None:
             command += ["--threads", self._threads]
         for i, (name, array) in enumerate(inputs.items()):
