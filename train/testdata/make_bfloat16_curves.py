@@ -24,6 +24,20 @@ def cnn_answer(w, x, state):
     return curves.dense(w, "dense", x.mean((2, 3)))
 
 
+def lstm_answer(w, x, state):
+    """With F.linear, which RoundedFactors leaves alone, as nn.LSTM is left in float32."""
+    h = c = torch.zeros(len(x), 8)
+    for step in range(x.shape[1]):
+        gates = F.linear(x[:, step], w["lstm/kernel"].T, w["lstm/bias"]) + F.linear(h, w["lstm/recurrent_kernel"].T)
+        i, f, g, o = gates.chunk(4, dim=-1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+    return curves.dense(w, "dense", h)
+
+
+ANSWERS = {"cnn": cnn_answer, "lstm": lstm_answer}
+
+
 class RoundedFactors(TorchFunctionMode):
     """Products round what they multiply to bfloat16, and the bias of a convolution, and are summed in float64."""
 
@@ -77,6 +91,6 @@ for name, (forward, weights, moving, _) in curves.MODELS.items():
     results[f"{name}/losses"] = low
     for k, v in (w | state).items():
         results[f"{name}/trained/{k}"] = v.detach().numpy()
-    answer = answers(cnn_answer if name == "cnn" else forward, w, state, torch.tensor(x[0]))
+    answer = answers(ANSWERS.get(name, forward), w, state, torch.tensor(x[0]))
     results |= {f"{name}/answer/{k}": v for k, v in answer.items()}
 np.savez_compressed(curves.HERE / "bfloat16_curves.npz", **results)
