@@ -20,16 +20,6 @@ int64_t Float32Bytes(const Shape& shape) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-void Convert(const TensorView& from, const TensorView& to, int threads) {
-  constexpr int64_t kChunk = 1 << 14;
-  const int64_t count = from.shape->num_elements();
-#pragma omp parallel for num_threads(threads) if (threads > 1 && count > kChunk)
-  for (int64_t begin = 0; begin < count; begin += kChunk) {
-    ConvertElements(from.dtype, from.data + begin * DTypeSize(from.dtype), to.dtype,
-                    to.data + begin * DTypeSize(to.dtype), std::min(kChunk, count - begin));
-  }
-}
-
 // An input or output of the inner kernel.
 struct Port {
   bool converted = false;
@@ -63,7 +53,7 @@ class WidenedKernel : public Kernel, public LossyKernel {
       if (!inputs_[i].converted) continue;
       const TensorView given = inputs[i];
       inputs[i] = View(inputs_[i], context);
-      if (Converts(i)) Convert(given, inputs[i], threads_);
+      if (Converts(i)) ConvertOnThreads(given, inputs[i], threads_);
     }
     absl::InlinedVector<TensorView, 4> outputs;
     for (size_t i = 0; i < outputs_.size(); ++i) {
@@ -77,7 +67,7 @@ class WidenedKernel : public Kernel, public LossyKernel {
     NOMO_RETURN_IF_ERROR(inner_->Run(builder.context()));
     for (size_t i = 0; i < outputs_.size(); ++i) {
       if (!outputs_[i].converted) continue;
-      Convert(outputs[i], context.output_view(static_cast<int>(i)), threads_);
+      ConvertOnThreads(outputs[i], context.output_view(static_cast<int>(i)), threads_);
     }
     return absl::OkStatus();
   }
@@ -180,6 +170,16 @@ bool WidenOutputs(const OpDef& op, const PrepareContext& context, WideNode& wide
 }
 
 }  // namespace
+
+void ConvertOnThreads(const TensorView& from, const TensorView& to, int threads) {
+  constexpr int64_t kChunk = 1 << 14;
+  const int64_t count = from.shape->num_elements();
+#pragma omp parallel for num_threads(threads) if (threads > 1 && count > kChunk)
+  for (int64_t begin = 0; begin < count; begin += kChunk) {
+    ConvertElements(from.dtype, from.data + begin * DTypeSize(from.dtype), to.dtype,
+                    to.data + begin * DTypeSize(to.dtype), std::min(kChunk, count - begin));
+  }
+}
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareWidened(const OpDef& op,
                                                        const PrepareContext& context,

@@ -20,6 +20,9 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareWidened(const OpDef& op,
                                                        const PrepareContext& context,
                                                        PrepareWideFn prepare);
 
+// Converts the elements of `from` to those of `to`, which has as many, on so many threads.
+void ConvertOnThreads(const TensorView& from, const TensorView& to, int threads);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_CORE_OP_WIDENED_KERNEL_H_

@@ -3,6 +3,7 @@
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/op/widened_kernel.h"
 #include "nomograph/core/types/storage_types.h"
 
 namespace nomograph {
@@ -29,6 +30,16 @@ absl::Status Compute(KernelContext& context) {
   ConvertElements(context.input_dtype(0), context.input_view(0).data, context.output_dtype(0),
                   context.output_view(0).data, context.input_shape(0).num_elements());
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareCast(const PrepareContext& context) {
+  if (context.threads == 1 || !context.attrs.Bool("saturate")) return nullptr;
+  return MakeComputeKernel(
+      [threads = context.threads](KernelContext& kernel) {
+        ConvertOnThreads(kernel.input_view(0), kernel.output_view(0), threads);
+        return absl::OkStatus();
+      },
+      "loop");
 }
 
 template <typename T>
@@ -131,6 +142,7 @@ NOMO_REGISTER_OP(
         .Attr("saturate", true, "whether 8-bit floats are cut at their greatest finite value")
         .Infer(Infer)
         .Reference(Compute)
+        .Fast(PrepareCast)
         .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
           return CastLike(dy, x);  // as if nothing were rounded
         }))

@@ -73,6 +73,18 @@ TEST_F(CompareTest, CompareModesOfOne) {
   EXPECT_EQ(Nomo("compare classifier.nomo affine.nomo --exact-vs-fast").exit_code, 2);
 }
 
+TEST_F(CompareTest, ComparePrecisionsOfOne) {
+  const CliResult apart = Nomo("compare classifier.nomo --precision=bfloat16 -i random:1");
+  EXPECT_EQ(apart.exit_code, 1) << apart.out;
+  EXPECT_THAT(apart.err, HasSubstr("\"float32\" and \"bfloat16\" part at "));
+  const CliResult near =
+      Nomo("compare classifier.nomo --precision=bfloat16 -i random:1 --rtol 0.02 --atol 0.02");
+  EXPECT_EQ(near.exit_code, 0) << near.out << near.err;
+  EXPECT_EQ(Nomo("compare classifier.nomo --precision=float32").exit_code, 2);
+  EXPECT_EQ(Nomo("compare classifier.nomo --precision=bfloat16 --exact").exit_code, 2);
+  EXPECT_EQ(Nomo("compare classifier.nomo --precision=float16").exit_code, 2);
+}
+
 TEST_F(CompareTest, DumpGoesIntoCompare) {
   const CliResult dumped = Nomo("dump affine.nomo '**' -i random:1 -o out.npz");
   EXPECT_EQ(dumped.exit_code, 0) << dumped.err;

@@ -140,6 +140,9 @@ TEST_F(InspectTest, CompiledSteps) {
                                 HasSubstr("result"), HasSubstr("\nmemory  arena ")));
   EXPECT_THAT(Nomo("inspect classifier.nomo --program --input image=2x16x16x1 --exact").out,
               AllOf(HasSubstr("float32[2,3]"), HasSubstr("reference")));
+  EXPECT_THAT(Nomo("inspect classifier.nomo --program --precision=bfloat16").out,
+              AllOf(HasSubstr("array.Cast"), HasSubstr("bfloat16[1,")));
+  EXPECT_EQ(Nomo("inspect classifier.nomo --precision=bfloat16").exit_code, 2);
   EXPECT_EQ(Nomo("inspect classifier.nomo --program --input 2x16x16x1").exit_code, 0);
   const CliResult wrong = Nomo("inspect classifier.nomo --program --input image=2x8x8x1");
   EXPECT_EQ(wrong.exit_code, 2);

@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "nomograph/core/onednn/bfloat16.h"
 #include "nomograph/data/csv.h"
 #include "nomograph/data/npy.h"
 #include "nomograph/data/npz.h"
@@ -64,6 +65,8 @@ TEST_F(RunTest, PrintsOutputs) {
        "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
       {"affine.nomo -i rows.npy", "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
       {"affine.nomo -i rows.csv", "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
+      {"affine.nomo -i rows.npy --precision=float32",
+       "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
       {"affine.nomo -i rows.npy --exact",
        "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n"},
       {"affine.nomo -i rows.npy --batch 1",
@@ -156,6 +159,19 @@ TEST_F(RunTest, ListsEveryMissingOp) {
                     HasSubstr("(version 2 is needed); it is provided by //acme:ops"),
                     HasSubstr("node \"second\" (nn.Sofplus): no op nn.Sofplus is registered "
                               "(version 1 is needed; did you mean nn.Softplus")));
+}
+
+TEST_F(RunTest, SaysWhereBFloat16IsEmulated) {
+  const CliResult result = Nomo("run affine.nomo -i rows.npy --precision=bfloat16");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "affine  float32[2,3]\n  [[ 3,  5,  7],\n   [ 9, 11, 13]]\n");
+  const std::string note =
+      "nomo run: note: bfloat16 is emulated on this machine: slower than float32\n";
+  EXPECT_EQ(result.err, HasBFloat16() ? "" : note);
+  EXPECT_EQ(
+      Nomo("check affine.nomo --precision=bfloat16").out.find("emulated") == std::string::npos,
+      HasBFloat16());
+  EXPECT_EQ(Nomo("run affine.nomo -i rows.npy --precision=bfloat16 --exact").exit_code, 2);
 }
 
 TEST_F(RunTest, RunsOpsOfALibrary) {
