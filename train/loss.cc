@@ -29,28 +29,43 @@ absl::StatusOr<TensorType> Loss::TargetType(const TensorType& prediction) const 
   return TensorType{DType::kInt64, PartialShape(std::move(dims))};
 }
 
-Value ReduceLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
-                 const Value& sample_weight) {
+LossParts SumLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
+                  const Value& sample_weight, const Value& given_mask) {
   // 16-bit floats hold too few digits for a sum.
   const bool narrow = y_pred.status().ok() && y_pred.dtype() != DType::kFloat64;
   Value values = loss.function(y_true, narrow ? Cast(y_pred, DType::kFloat32) : y_pred);
-  if (!values.status().ok()) return values;
+  if (!values.status().ok()) return {values, values};
   const int rank = values.shape().has_rank() ? values.shape().rank() : 0;
-  Value weight =
-      sample_weight.valid() ? WithRank(Cast(sample_weight, values.dtype()), rank) : Value();
+  const auto like_values = [&](const Value& x) { return WithRank(Cast(x, values.dtype()), rank); };
+  const auto number_of = [&](const Value& x) {
+    return Cast(Call("array.Size", {x}), values.dtype());
+  };
+  Value mask = given_mask.valid() ? like_values(given_mask) : Value();
   if (loss.mask) {
-    const Value valid = Cast(loss.mask(y_true), values.dtype());
-    // The mean is that of the samples that count.
-    const Value mask = loss.reduction == Reduction::kSum ? valid : valid / (Mean(valid) + kEpsilon);
-    weight = weight.valid() ? weight * mask : mask;
+    const Value own = like_values(loss.mask(y_true));
+    mask = mask.valid() ? mask * own : own;
   }
+  Value weight = sample_weight.valid() ? like_values(sample_weight) : Value();
+  if (mask.valid()) weight = weight.valid() ? weight * mask : mask;
   if (weight.valid()) values = values * weight;
-  if (loss.reduction == Reduction::kSum) return Sum(values);
-  if (loss.reduction == Reduction::kMeanWithSampleWeight && weight.valid()) {
-    return Sum(values) /
-           (Sum(Call("array.Expand", {weight, Call("array.Shape", {values})})) + kEpsilon);
-  }
-  return Mean(values);
+  const Value sum = Sum(values);
+  if (loss.reduction == Reduction::kSum) return {sum, ConstantLike(1, sum)};
+  if (loss.reduction == Reduction::kMeanWithSampleWeight && weight.valid())
+    return {sum, Sum(Call("array.Expand", {weight, Call("array.Shape", {values})}))};
+  const Value number = number_of(values);
+  // Where only some samples count, so many of them.
+  return {sum, mask.valid() ? Sum(mask) * (number / number_of(mask)) : number};
+}
+
+Value ReduceLoss(const LossParts& parts) {
+  // 0 / 0 is 0 here.
+  return parts.sum /
+         Call("array.Where", {parts.count == 0.0, ConstantLike(1, parts.count), parts.count});
+}
+
+Value ReduceLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
+                 const Value& sample_weight, const Value& mask) {
+  return ReduceLoss(SumLoss(loss, y_true, y_pred, sample_weight, mask));
 }
 
 namespace losses {

@@ -28,7 +28,7 @@ struct Loss {
   // Targets are classes, int64[batch, ...]; else they are of the predictions' type.
   bool sparse = false;
   Reduction reduction = Reduction::kSumOverBatchSize;
-  // What the samples count beside their sample weights, if not 1: [batch, ...] from the targets.
+  // Which samples count, if not all: bool[batch, ...] from the targets.
   std::function<Value(const Value& y_true)> mask = nullptr;
 
   // The type of the targets for predictions of this type. InvalidArgument where it has no axis of
@@ -36,9 +36,21 @@ struct Loss {
   absl::StatusOr<TensorType> TargetType(const TensorType& prediction) const;
 };
 
-// The loss of a batch, a scalar. `sample_weight` is absent, [batch], or of the shape of the losses.
+// The loss of a batch is `sum / count`, scalars, of which only the sum depends on the predictions:
+// so the parts of a batch add up. `count` is 0 where nothing counts, and so then is the sum.
+struct LossParts {
+  Value sum, count;
+};
+
+// `sample_weight` is absent, [batch], or of the shape of the losses. `mask`, which may be absent,
+// says which samples count: bool, of the first axes of the losses. A mean is that over them, as
+// Keras has it (keras/src/losses/loss.py).
+LossParts SumLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
+                  const Value& sample_weight = {}, const Value& mask = {});
+// The loss of a batch, a scalar; 0 where nothing counts.
+Value ReduceLoss(const LossParts& parts);
 Value ReduceLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
-                 const Value& sample_weight = {});
+                 const Value& sample_weight = {}, const Value& mask = {});
 
 namespace losses {
 

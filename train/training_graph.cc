@@ -40,14 +40,15 @@ class GoalWriter {
     for (size_t i = 0; i < goals_.outputs.size(); ++i) {
       const OutputGoal& goal = goals_.outputs[i];
       const Value& prediction = form.outputs[result_.goal_outputs[i]];
-      const Value loss = Wide(ReduceLoss(goal.loss, targets[i], prediction, weights[i]));
+      const Value& mask = form.masks[result_.goal_outputs[i]];
+      const Value loss = Wide(ReduceLoss(goal.loss, targets[i], prediction, weights[i], mask));
       losses.push_back(loss);
       const Value weighted = goal.loss_weight == 1 ? loss : loss * goal.loss_weight;
       total = total.valid() ? total + weighted : weighted;
       for (const bool with_weights : {false, true}) {
         for (const Metric& metric : with_weights ? goal.weighted_metrics : goal.metrics) {
-          AddMetric(i, metric, targets[i], prediction, with_weights ? weights[i] : Value(), first,
-                    statistics);
+          AddMetric(i, metric, targets[i], prediction,
+                    Masked(with_weights ? weights[i] : Value(), mask), first, statistics);
         }
       }
     }
@@ -76,6 +77,14 @@ class GoalWriter {
 
  private:
   static Value Wide(const Value& x) { return Cast(x, DType::kFloat64); }
+
+  // What samples count in metrics; absent where all count 1.
+  static Value Masked(const Value& weights, const Value& mask) {
+    if (!mask.valid()) return weights;
+    const Value counts = Wide(mask);
+    const int rank = mask.status().ok() && mask.shape().has_rank() ? mask.shape().rank() : 0;
+    return weights.valid() ? WithRank(Wide(weights), rank) * counts : counts;
+  }
 
   absl::Status AddGoalInputs(size_t i, const FormWriter& form, std::vector<Value>& targets,
                              std::vector<Value>& weights) {
