@@ -55,7 +55,7 @@ class GoalWriter {
     data_loss = total;
     for (const auto& weight : form.weights) {
       for (const WeightRegularizer& rule : goals_.regularizers) {
-        if (!SelectsWeight(rule.weights, weight.name)) continue;
+        if (!weight.trained || !SelectsWeight(rule.weights, weight.name)) continue;
         const Value penalty = Penalty(rule.regularizer, weight.value);
         if (penalty.valid()) total = total + Wide(penalty);
       }
@@ -217,6 +217,11 @@ absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const Tra
   if (goals.outputs.empty() && goals.loss.function)
     goals.outputs = {{.loss = goals.loss, .metrics = goals.metrics}};
   NOMO_RETURN_IF_ERROR(VerifyModel(model));
+  NOMO_ASSIGN_OR_RETURN(const WeightRules rules, RulesOf(model));
+  goals.regularizers.insert(goals.regularizers.end(), rules.regularizers.begin(),
+                            rules.regularizers.end());
+  goals.constraints.insert(goals.constraints.begin(), rules.constraints.begin(),
+                           rules.constraints.end());
   NOMO_RETURN_IF_ERROR(CheckOptimizer(goals.optimizer));
   NOMO_RETURN_IF_ERROR(CheckSelectors(model, goals));
   TrainingGraphs result{.goals = goals.outputs};
