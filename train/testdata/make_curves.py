@@ -202,6 +202,58 @@ def lion(w, g, t, s):
     return w - LR * u
 
 
+def lamb(w, g, t, s):
+    s[0] = 0.9 * s[0] + 0.1 * g
+    s[1] = 0.999 * s[1] + 0.001 * g * g
+    u = s[0] / (1 - 0.9**t) / (np.sqrt(s[1] / (1 - 0.999**t)) + 1e-7)
+    return w - LR * np.linalg.norm(w) / np.linalg.norm(u) * u
+
+
+def rms(x):
+    return np.sqrt(np.mean(x * x))
+
+
+def adafactor(w, g, t, s):  # of a matrix, means by row and by column
+    beta = 1 - t**-0.8
+    if w.ndim < 2:
+        s[0] = beta * s[0] + (1 - beta) * (g * g + 1e-30)
+        v = s[0]
+    else:
+        s[0] = beta * s[0] + (1 - beta) * (g * g + 1e-30).mean(-1, keepdims=True)
+        s[1] = beta * s[1] + (1 - beta) * (g * g + 1e-30).mean(-2, keepdims=True)
+        v = s[0] / s[0].mean(-2, keepdims=True) * s[1]
+    u = g / np.sqrt(v)
+    return w - min(LR, t**-0.5) * max(1e-3, rms(w)) * u / max(1, rms(u))
+
+
+def muon(w, g, t, s, decay=0.1, nesterov=True):  # of a matrix, or matrices behind one another
+    w = w * (1 - decay * LR)
+    s[0] = 0.95 * s[0] + g
+    x = g + 0.95 * s[0] if nesterov else s[0]
+    flip = x.shape[-2] > x.shape[-1]
+    x = x.swapaxes(-1, -2) if flip else x
+    x = x / (np.sqrt((x * x).sum((-2, -1), keepdims=True)) + 1e-7)
+    for _ in range(6):
+        a = x @ x.swapaxes(-1, -2)
+        x = 3.4445 * x + (-4.775 * a + 2.0315 * a @ a) @ x
+    x = x.swapaxes(-1, -2) if flip else x
+    return w - LR * x * max(1, w.shape[0] / w.shape[1]) ** 0.5
+
+
+def muon_adam(w, g, t, s):  # of other weights
+    s[0] = 0.9 * s[0] + 0.1 * g
+    s[1] = 0.999 * s[1] + 0.001 * g * g
+    rate = 0.1 * LR * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+    return w * (1 - 0.1 * LR) - rate * s[0] / (np.sqrt(s[1]) + 1e-7)
+
+
+def shaped(step, shape, *slots):  # a weight of other axes, of the same elements
+    w, s = W.reshape(shape).copy(), [0.0 for _ in slots]
+    for t, g in enumerate(G, 1):
+        w = step(w, g.reshape(shape), t, s)
+    return w.ravel()
+
+
 def clipped(transform):
     w = W.copy()
     for g in G:
@@ -241,6 +293,11 @@ results = {
     "adagrad_torch": run_torch(lambda p: T.Adagrad(p, lr=LR, initial_accumulator_value=0.1, eps=1e-14)),
     "adadelta_torch": run_torch(lambda p: T.Adadelta(p, lr=LR, rho=0.95, eps=1e-7)),
     "ftrl": run(ftrl, 0.1, 0), "ftrl_penalties": run(lambda *a: ftrl(*a, 0.3, 0.2), 0.1, 0), "lion": run(lion, 0),
+    "lamb": run(lamb, 0, 0), "adafactor": run(adafactor, 0),
+    "adafactor_3x4": shaped(adafactor, (3, 4), 0, 0), "adafactor_2x3x2": shaped(adafactor, (2, 3, 2), 0, 0),
+    "muon": run(muon_adam, 0, 0), "muon_3x4": shaped(muon, (3, 4), 0), "muon_6x2": shaped(muon, (6, 2), 0),
+    "muon_2x3x2": shaped(muon, (2, 3, 2), 0),
+    "muon_plain": shaped(lambda *a: muon(*a, 0.0, False), (4, 3), 0),
     "clipvalue": clipped(lambda g: np.clip(g, -0.5, 0.5)),
     "clipnorm": clipped(lambda g: g * min(1, 2 / np.linalg.norm(g))),
     "cosine_decay": scheduled, "accumulated": accumulated, "ema": averaged(None), "ema_overwrite": averaged(6),
