@@ -215,35 +215,62 @@ Metric SpecificityAtSensitivity(double sensitivity) {
   return Best("specificity_at_sensitivity", sensitivity, &Rates::recall, &Rates::specificity);
 }
 
+namespace {
+
+// Targets and predictions, which are classes by now, in a table of how often each pair occurs.
+std::vector<Value> CountPairs(int64_t num_classes, const std::optional<int64_t>& ignore_class,
+                              const Value& y_true, const Value& y_pred, const Value& weight) {
+  const Value classes = Flat(Cast(y_pred, DType::kInt64));
+  const Value truth = Flat(Cast(y_true, DType::kInt64));
+  Value weights = Flat(WeightsLike(weight, y_true));
+  if (ignore_class) weights = weights * Wide(truth != *ignore_class);
+  const Attributes rows = {{"depth", num_classes}, {"dtype", DType::kFloat64}};
+  const Value t = Call("array.OneHot", {truth}, rows) * WithRank(weights, 2);
+  const Value transposed = Call("array.Transpose", {t}, {{"perm", std::vector<int64_t>{1, 0}}});
+  return {Call("math.MatMul", {transposed, Call("array.OneHot", {classes}, rows)})};
+}
+
+// The mean over those of the classes that occur.
+double MeanOfClasses(int64_t n, const std::vector<int64_t>& class_ids, const Tensor& table) {
+  const auto confusion = table.data<double>();
+  double sum = 0, present = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const bool asked =
+        class_ids.empty() || std::find(class_ids.begin(), class_ids.end(), i) != class_ids.end();
+    double either = -confusion[i * n + i];
+    for (int64_t k = 0; k < n; ++k) either += confusion[i * n + k] + confusion[k * n + i];
+    if (!asked || either == 0) continue;
+    sum += confusion[i * n + i] / either;
+    ++present;
+  }
+  return Ratio(sum, present);
+}
+
+}  // namespace
+
 Metric MeanIoU(const MeanIoUOptions& o) {
   return {.name = "mean_io_u",
           .statistics =
               [o](const Value& y_true, const Value& y_pred, const Value& weight) {
-                const Value classes =
-                    Flat(Cast(o.sparse_y_pred ? y_pred : ArgMax(y_pred), DType::kInt64));
-                const Value truth = Flat(Cast(y_true, DType::kInt64));
-                Value weights = Flat(WeightsLike(weight, y_true));
-                if (o.ignore_class) weights = weights * Wide(truth != *o.ignore_class);
-                const Attributes rows = {{"depth", o.num_classes}, {"dtype", DType::kFloat64}};
-                const Value t = Call("array.OneHot", {truth}, rows) * WithRank(weights, 2);
-                const Value transposed =
-                    Call("array.Transpose", {t}, {{"perm", std::vector<int64_t>{1, 0}}});
-                return std::vector<Value>{
-                    Call("math.MatMul", {transposed, Call("array.OneHot", {classes}, rows)})};
+                return CountPairs(o.num_classes, o.ignore_class,
+                                  o.sparse_y_true ? y_true : ArgMax(y_true),
+                                  o.sparse_y_pred ? y_pred : ArgMax(y_pred), weight);
               },
           .result =
-              [n = o.num_classes](absl::Span<const Tensor> totals) {
-                const auto confusion = totals[0].data<double>();
-                double sum = 0, present = 0;
-                for (int64_t i = 0; i < n; ++i) {
-                  double either = -confusion[i * n + i];
-                  for (int64_t k = 0; k < n; ++k)
-                    either += confusion[i * n + k] + confusion[k * n + i];
-                  if (either == 0) continue;
-                  sum += confusion[i * n + i] / either;
-                  ++present;
-                }
-                return Ratio(sum, present);
+              [o](absl::Span<const Tensor> totals) {
+                return MeanOfClasses(o.num_classes, o.target_class_ids, totals[0]);
+              }};
+}
+
+Metric BinaryIoU(const BinaryIoUOptions& o) {
+  return {.name = "binary_io_u",
+          .statistics =
+              [o](const Value& y_true, const Value& y_pred, const Value& weight) {
+                return CountPairs(2, {}, y_true, y_pred >= o.threshold, weight);
+              },
+          .result =
+              [o](absl::Span<const Tensor> totals) {
+                return MeanOfClasses(2, o.target_class_ids, totals[0]);
               }};
 }
 

@@ -32,7 +32,16 @@ absl::Status FormWriter::Write() {
   for (const Node& node : model_.graph.nodes) {
     NOMO_RETURN_IF_ERROR(Annotate(Rewrite(node, original, values), NodePlace(node.name, node.op)));
   }
-  for (const ValueId id : model_.graph.outputs) outputs.push_back(values[id]);
+  absl::flat_hash_map<ValueId, Value> mask_of;
+  for (const Node& node : model_.graph.nodes) {
+    if (node.op == "train.LossMask" && node.inputs.size() == 2)
+      mask_of[node.outputs[0]] = values[node.inputs[1]];
+  }
+  for (const ValueId id : model_.graph.outputs) {
+    outputs.push_back(values[id]);
+    const auto mask = mask_of.find(id);
+    masks.push_back(mask == mask_of.end() ? Value() : mask->second);
+  }
   return absl::OkStatus();
 }
 

@@ -26,6 +26,7 @@ class FormWriter {
   absl::Status Write();
 
   std::vector<Value> inputs, outputs;
+  std::vector<Value> masks;  // of the outputs: which samples count; absent where all do
   std::vector<Value> added_losses;
   // Of float weights: whether they are trained, their value, and their variable where something
   // changes them.

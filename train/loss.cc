@@ -19,7 +19,15 @@ absl::StatusOr<TensorType> Loss::TargetType(const TensorType& prediction) const 
   }
   TensorType target = prediction;
   if (target.dtype != DType::kFloat64) target.dtype = DType::kFloat32;
-  if (!sparse) return target;
+  if (targets == Targets::kLikePredictions) return target;
+  if (targets == Targets::kSequences) {
+    if (!prediction.shape.has_rank() || prediction.shape.rank() != 3) {
+      return InvalidArgument("loss ", name,
+                             ": expected predictions [batch, steps, classes], found ",
+                             prediction.ToString());
+    }
+    return TensorType{DType::kInt64, PartialShape(std::vector<Dim>{prediction.shape[0], Dim()})};
+  }
   if (!prediction.shape.has_rank() || prediction.shape.rank() < 2) {
     return InvalidArgument("loss ", name, ": expected predictions [batch, ..., classes], found ",
                            prediction.ToString());
@@ -29,28 +37,43 @@ absl::StatusOr<TensorType> Loss::TargetType(const TensorType& prediction) const 
   return TensorType{DType::kInt64, PartialShape(std::move(dims))};
 }
 
-Value ReduceLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
-                 const Value& sample_weight) {
+LossParts SumLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
+                  const Value& sample_weight, const Value& given_mask) {
   // 16-bit floats hold too few digits for a sum.
   const bool narrow = y_pred.status().ok() && y_pred.dtype() != DType::kFloat64;
   Value values = loss.function(y_true, narrow ? Cast(y_pred, DType::kFloat32) : y_pred);
-  if (!values.status().ok()) return values;
+  if (!values.status().ok()) return {values, values};
   const int rank = values.shape().has_rank() ? values.shape().rank() : 0;
-  Value weight =
-      sample_weight.valid() ? WithRank(Cast(sample_weight, values.dtype()), rank) : Value();
+  const auto like_values = [&](const Value& x) { return WithRank(Cast(x, values.dtype()), rank); };
+  const auto number_of = [&](const Value& x) {
+    return Cast(Call("array.Size", {x}), values.dtype());
+  };
+  Value mask = given_mask.valid() ? like_values(given_mask) : Value();
   if (loss.mask) {
-    const Value valid = Cast(loss.mask(y_true), values.dtype());
-    // The mean is that of the samples that count.
-    const Value mask = loss.reduction == Reduction::kSum ? valid : valid / (Mean(valid) + kEpsilon);
-    weight = weight.valid() ? weight * mask : mask;
+    const Value own = like_values(loss.mask(y_true));
+    mask = mask.valid() ? mask * own : own;
   }
+  Value weight = sample_weight.valid() ? like_values(sample_weight) : Value();
+  if (mask.valid()) weight = weight.valid() ? weight * mask : mask;
   if (weight.valid()) values = values * weight;
-  if (loss.reduction == Reduction::kSum) return Sum(values);
-  if (loss.reduction == Reduction::kMeanWithSampleWeight && weight.valid()) {
-    return Sum(values) /
-           (Sum(Call("array.Expand", {weight, Call("array.Shape", {values})})) + kEpsilon);
-  }
-  return Mean(values);
+  const Value sum = Sum(values);
+  if (loss.reduction == Reduction::kSum) return {sum, ConstantLike(1, sum)};
+  if (loss.reduction == Reduction::kMeanWithSampleWeight && weight.valid())
+    return {sum, Sum(Call("array.Expand", {weight, Call("array.Shape", {values})}))};
+  const Value number = number_of(values);
+  // Where only some samples count, so many of them.
+  return {sum, mask.valid() ? Sum(mask) * (number / number_of(mask)) : number};
+}
+
+Value ReduceLoss(const LossParts& parts) {
+  // 0 / 0 is 0 here.
+  return parts.sum /
+         Call("array.Where", {parts.count == 0.0, ConstantLike(1, parts.count), parts.count});
+}
+
+Value ReduceLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
+                 const Value& sample_weight, const Value& mask) {
+  return ReduceLoss(SumLoss(loss, y_true, y_pred, sample_weight, mask));
 }
 
 namespace losses {
@@ -158,7 +181,7 @@ Loss SparseCategoricalCrossentropy(const SparseCategoricalCrossentropyOptions& o
             if (o.from_logits) return Call("nn.SoftmaxCrossEntropyLoss", {p, y_true}, attrs);
             return Call("nn.NegativeLogLikelihoodLoss", {Log(Normalized(p, -1)), y_true}, attrs);
           },
-      .sparse = true};
+      .targets = Targets::kClasses};
   if (o.ignore_class)
     loss.mask = [ignored = *o.ignore_class](const Value& y_true) { return y_true != ignored; };
   return loss;
@@ -239,18 +262,114 @@ Loss CosineSimilarity(int64_t axis) {
           }};
 }
 
-Loss Dice() {
-  return {.name = "dice", .function = [](const Value& t, const Value& p) {
-            return 1 - 2.0 * Sum(t * p) / (Sum(t) + Sum(p) + kEpsilon);
+namespace {
+
+// Along the axes, or of all where there are none.
+Value SumAlong(const Value& x, const std::vector<int64_t>& axes) {
+  Attributes attrs = {{"keepdims", false}};
+  if (!axes.empty()) attrs.Set("axes", axes);
+  return Call("math.ReduceSum", {x}, attrs);
+}
+
+}  // namespace
+
+Loss Dice(std::vector<int64_t> axes) {
+  return {.name = "dice", .function = [axes = std::move(axes)](const Value& t, const Value& p) {
+            return 1 -
+                   2.0 * SumAlong(t * p, axes) / (SumAlong(t, axes) + SumAlong(p, axes) + kEpsilon);
           }};
 }
 
 Loss Tversky(const TverskyOptions& o) {
   return {.name = "tversky", .function = [o](const Value& t, const Value& p) {
-            const Value both = Sum(t * p);
-            const Value missed = Sum((1 - p) * t), wrong = Sum(p * (1 - t));
+            const auto sum = [&](const Value& x) { return SumAlong(x, o.axes); };
+            const Value both = sum(t * p);
+            const Value missed = sum((1 - p) * t), wrong = sum(p * (1 - t));
             return 1 - both / (both + missed * o.alpha + wrong * o.beta + kEpsilon);
           }};
+}
+
+Loss CategoricalGeneralizedCrossEntropy(double q) {
+  return {.name = "categorical_generalized_cross_entropy",
+          .function =
+              [q](const Value& y_true, const Value& y_pred) {
+                if (!(q > 0 && q < 1)) {
+                  return ErrorValue(
+                      InvalidArgument("q: expected a number between 0 and 1, found ", q), {y_true});
+                }
+                const auto classes = NumClasses(y_pred, -1);
+                if (!classes.ok()) return ErrorValue(classes.status(), {y_true});
+                const Value rows =
+                    Call("array.OneHot", {y_true},
+                         {{"depth", static_cast<int64_t>(*classes)}, {"dtype", y_pred.dtype()}});
+                const Value p = Sum(rows * y_pred, -1);
+                return (1 - Call("math.Pow", {p, ConstantLike(q, p)})) / q;
+              },
+          .targets = Targets::kClasses};
+}
+
+namespace {
+
+// Of the samples of a batch and each other one, whether they are of one class, bool[batch, batch];
+// and of two.
+struct Pairs {
+  Value same, different;
+};
+Pairs PairsOf(const Value& classes, bool remove_diagonal) {
+  const auto along = [&](int64_t axis) {
+    return Call("array.Unsqueeze", {classes}, {{"axes", std::vector<int64_t>{axis}}});
+  };
+  const Value equal = along(1) == along(0), different = along(1) != along(0);
+  if (!remove_diagonal) return {equal, different};
+  const Value count = Call("array.Size", {classes});
+  const Value places = Call("array.Range", {Constant(Tensor::Scalar<int64_t>(0)), count,
+                                            Constant(Tensor::Scalar<int64_t>(1))});
+  const auto place = [&](int64_t axis) {
+    return Call("array.Unsqueeze", {places}, {{"axes", std::vector<int64_t>{axis}}});
+  };
+  return {equal && (place(1) != place(0)), different};
+}
+
+}  // namespace
+
+Loss Circle(const CircleOptions& o) {
+  return {
+      .name = "circle",
+      .function =
+          [o](const Value& y_true, const Value& y_pred) {
+            const Pairs pairs = PairsOf(y_true, o.remove_diagonal);
+            const Value distance = 1 - Call("math.Gemm", {y_pred, y_pred}, {{"transpose_b", true}});
+            // Far less than what occurs: e^x is 0.
+            const auto log_sum = [&](const Value& among, const Value& x) {
+              return Call("math.ReduceLogSumExp",
+                          {Call("array.Where", {among, x, ConstantLike(-1e30, x)})},
+                          {{"axes", std::vector<int64_t>{1}}, {"keepdims", false}});
+            };
+            const Value close = Call("nn.Relu", {distance + o.margin});
+            const Value far = Call("nn.Relu", {(1 + o.margin) - distance});
+            return Call("nn.Softplus",
+                        {log_sum(pairs.same, o.gamma * close * (distance - o.margin)) +
+                         log_sum(pairs.different, o.gamma * far * ((1 - o.margin) - distance))});
+          },
+      .targets = Targets::kClasses,
+      .mask =
+          [o](const Value& y_true) {
+            const Pairs pairs = PairsOf(y_true, o.remove_diagonal);
+            const auto any = [](const Value& x) {
+              return Sum(Cast(x, DType::kInt64), 1) > int64_t{0};
+            };
+            return any(pairs.same) && any(pairs.different);
+          }};
+}
+
+Loss CTC() {
+  return {.name = "ctc",
+          .function =
+              [](const Value& y_true, const Value& y_pred) {
+                const Value lengths = Sum(Cast(y_true != int64_t{0}, DType::kInt64), 1);
+                return Call("nn.CTCLoss", {LogSoftmax(y_pred, -1), y_true, lengths});
+              },
+          .targets = Targets::kSequences};
 }
 
 }  // namespace losses
@@ -291,6 +410,10 @@ const NamedLoss kLosses[] = {
     {"cosine_similarity", "", [](bool) { return losses::CosineSimilarity(); }},
     {"dice", "", [](bool) { return Dice(); }},
     {"tversky", "", [](bool) { return Tversky(); }},
+    {"categorical_generalized_cross_entropy", "",
+     [](bool) { return CategoricalGeneralizedCrossEntropy(); }},
+    {"circle", "", [](bool) { return Circle(); }},
+    {"ctc", "", [](bool) { return CTC(); }},
 };
 
 }  // namespace

@@ -53,7 +53,8 @@ TEST_P(Losses, AsPyTorch) {
   sum.reduction = Reduction::kSum;
   const auto type = mean.TargetType(y_pred.type());
   ASSERT_TRUE(type.ok()) << type.status();
-  EXPECT_EQ(*type, y_true.type());
+  EXPECT_EQ(type->dtype, y_true.dtype());
+  EXPECT_TRUE(Matches(y_true.shape(), type->shape)) << type->ToString();
   const Value t = InputValue(y_true.type(), "t"), p = InputValue(y_pred.type(), "p");
   const Value w = InputValue(weight.type(), "w");
   const Value loss = ReduceLoss(mean, t, p);
@@ -109,7 +110,11 @@ INSTANTIATE_TEST_SUITE_P(
         LossCase{"cosine", losses::CosineSimilarity()}, LossCase{"dice", losses::Dice()},
         LossCase{"tversky", losses::Tversky({.alpha = 0.3, .beta = 0.7})},
         LossCase{"binary_focal", losses::BinaryFocalCrossentropy({.apply_class_balancing = true})},
-        LossCase{"categorical_focal", losses::CategoricalFocalCrossentropy()}),
+        LossCase{"categorical_focal", losses::CategoricalFocalCrossentropy()},
+        LossCase{"circle", losses::Circle()}, LossCase{"ctc", losses::CTC()},
+        LossCase{"gce", losses::CategoricalGeneralizedCrossEntropy(0.7)},
+        LossCase{"dice_axis", losses::Dice({1})},
+        LossCase{"tversky_axis", losses::Tversky({.alpha = 0.3, .beta = 0.7, .axes = {1}})}),
     [](const auto& info) { return std::string(info.param.golden); });
 
 struct MetricCase {
@@ -181,6 +186,16 @@ INSTANTIATE_TEST_SUITE_P(
         MetricCase{"mean_iou", "segments", "segment_guess", metrics::MeanIoU({.num_classes = 3})},
         MetricCase{"mean_iou_ignore", "segments", "segment_guess",
                    metrics::MeanIoU({.num_classes = 3, .ignore_class = 1})},
+        MetricCase{"iou", "segments", "segment_guess",
+                   metrics::MeanIoU({.num_classes = 3, .target_class_ids = {0, 2}})},
+        MetricCase{
+            "one_hot_iou", "one_hot", "many",
+            metrics::MeanIoU({.num_classes = 6, .sparse_y_pred = false, .sparse_y_true = false})},
+        MetricCase{"binary_iou", "truth", "scores", metrics::BinaryIoU({.threshold = 0.6})},
+        MetricCase{"weighted_binary_iou", "truth", "scores",
+                   metrics::BinaryIoU({.target_class_ids = {1}}), true},
+        MetricCase{"pearson", "real", "guess", metrics::PearsonCorrelation()},
+        MetricCase{"concordance", "real", "guess", metrics::ConcordanceCorrelation()},
         MetricCase{"rmse", "real", "guess", metrics::RootMeanSquaredError()},
         MetricCase{"r2", "real", "guess", metrics::R2Score()},
         MetricCase{"cosine", "real", "guess", metrics::CosineSimilarity()},
@@ -188,6 +203,19 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) {
       return absl::StrCat(info.param.golden, "_", info.param.y_true, "_", info.index);
     });
+
+// Two equal labels need a blank between them, for which two steps have no room.
+TEST(LossTest, AnImpossibleSequenceIsInfinitelyFarAndPullsNowhere) {
+  const Tensor labels = Tensor::Of<int64_t>({1, 2}, {1, 1}), scores(DType::kFloat32, {1, 2, 3});
+  const Value t = InputValue(labels.type(), "t"), p = InputValue(scores.type(), "p");
+  const Value loss = ReduceLoss(losses::CTC(), t, p);
+  const auto gradients = Gradients({loss}, {p});
+  ASSERT_TRUE(gradients.ok()) << gradients.status();
+  const auto found = RunValues({t, p}, {loss, (*gradients)[0]}, {labels, scores});
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_TRUE(std::isinf(found[0].AsDouble(0)));
+  for (int64_t i = 0; i < 6; ++i) EXPECT_EQ(found[1].AsDouble(i), 0);
+}
 
 TEST(LossNamesTest, EveryNameIsALoss) {
   for (const std::string& name : LossNames()) {

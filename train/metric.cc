@@ -133,6 +133,42 @@ Metric CosineSimilarity(int64_t axis) {
                     const Value& t, const Value& p) { return -function(t, p); });
 }
 
+namespace {
+
+// Of each sample along the axis: the deviations from the means, their mean products, and the square
+// of the difference of the means.
+struct Moments {
+  Value true_variance, pred_variance, covariance, offset;
+};
+Moments MomentsOf(const Value& y_true, const Value& y_pred, int64_t axis) {
+  const std::vector<int64_t> axes = {axis};
+  const auto mean = [&](const Value& x) { return Call("math.ReduceMean", {x}, {{"axes", axes}}); };
+  const Value t = Wide(y_true), p = Wide(y_pred);
+  const Value t_mean = mean(t), p_mean = mean(p);
+  const Value dt = t - t_mean, dp = p - p_mean;
+  return {mean(dt * dt), mean(dp * dp), mean(dt * dp), Square(t_mean - p_mean)};
+}
+
+}  // namespace
+
+Metric PearsonCorrelation(int64_t axis) {
+  return MeanOf("pearson_correlation", [axis](const Value& y_true, const Value& y_pred) {
+    const Moments m = MomentsOf(y_true, y_pred, axis);
+    const auto deviation = [](const Value& variance) {
+      return Call("math.Sqrt", {variance}) + kEpsilon;
+    };
+    return Sum(m.covariance / (deviation(m.true_variance) * deviation(m.pred_variance)), axis);
+  });
+}
+
+Metric ConcordanceCorrelation(int64_t axis) {
+  return MeanOf("concordance_correlation", [axis](const Value& y_true, const Value& y_pred) {
+    const Moments m = MomentsOf(y_true, y_pred, axis);
+    return Sum(2.0 * m.covariance / (m.true_variance + m.pred_variance + m.offset + kEpsilon),
+               axis);
+  });
+}
+
 Metric R2Score() {
   return {.name = "r2_score",
           .statistics =
@@ -161,7 +197,7 @@ Metric AccuracyFor(const Loss& loss, const TensorType& prediction) {
   Metric metric = metrics::CategoricalAccuracy();
   if (shape.has_rank() && shape.rank() > 0 && shape[shape.rank() - 1] == Dim(1)) {
     metric = metrics::BinaryAccuracy();
-  } else if (loss.sparse) {
+  } else if (loss.targets == Targets::kClasses) {
     metric = metrics::SparseCategoricalAccuracy();
   }
   metric.name = "accuracy";
@@ -188,6 +224,9 @@ const std::pair<const char*, Metric (*)()> kMetrics[] = {
     {"root_mean_squared_error", metrics::RootMeanSquaredError},
     {"r2_score", metrics::R2Score},
     {"cosine_similarity", [] { return metrics::CosineSimilarity(); }},
+    {"pearson_correlation", [] { return metrics::PearsonCorrelation(); }},
+    {"concordance_correlation", [] { return metrics::ConcordanceCorrelation(); }},
+    {"binary_io_u", [] { return metrics::BinaryIoU(); }},
 };
 
 }  // namespace

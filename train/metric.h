@@ -86,15 +86,29 @@ struct MeanIoUOptions {
   int64_t num_classes;
   bool sparse_y_pred = true;  // predictions are classes; else scores, whose greatest is the class
   std::optional<int64_t> ignore_class;
+  bool sparse_y_true = true;                   // likewise the targets
+  std::vector<int64_t> target_class_ids = {};  // the classes of the mean, if not all
 };
-// Of targets that are classes: the mean over those classes that occur.
+// The intersection over the union, the mean over those classes that occur: Keras' MeanIoU, IoU,
+// OneHotIoU and OneHotMeanIoU.
 Metric MeanIoU(const MeanIoUOptions& options);
+
+struct BinaryIoUOptions {
+  std::vector<int64_t> target_class_ids = {0, 1};
+  double threshold = 0.5;  // from which on a prediction is 1
+};
+// Of targets 0 or 1.
+Metric BinaryIoU(const BinaryIoUOptions& options = {});
 
 Metric RootMeanSquaredError();
 // 1 - the sum of squared errors / that of squared deviations from the mean of the targets; of
 // several outputs the mean.
 Metric R2Score();
 Metric CosineSimilarity(int64_t axis = -1);
+// Of each sample along the axis: Pearson's coefficient, and Lin's, which counts differences of
+// means and of variances, too.
+Metric PearsonCorrelation(int64_t axis = -1);
+Metric ConcordanceCorrelation(int64_t axis = -1);
 
 }  // namespace metrics
 

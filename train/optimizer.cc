@@ -54,7 +54,7 @@ Optimizer Nadam(const AdamaxOptions& o, const OptimizerOptions& common) {
           .learning_rate = o.learning_rate,
           .op = "train.NadamUpdate",
           .attrs = {{"beta_1", o.beta_1}, {"beta_2", o.beta_2}, {"epsilon", o.epsilon}},
-          .slots = {{"m"}, {"v"}, {"u_product", 1, true}},
+          .slots = {{"m"}, {"v"}, {"u_product", 1, Optimizer::Slot::Form::kScalar}},
           .options = common};
 }
 
@@ -111,6 +111,40 @@ Optimizer Lion(const LionOptions& o, const OptimizerOptions& common) {
           .attrs = {{"beta_1", o.beta_1}, {"beta_2", o.beta_2}},
           .slots = {{"m"}},
           .options = common};
+}
+
+Optimizer Lamb(const AdamaxOptions& o, const OptimizerOptions& common) {
+  return {.name = "lamb",
+          .learning_rate = o.learning_rate,
+          .op = "train.LambUpdate",
+          .attrs = {{"beta_1", o.beta_1}, {"beta_2", o.beta_2}, {"epsilon", o.epsilon}},
+          .slots = {{"m"}, {"v"}},
+          .options = common};
+}
+
+Optimizer Adafactor(const AdafactorOptions& o, const OptimizerOptions& common) {
+  using Form = Optimizer::Slot::Form;
+  return {.name = "adafactor",
+          .learning_rate = o.learning_rate,
+          .op = "train.AdafactorUpdate",
+          .attrs = {{"beta_2_decay", o.beta_2_decay},
+                    {"epsilon_1", o.epsilon_1},
+                    {"epsilon_2", o.epsilon_2},
+                    {"clip_threshold", o.clip_threshold}},
+          .slots = {{"r", 0, Form::kRows}, {"c", 0, Form::kColumns}, {"v", 0, Form::kVector}},
+          .options = common};
+}
+
+Optimizer Muon(const MuonOptions& o, const OptimizerOptions& common) {
+  Optimizer muon = Adam({.learning_rate = o.learning_rate,
+                         .beta_1 = o.adam_beta_1,
+                         .beta_2 = o.adam_beta_2,
+                         .epsilon = o.epsilon},
+                        common);
+  muon.name = "muon";
+  muon.orthogonal = o.orthogonal;
+  if (!muon.options.weight_decay) muon.options.weight_decay = 0.1;
+  return muon;
 }
 
 }  // namespace optimizers
@@ -237,6 +271,30 @@ Optimizer MakeLion(TextOptions& text, const OptimizerOptions& common) {
   return optimizers::Lion(o, common);
 }
 
+Optimizer MakeAdafactor(TextOptions& text, const OptimizerOptions& common) {
+  optimizers::AdafactorOptions o;
+  text.Take("learning_rate", o.learning_rate);
+  text.Take("beta_2_decay", o.beta_2_decay);
+  text.Take("epsilon_1", o.epsilon_1);
+  text.Take("epsilon_2", o.epsilon_2);
+  text.Take("clip_threshold", o.clip_threshold);
+  return optimizers::Adafactor(o, common);
+}
+
+Optimizer MakeMuon(TextOptions& text, const OptimizerOptions& common) {
+  optimizers::MuonOptions o;
+  text.Take("learning_rate", o.learning_rate);
+  text.Take("adam_beta_1", o.adam_beta_1);
+  text.Take("adam_beta_2", o.adam_beta_2);
+  text.Take("epsilon", o.epsilon);
+  text.Take("momentum", o.orthogonal.momentum);
+  text.Take("nesterov", o.orthogonal.nesterov);
+  text.Take("ns_steps", o.orthogonal.ns_steps);
+  text.Take("adam_lr_ratio", o.orthogonal.adam_lr_ratio);
+  text.Take("exclude_embeddings", o.orthogonal.exclude_embeddings);
+  return optimizers::Muon(o, common);
+}
+
 constexpr std::pair<const char*, MakeFn> kOptimizers[] = {
     {"sgd", MakeSgd},
     {"adam", MakeAdam<optimizers::Adam>},
@@ -248,6 +306,9 @@ constexpr std::pair<const char*, MakeFn> kOptimizers[] = {
     {"adadelta", MakeAdadelta},
     {"ftrl", MakeFtrl},
     {"lion", MakeLion},
+    {"lamb", MakeAdamax<optimizers::Lamb>},
+    {"adafactor", MakeAdafactor},
+    {"muon", MakeMuon},
 };
 
 }  // namespace
@@ -322,6 +383,15 @@ absl::Status CheckOptimizer(const Optimizer& optimizer) {
     errors.Add(InvalidArgument("ema_overwrite_frequency: expected at least 1, found ",
                                *o.ema_overwrite_frequency),
                place);
+  }
+  if (const auto& orthogonal = optimizer.orthogonal) {
+    constexpr int64_t kMostSteps = 100;
+    if (orthogonal->ns_steps < 0 || orthogonal->ns_steps > kMostSteps) {
+      errors.Add(
+          InvalidArgument("ns_steps: expected 0 to ", kMostSteps, ", found ", orthogonal->ns_steps),
+          place);
+    }
+    positive("adam_lr_ratio", orthogonal->adam_lr_ratio);
   }
   return errors.ToStatus("the optimizer cannot be used");
 }

@@ -40,12 +40,33 @@ struct Optimizer {
   Attributes attrs;  // of each node of it, without the names of variables
   // State of each weight: the attribute of `op` that names it, and its initial value.
   struct Slot {
+    enum class Form {
+      kWeight,   // the weight's shape
+      kScalar,   // one float64, whatever the weight's type
+      kRows,     // the shape without its last axis, and
+      kColumns,  // without its last axis but one: of weights of two axes or more
+      kVector,   // the shape, of weights of fewer axes
+    };
     std::string attr;
     double initial = 0;
-    bool scalar = false;  // one float64, not of the weight's type
+    Form form = Form::kWeight;
   };
   std::vector<Slot> slots;
   OptimizerOptions options;
+  // Where it is there, matrices have steps along their gradients made orthogonal (Muon()), and
+  // `op` serves the other weights.
+  struct Orthogonal {
+    double momentum = 0.95;
+    bool nesterov = true;
+    int64_t ns_steps = 6;
+    double a = 3.4445, b = -4.775, c = 2.0315;  // of a Newton-Schulz step
+    // The learning rate of the other weights is so many times that of matrices.
+    double adam_lr_ratio = 0.1;
+    // Weights whose names contain one of these are no matrices here.
+    std::vector<std::string> exclude_layers = {};
+    bool exclude_embeddings = true;  // as if "embedding", in any case of letters, were among them
+  };
+  std::optional<Orthogonal> orthogonal = {};
 };
 
 namespace optimizers {
@@ -106,6 +127,26 @@ struct LionOptions {
   double beta_1 = 0.9, beta_2 = 0.99;
 };
 Optimizer Lion(const LionOptions& options = {}, const OptimizerOptions& common = {});
+
+// Its steps of a weight have the length of the weight, times the learning rate.
+Optimizer Lamb(const AdamaxOptions& options = {}, const OptimizerOptions& common = {});
+
+struct AdafactorOptions {
+  LearningRate learning_rate = 0.001;
+  double beta_2_decay = -0.8, epsilon_1 = 1e-30, epsilon_2 = 1e-3, clip_threshold = 1;
+};
+// State of a matrix are means by row and by column, not of each element.
+Optimizer Adafactor(const AdafactorOptions& options = {}, const OptimizerOptions& common = {});
+
+struct MuonOptions {
+  LearningRate learning_rate = 0.001;
+  double adam_beta_1 = 0.9, adam_beta_2 = 0.999, epsilon = 1e-7;
+  Optimizer::Orthogonal orthogonal = {};
+};
+// Weights of two and three axes take steps along the mean of their gradients, made nearly
+// orthogonal by ns_steps of a Newton-Schulz iteration (K. Jordan et al., "Muon", 2024); others take
+// Adam's. With a weight_decay of 0.1, unless `common` has another.
+Optimizer Muon(const MuonOptions& options = {}, const OptimizerOptions& common = {});
 
 }  // namespace optimizers
 

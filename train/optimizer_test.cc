@@ -25,18 +25,19 @@ const NamedTensors& Golden() {
   return *golden;
 }
 
-// A model whose output is the sum of x times the weight: where the output is the loss, the gradient
-// is x.
-Model Product(DType dtype) {
-  const Tensor initial = Golden().at("weight").Cast(dtype);
+// A model whose output is the sum of x times the weight, of that shape: where the output is the
+// loss, the gradient is x.
+Model Product(DType dtype, const Shape& shape = {12}) {
+  const Tensor initial = Golden().at("weight").Cast(dtype).Reshaped(shape);
   const Value x = InputValue({dtype, PartialShape(std::vector<Dim>{Dim(), Dim(12)})}, "x");
   const Value w =
       WeightValue({.name = "layer/w",
                    .type = initial.type(),
                    .initializer = [initial](const Shape&, DType, uint64_t) { return initial; }},
                   nullptr);
+  const Value flat = Call("array.Reshape", {w}, {{"shape", std::vector<int64_t>{12}}});
   auto model =
-      BuildModel({x}, {Call("math.ReduceSum", {x * w}, {{"axes", std::vector<int64_t>{-1}}})});
+      BuildModel({x}, {Call("math.ReduceSum", {x * flat}, {{"axes", std::vector<int64_t>{-1}}})});
   EXPECT_TRUE(model.ok()) << model.status();
   return *std::move(model);
 }
@@ -44,9 +45,11 @@ Model Product(DType dtype) {
 const Loss kOutput = {.name = "output",
                       .function = [](const Value& t, const Value& p) { return p + 0.0 * t; }};
 
-absl::StatusOr<Tensor> WeightAfterSteps(const Optimizer& optimizer, DType dtype) {
-  NOMO_ASSIGN_OR_RETURN(const auto trainer,
-                        Trainer::Create(Product(dtype), {.optimizer = optimizer, .loss = kOutput}));
+absl::StatusOr<Tensor> WeightAfterSteps(const Optimizer& optimizer, DType dtype,
+                                        const Shape& shape = {12}) {
+  NOMO_ASSIGN_OR_RETURN(
+      const auto trainer,
+      Trainer::Create(Product(dtype, shape), {.optimizer = optimizer, .loss = kOutput}));
   const Tensor gradients = Golden().at("gradients").Cast(dtype);
   const Tensor none(dtype, {20, 1});
   NOMO_RETURN_IF_ERROR(
@@ -61,6 +64,7 @@ using namespace optimizers;
 struct Case {
   const char* golden;
   Optimizer optimizer;
+  Shape shape = {12};
 };
 
 class Optimizers : public testing::TestWithParam<Case> {};
@@ -68,8 +72,9 @@ class Optimizers : public testing::TestWithParam<Case> {};
 TEST_P(Optimizers, TwentySteps) {
   const Tensor expected = Golden().at(absl::StrCat("result/", GetParam().golden));
   for (const DType dtype : {DType::kFloat64, DType::kFloat32}) {
-    const auto found = WeightAfterSteps(GetParam().optimizer, dtype);
+    auto found = WeightAfterSteps(GetParam().optimizer, dtype, GetParam().shape);
     ASSERT_TRUE(found.ok()) << found.status();
+    *found = found->Reshaped({12});
     const double tolerance = dtype == DType::kFloat64 ? 1e-9 : 1e-5;
     EXPECT_TRUE(AllClose(found->Cast(DType::kFloat64), expected, tolerance, tolerance).ok())
         << AllClose(found->Cast(DType::kFloat64), expected, tolerance, tolerance);
@@ -104,7 +109,20 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ftrl_penalties", Ftrl({.learning_rate = kRate,
                                      .l1_regularization_strength = 0.3,
                                      .l2_regularization_strength = 0.2})},
-        Case{"lion", Lion({.learning_rate = kRate})},
+        Case{"lion", Lion({.learning_rate = kRate})}, Case{"lamb", Lamb({.learning_rate = kRate})},
+        Case{"adafactor", Adafactor({.learning_rate = kRate})},
+        Case{"adafactor_3x4", Adafactor({.learning_rate = kRate}), {3, 4}},
+        Case{"adafactor_2x3x2", Adafactor({.learning_rate = kRate}), {2, 3, 2}},
+        Case{"muon", Muon({.learning_rate = kRate})},
+        Case{"muon_3x4", Muon({.learning_rate = kRate}), {3, 4}},
+        Case{"muon_6x2", Muon({.learning_rate = kRate}), {6, 2}},
+        Case{"muon_2x3x2", Muon({.learning_rate = kRate}), {2, 3, 2}},
+        Case{"muon_plain",
+             Muon({.learning_rate = kRate, .orthogonal = {.nesterov = false}}, {.weight_decay = 0}),
+             {4, 3}},
+        Case{"muon",  // it is no matrix there
+             Muon({.learning_rate = kRate, .orthogonal = {.exclude_layers = {"layer"}}}),
+             {3, 4}},
         Case{"clipvalue", SGD({.learning_rate = kRate}, {.clipvalue = 0.5})},
         Case{"clipnorm", SGD({.learning_rate = kRate}, {.clipnorm = 2})},
         Case{"clipnorm", SGD({.learning_rate = kRate}, {.global_clipnorm = 2})},

@@ -40,21 +40,22 @@ class GoalWriter {
     for (size_t i = 0; i < goals_.outputs.size(); ++i) {
       const OutputGoal& goal = goals_.outputs[i];
       const Value& prediction = form.outputs[result_.goal_outputs[i]];
-      const Value loss = Wide(ReduceLoss(goal.loss, targets[i], prediction, weights[i]));
+      const Value& mask = form.masks[result_.goal_outputs[i]];
+      const Value loss = Wide(ReduceLoss(goal.loss, targets[i], prediction, weights[i], mask));
       losses.push_back(loss);
       const Value weighted = goal.loss_weight == 1 ? loss : loss * goal.loss_weight;
       total = total.valid() ? total + weighted : weighted;
       for (const bool with_weights : {false, true}) {
         for (const Metric& metric : with_weights ? goal.weighted_metrics : goal.metrics) {
-          AddMetric(i, metric, targets[i], prediction, with_weights ? weights[i] : Value(), first,
-                    statistics);
+          AddMetric(i, metric, targets[i], prediction,
+                    Masked(with_weights ? weights[i] : Value(), mask), first, statistics);
         }
       }
     }
     data_loss = total;
     for (const auto& weight : form.weights) {
       for (const WeightRegularizer& rule : goals_.regularizers) {
-        if (!SelectsWeight(rule.weights, weight.name)) continue;
+        if (!weight.trained || !SelectsWeight(rule.weights, weight.name)) continue;
         const Value penalty = Penalty(rule.regularizer, weight.value);
         if (penalty.valid()) total = total + Wide(penalty);
       }
@@ -76,6 +77,14 @@ class GoalWriter {
 
  private:
   static Value Wide(const Value& x) { return Cast(x, DType::kFloat64); }
+
+  // What samples count in metrics; absent where all count 1.
+  static Value Masked(const Value& weights, const Value& mask) {
+    if (!mask.valid()) return weights;
+    const Value counts = Wide(mask);
+    const int rank = mask.status().ok() && mask.shape().has_rank() ? mask.shape().rank() : 0;
+    return weights.valid() ? WithRank(Wide(weights), rank) * counts : counts;
+  }
 
   absl::Status AddGoalInputs(size_t i, const FormWriter& form, std::vector<Value>& targets,
                              std::vector<Value>& weights) {
@@ -208,6 +217,11 @@ absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const Tra
   if (goals.outputs.empty() && goals.loss.function)
     goals.outputs = {{.loss = goals.loss, .metrics = goals.metrics}};
   NOMO_RETURN_IF_ERROR(VerifyModel(model));
+  NOMO_ASSIGN_OR_RETURN(const WeightRules rules, RulesOf(model));
+  goals.regularizers.insert(goals.regularizers.end(), rules.regularizers.begin(),
+                            rules.regularizers.end());
+  goals.constraints.insert(goals.constraints.begin(), rules.constraints.begin(),
+                           rules.constraints.end());
   NOMO_RETURN_IF_ERROR(CheckOptimizer(goals.optimizer));
   NOMO_RETURN_IF_ERROR(CheckSelectors(model, goals));
   TrainingGraphs result{.goals = goals.outputs};

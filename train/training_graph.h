@@ -39,6 +39,7 @@ struct TrainingGoals {
   // Selectors of layers, each of which, or all of which where it selects several ("encoder"), are
   // computed a second time on the way back, so that a step needs less memory and more time.
   std::vector<std::string> recompute = {};
+  // Beside those that the model brings along (RulesOf()).
   std::vector<WeightRegularizer> regularizers = {};
   std::vector<WeightConstraint> constraints = {};
 };

@@ -1,8 +1,10 @@
 #include "nomograph/train/update_writer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "nomograph/core/gradient/gradients.h"
 #include "nomograph/train/value_math.h"
@@ -99,24 +101,87 @@ void UpdateWriter::Clip(std::vector<Value>& gradients) {
   }
 }
 
-void UpdateWriter::AddUpdate(const FormWriter::WeightRead& weight, const Value& gradient) {
-  Attributes attrs = optimizer_.attrs;
+bool UpdateWriter::IsMatrix(const FormWriter::WeightRead& weight) const {
+  const auto& exclude = optimizer_.orthogonal->exclude_layers;
+  const int rank = weight.variable->initial.shape().rank();
+  if (rank != 2 && rank != 3) return false;
+  if (optimizer_.orthogonal->exclude_embeddings &&
+      absl::StrContains(absl::AsciiStrToLower(weight.name), "embedding"))
+    return false;
+  return std::none_of(exclude.begin(), exclude.end(), [&](const std::string& part) {
+    return absl::StrContains(weight.name, part);
+  });
+}
+
+Value UpdateWriter::Orthogonal(const FormWriter::WeightRead& weight, const Value& gradient) {
+  const Optimizer::Orthogonal& o = *optimizer_.orthogonal;
+  const Tensor& like = weight.variable->initial;
+  auto slot = std::make_shared<const VariableSpec>(
+      VariableSpec{SlotName(weight.name, "momentum"), Tensor(like.dtype(), like.shape())});
+  const Value before = ReadVariable(slot);
+  const Value mean = o.momentum * before + gradient;
+  waits_.push_back(AssignVariable(slot, Call("array.Where", {inputs_.apply, mean, before})));
+  const int rank = like.shape().rank();
+  const auto transposed = [&](const Value& x) {
+    std::vector<int64_t> perm = {0, 1, 2};
+    perm.resize(rank);
+    std::swap(perm[rank - 2], perm[rank - 1]);
+    return Call("array.Transpose", {x}, {{"perm", perm}});
+  };
+  const auto product = [](const Value& a, const Value& b) { return Call("math.MatMul", {a, b}); };
+  Value x = o.nesterov ? gradient + o.momentum * mean : mean;
+  // The smaller side first: its products are the smaller ones.
+  const bool tall = like.shape()[rank - 2] > like.shape()[rank - 1];
+  if (tall) x = transposed(x);
+  const std::vector<int64_t> axes = {-2, -1};
+  x = x / (Call("math.Sqrt", {Call("math.ReduceSum", {x * x}, {{"axes", axes}})}) + kEpsilon);
+  for (int64_t step = 0; step < o.ns_steps; ++step) {
+    const Value square = product(x, transposed(x));
+    x = o.a * x + product(o.b * square + o.c * product(square, square), x);
+  }
+  if (tall) x = transposed(x);
+  const double ratio = static_cast<double>(like.shape()[0]) /
+                       static_cast<double>(std::max<int64_t>(1, like.shape()[1]));
+  return x * std::sqrt(std::max(1.0, ratio));
+}
+
+void UpdateWriter::AddSlots(const FormWriter::WeightRead& weight, Attributes& attrs) {
+  using Form = Optimizer::Slot::Form;
+  const Tensor& like = weight.variable->initial;
+  const bool matrix = like.shape().rank() >= 2;
+  for (const Optimizer::Slot& slot : optimizer_.slots) {
+    std::vector<int64_t> dims(like.shape().dims().begin(), like.shape().dims().end());
+    if (slot.form == Form::kRows || slot.form == Form::kColumns) {
+      if (!matrix) continue;
+      dims.erase(dims.end() - (slot.form == Form::kRows ? 1 : 2));
+    }
+    if (slot.form == Form::kVector && matrix) continue;
+    const std::string name = SlotName(weight.name, slot.attr);
+    slots_.push_back({name,
+                      slot.form == Form::kScalar
+                          ? Tensor::Scalar<double>(slot.initial)
+                          : Tensor::Full(like.dtype(), Shape(dims), slot.initial),
+                      "", ""});
+    attrs.Set(slot.attr, name);
+  }
+}
+
+void UpdateWriter::AddUpdate(const FormWriter::WeightRead& weight, const Value& given) {
+  const bool orthogonal = optimizer_.orthogonal && IsMatrix(weight);
+  const Value gradient = orthogonal ? Orthogonal(weight, given) : given;
+  Attributes attrs = orthogonal ? Attributes() : optimizer_.attrs;
   attrs.Set("variable", weight.name);
+  // How many times the learning rate that of this weight is; decay goes by the rate itself.
+  const double rate =
+      optimizer_.orthogonal && !orthogonal ? optimizer_.orthogonal->adam_lr_ratio : 1;
   const auto& kept = optimizer_.options.exclude_from_weight_decay;
   const bool decays = std::none_of(kept.begin(), kept.end(), [&](const std::string& part) {
     return absl::StrContains(weight.name, part);
   });
   if (decays && optimizer_.options.weight_decay)
-    attrs.Set("weight_decay", *optimizer_.options.weight_decay);
-  const TensorType type = weight.variable->initial.type();
-  for (const Optimizer::Slot& slot : optimizer_.slots) {
-    const std::string name = SlotName(weight.name, slot.attr);
-    slots_.push_back({name,
-                      slot.scalar ? Tensor::Scalar<double>(slot.initial)
-                                  : Tensor::Full(type.dtype, type.shape.ToShape(), slot.initial),
-                      "", ""});
-    attrs.Set(slot.attr, name);
-  }
+    attrs.Set("weight_decay", *optimizer_.options.weight_decay / rate);
+  if (!orthogonal) AddSlots(weight, attrs);
+  const Value learning_rate = rate == 1 ? inputs_.learning_rate : inputs_.learning_rate * rate;
   const auto constrains = [&](const WeightConstraint& rule) {
     return SelectsWeight(rule.weights, weight.name);
   };
@@ -124,9 +189,9 @@ void UpdateWriter::AddUpdate(const FormWriter::WeightRead& weight, const Value& 
   const bool asked = optimizer_.options.use_ema ||
                      std::any_of(goals_.constraints.begin(), goals_.constraints.end(), constrains);
   const std::vector<Value> updated =
-      CallMulti(optimizer_.op,
-                {weight.value, gradient, inputs_.learning_rate, inputs_.iteration, inputs_.apply},
-                attrs, {.num_outputs = asked ? 2 : 1});
+      CallMulti(orthogonal ? "train.SgdUpdate" : optimizer_.op,
+                {weight.value, gradient, learning_rate, inputs_.iteration, inputs_.apply}, attrs,
+                {.num_outputs = asked ? 2 : 1});
   waits_.push_back(updated[0]);
   if (!asked) return;
   Value next = updated[1];

@@ -36,6 +36,10 @@ class UpdateWriter {
                   std::vector<Value>& gradients);
   void Clip(std::vector<Value>& gradients);
   void AddUpdate(const FormWriter::WeightRead& weight, const Value& gradient);
+  // Muon: whether the weight is a matrix, or matrices; and the direction of its step.
+  bool IsMatrix(const FormWriter::WeightRead& weight) const;
+  Value Orthogonal(const FormWriter::WeightRead& weight, const Value& gradient);
+  void AddSlots(const FormWriter::WeightRead& weight, Attributes& attrs);
   // Moves the mean; the weight's next value, which is the mean where it is time.
   Value Average(const FormWriter::WeightRead& weight, const Value& next, bool& assigned);
 

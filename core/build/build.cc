@@ -8,6 +8,18 @@
 namespace nomograph {
 namespace {
 
+// Outputs whose masks are not lost: in the graph, train.LossMask has them.
+std::vector<Value> WithMasks(absl::Span<const Value> outputs) {
+  std::vector<Value> result(outputs.begin(), outputs.end());
+  if (ScopedRegistry::Current().Find("train.LossMask") == nullptr) return result;
+  for (Value& output : result) {
+    if (!output.valid() || output.expr()->mask == nullptr) continue;
+    const ScopedLayer scope(output.expr()->layer);  // the output keeps its name
+    output = Call("train.LossMask", {output, *output.expr()->mask});
+  }
+  return result;
+}
+
 std::shared_ptr<const LayerScope> OutermostLayer(std::shared_ptr<const LayerScope> layer) {
   while (layer != nullptr && layer->parent != nullptr) layer = layer->parent;
   return layer;
@@ -144,7 +156,7 @@ class ModelBuilder {
 
 absl::StatusOr<Model> BuildModel(absl::Span<const Value> inputs, absl::Span<const Value> outputs,
                                  const BuildOptions& options) {
-  return ModelBuilder(options).Build(inputs, outputs);
+  return ModelBuilder(options).Build(inputs, WithMasks(outputs));
 }
 
 }  // namespace nomograph

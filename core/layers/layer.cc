@@ -1,5 +1,7 @@
 #include "nomograph/core/layers/layer.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_join.h"
 #include "nomograph/core/layers/weight_source.h"
 #include "nomograph/core/types/attributes.h"
@@ -161,8 +163,15 @@ std::vector<Value> Layer::Apply(std::vector<Value> inputs, int num_outputs) cons
   }
   const absl::StatusOr<Value> mask = layer.ComputeMask(inputs);
   if (!mask.ok()) return fail(ErrorValue(mask.status(), inputs));
-  // The expression is the layer's own, so that the mask is nobody else's.
-  if (mask->valid()) outputs->front().expr()->mask = std::make_shared<const Value>(*mask);
+  if (mask->valid()) {
+    // The expression is the layer's own and has no other output that is seen, so that the mask is
+    // nobody else's.
+    Value& first = outputs->front();
+    const auto shares = [&](const Value& other) { return other.expr() == first.expr(); };
+    if (std::count_if(outputs->begin(), outputs->end(), shares) > 1)
+      first = nomograph::Call("core.Identity", {first});
+    first.expr()->mask = std::make_shared<const Value>(*mask);
+  }
   if (!layer.called_) {
     for (const Value& output : *outputs) {
       layer.scope_->first_outputs.emplace_back(output.expr()->id, output.output());

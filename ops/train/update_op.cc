@@ -27,16 +27,6 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   return std::vector<TensorType>{{DType::kBool, Shape{}}, {context.dtype(kWeight), *merged}};
 }
 
-// The variable that the attribute names, to be written to; of the type of `like`.
-absl::StatusOr<Tensor> Edit(const KernelContext& context, absl::string_view attr,
-                            const TensorType& like) {
-  const std::string& name = context.attrs().String(attr);
-  NOMO_ASSIGN_OR_RETURN(Tensor tensor, context.run().variables->Edit(name));
-  if (tensor.type() == like) return tensor;
-  return InvalidArgument("variable ", Quoted(name), ": expected ", like.ToString(), ", found ",
-                         tensor.type().ToString());
-}
-
 template <typename T>
 absl::Status Change(const KernelContext& context, const UpdatePlan& plan, double learning_rate,
                     Tensor weight) {
@@ -47,7 +37,7 @@ absl::Status Change(const KernelContext& context, const UpdatePlan& plan, double
   update.keep = 1 - context.attrs().Float("weight_decay") * learning_rate;
   std::vector<Tensor> slots;
   for (size_t i = 0; i < plan.slots.size(); ++i) {
-    NOMO_ASSIGN_OR_RETURN(Tensor slot, Edit(context, plan.slots[i], type));
+    NOMO_ASSIGN_OR_RETURN(Tensor slot, EditSlot(context, plan.slots[i], type));
     update.slots[i] = slot.mutable_data<T>().data();
     slots.push_back(std::move(slot));
   }
@@ -59,29 +49,28 @@ absl::Status Change(const KernelContext& context, const UpdatePlan& plan, double
   return absl::OkStatus();
 }
 
-absl::Status Compute(KernelContext& context, PlanFn make_plan) {
+// What `change` does to the weight, if the step is to be made.
+template <typename ChangeFn>
+absl::Status Compute(KernelContext& context, const ChangeFn& change) {
   NOMO_RETURN_IF_ERROR(context.variables().status());
   const TensorType type = {context.input_dtype(kWeight), context.input_shape(kWeight)};
-  NOMO_ASSIGN_OR_RETURN(const Tensor weight, Edit(context, "variable", type));
+  NOMO_ASSIGN_OR_RETURN(const Tensor weight, EditSlot(context, "variable", type));
   if (!context.has_input(kApply) || context.input<bool>(kApply)[0]) {
     const double learning_rate = context.input<double>(kLearningRate)[0];
     const double step = static_cast<double>(context.input<int64_t>(kIteration)[0]) + 1;
-    NOMO_ASSIGN_OR_RETURN(const UpdatePlan plan, make_plan(context, learning_rate, step));
-    NOMO_RETURN_IF_ERROR(type.dtype == DType::kFloat32
-                             ? Change<float>(context, plan, learning_rate, weight)
-                             : Change<double>(context, plan, learning_rate, weight));
+    NOMO_RETURN_IF_ERROR(change(weight, learning_rate, step));
   }
   context.output<bool>(0)[0] = true;
   return context.num_outputs() > 1 ? context.SetOutput(1, weight) : absl::OkStatus();
 }
 
-Tensor VectorOf(const std::vector<double>& values, DType dtype) {
-  return Tensor::Of<double>({static_cast<int64_t>(values.size())}, values).Cast(dtype);
+template <typename T>
+void Decay(Tensor& weight, double keep) {
+  if (keep == 1) return;
+  for (T& element : weight.mutable_data<T>()) element *= static_cast<T>(keep);
 }
 
-}  // namespace
-
-OpDef UpdateOp(std::string name, PlanFn plan) {
+OpDef UpdateSchema(std::string name) {
   return OpDef(std::move(name))
       .TypeVar("T", {DType::kFloat32, DType::kFloat64})
       .Input("weight", "T", "the variable's value, which so is read ahead of the change")
@@ -99,12 +88,47 @@ OpDef UpdateOp(std::string name, PlanFn plan) {
       .WithEffects(Effects::kStateful)
       .InPlace()  // `weight` may be the variable itself
       .Infer(Infer)
-      .Reference([plan](KernelContext& context) { return Compute(context, plan); })
       .NoGradient("an optimizer's step changes variables, through which nothing is differentiated");
 }
 
+Tensor VectorOf(const std::vector<double>& values, DType dtype) {
+  return Tensor::Of<double>({static_cast<int64_t>(values.size())}, values).Cast(dtype);
+}
+
+}  // namespace
+
+absl::StatusOr<Tensor> EditSlot(const KernelContext& context, absl::string_view attr,
+                                const TensorType& type) {
+  const std::string& name = context.attrs().String(attr);
+  NOMO_ASSIGN_OR_RETURN(Tensor tensor, context.run().variables->Edit(name));
+  if (tensor.type() == type) return tensor;
+  return InvalidArgument("variable ", Quoted(name), ": expected ", type.ToString(), ", found ",
+                         tensor.type().ToString());
+}
+
+OpDef UpdateOp(std::string name, PlanFn make_plan) {
+  return UpdateSchema(std::move(name)).Reference([make_plan](KernelContext& context) {
+    return Compute(
+        context, [&](const Tensor& weight, double learning_rate, double step) -> absl::Status {
+          NOMO_ASSIGN_OR_RETURN(const UpdatePlan plan, make_plan(context, learning_rate, step));
+          return weight.dtype() == DType::kFloat32
+                     ? Change<float>(context, plan, learning_rate, weight)
+                     : Change<double>(context, plan, learning_rate, weight);
+        });
+  });
+}
+
+OpDef UpdateOp(std::string name, WholeFn function) {
+  return UpdateSchema(std::move(name)).Reference([function](KernelContext& context) {
+    return Compute(context, [&](Tensor weight, double learning_rate, double step) {
+      const double keep = 1 - context.attrs().Float("weight_decay") * learning_rate;
+      weight.dtype() == DType::kFloat32 ? Decay<float>(weight, keep) : Decay<double>(weight, keep);
+      return function({context, learning_rate, step, weight, context.BorrowInput(kGradient)});
+    });
+  });
+}
+
 std::vector<Example> UpdateExamples(const std::vector<UpdateExample>& examples) {
-  const std::vector<double> gradient = {0.5, -1, 0, 0.125, -3};
   std::vector<Example> result;
   for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
     for (const UpdateExample& given : examples) {
@@ -117,13 +141,17 @@ std::vector<Example> UpdateExamples(const std::vector<UpdateExample>& examples) 
         if (variable.before.size() == 1) {
           before = before.Reshaped({});
           after = after.Reshaped({});
+        } else if (variable.shape.rank() > 0) {
+          before = before.Reshaped(variable.shape);
+          after = after.Reshaped(variable.shape);
         }
         example.variables.emplace_back(variable.name, before);
         example.variables_after.emplace_back(variable.name, after);
       }
-      example.inputs = {example.variables[0].second, VectorOf(gradient, dtype),
-                        Tensor::Scalar<double>(given.learning_rate),
-                        Tensor::Scalar<int64_t>(given.iteration)};
+      example.inputs = {
+          example.variables[0].second,
+          VectorOf(given.gradient, dtype).Reshaped(example.variables[0].second.shape()),
+          Tensor::Scalar<double>(given.learning_rate), Tensor::Scalar<int64_t>(given.iteration)};
       example.outputs = {Tensor::Scalar<bool>(true), example.variables_after[0].second};
       result.push_back(std::move(example));
     }

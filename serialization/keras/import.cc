@@ -19,6 +19,7 @@
 #include "nomograph/serialization/keras/json.h"
 #include "nomograph/serialization/keras/network_layer.h"
 #include "nomograph/serialization/keras/ready_layer.h"
+#include "nomograph/serialization/keras/training_rules.h"
 
 namespace nomograph::keras {
 namespace {
@@ -222,6 +223,7 @@ class Importer {
     if (!file_.keras_version.empty()) model.metadata["keras.version"] = file_.keras_version;
     if (!file_.backend.empty()) model.metadata["keras.backend"] = file_.backend;
     AddTraining(file_.training, model);
+    AddWeightRules(*root_, model, imported_.report.warnings);
     for (Node& node : model.graph.nodes) {
       const auto doc = context_.docs.find(node.layer);
       if (doc == context_.docs.end()) continue;

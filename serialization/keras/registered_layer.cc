@@ -9,6 +9,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/serialization/keras/ready_layer.h"
+#include "nomograph/serialization/keras/training_rules.h"
 
 namespace nomograph::keras {
 namespace {
@@ -140,9 +141,11 @@ class RegisteredLayer : public ReadyLayer {
   }
 
   std::vector<Value> Activated(std::vector<Value> outputs) {
-    if (!activation_) return outputs;
-    const auto activated = ApplyActivation(*activation_, node_->full_name, outputs[0], context_);
-    outputs[0] = activated.ok() ? *activated : ErrorValue(activated.status());
+    if (activation_) {
+      const auto activated = ApplyActivation(*activation_, node_->full_name, outputs[0], context_);
+      outputs[0] = activated.ok() ? *activated : ErrorValue(activated.status());
+    }
+    outputs[0] = WithActivityPenalty(node_->entry, outputs[0]);
     return outputs;
   }
 

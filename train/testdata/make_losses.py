@@ -77,6 +77,39 @@ LOSSES = {
                                               * torch.log(p / p.sum(-1, keepdim=True))).sum(-1)),
 }
 
+
+def circle(t, p, gamma=80.0, margin=0.4):  # Y. Sun et al., "Circle Loss", with the distance 1 - cosine
+    d = 1 - p @ p.T
+    same, other = (t[:, None] == t[None, :]) & ~torch.eye(len(t), dtype=bool), t[:, None] != t[None, :]
+    positive = (gamma * F.relu(d + margin) * (d - margin)).masked_fill(~same, -np.inf)
+    negative = (gamma * F.relu(1 + margin - d) * (1 - margin - d)).masked_fill(~other, -np.inf)
+    counts = same.any(1) & other.any(1)
+    values = F.softplus(torch.logsumexp(positive[counts], 1) + torch.logsumexp(negative[counts], 1))
+    return torch.zeros(len(t), dtype=p.dtype).masked_scatter(counts, values) * len(t) / counts.sum()
+
+
+def ctc(t, x):
+    steps = torch.full((len(t),), x.shape[1])
+    return F.ctc_loss(F.log_softmax(x, -1).transpose(0, 1), t, steps, (t != 0).sum(1), reduction="none")
+
+
+more = np.random.default_rng(12)
+vectors = more.normal(size=(N, 3))
+vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+kinds = np.array([0, 1, 0, 2, 1, 0, 3])  # the last ones have no equal
+words = np.array([[1, 2, 3], [2, 2, 0], [0, 0, 0], [3, 0, 0], [1, 1, 1], [2, 1, 2], [3, 3, 1]])
+sequences = more.normal(size=(N, 6, C)).astype(np.float32)
+LOSSES.update({
+    "circle": (kinds, vectors, circle),
+    "ctc": (words, sequences, ctc),
+    "gce": (classes, probabilities, lambda t, p: (1 - p.gather(1, t[:, None])[:, 0] ** 0.7) / 0.7),
+    "dice_axis": (binary, sigmoids, lambda t, p: 1 - 2 * (t * p).sum(1) / (t.sum(1) + p.sum(1) + EPS)),
+    "tversky_axis": (
+        binary, sigmoids,
+        lambda t, p: 1 - (t * p).sum(1) / ((t * p).sum(1) + 0.3 * (t * (1 - p)).sum(1)
+                                           + 0.7 * ((1 - t) * p).sum(1) + EPS)),
+})
+
 sample_weight = rng.uniform(0, 2, size=N).astype(np.float32)
 losses = {"sample_weight": sample_weight}
 for name, (targets, predictions, function) in LOSSES.items():
@@ -164,6 +197,19 @@ def mean_iou(ignore=None):
     return np.mean(ious)
 
 
+def iou(right, guessed, ids, w):
+    found = []
+    for c in ids:
+        a, b = right == c, guessed == c
+        found.append((w * (a & b)).sum() / (w * (a | b)).sum())
+    return np.mean(found)
+
+
+def concordance(t, p):  # L. Lin, "A Concordance Correlation Coefficient", 1989
+    covariance = ((t - t.mean()) * (p - p.mean())).mean()
+    return 2 * covariance / (t.var() + p.var() + (t.mean() - p.mean()) ** 2)
+
+
 def top_k(k, w):
     order = np.argsort(-many, axis=1)[:, :k]
     return np.average((order == classes[:, None]).any(1), weights=w)
@@ -186,6 +232,12 @@ results = {
     "top_2": top_k(2, ones), "weighted_top_2": top_k(2, weight),
     "f1_macro": f_scores(1, "macro"), "f1_micro": f_scores(1, "micro"), "f2_weighted": f_scores(2, "weighted"),
     "mean_iou": mean_iou(), "mean_iou_ignore": mean_iou(1),
+    "iou": iou(segments, segment_guess, [0, 2], np.ones((N, 1))),
+    "one_hot_iou": iou(classes, many.argmax(-1), range(6), ones),
+    "binary_iou": iou(truth, scores >= np.float32(0.6), [0, 1], np.ones((N, 1))),
+    "weighted_binary_iou": iou(truth, scores >= np.float32(0.5), [1], weight[:, None]),
+    "pearson": np.mean([np.corrcoef(t, p)[0, 1] for t, p in zip(real.astype(float), guess.astype(float))]),
+    "concordance": np.mean([concordance(t, p) for t, p in zip(real.astype(float), guess.astype(float))]),
     "rmse": np.sqrt(np.mean((real.astype(float) - guess) ** 2)),
     "r2": np.mean(1 - ((real - guess) ** 2).sum(0) / ((real - real.mean(0)) ** 2).sum(0)),
     "cosine": (unit(real) * unit(guess)).sum(-1).mean(),

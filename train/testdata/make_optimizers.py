@@ -19,17 +19,17 @@ W, G = rng.normal(size=12), rng.normal(size=(20, 12))
 LR = 0.05
 
 
-def run(make):
-    w = torch.tensor(W).requires_grad_()
+def run(make, shape=(12,)):
+    w = torch.tensor(W.reshape(shape)).requires_grad_()
     opt = make([w])
     for g in G:
-        w.grad = torch.tensor(g)
+        w.grad = torch.tensor(g.reshape(shape))
         opt.step()
-    return w.detach().numpy()
+    return w.detach().numpy().ravel()
 
 
-def rule(step, *slots, **options):
-    return run(lambda p: rules.Rule(p, functools.partial(step, **options), LR, slots))
+def rule(step, *slots, shape=(12,), **options):
+    return run(lambda p: rules.Rule(p, functools.partial(step, **options), LR, slots), shape)
 
 
 def clipped(transform):
@@ -76,6 +76,15 @@ results = {
     "ftrl": rule(rules.ftrl, 0.1, 0),
     "ftrl_penalties": rule(rules.ftrl, 0.1, 0, l1=0.3, l2=0.2),
     "lion": rule(rules.lion, 0),
+    "lamb": rule(rules.lamb, 0, 0),
+    "adafactor": rule(rules.adafactor, 0),
+    "adafactor_3x4": rule(rules.adafactor, 0, 0, shape=(3, 4)),
+    "adafactor_2x3x2": rule(rules.adafactor, 0, 0, shape=(2, 3, 2)),
+    "muon": rule(rules.muon_adam, 0, 0),
+    "muon_3x4": rule(rules.muon, 0, shape=(3, 4)),
+    "muon_6x2": rule(rules.muon, 0, shape=(6, 2)),
+    "muon_2x3x2": rule(rules.muon, 0, shape=(2, 3, 2)),
+    "muon_plain": rule(rules.muon, 0, shape=(4, 3), decay=0, nesterov=False),
     "clipvalue": clipped(lambda g: np.clip(g, -0.5, 0.5)),
     "clipnorm": clipped(lambda g: g * min(1, 2 / np.linalg.norm(g))),
     "cosine_decay": scheduled,

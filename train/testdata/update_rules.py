@@ -86,3 +86,52 @@ def lion(w, g, t, s, lr):
     u = torch.sign(0.9 * s[0] + 0.1 * g)
     s[0] = 0.99 * s[0] + 0.01 * g
     return w - lr * u
+
+
+def lamb(w, g, t, s, lr):
+    """Y. You et al., "Large Batch Optimization for Deep Learning", ICLR 2020, algorithm 2, without decay."""
+    s[0] = 0.9 * s[0] + 0.1 * g
+    s[1] = 0.999 * s[1] + 0.001 * g * g
+    u = s[0] / (1 - 0.9**t) / ((s[1] / (1 - 0.999**t)).sqrt() + 1e-7)
+    return w - lr * w.norm() / u.norm() * u
+
+
+def rms(x):
+    return x.square().mean().sqrt()
+
+
+def adafactor(w, g, t, s, lr):
+    """N. Shazeer and M. Stern, "Adafactor", ICML 2018, algorithms 4 and 5: of a matrix, means by row and by column."""
+    beta, squares = 1 - t**-0.8, g * g + 1e-30
+    if w.ndim < 2:
+        s[0] = beta * s[0] + (1 - beta) * squares
+        v = s[0]
+    else:
+        s[0] = beta * s[0] + (1 - beta) * squares.mean(-1, keepdim=True)
+        s[1] = beta * s[1] + (1 - beta) * squares.mean(-2, keepdim=True)
+        v = s[0] / s[0].mean(-2, keepdim=True) * s[1]
+    u = g / v.sqrt()
+    return w - min(lr, t**-0.5) * max(1e-3, rms(w)) * u / max(1, rms(u))
+
+
+def muon(w, g, t, s, lr, decay=0.1, nesterov=True):
+    """K. Jordan et al., "Muon", 2024, of a matrix, or of matrices behind one another; scaled as Keras does."""
+    w = w * (1 - decay * lr)
+    s[0] = 0.95 * s[0] + g
+    x = g + 0.95 * s[0] if nesterov else s[0]
+    flip = x.shape[-2] > x.shape[-1]
+    x = x.mT if flip else x
+    x = x / (x.square().sum((-2, -1), keepdim=True).sqrt() + 1e-7)
+    for _ in range(6):
+        a = x @ x.mT
+        x = 3.4445 * x + (-4.775 * a + 2.0315 * a @ a) @ x
+    x = x.mT if flip else x
+    return w - lr * x * max(1, w.shape[0] / w.shape[1]) ** 0.5
+
+
+def muon_adam(w, g, t, s, lr):
+    """What Muon does to other weights: Adam with a tenth of the rate, and decay."""
+    s[0] = 0.9 * s[0] + 0.1 * g
+    s[1] = 0.999 * s[1] + 0.001 * g * g
+    rate = 0.1 * lr * (1 - 0.999**t) ** 0.5 / (1 - 0.9**t)
+    return w * (1 - 0.1 * lr) - rate * s[0] / (s[1].sqrt() + 1e-7)

@@ -70,3 +70,28 @@ def ftrl(power, l1, l2, shrinkage, beta):
 
 show("ftrl", *ftrl(-0.5, 0, 0, 0, 0))
 show("ftrl with penalties", *ftrl(-0.5, 0.25, 0.5, 0.125, 0.2))
+
+t = 3
+m, v = a + (g - a) * (1 - 0.9), b + (g * g - b) * (1 - 0.999)
+u = m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-7)
+show("lamb", (w, w - lr * np.linalg.norm(w) / np.linalg.norm(u) * u), (a, m), (b, v))
+kept = 0.95 * w  # decay 0.5
+show("lamb with decay", (w, kept - lr * np.linalg.norm(kept) / np.linalg.norm(u) * u), (a, m), (b, v))
+show("lamb of zeros", (0 * w, -lr * u), (a, m), (b, v))
+
+beta = 1 - t**-0.8
+rms = lambda x: np.sqrt(np.mean(x * x))
+
+
+def adafactor(w, g, v):
+    u = g / np.sqrt(v)
+    return w - min(lr, t**-0.5) * max(1e-3, rms(w)) * u / max(1, rms(u))
+
+
+v = beta * b + (1 - beta) * (g * g + 1e-30)
+show("adafactor of a vector", (w, adafactor(w, g, v)), (b, v))
+w2, g2 = np.array([[1, -0.5, 0.25], [2, 0.75, -1.5]]), np.array([[0.5, -1, 0.25], [0.125, -3, 1]])
+r0, c0 = np.array([0.3, 0.7]), np.array([0.4, 0.25, 2])
+r = beta * r0 + (1 - beta) * (g2 * g2 + 1e-30).mean(1)
+c = beta * c0 + (1 - beta) * (g2 * g2 + 1e-30).mean(0)
+show("adafactor of a matrix", (w2, adafactor(w2, g2, np.outer(r / r.mean(), c)).ravel()), (r0, r), (c0, c))

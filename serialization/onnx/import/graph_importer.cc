@@ -159,11 +159,21 @@ void GraphImporter::AddInitializers(const GraphProto& proto) {
   }
 }
 
+// A constant that is added makes the budget greater, as if the file held it. That is taken, too:
+// else each would pay for larger ones.
+bool GraphImporter::TakeRoomFor(DType dtype, int64_t elements) {
+  FoldBudget& budget = state_.inferrer.fold_budget();
+  const int64_t bytes = elements * DTypeSize(dtype);
+  const FoldLimits& limits = budget.limits();
+  return budget.Take(SaturatingMultiply(bytes, limits.bytes_per_byte + 1),
+                     SaturatingMultiply(elements, limits.work_per_element + 1));
+}
+
 absl::StatusOr<ValueId> GraphImporter::AddSparse(const std::string& wish,
                                                  const SparseTensorProto& proto) {
   NOMO_ASSIGN_OR_RETURN(const SparseTensor sparse, state_.tensors.ReadSparse(proto));
   const int64_t elements = sparse.shape.num_elements();
-  if (state_.inferrer.fold_budget().Take(elements * DTypeSize(sparse.values.dtype()), elements)) {
+  if (TakeRoomFor(sparse.values.dtype(), elements)) {
     NOMO_ASSIGN_OR_RETURN(Tensor dense, ToDense(sparse));
     return AddConstant(wish, std::move(dense));
   }

@@ -76,6 +76,9 @@ class GraphImporter {
   // Adds a constant that is sparse in the file, with a name made from `wish`: a dense one where the
   // budget of folding has room for it, else nodes that make it dense when the model runs.
   absl::StatusOr<ValueId> AddSparse(const std::string& wish, const SparseTensorProto& proto);
+  // Whether the budget of folding has room for a constant that the file does not hold itself, which
+  // is then taken, and which AddConstant() may add.
+  bool TakeRoomFor(DType dtype, int64_t elements);
 
   // The main graph, with inputs, outputs and their declared types.
   void ImportMain(const GraphProto& proto);
