@@ -97,11 +97,11 @@ absl::StatusOr<std::vector<Finding>> Check(const Arguments& arguments, const std
   return CheckModel(*std::move(file), damage, OpRegistry::Default(), arguments.options);
 }
 
-absl::Status CheckFile(const Arguments& arguments, const std::string& path) {
+absl::Status CheckFile(const Arguments& arguments, const std::string& path, JsonOfFiles& json) {
   NOMO_ASSIGN_OR_RETURN(const std::vector<Finding> findings, Check(arguments, path));
   const std::string target = TargetText(arguments);
   if (arguments.json) {
-    PrintJson(CheckJson(path, target, findings));
+    json.Print(CheckJson(path, target, findings));
   } else {
     if (arguments.paths.size() > 1) Print(absl::StrCat(Escape(path), "\n"));
     Print(CheckText(path, target, findings));
@@ -120,8 +120,9 @@ absl::Status CheckFile(const Arguments& arguments, const std::string& path) {
 }
 
 absl::Status Execute(const Arguments& arguments) {
+  JsonOfFiles json(arguments.json, arguments.paths.size());
   return ForEachFile(arguments.paths,
-                     [&](const std::string& path) { return CheckFile(arguments, path); });
+                     [&](const std::string& path) { return CheckFile(arguments, path, json); });
 }
 
 Action SetUp(CLI::App& app) {
@@ -136,7 +137,7 @@ Action SetUp(CLI::App& app) {
       ->type_name("SIZE")
       ->transform(SizeInBytes());
   AddShapeFlags(app, arguments->shapes, "For the memory that a run takes: ");
-  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
+  app.add_flag("--json", arguments->json, "As JSON, of several files a list (tools/JSON.md)");
   app.add_flag("--exact", arguments->options.resolve.exact,
                "For exact mode: reference kernels only");
   app.add_flag("--compare-bodies", arguments->options.compare_bodies,
