@@ -3,12 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/run/step_observer.h"
-#include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/tensor_stats.h"
 
@@ -30,59 +25,23 @@ bool Overlap(const TensorView& input, absl::Span<const TensorView> outputs) {
   });
 }
 
-// Keeps the steps that are open, and copies them when the first output is found that is not finite.
-class Watcher : public StepObserver {
+// Tells of the first output that is not finite.
+class Watcher : public RunningSteps {
  public:
-  explicit Watcher(const Model& model) : model_(model) {}
-
-  void BeforeStep(const LoweredNode& node) override {
-    RunningNode running{.node = node.name, .op = node.op->name};
-    if (!open_.empty()) {
-      running.iteration = open_.back().runs[node.name]++;
-    }
-    open_.push_back({std::move(running), &node, {}});
-  }
-
-  void AfterStep(const Step& step) override {
-    if (!found_) Look(step);
-    open_.pop_back();
-  }
+  using RunningSteps::RunningSteps;
 
   std::optional<NonFiniteStep> found() && { return std::move(found_); }
 
  private:
-  struct Open {
-    RunningNode running;
-    const LoweredNode* node;
-    absl::flat_hash_map<std::string, int64_t> runs;  // of nodes in them, so far
-  };
-
-  // Of those that the caller may call, the one that has a node of this name, or of which a node's
-  // body has been put in its place.
-  void FindFunction(const LoweredNode& caller, RunningNode& running) const {
-    for (const std::string& name : NamedFunctions({.op = caller.op->name, .attrs = caller.attrs})) {
-      const auto function = model_.functions.find(name);
-      if (function == model_.functions.end()) continue;
-      for (const Node& node : function->second.graph.nodes) {
-        if (node.name != running.node && !absl::StartsWith(running.node, node.name + "/")) continue;
-        running.function = name;
-        return;
-      }
-    }
-  }
-
-  void Look(const Step& step) {
+  void Ran(const Step& step) override {
+    if (found_) return;
     for (const TensorView& output : step.outputs) {
       const TensorStats stats = StatsOf(output);
       if (stats.nans + stats.infinities == 0) continue;
-      found_.emplace();
-      for (size_t i = 0; i < open_.size(); ++i) {
-        found_->path.push_back(open_[i].running);
-        if (i > 0) FindFunction(*open_[i - 1].node, found_->path.back());
-      }
-      found_->nan = stats.nans;
-      found_->inf = stats.infinities;
-      found_->elements = output.shape->num_elements();
+      found_ = {.path = Path(),
+                .nan = stats.nans,
+                .inf = stats.infinities,
+                .elements = output.shape->num_elements()};
       for (const TensorView& input : step.inputs) {
         // What the step has written over came from another step, and was finite.
         if (Overlap(input, step.outputs)) continue;
@@ -93,8 +52,6 @@ class Watcher : public StepObserver {
     }
   }
 
-  const Model& model_;
-  std::vector<Open> open_;
   std::optional<NonFiniteStep> found_;
 };
 
@@ -115,22 +72,6 @@ absl::StatusOr<std::optional<NonFiniteStep>> FindNonFinite(const Model& model,
   std::optional<NonFiniteStep> found = std::move(watcher).found();
   if (!found && !status.ok()) return status;
   return found;
-}
-
-std::string PathText(const std::vector<RunningNode>& path) {
-  std::string text;
-  for (size_t i = 0; i < path.size(); ++i) {
-    const RunningNode& step = path[i];
-    if (i > 0) {
-      const std::string& caller = path[i - 1].op;
-      const bool once = caller == "core.If";
-      if (!once) absl::StrAppend(&text, ", iteration ", step.iteration);
-      absl::StrAppend(&text, ": ");
-      if (!step.function.empty()) absl::StrAppend(&text, "@", Escape(step.function), " ");
-    }
-    absl::StrAppend(&text, Escape(step.node));
-  }
-  return text;
 }
 
 }  // namespace nomograph

@@ -5,22 +5,13 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "nomograph/core/run/session.h"
+#include "nomograph/inspect/running_steps.h"
 
 namespace nomograph {
-
-// A node as it ran.
-struct RunningNode {
-  std::string node, op;
-  std::string function;  // that it is in; empty: the main graph
-  // How many times it had run before within this run of the node that calls the function: of a
-  // loop's body, the iteration, counted from 0.
-  int64_t iteration = 0;
-};
 
 struct NonFiniteStep {
   // From the node of the main graph to the one, in the body of those ahead of it, that yields it.
@@ -38,9 +29,6 @@ absl::StatusOr<std::optional<NonFiniteStep>> FindNonFinite(const Model& model,
                                                            const NamedTensors& inputs,
                                                            SessionOptions session = {},
                                                            const RunOptions& run = {});
-
-// "/encoder/Loop, iteration 3: body/Sqrt", without what a terminal or a file may not have.
-std::string PathText(const std::vector<RunningNode>& path);
 
 }  // namespace nomograph
 

@@ -103,11 +103,11 @@ absl::StatusOr<std::vector<Finding>> Check(const Arguments& arguments, const std
   return findings;
 }
 
-absl::Status CheckFile(const Arguments& arguments, const std::string& path) {
+absl::Status CheckFile(const Arguments& arguments, const std::string& path, JsonOfFiles& json) {
   NOMO_ASSIGN_OR_RETURN(const std::vector<Finding> findings, Check(arguments, path));
   const std::string target = TargetText(arguments);
   if (arguments.json) {
-    PrintJson(CheckJson(path, target, findings));
+    json.Print(CheckJson(path, target, findings));
   } else {
     if (arguments.paths.size() > 1) Print(absl::StrCat(Escape(path), "\n"));
     Print(CheckText(path, target, findings));
@@ -126,8 +126,9 @@ absl::Status CheckFile(const Arguments& arguments, const std::string& path) {
 }
 
 absl::Status Execute(const Arguments& arguments) {
+  JsonOfFiles json(arguments.json, arguments.paths.size());
   return ForEachFile(arguments.paths,
-                     [&](const std::string& path) { return CheckFile(arguments, path); });
+                     [&](const std::string& path) { return CheckFile(arguments, path, json); });
 }
 
 Action SetUp(CLI::App& app) {
@@ -142,7 +143,7 @@ Action SetUp(CLI::App& app) {
       ->type_name("SIZE")
       ->transform(SizeInBytes());
   AddShapeFlags(app, arguments->shapes, "For the memory that a run takes: ");
-  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
+  app.add_flag("--json", arguments->json, "As JSON, of several files a list (tools/JSON.md)");
   CLI::Option* exact = app.add_flag("--exact", arguments->options.resolve.exact,
                                     "For exact mode: reference kernels only");
   AddPrecisionFlag(app, arguments->precision, "For products in")->excludes(exact);

@@ -1,5 +1,6 @@
 // nomo dump: values within a model, computed for given inputs.
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,24 +36,59 @@ struct Arguments {
   bool exact = false, json = false, force = false;
 };
 
+// "@body a, @body b, 3 more".
+std::string ListedNames(const std::vector<std::string>& names) {
+  constexpr size_t kListed = 3;
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), kListed); ++i) {
+    absl::StrAppend(&text, i > 0 ? ", " : "", Shown(names[i]));
+  }
+  if (names.size() > kListed) absl::StrAppend(&text, ", ", names.size() - kListed, " more");
+  return text;
+}
+
 struct Dumped {
-  std::string name, node;  // the node is empty for inputs and weights
+  // The node is empty for inputs and weights; names of values of functions say where they ran.
+  std::string name, node;
   Tensor tensor;
   TensorStats stats;
 };
 
-// The selected values of the main graph, in the order of its nodes.
-absl::StatusOr<std::vector<ValueId>> SelectValues(const Arguments& arguments, const Model& model) {
-  NOMO_ASSIGN_OR_RETURN(const Selection selection,
-                        WithExitCode(ExitCode::kUsage, Select(model, arguments.selector)));
-  for (const GraphSelection& graph : selection.graphs) {
-    if (graph.graph == &model.graph) return graph.WithOutputs();
+absl::Status RunFault(const ModelFile& file, const absl::Status& status) {
+  if (status.code() == absl::StatusCode::kInternal) return status;
+  return WithExitCode(ExitCode::kCannotRun, AtFile(file.path, status));
+}
+
+DumpOptions OptionsOf(const Arguments& arguments) {
+  return {.session = {.exact = arguments.exact,
+                      .allowed_io = arguments.allowed_io,
+                      .threads = arguments.threads}};
+}
+
+// Of values of functions, each as often as it was made.
+absl::StatusOr<std::vector<Dumped>> DumpBodies(const Arguments& arguments, const ModelFile& file,
+                                               const Selection& selection,
+                                               const NamedTensors& inputs) {
+  std::map<std::string, std::vector<ValueId>> values;
+  for (const GraphSelection& graph : selection.graphs) values[graph.function] = graph.WithOutputs();
+  auto bodies = ComputeBodyValues(file.model, values, inputs, OptionsOf(arguments));
+  if (!bodies.ok()) return RunFault(file, bodies.status());
+  if (bodies->values.empty()) {
+    return WithExitCode(
+        ExitCode::kFailed,
+        AtFile(file.path, absl::FailedPreconditionError(absl::StrCat(
+                              "no step of this run made ", ListedNames(bodies->not_made)))));
   }
-  return WithExitCode(
-      ExitCode::kUsage,
-      InvalidArgument("what ", Quoted(arguments.selector), " selects lies in function @",
-                      Shown(selection.graphs[0].function),
-                      ": only values of the main graph have one value in a run"));
+  std::vector<Dumped> dumped;
+  for (BodyValue& value : bodies->values) {
+    const TensorStats stats = ComputeStats(value.tensor);
+    dumped.push_back({value.Name(), value.path.back().node, std::move(value.tensor), stats});
+  }
+  if (!bodies->not_made.empty()) {
+    PrintFault(absl::NotFoundError(
+        absl::StrCat("no step of this run made ", ListedNames(bodies->not_made))));
+  }
+  return dumped;
 }
 
 absl::StatusOr<std::vector<Dumped>> Dump(const Arguments& arguments) {
@@ -60,17 +96,17 @@ absl::StatusOr<std::vector<Dumped>> Dump(const Arguments& arguments) {
       const ModelFile file,
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
   const Graph& graph = file.model.graph;
-  NOMO_ASSIGN_OR_RETURN(const std::vector<ValueId> values, SelectValues(arguments, file.model));
+  NOMO_ASSIGN_OR_RETURN(const Selection selection,
+                        WithExitCode(ExitCode::kUsage, Select(file.model, arguments.selector)));
   NOMO_ASSIGN_OR_RETURN(const NamedTensors inputs,
                         ReadModelInputs(graph, arguments.inputs, {.batch = arguments.batch}));
-  auto tensors = ComputeValues(file.model, values, inputs,
-                               {.session = {.exact = arguments.exact,
-                                            .allowed_io = arguments.allowed_io,
-                                            .threads = arguments.threads}});
-  if (!tensors.ok()) {
-    if (tensors.status().code() == absl::StatusCode::kInternal) return tensors.status();
-    return WithExitCode(ExitCode::kCannotRun, AtFile(file.path, tensors.status()));
+  // The main graph stands ahead of functions.
+  if (selection.graphs[0].graph != &graph) {
+    return DumpBodies(arguments, file, selection, inputs);
   }
+  const std::vector<ValueId> values = selection.graphs[0].WithOutputs();
+  auto tensors = ComputeValues(file.model, values, inputs, OptionsOf(arguments));
+  if (!tensors.ok()) return RunFault(file, tensors.status());
   std::vector<std::string> nodes(graph.values.size());
   for (const Node& node : graph.nodes) {
     for (const ValueId id : node.outputs) {
@@ -177,7 +213,9 @@ Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   AddModelFile(app, arguments->path);
   app.add_option("SEL", arguments->selector,
-                 "Which values, or outputs of which nodes: a name, '/layer1/**', op:nn.Conv, ...")
+                 "Which values, or outputs of which nodes: a name, '/layer1/**', op:nn.Conv, ...; "
+                 "where it selects none in the main graph, those in bodies of If, Loop and Scan, "
+                 "in each iteration ('@body', '@body op:math.Tanh'), in exact mode")
       ->required()
       ->type_name("");
   app.add_option("-o,--output", arguments->output,

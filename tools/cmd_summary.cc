@@ -24,7 +24,8 @@ struct Arguments {
   bool layers = false, scopes = false, json = false;
 };
 
-absl::Status SummarizeFile(const Arguments& arguments, const std::string& path, bool first) {
+absl::Status SummarizeFile(const Arguments& arguments, const std::string& path, bool first,
+                           JsonOfFiles& json) {
   NOMO_ASSIGN_OR_RETURN(
       const ModelFile file,
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(path, /*upgrade=*/false)));
@@ -35,7 +36,7 @@ absl::Status SummarizeFile(const Arguments& arguments, const std::string& path, 
   const auto summary = Summarize(file.model, options);
   if (!summary.ok()) return WithExitCode(ExitCode::kUsage, AtFile(path, summary.status()));
   if (arguments.json) {
-    PrintJson(SummaryJson(file, *summary));
+    json.Print(SummaryJson(file, *summary));
     return absl::OkStatus();
   }
   if (!first) Print("\n");
@@ -46,8 +47,9 @@ absl::Status SummarizeFile(const Arguments& arguments, const std::string& path, 
 
 absl::Status Execute(const Arguments& arguments) {
   bool first = true;
+  JsonOfFiles json(arguments.json, arguments.paths.size());
   return ForEachFile(arguments.paths, [&](const std::string& path) {
-    return SummarizeFile(arguments, path, std::exchange(first, false));
+    return SummarizeFile(arguments, path, std::exchange(first, false), json);
   });
 }
 
@@ -65,7 +67,7 @@ Action SetUp(CLI::App& app) {
   app.add_flag("--scopes", arguments->scopes, "A row for each scope, also for models of layers")
       ->excludes(layers);
   depth->excludes(layers);
-  app.add_flag("--json", arguments->json, "As JSON, one object for each file (tools/JSON.md)");
+  app.add_flag("--json", arguments->json, "As JSON, of several files a list (tools/JSON.md)");
   return [arguments] { return Execute(*arguments); };
 }
 

@@ -221,7 +221,7 @@ Json ReportJson(const Arguments& arguments, const Report& report, const absl::St
   return json;
 }
 
-absl::Status Verify(const Arguments& arguments) {
+absl::Status Verify(const Arguments& arguments, JsonOfFiles& json) {
   std::optional<SignedFile> signed_file;
   if (!arguments.key.empty()) {
     NOMO_ASSIGN_OR_RETURN(signed_file,
@@ -239,15 +239,16 @@ absl::Status Verify(const Arguments& arguments) {
   }
   if (arguments.lambdas) CompareLambdas(arguments, *file, report);
   const absl::Status verdict = Verdict(arguments, report);
-  arguments.json ? PrintJson(ReportJson(arguments, report, verdict))
+  arguments.json ? json.Print(ReportJson(arguments, report, verdict))
                  : Print(ReportText(arguments, report));
   return WithExitCode(ExitCode::kFailed, AtFile(file->path, verdict));
 }
 
 absl::Status Execute(Arguments arguments) {
+  JsonOfFiles json(arguments.json && !arguments.record, arguments.paths.size());
   const auto verify = [&](const std::string& path) {
     arguments.path = path;
-    return Verify(arguments);
+    return Verify(arguments, json);
   };
   const char* of_one_file = arguments.record               ? "--record"
                             : !arguments.signature.empty() ? "--signature"
@@ -314,7 +315,7 @@ Action SetUp(CLI::App& app) {
   app.add_flag("--lambdas", arguments->lambdas,
                "Run kernels and the bodies that the file has for their ops on random inputs of the "
                "declared types, and compare");
-  app.add_flag("--json", arguments->json, "As JSON (tools/JSON.md)");
+  app.add_flag("--json", arguments->json, "As JSON, of several files a list (tools/JSON.md)");
   CLI::Option* key = app.add_option("--key", arguments->key,
                                     "Fail a file that the owner of this public key has not signed");
   key->type_name("FILE.pub");

@@ -103,4 +103,14 @@ void PrintJson(const nlohmann::ordered_json& json) {
   Print(EscapeJson(text) + "\n");
 }
 
+void JsonOfFiles::Print(const nlohmann::ordered_json& json) {
+  if (list_) nomograph::Print(first_ ? "[\n" : ",\n");
+  first_ = false;
+  PrintJson(json);
+}
+
+JsonOfFiles::~JsonOfFiles() {
+  if (list_) nomograph::Print(first_ ? "[]\n" : "]\n");
+}
+
 }  // namespace nomograph

@@ -61,6 +61,21 @@ void PrintStyled(absl::string_view text);
 // Indented, with a line end.
 void PrintJson(const nlohmann::ordered_json& json);
 
+// Prints what a command tells of its files as one JSON text: of one file its object, of several a
+// list, which is whole also where some of them cannot be read.
+class JsonOfFiles {
+ public:
+  // Prints nothing where not `json`.
+  JsonOfFiles(bool json, size_t files) : list_(json && files > 1) {}
+  ~JsonOfFiles();
+  JsonOfFiles(const JsonOfFiles&) = delete;
+  void Print(const nlohmann::ordered_json& json);
+
+ private:
+  const bool list_;
+  bool first_ = true;
+};
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_TOOLS_COMMAND_H_

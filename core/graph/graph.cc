@@ -38,6 +38,7 @@ class Verifier {
 
   void CheckNames() {
     absl::flat_hash_set<absl::string_view> names;
+    names.reserve(graph_.values.size());
     for (size_t i = 0; i < graph_.values.size(); ++i) {
       const std::string& name = graph_.values[i].name;
       if (name.empty()) errors_.Add(InvalidArgument("value ", i, " has no name"));
@@ -94,7 +95,12 @@ class Verifier {
         }
       }
       for (const ValueId id : node.outputs) {
-        if (id != kNoValue) Produce(id, absl::StrCat("node ", Quoted(node.name)));
+        if (id == kNoValue) continue;
+        if (InRange(id) && !produced_[id]) {
+          produced_[id] = true;
+        } else {
+          Produce(id, absl::StrCat("node ", Quoted(node.name)));
+        }
       }
     }
     if (order || !errors_.empty()) return;

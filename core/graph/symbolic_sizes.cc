@@ -20,6 +20,13 @@ bool HasSymbol(const TensorType& type) {
   return false;
 }
 
+// Whether nothing of a type is left to find.
+bool IsFound(const TensorType& type) {
+  if (!type.shape.has_rank()) return false;
+  return std::all_of(type.shape.dims().begin(), type.shape.dims().end(),
+                     [](const Dim& dim) { return dim.known() || !dim.symbol().empty(); });
+}
+
 }  // namespace
 
 int64_t SymbolicSizes::SizeOf(int symbol, int probe) {
@@ -53,12 +60,17 @@ void SymbolicSizes::Follow(const Graph& graph, const Node& node, const TypeInfer
                            absl::FunctionRef<const Tensor*(ValueId)> constant,
                            std::vector<TensorType>& outputs) {
   if (!NamedFunctions(node).empty()) return;
-  bool symbolic = false;
+  bool symbolic = false, of_sizes = false;
   for (const ValueId id : node.inputs) {
     if (id == kNoValue) continue;
-    symbolic |= HasSymbol(graph.values[id].type) || values_.contains(id);
+    symbolic |= HasSymbol(graph.values[id].type);
+    of_sizes |= values_.contains(id);
   }
-  if (!symbolic) return;
+  if (!symbolic && !of_sizes) return;
+  // Most nodes: no sizes come in, none can come out, and the shapes are there.
+  const OpDef* op = inferrer.registry().Find(node.op, node.version);
+  const bool yields_sizes = of_sizes || op == nullptr || op->fold != nullptr;
+  if (!yields_sizes && std::all_of(outputs.begin(), outputs.end(), IsFound)) return;
 
   std::array<std::vector<TensorType>, kProbes> types;
   std::array<std::vector<Tensor>, kProbes> results;

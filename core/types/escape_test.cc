@@ -1,6 +1,7 @@
 // Names and text from outside, as they are made and shown: on terminals, in JSON, in statuses.
 #include "nomograph/core/types/escape.h"
 
+#include <random>
 #include <set>
 
 #include "gtest/gtest.h"
@@ -115,6 +116,30 @@ TEST(UniqueNames, ManyWishForOne) {
   UniqueNames names;
   std::set<std::string> taken;
   for (int i = 0; i < 100000; ++i) EXPECT_TRUE(taken.insert(names.Take("x")).second);
+}
+
+// Against a set of all that is taken.
+TEST(UniqueNames, TakenIsWhatWasNotGivenBack) {
+  UniqueNames names;
+  std::set<std::string> taken;
+  const std::vector<std::string> wishes = {"a", "a_1", "a_1_1", "a_2", "b", "b_1"};
+  std::mt19937 random(1);
+  for (int i = 0; i < 20000; ++i) {
+    const std::string& wish = wishes[random() % wishes.size()];
+    const uint32_t act = random() % 4;
+    if (act == 0) {
+      EXPECT_EQ(names.Reserve(wish), taken.insert(wish).second);
+    } else if (act == 1 && taken.size() < 50) {
+      const bool is_free = taken.count(wish) == 0;
+      const std::string name = names.Take(wish);
+      EXPECT_TRUE(taken.insert(name).second) << name;
+      EXPECT_EQ(name == wish, is_free) << name;
+    } else if (!taken.empty()) {
+      const auto one = std::next(taken.begin(), random() % taken.size());
+      names.Release(*one);
+      taken.erase(one);
+    }
+  }
 }
 
 TEST(SnakeCase, AsKerasNamesLayers) {

@@ -1,6 +1,7 @@
 #include "nomograph/core/types/names.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -10,27 +11,46 @@ namespace nomograph {
 
 std::string UniqueNames::Take(absl::string_view wish) {
   if (Reserve(wish)) return std::string(wish);
-  int& next = next_.try_emplace(wish, 1).first->second;
-  for (;; ++next) {
-    std::string name = absl::StrCat(wish, "_", next);
-    if (!taken_.try_emplace(name, wish, next).second) continue;
-    ++next;
+  int& next = plain_.try_emplace(wish, -1).first->second;
+  const int sign = next < 0 ? -1 : 1;
+  for (int number = next * sign;; ++number) {
+    std::string name = absl::StrCat(wish, "_", number);
+    if (IsPlain(name) || !numbered_.try_emplace(name, wish, number).second) continue;
+    next = sign * (number + 1);
     return name;
   }
 }
 
+bool UniqueNames::IsPlain(absl::string_view name) const {
+  const auto found = plain_.find(name);
+  return found != plain_.end() && found->second > 0;
+}
+
 bool UniqueNames::Reserve(absl::string_view name) {
-  return taken_.try_emplace(name, name, 0).second;
+  if (numbered_.contains(name)) return false;
+  const auto [entry, added] = plain_.try_emplace(name, 1);
+  if (!added && entry->second > 0) return false;
+  if (!added) entry->second = -entry->second;
+  return true;
 }
 
 void UniqueNames::Release(absl::string_view name) {
-  const auto found = taken_.find(name);
-  if (found == taken_.end()) return;
-  const auto [wish, number] = std::move(found->second);
-  taken_.erase(found);
-  if (const auto next = next_.find(wish); number > 0 && next != next_.end()) {
-    next->second = std::min(next->second, number);
+  if (const auto plain = plain_.find(name); plain != plain_.end() && plain->second > 0) {
+    if (plain->second == 1) {
+      plain_.erase(plain);
+    } else {
+      plain->second = -plain->second;
+    }
+    return;
   }
+  const auto found = numbered_.find(name);
+  if (found == numbered_.end()) return;
+  const auto [wish, number] = std::move(found->second);
+  numbered_.erase(found);
+  const auto next = plain_.find(wish);
+  if (next == plain_.end()) return;
+  const int least = std::min(std::abs(next->second), number);
+  next->second = next->second < 0 ? -least : least;
 }
 
 std::string SnakeCase(absl::string_view name) {

@@ -22,10 +22,13 @@ class UniqueNames {
   void Release(absl::string_view name);
 
  private:
-  // What is taken, by the wish and the number that it was made of.
-  absl::flat_hash_map<std::string, std::pair<std::string, int>> taken_;
-  // By wish: all numbers below this one are taken.
-  absl::flat_hash_map<std::string, int> next_;
+  bool IsPlain(absl::string_view name) const;
+
+  // What is taken of the form wish_number: by its name, the wish and the number.
+  absl::flat_hash_map<std::string, std::pair<std::string, int>> numbered_;
+  // By wish: all numbers below this one are taken behind it. Negative where the wish itself is not
+  // taken as it stands.
+  absl::flat_hash_map<std::string, int> plain_;
 };
 
 // "Conv2DTranspose" to "conv2d_transpose" and "PReLU" to "p_re_lu", as Keras names layers.

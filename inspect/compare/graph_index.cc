@@ -122,16 +122,42 @@ uint64_t GraphIndex::Incoming(ValueId value, bool values,
   return absl::HashOf(Origin::kNode, of_nodes[producer.node], producer.port);
 }
 
-std::vector<uint64_t> GraphIndex::Surroundings(int radius, bool values) const {
-  std::vector<uint64_t> hashes = values ? own_ : own_without_values_;
-  // What a value is used for does not depend on the order of its users.
-  const std::vector<uint64_t> base = hashes;
+std::vector<int> GraphIndex::Near(absl::Span<const int> nodes, int radius) const {
+  std::vector<int> near(nodes.begin(), nodes.end());
+  std::vector<bool> seen(num_nodes(), false);
+  for (const int n : near) seen[n] = true;
+  const auto add = [&](int n) {
+    if (n < 0 || seen[n]) return;
+    seen[n] = true;
+    near.push_back(n);
+  };
+  size_t begin = 0;
   for (int step = 0; step < radius; ++step) {
-    std::vector<uint64_t> next = base;
-    for (int n = 0; n < num_nodes(); ++n) {
+    for (const size_t end = near.size(); begin < end; ++begin) {
+      const Node& node = graph_.nodes[near[begin]];
+      for (const ValueId id : node.inputs) {
+        if (id != kNoValue) add(producers_[id].node);
+      }
+      for (const ValueId id : node.outputs) {
+        if (id == kNoValue) continue;
+        for (const Use use : uses(id)) add(use.node);
+      }
+    }
+  }
+  return near;
+}
+
+std::vector<uint64_t> GraphIndex::Surroundings(int radius, bool values,
+                                               absl::Span<const int> wanted) const {
+  const std::vector<uint64_t>& base = values ? own_ : own_without_values_;
+  std::vector<uint64_t> hashes = base, next = base;
+  const std::vector<int> near = Near(wanted, radius);
+  for (int step = 0; step < radius; ++step) {
+    for (const int n : near) {
       const Node& node = graph_.nodes[n];
       uint64_t hash = absl::HashOf(base[n], hashes[n]);
       for (const ValueId id : node.inputs) hash = absl::HashOf(hash, Incoming(id, values, hashes));
+      // What a value is used for does not depend on the order of its users.
       for (const ValueId id : node.outputs) {
         uint64_t users = 0;
         if (id != kNoValue) {
@@ -141,7 +167,7 @@ std::vector<uint64_t> GraphIndex::Surroundings(int radius, bool values) const {
       }
       next[n] = hash;
     }
-    hashes = std::move(next);
+    std::swap(hashes, next);
   }
   return hashes;
 }

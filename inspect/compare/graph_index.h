@@ -49,15 +49,17 @@ class GraphIndex {
   // REQUIRES: weight(value) is not null.
   uint64_t weight_hash(ValueId value) const { return weight_hashes_[weights_[value]]; }
 
-  // By node: a hash of what it is, and of all within so many steps of it, along and against the
-  // data. Without `values`, weights count by their types only.
-  std::vector<uint64_t> Surroundings(int radius, bool values) const;
+  // By node, of the nodes `wanted`: a hash of what it is, and of all within so many steps of it,
+  // along and against the data. Without `values`, weights count by their types only.
+  std::vector<uint64_t> Surroundings(int radius, bool values, absl::Span<const int> wanted) const;
   // Of all nodes, each with all from which it follows: equal for graphs that compute the same in
   // the same order.
   uint64_t Whole() const;
 
  private:
   void IndexValues();
+  // The nodes within so many steps of these, and these.
+  std::vector<int> Near(absl::Span<const int> nodes, int radius) const;
   void HashNodes(const OpRegistry& registry, FunctionHash function_hash);
   // What a value is that no node yields, else `of_node` and which output it is.
   uint64_t Incoming(ValueId value, bool values, absl::Span<const uint64_t> of_nodes) const;

@@ -26,13 +26,13 @@ class NodeMatcher {
   }
 
   GraphMatch Run() {
-    MatchNamesWithin(a_.Surroundings(1, true), b_.Surroundings(1, true));
+    MatchNamesWithin(SurroundingsA(1, true), SurroundingsB(1, true));
     for (const int radius : kRadii) {
-      MatchEqual(a_.Surroundings(radius, true), b_.Surroundings(radius, true));
+      MatchEqual(SurroundingsA(radius, true), SurroundingsB(radius, true));
     }
     MatchNamesWithin(Ops(a_), Ops(b_));
     for (const int radius : kRadii) {
-      MatchEqual(a_.Surroundings(radius, false), b_.Surroundings(radius, false));
+      MatchEqual(SurroundingsA(radius, false), SurroundingsB(radius, false));
     }
     MatchNeighbours();
     MatchByOrder();
@@ -49,6 +49,20 @@ class NodeMatcher {
     match_.node_b[a] = b;
     match_.node_a[b] = a;
     pairs_.push_back({a, b});
+  }
+  // Of the nodes that are free: most are not behind the first step.
+  std::vector<uint64_t> SurroundingsA(int radius, bool values) const {
+    return a_.Surroundings(radius, values, Free(match_.node_b));
+  }
+  std::vector<uint64_t> SurroundingsB(int radius, bool values) const {
+    return b_.Surroundings(radius, values, Free(match_.node_a));
+  }
+  static std::vector<int> Free(const std::vector<int>& partners) {
+    std::vector<int> free;
+    for (size_t n = 0; n < partners.size(); ++n) {
+      if (partners[n] < 0) free.push_back(static_cast<int>(n));
+    }
+    return free;
   }
   static std::vector<uint64_t> Ops(const GraphIndex& index) {
     std::vector<uint64_t> ops;

@@ -111,6 +111,18 @@ TEST_F(EditTest, ReadsStandardInputAndSeveralFiles) {
   const CliResult several = Nomo("summary nowhere.nomo classifier.nomo");
   EXPECT_EQ(several.exit_code, 3);
   EXPECT_THAT(several.out, HasSubstr("Total params: 771"));
+
+  // As JSON, one text whatever fails.
+  for (const std::string command : {"summary ", "check ", "verify "}) {
+    const auto json = [&](const std::string& files) {
+      return nlohmann::json::parse(Nomo(command + files + " --json").out, nullptr, false);
+    };
+    const auto list = json("classifier.nomo nowhere.nomo classifier.nomo");
+    ASSERT_TRUE(list.is_array()) << command;
+    EXPECT_EQ(list.size(), 2u) << command;
+    EXPECT_EQ(json("nowhere.nomo nope.nomo"), nlohmann::json::array()) << command;
+    EXPECT_TRUE(json("classifier.nomo").is_object()) << command;
+  }
 }
 
 TEST_F(EditTest, CompletesWhatIsThere) {

@@ -43,7 +43,7 @@ try {
     numbers.push(await least(5, async () => {
       await page.goto('about:blank');
       await page.goto(`file://${html}`);
-      await page.waitForFunction(() => globalThis.nomoView?.times.firstPicture > 0);
+      await page.waitForFunction(() => globalThis.nomoView?.times.start > 0);
       return page.evaluate(() => globalThis.nomoView.times.firstPicture);
     }));
     numbers.push(...await page.evaluate(async () => {

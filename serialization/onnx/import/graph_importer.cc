@@ -16,6 +16,25 @@ namespace {
 constexpr int kMaxDepth = 32;
 std::string PlainDomain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
 
+// The message lives as long as the tensors that lie in it. Nodes without any need not.
+void Empty(NodeProto& node) {
+  const auto& attributes = node.attribute();
+  const bool holds = std::any_of(attributes.begin(), attributes.end(), [](const auto& attribute) {
+    return attribute.has_t() || attribute.has_g() || attribute.has_sparse_tensor() ||
+           attribute.tensors_size() > 0 || attribute.graphs_size() > 0;
+  });
+  if (!holds) NodeProto().Swap(&node);
+}
+
+// Leaves those that Empty() has left.
+void DropEmpty(google::protobuf::RepeatedPtrField<NodeProto>& nodes) {
+  google::protobuf::RepeatedPtrField<NodeProto> left;
+  for (NodeProto& node : nodes) {
+    if (node.attribute_size() > 0) left.Add()->Swap(&node);  // tensors inside stay where they are
+  }
+  left.Swap(&nodes);
+}
+
 // Counts the depth of nesting as long as it lives.
 class Nesting {
  public:
@@ -204,14 +223,16 @@ absl::StatusOr<ValueId> GraphImporter::AddSparse(const std::string& wish,
   return dense[0];
 }
 
-void GraphImporter::ImportMain(const GraphProto& proto) {
+void GraphImporter::ImportMain(GraphProto& proto) {
   graph_.name = proto.name();
   graph_.doc = proto.doc_string();
   ReadDeclaredTypes(proto.value_info());
   ReadDeclaredTypes(proto.output());
   // Most nodes become one node with one output; growing by doubling would hold the list twice.
   graph_.nodes.reserve(proto.node_size());
-  graph_.values.reserve(proto.input_size() + proto.initializer_size() + proto.node_size());
+  const int values = proto.input_size() + proto.initializer_size() + proto.node_size();
+  graph_.values.reserve(values);
+  names_.reserve(values);
   AddInitializers(proto);
   for (const ValueInfoProto& input : proto.input()) {
     // Before IR version 4 initializers were listed as inputs too.
@@ -232,7 +253,8 @@ void GraphImporter::ImportMain(const GraphProto& proto) {
     const ValueId id = AddInput(input.name(), type.ok() ? *type : TensorType{});
     graph_.values[id].doc = input.doc_string();
   }
-  ImportNodes(proto.node());
+  ImportNodes(proto.node(), [&proto](int place) { Empty(*proto.mutable_node(place)); });
+  DropEmpty(*proto.mutable_node());
   for (const ValueInfoProto& output : proto.output()) {
     auto value = Lookup(output.name());
     if (!value.ok()) {
@@ -291,19 +313,22 @@ absl::Status GraphImporter::ImportFunction(const FunctionProto& proto,
   return absl::OkStatus();
 }
 
-void GraphImporter::ImportNodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes) {
+void GraphImporter::ImportNodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes,
+                                absl::FunctionRef<void(int place)> done) {
   const auto sorted = SortNodes(nodes);
   if (!sorted.ok()) return state_.errors.Add(sorted.status());
-  int done = 0;
-  for (const NodeProto* node : *sorted) {
-    ImportNode(*node);
+  int count = 0;
+  for (const int place : *sorted) {
+    ImportNode(nodes[place]);
+    done(place);
     if (state_.progress && outer_ == nullptr && !in_function()) {
-      state_.progress(++done, nodes.size());
+      state_.progress(++count, nodes.size());
     }
   }
 }
 
 void GraphImporter::ImportNode(const NodeProto& proto) {
+  named_.clear();  // nothing goes back behind the node
   const std::string domain = PlainDomain(proto.domain());
   const std::string name = proto.name().empty() ? proto.op_type() : proto.name();
   const auto opset = opsets_.find(domain);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "nomograph/core/graph/graph_builder.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/graph/model.h"
@@ -80,8 +81,9 @@ class GraphImporter {
   // is then taken, and which AddConstant() may add.
   bool TakeRoomFor(DType dtype, int64_t elements);
 
-  // The main graph, with inputs, outputs and their declared types.
-  void ImportMain(const GraphProto& proto);
+  // The main graph, with inputs, outputs and their declared types. Of nodes that have been read
+  // only those are left in `proto` in which tensors or graphs lie.
+  void ImportMain(GraphProto& proto);
   // A subgraph whose inputs have these types. Afterwards captures() are its further inputs, which
   // the caller puts into graph().inputs.
   absl::Status ImportSubgraph(const GraphProto& proto, const std::vector<TensorType>& inputs);
@@ -112,7 +114,10 @@ class GraphImporter {
  private:
   void AddInitializers(const GraphProto& proto);
   void ReadDeclaredTypes(const google::protobuf::RepeatedPtrField<ValueInfoProto>& values);
-  void ImportNodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes);
+  // Calls `done` with the place of each node that has been read.
+  void ImportNodes(
+      const google::protobuf::RepeatedPtrField<NodeProto>& nodes,
+      absl::FunctionRef<void(int place)> done = [](int) {});
   void ImportNode(const NodeProto& proto);
   void AddOrigin(const NodeProto& proto, size_t first_node);
   absl::Status ImportCall(NodeImporter& node);    // of a model-local function
@@ -136,7 +141,7 @@ class GraphImporter {
   Graph graph_;
   GraphBuilder builder_;
   absl::flat_hash_map<std::string, ValueId> names_;  // of the ONNX graph
-  std::vector<std::string> named_;                   // the same, in the order in which they came
+  std::vector<std::string> named_;                   // by the node that is read, in order
   absl::flat_hash_map<std::string, TensorType> declared_;
   std::vector<Capture> captures_;
   absl::flat_hash_map<ValueId, ValueId> inner_of_;  // the same, by the outer value

@@ -81,6 +81,7 @@ absl::StatusOr<std::shared_ptr<Parsed>> Parse(absl::string_view bytes,
   }
   // Protobuf lets any bytes pass for text here; names of the graph must be text to be saved.
   NOMO_RETURN_IF_ERROR(CheckStrings(parsed->proto));
+  if (parsed->file != nullptr) MappedFile::GiveBack(bytes.data(), bytes.size());
   return parsed;
 }
 
@@ -229,18 +230,6 @@ std::string RealFolder(const std::filesystem::path& path) {
   return error ? "" : real.parent_path().string();
 }
 
-// The message lives as long as the tensors that lie in it. Nodes without any need not.
-void EmptyNodes(GraphProto& graph) {
-  for (NodeProto& node : *graph.mutable_node()) {
-    const auto& attributes = node.attribute();
-    const bool holds = std::any_of(attributes.begin(), attributes.end(), [](const auto& attribute) {
-      return attribute.has_t() || attribute.has_g() || attribute.has_sparse_tensor() ||
-             attribute.tensors_size() > 0 || attribute.graphs_size() > 0;
-    });
-    if (!holds) NodeProto().Swap(&node);
-  }
-}
-
 absl::StatusOr<Model> FromProto(std::shared_ptr<Parsed> parsed, const std::string& folder,
                                 const std::string& real_folder, const ImportOptions& options) {
   const ModelProto* const proto = &parsed->proto;
@@ -256,7 +245,7 @@ absl::StatusOr<Model> FromProto(std::shared_ptr<Parsed> parsed, const std::strin
     state.local_functions[absl::StrCat(domain, ".", function.name())] = &function;
   }
   GraphImporter importer(state, opsets);
-  importer.ImportMain(proto->graph());
+  importer.ImportMain(*parsed->proto.mutable_graph());
   NOMO_RETURN_IF_ERROR(state.errors.ToStatus("the model cannot be imported"));
 
   Model model;
@@ -277,7 +266,6 @@ absl::StatusOr<Model> FromProto(std::shared_ptr<Parsed> parsed, const std::strin
   NOMO_RETURN_IF_ERROR(VerifyModel(model));
   if (options.report != nullptr) *options.report = std::move(report);
   if (options.warnings != nullptr) *options.warnings = Warnings(*proto, state, opsets);
-  EmptyNodes(*parsed->proto.mutable_graph());
   return model;
 }
 

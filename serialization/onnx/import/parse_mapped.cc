@@ -81,6 +81,26 @@ absl::StatusOr<Slim> SlimModel(absl::string_view model) {
   return slim;
 }
 
+// Whether an initializer can have bytes that are left out. A copy of the message without them
+// would be in vain else.
+bool HasLargeInitializer(absl::string_view model) {
+  const auto any = [](absl::string_view message, uint32_t number, auto&& test) {
+    for (WireReader reader(message); !reader.done();) {
+      const auto field = reader.Next();
+      if (!field.ok()) return false;
+      if (field->number == number && field->type == WireType::kBytes && test(field->bytes)) {
+        return true;
+      }
+    }
+    return false;
+  };
+  return any(model, ModelProto::kGraphFieldNumber, [&any](absl::string_view graph) {
+    return any(graph, GraphProto::kInitializerFieldNumber, [](absl::string_view initializer) {
+      return initializer.size() >= kMinLeftOutBytes;
+    });
+  });
+}
+
 bool ParseWhole(absl::string_view bytes, ModelProto& model) {
   return bytes.size() <= INT_MAX &&
          model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
@@ -89,6 +109,7 @@ bool ParseWhole(absl::string_view bytes, ModelProto& model) {
 }  // namespace
 
 bool ParseMapped(absl::string_view bytes, ModelProto& model, RawData& raw_data) {
+  if (!HasLargeInitializer(bytes)) return ParseWhole(bytes, model);
   const auto slim = SlimModel(bytes);
   if (!slim.ok()) return ParseWhole(bytes, model);
   if (!ParseWhole(slim->bytes, model)) return false;

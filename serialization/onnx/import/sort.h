@@ -9,10 +9,10 @@
 
 namespace nomograph::onnx {
 
-// The nodes so that producers come ahead of users, those inside of subgraphs among the users, and
-// otherwise in the file's order. ONNX demands such an order, but not every exporter keeps it.
-// InvalidArgument names the nodes of a cycle.
-absl::StatusOr<std::vector<const NodeProto*>> SortNodes(
+// The places of the nodes so that producers come ahead of users, those inside of subgraphs among
+// the users, and otherwise in the file's order. ONNX demands such an order, but not every exporter
+// keeps it. InvalidArgument names the nodes of a cycle.
+absl::StatusOr<std::vector<int>> SortNodes(
     const google::protobuf::RepeatedPtrField<NodeProto>& nodes);
 
 }  // namespace nomograph::onnx

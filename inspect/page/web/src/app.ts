@@ -23,6 +23,7 @@ import { fillMirror } from './walk.ts';
 
 export const MIN_ZOOM = 0.01, MAX_ZOOM = 4;
 const OPENING_BOXES = 60, MOVE_MS = 140;
+const PREVIEW_BOXES = 400;  // fill a large screen
 const LARGE_MODEL = 10000;  // nodes, of which so many may be side by side that a worker lays them out
 
 export class App implements PanelHost {
@@ -81,14 +82,28 @@ export class App implements PanelHost {
     this.plant();
     listen(this);
     if (!await restoreState(this)) {
+      const previewed = await this.preview(), { x, y, zoom } = this.camera;
       await this.scene.update();
-      this.fit();
+      const moved = x !== this.camera.x || y !== this.camera.y || zoom !== this.camera.zoom;
+      if (!previewed || !moved) this.fit();
     }
     this.recolour();
     this.select(this.selected);
     this.drawNow();
     this.times.start = performance.now() - begun;
+    this.times.lastPicture = performance.now();
+    this.times.firstPicture ??= this.times.lastPicture;
+  }
+
+  /** Of a large graph, a picture of its beginning, which is seen while all of it is laid out. */
+  private async preview(): Promise<boolean> {
+    if (!this.scene.preview(PREVIEW_BOXES)) return false;
+    this.fit();
+    this.drawNow();
+    // Until it is on the screen; a page in the background draws nothing.
+    await new Promise(resolve => { requestAnimationFrame(() => setTimeout(resolve)); setTimeout(resolve, 100); });
     this.times.firstPicture = performance.now();
+    return true;
   }
 
   /** Makes the tree anew: after constants were shown or hidden. */

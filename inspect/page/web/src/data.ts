@@ -64,7 +64,7 @@ const mapOf = <T>(object: Record<string, T> | undefined): Map<number, T> => new 
 
 function parseType(json: [string, (number | string | null)[] | null]): Type {
   const size = (s: number | string | null): Size => typeof s !== 'string' ? s : s[0] === '=' ? s.slice(1) : parseFormula(s);
-  return { dtype: json[0], shape: json[1] ? json[1].map(size) : null };
+  return { dtype: json[0] === 'invalid' ? '?' : json[0], shape: json[1] ? json[1].map(size) : null };
 }
 
 export function readModel(json: any): Model {

@@ -47,6 +47,8 @@ export interface SceneOptions {
   largeFrom?: number;
 }
 
+const LARGE = 3000;  // boxes
+const MAX_LABEL = 40;  // letters for which a frame is widened
 const MAX_PORTS = 24;  // of one side of a frame; more share one
 
 export class Scene {
@@ -74,6 +76,22 @@ export class Scene {
     return true;
   }
 
+  /**
+   * Shows the first boxes of the file alone, as long as all of them, which are very many side by side, are not laid out. False
+   * where they are not so many.
+   */
+  preview(count: number): boolean {
+    const { root } = this.tree, large = this.options.largeFrom ?? LARGE;
+    if (!this.options.layoutLarge || root.children.length < large) return false;
+    const view = new View(root);
+    view.boxes = root.children.slice(0, count);
+    if (view.boxes.some(box => box.expanded)) return false;
+    const input = this.input(view, [], view.boxes[count - 1].hi);
+    this.frame(view, input, layout(input)!);
+    this.root = view;
+    return true;
+  }
+
   private async layOut(item: Item): Promise<View | null> {
     const known = this.views.get(item);
     if (known) return known;
@@ -87,7 +105,7 @@ export class Scene {
       inner.push(v);
     }
     const input = this.input(view, inner);
-    const large = input.w.length >= (this.options.largeFrom ?? 3000) && this.options.layoutLarge;
+    const large = input.w.length >= (this.options.largeFrom ?? LARGE) && this.options.layoutLarge;
     const result = large ? await large(input) : this.layoutOnce(input);
     if (!result) return null;
     this.frame(view, input, result);
@@ -109,8 +127,8 @@ export class Scene {
   }
   private kept = new Map<string, LayoutResult>();
 
-  /** Boxes, ports and links of a group. */
-  private input(view: View, inner: (View | undefined)[]): LayoutInput {
+  /** Boxes, ports and links of a group; with `end`, of its part ahead of that position, without what leads out of it. */
+  private input(view: View, inner: (View | undefined)[], end?: number): LayoutInput {
     const { tree, owner } = this, { item, boxes } = view;
     boxes.forEach((box, i) => { box.slot = i; owner.fill(i, box.lo, box.hi); });
     const inPort = new Map<number, number>(), outPort = new Map<number, number>();
@@ -142,17 +160,17 @@ export class Scene {
       dstDx.push(bPort < 0 ? inner[b]?.inDx.get(value) ?? 0 : 0);
     };
     // A node with bodies is an end itself, and the frame of its bodies, which no edge enters.
-    const lo = item.isEnd ? item.lo + 1 : item.lo, hi = item.hi;
+    const lo = item.isEnd ? item.lo + 1 : item.lo, hi = end ?? item.hi;
     for (let p = lo; p < hi; ++p) {
       const b = owner[p];
       for (let k = tree.inStart[p]; k < tree.inStart[p + 1]; ++k) {
         const q = tree.inSrc[k], value = tree.inValue[k];
         if (q >= lo && q < hi) { if (owner[q] !== b) add(owner[q], -1, b, -1, value, q, p); }
-        else add(-1, port(inPort, view.inPorts, value), b, -1, value, q, p);
+        else if (end === undefined) add(-1, port(inPort, view.inPorts, value), b, -1, value, q, p);
       }
       for (let k = tree.outStart[p]; k < tree.outStart[p + 1]; ++k) {
         const q = tree.outDst[k];
-        if (q < lo || q >= hi) add(b, -1, -1, port(outPort, view.outPorts, tree.outValue[k]), tree.outValue[k], p, q);
+        if (end === undefined && (q < lo || q >= hi)) add(b, -1, -1, port(outPort, view.outPorts, tree.outValue[k]), tree.outValue[k], p, q);
       }
     }
     const n = boxes.length, ins = view.inPorts.length, all = n + ins + view.outPorts.length;
@@ -181,7 +199,7 @@ export class Scene {
     view.result = result;
     view.index = new EdgeIndex(result, input.src, input.dst);
     const isRoot = view.item === this.tree.root, ports = view.inPorts.length > 0, outs = view.outPorts.length > 0;
-    const label = 70 + view.item.label.length * 7;
+    const label = 70 + Math.min(view.item.label.length, MAX_LABEL) * 7;  // a longer one is cut in its middle
     view.width = Math.max(result.width + 2 * PAD, isRoot ? 0 : label);
     view.left = (view.width - result.width) / 2;
     view.top = isRoot ? 0 : ports ? 0 : HEADER + 8;

@@ -61,7 +61,7 @@ async function check(name, file, act, options = {}) {
   page.on('request', r => { if (!/^(file|blob|data):/.test(r.url())) problems.push(`a request to ${r.url()}`); });
   try {
     await page.goto(`file://${file}${options.hash ?? ''}`);
-    await page.waitForFunction(() => globalThis.nomoView?.times.firstPicture > 0, null, { timeout: 30000 });
+    await page.waitForFunction(() => globalThis.nomoView?.times.start > 0, null, { timeout: 30000 });
     await act(page, context, problems);
     if (shots) await page.screenshot({ path: join(resolve(shots), `${name.replace(/\W+/g, '_')}.png`) });
     assert.deepEqual(problems.slice(0, 3), []);
@@ -359,6 +359,46 @@ try {
     await page.selectOption('#colour', { label: 'time' });
     assert.match(await page.textContent('#legend'), /time.*total 4 ms.*3.5 ms/);
     assert.match(await page.textContent('#panel'), /Top ten by time.*head\/Exp.*3.5 ms.*0.5 ms/);
+  });
+
+  // Names as long as some exporters make them.
+  const long = letter => letter.repeat(200), scope = `/${long('s')}/${long('t')}`;
+  const lengthy = {
+    inputs: [[long('x'), [long('b'), 8]]],
+    nodes: [{ name: `${scope}/one/${long('m')}`, in: [long('x')] }, { name: `${scope}/two/${long('n')}`, op: `acme.${long('O')}`, in: [`${scope}/one/${long('m')}_out`], out: [long('y')] }],
+    outputs: [long('y')],
+  };
+  await check('long names are cut in the middle, and whole where one points', view(write('long.nomo.txtpb', lengthy)), async page => {
+    await page.evaluate(() => globalThis.nomoView.openAll(true));
+    const widths = await page.evaluate(() => { const a = globalThis.nomoView; return a.tree.items.filter(i => i !== a.tree.root && a.tree.shown(i) === i && i.parent.children.includes(i)).map(i => a.scene.rect(i).w); });
+    assert.ok(widths.length >= 5 && Math.max(...widths) < 500, widths.join());
+    const texts = await page.evaluate(() => [...new DOMParser().parseFromString(globalThis.nomoView.svg(), 'image/svg+xml').querySelectorAll('text')].map(t => t.textContent));
+    assert.ok(texts.some(t => /^s+…[st]+$/.test(t)) && texts.some(t => /^x+…x+$/.test(t)) && texts.every(t => t.length < 70), texts.join());
+    const input = await place(page, long('x'));
+    await page.mouse.move(input.x + input.w / 2, input.y + input.h / 2);
+    assert.match(await page.textContent('#tip'), /^x{200}\n/);
+  });
+
+  // So many boxes side by side that a worker lays them out.
+  const flat = { inputs: [['x', ['batch', 8]]], nodes: [], outputs: ['n5999_out'] };
+  for (let i = 0; i < 6000; ++i) flat.nodes.push({ name: `n${i}`, op: 'math.Add', in: [i ? `n${i - 1 - i % 7 * (i > 7)}_out` : 'x', i > 40 ? `n${i - 1 - i * 31 % 40}_out` : 'x'] });
+  const flatHtml = view(write('flat.nomo.txtpb', flat));
+  await check('many boxes without scopes: their beginning at once, then all of them', flatHtml, async page => {
+    const t = await page.evaluate(() => globalThis.nomoView.times);
+    assert.ok(t.firstPicture < t.lastPicture, 'the first picture is not the last');
+    const [all, boxes] = await page.evaluate(() => [globalThis.nomoView.scene.root.boxes.length, globalThis.nomoView.tree.root.children.length]);
+    assert.equal(all, boxes);
+    // The beginning of the graph, as it stands while the worker is at work.
+    const beginning = await page.evaluate(() => {
+      const a = globalThis.nomoView, layer = () => { const r = a.scene.root.result; return new Map(a.scene.root.boxes.map((b, i) => [b.label, r.layer[i]])); };
+      const whole = layer(), fits = a.scene.preview(400), part = layer();
+      return { fits, boxes: part.size, same: [...part].filter(([label, l]) => whole.get(label) === l).length, links: a.scene.root.links.length };
+    });
+    assert.ok(beginning.fits && beginning.boxes === 400 && beginning.links > 400, JSON.stringify(beginning));
+    assert.ok(beginning.same > 300, `what is ahead stands where it will: ${JSON.stringify(beginning)}`);
+  });
+  await check('few boxes have no preview', html, async page => {
+    assert.ok(await page.evaluate(() => !globalThis.nomoView.scene.preview(400)));
   });
 
   // What is large, within twice the budgets of a laptop.
