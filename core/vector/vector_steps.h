@@ -8,6 +8,7 @@
 #endif
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "hwy/highway.h"
@@ -52,12 +53,12 @@ HWY_INLINE V Exp(D d, V x) {
   return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(biased)));
 }
 
-// 1 / x, off by two units in the last place; 0 for the greatest numbers. x is finite, or NaN, which
-// stays.
+// 1 / x, off by two units in the last place; 0 for infinity. NaN stays.
 HWY_INLINE V Reciprocal(D d, V x) {
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
   const V y = hn::ApproximateReciprocal(x);  // 12 bits; and a step of Newton's
-  return hn::Mul(y, hn::NegMulAdd(x, y, hn::Set(d, 2.0f)));
+  const V finite = hn::Min(x, hn::Set(d, std::numeric_limits<float>::max()));
+  return hn::Mul(y, hn::NegMulAdd(finite, y, hn::Set(d, 2.0f)));
 #else
   return hn::Div(hn::Set(d, 1.0f), x);
 #endif
@@ -67,9 +68,9 @@ HWY_INLINE V Reciprocal(D d, V x) {
 // long before this one's end, but not many.
 constexpr int64_t kChains = 4;
 
-// x becomes 1 / (1 + e^x), and 0 for x above 88: Exp() with another way to the integer.
+// x becomes 1 + e^x, infinity above 89: Exp() with another way to the integer.
 template <int64_t kCount>
-HWY_INLINE void MinusSigmoid(V (&x)[kCount]) {
+HWY_INLINE void OnePlusExp(V (&x)[kCount]) {
   const D d;
   const hn::RebindToSigned<D> di;
   const auto set = [d](float value) HWY_ATTR { return hn::Set(d, value); };
@@ -83,7 +84,7 @@ HWY_INLINE void MinusSigmoid(V (&x)[kCount]) {
   const auto horner = [&](float c) HWY_ATTR {
     each([&](int64_t k) HWY_ATTR { p[k] = hn::MulAdd(p[k], r[k], set(c)); });
   };
-  each([&](int64_t k) HWY_ATTR { x[k] = Clip(set(-87.0f), set(88.0f), x[k]); });
+  each([&](int64_t k) HWY_ATTR { x[k] = Clip(set(-87.0f), set(89.0f), x[k]); });
   each([&](int64_t k) HWY_ATTR { shifted[k] = hn::MulAdd(x[k], set(1.44269504f), magic); });
   each([&](int64_t k) HWY_ATTR { p[k] = hn::Sub(shifted[k], magic); });
   each([&](int64_t k) HWY_ATTR { r[k] = hn::MulAdd(p[k], set(-0.693359375f), x[k]); });
@@ -99,9 +100,8 @@ HWY_INLINE void MinusSigmoid(V (&x)[kCount]) {
   each([&](int64_t k) HWY_ATTR {
     const auto exponent = hn::ShiftLeft<23>(hn::BitCast(di, shifted[k]));
     const V power = hn::BitCast(d, hn::Add(exponent, hn::BitCast(di, set(1.0f))));
-    p[k] = hn::MulAdd(p[k], power, set(1.0f));
+    x[k] = hn::MulAdd(p[k], power, set(1.0f));
   });
-  each([&](int64_t k) HWY_ATTR { x[k] = Reciprocal(d, p[k]); });
 }
 
 struct Sigmoid {
@@ -109,7 +109,10 @@ struct Sigmoid {
   HWY_INLINE void operator()(V (&x)[kCount]) const {
 #pragma GCC unroll 4
     for (int64_t k = 0; k < kCount; ++k) x[k] = hn::Neg(x[k]);
-    MinusSigmoid(x);
+    OnePlusExp(x);
+    // It is 1 for all large x, which Reciprocal() may miss by a unit.
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kCount; ++k) x[k] = hn::Div(hn::Set(D(), 1.0f), x[k]);
   }
 };
 
@@ -121,9 +124,9 @@ struct Swish {
     V y[kCount];
 #pragma GCC unroll 4
     for (int64_t k = 0; k < kCount; ++k) y[k] = hn::Mul(x[k], minus_a);
-    MinusSigmoid(y);
+    OnePlusExp(y);
 #pragma GCC unroll 4
-    for (int64_t k = 0; k < kCount; ++k) x[k] = hn::Mul(x[k], y[k]);
+    for (int64_t k = 0; k < kCount; ++k) x[k] = hn::Mul(x[k], Reciprocal(D(), y[k]));
   }
 };
 
@@ -143,7 +146,7 @@ HWY_INLINE V Erf(D d, V x) {
   q = hn::MulAdd(t, q, set(-1.68282697438203e-03f));
   q = hn::MulAdd(t, q, set(-7.37332916720468e-03f));
   q = hn::MulAdd(t, q, set(-1.42647390514189e-02f));
-  return hn::Mul(x, hn::Mul(p, Reciprocal(d, q)));
+  return hn::Mul(x, hn::Div(p, q));
 }
 
 // to[i] = f(from[i], i) for `count` elements that lie side by side; `from` may be `to`. What f does
