@@ -41,6 +41,16 @@ const Case kCases[] = {
     {Axis(1, 1, 1, 1, 0, 0), Axis(100, 7, 1, 4, 12, 12), 1, 3},
     {Axis(3, 3, 1, 1, 5, 4), Axis(2, 3, 1, 1, 5, 4), 1, 1},
     {Axis(70, 3, 1, 1, 1, 1), Axis(64, 3, 1, 1, 1, 1), 1, 1},
+    // Rows shorter than a vector, of one, two, three, four vectors and between, in odd numbers.
+    {Axis(7, 3, 1, 1, 1, 1), Axis(7, 3, 1, 1, 1, 1), 1, 4},
+    {Axis(19, 5, 1, 1, 2, 2), Axis(4, 5, 1, 1, 2, 2), 2, 2},
+    {Axis(13, 3, 1, 1, 1, 1), Axis(8, 3, 1, 1, 1, 1), 1, 3},
+    {Axis(14, 5, 1, 1, 2, 2), Axis(14, 5, 1, 1, 2, 2), 1, 3},
+    {Axis(11, 3, 1, 2, 2, 2), Axis(23, 3, 1, 2, 2, 2), 1, 3},
+    {Axis(28, 5, 2, 1, 2, 2), Axis(28, 5, 2, 1, 2, 2), 1, 3},
+    {Axis(14, 3, 2, 1, 1, 1), Axis(14, 3, 2, 1, 1, 1), 2, 3},
+    {Axis(3, 3, 1, 1, 1, 1), Axis(33, 3, 1, 1, 1, 1), 1, 2},
+    {Axis(5, 3, 1, 1, 1, 1), Axis(16, 3, 1, 1, 1, 1), 1, 2},
 };
 
 // Along one axis: the input's place, or -1.

@@ -45,6 +45,8 @@ const Target& Best() {
 
 }  // namespace
 
+int64_t PackedPanel(ProductSide side) { return Best().panel_size(side); }
+
 int64_t PackedFloats(ProductSide side, int64_t rows, int64_t columns) {
   const int64_t panel = Best().panel_size(side);
   const bool left = side == ProductSide::kLeft;

@@ -25,11 +25,11 @@ struct MatrixView {
 };
 
 // A window that slides along one axis of a plane. Place p has under tap t the element p * stride +
-// t
-// * dilation - pad_begin, or zero where the plane has none.
+// t * dilation - pad_begin, or zero where the plane has none.
 struct WindowSpan {
   int64_t input = 1, output = 1, taps = 1;  // elements, places, elements of the window
-  int64_t stride = 1, dilation = 1, pad_begin = 0;
+  int64_t stride = 1, dilation = 1;
+  int64_t pad_begin = 0;  // less than 0: the first place is that far in the plane
 };
 
 // A right matrix that is nowhere written out (im2col): the elements of planes under a window. Row
@@ -42,7 +42,10 @@ struct WindowMatrix {
 // Which of the two matrices is packed.
 enum class ProductSide { kLeft, kRight };
 
-// How many floats Pack() writes. They lie best at a multiple of 64 bytes.
+// How many rows (kLeft) or columns (kRight) are packed together: those from a multiple of it on lie
+// behind all that precede them.
+int64_t PackedPanel(ProductSide side);
+// How many floats PackMatrix() writes. They lie best at a multiple of 64 bytes.
 int64_t PackedFloats(ProductSide side, int64_t rows, int64_t columns);
 void PackMatrix(ProductSide side, const MatrixView& matrix, float* packed);
 
@@ -58,6 +61,7 @@ struct PackedProduct {
   int64_t size = 0;  // the packed one's rows (kLeft) or columns (kRight)
   float* output = nullptr;
   int64_t output_stride = 0;  // from row to row
+  bool accumulate = false;    // the product is added to what the output holds
   // Added to each row's, each column's elements; may be null.
   const float* row_bias = nullptr;
   const float* column_bias = nullptr;

@@ -148,7 +148,7 @@ void MultiplyPackedLeft(const PackedProduct& p, Block rows, Block columns, float
       for (int64_t r = rows.begin; r < rows.end; r += kBlockRows) {
         const Block high{r, std::min(r + kBlockRows, rows.end)};
         MultiplyBlocks(p, high, wide, terms, p.packed + r * inner + t * kPanelRows,
-                       kPanelRows * inner, scratch, kPanelColumns * terms, t == 0,
+                       kPanelRows * inner, scratch, kPanelColumns * terms, t == 0 && !p.accumulate,
                        t + terms == inner);
       }
     }
@@ -164,7 +164,7 @@ void MultiplyPackedRight(const PackedProduct& p, Block rows, Block columns, floa
       PackLeftBlock(p.other, high.begin, high.end - high.begin, t, terms, scratch);
       MultiplyBlocks(p, high, columns, terms, scratch, kPanelRows * terms,
                      p.packed + columns.begin * inner + t * kPanelColumns, kPanelColumns * inner,
-                     t == 0, t + terms == inner);
+                     t == 0 && !p.accumulate, t + terms == inner);
     }
   }
 }

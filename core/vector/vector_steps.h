@@ -8,6 +8,7 @@
 #endif
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "hwy/highway.h"
@@ -52,11 +53,82 @@ HWY_INLINE V Exp(D d, V x) {
   return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(biased)));
 }
 
-// 1 + e^-x for what is -x; infinity for x below -88.
-HWY_INLINE V OnePlusExpOfMinus(D d, V minus_x) {
-  const V bounded = Clip(hn::Set(d, -87.0f), hn::Set(d, 89.0f), minus_x);
-  return hn::Add(hn::Set(d, 1.0f), Exp(d, bounded));
+// 1 / x, off by two units in the last place; 0 for infinity. NaN stays.
+HWY_INLINE V Reciprocal(D d, V x) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  const V y = hn::ApproximateReciprocal(x);  // 12 bits; and a step of Newton's
+  const V finite = hn::Min(x, hn::Set(d, std::numeric_limits<float>::max()));
+  return hn::Mul(y, hn::NegMulAdd(finite, y, hn::Set(d, 2.0f)));
+#else
+  return hn::Div(hn::Set(d, 1.0f), x);
+#endif
 }
+
+// So many vectors side by side. Of a chain of dependent operations a processor begins the next one
+// long before this one's end, but not many.
+constexpr int64_t kChains = 4;
+
+// x becomes 1 + e^x, infinity above 89: Exp() with another way to the integer.
+template <int64_t kCount>
+HWY_INLINE void OnePlusExp(V (&x)[kCount]) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const auto set = [d](float value) HWY_ATTR { return hn::Set(d, value); };
+  // Behind the point of a sum with it nothing is left, and the last bits are the integer.
+  const V magic = set(12582912.0f);  // 1.5 * 2^23
+  V shifted[kCount], r[kCount], p[kCount];
+  const auto each = [](auto f) HWY_ATTR {
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kCount; ++k) f(k);
+  };
+  const auto horner = [&](float c) HWY_ATTR {
+    each([&](int64_t k) HWY_ATTR { p[k] = hn::MulAdd(p[k], r[k], set(c)); });
+  };
+  each([&](int64_t k) HWY_ATTR { x[k] = Clip(set(-87.0f), set(89.0f), x[k]); });
+  each([&](int64_t k) HWY_ATTR { shifted[k] = hn::MulAdd(x[k], set(1.44269504f), magic); });
+  each([&](int64_t k) HWY_ATTR { p[k] = hn::Sub(shifted[k], magic); });
+  each([&](int64_t k) HWY_ATTR { r[k] = hn::MulAdd(p[k], set(-0.693359375f), x[k]); });
+  each([&](int64_t k) HWY_ATTR { r[k] = hn::MulAdd(p[k], set(2.12194440e-4f), r[k]); });
+  each([&](int64_t k) HWY_ATTR { p[k] = set(1.9875691500e-4f); });
+  horner(1.3981999507e-3f);
+  horner(8.3334519073e-3f);
+  horner(4.1665795894e-2f);
+  horner(1.6666665459e-1f);
+  horner(5.0000001201e-1f);
+  horner(1.0f);
+  horner(1.0f);
+  each([&](int64_t k) HWY_ATTR {
+    const auto exponent = hn::ShiftLeft<23>(hn::BitCast(di, shifted[k]));
+    const V power = hn::BitCast(d, hn::Add(exponent, hn::BitCast(di, set(1.0f))));
+    x[k] = hn::MulAdd(p[k], power, set(1.0f));
+  });
+}
+
+struct Sigmoid {
+  template <int64_t kCount>
+  HWY_INLINE void operator()(V (&x)[kCount]) const {
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kCount; ++k) x[k] = hn::Neg(x[k]);
+    OnePlusExp(x);
+    // It is 1 for all large x, which Reciprocal() may miss by a unit.
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kCount; ++k) x[k] = hn::Div(hn::Set(D(), 1.0f), x[k]);
+  }
+};
+
+// x / (1 + e^(-a x)). An infinity against the slope becomes NaN, as it should: -inf * 0.
+struct Swish {
+  V minus_a;
+  template <int64_t kCount>
+  HWY_INLINE void operator()(V (&x)[kCount]) const {
+    V y[kCount];
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kCount; ++k) y[k] = hn::Mul(x[k], minus_a);
+    OnePlusExp(y);
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kCount; ++k) x[k] = hn::Mul(x[k], Reciprocal(D(), y[k]));
+  }
+};
 
 // A rational function of x^2 times x; the coefficients are those of Eigen's erf for float
 // (unsupported/Eigen/src/SpecialFunctions).
@@ -89,6 +161,26 @@ HWY_INLINE void ForEachVector(int64_t count, const float* from, float* to, F f) 
   for (int64_t k = i; k < count; ++k) part[k - i] = from[k];
   hn::Store(f(hn::Load(d, part)), d, part);
   for (int64_t k = i; k < count; ++k) to[k] = part[k - i];
+}
+
+// The same for f(V (&)[n]), which changes kChains vectors, or one, where they are.
+template <typename F>
+HWY_INLINE void ForEachChains(int64_t count, const float* from, float* to, F f) {
+  const D d;
+  int64_t i = 0;
+  for (; i + kChains * kLanes <= count; i += kChains * kLanes) {
+    V y[kChains];
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kChains; ++k) y[k] = hn::LoadU(d, from + i + k * kLanes);
+    f(y);
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kChains; ++k) hn::StoreU(y[k], d, to + i + k * kLanes);
+  }
+  ForEachVector(count - i, from + i, to + i, [&](V v) HWY_ATTR {
+    V y[1] = {v};
+    f(y);
+    return y[0];
+  });
 }
 
 // The same with a second element each.
@@ -165,11 +257,9 @@ inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t
     case Kind::kHardSigmoid:
       return each([=](V v) HWY_ATTR { return Clip(zero, one, hn::MulAdd(v, a, b)); });
     case Kind::kSwish:
-      // An infinity against the slope becomes NaN, as it should: -inf / inf.
-      return each([=](V v)
-                      HWY_ATTR { return hn::Div(v, OnePlusExpOfMinus(d, hn::Mul(v, minus_a))); });
+      return ForEachChains(count, from, to, Swish{minus_a});
     case Kind::kSigmoid:
-      return each([=](V v) HWY_ATTR { return hn::Div(one, OnePlusExpOfMinus(d, hn::Neg(v))); });
+      return ForEachChains(count, from, to, Sigmoid());
     case Kind::kGelu:
       return each([=](V v) HWY_ATTR {
         const V erf = Erf(d, hn::Mul(v, hn::Set(d, 0.70710678f)));

@@ -1,0 +1,138 @@
+#include "nomograph/ops/nn/conv/tap_kernel.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/vector/tap_conv.h"
+#include "nomograph/core/vector/vector_target.h"
+#include "nomograph/ops/math/packed_kernel.h"
+#include "nomograph/ops/nn/conv/conv_kernel.h"
+
+namespace nomograph::nn {
+namespace {
+
+// The node without what is fused behind it; none where the kernel does not serve it.
+std::optional<TapConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
+  if (BestVectorTarget() != VectorTarget::kAvx2 || context.inputs[0].dtype != DType::kFloat32 ||
+      !context.constants[1].valid() || IsChannelsLast(context.attrs) ||
+      context.attrs.Int("groups") != 1) {
+    return std::nullopt;
+  }
+  const auto window = window_of(context);
+  if (!window.ok() || window->size() > 2 || !FitsIn32Bits(*window)) return std::nullopt;
+  const ActivationLayout x(context.inputs[0].shape, context.attrs);
+  const ActivationLayout y(context.outputs[0].shape, context.attrs);
+  const WindowMatrix spans = SpansOf(*window);
+  const TapConv conv{.rows = spans.rows,
+                     .columns = spans.columns,
+                     .images = x.batches,
+                     .in_channels = x.channels,
+                     .out_channels = y.channels,
+                     .steps = {}};
+  // oneDNN's loops do without padding that is wider than this, and then copy what is under the
+  // windows, padding and all. Where a tap adds little the sums must be read and written too often.
+  constexpr int64_t kWide = 4, kFewChannels = 32, kTaps = 1 << 10;
+  const int64_t taps = spans.rows.taps * spans.columns.taps;
+  if (spans.rows.taps > kTaps || spans.columns.taps > kTaps || taps > kTaps ||
+      x.channels < kFewChannels) {
+    return std::nullopt;
+  }
+  const bool wide = std::max(spans.rows.dilation, spans.columns.dilation) >= kWide;
+  if (!wide || taps == 1) return std::nullopt;
+  return conv;
+}
+
+class TapKernel : public Kernel {
+ public:
+  TapKernel(TapConv conv, Tensor packed, std::vector<FusedStep> steps, bool has_bias, int threads)
+      : conv_(std::move(conv)),
+        packed_(std::move(packed)),
+        steps_(std::move(steps)),
+        has_bias_(has_bias),
+        threads_(threads) {}
+
+  absl::Status Run(KernelContext& context) const override {
+    TapConv conv = conv_;
+    conv.input = context.input<float>(0).data();
+    conv.packed = packed_.data<float>().data();
+    if (has_bias_) conv.bias = context.input<float>(2).data();
+    conv.output = context.output<float>(0).data();
+    for (const FusedStep& step : steps_) {
+      conv.steps.push_back(step.step);
+      if (step.input >= 0) conv.steps.back().operand = context.input<float>(step.input).data();
+    }
+    float* const scratch = reinterpret_cast<float*>(context.scratch());
+#pragma omp parallel for num_threads(threads_) if (threads_ > 1)
+    for (int t = 0; t < threads_; ++t) {
+      ConvolveTaps(conv, t, threads_, scratch + t * ScratchFloats());
+    }
+    return absl::OkStatus();
+  }
+
+  int64_t scratch_bytes() const override {
+    return threads_ * ScratchFloats() * static_cast<int64_t>(sizeof(float));
+  }
+  bool ReadsInput(int index) const override { return index != 1; }
+  std::string Describe() const override {
+    return absl::StrCat("products of taps ", VectorTargetName(BestVectorTarget()));
+  }
+
+ private:
+  int64_t ScratchFloats() const {
+    constexpr int64_t kAligned = 16;
+    return (TapScratchFloats(conv_, threads_) + kAligned - 1) / kAligned * kAligned;
+  }
+
+  const TapConv conv_;
+  const Tensor packed_;
+  const std::vector<FusedStep> steps_;
+  const bool has_bias_;
+  const int threads_;
+};
+
+std::optional<std::vector<FusedStep>> StepsOf(const TapConv& conv, const PrepareContext& context) {
+  return FusedSteps(context, ProductSide::kLeft, conv.out_channels,
+                    conv.rows.output * conv.columns.output);
+}
+
+}  // namespace
+
+PrepareFn PrepareTaps(WindowOf window) {
+  return [window = std::move(window)](
+             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    std::optional<TapConv> conv = Describe(window, context);
+    if (!conv) return nullptr;
+    std::optional<std::vector<FusedStep>> steps = StepsOf(*conv, context);
+    if (!steps) return nullptr;
+    const Tensor& weights = context.constants[1];
+    const ConvKernelLayout layout(weights.shape(), context.attrs);
+    NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kFloat32, {PackedTapFloats(*conv)}));
+    PackTaps({.data = weights.data<float>().data(),
+              .out_stride = layout.out_stride,
+              .in_stride = layout.in_stride,
+              .tap_stride = layout.tap_stride},
+             *conv, packed.mutable_data<float>().data());
+    // A team of threads costs some microseconds.
+    constexpr int64_t kWorthThreads = 1 << 17;
+    const int64_t work = CoveredPlaces(*conv) * conv->in_channels * conv->out_channels;
+    const int threads = work < kWorthThreads ? 1 : context.threads;
+    return std::make_unique<TapKernel>(*std::move(conv), std::move(packed), *std::move(steps),
+                                       context.has_input(2), threads);
+  };
+}
+
+std::function<bool(const PrepareContext&)> TapsTakePostOps(
+    WindowOf window, std::function<bool(const PrepareContext&)> otherwise) {
+  return [window = std::move(window),
+          otherwise = std::move(otherwise)](const PrepareContext& context) {
+    const std::optional<TapConv> conv = Describe(window, context);
+    return conv ? StepsOf(*conv, context).has_value() : otherwise(context);
+  };
+}
+
+}  // namespace nomograph::nn
