@@ -1,6 +1,7 @@
 #include "nomograph/core/vector/narrow_product.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "nomograph/core/vector/vector_target.h"
@@ -17,16 +18,11 @@ namespace {
 // The functions for one instruction set.
 struct Target {
   int64_t (*panel_columns)();
-  void (*to_halves)(const float* from, std::byte* to);
-  bool (*are_halves)(const float* numbers, int64_t count);
   int64_t (*scratch)(const NarrowProduct& product);
   void (*multiply)(const NarrowProduct& product, int part, int parts, float* scratch);
 };
-#define NOMO_TARGET(set)                                                        \
-  Target {                                                                      \
-    set::NarrowPanelColumns, set::ToHalves, set::AreHalves, set::NarrowScratch, \
-        set::MultiplyNarrowPart                                                 \
-  }
+#define NOMO_TARGET(set) \
+  Target { set::NarrowPanelColumns, set::NarrowScratch, set::MultiplyNarrowPart }
 
 Target BestTarget() {
   switch (BestVectorTarget()) {
@@ -39,8 +35,7 @@ Target BestTarget() {
       return NOMO_TARGET(N_AVX2);
 #endif
     default:
-      return {HWY_STATIC_DISPATCH(NarrowPanelColumns), HWY_STATIC_DISPATCH(ToHalves),
-              HWY_STATIC_DISPATCH(AreHalves), HWY_STATIC_DISPATCH(NarrowScratch),
+      return {HWY_STATIC_DISPATCH(NarrowPanelColumns), HWY_STATIC_DISPATCH(NarrowScratch),
               HWY_STATIC_DISPATCH(MultiplyNarrowPart)};
   }
 }
@@ -58,16 +53,40 @@ int BitsOf(NarrowType type) {
   return type == NarrowType::kInt4 ? 4 : type == NarrowType::kInt8 ? 8 : 16;
 }
 
+uint32_t BitsOfFloat(float number) {
+  uint32_t bits;
+  std::memcpy(&bits, &number, sizeof(bits));
+  return bits;
+}
+
+// The bits of the float16 that the number is, or kNoHalf.
+constexpr uint32_t kNoHalf = ~uint32_t{0};
+uint32_t ExactHalf(float number) {
+  const uint32_t bits = BitsOfFloat(number);
+  const uint32_t sign = bits >> 16 & 0x8000, size = bits & 0x7FFFFFFF;
+  constexpr uint32_t kLeastNormal = 0x38800000, kPastGreatest = 0x47800000;  // 2^-14, 2^16
+  constexpr uint32_t kOtherBias = 0x38000000, kInfinity = 0x7F800000;
+  if (size >= kLeastNormal && size < kPastGreatest) {
+    return (size & 0x1FFF) == 0 ? sign | (size - kOtherBias) >> 13 : kNoHalf;
+  }
+  if (size == kInfinity) return sign | 0x7C00;
+  if (size >= kPastGreatest) return kNoHalf;
+  const float steps = std::abs(number) * 0x1p24f;
+  const auto whole = static_cast<uint32_t>(steps);
+  return static_cast<float>(whole) == steps ? sign | whole : kNoHalf;
+}
+
+bool AreHalves(const float* numbers, int64_t count) {
+  return std::all_of(numbers, numbers + count,
+                     [](float number) { return ExactHalf(number) != kNoHalf; });
+}
+
 bool AreBFloats(const float* numbers, int64_t count) {
   constexpr int64_t kChunk = 1024;
   for (int64_t i = 0; i < count; i += kChunk) {
     uint32_t low = 0;
-    for (int64_t k = i; k < std::min(count, i + kChunk); ++k) {
-      uint32_t bits;
-      std::memcpy(&bits, numbers + k, sizeof(bits));
-      low |= bits & 0xFFFF;
-    }
-    if (low != 0) return false;
+    for (int64_t k = i; k < std::min(count, i + kChunk); ++k) low |= BitsOfFloat(numbers[k]);
+    if ((low & 0xFFFF) != 0) return false;
   }
   return true;
 }
@@ -97,17 +116,15 @@ void PackWords(const NarrowMatrix& m, std::byte* packed, Element element) {
 
 void PackHalves(const NarrowMatrix& m, const MatrixView& from, std::byte* packed) {
   const int64_t panel = Best().panel_columns();
-  const int64_t lanes = panel / 2;
-  float line[64];  // a panel has at most 32 columns
   for (int64_t first = 0; first < m.columns; first += panel) {
     const int64_t width = std::min(panel, m.columns - first);
-    for (int64_t t = 0; t < RoundUp(m.rows, kNarrowGroup); ++t, packed += 2 * panel) {
+    for (int64_t t = 0; t < RoundUp(m.rows, kNarrowGroup); ++t) {
       const float* const row = from.data + t * from.row_stride + first * from.column_stride;
-      for (int64_t c = 0; c < panel; ++c) {
-        line[c] = t < m.rows && c < width ? row[c * from.column_stride] : 0.0f;
+      for (int64_t c = 0; c < panel; ++c, packed += sizeof(uint16_t)) {
+        const bool there = t < m.rows && c < width;
+        const auto half = static_cast<uint16_t>(there ? ExactHalf(row[c * from.column_stride]) : 0);
+        std::memcpy(packed, &half, sizeof(half));
       }
-      Best().to_halves(line, packed);
-      Best().to_halves(line + lanes, packed + 2 * lanes);
     }
   }
 }
@@ -117,7 +134,7 @@ void PackHalves(const NarrowMatrix& m, const MatrixView& from, std::byte* packed
 std::optional<NarrowType> ExactNarrowType(const float* numbers, int64_t count) {
   // Of those that are both, bfloat16 becomes float32 with less ado.
   if (AreBFloats(numbers, count)) return NarrowType::kBFloat16;
-  if (Best().are_halves(numbers, count)) return NarrowType::kFloat16;
+  if (AreHalves(numbers, count)) return NarrowType::kFloat16;
   return std::nullopt;
 }
 
@@ -129,9 +146,7 @@ int64_t NarrowBytes(const NarrowMatrix& matrix) {
 void PackNarrow(const NarrowMatrix& matrix, const MatrixView& from, std::byte* packed) {
   if (matrix.type == NarrowType::kFloat16) return PackHalves(matrix, from, packed);
   PackWords(matrix, packed, [&](int64_t i, int64_t j) {
-    uint32_t bits;
-    std::memcpy(&bits, from.data + i * from.row_stride + j * from.column_stride, sizeof(bits));
-    return bits >> 16;
+    return BitsOfFloat(from.data[i * from.row_stride + j * from.column_stride]) >> 16;
   });
 }
 

@@ -308,32 +308,6 @@ int64_t NarrowScratch(const NarrowProduct& p) {
   return PaddedRows(p.matrix) == p.matrix.rows ? 0 : p.num_rows * PaddedRows(p.matrix);
 }
 
-// As float16 the numbers that lie side by side, kLanes of them.
-void ToHalves(const float* from, std::byte* to) {
-  const D d;
-  const Halves dh;
-  hn::StoreU(hn::DemoteTo(dh, hn::LoadU(d, from)), dh, reinterpret_cast<hwy::float16_t*>(to));
-}
-
-bool AreHalves(const float* numbers, int64_t count) {
-  const D d;
-  const Halves dh;
-  const Words dw;
-  alignas(64) float part[kLanes];
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const float* from = numbers + i;
-    if (i + kLanes > count) {
-      std::fill_n(part, kLanes, 0.0f);
-      std::copy(from, numbers + count, part);
-      from = part;
-    }
-    const V x = hn::LoadU(d, from);
-    const V y = hn::PromoteTo(d, hn::DemoteTo(dh, x));
-    if (!hn::AllTrue(dw, hn::Eq(hn::BitCast(dw, x), hn::BitCast(dw, y)))) return false;
-  }
-  return true;
-}
-
 #undef NOMO_INLINE_LAMBDA
 
 }  // namespace HWY_NAMESPACE
