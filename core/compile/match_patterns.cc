@@ -52,7 +52,8 @@ class Matcher {
         if (match.inputs.size() <= static_cast<size_t>(node.input)) {
           match.inputs.resize(node.input + 1, kNoValue);
         }
-        matches = match.inputs[node.input] == kNoValue || match.inputs[node.input] == value;
+        matches = (match.inputs[node.input] == kNoValue || match.inputs[node.input] == value) &&
+                  (node.not_from.empty() || !IsFrom(node.not_from, value));
         match.inputs[node.input] = value;
         break;
       case Pattern::Kind::kNumber:
@@ -85,6 +86,10 @@ class Matcher {
     return true;
   }
 
+  bool IsFrom(const std::string& op, ValueId value) const {
+    return producers_[value] >= 0 && graph_.nodes[producers_[value]].op->name == op;
+  }
+
   bool MatchesNode(const Pattern::Node& pattern, ValueId value, Match& match) const {
     const int n = producers_[value];
     if (n < 0) return false;
@@ -98,6 +103,9 @@ class Matcher {
       if (!pattern.condition(operands.Context(node.attrs), graph_.types[value])) return false;
     }
     if (pattern.gives_attributes) match.attrs = node.attrs;
+    for (const std::string& attr : pattern.given) {
+      if (const AttrValue* value = node.attrs.Find(attr)) match.attrs.Set(attr, *value);
+    }
     const auto in_order = [&](bool swapped, Match& found) {
       found.values[&pattern] = value;
       found.nodes.push_back(n);

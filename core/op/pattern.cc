@@ -37,6 +37,18 @@ Pattern Pattern::GivesAttributes() const {
   return Pattern(std::move(node));
 }
 
+Pattern Pattern::GivesAttribute(std::string attr) const {
+  Node node = *node_;
+  node.given.push_back(std::move(attr));
+  return Pattern(std::move(node));
+}
+
+Pattern Pattern::NotFrom(std::string op) const {
+  Node node = *node_;
+  node.not_from = std::move(op);
+  return Pattern(std::move(node));
+}
+
 bool ReducesLastAxis(const InferContext& node, const TensorType& output) {
   const PartialShape& x = node.shape(0);
   if (!x.has_rank() || x.rank() == 0 || !output.shape.has_rank() ||

@@ -37,6 +37,10 @@ class Pattern {
   Pattern Where(Condition condition) const;
   // The op takes over the node's attributes; it must have all of them.
   Pattern GivesAttributes() const;
+  // The op takes over that attribute of the node.
+  Pattern GivesAttribute(std::string attr) const;
+  // An input that no node of that op yields.
+  Pattern NotFrom(std::string op) const;
 
   enum class Kind { kInput, kNumber, kAttribute, kOp };
   struct Node {
@@ -48,6 +52,8 @@ class Pattern {
     std::vector<Pattern> inputs = {};
     Condition condition = {};
     bool gives_attributes = false;
+    std::vector<std::string> given = {};  // the attributes that the op takes over
+    std::string not_from = {};            // the op that must not yield an input
   };
   const Node& node() const { return *node_; }
   bool operator==(const Pattern& other) const { return node_ == other.node_; }

@@ -38,21 +38,6 @@ void Pack(ProductSide side, const MatrixView& m, float* packed) {
   }
 }
 
-// Rows [first, first + rows) and terms [term, term + terms) of the left matrix, as panels.
-void PackLeftBlock(const MatrixView& m, int64_t first, int64_t rows, int64_t term, int64_t terms,
-                   float* HWY_RESTRICT packed) {
-  for (int64_t r = 0; r < rows; r += kPanelRows) {
-    const int64_t count = std::min(kPanelRows, rows - r);
-    const float* from[kPanelRows];
-    for (int64_t i = 0; i < kPanelRows; ++i) {  // rows that are not there: the last, never stored
-      from[i] = m.data + (first + r + std::min(i, count - 1)) * m.row_stride + term;
-    }
-    for (int64_t t = 0; t < terms; ++t, packed += kPanelRows) {
-      for (int64_t i = 0; i < kPanelRows; ++i) packed[i] = from[i][t];
-    }
-  }
-}
-
 // Terms [term, term + terms) and columns [first, first + columns) of the right matrix, as panels.
 void PackRightBlock(const MatrixView& m, int64_t term, int64_t terms, int64_t first,
                     int64_t columns, float* HWY_RESTRICT packed) {

@@ -112,6 +112,21 @@ inline void StorePart(const float* tile, const Finish& finish, int64_t rows, int
   }
 }
 
+// Rows [first, first + rows) and terms [term, term + terms) of the left matrix, as panels.
+inline void PackLeftBlock(const MatrixView& m, int64_t first, int64_t rows, int64_t term,
+                          int64_t terms, float* HWY_RESTRICT packed) {
+  for (int64_t r = 0; r < rows; r += kPanelRows) {
+    const int64_t count = std::min(kPanelRows, rows - r);
+    const float* from[kPanelRows];
+    for (int64_t i = 0; i < kPanelRows; ++i) {  // rows that are not there: the last, never stored
+      from[i] = m.data + (first + r + std::min(i, count - 1)) * m.row_stride + term;
+    }
+    for (int64_t t = 0; t < terms; ++t, packed += kPanelRows) {
+      for (int64_t i = 0; i < kPanelRows; ++i) packed[i] = from[i][t];
+    }
+  }
+}
+
 struct Block {
   int64_t begin, end;
 };

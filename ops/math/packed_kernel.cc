@@ -10,6 +10,7 @@
 #include "nomograph/core/onednn/elementwise_loop.h"
 #include "nomograph/core/vector/row_product.h"
 #include "nomograph/core/vector/vector_target.h"
+#include "nomograph/ops/math/narrow_kernel.h"
 
 namespace nomograph {
 namespace {
@@ -230,6 +231,27 @@ class RowKernel : public Kernel {
   const int threads_;
 };
 
+// A kernel for a matrix whose elements are narrower than float32, where that is worth while; null
+// where it is not.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareNarrow(const PackedNode& node,
+                                                      const std::vector<FusedStep>& steps,
+                                                      int threads) {
+  constexpr int64_t kWorthPacking = 1 << 14;
+  const MatrixView& m = node.constant;
+  if (node.side != ProductSide::kRight || node.constants != 1 || node.products != 1 ||
+      node.other_size < 1 || m.rows * m.columns < kWorthPacking) {
+    return nullptr;
+  }
+  NOMO_ASSIGN_OR_RETURN(NarrowWeights weights, NarrowFloats(m));
+  if (!weights.packed.valid()) return nullptr;
+  return MakeNarrowKernel(std::move(weights),
+                          {.rows = node.other_size,
+                           .other_input = node.other_input,
+                           .constant_input = node.constant_input,
+                           .bias_input = node.bias_input},
+                          steps, threads);
+}
+
 }  // namespace
 
 std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, ProductSide side,
@@ -253,6 +275,9 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
     if (!node) return nullptr;
     std::optional<std::vector<FusedStep>> steps = StepsOf(*node, context);
     if (!steps) return nullptr;
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> narrow,
+                          PrepareNarrow(*node, *steps, context.threads));
+    if (narrow != nullptr) return narrow;
     // A team of threads costs some microseconds, and beside other busy processes a thousand times
     // as much. Rows are multiplied at the speed of the memory, of which a second thread has little.
     constexpr int64_t kWorthThreads = 1 << 17, kRowsWorthThreads = 1 << 19;
