@@ -34,9 +34,11 @@ HWY_INLINE V Clip(V low, V high, V x) {
 #endif
 }
 
-// e^x for x from -87 to 89, off by two units in the last place: 2^n times the polynomial of Cephes'
-// expf. What is past the greatest number becomes infinity; NaN stays.
-HWY_INLINE V Exp(D d, V x) {
+// e^x = power * (1 + fraction), for x from -87 to 89: 2^n, and the polynomial of Cephes' expf.
+struct SplitExp {
+  V power, fraction;
+};
+HWY_INLINE SplitExp ExpParts(D d, V x) {
   const auto set = [d](float value) HWY_ATTR { return hn::Set(d, value); };
   const auto exponent = hn::NearestInt(hn::Mul(x, set(1.44269504f)));
   const V n = hn::ConvertTo(d, exponent);
@@ -46,10 +48,24 @@ HWY_INLINE V Exp(D d, V x) {
   p = hn::MulAdd(p, r, set(4.1665795894e-2f));
   p = hn::MulAdd(p, r, set(1.6666665459e-1f));
   p = hn::MulAdd(p, r, set(5.0000001201e-1f));
-  p = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), set(1.0f));
   const hn::RebindToSigned<D> di;
   const auto biased = hn::Add(exponent, hn::Set(di, 127));
-  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(biased)));
+  return {hn::BitCast(d, hn::ShiftLeft<23>(biased)), hn::MulAdd(p, hn::Mul(r, r), r)};
+}
+
+// e^x for x from -87 to 89, off by two units in the last place. What is past the greatest number
+// becomes infinity; NaN stays.
+HWY_INLINE V Exp(D d, V x) {
+  const SplitExp e = ExpParts(d, x);
+  return hn::Mul(hn::Add(e.fraction, hn::Set(d, 1.0f)), e.power);
+}
+
+// By way of e^2x - 1, which is accurate near 0 too. In float32 it is 1 from 10 on.
+HWY_INLINE V Tanh(D d, V x) {
+  const V bounded = Clip(hn::Set(d, -10.0f), hn::Set(d, 10.0f), x);
+  const SplitExp e = ExpParts(d, hn::Add(bounded, bounded));
+  const V less_one = hn::MulAdd(e.power, e.fraction, hn::Sub(e.power, hn::Set(d, 1.0f)));
+  return hn::Div(less_one, hn::Add(less_one, hn::Set(d, 2.0f)));
 }
 
 // 1 + e^-x for what is -x; infinity for x below -88.
