@@ -7,7 +7,9 @@
 #define NOMOGRAPH_CORE_VECTOR_VECTOR_STEPS_H_
 #endif
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "hwy/highway.h"
@@ -140,10 +142,10 @@ HWY_INLINE void RunPairs(const VectorStep& step, int64_t row, int64_t column, in
   ForEachVector(count, from, to, [=](V v) HWY_ATTR { return f(v, same); });
 }
 
-// A step on `count` elements that lie side by side, the first of them at (row, column): from `from`
-// to `to`, which may be the same.
-inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t count,
-                    const float* from, float* to) {
+// RunStep() for the steps of a kind.
+template <VectorStep::Kind kKind>
+void RunStepOf(const VectorStep& step, int64_t row, int64_t column, int64_t count,
+               const float* from, float* to) {
   using Kind = VectorStep::Kind;
   const D d;
   const V a = hn::Set(d, step.a), b = hn::Set(d, step.b);
@@ -151,7 +153,7 @@ inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t
   const V zero = hn::Zero(d), half = hn::Set(d, 0.5f), one = hn::Set(d, 1.0f);
   const auto each = [&](auto f) HWY_ATTR { ForEachVector(count, from, to, f); };
   const auto pairs = [&](auto f) HWY_ATTR { RunPairs(step, row, column, count, from, to, f); };
-  switch (step.kind) {
+  switch (kKind) {
     case Kind::kAdd:
       return pairs([](V v, V w) HWY_ATTR { return hn::Add(v, w); });
     case Kind::kSubtract:
@@ -192,6 +194,23 @@ inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t
         return hn::Mul(hn::Mul(v, half), hn::Add(erf, one));
       });
   }
+}
+
+template <size_t... kKinds>
+StepFn StepFunctionAmong(VectorStep::Kind kind, std::index_sequence<kKinds...>) {
+  static constexpr StepFn kFunctions[] = {RunStepOf<static_cast<VectorStep::Kind>(kKinds)>...};
+  return kFunctions[static_cast<size_t>(kind)];
+}
+
+// A function for each kind: one for all would set up at each call what any of them needs.
+inline StepFn StepFunction(VectorStep::Kind kind) {
+  constexpr size_t kKinds = static_cast<size_t>(VectorStep::Kind::kLast) + 1;
+  return StepFunctionAmong(kind, std::make_index_sequence<kKinds>());
+}
+
+inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t count,
+                    const float* from, float* to) {
+  StepFunction(step.kind)(step, row, column, count, from, to);
 }
 
 // What follows the product, where it is nothing but a matrix that is added and bounds, as behind
