@@ -43,8 +43,10 @@ struct Sums {
   V of[kGates];
 };
 
-HWY_INLINE V Sigmoid(D d, V x) {
-  return hn::Div(hn::Set(d, 1.0f), OnePlusExpOfMinus(d, hn::Neg(x)));
+// 1 / (1 + e^-x).
+HWY_INLINE V Open(D d, V x) {
+  const V bounded = Clip(hn::Set(d, -87.0f), hn::Set(d, 89.0f), hn::Neg(x));
+  return hn::Div(hn::Set(d, 1.0f), hn::Add(hn::Set(d, 1.0f), Exp(d, bounded)));
 }
 
 HWY_INLINE void FinishLstm(const GatedCell& cell, const Sums<4>& sums, const CellRow& row,
@@ -61,11 +63,11 @@ HWY_INLINE void FinishLstm(const GatedCell& cell, const Sums<4>& sums, const Cel
     return hn::MulAdd(hn::LoadU(d, cell.peephole + gate * cell.hidden + unit), state, sum(gate));
   };
   V c = hn::LoadU(d, row.c + unit);
-  const V input = Sigmoid(d, Clip(low, high, with_peephole(0, c)));
-  const V forget = Sigmoid(d, Clip(low, high, with_peephole(2, c)));
+  const V input = Open(d, Clip(low, high, with_peephole(0, c)));
+  const V forget = Open(d, Clip(low, high, with_peephole(2, c)));
   c = hn::MulAdd(forget, c, hn::Mul(input, Tanh(d, Clip(low, high, sum(3)))));
   hn::StoreU(c, d, row.c + unit);
-  const V output = Sigmoid(d, Clip(low, high, with_peephole(1, c)));
+  const V output = Open(d, Clip(low, high, with_peephole(1, c)));
   hn::StoreU(hn::Mul(output, Tanh(d, c)), d, row.new_h + unit);
 }
 
@@ -77,8 +79,8 @@ HWY_INLINE void FinishGru(const GatedCell& cell, const Sums<3>& sums, const Cell
     const int64_t at = gate * cell.hidden + unit;
     return hn::Add(hn::LoadU(d, row.from_input + at), hn::LoadU(d, cell.bias + at));
   };
-  const V update = Sigmoid(d, Clip(low, high, hn::Add(sums.of[0], from_input(0))));
-  const V reset = Sigmoid(d, Clip(low, high, hn::Add(sums.of[1], from_input(1))));
+  const V update = Open(d, Clip(low, high, hn::Add(sums.of[0], from_input(0))));
+  const V reset = Open(d, Clip(low, high, hn::Add(sums.of[1], from_input(1))));
   const V from_state = hn::Add(sums.of[2], hn::LoadU(d, cell.last_bias + unit));
   const V hidden = Tanh(d, Clip(low, high, hn::MulAdd(reset, from_state, from_input(2))));
   const V h = hn::LoadU(d, row.h + unit);
