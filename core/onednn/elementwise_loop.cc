@@ -140,12 +140,7 @@ class ElementwiseLoopKernel : public Kernel {
         .columns = loop_.columns,
         .steps = steps.data(),
         .num_steps = static_cast<int64_t>(steps.size())};
-    if (threads_ == 1) {
-      RunElementwise(run, 0, 1);
-      return absl::OkStatus();
-    }
-#pragma omp parallel num_threads(threads_)
-    RunElementwise(run, ThreadNumber(), TeamSize());
+    ParallelParts(threads_, [&](int part, int parts) { RunElementwise(run, part, parts); });
     return absl::OkStatus();
   }
   std::string Describe() const override {

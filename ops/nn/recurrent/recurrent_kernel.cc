@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_matmul.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/sub_kernel.h"
@@ -351,10 +352,10 @@ absl::Status RecurrentKernel::Step(const Pass& pass, int64_t t) const {
     NOMO_RETURN_IF_ERROR(RunProduct(pass, static_cast<int>(p) + 1,
                                     pass.part(phase.of_product ? product_ : h_), kR,
                                     phase.first_gate, hidden, from_state_));
-#pragma omp parallel for num_threads(threads_) if (node_.batch * hidden >= kWorthThreads)
-    for (int64_t b = 0; b < node_.batch; ++b) {
+    const int threads = node_.batch * hidden >= kWorthThreads ? threads_ : 1;
+    ParallelFor(threads, node_.batch, [&](int64_t b) {
       if (t < pass.lengths[b]) phase.compute(Row(pass, phase, t, b));
-    }
+    });
   }
   for (int64_t b = 0; b < node_.batch; ++b) {
     StoreOutput(pass, t, b, pass.part(h_) + b * state_stride_);
@@ -414,11 +415,10 @@ void RecurrentKernel::RunCells(const Pass& pass, int64_t begin, int64_t end) con
   constexpr int64_t kWorthThreads = 1 << 21;
   const int64_t work = (end - begin) * node_.batch * gates_ * node_.hidden * node_.hidden;
   const bool share = parallel_directions_ == 1 && work >= kWorthThreads;
-  const int64_t parts = share ? std::min<int64_t>(threads_, node_.batch) : 1;
-#pragma omp parallel for num_threads(static_cast <int>(parts)) if (parts > 1)
-  for (int64_t part = 0; part < parts; ++part) {
+  const int64_t most = share ? std::min<int64_t>(threads_, node_.batch) : 1;
+  ParallelParts(static_cast<int>(most), [&](int part, int parts) {
     RunCellsOf(pass, begin, end, node_.batch * part / parts, node_.batch * (part + 1) / parts);
-  }
+  });
 }
 
 absl::Status RecurrentKernel::RunSteps(const Pass& pass, int64_t begin, int64_t end) const {
@@ -459,13 +459,12 @@ absl::Status RecurrentKernel::Run(KernelContext& context) const {
   const float clip = context.attrs().Has("clip") ? static_cast<float>(context.attrs().Float("clip"))
                                                  : std::numeric_limits<float>::infinity();
   absl::Status statuses[2];
-#pragma omp parallel for num_threads(parallel_directions_) if (parallel_directions_ > 1)
-  for (int64_t d = 0; d < node_.directions; ++d) {
+  ParallelFor(parallel_directions_, node_.directions, [&](int64_t d) {
     Pass pass{context, lengths, d, clip};
     pass.scratch = context.scratch() + (parallel_directions_ > 1 ? d * direction_bytes_ : 0);
     statuses[d] = RunDirection(pass);
     if (statuses[d].ok()) End(context, pass);
-  }
+  });
   NOMO_RETURN_IF_ERROR(statuses[0]);
   return statuses[1];
 }
