@@ -49,7 +49,7 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
   kernels_ = options.exact      ? KernelChoice::kReference
              : options.keep_nan ? KernelChoice::kFastKeepingNan
                                 : KernelChoice::kFast;
-  threads_ = options.threads > 0 ? options.threads : MaxThreads();
+  threads_ = options.threads > 0 ? options.threads : DefaultThreads();
   NOMO_ASSIGN_OR_RETURN(graph_, Lower(model, graph, inputs, registry, lower));
   if (!outputs.empty()) {
     std::vector<ValueId> wanted;
@@ -89,12 +89,10 @@ absl::Status Program::PrepareSteps() {
   // Most of the time goes into packing weights, each node's by itself.
   std::vector<absl::Status> statuses(steps_.size());
   const std::shared_ptr<MemoryAccount> account = CurrentMemoryAccount();
-  [[maybe_unused]] const bool several = threads_ > 1 && steps_.size() > 1;
-#pragma omp parallel for schedule(dynamic) num_threads(threads_) if (several)
-  for (size_t i = 0; i < steps_.size(); ++i) {
+  ParallelForDynamic(threads_, static_cast<int64_t>(steps_.size()), [&](int64_t i) {
     const MemoryScope memory(account);
     statuses[i] = CatchBadAlloc([&] { return PrepareStep(steps_[i], uses); });
-  }
+  });
   for (size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
     const LoweredNode& node = graph_.nodes[step.node];

@@ -140,12 +140,7 @@ class ElementwiseLoopKernel : public Kernel {
         .columns = loop_.columns,
         .steps = steps.data(),
         .num_steps = static_cast<int64_t>(steps.size())};
-    if (threads_ == 1) {
-      RunElementwise(run, 0, 1);
-      return absl::OkStatus();
-    }
-#pragma omp parallel num_threads(threads_)
-    RunElementwise(run, ThreadNumber(), TeamSize());
+    ParallelParts(threads_, [&](int part, int parts) { RunElementwise(run, part, parts); });
     return absl::OkStatus();
   }
   std::string Describe() const override {
@@ -156,6 +151,39 @@ class ElementwiseLoopKernel : public Kernel {
   const Loop loop_;
   const int input_;
   const int threads_;
+};
+
+// A single step on elements that lie side by side, by one thread.
+class FlatStepKernel : public Kernel {
+ public:
+  FlatStepKernel(const Loop& loop, int input)
+      : step_(loop.steps[0]),
+        run_(FindStep(step_.kind)),
+        count_(loop.columns),
+        input_(input),
+        operand_(loop.operands[0]) {}
+
+  absl::Status Run(KernelContext& context) const override {
+    const auto* const from = reinterpret_cast<const float*>(context.input_view(input_).data);
+    auto* const to = reinterpret_cast<float*>(context.output_view(0).data);
+    if (operand_ < 0) {
+      run_(step_, 0, 0, count_, from, to);
+      return absl::OkStatus();
+    }
+    VectorStep step = step_;
+    step.operand = reinterpret_cast<const float*>(context.input_view(operand_).data);
+    run_(step, 0, 0, count_, from, to);
+    return absl::OkStatus();
+  }
+  std::string Describe() const override {
+    return absl::StrCat("elementwise loop ", VectorTargetName(BestVectorTarget()));
+  }
+
+ private:
+  const VectorStep step_;
+  const StepFn run_;
+  const int64_t count_;
+  const int input_, operand_;
 };
 
 }  // namespace
@@ -172,8 +200,11 @@ std::unique_ptr<Kernel> PrepareElementwiseLoop(const PrepareContext& context, in
   // A team of threads costs some microseconds.
   constexpr int64_t kWorthThreads = 1 << 15;
   const int64_t work = loop->rows * loop->columns * static_cast<int64_t>(loop->steps.size());
-  return std::make_unique<ElementwiseLoopKernel>(*std::move(loop), input,
-                                                 work < kWorthThreads ? 1 : context.threads);
+  const int threads = work < kWorthThreads ? 1 : context.threads;
+  if (threads == 1 && loop->rows == 1 && loop->steps.size() == 1) {
+    return std::make_unique<FlatStepKernel>(*loop, input);
+  }
+  return std::make_unique<ElementwiseLoopKernel>(*std::move(loop), input, threads);
 }
 
 bool ElementwiseLoopServes(const PrepareContext& context, int input, const PostOp& op) {

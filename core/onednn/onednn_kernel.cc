@@ -33,6 +33,11 @@ class ScopedThreads {
   bool changed_;
 };
 
+// With OpenMP below it oneDNN knows no other threads than OpenMP's.
+int PrimitiveThreads(const PrepareContext& context) {
+  return CurrentThreadPool() != nullptr ? 1 : context.threads;
+}
+
 dnnl::memory::dims Dims(absl::Span<const int64_t> dims) {
   if (dims.empty()) return {1};  // oneDNN has no scalars
   return dnnl::memory::dims(dims.begin(), dims.end());
@@ -125,7 +130,7 @@ bool IsArithmetic(dnnl::primitive::kind kind, const dnnl::primitive_desc_base& p
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareIn(Builder::Mode mode, const BuildFn& build,
                                                   const PrepareContext& context) {
   if (HasEmptyTensor(context)) return nullptr;
-  const ScopedThreads threads(context.threads);
+  const ScopedThreads threads(PrimitiveThreads(context));
   auto kernel = Guard([&]() -> absl::StatusOr<std::unique_ptr<Kernel>> {
     Builder builder(context, mode);
     if (!build(builder)) return nullptr;
@@ -219,7 +224,7 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
       : buffers_(std::move(builder.buffers_)),
         steps_(std::move(builder.steps_)),
         scratch_bytes_(builder.scratch_bytes_),
-        threads_(builder.context_.threads),
+        threads_(PrimitiveThreads(builder.context_)),
         may_lose_nan_(!builder.keeps_nan_),
         description_(std::move(builder.description_)) {}
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
+#include "nomograph/core/numeric/threads.h"
 
 namespace nomograph {
 namespace {
@@ -210,10 +211,9 @@ void ForEachRow(KernelContext& context, RowFn row, int threads) {
   }
   const int64_t rows = axes.empty() ? 1 : axes[0].size;
   if (threads <= 1 || rows < threads) return RunRows(context, axes, inner, 0, {0, rows}, row);
-#pragma omp parallel for num_threads(threads)
-  for (int t = 0; t < threads; ++t) {
-    RunRows(context, axes, inner, 0, {rows * t / threads, rows * (t + 1) / threads}, row);
-  }
+  ParallelParts(threads, [&](int part, int parts) {
+    RunRows(context, axes, inner, 0, {rows * part / parts, rows * (part + 1) / parts}, row);
+  });
 }
 
 namespace internal {

@@ -153,12 +153,20 @@ absl::Status Executor::RunSteps(absl::Span<const Tensor> inputs, absl::Span<Tens
   NOMO_RETURN_IF_ERROR(Bind(inputs, results));
   SetUpRun();
   StepObserver* const observer = CurrentStepObserver();
-  for (size_t i = 0; i < program_.steps_.size(); ++i) {
-    absl::Status status = CheckRun();
-    if (status.ok()) status = RunStep(i, observer);
-    if (!status.ok()) return AtNode(program_.graph_.nodes[program_.steps_[i].node], status);
-  }
-  return absl::OkStatus();
+  // What is the same for all steps is asked once: many a step takes no longer than a question.
+  const bool limited = RunIsLimited();
+  size_t i = 0;
+  const absl::Status status = CatchBadAlloc([&] {
+    for (; i < state_.calls_.size(); ++i) {
+      if (limited) NOMO_RETURN_IF_ERROR(CheckRun());
+      ProgramState::Call& call = state_.calls_[i];
+      const bool plain = call.kernel != nullptr && observer == nullptr;
+      NOMO_RETURN_IF_ERROR(plain ? call.kernel->Run(call.context) : RunStep(i, observer));
+    }
+    return absl::OkStatus();
+  });
+  if (status.ok()) return status;
+  return AtNode(program_.graph_.nodes[program_.steps_[i].node], status);
 }
 
 // Sets the addresses that differ between runs: those of the inputs, of variables, of the results,

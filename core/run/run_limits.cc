@@ -51,6 +51,13 @@ absl::Status RunScope::Check() const {
   return absl::OkStatus();
 }
 
+bool RunIsLimited() {
+  for (const RunScope* run = current_run; run != nullptr; run = run->outer_) {
+    if (run->limits_.cancel != nullptr || run->deadline_) return true;
+  }
+  return false;
+}
+
 absl::Status CheckRun() {
   for (const RunScope* run = current_run; run != nullptr; run = run->outer_) {
     NOMO_RETURN_IF_ERROR(run->Check());

@@ -33,6 +33,7 @@ class RunScope {
 
  private:
   friend absl::Status CheckRun();
+  friend bool RunIsLimited();
   absl::Status Check() const;
 
   const MemoryScope memory_;
@@ -44,6 +45,8 @@ class RunScope {
 // DeadlineExceeded or Cancelled when this thread's run is to end. It is asked before every step of
 // a program; a kernel that runs for seconds may ask as well.
 absl::Status CheckRun();
+// Whether CheckRun() may say so, now or later in this thread's run.
+bool RunIsLimited();
 
 }  // namespace nomograph
 

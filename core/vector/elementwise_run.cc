@@ -11,28 +11,40 @@
 namespace nomograph {
 namespace {
 
-using RunFn = void (*)(const ElementwiseRun& run, int part, int parts);
+// The functions for one instruction set.
+struct Target {
+  void (*run)(const ElementwiseRun& run, int part, int parts);
+  StepFn (*find_step)(VectorStep::Kind kind);
+};
+#define NOMO_TARGET(set) \
+  Target { set::RunElementwisePart, set::StepFunction }
 
-RunFn BestRun() {
+Target BestTarget() {
   switch (BestVectorTarget()) {
 #if HWY_TARGETS & HWY_AVX3
     case VectorTarget::kAvx512:
-      return N_AVX3::RunElementwisePart;
+      return NOMO_TARGET(N_AVX3);
 #endif
 #if HWY_TARGETS & HWY_AVX2
     case VectorTarget::kAvx2:
-      return N_AVX2::RunElementwisePart;
+      return NOMO_TARGET(N_AVX2);
 #endif
     default:
-      return HWY_STATIC_DISPATCH(RunElementwisePart);
+      return {HWY_STATIC_DISPATCH(RunElementwisePart), HWY_STATIC_DISPATCH(StepFunction)};
   }
+}
+
+const Target& Best() {
+  static const Target target = BestTarget();
+  return target;
 }
 
 }  // namespace
 
 void RunElementwise(const ElementwiseRun& run, int part, int parts) {
-  static const RunFn best = BestRun();
-  best(run, part, parts);
+  Best().run(run, part, parts);
 }
+
+StepFn FindStep(VectorStep::Kind kind) { return Best().find_step(kind); }
 
 }  // namespace nomograph

@@ -19,6 +19,10 @@ struct ElementwiseRun {
 // Computes part number `part` of `parts`, which together are the run. Parts may run side by side.
 void RunElementwise(const ElementwiseRun& run, int part, int parts);
 
+// The function for steps of this kind, for small nodes: to look at a step's kind and at a run's
+// tiles costs more than their work.
+StepFn FindStep(VectorStep::Kind kind);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_CORE_VECTOR_ELEMENTWISE_RUN_H_

@@ -24,11 +24,12 @@ struct VectorStep {
     kAbs,
     kSquare,
     kSqrt,
-    kHardSwish,    // y * min(max(y * a + b, 0), 1)
-    kHardSigmoid,  // min(max(y * a + b, 0), 1)
-    kSwish,      // y / (1 + exp(-a * y))
-    kSigmoid,    // 1 / (1 + exp(-y))
-    kGelu,       // y / 2 * (1 + erf(y / sqrt(2)))
+    kHardSwish,     // y * min(max(y * a + b, 0), 1)
+    kHardSigmoid,   // min(max(y * a + b, 0), 1)
+    kSwish,         // y / (1 + exp(-a * y))
+    kSigmoid,       // 1 / (1 + exp(-y))
+    kGelu,          // y / 2 * (1 + erf(y / sqrt(2)))
+    kLast = kGelu,  // of all
   };
   Kind kind;
   float a = 0, b = 0;
@@ -37,6 +38,11 @@ struct VectorStep {
 
   bool has_operand() const { return kind <= Kind::kMinimum; }
 };
+
+// Takes a step on `count` elements that lie side by side, the first of them at (row, column): from
+// `from` to `to`, which may be the same.
+using StepFn = void (*)(const VectorStep& step, int64_t row, int64_t column, int64_t count,
+                        const float* from, float* to);
 
 }  // namespace nomograph
 

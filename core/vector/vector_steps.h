@@ -7,8 +7,10 @@
 #define NOMOGRAPH_CORE_VECTOR_VECTOR_STEPS_H_
 #endif
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "hwy/highway.h"
@@ -35,9 +37,11 @@ HWY_INLINE V Clip(V low, V high, V x) {
 #endif
 }
 
-// e^x for x from -87 to 89, off by two units in the last place: 2^n times the polynomial of Cephes'
-// expf. What is past the greatest number becomes infinity; NaN stays.
-HWY_INLINE V Exp(D d, V x) {
+// e^x = power * (1 + fraction), for x from -87 to 89: 2^n, and the polynomial of Cephes' expf.
+struct SplitExp {
+  V power, fraction;
+};
+HWY_INLINE SplitExp ExpParts(D d, V x) {
   const auto set = [d](float value) HWY_ATTR { return hn::Set(d, value); };
   const auto exponent = hn::NearestInt(hn::Mul(x, set(1.44269504f)));
   const V n = hn::ConvertTo(d, exponent);
@@ -47,10 +51,24 @@ HWY_INLINE V Exp(D d, V x) {
   p = hn::MulAdd(p, r, set(4.1665795894e-2f));
   p = hn::MulAdd(p, r, set(1.6666665459e-1f));
   p = hn::MulAdd(p, r, set(5.0000001201e-1f));
-  p = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), set(1.0f));
   const hn::RebindToSigned<D> di;
   const auto biased = hn::Add(exponent, hn::Set(di, 127));
-  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(biased)));
+  return {hn::BitCast(d, hn::ShiftLeft<23>(biased)), hn::MulAdd(p, hn::Mul(r, r), r)};
+}
+
+// e^x for x from -87 to 89, off by two units in the last place. What is past the greatest number
+// becomes infinity; NaN stays.
+HWY_INLINE V Exp(D d, V x) {
+  const SplitExp e = ExpParts(d, x);
+  return hn::Mul(hn::Add(e.fraction, hn::Set(d, 1.0f)), e.power);
+}
+
+// By way of e^2x - 1, which is accurate near 0 too. In float32 it is 1 from 10 on.
+HWY_INLINE V Tanh(D d, V x) {
+  const V bounded = Clip(hn::Set(d, -10.0f), hn::Set(d, 10.0f), x);
+  const SplitExp e = ExpParts(d, hn::Add(bounded, bounded));
+  const V less_one = hn::MulAdd(e.power, e.fraction, hn::Sub(e.power, hn::Set(d, 1.0f)));
+  return hn::Div(less_one, hn::Add(less_one, hn::Set(d, 2.0f)));
 }
 
 // 1 / x, off by two units in the last place; 0 for infinity. NaN stays.
@@ -216,10 +234,10 @@ HWY_INLINE void RunPairs(const VectorStep& step, int64_t row, int64_t column, in
   ForEachVector(count, from, to, [=](V v) HWY_ATTR { return f(v, same); });
 }
 
-// A step on `count` elements that lie side by side, the first of them at (row, column): from `from`
-// to `to`, which may be the same.
-inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t count,
-                    const float* from, float* to) {
+// RunStep() for the steps of a kind.
+template <VectorStep::Kind kKind>
+void RunStepOf(const VectorStep& step, int64_t row, int64_t column, int64_t count,
+               const float* from, float* to) {
   using Kind = VectorStep::Kind;
   const D d;
   const V a = hn::Set(d, step.a), b = hn::Set(d, step.b);
@@ -227,7 +245,7 @@ inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t
   const V zero = hn::Zero(d), half = hn::Set(d, 0.5f), one = hn::Set(d, 1.0f);
   const auto each = [&](auto f) HWY_ATTR { ForEachVector(count, from, to, f); };
   const auto pairs = [&](auto f) HWY_ATTR { RunPairs(step, row, column, count, from, to, f); };
-  switch (step.kind) {
+  switch (kKind) {
     case Kind::kAdd:
       return pairs([](V v, V w) HWY_ATTR { return hn::Add(v, w); });
     case Kind::kSubtract:
@@ -266,6 +284,23 @@ inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t
         return hn::Mul(hn::Mul(v, half), hn::Add(erf, one));
       });
   }
+}
+
+template <size_t... kKinds>
+StepFn StepFunctionAmong(VectorStep::Kind kind, std::index_sequence<kKinds...>) {
+  static constexpr StepFn kFunctions[] = {RunStepOf<static_cast<VectorStep::Kind>(kKinds)>...};
+  return kFunctions[static_cast<size_t>(kind)];
+}
+
+// A function for each kind: one for all would set up at each call what any of them needs.
+inline StepFn StepFunction(VectorStep::Kind kind) {
+  constexpr size_t kKinds = static_cast<size_t>(VectorStep::Kind::kLast) + 1;
+  return StepFunctionAmong(kind, std::make_index_sequence<kKinds>());
+}
+
+inline void RunStep(const VectorStep& step, int64_t row, int64_t column, int64_t count,
+                    const float* from, float* to) {
+  StepFunction(step.kind)(step, row, column, count, from, to);
 }
 
 // What follows the product, where it is nothing but a matrix that is added and bounds, as behind

@@ -111,16 +111,13 @@ class PackedKernel : public Kernel {
 
   absl::Status Run(KernelContext& context) const override {
     float* const scratch = reinterpret_cast<float*>(context.scratch());
-#pragma omp parallel num_threads(threads_) if (threads_ > 1)
-    {
-      // OpenMP may give fewer threads than are asked for.
-      const int thread = ThreadNumber(), threads = TeamSize();
+    ParallelParts(threads_, [&](int part, int parts) {
       PackedProduct product = CommonProduct();
       for (int64_t i = 0; i < node_.products; ++i) {
         SetAddresses(context, i, product);
-        MultiplyPart(product, thread, threads, scratch + thread * ScratchFloats());
+        MultiplyPart(product, part, parts, scratch + part * ScratchFloats());
       }
-    }
+    });
     return absl::OkStatus();
   }
 
@@ -212,12 +209,7 @@ class RowKernel : public Kernel {
       if (steps_[s].input < 0) continue;
       product.steps[s].operand = context.input<float>(steps_[s].input).data();
     }
-    if (threads_ == 1) {
-      MultiplyRows(product, 0, 1);
-      return absl::OkStatus();
-    }
-#pragma omp parallel num_threads(threads_)
-    MultiplyRows(product, ThreadNumber(), TeamSize());
+    ParallelParts(threads_, [&](int part, int parts) { MultiplyRows(product, part, parts); });
     return absl::OkStatus();
   }
   std::string Describe() const override {

@@ -7,6 +7,7 @@
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/registry.h"
@@ -133,16 +134,15 @@ PrepareFn SoftmaxRows(bool logarithm) {
     if (shape[1] < 2 || shape[2] != 1) return nullptr;
     constexpr int64_t kPerThread = 8192;  // elements: less is not worth a thread
     const int64_t worth = std::max<int64_t>(1, shape[0] * shape[1] / kPerThread);
-    [[maybe_unused]] const int threads =
-        static_cast<int>(std::min<int64_t>(context.threads, worth));
+    const int threads = static_cast<int>(std::min<int64_t>(context.threads, worth));
     return MakeComputeKernel(
         [=](KernelContext& run) {
           const float* x = run.input<float>(0).data();
           float* y = run.output<float>(0).data();
           const int64_t rows = shape[0], size = shape[1];
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
-          for (int64_t row = 0; row < rows; ++row)
+          ParallelFor(threads, rows, [&](int64_t row) {
             SoftmaxRow(x + row * size, y + row * size, size, logarithm);
+          });
           return absl::OkStatus();
         },
         "rows");

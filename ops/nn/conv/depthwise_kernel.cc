@@ -69,11 +69,10 @@ class DepthwiseKernel : public Kernel {
       if (step.input >= 0) conv.steps.back().operand = context.input<float>(step.input).data();
     }
     float* const scratch = reinterpret_cast<float*>(context.scratch());
-#pragma omp parallel for num_threads(threads_) if (threads_ > 1)
-    for (int t = 0; t < threads_; ++t) {
-      ConvolveChannels(conv, conv.channels * t / threads_, conv.channels * (t + 1) / threads_,
-                       scratch + t * DepthwiseScratchFloats(conv));
-    }
+    ParallelParts(threads_, [&](int part, int parts) {
+      ConvolveChannels(conv, conv.channels * part / parts, conv.channels * (part + 1) / parts,
+                       scratch + part * DepthwiseScratchFloats(conv));
+    });
     return absl::OkStatus();
   }
 

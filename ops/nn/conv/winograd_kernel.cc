@@ -1,6 +1,7 @@
 #include "nomograph/ops/nn/conv/winograd_kernel.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cfenv>
 #include <cmath>
 #include <optional>
@@ -78,22 +79,18 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
     }
     float* const shared = reinterpret_cast<float*>(context.scratch());
     float* const scratch = shared + WinogradSharedFloats(conv);
-    bool finite = true;
-#pragma omp parallel num_threads(threads_) reduction(&& : finite) if (threads_ > 1)
-    {
-      // OpenMP may give fewer threads than are asked for.
-      const int thread = ThreadNumber(), threads = TeamSize();
-      float* const own = scratch + thread * WinogradScratchFloats(conv);
-      const auto run = [&](int64_t block, WinogradStage stage) {
-        return RunWinogradStage(conv, block, stage, thread, threads, shared, own);
-      };
-      for (int64_t block = 0; block < WinogradBlocks(conv); ++block) {
-        finite &= run(block, WinogradStage::kTransformInput);
-#pragma omp barrier
-        run(block, WinogradStage::kMultiply);
-#pragma omp barrier
-        run(block, WinogradStage::kTransformOutput);
-      }
+    std::atomic<bool> finite = true;
+    const auto run = [&](int64_t block, WinogradStage stage) {
+      ParallelParts(threads_, [&](int part, int parts) {
+        float* const own = scratch + part * WinogradScratchFloats(conv);
+        const bool good = RunWinogradStage(conv, block, stage, part, parts, shared, own);
+        if (stage == WinogradStage::kTransformInput && !good) finite = false;
+      });
+    };
+    for (int64_t block = 0; block < WinogradBlocks(conv); ++block) {
+      run(block, WinogradStage::kTransformInput);
+      run(block, WinogradStage::kMultiply);
+      run(block, WinogradStage::kTransformOutput);
     }
     // Infinities and NaN would spread to neighbours.
     if (!finite) std::feraiseexcept(FE_INVALID);

@@ -52,12 +52,7 @@ class ChannelAffineKernel : public Kernel {
                        0, 1);
       }
     };
-    if (threads_ == 1) {
-      part(0, 1);
-      return absl::OkStatus();
-    }
-#pragma omp parallel num_threads(threads_)
-    part(ThreadNumber(), TeamSize());
+    ParallelParts(threads_, part);
     return absl::OkStatus();
   }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/norm/rows.h"
@@ -95,8 +96,7 @@ absl::Status RmsNormalizationFast(KernelContext& context, int threads) {
   const float* scale = context.has_input(1) ? context.input<float>(1).data() : nullptr;
   const float* in = context.input<float>(0).data();
   float* out = context.output<float>(0).data();
-#pragma omp parallel for num_threads(threads)
-  for (int64_t r = 0; r < rows.count; ++r) {
+  ParallelFor(threads, rows.count, [&](int64_t r) {
     const float* x = in + r * rows.size;
     float* y = out + r * rows.size;
     float squares = 0;
@@ -105,7 +105,7 @@ absl::Status RmsNormalizationFast(KernelContext& context, int threads) {
     const float factor = 1.0f / std::sqrt(squares / static_cast<float>(rows.size) + epsilon);
     for (int64_t i = 0; i < rows.size; ++i)
       y[i] = x[i] * factor * (scale == nullptr ? 1.0f : scale[i]);
-  }
+  });
   return absl::OkStatus();
 }
 

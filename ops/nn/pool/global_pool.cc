@@ -1,4 +1,5 @@
 // nn.GlobalAveragePool, nn.GlobalMaxPool: mean and maximum over all spatial positions.
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/pool/pool.h"
@@ -126,14 +127,13 @@ absl::Status AverageChannelsFirst(KernelContext& context, int threads) {
   const float* in = context.input<float>(0).data();
   float* out = context.output<float>(0).data();
   const int64_t count = x.positions;
-#pragma omp parallel for num_threads(threads)
-  for (int64_t row = 0; row < x.batches * x.channels; ++row) {
+  ParallelFor(threads, x.batches * x.channels, [&](int64_t row) {
     const float* channel = in + row * count;
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < count; ++i) sum += channel[i];
     out[row] = static_cast<float>(sum / static_cast<double>(count));
-  }
+  });
   return absl::OkStatus();
 }
 

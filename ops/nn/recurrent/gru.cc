@@ -80,7 +80,9 @@ void HiddenOfProduct(const RecurrentRow& row) {
 
 RecurrentPlan GruPlan(const Attributes& attrs) {
   if (attrs.Bool("linear_before_reset")) {
-    return {.phases = {{kUpdate, 3, false, LinearBeforeReset}}, .separate_last_bias = true};
+    return {.phases = {{kUpdate, 3, false, LinearBeforeReset}},
+            .separate_last_bias = true,
+            .cell = GatedCell::Kind::kGru};
   }
   return {.phases = {{kUpdate, 2, false, UpdateAndReset}, {kHidden, 1, true, HiddenOfProduct}}};
 }

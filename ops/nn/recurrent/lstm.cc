@@ -71,10 +71,14 @@ void LstmRow(const RecurrentRow& row, bool input_forget) {
 
 RecurrentPlan LstmPlan(const Attributes& attrs) {
   const bool input_forget = attrs.Bool("input_forget");
-  return {{{.first_gate = 0,
-            .gates = 4,
-            .of_product = false,
-            .compute = [input_forget](const RecurrentRow& row) { LstmRow(row, input_forget); }}}};
+  RecurrentPlan plan;
+  plan.phases = {
+      {.first_gate = 0,
+       .gates = 4,
+       .of_product = false,
+       .compute = [input_forget](const RecurrentRow& row) { LstmRow(row, input_forget); }}};
+  if (!input_forget) plan.cell = GatedCell::Kind::kLstm;
+  return plan;
 }
 
 std::vector<Example> LstmExamples() {

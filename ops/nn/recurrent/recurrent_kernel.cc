@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_matmul.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/sub_kernel.h"
@@ -49,10 +50,12 @@ class RecurrentKernel : public Kernel {
                                                          const RecurrentKind& kind,
                                                          RecurrentPlan plan);
   absl::Status Run(KernelContext& context) const override;
-  int64_t scratch_bytes() const override { return scratch_bytes_; }
+  int64_t scratch_bytes() const override { return parallel_directions_ * direction_bytes_; }
   std::unique_ptr<KernelState> NewState() const override;
+  bool ReadsInput(int index) const override;
   std::string Describe() const override {
-    return absl::StrCat("recurrent loop, ", products_[0].Describe());
+    return absl::StrCat(packed_.valid() ? "recurrent pass, " : "recurrent loop, ",
+                        products_[0].Describe());
   }
 
  private:
@@ -62,39 +65,57 @@ class RecurrentKernel : public Kernel {
     const SequenceLengths& lengths;
     int64_t direction;
     float clip;
+    std::byte* scratch = nullptr;
     int64_t chunk_begin = 0;  // the first step of which from_input has the products
 
-    float* part(int64_t offset) const {
-      return reinterpret_cast<float*>(context.scratch() + offset);
-    }
+    float* part(int64_t offset) const { return reinterpret_cast<float*>(scratch + offset); }
     const float* input(int i, int64_t offset) const {
       return context.has_input(i) ? context.input<float>(i).data() + offset : nullptr;
     }
   };
 
   RecurrentKernel(RecurrentNode node, int gates, RecurrentPlan plan, int threads);
+  absl::Status PackCells(const PrepareContext& context);
   absl::StatusOr<bool> AddProduct(const PrepareContext& context, int input, int64_t first_gate,
                                   int64_t gates, int64_t rows, int64_t columns);
   void PlaceScratch();
   absl::Status RunProduct(const Pass& pass, int which, const float* x, int input,
                           int64_t first_gate, int64_t columns, int64_t y) const;
 
+  absl::Status RunDirection(Pass& pass) const;
+  void PadForCells(const Pass& pass) const;
   void Begin(const Pass& pass) const;
   absl::Status MultiplyInputs(Pass& pass, int64_t begin) const;
+  // The steps number `begin` to `end` - 1 in the pass's order.
+  absl::Status RunSteps(const Pass& pass, int64_t begin, int64_t end) const;
+  void RunCells(const Pass& pass, int64_t begin, int64_t end) const;
+  void RunCellsOf(const Pass& pass, int64_t begin, int64_t end, int64_t first_sequence,
+                  int64_t last_sequence) const;
   absl::Status Step(const Pass& pass, int64_t t) const;
   RecurrentRow Row(const Pass& pass, const RecurrentPhase& phase, int64_t t, int64_t b) const;
+  void StoreOutput(const Pass& pass, int64_t t, int64_t b, const float* h) const;
   void End(KernelContext& context, const Pass& pass) const;
+  int64_t StepAt(const Pass& pass, int64_t i) const {
+    return node_.reverse(pass.direction) ? node_.steps - 1 - i : i;
+  }
+  // Where the states h are after so many steps: cells put them from one place into the other.
+  int64_t HAfter(int64_t steps) const { return packed_.valid() && steps % 2 != 0 ? new_h_ : h_; }
 
   const RecurrentNode node_;
   const int gates_;
-  const RecurrentPlan plan_;
+  RecurrentPlan plan_;
   const int threads_;
   int64_t chunk_;  // steps
+  // Rs of all directions, by PackCell(); invalid where the plan's phases are taken.
+  Tensor packed_;
+  int parallel_directions_ = 1;
   // For each direction that of the inputs, then those of the phases.
   std::vector<SubKernel> products_;
-  // Offsets in the scratch memory.
-  int64_t x_, from_input_, from_state_, bias_, all_gates_, h_, c_, product_, inner_;
-  int64_t scratch_bytes_;
+  int64_t state_stride_;  // from one sequence's state to the next one's
+  // Offsets in the scratch memory of a direction.
+  int64_t x_, from_input_, from_state_, bias_, peephole_, all_gates_, h_, new_h_, c_, product_,
+      inner_, rows_;
+  int64_t direction_bytes_;
 };
 
 // As many steps' products at a time as stay in the cache, but enough rows for a fast product.
@@ -109,7 +130,50 @@ RecurrentKernel::RecurrentKernel(RecurrentNode node, int gates, RecurrentPlan pl
       gates_(gates),
       plan_(std::move(plan)),
       threads_(threads),
-      chunk_(ChunkSteps(node_, gates)) {}
+      chunk_(ChunkSteps(node_, gates)),
+      state_stride_(node_.hidden) {}
+
+bool HasUsualActivations(const RecurrentNode& node) {
+  using Kind = GateActivation::Kind;
+  const int64_t each = static_cast<int64_t>(node.activations.size()) / node.directions;
+  for (int64_t i = 0; i < node.directions * each; ++i) {
+    if (node.activations[i].kind != (i % each == 0 ? Kind::kSigmoid : Kind::kTanh)) return false;
+  }
+  return true;
+}
+
+// Where the layer's steps are those of cells and R is known, they take the place of the phases.
+absl::Status RecurrentKernel::PackCells(const PrepareContext& context) {
+  const Tensor& r = context.constants[kR];
+  if (!plan_.cell || !r.valid() || !HasUsualActivations(node_)) return absl::OkStatus();
+  const int64_t each = gates_ * node_.hidden * node_.hidden;
+  const int64_t floats = PackedCellFloats(gates_, node_.hidden);
+  NOMO_ASSIGN_OR_RETURN(packed_, Tensor::Create(DType::kFloat32, {node_.directions * floats}));
+  for (int64_t d = 0; d < node_.directions; ++d) {
+    PackCell(r.data<float>().data() + d * each, gates_, node_.hidden,
+             packed_.mutable_data<float>().data() + d * floats);
+  }
+  plan_.phases.clear();
+  state_stride_ = (node_.hidden + kCellSlack - 1) / kCellSlack * kCellSlack;
+  // To wake a thread takes as long as many steps.
+  constexpr int64_t kWorthThreads = 1 << 21;
+  const int64_t work =
+      node_.steps * node_.batch * gates_ * node_.hidden * (node_.hidden + node_.input);
+  if (threads_ > 1 && work >= kWorthThreads) {
+    parallel_directions_ = static_cast<int>(node_.directions);
+  }
+  return absl::OkStatus();
+}
+
+bool RecurrentKernel::ReadsInput(int index) const {
+  if (index == kR) return !packed_.valid();
+  if (index != kW) return true;
+  const size_t each = 1 + plan_.phases.size();
+  for (size_t i = 0; i < products_.size(); i += each) {
+    if (products_[i].ReadsInput(1)) return true;
+  }
+  return false;
+}
 
 absl::StatusOr<bool> RecurrentKernel::AddProduct(const PrepareContext& context, int input,
                                                  int64_t first_gate, int64_t gates, int64_t rows,
@@ -120,7 +184,9 @@ absl::StatusOr<bool> RecurrentKernel::AddProduct(const PrepareContext& context, 
   // Ahead of a small product and behind it one thread takes the steps; the others sleep by then,
   // and to wake them takes longer than the product.
   constexpr int64_t kWorthThreads = 1 << 22;
-  const int threads = rows * gates * node_.hidden * columns < kWorthThreads ? 1 : context.threads;
+  const bool alone = parallel_directions_ == 1;
+  const bool worth = rows * gates * node_.hidden * columns >= kWorthThreads;
+  const int threads = alone && worth ? context.threads : 1;
   NOMO_ASSIGN_OR_RETURN(
       std::optional<SubKernel> product,
       SubKernel::Create(PrepareProduct, context.attrs, threads,
@@ -140,6 +206,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> RecurrentKernel::Prepare(const PrepareCo
   std::unique_ptr<RecurrentKernel> kernel(
       new RecurrentKernel(std::move(node), kind.gates, std::move(plan), context.threads));
   const RecurrentNode& n = kernel->node_;
+  NOMO_RETURN_IF_ERROR(kernel->PackCells(context));
   for (int64_t d = 0; d < n.directions; ++d) {
     NOMO_ASSIGN_OR_RETURN(bool served, kernel->AddProduct(context, kW, d * kind.gates, kind.gates,
                                                           kernel->chunk_ * n.batch, n.input));
@@ -157,19 +224,23 @@ absl::StatusOr<std::unique_ptr<Kernel>> RecurrentKernel::Prepare(const PrepareCo
 
 void RecurrentKernel::PlaceScratch() {
   ScratchPlan plan;
-  const int64_t row = gates_ * node_.hidden, states = node_.batch * node_.hidden;
+  const int64_t row = gates_ * node_.hidden, states = node_.batch * state_stride_;
+  const int64_t phase_floats = packed_.valid() ? 0 : node_.batch * row;
   x_ = plan.Add<float>(node_.batch_first ? chunk_ * node_.batch * node_.input : 0);
-  from_input_ = plan.Add<float>(chunk_ * node_.batch * row);
-  from_state_ = plan.Add<float>(node_.batch * row);
-  bias_ = plan.Add<float>(row + node_.hidden);
-  all_gates_ = plan.Add<float>(node_.batch * row);
+  from_input_ = plan.Add<float>(chunk_ * node_.batch * row + kCellSlack);
+  from_state_ = plan.Add<float>(phase_floats);
+  bias_ = plan.Add<float>(row + node_.hidden + kCellSlack);
+  peephole_ = plan.Add<float>(packed_.valid() ? 3 * node_.hidden + kCellSlack : 0);
+  all_gates_ = plan.Add<float>(phase_floats);
   h_ = plan.Add<float>(states);
+  new_h_ = plan.Add<float>(packed_.valid() ? states : 0);
   c_ = plan.Add<float>(states);
-  product_ = plan.Add<float>(states);
+  product_ = plan.Add<float>(packed_.valid() ? 0 : states);
+  rows_ = plan.Add<CellRow>(packed_.valid() ? node_.batch : 0);
   int64_t inner = 0;
   for (const SubKernel& product : products_) inner = std::max(inner, product.scratch_bytes());
   inner_ = plan.Add(inner);
-  scratch_bytes_ = plan.bytes();
+  direction_bytes_ = plan.bytes();
 }
 
 std::unique_ptr<KernelState> RecurrentKernel::NewState() const {
@@ -182,12 +253,31 @@ absl::Status RecurrentKernel::RunProduct(const Pass& pass, int which, const floa
                                          int64_t first_gate, int64_t columns, int64_t y) const {
   const int64_t index = pass.direction * (1 + static_cast<int64_t>(plan_.phases.size())) + which;
   const int64_t row = (pass.direction * gates_ + first_gate) * node_.hidden;
-  const std::byte* const inputs[] = {
-      reinterpret_cast<const std::byte*>(x),
-      reinterpret_cast<const std::byte*>(pass.input(input, row * columns))};
+  // What has been packed may be there no longer.
+  const float* const weights =
+      products_[index].ReadsInput(1) ? pass.input(input, row * columns) : nullptr;
+  const std::byte* const inputs[] = {reinterpret_cast<const std::byte*>(x),
+                                     reinterpret_cast<const std::byte*>(weights)};
   auto* states = static_cast<SubKernelStates*>(pass.context.state());
-  return products_[index].Run(pass.context, inputs, pass.context.scratch() + y,
-                              pass.context.scratch() + inner_, states->states[index].get());
+  return products_[index].Run(pass.context, inputs, pass.scratch + y, pass.scratch + inner_,
+                              states->states[index].get());
+}
+
+// What cells read beside the numbers of the layer. It has no effect, but from the NaN that may lie
+// there comes the flag that makes a program repeat its run (core/op/keep_nan.h).
+void RecurrentKernel::PadForCells(const Pass& pass) const {
+  const int64_t hidden = node_.hidden, row = gates_ * hidden;
+  const auto clear_slack = [&](int64_t offset, int64_t floats) {
+    std::fill_n(pass.part(offset) + floats, kCellSlack, 0.0f);
+  };
+  clear_slack(from_input_, chunk_ * node_.batch * row);
+  clear_slack(bias_, row + hidden);
+  clear_slack(peephole_, 3 * hidden);
+  const float* const peephole = pass.input(kP, pass.direction * 3 * hidden);
+  if (peephole != nullptr) std::copy_n(peephole, 3 * hidden, pass.part(peephole_));
+  for (const int64_t states : {h_, new_h_, c_}) {
+    std::fill_n(pass.part(states), node_.batch * state_stride_, 0.0f);
+  }
 }
 
 // The biases, and the states ahead of the first step.
@@ -202,11 +292,15 @@ void RecurrentKernel::Begin(const Pass& pass) const {
   for (int64_t i = 0; i < hidden; ++i)
     bias[row + i] = b == nullptr ? 0.0f : b[2 * row - hidden + i];
 
-  std::fill_n(pass.part(product_), node_.batch * hidden, 0.0f);
+  if (packed_.valid()) {
+    PadForCells(pass);
+  } else {
+    std::fill_n(pass.part(product_), node_.batch * hidden, 0.0f);
+  }
   const std::pair<int, int64_t> states[] = {{kInitialH, h_}, {kInitialC, c_}};
   for (const auto& [input, offset] : states) {
     float* state = pass.part(offset);
-    for (int64_t i = 0; i < node_.batch; ++i, state += hidden) {
+    for (int64_t i = 0; i < node_.batch; ++i, state += state_stride_) {
       const float* from = pass.input(input, node_.state_row(pass.direction, i) * hidden);
       if (from == nullptr) {
         std::fill_n(state, hidden, 0.0f);
@@ -253,59 +347,126 @@ RecurrentRow RecurrentKernel::Row(const Pass& pass, const RecurrentPhase& phase,
 absl::Status RecurrentKernel::Step(const Pass& pass, int64_t t) const {
   constexpr int64_t kWorthThreads = 1 << 14;  // units
   const int64_t hidden = node_.hidden;
-  auto* y = reinterpret_cast<float*>(pass.context.output_view(0).data);
   for (size_t p = 0; p < plan_.phases.size(); ++p) {
     const RecurrentPhase& phase = plan_.phases[p];
     NOMO_RETURN_IF_ERROR(RunProduct(pass, static_cast<int>(p) + 1,
                                     pass.part(phase.of_product ? product_ : h_), kR,
                                     phase.first_gate, hidden, from_state_));
-#pragma omp parallel for num_threads(threads_) if (node_.batch * hidden >= kWorthThreads)
-    for (int64_t b = 0; b < node_.batch; ++b) {
+    const int threads = node_.batch * hidden >= kWorthThreads ? threads_ : 1;
+    ParallelFor(threads, node_.batch, [&](int64_t b) {
       if (t < pass.lengths[b]) phase.compute(Row(pass, phase, t, b));
-    }
+    });
   }
   for (int64_t b = 0; b < node_.batch; ++b) {
-    float* to = y + node_.y_row(t, pass.direction, b) * hidden;
-    if (t < pass.lengths[b]) {
-      std::copy_n(pass.part(h_) + b * hidden, hidden, to);
-    } else {
-      std::fill_n(to, hidden, 0.0f);
-    }
+    StoreOutput(pass, t, b, pass.part(h_) + b * state_stride_);
   }
   return absl::OkStatus();
 }
 
+void RecurrentKernel::StoreOutput(const Pass& pass, int64_t t, int64_t b, const float* h) const {
+  auto* const y = reinterpret_cast<float*>(pass.context.output_view(0).data);
+  float* const to = y + node_.y_row(t, pass.direction, b) * node_.hidden;
+  if (t < pass.lengths[b]) {
+    std::copy_n(h, node_.hidden, to);
+  } else {
+    std::fill_n(to, node_.hidden, 0.0f);
+  }
+}
+
+// The sequences from first_sequence to last_sequence - 1.
+void RecurrentKernel::RunCellsOf(const Pass& pass, int64_t begin, int64_t end,
+                                 int64_t first_sequence, int64_t last_sequence) const {
+  const int64_t row = gates_ * node_.hidden;
+  const GatedCell cell{.kind = *plan_.cell,
+                       .hidden = node_.hidden,
+                       .packed = packed_.data<float>().data() +
+                                 pass.direction * PackedCellFloats(gates_, node_.hidden),
+                       .bias = pass.part(bias_),
+                       .last_bias = pass.part(bias_) + row,
+                       .peephole = pass.context.has_input(kP) ? pass.part(peephole_) : nullptr,
+                       .clip = pass.clip};
+  CellRow* const rows = reinterpret_cast<CellRow*>(pass.scratch + rows_) + first_sequence;
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t t = StepAt(pass, i);
+    float* const h = pass.part(HAfter(i));
+    float* const new_h = pass.part(HAfter(i + 1));
+    int64_t num_rows = 0;
+    for (int64_t b = first_sequence; b < last_sequence; ++b) {
+      const int64_t state = b * state_stride_;
+      if (t >= pass.lengths[b]) {
+        std::copy_n(h + state, node_.hidden, new_h + state);
+        continue;
+      }
+      rows[num_rows++] = {
+          .from_input = pass.part(from_input_) + ((t - pass.chunk_begin) * node_.batch + b) * row,
+          .h = h + state,
+          .new_h = new_h + state,
+          .c = pass.part(c_) + state};
+    }
+    StepCell(cell, rows, num_rows);
+    for (int64_t b = first_sequence; b < last_sequence; ++b) {
+      StoreOutput(pass, t, b, new_h + b * state_stride_);
+    }
+  }
+}
+
+// Sequences do not wait for one another: each thread takes some of them through all of the steps.
+void RecurrentKernel::RunCells(const Pass& pass, int64_t begin, int64_t end) const {
+  constexpr int64_t kWorthThreads = 1 << 21;
+  const int64_t work = (end - begin) * node_.batch * gates_ * node_.hidden * node_.hidden;
+  const bool share = parallel_directions_ == 1 && work >= kWorthThreads;
+  const int64_t most = share ? std::min<int64_t>(threads_, node_.batch) : 1;
+  ParallelParts(static_cast<int>(most), [&](int part, int parts) {
+    RunCellsOf(pass, begin, end, node_.batch * part / parts, node_.batch * (part + 1) / parts);
+  });
+}
+
+absl::Status RecurrentKernel::RunSteps(const Pass& pass, int64_t begin, int64_t end) const {
+  if (packed_.valid()) {
+    RunCells(pass, begin, end);
+    return absl::OkStatus();
+  }
+  for (int64_t i = begin; i < end; ++i) NOMO_RETURN_IF_ERROR(Step(pass, StepAt(pass, i)));
+  return absl::OkStatus();
+}
+
 void RecurrentKernel::End(KernelContext& context, const Pass& pass) const {
-  const int64_t states[] = {h_, c_};
+  const int64_t states[] = {HAfter(node_.steps), c_};
   for (int i = 1; i < context.num_outputs(); ++i) {
     const float* from = pass.part(states[i - 1]);
     for (int64_t b = 0; b < node_.batch; ++b) {
       std::copy_n(
-          from + b * node_.hidden, node_.hidden,
+          from + b * state_stride_, node_.hidden,
           context.output<float>(i).data() + node_.state_row(pass.direction, b) * node_.hidden);
     }
   }
+}
+
+absl::Status RecurrentKernel::RunDirection(Pass& pass) const {
+  Begin(pass);
+  for (int64_t begin = 0; begin < node_.steps; begin += chunk_) {
+    const int64_t end = std::min(begin + chunk_, node_.steps);
+    const int64_t first = node_.reverse(pass.direction) ? node_.steps - end : begin;
+    // The last chunk may begin earlier than it must, so that all are of one size.
+    NOMO_RETURN_IF_ERROR(MultiplyInputs(pass, std::min(first, node_.steps - chunk_)));
+    NOMO_RETURN_IF_ERROR(RunSteps(pass, begin, end));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RecurrentKernel::Run(KernelContext& context) const {
   NOMO_ASSIGN_OR_RETURN(const SequenceLengths lengths, SequenceLengths::Of(context, node_));
   const float clip = context.attrs().Has("clip") ? static_cast<float>(context.attrs().Float("clip"))
                                                  : std::numeric_limits<float>::infinity();
-  for (int64_t d = 0; d < node_.directions; ++d) {
+  absl::Status statuses[2];
+  ParallelFor(parallel_directions_, node_.directions, [&](int64_t d) {
     Pass pass{context, lengths, d, clip};
-    Begin(pass);
-    for (int64_t begin = 0; begin < node_.steps; begin += chunk_) {
-      const int64_t end = std::min(begin + chunk_, node_.steps);
-      const int64_t first = node_.reverse(d) ? node_.steps - end : begin;
-      // The last chunk may begin earlier than it must, so that all are of one size.
-      NOMO_RETURN_IF_ERROR(MultiplyInputs(pass, std::min(first, node_.steps - chunk_)));
-      for (int64_t i = begin; i < end; ++i) {
-        NOMO_RETURN_IF_ERROR(Step(pass, node_.reverse(d) ? node_.steps - 1 - i : i));
-      }
-    }
-    End(context, pass);
-  }
-  return absl::OkStatus();
+    pass.scratch = context.scratch() + (parallel_directions_ > 1 ? d * direction_bytes_ : 0);
+    statuses[d] = RunDirection(pass);
+    if (statuses[d].ok()) End(context, pass);
+  });
+  NOMO_RETURN_IF_ERROR(statuses[0]);
+  return statuses[1];
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 // The fast kernel of recurrent layers, for float32: one matrix product of the inputs and W for many
 // steps at once; then, step by step, one of the states and R for the whole batch, and loops over
-// the gates' units that an op gives for one sequence.
+// the gates' units that an op gives for one sequence. Where R is constant and the layer is one of
+// those of core/vector/gated_cell.h, a step is one pass over R.
 #ifndef NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_KERNEL_H_
 #define NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_KERNEL_H_
 
 #include <functional>
+#include <optional>
 #include <vector>
 
+#include "nomograph/core/vector/gated_cell.h"
 #include "nomograph/ops/nn/recurrent/recurrent.h"
 
 namespace nomograph::nn {
@@ -43,6 +46,8 @@ struct RecurrentPlan {
   std::vector<RecurrentPhase> phases;
   // The last gate's bias that goes with R is not in `bias`.
   bool separate_last_bias = false;
+  // What the phases compute with the activations Sigmoid, Tanh and, for LSTM, Tanh.
+  std::optional<GatedCell::Kind> cell = std::nullopt;
 };
 using RecurrentPlanFn = std::function<RecurrentPlan(const Attributes& attrs)>;
 

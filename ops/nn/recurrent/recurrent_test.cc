@@ -1,6 +1,10 @@
 // Recurrent layers: what their shape functions yield and refuse, and the fast kernel against the
 // definition for sizes at which it cuts the sequences into chunks.
+#include "nomograph/ops/nn/recurrent/recurrent.h"
+
+#include <cfenv>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
@@ -143,6 +147,39 @@ TEST(Recurrent, FastKernelsFollowTheDefinition) {
         }
       }
     }
+  }
+}
+
+// NaN that lies in memory beside the numbers does not make the flag that repeats a program's run.
+TEST(Recurrent, FiniteNumbersRaiseNoFlag) {
+  for (const auto& [op, gates] : {std::pair("nn.LSTM", 4), std::pair("nn.GRU", 3)}) {
+    SizeCase c{op, {}, 70, 5, 7, 33, false};
+    if (gates == 3) c.attrs.Set("linear_before_reset", true);
+    const Attributes attrs = *ResolveAttributes(Op(op).attrs, c.attrs);
+    const std::vector<Tensor> inputs = Inputs(c, gates, false, 1);
+    Tensor y(DType::kFloat32, {c.steps, 1, c.batch, c.hidden});
+    std::vector<TensorSpec> specs;
+    std::vector<TensorView> views;
+    for (const Tensor& input : inputs) {
+      specs.push_back({input.dtype(), input.shape()});
+      views.push_back({input.dtype(), &input.shape(), const_cast<std::byte*>(input.raw_data())});
+    }
+    const TensorSpec y_spec{y.dtype(), y.shape()};
+    TensorView y_view{y.dtype(), &y.shape(), y.mutable_raw_data()};
+    const auto kernel =
+        PrepareKernel(Op(op), {attrs, specs, {&y_spec, 1}, inputs, {}, 1}, KernelChoice::kFast);
+    ASSERT_TRUE(kernel.ok()) << kernel.status();
+    ASSERT_THAT((*kernel)->Describe(), testing::StartsWith("recurrent pass"));
+    EXPECT_FALSE((*kernel)->ReadsInput(nn::kR));
+    Tensor scratch(DType::kUInt8, {(*kernel)->scratch_bytes()});
+    std::memset(scratch.mutable_raw_data(), 0xff, scratch.num_bytes());
+    const auto state = (*kernel)->NewState();
+    const RunContext run;
+    KernelContextBuilder builder(views, {&y_view, 1}, {}, attrs, run, 0);
+    builder.SetMemory(scratch.mutable_raw_data(), state.get());
+    std::feclearexcept(FE_INVALID);
+    ASSERT_TRUE(RunKernel(**kernel, builder.context()).ok());
+    EXPECT_EQ(std::fetestexcept(FE_INVALID), 0) << op;
   }
 }
 
