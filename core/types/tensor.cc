@@ -207,6 +207,7 @@ void ConvertElements(DType from, const std::byte* source, DType to, std::byte* t
       if constexpr (requires { ConvertFloats(in, out, count); }) {
         ConvertFloats(in, out, count);
       } else {
+#pragma omp simd
         for (int64_t i = 0; i < count; ++i) out[i] = ConvertElement<To, From>(in[i]);
       }
     });
