@@ -206,7 +206,13 @@ void ConvertElements(DType from, const std::byte* source, DType to, std::byte* t
       To* out = reinterpret_cast<To*>(target);
       if constexpr (requires { ConvertFloats(in, out, count); }) {
         ConvertFloats(in, out, count);
+      } else if constexpr (std::is_same_v<From, bool>) {
+        // As the bytes 0 and 1 that they are, which the compiler vectorises.
+        const auto* bytes = reinterpret_cast<const uint8_t*>(source);
+#pragma omp simd
+        for (int64_t i = 0; i < count; ++i) out[i] = ConvertElement<To, uint8_t>(bytes[i]);
       } else {
+#pragma omp simd
         for (int64_t i = 0; i < count; ++i) out[i] = ConvertElement<To, From>(in[i]);
       }
     });

@@ -1,7 +1,7 @@
 // Trains the classifier that build_model.cc saves, from random weights, and writes them to
 // weights.npz. After it predict.py writes what the classifier should say of the test images.
 //
-//   train [--epochs=24] [--images=60000] [--data=/usr/share/datasets/fashion-mnist] [--out=.]
+//   train [--epochs=28] [--images=60000] [--data=/usr/share/datasets/fashion-mnist] [--out=.]
 #include "nomograph/train/train.h"
 
 #include <algorithm>
@@ -39,7 +39,7 @@ absl::StatusOr<Model> BuildForTraining() {
                                                         {"interpolation", "nearest"}}),
                      Conv2D(16, {3, 3}, {.padding = "same", .activation = "relu"}), MaxPooling2D(),
                      Conv2D(32, {3, 3}, {.padding = "same", .activation = "relu"}), MaxPooling2D(),
-                     Flatten(), Dropout(0.25), Dense(64, {.activation = "relu"}), Dropout(0.15),
+                     Flatten(), Dropout(0.1), Dense(64, {.activation = "relu"}), Dropout(0.1),
                      Dense(10, {.activation = "softmax", .name = "probabilities"})},
                     "fashion_mnist")
       .Build(/*seed=*/1);
@@ -96,7 +96,7 @@ absl::Status Run(Flags flags) {
 }  // namespace nomograph
 
 int main(int argc, char** argv) {
-  nomograph::Flags flags = {{"epochs", "24"},
+  nomograph::Flags flags = {{"epochs", "28"},
                             {"images", "60000"},
                             {"data", "/usr/share/datasets/fashion-mnist"},
                             {"out", "."}};

@@ -1,5 +1,6 @@
 // array.Cast: elements converted to another dtype.
 #include <limits>
+#include <memory>
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
@@ -22,8 +23,12 @@ void CastUnsaturated(KernelContext& context) {
   });
 }
 
+bool IsUnsaturated(DType to, const Attributes& attrs) {
+  return kFloat8s.Contains(to) && !attrs.Bool("saturate");
+}
+
 absl::Status Compute(KernelContext& context) {
-  if (kFloat8s.Contains(context.output_dtype(0)) && !context.attrs().Bool("saturate")) {
+  if (IsUnsaturated(context.output_dtype(0), context.attrs())) {
     CastUnsaturated(context);
     return absl::OkStatus();
   }
@@ -32,8 +37,8 @@ absl::Status Compute(KernelContext& context) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareCast(const PrepareContext& context) {
-  if (context.threads == 1 || !context.attrs.Bool("saturate")) return nullptr;
+absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
+  if (IsUnsaturated(context.outputs[0].dtype, context.attrs)) return nullptr;
   return MakeComputeKernel(
       [threads = context.threads](KernelContext& kernel) {
         ConvertOnThreads(kernel.input_view(0), kernel.output_view(0), threads);
@@ -142,7 +147,7 @@ NOMO_REGISTER_OP(
         .Attr("saturate", true, "whether 8-bit floats are cut at their greatest finite value")
         .Infer(Infer)
         .Reference(Compute)
-        .Fast(PrepareCast)
+        .Fast(Prepare)
         .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
           return CastLike(dy, x);  // as if nothing were rounded
         }))

@@ -292,7 +292,17 @@ absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
 }
 
 NOMO_REGISTER_OP(
-    OpDef("array.Resize")
+    WithResizeAttributes(
+        OpDef("array.Resize")
+            .TypeVar("T", kAnyType)
+            .TypeVar("F", kFloats)
+            .Input("x", "T", "any shape; bool with mode nearest only")
+            .OptionalInput("roi", "F",
+                           "for tf_crop_and_resize: the starts, then the ends of the part "
+                           "of each axis that is resized; 0 and 1 are the axis' ends")
+            .OptionalInput("scales", "float32", "a factor for each axis")
+            .OptionalInput("sizes", "int64", "the output's size for each axis")
+            .Output("y", "T", "x with other sizes"))
         .Doc("Resizes any of x's axes by interpolation.\n\n"
              "Output element i of an axis lies at a coordinate c among the input's elements 0, 1, "
              "...; with scale = output / input size, as it was before the output's size was "
@@ -314,41 +324,6 @@ NOMO_REGISTER_OP(
              "float32. It is an error when an empty axis is to grow, or a size passes 2^31 - 1.")
         .Source("ONNX Resize, Upsample; torch.nn.functional.interpolate; "
                 "tf.image.crop_and_resize; R. Keys, Cubic convolution interpolation (1981)")
-        .TypeVar("T", kAnyType)
-        .TypeVar("F", kFloats)
-        .Input("x", "T", "any shape; bool with mode nearest only")
-        .OptionalInput("roi", "F",
-                       "for tf_crop_and_resize: the starts, then the ends of the part "
-                       "of each axis that is resized; 0 and 1 are the axis' ends")
-        .OptionalInput("scales", "float32", "a factor for each axis")
-        .OptionalInput("sizes", "int64", "the output's size for each axis")
-        .Output("y", "T", "x with other sizes")
-        .Attr("mode", "nearest", "how elements are computed")
-        .Choices({"nearest", "linear", "cubic"})
-        .OptionalAttr("roi", AttrType::kFloats, "as the input")
-        .OptionalAttr("scales", AttrType::kFloats, "as the input")
-        .OptionalAttr("sizes", AttrType::kInts, "as the input")
-        .OptionalAttr("axes", AttrType::kInts,
-                      "the axes that roi, scales and sizes are for, in [-rank, rank); absent: all")
-        .Attr("coordinate_transformation_mode", "half_pixel",
-              "where elements of the output lie in the input")
-        .Choices({"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
-                  "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize"})
-        .Attr("nearest_mode", "round_prefer_floor", "how mode nearest rounds coordinates")
-        .Choices({"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"})
-        .Attr("cubic_coeff_a", -0.75, "Keys' parameter of mode cubic; TensorFlow has -0.5")
-        .Min(-1e6)
-        .Max(1e6)
-        .Attr("exclude_outside", false,
-              "modes linear and cubic: neighbours outside of the input have weight 0, and the "
-              "others' weights are scaled to the sum 1")
-        .Attr("extrapolation_value", 0.0, "for tf_crop_and_resize")
-        .Attr("antialias", false, "modes linear and cubic: smooths images that shrink")
-        .Attr("keep_aspect_ratio_policy", "stretch",
-              "\"stretch\": sizes are taken as they are; \"not_larger\", \"not_smaller\": all axes "
-              "get the least, or the greatest, of the scales that sizes stand for, and the "
-              "output's sizes are rounded, ties up")
-        .Choices({"stretch", "not_larger", "not_smaller"})
         .Infer(InferResize)
         .Reference(Compute)
         .Fast(Prepare)

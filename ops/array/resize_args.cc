@@ -174,6 +174,36 @@ absl::StatusOr<std::vector<Resized>> Resize(const InferContext& context, const A
 
 }  // namespace
 
+OpDef WithResizeAttributes(OpDef op) {
+  op.Attr("mode", "nearest", "how elements are computed")
+      .Choices({"nearest", "linear", "cubic"})
+      .OptionalAttr("roi", AttrType::kFloats, "as the input")
+      .OptionalAttr("scales", AttrType::kFloats, "as the input")
+      .OptionalAttr("sizes", AttrType::kInts, "as the input")
+      .OptionalAttr("axes", AttrType::kInts,
+                    "the axes that roi, scales and sizes are for, in [-rank, rank); absent: all")
+      .Attr("coordinate_transformation_mode", "half_pixel",
+            "where elements of the output lie in the input")
+      .Choices({"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+                "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize"})
+      .Attr("nearest_mode", "round_prefer_floor", "how mode nearest rounds coordinates")
+      .Choices({"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"})
+      .Attr("cubic_coeff_a", -0.75, "Keys' parameter of mode cubic; TensorFlow has -0.5")
+      .Min(-1e6)
+      .Max(1e6)
+      .Attr("exclude_outside", false,
+            "modes linear and cubic: neighbours outside of the input have weight 0, and the "
+            "others' weights are scaled to the sum 1")
+      .Attr("extrapolation_value", 0.0, "for tf_crop_and_resize")
+      .Attr("antialias", false, "modes linear and cubic: smooths images that shrink")
+      .Attr("keep_aspect_ratio_policy", "stretch",
+            "\"stretch\": sizes are taken as they are; \"not_larger\", \"not_smaller\": all axes "
+            "get the least, or the greatest, of the scales that sizes stand for, and the "
+            "output's sizes are rounded, ties up")
+      .Choices({"stretch", "not_larger", "not_smaller"});
+  return op;
+}
+
 absl::StatusOr<std::vector<TensorType>> InferResize(const InferContext& context) {
   PartialShape shape = context.shape(0);
   if (context.dtype(0) == DType::kBool && context.attrs().String("mode") != "nearest") {

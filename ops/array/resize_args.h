@@ -11,6 +11,9 @@
 
 namespace nomograph {
 
+// Declares the attributes, which array.ResizeGrad has as well.
+OpDef WithResizeAttributes(OpDef op);
+
 // The shape function.
 absl::StatusOr<std::vector<TensorType>> InferResize(const InferContext& context);
 

@@ -267,42 +267,21 @@ std::vector<Example> Examples() {
 }
 
 NOMO_REGISTER_OP(
-    OpDef("array.ResizeGrad")
+    WithResizeAttributes(OpDef("array.ResizeGrad")
+                             .TypeVar("T", kFloats)
+                             .TypeVar("F", kFloats)
+                             .Input("x", "T", "what was resized")
+                             .OptionalInput("roi", "F", "here and below as array.Resize has it")
+                             .OptionalInput("scales", "float32", "a factor for each axis")
+                             .OptionalInput("sizes", "int64", "the output's size for each axis")
+                             .Input("dy", "T", "the shape of y")
+                             .Output("dx", "T", "the shape of x")
+                             .OptionalOutput("droi", "F", "the shape of roi"))
         .Doc("What flows back through array.Resize, whose attributes these are: dx, of the shape "
              "of x, is each element's weighted sum of those elements of dy that it is a neighbour "
              "of; droi, for tf_crop_and_resize, is the change with the starts and ends of roi. "
              "Sums are computed in float64, axis by axis.")
         .Source("torch.nn.functional.interpolate and tf.image.crop_and_resize, differentiated")
-        .TypeVar("T", kFloats)
-        .TypeVar("F", kFloats)
-        .Input("x", "T", "what was resized")
-        .OptionalInput("roi", "F", "here and below as array.Resize has it")
-        .OptionalInput("scales", "float32", "a factor for each axis")
-        .OptionalInput("sizes", "int64", "the output's size for each axis")
-        .Input("dy", "T", "the shape of y")
-        .Output("dx", "T", "the shape of x")
-        .OptionalOutput("droi", "F", "the shape of roi")
-        .Attr("mode", "nearest", "how elements were computed")
-        .Choices({"nearest", "linear", "cubic"})
-        .OptionalAttr("roi", AttrType::kFloats, "as the input")
-        .OptionalAttr("scales", AttrType::kFloats, "as the input")
-        .OptionalAttr("sizes", AttrType::kInts, "as the input")
-        .OptionalAttr("axes", AttrType::kInts,
-                      "the axes that roi, scales and sizes are for, in [-rank, rank); absent: all")
-        .Attr("coordinate_transformation_mode", "half_pixel",
-              "where elements of the output lie in the input")
-        .Choices({"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
-                  "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize"})
-        .Attr("nearest_mode", "round_prefer_floor", "how mode nearest rounds coordinates")
-        .Choices({"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"})
-        .Attr("cubic_coeff_a", -0.75, "Keys' parameter of mode cubic")
-        .Min(-1e6)
-        .Max(1e6)
-        .Attr("exclude_outside", false, "whether neighbours outside of the input had weight 0")
-        .Attr("extrapolation_value", 0.0, "for tf_crop_and_resize: of no matter here")
-        .Attr("antialias", false, "whether images that shrink were smoothed")
-        .Attr("keep_aspect_ratio_policy", "stretch", "what became of sizes")
-        .Choices({"stretch", "not_larger", "not_smaller"})
         .Infer(InferGrad)
         .Reference(Compute)
         .Fast(Prepare)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -35,9 +36,10 @@ void WithReduction(const std::string& reduction, F f) {
 }
 
 // Copies data (input 0) to the output, then calls `apply(update)`, where update(to, from, count)
-// changes the elements from `to` on by those of the updates (input 2) from `from` on.
+// changes the elements from `to` on by those of the updates (input 2) from `from` on. Each thread
+// calls it for its own part of the `count` elements, so that the order of updates is kept.
 template <typename Apply>
-absl::Status Scatter(KernelContext& context, Apply apply) {
+absl::Status Scatter(KernelContext& context, int threads, Apply apply) {
   std::memcpy(context.output_view(0).data, context.input_view(0).data,
               context.input_shape(0).num_elements() * DTypeSize(context.input_dtype(0)));
   const std::string& reduction = context.attrs().String("reduction");
@@ -46,9 +48,18 @@ absl::Status Scatter(KernelContext& context, Apply apply) {
     const absl::Span<const T> updates = context.input<T>(2);
     const absl::Span<T> y = context.output<T>(0);
     WithReduction<T>(reduction, [&](auto reduced) {
-      status = apply([&](int64_t to, int64_t from, int64_t count) {
-        for (int64_t i = 0; i < count; ++i) y[to + i] = reduced(y[to + i], updates[from + i]);
-      });
+#pragma omp parallel for num_threads(threads) if (threads > 1)
+      for (int t = 0; t < threads; ++t) {
+        const absl::Status applied = apply([&](int64_t to, int64_t from, int64_t count) {
+          T* const target = y.data() + to;
+          const T* const source = updates.data() + from;
+          const int64_t end = count * (t + 1) / threads;
+#pragma omp simd
+          for (int64_t i = count * t / threads; i < end; ++i)
+            target[i] = reduced(target[i], source[i]);
+        });
+        if (t == 0) status = applied;  // the same for all
+      }
     });
   });
   return status;
@@ -69,7 +80,7 @@ absl::StatusOr<std::vector<TensorType>> InferElements(const InferContext& contex
 }
 
 absl::Status ComputeElements(KernelContext& context) {
-  return Scatter(context, [&](auto update) {
+  return Scatter(context, /*threads=*/1, [&](auto update) {
     return ForEachElementIndex(
         context, [&](int64_t position, int64_t element) { update(element, position, 1); });
   });
@@ -84,14 +95,30 @@ absl::StatusOr<std::vector<TensorType>> InferND(const InferContext& context) {
   return SameAsInput(context);
 }
 
-absl::Status ComputeND(KernelContext& context) {
-  const Shape& indices = context.input_shape(1);
-  const int64_t slice =
-      Shape(context.input_shape(0).dims().subspan(indices[indices.rank() - 1])).num_elements();
-  return Scatter(context, [&](auto update) {
+// The elements of a slice.
+int64_t SliceSize(const Shape& data, const Shape& indices) {
+  return Shape(data.dims().subspan(indices[indices.rank() - 1])).num_elements();
+}
+
+absl::Status UpdateSlices(KernelContext& context, int threads) {
+  const int64_t slice = SliceSize(context.input_shape(0), context.input_shape(1));
+  return Scatter(context, threads, [&](auto update) {
     return ForEachSlice(context, 0,
                         [&](int64_t i, int64_t element) { update(element, i * slice, slice); });
   });
+}
+
+absl::Status ComputeND(KernelContext& context) { return UpdateSlices(context, 1); }
+
+// Long slices, of which each thread takes a part.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareND(const PrepareContext& context) {
+  constexpr int64_t kWorthThread = 64;  // elements of each slice
+  const int64_t slice = SliceSize(context.inputs[0].shape, context.inputs[1].shape);
+  const auto threads = static_cast<int>(std::min<int64_t>(slice / kWorthThread, context.threads));
+  if (threads <= 1) return nullptr;
+  return MakeComputeKernel(
+      [threads](KernelContext& kernel) { return UpdateSlices(kernel, threads); },
+      "slices by parts");
 }
 
 std::vector<Example> ElementsExamples() {
@@ -122,8 +149,27 @@ std::vector<Example> ElementsExamples() {
   };
 }
 
+// Rows 1, 0 and 1 of a table get 130 elements each, element k of row r being r + k / 8.
+Example LongRows() {
+  constexpr int64_t kSize = 130;
+  Tensor updates(DType::kFloat32, {3, kSize}), sums(DType::kFloat32, {2, kSize});
+  for (int64_t k = 0; k < kSize; ++k) {
+    const float part = static_cast<float>(k) / 8;
+    for (int64_t r = 0; r < 3; ++r)
+      updates.mutable_data<float>()[r * kSize + k] = static_cast<float>(r) + part;
+    sums.mutable_data<float>()[k] = 1 + part;
+    sums.mutable_data<float>()[kSize + k] = 2 + 2 * part;
+  }
+  return {.name = "long rows, added up",
+          .attrs = {{"reduction", "add"}},
+          .inputs = {Tensor(DType::kFloat32, {2, kSize}), Tensor::Of<int64_t>({3, 1}, {1, 0, 1}),
+                     updates},
+          .outputs = {sums}};
+}
+
 std::vector<Example> NDExamples() {
   return {
+      LongRows(),
       {.name = "ONNX example 1: elements",
        .inputs = {Tensor::Vector<float>({1, 2, 3, 4, 5, 6, 7, 8}),
                   Tensor::Of<int64_t>({4, 1}, {4, 3, 1, 7}),
@@ -264,6 +310,7 @@ NOMO_REGISTER_OP(Schema("array.ScatterND")
                      .Output("y", "T", "the shape of data")
                      .Infer(InferND)
                      .Reference(ComputeND)
+                     .Fast(PrepareND)
                      .Gradient(NDGradient)
                      .Examples(NDExamples));
 

@@ -17,6 +17,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
 #include <type_traits>
 
@@ -111,12 +112,14 @@ struct Copy {
   }
 };
 
-// Calls `filter_of(i)(x, y)` for each image i of input 0 and output 0.
+// Calls `filter_of(i)(x, y)` for each image i of input 0 and output 0, images side by side.
 template <typename... Ts, typename FilterOf>
-void ForEachImage(TypeList<Ts...> types, KernelContext& context, const FilterOf& filter_of) {
+void ForEachImage(TypeList<Ts...> types, KernelContext& context, int threads,
+                  const FilterOf& filter_of) {
   const Images inputs(context.input_shape(0), context.attrs());
   const Images outputs(context.output_shape(0), context.attrs());
   Dispatch(types, context.input_dtype(0), [&]<typename T>() {
+#pragma omp parallel for num_threads(threads) if (threads > 1)
     for (int64_t i = 0; i < outputs.count(); ++i) {
       filter_of(i)(inputs.Get(context.input<T>(0).data(), i),
                    outputs.Get(context.output<T>(0).data(), i));
@@ -124,32 +127,60 @@ void ForEachImage(TypeList<Ts...> types, KernelContext& context, const FilterOf&
   });
 }
 
-// A kernel that applies the filter `make(attributes)` to every image.
-template <typename... Ts, typename MakeFilter>
-ComputeFn FilterImages(TypeList<Ts...> types, MakeFilter make) {
-  return [types, make](KernelContext& context) {
-    ForEachImage(types, context, [filter = make(context.attrs())](int64_t) { return filter; });
-    return absl::OkStatus();
+// A loop over the images of a node: by itself a reference kernel.
+template <typename Run>
+struct ImageLoop {
+  Run run;
+  absl::Status operator()(KernelContext& context, int threads = 1) const {
+    return run(context, threads);
+  }
+};
+template <typename Run>
+ImageLoop(Run) -> ImageLoop<Run>;
+
+// The fast kernel of the same loop, for filters that take their time: images side by side. Each
+// image is computed as in the reference kernel.
+template <typename Run>
+PrepareFn SideBySide(ImageLoop<Run> loop) {
+  return [loop](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    const Shape& shape = context.outputs[0].shape;
+    const int64_t images = shape.rank() == 4 ? shape[0] : 1;
+    const auto threads = static_cast<int>(std::min<int64_t>(images, context.threads));
+    if (threads <= 1) return nullptr;
+    return MakeComputeKernel(
+        [loop, threads](KernelContext& kernel) { return loop(kernel, threads); },
+        "images side by side");
   };
+}
+
+// Applies the filter `make(attributes)` to every image.
+template <typename... Ts, typename MakeFilter>
+auto FilterImages(TypeList<Ts...> types, MakeFilter make) {
+  return ImageLoop{[types, make](KernelContext& context, int threads) {
+    ForEachImage(types, context, threads,
+                 [filter = make(context.attrs())](int64_t) { return filter; });
+    return absl::OkStatus();
+  }};
 }
 
 // Four random words for each image. Image i has the stream's block i, so that what happens to it
 // does not depend on how many images there are.
 using Words = std::array<uint32_t, 4>;
 
-// A kernel that in training applies to every image its own filter `make(attributes, words)`, and
-// otherwise the filter `inference`.
+// In training applies to every image its own filter `make(attributes, words)`, and otherwise the
+// filter `inference`.
 template <typename... Ts, typename MakeFilter, typename Inference = Copy>
-ComputeFn AugmentImages(TypeList<Ts...> types, MakeFilter make, Inference inference = {}) {
-  return [=](KernelContext& context) {
+auto AugmentImages(TypeList<Ts...> types, MakeFilter make, Inference inference = {}) {
+  return ImageLoop{[=](KernelContext& context, int threads) {
     if (!context.run().training) {
-      ForEachImage(types, context, [&](int64_t) { return inference; });
+      ForEachImage(types, context, threads, [&](int64_t) { return inference; });
       return absl::OkStatus();
     }
     const PhiloxStream stream = RandomStream(context);
-    ForEachImage(types, context, [&](int64_t i) { return make(context.attrs(), stream.Block(i)); });
+    ForEachImage(types, context, threads,
+                 [&](int64_t i) { return make(context.attrs(), stream.Block(i)); });
     return absl::OkStatus();
-  };
+  }};
 }
 
 // A number in [low, high] from random bits.

@@ -1,5 +1,7 @@
 // image.RoiAlignGrad: what flows back through image.RoiAlign.
+#include <algorithm>
 #include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -98,38 +100,64 @@ class RegionGradient {
   WeightGradients rows_, columns_;
 };
 
+// Of the channels [begin, end), all regions.
 template <typename T>
-absl::Status Spread(KernelContext& context) {
+absl::Status SpreadChannels(const KernelContext& context, int64_t begin, int64_t end,
+                            double* sums) {
   const VolumeLayout x(context.input_shape(kX), context.attrs());
   const VolumeLayout y(context.input_shape(kDy), context.attrs());
   const bool maximum = context.attrs().String("mode") == "max";
-  const absl::Span<T> dx = context.output<T>(0);
-  std::vector<double> sums(dx.size());
   for (int64_t index = 0; index < y.batches; ++index) {
     auto samples = RegionSamples<T>(context, x, y, index);
     NOMO_RETURN_IF_ERROR(Annotate(samples.status(), absl::StrCat("region ", index)));
     RegionGradient<T> region(*samples, context.input<T>(kX).data(), x.sizes[2] * x.position_stride,
                              x.position_stride);
-    for (int64_t c = 0; c < x.channels; ++c) {
+    for (int64_t c = begin; c < end; ++c) {
       const T* dy = context.input<T>(kDy).data() + y.Offset(index, c);
       for (int64_t r = 0; r < y.sizes[1]; ++r) {
         for (int64_t k = 0; k < y.sizes[2]; ++k, dy += y.position_stride) {
-          region.AddBin(x.Offset(samples->image, c), r, k, static_cast<double>(*dy), maximum,
-                        sums.data());
+          region.AddBin(x.Offset(samples->image, c), r, k, static_cast<double>(*dy), maximum, sums);
         }
       }
     }
     if (context.num_outputs() == 2) region.WriteRoi(context.output<T>(1).data() + index * 4);
   }
-  for (size_t i = 0; i < sums.size(); ++i) dx[i] = static_cast<T>(sums[i]);
   return absl::OkStatus();
 }
 
-absl::Status Compute(KernelContext& context) {
+// Each thread takes some of the channels. REQUIRES: one thread where the gradient of the regions is
+// an output, to which all channels add.
+template <typename T>
+absl::Status Spread(const KernelContext& context, int threads) {
+  const VolumeLayout x(context.input_shape(kX), context.attrs());
+  const absl::Span<T> dx = context.output<T>(0);
+  std::vector<double> sums(dx.size());
+  absl::Status status;
+#pragma omp parallel for num_threads(threads) if (threads > 1)
+  for (int t = 0; t < threads; ++t) {
+    const absl::Status spread = SpreadChannels<T>(context, x.channels * t / threads,
+                                                  x.channels * (t + 1) / threads, sums.data());
+    if (t == 0) status = spread;  // the same for all
+  }
+  for (size_t i = 0; i < sums.size(); ++i) dx[i] = static_cast<T>(sums[i]);
+  return status;
+}
+
+absl::Status SpreadAny(KernelContext& context, int threads) {
   absl::Status status;
   Dispatch(FloatTypes{}, context.input_dtype(kX),
-           [&]<typename T>() { status = Spread<T>(context); });
+           [&]<typename T>() { status = Spread<T>(context, threads); });
   return status;
+}
+
+absl::Status Compute(KernelContext& context) { return SpreadAny(context, 1); }
+
+absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
+  const VolumeLayout x(context.inputs[kX].shape, context.attrs);
+  const auto threads = static_cast<int>(std::min<int64_t>(x.channels, context.threads));
+  if (threads <= 1 || context.outputs.size() == 2) return nullptr;
+  return MakeComputeKernel([threads](KernelContext& kernel) { return SpreadAny(kernel, threads); },
+                           "channels side by side");
 }
 
 // torchvision 0.14: the gradients of torchvision.ops.roi_align for the given dy; those of the
@@ -281,6 +309,7 @@ NOMO_REGISTER_OP(
             .OptionalOutput("drois", "T", "[regions, 4]"))
         .Infer(InferGrad)
         .Reference(Compute)
+        .Fast(Prepare)
         .NoGradient("what flows back through image.RoiAlign is not differentiated once more")
         .Work(AllCombinationsWork)
         .Examples(Examples));

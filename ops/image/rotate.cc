@@ -186,6 +186,15 @@ std::vector<Example> RandomGradExamples() {
   };
 }
 
+const auto kRotate = FilterImages(NumberTypes{}, FixedRotation);
+const auto kRotateGrad = FilterImages(
+    FloatTypes{}, [](const Attributes& attrs) { return Spread<Rotation>{FixedRotation(attrs)}; });
+const auto kRandomRotation = AugmentImages(NumberTypes{}, DrawRotation);
+const auto kRandomRotationGrad =
+    AugmentImages(FloatTypes{}, [](const Attributes& attrs, const Words& words) {
+      return Spread<Rotation>{DrawRotation(attrs, words)};
+    });
+
 NOMO_REGISTER_OP(
     WithSampling(ImageOp("image.Rotate", kNumbers)
                      .RequiredAttr("angle", AttrType::kFloat, "in radians, counter-clockwise")
@@ -199,7 +208,8 @@ NOMO_REGISTER_OP(
              "centre, to 2^-20 of a pixel. Integers are rounded to the nearest, ties to even.")
         .Source("Keras RandomRotation; SciPy ndimage.rotate with the modes grid-constant, nearest, "
                 "reflect, grid-wrap")
-        .Reference(FilterImages(NumberTypes{}, FixedRotation))
+        .Reference(kRotate)
+        .Fast(SideBySide(kRotate))
         .Gradient(SampledGradient("image.RotateGrad"))
         .Examples(RotateExamples));
 
@@ -211,10 +221,8 @@ NOMO_REGISTER_OP(
         .Doc("What flows back through image.Rotate: each pixel is added to those that it was made "
              "of, by their weights. Sums are computed in float64.")
         .Source("image.Rotate, transposed")
-        .Reference(FilterImages(FloatTypes{},
-                                [](const Attributes& attrs) {
-                                  return Spread<Rotation>{FixedRotation(attrs)};
-                                }))
+        .Reference(kRotateGrad)
+        .Fast(SideBySide(kRotateGrad))
         .Gradient(SampledGradient("image.Rotate"))
         .Examples(RotateGradExamples));
 
@@ -229,7 +237,8 @@ NOMO_REGISTER_OP(
         .Doc("In training each image is rotated by an angle of its own, evenly drawn from 2 pi "
              "[low, high], as image.Rotate does. In inference y = x.")
         .Source("Keras RandomRotation")
-        .Reference(AugmentImages(NumberTypes{}, DrawRotation))
+        .Reference(kRandomRotation)
+        .Fast(SideBySide(kRandomRotation))
         .Gradient(SampledGradient("image.RandomRotationGrad"))
         .Examples(RandomExamples));
 
@@ -242,10 +251,8 @@ NOMO_REGISTER_OP(
         .Doc("What flows back through image.RandomRotation whose attributes, key and seed these "
              "are: in training as through image.Rotate, in inference y = x.")
         .Source("image.RandomRotation, transposed")
-        .Reference(AugmentImages(FloatTypes{},
-                                 [](const Attributes& attrs, const Words& words) {
-                                   return Spread<Rotation>{DrawRotation(attrs, words)};
-                                 }))
+        .Reference(kRandomRotationGrad)
+        .Fast(SideBySide(kRandomRotationGrad))
         .Gradient(SampledGradient("image.RandomRotation"))
         .Examples(RandomGradExamples));
 

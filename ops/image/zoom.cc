@@ -170,6 +170,16 @@ std::vector<Example> TranslationGradExamples() {
   };
 }
 
+const auto kZoom = AugmentImages(NumberTypes{}, DrawZoom);
+const auto kZoomGrad = AugmentImages(FloatTypes{}, [](const Attributes& attrs, const Words& words) {
+  return Spread<Move<Zoom>>{DrawZoom(attrs, words)};
+});
+const auto kTranslation = AugmentImages(NumberTypes{}, DrawShift);
+const auto kTranslationGrad =
+    AugmentImages(FloatTypes{}, [](const Attributes& attrs, const Words& words) {
+      return Spread<Move<Shift>>{DrawShift(attrs, words)};
+    });
+
 NOMO_REGISTER_OP(
     WithSampling(RandomImageOp("image.RandomZoom", kNumbers)
                      .RequiredAttr("height_factor", AttrType::kFloats,
@@ -187,7 +197,8 @@ NOMO_REGISTER_OP(
              "w times as great, h and w evenly drawn from the ranges from words 0 and 1 of the "
              "image's block, sampled as image.Rotate does. In inference y = x.")
         .Source("Keras RandomZoom")
-        .Reference(AugmentImages(NumberTypes{}, DrawZoom))
+        .Reference(kZoom)
+        .Fast(SideBySide(kZoom))
         .Gradient(SampledGradient("image.RandomZoomGrad"))
         .Examples(ZoomExamples));
 
@@ -205,10 +216,8 @@ NOMO_REGISTER_OP(
              "in training each pixel is added to those that it was made of, by their weights, in "
              "inference y = x.")
         .Source("image.RandomZoom, transposed")
-        .Reference(AugmentImages(FloatTypes{},
-                                 [](const Attributes& attrs, const Words& words) {
-                                   return Spread<Move<Zoom>>{DrawZoom(attrs, words)};
-                                 }))
+        .Reference(kZoomGrad)
+        .Fast(SideBySide(kZoomGrad))
         .Gradient(SampledGradient("image.RandomZoom"))
         .Examples(ZoomGradExamples));
 
@@ -229,7 +238,8 @@ NOMO_REGISTER_OP(
             "ranges, from words 0 and 1 of the image's block, and sampled as image.Rotate does. In "
             "inference y = x.")
         .Source("Keras RandomTranslation")
-        .Reference(AugmentImages(NumberTypes{}, DrawShift))
+        .Reference(kTranslation)
+        .Fast(SideBySide(kTranslation))
         .Gradient(SampledGradient("image.RandomTranslationGrad"))
         .Examples(TranslationExamples));
 
@@ -247,10 +257,8 @@ NOMO_REGISTER_OP(
              "are: in training each pixel is added to those that it was made of, by their weights, "
              "in inference y = x.")
         .Source("image.RandomTranslation, transposed")
-        .Reference(AugmentImages(FloatTypes{},
-                                 [](const Attributes& attrs, const Words& words) {
-                                   return Spread<Move<Shift>>{DrawShift(attrs, words)};
-                                 }))
+        .Reference(kTranslationGrad)
+        .Fast(SideBySide(kTranslationGrad))
         .Gradient(SampledGradient("image.RandomTranslation"))
         .Examples(TranslationGradExamples));
 

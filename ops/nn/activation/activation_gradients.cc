@@ -239,6 +239,17 @@ double MishSlope(double x) {
   return bend == 0 ? t : t + x * bend;
 }
 
+// The same with e = e^-|x|, of which nothing overflows: where x < 0, t = e (2 + e) / d and bend = 4
+// e (1 + e) / d^2 with d = 2 + 2 e + e^2; above, all of it is divided by e^2x.
+float FastMishGrad(float dy, float x) {
+  const float e = std::exp(-std::abs(x));
+  const bool below = x < 0;
+  const float d = below ? 2.0f + (2.0f + e) * e : 1.0f + (2.0f + 2.0f * e) * e;
+  const float t = (below ? e * (2.0f + e) : 1.0f + 2.0f * e) / d;
+  const float bend = 4.0f * e * (1.0f + e) * (below ? 1.0f : e) / (d * d);
+  return dy * (bend == 0 ? t : t + x * bend);
+}
+
 Value MishSecond(const Value& x, const Attributes&) {
   const Value t = Call("math.Tanh", {Call("nn.Softplus", {x})}), s = SigmoidOf(x);
   const Value bend = (1 - t * t) * s;
@@ -250,8 +261,9 @@ OpDef MishGrad() {
       .Doc(
           "The gradient of nn.Mish: dx = dy (t + x (1 - t^2) / (1 + e^-x)) with t = tanh(ln(1 + "
           "e^x)).")
-      // oneDNN's derivative is infinite where x is.
       .Gradient(SecondDerivative(MishSecond))
+      // oneDNN's derivative is infinite where x is.
+      .Fast(FastElementwise(FastTypes{}, FastMishGrad))
       .Examples(ExampleTable().Rows(kFloats, {{2.0, 0.0, 1.2},
                                               {-1.5, 0.5, -1.329636563036591},
                                               {2.0, -0.5, 0.5790213558270245},

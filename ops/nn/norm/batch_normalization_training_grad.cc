@@ -4,6 +4,7 @@
 
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/norm/channels.h"
+#include "nomograph/ops/nn/norm/gradient_input.h"
 #include "nomograph/ops/nn/vector_input.h"
 
 namespace nomograph::nn {
@@ -13,10 +14,7 @@ enum Input { kDy, kX, kScale, kBatchMean, kInverseDeviation };
 
 absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   const PartialShape& x = context.shape(kX);
-  if (!Compatible(context.shape(kDy), x)) {
-    return InvalidArgument("input dy: expected the shape of x, ", x.ToString(), ", found ",
-                           context.shape(kDy).ToString());
-  }
+  NOMO_RETURN_IF_ERROR(CheckGradientInput(context, kDy, x));
   if (context.has_input(kBatchMean) != context.has_input(kInverseDeviation))
     return InvalidArgument("expected batch_mean and inverse_deviation, found one of them");
   TensorType vector{context.dtype(kX), PartialShape::OfRank(1)};

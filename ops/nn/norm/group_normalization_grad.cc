@@ -4,6 +4,7 @@
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/norm/gradient_input.h"
 #include "nomograph/ops/nn/norm/groups.h"
 #include "nomograph/ops/nn/vector_input.h"
 
@@ -16,10 +17,7 @@ enum Input { kDy, kX, kScale };
 
 absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   const PartialShape& x = context.shape(kX);
-  if (!Compatible(context.shape(kDy), x)) {
-    return InvalidArgument("input dy: expected the shape of x, ", x.ToString(), ", found ",
-                           context.shape(kDy).ToString());
-  }
+  NOMO_RETURN_IF_ERROR(CheckGradientInput(context, kDy, x));
   TensorType vector{context.dtype(kX), PartialShape::OfRank(1)};
   if (x.has_rank()) {
     NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs().Int("axis"), x.rank()));

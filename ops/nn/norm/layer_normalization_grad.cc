@@ -6,6 +6,7 @@
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/norm/gradient_input.h"
 #include "nomograph/ops/nn/norm/rows.h"
 
 namespace nomograph::nn {
@@ -17,10 +18,7 @@ enum Input { kDy, kX, kScale };
 
 absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   const PartialShape& x = context.shape(kX);
-  if (!Compatible(context.shape(kDy), x)) {
-    return InvalidArgument("input dy: expected the shape of x, ", x.ToString(), ", found ",
-                           context.shape(kDy).ToString());
-  }
+  NOMO_RETURN_IF_ERROR(CheckGradientInput(context, kDy, x));
   TensorType row{context.dtype(kX), PartialShape()};
   if (x.has_rank()) {
     NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs().Int("axis"), x.rank()));

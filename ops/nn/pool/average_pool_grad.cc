@@ -21,32 +21,17 @@ class Divisor {
 };
 
 absl::Status Compute(KernelContext& context) {
-  NOMO_RETURN_IF_ERROR(context.AllocateOutput(0, context.input_shape(1)));
-  NOMO_ASSIGN_OR_RETURN(const Window window, PoolWindow(context.attrs(), context.input_shape(1)));
-  const PoolRanges ranges(window);
-  const Divisor divisor(context.attrs());
-  const ActivationLayout x(context.input_shape(1), context.attrs()),
-      y(context.input_shape(0), context.attrs());
-  std::vector<double> sums(ranges.positions());
-  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() {
-    for (int64_t n = 0; n < x.batches; ++n) {
-      for (int64_t c = 0; c < x.channels; ++c) {
-        const T* dy = context.input<T>(0).data() + y.Offset(n, c);
-        T* dx = context.output<T>(0).data() + x.Offset(n, c);
-        std::fill(sums.begin(), sums.end(), 0.0);
+  return SpreadPlanes(
+      context, [divisor = Divisor(context.attrs())]<typename T>(
+                   const PoolRanges& ranges, const T*, const T* dy, int64_t step, double* sums) {
         double part = 0;
         ranges.ForEach(
             [&](int64_t output, int64_t inside, int64_t taps) {
-              part = static_cast<double>(dy[output * y.position_stride]) /
+              part = static_cast<double>(dy[output * step]) /
                      static_cast<double>(divisor(inside, taps));
             },
             [&](int64_t position) { sums[position] += part; }, [](int64_t) {});
-        for (int64_t i = 0; i < ranges.positions(); ++i)
-          dx[i * x.position_stride] = static_cast<T>(sums[i]);
-      }
-    }
-  });
-  return absl::OkStatus();
+      });
 }
 
 // A plane whose elements lie one behind the other.
@@ -88,15 +73,12 @@ absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
   return MakeComputeKernel(
       [ranges = PoolRanges(*window), divisor = Divisor(context.attrs), x, y,
        threads = context.threads](KernelContext& kernel) {
-        ForEachPoolPart(x, y, threads, [&](int64_t at_x, int64_t at_y, int64_t channels) {
-          const float* dy = kernel.input<float>(0).data() + at_y;
-          float* out = kernel.output<float>(0).data() + at_x;
-          if (x.position_stride == 1) {
-            SpreadPlane(ranges, divisor, dy, out);
-          } else {
-            SpreadChannels(ranges, divisor, dy, x.position_stride, channels, out);
-          }
-        });
+        SpreadParts(
+            kernel, x, y, threads,
+            [&](const float*, const float* dy, float* dx) { SpreadPlane(ranges, divisor, dy, dx); },
+            [&](const float*, const float* dy, int64_t step, int64_t channels, float* dx) {
+              SpreadChannels(ranges, divisor, dy, step, channels, dx);
+            });
         return absl::OkStatus();
       },
       "window loop");

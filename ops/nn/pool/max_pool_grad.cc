@@ -17,44 +17,23 @@ bool IsGreater(C a, C b) {
   return a > b || (a != a && b == b);
 }
 
-// One channel, whose elements lie `step` apart.
-template <typename T>
-void SpreadChannel(const PoolRanges& ranges, const T* x, const T* dy, int64_t step, T* dx,
-                   double* sums) {
-  using C = ComputeType<T>;
-  std::fill_n(sums, ranges.positions(), 0.0);
-  C greatest = 0;
-  int64_t found = -1;
-  ranges.ForEach([&](int64_t, int64_t, int64_t) { found = -1; },
-                 [&](int64_t position) {
-                   const C value = x[position * step];
-                   if (found >= 0 && !IsGreater(value, greatest)) return;
-                   greatest = value;
-                   found = position;
-                 },
-                 [&](int64_t output) {
-                   if (found >= 0) sums[found] += static_cast<double>(dy[output * step]);
-                 });
-  for (int64_t i = 0; i < ranges.positions(); ++i) dx[i * step] = static_cast<T>(sums[i]);
-}
-
 absl::Status Compute(KernelContext& context) {
-  NOMO_RETURN_IF_ERROR(context.AllocateOutput(0, context.input_shape(1)));
-  NOMO_ASSIGN_OR_RETURN(const Window window, PoolWindow(context.attrs(), context.input_shape(1)));
-  const PoolRanges ranges(window);
-  const ActivationLayout x(context.input_shape(1), context.attrs()),
-      y(context.input_shape(0), context.attrs());
-  std::vector<double> sums(ranges.positions());
-  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() {
-    for (int64_t n = 0; n < x.batches; ++n) {
-      for (int64_t c = 0; c < x.channels; ++c) {
-        SpreadChannel<T>(ranges, context.input<T>(1).data() + x.Offset(n, c),
-                         context.input<T>(0).data() + y.Offset(n, c), x.position_stride,
-                         context.output<T>(0).data() + x.Offset(n, c), sums.data());
-      }
-    }
+  return SpreadPlanes(context, []<typename T>(const PoolRanges& ranges, const T* x, const T* dy,
+                                              int64_t step, double* sums) {
+    using C = ComputeType<T>;
+    C greatest = 0;
+    int64_t found = -1;
+    ranges.ForEach([&](int64_t, int64_t, int64_t) { found = -1; },
+                   [&](int64_t position) {
+                     const C value = x[position * step];
+                     if (found >= 0 && !IsGreater(value, greatest)) return;
+                     greatest = value;
+                     found = position;
+                   },
+                   [&](int64_t output) {
+                     if (found >= 0) sums[found] += static_cast<double>(dy[output * step]);
+                   });
   });
-  return absl::OkStatus();
 }
 
 // A plane whose elements lie one behind the other.
@@ -120,16 +99,12 @@ absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
   if (x.positions > std::numeric_limits<int32_t>::max()) return nullptr;
   return MakeComputeKernel(
       [ranges = PoolRanges(*window), x, y, threads = context.threads](KernelContext& kernel) {
-        ForEachPoolPart(x, y, threads, [&](int64_t at_x, int64_t at_y, int64_t channels) {
-          const float *in = kernel.input<float>(1).data() + at_x,
-                      *dy = kernel.input<float>(0).data() + at_y;
-          float* out = kernel.output<float>(0).data() + at_x;
-          if (x.position_stride == 1) {
-            SpreadPlane(ranges, in, dy, out);
-          } else {
-            SpreadChannels(ranges, in, dy, x.position_stride, channels, out);
-          }
-        });
+        SpreadParts(
+            kernel, x, y, threads,
+            [&](const float* in, const float* dy, float* dx) { SpreadPlane(ranges, in, dy, dx); },
+            [&](const float* in, const float* dy, int64_t step, int64_t channels, float* dx) {
+              SpreadChannels(ranges, in, dy, step, channels, dx);
+            });
         return absl::OkStatus();
       },
       "window loop");

@@ -73,17 +73,52 @@ class PoolRanges {
   std::array<std::vector<Range>, 3> ranges_;
 };
 
-// Calls f(first element of x, first element of y, channels) for parts of the batch that lie by
-// themselves: a plane, or up to kChannelsAtOnce channels that lie side by side.
+// A reference kernel: `spread(ranges, x, dy, step, sums)` adds what flows back to the positions of
+// a plane, whose elements lie `step` apart, to their sums.
+template <typename SpreadFn>
+absl::Status SpreadPlanes(KernelContext& context, SpreadFn spread) {
+  NOMO_RETURN_IF_ERROR(context.AllocateOutput(0, context.input_shape(1)));
+  NOMO_ASSIGN_OR_RETURN(const Window window, PoolWindow(context.attrs(), context.input_shape(1)));
+  const PoolRanges ranges(window);
+  const ActivationLayout x(context.input_shape(1), context.attrs()),
+      y(context.input_shape(0), context.attrs());
+  std::vector<double> sums(ranges.positions());
+  Dispatch(FloatTypes{}, context.input_dtype(0), [&]<typename T>() {
+    for (int64_t n = 0; n < x.batches; ++n) {
+      for (int64_t c = 0; c < x.channels; ++c) {
+        const T *in = context.input<T>(1).data() + x.Offset(n, c),
+                *dy = context.input<T>(0).data() + y.Offset(n, c);
+        std::fill(sums.begin(), sums.end(), 0.0);
+        spread(ranges, in, dy, x.position_stride, sums.data());
+        T* dx = context.output<T>(0).data() + x.Offset(n, c);
+        for (int64_t i = 0; i < ranges.positions(); ++i)
+          dx[i * x.position_stride] = static_cast<T>(sums[i]);
+      }
+    }
+  });
+  return absl::OkStatus();
+}
+
+// A fast kernel's walk over the parts of the batch that lie by themselves: calls plane(x, dy, dx)
+// for planes whose elements lie one behind the other, or channels(x, dy, step, count, dx) for up to
+// kChannelsAtOnce channels that lie side by side, their positions `step` apart.
 inline constexpr int64_t kChannelsAtOnce = 64;
-template <typename F>
-void ForEachPoolPart(const ActivationLayout& x, const ActivationLayout& y, int threads, F f) {
+template <typename PlaneFn, typename ChannelsFn>
+void SpreadParts(KernelContext& kernel, const ActivationLayout& x, const ActivationLayout& y,
+                 int threads, PlaneFn plane, ChannelsFn channels) {
   const int64_t step = x.channel_stride == 1 && x.position_stride != 1 ? kChannelsAtOnce : 1;
   const int64_t parts = (x.channels + step - 1) / step;
 #pragma omp parallel for num_threads(threads)
   for (int64_t i = 0; i < x.batches * parts; ++i) {
     const int64_t n = i / parts, c = i % parts * step;
-    f(x.Offset(n, c), y.Offset(n, c), std::min(step, x.channels - c));
+    const float *in = kernel.input<float>(1).data() + x.Offset(n, c),
+                *dy = kernel.input<float>(0).data() + y.Offset(n, c);
+    float* dx = kernel.output<float>(0).data() + x.Offset(n, c);
+    if (x.position_stride == 1) {
+      plane(in, dy, dx);
+    } else {
+      channels(in, dy, x.position_stride, std::min(step, x.channels - c), dx);
+    }
   }
 }
 
