@@ -150,15 +150,63 @@ TEST(Trainer, HasTheLossesOfOneProcess) {
   EXPECT_LT(histories[0].metrics["loss"].back(), histories[0].metrics["loss"].front());
 }
 
+// Sums, means by sample weights, and masks: of the first rows nearly no word counts, of others all.
+TEST(Trainer, HasTheLossesOfOneProcessWithMasksAndWeights) {
+  const MpiReplicas replicas(Joined());
+  Tensor x(DType::kInt64, {kRows, 5}), y(DType::kFloat32, {kRows, 5, 1});
+  Tensor weights(DType::kFloat32, {kRows});
+  for (int64_t i = 0; i < kRows; ++i) {
+    weights.mutable_data<float>()[i] = static_cast<float>(i % 4);
+    for (int64_t k = 0; k < 5; ++k) {
+      x.mutable_data<int64_t>()[i * 5 + k] = k <= i % 7 ? 1 + (i + k) % 3 : 0;
+      y.mutable_data<float>()[i * 5 + k] = static_cast<float>(std::cos(static_cast<double>(i + k)));
+    }
+  }
+  for (const Reduction reduction :
+       {Reduction::kSumOverBatchSize, Reduction::kMeanWithSampleWeight, Reduction::kSum}) {
+    std::vector<History> histories;
+    std::vector<Tensor> kernels;
+    for (const Replicas* of :
+         {static_cast<const Replicas*>(&replicas), static_cast<const Replicas*>(nullptr)}) {
+      const Value words = Input({5}, {.dtype = DType::kInt64, .name = "x"});
+      const auto model = BuildModel(
+          {words}, {Dense(1, {.name = "line"})(Embedding(4, 3, {.mask_zero = true})(words))});
+      ASSERT_TRUE(model.ok()) << model.status();
+      Loss loss = losses::MeanSquaredError();
+      loss.reduction = reduction;
+      const auto trainer = Trainer::Create(
+          *model,
+          {.optimizer = optimizers::SGD({.learning_rate = 0.01}),
+           .outputs = {{.loss = loss, .weighted_metrics = {metrics::RootMeanSquaredError()}}}},
+          {.replicas = of});
+      ASSERT_TRUE(trainer.ok()) << trainer.status();
+      const auto history =
+          (*trainer)->Fit({x, y, weights}, {.epochs = 3,
+                                            .batch_size = kBatch,
+                                            .validation_data = {x.Rows(0, 5), y.Rows(0, 5)},
+                                            .verbose = Verbose::kSilent});
+      ASSERT_TRUE(history.ok()) << history.status();
+      histories.push_back(*history);
+      kernels.push_back(*(*trainer)->model().GetWeight("line/kernel"));
+    }
+    EXPECT_TRUE(AllClose(kernels[0], kernels[1], 1e-5, 1e-6).ok());
+    for (const auto& [name, values] : histories[1].metrics) {
+      for (size_t epoch = 0; epoch < values.size(); ++epoch) {
+        EXPECT_NEAR(histories[0].metrics[name][epoch], values[epoch], 1e-5 * (1 + values[epoch]))
+            << name << ", " << epoch;
+      }
+    }
+  }
+}
+
 TEST(Trainer, SaysWhichLossesCannotBeDivided) {
   const MpiReplicas replicas(Joined());
   const auto model = Sequential({Input({4}), Dense(3)}).Build();
   ASSERT_TRUE(model.ok());
-  Loss loss = losses::MeanSquaredError();
-  loss.reduction = Reduction::kSum;
-  EXPECT_EQ(Trainer::Create(*model, {.loss = loss}, {.replicas = &replicas}).status().message(),
-            "loss \"mean_squared_error\": in several processes only the mean over the batch is "
-            "there, without a mask");
+  EXPECT_EQ(
+      Trainer::Create(*model, {.loss = losses::Dice()}, {.replicas = &replicas}).status().message(),
+      "loss \"dice\": it is one number for the whole batch, which several processes cannot divide "
+      "among themselves");
 }
 
 TEST(Trainer, SeesThatAProcessHasAnotherModel) {

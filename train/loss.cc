@@ -37,6 +37,19 @@ absl::StatusOr<TensorType> Loss::TargetType(const TensorType& prediction) const 
   return TensorType{DType::kInt64, PartialShape(std::move(dims))};
 }
 
+namespace {
+
+// Of a mask of more axes whether any place behind `rank` axes counts: a sequence that has one loss
+// counts where one of its steps does.
+Value AnyBehind(const Value& mask, int rank) {
+  if (!mask.status().ok() || !mask.shape().has_rank() || mask.shape().rank() <= rank) return mask;
+  std::vector<int64_t> axes;
+  for (int axis = rank; axis < mask.shape().rank(); ++axis) axes.push_back(axis);
+  return Call("math.ReduceMax", {Cast(mask, DType::kInt32)}, {{"axes", axes}, {"keepdims", false}});
+}
+
+}  // namespace
+
 LossParts SumLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
                   const Value& sample_weight, const Value& given_mask) {
   // 16-bit floats hold too few digits for a sum.
@@ -48,7 +61,7 @@ LossParts SumLoss(const Loss& loss, const Value& y_true, const Value& y_pred,
   const auto number_of = [&](const Value& x) {
     return Cast(Call("array.Size", {x}), values.dtype());
   };
-  Value mask = given_mask.valid() ? like_values(given_mask) : Value();
+  Value mask = given_mask.valid() ? like_values(AnyBehind(given_mask, rank)) : Value();
   if (loss.mask) {
     const Value own = like_values(loss.mask(y_true));
     mask = mask.valid() ? mask * own : own;

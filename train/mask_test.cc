@@ -113,6 +113,20 @@ TEST(MaskTest, ABatchInWhichNothingCountsChangesNothing) {
   EXPECT_EQ((*trainer)->model().GetWeight("line/bias")->at<float>(0), 0.1f);
 }
 
+// A loss of a whole sentence counts where a word of it does.
+TEST(MaskTest, ALossOfSequencesCountsWhereAStepDoes) {
+  const Loss total = {.name = "total", .function = [](const Value& t, const Value& p) {
+                        return Call("math.ReduceSum", {Call("math.Abs", {p - t})},
+                                    {{"axes", std::vector<int64_t>{1, 2}}, {"keepdims", false}});
+                      }};
+  const auto trainer = Trainer::Create(Words(), {.optimizer = optimizers::SGD(), .loss = total});
+  ASSERT_TRUE(trainer.ok()) << trainer.status();
+  const Tensor x = Tensor::Of<int64_t>({2, 3}, {0, 0, 0, 1, 0, 0});
+  const auto logs = (*trainer)->TestOnBatch({x, Tensor(DType::kFloat32, {2, 3, 1})});
+  ASSERT_TRUE(logs.ok()) << logs.status();
+  EXPECT_NEAR(logs->at("loss"), (kTable[1] * kKernel + kBias) + 2 * kBias, 1e-6);
+}
+
 // Where a layer ends the mask, all counts; so it does in inference.
 TEST(MaskTest, AMaskThatEndsIsInNoOutput) {
   const Value x = Input({3}, {.dtype = DType::kInt64, .name = "x"});

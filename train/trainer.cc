@@ -107,15 +107,14 @@ std::vector<Tensor> InputsOf(const Batch& batch) {
 
 }  // namespace
 
-// Losses are means over rows, statistics are sums over them.
-absl::StatusOr<std::vector<Tensor>> Trainer::Combine(std::vector<Tensor> outputs, int64_t own_rows,
-                                                     int64_t rows, int losses) const {
+// The losses of the batch are the means of those of processes, the statistics their sums.
+absl::StatusOr<std::vector<Tensor>> Trainer::Combine(std::vector<Tensor> outputs,
+                                                     bool has_rows) const {
   if (options_.replicas == nullptr) return outputs;
+  const size_t losses = 1 + graphs_.goals.size();
   std::vector<double> own;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    const double factor = static_cast<int>(i) < losses
-                              ? static_cast<double>(own_rows) / static_cast<double>(rows)
-                              : (own_rows > 0 ? 1 : 0);
+    const double factor = i < losses ? 1.0 / options_.replicas->size() : has_rows ? 1 : 0;
     for (int64_t k = 0; k < outputs[i].num_elements(); ++k)
       own.push_back(factor == 0 ? 0 : factor * outputs[i].AsDouble(k));
   }
@@ -140,8 +139,7 @@ absl::Status Trainer::TrainStep(const Batch& batch, Meter& meter) {
   inputs.push_back(Tensor::Scalar<bool>(apply));
   uint64_t seed = options_.seed;
   if (replicas != nullptr) {
-    inputs.push_back(Tensor::Scalar<double>(static_cast<double>(share.rows * replicas->size()) /
-                                            static_cast<double>(batch.size())));
+    inputs.push_back(Tensor::Scalar<bool>(share.rows > 0));
     if (replicas->rank() > 0) seed = MixKeys(seed, static_cast<uint64_t>(replicas->rank()));
   }
   auto outputs = step_session_->Run(
@@ -150,8 +148,7 @@ absl::Status Trainer::TrainStep(const Batch& batch, Meter& meter) {
   model_is_old_ = evaluation_is_old_ = true;
   ++step_;
   iteration_ += apply ? 1 : 0;
-  const int losses = 1 + static_cast<int>(graphs_.goals.size());
-  NOMO_ASSIGN_OR_RETURN(*outputs, Combine(*std::move(outputs), share.rows, batch.size(), losses));
+  NOMO_ASSIGN_OR_RETURN(*outputs, Combine(*std::move(outputs), share.rows > 0));
   return meter.Add(*outputs, batch.size());
 }
 
@@ -170,11 +167,12 @@ absl::Status Trainer::SyncEvaluation() {
 absl::Status Trainer::TestStep(const Batch& batch, Meter& meter) {
   NOMO_RETURN_IF_ERROR(SyncEvaluation());
   const Share share = ShareOf(batch, options_.replicas);
+  std::vector<Tensor> inputs = InputsOf(share.batch);
+  if (options_.replicas != nullptr) inputs.push_back(Tensor::Scalar<bool>(share.rows > 0));
   NOMO_ASSIGN_OR_RETURN(std::vector<Tensor> outputs,
-                        evaluation_session_->Run(InputsOf(share.batch), {.seed = options_.seed}));
+                        evaluation_session_->Run(inputs, {.seed = options_.seed}));
   outputs.resize(graphs_.first_prediction);
-  const int losses = 1 + static_cast<int>(graphs_.goals.size());
-  NOMO_ASSIGN_OR_RETURN(outputs, Combine(std::move(outputs), share.rows, batch.size(), losses));
+  NOMO_ASSIGN_OR_RETURN(outputs, Combine(std::move(outputs), share.rows > 0));
   return meter.Add(outputs, batch.size());
 }
 

@@ -157,8 +157,7 @@ class Trainer {
   absl::Status TestStep(const Batch& batch, Meter& meter);
   absl::Status SyncEvaluation();
   absl::Status CheckReplicas();
-  absl::StatusOr<std::vector<Tensor>> Combine(std::vector<Tensor> outputs, int64_t own_rows,
-                                              int64_t rows, int losses) const;
+  absl::StatusOr<std::vector<Tensor>> Combine(std::vector<Tensor> outputs, bool has_rows) const;
   BatchLayout Layout() const;
   absl::StatusOr<Batch> OneBatch(const TrainingData& data,
                                  const std::map<int64_t, double>& class_weight) const;

@@ -21,9 +21,12 @@ namespace {
 // Everything of one of the two models but the updates.
 class GoalWriter {
  public:
-  GoalWriter(const Model& model, const TrainingGoals& goals, TrainingGraphs& result)
-      : model_(model), goals_(goals), result_(result) {
+  GoalWriter(const Model& model, const TrainingGoals& goals, const Replicas* replicas,
+             TrainingGraphs& result)
+      : model_(model), goals_(goals), replicas_(replicas), result_(result) {
     for (const ValueId id : model.graph.inputs) names_.Reserve(model.graph.value(id).name);
+    if (replicas_ != nullptr)
+      has_rows_ = InputValue({DType::kBool, Shape{}}, names_.Take("has_rows"));
   }
 
   absl::Status Write(FormWriter& form) {
@@ -41,7 +44,9 @@ class GoalWriter {
       const OutputGoal& goal = goals_.outputs[i];
       const Value& prediction = form.outputs[result_.goal_outputs[i]];
       const Value& mask = form.masks[result_.goal_outputs[i]];
-      const Value loss = Wide(ReduceLoss(goal.loss, targets[i], prediction, weights[i], mask));
+      const LossParts parts = SumLoss(goal.loss, targets[i], prediction, weights[i], mask);
+      NOMO_RETURN_IF_ERROR(CheckDivides(goal.loss, targets[i], prediction));
+      const Value loss = Wide(ReduceLoss(replicas_ == nullptr ? parts : OwnPart(goal.loss, parts)));
       losses.push_back(loss);
       const Value weighted = goal.loss_weight == 1 ? loss : loss * goal.loss_weight;
       total = total.valid() ? total + weighted : weighted;
@@ -52,7 +57,6 @@ class GoalWriter {
         }
       }
     }
-    data_loss = total;
     for (const auto& weight : form.weights) {
       for (const WeightRegularizer& rule : goals_.regularizers) {
         if (!weight.trained || !SelectsWeight(rule.weights, weight.name)) continue;
@@ -72,11 +76,39 @@ class GoalWriter {
     return inputs.back();
   }
 
+  // The last input of programs that replicas run.
+  void AddHasRows() {
+    if (replicas_ != nullptr) inputs.push_back(has_rows_);
+  }
+
   std::vector<Value> inputs, outputs, losses;
-  Value data_loss;  // the loss without penalties
 
  private:
   static Value Wide(const Value& x) { return Cast(x, DType::kFloat64); }
+
+  // What a process adds to the mean over processes that is the loss of the whole batch: its sum by
+  // the mean of the counts. One without rows of its own was given one, which counts nothing.
+  LossParts OwnPart(const Loss& loss, const LossParts& parts) const {
+    const auto own = [&](const Value& x) {
+      return Call("array.Where", {has_rows_, Wide(x), ConstantLike(0, Wide(x))});
+    };
+    const Value sum = own(parts.sum);
+    if (loss.reduction == Reduction::kSum) return {sum, ConstantLike(1.0 / replicas_->size(), sum)};
+    const Value count = Call("core.StopGradient", {own(parts.count)});
+    return {sum, replicas_->Mean({count})[0]};
+  }
+
+  // Of a loss that is one number the parts of a batch tell nothing of the whole.
+  absl::Status CheckDivides(const Loss& loss, const Value& target, const Value& prediction) const {
+    if (replicas_ == nullptr) return absl::OkStatus();
+    const Value values = loss.function(target, prediction);
+    NOMO_RETURN_IF_ERROR(values.status());
+    if (!values.shape().has_rank() || values.shape().rank() > 0) return absl::OkStatus();
+    return absl::UnimplementedError(
+        absl::StrCat("loss ", Quoted(loss.name),
+                     ": it is one number for the whole batch, which several processes cannot "
+                     "divide among themselves"));
+  }
 
   // What samples count in metrics; absent where all count 1.
   static Value Masked(const Value& weights, const Value& mask) {
@@ -128,8 +160,10 @@ class GoalWriter {
 
   const Model& model_;
   const TrainingGoals& goals_;
+  const Replicas* const replicas_;
   TrainingGraphs& result_;
   UniqueNames names_;
+  Value has_rows_;
 };
 
 // The numbers of the outputs that have goals.
@@ -156,18 +190,6 @@ absl::Status FindOutputs(const Model& model, const TrainingGoals& goals, Trainin
       errors.Add(InvalidArgument("output ", Quoted(goal.output), " has no loss"));
   }
   return errors.ToStatus("the losses do not fit the model");
-}
-
-// What a part of the batch says of the whole.
-absl::Status CheckReductions(const TrainingGoals& goals) {
-  ErrorList errors;
-  for (const OutputGoal& goal : goals.outputs) {
-    if (goal.loss.reduction == Reduction::kSumOverBatchSize && !goal.loss.mask) continue;
-    errors.Add(absl::UnimplementedError(absl::StrCat(
-        "loss ", Quoted(goal.loss.name),
-        ": in several processes only the mean over the batch is there, without a mask")));
-  }
-  return errors.ToStatus("the losses cannot be divided among processes");
 }
 
 absl::Status CheckSelectors(const Model& model, const TrainingGoals& goals) {
@@ -226,12 +248,12 @@ absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const Tra
   NOMO_RETURN_IF_ERROR(CheckSelectors(model, goals));
   TrainingGraphs result{.goals = goals.outputs};
   NOMO_RETURN_IF_ERROR(FindOutputs(model, goals, result));
-  if (replicas != nullptr) NOMO_RETURN_IF_ERROR(CheckReductions(goals));
   {
     FormWriter form(model, goals, /*training=*/false);
     NOMO_RETURN_IF_ERROR(form.Write());
-    GoalWriter goal(model, goals, result);
+    GoalWriter goal(model, goals, replicas, result);
     NOMO_RETURN_IF_ERROR(goal.Write(form));
+    goal.AddHasRows();
     result.first_prediction = static_cast<int>(goal.outputs.size());
     goal.outputs.insert(goal.outputs.end(), form.outputs.begin(), form.outputs.end());
     NOMO_ASSIGN_OR_RETURN(result.evaluation,
@@ -239,14 +261,14 @@ absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const Tra
   }
   FormWriter form(model, goals, /*training=*/true, replicas);
   NOMO_RETURN_IF_ERROR(form.Write());
-  GoalWriter goal(model, goals, result);
+  GoalWriter goal(model, goals, replicas, result);
   NOMO_RETURN_IF_ERROR(goal.Write(form));
-  StepInputs step = {goal.AddInput(DType::kFloat64, "learning_rate"),
-                     goal.AddInput(DType::kInt64, "iteration"),
-                     goal.AddInput(DType::kBool, "apply")};
-  if (replicas != nullptr) step.share = goal.AddInput(DType::kFloat64, "share");
+  const StepInputs step = {goal.AddInput(DType::kFloat64, "learning_rate"),
+                           goal.AddInput(DType::kInt64, "iteration"),
+                           goal.AddInput(DType::kBool, "apply")};
+  goal.AddHasRows();
   UpdateWriter updates(model, goals, step, replicas, result);
-  NOMO_ASSIGN_OR_RETURN(goal.outputs[0], updates.Write(form, goal.outputs[0], goal.data_loss));
+  NOMO_ASSIGN_OR_RETURN(goal.outputs[0], updates.Write(form, goal.outputs[0]));
   NOMO_ASSIGN_OR_RETURN(result.step, BuildModel(goal.inputs, goal.outputs, {.name = "step"}));
   for (Variable& slot : updates.slots()) result.step.variables.push_back(std::move(slot));
   NOMO_RETURN_IF_ERROR(VerifyModel(result.step));

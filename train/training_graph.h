@@ -59,10 +59,10 @@ struct TrainedWeight {
 
 struct TrainingGraphs {
   // Inputs: the model's; for each goal the targets, and for each the sample weights; then of the
-  // step alone the learning rate (float64), the iteration (int64), whether the optimizer makes a
-  // step (bool), and where there are replicas how many times its part of a batch this process has
-  // (float64). Outputs: the loss, float64; the loss of each goal; the metrics' statistics; and of
-  // the evaluation the model's outputs.
+  // step alone the learning rate (float64), the iteration (int64) and whether the optimizer makes a
+  // step (bool); and where there are replicas whether this process has rows of its own in the batch
+  // (bool): their mean of the losses is then that of the batch. Outputs: the loss, float64; the
+  // loss of each goal; the metrics' statistics; and of the evaluation the model's outputs.
   Model step, evaluation;
   std::vector<int> goal_outputs;  // by goal: the number of the model's output
   std::vector<MetricPlace> metrics;

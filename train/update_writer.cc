@@ -23,8 +23,7 @@ UpdateWriter::UpdateWriter(const Model& model, const TrainingGoals& goals, const
   for (const Variable& variable : model.variables) names_.Reserve(variable.name);
 }
 
-absl::StatusOr<Value> UpdateWriter::Write(FormWriter& form, const Value& loss,
-                                          const Value& data_loss) {
+absl::StatusOr<Value> UpdateWriter::Write(FormWriter& form, const Value& loss) {
   std::vector<const FormWriter::WeightRead*> trained;
   std::vector<Value> values;
   for (const auto& weight : form.weights) {
@@ -33,11 +32,9 @@ absl::StatusOr<Value> UpdateWriter::Write(FormWriter& form, const Value& loss,
     values.push_back(weight.value);
   }
   if (trained.empty()) return InvalidArgument("no weight of the model is to be trained");
-  // The mean over processes of what each one's share counts is the loss of the whole batch.
-  const Value own = replicas_ == nullptr ? loss : loss + data_loss * (inputs_.share - 1);
   GradientOptions options;
   if (!goals_.recompute.empty()) options.recompute = [&](const Node& node) { return PartOf(node); };
-  NOMO_ASSIGN_OR_RETURN(std::vector<Value> gradients, Gradients({own}, values, options));
+  NOMO_ASSIGN_OR_RETURN(std::vector<Value> gradients, Gradients({loss}, values, options));
   if (replicas_ != nullptr) gradients = replicas_->Mean(gradients);
   waits_ = std::move(form.state_updates);
   Accumulate(trained, gradients);

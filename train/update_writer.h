@@ -14,7 +14,6 @@ namespace nomograph::train_internal {
 // What a step is given beside a batch.
 struct StepInputs {
   Value learning_rate, iteration, apply;
-  Value share;  // of replicas alone
 };
 
 class UpdateWriter {
@@ -22,8 +21,8 @@ class UpdateWriter {
   UpdateWriter(const Model& model, const TrainingGoals& goals, const StepInputs& inputs,
                const Replicas* replicas, TrainingGraphs& result);
 
-  // The loss, once the variables have changed. `data_loss` is the loss without penalties.
-  absl::StatusOr<Value> Write(FormWriter& form, const Value& loss, const Value& data_loss);
+  // The loss, once the variables have changed.
+  absl::StatusOr<Value> Write(FormWriter& form, const Value& loss);
   // The variables that only the attributes of nodes name.
   std::vector<Variable>& slots() { return slots_; }
 
