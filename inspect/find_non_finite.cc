@@ -62,6 +62,7 @@ absl::StatusOr<std::optional<NonFiniteStep>> FindNonFinite(const Model& model,
                                                            SessionOptions session,
                                                            const RunOptions& run) {
   session.exact = true;
+  session.precision = Precision::kFloat32;
   NOMO_ASSIGN_OR_RETURN(const auto exact, Session::Create(model, std::move(session)));
   Watcher watcher(model);
   absl::Status status;

@@ -11,10 +11,12 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
+#include "nomograph/core/build/control_flow.h"
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
+#include "nomograph/core/types/float16.h"
 
 namespace nomograph {
 namespace {
@@ -197,6 +199,66 @@ TEST_P(InBFloat16, FollowsBetweenProducts) {
     }
   }
   EXPECT_EQ(runs, examples);
+}
+
+Tensor Thirds(const Shape& shape) {
+  Tensor tensor(DType::kFloat32, shape);
+  const auto values = tensor.mutable_data<float>();
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 7 + 1) / 3;
+  return tensor;
+}
+
+// The rows of a by b, both rounded first.
+std::vector<double> RoundedProduct(const Tensor& a, const Tensor& b) {
+  const int64_t rows = a.shape()[0], inner = a.shape()[1], columns = b.shape()[1];
+  const auto rounded = [](float x) { return static_cast<double>(static_cast<float>(BFloat16(x))); };
+  std::vector<double> y(static_cast<size_t>(rows * columns), 0.0);
+  for (int64_t i = 0; i < rows * columns; ++i) {
+    for (int64_t k = 0; k < inner; ++k) {
+      y[i] += rounded(a.data<float>()[i / columns * inner + k]) *
+              rounded(b.data<float>()[k * columns + i % columns]);
+    }
+  }
+  return y;
+}
+
+TEST(BFloat16Programs, ComputeFunctionsAndLateShapesLikeTheRest) {
+  const Tensor a = Thirds({4, 6}), b = Thirds({6, 5});
+  const Tensor keep = Tensor::Vector<bool>({true, true, true, true});
+  const TraceFn product = [&](absl::Span<const Value> in) {
+    return std::vector<Value>{Call("math.MatMul", {in[0], Constant(b)})};
+  };
+  const auto late = [&](const Value& x, const Value& condition) {
+    const Value rows = Call("array.Compress", {x, condition}, {{"axis", 0}});
+    return Call("math.MatMul", {rows, Constant(b)});
+  };
+  const Value x = InputValue({DType::kFloat32, {4, 6}}, "x");
+  const Value condition = InputValue({DType::kBool, {4}}, "condition");
+  const Value first = Call("array.Reshape",
+                           {Call("array.Slice", {condition, Constant(Tensor::Vector<int64_t>({0})),
+                                                 Constant(Tensor::Vector<int64_t>({1}))})},
+                           {{"shape", std::vector<int64_t>{}}});
+  const std::pair<const char*, Value> cases[] = {
+      {"where it stands", product({x})[0]},
+      {"in a function", CallTraced(product, {x})[0]},
+      {"in a branch", If(first, {x}, product, product)[0]},
+      {"for rows that are known when it runs", late(x, condition)},
+  };
+  const std::vector<double> expected = RoundedProduct(a, b);
+  for (const auto& [name, y] : cases) {
+    SCOPED_TRACE(name);
+    const auto model = BuildModel({x, condition}, {y});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto session = Session::Create(*model, {.precision = Precision::kBFloat16});
+    ASSERT_TRUE(session.ok()) << session.status();
+    const auto outputs = (*session)->Run({{"x", a}, {"condition", keep}});
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    const Tensor& found = outputs->begin()->second;
+    ASSERT_EQ(found.type().ToString(), "float32[4,5]");
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_NEAR(found.data<float>()[i], expected[i], 1e-5) << i;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(AllOps, InBFloat16, testing::ValuesIn(OpRegistry::Default().All()),
