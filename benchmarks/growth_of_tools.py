@@ -7,7 +7,8 @@ that half of the nodes read, each followed by one more, and all of those joined 
 with as many readers, and a node with as many inputs, as half of the graph. Times are those of the
 processor, which other processes disturb less.
 
-Usage: growth_of_tools.py --nomo PROGRAM --work FOLDER [--nodes 1000,10000,…] [--commands summary,…] [--limit SECONDS]
+Usage: growth_of_tools.py --nomo PROGRAM --work FOLDER [--nodes 1000,10000,…] [--commands summary,…] [--forms onnx,nomo]
+                          [--limit SECONDS]
 """
 import argparse
 import datetime
@@ -128,13 +129,15 @@ def main():
     parser.add_argument("--nodes", default="1000,10000,100000,1000000")
     parser.add_argument("--commands", default=",".join(COMMANDS))
     parser.add_argument("--kinds", default="blocks,wide")
+    parser.add_argument("--forms", default="onnx", help="onnx,nomo: files of ONNX, and those converted to .nomo")
     parser.add_argument("--limit", type=int, default=300)
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     counts = [int(text) for text in arguments.nodes.split(",")]
     print("%s, %d processors, %s" % (datetime.date.today(), os.cpu_count(), platform.machine()))
-    for kind in arguments.kinds.split(","):
-        print("\n| %s | %s |\n|---|%s" % (kind, " | ".join("%s nodes" % format(n, ",") for n in counts), "---|" * len(counts)))
+    cases = [(kind, form) for kind in arguments.kinds.split(",") for form in arguments.forms.split(",")]
+    for kind, form in cases:
+        print("\n| %s, .%s | %s |\n|---|%s" % (kind, form, " | ".join("%s nodes" % format(n, ",") for n in counts), "---|" * len(counts)))
         for name in arguments.commands.split(","):
             cells = []
             for count in counts:
@@ -143,6 +146,10 @@ def main():
                     paths[part] = arguments.work / ("%s_%d%s.onnx" % (kind, count, "_changed" if part == "changed" else ""))
                     if not paths[part].exists():
                         {"blocks": write_blocks, "wide": write_wide}[kind](paths[part], count, part == "changed")
+                    if form == "nomo":
+                        onnx, paths[part] = paths[part], paths[part].with_suffix(".nomo")
+                        if not paths[part].exists():
+                            subprocess.run([arguments.nomo, "convert", onnx, paths[part]], check=True, stdout=subprocess.DEVNULL)
                 command = COMMANDS[name].format(out=arguments.work / "out", **paths).split()
                 seconds, megabytes, code, message = measure([arguments.nomo, *command], arguments.limit)
                 cells.append("%s s, %s MB" % (short(seconds), format(round(megabytes), ",")))

@@ -48,20 +48,26 @@ absl::StatusOr<AttrValue> AttributeFromProto(const AttributeProto& proto, Tensor
   return InvalidArgument("it has no value");
 }
 
+// Clear() would keep them for what is added next.
+template <typename T>
+void FreeAll(google::protobuf::RepeatedPtrField<T>& messages) {
+  google::protobuf::RepeatedPtrField<T>().Swap(&messages);
+}
+
 class ModelParser {
  public:
   ModelParser(TensorReader& tensors, bool keep_unknown_fields)
       : tensors_(tensors), keep_unknown_fields_(keep_unknown_fields) {}
 
-  absl::StatusOr<Model> Parse(const ModelProto& proto);
+  absl::StatusOr<Model> Parse(ModelProto& proto);
 
  private:
-  Graph ParseGraph(const Place& place, const GraphProto& proto);
+  Graph ParseGraph(const Place& place, GraphProto& proto);
   ValueInfo ParseValue(const Place& place, const ValueProto& proto);
   Node ParseNode(const Place& place, const NodeProto& proto, int num_values);
   Attributes ParseAttributes(const Place& place, const NodeProto& proto);
   Weight ParseWeight(const Place& place, const WeightProto& proto, int num_values);
-  Function ParseFunction(const Place& place, const FunctionProto& proto);
+  Function ParseFunction(const Place& place, FunctionProto& proto);
   Variable ParseVariable(const Place& place, const VariableProto& proto);
   LayerInfo ParseLayer(const Place& place, const LayerProto& proto, int num_values);
   GoldenVector ParseGoldenVector(const Place& place, const GoldenVectorProto& proto);
@@ -91,15 +97,15 @@ class ModelParser {
   ErrorList faults_;
 };
 
-absl::StatusOr<Model> ModelParser::Parse(const ModelProto& proto) {
+absl::StatusOr<Model> ModelParser::Parse(ModelProto& proto) {
   Model model;
   model.producer = proto.producer();
   model.name = proto.name();
   model.doc = proto.doc();
   const Place place("model", proto.name());
   if (!proto.has_graph()) AddFault(place, InvalidArgument("there is no graph"), faults_);
-  model.graph = ParseGraph(Place("graph", proto.graph().name()), proto.graph());
-  for (const FunctionProto& function : proto.functions()) {
+  model.graph = ParseGraph(Place("graph", proto.graph().name()), *proto.mutable_graph());
+  for (FunctionProto& function : *proto.mutable_functions()) {
     const Place function_place("function", function.name());
     if (!model.functions.emplace(function.name(), ParseFunction(function_place, function)).second) {
       AddFault(function_place, InvalidArgument("there are two of that name"), faults_);
@@ -111,8 +117,8 @@ absl::StatusOr<Model> ModelParser::Parse(const ModelProto& proto) {
   }
   for (int i = 0; i < proto.layers_size(); ++i) {
     const LayerProto& layer = proto.layers(i);
-    model.layers.push_back(
-        ParseLayer(Place("layer", layer.name(), i), layer, proto.graph().values_size()));
+    model.layers.push_back(ParseLayer(Place("layer", layer.name(), i), layer,
+                                      static_cast<int>(model.graph.values.size())));
   }
   for (const MetadataProto& metadata : proto.metadata()) {
     if (!model.metadata.emplace(metadata.key(), metadata.value()).second) {
@@ -130,23 +136,27 @@ absl::StatusOr<Model> ModelParser::Parse(const ModelProto& proto) {
   return model;
 }
 
-Graph ModelParser::ParseGraph(const Place& place, const GraphProto& proto) {
+Graph ModelParser::ParseGraph(const Place& place, GraphProto& proto) {
   Graph graph;
   graph.name = proto.name();
   const int num_values = proto.values_size();
+  graph.values.reserve(num_values);
   for (int i = 0; i < num_values; ++i) {
     graph.values.push_back(
         ParseValue(Place(place, "value", proto.values(i).name(), i), proto.values(i)));
   }
+  FreeAll(*proto.mutable_values());
+  graph.nodes.reserve(proto.nodes_size());
   for (int i = 0; i < proto.nodes_size(); ++i) {
     graph.nodes.push_back(
         ParseNode(Place(place, "node", proto.nodes(i).name(), i), proto.nodes(i), num_values));
   }
+  FreeAll(*proto.mutable_nodes());
+  graph.weights.reserve(proto.weights_size());
   for (int i = 0; i < proto.weights_size(); ++i) {
     const uint32_t value = proto.weights(i).value();
     const bool named = value >= 1 && value <= static_cast<uint32_t>(num_values);
-    const absl::string_view name =
-        named ? absl::string_view(proto.values(static_cast<int>(value) - 1).name()) : "";
+    const absl::string_view name = named ? absl::string_view(graph.values[value - 1].name) : "";
     const Place weight_place(place, "weight", name, i);
     graph.weights.push_back(ParseWeight(weight_place, proto.weights(i), num_values));
   }
@@ -218,10 +228,10 @@ Weight ModelParser::ParseWeight(const Place& place, const WeightProto& proto, in
           .unknown_fields = Unknown(proto)};
 }
 
-Function ModelParser::ParseFunction(const Place& place, const FunctionProto& proto) {
+Function ModelParser::ParseFunction(const Place& place, FunctionProto& proto) {
   if (!proto.has_graph()) AddFault(place, InvalidArgument("there is no graph"), faults_);
   return {.name = proto.name(),
-          .graph = ParseGraph(place, proto.graph()),
+          .graph = ParseGraph(place, *proto.mutable_graph()),
           .unknown_fields = Unknown(proto)};
 }
 
@@ -282,7 +292,7 @@ std::vector<ValueId> ModelParser::ParseIds(const Place& place,
 
 }  // namespace
 
-absl::StatusOr<Model> ModelFromProto(const ModelProto& proto, TensorReader& tensors,
+absl::StatusOr<Model> ModelFromProto(ModelProto proto, TensorReader& tensors,
                                      bool keep_unknown_fields) {
   return ModelParser(tensors, keep_unknown_fields).Parse(proto);
 }

@@ -15,8 +15,9 @@ namespace nomograph {
 absl::StatusOr<ModelProto> ModelToProto(const Model& model, TensorWriter& tensors);
 
 // InvalidArgument and DataLoss list the faults, each with its place. The model's structure is left
-// to VerifyModel(). `keep_unknown_fields` may be false when it is known that there are none.
-absl::StatusOr<Model> ModelFromProto(const ModelProto& proto, TensorReader& tensors,
+// to VerifyModel(). `keep_unknown_fields` may be false when it is known that there are none. Parts
+// of `proto` are freed as they are read.
+absl::StatusOr<Model> ModelFromProto(ModelProto proto, TensorReader& tensors,
                                      bool keep_unknown_fields);
 
 }  // namespace nomograph

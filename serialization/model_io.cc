@@ -7,12 +7,12 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/io/file.h"
+#include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/proto/model.pb.h"
 #include "nomograph/serialization/file_layout.h"
 #include "nomograph/serialization/graph_proto.h"
-#include "nomograph/core/io/mapped_file.h"
 #include "nomograph/serialization/tensor_proto.h"
 #include "nomograph/serialization/text_format.h"
 #include "nomograph/serialization/upgrade.h"
@@ -168,9 +168,10 @@ absl::StatusOr<Model> LoadFromBytes(absl::string_view bytes, std::shared_ptr<con
   ModelProto proto;
   if (!proto.ParseFromString(parts.graph))
     return absl::DataLossError("the graph part is no ModelProto");
+  MappedFile::GiveBack(parts.graph.data(), parts.graph.size());
   TensorReader tensors(parts.payloads, std::move(owner), options.verify_checksums,
                        options.progress);
-  NOMO_ASSIGN_OR_RETURN(Model model, ModelFromProto(proto, tensors, has_unknown_fields));
+  NOMO_ASSIGN_OR_RETURN(Model model, ModelFromProto(std::move(proto), tensors, has_unknown_fields));
   NOMO_RETURN_IF_ERROR(tensors.CheckAllUsed());
   if (options.verify_checksums) NOMO_RETURN_IF_ERROR(CheckPadding(parts));
   NOMO_RETURN_IF_ERROR(VerifyModel(model));

@@ -13,6 +13,7 @@
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/report/save_model.h"
+#include "nomograph/tools/text/terminal.h"
 
 namespace nomograph {
 namespace {
@@ -55,10 +56,10 @@ absl::Status Execute(const Arguments& arguments) {
   const Graph& graph = extraction->model.graph;
   if (arguments.save.path != "-" && !arguments.save.json) {
     Print(absl::StrCat("took ", graph.nodes.size(), " of ",
-                       selection->graphs[0].graph->nodes.size(), " nodes\n  inputs   ",
-                       ValuesText(graph, graph.inputs), "\n  outputs  ",
-                       ValuesText(graph, graph.outputs), "\n"));
-    for (const std::string& note : extraction->notes) Print(absl::StrCat("  ", note, "\n"));
+                       selection->graphs[0].graph->nodes.size(), " nodes\n",
+                       Paragraph(absl::StrCat("inputs   ", ValuesText(graph, graph.inputs)), 2),
+                       Paragraph(absl::StrCat("outputs  ", ValuesText(graph, graph.outputs)), 2)));
+    for (const std::string& note : extraction->notes) Print(Paragraph(note, 2));
   }
   return SaveModel(extraction->model, arguments.save, arguments.from,
                    {{"schema", "nomograph.extract.1"},

@@ -91,6 +91,9 @@ struct Model {
   // A table of layers (or nodes, where the model was not made of layers): output shape, parameters,
   // what a Lambda names, and the totals of trainable and other parameters. Keras: Model.summary().
   std::string Summary() const;
+  // The same in lines of at most so many columns (60 at least): what is longer is cut in the
+  // middle.
+  std::string Summary(int line_length) const;
 
   // Session::Predict() in a session that the model keeps until it is changed: each call reads all
   // weights to see whether it was, which a Session of the caller's own saves. A model with state

@@ -1,8 +1,10 @@
 // Model::Summary(): the table that Keras' Model.summary() prints, in ASCII and as wide as its cells
 // need.
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -20,7 +22,7 @@ namespace {
 // "54,410"
 std::string WithSeparators(int64_t number) {
   std::string text = absl::StrCat(number);
-  for (int i = static_cast<int>(text.size()) - 3; i > 0; i -= 3) text.insert(i, ",");
+  for (int i = static_cast<int>(text.size()) - 3; i > 0; i -= 3) text.insert(i, 1, ',');
   return text;
 }
 
@@ -191,27 +193,73 @@ class Rows {
 // A cell has a line or more.
 using Cell = std::vector<std::string>;
 
+bool ContinuesCharacter(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+// In characters of UTF-8 text.
+size_t Width(const std::string& text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return !ContinuesCharacter(c); }));
+}
+
+// In at most `width` characters: the middle becomes "…", and the end, with the type, is kept
+// longer.
+std::string Cut(const std::string& text, size_t width) {
+  const size_t all = Width(text);
+  if (all <= width) return text;
+  const size_t head = (width - 1) * 2 / 5, tail = all - (width - 1 - head);
+  std::string cut;
+  size_t place = 0;  // of the character that ends
+  for (const char c : text) {
+    if (!ContinuesCharacter(c) && ++place == head + 1) cut += "…";
+    if (place <= head || place > tail) cut += c;
+  }
+  return cut;
+}
+
 struct Column {
   const char* title;
   size_t width;  // at least
   bool right = false;
+  size_t needed = 0;  // for what it holds
 };
 
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {
-    for (Column& column : columns_)
-      column.width = std::max(column.width, 2 + std::string(column.title).size());
+    for (Column& column : columns_) {
+      column.needed = 2 + std::string(column.title).size();
+      column.width = std::max(column.width, column.needed);
+    }
   }
 
   void Add(std::vector<Cell> row) {
     for (size_t i = 0; i < columns_.size(); ++i) {
       for (std::string& line : row[i]) {
         line = Escape(line);
-        columns_[i].width = std::max(columns_[i].width, 2 + line.size());
+        columns_[i].needed = std::max(columns_[i].needed, 2 + Width(line));
+        columns_[i].width = std::max(columns_[i].width, columns_[i].needed);
       }
     }
     rows_.push_back(std::move(row));
+  }
+
+  // Narrows the columns of text: to what they hold, then the widest first.
+  void Fit(size_t line_length) {
+    constexpr size_t kLeast = 12;
+    size_t width = 0;
+    for (const Column& column : columns_) width += column.width;
+    while (width > line_length) {
+      Column* widest = nullptr;
+      for (Column& column : columns_) {
+        const auto room = [](const Column& c) {
+          return std::pair(c.width - std::min(c.width, c.needed), c.width);
+        };
+        if (!column.right && (widest == nullptr || room(column) > room(*widest))) widest = &column;
+      }
+      if (widest->width <= kLeast) return;
+      --widest->width;
+      --width;
+    }
   }
 
   std::string Rule(char c) const {
@@ -237,10 +285,11 @@ class Table {
   std::string Line(const std::vector<Cell>& row, size_t index) const {
     std::string line;
     for (size_t i = 0; i < columns_.size(); ++i) {
-      const std::string text = index < row[i].size() ? row[i][index] : "";
-      const int width = static_cast<int>(columns_[i].width) - 1;
-      line += columns_[i].right ? absl::StrFormat("%*s ", width, text)
-                                : absl::StrFormat(" %-*s", width, text);
+      const size_t width = columns_[i].width - 1;
+      const std::string text = Cut(index < row[i].size() ? row[i][index] : "", width - 1);
+      const std::string space(width - std::min(width, Width(text)), ' ');
+      columns_[i].right ? absl::StrAppend(&line, space, text, " ")
+                        : absl::StrAppend(&line, " ", text, space);
     }
     return absl::StrCat(absl::StripTrailingAsciiWhitespace(line), "\n");
   }
@@ -300,7 +349,9 @@ std::string Totals(const Model& model) {
 
 }  // namespace
 
-std::string Model::Summary() const {
+std::string Model::Summary() const { return Summary(std::numeric_limits<int>::max()); }
+
+std::string Model::Summary(int line_length) const {
   const Rows rows(*this);
   const bool chain = rows.IsChain();
   const char* what = layers.empty() ? "Node (op)" : "Layer (type)";
@@ -318,6 +369,7 @@ std::string Model::Summary() const {
     if (!chain) cells.push_back(SourcesCell(row));
     table.Add(std::move(cells));
   }
+  table.Fit(static_cast<size_t>(std::max(line_length, 60)));
   return absl::StrCat("Model: ", Quoted(name), "\n", table.ToString(), Totals(*this),
                       table.Rule('_'));
 }

@@ -1,7 +1,9 @@
 // Model::Summary() against tables written by hand. The figures of the first are those of Keras'
 // example "Simple MNIST convnet".
+#include <algorithm>
 #include <string>
 
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/layers/layers.h"
@@ -87,6 +89,24 @@ ________________________________________________________________________________
  Non-trainable params: 8 (32.00 B)
 __________________________________________________________________________________________________
 )");
+}
+
+TEST(Summary, InLinesOfALength) {
+  const Input image({8, 8, 3}, {.name = "image"});
+  const Layer conv =
+      Conv2D(4, 3, {.name = "größe_of_a_convolution_whose_name_has_no_end_in_sight"});
+  const auto model = BuildModel({image}, {conv(image), Flatten()(image)}, {.name = "long"});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const std::string text = model->Summary(70);
+  EXPECT_THAT(text, ::testing::HasSubstr(
+                        " größe_of_…sight (Conv2D)  (batch, 6, 6, 4)         112  image\n"));
+  for (int length = 60; length < 120; ++length) {
+    for (const absl::string_view line : absl::StrSplit(model->Summary(length), '\n')) {
+      EXPECT_LE(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; }),
+                length)
+          << line;
+    }
+  }
 }
 
 TEST(Summary, StateAndLargeNumbers) {

@@ -11,6 +11,7 @@
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
+#include "nomograph/tools/text/terminal.h"
 
 namespace nomograph {
 namespace {
@@ -143,7 +144,10 @@ std::string TotalsText(const ModelFile& file, const ModelSummary& summary, bool 
 
 std::string SummaryText(const ModelFile& file, const ModelSummary& summary, bool layers) {
   if (layers) {
-    return absl::StrCat(file.model.Summary(), "\n", TotalsText(file, summary, layers));
+    const size_t width = OutputStyle().width;
+    const std::string table =
+        width > 0 ? file.model.Summary(static_cast<int>(width)) : file.model.Summary();
+    return absl::StrCat(table, "\n", TotalsText(file, summary, layers));
   }
   return absl::StrCat(HeadText(file), "\n", RowsText(summary), "\n",
                       TotalsText(file, summary, layers));

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kMaxElements = 400;
 constexpr int64_t kEdge = 3;
-constexpr size_t kMaxLine = 100;
+constexpr size_t kPlainLine = 100, kLeastLine = 20;
 constexpr int64_t kGap = -1;  // stands for the indices that are left out
 // Many axes of few elements each would come to more than anyone reads.
 constexpr int kMaxParts = 4000;
@@ -35,8 +35,12 @@ std::string ElementText(const Tensor& tensor, int64_t index) {
 
 class Printer {
  public:
-  Printer(const Tensor& tensor, int indent)
-      : tensor_(tensor), strides_(tensor.shape().Strides()), indent_(indent, ' ') {
+  Printer(const Tensor& tensor, int indent, size_t width)
+      : tensor_(tensor),
+        strides_(tensor.shape().Strides()),
+        indent_(indent, ' '),
+        max_line_(width == 0 ? kPlainLine
+                             : std::max(kLeastLine, width - std::min(width, indent_.size()))) {
     MeasureAxis(0, 0);
   }
 
@@ -76,7 +80,7 @@ class Printer {
 
   void NewLine(int depth) {
     absl::StrAppend(&text_, "\n", indent_, std::string(depth, ' '));
-    line_ = 0;
+    line_ = depth;
   }
 
   void Append(const std::string& piece) {
@@ -118,7 +122,7 @@ class Printer {
       text_ +=
           std::string(inner_axes - 1, '\n');  // an empty line between matrices, as NumPy has it
       NewLine(axis + 1);
-    } else if (line_ + width_ + 2 > kMaxLine) {
+    } else if (line_ + width_ + 2 + axis > max_line_) {  // with the brackets that end there
       NewLine(axis + 1);
     } else {
       Append(" ");
@@ -128,6 +132,7 @@ class Printer {
   const Tensor& tensor_;
   const absl::InlinedVector<int64_t, 6> strides_;
   const std::string indent_;
+  const size_t max_line_;
   size_t width_ = 0;
   size_t line_ = 0;
   int measured_ = 0, printed_ = 0;
@@ -136,6 +141,8 @@ class Printer {
 
 }  // namespace
 
-std::string TensorText(const Tensor& tensor, int indent) { return Printer(tensor, indent).Print(); }
+std::string TensorText(const Tensor& tensor, int indent, const TextStyle& style) {
+  return Printer(tensor, indent, style.width).Print();
+}
 
 }  // namespace nomograph

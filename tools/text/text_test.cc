@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/tools/text/html.h"
@@ -120,6 +121,19 @@ TEST(TensorTextTest, NestsBrackets) {
   EXPECT_EQ(TensorText(Tensor::Vector<bool>({true, false})), "[ true, false]\n");
   EXPECT_EQ(TensorText(Tensor(DType::kFloat32, {0})), "[]\n");
   EXPECT_EQ(TensorText(Tensor(DType::kFloat32, {2, 0})), "[[],\n []]\n");
+}
+
+// As numpy.array2string(max_line_width=…) breaks them: brackets count.
+TEST(TensorTextTest, FitsATerminal) {
+  const Tensor tensor = Tensor::Of<int32_t>({1, 12}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  EXPECT_EQ(TensorText(tensor, 2, {.width = 25}),
+            "  [[ 0,  1,  2,  3,  4,\n     5,  6,  7,  8,  9,\n    10, 11]]\n");
+  for (size_t width = 24; width < 70; ++width) {
+    const std::string text = TensorText(tensor, 2, {.width = width});
+    for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+      EXPECT_LE(line.size(), width) << text;
+    }
+  }
 }
 
 TEST(TensorTextTest, RoundsFloatsOnly) {

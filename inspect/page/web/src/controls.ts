@@ -16,7 +16,8 @@ export function fillBar(app: App) {
   const { model, page } = app;
   document.title = `${model.file} – nomo view`;
   byId('file').textContent = page.diff ? `${page.models[0].file} → ${page.models[1].file}` : model.file;
-  byId('facts').textContent = `${model.nodeName.length.toLocaleString('en')} nodes · ${short(allParameters(page.models[page.models.length - 1]).elements)} parameters · ${bytesText(model.bytes)}`;
+  byId('file').title = byId('file').textContent!;
+  byId('facts').textContent = byId('facts').title = `${model.nodeName.length.toLocaleString('en')} nodes · ${short(allParameters(page.models[page.models.length - 1]).elements)} parameters · ${bytesText(model.bytes)}`;
   byId('colour').replaceChildren(...app.modes.map(m => el('option', { value: m.key }, m.title)));
   byId('colour').addEventListener('change', () => app.setMode(byId<HTMLSelectElement>('colour').value));
   byId('sizes').replaceChildren(...model.symbols.map((symbol, i) => {

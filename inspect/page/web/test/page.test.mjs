@@ -374,6 +374,8 @@ try {
     assert.ok(widths.length >= 5 && Math.max(...widths) < 500, widths.join());
     const texts = await page.evaluate(() => [...new DOMParser().parseFromString(globalThis.nomoView.svg(), 'image/svg+xml').querySelectorAll('text')].map(t => t.textContent));
     assert.ok(texts.some(t => /^s+…[st]+$/.test(t)) && texts.some(t => /^x+…x+$/.test(t)) && texts.every(t => t.length < 70), texts.join());
+    assert.equal(await page.getAttribute('#file', 'title'), 'long.nomo.txtpb');
+    assert.ok((await page.getAttribute('#sizes label', 'title')).includes(long('b')));
     const input = await place(page, long('x'));
     await page.mouse.move(input.x + input.w / 2, input.y + input.h / 2);
     assert.match(await page.textContent('#tip'), /^x{200}\n/);
