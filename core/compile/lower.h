@@ -59,6 +59,10 @@ absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
 bool RemoveDeadNodes(LoweredGraph& graph);
 // Leaves one of several nodes that compute the same. Outputs of the graph stay as they are.
 bool MergeEqualNodes(LoweredGraph& graph);
+// Makes nodes of 16-bit floating point, which kernels for float32 compute, nodes of float32, with
+// array.Cast nodes where others read what they yield. The types of the graph's inputs and outputs
+// stay.
+absl::StatusOr<bool> WidenHalves(LoweredGraph& graph, const OpRegistry& registry);
 // Puts an op in the place of nodes that are its pattern (OpDef::Written()).
 bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry);
 // Computes what follows from constants by way of ops that fold late (OpDef::FoldsLate()).

@@ -57,7 +57,12 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
     graph_.outputs = std::move(wanted);
   }
   RemoveDeadNodes(graph_);
-  // No pass makes a value smaller, and none is to reckon with sizes that overflow.
+  if (!options.exact) {
+    NOMO_ASSIGN_OR_RETURN(const bool changed, WidenHalves(graph_, registry));
+    if (changed) RemoveDeadNodes(graph_);
+  }
+  // No pass from here on makes a value smaller or larger, and none is to reckon with sizes that
+  // overflow.
   NOMO_RETURN_IF_ERROR(CheckValuesFit(graph_));
   if (!options.exact && MergeEqualNodes(graph_)) RemoveDeadNodes(graph_);
   if (kernels_ == KernelChoice::kFast) MatchPatterns(graph_, registry);

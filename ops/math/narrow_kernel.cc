@@ -1,5 +1,6 @@
 #include "nomograph/ops/math/narrow_kernel.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,11 +28,11 @@ const char* NameOf(NarrowType type) {
 
 class NarrowKernel : public Kernel {
  public:
-  NarrowKernel(NarrowWeights weights, const NarrowNode& node, std::vector<FusedStep> steps,
-               int threads)
+  NarrowKernel(std::unique_ptr<NarrowWeights> weights, const NarrowNode& node,
+               std::vector<FusedStep> steps, int threads)
       : weights_(std::move(weights)), node_(node), steps_(std::move(steps)), threads_(threads) {
     product_.num_rows = node_.rows;
-    product_.matrix = weights_.matrix;
+    product_.matrix = weights_->matrix;
     for (const FusedStep& fused : steps_) product_.steps.push_back(fused.step);
     scratch_floats_ = NarrowScratchFloats(product_);
   }
@@ -62,12 +63,12 @@ class NarrowKernel : public Kernel {
   }
   bool ReadsInput(int index) const override { return index != node_.constant_input; }
   std::string Describe() const override {
-    return absl::StrCat(NameOf(weights_.matrix.type), " product ",
+    return absl::StrCat(NameOf(weights_->matrix.type), " product ",
                         VectorTargetName(BestVectorTarget()));
   }
 
  private:
-  const NarrowWeights weights_;
+  const std::unique_ptr<const NarrowWeights> weights_;
   const NarrowNode node_;
   const std::vector<FusedStep> steps_;
   const int threads_;
@@ -83,28 +84,29 @@ bool IsContiguous(const MatrixView& m) {
 
 }  // namespace
 
-absl::StatusOr<NarrowWeights> NarrowFloats(const MatrixView& constant) {
-  NarrowWeights weights;
-  if (!IsContiguous(constant)) return weights;
+absl::StatusOr<std::unique_ptr<NarrowWeights>> NarrowFloats(const MatrixView& constant) {
+  if (!IsContiguous(constant)) return nullptr;
   const std::optional<NarrowType> type =
       ExactNarrowType(constant.data, constant.rows * constant.columns);
-  if (!type) return weights;
-  NarrowMatrix& matrix = weights.matrix;
+  if (!type) return nullptr;
+  auto weights = std::make_unique<NarrowWeights>();
+  NarrowMatrix& matrix = weights->matrix;
   matrix.type = *type;
   matrix.rows = constant.rows;
   matrix.columns = constant.columns;
-  NOMO_ASSIGN_OR_RETURN(weights.packed, Tensor::Create(DType::kUInt8, {NarrowBytes(matrix)}));
-  PackNarrow(matrix, constant, weights.packed.mutable_raw_data());
-  matrix.packed = weights.packed.raw_data();
+  NOMO_ASSIGN_OR_RETURN(weights->packed, Tensor::Create(DType::kUInt8, {NarrowBytes(matrix)}));
+  PackNarrow(matrix, constant, weights->packed.mutable_raw_data());
+  matrix.packed = weights->packed.raw_data();
   return weights;
 }
 
-std::unique_ptr<Kernel> MakeNarrowKernel(NarrowWeights weights, const NarrowNode& node,
-                                         std::vector<FusedStep> steps, int threads) {
+std::unique_ptr<Kernel> MakeNarrowKernel(std::unique_ptr<NarrowWeights> weights,
+                                         const NarrowNode& node, std::vector<FusedStep> steps,
+                                         int threads) {
   // As for products of rows in packed_kernel.cc: what a team of threads must be worth.
   constexpr int64_t kWorthThreads = 1 << 18;
   const int64_t work =
-      weights.matrix.rows * weights.matrix.columns * std::max<int64_t>(node.rows, 1);
+      weights->matrix.rows * weights->matrix.columns * std::max<int64_t>(node.rows, 1);
   return std::make_unique<NarrowKernel>(std::move(weights), node, std::move(steps),
                                         work < kWorthThreads ? 1 : threads);
 }

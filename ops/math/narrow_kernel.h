@@ -28,12 +28,13 @@ struct NarrowNode {
 
 // The constant [rows, columns] in the narrowest floating-point type that holds each of its elements
 // as it is: a model in 16 bits keeps its weights in them, though its kernels compute in float32.
-// No matrix where they take float32.
-absl::StatusOr<NarrowWeights> NarrowFloats(const MatrixView& constant);
+// Null where they take float32.
+absl::StatusOr<std::unique_ptr<NarrowWeights>> NarrowFloats(const MatrixView& constant);
 
 // `steps` are FusedSteps() with ProductSide::kRight.
-std::unique_ptr<Kernel> MakeNarrowKernel(NarrowWeights weights, const NarrowNode& node,
-                                         std::vector<FusedStep> steps, int threads);
+std::unique_ptr<Kernel> MakeNarrowKernel(std::unique_ptr<NarrowWeights> weights,
+                                         const NarrowNode& node, std::vector<FusedStep> steps,
+                                         int threads);
 
 }  // namespace nomograph
 

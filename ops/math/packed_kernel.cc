@@ -234,8 +234,8 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareNarrow(const PackedNode& node,
       node.other_size < 1 || m.rows * m.columns < kWorthPacking) {
     return nullptr;
   }
-  NOMO_ASSIGN_OR_RETURN(NarrowWeights weights, NarrowFloats(m));
-  if (!weights.packed.valid()) return nullptr;
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<NarrowWeights> weights, NarrowFloats(m));
+  if (weights == nullptr) return nullptr;
   return MakeNarrowKernel(std::move(weights),
                           {.rows = node.other_size,
                            .other_input = node.other_input,

@@ -1,5 +1,6 @@
 // quant.WeightOnlyMatMul: rows by a matrix of quantised weights, which are not expanded.
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -181,28 +182,29 @@ absl::StatusOr<Tensor> SignedZeros(const PrepareContext& context) {
   return any ? zeros : Tensor();
 }
 
-absl::StatusOr<NarrowWeights> Pack(const PrepareContext& context, const Layout& layout) {
+absl::StatusOr<std::unique_ptr<NarrowWeights>> Pack(const PrepareContext& context,
+                                                    const Layout& layout) {
   const Tensor& b = context.constants[kB];
-  NarrowWeights weights;
-  NarrowMatrix& matrix = weights.matrix;
+  auto weights = std::make_unique<NarrowWeights>();
+  NarrowMatrix& matrix = weights->matrix;
   matrix.type = kInt4s.Contains(b.dtype()) ? NarrowType::kInt4 : NarrowType::kInt8;
   matrix.rows = layout.inner;
   matrix.columns = layout.columns;
   matrix.block = layout.block;
-  NOMO_ASSIGN_OR_RETURN(weights.packed, Tensor::Create(DType::kUInt8, {NarrowBytes(matrix)}));
+  NOMO_ASSIGN_OR_RETURN(weights->packed, Tensor::Create(DType::kUInt8, {NarrowBytes(matrix)}));
   const bool transposed = context.attrs.Bool("transpose_b");
   PackNarrow(matrix,
              ByteMatrixView{b.raw_data(), transposed ? 1 : layout.columns,
                             transposed ? layout.inner : 1, ToSigned(b.dtype())},
-             weights.packed.mutable_raw_data());
-  matrix.packed = weights.packed.raw_data();
-  NOMO_ASSIGN_OR_RETURN(weights.scales,
+             weights->packed.mutable_raw_data());
+  matrix.packed = weights->packed.raw_data();
+  NOMO_ASSIGN_OR_RETURN(weights->scales,
                         PackedParameters(matrix, layout, context.constants[kScale]));
-  matrix.scales = weights.scales.data<float>().data();
+  matrix.scales = weights->scales.data<float>().data();
   NOMO_ASSIGN_OR_RETURN(const Tensor zeros, SignedZeros(context));
   if (zeros.valid()) {
-    NOMO_ASSIGN_OR_RETURN(weights.zeros, PackedParameters(matrix, layout, zeros));
-    matrix.zeros = weights.zeros.data<float>().data();
+    NOMO_ASSIGN_OR_RETURN(weights->zeros, PackedParameters(matrix, layout, zeros));
+    matrix.zeros = weights->zeros.data<float>().data();
   }
   return weights;
 }
@@ -212,7 +214,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
   if (!layout) return nullptr;
   std::optional<std::vector<FusedStep>> steps = StepsOf(context, *layout);
   if (!steps) return nullptr;
-  NOMO_ASSIGN_OR_RETURN(NarrowWeights weights, Pack(context, *layout));
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<NarrowWeights> weights, Pack(context, *layout));
   return MakeNarrowKernel(std::move(weights),
                           {.rows = RowsOf(context, *layout),
                            .other_input = kA,
