@@ -61,6 +61,7 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
     FoldLate(graph_, options.fold);
     AbsorbAffines(graph_);
   }
+  if (threads_ > 1 && !WorthSeveralThreads(graph_)) threads_ = 1;
   if (kernels_ == KernelChoice::kFast) FusePostOps(graph_, threads_);
   plan_ = PlanMemory(graph_);
   return PrepareSteps();
