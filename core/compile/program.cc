@@ -55,13 +55,13 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
   RemoveDeadNodes(graph_);
   // No pass makes a value smaller, and none is to reckon with sizes that overflow.
   NOMO_RETURN_IF_ERROR(CheckValuesFit(graph_));
+  if (threads_ > 1 && !WorthSeveralThreads(graph_)) threads_ = 1;
   if (!options.exact && MergeEqualNodes(graph_)) RemoveDeadNodes(graph_);
   if (kernels_ == KernelChoice::kFast) MatchPatterns(graph_, registry);
   if (!options.exact) {
     FoldLate(graph_, options.fold);
     AbsorbAffines(graph_);
   }
-  if (threads_ > 1 && !WorthSeveralThreads(graph_)) threads_ = 1;
   if (kernels_ == KernelChoice::kFast) FusePostOps(graph_, threads_);
   plan_ = PlanMemory(graph_);
   return PrepareSteps();

@@ -76,12 +76,13 @@ class MaxPlanesKernel : public Kernel {
     float* const scratch = reinterpret_cast<float*>(context.scratch());
     const int64_t in = spans_.rows.input * spans_.columns.input;
     const int64_t out = spans_.rows.output * spans_.columns.output;
-    ParallelParts(threads_, [&](int part, int parts) {
-      for (int64_t p = planes_ * part / parts; p < planes_ * (part + 1) / parts; ++p) {
-        MaxPlane(spans_.rows, spans_.columns, x + p * in, scratch + part * spans_.columns.input,
+#pragma omp parallel for num_threads(threads_) if (threads_ > 1)
+    for (int t = 0; t < threads_; ++t) {
+      for (int64_t p = planes_ * t / threads_; p < planes_ * (t + 1) / threads_; ++p) {
+        MaxPlane(spans_.rows, spans_.columns, x + p * in, scratch + t * spans_.columns.input,
                  y + p * out);
       }
-    });
+    }
     return absl::OkStatus();
   }
 
