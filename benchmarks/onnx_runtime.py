@@ -4,12 +4,15 @@
 The models are those of tests/onnx/real_models, whose README tells what must be installed, and those
 of further_models.py. Before a model is timed its outputs must agree within 1e-4 of the largest
 magnitude. Each round runs it here and there in turn, each in a process of its own; the table has the
-median of the rounds' ratios. Below 1 is better than ONNX Runtime.
+median of the rounds' ratios. Below 1 is better than ONNX Runtime. With --together N each is run by N
+processes at once, with --busy N beside N processes that do nothing but compute.
 
 Usage: onnx_runtime.py --nomo PROGRAM --work FOLDER [--threads N] [--batch N] [--rounds N]
-                       [--json FILE] [--markdown FILE] [MODEL...]
+                       [--together N] [--busy N] [--json FILE] [--markdown FILE] [MODEL...]
 """
 import argparse
+import concurrent.futures
+import contextlib
 import datetime
 import json
 import math
@@ -18,6 +21,7 @@ import pathlib
 import platform
 import re
 import statistics
+import subprocess
 import sys
 
 import numpy as np
@@ -47,8 +51,26 @@ def difference(here, there):
     return worst
 
 
-def measure(model, work, nomo, ort, batch, rounds, tolerance):
-    """The model's figures."""
+@contextlib.contextmanager
+def busy_processes(count):
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def costs_together(programs, path, inputs, runs):
+    """The costs of processes that run at the same time, one of each of the programs."""
+    with concurrent.futures.ThreadPoolExecutor(len(programs)) as pool:
+        return list(pool.map(lambda program: program.cost(path, inputs, runs), programs))
+
+
+def measure(model, work, nomo, peers, batch, rounds, tolerance):
+    """The figures of the model, where as many run together as there are peers."""
+    ort = peers[0]
     source, saved = work / f"{model.name}.onnx", work / f"{model.name}.nomo"
     if not source.exists():
         model.make(source)
@@ -59,14 +81,18 @@ def measure(model, work, nomo, ort, batch, rounds, tolerance):
     if not differs <= tolerance:
         raise runners.Failure(f"{model.name}: the outputs differ by {differs:.1e} of their largest magnitude")
     runs = repeats(nomo.cost(saved, inputs, 3).run)
-    here, there = zip(*((nomo.cost(saved, inputs, runs), ort.cost(source, inputs, runs))
+    here, there = zip(*((costs_together([nomo] * len(peers), saved, inputs, runs),
+                         costs_together(peers, source, inputs, runs))
                         for _ in range(rounds)))
 
-    def middle(costs, field):
-        return statistics.median(getattr(cost, field) for cost in costs)
+    def mean(costs, field):
+        return statistics.fmean(getattr(cost, field) for cost in costs)
+
+    def middle(rounds_costs, field):
+        return statistics.median(mean(costs, field) for costs in rounds_costs)
 
     def ratio(field):
-        return statistics.median(getattr(a, field) / getattr(b, field) for a, b in zip(here, there))
+        return statistics.median(mean(a, field) / mean(b, field) for a, b in zip(here, there))
 
     return {"model": model.name, "ms": middle(here, "run"), "ms ORT": middle(there, "run"),
             "run": ratio("run"), "start": ratio("start"), "memory": ratio("peak_bytes"),
@@ -115,6 +141,8 @@ def main():
     parser.add_argument("--precision", choices=TOLERANCES, default="float32",
                         help="in which Nomograph multiplies; ONNX Runtime does in float32 (default float32)")
     parser.add_argument("--rounds", type=int, default=3, help="of each model (default 3)")
+    parser.add_argument("--together", type=int, default=1, help="processes at once (default 1)")
+    parser.add_argument("--busy", type=int, default=0, help="busy processes beside them (default 0)")
     parser.add_argument("--json", type=pathlib.Path, help="writes the figures there, too")
     parser.add_argument("--markdown", type=pathlib.Path, help="writes the table there, too")
     parser.add_argument("models", nargs="*", metavar="MODEL",
@@ -131,18 +159,22 @@ def main():
     if missing:
         sys.exit(f"no such model: {', '.join(sorted(missing))}")
     nomo = runners.Nomo(arguments.nomo.resolve(), arguments.threads, arguments.precision)
-    ort = runners.OnnxRuntime(work, arguments.threads)
+    peers = [runners.OnnxRuntime(work, arguments.threads) for _ in range(arguments.together)]
     rows, failed = [], []
     for model in models:
         print(model.name, file=sys.stderr)
         try:
-            rows.append(measure(model, work, nomo, ort, arguments.batch, arguments.rounds,
-                                TOLERANCES[arguments.precision]))
+            with busy_processes(arguments.busy):
+                rows.append(measure(model, work, nomo, peers, arguments.batch, arguments.rounds,
+                                    TOLERANCES[arguments.precision]))
         except runners.Failure as failure:  # the others are measured all the same
             failed.append(str(failure))
-    where = {**machine(arguments.threads, arguments.batch), "precision": arguments.precision}
+    where = {**machine(arguments.threads, arguments.batch), "precision": arguments.precision,
+             "together": arguments.together, "busy": arguments.busy}
     table = [HEADING, *(cells(row) for row in (with_mean(rows) if rows else []))]
     title = "{date}, {processor} ({instructions}), {threads} threads, batch {batch}, {precision}, {peer}".format(**where)
+    if arguments.together > 1 or arguments.busy > 0:
+        title += f", {arguments.together} together, {arguments.busy} busy processes"
     print(f"{title}\n")
     runners.print_table(table)
     if arguments.markdown:

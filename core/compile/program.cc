@@ -64,6 +64,7 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
   // No pass from here on makes a value smaller or larger, and none is to reckon with sizes that
   // overflow.
   NOMO_RETURN_IF_ERROR(CheckValuesFit(graph_));
+  if (threads_ > 1 && !WorthSeveralThreads(graph_)) threads_ = 1;
   if (!options.exact && MergeEqualNodes(graph_)) RemoveDeadNodes(graph_);
   if (kernels_ == KernelChoice::kFast) MatchPatterns(graph_, registry);
   if (!options.exact) {

@@ -1,6 +1,48 @@
 #include "nomograph/core/compile/specs.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace nomograph {
+namespace {
+
+// Roughly, in operations: the elements that are read and written or, of ops that do more, what it
+// takes to multiply the first input with each of the others. For matrices [m, k] and [k, n] that is
+// the root of mk * kn * mn; for a convolution it is less by the width of the window.
+double RoughWork(const OpDef& op, const NodeSpecs& node) {
+  double inputs = 0, outputs = 0;
+  for (const TensorSpec& spec : node.inputs) {
+    inputs += static_cast<double>(spec.shape.num_elements());
+  }
+  for (const TensorSpec& spec : node.outputs) {
+    outputs += static_cast<double>(spec.shape.num_elements());
+  }
+  if (op.work == nullptr) return inputs + outputs;
+  double products = 0;
+  for (size_t i = 1; i < node.inputs.size(); ++i) {
+    products += std::sqrt(static_cast<double>(node.inputs[0].shape.num_elements()) *
+                          static_cast<double>(node.inputs[i].shape.num_elements()) * outputs);
+  }
+  return std::max(inputs + outputs, products);
+}
+
+}  // namespace
+
+bool WorthSeveralThreads(const LoweredGraph& graph) {
+  constexpr double kWork = 1 << 21;  // a hundred microseconds or so
+  std::vector<Shape> shapes;
+  for (const TensorType& type : graph.types) {
+    shapes.push_back(type.shape.fully_known() ? type.shape.ToShape() : Shape());
+  }
+  double work = 0;
+  for (const LoweredNode& node : graph.nodes) {
+    const NodeSpecs specs(graph, node, shapes);
+    if (!specs.shapes_known) return true;
+    work += RoughWork(*node.op, specs);
+    if (work >= kWork) return true;
+  }
+  return false;
+}
 
 int WorthwhileThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
                       int threads) {

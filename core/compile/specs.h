@@ -13,6 +13,11 @@ namespace nomograph {
 int WorthwhileThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
                       int threads);
 
+// Whether a run of the graph is so much work that it pays to wake other threads for it, which takes
+// some microseconds on an idle machine and a hundred on a busy one. So does a graph of which not
+// all shapes are known.
+bool WorthSeveralThreads(const LoweredGraph& graph);
+
 // The specs of a node's inputs and outputs, as kernels are prepared with them.
 struct NodeSpecs {
   // `shapes` by ValueId, right where the type's shape is known or `all_known` says so.

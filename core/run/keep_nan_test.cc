@@ -53,7 +53,7 @@ OpDef Note() {
 }
 NOMO_REGISTER_OP(Note());
 
-constexpr int64_t kLarge = 1 << 17;  // enough for several threads
+constexpr int64_t kLarge = 1 << 21;  // enough for several threads
 
 Value Input(const char* name) { return InputValue({DType::kFloat32, {Dim::Symbol("n")}}, name); }
 

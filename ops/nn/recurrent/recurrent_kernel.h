@@ -1,7 +1,7 @@
 // The fast kernel of recurrent layers, for float32: one matrix product of the inputs and W for many
 // steps at once; then, step by step, one of the states and R for the whole batch, and loops over
 // the gates' units that an op gives for one sequence. Where R is constant and the layer is one of
-// those of core/vector/gated_cell.h, a step is one pass over R.
+// those of ops/nn/recurrent/gated_cell.h, a step is one pass over R.
 #ifndef NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_KERNEL_H_
 #define NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_KERNEL_H_
 
@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "nomograph/core/vector/gated_cell.h"
+#include "nomograph/ops/nn/recurrent/gated_cell.h"
 #include "nomograph/ops/nn/recurrent/recurrent.h"
 
 namespace nomograph::nn {

@@ -1,6 +1,6 @@
 // Steps of LSTM and GRU cells against the formulas in double, for sizes around those of vectors and
 // of rows that are taken together.
-#include "nomograph/core/vector/gated_cell.h"
+#include "nomograph/ops/nn/recurrent/gated_cell.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // Steps of LSTM and GRU layers with their usual activations: the product of the states with R, the
 // gates and the new states in one pass over R, which has been packed beforehand.
-#ifndef NOMOGRAPH_CORE_VECTOR_GATED_CELL_H_
-#define NOMOGRAPH_CORE_VECTOR_GATED_CELL_H_
+#ifndef NOMOGRAPH_OPS_NN_RECURRENT_GATED_CELL_H_
+#define NOMOGRAPH_OPS_NN_RECURRENT_GATED_CELL_H_
 
 #include <cstdint>
 
@@ -50,4 +50,4 @@ void StepCell(const GatedCell& cell, const CellRow* rows, int64_t num_rows);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_VECTOR_GATED_CELL_H_
+#endif  // NOMOGRAPH_OPS_NN_RECURRENT_GATED_CELL_H_

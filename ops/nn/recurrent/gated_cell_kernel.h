@@ -1,17 +1,17 @@
 // The loops of gated_cell.cc, which includes this file once for each instruction set.
-#if defined(NOMOGRAPH_CORE_VECTOR_GATED_CELL_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_VECTOR_GATED_CELL_KERNEL_H_
-#undef NOMOGRAPH_CORE_VECTOR_GATED_CELL_KERNEL_H_
+#if defined(NOMOGRAPH_OPS_NN_RECURRENT_GATED_CELL_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_OPS_NN_RECURRENT_GATED_CELL_KERNEL_H_
+#undef NOMOGRAPH_OPS_NN_RECURRENT_GATED_CELL_KERNEL_H_
 #else
-#define NOMOGRAPH_CORE_VECTOR_GATED_CELL_KERNEL_H_
+#define NOMOGRAPH_OPS_NN_RECURRENT_GATED_CELL_KERNEL_H_
 #endif
 
 #include <algorithm>
 #include <cstdint>
 
 #include "hwy/highway.h"
-#include "nomograph/core/vector/gated_cell.h"
 #include "nomograph/core/vector/vector_steps.h"
+#include "nomograph/ops/nn/recurrent/gated_cell.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -157,4 +157,4 @@ inline void StepRows(const GatedCell& cell, const CellRow* rows, int64_t num_row
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_VECTOR_GATED_CELL_KERNEL_H_
+#endif  // NOMOGRAPH_OPS_NN_RECURRENT_GATED_CELL_KERNEL_H_

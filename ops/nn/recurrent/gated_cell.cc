@@ -1,12 +1,12 @@
-#include "nomograph/core/vector/gated_cell.h"
+#include "nomograph/ops/nn/recurrent/gated_cell.h"
 
 #include "nomograph/core/vector/vector_target.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "nomograph/core/vector/gated_cell_kernel.h"
+#define HWY_TARGET_INCLUDE "nomograph/ops/nn/recurrent/gated_cell_kernel.h"
 #include "hwy/foreach_target.h"
 //
-#include "nomograph/core/vector/gated_cell_kernel.h"
+#include "nomograph/ops/nn/recurrent/gated_cell_kernel.h"
 
 namespace nomograph {
 namespace {
