@@ -41,8 +41,7 @@ struct TrainerOptions {
   // optimizer changes in float32: Keras' dtype policy "mixed_bfloat16"
   // (keras.io/api/mixed_precision; P. Micikevicius et al., Mixed Precision Training, ICLR 2018,
   // whose scaling of losses bfloat16, with the exponents of float32, does without). Predict()
-  // computes in float32. Not in exact
-  // mode.
+  // computes in float32. Not in exact mode.
   Precision precision = Precision::kFloat32;
   int threads = 0;                 // as SessionOptions
   int64_t memory_limit_bytes = 0;  // as SessionOptions

@@ -70,8 +70,8 @@ bool FoldLate(LoweredGraph& graph, const FoldLimits& limits);
 // Puts affine maps of channels (batch normalisation, a constant that is added or multiplied) into
 // the weights of the nodes in front of them, where these can take them.
 bool AbsorbAffines(LoweredGraph& graph);
-// For Precision::kBFloat16: hands products (LowPrecision::kGains) their inputs in bfloat16, by way of
-// array.Cast nodes, once for each value, and constants rounded. A product yields float32 where
+// For Precision::kBFloat16: hands products (LowPrecision::kGains) their inputs in bfloat16, by way
+// of array.Cast nodes, once for each value, and constants rounded. A product yields float32 where
 // anything but products, and what LowPrecision::kFollows between them, reads it. The types of the
 // graph's inputs and outputs stay. FailedPrecondition where there is no array.Cast.
 absl::StatusOr<bool> AssignPrecision(LoweredGraph& graph, const OpRegistry& registry);

@@ -83,7 +83,8 @@ TEST_F(TrainTest, EveryFormOfDataIsLearned) {
   for (const char* arguments :
        {"model.nomo -d data.npz", "model.nomo -d data.csv", "model.nomo -d data.tfrecord",
         "model.nomo -d named.csv --csv-target scores", "two.nomo -d named.csv",
-        "model.nomo -d x=x.npy -d scores=y.npy", "pictures.nomo -d folder --scale 1/255"}) {
+        "model.nomo -d x=x.npy -d scores=y.npy", "pictures.nomo -d folder --scale 1/255",
+        "model.nomo -d data.npz --precision=bfloat16"}) {
     const CliResult result =
         Nomo(absl::StrCat("train ", arguments, kGoals, "--epochs 40 -o out.nomo --force --json"));
     ASSERT_EQ(result.exit_code, 0) << arguments << result.err;
@@ -93,6 +94,7 @@ TEST_F(TrainTest, EveryFormOfDataIsLearned) {
     EXPECT_GT(json["history"]["accuracy"].back().get<double>(), 0.9) << arguments;
     EXPECT_THAT(result.err, HasSubstr("Epoch 40/40 - 0s")) << arguments;
     EXPECT_EQ(Nomo("check out.nomo").exit_code, 0);
+    EXPECT_THAT(Nomo("inspect out.nomo --tensors").out, Not(HasSubstr("bfloat16")));
   }
 }
 
