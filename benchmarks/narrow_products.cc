@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "nomograph/core/vector/narrow_product.h"
+#include "nomograph/core/narrow/narrow_product.h"
 #include "nomograph/core/vector/packed_product.h"
 #include "nomograph/core/vector/row_product.h"
 

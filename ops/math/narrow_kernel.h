@@ -1,13 +1,13 @@
 // Kernels that multiply float32 rows by a constant matrix of narrow elements:
-// core/vector/narrow_product.h.
+// core/narrow/narrow_product.h.
 #ifndef NOMOGRAPH_OPS_MATH_NARROW_KERNEL_H_
 #define NOMOGRAPH_OPS_MATH_NARROW_KERNEL_H_
 
 #include <memory>
 #include <vector>
 
+#include "nomograph/core/narrow/narrow_product.h"
 #include "nomograph/core/op/op.h"
-#include "nomograph/core/vector/narrow_product.h"
 #include "nomograph/ops/math/packed_kernel.h"
 
 namespace nomograph {

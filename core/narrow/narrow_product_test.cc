@@ -1,6 +1,6 @@
 // Products with narrow matrices against sums in double of what their elements stand for, for sizes
 // around those of vectors, groups and blocks.
-#include "nomograph/core/vector/narrow_product.h"
+#include "nomograph/core/narrow/narrow_product.h"
 
 #include <algorithm>
 #include <cmath>

@@ -2,8 +2,8 @@
 // They become float32 in registers, where a few rows are multiplied, or a block at a time that
 // stays in the caches; the whole matrix is nowhere expanded. A product of a few rows is bound by
 // the memory that its matrix takes.
-#ifndef NOMOGRAPH_CORE_VECTOR_NARROW_PRODUCT_H_
-#define NOMOGRAPH_CORE_VECTOR_NARROW_PRODUCT_H_
+#ifndef NOMOGRAPH_CORE_NARROW_NARROW_PRODUCT_H_
+#define NOMOGRAPH_CORE_NARROW_NARROW_PRODUCT_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -80,4 +80,4 @@ void MultiplyNarrow(const NarrowProduct& product, int part, int parts, float* sc
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_VECTOR_NARROW_PRODUCT_H_
+#endif  // NOMOGRAPH_CORE_NARROW_NARROW_PRODUCT_H_

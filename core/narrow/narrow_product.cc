@@ -1,4 +1,4 @@
-#include "nomograph/core/vector/narrow_product.h"
+#include "nomograph/core/narrow/narrow_product.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,10 +7,10 @@
 #include "nomograph/core/vector/vector_target.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "nomograph/core/vector/narrow_product_kernel.h"
+#define HWY_TARGET_INCLUDE "nomograph/core/narrow/narrow_product_kernel.h"
 #include "hwy/foreach_target.h"
 //
-#include "nomograph/core/vector/narrow_product_kernel.h"
+#include "nomograph/core/narrow/narrow_product_kernel.h"
 
 namespace nomograph {
 namespace {

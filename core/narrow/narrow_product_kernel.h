@@ -1,9 +1,9 @@
 // The loops of narrow_product.cc, which includes this file once for each instruction set.
-#if defined(NOMOGRAPH_CORE_VECTOR_NARROW_PRODUCT_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_VECTOR_NARROW_PRODUCT_KERNEL_H_
-#undef NOMOGRAPH_CORE_VECTOR_NARROW_PRODUCT_KERNEL_H_
+#if defined(NOMOGRAPH_CORE_NARROW_NARROW_PRODUCT_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_NARROW_NARROW_PRODUCT_KERNEL_H_
+#undef NOMOGRAPH_CORE_NARROW_NARROW_PRODUCT_KERNEL_H_
 #else
-#define NOMOGRAPH_CORE_VECTOR_NARROW_PRODUCT_KERNEL_H_
+#define NOMOGRAPH_CORE_NARROW_NARROW_PRODUCT_KERNEL_H_
 #endif
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 #include <type_traits>
 
 #include "hwy/highway.h"
-#include "nomograph/core/vector/narrow_product.h"
+#include "nomograph/core/narrow/narrow_product.h"
 #include "nomograph/core/vector/panel_product.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -314,4 +314,4 @@ int64_t NarrowScratch(const NarrowProduct& p) {
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_VECTOR_NARROW_PRODUCT_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_NARROW_NARROW_PRODUCT_KERNEL_H_
