@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/numeric/threads.h"
-#include "nomograph/core/vector/tap_conv.h"
 #include "nomograph/core/vector/vector_target.h"
+#include "nomograph/core/window/tap_conv.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 

@@ -1,4 +1,4 @@
-// The fast kernel of convolutions whose windows are wide: core/vector/tap_conv.h.
+// The fast kernel of convolutions whose windows are wide: core/window/tap_conv.h.
 #ifndef NOMOGRAPH_OPS_NN_CONV_TAP_KERNEL_H_
 #define NOMOGRAPH_OPS_NN_CONV_TAP_KERNEL_H_
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "nomograph/core/numeric/threads.h"
-#include "nomograph/core/vector/max_pool.h"
+#include "nomograph/core/window/max_pool.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/pool/pool.h"
 

@@ -1,6 +1,6 @@
 // The maximum over windows on float32 planes that lie row by row.
-#ifndef NOMOGRAPH_CORE_VECTOR_MAX_POOL_H_
-#define NOMOGRAPH_CORE_VECTOR_MAX_POOL_H_
+#ifndef NOMOGRAPH_CORE_WINDOW_MAX_POOL_H_
+#define NOMOGRAPH_CORE_WINDOW_MAX_POOL_H_
 
 #include <cstdint>
 
@@ -15,4 +15,4 @@ void MaxPool(const WindowMatrix& window, const float* input, float* output, floa
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_VECTOR_MAX_POOL_H_
+#endif  // NOMOGRAPH_CORE_WINDOW_MAX_POOL_H_

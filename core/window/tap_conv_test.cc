@@ -1,5 +1,5 @@
 // Sums of the taps' products against sums in double.
-#include "nomograph/core/vector/tap_conv.h"
+#include "nomograph/core/window/tap_conv.h"
 
 #include <cmath>
 #include <cstdlib>

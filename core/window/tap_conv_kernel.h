@@ -1,16 +1,16 @@
 // The loops of tap_conv.cc, which includes this file once for each instruction set.
-#if defined(NOMOGRAPH_CORE_VECTOR_TAP_CONV_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_VECTOR_TAP_CONV_KERNEL_H_
-#undef NOMOGRAPH_CORE_VECTOR_TAP_CONV_KERNEL_H_
+#if defined(NOMOGRAPH_CORE_WINDOW_TAP_CONV_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_WINDOW_TAP_CONV_KERNEL_H_
+#undef NOMOGRAPH_CORE_WINDOW_TAP_CONV_KERNEL_H_
 #else
-#define NOMOGRAPH_CORE_VECTOR_TAP_CONV_KERNEL_H_
+#define NOMOGRAPH_CORE_WINDOW_TAP_CONV_KERNEL_H_
 #endif
 
 #include <cstdint>
 
 #include "hwy/highway.h"
-#include "nomograph/core/vector/tap_conv.h"
 #include "nomograph/core/vector/vector_steps.h"
+#include "nomograph/core/window/tap_conv.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -46,4 +46,4 @@ void FinishPlane(const TapConv& conv, int64_t image, int64_t channel, int64_t si
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_VECTOR_TAP_CONV_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_WINDOW_TAP_CONV_KERNEL_H_

@@ -2,8 +2,8 @@
 // and with the places alone where the tap is on the plane. With a wide dilation most of what is
 // under a window is padding, which costs nothing here; nor is what is under the windows written
 // out.
-#ifndef NOMOGRAPH_CORE_VECTOR_TAP_CONV_H_
-#define NOMOGRAPH_CORE_VECTOR_TAP_CONV_H_
+#ifndef NOMOGRAPH_CORE_WINDOW_TAP_CONV_H_
+#define NOMOGRAPH_CORE_WINDOW_TAP_CONV_H_
 
 #include <cstdint>
 #include <vector>
@@ -44,4 +44,4 @@ void ConvolveTaps(const TapConv& conv, int part, int parts, float* scratch);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_VECTOR_TAP_CONV_H_
+#endif  // NOMOGRAPH_CORE_WINDOW_TAP_CONV_H_

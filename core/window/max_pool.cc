@@ -1,14 +1,14 @@
-#include "nomograph/core/vector/max_pool.h"
+#include "nomograph/core/window/max_pool.h"
 
 #include <algorithm>
 
 #include "nomograph/core/vector/vector_target.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "nomograph/core/vector/max_pool_kernel.h"
+#define HWY_TARGET_INCLUDE "nomograph/core/window/max_pool_kernel.h"
 #include "hwy/foreach_target.h"
 //
-#include "nomograph/core/vector/max_pool_kernel.h"
+#include "nomograph/core/window/max_pool_kernel.h"
 
 namespace nomograph {
 namespace {

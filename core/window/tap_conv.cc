@@ -1,4 +1,4 @@
-#include "nomograph/core/vector/tap_conv.h"
+#include "nomograph/core/window/tap_conv.h"
 
 #include <algorithm>
 #include <vector>
@@ -6,10 +6,10 @@
 #include "nomograph/core/vector/vector_target.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "nomograph/core/vector/tap_conv_kernel.h"
+#define HWY_TARGET_INCLUDE "nomograph/core/window/tap_conv_kernel.h"
 #include "hwy/foreach_target.h"
 //
-#include "nomograph/core/vector/tap_conv_kernel.h"
+#include "nomograph/core/window/tap_conv_kernel.h"
 
 namespace nomograph {
 namespace {

@@ -1,9 +1,9 @@
 // The loops of max_pool.cc, which includes this file once for each instruction set.
-#if defined(NOMOGRAPH_CORE_VECTOR_MAX_POOL_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_VECTOR_MAX_POOL_KERNEL_H_
-#undef NOMOGRAPH_CORE_VECTOR_MAX_POOL_KERNEL_H_
+#if defined(NOMOGRAPH_CORE_WINDOW_MAX_POOL_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_WINDOW_MAX_POOL_KERNEL_H_
+#undef NOMOGRAPH_CORE_WINDOW_MAX_POOL_KERNEL_H_
 #else
-#define NOMOGRAPH_CORE_VECTOR_MAX_POOL_KERNEL_H_
+#define NOMOGRAPH_CORE_WINDOW_MAX_POOL_KERNEL_H_
 #endif
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 #include <limits>
 
 #include "hwy/highway.h"
-#include "nomograph/core/vector/max_pool.h"
 #include "nomograph/core/vector/vector_steps.h"
+#include "nomograph/core/window/max_pool.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -104,4 +104,4 @@ void MaxPlane(const WindowMatrix& window, const float* input, float* output, flo
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_VECTOR_MAX_POOL_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_WINDOW_MAX_POOL_KERNEL_H_
