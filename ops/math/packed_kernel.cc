@@ -224,14 +224,16 @@ class RowKernel : public Kernel {
 };
 
 // A kernel for a matrix whose elements are narrower than float32, where that is worth while; null
-// where it is not.
+// where it is not. To expand blocks for many rows costs some per cent, which only the memory of a
+// large matrix is worth.
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareNarrow(const PackedNode& node,
                                                       const std::vector<FusedStep>& steps,
                                                       int threads) {
-  constexpr int64_t kWorthPacking = 1 << 14;
+  constexpr int64_t kWorthPacking = 1 << 14, kFewRows = 12, kLarge = 1 << 20;
   const MatrixView& m = node.constant;
   if (node.side != ProductSide::kRight || node.constants != 1 || node.products != 1 ||
-      node.other_size < 1 || m.rows * m.columns < kWorthPacking) {
+      node.other_size < 1 ||
+      m.rows * m.columns < (node.other_size > kFewRows ? kLarge : kWorthPacking)) {
     return nullptr;
   }
   NOMO_ASSIGN_OR_RETURN(std::unique_ptr<NarrowWeights> weights, NarrowFloats(m));
