@@ -43,6 +43,7 @@ Known Needed(const OpDef& op) {
       {"nn.RotaryEmbedding", Known::kAllButFirst},
       {"nn.ScaledDotProductAttention", Known::kAllButFirst},
       {"quant.DequantizeLinear", Known::kRank},
+      {"quant.WeightOnlyMatMul", Known::kRank},
       {"signal.Stft", Known::kRank},
   };
   const auto found = needed.find(op.name);

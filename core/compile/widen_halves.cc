@@ -5,15 +5,13 @@
 // begins and ends, so that all that is done for float32 models (fusion, packing, affine maps that
 // go into weights) is done for these. Results are rounded to 16 bits once, at the end, instead of
 // behind each node, and what is past the range of 16 bits in between is no infinity. Casts that a
-// model has itself round as ever, but for one to float32, which finds the number that was not
-// rounded.
+// model has itself round as ever.
 #include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/io/mapped_file.h"
@@ -40,20 +38,11 @@ class Widener {
   Widener(LoweredGraph& graph, const OpDef& cast)
       : graph_(graph), cast_(cast), wide_(graph.types.size(), kNoValue) {
     narrow_exists_.assign(graph.types.size(), true);
-    is_output_.assign(graph.types.size(), false);
-    for (const ValueId id : graph.outputs) is_output_[id] = true;
   }
 
   absl::StatusOr<bool> Run() {
     std::vector<LoweredNode> nodes = std::exchange(graph_.nodes, {});
     for (LoweredNode& node : nodes) {
-      for (ValueId& id : node.inputs) {
-        if (const auto known = replaced_.find(id); known != replaced_.end()) id = known->second;
-      }
-      if (IsCastBack(node)) {
-        replaced_[node.outputs[0]] = wide_[node.inputs[0]];
-        continue;
-      }
       if (const std::optional<std::vector<bool>> outputs = WideOutputs(node)) {
         NOMO_RETURN_IF_ERROR(Widen(node, *outputs));
       } else {
@@ -68,11 +57,6 @@ class Widener {
  private:
   bool Is16Bit(ValueId id) const { return id != kNoValue && Is16BitFloat(graph_.types[id].dtype); }
 
-  // A cast to float32 of what is there in float32.
-  bool IsCastBack(const LoweredNode& node) const {
-    return node.op == &cast_ && Is16Bit(node.inputs[0]) && HasWide(node.inputs[0]) &&
-           graph_.types[node.outputs[0]].dtype == DType::kFloat32 && !is_output_[node.outputs[0]];
-  }
   bool HasWide(ValueId id) const {
     return static_cast<size_t>(id) < wide_.size() && wide_[id] != kNoValue;
   }
@@ -81,7 +65,8 @@ class Widener {
   // only looked up in, say, stay narrow.
   std::optional<std::vector<bool>> WideOutputs(const LoweredNode& node) const {
     const OpDef& op = *node.op;
-    if (op.effects != Effects::kPure || op.inputs.empty() || CallsFunction(op)) return std::nullopt;
+    if (&op == &cast_ || op.effects != Effects::kPure || op.inputs.empty() || CallsFunction(op))
+      return std::nullopt;
     bool any = false;
     std::vector<TensorType> types;
     std::vector<Tensor> constants;
@@ -174,8 +159,6 @@ class Widener {
   const OpDef& cast_;
   std::vector<ValueId> wide_;        // by the graph's own values: the same in float32
   std::vector<bool> narrow_exists_;  // by the graph's own values
-  std::vector<bool> is_output_;      // likewise
-  absl::flat_hash_map<ValueId, ValueId> replaced_;
   bool changed_ = false;
 };
 

@@ -159,7 +159,7 @@ struct QuantizedInputs {
 enum class LowPrecision {
   kNever,    // it reads float32: what sums, exponentiates or takes differences
   kGains,    // its inputs are rounded: products, which keep their sums in float32
-  kFollows,  // it takes the dtype that its first floating-point input has: moves, maxima, ReLU
+  kFollows,  // moves, maxima, ReLU: between products it takes what they take
 };
 
 // How many elements a node reads and writes.

@@ -247,7 +247,9 @@ float FastMishGrad(float dy, float x) {
   const float d = below ? 2.0f + (2.0f + e) * e : 1.0f + (2.0f + 2.0f * e) * e;
   const float t = (below ? e * (2.0f + e) : 1.0f + 2.0f * e) / d;
   const float bend = 4.0f * e * (1.0f + e) * (below ? 1.0f : e) / (d * d);
-  return dy * (bend == 0 ? t : t + x * bend);
+  const float slope = bend == 0 ? t : t + x * bend;
+  // Far below 0 the slope is negative, but too small for a float.
+  return slope == 0 && std::isinf(dy) && std::isfinite(x) ? -dy : dy * slope;
 }
 
 Value MishSecond(const Value& x, const Attributes&) {
