@@ -282,9 +282,9 @@ absl::Status WriteSafetensors(const std::string& path, const NamedTensors& tenso
   }
   int64_t at = 0;
   for (const auto& [name, tensor] : order) {
-    const auto type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const auto& known) {
-      return known.second == tensor->dtype();
-    });
+    const auto type = std::find_if(
+        std::begin(kTypes), std::end(kTypes),
+        [dtype = tensor->dtype()](const auto& known) { return known.second == dtype; });
     if (type == std::end(kTypes)) {
       return InvalidArgument("tensor ", Quoted(*name), ": safetensors have no type for ",
                              DTypeName(tensor->dtype()));

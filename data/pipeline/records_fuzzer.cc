@@ -3,8 +3,10 @@
 // and runs it.
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 
+#include "nomograph/data/byte_source.h"
 #include "nomograph/data/pipeline/example.h"
 #include "nomograph/data/pipeline/tfrecord.h"
 
@@ -40,12 +42,16 @@ void ReadExample(absl::string_view bytes) {
   (void)keep;
 }
 
-// Reading and passing over find the same places.
+// Reading, reading piece by piece and passing over find the same records and places.
 void ReadFile(absl::string_view bytes) {
   TfRecordReader reader(bytes, 1 << 20), walker(bytes, 1 << 20);
+  TfRecordReader streamed(std::make_unique<MemorySource>(bytes), 1 << 20);
   while (true) {
     const int64_t before = reader.offset();
-    const auto record = reader.Next();
+    const auto record = reader.Next(), again = streamed.Next();
+    Require(record.ok() == again.ok() && reader.can_go_on() == streamed.can_go_on() &&
+            reader.offset() == streamed.offset());
+    if (record.ok()) Require(*record == *again);
     if (record.ok() && !*record) return Require(!*walker.SkipRecord());
     if (record.ok()) ReadExample(**record);
     if (!record.ok()) Require(!record.status().message().empty());
