@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "nomograph/core/compile/dtype_choice.h"
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/io/mapped_file.h"
 
@@ -17,19 +18,6 @@ namespace {
 struct LowForm {
   std::vector<bool> inputs, outputs;
 };
-
-// Whether the input is of a type variable that bfloat16 can be as well.
-bool TakesBFloat16(const OpDef& op, size_t input) {
-  const std::string& type = op.inputs[std::min(input, op.inputs.size() - 1)].type;
-  const auto var = std::find_if(op.type_vars.begin(), op.type_vars.end(),
-                                [&](const auto& v) { return v.first == type; });
-  return var != op.type_vars.end() && var->second.Contains(DType::kBFloat16);
-}
-
-bool CallsFunction(const OpDef& op) {
-  return std::any_of(op.attrs.begin(), op.attrs.end(),
-                     [](const AttrDef& attr) { return attr.type == AttrType::kFunction; });
-}
 
 class Assigner {
  public:
@@ -72,7 +60,8 @@ class Assigner {
       const ValueId id = node.inputs[i];
       types.push_back(id == kNoValue ? TensorType{} : graph_.types[id]);
       constants.push_back(id == kNoValue ? Tensor() : graph_.constants[id]);
-      form.inputs.push_back(types[i].dtype == DType::kFloat32 && TakesBFloat16(op, i));
+      form.inputs.push_back(types[i].dtype == DType::kFloat32 &&
+                            TakesDType(op, i, DType::kBFloat16));
       if (!form.inputs[i]) continue;
       types[i].dtype = DType::kBFloat16;
       constants[i] = Tensor();

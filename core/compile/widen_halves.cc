@@ -13,25 +13,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/compile/dtype_choice.h"
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/types/float16.h"
 
 namespace nomograph {
 namespace {
-
-// Whether the input may be float32 as well.
-bool TakesFloat32(const OpDef& op, size_t input) {
-  const std::string& type = op.inputs[std::min(input, op.inputs.size() - 1)].type;
-  const auto var = std::find_if(op.type_vars.begin(), op.type_vars.end(),
-                                [&](const auto& v) { return v.first == type; });
-  return var != op.type_vars.end() && var->second.Contains(DType::kFloat32);
-}
-
-bool CallsFunction(const OpDef& op) {
-  return std::any_of(op.attrs.begin(), op.attrs.end(),
-                     [](const AttrDef& attr) { return attr.type == AttrType::kFunction; });
-}
 
 class Widener {
  public:
@@ -75,7 +63,7 @@ class Widener {
       types.push_back(id == kNoValue ? TensorType{} : graph_.types[id]);
       constants.push_back(id == kNoValue ? Tensor() : graph_.constants[id]);
       if (!Is16Bit(id)) continue;
-      if (!TakesFloat32(op, i)) return std::nullopt;
+      if (!TakesDType(op, i, DType::kFloat32)) return std::nullopt;
       any = any || !constants.back().valid() || op.folds_late;
       types.back().dtype = DType::kFloat32;
       // Shapes may follow from a constant's numbers, but from none that is a fraction.

@@ -1,0 +1,29 @@
+// What passes that compute nodes in another dtype ask of their ops.
+#ifndef NOMOGRAPH_CORE_COMPILE_DTYPE_CHOICE_H_
+#define NOMOGRAPH_CORE_COMPILE_DTYPE_CHOICE_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
+#include "nomograph/core/op/op.h"
+
+namespace nomograph {
+
+// Whether the input is of a type variable that this dtype can be as well.
+inline bool TakesDType(const OpDef& op, size_t input, DType dtype) {
+  const std::string& type = op.inputs[std::min(input, op.inputs.size() - 1)].type;
+  const auto var = std::find_if(op.type_vars.begin(), op.type_vars.end(),
+                                [&](const auto& v) { return v.first == type; });
+  return var != op.type_vars.end() && var->second.Contains(dtype);
+}
+
+// A function's types are its own.
+inline bool CallsFunction(const OpDef& op) {
+  return std::any_of(op.attrs.begin(), op.attrs.end(),
+                     [](const AttrDef& attr) { return attr.type == AttrType::kFunction; });
+}
+
+}  // namespace nomograph
+
+#endif  // NOMOGRAPH_CORE_COMPILE_DTYPE_CHOICE_H_
