@@ -42,14 +42,28 @@ std::vector<Tensor> Constants(const LoweredGraph& graph, absl::Span<const ValueI
   return constants;
 }
 
-// What the hook `ask` says of the node whose input `fused_input` another one yields.
-template <typename Ask>
-auto AskAsConsumer(const LoweredGraph& graph, const LoweredNode& node, int fused_input, Ask ask) {
-  const std::vector<TensorSpec> inputs = Specs(graph, node.inputs);
-  const std::vector<TensorSpec> outputs = Specs(graph, node.outputs);
-  const std::vector<Tensor> constants = Constants(graph, node.inputs);
-  return ask(FusionQuery{node.attrs, inputs, constants, outputs[0], fused_input});
-}
+// A node that another one may take in, as its hooks are asked about it: once for each input, which
+// may be many, and so what they are told is gathered once.
+class Consumer {
+ public:
+  Consumer(const LoweredGraph& graph, const LoweredNode& node) : graph_(graph), node_(node) {}
+
+  // REQUIRES: the node's shapes are known. Valid as long as this object and the node.
+  FusionQuery At(int fused_input) {
+    if (outputs_.empty()) {
+      inputs_ = Specs(graph_, node_.inputs);
+      outputs_ = Specs(graph_, node_.outputs);
+      constants_ = Constants(graph_, node_.inputs);
+    }
+    return {node_.attrs, inputs_, constants_, outputs_[0], fused_input};
+  }
+
+ private:
+  const LoweredGraph& graph_;
+  const LoweredNode& node_;
+  std::vector<TensorSpec> inputs_, outputs_;
+  std::vector<Tensor> constants_;
+};
 
 // What the hook `ask` says of the node as it would be prepared.
 template <typename Ask>
@@ -65,11 +79,11 @@ auto AskAsProducer(const LoweredGraph& graph, const LoweredNode& node, int threa
 // post-ops are oneDNN's limit.
 constexpr size_t kMaxFused = 32;
 
-// For each node and each input that nothing else uses: `merge(producer, node, input)` is the
-// producer as it does the node's work, too, or nothing. The types of the input and of the node's
-// output are the same, with known shapes.
-using Merge = absl::FunctionRef<std::optional<LoweredNode>(const LoweredNode& producer,
-                                                           const LoweredNode& node, int input)>;
+// For each node and each input that nothing else uses: `merge(producer, node, consumer, input)` is
+// the producer as it does the node's work, too, or nothing. The types of the input and of the
+// node's output are the same, with known shapes.
+using Merge = absl::FunctionRef<std::optional<LoweredNode>(
+    const LoweredNode& producer, const LoweredNode& node, Consumer& consumer, int input)>;
 bool MergeIntoProducers(LoweredGraph& graph, Merge merge) {
   const std::vector<int> uses = graph.UseCounts();
   std::vector<int> producer(graph.types.size(), -1);
@@ -79,6 +93,7 @@ bool MergeIntoProducers(LoweredGraph& graph, Merge merge) {
     LoweredNode& node = graph.nodes[n];
     for (const ValueId id : node.outputs) producer[id] = static_cast<int>(n);
     if (node.outputs.size() != 1 || !node.post_ops.empty() || !ShapesKnown(graph, node)) continue;
+    Consumer consumer(graph, node);
     for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i) {
       const ValueId input = node.inputs[i];
       if (input == kNoValue || producer[input] < 0 || uses[input] != 1) continue;
@@ -87,7 +102,7 @@ bool MergeIntoProducers(LoweredGraph& graph, Merge merge) {
           !ShapesKnown(graph, target) || graph.types[node.outputs[0]] != graph.types[input]) {
         continue;
       }
-      std::optional<LoweredNode> merged = merge(target, node, i);
+      std::optional<LoweredNode> merged = merge(target, node, consumer, i);
       if (!merged) continue;
       // It stands where the later one stood: all that it uses exists by then.
       merged->outputs = node.outputs;
@@ -131,13 +146,12 @@ bool RemoveDeadNodes(LoweredGraph& graph) {
 bool AbsorbAffines(LoweredGraph& graph) {
   return MergeIntoProducers(
       graph,
-      [&](const LoweredNode& producer, const LoweredNode& node,
+      [&](const LoweredNode& producer, const LoweredNode& node, Consumer& consumer,
           int input) -> std::optional<LoweredNode> {
         if (!node.op->as_affine || !producer.op->absorb_affine || !producer.post_ops.empty()) {
           return std::nullopt;
         }
-        const std::optional<ChannelAffine> affine =
-            AskAsConsumer(graph, node, input, node.op->as_affine);
+        const std::optional<ChannelAffine> affine = node.op->as_affine(consumer.At(input));
         if (!affine) return std::nullopt;
         const std::vector<Tensor> constants =
             AskAsProducer(graph, producer, 1, [&](const PrepareContext& context) {
@@ -197,10 +211,10 @@ bool FoldLate(LoweredGraph& graph, const FoldLimits& limits) {
 bool FusePostOps(LoweredGraph& graph, int threads) {
   return MergeIntoProducers(
       graph,
-      [&](const LoweredNode& producer, const LoweredNode& node,
+      [&](const LoweredNode& producer, const LoweredNode& node, Consumer& consumer,
           int input) -> std::optional<LoweredNode> {
         if (!node.op->as_post_op || !producer.op->takes_post_ops) return std::nullopt;
-        std::optional<PostOp> post_op = AskAsConsumer(graph, node, input, node.op->as_post_op);
+        std::optional<PostOp> post_op = node.op->as_post_op(consumer.At(input));
         if (!post_op) return std::nullopt;
         LoweredNode fused = producer;
         if (post_op->kind == PostOp::Kind::kBinary) {

@@ -71,6 +71,45 @@ TEST_F(GraphBuilderTest, ConstantsAndSymbols) {
   EXPECT_EQ(builder_.constant(flat), nullptr);
 }
 
+// Heads are split from the channels and joined to the rows, as PyTorch's attention is exported: the
+// rows are batch again at the end, though they were 5 * batch in between.
+TEST_F(GraphBuilderTest, UnknownSizesAreFollowed) {
+  const Dim batch = Dim::Symbol("batch");
+  const ValueId x = builder_.AddInput("x", {DType::kFloat32, {Dim(7), batch, Dim(20)}});
+  const ValueId heads = Add("array.Reshape", {x, Ints({7, -1, 4})});
+  EXPECT_EQ(builder_.type(heads).shape, (PartialShape{Dim(7), Dim(), Dim(4)}));
+  const ValueId turned = Add("array.Transpose", {heads}, {{"perm", std::vector<int64_t>{1, 0, 2}}});
+  const ValueId joined = Add("array.Reshape", {turned, Ints({-1, 20})});
+  EXPECT_EQ(builder_.type(joined).shape, (PartialShape{Dim(), Dim(20)}));
+  const ValueId width = Add("array.Slice", {Add("array.Shape", {joined}), Ints({1}), Ints({2})});
+  ASSERT_NE(builder_.sizes(width), std::nullopt);
+  EXPECT_EQ(builder_.sizes(width)->at(0).number, 20);
+  const ValueId again = Add("array.Reshape", {joined, Ints({7, -1, 20})});
+  EXPECT_EQ(builder_.type(again).shape, (PartialShape{Dim(7), batch, Dim(20)}));
+}
+
+// A size without a name stays without one, also where its shape is computed; what two of them have
+// in common is not guessed.
+TEST_F(GraphBuilderTest, SizesWithoutAName) {
+  const ValueId x = builder_.AddInput("x", {DType::kFloat32, {Dim(), Dim(6)}});
+  const ValueId y = builder_.AddInput("y", {DType::kFloat32, {Dim(), Dim(6)}});
+  const ValueId shape = Add("array.Shape", {x});
+  ASSERT_NE(builder_.sizes(shape), std::nullopt);
+  EXPECT_EQ(builder_.sizes(shape)->at(0).number, std::nullopt);
+  EXPECT_EQ(builder_.sizes(shape)->at(0).symbol, "");
+  EXPECT_EQ(builder_.sizes(shape)->at(1).number, 6);
+  const ValueId rows = Add("array.Slice", {shape, Ints({0}), Ints({1})});
+  const ValueId halves =
+      Add("array.Reshape", {x, Add("array.Concat", {rows, Ints({2, 3})}, {{"axis", int64_t{0}}})});
+  EXPECT_EQ(builder_.type(halves).shape, (PartialShape{Dim(), Dim(2), Dim(3)}));
+
+  EXPECT_EQ(builder_.type(Add("math.Add", {x, y})).shape, (PartialShape{Dim(), Dim(6)}));
+  const ValueId others = Add("array.Slice", {Add("array.Shape", {y}), Ints({0}), Ints({1})});
+  EXPECT_EQ(builder_.sizes(Add("math.Div", {rows, others}))->at(0).number, std::nullopt);
+  // The difference of a size and itself is 0, whatever it is.
+  EXPECT_EQ(builder_.sizes(Add("math.Sub", {rows, rows}))->at(0).number, 0);
+}
+
 TEST_F(GraphBuilderTest, GoesBack) {
   const ValueId x = builder_.AddInput("x", {DType::kFloat32, {Dim::Symbol("batch"), Dim(3)}});
   const auto mark = builder_.Here();
