@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Prints the floors of the house, and fails where an include goes upwards or a room of core is too full.
+"""Prints the floors of the house, and fails where an include goes upwards, a room of core is too full, or oneDNN's headers are
+included outside of the one room that knows its versions.
 
 A room may include what stands on its own floor's list of rooms or below it: each row of FLOORS lists rooms that know
 nothing of each other. Tests may look anywhere below `tests`.
@@ -34,6 +35,7 @@ UNBOUNDED = {"core/layers"}  # a file a layer
 
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 INCLUDE = re.compile(r'^#include "nomograph/([^"]+)"', re.MULTILINE)
+ONEDNN = re.compile(r'^#include [<"](?:oneapi/|dnnl)', re.MULTILINE)
 
 
 def room_of(path):
@@ -50,12 +52,15 @@ def main():
     files = subprocess.run(["git", "ls-files", "-z", "*.h", "*.cc"], cwd=root, check=True, capture_output=True, text=True)
     faults, below, count = [], collections.defaultdict(set), collections.Counter()
     for path in filter(None, files.stdout.split("\0")):
+        text = (root / path).read_text(encoding="utf-8")
+        if ONEDNN.search(text) and not path.startswith("core/onednn/"):
+            faults.append(f"{path} includes oneDNN's headers; only core/onednn does")
         room = room_of(path)
         if room is None:
             continue
         count[room] += 1
         is_test = re.search(r"(_test|testing|testdata|_fuzz)", path)
-        for included in INCLUDE.findall((root / path).read_text(encoding="utf-8")):
+        for included in INCLUDE.findall(text):
             other = room_of(included)
             if other is None or other == room or is_test:
                 continue

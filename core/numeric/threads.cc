@@ -56,6 +56,13 @@ ThreadPoolScope::~ThreadPoolScope() {
 
 ThreadPool* CurrentThreadPool() { return current_pool; }
 
+bool InParallel() {
+#ifdef _OPENMP
+  if (omp_in_parallel() != 0) return true;
+#endif
+  return in_task;
+}
+
 namespace internal {
 
 void RunOnPool(ThreadPool& pool, int count, const std::function<void(int)>& task) {

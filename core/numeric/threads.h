@@ -59,6 +59,10 @@ class ThreadPoolScope {
 // Null: there is none, and OpenMP's threads serve.
 ThreadPool* CurrentThreadPool();
 
+// Whether this thread is at work for a loop that threads share: what it starts in turn it runs
+// alone.
+bool InParallel();
+
 // How many threads serve where the caller does not say.
 inline int DefaultThreads() {
   ThreadPool* const pool = CurrentThreadPool();

@@ -3,15 +3,18 @@
 #include "oneapi/dnnl/dnnl.hpp"
 
 namespace nomograph {
+namespace {
 
-bool HasBFloat16() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx512_core_bf16:
-    case dnnl::cpu_isa::avx512_core_amx:
-      return true;
-    default:
-      return false;
-  }
+// Sets of instructions are sets of bits. Versions know different ones beyond these.
+bool Has(dnnl_cpu_isa_t instructions) {
+  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  return (isa & instructions) == instructions;
 }
+
+}  // namespace
+
+bool HasBFloat16() { return Has(dnnl_cpu_isa_avx512_core_bf16); }
+
+bool HasVnni() { return Has(dnnl_cpu_isa_avx512_core_vnni); }
 
 }  // namespace nomograph

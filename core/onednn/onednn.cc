@@ -24,10 +24,10 @@ bool BuildEltwise(const EltwiseOf& eltwise, onednn::Builder& b) {
   if (!function || context.inputs[0].dtype != DType::kFloat32) return false;
   const onednn::Desc desc =
       onednn::RowMajor(DType::kFloat32, {context.inputs[0].shape.num_elements()});
-  const dnnl::eltwise_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, static_cast<dnnl::algorithm>(function->algorithm), desc,
-       function->alpha, function->beta},
-      b.Attr(), onednn::Engine());
+  const auto pd =
+      onednn::Describe<dnnl::eltwise_forward>(b.Attr(), dnnl::prop_kind::forward_inference,
+                                              static_cast<dnnl::algorithm>(function->algorithm),
+                                              desc, desc, function->alpha, function->beta);
   b.Add<dnnl::eltwise_forward>(
       pd, {{DNNL_ARG_SRC, b.Input(0, desc)}, {DNNL_ARG_DST, b.Output(0, desc)}});
   return true;
@@ -72,9 +72,8 @@ bool BuildBinary(dnnl_alg_kind_t algorithm, onednn::Builder& b) {
     return true;
   };
   if (!b.PostNodeOps(next_operand)) return false;
-  const dnnl::binary::primitive_desc pd(
-      {static_cast<dnnl::algorithm>(algorithm), desc(shapes[0]), desc(right), desc(output)},
-      b.Attr(), onednn::Engine());
+  const auto pd = onednn::Describe<dnnl::binary>(b.Attr(), static_cast<dnnl::algorithm>(algorithm),
+                                                 desc(shapes[0]), desc(right), desc(output));
   // Its generic code, which serves where the first operand is repeated, is hundreds of times slower
   // than a loop; and short rows that are added to again and again are ten times slower.
   constexpr int64_t kShortRow = 64;

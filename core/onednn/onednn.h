@@ -11,16 +11,23 @@
 
 #include "nomograph/core/op/op.h"
 #include "oneapi/dnnl/dnnl_types.h"
+#include "oneapi/dnnl/dnnl_version.h"
 
 namespace nomograph {
 
 // min(max(alpha * x + beta, 0), 1), which oneDNN has as one function from 2.7 on: with an older one
 // a linear function and bounds stand for it.
+#if DNNL_VERSION_MAJOR > 2 || DNNL_VERSION_MINOR >= 7
+inline constexpr dnnl_alg_kind_t kEltwiseHardSigmoid = dnnl_eltwise_hardsigmoid;
+#else
+#define NOMO_ONEDNN_HAS_NO_HARD_SIGMOID
 inline constexpr auto kEltwiseHardSigmoid = static_cast<dnnl_alg_kind_t>(0x7fff0001);
+#endif
 
 // One of oneDNN's elementwise functions (dnnl_eltwise_*, kEltwiseHardSigmoid) with its parameters.
 // Their meaning, and the values that make the function the one that is wanted (e.g. alpha = 1 for
-// swish), stand in oneDNN's documentation of "Eltwise".
+// swish, 1/6 and 1/2 for hardswish, which older versions take for granted), stand in oneDNN's
+// documentation of "Eltwise".
 struct Eltwise {
   dnnl_alg_kind_t algorithm;
   float alpha = 0, beta = 0;

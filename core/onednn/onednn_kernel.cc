@@ -1,10 +1,8 @@
 #include "nomograph/core/onednn/onednn_kernel.h"
 
-#include <numeric>
 #include <unordered_map>
 
 #include "absl/strings/match.h"
-#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/bfloat16.h"
 #include "nomograph/core/onednn/conversion_observer.h"
 #include "nomograph/core/op/keep_nan.h"
@@ -13,35 +11,6 @@ namespace nomograph::onednn {
 namespace {
 
 constexpr int64_t kAlignment = 64;
-
-// oneDNN divides work, and sizes its scratchpads, by OpenMP's number of threads when a primitive is
-// created, and relies on the same number when it runs.
-class ScopedThreads {
- public:
-  explicit ScopedThreads(int threads) : previous_(MaxThreads()) {
-    if (threads != previous_) SetMaxThreads(threads);
-    changed_ = threads != previous_;
-  }
-  ~ScopedThreads() {
-    if (changed_) SetMaxThreads(previous_);
-  }
-  ScopedThreads(const ScopedThreads&) = delete;
-  ScopedThreads& operator=(const ScopedThreads&) = delete;
-
- private:
-  int previous_;
-  bool changed_;
-};
-
-// With OpenMP below it oneDNN knows no other threads than OpenMP's.
-int PrimitiveThreads(const PrepareContext& context) {
-  return CurrentThreadPool() != nullptr ? 1 : context.threads;
-}
-
-dnnl::memory::dims Dims(absl::Span<const int64_t> dims) {
-  if (dims.empty()) return {1};  // oneDNN has no scalars
-  return dnnl::memory::dims(dims.begin(), dims.end());
-}
 
 bool HasEmptyTensor(const PrepareContext& context) {
   auto empty = [](const TensorSpec& spec) {
@@ -65,72 +34,10 @@ Desc BroadcastOperand(const TensorSpec& operand, absl::Span<const int> axes) {
   return Permuted(operand.dtype, shape, axes);
 }
 
-// The functions that are computed without minimum, maximum or comparison; the rest clamp their
-// arguments, or choose by comparing.
-bool IsArithmetic(dnnl::algorithm algorithm) {
-  switch (algorithm) {
-    case dnnl::algorithm::eltwise_abs:
-    case dnnl::algorithm::eltwise_linear:
-    case dnnl::algorithm::eltwise_round:
-    case dnnl::algorithm::eltwise_sqrt:
-    case dnnl::algorithm::eltwise_square:
-    case dnnl::algorithm::binary_add:
-    case dnnl::algorithm::binary_sub:
-    case dnnl::algorithm::binary_mul:
-    case dnnl::algorithm::binary_div:
-    case dnnl::algorithm::pooling_avg_include_padding:
-    case dnnl::algorithm::pooling_avg_exclude_padding:
-    case dnnl::algorithm::reduction_sum:
-    case dnnl::algorithm::reduction_mean:
-    case dnnl::algorithm::reduction_mul:
-      return true;
-    default:
-      return false;
-  }
-}
-
-// The algorithm of a primitive, whose description `Op` is of the kind that `query` asks for.
-template <typename Op>
-dnnl::algorithm AlgorithmOf(const dnnl::primitive_desc_base& pd, dnnl_query_t query) {
-  const Op* op = nullptr;
-  if (dnnl_primitive_desc_query(pd.get(), query, 0, &op) != dnnl_success || op == nullptr) {
-    return dnnl::algorithm::undef;
-  }
-  return static_cast<dnnl::algorithm>(op->alg_kind);
-}
-
-bool IsArithmetic(dnnl::primitive::kind kind, const dnnl::primitive_desc_base& pd) {
-  switch (kind) {
-    case dnnl::primitive::kind::reorder:
-    case dnnl::primitive::kind::concat:
-    case dnnl::primitive::kind::sum:
-    case dnnl::primitive::kind::convolution:
-    case dnnl::primitive::kind::deconvolution:
-    case dnnl::primitive::kind::inner_product:
-    case dnnl::primitive::kind::matmul:
-    case dnnl::primitive::kind::batch_normalization:
-    case dnnl::primitive::kind::layer_normalization:
-    case dnnl::primitive::kind::resampling:
-      return true;
-    case dnnl::primitive::kind::eltwise:
-      return IsArithmetic(AlgorithmOf<dnnl_eltwise_desc_t>(pd, dnnl_query_eltwise_d));
-    case dnnl::primitive::kind::binary:
-      return IsArithmetic(AlgorithmOf<dnnl_binary_desc_t>(pd, dnnl_query_binary_d));
-    case dnnl::primitive::kind::pooling:
-    case dnnl::primitive::kind::pooling_v2:
-      return IsArithmetic(AlgorithmOf<dnnl_pooling_desc_t>(pd, dnnl_query_pooling_d)) ||
-             IsArithmetic(AlgorithmOf<dnnl_pooling_v2_desc_t>(pd, dnnl_query_pooling_v2_d));
-    case dnnl::primitive::kind::reduction:
-      return IsArithmetic(AlgorithmOf<dnnl_reduction_desc_t>(pd, dnnl_query_reduction_d));
-    default:
-      return false;
-  }
-}
-
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareIn(Builder::Mode mode, const BuildFn& build,
                                                   const PrepareContext& context) {
   if (HasEmptyTensor(context)) return nullptr;
-  const ScopedThreads threads(PrimitiveThreads(context));
+  const PrimitiveThreadsScope threads(PrimitiveThreads(context.threads));
   auto kernel = Guard([&]() -> absl::StatusOr<std::unique_ptr<Kernel>> {
     Builder builder(context, mode);
     if (!build(builder)) return nullptr;
@@ -142,72 +49,6 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareIn(Builder::Mode mode, const Buil
 }
 
 }  // namespace
-
-const dnnl::engine& Engine() {
-  static const dnnl::engine& engine = *new dnnl::engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
-
-dnnl::stream& Stream() {
-  thread_local dnnl::stream stream(Engine());
-  return stream;
-}
-
-absl::Status ToStatus(const dnnl::error& error) {
-  const std::string message = absl::StrCat("oneDNN: ", error.message);
-  switch (error.status) {
-    case dnnl_unimplemented:
-      return absl::UnimplementedError(message);
-    case dnnl_out_of_memory:
-      return absl::ResourceExhaustedError(message);
-    default:
-      return absl::InternalError(message);
-  }
-}
-
-dnnl::memory::data_type DataTypeOf(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat32:
-      return dnnl::memory::data_type::f32;
-    case DType::kFloat16:
-      return dnnl::memory::data_type::f16;
-    case DType::kBFloat16:
-      return dnnl::memory::data_type::bf16;
-    case DType::kInt32:
-      return dnnl::memory::data_type::s32;
-    case DType::kInt8:
-      return dnnl::memory::data_type::s8;
-    case DType::kUInt8:
-      return dnnl::memory::data_type::u8;
-    default:
-      return dnnl::memory::data_type::undef;
-  }
-}
-
-Desc RowMajor(DType dtype, absl::Span<const int64_t> dims) {
-  const Shape shape(dims);
-  std::vector<int> axes(dims.size());
-  std::iota(axes.begin(), axes.end(), 0);
-  return Permuted(dtype, shape, axes);
-}
-
-Desc Permuted(DType dtype, const Shape& shape, absl::Span<const int> axes) {
-  const auto strides = shape.Strides();
-  Shape dims, steps;
-  for (int axis : axes) {
-    dims.Append(shape[axis]);
-    steps.Append(strides[axis]);
-  }
-  return Desc(Dims(dims.dims()), DataTypeOf(dtype), Dims(steps.dims()));
-}
-
-Desc AnyFormat(DType dtype, absl::Span<const int64_t> dims) {
-  return Desc(Dims(dims), DataTypeOf(dtype), dnnl::memory::format_tag::any);
-}
-
-Desc AnyFormat(const Desc& like) {
-  return Desc(like.dims(), like.data_type(), dnnl::memory::format_tag::any);
-}
 
 bool MultipliesInputs(const PrepareContext& context) {
   const DType dtype = context.inputs[0].dtype, output = context.outputs[0].dtype;
@@ -224,7 +65,7 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
       : buffers_(std::move(builder.buffers_)),
         steps_(std::move(builder.steps_)),
         scratch_bytes_(builder.scratch_bytes_),
-        threads_(PrimitiveThreads(builder.context_)),
+        threads_(PrimitiveThreads(builder.context_.threads)),
         may_lose_nan_(!builder.keeps_nan_),
         description_(std::move(builder.description_)) {}
 
@@ -260,7 +101,7 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
   absl::Status Run(KernelContext& context) const override {
     auto& state = *static_cast<State*>(context.state());
     NOMO_RETURN_IF_ERROR(state.status);
-    const ScopedThreads threads(threads_);
+    const PrimitiveThreadsScope threads(threads_);
     return Guard([&] {
       for (size_t i = 0; i < buffers_.size(); ++i) {
         if (buffers_[i].kind == Kind::kConstant) continue;
@@ -324,21 +165,6 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
   const bool may_lose_nan_;
   const std::string description_;
 };
-
-bool Builder::KeepsNan(dnnl::primitive::kind kind, const dnnl::primitive_desc_base& pd) const {
-  for (int i = 0; i < post_ops_.len(); ++i) {
-    dnnl::algorithm algorithm = dnnl::algorithm::undef;
-    if (post_ops_.kind(i) == dnnl::primitive::kind::eltwise) {
-      float scale = 0, alpha = 0, beta = 0;
-      post_ops_.get_params_eltwise(i, scale, algorithm, alpha, beta);
-    } else {
-      Desc operand;
-      post_ops_.get_params_binary(i, algorithm, operand);
-    }
-    if (!IsArithmetic(algorithm)) return false;
-  }
-  return IsArithmetic(kind, pd);
-}
 
 Builder::Buffer Builder::AddBuffer(BufferSpec::Kind kind, int64_t index, const Desc& desc) {
   BufferSpec& spec = buffers_.emplace_back();
@@ -420,13 +246,15 @@ Builder::Buffer Builder::Packed(const BufferSpec& from, const Tensor& value,
 }
 
 void Builder::PostEltwise(const Eltwise& eltwise) {
+#ifdef NOMO_ONEDNN_HAS_NO_HARD_SIGMOID
   if (eltwise.algorithm == kEltwiseHardSigmoid) {
-    post_ops_.append_eltwise(1.0f, dnnl::algorithm::eltwise_linear, eltwise.alpha, eltwise.beta);
-    post_ops_.append_eltwise(1.0f, dnnl::algorithm::eltwise_clip, 0.0f, 1.0f);
+    AppendEltwise(post_ops_, dnnl::algorithm::eltwise_linear, eltwise.alpha, eltwise.beta);
+    AppendEltwise(post_ops_, dnnl::algorithm::eltwise_clip, 0.0f, 1.0f);
     return;
   }
-  post_ops_.append_eltwise(1.0f, static_cast<dnnl::algorithm>(eltwise.algorithm), eltwise.alpha,
-                           eltwise.beta);
+#endif
+  AppendEltwise(post_ops_, static_cast<dnnl::algorithm>(eltwise.algorithm), eltwise.alpha,
+                eltwise.beta);
 }
 
 void Builder::PostBinary(int algorithm, Buffer operand) {
@@ -446,7 +274,7 @@ bool Builder::PostNodeOps(const OperandDesc& operand_desc, const Desc* layout) {
     Desc desc;
     if (operand.dtype != DType::kFloat32 || !operand_desc(operand, desc)) return false;
     const Buffer given = Input(op.input, desc);
-    const bool whole = layout != nullptr && layout->dims() == desc.dims();
+    const bool whole = layout != nullptr && DimsOf(*layout) == DimsOf(desc);
     PostBinary(op.algorithm, whole ? Reordered(given, *layout) : given);
   }
   return true;

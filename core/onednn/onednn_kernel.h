@@ -1,15 +1,20 @@
-// Kernels made of oneDNN primitives: the engine, memory descriptors, the boundary for exceptions,
-// and Builder, with which the fast kernel of an op is about twenty lines:
+// Kernels made of oneDNN primitives: the boundary for exceptions, and Builder, with which the fast
+// kernel of an op is about twenty lines:
 //
 //   bool BuildSoftmax(onednn::Builder& b) {
 //     const TensorSpec& x = b.context().inputs[0];
 //     if (x.dtype != DType::kFloat32) return false;
 //     const onednn::Desc desc = onednn::RowMajor(x.dtype, x.shape.dims());
-//     const dnnl::softmax_v2_forward::primitive_desc pd({..., desc, desc, axis}, b.Attr(),
-//     onednn::Engine()); b.Add<dnnl::softmax_v2_forward>(pd, {{DNNL_ARG_SRC, b.Input(0, desc)},
-//     {DNNL_ARG_DST, b.Output(0, desc)}}); return true;
+//     const auto pd = onednn::Describe<onednn::SoftmaxForward>(
+//         b.Attr(), dnnl::prop_kind::forward_inference, ..., desc, desc, axis);
+//     b.Add<onednn::SoftmaxForward>(
+//         pd, {{DNNL_ARG_SRC, b.Input(0, desc)}, {DNNL_ARG_DST, b.Output(0, desc)}});
+//     return true;
 //   }
 //   op.Fast(onednn::Prepare(BuildSoftmax));
+//
+// What lies between versions of oneDNN is in core/onednn/primitives.h, desc.h and runtime.h: code
+// that describes primitives by Describe() and asks descriptors by DimsOf() … serves all of them.
 //
 // oneDNN reports faults by exceptions. None leaves Guard(), and what Prepare() calls runs inside of
 // it.
@@ -24,23 +29,14 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "nomograph/core/onednn/desc.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/onednn/primitives.h"
+#include "nomograph/core/onednn/runtime.h"
 #include "nomograph/core/op/kernel.h"
 #include "nomograph/core/types/memory.h"
-#include "oneapi/dnnl/dnnl.hpp"
 
 namespace nomograph::onednn {
-
-using Desc = dnnl::memory::desc;
-
-// The one CPU engine of the process.
-const dnnl::engine& Engine();
-// This thread's stream. It is in order; wait for it before its results are used.
-dnnl::stream& Stream();
-
-// Unimplemented where oneDNN has no such primitive, ResourceExhausted for want of memory, else
-// Internal.
-absl::Status ToStatus(const dnnl::error& error);
 
 // Runs `f`, which yields a Status or StatusOr, and turns what is thrown into a status.
 template <typename F>
@@ -55,19 +51,6 @@ auto Guard(F&& f) -> decltype(f()) {
     return absl::ResourceExhaustedError("no memory for oneDNN");
   }
 }
-
-// Descriptors throw dnnl::error for more than 12 axes and for types that oneDNN lacks: use them
-// inside of Guard(). undef where oneDNN lacks the type (float64, the wide and unsigned integers but
-// uint8, bool).
-dnnl::memory::data_type DataTypeOf(DType dtype);
-Desc RowMajor(DType dtype, absl::Span<const int64_t> dims);
-// A row-major tensor of `shape` with its axes in another order: axis k is the tensor's axis
-// axes[k]. oneDNN wants the axes of activations as N, C, spatial…, of weights as (groups,) out, in,
-// spatial…, whatever their order in memory.
-Desc Permuted(DType dtype, const Shape& shape, absl::Span<const int> axes);
-// The primitive chooses how the elements lie.
-Desc AnyFormat(DType dtype, absl::Span<const int64_t> dims);
-Desc AnyFormat(const Desc& like);
 
 // Whether oneDNN multiplies input 0 by input 1 on this machine: both float32, as the output is, or
 // both bfloat16 where HasBFloat16(), with float32 or bfloat16 for the output.
@@ -125,7 +108,7 @@ class Builder {
   template <typename Primitive, typename PrimitiveDesc>
   void Add(const PrimitiveDesc& pd, std::vector<Argument> arguments) {
     const Primitive primitive(pd);
-    keeps_nan_ &= KeepsNan(primitive.get_kind(), pd);
+    keeps_nan_ &= IsArithmetic(primitive.get_kind(), pd, post_ops_);
     AddStep(primitive, pd, std::move(arguments), std::exchange(post_arguments_, {}));
     post_ops_ = dnnl::post_ops();
   }
@@ -146,8 +129,6 @@ class Builder {
     std::vector<Argument> arguments;
   };
 
-  // Whether the primitive with its post-ops is sure to make no number of a NaN.
-  bool KeepsNan(dnnl::primitive::kind kind, const dnnl::primitive_desc_base& pd) const;
   Buffer AddBuffer(BufferSpec::Kind kind, int64_t index, const Desc& desc);
   void AddStep(dnnl::primitive primitive, const dnnl::primitive_desc_base& pd,
                std::vector<Argument> arguments, const std::vector<Argument>& post_arguments);

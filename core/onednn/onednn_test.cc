@@ -63,14 +63,69 @@ TEST(Guard, TurnsExceptionsIntoStatuses) {
   EXPECT_EQ(*onednn::Guard([]() -> absl::StatusOr<int> { return 7; }), 7);
 }
 
+TEST(Desc, TellsItsPartsWhateverTheVersion) {
+  const int swapped[] = {0, 2, 1};
+  const struct {
+    onednn::Desc desc;
+    dnnl::memory::dims dims;
+    bool in_rows;
+  } cases[] = {
+      {onednn::RowMajor(DType::kFloat32, {2, 8, 3}), {2, 8, 3}, true},
+      {onednn::Permuted(DType::kFloat32, {2, 8, 3}, swapped), {2, 3, 8}, true},
+      {onednn::AnyFormat(DType::kFloat32, {2, 8, 3}), {2, 8, 3}, false},
+      {{{2, 8, 3}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nCw8c},
+       {2, 8, 3},
+       false},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(onednn::DimsOf(c.desc), c.dims);
+    EXPECT_EQ(onednn::DataTypeOf(c.desc), dnnl::memory::data_type::f32);
+    EXPECT_EQ(onednn::LiesInRows(c.desc), c.in_rows);
+  }
+  EXPECT_EQ(onednn::Retyped(onednn::Permuted(DType::kFloat32, {2, 8, 3}, swapped), DType::kInt8),
+            onednn::Permuted(DType::kInt8, {2, 8, 3}, swapped));
+  EXPECT_EQ(onednn::Retyped(onednn::AnyFormat(DType::kFloat32, {2, 8}), DType::kInt8),
+            onednn::AnyFormat(DType::kInt8, {2, 8}));
+}
+
+TEST(Sgemm, MultipliesRowsOrTheirTransposeAndAdds) {
+  constexpr int64_t m = 3, n = 5, k = 4, step = 7;  // room at the ends of the rows
+  std::vector<float> a(k * step), b(n * step);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 11) - 5;
+  for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i % 13) - 6;
+  for (const bool a_transposed : {false, true}) {
+    for (const bool b_transposed : {false, true}) {
+      for (const bool add : {false, true}) {
+        std::vector<float> c(m * step, 100);
+        std::vector<float> expected = c;
+        for (int64_t i = 0; i < m; ++i) {
+          for (int64_t j = 0; j < n; ++j) {
+            float sum = add ? 100 : 0;
+            for (int64_t l = 0; l < k; ++l) {
+              sum += a[a_transposed ? l * step + i : i * step + l] *
+                     b[b_transposed ? j * step + l : l * step + j];
+            }
+            expected[i * step + j] = sum;  // integers, so that the order does not matter
+          }
+        }
+        const absl::Status status =
+            onednn::Sgemm(m, n, k, {a.data(), step, a_transposed}, {b.data(), step, b_transposed},
+                          c.data(), step, add);
+        EXPECT_TRUE(status.ok()) << status;
+        EXPECT_EQ(c, expected) << a_transposed << b_transposed << add;
+      }
+    }
+  }
+}
+
 // Doubles a matrix in its transposed layout.
 bool BuildDoubled(onednn::Builder& b) {
   const int swapped[] = {1, 0};
   const auto given = onednn::Permuted(DType::kFloat32, b.context().inputs[0].shape, swapped);
   const auto wanted = onednn::RowMajor(DType::kFloat32, b.context().outputs[0].shape.dims());
-  const dnnl::eltwise_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear, wanted, 2.0f, 0.0f},
-      b.Attr(), onednn::Engine());
+  const auto pd = onednn::Describe<dnnl::eltwise_forward>(
+      b.Attr(), dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear, wanted, wanted,
+      2.0f, 0.0f);
   b.Add<dnnl::eltwise_forward>(pd, {{DNNL_ARG_SRC, b.Reordered(b.Input(0, given), wanted)},
                                     {DNNL_ARG_DST, b.Output(0, wanted)}});
   return true;

@@ -34,10 +34,9 @@ bool BuildFast(onednn::Builder& b) {
   // oneDNN takes the axes as N, C, H, W; in memory they lie as N, H, W, C.
   const onednn::Desc desc =
       onednn::Permuted(DType::kFloat32, b.context().inputs[0].shape, {0, 3, 1, 2});
-  const dnnl::lrn_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, dnnl::algorithm::lrn_across_channels, desc,
-       b.context().attrs.Int("size"), kAlpha, kBeta, kBias},
-      b.Attr(), onednn::Engine());
+  const auto pd = onednn::Describe<dnnl::lrn_forward>(
+      b.Attr(), dnnl::prop_kind::forward_inference, dnnl::algorithm::lrn_across_channels, desc,
+      desc, b.context().attrs.Int("size"), kAlpha, kBeta, kBias);
   b.Add<dnnl::lrn_forward>(pd,
                            {{DNNL_ARG_SRC, b.Input(0, desc)}, {DNNL_ARG_DST, b.Output(0, desc)}});
   return true;

@@ -80,11 +80,9 @@ bool BuildResize(onednn::Builder& b) {
     return onednn::Permuted(DType::kFloat32, {g.outer, d.*size, h.*size, w.*size, g.inner}, axes);
   };
   const auto src = desc(&Axis::input), dst = desc(&Axis::output);
-  const dnnl::resampling_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference,
-       nearest ? dnnl::algorithm::resampling_nearest : dnnl::algorithm::resampling_linear, src,
-       dst},
-      b.Attr(), onednn::Engine());
+  const auto pd = onednn::Describe<dnnl::resampling_forward>(
+      b.Attr(), dnnl::prop_kind::forward_inference,
+      nearest ? dnnl::algorithm::resampling_nearest : dnnl::algorithm::resampling_linear, src, dst);
   b.Add<dnnl::resampling_forward>(
       pd, {{DNNL_ARG_SRC, b.Input(0, src)}, {DNNL_ARG_DST, b.Output(0, dst)}});
   return true;

@@ -115,9 +115,9 @@ onednn::Builder::Buffer ScaledC(onednn::Builder& b, const onednn::Desc& desc, fl
   const auto c = b.Input(2, desc);
   if (beta == 1) return c;
   const auto scaled = b.Scratch(desc);
-  const dnnl::eltwise_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear, desc, beta, 0.0f},
-      b.Attr(), onednn::Engine());
+  const auto pd = onednn::Describe<dnnl::eltwise_forward>(
+      b.Attr(), dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear, desc, desc,
+      beta, 0.0f);
   b.Add<dnnl::eltwise_forward>(pd, {{DNNL_ARG_SRC, c}, {DNNL_ARG_DST, scaled}});
   return scaled;
 }
@@ -127,8 +127,8 @@ bool AddToOutput(onednn::Builder& b, onednn::Builder::Buffer c, const onednn::De
                  onednn::Builder::Buffer y, const onednn::Desc& y_desc) {
   const int axes[] = {0, 1};
   if (!b.PostNodeOps(axes)) return false;
-  const dnnl::binary::primitive_desc pd({dnnl::algorithm::binary_add, y_desc, c_desc, y_desc},
-                                        b.Attr(), onednn::Engine());
+  const auto pd =
+      onednn::Describe<dnnl::binary>(b.Attr(), dnnl::algorithm::binary_add, y_desc, c_desc, y_desc);
   b.Add<dnnl::binary>(pd, {{DNNL_ARG_SRC_0, y}, {DNNL_ARG_SRC_1, c}, {DNNL_ARG_DST, y}});
   return true;
 }
@@ -152,7 +152,7 @@ bool BuildGemm(onednn::Builder& b) {
   if (context.has_input(2) && beta != 0) {
     Shape shape = context.inputs[2].shape;
     while (shape.rank() < 2) shape = shape.rank() == 0 ? Shape{1} : Shape{1, shape[0]};
-    const bool is_row = shape[0] == 1 && shape[1] == dst.dims()[1];
+    const bool is_row = shape[0] == 1 && shape[1] == context.outputs[0].shape[1];
     kind = is_row && alpha == 1 && beta == 1             ? C::kBias
            : is_row || shape == context.outputs[0].shape ? C::kPostOp
                                                          : C::kStep;
@@ -168,7 +168,7 @@ bool BuildGemm(onednn::Builder& b) {
   if (kind != C::kStep && !b.PostNodeOps(axes)) return false;
 
   const auto bias = kind == C::kBias ? c_desc : onednn::Desc();
-  const dnnl::matmul::primitive_desc pd({src, weights, bias, dst}, b.Attr(), onednn::Engine());
+  const auto pd = onednn::Describe<dnnl::matmul>(b.Attr(), src, weights, bias, dst);
   std::vector<onednn::Builder::Argument> arguments = {
       {DNNL_ARG_SRC, b.Input(0, src)},
       {DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, given), pd.weights_desc())},

@@ -68,8 +68,7 @@ PrepareFn OneDnnRows(dnnl::algorithm algorithm) {
     if (b.context().inputs[0].dtype != DType::kFloat32) return false;
     const onednn::Desc from = onednn::RowMajor(DType::kFloat32, {rows->count, rows->length});
     const onednn::Desc to = onednn::RowMajor(DType::kFloat32, {rows->count, 1});
-    const dnnl::reduction::primitive_desc pd({algorithm, from, to, 0, 0}, b.Attr(),
-                                             onednn::Engine());
+    const auto pd = onednn::Describe<dnnl::reduction>(b.Attr(), algorithm, from, to, 0.0f, 0.0f);
     b.Add<dnnl::reduction>(pd, {{DNNL_ARG_SRC, b.Input(0, from)}, {DNNL_ARG_DST, b.Output(0, to)}});
     return true;
   });

@@ -21,9 +21,8 @@ bool IsSpatialFirst(const Attributes& attrs) { return attrs.String("kernel_layou
 
 // How the primitive takes an activation: oneDNN's fast kernels want the channels last or in blocks,
 // for which copies of activations with the channels first pay off.
-onednn::Desc ActivationDesc(const TensorSpec& spec, const Attributes& attrs,
-                            const onednn::Desc& given) {
-  return nn::IsChannelsLast(attrs) ? given : onednn::AnyFormat(spec.dtype, given.dims());
+onednn::Desc ActivationDesc(const Attributes& attrs, const onednn::Desc& given) {
+  return nn::IsChannelsLast(attrs) ? given : onednn::AnyFormat(given);
 }
 
 // Adds the convolution and, where it yields another layout than `dst`, a copy.
@@ -50,17 +49,16 @@ bool BuildConv(onednn::Builder& b) {
   dnnl::primitive_attr attr = b.Attr();
   std::vector<onednn::Builder::Argument> arguments;
   if (context.has_input(2)) {
-    attr.set_zero_points(DNNL_ARG_SRC, 0, {DNNL_RUNTIME_S32_VAL});
+    onednn::SetZeroPoint(attr, DNNL_ARG_SRC);
     arguments.push_back({DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC,
                          b.Input(2, onednn::RowMajor(DType::kInt32, {1}))});
   }
   const nn::WindowDims dims(*window);
-  const dnnl::convolution_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
-       ActivationDesc(x, context.attrs, src), onednn::AnyFormat(w.dtype, given.dims()),
-       ActivationDesc(y, context.attrs, dst), dims.strides, dims.dilations, dims.pads_begin,
-       dims.pads_end},
-      attr, onednn::Engine());
+  const auto pd = onednn::Describe<dnnl::convolution_forward>(
+      attr, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+      ActivationDesc(context.attrs, src), onednn::AnyFormat(given),
+      ActivationDesc(context.attrs, dst), dims.strides, dims.dilations, dims.pads_begin,
+      dims.pads_end);
   arguments.push_back({DNNL_ARG_SRC, b.Reordered(b.Input(0, src), pd.src_desc())});
   arguments.push_back({DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, given), pd.weights_desc())});
   AddConv(b, pd, dst, std::move(arguments));

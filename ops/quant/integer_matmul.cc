@@ -46,7 +46,7 @@ bool BuildMatMul(onednn::Builder& b) {
   dnnl::primitive_attr attr = b.Attr();
   std::vector<onednn::Builder::Argument> more;
   if (b.context().has_input(2)) {
-    attr.set_zero_points(DNNL_ARG_SRC, 0, {DNNL_RUNTIME_S32_VAL});
+    onednn::SetZeroPoint(attr, DNNL_ARG_SRC);
     more.push_back({DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC,
                     b.Input(2, onednn::RowMajor(DType::kInt32, {1}))});
   }

@@ -46,12 +46,11 @@ PrepareFn OneDnnBackward(std::function<Eltwise(const Attributes&)> eltwise) {
     }
     const auto algorithm = static_cast<dnnl::algorithm>(function.algorithm);
     const onednn::Desc data = onednn::RowMajor(DType::kFloat32, {shape.num_elements()});
-    const dnnl::eltwise_forward::primitive_desc forward(
-        {dnnl::prop_kind::forward_training, algorithm, data, function.alpha, function.beta},
-        onednn::Engine());
-    const dnnl::eltwise_backward::primitive_desc pd(
-        {algorithm, data, data, function.alpha, function.beta}, b.Attr(), onednn::Engine(),
-        forward);
+    const auto forward = onednn::Describe<dnnl::eltwise_forward>(
+        dnnl::primitive_attr(), dnnl::prop_kind::forward_training, algorithm, data, data,
+        function.alpha, function.beta);
+    const auto pd = onednn::DescribeBackward<dnnl::eltwise_backward>(
+        b.Attr(), forward, algorithm, data, data, data, function.alpha, function.beta);
     b.Add<dnnl::eltwise_backward>(pd, {{DNNL_ARG_DIFF_DST, b.Input(0, data)},
                                        {DNNL_ARG_SRC, b.Input(1, data)},
                                        {DNNL_ARG_DIFF_SRC, b.Output(0, data)}});

@@ -207,8 +207,8 @@ NOMO_REGISTER_OP(
                 "for MobileNetV3, 2019")
         .Known({.as = "python", .name = "{keras.ops,keras.activations}.{hard_swish,hard_silu}(x)"})
         .Known({.as = "onnx", .name = "HardSwish", .since = 14})
-        .Fast(OneDnnEltwise(dnnl_eltwise_hardswish))
-        .AsPostOp(EltwisePostOp(dnnl_eltwise_hardswish))
+        .Fast(OneDnnEltwise(dnnl_eltwise_hardswish, 1.0f / 6, 0.5f))
+        .AsPostOp(EltwisePostOp(dnnl_eltwise_hardswish, 1.0f / 6, 0.5f))
         .Gradient(GradientFromInput("nn.HardSwishGrad"))
         .Written(Pattern::AnyOrder(
             "math.Mul", Pattern::Input(0),

@@ -87,10 +87,9 @@ bool BuildConv(onednn::Builder& b) {
       b, tensors,
       [&](const onednn::Desc& src, const onednn::Desc& weights, const onednn::Desc& bias,
           const onednn::Desc& dst, const dnnl::primitive_attr& attr) {
-        return dnnl::convolution_forward::primitive_desc(
-            {dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src, weights,
-             bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end},
-            attr, onednn::Engine());
+        return onednn::Describe<dnnl::convolution_forward>(
+            attr, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src,
+            weights, bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end);
       });
 }
 

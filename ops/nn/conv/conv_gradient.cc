@@ -102,7 +102,8 @@ struct PlainProblem {
 // The kernel's descriptor with input and output channels as the convolution from y to x has them.
 onednn::Desc SwapChannels(const onednn::Desc& kernel, bool grouped) {
   std::vector<int> axes;
-  for (int i = 0; i < static_cast<int>(kernel.dims().size()); ++i) axes.push_back(i);
+  const int rank = static_cast<int>(onednn::DimsOf(kernel).size());
+  for (int i = 0; i < rank; ++i) axes.push_back(i);
   std::swap(axes[grouped ? 1 : 0], axes[grouped ? 2 : 1]);
   return kernel.permute_axes(axes);
 }
@@ -139,15 +140,9 @@ dnnl::convolution_forward::primitive_desc ForwardOf(const PlainProblem& p, const
                                                     const onednn::Desc& dst,
                                                     const dnnl::primitive_attr& attr) {
   const auto kind = dnnl::prop_kind::forward_training;
-  return dnnl::convolution_forward::primitive_desc(
-      {kind, dnnl::algorithm::convolution_direct, src, kernel, dst, p.dims.strides,
-       p.dims.dilations, p.dims.pads_begin, p.dims.pads_end},
-      attr, onednn::Engine());
-}
-
-onednn::Desc Retyped(onednn::Desc desc, DType dtype) {
-  desc.data.data_type = static_cast<dnnl_data_type_t>(onednn::DataTypeOf(dtype));
-  return desc;
+  return onednn::Describe<dnnl::convolution_forward>(
+      attr, kind, dnnl::algorithm::convolution_direct, src, kernel, dst, p.dims.strides,
+      p.dims.dilations, p.dims.pads_begin, p.dims.pads_end);
 }
 
 // Adds the primitive and yields its implementation. With `blocked` activations are copied into
@@ -173,9 +168,10 @@ std::string AddGradient(onednn::Builder& b, const PlainProblem& p, const Roles& 
   // A gradient may be float32 where the other two tensors are bfloat16; the convolution that it is
   // of has all three so.
   const DType dtype = b.context().inputs[0].dtype;
-  const auto forward = wanted == Wanted::kDst ? ForwardOf(p, src, kernel, dst, b.Attr())
-                                              : ForwardOf(p, Retyped(src, dtype),
-                                                          Retyped(kernel, dtype), dst, b.Attr());
+  const auto forward = wanted == Wanted::kDst
+                           ? ForwardOf(p, src, kernel, dst, b.Attr())
+                           : ForwardOf(p, onednn::Retyped(src, dtype),
+                                       onednn::Retyped(kernel, dtype), dst, b.Attr());
   const auto direct = dnnl::algorithm::convolution_direct;
   const WindowDims& w = p.dims;
   if (wanted == Wanted::kDst) {
@@ -188,9 +184,9 @@ std::string AddGradient(onednn::Builder& b, const PlainProblem& p, const Roles& 
     return forward.impl_info_str();
   }
   if (wanted == Wanted::kSrc) {
-    const dnnl::convolution_backward_data::primitive_desc pd(
-        {direct, src, kernel, dst, w.strides, w.dilations, w.pads_begin, w.pads_end}, b.Attr(),
-        onednn::Engine(), forward);
+    const auto pd = onednn::DescribeBackward<dnnl::convolution_backward_data>(
+        b.Attr(), forward, direct, src, kernel, dst, w.strides, w.dilations, w.pads_begin,
+        w.pads_end);
     const auto result = into(pd.diff_src_desc(), p.src);
     b.Add<dnnl::convolution_backward_data>(
         pd, {{DNNL_ARG_DIFF_DST, from(dst_input, p.dst, pd.diff_dst_desc())},
@@ -199,9 +195,9 @@ std::string AddGradient(onednn::Builder& b, const PlainProblem& p, const Roles& 
     copy_out(result, pd.diff_src_desc(), p.src);
     return pd.impl_info_str();
   }
-  const dnnl::convolution_backward_weights::primitive_desc pd(
-      {direct, src, kernel, dst, w.strides, w.dilations, w.pads_begin, w.pads_end}, b.Attr(),
-      onednn::Engine(), forward);
+  const auto pd = onednn::DescribeBackward<dnnl::convolution_backward_weights>(
+      b.Attr(), forward, direct, src, kernel, dst, w.strides, w.dilations, w.pads_begin,
+      w.pads_end);
   const auto result = into(pd.diff_weights_desc(), p.kernel);
   b.Add<dnnl::convolution_backward_weights>(
       pd, {{DNNL_ARG_SRC, from(src_input, p.src, pd.src_desc())},
@@ -218,7 +214,7 @@ PrepareFn GradientFast(const ConvOp& conv, const Roles& roles) {
     const Wanted wanted = WantedOf(conv, roles);
     // oneDNN's backward loops for channels that lie last take twice the time of those for blocks.
     constexpr int64_t kBlock = 8;
-    const bool wide = std::min(problem->src.dims()[1], problem->dst.dims()[1]) >=
+    const bool wide = std::min(onednn::DimsOf(problem->src)[1], onednn::DimsOf(problem->dst)[1]) >=
                       kBlock * b.context().attrs.Int("groups");
     const bool blocked_first = IsChannelsLast(b.context().attrs) && wide && !problem->pointwise;
     for (const bool blocked : {blocked_first, !blocked_first}) {

@@ -20,11 +20,11 @@ bool ProductTakes(absl::Span<const PostOp> post_ops) {
 int64_t ChannelsAtOnce(const ConvTensors& tensors) {
   constexpr int64_t kTerms = 1 << 13;
   constexpr int64_t kBlock = 8;  // channels that lie together in oneDNN's layouts
-  const auto kernel = tensors.kernel.dims();
-  const int64_t channels = tensors.src.dims()[1];
+  const auto kernel = onednn::DimsOf(tensors.kernel), src = onednn::DimsOf(tensors.src);
+  const int64_t channels = src[1];
   // What has been rounded to bfloat16 has no more digits to lose.
-  if (tensors.src.data_type() == dnnl::memory::data_type::bf16) return channels;
-  if (kernel.size() != tensors.src.dims().size() || kernel[1] != channels) return channels;
+  if (onednn::DataTypeOf(tensors.src) == dnnl::memory::data_type::bf16) return channels;
+  if (kernel.size() != src.size() || kernel[1] != channels) return channels;
   int64_t taps = 1;
   for (size_t axis = 2; axis < kernel.size(); ++axis) taps *= kernel[axis];
   const int64_t parts = (channels * taps + kTerms - 1) / kTerms;

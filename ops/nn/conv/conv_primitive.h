@@ -48,7 +48,7 @@ std::string AddConvIn(onednn::Builder& b, const ConvTensors& tensors, bool block
   const auto wish = [blocked](const onednn::Desc& desc) {
     return blocked ? onednn::AnyFormat(desc) : desc;
   };
-  const int64_t channels = tensors.src.dims()[1];
+  const int64_t channels = onednn::DimsOf(tensors.src)[1];
   const int64_t step = blocked ? ChannelsAtOnce(tensors) : channels;
   onednn::Desc dst;
   onednn::Builder::Buffer sum = -1;
@@ -59,7 +59,7 @@ std::string AddConvIn(onednn::Builder& b, const ConvTensors& tensors, bool block
     // The channels of this turn.
     const auto part = [&](const onednn::Desc& desc) {
       if (count == channels) return desc;
-      Dims dims = desc.dims(), offsets(dims.size(), 0);
+      Dims dims = onednn::DimsOf(desc), offsets(dims.size(), 0);
       dims[1] = count;
       offsets[1] = first;
       return desc.submemory_desc(dims, offsets);

@@ -106,7 +106,7 @@ bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& wi
   const PrepareContext& context = b.context();
   if (!ProductTakes(context.post_ops)) return false;
   const ConvKernelLayout kernel(context.inputs[1].shape, context.attrs);
-  const Dims x = tensors.src.dims(), y = tensors.dst.dims();
+  const Dims x = onednn::DimsOf(tensors.src), y = onednn::DimsOf(tensors.dst);
   const int64_t batch = x[0], in = x[1], out = y[1];
   int64_t positions = 1, taps = 1;
   for (const WindowAxis& axis : window) {
@@ -129,11 +129,9 @@ bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& wi
   b.PostNodeOps(tensors.axes);
   onednn::Desc bias;
   if (context.has_input(2)) bias = onednn::RowMajor(DType::kFloat32, {rows});
-  const dnnl::convolution_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, source,
-       onednn::AnyFormat(DType::kFloat32, matrix.dims()), bias, tiles, Dims{1, 1}, Dims{0, 0},
-       Dims{0, 0}},
-      b.Attr(), onednn::Engine());
+  const auto pd = onednn::Describe<dnnl::convolution_forward>(
+      b.Attr(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, source,
+      onednn::AnyFormat(matrix), bias, tiles, Dims{1, 1}, Dims{0, 0}, Dims{0, 0});
   const auto computed = b.Scratch(tiles);
   std::vector<onednn::Builder::Argument> arguments = {
       {DNNL_ARG_SRC, b.Input(0, source)},
@@ -181,10 +179,9 @@ bool BuildConvTranspose(onednn::Builder& b) {
       b, tensors,
       [&](const onednn::Desc& src, const onednn::Desc& weights, const onednn::Desc& bias,
           const onednn::Desc& dst, const dnnl::primitive_attr& attr) {
-        return dnnl::deconvolution_forward::primitive_desc(
-            {dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src,
-             weights, bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end},
-            attr, onednn::Engine());
+        return onednn::Describe<dnnl::deconvolution_forward>(
+            attr, dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src,
+            weights, bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end);
       });
 }
 

@@ -84,8 +84,8 @@ bool BuildArithmetic(onednn::Builder& b) {
   b.PostBinary(dnnl_binary_mul, b.Constant(vector, std::move(factors)));
   if (context.has_input(2)) b.PostBinary(dnnl_binary_add, b.Input(2, vector));
   b.PostNodeOps(absl::Span<const int>());
-  const dnnl::binary::primitive_desc pd({dnnl::algorithm::binary_sub, data, vector, data}, b.Attr(),
-                                        onednn::Engine());
+  const auto pd =
+      onednn::Describe<dnnl::binary>(b.Attr(), dnnl::algorithm::binary_sub, data, vector, data);
   if (!absl::StartsWith(pd.impl_info_str(), "jit")) return false;
   b.Add<dnnl::binary>(pd, {{DNNL_ARG_SRC_0, b.Input(0, data)},
                            {DNNL_ARG_SRC_1, b.Input(3, vector)},
@@ -109,10 +109,9 @@ bool BuildBatchNormalization(onednn::Builder& b) {
   auto flags = dnnl::normalization_flags::use_global_stats;
   if (context.has_input(1)) flags |= dnnl::normalization_flags::use_scale;
   if (context.has_input(2)) flags |= dnnl::normalization_flags::use_shift;
-  const dnnl::batch_normalization_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, data, static_cast<float>(context.attrs.Float("epsilon")),
-       flags},
-      b.Attr(), onednn::Engine());
+  const auto pd = onednn::Describe<dnnl::batch_normalization_forward>(
+      b.Attr(), dnnl::prop_kind::forward_inference, data, data,
+      static_cast<float>(context.attrs.Float("epsilon")), flags);
   std::vector<onednn::Builder::Argument> arguments = {{DNNL_ARG_SRC, b.Input(0, data)},
                                                       {DNNL_ARG_MEAN, b.Input(3, vector)},
                                                       {DNNL_ARG_VARIANCE, b.Input(4, vector)},

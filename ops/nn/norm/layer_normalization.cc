@@ -78,10 +78,9 @@ bool BuildLayerNormalization(onednn::Builder& b) {
   auto flags = dnnl::normalization_flags::none;
   if (context.has_input(1)) flags |= dnnl::normalization_flags::use_scale;
   if (context.has_input(2)) flags |= dnnl::normalization_flags::use_shift;
-  const dnnl::layer_normalization_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, data, static_cast<float>(context.attrs.Float("epsilon")),
-       flags},
-      b.Attr(), onednn::Engine());
+  const auto pd = onednn::Describe<dnnl::layer_normalization_forward>(
+      b.Attr(), dnnl::prop_kind::forward_inference, data, data,
+      static_cast<float>(context.attrs.Float("epsilon")), flags);
   std::vector<onednn::Builder::Argument> arguments = {{DNNL_ARG_SRC, b.Input(0, data)},
                                                       {DNNL_ARG_DST, b.Output(0, data)}};
   if (context.has_input(1)) arguments.emplace_back(DNNL_ARG_SCALE, b.Input(1, vector));

@@ -180,12 +180,11 @@ bool BuildLrn(onednn::Builder& b) {
   const auto data =
       x.inner == 1 ? onednn::Permuted(DType::kFloat32, {1, x.outer, 1, x.channels}, last)
                    : onednn::Permuted(DType::kFloat32, {x.outer, x.channels, x.inner, 1}, first);
-  const dnnl::lrn_forward::primitive_desc pd(
-      {dnnl::prop_kind::forward_inference, dnnl::algorithm::lrn_across_channels, data, size,
-       static_cast<float>(context.attrs.Float("alpha")),
-       static_cast<float>(context.attrs.Float("beta")),
-       static_cast<float>(context.attrs.Float("bias"))},
-      b.Attr(), onednn::Engine());
+  const auto pd = onednn::Describe<dnnl::lrn_forward>(
+      b.Attr(), dnnl::prop_kind::forward_inference, dnnl::algorithm::lrn_across_channels, data,
+      data, size, static_cast<float>(context.attrs.Float("alpha")),
+      static_cast<float>(context.attrs.Float("beta")),
+      static_cast<float>(context.attrs.Float("bias")));
   if (!absl::StartsWith(pd.impl_info_str(), "jit")) return false;
   b.Add<dnnl::lrn_forward>(pd,
                            {{DNNL_ARG_SRC, b.Input(0, data)}, {DNNL_ARG_DST, b.Output(0, data)}});

@@ -68,17 +68,12 @@ absl::Status GlobalMaxCompute(KernelContext& context) {
 void AddPool(onednn::Builder& b, const onednn::Desc& from, const onednn::Desc& to,
              dnnl::algorithm algorithm, int64_t height, int64_t width,
              std::vector<onednn::Builder::Argument> arguments) {
-  b.Add<dnnl::pooling_v2_forward>(
-      dnnl::pooling_v2_forward::primitive_desc({dnnl::prop_kind::forward_inference,
-                                                algorithm,
-                                                from,
-                                                to,
-                                                {1, 1},
-                                                {height, width},
-                                                {0, 0},
-                                                {0, 0},
-                                                {0, 0}},
-                                               b.Attr(), onednn::Engine()),
+  const dnnl::memory::dims strides = {1, 1}, kernel = {height, width}, none = {0, 0};
+  b.Add<onednn::PoolingForward>(
+      onednn::Describe<onednn::PoolingForward>(b.Attr(), dnnl::prop_kind::forward_inference,
+                                               algorithm, from, to, strides, kernel,
+                                               /*dilations=*/none, /*pads_begin=*/none,
+                                               /*pads_end=*/none),
       std::move(arguments));
 }
 
@@ -114,10 +109,9 @@ bool BuildGlobalMax(onednn::Builder& b) {
   const ActivationLayout x(b.context().inputs[0].shape, b.context().attrs);
   const auto from = onednn::RowMajor(DType::kFloat32, {x.batches * x.channels, x.positions});
   const auto to = onednn::RowMajor(DType::kFloat32, {x.batches * x.channels, 1});
-  b.Add<dnnl::reduction>(
-      dnnl::reduction::primitive_desc({dnnl::algorithm::reduction_max, from, to, 0.0f, 0.0f},
-                                      b.Attr(), onednn::Engine()),
-      {{DNNL_ARG_SRC, b.Input(0, from)}, {DNNL_ARG_DST, b.Output(0, to)}});
+  const auto pd = onednn::Describe<dnnl::reduction>(b.Attr(), dnnl::algorithm::reduction_max, from,
+                                                    to, 0.0f, 0.0f);
+  b.Add<dnnl::reduction>(pd, {{DNNL_ARG_SRC, b.Input(0, from)}, {DNNL_ARG_DST, b.Output(0, to)}});
   return true;
 }
 

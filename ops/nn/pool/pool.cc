@@ -28,9 +28,9 @@ bool EveryWindowMeetsInput(const WindowAxis& axis) {
 onednn::Desc InChannelBlocks(const onednn::Desc& desc) {
   using Tag = dnnl::memory::format_tag;
   constexpr Tag kTags[] = {Tag::nCw8c, Tag::nChw8c, Tag::nCdhw8c};
-  const auto dims = desc.dims();
+  const auto dims = onednn::DimsOf(desc);
   if (dims.size() < 3 || dims.size() > 5 || dims[1] < 4) return desc;
-  return onednn::Desc(dims, desc.data_type(), kTags[dims.size() - 3]);
+  return onednn::Desc(dims, onednn::DataTypeOf(desc), kTags[dims.size() - 3]);
 }
 
 }  // namespace
@@ -89,10 +89,9 @@ bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
   const auto src = onednn::Permuted(dtype, x, axes);
   const auto dst = onednn::Permuted(dtype, context.outputs[0].shape, axes);
   const auto pool = [&](const onednn::Desc& from, const onednn::Desc& to) {
-    return dnnl::pooling_v2_forward::primitive_desc(
-        {dnnl::prop_kind::forward_inference, algorithm, from, to, dims.strides, dims.kernel,
-         dims.dilations, dims.pads_begin, dims.pads_end},
-        b.Attr(), onednn::Engine(), /*allow_empty=*/true);
+    return onednn::DescribeIfServed<onednn::PoolingForward>(
+        b.Attr(), dnnl::prop_kind::forward_inference, algorithm, from, to, dims.strides,
+        dims.kernel, dims.dilations, dims.pads_begin, dims.pads_end);
   };
   const auto vectorized = [](const auto& pd) {
     return pd && absl::StrContains(pd.impl_info_str(), "jit");
@@ -106,11 +105,11 @@ bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
   }
   if (!pd) return false;
   if (pd.dst_desc() == dst) {
-    b.Add<dnnl::pooling_v2_forward>(pd, {{DNNL_ARG_SRC, in}, {DNNL_ARG_DST, out}});
+    b.Add<onednn::PoolingForward>(pd, {{DNNL_ARG_SRC, in}, {DNNL_ARG_DST, out}});
     return true;
   }
   const auto pooled = b.Scratch(blocked);
-  b.Add<dnnl::pooling_v2_forward>(
+  b.Add<onednn::PoolingForward>(
       pd, {{DNNL_ARG_SRC, b.Reordered(in, pd.src_desc())}, {DNNL_ARG_DST, pooled}});
   b.Copy(pooled, out);
   return true;

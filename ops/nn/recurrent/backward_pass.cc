@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "nomograph/core/onednn/onednn_kernel.h"
-#include "oneapi/dnnl/dnnl.h"
+#include "nomograph/core/onednn/runtime.h"
 
 namespace nomograph::nn {
 namespace {
@@ -21,11 +20,8 @@ struct Matrix {
 absl::Status Multiply(int64_t m, int64_t n, int64_t k, Matrix<const float> a, Matrix<const float> b,
                       Matrix<float> c, bool add) {
   if (m == 0 || n == 0) return absl::OkStatus();
-  const dnnl_status_t status =
-      dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f, a.data, a.step,
-                 b.data, b.step, add ? 1.0f : 0.0f, c.data, c.step);
-  if (status == dnnl_success) return absl::OkStatus();
-  return onednn::ToStatus(dnnl::error(status, "a matrix product failed"));
+  return onednn::Sgemm(m, n, k, {a.data, a.step, a.transposed}, {b.data, b.step, b.transposed},
+                       c.data, c.step, add);
 }
 
 absl::Status Multiply(int64_t m, int64_t n, int64_t k, Matrix<const double> a,
