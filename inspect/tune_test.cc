@@ -86,7 +86,7 @@ TuneOptions OneThread(double seconds = 0.3) {
 TEST(TuneTest, FindsTheQuickForm) {
   const auto model = ModelOf(
       Adder("tunetest.Right", Adder("tunetest.Slow", Adder("tunetest.Slow", kX, "a"), "b"), "c"));
-  const auto report = TuneModel(model, Inputs(), OneThread());
+  const auto report = TuneModel(model, Inputs(), OneThread(1.5));
   ASSERT_TRUE(report.ok()) << report.status();
   ASSERT_EQ(report->forms.size(), 2u);
   const TunedForm& slow = report->forms[0];

@@ -163,7 +163,9 @@ TEST(FormsTest, EveryFormComputesTheSame) {
     ASSERT_TRUE(right.ok()) << right.status();
     const RunOpOptions fast{.fast = true};
     const std::vector<std::string> forms = FormsOf(*op, inputs, c.attrs, fast);
-    if (BestVectorTarget() == VectorTarget::kAvx2) EXPECT_THAT(forms, IsSupersetOf(c.forms));
+    if (BestVectorTarget() == VectorTarget::kAvx2) {
+      EXPECT_THAT(forms, IsSupersetOf(c.forms));
+    }
     for (const std::string& form : forms) {
       SCOPED_TRACE(form);
       const FormScope scope(FormScope::Wish::kForm, form);
