@@ -21,18 +21,21 @@
 #include "nomograph/tools/report/selection_print.h"
 #include "nomograph/tools/report/shape_flags.h"
 #include "nomograph/tools/run/precision_flag.h"
+#include "nomograph/tools/run/tuning_flag.h"
 #include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
 
 struct Arguments {
-  std::string path, selector, output;
+  std::string path, selector, output, tuning;
   InspectSections only = InspectSections::None();
   bool json = false, stats = false, textconv = false, program = false, exact = false;
   bool force = false;
+  int threads = 0;
   Precision precision = Precision::kFloat32;
   ShapeFlags shapes;
 };
@@ -52,9 +55,13 @@ absl::Status PrintProgram(const Arguments& arguments) {
   const OpRegistry& registry = OpRegistry::Default();
   const absl::Status runnable = CheckRunnable(file.model, registry, {.exact = arguments.exact});
   if (!runnable.ok()) return WithExitCode(ExitCode::kCannotRun, AtFile(file.path, runnable));
-  const auto program =
-      Program::Compile(file.model, graph, *inputs, registry,
-                       {.exact = arguments.exact, .precision = arguments.precision});
+  CompileOptions options{
+      .exact = arguments.exact, .precision = arguments.precision, .threads = arguments.threads};
+  if (!arguments.exact) {
+    NOMO_ASSIGN_OR_RETURN(options.tuning, TuningFor("nomo inspect", arguments.tuning, file.path,
+                                                    file.model, arguments.threads));
+  }
+  const auto program = Program::Compile(file.model, graph, *inputs, registry, options);
   if (!program.ok()) {
     return WithExitCode(ExitCode::kCannotRun, AtFile(file.path, program.status()));
   }
@@ -169,6 +176,11 @@ Action SetUp(CLI::App& app) {
   AddPrecisionFlag(app, arguments->precision, "For --program: multiply in")
       ->needs(program)
       ->excludes(exact);
+  app.add_option("--threads", arguments->threads, "For --program: of so many threads")
+      ->type_name("N")
+      ->check(Between(1, 1024))
+      ->needs(program);
+  AddTuningFlag(app, arguments->tuning)->needs(program)->excludes(exact);
   return [arguments] {
     return arguments->program ? PrintProgram(*arguments) : PrintReport(*arguments);
   };

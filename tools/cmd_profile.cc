@@ -1,6 +1,7 @@
 // nomo profile: where the time of a model's runs goes.
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@
 #include "nomograph/tools/run/model_inputs.h"
 #include "nomograph/tools/run/new_file.h"
 #include "nomograph/tools/run/precision_flag.h"
+#include "nomograph/tools/run/tuning_flag.h"
 #include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/usage.h"
@@ -24,7 +26,7 @@ namespace nomograph {
 namespace {
 
 struct Arguments {
-  std::string path, trace_path, node_ms_path, per = "node";
+  std::string path, trace_path, node_ms_path, tuning, per = "node";
   std::vector<std::string> inputs, allowed_io;
   int64_t batch = 1;
   int threads = 0, depth = 1;
@@ -45,10 +47,16 @@ absl::StatusOr<ModelProfile> Profile(const Arguments& arguments) {
   NOMO_ASSIGN_OR_RETURN(
       const NamedTensors inputs,
       ReadModelInputs(file.model.graph, arguments.inputs, {.batch = arguments.batch}));
-  const auto session = Session::Create(file.model, {.exact = arguments.exact,
-                                                    .precision = arguments.precision,
-                                                    .allowed_io = arguments.allowed_io,
-                                                    .threads = arguments.threads});
+  SessionOptions session_options{.exact = arguments.exact,
+                                 .precision = arguments.precision,
+                                 .allowed_io = arguments.allowed_io,
+                                 .threads = arguments.threads};
+  if (!arguments.exact) {
+    NOMO_ASSIGN_OR_RETURN(
+        session_options.tuning,
+        TuningFor("nomo profile", arguments.tuning, arguments.path, file.model, arguments.threads));
+  }
+  const auto session = Session::Create(file.model, std::move(session_options));
   if (!session.ok()) return CannotRun(arguments, session.status());
   ProfileOptions options = arguments.profile;
   ProgressBar progress("profiling");
@@ -149,6 +157,7 @@ Action SetUp(CLI::App& app) {
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
       ->check(Between(1, 1024));
+  AddTuningFlag(app, arguments->tuning)->excludes(exact);
   AddRepeated(app, "--allow-io", arguments->allowed_io, "OP",
               "Let an op with the effect io run, by its name");
   return [arguments] { return Execute(*arguments); };

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -31,6 +32,7 @@
 #include "nomograph/tools/run/shared_work.h"
 #include "nomograph/tools/run/time_runs.h"
 #include "nomograph/tools/run/top_k.h"
+#include "nomograph/tools/run/tuning_flag.h"
 #include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
@@ -51,7 +53,7 @@ constexpr char kOutputHelp[] =
     "one output), FILE.npz for all, FOLDER/, or - for standard output, as .npy";
 
 struct Arguments {
-  std::string path, labels_path, signing_key;
+  std::string path, labels_path, signing_key, tuning;
   std::vector<std::string> inputs, outputs, allowed_io;
   PictureFlags pictures;
   int64_t batch = 0, top_k = 0;
@@ -274,6 +276,19 @@ absl::Status Verify(const ModelFile& file) {
                       AtFile(file.path, VerifyPayloads(file, progress.callback())));
 }
 
+absl::StatusOr<SessionOptions> OptionsOf(const Arguments& arguments, const Model& model) {
+  SessionOptions options{.exact = arguments.exact,
+                         .precision = arguments.precision,
+                         .allowed_io = arguments.allowed_io,
+                         .threads = arguments.threads,
+                         .memory_limit_bytes = arguments.run.memory_limit_bytes};
+  if (!arguments.exact) {
+    NOMO_ASSIGN_OR_RETURN(options.tuning, TuningFor("nomo run", arguments.tuning, arguments.path,
+                                                    model, arguments.threads));
+  }
+  return options;
+}
+
 absl::Status Execute(const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
   if (arguments.timing.seconds > 0 && CurrentSharedWork() != nullptr) {
@@ -298,12 +313,8 @@ absl::Status Execute(const Arguments& arguments) {
                           WithExitCode(ExitCode::kUnreadable, ReadLabels(arguments.labels_path)));
     NOMO_RETURN_IF_ERROR(CheckLabels(graph, labels));
   }
-  const auto session =
-      Session::Create(file.model, {.exact = arguments.exact,
-                                   .precision = arguments.precision,
-                                   .allowed_io = arguments.allowed_io,
-                                   .threads = arguments.threads,
-                                   .memory_limit_bytes = arguments.run.memory_limit_bytes});
+  NOMO_ASSIGN_OR_RETURN(SessionOptions session_options, OptionsOf(arguments, file.model));
+  const auto session = Session::Create(file.model, std::move(session_options));
   if (!session.ok()) return CannotRun(arguments, session.status());
   NOMO_ASSIGN_OR_RETURN(const PixelScaling pixels, PixelsOf(arguments.pictures));
   NOMO_ASSIGN_OR_RETURN(const NamedTensors inputs,
@@ -406,6 +417,7 @@ Action SetUp(CLI::App& app) {
   app.add_option("--threads", arguments->threads, "Use N threads (default: as many as processors)")
       ->type_name("N")
       ->check(Between(1, 1024));
+  AddTuningFlag(app, arguments->tuning)->excludes(exact);
   app.add_option("--require-signature", arguments->signing_key,
                  "Run only what the owner of this public key has signed (FILE.sig; see nomo sign)")
       ->type_name("FILE.pub");

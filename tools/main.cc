@@ -17,6 +17,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/core/types/version.h"
 #include "nomograph/inspect/concrete_types.h"
 #include "nomograph/serialization/format.h"
 #include "nomograph/tools/command.h"
@@ -27,8 +28,6 @@
 
 namespace nomograph {
 namespace {
-
-constexpr char kVersion[] = "0.1.0";  // as in MODULE.bazel
 
 constexpr char kEveryCommand[] =
     "Every command also takes --op-library FILE and --wide (see nomo --help).\n";
@@ -42,8 +41,8 @@ class CommandLine {
     app_.fallthrough();  // --op-library may stand behind the command
     app_.require_subcommand(1);
     app_.set_help_flag("-h,--help", "Print this help");
-    app_.set_version_flag(
-        "--version", absl::StrCat("nomo ", kVersion, ", model format version ", kFormatVersion));
+    app_.set_version_flag("--version", absl::StrCat("nomo ", kLibraryVersion,
+                                                    ", model format version ", kFormatVersion));
     AddRepeated(app_, "--op-library", op_libraries_, "FILE",
                 "A shared library of ops; loading it runs its code");
     app_.add_flag("--wide", wide_, "Cut and wrap nothing, and align columns in a pipe, too");

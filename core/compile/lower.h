@@ -13,6 +13,8 @@
 
 namespace nomograph {
 
+struct Tuning;
+
 struct LoweredNode {
   std::string name;  // of nodes in bodies: behind the calling node's name
   const OpDef* op = nullptr;
@@ -75,9 +77,9 @@ bool AbsorbAffines(LoweredGraph& graph);
 // anything but products, and what LowPrecision::kFollows between them, reads it. The types of the
 // graph's inputs and outputs stay. FailedPrecondition where there is no array.Cast.
 absl::StatusOr<bool> AssignPrecision(LoweredGraph& graph, const OpRegistry& registry);
-// Lets kernels that take post-ops, prepared for so many threads, apply the elementwise nodes behind
-// them.
-bool FusePostOps(LoweredGraph& graph, int threads);
+// Lets kernels that take post-ops, prepared for so many threads and in the forms that `tuning` says
+// (null: in those that are estimated), apply the elementwise nodes behind them.
+bool FusePostOps(LoweredGraph& graph, int threads, const Tuning* tuning = nullptr);
 
 }  // namespace nomograph
 

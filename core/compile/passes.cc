@@ -7,6 +7,7 @@
 #include "absl/functional/function_ref.h"
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/compile/specs.h"
+#include "nomograph/core/compile/tuning.h"
 #include "nomograph/core/io/mapped_file.h"
 
 namespace nomograph {
@@ -65,14 +66,17 @@ class Consumer {
   std::vector<Tensor> constants_;
 };
 
-// What the hook `ask` says of the node as it would be prepared.
+// What the hook `ask` says of the node as it would be prepared. `form`: null where it is estimated.
 template <typename Ask>
-auto AskAsProducer(const LoweredGraph& graph, const LoweredNode& node, int threads, Ask ask) {
+auto AskAsProducer(const LoweredGraph& graph, const LoweredNode& node, int threads,
+                   const NodeForm* form, Ask ask) {
   const std::vector<TensorSpec> inputs = Specs(graph, node.inputs);
   const std::vector<TensorSpec> outputs = Specs(graph, node.outputs);
   const std::vector<Tensor> constants = Constants(graph, node.inputs);
-  return ask(PrepareContext{node.attrs, inputs, outputs, constants, node.post_ops,
-                            WorthwhileThreads(inputs, outputs, threads)});
+  const PrepareContext context{node.attrs,    inputs,
+                               outputs,       constants,
+                               node.post_ops, NodeThreads(inputs, outputs, threads, form)};
+  return AskInForm(form, [&] { return ask(context); });
 }
 
 // What one node takes in at most, so that a long chain is not copied at every link. As many
@@ -154,7 +158,7 @@ bool AbsorbAffines(LoweredGraph& graph) {
         const std::optional<ChannelAffine> affine = node.op->as_affine(consumer.At(input));
         if (!affine) return std::nullopt;
         const std::vector<Tensor> constants =
-            AskAsProducer(graph, producer, 1, [&](const PrepareContext& context) {
+            AskAsProducer(graph, producer, 1, nullptr, [&](const PrepareContext& context) {
               return producer.op->absorb_affine(context, *affine);
             });
         if (constants.empty()) return std::nullopt;
@@ -208,7 +212,7 @@ bool FoldLate(LoweredGraph& graph, const FoldLimits& limits) {
   return changed;
 }
 
-bool FusePostOps(LoweredGraph& graph, int threads) {
+bool FusePostOps(LoweredGraph& graph, int threads, const Tuning* tuning) {
   return MergeIntoProducers(
       graph,
       [&](const LoweredNode& producer, const LoweredNode& node, Consumer& consumer,
@@ -224,7 +228,11 @@ bool FusePostOps(LoweredGraph& graph, int threads) {
           fused.inputs.push_back(node.inputs[1 - input]);
         }
         fused.post_ops.push_back(*post_op);
-        if (!AskAsProducer(graph, fused, threads, producer.op->takes_post_ops)) return std::nullopt;
+        const NodeForm* const form =
+            tuning == nullptr ? nullptr : tuning->Find(FormKey(graph, fused, threads));
+        if (!AskAsProducer(graph, fused, threads, form, producer.op->takes_post_ops)) {
+          return std::nullopt;
+        }
         return fused;
       });
 }

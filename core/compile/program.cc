@@ -8,6 +8,7 @@
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/form.h"
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/types/names.h"
 
@@ -50,6 +51,7 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
              : options.keep_nan ? KernelChoice::kFastKeepingNan
                                 : KernelChoice::kFast;
   threads_ = options.threads > 0 ? options.threads : DefaultThreads();
+  if (kernels_ == KernelChoice::kFast) tuning_ = options.tuning;
   NOMO_ASSIGN_OR_RETURN(graph_, Lower(model, graph, inputs, registry, lower));
   if (!outputs.empty()) {
     std::vector<ValueId> wanted;
@@ -75,7 +77,7 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
     NOMO_ASSIGN_OR_RETURN(const bool changed, AssignPrecision(graph_, registry));
     if (changed) RemoveDeadNodes(graph_);
   }
-  if (kernels_ == KernelChoice::kFast) FusePostOps(graph_, threads_);
+  if (kernels_ == KernelChoice::kFast) FusePostOps(graph_, threads_, tuning_.get());
   plan_ = PlanMemory(graph_);
   return PrepareSteps();
 }
@@ -90,7 +92,10 @@ absl::Status Program::PrepareSteps() {
   for (size_t n = 0; n < graph_.nodes.size(); ++n) {
     if (plan_.is_view[n]) continue;
     const LoweredNode& node = graph_.nodes[n];
-    steps_.push_back({static_cast<int>(n), nullptr, StableHash(node.name)});
+    steps_.push_back({.node = static_cast<int>(n),
+                      .kernel = nullptr,
+                      .node_key = StableHash(node.name),
+                      .form_key = tuning_ == nullptr ? "" : FormKey(graph_, node, threads_)});
   }
   // Most of the time goes into packing weights, each node's by itself.
   std::vector<absl::Status> statuses(steps_.size());
@@ -118,9 +123,35 @@ absl::Status Program::PrepareStep(Step& step, const std::vector<int>& uses) {
   const LoweredNode& node = graph_.nodes[step.node];
   NodeSpecs specs(graph_, node, shapes_);
   if (!specs.shapes_known) return absl::OkStatus();
-  NOMO_ASSIGN_OR_RETURN(step.kernel,
-                        PrepareKernel(*node.op, specs.Context(node, threads_), kernels_));
+  const NodeForm* const form = tuning_ == nullptr ? nullptr : tuning_->Find(step.form_key);
+  if (tuning_ != nullptr && tuning_->survey && !step.form_key.empty()) {
+    const FormScope scope(FormScope::Wish::kNone);
+    // The op may have no kernel but those in forms.
+    PrepareKernel(*node.op, specs.Context(node, threads_, form), kernels_).status().IgnoreError();
+    step.forms = scope.offered();
+  }
+  if (form != nullptr) NOMO_RETURN_IF_ERROR(PrepareMeasured(step, specs, *form));
+  if (step.kernel == nullptr) {
+    const FormScope scope(FormScope::Wish::kEstimate);
+    const PrepareContext context = specs.Context(node, threads_);
+    NOMO_ASSIGN_OR_RETURN(step.kernel, PrepareKernel(*node.op, context, kernels_));
+    step.form = {scope.taken(), context.threads};
+  }
   GiveBackPacked(*step.kernel, step.node, uses);
+  return absl::OkStatus();
+}
+
+absl::Status Program::PrepareMeasured(Step& step, const NodeSpecs& specs, const NodeForm& form) {
+  const LoweredNode& node = graph_.nodes[step.node];
+  const PrepareContext context = specs.Context(node, threads_, &form);
+  const FormScope scope(form.name.empty() ? FormScope::Wish::kEstimate : FormScope::Wish::kForm,
+                        form.name);
+  auto kernel = PrepareKernel(*node.op, context, kernels_);
+  // What was measured may be of another time, when the node had such a form.
+  if (!form.name.empty() && scope.taken() != form.name) return absl::OkStatus();
+  NOMO_ASSIGN_OR_RETURN(step.kernel, std::move(kernel));
+  step.form = {scope.taken(), context.threads};
+  step.measured = true;
   return absl::OkStatus();
 }
 
@@ -179,6 +210,7 @@ std::string Program::ToString() const {
       outputs.push_back(absl::StrCat(graph_.types[id].ToString(), " ", place(id)));
     absl::StrAppendFormat(&text, "%s  %s  [%s]", node.name, node.op->name,
                           step.kernel ? step.kernel->Describe() : "prepared when shapes are known");
+    if (step.measured) absl::StrAppend(&text, "  measured");
     if (!node.fused.empty()) absl::StrAppend(&text, "  with ", absl::StrJoin(node.fused, ", "));
     absl::StrAppend(&text, "  -> ", absl::StrJoin(outputs, "; "), "\n");
   }

@@ -9,10 +9,13 @@
 
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/compile/memory_plan.h"
+#include "nomograph/core/compile/tuning.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/memory.h"
 
 namespace nomograph {
+
+struct NodeSpecs;
 
 // In which floating-point numbers a program computes what the model has in float32.
 enum class Precision {
@@ -39,6 +42,9 @@ struct CompileOptions {
   // Limits of what a file can ask of the compiler.
   FoldLimits fold = {};
   int64_t max_inlined_nodes = LowerOptions().max_inlined_nodes;
+  // What has been measured of nodes' forms. Null: all are as estimated. Not in exact mode, nor with
+  // keep_nan.
+  std::shared_ptr<const Tuning> tuning;
 };
 
 class Program {
@@ -69,6 +75,12 @@ class Program {
     // Null where shapes depend on data: then the kernel is prepared during the run.
     std::unique_ptr<const Kernel> kernel;
     uint64_t node_key = 0;
+    // How it runs: the form's name, "" where the op's forms have none, and for how many threads the
+    // kernel was prepared, and whether a measurement says so.
+    NodeForm form;
+    bool measured = false;
+    std::string form_key;            // FormKey(), where there is a tuning
+    std::vector<std::string> forms;  // all that the node has, where the tuning is a survey
   };
   const std::vector<Step>& steps() const { return steps_; }
   const LoweredGraph& graph() const { return graph_; }
@@ -82,6 +94,8 @@ class Program {
   absl::Status PrepareSteps();
   // Chooses the kernel where all shapes are known. Steps may be prepared side by side.
   absl::Status PrepareStep(Step& step, const std::vector<int>& uses);
+  // Leaves the kernel null where the node has no such form.
+  absl::Status PrepareMeasured(Step& step, const NodeSpecs& specs, const NodeForm& form);
   // Gives back the memory of constants of which the kernel of node `n` has a packed copy, as soon
   // as it has: not all are to exist twice at one time.
   void GiveBackPacked(const Kernel& kernel, int n, const std::vector<int>& uses);
@@ -96,6 +110,7 @@ class Program {
   KernelChoice kernels_ = KernelChoice::kFast;
   bool may_lose_nan_ = false;
   int threads_ = 1;
+  std::shared_ptr<const Tuning> tuning_;
   friend class Executor;
   friend class ProgramState;
 };

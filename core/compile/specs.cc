@@ -54,6 +54,12 @@ int WorthwhileThreads(absl::Span<const TensorSpec> inputs, absl::Span<const Tens
   return elements < kElements ? 1 : threads;
 }
 
+int NodeThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
+                int threads, const NodeForm* form) {
+  if (form != nullptr && form->threads > 0) return std::min(form->threads, threads);
+  return WorthwhileThreads(inputs, outputs, threads);
+}
+
 NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node,
                      absl::Span<const Shape> shapes) {
   const auto spec = [&](ValueId id) -> TensorSpec {
@@ -68,9 +74,10 @@ NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node,
   for (const ValueId id : node.outputs) outputs.push_back(spec(id));
 }
 
-PrepareContext NodeSpecs::Context(const LoweredNode& node, int threads) const {
+PrepareContext NodeSpecs::Context(const LoweredNode& node, int threads,
+                                  const NodeForm* form) const {
   return {node.attrs, inputs,        outputs,
-          constants,  node.post_ops, WorthwhileThreads(inputs, outputs, threads)};
+          constants,  node.post_ops, NodeThreads(inputs, outputs, threads, form)};
 }
 
 }  // namespace nomograph

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nomograph/core/compile/lower.h"
+#include "nomograph/core/compile/tuning.h"
 
 namespace nomograph {
 
@@ -12,6 +13,9 @@ namespace nomograph {
 // work.
 int WorthwhileThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
                       int threads);
+// Those of a node in a program that has `threads`: what was measured, else WorthwhileThreads().
+int NodeThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
+                int threads, const NodeForm* form);
 
 // Whether a run of the graph is so much work that it pays to wake other threads for it, which takes
 // some microseconds on an idle machine and a hundred on a busy one. So does a graph of which not
@@ -22,8 +26,9 @@ bool WorthSeveralThreads(const LoweredGraph& graph);
 struct NodeSpecs {
   // `shapes` by ValueId, right where the type's shape is known or `all_known` says so.
   NodeSpecs(const LoweredGraph& graph, const LoweredNode& node, absl::Span<const Shape> shapes);
-  // For a program that has so many threads.
-  PrepareContext Context(const LoweredNode& node, int threads) const;
+  // For a program that has so many threads. `form`: what has been measured, or null.
+  PrepareContext Context(const LoweredNode& node, int threads,
+                         const NodeForm* form = nullptr) const;
 
   std::vector<TensorSpec> inputs, outputs;
   std::vector<Tensor> constants;

@@ -100,7 +100,8 @@ class Session::Impl : public FunctionCaller {
                  .precision = options_.precision,
                  .allowed_io = options_.allowed_io,
                  .threads = options_.threads,
-                 .memory = std::make_shared<MemoryAccount>(options_.memory_limit_bytes)},
+                 .memory = std::make_shared<MemoryAccount>(options_.memory_limit_bytes),
+                 .tuning = options_.tuning},
         main_(*model_, model_->graph, registry_, compile_, options_.max_programs),
         variables_(*model_) {
     for (const auto& [name, function] : model_->functions) {

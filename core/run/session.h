@@ -30,6 +30,9 @@ struct SessionOptions {
   const OpRegistry* registry = nullptr;
   // Of what compiling takes and programs keep, such as packed weights. 0: what the machine has.
   int64_t memory_limit_bytes = 0;
+  // What has been measured of the ways in which nodes can run (inspect/tuning_file.h reads it).
+  // Null: they are estimated. Not in exact mode.
+  std::shared_ptr<const Tuning> tuning;
 };
 
 struct RunOptions {

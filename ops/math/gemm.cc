@@ -5,6 +5,7 @@
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/op/form.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 #include "nomograph/ops/math/packed_kernel.h"
@@ -137,7 +138,7 @@ bool AddToOutput(onednn::Builder& b, onednn::Builder::Buffer c, const onednn::De
 // oneDNN's fast matmul takes it (a row or a whole matrix), else in a step of its own (a column).
 bool BuildGemm(onednn::Builder& b) {
   const PrepareContext& context = b.context();
-  if (!onednn::MultipliesInputs(context)) return false;
+  if (!onednn::MultipliesInputs(context) || !TakesForm("oneDNN product", true)) return false;
   const float alpha = static_cast<float>(context.attrs.Float("alpha"));
   const float beta = static_cast<float>(context.attrs.Float("beta"));
   const auto src = MatrixDesc(context.inputs[0], context.attrs.Bool("transpose_a"));

@@ -1,6 +1,7 @@
 // math.MatMul: products of matrices, and of batches of them.
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn_matmul.h"
+#include "nomograph/core/op/form.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/packed_kernel.h"
 
@@ -175,7 +176,7 @@ bool BuildMatMul(onednn::Builder& b) {
   const PrepareContext& context = b.context();
   if (!onednn::MultipliesInputs(context)) return false;
   const auto s = GetMatMulShape(context.attrs, context.inputs[0].shape, context.inputs[1].shape);
-  if (!s.ok()) return false;
+  if (!s.ok() || !TakesForm("oneDNN product", true)) return false;
   const bool transpose_a = context.attrs.Bool("transpose_a");
   const bool transpose_b = context.attrs.Bool("transpose_b");
   const bool one_matrix = !transpose_a && s->b_batch.ToShape().num_elements() == 1;

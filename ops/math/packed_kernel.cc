@@ -8,6 +8,7 @@
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/elementwise_loop.h"
+#include "nomograph/core/op/form.h"
 #include "nomograph/core/vector/row_product.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/math/narrow_kernel.h"
@@ -55,22 +56,31 @@ bool PackingPays(const PackedNode& node) {
   constexpr int64_t kFewRows = 4, kFewColumns = 12, kSmallWork = 1 << 14;
   const MatrixView& m = node.constant;
   const int64_t few = node.side == ProductSide::kLeft ? kFewColumns : kFewRows;
-  return BestVectorTarget() == VectorTarget::kAvx2 && node.other_size >= few &&
-         m.rows >= kFewRows && m.columns >= kFewRows &&
+  return node.other_size >= few && m.rows >= kFewRows && m.columns >= kFewRows &&
          m.rows * m.columns * node.other_size >= kSmallWork;
 }
 
-bool Pays(const PackedNode& node) {
-  return BestVectorTarget() != VectorTarget::kBaseline && (AsRows(node) || PackingPays(node));
-}
+// A node that a kernel of this file serves, without what is fused.
+struct ServedNode {
+  PackedNode node;
+  std::optional<RowProduct> rows;  // where that is its form; else it is packed
+};
 
-// The node, where a kernel of this file serves it without what is fused.
-std::optional<PackedNode> Served(const PackedNodeFn& describe, const PrepareContext& context) {
+std::optional<ServedNode> Served(const PackedNodeFn& describe, const PrepareContext& context) {
   const auto is_float = [&](int i) { return context.inputs[i].dtype == DType::kFloat32; };
-  if (!is_float(0) || !is_float(1)) return std::nullopt;
-  std::optional<PackedNode> node = describe(context);
-  if (!node || !Pays(*node)) return std::nullopt;
-  return node;
+  if (BestVectorTarget() == VectorTarget::kBaseline || !is_float(0) || !is_float(1)) {
+    return std::nullopt;
+  }
+  const std::optional<PackedNode> node = describe(context);
+  if (!node) return std::nullopt;
+  std::optional<RowProduct> rows = AsRows(*node);
+  if (rows && TakesForm("product of rows", node->pays)) return ServedNode{*node, std::move(rows)};
+  const bool packs = BestVectorTarget() == VectorTarget::kAvx2 && node->other_size > 0 &&
+                     node->constant.rows > 0 && node->constant.columns > 0;
+  if (packs && TakesForm("packed product", node->pays && PackingPays(*node))) {
+    return ServedNode{*node, std::nullopt};
+  }
+  return std::nullopt;
 }
 
 std::optional<std::vector<FusedStep>> StepsOf(const PackedNode& node,
@@ -265,8 +275,9 @@ std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, 
 PrepareFn PreparePacked(PackedNodeFn describe) {
   return [describe = std::move(describe)](
              const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    const std::optional<PackedNode> node = Served(describe, context);
-    if (!node) return nullptr;
+    std::optional<ServedNode> served = Served(describe, context);
+    if (!served) return nullptr;
+    const PackedNode* const node = &served->node;
     std::optional<std::vector<FusedStep>> steps = StepsOf(*node, context);
     if (!steps) return nullptr;
     NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> narrow,
@@ -277,8 +288,8 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
     constexpr int64_t kWorthThreads = 1 << 17, kRowsWorthThreads = 1 << 19;
     const MatrixView& m = node->constant;
     const int64_t work = m.rows * m.columns * node->other_size * node->products;
-    if (std::optional<RowProduct> rows = AsRows(*node)) {
-      return std::make_unique<RowKernel>(*std::move(rows), *node, *std::move(steps),
+    if (served->rows) {
+      return std::make_unique<RowKernel>(*std::move(served->rows), *node, *std::move(steps),
                                          work < kRowsWorthThreads ? 1 : context.threads);
     }
     const int threads = work < kWorthThreads ? 1 : context.threads;
@@ -299,8 +310,8 @@ std::function<bool(const PrepareContext&)> PackedTakesPostOps(
   return [describe = std::move(describe),
           otherwise = std::move(otherwise)](const PrepareContext& context) {
     // A step of its own costs less than the other kernel.
-    const std::optional<PackedNode> node = Served(describe, context);
-    return node ? StepsOf(*node, context).has_value() : otherwise(context);
+    const std::optional<ServedNode> served = Served(describe, context);
+    return served ? StepsOf(served->node, context).has_value() : otherwise(context);
   };
 }
 

@@ -26,6 +26,8 @@ struct PackedNode {
   int64_t other_size = 0;              // kLeft: columns of each of the others; kRight: their rows
   std::optional<WindowMatrix> window;  // kLeft: what the others are made of
   int bias_input = -1;  // an element for each row (kLeft) or column (kRight) of the constants
+  // Whether this is reckoned to be the best way to compute the node at all.
+  bool pays = true;
 };
 
 // None where the node is no such product.
@@ -42,7 +44,8 @@ struct FusedStep {
 std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, ProductSide side,
                                                  int64_t rows, int64_t columns);
 
-// For OpDef::Fast. It serves nodes for which one of these is the fastest way on this machine.
+// For OpDef::Fast. It serves nodes for which one of these is the fastest way on this machine: the
+// forms "packed product" and "product of rows" (core/op/form.h).
 PrepareFn PreparePacked(PackedNodeFn describe);
 // For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PreparePacked() does not serve.
 std::function<bool(const PrepareContext&)> PackedTakesPostOps(

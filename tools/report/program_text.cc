@@ -69,7 +69,7 @@ const char* StorageName(Storage storage) {
 }
 
 struct Totals {
-  int64_t fused = 0, conversions = 0, views = 0;
+  int64_t fused = 0, conversions = 0, views = 0, measured = 0;
   std::vector<std::pair<std::string, int64_t>> kernels;  // how often, most often first
 };
 
@@ -80,6 +80,7 @@ Totals TotalsOf(const Program& program) {
     totals.fused += static_cast<int64_t>(program.graph().nodes[step.node].fused.size());
     const std::string description = DescriptionOf(step);
     totals.conversions += PartsOf(description).conversions;
+    totals.measured += step.measured ? 1 : 0;
     ++kernels[description.empty() ? "chosen when run"
                                   : absl::StrJoin(PartsOf(description).computing, " + ")];
   }
@@ -101,6 +102,10 @@ std::string TotalsText(const Program& program) {
                   absl::StrAppend(out, k.second, "× ", k.first);
                 })});
   table.AddRow({"conversions", absl::StrCat(totals.conversions, " of layouts")});
+  if (totals.measured > 0) {
+    table.AddRow({"forms", absl::StrCat(totals.measured,
+                                        " as measured by nomo tune, the others as estimated")});
+  }
   table.AddRow(
       {"memory", absl::StrCat("arena ", ReadableBytes(program.arena_bytes()), ", of which ",
                               ReadableBytes(program.peak_bytes()), " are live at once; ",
@@ -119,6 +124,11 @@ std::string ShortKernel(const std::string& description) {
       parts.conversions == 0 ? "" : absl::StrCat(", ", Counted(parts.conversions, "conversion")));
 }
 
+std::string FormText(const NodeForm& form, int usual) {
+  const std::string name = form.name.empty() ? "as it is" : form.name;
+  return form.threads == usual ? name : absl::StrCat(name, ", ", Counted(form.threads, "thread"));
+}
+
 std::string ProgramText(const Program& program) {
   using Column = TextTable::Column;
   TextTable table(
@@ -133,6 +143,9 @@ std::string ProgramText(const Program& program) {
     }
     table.AddRow({node.name, node.op->name, ShortKernel(DescriptionOf(step)),
                   absl::StrJoin(types, ", "), absl::StrJoin(places, ", ")});
+    if (step.measured) {
+      table.AddNote(absl::StrCat("measured: ", FormText(step.form, program.threads())));
+    }
     if (!node.fused.empty()) table.AddNote(absl::StrCat("with ", absl::StrJoin(node.fused, ", ")));
   }
   return absl::StrCat("Steps (", program.steps().size(), ")\n", table.ToString(), "\n",
@@ -156,6 +169,9 @@ nlohmann::ordered_json ProgramJson(const Program& program) {
     steps.push_back({{"node", node.name},
                      {"op", node.op->name},
                      {"kernel", kernel.empty() ? Json() : Json(kernel)},
+                     {"form", step.form.name.empty() ? Json() : Json(step.form.name)},
+                     {"threads", kernel.empty() ? Json() : Json(step.form.threads)},
+                     {"measured", step.measured},
                      {"conversions", kernel.empty() ? 0 : PartsOf(kernel).conversions},
                      {"fused", node.fused},
                      {"outputs", std::move(outputs)}});
@@ -169,6 +185,7 @@ nlohmann::ordered_json ProgramJson(const Program& program) {
           {"conversions", totals.conversions},
           {"views", totals.views},
           {"kernels", std::move(kernels)},
+          {"measured", totals.measured},
           {"arena_bytes", program.arena_bytes()},
           {"peak_bytes", program.peak_bytes()},
           {"threads", program.threads()}};

@@ -16,6 +16,9 @@ nlohmann::ordered_json ProgramJson(const Program& program);
 
 // The kernel in short: "conv brgconv, 2 reorders" of oneDNN's longer word for it.
 std::string ShortKernel(const std::string& description);
+// "Winograd", "Winograd, 1 thread", "as it is, 1 thread" where the op's forms have no names;
+// without the threads where they are the `usual` ones.
+std::string FormText(const NodeForm& form, int usual);
 
 }  // namespace nomograph
 

@@ -84,7 +84,8 @@ TEST_F(DailyUse, EverythingFitsTheTerminal) {
         "inspect resnet50.onnx --tensors --stats", "inspect resnet50.onnx --program",
         "inspect vad.onnx --functions", "diff resnet50.onnx finetuned.onnx",
         "dump resnet50.onnx op:conv -i x.npy", "compare resnet50.onnx finetuned.onnx -i x.npy",
-        "profile resnet50.onnx --runs 2 --warmup 1", "run --help", "verify mnist.nomo", "ops"}) {
+        "profile resnet50.onnx --runs 2 --warmup 1", "run --help", "verify mnist.nomo", "ops",
+        "tune resnet50.onnx --duration 0.2 -o fits.tuning --all"}) {
     for (const unsigned short columns : {80, 120}) {
       const std::string text = OnTerminal(arguments, columns);
       EXPECT_THAT(text, Not(IsEmpty())) << arguments;
@@ -285,6 +286,7 @@ TEST_F(DailyUse, EveryFieldOfJsonIsDocumented) {
         "compare resnet50.onnx finetuned.onnx -i x.npy",
         "dump resnet50.onnx op:add -i x.npy",
         "profile resnet50.onnx --runs 2 --warmup 1",
+        "tune resnet50.onnx --duration 0.2 -o told.tuning",
         "verify mnist.nomo --lambdas",
         "convert resnet50.onnx told.nomo --force",
         "extract resnet50.onnx '/layer1/**' -o told.onnx --external-weights --force",

@@ -139,7 +139,6 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
       groups > 1 && std::min(x.channels / groups, out) < kBlock && y.positions >= kWide;
   const bool copies_less =
       groups * terms * y.positions <= x.channels * x.positions + y.channels * y.positions;
-  if (taps > 1 && !small_groups && !copies_less) return std::nullopt;
   return PackedNode{
       .side = ProductSide::kLeft,
       .constant = {data, out, x.channels / groups * taps, kernel.out_stride, kernel.tap_stride},
@@ -148,7 +147,8 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
       .products = x.batches * groups,
       .other_size = y.positions,
       .window = spans,
-      .bias_input = bias};
+      .bias_input = bias,
+      .pays = taps == 1 || small_groups || copies_less};
 }
 
 std::vector<Example> ConvExamples() {

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/op/form.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {
@@ -91,17 +92,24 @@ std::string AddConvIn(onednn::Builder& b, const ConvTensors& tensors, bool block
 
 // Prefers a loop made for convolution: in the layout that the tensors have, else in one of its own
 // choice, which is worth the copies. A pointwise convolution is a matrix product as it stands, and
-// oneDNN's product sums more exactly than its loop.
+// oneDNN's product sums more exactly than its loop. The forms (core/op/form.h) are "oneDNN loop",
+// "oneDNN loop in blocks" and "oneDNN product".
 template <typename Primitive, typename Make>
 bool AddConv(onednn::Builder& b, const ConvTensors& tensors, Make make) {
+  bool has_product = true;
   for (const bool blocked : {false, true}) {
-    if (blocked && tensors.pointwise) break;
+    const bool pays = !blocked || !tensors.pointwise;
+    const char* const form = blocked ? "oneDNN loop in blocks" : "oneDNN loop";
+    // A trial takes longer than to ask.
+    if (!pays && !TakesForm(form, false)) break;
     onednn::Builder trial(b.context(), onednn::Builder::Mode::kTrial);
     const std::string found = AddConvIn<Primitive>(trial, tensors, blocked, make);
     if (found.empty() || IsGeneric(found.c_str())) continue;
+    if (!blocked) has_product = false;
+    if (pays && !TakesForm(form, true)) continue;
     return !AddConvIn<Primitive>(b, tensors, blocked, make).empty();
   }
-  return ProductTakes(b.context().post_ops) &&
+  return has_product && ProductTakes(b.context().post_ops) && TakesForm("oneDNN product", true) &&
          !AddConvIn<Primitive>(b, tensors, /*blocked=*/false, make).empty();
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/op/form.h"
 #include "nomograph/core/vector/depthwise_conv.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/math/packed_kernel.h"
@@ -37,12 +38,12 @@ std::optional<DepthwiseConv> Describe(const WindowOf& window_of, const PrepareCo
                      .steps = {}};
   // Many kernels on one plane are a matrix product, and short rows leave most of a vector empty.
   constexpr int64_t kMultiplier = 4, kShortRow = 4;
-  if (conv.multiplier > kMultiplier || conv.columns.output < kShortRow) return std::nullopt;
+  const bool pays = conv.multiplier <= kMultiplier && conv.columns.output >= kShortRow;
   // Larger planes with their padding do not stay in the cache.
   constexpr int64_t kScratchFloats = 1 << 20, kTaps = 1 << 10;
   if (conv.rows.taps > kTaps || conv.columns.taps > kTaps ||
       conv.rows.taps * conv.columns.taps > kTaps || conv.columns.stride > kTaps ||
-      DepthwiseScratchFloats(conv) > kScratchFloats) {
+      DepthwiseScratchFloats(conv) > kScratchFloats || !TakesForm("depthwise loop", pays)) {
     return std::nullopt;
   }
   return conv;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/op/form.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/window/tap_conv.h"
 #include "nomograph/ops/math/packed_kernel.h"
@@ -38,12 +39,11 @@ std::optional<TapConv> Describe(const WindowOf& window_of, const PrepareContext&
   // windows, padding and all. Where a tap adds little the sums must be read and written too often.
   constexpr int64_t kWide = 4, kFewChannels = 32, kTaps = 1 << 10;
   const int64_t taps = spans.rows.taps * spans.columns.taps;
-  if (spans.rows.taps > kTaps || spans.columns.taps > kTaps || taps > kTaps ||
-      x.channels < kFewChannels) {
+  if (spans.rows.taps > kTaps || spans.columns.taps > kTaps || taps > kTaps || taps == 1) {
     return std::nullopt;
   }
   const bool wide = std::max(spans.rows.dilation, spans.columns.dilation) >= kWide;
-  if (!wide || taps == 1) return std::nullopt;
+  if (!TakesForm("products of taps", wide && x.channels >= kFewChannels)) return std::nullopt;
   return conv;
 }
 

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/op/form.h"
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/vector/winograd_conv.h"
@@ -53,7 +54,8 @@ std::optional<WinogradConv> Describe(const WindowOf& window_of, const PrepareCon
   // The stages wait for one another, and a plain sum is not at the machine's best for long, either.
   constexpr double kSmallWork = 1 << 20, kWorthwhile = 0.9;
   const double work = 9.0 * x.channels * context.outputs[0].shape.num_elements();
-  if (work < kSmallWork || WinogradCost(conv) > kWorthwhile) return std::nullopt;
+  const bool pays = work >= kSmallWork && WinogradCost(conv) <= kWorthwhile;
+  if (!TakesForm("Winograd", pays)) return std::nullopt;
   return conv;
 }
 

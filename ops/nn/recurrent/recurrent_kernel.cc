@@ -6,6 +6,7 @@
 
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_matmul.h"
+#include "nomograph/core/op/form.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/sub_kernel.h"
 
@@ -34,6 +35,7 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareProduct(const PrepareContext& context) {
   NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> packed, PreparePacked(DescribeProduct)(context));
   if (packed != nullptr) return packed;
+  if (!TakesForm("oneDNN product", true)) return nullptr;
   return onednn::Prepare(BuildProduct)(context);
 }
 

@@ -1,0 +1,178 @@
+// Every form of every op (core/op/form.h): a measurement may choose any of them, also where an
+// estimate never would, so each computes what the op's examples say and, for sizes at which loops
+// have more than a beginning, what the reference kernel does.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/form.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/vector_target.h"
+#include "nomograph/inspect/random_tensor.h"
+
+namespace nomograph {
+namespace {
+
+using ::testing::IsSupersetOf;
+
+// Of the node with these inputs, all of which are constant.
+std::vector<std::string> FormsOf(const OpDef& op, absl::Span<const Tensor> inputs,
+                                 const Attributes& attrs, const RunOpOptions& options) {
+  const FormScope scope(FormScope::Wish::kNone);
+  RunOp(op, inputs, attrs, options).status().IgnoreError();
+  return scope.offered();
+}
+
+bool RunsAlone(const OpDef& op) {
+  return !op.fast.empty() && op.reference && op.effects == Effects::kPure;
+}
+
+void ExpectClose(const absl::StatusOr<std::vector<Tensor>>& found, absl::Span<const Tensor> right,
+                 double rtol, double atol) {
+  ASSERT_TRUE(found.ok()) << found.status();
+  for (size_t i = 0; i < right.size(); ++i) {
+    const absl::Status close = AllClose((*found)[i], right[i], rtol, atol);
+    EXPECT_TRUE(close.ok()) << "output " << i << ": " << close.message();
+  }
+}
+
+TEST(FormsTest, EveryFormPassesTheExamples) {
+  int tried = 0;
+  for (const OpDef* op : OpRegistry::Default().All()) {
+    if (!RunsAlone(*op) || !op->examples) continue;
+    for (const Example& example : op->examples()) {
+      if (!example.functions.empty() || example.keyed_by_node) continue;
+      RunOpOptions options{.num_outputs = static_cast<int>(example.outputs.size()), .fast = true};
+      options.run = {.training = example.training, .seed = example.seed, .step = example.step};
+      for (const std::string& form : FormsOf(*op, example.inputs, example.attrs, options)) {
+        SCOPED_TRACE(absl::StrCat(op->ToString(), ", ", example.name, ", ", form));
+        const FormScope scope(FormScope::Wish::kForm, form);
+        ExpectClose(RunOp(*op, example.inputs, example.attrs, options), example.outputs,
+                    example.rtol, example.atol);
+        tried += scope.taken() == form ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GT(tried, 20);
+}
+
+Attributes ConvAttributes(std::vector<std::pair<std::string, AttrValue>> more) {
+  Attributes attrs{{"data_format", "channels_first"}, {"kernel_layout", "OIHW"}};
+  for (auto& [name, value] : more) attrs.Set(name, std::move(value));
+  return attrs;
+}
+
+using Ints = std::vector<int64_t>;
+
+TEST(FormsTest, EveryFormComputesTheSame) {
+  const struct {
+    const char* name;
+    const char* op;
+    Attributes attrs;
+    std::vector<Shape> inputs;
+    std::vector<std::string> forms;  // that are there on a machine with AVX2 and no more
+  } kCases[] = {
+      {"3x3",
+       "nn.Conv",
+       ConvAttributes({{"padding", "same"}}),
+       {{2, 9, 13, 11}, {20, 9, 3, 3}, {20}},
+       {"Winograd", "products of taps", "packed product", "oneDNN loop in blocks",
+        "oneDNN product"}},
+      {"3x3 of few elements",
+       "nn.Conv",
+       ConvAttributes({}),
+       {{1, 3, 3, 3}, {5, 3, 3, 3}},
+       {"Winograd", "products of taps", "packed product"}},
+      {"5x5, strides, dilations",
+       "nn.Conv",
+       ConvAttributes({{"strides", Ints{2, 1}}, {"dilations", Ints{1, 3}}, {"padding", "same"}}),
+       {{1, 33, 17, 30}, {12, 33, 5, 5}, {12}},
+       {"products of taps", "packed product"}},
+      {"pointwise",
+       "nn.Conv",
+       ConvAttributes({}),
+       {{2, 37, 5, 9}, {19, 37, 1, 1}, {19}},
+       {"packed product", "oneDNN loop in blocks", "oneDNN product"}},
+      {"pointwise, a pixel",
+       "nn.Conv",
+       ConvAttributes({}),
+       {{3, 40, 1, 1}, {6, 40, 1, 1}, {6}},
+       {"product of rows", "packed product"}},
+      {"depthwise",
+       "nn.Conv",
+       ConvAttributes({{"groups", 10}, {"padding", "same"}}),
+       {{2, 10, 12, 12}, {10, 1, 3, 3}, {10}},
+       {"depthwise loop", "packed product"}},
+      {"depthwise, short rows, many kernels of each channel",
+       "nn.Conv",
+       ConvAttributes({{"groups", 4}, {"strides", Ints{2, 2}}, {"padding", "same"}}),
+       {{1, 4, 7, 5}, {24, 1, 3, 3}},
+       {"depthwise loop", "packed product"}},
+      {"groups",
+       "nn.Conv",
+       ConvAttributes({{"groups", 3}, {"padding", "same"}}),
+       {{1, 12, 9, 9}, {24, 4, 3, 3}, {24}},
+       {"packed product"}},
+      {"1-D",
+       "nn.Conv",
+       ConvAttributes({{"padding", "same"}}),
+       {{2, 16, 50}, {24, 16, 7}, {24}},
+       {"products of taps", "packed product"}},
+      {"channels last",
+       "nn.Conv",
+       {{"padding", "same"}},
+       {{2, 9, 8, 16}, {3, 3, 16, 24}, {24}},
+       {"oneDNN loop in blocks"}},
+      {"channels last, pointwise",
+       "nn.Conv",
+       {},
+       {{2, 3, 5, 31}, {1, 1, 31, 17}, {17}},
+       {"packed product"}},
+      {"rows",
+       "math.MatMul",
+       {},
+       {{3, 50}, {50, 33}},
+       {"product of rows", "packed product", "oneDNN product"}},
+      {"a small product",
+       "math.MatMul",
+       {},
+       {{20, 3}, {3, 2}},
+       {"packed product", "oneDNN product"}},
+      {"a dense layer",
+       "math.Gemm",
+       {{"transpose_b", true}},
+       {{2, 70}, {30, 70}, {30}},
+       {"product of rows", "packed product", "oneDNN product"}},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.name);
+    const OpDef* op = OpRegistry::Default().Find(c.op);
+    ASSERT_NE(op, nullptr);
+    std::vector<Tensor> inputs;
+    for (size_t i = 0; i < c.inputs.size(); ++i) {
+      const auto tensor =
+          RandomTensor(DType::kFloat32, c.inputs[i], i, c.name, {.low = -1, .high = 1});
+      ASSERT_TRUE(tensor.ok()) << tensor.status();
+      inputs.push_back(*tensor);
+    }
+    const auto right = RunOp(*op, inputs, c.attrs);
+    ASSERT_TRUE(right.ok()) << right.status();
+    const RunOpOptions fast{.fast = true};
+    const std::vector<std::string> forms = FormsOf(*op, inputs, c.attrs, fast);
+    if (BestVectorTarget() == VectorTarget::kAvx2) {
+      EXPECT_THAT(forms, IsSupersetOf(c.forms));
+    }
+    for (const std::string& form : forms) {
+      SCOPED_TRACE(form);
+      const FormScope scope(FormScope::Wish::kForm, form);
+      ExpectClose(RunOp(*op, inputs, c.attrs, fast), *right, 1e-4, 1e-4);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nomograph
