@@ -1,7 +1,9 @@
 // Every form is measured where it will run: within the model, with what its nodes find in the cache
 // and with what is fused behind them. So each program that is tried runs as many nodes as possible
 // in another form than the estimated one, and takes turns with the program of estimates, so that
-// what disturbs the machine disturbs both alike.
+// what disturbs the machine disturbs both alike. The least of many times is that of a step that
+// nothing disturbed; as the estimated forms run most often, they have the better chances of it, and
+// what is chosen is faster for certain.
 #include "nomograph/inspect/tune.h"
 
 #include <algorithm>
@@ -110,7 +112,8 @@ class Contender {
                           Session::Create(std::move(model), std::move(options)));
     // The first run compiles, and fills caches.
     NOMO_ASSIGN_OR_RETURN(contender->outputs_, contender->Run(inputs));
-    contender->Restart();
+    contender->clock_.Restart();
+    contender->ForgetRuns();
     return contender;
   }
 
@@ -122,10 +125,8 @@ class Contender {
     least_ = std::min(least_, SecondsSince(start));
     return outputs;
   }
-  void Restart() {
-    clock_.Restart();
-    least_ = std::numeric_limits<double>::infinity();
-  }
+  // Of whole runs, not of their steps.
+  void ForgetRuns() { least_ = std::numeric_limits<double>::infinity(); }
 
   const StepClock& clock() const { return clock_; }
   double least() const { return least_; }                   // of a whole run, in seconds
@@ -241,7 +242,7 @@ class Tuner {
       steps_[time.key].push_back(&time);
     }
     std::erase_if(report_.forms, [](const TunedForm& form) { return form.others.empty(); });
-    for (TunedForm& form : report_.forms) form.estimated_seconds = BaseSeconds(form.key);
+    for (TunedForm& form : report_.forms) form.estimated_seconds = BaseSeconds(form);
     std::stable_sort(report_.forms.begin(), report_.forms.end(),
                      [](const TunedForm& a, const TunedForm& b) {
                        return a.estimated_seconds > b.estimated_seconds;
@@ -270,12 +271,6 @@ class Tuner {
     return form;
   }
 
-  double BaseSeconds(const std::string& key) const {
-    double seconds = 0;
-    for (const StepTime* time : steps_.at(key)) seconds += base_->clock().SecondsOfRun(*time);
-    return seconds;
-  }
-
   bool TimeFor(int64_t choice) const {
     if (choice == 0) return true;
     const double needed = (2 * kFewestRuns + 2) * run_seconds_;
@@ -284,8 +279,6 @@ class Tuner {
 
   // Lets the two run in turns until so many seconds of the time are over.
   absl::Status TakeTurns(Contender& other, double until) {
-    base_->Restart();
-    other.Restart();
     for (int64_t turn = 0; turn < kFewestRuns || Elapsed() < until; ++turn) {
       Contender* const order[] = {base_.get(), &other};
       for (int i = 0; i < 2; ++i) {
@@ -298,12 +291,16 @@ class Tuner {
     return absl::OkStatus();
   }
 
-  // What the nodes of the form take in `other`, as a part of what they take in the base program.
-  double Ratio(const TunedForm& form, const RunTimes& other, const RunTimes& base) const {
+  // What the nodes of the form take in a run of the base program, and of another one.
+  double BaseSeconds(const TunedForm& form) const {
+    double seconds = 0;
+    for (const StepTime* step : steps_.at(form.key)) seconds += base_->clock().SecondsOfRun(*step);
+    return seconds;
+  }
+  double SecondsIn(const TunedForm& form, const RunTimes& other, const RunTimes& base) const {
     double seconds = 0;
     for (const StepTime* step : steps_.at(form.key)) seconds += other.For(*step, base);
-    const double before = BaseSeconds(form.key);
-    return before > 0 ? std::max(0.0, seconds) / before : 1;
+    return std::max(0.0, seconds);
   }
 
   // Measures the forms' alternatives of that number.
@@ -321,21 +318,21 @@ class Tuner {
     const double left = options_.seconds * (1 - kForConfirming) - Elapsed();
     const double slice = left / static_cast<double>(report_.choices - choice);
     NOMO_RETURN_IF_ERROR(TakeTurns(*other, Elapsed() + slice));
-    const RunTimes base_times(base_->clock()), times(other->clock());
+    const RunTimes times(other->clock()), base_times(base_->clock());
     for (TunedForm& form : report_.forms) {
       if (choice >= std::ssize(form.others)) continue;
-      form.others[choice].ratio = Ratio(form, times, base_times);
+      form.others[choice].seconds = SecondsIn(form, times, base_times);
       form.measured = true;
     }
     return absl::OkStatus();
   }
 
   void Choose(TunedForm& form) const {
-    double least = 1 - options_.min_gain;
+    double least = BaseSeconds(form) * (1 - options_.min_gain);
     for (const FormTime& other : form.others) {
-      if (other.ratio < 0 || other.ratio >= least) continue;
+      if (other.seconds < 0 || other.seconds >= least) continue;
       form.chosen = other.form;
-      least = other.ratio;
+      least = other.seconds;
     }
   }
 
@@ -348,18 +345,22 @@ class Tuner {
     const bool any = !tuning.forms.empty();
     NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Contender> tuned, Contend(std::move(tuning)));
     report_.difference = Difference(tuned->outputs(), base_->outputs());
+    base_->ForgetRuns();
     NOMO_RETURN_IF_ERROR(TakeTurns(*tuned, any ? options_.seconds : 0));
     report_.estimated_seconds = base_->least();
     report_.tuned_seconds = tuned->least();
     const bool worse = report_.tuned_seconds >= report_.estimated_seconds ||
                        report_.difference > options_.tolerance;
-    const RunTimes base_times(base_->clock()), times(tuned->clock());
+    const RunTimes times(tuned->clock()), base_times(base_->clock());
     for (TunedForm& form : report_.forms) {
-      form.estimated_seconds = std::min(form.estimated_seconds, BaseSeconds(form.key));
-      const double ratio = form.changed() ? Ratio(form, times, base_times) : 1;
-      const bool keep = !worse && ratio <= 1 - options_.min_gain / 2;
-      if (!keep) form.chosen = form.estimated;
-      form.seconds = form.estimated_seconds * (keep ? ratio : 1);
+      form.estimated_seconds = form.seconds = BaseSeconds(form);
+      if (!form.changed()) continue;
+      const double seconds = SecondsIn(form, times, base_times);
+      if (worse || seconds > form.estimated_seconds * (1 - options_.min_gain / 2)) {
+        form.chosen = form.estimated;
+      } else {
+        form.seconds = seconds;
+      }
     }
     return absl::OkStatus();
   }

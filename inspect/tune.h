@@ -1,4 +1,4 @@
-// Measures in which forms (core/op/form.h) the nodes of a model run fastest on this machine: what
+// Measures in which forms (core/form/form.h) the nodes of a model run fastest on this machine: what
 // `nomo tune` does.
 #ifndef NOMOGRAPH_INSPECT_TUNE_H_
 #define NOMOGRAPH_INSPECT_TUNE_H_
@@ -33,9 +33,7 @@ struct TuneOptions {
 
 struct FormTime {
   NodeForm form;
-  // What the nodes take, as a part of what they take in the estimated form, which ran in turns with
-  // it; negative where it was not measured.
-  double ratio = -1;
+  double seconds = -1;  // as TunedForm::seconds; negative where it was not measured
 };
 
 // Nodes of one FormKey(), of which there are several forms.

@@ -15,7 +15,7 @@
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
-#include "nomograph/core/types/version.h"
+#include "nomograph/serialization/format.h"
 
 namespace nomograph {
 namespace {

@@ -11,7 +11,7 @@
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/io/file.h"
-#include "nomograph/core/types/version.h"
+#include "nomograph/serialization/format.h"
 
 namespace nomograph {
 namespace {

@@ -1,10 +1,12 @@
-// The numbers of the file format, as FORMAT.md gives them.
+// The version of the library, and the numbers of the file format, as FORMAT.md gives them.
 #ifndef NOMOGRAPH_SERIALIZATION_FORMAT_H_
 #define NOMOGRAPH_SERIALIZATION_FORMAT_H_
 
 #include <cstdint>
 
 namespace nomograph {
+
+inline constexpr char kLibraryVersion[] = "0.1.0";  // as in MODULE.bazel
 
 // The version that this build writes, and the newest that it reads.
 inline constexpr int kFormatVersion = 1;

@@ -1,4 +1,4 @@
-// Every form of every op (core/op/form.h): a measurement may choose any of them, also where an
+// Every form of every op (core/form/form.h): a measurement may choose any of them, also where an
 // estimate never would, so each computes what the op's examples say and, for sizes at which loops
 // have more than a beginning, what the reference kernel does.
 #include <algorithm>
@@ -8,8 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nomograph/core/form/form.h"
 #include "nomograph/core/op/eager.h"
-#include "nomograph/core/op/form.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/inspect/random_tensor.h"

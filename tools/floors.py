@@ -13,7 +13,7 @@ import sys
 
 # From the ground up.
 FLOORS = [
-    ["core/types", "core/numeric", "core/vector"],
+    ["core/form", "core/types", "core/numeric", "core/vector"],
     ["core/io", "core/narrow", "core/op", "core/window"],
     ["core/graph", "core/onednn"],
     ["core/build"],

@@ -17,7 +17,6 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
-#include "nomograph/core/types/version.h"
 #include "nomograph/inspect/concrete_types.h"
 #include "nomograph/serialization/format.h"
 #include "nomograph/tools/command.h"

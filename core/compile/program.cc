@@ -4,11 +4,11 @@
 #include "absl/strings/str_join.h"
 #include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/compile/specs.h"
+#include "nomograph/core/form/form.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/eager.h"
-#include "nomograph/core/op/form.h"
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/types/names.h"
 

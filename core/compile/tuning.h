@@ -1,4 +1,4 @@
-// Tuning: what has been measured of the forms of nodes (core/op/form.h), which overrules the
+// Tuning: what has been measured of the forms of nodes (core/form/form.h), which overrules the
 // estimates when a program is compiled.
 #ifndef NOMOGRAPH_CORE_COMPILE_TUNING_H_
 #define NOMOGRAPH_CORE_COMPILE_TUNING_H_
@@ -9,7 +9,7 @@
 
 #include "absl/strings/string_view.h"
 #include "nomograph/core/compile/lower.h"
-#include "nomograph/core/op/form.h"
+#include "nomograph/core/form/form.h"
 
 namespace nomograph {
 

@@ -3,9 +3,9 @@
 #include <limits>
 #include <utility>
 
+#include "nomograph/core/form/form.h"
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
-#include "nomograph/core/op/form.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/integer.h"
 #include "nomograph/ops/math/packed_kernel.h"

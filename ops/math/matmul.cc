@@ -1,7 +1,7 @@
 // math.MatMul: products of matrices, and of batches of them.
+#include "nomograph/core/form/form.h"
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn_matmul.h"
-#include "nomograph/core/op/form.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/packed_kernel.h"
 

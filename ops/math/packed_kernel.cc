@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/form/form.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/elementwise_loop.h"
-#include "nomograph/core/op/form.h"
 #include "nomograph/core/vector/row_product.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/math/narrow_kernel.h"

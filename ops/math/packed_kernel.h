@@ -45,7 +45,7 @@ std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, 
                                                  int64_t rows, int64_t columns);
 
 // For OpDef::Fast. It serves nodes for which one of these is the fastest way on this machine: the
-// forms "packed product" and "product of rows" (core/op/form.h).
+// forms "packed product" and "product of rows" (core/form/form.h).
 PrepareFn PreparePacked(PackedNodeFn describe);
 // For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PreparePacked() does not serve.
 std::function<bool(const PrepareContext&)> PackedTakesPostOps(

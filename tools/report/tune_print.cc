@@ -1,7 +1,9 @@
 // nomograph.tune.1: tools/JSON.md documents it.
 #include "nomograph/tools/report/tune_print.h"
 
-#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -10,9 +12,13 @@
 #include "nomograph/tools/run/time_runs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
+#include "nomograph/tools/text/terminal.h"
 
 namespace nomograph {
 namespace {
+
+// A narrower terminal has no room for the forms' names beside each other.
+constexpr size_t kWidthWithForms = 130;
 
 std::string Percent(double part, double whole) {
   return whole > 0 ? absl::StrFormat("%.0f", 100 * part / whole) : "";
@@ -23,6 +29,8 @@ std::string FirstOf(const std::vector<std::string>& nodes) {
              ? nodes[0]
              : absl::StrCat(nodes[0], " and ", WithSeparators(nodes.size() - 1), " more");
 }
+
+std::string MillisecondsOf(double seconds) { return absl::StrFormat("%.3f", 1e3 * seconds); }
 
 std::string TriedText(const TuneReport& report) {
   std::string text;
@@ -44,29 +52,35 @@ Json FormJson(const NodeForm& form) {
 }  // namespace
 
 std::string TuneText(const TuneReport& report, bool all) {
-  TextTable table({{"nodes"},
-                   {"op"},
-                   {"estimated"},
-                   {"ms", true},
-                   {"measured"},
-                   {"ms", true},
-                   {"saved %", true}});
-  int64_t changed = 0;
+  if (report.forms.empty()) return "there is nothing to choose: each node has one form here\n";
+  const size_t width = OutputStyle().width;
+  const bool wide = width == 0 || width >= kWidthWithForms;
+  std::vector<TextTable::Column> columns = {
+      {"nodes"}, {"op"}, {"ms", true}, {"measured ms", true}, {"saved %", true}};
+  if (wide) columns.insert(columns.end(), {{"estimated"}, {"measured"}});
+  TextTable table(columns);
   const int threads = report.file.key.threads;
+  int64_t changed = 0;
   for (const TunedForm& form : report.forms) {
     changed += form.changed() ? 1 : 0;
     if (!all && !form.changed()) continue;
-    table.AddRow({FirstOf(form.nodes), form.op, FormText(form.estimated, threads),
-                  absl::StrFormat("%.3f", 1e3 * form.estimated_seconds),
-                  !form.measured   ? ""
-                  : form.changed() ? FormText(form.chosen, threads)
-                                   : "the same",
-                  form.measured ? absl::StrFormat("%.3f", 1e3 * form.seconds) : "",
-                  form.changed()
-                      ? Percent(form.estimated_seconds - form.seconds, form.estimated_seconds)
-                      : ""});
+    const double saved = form.estimated_seconds - form.seconds;
+    std::vector<std::string> cells = {FirstOf(form.nodes), form.op,
+                                      MillisecondsOf(form.estimated_seconds),
+                                      form.measured ? MillisecondsOf(form.seconds) : "",
+                                      form.changed() ? Percent(saved, form.estimated_seconds) : ""};
+    const std::string estimated = FormText(form.estimated, threads);
+    const std::string measured = !form.measured   ? ""
+                                 : form.changed() ? FormText(form.chosen, threads)
+                                                  : "the same";
+    if (wide) cells.insert(cells.end(), {estimated, measured});
+    table.AddRow(std::move(cells));
+    if (!wide) {
+      table.AddNote(absl::StrCat(estimated, form.changed()  ? " -> " + measured
+                                            : form.measured ? ", as measured"
+                                                            : ", not measured"));
+    }
   }
-  if (report.forms.empty()) return "there is nothing to choose: each node has one form here\n";
   std::string text = table.empty() ? "" : absl::StrCat(table.ToString(), "\n");
   absl::StrAppend(&text, changed, " of ", Counted(report.forms.size(), "kind"), " of nodes run in ",
                   "another form than the estimated one\n");
@@ -86,7 +100,7 @@ nlohmann::ordered_json TuneJson(const std::string& model_path, const std::string
     Json others = Json::array();
     for (const FormTime& other : form.others) {
       Json json = FormJson(other.form);
-      json["ratio"] = other.ratio < 0 ? Json() : Json(other.ratio);
+      json["ms"] = other.seconds < 0 ? Json() : Json(1e3 * other.seconds);
       others.push_back(std::move(json));
     }
     forms.push_back({{"key", form.key},

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "nomograph/core/form/form.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
-#include "nomograph/core/op/form.h"
 #include "nomograph/ops/nn/window.h"
 
 namespace nomograph::nn {
@@ -92,7 +92,7 @@ std::string AddConvIn(onednn::Builder& b, const ConvTensors& tensors, bool block
 
 // Prefers a loop made for convolution: in the layout that the tensors have, else in one of its own
 // choice, which is worth the copies. A pointwise convolution is a matrix product as it stands, and
-// oneDNN's product sums more exactly than its loop. The forms (core/op/form.h) are "oneDNN loop",
+// oneDNN's product sums more exactly than its loop. The forms (core/form/form.h) are "oneDNN loop",
 // "oneDNN loop in blocks" and "oneDNN product".
 template <typename Primitive, typename Make>
 bool AddConv(onednn::Builder& b, const ConvTensors& tensors, Make make) {

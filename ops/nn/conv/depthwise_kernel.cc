@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/form/form.h"
 #include "nomograph/core/numeric/threads.h"
-#include "nomograph/core/op/form.h"
 #include "nomograph/core/vector/depthwise_conv.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/math/packed_kernel.h"

@@ -9,7 +9,7 @@
 namespace nomograph::nn {
 
 // For OpDef::Fast. It serves channels-first nodes with constant weights whose windows have wide
-// dilations or much padding, by estimate: the form "products of taps" (core/op/form.h).
+// dilations or much padding, by estimate: the form "products of taps" (core/form/form.h).
 PrepareFn PrepareTaps(WindowOf window);
 // For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PrepareTaps() does not serve.
 std::function<bool(const PrepareContext&)> TapsTakePostOps(

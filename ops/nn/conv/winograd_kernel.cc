@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/form/form.h"
 #include "nomograph/core/numeric/threads.h"
-#include "nomograph/core/op/form.h"
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/vector/winograd_conv.h"

@@ -10,7 +10,7 @@
 namespace nomograph::nn {
 
 // For OpDef::Fast. It serves channels-first nodes with constant weights for which the form
-// "Winograd" (core/op/form.h) is faster than a sum.
+// "Winograd" (core/form/form.h) is faster than a sum.
 PrepareFn PrepareWinograd(WindowOf window);
 // For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PrepareWinograd() does not serve.
 std::function<bool(const PrepareContext&)> WinogradTakesPostOps(

@@ -4,9 +4,9 @@
 #include <limits>
 #include <utility>
 
+#include "nomograph/core/form/form.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_matmul.h"
-#include "nomograph/core/op/form.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/sub_kernel.h"
 

@@ -2,8 +2,8 @@
 // Winograd's algorithm, as products of a packed matrix, or by a loop of oneDNN's. Each kernel
 // reckons whether its form is the fastest for a node; a wish, e.g. what has been measured
 // (core/compile/tuning.h), overrules that.
-#ifndef NOMOGRAPH_CORE_OP_FORM_H_
-#define NOMOGRAPH_CORE_OP_FORM_H_
+#ifndef NOMOGRAPH_CORE_FORM_FORM_H_
+#define NOMOGRAPH_CORE_FORM_FORM_H_
 
 #include <string>
 #include <vector>
@@ -51,4 +51,4 @@ class FormScope {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_OP_FORM_H_
+#endif  // NOMOGRAPH_CORE_FORM_FORM_H_

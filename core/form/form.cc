@@ -1,4 +1,4 @@
-#include "nomograph/core/op/form.h"
+#include "nomograph/core/form/form.h"
 
 #include <algorithm>
 
