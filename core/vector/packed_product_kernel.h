@@ -130,12 +130,9 @@ void MultiplyPackedLeft(const PackedProduct& p, Block rows, Block columns, float
       } else {
         PackRightBlock(p.other, t, terms, wide.begin, width, scratch);
       }
-      for (int64_t r = rows.begin; r < rows.end; r += kBlockRows) {
-        const Block high{r, std::min(r + kBlockRows, rows.end)};
-        MultiplyBlocks(p, high, wide, terms, p.packed + r * inner + t * kPanelRows,
-                       kPanelRows * inner, scratch, kPanelColumns * terms, t == 0 && !p.accumulate,
-                       t + terms == inner);
-      }
+      MultiplyBlocks(p, rows, wide, terms, p.packed + rows.begin * inner + t * kPanelRows,
+                     kPanelRows * inner, scratch, kPanelColumns * terms, t == 0 && !p.accumulate,
+                     t + terms == inner);
     }
   }
 }

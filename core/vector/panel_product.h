@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "nomograph/core/vector/packed_product.h"
 #include "nomograph/core/vector/vector_steps.h"
@@ -22,6 +23,8 @@ namespace HWY_NAMESPACE {
 // the elements of all rows (columns) lie side by side, term after term.
 constexpr int64_t kPanelRows = 6;
 constexpr int64_t kPanelColumns = 2 * kLanes;
+// A panel with so many rows or less takes two thirds of the time.
+constexpr int64_t kFewRows = 4;
 
 // Blocks, in elements: so many terms of a panel stay in the first cache, of a block in the second.
 constexpr int64_t kTerms = 256;
@@ -49,43 +52,160 @@ struct Finish {
     if (addend != nullptr) y = hn::Add(y, load(addend + i * addend_stride + column));
     return clip == nullptr ? y : Clip(hn::Set(d, clip->a), hn::Set(d, clip->b), y);
   }
+
+  // The same of a whole tile, to out[i * stride]: each question is asked once.
+  template <int64_t kRows, int64_t kVectors>
+  HWY_INLINE void Store(V (&y)[kRows][kVectors], float* HWY_RESTRICT out, int64_t stride) const {
+    const D d;
+    const auto each = [&](auto f) HWY_ATTR {
+#pragma GCC unroll 6
+      for (int64_t i = 0; i < kRows; ++i) {
+#pragma GCC unroll 2
+        for (int64_t v = 0; v < kVectors; ++v) f(y[i][v], i, v * kLanes);
+      }
+    };
+    if (add_output) {
+      each([&](V& c, int64_t i, int64_t column)
+               HWY_ATTR { c = hn::Add(c, hn::LoadU(d, out + i * stride + column)); });
+    }
+    if (row_bias != nullptr) {
+      each([&](V& c, int64_t i, int64_t) HWY_ATTR { c = hn::Add(c, hn::Set(d, row_bias[i])); });
+    }
+    if (column_bias != nullptr) {
+      each([&](V& c, int64_t, int64_t column)
+               HWY_ATTR { c = hn::Add(c, hn::LoadU(d, column_bias + column)); });
+    }
+    if (addend != nullptr) {
+      each([&](V& c, int64_t i, int64_t column)
+               HWY_ATTR { c = hn::Add(c, hn::LoadU(d, addend + i * addend_stride + column)); });
+    }
+    if (clip != nullptr) {
+      const V low = hn::Set(d, clip->a), high = hn::Set(d, clip->b);
+      each([&](V& c, int64_t, int64_t) HWY_ATTR { c = Clip(low, high, c); });
+    }
+    each([&](V& c, int64_t i, int64_t column)
+             HWY_ATTR { hn::StoreU(c, d, out + i * stride + column); });
+  }
 };
 
-// The product of two panels, to the rows out[i * stride]: all columns of a panel, or with `narrow`
-// the first half. With `plain`, at most what is there is added.
-template <bool kNarrow, bool kPlain>
+// The product of the first kRows rows of a left panel and the first kVectors vectors of a right
+// one, to the rows out[i * stride].
+template <int64_t kRows, int64_t kVectors>
 void PanelProduct(int64_t terms, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
                   float* HWY_RESTRICT out, int64_t stride, const Finish& finish) {
   const D d;
-  V c00 = hn::Zero(d), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
-  V c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
-#define NOMO_ROW(i)                                               \
-  {                                                               \
-    const V x = hn::Set(d, a[i]);                                 \
-    c##i##0 = hn::MulAdd(x, b0, c##i##0);                         \
-    if constexpr (!kNarrow) c##i##1 = hn::MulAdd(x, b1, c##i##1); \
+  V c[kRows][kVectors];
+#pragma GCC unroll 6
+  for (int64_t i = 0; i < kRows; ++i) {
+#pragma GCC unroll 2
+    for (int64_t v = 0; v < kVectors; ++v) c[i][v] = hn::Zero(d);
   }
 #pragma GCC unroll 4
   for (int64_t t = 0; t < terms; ++t, a += kPanelRows, b += kPanelColumns) {
-    const V b0 = hn::Load(d, b), b1 = kNarrow ? b0 : hn::Load(d, b + kLanes);
-    NOMO_ROW(0) NOMO_ROW(1) NOMO_ROW(2) NOMO_ROW(3) NOMO_ROW(4) NOMO_ROW(5)(void) b1;
-  }
-#undef NOMO_ROW
-  const auto load = [d](const float* from) HWY_ATTR { return hn::LoadU(d, from); };
-  const auto store = [&](V y, int64_t row, int64_t column) HWY_ATTR {
-    float* const to = out + row * stride + column;
-    if constexpr (kPlain) {
-      hn::StoreU(finish.add_output ? hn::Add(y, hn::LoadU(d, to)) : y, d, to);
-    } else {
-      hn::StoreU(finish.Apply(y, row, column, to, load), d, to);
+    V x[kVectors];
+#pragma GCC unroll 2
+    for (int64_t v = 0; v < kVectors; ++v) x[v] = hn::Load(d, b + v * kLanes);
+#pragma GCC unroll 6
+    for (int64_t i = 0; i < kRows; ++i) {
+      const V w = hn::Set(d, a[i]);
+#pragma GCC unroll 2
+      for (int64_t v = 0; v < kVectors; ++v) c[i][v] = hn::MulAdd(w, x[v], c[i][v]);
     }
-  };
-#define NOMO_STORE(i)   \
-  store(c##i##0, i, 0); \
-  if constexpr (!kNarrow) store(c##i##1, i, kLanes);
-  NOMO_STORE(0) NOMO_STORE(1) NOMO_STORE(2) NOMO_STORE(3) NOMO_STORE(4) NOMO_STORE(5)
-#undef NOMO_STORE
+  }
+  finish.Store(c, out, stride);
 }
+
+// For panels with so many rows and columns; it yields some more.
+using PanelProductFn = void (*)(int64_t terms, const float* HWY_RESTRICT a,
+                                const float* HWY_RESTRICT b, float* HWY_RESTRICT out,
+                                int64_t stride, const Finish& finish);
+inline PanelProductFn PanelProductFor(int64_t rows, int64_t columns) {
+  if (rows <= kFewRows)
+    return columns <= kLanes ? PanelProduct<kFewRows, 1> : PanelProduct<kFewRows, 2>;
+  return columns <= kLanes ? PanelProduct<kPanelRows, 1> : PanelProduct<kPanelRows, 2>;
+}
+
+// Of a right panel with few columns the vectors hold rows of the left one, as they lie: a panel's
+// elements fill kStream vectors with kTogether terms. Against them stand the elements of a column,
+// each as often as there are rows (ExpandColumns()).
+constexpr int64_t kStream = kLanes == 1 ? 6 : 3, kTogether = kStream * kLanes / kPanelRows;
+static_assert(kTogether * kPanelRows == kStream * kLanes);
+constexpr int64_t kFewColumns = 4;
+
+// The first `columns` columns of a panel: of kTogether terms at a time those of each column. Terms
+// behind the last multiple of kTogether are left out.
+inline void ExpandColumns(const float* HWY_RESTRICT b, int64_t terms, int64_t columns,
+                          float* HWY_RESTRICT to) {
+  for (int64_t t = 0; t + kTogether <= terms; t += kTogether) {
+    for (int64_t c = 0; c < columns; ++c) {
+      const float* from = b + t * kPanelColumns + c;
+      for (int64_t k = 0; k < kTogether; ++k, from += kPanelColumns, to += kPanelRows) {
+        for (int64_t i = 0; i < kPanelRows; ++i) to[i] = *from;
+      }
+    }
+  }
+}
+
+// The product of a left panel and the first kColumns columns of the right one `b`, which are
+// `expanded` too: element (i, c) to tile[i * kPanelColumns + c].
+template <int64_t kColumns>
+void FewColumnsProduct(int64_t terms, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
+                       const float* HWY_RESTRICT expanded, float* HWY_RESTRICT tile) {
+  const D d;
+  // So many sums that none waits for the one before it.
+  constexpr int64_t kTurns = kColumns == 1 ? 4 : kColumns == 2 ? 2 : 1, kFloats = kStream * kLanes;
+  V y[kTurns][kColumns][kStream];
+#pragma GCC unroll 4
+  for (int64_t s = 0; s < kTurns; ++s) {
+#pragma GCC unroll 4
+    for (int64_t c = 0; c < kColumns; ++c) {
+#pragma GCC unroll 6
+      for (int64_t v = 0; v < kStream; ++v) y[s][c][v] = hn::Zero(d);
+    }
+  }
+  const auto add = [&](auto& sums) HWY_ATTR {
+#pragma GCC unroll 6
+    for (int64_t v = 0; v < kStream; ++v) {
+      const V w = hn::LoadU(d, a + v * kLanes);
+#pragma GCC unroll 4
+      for (int64_t c = 0; c < kColumns; ++c) {
+        sums[c][v] = hn::MulAdd(w, hn::Load(d, expanded + c * kFloats + v * kLanes), sums[c][v]);
+      }
+    }
+    a += kFloats;
+    expanded += kColumns * kFloats;
+  };
+  int64_t t = 0;
+  for (; t + kTurns * kTogether <= terms; t += kTurns * kTogether) {
+#pragma GCC unroll 4
+    for (int64_t s = 0; s < kTurns; ++s) add(y[s]);
+  }
+  for (; t + kTogether <= terms; t += kTogether) add(y[0]);
+#pragma GCC unroll 4
+  for (int64_t c = 0; c < kColumns; ++c) {
+    alignas(64) float sums[kFloats];
+#pragma GCC unroll 6
+    for (int64_t v = 0; v < kStream; ++v) {
+#pragma GCC unroll 4
+      for (int64_t s = 1; s < kTurns; ++s) y[0][c][v] = hn::Add(y[0][c][v], y[s][c][v]);
+      hn::Store(y[0][c][v], d, sums + v * kLanes);
+    }
+    for (int64_t i = 0; i < kPanelRows; ++i) {
+      float sum = 0;
+      for (int64_t k = 0; k < kTogether; ++k) sum += sums[k * kPanelRows + i];
+      for (int64_t k = t; k < terms; ++k) {
+        sum += a[(k - t) * kPanelRows + i] * b[k * kPanelColumns + c];
+      }
+      tile[i * kPanelColumns + c] = sum;
+    }
+  }
+}
+
+using FewColumnsFn = void (*)(int64_t terms, const float* HWY_RESTRICT a,
+                              const float* HWY_RESTRICT b, const float* HWY_RESTRICT expanded,
+                              float* HWY_RESTRICT tile);
+constexpr FewColumnsFn kFewColumnsProducts[] = {FewColumnsProduct<1>, FewColumnsProduct<2>,
+                                                FewColumnsProduct<3>, FewColumnsProduct<4>};
 
 // Stores the part of a tile, as PanelProduct() leaves it, that the output has.
 inline void StorePart(const float* tile, const Finish& finish, int64_t rows, int64_t columns,
@@ -136,7 +256,12 @@ struct Block {
 inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, int64_t terms,
                            const float* left, int64_t left_step, const float* right,
                            int64_t right_step, bool first, bool last) {
-  alignas(64) float tile[kPanelRows * kPanelColumns];
+  alignas(64) float tile[kPanelRows * kPanelColumns], expanded[kTerms * kPanelRows * kFewColumns];
+  const int64_t rest = (columns.end - columns.begin) % kPanelColumns;
+  if (rest > 0 && rest <= kFewColumns) {
+    const int64_t whole = (columns.end - columns.begin) / kPanelColumns;
+    ExpandColumns(right + whole * right_step, terms, rest, expanded);
+  }
   const Steps steps(p.steps);
   const bool plain = !last || (p.row_bias == nullptr && p.column_bias == nullptr &&
                                (p.steps.empty() || !steps.simple));
@@ -163,28 +288,51 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
       }
       if (steps.simple) finish.clip = steps.clip;
     }
-    if (height == kPanelRows && width == kPanelColumns) {
-      return (plain ? PanelProduct<false, true>
-                    : PanelProduct<false, false>)(terms, a, b, out, p.output_stride, finish);
+    const auto product = PanelProductFor(height, width);
+    const bool whole_rows = height == kPanelRows || height == kFewRows;
+    if (whole_rows && (width == kPanelColumns || width == kLanes)) {
+      return product(terms, a, b, out, p.output_stride, finish);
     }
-    (width <= kLanes ? PanelProduct<true, true>
-                     : PanelProduct<false, true>)(terms, a, b, tile, kPanelColumns, Finish());
+    if (width <= kFewColumns) {
+      kFewColumnsProducts[width - 1](terms, a, b, expanded, tile);
+    } else {
+      product(terms, a, b, tile, kPanelColumns, Finish());
+    }
     StorePart(tile, finish, height, width, out, p.output_stride);
   };
-  if (p.side == ProductSide::kLeft) {
+  // Of a large packed matrix the next panel is brought near, some lines for each panel of the
+  // other.
+  constexpr int64_t kLarge = 1 << 18, kLine = 16;
+  const bool left_packed = p.side == ProductSide::kLeft;
+  const bool far = p.size * (left_packed ? p.other.rows : p.other.columns) >= kLarge;
+  const auto lines_each = [&](int64_t floats, int64_t turns) {
+    return far ? floats / kLine / turns + 1 : 0;
+  };
+  const auto fetch = [](const float* from, int64_t lines) HWY_ATTR {
+    for (int64_t i = 0; i < lines; ++i) hwy::Prefetch(from + i * kLine);
+    return from + lines * kLine;
+  };
+  if (left_packed) {
+    const int64_t turns = (columns.end - columns.begin + kPanelColumns - 1) / kPanelColumns;
+    const int64_t lines = lines_each(terms * kPanelRows, turns);
     // The block of columns is small. Along the output's rows, whose memory costs more than it does.
     for (int64_t r = rows.begin; r < rows.end; r += kPanelRows, left += left_step) {
       const float* b = right;
+      const float* next = left + left_step;
       for (int64_t c = columns.begin; c < columns.end; c += kPanelColumns, b += right_step) {
+        next = fetch(next, lines);
         multiply(r, c, left, b);
       }
       run_steps(r, std::min(r + kPanelRows, rows.end));
     }
     return;
   }
+  const int64_t turns = (rows.end - rows.begin + kPanelRows - 1) / kPanelRows;
+  const int64_t lines = lines_each(terms * kPanelColumns, turns);
   for (int64_t c = columns.begin; c < columns.end; c += kPanelColumns, right += right_step) {
-    const float* a = left;
+    const float *a = left, *next = right + right_step;
     for (int64_t r = rows.begin; r < rows.end; r += kPanelRows, a += left_step) {
+      next = fetch(next, lines);
       multiply(r, c, a, right);
     }
   }

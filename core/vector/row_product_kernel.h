@@ -43,6 +43,15 @@ void Dots(const RowProduct& p, const float* HWY_RESTRICT x, int64_t column, floa
       odd[c] = hn::MulAdd(x1, hn::LoadU(d, w + kLanes), odd[c]);
     }
   }
+  if (t + kLanes <= terms) {
+    const V x0 = hn::LoadU(d, x + t);
+#pragma GCC unroll 4
+    for (int64_t c = 0; c < kCount; ++c) {
+      const float* const w = from + c * p.matrix.column_stride + t;
+      even[c] = hn::MulAdd(x0, hn::LoadU(d, w), even[c]);
+    }
+    t += kLanes;
+  }
 #pragma GCC unroll 4
   for (int64_t c = 0; c < kCount; ++c) {
     float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(even[c], odd[c])));
