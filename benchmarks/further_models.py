@@ -80,6 +80,19 @@ class DecoderStep(nn.Module):
         return self.head(self.norm(x)), torch.stack(written)
 
 
+class Attention(nn.Module):
+    """Twelve heads of size 64 over queries, keys and values, [batch, length, 768] each, as most implementations write it."""
+    HEADS = 12
+
+    def forward(self, query, key, value, mask=None):
+        batch, length, width = query.shape
+        query, key, value = (x.view(batch, length, self.HEADS, -1).transpose(1, 2) for x in (query, key, value))
+        scores = query @ key.transpose(-1, -2) / (width // self.HEADS) ** 0.5
+        if mask is not None:
+            scores = scores + mask
+        return (scores.softmax(-1) @ value).transpose(1, 2).reshape(batch, length, width)
+
+
 def _export(model, arrays, path):
     torch.onnx.export(model.eval(), tuple(torch.from_numpy(array) for array in arrays.values()), str(path), opset_version=13,
                       input_names=list(arrays), dynamic_axes={name: {0: "batch"} for name in arrays if name != "cache"})
@@ -104,6 +117,16 @@ def _step(batch):
             "cache": zoo.random(1).standard_normal(shape, np.float32)}
 
 
+def _heads(length, causal):
+    def make(batch):
+        arrays = {name: zoo.random(seed).standard_normal((batch, length, 768), np.float32)
+                  for seed, name in enumerate(["query", "key", "value"])}
+        if causal:
+            arrays["mask"] = np.triu(np.full((1, 1, length, length), -np.inf, np.float32), 1)
+        return arrays
+    return make
+
+
 class _Scores(nn.Module):
     """Of a segmentation model, whose outputs are a dictionary."""
 
@@ -125,3 +148,9 @@ def models():
         _small("gpt_step", DecoderStep, _step),
         _small("chain_1000", Chain, _normal(16)),
     ]
+
+
+def attention():
+    """Attention by itself, of sequences whose scores fit in the caches and whose do not."""
+    return [_small(f"attention_{length}{'_causal' if causal else ''}", Attention, _heads(length, causal))
+            for length, causal in [(128, False), (1024, False), (1024, True), (4096, False)]]

@@ -54,6 +54,12 @@ TEST(MultiplyAccumulates, CountsProductsOfTheDefinition) {
        {{2, 4, 5, 8}, {2, 4, 6, 8}, {2, 4, 6, 7}},
        {{2, 4, 5, 7}},
        2 * 4 * 5 * 6 * (8 + 7)},
+      // The same with keys [B, L, heads, D].
+      {"nn.DotProductAttention",
+       {{"key_perm", std::vector<int64_t>{0, 2, 1, 3}}},
+       {{2, 4, 5, 8}, {2, 6, 4, 8}, {2, 4, 6, 7}},
+       {{2, 4, 5, 7}},
+       2 * 4 * 5 * 6 * (8 + 7)},
       {"nn.Attention",
        {{"num_heads", 2}},
        {{2, 5, 6}, {6, 24}},

@@ -128,6 +128,19 @@ int64_t ScaledDotProductAttention(Shapes& shapes) {
   return SaturatingAdd(Times({Elements(q), keys}), Times({outputs, keys}));
 }
 
+// The same with the axes in any order.
+int64_t DotProductAttention(Shapes& shapes) {
+  const Attributes& attrs = shapes.attrs();
+  const Shape q = shapes.input(0), k = shapes.input(1);
+  if (k.rank() < 2) return shapes.set_open(), 0;
+  int64_t axis = k.rank() - (attrs.Bool("transpose_key") ? 2 : 1);
+  if (attrs.Has("key_perm") && k.rank() == static_cast<int>(attrs.Ints("key_perm").size())) {
+    axis = attrs.Ints("key_perm").at(axis);
+  }
+  const int64_t keys = shapes.Size(k, static_cast<int>(axis));
+  return Times({SaturatingAdd(Elements(q), Elements(shapes.output(0))), keys});
+}
+
 // The projections of x, then as above.
 int64_t Attention(Shapes& shapes) {
   const Shape x = shapes.input(0), weights = shapes.input(1), y = shapes.output(0);
@@ -188,6 +201,7 @@ const absl::flat_hash_map<std::string, Formula>& Formulas() {
       {"nn.RNN", Recurrent},
       {"nn.Attention", Attention},
       {"nn.ScaledDotProductAttention", ScaledDotProductAttention},
+      {"nn.DotProductAttention", DotProductAttention},
   };
   return *formulas;
 }

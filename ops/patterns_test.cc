@@ -111,5 +111,32 @@ TEST(Patterns, BecomeTheOpsThatTheyAre) {
   }
 }
 
+// Numbers are rounded to the type in which the model computes, and only that far.
+TEST(Patterns, KnowNumbersInTheModelsOwnType) {
+  const double root = std::sqrt(2.0), in_half = 1.4140625;
+  struct {
+    DType dtype;
+    double divisor;
+    bool is_gelu;
+  } const cases[] = {{DType::kFloat32, root, true},     {DType::kFloat32, in_half, false},
+                     {DType::kFloat16, root, true},     {DType::kFloat16, in_half, true},
+                     {DType::kFloat16, 1.4158, false},  {DType::kBFloat16, root, true},
+                     {DType::kBFloat16, 1.4375, false}, {DType::kFloat64, root, true}};
+  for (const auto& c : cases) {
+    for (const int form : {0, 1, 2}) {
+      SCOPED_TRACE(testing::Message() << DTypeName(c.dtype) << " " << c.divisor << " " << form);
+      if (form > 0 && c.divisor != root) continue;  // these have its inverse
+      const Value x = InputValue({c.dtype, {4, 6}}, "x");
+      const auto model = BuildModel({x}, {Gelu(x, c.divisor, form)});
+      ASSERT_TRUE(model.ok()) << model.status();
+      const auto session = Session::Create(*model);
+      const auto program = (*session)->ProgramFor({{"x", Tensor(c.dtype, {4, 6})}});
+      ASSERT_TRUE(program.ok()) << program.status();
+      EXPECT_EQ((*program)->ToString().find("nn.Gelu") != std::string::npos, c.is_gelu)
+          << (*program)->ToString();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace nomograph

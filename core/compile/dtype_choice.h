@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <string>
 
+#include "nomograph/core/compile/lower.h"
 #include "nomograph/core/op/op.h"
+#include "nomograph/core/types/float16.h"
 
 namespace nomograph {
 
@@ -22,6 +24,11 @@ inline bool TakesDType(const OpDef& op, size_t input, DType dtype) {
 inline bool CallsFunction(const OpDef& op) {
   return std::any_of(op.attrs.begin(), op.attrs.end(),
                      [](const AttrDef& attr) { return attr.type == AttrType::kFunction; });
+}
+
+inline bool Has16BitFloats(const LoweredGraph& graph) {
+  return std::any_of(graph.types.begin(), graph.types.end(),
+                     [](const TensorType& type) { return Is16BitFloat(type.dtype); });
 }
 
 }  // namespace nomograph

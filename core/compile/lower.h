@@ -61,6 +61,8 @@ absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
 bool RemoveDeadNodes(LoweredGraph& graph);
 // Leaves one of several nodes that compute the same. Outputs of the graph stay as they are.
 bool MergeEqualNodes(LoweredGraph& graph);
+// Lets what reads a view that has its input's shape, as an identity has, read the input.
+bool BypassViews(LoweredGraph& graph);
 // Makes nodes of 16-bit floating point, which kernels for float32 compute, nodes of float32, with
 // array.Cast nodes where others read what they yield. The types of the graph's inputs and outputs
 // stay.

@@ -37,8 +37,9 @@ struct Operands {
 
 class Matcher {
  public:
-  Matcher(const LoweredGraph& graph, const std::vector<int>& producers)
-      : graph_(graph), producers_(producers) {}
+  Matcher(const LoweredGraph& graph, const std::vector<int>& producers,
+          const std::vector<int>& uses)
+      : graph_(graph), producers_(producers), uses_(uses) {}
 
   bool Matches(const Pattern& pattern, ValueId value, Match& match) const {
     if (value == kNoValue) return false;
@@ -59,15 +60,15 @@ class Matcher {
       case Pattern::Kind::kNumber:
         matches = IsNumber(graph_.constants[value], node.number);
         break;
-      case Pattern::Kind::kAttribute: {
-        const Tensor& constant = graph_.constants[value];
-        matches =
-            constant.valid() && constant.num_elements() == 1 && kFloats.Contains(constant.dtype());
-        if (matches) match.attrs.Set(node.name, constant.AsDouble(0));
+      case Pattern::Kind::kAttribute:
+      case Pattern::Kind::kFactor:
+      case Pattern::Kind::kDivisor:
+        matches = SetsAttribute(node, graph_.constants[value], match.attrs);
         break;
-      }
       case Pattern::Kind::kOp:
         return MatchesNode(node, value, match);
+      case Pattern::Kind::kEither:
+        return MatchesEither(node, value, match);
     }
     if (matches) match.values[&node] = value;
     return matches;
@@ -80,10 +81,44 @@ class Matcher {
         !kFloats.Contains(constant.dtype())) {
       return false;
     }
+    const double error = Rounding(constant.dtype()) * std::abs(number);
     for (int64_t i = 0; i < constant.num_elements(); ++i) {
-      if (!(std::abs(constant.AsDouble(i) - number) <= 1e-6 * std::abs(number))) return false;
+      if (!(std::abs(constant.AsDouble(i) - number) <= error)) return false;
     }
     return true;
+  }
+
+  // By how much a number may change, relative to it, when it is written in that type.
+  static double Rounding(DType dtype) {
+    if (dtype == DType::kFloat16) return 0x1p-11;
+    if (dtype == DType::kBFloat16) return 0x1p-8;
+    return 1e-6;
+  }
+
+  static bool SetsAttribute(const Pattern::Node& node, const Tensor& constant, Attributes& attrs) {
+    if (!constant.valid() || constant.num_elements() != 1 || !kFloats.Contains(constant.dtype())) {
+      return false;
+    }
+    const double number = constant.AsDouble(0);
+    if (node.kind == Pattern::Kind::kAttribute) {
+      attrs.Set(node.name, number);
+      return true;
+    }
+    const double before = attrs.Has(node.name) ? attrs.Float(node.name) : 1.0;
+    attrs.Set(node.name, node.kind == Pattern::Kind::kFactor ? before * number : before / number);
+    return true;
+  }
+
+  bool MatchesEither(const Pattern::Node& either, ValueId value, Match& match) const {
+    for (const Pattern& alternative : either.inputs) {
+      if (alternative.node().kind == Pattern::Kind::kOp && uses_[value] > 1) continue;
+      Match trial = match;
+      if (!Matches(alternative, value, trial)) continue;
+      match = std::move(trial);
+      match.values[&either] = value;
+      return true;
+    }
+    return false;
   }
 
   bool IsFrom(const std::string& op, ValueId value) const {
@@ -102,10 +137,15 @@ class Matcher {
       const Operands operands(graph_, node.inputs);
       if (!pattern.condition(operands.Context(node.attrs), graph_.types[value])) return false;
     }
-    if (pattern.gives_attributes) match.attrs = node.attrs;
-    for (const std::string& attr : pattern.given) {
-      if (const AttrValue* value = node.attrs.Find(attr)) match.attrs.Set(attr, *value);
+    if (pattern.gives_attributes) {
+      for (const auto& [attr, value] : node.attrs) {
+        if (!match.attrs.Has(attr)) match.attrs.Set(attr, value);
+      }
     }
+    for (const auto& [attr, name] : pattern.given) {
+      if (const AttrValue* value = node.attrs.Find(attr)) match.attrs.Set(name, *value);
+    }
+    for (const auto& [attr, value] : pattern.set) match.attrs.Set(attr, value);
     const auto in_order = [&](bool swapped, Match& found) {
       found.values[&pattern] = value;
       found.nodes.push_back(n);
@@ -127,6 +167,7 @@ class Matcher {
 
   const LoweredGraph& graph_;
   const std::vector<int>& producers_;
+  const std::vector<int>& uses_;
 };
 
 // The patterns that end in a node of some op, and the ops that they are of.
@@ -210,7 +251,9 @@ bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry) {
     if (ending == patterns.end() || root.outputs.size() != 1) continue;
     for (const Candidate& candidate : ending->second) {
       Match match;
-      if (!Matcher(graph, producers).Matches(candidate.pattern, root.outputs[0], match)) continue;
+      if (!Matcher(graph, producers, uses).Matches(candidate.pattern, root.outputs[0], match)) {
+        continue;
+      }
       std::sort(match.nodes.begin(), match.nodes.end());
       match.nodes.erase(std::unique(match.nodes.begin(), match.nodes.end()), match.nodes.end());
       std::optional<LoweredNode> node = Replacement(graph, candidate, match, root, uses);

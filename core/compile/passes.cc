@@ -1,6 +1,7 @@
 // The passes over lowered graphs: dead nodes go, affine maps go into weights, elementwise nodes
 // become post-ops. They ask ops through the hooks of OpDef.
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "absl/container/flat_hash_set.h"
@@ -144,6 +145,31 @@ bool RemoveDeadNodes(LoweredGraph& graph) {
     }
   }
   graph.RemoveNodes(dead);
+  return changed;
+}
+
+bool BypassViews(LoweredGraph& graph) {
+  std::vector<ValueId> same(graph.types.size());
+  std::iota(same.begin(), same.end(), ValueId{0});
+  bool changed = false;
+  for (LoweredNode& node : graph.nodes) {
+    for (ValueId& id : node.inputs) {
+      if (id == kNoValue || same[id] == id) continue;
+      id = same[id];
+      changed = true;
+    }
+    if (!node.op->is_view || node.op->effects != Effects::kPure || node.outputs.size() != 1 ||
+        node.inputs.empty() || node.inputs[0] == kNoValue) {
+      continue;
+    }
+    const ValueId from = node.inputs[0], to = node.outputs[0];
+    const bool alone = std::all_of(node.inputs.begin() + 1, node.inputs.end(), [&](ValueId id) {
+      return id == kNoValue || graph.constants[id].valid();
+    });
+    if (alone && graph.types[from] == graph.types[to] && graph.types[to].shape.fully_known()) {
+      same[to] = from;
+    }
+  }
   return changed;
 }
 

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/compile/dtype_choice.h"
 #include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/compile/specs.h"
 #include "nomograph/core/form/form.h"
@@ -58,8 +59,11 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
     for (const int i : outputs) wanted.push_back(graph_.outputs[i]);
     graph_.outputs = std::move(wanted);
   }
+  if (kernels_ == KernelChoice::kFast) BypassViews(graph_);
   RemoveDeadNodes(graph_);
   if (!options.exact) {
+    // As long as one sees to which type the numbers in patterns are rounded.
+    if (kernels_ == KernelChoice::kFast && Has16BitFloats(graph_)) MatchPatterns(graph_, registry);
     NOMO_ASSIGN_OR_RETURN(const bool changed, WidenHalves(graph_, registry));
     if (changed) RemoveDeadNodes(graph_);
   }

@@ -153,10 +153,8 @@ class Widener {
 }  // namespace
 
 absl::StatusOr<bool> WidenHalves(LoweredGraph& graph, const OpRegistry& registry) {
-  const bool any = std::any_of(graph.types.begin(), graph.types.end(),
-                               [](const TensorType& type) { return Is16BitFloat(type.dtype); });
   const OpDef* cast = registry.Find("array.Cast");
-  if (!any || cast == nullptr) return false;
+  if (!Has16BitFloats(graph) || cast == nullptr) return false;
   return Widener(graph, *cast).Run();
 }
 

@@ -14,6 +14,14 @@ Pattern Pattern::Attribute(std::string attr) {
   return Pattern({.kind = Kind::kAttribute, .name = std::move(attr)});
 }
 
+Pattern Pattern::Factor(std::string attr) {
+  return Pattern({.kind = Kind::kFactor, .name = std::move(attr)});
+}
+
+Pattern Pattern::Divisor(std::string attr) {
+  return Pattern({.kind = Kind::kDivisor, .name = std::move(attr)});
+}
+
 Pattern Pattern::Op(std::string op, std::vector<Pattern> inputs) {
   return Pattern({.kind = Kind::kOp, .name = std::move(op), .inputs = std::move(inputs)});
 }
@@ -23,6 +31,10 @@ Pattern Pattern::AnyOrder(std::string op, Pattern a, Pattern b) {
                   .name = std::move(op),
                   .any_order = true,
                   .inputs = {std::move(a), std::move(b)}});
+}
+
+Pattern Pattern::Either(std::vector<Pattern> alternatives) {
+  return Pattern({.kind = Kind::kEither, .inputs = std::move(alternatives)});
 }
 
 Pattern Pattern::Where(Condition condition) const {
@@ -37,9 +49,17 @@ Pattern Pattern::GivesAttributes() const {
   return Pattern(std::move(node));
 }
 
-Pattern Pattern::GivesAttribute(std::string attr) const {
+Pattern Pattern::GivesAttribute(std::string attr) const { return GivesAttributeAs(attr, attr); }
+
+Pattern Pattern::GivesAttributeAs(std::string attr, std::string name) const {
   Node node = *node_;
-  node.given.push_back(std::move(attr));
+  node.given.emplace_back(std::move(attr), std::move(name));
+  return Pattern(std::move(node));
+}
+
+Pattern Pattern::SetsAttribute(std::string attr, AttrValue value) const {
+  Node node = *node_;
+  node.set.emplace_back(std::move(attr), std::move(value));
   return Pattern(std::move(node));
 }
 

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "nomograph/core/vector/row_product.h"
 #include "nomograph/core/vector/vector_steps.h"
@@ -20,8 +22,12 @@ namespace HWY_NAMESPACE {
 // So many columns are computed side by side where a column's elements lie together.
 constexpr int64_t kDots = 4;
 // So many, where a row's do: they stay in the first cache while the rows go by, kRowsAtOnce of them
-// at a time.
-constexpr int64_t kBlockOfColumns = 1024, kRowsAtOnce = 4;
+// at a time, which several rows of the product read from that cache.
+constexpr int64_t kBlockOfColumns = 1024, kBlockOfOneRow = 2048, kRowsAtOnce = 4;
+// The rows of a large matrix are summed in so many chunks.
+constexpr int kChunksOfRows = 4;
+// Elements of a line of the cache.
+constexpr int64_t kLine = 16;
 
 // The sums of products of row x with columns [column, column + kCount), whose elements lie
 // together.
@@ -79,39 +85,53 @@ void MultiplyByColumns(const RowProduct& p, int64_t begin, int64_t end) {
 template <int64_t kRows>
 void AddRows(const float* x, const float* HWY_RESTRICT w, int64_t stride, int64_t count,
              float* HWY_RESTRICT y) {
+  // The processor's own prefetching begins anew at every page.
+  constexpr int64_t kAhead = 8 * kLine;
   const D d;
   V factors[kRows];
   for (int64_t r = 0; r < kRows; ++r) factors[r] = hn::Set(d, x[r]);
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
+  const auto add = [&](int64_t i) HWY_ATTR {
     V sum = hn::LoadU(d, y + i);
 #pragma GCC unroll 4
     for (int64_t r = 0; r < kRows; ++r) {
       sum = hn::MulAdd(factors[r], hn::LoadU(d, w + r * stride + i), sum);
     }
     hn::StoreU(sum, d, y + i);
+  };
+  int64_t i = 0;
+  for (; i + kLine <= count; i += kLine) {
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < kRows; ++r) hwy::Prefetch(w + r * stride + i + kAhead);
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < kLine; v += kLanes) add(i + v);
   }
+  for (; i + kLanes <= count; i += kLanes) add(i);
   for (; i < count; ++i) {
     for (int64_t r = 0; r < kRows; ++r) y[i] += x[r] * w[r * stride + i];
   }
 }
 
-void MultiplyByRows(const RowProduct& p, int64_t begin, int64_t end) {
+struct Range {
+  int64_t begin, end;
+};
+
+// The products of the terms [terms.begin, terms.end) for these columns, to `sums`, [num_rows,
+// columns].
+void MultiplyByRows(const RowProduct& p, Range terms, Range columns, float* sums) {
   const MatrixView& m = p.matrix;
-  for (int64_t c = begin; c < end; c += kBlockOfColumns) {
-    const int64_t count = std::min(kBlockOfColumns, end - c);
-    for (int64_t r = 0; r < p.num_rows; ++r) {
-      std::fill_n(p.output + r * m.columns + c, count, 0.0f);
-    }
-    for (int64_t t = 0; t < m.rows; t += kRowsAtOnce) {
+  const int64_t block = p.num_rows == 1 ? kBlockOfOneRow : kBlockOfColumns;
+  for (int64_t c = columns.begin; c < columns.end; c += block) {
+    const int64_t count = std::min(block, columns.end - c);
+    for (int64_t r = 0; r < p.num_rows; ++r) std::fill_n(sums + r * m.columns + c, count, 0.0f);
+    for (int64_t t = terms.begin; t < terms.end; t += kRowsAtOnce) {
       const float* const w = m.data + t * m.row_stride + c;
       for (int64_t r = 0; r < p.num_rows; ++r) {
         const float* const x = p.rows + r * m.rows + t;
-        float* const y = p.output + r * m.columns + c;
-        if (t + kRowsAtOnce <= m.rows) {
+        float* const y = sums + r * m.columns + c;
+        if (t + kRowsAtOnce <= terms.end) {
           AddRows<kRowsAtOnce>(x, w, m.row_stride, count, y);
         } else {
-          for (int64_t k = 0; t + k < m.rows; ++k) {
+          for (int64_t k = 0; t + k < terms.end; ++k) {
             AddRows<1>(x + k, w + k * m.row_stride, m.row_stride, count, y);
           }
         }
@@ -120,15 +140,17 @@ void MultiplyByRows(const RowProduct& p, int64_t begin, int64_t end) {
   }
 }
 
-void MultiplyRowsPart(const RowProduct& p, int part, int parts) {
-  // Shared out by whole lines of the cache.
-  constexpr int64_t kTogether = 16;
-  const int64_t units = (p.matrix.columns + kTogether - 1) / kTogether;
-  const int64_t begin = std::min(p.matrix.columns, units * part / parts * kTogether);
-  const int64_t end = std::min(p.matrix.columns, units * (part + 1) / parts * kTogether);
-  if (begin >= end) return;
-  (p.matrix.row_stride == 1 ? MultiplyByColumns : MultiplyByRows)(p, begin, end);
+// Part number `part` of `size` elements, which are shared out by so many together.
+Range RangeOf(int64_t size, int64_t together, int64_t part, int64_t parts) {
+  const int64_t units = (size + together - 1) / together;
+  return {std::min(size, units * part / parts * together),
+          std::min(size, units * (part + 1) / parts * together)};
+}
+
+// What stands behind the sums, for some columns.
+void FinishColumns(const RowProduct& p, Range columns) {
   const D d;
+  const int64_t begin = columns.begin, end = columns.end;
   for (int64_t r = 0; r < p.num_rows; ++r) {
     float* const y = p.output + r * p.matrix.columns + begin;
     if (p.column_bias != nullptr) {
@@ -140,6 +162,48 @@ void MultiplyRowsPart(const RowProduct& p, int part, int parts) {
     }
     for (const VectorStep& step : p.steps) RunStep(step, r, begin, end - begin, y, y);
   }
+}
+
+// The first chunk's sums are the output, for which the others wait.
+int64_t SumFloats(const RowProduct& p) {
+  const MatrixView& m = p.matrix;
+  const bool in_chunks = m.row_stride != 1 && m.rows >= kChunksOfRows * kRowsAtOnce &&
+                         m.rows * m.columns >= kLargeMatrix;
+  return in_chunks ? (kChunksOfRows - 1) * p.num_rows * m.columns : 0;
+}
+
+void MultiplyRowsPart(const RowProduct& p, int part, int parts) {
+  const MatrixView& m = p.matrix;
+  if (SumFloats(p) == 0) {
+    const Range columns = RangeOf(m.columns, kLine, part, parts);
+    if (columns.begin >= columns.end) return;
+    if (m.row_stride == 1) {
+      MultiplyByColumns(p, columns.begin, columns.end);
+    } else {
+      MultiplyByRows(p, {0, m.rows}, columns, p.output);
+    }
+    return FinishColumns(p, columns);
+  }
+  // As few blocks of columns in each chunk as let all parts be alike.
+  const int blocks = parts / std::gcd(parts, kChunksOfRows);
+  const Range units = RangeOf(int64_t{kChunksOfRows} * blocks, 1, part, parts);
+  for (int64_t unit = units.begin; unit < units.end; ++unit) {
+    const int64_t chunk = unit / blocks;
+    float* const sums =
+        chunk == 0 ? p.output : p.sums + (chunk - 1) * p.num_rows * p.matrix.columns;
+    MultiplyByRows(p, RangeOf(m.rows, kRowsAtOnce, chunk, kChunksOfRows),
+                   RangeOf(m.columns, kLine, unit % blocks, blocks), sums);
+  }
+}
+
+void FinishAllRows(const RowProduct& p) {
+  const int64_t floats = SumFloats(p), count = p.num_rows * p.matrix.columns;
+  if (floats == 0) return;
+  for (int64_t chunk = 0; chunk < floats; chunk += count) {
+    ForEachPair(count, p.output, p.sums + chunk, p.output,
+                [](V v, V w) HWY_ATTR { return hn::Add(v, w); });
+  }
+  FinishColumns(p, {0, p.matrix.columns});
 }
 
 }  // namespace HWY_NAMESPACE

@@ -23,10 +23,35 @@ struct Case {
 };
 
 const Case kCases[] = {
-    {1, 1, 1},     {1, 0, 5},       {2, 7, 3},        {3, 16, 16},       {4, 33, 70, 2},
-    {1, 64, 64},   {1, 5, 1025, 3}, {2, 100, 2050},   {1, 1000, 10, 4},  {1, 4099, 17},
-    {1, 31, 1, 5}, {4, 3, 40, 2},   {1, 2, 1024 * 3}, {3, 257, 1040, 3},
+    {1, 1, 1},
+    {1, 0, 5},
+    {2, 7, 3},
+    {3, 16, 16},
+    {4, 33, 70, 2},
+    {1, 64, 64},
+    {1, 5, 1025, 3},
+    {2, 100, 2050},
+    {1, 1000, 10, 4},
+    {1, 4099, 17},
+    {1, 31, 1, 5},
+    {4, 3, 40, 2},
+    {1, 2, 1024 * 3},
+    {3, 257, 1040, 3},
+    // Large ones.
+    {1, 517, 1040, 2},
+    {1, 17, 40001, 3},
+    {4, 2050, 301, 5},
+    {2, 1026, 2100},
+    {1, 8, 70000, 2},
 };
+
+// All parts of a product, and what follows.
+void Multiply(RowProduct product, int parts) {
+  std::vector<float> sums(RowSumFloats(product), std::nanf(""));
+  product.sums = sums.data();
+  for (int part = 0; part < parts; ++part) MultiplyRows(product, part, parts);
+  FinishRows(product);
+}
 
 TEST(RowProduct, AgreesWithTheFormulaInBothLayouts) {
   using Kind = VectorStep::Kind;
@@ -56,7 +81,7 @@ TEST(RowProduct, AgreesWithTheFormulaInBothLayouts) {
                             .column_stride = 1},
                            {.kind = Kind::kClip, .a = 0, .b = 6}};
         }
-        for (int part = 0; part < c.parts; ++part) MultiplyRows(product, part, c.parts);
+        Multiply(product, c.parts);
         for (int64_t r = 0; r < c.rows; ++r) {
           for (int64_t j = 0; j < c.columns; ++j) {
             double sum = 0;
@@ -74,20 +99,21 @@ TEST(RowProduct, AgreesWithTheFormulaInBothLayouts) {
 }
 
 TEST(RowProduct, ManyPartsYieldTheSameBits) {
-  const std::vector<float> x = Random(300, 1), w = Random(300 * 100, 2);
-  for (const bool by_columns : {false, true}) {
-    std::vector<std::vector<float>> results;
-    for (const int parts : {1, 2, 5}) {
-      std::vector<float>& y = results.emplace_back(100);
-      RowProduct product{.rows = x.data(),
-                         .matrix = {w.data(), 300, 100, 100, 1},
-                         .output = y.data(),
-                         .steps = {}};
-      if (by_columns) product.matrix = {w.data(), 300, 100, 1, 300};
-      for (int part = 0; part < parts; ++part) MultiplyRows(product, part, parts);
+  for (const int64_t columns : {100, 2000}) {
+    const std::vector<float> x = Random(300, 1), w = Random(300 * columns, 2);
+    for (const bool by_columns : {false, true}) {
+      std::vector<std::vector<float>> results;
+      for (const int parts : {1, 2, 5, 8}) {
+        std::vector<float>& y = results.emplace_back(columns);
+        RowProduct product{.rows = x.data(),
+                           .matrix = {w.data(), 300, columns, columns, 1},
+                           .output = y.data(),
+                           .steps = {}};
+        if (by_columns) product.matrix = {w.data(), 300, columns, 1, 300};
+        Multiply(product, parts);
+        EXPECT_EQ(results[0], y) << parts;
+      }
     }
-    EXPECT_EQ(results[0], results[1]);
-    EXPECT_EQ(results[0], results[2]);
   }
 }
 

@@ -219,8 +219,13 @@ class RowKernel : public Kernel {
       if (steps_[s].input < 0) continue;
       product.steps[s].operand = context.input<float>(steps_[s].input).data();
     }
+    product.sums = reinterpret_cast<float*>(context.scratch());
     ParallelParts(threads_, [&](int part, int parts) { MultiplyRows(product, part, parts); });
+    FinishRows(product);
     return absl::OkStatus();
+  }
+  int64_t scratch_bytes() const override {
+    return RowSumFloats(product_) * static_cast<int64_t>(sizeof(float));
   }
   std::string Describe() const override {
     return absl::StrCat("product of rows ", VectorTargetName(BestVectorTarget()));
@@ -284,13 +289,13 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
                           PrepareNarrow(*node, *steps, context.threads));
     if (narrow != nullptr) return narrow;
     // A team of threads costs some microseconds, and beside other busy processes a thousand times
-    // as much. Rows are multiplied at the speed of the memory, of which a second thread has little.
-    constexpr int64_t kWorthThreads = 1 << 17, kRowsWorthThreads = 1 << 19;
+    // as much.
+    constexpr int64_t kWorthThreads = 1 << 17;
     const MatrixView& m = node->constant;
     const int64_t work = m.rows * m.columns * node->other_size * node->products;
     if (served->rows) {
       return std::make_unique<RowKernel>(*std::move(served->rows), *node, *std::move(steps),
-                                         work < kRowsWorthThreads ? 1 : context.threads);
+                                         work < kLargeMatrix ? 1 : context.threads);
     }
     const int threads = work < kWorthThreads ? 1 : context.threads;
     const int64_t floats = PackedFloats(node->side, m.rows, m.columns);

@@ -4,6 +4,7 @@
 
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/nn/attention/repeat_heads.h"
 
 namespace nomograph::nn {
 namespace {
@@ -127,16 +128,6 @@ Value Positions(const Value& start, const Value& end) {
   return Call("array.Range", {start, end, Number(1)});
 }
 
-// Each head of keys or values as often as heads of queries share it.
-Value Repeated(const Value& x, int64_t times) {
-  if (times == 1) return x;
-  const PartialShape& shape = x.shape();
-  const Value many =
-      Call("array.Expand", {Unsqueezed(x, {2})}, {{"shape", Ints{1, 1, times, 1, 1}}});
-  return Call("array.Reshape", {many},
-              {{"shape", Ints{0, shape[1].size() * times, -1, shape[3].size()}}});
-}
-
 // A mask of fewer keys than there are says nothing of the others, which do not count.
 Value WithAllKeys(const Value& mask, const Value& keys, const Value& absent) {
   const Value last = Call("array.Shape", {mask}, {{"start", -1}});
@@ -186,7 +177,7 @@ absl::StatusOr<std::vector<Value>> Body(absl::Span<const Value> in, const Attrib
   const double scale =
       attrs.Has("scale") ? attrs.Float("scale") : 1 / std::sqrt(static_cast<double>(size.size()));
   const Value products =
-      Call("math.MatMul", {q * std::sqrt(scale), Repeated(keys, sharing) * std::sqrt(scale)},
+      Call("math.MatMul", {q * std::sqrt(scale), RepeatHeads(keys, sharing) * std::sqrt(scale)},
            {{"transpose_b", true}});
   Bias bias{products, keys};
   if (given(kMask)) AddMask(bias, in[kMask], given(kKeyCounts));
@@ -209,7 +200,7 @@ absl::StatusOr<std::vector<Value>> Body(absl::Span<const Value> in, const Attrib
     weights = Call("array.Cast", {weights}, {{"to", attrs.Type("softmax_precision")}});
   weights = Call("nn.Softmax", {weights});
   if (other_type) weights = Call("array.Cast", {weights}, {{"to", q.dtype()}});
-  Value y = Call("math.MatMul", {weights, Repeated(values, sharing)});
+  Value y = Call("math.MatMul", {weights, RepeatHeads(values, sharing)});
   if (in[kQuery].shape().rank() == 3) {
     y = Call("array.Transpose", {y}, {{"perm", Ints{0, 2, 1, 3}}});
     y = Call("array.Reshape", {y},

@@ -1,0 +1,326 @@
+// The loops of tiled_attention.cc, which includes this file once for each instruction set.
+#if defined(NOMOGRAPH_CORE_ATTENTION_TILED_ATTENTION_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_ATTENTION_TILED_ATTENTION_KERNEL_H_
+#undef NOMOGRAPH_CORE_ATTENTION_TILED_ATTENTION_KERNEL_H_
+#else
+#define NOMOGRAPH_CORE_ATTENTION_TILED_ATTENTION_KERNEL_H_
+#endif
+
+#include <algorithm>
+#include <cstdint>
+
+#include "hwy/highway.h"
+#include "nomograph/core/attention/attention_panels.h"
+#include "nomograph/core/attention/score_mask.h"
+#include "nomograph/core/attention/tiled_attention.h"
+#include "nomograph/core/vector/panel_product.h"
+#include "nomograph/core/vector/vector_steps.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace nomograph {
+namespace HWY_NAMESPACE {
+
+// The keys of a tile, whole panels of the left matrix: their scores stay in the first cache.
+constexpr int64_t kKeys = 16 * kPanelRows;
+// So many panels of queries pass by a tile's keys and values once these have been packed.
+constexpr int64_t kPanelsTogether = std::max<int64_t>(1, 512 / kQueries);
+// So few rows are multiplied with keys and values where these lie.
+constexpr int64_t kFewRows = 4;
+
+// e^x for x up to 0, and 0 below -87; NaN stays.
+HWY_INLINE V ExpOfNegative(V x) {
+  const D d;
+  const V low = hn::Set(d, -87.0f);
+  return hn::IfThenZeroElse(hn::Lt(x, low), Exp(d, Clip(low, hn::Zero(d), x)));
+}
+
+// What scores are taken relative to: where all are hidden, their exponentials are to be 0.
+HWY_INLINE V ScoreOrigin(V greatest) {
+  const D d;
+  return hn::IfThenZeroElse(hn::Eq(greatest, hn::Set(d, kNoScore)), greatest);
+}
+
+// Scores become e^(score - greatest), of half a panel of queries; the sums follow.
+inline void Exponentials(int64_t keys, float* HWY_RESTRICT scores, int64_t elements,
+                         float* HWY_RESTRICT greatest, float* HWY_RESTRICT total,
+                         float* HWY_RESTRICT values) {
+  const D d;
+  const V before = hn::Load(d, greatest);
+  V max0 = before, max1 = before;
+  int64_t k = 0;
+  for (; k + 2 <= keys; k += 2) {
+    max0 = hn::Max(max0, hn::Load(d, scores + k * kQueries));
+    max1 = hn::Max(max1, hn::Load(d, scores + (k + 1) * kQueries));
+  }
+  if (k < keys) max0 = hn::Max(max0, hn::Load(d, scores + k * kQueries));
+  const V now = hn::Max(max0, max1), origin = ScoreOrigin(now);
+  V sum0 = hn::Zero(d), sum1 = sum0;
+  const auto exponential = [&](float* at) HWY_ATTR {
+    const V e = ExpOfNegative(hn::Sub(hn::Load(d, at), origin));
+    hn::Store(e, d, at);
+    return e;
+  };
+  for (k = 0; k + 2 <= keys; k += 2) {
+    sum0 = hn::Add(sum0, exponential(scores + k * kQueries));
+    sum1 = hn::Add(sum1, exponential(scores + (k + 1) * kQueries));
+  }
+  if (k < keys) sum0 = hn::Add(sum0, exponential(scores + k * kQueries));
+  const V factor = ExpOfNegative(hn::Sub(before, origin));
+  hn::Store(now, d, greatest);
+  hn::Store(hn::MulAdd(hn::Load(d, total), factor, hn::Add(sum0, sum1)), d, total);
+  if (hn::AllTrue(d, hn::Eq(before, now))) return;
+  for (int64_t e = 0; e < elements; ++e) {
+    float* const at = values + e * kQueries;
+    hn::Store(hn::Mul(hn::Load(d, at), factor), d, at);
+  }
+}
+
+// A panel of queries and a tile's keys. With `kNarrow` only the first half of the queries is there.
+template <bool kNarrow>
+void AttendTile(const TiledAttention& a, const Rows& rows, int64_t row, int64_t count, int64_t key,
+                int64_t keys, bool masked, const float* queries, const float* packed_keys,
+                const float* packed_values, const PanelSums& sums, float* HWY_RESTRICT scores) {
+  for (int64_t k = 0; k < keys; k += kPanelRows) {
+    PanelProduct<kNarrow, true>(a.size, packed_keys + k * a.size, queries, scores + k * kQueries,
+                                kQueries, Finish());
+  }
+  if (masked) MaskTile(a.mask, rows, row, count, key, keys, scores);
+  const int64_t elements = WholePanels(a.value_size);
+  for (int64_t half = 0; half < (kNarrow ? 1 : 2); ++half) {
+    const int64_t at = half * kLanes;
+    Exponentials(keys, scores + at, elements, sums.greatest + at, sums.total + at,
+                 sums.values + at);
+  }
+  for (int64_t e = 0; e < elements; e += kPanelRows) {
+    PanelProduct<kNarrow, true>(keys, packed_values + e * keys, scores, sums.values + e * kQueries,
+                                kQueries, Finish{.add_output = true});
+  }
+}
+
+// How scratch memory is shared out.
+struct Scratch {
+  Scratch(const TiledAttention& a, int64_t panels, float* memory)
+      : elements(WholePanels(a.value_size)) {
+    const auto take = [&](int64_t floats) {
+      float* const begin = memory + used;
+      used += (floats + kAligned - 1) / kAligned * kAligned;
+      return begin;
+    };
+    const int64_t tile = std::min(kKeys, WholePanels(a.keys));
+    scores = take(tile * kQueries);
+    keys = take(tile * a.size);
+    values = take(tile * elements);
+    queries = take(panels * a.size * kQueries);
+    greatest = take(panels * kQueries);
+    total = take(panels * kQueries);
+    outputs = take(panels * elements * kQueries);
+  }
+  PanelSums Sums(int64_t panel) const {
+    return {greatest + panel * kQueries, total + panel * kQueries,
+            outputs + panel * elements * kQueries};
+  }
+
+  static constexpr int64_t kAligned = 32;
+  const int64_t elements;
+  int64_t used = 0;
+  float *scores, *keys, *values, *queries, *greatest, *total, *outputs;
+};
+
+// Rows [begin, end), at most kPanelsTogether panels.
+void AttendPanels(const TiledAttention& a, const Rows& rows, int64_t begin, int64_t end,
+                  const Scratch& scratch) {
+  const int64_t panels = (end - begin + kQueries - 1) / kQueries;
+  const auto live = [&](int64_t panel) {
+    return std::min(kQueries, end - begin - panel * kQueries);
+  };
+  for (int64_t p = 0; p < panels; ++p) {
+    PackQueries(a, rows, begin + p * kQueries, live(p), scratch.queries + p * a.size * kQueries);
+  }
+  std::fill_n(scratch.greatest, panels * kQueries, kNoScore);
+  std::fill_n(scratch.total, panels * kQueries, 0.0f);
+  std::fill_n(scratch.outputs, panels * scratch.elements * kQueries, 0.0f);
+  const float* const key =
+      a.key + rows.batch * a.key_strides.batch + rows.key_head * a.key_strides.head;
+  const float* const value =
+      a.value + rows.batch * a.value_strides.batch + rows.key_head * a.value_strides.head;
+  for (int64_t k = 0; k < a.keys; k += kKeys) {
+    const int64_t count = std::min(kKeys, a.keys - k);
+    bool packed = false;
+    for (int64_t p = 0; p < panels; ++p) {
+      const int64_t row = begin + p * kQueries;
+      const Masked masked = MaskedTile(a.mask, rows, row, live(p), k, count);
+      if (masked == Masked::kAll) continue;
+      if (!packed) {
+        PackKeys(a, key + k * a.key_strides.position, count, scratch.keys);
+        PackValues(a, value + k * a.value_strides.position, count, scratch.values);
+        packed = true;
+      }
+      (live(p) <= kLanes ? AttendTile<true>
+                         : AttendTile<false>)(a, rows, row, live(p), k, count,
+                                              masked == Masked::kSome,
+                                              scratch.queries + p * a.size * kQueries, scratch.keys,
+                                              scratch.values, scratch.Sums(p), scratch.scores);
+    }
+  }
+  for (int64_t p = 0; p < panels; ++p) {
+    StorePanel(a, rows, begin + p * kQueries, live(p), scratch.Sums(p));
+  }
+}
+
+inline float Dot(const float* HWY_RESTRICT x, const float* HWY_RESTRICT y, int64_t count) {
+  const D d;
+  V even = hn::Zero(d), odd = even;
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    even = hn::MulAdd(hn::LoadU(d, x + i), hn::LoadU(d, y + i), even);
+    odd = hn::MulAdd(hn::LoadU(d, x + i + kLanes), hn::LoadU(d, y + i + kLanes), odd);
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
+  for (; i < count; ++i) sum += x[i] * y[i];
+  return sum;
+}
+
+// to = to * factor + weights[0] * values[0] + weights[1] * values[1] + …, `stride` apart.
+template <int64_t kVectors>
+void AddWeighted(const float* HWY_RESTRICT weights, const float* HWY_RESTRICT values,
+                 int64_t stride, int64_t count, float factor, float* HWY_RESTRICT to) {
+  const D d;
+  V sums[kVectors];
+#pragma GCC unroll 4
+  for (int64_t v = 0; v < kVectors; ++v) {
+    sums[v] = hn::Mul(hn::LoadU(d, to + v * kLanes), hn::Set(d, factor));
+  }
+  for (int64_t k = 0; k < count; ++k) {
+    const V weight = hn::Set(d, weights[k]);
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < kVectors; ++v) {
+      sums[v] = hn::MulAdd(weight, hn::LoadU(d, values + k * stride + v * kLanes), sums[v]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int64_t v = 0; v < kVectors; ++v) hn::StoreU(sums[v], d, to + v * kLanes);
+}
+
+inline void AddAllWeighted(const float* HWY_RESTRICT weights, const float* HWY_RESTRICT values,
+                           int64_t stride, int64_t count, float factor, int64_t elements,
+                           float* HWY_RESTRICT to) {
+  constexpr int64_t kVectors = 4;
+  int64_t e = 0;
+  for (; e + kVectors * kLanes <= elements; e += kVectors * kLanes) {
+    AddWeighted<kVectors>(weights, values + e, stride, count, factor, to + e);
+  }
+  for (; e + kLanes <= elements; e += kLanes) {
+    AddWeighted<1>(weights, values + e, stride, count, factor, to + e);
+  }
+  for (; e < elements; ++e) {
+    float sum = to[e] * factor;
+    for (int64_t k = 0; k < count; ++k) sum += weights[k] * values[k * stride + e];
+    to[e] = sum;
+  }
+}
+
+// Scores of one query become e^(score - reference); their sum.
+inline float ExponentialsOfRow(int64_t keys, float reference, float* scores) {
+  const D d;
+  V sums = hn::Zero(d);
+  const V shift = hn::Set(d, reference);
+  int64_t k = 0;
+  for (; k + kLanes <= keys; k += kLanes) {
+    const V e = ExpOfNegative(hn::Sub(hn::Load(d, scores + k), shift));
+    hn::Store(e, d, scores + k);
+    sums = hn::Add(sums, e);
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  for (; k < keys; ++k) {
+    scores[k] = hn::GetLane(ExpOfNegative(hn::Set(d, scores[k] - reference)));
+    sum += scores[k];
+  }
+  return sum;
+}
+
+// One row with keys and values where they lie; the elements of each lie side by side.
+void AttendRow(const TiledAttention& a, const Rows& rows, int64_t row, const Scratch& scratch) {
+  float* const scores = scratch.scores;
+  float* const query = scratch.queries;
+  float* const sums = scratch.outputs;
+  const float* const from = a.query + rows.Offset(a.query_strides, row);
+  for (int64_t e = 0; e < a.size; ++e) query[e] = from[e * a.query_strides.element] * a.scale;
+  std::fill_n(sums, a.value_size, 0.0f);
+  const float* const key =
+      a.key + rows.batch * a.key_strides.batch + rows.key_head * a.key_strides.head;
+  const float* const value =
+      a.value + rows.batch * a.value_strides.batch + rows.key_head * a.value_strides.head;
+  float greatest = kNoScore, total = 0;
+  for (int64_t first = 0; first < a.keys; first += kKeys) {
+    const int64_t count = std::min(kKeys, a.keys - first);
+    const Masked masked = MaskedTile(a.mask, rows, row, 1, first, count);
+    if (masked == Masked::kAll) continue;
+    for (int64_t k = 0; k < count; ++k) {
+      scores[k] = Dot(query, key + (first + k) * a.key_strides.position, a.size);
+    }
+    if (masked == Masked::kSome) {
+      WithElements(a.mask, [&](const auto* data) {
+        const int64_t step = a.mask.strides.element;
+        const auto* const elements = data + rows.Offset(a.mask.strides, row) + first * step;
+        for (int64_t k = 0; k < count; ++k) {
+          scores[k] = MaskedScore(a.mask, scores[k], elements[k * step]);
+        }
+      });
+    }
+    const float before = greatest;
+    for (int64_t k = 0; k < count; ++k) greatest = scores[k] > greatest ? scores[k] : greatest;
+    const float reference = greatest == kNoScore ? 0.0f : greatest;
+    float factor = before - reference;
+    ExponentialsOfRow(1, 0.0f, &factor);
+    total = total * factor + ExponentialsOfRow(count, reference, scores);
+    AddAllWeighted(scores, value + first * a.value_strides.position, a.value_strides.position,
+                   count, factor, a.value_size, sums);
+  }
+  float* const to = a.output + rows.Offset(a.output_strides, row);
+  const float scale = 1.0f / total;
+  for (int64_t e = 0; e < a.value_size; ++e) to[e * a.output_strides.element] = sums[e] * scale;
+}
+
+// How the queries of a head are shared out. All that is computed for a query is the same in any
+// block.
+struct Blocks {
+  Blocks(const TiledAttention& a, int parts) {
+    constexpr int64_t kUnitsForEach = 4, kWorthPacking = 4;  // units a thread; panels of a block
+    const int64_t rows = a.heads / a.key_heads * a.queries;
+    heads = a.batch * a.key_heads;
+    panels = (rows + kQueries - 1) / kQueries;
+    const int64_t wanted = (kUnitsForEach * parts + heads - 1) / std::max<int64_t>(heads, 1);
+    blocks = std::max((panels + kPanelsTogether - 1) / kPanelsTogether,
+                      std::min(wanted, (panels + kWorthPacking - 1) / kWorthPacking));
+  }
+  int64_t heads, panels, blocks;
+};
+
+int64_t ScratchFloats(const TiledAttention& a) {
+  const Blocks blocks(a, 1);
+  return Scratch(a, std::min(blocks.panels, kPanelsTogether), nullptr).used;
+}
+
+void Attend(const TiledAttention& a, int part, int parts, float* memory) {
+  const Blocks blocks(a, parts);
+  const Scratch scratch(a, std::min(blocks.panels, kPanelsTogether), memory);
+  for (int64_t unit = part; unit < blocks.heads * blocks.blocks; unit += parts) {
+    const int64_t head = unit / blocks.blocks, block = unit % blocks.blocks;
+    const Rows rows{head / a.key_heads, head % a.key_heads, a.heads / a.key_heads, a.queries};
+    const bool where_they_lie = a.key_strides.element == 1 && a.value_strides.element == 1;
+    if (rows.count() <= kFewRows && where_they_lie) {
+      for (int64_t row = 0; row < rows.count(); ++row) AttendRow(a, rows, row, scratch);
+      continue;
+    }
+    const auto at = [&](int64_t number) {
+      return std::min(rows.count(), blocks.panels * number / blocks.blocks * kQueries);
+    };
+    AttendPanels(a, rows, at(block), at(block + 1), scratch);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace nomograph
+HWY_AFTER_NAMESPACE();
+
+#endif  // NOMOGRAPH_CORE_ATTENTION_TILED_ATTENTION_KERNEL_H_
