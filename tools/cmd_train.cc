@@ -1,12 +1,15 @@
 // nomo train: fits a model's weights to data.
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <csignal>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -34,11 +37,11 @@ namespace {
 
 struct Arguments {
   std::string path;
-  std::vector<std::string> data, validation, losses, freeze;
+  std::vector<std::string> data, validation, losses, freeze, class_weights;
   std::string optimizer = "adam", metrics, scale, csv_target = "last";
   std::string checkpoint, log, tensorboard, monitor;
   int64_t epochs = 1, batch_size = 32, steps = 0, seed = 0;
-  int patience = 0, threads = 0;
+  int patience = 0, reduce_patience = 0, threads = 0;
   double split = 0;
   bool exact = false, resume = false, quiet = false, stop_on_nan = false;
   Precision precision = Precision::kFloat32;
@@ -96,16 +99,38 @@ absl::StatusOr<TrainingGoals> GoalsOf(const Arguments& arguments, const Model& m
   return goals;
 }
 
+// "3=0.5": a class, and what its samples weigh.
+absl::StatusOr<std::map<int64_t, double>> ClassWeightsOf(const Arguments& arguments) {
+  std::map<int64_t, double> weights;
+  for (const std::string& argument : arguments.class_weights) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(argument, absl::MaxSplits('=', 1));
+    int64_t label = 0;
+    double weight = 0;
+    if (!absl::SimpleAtoi(parts.first, &label) || !absl::SimpleAtod(parts.second, &weight) ||
+        !(weight >= 0) || !std::isfinite(weight)) {
+      return InvalidArgument("--class-weight: expected CLASS=WEIGHT, such as 3=0.5, found ",
+                             Quoted(argument));
+    }
+    if (!weights.emplace(label, weight).second)
+      return InvalidArgument("--class-weight: class ", label, " has two weights");
+  }
+  return weights;
+}
+
 std::vector<std::shared_ptr<Callback>> CallbacksOf(const Arguments& arguments) {
   std::vector<std::shared_ptr<Callback>> list;
   if (arguments.stop_on_nan) list.push_back(callbacks::TerminateOnNaN());
+  const bool validates = arguments.split > 0 || !arguments.validation.empty();
+  std::string monitor = arguments.monitor;
+  if (monitor.empty()) monitor = validates ? "val_loss" : "loss";
+  if (arguments.reduce_patience > 0) {
+    list.push_back(
+        callbacks::ReduceLROnPlateau({.monitor = monitor, .patience = arguments.reduce_patience}));
+  }
   if (arguments.patience > 0) {
-    const bool validates = arguments.split > 0 || !arguments.validation.empty();
-    const std::string monitor = validates ? "val_loss" : "loss";
     list.push_back(callbacks::EarlyStopping(
-        {.monitor = arguments.monitor.empty() ? monitor : arguments.monitor,
-         .patience = arguments.patience,
-         .restore_best_weights = true}));
+        {.monitor = monitor, .patience = arguments.patience, .restore_best_weights = true}));
   }
   if (!arguments.log.empty()) list.push_back(callbacks::CSVLogger(arguments.log));
   if (!arguments.tensorboard.empty()) list.push_back(callbacks::TensorBoard(arguments.tensorboard));
@@ -161,6 +186,9 @@ absl::StatusOr<Result> Train(const Arguments& arguments) {
                  .verbose = arguments.quiet ? Verbose::kSilent : Verbose::kAuto,
                  .cancel = &interrupted};
   if (arguments.steps > 0) fit.steps_per_epoch = arguments.steps;
+  auto class_weight = ClassWeightsOf(arguments);
+  if (!class_weight.ok()) return Usage(class_weight.status());
+  fit.class_weight = *std::move(class_weight);
   if (!arguments.validation.empty()) {
     options.shuffle = false;
     NOMO_ASSIGN_OR_RETURN(fit.validation_data, ReadTrainingData(file.model, goals->outputs,
@@ -203,11 +231,19 @@ std::string ResultText(const Result& result) {
   for (const auto& [name, values] : history.metrics) {
     const auto [least, most] = std::minmax_element(values.begin(), values.end());
     const bool loss = absl::StrContains(name, "loss") || absl::StrContains(name, "error");
-    table.AddRow({name, ShortNumber(values.front()), ShortNumber(values.back()),
-                  name == "learning_rate" ? "-" : ShortNumber(loss ? *least : *most)});
+    const auto text = [](double value) {
+      return std::isnan(value) ? "nan" : ShortNumber(value);  // whatever its sign
+    };
+    table.AddRow({name, text(values.front()), text(values.back()),
+                  name == "learning_rate" ? "-" : text(loss ? *least : *most)});
   }
-  return absl::StrCat("trained ", Counted(static_cast<int64_t>(history.epoch.size()), "epoch"),
-                      ", ", Counted(result.steps, "step"), "\n", table.ToString());
+  const auto loss = history.metrics.find("loss");
+  const bool is_number = loss == history.metrics.end() || std::isfinite(loss->second.back());
+  return absl::StrCat(
+      "trained ", Counted(static_cast<int64_t>(history.epoch.size()), "epoch"), ", ",
+      Counted(result.steps, "step"), "\n", table.ToString(),
+      is_number ? ""
+                : "the loss is no number any more: --stop-on-nan names the node that made it\n");
 }
 
 Json ResultJson(const Arguments& arguments, const Result& result) {
@@ -270,14 +306,18 @@ void AddGoalFlags(CLI::App& app, Arguments& arguments) {
                            ":from_logits behind a name where the output is logits. ",
                            absl::StrJoin(LossNames(), ", ")))
       ->required();
-  app.add_option("--optimizer", arguments.optimizer,
-                 absl::StrCat("With options as adam:learning_rate=0.01,clipnorm=1 (default adam): ",
-                              absl::StrJoin(OptimizerNames(), ", ")))
+  app.add_option(
+         "--optimizer", arguments.optimizer,
+         absl::StrCat("With options as adam:learning_rate=0.01,clipnorm=1, or a schedule as "
+                      "adam:schedule=cosine_decay,decay_steps=1000 (default adam): ",
+                      absl::StrJoin(OptimizerNames(), ", ")))
       ->type_name("NAME[:OPTION=NUMBER,...]");
   app.add_option("--metrics", arguments.metrics,
                  absl::StrCat("What else to tell: ", absl::StrJoin(MetricNames(), ", "),
                               ", and all losses"))
       ->type_name("NAME,...");
+  AddRepeated(app, "--class-weight", arguments.class_weights, "CLASS=WEIGHT",
+              "What the samples of a class weigh in the loss, as 3=0.5 (default 1)");
   AddRepeated(app, "--freeze", arguments.freeze, "NAME",
               "A weight, or all weights of a layer, that stay as they are");
 }
@@ -292,6 +332,10 @@ Action SetUp(CLI::App& app) {
       ->check(AtLeast(0));
   app.add_option("--early-stopping", arguments->patience,
                  "End after N epochs without improvement, and take the best weights")
+      ->type_name("N")
+      ->check(Between(1, 1 << 30));
+  app.add_option("--reduce-lr", arguments->reduce_patience,
+                 "Divide the learning rate by 10 after N epochs without improvement")
       ->type_name("N")
       ->check(Between(1, 1 << 30));
   app.add_option("--monitor", arguments->monitor,

@@ -1,6 +1,7 @@
 #include "nomograph/train/batches.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "absl/strings/numbers.h"
@@ -302,9 +303,16 @@ absl::StatusOr<Tensor> Fit(const BatchLayout::Place& place, Tensor tensor) {
 
 absl::StatusOr<Tensor> FitAs(absl::string_view what, const BatchLayout::Place& place,
                              Tensor tensor) {
+  // Classes, where the loss expects a row of probabilities of each.
+  const bool classes = what == "target" && kInts.Contains(tensor.dtype()) &&
+                       kFloats.Contains(place.type.dtype) && place.type.shape.has_rank() &&
+                       place.type.shape.rank() == tensor.shape().rank() + 1;
   auto fitted = Fit(place, std::move(tensor));
   if (!fitted.ok()) {
-    return absl::Status(fitted.status().code(), absl::StrCat(what, " ", fitted.status().message()));
+    return absl::Status(
+        fitted.status().code(),
+        absl::StrCat(what, " ", fitted.status().message(),
+                     classes ? " (sparse_categorical_crossentropy takes classes)" : ""));
   }
   return fitted;
 }
@@ -319,7 +327,9 @@ absl::StatusOr<std::vector<int64_t>> ClassesOf(const Tensor& target) {
     for (int64_t k = 1; k < width; ++k) {
       if (target.AsDouble(row * width + k) > target.AsDouble(row * width + best)) best = k;
     }
-    classes[row] = width == 1 ? static_cast<int64_t>(target.AsDouble(row)) : best;
+    const double value = target.AsDouble(row);
+    if (width == 1) best = std::abs(value) < 1e15 ? static_cast<int64_t>(value) : -1;  // no class
+    classes[row] = best;
   }
   return classes;
 }

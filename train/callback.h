@@ -45,6 +45,13 @@ class Callback {
     return absl::OkStatus();
   }
 
+  // Ahead of OnTrainBegin() of all callbacks, where training is not going on from a file yet: for
+  // those that have one (Trainer::Restore()).
+  virtual absl::Status BeforeTrain(Trainer& /*trainer*/) { return absl::OkStatus(); }
+  // Around the validation of an epoch.
+  virtual absl::Status OnTestBegin(Trainer& /*trainer*/) { return absl::OkStatus(); }
+  virtual absl::Status OnTestEnd(Trainer& /*trainer*/) { return absl::OkStatus(); }
+
   // What a run that was interrupted needs to go on as if it had not been.
   virtual NamedTensors SaveState() const { return {}; }
   virtual absl::Status RestoreState(const NamedTensors& /*state*/) { return absl::OkStatus(); }

@@ -77,6 +77,23 @@ struct TensorBoardOptions {
 // Scalars in event files that TensorBoard reads: LOG_DIR/train and LOG_DIR/validation.
 std::shared_ptr<Callback> TensorBoard(std::string log_dir, TensorBoardOptions options = {});
 
+struct BackupAndRestoreOptions {
+  std::string path;                  // one file, which is whole whenever the process ends
+  std::optional<int64_t> save_freq;  // batches after which it saves; none: epochs
+  bool delete_checkpoint = true;     // when training ends
+};
+// Keeps a file while Fit() runs, and goes on from it where a Fit() that was interrupted, by
+// whatever it was, has left one.
+std::shared_ptr<Callback> BackupAndRestore(const BackupAndRestoreOptions& options);
+
+struct SwapEMAWeightsOptions {
+  // From the end of an epoch to the next step, too: for what callbacks behind it do then, such as
+  // ModelCheckpoint.
+  bool swap_on_epoch = false;
+};
+// Validates with the moving means of the weights, which an optimizer with use_ema keeps.
+std::shared_ptr<Callback> SwapEMAWeights(SwapEMAWeightsOptions options = {});
+
 // Functions of one's own; those that are empty are not called.
 struct LambdaCallbackOptions {
   std::function<absl::Status(Trainer&)> on_train_begin, on_train_end;

@@ -101,6 +101,111 @@ TEST(CallbacksTest, EarlyStoppingPutsTheBestWeightsBack) {
   EXPECT_TRUE(*trainer->model().GetWeight("line/kernel") == best);
 }
 
+std::unique_ptr<Trainer> TrainerWith(const Optimizer& optimizer) {
+  auto model = Sequential({Input({2}), Dense(1, {.name = "line"})}).Build();
+  NOMO_CHECK(model.ok());
+  auto trainer =
+      Trainer::Create(*model, {.optimizer = optimizer, .loss = losses::MeanSquaredError()});
+  NOMO_CHECK(trainer.ok());
+  return *std::move(trainer);
+}
+
+Tensor Kernel(Trainer& trainer) { return *trainer.model().GetWeight("line/kernel"); }
+
+// A run that a callback ends with an error, as a kill would, and one that is begun anew beside it.
+TEST(CallbacksTest, BackupAndRestore) {
+  const std::string path = testing::TempDir() + "/backup.nomo";
+  std::remove(path.c_str());
+  for (const std::optional<int64_t> save_freq : {std::optional<int64_t>(), {3}}) {
+    const auto whole = TrainerWith(optimizers::Adam());
+    ASSERT_TRUE(FitWith(*whole, {}, 6).ok());
+    const auto backup = [&] {
+      return callbacks::BackupAndRestore({.path = path, .save_freq = save_freq});
+    };
+    const auto fails = callbacks::LambdaCallback({.on_epoch_begin = [](Trainer&, int64_t epoch) {
+      return epoch == 4 ? absl::AbortedError("killed") : absl::OkStatus();
+    }});
+    const auto first = TrainerWith(optimizers::Adam());
+    EXPECT_TRUE(absl::IsAborted(FitWith(*first, {backup(), fails}, 6).status()));
+    const auto second = TrainerWith(optimizers::Adam());
+    const auto history = FitWith(*second, {backup()}, 6);
+    ASSERT_TRUE(history.ok()) << history.status();
+    EXPECT_THAT(history->epoch, ElementsAre(0, 1, 2, 3, 4, 5));
+    EXPECT_EQ(history->metrics, whole->history().metrics);
+    EXPECT_TRUE(Kernel(*second) == Kernel(*whole));
+    EXPECT_TRUE(absl::IsNotFound(ReadFile(path).status()));  // training has ended
+  }
+}
+
+// What an epoch's validation sees, with the averages of the weights by hand.
+TEST(CallbacksTest, SwapEMAWeights) {
+  const Optimizer sgd = optimizers::SGD({}, {.use_ema = true, .ema_momentum = 0.5});
+  for (const bool on_epoch : {false, true}) {
+    const auto trainer = TrainerWith(sgd), plain = TrainerWith(optimizers::SGD());
+    std::vector<Tensor> own, seen;
+    const auto look =
+        callbacks::LambdaCallback({.on_epoch_end = [&](Trainer& t, int64_t, Logs& logs) {
+          seen.push_back(Kernel(t));
+          const auto tested = t.Evaluate({kX, kY});
+          EXPECT_TRUE(tested.ok());
+          EXPECT_EQ(std::abs(tested->at("loss") - logs.at("val_loss")) < 1e-6, on_epoch);
+          return absl::OkStatus();
+        }});
+    const auto keep =
+        callbacks::LambdaCallback({.on_batch_end = [&](Trainer& t, int64_t, const Logs&) {
+          own.push_back(Kernel(t));
+          return absl::OkStatus();
+        }});
+    const auto fit = [&](Trainer& t, std::vector<std::shared_ptr<Callback>> list) {
+      return t.Fit({kX, kY}, {.epochs = 3,
+                              .batch_size = 2,
+                              .validation_data = {kX, kY},
+                              .callbacks = std::move(list),
+                              .verbose = Verbose::kSilent});
+    };
+    const auto history =
+        fit(*trainer, {callbacks::SwapEMAWeights({.swap_on_epoch = on_epoch}), look});
+    ASSERT_TRUE(history.ok()) << history.status();
+    ASSERT_TRUE(fit(*plain, {keep}).ok());
+    ASSERT_EQ(own.size(), 6u);
+    double mean = own[0].AsDouble(0);
+    for (size_t batch = 0; batch < own.size(); ++batch) {
+      if (batch > 0) mean = 0.5 * mean + 0.5 * own[batch].AsDouble(0);
+      if (batch % 2 == 0) continue;
+      EXPECT_NEAR(seen[batch / 2].AsDouble(0), on_epoch ? mean : own[batch].AsDouble(0), 1e-6);
+    }
+    EXPECT_NEAR(Kernel(*trainer).AsDouble(0), mean, 1e-6);  // as it ends without the callback
+    EXPECT_NE(history->metrics.at("val_loss"), plain->history().metrics.at("val_loss"));
+  }
+  const auto trainer = TrainerWith(optimizers::SGD());
+  const auto none = trainer->Fit({kX, kY}, {.validation_data = {kX, kY},
+                                            .callbacks = {callbacks::SwapEMAWeights()},
+                                            .verbose = Verbose::kSilent});
+  EXPECT_THAT(none.status().message(), HasSubstr("expected use_ema"));
+}
+
+// Fit() twice is Fit() once, whose model is the mean all along.
+TEST(CallbacksTest, ScheduleFreeGoesOnFromWhereItWas) {
+  const Optimizer optimizer = optimizers::ScheduleFreeAdamW({.learning_rate = 0.1});
+  const auto once = TrainerWith(optimizer), twice = TrainerWith(optimizer);
+  ASSERT_TRUE(FitWith(*once, {}, 4).ok());
+  ASSERT_TRUE(FitWith(*twice, {}, 2).ok());
+  const std::string path = testing::TempDir() + "/schedule_free.nomo";
+  ASSERT_TRUE(twice->Save(path).ok());
+  const auto restored = TrainerWith(optimizer);
+  ASSERT_TRUE(restored->Restore(path).ok());
+  EXPECT_TRUE(Kernel(*restored) == Kernel(*twice));
+  ASSERT_TRUE(FitWith(*restored, {}, 4).ok());
+  EXPECT_TRUE(Kernel(*restored) == Kernel(*once));
+  const auto loss = once->Evaluate({kX, kY});
+  ASSERT_TRUE(loss.ok());
+  const auto mean = once->Predict(kX);
+  ASSERT_TRUE(mean.ok());
+  double sum = 0;
+  for (int i = 0; i < 4; ++i) sum += std::pow(mean->AsDouble(i) - kY.AsDouble(i), 2) / 4;
+  EXPECT_NEAR(loss->at("loss"), sum, 1e-6);
+}
+
 TEST(CallbacksTest, ReduceLROnPlateau) {
   const auto trainer = MakeTrainer(0.08);
   const auto history =

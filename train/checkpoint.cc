@@ -22,7 +22,8 @@ namespace {
 // the place in the data.
 constexpr char kVersion[] = "train.version", kStep[] = "train.step", kEpoch[] = "train.epoch",
                kIteration[] = "train.iteration", kBatch[] = "train.batch", kSeed[] = "train.seed",
-               kLearningRate[] = "train.learning_rate", kPosition[] = "train.position";
+               kLearningRate[] = "train.learning_rate", kPosition[] = "train.position",
+               kAverages[] = "train.averages_in_use";
 // Variables behind these prefixes. Those of the step have their own names.
 constexpr char kOptimizer[] = "optimizer/", kTrain[] = "train/", kMeter[] = "train/meter/",
                kHistory[] = "train/history/", kCallback[] = "train/callback/";
@@ -146,7 +147,7 @@ void RemoveTrainingState(Model& model) {
     return absl::StartsWith(variable.name, kOptimizer) || absl::StartsWith(variable.name, kTrain);
   });
   for (const char* key :
-       {kVersion, kStep, kEpoch, kIteration, kBatch, kSeed, kLearningRate, kPosition}) {
+       {kVersion, kStep, kEpoch, kIteration, kBatch, kSeed, kLearningRate, kPosition, kAverages}) {
     model.metadata.erase(key);
   }
 }
@@ -188,6 +189,7 @@ absl::Status Trainer::WriteCheckpoint(Model& checkpoint) const {
   metadata[kBatch] = absl::StrCat(batch_);
   metadata[kSeed] = absl::StrCat(options_.seed);
   if (set_learning_rate_) metadata[kLearningRate] = absl::StrFormat("%a", *set_learning_rate_);
+  if (averages_in_use_) metadata[kAverages] = "1";
   const std::string position = source_ != nullptr ? source_->SavePosition() : position_;
   if (!position.empty()) metadata[kPosition] = position;
   return absl::OkStatus();
@@ -206,7 +208,7 @@ absl::Status Trainer::Restore(const std::string& path) {
 }
 
 absl::Status Trainer::Restore(const Model& checkpoint) {
-  if (fit_ != nullptr) return absl::FailedPreconditionError("Fit() is running");
+  if (fit_ != nullptr && !starting_) return absl::FailedPreconditionError("Fit() is running");
   NOMO_ASSIGN_OR_RETURN(const int64_t version, NumberOf(checkpoint, kVersion));
   if (version != 1) {
     return absl::UnimplementedError(
@@ -228,6 +230,7 @@ absl::Status Trainer::Restore(const Model& checkpoint) {
   NOMO_RETURN_IF_ERROR(meter_->Restore(Behind(checkpoint, kMeter)));
   NOMO_RETURN_IF_ERROR(SetWeights(values));
   resumed_ = true;
+  averages_in_use_ = checkpoint.metadata.contains(kAverages) && !graphs_.averages.empty();
   step_ = step;
   iteration_ = iteration;
   epoch_ = epoch;

@@ -58,6 +58,12 @@ absl::StatusOr<History> Trainer::Fit(const TrainingData& data, const FitOptions&
   NOMO_RETURN_IF_ERROR(CheckFitOptions(options));
   TrainingData training = data, validation = options.validation_data;
   if (options.validation_split > 0) {
+    if (data.dataset()) {
+      return InvalidArgument(
+          "validation_split: expected arrays, of which it is a part; a dataset's validation data "
+          "are "
+          "a dataset of their own");
+    }
     const int64_t rows = data.num_rows();
     const int64_t kept =
         static_cast<int64_t>(static_cast<double>(rows) * (1 - options.validation_split));
@@ -129,6 +135,11 @@ absl::Status Trainer::RestoreCallbacks(Loop& loop) {
 
 absl::Status Trainer::RunEpochs(Loop& loop) {
   stop_ = false;
+  starting_ = true;
+  const absl::Status started =
+      loop.Tell([&](Callback& c) { return resumed_ ? absl::OkStatus() : c.BeforeTrain(*this); });
+  starting_ = false;
+  NOMO_RETURN_IF_ERROR(started);
   if (!resumed_) {
     epoch_ = loop.options.initial_epoch;
     batch_ = 0;
@@ -148,7 +159,7 @@ absl::Status Trainer::RunEpochs(Loop& loop) {
         Annotate(loop.batches->RestorePosition(position_), "the place in the data"));
   }
   while (epoch_ < loop.options.epochs && !stop_) NOMO_RETURN_IF_ERROR(RunEpoch(loop));
-  NOMO_RETURN_IF_ERROR(OverwriteWithAverages());
+  NOMO_RETURN_IF_ERROR(FinishAverages());
   return loop.Tell([&](Callback& c) { return c.OnTrainEnd(*this); });
 }
 
@@ -180,6 +191,7 @@ absl::Status Trainer::RunEpoch(Loop& loop) {
     NOMO_RETURN_IF_ERROR(loop.Tell([&](Callback& c) { return c.AfterBatch(*this, done, logs); }));
   }
   Logs logs = meter_->Result();
+  if (graphs_.averages_are_model) NOMO_RETURN_IF_ERROR(UseAverages(true));
   NOMO_RETURN_IF_ERROR(Validate(loop, logs));
   // Whatever is saved from here on begins with the next epoch.
   ++epoch_;
@@ -194,6 +206,7 @@ absl::Status Trainer::RunEpoch(Loop& loop) {
 absl::Status Trainer::Validate(Loop& loop, Logs& logs) {
   if (loop.validation == nullptr || (epoch_ + 1) % loop.options.validation_freq != 0)
     return absl::OkStatus();
+  NOMO_RETURN_IF_ERROR(loop.Tell([&](Callback& c) { return c.OnTestBegin(*this); }));
   NOMO_RETURN_IF_ERROR(loop.validation->Start(0));
   Meter meter(graphs_);
   const auto& limit = loop.options.validation_steps;
@@ -204,7 +217,7 @@ absl::Status Trainer::Validate(Loop& loop, Logs& logs) {
     NOMO_RETURN_IF_ERROR(Annotate(TestStep(**batch, meter), "validation"));
   }
   for (const auto& [name, value] : meter.Result()) logs[absl::StrCat("val_", name)] = value;
-  return absl::OkStatus();
+  return loop.Tell([&](Callback& c) { return c.OnTestEnd(*this); });
 }
 
 }  // namespace nomograph

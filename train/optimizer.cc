@@ -1,11 +1,8 @@
 #include "nomograph/train/optimizer.h"
 
-#include <map>
+#include <cmath>
 #include <utility>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/escape.h"
 
@@ -147,208 +144,33 @@ Optimizer Muon(const MuonOptions& o, const OptimizerOptions& common) {
   return muon;
 }
 
+Optimizer ScheduleFreeAdamW(const ScheduleFreeAdamWOptions& o, const OptimizerOptions& common) {
+  using Form = Optimizer::Slot::Form;
+  return {.name = "schedule_free_adamw",
+          .learning_rate = o.learning_rate,
+          .op = "train.ScheduleFreeAdamWUpdate",
+          .attrs = {{"beta_1", o.beta_1},
+                    {"beta_2", o.beta_2},
+                    {"epsilon", o.epsilon},
+                    {"warmup_steps", o.warmup_steps}},
+          .slots = {{"z", 0, Form::kCopy}, {"v"}, {"x", 0, Form::kCopy}},
+          .options = common,
+          .model_slot = "x"};
+}
+
 }  // namespace optimizers
-
-namespace {
-
-// The options that a text gives, each of which must be used.
-class TextOptions {
- public:
-  static absl::StatusOr<TextOptions> Parse(absl::string_view text) {
-    TextOptions options;
-    for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
-      const std::pair<absl::string_view, absl::string_view> field =
-          absl::StrSplit(part, absl::MaxSplits('=', 1));
-      double number = field.second == "true" ? 1 : 0;
-      if (field.second != "true" && field.second != "false" &&
-          !absl::SimpleAtod(field.second, &number)) {
-        return InvalidArgument("expected NAME=NUMBER, found ", Quoted(part));
-      }
-      options.values_[std::string(field.first)] = number;
-    }
-    return options;
-  }
-
-  template <typename T>
-  void Take(absl::string_view name, T& value) {
-    names_.emplace_back(name);
-    const auto found = values_.find(name);
-    if (found == values_.end()) return;
-    if constexpr (std::is_same_v<T, bool>) {
-      value = found->second != 0;
-    } else if constexpr (std::is_same_v<T, int64_t>) {
-      value = static_cast<int64_t>(found->second);
-    } else {
-      value = found->second;
-    }
-    values_.erase(found);
-  }
-
-  absl::Status CheckAllTaken() const {
-    if (values_.empty()) return absl::OkStatus();
-    return InvalidArgument("there is no option ", Quoted(values_.begin()->first),
-                           "; the options are ", absl::StrJoin(names_, ", "));
-  }
-
- private:
-  std::map<std::string, double, std::less<>> values_;
-  std::vector<std::string> names_;
-};
-
-using MakeFn = Optimizer (*)(TextOptions& text, const OptimizerOptions& common);
-
-Optimizer MakeSgd(TextOptions& text, const OptimizerOptions& common) {
-  optimizers::SgdOptions o;
-  text.Take("learning_rate", o.learning_rate);
-  text.Take("momentum", o.momentum);
-  text.Take("nesterov", o.nesterov);
-  return optimizers::SGD(o, common);
-}
-
-template <Optimizer (*make)(const optimizers::AdamOptions&, const OptimizerOptions&)>
-Optimizer MakeAdam(TextOptions& text, const OptimizerOptions& common) {
-  optimizers::AdamOptions o;
-  text.Take("learning_rate", o.learning_rate);
-  text.Take("beta_1", o.beta_1);
-  text.Take("beta_2", o.beta_2);
-  text.Take("epsilon", o.epsilon);
-  text.Take("amsgrad", o.amsgrad);
-  return make(o, common);
-}
-
-template <Optimizer (*make)(const optimizers::AdamaxOptions&, const OptimizerOptions&)>
-Optimizer MakeAdamax(TextOptions& text, const OptimizerOptions& common) {
-  optimizers::AdamaxOptions o;
-  text.Take("learning_rate", o.learning_rate);
-  text.Take("beta_1", o.beta_1);
-  text.Take("beta_2", o.beta_2);
-  text.Take("epsilon", o.epsilon);
-  return make(o, common);
-}
-
-Optimizer MakeRmsprop(TextOptions& text, const OptimizerOptions& common) {
-  optimizers::RmspropOptions o;
-  text.Take("learning_rate", o.learning_rate);
-  text.Take("rho", o.rho);
-  text.Take("momentum", o.momentum);
-  text.Take("epsilon", o.epsilon);
-  text.Take("centered", o.centered);
-  return optimizers::RMSprop(o, common);
-}
-
-Optimizer MakeAdagrad(TextOptions& text, const OptimizerOptions& common) {
-  optimizers::AdagradOptions o;
-  text.Take("learning_rate", o.learning_rate);
-  text.Take("initial_accumulator_value", o.initial_accumulator_value);
-  text.Take("epsilon", o.epsilon);
-  return optimizers::Adagrad(o, common);
-}
-
-Optimizer MakeAdadelta(TextOptions& text, const OptimizerOptions& common) {
-  optimizers::AdadeltaOptions o;
-  text.Take("learning_rate", o.learning_rate);
-  text.Take("rho", o.rho);
-  text.Take("epsilon", o.epsilon);
-  return optimizers::Adadelta(o, common);
-}
-
-Optimizer MakeFtrl(TextOptions& text, const OptimizerOptions& common) {
-  optimizers::FtrlOptions o;
-  text.Take("learning_rate", o.learning_rate);
-  text.Take("initial_accumulator_value", o.initial_accumulator_value);
-  text.Take("l1_regularization_strength", o.l1_regularization_strength);
-  text.Take("l2_regularization_strength", o.l2_regularization_strength);
-  text.Take("l2_shrinkage_regularization_strength", o.l2_shrinkage_regularization_strength);
-  text.Take("beta", o.beta);
-  return optimizers::Ftrl(o, common);
-}
-
-Optimizer MakeLion(TextOptions& text, const OptimizerOptions& common) {
-  optimizers::LionOptions o;
-  text.Take("learning_rate", o.learning_rate);
-  text.Take("beta_1", o.beta_1);
-  text.Take("beta_2", o.beta_2);
-  return optimizers::Lion(o, common);
-}
-
-Optimizer MakeAdafactor(TextOptions& text, const OptimizerOptions& common) {
-  optimizers::AdafactorOptions o;
-  text.Take("learning_rate", o.learning_rate);
-  text.Take("beta_2_decay", o.beta_2_decay);
-  text.Take("epsilon_1", o.epsilon_1);
-  text.Take("epsilon_2", o.epsilon_2);
-  text.Take("clip_threshold", o.clip_threshold);
-  return optimizers::Adafactor(o, common);
-}
-
-Optimizer MakeMuon(TextOptions& text, const OptimizerOptions& common) {
-  optimizers::MuonOptions o;
-  text.Take("learning_rate", o.learning_rate);
-  text.Take("adam_beta_1", o.adam_beta_1);
-  text.Take("adam_beta_2", o.adam_beta_2);
-  text.Take("epsilon", o.epsilon);
-  text.Take("momentum", o.orthogonal.momentum);
-  text.Take("nesterov", o.orthogonal.nesterov);
-  text.Take("ns_steps", o.orthogonal.ns_steps);
-  text.Take("adam_lr_ratio", o.orthogonal.adam_lr_ratio);
-  text.Take("exclude_embeddings", o.orthogonal.exclude_embeddings);
-  return optimizers::Muon(o, common);
-}
-
-constexpr std::pair<const char*, MakeFn> kOptimizers[] = {
-    {"sgd", MakeSgd},
-    {"adam", MakeAdam<optimizers::Adam>},
-    {"adamw", MakeAdam<optimizers::AdamW>},
-    {"adamax", MakeAdamax<optimizers::Adamax>},
-    {"nadam", MakeAdamax<optimizers::Nadam>},
-    {"rmsprop", MakeRmsprop},
-    {"adagrad", MakeAdagrad},
-    {"adadelta", MakeAdadelta},
-    {"ftrl", MakeFtrl},
-    {"lion", MakeLion},
-    {"lamb", MakeAdamax<optimizers::Lamb>},
-    {"adafactor", MakeAdafactor},
-    {"muon", MakeMuon},
-};
-
-}  // namespace
-
-std::vector<std::string> OptimizerNames() {
-  std::vector<std::string> names;
-  for (const auto& [name, make] : kOptimizers) names.emplace_back(name);
-  return names;
-}
-
-absl::StatusOr<Optimizer> OptimizerFromText(absl::string_view text) {
-  const std::pair<absl::string_view, absl::string_view> parts =
-      absl::StrSplit(text, absl::MaxSplits(':', 1));
-  for (const auto& [name, make] : kOptimizers) {
-    if (parts.first != name) continue;
-    const std::string place = absl::StrCat("optimizer ", name);
-    auto options = TextOptions::Parse(parts.second);
-    if (!options.ok()) return Annotate(options.status(), place);
-    OptimizerOptions common;
-    options->Take("weight_decay", common.weight_decay);
-    options->Take("clipnorm", common.clipnorm);
-    options->Take("global_clipnorm", common.global_clipnorm);
-    options->Take("clipvalue", common.clipvalue);
-    options->Take("gradient_accumulation_steps", common.gradient_accumulation_steps);
-    options->Take("use_ema", common.use_ema);
-    options->Take("ema_momentum", common.ema_momentum);
-    Optimizer optimizer = make(*options, common);
-    NOMO_RETURN_IF_ERROR(Annotate(options->CheckAllTaken(), place));
-    NOMO_RETURN_IF_ERROR(CheckOptimizer(optimizer));
-    return optimizer;
-  }
-  return InvalidArgument("there is no optimizer ", Quoted(parts.first), "; there are ",
-                         absl::StrJoin(OptimizerNames(), ", "));
-}
 
 absl::Status CheckOptimizer(const Optimizer& optimizer) {
   const OptimizerOptions& o = optimizer.options;
   ErrorList errors;
   const std::string place = absl::StrCat("optimizer ", Quoted(optimizer.name));
   errors.Add(optimizer.learning_rate.status(), place);
+  const double rate = optimizer.learning_rate.At(0);
+  if (optimizer.learning_rate.status().ok() && !(rate >= 0 && std::isfinite(rate))) {
+    errors.Add(
+        InvalidArgument("learning_rate: expected a number that is not negative, found ", rate),
+        place);
+  }
   const OpDef* op = OpRegistry::Default().Find(optimizer.op);
   if (op == nullptr) {
     errors.Add(InvalidArgument("no op ", Shown(optimizer.op), " is registered"), place);
@@ -382,6 +204,11 @@ absl::Status CheckOptimizer(const Optimizer& optimizer) {
   if (o.ema_overwrite_frequency && *o.ema_overwrite_frequency < 1) {
     errors.Add(InvalidArgument("ema_overwrite_frequency: expected at least 1, found ",
                                *o.ema_overwrite_frequency),
+               place);
+  }
+  if (o.use_ema && !optimizer.model_slot.empty()) {
+    errors.Add(InvalidArgument("use_ema: expected false, as it is a mean of the weights that the "
+                               "optimizer keeps anyway"),
                place);
   }
   if (const auto& orthogonal = optimizer.orthogonal) {

@@ -42,6 +42,7 @@ struct Optimizer {
   struct Slot {
     enum class Form {
       kWeight,   // the weight's shape
+      kCopy,     // the same, and its first value in place of `initial`
       kScalar,   // one float64, whatever the weight's type
       kRows,     // the shape without its last axis, and
       kColumns,  // without its last axis but one: of weights of two axes or more
@@ -67,6 +68,9 @@ struct Optimizer {
     bool exclude_embeddings = true;  // as if "embedding", in any case of letters, were among them
   };
   std::optional<Orthogonal> orthogonal = {};
+  // The slot that is the model's weight wherever the model is used, rather than trained further
+  // (ScheduleFreeAdamW()).
+  std::string model_slot = {};
 };
 
 namespace optimizers {
@@ -148,10 +152,23 @@ struct MuonOptions {
 // Adam's. With a weight_decay of 0.1, unless `common` has another.
 Optimizer Muon(const MuonOptions& options = {}, const OptimizerOptions& common = {});
 
+struct ScheduleFreeAdamWOptions {
+  LearningRate learning_rate = 0.0025;
+  double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-8;
+  int64_t warmup_steps = 0;  // in which the learning rate grows to its value
+};
+// Adam without a schedule: the model's weights are the mean of where the steps have led (A. Defazio
+// et al., 2024). Gradients are taken between that and the last step; validation, checkpoints and
+// the trainer's model have the mean, for which Keras' users call swap_to_eval().
+Optimizer ScheduleFreeAdamW(const ScheduleFreeAdamWOptions& options = {},
+                            const OptimizerOptions& common = {});
+
 }  // namespace optimizers
 
 // "adam", "sgd:learning_rate=0.1,momentum=0.9,clipnorm=1": a name in lower case, and options as
-// above. InvalidArgument lists the names that there are.
+// above. "adam:learning_rate=0.01,schedule=cosine_decay,decay_steps=1000": a schedule that begins
+// with the learning rate, and its options (train/learning_rate.h). InvalidArgument lists the names
+// that there are.
 absl::StatusOr<Optimizer> OptimizerFromText(absl::string_view text);
 // "sgd", "adam", ... in their order above.
 std::vector<std::string> OptimizerNames();

@@ -123,6 +123,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"muon",  // it is no matrix there
              Muon({.learning_rate = kRate, .orthogonal = {.exclude_layers = {"layer"}}}),
              {3, 4}},
+        Case{"schedule_free", ScheduleFreeAdamW({.learning_rate = kRate})},
+        Case{"schedule_free_decay",
+             ScheduleFreeAdamW({.learning_rate = kRate, .warmup_steps = 7}, {.weight_decay = 0.1})},
         Case{"clipvalue", SGD({.learning_rate = kRate}, {.clipvalue = 0.5})},
         Case{"clipnorm", SGD({.learning_rate = kRate}, {.clipnorm = 2})},
         Case{"clipnorm", SGD({.learning_rate = kRate}, {.global_clipnorm = 2})},
@@ -153,6 +156,15 @@ TEST(OptimizerTest, Texts) {
     EXPECT_EQ(optimizer->learning_rate.At(0), 0.25);
     EXPECT_EQ(optimizer->options.clipnorm, 1);
   }
+  const auto scheduled = OptimizerFromText(
+      "sgd:learning_rate=0.2,schedule=inverse_time_decay,decay_steps=10,decay_rate=0.5");
+  ASSERT_TRUE(scheduled.ok()) << scheduled.status();
+  EXPECT_NEAR(scheduled->learning_rate.At(20), 0.2 / 2, 1e-12);
+  const auto warm = OptimizerFromText(
+      "adam:learning_rate=0,schedule=cosine_decay,decay_steps=8,warmup_target=1,warmup_steps=4");
+  ASSERT_TRUE(warm.ok()) << warm.status();
+  EXPECT_NEAR(warm->learning_rate.At(1), 0.25, 1e-12);
+  EXPECT_NEAR(warm->learning_rate.At(8), 0.5, 1e-12);
   const std::pair<const char*, const char*> faults[] = {
       {"adams", "there are sgd, adam"},
       {"adam:learning_rate", "NAME=NUMBER"},
@@ -162,6 +174,15 @@ TEST(OptimizerTest, Texts) {
       {"sgd:clipnorm=0", "clipnorm: expected a number greater than 0"},
       {"sgd:clipnorm=1,clipvalue=1", "at most one"},
       {"sgd:gradient_accumulation_steps=0", "at least 1"},
+      {"adam:schedule=cosine", "there is no schedule \"cosine\"; there are exponential_decay"},
+      {"adam:schedule=cosine_decay", "decay_steps: expected a number greater than 0"},
+      {"adam:schedule=cosine_decay,decay_steps=9,t_mul=2", "there is no option \"t_mul\""},
+      {"muon:ns_steps=1e300", "ns_steps: expected an integer"},
+      {"muon:ns_steps=2.5", "ns_steps: expected an integer, found 2.5"},
+      {"adam:learning_rate=nan", "learning_rate: expected a number that is not negative"},
+      {"adam:learning_rate=inf", "learning_rate: expected a number that is not negative"},
+      {"adam:learning_rate=-1", "learning_rate: expected a number that is not negative"},
+      {"schedule_free_adamw:use_ema=true", "use_ema: expected false"},
   };
   for (const auto& [text, message] : faults) {
     EXPECT_THAT(OptimizerFromText(text).status().message(), HasSubstr(message)) << text;

@@ -22,7 +22,9 @@ std::string LogsText(const Logs& logs) {
     const double size = std::abs(value);
     const bool plain = value == 0 || (size >= 1e-3 && size < 1e6);
     absl::StrAppend(&text, " - ", Escape(name), ": ",
-                    plain ? absl::StrFormat("%.4f", value) : absl::StrFormat("%.4e", value));
+                    std::isnan(value) ? "nan"  // whatever its sign
+                    : plain           ? absl::StrFormat("%.4f", value)
+                                      : absl::StrFormat("%.4e", value));
   }
   return text;
 }

@@ -133,6 +133,7 @@ absl::Status Trainer::TrainStep(const Batch& batch, Meter& meter) {
   const Replicas* const replicas = options_.replicas;
   const Share share = ShareOf(batch, replicas);
   std::vector<Tensor> inputs = InputsOf(share.batch);
+  if (averages_in_use_) NOMO_RETURN_IF_ERROR(UseAverages(false));
   const bool apply = (step_ + 1) % accumulation_ == 0;
   inputs.push_back(Tensor::Scalar<double>(learning_rate()));
   inputs.push_back(Tensor::Scalar<int64_t>(iteration_));
@@ -165,6 +166,7 @@ absl::Status Trainer::SyncEvaluation() {
 }
 
 absl::Status Trainer::TestStep(const Batch& batch, Meter& meter) {
+  if (graphs_.averages_are_model) NOMO_RETURN_IF_ERROR(UseAverages(true));
   NOMO_RETURN_IF_ERROR(SyncEvaluation());
   const Share share = ShareOf(batch, options_.replicas);
   std::vector<Tensor> inputs = InputsOf(share.batch);
@@ -269,12 +271,36 @@ absl::Status Trainer::SetWeights(const NamedTensors& weights) {
   return absl::OkStatus();
 }
 
-absl::Status Trainer::OverwriteWithAverages() {
+absl::Status Trainer::ExchangeAverages() {
+  for (const auto& [weight, average] : graphs_.averages) {
+    NOMO_ASSIGN_OR_RETURN(Tensor mean, step_session_->GetVariable(average));
+    NOMO_ASSIGN_OR_RETURN(Tensor own, step_session_->GetVariable(weight));
+    NOMO_RETURN_IF_ERROR(step_session_->SetVariable(weight, std::move(mean)));
+    NOMO_RETURN_IF_ERROR(step_session_->SetVariable(average, std::move(own)));
+  }
+  averages_in_use_ = !averages_in_use_;
+  model_is_old_ = evaluation_is_old_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::UseAverages(bool use) {
+  if (graphs_.averages.empty()) {
+    return absl::FailedPreconditionError(
+        "the optimizer keeps no means of the weights: expected use_ema");
+  }
+  return use == averages_in_use_ ? absl::OkStatus() : ExchangeAverages();
+}
+
+// What the model is when Fit() ends.
+absl::Status Trainer::FinishAverages() {
+  if (graphs_.averages.empty()) return absl::OkStatus();
+  NOMO_RETURN_IF_ERROR(UseAverages(graphs_.averages_are_model));
+  if (graphs_.averages_are_model) return absl::OkStatus();
   for (const auto& [weight, average] : graphs_.averages) {
     NOMO_ASSIGN_OR_RETURN(Tensor mean, step_session_->GetVariable(average));
     NOMO_RETURN_IF_ERROR(step_session_->SetVariable(weight, std::move(mean)));
   }
-  if (!graphs_.averages.empty()) model_is_old_ = evaluation_is_old_ = true;
+  model_is_old_ = evaluation_is_old_ = true;
   return absl::OkStatus();
 }
 

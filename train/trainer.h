@@ -120,7 +120,8 @@ class Trainer {
   // RemoveTrainingState() leaves the model alone of it, as does Create().
   absl::Status Save(const std::string& path);
   // Goes on where Save() was called, for a trainer of the same model, goals and options; the next
-  // Fit() begins there. InvalidArgument tells what does not fit.
+  // Fit() begins there; a callback's BeforeTrain() may call it. InvalidArgument tells what does not
+  // fit.
   absl::Status Restore(const std::string& path);
   absl::Status Restore(const Model& checkpoint);
 
@@ -136,6 +137,9 @@ class Trainer {
   // Of variables of the step, e.g. all weights: to put back those of another epoch.
   absl::StatusOr<NamedTensors> Weights() const;
   absl::Status SetWeights(const NamedTensors& weights);
+  // Exchanges the weights and their means, which the optimizer keeps with use_ema, until it is
+  // called with false or the next step is made. FailedPrecondition where there are no means.
+  absl::Status UseAverages(bool use);
   // Fit() ends after this epoch.
   void StopTraining() { stop_ = true; }
   // What Fit() is told to do now; null outside it.
@@ -165,7 +169,8 @@ class Trainer {
   absl::Status RunEpochs(Loop& loop);
   absl::Status RunEpoch(Loop& loop);
   absl::Status Validate(Loop& loop, Logs& logs);
-  absl::Status OverwriteWithAverages();
+  absl::Status ExchangeAverages();
+  absl::Status FinishAverages();
   // Those of callbacks that have one, in their order.
   static std::vector<CallbackState> StatesOf(absl::Span<const std::shared_ptr<Callback>> callbacks);
   absl::Status RestoreCallbacks(Loop& loop);
@@ -192,6 +197,8 @@ class Trainer {
   const FitOptions* fit_ = nullptr;
   int64_t steps_per_epoch_ = -1;
   bool stop_ = false, resumed_ = false;
+  bool averages_in_use_ = false;
+  bool starting_ = false;  // Fit(), which then may be told to go on from a file
 };
 
 }  // namespace nomograph

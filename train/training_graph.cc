@@ -246,7 +246,8 @@ absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const Tra
                            rules.constraints.end());
   NOMO_RETURN_IF_ERROR(CheckOptimizer(goals.optimizer));
   NOMO_RETURN_IF_ERROR(CheckSelectors(model, goals));
-  TrainingGraphs result{.goals = goals.outputs};
+  TrainingGraphs result{.averages_are_model = !goals.optimizer.model_slot.empty(),
+                        .goals = goals.outputs};
   NOMO_RETURN_IF_ERROR(FindOutputs(model, goals, result));
   {
     FormWriter form(model, goals, /*training=*/false);

@@ -68,8 +68,10 @@ struct TrainingGraphs {
   std::vector<MetricPlace> metrics;
   int first_prediction = 0;  // among the evaluation's outputs
   std::vector<TrainedWeight> weights;
-  // By weight: the variable of its moving mean. Empty without use_ema.
+  // By weight: the variable of its mean. Empty where the optimizer keeps none.
   std::vector<std::pair<std::string, std::string>> averages;
+  // Whether the means are the model's weights wherever it is used (Optimizer::model_slot).
+  bool averages_are_model = false;
   std::vector<OutputGoal> goals;
 };
 

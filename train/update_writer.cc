@@ -155,11 +155,13 @@ void UpdateWriter::AddSlots(const FormWriter::WeightRead& weight, Attributes& at
     if (slot.form == Form::kVector && matrix) continue;
     const std::string name = SlotName(weight.name, slot.attr);
     slots_.push_back({name,
-                      slot.form == Form::kScalar
-                          ? Tensor::Scalar<double>(slot.initial)
+                      slot.form == Form::kScalar ? Tensor::Scalar<double>(slot.initial)
+                      : slot.form == Form::kCopy
+                          ? like
                           : Tensor::Full(like.dtype(), Shape(dims), slot.initial),
                       "", ""});
     attrs.Set(slot.attr, name);
+    if (slot.attr == optimizer_.model_slot) result_.averages.emplace_back(weight.name, name);
   }
 }
 

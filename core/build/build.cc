@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/strip.h"
 #include "nomograph/core/build/expr_writer.h"
 #include "nomograph/core/types/escape.h"
 
@@ -41,6 +42,7 @@ class ModelBuilder {
       absl::Status status = expr->status;
       if (status.ok()) status = CheckInput(expr);
       if (status.ok()) status = writer_.Write(expr, options_.seed);
+      if (status.ok() && expr->kind == Expr::Kind::kWeight) AddRules(expr);
       errors.Add(layer.empty() ? status : Annotate(status, absl::StrCat("layer ", Quoted(layer))));
     }
     NOMO_RETURN_IF_ERROR(errors.ToStatus("the model cannot be built"));
@@ -93,6 +95,22 @@ class ModelBuilder {
       return absl::OkStatus();
     return InvalidArgument("input ", Quoted(expr->node.name), " (", expr->outputs[0].ToString(),
                            ") is used but is not among the model's inputs");
+  }
+
+  // What the weight's layer asks of it in training: "recurrent_regularizer" is of
+  // "recurrent_kernel", and "kernel_regularizer" of "query/kernel".
+  void AddRules(const std::shared_ptr<const Expr>& expr) {
+    if (expr->layer == nullptr || expr->layer->rules.empty()) return;
+    const std::string& name = expr->weight->name;
+    const absl::string_view own = absl::string_view(name).substr(name.rfind('/') + 1);
+    const std::string& full = model_.graph.value(writer_.IdOf(Value(expr, 0))).name;
+    for (const auto& [argument, text] : expr->layer->rules) {
+      absl::string_view word = argument;
+      const bool regularizes = absl::ConsumeSuffix(&word, "_regularizer");
+      if (!regularizes) absl::ConsumeSuffix(&word, "_constraint");
+      if (own != word && own != absl::StrCat(word, "_kernel")) continue;
+      model_.metadata[absl::StrCat(regularizes ? kRegularizerKey : kConstraintKey, full)] = text;
+    }
   }
 
   void AddOutputs(absl::Span<const Value> outputs) {

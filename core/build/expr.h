@@ -39,6 +39,11 @@ struct VariableSpec {
   Tensor initial;
 };
 
+// A model's metadata has the rules for a weight under these and its name:
+// "regularizer/dense/kernel".
+inline constexpr absl::string_view kRegularizerKey = "regularizer/";
+inline constexpr absl::string_view kConstraintKey = "constraint/";
+
 // The layer in whose call an expression was written.
 struct LayerScope {
   std::string name;  // as the user gave it; empty: named after the class when a model is built
@@ -46,6 +51,9 @@ struct LayerScope {
   std::shared_ptr<const LayerScope> parent;  // the layer in whose call this one was called, if any
   // What the layer's first call yields: ids of expressions, and which of their outputs.
   std::vector<std::pair<uint64_t, int>> first_outputs;
+  // What the layer asks of its weights in training, by Keras' argument, "kernel_regularizer": the
+  // texts that the model's metadata will have (core/layers/weight_rules.h).
+  std::map<std::string, std::string, std::less<>> rules;
 };
 
 struct Expr {

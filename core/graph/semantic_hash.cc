@@ -92,13 +92,34 @@ struct FunctionHash {
 };
 using FunctionHashes = absl::flat_hash_map<std::string, FunctionHash>;
 
-// Whether the op is one of the standard set that draws no random numbers and has no state, apart
-// from the functions that it calls. What a machine has registered beside the standard set does not
-// count: the hash is to be the same elsewhere.
-bool IsPureStandardOp(const Node& node) {
+// The node's op where it is one of the standard set, else null. What a machine has registered
+// beside the standard set does not count: the hash is to be the same elsewhere.
+const OpDef* StandardOp(const Node& node) {
   const OpRegistry& registry = OpRegistry::Default();
   const OpDef* op = registry.Find(node.op, node.version);
-  return op != nullptr && op->effects == Effects::kPure && registry.IsStandard(*op);
+  return op != nullptr && registry.IsStandard(*op) ? op : nullptr;
+}
+
+// Whether the op is a standard one that draws no random numbers and has no state, apart from the
+// functions that it calls.
+bool IsPureStandardOp(const Node& node) {
+  const OpDef* op = StandardOp(node);
+  return op != nullptr && op->effects == Effects::kPure;
+}
+
+// The attributes without those of standard ops that are written down but have their defaults, as
+// exporters write them.
+std::vector<std::pair<absl::string_view, const AttrValue*>> AttributesThatSay(const Node& node) {
+  const OpDef* op = node.body.empty() ? StandardOp(node) : nullptr;
+  std::vector<std::pair<absl::string_view, const AttrValue*>> attributes;
+  for (const auto& [name, value] : node.attrs) {
+    const auto is_default = [&, &name = name, &value = value](const AttrDef& attr) {
+      return attr.name == name && attr.default_value && *attr.default_value == value;
+    };
+    if (op == nullptr || std::none_of(op->attrs.begin(), op->attrs.end(), is_default))
+      attributes.emplace_back(name, &value);
+  }
+  return attributes;
 }
 
 // The functions that a node names.
@@ -201,8 +222,10 @@ void GraphHasher::HashNode(const Node& node) {
 }
 
 void GraphHasher::WriteAttributes(const Node& node, Canonical& out) const {
-  out.Number(node.attrs.size());
-  for (const auto& [name, value] : node.attrs) {
+  const auto attributes = AttributesThatSay(node);
+  out.Number(attributes.size());
+  for (const auto& [name, attribute] : attributes) {
+    const AttrValue& value = *attribute;
     out.Text(name).Number(static_cast<uint64_t>(value.type()));
     if (const auto* v = value.As<bool>()) out.Number(*v);
     if (const auto* v = value.As<int64_t>()) out.Number(*v);
@@ -270,7 +293,7 @@ FunctionHashes HashFunctions(const Model& model) {
 }  // namespace
 
 std::string SemanticHash(const Model& model) {
-  Canonical out("nomograph semantic hash 2");
+  Canonical out("nomograph semantic hash 3");
   out.Text(GraphHasher(model.graph, HashFunctions(model), true).Run().digest);
   std::vector<const Variable*> variables;
   for (const Variable& variable : model.variables) variables.push_back(&variable);

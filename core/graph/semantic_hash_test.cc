@@ -173,6 +173,19 @@ TEST(SemanticHashTest, WhatDoesNotMatter) {
   }
 }
 
+// Whether they are written down makes a difference only where the standard set does not know them.
+TEST(SemanticHashTest, Defaults) {
+  const auto hash = [](const char* op, const Attributes& attrs) {
+    Model model = TestModel();
+    model.graph.nodes[1].op = op;
+    model.graph.nodes[1].attrs = attrs;
+    return SemanticHash(model);
+  };
+  EXPECT_EQ(hash("nn.LeakyRelu", {{"alpha", 0.01}}), hash("nn.LeakyRelu", {}));
+  EXPECT_NE(hash("nn.LeakyRelu", {{"alpha", 0.02}}), hash("nn.LeakyRelu", {}));
+  EXPECT_NE(hash("acme.LeakyRelu", {{"alpha", 0.01}}), hash("acme.LeakyRelu", {}));
+}
+
 TEST(SemanticHashTest, WhatMatters) {
   std::set<std::string> hashes = {SemanticHash(TestModel())};
   for (const Change& change : kDifferent) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/layers/layer_registry.h"
 #include "nomograph/core/layers/weight_source.h"
 #include "nomograph/core/types/attributes.h"
 #include "nomograph/core/types/escape.h"
@@ -55,6 +57,46 @@ absl::Status CheckInput(const TensorType& type) {
   for (const Dim& dim : type.shape.dims()) {
     if (dim.size() < -1)
       return InvalidArgument("an input's sizes must not be negative, found ", dim.size());
+  }
+  return absl::OkStatus();
+}
+
+constexpr absl::string_view kActivity = "activity_regularizer";
+
+// What is wrong with the rules that a layer of that class was given.
+absl::Status CheckRules(const LayerScope& scope) {
+  ErrorList errors;
+  const LayerClass* known = LayerRegistry::Default().Find(scope.class_name);
+  std::vector<std::string> arguments = {std::string(kActivity)};
+  if (known != nullptr && !scope.rules.empty()) {
+    for (const LayerOption& option : known->options()) arguments.push_back(option.name);
+  }
+  for (const auto& [argument, text] : scope.rules) {
+    const bool there = std::find(arguments.begin(), arguments.end(), argument) != arguments.end();
+    if (known != nullptr && !there) {
+      errors.Add(InvalidArgument("the layer has no ", argument, DidYouMean(argument, arguments)));
+    } else if (absl::EndsWith(argument, "_regularizer")) {
+      errors.Add(RegularizerFromText(text).status(), argument);
+    } else if (text.empty()) {
+      errors.Add(InvalidArgument(argument,
+                                 ": a model does not keep a function of one's own; it is one of "
+                                 "TrainingGoals::constraints instead"));
+    } else {
+      errors.Add(ConstraintFromText(text).status(), argument);
+    }
+  }
+  return errors.ToStatus("rules for weights are wrong");
+}
+
+// The outputs, which bring the layer's penalty on them along.
+absl::Status AddActivityPenalty(const LayerScope& scope, std::vector<Value>& outputs) {
+  const auto rule = scope.rules.find(kActivity);
+  if (rule == scope.rules.end()) return absl::OkStatus();
+  NOMO_ASSIGN_OR_RETURN(const Regularizer regularizer, RegularizerFromText(rule->second));
+  for (Value& output : outputs) {
+    if (IsFaulty(output) || !kFloats.Contains(output.dtype())) continue;
+    const Value penalty = Penalty(regularizer, output);
+    if (penalty.valid()) output = nomograph::Call("train.AddLoss", {output, penalty});
   }
   return absl::OkStatus();
 }
@@ -115,7 +157,9 @@ Value LayerBase::Fail(const absl::Status& status, std::vector<Value> inputs) {
 Value LayerBase::Prepare(const std::vector<Value>& inputs) {
   if (!checked_) {
     checked_ = true;
-    if (const absl::Status status = CheckOptions(); !status.ok()) return Fail(status, inputs);
+    absl::Status status = CheckOptions();
+    if (status.ok()) status = CheckRules(*scope_);
+    if (!status.ok()) return Fail(status, inputs);
   }
   if (fault_.valid()) {
     std::vector<Value> causes = inputs;
@@ -161,6 +205,8 @@ std::vector<Value> Layer::Apply(std::vector<Value> inputs, int num_outputs) cons
     // A layer that hands on what it was given has a node of its own all the same.
     if (output.expr()->id < start) output = nomograph::Call("core.Identity", {output});
   }
+  if (const absl::Status status = AddActivityPenalty(*layer.scope_, *outputs); !status.ok())
+    return fail(ErrorValue(status, inputs));
   const absl::StatusOr<Value> mask = layer.ComputeMask(inputs);
   if (!mask.ok()) return fail(ErrorValue(mask.status(), inputs));
   if (mask->valid()) {
@@ -206,7 +252,28 @@ absl::StatusOr<LayerConfig> Layer::Config() const {
   auto config = layer_->config_();
   NOMO_RETURN_IF_ERROR(Annotate(config.status(), class_name()));
   config->Set("trainable", layer_->trainable_);
+  for (const auto& [argument, text] : layer_->scope_->rules) {
+    if (text.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(argument, ": a function of one's own has no configuration"));
+    }
+    config->Set(argument, RuleConfigFromText(argument, text));
+  }
   return config;
+}
+
+absl::Status Layer::CheckOptions() const {
+  NOMO_RETURN_IF_ERROR(layer_->CheckOptions());
+  return CheckRules(*layer_->scope_);
+}
+
+const Layer& Layer::With(const LayerRules& rules) const {
+  for (auto& [argument, text] : rules.ToTexts()) set_rule(argument, std::move(text));
+  return *this;
+}
+
+void Layer::set_rule(absl::string_view argument, std::string text) const {
+  layer_->scope_->rules.insert_or_assign(std::string(argument), std::move(text));
 }
 
 void Layer::set_config(std::function<absl::StatusOr<LayerConfig>()> config) {

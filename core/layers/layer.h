@@ -16,6 +16,7 @@
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/layers/initializers.h"
 #include "nomograph/core/layers/layer_config.h"
+#include "nomograph/core/layers/weight_rules.h"
 
 namespace nomograph {
 
@@ -97,7 +98,7 @@ class Layer {
 
   const std::string& class_name() const { return layer_->scope()->class_name; }
   // The fault of the layer's options, if any.
-  absl::Status CheckOptions() const { return layer_->CheckOptions(); }
+  absl::Status CheckOptions() const;
   // The layer's options, from which FromConfig() (core/layers/layer_registry.h) makes its like.
   // Unimplemented for layers that are none of Keras' and do not say (see Configured());
   // FailedPrecondition where an option is a function.
@@ -106,6 +107,12 @@ class Layer {
   void set_config(std::function<absl::StatusOr<LayerConfig>()> config);
   // False: the layer's weights count as not trainable. REQUIRES: the layer has not been called yet.
   void set_trainable(bool trainable) { layer_->trainable_ = trainable; }
+  // Regularizers and constraints for training. Those of weights that the layer's class does not
+  // have are faults of the layer; those that it has, but not here (bias without use_bias), are not.
+  // REQUIRES: the layer has not been called yet.
+  const Layer& With(const LayerRules& rules) const;
+  // The same, of one of Keras' arguments: ("kernel_regularizer", "l2=0.01").
+  void set_rule(absl::string_view argument, std::string text) const;
 
  private:
   friend class Sequential;

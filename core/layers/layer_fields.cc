@@ -17,7 +17,7 @@ absl::Status ReadHeld(const ConfigValue& from, T& to) {
   return absl::OkStatus();
 }
 
-constexpr char kTraining[] = "concerns training, where it is given to the trainer instead";
+constexpr char kRegularizer[] = "regularizer or null", kConstraint[] = "constraint or null";
 
 }  // namespace
 
@@ -114,9 +114,15 @@ void FieldVisitor::Activation(absl::string_view name, std::string& value) {
 void FieldVisitor::Weight(absl::string_view weight, Initializer& initializer) {
   (*this)(absl::StrCat(weight, "_initializer"), initializer,
           absl::StrCat("what weight ", weight, " holds at first"));
-  Only(absl::StrCat(weight, "_regularizer"), nullptr, kTraining);
-  Only(absl::StrCat(weight, "_constraint"), nullptr, kTraining);
+  Only(absl::StrCat(weight, "_regularizer"), nullptr,
+       "in training: L1, L2, L1L2 or OrthogonalRegularizer");
+  fields_.back().type = kRegularizer;
+  Only(absl::StrCat(weight, "_constraint"), nullptr,
+       "in training: MaxNorm, MinMaxNorm, NonNeg or UnitNorm");
+  fields_.back().type = kConstraint;
 }
+
+bool IsRuleType(absl::string_view type) { return type == kRegularizer || type == kConstraint; }
 
 void FieldVisitor::Only(absl::string_view name, ConfigValue value, absl::string_view doc) {
   fields_.push_back({.name = std::string(name),

@@ -94,6 +94,9 @@ struct FieldType<std::vector<T>> {
   }
 };
 
+// Whether that is the type of an option that a layer's rules for weights are.
+bool IsRuleType(absl::string_view type);
+
 // One field of an options struct that lives at least as long.
 struct LayerField {
   std::string name, type, doc;
@@ -120,8 +123,8 @@ class FieldVisitor {
   void Name(std::string& name);
   // The name of an activation. Keras writes none as "linear".
   void Activation(absl::string_view name, std::string& value);
-  // The initializer of weight "kernel", and Keras' regularizer and constraint of it, which concern
-  // training alone and must be null.
+  // The initializer of weight "kernel", and Keras' regularizer and constraint of it, which are the
+  // layer's, not its options' (Layer::With()).
   void Weight(absl::string_view weight, Initializer& initializer);
   // A field of Keras' for which there is one value only.
   void Only(absl::string_view name, ConfigValue value, absl::string_view doc);

@@ -1,5 +1,7 @@
 #include "nomograph/core/layers/layer_registry.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_join.h"
 #include "nomograph/core/types/attributes.h"
 
@@ -9,17 +11,26 @@ namespace {
 // Options that every layer of Keras has beside its own. Takes them out of `config`.
 struct CommonOptions {
   bool trainable = true;
+  std::vector<std::pair<std::string, std::string>> rules;  // for weights: arguments and texts
 
-  absl::Status TakeFrom(LayerConfig& config) {
+  // `own` are the class's options.
+  absl::Status TakeFrom(LayerConfig& config, absl::Span<const LayerOption> own) {
     ErrorList errors;
     LayerConfig rest;
     for (const auto& [name, value] : config) {
+      const std::string& field = name;
+      const bool is_rule = field == "activity_regularizer" ||
+                           std::any_of(own.begin(), own.end(), [&](const LayerOption& option) {
+                             return option.name == field && IsRuleType(option.type);
+                           });
       if (name == "trainable") {
         errors.Add(FieldType<bool>::Read(value, trainable), name);
       } else if (name == "dtype") {
         errors.Add(CheckDType(value), name);
-      } else if (name == "activity_regularizer") {
-        if (!value.is_null()) errors.Add(WrongFieldType("null", value), name);
+      } else if (is_rule) {
+        const auto text = RuleTextFromConfig(name, value);
+        errors.Add(text.status(), name);
+        if (text.ok() && !text->empty()) rules.emplace_back(name, *text);
       } else {
         rest.Set(name, value);
       }
@@ -107,11 +118,12 @@ absl::StatusOr<Layer> LayerRegistry::FromConfig(absl::string_view class_name,
   LayerConfig own = config;
   CommonOptions common;
   ErrorList errors;
-  errors.Add(common.TakeFrom(own));
+  errors.Add(common.TakeFrom(own, found->options()));
   auto layer = found->make(own);
   errors.Add(layer.ok() ? layer->CheckOptions() : layer.status());
   NOMO_RETURN_IF_ERROR(Annotate(errors.ToStatus("options are wrong"), class_name));
   layer->set_trainable(common.trainable);
+  for (auto& [argument, text] : common.rules) layer->set_rule(argument, std::move(text));
   return layer;
 }
 
@@ -164,7 +176,7 @@ std::vector<LayerOption> OptionsOf(const FieldVisitor& fields) {
                           .type = field.type,
                           .doc = field.doc,
                           .required = field.required,
-                          .fixed = field.fixed};
+                          .fixed = field.fixed && !IsRuleType(field.type)};
     const auto value = field.required ? ConfigValue() : field.write();
     if (!field.required && value.ok()) option.default_value = value->ToString();
     options.push_back(std::move(option));

@@ -25,7 +25,10 @@ enum class UpdateRule {
   kCenteredMomentum,  // the same for kCentered, with s2 for s1
   kAdagrad,           // s0 += g²; w -= c0 g / √(s0 + c1)
   kAdadelta,  // s0 = c1 s0 + c2 g²; d = g √(s1 + c3) / √(s0 + c3); s1 = c1 s1 + c2 d²; w -= c0 d
-  kFtrl,      // see FtrlRule: with the root for the power
+  // s1 += c1 (g² - s1); s2 = (w - (1 - c5) s0) / c5; s0 -= c0 g / (√(c2 s1) + c3); s2 += c4 (s0 -
+  // s2); w = s0 + c5 (s2 - s0)
+  kScheduleFree,
+  kFtrl,  // see FtrlRule: with the root for the power
 };
 
 template <typename T>

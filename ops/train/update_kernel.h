@@ -180,6 +180,18 @@ struct FtrlRule {
   }
 };
 
+struct ScheduleFreeRule {
+  static constexpr int kSlots = 3;
+  template <class L>
+  static HWY_INLINE void Step(const L* c, const L& g, L& w, L* s) {
+    s[1] = s[1] + c[1] * (g * g - s[1]);
+    s[2] = s[0] + (w - s[0]) / c[5];
+    s[0] = s[0] - c[0] * g / (Sqrt(c[2] * s[1]) + c[3]);
+    s[2] = s[2] + c[4] * (s[0] - s[2]);
+    w = s[0] + c[5] * (s[2] - s[0]);
+  }
+};
+
 // From `i` on as many whole vectors as there are; yields where it ended.
 template <class Rule, class D, typename T>
 HWY_INLINE int64_t RunVectors(D d, const Update<T>& update, int64_t i, int64_t end) {
@@ -238,6 +250,8 @@ void RunRule(const Update<T>& update, int64_t begin, int64_t end) {
       return Run<AdagradRule>(update, begin, end);
     case UpdateRule::kAdadelta:
       return Run<AdadeltaRule>(update, begin, end);
+    case UpdateRule::kScheduleFree:
+      return Run<ScheduleFreeRule>(update, begin, end);
     case UpdateRule::kFtrl:
       return Run<FtrlRule>(update, begin, end);
   }

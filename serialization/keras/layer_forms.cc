@@ -332,6 +332,7 @@ class Former {
     }
     if (option->type == "activation" || field == "activation" || field == "recurrent_activation")
       return TakeActivation(field, std::move(value));
+    if (IsRuleType(option->type)) return absl::OkStatus();  // AddWeightRules() reads them
     if (option->fixed) return TakeFixed(*option, value);
     if (auto coerced = Coerced(*option, std::move(value)))
       form_.config.Set(field, *std::move(coerced));

@@ -145,7 +145,7 @@ class RegisteredLayer : public ReadyLayer {
       const auto activated = ApplyActivation(*activation_, node_->full_name, outputs[0], context_);
       outputs[0] = activated.ok() ? *activated : ErrorValue(activated.status());
     }
-    outputs[0] = WithActivityPenalty(node_->entry, outputs[0]);
+    outputs[0] = WithActivityPenalty(node_->entry, context_.era, outputs[0]);
     return outputs;
   }
 

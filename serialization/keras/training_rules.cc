@@ -7,9 +7,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "nomograph/core/build/expr.h"
+#include "nomograph/core/layers/weight_rules.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/names.h"
 #include "nomograph/serialization/keras/ready_layer.h"
@@ -52,18 +52,18 @@ double NumberOf(const LayerConfig& config, absl::string_view name, double otherw
   return otherwise;
 }
 
-// Axes, by default the first: "0+1".
-std::string AxesOf(const LayerConfig& config) {
+// Axes, by default the first.
+constraints::Axes AxesOf(const LayerConfig& config) {
   const ConfigValue* found = config.Find("axis");
   const ConfigValue value = found == nullptr ? ConfigValue(0) : Unwrapped(*found);
-  std::vector<std::string> axes;
-  if (const int64_t* axis = value.As<int64_t>()) axes.push_back(absl::StrCat(*axis));
+  constraints::Axes axes;
+  if (const int64_t* axis = value.As<int64_t>()) axes.push_back(*axis);
   if (const List* list = value.As<List>()) {
     for (const ConfigValue& axis : *list) {
-      if (const int64_t* number = axis.As<int64_t>()) axes.push_back(absl::StrCat(*number));
+      if (const int64_t* number = axis.As<int64_t>()) axes.push_back(*number);
     }
   }
-  return absl::StrCat("axes=", axes.empty() ? "0" : absl::StrJoin(axes, "+"));
+  return axes.empty() ? constraints::Axes{0} : axes;
 }
 
 // L1 and L2 alone, and both: Keras' defaults are 0.01 where one is named, 0 where both are.
@@ -83,30 +83,30 @@ std::optional<Penalties> PenaltiesIn(const Rule& rule) {
 
 std::optional<std::string> RegularizerText(const Rule& rule) {
   if (const auto penalties = PenaltiesIn(rule)) {
-    std::vector<std::string> parts;
-    if (penalties->l1 != 0) parts.push_back(absl::StrCat("l1=", penalties->l1));
-    if (penalties->l2 != 0) parts.push_back(absl::StrCat("l2=", penalties->l2));
-    return absl::StrJoin(parts, ",");
+    return regularizers::L1L2(penalties->l1, penalties->l2).ToString();
   }
   if (rule.name != "orthogonal_regularizer" && rule.name != "orthogonal") return std::nullopt;
   const bool columns = TextField(rule.config, "mode") == "columns";
-  return absl::StrCat(columns ? "orthogonal_columns=" : "orthogonal_rows=",
-                      NumberOf(rule.config, "factor", 0.01));
+  return regularizers::OrthogonalRegularizer(NumberOf(rule.config, "factor", 0.01),
+                                             columns ? "columns" : "rows")
+      .ToString();
 }
 
 std::optional<std::string> ConstraintText(const Rule& rule) {
   const LayerConfig& c = rule.config;
-  if (rule.name == "non_neg" || rule.name == "nonneg") return "non_neg";
+  if (rule.name == "non_neg" || rule.name == "nonneg") return constraints::NonNeg().ToString();
   if (rule.name == "unit_norm" || rule.name == "unitnorm")
-    return absl::StrCat("unit_norm:", AxesOf(c));
+    return constraints::UnitNorm(AxesOf(c)).ToString();
   if (rule.name == "max_norm" || rule.name == "maxnorm") {
-    return absl::StrCat("max_norm:max_value=", NumberOf(c, "max_value", NumberOf(c, "m", 2)), ",",
-                        AxesOf(c));
+    return constraints::MaxNorm(NumberOf(c, "max_value", NumberOf(c, "m", 2)), AxesOf(c))
+        .ToString();
   }
   if (rule.name != "min_max_norm") return std::nullopt;
-  return absl::StrCat("min_max_norm:min_value=", NumberOf(c, "min_value", 0),
-                      ",max_value=", NumberOf(c, "max_value", 1), ",rate=", NumberOf(c, "rate", 1),
-                      ",", AxesOf(c));
+  return constraints::MinMaxNorm({.min_value = NumberOf(c, "min_value", 0),
+                                  .max_value = NumberOf(c, "max_value", 1),
+                                  .rate = NumberOf(c, "rate", 1),
+                                  .axes = AxesOf(c)})
+      .ToString();
 }
 
 // Keras 1's W, U and b.
@@ -136,9 +136,9 @@ class RuleWriter {
       absl::string_view prefix = field;
       if (value.is_null() || absl::StartsWith(field, "activity_")) continue;
       if (absl::ConsumeSuffix(&prefix, "_regularizer")) {
-        AddRule(layer, field, prefix, "regularizer/", value, RegularizerText);
+        AddRule(layer, field, prefix, kRegularizerKey, value, RegularizerText);
       } else if (absl::ConsumeSuffix(&prefix, "_constraint")) {
-        AddRule(layer, field, prefix, "constraint/", value, ConstraintText);
+        AddRule(layer, field, prefix, kConstraintKey, value, ConstraintText);
       } else if ((field == "layer" || field == "cell") && depth == 0) {
         // What a wrapper wraps has its weights within those of the wrapper.
         const LayerConfig* inner = value.As<LayerConfig>();
@@ -180,7 +180,7 @@ void AddWeightRules(const LayerNode& root, Model& model, std::vector<std::string
   RuleWriter(model, warnings).Add(root);
 }
 
-Value WithActivityPenalty(const LayerEntry& layer, const Value& output) {
+Value WithActivityPenalty(const LayerEntry& layer, const Era& era, const Value& output) {
   std::optional<Penalties> penalties;
   if (layer.class_name == "ActivityRegularization") {
     penalties = {NumberOf(layer.config, "l1", 0), NumberOf(layer.config, "l2", 0)};
@@ -190,17 +190,12 @@ Value WithActivityPenalty(const LayerEntry& layer, const Value& output) {
   if (!penalties || (penalties->l1 == 0 && penalties->l2 == 0)) return output;
   if (!output.status().ok() || !kFloats.Contains(output.dtype())) return output;
   const ScopedLayer scope(output.expr()->layer);
-  Value cost;
-  const auto add = [&](double factor, const Value& elements) {
-    if (factor == 0) return;
-    const Value part = factor * Call("math.ReduceSum", {elements}, {{"keepdims", false}});
-    cost = cost.valid() ? cost + part : part;
-  };
-  add(penalties->l1, Call("math.Abs", {output}));
-  add(penalties->l2, output * output);
-  const Value sizes = Call("array.Shape", {output}, {{"start", 0}, {"end", 1}});
-  const Value batch = Call("array.Cast", {sizes}, {{"to", output.dtype()}});
-  const Value with_loss = Call("train.AddLoss", {output, cost / batch});
+  Value cost = Penalty({.l1 = penalties->l1, .l2 = penalties->l2}, output);
+  if (era.major < 3) {
+    const Value sizes = Call("array.Shape", {output}, {{"start", 0}, {"end", 1}});
+    cost = cost / Call("array.Cast", {sizes}, {{"to", output.dtype()}});
+  }
+  const Value with_loss = Call("train.AddLoss", {output, cost});
   const Value mask = MaskOf(output);
   return mask.valid() ? WithMask(with_loss, mask) : with_loss;
 }

@@ -1,5 +1,5 @@
 // What a Keras model's configuration says of training: penalties and constraints, which become the
-// model's metadata (train/weight_rules.h), and penalties on activations, which become nodes.
+// model's metadata (core/layers/weight_rules.h), and penalties on activations, which become nodes.
 #ifndef NOMOGRAPH_SERIALIZATION_KERAS_TRAINING_RULES_H_
 #define NOMOGRAPH_SERIALIZATION_KERAS_TRAINING_RULES_H_
 
@@ -8,6 +8,7 @@
 
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/graph/model.h"
+#include "nomograph/serialization/keras/layer_forms.h"
 #include "nomograph/serialization/keras/layer_tree.h"
 
 namespace nomograph::keras {
@@ -16,9 +17,10 @@ namespace nomograph::keras {
 // own class is left out, with a warning each.
 void AddWeightRules(const LayerNode& root, Model& model, std::vector<std::string>& warnings);
 
-// The value with the layer's activity_regularizer, if any, as train.AddLoss: the penalty's mean
-// over the batch, as Keras has it (keras/src/layers/layer.py).
-Value WithActivityPenalty(const LayerEntry& layer, const Value& output);
+// The value with the layer's activity_regularizer, if any, as train.AddLoss: the penalty's sum over
+// the batch as Keras 3 has it (keras/src/layers/layer.py), the mean in files of those before it
+// (keras/engine/base_layer.py).
+Value WithActivityPenalty(const LayerEntry& layer, const Era& era, const Value& output);
 
 }  // namespace nomograph::keras
 

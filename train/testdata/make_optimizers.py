@@ -49,6 +49,19 @@ def averaged(overwrite):  # the moving mean of the weight, beside SGD
     return mean
 
 
+def schedule_free(decay=0, warmup=0):  # x, the mean of the steps' points, from the pair of sequences
+    w, z, x, v = W.copy(), W.copy(), W.copy(), np.zeros(12)
+    for t, g in enumerate(G, 1):
+        # Keras decays the weight ahead of the step, of which x has its share: w = 0.1 z + 0.9 x.
+        x = x - decay * LR * w / 0.9
+        v = 0.999 * v + 0.001 * g * g
+        rate = LR * (min(1, t / warmup) if warmup else 1)
+        z = z - rate * g / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        x = x * (1 - 1 / t) + z / t
+        w = 0.1 * z + 0.9 * x
+    return x
+
+
 schedule = lambda t: 0.5 * LR * (1 + np.cos(np.pi * min(t, 15) / 15))  # cosine, over 15 steps
 scheduled, accumulated = W.copy(), W.copy()
 for t, g in enumerate(G):
@@ -85,6 +98,8 @@ results = {
     "muon_6x2": rule(rules.muon, 0, shape=(6, 2)),
     "muon_2x3x2": rule(rules.muon, 0, shape=(2, 3, 2)),
     "muon_plain": rule(rules.muon, 0, shape=(4, 3), decay=0, nesterov=False),
+    "schedule_free": schedule_free(),
+    "schedule_free_decay": schedule_free(decay=0.1, warmup=7),
     "clipvalue": clipped(lambda g: np.clip(g, -0.5, 0.5)),
     "clipnorm": clipped(lambda g: g * min(1, 2 / np.linalg.norm(g))),
     "cosine_decay": scheduled,
