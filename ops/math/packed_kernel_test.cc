@@ -83,7 +83,7 @@ std::vector<Case> Cases() {
          return Call("nn.Conv", {x, weights({40, 20, 3, 3}), Constant(Random({40}, 12))}, attrs);
        },
        "Winograd 4x4",
-       1e-4},  // its error is that of the largest element of a tile: core/vector/winograd_conv.h
+       1e-4},  // its error is that of the largest element of a tile: core/window/winograd_conv.h
       {"1x1 with strides",
        {2, 20, 9, 40},
        [=](const Value& x) {

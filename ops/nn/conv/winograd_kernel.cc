@@ -14,7 +14,7 @@
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/vector/vector_target.h"
-#include "nomograph/core/vector/winograd_conv.h"
+#include "nomograph/core/window/winograd_conv.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 

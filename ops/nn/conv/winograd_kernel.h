@@ -1,5 +1,5 @@
 // The fast kernel of convolutions with windows of 3x3 elements at every place, in planes of their
-// own: core/vector/winograd_conv.h.
+// own: core/window/winograd_conv.h.
 #ifndef NOMOGRAPH_OPS_NN_CONV_WINOGRAD_KERNEL_H_
 #define NOMOGRAPH_OPS_NN_CONV_WINOGRAD_KERNEL_H_
 

@@ -1,9 +1,9 @@
 // The loops of winograd_conv.cc, which includes this file once for each instruction set.
-#if defined(NOMOGRAPH_CORE_VECTOR_WINOGRAD_CONV_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_VECTOR_WINOGRAD_CONV_KERNEL_H_
-#undef NOMOGRAPH_CORE_VECTOR_WINOGRAD_CONV_KERNEL_H_
+#if defined(NOMOGRAPH_CORE_WINDOW_WINOGRAD_CONV_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_WINDOW_WINOGRAD_CONV_KERNEL_H_
+#undef NOMOGRAPH_CORE_WINDOW_WINOGRAD_CONV_KERNEL_H_
 #else
-#define NOMOGRAPH_CORE_VECTOR_WINOGRAD_CONV_KERNEL_H_
+#define NOMOGRAPH_CORE_WINDOW_WINOGRAD_CONV_KERNEL_H_
 #endif
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 #include "hwy/highway.h"
 #include "nomograph/core/vector/panel_product.h"
 #include "nomograph/core/vector/vector_steps.h"
-#include "nomograph/core/vector/winograd_conv.h"
+#include "nomograph/core/window/winograd_conv.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -370,4 +370,4 @@ bool RunStage(const WinogradConv& c, int64_t block, WinogradStage stage, int par
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_VECTOR_WINOGRAD_CONV_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_WINDOW_WINOGRAD_CONV_KERNEL_H_

@@ -7,8 +7,8 @@
 //
 // Its error is relative to the largest magnitude among all elements that a tile reads, and some
 // five times that of a plain sum: RMS 1e-6 for 30 input channels, 3e-6 for 260.
-#ifndef NOMOGRAPH_CORE_VECTOR_WINOGRAD_CONV_H_
-#define NOMOGRAPH_CORE_VECTOR_WINOGRAD_CONV_H_
+#ifndef NOMOGRAPH_CORE_WINDOW_WINOGRAD_CONV_H_
+#define NOMOGRAPH_CORE_WINDOW_WINOGRAD_CONV_H_
 
 #include <cstdint>
 #include <vector>
@@ -61,4 +61,4 @@ bool RunWinogradStage(const WinogradConv& conv, int64_t block, WinogradStage sta
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_VECTOR_WINOGRAD_CONV_H_
+#endif  // NOMOGRAPH_CORE_WINDOW_WINOGRAD_CONV_H_

@@ -1,5 +1,5 @@
 // Winograd's convolution against sums in double.
-#include "nomograph/core/vector/winograd_conv.h"
+#include "nomograph/core/window/winograd_conv.h"
 
 #include <cmath>
 #include <cstdlib>
