@@ -7,6 +7,7 @@
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/bfloat16.h"
 #include "nomograph/core/onednn/conversion_observer.h"
+#include "nomograph/core/onednn/primitive_threads.h"
 #include "nomograph/core/op/keep_nan.h"
 
 namespace nomograph::onednn {
@@ -32,11 +33,6 @@ class ScopedThreads {
   int previous_;
   bool changed_;
 };
-
-// With OpenMP below it oneDNN knows no other threads than OpenMP's.
-int PrimitiveThreads(const PrepareContext& context) {
-  return CurrentThreadPool() != nullptr ? 1 : context.threads;
-}
 
 dnnl::memory::dims Dims(absl::Span<const int64_t> dims) {
   if (dims.empty()) return {1};  // oneDNN has no scalars
@@ -277,7 +273,7 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
         }
       }
       stream.wait();
-      if (may_lose_nan_) CollectInvalidFlag(threads_);
+      NoteTeam(threads_);
       return absl::OkStatus();
     });
   }
