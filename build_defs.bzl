@@ -12,7 +12,7 @@ load("//tools:model_rules.bzl", _nomo_verify_test = "nomo_verify_test")
 nomo_verify_test = _nomo_verify_test
 
 # What the code relies on wherever it is built, so it stands here and not in .bazelrc, which other workspaces do not read.
-# Without OpenMP (--define=openmp=no) Nomograph's own loops use one thread; oneDNN keeps what it was built with.
+# Without OpenMP (--define=openmp=no) a session has one thread unless it names more; oneDNN keeps what it was built with.
 _NO_OPENMP = "@nomograph//third_party:no_openmp"  # as seen from any workspace
 NOMO_COPTS = ["-std=c++20"] + select({
     _NO_OPENMP: ["-fopenmp-simd", "-Wno-unknown-pragmas"],

@@ -5,10 +5,12 @@ The models are those of tests/onnx/real_models, whose README tells what must be 
 of further_models.py. Before a model is timed its outputs must agree within 1e-4 of the largest
 magnitude. Each round runs it here and there in turn, each in a process of its own; the table has the
 median of the rounds' ratios. Below 1 is better than ONNX Runtime. With --together N each is run by N
-processes at once, with --busy N beside N processes that do nothing but compute.
+processes at once, with --busy N beside N processes that do nothing but compute. With --quantized
+both run what `nomo quantize` has made of the model: integers of 8 bits, as ONNX's QDQ.
 
 Usage: onnx_runtime.py --nomo PROGRAM --work FOLDER [--threads N] [--batch N] [--rounds N]
-                       [--together N] [--busy N] [--json FILE] [--markdown FILE] [MODEL...]
+                       [--together N] [--busy N] [--quantized] [--json FILE] [--markdown FILE]
+                       [MODEL...]
 """
 import argparse
 import concurrent.futures
@@ -31,8 +33,9 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tests/onnx/re
 import runners
 import zoo
 
-# Of the largest magnitude. Factors of 8 bits, in some fifty layers one behind the other.
-TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2}
+# Of the largest magnitude. Factors of 8 bits, in some fifty layers one behind the other: where a
+# number lies between two integers, and each side takes another one, the next layers see that.
+TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2, "quantized": 1e-1}
 RATIOS = ["run", "start", "memory"]
 HEADING = ["model", "ms", "ms ORT", *RATIOS, "MB", "MB ORT", "differs by"]
 
@@ -68,12 +71,23 @@ def costs_together(programs, path, inputs, runs):
         return list(pool.map(lambda program: program.cost(path, inputs, runs), programs))
 
 
-def measure(model, work, nomo, peers, batch, rounds, tolerance):
+def quantized(model, source, nomo):
+    """A file beside the source, calibrated on the benchmark's own inputs."""
+    target = source.parent / "quantized" / source.name
+    target.parent.mkdir(exist_ok=True)
+    nomo.quantize(source, target, model.inputs(2))
+    return target
+
+
+def measure(model, work, nomo, peers, batch, rounds, precision):
     """The figures of the model, where as many run together as there are peers."""
-    ort = peers[0]
-    source, saved = work / f"{model.name}.onnx", work / f"{model.name}.nomo"
+    ort, tolerance = peers[0], TOLERANCES[precision]
+    source = work / f"{model.name}.onnx"
     if not source.exists():
         model.make(source)
+    if precision == "quantized":
+        source = quantized(model, source, nomo)
+    saved = source.with_suffix(".nomo")
     saved.unlink(missing_ok=True)
     nomo.convert(source, saved)
     inputs = model.inputs(batch)
@@ -140,6 +154,8 @@ def main():
     parser.add_argument("--batch", type=int, default=1, help="rows of a run (default 1)")
     parser.add_argument("--precision", choices=TOLERANCES, default="float32",
                         help="in which Nomograph multiplies; ONNX Runtime does in float32 (default float32)")
+    parser.add_argument("--quantized", action="store_true",
+                        help="run what `nomo quantize` makes of the models, on both sides")
     parser.add_argument("--rounds", type=int, default=3, help="of each model (default 3)")
     parser.add_argument("--together", type=int, default=1, help="processes at once (default 1)")
     parser.add_argument("--busy", type=int, default=0, help="busy processes beside them (default 0)")
@@ -162,16 +178,19 @@ def main():
         sys.exit(f"no such model: {', '.join(sorted(missing))}")
     nomo = runners.Nomo(arguments.nomo.resolve(), arguments.threads, arguments.precision)
     peers = [runners.OnnxRuntime(work, arguments.threads) for _ in range(arguments.together)]
+    if arguments.quantized and arguments.precision != "float32":
+        sys.exit("--quantized: integers have no --precision")
+    precision = "quantized" if arguments.quantized else arguments.precision
     rows, failed = [], []
     for model in models:
         print(model.name, file=sys.stderr)
         try:
             with busy_processes(arguments.busy):
                 rows.append(measure(model, work, nomo, peers, arguments.batch, arguments.rounds,
-                                    TOLERANCES[arguments.precision]))
+                                    precision))
         except runners.Failure as failure:  # the others are measured all the same
             failed.append(str(failure))
-    where = {**machine(arguments.threads, arguments.batch), "precision": arguments.precision,
+    where = {**machine(arguments.threads, arguments.batch), "precision": precision,
              "together": arguments.together, "busy": arguments.busy}
     table = [HEADING, *(cells(row) for row in (with_mean(rows) if rows else []))]
     title = "{date}, {processor} ({instructions}), {threads} threads, batch {batch}, {precision}, {peer}".format(**where)

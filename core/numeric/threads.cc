@@ -2,12 +2,13 @@
 
 #include <atomic>
 #include <cfenv>
+#include <exception>
 
 namespace nomograph {
 namespace {
 
 thread_local ThreadPool* current_pool = nullptr;
-thread_local bool in_task = false;
+thread_local bool in_part = false;
 
 // With 0 levels every region of this thread's has one thread, whatever it asks for.
 #ifdef _OPENMP
@@ -18,16 +19,31 @@ int ParallelLevels() { return 0; }
 void SetParallelLevels(int /*levels*/) {}
 #endif
 
-// A thread of the pool's within a task, which may be the one that waits for it.
-class TaskScope {
+// While it lives this thread is within a part: it runs what is parallel there alone.
+class PartScope {
  public:
-  explicit TaskScope(ThreadPool& pool)
-      : pool_(pool), flag_before_(std::fetestexcept(FE_INVALID) != 0), in_task_before_(in_task) {
-    in_task = true;
+  PartScope() : in_part_before_(in_part), levels_before_(ParallelLevels()) {
+    in_part = true;
+    SetParallelLevels(0);
+  }
+  ~PartScope() {
+    in_part = in_part_before_;
+    SetParallelLevels(levels_before_);
+  }
+
+ private:
+  const bool in_part_before_;
+  const int levels_before_;
+};
+
+// A thread of the pool's within a part, which may be the one that waits for it.
+class PoolPartScope {
+ public:
+  explicit PoolPartScope(ThreadPool& pool)
+      : pool_(pool), flag_before_(std::fetestexcept(FE_INVALID) != 0) {
     if (flag_before_) std::feclearexcept(FE_INVALID);
   }
-  ~TaskScope() {
-    in_task = in_task_before_;
+  ~PoolPartScope() {
     if (flag_before_) {
       std::feraiseexcept(FE_INVALID);
     } else {
@@ -38,8 +54,26 @@ class TaskScope {
 
  private:
   const ThreadPoolScope pool_;
-  const bool flag_before_, in_task_before_;
+  const PartScope part_;
+  const bool flag_before_;
 };
+
+void RunOnPool(ThreadPool& pool, int parts, internal::PartFn call, const void* loop) {
+  std::atomic<bool> raised{false}, failed{false};
+  std::exception_ptr exception;
+  pool.Run(parts, [&](int part) {
+    if (failed) return;
+    const PoolPartScope scope(pool);
+    try {
+      call(loop, part);
+    } catch (...) {
+      if (!failed.exchange(true)) exception = std::current_exception();
+    }
+    if (scope.raised()) raised = true;
+  });
+  if (raised) std::feraiseexcept(FE_INVALID);
+  if (exception != nullptr) std::rethrow_exception(exception);
+}
 
 }  // namespace
 
@@ -60,23 +94,24 @@ bool InParallel() {
 #ifdef _OPENMP
   if (omp_in_parallel() != 0) return true;
 #endif
-  return in_task;
+  return in_part;
 }
 
 namespace internal {
 
-void RunOnPool(ThreadPool& pool, int count, const std::function<void(int)>& task) {
-  if (in_task) {
-    for (int i = 0; i < count; ++i) task(i);
+void RunParts(int parts, PartFn call, const void* loop) {
+  if (in_part) {
+    for (int part = 0; part < parts; ++part) call(loop, part);
     return;
   }
-  std::atomic<bool> raised{false};
-  pool.Run(count, [&](int i) {
-    const TaskScope scope(pool);
-    task(i);
-    if (scope.raised()) raised = true;
-  });
-  if (raised) std::feraiseexcept(FE_INVALID);
+  if (current_pool != nullptr) return RunOnPool(*current_pool, parts, call, loop);
+  const PartScope scope;
+  RunWithHelpers(parts, call, loop);
+}
+
+void StayOnThisThread() {
+  in_part = true;
+  SetParallelLevels(0);
 }
 
 }  // namespace internal

@@ -1,15 +1,19 @@
-// Loops that several threads share: OpenMP's, or those of a pool that the caller has set; one where
-// the code is compiled without OpenMP and there is no pool.
+// Loops that several threads share: the caller's and helpers', or those of a pool that the caller
+// has set. OpenMP's threads do what oneDNN computes.
 #ifndef NOMOGRAPH_CORE_NUMERIC_THREADS_H_
 #define NOMOGRAPH_CORE_NUMERIC_THREADS_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <type_traits>
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+
+#include "nomograph/core/numeric/helpers.h"
 
 namespace nomograph {
 
@@ -17,15 +21,9 @@ namespace nomograph {
 // OpenMP's: what a parallel region gets that does not say how many it wants.
 inline int MaxThreads() { return omp_get_max_threads(); }
 inline void SetMaxThreads(int threads) { omp_set_num_threads(threads); }
-// Within a region of OpenMP's: this thread's number, and how many there are, which may be fewer
-// than the region asked for.
-inline int ThreadNumber() { return omp_get_thread_num(); }
-inline int TeamSize() { return omp_get_num_threads(); }
 #else
 inline int MaxThreads() { return 1; }
 inline void SetMaxThreads(int /*threads*/) {}
-inline int ThreadNumber() { return 0; }
-inline int TeamSize() { return 1; }
 #endif
 
 // A program's own threads, which may be shared with its other work.
@@ -56,7 +54,7 @@ class ThreadPoolScope {
   const int previous_levels_;
 };
 
-// Null: there is none, and OpenMP's threads serve.
+// Null: there is none, and helpers serve.
 ThreadPool* CurrentThreadPool();
 
 // Whether this thread is at work for a loop that threads share: what it starts in turn it runs
@@ -70,42 +68,95 @@ inline int DefaultThreads() {
 }
 
 namespace internal {
-// Within a task the tasks run one after the other on this thread. The flag "invalid operation" of
-// IEEE 754 that a task raises is raised on the calling thread (core/op/keep_nan.h).
-void RunOnPool(ThreadPool& pool, int count, const std::function<void(int)>& task);
+// Calls call(loop, part) for each 0 <= part < parts by the pool's threads or by helpers
+// (core/numeric/helpers.h); within a part, one after the other on this thread.
+void RunParts(int parts, PartFn call, const void* loop);
 }  // namespace internal
 
-// Calls f(part, parts) for each of some parts, at most `threads` and at least one, side by side.
+// Calls f(part, parts) for each of some parts, at most `threads` and at least one, side by side;
+// within such a call, on the one thread. Which thread has which part, and how many threads there
+// really are, is open: where the others are busy the calling one does it all. What f() throws
+// comes to the caller, and so does the flag "invalid operation" of IEEE 754 (core/op/keep_nan.h).
 template <typename F>
 void ParallelParts(int threads, const F& f) {
   if (threads <= 1) return f(0, 1);
-  if (ThreadPool* const pool = CurrentThreadPool()) {
-    return internal::RunOnPool(*pool, threads, [&f, threads](int part) { f(part, threads); });
-  }
-#pragma omp parallel num_threads(threads)
-  f(ThreadNumber(), TeamSize());
+  struct Loop {
+    const F& f;
+    const int parts;
+  } const loop{f, threads};
+  internal::RunParts(
+      threads,
+      [](const void* of, int part) {
+        const Loop& parts = *static_cast<const Loop*>(of);
+        parts.f(part, parts.parts);
+      },
+      &loop);
 }
 
-// Calls f(i) for 0 <= i < count; each thread takes neighbours.
+namespace internal {
+template <typename F>
+void CallWith(const F& f, int64_t i, int part) {
+  if constexpr (std::is_invocable_v<const F&, int64_t, int>) {
+    f(i, part);
+  } else {
+    f(i);
+  }
+}
+
+// Blocks of a loop that are handed out one by one, from both of its ends.
+class Blocks {
+ public:
+  Blocks(int64_t count, int64_t size)
+      : count_(count), size_(size), left_((count + size - 1) / size) {}
+
+  // Calls f(i) or f(i, part) for all i of all the blocks that this part gets.
+  template <typename F>
+  void Take(int part, const F& f) {
+    const bool from_front = part % 2 == 0;
+    while (left_.fetch_sub(1, std::memory_order_relaxed) > 0) {
+      const int64_t taken = (from_front ? front_ : back_).fetch_add(1, std::memory_order_relaxed);
+      const int64_t block = from_front ? taken : (count_ + size_ - 1) / size_ - 1 - taken;
+      const int64_t end = std::min(count_, (block + 1) * size_);
+      for (int64_t i = block * size_; i < end; ++i) CallWith(f, i, part);
+    }
+  }
+
+ private:
+  const int64_t count_, size_;
+  std::atomic<int64_t> left_, front_{0}, back_{0};
+};
+}  // namespace internal
+
+// Calls f(i), or f(i, part), for 0 <= i < count. Each thread takes neighbours, some of its share at
+// a time, so that one that comes late has less to do. What one part, of at most `threads`, calls
+// does not overlap, so that each may have memory of its own.
 template <typename F>
 void ParallelFor(int threads, int64_t count, const F& f) {
+  constexpr int64_t kBlocks = 4;  // a thread's
   threads = static_cast<int>(std::min<int64_t>(threads, count));
-  ParallelParts(threads, [&f, count](int part, int parts) {
-    const int64_t end = count * (part + 1) / parts;
-    for (int64_t i = count * part / parts; i < end; ++i) f(i);
-  });
+  if (threads <= 1) {
+    for (int64_t i = 0; i < count; ++i) internal::CallWith(f, i, 0);
+    return;
+  }
+  internal::Blocks blocks(count, std::max<int64_t>(1, count / (threads * kBlocks)));
+  ParallelParts(threads, [&](int part, int /*parts*/) { blocks.Take(part, f); });
 }
 
-// The same for calls of very different lengths: each thread takes the next one.
+// Calls f(begin, end) for ranges that make up [0, count), for loops that vectorise.
+template <typename F>
+void ParallelRanges(int threads, int64_t count, const F& f) {
+  const int64_t ranges = threads <= 1 ? 1 : std::min<int64_t>(4 * threads, count);
+  ParallelFor(threads, ranges, [&](int64_t r) { f(count * r / ranges, count * (r + 1) / ranges); });
+}
+
+// As ParallelFor(), for calls of very different lengths: each thread takes the next one.
 template <typename F>
 void ParallelForDynamic(int threads, int64_t count, const F& f) {
-  ThreadPool* const pool = CurrentThreadPool();
-  if (threads > 1 && pool != nullptr) {
-    return internal::RunOnPool(*pool, static_cast<int>(count), [&f](int i) { f(i); });
-  }
-  [[maybe_unused]] const bool several = threads > 1 && count > 1;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (several)
-  for (int64_t i = 0; i < count; ++i) f(i);
+  threads = static_cast<int>(std::min<int64_t>(threads, count));
+  std::atomic<int64_t> next{0};
+  ParallelParts(threads, [&](int /*part*/, int /*parts*/) {
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) f(i);
+  });
 }
 
 }  // namespace nomograph

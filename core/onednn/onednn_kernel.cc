@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "nomograph/core/onednn/bfloat16.h"
 #include "nomograph/core/onednn/conversion_observer.h"
+#include "nomograph/core/onednn/primitive_threads.h"
 #include "nomograph/core/op/keep_nan.h"
 
 namespace nomograph::onednn {
@@ -37,7 +38,7 @@ Desc BroadcastOperand(const TensorSpec& operand, absl::Span<const int> axes) {
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareIn(Builder::Mode mode, const BuildFn& build,
                                                   const PrepareContext& context) {
   if (HasEmptyTensor(context)) return nullptr;
-  const PrimitiveThreadsScope threads(PrimitiveThreads(context.threads));
+  const PrimitiveThreadsScope threads(PrimitiveThreads(context));
   auto kernel = Guard([&]() -> absl::StatusOr<std::unique_ptr<Kernel>> {
     Builder builder(context, mode);
     if (!build(builder)) return nullptr;
@@ -65,7 +66,7 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
       : buffers_(std::move(builder.buffers_)),
         steps_(std::move(builder.steps_)),
         scratch_bytes_(builder.scratch_bytes_),
-        threads_(PrimitiveThreads(builder.context_.threads)),
+        threads_(PrimitiveThreads(builder.context_)),
         may_lose_nan_(!builder.keeps_nan_),
         description_(std::move(builder.description_)) {}
 
@@ -118,7 +119,7 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
         }
       }
       stream.wait();
-      if (may_lose_nan_) CollectInvalidFlag(threads_);
+      NoteTeam(threads_);
       return absl::OkStatus();
     });
   }

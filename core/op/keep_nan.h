@@ -13,7 +13,8 @@
 
 namespace nomograph {
 
-// What a Kernel is, too, that may lose a NaN; its Run() then raises the flag on the calling thread.
+// What a Kernel is, too, that may lose a NaN; its Run() then raises the flag on the calling thread or
+// on one of the team's that it notes.
 class LossyKernel {
  public:
   virtual ~LossyKernel() = default;
@@ -21,15 +22,19 @@ class LossyKernel {
 };
 bool MayLoseNan(const Kernel& kernel);
 
-// Raises the calling thread's flag where a thread of its team of so many OpenMP threads has the
+// So many of the calling thread's team of OpenMP threads may have the flag from now on. To ask them
+// takes a region of OpenMP's, so that is done once for all kernels of a run.
+void NoteTeam(int threads);
+
+// Raises the calling thread's flag where a thread that has been noted since the last call has the
 // flag, and clears it there.
-void CollectInvalidFlag(int threads);
+void CollectInvalidFlag();
 
 // Watches the calling thread's flag. What was raised before, on the team's threads, too, counts as
 // raised again from the end on.
 class InvalidFlagScope {
  public:
-  explicit InvalidFlagScope(int threads);
+  InvalidFlagScope();
   ~InvalidFlagScope();
   InvalidFlagScope(const InvalidFlagScope&) = delete;
   InvalidFlagScope& operator=(const InvalidFlagScope&) = delete;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/types/float16.h"
@@ -174,11 +175,11 @@ bool WidenOutputs(const OpDef& op, const PrepareContext& context, WideNode& wide
 void ConvertOnThreads(const TensorView& from, const TensorView& to, int threads) {
   constexpr int64_t kChunk = 1 << 14;
   const int64_t count = from.shape->num_elements();
-#pragma omp parallel for num_threads(threads) if (threads > 1 && count > kChunk)
-  for (int64_t begin = 0; begin < count; begin += kChunk) {
+  ParallelFor(threads, (count + kChunk - 1) / kChunk, [&](int64_t chunk) {
+    const int64_t begin = chunk * kChunk;
     ConvertElements(from.dtype, from.data + begin * DTypeSize(from.dtype), to.dtype,
                     to.data + begin * DTypeSize(to.dtype), std::min(kChunk, count - begin));
-  }
+  });
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareWidened(const OpDef& op,

@@ -143,11 +143,11 @@ TEST(KeepNan, WhatHasAnEffectIsNotRepeated) {
 TEST(InvalidFlagScope, LeavesTheCallersFlagAsItWas) {
   std::feclearexcept(FE_INVALID);
   {
-    const InvalidFlagScope scope(2);
+    const InvalidFlagScope scope;
     EXPECT_FALSE(scope.raised());
     std::feraiseexcept(FE_INVALID);
     EXPECT_TRUE(scope.raised());
-    const InvalidFlagScope inner(2);
+    const InvalidFlagScope inner;
     EXPECT_FALSE(inner.raised());
   }
   EXPECT_NE(std::fetestexcept(FE_INVALID), 0);
@@ -155,13 +155,13 @@ TEST(InvalidFlagScope, LeavesTheCallersFlagAsItWas) {
 }
 
 TEST(InvalidFlagScope, SeesWhatOtherThreadsRaised) {
-  const InvalidFlagScope scope(2);
+  const InvalidFlagScope scope;
 #pragma omp parallel num_threads(2)
   {
 #pragma omp single nowait
     std::feraiseexcept(FE_INVALID);
   }
-  CollectInvalidFlag(2);
+  NoteTeam(2);
   EXPECT_TRUE(scope.raised());
 }
 

@@ -42,7 +42,7 @@ absl::StatusOr<std::vector<Tensor>> ReusedProgram::Run(absl::Span<const Tensor> 
 absl::StatusOr<std::vector<Tensor>> CachedProgram::Run(absl::Span<const Tensor> inputs,
                                                        const RunContext& run) {
   if (!program()->may_lose_nan()) return fast_.Run(inputs, run);
-  const InvalidFlagScope flag(program()->threads());
+  const InvalidFlagScope flag;
   auto outputs = fast_.Run(inputs, run);
   return outputs.ok() && flag.raised() ? RunKeepingNan(inputs, run) : std::move(outputs);
 }
@@ -50,7 +50,7 @@ absl::StatusOr<std::vector<Tensor>> CachedProgram::Run(absl::Span<const Tensor> 
 absl::Status CachedProgram::RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results,
                                     const RunContext& run, ProgramState& state) {
   if (!program()->may_lose_nan()) return Executor(*program(), run, state).RunInto(inputs, results);
-  const InvalidFlagScope flag(program()->threads());
+  const InvalidFlagScope flag;
   NOMO_RETURN_IF_ERROR(Executor(*program(), run, state).RunInto(inputs, results));
   if (!flag.raised()) return absl::OkStatus();
   NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, RunKeepingNan(inputs, run));

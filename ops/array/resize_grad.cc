@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/resize_args.h"
@@ -47,8 +48,7 @@ void Along(Block& block, int a, const ResizeTaps& taps, bool forward, int thread
   const int64_t from_size = block.shape[a];
   const int64_t to_size = forward ? taps.axis.output : taps.axis.input;
   Floats result(outer * to_size * inner);
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-  for (int64_t o = 0; o < outer; ++o) {
+  ParallelFor(threads, outer, [&](int64_t o) {
     for (int64_t i = 0; i < taps.axis.output; ++i) {
       for (int64_t t = 0; t < taps.count; ++t) {
         const double w = weight(i, t);
@@ -60,7 +60,7 @@ void Along(Block& block, int a, const ResizeTaps& taps, bool forward, int thread
         for (int64_t k = 0; k < inner; ++k) to[k] += w * from[k];
       }
     }
-  }
+  });
   block.shape[a] = to_size;
   block.values = std::move(result);
 }

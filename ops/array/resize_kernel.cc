@@ -23,8 +23,7 @@ struct Pass {
 template <typename E>
 void CopyPass(const Pass& pass, const E* x, E* y, int threads) {
   const int64_t* first = pass.first.data();
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-  for (int64_t o = 0; o < pass.outer; ++o) {
+  ParallelFor(threads, pass.outer, [&](int64_t o) {
     const E* from = x + o * pass.input * pass.inner;
     E* to = y + o * pass.output * pass.inner;
     if (pass.inner == 1) {
@@ -34,7 +33,7 @@ void CopyPass(const Pass& pass, const E* x, E* y, int threads) {
         std::memcpy(to, from + first[i] * pass.inner, pass.inner * sizeof(E));
       }
     }
-  }
+  });
 }
 
 // y = the weighted sum of `count` rows of x, which has n elements in each.
@@ -76,8 +75,7 @@ void SumPass(const Pass& pass, const float* x, float* y, float extrapolation, in
   const auto elements = pass.count == 2   ? SumElements<2>
                         : pass.count == 4 ? SumElements<4>
                                           : SumElements<0>;
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-  for (int64_t o = 0; o < pass.outer; ++o) {
+  ParallelFor(threads, pass.outer, [&](int64_t o) {
     const float* from = x + o * pass.input * pass.inner;
     float* to = y + o * pass.output * pass.inner;
     if (pass.inner == 1) {
@@ -91,7 +89,7 @@ void SumPass(const Pass& pass, const float* x, float* y, float extrapolation, in
     for (int64_t i = 0; i < pass.output; ++i) {
       if (pass.extrapolated[i]) std::fill_n(to + i * pass.inner, pass.inner, extrapolation);
     }
-  }
+  });
 }
 
 // The passes for the axes behind the leading ones that stay as they are; these are `planes`.
@@ -191,12 +189,8 @@ class ResizeKernel final : public Kernel {
   // Calls f(plane, scratch memory) for each plane.
   template <typename F>
   void ForEachPlane(std::byte* scratch, F f) const {
-#pragma omp parallel num_threads(plane_threads_) if (plane_threads_ > 1)
-    {
-      std::byte* own = scratch + ThreadNumber() * (plane_threads_ > 1) * BytesPerThread();
-#pragma omp for
-      for (int64_t p = 0; p < plan_.planes; ++p) f(p, own);
-    }
+    ParallelFor(plane_threads_, plan_.planes,
+                [&](int64_t p, int part) { f(p, scratch + part * BytesPerThread()); });
   }
 
   template <typename E>

@@ -10,6 +10,7 @@
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/gradient/picked.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/element_index.h"
 #include "nomograph/ops/array/nd_index.h"
@@ -48,18 +49,17 @@ absl::Status Scatter(KernelContext& context, int threads, Apply apply) {
     const absl::Span<const T> updates = context.input<T>(2);
     const absl::Span<T> y = context.output<T>(0);
     WithReduction<T>(reduction, [&](auto reduced) {
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-      for (int t = 0; t < threads; ++t) {
+      ParallelParts(threads, [&](int part, int parts) {
         const absl::Status applied = apply([&](int64_t to, int64_t from, int64_t count) {
           T* const target = y.data() + to;
           const T* const source = updates.data() + from;
-          const int64_t end = count * (t + 1) / threads;
+          const int64_t end = count * (part + 1) / parts;
 #pragma omp simd
-          for (int64_t i = count * t / threads; i < end; ++i)
+          for (int64_t i = count * part / parts; i < end; ++i)
             target[i] = reduced(target[i], source[i]);
         });
-        if (t == 0) status = applied;  // the same for all
-      }
+        if (part == 0) status = applied;  // the same for all
+      });
     });
   });
   return status;

@@ -120,18 +120,17 @@ class GridSampleKernel final : public Kernel {
 
   absl::Status Run(KernelContext& context) const override {
     const int64_t blocks = (g_.y.positions + kBlock - 1) / kBlock;
-#pragma omp parallel for num_threads(threads_)
-    for (int64_t i = 0; i < g_.y.batches * blocks; ++i) {
+    ParallelFor(threads_, g_.y.batches * blocks, [&](int64_t i, int part) {
       const int64_t n = i / blocks, first = i % blocks * kBlock;
       const int64_t count = std::min(kBlock, g_.y.positions - first);
-      BlockTaps taps(context.scratch() + ThreadNumber() * BytesPerThread(), g_.taps);
+      BlockTaps taps(context.scratch() + part * BytesPerThread(), g_.taps);
       taps.Fill(g_,
                 context.input<float>(1).data() + (n * g_.y.positions + first) * g_.x.spatial_rank,
                 count);
       const auto sample = g_.y.position_stride == 1 ? SampleBlock : SampleBlockChannelsLast;
       sample(g_, taps, count, context.input<float>(0).data() + g_.x.Offset(n, 0),
              context.output<float>(0).data() + g_.y.Offset(n, 0) + first * g_.y.position_stride);
-    }
+    });
     return absl::OkStatus();
   }
   int64_t scratch_bytes() const override { return threads_ * BytesPerThread(); }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/grid_taps.h"
@@ -81,12 +82,11 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareGradX(const PrepareContext& conte
       [g = grid, threads = context.threads](KernelContext& run) {
         const absl::Span<float> dx = run.output<float>(0);
         const int64_t image_size = g.x.channels * g.x.positions;
-#pragma omp parallel for num_threads(threads)
-        for (int64_t n = 0; n < g.x.batches; ++n) {
+        ParallelFor(threads, g.x.batches, [&](int64_t n) {
           std::fill_n(dx.data() + n * image_size, image_size, 0.0f);
           SpreadImage(g, run.input<float>(0).data(), run.input<float>(1).data(), n,
                       dx.data() + n * image_size);
-        }
+        });
         return absl::OkStatus();
       },
       "grid sample loops");
@@ -131,14 +131,13 @@ void GridGradient(const KernelContext& context, int threads) {
   const absl::Span<const T> x = context.input<T>(0), dy = context.input<T>(2);
   const absl::Span<const G> grid = context.input<G>(1);
   const absl::Span<G> gradient = context.output<G>(0);
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-  for (int64_t i = 0; i < g.y.batches * g.y.positions; ++i) {
+  ParallelFor(threads, g.y.batches * g.y.positions, [&](int64_t i) {
     const int64_t n = i / g.y.positions, p = i % g.y.positions, first = i * g.x.spatial_rank;
     const auto sums =
         PointGradient(g, g.TapsAt(grid.data() + first, true), x.data() + g.x.Offset(n, 0),
                       dy.data() + g.y.Offset(n, 0) + p * g.y.position_stride);
     for (int a = 0; a < g.x.spatial_rank; ++a) gradient[first + a] = static_cast<G>(sums[a]);
-  }
+  });
 }
 
 absl::Status ComputeGradGrid(KernelContext& context) {

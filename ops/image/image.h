@@ -21,6 +21,7 @@
 #include <string>
 #include <type_traits>
 
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/op.h"
 #include "nomograph/core/op/random.h"
 
@@ -119,11 +120,10 @@ void ForEachImage(TypeList<Ts...> types, KernelContext& context, int threads,
   const Images inputs(context.input_shape(0), context.attrs());
   const Images outputs(context.output_shape(0), context.attrs());
   Dispatch(types, context.input_dtype(0), [&]<typename T>() {
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-    for (int64_t i = 0; i < outputs.count(); ++i) {
+    ParallelFor(threads, outputs.count(), [&](int64_t i) {
       filter_of(i)(inputs.Get(context.input<T>(0).data(), i),
                    outputs.Get(context.output<T>(0).data(), i));
-    }
+    });
   });
 }
 

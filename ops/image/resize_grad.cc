@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/resize_geometry.h"
@@ -78,8 +79,8 @@ class FastKernel final : public Kernel {
     const int64_t to = d.input * h.input * w.input * g_.inner;
     const float* dy = context.input<float>(0).data();
     float* dx = context.output<float>(0).data();
-#pragma omp parallel for num_threads(threads_)
-    for (int64_t o = 0; o < g_.outer; ++o) SpreadPlane(dy + o * from, dx + o * to, to);
+    ParallelFor(threads_, g_.outer,
+                [&](int64_t o) { SpreadPlane(dy + o * from, dx + o * to, to); });
     return absl::OkStatus();
   }
   std::string Describe() const override { return "resize loops"; }

@@ -3,9 +3,11 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/roi_taps.h"
 
@@ -71,13 +73,13 @@ template <typename S, typename T>
 absl::Status AlignRegions(const KernelContext& context, int threads) {
   const RoiAlignNode node(context);
   absl::Status first_fault;
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-  for (int64_t i = 0; i < node.y.batches; ++i) {
+  std::mutex mutex;
+  ParallelFor(threads, node.y.batches, [&](int64_t i) {
     const absl::Status status = node.Align<S, T>(context, i);
-    if (status.ok()) continue;
-#pragma omp critical
+    if (status.ok()) return;
+    const std::lock_guard lock(mutex);
     if (first_fault.ok()) first_fault = Annotate(status, absl::StrCat("region ", i));
-  }
+  });
   return first_fault;
 }
 

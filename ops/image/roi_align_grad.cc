@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/image/roi_taps.h"
 
@@ -133,12 +134,11 @@ absl::Status Spread(const KernelContext& context, int threads) {
   const absl::Span<T> dx = context.output<T>(0);
   std::vector<double> sums(dx.size());
   absl::Status status;
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-  for (int t = 0; t < threads; ++t) {
-    const absl::Status spread = SpreadChannels<T>(context, x.channels * t / threads,
-                                                  x.channels * (t + 1) / threads, sums.data());
-    if (t == 0) status = spread;  // the same for all
-  }
+  ParallelParts(threads, [&](int part, int parts) {
+    const absl::Status spread = SpreadChannels<T>(context, x.channels * part / parts,
+                                                  x.channels * (part + 1) / parts, sums.data());
+    if (part == 0) status = spread;  // the same for all
+  });
   for (size_t i = 0; i < sums.size(); ++i) dx[i] = static_cast<T>(sums[i]);
   return status;
 }

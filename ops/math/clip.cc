@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
@@ -73,6 +74,14 @@ absl::StatusOr<std::vector<TensorType>> InferClip(const InferContext& context) {
   return SameAsInput(context);
 }
 
+void ClipFloats(const float* x, int64_t count, float low, float high, float* y) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) {
+    const float value = x[i] < low ? low : x[i];
+    y[i] = value > high ? high : value;
+  }
+}
+
 // The same on several processors. oneDNN's loop would take the lower limit for NaN.
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareClip(const PrepareContext& context) {
   if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
@@ -84,11 +93,9 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareClip(const PrepareContext& contex
         const float* x = kernel.input<float>(0).data();
         float* y = kernel.output<float>(0).data();
         const int64_t count = kernel.input_shape(0).num_elements();
-#pragma omp parallel for simd num_threads(threads)
-        for (int64_t i = 0; i < count; ++i) {
-          const float value = x[i] < low ? low : x[i];
-          y[i] = value > high ? high : value;
-        }
+        ParallelRanges(threads, count, [&](int64_t begin, int64_t end) {
+          ClipFloats(x + begin, end - begin, low, high, y + begin);
+        });
         return absl::OkStatus();
       },
       "clip loop");

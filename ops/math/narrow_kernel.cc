@@ -49,12 +49,9 @@ class NarrowKernel : public Kernel {
       product.steps[s].operand = context.input<float>(steps_[s].input).data();
     }
     float* const scratch = reinterpret_cast<float*>(context.scratch());
-    if (threads_ == 1) {
-      MultiplyNarrow(product, 0, 1, scratch);
-      return absl::OkStatus();
-    }
-#pragma omp parallel num_threads(threads_)
-    MultiplyNarrow(product, ThreadNumber(), TeamSize(), scratch + ThreadNumber() * scratch_floats_);
+    ParallelParts(threads_, [&](int part, int parts) {
+      MultiplyNarrow(product, part, parts, scratch + part * scratch_floats_);
+    });
     return absl::OkStatus();
   }
 

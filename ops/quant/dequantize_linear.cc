@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/storage_types.h"
 #include "nomograph/ops/quant/granularity.h"
@@ -79,10 +80,8 @@ void DequantizeFast(const KernelContext& context, int threads) {
   const Q* x = context.input<Q>(0).data();
   const float* scale = context.input<float>(1).data();
   float* y = context.output<float>(0).data();
-#pragma omp parallel for num_threads(threads) if (context.output_shape(0).num_elements() > 1 << 15)
-  for (int64_t i = 0; i < granularity.runs(); ++i) {
-    DequantizeRun(granularity.run(i), x, scale, zero, y);
-  }
+  ParallelFor(context.output_shape(0).num_elements() > 1 << 15 ? threads : 1, granularity.runs(),
+              [&](int64_t i) { DequantizeRun(granularity.run(i), x, scale, zero, y); });
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareDequantize(const PrepareContext& context) {

@@ -1,4 +1,8 @@
 // quant.DynamicQuantizeLinear: numbers quantised with a scale and a zero point of their own.
+#include <algorithm>
+#include <mutex>
+
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"
@@ -40,25 +44,37 @@ absl::Status DynamicQuantizeReference(KernelContext& context) {
   return absl::OkStatus();
 }
 
+void QuantizeBytes(const float* x, int64_t count, float scale, int32_t zero_point, uint8_t* y) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) y[i] = QuantizedFast<uint8_t>(x[i] / scale, zero_point);
+}
+
+// Elements: less takes some microseconds.
+constexpr int64_t kWorthThreads = 1 << 15;
+
 absl::Status DynamicQuantizeFast(KernelContext& context, int threads) {
   const float* x = context.input<float>(0).data();
   uint8_t* y = context.output<uint8_t>(0).data();
   const int64_t count = context.output_shape(0).num_elements();
-  float low = 0, high = 0;
-#pragma omp parallel for simd num_threads(threads) reduction(min    \
-                                                             : low) \
-    reduction(max                                                   \
-              : high) if (parallel                                  \
-                          : count > 1 << 15)
-  for (int64_t i = 0; i < count; ++i) {
-    low = x[i] < low ? x[i] : low;
-    high = x[i] > high ? x[i] : high;
-  }
-  SetScale(context, {low, high});
+  if (count < kWorthThreads) threads = 1;
+  Range range;
+  std::mutex mutex;
+  ParallelRanges(threads, count, [&](int64_t begin, int64_t end) {
+    float low = 0, high = 0;
+#pragma omp simd reduction(min : low) reduction(max : high)
+    for (int64_t i = begin; i < end; ++i) {
+      low = x[i] < low ? x[i] : low;
+      high = x[i] > high ? x[i] : high;
+    }
+    const std::lock_guard lock(mutex);
+    range = {std::min(range.low, low), std::max(range.high, high)};
+  });
+  SetScale(context, range);
   const float scale = context.output<float>(1)[0];
   const int32_t zero_point = context.output<uint8_t>(2)[0];
-#pragma omp parallel for simd num_threads(threads) if (parallel : count > 1 << 15)
-  for (int64_t i = 0; i < count; ++i) y[i] = QuantizedFast<uint8_t>(x[i] / scale, zero_point);
+  ParallelRanges(threads, count, [&](int64_t begin, int64_t end) {
+    QuantizeBytes(x + begin, end - begin, scale, zero_point, y + begin);
+  });
   return absl::OkStatus();
 }
 

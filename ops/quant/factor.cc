@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/ops/quant/linear.h"
 
 namespace nomograph::quant {
@@ -28,8 +29,7 @@ void CopySlabOf(const Factor& factor, const From* elements, const From* zeros, i
                 const Slab& slab, int threads, To* to) {
   const Rows rows = RowsOf(factor, slab);
   const int64_t depth = factor.depth();
-#pragma omp parallel for num_threads(threads) if (rows.count * rows.size >= kWorthThreads)
-  for (int64_t r = 0; r < rows.count; ++r) {
+  ParallelFor(rows.count * rows.size >= kWorthThreads ? threads : 1, rows.count, [&](int64_t r) {
     const int64_t o = rows.along_depth ? r : r / slab.size;
     const int64_t d = slab.begin + (rows.along_depth ? 0 : r % slab.size);
     const From* from = elements + (o * depth + d) * (rows.along_depth ? 1 : rows.size);
@@ -43,7 +43,7 @@ void CopySlabOf(const Factor& factor, const From* elements, const From* zeros, i
 #pragma omp simd
       for (int64_t i = 0; i < rows.size; ++i) out[i] = static_cast<To>(from[i] - less);
     }
-  }
+  });
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/bfloat16.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 
@@ -22,12 +23,18 @@ Tensor ConstantOf(const PrepareContext& context, int i) {
 
 // y = sums, or y += sums, modulo 2^32.
 template <typename T>
-void AddSums(const T* sums, bool first, int64_t count, int threads, int32_t* y) {
-#pragma omp parallel for simd num_threads(threads) if (parallel : count >= 1 << 15)
+void AddSums(const T* sums, bool first, int64_t count, int32_t* y) {
+#pragma omp simd
   for (int64_t i = 0; i < count; ++i) {
     const auto sum = static_cast<uint32_t>(static_cast<int32_t>(sums[i]));
     y[i] = static_cast<int32_t>(first ? sum : static_cast<uint32_t>(y[i]) + sum);
   }
+}
+template <typename T>
+void AddSums(const T* sums, bool first, int64_t count, int threads, int32_t* y) {
+  ParallelRanges(count >= 1 << 15 ? threads : 1, count, [&](int64_t begin, int64_t end) {
+    AddSums(sums + begin, first, end - begin, y + begin);
+  });
 }
 
 class ProductKernel : public Kernel {

@@ -1,4 +1,5 @@
 // quant.QLinearConv: the convolution of quantised numbers, quantised.
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/window.h"
 #include "nomograph/ops/quant/integer_conv.h"
@@ -63,15 +64,14 @@ void Finish(const KernelContext& context, int threads, const int32_t* sums) {
   const bool last = layout.channel_stride == 1 && layout.channels > 1;
   const int64_t count = last ? layout.channels : layout.positions;
   const int64_t runs = layout.batches * layout.batch_stride / count;
-#pragma omp parallel for num_threads(threads) if (runs * count >= 1 << 15)
-  for (int64_t r = 0; r < runs; ++r) {
+  ParallelFor(runs * count >= 1 << 15 ? threads : 1, runs, [&](int64_t r) {
     const int64_t channel = last ? 0 : r % layout.channels;
     const Along<float> scale = {&scales[scales.size() == 1 ? 0 : channel],
                                 last && scales.size() > 1};
     const Along<int32_t> biases = {bias == nullptr ? &no_bias : bias + channel,
                                    last && bias != nullptr};
     RequantizeRun(sums + r * count, count, x_scale, scale, biases, y_scale, zero, y + r * count);
-  }
+  });
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareQLinearConv(const PrepareContext& context) {

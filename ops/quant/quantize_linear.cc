@@ -1,4 +1,5 @@
 // quant.QuantizeLinear: numbers as integers or 8-bit floats, by a scale and a zero point.
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/storage_types.h"
 #include "nomograph/ops/quant/granularity.h"
@@ -95,10 +96,8 @@ void QuantizeFast(const KernelContext& context, int threads) {
   const Q* zero = context.has_input(2) ? context.input<Q>(2).data() : nullptr;
   const float *x = context.input<float>(0).data(), *scale = context.input<float>(1).data();
   Q* y = context.output<Q>(0).data();
-#pragma omp parallel for num_threads(threads) if (context.output_shape(0).num_elements() > 1 << 15)
-  for (int64_t i = 0; i < granularity.runs(); ++i) {
-    QuantizeRun(granularity.run(i), x, scale, zero, y);
-  }
+  ParallelFor(context.output_shape(0).num_elements() > 1 << 15 ? threads : 1, granularity.runs(),
+              [&](int64_t i) { QuantizeRun(granularity.run(i), x, scale, zero, y); });
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareQuantize(const PrepareContext& context) {

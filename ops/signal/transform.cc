@@ -38,9 +38,8 @@ template <typename T>
 void FastTransform<T>::Run(LineFn<T> line_at, std::byte* scratch) const {
   const int64_t batches = (lines_ + LinesPerBatch() - 1) / LinesPerBatch();
   const int64_t size = fft_.buffer_size() * batch_;
-#pragma omp parallel for num_threads(threads_)
-  for (int64_t i = 0; i < batches; ++i) {
-    double* memory = reinterpret_cast<double*>(scratch + ThreadNumber() * BytesPerThread());
+  ParallelFor(threads_, batches, [&](int64_t i, int part) {
+    double* memory = reinterpret_cast<double*>(scratch + part * BytesPerThread());
     const ComplexSpan<double> data{memory, memory + size};
     ComplexSpan<double> in = data, buffer{memory + 2 * size, memory + 3 * size};
     // The inverse transform exchanges real and imaginary part ahead of the transform and behind it.
@@ -50,7 +49,7 @@ void FastTransform<T>::Run(LineFn<T> line_at, std::byte* scratch) const {
     for (int64_t k = 0; k < count; ++k) Load(line_at(first + k), k, data);
     fft_.Transform(batch_, in, buffer);
     for (int64_t k = 0; k < count; ++k) Store(line_at(first + k), k, data);
-  }
+  });
 }
 
 template <typename T>

@@ -43,9 +43,9 @@ absl::Status Change(const KernelContext& context, const UpdatePlan& plan, double
   }
   constexpr int64_t kBlock = 16384;  // elements: less is not worth a thread
   const int64_t blocks = (update.count + kBlock - 1) / kBlock;
-#pragma omp parallel for schedule(static) if (blocks > 1)
-  for (int64_t block = 0; block < blocks; ++block)
+  ParallelFor(DefaultThreads(), blocks, [&](int64_t block) {
     RunUpdate(update, block * kBlock, std::min(update.count, (block + 1) * kBlock));
+  });
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "nomograph/core/gradient/draws.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/random.h"
 #include "nomograph/core/op/registry.h"
 
@@ -36,11 +37,10 @@ absl::Status Compute(KernelContext& context, int threads) {
     }
     constexpr size_t kPart = 4096;
     const auto parts = static_cast<int64_t>((x.size() + kPart - 1) / kPart);
-#pragma omp parallel for num_threads(threads)
-    for (int64_t part = 0; part < parts; ++part) {
+    ParallelFor(threads, parts, [&](int64_t part) {
       const size_t begin = static_cast<size_t>(part) * kPart;
       Drop<T>(stream, rate, x, y, begin, std::min(begin + kPart, x.size()));
-    }
+    });
   });
   return absl::OkStatus();
 }

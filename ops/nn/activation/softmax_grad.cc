@@ -1,5 +1,6 @@
 // nn.SoftmaxGrad: the gradient of nn.Softmax from its result.
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/lines.h"
@@ -40,8 +41,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
   const int threads = lines * size < kWorthThreads ? 1 : context.threads;
   return MakeComputeKernel(
       [size, lines, threads](KernelContext& kernel) {
-#pragma omp parallel for num_threads(threads)
-        for (int64_t line = 0; line < lines; ++line) {
+        ParallelFor(threads, lines, [&](int64_t line) {
           const float* dy = kernel.input<float>(0).data() + line * size;
           const float* y = kernel.input<float>(1).data() + line * size;
           float* dx = kernel.output<float>(0).data() + line * size;
@@ -50,7 +50,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
           for (int64_t i = 0; i < size; ++i) sum += dy[i] * y[i];
 #pragma omp simd
           for (int64_t i = 0; i < size; ++i) dx[i] = y[i] * (dy[i] - sum);
-        }
+        });
         return absl::OkStatus();
       },
       "line loop");

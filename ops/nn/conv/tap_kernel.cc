@@ -67,10 +67,9 @@ class TapKernel : public Kernel {
       if (step.input >= 0) conv.steps.back().operand = context.input<float>(step.input).data();
     }
     float* const scratch = reinterpret_cast<float*>(context.scratch());
-#pragma omp parallel for num_threads(threads_) if (threads_ > 1)
-    for (int t = 0; t < threads_; ++t) {
-      ConvolveTaps(conv, t, threads_, scratch + t * ScratchFloats());
-    }
+    ParallelParts(threads_, [&](int part, int parts) {
+      ConvolveTaps(conv, part, parts, scratch + part * ScratchFloats());
+    });
     return absl::OkStatus();
   }
 

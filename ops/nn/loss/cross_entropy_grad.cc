@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/loss/class_loss.h"
 
@@ -37,8 +38,7 @@ absl::Status ComputeFor(KernelContext& context, int threads) {
                            ")");
   }
   const int64_t rows = inner == 0 ? 0 : static_cast<int64_t>(labels.size()) / inner;
-#pragma omp parallel for num_threads(threads)
-  for (int64_t row = 0; row < rows; ++row) {
+  ParallelFor(threads, rows, [&](int64_t row) {
     const T* const factor = factors.data() + row * inner;
     const I* const label = labels.data() + row * inner;
     const int64_t first = row * classes * inner;
@@ -50,7 +50,7 @@ absl::Status ComputeFor(KernelContext& context, int threads) {
                                 (static_cast<ComputeType<T>>(x[at]) - right));
       }
     }
-  }
+  });
   return absl::OkStatus();
 }
 

@@ -48,8 +48,7 @@ template <typename F>
 void SumChannels(const ChannelShape& shape, int threads, double* sums, F f) {
   const int64_t channels = shape.channels, inner = shape.inner;
   if (inner > 1) {
-#pragma omp parallel for num_threads(threads)
-    for (int64_t c = 0; c < channels; ++c) {
+    ParallelFor(threads, channels, [&](int64_t c) {
       double first = 0, second = 0;
       for (int64_t o = 0; o < shape.outer; ++o) {
         const int64_t base = (o * channels + c) * inner;
@@ -69,14 +68,12 @@ void SumChannels(const ChannelShape& shape, int threads, double* sums, F f) {
       }
       sums[c] = first;
       sums[channels + c] = second;
-    }
+    });
     return;
   }
   double* const parts = sums + 2 * channels;
   std::fill_n(parts, 4 * channels * threads, 0.0);
-#pragma omp parallel num_threads(threads)
-  {
-    const int t = ThreadNumber(), team = TeamSize();
+  ParallelParts(threads, [&](int t, int team) {
     double* const own = parts + t * 4 * channels;
     auto* const a = reinterpret_cast<float*>(own + 2 * channels);
     float* const b = a + channels;
@@ -94,7 +91,7 @@ void SumChannels(const ChannelShape& shape, int threads, double* sums, F f) {
       }
       for (int64_t c = 0; c < 2 * channels; ++c) own[c] += a[c];
     }
-  }
+  });
   for (int64_t c = 0; c < 2 * channels; ++c) {
     sums[c] = 0;
     for (int t = 0; t < threads; ++t) sums[c] += parts[t * 4 * channels + c];
@@ -106,8 +103,7 @@ template <typename F>
 void ForEachInChannels(const ChannelShape& shape, int threads, F f) {
   const int64_t channels = shape.channels, inner = shape.inner;
   const int64_t rows = inner > 1 ? shape.outer * channels : shape.outer;
-#pragma omp parallel for num_threads(threads)
-  for (int64_t row = 0; row < rows; ++row) {
+  ParallelFor(threads, rows, [&](int64_t row) {
     if (inner > 1) {
       const int64_t c = row % channels;
 #pragma omp simd
@@ -116,7 +112,7 @@ void ForEachInChannels(const ChannelShape& shape, int threads, F f) {
 #pragma omp simd
       for (int64_t c = 0; c < channels; ++c) f(row * channels + c, c);
     }
-  }
+  });
 }
 
 // The same for values, of which x's rank is known.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/norm/groups.h"
 #include "nomograph/ops/nn/vector_input.h"
@@ -150,15 +151,14 @@ void ApplyFactors(const GroupAxes& axes, const float* x, const double* factors,
 
 absl::Status GroupNormalizationFast(KernelContext& context, int threads) {
   const GroupAxes axes = GetGroupAxes(context.input_shape(0), context.attrs());
-#pragma omp parallel for num_threads(threads)
-  for (int64_t n = 0; n < axes.batch; ++n) {
+  ParallelFor(threads, axes.batch, [&](int64_t n) {
     double* sums = reinterpret_cast<double*>(context.scratch()) + n * 2 * axes.channels;
     double* squares = sums + axes.channels;
     const float* x = context.input<float>(0).data() + n * axes.row_size();
     SumChannels(axes, x, sums, squares);
     SumsToFactors(context, axes, sums, squares);
     ApplyFactors(axes, x, sums, squares, context.output<float>(0).data() + n * axes.row_size());
-  }
+  });
   return absl::OkStatus();
 }
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/norm/gradient_input.h"
 #include "nomograph/ops/nn/norm/groups.h"
@@ -145,8 +146,7 @@ absl::Status Compute(KernelContext& context, std::byte* scratch, int threads) {
   auto* const sums = reinterpret_cast<ChannelSums*>(scratch);
   auto* const maps = reinterpret_cast<Map*>(sums + axes.batch * axes.channels);
   Dispatch(FloatTypes{}, context.input_dtype(kX), [&]<typename T>() {
-#pragma omp parallel for num_threads(threads)
-    for (int64_t n = 0; n < axes.batch; ++n) {
+    ParallelFor(threads, axes.batch, [&](int64_t n) {
       const T* x = context.input<T>(kX).data() + n * axes.row_size();
       const T* dy = context.input<T>(kDy).data() + n * axes.row_size();
       ChannelSums* const own = sums + n * axes.channels;
@@ -154,7 +154,7 @@ absl::Status Compute(KernelContext& context, std::byte* scratch, int threads) {
       SumsToMaps<T>(context, axes, own, maps + n * axes.channels);
       ApplyMaps(axes, x, dy, maps + n * axes.channels,
                 context.output<T>(0).data() + n * axes.row_size());
-    }
+    });
     for (int output = 1; output < context.num_outputs(); ++output) {
       for (int64_t c = 0; c < axes.channels; ++c) {
         double sum = 0;

@@ -77,13 +77,16 @@ void Compute(KernelContext& context, Sum* sums, int threads) {
   const double epsilon = context.attrs().Float("epsilon");
   const T* scale = context.has_input(kScale) ? context.input<T>(kScale).data() : nullptr;
   std::fill_n(sums, 2 * rows.size * threads, Sum{0});
-#pragma omp parallel for num_threads(threads)
-  for (int64_t r = 0; r < rows.count; ++r) {
-    Sum* const own = sums + ThreadNumber() * 2 * rows.size;
-    RowGradient(rows.size, centered, epsilon, context.input<T>(kDy).data() + r * rows.size,
-                context.input<T>(kX).data() + r * rows.size, scale,
-                context.output<T>(0).data() + r * rows.size, own, own + rows.size);
-  }
+  // Which rows are summed up together must not depend on which thread is faster.
+  ParallelParts(threads, [&](int part, int parts) {
+    Sum* const own = sums + part * 2 * rows.size;
+    const int64_t end = rows.count * (part + 1) / parts;
+    for (int64_t r = rows.count * part / parts; r < end; ++r) {
+      RowGradient(rows.size, centered, epsilon, context.input<T>(kDy).data() + r * rows.size,
+                  context.input<T>(kX).data() + r * rows.size, scale,
+                  context.output<T>(0).data() + r * rows.size, own, own + rows.size);
+    }
+  });
   for (int output = 1; output < context.num_outputs(); ++output) {
     for (int64_t i = 0; i < rows.size; ++i) {
       Sum sum = 0;

@@ -91,18 +91,16 @@ class LrnKernel final : public Kernel {
     const float* x = context.input<float>(0).data();
     float* y = context.output<float>(0).data();
     const int64_t tiles = (layout_.inner + kTile - 1) / kTile;
-#pragma omp parallel for num_threads(threads_)
-    for (int64_t i = 0; i < layout_.outer * tiles; ++i) {
+    ParallelFor(threads_, layout_.outer * tiles, [&](int64_t i, int part) {
       const int64_t first = i % tiles * kTile;
       const int64_t offset = i / tiles * layout_.channels * layout_.inner + first;
       if (layout_.inner == 1) {
-        float* sums =
-            reinterpret_cast<float*>(context.scratch()) + ThreadNumber() * layout_.channels;
+        float* sums = reinterpret_cast<float*>(context.scratch()) + part * layout_.channels;
         NormalizeRow(x + offset, sums, y + offset);
       } else {
         NormalizeTile(x + offset, std::min(kTile, layout_.inner - first), y + offset);
       }
-    }
+    });
     return absl::OkStatus();
   }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/ops/nn/pool/pool.h"
 
 namespace nomograph::nn {
@@ -108,8 +109,7 @@ void SpreadParts(KernelContext& kernel, const ActivationLayout& x, const Activat
                  int threads, PlaneFn plane, ChannelsFn channels) {
   const int64_t step = x.channel_stride == 1 && x.position_stride != 1 ? kChannelsAtOnce : 1;
   const int64_t parts = (x.channels + step - 1) / step;
-#pragma omp parallel for num_threads(threads)
-  for (int64_t i = 0; i < x.batches * parts; ++i) {
+  ParallelFor(threads, x.batches * parts, [&](int64_t i) {
     const int64_t n = i / parts, c = i % parts * step;
     const float *in = kernel.input<float>(1).data() + x.Offset(n, c),
                 *dy = kernel.input<float>(0).data() + y.Offset(n, c);
@@ -119,7 +119,7 @@ void SpreadParts(KernelContext& kernel, const ActivationLayout& x, const Activat
     } else {
       channels(in, dy, x.position_stride, std::min(step, x.channels - c), dx);
     }
-  }
+  });
 }
 
 }  // namespace nomograph::nn

@@ -91,6 +91,13 @@ class Nomo:
     def convert(self, source, target):
         _call([self._program, "convert", source, target])
 
+    def quantize(self, source, target, inputs):
+        """With the inputs' rows as examples."""
+        with tempfile.TemporaryDirectory() as folder:
+            np.savez(f"{folder}/examples.npz", **inputs)
+            _call([self._program, "quantize", source, "-o", target, "-i", f"{folder}/examples.npz",
+                   "--force"])
+
     def inspect(self, model):
         return json.loads(_call([self._program, "inspect", model, "--json"]))
 
