@@ -50,9 +50,10 @@ void PackRightBlock(const MatrixView& m, int64_t term, int64_t terms, int64_t fi
       hn::Store(hn::LoadU(d, from + c), d, to);
       hn::Store(hn::LoadU(d, from + c + kLanes), d, to + kLanes);
     }
-    for (int64_t i = 0; c < columns && i < kPanelColumns; ++i) {
-      to[i] = c + i < columns ? from[c + i] : 0.0f;
-    }
+    const int64_t rest = columns - c;
+    for (int64_t i = 0; i < rest; ++i) to[i] = from[c + i];
+    // Of few columns no vector is read.
+    if (rest > kFewColumns) std::fill(to + rest, to + kPanelColumns, 0.0f);
   }
 }
 
@@ -120,8 +121,10 @@ void PackWindowBlock(const WindowMatrix& w, const float* planes, int64_t term, i
 
 void MultiplyPackedLeft(const PackedProduct& p, Block rows, Block columns, float* scratch) {
   const int64_t inner = p.other.rows;
-  for (int64_t c = columns.begin; c < columns.end; c += kBlockColumns) {
-    const Block wide{c, std::min(c + kBlockColumns, columns.end)};
+  for (Block wide{columns.begin, 0}; wide.begin < columns.end; wide.begin = wide.end) {
+    // A last panel joins the block in front of it: a block alone would have the left matrix read.
+    const bool ends = columns.end - wide.begin <= kBlockColumns + kPanelColumns;
+    wide.end = ends ? columns.end : wide.begin + kBlockColumns;
     for (int64_t t = 0; t < inner; t += kTerms) {
       const int64_t terms = std::min(kTerms, inner - t);
       const int64_t width = wide.end - wide.begin;

@@ -99,7 +99,23 @@ std::vector<Case> Cases() {
          attrs.Set("padding", "same");
          attrs.Set("dilations", std::vector<int64_t>{1, 2});
          return Call("nn.Conv", {x, weights({30, 4, 3, 3}), Constant(Random({30}, 12))}, attrs);
-       }},
+       },
+       "direct sums"},
+      {"a first layer, HWIO",
+       {2, 3, 43, 45},
+       [=](const Value& x) {
+         Attributes attrs = {{"data_format", "channels_first"}, {"padding", "same"}};
+         attrs.Set("strides", std::vector<int64_t>{2, 2});
+         return Call("nn.Conv", {x, weights({3, 3, 3, 16}), Constant(Random({16}, 12))}, attrs);
+       },
+       "direct sums"},
+      {"groups, HWIO, along one axis",
+       {2, 24, 50},
+       [=](const Value& x) {
+         Attributes attrs = {{"data_format", "channels_first"}, {"groups", 3}};
+         return Call("nn.Conv", {x, weights({7, 8, 12})}, attrs);
+       },
+       "direct sums"},
       {"a window of few channels, along one axis",
        {1, 3, 400},
        [=](const Value& x) {
@@ -108,6 +124,14 @@ std::vector<Case> Cases() {
          attrs.Set("pads", std::vector<int64_t>{2, 4});
          attrs.Set("strides", std::vector<int64_t>{3});
          return Call("nn.Conv", {x, weights({30, 3, 5}), Constant(Random({30}, 12))}, attrs);
+       },
+       "direct sums"},
+      {"patches",
+       {2, 3, 50, 26},
+       [=](const Value& x) {
+         Attributes attrs = First();
+         attrs.Set("strides", std::vector<int64_t>{8, 8});
+         return Call("nn.Conv", {x, weights({32, 3, 8, 8}), Constant(Random({32}, 12))}, attrs);
        }},
       {"three rows by a matrix",
        {3, 40},

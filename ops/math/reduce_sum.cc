@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "nomograph/core/gradient/gradient.h"
-#include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/reduce.h"
 #include "nomograph/ops/math/reduce_examples.h"
@@ -58,20 +58,32 @@ Value ProdGradient(const GradientContext& g, const Value& y, const Value& dy) {
   return Call("array.Where", {is_zero, dy * product, dy * y / others});
 }
 
-// Elsewhere oneDNN has only its slow generic code; and as it sums in float32, its error grows with
-// the length of a row.
-PrepareFn OneDnnRows(dnnl::algorithm algorithm) {
-  return onednn::Prepare([algorithm](onednn::Builder& b) {
-    constexpr int64_t kMinLength = 64, kMaxLength = 4096;
-    const auto rows = math::ReducedRows(b.context());
-    if (!rows || rows->length < kMinLength || rows->length > kMaxLength) return false;
-    if (b.context().inputs[0].dtype != DType::kFloat32) return false;
-    const onednn::Desc from = onednn::RowMajor(DType::kFloat32, {rows->count, rows->length});
-    const onednn::Desc to = onednn::RowMajor(DType::kFloat32, {rows->count, 1});
-    const auto pd = onednn::Describe<dnnl::reduction>(b.Attr(), algorithm, from, to, 0.0f, 0.0f);
-    b.Add<dnnl::reduction>(pd, {{DNNL_ARG_SRC, b.Input(0, from)}, {DNNL_ARG_DST, b.Output(0, to)}});
-    return true;
-  });
+// Of rows whose elements lie together. oneDNN's sums take longer, and lose digits where rows are
+// long: it adds in float32.
+PrepareFn PrepareRows(bool mean) {
+  return [mean](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    constexpr int64_t kMinLength = 4, kWorthThreads = 1 << 16;
+    if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+    const auto rows = math::ReducedRows(context);
+    if (!rows || rows->count < 1 || rows->length < kMinLength) return nullptr;
+    const int64_t count = rows->count, length = rows->length;
+    const int threads = count * length < kWorthThreads ? 1 : context.threads;
+    return MakeComputeKernel(
+        [=](KernelContext& kernel) {
+          const float* const in = kernel.input<float>(0).data();
+          float* const out = kernel.output<float>(0).data();
+          const double divisor = mean ? static_cast<double>(length) : 1.0;
+          ParallelFor(threads, count, [&](int64_t row) {
+            const float* const from = in + row * length;
+            double sum = 0;
+#pragma omp simd reduction(+ : sum)
+            for (int64_t i = 0; i < length; ++i) sum += from[i];
+            out[row] = static_cast<float>(sum / divisor);
+          });
+          return absl::OkStatus();
+        },
+        "sums of rows");
+  };
 }
 
 // Rows that are long enough for every way of summing: 1, 2, …, 99, and the same doubled.
@@ -93,7 +105,7 @@ NOMO_REGISTER_OP(
         .Doc("The sum over the axes; 0 over no elements. Integers wrap around.")
         .Source("ONNX ReduceSum; NumPy sum")
         .Known({.as = "onnx", .name = "ReduceSum", .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
-        .Fast(OneDnnRows(dnnl::algorithm::reduction_sum))
+        .Fast(PrepareRows(/*mean=*/false))
         .Gradient(ReduceGradient([](auto& g, auto&, auto& dy) {
           return ExpandLike(dy, g.input(0));
         }))
@@ -120,7 +132,7 @@ NOMO_REGISTER_OP(
                 .name = "ReduceMean",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
-        .Fast(OneDnnRows(dnnl::algorithm::reduction_mean))
+        .Fast(PrepareRows(/*mean=*/true))
         .Gradient(ReduceGradient(MeanGradient))
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},

@@ -5,6 +5,7 @@
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/conv/conv_primitive.h"
 #include "nomograph/ops/nn/conv/depthwise_kernel.h"
+#include "nomograph/ops/nn/conv/direct_kernel.h"
 #include "nomograph/ops/nn/conv/tap_kernel.h"
 #include "nomograph/ops/nn/conv/winograd_kernel.h"
 #include "nomograph/ops/nn/vector_input.h"
@@ -285,15 +286,18 @@ NOMO_REGISTER_OP(
         .Fast(PrepareWinograd(WindowOfNode))
         .Fast(PrepareDepthwise(WindowOfNode))
         .Fast(PrepareTaps(WindowOfNode))
+        .Fast(PrepareDirect(WindowOfNode))
         .Fast(PreparePacked(DescribeProduct))
         .Fast(onednn::Prepare(BuildConv))
         .TakesPostOps(WinogradTakesPostOps(
             WindowOfNode,
             DepthwiseTakesPostOps(
                 WindowOfNode,
-                TapsTakePostOps(WindowOfNode,
-                                PackedTakesPostOps(DescribeProduct,
-                                                   onednn::TakesPostOps(BuildConv))))))
+                TapsTakePostOps(
+                    WindowOfNode,
+                    DirectTakesPostOps(WindowOfNode,
+                                       PackedTakesPostOps(DescribeProduct,
+                                                          onednn::TakesPostOps(BuildConv)))))))
         .AbsorbsAffine(AbsorbAffine)
         .Gradient(ConvGradient(PlainConv()))
         .Quantizes(QuantizedConv)

@@ -1,0 +1,82 @@
+#include "nomograph/core/window/direct_conv.h"
+
+#include <algorithm>
+
+#include "nomograph/core/vector/vector_target.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nomograph/core/window/direct_conv_kernel.h"
+#include "hwy/foreach_target.h"
+//
+#include "nomograph/core/window/direct_conv_kernel.h"
+
+namespace nomograph {
+namespace {
+
+struct Target {
+  double (*cost)(const DirectConv& conv);
+  int64_t (*scratch_floats)(const DirectConv& conv);
+  void (*convolve)(const DirectConv& conv, int part, int parts, float* scratch);
+};
+#define NOMO_TARGET(set) \
+  Target { set::CostOfDirect, set::DirectFloats, set::Convolve }
+
+Target BestTarget() {
+  switch (BestVectorTarget()) {
+#if HWY_TARGETS & HWY_AVX3
+    case VectorTarget::kAvx512:
+      return NOMO_TARGET(N_AVX3);
+#endif
+#if HWY_TARGETS & HWY_AVX2
+    case VectorTarget::kAvx2:
+      return NOMO_TARGET(N_AVX2);
+#endif
+    default:
+      return {HWY_STATIC_DISPATCH(CostOfDirect), HWY_STATIC_DISPATCH(DirectFloats),
+              HWY_STATIC_DISPATCH(Convolve)};
+  }
+}
+
+const Target& Best() {
+  static const Target target = BestTarget();
+  return target;
+}
+
+}  // namespace
+
+double DirectCost(const DirectConv& conv) { return Best().cost(conv); }
+
+int64_t PackedDirectFloats(const DirectConv& conv) {
+  const int64_t blocks = (conv.out_channels + kDirectChannels - 1) / kDirectChannels;
+  return conv.groups * blocks * kDirectChannels * conv.in_channels * conv.rows.taps *
+         conv.columns.taps;
+}
+
+// Block after block of kDirectChannels output channels; in each, term after term, the elements of
+// all of them, zeros where there are no more.
+void PackDirect(const TapWeights& weights, const DirectConv& conv, float* packed) {
+  const int64_t taps = conv.rows.taps * conv.columns.taps;
+  for (int64_t g = 0; g < conv.groups; ++g) {
+    for (int64_t first = 0; first < conv.out_channels; first += kDirectChannels) {
+      const int64_t count = std::min(kDirectChannels, conv.out_channels - first);
+      const float* const block =
+          weights.data + (g * conv.out_channels + first) * weights.out_stride;
+      for (int64_t i = 0; i < conv.in_channels; ++i) {
+        for (int64_t t = 0; t < taps; ++t) {
+          const float* const from = block + i * weights.in_stride + t * weights.tap_stride;
+          for (int64_t o = 0; o < kDirectChannels; ++o) {
+            *packed++ = o < count ? from[o * weights.out_stride] : 0.0f;
+          }
+        }
+      }
+    }
+  }
+}
+
+int64_t DirectScratchFloats(const DirectConv& conv) { return Best().scratch_floats(conv); }
+
+void ConvolveDirect(const DirectConv& conv, int part, int parts, float* scratch) {
+  Best().convolve(conv, part, parts, scratch);
+}
+
+}  // namespace nomograph

@@ -1,0 +1,164 @@
+#include "nomograph/ops/nn/conv/direct_kernel.h"
+
+#include <cmath>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/vector/vector_target.h"
+#include "nomograph/core/window/direct_conv.h"
+#include "nomograph/ops/math/packed_kernel.h"
+#include "nomograph/ops/nn/conv/conv_kernel.h"
+
+namespace nomograph::nn {
+namespace {
+
+// What oneDNN takes for the same, in the units of DirectCost(): channels that fill up its blocks of
+// 8, and copies of the input and output into these and back. It reads few channels as they lie.
+double OneDnnCost(const DirectConv& conv) {
+  constexpr double kBlock = 8, kLoop = 1.2, kFirstLoop = 1.1, kCopy = 10;
+  const auto filled = [](int64_t size) {
+    const double channels = static_cast<double>(size);
+    return std::ceil(channels / kBlock) * kBlock / channels;
+  };
+  const double in = static_cast<double>(conv.rows.input * conv.columns.input * conv.in_channels);
+  const double out =
+      static_cast<double>(conv.rows.output * conv.columns.output * conv.out_channels);
+  const double terms = static_cast<double>(conv.in_channels * conv.rows.taps * conv.columns.taps);
+  const bool first = conv.groups == 1;
+  return (first ? kFirstLoop : kLoop * filled(conv.in_channels)) * filled(conv.out_channels) +
+         kCopy * ((first ? 0 : in) + out) / (out * terms);
+}
+
+// The node without what is fused behind it; none where the kernel does not serve it.
+std::optional<DirectConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
+  if (BestVectorTarget() != VectorTarget::kAvx2 || context.inputs[0].dtype != DType::kFloat32 ||
+      !context.constants[1].valid() || IsChannelsLast(context.attrs)) {
+    return std::nullopt;
+  }
+  const auto window = window_of(context);
+  if (!window.ok() || window->size() > 2 || !FitsIn32Bits(*window)) return std::nullopt;
+  const ActivationLayout x(context.inputs[0].shape, context.attrs);
+  const ActivationLayout y(context.outputs[0].shape, context.attrs);
+  const int64_t groups = context.attrs.Int("groups");
+  const WindowMatrix spans = SpansOf(*window);
+  const DirectConv conv{.rows = spans.rows,
+                        .columns = spans.columns,
+                        .images = x.batches,
+                        .groups = groups,
+                        .in_channels = x.channels / groups,
+                        .out_channels = y.channels / groups,
+                        .steps = {}};
+  // Long sums lose the last digits, large planes do not stay in the cache, and short rows leave
+  // most of a vector empty.
+  constexpr int64_t kTaps = 1 << 10, kTerms = 1 << 10, kFewChannels = 4, kShortRow = 4;
+  constexpr int64_t kScratchFloats = 1 << 18;
+  const int64_t taps = spans.rows.taps * spans.columns.taps;
+  if (context.outputs[0].shape.num_elements() == 0 || conv.in_channels < 1 ||
+      (groups == 1 && conv.in_channels > kFewChannels) || spans.columns.output < kShortRow ||
+      spans.rows.taps > kTaps || spans.columns.taps > kTaps || taps < 2 ||
+      conv.in_channels > kTerms || conv.in_channels * taps > kTerms ||
+      spans.columns.stride > kTaps) {
+    return std::nullopt;
+  }
+  if (DirectScratchFloats(conv) > kScratchFloats || DirectCost(conv) > OneDnnCost(conv)) {
+    return std::nullopt;
+  }
+  return conv;
+}
+
+class DirectKernel : public Kernel {
+ public:
+  DirectKernel(DirectConv conv, Tensor packed, std::vector<FusedStep> steps, bool has_bias,
+               int threads)
+      : conv_(std::move(conv)),
+        packed_(std::move(packed)),
+        steps_(std::move(steps)),
+        has_bias_(has_bias),
+        threads_(threads) {}
+
+  absl::Status Run(KernelContext& context) const override {
+    DirectConv conv = conv_;
+    conv.input = context.input<float>(0).data();
+    conv.packed = packed_.data<float>().data();
+    if (has_bias_) conv.bias = context.input<float>(2).data();
+    conv.output = context.output<float>(0).data();
+    for (const FusedStep& step : steps_) {
+      conv.steps.push_back(step.step);
+      if (step.input >= 0) conv.steps.back().operand = context.input<float>(step.input).data();
+    }
+    float* const scratch = reinterpret_cast<float*>(context.scratch());
+    ParallelParts(threads_, [&](int part, int parts) {
+      ConvolveDirect(conv, part, parts, scratch + part * ScratchFloats());
+    });
+    return absl::OkStatus();
+  }
+
+  int64_t scratch_bytes() const override {
+    return threads_ * ScratchFloats() * static_cast<int64_t>(sizeof(float));
+  }
+  bool ReadsInput(int index) const override { return index != 1; }
+  std::string Describe() const override {
+    return absl::StrCat("direct sums ", VectorTargetName(BestVectorTarget()));
+  }
+
+ private:
+  int64_t ScratchFloats() const {
+    constexpr int64_t kAligned = 16;
+    return (DirectScratchFloats(conv_) + kAligned - 1) / kAligned * kAligned;
+  }
+
+  const DirectConv conv_;
+  const Tensor packed_;
+  const std::vector<FusedStep> steps_;
+  const bool has_bias_;
+  const int threads_;
+};
+
+std::optional<std::vector<FusedStep>> StepsOf(const DirectConv& conv,
+                                              const PrepareContext& context) {
+  return FusedSteps(context, ProductSide::kLeft, conv.groups * conv.out_channels,
+                    conv.rows.output * conv.columns.output);
+}
+
+}  // namespace
+
+PrepareFn PrepareDirect(WindowOf window) {
+  return [window = std::move(window)](
+             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    std::optional<DirectConv> conv = Describe(window, context);
+    if (!conv) return nullptr;
+    std::optional<std::vector<FusedStep>> steps = StepsOf(*conv, context);
+    if (!steps) return nullptr;
+    const Tensor& weights = context.constants[1];
+    const ConvKernelLayout layout(weights.shape(), context.attrs);
+    NOMO_ASSIGN_OR_RETURN(Tensor packed,
+                          Tensor::Create(DType::kFloat32, {PackedDirectFloats(*conv)}));
+    PackDirect({.data = weights.data<float>().data(),
+                .out_stride = layout.out_stride,
+                .in_stride = layout.in_stride,
+                .tap_stride = layout.tap_stride},
+               *conv, packed.mutable_data<float>().data());
+    // A team of threads costs some microseconds.
+    constexpr int64_t kWorthThreads = 1 << 17;
+    const int64_t work = context.outputs[0].shape.num_elements() * conv->in_channels *
+                         conv->rows.taps * conv->columns.taps;
+    const int threads = work < kWorthThreads ? 1 : context.threads;
+    return std::make_unique<DirectKernel>(*std::move(conv), std::move(packed), *std::move(steps),
+                                          context.has_input(2), threads);
+  };
+}
+
+std::function<bool(const PrepareContext&)> DirectTakesPostOps(
+    WindowOf window, std::function<bool(const PrepareContext&)> otherwise) {
+  return [window = std::move(window),
+          otherwise = std::move(otherwise)](const PrepareContext& context) {
+    const std::optional<DirectConv> conv = Describe(window, context);
+    return conv ? StepsOf(*conv, context).has_value() : otherwise(context);
+  };
+}
+
+}  // namespace nomograph::nn
