@@ -101,13 +101,15 @@ class StepClock : public StepObserver {
 
   // Nodes of several functions may have one name; those of one key are alike.
   size_t TimeOf(const Step& step) {
-    const Program::Step& found = StepOf(step);
+    static const Program::StepForm& none = *new Program::StepForm();
+    const auto& form = StepOf(step).form;
+    const Program::StepForm& found = form == nullptr ? none : *form;
     const auto [place, is_new] =
-        places_.emplace(std::pair(step.node.name, found.form_key), times_.size());
+        places_.emplace(std::pair(step.node.name, found.key), times_.size());
     if (is_new) {
       times_.push_back({.node = step.node.name,
                         .op = step.node.op->name,
-                        .key = found.form_key,
+                        .key = found.key,
                         .fused = step.node.fused,
                         .forms = found.forms,
                         .form = found.form,

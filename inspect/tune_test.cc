@@ -126,7 +126,7 @@ std::vector<std::pair<std::string, bool>> StepsOf(const Model& model, SessionOpt
   const auto program = (*session)->ProgramFor(Inputs());
   EXPECT_TRUE(program.ok()) << program.status();
   for (const Program::Step& step : (*program)->steps()) {
-    steps.emplace_back(step.kernel->Describe(), step.measured);
+    steps.emplace_back(step.kernel->Describe(), step.measured());
   }
   return steps;
 }
