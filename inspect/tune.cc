@@ -1,10 +1,10 @@
 // Every form is measured where it will run: within the model, with what its nodes find in the cache
 // and with what is fused behind them. So each program that is tried runs as many nodes as possible
 // in another form than the estimated one, and takes turns with the program of estimates, so that
-// what disturbs the machine disturbs both alike. The least of many times is that of a step that
-// nothing disturbed; as the estimated forms run most often, they have the better chances of it, and
-// what is chosen is faster for certain.
+// what disturbs the machine disturbs both alike.
 #include "nomograph/inspect/tune.h"
+
+#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/run/step_observer.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/compare/tensor_difference.h"
@@ -28,11 +29,24 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// In seconds, what this thread has computed: what others do meanwhile on its processor does not
+// count.
+double ThreadSeconds() {
+  timespec time = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+double WallSeconds() {
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
 struct StepTime {
   std::string node, op, key;
   std::vector<std::string> fused, forms;
   NodeForm form;
   int program_threads = 1;
+  bool nested = false;  // within another step, which calls its function
   double least = std::numeric_limits<double>::infinity();  // of one call
   int64_t calls = 0;
 };
@@ -40,13 +54,16 @@ struct StepTime {
 // Takes the least time of each step.
 class StepClock : public StepObserver {
  public:
+  // Of runs with so many threads.
+  explicit StepClock(int threads) : now_(threads == 1 ? ThreadSeconds : WallSeconds) {}
+
   void BeginRun() {
     starts_.clear();
     ++runs_;
   }
-  void BeforeStep(const LoweredNode&) override { starts_.push_back(Clock::now()); }
+  void BeforeStep(const LoweredNode&) override { starts_.push_back(now_()); }
   void AfterStep(const Step& step) override {
-    const double seconds = SecondsSince(starts_.back());
+    const double seconds = now_() - starts_.back();
     starts_.pop_back();
     StepTime& time = times_[TimeOf(step)];
     time.least = std::min(time.least, seconds);
@@ -67,6 +84,11 @@ class StepClock : public StepObserver {
     if (time.calls == 0) return 0;
     return time.least * static_cast<double>(time.calls) / static_cast<double>(runs_);
   }
+  double SecondsOfRun() const {
+    double seconds = 0;
+    for (const StepTime& time : times_) seconds += time.nested ? 0 : SecondsOfRun(time);
+    return seconds;
+  }
 
  private:
   // Steps stand in the order of their nodes.
@@ -79,22 +101,26 @@ class StepClock : public StepObserver {
 
   // Nodes of several functions may have one name; those of one key are alike.
   size_t TimeOf(const Step& step) {
-    const Program::Step& found = StepOf(step);
+    static const Program::StepForm& none = *new Program::StepForm();
+    const auto& form = StepOf(step).form;
+    const Program::StepForm& found = form == nullptr ? none : *form;
     const auto [place, is_new] =
-        places_.emplace(std::pair(step.node.name, found.form_key), times_.size());
+        places_.emplace(std::pair(step.node.name, found.key), times_.size());
     if (is_new) {
       times_.push_back({.node = step.node.name,
                         .op = step.node.op->name,
-                        .key = found.form_key,
+                        .key = found.key,
                         .fused = step.node.fused,
                         .forms = found.forms,
                         .form = found.form,
-                        .program_threads = step.program.threads()});
+                        .program_threads = step.program.threads(),
+                        .nested = !starts_.empty()});
     }
     return place->second;
   }
 
-  std::vector<Clock::time_point> starts_;
+  double (*const now_)();
+  std::vector<double> starts_;
   std::deque<StepTime> times_;  // which others point to
   absl::flat_hash_map<std::pair<std::string, std::string>, size_t> places_;
   int64_t runs_ = 0;
@@ -107,15 +133,17 @@ class Contender {
                                                            SessionOptions options, Tuning tuning,
                                                            const NamedTensors& inputs) {
     options.tuning = std::make_shared<const Tuning>(std::move(tuning));
-    auto contender = std::make_unique<Contender>();
+    auto contender =
+        std::make_unique<Contender>(options.threads > 0 ? options.threads : DefaultThreads());
     NOMO_ASSIGN_OR_RETURN(contender->session_,
                           Session::Create(std::move(model), std::move(options)));
     // The first run compiles, and fills caches.
     NOMO_ASSIGN_OR_RETURN(contender->outputs_, contender->Run(inputs));
-    contender->clock_.Restart();
-    contender->ForgetRuns();
+    contender->Restart();
     return contender;
   }
+
+  explicit Contender(int threads) : clock_(threads) {}
 
   absl::StatusOr<NamedTensors> Run(const NamedTensors& inputs) {
     clock_.BeginRun();
@@ -125,8 +153,10 @@ class Contender {
     least_ = std::min(least_, SecondsSince(start));
     return outputs;
   }
-  // Of whole runs, not of their steps.
-  void ForgetRuns() { least_ = std::numeric_limits<double>::infinity(); }
+  void Restart() {
+    clock_.Restart();
+    least_ = std::numeric_limits<double>::infinity();
+  }
 
   const StepClock& clock() const { return clock_; }
   double least() const { return least_; }                   // of a whole run, in seconds
@@ -279,6 +309,7 @@ class Tuner {
 
   // Lets the two run in turns until so many seconds of the time are over.
   absl::Status TakeTurns(Contender& other, double until) {
+    base_->Restart();
     for (int64_t turn = 0; turn < kFewestRuns || Elapsed() < until; ++turn) {
       Contender* const order[] = {base_.get(), &other};
       for (int i = 0; i < 2; ++i) {
@@ -321,16 +352,21 @@ class Tuner {
     const RunTimes times(other->clock()), base_times(base_->clock());
     for (TunedForm& form : report_.forms) {
       if (choice >= std::ssize(form.others)) continue;
-      form.others[choice].seconds = SecondsIn(form, times, base_times);
+      const double before = BaseSeconds(form), after = SecondsIn(form, times, base_times);
+      form.estimated_seconds = std::min(form.estimated_seconds, before);
+      form.others[choice].seconds = after;
+      form.others[choice].ratio = before > 0 ? after / before : 1;
       form.measured = true;
     }
     return absl::OkStatus();
   }
 
+  // The fastest of those that were faster than the estimated one in the same turns.
   void Choose(TunedForm& form) const {
-    double least = BaseSeconds(form) * (1 - options_.min_gain);
+    double least = std::numeric_limits<double>::infinity();
     for (const FormTime& other : form.others) {
-      if (other.seconds < 0 || other.seconds >= least) continue;
+      const bool pays = other.ratio >= 0 && other.ratio <= 1 - options_.min_gain;
+      if (!pays || other.seconds >= least) continue;
       form.chosen = other.form;
       least = other.seconds;
     }
@@ -345,22 +381,18 @@ class Tuner {
     const bool any = !tuning.forms.empty();
     NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Contender> tuned, Contend(std::move(tuning)));
     report_.difference = Difference(tuned->outputs(), base_->outputs());
-    base_->ForgetRuns();
     NOMO_RETURN_IF_ERROR(TakeTurns(*tuned, any ? options_.seconds : 0));
-    report_.estimated_seconds = base_->least();
-    report_.tuned_seconds = tuned->least();
-    const bool worse = report_.tuned_seconds >= report_.estimated_seconds ||
+    report_.estimated_seconds = base_->clock().SecondsOfRun();
+    const bool worse = tuned->clock().SecondsOfRun() >= report_.estimated_seconds ||
                        report_.difference > options_.tolerance;
+    report_.tuned_seconds = report_.estimated_seconds;
     const RunTimes times(tuned->clock()), base_times(base_->clock());
     for (TunedForm& form : report_.forms) {
-      form.estimated_seconds = form.seconds = BaseSeconds(form);
-      if (!form.changed()) continue;
-      const double seconds = SecondsIn(form, times, base_times);
-      if (worse || seconds > form.estimated_seconds * (1 - options_.min_gain / 2)) {
-        form.chosen = form.estimated;
-      } else {
-        form.seconds = seconds;
-      }
+      const double before = BaseSeconds(form), after = SecondsIn(form, times, base_times);
+      if (worse || after > before * (1 - options_.min_gain / 2)) form.chosen = form.estimated;
+      form.estimated_seconds = form.changed() ? before : std::min(form.estimated_seconds, before);
+      form.seconds = form.changed() ? after : form.estimated_seconds;
+      report_.tuned_seconds -= form.estimated_seconds - form.seconds;
     }
     return absl::OkStatus();
   }
@@ -375,10 +407,7 @@ class Tuner {
     }
     const bool changed = std::any_of(report_.forms.begin(), report_.forms.end(),
                                      [](const TunedForm& form) { return form.changed(); });
-    if (!changed) {
-      report_.tuned_seconds = report_.estimated_seconds;
-      report_.difference = 0;
-    }
+    if (!changed) report_.difference = 0;
     return std::move(report_);
   }
 

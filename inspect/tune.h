@@ -34,6 +34,7 @@ struct TuneOptions {
 struct FormTime {
   NodeForm form;
   double seconds = -1;  // as TunedForm::seconds; negative where it was not measured
+  double ratio = -1;    // to the estimated form's, which ran in turns with it
 };
 
 // Nodes of one FormKey(), of which there are several forms.
@@ -55,7 +56,8 @@ struct TuneReport {
   int64_t choices = 0;           // programs to try, each with another form of every node
   int64_t tried = 0;             // fewer where the time was over or the memory
   int64_t left_out = 0;          // of those that were tried: outputs beyond the tolerance
-  // The least of whole runs, with the estimated forms and with those chosen, which took turns.
+  // Of a run, with the estimated forms and with those chosen, which took turns: the least times of
+  // all steps, added up. Whole runs without any disturbance are rare.
   double estimated_seconds = 0, tuned_seconds = 0;
   double difference = 0;  // of the tuned outputs, as TuneOptions::tolerance has it
 };

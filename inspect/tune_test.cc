@@ -1,10 +1,9 @@
 // Tuning of a model whose op has a slow form, which is the estimate, and a quick one.
 #include "nomograph/inspect/tune.h"
 
-#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "gmock/gmock.h"
@@ -21,13 +20,19 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+// Computes for some milliseconds, on a processor of today.
+void Compute(int milliseconds) {
+  volatile uint32_t state = 1;
+  for (int64_t i = 0; i < int64_t{400'000} * milliseconds; ++i) state = state * 1664525u + 1u;
+}
+
 // A kernel that adds `amount` to x after some milliseconds, in a form of its own.
 PrepareFn Adds(const char* form, bool estimate, int milliseconds, float amount) {
   return [=](const PrepareContext&) -> absl::StatusOr<std::unique_ptr<Kernel>> {
     if (!TakesForm(form, estimate)) return nullptr;
     return MakeComputeKernel(
         [=](KernelContext& context) {
-          std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+          Compute(milliseconds);
           const auto x = context.input<float>(0);
           const auto y = context.output<float>(0);
           for (size_t i = 0; i < x.size(); ++i) y[i] = x[i] + amount;
@@ -94,10 +99,10 @@ TEST(TuneTest, FindsTheQuickForm) {
   EXPECT_THAT(slow.nodes, ElementsAre("a", "b"));
   EXPECT_EQ(slow.estimated, (NodeForm{"slow", 1}));
   EXPECT_EQ(slow.chosen, (NodeForm{"quick", 1}));
-  EXPECT_GE(slow.estimated_seconds, 16e-3);
+  EXPECT_GT(slow.estimated_seconds, 0);
   EXPECT_LT(slow.seconds, slow.estimated_seconds / 2);
   ASSERT_EQ(slow.others.size(), 2u);
-  EXPECT_GT(slow.others[1].seconds, slow.estimated_seconds);  // the slower one
+  EXPECT_GT(slow.others[1].ratio, 1);  // the slower one
   const TunedForm& right = report->forms[1];
   EXPECT_TRUE(right.measured);
   EXPECT_FALSE(right.changed());
@@ -121,7 +126,7 @@ std::vector<std::pair<std::string, bool>> StepsOf(const Model& model, SessionOpt
   const auto program = (*session)->ProgramFor(Inputs());
   EXPECT_TRUE(program.ok()) << program.status();
   for (const Program::Step& step : (*program)->steps()) {
-    steps.emplace_back(step.kernel->Describe(), step.measured);
+    steps.emplace_back(step.kernel->Describe(), step.measured());
   }
   return steps;
 }

@@ -96,10 +96,9 @@ absl::Status Program::PrepareSteps() {
   for (size_t n = 0; n < graph_.nodes.size(); ++n) {
     if (plan_.is_view[n]) continue;
     const LoweredNode& node = graph_.nodes[n];
-    steps_.push_back({.node = static_cast<int>(n),
-                      .kernel = nullptr,
-                      .node_key = StableHash(node.name),
-                      .form_key = tuning_ == nullptr ? "" : FormKey(graph_, node, threads_)});
+    steps_.push_back({static_cast<int>(n), nullptr, StableHash(node.name), nullptr});
+    const std::string key = tuning_ == nullptr ? "" : FormKey(graph_, node, threads_);
+    if (!key.empty()) steps_.back().form = std::make_unique<StepForm>(StepForm{.key = key});
   }
   // Most of the time goes into packing weights, each node's by itself.
   std::vector<absl::Status> statuses(steps_.size());
@@ -127,35 +126,37 @@ absl::Status Program::PrepareStep(Step& step, const std::vector<int>& uses) {
   const LoweredNode& node = graph_.nodes[step.node];
   NodeSpecs specs(graph_, node, shapes_);
   if (!specs.shapes_known) return absl::OkStatus();
-  const NodeForm* const form = tuning_ == nullptr ? nullptr : tuning_->Find(step.form_key);
-  if (tuning_ != nullptr && tuning_->survey && !step.form_key.empty()) {
-    const FormScope scope(FormScope::Wish::kNone);
-    // The op may have no kernel but those in forms.
-    PrepareKernel(*node.op, specs.Context(node, threads_, form), kernels_).status().IgnoreError();
-    step.forms = scope.offered();
-  }
-  if (form != nullptr) NOMO_RETURN_IF_ERROR(PrepareMeasured(step, specs, *form));
+  if (step.form != nullptr) NOMO_RETURN_IF_ERROR(PrepareMeasured(step, specs));
   if (step.kernel == nullptr) {
     const FormScope scope(FormScope::Wish::kEstimate);
     const PrepareContext context = specs.Context(node, threads_);
     NOMO_ASSIGN_OR_RETURN(step.kernel, PrepareKernel(*node.op, context, kernels_));
-    step.form = {scope.taken(), context.threads};
+    if (step.form == nullptr && !scope.taken().empty()) step.form = std::make_unique<StepForm>();
+    if (step.form != nullptr) step.form->form = {scope.taken(), context.threads};
   }
   GiveBackPacked(*step.kernel, step.node, uses);
   return absl::OkStatus();
 }
 
-absl::Status Program::PrepareMeasured(Step& step, const NodeSpecs& specs, const NodeForm& form) {
+absl::Status Program::PrepareMeasured(Step& step, const NodeSpecs& specs) {
   const LoweredNode& node = graph_.nodes[step.node];
-  const PrepareContext context = specs.Context(node, threads_, &form);
-  const FormScope scope(form.name.empty() ? FormScope::Wish::kEstimate : FormScope::Wish::kForm,
-                        form.name);
+  if (tuning_->survey) {
+    const FormScope scope(FormScope::Wish::kNone);
+    // The op may have no kernel but those in forms.
+    PrepareKernel(*node.op, specs.Context(node, threads_), kernels_).status().IgnoreError();
+    step.form->forms = scope.offered();
+  }
+  const NodeForm* const form = tuning_->Find(step.form->key);
+  if (form == nullptr) return absl::OkStatus();
+  const PrepareContext context = specs.Context(node, threads_, form);
+  const FormScope scope(form->name.empty() ? FormScope::Wish::kEstimate : FormScope::Wish::kForm,
+                        form->name);
   auto kernel = PrepareKernel(*node.op, context, kernels_);
   // What was measured may be of another time, when the node had such a form.
-  if (!form.name.empty() && scope.taken() != form.name) return absl::OkStatus();
+  if (!form->name.empty() && scope.taken() != form->name) return absl::OkStatus();
   NOMO_ASSIGN_OR_RETURN(step.kernel, std::move(kernel));
-  step.form = {scope.taken(), context.threads};
-  step.measured = true;
+  step.form->form = {scope.taken(), context.threads};
+  step.form->measured = true;
   return absl::OkStatus();
 }
 
@@ -214,7 +215,7 @@ std::string Program::ToString() const {
       outputs.push_back(absl::StrCat(graph_.types[id].ToString(), " ", place(id)));
     absl::StrAppendFormat(&text, "%s  %s  [%s]", node.name, node.op->name,
                           step.kernel ? step.kernel->Describe() : "prepared when shapes are known");
-    if (step.measured) absl::StrAppend(&text, "  measured");
+    if (step.measured()) absl::StrAppend(&text, "  measured");
     if (!node.fused.empty()) absl::StrAppend(&text, "  with ", absl::StrJoin(node.fused, ", "));
     absl::StrAppend(&text, "  -> ", absl::StrJoin(outputs, "; "), "\n");
   }

@@ -70,17 +70,21 @@ class Program {
   // Whether a run may make a number of a NaN; it then raises a flag: core/op/keep_nan.h.
   bool may_lose_nan() const { return may_lose_nan_; }
 
+  // How a step runs, as far as more than the reckoning of its one kernel decides it.
+  struct StepForm {
+    NodeForm form;                   // its threads are those that the kernel was prepared for
+    bool measured = false;           // whether the tuning says so
+    std::string key;                 // FormKey(), where there is a tuning
+    std::vector<std::string> forms;  // all that the node has, where the tuning is a survey
+  };
   struct Step {
     int node;  // in the lowered graph
     // Null where shapes depend on data: then the kernel is prepared during the run.
     std::unique_ptr<const Kernel> kernel;
     uint64_t node_key = 0;
-    // How it runs: the form's name, "" where the op's forms have none, and for how many threads the
-    // kernel was prepared, and whether a measurement says so.
-    NodeForm form;
-    bool measured = false;
-    std::string form_key;            // FormKey(), where there is a tuning
-    std::vector<std::string> forms;  // all that the node has, where the tuning is a survey
+    // Null where the kernel's form has no name, and no tuning may say anything of the node.
+    std::unique_ptr<StepForm> form;
+    bool measured() const { return form != nullptr && form->measured; }
   };
   const std::vector<Step>& steps() const { return steps_; }
   const LoweredGraph& graph() const { return graph_; }
@@ -94,8 +98,9 @@ class Program {
   absl::Status PrepareSteps();
   // Chooses the kernel where all shapes are known. Steps may be prepared side by side.
   absl::Status PrepareStep(Step& step, const std::vector<int>& uses);
-  // Leaves the kernel null where the node has no such form.
-  absl::Status PrepareMeasured(Step& step, const NodeSpecs& specs, const NodeForm& form);
+  // In the form that the tuning says. Leaves the kernel null where it says none, or the node has no
+  // such form.
+  absl::Status PrepareMeasured(Step& step, const NodeSpecs& specs);
   // Gives back the memory of constants of which the kernel of node `n` has a packed copy, as soon
   // as it has: not all are to exist twice at one time.
   void GiveBackPacked(const Kernel& kernel, int n, const std::vector<int>& uses);

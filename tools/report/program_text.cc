@@ -68,6 +68,8 @@ const char* StorageName(Storage storage) {
   return kNames[static_cast<int>(storage)];
 }
 
+Json FormNameJson(const NodeForm& form) { return form.name.empty() ? Json() : Json(form.name); }
+
 struct Totals {
   int64_t fused = 0, conversions = 0, views = 0, measured = 0;
   std::vector<std::pair<std::string, int64_t>> kernels;  // how often, most often first
@@ -80,7 +82,7 @@ Totals TotalsOf(const Program& program) {
     totals.fused += static_cast<int64_t>(program.graph().nodes[step.node].fused.size());
     const std::string description = DescriptionOf(step);
     totals.conversions += PartsOf(description).conversions;
-    totals.measured += step.measured ? 1 : 0;
+    totals.measured += step.measured() ? 1 : 0;
     ++kernels[description.empty() ? "chosen when run"
                                   : absl::StrJoin(PartsOf(description).computing, " + ")];
   }
@@ -143,8 +145,8 @@ std::string ProgramText(const Program& program) {
     }
     table.AddRow({node.name, node.op->name, ShortKernel(DescriptionOf(step)),
                   absl::StrJoin(types, ", "), absl::StrJoin(places, ", ")});
-    if (step.measured) {
-      table.AddNote(absl::StrCat("measured: ", FormText(step.form, program.threads())));
+    if (step.measured()) {
+      table.AddNote(absl::StrCat("measured: ", FormText(step.form->form, program.threads())));
     }
     if (!node.fused.empty()) table.AddNote(absl::StrCat("with ", absl::StrJoin(node.fused, ", ")));
   }
@@ -169,9 +171,9 @@ nlohmann::ordered_json ProgramJson(const Program& program) {
     steps.push_back({{"node", node.name},
                      {"op", node.op->name},
                      {"kernel", kernel.empty() ? Json() : Json(kernel)},
-                     {"form", step.form.name.empty() ? Json() : Json(step.form.name)},
-                     {"threads", kernel.empty() ? Json() : Json(step.form.threads)},
-                     {"measured", step.measured},
+                     {"form", step.form == nullptr ? Json() : FormNameJson(step.form->form)},
+                     {"threads", step.form == nullptr ? Json() : Json(step.form->form.threads)},
+                     {"measured", step.measured()},
                      {"conversions", kernel.empty() ? 0 : PartsOf(kernel).conversions},
                      {"fused", node.fused},
                      {"outputs", std::move(outputs)}});

@@ -84,9 +84,9 @@ std::string TuneText(const TuneReport& report, bool all) {
   std::string text = table.empty() ? "" : absl::StrCat(table.ToString(), "\n");
   absl::StrAppend(&text, changed, " of ", Counted(report.forms.size(), "kind"), " of nodes run in ",
                   "another form than the estimated one\n");
-  absl::StrAppend(&text, "time  ", Milliseconds(report.estimated_seconds), " as estimated, ",
+  absl::StrAppend(&text, "a run  ", Milliseconds(report.estimated_seconds), " as estimated, ",
                   Milliseconds(report.tuned_seconds), " tuned, ",
-                  Counted(report.file.key.threads, "thread"), "\n");
+                  Counted(report.file.key.threads, "thread"), ": the least times of its steps\n");
   if (changed > 0) {
     absl::StrAppendFormat(&text, "outputs differ by %.1e of their size\n", report.difference);
   }
@@ -101,6 +101,7 @@ nlohmann::ordered_json TuneJson(const std::string& model_path, const std::string
     for (const FormTime& other : form.others) {
       Json json = FormJson(other.form);
       json["ms"] = other.seconds < 0 ? Json() : Json(1e3 * other.seconds);
+      json["ratio"] = other.ratio < 0 ? Json() : Json(other.ratio);
       others.push_back(std::move(json));
     }
     forms.push_back({{"key", form.key},
