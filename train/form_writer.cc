@@ -132,7 +132,17 @@ absl::Status FormWriter::WriteTrainingForm(const Node& node, const OpDef& op,
                                            const std::vector<Value>& in,
                                            std::vector<Value>& values) {
   NOMO_ASSIGN_OR_RETURN(const Attributes attrs, ResolveAttributes(op.attrs, node.attrs));
+  const uint64_t first_id = Expr(Expr::Kind::kInput).id;
   NOMO_ASSIGN_OR_RETURN(const TrainingForm form, op.in_training(in, attrs));
+  for (const Value& output : form.outputs) {
+    if (!output.valid() || output.expr()->id < first_id || !output.expr()->node.name.empty())
+      continue;
+    // The node has just been made, and is nobody else's: it is named, and computed again where that
+    // is asked for, as the one in whose place it is.
+    Expr& made = const_cast<Expr&>(*output.expr());
+    made.node.name = node.name;
+    made.node.layer = node.layer;
+  }
   if (form.outputs.size() < node.outputs.size())
     return absl::InternalError("its form in training has too few outputs");
   for (size_t i = 0; i < node.outputs.size(); ++i) {

@@ -7,6 +7,7 @@
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 
 namespace nomograph::nn {
@@ -55,16 +56,33 @@ absl::StatusOr<std::vector<TensorType>> InferOccupancy(const InferContext& conte
 
 constexpr double kNever = -std::numeric_limits<double>::infinity();
 
-// log(e^a + e^b)
-double LogAdd(double a, double b) {
-  if (a < b) std::swap(a, b);
-  return b == kNever ? a : a + exact::Log1p(exact::Exp(b - a));
-}
+// Sums of numbers that are given by their logarithms: log(e^a + e^b). With the same bits
+// everywhere, or fast.
+struct ExactLogs {
+  static double Exp(double x) { return exact::Exp(x); }
+  static double Add(double a, double b) {
+    if (a < b) std::swap(a, b);
+    return b == kNever ? a : a + exact::Log1p(exact::Exp(b - a));
+  }
+  static double Add(double a, double b, double c) { return Add(Add(a, b), c); }
+};
+struct FastLogs {
+  static double Exp(double x) { return std::exp(x); }
+  static double Add(double a, double b) {
+    if (a < b) std::swap(a, b);
+    return b == kNever ? a : a + std::log1p(std::exp(b - a));
+  }
+  static double Add(double a, double b, double c) {
+    const double most = std::max({a, b, c});
+    if (most == kNever || std::isnan(a + b + c)) return Add(Add(a, b), c);
+    return most + std::log(std::exp(a - most) + std::exp(b - most) + std::exp(c - most));
+  }
+};
 
 // One sequence: its labels with a blank ahead of, between and behind them are the places that a
 // path goes through, one place a step: it stays, goes to the next place, or from a label to another
 // one past the blank between them.
-template <typename T>
+template <typename T, typename Logs>
 class Lattice {
  public:
   Lattice(const T* log_probs, int64_t steps, int64_t classes, std::vector<int64_t> places)
@@ -91,7 +109,7 @@ class Lattice {
     for (int64_t t = steps_ - 1; t >= 0; --t) {
       std::fill(sums.begin(), sums.end(), 0);
       for (size_t s = 0; s < places_.size(); ++s)
-        sums[places_[s]] += exact::Exp(forward[t][s] + backward[s] - total);
+        sums[places_[s]] += Logs::Exp(forward[t][s] + backward[s] - total);
       for (int64_t k = 0; k < classes_; ++k) occupancy[t * classes_ + k] = static_cast<T>(sums[k]);
       backward = Backward(backward, t);
     }
@@ -113,8 +131,11 @@ class Lattice {
     Row row(places_.size(), kNever);
     for (size_t s = 0; s < places_.size(); ++s) {
       double sum = t == 0 ? (s < 2 ? 0 : kNever) : before[s];
-      if (t > 0 && s >= 1) sum = LogAdd(sum, before[s - 1]);
-      if (t > 0 && Skips(s)) sum = LogAdd(sum, before[s - 2]);
+      if (t > 0 && Skips(s)) {
+        sum = Logs::Add(sum, before[s - 1], before[s - 2]);
+      } else if (t > 0 && s >= 1) {
+        sum = Logs::Add(sum, before[s - 1]);
+      }
       row[s] = sum + At(t, s);
     }
     return row;
@@ -125,8 +146,11 @@ class Lattice {
     Row row(places_.size(), kNever);
     for (size_t s = 0; s < places_.size(); ++s) {
       double sum = behind[s] + At(t, s);
-      if (s + 1 < places_.size()) sum = LogAdd(sum, behind[s + 1] + At(t, s + 1));
-      if (s + 2 < places_.size() && Skips(s + 2)) sum = LogAdd(sum, behind[s + 2] + At(t, s + 2));
+      if (s + 2 < places_.size() && Skips(s + 2)) {
+        sum = Logs::Add(sum, behind[s + 1] + At(t, s + 1), behind[s + 2] + At(t, s + 2));
+      } else if (s + 1 < places_.size()) {
+        sum = Logs::Add(sum, behind[s + 1] + At(t, s + 1));
+      }
       row[s] = sum;
     }
     return row;
@@ -136,7 +160,7 @@ class Lattice {
   double Ending(const Row& row) const {
     if (steps_ == 0) return places_.size() == 1 ? 0 : kNever;
     const size_t last = row.size() - 1;
-    return last == 0 ? row[0] : LogAdd(row[last], row[last - 1]);
+    return last == 0 ? row[0] : Logs::Add(row[last], row[last - 1]);
   }
 
   const T* const log_probs_;
@@ -144,52 +168,82 @@ class Lattice {
   const std::vector<int64_t> places_;
 };
 
-template <typename T, typename I>
-absl::Status ComputeFor(KernelContext& context, bool occupancy) {
+// The sequence's places. InvalidArgument where its labels or lengths cannot be.
+template <typename I>
+absl::StatusOr<std::vector<int64_t>> PlacesOf(const KernelContext& context, int64_t b,
+                                              int64_t steps) {
   const Shape &shape = context.input_shape(kLogProbs), &labels = context.input_shape(kLabels);
+  const int64_t length = context.input<I>(kLabelLengths)[b];
+  if (length < 0 || length > labels[1] || steps < 0 || steps > shape[1]) {
+    return InvalidArgument("sequence ", b, ": expected at most ", labels[1], " labels and ",
+                           shape[1], " steps, found ", length, " and ", steps);
+  }
+  std::vector<int64_t> places(2 * length + 1, context.attrs().Int("blank"));
+  for (int64_t i = 0; i < length; ++i) {
+    const int64_t label = context.input<I>(kLabels)[b * labels[1] + i];
+    if (label < 0 || label >= shape[2]) {
+      return InvalidArgument("sequence ", b, ": label ", i, " is ", label, ", outside of [0, ",
+                             shape[2], ")");
+    }
+    places[2 * i + 1] = label;
+  }
+  return places;
+}
+
+template <typename Logs, typename T, typename I>
+absl::Status ComputeFor(KernelContext& context, bool occupancy, int threads) {
+  const Shape& shape = context.input_shape(kLogProbs);
   const int64_t batch = shape[0], classes = shape[2], blank = context.attrs().Int("blank");
   if (blank >= classes) {
     return InvalidArgument("blank: expected a class, of which there are ", classes, ", found ",
                            blank);
   }
   const auto y = context.output<T>(0);
+  const auto log_probs = context.input<T>(kLogProbs);
   if (occupancy) std::fill(y.begin(), y.end(), T{});
-  for (int64_t b = 0; b < batch; ++b) {
-    const int64_t length = context.input<I>(kLabelLengths)[b];
+  std::vector<absl::Status> statuses(batch);
+  ParallelFor(threads, batch, [&](int64_t b) {
     const int64_t steps = context.has_input(kSteps) ? context.input<I>(kSteps)[b] : shape[1];
-    if (length < 0 || length > labels[1] || steps < 0 || steps > shape[1]) {
-      return InvalidArgument("sequence ", b, ": expected at most ", labels[1], " labels and ",
-                             shape[1], " steps, found ", length, " and ", steps);
-    }
-    std::vector<int64_t> places(2 * length + 1, blank);
-    for (int64_t i = 0; i < length; ++i) {
-      const int64_t label = context.input<I>(kLabels)[b * labels[1] + i];
-      if (label < 0 || label >= classes) {
-        return InvalidArgument("sequence ", b, ": label ", i, " is ", label, ", outside of [0, ",
-                               classes, ")");
-      }
-      places[2 * i + 1] = label;
-    }
+    auto places = PlacesOf<I>(context, b, steps);
+    statuses[b] = places.status();
+    if (!places.ok()) return;
     const int64_t first = b * shape[1] * classes;
-    Lattice<T> lattice(context.input<T>(kLogProbs).data() + first, steps, classes,
-                       std::move(places));
+    Lattice<T, Logs> lattice(log_probs.data() + first, steps, classes, *std::move(places));
     if (occupancy) {
       lattice.AddOccupancy(y.data() + first);
     } else {
       y[b] = static_cast<T>(-lattice.LogProbability());
     }
-  }
+  });
+  for (const absl::Status& status : statuses) NOMO_RETURN_IF_ERROR(status);
   return absl::OkStatus();
+}
+
+template <typename Logs>
+absl::Status ComputeWith(KernelContext& context, bool occupancy, int threads) {
+  absl::Status status;
+  Dispatch(TypeList<float, double>{}, context.input_dtype(kLogProbs), [&]<typename T>() {
+    Dispatch(TypeList<int32_t, int64_t>{}, context.input_dtype(kLabels),
+             [&]<typename I>() { status = ComputeFor<Logs, T, I>(context, occupancy, threads); });
+  });
+  return status;
 }
 
 template <bool occupancy>
 absl::Status Compute(KernelContext& context) {
-  absl::Status status;
-  Dispatch(TypeList<float, double>{}, context.input_dtype(kLogProbs), [&]<typename T>() {
-    Dispatch(TypeList<int32_t, int64_t>{}, context.input_dtype(kLabels),
-             [&]<typename I>() { status = ComputeFor<T, I>(context, occupancy); });
-  });
-  return status;
+  return ComputeWith<ExactLogs>(context, occupancy, 1);
+}
+
+template <bool occupancy>
+absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
+  constexpr int64_t kWorthThreads = 1 << 12;  // of a step and a place
+  const Shape &x = context.inputs[kLogProbs].shape, &labels = context.inputs[kLabels].shape;
+  const bool worth = SaturatingMultiply(x[0] * x[1], 2 * labels[1] + 1) >= kWorthThreads;
+  return MakeComputeKernel(
+      [threads = worth ? context.threads : 1](KernelContext& kernel) {
+        return ComputeWith<FastLogs>(kernel, occupancy, threads);
+      },
+      "paths, sequence by sequence");
 }
 
 // Each sequence's steps, each as many times as there are places.
@@ -407,6 +461,7 @@ NOMO_REGISTER_OP(
         .Output("loss", "T", "[batch]")
         .Infer(InferLoss)
         .Reference(Compute<false>)
+        .Fast(Prepare<false>)
         .Gradient(Gradient)
         .Examples(LossExamples));
 
@@ -419,6 +474,7 @@ NOMO_REGISTER_OP(
         .Output("occupancy", "T", "as log_probs")
         .Infer(InferOccupancy)
         .Reference(Compute<true>)
+        .Fast(Prepare<true>)
         .NoGradient("the CTC loss has a first derivative only")
         .Examples(OccupancyExamples));
 

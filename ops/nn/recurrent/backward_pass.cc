@@ -84,7 +84,7 @@ class Pass {
     const int64_t rows = a_.steps * a_.batch, wide = rows * width();
     const auto take = [&](int64_t count) { return std::exchange(scratch, scratch + count); };
     slopes_ = take(wide);
-    gates_ = take(wide);
+    gates_ = a_.kept == nullptr ? take(wide) : a_.kept;
     dz_ = take(wide);
     ds_last_ = take(rows * a_.hidden);
     operand_ = take(rows * a_.hidden);
@@ -100,7 +100,7 @@ class Pass {
   }
 
   absl::Status Run() {
-    NOMO_RETURN_IF_ERROR(ComputeSums());
+    if (a_.kept == nullptr) NOMO_RETURN_IF_ERROR(ComputeSums());
     NOMO_RETURN_IF_ERROR(o_.cell == RecurrentCell::kGru    ? ComputeGru()
                          : o_.cell == RecurrentCell::kLstm ? ComputeLstm()
                                                            : ComputeRnn());
@@ -191,33 +191,57 @@ class Pass {
     const int64_t hidden = a_.hidden, states = a_.batch * hidden;
     for (int64_t i = 0; i < states; ++i) c_[i] = a_.c0 == nullptr ? Real{0} : a_.c0[i];
     for (int64_t row = 0; row < rows(); ++row) {
-      Real *sums = slopes_ + row * width(), *gates = gates_ + row * width();
       const Real* before = c_ + row * hidden;
       Real* c = c_ + states + row * hidden;
-      AddPeephole(kInput, before, sums);
-      ActivateGate(0, kInput, row);
-      ActivateGate(1, kCell, row);
-      if (o_.input_forget) {
-        for (int64_t u = 0; u < hidden; ++u) {
-          gates[kForget * hidden + u] = 1 - gates[kInput * hidden + u];
-          sums[kForget * hidden + u] = 0;
-        }
+      if (a_.kept == nullptr) {
+        ComputeLstmGates(row, before, c);
       } else {
-        AddPeephole(kForget, before, sums);
-        ActivateGate(0, kForget, row);
+        TakeLstmGates(row, before, c);
       }
-#pragma omp simd
-      for (int64_t u = 0; u < hidden; ++u) {
-        c[u] = gates[kForget * hidden + u] * before[u] +
-               gates[kInput * hidden + u] * gates[kCell * hidden + u];
-      }
-      AddPeephole(kOutput, c, sums);
-      ActivateGate(0, kOutput, row);
       std::copy_n(c, hidden, slope_c_ + row * hidden);
       Activate(o_.activation[2], std::numeric_limits<double>::infinity(), slope_c_ + row * hidden,
                bent_c_ + row * hidden, hidden);
     }
     return absl::OkStatus();
+  }
+
+  void TakeLstmGates(int64_t row, const Real* before, Real* c) {
+    const int64_t hidden = a_.hidden;
+    const Real* kept = a_.kept + row * width();
+    Real* slopes = slopes_ + row * width();
+    const Real one = 1;
+#pragma omp simd
+    for (int64_t i = 0; i < kCell * hidden; ++i) slopes[i] = kept[i] * (one - kept[i]);
+#pragma omp simd
+    for (int64_t u = 0; u < hidden; ++u) {
+      const Real cell = kept[kCell * hidden + u];
+      slopes[kCell * hidden + u] = one - cell * cell;
+      c[u] = kept[kForget * hidden + u] * before[u] + kept[kInput * hidden + u] * cell;
+    }
+  }
+
+  void ComputeLstmGates(int64_t row, const Real* before, Real* c) {
+    const int64_t hidden = a_.hidden;
+    Real *sums = slopes_ + row * width(), *gates = gates_ + row * width();
+    AddPeephole(kInput, before, sums);
+    ActivateGate(0, kInput, row);
+    ActivateGate(1, kCell, row);
+    if (o_.input_forget) {
+      for (int64_t u = 0; u < hidden; ++u) {
+        gates[kForget * hidden + u] = 1 - gates[kInput * hidden + u];
+        sums[kForget * hidden + u] = 0;
+      }
+    } else {
+      AddPeephole(kForget, before, sums);
+      ActivateGate(0, kForget, row);
+    }
+#pragma omp simd
+    for (int64_t u = 0; u < hidden; ++u) {
+      c[u] = gates[kForget * hidden + u] * before[u] +
+             gates[kInput * hidden + u] * gates[kCell * hidden + u];
+    }
+    AddPeephole(kOutput, c, sums);
+    ActivateGate(0, kOutput, row);
   }
 
   void AddPeephole(LstmGate gate, const Real* c, Real* sums) const {

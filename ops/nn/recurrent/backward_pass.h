@@ -26,6 +26,7 @@ struct BackwardArrays {
   const Real* h;         // [steps + 1, batch, hidden]: before each step, and the last
   const Real* c0;        // [batch, hidden]; null: 0
   const Real* dy;        // [steps, batch, hidden]
+  Real* kept;            // of an LSTM: the gates' values, which were kept; null: to be computed
   Real *dh, *dc;         // [batch, hidden]: of the last state; becomes the first one's
   Real *dx, *dw, *dr, *db, *dpeephole;  // db: both biases; dpeephole may be null
 };

@@ -38,6 +38,8 @@ struct CellRow {
   const float* h;
   float* new_h;  // elsewhere
   float* c;      // LSTM's, which is changed in place
+  // LSTM: where its gates' values go, rows of `hidden` floats without slack; null: nowhere.
+  float* gates = nullptr;
 };
 
 // How many floats PackCell() writes. They lie best at a multiple of 64 bytes.

@@ -65,9 +65,20 @@ HWY_INLINE void FinishLstm(const GatedCell& cell, const Sums<4>& sums, const Cel
   V c = hn::LoadU(d, row.c + unit);
   const V input = Open(d, Clip(low, high, with_peephole(0, c)));
   const V forget = Open(d, Clip(low, high, with_peephole(2, c)));
-  c = hn::MulAdd(forget, c, hn::Mul(input, Tanh(d, Clip(low, high, sum(3)))));
+  const V candidate = Tanh(d, Clip(low, high, sum(3)));
+  c = hn::MulAdd(forget, c, hn::Mul(input, candidate));
   hn::StoreU(c, d, row.c + unit);
   const V output = Open(d, Clip(low, high, with_peephole(1, c)));
+  if (row.gates != nullptr) {
+    const V gates[] = {input, output, forget, candidate};
+    const int64_t count = std::min<int64_t>(kLanes, cell.hidden - unit);
+    for (int64_t gate = 0; gate < 4; ++gate) {
+      float lanes[kLanes];  // there is no slack behind a gate's row
+      float* const to = row.gates + gate * cell.hidden + unit;
+      hn::StoreU(gates[gate], d, count == kLanes ? to : lanes);
+      if (count < kLanes) std::copy_n(lanes, count, to);
+    }
+  }
   hn::StoreU(hn::Mul(output, Tanh(d, c)), d, row.new_h + unit);
 }
 

@@ -1,6 +1,7 @@
 // nn.LSTM: a layer of long short-term memory.
 #include <algorithm>
 
+#include "nomograph/core/gradient/training_form.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/recurrent/recurrent.h"
 #include "nomograph/ops/nn/recurrent/recurrent_gradient.h"
@@ -20,6 +21,7 @@ const RecurrentKind& LstmKind() {
 
 void LstmReference(const ReferenceStep& s, const Attributes& attrs, ReferenceState& state) {
   const std::vector<double> h = state.h;
+  state.gates.resize(LstmKind().gates * s.hidden());
   for (int64_t u = 0; u < s.hidden(); ++u) {
     const auto sum = [&](Gate gate) { return s.FromInput(gate, u) + s.FromState(gate, u, h); };
     double& c = state.c[u];
@@ -27,9 +29,12 @@ void LstmReference(const ReferenceStep& s, const Attributes& attrs, ReferenceSta
     const double forget = attrs.Bool("input_forget")
                               ? 1.0 - input
                               : s.Gate(kF, sum(kForget) + s.Peephole(kForget, u) * c);
-    c = forget * c + input * s.Gate(kG, sum(kCell));
+    const double cell = s.Gate(kG, sum(kCell));
+    c = forget * c + input * cell;
     const double output = s.Gate(kF, sum(kOutput) + s.Peephole(kOutput, u) * c);
     state.h[u] = output * s.Activation(kH, c);
+    const double gates[] = {input, output, forget, cell};
+    for (int gate = 0; gate < 4; ++gate) state.gates[gate * s.hidden() + u] = gates[gate];
   }
 }
 
@@ -63,10 +68,10 @@ void LstmRow(const RecurrentRow& row, bool input_forget) {
   for (int64_t u = 0; u < size; ++u) c[u] = forget[u] * c[u] + input[u] * cell[u];
   AddPeephole(row, kOutput);
   row.Activate(kF, output, size);
-  std::copy_n(c, size, cell);
-  row.activation[kH].Apply(cell, size);
+  std::copy_n(c, size, row.product);
+  row.activation[kH].Apply(row.product, size);
 #pragma omp simd
-  for (int64_t u = 0; u < size; ++u) h[u] = output[u] * cell[u];
+  for (int64_t u = 0; u < size; ++u) h[u] = output[u] * row.product[u];
 }
 
 RecurrentPlan LstmPlan(const Attributes& attrs) {
@@ -204,6 +209,13 @@ std::vector<Example> LstmExamples() {
   };
 }
 
+// Those of nn.LSTM that nn.LSTMTraining serves.
+std::vector<Example> LstmTrainingExamples() {
+  std::vector<Example> examples = LstmExamples();
+  std::erase_if(examples, [](const Example& example) { return example.attrs.Has("clip"); });
+  return examples;
+}
+
 std::vector<Example> LstmGradExamples() {
   return {
       {.name = "PyTorch",
@@ -303,6 +315,31 @@ std::vector<Example> LstmGradExamples() {
   };
 }
 
+// Whether backward computes the gates' slopes from their values.
+bool KeepsGates(const Attributes& attrs) {
+  return attrs.Strings("activations").empty() && !attrs.Has("clip") && !attrs.Bool("input_forget");
+}
+
+absl::StatusOr<TrainingForm> InTraining(absl::Span<const Value> inputs, const Attributes& attrs) {
+  const bool keeps = KeepsGates(attrs);
+  std::vector<Value> outputs = CallMulti(keeps ? "nn.LSTMTraining" : "nn.LSTM",
+                                         std::vector<Value>(inputs.begin(), inputs.end()), attrs,
+                                         {.num_outputs = keeps ? 4 : 3});
+  outputs.resize(3);
+  return TrainingForm{.outputs = std::move(outputs)};
+}
+
+absl::StatusOr<std::vector<TensorType>> InferTraining(const InferContext& context) {
+  if (!KeepsGates(context.attrs())) {
+    return InvalidArgument(
+        "expected no activations, clip and input_forget, with which nn.LSTM "
+        "keeps no gates");
+  }
+  NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> types, InferRecurrent(context, LstmKind()));
+  types.push_back({types[0].dtype, KeptGatesShape(types[0].shape, LstmKind().gates)});
+  return types;
+}
+
 NOMO_REGISTER_OP(
     RecurrentOp("nn.LSTM", LstmKind(), LstmReference)
         .Doc("A layer of long short-term memory. For each step, with the gates' weights W and R, "
@@ -324,8 +361,24 @@ NOMO_REGISTER_OP(
         .Attr("input_forget", false, "couples the input and the forget gate")
         .Fast(FastRecurrent(LstmKind(), LstmPlan))
         .Gradient(RecurrentGradient(/*has_cell=*/true))
+        .InTraining(InTraining)
         .Work(AllCombinationsWork)
         .Examples(LstmExamples));
+
+NOMO_REGISTER_OP(
+    RecurrentOp("nn.LSTMTraining", LstmKind(), LstmReference)
+        .Doc("nn.LSTM with the usual activations, which keeps the values of the gates i, o, f and "
+             "g(…), so that its gradient does not compute them again.")
+        .Source("nn.LSTM")
+        .OptionalOutput("Y_c", "T", "like Y_h: the last c")
+        .OptionalOutput("gates", "T",
+                        "like Y, with 4 * hidden_size elements; it has no gradient of its own")
+        .Attr("input_forget", false, "as nn.LSTM has it; must be false")
+        .Infer(InferTraining)
+        .Fast(FastRecurrent(LstmKind(), LstmPlan))
+        .Gradient(RecurrentGradient(/*has_cell=*/true))
+        .Work(AllCombinationsWork)
+        .Examples(LstmTrainingExamples));
 
 NOMO_REGISTER_OP(RecurrentGradOp("nn.LSTM", LstmKind(), RecurrentCell::kLstm)
                      .Attr("input_forget", false, "as nn.LSTM has it")

@@ -140,13 +140,14 @@ absl::Status RecurrentCompute(KernelContext& context, const RecurrentKind& kind,
   for (int64_t d = 0; d < node.directions; ++d) {
     for (int64_t b = 0; b < node.batch; ++b) {
       const int64_t row = node.state_row(d, b);
-      ReferenceState state{InitialState(initial_h, row, node.hidden),
-                           InitialState(initial_c, row, node.hidden)};
+      ReferenceState state{
+          InitialState(initial_h, row, node.hidden), InitialState(initial_c, row, node.hidden), {}};
       for (int64_t i = 0; i < lengths[b]; ++i) {
         const int64_t t = node.reverse(d) ? lengths[b] - 1 - i : i;
         step.MoveTo(d, t, b);
         cell(step, context.attrs(), state);
         SetRow(outputs[0], node.y_row(t, d, b), state.h);
+        if (outputs.size() > 3) SetRow(outputs[3], node.y_row(t, d, b), state.gates);
       }
       if (outputs.size() > 1) SetRow(outputs[1], row, state.h);
       if (outputs.size() > 2) SetRow(outputs[2], row, state.c);

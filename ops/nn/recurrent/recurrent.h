@@ -90,12 +90,14 @@ class ReferenceStep {
 
 struct ReferenceState {
   std::vector<double> h, c;
+  std::vector<double> gates;  // of the last step, of cells that tell them
 };
 // Takes the states from one step to the next.
 using ReferenceCell =
     std::function<void(const ReferenceStep&, const Attributes& attrs, ReferenceState&)>;
 
-// The shape function: the types of Y, Y_h and, of a layer that has it, Y_c.
+// The shape function: the types of Y, Y_h and, of a layer that has it, Y_c. A fourth output is that
+// of LstmTraining: the gates' values.
 absl::StatusOr<std::vector<TensorType>> InferRecurrent(const InferContext& context,
                                                        const RecurrentKind& kind);
 

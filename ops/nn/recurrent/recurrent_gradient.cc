@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "nomograph/ops/nn/recurrent/backward_pass.h"
 
 namespace nomograph::nn {
 namespace {
 
-// How many of the inputs are the layer's; behind them come Y, dY, dY_h and dY_c.
+// How many of the inputs are the layer's; behind them come Y, dY, dY_h and, of a layer with a cell,
+// dY_c and the gates' values.
 int LayerInputs(bool has_cell) { return has_cell ? kP + 1 : kInitialH + 1; }
 
 Dim Times(int64_t factor, const Dim& size) {
@@ -31,6 +33,13 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context,
     return InvalidArgument("input ", y + i, ": expected shape ", expected.ToString(), ", found ",
                            context.shape(y + i).ToString());
   }
+  if (kind.has_cell && context.has_input(y + 4)) {
+    const PartialShape gates = KeptGatesShape(types[0].shape, kind.gates);
+    if (!Compatible(context.shape(y + 4), gates)) {
+      return InvalidArgument("input ", y + 4, ": expected shape ", gates.ToString(), ", found ",
+                             context.shape(y + 4).ToString());
+    }
+  }
   const DType dtype = context.dtype(kX);
   const Dim directions(context.attrs().String("direction") == "bidirectional" ? 2 : 1);
   const Dim hidden = types[0].shape[3];
@@ -49,9 +58,10 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context,
 // The lengths of the gathered arrays, which lie one behind the other ahead of the pass's memory.
 template <typename Real>
 struct Gathered {
-  Real *x, *h, *c0, *dy, *dh, *dc, *dx, *pass;
+  Real *x, *h, *c0, *dy, *dh, *dc, *dx, *gates, *pass;
 
-  Gathered(const RecurrentNode& n, Real* memory) {
+  // `width`: of a row of gates that were kept; 0 where they are not.
+  Gathered(const RecurrentNode& n, int64_t width, Real* memory) {
     const auto take = [&](int64_t count) {
       return std::exchange(memory, memory == nullptr ? nullptr : memory + count);
     };
@@ -63,8 +73,10 @@ struct Gathered {
     dh = take(states);
     dc = take(states);
     dx = take(rows * n.input);
+    gates = width == 0 ? nullptr : take(rows * width);
     pass = memory;
   }
+  // With those gates the pass needs none of its own.
   static int64_t Size(const RecurrentNode& n) {
     const int64_t states = n.batch * n.hidden, rows = n.steps * n.batch;
     return 2 * rows * n.input + rows * n.hidden + states * (n.steps + 4);
@@ -113,7 +125,8 @@ class Backward {
       outputs_.emplace_back(kDTypeOf<Real>, shapes[i]);
     }
     std::fill_n(Out(0), outputs_[0].num_elements(), Real{0});
-    const Gathered<Real> gathered(node_, memory);
+    const int64_t width = In(y_ + 4) == nullptr ? 0 : kind_.gates * node_.hidden;
+    const Gathered<Real> gathered(node_, width, memory);
     for (int64_t d = 0; d < node_.directions; ++d) NOMO_RETURN_IF_ERROR(RunDirection(d, gathered));
     for (int i = 0; i < context_.num_outputs(); ++i) {
       NOMO_RETURN_IF_ERROR(context_.SetOutput(i, outputs_[i].Cast(context_.output_dtype(i))));
@@ -152,7 +165,7 @@ class Backward {
   }
 
   void Gather(int64_t d, const Gathered<Real>& to) const {
-    const int64_t hidden = node_.hidden, input = node_.input;
+    const int64_t hidden = node_.hidden, input = node_.input, width = kind_.gates * hidden;
     for (int64_t b = 0; b < node_.batch; ++b) {
       const int64_t state = node_.state_row(d, b);
       Copy(kInitialH, state, hidden, to.h + b * hidden);
@@ -169,12 +182,14 @@ class Backward {
           std::fill_n(x, input, Real{0});
           std::fill_n(h, hidden, Real{0});
           std::fill_n(dy, hidden, Real{0});
+          if (to.gates != nullptr) std::fill_n(to.gates + row * width, width, Real{0});
           continue;
         }
         const int64_t t = Time(d, step, b), y_row = node_.y_row(t, d, b);
         Copy(kX, node_.x_row(t, b), input, x);
         Copy(y_, y_row, hidden, h);
         Copy(y_ + 1, y_row, hidden, dy);
+        if (to.gates != nullptr) Copy(y_ + 4, y_row, width, to.gates + row * width);
       }
     }
   }
@@ -198,6 +213,7 @@ class Backward {
         .h = g.h,
         .c0 = g.c0,
         .dy = g.dy,
+        .kept = g.gates,
         .dh = g.dh,
         .dc = g.dc,
         .dx = g.dx,
@@ -265,6 +281,10 @@ PrepareFn Fast(const RecurrentKind& kind, RecurrentCell cell) {
 
 }  // namespace
 
+PartialShape KeptGatesShape(const PartialShape& y, int64_t gates) {
+  return PartialShape(std::vector<Dim>{y[0], y[1], y[2], Times(gates, y[3])});
+}
+
 OpDef RecurrentGradOp(const std::string& of, const RecurrentKind& kind, RecurrentCell cell) {
   OpDef op(of + "Grad");
   op.Doc(absl::StrCat("The gradients of ", of,
@@ -275,7 +295,13 @@ OpDef RecurrentGradOp(const std::string& of, const RecurrentKind& kind, Recurren
   op.Input("Y", "T", "as the layer yielded it")
       .OptionalInput("dY", "T", "as Y")
       .OptionalInput("dY_h", "T", "as Y_h");
-  if (kind.has_cell) op.OptionalInput("dY_c", "T", "as Y_c");
+  if (kind.has_cell) {
+    op.OptionalInput("dY_c", "T", "as Y_c")
+        .OptionalInput("gates", "T",
+                       absl::StrCat("as ", of,
+                                    "Training keeps them, where activations, clip and "
+                                    "input_forget have their defaults; absent: they are computed"));
+  }
   op.Output("dX", "T", "as X")
       .OptionalOutput("dW", "T", "as W")
       .OptionalOutput("dR", "T", "as R")
@@ -303,7 +329,10 @@ GradientFn RecurrentGradient(bool has_cell) {
     inputs.push_back(g.output(0));
     for (int i = 0; i < (has_cell ? 3 : 2); ++i)
       inputs.push_back(g.has_gradient(i) ? g.gradient(i) : Value());
-    const std::vector<Value> found = CallMulti(absl::StrCat(g.op().name, "Grad"), inputs, g.attrs(),
+    if (g.has_gradient(3)) return InvalidArgument("the gates' values that it keeps have none");
+    if (g.has_output(3)) inputs.push_back(g.output(3));
+    const absl::string_view layer = absl::StripSuffix(g.op().name, "Training");
+    const std::vector<Value> found = CallMulti(absl::StrCat(layer, "Grad"), inputs, g.attrs(),
                                                {.num_outputs = has_cell ? 7 : 5});
     std::vector<Value> result(std::max(g.num_inputs(), LayerInputs(has_cell)));
     const int of_output[] = {kX, kW, kR, kB, kInitialH, kInitialC, kP};

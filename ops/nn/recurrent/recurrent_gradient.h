@@ -1,6 +1,6 @@
-// The gradients of recurrent layers: backward through time. The gates are computed anew, for all
-// steps at once, because each step's h is known; so are the products with the weights. Only what a
-// step hands back to the one before it goes step by step.
+// The gradients of recurrent layers: backward through time. The gates are computed anew, unless
+// they were kept, for all steps at once, because each step's h is known; so are the products with
+// the weights. Only what a step hands back to the one before it goes step by step.
 #ifndef NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_GRADIENT_H_
 #define NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_GRADIENT_H_
 
@@ -18,6 +18,9 @@ enum class RecurrentCell { kRnn, kGru, kLstm };
 // gradients of the layer's floating-point inputs. Left to add: the layer's own attributes,
 // Examples.
 OpDef RecurrentGradOp(const std::string& of, const RecurrentKind& kind, RecurrentCell cell);
+
+// The shape of the gates' values that a layer keeps, from that of Y.
+PartialShape KeptGatesShape(const PartialShape& y, int64_t gates);
 
 // For OpDef::Gradient of the layer.
 GradientFn RecurrentGradient(bool has_cell);

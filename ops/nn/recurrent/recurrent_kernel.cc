@@ -56,8 +56,7 @@ class RecurrentKernel : public Kernel {
   std::unique_ptr<KernelState> NewState() const override;
   bool ReadsInput(int index) const override;
   std::string Describe() const override {
-    return absl::StrCat(packed_.valid() ? "recurrent pass, " : "recurrent loop, ",
-                        products_[0].Describe());
+    return absl::StrCat(cells_ ? "recurrent pass, " : "recurrent loop, ", products_[0].Describe());
   }
 
  private:
@@ -96,27 +95,29 @@ class RecurrentKernel : public Kernel {
   absl::Status Step(const Pass& pass, int64_t t) const;
   RecurrentRow Row(const Pass& pass, const RecurrentPhase& phase, int64_t t, int64_t b) const;
   void StoreOutput(const Pass& pass, int64_t t, int64_t b, const float* h) const;
+  // Where the gates' values of a step are to be; null where nobody asks for them.
+  float* GatesOut(const Pass& pass, int64_t t, int64_t b) const;
   void End(KernelContext& context, const Pass& pass) const;
   int64_t StepAt(const Pass& pass, int64_t i) const {
     return node_.reverse(pass.direction) ? node_.steps - 1 - i : i;
   }
   // Where the states h are after so many steps: cells put them from one place into the other.
-  int64_t HAfter(int64_t steps) const { return packed_.valid() && steps % 2 != 0 ? new_h_ : h_; }
+  int64_t HAfter(int64_t steps) const { return cells_ && steps % 2 != 0 ? new_h_ : h_; }
 
   const RecurrentNode node_;
   const int gates_;
   RecurrentPlan plan_;
   const int threads_;
-  int64_t chunk_;  // steps
-  // Rs of all directions, by PackCell(); invalid where the plan's phases are taken.
-  Tensor packed_;
+  int64_t chunk_;       // steps
+  bool cells_ = false;  // in place of the plan's phases
+  Tensor packed_;       // Rs of all directions, by PackCell(); invalid where each run packs its own
   int parallel_directions_ = 1;
   // For each direction that of the inputs, then those of the phases.
   std::vector<SubKernel> products_;
   int64_t state_stride_;  // from one sequence's state to the next one's
   // Offsets in the scratch memory of a direction.
   int64_t x_, from_input_, from_state_, bias_, peephole_, all_gates_, h_, new_h_, c_, product_,
-      inner_, rows_;
+      inner_, rows_, packed_r_;
   int64_t direction_bytes_;
 };
 
@@ -144,16 +145,22 @@ bool HasUsualActivations(const RecurrentNode& node) {
   return true;
 }
 
-// Where the layer's steps are those of cells and R is known, they take the place of the phases.
+// Where the layer's steps are those of cells, they take the place of the phases. An R that is not
+// known yet, such as one that is trained, is packed in each run, if that has steps enough to pay.
 absl::Status RecurrentKernel::PackCells(const PrepareContext& context) {
+  constexpr int64_t kWorthPacking = 128;  // steps of one sequence
   const Tensor& r = context.constants[kR];
-  if (!plan_.cell || !r.valid() || !HasUsualActivations(node_)) return absl::OkStatus();
-  const int64_t each = gates_ * node_.hidden * node_.hidden;
-  const int64_t floats = PackedCellFloats(gates_, node_.hidden);
-  NOMO_ASSIGN_OR_RETURN(packed_, Tensor::Create(DType::kFloat32, {node_.directions * floats}));
-  for (int64_t d = 0; d < node_.directions; ++d) {
-    PackCell(r.data<float>().data() + d * each, gates_, node_.hidden,
-             packed_.mutable_data<float>().data() + d * floats);
+  if (!plan_.cell || !HasUsualActivations(node_)) return absl::OkStatus();
+  if (!r.valid() && node_.steps * node_.batch < kWorthPacking) return absl::OkStatus();
+  cells_ = true;
+  if (r.valid()) {
+    const int64_t each = gates_ * node_.hidden * node_.hidden;
+    const int64_t floats = PackedCellFloats(gates_, node_.hidden);
+    NOMO_ASSIGN_OR_RETURN(packed_, Tensor::Create(DType::kFloat32, {node_.directions * floats}));
+    for (int64_t d = 0; d < node_.directions; ++d) {
+      PackCell(r.data<float>().data() + d * each, gates_, node_.hidden,
+               packed_.mutable_data<float>().data() + d * floats);
+    }
   }
   plan_.phases.clear();
   state_stride_ = (node_.hidden + kCellSlack - 1) / kCellSlack * kCellSlack;
@@ -227,18 +234,20 @@ absl::StatusOr<std::unique_ptr<Kernel>> RecurrentKernel::Prepare(const PrepareCo
 void RecurrentKernel::PlaceScratch() {
   ScratchPlan plan;
   const int64_t row = gates_ * node_.hidden, states = node_.batch * state_stride_;
-  const int64_t phase_floats = packed_.valid() ? 0 : node_.batch * row;
+  const int64_t phase_floats = cells_ ? 0 : node_.batch * row;
   x_ = plan.Add<float>(node_.batch_first ? chunk_ * node_.batch * node_.input : 0);
   from_input_ = plan.Add<float>(chunk_ * node_.batch * row + kCellSlack);
   from_state_ = plan.Add<float>(phase_floats);
   bias_ = plan.Add<float>(row + node_.hidden + kCellSlack);
-  peephole_ = plan.Add<float>(packed_.valid() ? 3 * node_.hidden + kCellSlack : 0);
+  peephole_ = plan.Add<float>(cells_ ? 3 * node_.hidden + kCellSlack : 0);
   all_gates_ = plan.Add<float>(phase_floats);
   h_ = plan.Add<float>(states);
-  new_h_ = plan.Add<float>(packed_.valid() ? states : 0);
+  new_h_ = plan.Add<float>(cells_ ? states : 0);
   c_ = plan.Add<float>(states);
-  product_ = plan.Add<float>(packed_.valid() ? 0 : states);
-  rows_ = plan.Add<CellRow>(packed_.valid() ? node_.batch : 0);
+  product_ = plan.Add<float>(cells_ ? 0 : states);
+  rows_ = plan.Add<CellRow>(cells_ ? node_.batch : 0);
+  packed_r_ =
+      plan.Add<float>(cells_ && !packed_.valid() ? PackedCellFloats(gates_, node_.hidden) : 0);
   int64_t inner = 0;
   for (const SubKernel& product : products_) inner = std::max(inner, product.scratch_bytes());
   inner_ = plan.Add(inner);
@@ -294,8 +303,10 @@ void RecurrentKernel::Begin(const Pass& pass) const {
   for (int64_t i = 0; i < hidden; ++i)
     bias[row + i] = b == nullptr ? 0.0f : b[2 * row - hidden + i];
 
-  if (packed_.valid()) {
+  if (cells_) {
     PadForCells(pass);
+    if (!packed_.valid())
+      PackCell(pass.input(kR, pass.direction * row * hidden), gates_, hidden, pass.part(packed_r_));
   } else {
     std::fill_n(pass.part(product_), node_.batch * hidden, 0.0f);
   }
@@ -359,10 +370,20 @@ absl::Status RecurrentKernel::Step(const Pass& pass, int64_t t) const {
       if (t < pass.lengths[b]) phase.compute(Row(pass, phase, t, b));
     });
   }
+  const int64_t row = gates_ * hidden;
   for (int64_t b = 0; b < node_.batch; ++b) {
     StoreOutput(pass, t, b, pass.part(h_) + b * state_stride_);
+    float* const gates = GatesOut(pass, t, b);
+    if (gates != nullptr && t < pass.lengths[b])
+      std::copy_n(pass.part(all_gates_) + b * row, row, gates);
   }
   return absl::OkStatus();
+}
+
+float* RecurrentKernel::GatesOut(const Pass& pass, int64_t t, int64_t b) const {
+  if (pass.context.num_outputs() < 4) return nullptr;
+  auto* const gates = reinterpret_cast<float*>(pass.context.output_view(3).data);
+  return gates + node_.y_row(t, pass.direction, b) * gates_ * node_.hidden;
 }
 
 void RecurrentKernel::StoreOutput(const Pass& pass, int64_t t, int64_t b, const float* h) const {
@@ -372,6 +393,7 @@ void RecurrentKernel::StoreOutput(const Pass& pass, int64_t t, int64_t b, const 
     std::copy_n(h, node_.hidden, to);
   } else {
     std::fill_n(to, node_.hidden, 0.0f);
+    if (float* const gates = GatesOut(pass, t, b)) std::fill_n(gates, gates_ * node_.hidden, 0.0f);
   }
 }
 
@@ -381,8 +403,10 @@ void RecurrentKernel::RunCellsOf(const Pass& pass, int64_t begin, int64_t end,
   const int64_t row = gates_ * node_.hidden;
   const GatedCell cell{.kind = *plan_.cell,
                        .hidden = node_.hidden,
-                       .packed = packed_.data<float>().data() +
-                                 pass.direction * PackedCellFloats(gates_, node_.hidden),
+                       .packed = packed_.valid()
+                                     ? packed_.data<float>().data() +
+                                           pass.direction * PackedCellFloats(gates_, node_.hidden)
+                                     : pass.part(packed_r_),
                        .bias = pass.part(bias_),
                        .last_bias = pass.part(bias_) + row,
                        .peephole = pass.context.has_input(kP) ? pass.part(peephole_) : nullptr,
@@ -403,7 +427,8 @@ void RecurrentKernel::RunCellsOf(const Pass& pass, int64_t begin, int64_t end,
           .from_input = pass.part(from_input_) + ((t - pass.chunk_begin) * node_.batch + b) * row,
           .h = h + state,
           .new_h = new_h + state,
-          .c = pass.part(c_) + state};
+          .c = pass.part(c_) + state,
+          .gates = GatesOut(pass, t, b)};
     }
     StepCell(cell, rows, num_rows);
     for (int64_t b = first_sequence; b < last_sequence; ++b) {
@@ -424,7 +449,7 @@ void RecurrentKernel::RunCells(const Pass& pass, int64_t begin, int64_t end) con
 }
 
 absl::Status RecurrentKernel::RunSteps(const Pass& pass, int64_t begin, int64_t end) const {
-  if (packed_.valid()) {
+  if (cells_) {
     RunCells(pass, begin, end);
     return absl::OkStatus();
   }
@@ -434,7 +459,7 @@ absl::Status RecurrentKernel::RunSteps(const Pass& pass, int64_t begin, int64_t 
 
 void RecurrentKernel::End(KernelContext& context, const Pass& pass) const {
   const int64_t states[] = {HAfter(node_.steps), c_};
-  for (int i = 1; i < context.num_outputs(); ++i) {
+  for (int i = 1; i < std::min(context.num_outputs(), 3); ++i) {
     const float* from = pass.part(states[i - 1]);
     for (int64_t b = 0; b < node_.batch; ++b) {
       std::copy_n(

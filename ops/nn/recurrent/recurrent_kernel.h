@@ -1,7 +1,8 @@
 // The fast kernel of recurrent layers, for float32: one matrix product of the inputs and W for many
 // steps at once; then, step by step, one of the states and R for the whole batch, and loops over
-// the gates' units that an op gives for one sequence. Where R is constant and the layer is one of
-// those of ops/nn/recurrent/gated_cell.h, a step is one pass over R.
+// the gates' units that an op gives for one sequence. Where the layer is one of those of
+// ops/nn/recurrent/gated_cell.h, and R is constant or there are many steps, a step is one pass over
+// R, packed.
 #ifndef NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_KERNEL_H_
 #define NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_KERNEL_H_
 
@@ -24,7 +25,8 @@ struct RecurrentRow {
   const float* peephole;    // P, or null
   float* gates;             // memory for all gates, which lasts through the phases of a step
   float *h, *c;             // the states; c also where the layer has none
-  float* product;           // what a phase with of_product multiplies R with
+  // What a phase with of_product multiplies R with; of plans without one memory for a row.
+  float* product;
 
   const GateActivation* activation;
   float clip;

@@ -115,7 +115,9 @@ std::vector<Tensor> Inputs(const SizeCase& c, int gates, bool batch_first, int64
   if (c.lengths) {
     lengths = Tensor(DType::kInt32, {c.batch});
     for (int64_t b = 0; b < c.batch; ++b) {
-      lengths.mutable_data<int32_t>()[b] = static_cast<int32_t>((c.steps - b * 11) % (c.steps + 1));
+      const int64_t all = c.steps + 1;
+      lengths.mutable_data<int32_t>()[b] =
+          static_cast<int32_t>(((c.steps - b * 11) % all + all) % all);
     }
   }
   const double scale = 1.0 / std::sqrt(static_cast<double>(c.hidden));
@@ -128,12 +130,23 @@ std::vector<Tensor> Inputs(const SizeCase& c, int gates, bool batch_first, int64
 }
 
 TEST(Recurrent, FastKernelsFollowTheDefinition) {
-  const std::pair<std::string, int> ops[] = {{"nn.LSTM", 4}, {"nn.GRU", 3}, {"nn.RNN", 1}};
-  for (const auto& [op, gates] : ops) {
+  struct OpCase {
+    std::string op;
+    int gates;
+    int64_t steps;  // few: R that is no constant is not packed
+  };
+  for (const auto& [op, gates, steps] : std::vector<OpCase>{{"nn.LSTM", 4, 70},
+                                                            {"nn.LSTM", 4, 12},
+                                                            {"nn.LSTMTraining", 4, 70},
+                                                            {"nn.LSTMTraining", 4, 12},
+                                                            {"nn.GRU", 3, 70},
+                                                            {"nn.GRU", 3, 12},
+                                                            {"nn.RNN", 1, 70}}) {
     for (const std::string direction : {"forward", "reverse", "bidirectional"}) {
       for (const int layout : {0, 1}) {
         const int64_t directions = direction == "bidirectional" ? 2 : 1;
-        SizeCase c{op, {{"direction", direction}, {"layout", layout}}, 70, 5, 7, 33, layout == 0};
+        SizeCase c{op,         {{"direction", direction}, {"layout", layout}}, steps, 5, 7, 33,
+                   layout == 0};
         if (op == "nn.GRU") c.attrs.Set("linear_before_reset", layout == 0);
         SCOPED_TRACE(c.op + " " + c.attrs.ToString());
         const auto inputs = Inputs(c, gates, layout == 1, directions);
@@ -148,6 +161,42 @@ TEST(Recurrent, FastKernelsFollowTheDefinition) {
       }
     }
   }
+}
+
+// The first step's gates from the sums, and gradients with and without what was kept of gates.
+TEST(Recurrent, KeptGates) {
+  const SizeCase c{"nn.LSTMTraining", {}, 6, 3, 4, 5, false};
+  std::vector<Tensor> inputs = Inputs(c, 4, false, 1);
+  const auto outputs = RunOp(Op(c.op), inputs, c.attrs, {.num_outputs = 4});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  for (int64_t b = 0; b < c.batch; ++b) {
+    for (int64_t g = 0; g < 4 * c.hidden; ++g) {
+      double sum = inputs[3].AsDouble(g) + inputs[3].AsDouble(4 * c.hidden + g);
+      for (int64_t k = 0; k < c.input; ++k)
+        sum += inputs[0].AsDouble(b * c.input + k) * inputs[1].AsDouble(g * c.input + k);
+      for (int64_t k = 0; k < c.hidden; ++k)
+        sum += inputs[5].AsDouble(b * c.hidden + k) * inputs[2].AsDouble(g * c.hidden + k);
+      const double gate = g < 3 * c.hidden ? 1 / (1 + std::exp(-sum)) : std::tanh(sum);
+      EXPECT_NEAR((*outputs)[3].AsDouble(b * 4 * c.hidden + g), gate, 1e-6);
+    }
+  }
+  inputs.resize(8);  // neither initial_c nor peepholes
+  inputs.push_back((*outputs)[0]);
+  for (int i = 0; i < 3; ++i) inputs.push_back(Numbers((*outputs)[i].shape(), 1));
+  for (const bool fast : {false, true}) {
+    std::vector<Tensor> with = inputs;
+    with.push_back((*outputs)[3]);
+    const auto expected = RunOp(Op("nn.LSTMGrad"), inputs, c.attrs, {.num_outputs = 7});
+    const auto found = RunOp(Op("nn.LSTMGrad"), with, c.attrs, {.num_outputs = 7, .fast = fast});
+    ASSERT_TRUE(expected.ok() && found.ok()) << expected.status() << found.status();
+    for (int i = 0; i < 7; ++i) {
+      const absl::Status close = AllClose((*found)[i], (*expected)[i], 1e-4, 1e-5);
+      EXPECT_TRUE(close.ok()) << "output " << i << ": " << close.message();
+    }
+  }
+  EXPECT_THAT(
+      InferredShapes({"nn.LSTMTraining", {{"clip", 1.0}}, {{6, 3, 4}, {1, 20, 4}, {1, 20, 5}}}),
+      testing::HasSubstr("expected no activations, clip and input_forget"));
 }
 
 // NaN that lies in memory beside the numbers does not make the flag that repeats a program's run.
