@@ -1,17 +1,36 @@
 #include "nomograph/core/onednn/onednn_kernel.h"
 
+#include <cmath>
 #include <unordered_map>
 
 #include "absl/strings/match.h"
 #include "nomograph/core/onednn/bfloat16.h"
 #include "nomograph/core/onednn/conversion_observer.h"
-#include "nomograph/core/onednn/primitive_threads.h"
 #include "nomograph/core/op/keep_nan.h"
 
 namespace nomograph::onednn {
 namespace {
 
 constexpr int64_t kAlignment = 64;
+
+// PrimitiveThreads() of the node's threads, or one for little work: a team of OpenMP's that sleeps,
+// as other loops have helpers instead (core/numeric/helpers.h), takes as long as fifty
+// microseconds' work, and on a busy machine longer.
+int ThreadsFor(const PrepareContext& context) {
+  constexpr double kElementsWorth = 1 << 17, kProductsWorth = 1 << 19;
+  double elements = 0;
+  for (const auto& specs : {context.inputs, context.outputs}) {
+    for (const TensorSpec& spec : specs) elements += static_cast<double>(spec.shape.num_elements());
+  }
+  double products = 0;  // roughly: of matrices exactly, of convolutions by the window's width less
+  if (context.inputs.size() > 1 && !context.outputs.empty()) {
+    products = std::sqrt(static_cast<double>(context.inputs[0].shape.num_elements()) *
+                         static_cast<double>(context.inputs[1].shape.num_elements()) *
+                         static_cast<double>(context.outputs[0].shape.num_elements()));
+  }
+  const bool worth = elements >= kElementsWorth || products >= kProductsWorth;
+  return worth ? PrimitiveThreads(context.threads) : 1;
+}
 
 bool HasEmptyTensor(const PrepareContext& context) {
   auto empty = [](const TensorSpec& spec) {
@@ -38,7 +57,7 @@ Desc BroadcastOperand(const TensorSpec& operand, absl::Span<const int> axes) {
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareIn(Builder::Mode mode, const BuildFn& build,
                                                   const PrepareContext& context) {
   if (HasEmptyTensor(context)) return nullptr;
-  const PrimitiveThreadsScope threads(PrimitiveThreads(context));
+  const PrimitiveThreadsScope threads(ThreadsFor(context));
   auto kernel = Guard([&]() -> absl::StatusOr<std::unique_ptr<Kernel>> {
     Builder builder(context, mode);
     if (!build(builder)) return nullptr;
@@ -66,7 +85,7 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
       : buffers_(std::move(builder.buffers_)),
         steps_(std::move(builder.steps_)),
         scratch_bytes_(builder.scratch_bytes_),
-        threads_(PrimitiveThreads(builder.context_)),
+        threads_(ThreadsFor(builder.context_)),
         may_lose_nan_(!builder.keeps_nan_),
         description_(std::move(builder.description_)) {}
 
