@@ -32,6 +32,7 @@ Known Needed(const OpDef& op) {
       {"nn.BatchNormalizationTrainingGrad", Known::kRank},
       {"nn.Conv", Known::kRank},
       {"nn.ConvTranspose", Known::kRank},
+      {"nn.DotProductAttention", Known::kAllButFirst},
       {"nn.GlobalAveragePool", Known::kRank},
       {"nn.GlobalLpPool", Known::kRank},
       {"nn.GlobalMaxPool", Known::kRank},

@@ -356,16 +356,22 @@ absl::StatusOr<std::vector<Value>> Body(absl::Span<const Value> in, const Attrib
   NOMO_ASSIGN_OR_RETURN(const Value query, Ordered(in[kQuery], attrs, kQueryPerm));
   NOMO_ASSIGN_OR_RETURN(Value key, Ordered(in[kKey], attrs, kKeyPerm));
   NOMO_ASSIGN_OR_RETURN(Value value, Ordered(in[kValue], attrs, kValuePerm));
-  if (!query.shape().has_rank()) return InvalidArgument("the number of axes must be known");
+  for (const Value& x : {query, key, value}) {
+    if (!x.shape().has_rank()) return InvalidArgument("the number of axes must be known");
+  }
   const bool transpose = attrs.Bool("transpose_key");
   if (query.shape().rank() == kMostRank) {
     const Dim heads = query.shape()[1], key_heads = key.shape()[1];
-    if (!heads.known() || !key_heads.known() || !key.shape()[3].known() ||
-        !value.shape()[3].known()) {
-      return InvalidArgument("the numbers and sizes of heads must be known");
+    if (!heads.known() || !key_heads.known()) {
+      return InvalidArgument("the numbers of heads must be known");
     }
-    key = RepeatHeads(key, heads.size() / key_heads.size());
-    value = RepeatHeads(value, heads.size() / key_heads.size());
+    const int64_t sharing = heads.size() / key_heads.size();
+    if (sharing > 1 && (!key.shape()[3].known() || !value.shape()[3].known())) {
+      return InvalidArgument(
+          "the last sizes of key and value must be known where heads are shared");
+    }
+    key = RepeatHeads(key, sharing);
+    value = RepeatHeads(value, sharing);
   }
   Value scores =
       Call("math.MatMul", {query * attrs.Float("scale"), key}, {{"transpose_b", transpose}});
