@@ -24,8 +24,8 @@ namespace HWY_NAMESPACE {
 constexpr int64_t kKeys = 16 * kPanelRows;
 // So many panels of queries pass by a tile's keys and values once these have been packed.
 constexpr int64_t kPanelsTogether = std::max<int64_t>(1, 512 / kQueries);
-// So few rows are multiplied with keys and values where these lie.
-constexpr int64_t kFewRows = 4;
+// So few queries are multiplied with keys and values where these lie.
+constexpr int64_t kFewQueries = 4;
 
 // e^x for x up to 0, and 0 below -87; NaN stays.
 HWY_INLINE V ExpOfNegative(V x) {
@@ -80,9 +80,10 @@ template <bool kNarrow>
 void AttendTile(const TiledAttention& a, const Rows& rows, int64_t row, int64_t count, int64_t key,
                 int64_t keys, bool masked, const float* queries, const float* packed_keys,
                 const float* packed_values, const PanelSums& sums, float* HWY_RESTRICT scores) {
+  constexpr int64_t kVectors = kNarrow ? 1 : 2;
   for (int64_t k = 0; k < keys; k += kPanelRows) {
-    PanelProduct<kNarrow, true>(a.size, packed_keys + k * a.size, queries, scores + k * kQueries,
-                                kQueries, Finish());
+    PanelProduct<kPanelRows, kVectors>(a.size, packed_keys + k * a.size, queries,
+                                       scores + k * kQueries, kQueries, Finish());
   }
   if (masked) MaskTile(a.mask, rows, row, count, key, keys, scores);
   const int64_t elements = WholePanels(a.value_size);
@@ -92,8 +93,9 @@ void AttendTile(const TiledAttention& a, const Rows& rows, int64_t row, int64_t 
                  sums.values + at);
   }
   for (int64_t e = 0; e < elements; e += kPanelRows) {
-    PanelProduct<kNarrow, true>(keys, packed_values + e * keys, scores, sums.values + e * kQueries,
-                                kQueries, Finish{.add_output = true});
+    PanelProduct<kPanelRows, kVectors>(keys, packed_values + e * keys, scores,
+                                       sums.values + e * kQueries, kQueries,
+                                       Finish{.add_output = true});
   }
 }
 
@@ -308,7 +310,7 @@ void Attend(const TiledAttention& a, int part, int parts, float* memory) {
     const int64_t head = unit / blocks.blocks, block = unit % blocks.blocks;
     const Rows rows{head / a.key_heads, head % a.key_heads, a.heads / a.key_heads, a.queries};
     const bool where_they_lie = a.key_strides.element == 1 && a.value_strides.element == 1;
-    if (rows.count() <= kFewRows && where_they_lie) {
+    if (rows.count() <= kFewQueries && where_they_lie) {
       for (int64_t row = 0; row < rows.count(); ++row) AttendRow(a, rows, row, scratch);
       continue;
     }
