@@ -16,17 +16,6 @@ constexpr int64_t kExact = int64_t{1} << 24;
 // An element of x less its zero point, which may lie anywhere, and also a plain uint8.
 constexpr int64_t kGreatestX = 255;
 
-bool HasVnni() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx512_core_vnni:
-    case dnnl::cpu_isa::avx512_core_bf16:
-    case dnnl::cpu_isa::avx512_core_amx:
-      return true;
-    default:
-      return false;
-  }
-}
-
 Tensor ConstantOf(const PrepareContext& context, int i) {
   return i < static_cast<int>(context.constants.size()) ? context.constants[i] : Tensor();
 }
@@ -75,6 +64,17 @@ class ProductKernel : public Kernel {
 };
 
 }  // namespace
+
+bool HasVnni() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::avx512_core_vnni:
+    case dnnl::cpu_isa::avx512_core_bf16:
+    case dnnl::cpu_isa::avx512_core_amx:
+      return true;
+    default:
+      return false;
+  }
+}
 
 IntegerProduct::IntegerProduct(const ProductSpec& spec, Way way, const PrepareContext& context)
     : spec_(spec),
