@@ -26,6 +26,9 @@ class Builder;
 
 namespace nomograph::quant {
 
+// Whether the processor has instructions for products of 8-bit integers that oneDNN uses.
+bool HasVnni();
+
 struct ProductSpec {
   Factor x, w;
   Shape y;

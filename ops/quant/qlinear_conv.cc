@@ -5,6 +5,7 @@
 #include "nomograph/ops/quant/integer_conv.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"
+#include "nomograph/ops/quant/pairs/pair_conv_op.h"
 #include "nomograph/ops/quant/written.h"
 
 namespace nomograph::quant {
@@ -75,6 +76,14 @@ void Finish(const KernelContext& context, int threads, const int32_t* sums) {
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareQLinearConv(const PrepareContext& context) {
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> pairs,
+                        PreparePairConv(context, {.factors = kInputs,
+                                                  .x_scale = kXScale,
+                                                  .kernel_scale = kKernelScale,
+                                                  .y_scale = kYScale,
+                                                  .y_zero_point = kYZero,
+                                                  .bias = kBias}));
+  if (pairs != nullptr) return pairs;
   const int threads = context.threads;
   return PrepareProduct(context, ConvSpec(context, kInputs),
                         [threads](KernelContext& kernel, const int32_t* sums) {
