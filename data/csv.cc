@@ -1,14 +1,16 @@
 #include "nomograph/data/csv.h"
 
+#include <algorithm>
 #include <charconv>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "nomograph/core/io/file.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/storage_types.h"
 #include "nomograph/data/csv_cell.h"
@@ -25,13 +27,58 @@ absl::Status BadCell(absl::string_view cell, const CsvScanner& scanner) {
   if (cell.empty())
     return InvalidArgument(scanner.Place(), ": the cell is empty; expected ", kExpectedCell<T>,
                            hint);
-  return InvalidArgument(scanner.Place(), ": expected ", kExpectedCell<T>, ", found \"",
-                         absl::CHexEscape(cell.substr(0, 40)), "\"", hint);
+  return InvalidArgument(scanner.Place(), ": expected ", kExpectedCell<T>, ", found ", Quoted(cell),
+                         hint);
 }
+
+// The column of CsvOptions::class_column.
+class ClassColumn {
+ public:
+  ClassColumn(const std::string& wanted, const std::vector<std::string>& header) {
+    const auto named = std::find(header.begin(), header.end(), wanted);
+    is_last_ = wanted == "last";
+    if (wanted == "first") place_ = 1;
+    if (named != header.end()) place_ = named - header.begin() + 1;
+  }
+
+  // Whether this is a cell of it that is a name, whose number is then `value`: numbers and names do
+  // not mix. `more`: the row goes on.
+  template <typename T>
+  bool Take(int64_t column, bool more, bool is_number, absl::string_view cell, T& value) {
+    if (column != place_ && !(is_last_ && !more)) return false;
+    place_ = column;
+    numbers_ += is_number;
+    if (is_number || numbers_ > 0 || cell.empty()) return false;
+    value = static_cast<T>(numbers_of_.try_emplace(cell, numbers_of_.size()).first->second);
+    return true;
+  }
+  // A number behind a name.
+  bool mixed() const { return numbers_ > 0 && !numbers_of_.empty(); }
+
+  // The names in the order of their bytes. Of a name's number in a row it makes its place there.
+  template <typename T>
+  std::vector<std::string> Sort(std::vector<T>& values, int64_t columns) const {
+    std::vector<std::string> names;
+    for (const auto& [name, number] : numbers_of_) names.push_back(name);
+    std::sort(names.begin(), names.end());
+    std::vector<T> places(names.size());
+    for (size_t i = 0; i < names.size(); ++i)
+      places[numbers_of_.find(names[i])->second] = static_cast<T>(i);
+    for (size_t i = place_ - 1; !names.empty() && i < values.size(); i += columns)
+      values[i] = places[static_cast<size_t>(values[i])];
+    return names;
+  }
+
+ private:
+  bool is_last_ = false;
+  int64_t place_ = 0;  // from 1; 0: none
+  int64_t numbers_ = 0;
+  absl::flat_hash_map<std::string, size_t> numbers_of_;  // of names, as they came
+};
 
 // Appends a row's cells to `values`. Their number.
 template <typename T>
-absl::StatusOr<int64_t> ReadRow(CsvScanner& scanner, std::vector<T>& values) {
+absl::StatusOr<int64_t> ReadRow(CsvScanner& scanner, ClassColumn& classes, std::vector<T>& values) {
   bool more = true;
   std::string cell;
   while (more) {
@@ -39,8 +86,14 @@ absl::StatusOr<int64_t> ReadRow(CsvScanner& scanner, std::vector<T>& values) {
     if (scanner.column() == 1 && cell.empty() && !more) {
       return InvalidArgument("line ", scanner.line(), " is empty; expected a row of numbers");
     }
-    T value;
-    if (!ParseCsvCell(cell, value)) return BadCell<T>(cell, scanner);
+    T value{};
+    const bool is_number = ParseCsvCell(cell, value);
+    const bool is_class = classes.Take(scanner.column(), more, is_number, cell, value);
+    if (!is_number && !is_class) return BadCell<T>(cell, scanner);
+    if (classes.mixed()) {
+      return InvalidArgument(scanner.Place(), ": expected a name as in the rows above, found ",
+                             Quoted(cell));
+    }
     values.push_back(value);
   }
   return scanner.column();
@@ -52,10 +105,11 @@ absl::StatusOr<CsvTable> ReadTable(absl::string_view text, const CsvOptions& opt
   CsvTable table;
   NOMO_ASSIGN_OR_RETURN(table.columns, ReadCsvHeader(scanner, options.header));
   auto columns = static_cast<int64_t>(table.columns.size());
+  ClassColumn classes(options.class_column, table.columns);
   int64_t rows = 0;
   std::vector<T> values;
   for (; !scanner.AtEnd(); ++rows) {
-    NOMO_ASSIGN_OR_RETURN(const int64_t count, ReadRow(scanner, values));
+    NOMO_ASSIGN_OR_RETURN(const int64_t count, ReadRow(scanner, classes, values));
     if (columns == 0) columns = count;
     if (count != columns) {
       return InvalidArgument("line ", scanner.line(), " has ", count, " columns; expected ",
@@ -63,6 +117,7 @@ absl::StatusOr<CsvTable> ReadTable(absl::string_view text, const CsvOptions& opt
     }
   }
   if (columns == 0) return InvalidArgument("it is empty; expected rows of numbers");
+  table.classes = classes.Sort(values, columns);
   NOMO_ASSIGN_OR_RETURN(table.values, Tensor::Create(kDTypeOf<T>, {rows, columns}));
   std::copy(values.begin(), values.end(), table.values.mutable_data<T>().begin());
   return table;
@@ -118,7 +173,7 @@ absl::StatusOr<Tensor> ParseCsv(absl::string_view text, const CsvOptions& option
 absl::StatusOr<CsvTable> ReadCsvTable(const std::string& path, const CsvOptions& options) {
   NOMO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
   auto table = ParseTable(text, options);
-  if (!table.ok()) return Annotate(table.status(), absl::StrCat("\"", path, "\""));
+  if (!table.ok()) return Annotate(table.status(), QuotedPath(path));
   return table;
 }
 

@@ -26,6 +26,9 @@ struct CsvOptions {
   // kFloat32, kFloat64 or kInt64. kInvalid: int64 if there are cells and all are integers of 64
   // bits, else float64.
   DType dtype = DType::kInvalid;
+  // A column that may hold the names of classes in place of numbers: "first", "last" or its name.
+  // If none of its cells is a number, each is read as its class's place in CsvTable::classes.
+  std::string class_column;
 };
 
 // Reads a table as a tensor [rows,columns]. Cells may be quoted and have spaces around them;
@@ -39,6 +42,7 @@ absl::StatusOr<Tensor> ParseCsv(absl::string_view text, const CsvOptions& option
 struct CsvTable {
   std::vector<std::string> columns;  // their names; none without a header
   Tensor values;                     // [rows,columns]
+  std::vector<std::string> classes;  // of CsvOptions::class_column, in the order of their bytes
 };
 
 // As ReadCsv(), with the header.

@@ -2,7 +2,10 @@
 #include "nomograph/data/csv.h"
 
 #include <cmath>
+#include <fstream>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -105,6 +108,40 @@ TEST(CsvTest, ErrorsNameThePlace) {
   }
   EXPECT_THAT(ReadCsv(TestdataPath("png/rgb.png")).status().message(),
               AllOf(HasSubstr(TestdataPath("png/rgb.png")), HasSubstr("line 2, column 1")));
+}
+
+TEST(CsvTest, ReadsNamesOfClasses) {
+  const struct {
+    const char* text;
+    const char* column;
+    std::vector<std::string> classes;
+    std::vector<int64_t> values;
+    const char* error;
+  } kCases[] = {
+      {"x,kind\n7,owl\n8,cat\n9,owl\n", "last", {"cat", "owl"}, {7, 1, 8, 0, 9, 1}, ""},
+      {"kind,x\n\"b, c\",7\na,8\n", "kind", {"a", "b, c"}, {1, 7, 0, 8}, ""},
+      {"owl,7\ncat,8\n", "first", {"cat", "owl"}, {1, 7, 0, 8}, ""},
+      {"7,3\n8,4\n", "last", {}, {7, 3, 8, 4}, ""},
+      {"x,kind\n7,owl\n8,4\n", "last", {}, {}, "line 3, column 2: expected a name as in the rows"},
+      {"x,kind\n7,4\n8,owl\n",
+       "last",
+       {},
+       {},
+       "line 3, column 2: expected a number, found \"owl\""},
+      {"x,kind\n7,owl\n8,\n", "last", {}, {}, "line 3, column 2: the cell is empty"},
+      {"x,kind\n7,owl\n8,cat\n", "x", {}, {}, "line 2, column 2: expected a number, found \"owl\""},
+  };
+  const std::string path = absl::StrCat(::testing::TempDir(), "/classes.csv");
+  for (const auto& c : kCases) {
+    std::ofstream(path) << c.text;
+    const auto table = ReadCsvTable(path, {.dtype = DType::kFloat64, .class_column = c.column});
+    EXPECT_EQ(table.ok(), *c.error == '\0') << c.text << table.status();
+    EXPECT_THAT(table.status().message(), HasSubstr(c.error));
+    if (!table.ok()) continue;
+    EXPECT_EQ(table->classes, c.classes) << c.text;
+    const auto rows = static_cast<int64_t>(c.values.size()) / 2;
+    EXPECT_EQ(table->values, Tensor::Of<int64_t>({rows, 2}, c.values).Cast(DType::kFloat64));
+  }
 }
 
 TEST(CsvTest, WritesTables) {

@@ -23,11 +23,11 @@
 #include "nomograph/tools/report/json_values.h"
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/report/save_model.h"
-#include "nomograph/tools/run/fit_image.h"
 #include "nomograph/tools/run/precision_flag.h"
+#include "nomograph/tools/run/top_k.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
-#include "nomograph/tools/train/training_data.h"
+#include "nomograph/tools/train/learning_flags.h"
 #include "nomograph/tools/usage.h"
 #include "nomograph/train/callbacks.h"
 #include "nomograph/train/trainer.h"
@@ -37,10 +37,11 @@ namespace {
 
 struct Arguments {
   std::string path;
-  std::vector<std::string> data, validation, losses, freeze, class_weights;
-  std::string optimizer = "adam", metrics, scale, csv_target = "last";
+  LearningFlags learning;
+  std::vector<std::string> validation, freeze, class_weights;
+  std::string optimizer = "adam";
   std::string checkpoint, log, tensorboard, monitor;
-  int64_t epochs = 1, batch_size = 32, steps = 0, seed = 0;
+  int64_t epochs = 1, steps = 0, seed = 0;
   int patience = 0, reduce_patience = 0, threads = 0;
   double split = 0;
   bool exact = false, resume = false, quiet = false, stop_on_nan = false;
@@ -58,44 +59,10 @@ void Interrupt(int signal) {
 
 absl::Status Usage(const absl::Status& status) { return WithExitCode(ExitCode::kUsage, status); }
 
-bool HasOutput(const Graph& graph, absl::string_view name) {
-  return std::any_of(graph.outputs.begin(), graph.outputs.end(),
-                     [&](ValueId id) { return graph.value(id).name == name; });
-}
-
-// "LOSS", "OUTPUT=LOSS": for each output that has one.
 absl::StatusOr<TrainingGoals> GoalsOf(const Arguments& arguments, const Model& model) {
-  TrainingGoals goals;
+  TrainingGoals goals{.frozen = arguments.freeze};
   NOMO_ASSIGN_OR_RETURN(goals.optimizer, OptimizerFromText(arguments.optimizer));
-  goals.frozen = arguments.freeze;
-  std::vector<Metric> metrics;
-  for (const absl::string_view name : absl::StrSplit(arguments.metrics, ',', absl::SkipEmpty())) {
-    NOMO_ASSIGN_OR_RETURN(Metric metric, MetricFromText(name));
-    metrics.push_back(std::move(metric));
-  }
-  const Graph& graph = model.graph;
-  for (const std::string& argument : arguments.losses) {
-    const size_t equals = argument.find('=');
-    OutputGoal goal{.metrics = metrics};
-    if (equals != std::string::npos) {
-      goal.output = argument.substr(0, equals);
-      if (!HasOutput(graph, goal.output)) {
-        return InvalidArgument("--loss ", Quoted(argument), ": the model has no output ",
-                               Quoted(goal.output));
-      }
-    } else if (graph.outputs.size() == 1) {
-      goal.output = graph.value(graph.outputs[0]).name;
-    } else {
-      return InvalidArgument("--loss ", Quoted(argument),
-                             ": expected OUTPUT=LOSS, because the "
-                             "model has ",
-                             graph.outputs.size(), " outputs");
-    }
-    NOMO_ASSIGN_OR_RETURN(
-        goal.loss,
-        LossFromText(equals == std::string::npos ? argument : argument.substr(equals + 1)));
-    goals.outputs.push_back(std::move(goal));
-  }
+  NOMO_ASSIGN_OR_RETURN(goals.outputs, OutputGoalsOf(arguments.learning, model));
   return goals;
 }
 
@@ -139,23 +106,6 @@ std::vector<std::shared_ptr<Callback>> CallbacksOf(const Arguments& arguments) {
   return list;
 }
 
-// Whatever is wrong with the data, the options and the model together.
-ExitCode CodeOf(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInternal:
-      return ExitCode::kInternal;
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-      return ExitCode::kUsage;
-    case absl::StatusCode::kPermissionDenied:
-      return ExitCode::kUnwritable;
-    case absl::StatusCode::kFailedPrecondition:
-      return ExitCode::kFailed;
-    default:
-      return ExitCode::kCannotRun;
-  }
-}
-
 struct Result {
   Model model;
   History history;
@@ -168,19 +118,12 @@ absl::StatusOr<Result> Train(const Arguments& arguments) {
       WithExitCode(ExitCode::kUnreadable, OpenWithProgress(arguments.path, /*upgrade=*/true)));
   auto goals = GoalsOf(arguments, file.model);
   if (!goals.ok()) return Usage(goals.status());
-  TrainingDataOptions options{.batch_size = arguments.batch_size,
-                              .csv_target = arguments.csv_target};
-  if (!arguments.scale.empty()) {
-    const auto scale = ParseNumbers(arguments.scale);
-    if (!scale.ok() || scale->size() != 1)
-      return Usage(
-          InvalidArgument("--scale: expected one number, found ", Quoted(arguments.scale)));
-    options.scale = (*scale)[0];
-  }
-  NOMO_ASSIGN_OR_RETURN(const TrainingData data,
-                        ReadTrainingData(file.model, goals->outputs, arguments.data, options));
+  NOMO_ASSIGN_OR_RETURN(TrainingDataOptions options, DataOptionsOf(arguments.learning));
+  options.known_classes = LabelsOf(file.model);
+  NOMO_ASSIGN_OR_RETURN(NamedTrainingData data, ReadTrainingData(file.model, goals->outputs,
+                                                                 arguments.learning.data, options));
   FitOptions fit{.epochs = arguments.epochs,
-                 .batch_size = arguments.batch_size,
+                 .batch_size = arguments.learning.batch_size,
                  .validation_split = arguments.split,
                  .callbacks = CallbacksOf(arguments),
                  .verbose = arguments.quiet ? Verbose::kSilent : Verbose::kAuto,
@@ -191,16 +134,23 @@ absl::StatusOr<Result> Train(const Arguments& arguments) {
   fit.class_weight = *std::move(class_weight);
   if (!arguments.validation.empty()) {
     options.shuffle = false;
-    NOMO_ASSIGN_OR_RETURN(fit.validation_data, ReadTrainingData(file.model, goals->outputs,
-                                                                arguments.validation, options));
+    options.known_classes = data.classes;
+    options.only_known = !data.classes.empty();
+    NOMO_ASSIGN_OR_RETURN(
+        NamedTrainingData validation,
+        ReadTrainingData(file.model, goals->outputs, arguments.validation, options));
+    fit.validation_data = std::move(validation.data);
   }
+  if (!data.classes.empty() && data.classes != LabelsOf(file.model))
+    file.model.metadata["labels"] = absl::StrCat(absl::StrJoin(data.classes, "\n"), "\n");
   auto trainer = Trainer::Create(file.model, *std::move(goals),
                                  {.seed = static_cast<uint64_t>(arguments.seed),
                                   .exact = arguments.exact,
                                   .precision = arguments.precision,
                                   .threads = arguments.threads});
   if (!trainer.ok()) {
-    return WithExitCode(CodeOf(trainer.status()), AtFile(arguments.path, trainer.status()));
+    return WithExitCode(LearningExitCode(trainer.status()),
+                        AtFile(arguments.path, trainer.status()));
   }
   if (arguments.resume) {
     const absl::Status restored = (*trainer)->Restore(arguments.checkpoint);
@@ -209,7 +159,7 @@ absl::StatusOr<Result> Train(const Arguments& arguments) {
   NoteEmulation("nomo train", arguments.precision);
   std::signal(SIGINT, Interrupt);
   std::signal(SIGTERM, Interrupt);
-  auto history = (*trainer)->Fit(data, fit);
+  auto history = (*trainer)->Fit(data.data, fit);
   if (absl::IsCancelled(history.status()) && !arguments.checkpoint.empty()) {
     NOMO_RETURN_IF_ERROR(
         WithExitCode(ExitCode::kUnwritable, (*trainer)->Save(arguments.checkpoint)));
@@ -218,7 +168,7 @@ absl::StatusOr<Result> Train(const Arguments& arguments) {
         absl::CancelledError(absl::StrCat(history.status().message(), "; go on with --checkpoint ",
                                           QuotedPath(arguments.checkpoint), " --resume")));
   }
-  if (!history.ok()) return WithExitCode(CodeOf(history.status()), history.status());
+  if (!history.ok()) return WithExitCode(LearningExitCode(history.status()), history.status());
   Result result{.model = (*trainer)->model(), .history = *std::move(history)};
   result.steps = (*trainer)->step();
   return result;
@@ -272,61 +222,31 @@ absl::Status Execute(const Arguments& arguments) {
   return SaveModel(result.model, arguments.save, arguments.path, ResultJson(arguments, result));
 }
 
-void AddDataFlags(CLI::App& app, Arguments& arguments) {
-  AddRepeated(app, "-d,--data", arguments.data, "[NAME=]FILE",
-              "What to learn from: NAME=FILE for each input and output of the model (.npy, .csv, "
-              "IDX); or an .npz of arrays of those names, or x and y; a .csv, whose last column is "
-              "the target, or with a column of the name of each; a .tfrecord of Examples with "
-              "features of those names; or a folder with "
-              "a folder of pictures for each class")
-      ->required();
-  AddRepeated(app, "--validation-data", arguments.validation, "[NAME=]FILE",
+Action SetUp(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  AddModelFile(app, arguments->path);
+  AddDataFlags(app, arguments->learning);
+  AddRepeated(app, "--validation-data", arguments->validation, "[NAME=]FILE",
               "What to evaluate on after each epoch, in the same forms");
   app.add_option(
-         "--validation-split", arguments.split,
+         "--validation-split", arguments->split,
          "Evaluate on this last part of the arrays instead, as 0.1, and train on the others")
       ->type_name("PART")
       ->check(NumberBetween(0, 0.99));
-  app.add_option("--csv-target", arguments.csv_target,
-                 "Which column of a .csv is the target: first, last (the default) or its name")
-      ->type_name("COLUMN");
-  app.add_option("--scale", arguments.scale, "Multiply bytes, such as pixels, as by 1/255")
-      ->type_name("NUMBER");
-  app.add_option("--batch-size", arguments.batch_size, "Samples of a step (default 32)")
+  app.add_option("--steps-per-epoch", arguments->steps, "End epochs after N steps")
       ->type_name("N")
       ->check(AtLeast(1));
-  app.add_option("--steps-per-epoch", arguments.steps, "End epochs after N steps")
-      ->type_name("N")
-      ->check(AtLeast(1));
-}
-
-void AddGoalFlags(CLI::App& app, Arguments& arguments) {
-  AddRepeated(app, "--loss", arguments.losses, "[OUTPUT=]LOSS",
-              absl::StrCat("The loss of the model's output, or of each that has one; "
-                           ":from_logits behind a name where the output is logits. ",
-                           absl::StrJoin(LossNames(), ", ")))
-      ->required();
+  AddGoalFlags(app, arguments->learning);
   app.add_option(
-         "--optimizer", arguments.optimizer,
+         "--optimizer", arguments->optimizer,
          absl::StrCat("With options as adam:learning_rate=0.01,clipnorm=1, or a schedule as "
                       "adam:schedule=cosine_decay,decay_steps=1000 (default adam): ",
                       absl::StrJoin(OptimizerNames(), ", ")))
       ->type_name("NAME[:OPTION=NUMBER,...]");
-  app.add_option("--metrics", arguments.metrics,
-                 absl::StrCat("What else to tell: ", absl::StrJoin(MetricNames(), ", "),
-                              ", and all losses"))
-      ->type_name("NAME,...");
-  AddRepeated(app, "--class-weight", arguments.class_weights, "CLASS=WEIGHT",
+  AddRepeated(app, "--class-weight", arguments->class_weights, "CLASS=WEIGHT",
               "What the samples of a class weigh in the loss, as 3=0.5 (default 1)");
-  AddRepeated(app, "--freeze", arguments.freeze, "NAME",
+  AddRepeated(app, "--freeze", arguments->freeze, "NAME",
               "A weight, or all weights of a layer, that stay as they are");
-}
-
-Action SetUp(CLI::App& app) {
-  const auto arguments = std::make_shared<Arguments>();
-  AddModelFile(app, arguments->path);
-  AddDataFlags(app, *arguments);
-  AddGoalFlags(app, *arguments);
   app.add_option("--epochs", arguments->epochs, "How often the data is gone through (default 1)")
       ->type_name("N")
       ->check(AtLeast(0));

@@ -206,6 +206,35 @@ TEST(OnnxImport, AnUnknownDomainBecomesALambda) {
   EXPECT_EQ(*result, Tensor::Vector<float>({-1, -1}));
 }
 
+TEST(OnnxImport, ConstantsOfFloatsAreWeights) {
+  OnnxBuilder b(13);
+  b.Input("x", TensorProto::FLOAT, {2});
+  const auto constant = [&b](const char* name, TensorProto::DataType type,
+                             std::vector<float> floats, std::vector<int64_t> ints) {
+    AttributeProto& value = *b.Node("Constant", {}, {name}).node().add_attribute();
+    value.set_name("value");
+    value.set_type(AttributeProto::TENSOR);
+    TensorProto& tensor = *value.mutable_t();
+    tensor.set_data_type(type);
+    tensor.add_dims(static_cast<int64_t>(floats.size() + ints.size()));
+    for (const float number : floats) tensor.add_float_data(number);
+    for (const int64_t number : ints) tensor.add_int64_data(number);
+  };
+  constant("bias", TensorProto::FLOAT, {1, 2}, {});
+  constant("factor", TensorProto::FLOAT, {3}, {});
+  constant("order", TensorProto::INT64, {}, {1, 0});
+  b.Node("Add", {"x", "bias"}, {"sum"});
+  b.Node("Mul", {"sum", "factor"}, {"scaled"});
+  b.Node("Gather", {"scaled", "order"}, {"y"});
+  b.Output("y", TensorProto::FLOAT, {2});
+  const auto model = onnx::ImportFromBytes(b.Finish().SerializeAsString());
+  ASSERT_TRUE(model.ok()) << model.status();
+  ASSERT_EQ(model->graph.weights.size(), 1u) << "one number, and integers, belong to formulas";
+  EXPECT_EQ(model->graph.values[model->graph.weights[0].value].name, "bias");
+  EXPECT_TRUE(model->graph.weights[0].trainable);
+  EXPECT_EQ(*RunModel(*model, Tensor::Vector<float>({1, 2})), Tensor::Vector<float>({12, 6}));
+}
+
 TEST(OnnxImport, ModelLocalFunctionsBecomeBodies) {
   OnnxBuilder b(17);
   b.Opset("local.lib", 1);

@@ -86,6 +86,11 @@ absl::StatusOr<Tensor> ReadImageFor(const TensorType& type, const std::string& p
     }
     NOMO_ASSIGN_OR_RETURN(image, WithExitCode(ExitCode::kUsage, ResizeImage(image, height, width)));
   }
+  return ArrangeImage(type, image);
+}
+
+absl::StatusOr<Tensor> ArrangeImage(const TensorType& type, const Tensor& image) {
+  NOMO_ASSIGN_OR_RETURN(const ImageAxes axes, FindImageAxes(type));
   NOMO_ASSIGN_OR_RETURN(Tensor arranged, Arrange(image, type, axes));
   if (type.dtype == DType::kUInt8) return arranged;
   return TryCast(arranged, type.dtype);

@@ -28,6 +28,11 @@ absl::StatusOr<ImageAxes> FindImageAxes(const TensorType& type);
 // fit (bilinear).
 absl::StatusOr<Tensor> ReadImageFor(const TensorType& type, const std::string& path, bool resize);
 
+// An image uint8[height,width,channels] in the shape and the order of axes of an input of this
+// type, with a batch of 1 where it has one, and in its dtype. InvalidArgument where it does not
+// fit.
+absl::StatusOr<Tensor> ArrangeImage(const TensorType& type, const Tensor& image);
+
 // What becomes of the pixels of a picture: (pixel * scale - mean) / std for each channel.
 struct PixelScaling {
   double scale = 1;

@@ -10,6 +10,10 @@ namespace nomograph {
 
 void AddPictureFlags(CLI::App& app, PictureFlags& flags) {
   app.add_flag("--resize", flags.resize, "Make images fit the input's size");
+  AddPixelFlags(app, flags);
+}
+
+void AddPixelFlags(CLI::App& app, PictureFlags& flags) {
   app.add_option("--scale", flags.scale, "Multiply the pixels of images, 0 to 255, as by 1/255")
       ->type_name("NUMBER");
   app.add_option("--mean", flags.mean, "Then subtract this from each channel, or from all")

@@ -15,6 +15,8 @@ struct PictureFlags {
   std::string scale, mean, std;
 };
 
+// Declares all but --resize.
+void AddPixelFlags(CLI::App& app, PictureFlags& flags);
 // Declares them.
 void AddPictureFlags(CLI::App& app, PictureFlags& flags);
 

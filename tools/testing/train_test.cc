@@ -2,6 +2,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -38,6 +39,11 @@ class TrainTest : public testing::Test {
     ASSERT_TRUE(
         Save(Sequential({Input({4, 4, 1}), Flatten(), Dense(2)}).Build(), TempPath("pictures.nomo"))
             .ok());
+    // Channels first, as PyTorch has them.
+    ASSERT_TRUE(
+        Save(Sequential({Input({1, 5, 5}), Flatten(), Dense(2, {.name = "scores"})}).Build(),
+             TempPath("chw.nomo"))
+            .ok());
     const Input left({1}, {.name = "a"}), right({1}, {.name = "b"});
     const Value both = Dense(8, {.activation = "tanh"})(Concatenate()({left, right}));
     ASSERT_TRUE(
@@ -46,6 +52,7 @@ class TrainTest : public testing::Test {
     constexpr int64_t kRows = 64;
     Tensor x(DType::kFloat32, {kRows, 2}), y(DType::kInt64, {kRows});
     std::string table = "a,b,greater\n", named = "a,scores,b\n";
+    std::string names = "a,b,which\n";
     auto records = TfRecordWriter::Create(TempPath("data.tfrecord"));
     ASSERT_TRUE(records.ok());
     for (int64_t i = 0; i < kRows; ++i) {
@@ -55,6 +62,7 @@ class TrainTest : public testing::Test {
       y.mutable_data<int64_t>()[i] = a > b;
       absl::StrAppend(&table, a, ",", b, ",", a > b ? 1 : 0, "\n");
       absl::StrAppend(&named, a, ",", a > b ? 1 : 0, ",", b, "\n");
+      absl::StrAppend(&names, a, ",", b, ",", a > b ? "more, then" : "less", "\n");
       ASSERT_TRUE(records
                       ->Write(SerializeExample({{"x", std::vector<float>{a, b}},
                                                 {"scores", std::vector<int64_t>{a > b}}}))
@@ -63,6 +71,9 @@ class TrainTest : public testing::Test {
     ASSERT_TRUE(records->Finish().ok());
     WriteContents("data.csv", table);
     WriteContents("named.csv", named);
+    WriteContents("names.csv", absl::StrReplaceAll(names, {{"more, then", "\"more, then\""}}));
+    WriteContents("other.csv", "a,b,which\n0.5,0,more\n0,0.5,less\n");
+    WriteContents("three.csv", "a,b,which\n0.5,0,p\n0,0.5,q\n0.1,0.5,r\n");
     ASSERT_TRUE(WriteNpy(TempPath("x.npy"), x).ok());
     ASSERT_TRUE(WriteNpy(TempPath("y.npy"), y).ok());
     ASSERT_TRUE(WriteNpz(TempPath("data.npz"), {{"x", x}, {"y", y}}).ok());
@@ -84,6 +95,7 @@ TEST_F(TrainTest, EveryFormOfDataIsLearned) {
        {"model.nomo -d data.npz", "model.nomo -d data.csv", "model.nomo -d data.tfrecord",
         "model.nomo -d named.csv --csv-target scores", "two.nomo -d named.csv",
         "model.nomo -d x=x.npy -d scores=y.npy", "pictures.nomo -d folder --scale 1/255",
+        "model.nomo -d names.csv", "chw.nomo -d folder --scale 1/255 --mean 0.5 --std 0.5",
         "model.nomo -d data.npz --precision=bfloat16"}) {
     const CliResult result =
         Nomo(absl::StrCat("train ", arguments, kGoals, "--epochs 40 -o out.nomo --force --json"));
@@ -96,6 +108,70 @@ TEST_F(TrainTest, EveryFormOfDataIsLearned) {
     EXPECT_EQ(Nomo("check out.nomo").exit_code, 0);
     EXPECT_THAT(Nomo("inspect out.nomo --tensors").out, Not(HasSubstr("bfloat16")));
   }
+}
+
+// What the model has learnt of a picture or a row, by its name.
+std::string BestClass(const std::string& arguments) {
+  const CliResult result = Nomo(absl::StrCat("run out.nomo --top-k 1 ", arguments));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  return result.out;
+}
+
+TEST_F(TrainTest, ClassesHaveNames) {
+  const std::string train = absl::StrCat(kGoals, " -q --epochs 60 -o out.nomo --force");
+  const std::string pixels = " --scale 1/255 --mean 0.5 --std 0.5";
+  ASSERT_EQ(Nomo(absl::StrCat("train chw.nomo -d folder", pixels, train)).exit_code, 0);
+  const std::string see = absl::StrCat(" --resize", pixels, " -i folder/");
+  EXPECT_THAT(BestClass(see + "white/1.png"), HasSubstr("white"));
+  EXPECT_THAT(BestClass(see + "black/0.png"), HasSubstr("black"));
+  // The order that a model has its labels in stays.
+  ASSERT_EQ(Nomo("edit chw.nomo --metadata labels=white,black -o labelled.nomo --force").exit_code,
+            0);
+  ASSERT_EQ(Nomo(absl::StrCat("train labelled.nomo -d folder", pixels, train)).exit_code, 0);
+  EXPECT_THAT(Nomo("inspect out.nomo").out, HasSubstr("white,black"));
+  EXPECT_THAT(BestClass(see + "white/1.png"), HasSubstr("white"));
+  EXPECT_THAT(Nomo(absl::StrCat("evaluate out.nomo -d folder", pixels,
+                                " --loss sparse_categorical_crossentropy:from_logits --metrics "
+                                "accuracy"))
+                  .out,
+              HasSubstr("accuracy  1\n"));
+  ASSERT_EQ(Nomo(absl::StrCat("train model.nomo -d names.csv", train)).exit_code, 0);
+  EXPECT_THAT(BestClass("-i '[[0.9,-0.9]]'"), HasSubstr("more, then"));
+  EXPECT_THAT(BestClass("-i '[[-0.9,0.9]]'"), HasSubstr("less"));
+  const CliResult other = Nomo(
+      "evaluate out.nomo -d other.csv --loss "
+      "sparse_categorical_crossentropy:from_logits");
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.err, HasSubstr("nomo evaluate: \"other.csv\": expected classes among \"less\", "
+                                   "\"more, then\", found \"more\""));
+}
+
+// The loss and accuracy of the last epoch's validation, and those that four outputs have by hand.
+TEST_F(TrainTest, EvaluatesAsTrainingDoes) {
+  const CliResult trained =
+      Nomo(absl::StrCat("train model.nomo -d data.npz --validation-data data.csv", kGoals,
+                        "--epochs 3 -q -o out.nomo --force --json"));
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const CliResult result = Nomo(
+      "evaluate out.nomo -d data.csv --loss sparse_categorical_crossentropy:from_logits --metrics "
+      "accuracy --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto history = nlohmann::json::parse(trained.out)["history"];
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["schema"], "nomograph.evaluate.1");
+  EXPECT_EQ(json["metrics"]["loss"], history["val_loss"].back());
+  EXPECT_EQ(json["metrics"]["accuracy"], history["val_accuracy"].back());
+
+  const Input x({2}, {.name = "x"});
+  ASSERT_TRUE(Save(BuildModel({x}, {Dense(2, {.kernel_initializer = "ones", .name = "scores"})(x)}),
+                   TempPath("ones.nomo"))
+                  .ok());
+  WriteContents("x.csv", "1,2\n0,0\n");  // whose outputs are 3, 3 and 0, 0
+  WriteContents("y.csv", "2,4\n1,-1\n");
+  EXPECT_EQ(Nomo("evaluate ones.nomo -d x=x.csv -d scores=y.csv --loss mse --metrics "
+                 "mean_absolute_error")
+                .out,
+            "  metric  value\n  loss  1\n  mean_absolute_error  1\n");
 }
 
 TEST_F(TrainTest, TheCheckpointGoesOn) {
@@ -123,11 +199,18 @@ TEST_F(TrainTest, FaultsNameThePlace) {
     int exit_code;
     const char* message;
   };
+  WriteContents("log.txt", "text");
   const Case cases[] = {
       {absl::StrCat("-d none.npz", kGoals), 3, "none.npz"},
       {absl::StrCat("-d x=x.npy", kGoals), 2, "target \"scores\" is missing"},
       {absl::StrCat("-d z=x.npy", kGoals), 2, "there is no input or output \"z\" in x, scores"},
-      {absl::StrCat("-d x.txt", kGoals), 2, "expected NAME=FILE"},
+      {absl::StrCat("-d x.txt", kGoals), 3, "there is no file or folder \"x.txt\""},
+      {absl::StrCat("-d log.txt", kGoals), 2, "\"log.txt\": expected NAME=FILE"},
+      {absl::StrCat("-d data.csv --mean 0.5", kGoals), 2,
+       "--mean, --std and --bgr are for a folder"},
+      {absl::StrCat("-d names.csv --validation-data other.csv", kGoals), 2,
+       "expected classes among \"less\", \"more, then\", found \"more\""},
+      {"-d three.csv --loss mse", 2, "the target column holds 3 names (\"p\", \"q\", \"r\")"},
       {absl::StrCat("-d data.csv --csv-target greatre", kGoals), 2,
        "there is no column \"greatre\" (did you mean greater?)"},
       {"-d data.npz --loss means", 2, "there is no loss \"means\""},

@@ -3,8 +3,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -53,6 +55,9 @@ class Reader {
     }
   }
 
+  // Of what has been read.
+  std::vector<std::string>& classes() { return classes_; }
+
   absl::StatusOr<TrainingData> Read(const std::vector<std::string>& arguments) {
     if (arguments.size() == 1 && arguments[0].find('=') == std::string::npos) {
       const std::string& path = arguments[0];
@@ -61,6 +66,8 @@ class Reader {
       if (absl::EndsWith(name, ".tfrecord") || absl::EndsWith(name, ".tfrecords"))
         return Records(path);
     }
+    if (options_.pixels.bgr || !options_.pixels.mean.empty() || !options_.pixels.std.empty())
+      return InvalidArgument("--mean, --std and --bgr are for a folder of pictures");
     NamedTensors x, y;
     for (const std::string& argument : arguments) NOMO_RETURN_IF_ERROR(Add(argument, x, y));
     return TrainingData(std::move(x), std::move(y));
@@ -77,6 +84,9 @@ class Reader {
     }
     if (absl::EndsWith(argument, ".csv")) return AddTable(argument, x, y);
     if (!absl::EndsWith(argument, ".npz")) {
+      if (struct stat info; stat(argument.c_str(), &info) != 0)
+        return absl::NotFoundError(absl::StrCat("there is no file or folder ", QuotedPath(argument),
+                                                "; expected one, or NAME=FILE"));
       return InvalidArgument(QuotedPath(argument),
                              ": expected NAME=FILE, a folder, or a file that "
                              "ends with .npz, .csv or .tfrecord");
@@ -109,14 +119,23 @@ class Reader {
   // A table with a column for each input and target, or with rows of the one input and its target
   // beside them.
   absl::Status AddTable(const std::string& path, NamedTensors& x, NamedTensors& y) {
-    NOMO_ASSIGN_OR_RETURN(const CsvTable table, ReadCsvTable(path, {.dtype = DType::kFloat64}));
     const bool rows = inputs_.size() == 1 && targets_.size() == 1;
+    CsvOptions csv{.dtype = DType::kFloat64};
+    if (rows) csv.class_column = options_.csv_target;
+    NOMO_ASSIGN_OR_RETURN(const CsvTable table, ReadCsvTable(path, csv));
     return Annotate(rows ? AddRows(table, x, y) : AddColumns(table, x, y), QuotedPath(path));
   }
 
   absl::Status AddRows(const CsvTable& table, NamedTensors& x, NamedTensors& y) {
     const int64_t columns = table.values.shape()[1];
     if (columns < 2) return InvalidArgument("expected at least two columns");
+    // A loss of numbers would take the classes' places in the alphabet for what is to be learnt.
+    if (table.classes.size() > 2 && kFloats.Contains(targets_[0].type.dtype)) {
+      return InvalidArgument("the target column holds ", table.classes.size(), " names (",
+                             List(table.classes),
+                             "), which are classes; expected numbers, or a loss of classes such "
+                             "as sparse_categorical_crossentropy");
+    }
     int64_t target = options_.csv_target == "first" ? 0 : columns - 1;
     if (options_.csv_target != "first" && options_.csv_target != "last") {
       NOMO_ASSIGN_OR_RETURN(target, ColumnNamed(table, options_.csv_target));
@@ -127,6 +146,11 @@ class Reader {
     NOMO_ASSIGN_OR_RETURN(Tensor values, Columns(table, others));
     NOMO_RETURN_IF_ERROR(Put(inputs_[0].name, std::move(values), x, y));
     NOMO_ASSIGN_OR_RETURN(values, Columns(table, {target}));
+    if (!table.classes.empty()) {
+      NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> places, OrderClasses(table.classes));
+      for (double& value : values.mutable_data<double>())
+        value = static_cast<double>(places[static_cast<size_t>(value)]);
+    }
     return Put(targets_[0].name, std::move(values), x, y);
   }
 
@@ -166,9 +190,10 @@ class Reader {
   // Rows in the input's shape; bytes times the scale.
   absl::StatusOr<Tensor> Scaled(const Tensor& array, const TensorType& type) const {
     const Tensor rows = array.shape().rank() > 0 ? FitRows(array, type.shape) : array;
-    if (options_.scale == 1 || rows.dtype() != DType::kUInt8) return rows;
+    if (options_.pixels.scale == 1 || rows.dtype() != DType::kUInt8) return rows;
     NOMO_ASSIGN_OR_RETURN(Tensor scaled, TryCast(rows, DType::kFloat32));
-    for (float& value : scaled.mutable_data<float>()) value *= static_cast<float>(options_.scale);
+    for (float& value : scaled.mutable_data<float>())
+      value *= static_cast<float>(options_.pixels.scale);
     return scaled;
   }
 
@@ -177,31 +202,89 @@ class Reader {
     return TrainingData(dataset.Batch(options_.batch_size).Prefetch(2));
   }
 
-  absl::StatusOr<TrainingData> Folder(const std::string& path) const {
+  // Where a model takes pictures, the type of one of them.
+  absl::StatusOr<TensorType> PictureType(const std::string& path) const {
     const bool one = inputs_.size() == 1 && targets_.size() == 1;
-    const PartialShape shape = one ? inputs_[0].type.shape : PartialShape();
-    if (!one || !shape.has_rank() || shape.rank() != 4 || !shape[1].known() || !shape[2].known() ||
-        !shape[3].known()) {
+    TensorType type = one ? inputs_[0].type : TensorType{};
+    // Of any batch: a picture is read by itself.
+    if (type.shape.has_rank() && type.shape.rank() > 0) type.shape[0] = Dim();
+    const auto axes = FindImageAxes(type);
+    if (!axes.ok() || axes->batch != 0) {
       return InvalidArgument(QuotedPath(path),
-                             ": pictures are for a model with one input [batch, "
-                             "height, width, channels] and one target");
+                             ": pictures are for a model with one input [batch, height, width, "
+                             "channels] or [batch, channels, height, width] and one target; found ",
+                             inputs_.size(), " and ", targets_.size(),
+                             one ? absl::StrCat(", the input ", type.ToString()) : "");
     }
-    ImageFolderOptions folder{.height = shape[1].size(), .width = shape[2].size()};
-    folder.image.channels = static_cast<int>(shape[3].size());
+    for (int axis = 1; axis < type.shape.rank(); ++axis) {
+      if (type.shape[axis].known()) continue;
+      return InvalidArgument(QuotedPath(path), ": input ", Quoted(inputs_[0].name),
+                             ": pictures are resized to its height and width; expected known "
+                             "sizes, found ",
+                             inputs_[0].type.ToString(), " (nomo edit --input sets them)");
+    }
+    return type;
+  }
+
+  // The data's class of each number as the model is to learn it.
+  absl::StatusOr<std::vector<int64_t>> OrderClasses(std::vector<std::string> found) {
+    std::vector<int64_t> places;
+    const std::vector<std::string>& known = options_.known_classes;
+    absl::flat_hash_map<std::string, int64_t> place_of;
+    for (size_t i = 0; i < known.size(); ++i) place_of.try_emplace(known[i], i);
+    for (const std::string& name : found) {
+      const auto place = place_of.find(name);
+      if (place == place_of.end()) break;
+      places.push_back(place->second);
+    }
+    if (places.size() == found.size()) {
+      classes_ = known;
+      return places;
+    }
+    if (options_.only_known) {
+      return InvalidArgument("expected classes among ", List(known), ", found ",
+                             Quoted(found[places.size()]));
+    }
+    places.resize(found.size());
+    std::iota(places.begin(), places.end(), 0);
+    classes_ = std::move(found);
+    return places;
+  }
+
+  static std::string List(absl::Span<const std::string> names) {
+    constexpr size_t kMost = 10;
+    return absl::StrCat(
+        absl::StrJoin(names.subspan(0, kMost), ", ",
+                      [](std::string* out, const std::string& name) { out->append(Quoted(name)); }),
+        names.size() > kMost ? absl::StrCat(", ... (", names.size(), ")") : "");
+  }
+
+  absl::StatusOr<TrainingData> Folder(const std::string& path) {
+    NOMO_ASSIGN_OR_RETURN(const TensorType type, PictureType(path));
+    NOMO_ASSIGN_OR_RETURN(std::vector<std::string> names, ImageFolderClasses(path));
+    const auto places = OrderClasses(std::move(names));
+    if (!places.ok()) return Annotate(places.status(), QuotedPath(path));
+    NOMO_ASSIGN_OR_RETURN(const ImageAxes axes, FindImageAxes(type));
+    ImageFolderOptions folder{.height = type.shape[axes.height].size(),
+                              .width = type.shape[axes.width].size()};
+    folder.image.channels =
+        axes.channels < 0 ? 1 : static_cast<int>(type.shape[axes.channels].size());
+    if (options_.shuffle) folder.shuffle_files.emplace();
     const Dataset pictures = Dataset::ImageFolder(path, folder);
     NOMO_RETURN_IF_ERROR(pictures.status());
-    constexpr int64_t kBuffer = 1024;  // pictures
-    return Batches(
-        pictures.Map(
-            [scale =
-                 static_cast<float>(options_.scale)](Element element) -> absl::StatusOr<Element> {
-              NOMO_ASSIGN_OR_RETURN(Tensor picture, TryCast(element[0], DType::kFloat32));
-              for (float& value : picture.mutable_data<float>()) value *= scale;
-              return Element{std::move(picture), element[1]};
-            },
-            {.types = {{DType::kFloat32, pictures.element_types()[0].shape},
-                       {DType::kInt64, Shape{}}}}),
-        kBuffer);
+    Shape sample;
+    for (int axis = 1; axis < type.shape.rank(); ++axis) sample.Append(type.shape[axis].size());
+    const auto arrange = [type, sample, places = *places,
+                          scaling = options_.pixels](Element element) -> absl::StatusOr<Element> {
+      NOMO_ASSIGN_OR_RETURN(Tensor picture, ArrangeImage(type, element[0]));
+      NOMO_ASSIGN_OR_RETURN(picture, ScalePixels(type, std::move(picture), scaling));
+      const int64_t place = places[static_cast<size_t>(element[1].at<int64_t>())];
+      return Element{picture.Reshaped(sample), Tensor::Scalar(place)};
+    };
+    return TrainingData(
+        pictures.Map(arrange, {.types = {{type.dtype, sample}, {DType::kInt64, Shape{}}}})
+            .Batch(options_.batch_size)
+            .Prefetch(2));
   }
 
   absl::StatusOr<TrainingData> Records(const std::string& path) const {
@@ -231,16 +314,18 @@ class Reader {
 
   const TrainingDataOptions& options_;
   std::vector<Place> inputs_, targets_;
+  std::vector<std::string> classes_;
 };
 
 }  // namespace
 
-absl::StatusOr<TrainingData> ReadTrainingData(const Model& model,
-                                              absl::Span<const OutputGoal> goals,
-                                              const std::vector<std::string>& arguments,
-                                              const TrainingDataOptions& options) {
-  auto data = Reader(model, goals, options).Read(arguments);
-  if (data.ok()) return data;
+absl::StatusOr<NamedTrainingData> ReadTrainingData(const Model& model,
+                                                   absl::Span<const OutputGoal> goals,
+                                                   const std::vector<std::string>& arguments,
+                                                   const TrainingDataOptions& options) {
+  Reader reader(model, goals, options);
+  auto data = reader.Read(arguments);
+  if (data.ok()) return NamedTrainingData{*std::move(data), std::move(reader.classes())};
   return WithExitCode(absl::IsNotFound(data.status()) || absl::IsDataLoss(data.status())
                           ? ExitCode::kUnreadable
                           : ExitCode::kUsage,

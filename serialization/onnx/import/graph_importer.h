@@ -104,6 +104,8 @@ class GraphImporter {
   const Opsets& opsets() const { return opsets_; }
   // In a function: the caller's attribute, null where it has none.
   const AttributeProto* FunctionAttribute(const std::string& name) const;
+  // Neither a function nor a subgraph.
+  bool is_main() const { return outer_ == nullptr && !in_function(); }
   bool in_function() const { return function_attributes_ != nullptr; }
 
   // Gives a value of this graph the name that the ONNX graph has for it.

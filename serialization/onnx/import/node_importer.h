@@ -23,7 +23,7 @@ class NodeImporter {
   const std::string& name() const { return name_; }
   // The version of the operator's domain that the model uses.
   int opset() const { return opset_; }
-  GraphImporter& graph() { return graph_; }
+  GraphImporter& graph() const { return graph_; }
 
   // Inputs, as values of the graph being written. kNoValue where one is absent.
   int num_inputs() const { return static_cast<int>(inputs_.size()); }

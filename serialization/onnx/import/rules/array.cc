@@ -49,6 +49,13 @@ absl::Status ImportReshape(NodeImporter& node) {
 
 const OperatorRegistrar kReshape({"Reshape", "array.Reshape", 5, ImportReshape});
 
+// Exporters that write no initializers, PaddlePaddle's among them, have weights as Constants. A
+// single number is more often part of a formula, and stays one.
+bool IsWeight(const NodeImporter& node, const Tensor& value) {
+  return node.graph().is_main() && node.has_output(0) && kFloats.Contains(value.dtype()) &&
+         value.num_elements() > 1;
+}
+
 absl::Status ImportConstant(NodeImporter& node) {
   Tensor value;
   if (const AttributeProto* tensor = node.Attribute("value")) {
@@ -71,6 +78,10 @@ absl::Status ImportConstant(NodeImporter& node) {
     value = Tensor::Of<int64_t>({static_cast<int64_t>(x.size())}, absl::MakeConstSpan(x));
   } else {
     return absl::UnimplementedError("expected a value of numbers; strings are not supported");
+  }
+  if (IsWeight(node, value)) {
+    const std::string& name = node.proto().output(0);
+    return node.graph().Name(node.graph().AddConstant(name, std::move(value)), name);
   }
   NOMO_ASSIGN_OR_RETURN(const ValueId y,
                         node.Add("core.Constant", {}, {{"value", std::move(value)}}));
