@@ -197,6 +197,7 @@ const absl::flat_hash_map<std::string, Formula>& Formulas() {
       {"quant.MatMulInteger", MatMul},
       {"quant.QLinearMatMul", MatMul},
       {"nn.LSTM", Recurrent},
+      {"nn.LSTMTraining", Recurrent},
       {"nn.GRU", Recurrent},
       {"nn.RNN", Recurrent},
       {"nn.Attention", Attention},

@@ -108,6 +108,7 @@ constexpr absl::string_view kOtherSums[] = {
     "nn.InstanceNormalization",
     "nn.LSTM",
     "nn.LSTMGrad",
+    "nn.LSTMTraining",
     "signal.Dft",
     "signal.Stft",
 };

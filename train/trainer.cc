@@ -243,6 +243,8 @@ absl::StatusOr<Logs> Trainer::TestOnBatch(const TrainingData& data) {
 }
 
 const Model& Trainer::model() {
+  // The variables are there, and of the same type: nothing can fail.
+  if (graphs_.averages_are_model) NOMO_CHECK(UseAverages(true).ok());
   if (!model_is_old_) return model_;
   std::map<std::string, Tensor*, std::less<>> tensors;
   for (Weight& weight : model_.graph.weights)
