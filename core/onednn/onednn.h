@@ -15,9 +15,9 @@
 
 namespace nomograph {
 
-// min(max(alpha * x + beta, 0), 1), which oneDNN has as one function from 2.7 on: with an older one
-// a linear function and bounds stand for it.
-#if DNNL_VERSION_MAJOR > 2 || DNNL_VERSION_MINOR >= 7
+// min(max(alpha * x + beta, 0), 1), which version 3 has as one function: with an older one a linear
+// function and bounds stand for it.
+#if DNNL_VERSION_MAJOR >= 3
 inline constexpr dnnl_alg_kind_t kEltwiseHardSigmoid = dnnl_eltwise_hardsigmoid;
 #else
 #define NOMO_ONEDNN_HAS_NO_HARD_SIGMOID

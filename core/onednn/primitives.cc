@@ -1,5 +1,7 @@
 #include "nomograph/core/onednn/primitives.h"
 
+#include "absl/strings/match.h"
+
 namespace nomograph::onednn {
 namespace {
 
@@ -82,6 +84,11 @@ dnnl::algorithm EltwiseOf(const dnnl::post_ops& post_ops, int i) {
 #endif
 
 }  // namespace
+
+bool MultipliesAbsentInputs(const dnnl::primitive_desc_base& pd) {
+  return DNNL_VERSION_MAJOR >= 3 &&
+         absl::StrContains(pd.impl_info_str(), "conv:any+brgconv_strided");
+}
 
 void SetZeroPoint(dnnl::primitive_attr& attr, int argument) {
 #if DNNL_VERSION_MAJOR >= 3

@@ -140,6 +140,11 @@ typename Primitive::primitive_desc DescribeBackward(const dnnl::primitive_attr& 
 // AVX2) are off by 3e-6.
 inline constexpr bool kHasPreciseLogSoftmax = DNNL_VERSION_MAJOR < 3;
 
+// Whether the implementation multiplies the weights by zeros where no input is, next to the first
+// and the last: NaN and infinities among them then make NaN of outputs that they have no part in.
+// One of version 3's deconvolutions does (3.12.1 with AVX2).
+bool MultipliesAbsentInputs(const dnnl::primitive_desc_base& pd);
+
 // All elements of the primitive's argument (DNNL_ARG_SRC …) have one zero point. It is an int32[1]
 // that each run is given as the argument DNNL_ARG_ATTR_ZERO_POINTS | argument.
 void SetZeroPoint(dnnl::primitive_attr& attr, int argument);

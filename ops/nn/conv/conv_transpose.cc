@@ -1,5 +1,6 @@
 // nn.ConvTranspose: transposed convolution over 1 to 3 spatial axes.
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "nomograph/core/op/registry.h"
@@ -165,6 +166,14 @@ bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& wi
   return true;
 }
 
+bool HasFiniteKernel(const PrepareContext& context) {
+  if (context.constants.size() < 2) return false;
+  const Tensor& kernel = context.constants[1];
+  if (!kernel.valid() || kernel.dtype() != DType::kFloat32) return false;
+  const auto weights = kernel.data<float>();
+  return std::all_of(weights.begin(), weights.end(), [](float w) { return std::isfinite(w); });
+}
+
 bool BuildConvTranspose(onednn::Builder& b) {
   const PrepareContext& context = b.context();
   if (!onednn::MultipliesInputs(context)) return false;
@@ -179,9 +188,13 @@ bool BuildConvTranspose(onednn::Builder& b) {
       b, tensors,
       [&](const onednn::Desc& src, const onednn::Desc& weights, const onednn::Desc& bias,
           const onednn::Desc& dst, const dnnl::primitive_attr& attr) {
-        return onednn::Describe<dnnl::deconvolution_forward>(
+        auto pd = onednn::Describe<dnnl::deconvolution_forward>(
             attr, dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src,
             weights, bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end);
+        if (onednn::MultipliesAbsentInputs(pd) && !HasFiniteKernel(context)) {
+          throw dnnl::error(dnnl_unimplemented, "NaN in the kernel would spread");
+        }
+        return pd;
       });
 }
 
