@@ -87,8 +87,10 @@ inline void PackQueries(const TiledAttention& a, const Rows& rows, int64_t row, 
       const DQuad d;
       for (; step == 1 && i + kQuad <= count && t + kQuad <= a.size; t += kQuad) {
         VQuad v[kQuad];
+#pragma GCC unroll 4
         for (int64_t k = 0; k < kQuad; ++k) v[k] = hn::LoadU(d, from[i + k] + t);
         Turn(v);
+#pragma GCC unroll 4
         for (int64_t k = 0; k < kQuad; ++k) {
           hn::StoreU(hn::Mul(v[k], hn::Set(d, a.scale)), d, packed + (t + k) * kQueries + i);
         }
@@ -172,10 +174,12 @@ inline void StorePanel(const TiledAttention& a, const Rows& rows, int64_t row, i
       for (; step == 1 && i + kQuad <= count && e + kQuad <= a.value_size; e += kQuad) {
         const VQuad totals = hn::LoadU(d, sums.total + i);
         VQuad v[kQuad];
+#pragma GCC unroll 4
         for (int64_t k = 0; k < kQuad; ++k) {
           v[k] = hn::Div(hn::LoadU(d, sums.values + (e + k) * kQueries + i), totals);
         }
         Turn(v);
+#pragma GCC unroll 4
         for (int64_t k = 0; k < kQuad; ++k) hn::StoreU(v[k], d, to[i + k] + e);
       }
     }

@@ -76,11 +76,14 @@ inline void AddQuads(const float* mask, const HeadStrides& strides, const Rows& 
                      int64_t keys, float* HWY_RESTRICT scores) {
   const DQuad d;
   const float* from[kQuad];
+#pragma GCC unroll 4
   for (int64_t i = 0; i < kQuad; ++i) from[i] = mask + rows.Offset(strides, row + i);
   for (int64_t k = 0; k < keys; k += kQuad) {
     VQuad v[kQuad];
+#pragma GCC unroll 4
     for (int64_t i = 0; i < kQuad; ++i) v[i] = hn::LoadU(d, from[i] + k);
     Turn(v);
+#pragma GCC unroll 4
     for (int64_t i = 0; i < kQuad; ++i) {
       float* const at = scores + (k + i) * kQueries;
       hn::StoreU(hn::Add(hn::LoadU(d, at), v[i]), d, at);
