@@ -20,22 +20,22 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Computes for some milliseconds, on a processor of today.
-void Compute(int milliseconds) {
+// Computes for a time in proportion to `amount`.
+void Compute(int amount) {
   volatile uint32_t state = 1;
-  for (int64_t i = 0; i < int64_t{400'000} * milliseconds; ++i) state = state * 1664525u + 1u;
+  for (int64_t i = 0; i < int64_t{50'000} * amount; ++i) state = state * 1664525u + 1u;
 }
 
-// A kernel that adds `amount` to x after some milliseconds, in a form of its own.
-PrepareFn Adds(const char* form, bool estimate, int milliseconds, float amount) {
+// A kernel that adds `addend` to x after some `work`, in a form of its own.
+PrepareFn Adds(const char* form, bool estimate, int work, float addend) {
   return [=](const PrepareContext&) -> absl::StatusOr<std::unique_ptr<Kernel>> {
     if (!TakesForm(form, estimate)) return nullptr;
     return MakeComputeKernel(
         [=](KernelContext& context) {
-          Compute(milliseconds);
+          Compute(work);
           const auto x = context.input<float>(0);
           const auto y = context.output<float>(0);
-          for (size_t i = 0; i < x.size(); ++i) y[i] = x[i] + amount;
+          for (size_t i = 0; i < x.size(); ++i) y[i] = x[i] + addend;
           return absl::OkStatus();
         },
         form);
@@ -187,7 +187,7 @@ TEST(TuneTest, AFormThatComputesSomethingElseIsLeftOut) {
 TEST(TuneTest, KeepsToItsTime) {
   const auto model = ModelOf(Adder("tunetest.Slow", kX, "a"));
   int64_t last = -1;
-  TuneOptions options = OneThread(0.01);
+  TuneOptions options = OneThread(1e-4);
   options.progress = [&](int64_t done, int64_t total) {
     EXPECT_GE(done, last);
     EXPECT_LE(done, total);

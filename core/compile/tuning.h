@@ -38,13 +38,13 @@ std::string FormKey(const LoweredGraph& graph, const LoweredNode& node, int thre
 inline constexpr size_t kMaxFormKeyBytes = 2000;
 
 // What `ask` returns, a question to a hook or kernel of a node, asked with the wish for `form`, and
-// without it where the node has no such form. Null: without any.
+// without it where the node has no such form, or its kernel declines. Null: without any.
 template <typename Ask>
 auto AskInForm(const NodeForm* form, Ask ask) {
   if (form != nullptr && !form->name.empty()) {
     const FormScope scope(FormScope::Wish::kForm, form->name);
     auto answer = ask();
-    if (!scope.taken().empty()) return answer;
+    if (scope.taken() == form->name) return answer;
   }
   return ask();
 }

@@ -35,12 +35,17 @@ std::string MillisecondsOf(double seconds) { return absl::StrFormat("%.3f", 1e3 
 std::string TriedText(const TuneReport& report) {
   std::string text;
   if (report.tried < report.choices) {
-    absl::StrAppend(&text, "time was over after ", report.tried, " of ", report.choices,
-                    " choices for each node; --duration gives it more\n");
+    absl::StrAppend(
+        &text, Paragraph(absl::StrCat("time was over after ", report.tried, " of ", report.choices,
+                                      " choices for each node; "
+                                      "--duration gives it more"),
+                         0));
   }
   if (report.left_out > 0) {
-    absl::StrAppend(&text, Counted(report.left_out, "choice"),
-                    " left out: the outputs would have been too far from the estimated ones'\n");
+    absl::StrAppend(&text, Paragraph(absl::StrCat(Counted(report.left_out, "choice"),
+                                                  " left out: the outputs would have been too far "
+                                                  "from the estimated ones'"),
+                                     0));
   }
   return text;
 }
@@ -82,11 +87,17 @@ std::string TuneText(const TuneReport& report, bool all) {
     }
   }
   std::string text = table.empty() ? "" : absl::StrCat(table.ToString(), "\n");
-  absl::StrAppend(&text, changed, " of ", Counted(report.forms.size(), "kind"), " of nodes run in ",
-                  "another form than the estimated one\n");
-  absl::StrAppend(&text, "a run  ", Milliseconds(report.estimated_seconds), " as estimated, ",
-                  Milliseconds(report.tuned_seconds), " tuned, ",
-                  Counted(report.file.key.threads, "thread"), ": the least times of its steps\n");
+  absl::StrAppend(&text,
+                  Paragraph(absl::StrCat(changed, " of ", Counted(report.forms.size(), "kind"),
+                                         " of nodes run in another form than the estimated "
+                                         "one"),
+                            0));
+  absl::StrAppend(
+      &text,
+      Paragraph(absl::StrCat("a run  ", Milliseconds(report.estimated_seconds), " as estimated, ",
+                             Milliseconds(report.tuned_seconds), " tuned, ",
+                             Counted(threads, "thread"), ": the least times of its steps"),
+                0));
   if (changed > 0) {
     absl::StrAppendFormat(&text, "outputs differ by %.1e of their size\n", report.difference);
   }
