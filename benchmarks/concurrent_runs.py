@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 
@@ -39,8 +40,16 @@ def rate_here(program, model, inputs, callers, threads):
 
 
 def rate_there(ort, model, inputs):
-    first = ort.cost(model, inputs, 3).run
-    return 1000 / ort.cost(model, inputs, max(5, int(1000 * SECONDS / first))).run
+    """By the clock, as on the other side: what a process with more runs takes longer."""
+    few = 5
+    many = few + max(10, int(1000 * SECONDS / ort.cost(model, inputs, few).run))
+
+    def seconds(runs):
+        begin = time.monotonic()
+        ort.cost(model, inputs, runs)
+        return time.monotonic() - begin
+
+    return (many - few) / max(seconds(many) - seconds(few), 1e-9)
 
 
 def main():
