@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "hwy/highway.h"
-#include "nomograph/core/vector/padded_plane.h"
 #include "nomograph/core/vector/vector_steps.h"
 #include "nomograph/core/window/direct_conv.h"
+#include "nomograph/core/window/padded_plane.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/numeric/threads.h"
-#include "nomograph/core/vector/depthwise_conv.h"
 #include "nomograph/core/vector/vector_target.h"
+#include "nomograph/core/window/depthwise_conv.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 

@@ -1,5 +1,5 @@
 // The fast kernel of depthwise convolutions whose channels come first:
-// core/vector/depthwise_conv.h.
+// core/window/depthwise_conv.h.
 #ifndef NOMOGRAPH_OPS_NN_CONV_DEPTHWISE_KERNEL_H_
 #define NOMOGRAPH_OPS_NN_CONV_DEPTHWISE_KERNEL_H_
 

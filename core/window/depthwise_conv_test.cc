@@ -1,5 +1,5 @@
 // Depthwise convolutions against sums in double.
-#include "nomograph/core/vector/depthwise_conv.h"
+#include "nomograph/core/window/depthwise_conv.h"
 
 #include <cmath>
 #include <cstdlib>

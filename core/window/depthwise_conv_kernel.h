@@ -1,9 +1,9 @@
 // The loops of depthwise_conv.cc, which includes this file once for each instruction set.
-#if defined(NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_KERNEL_H_
-#undef NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_KERNEL_H_
+#if defined(NOMOGRAPH_CORE_WINDOW_DEPTHWISE_CONV_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_WINDOW_DEPTHWISE_CONV_KERNEL_H_
+#undef NOMOGRAPH_CORE_WINDOW_DEPTHWISE_CONV_KERNEL_H_
 #else
-#define NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_KERNEL_H_
+#define NOMOGRAPH_CORE_WINDOW_DEPTHWISE_CONV_KERNEL_H_
 #endif
 
 #include <algorithm>
@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "hwy/highway.h"
-#include "nomograph/core/vector/depthwise_conv.h"
-#include "nomograph/core/vector/padded_plane.h"
 #include "nomograph/core/vector/vector_steps.h"
+#include "nomograph/core/window/depthwise_conv.h"
+#include "nomograph/core/window/padded_plane.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -260,4 +260,4 @@ void Convolve(const DepthwiseConv& conv, int64_t begin, int64_t end, float* scra
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_WINDOW_DEPTHWISE_CONV_KERNEL_H_

@@ -1,12 +1,12 @@
-#include "nomograph/core/vector/depthwise_conv.h"
+#include "nomograph/core/window/depthwise_conv.h"
 
 #include "nomograph/core/vector/vector_target.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "nomograph/core/vector/depthwise_conv_kernel.h"
+#define HWY_TARGET_INCLUDE "nomograph/core/window/depthwise_conv_kernel.h"
 #include "hwy/foreach_target.h"
 //
-#include "nomograph/core/vector/depthwise_conv_kernel.h"
+#include "nomograph/core/window/depthwise_conv_kernel.h"
 
 namespace nomograph {
 namespace {

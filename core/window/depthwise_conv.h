@@ -1,8 +1,8 @@
 // Depthwise convolution of float32 planes that lie row by row, channel by channel (NCHW): each
 // output channel comes from one input channel. oneDNN's loops want channels in blocks, and copying
 // an activation into them and back costs more than the convolution.
-#ifndef NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_H_
-#define NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_H_
+#ifndef NOMOGRAPH_CORE_WINDOW_DEPTHWISE_CONV_H_
+#define NOMOGRAPH_CORE_WINDOW_DEPTHWISE_CONV_H_
 
 #include <cstdint>
 
@@ -31,4 +31,4 @@ void ConvolveChannels(const DepthwiseConv& conv, int64_t begin, int64_t end, flo
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_VECTOR_DEPTHWISE_CONV_H_
+#endif  // NOMOGRAPH_CORE_WINDOW_DEPTHWISE_CONV_H_

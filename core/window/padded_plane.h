@@ -1,10 +1,10 @@
 // Planes of float32 with their padding, from which convolutions read vectors, for the files that
 // are compiled once for each instruction set and include this one each time.
-#if defined(NOMOGRAPH_CORE_VECTOR_PADDED_PLANE_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_VECTOR_PADDED_PLANE_H_
-#undef NOMOGRAPH_CORE_VECTOR_PADDED_PLANE_H_
+#if defined(NOMOGRAPH_CORE_WINDOW_PADDED_PLANE_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_WINDOW_PADDED_PLANE_H_
+#undef NOMOGRAPH_CORE_WINDOW_PADDED_PLANE_H_
 #else
-#define NOMOGRAPH_CORE_VECTOR_PADDED_PLANE_H_
+#define NOMOGRAPH_CORE_WINDOW_PADDED_PLANE_H_
 #endif
 
 #include <algorithm>
@@ -179,4 +179,4 @@ struct PaddedPlane {
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_VECTOR_PADDED_PLANE_H_
+#endif  // NOMOGRAPH_CORE_WINDOW_PADDED_PLANE_H_
