@@ -302,7 +302,7 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
   };
   // Of a large packed matrix the next panel is brought near, some lines for each panel of the
   // other.
-  constexpr int64_t kLarge = 1 << 18, kLine = 16;
+  constexpr int64_t kLarge = 1 << 17, kLine = 16;
   const bool left_packed = p.side == ProductSide::kLeft;
   const bool far = p.size * (left_packed ? p.other.rows : p.other.columns) >= kLarge;
   const auto lines_each = [&](int64_t floats, int64_t turns) {
