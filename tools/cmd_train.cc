@@ -217,6 +217,8 @@ absl::Status Execute(const Arguments& arguments) {
   if (arguments.split > 0 && !arguments.validation.empty())
     return Usage(InvalidArgument("--validation-split and --validation-data: expected one of them"));
   NOMO_RETURN_IF_ERROR(CheckDestination(arguments.save, arguments.path));
+  for (const std::string* path : {&arguments.checkpoint, &arguments.log})
+    if (!path->empty()) NOMO_RETURN_IF_ERROR(CheckWritable(*path));
   NOMO_ASSIGN_OR_RETURN(const Result result, Train(arguments));
   if (arguments.save.path != "-" && !arguments.save.json) Print(ResultText(result));
   return SaveModel(result.model, arguments.save, arguments.path, ResultJson(arguments, result));

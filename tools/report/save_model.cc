@@ -1,7 +1,12 @@
 #include "nomograph/tools/report/save_model.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -80,6 +85,24 @@ void AddSaveFlags(CLI::App& app, SaveFlags& flags) {
   app.add_flag("--json", flags.json, "Tell what was done as JSON (tools/JSON.md)");
 }
 
+absl::Status CheckWritable(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string folder = parent.empty() ? "." : parent.string();
+  std::error_code ignored;
+  absl::Status status;
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    status = absl::NotFoundError(absl::StrCat("cannot write ", QuotedPath(path),
+                                              ": there is no folder ", QuotedPath(folder)));
+  } else if (std::filesystem::is_directory(path, ignored)) {
+    status = InvalidArgument("cannot write ", QuotedPath(path), ": it is a folder");
+  } else if (access(folder.c_str(), W_OK) != 0) {
+    status =
+        absl::PermissionDeniedError(absl::StrCat("cannot write ", QuotedPath(path), ": folder ",
+                                                 QuotedPath(folder), ": ", std::strerror(errno)));
+  }
+  return WithExitCode(ExitCode::kUnwritable, status);
+}
+
 absl::Status CheckDestination(const SaveFlags& flags, const std::string& from) {
   if (flags.path == "-") {
     if (!flags.json) return absl::OkStatus();
@@ -104,7 +127,8 @@ absl::Status CheckDestination(const SaveFlags& flags, const std::string& from) {
   if (flags.external_weights) {
     NOMO_RETURN_IF_ERROR(CheckNotThere(flags.path + ".data", flags.force));
   }
-  return CheckNotThere(flags.path, flags.force);
+  NOMO_RETURN_IF_ERROR(CheckNotThere(flags.path, flags.force));
+  return CheckWritable(flags.path);
 }
 
 absl::Status SaveModel(const Model& model, const SaveFlags& flags, const std::string& from,

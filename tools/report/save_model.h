@@ -21,9 +21,13 @@ struct SaveFlags {
 // Declares --opset, --external-weights, --force and --json.
 void AddSaveFlags(CLI::App& app, SaveFlags& flags);
 
+// OK where a file of that path can be made, as far as its folder tells; else the status has
+// kUnwritable. For commands that work for hours before they write.
+absl::Status CheckWritable(const std::string& path);
+
 // OK where `path` can be written: it names a form, nothing is there or --force was given, it is not
-// `from`, unless --force, and --json does not want standard output, too. To be asked before any
-// work is done.
+// `from`, unless --force, its folder is there, and --json does not want standard output, too. To be
+// asked before any work is done.
 absl::Status CheckDestination(const SaveFlags& flags, const std::string& from);
 
 // The status carries its exit code: what ONNX cannot hold is the model's fault. What was written is

@@ -1,8 +1,10 @@
 #include "nomograph/tools/run/read_inputs.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -196,10 +198,31 @@ absl::StatusOr<Tensor> ReadValue(const Graph& graph, ValueId id, const std::stri
     NOMO_ASSIGN_OR_RETURN(tensor, CastIfWanted(std::move(tensor), input, options));
     return FitRows(tensor, input.type.shape);
   }
+  std::error_code ignored;
+  if (std::filesystem::is_directory(value, ignored)) {
+    return Usage(InvalidArgument("input ", Quoted(input.name), ": ", Quoted(value),
+                                 " is a folder; expected a file, and --input once more for each "
+                                 "further row"));
+  }
   return Usage(InvalidArgument(
       "input ", Quoted(input.name),
       ": expected a number, a list, random, or a .npy, .npz, .png, .jpg, .csv or IDX file, found ",
       Quoted(value)));
+}
+
+// What to do about a tensor that does not fit, as text behind the fault; empty if nothing is plain.
+std::string Remedy(const Shape& found, const PartialShape& expected) {
+  if (Matches(found, expected)) return " (--cast converts it)";
+  Shape one({1});
+  for (const int64_t size : found.dims()) one.Append(size);
+  if (Matches(one, expected))
+    return absl::StrCat(" (one example has the shape ", one.ToString(), ")");
+  if (found.rank() != 4) return "";
+  const Shape first({found[0], found[3], found[1], found[2]});
+  const Shape last({found[0], found[2], found[3], found[1]});
+  if (Matches(first, expected)) return " (its channels are the last axis; expected as axis 1)";
+  if (Matches(last, expected)) return " (its channels are axis 1; expected as the last axis)";
+  return "";
 }
 
 class InputReader {
@@ -310,10 +333,8 @@ class InputReader {
   absl::Status CheckInput(const ValueInfo& input, const Tensor& tensor) {
     const PartialShape& shape = input.type.shape;
     if (tensor.dtype() != input.type.dtype || !Matches(tensor.shape(), shape)) {
-      const bool only_dtype = Matches(tensor.shape(), shape);
       return InvalidArgument("input ", Quoted(input.name), ": expected ", input.type.ToString(),
-                             ", found ", tensor.type().ToString(),
-                             only_dtype ? " (--cast converts it)" : "");
+                             ", found ", tensor.type().ToString(), Remedy(tensor.shape(), shape));
     }
     for (int axis = 0; axis < tensor.shape().rank() && shape.has_rank(); ++axis) {
       const std::string& symbol = shape[axis].symbol();

@@ -118,7 +118,12 @@ TEST_F(RunTest, RefusesWrongInputs) {
       {"pair.nomo -i one.npz", 2, "\"one.npz\" has the arrays whatever, of which none is an input"},
       {"affine.nomo -i doubles.npy", 2,
        "expected float32[batch,3], found float64[1,3] (--cast converts it)"},
-      {"affine.nomo -i flat.npy", 2, "input \"x\": expected float32[batch,3], found float32[3]"},
+      {"affine.nomo -i flat.npy", 2,
+       "input \"x\": expected float32[batch,3], found float32[3] (one example has the shape "
+       "[1,3])"},
+      {"affine.nomo -i .", 2, "input \"x\": \".\" is a folder; expected a file"},
+      {"classifier.nomo -i random:1x1x16x16", 2,
+       "(its channels are axis 1; expected as the last axis)"},
       {"affine.nomo -i short.csv", 2, "input \"x\": expected float32[batch,3], found float32[2,2]"},
       {"affine.nomo -i spot.png", 2, "input \"x\": "},
       {"affine.nomo -i rows.xyz", 2, "found \"rows.xyz\""},

@@ -200,6 +200,7 @@ TEST_F(TrainTest, FaultsNameThePlace) {
     const char* message;
   };
   WriteContents("log.txt", "text");
+  WriteContents("cut.npz", Contents("data.npz").substr(0, 300));
   const Case cases[] = {
       {absl::StrCat("-d none.npz", kGoals), 3, "none.npz"},
       {absl::StrCat("-d x=x.npy", kGoals), 2, "target \"scores\" is missing"},
@@ -213,6 +214,10 @@ TEST_F(TrainTest, FaultsNameThePlace) {
       {"-d three.csv --loss mse", 2, "the target column holds 3 names (\"p\", \"q\", \"r\")"},
       {absl::StrCat("-d data.csv --csv-target greatre", kGoals), 2,
        "there is no column \"greatre\" (did you mean greater?)"},
+      {"-d data.npz --loss mse --checkpoint nowhere/point.nomo", 5,
+       "cannot write \"nowhere/point.nomo\": there is no folder \"nowhere\""},
+      {"-d data.npz --loss mse --log folder", 5, "cannot write \"folder\": it is a folder"},
+      {"-d cut.npz --loss mse", 3, "\"cut.npz\": it is no zip archive"},
       {"-d data.npz --loss means", 2, "there is no loss \"means\""},
       {"-d data.npz --loss out=mse", 2, "the model has no output \"out\""},
       {"-d data.npz --loss mse", 2, "target \"scores\": expected float32[batch,2]"},
@@ -239,6 +244,12 @@ TEST_F(TrainTest, FaultsNameThePlace) {
     EXPECT_THAT(result.err, AllOf(StartsWith("nomo train: "), HasSubstr(c.message))) << c.arguments;
   }
   EXPECT_NE(Nomo("inspect never.nomo").exit_code, 0);
+  // Before hours of training, and not after them.
+  const CliResult lost =
+      Nomo(absl::StrCat("train model.nomo -d data.npz -o nowhere/out.nomo", kGoals));
+  EXPECT_EQ(lost.exit_code, 5);
+  EXPECT_EQ(lost.err,
+            "nomo train: cannot write \"nowhere/out.nomo\": there is no folder \"nowhere\"\n");
 }
 
 }  // namespace

@@ -29,10 +29,10 @@ bool IsFolder(const std::string& path) {
 }
 
 absl::StatusOr<Tensor> ReadArray(const std::string& path) {
-  if (absl::EndsWith(path, ".csv")) return ReadCsv(path);
-  if (IsIdxPath(path)) return ReadIdx(path);
-  if (!absl::EndsWith(path, ".npz")) return ReadNpy(path);
-  NOMO_ASSIGN_OR_RETURN(NamedTensors arrays, ReadNpz(path));
+  if (absl::EndsWith(path, ".csv")) return WithExitCode(ExitCode::kUnreadable, ReadCsv(path));
+  if (IsIdxPath(path)) return WithExitCode(ExitCode::kUnreadable, ReadIdx(path));
+  if (!absl::EndsWith(path, ".npz")) return WithExitCode(ExitCode::kUnreadable, ReadNpy(path));
+  NOMO_ASSIGN_OR_RETURN(NamedTensors arrays, WithExitCode(ExitCode::kUnreadable, ReadNpz(path)));
   if (arrays.size() == 1) return arrays.begin()->second;
   return InvalidArgument(QuotedPath(path), ": expected one array, found ", arrays.size());
 }
@@ -91,7 +91,8 @@ class Reader {
                              ": expected NAME=FILE, a folder, or a file that "
                              "ends with .npz, .csv or .tfrecord");
     }
-    NOMO_ASSIGN_OR_RETURN(const NamedTensors arrays, ReadNpz(argument));
+    NOMO_ASSIGN_OR_RETURN(const NamedTensors arrays,
+                          WithExitCode(ExitCode::kUnreadable, ReadNpz(argument)));
     for (const auto& [name, array] : arrays)
       NOMO_RETURN_IF_ERROR(Annotate(Put(name, array, x, y), QuotedPath(argument)));
     return absl::OkStatus();
@@ -122,7 +123,8 @@ class Reader {
     const bool rows = inputs_.size() == 1 && targets_.size() == 1;
     CsvOptions csv{.dtype = DType::kFloat64};
     if (rows) csv.class_column = options_.csv_target;
-    NOMO_ASSIGN_OR_RETURN(const CsvTable table, ReadCsvTable(path, csv));
+    NOMO_ASSIGN_OR_RETURN(const CsvTable table,
+                          WithExitCode(ExitCode::kUnreadable, ReadCsvTable(path, csv)));
     return Annotate(rows ? AddRows(table, x, y) : AddColumns(table, x, y), QuotedPath(path));
   }
 
