@@ -31,6 +31,10 @@ inline bool Has16BitFloats(const LoweredGraph& graph) {
                      [](const TensorType& type) { return Is16BitFloat(type.dtype); });
 }
 
+// As MatchPatterns(), but what is no product in low precision itself, such as attention, does not
+// take in the products of floating-point numbers that are to be.
+bool MatchPatternsAroundProducts(LoweredGraph& graph, const OpRegistry& registry);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_CORE_COMPILE_DTYPE_CHOICE_H_

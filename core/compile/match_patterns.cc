@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "nomograph/core/compile/dtype_choice.h"
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/compile/specs.h"
 
@@ -236,9 +237,19 @@ std::optional<LoweredNode> Replacement(const LoweredGraph& graph, const Candidat
                      .fused = {}};
 }
 
-}  // namespace
+// Whether products of floating-point numbers, which low precision is for, would become part of a
+// node that it is not for.
+bool HidesProducts(const LoweredGraph& graph, const Match& match, const LoweredNode& node) {
+  if (node.op->low_precision == LowPrecision::kGains || node.inputs.size() < 2) return false;
+  for (const ValueId factor : {node.inputs[0], node.inputs[1]}) {
+    if (factor == kNoValue || !kFloats.Contains(graph.types[factor].dtype)) return false;
+  }
+  return std::any_of(match.nodes.begin(), match.nodes.end(), [&](int n) {
+    return graph.nodes[n].op->low_precision == LowPrecision::kGains;
+  });
+}
 
-bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry) {
+bool MatchAll(LoweredGraph& graph, const OpRegistry& registry, bool keep_products) {
   const Patterns patterns = PatternsByRoot(registry);
   std::vector<int> uses = graph.UseCounts();
   std::vector<int> producers(graph.types.size(), -1);
@@ -257,7 +268,7 @@ bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry) {
       std::sort(match.nodes.begin(), match.nodes.end());
       match.nodes.erase(std::unique(match.nodes.begin(), match.nodes.end()), match.nodes.end());
       std::optional<LoweredNode> node = Replacement(graph, candidate, match, root, uses);
-      if (!node) continue;
+      if (!node || (keep_products && HidesProducts(graph, match, *node))) continue;
       absl::flat_hash_map<ValueId, int> inner_uses = InnerUses(graph, match);
       for (const int inner : match.nodes) {
         const LoweredNode& taken = graph.nodes[inner];
@@ -285,6 +296,16 @@ bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry) {
   graph.RemoveNodes(gone);
   if (changed) RemoveDeadNodes(graph);
   return changed;
+}
+
+}  // namespace
+
+bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry) {
+  return MatchAll(graph, registry, /*keep_products=*/false);
+}
+
+bool MatchPatternsAroundProducts(LoweredGraph& graph, const OpRegistry& registry) {
+  return MatchAll(graph, registry, /*keep_products=*/true);
 }
 
 }  // namespace nomograph

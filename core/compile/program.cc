@@ -72,7 +72,13 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
   NOMO_RETURN_IF_ERROR(CheckValuesFit(graph_));
   if (threads_ > 1 && !WorthSeveralThreads(graph_)) threads_ = 1;
   if (!options.exact && MergeEqualNodes(graph_)) RemoveDeadNodes(graph_);
-  if (kernels_ == KernelChoice::kFast) MatchPatterns(graph_, registry);
+  if (kernels_ == KernelChoice::kFast) {
+    if (options.precision == Precision::kFloat32) {
+      MatchPatterns(graph_, registry);
+    } else {
+      MatchPatternsAroundProducts(graph_, registry);
+    }
+  }
   if (!options.exact) {
     FoldLate(graph_, options.fold);
     AbsorbAffines(graph_);

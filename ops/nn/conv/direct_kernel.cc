@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/form/form.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/window/direct_conv.h"
@@ -64,7 +65,8 @@ std::optional<DirectConv> Describe(const WindowOf& window_of, const PrepareConte
       spans.columns.stride > kTaps) {
     return std::nullopt;
   }
-  if (DirectScratchFloats(conv) > kScratchFloats || DirectCost(conv) > OneDnnCost(conv)) {
+  if (DirectScratchFloats(conv) > kScratchFloats ||
+      !TakesForm("direct sums", DirectCost(conv) <= OneDnnCost(conv))) {
     return std::nullopt;
   }
   return conv;

@@ -227,15 +227,18 @@ void SplitRows(const SplitLines& lines, const void* x, int64_t row_phase, int16_
         LessZero(lines, x, element + lines.partner_elements, second + lines.at);
       }
     }
+    // Rows behind this one are written later, but what is behind the phase may have been already,
+    // and by another thread.
+    const int64_t reached = (lines.pitch + kPairLanes - 1) / kPairLanes * kPairLanes;
+    const bool may_write_on = r * lines.pitch + reached <= lines.rows * lines.pitch;
     int32_t* phase = to;
     for (int64_t c = 0; c < lines.num_column_phases; ++c, phase += lines.plane) {
       const int64_t begin = lines.column_phases[c];
       if (padding) {
         for (int64_t i = 0; i < lines.pitch; ++i) phase[i] = 0;
       } else {
-        // Behind the last row may be what another thread has written.
-        JoinPairs(first + begin, neighbours + begin, lines.pitch, lines.column_stride,
-                  r + 1 < lines.rows, phase);
+        JoinPairs(first + begin, neighbours + begin, lines.pitch, lines.column_stride, may_write_on,
+                  phase);
       }
     }
   }
