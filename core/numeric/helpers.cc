@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cfenv>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <mutex>
@@ -13,9 +14,16 @@
 namespace nomograph::internal {
 namespace {
 
-// Some twenty microseconds. A helper that sleeps must be woken, which takes as long; one that spins
-// takes a core from others.
+using Clock = std::chrono::steady_clock;
+
+// A thread that sleeps must be woken, which takes some 30 microseconds, and 70 in a virtual
+// machine: longer than many a loop. One that spins takes a core from others. So threads spin for a
+// while where the cores are idle, and where they are not, which a thread notices by having lost its
+// core meanwhile, only for as long as kSpins take, some twenty microseconds.
 constexpr int kSpins = 1000;
+constexpr std::chrono::microseconds kIdleSpinning{500}, kLostCore{200};
+constexpr std::chrono::milliseconds kBusyAfterLoss{100};
+std::atomic<Clock::rep> busy_until{0};
 
 void Pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -27,10 +35,17 @@ void Pause() {
 
 template <typename Condition>
 bool SpinUntil(const Condition& condition) {
-  for (int i = 0; i < kSpins; ++i) {
-    if (condition()) return true;
-    Pause();
-  }
+  const Clock::time_point begin = Clock::now();
+  Clock::time_point before = begin, now;
+  do {
+    for (int i = 0; i < kSpins; ++i) {
+      if (condition()) return true;
+      Pause();
+    }
+    now = Clock::now();
+    if (now - before > kLostCore) busy_until = (now + kBusyAfterLoss).time_since_epoch().count();
+    before = now;
+  } while (now - begin < kIdleSpinning && now.time_since_epoch().count() > busy_until);
   return condition();
 }
 
