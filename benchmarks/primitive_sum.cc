@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nomograph/core/onednn/onednn_kernel.h"
@@ -73,7 +74,8 @@ struct Best {
 
   template <typename Primitive>
   void Try(const std::string& way, const typename Primitive::primitive_desc& description) {
-    if (!description) return;
+    // The reference implementations take a hundred times as long.
+    if (!description || std::string_view(description.impl_info_str()).starts_with("ref")) return;
     const double time = Time<Primitive>(description);
     if (time < milliseconds) *this = {time, way};
   }
