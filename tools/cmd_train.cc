@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
@@ -106,6 +107,24 @@ std::vector<std::shared_ptr<Callback>> CallbacksOf(const Arguments& arguments) {
   return list;
 }
 
+// What a user may take for trained is told.
+void NoteFixedWeights(const Model& model) {
+  int64_t count = 0;
+  for (const auto& [name, function] : model.functions) {
+    const std::vector<Weight>& weights = function.graph.weights;
+    count += std::count_if(weights.begin(), weights.end(), [](const Weight& w) {
+      return w.trainable && kFloats.Contains(w.tensor.dtype());
+    });
+  }
+  if (count == 0) return;
+  std::fflush(stdout);
+  std::fprintf(
+      stderr,
+      "nomo train: note: %s in functions, such as the bodies of loops and branches, %s as %s\n",
+      Counted(count, "weight").c_str(), count == 1 ? "stays" : "stay",
+      count == 1 ? "it is" : "they are");
+}
+
 struct Result {
   Model model;
   History history;
@@ -157,6 +176,7 @@ absl::StatusOr<Result> Train(const Arguments& arguments) {
     if (!restored.ok()) return WithExitCode(ExitCode::kUnreadable, restored);
   }
   NoteEmulation("nomo train", arguments.precision);
+  NoteFixedWeights(file.model);
   std::signal(SIGINT, Interrupt);
   std::signal(SIGTERM, Interrupt);
   auto history = (*trainer)->Fit(data.data, fit);

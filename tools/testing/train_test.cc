@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "nomograph/core/build/control_flow.h"
 #include "nomograph/core/layers/layers.h"
 #include "nomograph/data/npy.h"
 #include "nomograph/data/npz.h"
@@ -191,6 +192,37 @@ TEST_F(TrainTest, TheCheckpointGoesOn) {
   EXPECT_THAT(Nomo("inspect point.nomo").out,
               AllOf(HasSubstr("optimizer/dense/kernel/m  variable  float32[2,8]"),
                     HasSubstr("train.epoch")));
+}
+
+// Weights in the branches of an If are not trained, which is said.
+TEST_F(TrainTest, WeightsThatStayAreTold) {
+  const Input x({2}, {.name = "x"});
+  const Value y = Dense(2)(x);
+  const auto branch = [](float number) {
+    return [number](absl::Span<const Value> in) -> std::vector<Value> {
+      Tensor matrix(DType::kFloat32, {2, 2});
+      for (float& weight : matrix.mutable_data<float>()) weight = number;
+      return {Call("math.MatMul", {in[0], Constant(matrix)})};
+    };
+  };
+  const Value positive = Call("math.ReduceSum", {y}, {{"keepdims", false}}) > 0.0;
+  auto model =
+      BuildModel({x}, If(positive, {y}, branch(0.5f), branch(2)), {.output_names = {"scores"}});
+  ASSERT_TRUE(model.ok()) << model.status();
+  for (auto& [name, function] : model->functions) {
+    for (Node& node : function.graph.nodes) {
+      if (node.op != "core.Constant") continue;
+      function.graph.weights.push_back(
+          {.value = node.outputs[0], .tensor = node.attrs.TensorValue("value")});
+    }
+    std::erase_if(function.graph.nodes, [](const Node& n) { return n.op == "core.Constant"; });
+    for (Weight& weight : function.graph.weights) weight.trainable = true;
+  }
+  ASSERT_TRUE(Save(*model, TempPath("branches.nomo")).ok());
+  const auto result =
+      Nomo(absl::StrCat("train branches.nomo -d data.npz -o trained.nomo --force", kGoals));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("note: 2 weights in functions"));
 }
 
 TEST_F(TrainTest, FaultsNameThePlace) {
