@@ -277,6 +277,17 @@ std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, 
   return steps;
 }
 
+std::vector<VectorStep> StepsOfRun(const std::vector<FusedStep>& steps,
+                                   const KernelContext& context) {
+  std::vector<VectorStep> result;
+  result.reserve(steps.size());
+  for (const FusedStep& step : steps) {
+    result.push_back(step.step);
+    if (step.input >= 0) result.back().operand = context.input<float>(step.input).data();
+  }
+  return result;
+}
+
 PrepareFn PreparePacked(PackedNodeFn describe) {
   return [describe = std::move(describe)](
              const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {

@@ -43,6 +43,9 @@ struct FusedStep {
 // (kLeft: the rows are the output's axis 1) or column (kRight: its last axis).
 std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, ProductSide side,
                                                  int64_t rows, int64_t columns);
+// The same for one run: an operand is where that input lies.
+std::vector<VectorStep> StepsOfRun(const std::vector<FusedStep>& steps,
+                                   const KernelContext& context);
 
 // For OpDef::Fast. It serves nodes for which one of these is the fastest way on this machine: the
 // forms "packed product" and "product of rows" (core/form/form.h).

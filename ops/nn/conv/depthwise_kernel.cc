@@ -65,10 +65,7 @@ class DepthwiseKernel : public Kernel {
     conv.taps = taps_.data<float>().data();
     if (has_bias_) conv.bias = context.input<float>(2).data();
     conv.output = context.output<float>(0).data();
-    for (const FusedStep& step : steps_) {
-      conv.steps.push_back(step.step);
-      if (step.input >= 0) conv.steps.back().operand = context.input<float>(step.input).data();
-    }
+    conv.steps = StepsOfRun(steps_, context);
     float* const scratch = reinterpret_cast<float*>(context.scratch());
     ParallelParts(threads_, [&](int part, int parts) {
       ConvolveChannels(conv, conv.channels * part / parts, conv.channels * (part + 1) / parts,

@@ -75,10 +75,7 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
     conv.packed = packed_.data<float>().data();
     if (has_bias_) conv.bias = context.input<float>(2).data();
     conv.output = context.output<float>(0).data();
-    for (const FusedStep& step : steps_) {
-      conv.steps.push_back(step.step);
-      if (step.input >= 0) conv.steps.back().operand = context.input<float>(step.input).data();
-    }
+    conv.steps = StepsOfRun(steps_, context);
     float* const shared = reinterpret_cast<float*>(context.scratch());
     float* const scratch = shared + WinogradSharedFloats(conv);
     std::atomic<bool> finite = true;
