@@ -1,6 +1,5 @@
 // nomo run: computes a model's outputs.
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -34,6 +33,7 @@
 #include "nomograph/tools/run/top_k.h"
 #include "nomograph/tools/run/tuning_flag.h"
 #include "nomograph/tools/run/write_outputs.h"
+#include "nomograph/tools/text/note.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/text/tensor_text.h"
@@ -195,11 +195,9 @@ void HintAtPixels(const Arguments& arguments, const Graph& graph, const PixelSca
                          absl::EndsWith(lower, ".jpeg");
     const ValueId input = named.value == kNoValue ? graph.inputs[0] : named.value;
     if (!picture || !WantsScaledPixels(graph, input)) continue;
-    std::fflush(stdout);
-    std::fprintf(stderr,
-                 "nomo run: note: pixels went in as 0 to 255, and the model begins with a "
-                 "convolution; most such models want them scaled (--scale 1/255 --mean ... --std "
-                 "...)\n");
+    PrintNote("nomo run",
+              "pixels went in as 0 to 255, and the model begins with a convolution; most such "
+              "models want them scaled (--scale 1/255 --mean ... --std ...)");
     return;
   }
 }

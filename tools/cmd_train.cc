@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cmath>
 #include <csignal>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,6 +25,7 @@
 #include "nomograph/tools/report/save_model.h"
 #include "nomograph/tools/run/precision_flag.h"
 #include "nomograph/tools/run/top_k.h"
+#include "nomograph/tools/text/note.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
 #include "nomograph/tools/train/learning_flags.h"
@@ -117,12 +117,9 @@ void NoteFixedWeights(const Model& model) {
     });
   }
   if (count == 0) return;
-  std::fflush(stdout);
-  std::fprintf(
-      stderr,
-      "nomo train: note: %s in functions, such as the bodies of loops and branches, %s as %s\n",
-      Counted(count, "weight").c_str(), count == 1 ? "stays" : "stay",
-      count == 1 ? "it is" : "they are");
+  PrintNote("nomo train", absl::StrCat(Counted(count, "weight"),
+                                       " in functions, such as the bodies of loops and branches, ",
+                                       count == 1 ? "stays as it is" : "stay as they are"));
 }
 
 struct Result {

@@ -1,9 +1,8 @@
 #include "nomograph/tools/run/precision_flag.h"
 
-#include <cstdio>
-
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/onednn/bfloat16.h"
+#include "nomograph/tools/text/note.h"
 
 namespace nomograph {
 
@@ -26,9 +25,7 @@ std::string EmulationText(Precision precision) {
 
 void NoteEmulation(const std::string& command, Precision precision) {
   const std::string text = EmulationText(precision);
-  if (text.empty()) return;
-  std::fflush(stdout);
-  std::fprintf(stderr, "%s: note: %s\n", command.c_str(), text.c_str());
+  if (!text.empty()) PrintNote(command, text);
 }
 
 }  // namespace nomograph

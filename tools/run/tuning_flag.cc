@@ -1,6 +1,5 @@
 #include "nomograph/tools/run/tuning_flag.h"
 
-#include <cstdio>
 #include <filesystem>
 #include <system_error>
 
@@ -8,16 +7,12 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/inspect/tuning_file.h"
 #include "nomograph/tools/exit_code.h"
+#include "nomograph/tools/text/note.h"
 
 namespace nomograph {
 namespace {
 
 constexpr char kNone[] = "none";
-
-void Note(const std::string& command, const std::string& text) {
-  std::fflush(stdout);
-  std::fprintf(stderr, "%s: note: %s\n", command.c_str(), EscapeMessage(text).c_str());
-}
 
 }  // namespace
 
@@ -39,12 +34,12 @@ absl::StatusOr<std::shared_ptr<const Tuning>> TuningFor(const std::string& comma
   const auto file = ReadTuning(path);
   if (!file.ok()) {
     if (!value.empty()) return WithExitCode(ExitCode::kUnreadable, file.status());
-    Note(command, absl::StrCat("the tuning is ignored: ", file.status().message()));
+    PrintNote(command, absl::StrCat("the tuning is ignored: ", file.status().message()));
     return nullptr;
   }
   const std::string why = WhyIgnored(file->key, TuningKeyOf(model, threads));
   if (!why.empty()) {
-    Note(command, absl::StrCat("the tuning ", QuotedPath(path), " is ignored: ", why));
+    PrintNote(command, absl::StrCat("the tuning ", QuotedPath(path), " is ignored: ", why));
     return nullptr;
   }
   return file->ToTuning();
