@@ -257,10 +257,12 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
                            const float* left, int64_t left_step, const float* right,
                            int64_t right_step, bool first, bool last) {
   alignas(64) float tile[kPanelRows * kPanelColumns], expanded[kTerms * kPanelRows * kFewColumns];
-  const int64_t rest = (columns.end - columns.begin) % kPanelColumns;
-  if (rest > 0 && rest <= kFewColumns) {
-    const int64_t whole = (columns.end - columns.begin) / kPanelColumns;
-    ExpandColumns(right + whole * right_step, terms, rest, expanded);
+  // Columns behind the last whole vector, if they are few, and where they begin in their panel.
+  const int64_t count = columns.end - columns.begin;
+  const int64_t few = count % kLanes <= kFewColumns ? count % kLanes : 0;
+  const int64_t few_at = count % kPanelColumns - few;
+  if (few > 0) {
+    ExpandColumns(right + count / kPanelColumns * right_step + few_at, terms, few, expanded);
   }
   const Steps steps(p.steps);
   const bool plain = !last || (p.row_bias == nullptr && p.column_bias == nullptr &&
@@ -268,7 +270,6 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
   // Steps that are not simple, on whole rows.
   const auto run_steps = [&](int64_t begin, int64_t end) {
     if (!last || steps.simple) return;
-    const int64_t count = columns.end - columns.begin;
     for (int64_t r = begin; r < end; ++r) {
       float* const y = p.output + r * p.output_stride + columns.begin;
       for (const VectorStep& step : p.steps) RunStep(step, r, columns.begin, count, y, y);
@@ -293,8 +294,9 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     if (whole_rows && (width == kPanelColumns || width == kLanes)) {
       return product(terms, a, b, out, p.output_stride, finish);
     }
-    if (width <= kFewColumns) {
-      kFewColumnsProducts[width - 1](terms, a, b, expanded, tile);
+    if (few > 0 && width == few_at + few) {
+      if (few_at > 0) PanelProductFor(height, few_at)(terms, a, b, tile, kPanelColumns, Finish());
+      kFewColumnsProducts[few - 1](terms, a, b + few_at, expanded, tile + few_at);
     } else {
       product(terms, a, b, tile, kPanelColumns, Finish());
     }

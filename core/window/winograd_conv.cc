@@ -18,28 +18,33 @@ struct Target {
                float* packed);
   double (*cost)(const WinogradConv& conv);
   int64_t (*blocks)(const WinogradConv& conv);
+  bool (*by_blocks)(const WinogradConv& conv);
   int64_t (*shared_floats)(const WinogradConv& conv);
   int64_t (*scratch_floats)(const WinogradConv& conv);
   bool (*run_stage)(const WinogradConv& conv, int64_t block, WinogradStage stage, int part,
                     int parts, float* shared, float* scratch);
 };
+#define NOMO_TARGET(set)                                                                          \
+  Target {                                                                                        \
+    set::PackedFloats, set::PackKernel, set::Cost, set::Blocks, set::ByBlocks, set::SharedFloats, \
+        set::ScratchFloats, set::RunStage                                                         \
+  }
+
 Target BestTarget() {
   switch (BestVectorTarget()) {
 #if HWY_TARGETS & HWY_AVX3
     case VectorTarget::kAvx512:
-      return {N_AVX3::PackedFloats, N_AVX3::PackKernel,    N_AVX3::Cost,    N_AVX3::Blocks,
-              N_AVX3::SharedFloats, N_AVX3::ScratchFloats, N_AVX3::RunStage};
+      return NOMO_TARGET(N_AVX3);
 #endif
 #if HWY_TARGETS & HWY_AVX2
     case VectorTarget::kAvx2:
-      return {N_AVX2::PackedFloats, N_AVX2::PackKernel,    N_AVX2::Cost,    N_AVX2::Blocks,
-              N_AVX2::SharedFloats, N_AVX2::ScratchFloats, N_AVX2::RunStage};
+      return NOMO_TARGET(N_AVX2);
 #endif
     default:
-      return {HWY_STATIC_DISPATCH(PackedFloats), HWY_STATIC_DISPATCH(PackKernel),
-              HWY_STATIC_DISPATCH(Cost),         HWY_STATIC_DISPATCH(Blocks),
-              HWY_STATIC_DISPATCH(SharedFloats), HWY_STATIC_DISPATCH(ScratchFloats),
-              HWY_STATIC_DISPATCH(RunStage)};
+      return {HWY_STATIC_DISPATCH(PackedFloats),  HWY_STATIC_DISPATCH(PackKernel),
+              HWY_STATIC_DISPATCH(Cost),          HWY_STATIC_DISPATCH(Blocks),
+              HWY_STATIC_DISPATCH(ByBlocks),      HWY_STATIC_DISPATCH(SharedFloats),
+              HWY_STATIC_DISPATCH(ScratchFloats), HWY_STATIC_DISPATCH(RunStage)};
   }
 }
 
@@ -62,6 +67,7 @@ void PackWinogradKernel(const WinogradKernel& kernel, int64_t in_channels, int64
 }
 
 int64_t WinogradBlocks(const WinogradConv& conv) { return Best().blocks(conv); }
+bool WinogradByBlocks(const WinogradConv& conv) { return Best().by_blocks(conv); }
 int64_t WinogradSharedFloats(const WinogradConv& conv) { return Best().shared_floats(conv); }
 int64_t WinogradScratchFloats(const WinogradConv& conv) { return Best().scratch_floats(conv); }
 bool RunWinogradStage(const WinogradConv& conv, int64_t block, WinogradStage stage, int part,

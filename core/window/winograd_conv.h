@@ -23,6 +23,7 @@ struct WinogradConv {
   int64_t images = 1, in_channels = 0, out_channels = 0;
   int64_t in_rows = 0, in_columns = 0, out_rows = 0, out_columns = 0;
   int64_t pad_top = 0, pad_left = 0;  // zeros ahead of a plane's rows, columns
+  int threads = 1;                    // among which the work is shared out
 
   const float* input = nullptr;
   const float* packed = nullptr;  // by PackWinogradKernel() on this machine
@@ -46,9 +47,13 @@ int64_t PackedWinogradFloats(int64_t in_channels, int64_t out_channels);
 void PackWinogradKernel(const WinogradKernel& kernel, int64_t in_channels, int64_t out_channels,
                         float* packed);
 
-// The convolution is done in blocks, one after the other, and each in three stages, one after the
-// other. A stage's parts may run side by side.
+// The convolution is done in blocks, and each of them in three stages, one after the other. Blocks
+// may run side by side, each with memory of its own; so may a stage's parts, for which they share
+// the memory.
 int64_t WinogradBlocks(const WinogradConv& conv);
+// Whether each thread had better run blocks of its own, all stages of them, than a part of every
+// stage.
+bool WinogradByBlocks(const WinogradConv& conv);
 enum class WinogradStage { kTransformInput, kMultiply, kTransformOutput };
 // Memory that the stages hand on, and that one part of a stage works in, in floats. Both are best
 // aligned to 64 bytes.

@@ -27,9 +27,10 @@ inline int64_t RoundUp(int64_t n, int64_t multiple) {
 // A block is so many rows of tiles; rows of all images are numbered through.
 struct Tiling {
   int64_t tile_columns, tile_rows;  // of one image
-  int64_t all_rows, rows;           // of all images, and of a block
-  int64_t tiles;                    // a block has at most so many, rounded up to panels
+  int64_t all_rows, blocks;         // of all images
+  int64_t tiles;                    // a block has at most so many, rounded up to vectors
   int64_t out_channels;             // rounded up to panels
+  bool by_blocks;
 
   explicit Tiling(const WinogradConv& c)
       : tile_columns((c.out_columns + kTileOut - 1) / kTileOut),
@@ -38,18 +39,27 @@ struct Tiling {
         out_channels(RoundUp(c.out_channels, kPanelRows)) {
     // The transformed tiles of input and output stay in the caches, and so many are multiplied with
     // the weights at once that reading those does not matter.
-    constexpr int64_t kFloats = 1 << 20, kEnough = 8;
+    constexpr int64_t kFloats = 1 << 19, kEnough = 96;
     const int64_t fit = kFloats / (kTilePoints * (c.in_channels + out_channels));
-    const int64_t wanted = std::max(fit, kEnough * kPanelColumns);
-    const int64_t blocks = std::max<int64_t>(1, (all_rows * tile_columns + wanted / 2) / wanted);
-    rows = (all_rows + blocks - 1) / blocks;
-    tiles = RoundUp(rows * tile_columns, kPanelColumns);
+    const int64_t wanted = std::max(fit, kEnough), all = all_rows * tile_columns;
+    blocks = std::clamp<int64_t>((all + wanted / 2) / wanted, 1, std::max<int64_t>(1, all_rows));
+    // What one thread has written another one reads slowly. So each has blocks of its own where
+    // these fill vectors, and where the weights, which all of them read, are not too much.
+    constexpr int64_t kFewWeights = 1 << 20;
+    const int64_t weights = kTilePoints * c.in_channels * out_channels;
+    const int64_t least = weights <= kFewWeights ? kLanes + kLanes / 2 : kEnough;
+    by_blocks = c.threads > 1 && all_rows >= c.threads && all >= c.threads * least;
+    if (by_blocks) blocks = std::min(RoundUp(blocks, c.threads), all_rows);
+    tiles = RoundUp((all_rows + blocks - 1) / blocks * tile_columns, kLanes);
   }
-  int64_t blocks() const { return (all_rows + rows - 1) / rows; }
+  // The first row of a block.
+  int64_t FirstRow(int64_t block) const { return all_rows * block / blocks; }
   // Where the tiles of one point lie: [panels of tiles, in_channels, kPanelColumns] and
   // [out_channels, tiles]. Were the distance from point to point a multiple of a page's size, all
   // points would share one set of the first cache.
-  int64_t in_floats(const WinogradConv& c) const { return c.in_channels * tiles + kPanelColumns; }
+  int64_t in_floats(const WinogradConv& c) const {
+    return c.in_channels * RoundUp(tiles, kPanelColumns) + kPanelColumns;
+  }
   int64_t out_floats() const { return out_channels * tiles + kPanelColumns; }
   // A line of the input or output under a row of tiles, with room for whole vectors.
   int64_t line() const { return kTileOut * (tile_columns + kLanes) + kTileIn; }
@@ -112,7 +122,8 @@ void PackKernel(const WinogradKernel& kernel, int64_t in_channels, int64_t out_c
   }
 }
 
-int64_t Blocks(const WinogradConv& conv) { return Tiling(conv).blocks(); }
+int64_t Blocks(const WinogradConv& conv) { return Tiling(conv).blocks; }
+bool ByBlocks(const WinogradConv& conv) { return Tiling(conv).by_blocks; }
 int64_t SharedFloats(const WinogradConv& conv) {
   const Tiling tiling(conv);
   return kTilePoints * (tiling.in_floats(conv) + tiling.out_floats());
@@ -124,14 +135,15 @@ int64_t ScratchFloats(const WinogradConv& conv) {
 }
 
 double Cost(const WinogradConv& conv) {
-  // In multiplications of vectors.
-  constexpr double kTransformIn = 300, kTransformOut = 200;
+  // In multiplications of vectors, of which AVX-512 does half as many in a cycle as AVX2.
+  constexpr bool kWide = kLanes == 16;
+  constexpr double kTransformIn = kWide ? 700 : 300, kTransformOut = kWide ? 330 : 200;
   const Tiling tiling(conv);
-  const double blocks = static_cast<double>(tiling.blocks()), tiles = blocks * tiling.tiles;
+  const double blocks = static_cast<double>(tiling.blocks), tiles = blocks * tiling.tiles;
   const double pairs = static_cast<double>(conv.in_channels) * tiling.out_channels;
   const double transforms = kTransformIn * conv.in_channels + kTransformOut * conv.out_channels;
-  // The weights come from memory, an element in the time of a multiplication.
-  const double weights = blocks * kTilePoints * pairs;
+  // The weights come from memory, one or two elements in the time of a multiplication.
+  const double weights = (kWide ? 0.5 : 1) * blocks * kTilePoints * pairs;
   const double taps = 9,
                pixels = static_cast<double>(conv.images) * conv.out_rows * conv.out_columns;
   const double sum = pixels * taps * conv.in_channels * conv.out_channels / kLanes;
@@ -174,44 +186,42 @@ void TransformRows(const WinogradConv& c, const float* plane, int64_t top, int64
     row[r] = inside ? plane + (top + r) * c.in_columns : zeros;
   }
   float* const to = lines + c.pad_left;
-  const auto transform = [&](const auto& load, const auto& store) HWY_ATTR {
+  const auto transform = [&](int64_t i, const auto& load, const auto& store) HWY_ATTR {
     V x[kTileIn], y[kTileIn];
 #pragma GCC unroll 6
     for (int64_t r = 0; r < kTileIn; ++r) {
-      x[r] = load(row[r]);
+      x[r] = load(row[r] + i);
       check = hn::MulAdd(x[r], hn::Zero(d), check);
     }
     TransformIn(x[0], x[1], x[2], x[3], x[4], x[5], y);
 #pragma GCC unroll 6
-    for (int64_t r = 0; r < kTileIn; ++r) store(y[r], to + r * line);
+    for (int64_t r = 0; r < kTileIn; ++r) store(y[r], to + r * line + i);
   };
-  int64_t i = 0;
-  for (; i + kLanes <= c.in_columns; i += kLanes) {
-    transform([&](const float* from) HWY_ATTR { return hn::LoadU(d, from + i); },
-              [&](V y, float* out) HWY_ATTR { hn::StoreU(y, d, out + i); });
+  if (c.in_columns < kLanes) {
+    const auto there = hn::FirstN(d, static_cast<size_t>(c.in_columns));
+    transform(
+        0, [&](const float* from) HWY_ATTR { return hn::MaskedLoad(there, d, from); },
+        [&](V y, float* out) HWY_ATTR { hn::BlendedStore(y, there, d, out); });
+    return;
   }
-  if (i == c.in_columns) return;
-  const int64_t count = c.in_columns - i;
-  alignas(64) float part[kLanes] = {};
-  transform(
-      [&](const float* from) HWY_ATTR {
-        for (int64_t k = 0; k < count; ++k) part[k] = from[i + k];
-        return hn::Load(d, part);
-      },
-      [&](V y, float* out) HWY_ATTR {
-        hn::Store(y, d, part);
-        for (int64_t k = 0; k < count; ++k) out[i + k] = part[k];
-        for (int64_t k = count; k < kLanes; ++k) part[k] = 0;
-      });
+  for (int64_t i = 0; i < c.in_columns; i += kLanes) {
+    // The last vector may overlap the one before it.
+    transform(
+        std::min(i, c.in_columns - kLanes),
+        [&](const float* from) HWY_ATTR { return hn::LoadU(d, from); },
+        [&](V y, float* out) HWY_ATTR { hn::StoreU(y, d, out); });
+  }
 }
 
 // Tiles of one channel: tiled[(row * kTileIn + column) * stride + tile], with the rows transformed.
-void CutIntoTiles(const float* lines, int64_t line, int64_t count, int64_t stride,
+// A vector of DD has a row of tiles, or some of them.
+template <typename DD>
+void CutIntoTiles(DD d, const float* lines, int64_t line, int64_t count, int64_t stride,
                   float* HWY_RESTRICT tiled) {
-  const D d;
+  using VV = hn::Vec<DD>;
   for (int64_t r = 0; r < kTileIn; ++r, lines += line, tiled += kTileIn * stride) {
-    for (int64_t t = 0; t < count; t += kLanes) {
-      V v0, v1, v2, v3, next0, next1, next2, next3;
+    for (int64_t t = 0; t < count; t += static_cast<int64_t>(hn::MaxLanes(d))) {
+      VV v0, v1, v2, v3, next0, next1, next2, next3;
       hn::LoadInterleaved4(d, lines + kTileOut * t, v0, v1, v2, v3);
       hn::LoadInterleaved4(d, lines + kTileOut * (t + 1), next0, next1, next2, next3);
       hn::StoreU(v0, d, tiled + t);
@@ -221,6 +231,19 @@ void CutIntoTiles(const float* lines, int64_t line, int64_t count, int64_t strid
       hn::StoreU(next0, d, tiled + 4 * stride + t);
       hn::StoreU(next1, d, tiled + 5 * stride + t);
     }
+  }
+}
+
+void CutIntoTiles(const float* lines, int64_t line, int64_t count, int64_t stride,
+                  float* HWY_RESTRICT tiled) {
+  const hn::CappedTag<float, 4> quad;
+  const hn::CappedTag<float, 8> eight;
+  if (count <= static_cast<int64_t>(hn::MaxLanes(quad))) {
+    CutIntoTiles(quad, lines, line, count, stride, tiled);
+  } else if (count <= static_cast<int64_t>(hn::MaxLanes(eight))) {
+    CutIntoTiles(eight, lines, line, count, stride, tiled);
+  } else {
+    CutIntoTiles(D(), lines, line, count, stride, tiled);
   }
 }
 
@@ -300,11 +323,14 @@ void FinishRows(const WinogradConv& c, int64_t image, int64_t channel, int64_t t
   const V bias = hn::Set(d, c.bias == nullptr ? 0.0f : c.bias[channel]);
   for (int64_t r = 0; r < height; ++r, from += line) {
     float* const out = to + r * c.out_columns;
-    int64_t i = 0;
-    for (; i + kLanes <= c.out_columns; i += kLanes) {
-      hn::StoreU(hn::Add(hn::LoadU(d, from + i), bias), d, out + i);
+    if (c.out_columns < kLanes) {
+      const auto there = hn::FirstN(d, static_cast<size_t>(c.out_columns));
+      hn::BlendedStore(hn::Add(hn::LoadU(d, from), bias), there, d, out);
     }
-    for (; i < c.out_columns; ++i) out[i] = from[i] + hn::GetLane(bias);
+    for (int64_t i = 0; c.out_columns >= kLanes && i < c.out_columns; i += kLanes) {
+      const int64_t at = std::min(i, c.out_columns - kLanes);
+      hn::StoreU(hn::Add(hn::LoadU(d, from + at), bias), d, out + at);
+    }
   }
   for (const VectorStep& step : c.steps) {
     // A matrix of whole planes has one for each channel of each image.
@@ -347,7 +373,7 @@ void TransformOutput(const WinogradConv& c, const Tiling& tiling, int64_t first,
 bool RunStage(const WinogradConv& c, int64_t block, WinogradStage stage, int part, int parts,
               float* shared, float* scratch) {
   const Tiling tiling(c);
-  const int64_t first = block * tiling.rows, last = std::min(first + tiling.rows, tiling.all_rows);
+  const int64_t first = tiling.FirstRow(block), last = tiling.FirstRow(block + 1);
   const auto share = [&](int64_t count, int k) { return count * k / parts; };
   switch (stage) {
     case WinogradStage::kTransformInput:

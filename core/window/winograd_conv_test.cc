@@ -40,7 +40,9 @@ const Case kCases[] = {
     {1, 5, 7, 6, 70, 0, 0, 0, 0, 2},
     {1, 2, 13, 9, 33, 2, 0, 0, 2},
     {3, 260, 9, 5, 5, 1, 1, 1, 1, 2},
-    {1, 30, 40, 56, 56, 1, 1, 1, 1, 2},
+    {1, 30, 40, 56, 56, 1, 1, 1, 1, 2},  // a block for each part
+    {1, 7, 9, 27, 28, 1, 1, 1, 1, 2},    // of unequal size
+    {3, 5, 11, 30, 59, 1, 1, 1, 1, 3},
     {1, 600, 12, 13, 27, 0, 2, 1, 0, 5},  // several blocks
     {2, 1, 1, 3, 3, 0, 0, 0, 0},
     {1, 1, 2, 1, 100, 1, 2, 1, 2, 7},  // more parts than channels
@@ -57,6 +59,7 @@ struct Problem {
              .out_columns = c.in_columns + c.pad_left + c.pad_right - 2,
              .pad_top = c.pad_top,
              .pad_left = c.pad_left,
+             .threads = c.parts,
              .steps = {}},
         parts(c.parts),
         plane(conv.out_rows * conv.out_columns),
@@ -75,12 +78,14 @@ struct Problem {
     conv.input = x.data();
     const auto shared = Aligned(WinogradSharedFloats(conv));
     const auto scratch = Aligned(WinogradScratchFloats(conv));
+    const int sharers = WinogradByBlocks(conv) ? 1 : parts;
     bool finite = true;
     for (int64_t block = 0; block < WinogradBlocks(conv); ++block) {
       for (const WinogradStage stage : {WinogradStage::kTransformInput, WinogradStage::kMultiply,
                                         WinogradStage::kTransformOutput}) {
-        for (int part = 0; part < parts; ++part) {
-          finite &= RunWinogradStage(conv, block, stage, part, parts, shared.get(), scratch.get());
+        for (int part = 0; part < sharers; ++part) {
+          finite &=
+              RunWinogradStage(conv, block, stage, part, sharers, shared.get(), scratch.get());
         }
       }
     }
@@ -139,6 +144,25 @@ TEST(WinogradConv, AgreesWithTheFormula) {
     Problem problem(c);
     problem.Check([](double sum, int64_t, int64_t) { return sum; });
   }
+}
+
+TEST(WinogradConv, GivesThreadsBlocksOfTheirOwnWhereThereAreManyTiles) {
+  const auto by_blocks = [](int64_t channels, int64_t size, int threads) {
+    const WinogradConv conv{.in_channels = channels,
+                            .out_channels = channels,
+                            .in_rows = size + 2,
+                            .in_columns = size + 2,
+                            .out_rows = size,
+                            .out_columns = size,
+                            .threads = threads,
+                            .steps = {}};
+    return WinogradByBlocks(conv) && WinogradBlocks(conv) % threads == 0;
+  };
+  EXPECT_TRUE(by_blocks(64, 56, 2));
+  EXPECT_TRUE(by_blocks(512, 112, 4));
+  EXPECT_FALSE(by_blocks(64, 56, 1));
+  EXPECT_FALSE(by_blocks(64, 8, 2));    // few tiles
+  EXPECT_FALSE(by_blocks(512, 28, 2));  // many weights
 }
 
 TEST(WinogradConv, TakesStepsBehindTheSum) {

@@ -75,9 +75,11 @@ std::optional<ServedNode> Served(const PackedNodeFn& describe, const PrepareCont
   if (!node) return std::nullopt;
   std::optional<RowProduct> rows = AsRows(*node);
   if (rows && TakesForm("product of rows", node->pays)) return ServedNode{*node, std::move(rows)};
-  const bool packs = BestVectorTarget() == VectorTarget::kAvx2 && node->other_size > 0 &&
-                     node->constant.rows > 0 && node->constant.columns > 0;
-  if (packs && TakesForm("packed product", node->pays && PackingPays(*node))) {
+  const bool packs = node->other_size > 0 && node->constant.rows > 0 && node->constant.columns > 0;
+  // With AVX-512 oneDNN packs a right matrix beforehand, too, and its loop is a little faster.
+  const bool pays =
+      node->pays && (node->side == ProductSide::kLeft || BestVectorTarget() == VectorTarget::kAvx2);
+  if (packs && TakesForm("packed product", pays && PackingPays(*node))) {
     return ServedNode{*node, std::nullopt};
   }
   return std::nullopt;

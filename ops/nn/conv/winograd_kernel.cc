@@ -28,7 +28,7 @@ bool IsDense3(const WindowAxis& axis) {
 
 // The node without what is fused behind it; none where the kernel does not serve it.
 std::optional<WinogradConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
-  if (BestVectorTarget() != VectorTarget::kAvx2 || context.inputs[0].dtype != DType::kFloat32 ||
+  if (BestVectorTarget() == VectorTarget::kBaseline || context.inputs[0].dtype != DType::kFloat32 ||
       !context.constants[1].valid() || IsChannelsLast(context.attrs) ||
       context.attrs.Int("groups") != 1) {
     return std::nullopt;
@@ -50,6 +50,7 @@ std::optional<WinogradConv> Describe(const WindowOf& window_of, const PrepareCon
                           .out_columns = columns.output.size(),
                           .pad_top = rows.pad_begin,
                           .pad_left = columns.pad_begin,
+                          .threads = context.threads,
                           .steps = {}};
   // The stages wait for one another, and a plain sum is not at the machine's best for long, either.
   constexpr double kSmallWork = 1 << 20, kWorthwhile = 0.9;
@@ -76,20 +77,33 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
     if (has_bias_) conv.bias = context.input<float>(2).data();
     conv.output = context.output<float>(0).data();
     conv.steps = StepsOfRun(steps_, context);
-    float* const shared = reinterpret_cast<float*>(context.scratch());
-    float* const scratch = shared + WinogradSharedFloats(conv);
+    float* const memory = reinterpret_cast<float*>(context.scratch());
     std::atomic<bool> finite = true;
-    const auto run = [&](int64_t block, WinogradStage stage) {
-      ParallelParts(threads_, [&](int part, int parts) {
-        float* const own = scratch + part * WinogradScratchFloats(conv);
-        const bool good = RunWinogradStage(conv, block, stage, part, parts, shared, own);
-        if (stage == WinogradStage::kTransformInput && !good) finite = false;
-      });
+    const int64_t blocks = WinogradBlocks(conv);
+    const auto run = [&](int64_t block, WinogradStage stage, int part, int parts, float* shared,
+                         float* scratch) {
+      const bool good = RunWinogradStage(conv, block, stage, part, parts, shared, scratch);
+      if (stage == WinogradStage::kTransformInput && !good) finite = false;
     };
-    for (int64_t block = 0; block < WinogradBlocks(conv); ++block) {
-      run(block, WinogradStage::kTransformInput);
-      run(block, WinogradStage::kMultiply);
-      run(block, WinogradStage::kTransformOutput);
+    constexpr WinogradStage kStages[] = {WinogradStage::kTransformInput, WinogradStage::kMultiply,
+                                         WinogradStage::kTransformOutput};
+    if (WinogradByBlocks(conv)) {
+      ParallelParts(threads_, [&](int part, int parts) {
+        float* const shared = memory + part * (SharedFloats() + ScratchFloats());
+        for (int64_t b = blocks * part / parts; b < blocks * (part + 1) / parts; ++b) {
+          for (const WinogradStage stage : kStages) {
+            run(b, stage, 0, 1, shared, shared + SharedFloats());
+          }
+        }
+      });
+    } else {
+      for (int64_t b = 0; b < blocks; ++b) {
+        for (const WinogradStage stage : kStages) {
+          ParallelParts(threads_, [&](int part, int parts) {
+            run(b, stage, part, parts, memory, memory + SharedFloats() + part * ScratchFloats());
+          });
+        }
+      }
     }
     // Infinities and NaN would spread to neighbours.
     if (!finite) std::feraiseexcept(FE_INVALID);
@@ -97,7 +111,8 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
   }
 
   int64_t scratch_bytes() const override {
-    return (WinogradSharedFloats(conv_) + threads_ * WinogradScratchFloats(conv_)) *
+    const int64_t sharers = WinogradByBlocks(conv_) ? threads_ : 1;
+    return (sharers * SharedFloats() + threads_ * ScratchFloats()) *
            static_cast<int64_t>(sizeof(float));
   }
   bool ReadsInput(int index) const override { return index != 1; }
@@ -107,6 +122,10 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
   }
 
  private:
+  static int64_t Aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
+  int64_t SharedFloats() const { return Aligned(WinogradSharedFloats(conv_)); }
+  int64_t ScratchFloats() const { return Aligned(WinogradScratchFloats(conv_)); }
+
   const WinogradConv conv_;
   const Tensor packed_;
   const std::vector<FusedStep> steps_;
