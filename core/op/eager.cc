@@ -1,6 +1,8 @@
 #include "nomograph/core/op/eager.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/op/widened_kernel.h"
@@ -144,6 +146,12 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
                                resolved, options.run, options.node_key);
   const std::unique_ptr<KernelState> state = kernel->NewState();
   NOMO_ASSIGN_OR_RETURN(Tensor scratch, Tensor::Create(DType::kUInt8, {kernel->scratch_bytes()}));
+  if (options.poison_scratch) {
+    constexpr uint32_t kSignalingNan = 0x7fa00000;
+    for (int64_t i = 0; i + 4 <= scratch.num_bytes(); i += 4) {
+      std::memcpy(scratch.mutable_raw_data() + i, &kSignalingNan, sizeof(kSignalingNan));
+    }
+  }
   builder.SetMemory(scratch.mutable_raw_data(), state.get());
   NOMO_RETURN_IF_ERROR(RunKernel(*kernel, builder.context()));
   return outputs;

@@ -14,6 +14,9 @@ struct RunOpOptions {
       false;  // the first fast kernel that serves the shapes; the reference kernel otherwise
   RunContext run;
   uint64_t node_key = 0;
+  // Fills the kernel's scratch memory with signaling NaNs of float32, as what was there before may
+  // look: a kernel that computes with it raises the flag "invalid operation" (core/op/keep_nan.h).
+  bool poison_scratch = false;
 };
 
 // Resolves attributes, infers shapes, prepares and runs the kernel. An op with a body only is

@@ -256,7 +256,10 @@ struct Block {
 inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, int64_t terms,
                            const float* left, int64_t left_step, const float* right,
                            int64_t right_step, bool first, bool last) {
-  alignas(64) float tile[kPanelRows * kPanelColumns], expanded[kTerms * kPanelRows * kFewColumns];
+  // Lanes of a vector behind the last column are computed with, too, and what happens to lie in
+  // memory may look like a NaN, which would raise the flag "invalid operation".
+  alignas(64) float tile[kPanelRows * kPanelColumns] = {};
+  alignas(64) float expanded[kTerms * kPanelRows * kFewColumns];
   // Columns behind the last whole vector, if they are few, and where they begin in their panel.
   const int64_t count = columns.end - columns.begin;
   const int64_t few = count % kLanes <= kFewColumns ? count % kLanes : 0;

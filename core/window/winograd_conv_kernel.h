@@ -325,7 +325,7 @@ void FinishRows(const WinogradConv& c, int64_t image, int64_t channel, int64_t t
     float* const out = to + r * c.out_columns;
     if (c.out_columns < kLanes) {
       const auto there = hn::FirstN(d, static_cast<size_t>(c.out_columns));
-      hn::BlendedStore(hn::Add(hn::LoadU(d, from), bias), there, d, out);
+      hn::BlendedStore(hn::Add(hn::MaskedLoad(there, d, from), bias), there, d, out);
     }
     for (int64_t i = 0; c.out_columns >= kLanes && i < c.out_columns; i += kLanes) {
       const int64_t at = std::min(i, c.out_columns - kLanes);
