@@ -1,5 +1,8 @@
 #include "nomograph/core/types/tensor.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -15,21 +18,47 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 
+constexpr size_t RoundUp(size_t n, size_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+// Large memory comes from the system itself, which fills it with zeros anyway, and, where that is
+// to be had, in huge pages: one of them is faster to get than the 512 others in its place.
+constexpr size_t kHugePage = size_t{1} << 21, kLarge = 2 * kHugePage;
+
+std::byte* MapZeros(size_t size) {
+  void* const memory =
+      mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  auto* const begin = static_cast<std::byte*>(memory);
+  const size_t ahead =
+      RoundUp(reinterpret_cast<uintptr_t>(begin), kHugePage) - reinterpret_cast<uintptr_t>(begin);
+  if (ahead > 0) munmap(begin, ahead);
+  if (ahead < kHugePage) munmap(begin + ahead + size, kHugePage - ahead);
+#ifdef MADV_HUGEPAGE
+  madvise(begin + ahead, size, MADV_HUGEPAGE);
+#endif
+  return begin + ahead;
+}
+
 // Zeros that count against the current account until they are freed.
 absl::StatusOr<std::shared_ptr<std::byte>> Allocate(int64_t bytes) {
   const std::shared_ptr<MemoryAccount>& account = CurrentMemoryAccount();
   NOMO_RETURN_IF_ERROR(account->Take(bytes));
+  const bool large = static_cast<size_t>(bytes) >= kLarge;
+  static const size_t kPage = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   // aligned_alloc wants a multiple of the alignment; an empty tensor still has an address.
   const size_t size =
-      (static_cast<size_t>(std::max<int64_t>(bytes, 1)) + kAlignment - 1) / kAlignment * kAlignment;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
+      RoundUp(static_cast<size_t>(std::max<int64_t>(bytes, 1)), large ? kPage : kAlignment);
+  auto* const memory =
+      large ? MapZeros(size) : static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
   if (memory == nullptr) {
     account->Give(bytes);
     return internal::MemoryRanOut();
   }
-  std::memset(memory, 0, size);
-  return std::shared_ptr<std::byte>(memory, [account, bytes](std::byte* data) {
-    std::free(data);
+  if (!large) std::memset(memory, 0, size);
+  return std::shared_ptr<std::byte>(memory, [account, bytes, size, large](std::byte* data) {
+    large ? static_cast<void>(munmap(data, size)) : std::free(data);
     account->Give(bytes);
   });
 }
