@@ -104,31 +104,19 @@ inline void PackQueries(const TiledAttention& a, const Rows& rows, int64_t row, 
 inline void PackKeys(const TiledAttention& a, const float* key, int64_t count,
                      float* HWY_RESTRICT packed) {
   const HeadStrides& strides = a.key_strides;
-  for (int64_t k = 0; k < count; k += kPanelRows) {
+  for (int64_t k = 0; k < count; k += kPanelRows, packed += a.size * kPanelRows) {
     const float* from[kPanelRows];
     for (int64_t i = 0; i < kPanelRows; ++i) {  // keys that are not there: the last, never read
       from[i] = key + std::min(k + i, count - 1) * strides.position;
     }
-    int64_t t = 0;
-#if HWY_TARGET != HWY_SCALAR
-    static_assert(kPanelRows == 6);
-    const DQuad d;
-    for (; strides.element == 1 && t + kQuad <= a.size; t += kQuad) {
-      const auto pair = [&](int64_t i, bool upper) HWY_ATTR {
-        const VQuad x = hn::LoadU(d, from[i] + t), y = hn::LoadU(d, from[i + 1] + t);
-        return upper ? hn::InterleaveUpper(d, x, y) : hn::InterleaveLower(d, x, y);
-      };
-      for (const bool upper : {false, true}) {  // of each pair the elements of two terms
-        const VQuad x = pair(0, upper), y = pair(2, upper), z = pair(4, upper);
-        hn::StoreU(hn::ConcatLowerLower(d, y, x), d, packed);
-        hn::StoreU(hn::ConcatUpperLower(d, x, z), d, packed + kQuad);
-        hn::StoreU(hn::ConcatUpperUpper(d, z, y), d, packed + 2 * kQuad);
-        packed += 2 * kPanelRows;
-      }
+    if (strides.element == 1) {
+      PackRows(from, a.size, packed);
+      continue;
     }
-#endif
-    for (; t < a.size; ++t, packed += kPanelRows) {
-      for (int64_t i = 0; i < kPanelRows; ++i) packed[i] = from[i][t * strides.element];
+    for (int64_t t = 0; t < a.size; ++t) {
+      for (int64_t i = 0; i < kPanelRows; ++i) {
+        packed[t * kPanelRows + i] = from[i][t * strides.element];
+      }
     }
   }
 }

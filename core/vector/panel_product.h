@@ -232,18 +232,45 @@ inline void StorePart(const float* tile, const Finish& finish, int64_t rows, int
   }
 }
 
+// A left panel of the rows from[i]: packed[t * kPanelRows + i] = from[i][t].
+inline void PackRows(const float* const (&from)[kPanelRows], int64_t terms,
+                     float* HWY_RESTRICT packed) {
+  int64_t t = 0;
+#if HWY_TARGET != HWY_SCALAR
+  static_assert(kPanelRows == 6);
+  const hn::CappedTag<float, 4> d;
+  using Quad = hn::Vec<decltype(d)>;
+  constexpr int64_t kQuad = 4;
+  static_assert(hn::MaxLanes(d) == kQuad);
+  for (; t + kQuad <= terms; t += kQuad) {
+    const auto pair = [&](int64_t i, bool upper) HWY_ATTR {
+      const Quad x = hn::LoadU(d, from[i] + t), y = hn::LoadU(d, from[i + 1] + t);
+      return upper ? hn::InterleaveUpper(d, x, y) : hn::InterleaveLower(d, x, y);
+    };
+    for (const bool upper : {false, true}) {  // of each pair the elements of two terms
+      const Quad x = pair(0, upper), y = pair(2, upper), z = pair(4, upper);
+      hn::StoreU(hn::ConcatLowerLower(d, y, x), d, packed);
+      hn::StoreU(hn::ConcatUpperLower(d, x, z), d, packed + kQuad);
+      hn::StoreU(hn::ConcatUpperUpper(d, z, y), d, packed + 2 * kQuad);
+      packed += 2 * kPanelRows;
+    }
+  }
+#endif
+  for (; t < terms; ++t, packed += kPanelRows) {
+    for (int64_t i = 0; i < kPanelRows; ++i) packed[i] = from[i][t];
+  }
+}
+
 // Rows [first, first + rows) and terms [term, term + terms) of the left matrix, as panels.
 inline void PackLeftBlock(const MatrixView& m, int64_t first, int64_t rows, int64_t term,
                           int64_t terms, float* HWY_RESTRICT packed) {
-  for (int64_t r = 0; r < rows; r += kPanelRows) {
+  for (int64_t r = 0; r < rows; r += kPanelRows, packed += terms * kPanelRows) {
     const int64_t count = std::min(kPanelRows, rows - r);
     const float* from[kPanelRows];
     for (int64_t i = 0; i < kPanelRows; ++i) {  // rows that are not there: the last, never stored
       from[i] = m.data + (first + r + std::min(i, count - 1)) * m.row_stride + term;
     }
-    for (int64_t t = 0; t < terms; ++t, packed += kPanelRows) {
-      for (int64_t i = 0; i < kPanelRows; ++i) packed[i] = from[i][t];
-    }
+    PackRows(from, terms, packed);
   }
 }
 
