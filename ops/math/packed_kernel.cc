@@ -75,8 +75,7 @@ std::optional<ServedNode> Served(const PackedNodeFn& describe, const PrepareCont
   if (!node) return std::nullopt;
   std::optional<RowProduct> rows = AsRows(*node);
   if (rows && TakesForm("product of rows", node->pays)) return ServedNode{*node, std::move(rows)};
-  const bool packs = BestVectorTarget() == VectorTarget::kAvx2 && node->other_size > 0 &&
-                     node->constant.rows > 0 && node->constant.columns > 0;
+  const bool packs = node->other_size > 0 && node->constant.rows > 0 && node->constant.columns > 0;
   if (packs && TakesForm("packed product", node->pays && PackingPays(*node))) {
     return ServedNode{*node, std::nullopt};
   }

@@ -19,7 +19,7 @@ namespace {
 
 // The node without what is fused behind it; none where the kernel does not serve it.
 std::optional<TapConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
-  if (BestVectorTarget() != VectorTarget::kAvx2 || context.inputs[0].dtype != DType::kFloat32 ||
+  if (BestVectorTarget() == VectorTarget::kBaseline || context.inputs[0].dtype != DType::kFloat32 ||
       !context.constants[1].valid() || IsChannelsLast(context.attrs) ||
       context.attrs.Int("groups") != 1) {
     return std::nullopt;
