@@ -110,21 +110,27 @@ HWY_INLINE void AddMasked(const MaskedSum& sum, const ColumnBlock& block, int64_
       }
     }
   }
-  const int64_t top = row * T::kStride - sum.row_pad;
+  Lanes first[kWidth], second_lanes[kWidth];
+#pragma GCC unroll 2
+  for (int64_t v = 0; v < kWidth; ++v) {
+    first[v] = block.first[c][v];
+    second_lanes[v] = block.second[c][v];
+  }
+  const int64_t top = row * T::kStride - sum.row_pad, rows = sum.rows, pitch = sum.pitch;
   const float* x = sum.input + top * sum.pitch + block.column * T::kStride + c - sum.column_pad;
   const int64_t second = !T::kPairs        ? kLanes
                          : T::kStride == 1 ? sum.next_input - kHalf
                                            : sum.next_input;
 #pragma GCC unroll 24
-  for (int64_t p = 0; p < (kRows - 1) * T::kStride + T::kRows; ++p, x += sum.pitch) {
-    if (static_cast<uint64_t>(top + p) >= static_cast<uint64_t>(sum.rows)) continue;
+  for (int64_t p = 0; p < (kRows - 1) * T::kStride + T::kRows; ++p, x += pitch) {
+    if (static_cast<uint64_t>(top + p) >= static_cast<uint64_t>(rows)) continue;
 #pragma GCC unroll 2
     for (int64_t v = 0; v < kWidth; ++v) {
       const float* const from = x + v * kLanes * T::kStride;
       V part[2];
-      part[0] = hn::MaskedLoad(block.first[c][v], d, from);
+      part[0] = hn::MaskedLoad(first[v], d, from);
       if constexpr (T::kPairs || T::kStride == 2) {
-        part[1] = hn::MaskedLoad(block.second[c][v], d, from + second);
+        part[1] = hn::MaskedLoad(second_lanes[v], d, from + second);
         if constexpr (T::kStride == 1) {
           part[0] = hn::Or(part[0], part[1]);
         } else {
@@ -158,16 +164,20 @@ void SumMaskedBlock(const MaskedSum& sum, const ColumnBlock& block, int64_t row)
     AddMasked<T, T::kStride>(sum, block, row, c, y);
   }
   if (c < sum.column_taps) AddMasked<T, 1>(sum, block, row, c, y);
-  float* to = sum.output + row * sum.columns + block.column;
+  const V low = sum.low, high = sum.high;
+  const int64_t columns = sum.columns, next_output = sum.next_output;
+  Lanes lanes[kWidth];
+#pragma GCC unroll 2
+  for (int64_t v = 0; v < kWidth; ++v) lanes[v] = block.output[v];
+  float* to = sum.output + row * columns + block.column;
 #pragma GCC unroll 8
-  for (int64_t r = 0; r < kRows; ++r, to += sum.columns) {
+  for (int64_t r = 0; r < kRows; ++r, to += columns) {
 #pragma GCC unroll 2
     for (int64_t v = 0; v < kWidth; ++v) {
-      const V sums = Clip(sum.low, sum.high, y[r][v]);
-      hn::BlendedStore(sums, block.output[v], d, to + v * kLanes);
+      const V sums = Clip(low, high, y[r][v]);
+      hn::BlendedStore(sums, lanes[v], d, to + v * kLanes);
       if constexpr (T::kPairs) {
-        hn::BlendedStore(hn::ConcatUpperUpper(d, sums, sums), block.output[v], d,
-                         to + sum.next_output);
+        hn::BlendedStore(hn::ConcatUpperUpper(d, sums, sums), lanes[v], d, to + next_output);
       }
     }
   }
