@@ -220,13 +220,22 @@ void Convolve(const DepthwiseConv& conv, int64_t begin, int64_t end, float* scra
   const float inf = std::numeric_limits<float>::infinity();
   const V low = hn::Set(d, clips_alone && steps.clip != nullptr ? steps.clip->a : -inf);
   const V high = hn::Set(d, clips_alone && steps.clip != nullptr ? steps.clip->b : inf);
-  const auto follow = [&](int64_t channel, int64_t first, int64_t rows) {
+  // Some rows of a channel, or all rows of several.
+  const auto follow = [&](int64_t channel, int64_t channels, int64_t first, int64_t rows) {
     if (clips_alone) return;
     float* const out = conv.output + (channel * conv.rows.output + first) * width;
-    // A matrix has a row for each channel of each image, a column an element for each kernel.
+    const int64_t count = rows * width;
     for (const VectorStep& step : conv.steps) {
-      const int64_t row = step.column_stride != 0 ? channel : channel % conv.kernels;
-      RunStep(step, row, first * width, rows * width, out, out);
+      if (!step.has_operand()) {
+        RunStep(step, 0, 0, channels * count, out, out);
+        continue;
+      }
+      // A matrix has a row for each channel of each image, a column an element for each kernel.
+      for (int64_t c = channel; c < channel + channels; ++c) {
+        float* const plane = out + (c - channel) * count;
+        const int64_t row = step.column_stride != 0 ? c : c % conv.kernels;
+        RunStep(step, row, first * width, count, plane, plane);
+      }
     }
   };
 #if HWY_TARGET == HWY_AVX3
@@ -254,7 +263,7 @@ void Convolve(const DepthwiseConv& conv, int64_t begin, int64_t end, float* scra
                        .high = high};
     sum_plane(sum, scratch, rows, width,
               conv.output + (channel * conv.rows.output + first) * width);
-    follow(channel, first, rows);
+    follow(channel, 1, first, rows);
   };
   for (int64_t channel = begin; channel < end;) {
     const int64_t input = channel / conv.multiplier;

@@ -234,7 +234,8 @@ inline SumMaskedFn SumMaskedFunction(const DepthwiseConv& conv) {
                              : SumMaskedFunctionOf<false>(rows.taps, rows.stride);
 }
 
-// Output channels [begin, end). `follow`(channel, first, rows) for what has been summed up.
+// Output channels [begin, end). `follow`(channel, channels, first, rows) for what has been summed
+// up, which lies in one piece.
 template <typename Follow>
 void ConvolveMasked(const DepthwiseConv& conv, SumMaskedFn sum_rows, int64_t begin, int64_t end,
                     V low, V high, Follow follow) {
@@ -244,12 +245,7 @@ void ConvolveMasked(const DepthwiseConv& conv, SumMaskedFn sum_rows, int64_t beg
   const int64_t plane_in = conv.rows.input * conv.columns.input;
   const int64_t plane_out = conv.rows.output * conv.columns.output;
   const int64_t taps = conv.rows.taps * conv.columns.taps;
-  // What is computed at a time is still near when more is done with it.
-  constexpr int64_t kFloats = 1 << 12;
-  const int64_t strip =
-      std::max<int64_t>(1, kFloats / (conv.columns.output * kMaskedRows)) * kMaskedRows;
-  for (int64_t channel = begin, next; channel < end; channel = next + 1) {
-    next = pairs ? std::min(channel + 1, end - 1) : channel;  // the second one, or the same
+  const auto sum = [&](int64_t channel, int64_t next, int64_t first, int64_t rows) HWY_ATTR {
     const auto input = [&](int64_t c) { return c / conv.multiplier * plane_in; };
     const auto kernel = [&](int64_t c) { return c % conv.kernels; };
     const auto bias = [&](int64_t c) HWY_ATTR {
@@ -270,10 +266,23 @@ void ConvolveMasked(const DepthwiseConv& conv, SumMaskedFn sum_rows, int64_t beg
                         .high = high,
                         .output = conv.output + channel * plane_out,
                         .columns = conv.columns.output};
+    sum_rows(sum, blocks, first, first + rows);
+  };
+  // What is computed at a time, of one plane or of several whole ones, is still near when more is
+  // done with it.
+  constexpr int64_t kFloats = 1 << 12;
+  const int64_t strip =
+      std::max<int64_t>(1, kFloats / (conv.columns.output * kMaskedRows)) * kMaskedRows;
+  const int64_t group = strip < conv.rows.output ? 1 : std::max<int64_t>(2, kFloats / plane_out);
+  for (int64_t channel = begin; channel < end; channel += group) {
+    const int64_t channels = std::min(group, end - channel);
     for (int64_t first = 0; first < conv.rows.output; first += strip) {
       const int64_t rows = std::min(strip, conv.rows.output - first);
-      sum_rows(sum, blocks, first, first + rows);
-      for (int64_t c = channel; c <= next; ++c) follow(c, first, rows);
+      for (int64_t c = channel, next; c < channel + channels; c = next + 1) {
+        next = pairs ? std::min(c + 1, channel + channels - 1) : c;  // the second, or the same
+        sum(c, next, first, rows);
+      }
+      follow(channel, channels, first, rows);
     }
   }
 }
