@@ -86,6 +86,43 @@ HWY_INLINE V Reciprocal(D d, V x) {
 // long before this one's end, but not many.
 constexpr int64_t kChains = 4;
 
+#if HWY_TARGET == HWY_AVX3
+// x becomes 1 + e^x, infinity above 88.7, where n below is 2048: 2^(n / 16) is a power of 2 times
+// one of 16 roots, which a vector holds, and what is left of x is so small that few terms suffice.
+template <int64_t kCount>
+HWY_INLINE void OnePlusExp(V (&x)[kCount]) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const auto set = [d](float value) HWY_ATTR { return hn::Set(d, value); };
+  alignas(64) static constexpr float kRoots[] = {
+      1.0f,        1.04427378f, 1.09050773f, 1.13878863f, 1.18920712f, 1.24185781f,
+      1.29683955f, 1.35425555f, 1.41421356f, 1.47682615f, 1.54221083f, 1.61049033f,
+      1.68179283f, 1.75625216f, 1.83400809f, 1.91520656f};  // 2^(i / 16)
+  const V roots = hn::Load(d, kRoots);
+  // Behind the point of a sum with it nothing is left, and the last bits are the integer.
+  const V magic = set(12582912.0f);  // 1.5 * 2^23
+  V n[kCount], r[kCount], p[kCount];
+  const auto each = [](auto f) HWY_ATTR {
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kCount; ++k) f(k);
+  };
+  each([&](int64_t k) HWY_ATTR { x[k] = Clip(set(-87.0f), set(88.72f), x[k]); });
+  each([&](int64_t k) HWY_ATTR { n[k] = hn::MulAdd(x[k], set(23.0831207f), magic); });
+  each([&](int64_t k) HWY_ATTR { p[k] = hn::Sub(n[k], magic); });
+  each([&](int64_t k) HWY_ATTR { r[k] = hn::MulAdd(p[k], set(-0.0433349609f), x[k]); });
+  each([&](int64_t k) HWY_ATTR { r[k] = hn::MulAdd(p[k], set(1.32621528e-5f), r[k]); });
+  each([&](int64_t k) HWY_ATTR { p[k] = hn::MulAdd(r[k], set(1.0f / 6), set(0.5f)); });
+  each([&](int64_t k) HWY_ATTR { p[k] = hn::MulAdd(p[k], r[k], set(1.0f)); });
+  each([&](int64_t k) HWY_ATTR { p[k] = hn::MulAdd(p[k], r[k], set(1.0f)); });
+  each([&](int64_t k) HWY_ATTR {
+    const auto last = hn::And(hn::BitCast(di, n[k]), hn::Set(di, 15));
+    const auto exponent = hn::ShiftLeft<19>(hn::Sub(hn::BitCast(di, n[k]), last));
+    const V root = hn::TableLookupLanes(roots, hn::IndicesFromVec(d, last));
+    const V power = hn::BitCast(d, hn::Add(exponent, hn::BitCast(di, root)));
+    x[k] = hn::MulAdd(p[k], power, set(1.0f));
+  });
+}
+#else
 // x becomes 1 + e^x, infinity above 89: Exp() with another way to the integer.
 template <int64_t kCount>
 HWY_INLINE void OnePlusExp(V (&x)[kCount]) {
@@ -121,6 +158,7 @@ HWY_INLINE void OnePlusExp(V (&x)[kCount]) {
     x[k] = hn::MulAdd(p[k], power, set(1.0f));
   });
 }
+#endif
 
 struct Sigmoid {
   template <int64_t kCount>
@@ -167,6 +205,28 @@ HWY_INLINE V Erf(D d, V x) {
   return hn::Mul(x, hn::Div(p, q));
 }
 
+// The first `count` elements, fewer than a vector has, and zeros.
+HWY_INLINE V LoadFirst(const float* from, int64_t count) {
+  const D d;
+#if HWY_TARGET == HWY_AVX3
+  return hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(count)), d, from);
+#else
+  alignas(64) float part[kLanes] = {};
+  for (int64_t k = 0; k < count; ++k) part[k] = from[k];
+  return hn::Load(d, part);
+#endif
+}
+HWY_INLINE void StoreFirst(V v, int64_t count, float* to) {
+  const D d;
+#if HWY_TARGET == HWY_AVX3
+  hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(count)), d, to);
+#else
+  alignas(64) float part[kLanes];
+  hn::Store(v, d, part);
+  for (int64_t k = 0; k < count; ++k) to[k] = part[k];
+#endif
+}
+
 // to[i] = f(from[i], i) for `count` elements that lie side by side; `from` may be `to`. What f does
 // with elements that are not there does not matter.
 template <typename F>
@@ -174,31 +234,31 @@ HWY_INLINE void ForEachVector(int64_t count, const float* from, float* to, F f) 
   const D d;
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) hn::StoreU(f(hn::LoadU(d, from + i)), d, to + i);
-  if (i == count) return;
-  alignas(64) float part[kLanes] = {};
-  for (int64_t k = i; k < count; ++k) part[k - i] = from[k];
-  hn::Store(f(hn::Load(d, part)), d, part);
-  for (int64_t k = i; k < count; ++k) to[k] = part[k - i];
+  if (i < count) StoreFirst(f(LoadFirst(from + i, count - i)), count - i, to + i);
 }
 
-// The same for f(V (&)[n]), which changes kChains vectors, or one, where they are.
+// The same for f(V (&)[n]), which changes kChains vectors.
 template <typename F>
 HWY_INLINE void ForEachChains(int64_t count, const float* from, float* to, F f) {
   const D d;
   int64_t i = 0;
+  V y[kChains];
   for (; i + kChains * kLanes <= count; i += kChains * kLanes) {
-    V y[kChains];
 #pragma GCC unroll 4
     for (int64_t k = 0; k < kChains; ++k) y[k] = hn::LoadU(d, from + i + k * kLanes);
     f(y);
 #pragma GCC unroll 4
     for (int64_t k = 0; k < kChains; ++k) hn::StoreU(y[k], d, to + i + k * kLanes);
   }
-  ForEachVector(count - i, from + i, to + i, [&](V v) HWY_ATTR {
-    V y[1] = {v};
-    f(y);
-    return y[0];
-  });
+  if (i == count) return;
+  const int64_t whole = (count - i) / kLanes, rest = (count - i) % kLanes;
+  for (int64_t k = 0; k < kChains; ++k) {
+    const float* const part = from + i + k * kLanes;
+    y[k] = k < whole ? hn::LoadU(d, part) : k == whole ? LoadFirst(part, rest) : hn::Zero(d);
+  }
+  f(y);
+  for (int64_t k = 0; k < whole; ++k) hn::StoreU(y[k], d, to + i + k * kLanes);
+  if (rest > 0) StoreFirst(y[whole], rest, to + i + whole * kLanes);
 }
 
 // The same with a second element each.
@@ -210,15 +270,11 @@ HWY_INLINE void ForEachPair(int64_t count, const float* from, const float* other
     hn::StoreU(f(hn::LoadU(d, from + i), hn::LoadU(d, other + i)), d, to + i);
   }
   if (i == count) return;
-  alignas(64) float left[kLanes] = {}, right[kLanes];
-  for (int64_t k = 0; k < kLanes; ++k)
-    right[k] = 1;  // nothing is raised by those that are not there
-  for (int64_t k = i; k < count; ++k) {
-    left[k - i] = from[k];
-    right[k - i] = other[k];
-  }
-  hn::Store(f(hn::Load(d, left), hn::Load(d, right)), d, left);
-  for (int64_t k = i; k < count; ++k) to[k] = left[k - i];
+  // Nothing is raised by those that are not there.
+  const int64_t rest = count - i;
+  const V right = hn::IfThenElse(hn::FirstN(d, static_cast<size_t>(rest)),
+                                 LoadFirst(other + i, rest), hn::Set(d, 1.0f));
+  StoreFirst(f(LoadFirst(from + i, rest), right), rest, to + i);
 }
 
 HWY_INLINE V KeepNan(V x, V y) { return hn::IfThenElse(hn::IsNaN(x), x, y); }

@@ -15,6 +15,7 @@
 #include "hwy/highway.h"
 #include "nomograph/core/vector/vector_steps.h"
 #include "nomograph/core/window/depthwise_conv.h"
+#include "nomograph/core/window/depthwise_masked.h"
 #include "nomograph/core/window/padded_plane.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -33,6 +34,9 @@ int64_t StripRows(const PaddedPlane& plane) {
 }
 
 int64_t DepthwiseFloats(const DepthwiseConv& conv) {
+#if HWY_TARGET == HWY_AVX3
+  if (SumMaskedFunction(conv) != nullptr) return 0;
+#endif
   const PaddedPlane plane({conv.rows, conv.columns});
   return plane.RowsUnder(StripRows(plane)) * plane.pitch;
 }
@@ -209,22 +213,45 @@ SumPlaneFn SumPlaneFunction(const WindowSpan& rows) {
 
 void Convolve(const DepthwiseConv& conv, int64_t begin, int64_t end, float* scratch) {
   const D d;
-  const PaddedPlane plane({conv.rows, conv.columns});
-  std::memset(scratch, 0, DepthwiseFloats(conv) * sizeof(float));
-  const int64_t taps = conv.rows.taps * conv.columns.taps;
-  const std::vector<int64_t> offsets = plane.TapOffsets();
-  const std::vector<PaddedPlane::Part> parts = plane.Parts();
+  const int64_t width = conv.columns.output;
   // The most frequent case: nothing follows but bounds.
   const Steps steps(conv.steps);
   const bool clips_alone = steps.simple && steps.addend == nullptr;
   const float inf = std::numeric_limits<float>::infinity();
   const V low = hn::Set(d, clips_alone && steps.clip != nullptr ? steps.clip->a : -inf);
   const V high = hn::Set(d, clips_alone && steps.clip != nullptr ? steps.clip->b : inf);
+  // Some rows of a channel, or all rows of several.
+  const auto follow = [&](int64_t channel, int64_t channels, int64_t first, int64_t rows) {
+    if (clips_alone) return;
+    float* const out = conv.output + (channel * conv.rows.output + first) * width;
+    const int64_t count = rows * width;
+    for (const VectorStep& step : conv.steps) {
+      if (!step.has_operand()) {
+        RunStep(step, 0, 0, channels * count, out, out);
+        continue;
+      }
+      // A matrix has a row for each channel of each image, a column an element for each kernel.
+      for (int64_t c = channel; c < channel + channels; ++c) {
+        float* const plane = out + (c - channel) * count;
+        const int64_t row = step.column_stride != 0 ? c : c % conv.kernels;
+        RunStep(step, row, first * width, count, plane, plane);
+      }
+    }
+  };
+#if HWY_TARGET == HWY_AVX3
+  if (const SumMaskedFn sum_rows = SumMaskedFunction(conv)) {
+    return ConvolveMasked(conv, sum_rows, begin, end, low, high, follow);
+  }
+#endif
+  const PaddedPlane plane({conv.rows, conv.columns});
+  std::memset(scratch, 0, DepthwiseFloats(conv) * sizeof(float));
+  const int64_t taps = conv.rows.taps * conv.columns.taps;
+  const std::vector<int64_t> offsets = plane.TapOffsets();
+  const std::vector<PaddedPlane::Part> parts = plane.Parts();
   const SumPlaneFn sum_plane = SumPlaneFunction(conv.rows);
-  const int64_t strip = StripRows(plane), width = conv.columns.output;
+  const int64_t strip = StripRows(plane);
   const auto sum_strip = [&](int64_t channel, int64_t first, int64_t rows) HWY_ATTR {
     const int64_t kernel = channel % conv.kernels;
-    float* const out = conv.output + (channel * conv.rows.output + first) * width;
     const PlaneSum sum{.taps = taps,
                        .column_taps = conv.columns.taps,
                        .offsets = offsets.data(),
@@ -234,13 +261,9 @@ void Convolve(const DepthwiseConv& conv, int64_t begin, int64_t end, float* scra
                        .bias = hn::Set(d, conv.bias == nullptr ? 0.0f : conv.bias[kernel]),
                        .low = low,
                        .high = high};
-    sum_plane(sum, scratch, rows, width, out);
-    if (clips_alone) return;
-    // A matrix has a row for each channel of each image, a column an element for each kernel.
-    for (const VectorStep& step : conv.steps) {
-      const int64_t row = step.column_stride != 0 ? channel : kernel;
-      RunStep(step, row, first * width, rows * width, out, out);
-    }
+    sum_plane(sum, scratch, rows, width,
+              conv.output + (channel * conv.rows.output + first) * width);
+    follow(channel, 1, first, rows);
   };
   for (int64_t channel = begin; channel < end;) {
     const int64_t input = channel / conv.multiplier;

@@ -59,6 +59,28 @@ const Case kCases[] = {
     {Axis(80, 3, 1, 7, 7, 7), Axis(97, 3, 1, 7, 7, 7), 2, 1},
     {Axis(33, 3, 3, 1, 60, 50), Axis(150, 3, 3, 1, 1, 1), 1, 2},
     {Axis(60, 3, 1, 1, -3, -2), Axis(140, 3, 2, 1, -1, -1), 1, 2},
+    // Short rows of an odd number of planes, of several kernels for each, of several images.
+    {Axis(7, 5, 1, 1, 2, 2), Axis(7, 5, 1, 1, 2, 2), 1, 5},
+    {Axis(8, 3, 1, 1, 1, 1), Axis(8, 3, 1, 1, 1, 1), 2, 3, 3},
+    {Axis(14, 5, 2, 1, 2, 2), Axis(14, 5, 2, 1, 2, 2), 1, 5},
+    {Axis(16, 3, 2, 1, 0, 1), Axis(16, 3, 2, 1, 0, 1), 3, 1, 2},
+    {Axis(6, 7, 1, 1, 3, 3), Axis(5, 7, 1, 1, 3, 3), 1, 3},
+    {Axis(1, 3, 1, 1, 1, 1), Axis(1, 3, 1, 1, 1, 1), 1, 3},
+    {Axis(2, 5, 2, 1, 2, 2), Axis(3, 5, 2, 1, 2, 2), 1, 3},
+    // Windows that are not square, that have no padding, more than they reach, and less than none.
+    {Axis(15, 3, 1, 1, 1, 1), Axis(31, 6, 1, 1, 2, 3), 1, 2},
+    {Axis(15, 5, 2, 1, 2, 2), Axis(47, 4, 2, 1, 1, 2), 1, 2},
+    {Axis(15, 3, 2, 1, 1, 1), Axis(15, 1, 2, 1, 0, 0), 1, 3},
+    {Axis(12, 3, 1, 1, 0, 0), Axis(50, 3, 1, 1, 0, 0), 1, 2},
+    {Axis(12, 3, 2, 1, 4, 5), Axis(33, 3, 2, 1, 7, 6), 1, 2},
+    {Axis(9, 3, 1, 1, 4, 5), Axis(2, 3, 1, 1, 4, 3), 1, 3},
+    {Axis(17, 5, 1, 1, -2, -3), Axis(44, 5, 1, 1, -2, -3), 1, 2},
+    {Axis(17, 5, 2, 1, -2, -3), Axis(19, 5, 2, 1, -2, -3), 1, 3},
+    // Mobile networks' planes.
+    {Axis(112, 3, 1, 1, 1, 1), Axis(112, 3, 1, 1, 1, 1), 1, 2},
+    {Axis(112, 3, 2, 1, 1, 1), Axis(112, 3, 2, 1, 1, 1), 1, 2},
+    {Axis(56, 5, 2, 1, 2, 2), Axis(56, 5, 2, 1, 2, 2), 1, 2},
+    {Axis(57, 7, 1, 1, 3, 3), Axis(56, 7, 1, 1, 3, 3), 1, 2},
 };
 
 // Along one axis: the input's place, or -1.
@@ -73,7 +95,11 @@ TEST(DepthwiseConv, AgreesWithTheFormula) {
     const Case& c = kCases[n];
     const int64_t kernels = c.inputs * c.multiplier, channels = c.images * kernels;
     const int64_t plane = c.rows.output * c.columns.output;
-    const std::vector<float> x = Random(c.images * c.inputs * c.rows.input * c.columns.input, 1);
+    // What lies around the input must not be read, what lies around the output not written.
+    constexpr int64_t kAround = 200;
+    std::vector<float> x = Random(c.images * c.inputs * c.rows.input * c.columns.input, 1);
+    x.insert(x.begin(), kAround, std::nanf(""));
+    x.insert(x.end(), kAround, std::nanf(""));
     const std::vector<float> taps = Random(kernels * c.rows.taps * c.columns.taps, 2);
     const std::vector<float> bias = Random(kernels, 3), more = Random(channels * plane, 4);
     const std::vector<std::vector<VectorStep>> followers = {
@@ -85,23 +111,29 @@ TEST(DepthwiseConv, AgreesWithTheFormula) {
     };
     for (size_t f = 0; f < followers.size(); ++f) {
       SCOPED_TRACE(testing::Message() << "case " << n << ", follower " << f);
-      std::vector<float> y(channels * plane, std::nanf(""));
+      std::vector<float> around(channels * plane + 2 * kAround, std::nanf(""));
+      float* const y = around.data() + kAround;
       const DepthwiseConv conv{.rows = c.rows,
                                .columns = c.columns,
                                .channels = channels,
                                .multiplier = c.multiplier,
                                .kernels = kernels,
-                               .input = x.data(),
+                               .input = x.data() + kAround,
                                .taps = taps.data(),
                                .bias = f == 1 ? nullptr : bias.data(),
-                               .output = y.data(),
+                               .output = y,
                                .steps = followers[f]};
       std::vector<float> scratch(DepthwiseScratchFloats(conv), std::nanf(""));
-      ConvolveChannels(conv, 0, channels / 2, scratch.data());
       ConvolveChannels(conv, channels / 2, channels, scratch.data());
+      ConvolveChannels(conv, 0, channels / 2, scratch.data());
+      for (int64_t i = 0; i < kAround; ++i) {
+        ASSERT_TRUE(std::isnan(around[i])) << i;
+        ASSERT_TRUE(std::isnan(y[channels * plane + i])) << i;
+      }
       for (int64_t channel = 0; channel < channels; ++channel) {
         const int64_t kernel = channel % kernels;
-        const float* in = x.data() + channel / c.multiplier * c.rows.input * c.columns.input;
+        const float* in =
+            x.data() + kAround + channel / c.multiplier * c.rows.input * c.columns.input;
         const float* w = taps.data() + kernel * c.rows.taps * c.columns.taps;
         for (int64_t i = 0; i < plane; ++i) {
           double sum = f == 1 ? 0 : bias[kernel];

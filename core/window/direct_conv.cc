@@ -21,8 +21,8 @@ struct Target {
 #define NOMO_TARGET(set) \
   Target { set::CostOfDirect, set::DirectFloats, set::Convolve }
 
-Target BestTarget() {
-  switch (BestVectorTarget()) {
+Target TargetOf(VectorTarget target) {
+  switch (target) {
 #if HWY_TARGETS & HWY_AVX3
     case VectorTarget::kAvx512:
       return NOMO_TARGET(N_AVX3);
@@ -37,14 +37,19 @@ Target BestTarget() {
   }
 }
 
-const Target& Best() {
-  static const Target target = BestTarget();
-  return target;
+// Rows of no more elements than AVX2's vectors have would leave half of AVX-512's empty.
+const Target& TargetFor(const DirectConv& conv) {
+  constexpr int64_t kShortRow = 8;
+  static const VectorTarget best = BestVectorTarget();
+  static const Target for_long = TargetOf(best);
+  static const Target for_short =
+      TargetOf(best == VectorTarget::kAvx512 ? VectorTarget::kAvx2 : best);
+  return conv.columns.output <= kShortRow ? for_short : for_long;
 }
 
 }  // namespace
 
-double DirectCost(const DirectConv& conv) { return Best().cost(conv); }
+double DirectCost(const DirectConv& conv) { return TargetFor(conv).cost(conv); }
 
 int64_t PackedDirectFloats(const DirectConv& conv) {
   const int64_t blocks = (conv.out_channels + kDirectChannels - 1) / kDirectChannels;
@@ -73,10 +78,10 @@ void PackDirect(const TapWeights& weights, const DirectConv& conv, float* packed
   }
 }
 
-int64_t DirectScratchFloats(const DirectConv& conv) { return Best().scratch_floats(conv); }
+int64_t DirectScratchFloats(const DirectConv& conv) { return TargetFor(conv).scratch_floats(conv); }
 
 void ConvolveDirect(const DirectConv& conv, int part, int parts, float* scratch) {
-  Best().convolve(conv, part, parts, scratch);
+  TargetFor(conv).convolve(conv, part, parts, scratch);
 }
 
 }  // namespace nomograph

@@ -18,64 +18,71 @@ HWY_BEFORE_NAMESPACE();
 namespace nomograph {
 namespace HWY_NAMESPACE {
 
-HWY_INLINE V Greater(V found, V other) {
-  return KeepNan(found, KeepNan(other, hn::Max(found, other)));
-}
-inline float Greater(float found, float other) {
-  return other > found || other != other ? other : found;
+template <typename VV>
+HWY_INLINE VV Greater(VV found, VV other) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  // There the second operand is the result where one is NaN.
+  return hn::IfThenElse(hn::IsNaN(found), found, hn::Max(found, other));
+#else
+  return hn::IfThenElse(hn::IsNaN(found), found,
+                        hn::IfThenElse(hn::IsNaN(other), other, hn::Max(found, other)));
+#endif
 }
 
-// Calls f(i) for vectors that together are `count` elements, the last of which may overlap the one
-// before it; false, and no call, where there are not enough for one.
+// Calls f(d, i) for vectors d that together are `count` elements, the last of which may overlap the
+// one before it. Where there are not enough for one they are shorter.
 template <typename F>
-HWY_INLINE bool ForEachWhole(int64_t count, F f) {
-  if (count < kLanes) return false;
-  for (int64_t i = 0; i < count; i += kLanes) f(std::min(i, count - kLanes));
-  return true;
+HWY_INLINE void ForEachWhole(int64_t count, F f) {
+  const auto with = [&](auto d) HWY_ATTR {
+    const int64_t lanes = static_cast<int64_t>(hn::MaxLanes(d));
+    if (count < lanes) return false;
+    for (int64_t i = 0; i < count; i += lanes) f(d, std::min(i, count - lanes));
+    return true;
+  };
+  with(D()) || with(hn::CappedTag<float, 8>()) || with(hn::CappedTag<float, 4>()) ||
+      with(hn::CappedTag<float, 1>());
 }
 
 // to[i] is the greatest of the elements under each other in `rows` rows, `step` floats apart.
 HWY_INLINE void MaxOfRows(const float* from, int64_t rows, int64_t step, int64_t count, float* to) {
-  const D d;
-  const bool whole = ForEachWhole(count, [&](int64_t i) HWY_ATTR {
-    V y = hn::LoadU(d, from + i);
+  ForEachWhole(count, [&](auto d, int64_t i) HWY_ATTR {
+    auto y = hn::LoadU(d, from + i);
     for (int64_t r = 1; r < rows; ++r) y = Greater(y, hn::LoadU(d, from + r * step + i));
     hn::StoreU(y, d, to + i);
   });
-  if (whole) return;
-  for (int64_t i = 0; i < count; ++i) {
-    float y = from[i];
-    for (int64_t r = 1; r < rows; ++r) y = Greater(y, from[r * step + i]);
-    to[i] = y;
-  }
 }
 
-// Elements from[i * stride] for the lanes i; strides of 1 and 2.
-HWY_INLINE V LoadStrided(const float* from, int64_t stride) {
-  const D d;
-  if (stride == 1) return hn::LoadU(d, from);
-  V even, odd;
-  hn::LoadInterleaved2(d, from, even, odd);
-  return even;
+// Elements from[i * kStride] for the lanes i; strides of 1 and 2.
+template <int64_t kStride, typename DD>
+HWY_INLINE hn::Vec<DD> LoadStrided(DD d, const float* from) {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (kStride == 2 && hn::MaxLanes(DD()) > 1) {
+    return hn::ConcatEven(d, hn::LoadU(d, from + hn::MaxLanes(d)), hn::LoadU(d, from));
+  }
+#endif
+  return hn::LoadU(d, from);
 }
 
 // The maxima over the windows on a row with its padding.
 template <int64_t kStride>
-HWY_INLINE bool MaxOfColumnsIn(const WindowSpan& c, const float* row, float* to) {
-  return ForEachWhole(c.output, [&](int64_t i) HWY_ATTR {
-    V y = LoadStrided(row + i * kStride, kStride);
+HWY_INLINE void MaxOfColumnsIn(const WindowSpan& c, const float* row, float* to) {
+  ForEachWhole(c.output, [&](auto d, int64_t i) HWY_ATTR {
+    auto y = LoadStrided<kStride>(d, row + i * kStride);
     for (int64_t t = 1; t < c.taps; ++t) {
-      y = Greater(y, LoadStrided(row + i * kStride + t * c.dilation, kStride));
+      y = Greater(y, LoadStrided<kStride>(d, row + i * kStride + t * c.dilation));
     }
-    hn::StoreU(y, D(), to + i);
+    hn::StoreU(y, d, to + i);
   });
 }
 void MaxOfColumns(const WindowSpan& c, const float* row, float* to) {
-  if (c.stride == 1 && MaxOfColumnsIn<1>(c, row, to)) return;
-  if (c.stride == 2 && MaxOfColumnsIn<2>(c, row, to)) return;
+  if (c.stride == 1) return MaxOfColumnsIn<1>(c, row, to);
+  if (c.stride == 2) return MaxOfColumnsIn<2>(c, row, to);
   for (int64_t i = 0; i < c.output; ++i) {
     float y = row[i * c.stride];
-    for (int64_t t = 1; t < c.taps; ++t) y = Greater(y, row[i * c.stride + t * c.dilation]);
+    for (int64_t t = 1; t < c.taps; ++t) {
+      const float x = row[i * c.stride + t * c.dilation];
+      if (x > y || x != x) y = x;
+    }
     to[i] = y;
   }
 }

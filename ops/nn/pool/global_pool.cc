@@ -2,6 +2,7 @@
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/row_sum.h"
 #include "nomograph/ops/nn/pool/pool.h"
 #include "nomograph/ops/nn/pool/pool_gradient.h"
 #include "nomograph/ops/nn/window.h"
@@ -122,11 +123,7 @@ absl::Status AverageChannelsFirst(KernelContext& context, int threads) {
   float* out = context.output<float>(0).data();
   const int64_t count = x.positions;
   ParallelFor(threads, x.batches * x.channels, [&](int64_t row) {
-    const float* channel = in + row * count;
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; ++i) sum += channel[i];
-    out[row] = static_cast<float>(sum / static_cast<double>(count));
+    out[row] = static_cast<float>(SumOfRow(in + row * count, count) / static_cast<double>(count));
   });
   return absl::OkStatus();
 }

@@ -1,0 +1,147 @@
+// Steps against their definitions in double.
+#include "nomograph/core/vector/steps.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/vector/elementwise_run.h"
+
+namespace nomograph {
+namespace {
+
+using Kind = VectorStep::Kind;
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+// With an element z of the operand.
+double Defined(const VectorStep& step, double y, double z) {
+  const double a = step.a, b = step.b;
+  const auto clip = [](double x, double low, double high) {
+    return std::isnan(x) ? x : std::min(std::max(x, low), high);
+  };
+  switch (step.kind) {
+    case Kind::kAdd:
+      return y + z;
+    case Kind::kSubtract:
+      return y - z;
+    case Kind::kMultiply:
+      return y * z;
+    case Kind::kDivide:
+      return y / z;
+    case Kind::kMaximum:
+      return std::isnan(y) || std::isnan(z) ? std::nan("") : std::max(y, z);
+    case Kind::kMinimum:
+      return std::isnan(y) || std::isnan(z) ? std::nan("") : std::min(y, z);
+    case Kind::kLinear:
+      return y * a + b;
+    case Kind::kClip:
+      return clip(y, a, b);
+    case Kind::kLeakyRelu:
+      return y > 0 ? y : y * a;
+    case Kind::kAbs:
+      return std::abs(y);
+    case Kind::kSquare:
+      return y * y;
+    case Kind::kSqrt:
+      return std::sqrt(y);
+    case Kind::kHardSwish:
+      return y * clip(y * a + b, 0, 1);
+    case Kind::kHardSigmoid:
+      return clip(y * a + b, 0, 1);
+    case Kind::kSwish:
+      return y / (1 + std::exp(-a * y));
+    case Kind::kSigmoid:
+      return 1 / (1 + std::exp(-y));
+    case Kind::kGelu:
+      return y / 2 * (1 + std::erf(y / std::sqrt(2.0)));
+  }
+  return 0;
+}
+
+const VectorStep kSteps[] = {
+    {.kind = Kind::kAdd},
+    {.kind = Kind::kSubtract},
+    {.kind = Kind::kMultiply},
+    {.kind = Kind::kDivide},
+    {.kind = Kind::kMaximum},
+    {.kind = Kind::kMinimum},
+    {.kind = Kind::kLinear, .a = 1.5f, .b = -0.25f},
+    {.kind = Kind::kClip, .a = -0.5f, .b = 0.75f},
+    {.kind = Kind::kLeakyRelu, .a = 0.1f},
+    {.kind = Kind::kAbs},
+    {.kind = Kind::kSquare},
+    {.kind = Kind::kSqrt},
+    {.kind = Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f},
+    {.kind = Kind::kHardSigmoid, .a = 0.2f, .b = 0.5f},
+    {.kind = Kind::kSwish, .a = 1},
+    {.kind = Kind::kSwish, .a = 1.702f},
+    {.kind = Kind::kSigmoid},
+    {.kind = Kind::kGelu},
+};
+
+// In units of the larger of `right` and `least`.
+double Error(double value, double right, double least) {
+  if (std::isnan(right) || std::isinf(right)) {
+    return (std::isnan(value) && std::isnan(right)) || value == right ? 0 : kInf;
+  }
+  return std::abs(value - right) / std::max(std::abs(right), least);
+}
+
+// All counts up to some vectors, in place and beside, with operands of each form.
+TEST(Steps, AgreeWithTheirDefinitions) {
+  constexpr int64_t kCounts = 150, kAround = 20, kRow = 2, kColumn = 3;
+  for (size_t n = 0; n < std::size(kSteps); ++n) {
+    for (const int64_t column_stride : {0, 1}) {
+      for (int64_t count = 1; count < kCounts; ++count) {
+        const bool in_place = count % 2 == 0;
+        SCOPED_TRACE(testing::Message()
+                     << "step " << n << ", columns " << column_stride << ", " << count);
+        const auto random = [&](uint64_t key, int64_t i) {
+          return static_cast<float>(MixKeys(key, i) >> 40) / (1 << 21) - 4.0f;
+        };
+        std::vector<float> x(count), z(4 * kCounts);
+        for (int64_t i = 0; i < count; ++i) x[i] = random(n, i);
+        for (size_t i = 0; i < z.size(); ++i) z[i] = random(n + 100, i);
+        std::vector<float> y(count + 2 * kAround, 7.0f);
+        if (in_place) std::copy(x.begin(), x.end(), y.begin() + kAround);
+        VectorStep step = kSteps[n];
+        step.operand = z.data();
+        step.row_stride = kCounts;
+        step.column_stride = column_stride;
+        FindStep(step.kind)(step, kRow, kColumn, count, in_place ? y.data() + kAround : x.data(),
+                            y.data() + kAround);
+        for (int64_t i = 0; i < kAround; ++i) {
+          ASSERT_EQ(y[i], 7.0f);
+          ASSERT_EQ(y[kAround + count + i], 7.0f);
+        }
+        for (int64_t i = 0; i < count; ++i) {
+          const double other = z[kRow * kCounts + (kColumn + i) * column_stride];
+          const double right = Defined(step, x[i], other);
+          ASSERT_LT(Error(y[kAround + i], right, 1), 1e-6) << i << ": " << x[i];
+        }
+      }
+    }
+  }
+}
+
+// They are off by some units in the last place, wherever the result is not tiny.
+TEST(Steps, ExponentialsAreAccurate) {
+  for (const Kind kind : {Kind::kSwish, Kind::kSigmoid}) {
+    std::vector<float> x;
+    for (int64_t i = -800'000; i <= 1'000'000; ++i) x.push_back(static_cast<float>(i) * 1e-4f);
+    for (const float value : {kInf, 1e30f, -1e30f, 1e-30f, std::nanf("")}) x.push_back(value);
+    std::vector<float> y(x.size());
+    const VectorStep step{.kind = kind, .a = 1};
+    FindStep(kind)(step, 0, 0, static_cast<int64_t>(x.size()), x.data(), y.data());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double right = Defined(step, x[i], 0);
+      ASSERT_LT(Error(y[i], right, 1e-36), 5e-7) << static_cast<int>(kind) << " of " << x[i];
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nomograph
