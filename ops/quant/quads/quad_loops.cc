@@ -203,6 +203,19 @@ void MultiplyLines(const uint8_t* const* lines, int64_t rows, int64_t quads, int
   MultiplyLinesOf<2>(lines, rows, quads, count, w, finish, y);
 }
 
+void LookUp(const uint8_t* table, const uint8_t* x, int64_t count, uint8_t* y) {
+  __m512i parts[4];
+  for (int i = 0; i < 4; ++i) parts[i] = _mm512_loadu_si512(table + 64 * i);
+  for (int64_t i = 0; i < count; i += 64) {
+    const __mmask64 bytes = BytesBelow(count - i);
+    const __m512i index = _mm512_maskz_loadu_epi8(bytes, x + i);
+    const __m512i low = _mm512_permutex2var_epi8(parts[0], index, parts[1]);
+    const __m512i high = _mm512_permutex2var_epi8(parts[2], index, parts[3]);
+    const __m512i found = _mm512_mask_blend_epi8(_mm512_movepi8_mask(index), low, high);
+    _mm512_mask_storeu_epi8(y + i, bytes, found);
+  }
+}
+
 }  // namespace nomograph::quant
 
 NOMO_QUADS_END
@@ -238,6 +251,7 @@ void MultiplyLines(const uint8_t* const*, int64_t, int64_t, int64_t, int64_t, co
                    const QuadFinish&, uint8_t*) {
   NOMO_CHECK(false);
 }
+void LookUp(const uint8_t*, const uint8_t*, int64_t, uint8_t*) { NOMO_CHECK(false); }
 
 }  // namespace nomograph::quant
 

@@ -61,6 +61,9 @@ void JoinWholeLines(const uint8_t* const* lines, int64_t count, uint8_t flip, in
 void MultiplyLines(const uint8_t* const* lines, int64_t rows, int64_t quads, int64_t stride,
                    int64_t count, const int32_t* w, const QuadFinish& finish, uint8_t* y);
 
+// y[i] = table[x[i]] of 256 bytes. x may be y.
+void LookUp(const uint8_t* table, const uint8_t* x, int64_t count, uint8_t* y);
+
 }  // namespace nomograph::quant
 
 #endif  // NOMOGRAPH_OPS_QUANT_QUADS_QUAD_LOOPS_H_

@@ -15,9 +15,10 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 
-#define NOMO_QUADS_BEGIN                                                                        \
-  HWY_PUSH_ATTRIBUTES("avx512f,avx512cd,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,bmi2," \
-                      "fma")
+#define NOMO_QUADS_BEGIN                                                        \
+  HWY_PUSH_ATTRIBUTES(                                                          \
+      "avx512f,avx512cd,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,bmi2," \
+      "fma")
 #define NOMO_QUADS_END HWY_POP_ATTRIBUTES
 
 NOMO_QUADS_BEGIN
