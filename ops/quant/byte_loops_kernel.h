@@ -44,25 +44,53 @@ class RoundedQuotients {
                                      ? 0.5f - 1.0f / 4096
                                      : -1.0f)) {}
 
+  // x / scale.
   HWY_INLINE hn::Vec<hn::Rebind<Q, Floats>> operator()(FloatVector x) const {
-    const Floats d;
-    FloatVector quotient = hn::Mul(x, reciprocal_);
-    const FloatVector limited = Limited(quotient);
-    FloatVector rounded = hn::Round(limited);
+    const FloatVector quotient = hn::Mul(x, reciprocal_);
+    const hn::Vec<Ints> rounded = hn::NearestInt(Limited(quotient));
     const auto is_clear =
-        hn::And(hn::Lt(hn::Abs(hn::Sub(limited, rounded)), clear_), hn::Eq(quotient, quotient));
-    if (HWY_UNLIKELY(!hn::AllTrue(d, is_clear))) {
-      quotient = hn::Div(x, scale_);
-      rounded = hn::Round(Limited(hn::IfThenElseZero(hn::Eq(quotient, quotient), quotient)));
-    }
-    return hn::DemoteTo(hn::Rebind<Q, Floats>(), hn::Add(hn::ConvertTo(Ints(), rounded), zero_));
+        hn::And(IsClear(Limited(quotient), rounded, clear_), hn::Eq(quotient, quotient));
+    if (HWY_UNLIKELY(!hn::AllTrue(Floats(), is_clear))) return Divided(x);
+    return Moved(rounded);
+  }
+  HWY_INLINE hn::Vec<hn::Rebind<Q, Floats>> Divided(FloatVector x) const {
+    const FloatVector quotient = hn::Div(x, scale_);
+    return Moved(hn::NearestInt(Limited(hn::IfThenElseZero(hn::Eq(quotient, quotient), quotient))));
+  }
+
+  HWY_INLINE FloatVector Limited(FloatVector x) const { return hn::Min(hn::Max(x, low_), high_); }
+  // Whether x is nearer to the integer than `clear`.
+  static HWY_INLINE hn::Mask<Floats> IsClear(FloatVector x, hn::Vec<Ints> rounded,
+                                             FloatVector clear) {
+    return hn::Lt(hn::Abs(hn::Sub(x, hn::ConvertTo(Floats(), rounded))), clear);
+  }
+  HWY_INLINE hn::Vec<hn::Rebind<Q, Floats>> Moved(hn::Vec<Ints> rounded) const {
+    return hn::DemoteTo(hn::Rebind<Q, Floats>(), hn::Add(rounded, zero_));
   }
 
  private:
-  HWY_INLINE FloatVector Limited(FloatVector x) const { return hn::Min(hn::Max(x, low_), high_); }
   FloatVector scale_, reciprocal_, low_, high_;
   hn::Vec<Ints> zero_;
   FloatVector clear_;
+};
+
+// The sum's quotient as a * a_factor + b * b_factor + rest, and how near to half an integer what
+// that yields may be on the wrong side: it is off by less than 2^-20 of what the terms can be.
+struct ByteSumTerms {
+  explicit ByteSumTerms(const ByteSum& sum)
+      : a_factor(sum.a_scale / sum.y_scale),
+        b_factor(sum.b_scale / sum.y_scale),
+        rest(-(static_cast<float>(sum.a_zero) * a_factor +
+               static_cast<float>(sum.b_zero) * b_factor)) {
+    constexpr float kGreatest = 255, kLeast = 1e-30f, kMost = 1e30f;
+    const float terms =
+        kGreatest * (std::fabs(a_factor) + std::fabs(b_factor)) + 2 * std::fabs(rest);
+    // Numbers that are not finite, or have few digits, leave no way but to divide.
+    clear = sum.y_scale > kLeast && sum.y_scale < kMost && terms < 1 << 16
+                ? 0.5f - terms / (1 << 20)
+                : -1.0f;
+  }
+  float a_factor, b_factor, rest, clear;
 };
 
 template <typename Q>
@@ -70,18 +98,29 @@ void AddLoop(const ByteSum& sum, const Q* a, const Q* b, int64_t count, Q* y) {
   const Floats d;
   const Ints ints;
   const hn::Rebind<Q, Floats> bytes;
-  const auto a_zero = hn::Set(ints, sum.a_zero), b_zero = hn::Set(ints, sum.b_zero);
-  const FloatVector a_scale = hn::Set(d, sum.a_scale), b_scale = hn::Set(d, sum.b_scale);
-  const RoundedQuotients<Q> rounded(sum.y_scale, sum.y_zero);
+  const ByteSumTerms terms(sum);
+  const FloatVector a_factor = hn::Set(d, terms.a_factor), b_factor = hn::Set(d, terms.b_factor);
+  const FloatVector rest = hn::Set(d, terms.rest), clear = hn::Set(d, terms.clear);
+  const RoundedQuotients<Q> quotients(sum.y_scale, sum.y_zero);
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  const auto part = [&](const Q* from, auto zero, FloatVector scale) HWY_ATTR {
-    const auto steps = hn::Sub(hn::PromoteTo(ints, hn::LoadU(bytes, from)), zero);
-    return hn::Mul(hn::ConvertTo(d, steps), scale);
+  const auto load = [&](const Q* from)
+                        HWY_ATTR { return hn::PromoteTo(ints, hn::LoadU(bytes, from)); };
+  const auto number = [&](const Q* from, int32_t zero, float scale) HWY_ATTR {
+    const auto steps = hn::ConvertTo(d, hn::Sub(load(from), hn::Set(ints, zero)));
+    return hn::Mul(steps, hn::Set(d, scale));
   };
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const FloatVector sums = hn::Add(part(a + i, a_zero, a_scale), part(b + i, b_zero, b_scale));
-    hn::StoreU(rounded(sums), bytes, y + i);
+    const FloatVector quotient =
+        quotients.Limited(hn::MulAdd(hn::ConvertTo(d, load(a + i)), a_factor,
+                                     hn::MulAdd(hn::ConvertTo(d, load(b + i)), b_factor, rest)));
+    const hn::Vec<Ints> rounded = hn::NearestInt(quotient);
+    auto result = quotients.Moved(rounded);
+    if (HWY_UNLIKELY(!hn::AllTrue(d, quotients.IsClear(quotient, rounded, clear)))) {
+      result = quotients.Divided(
+          hn::Add(number(a + i, sum.a_zero, sum.a_scale), number(b + i, sum.b_zero, sum.b_scale)));
+    }
+    hn::StoreU(result, bytes, y + i);
   }
   for (; i < count; ++i) {
     const float value = (static_cast<float>(a[i] - sum.a_zero) * sum.a_scale +
