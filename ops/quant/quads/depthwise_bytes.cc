@@ -75,15 +75,17 @@ void DepthwiseBytes::Multiply(const PairInput& x, int64_t channel, const int32_t
   const int64_t count = std::min(columns.input - skipped, extent_columns_ - at);
   const auto* const plane =
       static_cast<const uint8_t*>(x.data) + channel * rows.input * columns.input + skipped;
-  const auto padding = static_cast<uint8_t>(zero ^ flip);
-  for (int64_t r = 0; r < extent_rows_; ++r) {
-    uint8_t* const line = scratch + r * pitch_;
-    const int64_t row = r - rows.pad_begin;
-    std::fill_n(line, pitch_, padding);
-    if (row >= 0 && row < rows.input && count > 0) {
-      CopyLine(plane + row * columns.input, count, zero, flip, line + at);
-    }
-  }
+  PadPlane(plane,
+           {.x_rows = rows.input,
+            .count = count,
+            .x_pitch = columns.input,
+            .rows = extent_rows_,
+            .pitch = pitch_,
+            .top = rows.pad_begin,
+            .left = at,
+            .fill = zero,
+            .flip = flip},
+           scratch);
   const int32_t* const w = packed + channel * rows.taps * quads_;
   QuadFinish of_channel = finish;
   of_channel.biases += channel;

@@ -190,7 +190,7 @@ void QuadConv::Split(const PairInput& x, int64_t piece, uint8_t* scratch, int32_
       const bool is_padding = row < 0 || row >= rows.input || count <= 0;
       if (!is_padding) {
         for (int64_t c = 0; c < channels; ++c) {
-          CopyLine(image + (c * rows.input + row) * columns.input, count, zero, 0,
+          CopyLine(image + (c * rows.input + row) * columns.input, count, zero,
                    scratch + c * line_bytes() + at);
         }
       }

@@ -135,12 +135,33 @@ void MultiplyQuads(const QuadProduct& product, const int32_t* x, int64_t count, 
   kBlocks[channels - 1](product, x, count, w, finish, y, y_stride);
 }
 
-void CopyLine(const uint8_t* x, int64_t count, uint8_t fill, uint8_t flip, uint8_t* to) {
+void CopyLine(const uint8_t* x, int64_t count, uint8_t fill, uint8_t* to) {
   const __m512i filled = _mm512_set1_epi8(static_cast<char>(fill));
-  const __m512i flips = _mm512_set1_epi8(static_cast<char>(flip));
   for (int64_t i = 0; i < count; i += 64) {
-    const __m512i bytes = _mm512_mask_loadu_epi8(filled, BytesBelow(count - i), x + i);
-    _mm512_storeu_si512(to + i, _mm512_xor_si512(bytes, flips));
+    _mm512_storeu_si512(to + i, _mm512_mask_loadu_epi8(filled, BytesBelow(count - i), x + i));
+  }
+}
+
+void PadPlane(const uint8_t* x, const PaddedBytes& padded, uint8_t* to) {
+  const __m512i filled = _mm512_set1_epi8(static_cast<char>(padded.fill));
+  const __m512i flips = _mm512_set1_epi8(static_cast<char>(padded.flip));
+  const __m512i padding = _mm512_xor_si512(filled, flips);
+  for (int64_t r = 0; r < padded.rows; ++r, to += padded.pitch) {
+    const int64_t row = r - padded.top;
+    const bool is_padding = row < 0 || row >= padded.x_rows || padded.count <= 0;
+    // Lines begin with padding, and end with what stands behind the line of x.
+    const int64_t begin = is_padding ? padded.pitch : padded.left;
+    for (int64_t i = 0; i < begin; i += 64) _mm512_storeu_si512(to + i, padding);
+    if (is_padding) continue;
+    const uint8_t* const line = x + row * padded.x_pitch;
+    int64_t i = 0;
+    for (; i < padded.count; i += 64) {
+      const __m512i bytes = _mm512_mask_loadu_epi8(filled, BytesBelow(padded.count - i), line + i);
+      _mm512_storeu_si512(to + padded.left + i, _mm512_xor_si512(bytes, flips));
+    }
+    for (; i < padded.pitch - padded.left; i += 64) {
+      _mm512_storeu_si512(to + padded.left + i, padding);
+    }
   }
 }
 
@@ -243,7 +264,8 @@ void MultiplyQuads(const QuadProduct&, const int32_t*, int64_t, const int32_t*, 
                    const QuadFinish&, uint8_t*, int64_t) {
   NOMO_CHECK(false);
 }
-void CopyLine(const uint8_t*, int64_t, uint8_t, uint8_t, uint8_t*) { NOMO_CHECK(false); }
+void CopyLine(const uint8_t*, int64_t, uint8_t, uint8_t*) { NOMO_CHECK(false); }
+void PadPlane(const uint8_t*, const PaddedBytes&, uint8_t*) { NOMO_CHECK(false); }
 void CopyRows(const uint8_t*, int64_t, int64_t, int64_t, uint8_t*) { NOMO_CHECK(false); }
 void JoinLines(const uint8_t* const*, int64_t, int64_t, uint8_t, int32_t*) { NOMO_CHECK(false); }
 void JoinWholeLines(const uint8_t* const*, int64_t, uint8_t, int32_t*) { NOMO_CHECK(false); }

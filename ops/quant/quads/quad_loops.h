@@ -39,8 +39,16 @@ struct QuadProduct {
 void MultiplyQuads(const QuadProduct& product, const int32_t* x, int64_t count, const int32_t* w,
                    int64_t channels, const QuadFinish& finish, uint8_t* y, int64_t y_stride);
 
-// A line of `count` bytes ^ flip to `to`, and behind it bytes fill ^ flip up to a multiple of 64.
-void CopyLine(const uint8_t* x, int64_t count, uint8_t fill, uint8_t flip, uint8_t* to);
+// A line of `count` bytes to `to`, and behind it bytes `fill` up to a multiple of 64.
+void CopyLine(const uint8_t* x, int64_t count, uint8_t fill, uint8_t* to);
+// A plane of `rows` lines of `pitch` bytes ^ flip to `to`, and a vector behind it: bytes `fill`,
+// but for those of x, `x_rows` lines of `count` bytes `x_pitch` apart, which begin at place (top,
+// left).
+struct PaddedBytes {
+  int64_t x_rows, count, x_pitch, rows, pitch, top, left;
+  uint8_t fill, flip;
+};
+void PadPlane(const uint8_t* x, const PaddedBytes& padded, uint8_t* to);
 // Rows of `width` bytes, `pitch` apart, to where they follow one another. Of the last row 64 bytes
 // may be read.
 void CopyRows(const uint8_t* x, int64_t pitch, int64_t rows, int64_t width, uint8_t* to);
