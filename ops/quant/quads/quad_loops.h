@@ -27,8 +27,8 @@ struct QuadFinish {
 // Sums of products of quads of input channels at neighbouring places with the kernels of `channels`
 // output channels, at most kQuadChannels. For channel c and place p < count:
 //
-//   sum = over q < quads, t < taps of x[q * quad_stride + offsets[t] + p] * w[(q * taps + t) *
-//   channels + c]
+//   sum = over q < quads, t < taps of
+//   x[q * quad_stride + offsets[t] + p] * w[(q * taps + t) * channels + c]
 //
 // is finished and written to y[c * y_stride + p]. What is read of x may exceed `count` by a tile.
 struct QuadProduct {
@@ -62,10 +62,9 @@ void JoinWholeLines(const uint8_t* const* lines, int64_t count, uint8_t flip, in
 // A line of the sums of one channel of a depthwise convolution: for p < count
 //
 //   sum = over row r < rows, quad q < quads of a row, b < 4 of
-//   lines[r][(p * stride + (4 * q + b) * dilation)] * byte b of w[r * quads + q]
+//   lines[r][p * stride + 4 * q + b] * byte b of w[r * quads + q]
 //
-// is finished and written to y[p]. Strides 1 and 2, dilation 1. Lines may be read 64 bytes past
-// the end.
+// is finished and written to y[p]. Strides 1 and 2. Lines may be read 128 bytes past the end.
 void MultiplyLines(const uint8_t* const* lines, int64_t rows, int64_t quads, int64_t stride,
                    int64_t count, const int32_t* w, const QuadFinish& finish, uint8_t* y);
 
