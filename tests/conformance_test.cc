@@ -216,9 +216,9 @@ TEST_P(Conformance, ChannelsOnTheOtherSide) {
     // Image ops take a single image too.
     const bool batched = !(op().name.starts_with("image.") && image_rank == 3);
     example.attrs.Set("data_format", first ? "channels_first" : "channels_last");
-    // Gradients take a second activation, and may yield a kernel.
+    // Gradients take a second activation, and may yield a kernel; a pool may take more channels.
     for (size_t i = 0; i < example.inputs.size(); ++i) {
-      if (i == 0 || op().inputs[i].name == "x")
+      if (i == 0 || op().inputs[i].name == "x" || op().inputs[i].name == "more")
         example.inputs[i] = MoveChannels(example.inputs[i], batched, first);
     }
     if (example.outputs[0].shape().rank() == image_rank && op().outputs[0].name != "dkernel") {

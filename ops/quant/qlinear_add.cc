@@ -1,9 +1,10 @@
 // quant.QLinearAdd: the sum of quantised numbers, quantised.
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/quant/byte_loops.h"
 #include "nomograph/ops/quant/linear.h"
-#include "nomograph/ops/quant/loops.h"
 #include "nomograph/ops/quant/written.h"
 
 namespace nomograph::quant {
@@ -22,58 +23,61 @@ absl::StatusOr<std::vector<TensorType>> InferQLinearAdd(const InferContext& cont
   return std::vector<TensorType>{{context.dtype(kA), shape}};
 }
 
-struct Scales {
-  float a, b, y;
-};
-
-// The sum in units of y's scale; a and b are less their zero points.
-inline float Sum(int32_t a, int32_t b, const Scales& scales) {
-  return (static_cast<float>(a) * scales.a + static_cast<float>(b) * scales.b) / scales.y;
-}
-
-struct ZeroPoints {
-  int32_t a, b, y;
-};
-
-// `quantize` makes a Q of a float and a zero point.
-template <typename Q, typename F>
-void AddRow(const Q* a, const Q* b, Q* y, int64_t count, ZeroPoints zeros, Scales scales,
-            F quantize) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) {
-    y[i] = quantize(Sum(a[i] - zeros.a, b[i] - zeros.b, scales), zeros.y);
-  }
-}
-
-template <typename Q, typename F>
-void Add(const KernelContext& context, F quantize) {
+template <typename Q>
+ByteSum SumOf(const KernelContext& context) {
   const auto zero = [&](Input i) { return context.has_input(i) ? context.input<Q>(i)[0] : Q{0}; };
-  const ZeroPoints zeros = {zero(kAZero), zero(kBZero), zero(kYZero)};
-  const Scales scales = {context.input<float>(kAScale)[0], context.input<float>(kBScale)[0],
-                         context.input<float>(kYScale)[0]};
+  return {.a_scale = context.input<float>(kAScale)[0],
+          .b_scale = context.input<float>(kBScale)[0],
+          .y_scale = context.input<float>(kYScale)[0],
+          .a_zero = zero(kAZero),
+          .b_zero = zero(kBZero),
+          .y_zero = zero(kYZero),
+          .is_signed = std::is_signed_v<Q>};
+}
+
+// Calls row(a, b, y, count) for rows of elements of the operands, broadcast.
+template <typename F>
+void ForRows(const KernelContext& context, F row) {
   // The scales and zero points are no operands that broadcast.
   const TensorView operands[] = {context.input_view(kA), context.input_view(kB)};
   TensorView output = context.output_view(0);
   KernelContextBuilder broadcast(operands, absl::MakeSpan(&output, 1), {}, context.attrs(),
                                  context.run(), context.node_key());
   ForEachRow(broadcast.context(), [&](const std::byte* const* in, std::byte* out, int64_t count) {
-    AddRow(reinterpret_cast<const Q*>(in[0]), reinterpret_cast<const Q*>(in[1]),
-           reinterpret_cast<Q*>(out), count, zeros, scales, quantize);
+    row(in[0], in[1], out, count);
+  });
+}
+
+template <typename Q>
+void Reference(const KernelContext& context) {
+  const ByteSum sum = SumOf<Q>(context);
+  ForRows(context, [&](const std::byte* a, const std::byte* b, std::byte* y, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      const float value =
+          (static_cast<float>(reinterpret_cast<const Q*>(a)[i] - sum.a_zero) * sum.a_scale +
+           static_cast<float>(reinterpret_cast<const Q*>(b)[i] - sum.b_zero) * sum.b_scale) /
+          sum.y_scale;
+      reinterpret_cast<Q*>(y)[i] = Quantized<Q>(value, sum.y_zero);
+    }
   });
 }
 
 absl::Status QLinearAddCompute(KernelContext& context) {
-  Dispatch(ByteTypes{}, context.input_dtype(kA), [&]<typename Q>() {
-    Add<Q>(context, [](float sum, int32_t zero) { return Quantized<Q>(sum, zero); });
-  });
+  Dispatch(ByteTypes{}, context.input_dtype(kA), [&]<typename Q>() { Reference<Q>(context); });
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareQLinearAdd(const PrepareContext&) {
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareQLinearAdd(const PrepareContext& prepare) {
+  const int threads = prepare.threads;
   return MakeComputeKernel(
-      [](KernelContext& context) {
-        Dispatch(ByteTypes{}, context.input_dtype(kA), [&]<typename Q>() {
-          Add<Q>(context, [](float sum, int32_t zero) { return QuantizedFast<Q>(sum, zero); });
+      [threads](KernelContext& context) {
+        ByteSum sum;
+        Dispatch(ByteTypes{}, context.input_dtype(kA),
+                 [&]<typename Q>() { sum = SumOf<Q>(context); });
+        ForRows(context, [&](const std::byte* a, const std::byte* b, std::byte* y, int64_t count) {
+          ParallelRanges(count >= 1 << 15 ? threads : 1, count, [&](int64_t begin, int64_t end) {
+            AddBytes(sum, a + begin, b + begin, end - begin, y + begin);
+          });
         });
         return absl::OkStatus();
       },

@@ -6,6 +6,7 @@
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"
 #include "nomograph/ops/quant/pairs/pair_conv_op.h"
+#include "nomograph/ops/quant/quads/quad_conv_op.h"
 #include "nomograph/ops/quant/written.h"
 
 namespace nomograph::quant {
@@ -76,14 +77,16 @@ void Finish(const KernelContext& context, int threads, const int32_t* sums) {
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareQLinearConv(const PrepareContext& context) {
-  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> pairs,
-                        PreparePairConv(context, {.factors = kInputs,
-                                                  .x_scale = kXScale,
-                                                  .kernel_scale = kKernelScale,
-                                                  .y_scale = kYScale,
-                                                  .y_zero_point = kYZero,
-                                                  .bias = kBias}));
-  if (pairs != nullptr) return pairs;
+  constexpr QuantizedConvInputs kAll = {.factors = kInputs,
+                                        .x_scale = kXScale,
+                                        .kernel_scale = kKernelScale,
+                                        .y_scale = kYScale,
+                                        .y_zero_point = kYZero,
+                                        .bias = kBias};
+  for (const auto prepare : {&PrepareQuadConv, &PreparePairConv}) {
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, prepare(context, kAll));
+    if (kernel != nullptr) return kernel;
+  }
   const int threads = context.threads;
   return PrepareProduct(context, ConvSpec(context, kInputs),
                         [threads](KernelContext& kernel, const int32_t* sums) {

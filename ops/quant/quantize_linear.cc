@@ -2,6 +2,7 @@
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/storage_types.h"
+#include "nomograph/ops/quant/byte_loops.h"
 #include "nomograph/ops/quant/granularity.h"
 #include "nomograph/ops/quant/linear.h"
 #include "nomograph/ops/quant/loops.h"
@@ -84,6 +85,12 @@ void QuantizeRun(const Run& run, const float* x, const float* scale, const Q* ze
   const Q no_zero = 0;
   const bool arrays = run.step == 1;
   const Q* zeros = zero == nullptr ? &no_zero : zero + run.parameter;
+  if constexpr (sizeof(Q) == 1) {
+    if (!arrays) {
+      return QuantizeToBytes(x + run.first, run.count, scale[run.parameter], *zeros,
+                             std::is_signed_v<Q>, y + run.first);
+    }
+  }
   WithConstants(arrays, arrays && zero != nullptr, [&](auto scales, auto has_zeros) {
     QuantizeLoop<scales.value, has_zeros.value>(x + run.first, run.count, scale + run.parameter,
                                                 zeros, y + run.first);

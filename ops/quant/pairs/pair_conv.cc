@@ -64,30 +64,15 @@ int32_t Joined(int16_t low, int16_t high) {
 
 }  // namespace
 
-PairConv::Axis::Axis(const WindowSpan& span, int64_t step)
-    : stride(span.stride),
-      dilation(span.dilation * step),
-      taps(CeilOfQuotient(span.taps, step)),
-      extent((span.output - 1) * span.stride + (span.taps - 1) * span.dilation + 1),
-      pitch(CeilOfQuotient(extent, span.stride)) {
-  for (int64_t t = 0; t < taps; ++t) phases.push_back(t * dilation % stride);
-  std::sort(phases.begin(), phases.end());
-  phases.erase(std::unique(phases.begin(), phases.end()), phases.end());
-}
-
-int64_t PairConv::Axis::phase(int64_t tap) const {
-  return std::lower_bound(phases.begin(), phases.end(), tap * dilation % stride) - phases.begin();
-}
-
 PairConv::PairConv(const PairConvSizes& sizes)
     : sizes_(sizes),
       rows_(sizes.rows, 1),
       columns_(sizes.columns, sizes.depthwise ? 2 : 1),
       plane_(rows_.pitch * columns_.pitch),
-      pair_stride_(plane_ * static_cast<int64_t>(rows_.phases.size() * columns_.phases.size())),
+      pair_stride_(plane_ * rows_.num_phases() * columns_.num_phases()),
       pairs_(sizes.depthwise ? sizes.in_channels : CeilOfQuotient(sizes.in_channels, 2)),
       block_channels_(sizes.depthwise ? 1 : kBlockChannels) {
-  const auto is_whole = [](const WindowSpan& span, const Axis& axis) {
+  const auto is_whole = [](const WindowSpan& span, const WindowAxis& axis) {
     return span.stride == 1 && span.pad_begin == 0 && axis.pitch == span.input;
   };
   planes_are_images_ =
@@ -100,8 +85,7 @@ PairConv::PairConv(const PairConvSizes& sizes)
   chunks_ = CeilOfQuotient(sizes.rows.output, chunk_rows_);
   for (int64_t i = 0; i < rows_.taps; ++i) {
     for (int64_t j = 0; j < columns_.taps; ++j) {
-      const int64_t phase =
-          rows_.phase(i) * static_cast<int64_t>(columns_.phases.size()) + columns_.phase(j);
+      const int64_t phase = rows_.phase(i) * columns_.num_phases() + columns_.phase(j);
       offsets_.push_back(phase * plane_ + rows_.shift(i) * columns_.pitch + columns_.shift(j));
     }
   }
@@ -184,7 +168,7 @@ void PairConv::Split(const PairInput& x, int64_t piece, int32_t* scratch, int32_
                    .pitch = columns_.pitch,
                    .plane = plane_,
                    .column_phases = columns_.phases.data(),
-                   .num_column_phases = static_cast<int64_t>(columns_.phases.size())};
+                   .num_column_phases = columns_.num_phases()};
   lines.count = std::min(columns.input - skipped, columns_.extent - lines.at);
   int32_t* to = planes + piece * pair_stride_;
   for (const int64_t row_phase : rows_.phases) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "nomograph/core/vector/packed_product.h"
+#include "nomograph/ops/quant/pairs/window_axis.h"
 
 namespace nomograph::quant {
 
@@ -76,20 +77,8 @@ class PairConv {
   int64_t sums_elements() const;
   int64_t line_halves() const;  // 16-bit elements of a line of the padded input
 
-  struct Axis {
-    Axis() = default;
-    Axis(const WindowSpan& span, int64_t step);
-    int64_t stride = 1, dilation = 1, taps = 1;
-    int64_t extent = 0;           // elements from the first to the last that a window reaches
-    int64_t pitch = 0;            // of them, those that are a stride apart
-    std::vector<int64_t> phases;  // elements between strides that a tap meets
-    // Of a tap: the index of its phase, and how far it is within.
-    int64_t phase(int64_t tap) const;
-    int64_t shift(int64_t tap) const { return tap * dilation / stride; }
-  };
-
   PairConvSizes sizes_;
-  Axis rows_, columns_;
+  WindowAxis rows_, columns_;
   int64_t plane_;                   // elements of a phase
   int64_t pair_stride_;             // of all phases
   int64_t pairs_, blocks_;          // pairs of channels, blocks of output channels

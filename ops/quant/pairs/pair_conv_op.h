@@ -5,18 +5,11 @@
 #include <memory>
 
 #include "nomograph/core/op/kernel.h"
-#include "nomograph/ops/quant/integer_conv.h"
+#include "nomograph/ops/quant/pairs/quantized_conv.h"
 
 namespace nomograph::quant {
 
-// Which inputs of a node are what beside the factors.
-struct QuantizedConvInputs {
-  ConvInputs factors;
-  int x_scale, kernel_scale, y_scale, y_zero_point, bias;
-};
-
-// Null where it does not serve the node: a kernel that is not known, channels last, three axes,
-// groups but for depthwise convolutions, or a machine that has VNNI or no vectors.
+// Null where there are no SizesOf() the node, the machine has no vectors, or another form is taken.
 absl::StatusOr<std::unique_ptr<Kernel>> PreparePairConv(const PrepareContext& context,
                                                         const QuantizedConvInputs& inputs);
 

@@ -1,0 +1,93 @@
+#include "nomograph/ops/quant/byte_loops.h"
+
+#include <cstring>
+
+#include "nomograph/core/vector/vector_target.h"
+#include "nomograph/ops/quant/loops.h"
+#include "nomograph/ops/quant/quads/quad_loops.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nomograph/ops/quant/byte_loops_kernel.h"
+#include "hwy/foreach_target.h"
+//
+#include "nomograph/ops/quant/byte_loops_kernel.h"
+
+namespace nomograph::quant {
+namespace {
+
+struct Target {
+  decltype(&HWY_STATIC_DISPATCH(AddBytes)) add_bytes;
+  decltype(&HWY_STATIC_DISPATCH(QuantizeToBytes)) quantize_to_bytes;
+  decltype(&HWY_STATIC_DISPATCH(MaxOfLines)) max_of_lines;
+  decltype(&HWY_STATIC_DISPATCH(MaxOfTaps)) max_of_taps;
+};
+
+#define NOMO_BYTE_TARGET(NAMESPACE) \
+  { NAMESPACE::AddBytes, NAMESPACE::QuantizeToBytes, NAMESPACE::MaxOfLines, NAMESPACE::MaxOfTaps }
+
+Target BestTarget() {
+  switch (BestVectorTarget()) {
+#if HWY_TARGETS & HWY_AVX3
+    case VectorTarget::kAvx512:
+      return NOMO_BYTE_TARGET(N_AVX3);
+#endif
+#if HWY_TARGETS & HWY_AVX2
+    case VectorTarget::kAvx2:
+      return NOMO_BYTE_TARGET(N_AVX2);
+#endif
+    default:
+      return {HWY_STATIC_DISPATCH(AddBytes), HWY_STATIC_DISPATCH(QuantizeToBytes),
+              HWY_STATIC_DISPATCH(MaxOfLines), HWY_STATIC_DISPATCH(MaxOfTaps)};
+  }
+}
+
+const Target& Best() {
+  static const Target target = BestTarget();
+  return target;
+}
+
+}  // namespace
+
+void AddBytes(const ByteSum& sum, const void* a, const void* b, int64_t count, void* y) {
+  Best().add_bytes(sum, a, b, count, y);
+}
+
+void QuantizeToBytes(const float* x, int64_t count, float scale, int32_t zero, bool is_signed,
+                     void* y) {
+  Best().quantize_to_bytes(x, count, scale, zero, is_signed, y);
+}
+
+void MaxOfLines(const uint8_t* const* lines, int64_t rows, uint8_t flip, int64_t count,
+                uint8_t* to) {
+  Best().max_of_lines(lines, rows, flip, count, to);
+}
+
+void MaxOfTaps(const uint8_t* line, int64_t taps, int64_t dilation, int64_t stride, int64_t count,
+               uint8_t* y) {
+  Best().max_of_taps(line, taps, dilation, stride, count, y);
+}
+
+ByteTable RequantizingTable(const ByteScale& x, const ByteScale& y, bool is_signed) {
+  ByteTable table;
+  table.is_identity = true;
+  for (int i = 0; i < 256; ++i) {
+    const int32_t number = is_signed ? static_cast<int8_t>(i) : i;
+    const float value = static_cast<float>(number - x.zero) * x.scale / y.scale;
+    table.entries[i] = is_signed ? static_cast<uint8_t>(QuantizedFast<int8_t>(value, y.zero))
+                                 : QuantizedFast<uint8_t>(value, y.zero);
+    table.is_identity = table.is_identity && table.entries[i] == i;
+  }
+  return table;
+}
+
+void LookUpBytes(const ByteTable& table, const uint8_t* x, int64_t count, uint8_t* y) {
+  if (table.is_identity) {
+    if (x != y) std::memcpy(y, x, count);
+  } else if (HasQuads()) {
+    LookUp(table.entries, x, count, y);
+  } else {
+    for (int64_t i = 0; i < count; ++i) y[i] = table.entries[x[i]];
+  }
+}
+
+}  // namespace nomograph::quant

@@ -1,0 +1,111 @@
+#include "nomograph/ops/quant/pairs/quantized_conv.h"
+
+#include "nomograph/ops/nn/conv/conv_kernel.h"
+#include "nomograph/ops/nn/window.h"
+
+namespace nomograph::quant {
+namespace {
+
+int32_t ByteAt(DType dtype, const std::byte* bytes, int64_t i) {
+  return dtype == DType::kInt8 ? reinterpret_cast<const int8_t*>(bytes)[i]
+                               : reinterpret_cast<const uint8_t*>(bytes)[i];
+}
+int32_t ByteAt(const Tensor& tensor, int64_t i) {
+  return ByteAt(tensor.dtype(), tensor.raw_data(), i);
+}
+int32_t OneByte(const TensorView& view) { return ByteAt(view.dtype, view.data, 0); }
+
+}  // namespace
+
+std::optional<PairConvSizes> SizesOf(const PrepareContext& context, const ConvInputs& inputs) {
+  const Attributes& attrs = context.attrs;
+  const Shape &x = context.inputs[inputs.x].shape, &w = context.inputs[inputs.kernel].shape;
+  if (!context.constants[inputs.kernel].valid() ||
+      !context.constants[inputs.kernel_zero_point].valid() || nn::IsChannelsLast(attrs) ||
+      x.num_elements() == 0 || w.num_elements() == 0 ||
+      context.outputs[0].shape.num_elements() == 0) {
+    return std::nullopt;
+  }
+  const auto activation = nn::SplitActivation(x, attrs);
+  if (!activation.ok()) return std::nullopt;
+  const auto window = nn::GetWindow(attrs, activation->spatial, nn::ConvKernelSpatial(w, attrs));
+  if (!window.ok() || window->size() > 2 || !nn::FitsIn32Bits(*window)) return std::nullopt;
+  const nn::ActivationLayout from(x, attrs), to(context.outputs[0].shape, attrs);
+  const int64_t groups = attrs.Int("groups");
+  const bool depthwise = groups == from.channels && groups == to.channels && groups > 1;
+  if (groups > 1 && !depthwise) return std::nullopt;
+  const WindowMatrix spans = nn::SpansOf(*window);
+  // Planes are written with their padding, which is not to be more than all there is to do.
+  const auto reached = [](const WindowSpan& span) {
+    return static_cast<double>(span.output - 1) * static_cast<double>(span.stride) +
+           static_cast<double>(span.taps) * static_cast<double>(span.dilation) +
+           static_cast<double>(span.stride);
+  };
+  constexpr double kMost = 8, kSmall = 1 << 16;
+  const double planes =
+      reached(spans.rows) * reached(spans.columns) * static_cast<double>(from.channels);
+  const double elements = static_cast<double>(x.num_elements() / from.batches +
+                                              context.outputs[0].shape.num_elements() / to.batches);
+  if (planes > kMost * elements + kSmall) return std::nullopt;
+  return PairConvSizes{.rows = spans.rows,
+                       .columns = spans.columns,
+                       .in_channels = from.channels,
+                       .out_channels = to.channels,
+                       .depthwise = depthwise};
+}
+
+PairWeights KernelNumbers::weights() const {
+  return {.data = values.data(), .out_stride = terms, .in_stride = taps, .tap_stride = 1};
+}
+
+KernelNumbers KernelLessZeros(const PrepareContext& context, const ConvInputs& inputs,
+                              const PairConvSizes& sizes) {
+  const Tensor& w = context.constants[inputs.kernel];
+  const Tensor& zeros = context.constants[inputs.kernel_zero_point];
+  const nn::ConvKernelLayout layout(w.shape(), context.attrs);
+  KernelNumbers numbers;
+  numbers.taps = sizes.rows.taps * sizes.columns.taps;
+  numbers.terms = layout.in * numbers.taps;
+  numbers.values.reserve(w.num_elements());
+  for (int64_t o = 0; o < sizes.out_channels; ++o) {
+    const int32_t zero = ByteAt(zeros, zeros.num_elements() == 1 ? 0 : o);
+    for (int64_t i = 0; i < layout.in; ++i) {
+      for (int64_t tap = 0; tap < numbers.taps; ++tap) {
+        numbers.values.push_back(static_cast<int16_t>(ByteAt(w, layout.Offset(tap, i, o)) - zero));
+      }
+    }
+  }
+  return numbers;
+}
+
+int ConvThreads(const PrepareContext& context, int64_t terms) {
+  // Helpers that sleep take some microseconds to wake.
+  constexpr int64_t kWorthThreads = 1 << 18;
+  return context.outputs[0].shape.num_elements() * terms < kWorthThreads ? 1 : context.threads;
+}
+
+PairInput ImageOf(const KernelContext& context, const ConvInputs& inputs, int64_t image) {
+  const TensorView& x = context.input_view(inputs.x);
+  const Shape& shape = context.input_shape(inputs.x);
+  return {.data = x.data + image * (shape.num_elements() / shape[0]),
+          .is_signed = x.dtype == DType::kInt8,
+          .zero_point = OneByte(context.input_view(inputs.x_zero_point))};
+}
+
+PairFinish FinishOf(const KernelContext& context, const QuantizedConvInputs& inputs,
+                    int64_t out_channels, float* scales, int32_t* biases) {
+  const float x_scale = context.input<float>(inputs.x_scale)[0];
+  const float y_scale = context.input<float>(inputs.y_scale)[0];
+  const auto kernel = context.input<float>(inputs.kernel_scale);
+  const bool has_bias = context.has_input(inputs.bias);
+  for (int64_t o = 0; o < out_channels; ++o) {
+    scales[o] = x_scale * kernel[kernel.size() == 1 ? 0 : o] / y_scale;
+    biases[o] = has_bias ? context.input<int32_t>(inputs.bias)[o] : 0;
+  }
+  return {.scales = scales,
+          .biases = biases,
+          .zero_point = OneByte(context.input_view(inputs.y_zero_point)),
+          .is_signed = context.output_dtype(0) == DType::kInt8};
+}
+
+}  // namespace nomograph::quant

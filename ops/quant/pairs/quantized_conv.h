@@ -1,0 +1,48 @@
+// What the fast kernels of convolutions of quantised numbers read from a node.
+#ifndef NOMOGRAPH_OPS_QUANT_PAIRS_QUANTIZED_CONV_H_
+#define NOMOGRAPH_OPS_QUANT_PAIRS_QUANTIZED_CONV_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "nomograph/core/op/kernel.h"
+#include "nomograph/ops/quant/integer_conv.h"
+#include "nomograph/ops/quant/pairs/pair_conv.h"
+
+namespace nomograph::quant {
+
+// Which inputs of a node are what beside the factors.
+struct QuantizedConvInputs {
+  ConvInputs factors;
+  int x_scale, kernel_scale, y_scale, y_zero_point, bias;
+};
+
+// None where the kernel is not known, channels are last, there are three axes, or groups but for
+// those of a depthwise convolution.
+std::optional<PairConvSizes> SizesOf(const PrepareContext& context, const ConvInputs& inputs);
+
+// Of the kernel, less its zero points: [out, in / groups, taps].
+struct KernelNumbers {
+  std::vector<int16_t> values;
+  int64_t terms;  // of an output channel
+  PairWeights weights() const;
+  int64_t taps;
+};
+KernelNumbers KernelLessZeros(const PrepareContext& context, const ConvInputs& inputs,
+                              const PairConvSizes& sizes);
+
+// How many threads pay off.
+int ConvThreads(const PrepareContext& context, int64_t terms);
+
+// Image number `image` of x.
+PairInput ImageOf(const KernelContext& context, const ConvInputs& inputs, int64_t image);
+
+// As RequantizeRun() multiplies the scales. Writes `out_channels` scales and biases, which the
+// result points to.
+PairFinish FinishOf(const KernelContext& context, const QuantizedConvInputs& inputs,
+                    int64_t out_channels, float* scales, int32_t* biases);
+
+}  // namespace nomograph::quant
+
+#endif  // NOMOGRAPH_OPS_QUANT_PAIRS_QUANTIZED_CONV_H_
