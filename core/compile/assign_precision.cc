@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "nomograph/core/compile/dtype_choice.h"
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/form/form.h"
@@ -52,8 +51,8 @@ class Assigner {
   // (it rounds the other one itself), or none.
   enum class Factors { kBFloat16, kConstantRounded, kFloat32 };
 
-  // Where the machine multiplies bfloat16, kernels that round one factor themselves, and all of
-  // float32 but oneDNN's, are faster than to round both.
+  // Where the machine multiplies bfloat16, kernels that round one factor themselves are faster than
+  // to round both, and those that can but reckon that it does not pay are right.
   Factors FactorsOf(const LoweredNode& node) const {
     if (!HasBFloat16Products() || !node.op->takes_post_ops || node.inputs.size() < 2 ||
         node.inputs[1] == kNoValue || !graph_.constants[node.inputs[1]].valid()) {
@@ -79,18 +78,12 @@ class Assigner {
     for (const ValueId id : node.inputs) {
       constants.push_back(id == kNoValue ? Tensor() : graph_.constants[id]);
     }
-    const PrepareContext context{node.attrs, inputs, outputs, constants, {}, /*threads=*/1};
-    inputs[1].dtype = DType::kBFloat16;
-    {
-      // The constant's elements are float32 still: hooks read none.
-      const FormScope scope(FormScope::Wish::kEstimate);
-      if (node.op->takes_post_ops(context)) return Factors::kConstantRounded;
-    }
-    inputs[1].dtype = DType::kFloat32;
+    inputs[1].dtype = DType::kBFloat16;  // and its elements float32 still: hooks read none
     const FormScope scope(FormScope::Wish::kEstimate);
-    const bool takes = node.op->takes_post_ops(context);
-    const bool own = !scope.taken().empty() && !absl::StartsWith(scope.taken(), "oneDNN");
-    return takes && own ? Factors::kFloat32 : Factors::kBFloat16;
+    if (node.op->takes_post_ops({node.attrs, inputs, outputs, constants, {}, /*threads=*/1})) {
+      return Factors::kConstantRounded;
+    }
+    return scope.offered().empty() ? Factors::kBFloat16 : Factors::kFloat32;
   }
 
   // None where the node has to stay as it is.

@@ -137,6 +137,7 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
   // What is under the windows is copied. oneDNN copies input and output into blocks of channels,
   // and fills those of small groups up.
   constexpr int64_t kBlock = 8, kWide = 256;
+  constexpr double kRoundedSum = 0.6;  // of the time of one in float32
   const bool small_groups =
       groups > 1 && std::min(x.channels / groups, out) < kBlock && y.positions >= kWide;
   const bool copies_less =
@@ -151,7 +152,8 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
       .window = spans,
       .bias_input = bias,
       .pays = taps == 1 || small_groups || copies_less,
-      .pays_rounded = groups == 1 || (out >= kBlock && terms >= kBlock)};
+      .pays_rounded = (groups == 1 || (out >= kBlock && terms >= kBlock)) &&
+                      !WinogradPays(WindowOfNode, context, kRoundedSum)};
 }
 
 std::vector<Example> ConvExamples() {
