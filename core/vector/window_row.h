@@ -24,6 +24,13 @@ inline void CopyRow(const float* from, int64_t step, int64_t count, float* HWY_R
   int64_t i = 0;
   if (step == 1) {
     for (; i + kLanes <= count; i += kLanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+#if HWY_TARGET == HWY_AVX3
+    if (i < count) {  // loads and stores leave out what is not there
+      const auto rest = hn::FirstN(d, static_cast<size_t>(count - i));
+      hn::BlendedStore(hn::MaskedLoad(rest, d, from + i), rest, d, to + i);
+    }
+    return;
+#endif
   } else if (step == 2) {
     for (; i + kLanes < count; i += kLanes) {
       V even, odd;

@@ -35,20 +35,21 @@ std::optional<ServedNode> Served(const PackedNodeFn& describe, const PrepareCont
   const MatrixView& m = node->constant;
   if (node->other_size < 1 || m.rows < 1 || m.columns < 1) return std::nullopt;
   const int64_t size = m.rows * m.columns;
+  constexpr int64_t kSmallWork = 1 << 14;
+  if (size * node->other_size * node->products < kSmallWork) return std::nullopt;
   const bool right = node->side == ProductSide::kRight;
-  // A product of a few rows is bound by the memory of its matrix, and a small one is not.
+  // A product of a few rows is bound by the memory of its matrix.
   constexpr int64_t kLargeMatrix = 1 << 14;
   if (right && node->constants == 1 && node->products == 1 && node->other_size <= kMaxProductRows &&
       TakesForm("bfloat16 product of rows", node->pays_rounded && size >= kLargeMatrix)) {
     return ServedNode{*node, /*rows=*/true};
   }
   // Vectors of sixteen columns, of which most should be there, and some terms between two stores.
-  constexpr int64_t kFewRows = 4, kFewColumns = 12, kFewTerms = 8, kSmallWork = 1 << 14;
+  constexpr int64_t kFewRows = 4, kFewColumns = 12, kFewTerms = 8;
   const int64_t rows = right ? node->other_size : m.rows;
   const int64_t columns = right ? m.columns : node->other_size;
   const int64_t terms = right ? m.rows : m.columns;
-  const bool pays = rows >= kFewRows && columns >= kFewColumns && terms >= kFewTerms &&
-                    size * node->other_size >= kSmallWork;
+  const bool pays = rows >= kFewRows && columns >= kFewColumns && terms >= kFewTerms;
   if (!TakesForm("packed product in bfloat16", node->pays_rounded && pays)) return std::nullopt;
   return ServedNode{*node};
 }
