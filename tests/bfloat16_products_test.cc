@@ -3,6 +3,7 @@
 // may differ is what sums in float32 leave out.
 #include <cmath>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/compile/program.h"
+#include "nomograph/core/compile/tuning.h"
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
@@ -172,6 +174,25 @@ TEST(BFloat16Products, AreSumsOfRoundedFactors) {
       }
     }
   }
+}
+
+// A node whose constant has been rounded has no form of float32, whatever is wished.
+TEST(BFloat16Products, HaveFormsOfTheirOwn) {
+  if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
+  const TensorType type{DType::kFloat32, {1, 16, 12, 12}};
+  const Value x = InputValue(type, "x");
+  const auto model = BuildModel({x}, {Conv(x, {24, 16, 3, 3}, {1, 1}, {1, 1, 1, 1})});
+  ASSERT_TRUE(model.ok()) << model.status();
+  auto tuning = std::make_shared<Tuning>();
+  tuning->survey = true;
+  const auto program =
+      Program::Compile(*model, model->graph, {type}, OpRegistry::Default(),
+                       {.precision = Precision::kBFloat16, .threads = 1, .tuning = tuning});
+  ASSERT_TRUE(program.ok()) << program.status();
+  ASSERT_EQ((*program)->steps().size(), 1u);
+  ASSERT_NE((*program)->steps()[0].form, nullptr);
+  EXPECT_THAT((*program)->steps()[0].form->forms,
+              testing::ElementsAre("packed product in bfloat16"));
 }
 
 // What is reckoned to be faster without is not rounded at all.

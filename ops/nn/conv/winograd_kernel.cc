@@ -66,7 +66,10 @@ std::optional<WinogradConv> Describe(const WindowOf& window_of, const PrepareCon
   const std::optional<WinogradConv> conv = ConvOf(window_of, context);
   // The stages wait for one another, and a plain sum is not at the machine's best for long, either.
   constexpr double kWorthwhile = 0.9;
-  if (!conv || !TakesForm("Winograd", Pays(*conv, kWorthwhile))) return std::nullopt;
+  if (!conv || context.inputs[1].dtype != DType::kFloat32 ||
+      !TakesForm("Winograd", Pays(*conv, kWorthwhile))) {
+    return std::nullopt;
+  }
   return conv;
 }
 
