@@ -176,7 +176,7 @@ TEST(BFloat16Products, AreSumsOfRoundedFactors) {
   }
 }
 
-// A node whose constant has been rounded has no form of float32, whatever is wished.
+// So tuning can measure them beside those of float32 for the constant widened again.
 TEST(BFloat16Products, HaveFormsOfTheirOwn) {
   if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
   const TensorType type{DType::kFloat32, {1, 16, 12, 12}};
@@ -191,8 +191,7 @@ TEST(BFloat16Products, HaveFormsOfTheirOwn) {
   ASSERT_TRUE(program.ok()) << program.status();
   ASSERT_EQ((*program)->steps().size(), 1u);
   ASSERT_NE((*program)->steps()[0].form, nullptr);
-  EXPECT_THAT((*program)->steps()[0].form->forms,
-              testing::ElementsAre("packed product in bfloat16"));
+  EXPECT_THAT((*program)->steps()[0].form->forms, testing::Contains("packed product in bfloat16"));
 }
 
 // What is reckoned to be faster without is not rounded at all.
