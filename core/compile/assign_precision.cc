@@ -1,6 +1,7 @@
 // A pass: products get their inputs in bfloat16, the rest of the program stays in float32. No value
 // is rounded that anything but a product reads, so that all conversions lead from float32 to
-// bfloat16, and none leads back.
+// bfloat16, and none leads back. Kernels that round one factor themselves are given the other one,
+// a constant, rounded; all else is float32 around them.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -9,7 +10,9 @@
 
 #include "nomograph/core/compile/dtype_choice.h"
 #include "nomograph/core/compile/lower.h"
+#include "nomograph/core/form/form.h"
 #include "nomograph/core/io/mapped_file.h"
+#include "nomograph/core/vector/bfloat16_product.h"
 
 namespace nomograph {
 namespace {
@@ -44,6 +47,45 @@ class Assigner {
   }
 
  private:
+  // What a kernel is given that multiplies by a constant: both factors rounded, the constant alone
+  // (it rounds the other one itself), or none.
+  enum class Factors { kBFloat16, kConstantRounded, kFloat32 };
+
+  // Where the machine multiplies bfloat16, kernels that round one factor themselves are faster than
+  // to round both, and those that can but reckon that it does not pay are right.
+  Factors FactorsOf(const LoweredNode& node) const {
+    if (!HasBFloat16Products() || !node.op->takes_post_ops || node.inputs.size() < 2 ||
+        node.inputs[1] == kNoValue || !graph_.constants[node.inputs[1]].valid()) {
+      return Factors::kBFloat16;
+    }
+    std::vector<TensorSpec> inputs, outputs;
+    std::vector<Tensor> constants;
+    // False where not all is float32 of known shapes.
+    const auto describe = [this](absl::Span<const ValueId> ids, std::vector<TensorSpec>& specs) {
+      for (const ValueId id : ids) {
+        TensorSpec& spec = specs.emplace_back();
+        if (id == kNoValue) continue;
+        const TensorType& type = graph_.types[id];
+        if (type.dtype != DType::kFloat32 || !type.shape.fully_known()) return false;
+        spec.dtype = type.dtype;
+        spec.shape = type.shape.ToShape();
+      }
+      return true;
+    };
+    if (!describe(node.inputs, inputs) || !describe(node.outputs, outputs)) {
+      return Factors::kBFloat16;
+    }
+    for (const ValueId id : node.inputs) {
+      constants.push_back(id == kNoValue ? Tensor() : graph_.constants[id]);
+    }
+    inputs[1].dtype = DType::kBFloat16;  // and its elements float32 still: hooks read none
+    const FormScope scope(FormScope::Wish::kEstimate);
+    if (node.op->takes_post_ops({node.attrs, inputs, outputs, constants, {}, /*threads=*/1})) {
+      return Factors::kConstantRounded;
+    }
+    return scope.offered().empty() ? Factors::kBFloat16 : Factors::kFloat32;
+  }
+
   // None where the node has to stay as it is.
   std::optional<LowForm> FormOf(const LoweredNode& node) const {
     const OpDef& op = *node.op;
@@ -54,6 +96,19 @@ class Assigner {
       return std::nullopt;
     }
     LowForm form;
+    if (gains) {
+      switch (FactorsOf(node)) {
+        case Factors::kFloat32:
+          return std::nullopt;
+        case Factors::kConstantRounded:
+          form.inputs.resize(node.inputs.size(), false);
+          form.inputs[1] = true;
+          form.outputs.resize(node.outputs.size(), false);
+          return form;
+        case Factors::kBFloat16:
+          break;
+      }
+    }
     std::vector<TensorType> types;
     std::vector<Tensor> constants;
     for (size_t i = 0; i < node.inputs.size(); ++i) {

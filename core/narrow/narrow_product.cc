@@ -150,6 +150,12 @@ void PackNarrow(const NarrowMatrix& matrix, const MatrixView& from, std::byte* p
   });
 }
 
+void PackNarrow(const NarrowMatrix& matrix, const BFloat16View& from, std::byte* packed) {
+  PackWords(matrix, packed, [&](int64_t i, int64_t j) {
+    return uint32_t{from.data[i * from.row_stride + j * from.column_stride]};
+  });
+}
+
 void PackNarrow(const NarrowMatrix& matrix, const ByteMatrixView& from, std::byte* packed) {
   PackWords(matrix, packed, [&](int64_t i, int64_t j) {
     const std::byte byte = from.data[i * from.row_stride + j * from.column_stride];

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "nomograph/core/vector/bfloat16_product.h"
 #include "nomograph/core/vector/packed_product.h"
 #include "nomograph/core/vector/steps.h"
 
@@ -47,6 +48,8 @@ std::optional<NarrowType> ExactNarrowType(const float* numbers, int64_t count);
 int64_t NarrowBytes(const NarrowMatrix& matrix);
 // `from` has the matrix's sizes, and numbers that its type holds.
 void PackNarrow(const NarrowMatrix& matrix, const MatrixView& from, std::byte* packed);
+// REQUIRES: the type is kBFloat16.
+void PackNarrow(const NarrowMatrix& matrix, const BFloat16View& from, std::byte* packed);
 // Element (i, j) lies at data[i * row_stride + j * column_stride], a byte each. Bytes that are
 // unsigned are moved into the signed range by what `minus` says.
 struct ByteMatrixView {

@@ -12,6 +12,7 @@
 #include "hwy/highway.h"
 #include "nomograph/core/vector/packed_product.h"
 #include "nomograph/core/vector/panel_product.h"
+#include "nomograph/core/vector/window_row.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -54,53 +55,6 @@ void PackRightBlock(const MatrixView& m, int64_t term, int64_t terms, int64_t fi
     for (int64_t i = 0; i < rest; ++i) to[i] = from[c + i];
     // Of few columns no vector is read.
     if (rest > kFewColumns) std::fill(to + rest, to + kPanelColumns, 0.0f);
-  }
-}
-
-// Elements from[0], from[step], … of a row; as many as there are.
-void CopyRow(const float* from, int64_t step, int64_t count, float* HWY_RESTRICT to) {
-  const D d;
-  int64_t i = 0;
-  if (step == 1) {
-    for (; i + kLanes <= count; i += kLanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
-  } else if (step == 2) {
-    for (; i + kLanes < count; i += kLanes) {
-      V even, odd;
-      hn::LoadInterleaved2(d, from + 2 * i, even, odd);
-      hn::StoreU(even, d, to + i);
-    }
-  }
-  for (; i < count; ++i) to[i] = from[i * step];
-}
-
-// The places [first, first + columns) of one row of the matrix.
-void WindowRow(const WindowMatrix& w, const float* planes, int64_t row, int64_t first,
-               int64_t columns, float* HWY_RESTRICT to) {
-  const int64_t taps = w.rows.taps * w.columns.taps, tap = row % taps;
-  const float* const plane = planes + row / taps * w.rows.input * w.columns.input;
-  const int64_t down = tap / w.columns.taps * w.rows.dilation - w.rows.pad_begin;
-  const int64_t right = tap % w.columns.taps * w.columns.dilation - w.columns.pad_begin;
-  const int64_t stride = w.columns.stride;
-  // The places in a row of places whose element is in the plane.
-  const int64_t begin = right >= 0 ? 0 : (-right + stride - 1) / stride;
-  const int64_t end = right >= w.columns.input ? 0 : (w.columns.input - 1 - right) / stride + 1;
-  int64_t r = first / w.columns.output, c = first % w.columns.output;
-  while (columns > 0) {
-    const int64_t count = std::min(columns, w.columns.output - c);
-    const int64_t at = r * w.rows.stride + down;
-    const bool inside = at >= 0 && at < w.rows.input;
-    const int64_t low = inside ? std::clamp(begin - c, int64_t{0}, count) : count;
-    const int64_t high = std::clamp(end - c, low, count);
-    std::fill(to, to + low, 0.0f);
-    if (low < high) {
-      CopyRow(plane + at * w.columns.input + (c + low) * stride + right, stride, high - low,
-              to + low);
-    }
-    std::fill(to + high, to + count, 0.0f);
-    to += count;
-    columns -= count;
-    ++r;
-    c = 0;
   }
 }
 

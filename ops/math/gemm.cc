@@ -7,6 +7,7 @@
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/math/bfloat16_kernel.h"
 #include "nomograph/ops/math/integer.h"
 #include "nomograph/ops/math/packed_kernel.h"
 
@@ -192,11 +193,11 @@ std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
     const bool is_row = c.rank() > 0 && c[c.rank() - 1] == columns && c.num_elements() == columns;
     if (!is_row || attrs.Float("beta") != 1) return std::nullopt;
   }
-  return PackedNode{.side = ProductSide::kRight,
-                    .constant = {b.data<float>().data(), inner, columns, transposed ? 1 : columns,
-                                 transposed ? inner : 1},
-                    .other_size = context.inputs[0].shape[0],
-                    .bias_input = has_c ? 2 : -1};
+  return PackedNode{
+      .side = ProductSide::kRight,
+      .constant = {FloatsOf(b), inner, columns, transposed ? 1 : columns, transposed ? inner : 1},
+      .other_size = context.inputs[0].shape[0],
+      .bias_input = has_c ? 2 : -1};
 }
 
 // dA = alpha dY B^T and dB = alpha A^T dY, each transposed as the operand is.
@@ -301,9 +302,11 @@ NOMO_REGISTER_OP(
         .Attr("transpose_b", false, "transposes b")
         .Infer(InferGemm)
         .Reference(GemmCompute)
+        .Fast(PrepareBFloat16(DescribePacked))
         .Fast(PreparePacked(DescribePacked))
         .Fast(onednn::Prepare(BuildGemm))
-        .TakesPostOps(PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildGemm)))
+        .TakesPostOps(BFloat16TakesPostOps(
+            DescribePacked, PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildGemm))))
         .Quantizes(QuantizedGemm)
         .InLowPrecision(LowPrecision::kGains)
         .Work(ProductWork)

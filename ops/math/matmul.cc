@@ -3,6 +3,7 @@
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn_matmul.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/math/bfloat16_kernel.h"
 #include "nomograph/ops/math/packed_kernel.h"
 
 namespace nomograph {
@@ -213,8 +214,7 @@ std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
   const int64_t inner = s->inner.size(), columns = s->columns.size();
   return PackedNode{
       .side = ProductSide::kRight,
-      .constant = {b.data<float>().data(), inner, columns, transposed ? 1 : columns,
-                   transposed ? inner : 1},
+      .constant = {FloatsOf(b), inner, columns, transposed ? 1 : columns, transposed ? inner : 1},
       .other_size = context.inputs[0].shape.num_elements() / std::max<int64_t>(inner, 1)};
 }
 
@@ -342,9 +342,11 @@ NOMO_REGISTER_OP(
         .Attr("transpose_b", false, "swaps the last two axes of b, which must have two")
         .Infer(InferMatMul)
         .Reference(MatMulCompute)
+        .Fast(PrepareBFloat16(DescribePacked))
         .Fast(PreparePacked(DescribePacked))
         .Fast(onednn::Prepare(BuildMatMul))
-        .TakesPostOps(PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildMatMul)))
+        .TakesPostOps(BFloat16TakesPostOps(
+            DescribePacked, PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildMatMul))))
         .Quantizes(QuantizedMatMul)
         .InLowPrecision(LowPrecision::kGains)
         .Work(ProductWork)

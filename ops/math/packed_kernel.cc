@@ -85,14 +85,6 @@ std::optional<ServedNode> Served(const PackedNodeFn& describe, const PrepareCont
   return std::nullopt;
 }
 
-std::optional<std::vector<FusedStep>> StepsOf(const PackedNode& node,
-                                              const PrepareContext& context) {
-  const bool left = node.side == ProductSide::kLeft;
-  return FusedSteps(context, node.side,
-                    left ? node.constants * node.constant.rows : node.other_size,
-                    left ? node.other_size : node.constant.columns);
-}
-
 // PackMatrix(), a piece at a time; mapped pages that have been packed are given back, so that a
 // large matrix is not in memory twice.
 void PackInPieces(ProductSide side, const MatrixView& m, float* packed) {
@@ -116,17 +108,18 @@ void PackInPieces(ProductSide side, const MatrixView& m, float* packed) {
 
 class PackedKernel : public Kernel {
  public:
-  PackedKernel(const PackedNode& node, Tensor packed, std::vector<FusedStep> steps, int threads)
-      : node_(node), packed_(std::move(packed)), steps_(std::move(steps)), threads_(threads) {
-    node_.constant.data = nullptr;  // its memory may be given back
-  }
+  PackedKernel(NodeProducts products, Tensor packed, int threads)
+      : products_(std::move(products)), packed_(std::move(packed)), threads_(threads) {}
 
   absl::Status Run(KernelContext& context) const override {
+    const PackedNode& node = products_.node();
+    const int64_t step = packed_.num_elements() / node.constants;
     float* const scratch = reinterpret_cast<float*>(context.scratch());
     ParallelParts(threads_, [&](int part, int parts) {
-      PackedProduct product = CommonProduct();
-      for (int64_t i = 0; i < node_.products; ++i) {
-        SetAddresses(context, i, product);
+      PackedProduct product = products_.Common();
+      for (int64_t i = 0; i < node.products; ++i) {
+        products_.SetAddresses(context, i, product);
+        product.packed = packed_.data<float>().data() + i % node.constants * step;
         MultiplyPart(product, part, parts, scratch + part * ScratchFloats());
       }
     });
@@ -136,58 +129,18 @@ class PackedKernel : public Kernel {
   int64_t scratch_bytes() const override {
     return threads_ * ScratchFloats() * static_cast<int64_t>(sizeof(float));
   }
-  bool ReadsInput(int index) const override { return index != node_.constant_input; }
+  bool ReadsInput(int index) const override { return index != products_.node().constant_input; }
   std::string Describe() const override {
     return absl::StrCat("packed product ", VectorTargetName(BestVectorTarget()));
   }
 
  private:
-  // What all products have in common.
-  PackedProduct CommonProduct() const {
-    const MatrixView& m = node_.constant;
-    const bool left = node_.side == ProductSide::kLeft;
-    PackedProduct product{.side = node_.side, .other = {}};
-    product.other.rows = left ? m.columns : node_.other_size;
-    product.other.columns = left ? node_.other_size : m.rows;
-    product.other.row_stride = product.other.columns;
-    if (node_.window) product.window = &*node_.window;
-    product.size = left ? m.rows : m.columns;
-    product.output_stride = left ? node_.other_size : m.columns;
-    for (const FusedStep& step : steps_) product.steps.push_back(step.step);
-    return product;
+  int64_t ScratchFloats() const {
+    return ProductScratchFloats({.side = products_.node().side, .other = {}});
   }
 
-  void SetAddresses(const KernelContext& context, int64_t i, PackedProduct& product) const {
-    const MatrixView& m = node_.constant;
-    const bool left = node_.side == ProductSide::kLeft;
-    const int64_t constant = i % node_.constants;
-    const int64_t output = i * product.output_stride * (left ? m.rows : node_.other_size);
-    int64_t other = product.other.rows * product.other.columns;
-    if (node_.window) {
-      const WindowSpan &rows = node_.window->rows, &columns = node_.window->columns;
-      other = m.columns / (rows.taps * columns.taps) * rows.input * columns.input;
-    }
-    product.packed =
-        packed_.data<float>().data() + constant * packed_.num_elements() / node_.constants;
-    product.other.data = context.input<float>(node_.other_input).data() + i * other;
-    product.output = context.output<float>(0).data() + output;
-    const int64_t first = constant * product.size;  // of the rows (columns) of all constants
-    if (node_.bias_input >= 0) {
-      (left ? product.row_bias : product.column_bias) =
-          context.input<float>(node_.bias_input).data() + first;
-    }
-    for (size_t s = 0; s < steps_.size(); ++s) {
-      if (steps_[s].input < 0) continue;
-      const bool whole = steps_[s].step.row_stride != 0 && steps_[s].step.column_stride != 0;
-      product.steps[s].operand =
-          context.input<float>(steps_[s].input).data() + (whole ? output : first);
-    }
-  }
-  int64_t ScratchFloats() const { return ProductScratchFloats({.side = node_.side, .other = {}}); }
-
-  PackedNode node_;
+  const NodeProducts products_;
   const Tensor packed_;
-  const std::vector<FusedStep> steps_;
   const int threads_;
 };
 
@@ -265,6 +218,69 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareNarrow(const PackedNode& node,
 
 }  // namespace
 
+const float* FloatsOf(const Tensor& constant) {
+  return constant.dtype() == DType::kFloat32 ? constant.data<float>().data() : nullptr;
+}
+
+NodeProducts::NodeProducts(const PackedNode& node, std::vector<FusedStep> steps)
+    : node_(node), steps_(std::move(steps)) {
+  node_.constant.data = nullptr;  // its memory may be given back
+}
+
+PackedProduct NodeProducts::Common() const {
+  const MatrixView& m = node_.constant;
+  const bool left = node_.side == ProductSide::kLeft;
+  PackedProduct product{.side = node_.side, .other = {}};
+  product.other.rows = left ? m.columns : node_.other_size;
+  product.other.columns = left ? node_.other_size : m.rows;
+  product.other.row_stride = product.other.columns;
+  if (node_.window) product.window = &*node_.window;
+  product.size = left ? m.rows : m.columns;
+  product.output_stride = left ? node_.other_size : m.columns;
+  for (const FusedStep& step : steps_) product.steps.push_back(step.step);
+  return product;
+}
+
+void NodeProducts::SetAddresses(const KernelContext& context, int64_t i,
+                                PackedProduct& product) const {
+  const MatrixView& m = node_.constant;
+  const bool left = node_.side == ProductSide::kLeft;
+  const int64_t constant = i % node_.constants;
+  const int64_t output = i * product.output_stride * (left ? m.rows : node_.other_size);
+  int64_t other = product.other.rows * product.other.columns;
+  if (node_.window) {
+    const WindowSpan &rows = node_.window->rows, &columns = node_.window->columns;
+    other = m.columns / (rows.taps * columns.taps) * rows.input * columns.input;
+  }
+  product.other.data = context.input<float>(node_.other_input).data() + i * other;
+  product.output = context.output<float>(0).data() + output;
+  const int64_t first = constant * product.size;  // of the rows (columns) of all constants
+  if (node_.bias_input >= 0) {
+    (left ? product.row_bias : product.column_bias) =
+        context.input<float>(node_.bias_input).data() + first;
+  }
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    if (steps_[s].input < 0) continue;
+    const bool whole = steps_[s].step.row_stride != 0 && steps_[s].step.column_stride != 0;
+    product.steps[s].operand =
+        context.input<float>(steps_[s].input).data() + (whole ? output : first);
+  }
+}
+
+std::optional<std::vector<FusedStep>> StepsOf(const PackedNode& node,
+                                              const PrepareContext& context) {
+  const bool left = node.side == ProductSide::kLeft;
+  return FusedSteps(context, node.side,
+                    left ? node.constants * node.constant.rows : node.other_size,
+                    left ? node.other_size : node.constant.columns);
+}
+
+int ProductThreads(const PackedNode& node, int threads) {
+  constexpr int64_t kWorthThreads = 1 << 17;
+  const MatrixView& m = node.constant;
+  return m.rows * m.columns * node.other_size * node.products < kWorthThreads ? 1 : threads;
+}
+
 std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, ProductSide side,
                                                  int64_t rows, int64_t columns) {
   std::vector<FusedStep> steps;
@@ -301,16 +317,12 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
     NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> narrow,
                           PrepareNarrow(*node, *steps, context.threads));
     if (narrow != nullptr) return narrow;
-    // A team of threads costs some microseconds, and beside other busy processes a thousand times
-    // as much.
-    constexpr int64_t kWorthThreads = 1 << 17;
     const MatrixView& m = node->constant;
-    const int64_t work = m.rows * m.columns * node->other_size * node->products;
     if (served->rows) {
+      const int64_t work = m.rows * m.columns * node->other_size * node->products;
       return std::make_unique<RowKernel>(*std::move(served->rows), *node, *std::move(steps),
                                          work < kLargeMatrix ? 1 : context.threads);
     }
-    const int threads = work < kWorthThreads ? 1 : context.threads;
     const int64_t floats = PackedFloats(node->side, m.rows, m.columns);
     NOMO_ASSIGN_OR_RETURN(Tensor packed,
                           Tensor::Create(DType::kFloat32, {node->constants, floats}));
@@ -319,7 +331,8 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
       constant.data += i * node->constant_step;
       PackInPieces(node->side, constant, packed.mutable_data<float>().data() + i * floats);
     }
-    return std::make_unique<PackedKernel>(*node, std::move(packed), *std::move(steps), threads);
+    return std::make_unique<PackedKernel>(NodeProducts(*node, *std::move(steps)), std::move(packed),
+                                          ProductThreads(*node, context.threads));
   };
 }
 

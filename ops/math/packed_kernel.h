@@ -26,9 +26,14 @@ struct PackedNode {
   int64_t other_size = 0;              // kLeft: columns of each of the others; kRight: their rows
   std::optional<WindowMatrix> window;  // kLeft: what the others are made of
   int bias_input = -1;  // an element for each row (kLeft) or column (kRight) of the constants
-  // Whether this is reckoned to be the best way to compute the node at all.
+  // Whether this is reckoned to be the best way to compute the node at all; and whether in
+  // bfloat16.
   bool pays = true;
+  bool pays_rounded = true;
 };
+
+// Where a constant's elements are, for PackedNode::constant; null where they are not float32.
+const float* FloatsOf(const Tensor& constant);
 
 // None where the node is no such product.
 using PackedNodeFn = std::function<std::optional<PackedNode>(const PrepareContext& context)>;
@@ -46,6 +51,28 @@ std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, 
 // The same for one run: an operand is where that input lies.
 std::vector<VectorStep> StepsOfRun(const std::vector<FusedStep>& steps,
                                    const KernelContext& context);
+
+// The products of a node as one run finds them.
+class NodeProducts {
+ public:
+  NodeProducts(const PackedNode& node, std::vector<FusedStep> steps);
+  const PackedNode& node() const { return node_; }
+  // What all of them have in common.
+  PackedProduct Common() const;
+  // Says where the tensors of product number `i` are, but for the packed one.
+  void SetAddresses(const KernelContext& context, int64_t i, PackedProduct& product) const;
+
+ private:
+  PackedNode node_;
+  std::vector<FusedStep> steps_;
+};
+// None where the products cannot take what is fused.
+std::optional<std::vector<FusedStep>> StepsOf(const PackedNode& node,
+                                              const PrepareContext& context);
+
+// A team of threads costs some microseconds, and beside other busy processes a thousand times as
+// much: `threads`, or 1 for a product that is not worth it.
+int ProductThreads(const PackedNode& node, int threads);
 
 // For OpDef::Fast. It serves nodes for which one of these is the fastest way on this machine: the
 // forms "packed product" and "product of rows" (core/form/form.h).

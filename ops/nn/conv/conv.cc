@@ -1,5 +1,6 @@
 // nn.Conv: convolution over 1 to 3 spatial axes, grouped and depthwise too.
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/math/bfloat16_kernel.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/conv_gradient.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
@@ -108,7 +109,7 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
   const ActivationLayout x(context.inputs[0].shape, context.attrs);
   const ActivationLayout y(context.outputs[0].shape, context.attrs);
   const ConvKernelLayout kernel(weights.shape(), context.attrs);
-  const float* data = weights.data<float>().data();
+  const float* data = FloatsOf(weights);
   const int64_t groups = context.attrs.Int("groups");
   const bool pointwise = IsPointwise(*window) && groups == 1;
   const int bias = context.has_input(2) ? 2 : -1;
@@ -136,6 +137,7 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
   // What is under the windows is copied. oneDNN copies input and output into blocks of channels,
   // and fills those of small groups up.
   constexpr int64_t kBlock = 8, kWide = 256;
+  constexpr double kRoundedSum = 0.6;  // of the time of one in float32
   const bool small_groups =
       groups > 1 && std::min(x.channels / groups, out) < kBlock && y.positions >= kWide;
   const bool copies_less =
@@ -149,7 +151,9 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
       .other_size = y.positions,
       .window = spans,
       .bias_input = bias,
-      .pays = taps == 1 || small_groups || copies_less};
+      .pays = taps == 1 || small_groups || copies_less,
+      .pays_rounded = (groups == 1 || (out >= kBlock && terms >= kBlock)) &&
+                      !WinogradPays(WindowOfNode, context, kRoundedSum)};
 }
 
 std::vector<Example> ConvExamples() {
@@ -283,21 +287,24 @@ NOMO_REGISTER_OP(
             .Output("y", "T", "[batch, spatial..., out], see data_format"))
         .Infer(InferConv)
         .Reference(ConvCompute)
+        .Fast(PrepareBFloat16(DescribeProduct))
         .Fast(PrepareWinograd(WindowOfNode))
         .Fast(PrepareDepthwise(WindowOfNode))
         .Fast(PrepareTaps(WindowOfNode))
         .Fast(PrepareDirect(WindowOfNode))
         .Fast(PreparePacked(DescribeProduct))
         .Fast(onednn::Prepare(BuildConv))
-        .TakesPostOps(WinogradTakesPostOps(
-            WindowOfNode,
-            DepthwiseTakesPostOps(
+        .TakesPostOps(BFloat16TakesPostOps(
+            DescribeProduct,
+            WinogradTakesPostOps(
                 WindowOfNode,
-                TapsTakePostOps(
+                DepthwiseTakesPostOps(
                     WindowOfNode,
-                    DirectTakesPostOps(WindowOfNode,
-                                       PackedTakesPostOps(DescribeProduct,
-                                                          onednn::TakesPostOps(BuildConv)))))))
+                    TapsTakePostOps(
+                        WindowOfNode,
+                        DirectTakesPostOps(WindowOfNode,
+                                           PackedTakesPostOps(DescribeProduct,
+                                                              onednn::TakesPostOps(BuildConv))))))))
         .AbsorbsAffine(AbsorbAffine)
         .Gradient(ConvGradient(PlainConv()))
         .Quantizes(QuantizedConv)

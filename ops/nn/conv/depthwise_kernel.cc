@@ -22,6 +22,7 @@ std::optional<DepthwiseConv> Describe(const WindowOf& window_of, const PrepareCo
       !context.constants[1].valid() || IsChannelsLast(context.attrs)) {
     return std::nullopt;
   }
+  if (context.inputs[1].dtype != DType::kFloat32) return std::nullopt;
   const auto window = window_of(context);
   const ActivationLayout x(context.inputs[0].shape, context.attrs);
   const ActivationLayout y(context.outputs[0].shape, context.attrs);

@@ -40,6 +40,7 @@ std::optional<DirectConv> Describe(const WindowOf& window_of, const PrepareConte
       !context.constants[1].valid() || IsChannelsLast(context.attrs)) {
     return std::nullopt;
   }
+  if (context.inputs[1].dtype != DType::kFloat32) return std::nullopt;
   const auto window = window_of(context);
   if (!window.ok() || window->size() > 2 || !FitsIn32Bits(*window)) return std::nullopt;
   const ActivationLayout x(context.inputs[0].shape, context.attrs);

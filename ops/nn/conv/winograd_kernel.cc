@@ -26,8 +26,8 @@ bool IsDense3(const WindowAxis& axis) {
          axis.pad_end >= 0;
 }
 
-// The node without what is fused behind it; none where the kernel does not serve it.
-std::optional<WinogradConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
+// The node without what is fused behind it; none where the kernel cannot serve it.
+std::optional<WinogradConv> ConvOf(const WindowOf& window_of, const PrepareContext& context) {
   if (BestVectorTarget() == VectorTarget::kBaseline || context.inputs[0].dtype != DType::kFloat32 ||
       !context.constants[1].valid() || IsChannelsLast(context.attrs) ||
       context.attrs.Int("groups") != 1) {
@@ -52,11 +52,25 @@ std::optional<WinogradConv> Describe(const WindowOf& window_of, const PrepareCon
                           .pad_left = columns.pad_begin,
                           .threads = context.threads,
                           .steps = {}};
+  return conv;
+}
+
+bool Pays(const WinogradConv& conv, double cost) {
+  constexpr double kSmallWork = 1 << 20;
+  const double work =
+      9.0 * conv.images * conv.in_channels * conv.out_channels * conv.out_rows * conv.out_columns;
+  return work >= kSmallWork && WinogradCost(conv) <= cost;
+}
+
+// None where the kernel does not serve it.
+std::optional<WinogradConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
+  const std::optional<WinogradConv> conv = ConvOf(window_of, context);
   // The stages wait for one another, and a plain sum is not at the machine's best for long, either.
-  constexpr double kSmallWork = 1 << 20, kWorthwhile = 0.9;
-  const double work = 9.0 * x.channels * context.outputs[0].shape.num_elements();
-  const bool pays = work >= kSmallWork && WinogradCost(conv) <= kWorthwhile;
-  if (!TakesForm("Winograd", pays)) return std::nullopt;
+  constexpr double kWorthwhile = 0.9;
+  if (!conv || context.inputs[1].dtype != DType::kFloat32 ||
+      !TakesForm("Winograd", Pays(*conv, kWorthwhile))) {
+    return std::nullopt;
+  }
   return conv;
 }
 
@@ -140,6 +154,11 @@ std::optional<std::vector<FusedStep>> StepsOf(const WinogradConv& conv,
 }
 
 }  // namespace
+
+bool WinogradPays(const WindowOf& window, const PrepareContext& context, double cost) {
+  const std::optional<WinogradConv> conv = ConvOf(window, context);
+  return conv && Pays(*conv, cost);
+}
 
 PrepareFn PrepareWinograd(WindowOf window) {
   return [window = std::move(window)](

@@ -16,6 +16,10 @@ PrepareFn PrepareWinograd(WindowOf window);
 std::function<bool(const PrepareContext&)> WinogradTakesPostOps(
     WindowOf window, std::function<bool(const PrepareContext&)> otherwise);
 
+// Whether the kernel could serve the node, in float32, in `cost` times what a plain sum takes at
+// the machine's best.
+bool WinogradPays(const WindowOf& window, const PrepareContext& context, double cost);
+
 }  // namespace nomograph::nn
 
 #endif  // NOMOGRAPH_OPS_NN_CONV_WINOGRAD_KERNEL_H_

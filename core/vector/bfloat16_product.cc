@@ -1,0 +1,56 @@
+#include "nomograph/core/vector/bfloat16_product.h"
+
+#include "nomograph/core/vector/vector_target.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nomograph/core/vector/bfloat16_product_kernel.h"
+#include "hwy/foreach_target.h"
+//
+#include "nomograph/core/vector/bfloat16_product_kernel.h"
+
+namespace nomograph {
+
+#if HWY_TARGETS & HWY_AVX3
+
+bool HasBFloat16Products() {
+  static const bool has =
+      BestVectorTarget() == VectorTarget::kAvx512 && __builtin_cpu_supports("avx512bf16") != 0;
+  return has;
+}
+
+int64_t BFloat16Panel(ProductSide side) { return N_AVX3::bfloat16::PanelSize(side); }
+
+int64_t BFloat16Pairs(ProductSide side, int64_t rows, int64_t columns) {
+  const int64_t panel = BFloat16Panel(side);
+  const bool left = side == ProductSide::kLeft;
+  const int64_t size = left ? rows : columns, terms = left ? columns : rows;
+  return (size + panel - 1) / panel * panel * N_AVX3::bfloat16::PairsOf(terms);
+}
+
+void PackBFloat16(ProductSide side, const MatrixView& matrix, uint32_t* packed) {
+  N_AVX3::bfloat16::Pack(side, matrix, packed);
+}
+void PackBFloat16(ProductSide side, const BFloat16View& matrix, uint32_t* packed) {
+  N_AVX3::bfloat16::Pack(side, matrix, packed);
+}
+
+int64_t BFloat16ScratchFloats(ProductSide side) { return N_AVX3::bfloat16::ScratchFloats(side); }
+
+void MultiplyBFloat16Part(const PackedProduct& product, const uint32_t* packed, int part, int parts,
+                          float* scratch) {
+  N_AVX3::bfloat16::Multiply(product, packed, part, parts, scratch);
+}
+
+#else  // no such machine
+
+bool HasBFloat16Products() { return false; }
+int64_t BFloat16Panel(ProductSide) { return 1; }
+int64_t BFloat16Pairs(ProductSide, int64_t, int64_t) { return 0; }
+void PackBFloat16(ProductSide, const MatrixView&, uint32_t*) {}
+void PackBFloat16(ProductSide, const BFloat16View&, uint32_t*) {}
+int64_t BFloat16ScratchFloats(ProductSide) { return 0; }
+void MultiplyBFloat16Part(const PackedProduct&, const uint32_t*, int, int, float*) {}
+
+#endif
+
+}  // namespace nomograph
