@@ -13,11 +13,11 @@
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/compile/program.h"
 #include "nomograph/core/compile/tuning.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/core/types/float16.h"
-#include "nomograph/core/vector/bfloat16_product.h"
 
 namespace nomograph {
 namespace {

@@ -12,7 +12,7 @@
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/form/form.h"
 #include "nomograph/core/io/mapped_file.h"
-#include "nomograph/core/vector/bfloat16_product.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 
 namespace nomograph {
 namespace {

@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include "nomograph/core/vector/bfloat16_product.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/vector/packed_product.h"
 #include "nomograph/core/vector/steps.h"
 

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/form/form.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/numeric/threads.h"
-#include "nomograph/core/vector/bfloat16_product.h"
 #include "nomograph/core/vector/row_product.h"
 #include "nomograph/ops/math/narrow_kernel.h"
 

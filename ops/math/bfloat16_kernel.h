@@ -1,5 +1,5 @@
 // Fast kernels of ops that multiply float32 by a constant matrix in bfloat16, whose factors they
-// round themselves: core/vector/bfloat16_product.h, and core/narrow/narrow_product.h for a few
+// round themselves: core/narrow/bfloat16_product.h, and core/narrow/narrow_product.h for a few
 // rows. They serve nodes whose types no graph can have: all is float32, but for the constant, which
 // is bfloat16. Where they do, a program in bfloat16 has such nodes
 // (core/compile/assign_precision.cc).

@@ -1,12 +1,12 @@
-#include "nomograph/core/vector/bfloat16_product.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 
 #include "nomograph/core/vector/vector_target.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "nomograph/core/vector/bfloat16_product_kernel.h"
+#define HWY_TARGET_INCLUDE "nomograph/core/narrow/bfloat16_product_kernel.h"
 #include "hwy/foreach_target.h"
 //
-#include "nomograph/core/vector/bfloat16_product_kernel.h"
+#include "nomograph/core/narrow/bfloat16_product_kernel.h"
 
 namespace nomograph {
 

@@ -1,6 +1,6 @@
 // Products in bfloat16 against sums in double of factors that have been rounded, for sizes around
 // those of panels and blocks. What may differ is what sums in float32 leave out.
-#include "nomograph/core/vector/bfloat16_product.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 
 #include <cmath>
 #include <cstdlib>

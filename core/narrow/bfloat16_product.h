@@ -2,8 +2,8 @@
 // (AVX-512 BF16): twice the products at once, summed in float32. Both matrices are float32 where
 // they lie; the constant one is rounded when it is packed, the other one when a block of it is
 // packed into the cache. So nothing around a product need know of bfloat16.
-#ifndef NOMOGRAPH_CORE_VECTOR_BFLOAT16_PRODUCT_H_
-#define NOMOGRAPH_CORE_VECTOR_BFLOAT16_PRODUCT_H_
+#ifndef NOMOGRAPH_CORE_NARROW_BFLOAT16_PRODUCT_H_
+#define NOMOGRAPH_CORE_NARROW_BFLOAT16_PRODUCT_H_
 
 #include <cstdint>
 
@@ -38,4 +38,4 @@ void MultiplyBFloat16Part(const PackedProduct& product, const uint32_t* packed, 
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_VECTOR_BFLOAT16_PRODUCT_H_
+#endif  // NOMOGRAPH_CORE_NARROW_BFLOAT16_PRODUCT_H_

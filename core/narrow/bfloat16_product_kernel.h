@@ -1,17 +1,17 @@
 // The loops of bfloat16_product.cc, which includes this file for the instruction set that they
 // need.
-#if defined(NOMOGRAPH_CORE_VECTOR_BFLOAT16_PRODUCT_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_VECTOR_BFLOAT16_PRODUCT_KERNEL_H_
-#undef NOMOGRAPH_CORE_VECTOR_BFLOAT16_PRODUCT_KERNEL_H_
+#if defined(NOMOGRAPH_CORE_NARROW_BFLOAT16_PRODUCT_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_NARROW_BFLOAT16_PRODUCT_KERNEL_H_
+#undef NOMOGRAPH_CORE_NARROW_BFLOAT16_PRODUCT_KERNEL_H_
 #else
-#define NOMOGRAPH_CORE_VECTOR_BFLOAT16_PRODUCT_KERNEL_H_
+#define NOMOGRAPH_CORE_NARROW_BFLOAT16_PRODUCT_KERNEL_H_
 #endif
 
 #include <algorithm>
 #include <cstdint>
 
 #include "hwy/highway.h"
-#include "nomograph/core/vector/bfloat16_product.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/vector/vector_steps.h"
 #include "nomograph/core/vector/window_row.h"
 
@@ -417,4 +417,4 @@ HWY_POP_ATTRIBUTES
 
 #endif  // HWY_TARGET == HWY_AVX3
 
-#endif  // NOMOGRAPH_CORE_VECTOR_BFLOAT16_PRODUCT_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_NARROW_BFLOAT16_PRODUCT_KERNEL_H_
