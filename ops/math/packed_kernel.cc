@@ -60,6 +60,21 @@ bool PackingPays(const PackedNode& node) {
          m.rows * m.columns * node.other_size >= kSmallWork;
 }
 
+// Whether it is worth while to keep the constant's elements narrower than float32, if they are. To
+// expand blocks for many rows costs some per cent, which only the memory of a large matrix is
+// worth.
+bool MayBeNarrow(const PackedNode& node) {
+  constexpr int64_t kWorthPacking = 1 << 14, kFewRows = 12, kLarge = 1 << 20;
+  return node.side == ProductSide::kRight && node.constants == 1 && node.products == 1 &&
+         node.other_size >= 1 &&
+         node.constant.rows * node.constant.columns >=
+             (node.other_size > kFewRows ? kLarge : kWorthPacking);
+}
+bool IsNarrow(const PackedNode& node) {
+  const MatrixView& m = node.constant;
+  return MayBeNarrow(node) && ExactNarrowType(m.data, m.rows * m.columns).has_value();
+}
+
 // A node that a kernel of this file serves, without what is fused.
 struct ServedNode {
   PackedNode node;
@@ -76,9 +91,10 @@ std::optional<ServedNode> Served(const PackedNodeFn& describe, const PrepareCont
   std::optional<RowProduct> rows = AsRows(*node);
   if (rows && TakesForm("product of rows", node->pays)) return ServedNode{*node, std::move(rows)};
   const bool packs = node->other_size > 0 && node->constant.rows > 0 && node->constant.columns > 0;
-  // With AVX-512 oneDNN packs a right matrix beforehand, too, and its loop is a little faster.
-  const bool pays =
-      node->pays && (node->side == ProductSide::kLeft || BestVectorTarget() == VectorTarget::kAvx2);
+  // With AVX-512 oneDNN packs a right matrix beforehand, too, and its loop is a little faster; but
+  // its floats are all of 32 bits.
+  const bool pays = node->pays && (node->side == ProductSide::kLeft ||
+                                   BestVectorTarget() == VectorTarget::kAvx2 || IsNarrow(*node));
   if (packs && TakesForm("packed product", pays && PackingPays(*node))) {
     return ServedNode{*node, std::nullopt};
   }
@@ -194,19 +210,12 @@ class RowKernel : public Kernel {
 };
 
 // A kernel for a matrix whose elements are narrower than float32, where that is worth while; null
-// where it is not. To expand blocks for many rows costs some per cent, which only the memory of a
-// large matrix is worth.
+// where it is not.
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareNarrow(const PackedNode& node,
                                                       const std::vector<FusedStep>& steps,
                                                       int threads) {
-  constexpr int64_t kWorthPacking = 1 << 14, kFewRows = 12, kLarge = 1 << 20;
-  const MatrixView& m = node.constant;
-  if (node.side != ProductSide::kRight || node.constants != 1 || node.products != 1 ||
-      node.other_size < 1 ||
-      m.rows * m.columns < (node.other_size > kFewRows ? kLarge : kWorthPacking)) {
-    return nullptr;
-  }
-  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<NarrowWeights> weights, NarrowFloats(m));
+  if (!MayBeNarrow(node)) return nullptr;
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<NarrowWeights> weights, NarrowFloats(node.constant));
   if (weights == nullptr) return nullptr;
   return MakeNarrowKernel(std::move(weights),
                           {.rows = node.other_size,
