@@ -47,6 +47,12 @@ def models():
         def forward(self, x):
             return self.head(self.lstm(x)[0][:, -1])
 
+    class LayerNorm(nn.LayerNorm):
+        """In float32: under torch.autocast that of PyTorch 1.13 refuses an input in bfloat16."""
+
+        def forward(self, x):
+            return super().forward(x if x.dtype == torch.float32 else x.float())
+
     class Attention(nn.Module):
         """Written out, so that its export is plain."""
 
@@ -63,7 +69,7 @@ def models():
     class Block(nn.Module):
         def __init__(self, width, heads):
             super().__init__()
-            self.attention, self.norm1, self.norm2 = Attention(width, heads), nn.LayerNorm(width), nn.LayerNorm(width)
+            self.attention, self.norm1, self.norm2 = Attention(width, heads), LayerNorm(width), LayerNorm(width)
             self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
         def forward(self, x):
