@@ -12,6 +12,7 @@
 #include "hwy/highway.h"
 #include "nomograph/core/vector/packed_product.h"
 #include "nomograph/core/vector/panel_product.h"
+#include "nomograph/core/vector/product_part.h"
 #include "nomograph/core/vector/window_row.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -108,30 +109,12 @@ void MultiplyPackedRight(const PackedProduct& p, Block rows, Block columns, floa
   }
 }
 
-// Part number `part` of `size` elements, which are shared out by whole panels.
-Block PartOf(int64_t size, int64_t panel, int part, int parts) {
-  const int64_t panels = (size + panel - 1) / panel;
-  return {std::min(size, panels * part / parts * panel),
-          std::min(size, panels * (part + 1) / parts * panel)};
-}
-
 void Multiply(const PackedProduct& p, int part, int parts, float* scratch) {
-  const bool left = p.side == ProductSide::kLeft;
-  Block rows{0, left ? p.size : p.other.rows}, columns{0, left ? p.other.columns : p.size};
-  // What is not packed yet should be packed by one thread alone, as long as there is enough for
-  // all.
-  const int64_t row_panels = (rows.end + kPanelRows - 1) / kPanelRows;
-  const int64_t column_panels = (columns.end + kPanelColumns - 1) / kPanelColumns;
-  const int64_t enough = 4 * int64_t{parts};
-  const bool by_columns = left ? column_panels >= enough || column_panels >= row_panels
-                               : row_panels < enough && column_panels > row_panels;
-  if (by_columns) {
-    columns = PartOf(columns.end, kPanelColumns, part, parts);
-  } else {
-    rows = PartOf(rows.end, kPanelRows, part, parts);
-  }
-  if (rows.begin >= rows.end || columns.begin >= columns.end) return;
-  (left ? MultiplyPackedLeft : MultiplyPackedRight)(p, rows, columns, scratch);
+  const ProductPart share = PartOf(p, kPanelRows, kPanelColumns, /*enough=*/4, part, parts);
+  if (share.empty()) return;
+  const Block rows{share.row_begin, share.row_end}, columns{share.column_begin, share.column_end};
+  (p.side == ProductSide::kLeft ? MultiplyPackedLeft : MultiplyPackedRight)(p, rows, columns,
+                                                                            scratch);
 }
 
 int64_t ScratchFloats(ProductSide side) {

@@ -198,10 +198,9 @@ void TransformRows(const WinogradConv& c, const float* plane, int64_t top, int64
     for (int64_t r = 0; r < kTileIn; ++r) store(y[r], to + r * line + i);
   };
   if (c.in_columns < kLanes) {
-    const auto there = hn::FirstN(d, static_cast<size_t>(c.in_columns));
     transform(
-        0, [&](const float* from) HWY_ATTR { return hn::MaskedLoad(there, d, from); },
-        [&](V y, float* out) HWY_ATTR { hn::BlendedStore(y, there, d, out); });
+        0, [&](const float* from) HWY_ATTR { return LoadFirst(from, c.in_columns); },
+        [&](V y, float* out) HWY_ATTR { StoreFirst(y, c.in_columns, out); });
     return;
   }
   for (int64_t i = 0; i < c.in_columns; i += kLanes) {
@@ -324,8 +323,7 @@ void FinishRows(const WinogradConv& c, int64_t image, int64_t channel, int64_t t
   for (int64_t r = 0; r < height; ++r, from += line) {
     float* const out = to + r * c.out_columns;
     if (c.out_columns < kLanes) {
-      const auto there = hn::FirstN(d, static_cast<size_t>(c.out_columns));
-      hn::BlendedStore(hn::Add(hn::MaskedLoad(there, d, from), bias), there, d, out);
+      StoreFirst(hn::Add(LoadFirst(from, c.out_columns), bias), c.out_columns, out);
     }
     for (int64_t i = 0; c.out_columns >= kLanes && i < c.out_columns; i += kLanes) {
       const int64_t at = std::min(i, c.out_columns - kLanes);
