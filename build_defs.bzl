@@ -66,8 +66,18 @@ def nomo_cc_binary(name, copts = [], linkopts = [], deps = [], **kwargs):
         **kwargs
     )
 
-def nomo_cc_test(name, copts = [], linkopts = [], deps = [], **kwargs):
-    """A GoogleTest test, with gtest, gmock and a main function."""
+def nomo_cc_test(name, copts = [], linkopts = [], deps = [], lesser_isas = [], **kwargs):
+    """A GoogleTest test, with gtest, gmock and a main function.
+
+    `lesser_isas`: below which instruction sets of core/vector/vector_target.h it runs as well, as :<name>_<isa>.
+    """
+    for isa in lesser_isas:
+        native.sh_test(
+            name = name + "_" + isa,
+            srcs = [str(Label("//tools:with_cpu_isa.sh"))],
+            args = [isa, "$(location :%s)" % name],
+            data = [":" + name],
+        )
     cc_test(
         name = name,
         copts = NOMO_COPTS + copts + _TEST_PCH_COPTS,

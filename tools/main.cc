@@ -1,5 +1,6 @@
 // nomo: the command line. Commands are in cmd_*.cc and register themselves.
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -17,6 +18,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/core/vector/vector_target.h"
 #include "nomograph/inspect/concrete_types.h"
 #include "nomograph/serialization/format.h"
 #include "nomograph/tools/command.h"
@@ -72,6 +74,11 @@ class CommandLine {
 
  private:
   absl::Status Parse(std::vector<std::string> arguments) {
+    if (!MaxVectorTargetIsValid()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(kMaxTargetVariable, " in the environment is \"",
+                       std::getenv(kMaxTargetVariable), "\"; expected baseline, avx2 or avx512"));
+    }
     if (arguments.empty()) {
       return InvalidArgument("a command is missing\n\n", app_.help());
     }

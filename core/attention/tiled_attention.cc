@@ -12,27 +12,13 @@ namespace nomograph {
 namespace {
 
 struct Target {
-  int64_t (*scratch_floats)(const TiledAttention& attention);
-  void (*attend)(const TiledAttention& attention, int part, int parts, float* scratch);
+  int64_t (*scratch_floats)(const TiledAttention& attention) = NOMO_BEST(ScratchFloats);
+  void (*attend)(const TiledAttention& attention, int part, int parts,
+                 float* scratch) = NOMO_BEST(Attend);
 };
 
-Target BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return {N_AVX3::ScratchFloats, N_AVX3::Attend};
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return {N_AVX2::ScratchFloats, N_AVX2::Attend};
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(ScratchFloats), HWY_STATIC_DISPATCH(Attend)};
-  }
-}
-
 const Target& Best() {
-  static const Target target = BestTarget();
+  static const Target target;
   return target;
 }
 

@@ -17,31 +17,13 @@ namespace {
 
 // The functions for one instruction set.
 struct Target {
-  int64_t (*panel_columns)();
-  int64_t (*scratch)(const NarrowProduct& product);
-  void (*multiply)(const NarrowProduct& product, int part, int parts, float* scratch);
+  int64_t (*panel_columns)() = NOMO_BEST(NarrowPanelColumns);
+  int64_t (*scratch)(const NarrowProduct& product) = NOMO_BEST(NarrowScratch);
+  void (*multiply)(const NarrowProduct& product, int part, int parts,
+                   float* scratch) = NOMO_BEST(MultiplyNarrowPart);
 };
-#define NOMO_TARGET(set) \
-  Target { set::NarrowPanelColumns, set::NarrowScratch, set::MultiplyNarrowPart }
-
-Target BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return NOMO_TARGET(N_AVX3);
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return NOMO_TARGET(N_AVX2);
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(NarrowPanelColumns), HWY_STATIC_DISPATCH(NarrowScratch),
-              HWY_STATIC_DISPATCH(MultiplyNarrowPart)};
-  }
-}
-
 const Target& Best() {
-  static const Target target = BestTarget();
+  static const Target target;
   return target;
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/vector/vector_target.h"
 
 #if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_THREADPOOL
 #include "oneapi/dnnl/dnnl_threadpool.hpp"
@@ -76,10 +77,25 @@ void SetCurrentThreads(int /*threads*/) {}
 
 #endif
 
+// What our own loops are held to holds for oneDNN's, which takes it before its first use only.
+void LimitInstructionSet() {
+#if defined(__x86_64__)
+  const VectorTarget target = MaxVectorTarget();
+  if (target == VectorTarget::kAvx512) return;
+  const bool avx2 = target == VectorTarget::kAvx2;
+  dnnl::set_max_cpu_isa(avx2 ? dnnl::cpu_isa::avx2 : dnnl::cpu_isa::sse41);
+#endif
+}
+
+dnnl::engine* NewEngine() {
+  LimitInstructionSet();
+  return new dnnl::engine(dnnl::engine::kind::cpu, 0);
+}
+
 }  // namespace
 
 const dnnl::engine& Engine() {
-  static const dnnl::engine& engine = *new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  static const dnnl::engine& engine = *NewEngine();
   return engine;
 }
 

@@ -13,29 +13,11 @@ namespace {
 
 // The functions for one instruction set.
 struct Target {
-  void (*run)(const ElementwiseRun& run, int part, int parts);
-  StepFn (*find_step)(VectorStep::Kind kind);
+  void (*run)(const ElementwiseRun& run, int part, int parts) = NOMO_BEST(RunElementwisePart);
+  StepFn (*find_step)(VectorStep::Kind kind) = NOMO_BEST(StepFunction);
 };
-#define NOMO_TARGET(set) \
-  Target { set::RunElementwisePart, set::StepFunction }
-
-Target BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return NOMO_TARGET(N_AVX3);
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return NOMO_TARGET(N_AVX2);
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(RunElementwisePart), HWY_STATIC_DISPATCH(StepFunction)};
-  }
-}
-
 const Target& Best() {
-  static const Target target = BestTarget();
+  static const Target target;
   return target;
 }
 

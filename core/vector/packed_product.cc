@@ -14,32 +14,14 @@ namespace {
 
 // The functions for one instruction set.
 struct Target {
-  int64_t (*panel_size)(ProductSide side);
-  void (*pack)(ProductSide side, const MatrixView& matrix, float* packed);
-  void (*multiply)(const PackedProduct& product, int part, int parts, float* scratch);
-  int64_t (*scratch_floats)(ProductSide side);
+  int64_t (*panel_size)(ProductSide side) = NOMO_BEST(PanelSize);
+  void (*pack)(ProductSide side, const MatrixView& matrix, float* packed) = NOMO_BEST(Pack);
+  void (*multiply)(const PackedProduct& product, int part, int parts,
+                   float* scratch) = NOMO_BEST(Multiply);
+  int64_t (*scratch_floats)(ProductSide side) = NOMO_BEST(ScratchFloats);
 };
-#define NOMO_TARGET(set) \
-  Target { set::PanelSize, set::Pack, set::Multiply, set::ScratchFloats }
-
-Target BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return NOMO_TARGET(N_AVX3);
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return NOMO_TARGET(N_AVX2);
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(PanelSize), HWY_STATIC_DISPATCH(Pack),
-              HWY_STATIC_DISPATCH(Multiply), HWY_STATIC_DISPATCH(ScratchFloats)};
-  }
-}
-
 const Target& Best() {
-  static const Target target = BestTarget();
+  static const Target target;
   return target;
 }
 

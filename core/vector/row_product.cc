@@ -12,29 +12,13 @@ namespace nomograph {
 namespace {
 
 struct Target {
-  int64_t (*sum_floats)(const RowProduct& product);
-  void (*multiply)(const RowProduct& product, int part, int parts);
-  void (*finish)(const RowProduct& product);
+  int64_t (*sum_floats)(const RowProduct& product) = NOMO_BEST(SumFloats);
+  void (*multiply)(const RowProduct& product, int part, int parts) = NOMO_BEST(MultiplyRowsPart);
+  void (*finish)(const RowProduct& product) = NOMO_BEST(FinishAllRows);
 };
 
-Target BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return {N_AVX3::SumFloats, N_AVX3::MultiplyRowsPart, N_AVX3::FinishAllRows};
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return {N_AVX2::SumFloats, N_AVX2::MultiplyRowsPart, N_AVX2::FinishAllRows};
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(SumFloats), HWY_STATIC_DISPATCH(MultiplyRowsPart),
-              HWY_STATIC_DISPATCH(FinishAllRows)};
-  }
-}
-
 const Target& Best() {
-  static const Target target = BestTarget();
+  static const Target target;
   return target;
 }
 

@@ -9,29 +9,8 @@
 #include "nomograph/core/vector/row_sum_kernel.h"
 
 namespace nomograph {
-namespace {
-
-using SumFn = double (*)(const float* row, int64_t count);
-
-SumFn BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return N_AVX3::SumElements;
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return N_AVX2::SumElements;
-#endif
-    default:
-      return HWY_STATIC_DISPATCH(SumElements);
-  }
-}
-
-}  // namespace
-
 double SumOfRow(const float* row, int64_t count) {
-  static const SumFn best = BestTarget();
+  static const auto best = NOMO_BEST(SumElements);
   return best(row, count);
 }
 

@@ -1,5 +1,10 @@
 #include "nomograph/core/vector/vector_target.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -15,7 +20,7 @@ bool HasF16c() {
 }
 #endif
 
-VectorTarget Find() {
+VectorTarget TargetOfMachine() {
 #if defined(__x86_64__)
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                     __builtin_cpu_supports("bmi2") && HasF16c();
@@ -29,11 +34,35 @@ VectorTarget Find() {
 #endif
 }
 
+// The value of the variable; empty where it is not set.
+std::string_view MaxTargetName() {
+  const char* const value = std::getenv(kMaxTargetVariable);
+  return value == nullptr ? "" : value;
+}
+
+std::optional<VectorTarget> TargetNamed(std::string_view name) {
+  for (const VectorTarget target :
+       {VectorTarget::kBaseline, VectorTarget::kAvx2, VectorTarget::kAvx512}) {
+    if (name == VectorTargetName(target)) return target;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 VectorTarget BestVectorTarget() {
-  static const VectorTarget target = Find();
+  static const VectorTarget target = std::min(TargetOfMachine(), MaxVectorTarget());
   return target;
+}
+
+VectorTarget MaxVectorTarget() {
+  static const VectorTarget target = TargetNamed(MaxTargetName()).value_or(VectorTarget::kAvx512);
+  return target;
+}
+
+bool MaxVectorTargetIsValid() {
+  const std::string_view name = MaxTargetName();
+  return name.empty() || TargetNamed(name).has_value();
 }
 
 const char* VectorTargetName(VectorTarget target) {

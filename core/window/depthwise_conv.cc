@@ -12,27 +12,13 @@ namespace nomograph {
 namespace {
 
 struct Target {
-  int64_t (*scratch_floats)(const DepthwiseConv& conv);
-  void (*convolve)(const DepthwiseConv& conv, int64_t begin, int64_t end, float* scratch);
+  int64_t (*scratch_floats)(const DepthwiseConv& conv) = NOMO_BEST(DepthwiseFloats);
+  void (*convolve)(const DepthwiseConv& conv, int64_t begin, int64_t end,
+                   float* scratch) = NOMO_BEST(Convolve);
 };
 
-Target BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return {N_AVX3::DepthwiseFloats, N_AVX3::Convolve};
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return {N_AVX2::DepthwiseFloats, N_AVX2::Convolve};
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(DepthwiseFloats), HWY_STATIC_DISPATCH(Convolve)};
-  }
-}
-
 const Target& Best() {
-  static const Target target = BestTarget();
+  static const Target target;
   return target;
 }
 

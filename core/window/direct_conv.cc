@@ -18,23 +18,10 @@ struct Target {
   int64_t (*scratch_floats)(const DirectConv& conv);
   void (*convolve)(const DirectConv& conv, int part, int parts, float* scratch);
 };
-#define NOMO_TARGET(set) \
-  Target { set::CostOfDirect, set::DirectFloats, set::Convolve }
 
 Target TargetOf(VectorTarget target) {
-  switch (target) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return NOMO_TARGET(N_AVX3);
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return NOMO_TARGET(N_AVX2);
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(CostOfDirect), HWY_STATIC_DISPATCH(DirectFloats),
-              HWY_STATIC_DISPATCH(Convolve)};
-  }
+  return {NOMO_FOR_TARGET(target, CostOfDirect), NOMO_FOR_TARGET(target, DirectFloats),
+          NOMO_FOR_TARGET(target, Convolve)};
 }
 
 // Rows of no more elements than AVX2's vectors have would leave half of AVX-512's empty.

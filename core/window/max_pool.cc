@@ -11,28 +11,6 @@
 #include "nomograph/core/window/max_pool_kernel.h"
 
 namespace nomograph {
-namespace {
-
-using MaxPoolFn = void (*)(const WindowMatrix& window, const float* input, float* output,
-                           float* scratch);
-
-MaxPoolFn BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return N_AVX3::MaxPlane;
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return N_AVX2::MaxPlane;
-#endif
-    default:
-      return HWY_STATIC_DISPATCH(MaxPlane);
-  }
-}
-
-}  // namespace
-
 int64_t MaxPoolScratchFloats(const WindowMatrix& window) {
   const WindowSpan& c = window.columns;
   const int64_t reached = (c.output - 1) * c.stride + (c.taps - 1) * c.dilation + 1;
@@ -41,7 +19,7 @@ int64_t MaxPoolScratchFloats(const WindowMatrix& window) {
 }
 
 void MaxPool(const WindowMatrix& window, const float* input, float* output, float* scratch) {
-  static const MaxPoolFn best = BestTarget();
+  static const auto best = NOMO_BEST(MaxPlane);
   best(window, input, output, scratch);
 }
 

@@ -15,27 +15,14 @@ namespace nomograph {
 namespace {
 
 struct Target {
-  void (*add_rows)(const float* from, int64_t rows, int64_t columns, float* to, int64_t stride);
-  void (*finish_plane)(const TapConv& conv, int64_t image, int64_t channel, int64_t size);
+  void (*add_rows)(const float* from, int64_t rows, int64_t columns, float* to,
+                   int64_t stride) = NOMO_BEST(AddRows);
+  void (*finish_plane)(const TapConv& conv, int64_t image, int64_t channel,
+                       int64_t size) = NOMO_BEST(FinishPlane);
 };
 
-Target BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return {N_AVX3::AddRows, N_AVX3::FinishPlane};
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return {N_AVX2::AddRows, N_AVX2::FinishPlane};
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(AddRows), HWY_STATIC_DISPATCH(FinishPlane)};
-  }
-}
-
 const Target& Best() {
-  static const Target target = BestTarget();
+  static const Target target;
   return target;
 }
 

@@ -13,43 +13,19 @@ namespace {
 
 // The functions for one instruction set.
 struct Target {
-  int64_t (*packed_floats)(int64_t in_channels, int64_t out_channels);
+  int64_t (*packed_floats)(int64_t in_channels, int64_t out_channels) = NOMO_BEST(PackedFloats);
   void (*pack)(const WinogradKernel& kernel, int64_t in_channels, int64_t out_channels,
-               float* packed);
-  double (*cost)(const WinogradConv& conv);
-  int64_t (*blocks)(const WinogradConv& conv);
-  bool (*by_blocks)(const WinogradConv& conv);
-  int64_t (*shared_floats)(const WinogradConv& conv);
-  int64_t (*scratch_floats)(const WinogradConv& conv);
+               float* packed) = NOMO_BEST(PackKernel);
+  double (*cost)(const WinogradConv& conv) = NOMO_BEST(Cost);
+  int64_t (*blocks)(const WinogradConv& conv) = NOMO_BEST(Blocks);
+  bool (*by_blocks)(const WinogradConv& conv) = NOMO_BEST(ByBlocks);
+  int64_t (*shared_floats)(const WinogradConv& conv) = NOMO_BEST(SharedFloats);
+  int64_t (*scratch_floats)(const WinogradConv& conv) = NOMO_BEST(ScratchFloats);
   bool (*run_stage)(const WinogradConv& conv, int64_t block, WinogradStage stage, int part,
-                    int parts, float* shared, float* scratch);
+                    int parts, float* shared, float* scratch) = NOMO_BEST(RunStage);
 };
-#define NOMO_TARGET(set)                                                                          \
-  Target {                                                                                        \
-    set::PackedFloats, set::PackKernel, set::Cost, set::Blocks, set::ByBlocks, set::SharedFloats, \
-        set::ScratchFloats, set::RunStage                                                         \
-  }
-
-Target BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return NOMO_TARGET(N_AVX3);
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return NOMO_TARGET(N_AVX2);
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(PackedFloats),  HWY_STATIC_DISPATCH(PackKernel),
-              HWY_STATIC_DISPATCH(Cost),          HWY_STATIC_DISPATCH(Blocks),
-              HWY_STATIC_DISPATCH(ByBlocks),      HWY_STATIC_DISPATCH(SharedFloats),
-              HWY_STATIC_DISPATCH(ScratchFloats), HWY_STATIC_DISPATCH(RunStage)};
-  }
-}
-
 const Target& Best() {
-  static const Target target = BestTarget();
+  static const Target target;
   return target;
 }
 

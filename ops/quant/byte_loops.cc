@@ -16,33 +16,14 @@ namespace nomograph::quant {
 namespace {
 
 struct Target {
-  decltype(&HWY_STATIC_DISPATCH(AddBytes)) add_bytes;
-  decltype(&HWY_STATIC_DISPATCH(QuantizeToBytes)) quantize_to_bytes;
-  decltype(&HWY_STATIC_DISPATCH(MaxOfLines)) max_of_lines;
-  decltype(&HWY_STATIC_DISPATCH(MaxOfTaps)) max_of_taps;
+  decltype(&HWY_STATIC_DISPATCH(AddBytes)) add_bytes = NOMO_BEST(AddBytes);
+  decltype(&HWY_STATIC_DISPATCH(QuantizeToBytes)) quantize_to_bytes = NOMO_BEST(QuantizeToBytes);
+  decltype(&HWY_STATIC_DISPATCH(MaxOfLines)) max_of_lines = NOMO_BEST(MaxOfLines);
+  decltype(&HWY_STATIC_DISPATCH(MaxOfTaps)) max_of_taps = NOMO_BEST(MaxOfTaps);
 };
 
-#define NOMO_BYTE_TARGET(NAMESPACE) \
-  { NAMESPACE::AddBytes, NAMESPACE::QuantizeToBytes, NAMESPACE::MaxOfLines, NAMESPACE::MaxOfTaps }
-
-Target BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return NOMO_BYTE_TARGET(N_AVX3);
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return NOMO_BYTE_TARGET(N_AVX2);
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(AddBytes), HWY_STATIC_DISPATCH(QuantizeToBytes),
-              HWY_STATIC_DISPATCH(MaxOfLines), HWY_STATIC_DISPATCH(MaxOfTaps)};
-  }
-}
-
 const Target& Best() {
-  static const Target target = BestTarget();
+  static const Target target;
   return target;
 }
 

@@ -13,31 +13,13 @@ namespace {
 
 // The functions for one instruction set.
 struct Target {
-  int64_t (*packed_floats)(int64_t gates, int64_t hidden);
-  void (*pack)(const float* r, int64_t gates, int64_t hidden, float* packed);
-  void (*step)(const GatedCell& cell, const CellRow* rows, int64_t num_rows);
+  int64_t (*packed_floats)(int64_t gates, int64_t hidden) = NOMO_BEST(PackedFloatsOfCell);
+  void (*pack)(const float* r, int64_t gates, int64_t hidden,
+               float* packed) = NOMO_BEST(PackCellRows);
+  void (*step)(const GatedCell& cell, const CellRow* rows, int64_t num_rows) = NOMO_BEST(StepRows);
 };
-#define NOMO_TARGET(set) \
-  Target { set::PackedFloatsOfCell, set::PackCellRows, set::StepRows }
-
-Target BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return NOMO_TARGET(N_AVX3);
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return NOMO_TARGET(N_AVX2);
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(PackedFloatsOfCell), HWY_STATIC_DISPATCH(PackCellRows),
-              HWY_STATIC_DISPATCH(StepRows)};
-  }
-}
-
 const Target& Best() {
-  static const Target target = BestTarget();
+  static const Target target;
   return target;
 }
 

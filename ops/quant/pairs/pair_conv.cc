@@ -16,38 +16,15 @@ namespace nomograph::quant {
 namespace {
 
 struct Target {
-  decltype(&HWY_STATIC_DISPATCH(MultiplyChannels)) multiply_channels;
-  decltype(&HWY_STATIC_DISPATCH(MultiplyPlane)) multiply_plane;
-  decltype(&HWY_STATIC_DISPATCH(FinishRow)) finish_row;
-  decltype(&HWY_STATIC_DISPATCH(SplitRows)) split_rows;
-  decltype(&HWY_STATIC_DISPATCH(JoinBytes)) join_bytes;
+  decltype(&HWY_STATIC_DISPATCH(MultiplyChannels)) multiply_channels = NOMO_BEST(MultiplyChannels);
+  decltype(&HWY_STATIC_DISPATCH(MultiplyPlane)) multiply_plane = NOMO_BEST(MultiplyPlane);
+  decltype(&HWY_STATIC_DISPATCH(FinishRow)) finish_row = NOMO_BEST(FinishRow);
+  decltype(&HWY_STATIC_DISPATCH(SplitRows)) split_rows = NOMO_BEST(SplitRows);
+  decltype(&HWY_STATIC_DISPATCH(JoinBytes)) join_bytes = NOMO_BEST(JoinBytes);
 };
 
-#define NOMO_PAIR_TARGET(NAMESPACE)                                              \
-  {                                                                              \
-    NAMESPACE::MultiplyChannels, NAMESPACE::MultiplyPlane, NAMESPACE::FinishRow, \
-        NAMESPACE::SplitRows, NAMESPACE::JoinBytes                               \
-  }
-
-Target BestTarget() {
-  switch (BestVectorTarget()) {
-#if HWY_TARGETS & HWY_AVX3
-    case VectorTarget::kAvx512:
-      return NOMO_PAIR_TARGET(N_AVX3);
-#endif
-#if HWY_TARGETS & HWY_AVX2
-    case VectorTarget::kAvx2:
-      return NOMO_PAIR_TARGET(N_AVX2);
-#endif
-    default:
-      return {HWY_STATIC_DISPATCH(MultiplyChannels), HWY_STATIC_DISPATCH(MultiplyPlane),
-              HWY_STATIC_DISPATCH(FinishRow), HWY_STATIC_DISPATCH(SplitRows),
-              HWY_STATIC_DISPATCH(JoinBytes)};
-  }
-}
-
 const Target& Best() {
-  static const Target target = BestTarget();
+  static const Target target;
   return target;
 }
 
