@@ -1,7 +1,6 @@
 #include "nomograph/data/npz.h"
 
 #include <unistd.h>
-#include <zip.h>
 
 #include <algorithm>
 #include <list>
@@ -14,6 +13,7 @@
 #include "nomograph/core/io/file.h"
 #include "nomograph/data/npy.h"
 #include "nomograph/data/npy_header.h"
+#include "nomograph/data/zip_library.h"
 
 namespace nomograph {
 namespace {
@@ -128,6 +128,7 @@ absl::StatusOr<NamedTensors> ReadFrom(InputFile& file, const NpzOptions& options
     return ParseNpz(bytes, options);
   }
   if (file.size() == 0) return InvalidArgument("it is no zip archive: it is empty");
+  NOMO_RETURN_IF_ERROR(LoadZip());
   FileDescriptor fd(dup(file.fd()));
   int code = 0;
   const Archive archive(zip_fdopen(fd.get(), 0, &code));
@@ -191,6 +192,7 @@ absl::StatusOr<std::string> ReadAll(zip_source_t* source) {
 
 absl::StatusOr<NamedTensors> ParseNpz(absl::string_view bytes, const NpzOptions& options) {
   if (bytes.empty()) return InvalidArgument("it is no zip archive: it is empty");
+  NOMO_RETURN_IF_ERROR(LoadZip());
   ZipError error;
   Source source(zip_source_buffer_create(bytes.data(), bytes.size(), 0, error.get()));
   if (source == nullptr) return error.ToStatus("it cannot be read");
@@ -211,6 +213,7 @@ absl::StatusOr<std::string> FormatNpz(const NamedTensors& tensors) {
   // libzip would write nothing at all; this is the end record of an archive without members.
   if (tensors.empty()) return absl::StrCat("PK\x05\x06", std::string(18, '\0'));
   NOMO_ASSIGN_OR_RETURN(std::list<Member> members, MakeMembers(tensors));
+  NOMO_RETURN_IF_ERROR(LoadZip());
   ZipError error;
   const Source source(zip_source_buffer_create(nullptr, 0, 0, error.get()));
   if (source == nullptr) return error.ToStatus("no archive can be made");

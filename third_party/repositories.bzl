@@ -9,9 +9,6 @@ Headers and libraries stay where Debian puts them, on the compiler's default pat
 
 # repository: (apt package, a file that it installs, {target: (what to link, targets of the same repository)})
 _LIBRARIES = {
-    "cairo": ("libcairo2-dev", "cairo/cairo.h", {
-        "cairo": (["-lcairo"], []),
-    }),
     "cli11": ("libcli11-dev", "CLI/CLI.hpp", {
         "cli11": ([], []),
     }),
@@ -33,9 +30,6 @@ _LIBRARIES = {
     }),
     "libsodium": ("libsodium-dev", "sodium.h", {
         "libsodium": (["-lsodium"], []),
-    }),
-    "libzip": ("libzip-dev", "zip.h", {
-        "libzip": (["-lzip"], []),
     }),
     "nlohmann_json": ("nlohmann-json3-dev", "nlohmann/json.hpp", {
         "json": ([], []),
@@ -149,21 +143,45 @@ def _googletest_repository_impl(ctx):
 
 _googletest_repository = repository_rule(implementation = _googletest_repository_impl, local = True)
 
-_HDF5 = _RULES + """
+def _loaded_name(ctx, library):
+    """The name by which programs ask for a library (libfoo.so.1) where lib<library>.so is what is linked with."""
+    for folder in ctx.path("/usr/lib").readdir():
+        file = folder.get_child("lib%s.so" % library)
+        if folder.basename.endswith("-linux-gnu") and file.exists:
+            for line in ctx.execute(["readelf", "-d", file]).stdout.splitlines():
+                if "(SONAME)" in line:
+                    return line.split("[")[1].split("]")[0]
+    fail("\n\n    @%s: lib%s.so has no SONAME, or readelf (binutils) is missing.\n" % (ctx.name, library))
+
+# What core/io/lazy_library.h loads when it is needed: programs are not linked with it.
+_LAZY_LIBRARY = """
 cc_library(
-    name = "hdf5",
-    hdrs = glob(["include/*.h"]),
-    includes = ["include"],
-    linkopts = ["-lhdf5_serial"],
+    name = "{name}",
+    hdrs = ["nomo_{name}_library.h"] + glob(["include/*.h"], allow_empty = True),
+    includes = {includes},
 )
 """
 
-def _hdf5_repository_impl(ctx):
-    """Debian has HDF5 with and without MPI beside each other, none on the compiler's default path."""
-    ctx.symlink(_require(ctx, "libhdf5-dev", "/usr/include/hdf5/serial/hdf5.h").dirname, "include")
-    ctx.file("BUILD.bazel", _HDF5)
+def _lazy_library_repository_impl(ctx):
+    header = _require(ctx, ctx.attr.package, "/usr/include/" + ctx.attr.probe)
+    if ctx.attr.linked_headers:
+        ctx.symlink(header.dirname, "include")
+    name = ctx.name.split("~")[-1]
+    library = _loaded_name(ctx, ctx.attr.library)
+    ctx.file("nomo_%s_library.h" % name, '#define NOMO_%s_LIBRARY "%s"\n' % (name.upper(), library))
+    includes = ["include"] if ctx.attr.linked_headers else []
+    ctx.file("BUILD.bazel", _RULES + _LAZY_LIBRARY.format(name = name, includes = includes))
 
-_hdf5_repository = repository_rule(implementation = _hdf5_repository_impl, local = True)
+_lazy_library_repository = repository_rule(
+    implementation = _lazy_library_repository_impl,
+    attrs = {
+        "package": attr.string(mandatory = True),
+        "probe": attr.string(mandatory = True),
+        "library": attr.string(mandatory = True),
+        "linked_headers": attr.bool(doc = "Whether the headers are not on the compiler's default path"),
+    },
+    local = True,
+)
 
 _OPENMPI = """\
 load("@rules_cc//cc:defs.bzl", "cc_library")
@@ -265,7 +283,31 @@ def nomograph_debian_dependencies():
     _maybe(_absl_repository, "com_google_absl")
     _maybe(_googletest_repository, "com_google_googletest")
     _maybe(_protobuf_repository, "com_google_protobuf")
-    _maybe(_hdf5_repository, "hdf5")
+    _maybe(
+        _lazy_library_repository,
+        "cairo",
+        package = "libcairo2-dev",
+        probe = "cairo/cairo.h",
+        library = "cairo",
+    )
+
+    _maybe(
+        _lazy_library_repository,
+        "libzip",
+        package = "libzip-dev",
+        probe = "zip.h",
+        library = "zip",
+    )
+
+    # Debian has HDF5 with and without MPI beside each other, none on the compiler's default path.
+    _maybe(
+        _lazy_library_repository,
+        "hdf5",
+        package = "libhdf5-dev",
+        probe = "hdf5/serial/hdf5.h",
+        library = "hdf5_serial",
+        linked_headers = True,
+    )
     _maybe(_openmpi_repository, "openmpi")
     for name, (package, probe, targets) in _LIBRARIES.items():
         _maybe(

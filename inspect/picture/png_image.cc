@@ -10,10 +10,39 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "nomograph/core/io/lazy_library.h"
 #include "nomograph/inspect/picture/scene.h"
+
+#if __has_include("nomo_cairo_library.h")
+#include "nomo_cairo_library.h"
+#endif
 
 namespace nomograph::picture {
 namespace {
+
+// The library brings those of fonts and of X11 with it.
+// clang-format off
+#define NOMO_CAIRO_SYMBOLS(symbol) \
+  symbol(cairo_arc) symbol(cairo_close_path) symbol(cairo_create) symbol(cairo_curve_to) \
+  symbol(cairo_destroy) symbol(cairo_fill) symbol(cairo_fill_preserve) \
+  symbol(cairo_image_surface_create) symbol(cairo_line_to) symbol(cairo_move_to) \
+  symbol(cairo_new_path) symbol(cairo_paint) symbol(cairo_restore) symbol(cairo_rotate) \
+  symbol(cairo_save) symbol(cairo_scale) symbol(cairo_select_font_face) symbol(cairo_set_dash) \
+  symbol(cairo_set_font_size) symbol(cairo_set_line_join) symbol(cairo_set_line_width) \
+  symbol(cairo_set_source_rgba) symbol(cairo_show_text) symbol(cairo_status) \
+  symbol(cairo_status_to_string) symbol(cairo_stroke) symbol(cairo_stroke_preserve) \
+  symbol(cairo_surface_destroy) symbol(cairo_surface_write_to_png_stream) \
+  symbol(cairo_text_extents) symbol(cairo_text_path) symbol(cairo_translate)
+// clang-format on
+#ifdef NOMO_CAIRO_LIBRARY
+NOMO_CAIRO_SYMBOLS(NOMO_LAZY_SYMBOL)
+NOMO_DLOPEN_NOTE(NOMO_CAIRO_LIBRARY, "png", "Draws models as PNG")
+absl::Status LoadCairo() {
+  return LoadLibrary(NOMO_CAIRO_LIBRARY, "PNG images", {NOMO_CAIRO_SYMBOLS(NOMO_LAZY_SLOT)});
+}
+#else
+absl::Status LoadCairo() { return absl::OkStatus(); }
+#endif
 
 constexpr double kMaxSide = 32767;  // of an image of cairo's
 
@@ -151,12 +180,13 @@ absl::StatusOr<std::string> Png(const Picture& picture, const PngOptions& option
   const Scene scene = MakeScene(picture);
   const absl::StatusOr<double> scale = ScaleFor(scene, options);
   if (!scale.ok()) return scale.status();
-  const std::unique_ptr<cairo_surface_t, decltype(&cairo_surface_destroy)> surface(
+  if (const absl::Status loaded = LoadCairo(); !loaded.ok()) return loaded;
+  const std::unique_ptr<cairo_surface_t, decltype(&::cairo_surface_destroy)> surface(
       cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(scene.width * *scale),
                                  static_cast<int>(scene.height * *scale)),
-      &cairo_surface_destroy);
-  const std::unique_ptr<cairo_t, decltype(&cairo_destroy)> cairo(cairo_create(surface.get()),
-                                                                 &cairo_destroy);
+      cairo_surface_destroy);
+  const std::unique_ptr<cairo_t, decltype(&::cairo_destroy)> cairo(cairo_create(surface.get()),
+                                                                   cairo_destroy);
   cairo_scale(cairo.get(), *scale, *scale);
   Painter(cairo.get(), scene, options.dark).Paint();
   std::string png;

@@ -1,7 +1,5 @@
 #include "nomograph/serialization/keras/archive.h"
 
-#include <zip.h>
-
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -12,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/data/zip_library.h"
 
 namespace nomograph::keras {
 namespace {
@@ -25,6 +24,7 @@ struct CloseMember {
 };
 
 absl::StatusOr<Archive> OpenArchive(absl::string_view bytes) {
+  NOMO_RETURN_IF_ERROR(LoadZip());
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);

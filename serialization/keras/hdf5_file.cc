@@ -9,12 +9,49 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "nomograph/core/io/lazy_library.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/data/byte_source.h"
 
+#if __has_include("nomo_hdf5_library.h")
+#include "nomo_hdf5_library.h"
+#endif
+
 namespace nomograph::keras {
 namespace {
+
+// Loading the library takes longer than most models do, and it brings a client of HTTP with it.
+// clang-format off
+#define NOMO_HDF5_SYMBOLS(symbol) \
+  symbol(H5Aclose) symbol(H5Aexists) symbol(H5Aget_space) symbol(H5Aget_type) symbol(H5Aopen) \
+  symbol(H5Aread) symbol(H5Dclose) symbol(H5Dget_create_plist) symbol(H5Dget_space) \
+  symbol(H5Dget_storage_size) symbol(H5Dget_type) symbol(H5Dopen2) symbol(H5Dread) \
+  symbol(H5Eget_auto2) symbol(H5Eset_auto2) symbol(H5Ewalk2) symbol(H5Fclose) symbol(H5Fopen) \
+  symbol(H5Lexists) symbol(H5Lget_info) symbol(H5Literate) symbol(H5Oclose) symbol(H5Oget_info2) \
+  symbol(H5Oopen) symbol(H5Pclose) symbol(H5Pcreate) symbol(H5Pget_chunk) \
+  symbol(H5Pget_external_count) symbol(H5Pget_filter2) symbol(H5Pget_layout) \
+  symbol(H5Pget_nfilters) symbol(H5Pset_fapl_core) symbol(H5Pset_file_image) \
+  symbol(H5Pset_file_image_callbacks) symbol(H5Sclose) symbol(H5Sget_simple_extent_dims) \
+  symbol(H5Sget_simple_extent_ndims) symbol(H5Sget_simple_extent_type) symbol(H5Tclose) \
+  symbol(H5Tcopy) symbol(H5Tget_class) symbol(H5Tget_native_type) symbol(H5Tget_nmembers) \
+  symbol(H5Tget_sign) symbol(H5Tget_size) symbol(H5Tis_variable_str) symbol(H5Tset_order) \
+  symbol(H5check_version) symbol(H5free_memory) symbol(H5open) symbol(H5P_CLS_FILE_ACCESS_ID_g)
+// clang-format on
+#ifdef NOMO_HDF5_LIBRARY
+NOMO_HDF5_SYMBOLS(NOMO_LAZY_SYMBOL)
+NOMO_DLOPEN_NOTE(NOMO_HDF5_LIBRARY, "hdf5", "Reads models of Keras in HDF5")
+absl::Status LoadHdf5() {
+  return LoadLibrary(NOMO_HDF5_LIBRARY, "HDF5 files", {NOMO_HDF5_SYMBOLS(NOMO_LAZY_SLOT)});
+}
+hid_t FileAccessProperties() {
+  H5open();
+  return *H5P_CLS_FILE_ACCESS_ID_g;
+}
+#else
+absl::Status LoadHdf5() { return absl::OkStatus(); }
+hid_t FileAccessProperties() { return H5P_FILE_ACCESS; }
+#endif
 
 constexpr absl::string_view kMagic = "\x89HDF\r\n\x1a\n";
 // Of one attribute, unpacked: Keras keeps those of its own below 64,512 bytes, but for the model's
@@ -56,7 +93,7 @@ class LibraryCall {
 };
 
 // An identifier of the library's that is given back.
-template <herr_t (*Close)(hid_t)>
+template <auto& Close>
 class Handle {
  public:
   explicit Handle(hid_t id = -1) : id_(id) {}
@@ -182,8 +219,9 @@ Hdf5File::~Hdf5File() {
 absl::StatusOr<std::shared_ptr<const Hdf5File>> Hdf5File::Open(absl::string_view bytes,
                                                                std::shared_ptr<const void> owner) {
   if (!LooksLikeHdf5(bytes)) return InvalidArgument("it is no HDF5 file");
+  NOMO_RETURN_IF_ERROR(LoadHdf5());
   const LibraryCall call;
-  const PropertiesHandle access(H5Pcreate(H5P_FILE_ACCESS));
+  const PropertiesHandle access(H5Pcreate(FileAccessProperties()));
   void* const image = const_cast<char*>(bytes.data());  // only read, as the file is
   H5FD_file_image_callbacks_t callbacks = {&SameMemory,  &CopyNothing,  &RefuseToGrow,
                                            &FreeNothing, &SameUserData, &FreeNoUserData,

@@ -5,13 +5,15 @@
     package.py tar --nomo nomo --license LICENSE --out nomo.tar.gz
 
 The package depends on exactly the packages whose shared libraries the program is linked with, in the versions that are
-installed where it is built, or newer ones. The tarball has these libraries beside the program, but for the C library's own:
-it runs wherever that is as new as here. Equal inputs give equal bytes.
+installed where it is built, or newer ones, and recommends those whose libraries it loads when it needs them. The tarball has
+these libraries beside the program, but for the C library's own: it runs wherever that is as new as here. Equal inputs give
+equal bytes.
 """
 import argparse
 import gzip
 import hashlib
 import io
+import json
 import os
 import pathlib
 import re
@@ -37,15 +39,37 @@ def run(*command):
     return result.stdout
 
 
+def loaded(program):
+    """The names of the libraries that the program loads when it needs them: its notes say so.
+
+    https://uapi-group.org/specifications/specs/elf_dlopen_metadata/
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        notes = pathlib.Path(folder, "notes")
+        run("objcopy", "-O", "binary", "--set-section-flags", ".note.dlopen=alloc", "--only-section=.note.dlopen", program, notes)
+        texts = re.findall(rb"\[\{.*?\}\](?=\0)", notes.read_bytes())
+    return [name for text in texts for feature in json.loads(text) for name in feature["soname"]]
+
+
+def path_of(library):
+    """Where the loader finds a library."""
+    for line in run("/sbin/ldconfig", "-p").splitlines():
+        match = re.match(r"\s*(\S+) \(.*\) => (\S+)", line)
+        if match and match[1] == library:
+            return match[2]
+    sys.exit(f"package.py: {library} is not installed")
+
+
 def libraries(program):
     """The paths of the shared libraries that the loader finds for the program, without glibc's, by name."""
-    found = {}
-    for line in run("ldd", program).splitlines():
-        match = re.match(r"\s*(\S+) => (\S+) \(0x", line)
-        if "not found" in line:
-            sys.exit(f"package.py: {line.strip()}")
-        if match and not C_LIBRARY.match(match[1]):
-            found[match[1]] = match[2]
+    found = {name: path_of(name) for name in loaded(program)}
+    for file in [program, *found.values()]:
+        for line in run("ldd", file).splitlines():
+            match = re.match(r"\s*(\S+) => (\S+) \(0x", line)
+            if "not found" in line:
+                sys.exit(f"package.py: {line.strip()}")
+            if match and not C_LIBRARY.match(match[1]):
+                found[match[1]] = match[2]
     return found
 
 
@@ -67,16 +91,14 @@ def package_of(path):
     sys.exit(f"package.py: {path} belongs to no Debian package")
 
 
-def dependencies(program):
+def relations(packages):
     """As a control file has them: package (>= version)."""
-    paths = libraries(program)
-    packages = {package_of(paths[name]) for name in needed(program) if name in paths} | {"libc6"}
-    depends = []
+    listed = []
     for package in sorted(packages):
         version = run("dpkg-query", "-W", "-f", "${Version}\n", package).split()[0]
         # Without the distribution's revision, which says nothing of the interface.
-        depends.append(f"{package} (>= {version.rsplit('-', 1)[0]})")
-    return ", ".join(depends)
+        listed.append(f"{package} (>= {version.rsplit('-', 1)[0]})")
+    return ", ".join(listed)
 
 
 def stripped(program):
@@ -141,12 +163,15 @@ def deb(arguments):
         files["usr/" + path] = (contents, 0o644)
     files["usr/share/doc/nomo/copyright"] = (pathlib.Path(arguments.license).read_bytes(), 0o644)
     size = sum(len(contents) for contents, _ in files.values())
+    paths = libraries(arguments.nomo)
+    depends = {package_of(paths[name]) for name in needed(arguments.nomo) if name in paths} | {"libc6"}
+    recommends = {package_of(paths[name]) for name in loaded(arguments.nomo)} - depends
     control = (
         f"Package: nomo\nVersion: {arguments.version}\n"
         f"Architecture: {run('dpkg', '--print-architecture').strip()}\n"
         f"Maintainer: The Nomograph authors <nomograph@localhost>\n"
         f"Installed-Size: {(size + 1023) // 1024}\n"
-        f"Depends: {dependencies(arguments.nomo)}\n"
+        f"Depends: {relations(depends)}\nRecommends: {relations(recommends)}\n"
         f"Section: science\nPriority: optional\n{DESCRIPTION}"
     )
     sums = "".join(f"{hashlib.md5(files[path][0]).hexdigest()}  {path}\n" for path in sorted(files))
