@@ -172,7 +172,10 @@ absl::StatusOr<std::string> Draw(const picture::Picture& picture, const Argument
   if (absl::EndsWith(arguments.out, ".svg")) return picture::Svg(picture);
   if (absl::EndsWith(arguments.out, ".dot")) return picture::Dot(picture);
   if (absl::EndsWith(arguments.out, ".mmd")) return picture::Mermaid(picture);
-  return picture::Png(picture, {.scale = arguments.scale, .dark = arguments.theme == "dark"});
+  auto png = picture::Png(picture, {.scale = arguments.scale, .dark = arguments.theme == "dark"});
+  // A library is missing.
+  if (absl::IsUnavailable(png.status())) return WithExitCode(ExitCode::kCannotRun, png.status());
+  return png;
 }
 
 // "resnet50.onnx", and what part of it.

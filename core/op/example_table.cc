@@ -41,6 +41,14 @@ void Specialize(Example& example, DType dtype, DType output) {
   example.atol = output == DType::kFloat64 ? 1e-15 : 1e-6;
 }
 
+Example Converted(const Example& example, DType dtype) {
+  Example converted = example;
+  Specialize(converted, dtype, dtype);
+  for (Tensor& input : converted.inputs) input = input.valid() ? input.Cast(dtype) : input;
+  for (Tensor& output : converted.outputs) output = output.Cast(dtype);
+  return converted;
+}
+
 Tensor Column(const std::vector<std::vector<double>>& rows, size_t column, DType dtype) {
   std::vector<double> values;
   for (const auto& row : rows) values.push_back(row[column]);
@@ -57,20 +65,12 @@ ExampleTable& ExampleTable::Rows(DTypeSet types, std::vector<std::vector<double>
 }
 
 ExampleTable& ExampleTable::Add(Example example) {
-  examples_.push_back(std::move(example));
+  cases_.push_back({{}, std::move(example)});
   return *this;
 }
 
 ExampleTable& ExampleTable::AddForEach(DTypeSet types, const Example& example) {
-  for (int number = 1; number < kNumDTypes; ++number) {
-    const auto dtype = static_cast<DType>(number);
-    if (!types.Contains(dtype)) continue;
-    Example converted = example;
-    Specialize(converted, dtype, dtype);
-    for (Tensor& input : converted.inputs) input = input.valid() ? input.Cast(dtype) : input;
-    for (Tensor& output : converted.outputs) output = output.Cast(dtype);
-    examples_.push_back(std::move(converted));
-  }
+  cases_.push_back({types, example});
   return *this;
 }
 
@@ -95,7 +95,13 @@ std::vector<Example> ExampleTable::operator()() const {
       examples.push_back(std::move(example));
     }
   }
-  examples.insert(examples.end(), examples_.begin(), examples_.end());
+  for (const auto& [types, example] : cases_) {
+    if (types == DTypeSet()) examples.push_back(example);
+    for (int number = 1; number < kNumDTypes; ++number) {
+      const auto dtype = static_cast<DType>(number);
+      if (types.Contains(dtype)) examples.push_back(Converted(example, dtype));
+    }
+  }
   return examples;
 }
 

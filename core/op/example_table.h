@@ -47,8 +47,14 @@ class ExampleTable {
     Attributes attrs;
     DType output;
   };
+  // To be converted to each of some dtypes, or, where there are none, as it is. Ops are registered
+  // at each start of a program, few of which ask for examples: so that is done when they do.
+  struct Case {
+    DTypeSet types;
+    Example example;
+  };
   std::vector<Table> tables_;
-  std::vector<Example> examples_;
+  std::vector<Case> cases_;
 };
 
 }  // namespace nomograph
