@@ -41,9 +41,11 @@ absl::StatusOr<Logs> Evaluate(const Arguments& arguments) {
   options.only_known = !options.known_classes.empty();
   NOMO_ASSIGN_OR_RETURN(const NamedTrainingData data,
                         ReadTrainingData(file.model, *outputs, arguments.learning.data, options));
-  auto trainer = Trainer::Create(
-      file.model, {.outputs = *std::move(outputs)},
-      {.exact = arguments.exact, .precision = arguments.precision, .threads = arguments.threads});
+  auto trainer = Trainer::Create(file.model, {.outputs = *std::move(outputs)},
+                                 {.exact = arguments.exact,
+                                  .precision = arguments.precision,
+                                  .threads = arguments.threads,
+                                  .evaluation_only = true});
   if (!trainer.ok()) {
     return WithExitCode(LearningExitCode(trainer.status()),
                         AtFile(arguments.path, trainer.status()));

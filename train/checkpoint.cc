@@ -196,6 +196,7 @@ absl::Status Trainer::WriteCheckpoint(Model& checkpoint) const {
 }
 
 absl::Status Trainer::Save(const std::string& path) {
+  NOMO_RETURN_IF_ERROR(CheckTrains());
   if (!is_first()) return absl::OkStatus();
   Model checkpoint = model();
   NOMO_RETURN_IF_ERROR(WriteCheckpoint(checkpoint));
@@ -208,6 +209,7 @@ absl::Status Trainer::Restore(const std::string& path) {
 }
 
 absl::Status Trainer::Restore(const Model& checkpoint) {
+  NOMO_RETURN_IF_ERROR(CheckTrains());
   if (fit_ != nullptr && !starting_) return absl::FailedPreconditionError("Fit() is running");
   NOMO_ASSIGN_OR_RETURN(const int64_t version, NumberOf(checkpoint, kVersion));
   if (version != 1) {

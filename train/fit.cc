@@ -55,6 +55,7 @@ absl::Status CheckFitOptions(const FitOptions& o) {
 }  // namespace
 
 absl::StatusOr<History> Trainer::Fit(const TrainingData& data, const FitOptions& options) {
+  NOMO_RETURN_IF_ERROR(CheckTrains());
   NOMO_RETURN_IF_ERROR(CheckFitOptions(options));
   TrainingData training = data, validation = options.validation_data;
   if (options.validation_split > 0) {

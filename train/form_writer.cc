@@ -68,7 +68,7 @@ void FormWriter::AddWeight(const Weight& weight, bool moved) {
   const std::string& name = model_.graph.value(weight.value).name;
   const bool trained =
       weight.trainable && kFloats.Contains(weight.tensor.dtype()) && !Selected(goals_.frozen, name);
-  if (!trained && !moved) {
+  if (use_ == FormUse::kEvaluation || (!trained && !moved)) {
     const Tensor tensor = weight.tensor;
     leaves_.values[weight.value] =
         WeightValue({.name = name,
@@ -77,7 +77,7 @@ void FormWriter::AddWeight(const Weight& weight, bool moved) {
                      .trainable = weight.trainable},
                     nullptr);
     if (kFloats.Contains(tensor.dtype()))
-      weights.push_back({name, false, leaves_.values[weight.value], nullptr});
+      weights.push_back({name, trained, leaves_.values[weight.value], nullptr});
     return;
   }
   if (trained && weight.tensor.dtype() != DType::kFloat32 &&
@@ -113,7 +113,7 @@ absl::Status FormWriter::Rewrite(const Node& node, const std::vector<Value>& ori
     changed |= id != kNoValue && values[id].expr() != original[id].expr();
   }
   if (node.op == "train.AddLoss" && in.size() == 2) added_losses.push_back(in[1]);
-  const OpDef* op = training_ ? TrainingOp(node) : nullptr;
+  const OpDef* op = use_ == FormUse::kTraining ? TrainingOp(node) : nullptr;
   if (op != nullptr && !IsFrozen(node)) return WriteTrainingForm(node, *op, in, values);
   if (!changed) return absl::OkStatus();
   const auto first = std::find_if(node.outputs.begin(), node.outputs.end(),

@@ -15,11 +15,18 @@
 
 namespace nomograph::train_internal {
 
+// What a form of the model is for.
+enum class FormUse {
+  kTraining,    // nodes act as in training
+  kValidation,  // as in inference, with weights that training changes
+  kEvaluation,  // as in inference, and nothing changes: weights are constants
+};
+
 class FormWriter {
  public:
-  FormWriter(const Model& model, const TrainingGoals& goals, bool training,
+  FormWriter(const Model& model, const TrainingGoals& goals, FormUse use,
              const Replicas* replicas = nullptr)
-      : model_(model), goals_(goals), training_(training), replicas_(replicas) {
+      : model_(model), goals_(goals), use_(use), replicas_(replicas) {
     for (const Weight& weight : model.graph.weights) weight_ids_.insert(weight.value);
   }
 
@@ -51,7 +58,7 @@ class FormWriter {
 
   const Model& model_;
   const TrainingGoals& goals_;
-  const bool training_;
+  const FormUse use_;
   const Replicas* const replicas_;
   absl::flat_hash_set<ValueId> weight_ids_;
   ReopenLeaves leaves_;

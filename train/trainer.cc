@@ -13,7 +13,8 @@ namespace nomograph {
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(Model model, TrainingGoals goals,
                                                          TrainerOptions options) {
   RemoveTrainingState(model);
-  NOMO_ASSIGN_OR_RETURN(TrainingGraphs graphs, BuildTrainingGraphs(model, goals, options.replicas));
+  const auto build = options.evaluation_only ? &BuildEvaluationGraph : &BuildTrainingGraphs;
+  NOMO_ASSIGN_OR_RETURN(TrainingGraphs graphs, build(model, goals, options.replicas));
   auto trainer = std::unique_ptr<Trainer>(
       new Trainer(std::move(model), std::move(graphs), goals.optimizer, options));
   NOMO_RETURN_IF_ERROR(trainer->OpenSessions());
@@ -41,9 +42,16 @@ absl::Status Trainer::OpenSessions() {
   const auto shared = [](const Model& model) {
     return std::shared_ptr<const Model>(std::shared_ptr<const Model>(), &model);
   };
-  NOMO_ASSIGN_OR_RETURN(step_session_, Session::Create(shared(graphs_.step), options));
   NOMO_ASSIGN_OR_RETURN(evaluation_session_, Session::Create(shared(graphs_.evaluation), options));
+  if (options_.evaluation_only) return absl::OkStatus();
+  NOMO_ASSIGN_OR_RETURN(step_session_, Session::Create(shared(graphs_.step), options));
   return absl::OkStatus();
+}
+
+absl::Status Trainer::CheckTrains() const {
+  if (!options_.evaluation_only) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "the trainer was made with evaluation_only: it has no step and no variables");
 }
 
 double Trainer::learning_rate() const {
@@ -154,7 +162,7 @@ absl::Status Trainer::TrainStep(const Batch& batch, Meter& meter) {
 }
 
 absl::Status Trainer::SyncEvaluation() {
-  if (!evaluation_is_old_) return absl::OkStatus();
+  if (!evaluation_is_old_ || options_.evaluation_only) return absl::OkStatus();
   for (const Variable& variable : graphs_.evaluation.variables) {
     auto value = step_session_->GetVariable(variable.name);
     if (absl::IsNotFound(value.status())) continue;  // training does not touch it
@@ -229,6 +237,7 @@ absl::StatusOr<Batch> Trainer::OneBatch(const TrainingData& data,
 
 absl::StatusOr<Logs> Trainer::TrainOnBatch(const TrainingData& data,
                                            const std::map<int64_t, double>& class_weight) {
+  NOMO_RETURN_IF_ERROR(CheckTrains());
   NOMO_ASSIGN_OR_RETURN(const Batch batch, OneBatch(data, class_weight));
   Meter meter(graphs_);
   NOMO_RETURN_IF_ERROR(TrainStep(batch, meter));
@@ -259,6 +268,7 @@ const Model& Trainer::model() {
 }
 
 absl::StatusOr<NamedTensors> Trainer::Weights() const {
+  NOMO_RETURN_IF_ERROR(CheckTrains());
   NamedTensors weights;
   for (const TrainedWeight& weight : graphs_.weights) {
     NOMO_ASSIGN_OR_RETURN(weights[weight.name], step_session_->GetVariable(weight.name));
@@ -267,6 +277,7 @@ absl::StatusOr<NamedTensors> Trainer::Weights() const {
 }
 
 absl::Status Trainer::SetWeights(const NamedTensors& weights) {
+  NOMO_RETURN_IF_ERROR(CheckTrains());
   for (const auto& [name, tensor] : weights)
     NOMO_RETURN_IF_ERROR(step_session_->SetVariable(name, tensor));
   model_is_old_ = evaluation_is_old_ = true;
@@ -286,6 +297,7 @@ absl::Status Trainer::ExchangeAverages() {
 }
 
 absl::Status Trainer::UseAverages(bool use) {
+  NOMO_RETURN_IF_ERROR(CheckTrains());
   if (graphs_.averages.empty()) {
     return absl::FailedPreconditionError(
         "the optimizer keeps no means of the weights: expected use_ema");

@@ -49,6 +49,9 @@ struct TrainerOptions {
   // steps with its rows of every batch. Progress, checkpoints and logs are those of the first
   // process alone. It must outlive the trainer.
   const Replicas* replicas = nullptr;
+  // Weights are constants, which is faster, and nodes need no gradients: the model may be
+  // quantised. What trains, saves or sets weights then fails with FailedPrecondition.
+  bool evaluation_only = false;
 };
 
 enum class Verbose {
@@ -88,7 +91,8 @@ void RemoveTrainingState(Model& model);
 // For one thread at a time.
 class Trainer {
  public:
-  // Weights keep the values that they have. InvalidArgument as BuildTrainingGraphs().
+  // Weights keep the values that they have. InvalidArgument as BuildTrainingGraphs(), or, with
+  // evaluation_only, BuildEvaluationGraph().
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(Model model, TrainingGoals goals,
                                                          TrainerOptions options = {});
   ~Trainer();
@@ -156,6 +160,8 @@ class Trainer {
   };
   Trainer(Model model, TrainingGraphs graphs, const Optimizer& optimizer, TrainerOptions options);
   absl::Status OpenSessions();
+  // FailedPrecondition with TrainerOptions::evaluation_only.
+  absl::Status CheckTrains() const;
 
   absl::Status TrainStep(const Batch& batch, Meter& meter);
   absl::Status TestStep(const Batch& batch, Meter& meter);

@@ -167,6 +167,38 @@ TEST(TrainerTest, CancelledRunsGoOn) {
   EXPECT_TRUE(weights[0] == weights[1]);
 }
 
+// What evaluates alone knows the same losses, of a model without gradients, too, and trains
+// nothing.
+TEST(TrainerTest, EvaluatesAlone) {
+  const Spirals data = MakeSpirals(64);
+  const auto trainer = Trainer::Create(Classifier(1, "sigmoid"), Goals(), {.exact = true});
+  const auto alone =
+      Trainer::Create(Classifier(1, "sigmoid"), Goals(), {.exact = true, .evaluation_only = true});
+  ASSERT_TRUE(trainer.ok()) << trainer.status();
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  const auto logs = (*trainer)->Evaluate({data.x, data.y});
+  ASSERT_TRUE(logs.ok()) << logs.status();
+  const auto same = (*alone)->Evaluate({data.x, data.y});
+  ASSERT_TRUE(same.ok()) << same.status();
+  EXPECT_EQ(*same, *logs);
+  EXPECT_TRUE(absl::IsFailedPrecondition((*alone)->Fit({data.x, data.y}).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition((*alone)->TrainOnBatch({data.x, data.y}).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition((*alone)->Save(testing::TempDir() + "/alone.nomo")));
+  EXPECT_TRUE(absl::IsFailedPrecondition((*alone)->Weights().status()));
+
+  const Input x({2});
+  const Value bits = Call("array.BitCast", {Dense(1)(x)}, {{"to", DType::kInt32}});
+  const auto same_bits =
+      BuildModel({x}, {Call("array.BitCast", {bits}, {{"to", DType::kFloat32}})});
+  ASSERT_TRUE(same_bits.ok()) << same_bits.status();
+  const TrainingGoals goals = {.loss = losses::MeanSquaredError()};
+  EXPECT_THAT(Trainer::Create(*same_bits, goals).status().message(),
+              testing::HasSubstr("no differentiable function"));
+  const auto frozen = Trainer::Create(*same_bits, goals, {.evaluation_only = true});
+  ASSERT_TRUE(frozen.ok()) << frozen.status();
+  EXPECT_TRUE((*frozen)->Evaluate({data.x, data.y.Cast(DType::kFloat32)}).ok());
+}
+
 // The graph of a step is a model as any other: it names its variables, and runs by itself.
 TEST(TrainerTest, TheStepIsAModel) {
   const auto trainer = Trainer::Create(Classifier(1, "sigmoid"), Goals());

@@ -233,9 +233,10 @@ absl::Status CheckSelectors(const Model& model, const TrainingGoals& goals) {
 
 }  // namespace
 
-absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const TrainingGoals& given,
-                                                   const Replicas* replicas) {
-  TrainingGoals goals = given;
+namespace {
+
+// With what the model itself brings along.
+absl::StatusOr<TrainingGoals> AllGoals(const Model& model, TrainingGoals goals) {
   if (goals.outputs.empty() && goals.loss.function)
     goals.outputs = {{.loss = goals.loss, .metrics = goals.metrics}};
   NOMO_RETURN_IF_ERROR(VerifyModel(model));
@@ -244,23 +245,43 @@ absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const Tra
                             rules.regularizers.end());
   goals.constraints.insert(goals.constraints.begin(), rules.constraints.begin(),
                            rules.constraints.end());
-  NOMO_RETURN_IF_ERROR(CheckOptimizer(goals.optimizer));
   NOMO_RETURN_IF_ERROR(CheckSelectors(model, goals));
-  TrainingGraphs result{.averages_are_model = !goals.optimizer.model_slot.empty(),
-                        .goals = goals.outputs};
+  return goals;
+}
+
+absl::Status WriteEvaluation(const Model& model, const TrainingGoals& goals, FormUse use,
+                             const Replicas* replicas, TrainingGraphs& result) {
+  result.goals = goals.outputs;
   NOMO_RETURN_IF_ERROR(FindOutputs(model, goals, result));
-  {
-    FormWriter form(model, goals, /*training=*/false);
-    NOMO_RETURN_IF_ERROR(form.Write());
-    GoalWriter goal(model, goals, replicas, result);
-    NOMO_RETURN_IF_ERROR(goal.Write(form));
-    goal.AddHasRows();
-    result.first_prediction = static_cast<int>(goal.outputs.size());
-    goal.outputs.insert(goal.outputs.end(), form.outputs.begin(), form.outputs.end());
-    NOMO_ASSIGN_OR_RETURN(result.evaluation,
-                          BuildModel(goal.inputs, goal.outputs, {.name = "evaluation"}));
-  }
-  FormWriter form(model, goals, /*training=*/true, replicas);
+  FormWriter form(model, goals, use);
+  NOMO_RETURN_IF_ERROR(form.Write());
+  GoalWriter goal(model, goals, replicas, result);
+  NOMO_RETURN_IF_ERROR(goal.Write(form));
+  goal.AddHasRows();
+  result.first_prediction = static_cast<int>(goal.outputs.size());
+  goal.outputs.insert(goal.outputs.end(), form.outputs.begin(), form.outputs.end());
+  NOMO_ASSIGN_OR_RETURN(result.evaluation,
+                        BuildModel(goal.inputs, goal.outputs, {.name = "evaluation"}));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<TrainingGraphs> BuildEvaluationGraph(const Model& model, const TrainingGoals& given,
+                                                    const Replicas* replicas) {
+  NOMO_ASSIGN_OR_RETURN(const TrainingGoals goals, AllGoals(model, given));
+  TrainingGraphs result;
+  NOMO_RETURN_IF_ERROR(WriteEvaluation(model, goals, FormUse::kEvaluation, replicas, result));
+  return result;
+}
+
+absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const TrainingGoals& given,
+                                                   const Replicas* replicas) {
+  NOMO_ASSIGN_OR_RETURN(const TrainingGoals goals, AllGoals(model, given));
+  NOMO_RETURN_IF_ERROR(CheckOptimizer(goals.optimizer));
+  TrainingGraphs result{.averages_are_model = !goals.optimizer.model_slot.empty()};
+  NOMO_RETURN_IF_ERROR(WriteEvaluation(model, goals, FormUse::kValidation, replicas, result));
+  FormWriter form(model, goals, FormUse::kTraining, replicas);
   NOMO_RETURN_IF_ERROR(form.Write());
   GoalWriter goal(model, goals, replicas, result);
   NOMO_RETURN_IF_ERROR(goal.Write(form));

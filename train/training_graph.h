@@ -82,6 +82,11 @@ struct TrainingGraphs {
 absl::StatusOr<TrainingGraphs> BuildTrainingGraphs(const Model& model, const TrainingGoals& goals,
                                                    const Replicas* replicas = nullptr);
 
+// The evaluation alone, in which weights are constants: faster, and for any model that runs, e.g. a
+// quantised one. There is no step.
+absl::StatusOr<TrainingGraphs> BuildEvaluationGraph(const Model& model, const TrainingGoals& goals,
+                                                    const Replicas* replicas = nullptr);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_TRAIN_TRAINING_GRAPH_H_

@@ -151,17 +151,24 @@ TEST_F(TrainTest, ClassesHaveNames) {
 TEST_F(TrainTest, EvaluatesAsTrainingDoes) {
   const CliResult trained =
       Nomo(absl::StrCat("train model.nomo -d data.npz --validation-data data.csv", kGoals,
-                        "--epochs 3 -q -o out.nomo --force --json"));
+                        "--epochs 3 -q --exact -o out.nomo --force --json"));
   ASSERT_EQ(trained.exit_code, 0) << trained.err;
-  const CliResult result = Nomo(
-      "evaluate out.nomo -d data.csv --loss sparse_categorical_crossentropy:from_logits --metrics "
-      "accuracy --json");
+  const std::string evaluate =
+      " -d data.csv --loss sparse_categorical_crossentropy:from_logits --metrics accuracy --json";
+  const CliResult result = Nomo(absl::StrCat("evaluate out.nomo --exact", evaluate));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto history = nlohmann::json::parse(trained.out)["history"];
   const auto json = nlohmann::json::parse(result.out);
   EXPECT_EQ(json["schema"], "nomograph.evaluate.1");
   EXPECT_EQ(json["metrics"]["loss"], history["val_loss"].back());
   EXPECT_EQ(json["metrics"]["accuracy"], history["val_accuracy"].back());
+
+  // Quantised models cannot be trained, but have an accuracy.
+  ASSERT_EQ(Nomo("quantize out.nomo -i x.npy -o small.nomo --force").exit_code, 0);
+  const CliResult quantized = Nomo(absl::StrCat("evaluate small.nomo", evaluate));
+  ASSERT_EQ(quantized.exit_code, 0) << quantized.err;
+  EXPECT_NEAR(nlohmann::json::parse(quantized.out)["metrics"]["accuracy"].get<double>(),
+              json["metrics"]["accuracy"].get<double>(), 0.05);
 
   const Input x({2}, {.name = "x"});
   ASSERT_TRUE(Save(BuildModel({x}, {Dense(2, {.kernel_initializer = "ones", .name = "scores"})(x)}),
