@@ -24,6 +24,7 @@
 #include "nomograph/tools/report/open_with_progress.h"
 #include "nomograph/tools/run/check_signature.h"
 #include "nomograph/tools/run/fit_image.h"
+#include "nomograph/tools/run/picture_arguments.h"
 #include "nomograph/tools/run/picture_flags.h"
 #include "nomograph/tools/run/precision_flag.h"
 #include "nomograph/tools/run/read_inputs.h"
@@ -45,8 +46,9 @@ namespace {
 constexpr char kInputHelp[] =
     "An input; NAME= may be left out where there is only one. VALUE is a number or a list (16000, "
     "[[1,2],[3,4]]), a file (.npy, .npz with arrays by their names, .png or .jpg with one image, "
-    ".csv or MNIST's IDX with a row for each example), or random, with any of :SEED, :2x28x28x1, "
-    ":LO..HI behind it; random without NAME= is for all inputs that are not given. Repeated, it "
+    ".csv or MNIST's IDX with a row for each example), a folder, whose images are the rows, or "
+    "random, with any of :SEED, :2x28x28x1, :LO..HI behind it; random without NAME= is for all "
+    "inputs that are not given. Repeated, it "
     "gives more rows";
 constexpr char kOutputHelp[] =
     "Write instead of printing: NAME=FILE.npy or .csv (NAME= may be left out where there is only "
@@ -89,9 +91,9 @@ absl::StatusOr<NamedTensors> Run(const Arguments& arguments, Session& session,
   return outputs;
 }
 
-// The classes' names: those of the file, and the model's own.
+// The classes' names: those of the file, and the model's own; and those of rows that are pictures.
 struct Labels {
-  std::vector<std::string> given, own;
+  std::vector<std::string> given, own, rows;
 };
 
 // The best classes where that is asked for and possible, else the values.
@@ -102,8 +104,9 @@ absl::Status PrintOutput(const Arguments& arguments, const Model& model, const s
     const int rank = tensor.shape().rank();
     const bool own_labels_fit =
         rank > 0 && tensor.shape()[rank - 1] == static_cast<int64_t>(labels.own.size());
-    const auto text = TopKText(tensor, arguments.top_k,
-                               labels.given.empty() && own_labels_fit ? labels.own : labels.given);
+    const auto text =
+        TopKText(tensor, arguments.top_k,
+                 labels.given.empty() && own_labels_fit ? labels.own : labels.given, labels.rows);
     if (text.ok()) {
       Print(*text);
       return absl::OkStatus();
@@ -315,8 +318,11 @@ absl::Status Execute(const Arguments& arguments) {
   const auto session = Session::Create(file.model, std::move(session_options));
   if (!session.ok()) return CannotRun(arguments, session.status());
   NOMO_ASSIGN_OR_RETURN(const PixelScaling pixels, PixelsOf(arguments.pictures));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<std::string> given,
+                        WithExitCode(ExitCode::kUsage, ExpandFolders(arguments.inputs)));
+  labels.rows = NamesOfPictures(given);
   NOMO_ASSIGN_OR_RETURN(const NamedTensors inputs,
-                        ReadInputs(graph, arguments.inputs,
+                        ReadInputs(graph, given,
                                    {.resize = arguments.pictures.resize,
                                     .cast = arguments.cast,
                                     .batch = arguments.batch > 0 ? arguments.batch : 1,

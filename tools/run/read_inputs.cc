@@ -1,10 +1,8 @@
 #include "nomograph/tools/run/read_inputs.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -26,6 +24,7 @@
 #include "nomograph/inspect/random_tensor.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/run/fit_image.h"
+#include "nomograph/tools/run/picture_arguments.h"
 #include "nomograph/tools/run/typed_values.h"
 
 namespace nomograph {
@@ -152,10 +151,6 @@ absl::StatusOr<Tensor> MakeRandom(const Graph& graph, ValueId id, RandomSpec spe
   return Usage(tensor.ok() ? tensor : absl::StatusOr<Tensor>(Annotate(tensor.status(), place)));
 }
 
-bool IsRandom(absl::string_view value) {
-  return value == "random" || absl::StartsWith(value, "random:");
-}
-
 // `--cast`, and always for bfloat16, which NumPy lacks.
 absl::StatusOr<Tensor> CastIfWanted(Tensor tensor, const ValueInfo& input,
                                     const ReadInputsOptions& options) {
@@ -171,7 +166,7 @@ absl::StatusOr<Tensor> ReadValue(const Graph& graph, ValueId id, const std::stri
                                  const ReadInputsOptions& options) {
   const ValueInfo& input = graph.value(id);
   const std::string lower = absl::AsciiStrToLower(value);
-  if (IsRandom(value)) {
+  if (IsRandomValue(value)) {
     NOMO_ASSIGN_OR_RETURN(RandomSpec spec, ParseRandom(value));
     return MakeRandom(graph, id, std::move(spec), options.batch);
   }
@@ -184,8 +179,7 @@ absl::StatusOr<Tensor> ReadValue(const Graph& graph, ValueId id, const std::stri
     NOMO_ASSIGN_OR_RETURN(Tensor tensor, Unreadable(ReadNpy(value)));
     return CastIfWanted(std::move(tensor), input, options);
   }
-  if (absl::EndsWith(lower, ".png") || absl::EndsWith(lower, ".jpg") ||
-      absl::EndsWith(lower, ".jpeg")) {
+  if (IsPicturePath(value)) {
     auto image = ReadImageFor(input.type, value, options.resize);
     if (image.ok()) image = ScalePixels(input.type, *std::move(image), options.pixels);
     if (image.ok() || ExitCodeOf(image.status()) != ExitCode::kUsage) return image;
@@ -198,16 +192,11 @@ absl::StatusOr<Tensor> ReadValue(const Graph& graph, ValueId id, const std::stri
     NOMO_ASSIGN_OR_RETURN(tensor, CastIfWanted(std::move(tensor), input, options));
     return FitRows(tensor, input.type.shape);
   }
-  std::error_code ignored;
-  if (std::filesystem::is_directory(value, ignored)) {
-    return Usage(InvalidArgument("input ", Quoted(input.name), ": ", Quoted(value),
-                                 " is a folder; expected a file, and --input once more for each "
-                                 "further row"));
-  }
-  return Usage(InvalidArgument(
-      "input ", Quoted(input.name),
-      ": expected a number, a list, random, or a .npy, .npz, .png, .jpg, .csv or IDX file, found ",
-      Quoted(value)));
+  return Usage(InvalidArgument("input ", Quoted(input.name),
+                               ": expected a number, a list, random, or a .npy, .npz, .png, .jpg, "
+                               ".csv or IDX file, or a folder of "
+                               "pictures, found ",
+                               Quoted(value)));
 }
 
 // What to do about a tensor that does not fit, as text behind the fault; empty if nothing is plain.
@@ -280,7 +269,7 @@ class InputReader {
   absl::Status ReadUnnamed(const std::string& value) {
     if (absl::EndsWith(value, ".npz")) return ReadArchive(value);
     if (graph_.inputs.size() == 1) return ReadOne(graph_.inputs[0], value);
-    if (IsRandom(value)) {
+    if (IsRandomValue(value)) {
       NOMO_ASSIGN_OR_RETURN(random_, ParseRandom(value));
       return absl::OkStatus();
     }
@@ -367,7 +356,8 @@ absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph,
                                         const std::vector<std::string>& arguments,
                                         const ReadInputsOptions& options) {
   InputReader reader(graph, options);
-  for (const std::string& argument : arguments) NOMO_RETURN_IF_ERROR(reader.Read(argument));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<std::string> expanded, Usage(ExpandFolders(arguments)));
+  for (const std::string& argument : expanded) NOMO_RETURN_IF_ERROR(reader.Read(argument));
   return reader.Finish();
 }
 

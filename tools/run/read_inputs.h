@@ -24,6 +24,7 @@ struct ReadInputsOptions {
 // Reads the arguments NAME=VALUE; without NAME= where the model has one input, or the value is an
 // archive. Values:
 //   x.npy; x.npz: the arrays of an archive by their names, or its only one; x.png, x.jpg: an image;
+//   a folder: all images in it, by their names;
 //   x.csv: a row for each example; *-idx3-ubyte(.gz) and its like: as x.csv;
 //   16000, true, [1,2,3], [[1,2],[3,4]]: numbers;
 //   random, followed by any of :SEED, :2x28x28x1 and :LO..HI. Without LO..HI, integers that the

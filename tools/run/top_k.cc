@@ -70,20 +70,25 @@ absl::StatusOr<std::vector<std::vector<ClassScore>>> TopK(const Tensor& scores, 
 }
 
 absl::StatusOr<std::string> TopKText(const Tensor& scores, int64_t k,
-                                     const std::vector<std::string>& labels) {
+                                     const std::vector<std::string>& labels,
+                                     const std::vector<std::string>& rows) {
   NOMO_ASSIGN_OR_RETURN(const auto best, TopK(scores, k));
   const int64_t classes = scores.shape()[scores.shape().rank() - 1];
   if (!labels.empty() && static_cast<int64_t>(labels.size()) != classes) {
     return InvalidArgument("there are ", labels.size(), " labels for ", classes, " classes");
   }
   const char* title = AreProbabilities(scores, classes) ? "probability" : "score";
-  TextTable table({{"row", true}, {"class", true}, {labels.empty() ? "" : "label"}, {title, true}});
+  const bool named = !rows.empty() && rows.size() == best.size();
+  TextTable table({{named ? "picture" : "row", !named},
+                   {"class", true},
+                   {labels.empty() ? "" : "label"},
+                   {title, true}});
   for (size_t row = 0; row < best.size(); ++row) {
     for (size_t i = 0; i < best[row].size(); ++i) {
       const ClassScore& c = best[row][i];
-      table.AddRow({i == 0 || !OutputStyle().aligned ? absl::StrCat(row) : "",
-                    absl::StrCat(c.index), labels.empty() ? "" : labels[c.index],
-                    absl::StrFormat("%.4g", c.score)});
+      const std::string name = named ? rows[row] : absl::StrCat(row);
+      table.AddRow({i == 0 || !OutputStyle().aligned ? name : "", absl::StrCat(c.index),
+                    labels.empty() ? "" : labels[c.index], absl::StrFormat("%.4g", c.score)});
     }
   }
   return table.ToString();

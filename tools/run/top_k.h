@@ -20,11 +20,12 @@ struct ClassScore {
 // among equals, NaN last. InvalidArgument for other shapes.
 absl::StatusOr<std::vector<std::vector<ClassScore>>> TopK(const Tensor& scores, int64_t k);
 
-// A table with the classes' names, where there are any. The scores are called probabilities if they
-// are in [0, 1] and each row sums to 1. InvalidArgument when there are not as many labels as
-// classes; else as TopK().
+// A table with the classes' names, where there are any, and those of rows, where there is one each.
+// The scores are called probabilities if they are in [0, 1] and each row sums to 1. InvalidArgument
+// when there are not as many labels as classes; else as TopK().
 absl::StatusOr<std::string> TopKText(const Tensor& scores, int64_t k,
-                                     const std::vector<std::string>& labels);
+                                     const std::vector<std::string>& labels,
+                                     const std::vector<std::string>& rows = {});
 
 // A label a line.
 absl::StatusOr<std::vector<std::string>> ReadLabels(const std::string& path);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/types/escape.h"
@@ -139,6 +140,10 @@ bool IsTypedValue(absl::string_view text) {
   double number = 0;
   return text == "true" || text == "false" || (!text.empty() && text[0] == '[') ||
          absl::SimpleAtod(text, &number);
+}
+
+bool IsRandomValue(absl::string_view text) {
+  return text == "random" || absl::StartsWith(text, "random:");
 }
 
 absl::StatusOr<Tensor> ParseTypedValue(absl::string_view text, const TensorType& type) {

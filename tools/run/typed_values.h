@@ -10,6 +10,8 @@ namespace nomograph {
 
 // Whether `text` begins as a number, a list or a bool does, so that it names no file.
 bool IsTypedValue(absl::string_view text);
+// Whether it asks for random numbers: random, random:7, ...
+bool IsRandomValue(absl::string_view text);
 
 // The tensor of `type`'s dtype that is written there. With fewer brackets than the type has axes,
 // axes of size 1 are put ahead: 16000 for int64[1], [1,2,3] for int64[batch,time]. InvalidArgument

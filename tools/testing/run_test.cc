@@ -45,6 +45,11 @@ class RunTest : public testing::Test {
     Expect(WritePng(TempPath("spot.png"), Spot({16, 16, 1})));
     Expect(WritePng(TempPath("black.png"), Tensor(DType::kUInt8, {16, 16, 3})));
     Expect(WritePng(TempPath("big.png"), Tensor(DType::kUInt8, {64, 32, 3})));
+    for (const char* folder : {"pictures", "none"})
+      std::filesystem::create_directories(TempPath(folder));
+    Expect(WritePng(TempPath("pictures/spot.png"), Spot({16, 16, 1})));
+    Expect(WritePng(TempPath("pictures/a black one.PNG"), Tensor(DType::kUInt8, {16, 16, 3})));
+    WriteContents("pictures/read.me", "no picture");
     WriteContents("rows.csv", "u,v,w\n1,2,3\n4,5,6\n");
     WriteContents("short.csv", "1,2\n4,5\n");
     WriteContents("words.csv", "1,2,3\n4,five,6\n");
@@ -121,7 +126,7 @@ TEST_F(RunTest, RefusesWrongInputs) {
       {"affine.nomo -i flat.npy", 2,
        "input \"x\": expected float32[batch,3], found float32[3] (one example has the shape "
        "[1,3])"},
-      {"affine.nomo -i .", 2, "input \"x\": \".\" is a folder; expected a file"},
+      {"affine.nomo -i none", 2, "folder \"none\" has no .png and no .jpg"},
       {"classifier.nomo -i random:1x1x16x16", 2,
        "(its channels are axis 1; expected as the last axis)"},
       {"affine.nomo -i short.csv", 2, "input \"x\": expected float32[batch,3], found float32[2,2]"},
@@ -215,15 +220,24 @@ TEST_F(RunTest, TrainingIsKeyedBySeedAndStep) {
 TEST_F(RunTest, BestClasses) {
   EXPECT_EQ(Nomo("run classifier.nomo -i spot.png -i black.png --top-k 2").out,
             "scores  float32[2,3]\n"
-            "  row  class  label  probability\n"
-            "  0  2  owl  0.625\n"
-            "  0  1  dog  0.25\n"
-            "  1  0  cat  0.3333\n"
-            "  1  1  dog  0.3333\n");
+            "  picture  class  label  probability\n"
+            "  spot.png  2  owl  0.625\n"
+            "  spot.png  1  dog  0.25\n"
+            "  black.png  0  cat  0.3333\n"
+            "  black.png  1  dog  0.3333\n");
+  // Of a folder, by their names, and not what else is in it.
+  for (const char* input : {"pictures", "pictures/", "x=pictures"}) {
+    EXPECT_EQ(Nomo(absl::StrCat("run classifier.nomo --top-k 1 -i ", input)).out,
+              "scores  float32[2,3]\n"
+              "  picture  class  label  probability\n"
+              "  a black one.PNG  0  cat  0.3333\n"
+              "  spot.png  2  owl  0.625\n")
+        << input;
+  }
   EXPECT_EQ(Nomo("run classifier.nomo -i spot.png --top-k 1 --labels labels.txt").out,
             "scores  float32[1,3]\n"
-            "  row  class  label  probability\n"
-            "  0  2  Eule  0.625\n");
+            "  picture  class  label  probability\n"
+            "  spot.png  2  Eule  0.625\n");
   // More than there are, and numbers that are no probabilities.
   EXPECT_EQ(Nomo("run affine.nomo -i one.npz --top-k 9").out,
             "affine  float32[1,3]\n"

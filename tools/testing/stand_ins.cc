@@ -243,6 +243,9 @@ void SaveStandIns(const std::string& folder) {
   written(WriteFileAtomically(at("damaged.nomo"), bytes));
 
   written(WritePng(at("cat.png"), Picture(24, 3)));
+  std::filesystem::create_directories(at("pictures"));
+  for (const char* picture : {"pictures/cat.png", "pictures/dog.png"})
+    written(WritePng(at(picture), Picture(24, 3)));
   written(WritePng(at("digit.png"), Picture(28, 1)));
   written(WriteNpy(at("x.npy"), Numbers({1, 3, 32, 32}, 1)));
   written(WriteNpy(at("y.npy"), Tensor::Vector<int64_t>({3})));
