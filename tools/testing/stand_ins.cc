@@ -1,5 +1,6 @@
 #include "nomograph/tools/testing/stand_ins.h"
 
+#include <filesystem>
 #include <utility>
 #include <vector>
 
