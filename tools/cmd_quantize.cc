@@ -18,6 +18,7 @@
 #include "nomograph/tools/report/save_model.h"
 #include "nomograph/tools/run/picture_flags.h"
 #include "nomograph/tools/run/read_inputs.h"
+#include "nomograph/tools/text/note.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
 #include "nomograph/tools/text/table.h"
@@ -166,6 +167,21 @@ nlohmann::ordered_json ResultJson(const Arguments& arguments, const Result& resu
           {"outputs", std::move(outputs)}};
 }
 
+// Below which an output's values are off by a third of their size and more.
+constexpr double kNoisyDecibels = 10;
+
+void HintAtNoise(const Result& result) {
+  for (const OutputDifference& difference : result.differences) {
+    if (difference.signal_to_noise >= kNoisyDecibels) continue;
+    PrintNote("nomo quantize",
+              absl::StrCat("output ", Quoted(difference.output), " has a signal to noise of ",
+                           Decibels(difference.signal_to_noise),
+                           ": see with nomo compare which nodes it comes from, leave them out "
+                           "(--exclude), or try more examples or another --method"));
+    return;
+  }
+}
+
 absl::Status CheckFlags(const Arguments& arguments) {
   if (arguments.weights_only > 0 || !arguments.inputs.empty()) return absl::OkStatus();
   return WithExitCode(
@@ -179,6 +195,7 @@ absl::Status Execute(const Arguments& arguments) {
   NOMO_RETURN_IF_ERROR(CheckDestination(arguments.save, arguments.path));
   NOMO_ASSIGN_OR_RETURN(const Result result, Quantize(arguments));
   if (arguments.save.path != "-" && !arguments.save.json) Print(ResultText(result));
+  HintAtNoise(result);
   return SaveModel(result.quantized.model, arguments.save, arguments.path,
                    ResultJson(arguments, result));
 }

@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
@@ -188,16 +186,14 @@ absl::Status CheckLabels(const Graph& graph, const Labels& labels) {
 }
 
 // Most classifiers want pixels that are scaled, and answer nonsense to others without a word.
-void HintAtPixels(const Arguments& arguments, const Graph& graph, const PixelScaling& pixels) {
+void HintAtPixels(const std::vector<std::string>& given, const Graph& graph,
+                  const PixelScaling& pixels) {
   if (pixels.is_set()) return;
   const NamedValues inputs(graph, graph.inputs);
-  for (const std::string& argument : arguments.inputs) {
+  for (const std::string& argument : given) {
     const NamedArgument named = inputs.Split(argument);
-    const std::string lower = absl::AsciiStrToLower(named.rest);
-    const bool picture = absl::EndsWith(lower, ".png") || absl::EndsWith(lower, ".jpg") ||
-                         absl::EndsWith(lower, ".jpeg");
     const ValueId input = named.value == kNoValue ? graph.inputs[0] : named.value;
-    if (!picture || !WantsScaledPixels(graph, input)) continue;
+    if (!IsPicturePath(named.rest) || !WantsScaledPixels(graph, input)) continue;
     PrintNote("nomo run",
               "pixels went in as 0 to 255, and the model begins with a convolution; most such "
               "models want them scaled (--scale 1/255 --mean ... --std ...)");
@@ -337,7 +333,7 @@ absl::Status Execute(const Arguments& arguments) {
         .status();
   }
   NOMO_RETURN_IF_ERROR(WriteOutputs(arguments, file.model, files, labels, outputs));
-  HintAtPixels(arguments, graph, pixels);
+  HintAtPixels(given, graph, pixels);
   NoteEmulation("nomo run", arguments.precision);
   Json json = {{"schema", "nomograph.run.1"}, {"file", arguments.path}};
   if (arguments.json) json["outputs"] = OutputsJson(file.model, files, outputs);
