@@ -9,6 +9,7 @@
 #include "nlohmann/json.hpp"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/data/npy.h"
 #include "nomograph/data/npz.h"
 #include "nomograph/inspect/compare/compare.h"
 #include "nomograph/tools/command.h"
@@ -36,21 +37,48 @@ struct Arguments {
   Tolerance tolerance = {.rtol = 1e-4, .atol = 1e-5};  // as golden vectors are recorded
 };
 
-// A model, or values by name.
+// A model, or values by name, or one without.
 struct Side {
   std::optional<ModelFile> file;
   NamedTensors values;
+  std::optional<Tensor> unnamed;
 };
 
 absl::StatusOr<Side> ReadSide(const std::string& path) {
   Side side;
   if (absl::EndsWith(path, ".npz")) {
     NOMO_ASSIGN_OR_RETURN(side.values, WithExitCode(ExitCode::kUnreadable, ReadNpz(path)));
+  } else if (absl::EndsWith(path, ".npy")) {
+    NOMO_ASSIGN_OR_RETURN(side.unnamed, WithExitCode(ExitCode::kUnreadable, ReadNpy(path)));
   } else {
     NOMO_ASSIGN_OR_RETURN(
         side.file, WithExitCode(ExitCode::kUnreadable, OpenWithProgress(path, /*upgrade=*/true)));
   }
   return side;
+}
+
+// What has no name takes that of the other side's one value, or a model's one output.
+absl::Status NameUnnamed(const std::string& path, Side& side, const Side& other) {
+  if (!side.unnamed) return absl::OkStatus();
+  std::string name = path;
+  if (other.file) {
+    const Graph& graph = other.file->model.graph;
+    if (graph.outputs.size() == 1) name = graph.value(graph.outputs[0]).name;
+  } else if (!other.values.empty()) {
+    name = other.values.begin()->first;
+  }
+  const size_t choices = other.file      ? other.file->model.graph.outputs.size()
+                         : other.unnamed ? 1
+                                         : other.values.size();
+  if (choices != 1) {
+    return WithExitCode(
+        ExitCode::kUsage,
+        InvalidArgument(QuotedPath(path), " has no name, and there are ", choices,
+                        " values to compare it with: expected a .npz with the name of one"));
+  }
+  side.values[name] = *std::move(side.unnamed);
+  side.unnamed.reset();
+  return absl::OkStatus();
 }
 
 absl::Status CannotRun(const absl::Status& status) {
@@ -59,10 +87,12 @@ absl::Status CannotRun(const absl::Status& status) {
 }
 
 absl::StatusOr<Comparison> Compare(const Arguments& arguments) {
-  NOMO_ASSIGN_OR_RETURN(const Side a, ReadSide(arguments.a));
+  NOMO_ASSIGN_OR_RETURN(Side a, ReadSide(arguments.a));
   Side b;
   if (!arguments.one_model()) {
     NOMO_ASSIGN_OR_RETURN(b, ReadSide(arguments.b));
+    NOMO_RETURN_IF_ERROR(NameUnnamed(arguments.a, a, b));
+    NOMO_RETURN_IF_ERROR(NameUnnamed(arguments.b, b, a));
   }
   if (!a.file && !b.file && !arguments.one_model()) {
     return CompareValues(a.values, b.values, arguments.tolerance);
@@ -122,10 +152,12 @@ absl::Status Execute(const Arguments& arguments) {
 
 Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("A", arguments->a, "What is expected: a model, or values by name (.npz)")
+  app.add_option("A", arguments->a,
+                 "What is expected: a model, values by name (.npz), or one array (.npy)")
       ->required()
       ->type_name("");
-  app.add_option("B", arguments->b, "What is measured against it: a model or .npz")->type_name("");
+  app.add_option("B", arguments->b, "What is measured against it: a model, .npz or .npy")
+      ->type_name("");
   AddRepeated(app, "-i,--input", arguments->inputs, "NAME=VALUE", kModelInputsHelp);
   app.add_option("--batch", arguments->batch, "Random inputs have N rows (default 1)")
       ->type_name("N")

@@ -94,6 +94,19 @@ TEST_F(CompareTest, DumpGoesIntoCompare) {
   EXPECT_EQ(other.exit_code, 1);
   EXPECT_THAT(other.out, HasSubstr("the first: "));
   EXPECT_THAT(other.err, HasSubstr("part at node \"affine"));
+  // An array without a name is that of the one output, or of the one that is compared with it.
+  ASSERT_EQ(Nomo("run affine.nomo -i random:1 -o one.npy").exit_code, 0);
+  ASSERT_EQ(Nomo("run affine.nomo -i random:2 -o two.npy").exit_code, 0);
+  EXPECT_EQ(Nomo("compare one.npy affine.nomo -i random:1").exit_code, 0);
+  EXPECT_EQ(Nomo("compare affine.nomo one.npy -i random:2").exit_code, 1);
+  EXPECT_EQ(Nomo("compare one.npy one.npy").exit_code, 0);
+  EXPECT_EQ(Nomo("compare one.npy two.npy").exit_code, 1);
+  ASSERT_TRUE(
+      WriteNpz(TempPath("two.npz"), {{"a", Tensor::Scalar(1.0f)}, {"b", Tensor::Scalar(2.0f)}})
+          .ok());
+  const CliResult many = Nomo("compare one.npy two.npz");
+  EXPECT_EQ(many.exit_code, 2);
+  EXPECT_THAT(many.err, HasSubstr("\"one.npy\" has no name, and there are 2 values"));
   // What is there stays there.
   EXPECT_EQ(Nomo("dump affine.nomo '**' -o out.npz").exit_code, 2);
   EXPECT_EQ(Nomo("dump affine.nomo '**' -o out.npz --force").exit_code, 0);
