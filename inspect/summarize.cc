@@ -160,15 +160,22 @@ class RowMaker {
     last_parent_ = is_scope ? -1 : box.parent;
   }
 
-  // Nodes side by side share a row.
+  // Nodes side by side share a row, which has the names of a few, and the first and last of more.
   void AddLeaf(int b) {
-    constexpr size_t kMaxNames = 200;
+    constexpr size_t kMaxNames = 200, kMaxListed = 4;
     const Box& box = tree_.boxes[b];
-    const bool joins =
-        !rows_.empty() && last_parent_ == box.parent && rows_.back().name.size() < kMaxNames;
-    if (!joins) return AddRow(b, /*is_scope=*/false);
+    const bool joins = !rows_.empty() && last_parent_ == box.parent && name_bytes_ < kMaxNames;
+    if (!joins) {
+      AddRow(b, /*is_scope=*/false);
+      first_name_ = box.name;
+      name_bytes_ = box.name.size();
+      num_names_ = 1;
+      return;
+    }
     ScopeRow& row = rows_.back();
-    absl::StrAppend(&row.name, ", ", box.name);
+    row.name = ++num_names_ > kMaxListed ? absl::StrCat(first_name_, " .. ", box.name)
+                                         : absl::StrCat(row.name, ", ", box.name);
+    name_bytes_ += box.name.size() + 2;
     row.nodes += nodes_[b];
     AddTo(row.cost, sums_[b]);
     row.parameters = row.cost.parameters;
@@ -186,6 +193,8 @@ class RowMaker {
   std::vector<int64_t> nodes_;
   std::vector<ScopeRow> rows_;
   int last_parent_ = -1;  // of the nodes in the last row; -1: it is a scope's
+  std::string first_name_;
+  size_t name_bytes_ = 0, num_names_ = 0;  // of all nodes in the last row
 };
 
 }  // namespace
