@@ -136,7 +136,11 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
   // What is under the windows is copied. oneDNN copies input and output into blocks of channels,
   // and fills those of small groups up.
   constexpr int64_t kBlock = 8, kWide = 256;
-  constexpr double kRoundedSum = 0.6;  // of the time of one in float32
+  // Of the time of a plain sum in float32: that of one in bfloat16, and what it takes to pack
+  // planes, which is shared by few channels.
+  constexpr double kRoundedSum = 0.48, kPacking = 2;
+  const double rounded_sum =
+      kRoundedSum + kPacking / static_cast<double>(std::max<int64_t>(out, 1));
   const bool small_groups =
       groups > 1 && std::min(x.channels / groups, out) < kBlock && y.positions >= kWide;
   const bool copies_less =
@@ -154,7 +158,7 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
       .bias_input = bias,
       .pays = taps == 1 || small_groups || copies_less,
       .pays_rounded = (groups == 1 || (out >= kBlock && terms >= kBlock)) &&
-                      !WinogradPays(WindowOfNode, context, kRoundedSum)};
+                      !WinogradPays(WindowOfNode, context, rounded_sum)};
 }
 
 std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
