@@ -31,7 +31,6 @@ struct BFloat16View {
 // zeros. REQUIRES: `packed` is a multiple of 64 bytes.
 int64_t BFloat16Panel(ProductSide side);
 int64_t BFloat16Pairs(ProductSide side, int64_t rows, int64_t columns);
-// Parts may run side by side, and are together the whole.
 // Parts may run side by side, and are together the whole. With taps the matrix is that of each one,
 // and a pair of terms of a panel is followed by those under the other taps.
 struct BFloat16Taps {
@@ -42,8 +41,9 @@ void PackBFloat16(ProductSide side, const MatrixView& matrix, uint32_t* packed,
 void PackBFloat16(ProductSide side, const BFloat16View& matrix, uint32_t* packed,
                   const BFloat16Taps& taps = {}, int part = 0, int parts = 1);
 
-// What lies under windows is best given in pairs of planes, which are rounded once: so many
-// elements for `planes` planes, at a multiple of 64 bytes. The constant is packed with taps then.
+// What lies under windows is best given in pairs of planes, which are rounded once; the constant is
+// packed with taps then. Whether that can be done, and pays, how many elements it takes for so many
+// planes, at a multiple of 64 bytes, and part number `part` of `parts` of it.
 bool PairsPlanes(const WindowMatrix& window);
 int64_t BFloat16PlanePairs(const WindowMatrix& window, int64_t planes);
 void PairBFloat16Planes(const WindowMatrix& window, const float* planes, int64_t count, int part,

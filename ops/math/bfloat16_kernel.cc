@@ -119,8 +119,7 @@ class BFloat16Kernel : public Kernel {
     if (packed_.valid()) {
       packed = packed_.data<uint32_t>().data();
     } else {
-      const float* const elements =
-          context.input<float>(node.constant_input).data() + node.constant_first;
+      const float* const elements = context.input<float>(node.constant_input).data();
       ParallelParts(threads_, [&](int part, int parts) {
         for (int64_t i = 0; i < node.constants; ++i) {
           packing_.Pack<MatrixView>(elements + i * node.constant_step,
@@ -263,7 +262,7 @@ PrepareFn PrepareBFloat16(PackedNodeFn describe) {
       NOMO_ASSIGN_OR_RETURN(packed,
                             Tensor::Create(DType::kUInt32, {node.constants, packing.Pairs()}));
       for (int64_t i = 0; i < node.constants; ++i) {
-        packing.Pack<BFloat16View>(BitsOf(context) + node.constant_first + i * node.constant_step,
+        packing.Pack<BFloat16View>(BitsOf(context) + i * node.constant_step,
                                    packed.mutable_data<uint32_t>().data() + i * packing.Pairs());
       }
     }

@@ -96,15 +96,19 @@ void SpreadWindows(const PoolRanges& ranges, const Range& a, const Range& b, int
   for (int64_t i = 0; i < count; ++i) dx[greatest.found[i]] += dy[i];
 }
 
-// The windows [begin, end) along a row that have all taps at the same places, and how far apart
-// they are; none where that is not so.
+// The windows [begin, end) along a row that have as many taps each, `stride` apart: all but those
+// at the borders.
 struct Even {
   explicit Even(const std::vector<Range>& columns) {
-    const auto whole = [](const Range& c) { return c.count == c.taps; };
-    begin = std::find_if(columns.begin(), columns.end(), whole) - columns.begin();
-    end = begin;
-    while (end < static_cast<int64_t>(columns.size()) && whole(columns[end])) ++end;
-    if (end - begin > 1) stride = columns[begin + 1].first - columns[begin].first;
+    const auto less = [](const Range& a, const Range& b) { return a.count < b.count; };
+    const auto first = std::max_element(columns.begin(), columns.end(), less);
+    begin = first - columns.begin();
+    end = std::min(begin + 1, static_cast<int64_t>(columns.size()));
+    if (end < static_cast<int64_t>(columns.size())) stride = columns[end].first - first->first;
+    while (end < static_cast<int64_t>(columns.size()) && columns[end].count == first->count &&
+           columns[end].first == columns[end - 1].first + stride) {
+      ++end;
+    }
   }
   int64_t begin, end, stride = 0;
 };
