@@ -1,6 +1,7 @@
 // Nodes whose kernels round factors themselves: products by constants and of two factors that vary
 // in programs in bfloat16, against exact mode's sums in double. All numbers are bfloat16 from the
 // beginning, so that what may differ is what sums in float32 leave out.
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -303,6 +304,73 @@ TEST(BFloat16Products, OfFactorsThatVaryAreSumsOfRoundedOnes) {
   }
 }
 
+double Largest(const Tensor& tensor) {
+  double largest = 0;
+  for (const float x : tensor.data<float>()) largest = std::max(largest, std::abs(double{x}));
+  return largest;
+}
+
+// A layer's states and gates are no numbers of 8 bits, so that its products with them are rounded;
+// what each step does is not.
+TEST(BFloat16Products, InRecurrentLayers) {
+  if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
+  for (const std::string cell : {"LSTM", "GRU"}) {
+    SCOPED_TRACE(cell);
+    const bool lstm = cell == "LSTM";
+    const int64_t steps = 24, batch = 8, input = 64, hidden = 32, width = (lstm ? 4 : 3) * hidden;
+    const std::vector<std::pair<std::string, Shape>> shapes = {{"x", {steps, batch, input}},
+                                                               {"w", {1, width, input}},
+                                                               {"r", {1, width, hidden}},
+                                                               {"dy", {steps, 1, batch, hidden}}};
+    std::vector<Value> values;
+    std::vector<TensorType> types;
+    NamedTensors inputs;
+    for (const auto& [name, shape] : shapes) {
+      types.push_back({DType::kFloat32, shape});
+      values.push_back(InputValue(types.back(), name));
+      Tensor tensor = Random(shape, 7 + values.size());
+      for (float& x : tensor.mutable_data<float>()) x /= 8;
+      inputs[name] = std::move(tensor);
+    }
+    const Value none;
+    std::vector<Value> arguments = {values[0], values[1], values[2], none, none, none};
+    if (lstm) arguments.insert(arguments.end(), {none, none});
+    const Attributes attrs = {{"hidden_size", hidden}};
+    const Value y = CallMulti("nn." + cell, arguments, attrs, {.num_outputs = 1})[0];
+    arguments.insert(arguments.end(), {y, values[3]});
+    std::vector<Value> outputs =
+        CallMulti("nn." + cell + "Grad", arguments, attrs, {.num_outputs = 3});
+    outputs.push_back(Call("math.MatMul", {y, Constant(Random({hidden, 16}, 6))}));
+    const auto model = BuildModel(values, outputs);
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto run = [&](const SessionOptions& options) {
+      const auto session = Session::Create(*model, options);
+      EXPECT_TRUE(session.ok()) << session.status();
+      auto found = (*session)->Run(inputs);
+      EXPECT_TRUE(found.ok()) << found.status();
+      return *found;
+    };
+    const auto program = Program::Compile(*model, model->graph, types, OpRegistry::Default(),
+                                          {.precision = Precision::kBFloat16});
+    ASSERT_TRUE(program.ok()) << program.status();
+    EXPECT_THAT((*program)->ToString(), testing::HasSubstr(", product rounded to bfloat16"));
+    EXPECT_THAT((*program)->ToString(), testing::HasSubstr("products rounded to bfloat16"));
+    const NamedTensors exact = run({.exact = true});
+    for (const int threads : {1, 3}) {
+      const NamedTensors low = run({.precision = Precision::kBFloat16, .threads = threads});
+      for (const auto& [name, right] : exact) {
+        const Tensor& found = low.at(name);
+        double apart = 0;
+        for (int64_t i = 0; i < right.num_elements(); ++i) {
+          apart = std::max(apart, std::abs(double{found.data<float>()[i]} - right.AsDouble(i)));
+        }
+        EXPECT_LT(apart, 0x1p-6 * Largest(right)) << name;
+        EXPECT_GT(apart, 1e-5 * Largest(right)) << name << ": nothing was rounded";
+      }
+    }
+  }
+}
+
 // So tuning can measure them beside those of float32 for the constant widened again.
 TEST(BFloat16Products, HaveFormsOfTheirOwn) {
   if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
@@ -322,16 +390,25 @@ TEST(BFloat16Products, HaveFormsOfTheirOwn) {
 }
 
 // What is reckoned to be faster without is not rounded at all.
-TEST(BFloat16Products, DepthwiseConvolutionsStay) {
+TEST(BFloat16Products, DepthwiseAndSmallConvolutionsStay) {
   if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
-  const TensorType type{DType::kFloat32, {1, 64, 16, 16}};
-  const Value x = InputValue(type, "x");
-  const auto model = BuildModel({x}, {Conv(x, {64, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, 64)});
-  ASSERT_TRUE(model.ok()) << model.status();
-  const auto program = Program::Compile(*model, model->graph, {type}, OpRegistry::Default(),
-                                        {.precision = Precision::kBFloat16});
-  ASSERT_TRUE(program.ok()) << program.status();
-  EXPECT_THAT((*program)->ToString(), testing::Not(testing::HasSubstr("bfloat16")));
+  const struct {
+    Shape x, kernel;
+    int64_t groups;
+  } cases[] = {{{1, 64, 16, 16}, {64, 1, 3, 3}, 64},
+               {{1, 20, 1, 7}, {20, 1, 3, 3}, 20},
+               {{1, 20, 3, 3}, {40, 20, 1, 1}, 1}};
+  for (const auto& c : cases) {
+    const int64_t pad = (c.kernel[2] - 1) / 2;
+    const TensorType type{DType::kFloat32, c.x};
+    const Value x = InputValue(type, "x");
+    const auto model = BuildModel({x}, {Conv(x, c.kernel, {1, 1}, {pad, pad, pad, pad}, c.groups)});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto program = Program::Compile(*model, model->graph, {type}, OpRegistry::Default(),
+                                          {.precision = Precision::kBFloat16});
+    ASSERT_TRUE(program.ok()) << program.status();
+    EXPECT_THAT((*program)->ToString(), testing::Not(testing::HasSubstr("bfloat16")));
+  }
 }
 
 }  // namespace

@@ -109,11 +109,16 @@ class Assigner {
     const OpDef& op = *node.op;
     const bool gains = op.low_precision == LowPrecision::kGains;
     const bool effect = op.effects != Effects::kPure && op.effects != Effects::kRandom;
-    if (op.low_precision == LowPrecision::kNever || effect || CallsFunction(op) ||
-        !node.post_ops.empty()) {
-      return std::nullopt;
-    }
+    if (effect || CallsFunction(op) || !node.post_ops.empty()) return std::nullopt;
     LowForm form;
+    if (op.low_precision == LowPrecision::kNever) {
+      // It reads float32, but may have products inside.
+      if (FactorsOf(node) != Factors::kRounding) return std::nullopt;
+      form.rounds = true;
+      form.inputs.resize(node.inputs.size(), false);
+      form.outputs.resize(node.outputs.size(), false);
+      return form;
+    }
     if (gains) {
       switch (FactorsOf(node)) {
         case Factors::kFloat32:
@@ -187,7 +192,9 @@ class Assigner {
   }
 
   bool RunsLow(const LoweredNode& node, const std::optional<LowForm>& form) const {
-    if (!form || node.op->low_precision == LowPrecision::kGains) return form.has_value();
+    if (!form || form->rounds || node.op->low_precision == LowPrecision::kGains) {
+      return form.has_value();
+    }
     if (!OutputsMayBeLow(node, *form)) return false;
     // It rounds what it moves no earlier than a product needs it.
     return std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {

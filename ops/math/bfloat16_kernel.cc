@@ -22,6 +22,8 @@ bool HasRoundedConstant(const PrepareContext& context) {
          context.outputs[0].dtype == DType::kFloat32;
 }
 
+constexpr char kPackedForm[] = "packed product in bfloat16";
+
 // A node that a kernel of this file serves, without what is fused.
 struct ServedNode {
   PackedNode node;
@@ -36,9 +38,13 @@ std::optional<ServedNode> Served(const PackedNodeFn& describe, const PrepareCont
   const MatrixView& m = node->constant;
   if (node->other_size < 1 || m.rows < 1 || m.columns < 1) return std::nullopt;
   const int64_t size = m.rows * m.columns;
-  constexpr int64_t kSmallWork = 1 << 14;
-  if (size * node->other_size * node->products < kSmallWork) return std::nullopt;
   const bool right = node->side == ProductSide::kRight;
+  constexpr int64_t kSmallWork = 1 << 14;
+  if (size * node->other_size * node->products < kSmallWork) {
+    // Planes have loops in float32 that take less time than to convert them.
+    if (!right) TakesForm(marked ? kRoundingForm : kPackedForm, false);
+    return std::nullopt;
+  }
   // A product of a few rows is bound by the memory of its matrix.
   constexpr int64_t kLargeMatrix = 1 << 14;
   if (!marked && right && node->constants == 1 && node->products == 1 &&
@@ -52,8 +58,7 @@ std::optional<ServedNode> Served(const PackedNodeFn& describe, const PrepareCont
   const int64_t columns = right ? m.columns : node->other_size;
   const int64_t terms = right ? m.rows : m.columns;
   const bool pays = rows >= kFewRows && columns >= kFewColumns && terms >= kFewTerms;
-  if (!TakesForm(marked ? kRoundingForm : "packed product in bfloat16",
-                 node->pays_rounded && pays)) {
+  if (!TakesForm(marked ? kRoundingForm : kPackedForm, node->pays_rounded && pays)) {
     return std::nullopt;
   }
   return ServedNode{*node};

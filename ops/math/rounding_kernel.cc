@@ -20,14 +20,7 @@ std::optional<FactorsNode> Served(const FactorsNodeFn& describe, const PrepareCo
                 columns = node->right.view.columns;
   constexpr int64_t kSmallWork = 1 << 14;
   if (rows * terms * columns * node->products() < kSmallWork) return std::nullopt;
-  // What is packed of an element is multiplied by the other side's size, and only vectors of
-  // sixteen columns of which most are there gain.
-  constexpr double kWorthPacking = 1.0 / 12;
-  constexpr int64_t kFewColumns = 12, kFewTerms = 8;
-  const bool pays =
-      columns >= kFewColumns && terms >= kFewTerms &&
-      1.0 / static_cast<double>(rows) + 1.0 / static_cast<double>(columns) <= kWorthPacking;
-  if (!TakesForm(kRoundingForm, pays)) return std::nullopt;
+  if (!TakesForm(kRoundingForm, RoundingPays(rows, terms, columns))) return std::nullopt;
   return node;
 }
 
@@ -36,45 +29,62 @@ std::optional<std::vector<FusedStep>> StepsOf(const FactorsNode& node,
   return FusedSteps(context, ProductSide::kRight, node.left.view.rows, node.right.view.columns);
 }
 
+// The smaller side is packed as a whole, the other one in blocks.
+ProductSide PackedSide(int64_t rows, int64_t columns) {
+  return rows <= columns ? ProductSide::kLeft : ProductSide::kRight;
+}
+
+// Of the packed side.
+int64_t WholeFloats(int64_t rows, int64_t terms, int64_t columns) {
+  constexpr int64_t kAligned = 16;
+  const ProductSide side = PackedSide(rows, columns);
+  const int64_t pairs = side == ProductSide::kLeft ? BFloat16Pairs(side, rows, terms)
+                                                   : BFloat16Pairs(side, terms, columns);
+  return (pairs + kAligned - 1) / kAligned * kAligned;
+}
+
+// A product of which one side has to be packed first, into `memory`, where each thread has some
+// behind it.
+void PackAndMultiply(const PackedProduct& product, const MatrixView& whole, int64_t packed_floats,
+                     int threads, float* memory) {
+  auto* const packed = reinterpret_cast<uint32_t*>(memory);
+  float* const scratch = memory + packed_floats;
+  const int64_t each = BFloat16ScratchFloats(product.side);
+  ParallelParts(threads, [&](int part, int parts) {
+    PackBFloat16(product.side, whole, packed, {}, part, parts);
+  });
+  ParallelParts(threads, [&](int part, int parts) {
+    MultiplyBFloat16Part(product, packed, part, parts, scratch + part * each);
+  });
+}
+
 class RoundingKernel : public Kernel {
  public:
   RoundingKernel(FactorsNode node, std::vector<FusedStep> steps, int threads)
       : node_(std::move(node)),
         steps_(std::move(steps)),
-        // The smaller side is packed as a whole, the other one in blocks.
-        side_(rows() <= columns() ? ProductSide::kLeft : ProductSide::kRight),
+        side_(PackedSide(rows(), columns())),
         threads_(ThreadsFor(threads)),
         by_products_(node_.products() >= threads_) {}
 
   absl::Status Run(KernelContext& context) const override {
     float* const scratch = reinterpret_cast<float*>(context.scratch());
-    const auto packed_by = [&](int part) {
-      return reinterpret_cast<uint32_t*>(scratch + part * (PackedFloats() + ScratchFloats()));
-    };
     if (by_products_) {
       ParallelParts(threads_, [&](int part, int parts) {
-        uint32_t* const packed = packed_by(part);
+        float* const memory = scratch + part * (PackedFloats() + ScratchFloats());
         PackedProduct product = Common();
         for (int64_t i = node_.products() * part / parts; i < node_.products() * (part + 1) / parts;
              ++i) {
-          PackBFloat16(side_, SetAddresses(context, i, product), packed);
-          MultiplyBFloat16Part(product, packed, 0, 1,
-                               reinterpret_cast<float*>(packed) + PackedFloats());
+          const MatrixView whole = SetAddresses(context, i, product);
+          PackAndMultiply(product, whole, PackedFloats(), /*threads=*/1, memory);
         }
       });
       return absl::OkStatus();
     }
-    uint32_t* const packed = packed_by(0);
-    float* const rest = scratch + PackedFloats();
+    PackedProduct product = Common();
     for (int64_t i = 0; i < node_.products(); ++i) {
-      PackedProduct product = Common();
       const MatrixView whole = SetAddresses(context, i, product);
-      ParallelParts(threads_, [&](int part, int parts) {
-        PackBFloat16(side_, whole, packed, {}, part, parts);
-      });
-      ParallelParts(threads_, [&](int part, int parts) {
-        MultiplyBFloat16Part(product, packed, part, parts, rest + part * ScratchFloats());
-      });
+      PackAndMultiply(product, whole, PackedFloats(), threads_, scratch);
     }
     return absl::OkStatus();
   }
@@ -95,14 +105,7 @@ class RoundingKernel : public Kernel {
     const int64_t work = rows() * node_.left.view.columns * columns() * node_.products();
     return work < kWorthThreads ? 1 : threads;
   }
-  const MatrixView& Whole() const {
-    return side_ == ProductSide::kLeft ? node_.left.view : node_.right.view;
-  }
-  int64_t PackedFloats() const {
-    constexpr int64_t kAligned = 16;
-    const int64_t pairs = BFloat16Pairs(side_, Whole().rows, Whole().columns);
-    return (pairs + kAligned - 1) / kAligned * kAligned;
-  }
+  int64_t PackedFloats() const { return WholeFloats(rows(), node_.left.view.columns, columns()); }
   int64_t ScratchFloats() const { return BFloat16ScratchFloats(side_); }
 
   PackedProduct Common() const {
@@ -143,6 +146,35 @@ class RoundingKernel : public Kernel {
 };
 
 }  // namespace
+
+bool RoundingPays(int64_t rows, int64_t terms, int64_t columns) {
+  // What is packed of an element is multiplied by the other side's size, and only vectors of
+  // sixteen columns of which most are there gain.
+  constexpr double kWorthPacking = 1.0 / 12;
+  constexpr int64_t kFewColumns = 12, kFewTerms = 8;
+  return columns >= kFewColumns && terms >= kFewTerms &&
+         1.0 / static_cast<double>(rows) + 1.0 / static_cast<double>(columns) <= kWorthPacking;
+}
+
+int64_t RoundedScratchFloats(int64_t rows, int64_t terms, int64_t columns, int threads) {
+  return WholeFloats(rows, terms, columns) +
+         threads * BFloat16ScratchFloats(PackedSide(rows, columns));
+}
+
+void MultiplyRounded(const MatrixView& left, const MatrixView& right, float* y, int64_t stride,
+                     bool add, int threads, float* scratch) {
+  const ProductSide side = PackedSide(left.rows, right.columns);
+  const bool packs_left = side == ProductSide::kLeft;
+  const PackedProduct product{.side = side,
+                              .other = packs_left ? right : left,
+                              .size = packs_left ? left.rows : right.columns,
+                              .output = y,
+                              .output_stride = stride,
+                              .accumulate = add,
+                              .steps = {}};
+  PackAndMultiply(product, packs_left ? left : right,
+                  WholeFloats(left.rows, left.columns, right.columns), threads, scratch);
+}
 
 PrepareFn PrepareRounding(FactorsNodeFn describe) {
   return [describe = std::move(describe)](

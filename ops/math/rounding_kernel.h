@@ -38,6 +38,15 @@ PrepareFn PrepareRounding(FactorsNodeFn describe);
 std::function<bool(const PrepareContext&)> RoundingTakesPostOps(
     FactorsNodeFn describe, std::function<bool(const PrepareContext&)> otherwise);
 
+// For kernels with such products inside. Whether it pays to round both factors of this one.
+bool RoundingPays(int64_t rows, int64_t terms, int64_t columns);
+// Memory for a product of these sizes by so many threads, in floats. It lies best at a multiple of
+// 64 bytes.
+int64_t RoundedScratchFloats(int64_t rows, int64_t terms, int64_t columns, int threads);
+// y = left right, or y += left right; its rows are `stride` apart. REQUIRES: HasBFloat16Products().
+void MultiplyRounded(const MatrixView& left, const MatrixView& right, float* y, int64_t stride,
+                     bool add, int threads, float* scratch);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_OPS_MATH_ROUNDING_KERNEL_H_
