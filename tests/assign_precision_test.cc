@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/compile/program.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
 
@@ -213,6 +214,32 @@ TEST(AssignPrecision, RoundsForProductsAlone) {
     RemoveDeadNodes(*graph);
     EXPECT_EQ(TextOf(*graph), c.text);
   }
+}
+
+// Large factors that vary are rounded where they are multiplied, and what lies between products is
+// float32. Where that does not pay, nothing is rounded.
+TEST(AssignPrecision, LeavesRoundingToProductsThatPackBoth) {
+  if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
+  const TensorType square{DType::kFloat32, {64, 64}}, row{DType::kFloat32, {4, 64}};
+  const Value a = InputValue(square, "a"), b = InputValue(square, "b"), c = InputValue(row, "c");
+  const auto model =
+      BuildModel({a, b, c}, {MatMul(Relu(MatMul(a, Transposed(b))), b), MatMul(c, b)});
+  ASSERT_TRUE(model.ok()) << model.status();
+  auto lowered = Lower(*model, model->graph, {square, square, row}, OpRegistry::Default(), {});
+  ASSERT_TRUE(lowered.ok()) << lowered.status();
+  const auto changed = AssignPrecision(*lowered, OpRegistry::Default());
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  EXPECT_TRUE(*changed);
+  EXPECT_EQ(TextOf(*lowered),
+            "%0 = array.Transpose b\n"
+            "%1 = math.MatMul a %0\n"
+            "%2 = nn.Relu %1\n"
+            "%3 = math.MatMul %2 b\n"
+            "%4 = math.MatMul c b\n"
+            "-> %3 %4\n");
+  int marked = 0;
+  for (const LoweredNode& node : lowered->nodes) marked += node.attrs.Has(kRoundsFactors);
+  EXPECT_EQ(marked, 2);
 }
 
 TEST(AssignPrecision, HalvesWeightsThatProductsAloneRead) {

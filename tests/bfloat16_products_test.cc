@@ -1,6 +1,7 @@
-// Nodes whose kernels round one factor themselves: products by constants in programs in bfloat16,
-// against exact mode's sums in double. All numbers are bfloat16 from the beginning, so that what
-// may differ is what sums in float32 leave out.
+// Nodes whose kernels round factors themselves: products by constants and of two factors that vary
+// in programs in bfloat16, against exact mode's sums in double. All numbers are bfloat16 from the
+// beginning, so that what may differ is what sums in float32 leave out.
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -61,9 +62,37 @@ Value Gemm(const Value& x, const Shape& b, bool transposed) {
               {{"transpose_b", transposed}});
 }
 
+// Runs `model` in bfloat16, whose listing has to name `kernel` and no conversion, against its exact
+// sums of so many terms.
+void ExpectSums(const Model& model, const std::vector<TensorType>& types,
+                const NamedTensors& inputs, const std::string& kernel, double terms) {
+  const auto run = [&](const SessionOptions& options) -> Tensor {
+    const auto session = Session::Create(model, options);
+    EXPECT_TRUE(session.ok()) << session.status();
+    auto outputs = (*session)->Run(inputs);
+    EXPECT_TRUE(outputs.ok()) << outputs.status();
+    return outputs->begin()->second;
+  };
+  const Tensor exact = run({.exact = true});
+  for (const int threads : {1, 3}) {
+    const auto program = Program::Compile(model, model.graph, types, OpRegistry::Default(),
+                                          {.precision = Precision::kBFloat16, .threads = threads});
+    ASSERT_TRUE(program.ok()) << program.status();
+    EXPECT_THAT((*program)->ToString(), testing::HasSubstr(kernel));
+    EXPECT_THAT((*program)->ToString(), testing::Not(testing::HasSubstr("array.Cast")));
+    const Tensor found = run({.precision = Precision::kBFloat16, .threads = threads});
+    ASSERT_EQ(found.type(), exact.type());
+    for (int64_t i = 0; i < exact.num_elements(); ++i) {
+      const double right = exact.data<float>()[i];
+      ASSERT_NEAR(found.data<float>()[i], right, 1e-6 * (std::sqrt(terms) + std::abs(right))) << i;
+    }
+  }
+}
+
 TEST(BFloat16Products, AreSumsOfRoundedFactors) {
   if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
   const std::string packed = "packed product avx512_bf16", rows = "bfloat16 product";
+  const std::string paired = packed + ", planes paired", transposed = packed + ", transposed";
   const Case cases[] = {
       {"pointwise convolution",
        {2, 37, 9, 7},
@@ -84,7 +113,7 @@ TEST(BFloat16Products, AreSumsOfRoundedFactors) {
        [](const Value& x) {
          return Call("nn.Relu", {Conv(x, {18, 19, 3, 3}, {2, 2}, {1, 1, 1, 1})});
        },
-       packed,
+       paired,
        171},
       {"convolution with dilations and uneven padding",
        {2, 5, 20, 18},
@@ -98,8 +127,29 @@ TEST(BFloat16Products, AreSumsOfRoundedFactors) {
        [](const Value& x) {
          return Conv(x, {36, 8, 3, 3}, {1, 2}, {1, 1, 1, 1}, 3);
        },
-       packed,
+       paired,
        72},
+      {"few pixels",
+       {2, 40, 7, 7},
+       [](const Value& x) {
+         return Conv(x, {144, 40, 1, 1}, {1, 1}, {0, 0, 0, 0});
+       },
+       transposed,
+       40},
+      {"few places of windows, and a sum",
+       {1, 48, 7, 7},
+       [](const Value& x) {
+         return Call("nn.Relu", {Conv(x, {48, 48, 3, 3}, {1, 1}, {1, 1, 1, 1}) + x});
+       },
+       paired + ", transposed",
+       432},
+      {"few pixels with strides",
+       {2, 24, 13, 14},
+       [](const Value& x) {
+         return Conv(x, {96, 24, 1, 1}, {2, 2}, {0, 0, 0, 0});
+       },
+       paired + ", transposed",
+       24},
       {"a sum is fused",
        {1, 32, 12, 11},
        [](const Value& x) {
@@ -149,28 +199,173 @@ TEST(BFloat16Products, AreSumsOfRoundedFactors) {
     const Value x = InputValue(type, "x");
     const auto model = BuildModel({x}, {c.write(x)});
     ASSERT_TRUE(model.ok()) << model.status();
-    const Tensor input = Random(c.x, 1);
-    const auto run = [&](const SessionOptions& options) -> Tensor {
+    ExpectSums(*model, {type}, {{"x", Random(c.x, 1)}}, c.kernel, c.terms);
+  }
+}
+
+Value MatMul(const Value& a, const Value& b, bool transpose_a = false, bool transpose_b = false) {
+  return Call("math.MatMul", {a, b}, {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
+}
+
+TEST(BFloat16Products, OfFactorsThatVaryAreSumsOfRoundedOnes) {
+  if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
+  struct Factors {
+    std::string name;
+    Shape a, b;
+    std::function<Value(const Value& a, const Value& b)> write;
+    double terms;
+    std::string kernel = kRoundingForm;
+  };
+  const auto conv = [](Ints strides, int64_t groups) {
+    return [strides, groups](const Value& a, const Value& b) {
+      return Call("nn.Conv", {a, b},
+                  {{"data_format", "channels_first"},
+                   {"kernel_layout", "OIHW"},
+                   {"padding", "explicit"},
+                   {"strides", strides},
+                   {"pads", Ints{1, 1, 1, 1}},
+                   {"groups", groups}});
+    };
+  };
+  const Factors cases[] = {
+      {"matrices",
+       {40, 70},
+       {70, 51},
+       [](const Value& a, const Value& b) { return MatMul(a, b); },
+       70},
+      {"the left one transposed",
+       {530, 40},
+       {530, 51},
+       [](const Value& a, const Value& b) { return MatMul(a, b, true); },
+       530},
+      {"the right one transposed, and what follows",
+       {60, 33},
+       {49, 33},
+       [](const Value& a, const Value& b) {
+         return Call("nn.Relu", {MatMul(a, b, false, true) * 0.5});
+       },
+       33},
+      {"both transposed",
+       {64, 40},
+       {51, 64},
+       [](const Value& a, const Value& b) { return MatMul(a, b, true, true); },
+       64},
+      {"rows on many axes by one matrix",
+       {3, 11, 70},
+       {70, 51},
+       [](const Value& a, const Value& b) { return MatMul(a, b); },
+       70},
+      {"a batch, as scores are",
+       {2, 5, 30, 17},
+       {2, 5, 28, 17},
+       [](const Value& a, const Value& b) { return MatMul(a, b, false, true); },
+       17},
+      {"a batch that broadcasts",
+       {2, 1, 30, 40},
+       {5, 40, 26},
+       [](const Value& a, const Value& b) { return MatMul(a, b); },
+       40},
+      {"a batch of transposed ones by one matrix, and a sum",
+       {4, 24, 30},
+       {24, 40},
+       [](const Value& a, const Value& b) {
+         return MatMul(a, b, true) + Constant(Random({4, 30, 40}, 6));
+       },
+       24},
+      {"a row is added",
+       {70, 35},
+       {26, 70},
+       [](const Value& a, const Value& b) {
+         return Call("math.Gemm", {a, b, Constant(Random({26}, 6))},
+                     {{"transpose_a", true}, {"transpose_b", true}});
+       },
+       70},
+      {"a convolution",
+       {2, 6, 13, 18},
+       {20, 6, 3, 3},
+       conv({1, 1}, 1),
+       54,
+       "packed product avx512_bf16, planes paired"},
+      {"a convolution with strides and groups",
+       {2, 24, 13, 18},
+       {20, 12, 3, 3},
+       conv({2, 2}, 2),
+       108,
+       "packed product avx512_bf16, planes paired"},
+  };
+  for (const Factors& c : cases) {
+    SCOPED_TRACE(c.name);
+    const TensorType a_type{DType::kFloat32, c.a}, b_type{DType::kFloat32, c.b};
+    const Value a = InputValue(a_type, "a"), b = InputValue(b_type, "b");
+    const auto model = BuildModel({a, b}, {c.write(a, b)});
+    ASSERT_TRUE(model.ok()) << model.status();
+    ExpectSums(*model, {a_type, b_type}, {{"a", Random(c.a, 1)}, {"b", Random(c.b, 2)}}, c.kernel,
+               c.terms);
+  }
+}
+
+double Largest(const Tensor& tensor) {
+  double largest = 0;
+  for (const float x : tensor.data<float>()) largest = std::max(largest, std::abs(double{x}));
+  return largest;
+}
+
+// A layer's states and gates are no numbers of 8 bits, so that its products with them are rounded;
+// what each step does is not.
+TEST(BFloat16Products, InRecurrentLayers) {
+  if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
+  for (const std::string cell : {"LSTM", "GRU"}) {
+    SCOPED_TRACE(cell);
+    const bool lstm = cell == "LSTM";
+    const int64_t steps = 24, batch = 8, input = 64, hidden = 32, width = (lstm ? 4 : 3) * hidden;
+    const std::vector<std::pair<std::string, Shape>> shapes = {{"x", {steps, batch, input}},
+                                                               {"w", {1, width, input}},
+                                                               {"r", {1, width, hidden}},
+                                                               {"dy", {steps, 1, batch, hidden}}};
+    std::vector<Value> values;
+    std::vector<TensorType> types;
+    NamedTensors inputs;
+    for (const auto& [name, shape] : shapes) {
+      types.push_back({DType::kFloat32, shape});
+      values.push_back(InputValue(types.back(), name));
+      Tensor tensor = Random(shape, 7 + values.size());
+      for (float& x : tensor.mutable_data<float>()) x /= 8;
+      inputs[name] = std::move(tensor);
+    }
+    const Value none;
+    std::vector<Value> arguments = {values[0], values[1], values[2], none, none, none};
+    if (lstm) arguments.insert(arguments.end(), {none, none});
+    const Attributes attrs = {{"hidden_size", hidden}};
+    const Value y = CallMulti("nn." + cell, arguments, attrs, {.num_outputs = 1})[0];
+    arguments.insert(arguments.end(), {y, values[3]});
+    std::vector<Value> outputs =
+        CallMulti("nn." + cell + "Grad", arguments, attrs, {.num_outputs = 3});
+    outputs.push_back(Call("math.MatMul", {y, Constant(Random({hidden, 16}, 6))}));
+    const auto model = BuildModel(values, outputs);
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto run = [&](const SessionOptions& options) {
       const auto session = Session::Create(*model, options);
       EXPECT_TRUE(session.ok()) << session.status();
-      auto outputs = (*session)->Run({{"x", input}});
-      EXPECT_TRUE(outputs.ok()) << outputs.status();
-      return outputs->begin()->second;
+      auto found = (*session)->Run(inputs);
+      EXPECT_TRUE(found.ok()) << found.status();
+      return *found;
     };
-    const Tensor exact = run({.exact = true});
+    const auto program = Program::Compile(*model, model->graph, types, OpRegistry::Default(),
+                                          {.precision = Precision::kBFloat16});
+    ASSERT_TRUE(program.ok()) << program.status();
+    EXPECT_THAT((*program)->ToString(), testing::HasSubstr(", product rounded to bfloat16"));
+    EXPECT_THAT((*program)->ToString(), testing::HasSubstr("products rounded to bfloat16"));
+    const NamedTensors exact = run({.exact = true});
     for (const int threads : {1, 3}) {
-      const auto program =
-          Program::Compile(*model, model->graph, {type}, OpRegistry::Default(),
-                           {.precision = Precision::kBFloat16, .threads = threads});
-      ASSERT_TRUE(program.ok()) << program.status();
-      EXPECT_THAT((*program)->ToString(), testing::HasSubstr(c.kernel));
-      EXPECT_THAT((*program)->ToString(), testing::Not(testing::HasSubstr("array.Cast")));
-      const Tensor found = run({.precision = Precision::kBFloat16, .threads = threads});
-      ASSERT_EQ(found.type(), exact.type());
-      for (int64_t i = 0; i < exact.num_elements(); ++i) {
-        const double right = exact.data<float>()[i];
-        ASSERT_NEAR(found.data<float>()[i], right, 1e-6 * (std::sqrt(c.terms) + std::abs(right)))
-            << i;
+      const NamedTensors low = run({.precision = Precision::kBFloat16, .threads = threads});
+      for (const auto& [name, right] : exact) {
+        const Tensor& found = low.at(name);
+        double apart = 0;
+        for (int64_t i = 0; i < right.num_elements(); ++i) {
+          apart = std::max(apart, std::abs(double{found.data<float>()[i]} - right.AsDouble(i)));
+        }
+        EXPECT_LT(apart, 0x1p-6 * Largest(right)) << name;
+        EXPECT_GT(apart, 1e-5 * Largest(right)) << name << ": nothing was rounded";
       }
     }
   }
@@ -195,16 +390,25 @@ TEST(BFloat16Products, HaveFormsOfTheirOwn) {
 }
 
 // What is reckoned to be faster without is not rounded at all.
-TEST(BFloat16Products, DepthwiseConvolutionsStay) {
+TEST(BFloat16Products, DepthwiseAndSmallConvolutionsStay) {
   if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
-  const TensorType type{DType::kFloat32, {1, 64, 16, 16}};
-  const Value x = InputValue(type, "x");
-  const auto model = BuildModel({x}, {Conv(x, {64, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, 64)});
-  ASSERT_TRUE(model.ok()) << model.status();
-  const auto program = Program::Compile(*model, model->graph, {type}, OpRegistry::Default(),
-                                        {.precision = Precision::kBFloat16});
-  ASSERT_TRUE(program.ok()) << program.status();
-  EXPECT_THAT((*program)->ToString(), testing::Not(testing::HasSubstr("bfloat16")));
+  const struct {
+    Shape x, kernel;
+    int64_t groups;
+  } cases[] = {{{1, 64, 16, 16}, {64, 1, 3, 3}, 64},
+               {{1, 20, 1, 7}, {20, 1, 3, 3}, 20},
+               {{1, 20, 3, 3}, {40, 20, 1, 1}, 1}};
+  for (const auto& c : cases) {
+    const int64_t pad = (c.kernel[2] - 1) / 2;
+    const TensorType type{DType::kFloat32, c.x};
+    const Value x = InputValue(type, "x");
+    const auto model = BuildModel({x}, {Conv(x, c.kernel, {1, 1}, {pad, pad, pad, pad}, c.groups)});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto program = Program::Compile(*model, model->graph, {type}, OpRegistry::Default(),
+                                          {.precision = Precision::kBFloat16});
+    ASSERT_TRUE(program.ok()) << program.status();
+    EXPECT_THAT((*program)->ToString(), testing::Not(testing::HasSubstr("bfloat16")));
+  }
 }
 
 }  // namespace

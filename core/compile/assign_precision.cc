@@ -20,6 +20,7 @@ namespace {
 // Which inputs and outputs of a node are bfloat16 where it computes in 16 bits.
 struct LowForm {
   std::vector<bool> inputs, outputs;
+  bool rounds = false;  // whether its kernel rounds those that are not
 };
 
 class Assigner {
@@ -47,43 +48,60 @@ class Assigner {
   }
 
  private:
-  // What a kernel is given that multiplies by a constant: both factors rounded, the constant alone
-  // (it rounds the other one itself), or none.
-  enum class Factors { kBFloat16, kConstantRounded, kFloat32 };
+  // What a kernel is given of the factors: all of them rounded, a constant alone, or none. In the
+  // last two cases the kernel rounds what is not; or it is faster without.
+  enum class Factors { kBFloat16, kConstantRounded, kRounding, kFloat32 };
 
-  // Where the machine multiplies bfloat16, kernels that round one factor themselves are faster than
-  // to round both, and those that can but reckon that it does not pay are right.
-  Factors FactorsOf(const LoweredNode& node) const {
-    if (!HasBFloat16Products() || !node.op->takes_post_ops || node.inputs.size() < 2 ||
-        node.inputs[1] == kNoValue || !graph_.constants[node.inputs[1]].valid()) {
-      return Factors::kBFloat16;
-    }
+  // A node's inputs and outputs as kernels are prepared with them.
+  struct Specs {
     std::vector<TensorSpec> inputs, outputs;
     std::vector<Tensor> constants;
-    // False where not all is float32 of known shapes.
-    const auto describe = [this](absl::Span<const ValueId> ids, std::vector<TensorSpec>& specs) {
-      for (const ValueId id : ids) {
-        TensorSpec& spec = specs.emplace_back();
-        if (id == kNoValue) continue;
-        const TensorType& type = graph_.types[id];
-        if (type.dtype != DType::kFloat32 || !type.shape.fully_known()) return false;
-        spec.dtype = type.dtype;
-        spec.shape = type.shape.ToShape();
-      }
-      return true;
-    };
-    if (!describe(node.inputs, inputs) || !describe(node.outputs, outputs)) {
+  };
+  // False where not all is float32 of known shapes.
+  bool DescribeWide(absl::Span<const ValueId> ids, std::vector<TensorSpec>& specs) const {
+    for (const ValueId id : ids) {
+      TensorSpec& spec = specs.emplace_back();
+      if (id == kNoValue) continue;
+      const TensorType& type = graph_.types[id];
+      if (type.dtype != DType::kFloat32 || !type.shape.fully_known()) return false;
+      spec.dtype = type.dtype;
+      spec.shape = type.shape.ToShape();
+    }
+    return true;
+  }
+
+  // Where the machine multiplies bfloat16, kernels that round factors themselves are faster than to
+  // round these beforehand, and those that can but reckon that it does not pay are right.
+  Factors FactorsOf(const LoweredNode& node) const {
+    Specs specs;
+    if (!HasBFloat16Products() || !node.op->takes_post_ops || node.inputs.size() < 2 ||
+        node.inputs[1] == kNoValue || !DescribeWide(node.inputs, specs.inputs) ||
+        !DescribeWide(node.outputs, specs.outputs)) {
       return Factors::kBFloat16;
     }
-    for (const ValueId id : node.inputs) {
-      constants.push_back(id == kNoValue ? Tensor() : graph_.constants[id]);
+    specs.constants.resize(node.inputs.size());
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] != kNoValue) specs.constants[i] = graph_.constants[node.inputs[i]];
     }
-    inputs[1].dtype = DType::kBFloat16;  // and its elements float32 still: hooks read none
+    const auto ask = [&](const Attributes& attrs) {
+      return node.op->takes_post_ops(
+          {attrs, specs.inputs, specs.outputs, specs.constants, {}, /*threads=*/1});
+    };
+    if (specs.constants[1].valid()) {
+      specs.inputs[1].dtype = DType::kBFloat16;  // and its elements float32 still: hooks read none
+      const FormScope scope(FormScope::Wish::kEstimate);
+      if (ask(node.attrs)) return Factors::kConstantRounded;
+      if (!scope.offered().empty()) return Factors::kFloat32;
+      specs.inputs[1].dtype = DType::kFloat32;
+    }
+    Attributes marked = node.attrs;
+    marked.Set(kRoundsFactors, true);
     const FormScope scope(FormScope::Wish::kEstimate);
-    if (node.op->takes_post_ops({node.attrs, inputs, outputs, constants, {}, /*threads=*/1})) {
-      return Factors::kConstantRounded;
-    }
-    return scope.offered().empty() ? Factors::kBFloat16 : Factors::kFloat32;
+    ask(marked);
+    if (scope.taken() == kRoundingForm) return Factors::kRounding;
+    const auto& offered = scope.offered();
+    const bool can = std::find(offered.begin(), offered.end(), kRoundingForm) != offered.end();
+    return can ? Factors::kFloat32 : Factors::kBFloat16;
   }
 
   // None where the node has to stay as it is.
@@ -91,11 +109,16 @@ class Assigner {
     const OpDef& op = *node.op;
     const bool gains = op.low_precision == LowPrecision::kGains;
     const bool effect = op.effects != Effects::kPure && op.effects != Effects::kRandom;
-    if (op.low_precision == LowPrecision::kNever || effect || CallsFunction(op) ||
-        !node.post_ops.empty()) {
-      return std::nullopt;
-    }
+    if (effect || CallsFunction(op) || !node.post_ops.empty()) return std::nullopt;
     LowForm form;
+    if (op.low_precision == LowPrecision::kNever) {
+      // It reads float32, but may have products inside.
+      if (FactorsOf(node) != Factors::kRounding) return std::nullopt;
+      form.rounds = true;
+      form.inputs.resize(node.inputs.size(), false);
+      form.outputs.resize(node.outputs.size(), false);
+      return form;
+    }
     if (gains) {
       switch (FactorsOf(node)) {
         case Factors::kFloat32:
@@ -103,6 +126,11 @@ class Assigner {
         case Factors::kConstantRounded:
           form.inputs.resize(node.inputs.size(), false);
           form.inputs[1] = true;
+          form.outputs.resize(node.outputs.size(), false);
+          return form;
+        case Factors::kRounding:
+          form.rounds = true;
+          form.inputs.resize(node.inputs.size(), false);
           form.outputs.resize(node.outputs.size(), false);
           return form;
         case Factors::kBFloat16:
@@ -164,7 +192,9 @@ class Assigner {
   }
 
   bool RunsLow(const LoweredNode& node, const std::optional<LowForm>& form) const {
-    if (!form || node.op->low_precision == LowPrecision::kGains) return form.has_value();
+    if (!form || form->rounds || node.op->low_precision == LowPrecision::kGains) {
+      return form.has_value();
+    }
     if (!OutputsMayBeLow(node, *form)) return false;
     // It rounds what it moves no earlier than a product needs it.
     return std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
@@ -173,6 +203,7 @@ class Assigner {
   }
 
   absl::Status MakeLow(LoweredNode& node, const LowForm& form) {
+    if (form.rounds) node.attrs.Set(kRoundsFactors, true);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (!form.inputs[i]) continue;
       NOMO_ASSIGN_OR_RETURN(node.inputs[i], Narrow(node.inputs[i], node.name));

@@ -11,7 +11,8 @@
 #include <cstdint>
 
 #include "hwy/highway.h"
-#include "nomograph/core/narrow/bfloat16_product.h"
+#include "nomograph/core/narrow/bfloat16_panels.h"
+#include "nomograph/core/narrow/bfloat16_windows.h"
 #include "nomograph/core/vector/product_part.h"
 #include "nomograph/core/vector/vector_steps.h"
 #include "nomograph/core/vector/window_row.h"
@@ -25,183 +26,54 @@ namespace nomograph {
 namespace HWY_NAMESPACE {
 namespace bfloat16 {
 
-// A panel of the left matrix has so many rows, one of the right matrix so many columns; in each,
-// pairs of terms of all rows (columns) lie side by side, pair after pair.
-constexpr int64_t kPanelRows = 8, kPanelVectors = 3, kPanelColumns = kPanelVectors * kLanes;
-
-// Blocks, in elements: so many terms of a left panel stay in the first cache, of a block in the
-// second.
-constexpr int64_t kTerms = 512;
+// Blocks, in elements: so many pairs of terms of a left panel stay in the first cache, of a block
+// in the second.
+constexpr int64_t kPairs = 256;
 constexpr int64_t kBlockRows = 32 * kPanelRows;
 constexpr int64_t kBlockColumns = 8 * kPanelColumns;
 
-inline int64_t PanelSize(ProductSide side) {
-  return side == ProductSide::kLeft ? kPanelRows : kPanelColumns;
-}
-inline int64_t PairsOf(int64_t terms) { return (terms + 1) / 2; }
-
-// Pairs of terms: of each element of `first` and that of `second`.
-HWY_INLINE __m512i PairUp(V first, V second) {
-  alignas(64) static constexpr uint16_t kOrder[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
-                                                      21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
-                                                      11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(second.raw, first.raw);
-  return _mm512_permutexvar_epi16(_mm512_load_si512(kOrder), halves);
-}
-
-// One pair of rows of the right matrix, `count` elements each, into panels that lie `step` apart.
-// No second row: zeros.
-HWY_INLINE void PairRows(const float* first, const float* second, int64_t count, int64_t step,
-                         uint32_t* HWY_RESTRICT to) {
-  const D d;
-  for (int64_t c = 0; c < count; c += kPanelColumns, to += step) {
-#pragma GCC unroll 3
-    for (int64_t v = 0; v < kPanelVectors; ++v) {
-      const int64_t at = c + v * kLanes, left = count - at;
-      V x = hn::Zero(d), y = hn::Zero(d);
-      if (left >= kLanes) {
-        x = hn::LoadU(d, first + at);
-        if (second != nullptr) y = hn::LoadU(d, second + at);
-      } else if (left > 0) {
-        const auto there = hn::FirstN(d, static_cast<size_t>(left));
-        x = hn::MaskedLoad(there, d, first + at);
-        if (second != nullptr) y = hn::MaskedLoad(there, d, second + at);
-      }
-      _mm512_store_si512(to + v * kLanes, PairUp(x, y));
-    }
+// The matrix that is not packed yet. Terms are counted in pairs.
+struct Other {
+  Other(const PackedProduct& product, const uint32_t* paired_planes)
+      : p(product),
+        paired(paired_planes),
+        side(p.side == ProductSide::kLeft ? ProductSide::kRight : ProductSide::kLeft),
+        terms(side == ProductSide::kRight ? p.other.rows : p.other.columns) {
+    pairs = PairsOf(terms);
+    if (paired == nullptr) return;
+    const int64_t taps = p.window->rows.taps * p.window->columns.taps;
+    pairs = PairsOf(terms / taps) * taps;
   }
-}
 
-// Terms [term, term + terms) and columns [first, first + columns) of the right matrix, as panels.
-inline void PackRightBlock(const PackedProduct& p, int64_t term, int64_t terms, int64_t first,
-                           int64_t columns, uint32_t* HWY_RESTRICT packed) {
-  alignas(64) float lines[2][kBlockColumns + kPanelColumns];
-  const int64_t step = PairsOf(terms) * kPanelColumns;
-  for (int64_t t = 0; t < terms; t += 2, packed += kPanelColumns) {
-    const bool both = t + 1 < terms;
+  // Pairs [pair, pair + count) of the rows (columns) [first, first + size), as panels.
+  void Pack(int64_t first, int64_t size, int64_t pair, int64_t count,
+            uint32_t* HWY_RESTRICT packed) const {
+    constexpr int64_t kLine = kBlockColumns + kPanelColumns + kLanes;
+    const int64_t step = count * PanelSize(side);
+    if (paired != nullptr) {
+      alignas(64) uint32_t line[kLine];
+      return PackWindowPairs(side, *p.window, paired, pair, count, first, size, step, line, packed);
+    }
+    const int64_t term = 2 * pair, end = std::min(terms, term + 2 * count);
     if (p.window == nullptr) {
-      const float* from = p.other.data + (term + t) * p.other.row_stride + first;
-      PairRows(from, both ? from + p.other.row_stride : nullptr, columns, step, packed);
-      continue;
+      const auto all = SideView<float>::Of(side, p.other);
+      return PackPanels(side, all.Part(first, size, term, end - term), step, packed);
     }
-    WindowRow(*p.window, p.other.data, term + t, first, columns, lines[0]);
-    if (both) WindowRow(*p.window, p.other.data, term + t + 1, first, columns, lines[1]);
-    PairRows(lines[0], both ? lines[1] : nullptr, columns, step, packed);
-  }
-}
-
-// Sixteen pairs of each of eight rows become sixteen times a pair of each row.
-HWY_INLINE void StoreTransposed(const __m512i (&row)[kPanelRows], int64_t pairs,
-                                uint32_t* HWY_RESTRICT to) {
-  __m512i half[2][4];  // of four rows each, pairs 4 * lane + j
-#pragma GCC unroll 2
-  for (int64_t h = 0; h < 2; ++h) {
-    const __m512i* r = row + 4 * h;
-    const __m512i a = _mm512_unpacklo_epi32(r[0], r[1]), b = _mm512_unpackhi_epi32(r[0], r[1]);
-    const __m512i c = _mm512_unpacklo_epi32(r[2], r[3]), e = _mm512_unpackhi_epi32(r[2], r[3]);
-    half[h][0] = _mm512_unpacklo_epi64(a, c);
-    half[h][1] = _mm512_unpackhi_epi64(a, c);
-    half[h][2] = _mm512_unpacklo_epi64(b, e);
-    half[h][3] = _mm512_unpackhi_epi64(b, e);
-  }
-  const auto store = [&](int64_t pair, __m128i upper, __m128i lower) {
-    if (pair >= pairs) return;
-    _mm_store_si128(reinterpret_cast<__m128i*>(to + pair * kPanelRows), upper);
-    _mm_store_si128(reinterpret_cast<__m128i*>(to + pair * kPanelRows + 4), lower);
-  };
-#pragma GCC unroll 4
-  for (int64_t j = 0; j < 4; ++j) {
-    store(j, _mm512_extracti32x4_epi32(half[0][j], 0), _mm512_extracti32x4_epi32(half[1][j], 0));
-    store(4 + j, _mm512_extracti32x4_epi32(half[0][j], 1),
-          _mm512_extracti32x4_epi32(half[1][j], 1));
-    store(8 + j, _mm512_extracti32x4_epi32(half[0][j], 2),
-          _mm512_extracti32x4_epi32(half[1][j], 2));
-    store(12 + j, _mm512_extracti32x4_epi32(half[0][j], 3),
-          _mm512_extracti32x4_epi32(half[1][j], 3));
-  }
-}
-
-// As many bits as there are elements from `begin` on, of `count`.
-HWY_INLINE uint32_t Those(int64_t count, int64_t begin, int64_t size) {
-  const int64_t there = std::clamp(count - begin, int64_t{0}, size);
-  return static_cast<uint32_t>((uint64_t{1} << there) - 1);
-}
-
-// Sixteen pairs of terms that lie side by side, of which `count` terms are there.
-HWY_INLINE __m512i LoadPairs(const float* from, int64_t count) {
-  const auto low = static_cast<__mmask16>(Those(count, 0, kLanes));
-  const auto high = static_cast<__mmask16>(Those(count, kLanes, kLanes));
-  return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, from + kLanes),
-                                      _mm512_maskz_loadu_ps(low, from));
-}
-HWY_INLINE __m512i LoadPairs(const uint16_t* from, int64_t count) {
-  return _mm512_maskz_loadu_epi16(Those(count, 0, 2 * kLanes), from);
-}
-
-// A panel of `rows` rows, row_stride apart, whose terms lie side by side.
-template <typename T>
-void PackLeftPanel(const T* from, int64_t row_stride, int64_t rows, int64_t terms,
-                   uint32_t* HWY_RESTRICT packed) {
-  for (int64_t t = 0; t < terms; t += 2 * kLanes, packed += kLanes * kPanelRows) {
-    const int64_t count = std::min(2 * kLanes, terms - t);
-    __m512i row[kPanelRows];
-#pragma GCC unroll 8
-    for (int64_t i = 0; i < kPanelRows; ++i) {  // rows that are not there: the last, never stored
-      row[i] = LoadPairs(from + std::min(i, rows - 1) * row_stride + t, count);
-    }
-    StoreTransposed(row, PairsOf(count), packed);
-  }
-}
-
-// The pairs of sixteen elements each.
-HWY_INLINE __m512i PairAt(const float* first, const float* second) {
-  return PairUp(hn::Load(D(), first), hn::Load(D(), second));
-}
-HWY_INLINE __m512i PairAt(const uint16_t* first, const uint16_t* second) {
-  const auto wide = [](const uint16_t* from) {
-    return _mm512_cvtepu16_epi32(_mm256_load_si256(reinterpret_cast<const __m256i*>(from)));
-  };
-  return _mm512_or_si512(wide(first), _mm512_slli_epi32(wide(second), 16));
-}
-
-// As PackLeftPanel(), and of a right matrix, for terms and rows (columns) that lie anyhow.
-template <typename T>
-void PackPanel(const T* from, int64_t stride, int64_t count, int64_t term_stride, int64_t terms,
-               int64_t panel, uint32_t* HWY_RESTRICT packed) {
-  for (int64_t t = 0; t < terms; t += 2, packed += panel) {
-    alignas(64) T pair[2][kPanelColumns] = {};
-    for (int64_t k = 0; k < std::min<int64_t>(2, terms - t); ++k) {
-      const T* row = from + (t + k) * term_stride;
-      if (stride == 1) {
-        std::copy(row, row + count, pair[k]);
-      } else {
-        for (int64_t i = 0; i < count; ++i) pair[k][i] = row[i * stride];
-      }
-    }
-    for (int64_t i = 0; i < panel; i += kLanes) {
-      const auto there = static_cast<__mmask16>(Those(panel, i, kLanes));
-      _mm512_mask_storeu_epi32(packed + i, there, PairAt(pair[0] + i, pair[1] + i));
+    alignas(64) float lines[2][kLine];
+    for (int64_t t = term; t < end; t += 2, packed += kPanelColumns) {
+      const bool both = t + 1 < end;
+      WindowRow(*p.window, p.other.data, t, first, size, lines[0]);
+      if (both) WindowRow(*p.window, p.other.data, t + 1, first, size, lines[1]);
+      PairRightRows(lines[0], both ? lines[1] : nullptr, size, step, packed);
     }
   }
-}
 
-template <typename View>
-void Pack(ProductSide side, const View& m, uint32_t* packed) {
-  const bool left = side == ProductSide::kLeft;
-  const int64_t size = left ? m.rows : m.columns, terms = left ? m.columns : m.rows;
-  const int64_t stride = left ? m.row_stride : m.column_stride;
-  const int64_t term_stride = left ? m.column_stride : m.row_stride;
-  const int64_t panel = PanelSize(side);
-  for (int64_t first = 0; first < size; first += panel, packed += panel * PairsOf(terms)) {
-    const int64_t count = std::min(panel, size - first);
-    const auto* const from = m.data + first * stride;
-    if (left && term_stride == 1) {
-      PackLeftPanel(from, stride, count, terms, packed);
-    } else {
-      PackPanel(from, stride, count, term_stride, terms, panel, packed);
-    }
-  }
-}
+  const PackedProduct& p;
+  const uint32_t* const paired;  // planes, or null
+  const ProductSide side;
+  const int64_t terms;
+  int64_t pairs;
+};
 
 // What is done with a tile of the product, which is stored at out[row * stride]: a sum of what is
 // there already, the biases, a matrix that is added, and bounds. Pointers are to the tile's first
@@ -239,11 +111,19 @@ struct Tile {
   }
 };
 
+// Memory that is brought near meanwhile, some bytes for each pair of terms: what is packed
+// beforehand lies far away.
+struct Near {
+  const uint32_t* from;
+  int64_t step;
+};
+
 // The product of the first kRows rows of a left panel and the first kVectors vectors of a right
 // one. kWhole: the last of these is stored as a whole.
 template <int64_t kRows, int64_t kVectors, bool kWhole>
 void PanelProduct(int64_t pairs, const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b,
-                  const Tile& tile) {
+                  const Near& near, const Tile& tile) {
+  const char* next = reinterpret_cast<const char*>(near.from);
   __m512 c[kRows][kVectors];
 #pragma GCC unroll 8
   for (int64_t i = 0; i < kRows; ++i) {
@@ -251,7 +131,8 @@ void PanelProduct(int64_t pairs, const uint32_t* HWY_RESTRICT a, const uint32_t*
     for (int64_t v = 0; v < kVectors; ++v) c[i][v] = _mm512_setzero_ps();
   }
 #pragma GCC unroll 2
-  for (int64_t t = 0; t < pairs; ++t, a += kPanelRows, b += kPanelColumns) {
+  for (int64_t t = 0; t < pairs; ++t, a += kPanelRows, b += kPanelColumns, next += near.step) {
+    _mm_prefetch(next, _MM_HINT_T0);
     __m512bh x[kVectors];
 #pragma GCC unroll 3
     for (int64_t v = 0; v < kVectors; ++v) x[v] = (__m512bh)_mm512_load_si512(b + v * kLanes);
@@ -271,7 +152,7 @@ void PanelProduct(int64_t pairs, const uint32_t* HWY_RESTRICT a, const uint32_t*
 }
 
 using PanelProductFn = void (*)(int64_t pairs, const uint32_t* HWY_RESTRICT a,
-                                const uint32_t* HWY_RESTRICT b, const Tile& tile);
+                                const uint32_t* HWY_RESTRICT b, const Near& near, const Tile& tile);
 // By the numbers of rows and vectors, less 1, and whether the last vector is whole.
 #define NOMO_VECTORS(rows, vectors) \
   { PanelProduct<rows, vectors, false>, PanelProduct<rows, vectors, true> }
@@ -313,12 +194,12 @@ struct Turn {
   }
 
   // One pair of panels.
-  void Multiply(Block rows, Block columns, int64_t pairs, const uint32_t* a,
-                const uint32_t* b) const {
+  void Multiply(Block rows, Block columns, int64_t pairs, const uint32_t* a, const uint32_t* b,
+                const Near& near) const {
     const int64_t height = std::min(kPanelRows, rows.size());
     const int64_t width = std::min(kPanelColumns, columns.size());
     const Tile tile = TileAt(rows.begin, columns.begin, width);
-    kPanelProducts[height - 1][(width - 1) / kLanes][width % kLanes == 0](pairs, a, b, tile);
+    kPanelProducts[height - 1][(width - 1) / kLanes][width % kLanes == 0](pairs, a, b, near, tile);
   }
 
   // Steps that are not simple, on whole rows.
@@ -331,65 +212,139 @@ struct Turn {
   }
 };
 
-void MultiplyPackedLeft(const PackedProduct& p, const uint32_t* packed, Block rows, Block columns,
+// How much of the next packed panel is brought near for each pair of terms, where one panel is
+// multiplied with `size` rows (columns) of the other matrix, in panels of `panel`.
+inline int64_t NearStep(ProductSide side, int64_t size, int64_t panel) {
+  const int64_t bytes = PanelSize(side) * static_cast<int64_t>(sizeof(uint32_t));
+  const int64_t turns = (size + panel - 1) / panel;
+  return (bytes + turns - 1) / turns;
+}
+
+void MultiplyPackedLeft(const Other& other, const uint32_t* packed, Block rows, Block columns,
                         uint32_t* scratch) {
-  const int64_t inner = p.other.rows, panel = kPanelRows * PairsOf(inner);
+  const PackedProduct& p = other.p;
+  const int64_t panel = kPanelRows * other.pairs;
   Turn turn{p, Steps(p.steps)};
   for (Block wide{columns.begin, 0}; wide.begin < columns.end; wide.begin = wide.end) {
     // A last panel joins the block in front of it: a block alone would have the left matrix read.
     const bool ends = columns.end - wide.begin <= kBlockColumns + kPanelColumns;
     wide.end = ends ? columns.end : wide.begin + kBlockColumns;
-    for (int64_t t = 0; t < inner; t += kTerms) {
-      const int64_t terms = std::min(kTerms, inner - t), pairs = PairsOf(terms);
+    const int64_t near = NearStep(ProductSide::kLeft, wide.size(), kPanelColumns);
+    for (int64_t t = 0; t < other.pairs; t += kPairs) {
+      const int64_t pairs = std::min(kPairs, other.pairs - t);
       turn.first = t == 0;
-      turn.last = t + terms == inner;
-      PackRightBlock(p, t, terms, wide.begin, wide.size(), scratch);
-      const uint32_t* a = packed + rows.begin / kPanelRows * panel + t / 2 * kPanelRows;
+      turn.last = t + pairs == other.pairs;
+      other.Pack(wide.begin, wide.size(), t, pairs, scratch);
+      const uint32_t* a = packed + rows.begin / kPanelRows * panel + t * kPanelRows;
       for (Block r = rows; r.begin < rows.end; r.begin += kPanelRows, a += panel) {
-        const uint32_t* b = scratch;
-        for (Block c = wide; c.begin < c.end; c.begin += kPanelColumns, b += kPanelColumns * pairs)
-          turn.Multiply(r, c, pairs, a, b);
+        const uint32_t *b = scratch, *next = a + panel;
+        for (Block c = wide; c.begin < c.end; c.begin += kPanelColumns) {
+          turn.Multiply(r, c, pairs, a, b, {next, near});
+          b += kPanelColumns * pairs;
+          next += near * pairs / static_cast<int64_t>(sizeof(uint32_t));
+        }
         turn.Finish({r.begin, std::min(r.begin + kPanelRows, rows.end)}, wide);
       }
     }
   }
 }
 
-void MultiplyPackedRight(const PackedProduct& p, const uint32_t* packed, Block rows, Block columns,
+void MultiplyPackedRight(const Other& other, const uint32_t* packed, Block rows, Block columns,
                          uint32_t* scratch) {
-  const int64_t inner = p.other.columns, panel = kPanelColumns * PairsOf(inner);
+  const PackedProduct& p = other.p;
+  const int64_t panel = kPanelColumns * other.pairs;
   Turn turn{p, Steps(p.steps)};
   for (Block high{rows.begin, 0}; high.begin < rows.end; high.begin = high.end) {
     high.end = std::min(high.begin + kBlockRows, rows.end);
-    for (int64_t t = 0; t < inner; t += kTerms) {
-      const int64_t terms = std::min(kTerms, inner - t), pairs = PairsOf(terms);
+    const int64_t near = NearStep(ProductSide::kRight, high.size(), kPanelRows);
+    for (int64_t t = 0; t < other.pairs; t += kPairs) {
+      const int64_t pairs = std::min(kPairs, other.pairs - t);
       turn.first = t == 0;
-      turn.last = t + terms == inner;
-      for (int64_t r = 0; r < high.size(); r += kPanelRows) {
-        PackLeftPanel(p.other.data + (high.begin + r) * p.other.row_stride + t, p.other.row_stride,
-                      std::min(kPanelRows, high.size() - r), terms, scratch + r * pairs);
-      }
-      const uint32_t* b = packed + columns.begin / kPanelColumns * panel + t / 2 * kPanelColumns;
+      turn.last = t + pairs == other.pairs;
+      other.Pack(high.begin, high.size(), t, pairs, scratch);
+      const uint32_t* b = packed + columns.begin / kPanelColumns * panel + t * kPanelColumns;
       for (Block c = columns; c.begin < c.end; c.begin += kPanelColumns, b += panel) {
-        const uint32_t* a = scratch;
-        for (Block r = high; r.begin < r.end; r.begin += kPanelRows, a += kPanelRows * pairs)
-          turn.Multiply(r, c, pairs, a, b);
+        const uint32_t *a = scratch, *next = b + panel;
+        for (Block r = high; r.begin < r.end; r.begin += kPanelRows) {
+          turn.Multiply(r, c, pairs, a, b, {next, near});
+          a += kPanelRows * pairs;
+          next += near * pairs / static_cast<int64_t>(sizeof(uint32_t));
+        }
       }
       turn.Finish(high, columns);
     }
   }
 }
 
-void Multiply(const PackedProduct& p, const uint32_t* packed, int part, int parts, float* scratch) {
+void Multiply(const PackedProduct& p, const uint32_t* packed, int part, int parts, float* scratch,
+              const uint32_t* paired) {
   const ProductPart share = PartOf(p, kPanelRows, kPanelColumns, /*enough=*/2, part, parts);
   if (share.empty()) return;
   const Block rows{share.row_begin, share.row_end}, columns{share.column_begin, share.column_end};
   (p.side == ProductSide::kLeft ? MultiplyPackedLeft : MultiplyPackedRight)(
-      p, packed, rows, columns, reinterpret_cast<uint32_t*>(scratch));
+      Other(p, paired), packed, rows, columns, reinterpret_cast<uint32_t*>(scratch));
+}
+
+// Sixteen rows of sixteen elements become columns.
+HWY_INLINE void TurnSixteen(__m512i (&row)[kLanes]) {
+  __m512i quarter[4][4];
+#pragma GCC unroll 4
+  for (int64_t q = 0; q < 4; ++q) TurnFour(row + 4 * q, quarter[q]);
+#pragma GCC unroll 4
+  for (int64_t j = 0; j < 4; ++j) TurnQuarters(quarter, j, row);
+}
+
+// What is done with a product of which `turned` has the columns as rows, `stride` apart.
+void FinishTurned(const PackedProduct& p, const float* turned, int64_t stride, int part,
+                  int parts) {
+  const Turn turn{p, Steps(p.steps)};
+  const int64_t columns = p.other.columns, panels = (p.size + kLanes - 1) / kLanes;
+  for (int64_t r = panels * part / parts * kLanes;
+       r < std::min(p.size, panels * (part + 1) / parts * kLanes); r += kLanes) {
+    const int64_t height = std::min(kLanes, p.size - r);
+    const auto there = static_cast<__mmask16>(Those(height, 0, kLanes));
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const int64_t width = std::min(kLanes, columns - c);
+      __m512i row[kLanes];
+#pragma GCC unroll 16
+      for (int64_t k = 0; k < kLanes; ++k) {
+        row[k] = k < width ? _mm512_maskz_loadu_epi32(there, turned + (c + k) * stride + r)
+                           : _mm512_setzero_si512();
+      }
+      TurnSixteen(row);
+      const Tile tile = turn.TileAt(r, c, width);
+#pragma GCC unroll 16
+      for (int64_t k = 0; k < kLanes; ++k) {
+        if (k < height) tile.Finish<false>(_mm512_castsi512_ps(row[k]), k, 0);
+      }
+    }
+    turn.Finish({r, r + height}, {0, columns});
+  }
+}
+
+// Which of both ways takes less time for a left matrix of constants: cycles for each pair of terms.
+// Sums that are few wait for one another.
+inline bool Turns(int64_t rows, int64_t columns) {
+  const auto panel = [](int64_t height, int64_t vectors) {
+    constexpr double kWait = 5;
+    return std::max(kWait, static_cast<double>(height * vectors) / 2);
+  };
+  const auto cycles = [&](int64_t height, int64_t width) {
+    double sum = 0;
+    for (int64_t c = 0; c < width; c += kPanelColumns) {
+      const int64_t vectors = (std::min(kPanelColumns, width - c) + kLanes - 1) / kLanes;
+      sum += static_cast<double>(height / kPanelRows) * panel(kPanelRows, vectors);
+      if (height % kPanelRows > 0) sum += panel(height % kPanelRows, vectors);
+    }
+    return sum;
+  };
+  constexpr int64_t kFew = 256;
+  constexpr double kTurning = 1.15;
+  return columns <= kFew && kTurning * cycles(columns, rows) < cycles(rows, columns);
 }
 
 inline int64_t ScratchFloats(ProductSide side) {
-  return kTerms / 2 * (side == ProductSide::kLeft ? kBlockColumns + kPanelColumns : kBlockRows);
+  return kPairs * (side == ProductSide::kLeft ? kBlockColumns + kPanelColumns : kBlockRows);
 }
 
 }  // namespace bfloat16

@@ -2,6 +2,7 @@
 // those of panels and blocks. What may differ is what sums in float32 leave out.
 #include "nomograph/core/narrow/bfloat16_product.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -48,6 +49,7 @@ struct Sizes {
   int parts = 1;
   bool transposed = false;  // the constant as it is given
   bool narrow = false;      // the constant's elements as they are given
+  int64_t lies = 0;         // the other matrix: 0 in rows, 1 in columns, 2 anyhow
 };
 
 // A product of `a` and the right matrix whose element (k, j) is right(k, j); product.other and
@@ -60,7 +62,7 @@ void Check(const Sizes& s, const std::vector<float>& a, const std::vector<float>
   SCOPED_TRACE(testing::Message() << (left ? "left " : "right ") << s.rows << "x" << s.inner << "x"
                                   << s.columns << " in " << s.parts
                                   << (s.transposed ? ", transposed" : "")
-                                  << (s.narrow ? ", narrow" : ""));
+                                  << (s.narrow ? ", narrow" : "") << ", other " << s.lies);
   const int64_t rows = left ? s.rows : s.inner, columns = left ? s.inner : s.columns;
   std::vector<float> lying = constant;
   if (s.transposed) {
@@ -77,8 +79,10 @@ void Check(const Sizes& s, const std::vector<float>& a, const std::vector<float>
                  BFloat16View{halves.data(), rows, columns, row_stride, column_stride},
                  packed.get());
   } else {
-    PackBFloat16(product.side, MatrixView{lying.data(), rows, columns, row_stride, column_stride},
-                 packed.get());
+    for (int part = 0; part < s.parts; ++part) {
+      PackBFloat16(product.side, MatrixView{lying.data(), rows, columns, row_stride, column_stride},
+                   packed.get(), {}, part, s.parts);
+    }
   }
   std::vector<float> y(s.rows * s.columns, product.accumulate ? 3.0f : std::nanf(""));
   product.size = left ? s.rows : s.columns;
@@ -105,9 +109,19 @@ template <typename Expected>
 void Check(ProductSide side, const Sizes& s, PackedProduct product, Expected expected) {
   const std::vector<float> a = Random(s.rows * s.inner, 1), b = Random(s.inner * s.columns, 2);
   product.side = side;
-  product.other = side == ProductSide::kLeft
-                      ? MatrixView{b.data(), s.inner, s.columns, s.columns, 1}
-                      : MatrixView{a.data(), s.rows, s.inner, s.inner, 1};
+  const bool left = side == ProductSide::kLeft;
+  const int64_t rows = left ? s.inner : s.rows, columns = left ? s.columns : s.inner;
+  product.other = {nullptr, rows, columns, columns, 1};
+  if (s.lies == 1) product.other = {nullptr, rows, columns, 1, rows};
+  if (s.lies == 2) product.other = {nullptr, rows, columns, 2 * columns, 2};
+  std::vector<float> lying(2 * rows * columns, std::nanf(""));
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; ++j) {
+      lying[i * product.other.row_stride + j * product.other.column_stride] =
+          (left ? b : a)[i * columns + j];
+    }
+  }
+  product.other.data = lying.data();
   Check(
       s, a, side == ProductSide::kLeft ? a : b, product,
       [&](int64_t k, int64_t j) { return b[k * s.columns + j]; }, expected);
@@ -134,9 +148,12 @@ TEST_F(BFloat16Product, SizesAroundPanelsAndBlocks) {
     for (Sizes s : cases) {
       for (const bool transposed : {false, true}) {
         for (const bool narrow : {false, true}) {
-          s.transposed = transposed;
-          s.narrow = narrow;
-          Check(side, s, {.side = side, .other = {}, .steps = {}}, kTheSum);
+          for (const int64_t lies : {0, 1, 2}) {
+            s.transposed = transposed;
+            s.narrow = narrow;
+            s.lies = lies;
+            Check(side, s, {.side = side, .other = {}, .steps = {}}, kTheSum);
+          }
         }
       }
     }
@@ -238,53 +255,160 @@ TEST_F(BFloat16Product, NanAndInfinityStay) {
   EXPECT_EQ(y[4], 2);
 }
 
+struct WindowCase {
+  int64_t channels, rows;
+  WindowSpan down, along;
+  int parts = 1;
+
+  WindowMatrix window() const { return {down, along}; }
+  int64_t taps() const { return down.taps * along.taps; }
+  int64_t plane() const { return down.input * along.input; }
+  int64_t places() const { return down.output * along.output; }
+  // What is under tap k % taps() of plane k / taps() at place j.
+  float Element(const std::vector<float>& planes, int64_t k, int64_t j) const {
+    const int64_t tap = k % taps();
+    const int64_t row =
+        j / along.output * down.stride + tap / along.taps * down.dilation - down.pad_begin;
+    const int64_t column =
+        j % along.output * along.stride + tap % along.taps * along.dilation - along.pad_begin;
+    const bool inside = row >= 0 && row < down.input && column >= 0 && column < along.input;
+    return inside ? planes[k / taps() * plane() + row * along.input + column] : 0.0f;
+  }
+};
+
+const WindowCase kWindows[] = {
+    {3,
+     16,
+     {.input = 9, .output = 9, .taps = 3, .pad_begin = 1},
+     {.input = 14, .output = 14, .taps = 3, .pad_begin = 1}},
+    {5,
+     9,
+     {.input = 12, .output = 5, .taps = 3, .stride = 2},
+     {.input = 40, .output = 20, .taps = 3, .stride = 2, .pad_begin = 1},
+     3},
+    {1, 8, {}, {.input = 50, .output = 46, .taps = 3, .dilation = 2}},
+    {64,
+     11,
+     {.input = 8, .output = 8, .taps = 3, .pad_begin = 1},
+     {.input = 7, .output = 7, .taps = 3, .pad_begin = 1},
+     2},
+    {4,
+     6,
+     {.input = 10, .output = 3, .taps = 1, .stride = 4},
+     {.input = 10, .output = 3, .taps = 1, .stride = 4, .pad_begin = -1}},
+    {70,
+     50,
+     {.input = 15, .output = 8, .taps = 5, .stride = 2, .pad_begin = 2},
+     {.input = 35, .output = 18, .taps = 3, .stride = 2, .pad_begin = 1},
+     2},
+    {6,
+     17,
+     {.input = 5, .output = 3, .taps = 3, .stride = 3, .dilation = 2, .pad_begin = 3},
+     {.input = 100, .output = 97, .taps = 2, .dilation = 3},
+     2},
+    {2, 8, {}, {.input = 600, .output = 599, .taps = 4, .pad_begin = 2}},
+    {7,
+     60,
+     {.input = 7, .output = 4, .taps = 1, .stride = 2},
+     {.input = 9, .output = 4, .taps = 1, .stride = 2, .pad_begin = -2}},
+};
+
 TEST_F(BFloat16Product, Windows) {
-  struct Case {
-    int64_t channels, rows;
-    WindowSpan down, along;
-    int parts = 1;
-  };
-  const Case cases[] = {
-      {3,
-       16,
-       {.input = 9, .output = 9, .taps = 3, .pad_begin = 1},
-       {.input = 14, .output = 14, .taps = 3, .pad_begin = 1}},
-      {5,
-       9,
-       {.input = 12, .output = 5, .taps = 3, .stride = 2},
-       {.input = 40, .output = 20, .taps = 3, .stride = 2, .pad_begin = 1},
-       3},
-      {1, 8, {}, {.input = 50, .output = 46, .taps = 3, .dilation = 2}},
-      {64,
-       11,
-       {.input = 8, .output = 8, .taps = 3, .pad_begin = 1},
-       {.input = 7, .output = 7, .taps = 3, .pad_begin = 1},
-       2},
-      {4,
-       6,
-       {.input = 10, .output = 3, .taps = 1, .stride = 4},
-       {.input = 10, .output = 3, .taps = 1, .stride = 4, .pad_begin = -1}},
-  };
-  for (const Case& c : cases) {
-    const WindowMatrix window{c.down, c.along};
-    const int64_t taps = c.down.taps * c.along.taps, plane = c.down.input * c.along.input;
-    const Sizes s{c.rows, c.channels * taps, c.down.output * c.along.output, c.parts};
+  for (const WindowCase& c : kWindows) {
+    const WindowMatrix window = c.window();
+    const Sizes s{c.rows, c.channels * c.taps(), c.places(), c.parts};
     const std::vector<float> a = Random(s.rows * s.inner, 8);
-    const std::vector<float> planes = Random(c.channels * plane, 9);
+    const std::vector<float> planes = Random(c.channels * c.plane(), 9);
     PackedProduct product{.side = ProductSide::kLeft,
                           .other = {planes.data(), s.inner, s.columns, s.columns, 1},
                           .window = &window,
                           .steps = {}};
-    const auto element = [&](int64_t k, int64_t j) {
-      const int64_t tap = k % taps;
-      const int64_t row = j / c.along.output * c.down.stride +
-                          tap / c.along.taps * c.down.dilation - c.down.pad_begin;
-      const int64_t column = j % c.along.output * c.along.stride +
-                             tap % c.along.taps * c.along.dilation - c.along.pad_begin;
-      const bool inside = row >= 0 && row < c.down.input && column >= 0 && column < c.along.input;
-      return inside ? planes[k / taps * plane + row * c.along.input + column] : 0.0f;
-    };
-    Check(s, a, a, product, element, kTheSum);
+    Check(
+        s, a, a, product, [&](int64_t k, int64_t j) { return c.Element(planes, k, j); }, kTheSum);
+  }
+}
+
+// The same with planes that are paired beforehand, as they are and transposed, and with what
+// follows the sums.
+TEST_F(BFloat16Product, PairedPlanes) {
+  for (const WindowCase& c : kWindows) {
+    const WindowMatrix window = c.window();
+    if (!PairsPlanes(window)) continue;
+    const int64_t terms = c.channels * c.taps(), places = c.places();
+    const std::vector<float> a = Random(c.rows * terms, 10), bias = Random(c.rows, 11);
+    const std::vector<float> planes = Random(c.channels * c.plane(), 12);
+    const std::vector<float> sum = Random(c.rows * places, 13);
+    const auto paired = Aligned<uint32_t>(BFloat16PlanePairs(window, c.channels));
+    // What is not written is not to be read as numbers.
+    std::fill_n(paired.get(), BFloat16PlanePairs(window, c.channels), 0x7fa07fa0u);
+    for (int part = 0; part < c.parts; ++part) {
+      PairBFloat16Planes(window, planes.data(), c.channels, part, c.parts, paired.get());
+    }
+    const BFloat16Taps taps{c.taps(), 1};
+    const int64_t pairs = (c.channels + 1) / 2 * c.taps();
+    std::vector<float> y(c.rows * places, std::nanf(""));
+    const VectorStep add{.kind = VectorStep::Kind::kAdd,
+                         .operand = sum.data(),
+                         .row_stride = places,
+                         .column_stride = 1};
+    const VectorStep bound{.kind = VectorStep::Kind::kClip, .a = -2, .b = 3};
+    const VectorStep scale{
+        .kind = VectorStep::Kind::kMultiply, .operand = bias.data(), .row_stride = 1};
+    for (const bool simple : {true, false}) {
+      const PackedProduct product{.side = ProductSide::kLeft,
+                                  .other = {planes.data(), terms, places, places, 1},
+                                  .window = &window,
+                                  .size = c.rows,
+                                  .output = y.data(),
+                                  .output_stride = places,
+                                  .row_bias = bias.data(),
+                                  .steps = simple ? std::vector<VectorStep>{add, bound}
+                                                  : std::vector<VectorStep>{add, bound, scale}};
+      for (const bool turned : {false, true}) {
+        SCOPED_TRACE(testing::Message() << c.channels << " planes to " << c.rows << ", "
+                                        << (turned ? "turned" : "as they are") << ", " << simple);
+        const ProductSide side = turned ? ProductSide::kRight : ProductSide::kLeft;
+        const int64_t left = turned ? 2 * pairs : c.rows, right = turned ? c.rows : 2 * pairs;
+        const auto packed = Aligned<uint32_t>(BFloat16Pairs(side, left, right));
+        const MatrixView view = turned ? MatrixView{a.data(), c.channels, c.rows, c.taps(), terms}
+                                       : MatrixView{a.data(), c.rows, c.channels, terms, c.taps()};
+        PackBFloat16(side, view, packed.get(), taps);
+        const auto scratch = Aligned<float>(BFloat16ScratchFloats(side));
+        PackedProduct computed = product;
+        const int64_t stride = c.rows + 3;
+        std::vector<float> transposed(places * stride, std::nanf(""));
+        if (turned) {
+          computed = {.side = side,
+                      .other = {planes.data(), places, terms, 1, places},
+                      .window = &window,
+                      .size = c.rows,
+                      .output = transposed.data(),
+                      .output_stride = stride,
+                      .steps = {}};
+        }
+        std::fill(y.begin(), y.end(), std::nanf(""));
+        for (int part = 0; part < c.parts; ++part) {
+          MultiplyBFloat16Part(computed, packed.get(), part, c.parts, scratch.get(), paired.get());
+        }
+        for (int part = 0; turned && part < c.parts; ++part) {
+          FinishTurnedBFloat16(product, transposed.data(), stride, part, c.parts);
+        }
+        for (int64_t i = 0; i < c.rows; ++i) {
+          for (int64_t j = 0; j < places; ++j) {
+            double wanted = bias[i] + static_cast<double>(sum[i * places + j]);
+            for (int64_t k = 0; k < terms; ++k) {
+              wanted +=
+                  Widened(Rounded(a[i * terms + k])) * Widened(Rounded(c.Element(planes, k, j)));
+            }
+            wanted = std::min(3.0, std::max(-2.0, wanted));
+            if (!simple) wanted *= bias[i];
+            ASSERT_NEAR(y[i * places + j], wanted,
+                        1e-6 * (std::sqrt(static_cast<double>(terms)) + std::abs(wanted)))
+                << i << ", " << j;
+          }
+        }
+      }
+    }
   }
 }
 

@@ -22,6 +22,8 @@ bool HasRoundedConstant(const PrepareContext& context) {
          context.outputs[0].dtype == DType::kFloat32;
 }
 
+constexpr char kPackedForm[] = "packed product in bfloat16";
+
 // A node that a kernel of this file serves, without what is fused.
 struct ServedNode {
   PackedNode node;
@@ -29,18 +31,24 @@ struct ServedNode {
 };
 
 std::optional<ServedNode> Served(const PackedNodeFn& describe, const PrepareContext& context) {
-  if (!HasBFloat16Products() || !HasRoundedConstant(context)) return std::nullopt;
+  const bool marked = RoundsFactors(context);
+  if (!HasBFloat16Products() || (!marked && !HasRoundedConstant(context))) return std::nullopt;
   const std::optional<PackedNode> node = describe(context);
   if (!node || node->constant_input != 1) return std::nullopt;
   const MatrixView& m = node->constant;
   if (node->other_size < 1 || m.rows < 1 || m.columns < 1) return std::nullopt;
   const int64_t size = m.rows * m.columns;
-  constexpr int64_t kSmallWork = 1 << 14;
-  if (size * node->other_size * node->products < kSmallWork) return std::nullopt;
   const bool right = node->side == ProductSide::kRight;
+  constexpr int64_t kSmallWork = 1 << 14;
+  if (size * node->other_size * node->products < kSmallWork) {
+    // Planes have loops in float32 that take less time than to convert them.
+    if (!right) TakesForm(marked ? kRoundingForm : kPackedForm, false);
+    return std::nullopt;
+  }
   // A product of a few rows is bound by the memory of its matrix.
   constexpr int64_t kLargeMatrix = 1 << 14;
-  if (right && node->constants == 1 && node->products == 1 && node->other_size <= kMaxProductRows &&
+  if (!marked && right && node->constants == 1 && node->products == 1 &&
+      node->other_size <= kMaxProductRows &&
       TakesForm("bfloat16 product of rows", node->pays_rounded && size >= kLargeMatrix)) {
     return ServedNode{*node, /*rows=*/true};
   }
@@ -50,54 +58,168 @@ std::optional<ServedNode> Served(const PackedNodeFn& describe, const PrepareCont
   const int64_t columns = right ? m.columns : node->other_size;
   const int64_t terms = right ? m.rows : m.columns;
   const bool pays = rows >= kFewRows && columns >= kFewColumns && terms >= kFewTerms;
-  if (!TakesForm("packed product in bfloat16", node->pays_rounded && pays)) return std::nullopt;
+  if (!TakesForm(marked ? kRoundingForm : kPackedForm, node->pays_rounded && pays)) {
+    return std::nullopt;
+  }
   return ServedNode{*node};
 }
 
+// How a node's constant is packed.
+struct Packing {
+  explicit Packing(const PackedNode& node) : side(node.side), matrix(node.constant) {
+    const bool left = side == ProductSide::kLeft;
+    const bool turns = left && BFloat16Turns(matrix.rows, node.other_size);
+    if (node.window && PairsPlanes(*node.window)) {
+      const int64_t all = node.window->rows.taps * node.window->columns.taps;
+      planes = matrix.columns / all;
+      // A plane without another one is half for nothing.
+      constexpr int64_t kMany = 8;
+      paired = (planes % 2 == 0 || planes >= kMany) && (all > 1 || turns);
+      if (paired) {
+        matrix.columns = planes;
+        matrix.column_stride = node.plane_stride;
+        taps = {all, node.tap_stride};
+      }
+    }
+    turned = turns && (paired || !node.window);
+    if (turned) {
+      side = ProductSide::kRight;
+      std::swap(matrix.rows, matrix.columns);
+      std::swap(matrix.row_stride, matrix.column_stride);
+    }
+  }
+
+  int64_t Pairs() const {
+    const int64_t pairs = BFloat16Pairs(side, matrix.rows, matrix.columns) * taps.count;
+    constexpr int64_t kAligned = 16;
+    return (pairs + kAligned - 1) / kAligned * kAligned;
+  }
+  template <typename View, typename T>
+  void Pack(const T* elements, uint32_t* packed, int part = 0, int parts = 1) const {
+    const View view{elements, matrix.rows, matrix.columns, matrix.row_stride, matrix.column_stride};
+    PackBFloat16(side, view, packed, taps, part, parts);
+  }
+
+  ProductSide side;
+  MatrixView matrix;  // of one tap
+  BFloat16Taps taps;
+  int64_t planes = 0;
+  bool paired = false;  // whether planes are paired
+  bool turned = false;  // whether the product is the transposed one
+};
+
 class BFloat16Kernel : public Kernel {
  public:
-  BFloat16Kernel(NodeProducts products, Tensor packed, int threads)
-      : products_(std::move(products)), packed_(std::move(packed)), threads_(threads) {}
+  // packed: invalid where the constant is none, but is packed in each run.
+  BFloat16Kernel(NodeProducts products, const Packing& packing, Tensor packed, int threads)
+      : products_(std::move(products)),
+        packing_(packing),
+        packed_(std::move(packed)),
+        threads_(threads) {}
 
   absl::Status Run(KernelContext& context) const override {
     const PackedNode& node = products_.node();
-    const int64_t step = packed_.num_elements() / node.constants;
-    const uint32_t* const packed = packed_.data<uint32_t>().data();
-    float* const scratch = reinterpret_cast<float*>(context.scratch());
-    const int64_t floats = BFloat16ScratchFloats(node.side);
-    ParallelParts(threads_, [&](int part, int parts) {
-      PackedProduct product = products_.Common();
-      for (int64_t i = 0; i < node.products; ++i) {
-        products_.SetAddresses(context, i, product);
-        MultiplyBFloat16Part(product, packed + i % node.constants * step, part, parts,
-                             scratch + part * floats);
+    uint32_t* const memory = reinterpret_cast<uint32_t*>(context.scratch());
+    const uint32_t* packed = memory;
+    if (packed_.valid()) {
+      packed = packed_.data<uint32_t>().data();
+    } else {
+      const float* const elements = context.input<float>(node.constant_input).data();
+      ParallelParts(threads_, [&](int part, int parts) {
+        for (int64_t i = 0; i < node.constants; ++i) {
+          packing_.Pack<MatrixView>(elements + i * node.constant_step,
+                                    memory + i * packing_.Pairs(), part, parts);
+        }
+      });
+    }
+    const int64_t floats = BFloat16ScratchFloats(packing_.side);
+    float* const scratch = reinterpret_cast<float*>(memory) + SharedFloats();
+    const auto multiply = [&](const PackedProduct& product, int64_t i, int part, int parts,
+                              const uint32_t* paired) {
+      MultiplyBFloat16Part(product, packed + i % node.constants * packing_.Pairs(), part, parts,
+                           scratch + part * floats, paired);
+    };
+    if (!packing_.paired && !packing_.turned) {
+      ParallelParts(threads_, [&](int part, int parts) {
+        PackedProduct product = products_.Common();
+        for (int64_t i = 0; i < node.products; ++i) {
+          products_.SetAddresses(context, i, product);
+          multiply(product, i, part, parts, nullptr);
+        }
+      });
+      return absl::OkStatus();
+    }
+    uint32_t* const paired = packing_.paired ? memory + PackedFloats() : nullptr;
+    float* const turned = reinterpret_cast<float*>(memory) + PackedFloats() + PairedFloats();
+    PackedProduct product = products_.Common();
+    for (int64_t i = 0; i < node.products; ++i) {
+      products_.SetAddresses(context, i, product);
+      if (paired != nullptr) {
+        ParallelParts(threads_, [&](int part, int parts) {
+          PairBFloat16Planes(*node.window, product.other.data, packing_.planes, part, parts,
+                             paired);
+        });
       }
-    });
+      const PackedProduct computed = packing_.turned ? Turned(product, turned) : product;
+      ParallelParts(threads_,
+                    [&](int part, int parts) { multiply(computed, i, part, parts, paired); });
+      if (!packing_.turned) continue;
+      ParallelParts(threads_, [&](int part, int parts) {
+        FinishTurnedBFloat16(product, turned, TurnedStride(), part, parts);
+      });
+    }
     return absl::OkStatus();
   }
 
   int64_t scratch_bytes() const override {
-    return threads_ * BFloat16ScratchFloats(products_.node().side) *
+    return (SharedFloats() + threads_ * BFloat16ScratchFloats(packing_.side)) *
            static_cast<int64_t>(sizeof(float));
   }
-  bool ReadsInput(int index) const override { return index != products_.node().constant_input; }
-  std::string Describe() const override { return "packed product avx512_bf16"; }
+  bool ReadsInput(int index) const override {
+    return !packed_.valid() || index != products_.node().constant_input;
+  }
+  std::string Describe() const override {
+    return absl::StrCat("packed product avx512_bf16", packing_.paired ? ", planes paired" : "",
+                        packing_.turned ? ", transposed" : "");
+  }
 
  private:
+  static int64_t Aligned(int64_t floats) {
+    constexpr int64_t kAligned = 16;
+    return (floats + kAligned - 1) / kAligned * kAligned;
+  }
+  int64_t TurnedStride() const { return Aligned(products_.node().constant.rows); }
+  // Memory that threads share: the matrix that is packed in each run, planes, and the transposed
+  // product.
+  int64_t PackedFloats() const {
+    return packed_.valid() ? 0 : products_.node().constants * packing_.Pairs();
+  }
+  int64_t PairedFloats() const {
+    return packing_.paired ? Aligned(BFloat16PlanePairs(*products_.node().window, packing_.planes))
+                           : 0;
+  }
+  int64_t SharedFloats() const {
+    const int64_t turned = packing_.turned ? TurnedStride() * products_.node().other_size : 0;
+    return PackedFloats() + PairedFloats() + turned;
+  }
+  PackedProduct Turned(const PackedProduct& p, float* output) const {
+    return {.side = ProductSide::kRight,
+            .other = {p.other.data, p.other.columns, p.other.rows, 1, p.other.columns},
+            .window = p.window,
+            .size = p.size,
+            .output = output,
+            .output_stride = TurnedStride(),
+            .steps = {}};
+  }
+
   const NodeProducts products_;
+  const Packing packing_;
   const Tensor packed_;
   const int threads_;
 };
 
-// The constant's elements, from `first` on.
-BFloat16View ConstantView(const PackedNode& node, const PrepareContext& context, int64_t first) {
-  const MatrixView& m = node.constant;
-  const auto* bits = reinterpret_cast<const uint16_t*>(context.constants[1].raw_data());
-  return {.data = bits + first,
-          .rows = m.rows,
-          .columns = m.columns,
-          .row_stride = m.row_stride,
-          .column_stride = m.column_stride};
+const uint16_t* BitsOf(const PrepareContext& context) {
+  return reinterpret_cast<const uint16_t*>(context.constants[1].raw_data());
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareRows(const PackedNode& node,
@@ -109,7 +231,10 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareRows(const PackedNode& node,
   matrix.rows = node.constant.rows;
   matrix.columns = node.constant.columns;
   NOMO_ASSIGN_OR_RETURN(weights->packed, Tensor::Create(DType::kUInt8, {NarrowBytes(matrix)}));
-  PackNarrow(matrix, ConstantView(node, context, 0), weights->packed.mutable_raw_data());
+  const MatrixView& m = node.constant;
+  PackNarrow(matrix,
+             BFloat16View{BitsOf(context), m.rows, m.columns, m.row_stride, m.column_stride},
+             weights->packed.mutable_raw_data());
   matrix.packed = weights->packed.raw_data();
   return MakeNarrowKernel(std::move(weights),
                           {.rows = node.other_size,
@@ -121,6 +246,12 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareRows(const PackedNode& node,
 
 }  // namespace
 
+bool RoundsFactors(const PrepareContext& context) {
+  const auto is_float = [](const TensorSpec& spec) { return spec.dtype == DType::kFloat32; };
+  return HasBFloat16Products() && context.attrs.Has(kRoundsFactors) &&
+         is_float(context.inputs[0]) && is_float(context.inputs[1]) && is_float(context.outputs[0]);
+}
+
 PrepareFn PrepareBFloat16(PackedNodeFn describe) {
   return [describe = std::move(describe)](
              const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
@@ -130,13 +261,17 @@ PrepareFn PrepareBFloat16(PackedNodeFn describe) {
     std::optional<std::vector<FusedStep>> steps = StepsOf(node, context);
     if (!steps) return nullptr;
     if (served->rows) return PrepareRows(node, context, *std::move(steps));
-    const int64_t pairs = BFloat16Pairs(node.side, node.constant.rows, node.constant.columns);
-    NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kUInt32, {node.constants, pairs}));
-    for (int64_t i = 0; i < node.constants; ++i) {
-      PackBFloat16(node.side, ConstantView(node, context, i * node.constant_step),
-                   packed.mutable_data<uint32_t>().data() + i * pairs);
+    const Packing packing(node);
+    Tensor packed;
+    if (!RoundsFactors(context)) {
+      NOMO_ASSIGN_OR_RETURN(packed,
+                            Tensor::Create(DType::kUInt32, {node.constants, packing.Pairs()}));
+      for (int64_t i = 0; i < node.constants; ++i) {
+        packing.Pack<BFloat16View>(BitsOf(context) + i * node.constant_step,
+                                   packed.mutable_data<uint32_t>().data() + i * packing.Pairs());
+      }
     }
-    return std::make_unique<BFloat16Kernel>(NodeProducts(node, *std::move(steps)),
+    return std::make_unique<BFloat16Kernel>(NodeProducts(node, *std::move(steps)), packing,
                                             std::move(packed),
                                             ProductThreads(node, context.threads));
   };
@@ -146,7 +281,7 @@ std::function<bool(const PrepareContext&)> BFloat16TakesPostOps(
     PackedNodeFn describe, std::function<bool(const PrepareContext&)> otherwise) {
   return [describe = std::move(describe),
           otherwise = std::move(otherwise)](const PrepareContext& context) {
-    if (!HasRoundedConstant(context)) return otherwise(context);
+    if (!HasRoundedConstant(context) && !RoundsFactors(context)) return otherwise(context);
     const std::optional<ServedNode> served = Served(describe, context);
     return served && StepsOf(served->node, context).has_value();
   };

@@ -10,6 +10,7 @@
 #include "nomograph/ops/math/bfloat16_kernel.h"
 #include "nomograph/ops/math/integer.h"
 #include "nomograph/ops/math/packed_kernel.h"
+#include "nomograph/ops/math/rounding_kernel.h"
 
 namespace nomograph {
 namespace {
@@ -180,24 +181,44 @@ bool BuildGemm(onednn::Builder& b) {
   return kind != C::kStep || AddToOutput(b, c, c_desc, y, dst);
 }
 
-// A dense layer on rows: a constant b, and c a row that is added.
-std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
+// Where c is a row that is added to the product as it is, or nothing, its input's number or -1;
+// none where y is anything else.
+std::optional<int> PlainBias(const PrepareContext& context) {
   const Attributes& attrs = context.attrs;
+  if (attrs.Float("alpha") != 1) return std::nullopt;
+  if (!context.has_input(2) || attrs.Float("beta") == 0) return -1;
+  const Shape& c = context.inputs[2].shape;
+  const int64_t columns = context.outputs[0].shape[1];
+  const bool is_row = c.rank() > 0 && c[c.rank() - 1] == columns && c.num_elements() == columns;
+  if (!is_row || attrs.Float("beta") != 1) return std::nullopt;
+  return 2;
+}
+
+// A dense layer on rows: a constant b.
+std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
   const Tensor& b = context.constants[1];
-  if (!b.valid() || attrs.Bool("transpose_a") || attrs.Float("alpha") != 1) return std::nullopt;
-  const bool transposed = attrs.Bool("transpose_b");
+  const std::optional<int> bias = PlainBias(context);
+  if (!b.valid() || context.attrs.Bool("transpose_a") || !bias) return std::nullopt;
+  const bool transposed = context.attrs.Bool("transpose_b");
   const int64_t inner = b.shape()[transposed ? 1 : 0], columns = b.shape()[transposed ? 0 : 1];
-  const bool has_c = context.has_input(2) && attrs.Float("beta") != 0;
-  if (has_c) {
-    const Shape& c = context.inputs[2].shape;
-    const bool is_row = c.rank() > 0 && c[c.rank() - 1] == columns && c.num_elements() == columns;
-    if (!is_row || attrs.Float("beta") != 1) return std::nullopt;
-  }
   return PackedNode{
       .side = ProductSide::kRight,
       .constant = {FloatsOf(b), inner, columns, transposed ? 1 : columns, transposed ? inner : 1},
       .other_size = context.inputs[0].shape[0],
-      .bias_input = has_c ? 2 : -1};
+      .bias_input = *bias};
+}
+
+// Matrices that may both differ from run to run.
+std::optional<FactorsNode> DescribeFactors(const PrepareContext& context) {
+  const std::optional<int> bias = PlainBias(context);
+  if (!bias) return std::nullopt;
+  const auto factor = [&](int input, absl::string_view transpose) {
+    const Shape& shape = context.inputs[input].shape;
+    MatrixView view{nullptr, shape[0], shape[1], shape[1], 1};
+    if (context.attrs.Bool(transpose)) view = {nullptr, shape[1], shape[0], 1, shape[1]};
+    return FactorsNode::Factor{view, {0}};
+  };
+  return FactorsNode{factor(0, "transpose_a"), factor(1, "transpose_b"), *bias};
 }
 
 // dA = alpha dY B^T and dB = alpha A^T dY, each transposed as the operand is.
@@ -302,11 +323,15 @@ NOMO_REGISTER_OP(
         .Attr("transpose_b", false, "transposes b")
         .Infer(InferGemm)
         .Reference(GemmCompute)
+        .Fast(PrepareRounding(DescribeFactors))
         .Fast(PrepareBFloat16(DescribePacked))
         .Fast(PreparePacked(DescribePacked))
         .Fast(onednn::Prepare(BuildGemm))
-        .TakesPostOps(BFloat16TakesPostOps(
-            DescribePacked, PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildGemm))))
+        .TakesPostOps(RoundingTakesPostOps(
+            DescribeFactors,
+            BFloat16TakesPostOps(DescribePacked,
+                                 PackedTakesPostOps(DescribePacked,
+                                                    onednn::TakesPostOps(BuildGemm)))))
         .Quantizes(QuantizedGemm)
         .InLowPrecision(LowPrecision::kGains)
         .Work(ProductWork)

@@ -5,6 +5,7 @@
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/bfloat16_kernel.h"
 #include "nomograph/ops/math/packed_kernel.h"
+#include "nomograph/ops/math/rounding_kernel.h"
 
 namespace nomograph {
 namespace {
@@ -218,6 +219,31 @@ std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
       .other_size = context.inputs[0].shape.num_elements() / std::max<int64_t>(inner, 1)};
 }
 
+// Products of matrices that may both differ from run to run.
+std::optional<FactorsNode> DescribeFactors(const PrepareContext& context) {
+  const auto s = GetMatMulShape(context.attrs, context.inputs[0].shape, context.inputs[1].shape);
+  if (!s.ok()) return std::nullopt;
+  const bool transpose_a = context.attrs.Bool("transpose_a");
+  const bool transpose_b = context.attrs.Bool("transpose_b");
+  const int64_t batch = s->batch.ToShape().num_elements();
+  const bool one_matrix = !transpose_a && s->b_batch.ToShape().num_elements() == 1;
+  const int64_t rows = s->rows.size() * (one_matrix ? batch : 1);
+  const int64_t inner = s->inner.size(), columns = s->columns.size();
+  const auto factor = [](int64_t height, int64_t width, bool transposed) {
+    const MatrixView view{nullptr, height, width, transposed ? 1 : width, transposed ? height : 1};
+    return FactorsNode::Factor{view, {0}};
+  };
+  FactorsNode node{factor(rows, inner, transpose_a), factor(inner, columns, transpose_b)};
+  if (one_matrix) return node;
+  node.left.numbers.clear();
+  node.right.numbers.clear();
+  for (int64_t i = 0; i < batch; ++i) {
+    node.left.numbers.push_back(MatrixIndex(s->batch, s->a_batch, i));
+    node.right.numbers.push_back(MatrixIndex(s->batch, s->b_batch, i));
+  }
+  return node;
+}
+
 Value Product(const Value& a, bool transpose_a, const Value& b, bool transpose_b) {
   return Call("math.MatMul", {a, b}, {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
 }
@@ -342,11 +368,15 @@ NOMO_REGISTER_OP(
         .Attr("transpose_b", false, "swaps the last two axes of b, which must have two")
         .Infer(InferMatMul)
         .Reference(MatMulCompute)
+        .Fast(PrepareRounding(DescribeFactors))
         .Fast(PrepareBFloat16(DescribePacked))
         .Fast(PreparePacked(DescribePacked))
         .Fast(onednn::Prepare(BuildMatMul))
-        .TakesPostOps(BFloat16TakesPostOps(
-            DescribePacked, PackedTakesPostOps(DescribePacked, onednn::TakesPostOps(BuildMatMul))))
+        .TakesPostOps(RoundingTakesPostOps(
+            DescribeFactors,
+            BFloat16TakesPostOps(DescribePacked,
+                                 PackedTakesPostOps(DescribePacked,
+                                                    onednn::TakesPostOps(BuildMatMul)))))
         .Quantizes(QuantizedMatMul)
         .InLowPrecision(LowPrecision::kGains)
         .Work(ProductWork)

@@ -228,7 +228,8 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareNarrow(const PackedNode& node,
 }  // namespace
 
 const float* FloatsOf(const Tensor& constant) {
-  return constant.dtype() == DType::kFloat32 ? constant.data<float>().data() : nullptr;
+  return constant.valid() && constant.dtype() == DType::kFloat32 ? constant.data<float>().data()
+                                                                 : nullptr;
 }
 
 NodeProducts::NodeProducts(const PackedNode& node, std::vector<FusedStep> steps)

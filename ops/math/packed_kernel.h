@@ -25,6 +25,9 @@ struct PackedNode {
   int64_t products = 1;
   int64_t other_size = 0;              // kLeft: columns of each of the others; kRight: their rows
   std::optional<WindowMatrix> window;  // kLeft: what the others are made of
+  // With a window: the constant's terms are those of planes, each under all taps, and so far apart
+  // lie its elements of one plane and the next, of one tap and the next.
+  int64_t plane_stride = 0, tap_stride = 0;
   int bias_input = -1;  // an element for each row (kLeft) or column (kRight) of the constants
   // Whether this is reckoned to be the best way to compute the node at all; and whether in
   // bfloat16.

@@ -119,6 +119,50 @@ TEST(MaxPlanes, AgreesWithTheDefinition) {
   }
 }
 
+TEST(MaxPoolGrad, GoesToTheGreatest) {
+  using Ints = std::vector<int64_t>;
+  const struct {
+    std::string name;
+    Shape x;
+    Attributes attrs;
+  } cases[] = {
+      {"side by side", {2, 3, 10, 12}, {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}}},
+      {"overlapping",
+       {1, 2, 11, 150},
+       {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"padding", "same"}}},
+      {"the last window is cut off",
+       {1, 3, 10, 12},
+       {{"kernel_shape", Ints{2, 5}}, {"strides", Ints{3, 2}}, {"ceil_mode", true}}},
+      {"at every place",
+       {1, 2, 10, 67},
+       {{"kernel_shape", Ints{3, 3}}, {"padding", "explicit"}, {"pads", Ints{1, 1, 1, 1}}}},
+      {"one axis, far apart", {2, 3, 50}, {{"kernel_shape", Ints{5}}, {"strides", Ints{4}}}},
+      {"dilated, strides of 3",
+       {2, 3, 12, 33},
+       {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{1, 3}}, {"dilations", Ints{1, 4}}}},
+      {"three axes", {1, 2, 5, 6, 9}, {{"kernel_shape", Ints{2, 3, 2}}}},
+      {"a window larger than the input",
+       {1, 2, 3, 3},
+       {{"kernel_shape", Ints{5, 5}}, {"padding", "same"}}},
+  };
+  for (const auto& c : cases) {
+    for (const int special_every : {0, 7}) {
+      SCOPED_TRACE(c.name);
+      Attributes attrs = c.attrs;
+      attrs.Set("data_format", "channels_first");
+      const Value x = InputValue({DType::kFloat32, PartialShape(c.x)}, "x");
+      const Value y = Call("nn.MaxPool", {x}, attrs);
+      const auto model = BuildModel({x}, {Call("nn.MaxPoolGrad", {y, x}, attrs)});
+      ASSERT_TRUE(model.ok()) << model.status();
+      const Tensor numbers = Numbers(c.x, 1, special_every);
+      std::string program, reference;
+      const Tensor dx = Computed(*model, numbers, false, 3, program);
+      EXPECT_THAT(program, HasSubstr("window loop"));
+      ExpectNear(dx, Computed(*model, numbers, true, 1, reference), 1e-5);
+    }
+  }
+}
+
 TEST(ChannelAffine, AgreesWithTheDefinition) {
   const struct {
     std::string name;

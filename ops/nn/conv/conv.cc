@@ -102,14 +102,13 @@ absl::StatusOr<Window> WindowOfNode(const PrepareContext& context) {
 // A pointwise convolution is a product of its kernel with the pixels as they lie; another one,
 // where the planes of the channels lie together, with what is under the window at each place.
 std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
-  const Tensor& weights = context.constants[1];
-  if (!weights.valid()) return std::nullopt;
-  const auto window = ConcreteWindow(context.attrs, context.inputs[0].shape, weights.shape());
+  const Shape& weights = context.inputs[1].shape;
+  const auto window = ConcreteWindow(context.attrs, context.inputs[0].shape, weights);
   if (!window.ok() || !FitsIn32Bits(*window)) return std::nullopt;
   const ActivationLayout x(context.inputs[0].shape, context.attrs);
   const ActivationLayout y(context.outputs[0].shape, context.attrs);
-  const ConvKernelLayout kernel(weights.shape(), context.attrs);
-  const float* data = FloatsOf(weights);
+  const ConvKernelLayout kernel(weights, context.attrs);
+  const float* data = FloatsOf(context.constants[1]);
   const int64_t groups = context.attrs.Int("groups");
   const bool pointwise = IsPointwise(*window) && groups == 1;
   const int bias = context.has_input(2) ? 2 : -1;
@@ -137,7 +136,11 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
   // What is under the windows is copied. oneDNN copies input and output into blocks of channels,
   // and fills those of small groups up.
   constexpr int64_t kBlock = 8, kWide = 256;
-  constexpr double kRoundedSum = 0.6;  // of the time of one in float32
+  // Of the time of a plain sum in float32: that of one in bfloat16, and what it takes to pack
+  // planes, which is shared by few channels.
+  constexpr double kRoundedSum = 0.48, kPacking = 2;
+  const double rounded_sum =
+      kRoundedSum + kPacking / static_cast<double>(std::max<int64_t>(out, 1));
   const bool small_groups =
       groups > 1 && std::min(x.channels / groups, out) < kBlock && y.positions >= kWide;
   const bool copies_less =
@@ -150,10 +153,16 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
       .products = x.batches * groups,
       .other_size = y.positions,
       .window = spans,
+      .plane_stride = kernel.in_stride,
+      .tap_stride = kernel.tap_stride,
       .bias_input = bias,
       .pays = taps == 1 || small_groups || copies_less,
       .pays_rounded = (groups == 1 || (out >= kBlock && terms >= kBlock)) &&
-                      !WinogradPays(WindowOfNode, context, kRoundedSum)};
+                      !WinogradPays(WindowOfNode, context, rounded_sum)};
+}
+
+std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
+  return context.constants[1].valid() ? DescribeProduct(context) : std::nullopt;
 }
 
 std::vector<Example> ConvExamples() {
@@ -292,7 +301,7 @@ NOMO_REGISTER_OP(
         .Fast(PrepareDepthwise(WindowOfNode))
         .Fast(PrepareTaps(WindowOfNode))
         .Fast(PrepareDirect(WindowOfNode))
-        .Fast(PreparePacked(DescribeProduct))
+        .Fast(PreparePacked(DescribePacked))
         .Fast(onednn::Prepare(BuildConv))
         .TakesPostOps(BFloat16TakesPostOps(
             DescribeProduct,
@@ -303,7 +312,7 @@ NOMO_REGISTER_OP(
                     TapsTakePostOps(
                         WindowOfNode,
                         DirectTakesPostOps(WindowOfNode,
-                                           PackedTakesPostOps(DescribeProduct,
+                                           PackedTakesPostOps(DescribePacked,
                                                               onednn::TakesPostOps(BuildConv))))))))
         .AbsorbsAffine(AbsorbAffine)
         .Gradient(ConvGradient(PlainConv()))

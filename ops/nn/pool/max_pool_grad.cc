@@ -1,9 +1,9 @@
 // nn.MaxPoolGrad: the gradient of each window goes to its greatest element.
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/pool/pool_gradient.h"
@@ -36,25 +36,106 @@ absl::Status Compute(KernelContext& context) {
   });
 }
 
+using Range = PoolRanges::Range;
+
+// One window of a plane whose elements lie one behind the other.
+void SpreadWindow(const PoolRanges& ranges, const Range& a, const Range& b, const Range& c,
+                  const float* x, float dy, float* dx) {
+  float greatest = -std::numeric_limits<float>::infinity();
+  int64_t found = -1;
+  ranges.ForEachTap(a, b, c, [&](int64_t position) {
+    if (found >= 0 && !IsGreater(x[position], greatest)) return;
+    greatest = x[position];
+    found = position;
+  });
+  if (found >= 0) dx[found] += dy;
+}
+
+// What is so far the greatest of each of some windows side by side, and where.
+constexpr int64_t kWindowsAtOnce = 64;
+struct Greatest {
+  std::array<float, kWindowsAtOnce> values;
+  std::array<int32_t, kWindowsAtOnce> found;
+};
+
+// One tap of `count` windows, whose elements are kStride apart, from position `at` on.
+template <int64_t kStride>
+void TakeTap(const float* x, int64_t at, int64_t count, Greatest& greatest) {
+  const float* const from = x + at;
+  const auto first = static_cast<int32_t>(at);
+  float* const values = greatest.values.data();
+  int32_t* const found = greatest.found.data();
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) {
+    const float value = from[i * kStride], old = values[i];
+    const bool takes = (value > old) | ((value != value) & (old == old));
+    values[i] = takes ? value : old;
+    found[i] = takes ? first + static_cast<int32_t>(i * kStride) : found[i];
+  }
+}
+
+// The windows [begin, begin + count) of a row, all of as many taps, kStride apart.
+template <int64_t kStride>
+void SpreadWindows(const PoolRanges& ranges, const Range& a, const Range& b, int64_t begin,
+                   int64_t count, const float* x, const float* dy, float* dx) {
+  const Range& c = ranges.columns()[begin];
+  Greatest greatest;
+  bool first = true;
+  ranges.ForEachTap(a, b, c, [&](int64_t position) {
+    if (first) {
+      for (int64_t i = 0; i < count; ++i) {
+        greatest.values[i] = x[position + i * kStride];
+        greatest.found[i] = static_cast<int32_t>(position + i * kStride);
+      }
+      first = false;
+      return;
+    }
+    TakeTap<kStride>(x, position, count, greatest);
+  });
+  if (first) return;
+  for (int64_t i = 0; i < count; ++i) dx[greatest.found[i]] += dy[i];
+}
+
+// The windows [begin, end) along a row that have as many taps each, `stride` apart: all but those
+// at the borders.
+struct Even {
+  explicit Even(const std::vector<Range>& columns) {
+    const auto less = [](const Range& a, const Range& b) { return a.count < b.count; };
+    const auto first = std::max_element(columns.begin(), columns.end(), less);
+    begin = first - columns.begin();
+    end = std::min(begin + 1, static_cast<int64_t>(columns.size()));
+    if (end < static_cast<int64_t>(columns.size())) stride = columns[end].first - first->first;
+    while (end < static_cast<int64_t>(columns.size()) && columns[end].count == first->count &&
+           columns[end].first == columns[end - 1].first + stride) {
+      ++end;
+    }
+  }
+  int64_t begin, end, stride = 0;
+};
+
 // A plane whose elements lie one behind the other.
 void SpreadPlane(const PoolRanges& ranges, const float* x, const float* dy, float* dx) {
   std::fill_n(dx, ranges.positions(), 0.0f);
-  using Range = PoolRanges::Range;
-  ranges.ForEachWindow([&](int64_t output, const Range& a, const Range& b, const Range& c) {
-    float greatest = -std::numeric_limits<float>::infinity();
-    int64_t found = -1;
-    ranges.ForEachTap(a, b, c, [&](int64_t position) {
-      const float value = x[position];
-      const bool takes =
-          (value > greatest) | (found < 0) | ((value != value) & (greatest == greatest));
-      // By masks: which one is greatest cannot be predicted.
-      const int64_t mask = -static_cast<int64_t>(takes);
-      const auto old_bits = std::bit_cast<uint32_t>(greatest);
-      const uint32_t change = (old_bits ^ std::bit_cast<uint32_t>(value));
-      greatest = std::bit_cast<float>(old_bits ^ (change & static_cast<uint32_t>(mask)));
-      found ^= (found ^ position) & mask;
-    });
-    if (found >= 0) dx[found] += dy[output];
+  const std::vector<Range>& columns = ranges.columns();
+  const auto size = static_cast<int64_t>(columns.size());
+  const Even even(columns);
+  const auto spread = even.stride == 1   ? SpreadWindows<1>
+                      : even.stride == 2 ? SpreadWindows<2>
+                      : even.stride == 3 ? SpreadWindows<3>
+                                         : nullptr;
+  const int64_t begin = spread == nullptr ? size : even.begin,
+                end = spread == nullptr ? size : even.end;
+  ranges.ForEachRow([&](int64_t output, const Range& a, const Range& b) {
+    const auto alone = [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; ++i) {
+        SpreadWindow(ranges, a, b, columns[i], x, dy[output + i], dx);
+      }
+    };
+    alone(0, begin);
+    for (int64_t i = begin; i < end; i += kWindowsAtOnce) {
+      spread(ranges, a, b, i, std::min(kWindowsAtOnce, end - i), x, dy + output + i, dx);
+    }
+    alone(end, size);
   });
 }
 

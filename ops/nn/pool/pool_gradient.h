@@ -59,6 +59,21 @@ class PoolRanges {
       }
     }
   }
+  // Calls row(first output, ranges along the first two axes) for each row of windows.
+  template <typename F>
+  void ForEachRow(F row) const {
+    int64_t output = 0;
+    for (const Range& a : ranges_[0]) {
+      for (const Range& b : ranges_[1]) {
+        row(output, a, b);
+        output += static_cast<int64_t>(ranges_[2].size());
+      }
+    }
+  }
+  // The windows along the last axis, and from tap to tap of one of them.
+  const std::vector<Range>& columns() const { return ranges_[2]; }
+  int64_t column_step() const { return steps_[2]; }
+
   // Both: `begin(output, taps that meet x, all taps)`, `tap(position)` for each, `end(output)`.
   template <typename Begin, typename Tap, typename End>
   void ForEach(Begin begin, Tap tap, End end) const {

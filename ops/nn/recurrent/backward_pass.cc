@@ -1,9 +1,12 @@
 #include "nomograph/ops/nn/recurrent/backward_pass.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "nomograph/core/onednn/runtime.h"
+#include "nomograph/ops/math/rounding_kernel.h"
 
 namespace nomograph::nn {
 namespace {
@@ -92,11 +95,13 @@ class Pass {
     bent_c_ = take(rows * a_.hidden);
     slope_c_ = take(rows * a_.hidden);
     back_ = take(2 * a_.batch * a_.hidden);
+    rounding_ = scratch;
   }
 
   static int64_t Scratch(const BackwardArrays<Real>& a) {
     const int64_t rows = a.steps * a.batch;
-    return rows * a.hidden * (3 * a.gates + 4) + (a.steps + 3) * a.batch * a.hidden;
+    return rows * a.hidden * (3 * a.gates + 4) + (a.steps + 3) * a.batch * a.hidden +
+           RoundingScratch(a);
   }
 
   absl::Status Run() {
@@ -112,6 +117,39 @@ class Pass {
  private:
   enum LstmGate { kInput, kOutput, kForget, kCell };
   enum GruGate { kUpdate, kReset, kHidden };
+
+  static constexpr int64_t kAligned = 16;
+
+  // For the largest of those products whose factors are rounded.
+  static int64_t RoundingScratch(const BackwardArrays<Real>& a) {
+    if (!a.rounds) return 0;
+    const int64_t rows = a.steps * a.batch, width = a.gates * a.hidden;
+    const auto floats = [&](int64_t m, int64_t n, int64_t k) {
+      return RoundedScratchFloats(m, k, n, a.threads);
+    };
+    return kAligned + std::max({floats(rows, width, a.input), floats(rows, width, a.hidden),
+                                floats(rows, a.input, width), floats(width, a.input, rows),
+                                floats(width, a.hidden, rows), floats(a.batch, a.hidden, width)});
+  }
+
+  // c = a b, or c += a b; a is [m, k], b is [k, n].
+  absl::Status Product(int64_t m, int64_t n, int64_t k, Matrix<const Real> a, Matrix<const Real> b,
+                       Matrix<Real> c, bool add) const {
+    if constexpr (std::is_same_v<Real, float>) {
+      if (a_.rounds && RoundingPays(m, k, n)) {
+        const auto view = [](const Matrix<const float>& x, int64_t rows, int64_t columns) {
+          return MatrixView{x.data, rows, columns, x.transposed ? 1 : x.step,
+                            x.transposed ? x.step : 1};
+        };
+        const auto address = reinterpret_cast<uintptr_t>(rounding_);
+        constexpr uintptr_t kBytes = kAligned * sizeof(float);
+        MultiplyRounded(view(a, m, k), view(b, k, n), c.data, c.step, add, a_.threads,
+                        rounding_ + (kBytes - address % kBytes) % kBytes / sizeof(float));
+        return absl::OkStatus();
+      }
+    }
+    return Multiply(m, n, k, a, b, c, add);
+  }
 
   int64_t width() const { return a_.gates * a_.hidden; }
   int64_t rows() const { return a_.steps * a_.batch; }
@@ -131,10 +169,10 @@ class Pass {
       slopes_[i] = BiasOf(0, i) + (i < plain || !Linear() ? BiasOf(1, i) : Real{0});
     for (int64_t row = 1; row < rows(); ++row)
       std::copy_n(slopes_, width(), slopes_ + row * width());
-    NOMO_RETURN_IF_ERROR(Multiply(rows(), width(), a_.input, {a_.x, a_.input},
-                                  {a_.w, a_.input, true}, {slopes_, width()}, true));
-    return Multiply(rows(), plain, hidden, {a_.h, hidden}, {a_.r, hidden, true}, {slopes_, width()},
-                    true);
+    NOMO_RETURN_IF_ERROR(Product(rows(), width(), a_.input, {a_.x, a_.input},
+                                 {a_.w, a_.input, true}, {slopes_, width()}, true));
+    return Product(rows(), plain, hidden, {a_.h, hidden}, {a_.r, hidden, true}, {slopes_, width()},
+                   true);
   }
 
   // Gate number `gate` of a row from its sums.
@@ -162,12 +200,12 @@ class Pass {
         for (int64_t u = 0; u < hidden; ++u)
           operand_[row * hidden + u] = BiasOf(1, kHidden * hidden + u);
       }
-      NOMO_RETURN_IF_ERROR(Multiply(rows(), hidden, hidden, {a_.h, hidden}, {LastR(), hidden, true},
-                                    {operand_, hidden}, true));
+      NOMO_RETURN_IF_ERROR(Product(rows(), hidden, hidden, {a_.h, hidden}, {LastR(), hidden, true},
+                                   {operand_, hidden}, true));
     } else {  // it is what R is multiplied by
       ForEachUnit([&](int64_t at, int64_t wide) { operand_[at] = reset[wide] * a_.h[at]; });
-      NOMO_RETURN_IF_ERROR(Multiply(rows(), hidden, hidden, {operand_, hidden},
-                                    {LastR(), hidden, true}, {sums, width()}, true));
+      NOMO_RETURN_IF_ERROR(Product(rows(), hidden, hidden, {operand_, hidden},
+                                   {LastR(), hidden, true}, {sums, width()}, true));
     }
     if (Linear())
       ForEachUnit([&](int64_t at, int64_t wide) { sums[wide] += reset[wide] * operand_[at]; });
@@ -277,16 +315,16 @@ class Pass {
     }
     const int64_t wide = first * width();
     if (LastGateApart() && !Linear()) {
-      NOMO_RETURN_IF_ERROR(Multiply(a_.batch, hidden, hidden,
-                                    {dz_ + wide + kHidden * hidden, width()}, {LastR(), hidden},
-                                    {through_reset, hidden}, false));
+      NOMO_RETURN_IF_ERROR(Product(a_.batch, hidden, hidden,
+                                   {dz_ + wide + kHidden * hidden, width()}, {LastR(), hidden},
+                                   {through_reset, hidden}, false));
       for (int64_t b = 0; b < a_.batch; ++b) ResetStep(first + b, through_reset + b * hidden);
     }
-    NOMO_RETURN_IF_ERROR(Multiply(a_.batch, hidden, PlainGates() * hidden, {dz_ + wide, width()},
-                                  {a_.r, hidden}, {back, hidden}, false));
+    NOMO_RETURN_IF_ERROR(Product(a_.batch, hidden, PlainGates() * hidden, {dz_ + wide, width()},
+                                 {a_.r, hidden}, {back, hidden}, false));
     if (LastGateApart() && Linear()) {
-      NOMO_RETURN_IF_ERROR(Multiply(a_.batch, hidden, hidden, {ds_last_ + first * hidden, hidden},
-                                    {LastR(), hidden}, {back, hidden}, true));
+      NOMO_RETURN_IF_ERROR(Product(a_.batch, hidden, hidden, {ds_last_ + first * hidden, hidden},
+                                   {LastR(), hidden}, {back, hidden}, true));
     }
     for (int64_t b = 0; b < a_.batch; ++b) {
       if (step < (*a_.lengths)[b]) HandBack(first + b, b, back + b * hidden, through_reset);
@@ -379,18 +417,18 @@ class Pass {
   // What all steps add to the gradients of x and of the weights.
   absl::Status Finish() {
     const int64_t hidden = a_.hidden, plain = PlainGates() * hidden;
-    NOMO_RETURN_IF_ERROR(Multiply(rows(), a_.input, width(), {dz_, width()}, {a_.w, a_.input},
-                                  {a_.dx, a_.input}, false));
-    NOMO_RETURN_IF_ERROR(Multiply(width(), a_.input, rows(), {dz_, width(), true}, {a_.x, a_.input},
-                                  {a_.dw, a_.input}, false));
-    NOMO_RETURN_IF_ERROR(Multiply(plain, hidden, rows(), {dz_, width(), true}, {a_.h, hidden},
-                                  {a_.dr, hidden}, false));
+    NOMO_RETURN_IF_ERROR(Product(rows(), a_.input, width(), {dz_, width()}, {a_.w, a_.input},
+                                 {a_.dx, a_.input}, false));
+    NOMO_RETURN_IF_ERROR(Product(width(), a_.input, rows(), {dz_, width(), true}, {a_.x, a_.input},
+                                 {a_.dw, a_.input}, false));
+    NOMO_RETURN_IF_ERROR(Product(plain, hidden, rows(), {dz_, width(), true}, {a_.h, hidden},
+                                 {a_.dr, hidden}, false));
     if (LastGateApart()) {
       const Matrix<const Real> sums = Linear() ? Matrix<const Real>{ds_last_, hidden, true}
                                                : Matrix<const Real>{dz_ + plain, width(), true};
-      NOMO_RETURN_IF_ERROR(Multiply(hidden, hidden, rows(), sums,
-                                    {Linear() ? a_.h : operand_, hidden},
-                                    {a_.dr + plain * hidden, hidden}, false));
+      NOMO_RETURN_IF_ERROR(Product(hidden, hidden, rows(), sums,
+                                   {Linear() ? a_.h : operand_, hidden},
+                                   {a_.dr + plain * hidden, hidden}, false));
     }
     std::fill_n(a_.db, 2 * width(), Real{0});
     const bool apart = LastGateApart() && Linear();
@@ -412,6 +450,7 @@ class Pass {
   // Of an LSTM: c before each step and behind the last; its activation, and the slope of that.
   Real *c_, *bent_c_, *slope_c_;
   Real* back_;
+  Real* rounding_;  // for products whose factors are rounded
 };
 
 }  // namespace

@@ -18,6 +18,8 @@ namespace nomograph::nn {
 template <typename Real>
 struct BackwardArrays {
   int64_t steps, batch, input, hidden, gates;
+  int threads;
+  bool rounds;  // whether factors of large products are rounded to bfloat16; in float32 alone
   const std::vector<int64_t>* lengths;  // of the sequences
 
   const Real *x, *w, *r;

@@ -5,6 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
+#include "nomograph/core/form/form.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
+#include "nomograph/ops/math/bfloat16_kernel.h"
+#include "nomograph/ops/math/rounding_kernel.h"
 
 namespace nomograph::nn {
 namespace {
@@ -275,7 +279,7 @@ void AddLayerAttributes(const RecurrentKind& kind, OpDef& op) {
 
 OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell) {
   OpDef op(std::move(name), 1);
-  op.TypeVar("T", kFloats);
+  op.TypeVar("T", kFloats).TakesPostOps(AsksRounding(kind));
   AddLayerInputs(kind, op);
   op.Output("Y", "T",
             "[steps, directions, batch, hidden_size], see layout: h after each step, 0 behind a "
@@ -288,6 +292,25 @@ OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell) {
     return RecurrentCompute(context, kind, cell);
   });
   return op;
+}
+
+bool TakesRounding(const RecurrentNode& node, int64_t gates, const PrepareContext& context) {
+  // A constant W is packed beforehand in float32.
+  if (!RoundsFactors(context) || context.constants[kW].valid()) return false;
+  const int64_t rows = node.steps * node.batch, width = gates * node.hidden;
+  constexpr int64_t kSmallWork = 1 << 20;
+  return rows * width * node.input >= kSmallWork &&
+         TakesForm(kRoundingForm, RoundingPays(rows, node.input, width));
+}
+
+std::function<bool(const PrepareContext&)> AsksRounding(const RecurrentKind& kind) {
+  return [kind](const PrepareContext& context) {
+    if (!RoundsFactors(context)) return false;
+    const RecurrentNode node(kind, context.attrs, context.inputs[kX].shape,
+                             context.inputs[kR].shape);
+    TakesRounding(node, kind.gates, context);
+    return false;
+  };
 }
 
 }  // namespace nomograph::nn

@@ -108,6 +108,12 @@ void AddLayerAttributes(const RecurrentKind& kind, OpDef& op);
 // The op without Doc, Fast and Examples. Attributes of its own may be added.
 OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell);
 
+// Whether the node is marked to have its products with W and, of all steps at once, with R round
+// their factors to bfloat16 (kRoundsFactors), and that pays. It asks for kRoundingForm.
+bool TakesRounding(const RecurrentNode& node, int64_t gates, const PrepareContext& context);
+// For OpDef::TakesPostOps: it takes none, but says so of nodes that are asked whether they round.
+std::function<bool(const PrepareContext&)> AsksRounding(const RecurrentKind& kind);
+
 }  // namespace nomograph::nn
 
 #endif  // NOMOGRAPH_OPS_NN_RECURRENT_RECURRENT_H_

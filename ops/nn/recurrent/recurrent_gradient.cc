@@ -84,8 +84,10 @@ struct Gathered {
 };
 
 template <typename Real>
-int64_t ScratchElements(const RecurrentNode& n, int gates) {
+int64_t ScratchElements(const RecurrentNode& n, int gates, int threads = 1, bool rounds = false) {
   BackwardArrays<Real> arrays{};
+  arrays.threads = threads;
+  arrays.rounds = rounds;
   arrays.steps = n.steps;
   arrays.batch = n.batch;
   arrays.input = n.input;
@@ -98,10 +100,13 @@ int64_t ScratchElements(const RecurrentNode& n, int gates) {
 template <typename Real>
 class Backward {
  public:
-  Backward(KernelContext& context, const RecurrentKind& kind, RecurrentCell cell)
+  Backward(KernelContext& context, const RecurrentKind& kind, RecurrentCell cell, int threads = 1,
+           bool rounds = false)
       : context_(context),
         kind_(kind),
         cell_(cell),
+        threads_(threads),
+        rounds_(rounds),
         node_(kind, context.attrs(), context.input_shape(kX), context.input_shape(kR)),
         y_(LayerInputs(kind.has_cell)) {}
 
@@ -204,6 +209,8 @@ class Backward {
         .input = node_.input,
         .hidden = hidden,
         .gates = kind_.gates,
+        .threads = threads_,
+        .rounds = rounds_,
         .lengths = &lengths_,
         .x = g.x,
         .w = In(kW) + d * width * node_.input,
@@ -249,6 +256,8 @@ class Backward {
   KernelContext& context_;
   const RecurrentKind& kind_;
   const RecurrentCell cell_;
+  const int threads_;
+  const bool rounds_;
   const RecurrentNode node_;
   const int y_;
   std::vector<int64_t> lengths_;
@@ -269,13 +278,16 @@ PrepareFn Fast(const RecurrentKind& kind, RecurrentCell cell) {
     const RecurrentNode node(kind, context.attrs, context.inputs[kX].shape,
                              context.inputs[kR].shape);
     if (std::min({node.steps, node.batch, node.input, node.hidden}) == 0) return nullptr;
+    const bool rounds = TakesRounding(node, kind.gates, context);
     return MakeComputeKernel(
-        [kind, cell](KernelContext& kernel) {
-          return Backward<float>(kernel, kind, cell)
+        [kind, cell, rounds, threads = context.threads](KernelContext& kernel) {
+          return Backward<float>(kernel, kind, cell, threads, rounds)
               .Run(reinterpret_cast<float*>(kernel.scratch()));
         },
-        "backward through time, oneDNN's sgemm",
-        ScratchElements<float>(node, kind.gates) * static_cast<int64_t>(sizeof(float)));
+        rounds ? "backward through time, products rounded to bfloat16"
+               : "backward through time, oneDNN's sgemm",
+        ScratchElements<float>(node, kind.gates, context.threads, rounds) *
+            static_cast<int64_t>(sizeof(float)));
   };
 }
 
@@ -315,6 +327,7 @@ OpDef RecurrentGradOp(const std::string& of, const RecurrentKind& kind, Recurren
       .Infer([kind](const InferContext& context) { return Infer(context, kind); })
       .Reference(Reference(kind, cell))
       .Fast(Fast(kind, cell))
+      .TakesPostOps(AsksRounding(kind))
       .NoGradient(
           "the gradient of a recurrent layer is not differentiated again; a layer written "
           "with core.Scan is")

@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "nomograph/core/form/form.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_matmul.h"
 #include "nomograph/ops/math/packed_kernel.h"
+#include "nomograph/ops/math/rounding_kernel.h"
 #include "nomograph/ops/nn/conv/sub_kernel.h"
 
 namespace nomograph::nn {
@@ -32,7 +34,18 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
                     .other_size = context.inputs[0].shape[0]};
 }
 
+std::optional<FactorsNode> DescribeFactors(const PrepareContext& context) {
+  const Shape &x = context.inputs[0].shape, &w = context.inputs[1].shape;
+  return FactorsNode{.left = {{nullptr, x[0], x[1], x[1], 1}, {0}},
+                     .right = {{nullptr, w[1], w[0], 1, w[1]}, {0}}};
+}
+
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareProduct(const PrepareContext& context) {
+  if (!context.constants[1].valid()) {
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> rounding,
+                          PrepareRounding(DescribeFactors)(context));
+    if (rounding != nullptr) return rounding;
+  }
   NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> packed, PreparePacked(DescribeProduct)(context));
   if (packed != nullptr) return packed;
   if (!TakesForm("oneDNN product", true)) return nullptr;
@@ -194,11 +207,14 @@ absl::StatusOr<bool> RecurrentKernel::AddProduct(const PrepareContext& context, 
   // and to wake them takes longer than the product.
   constexpr int64_t kWorthThreads = 1 << 22;
   const bool alone = parallel_directions_ == 1;
+  // Products with R follow one another step by step: to pack it each time does not pay.
+  Attributes attrs = context.attrs;
+  if (input == kR) attrs.Erase(kRoundsFactors);
   const bool worth = rows * gates * node_.hidden * columns >= kWorthThreads;
   const int threads = alone && worth ? context.threads : 1;
   NOMO_ASSIGN_OR_RETURN(
       std::optional<SubKernel> product,
-      SubKernel::Create(PrepareProduct, context.attrs, threads,
+      SubKernel::Create(PrepareProduct, attrs, threads,
                         {{DType::kFloat32, {rows, columns}}, {DType::kFloat32, weights}},
                         {DType::kFloat32, {rows, gates * node_.hidden}}, {Tensor(), constant}));
   if (!product) return false;
