@@ -5,6 +5,7 @@
 #include "nomograph/core/compile/dtype_choice.h"
 #include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/compile/specs.h"
+#include "nomograph/core/compile/tabulate_bytes.h"
 #include "nomograph/core/form/form.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/philox.h"
@@ -87,7 +88,10 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
     NOMO_ASSIGN_OR_RETURN(const bool changed, AssignPrecision(graph_, registry));
     if (changed) RemoveDeadNodes(graph_);
   }
-  if (kernels_ == KernelChoice::kFast) FusePostOps(graph_, threads_, tuning_.get());
+  if (kernels_ == KernelChoice::kFast) {
+    TabulateBytes(graph_, registry);
+    FusePostOps(graph_, threads_, tuning_.get());
+  }
   plan_ = PlanMemory(graph_);
   return PrepareSteps();
 }

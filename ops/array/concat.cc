@@ -87,6 +87,15 @@ absl::StatusOr<std::vector<Value>> Gradient(const GradientContext& g) {
                    {{"axis", axis}}, options);
 }
 
+// As many as are joined as bytes (quant.QLinearConcat).
+std::optional<QuantizedInputs> Quantized(const InferContext& node) {
+  constexpr int kMost = 4;
+  if (node.num_inputs() > kMost) return std::nullopt;
+  QuantizedInputs inputs{.only_between = true};
+  for (int i = 0; i < node.num_inputs(); ++i) inputs.activations.push_back(i);
+  return inputs;
+}
+
 NOMO_REGISTER_OP(
     CopyOp(OpDef("array.Concat")
                .Doc("Joins tensors along `axis`. Their sizes along the other axes must be equal.")
@@ -98,6 +107,7 @@ NOMO_REGISTER_OP(
                .Attr("axis", -1, "in [-rank, rank)")
                .Infer(Infer)
                .InLowPrecision(LowPrecision::kFollows)
+               .Quantizes(Quantized)
                .Gradient(Gradient)
                .Examples(Examples),
            Plan));

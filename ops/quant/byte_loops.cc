@@ -1,6 +1,8 @@
 #include "nomograph/ops/quant/byte_loops.h"
 
+#include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/quant/loops.h"
@@ -18,6 +20,8 @@ namespace {
 struct Target {
   decltype(&HWY_STATIC_DISPATCH(AddBytes)) add_bytes = NOMO_BEST(AddBytes);
   decltype(&HWY_STATIC_DISPATCH(QuantizeToBytes)) quantize_to_bytes = NOMO_BEST(QuantizeToBytes);
+  decltype(&HWY_STATIC_DISPATCH(RequantizeToBytes)) requantize_to_bytes =
+      NOMO_BEST(RequantizeToBytes);
   decltype(&HWY_STATIC_DISPATCH(MaxOfLines)) max_of_lines = NOMO_BEST(MaxOfLines);
   decltype(&HWY_STATIC_DISPATCH(MaxOfTaps)) max_of_taps = NOMO_BEST(MaxOfTaps);
 };
@@ -29,13 +33,48 @@ const Target& Best() {
 
 }  // namespace
 
-void AddBytes(const ByteSum& sum, const void* a, const void* b, int64_t count, void* y) {
-  Best().add_bytes(sum, a, b, count, y);
+void AddBytes(const ByteSum& sum, const ByteSumFactors* factors, const void* a, const void* b,
+              int64_t count, void* y) {
+  Best().add_bytes(sum, factors, a, b, count, y);
+}
+
+std::optional<ByteSumFactors> FindFactors(const ByteSum& sum) {
+  const double y_scale = sum.y_scale, a = sum.a_scale / y_scale, b = sum.b_scale / y_scale;
+  const double rest = -(sum.a_zero * a + sum.b_zero * b);
+  // What is rounded is to fit into an int32.
+  constexpr double kMost = 1 << 20;
+  if (!(std::abs(a) < kMost && std::abs(b) < kMost && std::abs(rest) < kMost)) return std::nullopt;
+  std::vector<uint8_t> rows(256 * 256), columns(rows.size()), expected(rows.size()),
+      found(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    rows[i] = static_cast<uint8_t>(i / 256);
+    columns[i] = static_cast<uint8_t>(i);
+  }
+  const auto count = static_cast<int64_t>(rows.size());
+  AddBytes(sum, nullptr, rows.data(), columns.data(), count, expected.data());
+  // The float next to a factor is 2^-23 of it away, at most.
+  constexpr double kNext = 1.0 / (1 << 23), kStep = 1.0 / (1 << 17);
+  for (const int up : {0, 1, -1, 2, -2}) {
+    for (const int a_next : {0, 1, -1}) {
+      for (const int b_next : {0, 1, -1}) {
+        const ByteSumFactors factors = {static_cast<float>(a * (1 + a_next * kNext)),
+                                        static_cast<float>(b * (1 + b_next * kNext)),
+                                        static_cast<float>(rest + up * kStep)};
+        AddBytes(sum, &factors, rows.data(), columns.data(), count, found.data());
+        if (found == expected) return factors;
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 void QuantizeToBytes(const float* x, int64_t count, float scale, int32_t zero, bool is_signed,
                      void* y) {
   Best().quantize_to_bytes(x, count, scale, zero, is_signed, y);
+}
+
+void RequantizeToBytes(const int32_t* sums, int64_t count, const ByteScales& scales, void* y) {
+  Best().requantize_to_bytes(sums, count, scales, y);
 }
 
 void MaxOfLines(const uint8_t* const* lines, int64_t rows, uint8_t flip, int64_t count,

@@ -4,6 +4,7 @@
 #define NOMOGRAPH_OPS_QUANT_BYTE_LOOPS_H_
 
 #include <cstdint>
+#include <optional>
 
 namespace nomograph::quant {
 
@@ -14,11 +15,32 @@ struct ByteSum {
   int32_t a_zero, b_zero, y_zero;
   bool is_signed;
 };
-void AddBytes(const ByteSum& sum, const void* a, const void* b, int64_t count, void* y);
+// The same as round(a * factors.a + b * factors.b + rest) + y_zero, which takes a fourth of the
+// time.
+struct ByteSumFactors {
+  float a, b, rest;
+};
+// Those with which that holds for all pairs of bytes: all are tried, which takes up to a
+// millisecond. None where none were found, as next to ties or with scales that are no usual
+// numbers.
+std::optional<ByteSumFactors> FindFactors(const ByteSum& sum);
+// `factors`: what FindFactors() yielded for the same sum, or null. y may be a or b.
+void AddBytes(const ByteSum& sum, const ByteSumFactors* factors, const void* a, const void* b,
+              int64_t count, void* y);
 
 // y = QuantizedFast(x / scale, zero), int8 or uint8.
 void QuantizeToBytes(const float* x, int64_t count, float scale, int32_t zero, bool is_signed,
                      void* y);
+
+// y = QuantizedFast((sums + biases) * scales, zero), each of an array; the sums modulo 2^32. Scales
+// are finite; without biases (null) they are 0.
+struct ByteScales {
+  const float* scales;
+  const int32_t* biases;
+  int32_t zero;
+  bool is_signed;
+};
+void RequantizeToBytes(const int32_t* sums, int64_t count, const ByteScales& scales, void* y);
 
 // What each byte becomes when its scale and zero point change, by the bytes as they are without a
 // sign: QuantizedFast(((x - x_zero) * x_scale) / y_scale, y_zero).

@@ -13,6 +13,7 @@
 
 #include "hwy/highway.h"
 #include "nomograph/ops/quant/byte_loops.h"
+#include "nomograph/ops/quant/byte_rounding_kernel.h"
 #include "nomograph/ops/quant/loops.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -20,10 +21,6 @@ namespace nomograph::quant {
 namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-using Floats = hn::ScalableTag<float>;
-using Ints = hn::RebindToSigned<Floats>;
-using FloatVector = hn::Vec<Floats>;
 
 // Quotients by one scale as integers of 8 bits, less the zero point.
 //
@@ -130,13 +127,45 @@ void AddLoop(const ByteSum& sum, const Q* a, const Q* b, int64_t count, Q* y) {
   }
 }
 
-void AddBytes(const ByteSum& sum, const void* a, const void* b, int64_t count, void* y) {
+// Without dividing, in whole parts of ByteRounding::kCount; yields how many elements they are.
+template <typename Q>
+int64_t AddWithFactors(const ByteSum& sum, const ByteSumFactors& factors, const Q* a, const Q* b,
+                       int64_t count, Q* y) {
+  const Floats d;
+  constexpr int64_t kLanes = hn::MaxLanes(Floats());
+  const FloatVector a_factor = hn::Set(d, factors.a), b_factor = hn::Set(d, factors.b);
+  const FloatVector rest = hn::Set(d, factors.rest);
+  const ByteRounding rounding(sum.y_zero, sum.is_signed);
+  const auto number = [&](const Q* from) HWY_ATTR {
+    const hn::Rebind<Q, Floats> bytes;
+    return hn::ConvertTo(d, hn::PromoteTo(Ints(), hn::LoadU(bytes, from)));
+  };
+  const auto quotient = [&](int64_t i) HWY_ATTR {
+    return hn::MulAdd(number(a + i), a_factor, hn::MulAdd(number(b + i), b_factor, rest));
+  };
+  int64_t i = 0;
+  for (; i + ByteRounding::kCount <= count; i += ByteRounding::kCount) {
+    rounding.Store(quotient(i), quotient(i + kLanes), quotient(i + 2 * kLanes),
+                   quotient(i + 3 * kLanes), y + i);
+  }
+  return i;
+}
+
+template <typename Q>
+void AddBytesOf(const ByteSum& sum, const ByteSumFactors* factors, const Q* a, const Q* b,
+                int64_t count, Q* y) {
+  const int64_t done = factors == nullptr ? 0 : AddWithFactors(sum, *factors, a, b, count, y);
+  AddLoop(sum, a + done, b + done, count - done, y + done);
+}
+
+void AddBytes(const ByteSum& sum, const ByteSumFactors* factors, const void* a, const void* b,
+              int64_t count, void* y) {
   if (sum.is_signed) {
-    AddLoop(sum, static_cast<const int8_t*>(a), static_cast<const int8_t*>(b), count,
-            static_cast<int8_t*>(y));
+    AddBytesOf(sum, factors, static_cast<const int8_t*>(a), static_cast<const int8_t*>(b), count,
+               static_cast<int8_t*>(y));
   } else {
-    AddLoop(sum, static_cast<const uint8_t*>(a), static_cast<const uint8_t*>(b), count,
-            static_cast<uint8_t*>(y));
+    AddBytesOf(sum, factors, static_cast<const uint8_t*>(a), static_cast<const uint8_t*>(b), count,
+               static_cast<uint8_t*>(y));
   }
 }
 
@@ -159,6 +188,38 @@ void QuantizeToBytes(const float* x, int64_t count, float scale, int32_t zero, b
     QuantizeLoop(x, count, scale, zero, static_cast<int8_t*>(y));
   } else {
     QuantizeLoop(x, count, scale, zero, static_cast<uint8_t*>(y));
+  }
+}
+
+template <typename Q>
+void RequantizeLoop(const int32_t* HWY_RESTRICT sums, int64_t count, const ByteScales& scales,
+                    Q* HWY_RESTRICT y) {
+  const Floats d;
+  constexpr int64_t kLanes = hn::MaxLanes(Floats());
+  const FloatVector most = hn::Set(d, 1 << 20);
+  const ByteRounding rounding(scales.zero, scales.is_signed);
+  const auto value = [&](int64_t i) HWY_ATTR {
+    IntVector sum = hn::LoadU(Ints(), sums + i);
+    if (scales.biases != nullptr) sum = hn::Add(sum, hn::LoadU(Ints(), scales.biases + i));
+    return hn::Min(hn::Mul(hn::ConvertTo(d, sum), hn::LoadU(d, scales.scales + i)), most);
+  };
+  int64_t i = 0;
+  for (; i + ByteRounding::kCount <= count; i += ByteRounding::kCount) {
+    rounding.Store(value(i), value(i + kLanes), value(i + 2 * kLanes), value(i + 3 * kLanes),
+                   y + i);
+  }
+  for (; i < count; ++i) {
+    const uint32_t bias = scales.biases == nullptr ? 0 : static_cast<uint32_t>(scales.biases[i]);
+    const auto sum = static_cast<int32_t>(static_cast<uint32_t>(sums[i]) + bias);
+    y[i] = QuantizedFast<Q>(static_cast<float>(sum) * scales.scales[i], scales.zero);
+  }
+}
+
+void RequantizeToBytes(const int32_t* sums, int64_t count, const ByteScales& scales, void* y) {
+  if (scales.is_signed) {
+    RequantizeLoop(sums, count, scales, static_cast<int8_t*>(y));
+  } else {
+    RequantizeLoop(sums, count, scales, static_cast<uint8_t*>(y));
   }
 }
 

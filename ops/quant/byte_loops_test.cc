@@ -1,8 +1,10 @@
 // Vector loops over bytes against the definitions, at scales and numbers of all kinds.
 #include "nomograph/ops/quant/byte_loops.h"
 
+#include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <random>
 #include <type_traits>
 #include <vector>
@@ -42,7 +44,7 @@ void CheckArithmetic() {
                     .b_zero = zeros[1],
                     .y_zero = zeros[2],
                     .is_signed = std::is_signed_v<Q>},
-                   a.data(), b.data(), count, sum.data());
+                   nullptr, a.data(), b.data(), count, sum.data());
           std::vector<float> x(count);
           for (int i = 0; i < count; ++i) {
             x[i] = static_cast<float>(a[i] - zeros[0]) * a_scale +
@@ -66,6 +68,96 @@ void CheckArithmetic() {
 TEST(ByteLoops, RoundAsTheDefinitionDoes) {
   CheckArithmetic<uint8_t>();
   CheckArithmetic<int8_t>();
+}
+
+// All pairs of bytes, whatever the scales; yields for how many scales there are factors.
+template <typename Q>
+int CheckFactors(const std::vector<std::array<float, 3>>& scales) {
+  std::mt19937 random(8);
+  std::vector<Q> a(256 * 256 + 5), b(a.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    a[i] = static_cast<Q>(i / 256);
+    b[i] = static_cast<Q>(i);
+  }
+  int found = 0;
+  for (const auto& [a_scale, b_scale, y_scale] : scales) {
+    const auto zeros = RandomBytes<Q>(3, random);
+    const ByteSum sum{a_scale, b_scale, y_scale, zeros[0], zeros[1], zeros[2], std::is_signed_v<Q>};
+    const std::optional<ByteSumFactors> factors = FindFactors(sum);
+    if (!factors) continue;
+    ++found;
+    std::vector<Q> y(a.size() + 1, 77);
+    AddBytes(sum, &*factors, a.data(), b.data(), static_cast<int64_t>(a.size()), y.data());
+    for (size_t i = 0; i < a.size(); ++i) {
+      const float value = (static_cast<float>(a[i] - zeros[0]) * a_scale +
+                           static_cast<float>(b[i] - zeros[1]) * b_scale) /
+                          y_scale;
+      EXPECT_EQ(y[i], Quantized<Q>(value, zeros[2]))
+          << a_scale << ", " << b_scale << ", " << y_scale;
+      if (y[i] != Quantized<Q>(value, zeros[2])) return found;
+    }
+    EXPECT_EQ(y[a.size()], 77);
+  }
+  return found;
+}
+
+TEST(ByteLoops, SumsByFactorsAreThoseOfTheDefinition) {
+  std::mt19937 random(9);
+  std::uniform_real_distribution<float> scale(0.005f, 0.05f);
+  std::vector<std::array<float, 3>> usual, all;
+  for (int i = 0; i < 20; ++i) usual.push_back({scale(random), scale(random), scale(random)});
+  EXPECT_GE(CheckFactors<uint8_t>(usual), 15);
+  EXPECT_GE(CheckFactors<int8_t>(usual), 15);
+  for (const float a_scale : kScales) {
+    for (const float b_scale : kScales) {
+      for (const float y_scale : {0.5f, 0.1f, 3e-39f, kInfinity}) {
+        all.push_back({a_scale, b_scale, y_scale});
+      }
+    }
+  }
+  CheckFactors<uint8_t>(all);
+  CheckFactors<int8_t>(all);
+}
+
+template <typename Q>
+void CheckRequantizing() {
+  std::mt19937 random(10);
+  for (const int count : {1, 63, 64, 200}) {
+    for (const float scale : {1e-6f, 0.0131f, 0.5f, 1.0f, -0.1f, 1e30f, 3.4e38f}) {
+      for (const bool biased : {false, true}) {
+        std::vector<int32_t> sums(count), biases(count);
+        std::vector<float> scales(count, scale);
+        for (int i = 0; i < count; ++i) {
+          sums[i] = i % 3 == 0   ? static_cast<int32_t>(random())
+                    : i % 3 == 1 ? static_cast<int32_t>(random() % 64) - 32
+                                 : std::numeric_limits<int32_t>::max() - i;
+          biases[i] = static_cast<int32_t>(random() % 1000);
+          scales[i] *= static_cast<float>(i % 5);
+        }
+        const Q zero = RandomBytes<Q>(1, random)[0];
+        std::vector<Q> y(count + 1, 77);
+        RequantizeToBytes(sums.data(), count,
+                          {.scales = scales.data(),
+                           .biases = biased ? biases.data() : nullptr,
+                           .zero = zero,
+                           .is_signed = std::is_signed_v<Q>},
+                          y.data());
+        for (int i = 0; i < count; ++i) {
+          if (!std::isfinite(scales[i])) continue;
+          const uint32_t bias = biased ? static_cast<uint32_t>(biases[i]) : 0;
+          const auto sum = static_cast<int32_t>(static_cast<uint32_t>(sums[i]) + bias);
+          ASSERT_EQ(y[i], Quantized<Q>(static_cast<float>(sum) * scales[i], zero))
+              << sum << " * " << scales[i];
+        }
+        ASSERT_EQ(y[count], 77);
+      }
+    }
+  }
+}
+
+TEST(ByteLoops, SumsAreRequantized) {
+  CheckRequantizing<uint8_t>();
+  CheckRequantizing<int8_t>();
 }
 
 template <typename Q>

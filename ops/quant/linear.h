@@ -4,6 +4,7 @@
 #define NOMOGRAPH_OPS_QUANT_LINEAR_H_
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -38,6 +39,12 @@ Q Quantized(double value, int64_t zero_point) {
 template <typename Q>
 Q Requantized(int32_t sum, float x_scale, float w_scale, float y_scale, int64_t zero_point) {
   return Quantized<Q>(static_cast<float>(sum) * (x_scale * w_scale / y_scale), zero_point);
+}
+
+// A finite scale with which each sum becomes the same integer: a result that is NaN counts as 0,
+// and there the sum is 0 or the scale NaN.
+inline float FiniteScale(float scale) {
+  return std::isnan(scale) ? 0.0f : std::clamp(scale, -FLT_MAX, FLT_MAX);
 }
 
 // Whether `shape` is that of a single number, [] or [1].

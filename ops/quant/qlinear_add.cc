@@ -1,4 +1,6 @@
 // quant.QLinearAdd: the sum of quantised numbers, quantised.
+#include <optional>
+
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/elementwise.h"
@@ -67,21 +69,49 @@ absl::Status QLinearAddCompute(KernelContext& context) {
   return absl::OkStatus();
 }
 
+// Of the constants; none where some input but a and b is not constant.
+template <typename Q>
+std::optional<ByteSum> KnownSum(const PrepareContext& context) {
+  const auto known = [&](int i) { return !context.has_input(i) || context.constants[i].valid(); };
+  for (const int i : {kAScale, kAZero, kBScale, kBZero, kYScale, kYZero}) {
+    if (!known(i)) return std::nullopt;
+  }
+  const auto scale = [&](int i) { return context.constants[i].data<float>()[0]; };
+  const auto zero = [&](int i) -> int32_t {
+    return context.has_input(i) ? context.constants[i].data<Q>()[0] : 0;
+  };
+  return ByteSum{.a_scale = scale(kAScale),
+                 .b_scale = scale(kBScale),
+                 .y_scale = scale(kYScale),
+                 .a_zero = zero(kAZero),
+                 .b_zero = zero(kBZero),
+                 .y_zero = zero(kYZero),
+                 .is_signed = std::is_signed_v<Q>};
+}
+
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareQLinearAdd(const PrepareContext& prepare) {
   const int threads = prepare.threads;
+  std::optional<ByteSumFactors> factors;
+  Dispatch(ByteTypes{}, prepare.inputs[kA].dtype, [&]<typename Q>() {
+    const std::optional<ByteSum> sum = KnownSum<Q>(prepare);
+    // Few elements are not worth the search.
+    constexpr int64_t kFew = 1 << 12;
+    if (sum && prepare.outputs[0].shape.num_elements() >= kFew) factors = FindFactors(*sum);
+  });
   return MakeComputeKernel(
-      [threads](KernelContext& context) {
+      [threads, factors](KernelContext& context) {
         ByteSum sum;
         Dispatch(ByteTypes{}, context.input_dtype(kA),
                  [&]<typename Q>() { sum = SumOf<Q>(context); });
         ForRows(context, [&](const std::byte* a, const std::byte* b, std::byte* y, int64_t count) {
           ParallelRanges(count >= 1 << 15 ? threads : 1, count, [&](int64_t begin, int64_t end) {
-            AddBytes(sum, a + begin, b + begin, end - begin, y + begin);
+            AddBytes(sum, factors ? &*factors : nullptr, a + begin, b + begin, end - begin,
+                     y + begin);
           });
         });
         return absl::OkStatus();
       },
-      "loop");
+      factors ? "two factors" : "loop");
 }
 
 std::vector<Example> QLinearAddExamples() {

@@ -145,6 +145,33 @@ TEST(ConvInteger, IsExact) {
   }
 }
 
+// The second factor is packed as it would be if it were not transposed.
+TEST(QLinearMatMul, OfATransposedMatrixIsExact) {
+  for (const Shape& b : {Shape{33, 700}, Shape{5, 3}}) {
+    for (const DType dtype : {DType::kUInt8, DType::kInt8}) {
+      SCOPED_TRACE(b.ToString() + DTypeName(dtype).data());
+      const Shape columns = {b[0]};
+      const std::vector<Tensor> inputs = {Bytes(dtype, {9, b[1]}),
+                                          Tensor::Scalar<float>(0.01f),
+                                          Bytes(dtype, {}),
+                                          Bytes(DType::kInt8, b),
+                                          Tensor::Full(DType::kFloat32, columns, 0.02),
+                                          Numbers(DType::kInt8, columns, -20, 20),
+                                          Tensor::Scalar<float>(0.3f),
+                                          Bytes(dtype, {}),
+                                          Numbers(DType::kInt32, columns, -5000, 5000)};
+      const Attributes attrs = {{"transpose_b", true}};
+      const auto expected = RunOp(Op("quant.QLinearMatMul"), inputs, attrs);
+      ASSERT_TRUE(expected.ok()) << expected.status();
+      std::string description;
+      const auto found = RunFast(Op("quant.QLinearMatMul"), inputs, attrs, ~0u, description);
+      ASSERT_TRUE(found.ok()) << found.status();
+      EXPECT_NE(description, "reference");
+      EXPECT_EQ(*found, (*expected)[0]) << description;
+    }
+  }
+}
+
 struct ShapeCase {
   std::string op;
   Attributes attrs;

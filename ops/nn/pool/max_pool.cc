@@ -221,6 +221,9 @@ NOMO_REGISTER_OP(
         .Fast(PrepareMaxPlanes)
         .Fast(PrepareMaximum(BuildMaxPool, MaxPoolCompute))
         .InLowPrecision(LowPrecision::kFollows)
+        .Quantizes([](const InferContext&) -> std::optional<QuantizedInputs> {
+          return QuantizedInputs{.activations = {0}, .only_between = true};
+        })
         .Work(AllCombinationsWork)
         .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
           return std::vector<Value>{Call("nn.MaxPoolGrad", {g.gradient(0), g.input(0)},

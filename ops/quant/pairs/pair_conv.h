@@ -5,7 +5,7 @@
 // adds both products in 32 bits: twice the work of one on float32, with sums that nothing rounds.
 // The pairs lie in planes with the padding, the rows and columns of a stride apart, where the
 // elements under each tap of the window are at one distance from the output's place, whatever the
-// place is. A depthwise convolution has pairs of neighbouring columns instead.
+// place is.
 #ifndef NOMOGRAPH_OPS_QUANT_PAIRS_PAIR_CONV_H_
 #define NOMOGRAPH_OPS_QUANT_PAIRS_PAIR_CONV_H_
 
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "nomograph/core/vector/packed_product.h"
+#include "nomograph/ops/quant/pairs/pair_loops.h"
 #include "nomograph/ops/quant/pairs/window_axis.h"
 
 namespace nomograph::quant {
@@ -33,12 +34,19 @@ struct PairWeights {
 };
 
 // What happens to sums: y = saturate(round((sum + bias) * scale) + zero_point), as
-// quant::Requantized() has it. Arrays by output channel.
+// quant::Requantized() has it. Arrays by output channel; scales are finite.
 struct PairFinish {
   const float* scales = nullptr;
   const int32_t* biases = nullptr;
   int32_t zero_point = 0;
   bool is_signed = false;  // int8, else uint8
+
+  RowFinish OfChannel(int64_t channel) const {
+    return {.bias = biases[channel],
+            .scale = scales[channel],
+            .zero_point = zero_point,
+            .is_signed = is_signed};
+  }
 };
 
 // An image's bytes, less the zero point of all.
@@ -48,10 +56,10 @@ struct PairInput {
   int32_t zero_point = 0;
 };
 
-// The same arithmetic for every size; how the planes lie follows from it.
+// Not depthwise. The same arithmetic for every size; how the planes lie follows from it.
 class PairConv {
  public:
-  // REQUIRES: sizes that are positive, and FitsIn32Bits().
+  // REQUIRES: sizes that are positive and not depthwise, and FitsIn32Bits().
   explicit PairConv(const PairConvSizes& sizes);
 
   // The kernel as Multiply() reads it.
@@ -82,7 +90,6 @@ class PairConv {
   int64_t plane_;                   // elements of a phase
   int64_t pair_stride_;             // of all phases
   int64_t pairs_, blocks_;          // pairs of channels, blocks of output channels
-  int64_t block_channels_;          // output channels of a block
   int64_t chunk_rows_, chunks_;     // rows of the output that are computed together
   bool planes_are_images_ = false;  // without padding, in one phase
   std::vector<int64_t> offsets_;    // by tap, from the output's place

@@ -2,6 +2,7 @@
 
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/window.h"
+#include "nomograph/ops/quant/linear.h"
 
 namespace nomograph::quant {
 namespace {
@@ -99,7 +100,7 @@ PairFinish FinishOf(const KernelContext& context, const QuantizedConvInputs& inp
   const auto kernel = context.input<float>(inputs.kernel_scale);
   const bool has_bias = context.has_input(inputs.bias);
   for (int64_t o = 0; o < out_channels; ++o) {
-    scales[o] = x_scale * kernel[kernel.size() == 1 ? 0 : o] / y_scale;
+    scales[o] = FiniteScale(x_scale * kernel[kernel.size() == 1 ? 0 : o] / y_scale);
     biases[o] = has_bias ? context.input<int32_t>(inputs.bias)[o] : 0;
   }
   return {.scales = scales,

@@ -38,7 +38,8 @@ int ConvThreads(const PrepareContext& context, int64_t terms);
 // Image number `image` of x.
 PairInput ImageOf(const KernelContext& context, const ConvInputs& inputs, int64_t image);
 
-// As RequantizeRun() multiplies the scales. Writes `out_channels` scales and biases, which the
+// As RequantizeRun() multiplies the scales, or the greatest float where that is infinite, which
+// yields the same. Writes `out_channels` scales and biases, which the
 // result points to.
 PairFinish FinishOf(const KernelContext& context, const QuantizedConvInputs& inputs,
                     int64_t out_channels, float* scales, int32_t* biases);

@@ -16,7 +16,6 @@ struct SplitLines {
   // How many columns are read, and where in a padded line they begin. Behind them is padding, of a
   // vector's length or more.
   int64_t count = 0, at = 0;
-  int64_t neighbour = 0;  // pairs are of elements so far apart in one line; 0: of two lines
   int64_t pad_rows = 0, row_stride = 1, column_stride = 1;
   // Of what is written: rows of a phase, elements of a row, of a phase.
   int64_t rows = 0, pitch = 0, plane = 0;

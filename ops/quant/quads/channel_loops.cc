@@ -17,26 +17,30 @@ constexpr int64_t kPlaces = 14;
 // Rows of so few places are taken two at once: those of a plane of 224 after five strides.
 constexpr int64_t kShortRow = kPlaces / 2;
 
-// [channel][place] of up to 16 places' vectors of 16 channels, 4 channels to a vector.
+// [channel][place] of 16 places' rounded numbers of 16 channels, 4 channels to a vector.
 struct Turned {
   __m512i channels[4];
 };
-HWY_INLINE Turned Turn(const __m128i (&places)[16]) {
-  const __m512i a = SideBySide(places[0], places[1], places[2], places[3]);
-  const __m512i b = SideBySide(places[4], places[5], places[6], places[7]);
-  const __m512i c = SideBySide(places[8], places[9], places[10], places[11]);
-  const __m512i d = SideBySide(places[12], places[13], places[14], places[15]);
-  // 8 places of a channel are from two vectors, in which it is 16 bytes from place to place.
-  const __m512i base = _mm512_set4_epi32(0x70605040, 0x30201000, 0x70605040, 0x30201000);
+HWY_INLINE Turned Turn(const FinishVectors& finished, const __m512i (&places)[16]) {
+  // Four channels of four places lie in 16 bytes.
+  __m512i four[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    four[i] =
+        finished.Bytes(places[4 * i], places[4 * i + 1], places[4 * i + 2], places[4 * i + 3]);
+  }
+  // 8 places of a channel are from two vectors.
+  const __m512i order = _mm512_add_epi8(
+      _mm512_set1_epi64(0x4c4844400c080400),
+      _mm512_set_epi64(0x0303030303030303, 0x0303030303030303, 0x0202020202020202,
+                       0x0202020202020202, 0x0101010101010101, 0x0101010101010101, 0, 0));
   Turned turned;
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    const __m512i order = _mm512_add_epi8(
-        base, _mm512_set_epi64(0x0303030303030303, 0x0303030303030303, 0x0202020202020202,
-                               0x0202020202020202, 0x0101010101010101, 0x0101010101010101, 0, 0));
-    const __m512i moved = _mm512_add_epi8(order, _mm512_set1_epi8(static_cast<char>(4 * i)));
-    turned.channels[i] = _mm512_mask_blend_epi64(0xaa, _mm512_permutex2var_epi8(a, moved, b),
-                                                 _mm512_permutex2var_epi8(c, moved, d));
+    const __m512i moved = _mm512_add_epi8(order, _mm512_set1_epi8(static_cast<char>(16 * i)));
+    turned.channels[i] =
+        _mm512_mask_blend_epi64(0xaa, _mm512_permutex2var_epi8(four[0], moved, four[1]),
+                                _mm512_permutex2var_epi8(four[2], moved, four[3]));
   }
   return turned;
 }
@@ -49,10 +53,13 @@ void MultiplyTile(const QuadProduct& product, const int32_t* HWY_RESTRICT x, int
                   uint8_t* HWY_RESTRICT y, int64_t y_stride, int64_t room) {
   constexpr int kCount = kRows * kColumns;
   __m512i sums[kCount][kVectors];
-#pragma GCC unroll 14
-  for (int p = 0; p < kCount; ++p) {
+  __mmask16 lanes[kVectors];
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) sums[p][v] = _mm512_setzero_si512();
+  for (int v = 0; v < kVectors; ++v) {
+    lanes[v] = LanesBelow(std::min(channels - v * kQuadLanes, kQuadLanes));
+    const __m512i bias = _mm512_maskz_loadu_epi32(lanes[v], finish.biases + v * kQuadLanes);
+#pragma GCC unroll 14
+    for (int p = 0; p < kCount; ++p) sums[p][v] = bias;
   }
   for (int64_t q = 0; q < product.quads; ++q, x += product.quad_stride) {
     for (int64_t t = 0; t < product.taps; ++t, w += kVectors * kQuadLanes) {
@@ -66,7 +73,7 @@ void MultiplyTile(const QuadProduct& product, const int32_t* HWY_RESTRICT x, int
         const __m512i bytes = _mm512_set1_epi32(p < kColumns ? first[p] : second[p - kColumns]);
 #pragma GCC unroll 2
         for (int v = 0; v < kVectors; ++v) {
-          sums[p][v] = _mm512_dpbusd_epi32(sums[p][v], bytes, factors[v]);
+          AddProducts(sums[p][v], bytes, factors[v]);
         }
       }
     }
@@ -76,16 +83,14 @@ void MultiplyTile(const QuadProduct& product, const int32_t* HWY_RESTRICT x, int
 #pragma GCC unroll 2
   for (int v = 0; v < kVectors; ++v) {
     const int64_t first = v * kQuadLanes, left = std::min(channels - first, kQuadLanes);
-    const __mmask16 lanes = LanesBelow(left);
-    const __m512i bias = _mm512_maskz_loadu_epi32(lanes, finish.biases + first);
-    const __m512 scale = _mm512_maskz_loadu_ps(lanes, finish.scales + first);
-    __m128i results[16];
+    const __m512 scale = _mm512_maskz_loadu_ps(lanes[v], finish.scales + first);
+    __m512i results[16];
 #pragma GCC unroll 14
-    for (int p = 0; p < kCount; ++p) results[p] = finished(sums[p][v], bias, scale);
+    for (int p = 0; p < kCount; ++p) results[p] = finished.Rounded(sums[p][v], scale);
 #pragma GCC unroll 16
-    for (int p = kCount; p < 16; ++p) results[p] = _mm_setzero_si128();
+    for (int p = kCount; p < 16; ++p) results[p] = _mm512_setzero_si512();
     alignas(64) uint8_t turned[16 * 16];
-    const Turned by_channel = Turn(results);
+    const Turned by_channel = Turn(finished, results);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) _mm512_store_si512(turned + 64 * i, by_channel.channels[i]);
     uint8_t* to = y + first * y_stride;

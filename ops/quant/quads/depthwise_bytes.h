@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "nomograph/ops/quant/pairs/pair_conv.h"
-#include "nomograph/ops/quant/quads/quad_loops.h"
+#include "nomograph/ops/quant/quads/depthwise_loops.h"
 
 namespace nomograph::quant {
 
@@ -18,24 +18,22 @@ class DepthwiseBytes {
   // REQUIRES: sizes that are positive and depthwise, and Serves().
   explicit DepthwiseBytes(const PairConvSizes& sizes);
 
-  int64_t packed_elements() const;
+  int64_t packed_elements() const { return sizes_.out_channels * kernel_elements(); }
   void Pack(const PairWeights& weights, int32_t* packed) const;
 
-  // Bytes that Multiply() works in, for each part of a loop that runs side by side.
-  int64_t scratch_bytes() const;
   // One channel of an image.
   void Multiply(const PairInput& x, int64_t channel, const int32_t* packed,
-                const QuadFinish& finish, uint8_t* scratch, uint8_t* y) const;
+                const QuadFinish& finish, uint8_t* y) const;
 
  private:
-  int64_t lines_bytes() const;
+  // Of a channel.
+  int64_t kernel_elements() const { return loop_.rows * loop_.quads() * loop_.outputs_of_lane(); }
+  // The outputs of `lanes` lanes of a row from column `column` on, and of as many rows as there is
+  // room for in a vector; `from`: the first column that is loaded.
+  void AddLanes(int64_t column, int64_t lanes, int64_t rows, int64_t from);
 
   PairConvSizes sizes_;
-  int64_t quads_;  // of a row of taps
-  int64_t extent_rows_, extent_columns_;
-  int64_t pitch_;  // bytes of a line with its padding
-  // All rows of the output as one, with what is between them.
-  bool flat_;
+  DepthwiseLoop loop_;
 };
 
 }  // namespace nomograph::quant

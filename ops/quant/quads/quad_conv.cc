@@ -1,8 +1,6 @@
 #include "nomograph/ops/quant/quads/quad_conv.h"
 
 #include <algorithm>
-#include <cfloat>
-#include <cmath>
 
 #include "nomograph/ops/quant/quads/channel_loops.h"
 
@@ -22,11 +20,6 @@ int32_t Joined(const int16_t* bytes) {
   return static_cast<int32_t>(quad);
 }
 
-// Of a result that is NaN, which counts as 0, the sum is 0 or the scale NaN.
-float FiniteScale(float scale) {
-  return std::isnan(scale) ? 0.0f : std::clamp(scale, -FLT_MAX, FLT_MAX);
-}
-
 }  // namespace
 
 bool FitQuads(const std::vector<int16_t>& weights) {
@@ -43,20 +36,16 @@ QuadSums::QuadSums(const int16_t* weights, int64_t out_channels, int64_t terms)
   }
 }
 
-QuadFinish QuadSums::Finish(const PairInput& x, const PairFinish& finish, float* scales,
-                            int32_t* biases) const {
+QuadFinish QuadSums::Finish(const PairInput& x, const PairFinish& finish, int32_t* biases) const {
   const auto zero = static_cast<uint32_t>(x.zero_point + (x.is_signed ? 128 : 0));
   for (size_t o = 0; o < sums_.size(); ++o) {
-    scales[o] = FiniteScale(finish.scales[o]);
     biases[o] = static_cast<int32_t>(static_cast<uint32_t>(finish.biases[o]) -
                                      zero * static_cast<uint32_t>(sums_[o]));
   }
-  const int32_t least = finish.is_signed ? -128 : 0;
   return {.biases = biases,
-          .scales = scales,
-          .low = static_cast<float>(least - finish.zero_point),
-          .high = static_cast<float>(least + 255 - finish.zero_point),
-          .zero_point = finish.zero_point};
+          .scales = finish.scales,
+          .zero_point = finish.zero_point + (finish.is_signed ? 128 : 0),
+          .flip = static_cast<uint8_t>(finish.is_signed ? 0x80 : 0)};
 }
 
 QuadConv::QuadConv(const PairConvSizes& sizes)

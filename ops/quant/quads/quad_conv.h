@@ -23,15 +23,13 @@ namespace nomograph::quant {
 // Whether the elements of a kernel, less its zero points, are what is multiplied here.
 bool FitQuads(const std::vector<int16_t>& weights);
 
-// What is the same in all of the loops of a convolution: with scales for which the results are the
-// same and that are finite, and biases less what the zero point adds.
+// What is the same in all of the loops of a convolution, with biases less what the zero point adds.
 class QuadSums {
  public:
   // [out, in of the group, taps].
   QuadSums(const int16_t* weights, int64_t out_channels, int64_t terms);
-  // Writes `out_channels` scales and biases, which the result points to.
-  QuadFinish Finish(const PairInput& x, const PairFinish& finish, float* scales,
-                    int32_t* biases) const;
+  // Writes `out_channels` biases, which the result points to, as it does to the scales of `finish`.
+  QuadFinish Finish(const PairInput& x, const PairFinish& finish, int32_t* biases) const;
 
  private:
   std::vector<int32_t> sums_;  // of an output channel's weights

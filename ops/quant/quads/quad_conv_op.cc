@@ -36,8 +36,7 @@ class QuadKernel : public Kernel {
   QuadFinish Finish(const KernelContext& context, const PairInput& x) const {
     auto* const scales = reinterpret_cast<float*>(context.scratch() + scales_);
     auto* const biases = reinterpret_cast<int32_t*>(context.scratch() + biases_);
-    return sums_.Finish(x, FinishOf(context, inputs_, out_channels_, scales, biases), scales,
-                        biases);
+    return sums_.Finish(x, FinishOf(context, inputs_, out_channels_, scales, biases), biases);
   }
   // Calls f(an image of x, what happens to its sums, where its output is).
   template <typename F>
@@ -97,17 +96,13 @@ class DepthwiseKernel : public QuadKernel {
                   const PairConvSizes& sizes, const KernelNumbers& kernel, Tensor packed)
       : QuadKernel(context, inputs, kernel, sizes.out_channels),
         conv_(sizes),
-        packed_(std::move(packed)) {
-    parts_ = plan_.Add(threads_ * conv_.scratch_bytes());
-  }
+        packed_(std::move(packed)) {}
   std::string Describe() const override { return "quads of bytes, depthwise"; }
 
   absl::Status Run(KernelContext& context) const override {
-    auto* const parts = reinterpret_cast<uint8_t*>(context.scratch() + parts_);
     ForEachImage(context, [&](const PairInput& x, const QuadFinish& finish, uint8_t* y) {
-      ParallelFor(threads_, out_channels_, [&](int64_t channel, int part) {
-        conv_.Multiply(x, channel, packed_.data<int32_t>().data(), finish,
-                       parts + part * conv_.scratch_bytes(), y);
+      ParallelFor(threads_, out_channels_, [&](int64_t channel) {
+        conv_.Multiply(x, channel, packed_.data<int32_t>().data(), finish, y);
       });
     });
     return absl::OkStatus();
@@ -116,7 +111,6 @@ class DepthwiseKernel : public QuadKernel {
  private:
   const DepthwiseBytes conv_;
   const Tensor packed_;
-  int64_t parts_;
 };
 
 template <typename Conv, typename ConvKernel>

@@ -12,20 +12,17 @@ namespace nomograph::quant {
 namespace {
 
 std::vector<uint8_t> Computed(const PairConvSizes& s, const ConvProblem& problem) {
-  std::vector<float> scales(s.out_channels);
   std::vector<int32_t> biases(s.out_channels);
   const QuadSums sums(problem.w.data(), s.out_channels,
                       InOfGroup(s) * s.rows.taps * s.columns.taps);
-  const QuadFinish finish =
-      sums.Finish(problem.input(), problem.finish(), scales.data(), biases.data());
+  const QuadFinish finish = sums.Finish(problem.input(), problem.finish(), biases.data());
   std::vector<uint8_t> y(s.out_channels * s.rows.output * s.columns.output + 1, 77);
   if (s.depthwise) {
     const DepthwiseBytes conv(s);
     std::vector<int32_t> packed(conv.packed_elements());
-    std::vector<uint8_t> scratch(conv.scratch_bytes(), 255);
     conv.Pack(problem.weights(s), packed.data());
     for (int64_t channel = 0; channel < s.out_channels; ++channel) {
-      conv.Multiply(problem.input(), channel, packed.data(), finish, scratch.data(), y.data());
+      conv.Multiply(problem.input(), channel, packed.data(), finish, y.data());
     }
   } else {
     const QuadConv conv(s);

@@ -11,48 +11,44 @@ NOMO_QUADS_BEGIN
 namespace nomograph::quant {
 namespace {
 
-// kVectors of places, the last with `last` lanes.
+// `count` places in kVectors.
 template <int kChannels, int kVectors>
 void MultiplyTile(const QuadProduct& product, const int32_t* HWY_RESTRICT x,
-                  const int32_t* HWY_RESTRICT w, int64_t last, const QuadFinish& finish,
+                  const int32_t* HWY_RESTRICT w, int64_t count, const QuadFinish& finish,
                   uint8_t* HWY_RESTRICT y, int64_t y_stride) {
   __m512i sums[kChannels][kVectors];
-#pragma GCC unroll 8
+#pragma GCC unroll 6
   for (int c = 0; c < kChannels; ++c) {
-#pragma GCC unroll 3
-    for (int v = 0; v < kVectors; ++v) sums[c][v] = _mm512_setzero_si512();
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) sums[c][v] = _mm512_set1_epi32(finish.biases[c]);
   }
   for (int64_t q = 0; q < product.quads; ++q, x += product.quad_stride) {
     for (int64_t t = 0; t < product.taps; ++t, w += kChannels) {
       const int32_t* const from = x + product.offsets[t];
       __m512i bytes[kVectors];
-#pragma GCC unroll 3
+#pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) bytes[v] = _mm512_loadu_si512(from + v * kQuadLanes);
-#pragma GCC unroll 8
+#pragma GCC unroll 6
       for (int c = 0; c < kChannels; ++c) {
         const __m512i factor = _mm512_set1_epi32(w[c]);
-#pragma GCC unroll 3
+#pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) {
-          sums[c][v] = _mm512_dpbusd_epi32(sums[c][v], bytes[v], factor);
+          AddProducts(sums[c][v], bytes[v], factor);
         }
       }
     }
   }
   const FinishVectors finished(finish);
-#pragma GCC unroll 8
+#pragma GCC unroll 6
   for (int c = 0; c < kChannels; ++c) {
-    const __m512i bias = _mm512_set1_epi32(finish.biases[c]);
     const __m512 scale = _mm512_set1_ps(finish.scales[c]);
-#pragma GCC unroll 3
-    for (int v = 0; v < kVectors; ++v) {
-      uint8_t* const to = y + c * y_stride + v * kQuadLanes;
-      const __m128i result = finished(sums[c][v], bias, scale);
-      if (v + 1 < kVectors || last == kQuadLanes) {
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), result);
-      } else {
-        _mm_mask_storeu_epi8(to, LanesBelow(last), result);
-      }
+    __m512i rounded[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) {
+      rounded[v] = v < kVectors ? finished.Rounded(sums[c][v], scale) : _mm512_setzero_si512();
     }
+    StoreBytes(y + c * y_stride, count,
+               OneByOne(finished.Bytes(rounded[0], rounded[1], rounded[2], rounded[3])));
   }
 }
 
@@ -62,13 +58,14 @@ void MultiplyBlock(const QuadProduct& product, const int32_t* x, int64_t count, 
   for (int64_t p = 0; p < count; p += kQuadTile) {
     const int64_t left = std::min(count - p, kQuadTile);
     const int64_t vectors = (left + kQuadLanes - 1) / kQuadLanes;
-    const int64_t last = left - (vectors - 1) * kQuadLanes;
-    if (vectors == 3) {
-      MultiplyTile<kChannels, 3>(product, x + p, w, last, finish, y + p, y_stride);
+    if (vectors == 4) {
+      MultiplyTile<kChannels, 4>(product, x + p, w, left, finish, y + p, y_stride);
+    } else if (vectors == 3) {
+      MultiplyTile<kChannels, 3>(product, x + p, w, left, finish, y + p, y_stride);
     } else if (vectors == 2) {
-      MultiplyTile<kChannels, 2>(product, x + p, w, last, finish, y + p, y_stride);
+      MultiplyTile<kChannels, 2>(product, x + p, w, left, finish, y + p, y_stride);
     } else {
-      MultiplyTile<kChannels, 1>(product, x + p, w, last, finish, y + p, y_stride);
+      MultiplyTile<kChannels, 1>(product, x + p, w, left, finish, y + p, y_stride);
     }
   }
 }
@@ -88,50 +85,13 @@ void StoreQuads(int32_t* to, int64_t left, __m512i quads) {
   }
 }
 
-template <int kStride>
-void MultiplyLinesOf(const uint8_t* const* lines, int64_t rows, int64_t quads, int64_t count,
-                     const int32_t* w, const QuadFinish& finish, uint8_t* y) {
-  // Lane i has the four bytes from i * kStride on.
-  const __m512i dwords = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  const __m512i order =
-      _mm512_add_epi8(_mm512_set1_epi32(0x03020100),
-                      _mm512_mullo_epi32(dwords, _mm512_set1_epi32(kStride * 0x01010101)));
-  const FinishVectors finished(finish);
-  const __m512i bias = _mm512_set1_epi32(finish.biases[0]);
-  const __m512 scale = _mm512_set1_ps(finish.scales[0]);
-  int64_t p = 0;
-  for (; p < count; p += 2 * kQuadLanes) {
-    __m512i first = _mm512_setzero_si512(), second = first;
-    const int32_t* factors = w;
-    for (int64_t r = 0; r < rows; ++r) {
-      const uint8_t* from = lines[r] + p * kStride;
-      for (int64_t q = 0; q < quads; ++q, from += 4, ++factors) {
-        const __m512i factor = _mm512_set1_epi32(*factors);
-        const __m512i a = _mm512_permutexvar_epi8(order, _mm512_loadu_si512(from));
-        const __m512i b =
-            _mm512_permutexvar_epi8(order, _mm512_loadu_si512(from + kQuadLanes * kStride));
-        first = _mm512_dpbusd_epi32(first, a, factor);
-        second = _mm512_dpbusd_epi32(second, b, factor);
-      }
-    }
-    const __m256i result = _mm256_inserti128_si256(
-        _mm256_castsi128_si256(finished(first, bias, scale)), finished(second, bias, scale), 1);
-    if (count - p >= 2 * kQuadLanes) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + p), result);
-    } else {
-      _mm256_mask_storeu_epi8(y + p, static_cast<__mmask32>(BytesBelow(count - p)), result);
-    }
-  }
-}
-
 }  // namespace
 
 void MultiplyQuads(const QuadProduct& product, const int32_t* x, int64_t count, const int32_t* w,
                    int64_t channels, const QuadFinish& finish, uint8_t* y, int64_t y_stride) {
   using Fn = decltype(&MultiplyBlock<1>);
   static constexpr Fn kBlocks[] = {&MultiplyBlock<1>, &MultiplyBlock<2>, &MultiplyBlock<3>,
-                                   &MultiplyBlock<4>, &MultiplyBlock<5>, &MultiplyBlock<6>,
-                                   &MultiplyBlock<7>, &MultiplyBlock<8>};
+                                   &MultiplyBlock<4>, &MultiplyBlock<5>, &MultiplyBlock<6>};
   kBlocks[channels - 1](product, x, count, w, finish, y, y_stride);
 }
 
@@ -139,29 +99,6 @@ void CopyLine(const uint8_t* x, int64_t count, uint8_t fill, uint8_t* to) {
   const __m512i filled = _mm512_set1_epi8(static_cast<char>(fill));
   for (int64_t i = 0; i < count; i += 64) {
     _mm512_storeu_si512(to + i, _mm512_mask_loadu_epi8(filled, BytesBelow(count - i), x + i));
-  }
-}
-
-void PadPlane(const uint8_t* x, const PaddedBytes& padded, uint8_t* to) {
-  const __m512i filled = _mm512_set1_epi8(static_cast<char>(padded.fill));
-  const __m512i flips = _mm512_set1_epi8(static_cast<char>(padded.flip));
-  const __m512i padding = _mm512_xor_si512(filled, flips);
-  for (int64_t r = 0; r < padded.rows; ++r, to += padded.pitch) {
-    const int64_t row = r - padded.top;
-    const bool is_padding = row < 0 || row >= padded.x_rows || padded.count <= 0;
-    // Lines begin with padding, and end with what stands behind the line of x.
-    const int64_t begin = is_padding ? padded.pitch : padded.left;
-    for (int64_t i = 0; i < begin; i += 64) _mm512_storeu_si512(to + i, padding);
-    if (is_padding) continue;
-    const uint8_t* const line = x + row * padded.x_pitch;
-    int64_t i = 0;
-    for (; i < padded.count; i += 64) {
-      const __m512i bytes = _mm512_mask_loadu_epi8(filled, BytesBelow(padded.count - i), line + i);
-      _mm512_storeu_si512(to + padded.left + i, _mm512_xor_si512(bytes, flips));
-    }
-    for (; i < padded.pitch - padded.left; i += 64) {
-      _mm512_storeu_si512(to + padded.left + i, padding);
-    }
   }
 }
 
@@ -218,12 +155,6 @@ void JoinWholeLines(const uint8_t* const* lines, int64_t count, uint8_t flip, in
                               _mm512_set1_epi8(static_cast<char>(flip))));
 }
 
-void MultiplyLines(const uint8_t* const* lines, int64_t rows, int64_t quads, int64_t stride,
-                   int64_t count, const int32_t* w, const QuadFinish& finish, uint8_t* y) {
-  if (stride == 1) return MultiplyLinesOf<1>(lines, rows, quads, count, w, finish, y);
-  MultiplyLinesOf<2>(lines, rows, quads, count, w, finish, y);
-}
-
 void LookUp(const uint8_t* table, const uint8_t* x, int64_t count, uint8_t* y) {
   __m512i parts[4];
   for (int i = 0; i < 4; ++i) parts[i] = _mm512_loadu_si512(table + 64 * i);
@@ -265,14 +196,9 @@ void MultiplyQuads(const QuadProduct&, const int32_t*, int64_t, const int32_t*, 
   NOMO_CHECK(false);
 }
 void CopyLine(const uint8_t*, int64_t, uint8_t, uint8_t*) { NOMO_CHECK(false); }
-void PadPlane(const uint8_t*, const PaddedBytes&, uint8_t*) { NOMO_CHECK(false); }
 void CopyRows(const uint8_t*, int64_t, int64_t, int64_t, uint8_t*) { NOMO_CHECK(false); }
 void JoinLines(const uint8_t* const*, int64_t, int64_t, uint8_t, int32_t*) { NOMO_CHECK(false); }
 void JoinWholeLines(const uint8_t* const*, int64_t, uint8_t, int32_t*) { NOMO_CHECK(false); }
-void MultiplyLines(const uint8_t* const*, int64_t, int64_t, int64_t, int64_t, const int32_t*,
-                   const QuadFinish&, uint8_t*) {
-  NOMO_CHECK(false);
-}
 void LookUp(const uint8_t*, const uint8_t*, int64_t, uint8_t*) { NOMO_CHECK(false); }
 
 }  // namespace nomograph::quant

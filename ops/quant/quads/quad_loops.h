@@ -1,4 +1,4 @@
-// The loops of quad_conv.cc and depthwise_bytes.cc, with instructions that multiply four bytes by
+// The loops of quad_conv.cc, with instructions that multiply four bytes by
 // four of a kernel's and add the products in 32 bits (AVX-512 VNNI).
 #ifndef NOMOGRAPH_OPS_QUANT_QUADS_QUAD_LOOPS_H_
 #define NOMOGRAPH_OPS_QUANT_QUADS_QUAD_LOOPS_H_
@@ -11,17 +11,18 @@ namespace nomograph::quant {
 bool HasQuads();
 
 // Places in a vector, and those that a loop has sums of.
-inline constexpr int64_t kQuadLanes = 16, kQuadTile = 3 * kQuadLanes;
+inline constexpr int64_t kQuadLanes = 16, kQuadTile = 4 * kQuadLanes;
 // Output channels that a loop has sums of.
-inline constexpr int64_t kQuadChannels = 8;
+inline constexpr int64_t kQuadChannels = 6;
 
-// What happens to the sums of some channels: y = truncated to 8 bits(round(clamp((sum + biases[c])
-// * scales[c], low, high)) + zero_point). Scales are finite.
+// What happens to the sums of some channels, with biases as their first terms: y = truncated to 8
+// bits(clamp(round(sum * scales[c]) + zero_point, 0, 255)) ^ flip. Scales are finite, and the zero
+// point is from 0 to 255: that of int8 has moved by 128.
 struct QuadFinish {
   const int32_t* biases;
   const float* scales;
-  float low, high;
   int32_t zero_point;
+  uint8_t flip;
 };
 
 // Sums of products of quads of input channels at neighbouring places with the kernels of `channels`
@@ -41,14 +42,6 @@ void MultiplyQuads(const QuadProduct& product, const int32_t* x, int64_t count, 
 
 // A line of `count` bytes to `to`, and behind it bytes `fill` up to a multiple of 64.
 void CopyLine(const uint8_t* x, int64_t count, uint8_t fill, uint8_t* to);
-// A plane of `rows` lines of `pitch` bytes ^ flip to `to`, and a vector behind it: bytes `fill`,
-// but for those of x, `x_rows` lines of `count` bytes `x_pitch` apart, which begin at place (top,
-// left).
-struct PaddedBytes {
-  int64_t x_rows, count, x_pitch, rows, pitch, top, left;
-  uint8_t fill, flip;
-};
-void PadPlane(const uint8_t* x, const PaddedBytes& padded, uint8_t* to);
 // Rows of `width` bytes, `pitch` apart, to where they follow one another. Of the last row 64 bytes
 // may be read.
 void CopyRows(const uint8_t* x, int64_t pitch, int64_t rows, int64_t width, uint8_t* to);
@@ -58,15 +51,6 @@ void JoinLines(const uint8_t* const* lines, int64_t count, int64_t stride, uint8
                int32_t* to);
 // The same of lines that may not be read past their end, with a stride of 1.
 void JoinWholeLines(const uint8_t* const* lines, int64_t count, uint8_t flip, int32_t* to);
-
-// A line of the sums of one channel of a depthwise convolution: for p < count
-//
-//   sum = over row r < rows, quad q < quads of a row, b < 4 of
-//   lines[r][p * stride + 4 * q + b] * byte b of w[r * quads + q]
-//
-// is finished and written to y[p]. Strides 1 and 2. Lines may be read 128 bytes past the end.
-void MultiplyLines(const uint8_t* const* lines, int64_t rows, int64_t quads, int64_t stride,
-                   int64_t count, const int32_t* w, const QuadFinish& finish, uint8_t* y);
 
 // y[i] = table[x[i]] of 256 bytes. x may be y.
 void LookUp(const uint8_t* table, const uint8_t* x, int64_t count, uint8_t* y);
