@@ -12,7 +12,6 @@
 
 #include "hwy/highway.h"
 #include "nomograph/core/narrow/bfloat16_product.h"
-#include "nomograph/core/vector/product_part.h"
 #include "nomograph/core/vector/vector_steps.h"
 #include "nomograph/core/vector/window_row.h"
 
