@@ -82,7 +82,7 @@ void AttendTile(const TiledAttention& a, const Rows& rows, int64_t row, int64_t 
                 const float* packed_values, const PanelSums& sums, float* HWY_RESTRICT scores) {
   constexpr int64_t kVectors = kNarrow ? 1 : 2;
   for (int64_t k = 0; k < keys; k += kPanelRows) {
-    PanelProduct<kPanelRows, kVectors>(a.size, packed_keys + k * a.size, queries,
+    PanelProduct<kPanelRows, kVectors>(a.size, packed_keys + k * a.size, /*left_step=*/0, queries,
                                        scores + k * kQueries, kQueries, Finish());
   }
   if (masked) MaskTile(a.mask, rows, row, count, key, keys, scores);
@@ -93,7 +93,7 @@ void AttendTile(const TiledAttention& a, const Rows& rows, int64_t row, int64_t 
                  sums.values + at);
   }
   for (int64_t e = 0; e < elements; e += kPanelRows) {
-    PanelProduct<kPanelRows, kVectors>(keys, packed_values + e * keys, scores,
+    PanelProduct<kPanelRows, kVectors>(keys, packed_values + e * keys, /*left_step=*/0, scores,
                                        sums.values + e * kQueries, kQueries,
                                        Finish{.add_output = true});
   }

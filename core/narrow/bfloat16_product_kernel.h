@@ -13,7 +13,6 @@
 #include "hwy/highway.h"
 #include "nomograph/core/narrow/bfloat16_panels.h"
 #include "nomograph/core/narrow/bfloat16_windows.h"
-#include "nomograph/core/vector/product_part.h"
 #include "nomograph/core/vector/vector_steps.h"
 #include "nomograph/core/vector/window_row.h"
 

@@ -170,7 +170,7 @@ absl::Status OpRegistry::Faults() const {
 
 namespace internal {
 
-OpRegistrar::OpRegistrar(OpDef op, const char* provider, SourcePlace where) {
+OpRegistrar::OpRegistrar(OpDef&& op, const char* provider, SourcePlace where) {
   OpRegistry& registry = OpRegistry::Default();
   registry.Report(registry.Register(std::move(op), provider, where));
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <shared_mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nomograph/core/op/op.h"
@@ -103,7 +104,10 @@ namespace internal {
 
 // Registers at start-up, or while a library is loaded: see OpRegistry::Report().
 struct OpRegistrar {
-  OpRegistrar(OpDef op, const char* provider, SourcePlace where = SourcePlace::Here());
+  OpRegistrar(OpDef&& op, const char* provider, SourcePlace where = SourcePlace::Here());
+  // Of a temporary, too: what OpDef's functions return.
+  OpRegistrar(OpDef& op, const char* provider, SourcePlace where = SourcePlace::Here())
+      : OpRegistrar(std::move(op), provider, where) {}
 };
 struct UpgradeRegistrar {
   UpgradeRegistrar(absl::string_view op, int from_version, UpgradeFn upgrade,
@@ -118,7 +122,7 @@ struct UpgradeRegistrar {
 #define NOMO_OP_PROVIDER ""
 #endif
 
-// NOMO_REGISTER_OP(expression): at namespace scope; the expression is an OpDef.
+// NOMO_REGISTER_OP(expression): at namespace scope; the expression is an OpDef, which is moved.
 #define NOMO_REGISTER_OP(...)                                                    \
   [[maybe_unused]] static const ::nomograph::internal::OpRegistrar NOMO_CONCAT_( \
       nomo_op_registrar_, __COUNTER__)(__VA_ARGS__, NOMO_OP_PROVIDER)

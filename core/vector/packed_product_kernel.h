@@ -12,7 +12,6 @@
 #include "hwy/highway.h"
 #include "nomograph/core/vector/packed_product.h"
 #include "nomograph/core/vector/panel_product.h"
-#include "nomograph/core/vector/product_part.h"
 #include "nomograph/core/vector/window_row.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -40,26 +39,21 @@ void Pack(ProductSide side, const MatrixView& m, float* packed) {
   }
 }
 
-// Terms [term, term + terms) and columns [first, first + columns) of the right matrix, as panels.
-void PackRightBlock(const MatrixView& m, int64_t term, int64_t terms, int64_t first,
+// Terms [term, term + terms) and columns [first, first + columns) of the right matrix, fewer than a
+// panel has, as a panel.
+void PackRightPanel(const MatrixView& m, int64_t term, int64_t terms, int64_t first,
                     int64_t columns, float* HWY_RESTRICT packed) {
+  if (columns == 0) return;
   const D d;
-  for (int64_t t = 0; t < terms; ++t) {
+  for (int64_t t = 0; t < terms; ++t, packed += kPanelColumns) {
     const float* from = m.data + (term + t) * m.row_stride + first;
-    float* to = packed + t * kPanelColumns;
     int64_t c = 0;
-    for (; c + kPanelColumns <= columns; c += kPanelColumns, to += terms * kPanelColumns) {
-      hn::Store(hn::LoadU(d, from + c), d, to);
-      hn::Store(hn::LoadU(d, from + c + kLanes), d, to + kLanes);
-    }
-    const int64_t rest = columns - c;
-    for (int64_t i = 0; i < rest; ++i) to[i] = from[c + i];
-    // Of few columns no vector is read.
-    if (rest > kFewColumns) std::fill(to + rest, to + kPanelColumns, 0.0f);
+    for (; c + kLanes <= columns; c += kLanes) hn::Store(hn::LoadU(d, from + c), d, packed + c);
+    if (c < columns) hn::Store(LoadFirst(from + c, columns - c), d, packed + c);
   }
 }
 
-// As PackRightBlock(), of a WindowMatrix.
+// As many panels as there are, of a WindowMatrix.
 void PackWindowBlock(const WindowMatrix& w, const float* planes, int64_t term, int64_t terms,
                      int64_t first, int64_t columns, float* HWY_RESTRICT packed) {
   const D d;
@@ -83,14 +77,20 @@ void MultiplyPackedLeft(const PackedProduct& p, Block rows, Block columns, float
     for (int64_t t = 0; t < inner; t += kTerms) {
       const int64_t terms = std::min(kTerms, inner - t);
       const int64_t width = wide.end - wide.begin;
+      UnpackedColumns unpacked;
       if (p.window != nullptr) {
         PackWindowBlock(*p.window, p.other.data, t, terms, wide.begin, width, scratch);
       } else {
-        PackRightBlock(p.other, t, terms, wide.begin, width, scratch);
+        // Whole panels are packed where they are first multiplied.
+        unpacked = {p.other.data + t * p.other.row_stride + wide.begin, p.other.row_stride,
+                    scratch};
+        const int64_t whole = width / kPanelColumns * kPanelColumns;
+        PackRightPanel(p.other, t, terms, wide.begin + whole, width - whole,
+                       scratch + whole * terms);
       }
       MultiplyBlocks(p, rows, wide, terms, p.packed + rows.begin * inner + t * kPanelRows,
                      kPanelRows * inner, scratch, kPanelColumns * terms, t == 0 && !p.accumulate,
-                     t + terms == inner);
+                     t + terms == inner, unpacked);
     }
   }
 }

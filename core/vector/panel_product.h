@@ -9,22 +9,17 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "nomograph/core/vector/few_columns.h"
 #include "nomograph/core/vector/packed_product.h"
 #include "nomograph/core/vector/vector_steps.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
 namespace HWY_NAMESPACE {
-
-// A panel of the left matrix has so many rows, one of the right matrix so many columns; in each,
-// the elements of all rows (columns) lie side by side, term after term.
-constexpr int64_t kPanelRows = 6;
-constexpr int64_t kPanelColumns = 2 * kLanes;
-// A panel with so many rows or less takes two thirds of the time.
-constexpr int64_t kFewRows = 4;
 
 // Blocks, in elements: so many terms of a panel stay in the first cache, of a block in the second.
 constexpr int64_t kTerms = 256;
@@ -58,7 +53,7 @@ struct Finish {
   HWY_INLINE void Store(V (&y)[kRows][kVectors], float* HWY_RESTRICT out, int64_t stride) const {
     const D d;
     const auto each = [&](auto f) HWY_ATTR {
-#pragma GCC unroll 6
+#pragma GCC unroll 12
       for (int64_t i = 0; i < kRows; ++i) {
 #pragma GCC unroll 2
         for (int64_t v = 0; v < kVectors; ++v) f(y[i][v], i, v * kLanes);
@@ -88,26 +83,28 @@ struct Finish {
   }
 };
 
-// The product of the first kRows rows of a left panel and the first kVectors vectors of a right
-// one, to the rows out[i * stride].
-template <int64_t kRows, int64_t kVectors>
-void PanelProduct(int64_t terms, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
-                  float* HWY_RESTRICT out, int64_t stride, const Finish& finish) {
+// The product of the first kRows rows of left panels and kVectors vectors, which load(t, x) yields
+// for term t, to the rows out[i * stride]. A second left panel lies `left_step` floats behind the
+// first.
+template <int64_t kRows, int64_t kVectors, typename Load>
+HWY_INLINE void MultiplyTerms(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
+                              const Load& load, float* HWY_RESTRICT out, int64_t stride,
+                              const Finish& finish) {
   const D d;
   V c[kRows][kVectors];
-#pragma GCC unroll 6
+#pragma GCC unroll 12
   for (int64_t i = 0; i < kRows; ++i) {
 #pragma GCC unroll 2
     for (int64_t v = 0; v < kVectors; ++v) c[i][v] = hn::Zero(d);
   }
+  const float* HWY_RESTRICT second = a + left_step;
 #pragma GCC unroll 4
-  for (int64_t t = 0; t < terms; ++t, a += kPanelRows, b += kPanelColumns) {
+  for (int64_t t = 0; t < terms; ++t, a += kPanelRows, second += kPanelRows) {
     V x[kVectors];
-#pragma GCC unroll 2
-    for (int64_t v = 0; v < kVectors; ++v) x[v] = hn::Load(d, b + v * kLanes);
-#pragma GCC unroll 6
+    load(t, x);
+#pragma GCC unroll 12
     for (int64_t i = 0; i < kRows; ++i) {
-      const V w = hn::Set(d, a[i]);
+      const V w = hn::Set(d, i < kPanelRows ? a[i] : second[i - kPanelRows]);
 #pragma GCC unroll 2
       for (int64_t v = 0; v < kVectors; ++v) c[i][v] = hn::MulAdd(w, x[v], c[i][v]);
     }
@@ -115,97 +112,73 @@ void PanelProduct(int64_t terms, const float* HWY_RESTRICT a, const float* HWY_R
   finish.Store(c, out, stride);
 }
 
-// For panels with so many rows and columns; it yields some more.
-using PanelProductFn = void (*)(int64_t terms, const float* HWY_RESTRICT a,
+// Of a right panel.
+template <int64_t kRows, int64_t kVectors>
+void PanelProduct(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
+                  const float* HWY_RESTRICT b, float* HWY_RESTRICT out, int64_t stride,
+                  const Finish& finish) {
+  const D d;
+  MultiplyTerms<kRows, kVectors>(
+      terms, a, left_step,
+      [&](int64_t t, V(&x)[kVectors]) HWY_ATTR {
+#pragma GCC unroll 2
+        for (int64_t v = 0; v < kVectors; ++v) {
+          x[v] = hn::Load(d, b + t * kPanelColumns + v * kLanes);
+        }
+      },
+      out, stride, finish);
+}
+
+// Columns of the right matrix as they lie, and the panels that they become.
+struct UnpackedColumns {
+  const float* from = nullptr;  // the first term's
+  int64_t row_stride = 0;
+  float* panels = nullptr;
+};
+// Of a panel's columns, which are packed on the way: stores have nothing else to do meanwhile.
+template <int64_t kRows>
+void PackingProduct(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
+                    const UnpackedColumns& columns, float* HWY_RESTRICT out, int64_t stride,
+                    const Finish& finish) {
+  const D d;
+  MultiplyTerms<kRows, 2>(
+      terms, a, left_step,
+      [&](int64_t t, V(&x)[2]) HWY_ATTR {
+#pragma GCC unroll 2
+        for (int64_t v = 0; v < 2; ++v) {
+          x[v] = hn::LoadU(d, columns.from + t * columns.row_stride + v * kLanes);
+          hn::Store(x[v], d, columns.panels + t * kPanelColumns + v * kLanes);
+        }
+      },
+      out, stride, finish);
+}
+
+using PanelProductFn = void (*)(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
                                 const float* HWY_RESTRICT b, float* HWY_RESTRICT out,
                                 int64_t stride, const Finish& finish);
-inline PanelProductFn PanelProductFor(int64_t rows, int64_t columns) {
-  if (rows <= kFewRows)
-    return columns <= kLanes ? PanelProduct<kFewRows, 1> : PanelProduct<kFewRows, 2>;
-  return columns <= kLanes ? PanelProduct<kPanelRows, 1> : PanelProduct<kPanelRows, 2>;
-}
-
-// Of a right panel with few columns the vectors hold rows of the left one, as they lie: a panel's
-// elements fill kStream vectors with kTogether terms. Against them stand the elements of a column,
-// each as often as there are rows (ExpandColumns()).
-constexpr int64_t kStream = kLanes == 1 ? 6 : 3, kTogether = kStream * kLanes / kPanelRows;
-static_assert(kTogether * kPanelRows == kStream * kLanes);
-constexpr int64_t kFewColumns = 4;
-
-// The first `columns` columns of a panel: of kTogether terms at a time those of each column. Terms
-// behind the last multiple of kTogether are left out.
-inline void ExpandColumns(const float* HWY_RESTRICT b, int64_t terms, int64_t columns,
-                          float* HWY_RESTRICT to) {
-  for (int64_t t = 0; t + kTogether <= terms; t += kTogether) {
-    for (int64_t c = 0; c < columns; ++c) {
-      const float* from = b + t * kPanelColumns + c;
-      for (int64_t k = 0; k < kTogether; ++k, from += kPanelColumns, to += kPanelRows) {
-        for (int64_t i = 0; i < kPanelRows; ++i) to[i] = *from;
-      }
-    }
-  }
-}
-
-// The product of a left panel and the first kColumns columns of the right one `b`, which are
-// `expanded` too: element (i, c) to tile[i * kPanelColumns + c].
-template <int64_t kColumns>
-void FewColumnsProduct(int64_t terms, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
-                       const float* HWY_RESTRICT expanded, float* HWY_RESTRICT tile) {
-  const D d;
-  // So many sums that none waits for the one before it.
-  constexpr int64_t kTurns = kColumns == 1 ? 4 : kColumns == 2 ? 2 : 1, kFloats = kStream * kLanes;
-  V y[kTurns][kColumns][kStream];
-#pragma GCC unroll 4
-  for (int64_t s = 0; s < kTurns; ++s) {
-#pragma GCC unroll 4
-    for (int64_t c = 0; c < kColumns; ++c) {
-#pragma GCC unroll 6
-      for (int64_t v = 0; v < kStream; ++v) y[s][c][v] = hn::Zero(d);
-    }
-  }
-  const auto add = [&](auto& sums) HWY_ATTR {
-#pragma GCC unroll 6
-    for (int64_t v = 0; v < kStream; ++v) {
-      const V w = hn::LoadU(d, a + v * kLanes);
-#pragma GCC unroll 4
-      for (int64_t c = 0; c < kColumns; ++c) {
-        sums[c][v] = hn::MulAdd(w, hn::Load(d, expanded + c * kFloats + v * kLanes), sums[c][v]);
-      }
-    }
-    a += kFloats;
-    expanded += kColumns * kFloats;
+using PackingProductFn = void (*)(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
+                                  const UnpackedColumns& columns, float* HWY_RESTRICT out,
+                                  int64_t stride, const Finish& finish);
+struct PanelProductChoice {
+  int64_t rows;  // that they yield
+  PanelProductFn multiply;
+  PackingProductFn pack_and_multiply;
+};
+// For so many rows and columns; it yields some more.
+inline PanelProductChoice PanelProductFor(int64_t rows, int64_t columns) {
+  const bool narrow = columns <= kLanes;
+  const auto choose = [&]<int64_t kRows>(std::integral_constant<int64_t, kRows>) {
+    return PanelProductChoice{kRows, narrow ? PanelProduct<kRows, 1> : PanelProduct<kRows, 2>,
+                              PackingProduct<kRows>};
   };
-  int64_t t = 0;
-  for (; t + kTurns * kTogether <= terms; t += kTurns * kTogether) {
-#pragma GCC unroll 4
-    for (int64_t s = 0; s < kTurns; ++s) add(y[s]);
+  if constexpr (kTogetherRows > kPanelRows) {
+    if (rows > 10) return choose(std::integral_constant<int64_t, 12>());
+    if (rows > 8) return choose(std::integral_constant<int64_t, 10>());
+    if (rows > kPanelRows) return choose(std::integral_constant<int64_t, 8>());
   }
-  for (; t + kTogether <= terms; t += kTogether) add(y[0]);
-#pragma GCC unroll 4
-  for (int64_t c = 0; c < kColumns; ++c) {
-    alignas(64) float sums[kFloats];
-#pragma GCC unroll 6
-    for (int64_t v = 0; v < kStream; ++v) {
-#pragma GCC unroll 4
-      for (int64_t s = 1; s < kTurns; ++s) y[0][c][v] = hn::Add(y[0][c][v], y[s][c][v]);
-      hn::Store(y[0][c][v], d, sums + v * kLanes);
-    }
-    for (int64_t i = 0; i < kPanelRows; ++i) {
-      float sum = 0;
-      for (int64_t k = 0; k < kTogether; ++k) sum += sums[k * kPanelRows + i];
-      for (int64_t k = t; k < terms; ++k) {
-        sum += a[(k - t) * kPanelRows + i] * b[k * kPanelColumns + c];
-      }
-      tile[i * kPanelColumns + c] = sum;
-    }
-  }
+  return rows > kFewRows ? choose(std::integral_constant<int64_t, kPanelRows>())
+                         : choose(std::integral_constant<int64_t, kFewRows>());
 }
-
-using FewColumnsFn = void (*)(int64_t terms, const float* HWY_RESTRICT a,
-                              const float* HWY_RESTRICT b, const float* HWY_RESTRICT expanded,
-                              float* HWY_RESTRICT tile);
-constexpr FewColumnsFn kFewColumnsProducts[] = {FewColumnsProduct<1>, FewColumnsProduct<2>,
-                                                FewColumnsProduct<3>, FewColumnsProduct<4>};
 
 // Stores the part of a tile, as PanelProduct() leaves it, that the output has.
 inline void StorePart(const float* tile, const Finish& finish, int64_t rows, int64_t columns,
@@ -214,19 +187,15 @@ inline void StorePart(const float* tile, const Finish& finish, int64_t rows, int
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t c = 0; c < columns; c += kLanes) {
       const int64_t count = std::min(kLanes, columns - c);
-      alignas(64) float part[kLanes];
       const auto load = [&](const float* from) HWY_ATTR {
-        if (count == kLanes) return hn::LoadU(d, from);
-        for (int64_t i = 0; i < kLanes; ++i) part[i] = i < count ? from[i] : 0.0f;
-        return hn::Load(d, part);
+        return count == kLanes ? hn::LoadU(d, from) : LoadFirst(from, count);
       };
       float* const to = out + r * stride + c;
       const V y = finish.Apply(hn::Load(d, tile + r * kPanelColumns + c), r, c, to, load);
       if (count == kLanes) {
         hn::StoreU(y, d, to);
       } else {
-        hn::Store(y, d, part);
-        for (int64_t i = 0; i < count; ++i) to[i] = part[i];
+        StoreFirst(y, count, to);
       }
     }
   }
@@ -279,21 +248,24 @@ struct Block {
 };
 
 // All pairs of panels of two blocks; `left` and `right` are their first panels, the next ones lie
-// `left_step` and `right_step` floats behind.
+// `left_step` and `right_step` floats behind. Where there are unpacked columns, those panels of
+// `right` that are whole are written first; kLeft.
 inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, int64_t terms,
                            const float* left, int64_t left_step, const float* right,
-                           int64_t right_step, bool first, bool last) {
+                           int64_t right_step, bool first, bool last,
+                           const UnpackedColumns& unpacked = {}) {
   // Lanes of a vector behind the last column are computed with, too, and what happens to lie in
   // memory may look like a NaN, which would raise the flag "invalid operation".
-  alignas(64) float tile[kPanelRows * kPanelColumns] = {};
-  alignas(64) float expanded[kTerms * kPanelRows * kFewColumns];
-  // Columns behind the last whole vector, if they are few, and where they begin in their panel.
+  alignas(64) float tile[kTogetherRows * kPanelColumns] = {};
+  alignas(64) float few_tile[kTogetherRows * kPanelColumns] = {};
+  alignas(64) float expanded[kTerms / kTogether * kColumnFloats * kFewColumns];
+  // Columns behind the last whole vector, if they are few.
   const int64_t count = columns.end - columns.begin;
   const int64_t few = count % kLanes <= kFewColumns ? count % kLanes : 0;
-  const int64_t few_at = count % kPanelColumns - few;
-  if (few > 0) {
-    ExpandColumns(right + count / kPanelColumns * right_step + few_at, terms, few, expanded);
-  }
+  const int64_t whole_end = columns.end - few;
+  const float* const few_right =
+      right + count / kPanelColumns * right_step + count % kPanelColumns - few;
+  if (few > 0) ExpandColumns(few_right, terms, few, expanded);
   const Steps steps(p.steps);
   const bool plain = !last || (p.row_bias == nullptr && p.column_bias == nullptr &&
                                (p.steps.empty() || !steps.simple));
@@ -305,32 +277,46 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
       for (const VectorStep& step : p.steps) RunStep(step, r, columns.begin, count, y, y);
     }
   };
-  const auto multiply = [&](int64_t r, int64_t c, const float* a, const float* b) HWY_ATTR {
-    const int64_t height = std::min(kPanelRows, rows.end - r);
-    const int64_t width = std::min(kPanelColumns, columns.end - c);
-    float* const out = p.output + r * p.output_stride + c;
+  const auto height_at = [&](int64_t r) { return std::min(kTogetherRows, rows.end - r); };
+  const auto finish_at = [&](int64_t r, int64_t c) {
     Finish finish{.add_output = !first};
-    if (!plain) {
-      if (p.row_bias != nullptr) finish.row_bias = p.row_bias + r;
-      if (p.column_bias != nullptr) finish.column_bias = p.column_bias + c;
-      if (steps.simple && steps.addend != nullptr) {
-        finish.addend_stride = steps.addend->row_stride;
-        finish.addend = steps.addend->operand + r * steps.addend->row_stride + c;
-      }
-      if (steps.simple) finish.clip = steps.clip;
+    if (plain) return finish;
+    if (p.row_bias != nullptr) finish.row_bias = p.row_bias + r;
+    if (p.column_bias != nullptr) finish.column_bias = p.column_bias + c;
+    if (steps.simple && steps.addend != nullptr) {
+      finish.addend_stride = steps.addend->row_stride;
+      finish.addend = steps.addend->operand + r * steps.addend->row_stride + c;
     }
-    const auto product = PanelProductFor(height, width);
-    const bool whole_rows = height == kPanelRows || height == kFewRows;
-    if (whole_rows && (width == kPanelColumns || width == kLanes)) {
-      return product(terms, a, b, out, p.output_stride, finish);
-    }
-    if (few > 0 && width == few_at + few) {
-      if (few_at > 0) PanelProductFor(height, few_at)(terms, a, b, tile, kPanelColumns, Finish());
-      kFewColumnsProducts[few - 1](terms, a, b + few_at, expanded, tile + few_at);
+    if (steps.simple) finish.clip = steps.clip;
+    return finish;
+  };
+  static constexpr Finish kNoFinish;
+  const auto multiply = [&](int64_t r, int64_t c, const float* a, const float* b) HWY_ATTR {
+    const int64_t height = height_at(r), width = std::min(kPanelColumns, whole_end - c);
+    float* const out = p.output + r * p.output_stride + c;
+    const Finish finish = finish_at(r, c);
+    const PanelProductChoice product = PanelProductFor(height, width);
+    const bool whole = height == product.rows && (width == kPanelColumns || width == kLanes);
+    float* const to = whole ? out : tile;
+    const int64_t stride = whole ? p.output_stride : kPanelColumns;
+    const Finish& now = whole ? finish : kNoFinish;
+    if (unpacked.from != nullptr && r == rows.begin && width == kPanelColumns) {
+      const UnpackedColumns panel{unpacked.from + (c - columns.begin), unpacked.row_stride,
+                                  unpacked.panels + (b - right)};
+      product.pack_and_multiply(terms, a, left_step, panel, to, stride, now);
     } else {
-      product(terms, a, b, tile, kPanelColumns, Finish());
+      product.multiply(terms, a, left_step, b, to, stride, now);
     }
-    StorePart(tile, finish, height, width, out, p.output_stride);
+    if (!whole) StorePart(tile, finish, height, width, out, p.output_stride);
+  };
+  const auto multiply_few = [&](int64_t r, const float* a) HWY_ATTR {
+    // A second panel that is not there: the first, never stored.
+    kFewColumnsProducts[few - 1](terms, a, height_at(r) > kPanelRows ? left_step : 0, few_right,
+                                 expanded, few_tile);
+  };
+  const auto store_few = [&](int64_t r) HWY_ATTR {
+    StorePart(few_tile, finish_at(r, whole_end), height_at(r), few,
+              p.output + r * p.output_stride + whole_end, p.output_stride);
   };
   // Of a large packed matrix the next panel is brought near, some lines for each panel of the
   // other.
@@ -340,6 +326,8 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
   const auto lines_each = [&](int64_t floats, int64_t turns) {
     return far ? floats / kLine / turns + 1 : 0;
   };
+  constexpr int64_t kPanels = kTogetherRows / kPanelRows;  // of the left matrix
+  const int64_t together_step = kPanels * left_step;
   const auto fetch = [](const float* from, int64_t lines) HWY_ATTR {
     for (int64_t i = 0; i < lines; ++i) hwy::Prefetch(from + i * kLine);
     return from + lines * kLine;
@@ -348,22 +336,31 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     const int64_t turns = (columns.end - columns.begin + kPanelColumns - 1) / kPanelColumns;
     const int64_t lines = lines_each(terms * kPanelRows, turns);
     // The block of columns is small. Along the output's rows, whose memory costs more than it does.
-    for (int64_t r = rows.begin; r < rows.end; r += kPanelRows, left += left_step) {
+    for (int64_t r = rows.begin; r < rows.end; r += kTogetherRows, left += together_step) {
       const float* b = right;
-      const float* next = left + left_step;
-      for (int64_t c = columns.begin; c < columns.end; c += kPanelColumns, b += right_step) {
+      const float* next = left + together_step;
+      for (int64_t c = columns.begin; c < whole_end; c += kPanelColumns, b += right_step) {
+        for (int64_t i = 1; i < kPanels; ++i) fetch(next + i * left_step, lines);
         next = fetch(next, lines);
         multiply(r, c, left, b);
+        // The left panels are near now, and others follow before these sums are used.
+        if (few > 0 && c == columns.begin) multiply_few(r, left);
       }
-      run_steps(r, std::min(r + kPanelRows, rows.end));
+      if (few > 0 && whole_end == columns.begin) multiply_few(r, left);
+      if (few > 0) store_few(r);
+      run_steps(r, std::min(r + kTogetherRows, rows.end));
     }
     return;
   }
-  const int64_t turns = (rows.end - rows.begin + kPanelRows - 1) / kPanelRows;
+  const int64_t turns = (rows.end - rows.begin + kTogetherRows - 1) / kTogetherRows;
   const int64_t lines = lines_each(terms * kPanelColumns, turns);
-  for (int64_t c = columns.begin; c < columns.end; c += kPanelColumns, right += right_step) {
+  for (int64_t r = rows.begin; few > 0 && r < rows.end; r += kTogetherRows) {
+    multiply_few(r, left + (r - rows.begin) / kPanelRows * left_step);
+    store_few(r);
+  }
+  for (int64_t c = columns.begin; c < whole_end; c += kPanelColumns, right += right_step) {
     const float *a = left, *next = right + right_step;
-    for (int64_t r = rows.begin; r < rows.end; r += kPanelRows, a += left_step) {
+    for (int64_t r = rows.begin; r < rows.end; r += kTogetherRows, a += together_step) {
       next = fetch(next, lines);
       multiply(r, c, a, right);
     }

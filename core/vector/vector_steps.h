@@ -87,39 +87,35 @@ HWY_INLINE V Reciprocal(D d, V x) {
 constexpr int64_t kChains = 4;
 
 #if HWY_TARGET == HWY_AVX3
-// x becomes 1 + e^x, infinity above 88.7, where n below is 2048: 2^(n / 16) is a power of 2 times
-// one of 16 roots, which a vector holds, and what is left of x is so small that few terms suffice.
+// x becomes 1 + e^x, infinity above 88.7: 2^p for a multiple p of 1 / 16 is one of 16 roots, which
+// a vector holds, times 2^floor(p), and what is left of x is so small that few terms suffice.
 template <int64_t kCount>
 HWY_INLINE void OnePlusExp(V (&x)[kCount]) {
   const D d;
-  const hn::RebindToSigned<D> di;
   const auto set = [d](float value) HWY_ATTR { return hn::Set(d, value); };
   alignas(64) static constexpr float kRoots[] = {
       1.0f,        1.04427378f, 1.09050773f, 1.13878863f, 1.18920712f, 1.24185781f,
       1.29683955f, 1.35425555f, 1.41421356f, 1.47682615f, 1.54221083f, 1.61049033f,
       1.68179283f, 1.75625216f, 1.83400809f, 1.91520656f};  // 2^(i / 16)
   const V roots = hn::Load(d, kRoots);
-  // Behind the point of a sum with it nothing is left, and the last bits are the integer.
-  const V magic = set(12582912.0f);  // 1.5 * 2^23
-  V n[kCount], r[kCount], p[kCount];
+  // Of a sum with it only multiples of 1 / 16 are left, and its last bits are how many.
+  const V magic = set(786432.0f);  // 1.5 * 2^19
+  V n[kCount], p[kCount], r[kCount];
   const auto each = [](auto f) HWY_ATTR {
 #pragma GCC unroll 4
     for (int64_t k = 0; k < kCount; ++k) f(k);
   };
-  each([&](int64_t k) HWY_ATTR { x[k] = Clip(set(-87.0f), set(88.72f), x[k]); });
-  each([&](int64_t k) HWY_ATTR { n[k] = hn::MulAdd(x[k], set(23.0831207f), magic); });
+  each([&](int64_t k) HWY_ATTR { x[k] = Clip(set(-87.0f), set(90.0f), x[k]); });
+  each([&](int64_t k) HWY_ATTR { n[k] = hn::MulAdd(x[k], set(1.44269504f), magic); });
   each([&](int64_t k) HWY_ATTR { p[k] = hn::Sub(n[k], magic); });
-  each([&](int64_t k) HWY_ATTR { r[k] = hn::MulAdd(p[k], set(-0.0433349609f), x[k]); });
-  each([&](int64_t k) HWY_ATTR { r[k] = hn::MulAdd(p[k], set(1.32621528e-5f), r[k]); });
-  each([&](int64_t k) HWY_ATTR { p[k] = hn::MulAdd(r[k], set(1.0f / 6), set(0.5f)); });
-  each([&](int64_t k) HWY_ATTR { p[k] = hn::MulAdd(p[k], r[k], set(1.0f)); });
-  each([&](int64_t k) HWY_ATTR { p[k] = hn::MulAdd(p[k], r[k], set(1.0f)); });
+  each([&](int64_t k) HWY_ATTR { r[k] = hn::NegMulAdd(p[k], set(0.693147182f), x[k]); });
+  each([&](int64_t k) HWY_ATTR { x[k] = hn::MulAdd(r[k], set(1.0f / 6), set(0.5f)); });
+  each([&](int64_t k) HWY_ATTR { x[k] = hn::MulAdd(x[k], r[k], set(1.0f)); });
+  each([&](int64_t k) HWY_ATTR { x[k] = hn::MulAdd(x[k], r[k], set(1.0f)); });
   each([&](int64_t k) HWY_ATTR {
-    const auto last = hn::And(hn::BitCast(di, n[k]), hn::Set(di, 15));
-    const auto exponent = hn::ShiftLeft<19>(hn::Sub(hn::BitCast(di, n[k]), last));
-    const V root = hn::TableLookupLanes(roots, hn::IndicesFromVec(d, last));
-    const V power = hn::BitCast(d, hn::Add(exponent, hn::BitCast(di, root)));
-    x[k] = hn::MulAdd(p[k], power, set(1.0f));
+    // Of an index the last four bits count.
+    const auto root = _mm512_permutexvar_ps(_mm512_castps_si512(n[k].raw), roots.raw);
+    x[k] = hn::MulAdd(x[k], V{_mm512_scalef_ps(root, p[k].raw)}, set(1.0f));
   });
 }
 #else
@@ -182,7 +178,13 @@ struct Swish {
     for (int64_t k = 0; k < kCount; ++k) y[k] = hn::Mul(x[k], minus_a);
     OnePlusExp(y);
 #pragma GCC unroll 4
-    for (int64_t k = 0; k < kCount; ++k) x[k] = hn::Mul(x[k], Reciprocal(D(), y[k]));
+    for (int64_t k = 0; k < kCount; ++k) {
+#if HWY_TARGET == HWY_AVX3
+      x[k] = hn::Div(x[k], y[k]);  // it goes on beside the next vectors' multiplications
+#else
+      x[k] = hn::Mul(x[k], Reciprocal(D(), y[k]));
+#endif
+    }
   }
 };
 
@@ -233,6 +235,7 @@ template <typename F>
 HWY_INLINE void ForEachVector(int64_t count, const float* from, float* to, F f) {
   const D d;
   int64_t i = 0;
+#pragma GCC unroll 4
   for (; i + kLanes <= count; i += kLanes) hn::StoreU(f(hn::LoadU(d, from + i)), d, to + i);
   if (i < count) StoreFirst(f(LoadFirst(from + i, count - i)), count - i, to + i);
 }

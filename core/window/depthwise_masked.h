@@ -37,6 +37,9 @@ struct ColumnBlock {
   // Under tap c, which of the elements that are loaded for vector v are in the plane. Where the
   // stride is 2 they are two vectors; under tap c + 1 are the odd ones of the same.
   Lanes first[kMaskedTaps][kMaskedWidth], second[kMaskedTaps][kMaskedWidth];
+  // Of the elements behind the last vector under the first tap, those that the other taps reach.
+  Lanes behind;
+  bool has_behind;
 };
 
 // Lanes [begin, end), as far as there are such.
@@ -51,7 +54,13 @@ inline std::vector<ColumnBlock> ColumnBlocks(const WindowSpan& columns, bool pai
   std::vector<ColumnBlock> blocks;
   const int64_t step = pairs ? kHalf : kLanes;
   for (int64_t column = 0; column < columns.output;) {
-    ColumnBlock block{.column = column, .vectors = 0, .output = {}, .first = {}, .second = {}};
+    ColumnBlock block{.column = column,
+                      .vectors = 0,
+                      .output = {},
+                      .first = {},
+                      .second = {},
+                      .behind = {},
+                      .has_behind = false};
     for (; block.vectors < kMaskedWidth && column < columns.output; column += step) {
       const int64_t v = block.vectors++;
       block.output[v] = LanesBetween(0, std::min(step, columns.output - column));
@@ -69,6 +78,11 @@ inline std::vector<ColumnBlock> ColumnBlocks(const WindowSpan& columns, bool pai
         }
       }
     }
+    const int64_t from = column * columns.stride - columns.pad_begin;
+    const int64_t last = (std::min(column, columns.output) - 1) * columns.stride + columns.taps - 1;
+    const int64_t end = std::min(last + 1 - columns.pad_begin, columns.input);
+    block.behind = LanesBetween(-from, end - from);
+    block.has_behind = from < end;
     blocks.push_back(block);
   }
   return blocks;
@@ -87,11 +101,96 @@ struct MaskedSum {
 };
 
 // Windows of kTapRows rows with the same stride along both axes, of one plane or of two.
-template <int64_t kTapRows, int64_t kTapStride, bool kTapPairs>
+template <int64_t kTapRows, int64_t kTapStride, bool kTapPairs, bool kTapShifts = false>
 struct MaskedTaps {
   static constexpr int64_t kRows = kTapRows, kStride = kTapStride;
   static constexpr bool kPairs = kTapPairs;
+  static constexpr bool kShifts = kTapShifts;  // AddShifted() serves them
 };
+
+// Elements kFrom, kFrom + 1, ... of two vectors side by side.
+template <int kFrom>
+HWY_INLINE V Shifted(V next, V v) {
+  const auto bits =
+      _mm512_alignr_epi32(_mm512_castps_si512(next.raw), _mm512_castps_si512(v.raw), kFrom);
+  return V{_mm512_castsi512_ps(bits)};
+}
+
+// Windows of 3x3, all taps in one go: each element is loaded once, and moved to the lanes where the
+// other taps need it.
+template <typename T, int64_t kRows, int64_t kWidth>
+HWY_INLINE void AddShifted(const MaskedSum& sum, const ColumnBlock& block, int64_t row,
+                           V (&y)[kRows][kWidth]) {
+  constexpr int64_t kTaps = 3;
+  const D d;
+  V w[kTaps][kTaps];
+#pragma GCC unroll 3
+  for (int64_t i = 0; i < kTaps; ++i) {
+#pragma GCC unroll 3
+    for (int64_t c = 0; c < kTaps; ++c) {
+      const float* const weight = sum.weights + i * kTaps + c;
+      w[i][c] = hn::Set(d, *weight);
+      if constexpr (T::kPairs) {
+        w[i][c] = hn::ConcatUpperLower(d, hn::Set(d, weight[sum.next_weights]), w[i][c]);
+      }
+    }
+  }
+  const int64_t top = row * T::kStride - sum.row_pad, rows = sum.rows, pitch = sum.pitch;
+  // Of two planes what is under the middle tap is loaded where that suffices.
+  constexpr int64_t kLoaded = T::kPairs && T::kStride == 1 ? 1 : 0;
+  const float* x = sum.input + top * pitch + block.column * T::kStride + kLoaded - sum.column_pad;
+  const int64_t second = T::kPairs ? sum.next_input - (T::kStride == 1 ? kHalf : 0) : kLanes;
+  Lanes first[kWidth], second_lanes[kWidth];
+#pragma GCC unroll 2
+  for (int64_t v = 0; v < kWidth; ++v) {
+    first[v] = block.first[kLoaded][v];
+    second_lanes[v] = block.second[kLoaded][v];
+  }
+#pragma GCC unroll 32
+  for (int64_t p = 0; p < (kRows - 1) * T::kStride + kTaps; ++p, x += pitch) {
+    if (static_cast<uint64_t>(top + p) >= static_cast<uint64_t>(rows)) continue;
+    V part[kWidth + 1], odd[kWidth];
+#pragma GCC unroll 2
+    for (int64_t v = 0; v < kWidth; ++v) {
+      const float* const from = x + v * kLanes * T::kStride;
+      part[v] = hn::MaskedLoad(first[v], d, from);
+      if constexpr (T::kPairs || T::kStride == 2) {
+        const V other = hn::MaskedLoad(second_lanes[v], d, from + second);
+        if constexpr (T::kStride == 1) {
+          part[v] = hn::Or(part[v], other);
+        } else {
+          odd[v] = hn::ConcatOdd(d, other, part[v]);
+          part[v] = hn::ConcatEven(d, other, part[v]);
+        }
+      }
+    }
+    part[kWidth] = hn::Zero(d);
+    if (!T::kPairs && block.has_behind) {
+      part[kWidth] = hn::MaskedLoad(block.behind, d, x + kWidth * kLanes * T::kStride);
+    }
+#pragma GCC unroll 2
+    for (int64_t v = 0; v < kWidth; ++v) {
+      V under[kTaps] = {part[v], part[v], Shifted<1>(part[v + 1], part[v])};
+      if constexpr (T::kStride == 2) {
+        under[1] = odd[v];
+      } else if constexpr (T::kPairs) {
+        under[0] = Shifted<kLanes - 1>(part[v], part[kWidth]);
+      } else {
+        under[1] = under[2];
+        under[2] = Shifted<2>(part[v + 1], part[v]);
+      }
+#pragma GCC unroll 3
+      for (int64_t c = 0; c < kTaps; ++c) {
+#pragma GCC unroll 3
+        for (int64_t i = 0; i < kTaps; ++i) {
+          const int64_t r = (p - i) / T::kStride;
+          if (p < i || (p - i) % T::kStride != 0 || r >= kRows) continue;
+          y[r][v] = hn::MulAdd(w[i][c], under[c], y[r][v]);
+        }
+      }
+    }
+  }
+}
 
 // y[r][v] += what kOf taps of each row, from column c on, add to row r.
 template <typename T, int64_t kOf, int64_t kRows, int64_t kWidth>
@@ -154,23 +253,27 @@ template <typename T, int64_t kRows, int64_t kWidth>
 void SumMaskedBlock(const MaskedSum& sum, const ColumnBlock& block, int64_t row) {
   const D d;
   V y[kRows][kWidth];
-#pragma GCC unroll 8
+#pragma GCC unroll 14
   for (int64_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
     for (int64_t v = 0; v < kWidth; ++v) y[r][v] = sum.bias;
   }
-  int64_t c = 0;
-  for (; c + T::kStride <= sum.column_taps; c += T::kStride) {
-    AddMasked<T, T::kStride>(sum, block, row, c, y);
+  if constexpr (T::kShifts) {
+    AddShifted<T>(sum, block, row, y);
+  } else {
+    int64_t c = 0;
+    for (; c + T::kStride <= sum.column_taps; c += T::kStride) {
+      AddMasked<T, T::kStride>(sum, block, row, c, y);
+    }
+    if (c < sum.column_taps) AddMasked<T, 1>(sum, block, row, c, y);
   }
-  if (c < sum.column_taps) AddMasked<T, 1>(sum, block, row, c, y);
   const V low = sum.low, high = sum.high;
   const int64_t columns = sum.columns, next_output = sum.next_output;
   Lanes lanes[kWidth];
 #pragma GCC unroll 2
   for (int64_t v = 0; v < kWidth; ++v) lanes[v] = block.output[v];
   float* to = sum.output + row * columns + block.column;
-#pragma GCC unroll 8
+#pragma GCC unroll 14
   for (int64_t r = 0; r < kRows; ++r, to += columns) {
 #pragma GCC unroll 2
     for (int64_t v = 0; v < kWidth; ++v) {
@@ -200,7 +303,15 @@ void SumMaskedRows(const MaskedSum& sum, const std::vector<ColumnBlock>& blocks,
 template <typename T>
 void SumMasked(const MaskedSum& sum, const std::vector<ColumnBlock>& blocks, int64_t row,
                int64_t end) {
-  constexpr int64_t kFewRows = 3;
+  constexpr int64_t kFewRows = 3, kManyRows = 2 * kMaskedRows;
+  // Of rows that fill no more than a vector the registers hold more.
+  if constexpr (!T::kPairs && T::kStride == 1 && T::kRows <= 5) {
+    if (blocks.size() == 1 && blocks[0].vectors == 1) {
+      for (; row + kManyRows <= end; row += kManyRows) {
+        SumMaskedBlock<T, kManyRows, 1>(sum, blocks[0], row);
+      }
+    }
+  }
   for (; row + kMaskedRows <= end; row += kMaskedRows) {
     SumMaskedRows<T, kMaskedRows>(sum, blocks, row);
   }
@@ -223,12 +334,31 @@ SumMaskedFn SumMaskedFunctionOf(int64_t taps, int64_t stride) {
 
 inline bool HalvesSuffice(const DepthwiseConv& conv) { return conv.columns.output <= kHalf; }
 
+// Whether AddShifted() serves it. Of two planes in a vector no sum that is wanted may have elements
+// of the other one: there is room behind the sums of a row, and in front of the second plane's
+// elements, if they are moved back, a zero.
+inline bool ShiftsSuffice(const DepthwiseConv& conv) {
+  const WindowSpan& columns = conv.columns;
+  if (columns.taps != 3 || conv.rows.taps != 3 || columns.stride > 2) return false;
+  if (!HalvesSuffice(conv)) return true;
+  const bool room = columns.output < kHalf;
+  return room && (columns.stride == 2 || (columns.pad_begin == 1 && columns.input < kHalf));
+}
+
 // The function that sums up the convolution's planes; null where there is none.
 inline SumMaskedFn SumMaskedFunction(const DepthwiseConv& conv) {
   const WindowSpan &rows = conv.rows, &columns = conv.columns;
   if (rows.dilation != 1 || columns.dilation != 1 || rows.stride != columns.stride ||
       columns.taps > kMaskedTaps) {
     return nullptr;
+  }
+  if (ShiftsSuffice(conv)) {
+    if (columns.stride == 2) {
+      return HalvesSuffice(conv) ? SumMasked<MaskedTaps<3, 2, true, true>>
+                                 : SumMasked<MaskedTaps<3, 2, false, true>>;
+    }
+    return HalvesSuffice(conv) ? SumMasked<MaskedTaps<3, 1, true, true>>
+                               : SumMasked<MaskedTaps<3, 1, false, true>>;
   }
   return HalvesSuffice(conv) ? SumMaskedFunctionOf<true>(rows.taps, rows.stride)
                              : SumMaskedFunctionOf<false>(rows.taps, rows.stride);

@@ -22,31 +22,33 @@ namespace nomograph {
 namespace HWY_NAMESPACE {
 
 // So many vectors of each of the channels, at most: with kDirectChannels, and with what they are
-// multiplied by, they fill the registers of AVX2.
+// multiplied by, they fill the registers of AVX2. Those of AVX-512 hold two blocks of channels.
 constexpr int64_t kDirectVectors = 3;
+constexpr int64_t kDirectBlocks = HWY_TARGET == HWY_AVX3 ? 2 : 1;
 
 // What the sums of some output channels are made of.
 struct DirectSum {
   int64_t terms;
   const int64_t* offsets;  // of all terms, from what is under the first tap in the first channel
-  const float* weights;    // [terms, kDirectChannels]
+  const float* weights;    // of each block [terms, kDirectChannels]
   int64_t row_step;        // from the elements of one row of outputs to those of the next
-  float bias[kDirectChannels];
+  float bias[kDirectBlocks * kDirectChannels];
   V low, high;
-  int64_t channels;              // at most kDirectChannels
+  int64_t channels;              // at most those of kDirectBlocks
   int64_t out_channel, out_row;  // from channel to channel, from row to row of the output
   int64_t columns;
 };
 
-// kRows rows of kWidth vectors, of which the last begins at column `last`, of all channels. A row
-// that is shorter than a vector is a vector alone.
-template <int64_t kRows, int64_t kWidth>
+// kRows rows of kWidth vectors, of which the last begins at column `last`, of all channels of
+// kBlocks blocks. A row that is shorter than a vector is a vector alone.
+template <int64_t kBlocks, int64_t kRows, int64_t kWidth>
 void SumTile(const DirectSum& sum, const float* from, int64_t last, float* out) {
   const D d;
   const auto column = [last](int64_t v) { return v + 1 < kWidth ? v * kLanes : last; };
-  V y[kDirectChannels][kRows][kWidth];
-#pragma GCC unroll 4
-  for (int64_t o = 0; o < kDirectChannels; ++o) {
+  constexpr int64_t kChannels = kBlocks * kDirectChannels;
+  V y[kChannels][kRows][kWidth];
+#pragma GCC unroll 8
+  for (int64_t o = 0; o < kChannels; ++o) {
 #pragma GCC unroll 3
     for (int64_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 3
@@ -64,9 +66,10 @@ void SumTile(const DirectSum& sum, const float* from, int64_t last, float* out) 
         x[r][v] = hn::LoadU(d, top + r * sum.row_step + column(v));
       }
     }
-#pragma GCC unroll 4
-    for (int64_t o = 0; o < kDirectChannels; ++o) {
-      const V factor = hn::Set(d, w[o]);
+#pragma GCC unroll 8
+    for (int64_t o = 0; o < kChannels; ++o) {
+      const int64_t block = o / kDirectChannels * sum.terms * kDirectChannels;
+      const V factor = hn::Set(d, w[block + o % kDirectChannels]);
 #pragma GCC unroll 3
       for (int64_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 3
@@ -76,8 +79,8 @@ void SumTile(const DirectSum& sum, const float* from, int64_t last, float* out) 
       }
     }
   }
-#pragma GCC unroll 4
-  for (int64_t o = 0; o < kDirectChannels; ++o) {
+#pragma GCC unroll 8
+  for (int64_t o = 0; o < kChannels; ++o) {
     if (o >= sum.channels) break;
 #pragma GCC unroll 3
     for (int64_t r = 0; r < kRows; ++r) {
@@ -98,16 +101,17 @@ void SumTile(const DirectSum& sum, const float* from, int64_t last, float* out) 
 }
 
 // Rows [0, rows) of some output channels; two and two vectors rather than three and one.
+template <int64_t kBlocks>
 void SumChannels(const DirectSum& sum, const float* from, int64_t rows, float* out) {
   const int64_t vectors = (sum.columns + kLanes - 1) / kLanes;
   if (vectors == 1) {
     for (int64_t r = 0; r < rows;) {
       const int64_t left = rows - r;
       const int64_t count = left == 1 ? 1 : left == 2 || left == 4 ? 2 : kDirectVectors;
-      (count == 1 ? SumTile<1, 1>
-       : count == 2
-           ? SumTile<2, 1>
-           : SumTile<kDirectVectors, 1>)(sum, from + r * sum.row_step, 0, out + r * sum.out_row);
+      (count == 1   ? SumTile<kBlocks, 1, 1>
+       : count == 2 ? SumTile<kBlocks, 2, 1>
+                    : SumTile<kBlocks, kDirectVectors, 1>)(sum, from + r * sum.row_step, 0,
+                                                           out + r * sum.out_row);
       r += count;
     }
     return;
@@ -119,7 +123,8 @@ void SumChannels(const DirectSum& sum, const float* from, int64_t rows, float* o
       const int64_t at = v * kLanes;
       // The last vector may overlap the one before it.
       const int64_t last = std::min((count - 1) * kLanes, sum.columns - kLanes - at);
-      (count == 2 ? SumTile<1, 2> : SumTile<1, kDirectVectors>)(sum, from + at, last, out + at);
+      (count == 2 ? SumTile<kBlocks, 1, 2> : SumTile<kBlocks, 1, kDirectVectors>)(sum, from + at,
+                                                                                  last, out + at);
       v += count;
     }
   }
@@ -171,16 +176,17 @@ void SumStrip(const DirectConv& conv, const Steps& steps, DirectSum sum, int64_t
   const int64_t width = conv.columns.output, plane = conv.rows.output * width;
   const int64_t all = conv.groups * conv.out_channels;  // channels of an image
   const bool clips_alone = steps.simple && steps.addend == nullptr;
-  for (int64_t o = 0; o < conv.out_channels; o += kDirectChannels) {
-    const int64_t kernel = group * conv.out_channels + o;
-    sum.channels = std::min(kDirectChannels, conv.out_channels - o);
-    for (int64_t k = 0; k < kDirectChannels; ++k) {
+  for (int64_t o = 0; o < conv.out_channels; o += sum.channels) {
+    const int64_t kernel = group * conv.out_channels + o, left = conv.out_channels - o;
+    const int64_t blocks = left > kDirectChannels ? kDirectBlocks : 1;
+    sum.channels = std::min(blocks * kDirectChannels, left);
+    for (int64_t k = 0; k < blocks * kDirectChannels; ++k) {
       const bool biased = conv.bias != nullptr && k < sum.channels;
       sum.bias[k] = biased ? conv.bias[kernel + k] : 0.0f;
     }
     float* const out = conv.output + (image * all + kernel) * plane + first * width;
-    SumChannels(sum, planes, rows, out);
-    sum.weights += sum.terms * kDirectChannels;
+    (blocks == 1 ? SumChannels<1> : SumChannels<kDirectBlocks>)(sum, planes, rows, out);
+    sum.weights += sum.terms * blocks * kDirectChannels;
     if (clips_alone) continue;
     for (int64_t k = 0; k < sum.channels; ++k) {
       float* const y = out + k * plane;
