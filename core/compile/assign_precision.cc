@@ -1,7 +1,8 @@
 // A pass: products get their inputs in bfloat16, the rest of the program stays in float32. No value
 // is rounded that anything but a product reads, so that all conversions lead from float32 to
 // bfloat16, and none leads back. Kernels that round one factor themselves are given the other one,
-// a constant, rounded; all else is float32 around them.
+// a constant, rounded; nodes whose kernels round both are marked (kRoundsFactors). All is float32
+// around these.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -48,8 +49,8 @@ class Assigner {
   }
 
  private:
-  // What a kernel is given of the factors: all of them rounded, a constant alone, or none. In the
-  // last two cases the kernel rounds what is not; or it is faster without.
+  // What a kernel is given of the factors: all of them rounded; a constant alone, or none, where it
+  // rounds what is not; or none, where it is faster in float32.
   enum class Factors { kBFloat16, kConstantRounded, kRounding, kFloat32 };
 
   // A node's inputs and outputs as kernels are prepared with them.

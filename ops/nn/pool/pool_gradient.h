@@ -70,9 +70,8 @@ class PoolRanges {
       }
     }
   }
-  // The windows along the last axis, and from tap to tap of one of them.
+  // The windows along the last axis.
   const std::vector<Range>& columns() const { return ranges_[2]; }
-  int64_t column_step() const { return steps_[2]; }
 
   // Both: `begin(output, taps that meet x, all taps)`, `tap(position)` for each, `end(output)`.
   template <typename Begin, typename Tap, typename End>

@@ -127,9 +127,14 @@ class Pass {
     const auto floats = [&](int64_t m, int64_t n, int64_t k) {
       return RoundedScratchFloats(m, k, n, a.threads);
     };
-    return kAligned + std::max({floats(rows, width, a.input), floats(rows, width, a.hidden),
-                                floats(rows, a.input, width), floats(width, a.input, rows),
-                                floats(width, a.hidden, rows), floats(a.batch, a.hidden, width)});
+    int64_t most = std::max(
+        {floats(rows, width, a.input), floats(rows, a.input, width), floats(width, a.input, rows)});
+    // With R as a whole, or with a GRU's last gate apart.
+    for (const int64_t some : {width, width - a.hidden, a.hidden}) {
+      most = std::max({most, floats(rows, some, a.hidden), floats(some, a.hidden, rows),
+                       floats(a.batch, a.hidden, some)});
+    }
+    return kAligned + most;
   }
 
   // c = a b, or c += a b; a is [m, k], b is [k, n].
