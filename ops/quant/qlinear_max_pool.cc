@@ -1,5 +1,6 @@
 // quant.QLinearMaxPool: the greatest of quantised numbers in each window, quantised.
 #include <algorithm>
+#include <cstring>
 
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/numeric/threads.h"
@@ -89,12 +90,17 @@ class BytePlanes : public Kernel {
  public:
   BytePlanes(const WindowMatrix& spans, int threads)
       : rows_(spans.rows), columns_(spans.columns), threads_(threads) {
-    const int64_t reach =
-        (columns_.output - 1) * columns_.stride + (columns_.taps - 1) * columns_.dilation + 1;
-    line_bytes_ = (std::max(reach, columns_.pad_begin + columns_.input) + kSlack + 63) / 64 * 64;
+    pitch_ = std::max(Reach(columns_), columns_.pad_begin + columns_.input);
+    pitch_ += pitch_ % columns_.stride;
+    reach_rows_ = Reach(rows_);
+    // Short rows fill vectors together, with their padding.
+    constexpr int64_t kShort = 64;
+    is_short_ = columns_.output < kShort;
+    line_bytes_ = InVectors(is_short_ ? rows_.output * pitch_ : pitch_);
+    part_bytes_ = is_short_ ? InVectors(reach_rows_ * pitch_) + 2 * line_bytes_ : line_bytes_;
   }
 
-  int64_t scratch_bytes() const override { return threads_ * line_bytes_; }
+  int64_t scratch_bytes() const override { return threads_ * part_bytes_; }
   std::string Describe() const override { return "loop over bytes"; }
 
   absl::Status Run(KernelContext& context) const override {
@@ -106,14 +112,19 @@ class BytePlanes : public Kernel {
     auto* const y = reinterpret_cast<uint8_t*>(context.output_view(0).data);
     const int64_t planes = x[0] * (first + more);
     ParallelParts(threads_, [&](int thread, int threads) {
-      auto* const line = reinterpret_cast<uint8_t*>(context.scratch()) + thread * line_bytes_;
-      std::fill_n(line, line_bytes_, uint8_t{0});
+      auto* const scratch = reinterpret_cast<uint8_t*>(context.scratch()) + thread * part_bytes_;
+      // What has moved to 0 is padding.
+      std::fill_n(scratch, part_bytes_, is_short_ ? parts[0].flip : uint8_t{0});
       for (int64_t p = planes * thread / threads; p < planes * (thread + 1) / threads; ++p) {
         const int64_t image = p / (first + more), channel = p % (first + more);
         const bool is_first = channel < first;
         const Part& part = parts[is_first ? 0 : 1];
         const int64_t plane = is_first ? image * first + channel : image * more + channel - first;
-        Plane(part.x + plane * in, part.flip, line, y + p * out);
+        if (is_short_) {
+          ShortRows(part.x + plane * in, part.flip, scratch, y + p * out);
+        } else {
+          Rows(part.x + plane * in, part.flip, scratch, y + p * out);
+        }
         LookUpBytes(part.table, y + p * out, out, y + p * out);
       }
     });
@@ -148,7 +159,42 @@ class BytePlanes : public Kernel {
     return part;
   }
 
-  void Plane(const uint8_t* x, uint8_t flip, uint8_t* line, uint8_t* y) const {
+  static int64_t Reach(const WindowSpan& span) {
+    return (span.output - 1) * span.stride + (span.taps - 1) * span.dilation + 1;
+  }
+  static int64_t InVectors(int64_t bytes) { return (bytes + kSlack + 63) / 64 * 64; }
+
+  // A plane with its padding, the maxima of its columns, and those of windows, row by row with what
+  // is between the rows.
+  void ShortRows(const uint8_t* x, uint8_t flip, uint8_t* padded, uint8_t* y) const {
+    uint8_t* const maxima = padded + InVectors(reach_rows_ * pitch_);
+    uint8_t* const windows = maxima + line_bytes_;
+    for (int64_t r = 0; r < reach_rows_; ++r) {
+      const int64_t row = r - rows_.pad_begin;
+      if (row < 0 || row >= rows_.input) continue;
+      std::memcpy(padded + r * pitch_ + columns_.pad_begin, x + row * columns_.input,
+                  static_cast<size_t>(columns_.input));
+    }
+    // Rows of the output whose windows are a row apart are one.
+    const bool together = rows_.stride == 1;
+    for (int64_t r = 0; r < (together ? 1 : rows_.output); ++r) {
+      const uint8_t* lines[kMostRows];
+      for (int64_t t = 0; t < rows_.taps; ++t) {
+        lines[t] = padded + (r * rows_.stride + t * rows_.dilation) * pitch_;
+      }
+      MaxOfLines(lines, rows_.taps, flip, together ? rows_.output * pitch_ : pitch_,
+                 maxima + r * pitch_);
+    }
+    const int64_t width = pitch_ / columns_.stride;
+    MaxOfTaps(maxima, columns_.taps, columns_.dilation, columns_.stride, rows_.output * width,
+              windows);
+    for (int64_t r = 0; r < rows_.output; ++r) {
+      std::memcpy(y + r * columns_.output, windows + r * width,
+                  static_cast<size_t>(columns_.output));
+    }
+  }
+
+  void Rows(const uint8_t* x, uint8_t flip, uint8_t* line, uint8_t* y) const {
     for (int64_t r = 0; r < rows_.output; ++r, y += columns_.output) {
       const uint8_t* lines[kMostRows];
       int64_t count = 0;
@@ -163,7 +209,10 @@ class BytePlanes : public Kernel {
 
   const WindowSpan rows_, columns_;
   const int threads_;
-  int64_t line_bytes_;
+  int64_t pitch_;       // of a row with its padding
+  int64_t reach_rows_;  // with their padding
+  bool is_short_;
+  int64_t line_bytes_, part_bytes_;
 };
 
 // Whether no window is one of padding alone, of which a byte cannot tell.
