@@ -1,6 +1,7 @@
 // quant.QLinearMaxPool: the greatest of quantised numbers in each window, quantised.
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/numeric/threads.h"
@@ -84,6 +85,19 @@ absl::Status QLinearMaxPoolCompute(KernelContext& context) {
   return absl::OkStatus();
 }
 
+// A few bytes, for which a call would take longer: the ends of what is moved at once may overlap.
+inline void CopyFew(const uint8_t* from, int64_t count, uint8_t* to) {
+  const auto move = [&](auto size) {
+    int64_t i = 0;
+    for (; i + size.value <= count; i += size.value) std::memcpy(to + i, from + i, size.value);
+    if (i < count) std::memcpy(to + count - size.value, from + count - size.value, size.value);
+  };
+  if (count >= 16) return move(std::integral_constant<int64_t, 16>());
+  if (count >= 8) return move(std::integral_constant<int64_t, 8>());
+  if (count >= 4) return move(std::integral_constant<int64_t, 4>());
+  for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+}
+
 // Of the bytes themselves, for a scale is positive. Those of int8 move by 128, so that they are
 // ordered as bytes without a sign are, and the least one is 0.
 class BytePlanes : public Kernel {
@@ -94,9 +108,9 @@ class BytePlanes : public Kernel {
     pitch_ += pitch_ % columns_.stride;
     reach_rows_ = Reach(rows_);
     // Short rows fill vectors together, with their padding.
-    constexpr int64_t kShort = 64;
+    constexpr int64_t kShort = 32;
     is_short_ = columns_.output < kShort;
-    line_bytes_ = InVectors(is_short_ ? rows_.output * pitch_ : pitch_);
+    line_bytes_ = InVectors(is_short_ ? first_rows() * pitch_ : pitch_);
     part_bytes_ = is_short_ ? InVectors(reach_rows_ * pitch_) + 2 * line_bytes_ : line_bytes_;
   }
 
@@ -164,33 +178,27 @@ class BytePlanes : public Kernel {
   }
   static int64_t InVectors(int64_t bytes) { return (bytes + kSlack + 63) / 64 * 64; }
 
-  // A plane with its padding, the maxima of its columns, and those of windows, row by row with what
-  // is between the rows.
+  // From the first row that a window begins in to the last one.
+  int64_t first_rows() const { return (rows_.output - 1) * rows_.stride + 1; }
+
+  // A plane with its padding, the maxima of its columns, and those of windows, also of those that
+  // begin between the strides and the rows.
   void ShortRows(const uint8_t* x, uint8_t flip, uint8_t* padded, uint8_t* y) const {
     uint8_t* const maxima = padded + InVectors(reach_rows_ * pitch_);
     uint8_t* const windows = maxima + line_bytes_;
     for (int64_t r = 0; r < reach_rows_; ++r) {
       const int64_t row = r - rows_.pad_begin;
       if (row < 0 || row >= rows_.input) continue;
-      std::memcpy(padded + r * pitch_ + columns_.pad_begin, x + row * columns_.input,
-                  static_cast<size_t>(columns_.input));
+      CopyFew(x + row * columns_.input, columns_.input, padded + r * pitch_ + columns_.pad_begin);
     }
-    // Rows of the output whose windows are a row apart are one.
-    const bool together = rows_.stride == 1;
-    for (int64_t r = 0; r < (together ? 1 : rows_.output); ++r) {
-      const uint8_t* lines[kMostRows];
-      for (int64_t t = 0; t < rows_.taps; ++t) {
-        lines[t] = padded + (r * rows_.stride + t * rows_.dilation) * pitch_;
-      }
-      MaxOfLines(lines, rows_.taps, flip, together ? rows_.output * pitch_ : pitch_,
-                 maxima + r * pitch_);
-    }
+    const uint8_t* lines[kMostRows];
+    for (int64_t t = 0; t < rows_.taps; ++t) lines[t] = padded + t * rows_.dilation * pitch_;
+    const int64_t rows = first_rows();
+    MaxOfLines(lines, rows_.taps, flip, rows * pitch_, maxima);
     const int64_t width = pitch_ / columns_.stride;
-    MaxOfTaps(maxima, columns_.taps, columns_.dilation, columns_.stride, rows_.output * width,
-              windows);
+    MaxOfTaps(maxima, columns_.taps, columns_.dilation, columns_.stride, rows * width, windows);
     for (int64_t r = 0; r < rows_.output; ++r) {
-      std::memcpy(y + r * columns_.output, windows + r * width,
-                  static_cast<size_t>(columns_.output));
+      CopyFew(windows + r * rows_.stride * width, columns_.output, y + r * columns_.output);
     }
   }
 
