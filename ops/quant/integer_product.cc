@@ -66,16 +66,7 @@ class ProductKernel : public Kernel {
 
 }  // namespace
 
-bool HasVnni() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx512_core_vnni:
-    case dnnl::cpu_isa::avx512_core_bf16:
-    case dnnl::cpu_isa::avx512_core_amx:
-      return true;
-    default:
-      return false;
-  }
-}
+bool HasVnni() { return nomograph::HasVnni(); }
 
 IntegerProduct::IntegerProduct(const ProductSpec& spec, Way way, const PrepareContext& context)
     : spec_(spec),

@@ -1,5 +1,7 @@
 // quant.QLinearMaxPool: the greatest of quantised numbers in each window, quantised.
 #include <algorithm>
+#include <cstring>
+#include <type_traits>
 
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/numeric/threads.h"
@@ -83,18 +85,36 @@ absl::Status QLinearMaxPoolCompute(KernelContext& context) {
   return absl::OkStatus();
 }
 
+// A few bytes, for which a call would take longer: the ends of what is moved at once may overlap.
+inline void CopyFew(const uint8_t* from, int64_t count, uint8_t* to) {
+  const auto move = [&](auto size) {
+    int64_t i = 0;
+    for (; i + size.value <= count; i += size.value) std::memcpy(to + i, from + i, size.value);
+    if (i < count) std::memcpy(to + count - size.value, from + count - size.value, size.value);
+  };
+  if (count >= 16) return move(std::integral_constant<int64_t, 16>());
+  if (count >= 8) return move(std::integral_constant<int64_t, 8>());
+  if (count >= 4) return move(std::integral_constant<int64_t, 4>());
+  for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+}
+
 // Of the bytes themselves, for a scale is positive. Those of int8 move by 128, so that they are
 // ordered as bytes without a sign are, and the least one is 0.
 class BytePlanes : public Kernel {
  public:
   BytePlanes(const WindowMatrix& spans, int threads)
       : rows_(spans.rows), columns_(spans.columns), threads_(threads) {
-    const int64_t reach =
-        (columns_.output - 1) * columns_.stride + (columns_.taps - 1) * columns_.dilation + 1;
-    line_bytes_ = (std::max(reach, columns_.pad_begin + columns_.input) + kSlack + 63) / 64 * 64;
+    pitch_ = std::max(Reach(columns_), columns_.pad_begin + columns_.input);
+    pitch_ += pitch_ % columns_.stride;
+    reach_rows_ = Reach(rows_);
+    // Short rows fill vectors together, with their padding.
+    constexpr int64_t kShort = 32;
+    is_short_ = columns_.output < kShort;
+    line_bytes_ = InVectors(is_short_ ? first_rows() * pitch_ : pitch_);
+    part_bytes_ = is_short_ ? InVectors(reach_rows_ * pitch_) + 2 * line_bytes_ : line_bytes_;
   }
 
-  int64_t scratch_bytes() const override { return threads_ * line_bytes_; }
+  int64_t scratch_bytes() const override { return threads_ * part_bytes_; }
   std::string Describe() const override { return "loop over bytes"; }
 
   absl::Status Run(KernelContext& context) const override {
@@ -106,14 +126,19 @@ class BytePlanes : public Kernel {
     auto* const y = reinterpret_cast<uint8_t*>(context.output_view(0).data);
     const int64_t planes = x[0] * (first + more);
     ParallelParts(threads_, [&](int thread, int threads) {
-      auto* const line = reinterpret_cast<uint8_t*>(context.scratch()) + thread * line_bytes_;
-      std::fill_n(line, line_bytes_, uint8_t{0});
+      auto* const scratch = reinterpret_cast<uint8_t*>(context.scratch()) + thread * part_bytes_;
+      // What has moved to 0 is padding.
+      std::fill_n(scratch, part_bytes_, is_short_ ? parts[0].flip : uint8_t{0});
       for (int64_t p = planes * thread / threads; p < planes * (thread + 1) / threads; ++p) {
         const int64_t image = p / (first + more), channel = p % (first + more);
         const bool is_first = channel < first;
         const Part& part = parts[is_first ? 0 : 1];
         const int64_t plane = is_first ? image * first + channel : image * more + channel - first;
-        Plane(part.x + plane * in, part.flip, line, y + p * out);
+        if (is_short_) {
+          ShortRows(part.x + plane * in, part.flip, scratch, y + p * out);
+        } else {
+          Rows(part.x + plane * in, part.flip, scratch, y + p * out);
+        }
         LookUpBytes(part.table, y + p * out, out, y + p * out);
       }
     });
@@ -148,7 +173,36 @@ class BytePlanes : public Kernel {
     return part;
   }
 
-  void Plane(const uint8_t* x, uint8_t flip, uint8_t* line, uint8_t* y) const {
+  static int64_t Reach(const WindowSpan& span) {
+    return (span.output - 1) * span.stride + (span.taps - 1) * span.dilation + 1;
+  }
+  static int64_t InVectors(int64_t bytes) { return (bytes + kSlack + 63) / 64 * 64; }
+
+  // From the first row that a window begins in to the last one.
+  int64_t first_rows() const { return (rows_.output - 1) * rows_.stride + 1; }
+
+  // A plane with its padding, the maxima of its columns, and those of windows, also of those that
+  // begin between the strides and the rows.
+  void ShortRows(const uint8_t* x, uint8_t flip, uint8_t* padded, uint8_t* y) const {
+    uint8_t* const maxima = padded + InVectors(reach_rows_ * pitch_);
+    uint8_t* const windows = maxima + line_bytes_;
+    for (int64_t r = 0; r < reach_rows_; ++r) {
+      const int64_t row = r - rows_.pad_begin;
+      if (row < 0 || row >= rows_.input) continue;
+      CopyFew(x + row * columns_.input, columns_.input, padded + r * pitch_ + columns_.pad_begin);
+    }
+    const uint8_t* lines[kMostRows];
+    for (int64_t t = 0; t < rows_.taps; ++t) lines[t] = padded + t * rows_.dilation * pitch_;
+    const int64_t rows = first_rows();
+    MaxOfLines(lines, rows_.taps, flip, rows * pitch_, maxima);
+    const int64_t width = pitch_ / columns_.stride;
+    MaxOfTaps(maxima, columns_.taps, columns_.dilation, columns_.stride, rows * width, windows);
+    for (int64_t r = 0; r < rows_.output; ++r) {
+      CopyFew(windows + r * rows_.stride * width, columns_.output, y + r * columns_.output);
+    }
+  }
+
+  void Rows(const uint8_t* x, uint8_t flip, uint8_t* line, uint8_t* y) const {
     for (int64_t r = 0; r < rows_.output; ++r, y += columns_.output) {
       const uint8_t* lines[kMostRows];
       int64_t count = 0;
@@ -163,7 +217,10 @@ class BytePlanes : public Kernel {
 
   const WindowSpan rows_, columns_;
   const int threads_;
-  int64_t line_bytes_;
+  int64_t pitch_;       // of a row with its padding
+  int64_t reach_rows_;  // with their padding
+  bool is_short_;
+  int64_t line_bytes_, part_bytes_;
 };
 
 // Whether no window is one of padding alone, of which a byte cannot tell.

@@ -172,6 +172,48 @@ TEST(QLinearMatMul, OfATransposedMatrixIsExact) {
   }
 }
 
+TEST(QLinearMaxPool, IsExact) {
+  struct Case {
+    Shape x;
+    Attributes attrs;
+  };
+  const Attributes three = {
+      {"kernel_shape", Ints{3, 3}}, {"padding", "explicit"}, {"pads", Ints{1, 1, 1, 1}}};
+  const auto with = [&](Attributes attrs, const Attributes& more) {
+    for (const auto& [name, value] : more) attrs.Set(name, value);
+    return attrs;
+  };
+  const Case cases[] = {
+      {{2, 3, 14, 14}, three},
+      {{1, 2, 7, 7}, three},
+      {{1, 2, 3, 100}, three},
+      {{1, 2, 9, 63}, with(three, {{"strides", Ints{2, 2}}})},
+      {{1, 2, 28, 27}, with(three, {{"strides", Ints{2, 2}}})},
+      {{1, 2, 15, 17}, with(three, {{"strides", Ints{3, 1}}})},
+      {{1, 2, 6, 130}, with(three, {{"strides", Ints{1, 2}}})},
+      {{1, 3, 12, 13}, {{"kernel_shape", Ints{2, 4}}, {"dilations", Ints{3, 2}}}},
+      {{1, 2, 5, 5}, {{"kernel_shape", Ints{5, 5}}}},
+  };
+  for (const Case& c : cases) {
+    for (const DType dtype : {DType::kUInt8, DType::kInt8}) {
+      for (const float y_scale : {0.5f, 0.3f}) {
+        const Attributes attrs = with(c.attrs, {{"data_format", "channels_first"}});
+        SCOPED_TRACE(c.x.ToString() + DTypeName(dtype).data() + attrs.ToString());
+        const std::vector<Tensor> inputs = {
+            Bytes(dtype, c.x), Tensor::Scalar<float>(0.5f), Tensor::Full(dtype, {}, 7),
+            Tensor::Scalar<float>(y_scale), Tensor::Full(dtype, {}, 7)};
+        const auto expected = RunOp(Op("quant.QLinearMaxPool"), inputs, attrs);
+        ASSERT_TRUE(expected.ok()) << expected.status();
+        std::string description;
+        const auto found = RunFast(Op("quant.QLinearMaxPool"), inputs, attrs, ~0u, description);
+        ASSERT_TRUE(found.ok()) << found.status();
+        EXPECT_NE(description, "reference");
+        EXPECT_EQ(*found, (*expected)[0]);
+      }
+    }
+  }
+}
+
 struct ShapeCase {
   std::string op;
   Attributes attrs;
