@@ -293,7 +293,10 @@ void MultiplyTiles(const WinogradConv& c, const Tiling& tiling, int64_t begin, i
   while (begin < end) {
     const int64_t point = begin / panels, row = begin % panels;
     const int64_t count = std::min(end - begin, panels - row);
-    PackedProduct product{.side = ProductSide::kLeft, .other = {}};
+    // The weights of all points are one large matrix, which comes from memory.
+    PackedProduct product{.side = ProductSide::kLeft,
+                          .other = {.rows = terms},
+                          .size = kTilePoints * tiling.out_channels};
     product.output = shared + kTilePoints * tiling.in_floats(c) + point * tiling.out_floats();
     product.output_stride = tiling.tiles;
     const float* const left = c.packed + (point * panels + row) * terms * kPanelRows;
