@@ -14,15 +14,15 @@ bool IsByte(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUInt
 
 class Tabulator {
  public:
-  explicit Tabulator(const LoweredGraph &graph)
+  explicit Tabulator(const LoweredGraph& graph)
       : graph_(graph), uses_(graph.UseCounts()), producers_(graph.types.size(), -1) {
     for (size_t n = 0; n < graph.nodes.size(); ++n) {
       for (const ValueId id : graph.nodes[n].outputs) producers_[id] = static_cast<int>(n);
     }
   }
 
-  // The nodes from the one that dequantises to the one that quantises, number
-  // `last`; empty where it is no such chain, or nothing stands between them.
+  // The nodes from the one that dequantises to the one that quantises, number `last`; empty where
+  // it is no such chain, or nothing stands between them.
   std::vector<int> ChainTo(int last) const {
     constexpr size_t kMost = 8;
     if (!ChangesScale(graph_.nodes[last], "quant.QuantizeLinear") || !YieldsBytes(last)) return {};
@@ -31,7 +31,7 @@ class Tabulator {
       const ValueId from = graph_.nodes[chain.back()].inputs[0];
       const int n = from == kNoValue ? -1 : producers_[from];
       if (n < 0) return {};
-      const LoweredNode &node = graph_.nodes[n];
+      const LoweredNode& node = graph_.nodes[n];
       if (ChangesScale(node, "quant.DequantizeLinear")) {
         if (chain.size() < 2 || node.inputs[0] == kNoValue ||
             !IsByte(graph_.types[node.inputs[0]].dtype)) {
@@ -47,17 +47,16 @@ class Tabulator {
     return {};
   }
 
-  // The bytes that come of all bytes, from the least one on; none where they
-  // cannot be computed.
-  std::optional<Tensor> Table(const std::vector<int> &chain) const {
+  // The bytes that come of all bytes, from the least one on; none where they cannot be computed.
+  std::optional<Tensor> Table(const std::vector<int>& chain) const {
     const DType dtype = graph_.types[graph_.nodes[chain[0]].inputs[0]].dtype;
     Tensor values(dtype, {256});
-    std::byte *const bytes = values.mutable_raw_data();
+    std::byte* const bytes = values.mutable_raw_data();
     for (int i = 0; i < 256; ++i) {
       bytes[i] = static_cast<std::byte>(dtype == DType::kInt8 ? i - 128 : i);
     }
     for (const int n : chain) {
-      const LoweredNode &node = graph_.nodes[n];
+      const LoweredNode& node = graph_.nodes[n];
       std::vector<Tensor> inputs = {values};
       for (size_t i = 1; i < node.inputs.size(); ++i) {
         inputs.push_back(node.inputs[i] == kNoValue ? Tensor() : graph_.constants[node.inputs[i]]);
@@ -70,21 +69,21 @@ class Tabulator {
   }
 
  private:
-  bool OthersAreSingle(const LoweredNode &node) const {
+  bool OthersAreSingle(const LoweredNode& node) const {
     return std::all_of(node.inputs.begin() + 1, node.inputs.end(), [&](ValueId id) {
       return id == kNoValue ||
              (graph_.constants[id].valid() && graph_.constants[id].num_elements() == 1);
     });
   }
   // By one scale and one zero point.
-  bool ChangesScale(const LoweredNode &node, absl::string_view op) const {
+  bool ChangesScale(const LoweredNode& node, absl::string_view op) const {
     return node.op->name == op && node.post_ops.empty() && node.outputs.size() == 1 &&
            OthersAreSingle(node);
   }
   bool YieldsBytes(int n) const { return IsByte(graph_.types[graph_.nodes[n].outputs[0]].dtype); }
 
   // What could be applied to each element of a kernel's output, by itself.
-  bool IsElementwise(const LoweredNode &node) const {
+  bool IsElementwise(const LoweredNode& node) const {
     if (!node.op->as_post_op || node.op->effects != Effects::kPure || !node.post_ops.empty() ||
         node.outputs.size() != 1 || node.inputs[0] == kNoValue || !OthersAreSingle(node) ||
         graph_.types[node.inputs[0]] != graph_.types[node.outputs[0]] ||
@@ -104,15 +103,15 @@ class Tabulator {
     return post_op && post_op->kind == PostOp::Kind::kEltwise;
   }
 
-  const LoweredGraph &graph_;
+  const LoweredGraph& graph_;
   const std::vector<int> uses_;
   std::vector<int> producers_;
 };
 
 }  // namespace
 
-bool TabulateBytes(LoweredGraph &graph, const OpRegistry &registry) {
-  const OpDef *const look_up = registry.Find("quant.LookUp");
+bool TabulateBytes(LoweredGraph& graph, const OpRegistry& registry) {
+  const OpDef* const look_up = registry.Find("quant.LookUp");
   if (look_up == nullptr) return false;
   const Tabulator tabulator(graph);
   bool changed = false;
@@ -121,7 +120,7 @@ bool TabulateBytes(LoweredGraph &graph, const OpRegistry &registry) {
     if (chain.empty()) continue;
     const std::optional<Tensor> table = tabulator.Table(chain);
     if (!table) continue;
-    LoweredNode &last = graph.nodes[n];
+    LoweredNode& last = graph.nodes[n];
     LoweredNode node{.name = last.name, .op = look_up, .outputs = last.outputs};
     for (const int taken : chain) {
       if (taken != static_cast<int>(n)) node.fused.push_back(graph.nodes[taken].name);

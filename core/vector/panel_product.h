@@ -83,6 +83,17 @@ struct Finish {
   }
 };
 
+// What is brought near while terms are multiplied: the lines at both places, and for each further
+// term those `step` floats behind.
+struct Ahead {
+  const float *first, *second;
+  int64_t step;
+  HWY_INLINE void Fetch(int64_t term) const {
+    hwy::Prefetch(first + term * step);
+    hwy::Prefetch(second + term * step);
+  }
+};
+
 // The product of the first kRows rows of left panels and kVectors vectors, which load(t, x) yields
 // for term t, to the rows out[i * stride]. A second left panel lies `left_step` floats behind the
 // first.
@@ -113,14 +124,15 @@ HWY_INLINE void MultiplyTerms(int64_t terms, const float* HWY_RESTRICT a, int64_
 }
 
 // Of a right panel.
-template <int64_t kRows, int64_t kVectors>
+template <int64_t kRows, int64_t kVectors, bool kFetches = false>
 void PanelProduct(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
                   const float* HWY_RESTRICT b, float* HWY_RESTRICT out, int64_t stride,
-                  const Finish& finish) {
+                  const Finish& finish, const Ahead& ahead = {}) {
   const D d;
   MultiplyTerms<kRows, kVectors>(
       terms, a, left_step,
       [&](int64_t t, V(&x)[kVectors]) HWY_ATTR {
+        if constexpr (kFetches) ahead.Fetch(t);
 #pragma GCC unroll 2
         for (int64_t v = 0; v < kVectors; ++v) {
           x[v] = hn::Load(d, b + t * kPanelColumns + v * kLanes);
@@ -136,14 +148,15 @@ struct UnpackedColumns {
   float* panels = nullptr;
 };
 // Of a panel's columns, which are packed on the way: stores have nothing else to do meanwhile.
-template <int64_t kRows>
+template <int64_t kRows, bool kFetches>
 void PackingProduct(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
                     const UnpackedColumns& columns, float* HWY_RESTRICT out, int64_t stride,
-                    const Finish& finish) {
+                    const Finish& finish, const Ahead& ahead) {
   const D d;
   MultiplyTerms<kRows, 2>(
       terms, a, left_step,
       [&](int64_t t, V(&x)[2]) HWY_ATTR {
+        if constexpr (kFetches) ahead.Fetch(t);
 #pragma GCC unroll 2
         for (int64_t v = 0; v < 2; ++v) {
           x[v] = hn::LoadU(d, columns.from + t * columns.row_stride + v * kLanes);
@@ -155,21 +168,25 @@ void PackingProduct(int64_t terms, const float* HWY_RESTRICT a, int64_t left_ste
 
 using PanelProductFn = void (*)(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
                                 const float* HWY_RESTRICT b, float* HWY_RESTRICT out,
-                                int64_t stride, const Finish& finish);
+                                int64_t stride, const Finish& finish, const Ahead& ahead);
 using PackingProductFn = void (*)(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
                                   const UnpackedColumns& columns, float* HWY_RESTRICT out,
-                                  int64_t stride, const Finish& finish);
+                                  int64_t stride, const Finish& finish, const Ahead& ahead);
 struct PanelProductChoice {
   int64_t rows;  // that they yield
-  PanelProductFn multiply;
-  PackingProductFn pack_and_multiply;
+  // The second of each fetches what lies ahead.
+  PanelProductFn multiply[2];
+  PackingProductFn pack_and_multiply[2];
 };
 // For so many rows and columns; it yields some more.
 inline PanelProductChoice PanelProductFor(int64_t rows, int64_t columns) {
   const bool narrow = columns <= kLanes;
   const auto choose = [&]<int64_t kRows>(std::integral_constant<int64_t, kRows>) {
-    return PanelProductChoice{kRows, narrow ? PanelProduct<kRows, 1> : PanelProduct<kRows, 2>,
-                              PackingProduct<kRows>};
+    return PanelProductChoice{
+        kRows,
+        {narrow ? PanelProduct<kRows, 1, false> : PanelProduct<kRows, 2, false>,
+         narrow ? PanelProduct<kRows, 1, true> : PanelProduct<kRows, 2, true>},
+        {PackingProduct<kRows, false>, PackingProduct<kRows, true>}};
   };
   if constexpr (kTogetherRows > kPanelRows) {
     if (rows > 10) return choose(std::integral_constant<int64_t, 12>());
@@ -291,7 +308,8 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     return finish;
   };
   static constexpr Finish kNoFinish;
-  const auto multiply = [&](int64_t r, int64_t c, const float* a, const float* b) HWY_ATTR {
+  const auto multiply = [&](int64_t r, int64_t c, const float* a, const float* b, bool fetches,
+                            const Ahead& ahead) HWY_ATTR {
     const int64_t height = height_at(r), width = std::min(kPanelColumns, whole_end - c);
     float* const out = p.output + r * p.output_stride + c;
     const Finish finish = finish_at(r, c);
@@ -303,9 +321,9 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     if (unpacked.from != nullptr && r == rows.begin && width == kPanelColumns) {
       const UnpackedColumns panel{unpacked.from + (c - columns.begin), unpacked.row_stride,
                                   unpacked.panels + (b - right)};
-      product.pack_and_multiply(terms, a, left_step, panel, to, stride, now);
+      product.pack_and_multiply[fetches](terms, a, left_step, panel, to, stride, now, ahead);
     } else {
-      product.multiply(terms, a, left_step, b, to, stride, now);
+      product.multiply[fetches](terms, a, left_step, b, to, stride, now, ahead);
     }
     if (!whole) StorePart(tile, finish, height, width, out, p.output_stride);
   };
@@ -318,31 +336,21 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     StorePart(few_tile, finish_at(r, whole_end), height_at(r), few,
               p.output + r * p.output_stride + whole_end, p.output_stride);
   };
-  // Of a large packed matrix the next panel is brought near, some lines for each panel of the
-  // other.
-  constexpr int64_t kLarge = 1 << 17, kLine = 16;
+  // Of a large packed matrix the next panels are brought near while the first of the other one's
+  // are multiplied: not at once, or loads would wait behind them.
+  constexpr int64_t kLarge = 1 << 17;
   const bool left_packed = p.side == ProductSide::kLeft;
   const bool far = p.size * (left_packed ? p.other.rows : p.other.columns) >= kLarge;
-  const auto lines_each = [&](int64_t floats, int64_t turns) {
-    return far ? floats / kLine / turns + 1 : 0;
-  };
   constexpr int64_t kPanels = kTogetherRows / kPanelRows;  // of the left matrix
   const int64_t together_step = kPanels * left_step;
-  const auto fetch = [](const float* from, int64_t lines) HWY_ATTR {
-    for (int64_t i = 0; i < lines; ++i) hwy::Prefetch(from + i * kLine);
-    return from + lines * kLine;
-  };
   if (left_packed) {
-    const int64_t turns = (columns.end - columns.begin + kPanelColumns - 1) / kPanelColumns;
-    const int64_t lines = lines_each(terms * kPanelRows, turns);
     // The block of columns is small. Along the output's rows, whose memory costs more than it does.
     for (int64_t r = rows.begin; r < rows.end; r += kTogetherRows, left += together_step) {
       const float* b = right;
-      const float* next = left + together_step;
+      const Ahead next{left + together_step, left + together_step + (kPanels - 1) * left_step,
+                       kPanelRows};
       for (int64_t c = columns.begin; c < whole_end; c += kPanelColumns, b += right_step) {
-        for (int64_t i = 1; i < kPanels; ++i) fetch(next + i * left_step, lines);
-        next = fetch(next, lines);
-        multiply(r, c, left, b);
+        multiply(r, c, left, b, far && c == columns.begin, next);
         // The left panels are near now, and others follow before these sums are used.
         if (few > 0 && c == columns.begin) multiply_few(r, left);
       }
@@ -352,17 +360,15 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     }
     return;
   }
-  const int64_t turns = (rows.end - rows.begin + kTogetherRows - 1) / kTogetherRows;
-  const int64_t lines = lines_each(terms * kPanelColumns, turns);
   for (int64_t r = rows.begin; few > 0 && r < rows.end; r += kTogetherRows) {
     multiply_few(r, left + (r - rows.begin) / kPanelRows * left_step);
     store_few(r);
   }
   for (int64_t c = columns.begin; c < whole_end; c += kPanelColumns, right += right_step) {
-    const float *a = left, *next = right + right_step;
+    const float* a = left;
+    const Ahead next{right + right_step, right + right_step + kLanes, kPanelColumns};
     for (int64_t r = rows.begin; r < rows.end; r += kTogetherRows, a += together_step) {
-      next = fetch(next, lines);
-      multiply(r, c, a, right);
+      multiply(r, c, a, right, far && r == rows.begin, next);
     }
   }
   run_steps(rows.begin, rows.end);

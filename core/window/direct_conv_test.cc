@@ -180,6 +180,7 @@ TEST(DirectConv, CostsMoreWhereItsVectorsAreNotFull) {
   EXPECT_LT(cost(4, 64), 1.5);
   EXPECT_GT(cost(1, 64), 3 * cost(4, 64));
   EXPECT_GT(cost(4, 65), cost(4, 64));
+  EXPECT_GT(cost(4, 7), 1.1 * cost(4, 64));
 }
 
 }  // namespace

@@ -286,20 +286,30 @@ bool TransformInput(const WinogradConv& c, const Tiling& tiling, int64_t first, 
   return hn::AllTrue(d, hn::Eq(check, hn::Zero(d)));
 }
 
+// How many of so many tiles are multiplied: whole vectors, unless few are left over behind some.
+inline int64_t MultipliedTiles(int64_t tiles) {
+  const bool few = tiles > kLanes && tiles % kLanes <= kFewColumns;
+  return few ? tiles : RoundUp(tiles, kLanes);
+}
+
 // The products of panels [begin, end) of rows; those of all points are numbered through.
-void MultiplyTiles(const WinogradConv& c, const Tiling& tiling, int64_t begin, int64_t end,
-                   float* shared) {
+void MultiplyTiles(const WinogradConv& c, const Tiling& tiling, int64_t tiles, int64_t begin,
+                   int64_t end, float* shared) {
+  const int64_t multiplied = MultipliedTiles(tiles);
   const int64_t panels = tiling.out_channels / kPanelRows, terms = c.in_channels;
   while (begin < end) {
     const int64_t point = begin / panels, row = begin % panels;
     const int64_t count = std::min(end - begin, panels - row);
-    PackedProduct product{.side = ProductSide::kLeft, .other = {}};
+    // The weights of all points are one large matrix, which comes from memory.
+    PackedProduct product{.side = ProductSide::kLeft,
+                          .other = {.rows = terms},
+                          .size = kTilePoints * tiling.out_channels};
     product.output = shared + kTilePoints * tiling.in_floats(c) + point * tiling.out_floats();
     product.output_stride = tiling.tiles;
     const float* const left = c.packed + (point * panels + row) * terms * kPanelRows;
     const float* const right = shared + point * tiling.in_floats(c);
-    for (int64_t column = 0; column < tiling.tiles; column += kBlockColumns) {
-      const Block columns{column, std::min(column + kBlockColumns, tiling.tiles)};
+    for (int64_t column = 0; column < multiplied; column += kBlockColumns) {
+      const Block columns{column, std::min(column + kBlockColumns, multiplied)};
       for (int64_t t = 0; t < terms; t += kTerms) {
         const int64_t some = std::min(kTerms, terms - t);
         MultiplyBlocks(product, {row * kPanelRows, (row + count) * kPanelRows}, columns, some,
@@ -342,13 +352,16 @@ void TransformOutput(const WinogradConv& c, const Tiling& tiling, int64_t first,
                      int64_t begin, int64_t end, const float* shared, float* scratch) {
   const D d;
   const int64_t line = kTileOut * (tiling.tiles + kLanes);
+  const int64_t multiplied = MultipliedTiles((last - first) * tiling.tile_columns);
   for (int64_t channel = begin; channel < end; ++channel) {
     const float* const from = shared + kTilePoints * tiling.in_floats(c) + channel * tiling.tiles;
-    for (int64_t t = 0; t < tiling.tiles; t += kLanes) {
+    for (int64_t t = 0; t < multiplied; t += kLanes) {
+      const int64_t there = multiplied - t;
       V columns[kTileIn][kTileOut];
       for (int64_t column = 0; column < kTileIn; ++column) {
         const auto load = [&](int64_t row) HWY_ATTR {
-          return hn::Load(d, from + (row * kTileIn + column) * tiling.out_floats() + t);
+          const float* const at = from + (row * kTileIn + column) * tiling.out_floats() + t;
+          return there >= kLanes ? hn::Load(d, at) : LoadFirst(at, there);
         };
         TransformOut(load(0), load(1), load(2), load(3), load(4), load(5), columns[column]);
       }
@@ -379,7 +392,8 @@ bool RunStage(const WinogradConv& c, int64_t block, WinogradStage stage, int par
                             share(c.in_channels, part + 1), shared, scratch);
     case WinogradStage::kMultiply: {
       const int64_t panels = kTilePoints * tiling.out_channels / kPanelRows;
-      MultiplyTiles(c, tiling, share(panels, part), share(panels, part + 1), shared);
+      MultiplyTiles(c, tiling, (last - first) * tiling.tile_columns, share(panels, part),
+                    share(panels, part + 1), shared);
       return true;
     }
     case WinogradStage::kTransformOutput:
