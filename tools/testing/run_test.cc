@@ -226,7 +226,7 @@ TEST_F(RunTest, BestClasses) {
             "  black.png  0  cat  0.3333\n"
             "  black.png  1  dog  0.3333\n");
   // Of a folder, by their names, and not what else is in it.
-  for (const char* input : {"pictures", "pictures/", "x=pictures"}) {
+  for (const char* input : {"pictures", "pictures/", "image=pictures"}) {
     EXPECT_EQ(Nomo(absl::StrCat("run classifier.nomo --top-k 1 -i ", input)).out,
               "scores  float32[2,3]\n"
               "  picture  class  label  probability\n"
