@@ -96,12 +96,19 @@ int64_t ChannelSum(const Factor& factor, absl::Span<const float> values, const S
   const int64_t outer_step = !factor.outer_is_channel ? 0 : factor.inner_is_channel ? inner : 1;
   const int64_t inner_step = factor.inner_is_channel ? 1 : 0;
   std::vector<int64_t> sums(outer * inner);  // as many as there may be channels
+  // Of some elements at a time, so that a sum in 32 bits holds them.
+  constexpr int64_t kTogether = int64_t{1} << 20;
+  std::vector<int32_t> line(inner);
   for (int64_t o = 0; o < outer; ++o) {
-    for (int64_t d = slab.begin; d < slab.begin + slab.size; ++d) {
-      for (int64_t i = 0; i < inner; ++i) {
-        sums[o * outer_step + i * inner_step] +=
-            static_cast<int64_t>(std::fabs(values[(o * depth + d) * inner + i]));
+    for (int64_t begin = slab.begin; begin < slab.begin + slab.size; begin += kTogether) {
+      const int64_t end = std::min(begin + kTogether, slab.begin + slab.size);
+      std::fill(line.begin(), line.end(), 0);
+      for (int64_t d = begin; d < end; ++d) {
+        const float* const from = values.data() + (o * depth + d) * inner;
+#pragma omp simd
+        for (int64_t i = 0; i < inner; ++i) line[i] += static_cast<int32_t>(std::fabs(from[i]));
       }
+      for (int64_t i = 0; i < inner; ++i) sums[o * outer_step + i * inner_step] += line[i];
     }
   }
   return sums.empty() ? 0 : *std::max_element(sums.begin(), sums.end());

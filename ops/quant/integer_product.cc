@@ -91,9 +91,16 @@ IntegerProduct::Weights IntegerProduct::WeightsOf(const PrepareContext& context,
 
 bool IntegerProduct::FitsBytes(const ProductSpec& spec, const Weights& weights) {
   if (!spec.may_use_bytes || !weights.known || !spec.x.has_one_zero_point()) return false;
-  const auto [low, high] = std::minmax_element(weights.values.begin(), weights.values.end());
+  const float* const values = weights.values.data();
+  const auto count = static_cast<int64_t>(weights.values.size());
+  float low = 0, high = 0;
+#pragma omp simd reduction(min : low) reduction(max : high)
+  for (int64_t i = 0; i < count; ++i) {
+    low = std::min(low, values[i]);
+    high = std::max(high, values[i]);
+  }
   // Without VNNI two products of the greatest uint8 must fit into 16 bits.
-  return HasVnni() ? *low >= -128 && *high <= 127 : *low >= -64 && *high <= 64;
+  return HasVnni() ? low >= -128 && high <= 127 : low >= -64 && high <= 64;
 }
 
 int64_t IntegerProduct::SlabSize(const PrepareContext& context, const ProductSpec& spec,

@@ -27,10 +27,7 @@ constexpr absl::string_view kWinograd = "Winograd with pairs of integers";
 // Of so narrow weights oneDNN adds products in 16 bits: with several taps and many channels that
 // takes four fifths of the time here, with fewer its copies take more than they save.
 constexpr int64_t kManyChannels = 16;
-bool HaveSevenBits(const std::vector<int16_t>& values) {
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  return *low >= -64 && *high <= 64;
-}
+bool HaveSevenBits(const std::vector<int16_t>& values) { return AreWithin(values, -64, 64); }
 
 // What the kernels share: the packed weights, the memory, and the numbers of what happens to sums.
 template <typename Conv>

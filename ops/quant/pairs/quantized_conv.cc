@@ -1,5 +1,7 @@
 #include "nomograph/ops/quant/pairs/quantized_conv.h"
 
+#include <algorithm>
+
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/window.h"
 #include "nomograph/ops/quant/linear.h"
@@ -15,6 +17,21 @@ int32_t ByteAt(const Tensor& tensor, int64_t i) {
   return ByteAt(tensor.dtype(), tensor.raw_data(), i);
 }
 int32_t OneByte(const TensorView& view) { return ByteAt(view.dtype, view.data, 0); }
+
+// An output channel's elements less its zero point.
+template <typename Byte>
+void SubtractZero(const Byte* from, const nn::ConvKernelLayout& layout,
+                  const KernelNumbers& numbers, int32_t zero, int16_t* to) {
+  if (layout.tap_stride == 1 && layout.in_stride == numbers.taps) {  // in order
+#pragma omp simd
+    for (int64_t i = 0; i < numbers.terms; ++i) to[i] = static_cast<int16_t>(from[i] - zero);
+    return;
+  }
+  for (int64_t i = 0; i < layout.in; ++i) {
+    for (int64_t tap = 0; tap < numbers.taps; ++tap)
+      *to++ = static_cast<int16_t>(from[layout.Offset(tap, i, 0)] - zero);
+  }
+}
 
 }  // namespace
 
@@ -67,16 +84,30 @@ KernelNumbers KernelLessZeros(const PrepareContext& context, const ConvInputs& i
   KernelNumbers numbers;
   numbers.taps = sizes.rows.taps * sizes.columns.taps;
   numbers.terms = layout.in * numbers.taps;
-  numbers.values.reserve(w.num_elements());
+  numbers.values.resize(sizes.out_channels * numbers.terms);
   for (int64_t o = 0; o < sizes.out_channels; ++o) {
     const int32_t zero = ByteAt(zeros, zeros.num_elements() == 1 ? 0 : o);
-    for (int64_t i = 0; i < layout.in; ++i) {
-      for (int64_t tap = 0; tap < numbers.taps; ++tap) {
-        numbers.values.push_back(static_cast<int16_t>(ByteAt(w, layout.Offset(tap, i, o)) - zero));
-      }
+    int16_t* const to = numbers.values.data() + o * numbers.terms;
+    const std::byte* const from = w.raw_data() + layout.Offset(0, 0, o);
+    if (w.dtype() == DType::kInt8) {
+      SubtractZero(reinterpret_cast<const int8_t*>(from), layout, numbers, zero, to);
+    } else {
+      SubtractZero(reinterpret_cast<const uint8_t*>(from), layout, numbers, zero, to);
     }
   }
   return numbers;
+}
+
+bool AreWithin(const std::vector<int16_t>& values, int16_t least, int16_t greatest) {
+  const int16_t* const data = values.data();
+  const auto count = static_cast<int64_t>(values.size());
+  int16_t low = least, high = greatest;
+#pragma omp simd reduction(min : low) reduction(max : high)
+  for (int64_t i = 0; i < count; ++i) {
+    low = std::min(low, data[i]);
+    high = std::max(high, data[i]);
+  }
+  return low >= least && high <= greatest;
 }
 
 int ConvThreads(const PrepareContext& context, int64_t terms) {

@@ -31,6 +31,7 @@ struct KernelNumbers {
 };
 KernelNumbers KernelLessZeros(const PrepareContext& context, const ConvInputs& inputs,
                               const PairConvSizes& sizes);
+bool AreWithin(const std::vector<int16_t>& values, int16_t least, int16_t greatest);
 
 // How many threads pay off.
 int ConvThreads(const PrepareContext& context, int64_t terms);

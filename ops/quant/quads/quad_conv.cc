@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nomograph/ops/quant/pairs/quantized_conv.h"
 #include "nomograph/ops/quant/quads/channel_loops.h"
 
 namespace nomograph::quant {
@@ -22,10 +23,7 @@ int32_t Joined(const int16_t* bytes) {
 
 }  // namespace
 
-bool FitQuads(const std::vector<int16_t>& weights) {
-  const auto [low, high] = std::minmax_element(weights.begin(), weights.end());
-  return *low >= -128 && *high <= 127;
-}
+bool FitQuads(const std::vector<int16_t>& weights) { return AreWithin(weights, -128, 127); }
 
 QuadSums::QuadSums(const int16_t* weights, int64_t out_channels, int64_t terms)
     : sums_(out_channels) {
