@@ -17,7 +17,7 @@ constexpr int64_t kAlignment = 64;
 // as other loops have helpers instead (core/numeric/helpers.h), takes as long as fifty
 // microseconds' work, and on a busy machine longer.
 int ThreadsFor(const PrepareContext& context) {
-  constexpr double kElementsWorth = 1 << 17, kProductsWorth = 1 << 19;
+  constexpr double kElementsWorth = 1 << 19, kProductsWorth = 1 << 20;
   double elements = 0;
   for (const auto& specs : {context.inputs, context.outputs}) {
     for (const TensorSpec& spec : specs) elements += static_cast<double>(spec.shape.num_elements());
