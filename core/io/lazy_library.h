@@ -14,7 +14,9 @@
 //   ACME_SYMBOLS(NOMO_LAZY_SYMBOL)
 //   NOMO_DLOPEN_NOTE(NOMO_ACME_LIBRARY, "acme", "Reads Acme files")
 //   absl::Status LoadAcme() {
-//     return LoadLibrary(NOMO_ACME_LIBRARY, "Acme files", {ACME_SYMBOLS(NOMO_LAZY_SLOT)});
+//     static const absl::Status status =
+//         LoadLibrary(NOMO_ACME_LIBRARY, "Acme files", {ACME_SYMBOLS(NOMO_LAZY_SLOT)});
+//     return status;
 //   }
 //   #else  // a codebase that builds the library itself links it as any other
 //   absl::Status LoadAcme() { return absl::OkStatus(); }
@@ -26,7 +28,6 @@
 #ifndef NOMOGRAPH_CORE_IO_LAZY_LIBRARY_H_
 #define NOMOGRAPH_CORE_IO_LAZY_LIBRARY_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 
@@ -39,7 +40,9 @@ struct LazySlot {
   void (*set)(void* address);
 };
 
-// Loads a library, unless it is loaded, and sets all slots, or else none. It stays loaded.
+// Loads a library and sets all slots, or else none. It stays loaded. REQUIRES: no other thread
+// reads or sets the slots meanwhile, which is so where one static variable's first value is the
+// result.
 //
 // `purpose`, a plural, is what needs it, for messages. Errors: Unavailable, where the loader does
 // not find the library or one that it needs, or where it lacks a symbol.

@@ -38,7 +38,9 @@ namespace {
 NOMO_CAIRO_SYMBOLS(NOMO_LAZY_SYMBOL)
 NOMO_DLOPEN_NOTE(NOMO_CAIRO_LIBRARY, "png", "Draws models as PNG")
 absl::Status LoadCairo() {
-  return LoadLibrary(NOMO_CAIRO_LIBRARY, "PNG images", {NOMO_CAIRO_SYMBOLS(NOMO_LAZY_SLOT)});
+  static const absl::Status status =
+      LoadLibrary(NOMO_CAIRO_LIBRARY, "PNG images", {NOMO_CAIRO_SYMBOLS(NOMO_LAZY_SLOT)});
+  return status;
 }
 #else
 absl::Status LoadCairo() { return absl::OkStatus(); }

@@ -42,7 +42,9 @@ namespace {
 NOMO_HDF5_SYMBOLS(NOMO_LAZY_SYMBOL)
 NOMO_DLOPEN_NOTE(NOMO_HDF5_LIBRARY, "hdf5", "Reads models of Keras in HDF5")
 absl::Status LoadHdf5() {
-  return LoadLibrary(NOMO_HDF5_LIBRARY, "HDF5 files", {NOMO_HDF5_SYMBOLS(NOMO_LAZY_SLOT)});
+  static const absl::Status status =
+      LoadLibrary(NOMO_HDF5_LIBRARY, "HDF5 files", {NOMO_HDF5_SYMBOLS(NOMO_LAZY_SLOT)});
+  return status;
 }
 hid_t FileAccessProperties() {
   H5open();
