@@ -123,17 +123,6 @@ class DepthwiseKernel : public PairKernel<DepthwiseHalves> {
   }
 };
 
-template <typename Conv, typename ConvKernel>
-absl::StatusOr<std::unique_ptr<Kernel>> Create(const PrepareContext& context,
-                                               const QuantizedConvInputs& inputs,
-                                               const PairConvSizes& sizes,
-                                               const KernelNumbers& kernel) {
-  const Conv conv(sizes);
-  NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kInt32, {conv.packed_elements()}));
-  conv.Pack(kernel.weights(), packed.mutable_data<int32_t>().data());
-  return std::make_unique<ConvKernel>(context, inputs, sizes, kernel, std::move(packed));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Kernel>> PreparePairConv(const PrepareContext& context,
@@ -144,14 +133,14 @@ absl::StatusOr<std::unique_ptr<Kernel>> PreparePairConv(const PrepareContext& co
   const KernelNumbers kernel = KernelLessZeros(context, inputs.factors, *sizes);
   if (PairWinograd::Serves(*sizes) && PairWinograd::Fits(*sizes, kernel.weights()) &&
       TakesForm(kWinograd, !HasVnni() && PairWinograd::Pays(*sizes))) {
-    return Create<PairWinograd, PlanesKernel<PairWinograd>>(context, inputs, *sizes, kernel);
+    return CreatePacked<PairWinograd, PlanesKernel<PairWinograd>>(context, inputs, *sizes, kernel);
   }
   const bool narrow = !sizes->depthwise && kernel.taps > 1 && sizes->in_channels >= kManyChannels &&
                       HaveSevenBits(kernel.values);
   if (!TakesForm(kDirect, !HasVnni() && !narrow)) return nullptr;
   return sizes->depthwise
-             ? Create<DepthwiseHalves, DepthwiseKernel>(context, inputs, *sizes, kernel)
-             : Create<PairConv, PlanesKernel<PairConv>>(context, inputs, *sizes, kernel);
+             ? CreatePacked<DepthwiseHalves, DepthwiseKernel>(context, inputs, *sizes, kernel)
+             : CreatePacked<PairConv, PlanesKernel<PairConv>>(context, inputs, *sizes, kernel);
 }
 
 }  // namespace nomograph::quant

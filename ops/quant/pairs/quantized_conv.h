@@ -3,10 +3,13 @@
 #define NOMOGRAPH_OPS_QUANT_PAIRS_QUANTIZED_CONV_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "nomograph/core/op/kernel.h"
+#include "nomograph/core/types/status.h"
 #include "nomograph/ops/quant/integer_conv.h"
 #include "nomograph/ops/quant/pairs/pair_conv.h"
 
@@ -33,6 +36,18 @@ KernelNumbers KernelLessZeros(const PrepareContext& context, const ConvInputs& i
                               const PairConvSizes& sizes);
 bool AreWithin(const std::vector<int16_t>& values, int16_t least, int16_t greatest);
 
+// A kernel with its numbers as a Conv packs them.
+template <typename Conv, typename ConvKernel>
+absl::StatusOr<std::unique_ptr<Kernel>> CreatePacked(const PrepareContext& context,
+                                                     const QuantizedConvInputs& inputs,
+                                                     const PairConvSizes& sizes,
+                                                     const KernelNumbers& kernel) {
+  const Conv conv(sizes);
+  NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kInt32, {conv.packed_elements()}));
+  conv.Pack(kernel.weights(), packed.mutable_data<int32_t>().data());
+  return std::make_unique<ConvKernel>(context, inputs, sizes, kernel, std::move(packed));
+}
+
 // How many threads pay off.
 int ConvThreads(const PrepareContext& context, int64_t terms);
 
@@ -40,8 +55,7 @@ int ConvThreads(const PrepareContext& context, int64_t terms);
 PairInput ImageOf(const KernelContext& context, const ConvInputs& inputs, int64_t image);
 
 // As RequantizeRun() multiplies the scales, or the greatest float where that is infinite, which
-// yields the same. Writes `out_channels` scales and biases, which the
-// result points to.
+// yields the same. Writes `out_channels` scales and biases, which the result points to.
 PairFinish FinishOf(const KernelContext& context, const QuantizedConvInputs& inputs,
                     int64_t out_channels, float* scales, int32_t* biases);
 

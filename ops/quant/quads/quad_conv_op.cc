@@ -113,17 +113,6 @@ class DepthwiseKernel : public QuadKernel {
   const Tensor packed_;
 };
 
-template <typename Conv, typename ConvKernel>
-absl::StatusOr<std::unique_ptr<Kernel>> Create(const PrepareContext& context,
-                                               const QuantizedConvInputs& inputs,
-                                               const PairConvSizes& sizes,
-                                               const KernelNumbers& kernel) {
-  const Conv conv(sizes);
-  NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kInt32, {conv.packed_elements()}));
-  conv.Pack(kernel.weights(), packed.mutable_data<int32_t>().data());
-  return std::make_unique<ConvKernel>(context, inputs, sizes, kernel, std::move(packed));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareQuadConv(const PrepareContext& context,
@@ -133,8 +122,9 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareQuadConv(const PrepareContext& co
   if (!sizes || (sizes->depthwise && !DepthwiseBytes::Serves(*sizes))) return nullptr;
   const KernelNumbers kernel = KernelLessZeros(context, inputs.factors, *sizes);
   if (!FitQuads(kernel.values) || !TakesForm("quads of bytes", true)) return nullptr;
-  return sizes->depthwise ? Create<DepthwiseBytes, DepthwiseKernel>(context, inputs, *sizes, kernel)
-                          : Create<QuadConv, QuadConvKernel>(context, inputs, *sizes, kernel);
+  return sizes->depthwise
+             ? CreatePacked<DepthwiseBytes, DepthwiseKernel>(context, inputs, *sizes, kernel)
+             : CreatePacked<QuadConv, QuadConvKernel>(context, inputs, *sizes, kernel);
 }
 
 }  // namespace nomograph::quant
