@@ -98,14 +98,16 @@ def _export(model, arrays, path):
                       input_names=list(arrays), dynamic_axes={name: {0: "batch"} for name in arrays if name != "cache"})
 
 
-def _small(name, make, inputs):
+def small(name, make, inputs):
+    """A model that make() builds."""
     def write(path):
         torch.manual_seed(0)
         _export(make(), inputs(1), path)
     return zoo.ZooModel(name, write, inputs)
 
 
-def _normal(*shape):
+def normal(*shape):
+    """Normal numbers, [batch, shape...]."""
     def make(batch):
         return {"input": zoo.random().standard_normal((batch, *shape), np.float32)}
     return make
@@ -127,7 +129,7 @@ def _heads(length, causal):
     return make
 
 
-class _Scores(nn.Module):
+class Scores(nn.Module):
     """Of a segmentation model, whose outputs are a dictionary."""
 
     def __init__(self, name):
@@ -140,17 +142,17 @@ class _Scores(nn.Module):
 
 
 def models():
-    vision = [zoo.ZooModel(name, functools.partial(torch_models.export_vision, name), _normal(3, 224, 224)) for name in VISION]
-    segmentation = [_small(name, functools.partial(_Scores, name), _normal(3, 224, 224)) for name in SEGMENTATION]
+    vision = [zoo.ZooModel(name, functools.partial(torch_models.export_vision, name), normal(3, 224, 224)) for name in VISION]
+    segmentation = [small(name, functools.partial(Scores, name), normal(3, 224, 224)) for name in SEGMENTATION]
     return vision + segmentation + [
-        _small("mlp", Perceptron, _normal(784)),
-        _small("lstm_2_layers", Recurrent, _normal(50, 64)),
-        _small("gpt_step", DecoderStep, _step),
-        _small("chain_1000", Chain, _normal(16)),
+        small("mlp", Perceptron, normal(784)),
+        small("lstm_2_layers", Recurrent, normal(50, 64)),
+        small("gpt_step", DecoderStep, _step),
+        small("chain_1000", Chain, normal(16)),
     ]
 
 
 def attention():
     """Attention by itself, of sequences whose scores fit in the caches and whose do not."""
-    return [_small(f"attention_{length}{'_causal' if causal else ''}", Attention, _heads(length, causal))
+    return [small(f"attention_{length}{'_causal' if causal else ''}", Attention, _heads(length, causal))
             for length, causal in [(128, False), (1024, False), (1024, True), (4096, False)]]

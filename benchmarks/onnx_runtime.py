@@ -164,13 +164,15 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="writes the figures there, too")
     parser.add_argument("--markdown", type=pathlib.Path, help="writes the table there, too")
     parser.add_argument("models", nargs="*", metavar="MODEL",
-                        help="only these; 'known': those of tests/onnx/real_models, 'further': the others, "
+                        help="only these; 'known': those of tests/onnx/real_models, 'further', 'wider': the others, "
                              "'attention': that by itself")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
     zoo.install(work)
     import further_models
+    import wider_models
     groups = {"known": zoo.models(work), "further": further_models.models(),
+              "wider": wider_models.models(),
               "attention": further_models.attention()}
     chosen = set(arguments.models) or {"known", "further"}
     models = [model for group, members in groups.items() for model in members

@@ -32,6 +32,8 @@ std::optional<VectorStep> BinaryStep(int algorithm) {
       return VectorStep{.kind = Kind::kMaximum};
     case dnnl_binary_min:
       return VectorStep{.kind = Kind::kMinimum};
+    case kBinaryPRelu:
+      return VectorStep{.kind = Kind::kPRelu};
     default:
       return std::nullopt;
   }

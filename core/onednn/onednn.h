@@ -24,6 +24,10 @@ inline constexpr dnnl_alg_kind_t kEltwiseHardSigmoid = dnnl_eltwise_hardsigmoid;
 inline constexpr auto kEltwiseHardSigmoid = static_cast<dnnl_alg_kind_t>(0x7fff0001);
 #endif
 
+// x where x >= 0, x times the operand elsewhere: the algorithm of a PostOp::Kind::kBinary that
+// oneDNN's primitives do not take.
+inline constexpr int kBinaryPRelu = 0x7fff0002;
+
 // One of oneDNN's elementwise functions (dnnl_eltwise_*, kEltwiseHardSigmoid) with its parameters.
 // Their meaning, and the values that make the function the one that is wanted (e.g. alpha = 1 for
 // swish, 1/6 and 1/2 for hardswish, which older versions take for granted), stand in oneDNN's

@@ -289,6 +289,7 @@ bool Builder::PostNodeOps(const OperandDesc& operand_desc, const Desc* layout) {
       PostEltwise({static_cast<dnnl_alg_kind_t>(op.algorithm), op.alpha, op.beta});
       continue;
     }
+    if (op.algorithm == kBinaryPRelu) return false;
     NOMO_CHECK(context_.has_input(op.input));
     const TensorSpec& operand = context_.inputs[op.input];
     Desc desc;

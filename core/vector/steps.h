@@ -17,6 +17,7 @@ struct VectorStep {
     kDivide,    // y / z
     kMaximum,   // NaN where either is
     kMinimum,
+    kPRelu,  // y where y >= 0, else y * z
     // With the numbers a and b.
     kLinear,     // y * a + b
     kClip,       // the nearest to y of the numbers from a to b
@@ -36,7 +37,7 @@ struct VectorStep {
   const float* operand = nullptr;
   int64_t row_stride = 0, column_stride = 0;  // column_stride is 0 or 1
 
-  bool has_operand() const { return kind <= Kind::kMinimum; }
+  bool has_operand() const { return kind <= Kind::kPRelu; }
 };
 
 // Takes a step on `count` elements that lie side by side, the first of them at (row, column): from

@@ -35,6 +35,8 @@ double Defined(const VectorStep& step, double y, double z) {
       return std::isnan(y) || std::isnan(z) ? std::nan("") : std::max(y, z);
     case Kind::kMinimum:
       return std::isnan(y) || std::isnan(z) ? std::nan("") : std::min(y, z);
+    case Kind::kPRelu:
+      return y < 0 ? y * z : y;
     case Kind::kLinear:
       return y * a + b;
     case Kind::kClip:
@@ -68,6 +70,7 @@ const VectorStep kSteps[] = {
     {.kind = Kind::kDivide},
     {.kind = Kind::kMaximum},
     {.kind = Kind::kMinimum},
+    {.kind = Kind::kPRelu},
     {.kind = Kind::kLinear, .a = 1.5f, .b = -0.25f},
     {.kind = Kind::kClip, .a = -0.5f, .b = 0.75f},
     {.kind = Kind::kLeakyRelu, .a = 0.1f},

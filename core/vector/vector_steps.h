@@ -317,6 +317,9 @@ void RunStepOf(const VectorStep& step, int64_t row, int64_t column, int64_t coun
       return pairs([](V v, V w) HWY_ATTR { return KeepNan(v, KeepNan(w, hn::Max(v, w))); });
     case Kind::kMinimum:
       return pairs([](V v, V w) HWY_ATTR { return KeepNan(v, KeepNan(w, hn::Min(v, w))); });
+    case Kind::kPRelu:
+      return pairs([=](V v, V w)
+                       HWY_ATTR { return hn::IfThenElse(hn::Lt(v, zero), hn::Mul(v, w), v); });
     case Kind::kLinear:
       return each([=](V v) HWY_ATTR { return hn::MulAdd(v, a, b); });
     case Kind::kClip:

@@ -1,6 +1,7 @@
 // Relu, Relu6, LeakyRelu, PRelu, ThresholdedRelu.
 #include <algorithm>
 
+#include "nomograph/core/onednn/elementwise_loop.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
@@ -61,6 +62,15 @@ absl::StatusOr<std::vector<Value>> PReluGradient(const GradientContext& g) {
   return result;
 }
 
+// The slope is the operand of one step.
+constexpr PostOp kPRelu = {.kind = PostOp::Kind::kBinary, .algorithm = kBinaryPRelu, .input = 1};
+
+std::optional<PostOp> PReluPostOp(const FusionQuery& query) {
+  const bool floats =
+      query.inputs[1].dtype == DType::kFloat32 && query.output.dtype == DType::kFloat32;
+  return floats && query.fused_input == 0 ? std::optional(kPRelu) : std::nullopt;
+}
+
 OpDef PRelu() {
   return OpDef("nn.PRelu")
       .Doc("y = x where x >= 0, slope * x where x < 0.")
@@ -75,7 +85,15 @@ OpDef PRelu() {
       .Infer(InferPRelu)
       .Reference(
           ElementwiseKernel(FloatTypes{}, [](auto x, auto slope) { return x < 0 ? slope * x : x; }))
+      .Fast([](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+        return onednn::PrepareElementwiseLoop(context, 0, kPRelu);
+      })
+      .TakesPostOps([](const PrepareContext& context) {
+        return onednn::ElementwiseLoopServes(context, 0, kPRelu);
+      })
+      .AsPostOp(PReluPostOp)
       .InPlace()
+      .InLowPrecision(LowPrecision::kFollows)
       .Gradient(PReluGradient)
       .Examples(ExampleTable()
                     .Rows(kFloats,

@@ -8,6 +8,7 @@
 #include "nomograph/ops/nn/conv/depthwise_kernel.h"
 #include "nomograph/ops/nn/conv/direct_kernel.h"
 #include "nomograph/ops/nn/conv/tap_kernel.h"
+#include "nomograph/ops/nn/conv/transposed_kernel.h"
 #include "nomograph/ops/nn/conv/winograd_kernel.h"
 #include "nomograph/ops/nn/vector_input.h"
 #include "nomograph/ops/nn/window.h"
@@ -297,6 +298,7 @@ NOMO_REGISTER_OP(
         .Infer(InferConv)
         .Reference(ConvCompute)
         .Fast(PrepareBFloat16(DescribeProduct))
+        .Fast(PrepareTransposed(ConvDirection::kForward, WindowOfNode))
         .Fast(PrepareWinograd(WindowOfNode))
         .Fast(PrepareDepthwise(WindowOfNode))
         .Fast(PrepareTaps(WindowOfNode))
@@ -305,15 +307,17 @@ NOMO_REGISTER_OP(
         .Fast(onednn::Prepare(BuildConv))
         .TakesPostOps(BFloat16TakesPostOps(
             DescribeProduct,
-            WinogradTakesPostOps(
-                WindowOfNode,
-                DepthwiseTakesPostOps(
+            TransposedTakesPostOps(
+                ConvDirection::kForward, WindowOfNode,
+                WinogradTakesPostOps(
                     WindowOfNode,
-                    TapsTakePostOps(
+                    DepthwiseTakesPostOps(
                         WindowOfNode,
-                        DirectTakesPostOps(WindowOfNode,
-                                           PackedTakesPostOps(DescribePacked,
-                                                              onednn::TakesPostOps(BuildConv))))))))
+                        TapsTakePostOps(WindowOfNode,
+                                        DirectTakesPostOps(WindowOfNode,
+                                                           PackedTakesPostOps(DescribePacked,
+                                                                              onednn::TakesPostOps(
+                                                                                  BuildConv)))))))))
         .AbsorbsAffine(AbsorbAffine)
         .Gradient(ConvGradient(PlainConv()))
         .Quantizes(QuantizedConv)

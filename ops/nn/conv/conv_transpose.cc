@@ -7,6 +7,7 @@
 #include "nomograph/ops/nn/conv/conv_gradient.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/conv/conv_primitive.h"
+#include "nomograph/ops/nn/conv/transposed_kernel.h"
 #include "nomograph/ops/nn/vector_input.h"
 #include "nomograph/ops/nn/window.h"
 
@@ -75,6 +76,10 @@ absl::StatusOr<Window> ConcreteWindow(const Attributes& attrs, const Shape& x,
                                       const Shape& kernel) {
   NOMO_ASSIGN_OR_RETURN(const Activation activation, SplitActivation(x, attrs));
   return GetTransposedWindow(attrs, activation.spatial, ConvKernelSpatial(kernel, attrs));
+}
+
+absl::StatusOr<Window> WindowOfNode(const PrepareContext& context) {
+  return ConcreteWindow(context.attrs, context.inputs[0].shape, context.inputs[1].shape);
 }
 
 absl::Status ConvTransposeCompute(KernelContext& context) {
@@ -339,8 +344,10 @@ NOMO_REGISTER_OP(
             .Output("y", "T", "[batch, spatial..., out], see data_format"))
         .Infer(InferConvTranspose)
         .Reference(ConvTransposeCompute)
+        .Fast(PrepareTransposed(ConvDirection::kTransposed, WindowOfNode))
         .Fast(onednn::Prepare(BuildConvTranspose))
-        .TakesPostOps(onednn::TakesPostOps(BuildConvTranspose))
+        .TakesPostOps(TransposedTakesPostOps(ConvDirection::kTransposed, WindowOfNode,
+                                             onednn::TakesPostOps(BuildConvTranspose)))
         .AbsorbsAffine(AbsorbAffine)
         .Gradient(ConvGradient(TransposedConv()))
         .InLowPrecision(LowPrecision::kGains)

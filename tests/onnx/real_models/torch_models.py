@@ -81,8 +81,8 @@ def _export(model, path, inputs, outputs, opset):
                           input_names=list(inputs), output_names=list(outputs), dynamic_axes=axes)
 
 
-def export_vision(name, path):
-    """One of torchvision's architectures."""
+def export_vision(name, path, size=224):
+    """One of torchvision's architectures, for pictures of size x size pixels."""
     import torchvision
     torch.manual_seed(0)
     model = getattr(torchvision.models, name)(weights=None)
@@ -93,7 +93,7 @@ def export_vision(name, path):
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.uniform_(-0.1, 0.1)
             module.running_var.uniform_(0.5, 1.5)
-    _export(model, path, {"input": torch.randn(1, 3, 224, 224)}, {"output": False}, 13)
+    _export(model, path, {"input": torch.randn(1, 3, size, size)}, {"output": False}, 13)
 
 
 def export_recurrent(kind, path, vocabulary=1000, width=64, hidden=128, opset=13):

@@ -1,0 +1,289 @@
+#include "nomograph/ops/nn/conv/transposed_kernel.h"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/form/form.h"
+#include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/vector/elementwise_run.h"
+#include "nomograph/core/vector/vector_target.h"
+#include "nomograph/core/window/overlap_add.h"
+#include "nomograph/ops/math/packed_kernel.h"
+#include "nomograph/ops/nn/conv/conv_kernel.h"
+
+namespace nomograph::nn {
+namespace {
+
+// The node without what is fused behind it.
+struct TransposedConv {
+  // As of the convolution from the output to the input: places are elements of x.
+  WindowMatrix window;
+  int64_t images, groups, in, out;  // channels of a group
+  // What is computed at a time: some output channels of a group, in whole panels of the packed
+  // matrix, and some rows of the output.
+  int64_t channels, rows;
+
+  int64_t taps() const { return window.rows.taps * window.columns.taps; }
+  int64_t places() const { return window.rows.output * window.columns.output; }
+  int64_t plane() const { return window.rows.input * window.columns.input; }
+  // So many channels, or a multiple, are whole panels.
+  int64_t unit() const {
+    const int64_t panel = PackedPanel(ProductSide::kLeft);
+    return panel / std::gcd(panel, taps());
+  }
+  int64_t channel_parts() const { return (out + channels - 1) / channels; }
+  int64_t row_parts() const { return (window.rows.input + rows - 1) / rows; }
+  // Rows of places under `rows` rows of the output.
+  int64_t PlaceRows() const {
+    const WindowSpan& r = window.rows;
+    const int64_t reach = (r.taps - 1) * r.dilation + rows;
+    return std::min(r.output, reach / r.stride + 1);
+  }
+  int64_t PartFloats() const { return channels * taps() * PlaceRows() * window.columns.output; }
+};
+
+// Sets what is computed at a time: parts that stay in the second cache, and one for each thread.
+void SetParts(int threads, TransposedConv& conv) {
+  constexpr int64_t kFloats = 1 << 16;
+  const int64_t unit = conv.unit();
+  const auto shrink = [&] {
+    // Rows of places that two parts need are computed twice.
+    const int64_t reach = (conv.window.rows.taps - 1) * conv.window.rows.dilation;
+    const int64_t few = std::max(conv.window.rows.stride, 4 * reach);
+    if (conv.channels > unit) {
+      conv.channels = ((conv.channels + 1) / 2 + unit - 1) / unit * unit;
+    } else if (conv.rows > few) {
+      conv.rows = std::max(few, (conv.rows + 1) / 2);
+    } else {
+      return false;
+    }
+    return true;
+  };
+  conv.channels = conv.out;
+  conv.rows = conv.window.rows.input;
+  while (conv.PartFloats() > kFloats && shrink()) {
+  }
+  const int64_t parts = conv.images * conv.groups;
+  while (parts * conv.channel_parts() * conv.row_parts() < threads && shrink()) {
+  }
+}
+
+// The window whose places are x's elements, of a convolution with stride 1 from x to y.
+WindowSpan Backwards(const WindowSpan& span) {
+  WindowSpan back = span;
+  std::swap(back.input, back.output);
+  back.pad_begin = (span.taps - 1) * span.dilation - span.pad_begin;
+  return back;
+}
+
+// Whether a convolution is better computed so. Rows of the product are output channels, those of
+// other ways are filled up to a block of them; and what is added up costs some terms.
+bool ForwardPays(const TransposedConv& conv) {
+  constexpr int64_t kFewChannels = 4, kManyTerms = 8;
+  return conv.groups == 1 && conv.out <= kFewChannels && conv.in >= kManyTerms && conv.taps() > 1;
+}
+
+std::optional<TransposedConv> Describe(ConvDirection direction, const WindowOf& window_of,
+                                       const PrepareContext& context) {
+  if (BestVectorTarget() == VectorTarget::kBaseline || context.inputs[0].dtype != DType::kFloat32 ||
+      !context.constants[1].valid() || IsChannelsLast(context.attrs)) {
+    return std::nullopt;
+  }
+  if (context.inputs[1].dtype != DType::kFloat32) return std::nullopt;
+  const auto window = window_of(context);
+  if (!window.ok() || window->size() > 2 || !FitsIn32Bits(*window)) return std::nullopt;
+  const ActivationLayout x(context.inputs[0].shape, context.attrs);
+  const ActivationLayout y(context.outputs[0].shape, context.attrs);
+  if (x.batches * x.channels * x.positions == 0 || y.channels * y.positions == 0) {
+    return std::nullopt;
+  }
+  const int64_t groups = context.attrs.Int("groups");
+  const bool forward = direction == ConvDirection::kForward;
+  WindowMatrix spans = SpansOf(*window);
+  if (forward) {
+    if (spans.rows.stride != 1 || spans.columns.stride != 1 || groups != 1) return std::nullopt;
+    spans.rows = Backwards(spans.rows);
+    spans.columns = Backwards(spans.columns);
+  } else {
+    std::swap(spans.rows.input, spans.rows.output);
+    std::swap(spans.columns.input, spans.columns.output);
+  }
+  TransposedConv conv{.window = spans,
+                      .images = x.batches,
+                      .groups = groups,
+                      .in = x.channels / groups,
+                      .out = y.channels / groups,
+                      .channels = 0,
+                      .rows = 0};
+  constexpr int64_t kTaps = 1 << 10, kStride = 1 << 10, kPartFloats = 1 << 22;
+  if (spans.rows.taps > kTaps || spans.columns.taps > kTaps || conv.taps() > kTaps ||
+      spans.rows.stride > kStride || spans.columns.stride > kStride) {
+    return std::nullopt;
+  }
+  SetParts(context.threads, conv);
+  // Where each group has one channel there is no product to speak of.
+  const bool pays = forward ? ForwardPays(conv) : conv.in > 1;
+  if (conv.PartFloats() > kPartFloats || !TakesForm("transposed product", pays)) {
+    return std::nullopt;
+  }
+  return conv;
+}
+
+class TransposedKernel : public Kernel {
+ public:
+  TransposedKernel(TransposedConv conv, Tensor packed, std::vector<FusedStep> steps, bool has_bias,
+                   int threads)
+      : conv_(std::move(conv)),
+        packed_(std::move(packed)),
+        steps_(std::move(steps)),
+        has_bias_(has_bias),
+        threads_(threads) {}
+
+  absl::Status Run(KernelContext& context) const override {
+    const std::vector<VectorStep> steps = StepsOfRun(steps_, context);
+    float* const scratch = reinterpret_cast<float*>(context.scratch());
+    const int64_t in_group = conv_.channel_parts() * conv_.row_parts();
+    const int64_t count = conv_.images * conv_.groups * in_group;
+    ParallelParts(threads_, [&](int part, int parts) {
+      for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
+        RunPart(context, steps, i / in_group, i % in_group / conv_.row_parts() * conv_.channels,
+                i % conv_.row_parts() * conv_.rows, scratch + part * ScratchFloats());
+      }
+    });
+    return absl::OkStatus();
+  }
+
+  int64_t scratch_bytes() const override {
+    return threads_ * ScratchFloats() * static_cast<int64_t>(sizeof(float));
+  }
+  bool ReadsInput(int index) const override { return index != 1; }
+  std::string Describe() const override {
+    return absl::StrCat("transposed product ", VectorTargetName(BestVectorTarget()));
+  }
+
+ private:
+  static int64_t Aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
+  int64_t ScratchFloats() const {
+    return Aligned(conv_.PartFloats()) + Aligned(OverlapScratchFloats(conv_.window)) +
+           Aligned(ProductScratchFloats({.side = ProductSide::kLeft, .other = {}}));
+  }
+
+  // The channels of group `group` of all images from `channel` on, the rows from `row` on.
+  void RunPart(const KernelContext& context, const std::vector<VectorStep>& steps, int64_t group,
+               int64_t channel, int64_t row, float* scratch) const {
+    const int64_t channels = std::min(conv_.channels, conv_.out - channel);
+    const int64_t end = std::min(row + conv_.rows, conv_.window.rows.input);
+    const PlaceRange places = PlacesOver(conv_.window.rows, row, end);
+    const int64_t width = conv_.window.columns.output;
+    const int64_t count = (places.end - places.begin) * width;
+    float* const work = scratch + Aligned(conv_.PartFloats());
+    const int64_t taps = conv_.taps(), of_image = group % conv_.groups;
+    if (count > 0) {
+      const float* const x = context.input<float>(0).data() + group * conv_.in * conv_.places();
+      const PackedProduct product{
+          .side = ProductSide::kLeft,
+          .packed = packed_.data<float>().data() +
+                    of_image * (packed_.num_elements() / conv_.groups) + channel * taps * conv_.in,
+          .other = {x + places.begin * width, conv_.in, count, conv_.places()},
+          .size = channels * taps,
+          .output = scratch,
+          .output_stride = count,
+          .steps = {}};
+      MultiplyPart(product, 0, 1, work);
+    }
+    for (int64_t c = 0; c < channels; ++c) {
+      const int64_t of_group = channel + c;
+      const int64_t plane = group * conv_.out + of_group;  // of all images
+      const int64_t of_all = of_image * conv_.out + of_group;
+      const OverlapAdd add{.window = conv_.window,
+                           .parts = scratch + c * taps * count,
+                           .tap_step = count,
+                           .first_place = places.begin,
+                           .bias = has_bias_ ? context.input<float>(2)[of_all] : 0.0f,
+                           .plane = context.output<float>(0).data() + plane * conv_.plane()};
+      AddOverlaps(add, row, end, work);
+      const int64_t columns = conv_.window.columns.input, first = row * columns;
+      for (const VectorStep& step : steps) {
+        float* const at = add.plane + first;
+        FindStep(step.kind)(step, step.column_stride != 0 ? plane : of_all, first,
+                            (end - row) * columns, at, at);
+      }
+    }
+  }
+
+  const TransposedConv conv_;
+  const Tensor packed_;  // for each group a row for each tap of each output channel
+  const std::vector<FusedStep> steps_;
+  const bool has_bias_;
+  const int threads_;
+};
+
+std::optional<std::vector<FusedStep>> StepsOf(const TransposedConv& conv,
+                                              const PrepareContext& context) {
+  return FusedSteps(context, ProductSide::kLeft, conv.groups * conv.out, conv.plane());
+}
+
+// Packs a panel at a time: the taps of a channel do not lie one behind the other in all layouts.
+void PackKernel(const TransposedConv& conv, ConvDirection direction, const Tensor& weights,
+                const ConvKernelLayout& layout, float* packed) {
+  const float* const from = weights.data<float>().data();
+  const int64_t panel = PackedPanel(ProductSide::kLeft);
+  const int64_t rows = conv.out * conv.taps();
+  std::vector<float> ordered(panel * conv.in);
+  for (int64_t group = 0; group < conv.groups; ++group) {
+    for (int64_t first = 0; first < rows; first += panel, packed += panel * conv.in) {
+      const int64_t count = std::min(panel, rows - first);
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t place = (first + r) % conv.taps(), o = (first + r) / conv.taps();
+        const int64_t tap = direction == ConvDirection::kForward ? conv.taps() - 1 - place : place;
+        for (int64_t i = 0; i < conv.in; ++i) {
+          ordered[r * conv.in + i] = from[layout.Offset(tap, group * conv.in + i, o)];
+        }
+      }
+      PackMatrix(ProductSide::kLeft, {ordered.data(), count, conv.in, conv.in}, packed);
+    }
+  }
+}
+
+}  // namespace
+
+PrepareFn PrepareTransposed(ConvDirection direction, WindowOf window) {
+  return [direction, window = std::move(window)](
+             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    std::optional<TransposedConv> conv = Describe(direction, window, context);
+    if (!conv) return nullptr;
+    std::optional<std::vector<FusedStep>> steps = StepsOf(*conv, context);
+    if (!steps) return nullptr;
+    const Tensor& weights = context.constants[1];
+    NOMO_ASSIGN_OR_RETURN(
+        Tensor packed,
+        Tensor::Create(
+            DType::kFloat32,
+            {conv->groups, PackedFloats(ProductSide::kLeft, conv->out * conv->taps(), conv->in)}));
+    PackKernel(*conv, direction, weights, ConvKernelLayout(weights.shape(), context.attrs),
+               packed.mutable_data<float>().data());
+    // A team of threads costs some microseconds.
+    constexpr int64_t kWorthThreads = 1 << 17;
+    const int64_t work = context.inputs[0].shape.num_elements() * conv->out * conv->taps();
+    const int threads = work < kWorthThreads ? 1 : context.threads;
+    return std::make_unique<TransposedKernel>(*std::move(conv), std::move(packed),
+                                              *std::move(steps), context.has_input(2), threads);
+  };
+}
+
+std::function<bool(const PrepareContext&)> TransposedTakesPostOps(
+    ConvDirection direction, WindowOf window,
+    std::function<bool(const PrepareContext&)> otherwise) {
+  return [direction, window = std::move(window),
+          otherwise = std::move(otherwise)](const PrepareContext& context) {
+    const std::optional<TransposedConv> conv = Describe(direction, window, context);
+    return conv ? StepsOf(*conv, context).has_value() : otherwise(context);
+  };
+}
+
+}  // namespace nomograph::nn
