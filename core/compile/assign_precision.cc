@@ -58,13 +58,13 @@ class Assigner {
     std::vector<TensorSpec> inputs, outputs;
     std::vector<Tensor> constants;
   };
-  // False where not all is float32 of known shapes.
-  bool DescribeWide(absl::Span<const ValueId> ids, std::vector<TensorSpec>& specs) const {
+  // False where not all shapes are known, or, of a product, not all is float32.
+  bool Describe(bool product, absl::Span<const ValueId> ids, std::vector<TensorSpec>& specs) const {
     for (const ValueId id : ids) {
       TensorSpec& spec = specs.emplace_back();
       if (id == kNoValue) continue;
       const TensorType& type = graph_.types[id];
-      if (type.dtype != DType::kFloat32 || !type.shape.fully_known()) return false;
+      if (!type.shape.fully_known() || (product && type.dtype != DType::kFloat32)) return false;
       spec.dtype = type.dtype;
       spec.shape = type.shape.ToShape();
     }
@@ -75,9 +75,10 @@ class Assigner {
   // round these beforehand, and those that can but reckon that it does not pay are right.
   Factors FactorsOf(const LoweredNode& node) const {
     Specs specs;
-    if (!HasBFloat16Products() || !node.op->takes_post_ops || node.inputs.size() < 2 ||
-        node.inputs[1] == kNoValue || !DescribeWide(node.inputs, specs.inputs) ||
-        !DescribeWide(node.outputs, specs.outputs)) {
+    const bool product = node.op->low_precision == LowPrecision::kGains;
+    if ((product && !HasBFloat16Products()) || !node.op->takes_post_ops || node.inputs.size() < 2 ||
+        node.inputs[1] == kNoValue || !Describe(product, node.inputs, specs.inputs) ||
+        !Describe(product, node.outputs, specs.outputs)) {
       return Factors::kBFloat16;
     }
     specs.constants.resize(node.inputs.size());
@@ -281,7 +282,7 @@ class Assigner {
 
 absl::StatusOr<bool> AssignPrecision(LoweredGraph& graph, const OpRegistry& registry) {
   const bool any = std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const LoweredNode& node) {
-    return node.op->low_precision == LowPrecision::kGains;
+    return node.op->low_precision == LowPrecision::kGains || node.op->takes_post_ops != nullptr;
   });
   if (!any) return false;
   const OpDef* cast = registry.Find("array.Cast");
