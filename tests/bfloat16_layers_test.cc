@@ -169,5 +169,57 @@ TEST(BFloat16Layers, OfConstantRecurrentLayers) {
   }
 }
 
+// Attention rounds queries, keys, values and the weights of these, but no scores; a few queries
+// stay in float32.
+TEST(BFloat16Layers, InAttention) {
+  if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
+  const TensorType keys{DType::kFloat32, {2, 4, 50, 24}};
+  for (const auto& [queries, masked] :
+       std::vector<std::pair<int64_t, bool>>{{40, false}, {33, true}, {3, false}}) {
+    SCOPED_TRACE(testing::Message() << queries << " queries" << (masked ? ", masked" : ""));
+    std::vector<TensorType> types = {{DType::kFloat32, {2, 4, queries, 24}}, keys, keys};
+    std::vector<Value> values = {InputValue(types[0], "q"), InputValue(types[1], "k"),
+                                 InputValue(types[2], "v")};
+    NamedTensors inputs;
+    for (const auto& [name, i] : {std::pair("q", 0), std::pair("k", 1), std::pair("v", 2)}) {
+      inputs[name] = Random(types[i].shape.ToShape(), 20 + i);
+    }
+    if (masked) {
+      types.push_back({DType::kBool, {queries, 50}});
+      values.push_back(InputValue(types.back(), "mask"));
+      Tensor mask(DType::kBool, {queries, 50});
+      for (int64_t i = 0; i < mask.num_elements(); ++i) {
+        mask.mutable_data<bool>()[i] = i % 50 <= i / 50;
+      }
+      inputs["mask"] = std::move(mask);
+    }
+    const auto model =
+        BuildModel(values, {Call("nn.DotProductAttention", values, {{"scale", 0.25}})});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto program = Program::Compile(*model, model->graph, types, OpRegistry::Default(),
+                                          {.precision = Precision::kBFloat16});
+    ASSERT_TRUE(program.ok()) << program.status();
+    const bool rounds = queries > 16;
+    EXPECT_EQ((*program)->ToString().find("avx512_bf16") != std::string::npos, rounds)
+        << (*program)->ToString();
+    const auto run = [&](const SessionOptions& options) -> Tensor {
+      const auto session = Session::Create(*model, options);
+      EXPECT_TRUE(session.ok()) << session.status();
+      auto outputs = (*session)->Run(inputs);
+      EXPECT_TRUE(outputs.ok()) << outputs.status();
+      return outputs->begin()->second;
+    };
+    const Tensor exact = run({.exact = true});
+    for (const int threads : {1, 3}) {
+      const Tensor low = run({.precision = Precision::kBFloat16, .threads = threads});
+      double apart = 0;
+      for (int64_t i = 0; i < exact.num_elements(); ++i) {
+        apart = std::max(apart, std::abs(double{low.data<float>()[i]} - exact.AsDouble(i)));
+      }
+      EXPECT_LT(apart, rounds ? 0x1p-9 : 1e-5);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace nomograph
