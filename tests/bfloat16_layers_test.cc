@@ -221,5 +221,29 @@ TEST(BFloat16Layers, InAttention) {
   }
 }
 
+// Softmax between products is attention where that rounds them; few queries' products stay apart,
+// and so does what the machine would not round.
+TEST(BFloat16Layers, ProductsBecomeAttentionThatRounds) {
+  for (const int64_t queries : {40, 3}) {
+    SCOPED_TRACE(queries);
+    const std::vector<TensorType> types = {{DType::kFloat32, {4, queries, 24}},
+                                           {DType::kFloat32, {4, 50, 24}},
+                                           {DType::kFloat32, {4, 50, 24}}};
+    const Value q = InputValue(types[0], "q"), k = InputValue(types[1], "k"),
+                v = InputValue(types[2], "v");
+    const Value scores = Call("math.MatMul", {q, k}, {{"transpose_b", true}}) * 0.25;
+    const auto model =
+        BuildModel({q, k, v}, {Call("math.MatMul", {Call("nn.Softmax", {scores}), v})});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto program = Program::Compile(*model, model->graph, types, OpRegistry::Default(),
+                                          {.precision = Precision::kBFloat16});
+    ASSERT_TRUE(program.ok()) << program.status();
+    const std::string text = (*program)->ToString();
+    const bool attention = text.find("attention in tiles avx512_bf16") != text.npos;
+    EXPECT_EQ(attention, HasBFloat16Products() && queries > 16) << text;
+    EXPECT_EQ(text.find("nn.Softmax") == text.npos, attention) << text;
+  }
+}
+
 }  // namespace
 }  // namespace nomograph
