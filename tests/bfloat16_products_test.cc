@@ -56,6 +56,13 @@ Value Conv(const Value& x, const Shape& kernel, Ints strides, Ints pads, int64_t
                {"groups", groups}});
 }
 
+// Each pixel becomes a tile of 2x2.
+Value Tiles(const Value& x, int64_t in, int64_t out) {
+  return Call(
+      "nn.ConvTranspose", {x, Constant(Random({in, out, 2, 2}, 2)), Constant(Random({out}, 3))},
+      {{"data_format", "channels_first"}, {"kernel_layout", "IOHW"}, {"strides", Ints{2, 2}}});
+}
+
 Value Gemm(const Value& x, const Shape& b, bool transposed) {
   const int64_t columns = b[transposed ? 0 : 1];
   return Call("math.Gemm", {x, Constant(Random(b, 4)), Constant(Random({columns}, 5))},
@@ -101,6 +108,16 @@ TEST(BFloat16Products, AreSumsOfRoundedFactors) {
        },
        packed,
        37},
+      {"transposed convolution of tiles",
+       {2, 24, 9, 7},
+       [](const Value& x) { return Tiles(x, 24, 17); },
+       "bf16",
+       24},
+      {"transposed convolution of tiles of few channels",
+       {2, 24, 9, 7},
+       [](const Value& x) { return Tiles(x, 24, 3); },
+       "nn.ConvTranspose",
+       24},
       {"channels last",
        {2, 9, 7, 37},
        [](const Value& x) {
