@@ -56,6 +56,13 @@ Value Conv(const Value& x, const Shape& kernel, Ints strides, Ints pads, int64_t
                {"groups", groups}});
 }
 
+// Each pixel becomes a tile of 2x2.
+Value Tiles(const Value& x, int64_t in, int64_t out) {
+  return Call(
+      "nn.ConvTranspose", {x, Constant(Random({in, out, 2, 2}, 2)), Constant(Random({out}, 3))},
+      {{"data_format", "channels_first"}, {"kernel_layout", "IOHW"}, {"strides", Ints{2, 2}}});
+}
+
 Value Gemm(const Value& x, const Shape& b, bool transposed) {
   const int64_t columns = b[transposed ? 0 : 1];
   return Call("math.Gemm", {x, Constant(Random(b, 4)), Constant(Random({columns}, 5))},
@@ -101,6 +108,16 @@ TEST(BFloat16Products, AreSumsOfRoundedFactors) {
        },
        packed,
        37},
+      {"transposed convolution of tiles",
+       {2, 24, 9, 7},
+       [](const Value& x) { return Tiles(x, 24, 17); },
+       "bf16",
+       24},
+      {"transposed convolution of tiles of few channels",
+       {2, 24, 9, 7},
+       [](const Value& x) { return Tiles(x, 24, 3); },
+       "nn.ConvTranspose",
+       24},
       {"channels last",
        {2, 9, 7, 37},
        [](const Value& x) {
@@ -301,73 +318,6 @@ TEST(BFloat16Products, OfFactorsThatVaryAreSumsOfRoundedOnes) {
     ASSERT_TRUE(model.ok()) << model.status();
     ExpectSums(*model, {a_type, b_type}, {{"a", Random(c.a, 1)}, {"b", Random(c.b, 2)}}, c.kernel,
                c.terms);
-  }
-}
-
-double Largest(const Tensor& tensor) {
-  double largest = 0;
-  for (const float x : tensor.data<float>()) largest = std::max(largest, std::abs(double{x}));
-  return largest;
-}
-
-// A layer's states and gates are no numbers of 8 bits, so that its products with them are rounded;
-// what each step does is not.
-TEST(BFloat16Products, InRecurrentLayers) {
-  if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
-  for (const std::string cell : {"LSTM", "GRU"}) {
-    SCOPED_TRACE(cell);
-    const bool lstm = cell == "LSTM";
-    const int64_t steps = 24, batch = 8, input = 64, hidden = 32, width = (lstm ? 4 : 3) * hidden;
-    const std::vector<std::pair<std::string, Shape>> shapes = {{"x", {steps, batch, input}},
-                                                               {"w", {1, width, input}},
-                                                               {"r", {1, width, hidden}},
-                                                               {"dy", {steps, 1, batch, hidden}}};
-    std::vector<Value> values;
-    std::vector<TensorType> types;
-    NamedTensors inputs;
-    for (const auto& [name, shape] : shapes) {
-      types.push_back({DType::kFloat32, shape});
-      values.push_back(InputValue(types.back(), name));
-      Tensor tensor = Random(shape, 7 + values.size());
-      for (float& x : tensor.mutable_data<float>()) x /= 8;
-      inputs[name] = std::move(tensor);
-    }
-    const Value none;
-    std::vector<Value> arguments = {values[0], values[1], values[2], none, none, none};
-    if (lstm) arguments.insert(arguments.end(), {none, none});
-    const Attributes attrs = {{"hidden_size", hidden}};
-    const Value y = CallMulti("nn." + cell, arguments, attrs, {.num_outputs = 1})[0];
-    arguments.insert(arguments.end(), {y, values[3]});
-    std::vector<Value> outputs =
-        CallMulti("nn." + cell + "Grad", arguments, attrs, {.num_outputs = 3});
-    outputs.push_back(Call("math.MatMul", {y, Constant(Random({hidden, 16}, 6))}));
-    const auto model = BuildModel(values, outputs);
-    ASSERT_TRUE(model.ok()) << model.status();
-    const auto run = [&](const SessionOptions& options) {
-      const auto session = Session::Create(*model, options);
-      EXPECT_TRUE(session.ok()) << session.status();
-      auto found = (*session)->Run(inputs);
-      EXPECT_TRUE(found.ok()) << found.status();
-      return *found;
-    };
-    const auto program = Program::Compile(*model, model->graph, types, OpRegistry::Default(),
-                                          {.precision = Precision::kBFloat16});
-    ASSERT_TRUE(program.ok()) << program.status();
-    EXPECT_THAT((*program)->ToString(), testing::HasSubstr(", product rounded to bfloat16"));
-    EXPECT_THAT((*program)->ToString(), testing::HasSubstr("products rounded to bfloat16"));
-    const NamedTensors exact = run({.exact = true});
-    for (const int threads : {1, 3}) {
-      const NamedTensors low = run({.precision = Precision::kBFloat16, .threads = threads});
-      for (const auto& [name, right] : exact) {
-        const Tensor& found = low.at(name);
-        double apart = 0;
-        for (int64_t i = 0; i < right.num_elements(); ++i) {
-          apart = std::max(apart, std::abs(double{found.data<float>()[i]} - right.AsDouble(i)));
-        }
-        EXPECT_LT(apart, 0x1p-6 * Largest(right)) << name;
-        EXPECT_GT(apart, 1e-5 * Largest(right)) << name << ": nothing was rounded";
-      }
-    }
   }
 }
 

@@ -49,19 +49,9 @@ constexpr bool kHasQuads = true;
 using DQuad = hn::CappedTag<float, kQuad>;
 using VQuad = hn::Vec<DQuad>;
 
-HWY_INLINE void Turn(VQuad (&v)[kQuad]) {
+HWY_INLINE void Turn([[maybe_unused]] VQuad (&v)[kQuad]) {
 #if HWY_TARGET != HWY_SCALAR
-  const DQuad d;
-  const VQuad low01 = hn::InterleaveLower(d, v[0], v[1]),
-              high01 = hn::InterleaveUpper(d, v[0], v[1]);
-  const VQuad low23 = hn::InterleaveLower(d, v[2], v[3]),
-              high23 = hn::InterleaveUpper(d, v[2], v[3]);
-  v[0] = hn::ConcatLowerLower(d, low23, low01);
-  v[1] = hn::ConcatUpperUpper(d, low23, low01);
-  v[2] = hn::ConcatLowerLower(d, high23, high01);
-  v[3] = hn::ConcatUpperUpper(d, high23, high01);
-#else
-  (void)v;
+  Turn(DQuad(), v);
 #endif
 }
 

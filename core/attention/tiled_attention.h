@@ -44,6 +44,10 @@ struct TiledAttention {
   HeadStrides query_strides, key_strides, value_strides, output_strides;
   float scale = 1;
   ScoreMask mask;
+  // Whether the factors of both products are rounded to bfloat16, as core/narrow/bfloat16_product.h
+  // does; but a few queries are not, which read keys and values where these lie. REQUIRES:
+  // HasBFloat16Products().
+  bool rounds = false;
 };
 
 // Memory that one thread of AttendPart() works in, in floats.

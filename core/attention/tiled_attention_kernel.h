@@ -75,15 +75,106 @@ inline void Exponentials(int64_t keys, float* HWY_RESTRICT scores, int64_t eleme
   }
 }
 
+// What panels are multiplied in: a row of a panel is that of one term.
+struct Float32Terms {
+  static int64_t RowsOf(int64_t terms) { return terms; }
+  // A panel of so many terms, each a row of `width` elements, becomes what is multiplied.
+  static void Round(int64_t /*terms*/, int64_t /*width*/, float* /*panel*/) {}
+  // out = a b, or out += a b, of a left and a right panel of so many rows.
+  template <int64_t kVectors>
+  static void Multiply(int64_t rows, const float* a, const float* b, bool add, float* out) {
+    PanelProduct<kPanelRows, kVectors>(rows, a, /*left_step=*/0, b, out, kQueries,
+                                       Finish{.add_output = add});
+  }
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace nomograph
+HWY_AFTER_NAMESPACE();
+
+#if HWY_TARGET == HWY_AVX3
+
+#include <immintrin.h>
+
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
+namespace nomograph {
+namespace HWY_NAMESPACE {
+
+// In bfloat16: a row is that of two terms, which lie in one word.
+struct PairedTerms {
+  static int64_t RowsOf(int64_t terms) { return (terms + 1) / 2; }
+
+  static void Round(int64_t terms, int64_t width, float* panel) {
+    for (int64_t t = 0; t < terms; t += 2) {
+      const float* const from = panel + t * width;
+      float* const to = panel + t / 2 * width;  // it has been read
+      for (int64_t i = 0; i < width; i += kLanes) {
+        const auto there = static_cast<__mmask16>((1u << std::min(kLanes, width - i)) - 1);
+        const auto rounded = [&](const float* at) __attribute__((always_inline)) {
+          const __m512 x = _mm512_maskz_loadu_ps(there, at + i);
+          return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x));
+        };
+        __m512i pairs = rounded(from);
+        if (t + 1 < terms) {
+          pairs = _mm512_or_si512(pairs, _mm512_slli_epi32(rounded(from + width), 16));
+        }
+        _mm512_mask_storeu_epi32(to + i, there, pairs);
+      }
+    }
+  }
+
+  template <int64_t kVectors>
+  static void Multiply(int64_t rows, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
+                       bool add, float* HWY_RESTRICT out) {
+    __m512 c[kPanelRows][kVectors];
+    const auto each = [&](auto f) __attribute__((always_inline)) {
+#pragma GCC unroll 8
+      for (int64_t i = 0; i < kPanelRows; ++i) {
+#pragma GCC unroll 2
+        for (int64_t v = 0; v < kVectors; ++v) f(c[i][v], out + i * kQueries + v * kLanes);
+      }
+    };
+    each([](__m512 & y, const float*) __attribute__((always_inline)) { y = _mm512_setzero_ps(); });
+#pragma GCC unroll 2
+    for (int64_t t = 0; t < rows; ++t, a += kPanelRows, b += kQueries) {
+      __m512bh x[kVectors];
+#pragma GCC unroll 2
+      for (int64_t v = 0; v < kVectors; ++v) x[v] = (__m512bh)_mm512_load_ps(b + v * kLanes);
+#pragma GCC unroll 8
+      for (int64_t i = 0; i < kPanelRows; ++i) {
+        const __m512bh w = (__m512bh)_mm512_set1_ps(a[i]);
+#pragma GCC unroll 2
+        for (int64_t v = 0; v < kVectors; ++v) c[i][v] = _mm512_dpbf16_ps(c[i][v], w, x[v]);
+      }
+    }
+    if (add) {
+      each([](__m512 & y, const float* there)
+               __attribute__((always_inline)) { y = _mm512_add_ps(y, _mm512_load_ps(there)); });
+    }
+    each([](__m512 & y, float* to) __attribute__((always_inline)) { _mm512_store_ps(to, y); });
+  }
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace nomograph
+HWY_POP_ATTRIBUTES
+
+#endif  // HWY_TARGET == HWY_AVX3
+
+HWY_BEFORE_NAMESPACE();
+namespace nomograph {
+namespace HWY_NAMESPACE {
+
 // A panel of queries and a tile's keys. With `kNarrow` only the first half of the queries is there.
-template <bool kNarrow>
+template <typename Terms, bool kNarrow>
 void AttendTile(const TiledAttention& a, const Rows& rows, int64_t row, int64_t count, int64_t key,
                 int64_t keys, bool masked, const float* queries, const float* packed_keys,
                 const float* packed_values, const PanelSums& sums, float* HWY_RESTRICT scores) {
   constexpr int64_t kVectors = kNarrow ? 1 : 2;
+  const int64_t size = Terms::RowsOf(a.size), weights = Terms::RowsOf(keys);
   for (int64_t k = 0; k < keys; k += kPanelRows) {
-    PanelProduct<kPanelRows, kVectors>(a.size, packed_keys + k * a.size, /*left_step=*/0, queries,
-                                       scores + k * kQueries, kQueries, Finish());
+    Terms::template Multiply<kVectors>(size, packed_keys + k * a.size, queries, /*add=*/false,
+                                       scores + k * kQueries);
   }
   if (masked) MaskTile(a.mask, rows, row, count, key, keys, scores);
   const int64_t elements = WholePanels(a.value_size);
@@ -92,10 +183,10 @@ void AttendTile(const TiledAttention& a, const Rows& rows, int64_t row, int64_t 
     Exponentials(keys, scores + at, elements, sums.greatest + at, sums.total + at,
                  sums.values + at);
   }
+  Terms::Round(keys, kQueries, scores);
   for (int64_t e = 0; e < elements; e += kPanelRows) {
-    PanelProduct<kPanelRows, kVectors>(keys, packed_values + e * keys, /*left_step=*/0, scores,
-                                       sums.values + e * kQueries, kQueries,
-                                       Finish{.add_output = true});
+    Terms::template Multiply<kVectors>(weights, packed_values + e * keys, scores, /*add=*/true,
+                                       sums.values + e * kQueries);
   }
 }
 
@@ -128,7 +219,16 @@ struct Scratch {
   float *scores, *keys, *values, *queries, *greatest, *total, *outputs;
 };
 
+// Rounds left panels of so many terms, each where it lies.
+template <typename Terms>
+void RoundPanels(int64_t rows, int64_t terms, float* packed) {
+  for (int64_t r = 0; r < rows; r += kPanelRows) {
+    Terms::Round(terms, kPanelRows, packed + r * terms);
+  }
+}
+
 // Rows [begin, end), at most kPanelsTogether panels.
+template <typename Terms>
 void AttendPanels(const TiledAttention& a, const Rows& rows, int64_t begin, int64_t end,
                   const Scratch& scratch) {
   const int64_t panels = (end - begin + kQueries - 1) / kQueries;
@@ -136,7 +236,9 @@ void AttendPanels(const TiledAttention& a, const Rows& rows, int64_t begin, int6
     return std::min(kQueries, end - begin - panel * kQueries);
   };
   for (int64_t p = 0; p < panels; ++p) {
-    PackQueries(a, rows, begin + p * kQueries, live(p), scratch.queries + p * a.size * kQueries);
+    float* const queries = scratch.queries + p * a.size * kQueries;
+    PackQueries(a, rows, begin + p * kQueries, live(p), queries);
+    Terms::Round(a.size, kQueries, queries);
   }
   std::fill_n(scratch.greatest, panels * kQueries, kNoScore);
   std::fill_n(scratch.total, panels * kQueries, 0.0f);
@@ -155,13 +257,15 @@ void AttendPanels(const TiledAttention& a, const Rows& rows, int64_t begin, int6
       if (!packed) {
         PackKeys(a, key + k * a.key_strides.position, count, scratch.keys);
         PackValues(a, value + k * a.value_strides.position, count, scratch.values);
+        RoundPanels<Terms>(count, a.size, scratch.keys);
+        RoundPanels<Terms>(a.value_size, count, scratch.values);
         packed = true;
       }
-      (live(p) <= kLanes ? AttendTile<true>
-                         : AttendTile<false>)(a, rows, row, live(p), k, count,
-                                              masked == Masked::kSome,
-                                              scratch.queries + p * a.size * kQueries, scratch.keys,
-                                              scratch.values, scratch.Sums(p), scratch.scores);
+      (live(p) <= kLanes
+           ? AttendTile<Terms, true>
+           : AttendTile<Terms, false>)(a, rows, row, live(p), k, count, masked == Masked::kSome,
+                                       scratch.queries + p * a.size * kQueries, scratch.keys,
+                                       scratch.values, scratch.Sums(p), scratch.scores);
     }
   }
   for (int64_t p = 0; p < panels; ++p) {
@@ -306,6 +410,10 @@ int64_t ScratchFloats(const TiledAttention& a) {
 void Attend(const TiledAttention& a, int part, int parts, float* memory) {
   const Blocks blocks(a, parts);
   const Scratch scratch(a, std::min(blocks.panels, kPanelsTogether), memory);
+  auto* attend_panels = AttendPanels<Float32Terms>;
+#if HWY_TARGET == HWY_AVX3
+  if (a.rounds) attend_panels = AttendPanels<PairedTerms>;
+#endif
   for (int64_t unit = part; unit < blocks.heads * blocks.blocks; unit += parts) {
     const int64_t head = unit / blocks.blocks, block = unit % blocks.blocks;
     const Rows rows{head / a.key_heads, head % a.key_heads, a.heads / a.key_heads, a.queries};
@@ -317,7 +425,7 @@ void Attend(const TiledAttention& a, int part, int parts, float* memory) {
     const auto at = [&](int64_t number) {
       return std::min(rows.count(), blocks.panels * number / blocks.blocks * kQueries);
     };
-    AttendPanels(a, rows, at(block), at(block + 1), scratch);
+    attend_panels(a, rows, at(block), at(block + 1), scratch);
   }
 }
 

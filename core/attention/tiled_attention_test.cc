@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/types/dtype.h"
 
 namespace nomograph {
 namespace {
@@ -61,10 +63,13 @@ const Case kCases[] = {
     {1, 1, 1, 20, 500, 4, 4, ScoreMask::kNone, 0, false, false, false, 100},  // far apart
 };
 
+// `rounds`: in bfloat16. All numbers are bfloat16 then, and so are they times the scale, so that
+// what is rounded are the weights of values.
 class Problem {
  public:
-  explicit Problem(const Case& c)
+  explicit Problem(const Case& c, bool rounds = false)
       : c_(c),
+        scale_(rounds ? 0.25f : 0.3f),
         q_(Random(c.batch * c.heads * c.queries * c.size, 1, c.range)),
         k_(Random(c.batch * c.key_heads * c.keys * c.size, 2, c.range)),
         v_(Random(c.batch * c.key_heads * c.keys * c.value_size, 3, 1)),
@@ -84,8 +89,14 @@ class Problem {
           .key_strides = Strides(c.key_heads, c.keys, c.size),
           .value_strides = Strides(c.key_heads, c.keys, c.value_size),
           .output_strides = Strides(c.heads, c.queries, c.value_size),
-          .scale = 0.3f,
-          .mask = {}};
+          .scale = scale_,
+          .mask = {},
+          .rounds = rounds};
+    if (rounds) {
+      for (std::vector<float>* values : {&q_, &k_, &v_}) {
+        for (float& x : *values) x = static_cast<float>(BFloat16(x));
+      }
+    }
     if (c.key_columns) a_.key_strides = {c.key_heads * c.keys * c.size, c.keys * c.size, 1, c.keys};
     SetMask();
   }
@@ -144,7 +155,7 @@ class Problem {
       score += static_cast<double>(q_[At(a_.query_strides, b, h, s, e)]) *
                k_[At(a_.key_strides, b, key_head, k, e)];
     }
-    score *= 0.3;
+    score *= double{scale_};
     const int64_t at = At(a_.mask.strides, b, h, s, k);
     switch (c_.kind) {
       case ScoreMask::kNone:
@@ -178,15 +189,16 @@ class Problem {
         EXPECT_TRUE(std::isnan(found)) << b << " " << h << " " << s << " " << e << ": " << found;
       } else {
         // Scores of some hundreds are off by some 1e-5, and exponentials by as much.
-        ASSERT_NEAR(found, right, c_.range < 50 ? 2e-5 : 2e-4)
+        const double weights_off = a_.rounds ? 0x1p-9 : 0.0;
+        ASSERT_NEAR(found, right, weights_off + (c_.range < 50 ? 2e-5 : 2e-4))
             << b << " " << h << " " << s << " " << e;
       }
     }
   }
 
   const Case& c_;
-  const std::vector<float> q_, k_, v_;
-  std::vector<float> y_, floats_;
+  const float scale_;
+  std::vector<float> q_, k_, v_, y_, floats_;
   std::vector<uint8_t> bools_;
   TiledAttention a_;
 };
@@ -195,6 +207,16 @@ TEST(TiledAttention, IsTheFormula) {
   for (size_t i = 0; i < std::size(kCases); ++i) {
     SCOPED_TRACE(i);
     Problem problem(kCases[i]);
+    problem.Run();
+    problem.Check();
+  }
+}
+
+TEST(TiledAttention, InBFloat16) {
+  if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
+  for (size_t i = 0; i < std::size(kCases); ++i) {
+    SCOPED_TRACE(i);
+    Problem problem(kCases[i], /*rounds=*/true);
     problem.Run();
     problem.Check();
   }

@@ -24,6 +24,51 @@ struct LowForm {
   bool rounds = false;  // whether its kernel rounds those that are not
 };
 
+// A node's inputs, of which there are two or more, and outputs as kernels are prepared with them.
+struct Specs {
+  bool AllFloat32() const {
+    const auto is = [](const TensorSpec& spec) {
+      return spec.dtype == DType::kFloat32 || spec.dtype == DType::kInvalid;
+    };
+    return std::all_of(inputs.begin(), inputs.end(), is) &&
+           std::all_of(outputs.begin(), outputs.end(), is);
+  }
+  std::vector<TensorSpec> inputs, outputs;
+  std::vector<Tensor> constants;
+};
+
+// None where there are fewer inputs, or not all shapes are known.
+std::optional<Specs> SpecsOf(const LoweredGraph& graph, const LoweredNode& node) {
+  if (node.inputs.size() < 2 || node.inputs[1] == kNoValue) return std::nullopt;
+  Specs specs;
+  const auto describe = [&](const std::vector<ValueId>& ids, std::vector<TensorSpec>& to) {
+    for (const ValueId id : ids) {
+      TensorSpec& spec = to.emplace_back();
+      if (id == kNoValue) continue;
+      if (!graph.types[id].shape.fully_known()) return false;
+      spec = {graph.types[id].dtype, graph.types[id].shape.ToShape()};
+    }
+    return true;
+  };
+  if (!describe(node.inputs, specs.inputs) || !describe(node.outputs, specs.outputs)) {
+    return std::nullopt;
+  }
+  for (const ValueId id : node.inputs) {
+    specs.constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+  }
+  return specs;
+}
+
+Attributes Marked(Attributes attrs) {
+  attrs.Set(kRoundsFactors, true);
+  return attrs;
+}
+
+bool Ask(const LoweredNode& node, const Attributes& attrs, const Specs& specs) {
+  return node.op->takes_post_ops(
+      {attrs, specs.inputs, specs.outputs, specs.constants, {}, /*threads=*/1});
+}
+
 class Assigner {
  public:
   Assigner(LoweredGraph& graph, const OpDef& cast)
@@ -53,41 +98,14 @@ class Assigner {
   // rounds what is not; or none, where it is faster in float32.
   enum class Factors { kBFloat16, kConstantRounded, kRounding, kFloat32 };
 
-  // A node's inputs and outputs as kernels are prepared with them.
-  struct Specs {
-    std::vector<TensorSpec> inputs, outputs;
-    std::vector<Tensor> constants;
-  };
-  // False where not all is float32 of known shapes.
-  bool DescribeWide(absl::Span<const ValueId> ids, std::vector<TensorSpec>& specs) const {
-    for (const ValueId id : ids) {
-      TensorSpec& spec = specs.emplace_back();
-      if (id == kNoValue) continue;
-      const TensorType& type = graph_.types[id];
-      if (type.dtype != DType::kFloat32 || !type.shape.fully_known()) return false;
-      spec.dtype = type.dtype;
-      spec.shape = type.shape.ToShape();
-    }
-    return true;
-  }
-
   // Where the machine multiplies bfloat16, kernels that round factors themselves are faster than to
   // round these beforehand, and those that can but reckon that it does not pay are right.
   Factors FactorsOf(const LoweredNode& node) const {
-    Specs specs;
-    if (!HasBFloat16Products() || !node.op->takes_post_ops || node.inputs.size() < 2 ||
-        node.inputs[1] == kNoValue || !DescribeWide(node.inputs, specs.inputs) ||
-        !DescribeWide(node.outputs, specs.outputs)) {
-      return Factors::kBFloat16;
-    }
-    specs.constants.resize(node.inputs.size());
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (node.inputs[i] != kNoValue) specs.constants[i] = graph_.constants[node.inputs[i]];
-    }
-    const auto ask = [&](const Attributes& attrs) {
-      return node.op->takes_post_ops(
-          {attrs, specs.inputs, specs.outputs, specs.constants, {}, /*threads=*/1});
-    };
+    if (!HasBFloat16Products() || !node.op->takes_post_ops) return Factors::kBFloat16;
+    std::optional<Specs> described = SpecsOf(graph_, node);
+    if (!described || !described->AllFloat32()) return Factors::kBFloat16;
+    Specs& specs = *described;
+    const auto ask = [&](const Attributes& attrs) { return Ask(node, attrs, specs); };
     if (specs.constants[1].valid()) {
       specs.inputs[1].dtype = DType::kBFloat16;  // and its elements float32 still: hooks read none
       const FormScope scope(FormScope::Wish::kEstimate);
@@ -95,10 +113,8 @@ class Assigner {
       if (!scope.offered().empty()) return Factors::kFloat32;
       specs.inputs[1].dtype = DType::kFloat32;
     }
-    Attributes marked = node.attrs;
-    marked.Set(kRoundsFactors, true);
     const FormScope scope(FormScope::Wish::kEstimate);
-    ask(marked);
+    ask(Marked(node.attrs));
     if (scope.taken() == kRoundingForm) return Factors::kRounding;
     const auto& offered = scope.offered();
     const bool can = std::find(offered.begin(), offered.end(), kRoundingForm) != offered.end();
@@ -114,7 +130,7 @@ class Assigner {
     LowForm form;
     if (op.low_precision == LowPrecision::kNever) {
       // It reads float32, but may have products inside.
-      if (FactorsOf(node) != Factors::kRounding) return std::nullopt;
+      if (!RoundsItself(graph_, node)) return std::nullopt;
       form.rounds = true;
       form.inputs.resize(node.inputs.size(), false);
       form.outputs.resize(node.outputs.size(), false);
@@ -204,7 +220,7 @@ class Assigner {
   }
 
   absl::Status MakeLow(LoweredNode& node, const LowForm& form) {
-    if (form.rounds) node.attrs.Set(kRoundsFactors, true);
+    if (form.rounds) node.attrs = Marked(node.attrs);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (!form.inputs[i]) continue;
       NOMO_ASSIGN_OR_RETURN(node.inputs[i], Narrow(node.inputs[i], node.name));
@@ -279,9 +295,18 @@ class Assigner {
 
 }  // namespace
 
+bool RoundsItself(const LoweredGraph& graph, const LoweredNode& node) {
+  if (!node.op->takes_post_ops) return false;
+  const std::optional<Specs> specs = SpecsOf(graph, node);
+  if (!specs) return false;
+  const FormScope scope(FormScope::Wish::kEstimate);
+  Ask(node, Marked(node.attrs), *specs);
+  return scope.taken() == kRoundingForm;
+}
+
 absl::StatusOr<bool> AssignPrecision(LoweredGraph& graph, const OpRegistry& registry) {
   const bool any = std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const LoweredNode& node) {
-    return node.op->low_precision == LowPrecision::kGains;
+    return node.op->low_precision == LowPrecision::kGains || node.op->takes_post_ops != nullptr;
   });
   if (!any) return false;
   const OpDef* cast = registry.Find("array.Cast");

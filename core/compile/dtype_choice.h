@@ -31,8 +31,12 @@ inline bool Has16BitFloats(const LoweredGraph& graph) {
                      [](const TensorType& type) { return Is16BitFloat(type.dtype); });
 }
 
+// Whether a node that reads float32 has products inside whose factors its kernel rounds to bfloat16
+// once the node is marked (kRoundsFactors in core/narrow/bfloat16_product.h), and that pays.
+bool RoundsItself(const LoweredGraph& graph, const LoweredNode& node);
+
 // As MatchPatterns(), but what is no product in low precision itself, such as attention, does not
-// take in the products of floating-point numbers that are to be.
+// take in the products of floating-point numbers that are to be, unless it rounds itself.
 bool MatchPatternsAroundProducts(LoweredGraph& graph, const OpRegistry& registry);
 
 }  // namespace nomograph

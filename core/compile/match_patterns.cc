@@ -238,15 +238,16 @@ std::optional<LoweredNode> Replacement(const LoweredGraph& graph, const Candidat
 }
 
 // Whether products of floating-point numbers, which low precision is for, would become part of a
-// node that it is not for.
+// node that it is not for, and that does not round their factors itself.
 bool HidesProducts(const LoweredGraph& graph, const Match& match, const LoweredNode& node) {
   if (node.op->low_precision == LowPrecision::kGains || node.inputs.size() < 2) return false;
   for (const ValueId factor : {node.inputs[0], node.inputs[1]}) {
     if (factor == kNoValue || !kFloats.Contains(graph.types[factor].dtype)) return false;
   }
-  return std::any_of(match.nodes.begin(), match.nodes.end(), [&](int n) {
+  const bool any = std::any_of(match.nodes.begin(), match.nodes.end(), [&](int n) {
     return graph.nodes[n].op->low_precision == LowPrecision::kGains;
   });
+  return any && !RoundsItself(graph, node);
 }
 
 bool MatchAll(LoweredGraph& graph, const OpRegistry& registry, bool keep_products) {

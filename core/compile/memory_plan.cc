@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace nomograph {
@@ -147,10 +148,50 @@ void PlaceInTime(std::vector<Lifetime>& lifetimes) {
   }
 }
 
+// Which values lie in which others. What lies in no other is a root, with memory of its own.
+class Forest {
+ public:
+  struct Place {
+    ValueId root;
+    int64_t offset;  // in the root, in bytes
+
+    friend bool operator==(const Place&, const Place&) = default;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+
+  explicit Forest(size_t values) : places_(values) {
+    for (size_t v = 0; v < values; ++v) places_[v] = {static_cast<ValueId>(v), 0};
+  }
+
+  Place Find(ValueId id) {
+    Place place{id, 0};
+    while (places_[place.root].root != place.root) {
+      place.offset += places_[place.root].offset;
+      place.root = places_[place.root].root;
+    }
+    // What was on the way is there at once the next time.
+    for (int64_t offset = place.offset; id != place.root;) {
+      const Place before = std::exchange(places_[id], {place.root, offset});
+      offset -= before.offset;
+      id = before.root;
+    }
+    return place;
+  }
+  ValueId Root(ValueId id) { return Find(id).root; }
+
+  // REQUIRES: `root` is one, and `place.root` another.
+  void Put(ValueId root, Place place) { places_[root] = place; }
+
+ private:
+  std::vector<Place> places_;
+};
+
 class Planner {
  public:
-  explicit Planner(const LoweredGraph& graph)
+  Planner(const LoweredGraph& graph, const CopiesByNode& copies)
       : graph_(graph),
+        copies_(copies),
+        forest_(graph.types.size()),
         last_use_(graph.types.size(), -1),
         is_output_(graph.types.size(), false),
         lifetime_of_(graph.types.size(), -1) {
@@ -161,9 +202,7 @@ class Planner {
 
   MemoryPlan Run() {
     for (size_t v = 0; v < graph_.types.size(); ++v) {
-      ValuePlan& value = plan_.values[v];
-      value.root = static_cast<ValueId>(v);
-      if (graph_.constants[v].valid()) value.storage = Storage::kConstant;
+      if (graph_.constants[v].valid()) plan_.values[v].storage = Storage::kConstant;
     }
     for (const ValueId id : graph_.inputs) {
       if (id != kNoValue) plan_.values[id].storage = Storage::kInput;
@@ -246,20 +285,31 @@ class Planner {
   void PlaceOutputs(int n) {
     const LoweredNode& node = graph_.nodes[n];
     if (TryVariable(n) || TryView(n) || TryInPlace(n)) return;
+    const auto copies = copies_.find(n);
+    if (copies != copies_.end()) ShareRanges(node, copies->second);
     for (const ValueId id : node.outputs) {
-      if (!Known(id)) continue;  // kDynamic
+      if (!Known(id) || forest_.Root(id) != id) continue;  // kDynamic, or shared
       plan_.values[id].storage = IsOutput(id) ? Storage::kResult : Storage::kArena;
       if (IsOutput(id)) continue;
       lifetime_of_[id] = static_cast<int>(lifetimes_.size());
       lifetimes_.push_back({id, n, std::max(n, last_use_[id]), RoundUp(Bytes(id))});
     }
+    if (copies == copies_.end()) return;
+    JoinInputs(node, copies->second);
+    plan_.is_view[n] =
+        std::all_of(copies->second.begin(), copies->second.end(), [&](const CopiedRange& range) {
+          Forest::Place from = forest_.Find(node.inputs[range.input]);
+          from.offset += range.from - range.to;
+          return from == forest_.Find(node.outputs[range.output]);
+        });
   }
 
-  // Makes `output` share `input`'s memory, which is then needed as long as either.
-  void Share(ValueId output, ValueId input) {
-    const ValueId root = plan_.values[input].root;
-    plan_.values[output] = plan_.values[input];
-    plan_.values[output].root = root;
+  // Makes `output` share `input`'s memory, from byte `from` on, which is then needed as long as
+  // either.
+  void Share(ValueId output, ValueId input, int64_t from = 0) {
+    const auto [root, offset] = forest_.Find(input);
+    forest_.Put(output, {root, offset + from});
+    plan_.values[output].storage = plan_.values[root].storage;
     plan_.views.push_back(output);
     if (const int i = lifetime_of_[root]; i >= 0) {
       lifetimes_[i].last = std::max(lifetimes_[i].last, last_use_[output]);
@@ -281,33 +331,108 @@ class Planner {
     return true;
   }
 
+  // Has what a node copies to whole outputs lie where it is copied from.
+  void ShareRanges(const LoweredNode& node, const std::vector<CopiedRange>& copies) {
+    for (const CopiedRange& range : copies) {
+      const ValueId input = node.inputs[range.input], output = node.outputs[range.output];
+      if (plan_.values[input].storage != Storage::kArena || IsOutput(output)) continue;
+      const int64_t offset = forest_.Find(input).offset + range.from;
+      if (range.bytes == Bytes(output) && offset % kAlignment == 0)
+        Share(output, input, range.from);
+    }
+  }
+
+  // Has roots lie in a node's outputs where the node copies all of them at one distance, so that
+  // all that is there while the output is needed is what belongs there.
+  void JoinInputs(const LoweredNode& node, const std::vector<CopiedRange>& copies) {
+    struct Part {
+      ValueId root;
+      Forest::Place place;  // that it would have
+      int64_t bytes;        // of it that would be copied there
+    };
+    std::vector<Part> parts;
+    for (const CopiedRange& range : copies) {
+      const ValueId input = node.inputs[range.input], output = node.outputs[range.output];
+      if (plan_.values[input].storage != Storage::kArena ||
+          plan_.values[output].storage != Storage::kArena || forest_.Root(output) != output) {
+        continue;
+      }
+      const auto [root, offset] = forest_.Find(input);
+      parts.push_back({root, {output, range.to - range.from - offset}, range.bytes});
+    }
+    std::sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
+      return std::tie(a.root, a.place) < std::tie(b.root, b.place);
+    });
+    for (size_t i = 0; i < parts.size();) {
+      const auto [root, place, first_bytes] = parts[i];
+      int64_t bytes = 0;
+      for (; i < parts.size() && parts[i].root == root && parts[i].place == place; ++i) {
+        bytes += parts[i].bytes;
+      }
+      // A root that it has joined at another place is none any more.
+      if (bytes != Bytes(root) || place.offset % kAlignment != 0 || forest_.Root(root) != root) {
+        continue;
+      }
+      Join(root, place);
+    }
+  }
+
+  void Join(ValueId root, Forest::Place place) {
+    forest_.Put(root, place);
+    plan_.views.push_back(root);
+    Lifetime &part = lifetimes_[lifetime_of_[root]], &whole = lifetimes_[lifetime_of_[place.root]];
+    whole.first = std::min(whole.first, part.first);
+    whole.last = std::max(whole.last, part.last);
+    part.root = kNoValue;
+    last_use_[place.root] = std::max(last_use_[place.root], last_use_[root]);
+  }
+
   bool TryInPlace(int n) {
     const LoweredNode& node = graph_.nodes[n];
     if (!node.op->in_place || node.outputs.size() != 1) return false;
     const ValueId output = node.outputs[0];
     if (!Known(output) || IsOutput(output)) return false;
+    const int64_t bytes = Bytes(output);
     std::vector<ValueId> read_otherwise;  // roots that the node reads under another shape
+    std::vector<Forest::Place> read;      // and the places of the other inputs
     for (const ValueId input : node.inputs) {
-      if (input != kNoValue && graph_.types[input].shape != graph_.types[output].shape)
-        read_otherwise.push_back(plan_.values[input].root);
+      if (input == kNoValue) continue;
+      if (graph_.types[input].shape != graph_.types[output].shape) {
+        read_otherwise.push_back(forest_.Root(input));
+      } else {
+        read.push_back(forest_.Find(input));
+      }
     }
     std::sort(read_otherwise.begin(), read_otherwise.end());
+    std::sort(read.begin(), read.end());
     for (const ValueId input : node.inputs) {
       if (input == kNoValue || plan_.values[input].storage != Storage::kArena) continue;
-      const ValueId root = plan_.values[input].root;
+      const Forest::Place place = forest_.Find(input);
       // Of the same shape, so that every element is read before it is overwritten; read by nobody
-      // later; and not read under another shape by this node.
-      if (graph_.types[input].shape != graph_.types[output].shape || Bytes(input) != Bytes(output))
+      // later; and not read under another shape, or from another place on, by this node.
+      if (graph_.types[input].shape != graph_.types[output].shape || Bytes(input) != bytes)
         continue;
-      if (last_use_[root] != n || last_use_[input] != n) continue;
-      if (std::binary_search(read_otherwise.begin(), read_otherwise.end(), root)) continue;
+      if (last_use_[place.root] != n || last_use_[input] != n) continue;
+      if (std::binary_search(read_otherwise.begin(), read_otherwise.end(), place.root)) continue;
+      if (OverlapsAnother(read, place, bytes)) continue;
       Share(output, input);
       return true;
     }
     return false;
   }
 
+  // Whether one of the places, which are in order, is not `place`, but nearer than so many bytes.
+  static bool OverlapsAnother(const std::vector<Forest::Place>& places, Forest::Place place,
+                              int64_t bytes) {
+    const auto begin = std::upper_bound(places.begin(), places.end(),
+                                        Forest::Place{place.root, place.offset - bytes});
+    const auto end =
+        std::lower_bound(begin, places.end(), Forest::Place{place.root, place.offset + bytes});
+    return begin != end && (*begin != place || *std::prev(end) != place);
+  }
+
   void AssignOffsets() {
+    std::erase_if(lifetimes_, [](const Lifetime& part) { return part.root == kNoValue; });
     constexpr int64_t kPairsPerLifetime = 64, kPairs = int64_t{1} << 20;
     const int64_t max_pairs =
         std::max(kPairs, kPairsPerLifetime * static_cast<int64_t>(lifetimes_.size()));
@@ -327,15 +452,20 @@ class Planner {
       alive[lifetime.first] += lifetime.bytes;
       alive[lifetime.last + 1] -= lifetime.bytes;
     }
-    for (ValuePlan& value : plan_.values) {
-      if (value.storage == Storage::kArena) value.offset = offsets[value.root];
+    for (size_t v = 0; v < plan_.values.size(); ++v) {
+      ValuePlan& value = plan_.values[v];
+      const auto [root, offset] = forest_.Find(static_cast<ValueId>(v));
+      value.root = root;
+      if (value.storage == Storage::kArena) value.offset = offsets[root] + offset;
     }
     int64_t now = 0;
     for (const int64_t change : alive) plan_.peak_bytes = std::max(plan_.peak_bytes, now += change);
   }
 
   const LoweredGraph& graph_;
+  const CopiesByNode& copies_;
   MemoryPlan plan_;
+  Forest forest_;
   std::vector<int> last_use_, last_use_through_views_;
   std::map<std::string, int> first_write_;  // by variable
   int first_call_ = 0;
@@ -346,6 +476,8 @@ class Planner {
 
 }  // namespace
 
-MemoryPlan PlanMemory(const LoweredGraph& graph) { return Planner(graph).Run(); }
+MemoryPlan PlanMemory(const LoweredGraph& graph, const CopiesByNode& copies) {
+  return Planner(graph, copies).Run();
+}
 
 }  // namespace nomograph

@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "nomograph/core/compile/lower.h"
+#include "nomograph/core/op/copied_ranges.h"
 
 namespace nomograph {
 
@@ -22,8 +24,8 @@ enum class Storage {
 struct ValuePlan {
   Storage storage = Storage::kDynamic;
   int64_t offset = 0;  // kArena: in bytes, a multiple of 64
-  // The value whose memory this one shares (a view, or computed in place); its own id where it has
-  // its own.
+  // The value whose memory, or a part of it, this one shares (a view, computed in place, or a part
+  // of a whole); its own id where it has its own.
   ValueId root = kNoValue;
 };
 
@@ -34,16 +36,24 @@ struct MemoryPlan {
   // The values that are a variable's own memory, which nothing writes to until they have been read,
   // and the variable's name.
   std::vector<std::pair<ValueId, std::string>> variables;
-  // Nodes that are views of their input, or of a variable: nothing runs.
+  // Nodes that are views of their input, or of a variable, or whose inputs have been written where
+  // they would be copied to: nothing runs.
   std::vector<bool> is_view;  // by node
   int64_t arena_bytes = 0;
   // The most bytes that are alive at one time: what no plan can go below.
   int64_t peak_bytes = 0;
 };
 
+// By node: what its kernel copies (RangeCopyingKernel).
+using CopiesByNode = absl::flat_hash_map<int, std::vector<CopiedRange>>;
+
 // In n log n of the values, unless few are alive at one time: then a better plan is made, whose
 // time grows with the number of pairs of values that are.
-MemoryPlan PlanMemory(const LoweredGraph& graph);
+//
+// Where a node of `copies` copies whole inputs, these lie in its output from the beginning, if
+// nobody wants them elsewhere; where it copies a range to a whole output, that is the range. What
+// then is still to be copied has two places.
+MemoryPlan PlanMemory(const LoweredGraph& graph, const CopiesByNode& copies = {});
 
 }  // namespace nomograph
 

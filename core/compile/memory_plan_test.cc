@@ -38,6 +38,11 @@ ValueId AddInput(LoweredGraph& graph, PartialShape shape) {
   return graph.inputs.back();
 }
 
+const OpDef& Copy() {
+  static const OpDef op("test.Copy");
+  return op;
+}
+
 ValueId AddNode(LoweredGraph& graph, const OpDef& op, std::vector<ValueId> inputs,
                 PartialShape shape) {
   const ValueId output = graph.AddValue(Bytes(std::move(shape)));
@@ -48,25 +53,56 @@ ValueId AddNode(LoweredGraph& graph, const OpDef& op, std::vector<ValueId> input
 int64_t BytesOf(const LoweredGraph& graph, ValueId id) {
   return graph.types[id].shape.ToShape().num_elements() * DTypeSize(graph.types[id].dtype);
 }
+// A node whose output is its inputs, one behind the other.
+ValueId AddConcat(LoweredGraph& graph, CopiesByNode& copies, std::vector<ValueId> inputs) {
+  std::vector<CopiedRange>& ranges = copies[static_cast<int>(graph.nodes.size())];
+  int64_t end = 0;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const int64_t bytes = BytesOf(graph, inputs[i]);
+    if (bytes > 0) ranges.push_back({static_cast<int>(i), 0, 0, end, bytes});
+    end += bytes;
+  }
+  return AddNode(graph, Copy(), std::move(inputs), {end});
+}
+
+// A node whose outputs are as many bytes of its input each, from `begin` on.
+std::vector<ValueId> AddSplit(LoweredGraph& graph, CopiesByNode& copies, ValueId input,
+                              const std::vector<int64_t>& sizes, int64_t begin = 0) {
+  std::vector<CopiedRange>& ranges = copies[static_cast<int>(graph.nodes.size())];
+  LoweredNode node{.op = &Copy(), .inputs = {input}};
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    node.outputs.push_back(graph.AddValue(Bytes({sizes[i]})));
+    if (sizes[i] > 0) ranges.push_back({0, static_cast<int>(i), begin, 0, sizes[i]});
+    begin += sizes[i];
+  }
+  graph.nodes.push_back(std::move(node));
+  return graph.nodes.back().outputs;
+}
+
 int64_t BlocksOf(const LoweredGraph& graph, ValueId id) {
   return (BytesOf(graph, id) + kBlock - 1) / kBlock;
 }
 
-// Goes through a run with a mark for each block of memory: which value was written there last. Each
+// Goes through a run with a mark for each byte of memory: of which value it is which byte. Each
 // node must find the values of its inputs whole, and must not write where it reads unless it may.
 class Run {
  public:
-  Run(const LoweredGraph& graph, const MemoryPlan& plan) : graph_(graph), plan_(plan) {}
+  Run(const LoweredGraph& graph, const CopiesByNode& copies, const MemoryPlan& plan)
+      : graph_(graph), copies_(copies), plan_(plan) {}
 
   void Check() {
     ASSERT_EQ(plan_.values.size(), graph_.types.size());
     ASSERT_EQ(plan_.is_view.size(), graph_.nodes.size());
-    arena_.assign(plan_.arena_bytes / kBlock, kNoValue);
-    written_ = std::vector<ValueId>(graph_.types.size(), kNoValue);
-    content_.resize(graph_.types.size());
-    for (size_t v = 0; v < content_.size(); ++v) content_[v] = static_cast<ValueId>(v);
+    arena_.assign(plan_.arena_bytes, 0);
+    for (size_t v = 0; v < graph_.types.size(); ++v) {
+      const ValueId id = static_cast<ValueId>(v);
+      marks_.emplace_back(BytesOf(graph_, id));
+      for (size_t i = 0; i < marks_[v].size(); ++i) marks_[v][i] = static_cast<Mark>(v << 32 | i);
+      const bool own = plan_.values[v].storage != Storage::kArena && plan_.values[v].root == id;
+      owned_.emplace_back(own ? marks_[v].size() : 0);
+    }
     for (const ValueId id : graph_.inputs) Write(id);
-    for (size_t v = 0; v < content_.size(); ++v) {
+    for (size_t v = 0; v < marks_.size(); ++v) {
       if (graph_.constants[v].valid()) Write(static_cast<ValueId>(v));
     }
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
@@ -81,24 +117,24 @@ class Run {
   }
 
  private:
-  // The blocks of the arena; another storage is a block for each root.
-  std::vector<ValueId*> BlocksAt(ValueId id) {
+  using Mark = int64_t;
+
+  Mark* MemoryOf(ValueId id) {
     const ValuePlan& value = plan_.values[id];
-    std::vector<ValueId*> blocks;
-    if (value.storage != Storage::kArena) return {&written_[value.root]};
+    if (value.storage != Storage::kArena) return owned_[value.root].data();
     EXPECT_EQ(value.offset % kBlock, 0);
-    EXPECT_LE(value.offset + BlocksOf(graph_, id) * kBlock, plan_.arena_bytes);
-    for (int64_t i = 0; i < BlocksOf(graph_, id); ++i)
-      blocks.push_back(&arena_.at(value.offset / kBlock + i));
-    return blocks;
+    EXPECT_LE(value.offset + BytesOf(graph_, id), plan_.arena_bytes);
+    return arena_.data() + value.offset;
   }
-  void Write(ValueId id) {
-    for (ValueId* block : BlocksAt(id)) *block = content_[id];
-  }
+  void Write(ValueId id) { std::copy(marks_[id].begin(), marks_[id].end(), MemoryOf(id)); }
   void Read(ValueId id) {
-    for (const ValueId* block : BlocksAt(id)) {
-      ASSERT_EQ(*block, content_[id]) << "value " << id << " has been overwritten";
-    }
+    ASSERT_TRUE(std::equal(marks_[id].begin(), marks_[id].end(), MemoryOf(id)))
+        << "value " << id << " has been overwritten";
+  }
+  bool Overlap(ValueId a, ValueId b) {
+    const Mark *const first = MemoryOf(a), *const second = MemoryOf(b);
+    const bool apart = first + BytesOf(graph_, a) <= second || second + BytesOf(graph_, b) <= first;
+    return BytesOf(graph_, a) > 0 && BytesOf(graph_, b) > 0 && !apart;
   }
 
   void CheckNode(int n) {
@@ -106,36 +142,55 @@ class Run {
     for (const ValueId id : node.inputs) {
       if (id != kNoValue) Read(id);
     }
+    if (const auto copies = copies_.find(n); copies != copies_.end()) {
+      return CheckCopies(n, copies->second);
+    }
     if (plan_.is_view[n]) {
       // Nothing runs: the elements must be there by themselves.
       ASSERT_TRUE(node.op->is_view);
-      content_[node.outputs[0]] = content_[node.inputs[0]];
+      marks_[node.outputs[0]] = marks_[node.inputs[0]];
       Read(node.outputs[0]);
       return;
     }
     for (const ValueId output : node.outputs) {
-      const std::vector<ValueId*> to = BlocksAt(output);
       for (const ValueId input : node.inputs) {
         // Where an elementwise op reads the same element that it writes.
         const bool may_be_written =
             input == kNoValue ||
             (node.op->in_place && graph_.types[input].shape == graph_.types[output].shape &&
-             plan_.values[input].offset == plan_.values[output].offset);
-        if (may_be_written) continue;
-        for (const ValueId* block : BlocksAt(input)) {
-          ASSERT_EQ(std::count(to.begin(), to.end(), block), 0)
-              << "value " << output << " is written where value " << input << " is read";
-        }
+             MemoryOf(input) == MemoryOf(output));
+        ASSERT_TRUE(may_be_written || !Overlap(input, output))
+            << "value " << output << " is written where value " << input << " is read";
       }
     }
     for (const ValueId output : node.outputs) Write(output);
     for (const ValueId output : node.outputs) Read(output);
   }
 
+  // Copies what has not the same place anyway, one range after the other.
+  void CheckCopies(int n, const std::vector<CopiedRange>& copies) {
+    const LoweredNode& node = graph_.nodes[n];
+    bool all_there = true;
+    for (const CopiedRange& range : copies) {
+      const ValueId input = node.inputs[range.input], output = node.outputs[range.output];
+      std::copy_n(marks_[input].begin() + range.from, range.bytes,
+                  marks_[output].begin() + range.to);
+      const Mark* const from = MemoryOf(input) + range.from;
+      Mark* const to = MemoryOf(output) + range.to;
+      all_there &= from == to;
+      if (from != to && !plan_.is_view[n]) std::copy_n(from, range.bytes, to);
+    }
+    EXPECT_EQ(plan_.is_view[n], all_there);
+    for (const ValueId output : node.outputs) Read(output);
+    for (const ValueId input : node.inputs) Read(input);
+  }
+
   const LoweredGraph& graph_;
+  const CopiesByNode& copies_;
   const MemoryPlan& plan_;
-  std::vector<ValueId> arena_, written_;
-  std::vector<ValueId> content_;  // by value: the one whose elements it has
+  std::vector<Mark> arena_;
+  std::vector<std::vector<Mark>> owned_;  // by value: the memory of those with their own
+  std::vector<std::vector<Mark>> marks_;  // by value: what it consists of
 };
 
 struct Life {
@@ -189,9 +244,9 @@ int64_t LargestLiveSet(const std::vector<Life>& lives, int nodes) {
 }
 
 // Checks a plan in every way; yields the arena's size as a ratio to the largest live set.
-double CheckPlan(const LoweredGraph& graph) {
-  const MemoryPlan plan = PlanMemory(graph);
-  Run(graph, plan).Check();
+double CheckPlan(const LoweredGraph& graph, const CopiesByNode& copies) {
+  const MemoryPlan plan = PlanMemory(graph, copies);
+  Run(graph, copies, plan).Check();
   if (::testing::Test::HasFailure()) return 0;
   const std::vector<Life> lives = LivesOf(graph, plan);
   CheckPairs(lives);
@@ -207,13 +262,24 @@ struct Random {
   int max_bytes;  // of a value
   int views = 0;  // of 100 nodes
   int in_place = 0;
+  int copies = 0;   // concatenations and splits; then most sizes are those of whole blocks
   int outputs = 5;  // of 100 values
 };
 
-LoweredGraph RandomGraph(const Random& options, uint32_t seed) {
+struct RandomRun {
+  LoweredGraph graph;
+  CopiesByNode copies;
+};
+
+RandomRun RandomGraph(const Random& options, uint32_t seed) {
   std::mt19937 random(seed);
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<uint32_t>(n)); };
-  LoweredGraph graph;
+  RandomRun result;
+  LoweredGraph& graph = result.graph;
+  const auto in_blocks = [&](int64_t bytes) {
+    if (options.copies == 0 || below(8) == 0) return bytes;
+    return (bytes + kBlock - 1) / kBlock * kBlock;
+  };
   for (int i = 0; i < 2; ++i) AddInput(graph, {1 + below(options.max_bytes)});
   const ValueId constant = graph.AddValue(Bytes({100}));
   graph.constants[constant] = Tensor(DType::kUInt8, {100});
@@ -231,20 +297,37 @@ LoweredGraph RandomGraph(const Random& options, uint32_t seed) {
               shape.rank() == 1 ? PartialShape({1, bytes}) : PartialShape({bytes}));
     } else if (kind < options.views + options.in_place) {
       AddNode(graph, InPlace(), {below(4) == 0 ? kNoValue : earlier(), first, earlier()}, shape);
+    } else if (kind < options.views + options.in_place + options.copies) {
+      if (below(3) > 0) {
+        std::vector<ValueId> inputs = {first};
+        while (below(3) > 0) inputs.push_back(earlier());
+        int64_t sum = 0;
+        for (const ValueId id : inputs) sum += BytesOf(graph, id);
+        // What is joined again and again becomes large; and to join nothing is no copy.
+        if (sum > 0 && sum < 8 * options.max_bytes) {
+          AddConcat(graph, result.copies, std::move(inputs));
+        }
+      } else if (bytes > 0) {
+        const int64_t middle =
+            std::min(bytes, in_blocks(below(static_cast<int>(std::min<int64_t>(bytes, 1 << 20)))));
+        AddSplit(graph, result.copies, first, {middle, bytes - middle});
+      }
     } else {
       // Few are large, as it is in models.
       const int most = 1 + below(options.max_bytes);
       std::vector<ValueId> inputs = {first};
       while (below(2) == 0) inputs.push_back(earlier());
-      AddNode(graph, Plain(), std::move(inputs), {below(50) == 0 ? 0 : 1 + below(most)});
+      AddNode(graph, Plain(), std::move(inputs), {below(50) == 0 ? 0 : in_blocks(1 + below(most))});
       if (below(10) == 0) {
         const ValueId second = graph.AddValue(Bytes({1 + below(most)}));
         graph.nodes.back().outputs.push_back(second);
       }
     }
-    if (below(100) < options.outputs) graph.outputs.push_back(graph.nodes.back().outputs[0]);
+    if (below(100) < options.outputs && !graph.nodes.empty()) {
+      graph.outputs.push_back(graph.nodes.back().outputs[0]);
+    }
   }
-  return graph;
+  return result;
 }
 
 // The arena in blocks, and where each value lies: its storage, its root and its block.
@@ -267,8 +350,8 @@ class MemoryPlanTest : public ::testing::Test {
   }
   // Of the values behind x and c.
   void ExpectPlan(std::vector<Placed> placed, int64_t arena_blocks, int64_t peak_blocks) {
-    CheckPlan(graph_);
-    const MemoryPlan plan = PlanMemory(graph_);
+    CheckPlan(graph_, copies_);
+    const MemoryPlan plan = PlanMemory(graph_, copies_);
     EXPECT_EQ(plan.arena_bytes, arena_blocks * kBlock);
     EXPECT_EQ(plan.peak_bytes, peak_blocks * kBlock);
     ASSERT_EQ(plan.values.size(), placed.size() + 2);
@@ -281,10 +364,11 @@ class MemoryPlanTest : public ::testing::Test {
       EXPECT_EQ(plan.values[id].offset, placed[i].block * kBlock);
       if (placed[i].root != id) views.push_back(id);
     }
-    EXPECT_EQ(plan.views, views);
+    EXPECT_THAT(plan.views, ::testing::UnorderedElementsAreArray(views));
   }
 
   LoweredGraph graph_;
+  CopiesByNode copies_;
   ValueId x_, c_;
 };
 
@@ -331,7 +415,7 @@ TEST_F(MemoryPlanTest, IsNotInPlaceWhereTheInputIsNeeded) {
   const ValueId a = Add(Plain(), {x_}), a_view = Add(View(), {a}, {100, 1}),
                 both = Add(InPlace(), {a_view, a}, {100, 1}), z = Add(Plain(), {both});
   graph_.outputs = {y, z};
-  CheckPlan(graph_);
+  CheckPlan(graph_, copies_);
   const MemoryPlan plan = PlanMemory(graph_);
   for (const ValueId id : {of_input, of_constant, other_shape, read_later, view_later, a, both}) {
     EXPECT_EQ(plan.values[id].storage, Storage::kArena) << id;
@@ -376,6 +460,55 @@ TEST_F(MemoryPlanTest, ShapesThatDependOnDataHaveNoPlace) {
   EXPECT_EQ(plan.arena_bytes, 2 * kBlock);
 }
 
+TEST_F(MemoryPlanTest, WhatIsJoinedIsWrittenWhereItBelongs) {
+  const ValueId a = Add(Plain(), {x_}, {128}), b = Add(Plain(), {a}, {20}),
+                c = AddConcat(graph_, copies_, {a, b}), y = Add(Plain(), {c});
+  graph_.outputs = {y};
+  ExpectPlan({{Storage::kArena, c, 0},
+              {Storage::kArena, c, 2},
+              {Storage::kArena, c, 0},
+              {Storage::kResult, y}},
+             3, 3);
+  EXPECT_TRUE(PlanMemory(graph_, copies_).is_view[2]);
+}
+
+TEST_F(MemoryPlanTest, WhatIsJoinedAgainAndAgainHasOnePlace) {
+  // As in a dense block: each layer reads all that those before it have written.
+  const ValueId a = Add(Plain(), {x_}, {64}), b = Add(Plain(), {a}, {64}),
+                ab = AddConcat(graph_, copies_, {a, b}), c = Add(Plain(), {ab}, {64}),
+                abc = AddConcat(graph_, copies_, {a, b, c}), d = Add(Plain(), {abc}, {64}),
+                abcd = AddConcat(graph_, copies_, {abc, d}), y = Add(Plain(), {abcd});
+  graph_.outputs = {y};
+  ExpectPlan({{Storage::kArena, abcd, 0},
+              {Storage::kArena, abcd, 1},
+              {Storage::kArena, abcd, 0},
+              {Storage::kArena, abcd, 2},
+              {Storage::kArena, abcd, 0},
+              {Storage::kArena, abcd, 3},
+              {Storage::kArena, abcd, 0},
+              {Storage::kResult, y}},
+             4, 4);
+}
+
+TEST_F(MemoryPlanTest, PartsLieInTheirWhole) {
+  const ValueId a = Add(Plain(), {x_}, {192});
+  const std::vector<ValueId> parts = AddSplit(graph_, copies_, a, {64, 100}, 0);
+  const ValueId b = Add(InPlace(), {parts[1]}, {100}),
+                joined = AddConcat(graph_, copies_, {b, parts[0]}), y = Add(Plain(), {joined});
+  graph_.outputs = {y};
+  // Nothing is computed in the place of one part while another is needed. What would begin within
+  // a block is copied.
+  ExpectPlan({{Storage::kArena, a, 0},
+              {Storage::kArena, a, 0},
+              {Storage::kArena, a, 1},
+              {Storage::kArena, joined, 3},
+              {Storage::kArena, joined, 3},
+              {Storage::kResult, y}},
+             6, 6);
+  EXPECT_THAT(PlanMemory(graph_, copies_).is_view,
+              ::testing::ElementsAre(false, true, false, false, false));
+}
+
 TEST_F(MemoryPlanTest, IsEmptyForAnEmptyGraph) {
   graph_.outputs = {x_};
   ExpectPlan({}, 0, 0);
@@ -397,6 +530,13 @@ TEST(MemoryPlan, RandomGraphs) {
       {"equal sizes", {.nodes = 100, .reach = 10, .max_bytes = 64}, 40},
       {"views", {.nodes = 80, .reach = 8, .max_bytes = 2048, .views = 50}, 100},
       {"in place", {.nodes = 80, .reach = 8, .max_bytes = 2048, .in_place = 60}, 100},
+      {"copies", {.nodes = 60, .reach = 8, .max_bytes = 1024, .copies = 60}, 300},
+      {"copies in place",
+       {.nodes = 60, .reach = 8, .max_bytes = 1024, .in_place = 35, .copies = 45},
+       300},
+      {"copies and all",
+       {.nodes = 80, .reach = 12, .max_bytes = 1024, .views = 15, .in_place = 20, .copies = 40},
+       300},
       {"all", {.nodes = 120, .reach = 10, .max_bytes = 2048, .views = 25, .in_place = 35}, 200},
       // More pairs that live together than are looked at: the plan is made in the order of time.
       {"all at once",
@@ -411,7 +551,8 @@ TEST(MemoryPlan, RandomGraphs) {
     double worst = 0, sum = 0;
     for (int round = 0; round < c.rounds; ++round) {
       SCOPED_TRACE(round);
-      const double ratio = CheckPlan(RandomGraph(c.options, static_cast<uint32_t>(round)));
+      const auto [graph, copies] = RandomGraph(c.options, static_cast<uint32_t>(round));
+      const double ratio = CheckPlan(graph, copies);
       if (HasFailure()) return;
       worst = std::max(worst, ratio);
       sum += ratio;

@@ -128,8 +128,26 @@ absl::Status Program::PrepareSteps() {
       may_lose_nan_ |= kernels_ == KernelChoice::kFast && !node.op->fast.empty();
     }
   }
+  LeaveOutCopies();
   DropPackedConstants();
   return absl::OkStatus();
+}
+
+void Program::LeaveOutCopies() {
+  CopiesByNode copies;
+  for (const Step& step : steps_) {
+    const auto* const copying = dynamic_cast<const RangeCopyingKernel*>(step.kernel.get());
+    if (copying == nullptr || !graph_.nodes[step.node].post_ops.empty()) continue;
+    std::vector<CopiedRange> ranges = copying->CopiedRanges();
+    if (!ranges.empty()) copies.emplace(step.node, std::move(ranges));
+  }
+  if (copies.empty()) return;
+  MemoryPlan plan = PlanMemory(graph_, copies);
+  // A whole is there from its first part on, and as long as any is needed.
+  constexpr int64_t kWorth = 16;  // a sixteenth more memory
+  if (plan.arena_bytes > plan_.arena_bytes + plan_.arena_bytes / kWorth) return;
+  plan_ = std::move(plan);
+  std::erase_if(steps_, [&](const Step& step) { return plan_.is_view[step.node]; });
 }
 
 absl::Status Program::PrepareStep(Step& step, const std::vector<int>& uses) {

@@ -104,6 +104,9 @@ class Program {
   // Gives back the memory of constants of which the kernel of node `n` has a packed copy, as soon
   // as it has: not all are to exist twice at one time.
   void GiveBackPacked(const Kernel& kernel, int n, const std::vector<int>& uses);
+  // Plans memory again, so that what nodes copy lies where its copy would, unless that takes
+  // much more of it.
+  void LeaveOutCopies();
   // Constants that no kernel reads any more, because each has a packed copy.
   void DropPackedConstants();
 

@@ -82,6 +82,7 @@ void ProgramState::SetUp(const Program& program) {
   // Roots are no views themselves, so that all have their places by now, whatever their numbers.
   for (const ValueId view : program.plan_.views) {
     const ValueId root = program.plan_.values[view].root;
+    if (program.plan_.values[root].storage == Storage::kArena) continue;
     views_[view].data = views_[root].data;
     if (DiffersBetweenRuns(program.plan_.values[root].storage)) varying_views_.push_back(view);
   }

@@ -4,9 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "nomograph/core/types/float16.h"
@@ -22,10 +27,14 @@ constexpr size_t RoundUp(size_t n, size_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
 
-// Large memory comes from the system itself, which fills it with zeros anyway, and, where that is
-// to be had, in huge pages: one of them is faster to get than the 512 others in its place.
-constexpr size_t kHugePage = size_t{1} << 21, kLarge = 2 * kHugePage;
+constexpr size_t kHugePage = size_t{1} << 21;
 
+size_t PageSize() {
+  static const auto size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+// From the system, at a multiple of kHugePage and filled with zeros; null where there is no more.
 std::byte* MapZeros(size_t size) {
   void* const memory =
       mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -35,30 +44,186 @@ std::byte* MapZeros(size_t size) {
       RoundUp(reinterpret_cast<uintptr_t>(begin), kHugePage) - reinterpret_cast<uintptr_t>(begin);
   if (ahead > 0) munmap(begin, ahead);
   if (ahead < kHugePage) munmap(begin + ahead + size, kHugePage - ahead);
-#ifdef MADV_HUGEPAGE
-  madvise(begin + ahead, size, MADV_HUGEPAGE);
-#endif
   return begin + ahead;
+}
+
+void WishForHugePages([[maybe_unused]] std::byte* begin, [[maybe_unused]] size_t size) {
+#ifdef MADV_HUGEPAGE
+  madvise(begin, size, MADV_HUGEPAGE);
+#endif
+}
+
+// Memory of the system's that tensors share, side by side, so that huge pages are filled.
+// Thread-safe.
+class PagePool {
+ public:
+  struct Range {
+    std::byte* begin = nullptr;
+    size_t size = 0;
+    bool is_zero = false;
+  };
+
+  // Never destroyed: tensors may be freed while the process ends.
+  static PagePool& Get() {
+    static PagePool& pool = *new PagePool;
+    return pool;
+  }
+
+  // No memory where the system has none. REQUIRES: a multiple of kAlignment.
+  Range Take(size_t size) {
+    const std::lock_guard lock(mutex_);
+    auto fit = by_size_.lower_bound({size, nullptr});
+    if (fit == by_size_.end()) {
+      if (!AddPiece()) return {};
+      fit = by_size_.lower_bound({size, nullptr});
+    }
+    const auto piece = PieceOf(fit->second);
+    Range range = Remove(free_.find(fit->second));
+    if (range.size > size) {
+      AddFree(piece, {range.begin + size, range.size - size, range.is_zero});
+    }
+    piece->second.taken += size;
+    range.size = size;
+    return range;
+  }
+
+  void Give(std::byte* begin, size_t size) {
+    const std::lock_guard lock(mutex_);
+    const auto piece = PieceOf(begin);
+    const Ranges::iterator range = AddFree(piece, {begin, size, false});
+    piece->second.taken -= size;
+    if (piece->second.taken == 0) {
+      Unmap(piece);
+    } else {
+      DropPages(piece, range);
+    }
+  }
+
+ private:
+  static constexpr size_t kPiece = 16 * kHugePage;
+
+  // What the system has given for tensors to share.
+  struct Piece {
+    size_t size = 0, taken = 0;
+  };
+  using Pieces = std::map<std::byte*, Piece>;
+  using Ranges = std::map<std::byte*, Range>;
+
+  bool AddPiece() {
+    std::byte* const begin = MapZeros(kPiece);
+    if (begin == nullptr) return false;
+    WishForHugePages(begin, kPiece);
+    AddFree(pieces_.emplace(begin, Piece{kPiece, 0}).first, {begin, kPiece, true});
+    return true;
+  }
+
+  // REQUIRES: none of it is taken.
+  void Unmap(Pieces::iterator piece) {
+    const auto [begin, size] = std::pair(piece->first, piece->second.size);
+    for (auto range = free_.lower_bound(begin);
+         range != free_.end() && range->first < begin + size;) {
+      Remove(range++);
+    }
+    pieces_.erase(piece);
+    munmap(begin, size);
+  }
+
+  // Gives the system the huge pages back of which all is free.
+  void DropPages(Pieces::iterator piece, Ranges::iterator free) {
+    const auto [begin, size, is_zero] = free->second;
+    const size_t at = static_cast<size_t>(begin - piece->first);
+    const size_t first = RoundUp(at, kHugePage), end = (at + size) / kHugePage * kHugePage;
+    if (first >= end) return;
+    std::byte* const pages = piece->first + first;
+    if (madvise(pages, end - first, MADV_DONTNEED) != 0) return;
+    Remove(free);
+    if (first > at) AddFree(piece, {begin, first - at, false});
+    AddFree(piece, {pages, end - first, true});
+    if (at + size > end) AddFree(piece, {piece->first + end, at + size - end, false});
+  }
+
+  Pieces::iterator PieceOf(std::byte* address) { return std::prev(pieces_.upper_bound(address)); }
+
+  // Joined with the free ranges around it, as long as they are as it is.
+  Ranges::iterator AddFree(Pieces::iterator piece, Range range) {
+    const auto join = [&](Ranges::iterator other) {
+      if (other->second.is_zero != range.is_zero || PieceOf(other->first) != piece) return;
+      const Range removed = Remove(other);
+      range.begin = std::min(range.begin, removed.begin);
+      range.size += removed.size;
+    };
+    const auto behind = free_.lower_bound(range.begin);
+    const auto ahead = behind == free_.begin() ? free_.end() : std::prev(behind);
+    if (behind != free_.end() && behind->first == range.begin + range.size) join(behind);
+    if (ahead != free_.end() && ahead->first + ahead->second.size == range.begin) join(ahead);
+    by_size_.emplace(range.size, range.begin);
+    return free_.emplace(range.begin, range).first;
+  }
+
+  Range Remove(Ranges::iterator range) {
+    const Range removed = range->second;
+    by_size_.erase({removed.size, removed.begin});
+    free_.erase(range);
+    return removed;
+  }
+
+  std::mutex mutex_;
+  Pieces pieces_;
+  Ranges free_;                                      // of all pieces
+  std::set<std::pair<size_t, std::byte*>> by_size_;  // of free_
+};
+
+// Huge pages are faster to get than the 512 others in the place of each, and to find again. Large
+// tensors have their own, those of middling size share some, as long as there are so many that what
+// is left over in the last one does not count.
+enum class Source { kMalloc, kMiddling, kPool, kSystem };
+constexpr size_t kMiddling = size_t{1} << 17, kLarge = 2 * kHugePage, kMany = 8 * kHugePage;
+std::atomic<size_t> middling_bytes{0};  // of malloc's
+
+Source SourceFor(size_t size) {
+  if (size >= kLarge) return Source::kSystem;
+#ifndef __SANITIZE_ADDRESS__  // which is to find faults in the use of tensors
+  if (size >= kMiddling) return middling_bytes < kMany ? Source::kMiddling : Source::kPool;
+#endif
+  return Source::kMalloc;
+}
+
+// None where there is no more. REQUIRES: `size` is a multiple of kAlignment.
+PagePool::Range TakeFrom(Source source, size_t size) {
+  if (source == Source::kPool) return PagePool::Get().Take(size);
+  if (source == Source::kSystem) {
+    const size_t pages = RoundUp(size, PageSize());
+    std::byte* const begin = MapZeros(pages);
+    if (begin != nullptr) WishForHugePages(begin, pages);
+    return {begin, size, true};
+  }
+  auto* const begin = static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
+  if (source == Source::kMiddling && begin != nullptr) middling_bytes += size;
+  return {begin, size, false};
+}
+
+void GiveTo(Source source, std::byte* begin, size_t size) {
+  if (source == Source::kPool) return PagePool::Get().Give(begin, size);
+  if (source == Source::kSystem) return static_cast<void>(munmap(begin, RoundUp(size, PageSize())));
+  if (source == Source::kMiddling) middling_bytes -= size;
+  std::free(begin);
 }
 
 // Zeros that count against the current account until they are freed.
 absl::StatusOr<std::shared_ptr<std::byte>> Allocate(int64_t bytes) {
   const std::shared_ptr<MemoryAccount>& account = CurrentMemoryAccount();
   NOMO_RETURN_IF_ERROR(account->Take(bytes));
-  const bool large = static_cast<size_t>(bytes) >= kLarge;
-  static const size_t kPage = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  // aligned_alloc wants a multiple of the alignment; an empty tensor still has an address.
-  const size_t size =
-      RoundUp(static_cast<size_t>(std::max<int64_t>(bytes, 1)), large ? kPage : kAlignment);
-  auto* const memory =
-      large ? MapZeros(size) : static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
-  if (memory == nullptr) {
+  // An empty tensor still has an address.
+  const size_t size = RoundUp(static_cast<size_t>(std::max<int64_t>(bytes, 1)), kAlignment);
+  const Source source = SourceFor(size);
+  const PagePool::Range memory = TakeFrom(source, size);
+  if (memory.begin == nullptr) {
     account->Give(bytes);
     return internal::MemoryRanOut();
   }
-  if (!large) std::memset(memory, 0, size);
-  return std::shared_ptr<std::byte>(memory, [account, bytes, size, large](std::byte* data) {
-    large ? static_cast<void>(munmap(data, size)) : std::free(data);
+  if (!memory.is_zero) std::memset(memory.begin, 0, size);
+  return std::shared_ptr<std::byte>(memory.begin, [account, bytes, source, size](std::byte* data) {
+    GiveTo(source, data, size);
     account->Give(bytes);
   });
 }

@@ -1,7 +1,16 @@
-// Tensors from vectors and elements by their indices.
+// Tensors from vectors, elements by their indices, and the memory that tensors lie in.
 #include "nomograph/core/types/tensor.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
 #include <numeric>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -43,6 +52,82 @@ TEST(TensorDeathTest, AtOutside) {
   const Tensor tensor(DType::kFloat32, {2, 3});
   EXPECT_DEATH((void)(tensor.at<float>(0, 3)), "");
   EXPECT_DEATH((void)(tensor.at<float>(0)), "");
+}
+
+constexpr int64_t kMega = int64_t{1} << 20;
+
+// Makes and frees tensors of all sizes in an order of its own.
+void MakeAndFree(int seed) {
+  std::mt19937 random(seed);
+  std::vector<Tensor> tensors(24);
+  for (int turn = 0; turn < 400; ++turn) {
+    Tensor& tensor = tensors[random() % tensors.size()];
+    const auto bytes = tensor.valid() ? tensor.data<uint8_t>() : absl::Span<const uint8_t>();
+    ASSERT_TRUE(std::all_of(bytes.begin(), bytes.end(), [&](uint8_t b) { return b == bytes[0]; }));
+    const int64_t most = int64_t{1} << (8 + random() % 16);  // 256 B to 8 MB
+    tensor = Tensor(DType::kUInt8, {1 + static_cast<int64_t>(random()) % most});
+    const auto data = tensor.mutable_data<uint8_t>();
+    ASSERT_EQ(reinterpret_cast<uintptr_t>(data.data()) % 64, 0u);
+    ASSERT_TRUE(std::all_of(data.begin(), data.end(), [](uint8_t b) { return b == 0; }));
+    std::fill(data.begin(), data.end(), static_cast<uint8_t>(1 + random() % 255));
+  }
+}
+
+TEST(TensorMemory, IsZeroAndNobodyElses) {
+  std::vector<std::thread> threads;
+  for (int seed = 0; seed < 4; ++seed) threads.emplace_back(MakeAndFree, seed);
+  for (std::thread& thread : threads) thread.join();
+}
+
+int64_t ResidentBytes() {
+  std::ifstream file("/proc/self/statm");
+  int64_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+bool SystemHasHugePages() {
+  std::string modes;
+  std::getline(std::ifstream("/sys/kernel/mm/transparent_hugepage/enabled"), modes);
+  return modes.find("[never]") == std::string::npos && !modes.empty();
+}
+
+TEST(TensorMemory, OfManyTensorsIsInHugePages) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "tensors lie in malloc's memory";
+#endif
+  if (!SystemHasHugePages()) GTEST_SKIP() << "the system has no huge pages";
+  const auto faults = [] {
+    rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+  };
+  std::vector<Tensor> tensors;
+  const auto make = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      tensors.emplace_back(DType::kUInt8, Shape{kMega});
+      const auto data = tensors.back().mutable_data<uint8_t>();
+      std::fill(data.begin(), data.end(), uint8_t{1});
+    }
+  };
+  make(32);  // as long as there are few they are in small pages
+  const int64_t before = faults();
+  make(64);
+  EXPECT_LT(faults() - before, 64 * kMega / sysconf(_SC_PAGESIZE) / 2);
+  // Pages of which nothing is taken go back, though others of the same piece stay.
+  const int64_t resident = ResidentBytes();
+  tensors.erase(tensors.begin() + 36, tensors.end() - 1);
+  EXPECT_LT(ResidentBytes(), resident - 48 * kMega);
+  EXPECT_EQ(tensors.back().at<uint8_t>(kMega - 1), 1);
+}
+
+TEST(TensorMemory, OfLargeOnesGoesBack) {
+  const int64_t before = ResidentBytes();
+  {
+    const Tensor large = Tensor::Full(DType::kUInt8, {64 * kMega + 1}, 1);
+    EXPECT_GE(ResidentBytes() - before, 64 * kMega);
+  }
+  EXPECT_LT(ResidentBytes() - before, 8 * kMega);
 }
 
 }  // namespace

@@ -22,6 +22,46 @@ int64_t PanelSize(ProductSide side) {
   return side == ProductSide::kLeft ? kPanelRows : kPanelColumns;
 }
 
+// Element (i, t) of a panel's rows (columns) lies at from[i * stride + t * term_stride]. Writes
+// those of the first terms that stand in whole vectors, and returns how many terms these are.
+int64_t PackVectors(const float* from, int64_t stride, int64_t term_stride, int64_t panel,
+                    int64_t terms, float* packed) {
+  if (stride == 1 && panel % kLanes == 0) {
+    const D d;
+    for (int64_t t = 0; t < terms; ++t, from += term_stride, packed += panel) {
+      for (int64_t i = 0; i < panel; i += kLanes) hn::StoreU(hn::LoadU(d, from + i), d, packed + i);
+    }
+    return terms;
+  }
+  int64_t t = 0;
+#if HWY_TARGET != HWY_SCALAR
+  // Squares of four rows and four terms, turned, a cache's line of each row at a time: rows may lie
+  // so that lines of all of them push each other out. The last rows reach back where four do not
+  // divide the panel.
+  constexpr int64_t kSquare = 4, kLine = 16;
+  const hn::FixedTag<float, kSquare> d;
+  if (term_stride != 1 || panel < kSquare) return 0;
+  for (; t + kLine <= terms; t += kLine, from += kLine, packed += kLine * panel) {
+    for (int64_t i = 0; i < panel; i += kSquare) {
+      const int64_t row = std::min(i, panel - kSquare);
+      for (int64_t k = 0; k < kLine; k += kSquare) {
+        hn::Vec<decltype(d)> square[kSquare];
+#pragma GCC unroll 4
+        for (int64_t r = 0; r < kSquare; ++r) {
+          square[r] = hn::LoadU(d, from + (row + r) * stride + k);
+        }
+        Turn(d, square);
+#pragma GCC unroll 4
+        for (int64_t r = 0; r < kSquare; ++r) {
+          hn::StoreU(square[r], d, packed + (k + r) * panel + row);
+        }
+      }
+    }
+  }
+#endif
+  return t;
+}
+
 // Panel after panel; in each, term after term, the elements of all its rows (columns), zeros where
 // there are no more.
 void Pack(ProductSide side, const MatrixView& m, float* packed) {
@@ -32,8 +72,12 @@ void Pack(ProductSide side, const MatrixView& m, float* packed) {
   const int64_t panel = PanelSize(side);
   for (int64_t first = 0; first < size; first += panel) {
     const int64_t count = std::min(panel, size - first);
-    for (int64_t t = 0; t < terms; ++t) {
-      const float* from = m.data + first * stride + t * term_stride;
+    const float* from = m.data + first * stride;
+    int64_t t = 0;
+    if (count == panel) t = PackVectors(from, stride, term_stride, panel, terms, packed);
+    from += t * term_stride;
+    packed += t * panel;
+    for (; t < terms; ++t, from += term_stride) {
       for (int64_t i = 0; i < panel; ++i) *packed++ = i < count ? from[i * stride] : 0.0f;
     }
   }

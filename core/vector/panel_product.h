@@ -26,6 +26,21 @@ constexpr int64_t kTerms = 256;
 constexpr int64_t kBlockRows = 24 * kPanelRows;
 constexpr int64_t kBlockColumns = 192;
 
+#if HWY_TARGET != HWY_SCALAR
+// Four elements of each of four rows become those of four columns.
+template <typename D4>
+HWY_INLINE void Turn(D4 d, hn::Vec<D4> (&v)[4]) {
+  const auto low01 = hn::InterleaveLower(d, v[0], v[1]),
+             high01 = hn::InterleaveUpper(d, v[0], v[1]);
+  const auto low23 = hn::InterleaveLower(d, v[2], v[3]),
+             high23 = hn::InterleaveUpper(d, v[2], v[3]);
+  v[0] = hn::ConcatLowerLower(d, low23, low01);
+  v[1] = hn::ConcatUpperUpper(d, low23, low01);
+  v[2] = hn::ConcatLowerLower(d, high23, high01);
+  v[3] = hn::ConcatUpperUpper(d, high23, high01);
+}
+#endif
+
 // What is done with a tile of the product before it is stored: a sum of what is there already, the
 // biases, a matrix that is added, and bounds. Pointers are to the tile's first element, null for
 // what is not done.

@@ -90,15 +90,18 @@ HWY_INLINE void TransformTaps(const PackLanes& g0, const PackLanes& g1, const Pa
 void PackKernel(const WinogradKernel& kernel, int64_t in_channels, int64_t out_channels,
                 float* packed) {
   // So many terms of each point are collected before they are written.
-  constexpr int64_t kSome = 16;
-  float collected[kTilePoints][kSome * kPanelRows];
+  constexpr int64_t kSome = 64;
+  // Rows are written as whole vectors: what is behind a term's is overwritten by the next one's.
+  constexpr int64_t kRoom = kSome * kPanelRows + kPackWidth - kPanelRows;
+  float collected[kTilePoints][kRoom];
   const int64_t rows = RoundUp(out_channels, kPanelRows);
   for (int64_t first = 0; first < rows; first += kPanelRows) {
     const int64_t count = std::min(kPanelRows, out_channels - first);
+    PackLanes taps[9] = {};  // beyond `count` they stay 0
     for (int64_t begin = 0; begin < in_channels; begin += kSome) {
       const int64_t some = std::min(kSome, in_channels - begin);
       for (int64_t i = 0; i < some; ++i) {
-        PackLanes taps[9] = {}, by_rows[3][kTileIn], points[kTileIn];
+        PackLanes by_rows[3][kTileIn], points[kTileIn];
         for (int64_t o = 0; o < count; ++o) {
           const float* const from =
               kernel.data + (first + o) * kernel.out_stride + (begin + i) * kernel.in_stride;
@@ -110,7 +113,7 @@ void PackKernel(const WinogradKernel& kernel, int64_t in_channels, int64_t out_c
           TransformTaps(by_rows[0][p], by_rows[1][p], by_rows[2][p], points);
           for (int64_t q = 0; q < kTileIn; ++q) {
             float* const to = collected[p * kTileIn + q] + i * kPanelRows;
-            for (int64_t o = 0; o < kPanelRows; ++o) to[o] = static_cast<float>(points[q][o]);
+            for (int64_t o = 0; o < kPackWidth; ++o) to[o] = static_cast<float>(points[q][o]);
           }
         }
       }

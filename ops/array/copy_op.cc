@@ -5,13 +5,14 @@
 namespace nomograph {
 namespace {
 
-class PlannedCopy : public Kernel {
+class PlannedCopy : public Kernel, public RangeCopyingKernel {
  public:
   explicit PlannedCopy(CopyPlan plan) : plan_(std::move(plan)) {}
   absl::Status Run(KernelContext& context) const override {
     plan_.Run(context);
     return absl::OkStatus();
   }
+  std::vector<CopiedRange> CopiedRanges() const override { return plan_.Ranges(); }
   std::string Describe() const override { return "planned copy"; }
 
  private:

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <tuple>
 
 namespace nomograph {
 namespace {
@@ -195,9 +196,27 @@ void CopyPlan::Run(const KernelContext& context) const {
     return const_cast<std::byte*>(constants_[index].raw_data());  // only read from
   };
   for (const Step& step : steps_) {
-    RunStep(step, address(step.from_place, step.from_index) + step.from_offset,
-            address(step.to_place, step.to_index) + step.to_offset);
+    const std::byte* const from = address(step.from_place, step.from_index) + step.from_offset;
+    std::byte* const to = address(step.to_place, step.to_index) + step.to_offset;
+    if (from != to) RunStep(step, from, to);
   }
+}
+
+std::vector<CopiedRange> CopyPlan::Ranges() const {
+  std::vector<CopiedRange> ranges;
+  for (const Step& step : steps_) {
+    if (step.from_place != StridedView::Place::kInput || !step.axes.empty()) return {};
+    ranges.push_back(
+        {step.from_index, step.to_index, step.from_offset, step.to_offset, step.run_bytes});
+  }
+  std::sort(ranges.begin(), ranges.end(), [](const CopiedRange& a, const CopiedRange& b) {
+    return std::tie(a.output, a.to) < std::tie(b.output, b.to);
+  });
+  for (size_t i = 1; i < ranges.size(); ++i) {
+    const CopiedRange& before = ranges[i - 1];
+    if (before.output == ranges[i].output && before.to + before.bytes > ranges[i].to) return {};
+  }
+  return ranges;
 }
 
 }  // namespace nomograph

@@ -8,6 +8,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
+#include "nomograph/core/op/copied_ranges.h"
 #include "nomograph/core/op/kernel.h"
 
 namespace nomograph {
@@ -61,7 +62,10 @@ class CopyPlan {
   // A scalar that the plan keeps, to copy from.
   StridedView AddConstant(Tensor scalar);
 
+  // Leaves out what has one place for both ends.
   void Run(const KernelContext& context) const;
+  // All copies, where each is of a range to another that no other writes to; else none.
+  std::vector<CopiedRange> Ranges() const;
 
  private:
   // An axis along which source and target step by so many bytes.

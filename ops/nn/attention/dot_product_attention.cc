@@ -7,10 +7,13 @@
 
 #include "nomograph/core/attention/tiled_attention.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/form/form.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/vector/vector_target.h"
+#include "nomograph/ops/math/bfloat16_kernel.h"
 #include "nomograph/ops/nn/attention/attention_pattern.h"
 #include "nomograph/ops/nn/attention/repeat_heads.h"
 
@@ -313,7 +316,8 @@ class TiledKernel : public Kernel {
     return threads_ * floats_ * static_cast<int64_t>(sizeof(float));
   }
   std::string Describe() const override {
-    return absl::StrCat("attention in tiles ", VectorTargetName(BestVectorTarget()));
+    return absl::StrCat("attention in tiles ", VectorTargetName(BestVectorTarget()),
+                        attention_.rounds ? "_bf16" : "");
   }
 
  private:
@@ -340,10 +344,28 @@ int64_t Operations(const InferContext& context, const WorkSizes& sizes) {
                             std::max<int64_t>(1, key[static_cast<int>(axis)].size()));
 }
 
+// Whether the node is marked to have its products round their factors, and that pays.
+bool Rounds(const TiledAttention& a, const PrepareContext& context) {
+  // Keys and values are rounded for panels of queries, half a panel being one vector.
+  constexpr int64_t kManyQueries = 16, kManyTerms = 8;
+  return RoundsFactors(context) &&
+         TakesForm(kRoundingForm, a.heads / a.key_heads * a.queries > kManyQueries &&
+                                      std::min({a.keys, a.size, a.value_size}) >= kManyTerms);
+}
+
+// For OpDef::TakesPostOps: it takes none, but says so of nodes that are asked whether they round.
+bool AsksRounding(const PrepareContext& context) {
+  if (!RoundsFactors(context)) return false;
+  const TiledAttention a = Describe(context.attrs, context.inputs, context.outputs[0].shape);
+  if (a.key_heads > 0) Rounds(a, context);
+  return false;
+}
+
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareTiled(const PrepareContext& context) {
   if (context.inputs[kQuery].dtype != DType::kFloat32) return nullptr;
-  const TiledAttention a = Describe(context.attrs, context.inputs, context.outputs[0].shape);
+  TiledAttention a = Describe(context.attrs, context.inputs, context.outputs[0].shape);
   if (std::min({a.batch, a.heads, a.queries, a.keys, a.size, a.value_size}) == 0) return nullptr;
+  a.rounds = Rounds(a, context);
   return std::make_unique<TiledKernel>(a, OperationsOf(a) < kWorthThreads ? 1 : context.threads);
 }
 
@@ -485,6 +507,7 @@ NOMO_REGISTER_OP(
         .Infer(Infer)
         .Reference(Compute)
         .Fast(PrepareTiled)
+        .TakesPostOps(AsksRounding)
         .Body(Body)
         .Work(Operations)
         .Written(AttentionPattern(), IsFloat32)

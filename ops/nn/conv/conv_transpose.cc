@@ -3,7 +3,10 @@
 #include <cmath>
 #include <vector>
 
+#include "nomograph/core/form/form.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/math/bfloat16_kernel.h"
 #include "nomograph/ops/nn/conv/conv_gradient.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 #include "nomograph/ops/nn/conv/conv_primitive.h"
@@ -105,7 +108,7 @@ bool MakesTiles(const onednn::Builder& b, const Window& window) {
 
 // A pointwise convolution computes the tiles, with a channel for each output channel and tap, and a
 // copy puts them in place. oneDNN's loops for deconvolution are slower with few channels, many
-// times with 24 of them. REQUIRES: MakesTiles().
+// times with 24 of them, and in bfloat16 yet more. REQUIRES: MakesTiles().
 bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& window) {
   using Dims = dnnl::memory::dims;
   constexpr auto kFloat = dnnl::memory::data_type::f32;
@@ -120,14 +123,18 @@ bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& wi
     taps *= axis.stride;
   }
   const int64_t rows = out * taps;  // channels of the convolution, in the kernel's order
+  // To round the input and to store pixel after pixel takes as long as to compute few channels.
+  constexpr int64_t kManyRows = 64;
+  const bool rounds = RoundsFactors(context) && TakesForm(kRoundingForm, rows >= kManyRows);
   const int64_t out_step = kernel.tap_stride < kernel.out_stride ? taps : 1;
   const int64_t tap_step = out_step == 1 ? out : 1;
-  const bool last = IsChannelsLast(context.attrs);
-  const auto pixels = [&](int64_t channels) {
-    return last ? onednn::Permuted(DType::kFloat32, {batch, positions, 1, channels}, {{0, 3, 1, 2}})
-                : onednn::RowMajor(DType::kFloat32, {batch, channels, positions, 1});
+  const bool last = IsChannelsLast(context.attrs), tiles_last = last || rounds;
+  const auto pixels = [&](int64_t channels, bool channels_last) {
+    return channels_last
+               ? onednn::Permuted(DType::kFloat32, {batch, positions, 1, channels}, {{0, 3, 1, 2}})
+               : onednn::RowMajor(DType::kFloat32, {batch, channels, positions, 1});
   };
-  const onednn::Desc source = pixels(in), tiles = pixels(rows);
+  const onednn::Desc source = pixels(in, last), tiles = pixels(rows, tiles_last);
   const onednn::Desc matrix(
       Dims{rows, in, 1, 1}, kFloat,
       Dims{std::min(kernel.tap_stride, kernel.out_stride), kernel.in_stride, 1, 1});
@@ -135,12 +142,15 @@ bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& wi
   b.PostNodeOps(tensors.axes);
   onednn::Desc bias;
   if (context.has_input(2)) bias = onednn::RowMajor(DType::kFloat32, {rows});
+  const DType factors = rounds ? DType::kBFloat16 : DType::kFloat32;
   const auto pd = onednn::Describe<dnnl::convolution_forward>(
-      b.Attr(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, source,
-      onednn::AnyFormat(matrix), bias, tiles, Dims{1, 1}, Dims{0, 0}, Dims{0, 0});
+      b.Attr(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+      rounds ? onednn::AnyFormat(factors, {batch, in, positions, 1}) : source,
+      onednn::AnyFormat(factors, {rows, in, 1, 1}), bias, tiles, Dims{1, 1}, Dims{0, 0},
+      Dims{0, 0});
   const auto computed = b.Scratch(tiles);
   std::vector<onednn::Builder::Argument> arguments = {
-      {DNNL_ARG_SRC, b.Input(0, source)},
+      {DNNL_ARG_SRC, b.Reordered(b.Input(0, source), pd.src_desc())},
       {DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, matrix), pd.weights_desc())},
       {DNNL_ARG_DST, computed}};
   if (context.has_input(2)) {
@@ -152,7 +162,7 @@ bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& wi
   b.Add<dnnl::convolution_forward>(pd, std::move(arguments));
 
   // The copy, with the axes batch, out, taps…, positions….
-  const int64_t row_stride = last ? 1 : positions, position_stride = last ? rows : 1;
+  const int64_t row_stride = tiles_last ? 1 : positions, position_stride = tiles_last ? rows : 1;
   const auto strides = context.outputs[0].shape.Strides();
   Dims dims = {batch, out}, from = {rows * positions, out_step * row_stride};
   Dims to = {strides[tensors.axes[0]], strides[tensors.axes[1]]};

@@ -10,6 +10,11 @@ namespace nomograph {
 // What follows arrays of floats that are read below, so that whole vectors of them are there.
 constexpr int64_t kCellSlack = 16;
 
+// What R and h are multiplied as. Rounded to bfloat16 R takes half of the memory, whose reading is
+// what a step of a few sequences takes; h is rounded where the machine multiplies bfloat16 (core/
+// narrow/bfloat16_product.h). Sums and all else are float32.
+enum class CellFactors { kFloat32, kBFloat16 };
+
 // The gates are in ONNX's order.
 struct GatedCell {
   enum class Kind {
@@ -20,8 +25,9 @@ struct GatedCell {
     kGru,
   };
   Kind kind;
+  CellFactors factors;
   int64_t hidden;
-  const float* packed;  // R, by PackCell() on this machine
+  const float* packed;  // R, by PackCell() on this machine for these factors
   // A row of `hidden` floats for each gate, then slack. All biases, but for GRU that of the last
   // gate that goes with R, which is a row of its own and is added within r (…).
   const float* bias;
@@ -40,12 +46,17 @@ struct CellRow {
   float* c;      // LSTM's, which is changed in place
   // LSTM: where its gates' values go, rows of `hidden` floats without slack; null: nowhere.
   float* gates = nullptr;
+  float* rounded_h = nullptr;  // memory for CellRoundedFloats()
 };
 
-// How many floats PackCell() writes. They lie best at a multiple of 64 bytes.
-int64_t PackedCellFloats(int64_t gates, int64_t hidden);
+// How many floats' memory PackCell() fills. It lies best at a multiple of 64 bytes.
+int64_t PackedCellFloats(CellFactors factors, int64_t gates, int64_t hidden);
 // `r` is [gates, hidden, hidden]: the factors of a sum lie side by side.
-void PackCell(const float* r, int64_t gates, int64_t hidden, float* packed);
+void PackCell(CellFactors factors, const float* r, int64_t gates, int64_t hidden, float* packed);
+// Of memory in which h is rounded.
+int64_t CellRoundedFloats(CellFactors factors, int64_t hidden);
+// Whether factors in bfloat16 are reckoned to be faster for so many sequences.
+bool CellRoundingPays(int64_t hidden, int64_t num_rows);
 
 // Takes each of the rows one step further. NaN stays NaN.
 void StepCell(const GatedCell& cell, const CellRow* rows, int64_t num_rows);

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/types/dtype.h"
 
 namespace nomograph {
 namespace {
@@ -24,6 +26,8 @@ std::vector<float> Random(int64_t count, uint64_t key, float scale = 1.0f) {
 }
 
 double Sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
+
+double Rounded(float x) { return static_cast<float>(BFloat16(x)); }
 
 struct Case {
   Kind kind;
@@ -49,68 +53,81 @@ const Case kCases[] = {
     {Kind::kLstm, 17, 4, true, 0.25f},
 };
 
+// A step by these factors.
+void ExpectFormula(const Case& c, CellFactors factors) {
+  const int64_t n = c.hidden;
+  GatedCell cell{.kind = c.kind, .factors = factors, .hidden = n, .clip = c.clip};
+  const int64_t gates = cell.gates();
+  const auto r = Random(gates * n * n, 1), bias = Random(gates * n, 2), last = Random(n, 3);
+  const auto peephole = Random(3 * n, 4);
+  const bool rounds = factors == CellFactors::kBFloat16;
+  const bool rounds_h = rounds && HasBFloat16Products();
+  std::vector<float> packed(PackedCellFloats(factors, gates, n) + 16);
+  float* const aligned =
+      packed.data() + (64 - reinterpret_cast<uintptr_t>(packed.data()) % 64) % 64 / sizeof(float);
+  PackCell(factors, r.data(), gates, n, aligned);
+  cell.packed = aligned;
+  cell.bias = bias.data();
+  cell.last_bias = last.data();
+  if (c.peephole) cell.peephole = peephole.data();
+  std::vector<std::vector<float>> x, h, new_h, states, rounded;
+  std::vector<CellRow> rows;
+  for (int64_t b = 0; b < c.rows; ++b) {
+    x.push_back(Random(gates * n, 10 + b, 4));
+    h.push_back(Random(n, 30 + b));
+    states.push_back(Random(n, 50 + b));
+    new_h.emplace_back(n + kCellSlack);
+    rounded.emplace_back(CellRoundedFloats(factors, n), std::nanf(""));
+  }
+  const auto old_states = states;
+  for (int64_t b = 0; b < c.rows; ++b) {
+    rows.push_back(
+        {x[b].data(), h[b].data(), new_h[b].data(), states[b].data(), nullptr, rounded[b].data()});
+  }
+  StepCell(cell, rows.data(), c.rows);
+  for (int64_t b = 0; b < c.rows; ++b) {
+    for (int64_t u = 0; u < n; ++u) {
+      const auto from_state = [&](int64_t gate) {
+        double sum = 0;
+        for (int64_t k = 0; k < n; ++k) {
+          const float state = h[b][k], weight = r[(gate * n + u) * n + k];
+          sum += (rounds_h ? Rounded(state) : state) * (rounds ? Rounded(weight) : double{weight});
+        }
+        return sum;
+      };
+      const auto from_input = [&](int64_t gate) {
+        return static_cast<double>(x[b][gate * n + u]) + bias[gate * n + u];
+      };
+      const auto clip = [&](double v) { return std::clamp<double>(v, -c.clip, c.clip); };
+      double expected;
+      if (c.kind == Kind::kLstm) {
+        const auto sum = [&](int64_t gate, double state) {
+          const double p = c.peephole ? peephole[gate * n + u] * state : 0.0;
+          return clip(from_input(gate) + from_state(gate) + p);
+        };
+        double state = old_states[b][u];
+        const double input = Sigmoid(sum(0, state)), forget = Sigmoid(sum(2, state));
+        state = forget * state + input * std::tanh(clip(from_input(3) + from_state(3)));
+        EXPECT_NEAR(states[b][u], state, 4e-6) << b << ", " << u;
+        expected = Sigmoid(sum(1, state)) * std::tanh(state);
+      } else {
+        const double update = Sigmoid(clip(from_input(0) + from_state(0)));
+        const double reset = Sigmoid(clip(from_input(1) + from_state(1)));
+        const double hidden = std::tanh(clip(from_input(2) + reset * (from_state(2) + last[u])));
+        expected = (1.0 - update) * hidden + update * h[b][u];
+      }
+      EXPECT_NEAR(new_h[b][u], expected, 4e-6) << b << ", " << u;
+    }
+  }
+}
+
 TEST(GatedCell, FollowsTheFormula) {
   for (const Case& c : kCases) {
-    SCOPED_TRACE(testing::Message() << (c.kind == Kind::kLstm ? "LSTM " : "GRU ") << c.hidden
-                                    << " x" << c.rows << " clip " << c.clip);
-    const int64_t n = c.hidden;
-    GatedCell cell{.kind = c.kind, .hidden = n, .clip = c.clip};
-    const int64_t gates = cell.gates();
-    const auto r = Random(gates * n * n, 1), bias = Random(gates * n, 2), last = Random(n, 3);
-    const auto peephole = Random(3 * n, 4);
-    std::vector<float> packed(PackedCellFloats(gates, n) + 16);
-    float* const aligned =
-        packed.data() + (64 - reinterpret_cast<uintptr_t>(packed.data()) % 64) % 64 / sizeof(float);
-    PackCell(r.data(), gates, n, aligned);
-    cell.packed = aligned;
-    cell.bias = bias.data();
-    cell.last_bias = last.data();
-    if (c.peephole) cell.peephole = peephole.data();
-    std::vector<std::vector<float>> x, h, new_h, states;
-    std::vector<CellRow> rows;
-    for (int64_t b = 0; b < c.rows; ++b) {
-      x.push_back(Random(gates * n, 10 + b, 4));
-      h.push_back(Random(n, 30 + b));
-      states.push_back(Random(n, 50 + b));
-      new_h.emplace_back(n + kCellSlack);
-    }
-    const auto old_states = states;
-    for (int64_t b = 0; b < c.rows; ++b) {
-      rows.push_back({x[b].data(), h[b].data(), new_h[b].data(), states[b].data()});
-    }
-    StepCell(cell, rows.data(), c.rows);
-    for (int64_t b = 0; b < c.rows; ++b) {
-      for (int64_t u = 0; u < n; ++u) {
-        const auto from_state = [&](int64_t gate) {
-          double sum = 0;
-          for (int64_t k = 0; k < n; ++k) {
-            sum += static_cast<double>(h[b][k]) * r[(gate * n + u) * n + k];
-          }
-          return sum;
-        };
-        const auto from_input = [&](int64_t gate) {
-          return static_cast<double>(x[b][gate * n + u]) + bias[gate * n + u];
-        };
-        const auto clip = [&](double v) { return std::clamp<double>(v, -c.clip, c.clip); };
-        double expected;
-        if (c.kind == Kind::kLstm) {
-          const auto sum = [&](int64_t gate, double state) {
-            const double p = c.peephole ? peephole[gate * n + u] * state : 0.0;
-            return clip(from_input(gate) + from_state(gate) + p);
-          };
-          double state = old_states[b][u];
-          const double input = Sigmoid(sum(0, state)), forget = Sigmoid(sum(2, state));
-          state = forget * state + input * std::tanh(clip(from_input(3) + from_state(3)));
-          EXPECT_NEAR(states[b][u], state, 4e-6) << b << ", " << u;
-          expected = Sigmoid(sum(1, state)) * std::tanh(state);
-        } else {
-          const double update = Sigmoid(clip(from_input(0) + from_state(0)));
-          const double reset = Sigmoid(clip(from_input(1) + from_state(1)));
-          const double hidden = std::tanh(clip(from_input(2) + reset * (from_state(2) + last[u])));
-          expected = (1.0 - update) * hidden + update * h[b][u];
-        }
-        EXPECT_NEAR(new_h[b][u], expected, 4e-6) << b << ", " << u;
-      }
+    for (const CellFactors factors : {CellFactors::kFloat32, CellFactors::kBFloat16}) {
+      SCOPED_TRACE(testing::Message() << (c.kind == Kind::kLstm ? "LSTM " : "GRU ") << c.hidden
+                                      << " x" << c.rows << " clip " << c.clip
+                                      << (factors == CellFactors::kBFloat16 ? " in bfloat16" : ""));
+      ExpectFormula(c, factors);
     }
   }
 }
@@ -119,12 +136,13 @@ TEST(GatedCell, FollowsTheFormula) {
 TEST(GatedCell, FunctionsHoldForAllNumbers) {
   const int64_t n = 1;
   const std::vector<float> r(4, 0.0f), bias(4 + kCellSlack, 0.0f);
-  std::vector<float> packed(PackedCellFloats(4, n) + 16);
+  std::vector<float> packed(PackedCellFloats(CellFactors::kFloat32, 4, n) + 16);
   float* const aligned =
       packed.data() + (64 - reinterpret_cast<uintptr_t>(packed.data()) % 64) % 64 / sizeof(float);
-  PackCell(r.data(), 4, n, aligned);
+  PackCell(CellFactors::kFloat32, r.data(), 4, n, aligned);
   const float inf = std::numeric_limits<float>::infinity();
-  const GatedCell cell{Kind::kLstm, n, aligned, bias.data(), nullptr, nullptr, inf};
+  const GatedCell cell{
+      Kind::kLstm, CellFactors::kFloat32, n, aligned, bias.data(), nullptr, nullptr, inf};
   const auto run = [&](float input, float forget, float candidate, float state) {
     std::vector<float> x(4 + kCellSlack, 0.0f), h(1 + kCellSlack), new_h(1 + kCellSlack),
         c(1 + kCellSlack);

@@ -295,8 +295,7 @@ OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell) {
 }
 
 bool TakesRounding(const RecurrentNode& node, int64_t gates, const PrepareContext& context) {
-  // A constant W is packed beforehand in float32.
-  if (!RoundsFactors(context) || context.constants[kW].valid()) return false;
+  if (!RoundsFactors(context)) return false;
   const int64_t rows = node.steps * node.batch, width = gates * node.hidden;
   constexpr int64_t kSmallWork = 1 << 20;
   return rows * width * node.input >= kSmallWork &&

@@ -7,57 +7,10 @@
 #include "nomograph/core/form/form.h"
 #include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/numeric/threads.h"
-#include "nomograph/core/onednn/onednn_matmul.h"
-#include "nomograph/ops/math/packed_kernel.h"
-#include "nomograph/ops/math/rounding_kernel.h"
 #include "nomograph/ops/nn/conv/sub_kernel.h"
 
 namespace nomograph::nn {
 namespace {
-
-// y[m, n] = sum over k of x[m, k] w[n, k].
-bool BuildProduct(onednn::Builder& b) {
-  const int transposed[] = {1, 0};
-  onednn::AddMatrixProduct(
-      b, onednn::RowMajor(DType::kFloat32, b.context().inputs[0].shape.dims()),
-      onednn::Permuted(DType::kFloat32, b.context().inputs[1].shape, transposed),
-      onednn::RowMajor(DType::kFloat32, b.context().outputs[0].shape.dims()), b.Attr());
-  return true;
-}
-
-std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
-  const Tensor& w = context.constants[1];
-  if (!w.valid()) return std::nullopt;
-  const int64_t columns = w.shape()[0], inner = w.shape()[1];
-  return PackedNode{.side = ProductSide::kRight,
-                    .constant = {w.data<float>().data(), inner, columns, 1, inner},
-                    .other_size = context.inputs[0].shape[0]};
-}
-
-std::optional<FactorsNode> DescribeFactors(const PrepareContext& context) {
-  const Shape &x = context.inputs[0].shape, &w = context.inputs[1].shape;
-  return FactorsNode{.left = {{nullptr, x[0], x[1], x[1], 1}, {0}},
-                     .right = {{nullptr, w[1], w[0], 1, w[1]}, {0}}};
-}
-
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareProduct(const PrepareContext& context) {
-  if (!context.constants[1].valid()) {
-    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> rounding,
-                          PrepareRounding(DescribeFactors)(context));
-    if (rounding != nullptr) return rounding;
-  }
-  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> packed, PreparePacked(DescribeProduct)(context));
-  if (packed != nullptr) return packed;
-  if (!TakesForm("oneDNN product", true)) return nullptr;
-  return onednn::Prepare(BuildProduct)(context);
-}
-
-// Elements of `tensor` from `first` on as a matrix; nothing of nothing.
-Tensor Slice(const Tensor& tensor, int64_t first, const Shape& shape) {
-  if (!tensor.valid()) return Tensor();
-  return Tensor::FromBuffer(DType::kFloat32, shape, tensor.data<float>().data() + first,
-                            std::make_shared<Tensor>(tensor));
-}
 
 class RecurrentKernel : public Kernel {
  public:
@@ -69,7 +22,9 @@ class RecurrentKernel : public Kernel {
   std::unique_ptr<KernelState> NewState() const override;
   bool ReadsInput(int index) const override;
   std::string Describe() const override {
-    return absl::StrCat(cells_ ? "recurrent pass, " : "recurrent loop, ", products_[0].Describe());
+    const bool rounded = factors_ == CellFactors::kBFloat16;
+    return absl::StrCat(cells_ ? "recurrent pass" : "recurrent loop",
+                        rounded ? " in bfloat16, " : ", ", products_[0].Describe());
   }
 
  private:
@@ -114,6 +69,8 @@ class RecurrentKernel : public Kernel {
   int64_t StepAt(const Pass& pass, int64_t i) const {
     return node_.reverse(pass.direction) ? node_.steps - 1 - i : i;
   }
+  int64_t PackedFloats() const { return PackedCellFloats(factors_, gates_, node_.hidden); }
+  int64_t RoundedFloats() const { return CellRoundedFloats(factors_, node_.hidden); }
   // Where the states h are after so many steps: cells put them from one place into the other.
   int64_t HAfter(int64_t steps) const { return cells_ && steps % 2 != 0 ? new_h_ : h_; }
 
@@ -123,14 +80,15 @@ class RecurrentKernel : public Kernel {
   const int threads_;
   int64_t chunk_;       // steps
   bool cells_ = false;  // in place of the plan's phases
-  Tensor packed_;       // Rs of all directions, by PackCell(); invalid where each run packs its own
+  CellFactors factors_ = CellFactors::kFloat32;
+  Tensor packed_;  // Rs of all directions, by PackCell(); invalid where each run packs its own
   int parallel_directions_ = 1;
   // For each direction that of the inputs, then those of the phases.
   std::vector<SubKernel> products_;
   int64_t state_stride_;  // from one sequence's state to the next one's
   // Offsets in the scratch memory of a direction.
   int64_t x_, from_input_, from_state_, bias_, peephole_, all_gates_, h_, new_h_, c_, product_,
-      inner_, rows_, packed_r_;
+      inner_, rows_, packed_r_, rounded_h_;
   int64_t direction_bytes_;
 };
 
@@ -158,20 +116,32 @@ bool HasUsualActivations(const RecurrentNode& node) {
   return true;
 }
 
-// Where the layer's steps are those of cells, they take the place of the phases. An R that is not
-// known yet, such as one that is trained, is packed in each run, if that has steps enough to pay.
-absl::Status RecurrentKernel::PackCells(const PrepareContext& context) {
+// An R that is not known yet, such as one that is trained, is packed in each run, if that has steps
+// enough to pay.
+bool StepsAreCells(const RecurrentNode& node, const RecurrentPlan& plan,
+                   const PrepareContext& context) {
   constexpr int64_t kWorthPacking = 128;  // steps of one sequence
-  const Tensor& r = context.constants[kR];
-  if (!plan_.cell || !HasUsualActivations(node_)) return absl::OkStatus();
-  if (!r.valid() && node_.steps * node_.batch < kWorthPacking) return absl::OkStatus();
+  return plan.cell && HasUsualActivations(node) &&
+         (context.constants[kR].valid() || node.steps * node.batch >= kWorthPacking);
+}
+
+// Whether cells are to have factors in bfloat16.
+bool RoundsCells(const RecurrentNode& node, const PrepareContext& context) {
+  return context.attrs.Has(kRoundsFactors) &&
+         TakesForm(kRoundingForm, CellRoundingPays(node.hidden, node.batch));
+}
+
+// Where the layer's steps are those of cells, they take the place of the phases.
+absl::Status RecurrentKernel::PackCells(const PrepareContext& context) {
+  if (!StepsAreCells(node_, plan_, context)) return absl::OkStatus();
   cells_ = true;
-  if (r.valid()) {
+  if (RoundsCells(node_, context)) factors_ = CellFactors::kBFloat16;
+  if (const Tensor& r = context.constants[kR]; r.valid()) {
     const int64_t each = gates_ * node_.hidden * node_.hidden;
-    const int64_t floats = PackedCellFloats(gates_, node_.hidden);
+    const int64_t floats = PackedFloats();
     NOMO_ASSIGN_OR_RETURN(packed_, Tensor::Create(DType::kFloat32, {node_.directions * floats}));
     for (int64_t d = 0; d < node_.directions; ++d) {
-      PackCell(r.data<float>().data() + d * each, gates_, node_.hidden,
+      PackCell(factors_, r.data<float>().data() + d * each, gates_, node_.hidden,
                packed_.mutable_data<float>().data() + d * floats);
     }
   }
@@ -200,23 +170,22 @@ bool RecurrentKernel::ReadsInput(int index) const {
 absl::StatusOr<bool> RecurrentKernel::AddProduct(const PrepareContext& context, int input,
                                                  int64_t first_gate, int64_t gates, int64_t rows,
                                                  int64_t columns) {
-  const Shape weights = {gates * node_.hidden, columns};
-  const Tensor constant =
-      Slice(context.constants[input], first_gate * node_.hidden * columns, weights);
   // Ahead of a small product and behind it one thread takes the steps; the others sleep by then,
   // and to wake them takes longer than the product.
   constexpr int64_t kWorthThreads = 1 << 22;
+  const int64_t hidden = node_.hidden;
   const bool alone = parallel_directions_ == 1;
-  // Products with R follow one another step by step: to pack it each time does not pay.
-  Attributes attrs = context.attrs;
-  if (input == kR) attrs.Erase(kRoundsFactors);
-  const bool worth = rows * gates * node_.hidden * columns >= kWorthThreads;
-  const int threads = alone && worth ? context.threads : 1;
-  NOMO_ASSIGN_OR_RETURN(
-      std::optional<SubKernel> product,
-      SubKernel::Create(PrepareProduct, attrs, threads,
-                        {{DType::kFloat32, {rows, columns}}, {DType::kFloat32, weights}},
-                        {DType::kFloat32, {rows, gates * node_.hidden}}, {Tensor(), constant}));
+  const bool worth = rows * gates * hidden * columns >= kWorthThreads;
+  // Products with R follow one another step by step: to round it each time does not pay.
+  NOMO_ASSIGN_OR_RETURN(std::optional<SubKernel> product,
+                        PrepareProduct({.input = input,
+                                        .first = first_gate * hidden,
+                                        .width = gates * hidden,
+                                        .columns = columns,
+                                        .rows = rows,
+                                        .rounds = input == kW && context.attrs.Has(kRoundsFactors),
+                                        .threads = alone && worth ? context.threads : 1},
+                                       context));
   if (!product) return false;
   products_.push_back(*std::move(product));
   return true;
@@ -262,8 +231,8 @@ void RecurrentKernel::PlaceScratch() {
   c_ = plan.Add<float>(states);
   product_ = plan.Add<float>(cells_ ? 0 : states);
   rows_ = plan.Add<CellRow>(cells_ ? node_.batch : 0);
-  packed_r_ =
-      plan.Add<float>(cells_ && !packed_.valid() ? PackedCellFloats(gates_, node_.hidden) : 0);
+  packed_r_ = plan.Add<float>(cells_ && !packed_.valid() ? PackedFloats() : 0);
+  rounded_h_ = plan.Add<float>(cells_ ? node_.batch * RoundedFloats() : 0);
   int64_t inner = 0;
   for (const SubKernel& product : products_) inner = std::max(inner, product.scratch_bytes());
   inner_ = plan.Add(inner);
@@ -322,7 +291,8 @@ void RecurrentKernel::Begin(const Pass& pass) const {
   if (cells_) {
     PadForCells(pass);
     if (!packed_.valid())
-      PackCell(pass.input(kR, pass.direction * row * hidden), gates_, hidden, pass.part(packed_r_));
+      PackCell(factors_, pass.input(kR, pass.direction * row * hidden), gates_, hidden,
+               pass.part(packed_r_));
   } else {
     std::fill_n(pass.part(product_), node_.batch * hidden, 0.0f);
   }
@@ -417,16 +387,16 @@ void RecurrentKernel::StoreOutput(const Pass& pass, int64_t t, int64_t b, const 
 void RecurrentKernel::RunCellsOf(const Pass& pass, int64_t begin, int64_t end,
                                  int64_t first_sequence, int64_t last_sequence) const {
   const int64_t row = gates_ * node_.hidden;
-  const GatedCell cell{.kind = *plan_.cell,
-                       .hidden = node_.hidden,
-                       .packed = packed_.valid()
-                                     ? packed_.data<float>().data() +
-                                           pass.direction * PackedCellFloats(gates_, node_.hidden)
-                                     : pass.part(packed_r_),
-                       .bias = pass.part(bias_),
-                       .last_bias = pass.part(bias_) + row,
-                       .peephole = pass.context.has_input(kP) ? pass.part(peephole_) : nullptr,
-                       .clip = pass.clip};
+  const GatedCell cell{
+      .kind = *plan_.cell,
+      .factors = factors_,
+      .hidden = node_.hidden,
+      .packed = packed_.valid() ? packed_.data<float>().data() + pass.direction * PackedFloats()
+                                : pass.part(packed_r_),
+      .bias = pass.part(bias_),
+      .last_bias = pass.part(bias_) + row,
+      .peephole = pass.context.has_input(kP) ? pass.part(peephole_) : nullptr,
+      .clip = pass.clip};
   CellRow* const rows = reinterpret_cast<CellRow*>(pass.scratch + rows_) + first_sequence;
   for (int64_t i = begin; i < end; ++i) {
     const int64_t t = StepAt(pass, i);
@@ -444,7 +414,8 @@ void RecurrentKernel::RunCellsOf(const Pass& pass, int64_t begin, int64_t end,
           .h = h + state,
           .new_h = new_h + state,
           .c = pass.part(c_) + state,
-          .gates = GatesOut(pass, t, b)};
+          .gates = GatesOut(pass, t, b),
+          .rounded_h = pass.part(rounded_h_) + b * RoundedFloats()};
     }
     StepCell(cell, rows, num_rows);
     for (int64_t b = first_sequence; b < last_sequence; ++b) {
@@ -524,6 +495,21 @@ void RecurrentRow::Add(int count) const {
   for (int64_t i = 0; i < count * hidden; ++i) {
     gates[i] = from_input[i] + from_state[i] + bias[i];
   }
+}
+
+std::function<bool(const PrepareContext&)> AsksCellRounding(RecurrentKind kind,
+                                                            RecurrentPlanFn plan) {
+  return [kind = std::move(kind), plan = std::move(plan)](const PrepareContext& context) {
+    if (context.inputs[kX].dtype != DType::kFloat32 || !context.attrs.Has(kRoundsFactors)) {
+      return false;
+    }
+    const RecurrentNode node(kind, context.attrs, context.inputs[kX].shape,
+                             context.inputs[kR].shape);
+    const bool rounds =
+        StepsAreCells(node, plan(context.attrs), context) && RoundsCells(node, context);
+    if (!rounds) TakesRounding(node, kind.gates, context);
+    return false;
+  };
 }
 
 PrepareFn FastRecurrent(RecurrentKind kind, RecurrentPlanFn plan) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "nomograph/ops/nn/conv/sub_kernel.h"
 #include "nomograph/ops/nn/recurrent/gated_cell.h"
 #include "nomograph/ops/nn/recurrent/recurrent.h"
 
@@ -53,6 +54,22 @@ struct RecurrentPlan {
 };
 using RecurrentPlanFn = std::function<RecurrentPlan(const Attributes& attrs)>;
 
+// A product of a layer's rows with W or R: y[m, n] = sum over k of x[m, k] w[n, k].
+struct RecurrentProduct {
+  int input;  // w's in the layer's node
+  int64_t first, width,
+      columns;          // w: its rows from `first` on, `width` of them, of so many columns
+  int64_t rows;         // of x
+  bool rounds = false;  // whether factors are rounded to bfloat16 where that pays
+  int threads = 1;
+};
+// Its kernel, whose inputs are x and w. None where no kernel serves it. `context` is the node's.
+absl::StatusOr<std::optional<SubKernel>> PrepareProduct(const RecurrentProduct& product,
+                                                        const PrepareContext& context);
+
+// AsksRounding() for layers whose steps may be those of cells, which round R.
+std::function<bool(const PrepareContext&)> AsksCellRounding(RecurrentKind kind,
+                                                            RecurrentPlanFn plan);
 // For OpDef::Fast.
 PrepareFn FastRecurrent(RecurrentKind kind, RecurrentPlanFn plan);
 

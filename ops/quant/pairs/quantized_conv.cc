@@ -104,8 +104,8 @@ bool AreWithin(const std::vector<int16_t>& values, int16_t least, int16_t greate
   int16_t low = least, high = greatest;
 #pragma omp simd reduction(min : low) reduction(max : high)
   for (int64_t i = 0; i < count; ++i) {
-    low = std::min(low, data[i]);
-    high = std::max(high, data[i]);
+    low = data[i] < low ? data[i] : low;  // std::min() is not done in vectors
+    high = data[i] > high ? data[i] : high;
   }
   return low >= least && high <= greatest;
 }

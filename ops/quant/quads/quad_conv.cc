@@ -15,9 +15,14 @@ constexpr int64_t kChunkBytes = 1 << 18;
 
 int64_t CeilOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-int32_t Joined(const int16_t* bytes) {
+// The bytes of `count` numbers, at most four of them, and zeros.
+int32_t Joined(const int16_t* numbers, int64_t stride, int64_t count) {
+  const auto byte = [&](int64_t i) {
+    return static_cast<uint32_t>(numbers[i * stride] & 0xff) << (8 * i);
+  };
+  if (count >= 4) return static_cast<int32_t>(byte(0) | byte(1) | byte(2) | byte(3));
   uint32_t quad = 0;
-  for (int i = 0; i < 4; ++i) quad |= static_cast<uint32_t>(bytes[i] & 0xff) << (8 * i);
+  for (int64_t i = 0; i < count; ++i) quad |= byte(i);
   return static_cast<int32_t>(quad);
 }
 
@@ -28,8 +33,10 @@ bool FitQuads(const std::vector<int16_t>& weights) { return AreWithin(weights, -
 QuadSums::QuadSums(const int16_t* weights, int64_t out_channels, int64_t terms)
     : sums_(out_channels) {
   for (int64_t o = 0; o < out_channels; ++o) {
+    const int16_t* const from = weights + o * terms;
     uint32_t sum = 0;
-    for (int64_t i = 0; i < terms; ++i) sum += static_cast<uint32_t>(weights[o * terms + i]);
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < terms; ++i) sum += static_cast<uint32_t>(from[i]);
     sums_[o] = static_cast<int32_t>(sum);
   }
 }
@@ -119,22 +126,28 @@ int64_t QuadConv::packed_elements() const {
 }
 
 void QuadConv::Pack(const PairWeights& weights, int32_t* packed) const {
+  // So many quads of all channels are written before the next ones: few enough for the first cache,
+  // and of each channel much that lies together.
+  constexpr int64_t kTogether = 8;
   const auto taps = static_cast<int64_t>(offsets_.size());
   for (int64_t block = 0; block < blocks_; ++block) {
-    const int64_t channels = PackedChannelsOf(block);
-    for (int64_t q = 0; q < quads_; ++q) {
-      for (int64_t t = 0; t < taps; ++t) {
-        for (int64_t c = 0; c < channels; ++c) {
-          const int64_t o = block * block_channels() + c;
-          int16_t bytes[4] = {};
-          const int64_t end = c < ChannelsOf(block) ? std::min(4 * q + 4, sizes_.in_channels) : 0;
-          for (int64_t i = 4 * q; i < end; ++i) {
-            bytes[i - 4 * q] =
-                weights
-                    .data[o * weights.out_stride + i * weights.in_stride + t * weights.tap_stride];
+    const int64_t channels = PackedChannelsOf(block), there = ChannelsOf(block);
+    for (int64_t begin = 0; begin < quads_; begin += kTogether) {
+      const int64_t end = std::min(begin + kTogether, quads_);
+      for (int64_t c = 0; c < there; ++c) {
+        const int16_t* const from =
+            weights.data + (block * block_channels() + c) * weights.out_stride;
+        int32_t* to = packed + c;
+        for (int64_t q = begin; q < end; ++q) {
+          const int64_t count = sizes_.in_channels - 4 * q;
+          const int16_t* tap = from + 4 * q * weights.in_stride;
+          for (int64_t t = 0; t < taps; ++t, tap += weights.tap_stride, to += channels) {
+            *to = Joined(tap, weights.in_stride, count);
           }
-          *packed++ = Joined(bytes);
         }
+      }
+      for (int64_t i = 0; i < (end - begin) * taps; ++i, packed += channels) {
+        std::fill(packed + there, packed + channels, 0);
       }
     }
   }
