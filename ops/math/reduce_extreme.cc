@@ -1,8 +1,5 @@
 // ReduceMax, ReduceMin.
-#include <memory>
-
 #include "nomograph/core/gradient/gradient.h"
-#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/reduce.h"
 #include "nomograph/ops/math/reduce_examples.h"
@@ -42,29 +39,6 @@ struct MinReducer {
   ComputeType<T> min = Bound<ComputeType<T>, true>();
 };
 
-// Of float32 rows whose elements lie together, by several threads.
-template <template <typename> typename Reducer>
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareRows(const PrepareContext& context) {
-  constexpr int64_t kWorthThreads = 1 << 16;
-  if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
-  const auto rows = math::ReducedRows(context);
-  if (!rows || rows->count < 1 || rows->length < 1) return nullptr;
-  const int64_t count = rows->count, length = rows->length;
-  const int threads = count * length < kWorthThreads ? 1 : context.threads;
-  return MakeComputeKernel(
-      [=](KernelContext& kernel) {
-        const float* const in = kernel.input<float>(0).data();
-        float* const out = kernel.output<float>(0).data();
-        ParallelFor(threads, count, [&](int64_t row) {
-          Reducer<float> found;
-          math::ReduceRun(in + row * length, length, found);
-          out[row] = found.Result(length);
-        });
-        return absl::OkStatus();
-      },
-      "extremes of rows");
-}
-
 // 40 times 1, but for three elements.
 Example Long(std::string name, float third, float seventeenth, float last, float expected) {
   std::vector<float> x(40, 1.0f);
@@ -96,7 +70,6 @@ NOMO_REGISTER_OP(
                 .name = "ReduceMax",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
-        .Fast(PrepareRows<MaxReducer>)
         .Gradient(ReduceExtremeGradient())
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},
@@ -126,7 +99,6 @@ NOMO_REGISTER_OP(
                 .name = "ReduceMin",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
-        .Fast(PrepareRows<MinReducer>)
         .Gradient(ReduceExtremeGradient())
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},

@@ -5,15 +5,12 @@
 #include <limits>
 #include <memory>
 
-#include "absl/strings/str_cat.h"
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/vector/softmax_columns.h"
-#include "nomograph/core/vector/vector_target.h"
 
 namespace nomograph::nn {
 namespace {
@@ -153,32 +150,6 @@ PrepareFn SoftmaxRows(bool logarithm) {
   };
 }
 
-// Along another axis than the last, in float32. oneDNN 2.6 has nothing but its reference for that.
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareSoftmaxColumns(const PrepareContext& context) {
-  if (BestVectorTarget() == VectorTarget::kBaseline || context.inputs[0].dtype != DType::kFloat32 ||
-      !context.post_ops.empty()) {
-    return nullptr;
-  }
-  const Shape shape = ThreeAxes(context.inputs[0].shape, context.attrs.Int("axis"));
-  const int64_t count = shape[0], size = shape[1], columns = shape[2];
-  if (count * columns == 0 || size < 2 || columns == 1) return nullptr;
-  constexpr int64_t kBlock = 256, kWorthThreads = 1 << 14;
-  const int64_t blocks = (columns + kBlock - 1) / kBlock;
-  const int threads = count * size * columns < kWorthThreads ? 1 : context.threads;
-  return MakeComputeKernel(
-      [=](KernelContext& run) {
-        const float* const x = run.input<float>(0).data();
-        float* const y = run.output<float>(0).data();
-        ParallelFor(threads, count * blocks, [&](int64_t i) {
-          const int64_t first = i % blocks * kBlock;
-          const int64_t at = i / blocks * size * columns + first;
-          SoftmaxColumns(x + at, size, std::min(kBlock, columns - first), columns, y + at);
-        });
-        return absl::OkStatus();
-      },
-      absl::StrCat("columns ", VectorTargetName(BestVectorTarget())));
-}
-
 absl::StatusOr<std::vector<Value>> SoftmaxGradient(const GradientContext& g) {
   return std::vector<Value>{Call("nn.SoftmaxGrad", {g.gradient(0), g.output(0)}, g.attrs())};
 }
@@ -292,7 +263,6 @@ NOMO_REGISTER_OP(
                   "ONNX Softmax since version 13; Keras Softmax")
         .Known({.as = "onnx", .name = "Softmax", .since = 13})
         .Reference(SoftmaxCompute(false))
-        .Fast(PrepareSoftmaxColumns)
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_accurate))
         .Fast(SoftmaxRows(/*logarithm=*/false))
         .Gradient(SoftmaxGradient)
