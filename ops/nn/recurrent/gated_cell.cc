@@ -16,7 +16,8 @@ struct Target {
   int64_t (*packed_floats)(int64_t gates, int64_t hidden) = NOMO_BEST(PackedFloatsOfCell);
   void (*pack)(const float* r, int64_t gates, int64_t hidden,
                float* packed) = NOMO_BEST(PackCellRows);
-  void (*step)(const GatedCell& cell, const CellRow* rows, int64_t num_rows) = NOMO_BEST(StepRows);
+  void (*step)(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part,
+               int parts) = NOMO_BEST(StepRows);
 };
 const Target& Best() {
   static const Target target;
@@ -33,8 +34,8 @@ void PackCell(const float* r, int64_t gates, int64_t hidden, float* packed) {
   Best().pack(r, gates, hidden, packed);
 }
 
-void StepCell(const GatedCell& cell, const CellRow* rows, int64_t num_rows) {
-  Best().step(cell, rows, num_rows);
+void StepCell(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part, int parts) {
+  Best().step(cell, rows, num_rows, part, parts);
 }
 
 }  // namespace nomograph

@@ -47,8 +47,10 @@ int64_t PackedCellFloats(int64_t gates, int64_t hidden);
 // `r` is [gates, hidden, hidden]: the factors of a sum lie side by side.
 void PackCell(const float* r, int64_t gates, int64_t hidden, float* packed);
 
-// Takes each of the rows one step further. NaN stays NaN.
-void StepCell(const GatedCell& cell, const CellRow* rows, int64_t num_rows);
+// Takes each of the rows one step further, or of `parts` of their units the one with this number:
+// the parts write to different lines of the cache. NaN stays NaN.
+void StepCell(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part = 0,
+              int parts = 1);
 
 }  // namespace nomograph
 

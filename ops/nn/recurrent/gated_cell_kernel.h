@@ -113,7 +113,11 @@ void StepBlocks(const GatedCell& cell, const CellRow* rows, int64_t block) {
 #pragma GCC unroll 4
     for (int64_t b = 0; b < kBlocks; ++b) {
 #pragma GCC unroll 4
-      for (int64_t g = 0; g < kGates; ++g) sums[r][b].of[g] = hn::Zero(d);
+      for (int64_t g = 0; g < kGates; ++g) {
+        sums[r][b].of[g] = hn::Zero(d);
+        // Another core may have written it.
+        __builtin_prefetch(rows[r].from_input + g * hidden + (block + b) * kLanes);
+      }
     }
   }
   for (int64_t k = 0; k < hidden; ++k, w += kGates * kLanes) {
@@ -147,9 +151,11 @@ void StepBlocks(const GatedCell& cell, const CellRow* rows, int64_t block) {
 // Three rows at a time go through a block, which stays in the first cache. One row takes two blocks
 // at a time, so that the sums do not wait for one another.
 template <int64_t kGates>
-void StepGates(const GatedCell& cell, const CellRow* rows, int64_t num_rows) {
+void StepGates(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part, int parts) {
   const int64_t blocks = BlocksOf(cell.hidden), last = num_rows - num_rows % 3;
-  for (int64_t block = 0; block < blocks; block += 2) {
+  const int64_t pairs = (blocks + 1) / 2;
+  for (int64_t block = pairs * part / parts * 2; block < pairs * (part + 1) / parts * 2;
+       block += 2) {
     const bool both = block + 1 < blocks;
     for (int64_t b = block; b < std::min(block + 2, blocks); ++b) {
       for (int64_t r = 0; r < last; r += 3) StepBlocks<kGates, 1, 3>(cell, rows + r, b);
@@ -160,8 +166,10 @@ void StepGates(const GatedCell& cell, const CellRow* rows, int64_t num_rows) {
   }
 }
 
-inline void StepRows(const GatedCell& cell, const CellRow* rows, int64_t num_rows) {
-  (cell.kind == GatedCell::Kind::kLstm ? StepGates<4> : StepGates<3>)(cell, rows, num_rows);
+inline void StepRows(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part,
+                     int parts) {
+  (cell.kind == GatedCell::Kind::kLstm ? StepGates<4> : StepGates<3>)(cell, rows, num_rows, part,
+                                                                      parts);
 }
 
 }  // namespace HWY_NAMESPACE

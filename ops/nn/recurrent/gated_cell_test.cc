@@ -30,6 +30,7 @@ struct Case {
   int64_t hidden, rows;
   bool peephole = false;
   float clip = std::numeric_limits<float>::infinity();
+  int parts = 1;
 };
 
 const Case kCases[] = {
@@ -47,12 +48,16 @@ const Case kCases[] = {
     {Kind::kGru, 64, 8},
     {Kind::kGru, 5, 1, false, 0.25f},
     {Kind::kLstm, 17, 4, true, 0.25f},
+    {.kind = Kind::kLstm, .hidden = 128, .rows = 1, .parts = 2},
+    {.kind = Kind::kLstm, .hidden = 130, .rows = 4, .parts = 3},
+    {.kind = Kind::kGru, .hidden = 70, .rows = 2, .parts = 2},
+    {.kind = Kind::kGru, .hidden = 5, .rows = 1, .parts = 4},  // more than there are vectors
 };
 
 TEST(GatedCell, FollowsTheFormula) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(testing::Message() << (c.kind == Kind::kLstm ? "LSTM " : "GRU ") << c.hidden
-                                    << " x" << c.rows << " clip " << c.clip);
+                                    << " x" << c.rows << " clip " << c.clip << " in " << c.parts);
     const int64_t n = c.hidden;
     GatedCell cell{.kind = c.kind, .hidden = n, .clip = c.clip};
     const int64_t gates = cell.gates();
@@ -78,7 +83,9 @@ TEST(GatedCell, FollowsTheFormula) {
     for (int64_t b = 0; b < c.rows; ++b) {
       rows.push_back({x[b].data(), h[b].data(), new_h[b].data(), states[b].data()});
     }
-    StepCell(cell, rows.data(), c.rows);
+    for (int part = 0; part < c.parts; ++part) {
+      StepCell(cell, rows.data(), c.rows, part, c.parts);
+    }
     for (int64_t b = 0; b < c.rows; ++b) {
       for (int64_t u = 0; u < n; ++u) {
         const auto from_state = [&](int64_t gate) {
