@@ -16,7 +16,7 @@ namespace {
 struct Target {
   int64_t (*packed_floats)(int64_t gates, int64_t hidden);
   void (*pack)(const float* r, int64_t gates, int64_t hidden, float* packed);
-  void (*step)(const GatedCell& cell, const CellRow* rows, int64_t num_rows);
+  void (*step)(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part, int parts);
 };
 
 Target RoundedTarget() {
@@ -57,8 +57,8 @@ bool CellRoundingPays(int64_t hidden, int64_t num_rows) {
   return BestVectorTarget() != VectorTarget::kBaseline && num_rows == 1 && hidden >= kLarge;
 }
 
-void StepCell(const GatedCell& cell, const CellRow* rows, int64_t num_rows) {
-  Best(cell.factors).step(cell, rows, num_rows);
+void StepCell(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part, int parts) {
+  Best(cell.factors).step(cell, rows, num_rows, part, parts);
 }
 
 }  // namespace nomograph

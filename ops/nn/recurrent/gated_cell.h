@@ -58,8 +58,10 @@ int64_t CellRoundedFloats(CellFactors factors, int64_t hidden);
 // Whether factors in bfloat16 are reckoned to be faster for so many sequences.
 bool CellRoundingPays(int64_t hidden, int64_t num_rows);
 
-// Takes each of the rows one step further. NaN stays NaN.
-void StepCell(const GatedCell& cell, const CellRow* rows, int64_t num_rows);
+// Takes each of the rows one step further, or of `parts` of their units the one with this number:
+// the parts write to different lines of the cache. NaN stays NaN.
+void StepCell(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part = 0,
+              int parts = 1);
 
 }  // namespace nomograph
 

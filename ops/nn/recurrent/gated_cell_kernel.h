@@ -103,8 +103,12 @@ HWY_NOINLINE void FinishGru(const GatedCell& cell, const float* sums, const Cell
 // The gates' sums for kBlocks blocks of kRows rows, which stay in registers.
 template <int64_t kGates, int64_t kBlocks, int64_t kRows>
 struct BlockSums {
-  HWY_INLINE BlockSums() {
-    Each([](V& sum, int64_t, int64_t, int64_t) HWY_ATTR { sum = hn::Zero(D()); });
+  HWY_INLINE BlockSums(const GatedCell& cell, const CellRow* rows, int64_t block) {
+    Each([&](V& sum, int64_t r, int64_t b, int64_t g) HWY_ATTR {
+      sum = hn::Zero(D());
+      // Another core may have written it.
+      __builtin_prefetch(rows[r].from_input + g * cell.hidden + (block + b) * kLanes);
+    });
   }
 
   // f(sum, row, block, gate) for each of them.
@@ -144,7 +148,7 @@ struct Float32Steps {
     const float* HWY_RESTRICT w = cell.packed + block * block_floats;
     const float* h[kRows];
     for (int64_t r = 0; r < kRows; ++r) h[r] = rows[r].h;
-    BlockSums<kGates, kBlocks, kRows> sums;
+    BlockSums<kGates, kBlocks, kRows> sums(cell, rows, block);
     for (int64_t k = 0; k < hidden; ++k, w += kGates * kLanes) {
       sums.Each([&](V& sum, int64_t r, int64_t b, int64_t g) HWY_ATTR {
         const V terms = hn::Load(d, w + b * block_floats + g * kLanes);
@@ -158,9 +162,11 @@ struct Float32Steps {
 // Three rows at a time go through a block, which stays in the first cache. One row takes two blocks
 // at a time, so that the sums do not wait for one another.
 template <typename Steps, int64_t kGates>
-void StepGates(const GatedCell& cell, const CellRow* rows, int64_t num_rows) {
+void StepGates(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part, int parts) {
   const int64_t blocks = BlocksOf(cell.hidden), last = num_rows - num_rows % 3;
-  for (int64_t block = 0; block < blocks; block += 2) {
+  const int64_t pairs = (blocks + 1) / 2;
+  for (int64_t block = pairs * part / parts * 2; block < pairs * (part + 1) / parts * 2;
+       block += 2) {
     const bool both = block + 1 < blocks;
     for (int64_t b = block; b < std::min(block + 2, blocks); ++b) {
       for (int64_t r = 0; r < last; r += 3) Steps::template Run<kGates, 1, 3>(cell, rows + r, b);
@@ -173,13 +179,14 @@ void StepGates(const GatedCell& cell, const CellRow* rows, int64_t num_rows) {
 }
 
 template <typename Steps>
-void StepRowsBy(const GatedCell& cell, const CellRow* rows, int64_t num_rows) {
-  (cell.kind == GatedCell::Kind::kLstm ? StepGates<Steps, 4> : StepGates<Steps, 3>)(cell, rows,
-                                                                                    num_rows);
+void StepRowsBy(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part, int parts) {
+  (cell.kind == GatedCell::Kind::kLstm ? StepGates<Steps, 4>
+                                       : StepGates<Steps, 3>)(cell, rows, num_rows, part, parts);
 }
 
-inline void StepRows(const GatedCell& cell, const CellRow* rows, int64_t num_rows) {
-  StepRowsBy<Float32Steps>(cell, rows, num_rows);
+inline void StepRows(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part,
+                     int parts) {
+  StepRowsBy<Float32Steps>(cell, rows, num_rows, part, parts);
 }
 
 // R rounded to bfloat16: pairs of terms lie where terms lie otherwise, the first one in the lower
@@ -216,7 +223,7 @@ struct WidenedSteps {
     const float* HWY_RESTRICT w = cell.packed + block * block_floats;
     const float* h[kRows];
     for (int64_t r = 0; r < kRows; ++r) h[r] = rows[r].h;
-    BlockSums<kGates, kBlocks, kRows> sums;
+    BlockSums<kGates, kBlocks, kRows> sums(cell, rows, block);
     const auto upper = hn::Set(du, 0xffff0000u);
     for (int64_t k = 0; k < hidden; k += 2, w += kGates * kLanes) {
       sums.Each([&](V& sum, int64_t r, int64_t b, int64_t g) HWY_ATTR {
@@ -230,8 +237,9 @@ struct WidenedSteps {
   }
 };
 
-inline void StepRowsWidened(const GatedCell& cell, const CellRow* rows, int64_t num_rows) {
-  StepRowsBy<WidenedSteps>(cell, rows, num_rows);
+inline void StepRowsWidened(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part,
+                            int parts) {
+  StepRowsBy<WidenedSteps>(cell, rows, num_rows, part, parts);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -254,7 +262,7 @@ struct PairSteps {
     const float* HWY_RESTRICT w = cell.packed + block * block_floats;
     const float* h[kRows];
     for (int64_t r = 0; r < kRows; ++r) h[r] = rows[r].rounded_h;
-    BlockSums<kGates, kBlocks, kRows> sums;
+    BlockSums<kGates, kBlocks, kRows> sums(cell, rows, block);
     for (int64_t p = 0; p < pairs; ++p, w += kGates * kLanes) {
 #pragma GCC unroll 4
       for (int64_t r = 0; r < kRows; ++r) {
@@ -274,13 +282,14 @@ struct PairSteps {
   }
 };
 
-inline void StepRowsOfPairs(const GatedCell& cell, const CellRow* rows, int64_t num_rows) {
+inline void StepRowsOfPairs(const GatedCell& cell, const CellRow* rows, int64_t num_rows, int part,
+                            int parts) {
   for (int64_t r = 0; r < num_rows; ++r) {
     auto* const rounded = reinterpret_cast<BFloat16*>(rows[r].rounded_h);
     ConvertFloats(rows[r].h, rounded, cell.hidden);
     if (cell.hidden % 2 != 0) rounded[cell.hidden] = BFloat16(0.0f);
   }
-  StepRowsBy<PairSteps>(cell, rows, num_rows);
+  StepRowsBy<PairSteps>(cell, rows, num_rows, part, parts);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -34,6 +34,7 @@ struct Case {
   int64_t hidden, rows;
   bool peephole = false;
   float clip = std::numeric_limits<float>::infinity();
+  int parts = 1;
 };
 
 const Case kCases[] = {
@@ -51,6 +52,10 @@ const Case kCases[] = {
     {Kind::kGru, 64, 8},
     {Kind::kGru, 5, 1, false, 0.25f},
     {Kind::kLstm, 17, 4, true, 0.25f},
+    {.kind = Kind::kLstm, .hidden = 128, .rows = 1, .parts = 2},
+    {.kind = Kind::kLstm, .hidden = 130, .rows = 4, .parts = 3},
+    {.kind = Kind::kGru, .hidden = 70, .rows = 2, .parts = 2},
+    {.kind = Kind::kGru, .hidden = 5, .rows = 1, .parts = 4},  // more than there are vectors
 };
 
 // A step by these factors.
@@ -84,7 +89,9 @@ void ExpectFormula(const Case& c, CellFactors factors) {
     rows.push_back(
         {x[b].data(), h[b].data(), new_h[b].data(), states[b].data(), nullptr, rounded[b].data()});
   }
-  StepCell(cell, rows.data(), c.rows);
+  for (int part = 0; part < c.parts; ++part) {
+    StepCell(cell, rows.data(), c.rows, part, c.parts);
+  }
   for (int64_t b = 0; b < c.rows; ++b) {
     for (int64_t u = 0; u < n; ++u) {
       const auto from_state = [&](int64_t gate) {
@@ -125,7 +132,7 @@ TEST(GatedCell, FollowsTheFormula) {
   for (const Case& c : kCases) {
     for (const CellFactors factors : {CellFactors::kFloat32, CellFactors::kBFloat16}) {
       SCOPED_TRACE(testing::Message() << (c.kind == Kind::kLstm ? "LSTM " : "GRU ") << c.hidden
-                                      << " x" << c.rows << " clip " << c.clip
+                                      << " x" << c.rows << " clip " << c.clip << " in " << c.parts
                                       << (factors == CellFactors::kBFloat16 ? " in bfloat16" : ""));
       ExpectFormula(c, factors);
     }

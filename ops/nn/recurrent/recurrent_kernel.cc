@@ -8,6 +8,7 @@
 #include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/ops/nn/conv/sub_kernel.h"
+#include "nomograph/ops/nn/recurrent/lockstep.h"
 
 namespace nomograph::nn {
 namespace {
@@ -59,7 +60,7 @@ class RecurrentKernel : public Kernel {
   absl::Status RunSteps(const Pass& pass, int64_t begin, int64_t end) const;
   void RunCells(const Pass& pass, int64_t begin, int64_t end) const;
   void RunCellsOf(const Pass& pass, int64_t begin, int64_t end, int64_t first_sequence,
-                  int64_t last_sequence) const;
+                  int64_t last_sequence, int threads) const;
   absl::Status Step(const Pass& pass, int64_t t) const;
   RecurrentRow Row(const Pass& pass, const RecurrentPhase& phase, int64_t t, int64_t b) const;
   void StoreOutput(const Pass& pass, int64_t t, int64_t b, const float* h) const;
@@ -71,6 +72,10 @@ class RecurrentKernel : public Kernel {
   }
   int64_t PackedFloats() const { return PackedCellFloats(factors_, gates_, node_.hidden); }
   int64_t RoundedFloats() const { return CellRoundedFloats(factors_, node_.hidden); }
+  // Of each thread's, which write to different lines of the cache.
+  int64_t RowsBytes() const {
+    return (node_.batch * static_cast<int64_t>(sizeof(CellRow)) + 63) / 64 * 64;
+  }
   // Where the states h are after so many steps: cells put them from one place into the other.
   int64_t HAfter(int64_t steps) const { return cells_ && steps % 2 != 0 ? new_h_ : h_; }
 
@@ -230,9 +235,9 @@ void RecurrentKernel::PlaceScratch() {
   new_h_ = plan.Add<float>(cells_ ? states : 0);
   c_ = plan.Add<float>(states);
   product_ = plan.Add<float>(cells_ ? 0 : states);
-  rows_ = plan.Add<CellRow>(cells_ ? node_.batch : 0);
+  rows_ = plan.Add(cells_ ? threads_ * RowsBytes() : 0);
   packed_r_ = plan.Add<float>(cells_ && !packed_.valid() ? PackedFloats() : 0);
-  rounded_h_ = plan.Add<float>(cells_ ? node_.batch * RoundedFloats() : 0);
+  rounded_h_ = plan.Add<float>(cells_ ? threads_ * node_.batch * RoundedFloats() : 0);
   int64_t inner = 0;
   for (const SubKernel& product : products_) inner = std::max(inner, product.scratch_bytes());
   inner_ = plan.Add(inner);
@@ -383,9 +388,9 @@ void RecurrentKernel::StoreOutput(const Pass& pass, int64_t t, int64_t b, const 
   }
 }
 
-// The sequences from first_sequence to last_sequence - 1.
+// The sequences from first_sequence to last_sequence - 1, of which threads share each step's units.
 void RecurrentKernel::RunCellsOf(const Pass& pass, int64_t begin, int64_t end,
-                                 int64_t first_sequence, int64_t last_sequence) const {
+                                 int64_t first_sequence, int64_t last_sequence, int threads) const {
   const int64_t row = gates_ * node_.hidden;
   const GatedCell cell{
       .kind = *plan_.cell,
@@ -397,16 +402,22 @@ void RecurrentKernel::RunCellsOf(const Pass& pass, int64_t begin, int64_t end,
       .last_bias = pass.part(bias_) + row,
       .peephole = pass.context.has_input(kP) ? pass.part(peephole_) : nullptr,
       .clip = pass.clip};
-  CellRow* const rows = reinterpret_cast<CellRow*>(pass.scratch + rows_) + first_sequence;
-  for (int64_t i = begin; i < end; ++i) {
-    const int64_t t = StepAt(pass, i);
+  const auto store = [&](int64_t i) {
+    for (int64_t b = first_sequence; b < last_sequence; ++b) {
+      StoreOutput(pass, StepAt(pass, i), b, pass.part(HAfter(i + 1)) + b * state_stride_);
+    }
+  };
+  RunInSteps(threads, end - begin, [&](int64_t step, int part, int parts) {
+    const int64_t i = begin + step, t = StepAt(pass, i);
     float* const h = pass.part(HAfter(i));
     float* const new_h = pass.part(HAfter(i + 1));
-    int64_t num_rows = 0;
+    if (part == 0 && step > 0) store(i - 1);  // once all parts of it are there
+    auto* const rows = reinterpret_cast<CellRow*>(pass.scratch + rows_ + part * RowsBytes());
+    int64_t num_rows = first_sequence;
     for (int64_t b = first_sequence; b < last_sequence; ++b) {
       const int64_t state = b * state_stride_;
       if (t >= pass.lengths[b]) {
-        std::copy_n(h + state, node_.hidden, new_h + state);
+        if (part == 0) std::copy_n(h + state, node_.hidden, new_h + state);
         continue;
       }
       rows[num_rows++] = {
@@ -415,23 +426,31 @@ void RecurrentKernel::RunCellsOf(const Pass& pass, int64_t begin, int64_t end,
           .new_h = new_h + state,
           .c = pass.part(c_) + state,
           .gates = GatesOut(pass, t, b),
-          .rounded_h = pass.part(rounded_h_) + b * RoundedFloats()};
+          .rounded_h = pass.part(rounded_h_) + (part * node_.batch + b) * RoundedFloats()};
     }
-    StepCell(cell, rows, num_rows);
-    for (int64_t b = first_sequence; b < last_sequence; ++b) {
-      StoreOutput(pass, t, b, new_h + b * state_stride_);
-    }
-  }
+    StepCell(cell, rows + first_sequence, num_rows - first_sequence, part, parts);
+  });
+  store(end - 1);
 }
 
 // Sequences do not wait for one another: each thread takes some of them through all of the steps.
+// Where there are too few, threads share the units, and meet at each step; then each reads its part
+// of R from its own cache.
 void RecurrentKernel::RunCells(const Pass& pass, int64_t begin, int64_t end) const {
   constexpr int64_t kWorthThreads = 1 << 21;
   const int64_t work = (end - begin) * node_.batch * gates_ * node_.hidden * node_.hidden;
   const bool share = parallel_directions_ == 1 && work >= kWorthThreads;
+  // To meet takes a tenth of a microsecond, or four where the cores are far apart: each has some
+  // more to do at a step.
+  constexpr int64_t kWorthMeeting = 1 << 15;
+  const int64_t each_step = node_.batch * gates_ * node_.hidden * node_.hidden;
+  const int64_t sharers = std::min<int64_t>(threads_, each_step / kWorthMeeting);
+  if (share && sharers > node_.batch) {
+    return RunCellsOf(pass, begin, end, 0, node_.batch, static_cast<int>(sharers));
+  }
   const int64_t most = share ? std::min<int64_t>(threads_, node_.batch) : 1;
   ParallelParts(static_cast<int>(most), [&](int part, int parts) {
-    RunCellsOf(pass, begin, end, node_.batch * part / parts, node_.batch * (part + 1) / parts);
+    RunCellsOf(pass, begin, end, node_.batch * part / parts, node_.batch * (part + 1) / parts, 1);
   });
 }
 

@@ -232,6 +232,65 @@ TEST(Recurrent, FiniteNumbersRaiseNoFlag) {
   }
 }
 
+// One sequence, or two, on more threads: these share the units of each step.
+TEST(Recurrent, ThreadsShareUnits) {
+  struct Case {
+    std::string op;
+    int gates;
+    std::string direction;
+    int64_t batch;
+    bool lengths;
+  };
+  for (const auto& [op, gates, direction, batch, lengths] :
+       std::vector<Case>{{"nn.LSTM", 4, "forward", 1, false},
+                         {"nn.LSTM", 4, "reverse", 2, true},
+                         {"nn.LSTMTraining", 4, "forward", 2, false},
+                         {"nn.GRU", 3, "reverse", 1, false}}) {
+    SizeCase c{op, {{"direction", direction}}, 90, batch, 7, 150, lengths};
+    if (op == "nn.GRU") c.attrs.Set("linear_before_reset", true);
+    SCOPED_TRACE(c.op + " " + c.attrs.ToString());
+    const Attributes attrs = *ResolveAttributes(Op(op).attrs, c.attrs);
+    const std::vector<Tensor> inputs = Inputs(c, gates, false, 1);
+    const int outputs = static_cast<int>(Op(op).outputs.size());
+    const auto expected = RunOp(Op(op), inputs, c.attrs, {.num_outputs = outputs});
+    ASSERT_TRUE(expected.ok()) << expected.status();
+    std::vector<TensorSpec> specs, output_specs;
+    std::vector<TensorView> views;
+    for (const Tensor& input : inputs) {
+      specs.emplace_back();
+      views.emplace_back();
+      if (!input.valid()) continue;
+      specs.back() = TensorSpec{input.dtype(), input.shape()};
+      views.back() = {input.dtype(), &input.shape(), const_cast<std::byte*>(input.raw_data())};
+    }
+    for (const Tensor& output : *expected) output_specs.push_back({output.dtype(), output.shape()});
+    for (const int threads : {1, 2, 3, 4}) {
+      const auto kernel = PrepareKernel(Op(op), {attrs, specs, output_specs, inputs, {}, threads},
+                                        KernelChoice::kFast);
+      ASSERT_TRUE(kernel.ok()) << kernel.status();
+      ASSERT_THAT((*kernel)->Describe(), testing::StartsWith("recurrent pass"));
+      Tensor scratch(DType::kUInt8, {(*kernel)->scratch_bytes()});
+      const auto state = (*kernel)->NewState();
+      for (int run = 0; run < 20; ++run) {  // helpers join at any step
+        std::vector<Tensor> found;
+        std::vector<TensorView> found_views;
+        for (const TensorSpec& spec : output_specs) found.emplace_back(spec.dtype, spec.shape);
+        for (Tensor& output : found) {
+          found_views.push_back({output.dtype(), &output.shape(), output.mutable_raw_data()});
+        }
+        const RunContext context;
+        KernelContextBuilder builder(views, absl::MakeSpan(found_views), {}, attrs, context, 0);
+        builder.SetMemory(scratch.mutable_raw_data(), state.get());
+        ASSERT_TRUE(RunKernel(**kernel, builder.context()).ok());
+        for (int i = 0; i < outputs; ++i) {
+          const absl::Status close = AllClose(found[i], (*expected)[i], 1e-4, 1e-5);
+          ASSERT_TRUE(close.ok()) << threads << " threads, output " << i << ": " << close.message();
+        }
+      }
+    }
+  }
+}
+
 TEST(Recurrent, RefusesLengthsThatXDoesNotHave) {
   for (const int32_t length : {-1, 3}) {
     for (const bool fast : {false, true}) {
