@@ -9,9 +9,34 @@
 #include "nomograph/core/vector/row_sum_kernel.h"
 
 namespace nomograph {
-double SumOfRow(const float* row, int64_t count) {
-  static const auto best = NOMO_BEST(SumElements);
-  return best(row, count);
+namespace {
+
+// The functions for one instruction set.
+struct Target {
+  double (*sum)(const float* row, int64_t count) = NOMO_BEST(SumElements);
+  void (*exp)(const float* x, float* y, int64_t count) = NOMO_BEST(ExpElements);
+  void (*erf)(const float* x, float* y, int64_t count) = NOMO_BEST(ErfElements);
+  void (*softmax)(const float* x, float* y, int64_t count, bool logarithm) = NOMO_BEST(Softmax);
+  void (*softmax_grad)(const float* dy, const float* y, float* dx,
+                       int64_t count) = NOMO_BEST(SoftmaxGrad);
+};
+const Target& Best() {
+  static const Target target;
+  return target;
+}
+
+}  // namespace
+
+double SumOfRow(const float* row, int64_t count) { return Best().sum(row, count); }
+
+void ExpOfRow(const float* x, float* y, int64_t count) { Best().exp(x, y, count); }
+void ErfOfRow(const float* x, float* y, int64_t count) { Best().erf(x, y, count); }
+
+void SoftmaxOfRow(const float* x, float* y, int64_t count, bool logarithm) {
+  Best().softmax(x, y, count, logarithm);
+}
+void SoftmaxGradOfRow(const float* dy, const float* y, float* dx, int64_t count) {
+  Best().softmax_grad(dy, y, dx, count);
 }
 
 }  // namespace nomograph

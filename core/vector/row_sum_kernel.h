@@ -1,4 +1,4 @@
-// The loop of row_sum.cc, which includes this file once for each instruction set.
+// The loops of row_sum.cc, which includes this file once for each instruction set.
 #if defined(NOMOGRAPH_CORE_VECTOR_ROW_SUM_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef NOMOGRAPH_CORE_VECTOR_ROW_SUM_KERNEL_H_
 #undef NOMOGRAPH_CORE_VECTOR_ROW_SUM_KERNEL_H_
@@ -6,17 +6,20 @@
 #define NOMOGRAPH_CORE_VECTOR_ROW_SUM_KERNEL_H_
 #endif
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "hwy/highway.h"
 #include "nomograph/core/vector/row_sum.h"
+#include "nomograph/core/vector/vector_steps.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
 namespace HWY_NAMESPACE {
 
-double SumElements(const float* row, int64_t count) {
-  namespace hn = hwy::HWY_NAMESPACE;
+inline double SumElements(const float* row, int64_t count) {
   const hn::CappedTag<double, 8> d;
   const hn::Rebind<float, hn::CappedTag<double, 8>> d32;
   constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(d)), kSums = 4;
@@ -36,6 +39,104 @@ double SumElements(const float* row, int64_t count) {
       hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]))));
   for (; i < count; ++i) sum += row[i];
   return sum;
+}
+
+// e^x of any x, off by two units in the last place where it is no subnormal number.
+HWY_INLINE V ExpOfAny(V x) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const auto set = [d](float value) HWY_ATTR { return hn::Set(d, value); };
+  x = Clip(set(-104.0f), set(89.0f), x);
+  const auto exponent = hn::NearestInt(hn::Mul(x, set(1.44269504f)));
+  const V n = hn::ConvertTo(d, exponent);
+  const V r = hn::MulAdd(n, set(2.12194440e-4f), hn::MulAdd(n, set(-0.693359375f), x));
+  V p = hn::MulAdd(set(1.9875691500e-4f), r, set(1.3981999507e-3f));  // that of ExpParts()
+  p = hn::MulAdd(p, r, set(8.3334519073e-3f));
+  p = hn::MulAdd(p, r, set(4.1665795894e-2f));
+  p = hn::MulAdd(p, r, set(1.6666665459e-1f));
+  p = hn::MulAdd(p, r, set(5.0000001201e-1f));
+  const V y = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), set(1.0f));
+  // 2^n is not always a normal number, but two halves of it are.
+  const auto half = hn::ShiftRight<1>(exponent);
+  const auto power = [&](auto of) HWY_ATTR {
+    return hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(of, hn::Set(di, 127))));
+  };
+  return hn::Mul(hn::Mul(y, power(half)), power(hn::Sub(exponent, half)));
+}
+
+inline void ExpElements(const float* x, float* y, int64_t count) {
+  ForEachVector(count, x, y, [](V v) HWY_ATTR { return ExpOfAny(v); });
+}
+inline void ErfElements(const float* x, float* y, int64_t count) {
+  ForEachVector(count, x, y, [](V v) HWY_ATTR { return Erf(D(), v); });
+}
+
+// f(vector, where it begins, how many of its elements are there); the others are 0.
+template <typename F>
+HWY_INLINE void EachPart(const float* x, int64_t count, F f) {
+  const D d;
+  int64_t i = 0;
+#pragma GCC unroll 4
+  for (; i + kLanes <= count; i += kLanes) f(hn::LoadU(d, x + i), i, kLanes);
+  if (i < count) f(LoadFirst(x + i, count - i), i, count - i);
+}
+HWY_INLINE void StorePart(V v, int64_t count, float* to) {
+  if (count == kLanes) {
+    hn::StoreU(v, D(), to);
+  } else {
+    StoreFirst(v, count, to);
+  }
+}
+// v where elements are there, and `other` where they are not.
+HWY_INLINE V There(V v, int64_t count, float other) {
+  const D d;
+  return count == kLanes
+             ? v
+             : hn::IfThenElse(hn::FirstN(d, static_cast<size_t>(count)), v, hn::Set(d, other));
+}
+
+// The greatest element, or any if one is NaN: that comes through the sum.
+HWY_INLINE float Greatest(const float* x, int64_t count) {
+  const D d;
+  constexpr float kLow = -std::numeric_limits<float>::infinity();
+  V greatest = hn::Set(d, kLow);
+  EachPart(x, count, [&](V v, int64_t, int64_t there) HWY_ATTR {
+    greatest = hn::Max(greatest, There(v, there, kLow));
+  });
+  return hn::GetLane(hn::MaxOfLanes(d, greatest));
+}
+
+inline void Softmax(const float* x, float* y, int64_t count, bool logarithm) {
+  const D d;
+  const V greatest = hn::Set(d, Greatest(x, count));
+  V sums = hn::Zero(d);
+  EachPart(x, count, [&](V v, int64_t i, int64_t there) HWY_ATTR {
+    const V e = ExpOfAny(hn::Sub(v, greatest));
+    if (!logarithm) StorePart(e, there, y + i);
+    sums = hn::Add(sums, There(e, there, 0.0f));
+  });
+  const float sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  if (logarithm) {
+    const V shift = hn::Set(d, std::log(sum));
+    ForEachVector(count, x, y, [=](V v) HWY_ATTR { return hn::Sub(hn::Sub(v, greatest), shift); });
+    return;
+  }
+  const V factor = hn::Set(d, 1.0f / sum);
+  ForEachVector(count, y, y, [=](V v) HWY_ATTR { return hn::Mul(v, factor); });
+}
+
+inline void SoftmaxGrad(const float* dy, const float* y, float* dx, int64_t count) {
+  const D d;
+  V sums = hn::Zero(d);
+  EachPart(dy, count, [&](V v, int64_t i, int64_t there) HWY_ATTR {
+    const V w = there == kLanes ? hn::LoadU(d, y + i) : LoadFirst(y + i, there);
+    sums = hn::MulAdd(v, w, sums);
+  });
+  const V sum = hn::Set(d, hn::GetLane(hn::SumOfLanes(d, sums)));
+  EachPart(dy, count, [&](V v, int64_t i, int64_t there) HWY_ATTR {
+    const V w = there == kLanes ? hn::LoadU(d, y + i) : LoadFirst(y + i, there);
+    StorePart(hn::Mul(w, hn::Sub(v, sum)), there, dx + i);
+  });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -1,6 +1,7 @@
-// Sums of rows against plain loops.
+// Sums and functions of rows against plain loops in double.
 #include "nomograph/core/vector/row_sum.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -39,6 +40,62 @@ TEST(RowSum, SpecialValuesStay) {
   EXPECT_EQ(SumOfRow(row.data(), 100), std::numeric_limits<double>::infinity());
   row[99] = -row[37];
   EXPECT_TRUE(std::isnan(SumOfRow(row.data(), 100)));
+}
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr double kSmallest = std::numeric_limits<float>::denorm_min();
+
+TEST(RowFunctions, HoldForAllNumbers) {
+  std::vector<float> x = {0.0f, -0.0f, kInfinity, -kInfinity, std::nanf(""), 1e38f, -1e38f};
+  for (float v = 1e-8f; v < 120; v *= 1.003f) x.insert(x.end(), {v, -v});
+  std::vector<float> exp(x.size()), erf = x;
+  const int64_t count = static_cast<int64_t>(x.size());
+  ExpOfRow(x.data(), exp.data(), count);
+  ErfOfRow(erf.data(), erf.data(), count);  // in place
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double e = std::exp(double{x[i]}), f = std::erf(double{x[i]});
+    if (std::isnan(e)) {
+      EXPECT_TRUE(std::isnan(exp[i]) && std::isnan(erf[i])) << x[i];
+    } else if (e > std::numeric_limits<float>::max()) {
+      EXPECT_EQ(exp[i], kInfinity) << x[i];
+      EXPECT_NEAR(erf[i], 1.0, 2e-7);
+    } else {
+      EXPECT_NEAR(exp[i], e, 2.5e-7 * e + kSmallest) << x[i];
+      EXPECT_NEAR(erf[i], f, 5e-7 * std::abs(f)) << x[i];
+    }
+  }
+}
+
+// Rows of all lengths up to some vectors, with the memory behind them as it was.
+TEST(RowFunctions, SoftmaxAndItsGradient) {
+  for (int64_t count = 1; count <= 70; ++count) {
+    SCOPED_TRACE(count);
+    std::vector<float> x(count + 20, std::nanf("")), dy = x, y(count + 20, 7.0f), log = y, dx = y;
+    double greatest = -kInfinity, total = 0, product = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      x[i] = static_cast<float>(MixKeys(count, i) >> 40) / (1 << 20) - 8.0f;
+      dy[i] = static_cast<float>(MixKeys(count + 100, i) >> 40) / (1 << 23) - 1.0f;
+      greatest = std::max(greatest, double{x[i]});
+    }
+    for (int64_t i = 0; i < count; ++i) total += std::exp(x[i] - greatest);
+    const auto softmax = [&](int64_t i) { return std::exp(x[i] - greatest) / total; };
+    for (int64_t i = 0; i < count; ++i) product += softmax(i) * dy[i];
+    SoftmaxOfRow(x.data(), y.data(), count, /*logarithm=*/false);
+    SoftmaxOfRow(x.data(), log.data(), count, /*logarithm=*/true);
+    SoftmaxGradOfRow(dy.data(), y.data(), dx.data(), count);
+    for (int64_t i = 0; i < count; ++i) {
+      EXPECT_NEAR(y[i], softmax(i), 1e-6 * softmax(i));
+      EXPECT_NEAR(log[i], x[i] - greatest - std::log(total), 4e-6);
+      EXPECT_NEAR(dx[i], softmax(i) * (dy[i] - product), 1e-6 * softmax(i) + 1e-9);
+    }
+    for (const auto& row : {y, log, dx}) EXPECT_EQ(row[count], 7.0f);
+    for (int64_t at = 0; at < count; ++at) {
+      std::vector<float> bad = x;
+      bad[at] = at % 2 == 0 ? std::nanf("") : kInfinity;
+      SoftmaxOfRow(bad.data(), bad.data(), count, /*logarithm=*/false);
+      for (int64_t i = 0; i < count; ++i) EXPECT_TRUE(std::isnan(bad[i])) << at;
+    }
+  }
 }
 
 }  // namespace

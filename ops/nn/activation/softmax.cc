@@ -1,6 +1,5 @@
 // nn.Softmax, nn.LogSoftmax: exponentials along an axis that add up to 1, and their logarithms.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -11,6 +10,7 @@
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/row_sum.h"
 
 namespace nomograph::nn {
 namespace {
@@ -82,51 +82,6 @@ PrepareFn SoftmaxFast(dnnl::algorithm algorithm) {
   });
 }
 
-// e^x of x <= 0, off by a few units in the last place; 0 below -87, NaN of NaN. Without branches,
-// so that loops are vectorised. The coefficients are those of Cephes' expf (S. Moshier).
-inline float ExpOfNegative(float x) {
-  constexpr float kLog2E = 1.44269504f, kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  const float clipped = x < -87.0f ? -87.0f : x;
-  const float shifted = clipped * kLog2E + kRound;
-  const float n = shifted - kRound;
-  const float r = clipped - n * kLn2High - n * kLn2Low;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  const float power = std::bit_cast<float>((std::bit_cast<uint32_t>(shifted) + 127u) << 23);
-  const float y = (p * r * r + r + 1.0f) * power;
-  return x < -87.0f ? 0.0f : y;
-}
-
-void SoftmaxRow(const float* x, float* y, int64_t size, bool logarithm) {
-  float greatest = x[0];
-  // NaN that is not the greatest comes through the sum.
-#pragma omp simd reduction(max : greatest)
-  for (int64_t i = 0; i < size; ++i) greatest = x[i] > greatest ? x[i] : greatest;
-  float sum = 0;
-  if (logarithm) {
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < size; ++i) sum += ExpOfNegative(x[i] - greatest);
-    const float shift = std::log(sum);
-#pragma omp simd
-    for (int64_t i = 0; i < size; ++i) y[i] = x[i] - greatest - shift;
-    return;
-  }
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < size; ++i) {
-    const float e = ExpOfNegative(x[i] - greatest);
-    y[i] = e;
-    sum += e;
-  }
-  const float factor = 1 / sum;
-#pragma omp simd
-  for (int64_t i = 0; i < size; ++i) y[i] *= factor;
-}
-
 // Along the last axis, in float32, where oneDNN's kernel is not wanted because it may lose NaN.
 PrepareFn SoftmaxRows(bool logarithm) {
   return [logarithm](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
@@ -142,7 +97,7 @@ PrepareFn SoftmaxRows(bool logarithm) {
           float* y = run.output<float>(0).data();
           const int64_t rows = shape[0], size = shape[1];
           ParallelFor(threads, rows, [&](int64_t row) {
-            SoftmaxRow(x + row * size, y + row * size, size, logarithm);
+            SoftmaxOfRow(x + row * size, y + row * size, size, logarithm);
           });
           return absl::OkStatus();
         },
