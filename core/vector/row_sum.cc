@@ -19,6 +19,11 @@ struct Target {
   void (*softmax)(const float* x, float* y, int64_t count, bool logarithm) = NOMO_BEST(Softmax);
   void (*softmax_grad)(const float* dy, const float* y, float* dx,
                        int64_t count) = NOMO_BEST(SoftmaxGrad);
+  void (*relu_grad)(const ReluSlopes& slopes, const float* dy, const float* x, float* dx,
+                    int64_t count) = NOMO_BEST(ReluGrad);
+  RowSums (*centered_sums)(const float* x, float center, int64_t count) = NOMO_BEST(SumCentered);
+  RowSums (*centered_products)(const float* dy, const float* x, float center,
+                               int64_t count) = NOMO_BEST(SumCenteredProducts);
 };
 const Target& Best() {
   static const Target target;
@@ -37,6 +42,18 @@ void SoftmaxOfRow(const float* x, float* y, int64_t count, bool logarithm) {
 }
 void SoftmaxGradOfRow(const float* dy, const float* y, float* dx, int64_t count) {
   Best().softmax_grad(dy, y, dx, count);
+}
+
+void ReluGradOfRow(const ReluSlopes& slopes, const float* dy, const float* x, float* dx,
+                   int64_t count) {
+  Best().relu_grad(slopes, dy, x, dx, count);
+}
+
+RowSums CenteredSums(const float* x, float center, int64_t count) {
+  return Best().centered_sums(x, center, count);
+}
+RowSums CenteredProducts(const float* dy, const float* x, float center, int64_t count) {
+  return Best().centered_products(dy, x, center, count);
 }
 
 }  // namespace nomograph

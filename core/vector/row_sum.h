@@ -20,6 +20,25 @@ void SoftmaxOfRow(const float* x, float* y, int64_t count, bool logarithm);
 // or y.
 void SoftmaxGradOfRow(const float* dy, const float* y, float* dx, int64_t count);
 
+// The gradient of an activation that is 0 at 0, rises by 1 behind it and by alpha in front of it:
+// dx[i] = dy[i] where x[i] > 0, else alpha dy[i], or 0 where alpha is 0. With a limit it is 0 where
+// x[i] is not below that. dx may be dy or x.
+struct ReluSlopes {
+  float alpha = 0;
+  bool limited = false;
+  float limit = 0;
+};
+void ReluGradOfRow(const ReluSlopes& slopes, const float* dy, const float* x, float* dx,
+                   int64_t count);
+
+// In float32, so for a short while: the sums of x[i] - center and of its square; and those of dy[i]
+// and of dy[i] (x[i] - center).
+struct RowSums {
+  float first, second;
+};
+RowSums CenteredSums(const float* x, float center, int64_t count);
+RowSums CenteredProducts(const float* dy, const float* x, float center, int64_t count);
+
 }  // namespace nomograph
 
 #endif  // NOMOGRAPH_CORE_VECTOR_ROW_SUM_H_

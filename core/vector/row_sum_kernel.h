@@ -125,18 +125,66 @@ inline void Softmax(const float* x, float* y, int64_t count, bool logarithm) {
   ForEachVector(count, y, y, [=](V v) HWY_ATTR { return hn::Mul(v, factor); });
 }
 
+// The same with a second element each.
+template <typename F>
+HWY_INLINE void EachPair(const float* x, const float* y, int64_t count, F f) {
+  EachPart(x, count, [&](V v, int64_t i, int64_t there) HWY_ATTR {
+    f(v, there == kLanes ? hn::LoadU(D(), y + i) : LoadFirst(y + i, there), i, there);
+  });
+}
+
 inline void SoftmaxGrad(const float* dy, const float* y, float* dx, int64_t count) {
   const D d;
   V sums = hn::Zero(d);
-  EachPart(dy, count, [&](V v, int64_t i, int64_t there) HWY_ATTR {
-    const V w = there == kLanes ? hn::LoadU(d, y + i) : LoadFirst(y + i, there);
-    sums = hn::MulAdd(v, w, sums);
-  });
+  EachPair(dy, y, count,
+           [&](V v, V w, int64_t, int64_t) HWY_ATTR { sums = hn::MulAdd(v, w, sums); });
   const V sum = hn::Set(d, hn::GetLane(hn::SumOfLanes(d, sums)));
-  EachPart(dy, count, [&](V v, int64_t i, int64_t there) HWY_ATTR {
-    const V w = there == kLanes ? hn::LoadU(d, y + i) : LoadFirst(y + i, there);
+  EachPair(dy, y, count, [&](V v, V w, int64_t i, int64_t there) HWY_ATTR {
     StorePart(hn::Mul(w, hn::Sub(v, sum)), there, dx + i);
   });
+}
+
+inline void ReluGrad(const ReluSlopes& slopes, const float* dy, const float* x, float* dx,
+                     int64_t count) {
+  const D d;
+  const V zero = hn::Zero(d), alpha = hn::Set(d, slopes.alpha), limit = hn::Set(d, slopes.limit);
+  const auto rising = [&](auto below) HWY_ATTR {
+    EachPair(dy, x, count, [&](V v, V at, int64_t i, int64_t there) HWY_ATTR {
+      // Infinity, where there is no limit, is not compared with: x itself may be it.
+      const V above = slopes.limited ? hn::IfThenElse(hn::Ge(at, limit), zero, v) : v;
+      StorePart(hn::IfThenElse(hn::Le(at, zero), below(v), above), there, dx + i);
+    });
+  };
+  if (slopes.alpha == 0) return rising([&](V) HWY_ATTR { return zero; });
+  rising([&](V v) HWY_ATTR { return hn::Mul(alpha, v); });
+}
+
+HWY_INLINE RowSums SumsOf(V first, V second) {
+  const D d;
+  return {hn::GetLane(hn::SumOfLanes(d, first)), hn::GetLane(hn::SumOfLanes(d, second))};
+}
+
+inline RowSums SumCentered(const float* x, float center, int64_t count) {
+  const D d;
+  const V origin = hn::Set(d, center);
+  V sums = hn::Zero(d), squares = sums;
+  EachPart(x, count, [&](V v, int64_t, int64_t there) HWY_ATTR {
+    const V difference = There(hn::Sub(v, origin), there, 0.0f);
+    sums = hn::Add(sums, difference);
+    squares = hn::MulAdd(difference, difference, squares);
+  });
+  return SumsOf(sums, squares);
+}
+
+inline RowSums SumCenteredProducts(const float* dy, const float* x, float center, int64_t count) {
+  const D d;
+  const V origin = hn::Set(d, center);
+  V sums = hn::Zero(d), products = sums;
+  EachPair(dy, x, count, [&](V v, V at, int64_t, int64_t) HWY_ATTR {
+    sums = hn::Add(sums, v);
+    products = hn::MulAdd(v, hn::Sub(at, origin), products);  // v is 0 where nothing is there
+  });
+  return SumsOf(sums, products);
 }
 
 }  // namespace HWY_NAMESPACE

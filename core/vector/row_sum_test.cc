@@ -98,5 +98,51 @@ TEST(RowFunctions, SoftmaxAndItsGradient) {
   }
 }
 
+TEST(RowFunctions, ReluGradient) {
+  const float nan = std::nanf("");
+  for (const ReluSlopes& slopes :
+       {ReluSlopes{}, ReluSlopes{0.25f}, ReluSlopes{0, true, 6}, ReluSlopes{-0.5f, true, 1}}) {
+    for (int64_t count = 1; count <= 40; ++count) {
+      std::vector<float> x(count + 20, nan), dy = x, dx(count + 20, 7.0f);
+      for (int64_t i = 0; i < count; ++i) {
+        x[i] = static_cast<float>(MixKeys(count, i) % 33) / 2 - 8.0f;
+        dy[i] = static_cast<float>(i) + 0.5f;
+      }
+      x[count / 2] = count % 2 == 0 ? kInfinity : -kInfinity;
+      dy[0] = kInfinity;
+      ReluGradOfRow(slopes, dy.data(), x.data(), dx.data(), count);
+      for (int64_t i = 0; i < count; ++i) {
+        const float below = slopes.alpha == 0 ? 0.0f : slopes.alpha * dy[i];
+        const bool past = slopes.limited && x[i] >= slopes.limit;
+        EXPECT_EQ(dx[i], x[i] <= 0 ? below : past ? 0.0f : dy[i]) << x[i];
+      }
+      EXPECT_EQ(dx[count], 7.0f);
+    }
+  }
+}
+
+TEST(RowFunctions, CenteredSums) {
+  for (int64_t count = 1; count <= 70; ++count) {
+    std::vector<float> x(count + 20, std::nanf("")), dy = x;
+    double sum = 0, squares = 0, gradients = 0, products = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      x[i] = static_cast<float>(MixKeys(count, i) >> 40) / (1 << 23) + 4.0f;
+      dy[i] = static_cast<float>(MixKeys(count + 100, i) >> 40) / (1 << 23) - 1.0f;
+      const double difference = double{x[i]} - 5.0;
+      sum += difference;
+      squares += difference * difference;
+      gradients += dy[i];
+      products += dy[i] * difference;
+    }
+    const RowSums of_x = CenteredSums(x.data(), 5.0f, count);
+    const RowSums of_dy = CenteredProducts(dy.data(), x.data(), 5.0f, count);
+    const double tolerance = 1e-6 * static_cast<double>(count);
+    EXPECT_NEAR(of_x.first, sum, tolerance);
+    EXPECT_NEAR(of_x.second, squares, tolerance);
+    EXPECT_NEAR(of_dy.first, gradients, tolerance);
+    EXPECT_NEAR(of_dy.second, products, tolerance);
+  }
+}
+
 }  // namespace
 }  // namespace nomograph
