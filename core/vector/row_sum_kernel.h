@@ -106,6 +106,34 @@ HWY_INLINE float Greatest(const float* x, int64_t count) {
   return hn::GetLane(hn::MaxOfLanes(d, greatest));
 }
 
+// The extreme of the elements by `choose`, which a NaN need not come through.
+template <typename F>
+HWY_INLINE float Extreme(const float* x, int64_t count, float bound, F choose) {
+  const D d;
+  V extreme = hn::Set(d, bound);
+  auto nan = hn::IsNaN(extreme);
+  EachPart(x, count, [&](V v, int64_t, int64_t there) HWY_ATTR {
+    extreme = choose(extreme, There(v, there, bound));
+    nan = hn::Or(nan, hn::IsNaN(v));
+  });
+  if (!hn::AllFalse(d, nan)) return std::numeric_limits<float>::quiet_NaN();
+  alignas(64) float lanes[kLanes];
+  hn::Store(extreme, d, lanes);
+  float result = lanes[0];
+  for (const float lane : lanes) {
+    result = hn::GetLane(choose(hn::Set(d, result), hn::Set(d, lane)));
+  }
+  return result;
+}
+inline float GreatestElement(const float* x, int64_t count) {
+  return Extreme(x, count, -std::numeric_limits<float>::infinity(),
+                 [](V a, V b) HWY_ATTR { return hn::Max(a, b); });
+}
+inline float LeastElement(const float* x, int64_t count) {
+  return Extreme(x, count, std::numeric_limits<float>::infinity(),
+                 [](V a, V b) HWY_ATTR { return hn::Min(a, b); });
+}
+
 inline void Softmax(const float* x, float* y, int64_t count, bool logarithm) {
   const D d;
   const V greatest = hn::Set(d, Greatest(x, count));
@@ -123,6 +151,71 @@ inline void Softmax(const float* x, float* y, int64_t count, bool logarithm) {
   }
   const V factor = hn::Set(d, 1.0f / sum);
   ForEachVector(count, y, y, [=](V v) HWY_ATTR { return hn::Mul(v, factor); });
+}
+
+// kVectors columns of vectors, or of the last one `count` elements.
+template <int64_t kVectors>
+void SoftmaxSomeColumns(const float* x, float* y, int64_t rows, int64_t stride, int64_t count,
+                        bool logarithm) {
+  const D d;
+  const auto load = [&](const float* from, int64_t v) HWY_ATTR {
+    const float* const at = from + v * kLanes;
+    return count == kLanes || v + 1 < kVectors ? hn::LoadU(d, at) : LoadFirst(at, count);
+  };
+  const auto store = [&](V value, int64_t v, float* to) HWY_ATTR {
+    StorePart(value, v + 1 < kVectors ? kLanes : count, to + v * kLanes);
+  };
+  V greatest[kVectors], sums[kVectors];
+#pragma GCC unroll 4
+  for (int64_t v = 0; v < kVectors; ++v) {
+    greatest[v] = load(x, v);
+    sums[v] = hn::Zero(d);
+  }
+  for (int64_t r = 1; r < rows; ++r) {
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < kVectors; ++v) {
+      greatest[v] = hn::Max(greatest[v], load(x + r * stride, v));
+    }
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < kVectors; ++v) {
+      const V e = ExpOfAny(hn::Sub(load(x + r * stride, v), greatest[v]));
+      if (!logarithm) store(e, v, y + r * stride);
+      sums[v] = hn::Add(sums[v], e);
+    }
+  }
+#pragma GCC unroll 4
+  for (int64_t v = 0; v < kVectors; ++v) {
+    if (logarithm) {
+      alignas(64) float logs[kLanes];
+      hn::Store(sums[v], d, logs);
+      for (float& sum : logs) sum = std::log(sum);
+      sums[v] = hn::Load(d, logs);
+    } else {
+      sums[v] = hn::Div(hn::Set(d, 1.0f), sums[v]);
+    }
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < kVectors; ++v) {
+      const V result = logarithm ? hn::Sub(hn::Sub(load(x + r * stride, v), greatest[v]), sums[v])
+                                 : hn::Mul(load(y + r * stride, v), sums[v]);
+      store(result, v, y + r * stride);
+    }
+  }
+}
+
+inline void SoftmaxColumns(const float* x, float* y, int64_t rows, int64_t columns,
+                           bool logarithm) {
+  constexpr int64_t kVectors = 4;
+  int64_t c = 0;
+  for (; c + kVectors * kLanes <= columns; c += kVectors * kLanes) {
+    SoftmaxSomeColumns<kVectors>(x + c, y + c, rows, columns, kLanes, logarithm);
+  }
+  for (; c < columns; c += kLanes) {
+    SoftmaxSomeColumns<1>(x + c, y + c, rows, columns, std::min(kLanes, columns - c), logarithm);
+  }
 }
 
 // The same with a second element each.

@@ -98,6 +98,51 @@ TEST(RowFunctions, SoftmaxAndItsGradient) {
   }
 }
 
+TEST(RowFunctions, Extremes) {
+  for (int64_t count = 1; count <= 70; ++count) {
+    std::vector<float> x(count + 20, std::nanf(""));
+    for (int64_t i = 0; i < count; ++i) x[i] = static_cast<float>(MixKeys(count, i) % 1001) - 500;
+    EXPECT_EQ(GreatestOfRow(x.data(), count), *std::max_element(x.begin(), x.begin() + count));
+    EXPECT_EQ(LeastOfRow(x.data(), count), *std::min_element(x.begin(), x.begin() + count));
+    for (int64_t at = 0; at < count; ++at) {
+      std::vector<float> bad = x;
+      bad[at] = std::nanf("");
+      EXPECT_TRUE(std::isnan(GreatestOfRow(bad.data(), count))) << at;
+      EXPECT_TRUE(std::isnan(LeastOfRow(bad.data(), count))) << at;
+    }
+  }
+  const std::vector<float> infinite(30, -kInfinity);
+  EXPECT_EQ(GreatestOfRow(infinite.data(), 30), -kInfinity);
+}
+
+TEST(RowFunctions, SoftmaxOfColumnsIsThatOfEach) {
+  for (int64_t columns = 1; columns <= 70; ++columns) {
+    const int64_t rows = 1 + columns % 7;
+    std::vector<float> x(rows * columns + 20, std::nanf(""));
+    for (int64_t i = 0; i < rows * columns; ++i) {
+      x[i] = static_cast<float>(MixKeys(columns, i) >> 40) / (1 << 20) - 8.0f;
+    }
+    if (columns % 5 == 0) x[columns / 2] = std::nanf("");
+    for (const bool logarithm : {false, true}) {
+      std::vector<float> y = x;
+      y[rows * columns] = 7.0f;
+      SoftmaxOfColumns(y.data(), y.data(), rows, columns, logarithm);
+      for (int64_t c = 0; c < columns; ++c) {
+        std::vector<float> column;
+        for (int64_t r = 0; r < rows; ++r) column.push_back(x[r * columns + c]);
+        SoftmaxOfRow(column.data(), column.data(), rows, logarithm);
+        for (int64_t r = 0; r < rows; ++r) {
+          const float found = y[r * columns + c], right = column[r];
+          EXPECT_TRUE(std::isnan(right) ? std::isnan(found)
+                                        : std::abs(found - right) <= 1e-6f * (1 + std::abs(right)))
+              << columns << ": " << found << ", " << right;
+        }
+      }
+      EXPECT_EQ(y[rows * columns], 7.0f);
+    }
+  }
+}
+
 TEST(RowFunctions, ReluGradient) {
   const float nan = std::nanf("");
   for (const ReluSlopes& slopes :

@@ -82,26 +82,32 @@ PrepareFn SoftmaxFast(dnnl::algorithm algorithm) {
   });
 }
 
-// Along the last axis, in float32, where oneDNN's kernel is not wanted because it may lose NaN.
-PrepareFn SoftmaxRows(bool logarithm) {
-  return [logarithm](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+// In float32: along the last axis where oneDNN's kernel is not wanted because it may lose NaN,
+// along others because its loops for these are slow.
+PrepareFn SoftmaxLoops(bool logarithm, bool last_axis) {
+  return [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
     if (context.inputs[0].dtype != DType::kFloat32 || !context.post_ops.empty()) return nullptr;
     const Shape shape = ThreeAxes(context.inputs[0].shape, context.attrs.Int("axis"));
-    if (shape[1] < 2 || shape[2] != 1) return nullptr;
+    if (shape[1] < 2 || last_axis != (shape[2] == 1)) return nullptr;
     constexpr int64_t kPerThread = 8192;  // elements: less is not worth a thread
-    const int64_t worth = std::max<int64_t>(1, shape[0] * shape[1] / kPerThread);
+    const int64_t worth = std::max<int64_t>(1, shape.num_elements() / kPerThread);
     const int threads = static_cast<int>(std::min<int64_t>(context.threads, worth));
     return MakeComputeKernel(
         [=](KernelContext& run) {
-          const float* x = run.input<float>(0).data();
-          float* y = run.output<float>(0).data();
-          const int64_t rows = shape[0], size = shape[1];
-          ParallelFor(threads, rows, [&](int64_t row) {
-            SoftmaxOfRow(x + row * size, y + row * size, size, logarithm);
+          const float* const x = run.input<float>(0).data();
+          float* const y = run.output<float>(0).data();
+          const int64_t size = shape[1], inner = shape[2];
+          ParallelFor(threads, shape[0], [&](int64_t row) {
+            const int64_t first = row * size * inner;
+            if (last_axis) {
+              SoftmaxOfRow(x + first, y + first, size, logarithm);
+            } else {
+              SoftmaxOfColumns(x + first, y + first, size, inner, logarithm);
+            }
           });
           return absl::OkStatus();
         },
-        "rows");
+        last_axis ? "rows" : "columns");
   };
 }
 
@@ -218,8 +224,9 @@ NOMO_REGISTER_OP(
                   "ONNX Softmax since version 13; Keras Softmax")
         .Known({.as = "onnx", .name = "Softmax", .since = 13})
         .Reference(SoftmaxCompute(false))
+        .Fast(SoftmaxLoops(/*logarithm=*/false, /*last_axis=*/false))
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_accurate))
-        .Fast(SoftmaxRows(/*logarithm=*/false))
+        .Fast(SoftmaxLoops(/*logarithm=*/false, /*last_axis=*/true))
         .Gradient(SoftmaxGradient)
         .Examples(SoftmaxExamples));
 NOMO_REGISTER_OP(
@@ -231,8 +238,9 @@ NOMO_REGISTER_OP(
         "ONNX LogSoftmax since version 13; tf.nn.log_softmax")
         .Known({.as = "onnx", .name = "LogSoftmax", .since = 13})
         .Reference(SoftmaxCompute(true))
+        .Fast(SoftmaxLoops(/*logarithm=*/true, /*last_axis=*/false))
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_log))
-        .Fast(SoftmaxRows(/*logarithm=*/true))
+        .Fast(SoftmaxLoops(/*logarithm=*/true, /*last_axis=*/true))
         .Gradient(LogSoftmaxGradient)
         .Examples(LogSoftmaxExamples));
 
