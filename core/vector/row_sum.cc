@@ -9,9 +9,67 @@
 #include "nomograph/core/vector/row_sum_kernel.h"
 
 namespace nomograph {
-double SumOfRow(const float* row, int64_t count) {
-  static const auto best = NOMO_BEST(SumElements);
-  return best(row, count);
+namespace {
+
+// The functions for one instruction set.
+struct Target {
+  double (*sum)(const float* row, int64_t count) = NOMO_BEST(SumElements);
+  float (*greatest)(const float* row, int64_t count) = NOMO_BEST(GreatestElement);
+  float (*least)(const float* row, int64_t count) = NOMO_BEST(LeastElement);
+  void (*exp)(const float* x, float* y, int64_t count) = NOMO_BEST(ExpElements);
+  void (*erf)(const float* x, float* y, int64_t count) = NOMO_BEST(ErfElements);
+  void (*softmax)(const float* x, float* y, int64_t count, bool logarithm) = NOMO_BEST(Softmax);
+  void (*softmax_columns)(const float* x, float* y, int64_t rows, int64_t columns,
+                          bool logarithm) = NOMO_BEST(SoftmaxColumns);
+  void (*softmax_grad)(const float* dy, const float* y, float* dx,
+                       int64_t count) = NOMO_BEST(SoftmaxGrad);
+  void (*relu_grad)(const ReluSlopes& slopes, const float* dy, const float* x, float* dx,
+                    int64_t count) = NOMO_BEST(ReluGrad);
+  void (*prelu)(const float* x, const float* slopes, bool one_for_all, float* y,
+                int64_t count) = NOMO_BEST(PRelu);
+  RowSums (*centered_sums)(const float* x, float center, int64_t count) = NOMO_BEST(SumCentered);
+  RowSums (*centered_products)(const float* dy, const float* x, float center,
+                               int64_t count) = NOMO_BEST(SumCenteredProducts);
+};
+const Target& Best() {
+  static const Target target;
+  return target;
+}
+
+}  // namespace
+
+double SumOfRow(const float* row, int64_t count) { return Best().sum(row, count); }
+
+float GreatestOfRow(const float* row, int64_t count) { return Best().greatest(row, count); }
+float LeastOfRow(const float* row, int64_t count) { return Best().least(row, count); }
+
+void ExpOfRow(const float* x, float* y, int64_t count) { Best().exp(x, y, count); }
+void ErfOfRow(const float* x, float* y, int64_t count) { Best().erf(x, y, count); }
+
+void SoftmaxOfRow(const float* x, float* y, int64_t count, bool logarithm) {
+  Best().softmax(x, y, count, logarithm);
+}
+void SoftmaxOfColumns(const float* x, float* y, int64_t rows, int64_t columns, bool logarithm) {
+  Best().softmax_columns(x, y, rows, columns, logarithm);
+}
+void SoftmaxGradOfRow(const float* dy, const float* y, float* dx, int64_t count) {
+  Best().softmax_grad(dy, y, dx, count);
+}
+
+void ReluGradOfRow(const ReluSlopes& slopes, const float* dy, const float* x, float* dx,
+                   int64_t count) {
+  Best().relu_grad(slopes, dy, x, dx, count);
+}
+
+void PReluOfRow(const float* x, const float* slopes, bool one_for_all, float* y, int64_t count) {
+  Best().prelu(x, slopes, one_for_all, y, count);
+}
+
+RowSums CenteredSums(const float* x, float center, int64_t count) {
+  return Best().centered_sums(x, center, count);
+}
+RowSums CenteredProducts(const float* dy, const float* x, float center, int64_t count) {
+  return Best().centered_products(dy, x, center, count);
 }
 
 }  // namespace nomograph

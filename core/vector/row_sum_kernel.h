@@ -1,4 +1,4 @@
-// The loop of row_sum.cc, which includes this file once for each instruction set.
+// The loops of row_sum.cc, which includes this file once for each instruction set.
 #if defined(NOMOGRAPH_CORE_VECTOR_ROW_SUM_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef NOMOGRAPH_CORE_VECTOR_ROW_SUM_KERNEL_H_
 #undef NOMOGRAPH_CORE_VECTOR_ROW_SUM_KERNEL_H_
@@ -6,17 +6,20 @@
 #define NOMOGRAPH_CORE_VECTOR_ROW_SUM_KERNEL_H_
 #endif
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "hwy/highway.h"
 #include "nomograph/core/vector/row_sum.h"
+#include "nomograph/core/vector/vector_steps.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
 namespace HWY_NAMESPACE {
 
-double SumElements(const float* row, int64_t count) {
-  namespace hn = hwy::HWY_NAMESPACE;
+inline double SumElements(const float* row, int64_t count) {
   const hn::CappedTag<double, 8> d;
   const hn::Rebind<float, hn::CappedTag<double, 8>> d32;
   constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(d)), kSums = 4;
@@ -36,6 +39,259 @@ double SumElements(const float* row, int64_t count) {
       hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]))));
   for (; i < count; ++i) sum += row[i];
   return sum;
+}
+
+// e^x of any x, off by two units in the last place where it is no subnormal number.
+HWY_INLINE V ExpOfAny(V x) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const auto set = [d](float value) HWY_ATTR { return hn::Set(d, value); };
+  x = Clip(set(-104.0f), set(89.0f), x);
+  const auto exponent = hn::NearestInt(hn::Mul(x, set(1.44269504f)));
+  const V n = hn::ConvertTo(d, exponent);
+  const V r = hn::MulAdd(n, set(2.12194440e-4f), hn::MulAdd(n, set(-0.693359375f), x));
+  V p = hn::MulAdd(set(1.9875691500e-4f), r, set(1.3981999507e-3f));  // that of ExpParts()
+  p = hn::MulAdd(p, r, set(8.3334519073e-3f));
+  p = hn::MulAdd(p, r, set(4.1665795894e-2f));
+  p = hn::MulAdd(p, r, set(1.6666665459e-1f));
+  p = hn::MulAdd(p, r, set(5.0000001201e-1f));
+  const V y = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), set(1.0f));
+  // 2^n is not always a normal number, but two halves of it are.
+  const auto half = hn::ShiftRight<1>(exponent);
+  const auto power = [&](auto of) HWY_ATTR {
+    return hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(of, hn::Set(di, 127))));
+  };
+  return hn::Mul(hn::Mul(y, power(half)), power(hn::Sub(exponent, half)));
+}
+
+inline void ExpElements(const float* x, float* y, int64_t count) {
+  ForEachVector(count, x, y, [](V v) HWY_ATTR { return ExpOfAny(v); });
+}
+inline void ErfElements(const float* x, float* y, int64_t count) {
+  ForEachVector(count, x, y, [](V v) HWY_ATTR { return Erf(D(), v); });
+}
+
+// f(vector, where it begins, how many of its elements are there); the others are 0.
+template <typename F>
+HWY_INLINE void EachPart(const float* x, int64_t count, F f) {
+  const D d;
+  int64_t i = 0;
+#pragma GCC unroll 4
+  for (; i + kLanes <= count; i += kLanes) f(hn::LoadU(d, x + i), i, kLanes);
+  if (i < count) f(LoadFirst(x + i, count - i), i, count - i);
+}
+HWY_INLINE void StorePart(V v, int64_t count, float* to) {
+  if (count == kLanes) {
+    hn::StoreU(v, D(), to);
+  } else {
+    StoreFirst(v, count, to);
+  }
+}
+// v where elements are there, and `other` where they are not.
+HWY_INLINE V There(V v, int64_t count, float other) {
+  const D d;
+  return count == kLanes
+             ? v
+             : hn::IfThenElse(hn::FirstN(d, static_cast<size_t>(count)), v, hn::Set(d, other));
+}
+
+// The greatest element, or any if one is NaN: that comes through the sum.
+HWY_INLINE float Greatest(const float* x, int64_t count) {
+  const D d;
+  constexpr float kLow = -std::numeric_limits<float>::infinity();
+  V greatest = hn::Set(d, kLow);
+  EachPart(x, count, [&](V v, int64_t, int64_t there) HWY_ATTR {
+    greatest = hn::Max(greatest, There(v, there, kLow));
+  });
+  return hn::GetLane(hn::MaxOfLanes(d, greatest));
+}
+
+// The extreme of the elements by `choose`, which a NaN need not come through.
+template <typename F>
+HWY_INLINE float Extreme(const float* x, int64_t count, float bound, F choose) {
+  const D d;
+  V extreme = hn::Set(d, bound);
+  auto nan = hn::IsNaN(extreme);
+  EachPart(x, count, [&](V v, int64_t, int64_t there) HWY_ATTR {
+    extreme = choose(extreme, There(v, there, bound));
+    nan = hn::Or(nan, hn::IsNaN(v));
+  });
+  if (!hn::AllFalse(d, nan)) return std::numeric_limits<float>::quiet_NaN();
+  alignas(64) float lanes[kLanes];
+  hn::Store(extreme, d, lanes);
+  float result = lanes[0];
+  for (const float lane : lanes) {
+    result = hn::GetLane(choose(hn::Set(d, result), hn::Set(d, lane)));
+  }
+  return result;
+}
+inline float GreatestElement(const float* x, int64_t count) {
+  return Extreme(x, count, -std::numeric_limits<float>::infinity(),
+                 [](V a, V b) HWY_ATTR { return hn::Max(a, b); });
+}
+inline float LeastElement(const float* x, int64_t count) {
+  return Extreme(x, count, std::numeric_limits<float>::infinity(),
+                 [](V a, V b) HWY_ATTR { return hn::Min(a, b); });
+}
+
+inline void Softmax(const float* x, float* y, int64_t count, bool logarithm) {
+  const D d;
+  const V greatest = hn::Set(d, Greatest(x, count));
+  V sums = hn::Zero(d);
+  EachPart(x, count, [&](V v, int64_t i, int64_t there) HWY_ATTR {
+    const V e = ExpOfAny(hn::Sub(v, greatest));
+    if (!logarithm) StorePart(e, there, y + i);
+    sums = hn::Add(sums, There(e, there, 0.0f));
+  });
+  const float sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  if (logarithm) {
+    const V shift = hn::Set(d, std::log(sum));
+    ForEachVector(count, x, y, [=](V v) HWY_ATTR { return hn::Sub(hn::Sub(v, greatest), shift); });
+    return;
+  }
+  const V factor = hn::Set(d, 1.0f / sum);
+  ForEachVector(count, y, y, [=](V v) HWY_ATTR { return hn::Mul(v, factor); });
+}
+
+// kVectors columns of vectors, or of the last one `count` elements.
+template <int64_t kVectors>
+void SoftmaxSomeColumns(const float* x, float* y, int64_t rows, int64_t stride, int64_t count,
+                        bool logarithm) {
+  const D d;
+  const auto load = [&](const float* from, int64_t v) HWY_ATTR {
+    const float* const at = from + v * kLanes;
+    return count == kLanes || v + 1 < kVectors ? hn::LoadU(d, at) : LoadFirst(at, count);
+  };
+  const auto store = [&](V value, int64_t v, float* to) HWY_ATTR {
+    StorePart(value, v + 1 < kVectors ? kLanes : count, to + v * kLanes);
+  };
+  V greatest[kVectors], sums[kVectors];
+#pragma GCC unroll 4
+  for (int64_t v = 0; v < kVectors; ++v) {
+    greatest[v] = load(x, v);
+    sums[v] = hn::Zero(d);
+  }
+  for (int64_t r = 1; r < rows; ++r) {
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < kVectors; ++v) {
+      greatest[v] = hn::Max(greatest[v], load(x + r * stride, v));
+    }
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < kVectors; ++v) {
+      const V e = ExpOfAny(hn::Sub(load(x + r * stride, v), greatest[v]));
+      if (!logarithm) store(e, v, y + r * stride);
+      sums[v] = hn::Add(sums[v], e);
+    }
+  }
+#pragma GCC unroll 4
+  for (int64_t v = 0; v < kVectors; ++v) {
+    if (logarithm) {
+      alignas(64) float logs[kLanes];
+      hn::Store(sums[v], d, logs);
+      for (float& sum : logs) sum = std::log(sum);
+      sums[v] = hn::Load(d, logs);
+    } else {
+      sums[v] = hn::Div(hn::Set(d, 1.0f), sums[v]);
+    }
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < kVectors; ++v) {
+      const V result = logarithm ? hn::Sub(hn::Sub(load(x + r * stride, v), greatest[v]), sums[v])
+                                 : hn::Mul(load(y + r * stride, v), sums[v]);
+      store(result, v, y + r * stride);
+    }
+  }
+}
+
+inline void SoftmaxColumns(const float* x, float* y, int64_t rows, int64_t columns,
+                           bool logarithm) {
+  constexpr int64_t kVectors = 4;
+  int64_t c = 0;
+  for (; c + kVectors * kLanes <= columns; c += kVectors * kLanes) {
+    SoftmaxSomeColumns<kVectors>(x + c, y + c, rows, columns, kLanes, logarithm);
+  }
+  for (; c < columns; c += kLanes) {
+    SoftmaxSomeColumns<1>(x + c, y + c, rows, columns, std::min(kLanes, columns - c), logarithm);
+  }
+}
+
+// The same with a second element each.
+template <typename F>
+HWY_INLINE void EachPair(const float* x, const float* y, int64_t count, F f) {
+  EachPart(x, count, [&](V v, int64_t i, int64_t there) HWY_ATTR {
+    f(v, there == kLanes ? hn::LoadU(D(), y + i) : LoadFirst(y + i, there), i, there);
+  });
+}
+
+inline void SoftmaxGrad(const float* dy, const float* y, float* dx, int64_t count) {
+  const D d;
+  V sums = hn::Zero(d);
+  EachPair(dy, y, count,
+           [&](V v, V w, int64_t, int64_t) HWY_ATTR { sums = hn::MulAdd(v, w, sums); });
+  const V sum = hn::Set(d, hn::GetLane(hn::SumOfLanes(d, sums)));
+  EachPair(dy, y, count, [&](V v, V w, int64_t i, int64_t there) HWY_ATTR {
+    StorePart(hn::Mul(w, hn::Sub(v, sum)), there, dx + i);
+  });
+}
+
+inline void ReluGrad(const ReluSlopes& slopes, const float* dy, const float* x, float* dx,
+                     int64_t count) {
+  const D d;
+  const V zero = hn::Zero(d), alpha = hn::Set(d, slopes.alpha), limit = hn::Set(d, slopes.limit);
+  const auto rising = [&](auto below) HWY_ATTR {
+    EachPair(dy, x, count, [&](V v, V at, int64_t i, int64_t there) HWY_ATTR {
+      // Infinity, where there is no limit, is not compared with: x itself may be it.
+      const V above = slopes.limited ? hn::IfThenElse(hn::Ge(at, limit), zero, v) : v;
+      StorePart(hn::IfThenElse(hn::Le(at, zero), below(v), above), there, dx + i);
+    });
+  };
+  if (slopes.alpha == 0) return rising([&](V) HWY_ATTR { return zero; });
+  rising([&](V v) HWY_ATTR { return hn::Mul(alpha, v); });
+}
+
+inline void PRelu(const float* x, const float* slopes, bool one_for_all, float* y, int64_t count) {
+  const D d;
+  const auto of = [](V v, V slope) HWY_ATTR {
+    return hn::IfThenElse(hn::Lt(v, hn::Zero(D())), hn::Mul(slope, v), v);
+  };
+  if (one_for_all) {
+    const V slope = hn::Set(d, slopes[0]);
+    return ForEachVector(count, x, y, [=](V v) HWY_ATTR { return of(v, slope); });
+  }
+  EachPair(x, slopes, count, [&](V v, V slope, int64_t i, int64_t there) HWY_ATTR {
+    StorePart(of(v, slope), there, y + i);
+  });
+}
+
+HWY_INLINE RowSums SumsOf(V first, V second) {
+  const D d;
+  return {hn::GetLane(hn::SumOfLanes(d, first)), hn::GetLane(hn::SumOfLanes(d, second))};
+}
+
+inline RowSums SumCentered(const float* x, float center, int64_t count) {
+  const D d;
+  const V origin = hn::Set(d, center);
+  V sums = hn::Zero(d), squares = sums;
+  EachPart(x, count, [&](V v, int64_t, int64_t there) HWY_ATTR {
+    const V difference = There(hn::Sub(v, origin), there, 0.0f);
+    sums = hn::Add(sums, difference);
+    squares = hn::MulAdd(difference, difference, squares);
+  });
+  return SumsOf(sums, squares);
+}
+
+inline RowSums SumCenteredProducts(const float* dy, const float* x, float center, int64_t count) {
+  const D d;
+  const V origin = hn::Set(d, center);
+  V sums = hn::Zero(d), products = sums;
+  EachPair(dy, x, count, [&](V v, V at, int64_t, int64_t) HWY_ATTR {
+    sums = hn::Add(sums, v);
+    products = hn::MulAdd(v, hn::Sub(at, origin), products);  // v is 0 where nothing is there
+  });
+  return SumsOf(sums, products);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -1,18 +1,48 @@
 // Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Erf.
 //
-// oneDNN's exp turns NaN into infinity, and its log is off by 1e-6 near 1: the C library serves
-// better.
+// oneDNN's exp turns NaN into infinity, and its log is off by 1e-6 near 1: loops of our own and the
+// C library serve better.
 #include <cmath>
 #include <numbers>
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/row_sum.h"
 
 namespace nomograph {
+namespace {
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Exp", exact::Exp, std::exp)
+// The op with loops of vectors for float32, `vectors`, and `fast` for 16 bits.
+OpDef VectorFunctionOp(std::string name, double (*exact)(double),
+                       void (*vectors)(const float* x, float* y, int64_t count),
+                       float (*fast)(float)) {
+  const auto prepare =
+      [vectors](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+    return MakeComputeKernel(
+        [vectors, threads = context.threads](KernelContext& run) {
+          const auto x = run.input<float>(0);
+          float* const y = run.output<float>(0).data();
+          const int64_t count = static_cast<int64_t>(x.size());
+          ParallelParts(threads, [&](int part, int parts) {
+            const int64_t begin = count * part / parts, end = count * (part + 1) / parts;
+            vectors(x.data() + begin, y + begin, end - begin);
+          });
+          return absl::OkStatus();
+        },
+        "vector loop");
+  };
+  return FloatFunctionOp(std::move(name), exact)
+      .Fast(prepare)
+      .Fast(FastElementwise(TypeList<Half, BFloat16>{}, [fast](float x) { return fast(x); }));
+}
+
+}  // namespace
+
+NOMO_REGISTER_OP(VectorFunctionOp("math.Exp", exact::Exp, ExpOfRow, std::exp)
                      .Doc("y = e^x")
                      .Source("ONNX Exp; NumPy exp; Keras activation exponential")
                      .Known({.as = "python",
@@ -115,30 +145,8 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Log1p", exact::Log1p, std::log1p)
                                                              {kInf, kInf},
                                                              {kNaN, kNaN}})));
 
-// A rational function of x^2 times x, without branches, so that loops are vectorised; off by a few
-// units in the last place. The coefficients are those of Eigen's erf for float
-// (unsupported/Eigen/src/SpecialFunctions).
-float FastErf(float x) {
-  x = x > 4.0f ? 4.0f : x;
-  x = x < -4.0f ? -4.0f : x;
-  const float t = x * x;
-  float p = 2.77068142495902e-08f + t * -2.72614225801306e-10f;
-  p = -2.10102402082508e-06f + t * p;
-  p = -5.69250639462346e-05f + t * p;
-  p = -7.34990630326855e-04f + t * p;
-  p = -2.95459980854025e-03f + t * p;
-  p = -1.60960333262415e-02f + t * p;
-  float q = -2.13374055278905e-04f + t * -1.45660718464996e-05f;
-  q = -1.68282697438203e-03f + t * q;
-  q = -7.37332916720468e-03f + t * q;
-  q = -1.42647390514189e-02f + t * q;
-  return x * p / q;
-}
-
 NOMO_REGISTER_OP(
-    FloatFunctionOp("math.Erf", exact::Erf)
-        .Fast(FastElementwise(TypeList<float, Half, BFloat16>{},
-                              [](float x) { return FastErf(x); }))
+    VectorFunctionOp("math.Erf", exact::Erf, ErfOfRow, std::erf)
         .Doc("y = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x, the error function.")
         .Source("ONNX Erf")
         .Known({.as = "python", .name = "{keras.ops,tf,tf.math}.erf(x)"})

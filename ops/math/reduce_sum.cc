@@ -4,6 +4,7 @@
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/row_sum.h"
 #include "nomograph/ops/math/reduce.h"
 #include "nomograph/ops/math/reduce_examples.h"
 
@@ -75,10 +76,7 @@ PrepareFn PrepareRows(bool mean) {
           const double divisor = mean ? static_cast<double>(length) : 1.0;
           ParallelFor(threads, count, [&](int64_t row) {
             const float* const from = in + row * length;
-            double sum = 0;
-#pragma omp simd reduction(+ : sum)
-            for (int64_t i = 0; i < length; ++i) sum += from[i];
-            out[row] = static_cast<float>(sum / divisor);
+            out[row] = static_cast<float>(SumOfRow(from, length) / divisor);
           });
           return absl::OkStatus();
         },

@@ -24,11 +24,13 @@ def cnn_answer(w, x, state):
     return curves.dense(w, "dense", x.mean((2, 3)))
 
 
-def lstm_answer(w, x, state):
-    """With F.linear, which RoundedFactors leaves alone, as nn.LSTM is left in float32."""
+def lstm_answer(w, x, state, rounds_steps=False):
+    """With F.linear, which RoundedFactors leaves alone, where nn.LSTM is left in float32: the product with the kernel,
+    which is small, and where the processor does not multiply bfloat16 that of each step, too."""
     h = c = torch.zeros(len(x), 8)
     for step in range(x.shape[1]):
-        gates = F.linear(x[:, step], w["lstm/kernel"].T, w["lstm/bias"]) + F.linear(h, w["lstm/recurrent_kernel"].T)
+        from_state = h @ w["lstm/recurrent_kernel"] if rounds_steps else F.linear(h, w["lstm/recurrent_kernel"].T)
+        gates = F.linear(x[:, step], w["lstm/kernel"].T, w["lstm/bias"]) + from_state
         i, f, g, o = gates.chunk(4, dim=-1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
@@ -36,6 +38,8 @@ def lstm_answer(w, x, state):
 
 
 ANSWERS = {"cnn": cnn_answer, "lstm": lstm_answer}
+# On processors that multiply bfloat16.
+STEP_ANSWERS = {"lstm": lambda w, x, state: lstm_answer(w, x, state, rounds_steps=True)}
 
 
 class RoundedFactors(TorchFunctionMode):
@@ -92,5 +96,7 @@ for name, (forward, weights, moving, _) in curves.MODELS.items():
     for k, v in (w | state).items():
         results[f"{name}/trained/{k}"] = v.detach().numpy()
     answer = answers(ANSWERS.get(name, forward), w, state, torch.tensor(x[0]))
+    if name in STEP_ANSWERS:
+        answer["rounded_steps"] = answers(STEP_ANSWERS[name], w, state, torch.tensor(x[0]))["rounded"]
     results |= {f"{name}/answer/{k}": v for k, v in answer.items()}
 np.savez_compressed(curves.HERE / "bfloat16_curves.npz", **results)

@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/row_sum.h"
 
 namespace nomograph::nn {
 namespace {
@@ -89,6 +91,29 @@ auto ReluSlope(const Attributes& attrs) {
   };
 }
 
+// Of float32 where nothing broadcasts.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareReluGrad(const PrepareContext& context) {
+  const Shape& shape = context.outputs[0].shape;
+  if (context.inputs[0].dtype != DType::kFloat32 || context.inputs[0].shape != shape ||
+      context.inputs[1].shape != shape) {
+    return nullptr;
+  }
+  ReluSlopes slopes{.alpha = static_cast<float>(context.attrs.Float("alpha"))};
+  slopes.limited = context.attrs.Has("limit");
+  if (slopes.limited) slopes.limit = static_cast<float>(context.attrs.Float("limit"));
+  return MakeComputeKernel(
+      [slopes, count = shape.num_elements(), threads = context.threads](KernelContext& run) {
+        const float *const dy = run.input<float>(0).data(), *const x = run.input<float>(1).data();
+        float* const dx = run.output<float>(0).data();
+        ParallelParts(threads, [&](int part, int parts) {
+          const int64_t begin = count * part / parts, end = count * (part + 1) / parts;
+          ReluGradOfRow(slopes, dy + begin, x + begin, dx + begin, end - begin);
+        });
+        return absl::OkStatus();
+      },
+      "vector loop");
+}
+
 absl::StatusOr<std::vector<Value>> ReluGradGradient(const GradientContext& g) {
   return std::vector<Value>{Call("nn.ReluGrad", {g.gradient(0), g.input(1)}, g.attrs()), Value()};
 }
@@ -104,6 +129,7 @@ OpDef ReluGrad() {
                     "from where on the activation rises no more; absent: "
                     "it always rises")
       .Gradient(ReluGradGradient)
+      .Fast(PrepareReluGrad)
       .Fast(FastElementwise(FastTypes{},
                             [](const Attributes& attrs) { return ReluSlope<float>(attrs); }))
       .Examples(

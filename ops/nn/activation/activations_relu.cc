@@ -1,10 +1,13 @@
 // Relu, Relu6, LeakyRelu, PRelu, ThresholdedRelu.
 #include <algorithm>
+#include <optional>
+#include <utility>
 
-#include "nomograph/core/onednn/elementwise_loop.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/row_sum.h"
 #include "nomograph/ops/nn/activation/activation_gradients.h"
 
 namespace nomograph::nn {
@@ -62,13 +65,63 @@ absl::StatusOr<std::vector<Value>> PReluGradient(const GradientContext& g) {
   return result;
 }
 
-// The slope is the operand of one step.
-constexpr PostOp kPRelu = {.kind = PostOp::Kind::kBinary, .algorithm = kBinaryPRelu, .input = 1};
-
 std::optional<PostOp> PReluPostOp(const FusionQuery& query) {
   const bool floats =
       query.inputs[1].dtype == DType::kFloat32 && query.output.dtype == DType::kFloat32;
-  return floats && query.fused_input == 0 ? std::optional(kPRelu) : std::nullopt;
+  if (!floats || query.fused_input != 0) return std::nullopt;
+  return PostOp{.kind = PostOp::Kind::kBinary, .algorithm = kBinaryPRelu};
+}
+
+// x as [outer, slopes, inner], where the slopes lie so; none where they do not.
+struct SlopeAxes {
+  int64_t outer = 1, slopes = 1, inner = 1;
+};
+std::optional<SlopeAxes> FindSlopeAxes(const Shape& x, const Shape& slope) {
+  SlopeAxes axes;
+  for (int i = 0; i < x.rank(); ++i) {
+    const int of_slope = i - (x.rank() - slope.rank());
+    if (of_slope >= 0 && slope[of_slope] != 1) {
+      if (axes.inner != 1) return std::nullopt;
+      axes.slopes *= x[i];
+    } else if (axes.slopes == 1) {
+      axes.outer *= x[i];
+    } else {
+      axes.inner *= x[i];
+    }
+  }
+  if (axes.slopes == 1) std::swap(axes.outer, axes.inner);  // one slope for all
+  return axes;
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> PreparePRelu(const PrepareContext& context) {
+  if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+  const auto found = FindSlopeAxes(context.inputs[0].shape, context.inputs[1].shape);
+  if (!found) return nullptr;
+  return MakeComputeKernel(
+      [axes = *found, threads = context.threads](KernelContext& run) {
+        const float *const x = run.input<float>(0).data(), *const slopes =
+                                                               run.input<float>(1).data();
+        float* const y = run.output<float>(0).data();
+        if (axes.inner == 1) {
+          ParallelFor(threads, axes.outer, [&](int64_t row) {
+            const int64_t first = row * axes.slopes;
+            PReluOfRow(x + first, slopes, /*one_for_all=*/axes.slopes == 1, y + first, axes.slopes);
+          });
+          return absl::OkStatus();
+        }
+        // Of all rows together, so that threads have as much where there are few.
+        const int64_t count = axes.outer * axes.slopes * axes.inner;
+        ParallelParts(threads, [&](int part, int parts) {
+          const int64_t end = count * (part + 1) / parts;
+          for (int64_t i = count * part / parts; i < end;) {
+            const int64_t row = i / axes.inner, next = std::min(end, (row + 1) * axes.inner);
+            PReluOfRow(x + i, slopes + row % axes.slopes, /*one_for_all=*/true, y + i, next - i);
+            i = next;
+          }
+        });
+        return absl::OkStatus();
+      },
+      "vector loop");
 }
 
 OpDef PRelu() {
@@ -85,27 +138,31 @@ OpDef PRelu() {
       .Infer(InferPRelu)
       .Reference(
           ElementwiseKernel(FloatTypes{}, [](auto x, auto slope) { return x < 0 ? slope * x : x; }))
-      .Fast([](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-        return onednn::PrepareElementwiseLoop(context, 0, kPRelu);
-      })
-      .TakesPostOps([](const PrepareContext& context) {
-        return onednn::ElementwiseLoopServes(context, 0, kPRelu);
-      })
+      .Fast(PreparePRelu)
       .AsPostOp(PReluPostOp)
       .InPlace()
       .InLowPrecision(LowPrecision::kFollows)
       .Gradient(PReluGradient)
-      .Examples(ExampleTable()
-                    .Rows(kFloats,
-                          {{-2, 0.25, -0.5}, {2, 0.25, 2}, {-1, -3, 3}, {0, 5, 0}, {kNaN, 1, kNaN}})
-                    .Add({.name = "a slope for each channel, first",
-                          .inputs = {Tensor::Of<float>({1, 2, 2}, {-1, 2, -3, -4}),
-                                     Tensor::Of<float>({2, 1}, {0.5, 0.1f})},
-                          .outputs = {Tensor::Of<float>({1, 2, 2}, {-0.5, 2, -0.3f, -0.4f})}})
-                    .Add({.name = "a slope for each channel, last",
-                          .inputs = {Tensor::Of<float>({1, 2, 2}, {-1, 2, -3, -4}),
-                                     Tensor::Vector<float>({0.5, 0.1f})},
-                          .outputs = {Tensor::Of<float>({1, 2, 2}, {-0.5, 2, -1.5, -0.4f})}}));
+      .Examples(
+          ExampleTable()
+              .Rows(kFloats,
+                    {{-2, 0.25, -0.5}, {2, 0.25, 2}, {-1, -3, 3}, {0, 5, 0}, {kNaN, 1, kNaN}})
+              .Add({.name = "a slope for each channel, first",
+                    .inputs = {Tensor::Of<float>({1, 2, 2}, {-1, 2, -3, -4}),
+                               Tensor::Of<float>({2, 1}, {0.5, 0.1f})},
+                    .outputs = {Tensor::Of<float>({1, 2, 2}, {-0.5, 2, -0.3f, -0.4f})}})
+              .Add({.name = "one slope",
+                    .inputs = {Tensor::Of<float>({2, 3}, {-1, 2, -3, -4, 0, 5}),
+                               Tensor::Vector<float>({0.5})},
+                    .outputs = {Tensor::Of<float>({2, 3}, {-0.5, 2, -1.5, -2, 0, 5})}})
+              .Add({.name = "a slope for each channel of images",
+                    .inputs = {Tensor::Of<float>({2, 2, 1, 2}, {-1, 2, -3, -4, -2, 1, 0, -8}),
+                               Tensor::Of<float>({2, 1, 1}, {0.5, -0.25})},
+                    .outputs = {Tensor::Of<float>({2, 2, 1, 2}, {-0.5, 2, 0.75, 1, -1, 1, 0, 2})}})
+              .Add({.name = "a slope for each channel, last",
+                    .inputs = {Tensor::Of<float>({1, 2, 2}, {-1, 2, -3, -4}),
+                               Tensor::Vector<float>({0.5, 0.1f})},
+                    .outputs = {Tensor::Of<float>({1, 2, 2}, {-0.5, 2, -1.5, -0.4f})}}));
 }
 
 OpDef ThresholdedRelu() {

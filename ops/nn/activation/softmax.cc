@@ -1,6 +1,5 @@
 // nn.Softmax, nn.LogSoftmax: exponentials along an axis that add up to 1, and their logarithms.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -11,6 +10,7 @@
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/row_sum.h"
 
 namespace nomograph::nn {
 namespace {
@@ -82,71 +82,32 @@ PrepareFn SoftmaxFast(dnnl::algorithm algorithm) {
   });
 }
 
-// e^x of x <= 0, off by a few units in the last place; 0 below -87, NaN of NaN. Without branches,
-// so that loops are vectorised. The coefficients are those of Cephes' expf (S. Moshier).
-inline float ExpOfNegative(float x) {
-  constexpr float kLog2E = 1.44269504f, kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  const float clipped = x < -87.0f ? -87.0f : x;
-  const float shifted = clipped * kLog2E + kRound;
-  const float n = shifted - kRound;
-  const float r = clipped - n * kLn2High - n * kLn2Low;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  const float power = std::bit_cast<float>((std::bit_cast<uint32_t>(shifted) + 127u) << 23);
-  const float y = (p * r * r + r + 1.0f) * power;
-  return x < -87.0f ? 0.0f : y;
-}
-
-void SoftmaxRow(const float* x, float* y, int64_t size, bool logarithm) {
-  float greatest = x[0];
-  // NaN that is not the greatest comes through the sum.
-#pragma omp simd reduction(max : greatest)
-  for (int64_t i = 0; i < size; ++i) greatest = x[i] > greatest ? x[i] : greatest;
-  float sum = 0;
-  if (logarithm) {
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < size; ++i) sum += ExpOfNegative(x[i] - greatest);
-    const float shift = std::log(sum);
-#pragma omp simd
-    for (int64_t i = 0; i < size; ++i) y[i] = x[i] - greatest - shift;
-    return;
-  }
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < size; ++i) {
-    const float e = ExpOfNegative(x[i] - greatest);
-    y[i] = e;
-    sum += e;
-  }
-  const float factor = 1 / sum;
-#pragma omp simd
-  for (int64_t i = 0; i < size; ++i) y[i] *= factor;
-}
-
-// Along the last axis, in float32, where oneDNN's kernel is not wanted because it may lose NaN.
-PrepareFn SoftmaxRows(bool logarithm) {
-  return [logarithm](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+// In float32: along the last axis where oneDNN's kernel is not wanted because it may lose NaN,
+// along others because its loops for these are slow.
+PrepareFn SoftmaxLoops(bool logarithm, bool last_axis) {
+  return [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
     if (context.inputs[0].dtype != DType::kFloat32 || !context.post_ops.empty()) return nullptr;
     const Shape shape = ThreeAxes(context.inputs[0].shape, context.attrs.Int("axis"));
-    if (shape[1] < 2 || shape[2] != 1) return nullptr;
+    if (shape[1] < 2 || last_axis != (shape[2] == 1)) return nullptr;
     constexpr int64_t kPerThread = 8192;  // elements: less is not worth a thread
-    const int64_t worth = std::max<int64_t>(1, shape[0] * shape[1] / kPerThread);
+    const int64_t worth = std::max<int64_t>(1, shape.num_elements() / kPerThread);
     const int threads = static_cast<int>(std::min<int64_t>(context.threads, worth));
     return MakeComputeKernel(
         [=](KernelContext& run) {
-          const float* x = run.input<float>(0).data();
-          float* y = run.output<float>(0).data();
-          const int64_t rows = shape[0], size = shape[1];
-          ParallelFor(threads, rows, [&](int64_t row) {
-            SoftmaxRow(x + row * size, y + row * size, size, logarithm);
+          const float* const x = run.input<float>(0).data();
+          float* const y = run.output<float>(0).data();
+          const int64_t size = shape[1], inner = shape[2];
+          ParallelFor(threads, shape[0], [&](int64_t row) {
+            const int64_t first = row * size * inner;
+            if (last_axis) {
+              SoftmaxOfRow(x + first, y + first, size, logarithm);
+            } else {
+              SoftmaxOfColumns(x + first, y + first, size, inner, logarithm);
+            }
           });
           return absl::OkStatus();
         },
-        "rows");
+        last_axis ? "rows" : "columns");
   };
 }
 
@@ -263,8 +224,9 @@ NOMO_REGISTER_OP(
                   "ONNX Softmax since version 13; Keras Softmax")
         .Known({.as = "onnx", .name = "Softmax", .since = 13})
         .Reference(SoftmaxCompute(false))
+        .Fast(SoftmaxLoops(/*logarithm=*/false, /*last_axis=*/false))
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_accurate))
-        .Fast(SoftmaxRows(/*logarithm=*/false))
+        .Fast(SoftmaxLoops(/*logarithm=*/false, /*last_axis=*/true))
         .Gradient(SoftmaxGradient)
         .Examples(SoftmaxExamples));
 NOMO_REGISTER_OP(
@@ -276,8 +238,9 @@ NOMO_REGISTER_OP(
         "ONNX LogSoftmax since version 13; tf.nn.log_softmax")
         .Known({.as = "onnx", .name = "LogSoftmax", .since = 13})
         .Reference(SoftmaxCompute(true))
+        .Fast(SoftmaxLoops(/*logarithm=*/true, /*last_axis=*/false))
         .Fast(SoftmaxFast(dnnl::algorithm::softmax_log))
-        .Fast(SoftmaxRows(/*logarithm=*/true))
+        .Fast(SoftmaxLoops(/*logarithm=*/true, /*last_axis=*/true))
         .Gradient(LogSoftmaxGradient)
         .Examples(LogSoftmaxExamples));
 

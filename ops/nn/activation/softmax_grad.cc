@@ -3,6 +3,7 @@
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/row_sum.h"
 #include "nomograph/ops/nn/lines.h"
 
 namespace nomograph::nn {
@@ -42,14 +43,9 @@ absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
   return MakeComputeKernel(
       [size, lines, threads](KernelContext& kernel) {
         ParallelFor(threads, lines, [&](int64_t line) {
-          const float* dy = kernel.input<float>(0).data() + line * size;
-          const float* y = kernel.input<float>(1).data() + line * size;
-          float* dx = kernel.output<float>(0).data() + line * size;
-          float sum = 0;
-#pragma omp simd reduction(+ : sum)
-          for (int64_t i = 0; i < size; ++i) sum += dy[i] * y[i];
-#pragma omp simd
-          for (int64_t i = 0; i < size; ++i) dx[i] = y[i] * (dy[i] - sum);
+          SoftmaxGradOfRow(kernel.input<float>(0).data() + line * size,
+                           kernel.input<float>(1).data() + line * size,
+                           kernel.output<float>(0).data() + line * size, size);
         });
         return absl::OkStatus();
       },

@@ -91,10 +91,13 @@ absl::Status RunFast(KernelContext& context, const ChannelShape& shape, int thre
   float *const mean = first + shape.channels, *const factor = mean + shape.channels;
   float* const offset = factor + shape.channels;
   for (int64_t c = 0; c < shape.channels; ++c) first[c] = x[c * shape.inner];
-  SumChannels(shape, threads, sums, [&](int64_t i, int64_t c) {
-    const float difference = x[i] - first[c];
-    return ChannelPair{difference, difference * difference};
-  });
+  SumChannels(
+      shape, threads, sums,
+      [=](int64_t i, int64_t c) {
+        const float difference = x[i] - first[c];
+        return ChannelPair{difference, difference * difference};
+      },
+      [=](int64_t i, int64_t count, int64_t c) { return CenteredSums(x + i, first[c], count); });
   const auto count = static_cast<double>(shape.count());
   for (int64_t c = 0; c < shape.channels; ++c) {
     const double shift = sums[c] / count;

@@ -90,10 +90,13 @@ void FindStatistics(KernelContext& context, const ChannelShape& shape, int threa
                     const Coefficients& of) {
   const float* const x = context.input<float>(kX).data();
   for (int64_t c = 0; c < shape.channels; ++c) of.mean[c] = x[c * shape.inner];
-  SumChannels(shape, threads, sums, [=](int64_t i, int64_t c) {
-    const float difference = x[i] - of.mean[c];
-    return ChannelPair{difference, difference * difference};
-  });
+  SumChannels(
+      shape, threads, sums,
+      [=](int64_t i, int64_t c) {
+        const float difference = x[i] - of.mean[c];
+        return ChannelPair{difference, difference * difference};
+      },
+      [=](int64_t i, int64_t count, int64_t c) { return CenteredSums(x + i, of.mean[c], count); });
   const auto count = static_cast<double>(shape.count());
   for (int64_t c = 0; c < shape.channels; ++c) {
     const double shift = sums[c] / count;
@@ -118,9 +121,14 @@ absl::Status RunFast(KernelContext& context, const ChannelShape& shape, int thre
   } else {
     FindStatistics(context, shape, threads, sums, of);
   }
-  SumChannels(shape, threads, sums, [=](int64_t i, int64_t c) {
-    return ChannelPair{dy[i], dy[i] * (x[i] - of.mean[c])};
-  });
+  SumChannels(
+      shape, threads, sums,
+      [=](int64_t i, int64_t c) {
+        return ChannelPair{dy[i], dy[i] * (x[i] - of.mean[c])};
+      },
+      [=](int64_t i, int64_t count, int64_t c) {
+        return CenteredProducts(dy + i, x + i, of.mean[c], count);
+      });
   const auto count = static_cast<double>(shape.count());
   for (int64_t c = 0; c < channels; ++c) {
     const double inverse = of.inverse[c], sum = sums[c], product = sums[channels + c] * inverse;

@@ -7,6 +7,7 @@
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/vector/row_sum.h"
 
 namespace nomograph::nn {
 
@@ -43,9 +44,10 @@ inline int64_t SumDoubles(const ChannelShape& shape, int threads) {
 
 // Sums f(element, channel), a ChannelPair, over the elements of each channel, into sums[c] and
 // sums[channels + c]. `sums` has SumDoubles() elements. Floats are summed up for a short while, and
-// then as doubles.
-template <typename F>
-void SumChannels(const ChannelShape& shape, int threads, double* sums, F f) {
+// then as doubles. run(first element, count, channel) is the same sum over elements that lie side
+// by side.
+template <typename F, typename Run>
+void SumChannels(const ChannelShape& shape, int threads, double* sums, F f, Run run) {
   const int64_t channels = shape.channels, inner = shape.inner;
   if (inner > 1) {
     ParallelFor(threads, channels, [&](int64_t c) {
@@ -54,16 +56,9 @@ void SumChannels(const ChannelShape& shape, int threads, double* sums, F f) {
         const int64_t base = (o * channels + c) * inner;
         constexpr int64_t kChunk = 1024;
         for (int64_t begin = 0; begin < inner; begin += kChunk) {
-          const int64_t end = std::min(begin + kChunk, inner);
-          float a = 0, b = 0;
-#pragma omp simd reduction(+ : a, b)
-          for (int64_t i = begin; i < end; ++i) {
-            const ChannelPair pair = f(base + i, c);
-            a += pair.a;
-            b += pair.b;
-          }
-          first += a;
-          second += b;
+          const RowSums part = run(base + begin, std::min(kChunk, inner - begin), c);
+          first += part.first;
+          second += part.second;
         }
       }
       sums[c] = first;
