@@ -207,6 +207,7 @@ ProductSpec MatMulSpec(const PrepareContext &context, const MatMulInputs &inputs
                 .inner_step = b_zero.step},
           .y = context.outputs[0].shape,
           .may_use_bytes = a.num_elements() >= kRowsForBytes * a[a.rank() - 1],
+          .is_matrix = b.rank() == 2,
           .build = BuildMatMul};
 }
 

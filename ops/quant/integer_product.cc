@@ -47,13 +47,25 @@ class ProductKernel : public Kernel {
 
   int64_t scratch_bytes() const override { return plan_.bytes(); }
   std::unique_ptr<KernelState> NewState() const override { return product_->NewState(); }
+  bool ReadsInput(int index) const override { return product_->ReadsInput(index); }
   std::string Describe() const override { return product_->Describe(); }
   absl::Status Run(KernelContext& context) const override {
     std::byte* const inner = context.scratch() + inner_;
-    if (!finish_) return product_->Run(context, inner, context.output<int32_t>(0).data());
+    if (!finish_) {
+      const absl::Span<int32_t> y = context.output<int32_t>(0);
+      NOMO_RETURN_IF_ERROR(product_->Run(context, inner, y.data()));
+      if (const int32_t* offsets = product_->Offsets(inner)) {
+        const Shape& shape = context.output_shape(0);
+        const int64_t columns = shape[shape.rank() - 1];
+        for (size_t r = 0; r < y.size(); r += columns) {
+          AddSums(offsets, false, columns, y.data() + r);
+        }
+      }
+      return absl::OkStatus();
+    }
     auto* sums = reinterpret_cast<int32_t*>(context.scratch() + sums_);
     NOMO_RETURN_IF_ERROR(product_->Run(context, inner, sums));
-    finish_(context, sums);
+    finish_(context, sums, product_->Offsets(inner));
     return absl::OkStatus();
   }
 
@@ -91,13 +103,13 @@ IntegerProduct::Weights IntegerProduct::WeightsOf(const PrepareContext& context,
 
 bool IntegerProduct::FitsBytes(const ProductSpec& spec, const Weights& weights) {
   if (!spec.may_use_bytes || !weights.known || !spec.x.has_one_zero_point()) return false;
-  const float* const values = weights.values.data();
+  const int16_t* const values = weights.values.data();
   const auto count = static_cast<int64_t>(weights.values.size());
-  float low = 0, high = 0;
+  int16_t low = 0, high = 0;
 #pragma omp simd reduction(min : low) reduction(max : high)
   for (int64_t i = 0; i < count; ++i) {
-    low = std::min(low, values[i]);
-    high = std::max(high, values[i]);
+    low = values[i] < low ? values[i] : low;  // std::min() is not done in vectors
+    high = values[i] > high ? values[i] : high;
   }
   // Without VNNI two products of the greatest uint8 must fit into 16 bits.
   return HasVnni() ? low >= -128 && high <= 127 : low >= -64 && high <= 64;
@@ -144,7 +156,13 @@ absl::StatusOr<std::unique_ptr<IntegerProduct>> IntegerProduct::Create(
 absl::StatusOr<bool> IntegerProduct::AddParts(const PrepareContext& context, const Weights& weights,
                                               int64_t slab_size) {
   w_known_ = weights.known;
-  const int64_t depth = spec_.w.depth();
+  const int64_t depth = spec_.w.depth(), columns = spec_.w.inner();
+  if (way_ == Way::kBytes && spec_.is_matrix) {
+    column_sums_.resize(columns);
+    for (int64_t d = 0; d < depth; ++d) {
+      AddSums(weights.values.data() + d * columns, false, columns, column_sums_.data());
+    }
+  }
   for (int64_t begin = 0; begin < depth; begin += slab_size) {
     NOMO_ASSIGN_OR_RETURN(const bool served,
                           AddPart(context, weights, {begin, std::min(slab_size, depth - begin)}));
@@ -161,7 +179,7 @@ absl::StatusOr<bool> IntegerProduct::AddPart(const PrepareContext& context, cons
       {bytes ? DType::kUInt8 : DType::kFloat32,
        spec_.divisible ? spec_.x.BlockShape(slab.size) : spec_.x.shape},
       {bytes ? DType::kInt8 : DType::kFloat32, spec_.w.BlockShape(slab.size)}};
-  if (bytes) inputs.push_back({DType::kInt32, {1}});
+  if (bytes && column_sums_.empty()) inputs.push_back({DType::kInt32, {1}});
   Tensor w = weights.known ? ConvertedWeights(weights, slab) : Tensor();
   NOMO_ASSIGN_OR_RETURN(
       std::optional<nn::SubKernel> kernel,
@@ -194,6 +212,7 @@ void IntegerProduct::PlaceScratch(int64_t slab_size) {
   x_ = plan.Add(x.num_elements() * element);
   w_ = plan.Add(w_known_ ? 0 : spec_.w.BlockShape(slab_size).num_elements() * element);
   zero_ = plan.Add<int32_t>(1);
+  offsets_ = plan.Add<int32_t>(static_cast<int64_t>(column_sums_.size()));
   sums_ = plan.Add<int32_t>(spec_.y.num_elements());
   int64_t inner = 0;
   for (const Part& part : parts_) inner = std::max(inner, part.kernel.scratch_bytes());
@@ -205,6 +224,20 @@ std::unique_ptr<KernelState> IntegerProduct::NewState() const {
   auto state = std::make_unique<nn::SubKernelStates>();
   for (const Part& part : parts_) state->states.push_back(part.kernel.NewState());
   return state;
+}
+
+bool IntegerProduct::ReadsInput(int index) const {
+  return !w_known_ || (index != spec_.w.input && index != spec_.w.zero_point);
+}
+
+const int32_t* IntegerProduct::Offsets(std::byte* scratch) const {
+  const auto zero = static_cast<uint32_t>(*reinterpret_cast<const int32_t*>(scratch + zero_));
+  if (column_sums_.empty() || zero == 0) return nullptr;
+  auto* const offsets = reinterpret_cast<int32_t*>(scratch + offsets_);
+  for (size_t c = 0; c < column_sums_.size(); ++c) {
+    offsets[c] = static_cast<int32_t>(0 - zero * static_cast<uint32_t>(column_sums_[c]));
+  }
+  return offsets;
 }
 
 std::string IntegerProduct::Describe() const {
