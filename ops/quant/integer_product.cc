@@ -17,6 +17,13 @@ constexpr int64_t kExact = int64_t{1} << 24;
 // An element of x less its zero point, which may lie anywhere, and also a plain uint8.
 constexpr int64_t kGreatestX = 255;
 
+// Bytes; also where there are none.
+bool IsZero(const Tensor& zeros) {
+  const std::byte* const bytes = zeros.valid() ? zeros.raw_data() : nullptr;
+  return std::all_of(bytes, bytes + (zeros.valid() ? zeros.num_bytes() : 0),
+                     [](std::byte b) { return b == std::byte{0}; });
+}
+
 Tensor ConstantOf(const PrepareContext& context, int i) {
   return i < static_cast<int>(context.constants.size()) ? context.constants[i] : Tensor();
 }
@@ -142,6 +149,8 @@ absl::StatusOr<std::unique_ptr<IntegerProduct>> IntegerProduct::Create(
     return nullptr;
   }
   const Weights weights = WeightsOf(context, spec);
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<IntegerProduct> whole, CreateWhole(context, spec, weights));
+  if (whole != nullptr) return whole;
   const int64_t slab_size = SlabSize(context, spec, weights);
   if (slab_size == 0) return nullptr;
   for (const Way way : {Way::kBytes, Way::kFloat}) {
@@ -151,6 +160,16 @@ absl::StatusOr<std::unique_ptr<IntegerProduct>> IntegerProduct::Create(
     if (served) return product;
   }
   return nullptr;
+}
+
+absl::StatusOr<std::unique_ptr<IntegerProduct>> IntegerProduct::CreateWhole(
+    const PrepareContext& context, const ProductSpec& spec, const Weights& weights) {
+  if (!HasVnni() || !spec.is_matrix || !FitsBytes(spec, weights)) return nullptr;
+  std::unique_ptr<IntegerProduct> product(new IntegerProduct(spec, Way::kBytes, context));
+  NOMO_ASSIGN_OR_RETURN(const bool served, product->AddParts(context, weights, spec.w.depth()));
+  // Its sums are integers all the way, as long as nothing is done to them.
+  const bool exact = served && absl::StrContains(product->Describe(), "brg:");
+  return exact ? std::move(product) : nullptr;
 }
 
 absl::StatusOr<bool> IntegerProduct::AddParts(const PrepareContext& context, const Weights& weights,
@@ -194,6 +213,10 @@ absl::StatusOr<bool> IntegerProduct::AddPart(const PrepareContext& context, cons
 }
 
 Tensor IntegerProduct::ConvertedWeights(const Weights& weights, const Slab& slab) const {
+  if (way_ == Way::kBytes && w_dtype_ == DType::kInt8 && slab.size == spec_.w.depth() &&
+      IsZero(weights.zeros)) {
+    return weights.elements;
+  }
   const std::byte* elements = weights.elements.raw_data();
   const std::byte* zeros = weights.zeros.valid() ? weights.zeros.raw_data() : nullptr;
   Tensor w(way_ == Way::kBytes ? DType::kInt8 : DType::kFloat32, spec_.w.BlockShape(slab.size));

@@ -79,6 +79,10 @@ class IntegerProduct {
   IntegerProduct(const ProductSpec& spec, Way way, const PrepareContext& context);
   static Weights WeightsOf(const PrepareContext& context, const ProductSpec& spec);
   static bool FitsBytes(const ProductSpec& spec, const Weights& weights);
+  // By bytes, in one part; null where that does not serve or is not exact.
+  static absl::StatusOr<std::unique_ptr<IntegerProduct>> CreateWhole(const PrepareContext& context,
+                                                                     const ProductSpec& spec,
+                                                                     const Weights& weights);
   // The size of the slabs for which all sums are exact; 0 where there is none.
   static int64_t SlabSize(const PrepareContext& context, const ProductSpec& spec,
                           const Weights& weights);
