@@ -17,10 +17,8 @@ constexpr int64_t kExact = int64_t{1} << 24;
 // An element of x less its zero point, which may lie anywhere, and also a plain uint8.
 constexpr int64_t kGreatestX = 255;
 
-// Bytes; also where there are none.
-bool IsZero(const Tensor& zeros) {
-  const std::byte* const bytes = zeros.valid() ? zeros.raw_data() : nullptr;
-  return std::all_of(bytes, bytes + (zeros.valid() ? zeros.num_bytes() : 0),
+bool IsZero(const Tensor& bytes) {
+  return std::all_of(bytes.raw_data(), bytes.raw_data() + bytes.num_bytes(),
                      [](std::byte b) { return b == std::byte{0}; });
 }
 
@@ -96,20 +94,26 @@ IntegerProduct::IntegerProduct(const ProductSpec& spec, Way way, const PrepareCo
 
 IntegerProduct::Weights IntegerProduct::WeightsOf(const PrepareContext& context,
                                                   const ProductSpec& spec) {
-  Weights weights{false, ConstantOf(context, spec.w.input), Tensor(), {}};
+  Weights weights{
+      .known = false, .elements = ConstantOf(context, spec.w.input), .zeros = {}, .values = {}};
   const bool has_zeros = context.has_input(spec.w.zero_point);
   if (has_zeros) weights.zeros = ConstantOf(context, spec.w.zero_point);
   weights.known = weights.elements.valid() && has_zeros == weights.zeros.valid();
-  if (!weights.known) return weights;
+  weights.plain = weights.known && weights.elements.dtype() == DType::kInt8 &&
+                  (!has_zeros || IsZero(weights.zeros));
+  return weights;
+}
+
+void IntegerProduct::SubtractZeros(const ProductSpec& spec, Weights& weights) {
   weights.values.resize(weights.elements.num_elements());
   CopySlab(spec.w, weights.elements.dtype(), weights.elements.raw_data(),
-           has_zeros ? weights.zeros.raw_data() : nullptr, 0, {0, spec.w.depth()}, 1,
+           weights.zeros.valid() ? weights.zeros.raw_data() : nullptr, 0, {0, spec.w.depth()}, 1,
            weights.values.data());
-  return weights;
 }
 
 bool IntegerProduct::FitsBytes(const ProductSpec& spec, const Weights& weights) {
   if (!spec.may_use_bytes || !weights.known || !spec.x.has_one_zero_point()) return false;
+  if (weights.plain && HasVnni()) return true;
   const int16_t* const values = weights.values.data();
   const auto count = static_cast<int64_t>(weights.values.size());
   int16_t low = 0, high = 0;
@@ -148,9 +152,13 @@ absl::StatusOr<std::unique_ptr<IntegerProduct>> IntegerProduct::Create(
       0) {
     return nullptr;
   }
-  const Weights weights = WeightsOf(context, spec);
+  Weights weights = WeightsOf(context, spec);
+  // Of plain weights of a matrix nothing but their sums is wanted, and a large one takes memory.
+  const bool as_they_are = HasVnni() && spec.is_matrix && weights.plain;
+  if (weights.known && !as_they_are) SubtractZeros(spec, weights);
   NOMO_ASSIGN_OR_RETURN(std::unique_ptr<IntegerProduct> whole, CreateWhole(context, spec, weights));
   if (whole != nullptr) return whole;
+  if (as_they_are) SubtractZeros(spec, weights);
   const int64_t slab_size = SlabSize(context, spec, weights);
   if (slab_size == 0) return nullptr;
   for (const Way way : {Way::kBytes, Way::kFloat}) {
@@ -178,9 +186,13 @@ absl::StatusOr<bool> IntegerProduct::AddParts(const PrepareContext& context, con
   const int64_t depth = spec_.w.depth(), columns = spec_.w.inner();
   if (way_ == Way::kBytes && spec_.is_matrix) {
     column_sums_.resize(columns);
-    for (int64_t d = 0; d < depth; ++d) {
-      AddSums(weights.values.data() + d * columns, false, columns, column_sums_.data());
-    }
+    const auto add_rows = [&](const auto* rows) {
+      for (int64_t d = 0; d < depth; ++d) {
+        AddSums(rows + d * columns, false, columns, column_sums_.data());
+      }
+    };
+    weights.plain ? add_rows(weights.elements.data<int8_t>().data())
+                  : add_rows(weights.values.data());
   }
   for (int64_t begin = 0; begin < depth; begin += slab_size) {
     NOMO_ASSIGN_OR_RETURN(const bool served,
@@ -213,10 +225,7 @@ absl::StatusOr<bool> IntegerProduct::AddPart(const PrepareContext& context, cons
 }
 
 Tensor IntegerProduct::ConvertedWeights(const Weights& weights, const Slab& slab) const {
-  if (way_ == Way::kBytes && w_dtype_ == DType::kInt8 && slab.size == spec_.w.depth() &&
-      IsZero(weights.zeros)) {
-    return weights.elements;
-  }
+  if (way_ == Way::kBytes && weights.plain && slab.size == spec_.w.depth()) return weights.elements;
   const std::byte* elements = weights.elements.raw_data();
   const std::byte* zeros = weights.zeros.valid() ? weights.zeros.raw_data() : nullptr;
   Tensor w(way_ == Way::kBytes ? DType::kInt8 : DType::kFloat32, spec_.w.BlockShape(slab.size));

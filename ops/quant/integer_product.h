@@ -73,11 +73,13 @@ class IntegerProduct {
   struct Weights {
     bool known;
     Tensor elements, zeros;       // zeros: invalid for none
-    std::vector<int16_t> values;  // elements less zeros
+    bool plain = false;           // int8, and all zeros are 0
+    std::vector<int16_t> values;  // elements less zeros, once SubtractZeros() has been called
   };
 
   IntegerProduct(const ProductSpec& spec, Way way, const PrepareContext& context);
   static Weights WeightsOf(const PrepareContext& context, const ProductSpec& spec);
+  static void SubtractZeros(const ProductSpec& spec, Weights& weights);
   static bool FitsBytes(const ProductSpec& spec, const Weights& weights);
   // By bytes, in one part; null where that does not serve or is not exact.
   static absl::StatusOr<std::unique_ptr<IntegerProduct>> CreateWhole(const PrepareContext& context,

@@ -145,8 +145,15 @@ Tensor Transposed(const Tensor &matrix) {
   Tensor result(matrix.dtype(), {columns, rows});
   const std::byte *const from = matrix.raw_data();
   std::byte *const to = result.mutable_raw_data();
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * columns + c];
+  constexpr int64_t kSquare = 64;  // a cache's line of each of so many rows
+  for (int64_t first_row = 0; first_row < rows; first_row += kSquare) {
+    const int64_t end_row = std::min(first_row + kSquare, rows);
+    for (int64_t first = 0; first < columns; first += kSquare) {
+      const int64_t end = std::min(first + kSquare, columns);
+      for (int64_t c = first; c < end; ++c) {
+        for (int64_t r = first_row; r < end_row; ++r) to[c * rows + r] = from[r * columns + c];
+      }
+    }
   }
   return result;
 }
