@@ -16,6 +16,7 @@
 #include "nomograph/inspect/concrete_types.h"
 #include "nomograph/inspect/find_non_finite.h"
 #include "nomograph/inspect/tensor_stats.h"
+#include "nomograph/tools/code_pages.h"
 #include "nomograph/tools/command.h"
 #include "nomograph/tools/exit_code.h"
 #include "nomograph/tools/report/json_values.h"
@@ -324,6 +325,7 @@ absl::Status Execute(const Arguments& arguments) {
                                     .batch = arguments.batch > 0 ? arguments.batch : 1,
                                     .csv_header = arguments.csv_header,
                                     .pixels = pixels}));
+  GiveBackCodePages();
   NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, Run(arguments, **session, inputs));
   const std::chrono::duration<double> to_first = std::chrono::steady_clock::now() - start;
   // Of several processes the first one writes what all have computed, and tells the times.

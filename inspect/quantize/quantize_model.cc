@@ -391,7 +391,8 @@ class Quantizer {
     return scales;
   }
 
-  ValueId AddDequantized(Writer& writer, const std::string& name, Tensor integers,
+  // `name` is a copy: what is added moves the values that have the names.
+  ValueId AddDequantized(Writer& writer, std::string name, Tensor integers,
                          const std::vector<float>& scales, int axis, std::vector<Node>& nodes) {
     const Shape shape = integers.shape();
     const Shape channels = {static_cast<int64_t>(scales.size())};

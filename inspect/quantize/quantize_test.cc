@@ -235,6 +235,38 @@ TEST(QuantizeModel, RunsOnIntegersNearTheModelOfFloats) {
   }
 }
 
+// Also where the graph moves to more memory meanwhile.
+TEST(QuantizeModel, NamesWeightsAfterWhatTheyStandFor) {
+  for (int count = 1; count <= 24; ++count) {
+    const Case chain{
+        .name = "a chain of convolutions", .input = {2, 5, 5, 3}, .write = [count](const Value& x) {
+          Value y = x;
+          for (int i = 0; i < count; ++i) y = Conv(y, {1, 1, 3, 3}, 2 * i, {});
+          return y;
+        }};
+    Model model = Written(chain);
+    for (const Node& node : model.graph.nodes) {  // too long to stand in a string itself
+      if (node.op == "core.Constant") model.graph.values[node.outputs[0]].name += "_of_a_long_name";
+    }
+    for (const Weight& weight : model.graph.weights) {
+      model.graph.values[weight.value].name += "_of_a_long_name";
+    }
+    const auto quantized = QuantizeModel(std::move(model), {.samples = Samples(chain)});
+    ASSERT_TRUE(quantized.ok()) << quantized.status();
+    EXPECT_EQ(quantized->nodes, count);
+    const Graph& graph = quantized->model.graph;
+    for (const Node& node : graph.nodes) {
+      if (node.op != "quant.DequantizeLinear") continue;
+      const auto named = [&](int input, const std::string& suffix) {
+        const std::string name = graph.value(node.inputs[input]).name;
+        return name.substr(0, name.rfind(suffix));
+      };
+      EXPECT_EQ(named(1, "_scale"), named(0, "_quantized"));
+      EXPECT_EQ(named(2, "_zero_point"), named(0, "_quantized"));
+    }
+  }
+}
+
 TEST(QuantizeModel, LeavesOutWhatItIsTold) {
   const Case c = Cases()[0];
   const auto quantized =

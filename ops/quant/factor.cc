@@ -77,6 +77,8 @@ void CopySlab(const Factor& factor, DType dtype, const std::byte* elements, cons
 template void CopySlab(const Factor&, DType, const std::byte*, const std::byte*, int32_t,
                        const Slab&, int, float*);
 template void CopySlab(const Factor&, DType, const std::byte*, const std::byte*, int32_t,
+                       const Slab&, int, int16_t*);
+template void CopySlab(const Factor&, DType, const std::byte*, const std::byte*, int32_t,
                        const Slab&, int, int8_t*);
 template void CopySlab(const Factor&, DType, const std::byte*, const std::byte*, int32_t,
                        const Slab&, int, uint8_t*);
@@ -91,7 +93,7 @@ int64_t MagnitudeBound(DType dtype, bool has_zeros, const Tensor& zeros) {
   return bound;
 }
 
-int64_t ChannelSum(const Factor& factor, absl::Span<const float> values, const Slab& slab) {
+int64_t ChannelSum(const Factor& factor, absl::Span<const int16_t> values, const Slab& slab) {
   const int64_t outer = factor.outer(), inner = factor.inner(), depth = factor.depth();
   const int64_t outer_step = !factor.outer_is_channel ? 0 : factor.inner_is_channel ? inner : 1;
   const int64_t inner_step = factor.inner_is_channel ? 1 : 0;
@@ -104,9 +106,9 @@ int64_t ChannelSum(const Factor& factor, absl::Span<const float> values, const S
       const int64_t end = std::min(begin + kTogether, slab.begin + slab.size);
       std::fill(line.begin(), line.end(), 0);
       for (int64_t d = begin; d < end; ++d) {
-        const float* const from = values.data() + (o * depth + d) * inner;
+        const int16_t* const from = values.data() + (o * depth + d) * inner;
 #pragma omp simd
-        for (int64_t i = 0; i < inner; ++i) line[i] += static_cast<int32_t>(std::fabs(from[i]));
+        for (int64_t i = 0; i < inner; ++i) line[i] += from[i] < 0 ? -from[i] : from[i];
       }
       for (int64_t i = 0; i < inner; ++i) sums[o * outer_step + i * inner_step] += line[i];
     }

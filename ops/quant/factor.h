@@ -36,7 +36,8 @@ struct Slab {
 };
 
 // Writes the elements less their zero points (`zeros`, of the factor's type; null: none) and less
-// `offset`, which To can hold, in the order of BlockShape(). To is float, int8_t or uint8_t.
+// `offset`, which To can hold, in the order of BlockShape(). To is float, int16_t, int8_t or
+// uint8_t.
 template <typename To>
 void CopySlab(const Factor& factor, DType dtype, const std::byte* elements, const std::byte* zeros,
               int32_t offset, const Slab& slab, int threads, To* to);
@@ -47,7 +48,7 @@ int64_t MagnitudeBound(DType dtype, bool has_zeros, const Tensor& zeros);
 
 // Of the second factor: the greatest sum of the magnitudes that belong to one channel in the slab,
 // for these elements less their zero points, ...
-int64_t ChannelSum(const Factor& factor, absl::Span<const float> values, const Slab& slab);
+int64_t ChannelSum(const Factor& factor, absl::Span<const int16_t> values, const Slab& slab);
 // ... or for elements of this magnitude.
 int64_t ChannelSum(const Factor& factor, int64_t magnitude, const Slab& slab);
 

@@ -206,7 +206,9 @@ ProductSpec MatMulSpec(const PrepareContext &context, const MatMulInputs &inputs
                 .group_step = b_zero.matrix_step,
                 .inner_step = b_zero.step},
           .y = context.outputs[0].shape,
-          .may_use_bytes = a.num_elements() >= kRowsForBytes * a[a.rank() - 1],
+          .may_use_bytes =
+              a.num_elements() >= kRowsForBytes * a[a.rank() - 1] || (HasVnni() && b.rank() == 2),
+          .is_matrix = b.rank() == 2,
           .build = BuildMatMul};
 }
 

@@ -17,6 +17,11 @@ constexpr int64_t kExact = int64_t{1} << 24;
 // An element of x less its zero point, which may lie anywhere, and also a plain uint8.
 constexpr int64_t kGreatestX = 255;
 
+bool IsZero(const Tensor& bytes) {
+  return std::all_of(bytes.raw_data(), bytes.raw_data() + bytes.num_bytes(),
+                     [](std::byte b) { return b == std::byte{0}; });
+}
+
 Tensor ConstantOf(const PrepareContext& context, int i) {
   return i < static_cast<int>(context.constants.size()) ? context.constants[i] : Tensor();
 }
@@ -47,13 +52,25 @@ class ProductKernel : public Kernel {
 
   int64_t scratch_bytes() const override { return plan_.bytes(); }
   std::unique_ptr<KernelState> NewState() const override { return product_->NewState(); }
+  bool ReadsInput(int index) const override { return product_->ReadsInput(index); }
   std::string Describe() const override { return product_->Describe(); }
   absl::Status Run(KernelContext& context) const override {
     std::byte* const inner = context.scratch() + inner_;
-    if (!finish_) return product_->Run(context, inner, context.output<int32_t>(0).data());
+    if (!finish_) {
+      const absl::Span<int32_t> y = context.output<int32_t>(0);
+      NOMO_RETURN_IF_ERROR(product_->Run(context, inner, y.data()));
+      if (const int32_t* offsets = product_->Offsets(inner)) {
+        const Shape& shape = context.output_shape(0);
+        const int64_t columns = shape[shape.rank() - 1];
+        for (size_t r = 0; r < y.size(); r += columns) {
+          AddSums(offsets, false, columns, y.data() + r);
+        }
+      }
+      return absl::OkStatus();
+    }
     auto* sums = reinterpret_cast<int32_t*>(context.scratch() + sums_);
     NOMO_RETURN_IF_ERROR(product_->Run(context, inner, sums));
-    finish_(context, sums);
+    finish_(context, sums, product_->Offsets(inner));
     return absl::OkStatus();
   }
 
@@ -77,27 +94,33 @@ IntegerProduct::IntegerProduct(const ProductSpec& spec, Way way, const PrepareCo
 
 IntegerProduct::Weights IntegerProduct::WeightsOf(const PrepareContext& context,
                                                   const ProductSpec& spec) {
-  Weights weights{false, ConstantOf(context, spec.w.input), Tensor(), {}};
+  Weights weights{
+      .known = false, .elements = ConstantOf(context, spec.w.input), .zeros = {}, .values = {}};
   const bool has_zeros = context.has_input(spec.w.zero_point);
   if (has_zeros) weights.zeros = ConstantOf(context, spec.w.zero_point);
   weights.known = weights.elements.valid() && has_zeros == weights.zeros.valid();
-  if (!weights.known) return weights;
+  weights.plain = weights.known && weights.elements.dtype() == DType::kInt8 &&
+                  (!has_zeros || IsZero(weights.zeros));
+  return weights;
+}
+
+void IntegerProduct::SubtractZeros(const ProductSpec& spec, Weights& weights) {
   weights.values.resize(weights.elements.num_elements());
   CopySlab(spec.w, weights.elements.dtype(), weights.elements.raw_data(),
-           has_zeros ? weights.zeros.raw_data() : nullptr, 0, {0, spec.w.depth()}, 1,
+           weights.zeros.valid() ? weights.zeros.raw_data() : nullptr, 0, {0, spec.w.depth()}, 1,
            weights.values.data());
-  return weights;
 }
 
 bool IntegerProduct::FitsBytes(const ProductSpec& spec, const Weights& weights) {
   if (!spec.may_use_bytes || !weights.known || !spec.x.has_one_zero_point()) return false;
-  const float* const values = weights.values.data();
+  if (weights.plain && HasVnni()) return true;
+  const int16_t* const values = weights.values.data();
   const auto count = static_cast<int64_t>(weights.values.size());
-  float low = 0, high = 0;
+  int16_t low = 0, high = 0;
 #pragma omp simd reduction(min : low) reduction(max : high)
   for (int64_t i = 0; i < count; ++i) {
-    low = std::min(low, values[i]);
-    high = std::max(high, values[i]);
+    low = values[i] < low ? values[i] : low;  // std::min() is not done in vectors
+    high = values[i] > high ? values[i] : high;
   }
   // Without VNNI two products of the greatest uint8 must fit into 16 bits.
   return HasVnni() ? low >= -128 && high <= 127 : low >= -64 && high <= 64;
@@ -129,7 +152,13 @@ absl::StatusOr<std::unique_ptr<IntegerProduct>> IntegerProduct::Create(
       0) {
     return nullptr;
   }
-  const Weights weights = WeightsOf(context, spec);
+  Weights weights = WeightsOf(context, spec);
+  // Of plain weights of a matrix nothing but their sums is wanted, and a large one takes memory.
+  const bool as_they_are = HasVnni() && spec.is_matrix && weights.plain;
+  if (weights.known && !as_they_are) SubtractZeros(spec, weights);
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<IntegerProduct> whole, CreateWhole(context, spec, weights));
+  if (whole != nullptr) return whole;
+  if (as_they_are) SubtractZeros(spec, weights);
   const int64_t slab_size = SlabSize(context, spec, weights);
   if (slab_size == 0) return nullptr;
   for (const Way way : {Way::kBytes, Way::kFloat}) {
@@ -141,10 +170,30 @@ absl::StatusOr<std::unique_ptr<IntegerProduct>> IntegerProduct::Create(
   return nullptr;
 }
 
+absl::StatusOr<std::unique_ptr<IntegerProduct>> IntegerProduct::CreateWhole(
+    const PrepareContext& context, const ProductSpec& spec, const Weights& weights) {
+  if (!HasVnni() || !spec.is_matrix || !FitsBytes(spec, weights)) return nullptr;
+  std::unique_ptr<IntegerProduct> product(new IntegerProduct(spec, Way::kBytes, context));
+  NOMO_ASSIGN_OR_RETURN(const bool served, product->AddParts(context, weights, spec.w.depth()));
+  // Its sums are integers all the way, as long as nothing is done to them.
+  const bool exact = served && absl::StrContains(product->Describe(), "brg:");
+  return exact ? std::move(product) : nullptr;
+}
+
 absl::StatusOr<bool> IntegerProduct::AddParts(const PrepareContext& context, const Weights& weights,
                                               int64_t slab_size) {
   w_known_ = weights.known;
-  const int64_t depth = spec_.w.depth();
+  const int64_t depth = spec_.w.depth(), columns = spec_.w.inner();
+  if (way_ == Way::kBytes && spec_.is_matrix) {
+    column_sums_.resize(columns);
+    const auto add_rows = [&](const auto* rows) {
+      for (int64_t d = 0; d < depth; ++d) {
+        AddSums(rows + d * columns, false, columns, column_sums_.data());
+      }
+    };
+    weights.plain ? add_rows(weights.elements.data<int8_t>().data())
+                  : add_rows(weights.values.data());
+  }
   for (int64_t begin = 0; begin < depth; begin += slab_size) {
     NOMO_ASSIGN_OR_RETURN(const bool served,
                           AddPart(context, weights, {begin, std::min(slab_size, depth - begin)}));
@@ -161,7 +210,7 @@ absl::StatusOr<bool> IntegerProduct::AddPart(const PrepareContext& context, cons
       {bytes ? DType::kUInt8 : DType::kFloat32,
        spec_.divisible ? spec_.x.BlockShape(slab.size) : spec_.x.shape},
       {bytes ? DType::kInt8 : DType::kFloat32, spec_.w.BlockShape(slab.size)}};
-  if (bytes) inputs.push_back({DType::kInt32, {1}});
+  if (bytes && column_sums_.empty()) inputs.push_back({DType::kInt32, {1}});
   Tensor w = weights.known ? ConvertedWeights(weights, slab) : Tensor();
   NOMO_ASSIGN_OR_RETURN(
       std::optional<nn::SubKernel> kernel,
@@ -176,6 +225,7 @@ absl::StatusOr<bool> IntegerProduct::AddPart(const PrepareContext& context, cons
 }
 
 Tensor IntegerProduct::ConvertedWeights(const Weights& weights, const Slab& slab) const {
+  if (way_ == Way::kBytes && weights.plain && slab.size == spec_.w.depth()) return weights.elements;
   const std::byte* elements = weights.elements.raw_data();
   const std::byte* zeros = weights.zeros.valid() ? weights.zeros.raw_data() : nullptr;
   Tensor w(way_ == Way::kBytes ? DType::kInt8 : DType::kFloat32, spec_.w.BlockShape(slab.size));
@@ -194,6 +244,7 @@ void IntegerProduct::PlaceScratch(int64_t slab_size) {
   x_ = plan.Add(x.num_elements() * element);
   w_ = plan.Add(w_known_ ? 0 : spec_.w.BlockShape(slab_size).num_elements() * element);
   zero_ = plan.Add<int32_t>(1);
+  offsets_ = plan.Add<int32_t>(static_cast<int64_t>(column_sums_.size()));
   sums_ = plan.Add<int32_t>(spec_.y.num_elements());
   int64_t inner = 0;
   for (const Part& part : parts_) inner = std::max(inner, part.kernel.scratch_bytes());
@@ -205,6 +256,20 @@ std::unique_ptr<KernelState> IntegerProduct::NewState() const {
   auto state = std::make_unique<nn::SubKernelStates>();
   for (const Part& part : parts_) state->states.push_back(part.kernel.NewState());
   return state;
+}
+
+bool IntegerProduct::ReadsInput(int index) const {
+  return !w_known_ || (index != spec_.w.input && index != spec_.w.zero_point);
+}
+
+const int32_t* IntegerProduct::Offsets(std::byte* scratch) const {
+  const auto zero = static_cast<uint32_t>(*reinterpret_cast<const int32_t*>(scratch + zero_));
+  if (column_sums_.empty() || zero == 0) return nullptr;
+  auto* const offsets = reinterpret_cast<int32_t*>(scratch + offsets_);
+  for (size_t c = 0; c < column_sums_.size(); ++c) {
+    offsets[c] = static_cast<int32_t>(0 - zero * static_cast<uint32_t>(column_sums_[c]));
+  }
+  return offsets;
 }
 
 std::string IntegerProduct::Describe() const {

@@ -89,7 +89,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareQLinearConv(const PrepareContext&
   }
   const int threads = context.threads;
   return PrepareProduct(context, ConvSpec(context, kInputs),
-                        [threads](KernelContext& kernel, const int32_t* sums) {
+                        [threads](KernelContext& kernel, const int32_t* sums, const int32_t*) {
                           Dispatch(ByteTypes{}, kernel.output_dtype(0),
                                    [&]<typename Q>() { Finish<Q>(kernel, threads, sums); });
                         });

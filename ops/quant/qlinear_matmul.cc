@@ -100,7 +100,8 @@ absl::Status QLinearMatMulCompute(KernelContext &context) {
 // The rows' columns in parts, so that the scales of a part are made once for
 // many rows.
 template <typename Q>
-void Finish(const KernelContext &context, int threads, const int32_t *sums) {
+void Finish(const KernelContext &context, int threads, const int32_t *sums,
+            const int32_t *offsets) {
   const auto a_scale = context.input<float>(kAScale), b_scale = context.input<float>(kBScale),
              y_scale = context.input<float>(kYScale);
   const auto zero = context.input<Q>(kYZero);
@@ -113,6 +114,13 @@ void Finish(const KernelContext &context, int threads, const int32_t *sums) {
   ParallelFor(count >= kWorthThreads ? threads : 1, (columns + kPart - 1) / kPart, [&](int64_t p) {
     const int64_t begin = p * kPart, size = std::min(kPart, columns - begin);
     std::array<float, kPart> scales;
+    std::array<int32_t, kPart> biases;
+    for (int64_t i = 0; i < size; ++i) {
+      const auto of = [&](const int32_t *numbers) {
+        return numbers == nullptr ? 0 : static_cast<uint32_t>(numbers[begin + i]);
+      };
+      biases[i] = static_cast<int32_t>(of(bias) + of(offsets));
+    }
     std::array<int64_t, 3> made = {-1, -1, -1};
     ForEachRow(context, [&](int64_t first, int64_t, int64_t a, int64_t b, int64_t b_step,
                             int64_t scale, int64_t zero_point) {
@@ -124,7 +132,7 @@ void Finish(const KernelContext &context, int threads, const int32_t *sums) {
       }
       RequantizeToBytes(sums + first + begin, size,
                         {.scales = scales.data(),
-                         .biases = bias == nullptr ? nullptr : bias + begin,
+                         .biases = biases.data(),
                          .zero = zero[zero_point],
                          .is_signed = std::is_signed_v<Q>},
                         y + first + begin);
@@ -137,8 +145,15 @@ Tensor Transposed(const Tensor &matrix) {
   Tensor result(matrix.dtype(), {columns, rows});
   const std::byte *const from = matrix.raw_data();
   std::byte *const to = result.mutable_raw_data();
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * columns + c];
+  constexpr int64_t kSquare = 64;  // a cache's line of each of so many rows
+  for (int64_t first_row = 0; first_row < rows; first_row += kSquare) {
+    const int64_t end_row = std::min(first_row + kSquare, rows);
+    for (int64_t first = 0; first < columns; first += kSquare) {
+      const int64_t end = std::min(first + kSquare, columns);
+      for (int64_t c = first; c < end; ++c) {
+        for (int64_t r = first_row; r < end_row; ++r) to[c * rows + r] = from[r * columns + c];
+      }
+    }
   }
   return result;
 }
@@ -147,11 +162,12 @@ absl::StatusOr<std::unique_ptr<Kernel>> PreparePlain(const PrepareContext &conte
   const int threads = context.threads;
   MatMulInputs inputs = InputsOf(context.attrs);
   inputs.transpose_b = false;
-  return PrepareProduct(context, MatMulSpec(context, inputs),
-                        [threads](KernelContext &kernel, const int32_t *sums) {
-                          Dispatch(ByteTypes{}, kernel.output_dtype(0),
-                                   [&]<typename Q>() { Finish<Q>(kernel, threads, sums); });
-                        });
+  return PrepareProduct(
+      context, MatMulSpec(context, inputs),
+      [threads](KernelContext &kernel, const int32_t *sums, const int32_t *offsets) {
+        Dispatch(ByteTypes{}, kernel.output_dtype(0),
+                 [&]<typename Q>() { Finish<Q>(kernel, threads, sums, offsets); });
+      });
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareQLinearMatMul(const PrepareContext &context) {

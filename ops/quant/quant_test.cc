@@ -106,8 +106,12 @@ TEST(MatMulInteger, IsExact) {
 // Where 16 bits, which the processor's instructions for two products have, might not do.
 TEST(MatMulInteger, IsExactAtTheEnds) {
   for (const double w : {127.0, 64.0, -64.0, -128.0}) {
-    ExpectSameAsDefinition("quant.MatMulInteger", {Tensor::Full(DType::kUInt8, {8, 900}, 255),
-                                                   Tensor::Full(DType::kInt8, {900, 8}, w)});
+    // Sums that float32 does not have.
+    ExpectSameAsDefinition("quant.MatMulInteger", {Tensor::Full(DType::kUInt8, {8, 901}, 255),
+                                                   Tensor::Full(DType::kInt8, {901, 8}, w)});
+    ExpectSameAsDefinition("quant.MatMulInteger", {Tensor::Full(DType::kUInt8, {8, 2001}, 255),
+                                                   Tensor::Full(DType::kInt8, {2001, 8}, w),
+                                                   Tensor::Full(DType::kUInt8, {}, 34)});
     ExpectSameAsDefinition(
         "quant.ConvInteger",
         {Tensor::Full(DType::kUInt8, {1, 3, 4, 90}, 255),

@@ -42,18 +42,28 @@ int64_t PairConv::packed_elements() const {
 }
 
 void PairConv::Pack(const PairWeights& weights, int32_t* packed) const {
-  const auto element = [&](int64_t o, int64_t i, int64_t tap) -> int16_t {
-    if (o >= sizes_.out_channels || i >= sizes_.in_channels) return 0;
-    return weights.data[o * weights.out_stride + i * weights.in_stride + tap * weights.tap_stride];
-  };
+  // So many pairs of all channels are written before the next ones: few enough for the first cache,
+  // and of each channel much that lies together.
+  constexpr int64_t kTogether = 16;
   const auto taps = static_cast<int64_t>(offsets_.size());
   for (int64_t block = 0; block < blocks_; ++block) {
-    for (int64_t p = 0; p < pairs_; ++p) {
-      for (int64_t tap = 0; tap < taps; ++tap) {
-        for (int64_t o = block * kPairChannels; o < (block + 1) * kPairChannels; ++o) {
-          *packed++ = JoinedHalves(element(o, 2 * p, tap), element(o, 2 * p + 1, tap));
+    const int64_t first = block * kPairChannels;
+    const int64_t there = std::min(kPairChannels, sizes_.out_channels - first);
+    for (int64_t begin = 0; begin < pairs_; begin += kTogether) {
+      const int64_t end = std::min(begin + kTogether, pairs_);
+      std::fill_n(packed, (end - begin) * taps * kPairChannels, 0);
+      for (int64_t c = 0; c < there; ++c) {
+        const int16_t* const from = weights.data + (first + c) * weights.out_stride;
+        int32_t* to = packed + c;
+        for (int64_t p = begin; p < end; ++p) {
+          const bool has_both = 2 * p + 1 < sizes_.in_channels;
+          const int16_t* tap = from + 2 * p * weights.in_stride;
+          for (int64_t t = 0; t < taps; ++t, tap += weights.tap_stride, to += kPairChannels) {
+            *to = JoinedHalves(tap[0], has_both ? tap[weights.in_stride] : int16_t{0});
+          }
         }
       }
+      packed += (end - begin) * taps * kPairChannels;
     }
   }
 }
