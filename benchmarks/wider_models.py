@@ -14,6 +14,7 @@ import zoo
 VISION = ["efficientnet_v2_s", "inception_v3", "maxvit_t", "regnet_x_400mf", "shufflenet_v2_x0_5", "mnasnet0_5",
           "squeezenet1_0", "alexnet", "vit_b_32"]
 VIDEO = ["r3d_18", "r2plus1d_18"]
+DETECTION = ["ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn", "retinanet_resnet50_fpn"]
 
 
 def _conv(inputs, outputs, kernel=3, stride=1, groups=1, activation=nn.SiLU):
@@ -72,6 +73,23 @@ class Detector(nn.Module):
         distances = boxes.view(batch, 4, 16, anchors).transpose(2, 1).softmax(1)
         distances = (distances * torch.arange(16.0).view(1, 16, 1, 1)).sum(1)
         return torch.cat([distances, scores.sigmoid()], 1)
+
+
+class Boxes(nn.Module):
+    """One of torchvision's detectors: boxes, scores and labels of a picture."""
+
+    def __init__(self, name):
+        super().__init__()
+        import torchvision
+        self.model = getattr(torchvision.models.detection, name)(weights=None, weights_backbone=None)
+        with torch.no_grad():
+            for path, parameter in self.model.named_parameters():
+                if "cls_" in path or "classification" in path:
+                    parameter.mul_(6)  # scores that are far from equal
+
+    def forward(self, x):
+        found = self.model([x[0]])[0]
+        return found["boxes"], found["scores"], found["labels"]
 
 
 class UNet(nn.Module):
@@ -448,6 +466,7 @@ def models():
                            normal(3, sizes.get(name, 224), sizes.get(name, 224))) for name in VISION]
     return vision + [small(name, functools.partial(_video, name), normal(3, 8, 112, 112)) for name in VIDEO] + [
         small("fcn_resnet50", functools.partial(further_models.Scores, "fcn_resnet50"), normal(3, 224, 224)),
+        *[small(name, functools.partial(Boxes, name), normal(3, 320, 320), batches=False) for name in DETECTION],
         small("yolo", Detector, normal(3, 320, 320)),
         small("unet", UNet, normal(3, 256, 256)),
         small("segformer_b0", SegFormer, normal(3, 256, 256)),

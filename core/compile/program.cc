@@ -12,6 +12,7 @@
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/keep_nan.h"
+#include "nomograph/core/op/shared_packing.h"
 #include "nomograph/core/types/names.h"
 
 namespace nomograph {
@@ -110,11 +111,16 @@ absl::Status Program::PrepareSteps() {
     const std::string key = tuning_ == nullptr ? "" : FormKey(graph_, node, threads_);
     if (!key.empty()) steps_.back().form = std::make_unique<StepForm>(StepForm{.key = key});
   }
+  SharedPacking packing;
+  for (size_t v = 0; v < uses.size(); ++v) {
+    if (uses[v] > 1 && graph_.constants[v].valid()) packing.Add(graph_.constants[v]);
+  }
   // Most of the time goes into packing weights, each node's by itself.
   std::vector<absl::Status> statuses(steps_.size());
   const std::shared_ptr<MemoryAccount> account = CurrentMemoryAccount();
   ParallelForDynamic(threads_, static_cast<int64_t>(steps_.size()), [&](int64_t i) {
     const MemoryScope memory(account);
+    const SharedPackingScope shared(&packing);
     statuses[i] = CatchBadAlloc([&] { return PrepareStep(steps_[i], uses); });
   });
   for (size_t i = 0; i < steps_.size(); ++i) {

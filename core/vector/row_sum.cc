@@ -14,6 +14,9 @@ namespace {
 // The functions for one instruction set.
 struct Target {
   double (*sum)(const float* row, int64_t count) = NOMO_BEST(SumElements);
+  RowMoments (*moments)(const float* row, int64_t count) = NOMO_BEST(Moments);
+  void (*normalize)(const float* x, float center, float factor, float offset, float* y,
+                    int64_t count) = NOMO_BEST(Normalize);
   float (*greatest)(const float* row, int64_t count) = NOMO_BEST(GreatestElement);
   float (*least)(const float* row, int64_t count) = NOMO_BEST(LeastElement);
   void (*exp)(const float* x, float* y, int64_t count) = NOMO_BEST(ExpElements);
@@ -39,6 +42,13 @@ const Target& Best() {
 }  // namespace
 
 double SumOfRow(const float* row, int64_t count) { return Best().sum(row, count); }
+
+RowMoments MomentsOfRow(const float* row, int64_t count) { return Best().moments(row, count); }
+
+void NormalizeRow(const float* x, float center, float factor, float offset, float* y,
+                  int64_t count) {
+  Best().normalize(x, center, factor, offset, y, count);
+}
 
 float GreatestOfRow(const float* row, int64_t count) { return Best().greatest(row, count); }
 float LeastOfRow(const float* row, int64_t count) { return Best().least(row, count); }

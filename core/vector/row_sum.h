@@ -9,6 +9,15 @@ namespace nomograph {
 // In double, and in an order of its own, the same for the same count on the same machine.
 double SumOfRow(const float* row, int64_t count);
 
+// The sum, and that of the squares, in double, likewise.
+struct RowMoments {
+  double sum, squares;
+};
+RowMoments MomentsOfRow(const float* row, int64_t count);
+// y[i] = (x[i] - center) * factor + offset; y may be x.
+void NormalizeRow(const float* x, float center, float factor, float offset, float* y,
+                  int64_t count);
+
 // NaN where one is. REQUIRES: count > 0.
 float GreatestOfRow(const float* row, int64_t count);
 float LeastOfRow(const float* row, int64_t count);

@@ -41,6 +41,42 @@ inline double SumElements(const float* row, int64_t count) {
   return sum;
 }
 
+inline RowMoments Moments(const float* row, int64_t count) {
+  const hn::CappedTag<double, 8> d;
+  const hn::Rebind<float, hn::CappedTag<double, 8>> d32;
+  constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(d)), kSums = 4;
+  hn::Vec<decltype(d)> sums[kSums], squares[kSums];
+  for (auto& sum : sums) sum = hn::Zero(d);
+  for (auto& square : squares) square = hn::Zero(d);
+  const auto add = [&](int64_t k, int64_t i) HWY_ATTR {
+    const auto x = hn::PromoteTo(d, hn::LoadU(d32, row + i));
+    sums[k] = hn::Add(sums[k], x);
+    squares[k] = hn::MulAdd(x, x, squares[k]);
+  };
+  int64_t i = 0;
+  for (; i + kSums * kLanes <= count; i += kSums * kLanes) {
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kSums; ++k) add(k, i + k * kLanes);
+  }
+  for (; i + kLanes <= count; i += kLanes) add(0, i);
+  const auto total = [&](const auto& of) HWY_ATTR {
+    return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(of[0], of[1]), hn::Add(of[2], of[3]))));
+  };
+  RowMoments moments{total(sums), total(squares)};
+  for (; i < count; ++i) {
+    moments.sum += row[i];
+    moments.squares += double{row[i]} * row[i];
+  }
+  return moments;
+}
+
+inline void Normalize(const float* x, float center, float factor, float offset, float* y,
+                      int64_t count) {
+  const D d;
+  const V c = hn::Set(d, center), f = hn::Set(d, factor), o = hn::Set(d, offset);
+  ForEachVector(count, x, y, [=](V v) HWY_ATTR { return hn::MulAdd(hn::Sub(v, c), f, o); });
+}
+
 // e^x of any x, off by two units in the last place where it is no subnormal number.
 HWY_INLINE V ExpOfAny(V x) {
   const D d;

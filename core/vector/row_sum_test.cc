@@ -34,6 +34,35 @@ TEST(RowSum, LosesNoDigits) {
   }
 }
 
+TEST(RowMoments, LoseNoDigits) {
+  for (const int64_t count : {0, 1, 7, 49, 196, 1000, 100'003}) {
+    std::vector<float> row(count + 40, std::nanf(""));
+    long double sum = 0, squares = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      row[i] = 1.0f + static_cast<float>(MixKeys(count, i) >> 40) / (1 << 24);
+      sum += row[i];
+      squares += static_cast<long double>(row[i]) * row[i];
+    }
+    const RowMoments found = MomentsOfRow(row.data(), count);
+    EXPECT_NEAR(found.sum, static_cast<double>(sum), static_cast<double>(sum) * 1e-13) << count;
+    EXPECT_NEAR(found.squares, static_cast<double>(squares), static_cast<double>(squares) * 1e-13);
+  }
+}
+
+TEST(NormalizeRow, TakesTheCenterFirst) {
+  // What is far from 0 keeps its digits.
+  constexpr float kCenter = 1e6f, kFactor = 0.75f, kOffset = -0.5f;
+  for (int64_t count = 1; count < 80; ++count) {
+    std::vector<float> x(count), y(count + 16, 7.0f);
+    for (int64_t i = 0; i < count; ++i) x[i] = kCenter + static_cast<float>(i % 16) / 16;
+    NormalizeRow(x.data(), kCenter, kFactor, kOffset, y.data(), count);
+    for (int64_t i = 0; i < count; ++i) {
+      EXPECT_EQ(y[i], static_cast<float>(i % 16) / 16 * kFactor + kOffset) << i;
+    }
+    for (int64_t i = count; i < count + 16; ++i) EXPECT_EQ(y[i], 7.0f);
+  }
+}
+
 TEST(RowSum, SpecialValuesStay) {
   std::vector<float> row(100, 1.0f);
   row[37] = std::numeric_limits<float>::infinity();

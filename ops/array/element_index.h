@@ -21,15 +21,21 @@ absl::Status ForEachElementIndex(const KernelContext& context, F f) {
   const TensorView& indices = context.input_view(1);
   NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs().Int("axis"), data.rank()));
   const auto strides = data.Strides();
-  std::vector<int64_t> place(data.rank(), 0);  // of the element, in `indices`
-  const int64_t count = indices.shape->num_elements();
-  for (int64_t position = 0; position < count; ++position) {
-    int64_t index = IndexAt(indices, position);
-    if (!NormalizeIndex(index, data[axis])) return IndexError(indices, position, axis, data[axis]);
-    int64_t element = (index - place[axis]) * strides[axis];
-    for (int a = 0; a < data.rank(); ++a) element += place[a] * strides[a];
-    f(position, element);
-    for (int a = data.rank() - 1; a >= 0 && ++place[a] == (*indices.shape)[a]; --a) place[a] = 0;
+  const int last = data.rank() - 1;
+  std::vector<int64_t> place(data.rank(), 0);  // of a row of `indices`; that along its axis is 0
+  const int64_t count = indices.shape->num_elements(), row = (*indices.shape)[last];
+  const int64_t step = axis == last ? 0 : 1;  // that the place in the row adds
+  for (int64_t first = 0; first < count; first += row) {
+    int64_t base = 0;
+    for (int a = 0; a < last; ++a) base += a == axis ? 0 : place[a] * strides[a];
+    for (int64_t i = 0; i < row; ++i) {
+      int64_t index = IndexAt(indices, first + i);
+      if (!NormalizeIndex(index, data[axis])) {
+        return IndexError(indices, first + i, axis, data[axis]);
+      }
+      f(first + i, base + index * strides[axis] + i * step);
+    }
+    for (int a = last - 1; a >= 0 && ++place[a] == (*indices.shape)[a]; --a) place[a] = 0;
   }
   return absl::OkStatus();
 }

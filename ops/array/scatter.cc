@@ -53,6 +53,10 @@ absl::Status Scatter(KernelContext& context, int threads, Apply apply) {
         const absl::Status applied = apply([&](int64_t to, int64_t from, int64_t count) {
           T* const target = y.data() + to;
           const T* const source = updates.data() + from;
+          if (count == 1) {  // by one thread
+            *target = reduced(*target, *source);
+            return;
+          }
           const int64_t end = count * (part + 1) / parts;
 #pragma omp simd
           for (int64_t i = count * part / parts; i < end; ++i)

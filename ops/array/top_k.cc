@@ -1,6 +1,9 @@
 // array.TopK: the k greatest or least elements along an axis, and their indices.
 #include <algorithm>
+#include <bit>
+#include <limits>
 #include <numeric>
+#include <type_traits>
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
@@ -50,6 +53,36 @@ void SortFirst(const T* line, int64_t stride, bool largest, int64_t k,
   });
 }
 
+// Numbers of 32 bits and less, and their places, as integers: the first in order is the least.
+template <typename T>
+uint64_t SortKey(T value, bool largest, int64_t index) {
+  uint32_t bits;
+  if constexpr (std::is_integral_v<T>) {
+    // Moved to where the least of all is 0.
+    bits = static_cast<uint32_t>(static_cast<int64_t>(value) -
+                                 static_cast<int64_t>(std::numeric_limits<T>::min()));
+  } else {
+    const float x = static_cast<float>(value);
+    const uint32_t sign = 1u << 31;
+    bits = std::bit_cast<uint32_t>(x == 0 ? 0.0f : x);  // there are two zeros
+    bits = x != x ? ~0u : bits & sign ? ~bits : bits | sign;
+  }
+  return uint64_t{largest ? ~bits : bits} << 32 | static_cast<uint32_t>(index);
+}
+template <typename T>
+constexpr bool kHasSortKey = sizeof(T) <= sizeof(float);
+
+// SortFirst() of lines that are shorter than 2^32; `keys` is as long.
+template <typename T>
+void SortFirstKeys(const T* line, int64_t stride, bool largest, int64_t k,
+                   LargeVector<uint64_t>& keys, LargeVector<int64_t>& order) {
+  const auto count = static_cast<int64_t>(keys.size());
+  for (int64_t i = 0; i < count; ++i) keys[i] = SortKey(line[i * stride], largest, i);
+  if (k < count) std::nth_element(keys.begin(), keys.begin() + k, keys.end());
+  std::sort(keys.begin(), keys.begin() + k);
+  for (int64_t n = 0; n < k; ++n) order[n] = static_cast<int64_t>(keys[n] & 0xffffffff);
+}
+
 absl::Status Compute(KernelContext& context) {
   const ConcreteNode node(context);
   NOMO_RETURN_IF_ERROR(AllocateOutputs(context, node, Infer));
@@ -61,10 +94,17 @@ absl::Status Compute(KernelContext& context) {
   const bool largest = context.attrs().Bool("largest");
   LargeVector<int64_t> order(shape[axis]);
   Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename T>() {
+    LargeVector<uint64_t> keys;
+    if (kHasSortKey<T> && shape[axis] <= std::numeric_limits<uint32_t>::max()) {
+      keys.resize(shape[axis]);
+    }
     for (int64_t line = 0; line < outer * inner; ++line) {
       const int64_t o = line / inner, i = line % inner;
       const T* from = context.input<T>(0).data() + o * shape[axis] * inner + i;
-      SortFirst(from, inner, largest, k, order);
+      if constexpr (kHasSortKey<T>) {
+        if (!keys.empty()) SortFirstKeys(from, inner, largest, k, keys, order);
+      }
+      if (keys.empty()) SortFirst(from, inner, largest, k, order);
       for (int64_t n = 0; n < k; ++n) {
         const int64_t to = (o * k + n) * inner + i;
         context.output<T>(0)[to] = from[order[n] * inner];

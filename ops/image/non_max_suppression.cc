@@ -1,8 +1,10 @@
 // image.NonMaxSuppression: the best boxes of each class, without those that overlap a better one.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "nomograph/core/op/int_args.h"
@@ -91,6 +93,80 @@ bool Overlap(const Box& a, const Box& b, double threshold) {
   return intersection / (a.area() + b.area() - intersection) > threshold;
 }
 
+// The boxes that were taken, by where they are along one axis: a box is compared with those alone
+// that lie in the same stretches of it. Boxes of several classes, which exporters move apart so
+// that one node serves all, are many, and few lie near each other.
+class TakenBoxes {
+ public:
+  explicit TakenBoxes(const std::vector<Box>& boxes) {
+    // The axis along which the boxes are the smaller part of where they are.
+    for (const bool down : {false, true}) {
+      double begin = std::numeric_limits<double>::infinity(), end = -begin, sum = 0, finite = 0;
+      for (const Box& box : boxes) {
+        if (!IsFinite(box)) continue;
+        finite += 1;
+        const auto [from, to] = Ends(box, down);
+        begin = std::min(begin, from);
+        end = std::max(end, to);
+        sum += to - from;
+      }
+      // A stretch is as long as boxes are in the mean, so that a box is in two or three of them.
+      const double length = sum / finite;
+      const double count = std::min((end - begin) / length, double{kMaxStretches});
+      if (!(count > static_cast<double>(stretches_.size()))) continue;  // nor where it is NaN
+      down_ = down;
+      begin_ = begin;
+      scale_ = count / (end - begin);
+      stretches_.resize(static_cast<size_t>(count));
+    }
+    if (stretches_.empty()) stretches_.resize(1);
+  }
+
+  bool AnyOverlaps(const Box& box, double threshold) const {
+    if (!IsFinite(box)) return false;
+    const auto [first, last] = StretchesOf(box);
+    for (size_t s = first; s <= last; ++s) {
+      for (const Box& taken : stretches_[s]) {
+        if (Overlap(taken, box, threshold)) return true;
+      }
+    }
+    return false;
+  }
+
+  void Add(const Box& box) {
+    if (!IsFinite(box)) return;
+    const auto [first, last] = StretchesOf(box);
+    for (size_t s = first; s <= last; ++s) stretches_[s].push_back(box);
+  }
+
+ private:
+  static constexpr int kMaxStretches = 1 << 12;
+
+  // Others are no part of anything: of an infinite union an intersection is nothing.
+  static bool IsFinite(const Box& box) {
+    return std::isfinite(box.top) && std::isfinite(box.left) && std::isfinite(box.bottom) &&
+           std::isfinite(box.right);
+  }
+  static std::pair<double, double> Ends(const Box& box, bool down) {
+    return down ? std::pair(box.top, box.bottom) : std::pair(box.left, box.right);
+  }
+  // The first and the last one.
+  std::pair<size_t, size_t> StretchesOf(const Box& box) const {
+    const auto [from, to] = Ends(box, down_);
+    const auto stretch = [&](double at) {
+      const double last = static_cast<double>(stretches_.size() - 1);
+      const double s = (at - begin_) * scale_;
+      return s > 0 ? static_cast<size_t>(std::min(s, last)) : 0;
+    };
+    const size_t first = stretch(from);
+    return {first, std::max(first, stretch(to))};
+  }
+
+  bool down_ = false;
+  double begin_ = 0, scale_ = 0;
+  std::vector<std::vector<Box>> stretches_;
+};
+
 // The boxes of one class that stay, best first.
 template <typename T>
 std::vector<int64_t> Select(const std::vector<Box>& boxes, const T* scores, const Limits& limits) {
@@ -102,13 +178,12 @@ std::vector<int64_t> Select(const std::vector<Box>& boxes, const T* scores, cons
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](int64_t a, int64_t b) { return score(a) > score(b); });
+  TakenBoxes taken(boxes);
   for (const int64_t i : order) {
     if (static_cast<int64_t>(selected.size()) >= limits.count) break;
-    if (std::none_of(selected.begin(), selected.end(), [&](int64_t better) {
-          return Overlap(boxes[better], boxes[i], limits.iou);
-        })) {
-      selected.push_back(i);
-    }
+    if (taken.AnyOverlaps(boxes[i], limits.iou)) continue;
+    taken.Add(boxes[i]);
+    selected.push_back(i);
   }
   return selected;
 }

@@ -9,6 +9,7 @@
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/elementwise_loop.h"
+#include "nomograph/core/op/shared_packing.h"
 #include "nomograph/core/vector/row_product.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/math/narrow_kernel.h"
@@ -334,13 +335,21 @@ PrepareFn PreparePacked(PackedNodeFn describe) {
                                          work < kLargeMatrix ? 1 : context.threads);
     }
     const int64_t floats = PackedFloats(node->side, m.rows, m.columns);
+    const auto pack = [&]() -> absl::StatusOr<Tensor> {
+      NOMO_ASSIGN_OR_RETURN(Tensor packed,
+                            Tensor::Create(DType::kFloat32, {node->constants, floats}));
+      for (int64_t i = 0; i < node->constants; ++i) {
+        MatrixView constant = m;
+        constant.data += i * node->constant_step;
+        PackInPieces(node->side, constant, packed.mutable_data<float>().data() + i * floats);
+      }
+      return packed;
+    };
+    const std::string form =
+        absl::StrCat(node->side == ProductSide::kLeft ? "left " : "right ", m.rows, " ",
+                     m.row_stride, " ", m.column_stride, " ", node->constants);
     NOMO_ASSIGN_OR_RETURN(Tensor packed,
-                          Tensor::Create(DType::kFloat32, {node->constants, floats}));
-    for (int64_t i = 0; i < node->constants; ++i) {
-      MatrixView constant = m;
-      constant.data += i * node->constant_step;
-      PackInPieces(node->side, constant, packed.mutable_data<float>().data() + i * floats);
-    }
+                          PackedOnce(context.constants[node->constant_input], form, pack));
     return std::make_unique<PackedKernel>(NodeProducts(*node, *std::move(steps)), std::move(packed),
                                           ProductThreads(*node, context.threads));
   };

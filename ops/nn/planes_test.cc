@@ -163,6 +163,58 @@ TEST(MaxPoolGrad, GoesToTheGreatest) {
   }
 }
 
+TEST(ChannelPieces, AgreeWithTheDefinition) {
+  const struct {
+    std::string name, op;
+    Shape x;
+    Attributes attrs;
+    float mean;
+    bool served = true;
+  } cases[] = {
+      {"images", "nn.InstanceNormalization", {2, 5, 9, 13}, {{"axis", 1}}, 0},
+      {"far from 0", "nn.InstanceNormalization", {1, 3, 40, 40}, {{"axis", 1}}, 1000},
+      {"a channel in many pieces", "nn.InstanceNormalization", {1, 2, 50'003}, {{"axis", 1}}, 3},
+      {"groups", "nn.GroupNormalization", {2, 6, 5, 9}, {{"axis", 1}, {"num_groups", 3}}, 0},
+      {"one group", "nn.GroupNormalization", {1, 8, 3000}, {{"axis", 1}, {"num_groups", 1}}, -20},
+      {"short rows",
+       "nn.GroupNormalization",
+       {2, 6, 3},
+       {{"axis", 1}, {"num_groups", 2}},
+       0,
+       false},
+      {"channels last",
+       "nn.GroupNormalization",
+       {2, 5, 6, 8},
+       {{"axis", -1}, {"num_groups", 4}},
+       0,
+       false},
+  };
+  for (const auto& c : cases) {
+    for (const int threads : {1, 3}) {
+      for (const int special_every : {0, 997}) {
+        SCOPED_TRACE(c.name);
+        const int64_t axis = c.attrs.Int("axis");
+        const int64_t channels = c.x[axis < 0 ? c.x.rank() + axis : axis];
+        const Value x = InputValue({DType::kFloat32, PartialShape(c.x)}, "x");
+        const Value y = Call(
+            c.op, {x, Constant(Numbers({channels}, 2, 0)), Constant(Numbers({channels}, 3, 0))},
+            c.attrs);
+        const auto model = BuildModel({x}, {y});
+        ASSERT_TRUE(model.ok()) << model.status();
+        Tensor numbers = Numbers(c.x, 5, special_every);
+        for (float& v : numbers.mutable_data<float>()) v += c.mean;
+        std::string program, reference;
+        const Tensor found = Computed(*model, numbers, false, threads, program);
+        if (c.served) {
+          EXPECT_THAT(program, HasSubstr("channels in pieces"));
+        }
+        ExpectNear(found, Computed(*model, numbers, true, 1, reference),
+                   2e-6 + 1e-7 * std::abs(c.mean));
+      }
+    }
+  }
+}
+
 TEST(ChannelAffine, AgreesWithTheDefinition) {
   const struct {
     std::string name;

@@ -13,6 +13,7 @@
 #include "nomograph/core/form/form.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/keep_nan.h"
+#include "nomograph/core/op/shared_packing.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/window/winograd_conv.h"
 #include "nomograph/ops/math/packed_kernel.h"
@@ -178,19 +179,24 @@ PrepareFn PrepareWinograd(WindowOf window) {
     if (!steps) return nullptr;
     const Tensor& weights = context.constants[1];
     const ConvKernelLayout layout(weights.shape(), context.attrs);
+    const auto pack = [&]() -> absl::StatusOr<Tensor> {
+      const int64_t floats = PackedWinogradFloats(conv->in_channels, conv->out_channels);
+      NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kFloat32, {floats}));
+      PackWinogradKernel({.data = weights.data<float>().data(),
+                          .out_stride = layout.out_stride,
+                          .in_stride = layout.in_stride,
+                          .tap_stride = layout.tap_stride},
+                         conv->in_channels, conv->out_channels,
+                         packed.mutable_data<float>().data());
+      return packed;
+    };
     NOMO_ASSIGN_OR_RETURN(
-        Tensor packed, Tensor::Create(DType::kFloat32, {PackedWinogradFloats(conv->in_channels,
-                                                                             conv->out_channels)}));
-    const auto elements = packed.mutable_data<float>();
-    PackWinogradKernel({.data = weights.data<float>().data(),
-                        .out_stride = layout.out_stride,
-                        .in_stride = layout.in_stride,
-                        .tap_stride = layout.tap_stride},
-                       conv->in_channels, conv->out_channels, elements.data());
-    if (!AllFinite(elements)) return nullptr;
-    return std::make_unique<WinogradConvKernel>(*std::move(conv), std::move(packed),
-                                                *std::move(steps), context.has_input(2),
-                                                context.threads);
+        const Tensor packed,
+        PackedOnce(weights, absl::StrCat("Winograd ", conv->out_channels, " ", layout.out_stride),
+                   pack));
+    if (!AllFinite(packed.data<float>())) return nullptr;
+    return std::make_unique<WinogradConvKernel>(*std::move(conv), packed, *std::move(steps),
+                                                context.has_input(2), context.threads);
   };
 }
 

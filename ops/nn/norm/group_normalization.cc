@@ -6,6 +6,7 @@
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/row_sum.h"
 #include "nomograph/ops/nn/norm/groups.h"
 #include "nomograph/ops/nn/vector_input.h"
 
@@ -162,6 +163,91 @@ absl::Status GroupNormalizationFast(KernelContext& context, int threads) {
   return absl::OkStatus();
 }
 
+// Where the elements of a channel lie together: in pieces that threads share, whatever the groups.
+class ChannelPieces {
+ public:
+  explicit ChannelPieces(const GroupAxes& axes) : axes_(axes) {}
+  int64_t scratch_bytes() const {
+    return axes_.batch * axes_.channels *
+           static_cast<int64_t>(pieces_ * sizeof(RowMoments) + sizeof(Map));
+  }
+
+  void Run(const KernelContext& context, int threads) const {
+    const float* const x = context.input<float>(0).data();
+    float* const y = context.output<float>(0).data();
+    auto* const moments = reinterpret_cast<RowMoments*>(context.scratch());
+    const int64_t rows = axes_.batch * axes_.channels;
+    auto* const maps = reinterpret_cast<Map*>(moments + rows * pieces_);
+    const auto for_each = [&](auto f) {
+      ParallelFor(threads, rows * pieces_, [&](int64_t i) {
+        const int64_t first = i % pieces_ * kPiece;
+        f(i, i / pieces_ * axes_.after + first, std::min(kPiece, axes_.after - first));
+      });
+    };
+    for_each([&](int64_t i, int64_t first, int64_t count) {
+      moments[i] = MomentsOfRow(x + first, count);
+    });
+    for (int64_t row = 0; row < rows; row += axes_.group_channels()) {
+      SetMaps(context, row, moments, maps);
+    }
+    for_each([&](int64_t i, int64_t first, int64_t count) {
+      const Map& map = maps[i / pieces_];
+      NormalizeRow(x + first, map.center, map.factor, map.offset, y + first, count);
+    });
+  }
+
+ private:
+  static constexpr int64_t kPiece = 1 << 13;
+  // y = (x - center) * factor + offset. The center is near the mean, so that x - center has the
+  // digits of x, and the offset makes up for what it misses.
+  struct Map {
+    float center, factor, offset;
+  };
+
+  // Those of the group whose first channel is number `first` of all images.
+  void SetMaps(const KernelContext& context, int64_t first, const RowMoments* moments,
+               Map* maps) const {
+    double sum = 0, squares = 0;
+    for (int64_t i = first * pieces_; i < (first + axes_.group_channels()) * pieces_; ++i) {
+      sum += moments[i].sum;
+      squares += moments[i].squares;
+    }
+    const double size = static_cast<double>(axes_.group_channels() * axes_.after);
+    const double mean = sum / size;
+    const double deviation =
+        std::sqrt(std::max(squares / size - mean * mean, 0.0) + context.attrs().Float("epsilon"));
+    for (int64_t row = first; row < first + axes_.group_channels(); ++row) {
+      const int64_t c = row % axes_.channels;
+      const double scale =
+          context.has_input(1) ? static_cast<double>(context.input<float>(1)[c]) : 1.0;
+      const double bias =
+          context.has_input(2) ? static_cast<double>(context.input<float>(2)[c]) : 0.0;
+      const auto center = static_cast<float>(mean);
+      const double factor = scale / deviation;
+      maps[row] = {center, static_cast<float>(factor),
+                   static_cast<float>(bias - (mean - static_cast<double>(center)) * factor)};
+    }
+  }
+
+  const GroupAxes axes_;
+  const int64_t pieces_ = (axes_.after + kPiece - 1) / kPiece;
+};
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareChannelPieces(const PrepareContext& context) {
+  constexpr int64_t kShortRow = 16, kWorthThreads = 1 << 15;
+  if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+  const GroupAxes axes = GetGroupAxes(context.inputs[0].shape, context.attrs);
+  if (axes.before != 1 || axes.after < kShortRow || axes.batch * axes.channels == 0) return nullptr;
+  const ChannelPieces pieces(axes);
+  const int threads = axes.batch * axes.row_size() < kWorthThreads ? 1 : context.threads;
+  return MakeComputeKernel(
+      [=](KernelContext& kernel) {
+        pieces.Run(kernel, threads);
+        return absl::OkStatus();
+      },
+      "channels in pieces", pieces.scratch_bytes());
+}
+
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareGroupNormalization(const PrepareContext& context) {
   if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
   const GroupAxes axes = GetGroupAxes(context.inputs[0].shape, context.attrs);
@@ -195,6 +281,7 @@ OpDef GroupNormalizationSchema(std::string name, std::string doc, std::string so
       .Min(0)
       .Infer(InferGroupNormalization)
       .Reference(GroupNormalizationCompute)
+      .Fast(PrepareChannelPieces)
       .Fast(PrepareGroupNormalization)
       .Gradient(GroupNormalizationGradient)
       .InPlace();

@@ -1,0 +1,103 @@
+// Nodes that have one constant in common share its packed copy.
+#include "nomograph/core/op/shared_packing.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/compile/program.h"
+#include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/run/session.h"
+
+namespace nomograph {
+namespace {
+
+Tensor Numbers(const Shape& shape, uint64_t key) {
+  Tensor tensor(DType::kFloat32, shape);
+  auto values = tensor.mutable_data<float>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] = (static_cast<float>(MixKeys(key, i) >> 40) / (1 << 23) - 1.0f) / 8;
+  }
+  return tensor;
+}
+
+TEST(SharedPacking, PacksOnceForEachForm) {
+  const Tensor shared = Numbers({4}, 1), other = Numbers({4}, 2);
+  std::atomic<int> packed = 0;
+  const auto pack = [&]() -> absl::StatusOr<Tensor> { return Numbers({4}, 10 + packed++); };
+  SharedPacking packing;
+  packing.Add(shared);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      const SharedPackingScope scope(&packing);
+      for (const char* form : {"rows", "columns"}) {
+        const auto first = PackedOnce(shared, form, pack), second = PackedOnce(shared, form, pack);
+        ASSERT_TRUE(first.ok() && second.ok());
+        EXPECT_EQ(first->raw_data(), second->raw_data());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(packed, 2);
+  // What was not added may be freed, and something else lie at its place.
+  const SharedPackingScope scope(&packing);
+  EXPECT_NE(PackedOnce(other, "rows", pack)->raw_data(),
+            PackedOnce(other, "rows", pack)->raw_data());
+  EXPECT_EQ(packed, 4);
+  {
+    const SharedPackingScope none(nullptr);
+    EXPECT_NE(PackedOnce(shared, "rows", pack)->raw_data(),
+              PackedOnce(shared, "rows", pack)->raw_data());
+  }
+  EXPECT_EQ(PackedOnce(shared, "rows", pack)->raw_data(),
+            PackedOnce(shared, "rows", pack)->raw_data());
+}
+
+// A chain of convolutions, with one kernel or one each.
+absl::StatusOr<Model> Chain(const Shape& kernel, int count, bool shared) {
+  const Value x = InputValue({DType::kFloat32, {Dim(1), kernel[0], Dim(20), Dim(20)}}, "x");
+  const Value common = Constant(Numbers(kernel, 1));
+  Value y = x;
+  for (int i = 0; i < count; ++i) {
+    const Value own = shared ? common : Constant(Numbers(kernel, 1 + i));
+    y = Call("nn.Conv", {y, own},
+             {{"data_format", "channels_first"}, {"kernel_layout", "OIHW"}, {"padding", "same"}});
+  }
+  return BuildModel({x}, {y});
+}
+
+TEST(SharedPacking, ProgramsKeepOneCopy) {
+  constexpr int kCount = 8;
+  for (const Shape& kernel : {Shape{64, 64, 3, 3}, Shape{96, 96, 1, 1}}) {
+    SCOPED_TRACE(kernel.ToString());
+    int64_t bytes[2];
+    for (const bool shared : {false, true}) {
+      const auto model = Chain(kernel, kCount, shared);
+      ASSERT_TRUE(model.ok()) << model.status();
+      const auto account = std::make_shared<MemoryAccount>();
+      const auto program =
+          Program::Compile(*model, model->graph, {{DType::kFloat32, {1, kernel[0], 20, 20}}},
+                           OpRegistry::Default(), {.threads = 3, .memory = account});
+      ASSERT_TRUE(program.ok()) << program.status();
+      bytes[shared] = account->taken();
+    }
+    if (bytes[0] > 0) {  // where kernels pack
+      EXPECT_LT(bytes[1] * 4, bytes[0]);
+    }
+    const auto model = Chain(kernel, kCount, true);
+    const Tensor x = Numbers({1, kernel[0], 20, 20}, 99);
+    const auto right = (*Session::Create(*model, {.exact = true}))->Run(x);
+    const auto found = (*Session::Create(*model, {.threads = 3}))->Run(x);
+    ASSERT_TRUE(right.ok() && found.ok()) << right.status() << found.status();
+    const absl::Status close = AllClose(*found, *right, 1e-4, 1e-4);
+    EXPECT_TRUE(close.ok()) << close;
+  }
+}
+
+}  // namespace
+}  // namespace nomograph
