@@ -8,7 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "nomograph/core/compile/lower.h"
-#include "nomograph/core/op/copied_ranges.h"
+#include "nomograph/core/form/copied_ranges.h"
 
 namespace nomograph {
 

@@ -12,7 +12,7 @@
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/keep_nan.h"
-#include "nomograph/core/op/shared_packing.h"
+#include "nomograph/core/packing/shared_packing.h"
 #include "nomograph/core/types/names.h"
 
 namespace nomograph {

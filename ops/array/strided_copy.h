@@ -8,7 +8,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
-#include "nomograph/core/op/copied_ranges.h"
+#include "nomograph/core/form/copied_ranges.h"
 #include "nomograph/core/op/kernel.h"
 
 namespace nomograph {

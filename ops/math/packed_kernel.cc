@@ -9,7 +9,7 @@
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/elementwise_loop.h"
-#include "nomograph/core/op/shared_packing.h"
+#include "nomograph/core/packing/shared_packing.h"
 #include "nomograph/core/vector/row_product.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/math/narrow_kernel.h"

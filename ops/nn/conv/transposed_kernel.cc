@@ -12,7 +12,7 @@
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/vector/elementwise_run.h"
 #include "nomograph/core/vector/vector_target.h"
-#include "nomograph/core/window/overlap_add.h"
+#include "nomograph/core/overlap/overlap_add.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 

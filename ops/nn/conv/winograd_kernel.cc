@@ -13,7 +13,7 @@
 #include "nomograph/core/form/form.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/keep_nan.h"
-#include "nomograph/core/op/shared_packing.h"
+#include "nomograph/core/packing/shared_packing.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/window/winograd_conv.h"
 #include "nomograph/ops/math/packed_kernel.h"

@@ -1,7 +1,7 @@
 // What the compiler knows of a kernel that only copies, so that what is copied may lie where the
 // copy would.
-#ifndef NOMOGRAPH_CORE_OP_COPIED_RANGES_H_
-#define NOMOGRAPH_CORE_OP_COPIED_RANGES_H_
+#ifndef NOMOGRAPH_CORE_FORM_COPIED_RANGES_H_
+#define NOMOGRAPH_CORE_FORM_COPIED_RANGES_H_
 
 #include <cstdint>
 #include <vector>
@@ -25,4 +25,4 @@ class RangeCopyingKernel {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_OP_COPIED_RANGES_H_
+#endif  // NOMOGRAPH_CORE_FORM_COPIED_RANGES_H_

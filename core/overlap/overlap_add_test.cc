@@ -1,5 +1,5 @@
 // Planes from overlapping blocks against plain loops.
-#include "nomograph/core/window/overlap_add.h"
+#include "nomograph/core/overlap/overlap_add.h"
 
 #include <vector>
 

@@ -1,4 +1,4 @@
-#include "nomograph/core/op/shared_packing.h"
+#include "nomograph/core/packing/shared_packing.h"
 
 namespace nomograph {
 namespace {

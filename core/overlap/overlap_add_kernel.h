@@ -1,9 +1,9 @@
 // The loops of overlap_add.cc, which includes this file once for each instruction set.
-#if defined(NOMOGRAPH_CORE_WINDOW_OVERLAP_ADD_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_WINDOW_OVERLAP_ADD_KERNEL_H_
-#undef NOMOGRAPH_CORE_WINDOW_OVERLAP_ADD_KERNEL_H_
+#if defined(NOMOGRAPH_CORE_OVERLAP_OVERLAP_ADD_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_OVERLAP_OVERLAP_ADD_KERNEL_H_
+#undef NOMOGRAPH_CORE_OVERLAP_OVERLAP_ADD_KERNEL_H_
 #else
-#define NOMOGRAPH_CORE_WINDOW_OVERLAP_ADD_KERNEL_H_
+#define NOMOGRAPH_CORE_OVERLAP_OVERLAP_ADD_KERNEL_H_
 #endif
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 #include "hwy/highway.h"
 #include "nomograph/core/vector/vector_steps.h"
-#include "nomograph/core/window/overlap_add.h"
+#include "nomograph/core/overlap/overlap_add.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -135,4 +135,4 @@ void AddRows(const OverlapAdd& add, int64_t begin, int64_t end, float* scratch) 
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_WINDOW_OVERLAP_ADD_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_OVERLAP_OVERLAP_ADD_KERNEL_H_

@@ -1,8 +1,8 @@
 // Constants as kernels pack them: one copy for all nodes of a program that pack the same constant
 // in the same way. Detectors run one head over planes of several sizes, siamese networks one branch
 // over several inputs.
-#ifndef NOMOGRAPH_CORE_OP_SHARED_PACKING_H_
-#define NOMOGRAPH_CORE_OP_SHARED_PACKING_H_
+#ifndef NOMOGRAPH_CORE_PACKING_SHARED_PACKING_H_
+#define NOMOGRAPH_CORE_PACKING_SHARED_PACKING_H_
 
 #include <map>
 #include <mutex>
@@ -54,4 +54,4 @@ absl::StatusOr<Tensor> PackedOnce(const Tensor& constant, absl::string_view form
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_OP_SHARED_PACKING_H_
+#endif  // NOMOGRAPH_CORE_PACKING_SHARED_PACKING_H_

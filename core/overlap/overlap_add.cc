@@ -1,14 +1,14 @@
-#include "nomograph/core/window/overlap_add.h"
+#include "nomograph/core/overlap/overlap_add.h"
 
 #include <algorithm>
 
 #include "nomograph/core/vector/vector_target.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "nomograph/core/window/overlap_add_kernel.h"
+#define HWY_TARGET_INCLUDE "nomograph/core/overlap/overlap_add_kernel.h"
 #include "hwy/foreach_target.h"
 //
-#include "nomograph/core/window/overlap_add_kernel.h"
+#include "nomograph/core/overlap/overlap_add_kernel.h"
 
 namespace nomograph {
 

@@ -1,5 +1,5 @@
 // Nodes that have one constant in common share its packed copy.
-#include "nomograph/core/op/shared_packing.h"
+#include "nomograph/core/packing/shared_packing.h"
 
 #include <atomic>
 #include <memory>

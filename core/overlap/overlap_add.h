@@ -1,7 +1,7 @@
 // Planes of float32 that are put together from blocks, which add up where they overlap (col2im):
 // what is left of a transposed convolution once a matrix product has computed the blocks.
-#ifndef NOMOGRAPH_CORE_WINDOW_OVERLAP_ADD_H_
-#define NOMOGRAPH_CORE_WINDOW_OVERLAP_ADD_H_
+#ifndef NOMOGRAPH_CORE_OVERLAP_OVERLAP_ADD_H_
+#define NOMOGRAPH_CORE_OVERLAP_OVERLAP_ADD_H_
 
 #include <cstdint>
 
@@ -35,4 +35,4 @@ PlaceRange PlacesOver(const WindowSpan& rows, int64_t begin, int64_t end);
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_WINDOW_OVERLAP_ADD_H_
+#endif  // NOMOGRAPH_CORE_OVERLAP_OVERLAP_ADD_H_
