@@ -52,12 +52,13 @@ std::optional<RowProduct> AsRows(const PackedNode& node) {
 }
 
 // oneDNN has packed products of its own for AVX-512, and of small matrices nothing is to be gained
-// by blocks.
+// by blocks. But for small convolutions (kLeft) it has its sgemm alone, whose code it generates at
+// the first run: that takes longer than all else of a small model's start, and megabytes.
 bool PackingPays(const PackedNode& node) {
-  constexpr int64_t kFewRows = 4, kFewColumns = 12, kSmallWork = 1 << 14;
+  constexpr int64_t kFewRows = 4, kSmallWork = 1 << 14;
   const MatrixView& m = node.constant;
-  const int64_t few = node.side == ProductSide::kLeft ? kFewColumns : kFewRows;
-  return node.other_size >= few && m.rows >= kFewRows && m.columns >= kFewRows &&
+  if (node.side == ProductSide::kLeft) return node.other_size > 1;
+  return node.other_size >= kFewRows && m.rows >= kFewRows && m.columns >= kFewRows &&
          m.rows * m.columns * node.other_size >= kSmallWork;
 }
 

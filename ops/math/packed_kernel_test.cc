@@ -74,6 +74,11 @@ std::vector<Case> Cases() {
        "packed product",
        1e-5,
        "oneDNN"},
+      {"small, of few places",  // not by oneDNN's sgemm
+       {1, 5, 1, 7},
+       [=](const Value& x) {
+         return Call("nn.Conv", {x, weights({3, 5, 1, 1}), Constant(Random({3}, 12))}, First());
+       }},
       {"1x1, channels first",
        {2, 20, 9, 7},
        [=](const Value& x) {
