@@ -3,11 +3,11 @@
 #define NOMOGRAPH_OPS_NN_RECURRENT_LOCKSTEP_H_
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <thread>
-#include <vector>
 
 #include "nomograph/core/numeric/threads.h"
 
@@ -45,7 +45,9 @@ class LostCores {
 // (ParallelParts()) for each step would cost it five times.
 class Lockstep {
  public:
-  Lockstep(int threads, int64_t steps) : steps_(steps), lines_(threads) {
+  static constexpr int kMostThreads = 16;
+
+  explicit Lockstep(int64_t steps) : steps_(steps) {
     lines_[0].word.store(Next{0, 1, 1}.word(), std::memory_order_relaxed);
   }
 
@@ -98,7 +100,7 @@ class Lockstep {
     int64_t step = 0;
     int parts_before = 1, parts = 1;
 
-    static constexpr int kBits = 10;
+    static constexpr int kBits = 8;
     static Next Of(int64_t word) {
       constexpr int64_t kMask = (1 << kBits) - 1;
       return {word >> 2 * kBits, static_cast<int>(word >> kBits & kMask),
@@ -138,22 +140,22 @@ class Lockstep {
 
   const int64_t steps_;
   std::atomic<int> joined_{0};
-  std::vector<Line> lines_;
+  std::array<Line, kMostThreads> lines_;
 };
 
 // Calls f(step, part, parts) for 0 <= step < steps and all parts of each step, on up to `threads`
-// threads: parts of one step side by side, the steps one after the other. Helpers join as they
-// come; until then there is one part. This thread does it all within a loop that threads share,
-// where the caller has a pool, whose tasks do not wait for one another, and where threads have lost
-// their cores lately. f throws nothing.
+// threads, and no more than 16: parts of one step side by side, the steps one after the other.
+// Helpers join as they come; until then there is one part. This thread does it all within a loop
+// that threads share, where the caller has a pool, whose tasks do not wait for one another, and
+// where threads have lost their cores lately. f throws nothing.
 template <typename F>
 void RunInSteps(int threads, int64_t steps, const F& f) {
   if (threads <= 1 || InParallel() || CurrentThreadPool() != nullptr || LostCores::Lately()) {
     for (int64_t step = 0; step < steps; ++step) f(step, 0, 1);
     return;
   }
-  Lockstep together(threads, steps);
-  ParallelParts(threads,
+  Lockstep together(steps);
+  ParallelParts(std::min(threads, Lockstep::kMostThreads),
                 [&](int part, int /*parts*/) { part == 0 ? together.Lead(f) : together.Join(f); });
 }
 

@@ -42,7 +42,7 @@ void CheckSteps(int threads, int64_t steps, std::set<int>& parts_seen) {
 
 TEST(Lockstep, TakesEachPartOfEachStepOnce) {
   std::set<int> parts_seen;
-  for (const int threads : {1, 2, 3, 5}) {
+  for (const int threads : {1, 2, 3, 5, 40}) {
     for (const int64_t steps : {0, 1, 2, 200, 3000}) {
       SCOPED_TRACE(testing::Message() << threads << " threads, " << steps << " steps");
       for (int run = 0; run < 10; ++run) CheckSteps(threads, steps, parts_seen);
