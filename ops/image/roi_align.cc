@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <type_traits>
 #include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
@@ -42,6 +43,60 @@ S BinValue(const Plane<T>& x, const RoiTaps& rows, const RoiTaps& columns, int64
   return maximum ? greatest : sum / static_cast<S>(samples);
 }
 
+// The means of a region's samples in float32: along the columns first, once for each row of the
+// image that any sample needs, whatever the number of samples in it.
+class RegionMeans {
+ public:
+  RegionMeans(const RoiTaps& rows, const RoiTaps& columns, int64_t bin_rows, int64_t bin_columns)
+      : rows_(rows),
+        columns_(columns),
+        row_weights_(rows.weight.begin(), rows.weight.end()),
+        column_weights_(columns.weight.begin(), columns.weight.end()),
+        bin_rows_(bin_rows),
+        bin_columns_(bin_columns),
+        samples_(static_cast<float>(rows.per_bin / 2 * (columns.per_bin / 2))) {
+    if (rows.index.empty()) return;
+    const auto [least, greatest] = std::minmax_element(rows.index.begin(), rows.index.end());
+    first_ = *least;
+    needed_.resize(*greatest - *least + 1);
+    for (const int64_t row : rows.index) needed_[row - first_] = true;
+    sums_.resize(needed_.size() * bin_columns);
+  }
+
+  // Those of a channel, `step` apart.
+  void Compute(const Plane<float>& x, int64_t step, float* out) {
+    for (size_t r = 0; r < needed_.size(); ++r) {
+      if (!needed_[r]) continue;
+      const float* const row = x.data + (first_ + static_cast<int64_t>(r)) * x.row_step;
+      for (int64_t bin = 0; bin < bin_columns_; ++bin) {
+        float sum = 0;
+        for (int64_t j = bin * columns_.per_bin; j < (bin + 1) * columns_.per_bin; ++j) {
+          sum += column_weights_[j] * row[columns_.index[j] * x.column_step];
+        }
+        sums_[r * bin_columns_ + bin] = sum;
+      }
+    }
+    for (int64_t bin_row = 0; bin_row < bin_rows_; ++bin_row) {
+      for (int64_t bin = 0; bin < bin_columns_; ++bin, out += step) {
+        float sum = 0;
+        for (int64_t i = bin_row * rows_.per_bin; i < (bin_row + 1) * rows_.per_bin; ++i) {
+          sum += row_weights_[i] * sums_[(rows_.index[i] - first_) * bin_columns_ + bin];
+        }
+        *out = samples_ == 0 ? 0 : sum / samples_;
+      }
+    }
+  }
+
+ private:
+  const RoiTaps &rows_, &columns_;
+  const std::vector<float> row_weights_, column_weights_;
+  const int64_t bin_rows_, bin_columns_;
+  const float samples_;
+  int64_t first_ = 0;  // of the rows of the image
+  std::vector<bool> needed_;
+  std::vector<float> sums_;  // by row, bin
+};
+
 // A concrete node.
 struct RoiAlignNode {
   explicit RoiAlignNode(const KernelContext& context)
@@ -53,6 +108,17 @@ struct RoiAlignNode {
     NOMO_ASSIGN_OR_RETURN(const RoiSamples samples, RegionSamples<T>(context, x, y, index));
     const auto& [image, rows, columns] = samples;
     const bool maximum = context.attrs().String("mode") == "max";
+    if constexpr (std::is_same_v<S, float>) {
+      if (!maximum) {
+        RegionMeans means(rows, columns, y.sizes[1], y.sizes[2]);
+        for (int64_t c = 0; c < x.channels; ++c) {
+          means.Compute({context.input<float>(0).data() + x.Offset(image, c),
+                         x.sizes[2] * x.position_stride, x.position_stride},
+                        y.position_stride, context.output<float>(0).data() + y.Offset(index, c));
+        }
+        return absl::OkStatus();
+      }
+    }
     for (int64_t c = 0; c < x.channels; ++c) {
       const Plane<T> plane{context.input<T>(0).data() + x.Offset(image, c),
                            x.sizes[2] * x.position_stride, x.position_stride};
