@@ -237,10 +237,10 @@ absl::Status Executor::RunStep(size_t index, StepObserver* observer) {
     return RunLate(step, *step.kernel, call.kernel_state.get(), state_.scratch_.mutable_raw_data(),
                    observer);
   }
-  NOMO_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, PrepareLate(node));
-  const std::unique_ptr<KernelState> kernel_state = kernel->NewState();
-  NOMO_ASSIGN_OR_RETURN(Tensor scratch, Tensor::Create(DType::kUInt8, {kernel->scratch_bytes()}));
-  return RunLate(step, *kernel, kernel_state.get(), scratch.mutable_raw_data(), observer);
+  NOMO_RETURN_IF_ERROR(PrepareLate(node, call.late));
+  ProgramState::LateKernel& late = *call.late;
+  return RunLate(step, *late.kernel, late.kernel_state.get(), late.scratch.mutable_raw_data(),
+                 observer);
 }
 
 absl::Status Executor::RunKernelObserved(const Kernel& kernel, const LoweredNode& node,
@@ -252,43 +252,66 @@ absl::Status Executor::RunKernelObserved(const Kernel& kernel, const LoweredNode
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode& node) {
-  std::vector<TensorType> types;
-  std::vector<Tensor> values;
-  std::vector<TensorSpec> input_specs, output_specs;
+bool ProgramState::LateKernel::Serves(absl::Span<const TensorSpec> now_inputs,
+                                      absl::Span<const TensorSpec> now_outputs,
+                                      absl::Span<const Tensor> now_values) const {
+  const auto same = [](const TensorSpec& a, const TensorSpec& b) {
+    return a.dtype == b.dtype && a.shape == b.shape;
+  };
+  const auto same_bytes = [](const Tensor& a, const Tensor& b) {
+    return a.valid() == b.valid() &&
+           (!a.valid() || std::memcmp(a.raw_data(), b.raw_data(), a.num_bytes()) == 0);
+  };
+  return std::equal(inputs.begin(), inputs.end(), now_inputs.begin(), now_inputs.end(), same) &&
+         std::equal(outputs.begin(), outputs.end(), now_outputs.begin(), now_outputs.end(), same) &&
+         std::equal(values.begin(), values.end(), now_values.begin(), now_values.end(), same_bytes);
+}
+
+Executor::LateInputs Executor::LateInputsOf(const LoweredNode& node) const {
+  LateInputs inputs;
   for (const ValueId id : node.inputs) {
-    if (id == kNoValue) {
-      types.emplace_back();
-      values.emplace_back();
-      input_specs.emplace_back();
-      continue;
-    }
+    TensorType& type = inputs.types.emplace_back();
+    TensorSpec& spec = inputs.specs.emplace_back();
+    Tensor& value = inputs.values.emplace_back();
+    if (id == kNoValue) continue;
     const TensorView& view = state_.views_[id];
-    types.push_back({view.dtype, *view.shape});
-    values.push_back(Tensor::FromBuffer(view.dtype, *view.shape, view.data, nullptr));
-    input_specs.push_back({view.dtype, *view.shape});
+    type = {view.dtype, *view.shape};
+    spec = {view.dtype, *view.shape};
+    value = Tensor::FromBuffer(view.dtype, *view.shape, view.data, nullptr);
   }
-  InferContext context(node.attrs, types, values, static_cast<int>(node.outputs.size()));
+  return inputs;
+}
+
+absl::StatusOr<std::vector<TensorType>> Executor::InferLate(const LoweredNode& node,
+                                                            const LateInputs& inputs) const {
+  const auto unknown_shapes = [&] {
+    std::vector<TensorType> outputs;
+    for (const ValueId id : node.outputs) {
+      outputs.push_back({program_.graph_.types[id].dtype, PartialShape()});
+    }
+    return outputs;
+  };
+  const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(), [](const auto& attr) {
+    return attr.second.type() == AttrType::kFunction;
+  });
+  if (calls) return unknown_shapes();
   // The functions of control flow yield whatever shapes they yield: nothing is known of them
   // beforehand.
   const InferContext::FunctionInferrer unknown = [&](const std::string&,
                                                      absl::Span<const TensorType>) {
-    std::vector<TensorType> outputs;
-    for (const ValueId id : node.outputs)
-      outputs.push_back({program_.graph_.types[id].dtype, PartialShape()});
-    return absl::StatusOr<std::vector<TensorType>>(std::move(outputs));
+    return absl::StatusOr<std::vector<TensorType>>(unknown_shapes());
   };
+  InferContext context(node.attrs, inputs.types, inputs.values,
+                       static_cast<int>(node.outputs.size()));
   context.set_function_inferrer(&unknown);
-  const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(), [](const auto& attr) {
-    return attr.second.type() == AttrType::kFunction;
-  });
-  std::vector<TensorType> outputs;
-  if (calls) {
-    for (const ValueId id : node.outputs)
-      outputs.push_back({program_.graph_.types[id].dtype, PartialShape()});
-  } else {
-    NOMO_ASSIGN_OR_RETURN(outputs, InferNode(*node.op, context));
-  }
+  return InferNode(*node.op, context);
+}
+
+absl::Status Executor::PrepareLate(const LoweredNode& node,
+                                   std::unique_ptr<ProgramState::LateKernel>& late) {
+  LateInputs inputs = LateInputsOf(node);
+  NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> outputs, InferLate(node, inputs));
+  std::vector<TensorSpec> output_specs;
   bool known = true;
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId id = node.outputs[i];
@@ -300,13 +323,49 @@ absl::StatusOr<std::unique_ptr<Kernel>> Executor::PrepareLate(const LoweredNode&
       view.data = state_.owned_[id].mutable_raw_data();
     }
     known &= view.data != nullptr;
-    output_specs.push_back({view.dtype, view.data != nullptr ? *view.shape : Shape()});
+    output_specs.push_back(view.data != nullptr ? TensorSpec{view.dtype, *view.shape}
+                                                : TensorSpec{});
   }
-  // Every input counts as constant: the kernel serves this run alone.
+  // Beside constants, small inputs count as constant, as e.g. the sizes of a slice: the kernel
+  // serves as long as they stay. Of large ones, as of all that a run computes, it gets none.
+  constexpr int64_t kSmallBytes = 1 << 10;
+  std::vector<Tensor> constants(node.inputs.size()), small(node.inputs.size());
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const ValueId id = node.inputs[i];
+    if (id == kNoValue) continue;
+    const ValueId root = program_.plan_.values[id].root;
+    if (program_.plan_.values[root].storage == Storage::kConstant) {
+      constants[i] = inputs.values[i];
+    } else if (inputs.values[i].num_bytes() <= kSmallBytes) {
+      small[i] = inputs.values[i];
+    }
+  }
+  if (late != nullptr && late->Serves(inputs.specs, output_specs, small)) return absl::OkStatus();
+  late.reset();  // ahead of the next one, which may be as large
+  auto next = std::make_unique<ProgramState::LateKernel>();
+  for (size_t i = 0; i < small.size(); ++i) {
+    if (!small[i].valid()) continue;
+    NOMO_ASSIGN_OR_RETURN(small[i], TryClone(small[i]));
+    constants[i] = small[i];
+  }
+  std::vector<TensorSpec> shaped = output_specs;
+  for (size_t i = 0; i < shaped.size(); ++i) {
+    shaped[i].dtype = state_.views_[node.outputs[i]].dtype;
+  }
   const PrepareContext prepare{
-      node.attrs, input_specs,   output_specs,
-      values,     node.post_ops, WorthwhileThreads(input_specs, output_specs, program_.threads_)};
-  return PrepareKernel(*node.op, prepare, known ? program_.kernels_ : KernelChoice::kReference);
+      node.attrs, inputs.specs,  shaped,
+      constants,  node.post_ops, WorthwhileThreads(inputs.specs, shaped, program_.threads_)};
+  NOMO_ASSIGN_OR_RETURN(
+      next->kernel,
+      PrepareKernel(*node.op, prepare, known ? program_.kernels_ : KernelChoice::kReference));
+  next->kernel_state = next->kernel->NewState();
+  NOMO_ASSIGN_OR_RETURN(next->scratch,
+                        Tensor::Create(DType::kUInt8, {next->kernel->scratch_bytes()}));
+  next->inputs = std::move(inputs.specs);
+  next->outputs = std::move(output_specs);
+  next->values = std::move(small);
+  late = std::move(next);
+  return absl::OkStatus();
 }
 
 absl::Status Executor::RunLate(const Program::Step& step, const Kernel& kernel,

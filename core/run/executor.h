@@ -37,11 +37,24 @@ class ProgramState {
   Tensor arena_, scratch_;
   std::vector<TensorView> views_;  // by ValueId
   std::vector<Tensor> owned_;      // by ValueId: results and what is allocated during the run
+  // The kernel of a step that was prepared when its shapes were known, and what for: the next run
+  // with the same has it ready.
+  struct LateKernel {
+    bool Serves(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
+                absl::Span<const Tensor> values) const;
+
+    std::vector<TensorSpec> inputs, outputs;  // kInvalid: an output that the kernel allocates
+    std::vector<Tensor> values;  // by input: of small ones that may differ between runs
+    std::unique_ptr<const Kernel> kernel;
+    std::unique_ptr<KernelState> kernel_state;
+    Tensor scratch;
+  };
   // By step.
   struct Call {
     const Kernel* kernel = nullptr;  // null: a step of which not all is known before it runs
     KernelContext context;
     std::unique_ptr<KernelState> kernel_state;
+    std::unique_ptr<LateKernel> late;
   };
   std::vector<Call> calls_;
   RunContext run_;                      // of the run that uses the state; the calls point to it
@@ -75,8 +88,19 @@ class Executor {
   // The calls are those of this run.
   void SetUpRun();
   absl::Status RunStep(size_t index, StepObserver* observer);
-  // Types, allocates and prepares a node whose shapes are known only now.
-  absl::StatusOr<std::unique_ptr<Kernel>> PrepareLate(const LoweredNode& node);
+  // Types and allocates a node whose shapes are known only now, and prepares its kernel where the
+  // one that there is does not serve.
+  absl::Status PrepareLate(const LoweredNode& node,
+                           std::unique_ptr<ProgramState::LateKernel>& late);
+  // The inputs' types and values.
+  struct LateInputs {
+    std::vector<TensorType> types;
+    std::vector<TensorSpec> specs;
+    std::vector<Tensor> values;  // that borrow the memory
+  };
+  LateInputs LateInputsOf(const LoweredNode& node) const;
+  absl::StatusOr<std::vector<TensorType>> InferLate(const LoweredNode& node,
+                                                    const LateInputs& inputs) const;
   // `observer` (may be null) watches.
   absl::Status RunKernelObserved(const Kernel& kernel, const LoweredNode& node,
                                  KernelContext& context, StepObserver* observer);

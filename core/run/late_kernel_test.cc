@@ -1,0 +1,121 @@
+// Kernels of nodes whose shapes depend on data: runs that find the same prepare none.
+#include <memory>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/op/registry.h"
+#include "nomograph/core/run/session.h"
+
+namespace nomograph {
+namespace {
+
+Tensor Floats(const std::vector<float>& values) {
+  return Tensor::Of<float>({static_cast<int64_t>(values.size())}, values);
+}
+
+// The elements of x that are not negative.
+NOMO_REGISTER_OP(
+    OpDef("late.Keep")
+        .Doc("The elements of x that are not negative.")
+        .TypeVar("T", {DType::kFloat32})
+        .Input("x", "T")
+        .Output("y", "T")
+        .Infer([](const InferContext& context) {
+          return absl::StatusOr<std::vector<TensorType>>({{context.dtype(0), {Dim()}}});
+        })
+        .Reference([](KernelContext& context) {
+          std::vector<float> kept;
+          for (const float x : context.input<float>(0)) {
+            if (x >= 0) kept.push_back(x);
+          }
+          return context.SetOutput(0, Floats(kept));
+        }));
+
+// How often it was prepared, and with which of its inputs known.
+int prepared = 0;
+std::vector<bool> known;
+
+// y = x * w[0] + b[0], by a kernel that keeps w and b where they are known.
+class ScaleKernel : public Kernel {
+ public:
+  explicit ScaleKernel(std::vector<Tensor> constants) : constants_(std::move(constants)) {}
+  absl::Status Run(KernelContext& context) const override {
+    const auto of = [&](int i) {
+      return constants_[i].valid() ? constants_[i].data<float>()[0] : context.input<float>(i)[0];
+    };
+    for (int64_t i = 0; i < context.input_shape(0).num_elements(); ++i) {
+      context.output<float>(0)[i] = context.input<float>(0)[i] * of(1) + of(2);
+    }
+    return absl::OkStatus();
+  }
+  std::string Describe() const override { return "scale"; }
+
+ private:
+  const std::vector<Tensor> constants_;
+};
+
+NOMO_REGISTER_OP(
+    OpDef("late.Scale")
+        .Doc("y = x * w[0] + b[0]")
+        .TypeVar("T", {DType::kFloat32})
+        .Input("x", "T")
+        .Input("w", "T")
+        .Input("b", "T")
+        .Output("y", "T")
+        .Infer(SameAsInput)
+        .Fast([](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+          ++prepared;
+          known.clear();
+          for (const Tensor& constant : context.constants) known.push_back(constant.valid());
+          return std::make_unique<ScaleKernel>(
+              std::vector<Tensor>(context.constants.begin(), context.constants.end()));
+        }));
+
+TEST(LateKernel, IsPreparedWhereSomethingDiffers) {
+  const Value x = InputValue({DType::kFloat32, {Dim::Symbol("n")}}, "x");
+  const Value b = InputValue({DType::kFloat32, {Dim::Symbol("m")}}, "b");
+  const Value kept = Call("late.Keep", {x});
+  const Value scaled =
+      Call("late.Scale", {kept, Constant(Tensor::Vector<float>({2})), Call("late.Keep", {b})});
+  const auto model = BuildModel({x, b}, {scaled});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto session = Session::Create(*model);
+  ASSERT_TRUE(session.ok()) << session.status();
+  std::vector<float> large(1000, 7.0f);
+  large[0] = 0.5f;
+  const struct {
+    std::vector<float> x, b, y;
+    bool prepares;
+    std::vector<bool> known = {true, true, true};  // small inputs count as constant
+  } runs[] = {
+      {{1, -1, 2}, {10}, {12, 14}, true},
+      {{1, -1, 2}, {10}, {12, 14}, false},
+      {{-1, 1, 2}, {10}, {12, 14}, false},  // the same where it matters
+      {{3, -1, 2}, {10}, {16, 14}, true},
+      {{3, -1, 2}, {20}, {26, 24}, true},
+      {{3, -1, 2}, large, {6.5, 4.5}, true, {true, true, false}},
+      {{3, -1, 2}, large, {6.5, 4.5}, false, {true, true, false}},
+      {{3, 1, 2}, large, {6.5, 2.5, 4.5}, true, {true, true, false}},
+  };
+  for (const auto& run : runs) {
+    SCOPED_TRACE(testing::PrintToString(run.x) + " " + std::to_string(run.b.size()));
+    const int before = prepared;
+    const auto y = (*session)->Run({{"x", Floats(run.x)}, {"b", Floats(run.b)}});
+    ASSERT_TRUE(y.ok()) << y.status();
+    const auto found = y->begin()->second.data<float>();
+    EXPECT_EQ(std::vector<float>(found.begin(), found.end()), run.y);
+    EXPECT_EQ(prepared - before, run.prepares ? 1 : 0);
+    EXPECT_EQ(known, run.known);
+  }
+  // A large input that differs needs no other kernel.
+  large[0] = 0.25f;
+  const int before = prepared;
+  const auto y = (*session)->Run(NamedTensors{{"x", Floats({3, 1, 2})}, {"b", Floats(large)}});
+  ASSERT_TRUE(y.ok()) << y.status();
+  EXPECT_EQ(y->begin()->second.data<float>()[0], 6.25f);
+  EXPECT_EQ(prepared, before);
+}
+
+}  // namespace
+}  // namespace nomograph
