@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Time and memory of models, as ratios to ONNX Runtime's in the same run.
 
-The models are those of tests/onnx/real_models, whose README tells what must be installed, and those
-of further_models.py. Before a model is timed its outputs must agree within 1e-4 of the largest
+The models are those of tests/onnx/real_models, whose README tells what must be installed, those of
+further_models.py and those of wider_models.py. Before a model is timed its outputs must agree within 1e-4 of the largest
 magnitude. Each round runs it here and there in turn, each in a process of its own; the table has the
 median of the rounds' ratios. Below 1 is better than ONNX Runtime. With --together N each is run by N
 processes at once, with --busy N beside N processes that do nothing but compute. With --quantized
@@ -174,7 +174,7 @@ def main():
     groups = {"known": zoo.models(work), "further": further_models.models(),
               "wider": wider_models.models(),
               "attention": further_models.attention()}
-    chosen = set(arguments.models) or {"known", "further"}
+    chosen = set(arguments.models) or {"known", "further", "wider"}
     models = [model for group, members in groups.items() for model in members
               if group in chosen or model.name in chosen]
     missing = chosen - set(groups) - {model.name for model in models}
