@@ -10,9 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/form/form.h"
 #include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/overlap/overlap_add.h"
 #include "nomograph/core/vector/elementwise_run.h"
 #include "nomograph/core/vector/vector_target.h"
-#include "nomograph/core/overlap/overlap_add.h"
+#include "nomograph/ops/math/bfloat16_kernel.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/conv_kernel.h"
 
@@ -137,10 +138,12 @@ std::optional<TransposedConv> Describe(ConvDirection direction, const WindowOf& 
   // Where each group has one channel there is no product to speak of.
   const bool pays = forward ? ForwardPays(conv) : conv.in > 1;
   if (conv.PartFloats() > kPartFloats) return std::nullopt;
+  // In bfloat16 there are other ways to tiles, and to convolutions, but none to blocks that overlap
+  // which is as fast as this one in float32: it is named, so that the node stays in that.
+  const bool other_ways = forward || MakesTiles(spans);
+  if (other_ways && RoundsFactors(context)) return std::nullopt;
   if (context.inputs[1].dtype != DType::kFloat32) {
-    // In bfloat16 there are other ways to tiles, and to convolutions, but none to blocks that
-    // overlap which is as fast as this one in float32: it is named, so that the node stays in that.
-    if (!forward && !MakesTiles(spans)) TakesForm("transposed product", false);
+    if (!other_ways) TakesForm("transposed product", false);
     return std::nullopt;
   }
   return TakesForm("transposed product", pays) ? std::optional(conv) : std::nullopt;
