@@ -361,5 +361,24 @@ TEST(BFloat16Products, DepthwiseAndSmallConvolutionsStay) {
   }
 }
 
+TEST(BFloat16Products, TransposedConvolutionsThatOverlapStay) {
+  if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
+  const TensorType type{DType::kFloat32, {1, 64, 8, 8}};
+  const Value x = InputValue(type, "x");
+  const Value y = Call("nn.ConvTranspose", {x, Constant(Random({64, 32, 4, 4}, 2))},
+                       {{"data_format", "channels_first"},
+                        {"kernel_layout", "IOHW"},
+                        {"strides", Ints{2, 2}},
+                        {"padding", "explicit"},
+                        {"pads", Ints{1, 1, 1, 1}}});
+  const auto model = BuildModel({x}, {y});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto program = Program::Compile(*model, model->graph, {type}, OpRegistry::Default(),
+                                        {.precision = Precision::kBFloat16});
+  ASSERT_TRUE(program.ok()) << program.status();
+  EXPECT_THAT((*program)->ToString(), testing::HasSubstr("transposed product"));
+  EXPECT_THAT((*program)->ToString(), testing::Not(testing::HasSubstr("bfloat16")));
+}
+
 }  // namespace
 }  // namespace nomograph
