@@ -1,10 +1,12 @@
 // Tensors from vectors, elements by their indices, and the memory that tensors lie in.
 #include "nomograph/core/types/tensor.h"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <numeric>
 #include <random>
@@ -86,10 +88,27 @@ int64_t ResidentBytes() {
   return resident * sysconf(_SC_PAGESIZE);
 }
 
+int64_t PageFaults() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
+
+// Whether it has them, and some are to be had: memory may be in too many pieces.
 bool SystemHasHugePages() {
-  std::string modes;
-  std::getline(std::ifstream("/sys/kernel/mm/transparent_hugepage/enabled"), modes);
-  return modes.find("[never]") == std::string::npos && !modes.empty();
+  constexpr size_t kHugePage = size_t{1} << 21, kSize = 64 * kMega;
+  void* const memory =
+      mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return false;
+#ifdef MADV_HUGEPAGE
+  madvise(memory, kSize, MADV_HUGEPAGE);
+#endif
+  const int64_t before = PageFaults();
+  std::memset(memory, 1, kSize);
+  const int64_t faults = PageFaults() - before;
+  munmap(memory, kSize);
+  // All but what is in front of the first and behind the last one.
+  return faults < static_cast<int64_t>(kSize / kHugePage + 2 * kHugePage / sysconf(_SC_PAGESIZE));
 }
 
 TEST(TensorMemory, OfManyTensorsIsInHugePages) {
@@ -97,11 +116,6 @@ TEST(TensorMemory, OfManyTensorsIsInHugePages) {
   GTEST_SKIP() << "tensors lie in malloc's memory";
 #endif
   if (!SystemHasHugePages()) GTEST_SKIP() << "the system has no huge pages";
-  const auto faults = [] {
-    rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_minflt;
-  };
   std::vector<Tensor> tensors;
   const auto make = [&](int count) {
     for (int i = 0; i < count; ++i) {
@@ -111,9 +125,9 @@ TEST(TensorMemory, OfManyTensorsIsInHugePages) {
     }
   };
   make(32);  // as long as there are few they are in small pages
-  const int64_t before = faults();
+  const int64_t before = PageFaults();
   make(64);
-  EXPECT_LT(faults() - before, 64 * kMega / sysconf(_SC_PAGESIZE) / 2);
+  EXPECT_LT(PageFaults() - before, 64 * kMega / sysconf(_SC_PAGESIZE) / 2);
   // Pages of which nothing is taken go back, though others of the same piece stay.
   const int64_t resident = ResidentBytes();
   tensors.erase(tensors.begin() + 36, tensors.end() - 1);
