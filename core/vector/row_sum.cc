@@ -28,8 +28,6 @@ struct Target {
                        int64_t count) = NOMO_BEST(SoftmaxGrad);
   void (*relu_grad)(const ReluSlopes& slopes, const float* dy, const float* x, float* dx,
                     int64_t count) = NOMO_BEST(ReluGrad);
-  void (*prelu)(const float* x, const float* slopes, bool one_for_all, float* y,
-                int64_t count) = NOMO_BEST(PRelu);
   RowSums (*centered_sums)(const float* x, float center, int64_t count) = NOMO_BEST(SumCentered);
   RowSums (*centered_products)(const float* dy, const float* x, float center,
                                int64_t count) = NOMO_BEST(SumCenteredProducts);
@@ -69,10 +67,6 @@ void SoftmaxGradOfRow(const float* dy, const float* y, float* dx, int64_t count)
 void ReluGradOfRow(const ReluSlopes& slopes, const float* dy, const float* x, float* dx,
                    int64_t count) {
   Best().relu_grad(slopes, dy, x, dx, count);
-}
-
-void PReluOfRow(const float* x, const float* slopes, bool one_for_all, float* y, int64_t count) {
-  Best().prelu(x, slopes, one_for_all, y, count);
 }
 
 RowSums CenteredSums(const float* x, float center, int64_t count) {

@@ -46,9 +46,6 @@ struct ReluSlopes {
 void ReluGradOfRow(const ReluSlopes& slopes, const float* dy, const float* x, float* dx,
                    int64_t count);
 
-// y[i] = x[i], but a slope times that where x[i] < 0: slopes[i], or slopes[0] for all. y may be x.
-void PReluOfRow(const float* x, const float* slopes, bool one_for_all, float* y, int64_t count);
-
 // In float32, so for a short while: the sums of x[i] - center and of its square; and those of dy[i]
 // and of dy[i] (x[i] - center).
 struct RowSums {

@@ -288,20 +288,6 @@ inline void ReluGrad(const ReluSlopes& slopes, const float* dy, const float* x, 
   rising([&](V v) HWY_ATTR { return hn::Mul(alpha, v); });
 }
 
-inline void PRelu(const float* x, const float* slopes, bool one_for_all, float* y, int64_t count) {
-  const D d;
-  const auto of = [](V v, V slope) HWY_ATTR {
-    return hn::IfThenElse(hn::Lt(v, hn::Zero(D())), hn::Mul(slope, v), v);
-  };
-  if (one_for_all) {
-    const V slope = hn::Set(d, slopes[0]);
-    return ForEachVector(count, x, y, [=](V v) HWY_ATTR { return of(v, slope); });
-  }
-  EachPair(x, slopes, count, [&](V v, V slope, int64_t i, int64_t there) HWY_ATTR {
-    StorePart(of(v, slope), there, y + i);
-  });
-}
-
 HWY_INLINE RowSums SumsOf(V first, V second) {
   const D d;
   return {hn::GetLane(hn::SumOfLanes(d, first)), hn::GetLane(hn::SumOfLanes(d, second))};

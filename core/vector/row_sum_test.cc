@@ -195,30 +195,6 @@ TEST(RowFunctions, ReluGradient) {
   }
 }
 
-TEST(RowFunctions, PRelu) {
-  for (int64_t count = 1; count <= 40; ++count) {
-    std::vector<float> x(count + 20, std::nanf("")), slopes = x;
-    for (int64_t i = 0; i < count; ++i) {
-      x[i] = static_cast<float>(MixKeys(count, i) % 33) / 2 - 8.0f;
-      slopes[i] = static_cast<float>(i) / 4 - 3.0f;
-    }
-    x[count / 2] = -kInfinity;
-    for (const bool one : {false, true}) {
-      std::vector<float> y(count + 20, 7.0f);
-      PReluOfRow(x.data(), slopes.data(), one, y.data(), count);
-      for (int64_t i = 0; i < count; ++i) {
-        const float below = slopes[one ? 0 : i] * x[i];
-        if (x[i] < 0 && std::isnan(below)) {
-          EXPECT_TRUE(std::isnan(y[i])) << i;
-        } else {
-          EXPECT_EQ(y[i], x[i] < 0 ? below : x[i]) << i;
-        }
-      }
-      EXPECT_EQ(y[count], 7.0f);
-    }
-  }
-}
-
 TEST(RowFunctions, CenteredSums) {
   for (int64_t count = 1; count <= 70; ++count) {
     std::vector<float> x(count + 20, std::nanf("")), dy = x;

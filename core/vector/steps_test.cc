@@ -130,6 +130,32 @@ TEST(Steps, AgreeWithTheirDefinitions) {
   }
 }
 
+TEST(Steps, PReluTakesInfinitiesAndNaN) {
+  for (int64_t count = 1; count <= 40; ++count) {
+    std::vector<float> x(count + 20, std::nanf("")), slopes = x;
+    for (int64_t i = 0; i < count; ++i) {
+      x[i] = static_cast<float>(MixKeys(count, i) % 33) / 2 - 8.0f;
+      slopes[i] = static_cast<float>(i) / 4 - 3.0f;
+    }
+    x[count / 2] = -kInf;
+    for (const bool one : {false, true}) {
+      std::vector<float> y(count + 20, 7.0f);
+      const VectorStep step{
+          .kind = Kind::kPRelu, .operand = slopes.data(), .column_stride = one ? 0 : 1};
+      FindStep(step.kind)(step, 0, 0, count, x.data(), y.data());
+      for (int64_t i = 0; i < count; ++i) {
+        const float below = slopes[one ? 0 : i] * x[i];
+        if (x[i] < 0 && std::isnan(below)) {
+          EXPECT_TRUE(std::isnan(y[i])) << i;
+        } else {
+          EXPECT_EQ(y[i], x[i] < 0 ? below : x[i]) << i;
+        }
+      }
+      EXPECT_EQ(y[count], 7.0f);
+    }
+  }
+}
+
 // They are off by some units in the last place, wherever the result is not tiny.
 TEST(Steps, ExponentialsAreAccurate) {
   for (const Kind kind : {Kind::kSwish, Kind::kSigmoid}) {

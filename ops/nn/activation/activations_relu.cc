@@ -7,7 +7,7 @@
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/vector/row_sum.h"
+#include "nomograph/core/vector/elementwise_run.h"
 #include "nomograph/ops/nn/activation/activation_gradients.h"
 
 namespace nomograph::nn {
@@ -97,15 +97,19 @@ absl::StatusOr<std::unique_ptr<Kernel>> PreparePRelu(const PrepareContext& conte
   if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
   const auto found = FindSlopeAxes(context.inputs[0].shape, context.inputs[1].shape);
   if (!found) return nullptr;
+  const VectorStep step{.kind = VectorStep::Kind::kPRelu, .column_stride = found->inner == 1};
   return MakeComputeKernel(
-      [axes = *found, threads = context.threads](KernelContext& run) {
+      [axes = *found, step, run_step = FindStep(step.kind),
+       threads = context.threads](KernelContext& run) {
         const float *const x = run.input<float>(0).data(), *const slopes =
                                                                run.input<float>(1).data();
         float* const y = run.output<float>(0).data();
         if (axes.inner == 1) {
           ParallelFor(threads, axes.outer, [&](int64_t row) {
             const int64_t first = row * axes.slopes;
-            PReluOfRow(x + first, slopes, /*one_for_all=*/axes.slopes == 1, y + first, axes.slopes);
+            VectorStep of_row = step;
+            of_row.operand = slopes;
+            run_step(of_row, 0, 0, axes.slopes, x + first, y + first);
           });
           return absl::OkStatus();
         }
@@ -115,7 +119,9 @@ absl::StatusOr<std::unique_ptr<Kernel>> PreparePRelu(const PrepareContext& conte
           const int64_t end = count * (part + 1) / parts;
           for (int64_t i = count * part / parts; i < end;) {
             const int64_t row = i / axes.inner, next = std::min(end, (row + 1) * axes.inner);
-            PReluOfRow(x + i, slopes + row % axes.slopes, /*one_for_all=*/true, y + i, next - i);
+            VectorStep of_row = step;
+            of_row.operand = slopes + row % axes.slopes;
+            run_step(of_row, 0, 0, next - i, x + i, y + i);
             i = next;
           }
         });
