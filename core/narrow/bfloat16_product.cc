@@ -38,7 +38,7 @@ void PackBFloat16(ProductSide side, const BFloat16View& matrix, uint32_t* packed
 
 bool PairsPlanes(const WindowMatrix& window) {
   constexpr int64_t kShortRow = 4;  // whole vectors are copied
-  return window.columns.stride <= 2 && window.columns.output >= kShortRow;
+  return window.flat() && window.columns.stride <= 2 && window.columns.output >= kShortRow;
 }
 int64_t BFloat16PlanePairs(const WindowMatrix& window, int64_t planes) {
   return N_AVX3::bfloat16::PlanePairs(window, planes);

@@ -35,9 +35,16 @@ struct WindowSpan {
 
 // A right matrix that is nowhere written out (im2col): the elements of planes under a window. Row
 // (plane * rows.taps + i) * columns.taps + j has what is under tap (i, j), column r *
-// columns.output + c is the window's place (r, c).
+// columns.output + c is the window's place (r, c). With a third axis, `depth`, a plane is a stack
+// of them (the frames of a channel), one behind the other; it stands ahead of the rows everywhere.
 struct WindowMatrix {
-  WindowSpan rows, columns;
+  WindowSpan rows, columns, depth = {};
+
+  int64_t taps() const { return depth.taps * rows.taps * columns.taps; }
+  int64_t places() const { return depth.output * rows.output * columns.output; }
+  int64_t elements() const { return depth.input * rows.input * columns.input; }  // of a plane
+  // Whether there are but two axes.
+  bool flat() const { return depth.input == 1 && depth.output == 1 && depth.taps == 1; }
 };
 
 // Which of the two matrices is packed.

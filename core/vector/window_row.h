@@ -44,8 +44,10 @@ inline void CopyRow(const float* from, int64_t step, int64_t count, float* HWY_R
 // The places [first, first + columns) of one row of the matrix.
 inline void WindowRow(const WindowMatrix& w, const float* planes, int64_t row, int64_t first,
                       int64_t columns, float* HWY_RESTRICT to) {
-  const int64_t taps = w.rows.taps * w.columns.taps, tap = row % taps;
-  const float* const plane = planes + row / taps * w.rows.input * w.columns.input;
+  const int64_t flat_taps = w.rows.taps * w.columns.taps;
+  const int64_t tap = row % flat_taps, layer = row / flat_taps % w.depth.taps;
+  const float* const plane = planes + row / w.taps() * w.elements();
+  const int64_t behind = layer * w.depth.dilation - w.depth.pad_begin;
   const int64_t down = tap / w.columns.taps * w.rows.dilation - w.rows.pad_begin;
   const int64_t right = tap % w.columns.taps * w.columns.dilation - w.columns.pad_begin;
   const int64_t stride = w.columns.stride;
@@ -53,21 +55,27 @@ inline void WindowRow(const WindowMatrix& w, const float* planes, int64_t row, i
   const int64_t begin = right >= 0 ? 0 : (-right + stride - 1) / stride;
   const int64_t end = right >= w.columns.input ? 0 : (w.columns.input - 1 - right) / stride + 1;
   int64_t r = first / w.columns.output, c = first % w.columns.output;
+  int64_t frame = r / w.rows.output;
+  r %= w.rows.output;
   while (columns > 0) {
     const int64_t count = std::min(columns, w.columns.output - c);
     const int64_t at = r * w.rows.stride + down;
-    const bool inside = at >= 0 && at < w.rows.input;
+    const int64_t from = frame * w.depth.stride + behind;
+    const bool inside = at >= 0 && at < w.rows.input && from >= 0 && from < w.depth.input;
     const int64_t low = inside ? std::clamp(begin - c, int64_t{0}, count) : count;
     const int64_t high = std::clamp(end - c, low, count);
     std::fill(to, to + low, 0.0f);
     if (low < high) {
-      CopyRow(plane + at * w.columns.input + (c + low) * stride + right, stride, high - low,
-              to + low);
+      CopyRow(plane + (from * w.rows.input + at) * w.columns.input + (c + low) * stride + right,
+              stride, high - low, to + low);
     }
     std::fill(to + high, to + count, 0.0f);
     to += count;
     columns -= count;
-    ++r;
+    if (++r == w.rows.output) {
+      r = 0;
+      ++frame;
+    }
     c = 0;
   }
 }

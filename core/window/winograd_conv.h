@@ -23,28 +23,33 @@ struct WinogradConv {
   int64_t images = 1, in_channels = 0, out_channels = 0;
   int64_t in_rows = 0, in_columns = 0, out_rows = 0, out_columns = 0;
   int64_t pad_top = 0, pad_left = 0;  // zeros ahead of a plane's rows, columns
-  int threads = 1;                    // among which the work is shared out
+  // Of a window over three axes. A channel has depth.input planes, one behind the other, and those
+  // under depth.taps of them make a plane of the output: they are summed up like more channels.
+  WindowSpan depth = {};
+  int64_t terms() const { return in_channels * depth.taps; }
+  int threads = 1;  // among which the work is shared out
 
   const float* input = nullptr;
   const float* packed = nullptr;  // by PackWinogradKernel() on this machine
   const float* bias = nullptr;    // an element for each output channel; may be null
   float* output = nullptr;
-  // Behind the bias, in this order. Rows are output channels, columns the elements of a plane; of
-  // an operand with a column_stride rows are those of all images.
+  // Behind the bias, in this order. Rows are output channels, columns the elements of its planes;
+  // of an operand with a column_stride rows are those of all images.
   std::vector<VectorStep> steps;
 };
 
 // An estimate of its time, by that of a plain sum at the machine's best.
 double WinogradCost(const WinogradConv& conv);
 
-// The element of the weights of output channel o, input channel i, at (row, column) of the window
-// is kernel[o * out_stride + i * in_stride + (row * 3 + column) * tap_stride].
+// The element of the weights of output channel o, term i (input channel * depth.taps + tap), at
+// (row, column) of the window is kernel[o * out_stride + i * in_stride + (row * 3 + column) *
+// tap_stride].
 struct WinogradKernel {
   const float* data = nullptr;
   int64_t out_stride = 0, in_stride = 0, tap_stride = 0;
 };
-int64_t PackedWinogradFloats(int64_t in_channels, int64_t out_channels);
-void PackWinogradKernel(const WinogradKernel& kernel, int64_t in_channels, int64_t out_channels,
+int64_t PackedWinogradFloats(int64_t terms, int64_t out_channels);
+void PackWinogradKernel(const WinogradKernel& kernel, int64_t terms, int64_t out_channels,
                         float* packed);
 
 // The convolution is done in blocks, and each of them in three stages, one after the other. Blocks

@@ -35,18 +35,18 @@ struct Tiling {
   explicit Tiling(const WinogradConv& c)
       : tile_columns((c.out_columns + kTileOut - 1) / kTileOut),
         tile_rows((c.out_rows + kTileOut - 1) / kTileOut),
-        all_rows(c.images * tile_rows),
+        all_rows(c.images * c.depth.output * tile_rows),
         out_channels(RoundUp(c.out_channels, kPanelRows)) {
     // The transformed tiles of input and output stay in the caches, and so many are multiplied with
     // the weights at once that reading those does not matter.
     constexpr int64_t kFloats = 1 << 19, kEnough = 96;
-    const int64_t fit = kFloats / (kTilePoints * (c.in_channels + out_channels));
+    const int64_t fit = kFloats / (kTilePoints * (c.terms() + out_channels));
     const int64_t wanted = std::max(fit, kEnough), all = all_rows * tile_columns;
     blocks = std::clamp<int64_t>((all + wanted / 2) / wanted, 1, std::max<int64_t>(1, all_rows));
     // What one thread has written another one reads slowly. So each has blocks of its own where
     // these fill vectors, and where the weights, which all of them read, are not too much.
     constexpr int64_t kFewWeights = 1 << 20;
-    const int64_t weights = kTilePoints * c.in_channels * out_channels;
+    const int64_t weights = kTilePoints * c.terms() * out_channels;
     const int64_t least = weights <= kFewWeights ? kLanes + kLanes / 2 : kEnough;
     by_blocks = c.threads > 1 && all_rows >= c.threads && all >= c.threads * least;
     if (by_blocks) blocks = std::min(RoundUp(blocks, c.threads), all_rows);
@@ -58,7 +58,7 @@ struct Tiling {
   // [out_channels, tiles]. Were the distance from point to point a multiple of a page's size, all
   // points would share one set of the first cache.
   int64_t in_floats(const WinogradConv& c) const {
-    return c.in_channels * RoundUp(tiles, kPanelColumns) + kPanelColumns;
+    return c.terms() * RoundUp(tiles, kPanelColumns) + kPanelColumns;
   }
   int64_t out_floats() const { return out_channels * tiles + kPanelColumns; }
   // A line of the input or output under a row of tiles, with room for whole vectors.
@@ -143,13 +143,13 @@ double Cost(const WinogradConv& conv) {
   constexpr double kTransformIn = kWide ? 700 : 300, kTransformOut = kWide ? 330 : 200;
   const Tiling tiling(conv);
   const double blocks = static_cast<double>(tiling.blocks), tiles = blocks * tiling.tiles;
-  const double pairs = static_cast<double>(conv.in_channels) * tiling.out_channels;
-  const double transforms = kTransformIn * conv.in_channels + kTransformOut * conv.out_channels;
+  const double pairs = static_cast<double>(conv.terms()) * tiling.out_channels;
+  const double transforms = kTransformIn * conv.terms() + kTransformOut * conv.out_channels;
   // The weights come from memory, one or two elements in the time of a multiplication.
   const double weights = (kWide ? 0.5 : 1) * blocks * kTilePoints * pairs;
-  const double taps = 9,
-               pixels = static_cast<double>(conv.images) * conv.out_rows * conv.out_columns;
-  const double sum = pixels * taps * conv.in_channels * conv.out_channels / kLanes;
+  const double taps = 9, pixels = static_cast<double>(conv.images * conv.depth.output) *
+                                  conv.out_rows * conv.out_columns;
+  const double sum = pixels * taps * conv.terms() * conv.out_channels / kLanes;
   return (tiles / kLanes * (kTilePoints * pairs + transforms) + weights) / sum;
 }
 
@@ -249,7 +249,7 @@ void CutIntoTiles(const float* lines, int64_t line, int64_t count, int64_t strid
   }
 }
 
-// Rows of tiles [first, last) of the input channels [begin, end).
+// Rows of tiles [first, last) of the terms [begin, end).
 bool TransformInput(const WinogradConv& c, const Tiling& tiling, int64_t first, int64_t last,
                     int64_t begin, int64_t end, float* shared, float* scratch) {
   const D d;
@@ -260,16 +260,21 @@ bool TransformInput(const WinogradConv& c, const Tiling& tiling, int64_t first, 
   // What the planes do not reach stays zero.
   std::fill(scratch, tiled + kTilePoints * stride, 0.0f);
   V check = hn::Zero(d);
-  for (int64_t channel = begin; channel < end; ++channel) {
+  for (int64_t term = begin; term < end; ++term) {
     for (int64_t row = first; row < last; ++row) {
-      const int64_t image = row / tiling.tile_rows, top = row % tiling.tile_rows * kTileOut;
-      const float* const plane =
-          c.input + (image * c.in_channels + channel) * c.in_rows * c.in_columns;
-      TransformRows(c, plane, top - c.pad_top, line, zeros, lines, check);
+      const int64_t plane = row / tiling.tile_rows, top = row % tiling.tile_rows * kTileOut;
+      const int64_t image = plane / c.depth.output;
+      const int64_t frame = plane % c.depth.output * c.depth.stride +
+                            term % c.depth.taps * c.depth.dilation - c.depth.pad_begin;
+      const int64_t first_frame = (image * c.in_channels + term / c.depth.taps) * c.depth.input;
+      // All rows below a plane are zeros, as those of a frame that is not there.
+      const bool inside = frame >= 0 && frame < c.depth.input;
+      TransformRows(c, c.input + (first_frame + (inside ? frame : 0)) * c.in_rows * c.in_columns,
+                    inside ? top - c.pad_top : c.in_rows, line, zeros, lines, check);
       CutIntoTiles(lines, line, tiling.tile_columns, stride,
                    tiled + (row - first) * tiling.tile_columns);
     }
-    float* const to = shared + channel * kPanelColumns;
+    float* const to = shared + term * kPanelColumns;
     for (int64_t r = 0; r < kTileIn; ++r) {
       const float* const from = tiled + r * kTileIn * stride;
       for (int64_t t = 0; t < tiling.tiles; t += kLanes) {
@@ -277,8 +282,7 @@ bool TransformInput(const WinogradConv& c, const Tiling& tiling, int64_t first, 
         const auto load = [&](int64_t column)
                               HWY_ATTR { return hn::LoadU(d, from + column * stride + t); };
         TransformIn(load(0), load(1), load(2), load(3), load(4), load(5), y);
-        float* const panel =
-            to + t / kPanelColumns * c.in_channels * kPanelColumns + t % kPanelColumns;
+        float* const panel = to + t / kPanelColumns * c.terms() * kPanelColumns + t % kPanelColumns;
 #pragma GCC unroll 6
         for (int64_t column = 0; column < kTileIn; ++column) {
           hn::Store(y[column], d, panel + (r * kTileIn + column) * tiling.in_floats(c));
@@ -299,7 +303,7 @@ inline int64_t MultipliedTiles(int64_t tiles) {
 void MultiplyTiles(const WinogradConv& c, const Tiling& tiling, int64_t tiles, int64_t begin,
                    int64_t end, float* shared) {
   const int64_t multiplied = MultipliedTiles(tiles);
-  const int64_t panels = tiling.out_channels / kPanelRows, terms = c.in_channels;
+  const int64_t panels = tiling.out_channels / kPanelRows, terms = c.terms();
   while (begin < end) {
     const int64_t point = begin / panels, row = begin % panels;
     const int64_t count = std::min(end - begin, panels - row);
@@ -325,13 +329,16 @@ void MultiplyTiles(const WinogradConv& c, const Tiling& tiling, int64_t tiles, i
   }
 }
 
-// A row of tiles of output channel `channel` of one image: `height` rows of the plane from row
-// `top` on, whose lines lie `line` floats apart, with what follows the product.
-void FinishRows(const WinogradConv& c, int64_t image, int64_t channel, int64_t top, int64_t height,
+// A row of tiles of output channel `channel` in plane number `plane` of those of all images:
+// `height` rows of it from row `top` on, whose lines lie `line` floats apart, with what follows the
+// product.
+void FinishRows(const WinogradConv& c, int64_t plane, int64_t channel, int64_t top, int64_t height,
                 const float* from, int64_t line) {
   const D d;
-  const int64_t row = image * c.out_channels + channel, at = top * c.out_columns;
-  float* const to = c.output + row * c.out_rows * c.out_columns + at;
+  const int64_t row = plane / c.depth.output * c.out_channels + channel;
+  const int64_t size = c.out_rows * c.out_columns;
+  const int64_t at = plane % c.depth.output * size + top * c.out_columns;
+  float* const to = c.output + row * c.depth.output * size + at;
   const V bias = hn::Set(d, c.bias == nullptr ? 0.0f : c.bias[channel]);
   for (int64_t r = 0; r < height; ++r, from += line) {
     float* const out = to + r * c.out_columns;
@@ -376,10 +383,10 @@ void TransformOutput(const WinogradConv& c, const Tiling& tiling, int64_t first,
       }
     }
     for (int64_t row = first; row < last; ++row) {
-      const int64_t image = row / tiling.tile_rows, top = row % tiling.tile_rows * kTileOut;
+      const int64_t plane = row / tiling.tile_rows, top = row % tiling.tile_rows * kTileOut;
       const int64_t tile = (row - first) * tiling.tile_columns;
       const int64_t height = std::min(kTileOut, c.out_rows - top);
-      FinishRows(c, image, channel, top, height, scratch + kTileOut * tile, line);
+      FinishRows(c, plane, channel, top, height, scratch + kTileOut * tile, line);
     }
   }
 }
@@ -391,8 +398,8 @@ bool RunStage(const WinogradConv& c, int64_t block, WinogradStage stage, int par
   const auto share = [&](int64_t count, int k) { return count * k / parts; };
   switch (stage) {
     case WinogradStage::kTransformInput:
-      return TransformInput(c, tiling, first, last, share(c.in_channels, part),
-                            share(c.in_channels, part + 1), shared, scratch);
+      return TransformInput(c, tiling, first, last, share(c.terms(), part),
+                            share(c.terms(), part + 1), shared, scratch);
     case WinogradStage::kMultiply: {
       const int64_t panels = kTilePoints * tiling.out_channels / kPanelRows;
       MultiplyTiles(c, tiling, (last - first) * tiling.tile_columns, share(panels, part),

@@ -30,6 +30,7 @@ struct Case {
   int64_t images, in_channels, out_channels, in_rows, in_columns;
   int64_t pad_top = 1, pad_left = 1, pad_bottom = 1, pad_right = 1;
   int parts = 1;
+  WindowSpan depth = {};
 };
 
 const Case kCases[] = {
@@ -46,6 +47,21 @@ const Case kCases[] = {
     {1, 600, 12, 13, 27, 0, 2, 1, 0, 5},  // several blocks
     {2, 1, 1, 3, 3, 0, 0, 0, 0},
     {1, 1, 2, 1, 100, 1, 2, 1, 2, 7},  // more parts than channels
+    // Three axes: each frame by itself; under three of them; with steps and gaps.
+    {2, 3, 5, 7, 9, 1, 1, 1, 1, 2, {.input = 4, .output = 4}},
+    {2, 6, 7, 9, 9, 1, 1, 1, 1, 2, {.input = 5, .output = 5, .taps = 3, .pad_begin = 1}},
+    {1, 40, 13, 20, 21, 1, 0, 1, 2, 3, {.input = 6, .output = 4, .taps = 3}},
+    {1,
+     2,
+     3,
+     5,
+     30,
+     1,
+     1,
+     1,
+     1,
+     1,
+     {.input = 7, .output = 4, .taps = 2, .stride = 2, .dilation = 3, .pad_begin = 2}},
 };
 
 struct Problem {
@@ -59,15 +75,16 @@ struct Problem {
              .out_columns = c.in_columns + c.pad_left + c.pad_right - 2,
              .pad_top = c.pad_top,
              .pad_left = c.pad_left,
+             .depth = c.depth,
              .threads = c.parts,
              .steps = {}},
         parts(c.parts),
-        plane(conv.out_rows * conv.out_columns),
-        x(Random(c.images * c.in_channels * c.in_rows * c.in_columns, 1)),
-        w(Random(c.out_channels * c.in_channels * 9, 2)),
-        packed(Aligned(PackedWinogradFloats(c.in_channels, c.out_channels))),
+        plane(c.depth.output * conv.out_rows * conv.out_columns),
+        x(Random(c.images * c.in_channels * c.depth.input * c.in_rows * c.in_columns, 1)),
+        w(Random(c.out_channels * conv.terms() * 9, 2)),
+        packed(Aligned(PackedWinogradFloats(conv.terms(), c.out_channels))),
         y(c.images * c.out_channels * plane, std::nanf("")) {
-    PackWinogradKernel({w.data(), c.in_channels * 9, 9, 1}, c.in_channels, c.out_channels,
+    PackWinogradKernel({w.data(), conv.terms() * 9, 9, 1}, conv.terms(), c.out_channels,
                        packed.get());
     conv.packed = packed.get();
     conv.output = y.data();
@@ -92,16 +109,21 @@ struct Problem {
     return finite;
   }
 
-  // The sum at one place of the output.
-  double Sum(int64_t image, int64_t out, int64_t row, int64_t column) const {
+  // The sum at one place of the output's planes of a channel.
+  double Sum(int64_t image, int64_t out, int64_t place) const {
+    const int64_t frame = place / (conv.out_rows * conv.out_columns);
+    const int64_t row = place / conv.out_columns % conv.out_rows, column = place % conv.out_columns;
     double sum = 0;
-    for (int64_t i = 0; i < conv.in_channels; ++i) {
+    for (int64_t i = 0; i < conv.terms(); ++i) {
+      const WindowSpan& depth = conv.depth;
+      const int64_t from = frame * depth.stride + i % depth.taps * depth.dilation - depth.pad_begin;
+      if (from < 0 || from >= depth.input) continue;
       for (int64_t tap = 0; tap < 9; ++tap) {
         const int64_t r = row + tap / 3 - conv.pad_top, c = column + tap % 3 - conv.pad_left;
         if (r < 0 || r >= conv.in_rows || c < 0 || c >= conv.in_columns) continue;
-        const int64_t channel = image * conv.in_channels + i;
-        sum += static_cast<double>(w[(out * conv.in_channels + i) * 9 + tap]) *
-               x[(channel * conv.in_rows + r) * conv.in_columns + c];
+        const int64_t channel = image * conv.in_channels + i / depth.taps;
+        sum += static_cast<double>(w[(out * conv.terms() + i) * 9 + tap]) *
+               x[((channel * depth.input + from) * conv.in_rows + r) * conv.in_columns + c];
       }
     }
     return sum;
@@ -116,16 +138,16 @@ struct Problem {
       const int64_t out = plane_number % conv.out_channels;
       for (int64_t at = 0; at < plane; ++at) {
         const int64_t place = plane_number * plane + at;
-        const double sum = Sum(image, out, at / conv.out_columns, at % conv.out_columns);
+        const double sum = Sum(image, out, at);
         const double right = expected(sum, out, place);
         // In a tile's corner sums enter with factors of up to 64, and their rounding with them.
-        ASSERT_NEAR(y[place], right, 64 * 5e-7 * std::sqrt(9.0 * conv.in_channels)) << place;
+        ASSERT_NEAR(y[place], right, 64 * 5e-7 * std::sqrt(9.0 * conv.terms())) << place;
         squares += sum * sum;
         error += (y[place] - right) * (y[place] - right);
       }
     }
     // The sums grow it as the root of the number of their terms, as everywhere.
-    const double limit = 1e-6 * (1 + 0.2 * std::sqrt(conv.in_channels));
+    const double limit = 1e-6 * (1 + 0.2 * std::sqrt(conv.terms()));
     EXPECT_LE(std::sqrt(error), limit * std::sqrt(squares));
   }
 

@@ -260,10 +260,7 @@ void NodeProducts::SetAddresses(const KernelContext& context, int64_t i,
   const int64_t constant = i % node_.constants;
   const int64_t output = i * product.output_stride * (left ? m.rows : node_.other_size);
   int64_t other = product.other.rows * product.other.columns;
-  if (node_.window) {
-    const WindowSpan &rows = node_.window->rows, &columns = node_.window->columns;
-    other = m.columns / (rows.taps * columns.taps) * rows.input * columns.input;
-  }
+  if (node_.window) other = m.columns / node_.window->taps() * node_.window->elements();
   product.other.data = context.input<float>(node_.other_input).data() + i * other;
   product.output = context.output<float>(0).data() + output;
   const int64_t first = constant * product.size;  // of the rows (columns) of all constants

@@ -129,14 +129,15 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
         .other_size = x.positions,
         .bias_input = bias};
   }
-  if (window->size() > 2) return std::nullopt;
   const WindowMatrix spans = SpansOf(*window);
-  const int64_t taps = spans.rows.taps * spans.columns.taps, out = y.channels / groups;
+  const int64_t taps = spans.taps(), out = y.channels / groups;
   const int64_t terms = x.channels / groups * taps;
   if (kernel.in_stride != taps * kernel.tap_stride) return std::nullopt;
   // What is under the windows is copied. oneDNN copies input and output into blocks of channels,
   // and fills those of small groups up.
   constexpr int64_t kBlock = 8, kWide = 256;
+  // Of three axes it has no Winograd's algorithm.
+  const bool stacks = groups == 1 && !spans.flat();
   // Of the time of a plain sum in float32: that of one in bfloat16, and what it takes to pack
   // planes, which is shared by few channels.
   constexpr double kRoundedSum = 0.48, kPacking = 2;
@@ -157,8 +158,8 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
       .plane_stride = kernel.in_stride,
       .tap_stride = kernel.tap_stride,
       .bias_input = bias,
-      .pays = taps == 1 || small_groups || copies_less,
-      .pays_rounded = (groups == 1 || (out >= kBlock && terms >= kBlock)) &&
+      .pays = taps == 1 || small_groups || copies_less || stacks,
+      .pays_rounded = spans.flat() && (groups == 1 || (out >= kBlock && terms >= kBlock)) &&
                       !WinogradPays(WindowOfNode, context, rounded_sum)};
 }
 

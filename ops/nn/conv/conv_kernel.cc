@@ -128,7 +128,8 @@ WindowMatrix SpansOf(const Window& window) {
                       .pad_begin = axis.pad_begin};
   };
   WindowMatrix spans{.rows = {}, .columns = span(window.back())};
-  if (window.size() == 2) spans.rows = span(window.front());
+  if (window.size() >= 2) spans.rows = span(window[window.size() - 2]);
+  if (window.size() == 3) spans.depth = span(window.front());
   return spans;
 }
 

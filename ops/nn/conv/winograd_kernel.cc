@@ -44,22 +44,26 @@ std::optional<WinogradConv> ConvOf(const WindowOf& window_of, const PrepareConte
     return std::nullopt;
   }
   const auto window = window_of(context);
-  if (!window.ok() || window->size() != 2 || !FitsIn32Bits(*window) ||
-      !std::all_of(window->begin(), window->end(), IsDense3)) {
+  if (!window.ok() || window->size() < 2 || !FitsIn32Bits(*window) ||
+      !std::all_of(window->end() - 2, window->end(), IsDense3)) {
     return std::nullopt;
   }
+  const ConvKernelLayout kernel(context.constants[1].shape(), context.attrs);
+  const WindowMatrix spans = SpansOf(*window);
+  // The taps of the third axis are terms as the input channels are.
+  if (!spans.flat() && kernel.in_stride != spans.taps() * kernel.tap_stride) return std::nullopt;
   const ActivationLayout x(context.inputs[0].shape, context.attrs);
   const ActivationLayout y(context.outputs[0].shape, context.attrs);
-  const WindowAxis &rows = window->front(), &columns = window->back();
   const WinogradConv conv{.images = x.batches,
                           .in_channels = x.channels,
                           .out_channels = y.channels,
-                          .in_rows = rows.input.size(),
-                          .in_columns = columns.input.size(),
-                          .out_rows = rows.output.size(),
-                          .out_columns = columns.output.size(),
-                          .pad_top = rows.pad_begin,
-                          .pad_left = columns.pad_begin,
+                          .in_rows = spans.rows.input,
+                          .in_columns = spans.columns.input,
+                          .out_rows = spans.rows.output,
+                          .out_columns = spans.columns.output,
+                          .pad_top = spans.rows.pad_begin,
+                          .pad_left = spans.columns.pad_begin,
+                          .depth = spans.depth,
                           .threads = context.threads,
                           .steps = {}};
   return conv;
@@ -67,8 +71,8 @@ std::optional<WinogradConv> ConvOf(const WindowOf& window_of, const PrepareConte
 
 bool Pays(const WinogradConv& conv, double cost) {
   constexpr double kSmallWork = 1 << 20;
-  const double work =
-      9.0 * conv.images * conv.in_channels * conv.out_channels * conv.out_rows * conv.out_columns;
+  const double work = 9.0 * conv.images * conv.depth.output * conv.terms() * conv.out_channels *
+                      conv.out_rows * conv.out_columns;
   return work >= kSmallWork && WinogradCost(conv) <= cost;
 }
 
@@ -160,7 +164,7 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
 std::optional<std::vector<FusedStep>> StepsOf(const WinogradConv& conv,
                                               const PrepareContext& context) {
   return FusedSteps(context, ProductSide::kLeft, conv.out_channels,
-                    conv.out_rows * conv.out_columns);
+                    conv.depth.output * conv.out_rows * conv.out_columns);
 }
 
 }  // namespace
@@ -180,14 +184,14 @@ PrepareFn PrepareWinograd(WindowOf window) {
     const Tensor& weights = context.constants[1];
     const ConvKernelLayout layout(weights.shape(), context.attrs);
     const auto pack = [&]() -> absl::StatusOr<Tensor> {
-      const int64_t floats = PackedWinogradFloats(conv->in_channels, conv->out_channels);
+      const int64_t floats = PackedWinogradFloats(conv->terms(), conv->out_channels);
       NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kFloat32, {floats}));
-      PackWinogradKernel({.data = weights.data<float>().data(),
-                          .out_stride = layout.out_stride,
-                          .in_stride = layout.in_stride,
-                          .tap_stride = layout.tap_stride},
-                         conv->in_channels, conv->out_channels,
-                         packed.mutable_data<float>().data());
+      PackWinogradKernel(
+          {.data = weights.data<float>().data(),
+           .out_stride = layout.out_stride,
+           .in_stride = conv->depth.taps > 1 ? 9 * layout.tap_stride : layout.in_stride,
+           .tap_stride = layout.tap_stride},
+          conv->terms(), conv->out_channels, packed.mutable_data<float>().data());
       return packed;
     };
     NOMO_ASSIGN_OR_RETURN(
