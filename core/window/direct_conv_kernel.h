@@ -25,12 +25,16 @@ namespace HWY_NAMESPACE {
 // multiplied by, they fill the registers of AVX2. Those of AVX-512 hold two blocks of channels.
 constexpr int64_t kDirectVectors = 3;
 constexpr int64_t kDirectBlocks = HWY_TARGET == HWY_AVX3 ? 2 : 1;
+// Long sums lose the last digits: those of so many terms are added to the output, one after the
+// other.
+constexpr int64_t kDirectTerms = 1 << 10;
 
 // What the sums of some output channels are made of.
 struct DirectSum {
-  int64_t terms;
+  int64_t terms, all_terms;
+  bool adds;               // to what the output holds
   const int64_t* offsets;  // of all terms, from what is under the first tap in the first channel
-  const float* weights;    // of each block [terms, kDirectChannels]
+  const float* weights;    // of each block [all_terms, kDirectChannels]
   int64_t row_step;        // from the elements of one row of outputs to those of the next
   float bias[kDirectBlocks * kDirectChannels];
   V low, high;
@@ -55,6 +59,21 @@ void SumTile(const DirectSum& sum, const float* from, int64_t last, float* out) 
       for (int64_t v = 0; v < kWidth; ++v) y[o][r][v] = hn::Set(d, sum.bias[o]);
     }
   }
+  if (sum.adds) {
+#pragma GCC unroll 8
+    for (int64_t o = 0; o < kChannels; ++o) {
+      if (o >= sum.channels) break;
+#pragma GCC unroll 3
+      for (int64_t r = 0; r < kRows; ++r) {
+        const float* const old = out + o * sum.out_channel + r * sum.out_row;
+#pragma GCC unroll 3
+        for (int64_t v = 0; v < kWidth; ++v) {
+          y[o][r][v] =
+              sum.columns >= kLanes ? hn::LoadU(d, old + column(v)) : LoadFirst(old, sum.columns);
+        }
+      }
+    }
+  }
   const float* w = sum.weights;
   for (int64_t t = 0; t < sum.terms; ++t, w += kDirectChannels) {
     const float* const top = from + sum.offsets[t];
@@ -68,7 +87,7 @@ void SumTile(const DirectSum& sum, const float* from, int64_t last, float* out) 
     }
 #pragma GCC unroll 8
     for (int64_t o = 0; o < kChannels; ++o) {
-      const int64_t block = o / kDirectChannels * sum.terms * kDirectChannels;
+      const int64_t block = o / kDirectChannels * sum.all_terms * kDirectChannels;
       const V factor = hn::Set(d, w[block + o % kDirectChannels]);
 #pragma GCC unroll 3
       for (int64_t r = 0; r < kRows; ++r) {
@@ -170,8 +189,9 @@ int64_t DirectFloats(const DirectConv& conv) {
   return conv.in_channels * DirectPlan(conv).plane_floats;
 }
 
-// A strip of a group, whose planes begin at `planes`.
-void SumStrip(const DirectConv& conv, const Steps& steps, DirectSum sum, int64_t image,
+// The sums of `sum.terms` of the terms for a strip of a group, whose planes begin at `planes`. Only
+// the last ones have steps behind them.
+void SumStrip(const DirectConv& conv, const Steps& steps, DirectSum sum, bool last, int64_t image,
               int64_t group, int64_t first, int64_t rows, const float* planes) {
   const int64_t width = conv.columns.output, plane = conv.rows.output * width;
   const int64_t all = conv.groups * conv.out_channels;  // channels of an image
@@ -186,8 +206,8 @@ void SumStrip(const DirectConv& conv, const Steps& steps, DirectSum sum, int64_t
     }
     float* const out = conv.output + (image * all + kernel) * plane + first * width;
     (blocks == 1 ? SumChannels<1> : SumChannels<kDirectBlocks>)(sum, planes, rows, out);
-    sum.weights += sum.terms * blocks * kDirectChannels;
-    if (clips_alone) continue;
+    sum.weights += sum.all_terms * blocks * kDirectChannels;
+    if (clips_alone || !last) continue;
     for (int64_t k = 0; k < sum.channels; ++k) {
       float* const y = out + k * plane;
       for (const VectorStep& step : conv.steps) {
@@ -206,24 +226,27 @@ void Convolve(const DirectConv& conv, int part, int parts, float* scratch) {
   if (begin == end) return;
   std::memset(scratch, 0, conv.in_channels * plan.plane_floats * sizeof(float));
   const std::vector<PaddedPlane::Part> columns = plan.plane.Parts();
+  const std::vector<int64_t> taps = plan.plane.TapOffsets();
   std::vector<int64_t> offsets;
   for (int64_t i = 0; i < conv.in_channels; ++i) {
-    for (const int64_t tap : plan.plane.TapOffsets())
-      offsets.push_back(i * plan.plane_floats + tap);
+    for (const int64_t tap : taps) offsets.push_back(i * plan.plane_floats + tap);
   }
   const Steps steps(conv.steps);
   const bool clips = steps.simple && steps.addend == nullptr && steps.clip != nullptr;
   const float inf = std::numeric_limits<float>::infinity();
   const int64_t terms = static_cast<int64_t>(offsets.size());
+  const int64_t turns = (terms + kDirectTerms - 1) / kDirectTerms;
   const int64_t blocks = (conv.out_channels + kDirectChannels - 1) / kDirectChannels;
   const int64_t plane_in = conv.rows.input * conv.columns.input;
-  DirectSum sum{.terms = terms,
-                .offsets = offsets.data(),
+  DirectSum sum{.terms = 0,
+                .all_terms = terms,
+                .adds = false,
+                .offsets = nullptr,
                 .weights = nullptr,
                 .row_step = conv.rows.stride * plan.plane.pitch,
                 .bias = {},
-                .low = hn::Set(d, clips ? steps.clip->a : -inf),
-                .high = hn::Set(d, clips ? steps.clip->b : inf),
+                .low = hn::Zero(d),
+                .high = hn::Zero(d),
                 .channels = 0,
                 .out_channel = conv.rows.output * conv.columns.output,
                 .out_row = conv.columns.output,
@@ -237,8 +260,17 @@ void Convolve(const DirectConv& conv, int part, int parts, float* scratch) {
                       top + plan.plane.RowsUnder(rows), scratch + i * plan.plane_floats);
     }
     const int64_t group = of_all % conv.groups;
-    sum.weights = conv.packed + group * blocks * kDirectChannels * terms;
-    SumStrip(conv, steps, sum, of_all / conv.groups, group, first, rows, scratch);
+    for (int64_t turn = 0; turn < turns; ++turn) {
+      const int64_t term = terms * turn / turns;
+      const bool last = turn + 1 == turns;
+      sum.terms = terms * (turn + 1) / turns - term;
+      sum.adds = turn > 0;
+      sum.offsets = offsets.data() + term;
+      sum.weights = conv.packed + (group * blocks * terms + term) * kDirectChannels;
+      sum.low = hn::Set(d, clips && last ? steps.clip->a : -inf);
+      sum.high = hn::Set(d, clips && last ? steps.clip->b : inf);
+      SumStrip(conv, steps, sum, last, of_all / conv.groups, group, first, rows, scratch);
+    }
   }
 }
 

@@ -56,6 +56,8 @@ const Case kCases[] = {
     {Axis(1, 1, 1, 1, 0, 0), Axis(70, 5, 1, 3, 12, 0), 3, 4, 2, 3, 2},    // one axis, causal
     {Axis(30, 3, 1, 1, -2, -1), Axis(33, 3, 2, 1, -1, -1), 1, 2, 4, 4},   // what is cut off
     {Axis(3, 2, 1, 1, 20, 20), Axis(25, 2, 1, 1, 1, 1), 1, 1, 2, 9, 50},  // padding alone
+    {Axis(9, 3, 1, 1, 1, 1), Axis(27, 3, 1, 1, 1, 1), 1, 1, 130, 5, 2},   // a sum of two
+    {Axis(1, 1, 1, 1, 0, 0), Axis(6, 11, 1, 1, 5, 5), 2, 1, 200, 13},     // of three, short rows
 };
 
 // Along one axis: the input's place, or -1.

@@ -140,7 +140,7 @@ int64_t ScratchFloats(const WinogradConv& conv) {
 double Cost(const WinogradConv& conv) {
   // In multiplications of vectors, of which AVX-512 does half as many in a cycle as AVX2.
   constexpr bool kWide = kLanes == 16;
-  constexpr double kTransformIn = kWide ? 700 : 300, kTransformOut = kWide ? 330 : 200;
+  constexpr double kTransformIn = kWide ? 700 : 1400, kTransformOut = kWide ? 330 : 1000;
   const Tiling tiling(conv);
   const double blocks = static_cast<double>(tiling.blocks), tiles = blocks * tiling.tiles;
   const double pairs = static_cast<double>(conv.terms()) * tiling.out_channels;
@@ -194,9 +194,10 @@ void TransformRows(const WinogradConv& c, const float* plane, int64_t top, int64
 #pragma GCC unroll 6
     for (int64_t r = 0; r < kTileIn; ++r) {
       x[r] = load(row[r] + i);
-      check = hn::MulAdd(x[r], hn::Zero(d), check);
     }
     TransformIn(x[0], x[1], x[2], x[3], x[4], x[5], y);
+    // Each of the six is a term of one of these.
+    check = hn::MulAdd(hn::Add(y[0], y[5]), hn::Zero(d), check);
 #pragma GCC unroll 6
     for (int64_t r = 0; r < kTileIn; ++r) store(y[r], to + r * line + i);
   };

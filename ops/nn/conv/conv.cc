@@ -78,24 +78,6 @@ absl::Status ConvCompute(KernelContext& context) {
   return absl::OkStatus();
 }
 
-bool BuildConv(onednn::Builder& b) {
-  const PrepareContext& context = b.context();
-  if (!onednn::MultipliesInputs(context)) return false;
-  const Shape& x = context.inputs[0].shape;
-  const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
-  if (!window.ok() || !FitsIn32Bits(*window)) return false;
-  const ConvTensors tensors = DescribeConv(context, *window);
-  const WindowDims dims(*window);
-  return AddConv<dnnl::convolution_forward>(
-      b, tensors,
-      [&](const onednn::Desc& src, const onednn::Desc& weights, const onednn::Desc& bias,
-          const onednn::Desc& dst, const dnnl::primitive_attr& attr) {
-        return onednn::Describe<dnnl::convolution_forward>(
-            attr, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src,
-            weights, bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end);
-      });
-}
-
 absl::StatusOr<Window> WindowOfNode(const PrepareContext& context) {
   return ConcreteWindow(context.attrs, context.inputs[0].shape, context.inputs[1].shape);
 }
@@ -165,6 +147,55 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
 
 std::optional<PackedNode> DescribePacked(const PrepareContext& context) {
   return context.constants[1].valid() ? DescribeProduct(context) : std::nullopt;
+}
+
+// Where oneDNN has no loop for the window, as with much padding, its product copies what is under
+// all of the windows, and multiplies slower than ours.
+std::optional<PackedNode> DescribeOtherwise(const PrepareContext& context) {
+  std::optional<PackedNode> node = DescribePacked(context);
+  if (node) node->pays = true;
+  return node;
+}
+bool Declines(const PrepareContext&) { return false; }
+
+bool BuildConv(onednn::Builder& b) {
+  const PrepareContext& context = b.context();
+  if (!onednn::MultipliesInputs(context)) return false;
+  const Shape& x = context.inputs[0].shape;
+  const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
+  if (!window.ok() || !FitsIn32Bits(*window)) return false;
+  const ConvTensors tensors = DescribeConv(context, *window);
+  const WindowDims dims(*window);
+  return AddConv<dnnl::convolution_forward>(
+      b, tensors,
+      [&](const onednn::Desc& src, const onednn::Desc& weights, const onednn::Desc& bias,
+          const onednn::Desc& dst, const dnnl::primitive_attr& attr) {
+        return onednn::Describe<dnnl::convolution_forward>(
+            attr, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src,
+            weights, bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end);
+      },
+      [&] { return !PackedTakesPostOps(DescribeOtherwise, Declines)(context); });
+}
+
+// Asks the kernels in their order.
+bool TakesPostOps(const PrepareContext& context) {
+  static const auto& takes = *new std::function<bool(const PrepareContext&)>(BFloat16TakesPostOps(
+      DescribeProduct,
+      TransposedTakesPostOps(
+          ConvDirection::kForward, WindowOfNode,
+          WinogradTakesPostOps(
+              WindowOfNode,
+              DepthwiseTakesPostOps(
+                  WindowOfNode,
+                  DirectTakesPostOps(
+                      WindowOfNode,
+                      TapsTakePostOps(
+                          WindowOfNode,
+                          PackedTakesPostOps(DescribePacked, [](const PrepareContext& node) {
+                            return onednn::TakesPostOps(BuildConv)(node) ||
+                                   PackedTakesPostOps(DescribeOtherwise, Declines)(node);
+                          }))))))));
+  return takes(context);
 }
 
 std::vector<Example> ConvExamples() {
@@ -302,23 +333,12 @@ NOMO_REGISTER_OP(
         .Fast(PrepareTransposed(ConvDirection::kForward, WindowOfNode))
         .Fast(PrepareWinograd(WindowOfNode))
         .Fast(PrepareDepthwise(WindowOfNode))
-        .Fast(PrepareTaps(WindowOfNode))
         .Fast(PrepareDirect(WindowOfNode))
+        .Fast(PrepareTaps(WindowOfNode))
         .Fast(PreparePacked(DescribePacked))
         .Fast(onednn::Prepare(BuildConv))
-        .TakesPostOps(BFloat16TakesPostOps(
-            DescribeProduct,
-            TransposedTakesPostOps(
-                ConvDirection::kForward, WindowOfNode,
-                WinogradTakesPostOps(
-                    WindowOfNode,
-                    DepthwiseTakesPostOps(
-                        WindowOfNode,
-                        TapsTakePostOps(WindowOfNode,
-                                        DirectTakesPostOps(WindowOfNode,
-                                                           PackedTakesPostOps(DescribePacked,
-                                                                              onednn::TakesPostOps(
-                                                                                  BuildConv)))))))))
+        .Fast(PreparePacked(DescribeOtherwise))
+        .TakesPostOps(TakesPostOps)
         .AbsorbsAffine(AbsorbAffine)
         .Gradient(ConvGradient(PlainConv()))
         .Quantizes(QuantizedConv)

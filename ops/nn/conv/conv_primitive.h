@@ -93,9 +93,10 @@ std::string AddConvIn(onednn::Builder& b, const ConvTensors& tensors, bool block
 // Prefers a loop made for convolution: in the layout that the tensors have, else in one of its own
 // choice, which is worth the copies. A pointwise convolution is a matrix product as it stands, and
 // oneDNN's product sums more exactly than its loop. The forms (core/form/form.h) are "oneDNN loop",
-// "oneDNN loop in blocks" and "oneDNN product".
-template <typename Primitive, typename Make>
-bool AddConv(onednn::Builder& b, const ConvTensors& tensors, Make make) {
+// "oneDNN loop in blocks" and "oneDNN product"; `product_pays()` says whether the last one is the
+// best that is left.
+template <typename Primitive, typename Make, typename ProductPays>
+bool AddConv(onednn::Builder& b, const ConvTensors& tensors, Make make, ProductPays product_pays) {
   bool has_product = true;
   for (const bool blocked : {false, true}) {
     const bool pays = !blocked || !tensors.pointwise;
@@ -109,7 +110,8 @@ bool AddConv(onednn::Builder& b, const ConvTensors& tensors, Make make) {
     if (pays && !TakesForm(form, true)) continue;
     return !AddConvIn<Primitive>(b, tensors, blocked, make).empty();
   }
-  return has_product && ProductTakes(b.context().post_ops) && TakesForm("oneDNN product", true) &&
+  return has_product && ProductTakes(b.context().post_ops) &&
+         TakesForm("oneDNN product", product_pays()) &&
          !AddConvIn<Primitive>(b, tensors, /*blocked=*/false, make).empty();
 }
 

@@ -210,7 +210,8 @@ bool BuildConvTranspose(onednn::Builder& b) {
           throw dnnl::error(dnnl_unimplemented, "NaN in the kernel would spread");
         }
         return pd;
-      });
+      },
+      [] { return true; });
 }
 
 std::vector<Example> ConvTransposeExamples() {

@@ -19,7 +19,7 @@ namespace {
 
 // What oneDNN takes for the same, in the units of DirectCost(): channels that fill up its blocks of
 // 8, and copies of the input and output into these and back. It reads few channels as they lie.
-double OneDnnCost(const DirectConv& conv) {
+double OneDnnCost(const DirectConv& conv, bool few_channels) {
   constexpr double kBlock = 8, kLoop = 1.2, kFirstLoop = 1.1, kCopy = 10;
   const auto filled = [](int64_t size) {
     const double channels = static_cast<double>(size);
@@ -29,9 +29,41 @@ double OneDnnCost(const DirectConv& conv) {
   const double out =
       static_cast<double>(conv.rows.output * conv.columns.output * conv.out_channels);
   const double terms = static_cast<double>(conv.in_channels * conv.rows.taps * conv.columns.taps);
-  const bool first = conv.groups == 1;
-  return (first ? kFirstLoop : kLoop * filled(conv.in_channels)) * filled(conv.out_channels) +
-         kCopy * ((first ? 0 : in) + out) / (out * terms);
+  return (few_channels ? kFirstLoop : kLoop * filled(conv.in_channels)) *
+             filled(conv.out_channels) +
+         kCopy * ((few_channels ? 0 : in) + out) / (out * terms);
+}
+
+// Whether the sums take less time than what else there is.
+bool Pays(const DirectConv& conv) {
+  constexpr int64_t kFewChannels = 4;
+  const bool few_channels = conv.groups == 1 && conv.in_channels <= kFewChannels;
+  const double cost = DirectCost(conv);
+  if (conv.groups > 1 || few_channels) return cost <= OneDnnCost(conv, few_channels);
+  // Of many channels, which have to stay in the second cache, those remain whose number leaves
+  // oneDNN's blocks half empty.
+  constexpr int64_t kCacheFloats = 1 << 17, kMostPadding = 3;
+  constexpr double kWorthwhile = 0.78;
+  if (BestVectorTarget() != VectorTarget::kAvx2 || DirectScratchFloats(conv) > 2 * kCacheFloats) {
+    return false;
+  }
+  if (std::max(conv.columns.pad_begin, conv.rows.pad_begin) <= kMostPadding) {
+    return DirectScratchFloats(conv) <= kCacheFloats &&
+           cost <= kWorthwhile * OneDnnCost(conv, few_channels);
+  }
+  // oneDNN has no loop for so much padding. What is under the windows is written out and read
+  // again instead, for each block of outputs, unless it is padding.
+  constexpr double kWriting = 13;
+  const TapConv taps{.rows = conv.rows,
+                     .columns = conv.columns,
+                     .images = conv.images,
+                     .in_channels = conv.in_channels,
+                     .out_channels = conv.out_channels,
+                     .steps = {}};
+  const double all = static_cast<double>(conv.rows.output * conv.columns.output * conv.rows.taps *
+                                         conv.columns.taps);
+  return cost <= (1 + kWriting / static_cast<double>(conv.out_channels)) *
+                     static_cast<double>(CoveredPlaces(taps)) / all;
 }
 
 // The node without what is fused behind it; none where the kernel does not serve it.
@@ -54,20 +86,17 @@ std::optional<DirectConv> Describe(const WindowOf& window_of, const PrepareConte
                         .in_channels = x.channels / groups,
                         .out_channels = y.channels / groups,
                         .steps = {}};
-  // Long sums lose the last digits, large planes do not stay in the cache, and short rows leave
-  // most of a vector empty.
-  constexpr int64_t kTaps = 1 << 10, kTerms = 1 << 10, kFewChannels = 4, kShortRow = 4;
+  // Large planes do not stay in the cache, and short rows leave most of a vector empty.
+  constexpr int64_t kTaps = 1 << 10, kTerms = 1 << 16, kShortRow = 4;
   constexpr int64_t kScratchFloats = 1 << 18;
   const int64_t taps = spans.rows.taps * spans.columns.taps;
   if (context.outputs[0].shape.num_elements() == 0 || conv.in_channels < 1 ||
-      (groups == 1 && conv.in_channels > kFewChannels) || spans.columns.output < kShortRow ||
-      spans.rows.taps > kTaps || spans.columns.taps > kTaps || taps < 2 ||
-      conv.in_channels > kTerms || conv.in_channels * taps > kTerms ||
+      spans.columns.output < kShortRow || spans.rows.taps > kTaps || spans.columns.taps > kTaps ||
+      taps < 2 || taps > kTaps || conv.in_channels > kTerms / taps ||
       spans.columns.stride > kTaps) {
     return std::nullopt;
   }
-  if (DirectScratchFloats(conv) > kScratchFloats ||
-      !TakesForm("direct sums", DirectCost(conv) <= OneDnnCost(conv))) {
+  if (DirectScratchFloats(conv) > kScratchFloats || !TakesForm("direct sums", Pays(conv))) {
     return std::nullopt;
   }
   return conv;

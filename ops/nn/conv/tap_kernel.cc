@@ -17,6 +17,21 @@
 namespace nomograph::nn {
 namespace {
 
+// oneDNN's loops for AVX2 sum up three places of a row at a time, with copies into blocks and back.
+// Where planes are small these are much of the time, and windows along one axis stand on padding
+// often, which costs nothing here.
+bool BeatsShortLoops(const TapConv& conv) {
+  constexpr int64_t kSmallPlane = 300, kManyChannels = 128;
+  constexpr int64_t kSmallerPlane = 100, kManyInputs = 256, kManyOutputs = 512;
+  const int64_t places = conv.rows.output * conv.columns.output;
+  if (BestVectorTarget() != VectorTarget::kAvx2 || conv.rows.input == 1) return false;
+  const bool line = conv.rows.taps == 1 || conv.columns.taps == 1;
+  return (line && places <= kSmallPlane &&
+          std::min(conv.in_channels, conv.out_channels) >= kManyChannels) ||
+         (places <= kSmallerPlane && conv.in_channels >= kManyInputs &&
+          conv.out_channels >= kManyOutputs);
+}
+
 // The node without what is fused behind it; none where the kernel does not serve it.
 std::optional<TapConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
   if (BestVectorTarget() == VectorTarget::kBaseline || context.inputs[0].dtype != DType::kFloat32 ||
@@ -44,7 +59,8 @@ std::optional<TapConv> Describe(const WindowOf& window_of, const PrepareContext&
     return std::nullopt;
   }
   const bool wide = std::max(spans.rows.dilation, spans.columns.dilation) >= kWide;
-  if (!TakesForm("products of taps", wide && x.channels >= kFewChannels)) return std::nullopt;
+  const bool pays = (wide && x.channels >= kFewChannels) || BeatsShortLoops(conv);
+  if (!TakesForm("products of taps", pays)) return std::nullopt;
   return conv;
 }
 

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/form/form.h"
+#include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/packing/shared_packing.h"
@@ -69,20 +70,34 @@ std::optional<WinogradConv> ConvOf(const WindowOf& window_of, const PrepareConte
   return conv;
 }
 
+// Floats of the weights of all points of a tile.
+int64_t TransformedFloats(const WinogradConv& conv) {
+  return PackedWinogradFloats(conv.terms(), conv.out_channels);
+}
+
 bool Pays(const WinogradConv& conv, double cost) {
   constexpr double kSmallWork = 1 << 20;
-  const double work = 9.0 * conv.images * conv.depth.output * conv.terms() * conv.out_channels *
-                      conv.out_rows * conv.out_columns;
+  // The weights are four times as large as they were. Those of three axes are many from the start,
+  // and so are kept only where they are few after all or many tiles share them.
+  constexpr int64_t kManyPixels = 16 * 96, kFewFloats = 1 << 21;
+  const bool stacks = conv.depth.input > 1 || conv.depth.taps > 1;
+  const int64_t pixels = conv.images * conv.depth.output * conv.out_rows * conv.out_columns;
+  if (stacks && pixels < kManyPixels && TransformedFloats(conv) > kFewFloats) return false;
+  const double work = 9.0 * pixels * conv.terms() * conv.out_channels;
   return work >= kSmallWork && WinogradCost(conv) <= cost;
 }
 
 // None where the kernel does not serve it.
 std::optional<WinogradConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
   const std::optional<WinogradConv> conv = ConvOf(window_of, context);
-  // The stages wait for one another, and a plain sum is not at the machine's best for long, either.
-  constexpr double kWorthwhile = 0.9;
-  if (!conv || context.inputs[1].dtype != DType::kFloat32 ||
-      !TakesForm("Winograd", Pays(*conv, kWorthwhile))) {
+  if (!conv || context.inputs[1].dtype != DType::kFloat32) return std::nullopt;
+  // The stages wait for one another, and a plain sum is not at the machine's best for long, either:
+  // without AVX-512 least of all.
+  constexpr double kWorthwhile = 0.9, kWorthFewFloats = 1.15;
+  constexpr int64_t kFewFloats = 1 << 22;
+  const bool lenient =
+      BestVectorTarget() == VectorTarget::kAvx2 && TransformedFloats(*conv) <= kFewFloats;
+  if (!TakesForm("Winograd", Pays(*conv, lenient ? kWorthFewFloats : kWorthwhile))) {
     return std::nullopt;
   }
   return conv;
@@ -192,6 +207,8 @@ PrepareFn PrepareWinograd(WindowOf window) {
            .in_stride = conv->depth.taps > 1 ? 9 * layout.tap_stride : layout.in_stride,
            .tap_stride = layout.tap_stride},
           conv->terms(), conv->out_channels, packed.mutable_data<float>().data());
+      const absl::Span<const float> original = weights.data<float>();
+      MappedFile::GiveBack(original.data(), original.size() * sizeof(float));
       return packed;
     };
     NOMO_ASSIGN_OR_RETURN(
