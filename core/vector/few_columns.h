@@ -45,10 +45,51 @@ struct StreamTerms {
   }
 };
 
+#if HWY_TARGET != HWY_SCALAR
+// Four elements of each of four rows become those of four columns.
+template <typename D4>
+HWY_INLINE void Turn(D4 d, hn::Vec<D4> (&v)[4]) {
+  const auto low01 = hn::InterleaveLower(d, v[0], v[1]),
+             high01 = hn::InterleaveUpper(d, v[0], v[1]);
+  const auto low23 = hn::InterleaveLower(d, v[2], v[3]),
+             high23 = hn::InterleaveUpper(d, v[2], v[3]);
+  v[0] = hn::ConcatLowerLower(d, low23, low01);
+  v[1] = hn::ConcatUpperUpper(d, low23, low01);
+  v[2] = hn::ConcatLowerLower(d, high23, high01);
+  v[3] = hn::ConcatUpperUpper(d, high23, high01);
+}
+#endif
+
 // The first `columns` columns of a panel: of kTogether terms at a time those of each column. Terms
 // behind the last multiple of kTogether are left out.
 inline void ExpandColumns(const float* HWY_RESTRICT b, int64_t terms, int64_t columns,
                           float* HWY_RESTRICT to) {
+#if HWY_TARGET == HWY_AVX2
+  // Squares of four terms and four columns, turned; a panel has as many behind each whole vector.
+  static_assert(kTogether == 4 && kFewColumns == 4);
+  const D d;
+  const hn::Half<D> half;
+  static constexpr StreamTerms kStreamTerms;
+  decltype(hn::SetTableIndices(d, kStreamTerms.of)) at[kStream];
+  for (int64_t v = 0; v < kStream; ++v) {
+    at[v] = hn::SetTableIndices(d, kStreamTerms.of + v * kLanes);
+  }
+  for (int64_t t = 0; t + kTogether <= terms; t += kTogether) {
+    hn::Vec<decltype(half)> square[4];
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < 4; ++k) square[k] = hn::LoadU(half, b + (t + k) * kPanelColumns);
+    Turn(half, square);
+#pragma GCC unroll 4
+    for (int64_t c = 0; c < kFewColumns; ++c) {
+      if (c == columns) break;
+      const V of_all = hn::ZeroExtendVector(d, square[c]);
+#pragma GCC unroll 3
+      for (int64_t v = 0; v < kStream; ++v, to += kLanes) {
+        hn::Store(hn::TableLookupLanes(of_all, at[v]), d, to);
+      }
+    }
+  }
+#else
   for (int64_t t = 0; t + kTogether <= terms; t += kTogether) {
     for (int64_t c = 0; c < columns; ++c) {
       const float* from = b + t * kPanelColumns + c;
@@ -57,6 +98,7 @@ inline void ExpandColumns(const float* HWY_RESTRICT b, int64_t terms, int64_t co
       }
     }
   }
+#endif
 }
 
 // Three vectors hold kPanelRows elements of each of some terms, term after term: to[i] is the sum

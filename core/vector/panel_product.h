@@ -26,21 +26,6 @@ constexpr int64_t kTerms = 256;
 constexpr int64_t kBlockRows = 24 * kPanelRows;
 constexpr int64_t kBlockColumns = 192;
 
-#if HWY_TARGET != HWY_SCALAR
-// Four elements of each of four rows become those of four columns.
-template <typename D4>
-HWY_INLINE void Turn(D4 d, hn::Vec<D4> (&v)[4]) {
-  const auto low01 = hn::InterleaveLower(d, v[0], v[1]),
-             high01 = hn::InterleaveUpper(d, v[0], v[1]);
-  const auto low23 = hn::InterleaveLower(d, v[2], v[3]),
-             high23 = hn::InterleaveUpper(d, v[2], v[3]);
-  v[0] = hn::ConcatLowerLower(d, low23, low01);
-  v[1] = hn::ConcatUpperUpper(d, low23, low01);
-  v[2] = hn::ConcatLowerLower(d, high23, high01);
-  v[3] = hn::ConcatUpperUpper(d, high23, high01);
-}
-#endif
-
 // What is done with a tile of the product before it is stored: a sum of what is there already, the
 // biases, a matrix that is added, and bounds. Pointers are to the tile's first element, null for
 // what is not done.
@@ -61,6 +46,16 @@ struct Finish {
     if (column_bias != nullptr) y = hn::Add(y, load(column_bias + column));
     if (addend != nullptr) y = hn::Add(y, load(addend + i * addend_stride + column));
     return clip == nullptr ? y : Clip(hn::Set(d, clip->a), hn::Set(d, clip->b), y);
+  }
+
+  // The same of one element.
+  HWY_INLINE float ApplyToOne(float y, int64_t i, int64_t column, float there) const {
+    if (add_output) y += there;
+    if (row_bias != nullptr) y += row_bias[i];
+    if (column_bias != nullptr) y += column_bias[column];
+    if (addend != nullptr) y += addend[i * addend_stride + column];
+    if (clip != nullptr) y = y < clip->a ? clip->a : y > clip->b ? clip->b : y;
+    return y;
   }
 
   // The same of a whole tile, to out[i * stride]: each question is asked once.
@@ -162,7 +157,8 @@ struct UnpackedColumns {
   int64_t row_stride = 0;
   float* panels = nullptr;
 };
-// Of a panel's columns, which are packed on the way: stores have nothing else to do meanwhile.
+// Of a panel's columns, which are packed on the way: stores have nothing else to do meanwhile. Each
+// row is a line of its own, so that the next panel's are fetched ahead.
 template <int64_t kRows, bool kFetches>
 void PackingProduct(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
                     const UnpackedColumns& columns, float* HWY_RESTRICT out, int64_t stride,
@@ -172,9 +168,14 @@ void PackingProduct(int64_t terms, const float* HWY_RESTRICT a, int64_t left_ste
       terms, a, left_step,
       [&](int64_t t, V(&x)[2]) HWY_ATTR {
         if constexpr (kFetches) ahead.Fetch(t);
+        const float* const from = columns.from + t * columns.row_stride;
+        constexpr int64_t kLine = 16;
+        for (int64_t i = 0; i < kPanelColumns; i += kLine) {
+          hwy::Prefetch(from + kPanelColumns + i);
+        }
 #pragma GCC unroll 2
         for (int64_t v = 0; v < 2; ++v) {
-          x[v] = hn::LoadU(d, columns.from + t * columns.row_stride + v * kLanes);
+          x[v] = hn::LoadU(d, from + v * kLanes);
           hn::Store(x[v], d, columns.panels + t * kPanelColumns + v * kLanes);
         }
       },
@@ -347,9 +348,14 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     kFewColumnsProducts[few - 1](terms, a, height_at(r) > kPanelRows ? left_step : 0, few_right,
                                  expanded, few_tile);
   };
-  const auto store_few = [&](int64_t r) HWY_ATTR {
-    StorePart(few_tile, finish_at(r, whole_end), height_at(r), few,
-              p.output + r * p.output_stride + whole_end, p.output_stride);
+  const auto store_few = [&](int64_t r) {
+    const Finish finish = finish_at(r, whole_end);
+    for (int64_t i = 0; i < height_at(r); ++i) {
+      float* const out = p.output + (r + i) * p.output_stride + whole_end;
+      for (int64_t c = 0; c < few; ++c) {
+        out[c] = finish.ApplyToOne(few_tile[i * kPanelColumns + c], i, c, out[c]);
+      }
+    }
   };
   // Of a large packed matrix the next panels are brought near while the first of the other one's
   // are multiplied: not at once, or loads would wait behind them.

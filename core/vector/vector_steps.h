@@ -210,7 +210,7 @@ HWY_INLINE V Erf(D d, V x) {
 // The first `count` elements, fewer than a vector has, and zeros.
 HWY_INLINE V LoadFirst(const float* from, int64_t count) {
   const D d;
-#if HWY_TARGET == HWY_AVX3
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
   return hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(count)), d, from);
 #else
   alignas(64) float part[kLanes] = {};
@@ -222,6 +222,22 @@ HWY_INLINE void StoreFirst(V v, int64_t count, float* to) {
   const D d;
 #if HWY_TARGET == HWY_AVX3
   hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(count)), d, to);
+#elif HWY_TARGET == HWY_AVX2  // whose masked stores are slow on some processors
+  const hn::Half<D> half;
+  auto rest = hn::LowerHalf(half, v);
+  if ((count & 4) != 0) {
+    hn::StoreU(rest, half, to);
+    rest = hn::UpperHalf(half, v);
+    to += 4;
+  }
+  const hn::Half<decltype(half)> quarter;
+  auto pair = hn::LowerHalf(quarter, rest);
+  if ((count & 2) != 0) {
+    hn::StoreU(pair, quarter, to);
+    pair = hn::UpperHalf(quarter, rest);
+    to += 2;
+  }
+  if ((count & 1) != 0) *to = hn::GetLane(pair);
 #else
   alignas(64) float part[kLanes];
   hn::Store(v, d, part);
