@@ -205,6 +205,7 @@ using SumPlaneFn = void (*)(const PlaneSum& sum, const float* from, int64_t rows
 SumPlaneFn SumPlaneFunction(const WindowSpan& rows) {
   const bool dense = rows.dilation == 1, steps = rows.stride == 2;
   if (dense && rows.taps == 3 && rows.stride == 1) return SumPlane<Taps<3, 1>>;
+  if (dense && rows.taps == 3 && steps) return SumPlane<Taps<3, 2>>;
   if (dense && rows.taps == 5 && rows.stride == 1) return SumPlane<Taps<5, 1>>;
   if (dense && rows.taps == 5 && steps) return SumPlane<Taps<5, 2>>;
   if (dense && rows.taps == 7 && rows.stride == 1) return SumPlane<Taps<7, 1>>;
