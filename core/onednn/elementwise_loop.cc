@@ -1,5 +1,7 @@
 #include "nomograph/core/onednn/elementwise_loop.h"
 
+#include <algorithm>
+#include <array>
 #include <limits>
 #include <string>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/collapse_axes.h"
 #include "nomograph/core/onednn/onednn.h"
+#include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/vector/elementwise_run.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "oneapi/dnnl/dnnl_types.h"
@@ -54,6 +57,8 @@ std::optional<VectorStep> EltwiseStep(int algorithm, float alpha, float beta) {
       return VectorStep{.kind = Kind::kAbs};
     case dnnl_eltwise_square:
       return VectorStep{.kind = Kind::kSquare};
+    case kEltwisePower:
+      return VectorStep{.kind = Kind::kPower, .a = alpha};
     case dnnl_eltwise_sqrt:
       return VectorStep{.kind = Kind::kSqrt};
     case dnnl_eltwise_hardswish:
@@ -64,18 +69,50 @@ std::optional<VectorStep> EltwiseStep(int algorithm, float alpha, float beta) {
       return VectorStep{.kind = Kind::kSwish, .a = alpha};
     case dnnl_eltwise_logistic:
       return VectorStep{.kind = Kind::kSigmoid};
+    case dnnl_eltwise_tanh:
+      return VectorStep{.kind = Kind::kTanh};
     case dnnl_eltwise_gelu_erf:
       return VectorStep{.kind = Kind::kGelu};
+    case dnnl_eltwise_gelu_tanh:
+      return VectorStep{.kind = Kind::kGeluTanh};
     default:
       return std::nullopt;
   }
 }
 
-// The node as a run without addresses, and which inputs are the operands of its steps.
-struct Loop {
-  int64_t rows = 1, columns = 1;
+// The steps of a node without addresses, and which inputs are their operands.
+struct NodeSteps {
   std::vector<VectorStep> steps;
   std::vector<int> operands;  // by step; -1 where there is none
+};
+
+// None where not all that the node does has steps.
+std::optional<NodeSteps> StepsOf(const PrepareContext& context, int input, const PostOp& op) {
+  const TensorSpec& y = context.outputs[0];
+  if (BestVectorTarget() == VectorTarget::kBaseline || y.shape.num_elements() == 0 ||
+      y.dtype != DType::kFloat32 || context.inputs[input].dtype != DType::kFloat32) {
+    return std::nullopt;
+  }
+  std::vector<const PostOp*> ops = {&op};
+  for (const PostOp& post_op : context.post_ops) ops.push_back(&post_op);
+  NodeSteps node;
+  for (const PostOp* const one : ops) {
+    const std::optional<VectorStep> step = StepOf(*one);
+    if (!step) return std::nullopt;
+    node.steps.push_back(*step);
+    node.operands.push_back(step->has_operand() ? one->input : -1);
+    if (!step->has_operand()) continue;
+    const TensorSpec& operand = context.inputs[one->input];
+    if (operand.dtype != DType::kFloat32 || operand.shape.rank() > y.shape.rank()) {
+      return std::nullopt;
+    }
+  }
+  return node;
+}
+
+// The node as a run.
+struct Loop : NodeSteps {
+  int64_t rows = 1, columns = 1;
 };
 
 // The strides of an operand, whose axes have the output's sizes or 1; there are one or two.
@@ -91,23 +128,14 @@ void SetStrides(const Shape& operand, const Shape& output, VectorStep& step) {
 
 std::optional<Loop> Describe(const PrepareContext& context, int input, const PostOp& op) {
   const Shape& y = context.outputs[0].shape;
-  if (BestVectorTarget() == VectorTarget::kBaseline || y.num_elements() == 0 ||
-      context.outputs[0].dtype != DType::kFloat32 || context.inputs[input].shape != y) {
-    return std::nullopt;
-  }
-  std::vector<const PostOp*> ops = {&op};
-  for (const PostOp& post_op : context.post_ops) ops.push_back(&post_op);
-  Loop loop;
+  if (context.inputs[input].shape != y) return std::nullopt;
+  std::optional<NodeSteps> node = StepsOf(context, input, op);
+  if (!node) return std::nullopt;
+  Loop loop{*std::move(node)};
   std::vector<Shape> shapes;
-  for (const PostOp* const one : ops) {
-    const std::optional<VectorStep> step = StepOf(*one);
-    if (!step) return std::nullopt;
-    loop.steps.push_back(*step);
-    loop.operands.push_back(step->has_operand() ? one->input : -1);
-    if (!step->has_operand()) continue;
-    const TensorSpec& operand = context.inputs[one->input];
-    if (operand.dtype != DType::kFloat32 || operand.shape.rank() > y.rank()) return std::nullopt;
-    shapes.push_back(WithLeadingOnes(operand.shape, y.rank()));
+  for (const int operand : loop.operands) {
+    if (operand < 0) continue;
+    shapes.push_back(WithLeadingOnes(context.inputs[operand].shape, y.rank()));
   }
   shapes.push_back(y);
   shapes = CollapseAxes(shapes);
@@ -188,6 +216,59 @@ class FlatStepKernel : public Kernel {
   const int input_, operand_;
 };
 
+// Steps on rows that ForEachRow() makes: it copies elements that are repeated to where they belong.
+class ElementwiseRowsKernel : public Kernel {
+ public:
+  ElementwiseRowsKernel(NodeSteps node, int input, int threads)
+      : node_(std::move(node)), input_(input), threads_(threads) {
+    for (VectorStep& step : node_.steps) {
+      step.column_stride = 1;
+      run_.push_back(FindStep(step.kind));
+    }
+  }
+
+  absl::Status Run(KernelContext& context) const override {
+    const auto run = [&](const std::byte* const* inputs, std::byte* output, int64_t count) {
+      const auto at = [&](int i, int64_t element) {
+        return reinterpret_cast<const float*>(inputs[i]) + element;
+      };
+      // The output may be an operand of a later step, so that only the last step writes there.
+      constexpr int64_t kTile = 512;
+      alignas(64) std::array<float, kTile> between;
+      for (int64_t first = 0; first < count; first += kTile) {
+        const float* from = at(input_, first);
+        for (size_t s = 0; s < run_.size(); ++s) {
+          VectorStep step = node_.steps[s];
+          if (node_.operands[s] >= 0) step.operand = at(node_.operands[s], first);
+          float* const to =
+              s + 1 < run_.size() ? between.data() : reinterpret_cast<float*>(output) + first;
+          run_[s](step, 0, 0, std::min(kTile, count - first), from, to);
+          from = to;
+        }
+      }
+    };
+    ForEachRow(context, run, threads_);
+    return absl::OkStatus();
+  }
+  std::string Describe() const override {
+    return absl::StrCat("elementwise rows ", VectorTargetName(BestVectorTarget()));
+  }
+
+ private:
+  NodeSteps node_;
+  std::vector<StepFn> run_;
+  const int input_;
+  const int threads_;
+};
+
+// A team of threads costs some microseconds.
+int ThreadsFor(const PrepareContext& context, const NodeSteps& node) {
+  constexpr int64_t kWorthThreads = 1 << 15;
+  const int64_t work =
+      context.outputs[0].shape.num_elements() * static_cast<int64_t>(node.steps.size());
+  return work < kWorthThreads ? 1 : context.threads;
+}
+
 }  // namespace
 
 std::optional<VectorStep> StepOf(const PostOp& op) {
@@ -199,18 +280,23 @@ std::unique_ptr<Kernel> PrepareElementwiseLoop(const PrepareContext& context, in
                                                const PostOp& op) {
   std::optional<Loop> loop = Describe(context, input, op);
   if (!loop) return nullptr;
-  // A team of threads costs some microseconds.
-  constexpr int64_t kWorthThreads = 1 << 15;
-  const int64_t work = loop->rows * loop->columns * static_cast<int64_t>(loop->steps.size());
-  const int threads = work < kWorthThreads ? 1 : context.threads;
+  const int threads = ThreadsFor(context, *loop);
   if (threads == 1 && loop->rows == 1 && loop->steps.size() == 1) {
     return std::make_unique<FlatStepKernel>(*loop, input);
   }
   return std::make_unique<ElementwiseLoopKernel>(*std::move(loop), input, threads);
 }
 
-bool ElementwiseLoopServes(const PrepareContext& context, int input, const PostOp& op) {
-  return Describe(context, input, op).has_value();
+std::unique_ptr<Kernel> PrepareElementwiseRows(const PrepareContext& context, int input,
+                                               const PostOp& op) {
+  std::optional<NodeSteps> node = StepsOf(context, input, op);
+  if (!node) return nullptr;
+  const int threads = ThreadsFor(context, *node);
+  return std::make_unique<ElementwiseRowsKernel>(*std::move(node), input, threads);
+}
+
+bool ElementwiseRowsServe(const PrepareContext& context, int input, const PostOp& op) {
+  return StepsOf(context, input, op).has_value();
 }
 
 }  // namespace nomograph::onednn

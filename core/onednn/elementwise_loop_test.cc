@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numbers>
 
 #include "gtest/gtest.h"
 #include "nomograph/core/onednn/onednn.h"
@@ -29,24 +30,32 @@ Tensor Numbers(const Shape& shape, double phase) {
   return tensor;
 }
 
-// The node's output; none where no loop serves it.
+enum class Form { kLoop, kRows };
+
+// The node's output, whose shape is that of the first input unless it is given; none where no loop
+// serves the node.
 std::optional<Tensor> RunLoop(const std::vector<Tensor>& inputs, const PostOp& op,
-                              const std::vector<PostOp>& post_ops, int threads = 1) {
+                              const std::vector<PostOp>& post_ops, int threads = 1,
+                              Form form = Form::kLoop, std::optional<Shape> shape = {}) {
   std::vector<TensorSpec> specs;
   std::vector<TensorView> views;
   for (const Tensor& input : inputs) {
     specs.push_back({input.dtype(), input.shape()});
     views.push_back({input.dtype(), &input.shape(), const_cast<std::byte*>(input.raw_data())});
   }
-  Tensor output(DType::kFloat32, inputs[0].shape());
+  Tensor output(DType::kFloat32, shape.value_or(inputs[0].shape()));
   const std::vector<TensorSpec> output_specs = {{output.dtype(), output.shape()}};
   std::vector<TensorView> output_views = {
       {output.dtype(), &output.shape(), output.mutable_raw_data()}};
   const Attributes attrs;
   const std::vector<Tensor> constants(inputs.size());
   const PrepareContext prepare{attrs, specs, output_specs, constants, post_ops, threads};
-  const std::unique_ptr<Kernel> kernel = onednn::PrepareElementwiseLoop(prepare, 0, op);
-  EXPECT_EQ(kernel != nullptr, onednn::ElementwiseLoopServes(prepare, 0, op));
+  const std::unique_ptr<Kernel> kernel = form == Form::kLoop
+                                             ? onednn::PrepareElementwiseLoop(prepare, 0, op)
+                                             : onednn::PrepareElementwiseRows(prepare, 0, op);
+  if (kernel != nullptr || form == Form::kRows) {
+    EXPECT_EQ(kernel != nullptr, onednn::ElementwiseRowsServe(prepare, 0, op));
+  }
   if (kernel == nullptr) return std::nullopt;
   const RunContext run;
   std::vector<Tensor> owned(1);
@@ -90,6 +99,13 @@ TEST(ElementwiseLoop, UnaryStepsAreThoseOfTheFormulas) {
       {Unary(dnnl_eltwise_logistic), [](double x) { return 1 / (1 + std::exp(-x)); }},
       {Unary(dnnl_eltwise_gelu_erf),
        [](double x) { return x / 2 * (1 + std::erf(x / std::sqrt(2.0))); }},
+      {Unary(dnnl_eltwise_gelu_tanh),
+       [](double x) {
+         return x / 2 *
+                (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+       }},
+      {Unary(dnnl_eltwise_tanh), [](double x) { return std::tanh(x); }},
+      {Unary(kEltwisePower, 3), [](double x) { return x * x * x; }},
   };
   const float inf = std::numeric_limits<float>::infinity();
   for (const auto& c : cases) {
@@ -98,7 +114,8 @@ TEST(ElementwiseLoop, UnaryStepsAreThoseOfTheFormulas) {
       const std::optional<Tensor> y = RunLoop({x}, c.op, {}, 2);
       ASSERT_TRUE(y);
       for (int64_t i = 0; i < count; ++i) {
-        ASSERT_NEAR(y->data<float>()[i], c.formula(x.data<float>()[i]), 1e-6)
+        const double right = c.formula(x.data<float>()[i]);
+        ASSERT_NEAR(y->data<float>()[i], right, 1e-6 * std::max(1.0, std::abs(right) / 4))
             << c.op.algorithm << ": " << i << " of " << count;
       }
     }
@@ -108,6 +125,7 @@ TEST(ElementwiseLoop, UnaryStepsAreThoseOfTheFormulas) {
     EXPECT_EQ(special->data<float>()[1], c.op.algorithm == dnnl_eltwise_clip       ? 2
                                          : c.op.algorithm == kEltwiseHardSigmoid   ? 1
                                          : c.op.algorithm == dnnl_eltwise_logistic ? 1
+                                         : c.op.algorithm == dnnl_eltwise_tanh     ? 1
                                                                                    : inf);
   }
   const std::optional<Tensor> roots =
@@ -150,13 +168,42 @@ TEST(ElementwiseLoop, OperandsBroadcastAsNumPysDo) {
     const Tensor z = Numbers(operand.operand, 0.3);
     for (const auto& c : cases) {
       SCOPED_TRACE(testing::Message() << operand.operand.ToString() << ", " << c.algorithm);
-      const std::optional<Tensor> y =
-          RunLoop({x, z}, Binary(c.algorithm, 1), {Unary(dnnl_eltwise_linear, 2, 1)});
-      ASSERT_EQ(y.has_value(), operand.served);
-      if (!y) continue;
-      for (int64_t i = 0; i < x.num_elements(); ++i) {
-        const double right = 2 * c.formula(x.data<float>()[i], Beside(z, shape, i)) + 1;
-        ASSERT_NEAR(y->data<float>()[i], right, 1e-6 * (1 + std::abs(right))) << i;
+      for (const Form form : {Form::kLoop, Form::kRows}) {
+        const std::optional<Tensor> y =
+            RunLoop({x, z}, Binary(c.algorithm, 1), {Unary(dnnl_eltwise_linear, 2, 1)}, 1, form);
+        ASSERT_EQ(y.has_value(), operand.served || form == Form::kRows);
+        if (!y) continue;
+        for (int64_t i = 0; i < x.num_elements(); ++i) {
+          const double right = 2 * c.formula(x.data<float>()[i], Beside(z, shape, i)) + 1;
+          ASSERT_NEAR(y->data<float>()[i], right, 1e-6 * (1 + std::abs(right))) << i;
+        }
+      }
+    }
+  }
+}
+
+// Both operands are repeated, and those of the steps behind.
+TEST(ElementwiseLoop, RowsBroadcastEachOperand) {
+  if (!RunLoop({Numbers({4}, 0)}, Unary(dnnl_eltwise_abs), {})) GTEST_SKIP() << "no vectors here";
+  const struct {
+    Shape a, b, c, y;
+  } cases[] = {{{40, 30, 9}, {30, 1}, {30, 1}, {40, 30, 9}},
+               {{40, 1, 9}, {30, 1}, {9}, {40, 30, 9}},
+               {{1, 9}, {40, 30, 1}, {40, 1, 1}, {40, 30, 9}},
+               {{5, 1, 700}, {3, 1}, {3, 700}, {5, 3, 700}},
+               {{3, 1, 1}, {5, 1, 2000}, {5, 3, 1, 1}, {5, 3, 3, 2000}}};
+  for (const auto& one : cases) {
+    SCOPED_TRACE(testing::Message() << one.a.ToString() << ", " << one.b.ToString());
+    const Tensor a = Numbers(one.a, 0), b = Numbers(one.b, 0.3), c = Numbers(one.c, 1.3);
+    for (const int threads : {1, 3}) {
+      const std::optional<Tensor> y = RunLoop({a, b, c}, Binary(dnnl_binary_sub, 1),
+                                              {Binary(dnnl_binary_mul, 2), Unary(dnnl_eltwise_abs)},
+                                              threads, Form::kRows, one.y);
+      ASSERT_TRUE(y);
+      for (int64_t i = 0; i < y->num_elements(); ++i) {
+        const double right =
+            std::abs((Beside(a, one.y, i) - Beside(b, one.y, i)) * Beside(c, one.y, i));
+        ASSERT_NEAR(y->data<float>()[i], right, 1e-6 * (1 + right)) << i;
       }
     }
   }
@@ -174,7 +221,7 @@ TEST(ElementwiseLoop, MaximaAndMinimaKeepNanOfEitherSide) {
 }
 
 TEST(ElementwiseLoop, OthersAreLeftToOthers) {
-  EXPECT_FALSE(RunLoop({Numbers({4}, 0)}, Unary(dnnl_eltwise_tanh), {}));
+  EXPECT_FALSE(RunLoop({Numbers({4}, 0)}, Unary(dnnl_eltwise_log), {}));
   EXPECT_FALSE(RunLoop({Numbers({0}, 0)}, Unary(dnnl_eltwise_relu), {}));
   EXPECT_FALSE(RunLoop({Numbers({100, 3}, 0), Numbers({3}, 0)}, Binary(dnnl_binary_add, 1), {}));
 }

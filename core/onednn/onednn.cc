@@ -94,12 +94,20 @@ PrepareFn OneDnnEltwise(EltwiseOf eltwise) {
     const std::optional<Eltwise> function = eltwise(context.attrs);
     if (!function || context.inputs[0].dtype != DType::kFloat32) return nullptr;
     auto loop = onednn::PrepareElementwiseLoop(context, 0, ToPostOp(*function));
+    if (loop == nullptr) loop = onednn::PrepareElementwiseRows(context, 0, ToPostOp(*function));
     return loop != nullptr ? std::move(loop) : primitive(context);
   };
 }
 
 PrepareFn OneDnnEltwise(dnnl_alg_kind_t algorithm, float alpha, float beta) {
   return OneDnnEltwise(Always(algorithm, alpha, beta));
+}
+
+std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(dnnl_alg_kind_t algorithm,
+                                                               float alpha, float beta) {
+  return [=](const PrepareContext& context) {
+    return onednn::ElementwiseRowsServe(context, 0, ToPostOp({algorithm, alpha, beta}));
+  };
 }
 
 PostOpFn EltwisePostOp(EltwiseOf eltwise) {
@@ -120,8 +128,12 @@ PrepareFn OneDnnBinary(dnnl_alg_kind_t algorithm) {
   return [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
     if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
     const int first = FirstOperand(algorithm, context);
-    auto loop = onednn::PrepareElementwiseLoop(context, first, AsStep(algorithm, first));
-    return loop != nullptr ? std::move(loop) : primitive(context);
+    const PostOp step = AsStep(algorithm, first);
+    auto loop = onednn::PrepareElementwiseLoop(context, first, step);
+    if (loop != nullptr) return loop;
+    NOMO_ASSIGN_OR_RETURN(auto kernel, primitive(context));
+    return kernel != nullptr ? std::move(kernel)
+                             : onednn::PrepareElementwiseRows(context, first, step);
   };
 }
 
@@ -131,7 +143,7 @@ std::function<bool(const PrepareContext&)> BinaryTakesPostOps(dnnl_alg_kind_t al
   return [=](const PrepareContext& context) {
     if (context.inputs[0].dtype != DType::kFloat32) return false;
     const int first = FirstOperand(algorithm, context);
-    return onednn::ElementwiseLoopServes(context, first, AsStep(algorithm, first)) ||
+    return onednn::ElementwiseRowsServe(context, first, AsStep(algorithm, first)) ||
            primitive(context);
   };
 }

@@ -28,6 +28,11 @@ inline constexpr auto kEltwiseHardSigmoid = static_cast<dnnl_alg_kind_t>(0x7fff0
 // oneDNN's primitives do not take.
 inline constexpr int kBinaryPRelu = 0x7fff0002;
 
+// x to the power alpha, which IsEasyPower() (core/vector/steps.h): the algorithm of a
+// PostOp::Kind::kEltwise that oneDNN's primitives do not take. Theirs has another root of
+// -infinity.
+inline constexpr int kEltwisePower = 0x7fff0003;
+
 // One of oneDNN's elementwise functions (dnnl_eltwise_*, kEltwiseHardSigmoid) with its parameters.
 // Their meaning, and the values that make the function the one that is wanted (e.g. alpha = 1 for
 // swish, 1/6 and 1/2 for hardswish, which older versions take for granted), stand in oneDNN's
@@ -44,6 +49,9 @@ using PostOpFn = std::function<std::optional<PostOp>(const FusionQuery&)>;
 // float32.
 PrepareFn OneDnnEltwise(EltwiseOf eltwise);
 PrepareFn OneDnnEltwise(dnnl_alg_kind_t algorithm, float alpha = 0, float beta = 0);
+// For OpDef::TakesPostOps: what makes one loop with the function.
+std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(dnnl_alg_kind_t algorithm,
+                                                               float alpha = 0, float beta = 0);
 // The same for OpDef::AsPostOp.
 PostOpFn EltwisePostOp(EltwiseOf eltwise);
 PostOpFn EltwisePostOp(dnnl_alg_kind_t algorithm, float alpha = 0, float beta = 0);

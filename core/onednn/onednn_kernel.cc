@@ -285,11 +285,11 @@ void Builder::PostBinary(int algorithm, Buffer operand) {
 
 bool Builder::PostNodeOps(const OperandDesc& operand_desc, const Desc* layout) {
   for (const PostOp& op : context_.post_ops) {
+    if (op.algorithm == kBinaryPRelu || op.algorithm == kEltwisePower) return false;
     if (op.kind == PostOp::Kind::kEltwise) {
       PostEltwise({static_cast<dnnl_alg_kind_t>(op.algorithm), op.alpha, op.beta});
       continue;
     }
-    if (op.algorithm == kBinaryPRelu) return false;
     NOMO_CHECK(context_.has_input(op.input));
     const TensorSpec& operand = context_.inputs[op.input];
     Desc desc;

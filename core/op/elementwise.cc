@@ -65,10 +65,14 @@ struct Row {
   Steps periods;  // in elements; 0 for the inputs that run along
 };
 
+// To hand on so few elements takes as long as their work.
+constexpr int64_t kShort = 64;
+// So many elements that are repeated lie one after the other, and stay in the first cache.
+constexpr int64_t kBlock = 512;
+
 // Takes the innermost axis out of `axes` as the row; and the one around it too where rows would be
 // short, as of the channels of an image, and the inputs allow it.
 Row TakeRow(Axes& axes) {
-  constexpr int64_t kShort = 64;
   Row row;
   const Axis inner = axes.back();
   axes.pop_back();
@@ -126,7 +130,6 @@ class RowBlocks {
   }
 
  private:
-  static constexpr int64_t kBlock = 512;
   struct Repeated {
     int input;
     int64_t bytes, times;
@@ -186,12 +189,126 @@ void RunRows(const KernelContext& context, const Axes& axes, const Row& inner, i
   }
 }
 
+// Rows that are short whatever axes are joined, as of 3 x 3 windows with a number for each of their
+// channels: many at once. What does not lie as the output does is copied to where it belongs.
+class ShortRows {
+ public:
+  ShortRows(const KernelContext& context, const Axes& axes)
+      : context_(context),
+        outer_(axes.begin(), axes.end() - 1),
+        inner_(axes.back()),
+        rows_(context.output_shape(0).num_elements() / inner_.size) {
+    for (int i = 0; i < context.num_inputs(); ++i) runs_along_.push_back(RunsAlong(i));
+  }
+
+  int64_t num_rows() const { return rows_; }
+
+  void Run(Range range, RowFn row) const {
+    const int64_t block = kBlock / inner_.size;
+    Steps offsets;  // of the copies, -1 where there are none
+    int64_t bytes = 0;
+    for (size_t i = 0; i < runs_along_.size(); ++i) {
+      offsets.push_back(runs_along_[i] ? -1 : bytes);
+      const int64_t element = DTypeSize(context_.input_dtype(static_cast<int>(i)));
+      if (!runs_along_[i]) bytes += ((block * inner_.size + kSlack) * element + 63) / 64 * 64;
+    }
+    absl::InlinedVector<std::byte, 5 * kBlock> copies(bytes);
+    const int64_t output_size = DTypeSize(context_.output_dtype(0));
+    for (int64_t first = range.begin; first < range.end; first += block) {
+      const int64_t count = std::min(block, range.end - first);
+      Pointers inputs;
+      for (int i = 0; i < context_.num_inputs(); ++i) {
+        const std::byte* const data = context_.input_view(i).data;
+        if (runs_along_[i]) {
+          inputs.push_back(data + first * inner_.size * DTypeSize(context_.input_dtype(i)));
+        } else {
+          std::byte* const to = copies.data() + offsets[i];
+          CopyRows(i, first, count, to);
+          inputs.push_back(to);
+        }
+      }
+      row(inputs.data(), context_.output_view(0).data + first * inner_.size * output_size,
+          count * inner_.size);
+    }
+  }
+
+ private:
+  // Behind a copied row so many elements may be written.
+  static constexpr int64_t kSlack = 4;
+
+  bool RunsAlong(int i) const {
+    const Axis* inner = &inner_;
+    if (inner->steps[i] == 0) return false;
+    for (auto outer = outer_.rbegin(); outer != outer_.rend(); ++outer) {
+      if (outer->steps[i] != inner->steps[i] * inner->size) return false;
+      inner = &*outer;
+    }
+    return true;
+  }
+
+  // Copies rows of input `i`, from row `first` on.
+  void CopyRows(int i, int64_t first, int64_t count, std::byte* to) const {
+    const int64_t element = DTypeSize(context_.input_dtype(i));
+    const auto copy = element == 1   ? CopyAlike<uint8_t>
+                      : element == 2 ? CopyAlike<uint16_t>
+                      : element == 4 ? CopyAlike<uint32_t>
+                                     : CopyAlike<uint64_t>;
+    const Axis& last = outer_.back();
+    while (count > 0) {
+      // The rows along the last of the outer axes are evenly apart.
+      int64_t rest = first / last.size, offset = first % last.size * last.steps[i];
+      for (int a = static_cast<int>(outer_.size()) - 2; a >= 0; --a) {
+        offset += rest % outer_[a].size * outer_[a].steps[i];
+        rest /= outer_[a].size;
+      }
+      const int64_t alike = std::min(count, last.size - first % last.size);
+      copy(context_.input_view(i).data + offset, last.steps[i], alike, inner_.steps[i] == 0,
+           inner_.size, to);
+      to += alike * inner_.size * element;
+      first += alike;
+      count -= alike;
+    }
+  }
+
+  // Copies rows that are `step` bytes apart to where they lie together; or of each, where it is
+  // `repeated`, the one element that it has.
+  template <typename T>
+  static void CopyAlike(const std::byte* from, int64_t step, int64_t rows, bool repeated,
+                        int64_t size, std::byte* to) {
+    T* y = reinterpret_cast<T*>(to);
+    for (int64_t r = 0; r < rows; ++r, from += step, y += size) {
+      const T* const x = reinterpret_cast<const T*>(from);
+      if (repeated) {
+        for (int64_t k = 0; k < size; k += kSlack) std::fill_n(y + k, kSlack, *x);
+        continue;
+      }
+      int64_t k = 0;
+      for (; k + kSlack <= size; k += kSlack) std::memcpy(y + k, x + k, kSlack * sizeof(T));
+      for (; k < size; ++k) y[k] = x[k];
+    }
+  }
+
+  const KernelContext& context_;
+  const Axes outer_;  // at least one
+  const Axis inner_;
+  const int64_t rows_;
+  absl::InlinedVector<bool, 4> runs_along_;
+};
+
 }  // namespace
 
 void ForEachRow(KernelContext& context, RowFn row, int threads) {
   if (context.output_shape(0).num_elements() == 0) return;
   Axes axes = CollapsedAxes(context);
+  const Axes all = axes;
   Row inner = TakeRow(axes);
+  if (!axes.empty() && inner.size < kShort) {
+    const ShortRows rows(context, all);
+    ParallelParts(threads, [&](int part, int parts) {
+      rows.Run({rows.num_rows() * part / parts, rows.num_rows() * (part + 1) / parts}, row);
+    });
+    return;
+  }
   const bool runs_along =
       std::all_of(inner.periods.begin(), inner.periods.end(), [](int64_t p) { return p == 0; });
   if (threads > 1 && axes.empty() && runs_along) {

@@ -17,8 +17,6 @@ struct Target {
   RowMoments (*moments)(const float* row, int64_t count) = NOMO_BEST(Moments);
   void (*normalize)(const float* x, float center, float factor, float offset, float* y,
                     int64_t count) = NOMO_BEST(Normalize);
-  float (*greatest)(const float* row, int64_t count) = NOMO_BEST(GreatestElement);
-  float (*least)(const float* row, int64_t count) = NOMO_BEST(LeastElement);
   void (*exp)(const float* x, float* y, int64_t count) = NOMO_BEST(ExpElements);
   void (*erf)(const float* x, float* y, int64_t count) = NOMO_BEST(ErfElements);
   void (*softmax)(const float* x, float* y, int64_t count, bool logarithm) = NOMO_BEST(Softmax);
@@ -47,9 +45,6 @@ void NormalizeRow(const float* x, float center, float factor, float offset, floa
                   int64_t count) {
   Best().normalize(x, center, factor, offset, y, count);
 }
-
-float GreatestOfRow(const float* row, int64_t count) { return Best().greatest(row, count); }
-float LeastOfRow(const float* row, int64_t count) { return Best().least(row, count); }
 
 void ExpOfRow(const float* x, float* y, int64_t count) { Best().exp(x, y, count); }
 void ErfOfRow(const float* x, float* y, int64_t count) { Best().erf(x, y, count); }

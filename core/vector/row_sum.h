@@ -18,10 +18,6 @@ RowMoments MomentsOfRow(const float* row, int64_t count);
 void NormalizeRow(const float* x, float center, float factor, float offset, float* y,
                   int64_t count);
 
-// NaN where one is. REQUIRES: count > 0.
-float GreatestOfRow(const float* row, int64_t count);
-float LeastOfRow(const float* row, int64_t count);
-
 // y[i] = f(x[i]), off by a few units in the last place; y may be x. NaN stays.
 void ExpOfRow(const float* x, float* y, int64_t count);
 void ErfOfRow(const float* x, float* y, int64_t count);

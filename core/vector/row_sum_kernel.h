@@ -142,34 +142,6 @@ HWY_INLINE float Greatest(const float* x, int64_t count) {
   return hn::GetLane(hn::MaxOfLanes(d, greatest));
 }
 
-// The extreme of the elements by `choose`, which a NaN need not come through.
-template <typename F>
-HWY_INLINE float Extreme(const float* x, int64_t count, float bound, F choose) {
-  const D d;
-  V extreme = hn::Set(d, bound);
-  auto nan = hn::IsNaN(extreme);
-  EachPart(x, count, [&](V v, int64_t, int64_t there) HWY_ATTR {
-    extreme = choose(extreme, There(v, there, bound));
-    nan = hn::Or(nan, hn::IsNaN(v));
-  });
-  if (!hn::AllFalse(d, nan)) return std::numeric_limits<float>::quiet_NaN();
-  alignas(64) float lanes[kLanes];
-  hn::Store(extreme, d, lanes);
-  float result = lanes[0];
-  for (const float lane : lanes) {
-    result = hn::GetLane(choose(hn::Set(d, result), hn::Set(d, lane)));
-  }
-  return result;
-}
-inline float GreatestElement(const float* x, int64_t count) {
-  return Extreme(x, count, -std::numeric_limits<float>::infinity(),
-                 [](V a, V b) HWY_ATTR { return hn::Max(a, b); });
-}
-inline float LeastElement(const float* x, int64_t count) {
-  return Extreme(x, count, std::numeric_limits<float>::infinity(),
-                 [](V a, V b) HWY_ATTR { return hn::Min(a, b); });
-}
-
 inline void Softmax(const float* x, float* y, int64_t count, bool logarithm) {
   const D d;
   const V greatest = hn::Set(d, Greatest(x, count));

@@ -127,23 +127,6 @@ TEST(RowFunctions, SoftmaxAndItsGradient) {
   }
 }
 
-TEST(RowFunctions, Extremes) {
-  for (int64_t count = 1; count <= 70; ++count) {
-    std::vector<float> x(count + 20, std::nanf(""));
-    for (int64_t i = 0; i < count; ++i) x[i] = static_cast<float>(MixKeys(count, i) % 1001) - 500;
-    EXPECT_EQ(GreatestOfRow(x.data(), count), *std::max_element(x.begin(), x.begin() + count));
-    EXPECT_EQ(LeastOfRow(x.data(), count), *std::min_element(x.begin(), x.begin() + count));
-    for (int64_t at = 0; at < count; ++at) {
-      std::vector<float> bad = x;
-      bad[at] = std::nanf("");
-      EXPECT_TRUE(std::isnan(GreatestOfRow(bad.data(), count))) << at;
-      EXPECT_TRUE(std::isnan(LeastOfRow(bad.data(), count))) << at;
-    }
-  }
-  const std::vector<float> infinite(30, -kInfinity);
-  EXPECT_EQ(GreatestOfRow(infinite.data(), 30), -kInfinity);
-}
-
 TEST(RowFunctions, SoftmaxOfColumnsIsThatOfEach) {
   for (int64_t columns = 1; columns <= 70; ++columns) {
     const int64_t rows = 1 + columns % 7;

@@ -25,12 +25,15 @@ struct VectorStep {
     kAbs,
     kSquare,
     kSqrt,
-    kHardSwish,     // y * min(max(y * a + b, 0), 1)
-    kHardSigmoid,   // min(max(y * a + b, 0), 1)
-    kSwish,         // y / (1 + exp(-a * y))
-    kSigmoid,       // 1 / (1 + exp(-y))
-    kGelu,          // y / 2 * (1 + erf(y / sqrt(2)))
-    kLast = kGelu,  // of all
+    kPower,        // y to the power a, which IsEasyPower(); as pow() has it for all y
+    kHardSwish,    // y * min(max(y * a + b, 0), 1)
+    kHardSigmoid,  // min(max(y * a + b, 0), 1)
+    kSwish,        // y / (1 + exp(-a * y))
+    kSigmoid,      // 1 / (1 + exp(-y))
+    kTanh,
+    kGelu,              // y / 2 * (1 + erf(y / sqrt(2)))
+    kGeluTanh,          // y / 2 * (1 + tanh(sqrt(2 / pi) * (y + 0.044715 * y^3)))
+    kLast = kGeluTanh,  // of all
   };
   Kind kind;
   float a = 0, b = 0;
@@ -39,6 +42,14 @@ struct VectorStep {
 
   bool has_operand() const { return kind <= Kind::kPRelu; }
 };
+
+// Whether a few multiplications, a division or a square root make the power.
+constexpr bool IsEasyPower(float exponent) {
+  for (const float easy : {-4.0f, -3.0f, -2.0f, -1.0f, -0.5f, 0.5f, 1.0f, 2.0f, 3.0f, 4.0f}) {
+    if (exponent == easy) return true;
+  }
+  return false;
+}
 
 // Takes a step on `count` elements that lie side by side, the first of them at (row, column): from
 // `from` to `to`, which may be the same.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -49,6 +50,8 @@ double Defined(const VectorStep& step, double y, double z) {
       return y * y;
     case Kind::kSqrt:
       return std::sqrt(y);
+    case Kind::kPower:
+      return std::pow(y, a);
     case Kind::kHardSwish:
       return y * clip(y * a + b, 0, 1);
     case Kind::kHardSigmoid:
@@ -57,8 +60,12 @@ double Defined(const VectorStep& step, double y, double z) {
       return y / (1 + std::exp(-a * y));
     case Kind::kSigmoid:
       return 1 / (1 + std::exp(-y));
+    case Kind::kTanh:
+      return std::tanh(y);
     case Kind::kGelu:
       return y / 2 * (1 + std::erf(y / std::sqrt(2.0)));
+    case Kind::kGeluTanh:
+      return y / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (y + 0.044715 * y * y * y)));
   }
   return 0;
 }
@@ -77,12 +84,15 @@ const VectorStep kSteps[] = {
     {.kind = Kind::kAbs},
     {.kind = Kind::kSquare},
     {.kind = Kind::kSqrt},
+    {.kind = Kind::kPower, .a = 3},
     {.kind = Kind::kHardSwish, .a = 1.0f / 6, .b = 0.5f},
     {.kind = Kind::kHardSigmoid, .a = 0.2f, .b = 0.5f},
     {.kind = Kind::kSwish, .a = 1},
     {.kind = Kind::kSwish, .a = 1.702f},
     {.kind = Kind::kSigmoid},
+    {.kind = Kind::kTanh},
     {.kind = Kind::kGelu},
+    {.kind = Kind::kGeluTanh},
 };
 
 // In units of the larger of `right` and `least`.
@@ -170,6 +180,54 @@ TEST(Steps, ExponentialsAreAccurate) {
       ASSERT_LT(Error(y[i], right, 1e-36), 5e-7) << static_cast<int>(kind) << " of " << x[i];
     }
   }
+}
+
+TEST(Steps, TanhIsAccurateNearZeroAndFarFromIt) {
+  std::vector<float> x = {0.0f, -0.0f, kInf, -kInf, 1e-45f, -1e-40f, 3e38f, -88.8f, std::nanf("")};
+  for (float v = 1e-38f; v < 100; v *= 1.001f) x.insert(x.end(), {v, -v});
+  std::vector<float> y(x.size());
+  const VectorStep step{.kind = Kind::kTanh};
+  FindStep(step.kind)(step, 0, 0, static_cast<int64_t>(x.size()), x.data(), y.data());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double right = std::tanh(double{x[i]});
+    if (std::isnan(right)) {
+      EXPECT_TRUE(std::isnan(y[i]));
+      continue;
+    }
+    EXPECT_EQ(std::signbit(y[i]), std::signbit(x[i])) << x[i];
+    ASSERT_LE(std::abs(y[i] - right), 4e-7 * std::abs(right)) << x[i];
+    EXPECT_TRUE(std::abs(x[i]) < 10 || std::abs(y[i]) == 1.0f) << x[i];
+  }
+}
+
+// Off by some units in the last place; and what pow() says of zeros, infinities and numbers whose
+// power is none.
+TEST(Steps, EasyPowersAreThoseOfPow) {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  constexpr double kSmallest = std::numeric_limits<float>::denorm_min();
+  std::vector<float> x = {0.0f, -0.0f, kInf, -kInf, std::nanf(""), 1.0f, -1.0f, kLargest};
+  for (float v = 1e-39f; v < 1e38f; v *= 1.01f) x.insert(x.end(), {v, -v});
+  int easy = 0;
+  for (float exponent = -5; exponent <= 5; exponent += 0.25f) {
+    if (!IsEasyPower(exponent)) continue;
+    ++easy;
+    std::vector<float> y(x.size());
+    const VectorStep step{.kind = Kind::kPower, .a = exponent};
+    FindStep(step.kind)(step, 0, 0, static_cast<int64_t>(x.size()), x.data(), y.data());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double right = std::pow(double{x[i]}, double{exponent});
+      SCOPED_TRACE(testing::Message() << x[i] << "^" << exponent << ": " << y[i]);
+      if (std::isnan(right)) {
+        EXPECT_TRUE(std::isnan(y[i]));
+      } else if (std::abs(right) > kLargest || right == 0) {
+        EXPECT_EQ(y[i], static_cast<float>(right));
+        EXPECT_EQ(std::signbit(y[i]), std::signbit(right));
+      } else {
+        ASSERT_LE(std::abs(y[i] - right), 4e-7 * std::abs(right) + 4 * kSmallest);
+      }
+    }
+  }
+  EXPECT_EQ(easy, 10);
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ HWY_INLINE V Exp(D d, V x) {
   return hn::Mul(hn::Add(e.fraction, hn::Set(d, 1.0f)), e.power);
 }
 
-// By way of e^2x - 1, which is accurate near 0 too. In float32 it is 1 from 10 on.
+// By way of e^2x - 1, which is accurate near 0 too. In float32 it is 1 from 10 on. NaN stays.
 HWY_INLINE V Tanh(D d, V x) {
   const V bounded = Clip(hn::Set(d, -10.0f), hn::Set(d, 10.0f), x);
   const SplitExp e = ExpParts(d, hn::Add(bounded, bounded));
@@ -181,6 +181,30 @@ struct Swish {
     for (int64_t k = 0; k < kCount; ++k) {
 #if HWY_TARGET == HWY_AVX3
       x[k] = hn::Div(x[k], y[k]);  // it goes on beside the next vectors' multiplications
+#else
+      x[k] = hn::Mul(x[k], Reciprocal(D(), y[k]));
+#endif
+    }
+  }
+};
+
+// x / (1 + e^-2u), which is x / 2 * (1 + tanh(u)), for the u of kGeluTanh.
+struct GeluTanh {
+  template <int64_t kCount>
+  HWY_INLINE void operator()(V (&x)[kCount]) const {
+    constexpr float kMinusTwice = -1.59576912f;  // -2 * sqrt(2 / pi)
+    const D d;
+    const V first = hn::Set(d, kMinusTwice), third = hn::Set(d, kMinusTwice * 0.044715f);
+    V y[kCount];
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kCount; ++k) {
+      y[k] = hn::Mul(x[k], hn::MulAdd(hn::Mul(x[k], x[k]), third, first));
+    }
+    OnePlusExp(y);
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kCount; ++k) {
+#if HWY_TARGET == HWY_AVX3
+      x[k] = hn::Div(x[k], y[k]);
 #else
       x[k] = hn::Mul(x[k], Reciprocal(D(), y[k]));
 #endif
@@ -309,6 +333,46 @@ HWY_INLINE void RunPairs(const VectorStep& step, int64_t row, int64_t column, in
   ForEachVector(count, from, to, [=](V v) HWY_ATTR { return f(v, same); });
 }
 
+// Powers of elements, of which f(vector) makes one: kPower.
+template <typename F>
+HWY_INLINE void RunPower(float exponent, F each) {
+  const D d;
+  const V one = hn::Set(d, 1.0f);
+  if (exponent == 0.5f || exponent == -0.5f) {
+    const V zero = hn::Zero(d), infinity = hn::Inf(d), minus_infinity = hn::Neg(infinity);
+    // The root of -0 is 0, and that of -infinity infinity: so pow() has it.
+    const auto root = [=](V v) HWY_ATTR {
+      return hn::IfThenElse(hn::Eq(v, minus_infinity), infinity, hn::Sqrt(hn::Add(v, zero)));
+    };
+    if (exponent > 0) return each(root);
+    return each([=](V v) HWY_ATTR { return hn::Div(one, root(v)); });
+  }
+  const auto with_base = [=](auto base) HWY_ATTR {
+    switch (static_cast<int>(exponent < 0 ? -exponent : exponent)) {
+      case 1:
+        return each(base);
+      case 2:
+        return each([=](V v) HWY_ATTR {
+          const V x = base(v);
+          return hn::Mul(x, x);
+        });
+      case 3:
+        return each([=](V v) HWY_ATTR {
+          const V x = base(v);
+          return hn::Mul(hn::Mul(x, x), x);
+        });
+      default:
+        return each([=](V v) HWY_ATTR {
+          const V x = base(v), square = hn::Mul(x, x);
+          return hn::Mul(square, square);
+        });
+    }
+  };
+  if (exponent > 0) return with_base([](V v) HWY_ATTR { return v; });
+  // The inverse comes first, whose powers are too great, or too small, only where the result is.
+  with_base([=](V v) HWY_ATTR { return hn::Div(one, v); });
+}
+
 // RunStep() for the steps of a kind.
 template <VectorStep::Kind kKind>
 void RunStepOf(const VectorStep& step, int64_t row, int64_t column, int64_t count,
@@ -348,6 +412,8 @@ void RunStepOf(const VectorStep& step, int64_t row, int64_t column, int64_t coun
       return each([](V v) HWY_ATTR { return hn::Mul(v, v); });
     case Kind::kSqrt:
       return each([](V v) HWY_ATTR { return hn::Sqrt(v); });
+    case Kind::kPower:
+      return RunPower(step.a, each);
     case Kind::kHardSwish:
       return each([=](V v) HWY_ATTR { return hn::Mul(v, Clip(zero, one, hn::MulAdd(v, a, b))); });
     case Kind::kHardSigmoid:
@@ -356,6 +422,11 @@ void RunStepOf(const VectorStep& step, int64_t row, int64_t column, int64_t coun
       return ForEachChains(count, from, to, Swish{minus_a});
     case Kind::kSigmoid:
       return ForEachChains(count, from, to, Sigmoid());
+    case Kind::kTanh:
+      // -0 stays, too.
+      return each([=](V v) HWY_ATTR { return hn::CopySign(Tanh(d, v), v); });
+    case Kind::kGeluTanh:
+      return ForEachChains(count, from, to, GeluTanh());
     case Kind::kGelu:
       return each([=](V v) HWY_ATTR {
         const V erf = Erf(d, hn::Mul(v, hn::Set(d, 0.70710678f)));

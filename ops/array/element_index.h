@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_OPS_ARRAY_ELEMENT_INDEX_H_
 #define NOMOGRAPH_OPS_ARRAY_ELEMENT_INDEX_H_
 
+#include <cstring>
 #include <vector>
 
 #include "nomograph/core/op/op.h"
@@ -13,10 +14,10 @@ namespace nomograph {
 // the axes other than the attribute `axis`.
 absl::Status CheckElementIndices(const InferContext& context);
 
-// Calls f(position, element) for each element of the indices: its position, and the element of data
-// that it names, both in row-major order. InvalidArgument for an index that does not fit.
-template <typename F>
-absl::Status ForEachElementIndex(const KernelContext& context, F f) {
+namespace internal {
+
+template <typename I, typename F>
+absl::Status ForEachElementRunOf(const KernelContext& context, const F& f) {
   const Shape& data = context.input_shape(0);
   const TensorView& indices = context.input_view(1);
   NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs().Int("axis"), data.rank()));
@@ -28,16 +29,33 @@ absl::Status ForEachElementIndex(const KernelContext& context, F f) {
   for (int64_t first = 0; first < count; first += row) {
     int64_t base = 0;
     for (int a = 0; a < last; ++a) base += a == axis ? 0 : place[a] * strides[a];
-    for (int64_t i = 0; i < row; ++i) {
-      int64_t index = IndexAt(indices, first + i);
+    const I* const of_row = reinterpret_cast<const I*>(indices.data) + first;
+    // One index for the whole row, as where indices of rows were expanded, is a run.
+    const bool one = step == 1 && std::memcmp(of_row, of_row + 1, (row - 1) * sizeof(I)) == 0;
+    const int64_t run = one ? row : 1;
+    for (int64_t i = 0; i < row; i += run) {
+      int64_t index = of_row[i];
       if (!NormalizeIndex(index, data[axis])) {
         return IndexError(indices, first + i, axis, data[axis]);
       }
-      f(first + i, base + index * strides[axis] + i * step);
+      f(first + i, base + index * strides[axis] + i * step, run);
     }
     for (int a = last - 1; a >= 0 && ++place[a] == (*indices.shape)[a]; --a) place[a] = 0;
   }
   return absl::OkStatus();
+}
+
+}  // namespace internal
+
+// Calls f(position, element, count) for runs of elements of the indices: the position of the first,
+// the element of data that it names, and how many follow it in both, itself among them; all in
+// row-major order. InvalidArgument for an index that does not fit.
+template <typename F>
+absl::Status ForEachElementRun(const KernelContext& context, F f) {
+  if (context.input_dtype(1) == DType::kInt32) {
+    return internal::ForEachElementRunOf<int32_t>(context, f);
+  }
+  return internal::ForEachElementRunOf<int64_t>(context, f);
 }
 
 }  // namespace nomograph

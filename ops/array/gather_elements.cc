@@ -17,8 +17,8 @@ absl::Status Compute(KernelContext& context) {
   const int64_t size = DTypeSize(context.input_dtype(0));
   const std::byte* from = context.input_view(0).data;
   std::byte* to = context.output_view(0).data;
-  return ForEachElementIndex(context, [&](int64_t position, int64_t element) {
-    std::memcpy(to + position * size, from + element * size, size);
+  return ForEachElementRun(context, [&](int64_t position, int64_t element, int64_t count) {
+    std::memcpy(to + position * size, from + element * size, count * size);
   });
 }
 
@@ -36,6 +36,9 @@ std::vector<Example> Examples() {
       {.name = "ONNX gather_elements_negative_indices",
        .inputs = {data, Tensor::Of<int64_t>({2, 3}, {-1, -2, 0, -2, 0, 0})},
        .outputs = {Tensor::Of<int32_t>({2, 3}, {7, 5, 3, 4, 2, 3})}},
+      {.name = "an index for each row",
+       .inputs = {data, Tensor::Of<int64_t>({4, 2}, {2, 2, -3, -3, 1, 1, 0, 1})},
+       .outputs = {Tensor::Of<int32_t>({4, 2}, {7, 8, 1, 2, 4, 5, 1, 5})}},
       {.name = "no indices",
        .attrs = {{"axis", -1}},
        .inputs = {data, Tensor::Of<int64_t>({0, 2}, {})},

@@ -85,8 +85,9 @@ absl::StatusOr<std::vector<TensorType>> InferElements(const InferContext& contex
 
 absl::Status ComputeElements(KernelContext& context) {
   return Scatter(context, /*threads=*/1, [&](auto update) {
-    return ForEachElementIndex(
-        context, [&](int64_t position, int64_t element) { update(element, position, 1); });
+    return ForEachElementRun(context, [&](int64_t position, int64_t element, int64_t count) {
+      update(element, position, count);
+    });
   });
 }
 
@@ -145,6 +146,12 @@ std::vector<Example> ElementsExamples() {
        .inputs = {row, Tensor::Of<int64_t>({1, 2}, {1, -3}),
                   Tensor::Of<float>({1, 2}, {1.1f, 2.1f})},
        .outputs = {Tensor::Of<float>({1, 5}, {1, 1.1f, 2.1f, 4, 5})}},
+      {.name = "an index for each row",
+       .attrs = {{"reduction", "add"}},
+       .inputs = {Tensor::Of<float>({2, 3}, {1, 2, 3, 4, 5, 6}),
+                  Tensor::Of<int32_t>({3, 2}, {1, 1, -2, -2, 1, 1}),
+                  Tensor::Of<float>({3, 2}, {10, 20, 30, 40, 50, 60})},
+       .outputs = {Tensor::Of<float>({2, 3}, {31, 42, 3, 64, 85, 6})}},
       reduced("none", 2.5f),
       reduced("add", 6),
       reduced("mul", 7.5f),

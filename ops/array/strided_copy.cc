@@ -38,10 +38,12 @@ void CopyLine(const Axis& axis, const std::byte* from, std::byte* to, int64_t by
 template <int kBytes, typename Axis>
 void CopyPlane(const Axis& outer, const Axis& inner, const std::byte* from, std::byte* to,
                int64_t bytes) {
+  // Lines that repeat a unit read next to nothing, and are best written whole.
+  const int64_t tile = inner.from == 0 ? inner.size : kTile;
   for (int64_t i = 0; i < outer.size; i += kTile) {
-    for (int64_t j = 0; j < inner.size; j += kTile) {
+    for (int64_t j = 0; j < inner.size; j += tile) {
       const int64_t rows = std::min(kTile, outer.size - i);
-      const Axis line{std::min(kTile, inner.size - j), inner.from, inner.to};
+      const Axis line{std::min(tile, inner.size - j), inner.from, inner.to};
       for (int64_t r = i; r < i + rows; ++r) {
         CopyLine<kBytes>(line, from + r * outer.from + j * inner.from,
                          to + r * outer.to + j * inner.to, bytes);

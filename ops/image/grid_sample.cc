@@ -50,52 +50,57 @@ absl::Status GridSampleCompute(KernelContext& context) {
 // The taps of so many points are found once for all channels.
 constexpr int64_t kBlock = 128;
 
-// Tap t of the block's point i is at offset[t * kBlock + i].
+// Tap t of the block's point i is at offset[i * taps + t].
 struct BlockTaps {
   int64_t* offset;
   float* weight;
-  bool* empty;  // the points that have no taps
+  int* count;  // of a point's taps; those that it lacks have the weight 0
 
   static int64_t Bytes(int taps) {
-    return kBlock * (taps * static_cast<int64_t>(sizeof(int64_t) + sizeof(float)) + 1);
+    return kBlock * (taps * static_cast<int64_t>(sizeof(int64_t) + sizeof(float)) +
+                     static_cast<int64_t>(sizeof(int)));
   }
   BlockTaps(std::byte* memory, int taps)
       : offset(reinterpret_cast<int64_t*>(memory)),
         weight(reinterpret_cast<float*>(offset + kBlock * taps)),
-        empty(reinterpret_cast<bool*>(weight + kBlock * taps)) {}
+        count(reinterpret_cast<int*>(weight + kBlock * taps)) {}
 
-  void Fill(const SampledGrid& g, const float* points, int64_t count) {
-    for (int64_t i = 0; i < count; ++i) {
+  // For elements of x whose positions are `stride` apart.
+  void Fill(const SampledGrid& g, int64_t stride, const float* points, int64_t num_points) {
+    for (int64_t i = 0; i < num_points; ++i) {
+      int64_t* const offsets = offset + i * g.taps;
+      float* const weights = weight + i * g.taps;
       int t = 0;
-      int64_t last = 0;
       g.ForEachTap(points + i * g.x.spatial_rank, [&](int64_t position, double w) {
-        last = position * g.x.position_stride;
-        offset[t * kBlock + i] = last;
-        weight[t++ * kBlock + i] = static_cast<float>(w);
+        offsets[t] = position * stride;
+        weights[t++] = static_cast<float>(w);
       });
-      empty[i] = t == 0;
+      count[i] = t;
+      const int64_t last = t == 0 ? 0 : offsets[t - 1];
       for (; t < g.taps; ++t) {
-        offset[t * kBlock + i] = last;
-        weight[t * kBlock + i] = 0;
+        offsets[t] = last;
+        weights[t] = 0;
       }
     }
   }
 };
 
-// A block of points of one image.
+// A block of points of one image. kTaps is how many taps a point has at most, or 0: any number.
+template <int kTaps>
 void SampleBlock(const SampledGrid& g, const BlockTaps& taps, int64_t count, const float* x,
                  float* y) {
+  const int num_taps = kTaps == 0 ? g.taps : kTaps;
   for (int64_t c = 0; c < g.x.channels; ++c) {
-    const float* from = x + c * g.x.channel_stride;
-    float* to = y + c * g.y.channel_stride;
-    for (int t = 0; t < g.taps; ++t) {
-      const int64_t* offset = taps.offset + t * kBlock;
-      const float* weight = taps.weight + t * kBlock;
-      for (int64_t i = 0; i < count; ++i) {
-        to[i] = (t == 0 ? 0 : to[i]) + weight[i] * from[offset[i]];
-      }
+    const float* const from = x + c * g.x.channel_stride;
+    float* const to = y + c * g.y.channel_stride;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t* const offsets = taps.offset + i * num_taps;
+      const float* const weights = taps.weight + i * num_taps;
+      float sum = 0;
+#pragma GCC unroll 8
+      for (int t = 0; t < num_taps; ++t) sum += weights[t] * from[offsets[t]];
+      to[i] = taps.count[i] == 0 ? 0 : sum;
     }
-    for (int64_t i = 0; i < count; ++i) to[i] = taps.empty[i] ? 0 : to[i];
   }
 }
 
@@ -104,43 +109,122 @@ void SampleBlockChannelsLast(const SampledGrid& g, const BlockTaps& taps, int64_
                              const float* x, float* y) {
   const int64_t channels = g.x.channels;
   for (int64_t i = 0; i < count; ++i, y += channels) {
-    std::fill_n(y, channels, 0.0f);
-    for (int t = 0; t < g.taps && !taps.empty[i]; ++t) {
-      const float* from = x + taps.offset[t * kBlock + i];
-      const float weight = taps.weight[t * kBlock + i];
+    const int64_t* const offsets = taps.offset + i * g.taps;
+    const float* const weights = taps.weight + i * g.taps;
+    int t = 0;
+    if (taps.count[i] < 4) std::fill_n(y, channels, 0.0f);
+    for (; t + 4 <= taps.count[i]; t += 4) {
+      const float *const x0 = x + offsets[t], *const x1 = x + offsets[t + 1];
+      const float *const x2 = x + offsets[t + 2], *const x3 = x + offsets[t + 3];
+      const float w0 = weights[t], w1 = weights[t + 1], w2 = weights[t + 2], w3 = weights[t + 3];
+      if (t == 0) {
+#pragma omp simd
+        for (int64_t c = 0; c < channels; ++c) {
+          y[c] = w0 * x0[c] + w1 * x1[c] + (w2 * x2[c] + w3 * x3[c]);
+        }
+      } else {
+#pragma omp simd
+        for (int64_t c = 0; c < channels; ++c) {
+          y[c] += w0 * x0[c] + w1 * x1[c] + (w2 * x2[c] + w3 * x3[c]);
+        }
+      }
+    }
+    for (; t < taps.count[i]; ++t) {
+      const float* const from = x + offsets[t];
+      const float weight = weights[t];
 #pragma omp simd
       for (int64_t c = 0; c < channels; ++c) y[c] += weight * from[c];
     }
   }
 }
 
+// to[c, r] = from[r, c], in squares that stay in the first cache.
+void TransposeInto(const float* from, int64_t rows, int64_t columns, int64_t from_stride, float* to,
+                   int64_t to_stride) {
+  constexpr int64_t kSide = 16;
+  for (int64_t r0 = 0; r0 < rows; r0 += kSide) {
+    const int64_t r1 = std::min(rows, r0 + kSide);
+    for (int64_t c0 = 0; c0 < columns; c0 += kSide) {
+      const int64_t c1 = std::min(columns, c0 + kSide);
+      for (int64_t c = c0; c < c1; ++c) {
+        for (int64_t r = r0; r < r1; ++r) to[c * to_stride + r] = from[r * from_stride + c];
+      }
+    }
+  }
+}
+
+// Where the channels of x lie apart but are many, for many points, they are first laid together:
+// vectors of them are then sampled at once, and the samples laid apart again.
 class GridSampleKernel final : public Kernel {
  public:
-  GridSampleKernel(const SampledGrid& grid, int threads) : g_(grid), threads_(threads) {}
+  GridSampleKernel(const SampledGrid& grid, int threads)
+      : g_(grid),
+        threads_(threads),
+        together_(grid.x.channel_stride == 1),
+        gathers_(!together_ && grid.x.channels >= kManyChannels &&
+                 grid.y.positions * grid.taps >= grid.x.positions) {}
 
   absl::Status Run(KernelContext& context) const override {
+    const float* const x = context.input<float>(0).data();
+    auto* const gathered = reinterpret_cast<float*>(context.scratch());
+    const int64_t image = g_.x.channels * g_.x.positions;
+    if (gathers_) {
+      const int64_t parts = (g_.x.positions + kBlock - 1) / kBlock;
+      ParallelFor(threads_, g_.x.batches * parts, [&](int64_t i) {
+        const int64_t n = i / parts, first = i % parts * kBlock;
+        TransposeInto(x + n * image + first, g_.x.channels,
+                      std::min(kBlock, g_.x.positions - first), g_.x.positions,
+                      gathered + n * image + first * g_.x.channels, g_.x.channels);
+      });
+    }
     const int64_t blocks = (g_.y.positions + kBlock - 1) / kBlock;
     ParallelFor(threads_, g_.y.batches * blocks, [&](int64_t i, int part) {
       const int64_t n = i / blocks, first = i % blocks * kBlock;
       const int64_t count = std::min(kBlock, g_.y.positions - first);
-      BlockTaps taps(context.scratch() + part * BytesPerThread(), g_.taps);
-      taps.Fill(g_,
+      std::byte* const scratch = context.scratch() + GatheredBytes() + part * BytesPerThread();
+      BlockTaps taps(scratch, g_.taps);
+      taps.Fill(g_, gathers_ ? g_.x.channels : g_.x.position_stride,
                 context.input<float>(1).data() + (n * g_.y.positions + first) * g_.x.spatial_rank,
                 count);
-      const auto sample = g_.y.position_stride == 1 ? SampleBlock : SampleBlockChannelsLast;
-      sample(g_, taps, count, context.input<float>(0).data() + g_.x.Offset(n, 0),
-             context.output<float>(0).data() + g_.y.Offset(n, 0) + first * g_.y.position_stride);
+      float* const y =
+          context.output<float>(0).data() + g_.y.Offset(n, 0) + first * g_.y.position_stride;
+      if (gathers_) {
+        auto* const samples = reinterpret_cast<float*>(scratch + TapBytes());
+        SampleBlockChannelsLast(g_, taps, count, gathered + n * image, samples);
+        TransposeInto(samples, count, g_.x.channels, g_.x.channels, y, g_.y.channel_stride);
+      } else {
+        const auto sample = together_      ? SampleBlockChannelsLast
+                            : g_.taps == 4 ? SampleBlock<4>
+                            : g_.taps == 1 ? SampleBlock<1>
+                                           : SampleBlock<0>;
+        sample(g_, taps, count, x + n * image, y);
+      }
     });
     return absl::OkStatus();
   }
-  int64_t scratch_bytes() const override { return threads_ * BytesPerThread(); }
-  std::string Describe() const override { return "grid sample blocks"; }
+  int64_t scratch_bytes() const override { return GatheredBytes() + threads_ * BytesPerThread(); }
+  std::string Describe() const override {
+    return gathers_ ? "grid sample blocks, channels together" : "grid sample blocks";
+  }
 
  private:
-  int64_t BytesPerThread() const { return (BlockTaps::Bytes(g_.taps) + 63) / 64 * 64; }
+  static constexpr int64_t kManyChannels = 8;
+
+  static int64_t Whole(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+  int64_t GatheredBytes() const {
+    return gathers_ ? Whole(g_.x.batches * g_.x.channels * g_.x.positions *
+                            static_cast<int64_t>(sizeof(float)))
+                    : 0;
+  }
+  int64_t TapBytes() const { return Whole(BlockTaps::Bytes(g_.taps)); }
+  int64_t BytesPerThread() const {
+    const int64_t samples = kBlock * g_.x.channels * static_cast<int64_t>(sizeof(float));
+    return TapBytes() + (gathers_ ? Whole(samples) : 0);
+  }
 
   const SampledGrid g_;
   const int threads_;
+  const bool together_, gathers_;
 };
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareGridSample(const PrepareContext& context) {
@@ -149,6 +233,33 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareGridSample(const PrepareContext& 
   }
   const SampledGrid grid(context.inputs[0].shape, context.outputs[0].shape, context.attrs);
   return std::make_unique<GridSampleKernel>(grid, context.threads);
+}
+
+// 19 channels of 2 x 2 elements: channel c has c, c + 1, c + 2 and c + 5.
+constexpr int64_t kExampleChannels = 19;
+Tensor ManyChannels() {
+  std::vector<float> x;
+  for (int c = 0; c < kExampleChannels; ++c) {
+    for (const int more : {0, 1, 2, 5}) x.push_back(static_cast<float>(c + more));
+  }
+  return Tensor::Of<float>({1, kExampleChannels, 2, 2}, x);
+}
+// At the first element, in the middle, half an element beyond the first row's end, and far outside.
+Tensor ManyChannelsSampled() {
+  std::vector<float> y;
+  for (int c = 0; c < kExampleChannels; ++c) {
+    const auto first = static_cast<float>(c);
+    y.insert(y.end(), {first, first + 2, (first + 1) / 2, 0});
+  }
+  return Tensor::Of<float>({1, kExampleChannels, 1, 4}, y);
+}
+// At the first element and at the last.
+Tensor ManyChannelsAtCorners() {
+  std::vector<float> y;
+  for (int c = 0; c < kExampleChannels; ++c) {
+    y.insert(y.end(), {static_cast<float>(c), static_cast<float>(c + 5)});
+  }
+  return Tensor::Of<float>({1, kExampleChannels, 1, 2}, y);
 }
 
 std::vector<Example> GridSampleExamples() {
@@ -241,6 +352,15 @@ std::vector<Example> GridSampleExamples() {
                        3.5,  2.5,  0.5,  -2.5, 0,    1.5, -2.5, 1,    1,    1.5,  -2.5, -1.5}),
                   Tensor::Of<float>({2, 1, 1, 2}, {0.5, -0.25, -0.75, 1})},
        .outputs = {Tensor::Of<float>({2, 1, 1, 3}, {-0.125, -0.0625, 0.5, -0.9375, 0.375, 0.375})}},
+      {.name = "many channels",
+       .attrs = {{"data_format", "channels_first"}, {"align_corners", true}},
+       .inputs = {ManyChannels(), Tensor::Of<float>({1, 1, 4, 2}, {-1, -1, 0, 0, 2, -1, 9, 9})},
+       .outputs = {ManyChannelsSampled()}},
+      {.name = "many channels, cubic",
+       .attrs = {{"data_format", "channels_first"}, {"align_corners", true}, {"mode", "cubic"}},
+       .inputs = {ManyChannels(), Tensor::Of<float>({1, 1, 2, 2}, {-1, -1, 1, 1})},
+       .outputs = {ManyChannelsAtCorners()},
+       .atol = 1e-5},
       {.name = "far outside and not a number",
        .attrs = {{"data_format", "channels_first"}},
        .inputs = {x, Tensor::Of<float>({1, 1, 4, 2}, {1e30f, 0, 0, -1e30f, nan, 0, inf, -inf})},

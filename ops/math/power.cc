@@ -2,14 +2,17 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/onednn/elementwise_loop.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/elementwise_run.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph {
@@ -49,12 +52,50 @@ float FastPow(float base, float exponent) {
 
 // The output may lie where the bases or the exponents do.
 void PowRow(const float* base, const float* exponents, float* y, int64_t count) {
-  if (std::all_of(exponents, exponents + count, [](float e) { return e == 2; })) {
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) y[i] = base[i] * base[i];
-    return;
+  const float first = exponents[0];
+  if (IsEasyPower(first) &&
+      std::all_of(exponents, exponents + count, [=](float e) { return e == first; })) {
+    const VectorStep step{.kind = VectorStep::Kind::kPower, .a = first};
+    return FindStep(step.kind)(step, 0, 0, count, base, y);
   }
   for (int64_t i = 0; i < count; ++i) y[i] = FastPow(base[i], exponents[i]);
+}
+
+// The step that the node is, where its exponents are one easy number and a is float32.
+std::optional<PostOp> PowerStep(absl::Span<const TensorSpec> inputs,
+                                absl::Span<const Tensor> constants, const Shape& y) {
+  const Tensor exponents = constants.size() > 1 ? constants[1] : Tensor();
+  if (inputs[0].dtype != DType::kFloat32 || inputs[0].shape != y || !exponents.valid() ||
+      exponents.num_elements() == 0) {
+    return std::nullopt;
+  }
+  const double exponent = exponents.AsDouble(0);
+  for (int64_t i = 1; i < exponents.num_elements(); ++i) {
+    if (exponents.AsDouble(i) != exponent) return std::nullopt;
+  }
+  if (!(std::abs(exponent) < 100) || !IsEasyPower(static_cast<float>(exponent)) ||
+      static_cast<float>(exponent) != exponent) {
+    return std::nullopt;
+  }
+  return PostOp{.algorithm = kEltwisePower, .alpha = static_cast<float>(exponent)};
+}
+
+bool PowTakesPostOps(const PrepareContext& context) {
+  const auto step = PowerStep(context.inputs, context.constants, context.outputs[0].shape);
+  return step && onednn::ElementwiseRowsServe(context, 0, *step);
+}
+
+std::optional<PostOp> PowAsPostOp(const FusionQuery& query) {
+  if (query.fused_input != 0 || query.output.dtype != DType::kFloat32) return std::nullopt;
+  return PowerStep(query.inputs, query.constants, query.output.shape);
+}
+
+// The step of a node that divides 1 by its input.
+constexpr PostOp kInverse{.algorithm = kEltwisePower, .alpha = -1};
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareReciprocal(const PrepareContext& context) {
+  auto loop = onednn::PrepareElementwiseLoop(context, 0, kInverse);
+  return loop != nullptr ? std::move(loop) : onednn::PrepareElementwiseRows(context, 0, kInverse);
 }
 
 // y = f(base, exponent), with the exponents converted to `Exponent`, a block at a time: the output
@@ -95,6 +136,11 @@ absl::Status PowReference(KernelContext& context) {
 
 absl::StatusOr<std::unique_ptr<Kernel>> PreparePow(const PrepareContext& context) {
   if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+  if (const auto step = PowerStep(context.inputs, context.constants, context.outputs[0].shape)) {
+    auto loop = onednn::PrepareElementwiseLoop(context, 0, *step);
+    if (loop == nullptr) loop = onednn::PrepareElementwiseRows(context, 0, *step);
+    if (loop != nullptr) return loop;
+  }
   if (context.inputs[1].dtype == DType::kFloat32) {
     return MakeComputeKernel(
         [threads = context.threads](KernelContext& kernel) {
@@ -154,6 +200,9 @@ Value PowByExponent(const Value& a, const Value& b, const Value& y, const Value&
   return CastLike(dy * (y * Call("math.Log", {positive})), b);
 }
 
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNotANumber = std::numeric_limits<float>::quiet_NaN();
+
 Example OtherExponent(std::string name, Tensor a, Tensor b, Tensor y) {
   return {.name = std::move(name), .inputs = {std::move(a), std::move(b)}, .outputs = {y}};
 }
@@ -179,6 +228,19 @@ std::vector<Example> PowExamples() {
       .Add(OtherExponent("squares", Tensor::Of<float>({2, 3}, {1, 2, 3, -4, 0.5, -6}),
                          Tensor::Vector<float>({2}),
                          Tensor::Of<float>({2, 3}, {1, 4, 9, 16, 0.25, 36})))
+      .Add(OtherExponent("cubes", Tensor::Of<float>({2, 3}, {1, 2, 3, -4, 0.5, -6}),
+                         Tensor::Vector<float>({3}),
+                         Tensor::Of<float>({2, 3}, {1, 8, 27, -64, 0.125, -216})))
+      .Add(OtherExponent("roots", Tensor::Vector<float>({0, -0.0f, kInfinity, -kInfinity, 4, -4}),
+                         Tensor::Vector<float>({0.5f}),
+                         Tensor::Vector<float>({0, 0, kInfinity, kInfinity, 2, kNotANumber})))
+      .Add(OtherExponent("inverse roots",
+                         Tensor::Vector<float>({0, -0.0f, kInfinity, -kInfinity, 4, -4}),
+                         Tensor::Vector<float>({-0.5f}),
+                         Tensor::Vector<float>({kInfinity, kInfinity, 0, 0, 0.5f, kNotANumber})))
+      .Add(OtherExponent("inverse squares", Tensor::Vector<float>({0, 2, -4, kInfinity}),
+                         Tensor::Vector<int64_t>({-2}),
+                         Tensor::Vector<float>({kInfinity, 0.25f, 0.0625f, 0})))
       .Add(OtherExponent("float16 to uint8", Tensor::Vector<Half>({Half(2.0f), Half(-1.5f)}),
                          Tensor::Vector<uint8_t>({10, 3}),
                          Tensor::Vector<Half>({Half(1024.0f), Half(-3.375f)})))
@@ -218,6 +280,8 @@ NOMO_REGISTER_OP(
         .Infer(BroadcastInputs)
         .Reference(PowReference)
         .Fast(PreparePow)
+        .TakesPostOps(PowTakesPostOps)
+        .AsPostOp(PowAsPostOp)
         .InPlace()
         .Gradient(BroadcastGradient(PowByBase, PowByExponent))
         .Examples(PowExamples));
@@ -228,6 +292,7 @@ NOMO_REGISTER_OP(
         .Source("NumPy square; Keras ops.square")
         .Known({.as = "python", .name = "{keras.backend,keras.ops,tf,tf.math,np}.square(x)"})
         .Fast(OneDnnEltwise(dnnl_eltwise_square))
+        .TakesPostOps(EltwiseTakesPostOps(dnnl_eltwise_square))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_square))
         .Gradient(UnaryGradient([](auto& x, auto&, auto& dy) { return dy * (x * 2); }))
         .Examples(ExampleTable()
@@ -240,6 +305,7 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Sqrt", FloatTypes{}, [](auto x) { return st
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.sqrt(x)"})
                      .Known({.as = "onnx", .name = "Sqrt"})
                      .Fast(OneDnnEltwise(dnnl_eltwise_sqrt))
+                     .TakesPostOps(EltwiseTakesPostOps(dnnl_eltwise_sqrt))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_sqrt))
                      .Gradient(UnaryGradient([](auto&, auto& y, auto& dy) { return dy * 0.5 / y; }))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
@@ -274,6 +340,14 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Reciprocal", FloatTypes{}, [](auto x) { ret
                      .Known({.as = "python",
                              .name = "{keras.ops,tf.math,np}.reciprocal,tf.reciprocal(x)"})
                      .Known({.as = "onnx", .name = "Reciprocal"})
+                     .Fast(PrepareReciprocal)
+                     .TakesPostOps([](const PrepareContext& context) {
+                       return onednn::ElementwiseRowsServe(context, 0, kInverse);
+                     })
+                     .AsPostOp([](const FusionQuery& query) -> std::optional<PostOp> {
+                       if (query.output.dtype != DType::kFloat32) return std::nullopt;
+                       return kInverse;
+                     })
                      .Gradient(UnaryGradient([](auto&, auto& y, auto& dy) {
                        return -dy * Call("math.Square", {y});
                      }))

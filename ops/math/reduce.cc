@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
+#include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/vector/vector_target.h"
 
 namespace nomograph::math {
 namespace {
@@ -57,6 +61,25 @@ Groups GroupAxes(const Shape& x, absl::Span<const int> axes) {
     step *= group->size;
   }
   return groups;
+}
+
+// The groups as the axes of a Reduction; none where there are too many.
+std::optional<Reduction> ReductionOf(const Groups& groups) {
+  Reduction r;
+  auto group = groups.begin();
+  const auto take = [&](bool reduced, int64_t& size) {
+    if (group != groups.end() && group->reduced == reduced) size = group++->size;
+  };
+  take(false, r.outer);
+  take(true, r.reduced);
+  take(false, r.kept);
+  take(true, r.length);
+  if (group != groups.end()) return std::nullopt;
+  if (r.kept == 1 && r.length == 1) {  // rows
+    std::swap(r.outer, r.kept);
+    std::swap(r.reduced, r.length);
+  }
+  return r;
 }
 
 // `value`, of y's shape, with the reduced axes that it lacks; one number may stay one.
@@ -136,17 +159,36 @@ absl::StatusOr<std::vector<int>> StartReduction(KernelContext& context) {
   return axes.value_or(std::vector<int>{});  // at this time they are known
 }
 
-std::optional<Rows> ReducedRows(const PrepareContext& context) {
-  if (context.has_input(kAxesInput)) return std::nullopt;
-  const Shape& x = context.inputs[0].shape;
-  const TensorType type{context.inputs[0].dtype, x};
-  const auto axes = ReducedAxes(InferContext(context.attrs, {&type, 1}, {}, 1));
-  if (!axes.ok() || !*axes) return std::nullopt;
-  Rows rows{1, 1};
-  const int kept = x.rank() - static_cast<int>((*axes)->size());
-  if (!(*axes)->empty() && (**axes)[0] != kept) return std::nullopt;
-  for (int axis = 0; axis < x.rank(); ++axis) (axis < kept ? rows.count : rows.length) *= x[axis];
-  return rows;
+PrepareFn FastReduction(Reduction::Kind kind, SumResult result) {
+  return [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    const TensorSpec& x = context.inputs[0];
+    if (x.dtype != DType::kFloat32 || x.shape.num_elements() == 0) return nullptr;
+    std::vector<TensorType> types;
+    for (const TensorSpec& spec : context.inputs) types.push_back({spec.dtype, spec.shape});
+    const auto axes = ReducedAxes(InferContext(context.attrs, types, context.constants, 1));
+    if (!axes.ok() || !*axes) return nullptr;
+    std::optional<Reduction> reduction = ReductionOf(GroupAxes(x.shape, **axes));
+    if (!reduction) return nullptr;
+    reduction->kind = kind;
+    reduction->root = result == SumResult::kRoot;
+    const int64_t results = reduction->outer * reduction->kept;
+    if (result == SumResult::kMean) {
+      reduction->factor =
+          static_cast<double>(results) / static_cast<double>(x.shape.num_elements());
+    }
+    constexpr int64_t kWorthThreads = 1 << 16;
+    const int threads = x.shape.num_elements() < kWorthThreads ? 1 : context.threads;
+    return MakeComputeKernel(
+        [=, r = *reduction](KernelContext& run) {
+          const float* const in = run.input<float>(0).data();
+          float* const out = run.output<float>(0).data();
+          ParallelParts(threads, [&](int part, int parts) {
+            Reduce(r, in, out, results * part / parts, results * (part + 1) / parts);
+          });
+          return absl::OkStatus();
+        },
+        absl::StrCat("reduction ", VectorTargetName(BestVectorTarget())));
+  };
 }
 
 void ForEachReduceRun(const Shape& x, absl::Span<const int> axes, ReduceRunFn run) {

@@ -18,6 +18,7 @@
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/op.h"
 #include "nomograph/core/types/memory.h"
+#include "nomograph/core/vector/reduction.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph::math {
@@ -32,12 +33,10 @@ absl::StatusOr<std::optional<std::vector<int>>> ReducedAxes(const InferContext& 
 // The axes to reduce when the node runs. Allocates the output.
 absl::StatusOr<std::vector<int>> StartReduction(KernelContext& context);
 
-// Where exactly the last axes are reduced, and the attribute says so: how many rows x then has, and
-// how long they are.
-struct Rows {
-  int64_t count, length;
-};
-std::optional<Rows> ReducedRows(const PrepareContext& context);
+// For OpDef::Fast: float32 by a loop of vectors, where the axes are known. Of sums the mean or the
+// root is taken where that is said.
+enum class SumResult { kSum, kMean, kRoot };
+PrepareFn FastReduction(Reduction::Kind kind, SumResult result = SumResult::kSum);
 
 // The same reduction with another op, of a value of x's shape. Its axes stay.
 Value ReducedLike(const GradientContext& g, absl::string_view op, const Value& value);

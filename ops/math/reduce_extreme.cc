@@ -1,14 +1,13 @@
 // ReduceMax, ReduceMin.
 #include "nomograph/core/gradient/gradient.h"
-#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/vector/row_sum.h"
 #include "nomograph/ops/math/reduce.h"
 #include "nomograph/ops/math/reduce_examples.h"
 
 namespace nomograph {
 namespace {
 
+using math::FastReduction;
 using math::ReduceExamples;
 using math::ReduceExtremeGradient;
 using math::ReduceOp;
@@ -41,27 +40,6 @@ struct MinReducer {
   ComputeType<T> min = Bound<ComputeType<T>, true>();
 };
 
-// Of rows whose elements lie together.
-PrepareFn PrepareRows(float (*extreme)(const float* row, int64_t count)) {
-  return [extreme](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    constexpr int64_t kWorthThreads = 1 << 16;
-    if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
-    const auto rows = math::ReducedRows(context);
-    if (!rows || rows->count < 1 || rows->length < 1) return nullptr;
-    const int64_t count = rows->count, length = rows->length;
-    const int threads = count * length < kWorthThreads ? 1 : context.threads;
-    return MakeComputeKernel(
-        [=](KernelContext& run) {
-          const float* const in = run.input<float>(0).data();
-          float* const out = run.output<float>(0).data();
-          ParallelFor(threads, count,
-                      [&](int64_t row) { out[row] = extreme(in + row * length, length); });
-          return absl::OkStatus();
-        },
-        "extremes of rows");
-  };
-}
-
 // 40 times 1, but for three elements.
 Example Long(std::string name, float third, float seventeenth, float last, float expected) {
   std::vector<float> x(40, 1.0f);
@@ -93,7 +71,7 @@ NOMO_REGISTER_OP(
                 .name = "ReduceMax",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
-        .Fast(PrepareRows(GreatestOfRow))
+        .Fast(FastReduction(Reduction::Kind::kGreatest))
         .Gradient(ReduceExtremeGradient())
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},
@@ -123,7 +101,7 @@ NOMO_REGISTER_OP(
                 .name = "ReduceMin",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
-        .Fast(PrepareRows(LeastOfRow))
+        .Fast(FastReduction(Reduction::Kind::kLeast))
         .Gradient(ReduceExtremeGradient())
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},

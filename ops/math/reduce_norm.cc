@@ -1,5 +1,7 @@
 // ReduceL1, ReduceL2, ReduceSumSquare.
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/registry.h"
@@ -9,9 +11,11 @@
 namespace nomograph {
 namespace {
 
+using math::FastReduction;
 using math::ReduceExamples;
 using math::ReduceGradient;
 using math::ReduceOp;
+using math::SumResult;
 using math::WrappingSum;
 
 template <typename T>
@@ -49,9 +53,52 @@ Value L2Gradient(const GradientContext& g, const Value& y, const Value& dy) {
   return g.input(0) * (dy / length);
 }
 
+// A sum of squares that were computed before, with axes as an input or not.
+std::vector<Pattern> SumSquarePatterns() {
+  const Pattern x = Pattern::Input(0);
+  const Pattern square =
+      Pattern::Either({Pattern::Op("math.Pow", {x, Pattern::Number(2)}),
+                       Pattern::Op("math.Square", {x}), Pattern::Op("math.Mul", {x, x})});
+  const auto of_floats = [](bool axes_are_input) {
+    return [=](const InferContext& node, const TensorType&) {
+      return kFloats.Contains(node.dtype(0)) && node.has_input(1) == axes_are_input;
+    };
+  };
+  return {Pattern::Op("math.ReduceSum", {square, Pattern::Input(1)})
+              .Where(of_floats(true))
+              .GivesAttributes(),
+          Pattern::Op("math.ReduceSum", {square}).Where(of_floats(false)).GivesAttributes()};
+}
+
 Example SmallInts(float expected) {
   return {.inputs = {Tensor::Vector<double>({5, 0, 7})},
           .outputs = {Tensor::Vector<double>({expected})}};
+}
+
+OpDef SumSquare() {
+  OpDef op =
+      ReduceOp<SumSquareReducer>("math.ReduceSumSquare", NumberTypes{})
+          .Doc("The sum of x * x over the axes; 0 over no elements. Integers wrap around.")
+          .Source("ONNX ReduceSumSquare")
+          .Known({.as = "onnx",
+                  .name = "ReduceSumSquare",
+                  .since = 18,
+                  .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+          .Fast(FastReduction(Reduction::Kind::kSumOfSquares))
+          .Gradient(ReduceGradient([](auto& g, auto&, auto& dy) { return g.input(0) * (dy * 2); }))
+          .Examples(ReduceExamples({kFloats,
+                                    {1, -2, 3, 4, 0.5, -6},
+                                    66.25,
+                                    {14, 52.25},
+                                    {17, 4.25, 45},
+                                    {1, 4, 9, 16, 0.25, 36},
+                                    0})
+                        .AddForEach(kInts, SmallInts(74))
+                        .Add({.name = "integers wrap around",
+                              .inputs = {Tensor::Vector<int8_t>({-128, 12})},
+                              .outputs = {Tensor::Vector<int8_t>({-112})}}));
+  for (Pattern& pattern : SumSquarePatterns()) op.Written(std::move(pattern));
+  return op;
 }
 
 }  // namespace
@@ -63,6 +110,7 @@ NOMO_REGISTER_OP(ReduceOp<L1Reducer>("math.ReduceL1", NumberTypes{})
                              .name = "ReduceL1",
                              .since = 18,
                              .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+                     .Fast(FastReduction(Reduction::Kind::kSumOfMagnitudes))
                      .Gradient(ReduceGradient([](auto& g, auto&, auto& dy) {
                        return dy * Call("math.Sign", {g.input(0)});
                      }))
@@ -85,6 +133,7 @@ NOMO_REGISTER_OP(ReduceOp<L2Reducer>("math.ReduceL2", FloatTypes{})
                              .name = "ReduceL2",
                              .since = 18,
                              .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+                     .Fast(FastReduction(Reduction::Kind::kSumOfSquares, SumResult::kRoot))
                      .Gradient(ReduceGradient(L2Gradient))
                      .Examples(ReduceExamples({kFloats,
                                                {1, -2, 3, 4, 0.5, -6},
@@ -95,25 +144,6 @@ NOMO_REGISTER_OP(ReduceOp<L2Reducer>("math.ReduceL2", FloatTypes{})
                                                {1, 2, 3, 4, 0.5, 6},
                                                0})));
 
-NOMO_REGISTER_OP(
-    ReduceOp<SumSquareReducer>("math.ReduceSumSquare", NumberTypes{})
-        .Doc("The sum of x * x over the axes; 0 over no elements. Integers wrap around.")
-        .Source("ONNX ReduceSumSquare")
-        .Known({.as = "onnx",
-                .name = "ReduceSumSquare",
-                .since = 18,
-                .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
-        .Gradient(ReduceGradient([](auto& g, auto&, auto& dy) { return g.input(0) * (dy * 2); }))
-        .Examples(ReduceExamples({kFloats,
-                                  {1, -2, 3, 4, 0.5, -6},
-                                  66.25,
-                                  {14, 52.25},
-                                  {17, 4.25, 45},
-                                  {1, 4, 9, 16, 0.25, 36},
-                                  0})
-                      .AddForEach(kInts, SmallInts(74))
-                      .Add({.name = "integers wrap around",
-                            .inputs = {Tensor::Vector<int8_t>({-128, 12})},
-                            .outputs = {Tensor::Vector<int8_t>({-112})}})));
+NOMO_REGISTER_OP(SumSquare());
 
 }  // namespace nomograph

@@ -2,9 +2,7 @@
 #include <algorithm>
 
 #include "nomograph/core/gradient/gradient.h"
-#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/vector/row_sum.h"
 #include "nomograph/ops/math/reduce.h"
 #include "nomograph/ops/math/reduce_examples.h"
 
@@ -12,11 +10,13 @@ namespace nomograph {
 namespace {
 
 using math::ExpandLike;
+using math::FastReduction;
 using math::ReducedLike;
 using math::ReduceExamples;
 using math::ReduceGradient;
 using math::ReduceOp;
 using math::SumReducer;
+using math::SumResult;
 using math::WrappingSum;
 
 template <typename T>
@@ -59,31 +59,6 @@ Value ProdGradient(const GradientContext& g, const Value& y, const Value& dy) {
   return Call("array.Where", {is_zero, dy * product, dy * y / others});
 }
 
-// Of rows whose elements lie together. oneDNN's sums take longer, and lose digits where rows are
-// long: it adds in float32.
-PrepareFn PrepareRows(bool mean) {
-  return [mean](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    constexpr int64_t kMinLength = 4, kWorthThreads = 1 << 16;
-    if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
-    const auto rows = math::ReducedRows(context);
-    if (!rows || rows->count < 1 || rows->length < kMinLength) return nullptr;
-    const int64_t count = rows->count, length = rows->length;
-    const int threads = count * length < kWorthThreads ? 1 : context.threads;
-    return MakeComputeKernel(
-        [=](KernelContext& kernel) {
-          const float* const in = kernel.input<float>(0).data();
-          float* const out = kernel.output<float>(0).data();
-          const double divisor = mean ? static_cast<double>(length) : 1.0;
-          ParallelFor(threads, count, [&](int64_t row) {
-            const float* const from = in + row * length;
-            out[row] = static_cast<float>(SumOfRow(from, length) / divisor);
-          });
-          return absl::OkStatus();
-        },
-        "sums of rows");
-  };
-}
-
 // Rows that are long enough for every way of summing: 1, 2, …, 99, and the same doubled.
 Example LongRows(float first, float second) {
   std::vector<float> x;
@@ -103,7 +78,7 @@ NOMO_REGISTER_OP(
         .Doc("The sum over the axes; 0 over no elements. Integers wrap around.")
         .Source("ONNX ReduceSum; NumPy sum")
         .Known({.as = "onnx", .name = "ReduceSum", .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
-        .Fast(PrepareRows(/*mean=*/false))
+        .Fast(FastReduction(Reduction::Kind::kSum))
         .Gradient(ReduceGradient([](auto& g, auto&, auto& dy) {
           return ExpandLike(dy, g.input(0));
         }))
@@ -130,7 +105,7 @@ NOMO_REGISTER_OP(
                 .name = "ReduceMean",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
-        .Fast(PrepareRows(/*mean=*/true))
+        .Fast(FastReduction(Reduction::Kind::kSum, SumResult::kMean))
         .Gradient(ReduceGradient(MeanGradient))
         .Examples(ReduceExamples({kFloats,
                                   {1, -2, 3, 4, 0.5, -6},

@@ -45,6 +45,35 @@ std::vector<Pattern> GeluPatterns() {
   return patterns;
 }
 
+// x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) as exporters write it: the power as one
+// or as products, and x before the sum or within it.
+std::vector<Pattern> TanhGeluPatterns() {
+  const Pattern x = Pattern::Input(0), half = Pattern::Number(0.5);
+  const Pattern third = Pattern::Number(0.044715);
+  const Pattern slope = Pattern::Number(std::sqrt(2 / std::numbers::pi));
+  const auto product = [](const Pattern& a, const Pattern& b) {
+    return Pattern::AnyOrder("math.Mul", a, b);
+  };
+  const auto sum = [](const Pattern& a, const Pattern& b) {
+    return Pattern::AnyOrder("math.Add", a, b);
+  };
+  const Pattern square = Pattern::Either({Pattern::Op("math.Pow", {x, Pattern::Number(2)}),
+                                          Pattern::Op("math.Square", {x}), product(x, x)});
+  const Pattern cube =
+      Pattern::Either({Pattern::Op("math.Pow", {x, Pattern::Number(3)}), product(square, x)});
+  const Pattern cubic =
+      Pattern::Either({product(third, cube), product(product(product(third, x), x), x)});
+  const Pattern growth = sum(
+      Pattern::Number(1), Pattern::Either({product(product(third, x), x), product(third, square)}));
+  const Pattern inner =
+      Pattern::Either({product(slope, sum(x, cubic)), product(product(slope, x), growth),
+                       product(slope, product(x, growth))});
+  const Pattern grown = sum(Pattern::Op("math.Tanh", {inner}), Pattern::Number(1))
+                            .SetsAttribute("approximate", std::string("tanh"));
+  return {product(product(x, grown), half), product(product(x, half), grown),
+          product(product(grown, half), x)};
+}
+
 OpDef Gelu() {
   OpDef op = ElementwiseOp("nn.Gelu", FloatTypes{},
                            [](const Attributes& attrs) {
@@ -91,6 +120,7 @@ OpDef Gelu() {
                                       {kNaN, kNaN}},
                                      {{"approximate", "tanh"}}));
   for (Pattern& pattern : GeluPatterns()) op.Written(std::move(pattern));
+  for (Pattern& pattern : TanhGeluPatterns()) op.Written(std::move(pattern));
   return op;
 }
 

@@ -119,6 +119,7 @@ NOMO_REGISTER_OP(
                 .name = "{keras.backend,keras.ops,keras.activations,tf,tf.math,tf.nn}.sigmoid(x)"})
         .Known({.as = "onnx", .name = "Sigmoid"})
         .Fast(OneDnnEltwise(dnnl_eltwise_logistic))
+        .TakesPostOps(EltwiseTakesPostOps(dnnl_eltwise_logistic))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_logistic))
         .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
           return std::vector<Value>{Call("nn.SigmoidGrad", {g.gradient(0), g.output(0)})};

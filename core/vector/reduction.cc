@@ -1,0 +1,19 @@
+#include "nomograph/core/vector/reduction.h"
+
+#include "nomograph/core/vector/vector_target.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nomograph/core/vector/reduction_kernel.h"
+#include "hwy/foreach_target.h"
+//
+#include "nomograph/core/vector/reduction_kernel.h"
+
+namespace nomograph {
+
+void Reduce(const Reduction& reduction, const float* x, float* y, int64_t begin, int64_t end) {
+  using Fn = void (*)(const Reduction&, const float*, float*, int64_t, int64_t);
+  static const Fn best = NOMO_BEST(ReduceElements);
+  best(reduction, x, y, begin, end);
+}
+
+}  // namespace nomograph
