@@ -7,6 +7,7 @@
 #include "nomograph/core/form/form.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/ops/nn/conv/sub_kernel.h"
+#include "nomograph/ops/quant/pairs/pair_winograd.h"
 #include "nomograph/ops/quant/quads/depthwise_bytes.h"
 #include "nomograph/ops/quant/quads/quad_conv.h"
 
@@ -63,7 +64,8 @@ class QuadConvKernel : public QuadKernel {
                  const PairConvSizes& sizes, const KernelNumbers& kernel, Tensor packed)
       : QuadKernel(context, inputs, kernel, sizes.out_channels),
         conv_(sizes),
-        packed_(std::move(packed)) {
+        packed_(std::move(packed)),
+        extras_(conv_.Extras(kernel.weights())) {
     planes_ = plan_.Add<int32_t>(conv_.plane_elements());
     parts_ = plan_.Add(threads_ * conv_.scratch_bytes());
   }
@@ -77,7 +79,7 @@ class QuadConvKernel : public QuadKernel {
         conv_.Split(x, piece, parts + part * conv_.scratch_bytes(), planes);
       });
       ParallelFor(threads_, conv_.num_pieces(), [&](int64_t piece, int part) {
-        conv_.Multiply(planes, packed_.data<int32_t>().data(), finish, piece,
+        conv_.Multiply(planes, packed_.data<int32_t>().data(), extras_, finish, piece,
                        parts + part * conv_.scratch_bytes(), y);
       });
     });
@@ -87,6 +89,7 @@ class QuadConvKernel : public QuadKernel {
  private:
   const QuadConv conv_;
   const Tensor packed_;
+  const QuadExtras extras_;
   int64_t planes_, parts_;
 };
 
@@ -117,11 +120,16 @@ class DepthwiseKernel : public QuadKernel {
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareQuadConv(const PrepareContext& context,
                                                         const QuantizedConvInputs& inputs) {
-  if (!HasQuads()) return nullptr;
+  if (!MultipliesQuads()) return nullptr;
   const std::optional<PairConvSizes> sizes = SizesOf(context, inputs.factors);
-  if (!sizes || (sizes->depthwise && !DepthwiseBytes::Serves(*sizes))) return nullptr;
+  if (!sizes || (sizes->depthwise && !(HasQuads() && DepthwiseBytes::Serves(*sizes)))) {
+    return nullptr;
+  }
   const KernelNumbers kernel = KernelLessZeros(context, inputs.factors, *sizes);
-  if (!FitQuads(kernel.values) || !TakesForm("quads of bytes", true)) return nullptr;
+  // Without VNNI Winograd's algorithm is faster where it serves the node.
+  const bool pays = HasQuads() || !(PairWinograd::Serves(*sizes) && PairWinograd::Pays(*sizes) &&
+                                    PairWinograd::Fits(*sizes, kernel.weights()));
+  if (!FitQuads(kernel.values) || !TakesForm("quads of bytes", pays)) return nullptr;
   return sizes->depthwise
              ? CreatePacked<DepthwiseBytes, DepthwiseKernel>(context, inputs, *sizes, kernel)
              : CreatePacked<QuadConv, QuadConvKernel>(context, inputs, *sizes, kernel);
