@@ -93,17 +93,17 @@ class Attention(nn.Module):
         return (scores.softmax(-1) @ value).transpose(1, 2).reshape(batch, length, width)
 
 
-def _export(model, arrays, path, batches):
+def _export(model, arrays, path, batches, opset):
     axes = {name: {0: "batch"} for name in arrays if name != "cache"} if batches else {}
-    torch.onnx.export(model.eval(), tuple(torch.from_numpy(array) for array in arrays.values()), str(path), opset_version=13,
+    torch.onnx.export(model.eval(), tuple(torch.from_numpy(array) for array in arrays.values()), str(path), opset_version=opset,
                       input_names=list(arrays), dynamic_axes=axes)
 
 
-def small(name, make, inputs, batches=True):
+def small(name, make, inputs, batches=True, opset=13):
     """A model that make() builds; one that does not take batches has inputs of fixed size."""
     def write(path):
         torch.manual_seed(0)
-        _export(make(), inputs(1), path, batches)
+        _export(make(), inputs(1), path, batches, opset)
     return zoo.ZooModel(name, write, inputs)
 
 
