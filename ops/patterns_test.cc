@@ -41,6 +41,17 @@ Value Gelu(const Value& x, double divisor, int form) {
   return x * (0.5 * sum);
 }
 
+// What exporters write for the approximation, `third` being its 0.044715.
+Value TanhGelu(const Value& x, int form, double third = 0.044715) {
+  const double slope = 0.7978845608028654;  // sqrt(2 / pi)
+  const Value cube = form == 0 ? Call("math.Pow", {x, ConstantLike(3, x)}) : x * x * x;
+  const Value inner = form == 2   ? x * slope * (third * x * x + 1.0)
+                      : form == 3 ? (x + third * x * x * x) * slope
+                                  : slope * (x + third * cube);
+  const Value grown = 1.0 + Call("math.Tanh", {inner});
+  return form == 1 ? x * (grown * 0.5) : form == 2 ? x * grown * 0.5 : 0.5 * x * grown;
+}
+
 struct Case {
   std::string name;
   std::function<std::vector<Value>(const Value& x)> write;
@@ -73,6 +84,12 @@ TEST(Patterns, BecomeTheOpsThatTheyAre) {
       {"x / 2 (1 + erf)", [=](const Value& x) { return std::vector{Gelu(x, root, 1)}; }, "nn.Gelu"},
       {"x ((1 + erf) / 2)", [=](const Value& x) { return std::vector{Gelu(x, root, 2)}; },
        "nn.Gelu"},
+      {"tanh, a power", [](const Value& x) { return std::vector{TanhGelu(x, 0)}; }, "nn.Gelu"},
+      {"tanh, products", [](const Value& x) { return std::vector{TanhGelu(x, 1)}; }, "nn.Gelu"},
+      {"tanh, x in front", [](const Value& x) { return std::vector{TanhGelu(x, 2)}; }, "nn.Gelu"},
+      {"tanh, x thrice", [](const Value& x) { return std::vector{TanhGelu(x, 3)}; }, "nn.Gelu"},
+      {"tanh, another factor", [](const Value& x) { return std::vector{TanhGelu(x, 0, 0.05)}; },
+       ""},
       {"erf(x / 1.5)", [=](const Value& x) { return std::vector{Gelu(x, 1.5, 0)}; }, ""},
       {"layer normalisation, a power",
        [](const Value& x) { return std::vector{LayerNorm(x, 1e-2, {-1}, true)}; },
@@ -80,6 +97,19 @@ TEST(Patterns, BecomeTheOpsThatTheyAre) {
       {"layer normalisation, a product",
        [](const Value& x) { return std::vector{LayerNorm(x, 1e-5, {2}, false)}; },
        "nn.LayerNormalization"},
+      {"a sum of squares",
+       [](const Value& x) {
+         return std::vector{Call("math.ReduceSum", {x * x}, {{"axes", std::vector<int64_t>{1}}})};
+       },
+       "math.ReduceSumSquare"},
+      {"a sum of powers, axes as an input",
+       [](const Value& x) {
+         const Value square = Call("math.Pow", {x, ConstantLike(2, x)});
+         return std::vector{Call("math.ReduceSum",
+                                 {square, Constant(Tensor::Vector<int64_t>({0, 2}))},
+                                 {{"keepdims", false}})};
+       },
+       "math.ReduceSumSquare"},
       {"means over another axis",
        [](const Value& x) { return std::vector{LayerNorm(x, 1e-2, {1}, true)}; }, ""},
   };

@@ -17,8 +17,8 @@
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/op.h"
+#include "nomograph/core/reduction/reduction.h"
 #include "nomograph/core/types/memory.h"
-#include "nomograph/core/vector/reduction.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph::math {

@@ -1,12 +1,12 @@
-#include "nomograph/core/vector/reduction.h"
+#include "nomograph/core/reduction/reduction.h"
 
 #include "nomograph/core/vector/vector_target.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "nomograph/core/vector/reduction_kernel.h"
+#define HWY_TARGET_INCLUDE "nomograph/core/reduction/reduction_kernel.h"
 #include "hwy/foreach_target.h"
 //
-#include "nomograph/core/vector/reduction_kernel.h"
+#include "nomograph/core/reduction/reduction_kernel.h"
 
 namespace nomograph {
 

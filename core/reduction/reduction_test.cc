@@ -1,5 +1,5 @@
 // Reductions against their definitions in double.
-#include "nomograph/core/vector/reduction.h"
+#include "nomograph/core/reduction/reduction.h"
 
 #include <algorithm>
 #include <cmath>

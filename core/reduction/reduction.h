@@ -1,6 +1,6 @@
 // Reductions of float32 elements over some of a tensor's axes.
-#ifndef NOMOGRAPH_CORE_VECTOR_REDUCTION_H_
-#define NOMOGRAPH_CORE_VECTOR_REDUCTION_H_
+#ifndef NOMOGRAPH_CORE_REDUCTION_REDUCTION_H_
+#define NOMOGRAPH_CORE_REDUCTION_REDUCTION_H_
 
 #include <cstdint>
 
@@ -29,4 +29,4 @@ void Reduce(const Reduction& reduction, const float* x, float* y, int64_t begin,
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_VECTOR_REDUCTION_H_
+#endif  // NOMOGRAPH_CORE_REDUCTION_REDUCTION_H_

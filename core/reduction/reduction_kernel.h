@@ -1,9 +1,9 @@
 // The loops of reduction.cc, which includes this file once for each instruction set.
-#if defined(NOMOGRAPH_CORE_VECTOR_REDUCTION_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef NOMOGRAPH_CORE_VECTOR_REDUCTION_KERNEL_H_
-#undef NOMOGRAPH_CORE_VECTOR_REDUCTION_KERNEL_H_
+#if defined(NOMOGRAPH_CORE_REDUCTION_REDUCTION_KERNEL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NOMOGRAPH_CORE_REDUCTION_REDUCTION_KERNEL_H_
+#undef NOMOGRAPH_CORE_REDUCTION_REDUCTION_KERNEL_H_
 #else
-#define NOMOGRAPH_CORE_VECTOR_REDUCTION_KERNEL_H_
+#define NOMOGRAPH_CORE_REDUCTION_REDUCTION_KERNEL_H_
 #endif
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 #include <limits>
 
 #include "hwy/highway.h"
-#include "nomograph/core/vector/reduction.h"
+#include "nomograph/core/reduction/reduction.h"
 #include "nomograph/core/vector/vector_steps.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -226,4 +226,4 @@ void ReduceElements(const Reduction& reduction, const float* x, float* y, int64_
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // NOMOGRAPH_CORE_VECTOR_REDUCTION_KERNEL_H_
+#endif  // NOMOGRAPH_CORE_REDUCTION_REDUCTION_KERNEL_H_
