@@ -15,27 +15,16 @@ constexpr int64_t kChunkBytes = 1 << 18;
 
 int64_t CeilOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Four neighbouring weights of an output channel, those that are not there 0; what is multiplied
-// with them, and what is left over (QuadProduct).
-struct QuadOfWeights {
-  QuadOfWeights(const int16_t* numbers, int64_t stride, int64_t count, bool is_whole) {
-    for (int64_t i = 0; i < std::min<int64_t>(count, 4); ++i) taken[i] = numbers[i * stride];
-    for (int i = 0; i < 4 && !is_whole; i += 2) {
-      constexpr int kMost = 128;
-      const int sum = taken[i] + taken[i + 1];
-      rest[i + 1] = static_cast<int16_t>(sum - std::clamp(sum, -kMost, kMost));
-      taken[i + 1] = static_cast<int16_t>(taken[i + 1] - rest[i + 1]);
-    }
-  }
-  static int32_t Joined(const int16_t (&numbers)[4]) {
-    uint32_t quad = 0;
-    for (int i = 0; i < 4; ++i) quad |= static_cast<uint32_t>(numbers[i] & 0xff) << (8 * i);
-    return static_cast<int32_t>(quad);
-  }
-  bool has_rest() const { return (rest[1] | rest[3]) != 0; }
-
-  int16_t taken[4] = {}, rest[4] = {};
-};
+// The bytes of `count` numbers, at most four of them, and zeros.
+int32_t Joined(const int16_t* numbers, int64_t stride, int64_t count) {
+  const auto byte = [&](int64_t i) {
+    return static_cast<uint32_t>(numbers[i * stride] & 0xff) << (8 * i);
+  };
+  if (count >= 4) return static_cast<int32_t>(byte(0) | byte(1) | byte(2) | byte(3));
+  uint32_t quad = 0;
+  for (int64_t i = 0; i < count; ++i) quad |= byte(i);
+  return static_cast<int32_t>(quad);
+}
 
 }  // namespace
 
@@ -71,8 +60,7 @@ QuadConv::QuadConv(const PairConvSizes& sizes)
       plane_(rows_.pitch * columns_.pitch),
       quad_stride_(plane_ * rows_.num_phases() * columns_.num_phases()),
       quads_(CeilOfQuotient(sizes.in_channels, 4)) {
-  const bool of_channels = HasQuads() && ChannelsCost() < PlacesCost();
-  way_ = of_channels ? Way::kChannels : is_whole() ? Way::kTiles : Way::kPlanes;
+  way_ = ChannelsCost() < PlacesCost() ? Way::kChannels : is_whole() ? Way::kTiles : Way::kPlanes;
   blocks_ = CeilOfQuotient(sizes.out_channels, block_channels());
   PlaceChunks();
   for (int64_t i = 0; i < rows_.taps; ++i) {
@@ -154,8 +142,7 @@ void QuadConv::Pack(const PairWeights& weights, int32_t* packed) const {
           const int64_t count = sizes_.in_channels - 4 * q;
           const int16_t* tap = from + 4 * q * weights.in_stride;
           for (int64_t t = 0; t < taps; ++t, tap += weights.tap_stride, to += channels) {
-            const QuadOfWeights quad(tap, weights.in_stride, count, HasQuads());
-            *to = QuadOfWeights::Joined(quad.taken);
+            *to = Joined(tap, weights.in_stride, count);
           }
         }
       }
@@ -164,35 +151,6 @@ void QuadConv::Pack(const PairWeights& weights, int32_t* packed) const {
       }
     }
   }
-}
-
-QuadExtras QuadConv::Extras(const PairWeights& weights) const {
-  QuadExtras extras;
-  const auto taps = static_cast<int64_t>(offsets_.size());
-  for (int64_t block = 0; block < blocks_ && !HasQuads(); ++block) {
-    const int64_t channels = ChannelsOf(block);
-    extras.begins.push_back(static_cast<int64_t>(extras.entries.size()));
-    const int64_t first = block * block_channels();
-    int64_t count = 0;
-    for (int64_t term = 0; term < quads_ * taps; ++term) {
-      const int64_t q = term / taps, t = term % taps;
-      int32_t rests[kQuadChannels];
-      bool has_rest = false;
-      for (int64_t c = 0; c < channels; ++c) {
-        const QuadOfWeights quad(weights.data + (first + c) * weights.out_stride +
-                                     4 * q * weights.in_stride + t * weights.tap_stride,
-                                 weights.in_stride, sizes_.in_channels - 4 * q, false);
-        rests[c] = QuadOfWeights::Joined(quad.rest);
-        has_rest |= quad.has_rest();
-      }
-      if (!has_rest) continue;
-      extras.entries.push_back(static_cast<int32_t>(term));
-      extras.entries.insert(extras.entries.end(), rests, rests + channels);
-      ++count;
-    }
-    extras.counts.push_back(count);
-  }
-  return extras;
 }
 
 int64_t QuadConv::plane_elements() const {
@@ -269,21 +227,8 @@ void QuadConv::SplitWhole(const PairInput& x, int64_t piece, int32_t* planes) co
   }
 }
 
-QuadProduct QuadConv::ProductOf(const QuadExtras& extras, int64_t block) const {
-  QuadProduct product{.quads = quads_,
-                      .quad_stride = quad_stride_,
-                      .offsets = offsets_.data(),
-                      .taps = static_cast<int64_t>(offsets_.size())};
-  if (!extras.counts.empty()) {
-    product.extras = extras.entries.data() + extras.begins[block];
-    product.num_extras = extras.counts[block];
-  }
-  return product;
-}
-
-void QuadConv::Multiply(const int32_t* planes, const int32_t* packed, const QuadExtras& extras,
-                        const QuadFinish& finish, int64_t piece, uint8_t* scratch,
-                        uint8_t* y) const {
+void QuadConv::Multiply(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
+                        int64_t piece, uint8_t* scratch, uint8_t* y) const {
   const int64_t block = piece % blocks_, chunk = piece / blocks_;
   const int64_t first = block * block_channels();
   packed += first * quads_ * static_cast<int64_t>(offsets_.size());
@@ -291,32 +236,33 @@ void QuadConv::Multiply(const int32_t* planes, const int32_t* packed, const Quad
   QuadFinish of_block = finish;
   of_block.biases += first;
   of_block.scales += first;
-  const QuadProduct product = ProductOf(extras, block);
-  if (way_ == Way::kTiles) {
-    return MultiplyTiles(planes, packed, product, of_block, block, chunk, y);
-  }
-  MultiplyPlanes(planes, packed, product, of_block, block, chunk, scratch, y);
+  if (way_ == Way::kTiles) return MultiplyTiles(planes, packed, of_block, block, chunk, y);
+  MultiplyPlanes(planes, packed, of_block, block, chunk, scratch, y);
 }
 
-void QuadConv::MultiplyTiles(const int32_t* planes, const int32_t* packed, QuadProduct product,
-                             const QuadFinish& finish, int64_t block, int64_t chunk,
-                             uint8_t* y) const {
+void QuadConv::MultiplyTiles(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
+                             int64_t block, int64_t chunk, uint8_t* y) const {
   const int64_t begin = chunk * chunk_ * kQuadTile;
   const int64_t end = std::min(begin + chunk_ * kQuadTile, plane_);
-  product.quad_stride = kQuadTile;
+  const QuadProduct product{
+      .quads = quads_, .quad_stride = kQuadTile, .offsets = offsets_.data(), .taps = 1};
   for (int64_t p = begin; p < end; p += kQuadTile) {
     MultiplyQuads(product, planes + p * quads_, std::min(kQuadTile, end - p), packed,
                   ChannelsOf(block), finish, y + p, plane_);
   }
 }
 
-void QuadConv::MultiplyPlanes(const int32_t* planes, const int32_t* packed, QuadProduct product,
+void QuadConv::MultiplyPlanes(const int32_t* planes, const int32_t* packed,
                               const QuadFinish& finish, int64_t block, int64_t chunk,
                               uint8_t* scratch, uint8_t* y) const {
   const int64_t first_row = chunk * chunk_;
   const int64_t rows = std::min(chunk_, sizes_.rows.output - first_row);
   const int64_t pitch = columns_.pitch, width = sizes_.columns.output;
   const int64_t image = sizes_.rows.output * width, channels = ChannelsOf(block);
+  const QuadProduct product{.quads = quads_,
+                            .quad_stride = quad_stride_,
+                            .offsets = offsets_.data(),
+                            .taps = static_cast<int64_t>(offsets_.size())};
   const int32_t* const x = planes + first_row * pitch;
   uint8_t* const to = y + first_row * width;
   if (way_ == Way::kChannels) {

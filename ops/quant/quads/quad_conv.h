@@ -35,12 +35,6 @@ class QuadSums {
   std::vector<int32_t> sums_;  // of an output channel's weights
 };
 
-// The extras of a QuadProduct, those of all blocks of output channels.
-struct QuadExtras {
-  std::vector<int32_t> entries;
-  std::vector<int64_t> begins, counts;  // by block
-};
-
 class QuadConv {
  public:
   // REQUIRES: sizes that are positive and not depthwise.
@@ -49,8 +43,6 @@ class QuadConv {
   // The kernel as Multiply() reads it.
   int64_t packed_elements() const;
   void Pack(const PairWeights& weights, int32_t* packed) const;
-  // What Pack() leaves out; nothing where HasQuads().
-  QuadExtras Extras(const PairWeights& weights) const;
 
   // The planes of an image, in 32-bit elements; they need not be cleared before Split().
   int64_t plane_elements() const;
@@ -64,8 +56,8 @@ class QuadConv {
   // How many pieces of the output there are, once all of the planes have been written; and computes
   // piece number `piece` of the image's output `y`.
   int64_t num_pieces() const { return blocks_ * chunks_; }
-  void Multiply(const int32_t* planes, const int32_t* packed, const QuadExtras& extras,
-                const QuadFinish& finish, int64_t piece, uint8_t* scratch, uint8_t* y) const;
+  void Multiply(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
+                int64_t piece, uint8_t* scratch, uint8_t* y) const;
 
  private:
   // Vectors of places in tiles, or in planes, or vectors of output channels.
@@ -83,13 +75,10 @@ class QuadConv {
   int64_t line_bytes() const;
 
   void SplitWhole(const PairInput& x, int64_t piece, int32_t* planes) const;
-  // The product but for how the planes lie.
-  QuadProduct ProductOf(const QuadExtras& extras, int64_t block) const;
-  void MultiplyTiles(const int32_t* planes, const int32_t* packed, QuadProduct product,
-                     const QuadFinish& finish, int64_t block, int64_t chunk, uint8_t* y) const;
-  void MultiplyPlanes(const int32_t* planes, const int32_t* packed, QuadProduct product,
-                      const QuadFinish& finish, int64_t block, int64_t chunk, uint8_t* scratch,
-                      uint8_t* y) const;
+  void MultiplyTiles(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
+                     int64_t block, int64_t chunk, uint8_t* y) const;
+  void MultiplyPlanes(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
+                      int64_t block, int64_t chunk, uint8_t* scratch, uint8_t* y) const;
 
   PairConvSizes sizes_;
   WindowAxis rows_, columns_;

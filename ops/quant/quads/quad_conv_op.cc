@@ -7,7 +7,6 @@
 #include "nomograph/core/form/form.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/ops/nn/conv/sub_kernel.h"
-#include "nomograph/ops/quant/pairs/pair_winograd.h"
 #include "nomograph/ops/quant/quads/depthwise_bytes.h"
 #include "nomograph/ops/quant/quads/quad_conv.h"
 
@@ -64,8 +63,7 @@ class QuadConvKernel : public QuadKernel {
                  const PairConvSizes& sizes, const KernelNumbers& kernel, Tensor packed)
       : QuadKernel(context, inputs, kernel, sizes.out_channels),
         conv_(sizes),
-        packed_(std::move(packed)),
-        extras_(conv_.Extras(kernel.weights())) {
+        packed_(std::move(packed)) {
     planes_ = plan_.Add<int32_t>(conv_.plane_elements());
     parts_ = plan_.Add(threads_ * conv_.scratch_bytes());
   }
@@ -79,7 +77,7 @@ class QuadConvKernel : public QuadKernel {
         conv_.Split(x, piece, parts + part * conv_.scratch_bytes(), planes);
       });
       ParallelFor(threads_, conv_.num_pieces(), [&](int64_t piece, int part) {
-        conv_.Multiply(planes, packed_.data<int32_t>().data(), extras_, finish, piece,
+        conv_.Multiply(planes, packed_.data<int32_t>().data(), finish, piece,
                        parts + part * conv_.scratch_bytes(), y);
       });
     });
@@ -89,7 +87,6 @@ class QuadConvKernel : public QuadKernel {
  private:
   const QuadConv conv_;
   const Tensor packed_;
-  const QuadExtras extras_;
   int64_t planes_, parts_;
 };
 
@@ -120,16 +117,11 @@ class DepthwiseKernel : public QuadKernel {
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareQuadConv(const PrepareContext& context,
                                                         const QuantizedConvInputs& inputs) {
-  if (!MultipliesQuads()) return nullptr;
+  if (!HasQuads()) return nullptr;
   const std::optional<PairConvSizes> sizes = SizesOf(context, inputs.factors);
-  if (!sizes || (sizes->depthwise && !(HasQuads() && DepthwiseBytes::Serves(*sizes)))) {
-    return nullptr;
-  }
+  if (!sizes || (sizes->depthwise && !DepthwiseBytes::Serves(*sizes))) return nullptr;
   const KernelNumbers kernel = KernelLessZeros(context, inputs.factors, *sizes);
-  // Without VNNI Winograd's algorithm is faster where it serves the node.
-  const bool pays = HasQuads() || !(PairWinograd::Serves(*sizes) && PairWinograd::Pays(*sizes) &&
-                                    PairWinograd::Fits(*sizes, kernel.weights()));
-  if (!FitQuads(kernel.values) || !TakesForm("quads of bytes", pays)) return nullptr;
+  if (!FitQuads(kernel.values) || !TakesForm("quads of bytes", true)) return nullptr;
   return sizes->depthwise
              ? CreatePacked<DepthwiseBytes, DepthwiseKernel>(context, inputs, *sizes, kernel)
              : CreatePacked<QuadConv, QuadConvKernel>(context, inputs, *sizes, kernel);

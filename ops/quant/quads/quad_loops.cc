@@ -1,7 +1,6 @@
 #include "nomograph/ops/quant/quads/quad_loops.h"
 
 #include "nomograph/core/vector/vector_target.h"
-#include "nomograph/ops/quant/quads/narrow_loops.h"
 
 #if defined(__x86_64__)
 
@@ -90,9 +89,6 @@ void StoreQuads(int32_t* to, int64_t left, __m512i quads) {
 
 void MultiplyQuads(const QuadProduct& product, const int32_t* x, int64_t count, const int32_t* w,
                    int64_t channels, const QuadFinish& finish, uint8_t* y, int64_t y_stride) {
-  if (!HasQuads()) {
-    return narrow::MultiplyQuads(product, x, count, w, channels, finish, y, y_stride);
-  }
   using Fn = decltype(&MultiplyBlock<1>);
   static constexpr Fn kBlocks[] = {&MultiplyBlock<1>, &MultiplyBlock<2>, &MultiplyBlock<3>,
                                    &MultiplyBlock<4>, &MultiplyBlock<5>, &MultiplyBlock<6>};
@@ -100,7 +96,6 @@ void MultiplyQuads(const QuadProduct& product, const int32_t* x, int64_t count, 
 }
 
 void CopyLine(const uint8_t* x, int64_t count, uint8_t fill, uint8_t* to) {
-  if (!HasQuads()) return narrow::CopyLine(x, count, fill, to);
   const __m512i filled = _mm512_set1_epi8(static_cast<char>(fill));
   for (int64_t i = 0; i < count; i += 64) {
     _mm512_storeu_si512(to + i, _mm512_mask_loadu_epi8(filled, BytesBelow(count - i), x + i));
@@ -108,7 +103,6 @@ void CopyLine(const uint8_t* x, int64_t count, uint8_t fill, uint8_t* to) {
 }
 
 void CopyRows(const uint8_t* x, int64_t pitch, int64_t rows, int64_t width, uint8_t* to) {
-  if (!HasQuads()) return narrow::CopyRows(x, pitch, rows, width, to);
   for (int64_t r = 0; r < rows; ++r, x += pitch, to += width) {
     for (int64_t i = 0; i < width; i += 64) {
       _mm512_mask_storeu_epi8(to + i, BytesBelow(width - i), _mm512_loadu_si512(x + i));
@@ -118,7 +112,6 @@ void CopyRows(const uint8_t* x, int64_t pitch, int64_t rows, int64_t width, uint
 
 void JoinLines(const uint8_t* const* lines, int64_t count, int64_t stride, uint8_t flip,
                int32_t* to) {
-  if (!HasQuads()) return narrow::JoinLines(lines, count, stride, flip, to);
   const __m512i flips = _mm512_set1_epi8(static_cast<char>(flip));
   const uint8_t *const a = lines[0], *const b = lines[1], *const c = lines[2], *const d = lines[3];
   int64_t i = 0;
@@ -150,7 +143,6 @@ void JoinLines(const uint8_t* const* lines, int64_t count, int64_t stride, uint8
 }
 
 void JoinWholeLines(const uint8_t* const* lines, int64_t count, uint8_t flip, int32_t* to) {
-  if (!HasQuads()) return narrow::JoinLines(lines, count, 1, flip, to);
   const int64_t whole = count / kQuadLanes * kQuadLanes;
   JoinLines(lines, whole, 1, flip, to);
   if (whole == count) return;
@@ -189,8 +181,6 @@ bool HasQuads() {
   return has;
 }
 
-bool MultipliesQuads() { return BestVectorTarget() != VectorTarget::kBaseline; }
-
 }  // namespace nomograph::quant
 
 #else
@@ -199,9 +189,8 @@ bool MultipliesQuads() { return BestVectorTarget() != VectorTarget::kBaseline; }
 
 namespace nomograph::quant {
 
-// REQUIRED of callers: MultipliesQuads().
+// REQUIRED of callers: HasQuads().
 bool HasQuads() { return false; }
-bool MultipliesQuads() { return false; }
 void MultiplyQuads(const QuadProduct&, const int32_t*, int64_t, const int32_t*, int64_t,
                    const QuadFinish&, uint8_t*, int64_t) {
   NOMO_CHECK(false);

@@ -1,6 +1,5 @@
 // The loops of quad_conv.cc, with instructions that multiply four bytes by
-// four of a kernel's and add the products in 32 bits (AVX-512 VNNI), or else with those of AVX2
-// (narrow_loops.h).
+// four of a kernel's and add the products in 32 bits (AVX-512 VNNI).
 #ifndef NOMOGRAPH_OPS_QUANT_QUADS_QUAD_LOOPS_H_
 #define NOMOGRAPH_OPS_QUANT_QUADS_QUAD_LOOPS_H_
 
@@ -10,8 +9,6 @@ namespace nomograph::quant {
 
 // Whether this machine has them, and permutations of bytes (VBMI).
 bool HasQuads();
-// Whether it has them or those of AVX2; then MultiplyQuads() and what goes with it may be called.
-bool MultipliesQuads();
 
 // Places in a vector, and those that a loop has sums of.
 inline constexpr int64_t kQuadLanes = 16, kQuadTile = 4 * kQuadLanes;
@@ -35,15 +32,10 @@ struct QuadFinish {
 //   x[q * quad_stride + offsets[t] + p] * w[(q * taps + t) * channels + c]
 //
 // is finished and written to y[c * y_stride + p]. What is read of x may exceed `count` by a tile.
-// Where not HasQuads(), products of two neighbouring bytes are added in 16 bits, so that their
-// weights must not sum up to more than 128 either way; what they are beyond that is an extra: the
-// number q * taps + t, and the quads of weights of all channels.
 struct QuadProduct {
   int64_t quads, quad_stride;
   const int64_t* offsets;
   int64_t taps;
-  const int32_t* extras = nullptr;
-  int64_t num_extras = 0;
 };
 void MultiplyQuads(const QuadProduct& product, const int32_t* x, int64_t count, const int32_t* w,
                    int64_t channels, const QuadFinish& finish, uint8_t* y, int64_t y_stride);
