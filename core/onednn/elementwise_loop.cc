@@ -9,6 +9,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/elementary/functions.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/collapse_axes.h"
 #include "nomograph/core/onednn/onednn.h"
@@ -44,6 +45,12 @@ std::optional<VectorStep> BinaryStep(int algorithm) {
 
 std::optional<VectorStep> EltwiseStep(int algorithm, float alpha, float beta) {
   using Kind = VectorStep::Kind;
+  if (algorithm >= kEltwiseFunction) {
+    const RowFunction function =
+        FindElementary(static_cast<Elementary>(algorithm - kEltwiseFunction));
+    if (function == nullptr) return std::nullopt;
+    return VectorStep{.kind = Kind::kFunction, .a = alpha, .b = beta, .function = function};
+  }
   switch (algorithm) {
     case dnnl_eltwise_relu:
       if (alpha != 0) return VectorStep{.kind = Kind::kLeakyRelu, .a = alpha};

@@ -6,11 +6,12 @@
 #include "nomograph/core/onednn/collapse_axes.h"
 #include "nomograph/core/onednn/elementwise_loop.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/op/elementwise.h"
 
 namespace nomograph {
 namespace {
 
-EltwiseOf Always(dnnl_alg_kind_t algorithm, float alpha, float beta) {
+EltwiseOf Always(int algorithm, float alpha, float beta) {
   return [=](const Attributes&) { return Eltwise{algorithm, alpha, beta}; };
 }
 
@@ -21,7 +22,10 @@ PostOp ToPostOp(const Eltwise& function) {
 bool BuildEltwise(const EltwiseOf& eltwise, onednn::Builder& b) {
   const PrepareContext& context = b.context();
   const std::optional<Eltwise> function = eltwise(context.attrs);
-  if (!function || context.inputs[0].dtype != DType::kFloat32) return false;
+  if (!function || IsOwnAlgorithm(function->algorithm) ||
+      context.inputs[0].dtype != DType::kFloat32) {
+    return false;
+  }
   const onednn::Desc desc =
       onednn::RowMajor(DType::kFloat32, {context.inputs[0].shape.num_elements()});
   const auto pd =
@@ -99,15 +103,20 @@ PrepareFn OneDnnEltwise(EltwiseOf eltwise) {
   };
 }
 
-PrepareFn OneDnnEltwise(dnnl_alg_kind_t algorithm, float alpha, float beta) {
+PrepareFn OneDnnEltwise(int algorithm, float alpha, float beta) {
   return OneDnnEltwise(Always(algorithm, alpha, beta));
 }
 
-std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(dnnl_alg_kind_t algorithm,
-                                                               float alpha, float beta) {
-  return [=](const PrepareContext& context) {
-    return onednn::ElementwiseRowsServe(context, 0, ToPostOp({algorithm, alpha, beta}));
+std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(EltwiseOf eltwise) {
+  return [eltwise](const PrepareContext& context) {
+    const std::optional<Eltwise> function = eltwise(context.attrs);
+    return function && onednn::ElementwiseRowsServe(context, 0, ToPostOp(*function));
   };
+}
+
+std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(int algorithm, float alpha,
+                                                               float beta) {
+  return EltwiseTakesPostOps(Always(algorithm, alpha, beta));
 }
 
 PostOpFn EltwisePostOp(EltwiseOf eltwise) {
@@ -118,8 +127,18 @@ PostOpFn EltwisePostOp(EltwiseOf eltwise) {
   };
 }
 
-PostOpFn EltwisePostOp(dnnl_alg_kind_t algorithm, float alpha, float beta) {
+PostOpFn EltwisePostOp(int algorithm, float alpha, float beta) {
   return EltwisePostOp(Always(algorithm, alpha, beta));
+}
+
+OpDef VectorFunctionOp(std::string name, double (*exact)(double), Elementary function,
+                       float (*fast)(float)) {
+  const int algorithm = AlgorithmOf(function);
+  return FloatFunctionOp(std::move(name), exact)
+      .Fast(OneDnnEltwise(algorithm))
+      .TakesPostOps(EltwiseTakesPostOps(algorithm))
+      .Fast(FastElementwise(TypeList<float, Half, BFloat16>{}, [fast](float x) { return fast(x); }))
+      .AsPostOp(EltwisePostOp(algorithm));
 }
 
 PrepareFn OneDnnBinary(dnnl_alg_kind_t algorithm) {

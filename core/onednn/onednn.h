@@ -8,7 +8,9 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 
+#include "nomograph/core/elementary/functions.h"
 #include "nomograph/core/op/op.h"
 #include "oneapi/dnnl/dnnl_types.h"
 #include "oneapi/dnnl/dnnl_version.h"
@@ -18,43 +20,51 @@ namespace nomograph {
 // min(max(alpha * x + beta, 0), 1), which version 3 has as one function: with an older one a linear
 // function and bounds stand for it.
 #if DNNL_VERSION_MAJOR >= 3
-inline constexpr dnnl_alg_kind_t kEltwiseHardSigmoid = dnnl_eltwise_hardsigmoid;
+inline constexpr int kEltwiseHardSigmoid = dnnl_eltwise_hardsigmoid;
 #else
 #define NOMO_ONEDNN_HAS_NO_HARD_SIGMOID
-inline constexpr auto kEltwiseHardSigmoid = static_cast<dnnl_alg_kind_t>(0x7fff0001);
+inline constexpr int kEltwiseHardSigmoid = 0x7fff0001;
 #endif
 
-// x where x >= 0, x times the operand elsewhere: the algorithm of a PostOp::Kind::kBinary that
-// oneDNN's primitives do not take.
-inline constexpr int kBinaryPRelu = 0x7fff0002;
+// Algorithms of a PostOp that oneDNN's primitives do not take: of a binary one x where x >= 0, else
+// x times the operand; of others x to the power alpha, which IsEasyPower() (core/vector/steps.h),
+// and the functions of core/elementary/functions.h, whose a and b are alpha and beta.
+inline constexpr int kBinaryPRelu = 0x7fff0002, kEltwisePower = 0x7fff0003;
+inline constexpr int kEltwiseFunction = 0x7fff0100;
+constexpr int AlgorithmOf(Elementary function) {
+  return kEltwiseFunction + static_cast<int>(function);
+}
+constexpr bool IsOwnAlgorithm(int algorithm) { return algorithm >= kBinaryPRelu; }
 
-// x to the power alpha, which IsEasyPower() (core/vector/steps.h): the algorithm of a
-// PostOp::Kind::kEltwise that oneDNN's primitives do not take. Theirs has another root of
-// -infinity.
-inline constexpr int kEltwisePower = 0x7fff0003;
-
-// One of oneDNN's elementwise functions (dnnl_eltwise_*, kEltwiseHardSigmoid) with its parameters.
+// An elementwise function with its parameters: one of oneDNN's (dnnl_eltwise_*,
+// kEltwiseHardSigmoid), or one of ours.
 // Their meaning, and the values that make the function the one that is wanted (e.g. alpha = 1 for
 // swish, 1/6 and 1/2 for hardswish, which older versions take for granted), stand in oneDNN's
 // documentation of "Eltwise".
 struct Eltwise {
-  dnnl_alg_kind_t algorithm;
+  int algorithm;
   float alpha = 0, beta = 0;
 };
-// The function for a node's attributes; none where oneDNN does not have it.
+// The function for a node's attributes; none where there is none.
 using EltwiseOf = std::function<std::optional<Eltwise>(const Attributes&)>;
 using PostOpFn = std::function<std::optional<PostOp>(const FusionQuery&)>;
 
 // The fast kernel of an op with one input that applies the function to each element. It serves
 // float32.
 PrepareFn OneDnnEltwise(EltwiseOf eltwise);
-PrepareFn OneDnnEltwise(dnnl_alg_kind_t algorithm, float alpha = 0, float beta = 0);
+PrepareFn OneDnnEltwise(int algorithm, float alpha = 0, float beta = 0);
 // For OpDef::TakesPostOps: what makes one loop with the function.
-std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(dnnl_alg_kind_t algorithm,
-                                                               float alpha = 0, float beta = 0);
+std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(EltwiseOf eltwise);
+std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(int algorithm, float alpha = 0,
+                                                               float beta = 0);
 // The same for OpDef::AsPostOp.
 PostOpFn EltwisePostOp(EltwiseOf eltwise);
-PostOpFn EltwisePostOp(dnnl_alg_kind_t algorithm, float alpha = 0, float beta = 0);
+PostOpFn EltwisePostOp(int algorithm, float alpha = 0, float beta = 0);
+
+// The op of FloatFunctionOp() (core/op/elementwise.h) with loops of vectors for float32 and, for
+// other floats and machines without vectors, `fast`.
+OpDef VectorFunctionOp(std::string name, double (*exact)(double), Elementary function,
+                       float (*fast)(float));
 
 // The fast kernel of an op with two inputs, a and b, that broadcast as NumPy's do; `algorithm` is a
 // dnnl_binary_*. It serves float32.

@@ -285,9 +285,9 @@ void Builder::PostBinary(int algorithm, Buffer operand) {
 
 bool Builder::PostNodeOps(const OperandDesc& operand_desc, const Desc* layout) {
   for (const PostOp& op : context_.post_ops) {
-    if (op.algorithm == kBinaryPRelu || op.algorithm == kEltwisePower) return false;
+    if (IsOwnAlgorithm(op.algorithm)) return false;
     if (op.kind == PostOp::Kind::kEltwise) {
-      PostEltwise({static_cast<dnnl_alg_kind_t>(op.algorithm), op.alpha, op.beta});
+      PostEltwise({op.algorithm, op.alpha, op.beta});
       continue;
     }
     NOMO_CHECK(context_.has_input(op.input));

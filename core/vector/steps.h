@@ -4,6 +4,7 @@
 #define NOMOGRAPH_CORE_VECTOR_STEPS_H_
 
 #include <cstdint>
+#include <initializer_list>
 
 namespace nomograph {
 
@@ -33,10 +34,12 @@ struct VectorStep {
     kTanh,
     kGelu,              // y / 2 * (1 + erf(y / sqrt(2)))
     kGeluTanh,          // y / 2 * (1 + tanh(sqrt(2 / pi) * (y + 0.044715 * y^3)))
-    kLast = kGeluTanh,  // of all
+    kFunction,          // what `function` makes of it with a and b: core/elementary/functions.h
+    kLast = kFunction,  // of all
   };
   Kind kind;
   float a = 0, b = 0;
+  void (*function)(float a, float b, const float* from, float* to, int64_t count) = nullptr;
   const float* operand = nullptr;
   int64_t row_stride = 0, column_stride = 0;  // column_stride is 0 or 1
 

@@ -66,8 +66,14 @@ double Defined(const VectorStep& step, double y, double z) {
       return y / 2 * (1 + std::erf(y / std::sqrt(2.0)));
     case Kind::kGeluTanh:
       return y / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (y + 0.044715 * y * y * y)));
+    case Kind::kFunction:
+      return a * y * y + b;
   }
   return 0;
+}
+
+void Squares(float a, float b, const float* from, float* to, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i] = a * from[i] * from[i] + b;
 }
 
 const VectorStep kSteps[] = {
@@ -93,6 +99,7 @@ const VectorStep kSteps[] = {
     {.kind = Kind::kTanh},
     {.kind = Kind::kGelu},
     {.kind = Kind::kGeluTanh},
+    {.kind = Kind::kFunction, .a = 0.5f, .b = -0.5f, .function = Squares},
 };
 
 // In units of the larger of `right` and `least`.

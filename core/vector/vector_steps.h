@@ -432,6 +432,8 @@ void RunStepOf(const VectorStep& step, int64_t row, int64_t column, int64_t coun
         const V erf = Erf(d, hn::Mul(v, hn::Set(d, 0.70710678f)));
         return hn::Mul(hn::Mul(v, half), hn::Add(erf, one));
       });
+    case Kind::kFunction:
+      return step.function(step.a, step.b, from, to, count);
   }
 }
 

@@ -1,48 +1,18 @@
 // Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Erf.
 //
-// oneDNN's exp turns NaN into infinity, and its log is off by 1e-6 near 1: loops of our own and the
-// C library serve better.
+// oneDNN's exp turns NaN into infinity, and its log is off by 1e-6 near 1: loops of our own serve
+// better.
 #include <cmath>
 #include <numbers>
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
-#include "nomograph/core/numeric/threads.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/core/vector/row_sum.h"
 
 namespace nomograph {
-namespace {
-
-// The op with loops of vectors for float32, `vectors`, and `fast` for 16 bits.
-OpDef VectorFunctionOp(std::string name, double (*exact)(double),
-                       void (*vectors)(const float* x, float* y, int64_t count),
-                       float (*fast)(float)) {
-  const auto prepare =
-      [vectors](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
-    return MakeComputeKernel(
-        [vectors, threads = context.threads](KernelContext& run) {
-          const auto x = run.input<float>(0);
-          float* const y = run.output<float>(0).data();
-          const int64_t count = static_cast<int64_t>(x.size());
-          ParallelParts(threads, [&](int part, int parts) {
-            const int64_t begin = count * part / parts, end = count * (part + 1) / parts;
-            vectors(x.data() + begin, y + begin, end - begin);
-          });
-          return absl::OkStatus();
-        },
-        "vector loop");
-  };
-  return FloatFunctionOp(std::move(name), exact)
-      .Fast(prepare)
-      .Fast(FastElementwise(TypeList<Half, BFloat16>{}, [fast](float x) { return fast(x); }));
-}
-
-}  // namespace
-
-NOMO_REGISTER_OP(VectorFunctionOp("math.Exp", exact::Exp, ExpOfRow, std::exp)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Exp", exact::Exp, Elementary::kExp, std::exp)
                      .Doc("y = e^x")
                      .Source("ONNX Exp; NumPy exp; Keras activation exponential")
                      .Known({.as = "python",
@@ -70,7 +40,7 @@ NOMO_REGISTER_OP(
             kFloats,
             {{0, 1}, {3, 8}, {-2, 0.25}, {0.5, 1.4142135623730951}, {-kInf, 0}, {kInf, kInf}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Expm1", exact::Expm1, std::expm1)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Expm1", exact::Expm1, Elementary::kExpm1, std::expm1)
                      .Doc("y = e^x - 1, accurate also where x is near 0.")
                      .Source("NumPy expm1")
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.expm1(x)"})
@@ -86,7 +56,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Expm1", exact::Expm1, std::expm1)
                                                              {kInf, kInf},
                                                              {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Log", exact::Log, std::log)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Log", exact::Log, Elementary::kLog, std::log)
                      .Doc("y = ln(x), the natural logarithm: -inf at 0, NaN below.")
                      .Source("ONNX Log; NumPy log")
                      .Known({.as = "python",
@@ -102,7 +72,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Log", exact::Log, std::log)
                                                              {kInf, kInf},
                                                              {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Log2", exact::Log2, std::log2)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Log2", exact::Log2, Elementary::kLog2, std::log2)
                      .Doc("y = the logarithm of x to base 2: -inf at 0, NaN below.")
                      .Source("NumPy log2")
                      .Known({.as = "python", .name = "{keras.ops,np}.log2(x)"})
@@ -117,7 +87,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Log2", exact::Log2, std::log2)
                                                              {-1, kNaN},
                                                              {kInf, kInf}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Log10", exact::Log10, std::log10)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Log10", exact::Log10, Elementary::kLog10, std::log10)
                      .Doc("y = the logarithm of x to base 10: -inf at 0, NaN below.")
                      .Source("NumPy log10")
                      .Known({.as = "python", .name = "{keras.ops,np}.log10(x)"})
@@ -131,7 +101,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Log10", exact::Log10, std::log10)
                                                              {-1, kNaN},
                                                              {kInf, kInf}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Log1p", exact::Log1p, std::log1p)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Log1p", exact::Log1p, Elementary::kLog1p, std::log1p)
                      .Doc("y = ln(1 + x), accurate also where x is near 0: -inf at -1, NaN below.")
                      .Source("NumPy log1p")
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.log1p(x)"})
@@ -146,7 +116,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Log1p", exact::Log1p, std::log1p)
                                                              {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(
-    VectorFunctionOp("math.Erf", exact::Erf, ErfOfRow, std::erf)
+    VectorFunctionOp("math.Erf", exact::Erf, Elementary::kErf, std::erf)
         .Doc("y = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x, the error function.")
         .Source("ONNX Erf")
         .Known({.as = "python", .name = "{keras.ops,tf,tf.math}.erf(x)"})

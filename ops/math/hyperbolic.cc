@@ -9,7 +9,7 @@
 
 namespace nomograph {
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Sinh", exact::Sinh, std::sinh)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Sinh", exact::Sinh, Elementary::kSinh, std::sinh)
                      .Doc("y = (e^x - e^-x) / 2")
                      .Source("ONNX Sinh; NumPy sinh")
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.sinh(x)"})
@@ -24,7 +24,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Sinh", exact::Sinh, std::sinh)
                                                              {kInf, kInf},
                                                              {-kInf, -kInf}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Cosh", exact::Cosh, std::cosh)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Cosh", exact::Cosh, Elementary::kCosh, std::cosh)
                      .Doc("y = (e^x + e^-x) / 2")
                      .Source("ONNX Cosh; NumPy cosh")
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.cosh(x)"})
@@ -59,7 +59,7 @@ NOMO_REGISTER_OP(
                                                 {-kInf, -1},
                                                 {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Asinh", exact::Asinh, std::asinh)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Asinh", exact::Asinh, Elementary::kAsinh, std::asinh)
                      .Doc("y = the number whose hyperbolic sine is x.")
                      .Source("ONNX Asinh; NumPy arcsinh")
                      .Known({.as = "python",
@@ -75,7 +75,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Asinh", exact::Asinh, std::asinh)
                                                              {-kInf, -kInf}})));
 
 NOMO_REGISTER_OP(
-    FloatFunctionOp("math.Acosh", exact::Acosh, std::acosh)
+    VectorFunctionOp("math.Acosh", exact::Acosh, Elementary::kAcosh, std::acosh)
         .Doc("y = the number of at least 0 whose hyperbolic cosine is x; NaN where x < 1.")
         .Source("ONNX Acosh; NumPy arccosh")
         .Known({.as = "python", .name = "{tf,tf.math}.acosh,{keras.ops,np}.arccosh(x)"})
@@ -90,7 +90,7 @@ NOMO_REGISTER_OP(
                                                 {kInf, kInf}})));
 
 NOMO_REGISTER_OP(
-    FloatFunctionOp("math.Atanh", exact::Atanh, std::atanh)
+    VectorFunctionOp("math.Atanh", exact::Atanh, Elementary::kAtanh, std::atanh)
         .Doc("y = the number whose hyperbolic tangent is x; NaN outside of [-1, 1].")
         .Source("ONNX Atanh; NumPy arctanh")
         .Known({.as = "python", .name = "{tf,tf.math}.atanh,{keras.ops,np}.arctanh(x)"})

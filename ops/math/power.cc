@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "nomograph/core/build/expr.h"
+#include "nomograph/core/elementary/functions.h"
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/onednn/elementwise_loop.h"
@@ -45,11 +46,6 @@ T Pow(T base, Exponent exponent) {
   }
 }
 
-float FastPow(float base, float exponent) {
-  if (exponent == 2) return base * base;  // by far the most frequent
-  return std::pow(base, exponent);
-}
-
 // The output may lie where the bases or the exponents do.
 void PowRow(const float* base, const float* exponents, float* y, int64_t count) {
   const float first = exponents[0];
@@ -58,7 +54,7 @@ void PowRow(const float* base, const float* exponents, float* y, int64_t count) 
     const VectorStep step{.kind = VectorStep::Kind::kPower, .a = first};
     return FindStep(step.kind)(step, 0, 0, count, base, y);
   }
-  for (int64_t i = 0; i < count; ++i) y[i] = FastPow(base[i], exponents[i]);
+  PowOfRow(base, exponents, y, count);
 }
 
 // The step that the node is, where its exponents are one easy number and a is float32.
@@ -158,7 +154,8 @@ absl::StatusOr<std::unique_ptr<Kernel>> PreparePow(const PrepareContext& context
   }
   return MakeComputeKernel(
       [](KernelContext& kernel) {
-        ForEachPower<float, float>(kernel, FastPow);
+        ForEachPower<float, float>(
+            kernel, [](float base, float exponent) { return std::pow(base, exponent); });
         return absl::OkStatus();
       },
       "loop");

@@ -12,6 +12,9 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Floor", FloatTypes{}, [](auto x) { return s
                      .Source("ONNX Floor; NumPy floor")
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.floor(x)"})
                      .Known({.as = "onnx", .name = "Floor"})
+                     .Fast(OneDnnEltwise(AlgorithmOf(Elementary::kFloor)))
+                     .TakesPostOps(EltwiseTakesPostOps(AlgorithmOf(Elementary::kFloor)))
+                     .AsPostOp(EltwisePostOp(AlgorithmOf(Elementary::kFloor)))
                      .GradientIsZero()
                      .Examples(ExampleTable().Rows(
                          kFloats,
@@ -25,6 +28,9 @@ NOMO_REGISTER_OP(
                 .name = "{tf,tf.math}.ceil,tf.math.ceiling,{keras.ops,"
                         "np}.ceil(x)"})
         .Known({.as = "onnx", .name = "Ceil"})
+        .Fast(OneDnnEltwise(AlgorithmOf(Elementary::kCeil)))
+        .TakesPostOps(EltwiseTakesPostOps(AlgorithmOf(Elementary::kCeil)))
+        .AsPostOp(EltwisePostOp(AlgorithmOf(Elementary::kCeil)))
         .GradientIsZero()
         .Examples(ExampleTable().Rows(
             kFloats, {{1.5, 2}, {-1.5, -1}, {2, 2}, {-0.25, 0}, {-kInf, -kInf}, {kNaN, kNaN}})));
@@ -37,8 +43,9 @@ NOMO_REGISTER_OP(
                 .name = "{keras.backend,keras.ops,tf,tf.math,np}.round,np.{around,rint},{tf,tf."
                         "math}.rint(x|a)"})
         .Known({.as = "onnx", .name = "Round"})
-        .Fast(OneDnnEltwise(dnnl_eltwise_round))
-        .AsPostOp(EltwisePostOp(dnnl_eltwise_round))
+        .Fast(OneDnnEltwise(AlgorithmOf(Elementary::kRound)))
+        .TakesPostOps(EltwiseTakesPostOps(AlgorithmOf(Elementary::kRound)))
+        .AsPostOp(EltwisePostOp(AlgorithmOf(Elementary::kRound)))
         .GradientIsZero()
         .Examples(ExampleTable().Rows(kFloats, {{0.5, 0},
                                                 {1.5, 2},
@@ -55,6 +62,9 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Trunc", FloatTypes{}, [](auto x) { return s
                      .Doc("y = x without its fraction, rounded toward 0.")
                      .Source("NumPy trunc")
                      .Known({.as = "python", .name = "{keras.ops,np}.trunc,tf.truncate(x)"})
+                     .Fast(OneDnnEltwise(AlgorithmOf(Elementary::kTrunc)))
+                     .TakesPostOps(EltwiseTakesPostOps(AlgorithmOf(Elementary::kTrunc)))
+                     .AsPostOp(EltwisePostOp(AlgorithmOf(Elementary::kTrunc)))
                      .GradientIsZero()
                      .Examples(ExampleTable().Rows(
                          kFloats,

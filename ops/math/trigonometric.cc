@@ -3,6 +3,7 @@
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
+#include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
 
@@ -15,7 +16,7 @@ Value SquaredDistance(const Value& a, const Value& b) {
 
 }  // namespace
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Sin", exact::Sin, std::sin)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Sin", exact::Sin, Elementary::kSin, std::sin)
                      .Doc("y = sin(x), x in radians.")
                      .Source("ONNX Sin; NumPy sin")
                      .Known({.as = "python",
@@ -31,7 +32,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Sin", exact::Sin, std::sin)
                                                              {kInf, kNaN},
                                                              {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Cos", exact::Cos, std::cos)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Cos", exact::Cos, Elementary::kCos, std::cos)
                      .Doc("y = cos(x), x in radians.")
                      .Source("ONNX Cos; NumPy cos")
                      .Known({.as = "python",
@@ -47,7 +48,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Cos", exact::Cos, std::cos)
                                                              {kInf, kNaN},
                                                              {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Tan", exact::Tan, std::tan)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Tan", exact::Tan, Elementary::kTan, std::tan)
                      .Doc("y = tan(x), x in radians.")
                      .Source("ONNX Tan; NumPy tan")
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.tan(x)"})
@@ -61,7 +62,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Tan", exact::Tan, std::tan)
                                                              {100, -0.5872139151569291},
                                                              {kInf, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Asin", exact::Asin, std::asin)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Asin", exact::Asin, Elementary::kAsin, std::asin)
                      .Doc("y = the angle in [-pi/2, pi/2] whose sine is x; NaN outside of [-1, 1].")
                      .Source("ONNX Asin; NumPy arcsin")
                      .Known({.as = "python", .name = "{tf,tf.math}.asin,{keras.ops,np}.arcsin(x)"})
@@ -76,7 +77,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Asin", exact::Asin, std::asin)
                                                              {2, kNaN},
                                                              {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Acos", exact::Acos, std::acos)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Acos", exact::Acos, Elementary::kAcos, std::acos)
                      .Doc("y = the angle in [0, pi] whose cosine is x; NaN outside of [-1, 1].")
                      .Source("ONNX Acos; NumPy arccos")
                      .Known({.as = "python", .name = "{tf,tf.math}.acos,{keras.ops,np}.arccos(x)"})
@@ -91,7 +92,7 @@ NOMO_REGISTER_OP(FloatFunctionOp("math.Acos", exact::Acos, std::acos)
                                                              {2, kNaN},
                                                              {kNaN, kNaN}})));
 
-NOMO_REGISTER_OP(FloatFunctionOp("math.Atan", exact::Atan, std::atan)
+NOMO_REGISTER_OP(VectorFunctionOp("math.Atan", exact::Atan, Elementary::kAtan, std::atan)
                      .Doc("y = the angle in [-pi/2, pi/2] whose tangent is x.")
                      .Source("ONNX Atan; NumPy arctan")
                      .Known({.as = "python", .name = "{tf,tf.math}.atan,{keras.ops,np}.arctan(x)"})

@@ -10,8 +10,20 @@
 namespace nomograph::nn {
 namespace {
 
-std::optional<Eltwise> OneDnnElu(const Attributes& attrs) {
-  return Eltwise{dnnl_eltwise_elu, static_cast<float>(attrs.Float("alpha"))};
+std::optional<Eltwise> EluFunction(const Attributes& attrs) {
+  return Eltwise{AlgorithmOf(Elementary::kElu), static_cast<float>(attrs.Float("alpha")), 1};
+}
+
+std::optional<Eltwise> SeluFunction(const Attributes& attrs) {
+  const double gamma = attrs.Float("gamma");
+  return Eltwise{AlgorithmOf(Elementary::kElu), static_cast<float>(gamma * attrs.Float("alpha")),
+                 static_cast<float>(gamma)};
+}
+
+std::optional<Eltwise> CeluFunction(const Attributes& attrs) {
+  const double alpha = attrs.Float("alpha");
+  return Eltwise{AlgorithmOf(Elementary::kCelu), static_cast<float>(alpha),
+                 static_cast<float>(1 / alpha)};
 }
 
 OpDef Elu() {
@@ -28,8 +40,9 @@ OpDef Elu() {
            .name = "{keras.backend,keras.ops,keras.activations,tf.nn}.elu(x|features,alpha=alpha)"})
       .Known({.as = "onnx", .name = "Elu"})
       .Attr("alpha", 1.0, "what -y approaches as x falls")
-      .Fast(OneDnnEltwise(OneDnnElu))
-      .AsPostOp(EltwisePostOp(OneDnnElu))
+      .Fast(OneDnnEltwise(EluFunction))
+      .TakesPostOps(EltwiseTakesPostOps(EluFunction))
+      .AsPostOp(EltwisePostOp(EluFunction))
       .Gradient(EluGradient([](const Attributes& attrs) {
         return Attributes{{"offset", attrs.Float("alpha")}};
       }))
@@ -68,6 +81,9 @@ OpDef Selu() {
         const double gamma = attrs.Float("gamma");
         return Attributes{{"above", gamma}, {"offset", gamma * attrs.Float("alpha")}};
       }))
+      .Fast(OneDnnEltwise(SeluFunction))
+      .TakesPostOps(EltwiseTakesPostOps(SeluFunction))
+      .AsPostOp(EltwisePostOp(SeluFunction))
       .Fast(FastElementwise(
           TypeList<float, Half, BFloat16>{},
           [](const Attributes& attrs) {
@@ -114,6 +130,9 @@ OpDef Celu() {
       .Gradient(EluGradient([](const Attributes& attrs) {
         return Attributes{{"factor", 1 / attrs.Float("alpha")}};
       }))
+      .Fast(OneDnnEltwise(CeluFunction))
+      .TakesPostOps(EltwiseTakesPostOps(CeluFunction))
+      .AsPostOp(EltwisePostOp(CeluFunction))
       .Fast(FastElementwise(TypeList<float, Half, BFloat16>{},
                             [](const Attributes& attrs) {
                               const auto alpha = static_cast<float>(attrs.Float("alpha"));

@@ -137,8 +137,8 @@ NOMO_REGISTER_OP(
                                                 {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(
-    FloatFunctionOp(
-        "nn.LogSigmoid", [](double x) { return -Softplus(-x); },
+    VectorFunctionOp(
+        "nn.LogSigmoid", [](double x) { return -Softplus(-x); }, Elementary::kLogSigmoid,
         [](float x) { return -FastSoftplus(-x); })
         .Doc("y = ln(1 / (1 + e^-x))")
         .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
@@ -159,7 +159,7 @@ NOMO_REGISTER_OP(
                                                 {kNaN, kNaN}})));
 
 NOMO_REGISTER_OP(
-    FloatFunctionOp("nn.Softplus", Softplus, FastSoftplus)
+    VectorFunctionOp("nn.Softplus", Softplus, Elementary::kSoftplus, FastSoftplus)
         .Doc("y = ln(1 + e^x)")
         .Gradient(UnaryGradient([](const Value& x, const Value&, const Value& dy) {
           return Call("nn.Sigmoid", {x}) * dy;
@@ -187,8 +187,9 @@ NOMO_REGISTER_OP(FloatFunctionOp("nn.Mish", [](double x) { return x * exact::Tan
                      .Source("ONNX Mish; Keras activation mish; Misra, Mish, 2019")
                      .Known({.as = "python", .name = "{keras.ops,keras.activations}.mish(x)"})
                      .Known({.as = "onnx", .name = "Mish", .since = 18})
-                     .Fast(OneDnnEltwise(dnnl_eltwise_mish))
-                     .AsPostOp(EltwisePostOp(dnnl_eltwise_mish))
+                     .Fast(OneDnnEltwise(AlgorithmOf(Elementary::kMish)))
+                     .TakesPostOps(EltwiseTakesPostOps(AlgorithmOf(Elementary::kMish)))
+                     .AsPostOp(EltwisePostOp(AlgorithmOf(Elementary::kMish)))
                      .Gradient(GradientFromInput("nn.MishGrad"))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
                                                              {0.5, 0.3752452113048951},
