@@ -1,5 +1,6 @@
 // nn.Conv: convolution over 1 to 3 spatial axes, grouped and depthwise too.
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/math/bfloat16_kernel.h"
 #include "nomograph/ops/math/packed_kernel.h"
 #include "nomograph/ops/nn/conv/conv_gradient.h"
@@ -118,8 +119,11 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
   // What is under the windows is copied. oneDNN copies input and output into blocks of channels,
   // and fills those of small groups up.
   constexpr int64_t kBlock = 8, kWide = 256;
-  // Of three axes it has no Winograd's algorithm.
+  // Of three axes it has no Winograd's algorithm, and its loops for AVX-512 are slow along a single
+  // one.
   const bool stacks = groups == 1 && !spans.flat();
+  const bool long_line = BestVectorTarget() == VectorTarget::kAvx512 && groups == 1 &&
+                         window->size() == 1 && spans.columns.stride == 1 && y.positions >= kWide;
   // Of the time of a plain sum in float32: that of one in bfloat16, and what it takes to pack
   // planes, which is shared by few channels.
   constexpr double kRoundedSum = 0.48, kPacking = 2;
@@ -140,7 +144,7 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
       .plane_stride = kernel.in_stride,
       .tap_stride = kernel.tap_stride,
       .bias_input = bias,
-      .pays = taps == 1 || small_groups || copies_less || stacks,
+      .pays = taps == 1 || small_groups || copies_less || stacks || long_line,
       .pays_rounded = spans.flat() && (groups == 1 || (out >= kBlock && terms >= kBlock)) &&
                       !WinogradPays(WindowOfNode, context, rounded_sum)};
 }

@@ -19,12 +19,18 @@ namespace {
 
 // oneDNN's loops for AVX2 sum up three places of a row at a time, with copies into blocks and back.
 // Where planes are small these are much of the time, and windows along one axis stand on padding
-// often, which costs nothing here.
+// often, which costs nothing here. Those for AVX-512 are slow where weights do not stay in a cache.
 bool BeatsShortLoops(const TapConv& conv) {
   constexpr int64_t kSmallPlane = 300, kManyChannels = 128;
   constexpr int64_t kSmallerPlane = 100, kManyInputs = 256, kManyOutputs = 512;
   const int64_t places = conv.rows.output * conv.columns.output;
-  if (BestVectorTarget() != VectorTarget::kAvx2 || conv.rows.input == 1) return false;
+  if (conv.rows.input == 1) return false;
+  if (BestVectorTarget() == VectorTarget::kAvx512) {
+    constexpr int64_t kManyWeights = 1 << 21;
+    return places <= kSmallerPlane && conv.rows.stride == 1 && conv.columns.stride == 1 &&
+           conv.in_channels * conv.out_channels * conv.rows.taps * conv.columns.taps >=
+               kManyWeights;
+  }
   const bool line = conv.rows.taps == 1 || conv.columns.taps == 1;
   return (line && places <= kSmallPlane &&
           std::min(conv.in_channels, conv.out_channels) >= kManyChannels) ||
