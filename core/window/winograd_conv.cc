@@ -15,7 +15,7 @@ namespace {
 struct Target {
   int64_t (*packed_floats)(int64_t in_channels, int64_t out_channels) = NOMO_BEST(PackedFloats);
   void (*pack)(const WinogradKernel& kernel, int64_t in_channels, int64_t out_channels,
-               float* packed) = NOMO_BEST(PackKernel);
+               float* packed, int part, int parts) = NOMO_BEST(PackKernel);
   double (*cost)(const WinogradConv& conv) = NOMO_BEST(Cost);
   int64_t (*blocks)(const WinogradConv& conv) = NOMO_BEST(Blocks);
   bool (*by_blocks)(const WinogradConv& conv) = NOMO_BEST(ByBlocks);
@@ -38,8 +38,8 @@ int64_t PackedWinogradFloats(int64_t in_channels, int64_t out_channels) {
 }
 
 void PackWinogradKernel(const WinogradKernel& kernel, int64_t in_channels, int64_t out_channels,
-                        float* packed) {
-  Best().pack(kernel, in_channels, out_channels, packed);
+                        float* packed, int part, int parts) {
+  Best().pack(kernel, in_channels, out_channels, packed, part, parts);
 }
 
 int64_t WinogradBlocks(const WinogradConv& conv) { return Best().blocks(conv); }

@@ -49,8 +49,9 @@ struct WinogradKernel {
   int64_t out_stride = 0, in_stride = 0, tap_stride = 0;
 };
 int64_t PackedWinogradFloats(int64_t terms, int64_t out_channels);
+// Part number `part` of `parts`, which may be packed side by side.
 void PackWinogradKernel(const WinogradKernel& kernel, int64_t terms, int64_t out_channels,
-                        float* packed);
+                        float* packed, int part = 0, int parts = 1);
 
 // The convolution is done in blocks, and each of them in three stages, one after the other. Blocks
 // may run side by side, each with memory of its own; so may a stage's parts, for which they share

@@ -88,14 +88,15 @@ HWY_INLINE void TransformTaps(const PackLanes& g0, const PackLanes& g1, const Pa
 
 // The matrices of all points, one behind the other, each as panels of the left matrix.
 void PackKernel(const WinogradKernel& kernel, int64_t in_channels, int64_t out_channels,
-                float* packed) {
+                float* packed, int part, int parts) {
   // So many terms of each point are collected before they are written.
   constexpr int64_t kSome = 64;
   // Rows are written as whole vectors: what is behind a term's is overwritten by the next one's.
   constexpr int64_t kRoom = kSome * kPanelRows + kPackWidth - kPanelRows;
   float collected[kTilePoints][kRoom];
-  const int64_t rows = RoundUp(out_channels, kPanelRows);
-  for (int64_t first = 0; first < rows; first += kPanelRows) {
+  const int64_t rows = RoundUp(out_channels, kPanelRows), panels = rows / kPanelRows;
+  const int64_t end = panels * (part + 1) / parts * kPanelRows;
+  for (int64_t first = panels * part / parts * kPanelRows; first < end; first += kPanelRows) {
     const int64_t count = std::min(kPanelRows, out_channels - first);
     PackLanes taps[9] = {};  // beyond `count` they stay 0
     for (int64_t begin = 0; begin < in_channels; begin += kSome) {

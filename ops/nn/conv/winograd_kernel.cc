@@ -40,8 +40,7 @@ bool IsDense3(const WindowAxis& axis) {
 // The node without what is fused behind it; none where the kernel cannot serve it.
 std::optional<WinogradConv> ConvOf(const WindowOf& window_of, const PrepareContext& context) {
   if (BestVectorTarget() == VectorTarget::kBaseline || context.inputs[0].dtype != DType::kFloat32 ||
-      !context.constants[1].valid() || IsChannelsLast(context.attrs) ||
-      context.attrs.Int("groups") != 1) {
+      IsChannelsLast(context.attrs) || context.attrs.Int("groups") != 1) {
     return std::nullopt;
   }
   const auto window = window_of(context);
@@ -49,7 +48,7 @@ std::optional<WinogradConv> ConvOf(const WindowOf& window_of, const PrepareConte
       !std::all_of(window->end() - 2, window->end(), IsDense3)) {
     return std::nullopt;
   }
-  const ConvKernelLayout kernel(context.constants[1].shape(), context.attrs);
+  const ConvKernelLayout kernel(context.inputs[1].shape, context.attrs);
   const WindowMatrix spans = SpansOf(*window);
   // The taps of the third axis are terms as the input channels are.
   if (!spans.flat() && kernel.in_stride != spans.taps() * kernel.tap_stride) return std::nullopt;
@@ -75,8 +74,11 @@ int64_t TransformedFloats(const WinogradConv& conv) {
   return PackedWinogradFloats(conv.terms(), conv.out_channels);
 }
 
-bool Pays(const WinogradConv& conv, double cost) {
+// `packs`: in each run.
+bool Pays(const WinogradConv& conv, bool packs, double cost) {
   constexpr double kSmallWork = 1 << 20;
+  // What it takes to pack the weights of a pair of channels, by their sum at one pixel.
+  constexpr double kPacking = 160;
   // The weights are four times as large as they were. Those of three axes are many from the start,
   // and so are kept only where they are few after all or many tiles share them.
   constexpr int64_t kManyPixels = 16 * 96, kFewFloats = 1 << 21;
@@ -84,7 +86,8 @@ bool Pays(const WinogradConv& conv, double cost) {
   const int64_t pixels = conv.images * conv.depth.output * conv.out_rows * conv.out_columns;
   if (stacks && pixels < kManyPixels && TransformedFloats(conv) > kFewFloats) return false;
   const double work = 9.0 * pixels * conv.terms() * conv.out_channels;
-  return work >= kSmallWork && WinogradCost(conv) <= cost;
+  const double packing = packs ? kPacking / static_cast<double>(pixels) : 0;
+  return work >= kSmallWork && WinogradCost(conv) + packing <= cost;
 }
 
 // None where the kernel does not serve it.
@@ -97,17 +100,28 @@ std::optional<WinogradConv> Describe(const WindowOf& window_of, const PrepareCon
   constexpr int64_t kFewFloats = 1 << 22;
   const bool lenient =
       BestVectorTarget() == VectorTarget::kAvx2 && TransformedFloats(*conv) <= kFewFloats;
-  if (!TakesForm("Winograd", Pays(*conv, lenient ? kWorthFewFloats : kWorthwhile))) {
+  if (!TakesForm("Winograd", Pays(*conv, !context.constants[1].valid(),
+                                  lenient ? kWorthFewFloats : kWorthwhile))) {
     return std::nullopt;
   }
   return conv;
 }
 
+// How the weights lie, without their address.
+WinogradKernel LayoutOf(const WinogradConv& conv, const PrepareContext& context) {
+  const ConvKernelLayout layout(context.inputs[1].shape, context.attrs);
+  return {.out_stride = layout.out_stride,
+          .in_stride = conv.depth.taps > 1 ? 9 * layout.tap_stride : layout.in_stride,
+          .tap_stride = layout.tap_stride};
+}
+
 class WinogradConvKernel : public Kernel, public LossyKernel {
  public:
-  WinogradConvKernel(WinogradConv conv, Tensor packed, std::vector<FusedStep> steps, bool has_bias,
-                     int threads)
+  // `packed` is invalid where the weights are packed in each run.
+  WinogradConvKernel(WinogradConv conv, WinogradKernel weights, Tensor packed,
+                     std::vector<FusedStep> steps, bool has_bias, int threads)
       : conv_(std::move(conv)),
+        weights_(weights),
         packed_(std::move(packed)),
         steps_(std::move(steps)),
         has_bias_(has_bias),
@@ -116,12 +130,24 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
   absl::Status Run(KernelContext& context) const override {
     WinogradConv conv = conv_;
     conv.input = context.input<float>(0).data();
-    conv.packed = packed_.data<float>().data();
+    float* const memory = reinterpret_cast<float*>(context.scratch()) + PackedScratchFloats();
+    std::atomic<bool> finite = true;
+    if (packed_.valid()) {
+      conv.packed = packed_.data<float>().data();
+    } else {
+      const absl::Span<const float> weights = context.input<float>(1);
+      WinogradKernel kernel = weights_;
+      kernel.data = weights.data();
+      float* const packed = reinterpret_cast<float*>(context.scratch());
+      ParallelParts(threads_, [&](int part, int parts) {
+        PackWinogradKernel(kernel, conv.terms(), conv.out_channels, packed, part, parts);
+      });
+      conv.packed = packed;
+      finite = AllFinite(weights);
+    }
     if (has_bias_) conv.bias = context.input<float>(2).data();
     conv.output = context.output<float>(0).data();
     conv.steps = StepsOfRun(steps_, context);
-    float* const memory = reinterpret_cast<float*>(context.scratch());
-    std::atomic<bool> finite = true;
     const int64_t blocks = WinogradBlocks(conv);
     const auto run = [&](int64_t block, WinogradStage stage, int part, int parts, float* shared,
                          float* scratch) {
@@ -155,10 +181,10 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
 
   int64_t scratch_bytes() const override {
     const int64_t sharers = WinogradByBlocks(conv_) ? threads_ : 1;
-    return (sharers * SharedFloats() + threads_ * ScratchFloats()) *
+    return (PackedScratchFloats() + sharers * SharedFloats() + threads_ * ScratchFloats()) *
            static_cast<int64_t>(sizeof(float));
   }
-  bool ReadsInput(int index) const override { return index != 1; }
+  bool ReadsInput(int index) const override { return index != 1 || !packed_.valid(); }
   bool MayLoseNan() const override { return true; }
   std::string Describe() const override {
     return absl::StrCat("Winograd 4x4 ", VectorTargetName(BestVectorTarget()));
@@ -166,10 +192,14 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
 
  private:
   static int64_t Aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
+  int64_t PackedScratchFloats() const {
+    return packed_.valid() ? 0 : Aligned(TransformedFloats(conv_));
+  }
   int64_t SharedFloats() const { return Aligned(WinogradSharedFloats(conv_)); }
   int64_t ScratchFloats() const { return Aligned(WinogradScratchFloats(conv_)); }
 
   const WinogradConv conv_;
+  const WinogradKernel weights_;
   const Tensor packed_;
   const std::vector<FusedStep> steps_;
   const bool has_bias_;
@@ -186,7 +216,7 @@ std::optional<std::vector<FusedStep>> StepsOf(const WinogradConv& conv,
 
 bool WinogradPays(const WindowOf& window, const PrepareContext& context, double cost) {
   const std::optional<WinogradConv> conv = ConvOf(window, context);
-  return conv && Pays(*conv, cost);
+  return conv && context.constants[1].valid() && Pays(*conv, /*packs=*/false, cost);
 }
 
 PrepareFn PrepareWinograd(WindowOf window) {
@@ -197,27 +227,28 @@ PrepareFn PrepareWinograd(WindowOf window) {
     std::optional<std::vector<FusedStep>> steps = StepsOf(*conv, context);
     if (!steps) return nullptr;
     const Tensor& weights = context.constants[1];
-    const ConvKernelLayout layout(weights.shape(), context.attrs);
+    WinogradKernel layout = LayoutOf(*conv, context);
     const auto pack = [&]() -> absl::StatusOr<Tensor> {
-      const int64_t floats = PackedWinogradFloats(conv->terms(), conv->out_channels);
-      NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kFloat32, {floats}));
-      PackWinogradKernel(
-          {.data = weights.data<float>().data(),
-           .out_stride = layout.out_stride,
-           .in_stride = conv->depth.taps > 1 ? 9 * layout.tap_stride : layout.in_stride,
-           .tap_stride = layout.tap_stride},
-          conv->terms(), conv->out_channels, packed.mutable_data<float>().data());
+      NOMO_ASSIGN_OR_RETURN(Tensor packed,
+                            Tensor::Create(DType::kFloat32, {TransformedFloats(*conv)}));
       const absl::Span<const float> original = weights.data<float>();
+      layout.data = original.data();
+      PackWinogradKernel(layout, conv->terms(), conv->out_channels,
+                         packed.mutable_data<float>().data());
       MappedFile::GiveBack(original.data(), original.size() * sizeof(float));
       return packed;
     };
-    NOMO_ASSIGN_OR_RETURN(
-        const Tensor packed,
-        PackedOnce(weights, absl::StrCat("Winograd ", conv->out_channels, " ", layout.out_stride),
-                   pack));
-    if (!AllFinite(packed.data<float>())) return nullptr;
-    return std::make_unique<WinogradConvKernel>(*std::move(conv), packed, *std::move(steps),
-                                                context.has_input(2), context.threads);
+    Tensor packed;
+    if (weights.valid()) {
+      NOMO_ASSIGN_OR_RETURN(
+          packed,
+          PackedOnce(weights, absl::StrCat("Winograd ", conv->out_channels, " ", layout.out_stride),
+                     pack));
+      if (!AllFinite(packed.data<float>())) return nullptr;
+    }
+    return std::make_unique<WinogradConvKernel>(*std::move(conv), layout, std::move(packed),
+                                                *std::move(steps), context.has_input(2),
+                                                context.threads);
   };
 }
 
