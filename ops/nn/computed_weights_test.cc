@@ -1,0 +1,86 @@
+// Convolutions whose weights a run is given.
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nomograph/core/build/build.h"
+#include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/run/session.h"
+#include "nomograph/core/vector/vector_target.h"
+
+namespace nomograph {
+namespace {
+
+Tensor Numbers(const Shape& shape, uint64_t key) {
+  Tensor tensor(DType::kFloat32, shape);
+  int64_t i = 0;
+  for (float& value : tensor.mutable_data<float>()) {
+    value = static_cast<float>(MixKeys(key, i++) >> 39) / (1 << 24) - 1.0f;
+  }
+  return tensor;
+}
+
+absl::StatusOr<Tensor> Computed(const Model& model, const NamedTensors& inputs, bool exact,
+                                int threads, std::string* program = nullptr) {
+  NOMO_ASSIGN_OR_RETURN(const auto session,
+                        Session::Create(model, {.exact = exact, .threads = threads}));
+  if (program != nullptr) {
+    NOMO_ASSIGN_OR_RETURN(const auto compiled, session->ProgramFor(inputs));
+    *program = compiled->ToString();
+  }
+  NOMO_ASSIGN_OR_RETURN(const NamedTensors outputs, session->Run(inputs));
+  return outputs.begin()->second;
+}
+
+TEST(ComputedWeights, ArePackedInEachRun) {
+  const struct {
+    Shape x, weights;
+    bool winograd;
+  } cases[] = {
+      {{1, 48, 40, 40}, {33, 48, 3, 3}, true},
+      {{1, 16, 5, 40, 40}, {8, 16, 3, 3, 3}, true},
+      {{1, 64, 4, 4},
+       {64, 64, 3, 3},
+       false},  // to pack them takes longer than sums of so few pixels
+      {{1, 8, 20, 20}, {8, 8, 5, 5}, false},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.weights.ToString());
+    const Value x = InputValue({DType::kFloat32, PartialShape(c.x)}, "x");
+    const Value w = InputValue({DType::kFloat32, PartialShape(c.weights)}, "w");
+    const auto model = BuildModel(
+        {x, w},
+        {Call(
+            "nn.Conv", {x, w},
+            {{"data_format", "channels_first"}, {"kernel_layout", "OIHW"}, {"padding", "same"}})});
+    ASSERT_TRUE(model.ok()) << model.status();
+    for (const int threads : {1, 3}) {
+      for (const bool has_infinity : {false, true}) {
+        Tensor weights = Numbers(c.weights, 2);
+        if (has_infinity) weights.mutable_data<float>()[5] = std::numeric_limits<float>::infinity();
+        const NamedTensors inputs = {{"x", Numbers(c.x, 1)}, {"w", weights}};
+        std::string program;
+        const auto found = Computed(*model, inputs, /*exact=*/false, threads, &program);
+        const auto expected = Computed(*model, inputs, /*exact=*/true, 1);
+        ASSERT_TRUE(found.ok()) << found.status();
+        ASSERT_TRUE(expected.ok()) << expected.status();
+        if (BestVectorTarget() != VectorTarget::kBaseline) {
+          EXPECT_EQ(program.find("Winograd") != std::string::npos, c.winograd) << program;
+        }
+        for (int64_t i = 0; i < expected->num_elements(); ++i) {
+          const float a = found->data<float>()[i], b = expected->data<float>()[i];
+          if (std::isfinite(b)) {
+            ASSERT_NEAR(a, b, 2e-4) << i;
+          } else {
+            ASSERT_TRUE(a == b || (std::isnan(a) && std::isnan(b))) << i << ": " << a << ", " << b;
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nomograph
