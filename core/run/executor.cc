@@ -237,7 +237,11 @@ absl::Status Executor::RunStep(size_t index, StepObserver* observer) {
     return RunLate(step, *step.kernel, call.kernel_state.get(), state_.scratch_.mutable_raw_data(),
                    observer);
   }
-  NOMO_RETURN_IF_ERROR(PrepareLate(node, call.late));
+  LateInputs inputs = LateInputsOf(node);
+  NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> outputs, InferLate(node, inputs));
+  // Observers want to see every node's values.
+  if (observer == nullptr && ReshapeLate(node, inputs, outputs)) return absl::OkStatus();
+  NOMO_RETURN_IF_ERROR(PrepareLate(node, std::move(inputs), outputs, call.late));
   ProgramState::LateKernel& late = *call.late;
   return RunLate(step, *late.kernel, late.kernel_state.get(), late.scratch.mutable_raw_data(),
                  observer);
@@ -307,10 +311,29 @@ absl::StatusOr<std::vector<TensorType>> Executor::InferLate(const LoweredNode& n
   return InferNode(*node.op, context);
 }
 
-absl::Status Executor::PrepareLate(const LoweredNode& node,
+bool Executor::ReshapeLate(const LoweredNode& node, const LateInputs& inputs,
+                           absl::Span<const TensorType> outputs) {
+  if (!node.op->is_view || node.inputs.empty() || node.inputs[0] == kNoValue ||
+      !node.post_ops.empty() || outputs.size() != 1) {
+    return false;
+  }
+  const ValueId from = node.inputs[0], to = node.outputs[0];
+  if (program_.plan_.values[from].storage != Storage::kDynamic ||
+      program_.plan_.values[to].storage != Storage::kDynamic || !state_.owned_[from].valid() ||
+      !outputs[0].shape.fully_known() || outputs[0].dtype != inputs.types[0].dtype) {
+    return false;
+  }
+  const Shape shape = outputs[0].shape.ToShape();
+  if (shape.num_elements() != inputs.specs[0].shape.num_elements()) return false;
+  state_.owned_[to] = state_.owned_[from].Reshaped(shape);
+  state_.views_[to].shape = &state_.owned_[to].shape();
+  state_.views_[to].data = state_.owned_[to].mutable_raw_data();
+  return true;
+}
+
+absl::Status Executor::PrepareLate(const LoweredNode& node, LateInputs inputs,
+                                   absl::Span<const TensorType> outputs,
                                    std::unique_ptr<ProgramState::LateKernel>& late) {
-  LateInputs inputs = LateInputsOf(node);
-  NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> outputs, InferLate(node, inputs));
   std::vector<TensorSpec> output_specs;
   bool known = true;
   for (size_t i = 0; i < node.outputs.size(); ++i) {

@@ -88,16 +88,21 @@ class Executor {
   // The calls are those of this run.
   void SetUpRun();
   absl::Status RunStep(size_t index, StepObserver* observer);
-  // Types and allocates a node whose shapes are known only now, and prepares its kernel where the
-  // one that there is does not serve.
-  absl::Status PrepareLate(const LoweredNode& node,
-                           std::unique_ptr<ProgramState::LateKernel>& late);
   // The inputs' types and values.
   struct LateInputs {
     std::vector<TensorType> types;
     std::vector<TensorSpec> specs;
     std::vector<Tensor> values;  // that borrow the memory
   };
+  // Whether the output is the input, with another shape, in memory that the run has allocated: then
+  // there is nothing to be done.
+  bool ReshapeLate(const LoweredNode& node, const LateInputs& inputs,
+                   absl::Span<const TensorType> outputs);
+  // Types and allocates a node whose shapes are known only now, and prepares its kernel where the
+  // one that there is does not serve.
+  absl::Status PrepareLate(const LoweredNode& node, LateInputs inputs,
+                           absl::Span<const TensorType> outputs,
+                           std::unique_ptr<ProgramState::LateKernel>& late);
   LateInputs LateInputsOf(const LoweredNode& node) const;
   absl::StatusOr<std::vector<TensorType>> InferLate(const LoweredNode& node,
                                                     const LateInputs& inputs) const;

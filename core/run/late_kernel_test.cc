@@ -117,5 +117,52 @@ TEST(LateKernel, IsPreparedWhereSomethingDiffers) {
   EXPECT_EQ(prepared, before);
 }
 
+int viewed = 0;  // how often its kernel ran
+
+NOMO_REGISTER_OP(
+    OpDef("late.AsColumn")
+        .Doc("The elements of x, each in a row of its own.")
+        .TypeVar("T", {DType::kFloat32})
+        .Input("x", "T", "[n]")
+        .Output("y", "T", "[n, 1]")
+        .Infer([](const InferContext& context) {
+          const Dim rows = context.shape(0).has_rank() ? context.shape(0)[0] : Dim();
+          return absl::StatusOr<std::vector<TensorType>>({{context.dtype(0), {rows, Dim(1)}}});
+        })
+        .View()
+        .Reference([](KernelContext& context) {
+          ++viewed;
+          const auto x = context.input<float>(0);
+          return context.SetOutput(
+              0, Floats({x.begin(), x.end()}).Reshaped({context.input_shape(0)[0], 1}));
+        }));
+
+TEST(LateKernel, NoneRunsForAView) {
+  const Value x = InputValue({DType::kFloat32, {Dim::Symbol("n")}}, "x");
+  const Value kept = Call("late.Keep", {x}), column = Call("late.AsColumn", {kept});
+  const auto model =
+      BuildModel({x}, {kept, column, Call("late.AsColumn", {Call("late.Keep", {x})})});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto session = Session::Create(*model);
+  ASSERT_TRUE(session.ok()) << session.status();
+  for (const std::vector<float>& values :
+       std::vector<std::vector<float>>{{1, -1, 2}, {3, 4, 5}, {-1}}) {
+    auto y = (*session)->Run(std::vector<Tensor>{Floats(values)});
+    ASSERT_TRUE(y.ok()) << y.status();
+    std::vector<float> right;
+    for (const float value : values) {
+      if (value >= 0) right.push_back(value);
+    }
+    const auto count = static_cast<int64_t>(right.size());
+    EXPECT_EQ((*y)[0], Floats(right));
+    EXPECT_EQ((*y)[1], Floats(right).Reshaped({count, 1}));
+    EXPECT_EQ((*y)[2], (*y)[1]);
+    // Results are tensors of their own all the same.
+    if (count > 0) (*y)[0].mutable_data<float>()[0] += 1;
+    EXPECT_EQ((*y)[1], Floats(right).Reshaped({count, 1}));
+  }
+  EXPECT_EQ(viewed, 0);
+}
+
 }  // namespace
 }  // namespace nomograph
