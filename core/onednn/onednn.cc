@@ -22,7 +22,7 @@ PostOp ToPostOp(const Eltwise& function) {
 bool BuildEltwise(const EltwiseOf& eltwise, onednn::Builder& b) {
   const PrepareContext& context = b.context();
   const std::optional<Eltwise> function = eltwise(context.attrs);
-  if (!function || IsOwnAlgorithm(function->algorithm) ||
+  if (!function || IsOwnAlgorithm(function->algorithm) || !context.post_ops.empty() ||
       context.inputs[0].dtype != DType::kFloat32) {
     return false;
   }

@@ -265,16 +265,15 @@ Builder::Buffer Builder::Packed(const BufferSpec& from, const Tensor& value,
   return Constant(pd.dst_desc(), std::move(packed));
 }
 
-void Builder::PostEltwise(const Eltwise& eltwise) {
+bool Builder::PostEltwise(const Eltwise& eltwise) {
 #ifdef NOMO_ONEDNN_HAS_NO_HARD_SIGMOID
   if (eltwise.algorithm == kEltwiseHardSigmoid) {
-    AppendEltwise(post_ops_, dnnl::algorithm::eltwise_linear, eltwise.alpha, eltwise.beta);
-    AppendEltwise(post_ops_, dnnl::algorithm::eltwise_clip, 0.0f, 1.0f);
-    return;
+    return AppendEltwise(post_ops_, dnnl::algorithm::eltwise_linear, eltwise.alpha, eltwise.beta) &&
+           AppendEltwise(post_ops_, dnnl::algorithm::eltwise_clip, 0.0f, 1.0f);
   }
 #endif
-  AppendEltwise(post_ops_, static_cast<dnnl::algorithm>(eltwise.algorithm), eltwise.alpha,
-                eltwise.beta);
+  return AppendEltwise(post_ops_, static_cast<dnnl::algorithm>(eltwise.algorithm), eltwise.alpha,
+                       eltwise.beta);
 }
 
 void Builder::PostBinary(int algorithm, Buffer operand) {
@@ -287,7 +286,7 @@ bool Builder::PostNodeOps(const OperandDesc& operand_desc, const Desc* layout) {
   for (const PostOp& op : context_.post_ops) {
     if (IsOwnAlgorithm(op.algorithm)) return false;
     if (op.kind == PostOp::Kind::kEltwise) {
-      PostEltwise({op.algorithm, op.alpha, op.beta});
+      if (!PostEltwise({op.algorithm, op.alpha, op.beta})) return false;
       continue;
     }
     NOMO_CHECK(context_.has_input(op.input));

@@ -89,17 +89,18 @@ class Builder {
   void Copy(Buffer from, Buffer to);
 
   // Post-ops of the primitive that is added next, in this order. For a binary one the operand's
-  // axes must each have the size of the primitive's output, or 1.
-  void PostEltwise(const Eltwise& eltwise);
+  // axes must each have the size of the primitive's output, or 1. False where the primitive cannot
+  // have it behind those that it has.
+  [[nodiscard]] bool PostEltwise(const Eltwise& eltwise);
   void PostBinary(int algorithm, Buffer operand);
   // Those that were fused into the node. `operand_desc` describes a binary one's other operand with
   // the axes of the primitive's output; it yields false where that is impossible, and so does this
   // function.
   using OperandDesc = std::function<bool(const TensorSpec& operand, Desc& desc)>;
-  bool PostNodeOps(const OperandDesc& operand_desc, const Desc* layout = nullptr);
+  [[nodiscard]] bool PostNodeOps(const OperandDesc& operand_desc, const Desc* layout = nullptr);
   // For outputs that the primitive sees as Permuted(…, axes). Operands of the output's whole shape
   // are copied into `layout` where that is given.
-  bool PostNodeOps(absl::Span<const int> axes, const Desc* layout = nullptr);
+  [[nodiscard]] bool PostNodeOps(absl::Span<const int> axes, const Desc* layout = nullptr);
 
   // The attributes that every primitive must be created with: they name the post-ops so far.
   dnnl::primitive_attr Attr() const;

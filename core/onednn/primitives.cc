@@ -5,6 +5,12 @@
 namespace nomograph::onednn {
 namespace {
 
+// An elementwise post-op.
+struct PostFunction {
+  dnnl::algorithm algorithm = dnnl::algorithm::undef;
+  float alpha = 0, beta = 0;
+};
+
 bool IsArithmetic(dnnl::algorithm algorithm) {
   switch (algorithm) {
     case dnnl::algorithm::eltwise_abs:
@@ -37,11 +43,10 @@ dnnl::algorithm AlgorithmOf(dnnl::primitive::kind /*kind*/, const dnnl::primitiv
   return static_cast<dnnl::algorithm>(algorithm);
 }
 
-dnnl::algorithm EltwiseOf(const dnnl::post_ops& post_ops, int i) {
-  dnnl::algorithm algorithm = dnnl::algorithm::undef;
-  float alpha = 0, beta = 0;
-  post_ops.get_params_eltwise(i, algorithm, alpha, beta);
-  return algorithm;
+PostFunction FunctionAt(const dnnl::post_ops& post_ops, int i) {
+  PostFunction function;
+  post_ops.get_params_eltwise(i, function.algorithm, function.alpha, function.beta);
+  return function;
 }
 
 #else
@@ -74,11 +79,11 @@ dnnl::algorithm AlgorithmOf(dnnl::primitive::kind kind, const dnnl::primitive_de
   }
 }
 
-dnnl::algorithm EltwiseOf(const dnnl::post_ops& post_ops, int i) {
-  dnnl::algorithm algorithm = dnnl::algorithm::undef;
-  float scale = 0, alpha = 0, beta = 0;
-  post_ops.get_params_eltwise(i, scale, algorithm, alpha, beta);
-  return algorithm;
+PostFunction FunctionAt(const dnnl::post_ops& post_ops, int i) {
+  PostFunction function;
+  float scale = 0;
+  post_ops.get_params_eltwise(i, scale, function.algorithm, function.alpha, function.beta);
+  return function;
 }
 
 #endif
@@ -98,12 +103,20 @@ void SetZeroPoint(dnnl::primitive_attr& attr, int argument) {
 #endif
 }
 
-void AppendEltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float alpha, float beta) {
+bool AppendEltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float alpha, float beta) {
+  for (int i = 0; i < post_ops.len(); ++i) {
+    if (post_ops.kind(i) != dnnl::primitive::kind::eltwise) continue;
+    const PostFunction before = FunctionAt(post_ops, i);
+    if (before.algorithm == algorithm && (before.alpha != alpha || before.beta != beta)) {
+      return false;
+    }
+  }
 #if DNNL_VERSION_MAJOR >= 3
   post_ops.append_eltwise(algorithm, alpha, beta);
 #else
   post_ops.append_eltwise(/*scale=*/1.0f, algorithm, alpha, beta);
 #endif
+  return true;
 }
 
 bool IsArithmetic(dnnl::primitive::kind kind, const dnnl::primitive_desc_base& pd,
@@ -111,7 +124,7 @@ bool IsArithmetic(dnnl::primitive::kind kind, const dnnl::primitive_desc_base& p
   for (int i = 0; i < post_ops.len(); ++i) {
     dnnl::algorithm algorithm = dnnl::algorithm::undef;
     if (post_ops.kind(i) == dnnl::primitive::kind::eltwise) {
-      algorithm = EltwiseOf(post_ops, i);
+      algorithm = FunctionAt(post_ops, i).algorithm;
     } else {
       Desc operand;
       post_ops.get_params_binary(i, algorithm, operand);

@@ -154,8 +154,11 @@ void SetZeroPoint(dnnl::primitive_attr& attr, int argument);
 bool IsArithmetic(dnnl::primitive::kind kind, const dnnl::primitive_desc_base& pd,
                   const dnnl::post_ops& post_ops);
 
-// Appends the function, without a scale for a sum.
-void AppendEltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float alpha, float beta);
+// Appends the function, without a scale for a sum. False where it stands there with other
+// parameters: the loops of oneDNN 2.6 keep one for each algorithm, and would compute both with the
+// same.
+[[nodiscard]] bool AppendEltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float alpha,
+                                 float beta);
 
 }  // namespace nomograph::onednn
 

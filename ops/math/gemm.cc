@@ -165,7 +165,7 @@ bool BuildGemm(onednn::Builder& b) {
     c_desc = onednn::RowMajor(dtype, shape.dims());
     c = ScaledC(b, c_desc, beta);
   }
-  if (alpha != 1) b.PostEltwise({dnnl_eltwise_linear, alpha, 0});
+  if (alpha != 1 && !b.PostEltwise({dnnl_eltwise_linear, alpha, 0})) return false;
   if (kind == C::kPostOp) b.PostBinary(dnnl_binary_add, c);
   const int axes[] = {0, 1};
   if (kind != C::kStep && !b.PostNodeOps(axes)) return false;

@@ -139,7 +139,7 @@ bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& wi
       Dims{rows, in, 1, 1}, kFloat,
       Dims{std::min(kernel.tap_stride, kernel.out_stride), kernel.in_stride, 1, 1});
 
-  b.PostNodeOps(tensors.axes);
+  if (!b.PostNodeOps(tensors.axes)) return false;
   onednn::Desc bias;
   if (context.has_input(2)) bias = onednn::RowMajor(DType::kFloat32, {rows});
   const DType factors = rounds ? DType::kBFloat16 : DType::kFloat32;

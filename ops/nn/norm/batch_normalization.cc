@@ -83,7 +83,7 @@ bool BuildArithmetic(onednn::Builder& b) {
   }
   b.PostBinary(dnnl_binary_mul, b.Constant(vector, std::move(factors)));
   if (context.has_input(2)) b.PostBinary(dnnl_binary_add, b.Input(2, vector));
-  b.PostNodeOps(absl::Span<const int>());
+  if (!b.PostNodeOps(absl::Span<const int>())) return false;
   const auto pd =
       onednn::Describe<dnnl::binary>(b.Attr(), dnnl::algorithm::binary_sub, data, vector, data);
   if (!absl::StartsWith(pd.impl_info_str(), "jit")) return false;
