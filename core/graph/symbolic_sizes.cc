@@ -163,7 +163,8 @@ void SymbolicSizes::Follow(const Graph& graph, const Node& node, const TypeInfer
     for (int axis = 0; axis < first.rank(); ++axis) {
       const SizeValue size = Agreed({types[0][i].shape[axis].size(), types[1][i].shape[axis].size(),
                                      types[2][i].shape[axis].size()});
-      if (size.number && *size.number >= 0) shape[axis] = Dim(*size.number);
+      // An axis that is empty in all of them may be a part that none of their sizes reaches.
+      if (size.number && *size.number >= (open ? 1 : 0)) shape[axis] = Dim(*size.number);
       if (!size.symbol.empty()) shape[axis] = Dim::Symbol(size.symbol);
     }
     const auto merged = Merge(outputs[i].shape, shape);
