@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <limits>
+#include <type_traits>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -62,7 +63,8 @@ inline BFloat16 NarrowedB(float value) {
 template <typename T>
 inline T CutAndClamped(float value) {
   constexpr float kLeast = std::numeric_limits<T>::min(), kGreatest = std::numeric_limits<T>::max();
-  value = value == value ? value : 0.0f;
+  // NaN is not greater than 0, the least number without a sign, either.
+  if (std::is_signed_v<T>) value = value == value ? value : 0.0f;
   value = value > kLeast ? value : kLeast;
   return static_cast<T>(static_cast<int32_t>(value < kGreatest ? value : kGreatest));
 }
