@@ -12,7 +12,7 @@
 
 namespace nomograph {
 
-int64_t PoolScratchFloats(const WindowMatrix& window) {
+int64_t PoolRowFloats(const WindowMatrix& window) {
   const WindowSpan& c = window.columns;
   const int64_t reached = (c.output - 1) * c.stride + (c.taps - 1) * c.dilation + 1;
   // Vectors of every second, third or fourth element are loaded with those between.

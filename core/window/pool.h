@@ -15,8 +15,13 @@ struct PoolCounts {
   const float *depth, *rows, *columns;
 };
 
-// Memory that the pools work in, in floats: a row with its padding.
-int64_t PoolScratchFloats(const WindowMatrix& window);
+// A row with its padding, in floats, and the memory that the pools work in: some of them. What has
+// just been written to one is best not read at once, in other parts than it was written.
+int64_t PoolRowFloats(const WindowMatrix& window);
+inline constexpr int64_t kPoolRows = 4;
+inline int64_t PoolScratchFloats(const WindowMatrix& window) {
+  return kPoolRows * PoolRowFloats(window);
+}
 // One plane, or stack. NaN is greater than all else, and a window of padding alone yields
 // -infinity.
 void MaxPool(const WindowMatrix& window, const float* input, float* output, float* scratch);

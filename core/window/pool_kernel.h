@@ -18,28 +18,39 @@ HWY_BEFORE_NAMESPACE();
 namespace nomograph {
 namespace HWY_NAMESPACE {
 
-// What becomes of two elements of a window, and what padding is.
+// What becomes of the elements of windows, a vector of them at a time, and what padding is.
 struct Greatest {
   static constexpr float kPadding = -std::numeric_limits<float>::infinity();
 
-  template <typename VV>
-  HWY_INLINE VV operator()(VV found, VV other) const {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
-    // There the second operand is the result where one is NaN.
-    return hn::IfThenElse(hn::IsNaN(found), found, hn::Max(found, other));
-#else
-    return hn::IfThenElse(hn::IsNaN(found), found,
-                          hn::IfThenElse(hn::IsNaN(other), other, hn::Max(found, other)));
+  template <typename DD>
+  class Of {
+   public:
+    HWY_INLINE explicit Of(hn::Vec<DD> x) : greatest_(x) {}
+    HWY_INLINE void Add(hn::Vec<DD> x) {
+#if !HWY_ARCH_X86 || HWY_TARGET == HWY_SCALAR  // elsewhere the second one is that of two with NaN
+      greatest_ = hn::IfThenElse(hn::IsNaN(x), x, greatest_);
 #endif
-  }
+      greatest_ = hn::IfThenElse(hn::IsNaN(greatest_), greatest_, hn::Max(greatest_, x));
+    }
+    HWY_INLINE hn::Vec<DD> Result() const { return greatest_; }
+
+   private:
+    hn::Vec<DD> greatest_;
+  };
 };
 struct Sum {
   static constexpr float kPadding = 0;
 
-  template <typename VV>
-  HWY_INLINE VV operator()(VV sum, VV other) const {
-    return hn::Add(sum, other);
-  }
+  template <typename DD>
+  class Of {
+   public:
+    HWY_INLINE explicit Of(hn::Vec<DD> x) : sum_(x) {}
+    HWY_INLINE void Add(hn::Vec<DD> x) { sum_ = hn::Add(sum_, x); }
+    HWY_INLINE hn::Vec<DD> Result() const { return sum_; }
+
+   private:
+    hn::Vec<DD> sum_;
+  };
 };
 
 // Calls f(d, i) for vectors d that together are `count` elements, the last of which may overlap the
@@ -77,25 +88,26 @@ struct CoveredRows {
 };
 
 // to[i] is of the elements under each other in all rows.
-template <typename Join>
-HWY_INLINE void JoinRows(Join join, const CoveredRows& r, int64_t count, float* to) {
+template <typename Kind>
+HWY_INLINE void JoinRows(const CoveredRows& r, int64_t count, float* to) {
   ForEachWhole(count, [&](auto d, int64_t i) HWY_ATTR {
     const float* from = r.from + i;
-    auto y = hn::LoadU(d, from);
-    for (int64_t k = 1; k < r.rows; ++k) y = join(y, hn::LoadU(d, from + k * r.row_step));
+    typename Kind::template Of<decltype(d)> y(hn::LoadU(d, from));
+    for (int64_t k = 1; k < r.rows; ++k) y.Add(hn::LoadU(d, from + k * r.row_step));
     for (int64_t p = 1; p < r.planes; ++p) {
       from += r.plane_step;
-      for (int64_t k = 0; k < r.rows; ++k) y = join(y, hn::LoadU(d, from + k * r.row_step));
+      for (int64_t k = 0; k < r.rows; ++k) y.Add(hn::LoadU(d, from + k * r.row_step));
     }
-    hn::StoreU(y, d, to + i);
+    hn::StoreU(y.Result(), d, to + i);
   });
 }
 
 // What is under the windows from place i on, a vector of them, on a row with its padding, which
 // does not end before all that is loaded. kStride taps of neighbours are loaded together; 0: each
 // tap is loaded alone.
-template <int64_t kStride, typename Join, typename DD>
-HWY_INLINE hn::Vec<DD> JoinTaps(DD d, Join join, const WindowSpan& c, const float* row, int64_t i) {
+template <typename Kind, int64_t kStride, typename DD>
+HWY_INLINE hn::Vec<DD> JoinTaps(DD d, const WindowSpan& c, const float* row, int64_t i) {
+  using Joined = typename Kind::template Of<DD>;
   const float* from = row + i * c.stride;
 #if HWY_TARGET != HWY_SCALAR
   if constexpr (kStride > 1 && hn::MaxLanes(DD()) > 1) {
@@ -106,25 +118,25 @@ HWY_INLINE hn::Vec<DD> JoinTaps(DD d, Join join, const WindowSpan& c, const floa
       if constexpr (kStride == 4) hn::LoadInterleaved4(d, at, taps[0], taps[1], taps[2], taps[3]);
     };
     load(from);
-    auto y = taps[0];
+    Joined y(taps[0]);
 #pragma GCC unroll 4
     for (int64_t k = 1; k < kStride; ++k) {
-      if (k < c.taps) y = join(y, taps[k]);
+      if (k < c.taps) y.Add(taps[k]);
     }
     for (int64_t t = kStride; t < c.taps; t += kStride) {
       load(from + t);
 #pragma GCC unroll 4
       for (int64_t k = 0; k < kStride; ++k) {
-        if (t + k < c.taps) y = join(y, taps[k]);
+        if (t + k < c.taps) y.Add(taps[k]);
       }
     }
-    return y;
+    return y.Result();
   }
 #endif
   const auto joined = [&](auto load) HWY_ATTR {
-    auto y = load(from);
-    for (int64_t t = 1; t < c.taps; ++t) y = join(y, load(from + t * c.dilation));
-    return y;
+    Joined y(load(from));
+    for (int64_t t = 1; t < c.taps; ++t) y.Add(load(from + t * c.dilation));
+    return y.Result();
   };
   if (kStride == 1 || hn::MaxLanes(DD()) == 1) {
     return joined([&](const float* at) HWY_ATTR { return hn::LoadU(d, at); });
@@ -134,22 +146,20 @@ HWY_INLINE hn::Vec<DD> JoinTaps(DD d, Join join, const WindowSpan& c, const floa
   return joined([&](const float* at) HWY_ATTR { return hn::GatherIndex(d, at, places); });
 }
 
-template <int64_t kStride, typename Join, typename Finish>
-HWY_INLINE void JoinColumnsBy(Join join, Finish finish, const WindowSpan& c, const float* row,
-                              float* to) {
+template <typename Kind, int64_t kStride, typename Finish>
+HWY_INLINE void JoinColumnsBy(Finish finish, const WindowSpan& c, const float* row, float* to) {
   ForEachWhole(c.output, [&](auto d, int64_t i) HWY_ATTR {
-    hn::StoreU(finish(d, JoinTaps<kStride>(d, join, c, row, i), i), d, to + i);
+    hn::StoreU(finish(d, JoinTaps<Kind, kStride>(d, c, row, i), i), d, to + i);
   });
 }
-template <typename Join, typename Finish>
-HWY_INLINE void JoinColumns(Join join, Finish finish, const WindowSpan& c, const float* row,
-                            float* to) {
+template <typename Kind, typename Finish>
+HWY_INLINE void JoinColumns(Finish finish, const WindowSpan& c, const float* row, float* to) {
   const bool dense = c.dilation == 1;
-  if (c.stride == 1) return JoinColumnsBy<1>(join, finish, c, row, to);
-  if (c.stride == 2 && dense) return JoinColumnsBy<2>(join, finish, c, row, to);
-  if (c.stride == 3 && dense) return JoinColumnsBy<3>(join, finish, c, row, to);
-  if (c.stride == 4 && dense) return JoinColumnsBy<4>(join, finish, c, row, to);
-  JoinColumnsBy<0>(join, finish, c, row, to);
+  if (c.stride == 1) return JoinColumnsBy<Kind, 1>(finish, c, row, to);
+  if (c.stride == 2 && dense) return JoinColumnsBy<Kind, 2>(finish, c, row, to);
+  if (c.stride == 3 && dense) return JoinColumnsBy<Kind, 3>(finish, c, row, to);
+  if (c.stride == 4 && dense) return JoinColumnsBy<Kind, 4>(finish, c, row, to);
+  JoinColumnsBy<Kind, 0>(finish, c, row, to);
 }
 
 // What stands on both sides of a row.
@@ -157,41 +167,50 @@ template <typename T>
 HWY_INLINE void FillPadding(const WindowMatrix& window, T padding, T* row) {
   const int64_t end = window.columns.pad_begin + window.columns.input;
   std::fill_n(row, window.columns.pad_begin, padding);
-  std::fill_n(row + end, PoolScratchFloats(window) - end, padding);
+  std::fill_n(row + end, PoolRowFloats(window) - end, padding);
 }
 
 // All rows of the output. finish(z, r) yields what completes those of place z of the depth and r of
 // the rows.
-template <typename Join, typename Finish>
-HWY_INLINE void PoolPlanes(Join join, Finish finish, const WindowMatrix& window, const float* input,
+template <typename Kind, typename Finish>
+HWY_INLINE void PoolPlanes(Finish finish, const WindowMatrix& window, const float* input,
                            float* output, float* scratch) {
   const WindowSpan &depth = window.depth, &rows = window.rows, &c = window.columns;
-  FillPadding(window, Join::kPadding, scratch);
+  const int64_t plane = rows.input * c.input, row_floats = PoolRowFloats(window);
+  for (int64_t k = 0; k < kPoolRows; ++k) {
+    FillPadding(window, Kind::kPadding, scratch + k * row_floats);
+  }
   for (int64_t z = 0; z < depth.output; ++z) {
     const Covered planes(depth, z);
-    for (int64_t r = 0; r < rows.output; ++r, output += c.output) {
-      const Covered under(rows, r);
-      if (planes.count <= 0 || under.count <= 0) {
-        std::fill_n(output, c.output, Join::kPadding);
-        continue;
+    for (int64_t r = 0; r < rows.output; r += kPoolRows) {
+      const int64_t count = std::min(kPoolRows, rows.output - r);
+      bool meets[kPoolRows];
+      for (int64_t k = 0; k < count; ++k) {
+        const Covered under(rows, r + k);
+        meets[k] = planes.count > 0 && under.count > 0;
+        if (!meets[k]) continue;
+        JoinRows<Kind>({.from = input + planes.first * plane + under.first * c.input,
+                        .planes = planes.count,
+                        .plane_step = depth.dilation * plane,
+                        .rows = under.count,
+                        .row_step = rows.dilation * c.input},
+                       c.input, scratch + k * row_floats + c.pad_begin);
       }
-      const int64_t plane = rows.input * c.input;
-      JoinRows(join,
-               {.from = input + planes.first * plane + under.first * c.input,
-                .planes = planes.count,
-                .plane_step = depth.dilation * plane,
-                .rows = under.count,
-                .row_step = rows.dilation * c.input},
-               c.input, scratch + c.pad_begin);
-      JoinColumns(join, finish(z, r), c, scratch, output);
+      for (int64_t k = 0; k < count; ++k, output += c.output) {
+        if (meets[k]) {
+          JoinColumns<Kind>(finish(z, r + k), c, scratch + k * row_floats, output);
+        } else {
+          std::fill_n(output, c.output, Kind::kPadding);
+        }
+      }
     }
   }
 }
 
 void MaxPlanes(const WindowMatrix& window, const float* input, float* output, float* scratch) {
   const auto as_it_is = [](auto, auto y, int64_t) HWY_ATTR { return y; };
-  PoolPlanes(
-      Greatest(), [&](int64_t, int64_t) { return as_it_is; }, window, input, output, scratch);
+  const auto finish = [&](int64_t, int64_t) HWY_ATTR { return as_it_is; };
+  PoolPlanes<Greatest>(finish, window, input, output, scratch);
 }
 
 // Elements and their places, of which the greater ones are kept, and the first of equals. Padding
@@ -234,7 +253,7 @@ void MaxPlanesWithIndices(const WindowMatrix& window, const float* input, int64_
                           float* output, int64_t* indices, float* scratch) {
   const WindowSpan &depth = window.depth, &rows = window.rows, &c = window.columns;
   const int64_t plane = rows.input * c.input;
-  int32_t* const places = reinterpret_cast<int32_t*>(scratch + PoolScratchFloats(window));
+  int32_t* const places = reinterpret_cast<int32_t*>(scratch + PoolRowFloats(window));
   FillPadding(window, Greatest::kPadding, scratch);
   FillPadding(window, kNoPlace, places);
   for (int64_t z = 0; z < depth.output; ++z) {
@@ -288,7 +307,7 @@ void MeanPlanes(const WindowMatrix& window, const PoolCounts& counts, const floa
       return hn::Div(sum, hn::Max(all, hn::Set(d, 1.0f)));
     };
   };
-  PoolPlanes(Sum(), divided, window, input, output, scratch);
+  PoolPlanes<Sum>(divided, window, input, output, scratch);
 }
 
 }  // namespace HWY_NAMESPACE

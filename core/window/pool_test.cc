@@ -123,7 +123,7 @@ TEST(MaxPoolWithIndices, TellsTheFirstOfEquals) {
       for (float& value : x) value = std::round(value * 3);  // few different ones
       std::vector<float> y(window.places() + kBehind, 7.0f);
       std::vector<int64_t> indices(window.places() + kBehind, 7);
-      std::vector<float> scratch(2 * PoolScratchFloats(window), std::nanf(""));
+      std::vector<float> scratch(PoolScratchFloats(window), std::nanf(""));
       MaxPoolWithIndices(window, x.data(), 1000, y.data(), indices.data(), scratch.data());
       for (int64_t i = 0; i < window.places(); ++i) {
         const float* greatest = nullptr;
