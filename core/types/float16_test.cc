@@ -1,8 +1,10 @@
 // Against the processor's own conversions.
 #include "nomograph/core/types/float16.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -42,6 +44,31 @@ TEST(Float16, ConvertsAsTheClassesDo) {
   ConvertFloats(bfloats.data(), back.data(), count);
   for (size_t i = 0; i < floats.size(); ++i) {
     wrong += std::bit_cast<uint32_t>(back[i]) != uint32_t{bfloats[i].bits()} << 16;
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
+template <typename T>
+int64_t CutAndClamped(float value) {
+  constexpr double kLeast = std::numeric_limits<T>::min(),
+                   kGreatest = std::numeric_limits<T>::max();
+  return std::isnan(value)
+             ? 0
+             : static_cast<int64_t>(std::clamp(std::trunc(double{value}), kLeast, kGreatest));
+}
+
+TEST(Float16, CutsAndClampsToBytes) {
+  std::vector<float> floats = Floats();
+  for (int i = -300 * 8; i <= 300 * 8; ++i) floats.push_back(static_cast<float>(i) / 8);
+  const auto count = static_cast<int64_t>(floats.size());
+  std::vector<int8_t> ints(floats.size());
+  std::vector<uint8_t> bytes(floats.size());
+  ConvertFloats(floats.data(), ints.data(), count);
+  ConvertFloats(floats.data(), bytes.data(), count);
+  int wrong = 0;
+  for (size_t i = 0; i < floats.size(); ++i) {
+    wrong += ints[i] != CutAndClamped<int8_t>(floats[i]);
+    wrong += bytes[i] != CutAndClamped<uint8_t>(floats[i]);
   }
   EXPECT_EQ(wrong, 0);
 }

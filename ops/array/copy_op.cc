@@ -7,16 +7,17 @@ namespace {
 
 class PlannedCopy : public Kernel, public RangeCopyingKernel {
  public:
-  explicit PlannedCopy(CopyPlan plan) : plan_(std::move(plan)) {}
+  PlannedCopy(CopyPlan plan, int threads) : plan_(std::move(plan)), threads_(threads) {}
   absl::Status Run(KernelContext& context) const override {
-    plan_.Run(context);
+    plan_.Run(context, threads_);
     return absl::OkStatus();
   }
   std::vector<CopiedRange> CopiedRanges() const override { return plan_.Ranges(); }
   std::string Describe() const override { return "planned copy"; }
 
  private:
-  CopyPlan plan_;
+  const CopyPlan plan_;
+  const int threads_;
 };
 
 ComputeFn PlanAndCopy(const InferFn& infer, const PlanFn& make_plan) {
@@ -64,7 +65,7 @@ PrepareFn PrepareCopy(const InferFn& infer, const PlanFn& make_plan,
                           OutputShapes(node, infer, context.outputs));
     CopyPlan plan(DTypeSize(context.outputs[0].dtype));
     NOMO_RETURN_IF_ERROR(make_plan(node, outputs, plan));
-    return std::make_unique<PlannedCopy>(std::move(plan));
+    return std::make_unique<PlannedCopy>(std::move(plan), context.threads);
   };
 }
 

@@ -6,6 +6,9 @@
 #include <cstring>
 #include <tuple>
 
+#include "nomograph/core/numeric/threads.h"
+#include "nomograph/ops/array/transposition.h"
+
 namespace nomograph {
 namespace {
 
@@ -38,6 +41,11 @@ void CopyLine(const Axis& axis, const std::byte* from, std::byte* to, int64_t by
 template <int kBytes, typename Axis>
 void CopyPlane(const Axis& outer, const Axis& inner, const std::byte* from, std::byte* to,
                int64_t bytes) {
+  if constexpr (IsTransposable(kBytes)) {
+    if (outer.from == kBytes && inner.to == kBytes && inner.from != 0) {
+      return Transpose(kBytes, {inner.size, outer.size, inner.from, outer.to}, from, to);
+    }
+  }
   // Lines that repeat a unit read next to nothing, and are best written whole.
   const int64_t tile = inner.from == 0 ? inner.size : kTile;
   for (int64_t i = 0; i < outer.size; i += kTile) {
@@ -131,11 +139,18 @@ void CopyPlan::Copy(const StridedView& from, const StridedView& to) {
             to.offset_ * element_size_,
             element_size_,
             {}};
+  absl::InlinedVector<Axis, 8> axes;
   for (int a = 0; a < from.rank(); ++a) {
     NOMO_CHECK(from.size(a) == to.size(a));
     if (from.size(a) == 0) return;
     if (from.size(a) == 1) continue;
-    Axis axis{from.size(a), from.axes_[a].step * element_size_, to.axes_[a].step * element_size_};
+    axes.push_back(
+        {from.size(a), from.axes_[a].step * element_size_, to.axes_[a].step * element_size_});
+  }
+  // What is written is gone through as it lies.
+  std::stable_sort(axes.begin(), axes.end(),
+                   [](auto& a, auto& b) { return std::abs(a.to) > std::abs(b.to); });
+  for (Axis axis : axes) {
     // Neighbours along which both sides run on evenly are one axis.
     if (!step.axes.empty() && step.axes.back().from == axis.from * axis.size &&
         step.axes.back().to == axis.to * axis.size) {
@@ -185,7 +200,27 @@ void CopyPlan::RunStep(const Step& step, const std::byte* from, std::byte* to) {
   }
 }
 
-void CopyPlan::Run(const KernelContext& context) const {
+void CopyPlan::ShareStep(const Step& step, const std::byte* from, std::byte* to, int threads) {
+  constexpr int64_t kWorthThreads = 1 << 18;  // bytes: less takes some microseconds
+  int64_t bytes = step.run_bytes;
+  for (const Axis& axis : step.axes) bytes *= axis.size;
+  if (threads <= 1 || bytes < kWorthThreads) return RunStep(step, from, to);
+  if (step.axes.empty()) {
+    return ParallelRanges(threads, bytes, [&](int64_t begin, int64_t end) {
+      std::memcpy(to + begin, from + begin, end - begin);
+    });
+  }
+  const auto longest = std::max_element(step.axes.begin(), step.axes.end(),
+                                        [](auto& a, auto& b) { return a.size < b.size; });
+  const int64_t shared = longest - step.axes.begin();
+  ParallelRanges(threads, longest->size, [&](int64_t begin, int64_t end) {
+    Step part = step;
+    part.axes[shared].size = end - begin;
+    RunStep(part, from + begin * longest->from, to + begin * longest->to);
+  });
+}
+
+void CopyPlan::Run(const KernelContext& context, int threads) const {
   const auto address = [&](StridedView::Place place, int index) -> std::byte* {
     switch (place) {
       case StridedView::Place::kInput:
@@ -200,7 +235,7 @@ void CopyPlan::Run(const KernelContext& context) const {
   for (const Step& step : steps_) {
     const std::byte* const from = address(step.from_place, step.from_index) + step.from_offset;
     std::byte* const to = address(step.to_place, step.to_index) + step.to_offset;
-    if (from != to) RunStep(step, from, to);
+    if (from != to) ShareStep(step, from, to, threads);
   }
 }
 

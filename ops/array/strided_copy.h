@@ -63,7 +63,7 @@ class CopyPlan {
   StridedView AddConstant(Tensor scalar);
 
   // Leaves out what has one place for both ends.
-  void Run(const KernelContext& context) const;
+  void Run(const KernelContext& context, int threads = 1) const;
   // All copies, where each is of a range to another that no other writes to; else none.
   std::vector<CopiedRange> Ranges() const;
 
@@ -81,6 +81,7 @@ class CopyPlan {
   };
 
   static void RunStep(const Step& step, const std::byte* from, std::byte* to);
+  static void ShareStep(const Step& step, const std::byte* from, std::byte* to, int threads);
 
   int64_t element_size_;
   std::vector<Step> steps_;

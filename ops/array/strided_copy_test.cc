@@ -54,6 +54,11 @@ TEST(StridedCopy, Transpose) {
       {{3, 18, 5, 20}, {3, 1, 0, 2}},
       {{4, 16, 1, 32}, {3, 2, 1, 0}},
       {{2, 3, 2, 3, 2, 3, 2, 3, 2}, {8, 1, 6, 3, 4, 5, 2, 7, 0}},
+      // Pixels of few channels, and what threads share.
+      {{1, 50, 41, 3}, {0, 3, 1, 2}},
+      {{2, 2, 9, 70}, {0, 2, 3, 1}},
+      {{300, 301}, {1, 0}},
+      {{4, 90, 100, 9}, {3, 1, 0, 2}},
   };
   for (const DType dtype : kTypes) {
     for (const auto& c : cases) {

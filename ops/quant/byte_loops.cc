@@ -19,6 +19,7 @@ namespace {
 
 struct Target {
   decltype(&HWY_STATIC_DISPATCH(AddBytes)) add_bytes = NOMO_BEST(AddBytes);
+  decltype(&HWY_STATIC_DISPATCH(RangeOf)) range_of = NOMO_BEST(RangeOf);
   decltype(&HWY_STATIC_DISPATCH(QuantizeToBytes)) quantize_to_bytes = NOMO_BEST(QuantizeToBytes);
   decltype(&HWY_STATIC_DISPATCH(RequantizeToBytes)) requantize_to_bytes =
       NOMO_BEST(RequantizeToBytes);
@@ -67,6 +68,8 @@ std::optional<ByteSumFactors> FindFactors(const ByteSum& sum) {
   }
   return std::nullopt;
 }
+
+FloatRange RangeOf(const float* x, int64_t count) { return Best().range_of(x, count); }
 
 void QuantizeToBytes(const float* x, int64_t count, float scale, int32_t zero, bool is_signed,
                      void* y) {

@@ -28,6 +28,12 @@ std::optional<ByteSumFactors> FindFactors(const ByteSum& sum);
 void AddBytes(const ByteSum& sum, const ByteSumFactors* factors, const void* a, const void* b,
               int64_t count, void* y);
 
+// The least and the greatest of the numbers and 0. NaN is passed over.
+struct FloatRange {
+  float low = 0, high = 0;
+};
+FloatRange RangeOf(const float* x, int64_t count);
+
 // y = QuantizedFast(x / scale, zero), int8 or uint8.
 void QuantizeToBytes(const float* x, int64_t count, float scale, int32_t zero, bool is_signed,
                      void* y);

@@ -182,6 +182,33 @@ void QuantizeLoop(const float* HWY_RESTRICT x, int64_t count, float scale, int32
   for (; i < count; ++i) y[i] = QuantizedFast<Q>(x[i] / scale, zero);
 }
 
+FloatRange RangeOf(const float* x, int64_t count) {
+  const Floats d;
+  constexpr int64_t kLanes = hn::MaxLanes(Floats()), kChains = 4;
+  FloatRange range;
+  // Comparisons with NaN are false.
+  FloatVector low[kChains], high[kChains];
+  for (int64_t k = 0; k < kChains; ++k) low[k] = high[k] = hn::Zero(d);
+  int64_t i = 0;
+  for (; i + kChains * kLanes <= count; i += kChains * kLanes) {
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kChains; ++k) {
+      const FloatVector v = hn::LoadU(d, x + i + k * kLanes);
+      low[k] = hn::IfThenElse(hn::Lt(v, low[k]), v, low[k]);
+      high[k] = hn::IfThenElse(hn::Gt(v, high[k]), v, high[k]);
+    }
+  }
+  for (int64_t k = 0; k < kChains; ++k) {
+    range.low = std::min(range.low, hn::GetLane(hn::MinOfLanes(d, low[k])));
+    range.high = std::max(range.high, hn::GetLane(hn::MaxOfLanes(d, high[k])));
+  }
+  for (; i < count; ++i) {
+    range.low = x[i] < range.low ? x[i] : range.low;
+    range.high = x[i] > range.high ? x[i] : range.high;
+  }
+  return range;
+}
+
 void QuantizeToBytes(const float* x, int64_t count, float scale, int32_t zero, bool is_signed,
                      void* y) {
   if (is_signed) {

@@ -70,6 +70,27 @@ TEST(ByteLoops, RoundAsTheDefinitionDoes) {
   CheckArithmetic<int8_t>();
 }
 
+TEST(ByteLoops, RangesPassOverNan) {
+  std::mt19937 random(9);
+  std::uniform_real_distribution<float> number(-3, 3);
+  for (const int count : {0, 1, 3, 15, 16, 63, 64, 65, 200}) {
+    for (const float move : {0.0f, 4.0f, -4.0f, kInfinity, -kInfinity}) {
+      std::vector<float> x(count);
+      float low = 0, high = 0;
+      for (float& value : x) {
+        value = number(random);
+        if (value > 2) value += move;
+        if (value < -2) value = std::nanf("");
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+      const FloatRange range = RangeOf(x.data(), count);
+      EXPECT_EQ(range.low, low) << count << ", " << move;
+      EXPECT_EQ(range.high, high) << count << ", " << move;
+    }
+  }
+}
+
 // All pairs of bytes, whatever the scales; yields for how many scales there are factors.
 template <typename Q>
 int CheckFactors(const std::vector<std::array<float, 3>>& scales) {

@@ -4,8 +4,8 @@
 
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/ops/quant/byte_loops.h"
 #include "nomograph/ops/quant/linear.h"
-#include "nomograph/ops/quant/loops.h"
 
 namespace nomograph::quant {
 namespace {
@@ -16,13 +16,8 @@ absl::StatusOr<std::vector<TensorType>> InferDynamicQuantizeLinear(const InferCo
                                  {DType::kUInt8, PartialShape::OfRank(0)}};
 }
 
-// The least and the greatest of the numbers and 0. NaN is passed over.
-struct Range {
-  float low = 0, high = 0;
-};
-
 // Writes outputs 1 and 2. Only a range that is 0, or becomes 0 when it is divided, has no scale.
-void SetScale(const KernelContext& context, const Range& range) {
+void SetScale(const KernelContext& context, const FloatRange& range) {
   const float scale = (range.high - range.low) / 255.0f;
   context.output<float>(1)[0] = scale == 0.0f ? 1.0f : scale;
   context.output<uint8_t>(2)[0] =
@@ -30,7 +25,7 @@ void SetScale(const KernelContext& context, const Range& range) {
 }
 
 absl::Status DynamicQuantizeReference(KernelContext& context) {
-  Range range;
+  FloatRange range;
   for (const float x : context.input<float>(0)) {
     if (x < range.low) range.low = x;
     if (x > range.high) range.high = x;
@@ -44,11 +39,6 @@ absl::Status DynamicQuantizeReference(KernelContext& context) {
   return absl::OkStatus();
 }
 
-void QuantizeBytes(const float* x, int64_t count, float scale, int32_t zero_point, uint8_t* y) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) y[i] = QuantizedFast<uint8_t>(x[i] / scale, zero_point);
-}
-
 // Elements: less takes some microseconds.
 constexpr int64_t kWorthThreads = 1 << 15;
 
@@ -57,23 +47,18 @@ absl::Status DynamicQuantizeFast(KernelContext& context, int threads) {
   uint8_t* y = context.output<uint8_t>(0).data();
   const int64_t count = context.output_shape(0).num_elements();
   if (count < kWorthThreads) threads = 1;
-  Range range;
+  FloatRange range;
   std::mutex mutex;
   ParallelRanges(threads, count, [&](int64_t begin, int64_t end) {
-    float low = 0, high = 0;
-#pragma omp simd reduction(min : low) reduction(max : high)
-    for (int64_t i = begin; i < end; ++i) {
-      low = x[i] < low ? x[i] : low;
-      high = x[i] > high ? x[i] : high;
-    }
+    const FloatRange part = RangeOf(x + begin, end - begin);
     const std::lock_guard lock(mutex);
-    range = {std::min(range.low, low), std::max(range.high, high)};
+    range = {std::min(range.low, part.low), std::max(range.high, part.high)};
   });
   SetScale(context, range);
   const float scale = context.output<float>(1)[0];
   const int32_t zero_point = context.output<uint8_t>(2)[0];
   ParallelRanges(threads, count, [&](int64_t begin, int64_t end) {
-    QuantizeBytes(x + begin, end - begin, scale, zero_point, y + begin);
+    QuantizeToBytes(x + begin, end - begin, scale, zero_point, /*is_signed=*/false, y + begin);
   });
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/nn/pool/pool.h"
 #include "nomograph/ops/nn/pool/pool_gradient.h"
+#include "nomograph/ops/nn/pool/pool_planes.h"
 
 namespace nomograph::nn {
 namespace {
@@ -189,6 +190,7 @@ NOMO_REGISTER_OP(
                   "whether padding counts in the mean; what ceil_mode adds behind it never does"))
         .Infer(InferAveragePool)
         .Reference(AveragePoolCompute)
+        .Fast(PrepareMeanPlanes)
         .Fast(onednn::Prepare(BuildAveragePool))
         .Work(AllCombinationsWork)
         .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {

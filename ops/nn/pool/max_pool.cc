@@ -1,12 +1,15 @@
 // nn.MaxPool: the greatest element of each window, and where it was found.
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/registry.h"
-#include "nomograph/ops/nn/pool/max_planes.h"
 #include "nomograph/ops/nn/pool/pool.h"
 #include "nomograph/ops/nn/pool/pool_gradient.h"
+#include "nomograph/ops/nn/pool/pool_planes.h"
 
 namespace nomograph::nn {
 namespace {
@@ -29,7 +32,7 @@ T Least() {
 template <typename T>
 bool IsGreater(T a, T b) {
   const ComputeType<T> left = a, right = b;
-  return left > right || (left != left && right == right);
+  return (left > right) | ((left != left) & (right == right));
 }
 
 // The number of a position when the first spatial axis counts fastest.
@@ -82,6 +85,99 @@ absl::Status MaxPoolCompute(KernelContext& context) {
   Dispatch(NumberTypes{}, context.input_dtype(0),
            [&]<typename T>() { MaxPoolReference<T>(context, window); });
   return absl::OkStatus();
+}
+
+// The input's elements under a window along one axis: the first one, and how many.
+struct Covered {
+  int64_t first, count;
+};
+
+// For each place of the window; a single one for an axis that there is not.
+std::vector<Covered> CoveredAlong(const Window& window, size_t axis_from_last) {
+  if (axis_from_last >= window.size()) return {{0, 1}};
+  const WindowAxis& axis = window[window.size() - 1 - axis_from_last];
+  std::vector<Covered> covered;
+  for (int64_t p = 0; p < axis.output.size(); ++p) {
+    const int64_t at = p * axis.stride - axis.pad_begin;
+    const auto taps_before = [&](int64_t place) {
+      return std::clamp<int64_t>((place - at + axis.dilation - 1) / axis.dilation, 0,
+                                 axis.kernel.size());
+    };
+    const int64_t outside = taps_before(0);
+    covered.push_back({at + outside * axis.dilation, taps_before(axis.input.size()) - outside});
+  }
+  return covered;
+}
+
+// As the reference kernel, for channels [begin, end) of all the batches' channels, with what is the
+// same for all of them reckoned before.
+template <typename T>
+void MaxPoolChannels(const KernelContext& context, const Window& window, int64_t begin,
+                     int64_t end) {
+  const bool column_major = context.attrs().Int("storage_order") == 1;
+  const ActivationLayout x(context.input_shape(0), context.attrs()),
+      y(context.output_shape(0), context.attrs());
+  const std::vector<Covered> planes = CoveredAlong(window, 2), rows = CoveredAlong(window, 1),
+                             columns = CoveredAlong(window, 0);
+  const auto axis = [&](size_t from_last) {
+    return from_last < window.size() ? window[window.size() - 1 - from_last]
+                                     : WindowAxis{.input = 1, .kernel = 1, .output = 1};
+  };
+  const int64_t width = axis(0).input.size(), height = axis(1).input.size();
+  const int64_t across = axis(0).dilation, down = axis(1).dilation, behind = axis(2).dilation;
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t x_offset = x.Offset(i / y.channels, i % y.channels);
+    const int64_t y_offset = y.Offset(i / y.channels, i % y.channels);
+    const T* const in = context.input<T>(0).data() + x_offset;
+    T* out = context.output<T>(0).data() + y_offset;
+    int64_t* index = context.output<int64_t>(1).data() + y_offset;
+    for (const Covered& plane : planes) {
+      for (const Covered& row : rows) {
+        for (const Covered& column : columns) {
+          const bool meets = plane.count > 0 && row.count > 0 && column.count > 0;
+          int64_t found = (plane.first * height + row.first) * width + column.first;
+          for (int64_t p = 0; p < plane.count; ++p) {
+            for (int64_t r = 0; r < row.count; ++r) {
+              int64_t position =
+                  ((plane.first + p * behind) * height + row.first + r * down) * width +
+                  column.first;
+              for (int64_t c = 0; c < column.count; ++c, position += across) {
+                // Without a branch, which would be a matter of chance.
+                const bool greater =
+                    IsGreater(in[position * x.position_stride], in[found * x.position_stride]);
+                found = greater ? position : found;
+              }
+            }
+          }
+          *out = meets ? in[found * x.position_stride] : Least<T>();
+          if (meets && column_major) found = ColumnMajor(window, found);
+          *index = meets ? x_offset + found * x.position_stride : -1;
+          out += y.position_stride;
+          index += y.position_stride;
+        }
+      }
+    }
+  }
+}
+
+// With indices, which oneDNN does not have.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareWithIndices(const PrepareContext& context) {
+  if (context.outputs.size() < 2) return nullptr;
+  NOMO_ASSIGN_OR_RETURN(const Window window, PoolWindow(context.attrs, context.inputs[0].shape));
+  const ActivationLayout y(context.outputs[0].shape, context.attrs);
+  // A team of threads costs some microseconds.
+  constexpr int64_t kWorthThreads = 1 << 15;
+  const int threads = context.inputs[0].shape.num_elements() < kWorthThreads ? 1 : context.threads;
+  return MakeComputeKernel(
+      [window, threads, channels = y.batches * y.channels](KernelContext& kernel) {
+        Dispatch(NumberTypes{}, kernel.input_dtype(0), [&]<typename T>() {
+          ParallelRanges(threads, channels, [&](int64_t begin, int64_t end) {
+            MaxPoolChannels<T>(kernel, window, begin, end);
+          });
+        });
+        return absl::OkStatus();
+      },
+      "loop");
 }
 
 bool BuildMaxPool(onednn::Builder& b) { return BuildPool(b, dnnl::algorithm::pooling_max); }
@@ -219,6 +315,7 @@ NOMO_REGISTER_OP(
         .Infer(InferMaxPool)
         .Reference(MaxPoolCompute)
         .Fast(PrepareMaxPlanes)
+        .Fast(PrepareWithIndices)
         .Fast(PrepareMaximum(BuildMaxPool, MaxPoolCompute))
         .InLowPrecision(LowPrecision::kFollows)
         .Quantizes([](const InferContext&) -> std::optional<QuantizedInputs> {
