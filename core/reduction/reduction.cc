@@ -13,6 +13,13 @@ namespace nomograph {
 void Reduce(const Reduction& reduction, const float* x, float* y, int64_t begin, int64_t end) {
   using Fn = void (*)(const Reduction&, const float*, float*, int64_t, int64_t);
   static const Fn best = NOMO_BEST(ReduceElements);
+  best(reduction, x, y + begin, begin, end);
+}
+
+void ReduceToDouble(const Reduction& reduction, const float* x, double* y, int64_t begin,
+                    int64_t end) {
+  using Fn = void (*)(const Reduction&, const float*, double*, int64_t, int64_t);
+  static const Fn best = NOMO_BEST(SumElementsToDouble);
   best(reduction, x, y, begin, end);
 }
 

@@ -17,6 +17,8 @@ struct Target {
   RowMoments (*moments)(const float* row, int64_t count) = NOMO_BEST(Moments);
   void (*normalize)(const float* x, float center, float factor, float offset, float* y,
                     int64_t count) = NOMO_BEST(Normalize);
+  void (*sum_rows)(const float* const* rows, int num_rows, double factor, float* y,
+                   int64_t count) = NOMO_BEST(SumRows);
   void (*exp)(const float* x, float* y, int64_t count) = NOMO_BEST(ExpElements);
   void (*erf)(const float* x, float* y, int64_t count) = NOMO_BEST(ErfElements);
   void (*softmax)(const float* x, float* y, int64_t count, bool logarithm) = NOMO_BEST(Softmax);
@@ -44,6 +46,10 @@ RowMoments MomentsOfRow(const float* row, int64_t count) { return Best().moments
 void NormalizeRow(const float* x, float center, float factor, float offset, float* y,
                   int64_t count) {
   Best().normalize(x, center, factor, offset, y, count);
+}
+
+void SumOfRows(const float* const* rows, int num_rows, double factor, float* y, int64_t count) {
+  Best().sum_rows(rows, num_rows, factor, y, count);
 }
 
 void ExpOfRow(const float* x, float* y, int64_t count) { Best().exp(x, y, count); }

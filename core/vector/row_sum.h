@@ -18,6 +18,10 @@ RowMoments MomentsOfRow(const float* row, int64_t count);
 void NormalizeRow(const float* x, float center, float factor, float offset, float* y,
                   int64_t count);
 
+// y[i] = factor * the sum of rows[k][i] for k < num_rows, one after the other in double; y may be
+// one of the rows. REQUIRES: num_rows > 0.
+void SumOfRows(const float* const* rows, int num_rows, double factor, float* y, int64_t count);
+
 // y[i] = f(x[i]), off by a few units in the last place; y may be x. NaN stays.
 void ExpOfRow(const float* x, float* y, int64_t count);
 void ErfOfRow(const float* x, float* y, int64_t count);

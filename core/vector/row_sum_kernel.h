@@ -77,6 +77,55 @@ inline void Normalize(const float* x, float center, float factor, float offset, 
   ForEachVector(count, x, y, [=](V v) HWY_ATTR { return hn::MulAdd(hn::Sub(v, c), f, o); });
 }
 
+inline void SumRows(const float* const* rows, int num_rows, double factor, float* y,
+                    int64_t count) {
+  const hn::CappedTag<double, 8> d;
+  const hn::Rebind<float, hn::CappedTag<double, 8>> d32;
+  constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(d)), kSums = 4;
+  const auto f = hn::Set(d, factor);
+  const auto load = [&](int k, int64_t i)
+                        HWY_ATTR { return hn::PromoteTo(d, hn::LoadU(d32, rows[k] + i)); };
+  int64_t i = 0;
+  for (; i + kSums * kLanes <= count; i += kSums * kLanes) {
+    hn::Vec<decltype(d)> sums[kSums];
+#pragma GCC unroll 4
+    for (int64_t s = 0; s < kSums; ++s) sums[s] = load(0, i + s * kLanes);
+    for (int k = 1; k < num_rows; ++k) {
+#pragma GCC unroll 4
+      for (int64_t s = 0; s < kSums; ++s) sums[s] = hn::Add(sums[s], load(k, i + s * kLanes));
+    }
+#pragma GCC unroll 4
+    for (int64_t s = 0; s < kSums; ++s) {
+      hn::StoreU(hn::DemoteTo(d32, hn::Mul(sums[s], f)), d32, y + i + s * kLanes);
+    }
+  }
+  for (; i < count; ++i) {
+    double sum = rows[0][i];
+    for (int k = 1; k < num_rows; ++k) sum += rows[k][i];
+    y[i] = static_cast<float>(sum * factor);
+  }
+}
+
+#if HWY_TARGET == HWY_AVX3
+// e^x of any x, off by two units in the last place: 2^(i / 16), one of sixteen numbers, times
+// 2^floor(n / 16) and a power so near to 1 that few terms suffice.
+HWY_INLINE V ExpOfAny(V x) {
+  const D d;
+  const auto set = [d](float value) HWY_ATTR { return hn::Set(d, value); };
+  alignas(64) static constexpr float kRoots[] = {
+      1.0f,        1.04427378f, 1.09050773f, 1.13878863f, 1.18920712f, 1.24185781f,
+      1.29683955f, 1.35425555f, 1.41421356f, 1.47682615f, 1.54221083f, 1.61049033f,
+      1.68179283f, 1.75625216f, 1.83400809f, 1.91520656f};
+  const V magic = set(786432.0f);  // 1.5 * 2^19: of a sum with it multiples of 1 / 16 are left
+  x = Clip(set(-104.0f), set(89.0f), x);
+  const V n = hn::MulAdd(x, set(1.44269504f), magic), p = hn::Sub(n, magic);
+  const V r = hn::MulAdd(p, set(1.90465430e-9f), hn::NegMulAdd(p, set(0.693147182f), x));  // ln 2
+  V less_one = hn::MulAdd(hn::MulAdd(r, set(1.0f / 6), set(0.5f)), hn::Mul(r, r), r);
+  const V roots = hn::Load(d, kRoots);
+  const V root{_mm512_permutexvar_ps(_mm512_castps_si512(n.raw), roots.raw)};
+  return V{_mm512_scalef_ps(hn::MulAdd(root, less_one, root).raw, p.raw)};
+}
+#else
 // e^x of any x, off by two units in the last place where it is no subnormal number.
 HWY_INLINE V ExpOfAny(V x) {
   const D d;
@@ -99,6 +148,7 @@ HWY_INLINE V ExpOfAny(V x) {
   };
   return hn::Mul(hn::Mul(y, power(half)), power(hn::Sub(exponent, half)));
 }
+#endif
 
 inline void ExpElements(const float* x, float* y, int64_t count) {
   ForEachVector(count, x, y, [](V v) HWY_ATTR { return ExpOfAny(v); });

@@ -1,7 +1,10 @@
 // array.GatherElements: elements picked along an axis, by an index for each.
-#include <cstring>
+#include <algorithm>
+#include <memory>
+#include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/array/element_index.h"
 
@@ -13,13 +16,38 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   return std::vector<TensorType>{{context.dtype(0), context.shape(1)}};
 }
 
-absl::Status Compute(KernelContext& context) {
-  const int64_t size = DTypeSize(context.input_dtype(0));
-  const std::byte* from = context.input_view(0).data;
-  std::byte* to = context.output_view(0).data;
-  return ForEachElementRun(context, [&](int64_t position, int64_t element, int64_t count) {
-    std::memcpy(to + position * size, from + element * size, count * size);
+// Threads share the rows of the indices.
+absl::Status GatherRows(KernelContext& context, int threads) {
+  std::vector<absl::Status> statuses(threads);
+  Dispatch(AllTypes{}, context.input_dtype(0), [&]<typename T>() {
+    const T* const data = context.input<T>(0).data();
+    T* const y = context.output<T>(0).data();
+    ParallelParts(threads, [&](int part, int parts) {
+      const auto gather = [&](auto row) {
+        T* const to = y + row.first;
+        if (row.NamesRun()) {
+          std::copy_n(data + row.Element(0), row.size, to);
+        } else {
+          for (int64_t i = 0; i < row.size; ++i) to[i] = data[row.Element(i)];
+        }
+      };
+      statuses[part] = ForEachIndexRow(context, gather, part, parts);
+    });
   });
+  for (const absl::Status& status : statuses) NOMO_RETURN_IF_ERROR(status);
+  return absl::OkStatus();
+}
+
+absl::Status Compute(KernelContext& context) { return GatherRows(context, 1); }
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareGather(const PrepareContext& context) {
+  constexpr int64_t kWorthThreads = 1 << 16;
+  if (context.threads == 1 || context.inputs[1].shape.num_elements() < kWorthThreads) {
+    return nullptr;
+  }
+  return MakeComputeKernel(
+      [threads = context.threads](KernelContext& run) { return GatherRows(run, threads); },
+      "rows by parts");
 }
 
 std::vector<Example> Examples() {
@@ -69,6 +97,7 @@ NOMO_REGISTER_OP(
         .Attr("axis", 0, "in [-rank, rank)")
         .Infer(Infer)
         .Reference(Compute)
+        .Fast(PrepareGather)
         .Gradient(Gradient)
         .Examples(Examples));
 

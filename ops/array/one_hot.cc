@@ -1,5 +1,7 @@
 // array.OneHot: indices as vectors with one value at the index and another elsewhere.
+#include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/op/int_args.h"
@@ -48,8 +50,10 @@ absl::Status Compute(KernelContext& context) {
   const int64_t size = DTypeSize(values.dtype());
   const int64_t inner = Shape(shape.dims().subspan(axis + 1)).num_elements();
   std::byte* y = context.output_view(0).data;
-  for (int64_t i = 0; i < shape.num_elements(); ++i)
-    std::memcpy(y + i * size, values.raw_data(), size);
+  Dispatch(AllTypes{}, values.dtype(), [&]<typename T>() {
+    const absl::Span<T> all = context.output<T>(0);
+    std::fill(all.begin(), all.end(), values.data<T>()[0]);
+  });
   Dispatch(IntTypes{}, context.input_dtype(0), [&]<typename I>() {
     const absl::Span<const I> indices = context.input<I>(0);
     for (size_t i = 0; i < indices.size(); ++i) {

@@ -36,37 +36,18 @@ void WithReduction(const std::string& reduction, F f) {
   }
 }
 
-// Copies data (input 0) to the output, then calls `apply(update)`, where update(to, from, count)
-// changes the elements from `to` on by those of the updates (input 2) from `from` on. Each thread
-// calls it for its own part of the `count` elements, so that the order of updates is kept.
+// Copies data (input 0) to the output, then calls `apply(y, updates, reduced)`, which is to change
+// y by the updates (input 2): reduced() makes an element of it and its update.
 template <typename Apply>
-absl::Status Scatter(KernelContext& context, int threads, Apply apply) {
+void Scatter(KernelContext& context, Apply apply) {
   std::memcpy(context.output_view(0).data, context.input_view(0).data,
               context.input_shape(0).num_elements() * DTypeSize(context.input_dtype(0)));
-  const std::string& reduction = context.attrs().String("reduction");
-  absl::Status status;
   Dispatch(AllTypes{}, context.input_dtype(0), [&]<typename T>() {
-    const absl::Span<const T> updates = context.input<T>(2);
-    const absl::Span<T> y = context.output<T>(0);
-    WithReduction<T>(reduction, [&](auto reduced) {
-      ParallelParts(threads, [&](int part, int parts) {
-        const absl::Status applied = apply([&](int64_t to, int64_t from, int64_t count) {
-          T* const target = y.data() + to;
-          const T* const source = updates.data() + from;
-          if (count == 1) {  // by one thread
-            *target = reduced(*target, *source);
-            return;
-          }
-          const int64_t end = count * (part + 1) / parts;
-#pragma omp simd
-          for (int64_t i = count * part / parts; i < end; ++i)
-            target[i] = reduced(target[i], source[i]);
-        });
-        if (part == 0) status = applied;  // the same for all
-      });
-    });
+    const T* const updates = context.input<T>(2).data();
+    T* const y = context.output<T>(0).data();
+    WithReduction<T>(context.attrs().String("reduction"),
+                     [&](auto reduced) { apply(y, updates, reduced); });
   });
-  return status;
 }
 
 absl::Status CheckReduction(const InferContext& context) {
@@ -84,11 +65,23 @@ absl::StatusOr<std::vector<TensorType>> InferElements(const InferContext& contex
 }
 
 absl::Status ComputeElements(KernelContext& context) {
-  return Scatter(context, /*threads=*/1, [&](auto update) {
-    return ForEachElementRun(context, [&](int64_t position, int64_t element, int64_t count) {
-      update(element, position, count);
+  absl::Status status;
+  Scatter(context, [&](auto* y, const auto* updates, auto reduced) {
+    status = ForEachIndexRow(context, [=](auto row) {
+      const auto* const from = updates + row.first;
+      if (row.NamesRun()) {
+        auto* const to = y + row.Element(0);
+#pragma omp simd
+        for (int64_t i = 0; i < row.size; ++i) to[i] = reduced(to[i], from[i]);
+        return;
+      }
+      for (int64_t i = 0; i < row.size; ++i) {
+        auto& element = y[row.Element(i)];
+        element = reduced(element, from[i]);
+      }
     });
   });
+  return status;
 }
 
 absl::StatusOr<std::vector<TensorType>> InferND(const InferContext& context) {
@@ -105,12 +98,23 @@ int64_t SliceSize(const Shape& data, const Shape& indices) {
   return Shape(data.dims().subspan(indices[indices.rank() - 1])).num_elements();
 }
 
+// Each thread does its own part of every slice, so that the order of updates is kept.
 absl::Status UpdateSlices(KernelContext& context, int threads) {
   const int64_t slice = SliceSize(context.input_shape(0), context.input_shape(1));
-  return Scatter(context, threads, [&](auto update) {
-    return ForEachSlice(context, 0,
-                        [&](int64_t i, int64_t element) { update(element, i * slice, slice); });
+  absl::Status status;
+  Scatter(context, [&](auto* y, const auto* updates, auto reduced) {
+    ParallelParts(threads, [&](int part, int parts) {
+      const int64_t begin = slice * part / parts, end = slice * (part + 1) / parts;
+      const absl::Status updated = ForEachSlice(context, 0, [=](int64_t i, int64_t element) {
+        auto* const to = y + element;
+        const auto* const from = updates + i * slice;
+#pragma omp simd
+        for (int64_t k = begin; k < end; ++k) to[k] = reduced(to[k], from[k]);
+      });
+      if (part == 0) status = updated;  // the same for all
+    });
   });
+  return status;
 }
 
 absl::Status ComputeND(KernelContext& context) { return UpdateSlices(context, 1); }

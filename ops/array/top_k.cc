@@ -2,10 +2,13 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <type_traits>
+#include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/memory.h"
@@ -53,66 +56,149 @@ void SortFirst(const T* line, int64_t stride, bool largest, int64_t k,
   });
 }
 
-// Numbers of 32 bits and less, and their places, as integers: the first in order is the least.
+// Numbers of 32 bits and less as integers: the first in order is the least. `flip` is -1 where that
+// is the greatest number, else 0.
 template <typename T>
-uint64_t SortKey(T value, bool largest, int64_t index) {
-  uint32_t bits;
+int32_t SortKey(T value, int32_t flip) {
   if constexpr (std::is_integral_v<T>) {
-    // Moved to where the least of all is 0.
-    bits = static_cast<uint32_t>(static_cast<int64_t>(value) -
-                                 static_cast<int64_t>(std::numeric_limits<T>::min()));
+    // Unsigned ones are moved to where the least of all is that of int32.
+    constexpr int64_t kMove = sizeof(T) == sizeof(int32_t) && std::is_unsigned_v<T> ? 1ll << 31 : 0;
+    return static_cast<int32_t>(static_cast<int64_t>(value) - kMove) ^ flip;
   } else {
-    const float x = static_cast<float>(value);
-    const uint32_t sign = 1u << 31;
-    bits = std::bit_cast<uint32_t>(x == 0 ? 0.0f : x);  // there are two zeros
-    bits = x != x ? ~0u : bits & sign ? ~bits : bits | sign;
+    const auto bits = std::bit_cast<int32_t>(static_cast<float>(value));
+    const int32_t magnitude = bits & 0x7fffffff, sign = bits >> 31, infinity = 0x7f800000;
+    // There are two zeros, and NaN of either sign is the greatest.
+    const int32_t key = (magnitude ^ sign) - sign;
+    return (magnitude > infinity ? std::numeric_limits<int32_t>::max() : key) ^ flip;
   }
-  return uint64_t{largest ? ~bits : bits} << 32 | static_cast<uint32_t>(index);
 }
 template <typename T>
 constexpr bool kHasSortKey = sizeof(T) <= sizeof(float);
 
-// SortFirst() of lines that are shorter than 2^32; `keys` is as long.
-template <typename T>
-void SortFirstKeys(const T* line, int64_t stride, bool largest, int64_t k,
-                   LargeVector<uint64_t>& keys, LargeVector<int64_t>& order) {
-  const auto count = static_cast<int64_t>(keys.size());
-  for (int64_t i = 0; i < count; ++i) keys[i] = SortKey(line[i * stride], largest, i);
-  if (k < count) std::nth_element(keys.begin(), keys.begin() + k, keys.end());
-  std::sort(keys.begin(), keys.begin() + k);
-  for (int64_t n = 0; n < k; ++n) order[n] = static_cast<int64_t>(keys[n] & 0xffffffff);
-}
+// Finds the first k elements of lines that are shorter than 2^32: of some candidates all but the
+// best k are dropped from time to time, and what is not ahead of these is none from then on.
+class FirstByKeys {
+ public:
+  FirstByKeys(int64_t count, int64_t k) : count_(count), k_(k), most_(std::min(count, 4 * k)) {
+    candidates_.resize(most_ + kBlock);
+  }
 
-absl::Status Compute(KernelContext& context) {
+  // As SortFirst().
+  template <typename T>
+  void Sort(const T* line, int64_t stride, bool largest, absl::Span<int64_t> order) {
+    found_ = 0;
+    limit_ = std::numeric_limits<int32_t>::max();
+    all_ = true;
+    const int32_t flip = largest ? -1 : 0;
+    for (int64_t begin = 0; begin < count_ && k_ > 0; begin += kBlock) {
+      const int64_t size = std::min(kBlock, count_ - begin);
+      int32_t keys[kBlock];
+      if (stride == 1) {
+#pragma omp simd
+        for (int64_t i = 0; i < size; ++i) keys[i] = SortKey(line[begin + i], flip);
+      } else {
+        for (int64_t i = 0; i < size; ++i) keys[i] = SortKey(line[(begin + i) * stride], flip);
+      }
+      std::fill(keys + size, keys + kBlock, std::numeric_limits<int32_t>::max());
+      for (int64_t i = 0; i < size; i += kFew) {
+        AddFew(keys + i, begin + i, std::min(kFew, size - i));
+      }
+      if (found_ > most_) Select();
+    }
+    Select();
+    std::sort(candidates_.begin(), candidates_.begin() + k_);
+    for (int64_t n = 0; n < k_; ++n) order[n] = candidates_[n] & 0xffffffff;
+  }
+
+ private:
+  static constexpr int64_t kBlock = 64, kFew = 16;
+
+  // Of kFew keys the first `size`, those behind which are the greatest of all. Of keys that are
+  // equal the first one's place is less: a later one that equals the limit is not ahead of what is
+  // there.
+  void AddFew(const int32_t* keys, int64_t begin, int64_t size) {
+    const bool all = all_;
+    const int32_t limit = limit_;
+    int32_t ahead = 0;
+#pragma omp simd reduction(+ : ahead)
+    for (int64_t i = 0; i < kFew; ++i) ahead += keys[i] < limit;
+    if (ahead == 0 && !all) return;
+    uint64_t* to = candidates_.data() + found_;
+    for (int64_t i = 0; i < size; ++i) {
+      // From the least of int32 to 0.
+      const uint64_t key = static_cast<uint32_t>(keys[i]) ^ 1u << 31;
+      *to = key << 32 | static_cast<uint64_t>(begin + i);
+      to += all | (keys[i] < limit);
+    }
+    found_ = to - candidates_.data();
+  }
+
+  // Keeps the first k candidates.
+  void Select() {
+    if (found_ <= k_) return;
+    const auto last = candidates_.begin() + k_ - 1;
+    std::nth_element(candidates_.begin(), last, candidates_.begin() + found_);
+    limit_ = static_cast<int32_t>(static_cast<uint32_t>(*last >> 32) ^ 1u << 31);
+    all_ = false;
+    found_ = k_;
+  }
+
+  const int64_t count_, k_, most_;
+  LargeVector<uint64_t> candidates_;  // keys and places
+  int64_t found_;
+  int32_t limit_;
+  bool all_;  // there is no limit yet
+};
+
+// Threads share the lines.
+absl::Status ComputeTopK(KernelContext& context, int threads) {
   const ConcreteNode node(context);
   NOMO_RETURN_IF_ERROR(AllocateOutputs(context, node, Infer));
   const Shape& shape = context.input_shape(0);
   NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs().Int("axis"), shape.rank()));
-  const int64_t k = context.output_shape(0)[axis];
+  const int64_t k = context.output_shape(0)[axis], count = shape[axis];
   const int64_t inner = Shape(shape.dims().subspan(axis + 1)).num_elements();
-  const int64_t outer = Shape(shape.dims().first(axis)).num_elements();
+  const int64_t lines = Shape(shape.dims().first(axis)).num_elements() * inner;
   const bool largest = context.attrs().Bool("largest");
-  LargeVector<int64_t> order(shape[axis]);
   Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename T>() {
-    LargeVector<uint64_t> keys;
-    if (kHasSortKey<T> && shape[axis] <= std::numeric_limits<uint32_t>::max()) {
-      keys.resize(shape[axis]);
-    }
-    for (int64_t line = 0; line < outer * inner; ++line) {
-      const int64_t o = line / inner, i = line % inner;
-      const T* from = context.input<T>(0).data() + o * shape[axis] * inner + i;
-      if constexpr (kHasSortKey<T>) {
-        if (!keys.empty()) SortFirstKeys(from, inner, largest, k, keys, order);
+    const T* const x = context.input<T>(0).data();
+    const absl::Span<T> values = context.output<T>(0);
+    const absl::Span<int64_t> indices =
+        context.num_outputs() > 1 ? context.output<int64_t>(1) : absl::Span<int64_t>();
+    const bool by_keys = kHasSortKey<T> && count <= std::numeric_limits<uint32_t>::max();
+    const int most = static_cast<int>(std::clamp<int64_t>(lines, 1, threads));
+    std::vector<LargeVector<int64_t>> orders(most, LargeVector<int64_t>(by_keys ? k : count));
+    std::vector<FirstByKeys> firsts(most, FirstByKeys(by_keys ? count : 0, by_keys ? k : 0));
+    ParallelParts(most, [&](int part, int parts) {
+      LargeVector<int64_t>& order = orders[part];
+      for (int64_t line = lines * part / parts; line < lines * (part + 1) / parts; ++line) {
+        const int64_t o = line / inner, i = line % inner;
+        const T* const from = x + o * count * inner + i;
+        if constexpr (kHasSortKey<T>) {
+          if (by_keys) firsts[part].Sort(from, inner, largest, absl::MakeSpan(order));
+        }
+        if (!by_keys) SortFirst(from, inner, largest, k, order);
+        for (int64_t n = 0; n < k; ++n) {
+          const int64_t to = (o * k + n) * inner + i;
+          values[to] = from[order[n] * inner];
+          if (!indices.empty()) indices[to] = order[n];
+        }
       }
-      if (keys.empty()) SortFirst(from, inner, largest, k, order);
-      for (int64_t n = 0; n < k; ++n) {
-        const int64_t to = (o * k + n) * inner + i;
-        context.output<T>(0)[to] = from[order[n] * inner];
-        if (context.num_outputs() > 1) context.output<int64_t>(1)[to] = order[n];
-      }
-    }
+    });
   });
   return absl::OkStatus();
+}
+
+absl::Status Compute(KernelContext& context) { return ComputeTopK(context, 1); }
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareTopK(const PrepareContext& context) {
+  constexpr int64_t kWorthThreads = 1 << 15;
+  if (context.threads == 1 || context.inputs[0].shape.num_elements() < kWorthThreads) {
+    return nullptr;
+  }
+  return MakeComputeKernel(
+      [threads = context.threads](KernelContext& run) { return ComputeTopK(run, threads); },
+      "lines by parts");
 }
 
 std::vector<Example> Examples() {
@@ -170,6 +256,7 @@ NOMO_REGISTER_OP(
         .Attr("sorted", true, "kept for ONNX: the order is the same without it")
         .Infer(Infer)
         .Reference(Compute)
+        .Fast(PrepareTopK)
         .Gradient(Gradient)
         .Examples(Examples));
 

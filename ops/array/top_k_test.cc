@@ -48,27 +48,27 @@ TYPED_TEST_SUITE(TopK, Types);
 
 TYPED_TEST(TopK, AgreesWithAStableSort) {
   using T = TypeParam;
-  for (const int64_t size : {1, 2, 17, 1000}) {
-    for (const int64_t k : {int64_t{0}, int64_t{1}, size / 3, size}) {
+  for (const int64_t size : {1, 2, 17, 1000, 3001}) {
+    for (const int64_t k : {int64_t{0}, int64_t{1}, size / 300, size / 3, size}) {
       for (const bool largest : {false, true}) {
-        // Lines along the axis in the middle.
-        constexpr int64_t kOuter = 2, kInner = 3;
+        // Lines along the axis in the middle, which may be the last.
+        const int64_t lines = 2, step = size % 2 == 0 ? 3 : 1;
         SCOPED_TRACE(testing::Message() << k << " of " << size << ", largest " << largest);
-        std::vector<T> x(kOuter * size * kInner);
+        std::vector<T> x(lines * size * step);
         for (size_t i = 0; i < x.size(); ++i) x[i] = Value<T>(MixKeys(size, i));
         const auto found = RunOp(*OpRegistry::Default().Find("array.TopK"),
-                                 {Tensor::Of<T>({kOuter, size, kInner}, x)},
+                                 {Tensor::Of<T>({lines, size, step}, x)},
                                  {{"k", k}, {"axis", 1}, {"largest", largest}}, {.num_outputs = 2});
         ASSERT_TRUE(found.ok()) << found.status();
-        for (int64_t line = 0; line < kOuter * kInner; ++line) {
-          const int64_t outer = line / kInner, inner = line % kInner;
-          const auto at = [&](int64_t i) { return x[(outer * size + i) * kInner + inner]; };
+        for (int64_t line = 0; line < lines * step; ++line) {
+          const int64_t outer = line / step, inner = line % step;
+          const auto at = [&](int64_t i) { return x[(outer * size + i) * step + inner]; };
           std::vector<int64_t> order(size);
           std::iota(order.begin(), order.end(), 0);
           std::stable_sort(order.begin(), order.end(),
                            [&](int64_t a, int64_t b) { return Before(at(a), at(b), largest); });
           for (int64_t n = 0; n < k; ++n) {
-            const int64_t place = (outer * k + n) * kInner + inner;
+            const int64_t place = (outer * k + n) * step + inner;
             ASSERT_EQ((*found)[1].template data<int64_t>()[place], order[n]) << line << ", " << n;
             const T value = (*found)[0].template data<T>()[place], right = at(order[n]);
             ASSERT_TRUE(value == right || (value != value && right != right));

@@ -1,8 +1,12 @@
 // array.Unique: the different elements or slices, with where and how often each occurs.
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <limits>
 #include <numeric>
 #include <optional>
+#include <type_traits>
+#include <vector>
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/gradient/picked.h"
@@ -64,25 +68,94 @@ struct Group {
 
 struct Groups {
   std::vector<Group> groups;
-  std::vector<int64_t> group_of;  // by slice
+  std::vector<int64_t> group_of;  // by slice, or nothing
 };
 
+// Numbers as integers in their order: NaN is the greatest, and of two zeros there is one. Those of
+// 32 bits and less are less than 2^32.
 template <typename T>
-Groups GroupSlices(const T* x, const Slices& slices) {
+uint64_t OrderKey(T value) {
+  if constexpr (std::is_integral_v<T>) {
+    using Limits = std::numeric_limits<T>;
+    return static_cast<uint64_t>(value) - static_cast<uint64_t>(Limits::min());
+  } else {
+    using Float = std::conditional_t<(sizeof(T) > 4), double, float>;
+    using Bits = std::conditional_t<(sizeof(T) > 4), uint64_t, uint32_t>;
+    constexpr Bits kSign = Bits{1} << (8 * sizeof(Bits) - 1);
+    const Float x = static_cast<Float>(value) + Float{0};
+    const Bits bits = std::bit_cast<Bits>(x);
+    return x != x ? std::numeric_limits<Bits>::max() : bits & kSign ? Bits(~bits) : bits | kSign;
+  }
+}
+
+// Sorts by the bits from `first` to `end`, a byte of them at a time, the lowest first. What is
+// equal in these keeps its order.
+void StableSortByBits(LargeVector<uint64_t>& items, int first, int end) {
+  constexpr int64_t kValues = 256;
+  LargeVector<uint64_t> sorted(items.size());
+  for (int bit = first; bit < end; bit += 8) {
+    int64_t places[kValues] = {};
+    for (const uint64_t item : items) ++places[item >> bit & 255];
+    std::exclusive_scan(places, places + kValues, places, int64_t{0});
+    for (const uint64_t item : items) sorted[places[item >> bit & 255]++] = item;
+    items.swap(sorted);
+  }
+}
+
+// Groups what is in order: slice(i) is the i-th, and is_new(i) says whether it differs from the one
+// before.
+template <typename SliceAt, typename IsNew>
+Groups GroupInOrder(int64_t count, bool group_of, SliceAt slice, IsNew is_new) {
+  Groups result;
+  if (group_of) result.group_of.resize(count);
+  for (int64_t i = 0; i < count; ++i) {
+    if (i == 0 || is_new(i)) result.groups.push_back({slice(i), 0});
+    ++result.groups.back().count;
+    if (group_of) result.group_of[slice(i)] = static_cast<int64_t>(result.groups.size()) - 1;
+  }
+  return result;
+}
+
+// Numbers and their places in one integer each; nothing where they take more bits than it has.
+template <typename T>
+std::optional<LargeVector<uint64_t>> SortedWithPlaces(const T* x, int64_t count, int place_bits) {
+  if (count == 0) return std::nullopt;
+  uint64_t least = OrderKey(x[0]), greatest = least;
+  for (int64_t i = 1; i < count; ++i) {
+    const uint64_t key = OrderKey(x[i]);
+    least = std::min(least, key);
+    greatest = std::max(greatest, key);
+  }
+  const int end = std::bit_width(greatest - least) + place_bits;
+  if (end > 64) return std::nullopt;
+  LargeVector<uint64_t> items(count);
+  for (int64_t i = 0; i < count; ++i) {
+    items[i] = (OrderKey(x[i]) - least) << place_bits | static_cast<uint64_t>(i);
+  }
+  StableSortByBits(items, place_bits, end);
+  return items;
+}
+
+// `group_of`: whether that is wanted.
+template <typename T>
+Groups GroupSlices(const T* x, const Slices& slices, bool group_of) {
+  if (slices.outer == 1 && slices.inner == 1) {
+    const int place_bits = std::bit_width(static_cast<uint64_t>(slices.count));
+    if (const auto items = SortedWithPlaces(x, slices.count, place_bits)) {
+      const auto at = [&](int64_t i) { return (*items)[i]; };
+      return GroupInOrder(
+          slices.count, group_of,
+          [&](int64_t i) { return static_cast<int64_t>(at(i) & ((1ull << place_bits) - 1)); },
+          [&](int64_t i) { return at(i) >> place_bits != at(i - 1) >> place_bits; });
+    }
+  }
   LargeVector<int64_t> order(slices.count);
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
                    [&](int64_t i, int64_t j) { return Precedes(x, slices, i, j); });
-  Groups result{.groups = {}, .group_of = std::vector<int64_t>(slices.count)};
-  for (const int64_t slice : order) {
-    std::vector<Group>& groups = result.groups;
-    if (groups.empty() || Precedes(x, slices, groups.back().first, slice)) {
-      groups.push_back({slice, 0});
-    }
-    ++groups.back().count;
-    result.group_of[slice] = static_cast<int64_t>(groups.size()) - 1;
-  }
-  return result;
+  return GroupInOrder(
+      slices.count, group_of, [&](int64_t i) { return order[i]; },
+      [&](int64_t i) { return Precedes(x, slices, order[i - 1], order[i]); });
 }
 
 // Puts the groups in the order of their first slices.
@@ -133,6 +206,7 @@ absl::Status WriteIndices(KernelContext& context, const Groups& g) {
 }
 
 absl::Status Compute(KernelContext& context) {
+  constexpr int kInverse = 2;  // the output inverse_indices
   std::optional<int> axis;
   if (context.attrs().Has("axis")) {
     NOMO_ASSIGN_OR_RETURN(
@@ -140,8 +214,9 @@ absl::Status Compute(KernelContext& context) {
   }
   const Slices slices = SlicesOf(context.input_shape(0), axis);
   Groups groups;
-  Dispatch(AllTypes{}, context.input_dtype(0),
-           [&]<typename T>() { groups = GroupSlices(context.input<T>(0).data(), slices); });
+  Dispatch(AllTypes{}, context.input_dtype(0), [&]<typename T>() {
+    groups = GroupSlices(context.input<T>(0).data(), slices, context.num_outputs() > kInverse);
+  });
   if (!context.attrs().Bool("sorted")) OrderByOccurrence(groups);
   NOMO_RETURN_IF_ERROR(WriteSlices(context, axis, slices, groups.groups));
   return WriteIndices(context, groups);

@@ -10,6 +10,7 @@
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/memory.h"
 #include "nomograph/ops/image/roi_taps.h"
 
 namespace nomograph::image {
@@ -47,54 +48,76 @@ S BinValue(const Plane<T>& x, const RoiTaps& rows, const RoiTaps& columns, int64
 // image that any sample needs, whatever the number of samples in it.
 class RegionMeans {
  public:
-  RegionMeans(const RoiTaps& rows, const RoiTaps& columns, int64_t bin_rows, int64_t bin_columns)
-      : rows_(rows),
-        columns_(columns),
-        row_weights_(rows.weight.begin(), rows.weight.end()),
-        column_weights_(columns.weight.begin(), columns.weight.end()),
-        bin_rows_(bin_rows),
-        bin_columns_(bin_columns),
-        samples_(static_cast<float>(rows.per_bin / 2 * (columns.per_bin / 2))) {
-    if (rows.index.empty()) return;
-    const auto [least, greatest] = std::minmax_element(rows.index.begin(), rows.index.end());
+  // Elements of x and y lie as these say.
+  RegionMeans(const RoiSamples& samples, const VolumeLayout& x, const VolumeLayout& y)
+      : rows_(samples.rows),
+        columns_(samples.columns),
+        row_weights_(rows_.weight.begin(), rows_.weight.end()),
+        column_weights_(columns_.weight.begin(), columns_.weight.end()),
+        x_(x),
+        y_(y),
+        samples_(static_cast<float>(rows_.per_bin / 2 * (columns_.per_bin / 2))) {
+    if (rows_.index.empty()) return;
+    const auto [least, greatest] = std::minmax_element(rows_.index.begin(), rows_.index.end());
     first_ = *least;
     needed_.resize(*greatest - *least + 1);
-    for (const int64_t row : rows.index) needed_[row - first_] = true;
-    sums_.resize(needed_.size() * bin_columns);
+    for (const int64_t row : rows_.index) needed_[row - first_] = true;
+    sums_.resize(needed_.size() * y_.sizes[2] * kPlanes);
   }
 
-  // Those of a channel, `step` apart.
-  void Compute(const Plane<float>& x, int64_t step, float* out) {
-    for (size_t r = 0; r < needed_.size(); ++r) {
-      if (!needed_[r]) continue;
-      const float* const row = x.data + (first_ + static_cast<int64_t>(r)) * x.row_step;
-      for (int64_t bin = 0; bin < bin_columns_; ++bin) {
-        float sum = 0;
-        for (int64_t j = bin * columns_.per_bin; j < (bin + 1) * columns_.per_bin; ++j) {
-          sum += column_weights_[j] * row[columns_.index[j] * x.column_step];
-        }
-        sums_[r * bin_columns_ + bin] = sum;
-      }
+  // Those of all channels: x and y are the first one's.
+  void Compute(const float* x, float* y) {
+    int64_t c = 0;
+    for (; c + kPlanes <= x_.channels; c += kPlanes) {
+      Planes<kPlanes>(x + c * x_.channel_stride, y + c * y_.channel_stride);
     }
-    for (int64_t bin_row = 0; bin_row < bin_rows_; ++bin_row) {
-      for (int64_t bin = 0; bin < bin_columns_; ++bin, out += step) {
-        float sum = 0;
-        for (int64_t i = bin_row * rows_.per_bin; i < (bin_row + 1) * rows_.per_bin; ++i) {
-          sum += row_weights_[i] * sums_[(rows_.index[i] - first_) * bin_columns_ + bin];
-        }
-        *out = samples_ == 0 ? 0 : sum / samples_;
-      }
-    }
+    for (; c < x_.channels; ++c) Planes<1>(x + c * x_.channel_stride, y + c * y_.channel_stride);
   }
 
  private:
+  // So many channels share the places and weights that are read.
+  static constexpr int64_t kPlanes = 4;
+
+  template <int64_t kCount>
+  void Planes(const float* x, float* y) {
+    const int64_t step = x_.position_stride, row_step = x_.sizes[2] * step;
+    const int64_t plane = x_.channel_stride, bins = y_.sizes[2];
+    for (size_t r = 0; r < needed_.size(); ++r) {
+      if (!needed_[r]) continue;
+      const float* const row = x + (first_ + static_cast<int64_t>(r)) * row_step;
+      float* const sums = sums_.data() + r * bins * kCount;
+      for (int64_t bin = 0; bin < bins; ++bin) {
+        float sum[kCount] = {};
+        for (int64_t j = bin * columns_.per_bin; j < (bin + 1) * columns_.per_bin; ++j) {
+          const float* const at = row + columns_.index[j] * step;
+          const float weight = column_weights_[j];
+          for (int64_t c = 0; c < kCount; ++c) sum[c] += weight * at[c * plane];
+        }
+        for (int64_t c = 0; c < kCount; ++c) sums[bin * kCount + c] = sum[c];
+      }
+    }
+    for (int64_t bin_row = 0; bin_row < y_.sizes[1]; ++bin_row) {
+      for (int64_t bin = 0; bin < bins; ++bin, y += y_.position_stride) {
+        float sum[kCount] = {};
+        for (int64_t i = bin_row * rows_.per_bin; i < (bin_row + 1) * rows_.per_bin; ++i) {
+          const float* const sums =
+              sums_.data() + ((rows_.index[i] - first_) * bins + bin) * kCount;
+          for (int64_t c = 0; c < kCount; ++c) sum[c] += row_weights_[i] * sums[c];
+        }
+        for (int64_t c = 0; c < kCount; ++c) {
+          y[c * y_.channel_stride] = samples_ == 0 ? 0 : sum[c] / samples_;
+        }
+      }
+    }
+  }
+
   const RoiTaps &rows_, &columns_;
   const std::vector<float> row_weights_, column_weights_;
-  const int64_t bin_rows_, bin_columns_;
+  const VolumeLayout &x_, &y_;
   const float samples_;
   int64_t first_ = 0;  // of the rows of the image
   std::vector<bool> needed_;
-  std::vector<float> sums_;  // by row, bin
+  LargeVector<float> sums_;  // by row, bin, channel
 };
 
 // A concrete node.
@@ -110,12 +133,9 @@ struct RoiAlignNode {
     const bool maximum = context.attrs().String("mode") == "max";
     if constexpr (std::is_same_v<S, float>) {
       if (!maximum) {
-        RegionMeans means(rows, columns, y.sizes[1], y.sizes[2]);
-        for (int64_t c = 0; c < x.channels; ++c) {
-          means.Compute({context.input<float>(0).data() + x.Offset(image, c),
-                         x.sizes[2] * x.position_stride, x.position_stride},
-                        y.position_stride, context.output<float>(0).data() + y.Offset(index, c));
-        }
+        RegionMeans(samples, x, y)
+            .Compute(context.input<float>(0).data() + x.Offset(image, 0),
+                     context.output<float>(0).data() + y.Offset(index, 0));
         return absl::OkStatus();
       }
     }

@@ -1,7 +1,12 @@
 // ArgMax, ArgMin.
+#include <limits>
+#include <memory>
+
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/op.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/reduction/arg_reduction.h"
 
 namespace nomograph {
 namespace {
@@ -61,6 +66,34 @@ absl::Status ArgReduceReference(KernelContext& context) {
   return absl::OkStatus();
 }
 
+// float32 by loops of vectors.
+template <bool kMax>
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareArgReduce(const PrepareContext& context) {
+  const Shape& shape = context.inputs[0].shape;
+  if (context.inputs[0].dtype != DType::kFloat32 || shape.num_elements() == 0) return nullptr;
+  NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs.Int("axis"), shape.rank()));
+  ArgReduction r{.greatest = kMax,
+                 .last = context.attrs.Bool("select_last_index"),
+                 .count = shape[axis],
+                 .inner = shape.Strides()[axis]};
+  if (r.count > std::numeric_limits<int32_t>::max()) return nullptr;
+  const int64_t results = shape.num_elements() / r.count;
+  r.outer = results / r.inner;
+  constexpr int64_t kWorthThreads = 1 << 16;
+  const int threads = shape.num_elements() < kWorthThreads ? 1 : context.threads;
+  return MakeComputeKernel(
+      [=](KernelContext& run) {
+        const float* const x = run.input<float>(0).data();
+        int64_t* const y = run.output<int64_t>(0).data();
+        ParallelParts(threads, [&](int part, int parts) {
+          const int64_t begin = results * part / parts;
+          ArgReduce(r, x, y + begin, begin, results * (part + 1) / parts);
+        });
+        return absl::OkStatus();
+      },
+      "loop");
+}
+
 template <bool kMax>
 OpDef ArgReduceOp(std::string name) {
   return OpDef(std::move(name))
@@ -73,6 +106,7 @@ OpDef ArgReduceOp(std::string name) {
             "whether the last of equal elements is chosen, not the first")
       .Infer(InferArgReduce)
       .Reference(ArgReduceReference<kMax>)
+      .Fast(PrepareArgReduce<kMax>)
       .GradientIsZero();
 }
 

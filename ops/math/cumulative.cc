@@ -1,5 +1,9 @@
 // CumSum, CumProd.
+#include <algorithm>
+#include <memory>
+
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/int_args.h"
 #include "nomograph/core/op/registry.h"
@@ -28,23 +32,53 @@ absl::StatusOr<int> RunAxis(const KernelContext& context) {
 }
 
 template <typename T, bool kProduct>
-void Accumulate(const T* x, T* y, int64_t count, int64_t step, bool exclusive, bool reverse) {
-  using Sum = math::WrappingSum<T>;
-  Sum sum = kProduct ? 1 : 0;
+math::WrappingSum<T> Join(math::WrappingSum<T> sum, T x) {
+  const auto element = static_cast<math::WrappingSum<T>>(static_cast<ComputeType<T>>(x));
+  return kProduct ? sum * element : sum + element;
+}
+
+// A line of `count` elements that lie side by side.
+template <typename T, bool kProduct>
+void Accumulate(const T* x, T* y, int64_t count, bool exclusive, bool reverse) {
+  math::WrappingSum<T> sum = kProduct ? 1 : 0;
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t place = (reverse ? count - 1 - i : i) * step;
-    const auto element = static_cast<Sum>(static_cast<ComputeType<T>>(x[place]));
-    const Sum before = sum;
-    if constexpr (kProduct)
-      sum *= element;
-    else
-      sum += element;
+    const int64_t place = reverse ? count - 1 - i : i;
+    const auto before = sum;
+    sum = Join<T, kProduct>(sum, x[place]);
     y[place] = static_cast<T>(exclusive ? before : sum);
   }
 }
 
+// Some lines of `count` elements, `step` apart, the first elements of which lie side by side.
+constexpr int64_t kLines = 256;
+template <typename T, bool kProduct>
+void AccumulateLines(const T* x, T* y, int64_t lines, int64_t count, int64_t step, bool exclusive,
+                     bool reverse) {
+  math::WrappingSum<T> sums[kLines];
+  std::fill_n(sums, lines, math::WrappingSum<T>{kProduct ? 1 : 0});
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t place = (reverse ? count - 1 - i : i) * step;
+    const T* const from = x + place;
+    T* const to = y + place;  // which may be `from`
+    if (exclusive) {
+#pragma omp simd
+      for (int64_t k = 0; k < lines; ++k) {
+        const auto before = sums[k];
+        sums[k] = Join<T, kProduct>(before, from[k]);
+        to[k] = static_cast<T>(before);
+      }
+    } else {
+#pragma omp simd
+      for (int64_t k = 0; k < lines; ++k) {
+        sums[k] = Join<T, kProduct>(sums[k], from[k]);
+        to[k] = static_cast<T>(sums[k]);
+      }
+    }
+  }
+}
+
 template <bool kProduct>
-absl::Status CumulativeReference(KernelContext& context) {
+absl::Status Cumulate(KernelContext& context, int threads) {
   NOMO_ASSIGN_OR_RETURN(const int axis, RunAxis(context));
   const bool exclusive = context.attrs().Bool("exclusive");
   const bool reverse = context.attrs().Bool("reverse");
@@ -52,16 +86,38 @@ absl::Status CumulativeReference(KernelContext& context) {
   if (shape.num_elements() == 0) return absl::OkStatus();
   const int64_t count = shape[axis];
   const int64_t step = shape.Strides()[axis];
-  const int64_t lines = shape.num_elements() / count;
+  const int64_t outer = shape.num_elements() / count / step;
   Dispatch(NumberTypes{}, context.input_dtype(0), [&]<typename T>() {
     const T* x = context.input<T>(0).data();
     T* y = context.output<T>(0).data();
-    for (int64_t line = 0; line < lines; ++line) {
-      const int64_t begin = line / step * step * count + line % step;
-      Accumulate<T, kProduct>(x + begin, y + begin, count, step, exclusive, reverse);
-    }
+    const int64_t blocks = (step + kLines - 1) / kLines;
+    ParallelFor(threads, outer * blocks, [&](int64_t i) {
+      const int64_t first = i % blocks * kLines, begin = i / blocks * count * step + first;
+      if (step == 1) {
+        Accumulate<T, kProduct>(x + begin, y + begin, count, exclusive, reverse);
+      } else {
+        AccumulateLines<T, kProduct>(x + begin, y + begin, std::min(kLines, step - first), count,
+                                     step, exclusive, reverse);
+      }
+    });
   });
   return absl::OkStatus();
+}
+
+template <bool kProduct>
+absl::Status CumulativeReference(KernelContext& context) {
+  return Cumulate<kProduct>(context, 1);
+}
+
+template <bool kProduct>
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareCumulative(const PrepareContext& context) {
+  constexpr int64_t kWorthThreads = 1 << 16;
+  if (context.threads == 1 || context.inputs[0].shape.num_elements() < kWorthThreads) {
+    return nullptr;
+  }
+  return MakeComputeKernel(
+      [threads = context.threads](KernelContext& run) { return Cumulate<kProduct>(run, threads); },
+      "lines by parts");
 }
 
 template <bool kProduct>
@@ -80,6 +136,7 @@ OpDef CumulativeOp(std::string name) {
       .Attr("reverse", false, "whether to run from the end of the axis to its beginning")
       .Infer(InferCumulative)
       .Reference(CumulativeReference<kProduct>)
+      .Fast(PrepareCumulative<kProduct>)
       .InPlace();
 }
 

@@ -11,6 +11,7 @@ namespace nomograph {
 namespace {
 
 using math::ExpandLike;
+using math::FastReduction;
 using math::ReduceExamples;
 using math::ReduceGradient;
 using math::ReduceOp;
@@ -86,6 +87,7 @@ NOMO_REGISTER_OP(
                 .name = "ReduceLogSumExp",
                 .since = 18,
                 .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+        .Fast(FastReduction(Reduction::Kind::kLogSumExp))
         .Gradient(ReduceGradient(LogSumExpGradient))
         .Examples(
             ReduceExamples({kFloats,

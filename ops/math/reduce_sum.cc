@@ -130,6 +130,7 @@ NOMO_REGISTER_OP(ReduceOp<ProdReducer>("math.ReduceProd", NumberTypes{})
                              .name = "ReduceProd",
                              .since = 18,
                              .attrs = {{"axes", KnownAttr::kInput, "", 1}}})
+                     .Fast(FastReduction(Reduction::Kind::kProduct))
                      .Gradient(ReduceGradient(ProdGradient))
                      .Examples(ReduceExamples({kFloats,
                                                {1, -2, 3, 4, 0.5, -6},

@@ -1,11 +1,13 @@
 // Max, Min, Sum, Mean of any number of tensors.
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/onednn/onednn.h"
 #include "nomograph/core/op/elementwise.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/vector/row_sum.h"
 #include "nomograph/ops/math/integer.h"
 
 namespace nomograph {
@@ -54,6 +56,26 @@ OpDef VariadicOp(std::string name, TypeList<Ts...> types, Step step, Finish fini
         });
         return absl::OkStatus();
       });
+}
+
+// float32 by a loop of vectors: the sum in double, or the mean.
+PrepareFn FastSum(bool mean) {
+  return [mean](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+    if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+    return MakeComputeKernel(
+        [mean, threads = context.threads](KernelContext& run) {
+          const int count = run.num_inputs();
+          ForEachRow(
+              run,
+              [&](const std::byte* const* inputs, std::byte* output, int64_t size) {
+                SumOfRows(reinterpret_cast<const float* const*>(inputs), count,
+                          mean ? 1.0 / count : 1.0, reinterpret_cast<float*>(output), size);
+              },
+              threads);
+          return absl::OkStatus();
+        },
+        "loop");
+  };
 }
 
 constexpr auto kItself = [](auto folded, int) { return folded; };
@@ -154,6 +176,7 @@ NOMO_REGISTER_OP(
         .Source("ONNX Sum; Keras Add")
         .Known({.as = "onnx", .name = "Sum"})
         .AsPostOp(PostOpOfTwo(dnnl_binary_add))
+        .Fast(FastSum(/*mean=*/false))
         .Gradient(SumGradient)
         .Examples(ExampleTable()
                       .Rows(kNumbers, {{1, 2, 3, 6}, {-5, 2, 1, -2}, {0.5, 0.25, 8, 8.75}})
@@ -168,6 +191,7 @@ NOMO_REGISTER_OP(VariadicOp<SumType>(
                           "with NumPy broadcasting.")
                      .Source("ONNX Mean; Keras Average")
                      .Known({.as = "onnx", .name = "Mean"})
+                     .Fast(FastSum(/*mean=*/true))
                      .Gradient(MeanGradient)
                      .Examples(ExampleTable()
                                    .Rows(kFloats, {{1, 2, 3, 2},

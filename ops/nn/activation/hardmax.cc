@@ -1,7 +1,11 @@
 // nn.Hardmax: 1 for the greatest element along an axis, 0 for the others.
+#include <algorithm>
 #include <limits>
+#include <memory>
 
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/reduction/arg_reduction.h"
 #include "nomograph/ops/nn/lines.h"
 
 namespace nomograph::nn {
@@ -28,6 +32,39 @@ absl::Status HardmaxCompute(KernelContext& context) {
                 });
   });
   return absl::OkStatus();
+}
+
+// float32: zeros, and a 1 at each place that a loop of vectors finds.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareHardmax(const PrepareContext& context) {
+  const Shape& shape = context.inputs[0].shape;
+  if (context.inputs[0].dtype != DType::kFloat32 || shape.num_elements() == 0) return nullptr;
+  NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs.Int("axis"), shape.rank()));
+  ArgReduction r{.count = shape[axis], .inner = shape.Strides()[axis]};
+  if (r.count > std::numeric_limits<int32_t>::max()) return nullptr;
+  r.outer = shape.num_elements() / r.count / r.inner;
+  constexpr int64_t kWorthThreads = 1 << 16;
+  const int threads = shape.num_elements() < kWorthThreads ? 1 : context.threads;
+  return MakeComputeKernel(
+      [=](KernelContext& run) {
+        const float* const x = run.input<float>(0).data();
+        float* const y = run.output<float>(0).data();
+        ParallelRanges(threads, r.outer, [&](int64_t begin, int64_t end) {
+          const int64_t size = r.count * r.inner;
+          std::fill(y + begin * size, y + end * size, 0.0f);
+          constexpr int64_t kPlaces = 64;
+          int64_t places[kPlaces];
+          for (int64_t i = begin * r.inner; i < end * r.inner; i += kPlaces) {
+            const int64_t count = std::min(kPlaces, end * r.inner - i);
+            ArgReduce(r, x, places, i, i + count);
+            for (int64_t k = 0; k < count; ++k) {
+              const int64_t line = (i + k) / r.inner, at = (i + k) % r.inner;
+              y[line * size + places[k] * r.inner + at] = 1;
+            }
+          }
+        });
+        return absl::OkStatus();
+      },
+      "loop");
 }
 
 std::vector<Example> HardmaxExamples() {
@@ -69,6 +106,7 @@ NOMO_REGISTER_OP(
         .Attr("axis", -1, "in [-rank, rank)")
         .Infer(InferLines)
         .Reference(HardmaxCompute)
+        .Fast(PrepareHardmax)
         .GradientIsZero()
         .Examples(HardmaxExamples));
 

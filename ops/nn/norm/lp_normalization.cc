@@ -1,8 +1,12 @@
 // nn.LpNormalization: vectors along an axis over their norm.
+#include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "nomograph/core/gradient/gradient.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/reduction/reduction.h"
 #include "nomograph/ops/nn/lines.h"
 
 namespace nomograph::nn {
@@ -28,6 +32,65 @@ absl::Status LpNormalizationCompute(KernelContext& context) {
                 });
   });
   return absl::OkStatus();
+}
+
+// y[k] = x[k] / norms[k * step], where that is not 0, else 0.
+void DivideByNorms(const float* x, const double* norms, int64_t step, float* y, int64_t count) {
+  if (step == 0) {
+    if (*norms == 0) {
+      std::fill_n(y, count, 0.0f);
+      return;
+    }
+    const double factor = 1 / *norms;
+#pragma omp simd
+    for (int64_t k = 0; k < count; ++k) y[k] = static_cast<float>(x[k] * factor);
+    return;
+  }
+#pragma omp simd
+  for (int64_t k = 0; k < count; ++k) {
+    const double quotient = x[k] / norms[k];
+    y[k] = static_cast<float>(norms[k] == 0 ? 0 : quotient);
+  }
+}
+
+// float32: the norms in another order than one after the other.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareLpNormalization(const PrepareContext& context) {
+  const Shape& shape = context.inputs[0].shape;
+  if (context.inputs[0].dtype != DType::kFloat32 || shape.num_elements() == 0) return nullptr;
+  NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(context.attrs.Int("axis"), shape.rank()));
+  const bool squares = context.attrs.Int("p") == 2;
+  const int64_t size = shape[axis], inner = shape.Strides()[axis];
+  const int64_t outer = shape.num_elements() / size / inner;
+  Reduction norm{
+      .kind = squares ? Reduction::Kind::kSumOfSquares : Reduction::Kind::kSumOfMagnitudes,
+      .outer = outer,
+      .reduced = inner == 1 ? 1 : size,
+      .kept = inner,
+      .length = inner == 1 ? size : 1,
+      .root = squares};
+  constexpr int64_t kWorthThreads = 1 << 16;
+  const int threads = shape.num_elements() < kWorthThreads ? 1 : context.threads;
+  return MakeComputeKernel(
+      [=](KernelContext& run) {
+        const float* const x = run.input<float>(0).data();
+        float* const y = run.output<float>(0).data();
+        // Some lines that lie side by side at a time.
+        constexpr int64_t kLines = 64;
+        const int64_t parts = (inner + kLines - 1) / kLines;
+        ParallelFor(threads, outer * parts, [&](int64_t part) {
+          const int64_t o = part / parts, first = part % parts * kLines;
+          const int64_t count = std::min(kLines, inner - first), begin = o * inner + first;
+          double norms[kLines];
+          ReduceToDouble(norm, x, norms, begin, begin + count);
+          const int64_t at = o * size * inner + first;
+          if (inner == 1) return DivideByNorms(x + at, norms, 0, y + at, size);
+          for (int64_t i = 0; i < size; ++i) {
+            DivideByNorms(x + at + i * inner, norms, 1, y + at + i * inner, count);
+          }
+        });
+        return absl::OkStatus();
+      },
+      "loop");
 }
 
 std::vector<Example> LpNormalizationExamples() {
@@ -89,6 +152,7 @@ NOMO_REGISTER_OP(
         .Max(2)
         .Infer(InferLines)
         .Reference(LpNormalizationCompute)
+        .Fast(PrepareLpNormalization)
         .Gradient(Gradient)
         .InPlace()
         .Examples(LpNormalizationExamples));

@@ -42,12 +42,13 @@ void LpPoolReference(const KernelContext& context, const Window& window) {
   const ActivationLayout x(context.input_shape(0), context.attrs()),
       y(context.output_shape(0), context.attrs());
   const Taps taps(window);
+  const LpNorm none(context.attrs());  // of no elements
   for (int64_t n = 0; n < y.batches; ++n) {
     for (int64_t c = 0; c < y.channels; ++c) {
       const T* in = context.input<T>(0).data() + x.Offset(n, c);
       T* out = context.output<T>(0).data() + y.Offset(n, c);
       ForEachIndex(taps.output_sizes(), [&](const Index3& at) {
-        LpNorm norm(context.attrs());
+        LpNorm norm = none;
         taps.ForEach(at, [&](int64_t, int64_t position) {
           norm.Add(static_cast<double>(in[position * x.position_stride]));
         });
