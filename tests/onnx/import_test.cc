@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -316,6 +317,39 @@ TEST(OnnxImport, WhatIsNotCoveredBecomesALambda) {
               HasSubstr("ai.onnx's Frobnicate of opset 13, which opset 17 does not have so"));
 }
 
+// What ONNX Runtime itself needs of its quantised operators.
+TEST(OnnxImport, QuantisedOperatorsLackNothing) {
+  const std::string x = "x", scale = "scale", zero = "zero", scales = "scales";
+  const auto import = [](const std::string& op_type, std::vector<std::string> inputs) {
+    OnnxBuilder b(13);
+    b.Opset("com.microsoft", 1);
+    b.Input("x", TensorProto::UINT8, {3, 3});
+    b.Floats("scale", {}, {0.5});
+    b.Floats("scales", {3}, {0.5, 0.25, 1});
+    b.Raw("zero", {}, TensorProto::UINT8, "\x05");
+    b.Node(op_type, std::move(inputs), {"y"}, "com.microsoft");
+    b.Output("y", TensorProto::UINT8, {});
+    std::vector<std::string> warnings;
+    const auto model =
+        onnx::ImportFromBytes(b.Finish().SerializeAsString(), "", {.warnings = &warnings});
+    return model.ok() && !warnings.empty() ? warnings[0] : Message(model.status());
+  };
+  EXPECT_EQ(import("QLinearSigmoid", {x, scale, "", scale}), "");
+  for (const auto& [op_type, inputs, message] :
+       std::vector<std::tuple<std::string, std::vector<std::string>, std::string>>{
+           {"QLinearSigmoid", {x, scales, "", scale}, "input 1: only one number is supported"},
+           {"QLinearMul", {x, scale, zero, x, scale, zero, scales}, "input 6: only one number"},
+           {"QLinearSoftmax", {x, scale, zero, scale, zero}, "attribute opset is missing"},
+           {"QLinearConcat", {scale, zero, x, scale, zero}, "attribute axis is missing"},
+           {"QLinearConcat", {scale, zero, x, scale}, "three for each part"},
+           {"QGemm", {x, scale, zero, x, scale, zero, "", scale}, "inputs 7 and 8: expected"},
+           {"MatMulIntegerToFloat", {x, x, scales, scale}, "input 2: only one number"}}) {
+    const std::string found = import(op_type, inputs);
+    EXPECT_THAT(found, HasSubstr(message));
+    EXPECT_THAT(found, HasSubstr(op_type)) << "it names the node";
+  }
+}
+
 // An output of an op that is missing has the type that is declared for it, or none.
 TEST(OnnxImport, DeclaredTypesStandWhereTheOpIsMissing) {
   OnnxBuilder b(13);
@@ -336,6 +370,23 @@ TEST(OnnxImport, DeclaredTypesStandWhereTheOpIsMissing) {
   const auto exported = onnx::ExportToString(*model);
   ASSERT_TRUE(exported.ok()) << exported.status();
   EXPECT_TRUE(onnx::ImportFromBytes(*exported).ok());
+}
+
+// Symbolic sizes are followed with a few numbers, all of which are below 8000.
+TEST(OnnxImport, APartThatIsEmptyForSmallSizesIsNotTakenToBeEmpty) {
+  OnnxBuilder b(13);
+  b.Input("x", TensorProto::FLOAT, {"n"});
+  b.Ints("start", {1}, {8000});
+  b.Ints("end", {1}, {9000});
+  b.Floats("row", {3}, {1, 2, 3});
+  b.Node("Slice", {"x", "start", "end"}, {"part"});
+  b.Node("Add", {"part", "row"}, {"y"});
+  b.Output("y", TensorProto::FLOAT, {});
+  const auto model = onnx::ImportFromBytes(b.Finish().SerializeAsString());
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto y = RunModel(*model, Tensor::Full(DType::kFloat32, {8003}, 7));
+  ASSERT_TRUE(y.ok()) << y.status();
+  EXPECT_EQ(y->ToString(), "float32[3] [8, 9, 10]");
 }
 
 TEST(OnnxImport, NewerVersionsAreReadWithAWarning) {

@@ -19,6 +19,7 @@ import cases_elementwise
 import cases_image
 import cases_microsoft
 import cases_nn
+import cases_qlinear
 import cases_quant
 import cases_recurrent
 import cases_reduce
@@ -34,6 +35,7 @@ import table
 #   LRN of an even size                 refused                      ONNX's backend suite
 #   Pad with constant int32 axes        refused                      NumPy
 #   Gelu of float64                     no kernel                    NumPy
+#   QLinearReduceMean                   no kernel                    NumPy
 #   SkipSimplifiedLayerNormalization's mean: zeros, whatever the input; no case
 
 
@@ -42,7 +44,7 @@ def main():
         sys.exit(__doc__)
     cases = table.Cases(runners.OnnxRuntime(pathlib.Path(sys.argv[1]).resolve()))
     for module in (cases_microsoft, cases_elementwise, cases_reduce, cases_array, cases_nn, cases_recurrent,
-                   cases_image, cases_quant):
+                   cases_image, cases_quant, cases_qlinear):
         module.add(cases)
     if cases.failures:
         sys.exit("\n".join(["ONNX Runtime failed:", *cases.failures]))

@@ -75,7 +75,7 @@ def _model(op, inputs, outputs, attrs, domain, opset, free):
     node = helper.make_node(op, names, results, domain=domain)
     for key, value in attrs.items():
         node.attribute.append(helper.make_attribute(
-            key, numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value))
+            key.rstrip("_"), numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value))
     nodes, declared = [node], []
     for i, (name, dtype) in enumerate(zip(results, outputs)):
         if dtype in RAW_TYPES:
@@ -103,6 +103,7 @@ class Cases:
         outputs: their dtypes, None for one that is absent; otherwise there is one, of the first input's dtype.
         free: input -> the axes of it that the model declares as symbols, or their names by axis. tolerance: of a float
         output, relative to its largest magnitude. ref: the outputs where ONNX Runtime does not implement the case.
+        attrs: the node's; one that is named as a parameter here has a _ behind its name.
         """
         name = f"{domain.removeprefix('com.')}_{op}_{label}".lstrip("_").replace(" ", "_").replace("-", "_")
         assert name.isidentifier() and name not in self.names, name

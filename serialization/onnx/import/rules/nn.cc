@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "nomograph/serialization/onnx/import/operators.h"
+#include "nomograph/serialization/onnx/import/rules/matrix_softmax.h"
 #include "nomograph/serialization/onnx/import/rules/window.h"
 
 namespace nomograph::onnx {
@@ -245,20 +246,9 @@ const OperatorRegistrar kNormalizations({
     {"SimplifiedLayerNormalization", "nn.RmsNormalization", 1, ImportRmsNormalization},
 });
 
-// Before opset 13 softmax worked on a matrix: the axes from `axis` on were one.
 absl::Status ImportMatrixSoftmax(NodeImporter& node) {
-  const std::string op = RuleOf(node).op;
   NOMO_ASSIGN_OR_RETURN(const int64_t axis, node.Int("axis", 1));
-  const ValueId x = node.input(0);
-  const PartialShape& shape = node.type(x).shape;
-  if (axis == -1 || (shape.has_rank() && axis == shape.rank() - 1)) {
-    NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add(op, {x}, {{"axis", -1}}));
-    return node.Return({y});
-  }
-  NOMO_ASSIGN_OR_RETURN(const ValueId flat, node.Add("array.Flatten", {x}, {{"axis", axis}}));
-  NOMO_ASSIGN_OR_RETURN(const ValueId soft, node.Add(op, {flat}, {{"axis", -1}}));
-  NOMO_ASSIGN_OR_RETURN(const ValueId sizes, node.Add("array.Shape", {x}));
-  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("array.Reshape", {soft, sizes}));
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, MatrixSoftmax(node, RuleOf(node).op, node.input(0), axis));
   return node.Return({y});
 }
 
