@@ -69,18 +69,20 @@ HWY_INLINE V ExpLinear(V x, V above, V below, V inner) {
 // ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)
 HWY_INLINE V Softplus(V x) {
   const D d;
-  const V bounded = hn::Max(hn::Set(d, -87.0f), hn::Neg(hn::Abs(x)));
-  const V y = hn::Add(hn::Max(x, hn::Zero(d)), hn::Log1p(d, Exp(d, bounded)));
+  const V least = hn::Set(d, -87.0f), below = hn::Neg(hn::Abs(x));
+  const V e = hn::IfThenZeroElse(hn::Lt(below, least), Exp(d, hn::Max(least, below)));
+  const V y = hn::Add(hn::Max(x, hn::Zero(d)), hn::Log1p(d, e));
   return KeepNan(x, y);
 }
 
 // x tanh(ln(1 + e^x)) = x w / (w + 2) with w = e^x (e^x + 2)
 HWY_INLINE V Mish(V x) {
   const D d;
-  const V two = hn::Set(d, 2.0f), great = hn::Set(d, 20.0f);
-  const V bounded = Clip(hn::Set(d, -87.0f), great, x);
-  const V e = Exp(d, bounded), w = hn::Mul(e, hn::Add(e, two));
-  const V y = hn::Mul(bounded, hn::Div(w, hn::Add(w, two)));
+  const V two = hn::Set(d, 2.0f), great = hn::Set(d, 20.0f), least = hn::Set(d, -87.0f);
+  // Below the least nothing is left, so that of -infinity NaN becomes: -inf * 0.
+  const V e = hn::IfThenZeroElse(hn::Lt(x, least), Exp(d, Clip(least, great, x)));
+  const V w = hn::Mul(e, hn::Add(e, two));
+  const V y = hn::Mul(x, hn::Div(w, hn::Add(w, two)));
   return hn::IfThenElse(hn::Gt(x, great), x, y);
 }
 
@@ -130,6 +132,8 @@ void RunFunction(float a, float b, const float* from, float* to, int64_t count) 
   constexpr float kGreatest = std::numeric_limits<float>::max();
   constexpr float kTurns = 39000, kExponents = 88;
   const V greatest = hn::Set(d, kGreatest), one = hn::Set(d, 1.0f), zero = hn::Zero(d);
+  // -0 stays, too.
+  const auto keep_zero = [=](V x, V y) HWY_ATTR { return hn::IfThenElse(hn::Eq(x, zero), x, y); };
   const auto positive = [=](V x) HWY_ATTR { return hn::And(hn::Gt(x, zero), hn::Le(x, greatest)); };
   switch (kFunction) {
     case Elementary::kAcos:
@@ -181,13 +185,14 @@ void RunFunction(float a, float b, const float* from, float* to, int64_t count) 
       return served([d](V x) HWY_ATTR { return hn::Log2(d, x); }, positive,
                     [](float x) { return std::log2(x); });
     case Elementary::kSin:
-      return served([d](V x) HWY_ATTR { return hn::Sin(d, x); }, within(kTurns),
+      return served([=](V x) HWY_ATTR { return keep_zero(x, hn::Sin(d, x)); }, within(kTurns),
                     [](float x) { return std::sin(x); });
     case Elementary::kSinh:
       return served([d](V x) HWY_ATTR { return hn::Sinh(d, x); }, within(kExponents),
                     [](float x) { return std::sinh(x); });
     case Elementary::kTan:
-      return served([d](V x) HWY_ATTR { return hn::Div(hn::Sin(d, x), hn::Cos(d, x)); },
+      return served([=](V x)
+                        HWY_ATTR { return keep_zero(x, hn::Div(hn::Sin(d, x), hn::Cos(d, x))); },
                     within(kTurns), [](float x) { return std::tan(x); });
     default:
       return RunTotal<kFunction>(a, b, from, to, count);

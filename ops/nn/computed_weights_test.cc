@@ -40,7 +40,7 @@ TEST(ComputedWeights, ArePackedInEachRun) {
     bool winograd;
   } cases[] = {
       {{1, 48, 40, 40}, {33, 48, 3, 3}, true},
-      {{1, 16, 5, 40, 40}, {8, 16, 3, 3, 3}, true},
+      {{1, 32, 3, 40, 40}, {48, 32, 3, 3, 3}, true},
       {{1, 64, 4, 4},
        {64, 64, 3, 3},
        false},  // to pack them takes longer than sums of so few pixels
