@@ -165,16 +165,17 @@ def main():
     parser.add_argument("--markdown", type=pathlib.Path, help="writes the table there, too")
     parser.add_argument("models", nargs="*", metavar="MODEL",
                         help="only these; 'known': those of tests/onnx/real_models, 'further', 'wider', 'rarer': the "
-                             "others, 'attention': that by itself")
+                             "others, 'attention': that by itself, 'operators': one operator each")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
     zoo.install(work)
     import further_models
+    import operators
     import rarer_models
     import wider_models
     groups = {"known": zoo.models(work), "further": further_models.models(),
               "wider": wider_models.models(), "rarer": rarer_models.models(),
-              "attention": further_models.attention()}
+              "attention": further_models.attention(), "operators": operators.models()}
     chosen = set(arguments.models) or {"known", "further", "wider", "rarer"}
     models = [model for group, members in groups.items() for model in members
               if group in chosen or model.name in chosen]
