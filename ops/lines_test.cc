@@ -16,8 +16,6 @@
 namespace nomograph {
 namespace {
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
 using Line = std::vector<double>;
 struct Case {
   std::string op;
@@ -73,7 +71,8 @@ double LogSumExp(const Line& x) {
 }
 
 Line Softmax(Line x, bool logarithm) {
-  const double sum = LogSumExp(x);
+  double sum = LogSumExp(x);
+  if (std::isinf(sum)) sum = std::nan("");
   for (double& v : x) v = logarithm ? v - sum : std::exp(v - sum);
   return x;
 }
