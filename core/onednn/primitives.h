@@ -136,10 +136,6 @@ typename Primitive::primitive_desc DescribeBackward(const dnnl::primitive_attr& 
   return internal::CreateBackward<Primitive>(attr, forward, arguments...);
 }
 
-// Whether SoftmaxForward's logarithms are as precise as float32 is. Those of version 3 (3.12.1 with
-// AVX2) are off by 3e-6.
-inline constexpr bool kHasPreciseLogSoftmax = DNNL_VERSION_MAJOR < 3;
-
 // Whether the implementation multiplies the weights by zeros where no input is, next to the first
 // and the last: NaN and infinities among them then make NaN of outputs that they have no part in.
 // One of version 3's deconvolutions does (3.12.1 with AVX2).

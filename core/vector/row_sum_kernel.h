@@ -150,6 +150,17 @@ HWY_INLINE V ExpOfAny(V x) {
 }
 #endif
 
+// The same for x up to 0; it may be 0 where that is a subnormal number.
+HWY_INLINE V ExpOfNegative(V x) {
+#if HWY_TARGET == HWY_AVX3
+  return ExpOfAny(x);
+#else
+  const D d;
+  // From -87.7 on the power of 2 that Exp() makes is 0.
+  return Exp(d, Clip(hn::Set(d, -88.0f), hn::Zero(d), x));
+#endif
+}
+
 inline void ExpElements(const float* x, float* y, int64_t count) {
   ForEachVector(count, x, y, [](V v) HWY_ATTR { return ExpOfAny(v); });
 }
@@ -185,11 +196,21 @@ HWY_INLINE V There(V v, int64_t count, float other) {
 HWY_INLINE float Greatest(const float* x, int64_t count) {
   const D d;
   constexpr float kLow = -std::numeric_limits<float>::infinity();
-  V greatest = hn::Set(d, kLow);
-  EachPart(x, count, [&](V v, int64_t, int64_t there) HWY_ATTR {
-    greatest = hn::Max(greatest, There(v, there, kLow));
+  constexpr int64_t kParts = 4;  // none waits for the one before it
+  V greatest[kParts];
+  for (V& one : greatest) one = hn::Set(d, kLow);
+  const int64_t whole = count / (kParts * kLanes) * kParts * kLanes;
+  for (int64_t i = 0; i < whole; i += kParts * kLanes) {
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kParts; ++k) {
+      greatest[k] = hn::Max(greatest[k], hn::LoadU(d, x + i + k * kLanes));
+    }
+  }
+  EachPart(x + whole, count - whole, [&](V v, int64_t, int64_t there) HWY_ATTR {
+    greatest[0] = hn::Max(greatest[0], There(v, there, kLow));
   });
-  return hn::GetLane(hn::MaxOfLanes(d, greatest));
+  return hn::GetLane(hn::MaxOfLanes(
+      d, hn::Max(hn::Max(greatest[0], greatest[1]), hn::Max(greatest[2], greatest[3]))));
 }
 
 inline void Softmax(const float* x, float* y, int64_t count, bool logarithm) {
@@ -197,7 +218,7 @@ inline void Softmax(const float* x, float* y, int64_t count, bool logarithm) {
   const V greatest = hn::Set(d, Greatest(x, count));
   V sums = hn::Zero(d);
   EachPart(x, count, [&](V v, int64_t i, int64_t there) HWY_ATTR {
-    const V e = ExpOfAny(hn::Sub(v, greatest));
+    const V e = ExpOfNegative(hn::Sub(v, greatest));
     if (!logarithm) StorePart(e, there, y + i);
     sums = hn::Add(sums, There(e, there, 0.0f));
   });
@@ -238,7 +259,7 @@ void SoftmaxSomeColumns(const float* x, float* y, int64_t rows, int64_t stride, 
   for (int64_t r = 0; r < rows; ++r) {
 #pragma GCC unroll 4
     for (int64_t v = 0; v < kVectors; ++v) {
-      const V e = ExpOfAny(hn::Sub(load(x + r * stride, v), greatest[v]));
+      const V e = ExpOfNegative(hn::Sub(load(x + r * stride, v), greatest[v]));
       if (!logarithm) store(e, v, y + r * stride);
       sums[v] = hn::Add(sums[v], e);
     }

@@ -7,7 +7,6 @@
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/numeric/exact_math.h"
 #include "nomograph/core/numeric/threads.h"
-#include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/example_table.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/vector/row_sum.h"
@@ -63,32 +62,13 @@ ComputeFn SoftmaxCompute(bool logarithm) {
   };
 }
 
-PrepareFn SoftmaxFast(dnnl::algorithm algorithm) {
-  return onednn::Prepare([algorithm](onednn::Builder& b) {
-    const PrepareContext& context = b.context();
-    if (context.inputs[0].dtype != DType::kFloat32) return false;
-    if (algorithm == dnnl::algorithm::softmax_log && !onednn::kHasPreciseLogSoftmax) return false;
-    const Shape shape = ThreeAxes(context.inputs[0].shape, context.attrs.Int("axis"));
-    // What is alone on its axis has the exact result 1 (logarithm 0), which oneDNN's logarithm
-    // misses by 1.4e-6.
-    if (shape[1] == 1) return false;
-    const auto data = shape[2] == 1 ? onednn::RowMajor(DType::kFloat32, {shape[0], shape[1]})
-                                    : onednn::RowMajor(DType::kFloat32, shape.dims());
-    const auto pd = onednn::Describe<onednn::SoftmaxForward>(
-        b.Attr(), dnnl::prop_kind::forward_inference, algorithm, data, data, 1);
-    b.Add<onednn::SoftmaxForward>(
-        pd, {{DNNL_ARG_SRC, b.Input(0, data)}, {DNNL_ARG_DST, b.Output(0, data)}});
-    return true;
-  });
-}
-
-// In float32: along the last axis where oneDNN's kernel is not wanted because it may lose NaN,
-// along others because its loops for these are slow.
-PrepareFn SoftmaxLoops(bool logarithm, bool last_axis) {
+// float32 by loops of vectors.
+PrepareFn SoftmaxLoops(bool logarithm) {
   return [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
     if (context.inputs[0].dtype != DType::kFloat32 || !context.post_ops.empty()) return nullptr;
     const Shape shape = ThreeAxes(context.inputs[0].shape, context.attrs.Int("axis"));
-    if (shape[1] < 2 || last_axis != (shape[2] == 1)) return nullptr;
+    if (shape[1] < 2) return nullptr;
+    const bool last_axis = shape[2] == 1;
     constexpr int64_t kPerThread = 8192;  // elements: less is not worth a thread
     const int64_t worth = std::max<int64_t>(1, shape.num_elements() / kPerThread);
     const int threads = static_cast<int>(std::min<int64_t>(context.threads, worth));
@@ -224,9 +204,7 @@ NOMO_REGISTER_OP(
                   "ONNX Softmax since version 13; Keras Softmax")
         .Known({.as = "onnx", .name = "Softmax", .since = 13})
         .Reference(SoftmaxCompute(false))
-        .Fast(SoftmaxLoops(/*logarithm=*/false, /*last_axis=*/false))
-        .Fast(SoftmaxFast(dnnl::algorithm::softmax_accurate))
-        .Fast(SoftmaxLoops(/*logarithm=*/false, /*last_axis=*/true))
+        .Fast(SoftmaxLoops(/*logarithm=*/false))
         .Gradient(SoftmaxGradient)
         .Examples(SoftmaxExamples));
 NOMO_REGISTER_OP(
@@ -238,9 +216,7 @@ NOMO_REGISTER_OP(
         "ONNX LogSoftmax since version 13; tf.nn.log_softmax")
         .Known({.as = "onnx", .name = "LogSoftmax", .since = 13})
         .Reference(SoftmaxCompute(true))
-        .Fast(SoftmaxLoops(/*logarithm=*/true, /*last_axis=*/false))
-        .Fast(SoftmaxFast(dnnl::algorithm::softmax_log))
-        .Fast(SoftmaxLoops(/*logarithm=*/true, /*last_axis=*/true))
+        .Fast(SoftmaxLoops(/*logarithm=*/true))
         .Gradient(LogSoftmaxGradient)
         .Examples(LogSoftmaxExamples));
 
