@@ -80,7 +80,7 @@ absl::Status ImportConcat(NodeImporter& node) {
   }
   if (!node.has_attribute("axis")) return InvalidArgument("attribute axis is missing");
   Attributes attrs;
-  NOMO_RETURN_IF_ERROR(node.CopyAll("array.Concat", attrs));
+  NOMO_RETURN_IF_ERROR(node.Copy("array.Concat", "axis", attrs));
   std::vector<ValueId> parts;
   for (int i = 2; i < node.num_inputs(); i += 3) {
     NOMO_ASSIGN_OR_RETURN(parts.emplace_back(), Dequantized(node, i));
