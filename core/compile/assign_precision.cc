@@ -65,7 +65,7 @@ Attributes Marked(Attributes attrs) {
 }
 
 bool Ask(const LoweredNode& node, const Attributes& attrs, const Specs& specs) {
-  return node.op->takes_post_ops(
+  return node.op->TakesPostOps(
       {attrs, specs.inputs, specs.outputs, specs.constants, {}, /*threads=*/1});
 }
 
@@ -101,7 +101,7 @@ class Assigner {
   // Where the machine multiplies bfloat16, kernels that round factors themselves are faster than to
   // round these beforehand, and those that can but reckon that it does not pay are right.
   Factors FactorsOf(const LoweredNode& node) const {
-    if (!HasBFloat16Products() || !node.op->takes_post_ops) return Factors::kBFloat16;
+    if (!HasBFloat16Products() || !node.op->MayTakePostOps()) return Factors::kBFloat16;
     std::optional<Specs> described = SpecsOf(graph_, node);
     if (!described || !described->AllFloat32()) return Factors::kBFloat16;
     Specs& specs = *described;
@@ -296,7 +296,7 @@ class Assigner {
 }  // namespace
 
 bool RoundsItself(const LoweredGraph& graph, const LoweredNode& node) {
-  if (!node.op->takes_post_ops) return false;
+  if (!node.op->MayTakePostOps()) return false;
   const std::optional<Specs> specs = SpecsOf(graph, node);
   if (!specs) return false;
   const FormScope scope(FormScope::Wish::kEstimate);
@@ -306,7 +306,7 @@ bool RoundsItself(const LoweredGraph& graph, const LoweredNode& node) {
 
 absl::StatusOr<bool> AssignPrecision(LoweredGraph& graph, const OpRegistry& registry) {
   const bool any = std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const LoweredNode& node) {
-    return node.op->low_precision == LowPrecision::kGains || node.op->takes_post_ops != nullptr;
+    return node.op->low_precision == LowPrecision::kGains || node.op->MayTakePostOps();
   });
   if (!any) return false;
   const OpDef* cast = registry.Find("array.Cast");

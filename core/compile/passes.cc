@@ -243,7 +243,7 @@ bool FusePostOps(LoweredGraph& graph, int threads, const Tuning* tuning) {
       graph,
       [&](const LoweredNode& producer, const LoweredNode& node, Consumer& consumer,
           int input) -> std::optional<LoweredNode> {
-        if (!node.op->as_post_op || !producer.op->takes_post_ops) return std::nullopt;
+        if (!node.op->as_post_op || !producer.op->MayTakePostOps()) return std::nullopt;
         std::optional<PostOp> post_op = node.op->as_post_op(consumer.At(input));
         if (!post_op) return std::nullopt;
         LoweredNode fused = producer;
@@ -256,9 +256,10 @@ bool FusePostOps(LoweredGraph& graph, int threads, const Tuning* tuning) {
         fused.post_ops.push_back(*post_op);
         const NodeForm* const form =
             tuning == nullptr ? nullptr : tuning->Find(FormKey(graph, fused, threads));
-        if (!AskAsProducer(graph, fused, threads, form, producer.op->takes_post_ops)) {
-          return std::nullopt;
-        }
+        const bool takes = AskAsProducer(
+            graph, fused, threads, form,
+            [&](const PrepareContext& context) { return producer.op->TakesPostOps(context); });
+        if (!takes) return std::nullopt;
         return fused;
       });
 }

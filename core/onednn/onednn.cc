@@ -91,32 +91,25 @@ bool BuildBinary(dnnl_alg_kind_t algorithm, onednn::Builder& b) {
 
 }  // namespace
 
-PrepareFn OneDnnEltwise(EltwiseOf eltwise) {
+FastKernel OneDnnEltwise(EltwiseOf eltwise) {
   const PrepareFn primitive =
       onednn::Prepare([eltwise](onednn::Builder& b) { return BuildEltwise(eltwise, b); });
-  return [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    const std::optional<Eltwise> function = eltwise(context.attrs);
-    if (!function || context.inputs[0].dtype != DType::kFloat32) return nullptr;
-    auto loop = onednn::PrepareElementwiseLoop(context, 0, ToPostOp(*function));
-    if (loop == nullptr) loop = onednn::PrepareElementwiseRows(context, 0, ToPostOp(*function));
-    return loop != nullptr ? std::move(loop) : primitive(context);
-  };
+  return {.prepare = [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+            const std::optional<Eltwise> function = eltwise(context.attrs);
+            if (!function || context.inputs[0].dtype != DType::kFloat32) return nullptr;
+            const PostOp step = ToPostOp(*function);
+            auto loop = onednn::PrepareElementwiseLoop(context, 0, step);
+            if (loop == nullptr) loop = onednn::PrepareElementwiseRows(context, 0, step);
+            return loop != nullptr ? std::move(loop) : primitive(context);
+          },
+          .takes_post_ops = [=](const PrepareContext& context) -> std::optional<bool> {
+            const std::optional<Eltwise> function = eltwise(context.attrs);
+            return function && onednn::ElementwiseRowsServe(context, 0, ToPostOp(*function));
+          }};
 }
 
-PrepareFn OneDnnEltwise(int algorithm, float alpha, float beta) {
+FastKernel OneDnnEltwise(int algorithm, float alpha, float beta) {
   return OneDnnEltwise(Always(algorithm, alpha, beta));
-}
-
-std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(EltwiseOf eltwise) {
-  return [eltwise](const PrepareContext& context) {
-    const std::optional<Eltwise> function = eltwise(context.attrs);
-    return function && onednn::ElementwiseRowsServe(context, 0, ToPostOp(*function));
-  };
-}
-
-std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(int algorithm, float alpha,
-                                                               float beta) {
-  return EltwiseTakesPostOps(Always(algorithm, alpha, beta));
 }
 
 PostOpFn EltwisePostOp(EltwiseOf eltwise) {
@@ -136,35 +129,29 @@ OpDef VectorFunctionOp(std::string name, double (*exact)(double), Elementary fun
   const int algorithm = AlgorithmOf(function);
   return FloatFunctionOp(std::move(name), exact)
       .Fast(OneDnnEltwise(algorithm))
-      .TakesPostOps(EltwiseTakesPostOps(algorithm))
       .Fast(FastElementwise(TypeList<float, Half, BFloat16>{}, [fast](float x) { return fast(x); }))
       .AsPostOp(EltwisePostOp(algorithm));
 }
 
-PrepareFn OneDnnBinary(dnnl_alg_kind_t algorithm) {
-  const PrepareFn primitive =
-      onednn::Prepare([algorithm](onednn::Builder& b) { return BuildBinary(algorithm, b); });
-  return [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
-    const int first = FirstOperand(algorithm, context);
-    const PostOp step = AsStep(algorithm, first);
-    auto loop = onednn::PrepareElementwiseLoop(context, first, step);
-    if (loop != nullptr) return loop;
-    NOMO_ASSIGN_OR_RETURN(auto kernel, primitive(context));
-    return kernel != nullptr ? std::move(kernel)
-                             : onednn::PrepareElementwiseRows(context, first, step);
-  };
-}
-
-std::function<bool(const PrepareContext&)> BinaryTakesPostOps(dnnl_alg_kind_t algorithm) {
-  const std::function<bool(const PrepareContext&)> primitive =
-      onednn::TakesPostOps([algorithm](onednn::Builder& b) { return BuildBinary(algorithm, b); });
-  return [=](const PrepareContext& context) {
-    if (context.inputs[0].dtype != DType::kFloat32) return false;
-    const int first = FirstOperand(algorithm, context);
-    return onednn::ElementwiseRowsServe(context, first, AsStep(algorithm, first)) ||
-           primitive(context);
-  };
+FastKernel OneDnnBinary(dnnl_alg_kind_t algorithm) {
+  const FastKernel primitive =
+      onednn::Fast([algorithm](onednn::Builder& b) { return BuildBinary(algorithm, b); });
+  return {.prepare = [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+            if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
+            const int first = FirstOperand(algorithm, context);
+            const PostOp step = AsStep(algorithm, first);
+            auto loop = onednn::PrepareElementwiseLoop(context, first, step);
+            if (loop != nullptr) return loop;
+            NOMO_ASSIGN_OR_RETURN(auto kernel, primitive.prepare(context));
+            return kernel != nullptr ? std::move(kernel)
+                                     : onednn::PrepareElementwiseRows(context, first, step);
+          },
+          .takes_post_ops = [=](const PrepareContext& context) -> std::optional<bool> {
+            if (context.inputs[0].dtype != DType::kFloat32) return false;
+            const int first = FirstOperand(algorithm, context);
+            if (onednn::ElementwiseRowsServe(context, first, AsStep(algorithm, first))) return true;
+            return primitive.takes_post_ops(context);
+          }};
 }
 
 PostOpFn BinaryPostOp(dnnl_alg_kind_t algorithm, bool commutative) {

@@ -51,12 +51,8 @@ using PostOpFn = std::function<std::optional<PostOp>(const FusionQuery&)>;
 
 // The fast kernel of an op with one input that applies the function to each element. It serves
 // float32.
-PrepareFn OneDnnEltwise(EltwiseOf eltwise);
-PrepareFn OneDnnEltwise(int algorithm, float alpha = 0, float beta = 0);
-// For OpDef::TakesPostOps: what makes one loop with the function.
-std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(EltwiseOf eltwise);
-std::function<bool(const PrepareContext&)> EltwiseTakesPostOps(int algorithm, float alpha = 0,
-                                                               float beta = 0);
+FastKernel OneDnnEltwise(EltwiseOf eltwise);
+FastKernel OneDnnEltwise(int algorithm, float alpha = 0, float beta = 0);
 // The same for OpDef::AsPostOp.
 PostOpFn EltwisePostOp(EltwiseOf eltwise);
 PostOpFn EltwisePostOp(int algorithm, float alpha = 0, float beta = 0);
@@ -68,9 +64,7 @@ OpDef VectorFunctionOp(std::string name, double (*exact)(double), Elementary fun
 
 // The fast kernel of an op with two inputs, a and b, that broadcast as NumPy's do; `algorithm` is a
 // dnnl_binary_*. It serves float32.
-PrepareFn OneDnnBinary(dnnl_alg_kind_t algorithm);
-// The same for OpDef::TakesPostOps.
-std::function<bool(const PrepareContext&)> BinaryTakesPostOps(dnnl_alg_kind_t algorithm);
+FastKernel OneDnnBinary(dnnl_alg_kind_t algorithm);
 // The same for OpDef::AsPostOp. Unless `commutative`, only a can be what the producer yields.
 PostOpFn BinaryPostOp(dnnl_alg_kind_t algorithm, bool commutative);
 

@@ -338,13 +338,16 @@ PrepareFn Prepare(BuildFn build) {
   };
 }
 
-std::function<bool(const PrepareContext&)> TakesPostOps(BuildFn build) {
-  return [build = std::move(build)](const PrepareContext& context) {
+FastKernel Fast(BuildFn build) {
+  const auto takes_post_ops = [build](const PrepareContext& context) -> std::optional<bool> {
     auto kernel = PrepareIn(Builder::Mode::kTrial, build, context);
     // oneDNN's own reference implementations serve all post-ops, but a step of its own is faster
     // than they are.
-    return kernel.ok() && *kernel != nullptr && !absl::StrContains((*kernel)->Describe(), " ref");
+    if (!kernel.ok() || *kernel == nullptr) return std::nullopt;
+    if (absl::StrContains((*kernel)->Describe(), " ref")) return std::nullopt;
+    return true;
   };
+  return {Prepare(std::move(build)), takes_post_ops};
 }
 
 }  // namespace nomograph::onednn

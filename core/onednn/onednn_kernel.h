@@ -152,9 +152,8 @@ class Builder {
 using BuildFn = std::function<bool(Builder&)>;
 // For OpDef::Fast. Nodes with an empty tensor are left to the reference kernel.
 PrepareFn Prepare(BuildFn build);
-// For OpDef::TakesPostOps: whether Prepare(build) serves the node with the post-ops that the
-// context names.
-std::function<bool(const PrepareContext&)> TakesPostOps(BuildFn build);
+// The same for a kernel that applies post-ops, where the primitives do.
+FastKernel Fast(BuildFn build);
 
 }  // namespace nomograph::onednn
 

@@ -14,8 +14,8 @@ namespace {
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareFast(const OpDef& op, const PrepareContext& context,
                                                     KernelChoice choice) {
-  for (const PrepareFn& prepare : op.fast) {
-    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, prepare(context));
+  for (const FastKernel& fast : op.fast) {
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, fast.prepare(context));
     if (kernel == nullptr) continue;
     if (choice == KernelChoice::kFast || !MayLoseNan(*kernel)) return kernel;
   }

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -177,6 +178,34 @@ class Kernel {
 // Null: this kernel does not serve these dtypes, shapes or attributes, and the next one is asked.
 // An error: nothing can.
 using PrepareFn = std::function<absl::StatusOr<std::unique_ptr<Kernel>>(const PrepareContext&)>;
+// Whether the kernel applies the node's post-ops; none where it does not serve the node, so that
+// the op's next kernel is asked. Kernels that apply none may say here whether they round factors.
+using TakesPostOpsFn = std::function<std::optional<bool>(const PrepareContext&)>;
+// What OpDef::Fast() takes.
+struct FastKernel {
+  PrepareFn prepare;
+  TakesPostOpsFn takes_post_ops;  // none: it applies none
+};
+
+// The fast kernel of the nodes that `describe` knows, where `steps_of` knows what they fuse:
+//   optional<Node> describe(const PrepareContext&);
+//   optional<Steps> steps_of(const Node&, const PrepareContext&);
+//   StatusOr<unique_ptr<Kernel>> make(Node, Steps, const PrepareContext&);
+template <typename Describe, typename StepsOf, typename Make>
+FastKernel FusingKernel(Describe describe, StepsOf steps_of, Make make) {
+  return {.prepare = [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+            auto node = describe(context);
+            if (!node) return nullptr;
+            auto steps = steps_of(*node, context);
+            if (!steps) return nullptr;
+            return make(*std::move(node), *std::move(steps), context);
+          },
+          .takes_post_ops = [=](const PrepareContext& context) -> std::optional<bool> {
+            const auto node = describe(context);
+            if (!node) return std::nullopt;
+            return steps_of(*node, context).has_value();
+          }};
+}
 
 // A Kernel that calls `compute`, which may use that much scratch memory.
 std::unique_ptr<Kernel> MakeComputeKernel(ComputeFn compute, std::string description,

@@ -199,9 +199,23 @@ OpDef& OpDef::TypeVar(std::string var, DTypeSet types) {
   type_vars.emplace_back(std::move(var), types);
   return *this;
 }
-OpDef& OpDef::Fast(PrepareFn fn) {
-  fast.push_back(std::move(fn));
+OpDef& OpDef::Fast(FastKernel kernel) {
+  fast.push_back(std::move(kernel));
   return *this;
+}
+OpDef& OpDef::Fast(PrepareFn prepare, TakesPostOpsFn takes_post_ops) {
+  return Fast(FastKernel{std::move(prepare), std::move(takes_post_ops)});
+}
+bool OpDef::TakesPostOps(const PrepareContext& context) const {
+  for (const FastKernel& kernel : fast) {
+    if (kernel.takes_post_ops == nullptr) continue;
+    if (const std::optional<bool> takes = kernel.takes_post_ops(context)) return *takes;
+  }
+  return false;
+}
+bool OpDef::MayTakePostOps() const {
+  return std::any_of(fast.begin(), fast.end(),
+                     [](const FastKernel& k) { return k.takes_post_ops != nullptr; });
 }
 OpDef& OpDef::Input(std::string port, std::string type, std::string text) {
   return AddPort(*this, inputs,

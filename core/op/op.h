@@ -265,7 +265,8 @@ struct OpDef {
     return *this;
   }
   // A faster kernel; of several the one given first is asked first.
-  OpDef& Fast(PrepareFn fn);
+  OpDef& Fast(PrepareFn prepare, TakesPostOpsFn takes_post_ops = nullptr);
+  OpDef& Fast(FastKernel kernel);
   // The op written with other ops: its portable meaning, saved with models that use the op.
   OpDef& Body(BodyFn fn) {
     body = std::move(fn);
@@ -319,11 +320,6 @@ struct OpDef {
     as_post_op = std::move(fn);
     return *this;
   }
-  // Whether the fast kernel prepared for these specs applies post-ops.
-  OpDef& TakesPostOps(std::function<bool(const PrepareContext&)> fn) {
-    takes_post_ops = std::move(fn);
-    return *this;
-  }
   // The node as an affine map of its fused input, where it is one with known coefficients.
   OpDef& AsAffine(std::function<std::optional<ChannelAffine>(const FusionQuery&)> fn) {
     as_affine = std::move(fn);
@@ -369,6 +365,9 @@ struct OpDef {
   std::string ToString() const;  // "nn.Relu v1"
   const AttrDef* FindAttr(absl::string_view attr) const;
   bool has_kernel() const { return reference != nullptr || !fast.empty(); }
+  // Whether the fast kernel that serves the node applies its post-ops.
+  bool TakesPostOps(const PrepareContext& context) const;
+  bool MayTakePostOps() const;
 
   std::string name;  // domain.Name
   int version;
@@ -381,7 +380,7 @@ struct OpDef {
   Effects effects = Effects::kPure;
   InferFn infer;
   ComputeFn reference;
-  std::vector<PrepareFn> fast;
+  std::vector<FastKernel> fast;
   BodyFn body;
   std::function<std::vector<Example>()> examples;
   GradientFn gradient;
@@ -392,7 +391,6 @@ struct OpDef {
   bool is_view = false;
   bool in_place = false;
   std::function<std::optional<PostOp>(const FusionQuery&)> as_post_op;
-  std::function<bool(const PrepareContext&)> takes_post_ops;
   std::function<std::optional<ChannelAffine>(const FusionQuery&)> as_affine;
   std::function<std::vector<Tensor>(const PrepareContext&, const ChannelAffine&)> absorb_affine;
   std::vector<std::pair<Pattern, std::function<bool(const InferContext&)>>> patterns;

@@ -33,8 +33,7 @@ NOMO_REGISTER_OP(ElementwiseOp("nan.Max", FloatTypes{},
                      .Fast(OneDnnBinary(dnnl_binary_max)));
 NOMO_REGISTER_OP(ElementwiseOp("nan.Add", FloatTypes{}, [](auto a, auto b) { return a + b; })
                      .Doc("y = a + b")
-                     .Fast(OneDnnBinary(dnnl_binary_add))
-                     .TakesPostOps(BinaryTakesPostOps(dnnl_binary_add)));
+                     .Fast(OneDnnBinary(dnnl_binary_add)));
 
 // How often the op has run is its state.
 int notes = 0;

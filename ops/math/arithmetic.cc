@@ -76,7 +76,6 @@ NOMO_REGISTER_OP(
         .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.add(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Add", .since = 7})
         .Fast(OneDnnBinary(dnnl_binary_add))
-        .TakesPostOps(BinaryTakesPostOps(dnnl_binary_add))
         .AsPostOp(BinaryPostOp(dnnl_binary_add, /*commutative=*/true))
         .AsAffine(ByOperand(/*commutative=*/true,
                             [](double v) {
@@ -99,7 +98,6 @@ NOMO_REGISTER_OP(
         .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.subtract,tf.sub(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Sub", .since = 7})
         .Fast(OneDnnBinary(dnnl_binary_sub))
-        .TakesPostOps(BinaryTakesPostOps(dnnl_binary_sub))
         .AsPostOp(BinaryPostOp(dnnl_binary_sub, /*commutative=*/false))
         .AsAffine(ByOperand(/*commutative=*/false,
                             [](double v) {
@@ -122,7 +120,6 @@ NOMO_REGISTER_OP(
                         "mul(x|x1|scalar,y|x2)"})
         .Known({.as = "onnx", .name = "Mul", .since = 7})
         .Fast(OneDnnBinary(dnnl_binary_mul))
-        .TakesPostOps(BinaryTakesPostOps(dnnl_binary_mul))
         .AsPostOp(BinaryPostOp(dnnl_binary_mul, /*commutative=*/true))
         .AsAffine(ByOperand(/*commutative=*/true,
                             [](double v) {
@@ -143,7 +140,6 @@ NOMO_REGISTER_OP(
         .Source("ONNX Div; NumPy true_divide for floats")
         .Known({.as = "onnx", .name = "Div", .since = 7})
         .Fast(OneDnnBinary(dnnl_binary_div))
-        .TakesPostOps(BinaryTakesPostOps(dnnl_binary_div))
         .AsPostOp(BinaryPostOp(dnnl_binary_div, /*commutative=*/false))
         .AsAffine(ByOperand(/*commutative=*/false,
                             [](double v) {

@@ -244,6 +244,24 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareRows(const PackedNode& node,
                           std::move(steps), context.threads);
 }
 
+absl::StatusOr<std::unique_ptr<Kernel>> Make(ServedNode served, std::vector<FusedStep> steps,
+                                             const PrepareContext& context) {
+  const PackedNode& node = served.node;
+  if (served.rows) return PrepareRows(node, context, std::move(steps));
+  const Packing packing(node);
+  Tensor packed;
+  if (!RoundsFactors(context)) {
+    NOMO_ASSIGN_OR_RETURN(packed,
+                          Tensor::Create(DType::kUInt32, {node.constants, packing.Pairs()}));
+    for (int64_t i = 0; i < node.constants; ++i) {
+      packing.Pack<BFloat16View>(BitsOf(context) + i * node.constant_step,
+                                 packed.mutable_data<uint32_t>().data() + i * packing.Pairs());
+    }
+  }
+  return std::make_unique<BFloat16Kernel>(NodeProducts(node, std::move(steps)), packing,
+                                          std::move(packed), ProductThreads(node, context.threads));
+}
+
 }  // namespace
 
 bool RoundsFactors(const PrepareContext& context) {
@@ -252,39 +270,21 @@ bool RoundsFactors(const PrepareContext& context) {
          is_float(context.inputs[0]) && is_float(context.inputs[1]) && is_float(context.outputs[0]);
 }
 
-PrepareFn PrepareBFloat16(PackedNodeFn describe) {
-  return [describe = std::move(describe)](
-             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    const std::optional<ServedNode> served = Served(describe, context);
-    if (!served) return nullptr;
-    const PackedNode& node = served->node;
-    std::optional<std::vector<FusedStep>> steps = StepsOf(node, context);
-    if (!steps) return nullptr;
-    if (served->rows) return PrepareRows(node, context, *std::move(steps));
-    const Packing packing(node);
-    Tensor packed;
-    if (!RoundsFactors(context)) {
-      NOMO_ASSIGN_OR_RETURN(packed,
-                            Tensor::Create(DType::kUInt32, {node.constants, packing.Pairs()}));
-      for (int64_t i = 0; i < node.constants; ++i) {
-        packing.Pack<BFloat16View>(BitsOf(context) + i * node.constant_step,
-                                   packed.mutable_data<uint32_t>().data() + i * packing.Pairs());
-      }
-    }
-    return std::make_unique<BFloat16Kernel>(NodeProducts(node, *std::move(steps)), packing,
-                                            std::move(packed),
-                                            ProductThreads(node, context.threads));
+FastKernel FastBFloat16(PackedNodeFn describe) {
+  FastKernel kernel =
+      FusingKernel([describe = std::move(describe)](
+                       const PrepareContext& context) { return Served(describe, context); },
+                   [](const ServedNode& served, const PrepareContext& context) {
+                     return StepsOf(served.node, context);
+                   },
+                   Make);
+  // Whether such a node is multiplied in bfloat16 is for this kernel alone to say.
+  kernel.takes_post_ops = [takes = std::move(kernel.takes_post_ops)](
+                              const PrepareContext& context) -> std::optional<bool> {
+    if (!HasRoundedConstant(context) && !RoundsFactors(context)) return std::nullopt;
+    return takes(context).value_or(false);
   };
-}
-
-std::function<bool(const PrepareContext&)> BFloat16TakesPostOps(
-    PackedNodeFn describe, std::function<bool(const PrepareContext&)> otherwise) {
-  return [describe = std::move(describe),
-          otherwise = std::move(otherwise)](const PrepareContext& context) {
-    if (!HasRoundedConstant(context) && !RoundsFactors(context)) return otherwise(context);
-    const std::optional<ServedNode> served = Served(describe, context);
-    return served && StepsOf(served->node, context).has_value();
-  };
+  return kernel;
 }
 
 }  // namespace nomograph

@@ -19,10 +19,7 @@ bool RoundsFactors(const PrepareContext& context);
 // For OpDef::Fast: the forms "packed product in bfloat16" and "bfloat16 product of rows"
 // (core/form/form.h), on machines that multiply bfloat16;
 // kRoundingForm for marked nodes. `describe` is asked of nodes without a constant, too.
-PrepareFn PrepareBFloat16(PackedNodeFn describe);
-// For OpDef::TakesPostOps: `otherwise` is asked of the nodes that have other types.
-std::function<bool(const PrepareContext&)> BFloat16TakesPostOps(
-    PackedNodeFn describe, std::function<bool(const PrepareContext&)> otherwise);
+FastKernel FastBFloat16(PackedNodeFn describe);
 
 }  // namespace nomograph
 

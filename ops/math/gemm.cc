@@ -323,15 +323,10 @@ NOMO_REGISTER_OP(
         .Attr("transpose_b", false, "transposes b")
         .Infer(InferGemm)
         .Reference(GemmCompute)
-        .Fast(PrepareRounding(DescribeFactors))
-        .Fast(PrepareBFloat16(DescribePacked))
-        .Fast(PreparePacked(DescribePacked))
-        .Fast(onednn::Prepare(BuildGemm))
-        .TakesPostOps(RoundingTakesPostOps(
-            DescribeFactors,
-            BFloat16TakesPostOps(DescribePacked,
-                                 PackedTakesPostOps(DescribePacked,
-                                                    onednn::TakesPostOps(BuildGemm)))))
+        .Fast(FastRounding(DescribeFactors))
+        .Fast(FastBFloat16(DescribePacked))
+        .Fast(FastPacked(DescribePacked))
+        .Fast(onednn::Fast(BuildGemm))
         .Quantizes(QuantizedGemm)
         .InLowPrecision(LowPrecision::kGains)
         .Work(ProductWork)

@@ -46,7 +46,6 @@ NOMO_REGISTER_OP(
                 .name = "{keras.backend,keras.ops,keras.activations,tf,tf.math,tf.nn,np}.tanh(x)"})
         .Known({.as = "onnx", .name = "Tanh"})
         .Fast(OneDnnEltwise(dnnl_eltwise_tanh))
-        .TakesPostOps(EltwiseTakesPostOps(dnnl_eltwise_tanh))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_tanh))
         .Gradient(UnaryGradient([](auto&, auto& y, auto& dy) {
           return dy * (1 - Call("math.Square", {y}));

@@ -368,15 +368,10 @@ NOMO_REGISTER_OP(
         .Attr("transpose_b", false, "swaps the last two axes of b, which must have two")
         .Infer(InferMatMul)
         .Reference(MatMulCompute)
-        .Fast(PrepareRounding(DescribeFactors))
-        .Fast(PrepareBFloat16(DescribePacked))
-        .Fast(PreparePacked(DescribePacked))
-        .Fast(onednn::Prepare(BuildMatMul))
-        .TakesPostOps(RoundingTakesPostOps(
-            DescribeFactors,
-            BFloat16TakesPostOps(DescribePacked,
-                                 PackedTakesPostOps(DescribePacked,
-                                                    onednn::TakesPostOps(BuildMatMul)))))
+        .Fast(FastRounding(DescribeFactors))
+        .Fast(FastBFloat16(DescribePacked))
+        .Fast(FastPacked(DescribePacked))
+        .Fast(onednn::Fast(BuildMatMul))
         .Quantizes(QuantizedMatMul)
         .InLowPrecision(LowPrecision::kGains)
         .Work(ProductWork)

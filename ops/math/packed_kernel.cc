@@ -315,52 +315,49 @@ std::vector<VectorStep> StepsOfRun(const std::vector<FusedStep>& steps,
   return result;
 }
 
-PrepareFn PreparePacked(PackedNodeFn describe) {
-  return [describe = std::move(describe)](
-             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    std::optional<ServedNode> served = Served(describe, context);
-    if (!served) return nullptr;
-    const PackedNode* const node = &served->node;
-    std::optional<std::vector<FusedStep>> steps = StepsOf(*node, context);
-    if (!steps) return nullptr;
-    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> narrow,
-                          PrepareNarrow(*node, *steps, context.threads));
-    if (narrow != nullptr) return narrow;
-    const MatrixView& m = node->constant;
-    if (served->rows) {
-      const int64_t work = m.rows * m.columns * node->other_size * node->products;
-      return std::make_unique<RowKernel>(*std::move(served->rows), *node, *std::move(steps),
-                                         work < kLargeMatrix ? 1 : context.threads);
+namespace {
+
+absl::StatusOr<std::unique_ptr<Kernel>> Make(ServedNode served, std::vector<FusedStep> steps,
+                                             const PrepareContext& context) {
+  const PackedNode& node = served.node;
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> narrow,
+                        PrepareNarrow(node, steps, context.threads));
+  if (narrow != nullptr) return narrow;
+  const MatrixView& m = node.constant;
+  if (served.rows) {
+    const int64_t work = m.rows * m.columns * node.other_size * node.products;
+    return std::make_unique<RowKernel>(*std::move(served.rows), node, std::move(steps),
+                                       work < kLargeMatrix ? 1 : context.threads);
+  }
+  const int64_t floats = PackedFloats(node.side, m.rows, m.columns);
+  const auto pack = [&]() -> absl::StatusOr<Tensor> {
+    NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kFloat32, {node.constants, floats}));
+    for (int64_t i = 0; i < node.constants; ++i) {
+      MatrixView constant = m;
+      constant.data += i * node.constant_step;
+      PackInPieces(node.side, constant, packed.mutable_data<float>().data() + i * floats);
     }
-    const int64_t floats = PackedFloats(node->side, m.rows, m.columns);
-    const auto pack = [&]() -> absl::StatusOr<Tensor> {
-      NOMO_ASSIGN_OR_RETURN(Tensor packed,
-                            Tensor::Create(DType::kFloat32, {node->constants, floats}));
-      for (int64_t i = 0; i < node->constants; ++i) {
-        MatrixView constant = m;
-        constant.data += i * node->constant_step;
-        PackInPieces(node->side, constant, packed.mutable_data<float>().data() + i * floats);
-      }
-      return packed;
-    };
-    const std::string form =
-        absl::StrCat(node->side == ProductSide::kLeft ? "left " : "right ", m.rows, " ",
-                     m.row_stride, " ", m.column_stride, " ", node->constants);
-    NOMO_ASSIGN_OR_RETURN(Tensor packed,
-                          PackedOnce(context.constants[node->constant_input], form, pack));
-    return std::make_unique<PackedKernel>(NodeProducts(*node, *std::move(steps)), std::move(packed),
-                                          ProductThreads(*node, context.threads));
+    return packed;
   };
+  const std::string form =
+      absl::StrCat(node.side == ProductSide::kLeft ? "left " : "right ", m.rows, " ", m.row_stride,
+                   " ", m.column_stride, " ", node.constants);
+  NOMO_ASSIGN_OR_RETURN(Tensor packed,
+                        PackedOnce(context.constants[node.constant_input], form, pack));
+  return std::make_unique<PackedKernel>(NodeProducts(node, std::move(steps)), std::move(packed),
+                                        ProductThreads(node, context.threads));
 }
 
-std::function<bool(const PrepareContext&)> PackedTakesPostOps(
-    PackedNodeFn describe, std::function<bool(const PrepareContext&)> otherwise) {
-  return [describe = std::move(describe),
-          otherwise = std::move(otherwise)](const PrepareContext& context) {
-    // A step of its own costs less than the other kernel.
-    const std::optional<ServedNode> served = Served(describe, context);
-    return served ? StepsOf(served->node, context).has_value() : otherwise(context);
-  };
+}  // namespace
+
+FastKernel FastPacked(PackedNodeFn describe) {
+  // A step of its own costs less than another kernel with all that is fused.
+  return FusingKernel([describe = std::move(describe)](
+                          const PrepareContext& context) { return Served(describe, context); },
+                      [](const ServedNode& served, const PrepareContext& context) {
+                        return StepsOf(served.node, context);
+                      },
+                      Make);
 }
 
 }  // namespace nomograph

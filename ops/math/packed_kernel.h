@@ -79,10 +79,7 @@ int ProductThreads(const PackedNode& node, int threads);
 
 // For OpDef::Fast. It serves nodes for which one of these is the fastest way on this machine: the
 // forms "packed product" and "product of rows" (core/form/form.h).
-PrepareFn PreparePacked(PackedNodeFn describe);
-// For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PreparePacked() does not serve.
-std::function<bool(const PrepareContext&)> PackedTakesPostOps(
-    PackedNodeFn describe, std::function<bool(const PrepareContext&)> otherwise);
+FastKernel FastPacked(PackedNodeFn describe);
 
 }  // namespace nomograph
 

@@ -276,8 +276,7 @@ NOMO_REGISTER_OP(
         .Output("y", "T", "the shape to which the inputs broadcast")
         .Infer(BroadcastInputs)
         .Reference(PowReference)
-        .Fast(PreparePow)
-        .TakesPostOps(PowTakesPostOps)
+        .Fast(PreparePow, PowTakesPostOps)
         .AsPostOp(PowAsPostOp)
         .InPlace()
         .Gradient(BroadcastGradient(PowByBase, PowByExponent))
@@ -289,7 +288,6 @@ NOMO_REGISTER_OP(
         .Source("NumPy square; Keras ops.square")
         .Known({.as = "python", .name = "{keras.backend,keras.ops,tf,tf.math,np}.square(x)"})
         .Fast(OneDnnEltwise(dnnl_eltwise_square))
-        .TakesPostOps(EltwiseTakesPostOps(dnnl_eltwise_square))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_square))
         .Gradient(UnaryGradient([](auto& x, auto&, auto& dy) { return dy * (x * 2); }))
         .Examples(ExampleTable()
@@ -302,7 +300,6 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Sqrt", FloatTypes{}, [](auto x) { return st
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.sqrt(x)"})
                      .Known({.as = "onnx", .name = "Sqrt"})
                      .Fast(OneDnnEltwise(dnnl_eltwise_sqrt))
-                     .TakesPostOps(EltwiseTakesPostOps(dnnl_eltwise_sqrt))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_sqrt))
                      .Gradient(UnaryGradient([](auto&, auto& y, auto& dy) { return dy * 0.5 / y; }))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},
@@ -337,10 +334,10 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Reciprocal", FloatTypes{}, [](auto x) { ret
                      .Known({.as = "python",
                              .name = "{keras.ops,tf.math,np}.reciprocal,tf.reciprocal(x)"})
                      .Known({.as = "onnx", .name = "Reciprocal"})
-                     .Fast(PrepareReciprocal)
-                     .TakesPostOps([](const PrepareContext& context) {
-                       return onednn::ElementwiseRowsServe(context, 0, kInverse);
-                     })
+                     .Fast(PrepareReciprocal,
+                           [](const PrepareContext& context) {
+                             return onednn::ElementwiseRowsServe(context, 0, kInverse);
+                           })
                      .AsPostOp([](const FusionQuery& query) -> std::optional<PostOp> {
                        if (query.output.dtype != DType::kFloat32) return std::nullopt;
                        return kInverse;

@@ -13,7 +13,6 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Floor", FloatTypes{}, [](auto x) { return s
                      .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.floor(x)"})
                      .Known({.as = "onnx", .name = "Floor"})
                      .Fast(OneDnnEltwise(AlgorithmOf(Elementary::kFloor)))
-                     .TakesPostOps(EltwiseTakesPostOps(AlgorithmOf(Elementary::kFloor)))
                      .AsPostOp(EltwisePostOp(AlgorithmOf(Elementary::kFloor)))
                      .GradientIsZero()
                      .Examples(ExampleTable().Rows(
@@ -29,7 +28,6 @@ NOMO_REGISTER_OP(
                         "np}.ceil(x)"})
         .Known({.as = "onnx", .name = "Ceil"})
         .Fast(OneDnnEltwise(AlgorithmOf(Elementary::kCeil)))
-        .TakesPostOps(EltwiseTakesPostOps(AlgorithmOf(Elementary::kCeil)))
         .AsPostOp(EltwisePostOp(AlgorithmOf(Elementary::kCeil)))
         .GradientIsZero()
         .Examples(ExampleTable().Rows(
@@ -44,7 +42,6 @@ NOMO_REGISTER_OP(
                         "math}.rint(x|a)"})
         .Known({.as = "onnx", .name = "Round"})
         .Fast(OneDnnEltwise(AlgorithmOf(Elementary::kRound)))
-        .TakesPostOps(EltwiseTakesPostOps(AlgorithmOf(Elementary::kRound)))
         .AsPostOp(EltwisePostOp(AlgorithmOf(Elementary::kRound)))
         .GradientIsZero()
         .Examples(ExampleTable().Rows(kFloats, {{0.5, 0},
@@ -63,7 +60,6 @@ NOMO_REGISTER_OP(ElementwiseOp("math.Trunc", FloatTypes{}, [](auto x) { return s
                      .Source("NumPy trunc")
                      .Known({.as = "python", .name = "{keras.ops,np}.trunc,tf.truncate(x)"})
                      .Fast(OneDnnEltwise(AlgorithmOf(Elementary::kTrunc)))
-                     .TakesPostOps(EltwiseTakesPostOps(AlgorithmOf(Elementary::kTrunc)))
                      .AsPostOp(EltwisePostOp(AlgorithmOf(Elementary::kTrunc)))
                      .GradientIsZero()
                      .Examples(ExampleTable().Rows(

@@ -176,25 +176,22 @@ void MultiplyRounded(const MatrixView& left, const MatrixView& right, float* y, 
                   WholeFloats(left.rows, left.columns, right.columns), threads, scratch);
 }
 
-PrepareFn PrepareRounding(FactorsNodeFn describe) {
-  return [describe = std::move(describe)](
-             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    std::optional<FactorsNode> node = Served(describe, context);
-    if (!node) return nullptr;
-    std::optional<std::vector<FusedStep>> steps = StepsOf(*node, context);
-    if (!steps) return nullptr;
-    return std::make_unique<RoundingKernel>(*std::move(node), *std::move(steps), context.threads);
+FastKernel FastRounding(FactorsNodeFn describe) {
+  FastKernel kernel = FusingKernel(
+      [describe = std::move(describe)](const PrepareContext& context) {
+        return Served(describe, context);
+      },
+      [](const FactorsNode& node, const PrepareContext& context) { return StepsOf(node, context); },
+      [](FactorsNode node, std::vector<FusedStep> steps, const PrepareContext& context) {
+        return std::make_unique<RoundingKernel>(std::move(node), std::move(steps), context.threads);
+      });
+  // Whether a marked node rounds is for this kernel alone to say.
+  kernel.takes_post_ops = [takes = std::move(kernel.takes_post_ops)](
+                              const PrepareContext& context) -> std::optional<bool> {
+    if (!RoundsFactors(context)) return std::nullopt;
+    return takes(context).value_or(false);
   };
-}
-
-std::function<bool(const PrepareContext&)> RoundingTakesPostOps(
-    FactorsNodeFn describe, std::function<bool(const PrepareContext&)> otherwise) {
-  return [describe = std::move(describe),
-          otherwise = std::move(otherwise)](const PrepareContext& context) {
-    if (!RoundsFactors(context)) return otherwise(context);
-    const std::optional<FactorsNode> node = Served(describe, context);
-    return node && StepsOf(*node, context).has_value();
-  };
+  return kernel;
 }
 
 }  // namespace nomograph

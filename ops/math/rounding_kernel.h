@@ -33,10 +33,7 @@ struct FactorsNode {
 using FactorsNodeFn = std::function<std::optional<FactorsNode>(const PrepareContext& context)>;
 
 // For OpDef::Fast: the form kRoundingForm.
-PrepareFn PrepareRounding(FactorsNodeFn describe);
-// For OpDef::TakesPostOps: `otherwise` is asked of the nodes that are not marked.
-std::function<bool(const PrepareContext&)> RoundingTakesPostOps(
-    FactorsNodeFn describe, std::function<bool(const PrepareContext&)> otherwise);
+FastKernel FastRounding(FactorsNodeFn describe);
 
 // For kernels with such products inside. Whether it pays to round both factors of this one.
 bool RoundingPays(int64_t rows, int64_t terms, int64_t columns);

@@ -73,7 +73,7 @@ struct Node {
     std::vector<Tensor> constants(inputs.size());
     constants[1] = inputs[1];
     const PrepareContext context{attrs, specs, output_specs, constants, post_ops, 1};
-    if (!op->takes_post_ops(context)) return false;
+    if (!op->TakesPostOps(context)) return false;
     auto prepared = PrepareKernel(*op, context, KernelChoice::kFast);
     EXPECT_TRUE(prepared.ok()) << prepared.status();
     if (!prepared.ok()) return false;

@@ -149,7 +149,7 @@ int64_t RowsOf(const PrepareContext& context, const Layout& layout) {
   return context.outputs[0].shape.num_elements() / std::max<int64_t>(layout.columns, 1);
 }
 
-std::optional<std::vector<FusedStep>> StepsOf(const PrepareContext& context, const Layout& layout) {
+std::optional<std::vector<FusedStep>> StepsOf(const Layout& layout, const PrepareContext& context) {
   return FusedSteps(context, ProductSide::kRight, RowsOf(context, layout), layout.columns);
 }
 
@@ -209,23 +209,15 @@ absl::StatusOr<std::unique_ptr<NarrowWeights>> Pack(const PrepareContext& contex
   return weights;
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const PrepareContext& context) {
-  const std::optional<Layout> layout = Served(context);
-  if (!layout) return nullptr;
-  std::optional<std::vector<FusedStep>> steps = StepsOf(context, *layout);
-  if (!steps) return nullptr;
-  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<NarrowWeights> weights, Pack(context, *layout));
+absl::StatusOr<std::unique_ptr<Kernel>> Make(const Layout& layout, std::vector<FusedStep> steps,
+                                             const PrepareContext& context) {
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<NarrowWeights> weights, Pack(context, layout));
   return MakeNarrowKernel(std::move(weights),
-                          {.rows = RowsOf(context, *layout),
+                          {.rows = RowsOf(context, layout),
                            .other_input = kA,
                            .constant_input = kB,
                            .bias_input = context.has_input(kBias) ? kBias : -1},
-                          *std::move(steps), context.threads);
-}
-
-bool TakesPostOps(const PrepareContext& context) {
-  const std::optional<Layout> layout = Served(context);
-  return layout && StepsOf(context, *layout).has_value();
+                          std::move(steps), context.threads);
 }
 
 absl::StatusOr<std::vector<Value>> Body(absl::Span<const Value> in, const Attributes& attrs) {
@@ -350,8 +342,7 @@ NOMO_REGISTER_OP(
                 .Attr("transpose_b", false, "swaps the axes of b, dequantised")))
         .Infer(Infer)
         .Reference(Compute)
-        .Fast(Prepare)
-        .TakesPostOps(TakesPostOps)
+        .Fast(FusingKernel(Served, StepsOf, Make))
         .Body(Body)
         .Work(ProductWork)
         .Examples(Examples));

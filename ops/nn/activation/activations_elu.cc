@@ -41,7 +41,6 @@ OpDef Elu() {
       .Known({.as = "onnx", .name = "Elu"})
       .Attr("alpha", 1.0, "what -y approaches as x falls")
       .Fast(OneDnnEltwise(EluFunction))
-      .TakesPostOps(EltwiseTakesPostOps(EluFunction))
       .AsPostOp(EltwisePostOp(EluFunction))
       .Gradient(EluGradient([](const Attributes& attrs) {
         return Attributes{{"offset", attrs.Float("alpha")}};
@@ -82,7 +81,6 @@ OpDef Selu() {
         return Attributes{{"above", gamma}, {"offset", gamma * attrs.Float("alpha")}};
       }))
       .Fast(OneDnnEltwise(SeluFunction))
-      .TakesPostOps(EltwiseTakesPostOps(SeluFunction))
       .AsPostOp(EltwisePostOp(SeluFunction))
       .Fast(FastElementwise(
           TypeList<float, Half, BFloat16>{},
@@ -131,7 +129,6 @@ OpDef Celu() {
         return Attributes{{"factor", 1 / attrs.Float("alpha")}};
       }))
       .Fast(OneDnnEltwise(CeluFunction))
-      .TakesPostOps(EltwiseTakesPostOps(CeluFunction))
       .AsPostOp(EltwisePostOp(CeluFunction))
       .Fast(FastElementwise(TypeList<float, Half, BFloat16>{},
                             [](const Attributes& attrs) {

@@ -119,7 +119,6 @@ NOMO_REGISTER_OP(
                 .name = "{keras.backend,keras.ops,keras.activations,tf,tf.math,tf.nn}.sigmoid(x)"})
         .Known({.as = "onnx", .name = "Sigmoid"})
         .Fast(OneDnnEltwise(dnnl_eltwise_logistic))
-        .TakesPostOps(EltwiseTakesPostOps(dnnl_eltwise_logistic))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_logistic))
         .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
           return std::vector<Value>{Call("nn.SigmoidGrad", {g.gradient(0), g.output(0)})};
@@ -188,7 +187,6 @@ NOMO_REGISTER_OP(FloatFunctionOp("nn.Mish", [](double x) { return x * exact::Tan
                      .Known({.as = "python", .name = "{keras.ops,keras.activations}.mish(x)"})
                      .Known({.as = "onnx", .name = "Mish", .since = 18})
                      .Fast(OneDnnEltwise(AlgorithmOf(Elementary::kMish)))
-                     .TakesPostOps(EltwiseTakesPostOps(AlgorithmOf(Elementary::kMish)))
                      .AsPostOp(EltwisePostOp(AlgorithmOf(Elementary::kMish)))
                      .Gradient(GradientFromInput("nn.MishGrad"))
                      .Examples(ExampleTable().Rows(kFloats, {{0, 0},

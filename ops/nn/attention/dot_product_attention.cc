@@ -353,7 +353,7 @@ bool Rounds(const TiledAttention& a, const PrepareContext& context) {
                                       std::min({a.keys, a.size, a.value_size}) >= kManyTerms);
 }
 
-// For OpDef::TakesPostOps: it takes none, but says so of nodes that are asked whether they round.
+// The kernel takes no post-ops, but says so of nodes that are asked whether they round.
 bool AsksRounding(const PrepareContext& context) {
   if (!RoundsFactors(context)) return false;
   const TiledAttention a = Describe(context.attrs, context.inputs, context.outputs[0].shape);
@@ -506,8 +506,7 @@ NOMO_REGISTER_OP(
         .OptionalAttr("y_perm", AttrType::kInts, "the order of y's axes")
         .Infer(Infer)
         .Reference(Compute)
-        .Fast(PrepareTiled)
-        .TakesPostOps(AsksRounding)
+        .Fast(PrepareTiled, AsksRounding)
         .Body(Body)
         .Work(Operations)
         .Written(AttentionPattern(), IsFloat32)

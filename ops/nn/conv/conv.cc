@@ -160,7 +160,6 @@ std::optional<PackedNode> DescribeOtherwise(const PrepareContext& context) {
   if (node) node->pays = true;
   return node;
 }
-bool Declines(const PrepareContext&) { return false; }
 
 bool BuildConv(onednn::Builder& b) {
   const PrepareContext& context = b.context();
@@ -178,28 +177,7 @@ bool BuildConv(onednn::Builder& b) {
             attr, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src,
             weights, bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end);
       },
-      [&] { return !PackedTakesPostOps(DescribeOtherwise, Declines)(context); });
-}
-
-// Asks the kernels in their order.
-bool TakesPostOps(const PrepareContext& context) {
-  static const auto& takes = *new std::function<bool(const PrepareContext&)>(BFloat16TakesPostOps(
-      DescribeProduct,
-      TransposedTakesPostOps(
-          ConvDirection::kForward, WindowOfNode,
-          WinogradTakesPostOps(
-              WindowOfNode,
-              DepthwiseTakesPostOps(
-                  WindowOfNode,
-                  DirectTakesPostOps(
-                      WindowOfNode,
-                      TapsTakePostOps(
-                          WindowOfNode,
-                          PackedTakesPostOps(DescribePacked, [](const PrepareContext& node) {
-                            return onednn::TakesPostOps(BuildConv)(node) ||
-                                   PackedTakesPostOps(DescribeOtherwise, Declines)(node);
-                          }))))))));
-  return takes(context);
+      [&] { return !FastPacked(DescribeOtherwise).takes_post_ops(context).value_or(false); });
 }
 
 std::vector<Example> ConvExamples() {
@@ -333,16 +311,15 @@ NOMO_REGISTER_OP(
             .Output("y", "T", "[batch, spatial..., out], see data_format"))
         .Infer(InferConv)
         .Reference(ConvCompute)
-        .Fast(PrepareBFloat16(DescribeProduct))
-        .Fast(PrepareTransposed(ConvDirection::kForward, WindowOfNode))
-        .Fast(PrepareWinograd(WindowOfNode))
-        .Fast(PrepareDepthwise(WindowOfNode))
-        .Fast(PrepareDirect(WindowOfNode))
-        .Fast(PrepareTaps(WindowOfNode))
-        .Fast(PreparePacked(DescribePacked))
-        .Fast(onednn::Prepare(BuildConv))
-        .Fast(PreparePacked(DescribeOtherwise))
-        .TakesPostOps(TakesPostOps)
+        .Fast(FastBFloat16(DescribeProduct))
+        .Fast(FastTransposed(ConvDirection::kForward, WindowOfNode))
+        .Fast(FastWinograd(WindowOfNode))
+        .Fast(FastDepthwise(WindowOfNode))
+        .Fast(FastDirect(WindowOfNode))
+        .Fast(FastTaps(WindowOfNode))
+        .Fast(FastPacked(DescribePacked))
+        .Fast(onednn::Fast(BuildConv))
+        .Fast(FastPacked(DescribeOtherwise))
         .AbsorbsAffine(AbsorbAffine)
         .Gradient(ConvGradient(PlainConv()))
         .Quantizes(QuantizedConv)

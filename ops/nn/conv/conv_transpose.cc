@@ -355,10 +355,8 @@ NOMO_REGISTER_OP(
             .Output("y", "T", "[batch, spatial..., out], see data_format"))
         .Infer(InferConvTranspose)
         .Reference(ConvTransposeCompute)
-        .Fast(PrepareTransposed(ConvDirection::kTransposed, WindowOfNode))
-        .Fast(onednn::Prepare(BuildConvTranspose))
-        .TakesPostOps(TransposedTakesPostOps(ConvDirection::kTransposed, WindowOfNode,
-                                             onednn::TakesPostOps(BuildConvTranspose)))
+        .Fast(FastTransposed(ConvDirection::kTransposed, WindowOfNode))
+        .Fast(onednn::Fast(BuildConvTranspose))
         .AbsorbsAffine(AbsorbAffine)
         .Gradient(ConvGradient(TransposedConv()))
         .InLowPrecision(LowPrecision::kGains)

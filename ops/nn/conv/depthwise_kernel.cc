@@ -97,41 +97,32 @@ std::optional<std::vector<FusedStep>> StepsOf(const DepthwiseConv& conv,
                     conv.rows.output * conv.columns.output);
 }
 
-}  // namespace
-
-PrepareFn PrepareDepthwise(WindowOf window) {
-  return [window = std::move(window)](
-             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    std::optional<DepthwiseConv> conv = Describe(window, context);
-    if (!conv) return nullptr;
-    std::optional<std::vector<FusedStep>> steps = StepsOf(*conv, context);
-    if (!steps) return nullptr;
-    const Tensor& weights = context.constants[1];
-    const ConvKernelLayout kernel(weights.shape(), context.attrs);
-    const int64_t taps = conv->rows.taps * conv->columns.taps;
-    NOMO_ASSIGN_OR_RETURN(Tensor ordered, Tensor::Create(DType::kFloat32, {conv->kernels, taps}));
-    float* to = ordered.mutable_data<float>().data();
-    for (int64_t o = 0; o < conv->kernels; ++o) {
-      for (int64_t tap = 0; tap < taps; ++tap) {
-        *to++ = weights.data<float>()[kernel.Offset(tap, 0, o)];
-      }
+absl::StatusOr<std::unique_ptr<Kernel>> Make(DepthwiseConv conv, std::vector<FusedStep> steps,
+                                             const PrepareContext& context) {
+  const Tensor& weights = context.constants[1];
+  const ConvKernelLayout kernel(weights.shape(), context.attrs);
+  const int64_t taps = conv.rows.taps * conv.columns.taps;
+  NOMO_ASSIGN_OR_RETURN(Tensor ordered, Tensor::Create(DType::kFloat32, {conv.kernels, taps}));
+  float* to = ordered.mutable_data<float>().data();
+  for (int64_t o = 0; o < conv.kernels; ++o) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      *to++ = weights.data<float>()[kernel.Offset(tap, 0, o)];
     }
-    // A team of threads costs some microseconds.
-    constexpr int64_t kWorthThreads = 1 << 16;
-    const int64_t work = context.outputs[0].shape.num_elements() * taps;
-    const int threads = work < kWorthThreads ? 1 : context.threads;
-    return std::make_unique<DepthwiseKernel>(*std::move(conv), std::move(ordered),
-                                             *std::move(steps), context.has_input(2), threads);
-  };
+  }
+  // A team of threads costs some microseconds.
+  constexpr int64_t kWorthThreads = 1 << 16;
+  const int64_t work = context.outputs[0].shape.num_elements() * taps;
+  const int threads = work < kWorthThreads ? 1 : context.threads;
+  return std::make_unique<DepthwiseKernel>(std::move(conv), std::move(ordered), std::move(steps),
+                                           context.has_input(2), threads);
 }
 
-std::function<bool(const PrepareContext&)> DepthwiseTakesPostOps(
-    WindowOf window, std::function<bool(const PrepareContext&)> otherwise) {
-  return [window = std::move(window),
-          otherwise = std::move(otherwise)](const PrepareContext& context) {
-    const std::optional<DepthwiseConv> conv = Describe(window, context);
-    return conv ? StepsOf(*conv, context).has_value() : otherwise(context);
-  };
+}  // namespace
+
+FastKernel FastDepthwise(WindowOf window) {
+  return FusingKernel([window = std::move(window)](
+                          const PrepareContext& context) { return Describe(window, context); },
+                      StepsOf, Make);
 }
 
 }  // namespace nomograph::nn

@@ -13,11 +13,7 @@ namespace nomograph::nn {
 using WindowOf = std::function<absl::StatusOr<Window>(const PrepareContext& context)>;
 
 // For OpDef::Fast of an op with the inputs, attributes and meaning of nn.Conv.
-PrepareFn PrepareDepthwise(WindowOf window);
-// For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PrepareDepthwise() does not
-// serve.
-std::function<bool(const PrepareContext&)> DepthwiseTakesPostOps(
-    WindowOf window, std::function<bool(const PrepareContext&)> otherwise);
+FastKernel FastDepthwise(WindowOf window);
 
 }  // namespace nomograph::nn
 

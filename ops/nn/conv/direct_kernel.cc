@@ -159,41 +159,31 @@ std::optional<std::vector<FusedStep>> StepsOf(const DirectConv& conv,
                     conv.rows.output * conv.columns.output);
 }
 
-}  // namespace
-
-PrepareFn PrepareDirect(WindowOf window) {
-  return [window = std::move(window)](
-             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    std::optional<DirectConv> conv = Describe(window, context);
-    if (!conv) return nullptr;
-    std::optional<std::vector<FusedStep>> steps = StepsOf(*conv, context);
-    if (!steps) return nullptr;
-    const Tensor& weights = context.constants[1];
-    const ConvKernelLayout layout(weights.shape(), context.attrs);
-    NOMO_ASSIGN_OR_RETURN(Tensor packed,
-                          Tensor::Create(DType::kFloat32, {PackedDirectFloats(*conv)}));
-    PackDirect({.data = weights.data<float>().data(),
-                .out_stride = layout.out_stride,
-                .in_stride = layout.in_stride,
-                .tap_stride = layout.tap_stride},
-               *conv, packed.mutable_data<float>().data());
-    // A team of threads costs some microseconds.
-    constexpr int64_t kWorthThreads = 1 << 17;
-    const int64_t work = context.outputs[0].shape.num_elements() * conv->in_channels *
-                         conv->rows.taps * conv->columns.taps;
-    const int threads = work < kWorthThreads ? 1 : context.threads;
-    return std::make_unique<DirectKernel>(*std::move(conv), std::move(packed), *std::move(steps),
-                                          context.has_input(2), threads);
-  };
+absl::StatusOr<std::unique_ptr<Kernel>> Make(DirectConv conv, std::vector<FusedStep> steps,
+                                             const PrepareContext& context) {
+  const Tensor& weights = context.constants[1];
+  const ConvKernelLayout layout(weights.shape(), context.attrs);
+  NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kFloat32, {PackedDirectFloats(conv)}));
+  PackDirect({.data = weights.data<float>().data(),
+              .out_stride = layout.out_stride,
+              .in_stride = layout.in_stride,
+              .tap_stride = layout.tap_stride},
+             conv, packed.mutable_data<float>().data());
+  // A team of threads costs some microseconds.
+  constexpr int64_t kWorthThreads = 1 << 17;
+  const int64_t work = context.outputs[0].shape.num_elements() * conv.in_channels * conv.rows.taps *
+                       conv.columns.taps;
+  const int threads = work < kWorthThreads ? 1 : context.threads;
+  return std::make_unique<DirectKernel>(std::move(conv), std::move(packed), std::move(steps),
+                                        context.has_input(2), threads);
 }
 
-std::function<bool(const PrepareContext&)> DirectTakesPostOps(
-    WindowOf window, std::function<bool(const PrepareContext&)> otherwise) {
-  return [window = std::move(window),
-          otherwise = std::move(otherwise)](const PrepareContext& context) {
-    const std::optional<DirectConv> conv = Describe(window, context);
-    return conv ? StepsOf(*conv, context).has_value() : otherwise(context);
-  };
+}  // namespace
+
+FastKernel FastDirect(WindowOf window) {
+  return FusingKernel([window = std::move(window)](
+                          const PrepareContext& context) { return Describe(window, context); },
+                      StepsOf, Make);
 }
 
 }  // namespace nomograph::nn

@@ -2,18 +2,13 @@
 #ifndef NOMOGRAPH_OPS_NN_CONV_DIRECT_KERNEL_H_
 #define NOMOGRAPH_OPS_NN_CONV_DIRECT_KERNEL_H_
 
-#include <functional>
-
 #include "nomograph/ops/nn/conv/depthwise_kernel.h"
 
 namespace nomograph::nn {
 
 // For OpDef::Fast. It serves channels-first nodes with constant weights where it takes less time
 // than oneDNN, by an estimate from the shapes.
-PrepareFn PrepareDirect(WindowOf window);
-// For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PrepareDirect() does not serve.
-std::function<bool(const PrepareContext&)> DirectTakesPostOps(
-    WindowOf window, std::function<bool(const PrepareContext&)> otherwise);
+FastKernel FastDirect(WindowOf window);
 
 }  // namespace nomograph::nn
 

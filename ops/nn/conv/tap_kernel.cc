@@ -119,39 +119,30 @@ std::optional<std::vector<FusedStep>> StepsOf(const TapConv& conv, const Prepare
                     conv.rows.output * conv.columns.output);
 }
 
-}  // namespace
-
-PrepareFn PrepareTaps(WindowOf window) {
-  return [window = std::move(window)](
-             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    std::optional<TapConv> conv = Describe(window, context);
-    if (!conv) return nullptr;
-    std::optional<std::vector<FusedStep>> steps = StepsOf(*conv, context);
-    if (!steps) return nullptr;
-    const Tensor& weights = context.constants[1];
-    const ConvKernelLayout layout(weights.shape(), context.attrs);
-    NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kFloat32, {PackedTapFloats(*conv)}));
-    PackTaps({.data = weights.data<float>().data(),
-              .out_stride = layout.out_stride,
-              .in_stride = layout.in_stride,
-              .tap_stride = layout.tap_stride},
-             *conv, packed.mutable_data<float>().data());
-    // A team of threads costs some microseconds.
-    constexpr int64_t kWorthThreads = 1 << 17;
-    const int64_t work = CoveredPlaces(*conv) * conv->in_channels * conv->out_channels;
-    const int threads = work < kWorthThreads ? 1 : context.threads;
-    return std::make_unique<TapKernel>(*std::move(conv), std::move(packed), *std::move(steps),
-                                       context.has_input(2), threads);
-  };
+absl::StatusOr<std::unique_ptr<Kernel>> Make(TapConv conv, std::vector<FusedStep> steps,
+                                             const PrepareContext& context) {
+  const Tensor& weights = context.constants[1];
+  const ConvKernelLayout layout(weights.shape(), context.attrs);
+  NOMO_ASSIGN_OR_RETURN(Tensor packed, Tensor::Create(DType::kFloat32, {PackedTapFloats(conv)}));
+  PackTaps({.data = weights.data<float>().data(),
+            .out_stride = layout.out_stride,
+            .in_stride = layout.in_stride,
+            .tap_stride = layout.tap_stride},
+           conv, packed.mutable_data<float>().data());
+  // A team of threads costs some microseconds.
+  constexpr int64_t kWorthThreads = 1 << 17;
+  const int64_t work = CoveredPlaces(conv) * conv.in_channels * conv.out_channels;
+  const int threads = work < kWorthThreads ? 1 : context.threads;
+  return std::make_unique<TapKernel>(std::move(conv), std::move(packed), std::move(steps),
+                                     context.has_input(2), threads);
 }
 
-std::function<bool(const PrepareContext&)> TapsTakePostOps(
-    WindowOf window, std::function<bool(const PrepareContext&)> otherwise) {
-  return [window = std::move(window),
-          otherwise = std::move(otherwise)](const PrepareContext& context) {
-    const std::optional<TapConv> conv = Describe(window, context);
-    return conv ? StepsOf(*conv, context).has_value() : otherwise(context);
-  };
+}  // namespace
+
+FastKernel FastTaps(WindowOf window) {
+  return FusingKernel([window = std::move(window)](
+                          const PrepareContext& context) { return Describe(window, context); },
+                      StepsOf, Make);
 }
 
 }  // namespace nomograph::nn

@@ -265,40 +265,36 @@ void PackKernel(const TransposedConv& conv, ConvDirection direction, const Tenso
   }
 }
 
-}  // namespace
-
-PrepareFn PrepareTransposed(ConvDirection direction, WindowOf window) {
-  return [direction, window = std::move(window)](
-             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    std::optional<TransposedConv> conv = Describe(direction, window, context);
-    if (!conv) return nullptr;
-    std::optional<std::vector<FusedStep>> steps = StepsOf(*conv, context);
-    if (!steps) return nullptr;
-    const Tensor& weights = context.constants[1];
-    NOMO_ASSIGN_OR_RETURN(
-        Tensor packed,
-        Tensor::Create(
-            DType::kFloat32,
-            {conv->groups, PackedFloats(ProductSide::kLeft, conv->out * conv->taps(), conv->in)}));
-    PackKernel(*conv, direction, weights, ConvKernelLayout(weights.shape(), context.attrs),
-               packed.mutable_data<float>().data());
-    // A team of threads costs some microseconds.
-    constexpr int64_t kWorthThreads = 1 << 17;
-    const int64_t work = context.inputs[0].shape.num_elements() * conv->out * conv->taps();
-    const int threads = work < kWorthThreads ? 1 : context.threads;
-    return std::make_unique<TransposedKernel>(*std::move(conv), std::move(packed),
-                                              *std::move(steps), context.has_input(2), threads);
-  };
+absl::StatusOr<std::unique_ptr<Kernel>> Make(TransposedConv conv, std::vector<FusedStep> steps,
+                                             const PrepareContext& context,
+                                             ConvDirection direction) {
+  const Tensor& weights = context.constants[1];
+  NOMO_ASSIGN_OR_RETURN(
+      Tensor packed, Tensor::Create(DType::kFloat32,
+                                    {conv.groups, PackedFloats(ProductSide::kLeft,
+                                                               conv.out * conv.taps(), conv.in)}));
+  PackKernel(conv, direction, weights, ConvKernelLayout(weights.shape(), context.attrs),
+             packed.mutable_data<float>().data());
+  // A team of threads costs some microseconds.
+  constexpr int64_t kWorthThreads = 1 << 17;
+  const int64_t work = context.inputs[0].shape.num_elements() * conv.out * conv.taps();
+  const int threads = work < kWorthThreads ? 1 : context.threads;
+  return std::make_unique<TransposedKernel>(std::move(conv), std::move(packed), std::move(steps),
+                                            context.has_input(2), threads);
 }
 
-std::function<bool(const PrepareContext&)> TransposedTakesPostOps(
-    ConvDirection direction, WindowOf window,
-    std::function<bool(const PrepareContext&)> otherwise) {
-  return [direction, window = std::move(window),
-          otherwise = std::move(otherwise)](const PrepareContext& context) {
-    const std::optional<TransposedConv> conv = Describe(direction, window, context);
-    return conv ? StepsOf(*conv, context).has_value() : otherwise(context);
-  };
+}  // namespace
+
+FastKernel FastTransposed(ConvDirection direction, WindowOf window) {
+  return FusingKernel(
+      [direction, window = std::move(window)](const PrepareContext& context) {
+        return Describe(direction, window, context);
+      },
+      StepsOf,
+      [direction](TransposedConv conv, std::vector<FusedStep> steps,
+                  const PrepareContext& context) {
+        return Make(std::move(conv), std::move(steps), context, direction);
+      });
 }
 
 }  // namespace nomograph::nn

@@ -4,8 +4,6 @@
 #ifndef NOMOGRAPH_OPS_NN_CONV_TRANSPOSED_KERNEL_H_
 #define NOMOGRAPH_OPS_NN_CONV_TRANSPOSED_KERNEL_H_
 
-#include <functional>
-
 #include "nomograph/ops/nn/conv/depthwise_kernel.h"
 
 namespace nomograph::nn {
@@ -15,11 +13,7 @@ namespace nomograph::nn {
 enum class ConvDirection { kTransposed, kForward };
 
 // For OpDef::Fast. It serves channels-first nodes of one or two spatial axes.
-PrepareFn PrepareTransposed(ConvDirection direction, WindowOf window);
-// For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PrepareTransposed() does not
-// serve.
-std::function<bool(const PrepareContext&)> TransposedTakesPostOps(
-    ConvDirection direction, WindowOf window, std::function<bool(const PrepareContext&)> otherwise);
+FastKernel FastTransposed(ConvDirection direction, WindowOf window);
 
 }  // namespace nomograph::nn
 

@@ -212,6 +212,33 @@ std::optional<std::vector<FusedStep>> StepsOf(const WinogradConv& conv,
                     conv.depth.output * conv.out_rows * conv.out_columns);
 }
 
+absl::StatusOr<std::unique_ptr<Kernel>> Make(WinogradConv conv, std::vector<FusedStep> steps,
+                                             const PrepareContext& context) {
+  const Tensor& weights = context.constants[1];
+  WinogradKernel layout = LayoutOf(conv, context);
+  const auto pack = [&]() -> absl::StatusOr<Tensor> {
+    NOMO_ASSIGN_OR_RETURN(Tensor packed,
+                          Tensor::Create(DType::kFloat32, {TransformedFloats(conv)}));
+    const absl::Span<const float> original = weights.data<float>();
+    layout.data = original.data();
+    PackWinogradKernel(layout, conv.terms(), conv.out_channels,
+                       packed.mutable_data<float>().data());
+    MappedFile::GiveBack(original.data(), original.size() * sizeof(float));
+    return packed;
+  };
+  Tensor packed;
+  if (weights.valid()) {
+    NOMO_ASSIGN_OR_RETURN(
+        packed,
+        PackedOnce(weights, absl::StrCat("Winograd ", conv.out_channels, " ", layout.out_stride),
+                   pack));
+    if (!AllFinite(packed.data<float>())) return nullptr;
+  }
+  return std::make_unique<WinogradConvKernel>(std::move(conv), layout, std::move(packed),
+                                              std::move(steps), context.has_input(2),
+                                              context.threads);
+}
+
 }  // namespace
 
 bool WinogradPays(const WindowOf& window, const PrepareContext& context, double cost) {
@@ -219,46 +246,10 @@ bool WinogradPays(const WindowOf& window, const PrepareContext& context, double 
   return conv && context.constants[1].valid() && Pays(*conv, /*packs=*/false, cost);
 }
 
-PrepareFn PrepareWinograd(WindowOf window) {
-  return [window = std::move(window)](
-             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    std::optional<WinogradConv> conv = Describe(window, context);
-    if (!conv) return nullptr;
-    std::optional<std::vector<FusedStep>> steps = StepsOf(*conv, context);
-    if (!steps) return nullptr;
-    const Tensor& weights = context.constants[1];
-    WinogradKernel layout = LayoutOf(*conv, context);
-    const auto pack = [&]() -> absl::StatusOr<Tensor> {
-      NOMO_ASSIGN_OR_RETURN(Tensor packed,
-                            Tensor::Create(DType::kFloat32, {TransformedFloats(*conv)}));
-      const absl::Span<const float> original = weights.data<float>();
-      layout.data = original.data();
-      PackWinogradKernel(layout, conv->terms(), conv->out_channels,
-                         packed.mutable_data<float>().data());
-      MappedFile::GiveBack(original.data(), original.size() * sizeof(float));
-      return packed;
-    };
-    Tensor packed;
-    if (weights.valid()) {
-      NOMO_ASSIGN_OR_RETURN(
-          packed,
-          PackedOnce(weights, absl::StrCat("Winograd ", conv->out_channels, " ", layout.out_stride),
-                     pack));
-      if (!AllFinite(packed.data<float>())) return nullptr;
-    }
-    return std::make_unique<WinogradConvKernel>(*std::move(conv), layout, std::move(packed),
-                                                *std::move(steps), context.has_input(2),
-                                                context.threads);
-  };
-}
-
-std::function<bool(const PrepareContext&)> WinogradTakesPostOps(
-    WindowOf window, std::function<bool(const PrepareContext&)> otherwise) {
-  return [window = std::move(window),
-          otherwise = std::move(otherwise)](const PrepareContext& context) {
-    const std::optional<WinogradConv> conv = Describe(window, context);
-    return conv ? StepsOf(*conv, context).has_value() : otherwise(context);
-  };
+FastKernel FastWinograd(WindowOf window) {
+  return FusingKernel([window = std::move(window)](
+                          const PrepareContext& context) { return Describe(window, context); },
+                      StepsOf, Make);
 }
 
 }  // namespace nomograph::nn

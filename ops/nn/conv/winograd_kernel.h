@@ -3,18 +3,13 @@
 #ifndef NOMOGRAPH_OPS_NN_CONV_WINOGRAD_KERNEL_H_
 #define NOMOGRAPH_OPS_NN_CONV_WINOGRAD_KERNEL_H_
 
-#include <functional>
-
 #include "nomograph/ops/nn/conv/depthwise_kernel.h"
 
 namespace nomograph::nn {
 
 // For OpDef::Fast. It serves channels-first nodes with constant weights for which the form
 // "Winograd" (core/form/form.h) is faster than a sum.
-PrepareFn PrepareWinograd(WindowOf window);
-// For OpDef::TakesPostOps: `otherwise` is asked of the nodes that PrepareWinograd() does not serve.
-std::function<bool(const PrepareContext&)> WinogradTakesPostOps(
-    WindowOf window, std::function<bool(const PrepareContext&)> otherwise);
+FastKernel FastWinograd(WindowOf window);
 
 // Whether the kernel could serve the node, in float32, in `cost` times what a plain sum takes at
 // the machine's best.

@@ -240,11 +240,9 @@ NOMO_REGISTER_OP(OpDef("nn.BatchNormalization", 1)
                      .InTraining(InTraining)
                      .Infer(InferBatchNormalization)
                      .Reference(BatchNormalizationCompute)
-                     .Fast(PrepareChannelAffine(AffineWhenPrepared))
-                     .Fast(onednn::Prepare(BuildArithmetic))
+                     .Fast(FastChannelAffine(AffineWhenPrepared))
+                     .Fast(onednn::Fast(BuildArithmetic))
                      .Fast(onednn::Prepare(BuildBatchNormalization))
-                     .TakesPostOps(ChannelAffineTakesPostOps(AffineWhenPrepared,
-                                                             onednn::TakesPostOps(BuildArithmetic)))
                      .InPlace()
                      .AsAffine(AsAffine)
                      .Examples(BatchNormalizationExamples));

@@ -94,26 +94,18 @@ std::optional<Rows> Describe(const ChannelAffineOf& affine_of, const PrepareCont
 
 }  // namespace
 
-PrepareFn PrepareChannelAffine(ChannelAffineOf affine) {
-  return [affine = std::move(affine)](
-             const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    const std::optional<Rows> rows = Describe(affine, context);
-    std::optional<std::vector<VectorStep>> steps = StepsOf(context);
-    if (!rows || !steps) return nullptr;
-    // A team of threads costs some microseconds.
-    constexpr int64_t kWorthThreads = 1 << 15;
-    const int threads = rows->rows * rows->columns < kWorthThreads ? 1 : context.threads;
-    return std::make_unique<ChannelAffineKernel>(rows->affine, *std::move(steps), rows->rows,
-                                                 rows->columns, threads);
-  };
-}
-
-std::function<bool(const PrepareContext&)> ChannelAffineTakesPostOps(
-    ChannelAffineOf affine, std::function<bool(const PrepareContext&)> otherwise) {
-  return [affine = std::move(affine),
-          otherwise = std::move(otherwise)](const PrepareContext& context) {
-    return Describe(affine, context) ? StepsOf(context).has_value() : otherwise(context);
-  };
+FastKernel FastChannelAffine(ChannelAffineOf affine) {
+  return FusingKernel([affine = std::move(affine)](
+                          const PrepareContext& context) { return Describe(affine, context); },
+                      [](const Rows&, const PrepareContext& context) { return StepsOf(context); },
+                      [](Rows rows, std::vector<VectorStep> steps, const PrepareContext& context) {
+                        // A team of threads costs some microseconds.
+                        constexpr int64_t kWorthThreads = 1 << 15;
+                        const int threads =
+                            rows.rows * rows.columns < kWorthThreads ? 1 : context.threads;
+                        return std::make_unique<ChannelAffineKernel>(
+                            rows.affine, std::move(steps), rows.rows, rows.columns, threads);
+                      });
 }
 
 }  // namespace nomograph::nn

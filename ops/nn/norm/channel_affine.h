@@ -15,10 +15,7 @@ using ChannelAffineOf = std::function<std::optional<ChannelAffine>(const Prepare
 
 // For OpDef::Fast(). It serves float32, where channels have rows worth a loop and all post-ops are
 // steps without operands (core/vector/steps.h).
-PrepareFn PrepareChannelAffine(ChannelAffineOf affine);
-// For OpDef::TakesPostOps(): `otherwise` where there is no such kernel.
-std::function<bool(const PrepareContext&)> ChannelAffineTakesPostOps(
-    ChannelAffineOf affine, std::function<bool(const PrepareContext&)> otherwise);
+FastKernel FastChannelAffine(ChannelAffineOf affine);
 
 }  // namespace nomograph::nn
 

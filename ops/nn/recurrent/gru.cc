@@ -283,7 +283,6 @@ NOMO_REGISTER_OP(
         .Known({.as = "onnx", .name = "GRU", .since = 7})
         .Attr("linear_before_reset", false, "applies the reset gate to R h, not to h")
         .Fast(FastRecurrent(GruKind(), GruPlan))
-        .TakesPostOps(AsksCellRounding(GruKind(), GruPlan))
         .Gradient(RecurrentGradient(/*has_cell=*/false))
         .Work(AllCombinationsWork)
         .Examples(GruExamples));

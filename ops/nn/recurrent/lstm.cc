@@ -360,7 +360,6 @@ NOMO_REGISTER_OP(
         .OptionalOutput("Y_c", "T", "like Y_h: the last c")
         .Attr("input_forget", false, "couples the input and the forget gate")
         .Fast(FastRecurrent(LstmKind(), LstmPlan))
-        .TakesPostOps(AsksCellRounding(LstmKind(), LstmPlan))
         .Gradient(RecurrentGradient(/*has_cell=*/true))
         .InTraining(InTraining)
         .Work(AllCombinationsWork)
@@ -377,7 +376,6 @@ NOMO_REGISTER_OP(
         .Attr("input_forget", false, "as nn.LSTM has it; must be false")
         .Infer(InferTraining)
         .Fast(FastRecurrent(LstmKind(), LstmPlan))
-        .TakesPostOps(AsksCellRounding(LstmKind(), LstmPlan))
         .Gradient(RecurrentGradient(/*has_cell=*/true))
         .Work(AllCombinationsWork)
         .Examples(LstmTrainingExamples));

@@ -279,7 +279,7 @@ void AddLayerAttributes(const RecurrentKind& kind, OpDef& op) {
 
 OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell) {
   OpDef op(std::move(name), 1);
-  op.TypeVar("T", kFloats).TakesPostOps(AsksRounding(kind));
+  op.TypeVar("T", kFloats);
   AddLayerInputs(kind, op);
   op.Output("Y", "T",
             "[steps, directions, batch, hidden_size], see layout: h after each step, 0 behind a "
@@ -300,16 +300,6 @@ bool TakesRounding(const RecurrentNode& node, int64_t gates, const PrepareContex
   constexpr int64_t kSmallWork = 1 << 20;
   return rows * width * node.input >= kSmallWork &&
          TakesForm(kRoundingForm, RoundingPays(rows, node.input, width));
-}
-
-std::function<bool(const PrepareContext&)> AsksRounding(const RecurrentKind& kind) {
-  return [kind](const PrepareContext& context) {
-    if (!RoundsFactors(context)) return false;
-    const RecurrentNode node(kind, context.attrs, context.inputs[kX].shape,
-                             context.inputs[kR].shape);
-    TakesRounding(node, kind.gates, context);
-    return false;
-  };
 }
 
 }  // namespace nomograph::nn

@@ -111,8 +111,6 @@ OpDef RecurrentOp(std::string name, RecurrentKind kind, ReferenceCell cell);
 // Whether the node is marked to have its products with W and, of all steps at once, with R round
 // their factors to bfloat16 (kRoundsFactors), and that pays. It asks for kRoundingForm.
 bool TakesRounding(const RecurrentNode& node, int64_t gates, const PrepareContext& context);
-// For OpDef::TakesPostOps: it takes none, but says so of nodes that are asked whether they round.
-std::function<bool(const PrepareContext&)> AsksRounding(const RecurrentKind& kind);
 
 }  // namespace nomograph::nn
 

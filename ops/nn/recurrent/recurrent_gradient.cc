@@ -326,8 +326,13 @@ OpDef RecurrentGradOp(const std::string& of, const RecurrentKind& kind, Recurren
   return op.Source(absl::StrCat("P. Werbos, Backpropagation through time, 1990; ", of))
       .Infer([kind](const InferContext& context) { return Infer(context, kind); })
       .Reference(Reference(kind, cell))
-      .Fast(Fast(kind, cell))
-      .TakesPostOps(AsksRounding(kind))
+      .Fast(Fast(kind, cell),
+            [kind](const PrepareContext& context) {
+              const RecurrentNode node(kind, context.attrs, context.inputs[kX].shape,
+                                       context.inputs[kR].shape);
+              TakesRounding(node, kind.gates, context);
+              return false;  // it takes none, but says of marked nodes whether they round
+            })
       .NoGradient(
           "the gradient of a recurrent layer is not differentiated again; a layer written "
           "with core.Scan is")

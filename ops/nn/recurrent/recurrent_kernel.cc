@@ -516,25 +516,25 @@ void RecurrentRow::Add(int count) const {
   }
 }
 
-std::function<bool(const PrepareContext&)> AsksCellRounding(RecurrentKind kind,
-                                                            RecurrentPlanFn plan) {
-  return [kind = std::move(kind), plan = std::move(plan)](const PrepareContext& context) {
-    if (context.inputs[kX].dtype != DType::kFloat32 || !context.attrs.Has(kRoundsFactors)) {
-      return false;
-    }
-    const RecurrentNode node(kind, context.attrs, context.inputs[kX].shape,
-                             context.inputs[kR].shape);
-    const bool rounds =
-        StepsAreCells(node, plan(context.attrs), context) && RoundsCells(node, context);
-    if (!rounds) TakesRounding(node, kind.gates, context);
-    return false;
-  };
-}
-
-PrepareFn FastRecurrent(RecurrentKind kind, RecurrentPlanFn plan) {
-  return [kind = std::move(kind), plan = std::move(plan)](const PrepareContext& context) {
-    return RecurrentKernel::Prepare(context, kind, plan(context.attrs));
-  };
+FastKernel FastRecurrent(RecurrentKind kind, RecurrentPlanFn plan) {
+  return {
+      .prepare =
+          [=](const PrepareContext& context) {
+            return RecurrentKernel::Prepare(context, kind, plan(context.attrs));
+          },
+      .takes_post_ops =
+          [=](const PrepareContext& context) {
+            if (context.inputs[kX].dtype != DType::kFloat32 || !context.attrs.Has(kRoundsFactors)) {
+              return false;
+            }
+            const RecurrentNode node(kind, context.attrs, context.inputs[kX].shape,
+                                     context.inputs[kR].shape);
+            // The steps may be those of cells, which round R.
+            const bool rounds =
+                StepsAreCells(node, plan(context.attrs), context) && RoundsCells(node, context);
+            if (!rounds) TakesRounding(node, kind.gates, context);
+            return false;
+          }};
 }
 
 }  // namespace nomograph::nn

@@ -67,11 +67,8 @@ struct RecurrentProduct {
 absl::StatusOr<std::optional<SubKernel>> PrepareProduct(const RecurrentProduct& product,
                                                         const PrepareContext& context);
 
-// AsksRounding() for layers whose steps may be those of cells, which round R.
-std::function<bool(const PrepareContext&)> AsksCellRounding(RecurrentKind kind,
-                                                            RecurrentPlanFn plan);
-// For OpDef::Fast.
-PrepareFn FastRecurrent(RecurrentKind kind, RecurrentPlanFn plan);
+// For OpDef::Fast. It takes no post-ops, but says of marked nodes whether they round.
+FastKernel FastRecurrent(RecurrentKind kind, RecurrentPlanFn plan);
 
 }  // namespace nomograph::nn
 

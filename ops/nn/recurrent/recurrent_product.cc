@@ -39,9 +39,8 @@ std::optional<FactorsNode> DescribeFactors(const PrepareContext& context) {
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareWide(const PrepareContext& context) {
-  for (const PrepareFn& prepare :
-       {PrepareRounding(DescribeFactors), PreparePacked(DescribeProduct)}) {
-    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, prepare(context));
+  for (const FastKernel& fast : {FastRounding(DescribeFactors), FastPacked(DescribeProduct)}) {
+    NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, fast.prepare(context));
     if (kernel != nullptr) return kernel;
   }
   if (!TakesForm("oneDNN product", true)) return nullptr;
@@ -63,7 +62,7 @@ absl::StatusOr<std::optional<SubKernel>> PrepareRounded(const RecurrentProduct& 
   ConvertFloats(weights.data<float>().data(), rounded.mutable_data<BFloat16>().data(),
                 weights.num_elements());
   return SubKernel::Create(
-      PrepareBFloat16(DescribeProduct), context.attrs, product.threads,
+      FastBFloat16(DescribeProduct).prepare, context.attrs, product.threads,
       {{DType::kFloat32, {product.rows, product.columns}}, {DType::kBFloat16, rounded.shape()}},
       {DType::kFloat32, {product.rows, product.width}}, {Tensor(), rounded});
 }
