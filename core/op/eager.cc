@@ -89,7 +89,8 @@ KernelContextBuilder::KernelContextBuilder(absl::Span<const TensorView> inputs,
   context_.node_key_ = node_key;
 }
 
-void KernelContextBuilder::SetMemory(std::byte* scratch, KernelState* state) {
+void KernelContextBuilder::SetMemory(std::byte* scratch, KernelState* state, TensorPool* pool) {
+  context_.pool_ = pool;
   context_.scratch_ = scratch;
   context_.state_ = state;
 }

@@ -46,7 +46,7 @@ class KernelContextBuilder {
   KernelContextBuilder(absl::Span<const TensorView> inputs, absl::Span<TensorView> outputs,
                        absl::Span<Tensor> owned_outputs, const Attributes& attrs,
                        const RunContext& run, uint64_t node_key);
-  void SetMemory(std::byte* scratch, KernelState* state);
+  void SetMemory(std::byte* scratch, KernelState* state, TensorPool* pool = nullptr);
   KernelContext& context() { return context_; }
 
  private:

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <utility>
 
+#include "nomograph/core/types/memory.h"
+
 namespace nomograph {
 namespace {
 
@@ -40,7 +42,8 @@ absl::Status KernelContext::AllocateOutput(int i, const Shape& shape) {
     return InvalidArgument("output ", i, " has shape ", view.shape->ToString(),
                            ", the kernel yields ", shape.ToString());
   }
-  NOMO_ASSIGN_OR_RETURN(owned_outputs_[i], Tensor::Create(view.dtype, shape));
+  NOMO_ASSIGN_OR_RETURN(owned_outputs_[i], pool_ != nullptr ? pool_->Create(view.dtype, shape)
+                                                            : Tensor::Create(view.dtype, shape));
   view.shape = &owned_outputs_[i].shape();
   view.data = owned_outputs_[i].mutable_raw_data();
   return absl::OkStatus();

@@ -16,6 +16,8 @@
 
 namespace nomograph {
 
+class TensorPool;
+
 // The mutable variables of a session, as the state ops see them.
 class VariableStore {
  public:
@@ -119,6 +121,7 @@ class KernelContext {
   absl::Span<const TensorView> inputs_;
   absl::Span<TensorView> outputs_;
   absl::Span<Tensor> owned_outputs_;  // where AllocateOutput puts the memory
+  TensorPool* pool_ = nullptr;        // from which it takes it, if any
   const Attributes* attrs_ = nullptr;
   const RunContext* run_ = nullptr;
   uint64_t node_key_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/compile/memory_needs.h"
@@ -87,6 +88,7 @@ void ProgramState::SetUp(const Program& program) {
     if (DiffersBetweenRuns(program.plan_.values[root].storage)) varying_views_.push_back(view);
   }
   SetUpCalls(program);
+  SetUpLastUses(program);
 }
 
 void ProgramState::SetUpCalls(const Program& program) {
@@ -125,6 +127,25 @@ void ProgramState::SetUpCalls(const Program& program) {
     KernelContextBuilder builder(inputs, outputs, {}, node.attrs, run_, step.node_key);
     builder.SetMemory(scratch_.mutable_raw_data(), calls_[i].kernel_state.get());
     calls_[i].context = builder.context();
+  }
+}
+
+// Values that share memory hold it together: a shape that is another one of the same elements has a
+// last step of its own.
+void ProgramState::SetUpLastUses(const Program& program) {
+  constexpr size_t kNone = std::numeric_limits<size_t>::max();
+  std::vector<size_t> last(views_.size(), kNone);
+  for (size_t i = 0; i < program.steps_.size(); ++i) {
+    const LoweredNode& node = program.graph_.nodes[program.steps_[i].node];
+    for (const std::vector<ValueId>* ids : {&node.inputs, &node.outputs}) {
+      for (const ValueId id : *ids) {
+        if (id != kNoValue) last[program.plan_.values[id].root] = i;
+      }
+    }
+  }
+  for (const ValueId id : program.graph_.outputs) last[program.plan_.values[id].root] = kNone;
+  for (const ValueId id : dynamic_) {
+    if (last[id] != kNone) calls_[last[id]].last_of.push_back(id);
   }
 }
 
@@ -229,6 +250,12 @@ void Executor::SetUpRun() {
 }
 
 absl::Status Executor::RunStep(size_t index, StepObserver* observer) {
+  NOMO_RETURN_IF_ERROR(RunOwnStep(index, observer));
+  for (const ValueId id : state_.calls_[index].last_of) state_.owned_[id] = Tensor();
+  return absl::OkStatus();
+}
+
+absl::Status Executor::RunOwnStep(size_t index, StepObserver* observer) {
   ProgramState::Call& call = state_.calls_[index];
   const Program::Step& step = program_.steps_[index];
   const LoweredNode& node = program_.graph_.nodes[step.node];
@@ -341,7 +368,7 @@ absl::Status Executor::PrepareLate(const LoweredNode& node, LateInputs inputs,
     TensorView& view = state_.views_[id];
     if (outputs[i].shape.fully_known() && program_.plan_.values[id].storage == Storage::kDynamic) {
       NOMO_ASSIGN_OR_RETURN(state_.owned_[id],
-                            Tensor::Create(view.dtype, outputs[i].shape.ToShape()));
+                            state_.pool_.Create(view.dtype, outputs[i].shape.ToShape()));
       view.shape = &state_.owned_[id].shape();
       view.data = state_.owned_[id].mutable_raw_data();
     }
@@ -404,7 +431,7 @@ absl::Status Executor::RunLate(const Program::Step& step, const Kernel& kernel,
   KernelContextBuilder builder(state_.inputs_, absl::MakeSpan(state_.outputs_),
                                absl::MakeSpan(state_.owned_outputs_), node.attrs, run_,
                                KeyOf(step));
-  builder.SetMemory(scratch, kernel_state);
+  builder.SetMemory(scratch, kernel_state, &state_.pool_);
   NOMO_RETURN_IF_ERROR(RunKernelObserved(kernel, node, builder.context(), observer));
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId id = node.outputs[i];
@@ -458,6 +485,7 @@ absl::Status Executor::CopyResults(absl::Span<Tensor> results) {
 void Executor::ReleaseOwned() {
   for (const ValueId id : state_.results_) state_.owned_[id] = Tensor();
   for (const ValueId id : state_.dynamic_) state_.owned_[id] = Tensor();
+  if (!state_.dynamic_.empty()) state_.pool_.Trim();
 }
 
 }  // namespace nomograph

@@ -30,6 +30,7 @@ class ProgramState {
   ProgramState() = default;
   void SetUp(const Program& program);
   void SetUpCalls(const Program& program);
+  void SetUpLastUses(const Program& program);
   // Puts views_[id] where the calls look for it.
   void UpdateCalls(ValueId id);
 
@@ -37,6 +38,7 @@ class ProgramState {
   Tensor arena_, scratch_;
   std::vector<TensorView> views_;  // by ValueId
   std::vector<Tensor> owned_;      // by ValueId: results and what is allocated during the run
+  TensorPool pool_;                // for what is allocated during the run
   // The kernel of a step that was prepared when its shapes were known, and what for: the next run
   // with the same has it ready.
   struct LateKernel {
@@ -55,6 +57,7 @@ class ProgramState {
     KernelContext context;
     std::unique_ptr<KernelState> kernel_state;
     std::unique_ptr<LateKernel> late;
+    std::vector<ValueId> last_of;  // what was allocated during the run and nobody reads after it
   };
   std::vector<Call> calls_;
   RunContext run_;                      // of the run that uses the state; the calls point to it
@@ -88,6 +91,8 @@ class Executor {
   // The calls are those of this run.
   void SetUpRun();
   absl::Status RunStep(size_t index, StepObserver* observer);
+  // The same, but that it frees nothing.
+  absl::Status RunOwnStep(size_t index, StepObserver* observer);
   // The inputs' types and values.
   struct LateInputs {
     std::vector<TensorType> types;

@@ -117,6 +117,29 @@ TEST(LateKernel, IsPreparedWhereSomethingDiffers) {
   EXPECT_EQ(prepared, before);
 }
 
+// A chain of values with a million elements each, of which all but two would pass the limit.
+TEST(LateKernel, ValuesAreFreedBehindTheirLastUse) {
+  const Value x = InputValue({DType::kFloat32, {Dim::Symbol("n")}}, "x");
+  Value y = Call("late.Keep", {x});
+  for (int i = 0; i < 20; ++i) {
+    y = Call("late.Scale",
+             {y, Constant(Tensor::Vector<float>({2})), Constant(Tensor::Vector<float>({-1}))});
+  }
+  const auto model = BuildModel({x}, {y});
+  ASSERT_TRUE(model.ok()) << model.status();
+  constexpr int64_t kElements = 1 << 20, kBytes = kElements * sizeof(float);
+  const auto session = Session::Create(*model, {.memory_limit_bytes = 6 * kBytes});
+  ASSERT_TRUE(session.ok()) << session.status();
+  for (const int64_t elements : {kElements, kElements, kElements - 1000, int64_t{3}}) {
+    const Tensor ones = Tensor::Full(DType::kFloat32, {elements}, 1);
+    for (int run = 0; run < 2; ++run) {
+      const auto result = (*session)->Run({{"x", ones}});
+      ASSERT_TRUE(result.ok()) << result.status();
+      EXPECT_EQ(result->begin()->second, ones);
+    }
+  }
+}
+
 int viewed = 0;  // how often its kernel ran
 
 NOMO_REGISTER_OP(

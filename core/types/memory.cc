@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <fstream>
 #include <limits>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <sstream>
 #include <vector>
@@ -180,6 +183,89 @@ HeldMemory& HeldMemory::operator=(HeldMemory&& other) noexcept {
   std::swap(account_, other.account_);
   std::swap(bytes_, other.bytes_);
   return *this;
+}
+
+// What lies idle, by size.
+struct TensorPool::Shelf {
+  struct Block {
+    Tensor memory;
+    uint64_t used_in;
+  };
+  // A little one of malloc's is as good.
+  static constexpr int64_t kLittle = 1 << 14;
+
+  // A size of which there are eight between each power of two and the next: outputs whose sizes
+  // differ a little between runs use the same memory.
+  static int64_t SizeFor(int64_t bytes) {
+    const int64_t step = std::bit_floor(static_cast<uint64_t>(bytes)) / 8;
+    return (bytes + step - 1) / step * step;
+  }
+
+  Tensor Find(int64_t size) {
+    const std::lock_guard lock(mutex);
+    const auto found = idle.find(size);
+    if (found == idle.end()) return Tensor();
+    Tensor memory = std::move(found->second.memory);
+    idle.erase(found);
+    return memory;
+  }
+  void Put(Tensor memory) {
+    const std::lock_guard lock(mutex);
+    const int64_t size = memory.num_bytes();
+    try {
+      idle.emplace(size, Block{std::move(memory), turn});
+    } catch (const std::bad_alloc&) {
+      // Then it is freed: this is called where nothing may be thrown.
+    }
+  }
+  // Of all but those of this turn, or of all.
+  void Drop(bool all) {
+    const std::lock_guard lock(mutex);
+    std::erase_if(idle, [&](const auto& entry) { return all || entry.second.used_in != turn; });
+    ++turn;
+  }
+
+  mutable std::mutex mutex;
+  std::multimap<int64_t, Block> idle;
+  uint64_t turn = 0;
+};
+
+TensorPool::TensorPool() : shelf_(std::make_shared<Shelf>()) {}
+TensorPool::~TensorPool() = default;
+
+absl::StatusOr<Tensor> TensorPool::Create(DType dtype, const Shape& shape) {
+  const absl::StatusOr<int64_t> count = shape.CheckedNumElements();
+  const int64_t most = std::numeric_limits<int64_t>::max() / 32;
+  if (DTypeSize(dtype) == 0 || !count.ok() || *count > most ||
+      *count * DTypeSize(dtype) < Shelf::kLittle) {
+    return Tensor::Create(dtype, shape);
+  }
+  const int64_t size = Shelf::SizeFor(*count * DTypeSize(dtype));
+  Tensor memory = shelf_->Find(size);
+  if (!memory.valid()) {
+    absl::StatusOr<Tensor> made = Tensor::Create(DType::kUInt8, {size});
+    if (!made.ok()) {
+      // What lies idle is the first to go, and a tensor of its own is not rounded up.
+      shelf_->Drop(/*all=*/true);
+      return Tensor::Create(dtype, shape);
+    }
+    memory = *std::move(made);
+  }
+  std::byte* const data = memory.mutable_raw_data();
+  std::shared_ptr<std::byte> lease(
+      data, [memory = std::move(memory), shelf = std::weak_ptr(shelf_)](std::byte*) mutable {
+        if (const std::shared_ptr<Shelf> open = shelf.lock()) open->Put(std::move(memory));
+      });
+  return Tensor::FromMemory(dtype, shape, std::move(lease));
+}
+
+void TensorPool::Trim() { shelf_->Drop(/*all=*/false); }
+
+int64_t TensorPool::num_bytes() const {
+  const std::lock_guard lock(shelf_->mutex);
+  int64_t bytes = 0;
+  for (const auto& [size, block] : shelf_->idle) bytes += size;
+  return bytes;
 }
 
 absl::StatusOr<Tensor> TryFull(DType dtype, const Shape& shape, double value) {

@@ -82,6 +82,27 @@ class HeldMemory {
   int64_t bytes_ = 0;
 };
 
+// Memory that the tensors of one run leave to those of the next. What the system gets back it hands
+// out anew page by page, each an interrupt, and a tensor of its own is filled with zeros.
+// Thread-safe.
+class TensorPool {
+ public:
+  TensorPool();
+  ~TensorPool();
+  // Holds garbage. When its last copy is gone, wherever that is, the memory lies idle here, and
+  // counts against the account that it was taken from; behind the pool's end it is freed.
+  // ResourceExhausted as Tensor::Create().
+  absl::StatusOr<Tensor> Create(DType dtype, const Shape& shape);
+  // Frees what lies idle and has not been used since the last call.
+  void Trim();
+  // Of what lies idle.
+  int64_t num_bytes() const;
+
+ private:
+  struct Shelf;
+  std::shared_ptr<Shelf> shelf_;
+};
+
 // As Tensor::Full(), Cast() and Clone(), with a status where these throw OutOfMemory.
 absl::StatusOr<Tensor> TryFull(DType dtype, const Shape& shape, double value);
 absl::StatusOr<Tensor> TryCast(const Tensor& tensor, DType dtype);

@@ -57,6 +57,74 @@ TEST(MemoryAccount, BelongsToTheInnermostScopeOfTheThread) {
   EXPECT_EQ(inner->taken(), 0);
 }
 
+TEST(TensorPool, WhatIsFreedServesTheNext) {
+  const auto account = std::make_shared<MemoryAccount>();
+  const MemoryScope scope(account);
+  TensorPool pool;
+  const auto address = [](const absl::StatusOr<Tensor>& tensor) { return tensor->raw_data(); };
+  const std::byte* first = nullptr;
+  {
+    const auto x = pool.Create(DType::kFloat32, {100, 100});
+    const auto y = pool.Create(DType::kFloat32, {100, 100});
+    ASSERT_TRUE(x.ok() && y.ok());
+    EXPECT_NE(address(x), address(y));
+    EXPECT_EQ(x->shape(), Shape({100, 100}));
+    EXPECT_TRUE(x->writable());
+    EXPECT_EQ(pool.num_bytes(), 0);
+    first = address(x);
+  }
+  EXPECT_EQ(account->taken(), pool.num_bytes());
+  EXPECT_GE(pool.num_bytes(), 2 * 40000);
+  EXPECT_LE(pool.num_bytes(), 2 * 40000 * 9 / 8);
+  {
+    // Of a slightly different size and another type.
+    const auto x = pool.Create(DType::kFloat64, {4990});
+    const auto y = pool.Create(DType::kFloat32, {9999});
+    ASSERT_TRUE(x.ok() && y.ok());
+    EXPECT_TRUE(address(x) == first || address(y) == first);
+    EXPECT_EQ(pool.num_bytes(), 0);
+    const Tensor part = x->Reshaped({10, 499});  // holds all of it
+  }
+  // What a turn did not use is freed at its end.
+  pool.Trim();
+  const int64_t both = pool.num_bytes();
+  EXPECT_EQ(pool.Create(DType::kFloat32, {9999}).status(), absl::OkStatus());
+  pool.Trim();
+  EXPECT_EQ(pool.num_bytes(), both / 2);
+  pool.Trim();
+  EXPECT_EQ(pool.num_bytes(), 0);
+  EXPECT_EQ(account->taken(), 0);
+}
+
+TEST(TensorPool, ItsTensorsOutliveIt) {
+  const auto account = std::make_shared<MemoryAccount>();
+  const MemoryScope scope(account);
+  absl::StatusOr<Tensor> x = absl::UnknownError("none");
+  {
+    TensorPool pool;
+    x = pool.Create(DType::kInt64, {5000});
+    ASSERT_TRUE(x.ok()) << x.status();
+  }
+  x->mutable_data<int64_t>()[4999] = 7;
+  EXPECT_EQ(x->data<int64_t>()[4999], 7);
+  *x = Tensor();
+  EXPECT_EQ(account->taken(), 0);
+}
+
+TEST(TensorPool, WhatLiesIdleIsTheFirstToGo) {
+  const auto account = std::make_shared<MemoryAccount>(100000);
+  const MemoryScope scope(account);
+  TensorPool pool;
+  ASSERT_TRUE(pool.Create(DType::kUInt8, {60000}).ok());
+  EXPECT_GE(pool.num_bytes(), 60000);
+  EXPECT_TRUE(pool.Create(DType::kUInt8, {100000}).ok());
+  EXPECT_EQ(pool.num_bytes(), 0);
+  EXPECT_EQ(pool.Create(DType::kUInt8, {100001}).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(pool.Create(DType::kFloat32, {int64_t{1} << 62}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(Memory, NoSizeEndsTheProcess) {
   const auto resource_exhausted = [](const absl::Status& status) {
     EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;

@@ -312,6 +312,14 @@ Tensor Tensor::FromBuffer(DType dtype, const Shape& shape, const void* data,
   return tensor;
 }
 
+Tensor Tensor::FromMemory(DType dtype, const Shape& shape, std::shared_ptr<std::byte> memory) {
+  Tensor tensor;
+  tensor.dtype_ = dtype;
+  tensor.shape_ = shape;
+  tensor.data_ = std::move(memory);
+  return tensor;
+}
+
 Tensor Tensor::Full(DType dtype, const Shape& shape, double value) {
   Tensor tensor(dtype, shape);
   Dispatch(StoredTypes{}, dtype, [&]<typename T>() {

@@ -46,6 +46,9 @@ class Tensor {
   // written to. REQUIRES: `data` holds the shape's elements and is aligned to an element.
   static Tensor FromBuffer(DType dtype, const Shape& shape, const void* data,
                            std::shared_ptr<const void> owner);
+  // In memory that may be written to; the elements are what it holds. REQUIRES: as many bytes,
+  // aligned to 64.
+  static Tensor FromMemory(DType dtype, const Shape& shape, std::shared_ptr<std::byte> memory);
 
   // Values in row-major order. REQUIRES: as many as the shape has.
   template <typename T>
