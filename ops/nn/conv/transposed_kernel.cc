@@ -25,6 +25,7 @@ struct TransposedConv {
   // As of the convolution from the output to the input: places are elements of x.
   WindowMatrix window;
   int64_t images, groups, in, out;  // channels of a group
+  bool forward;                     // the node is a convolution
   // What is computed at a time: some output channels of a group, in whole panels of the packed
   // matrix, and some rows of the output.
   int64_t channels, rows;
@@ -37,6 +38,8 @@ struct TransposedConv {
     const int64_t panel = PackedPanel(ProductSide::kLeft);
     return panel / std::gcd(panel, taps());
   }
+  // Of a group's matrix: each tap of each output channel has one.
+  int64_t matrix_rows() const { return out * taps(); }
   int64_t channel_parts() const { return (out + channels - 1) / channels; }
   int64_t row_parts() const { return (window.rows.input + rows - 1) / rows; }
   // Rows of places under `rows` rows of the output.
@@ -89,6 +92,11 @@ bool ForwardPays(const TransposedConv& conv) {
   return conv.groups == 1 && conv.out <= kFewChannels && conv.in >= kManyTerms && conv.taps() > 1;
 }
 
+// Whether a group's matrix lies row by row for each term, as ONNX has it.
+bool RowsInOrder(const TransposedConv& conv, const ConvKernelLayout& layout) {
+  return !conv.forward && layout.out_stride == conv.taps() * layout.tap_stride;
+}
+
 // Whether each element of x becomes a tile of y, and nothing else is in it.
 bool MakesTiles(const WindowMatrix& window) {
   const auto is = [](const WindowSpan& span) {
@@ -101,7 +109,7 @@ bool MakesTiles(const WindowMatrix& window) {
 std::optional<TransposedConv> Describe(ConvDirection direction, const WindowOf& window_of,
                                        const PrepareContext& context) {
   if (BestVectorTarget() == VectorTarget::kBaseline || context.inputs[0].dtype != DType::kFloat32 ||
-      !context.constants[1].valid() || IsChannelsLast(context.attrs)) {
+      IsChannelsLast(context.attrs)) {
     return std::nullopt;
   }
   const auto window = window_of(context);
@@ -127,6 +135,7 @@ std::optional<TransposedConv> Describe(ConvDirection direction, const WindowOf& 
                       .groups = groups,
                       .in = x.channels / groups,
                       .out = y.channels / groups,
+                      .forward = forward,
                       .channels = 0,
                       .rows = 0};
   constexpr int64_t kTaps = 1 << 10, kStride = 1 << 10, kPartFloats = 1 << 22;
@@ -135,6 +144,13 @@ std::optional<TransposedConv> Describe(ConvDirection direction, const WindowOf& 
     return std::nullopt;
   }
   SetParts(context.threads, conv);
+  // Weights that a run computes are packed in it, which must be quick.
+  constexpr int64_t kWorthPacking = 16;
+  if (!context.constants[1].valid() &&
+      (!RowsInOrder(conv, ConvKernelLayout(context.inputs[1].shape, context.attrs)) ||
+       conv.images * conv.places() < kWorthPacking)) {
+    return std::nullopt;
+  }
   // Where each group has one channel there is no product to speak of.
   const bool pays = forward ? ForwardPays(conv) : conv.in > 1;
   if (conv.PartFloats() > kPartFloats) return std::nullopt;
@@ -149,11 +165,52 @@ std::optional<TransposedConv> Describe(ConvDirection direction, const WindowOf& 
   return TakesForm("transposed product", pays) ? std::optional(conv) : std::nullopt;
 }
 
+int64_t PackedGroupFloats(const TransposedConv& conv) {
+  return PackedFloats(ProductSide::kLeft, conv.matrix_rows(), conv.in);
+}
+
+// Packs part number `part` of `parts` of what a group's product multiplies, for all groups.
+void PackKernel(const TransposedConv& conv, const ConvKernelLayout& layout, const float* weights,
+                int part, int parts, float* packed) {
+  const int64_t panel = PackedPanel(ProductSide::kLeft), taps = conv.taps();
+  const int64_t rows = conv.matrix_rows(), panels = (rows + panel - 1) / panel;
+  const bool in_order = RowsInOrder(conv, layout);
+  std::vector<float> ordered(in_order ? 0 : panel * conv.in);
+  for (int64_t group = 0; group < conv.groups; ++group) {
+    float* const to = packed + group * panels * panel * conv.in;
+    const float* const from = weights + group * conv.in * layout.in_stride;
+    const int64_t begin = panels * part / parts * panel;
+    const int64_t end = std::min(panels * (part + 1) / parts * panel, rows);
+    if (begin >= end) continue;
+    if (in_order) {
+      PackMatrix(ProductSide::kLeft,
+                 {from + begin * layout.tap_stride, end - begin, conv.in, layout.tap_stride,
+                  layout.in_stride},
+                 to + begin * conv.in);
+      continue;
+    }
+    for (int64_t first = begin; first < end; first += panel) {
+      const int64_t count = std::min(panel, end - first);
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t place = (first + r) % taps, o = (first + r) / taps;
+        const int64_t tap = conv.forward ? taps - 1 - place : place;
+        for (int64_t i = 0; i < conv.in; ++i) {
+          ordered[r * conv.in + i] = from[layout.Offset(tap, i, o)];
+        }
+      }
+      PackMatrix(ProductSide::kLeft, {ordered.data(), count, conv.in, conv.in},
+                 to + first * conv.in);
+    }
+  }
+}
+
 class TransposedKernel : public Kernel {
  public:
-  TransposedKernel(TransposedConv conv, Tensor packed, std::vector<FusedStep> steps, bool has_bias,
-                   int threads)
+  // Without `packed` it packs the weights, which lie as `layout` says, in each run.
+  TransposedKernel(TransposedConv conv, const ConvKernelLayout& layout, Tensor packed,
+                   std::vector<FusedStep> steps, bool has_bias, int threads)
       : conv_(std::move(conv)),
+        layout_(layout),
         packed_(std::move(packed)),
         steps_(std::move(steps)),
         has_bias_(has_bias),
@@ -161,12 +218,22 @@ class TransposedKernel : public Kernel {
 
   absl::Status Run(KernelContext& context) const override {
     const std::vector<VectorStep> steps = StepsOfRun(steps_, context);
-    float* const scratch = reinterpret_cast<float*>(context.scratch());
+    float* scratch = reinterpret_cast<float*>(context.scratch());
+    const float* packed = scratch;
+    if (packed_.valid()) {
+      packed = packed_.data<float>().data();
+    } else {
+      ParallelParts(threads_, [&](int part, int parts) {
+        PackKernel(conv_, layout_, context.input<float>(1).data(), part, parts, scratch);
+      });
+      scratch += PackedScratchFloats();
+    }
     const int64_t in_group = conv_.channel_parts() * conv_.row_parts();
     const int64_t count = conv_.images * conv_.groups * in_group;
     ParallelParts(threads_, [&](int part, int parts) {
       for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
-        RunPart(context, steps, i / in_group, i % in_group / conv_.row_parts() * conv_.channels,
+        RunPart(context, packed, steps, i / in_group,
+                i % in_group / conv_.row_parts() * conv_.channels,
                 i % conv_.row_parts() * conv_.rows, scratch + part * ScratchFloats());
       }
     });
@@ -174,23 +241,28 @@ class TransposedKernel : public Kernel {
   }
 
   int64_t scratch_bytes() const override {
-    return threads_ * ScratchFloats() * static_cast<int64_t>(sizeof(float));
+    return (PackedScratchFloats() + threads_ * ScratchFloats()) *
+           static_cast<int64_t>(sizeof(float));
   }
-  bool ReadsInput(int index) const override { return index != 1; }
+  bool ReadsInput(int index) const override { return index != 1 || !packed_.valid(); }
   std::string Describe() const override {
     return absl::StrCat("transposed product ", VectorTargetName(BestVectorTarget()));
   }
 
  private:
   static int64_t Aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
+  int64_t PackedScratchFloats() const {
+    return packed_.valid() ? 0 : Aligned(conv_.groups * PackedGroupFloats(conv_));
+  }
   int64_t ScratchFloats() const {
     return Aligned(conv_.PartFloats()) + Aligned(OverlapScratchFloats(conv_.window)) +
            Aligned(ProductScratchFloats({.side = ProductSide::kLeft, .other = {}}));
   }
 
   // The channels of group `group` of all images from `channel` on, the rows from `row` on.
-  void RunPart(const KernelContext& context, const std::vector<VectorStep>& steps, int64_t group,
-               int64_t channel, int64_t row, float* scratch) const {
+  void RunPart(const KernelContext& context, const float* packed,
+               const std::vector<VectorStep>& steps, int64_t group, int64_t channel, int64_t row,
+               float* scratch) const {
     const int64_t channels = std::min(conv_.channels, conv_.out - channel);
     const int64_t end = std::min(row + conv_.rows, conv_.window.rows.input);
     const PlaceRange places = PlacesOver(conv_.window.rows, row, end);
@@ -202,8 +274,7 @@ class TransposedKernel : public Kernel {
       const float* const x = context.input<float>(0).data() + group * conv_.in * conv_.places();
       const PackedProduct product{
           .side = ProductSide::kLeft,
-          .packed = packed_.data<float>().data() +
-                    of_image * (packed_.num_elements() / conv_.groups) + channel * taps * conv_.in,
+          .packed = packed + of_image * PackedGroupFloats(conv_) + channel * taps * conv_.in,
           .other = {x + places.begin * width, conv_.in, count, conv_.places()},
           .size = channels * taps,
           .output = scratch,
@@ -232,6 +303,7 @@ class TransposedKernel : public Kernel {
   }
 
   const TransposedConv conv_;
+  const ConvKernelLayout layout_;
   const Tensor packed_;  // for each group a row for each tap of each output channel
   const std::vector<FusedStep> steps_;
   const bool has_bias_;
@@ -243,44 +315,23 @@ std::optional<std::vector<FusedStep>> StepsOf(const TransposedConv& conv,
   return FusedSteps(context, ProductSide::kLeft, conv.groups * conv.out, conv.plane());
 }
 
-// Packs a panel at a time: the taps of a channel do not lie one behind the other in all layouts.
-void PackKernel(const TransposedConv& conv, ConvDirection direction, const Tensor& weights,
-                const ConvKernelLayout& layout, float* packed) {
-  const float* const from = weights.data<float>().data();
-  const int64_t panel = PackedPanel(ProductSide::kLeft);
-  const int64_t rows = conv.out * conv.taps();
-  std::vector<float> ordered(panel * conv.in);
-  for (int64_t group = 0; group < conv.groups; ++group) {
-    for (int64_t first = 0; first < rows; first += panel, packed += panel * conv.in) {
-      const int64_t count = std::min(panel, rows - first);
-      for (int64_t r = 0; r < count; ++r) {
-        const int64_t place = (first + r) % conv.taps(), o = (first + r) / conv.taps();
-        const int64_t tap = direction == ConvDirection::kForward ? conv.taps() - 1 - place : place;
-        for (int64_t i = 0; i < conv.in; ++i) {
-          ordered[r * conv.in + i] = from[layout.Offset(tap, group * conv.in + i, o)];
-        }
-      }
-      PackMatrix(ProductSide::kLeft, {ordered.data(), count, conv.in, conv.in}, packed);
-    }
-  }
-}
-
 absl::StatusOr<std::unique_ptr<Kernel>> Make(TransposedConv conv, std::vector<FusedStep> steps,
-                                             const PrepareContext& context,
-                                             ConvDirection direction) {
+                                             const PrepareContext& context) {
   const Tensor& weights = context.constants[1];
-  NOMO_ASSIGN_OR_RETURN(
-      Tensor packed, Tensor::Create(DType::kFloat32,
-                                    {conv.groups, PackedFloats(ProductSide::kLeft,
-                                                               conv.out * conv.taps(), conv.in)}));
-  PackKernel(conv, direction, weights, ConvKernelLayout(weights.shape(), context.attrs),
-             packed.mutable_data<float>().data());
+  const ConvKernelLayout layout(context.inputs[1].shape, context.attrs);
+  Tensor packed;
+  if (weights.valid()) {
+    NOMO_ASSIGN_OR_RETURN(packed,
+                          Tensor::Create(DType::kFloat32, {conv.groups, PackedGroupFloats(conv)}));
+    PackKernel(conv, layout, weights.data<float>().data(), 0, 1,
+               packed.mutable_data<float>().data());
+  }
   // A team of threads costs some microseconds.
   constexpr int64_t kWorthThreads = 1 << 17;
-  const int64_t work = context.inputs[0].shape.num_elements() * conv.out * conv.taps();
+  const int64_t work = context.inputs[0].shape.num_elements() * conv.matrix_rows();
   const int threads = work < kWorthThreads ? 1 : context.threads;
-  return std::make_unique<TransposedKernel>(std::move(conv), std::move(packed), std::move(steps),
-                                            context.has_input(2), threads);
+  return std::make_unique<TransposedKernel>(std::move(conv), layout, std::move(packed),
+                                            std::move(steps), context.has_input(2), threads);
 }
 
 }  // namespace
@@ -290,11 +341,7 @@ FastKernel FastTransposed(ConvDirection direction, WindowOf window) {
       [direction, window = std::move(window)](const PrepareContext& context) {
         return Describe(direction, window, context);
       },
-      StepsOf,
-      [direction](TransposedConv conv, std::vector<FusedStep> steps,
-                  const PrepareContext& context) {
-        return Make(std::move(conv), std::move(steps), context, direction);
-      });
+      StepsOf, Make);
 }
 
 }  // namespace nomograph::nn

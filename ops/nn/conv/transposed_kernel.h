@@ -1,4 +1,4 @@
-// The fast kernel of transposed convolutions with constant weights: a packed matrix product yields
+// The fast kernel of transposed convolutions: a packed matrix product yields
 // what each input element adds to the output, and core/overlap/overlap_add.h adds it up. The loops
 // of oneDNN 2.6 take two to ten times as long, most with few channels.
 #ifndef NOMOGRAPH_OPS_NN_CONV_TRANSPOSED_KERNEL_H_
