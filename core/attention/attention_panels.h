@@ -22,9 +22,8 @@ namespace HWY_NAMESPACE {
 // So many queries are a panel, whose elements stand side by side in vectors.
 constexpr int64_t kQueries = kPanelColumns;
 
-inline int64_t WholePanels(int64_t size) {
-  return (size + kPanelRows - 1) / kPanelRows * kPanelRows;
-}
+// A multiple of the rows of a panel.
+inline int64_t WholePanels(int64_t size, int64_t rows) { return (size + rows - 1) / rows * rows; }
 
 // The queries of all heads that share the keys of one.
 struct Rows {
@@ -91,8 +90,8 @@ inline void PackQueries(const TiledAttention& a, const Rows& rows, int64_t row, 
 }
 
 // Panels of keys, as PackLeftBlock() makes them.
-inline void PackKeys(const TiledAttention& a, const float* key, int64_t count,
-                     float* HWY_RESTRICT packed) {
+inline void PackKeyPanels(const TiledAttention& a, const float* key, int64_t count,
+                          float* HWY_RESTRICT packed) {
   const HeadStrides& strides = a.key_strides;
   for (int64_t k = 0; k < count; k += kPanelRows, packed += a.size * kPanelRows) {
     const float* from[kPanelRows];
@@ -112,8 +111,8 @@ inline void PackKeys(const TiledAttention& a, const float* key, int64_t count,
 }
 
 // Panels of the values' elements, key after key in each; zeros where there are no more.
-inline void PackValues(const TiledAttention& a, const float* value, int64_t count,
-                       float* HWY_RESTRICT packed) {
+inline void PackValuePanels(const TiledAttention& a, const float* value, int64_t count,
+                            float* HWY_RESTRICT packed) {
   const HeadStrides& strides = a.value_strides;
   for (int64_t e = 0; e < a.value_size; e += kPanelRows) {
     const int64_t there = std::min(kPanelRows, a.value_size - e);

@@ -8,11 +8,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "hwy/highway.h"
 #include "nomograph/core/attention/attention_panels.h"
 #include "nomograph/core/attention/score_mask.h"
 #include "nomograph/core/attention/tiled_attention.h"
+#include "nomograph/core/narrow/bfloat16_tiles.h"
 #include "nomograph/core/vector/panel_product.h"
 #include "nomograph/core/vector/vector_steps.h"
 
@@ -77,9 +79,19 @@ inline void Exponentials(int64_t keys, float* HWY_RESTRICT scores, int64_t eleme
 
 // What panels are multiplied in: a row of a panel is that of one term.
 struct Float32Terms {
+  // Keys, or elements of values, of a left panel, and how far apart panels of so many terms lie.
+  static constexpr int64_t kRows = kPanelRows;
+  static int64_t PanelFloats(int64_t terms) { return kRows * terms; }
   static int64_t RowsOf(int64_t terms) { return terms; }
-  // A panel of so many terms, each a row of `width` elements, becomes what is multiplied.
-  static void Round(int64_t /*terms*/, int64_t /*width*/, float* /*panel*/) {}
+  static void PackKeys(const TiledAttention& a, const float* key, int64_t count, float* packed) {
+    PackKeyPanels(a, key, count, packed);
+  }
+  static void PackValues(const TiledAttention& a, const float* value, int64_t count,
+                         float* packed) {
+    PackValuePanels(a, value, count, packed);
+  }
+  // A right panel of so many terms, each a row of kQueries elements, becomes what is multiplied.
+  static void Round(int64_t /*terms*/, float* /*panel*/) {}
   // out = a b, or out += a b, of a left and a right panel of so many rows.
   template <int64_t kVectors>
   static void Multiply(int64_t rows, const float* a, const float* b, bool add, float* out) {
@@ -102,9 +114,26 @@ namespace HWY_NAMESPACE {
 
 // In bfloat16: a row is that of two terms, which lie in one word.
 struct PairedTerms {
+  static constexpr int64_t kRows = kPanelRows;
+  static int64_t PanelFloats(int64_t terms) { return kRows * terms; }
   static int64_t RowsOf(int64_t terms) { return (terms + 1) / 2; }
+  static void PackKeys(const TiledAttention& a, const float* key, int64_t count, float* packed) {
+    PackKeyPanels(a, key, count, packed);
+    RoundPanels(count, a.size, packed);
+  }
+  static void PackValues(const TiledAttention& a, const float* value, int64_t count,
+                         float* packed) {
+    PackValuePanels(a, value, count, packed);
+    RoundPanels(a.value_size, count, packed);
+  }
+  static void Round(int64_t terms, float* panel) { RoundRows(terms, kQueries, panel); }
 
-  static void Round(int64_t terms, int64_t width, float* panel) {
+  // Left panels of so many terms, each where it lies.
+  static void RoundPanels(int64_t rows, int64_t terms, float* packed) {
+    for (int64_t r = 0; r < rows; r += kRows) RoundRows(terms, kRows, packed + r * terms);
+  }
+  // A panel whose rows have `width` elements.
+  static void RoundRows(int64_t terms, int64_t width, float* panel) {
     for (int64_t t = 0; t < terms; t += 2) {
       const float* const from = panel + t * width;
       float* const to = panel + t / 2 * width;  // it has been read
@@ -159,6 +188,71 @@ struct PairedTerms {
 }  // namespace nomograph
 HWY_POP_ATTRIBUTES
 
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16,amx-tile,amx-bf16")
+namespace nomograph {
+namespace HWY_NAMESPACE {
+
+// The same in tiles (core/narrow/bfloat16_tiles.h): rows are filled up with zeros to sixteen.
+// REQUIRES: a TileScope.
+struct TiledTerms {
+  static constexpr int64_t kRows = bfloat16::kTileRows;
+  static int64_t PanelFloats(int64_t terms) { return kRows * RowsOf(terms); }
+  static int64_t RowsOf(int64_t terms) {
+    constexpr int64_t kTerms = 2 * bfloat16::kTilePairs;
+    return (terms + kTerms - 1) / kTerms * bfloat16::kTilePairs;
+  }
+  static void PackKeys(const TiledAttention& a, const float* key, int64_t count, float* packed) {
+    const HeadStrides& s = a.key_strides;
+    Pack({key, count, a.size, s.position, s.element}, packed);
+  }
+  static void PackValues(const TiledAttention& a, const float* value, int64_t count,
+                         float* packed) {
+    const HeadStrides& s = a.value_strides;
+    Pack({value, a.value_size, count, s.element, s.position}, packed);
+  }
+  static void Round(int64_t terms, float* panel) {
+    PairedTerms::Round(terms, panel);
+    const int64_t rows = PairedTerms::RowsOf(terms);
+    std::fill(panel + rows * kQueries, panel + RowsOf(terms) * kQueries, 0.0f);
+  }
+
+  template <int64_t kVectors>
+  static void Multiply(int64_t rows, const float* a, const float* b, bool add, float* out) {
+    static_assert(kQueries == 2 * kLanes);
+    constexpr int64_t kRowBytes = kLanes * sizeof(float), kPanelBytes = kQueries * sizeof(float);
+    // The compiler is not told what the tiles' instructions read.
+    asm volatile("" ::: "memory");
+    if (add) {
+      _tile_loadd(0, out, kPanelBytes);
+      if constexpr (kVectors > 1) _tile_loadd(1, out + kLanes, kPanelBytes);
+    } else {
+      _tile_zero(0);
+      if constexpr (kVectors > 1) _tile_zero(1);
+    }
+    for (int64_t t = 0; t < rows; t += bfloat16::kTilePairs) {
+      _tile_loadd(6, a + t * kRows, kRowBytes);
+      _tile_loadd(7, b + t * kQueries, kPanelBytes);
+      _tile_dpbf16ps(0, 6, 7);
+      if constexpr (kVectors > 1) {
+        _tile_loadd(5, b + t * kQueries + kLanes, kPanelBytes);
+        _tile_dpbf16ps(1, 6, 5);
+      }
+    }
+    _tile_stored(0, out, kPanelBytes);
+    if constexpr (kVectors > 1) _tile_stored(1, out + kLanes, kPanelBytes);
+    asm volatile("" ::: "memory");
+  }
+
+ private:
+  static void Pack(const bfloat16::SideView<float>& rows, float* packed) {
+    bfloat16::PackTilePanels(rows, PanelFloats(rows.terms), reinterpret_cast<uint32_t*>(packed));
+  }
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace nomograph
+HWY_POP_ATTRIBUTES
+
 #endif  // HWY_TARGET == HWY_AVX3
 
 HWY_BEFORE_NAMESPACE();
@@ -172,38 +266,54 @@ void AttendTile(const TiledAttention& a, const Rows& rows, int64_t row, int64_t 
                 const float* packed_values, const PanelSums& sums, float* HWY_RESTRICT scores) {
   constexpr int64_t kVectors = kNarrow ? 1 : 2;
   const int64_t size = Terms::RowsOf(a.size), weights = Terms::RowsOf(keys);
-  for (int64_t k = 0; k < keys; k += kPanelRows) {
-    Terms::template Multiply<kVectors>(size, packed_keys + k * a.size, queries, /*add=*/false,
+  for (int64_t k = 0; k < keys; k += Terms::kRows, packed_keys += Terms::PanelFloats(a.size)) {
+    Terms::template Multiply<kVectors>(size, packed_keys, queries, /*add=*/false,
                                        scores + k * kQueries);
   }
   if (masked) MaskTile(a.mask, rows, row, count, key, keys, scores);
-  const int64_t elements = WholePanels(a.value_size);
+  const int64_t elements = WholePanels(a.value_size, Terms::kRows);
   for (int64_t half = 0; half < (kNarrow ? 1 : 2); ++half) {
     const int64_t at = half * kLanes;
     Exponentials(keys, scores + at, elements, sums.greatest + at, sums.total + at,
                  sums.values + at);
   }
-  Terms::Round(keys, kQueries, scores);
-  for (int64_t e = 0; e < elements; e += kPanelRows) {
-    Terms::template Multiply<kVectors>(weights, packed_values + e * keys, scores, /*add=*/true,
+  Terms::Round(keys, scores);
+  for (int64_t e = 0; e < elements; e += Terms::kRows, packed_values += Terms::PanelFloats(keys)) {
+    Terms::template Multiply<kVectors>(weights, packed_values, scores, /*add=*/true,
                                        sums.values + e * kQueries);
   }
 }
 
+#if HWY_TARGET == HWY_AVX3
+inline bool ByTiles(const TiledAttention& a) { return a.rounds && HasTiles(); }
+#else
+inline bool ByTiles(const TiledAttention&) { return false; }
+#endif
+
 // How scratch memory is shared out.
 struct Scratch {
-  Scratch(const TiledAttention& a, int64_t panels, float* memory)
-      : elements(WholePanels(a.value_size)) {
+  Scratch(const TiledAttention& a, int64_t panels, float* memory) {
+    int64_t panel = kPanelRows, size = a.size;
+    int64_t tile = std::min(kKeys, WholePanels(a.keys, panel)), keys_rows = tile;
+#if HWY_TARGET == HWY_AVX3
+    if (ByTiles(a)) {
+      panel = TiledTerms::kRows;
+      tile = std::min(kKeys, WholePanels(a.keys, panel));
+      keys_rows = std::max(tile, TiledTerms::RowsOf(tile));
+      size = std::max(size, TiledTerms::RowsOf(size));
+    }
+#endif
+    elements = WholePanels(a.value_size, panel);
+    query_floats = size * kQueries;
     const auto take = [&](int64_t floats) {
       float* const begin = memory + used;
       used += (floats + kAligned - 1) / kAligned * kAligned;
       return begin;
     };
-    const int64_t tile = std::min(kKeys, WholePanels(a.keys));
-    scores = take(tile * kQueries);
-    keys = take(tile * a.size);
-    values = take(tile * elements);
-    queries = take(panels * a.size * kQueries);
+    scores = take(keys_rows * kQueries);
+    keys = take(tile * size);
+    values = take(keys_rows * elements);
+    queries = take(panels * query_floats);
     greatest = take(panels * kQueries);
     total = take(panels * kQueries);
     outputs = take(panels * elements * kQueries);
@@ -214,18 +324,11 @@ struct Scratch {
   }
 
   static constexpr int64_t kAligned = 32;
-  const int64_t elements;
+  int64_t elements;      // of a value, in whole panels
+  int64_t query_floats;  // of a panel
   int64_t used = 0;
   float *scores, *keys, *values, *queries, *greatest, *total, *outputs;
 };
-
-// Rounds left panels of so many terms, each where it lies.
-template <typename Terms>
-void RoundPanels(int64_t rows, int64_t terms, float* packed) {
-  for (int64_t r = 0; r < rows; r += kPanelRows) {
-    Terms::Round(terms, kPanelRows, packed + r * terms);
-  }
-}
 
 // Rows [begin, end), at most kPanelsTogether panels.
 template <typename Terms>
@@ -236,9 +339,9 @@ void AttendPanels(const TiledAttention& a, const Rows& rows, int64_t begin, int6
     return std::min(kQueries, end - begin - panel * kQueries);
   };
   for (int64_t p = 0; p < panels; ++p) {
-    float* const queries = scratch.queries + p * a.size * kQueries;
+    float* const queries = scratch.queries + p * scratch.query_floats;
     PackQueries(a, rows, begin + p * kQueries, live(p), queries);
-    Terms::Round(a.size, kQueries, queries);
+    Terms::Round(a.size, queries);
   }
   std::fill_n(scratch.greatest, panels * kQueries, kNoScore);
   std::fill_n(scratch.total, panels * kQueries, 0.0f);
@@ -255,16 +358,14 @@ void AttendPanels(const TiledAttention& a, const Rows& rows, int64_t begin, int6
       const Masked masked = MaskedTile(a.mask, rows, row, live(p), k, count);
       if (masked == Masked::kAll) continue;
       if (!packed) {
-        PackKeys(a, key + k * a.key_strides.position, count, scratch.keys);
-        PackValues(a, value + k * a.value_strides.position, count, scratch.values);
-        RoundPanels<Terms>(count, a.size, scratch.keys);
-        RoundPanels<Terms>(a.value_size, count, scratch.values);
+        Terms::PackKeys(a, key + k * a.key_strides.position, count, scratch.keys);
+        Terms::PackValues(a, value + k * a.value_strides.position, count, scratch.values);
         packed = true;
       }
       (live(p) <= kLanes
            ? AttendTile<Terms, true>
            : AttendTile<Terms, false>)(a, rows, row, live(p), k, count, masked == Masked::kSome,
-                                       scratch.queries + p * a.size * kQueries, scratch.keys,
+                                       scratch.queries + p * scratch.query_floats, scratch.keys,
                                        scratch.values, scratch.Sums(p), scratch.scores);
     }
   }
@@ -412,7 +513,13 @@ void Attend(const TiledAttention& a, int part, int parts, float* memory) {
   const Scratch scratch(a, std::min(blocks.panels, kPanelsTogether), memory);
   auto* attend_panels = AttendPanels<Float32Terms>;
 #if HWY_TARGET == HWY_AVX3
-  if (a.rounds) attend_panels = AttendPanels<PairedTerms>;
+  std::optional<bfloat16::TileScope> tiles;
+  if (ByTiles(a)) {
+    tiles.emplace();
+    attend_panels = AttendPanels<TiledTerms>;
+  } else if (a.rounds) {
+    attend_panels = AttendPanels<PairedTerms>;
+  }
 #endif
   for (int64_t unit = part; unit < blocks.heads * blocks.blocks; unit += parts) {
     const int64_t head = unit / blocks.blocks, block = unit % blocks.blocks;

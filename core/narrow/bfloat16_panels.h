@@ -14,6 +14,7 @@
 #include "hwy/highway.h"
 #include "nomograph/core/narrow/bfloat16_product.h"
 #include "nomograph/core/vector/vector_steps.h"
+#include "nomograph/core/vector/vector_target.h"
 
 #if HWY_TARGET == HWY_AVX3
 
@@ -27,11 +28,18 @@ namespace bfloat16 {
 // A panel of the left matrix has so many rows, one of the right matrix so many columns; in each,
 // pairs of terms of all rows (columns) lie side by side, pair after pair.
 constexpr int64_t kPanelRows = 8, kPanelVectors = 3, kPanelColumns = kPanelVectors * kLanes;
+// Where the machine has tiles (bfloat16_tiles.h), a left panel has sixteen rows, of each sixteen
+// pairs side by side, and pairs are filled up with zeros to a multiple of sixteen.
+constexpr int64_t kTileRows = kLanes, kTilePairs = kLanes;
 
+inline int64_t LeftPanel() { return HasTiles() ? kTileRows : kPanelRows; }
 inline int64_t PanelSize(ProductSide side) {
-  return side == ProductSide::kLeft ? kPanelRows : kPanelColumns;
+  return side == ProductSide::kLeft ? LeftPanel() : kPanelColumns;
 }
 inline int64_t PairsOf(int64_t terms) { return (terms + 1) / 2; }
+inline int64_t FilledPairs(int64_t pairs) {
+  return HasTiles() ? (pairs + kTilePairs - 1) / kTilePairs * kTilePairs : pairs;
+}
 
 // One side of a product: rows (of the left matrix) or columns, each of so many terms. Element (i,
 // t) lies at data[i * stride + t * term_stride].
@@ -228,6 +236,20 @@ void TransposeRightPanel(const SideView<T>& from, uint32_t* HWY_RESTRICT packed)
   }
 }
 
+// One pair of terms of `count` rows, of which `begin` is the first's first term.
+template <typename T>
+HWY_INLINE __m512i PairOfRows(const SideView<T>& from, const T* begin, bool both, int64_t count,
+                              __mmask16 there) {
+  const T* const second = both ? begin + from.term_stride : nullptr;
+  if (from.stride == 1) return LoadPairs(begin, second, there);
+  alignas(64) T pair[2][kLanes] = {};
+  for (int64_t i = 0; i < count; ++i) {
+    pair[0][i] = begin[i * from.stride];
+    if (both) pair[1][i] = second[i * from.stride];
+  }
+  return LoadPairs(pair[0], pair[1], there);
+}
+
 // A panel whose elements lie anyhow; its pairs are `pair_step` apart.
 template <typename T>
 void GatherPanel(const SideView<T>& from, int64_t panel, int64_t pair_step,
@@ -245,11 +267,65 @@ void GatherPanel(const SideView<T>& from, int64_t panel, int64_t pair_step,
   }
 }
 
+// Sixteen rows of sixteen elements become columns.
+HWY_INLINE void TurnSixteen(__m512i (&row)[kLanes]) {
+  __m512i quarter[4][4];
+#pragma GCC unroll 4
+  for (int64_t q = 0; q < 4; ++q) TurnFour(row + 4 * q, quarter[q]);
+#pragma GCC unroll 4
+  for (int64_t j = 0; j < 4; ++j) TurnQuarters(quarter, j, row);
+}
+
+// Left panels for tiles, `step` apart.
+template <typename T>
+void PackTilePanels(const SideView<T>& from, int64_t step, uint32_t* HWY_RESTRICT packed) {
+  constexpr int64_t kTerms = 2 * kTilePairs;
+  for (int64_t first = 0; first < from.size; first += kTileRows, packed += step) {
+    const int64_t rows = std::min(kTileRows, from.size - first);
+    const auto there = static_cast<__mmask16>(Those(rows, 0, kTileRows));
+    uint32_t* to = packed;
+    for (int64_t t = 0; t < from.terms; t += kTerms, to += kTilePairs * kTileRows) {
+      const int64_t terms = std::min(kTerms, from.terms - t);
+      const T* const begin = from.data + first * from.stride + t * from.term_stride;
+      if (from.term_stride == 1) {
+        for (int64_t i = 0; i < rows; ++i) {
+          const T* const row = begin + i * from.stride;
+          _mm512_store_si512(to + i * kTilePairs, LoadTerms(row, terms));
+          FetchAhead(row + kTermsAhead, kTerms);
+        }
+        for (int64_t i = rows; i < kTileRows; ++i) {
+          _mm512_store_si512(to + i * kTilePairs, _mm512_setzero_si512());
+        }
+        continue;
+      }
+      __m512i pair[kTilePairs];
+#pragma GCC unroll 16
+      for (int64_t q = 0; q < kTilePairs; ++q) {
+        pair[q] = 2 * q < terms ? PairOfRows(from, begin + 2 * q * from.term_stride,
+                                             /*both=*/2 * q + 1 < terms, rows, there)
+                                : _mm512_setzero_si512();
+      }
+      TurnSixteen(pair);
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < kTileRows; ++i) _mm512_store_si512(to + i * kTilePairs, pair[i]);
+    }
+  }
+}
+
+// Zeros in the place of pairs [begin, end) of right panels for `count` columns.
+inline void ClearRightPairs(int64_t begin, int64_t end, int64_t count, int64_t step,
+                            uint32_t* HWY_RESTRICT packed) {
+  for (int64_t first = 0; first < count; first += kPanelColumns, packed += step) {
+    std::fill(packed + begin * kPanelColumns, packed + end * kPanelColumns, 0);
+  }
+}
+
 // Panels of one side, one behind the other; `step` is how far apart they lie.
 template <typename T>
 void PackPanels(ProductSide side, const SideView<T>& from, int64_t step,
                 uint32_t* HWY_RESTRICT packed) {
   const bool left = side == ProductSide::kLeft;
+  if (left && HasTiles()) return PackTilePanels(from, step, packed);
   const int64_t panel = PanelSize(side);
   if (from.stride == 1) {
     // Along the memory, but not into so many panels that their lines, a multiple of pages apart,
@@ -280,21 +356,44 @@ void PackPanels(ProductSide side, const SideView<T>& from, int64_t step,
   }
 }
 
+// A left panel for tiles; of each pair of planes that under all taps.
+template <typename T>
+void PackTapTiles(SideView<T> from, const BFloat16Taps& taps, uint32_t* HWY_RESTRICT packed) {
+  const int64_t pairs = PairsOf(from.terms) * taps.count;
+  std::fill_n(packed, FilledPairs(pairs) * kTileRows, 0);
+  const auto there = static_cast<__mmask16>(Those(from.size, 0, kTileRows));
+  alignas(64) uint32_t rows[kTileRows];
+  for (int64_t q = 0; q < pairs; ++q) {
+    const int64_t term = q / taps.count * 2, tap = q % taps.count;
+    const T* const begin = from.data + term * from.term_stride + tap * taps.stride;
+    _mm512_store_si512(rows,
+                       PairOfRows(from, begin, /*both=*/term + 1 < from.terms, from.size, there));
+    uint32_t* const to = packed + q / kTilePairs * kTilePairs * kTileRows + q % kTilePairs;
+    for (int64_t i = 0; i < from.size; ++i) to[i * kTilePairs] = rows[i];
+  }
+}
+
 // Part number `part` of `parts` of a whole matrix.
 template <typename View>
 void Pack(ProductSide side, const View& matrix, const BFloat16Taps& taps, int part, int parts,
           uint32_t* packed) {
   const auto all = SideView<std::remove_cvref_t<decltype(*matrix.data)>>::Of(side, matrix);
-  const int64_t panel = PanelSize(side), step = panel * PairsOf(all.terms) * taps.count;
+  const int64_t pairs = PairsOf(all.terms) * taps.count, filled = FilledPairs(pairs);
+  const int64_t panel = PanelSize(side), step = panel * filled;
   const int64_t panels = (all.size + panel - 1) / panel;
   const int64_t begin = panels * part / parts, end = panels * (part + 1) / parts;
   const int64_t last = std::min(end * panel, all.size);
   if (begin * panel >= last) return;
   const auto from = all.Part(begin * panel, last - begin * panel, 0, all.terms);
   packed += begin * step;
+  if (side == ProductSide::kRight) ClearRightPairs(pairs, filled, from.size, step, packed);
   if (taps.count == 1) return PackPanels(side, from, step, packed);
   for (int64_t first = 0; first < from.size; first += panel, packed += step) {
     auto part_of = from.Part(first, std::min(panel, from.size - first), 0, from.terms);
+    if (side == ProductSide::kLeft && HasTiles()) {
+      PackTapTiles(part_of, taps, packed);
+      continue;
+    }
     for (int64_t tap = 0; tap < taps.count; ++tap, part_of.data += taps.stride) {
       GatherPanel(part_of, panel, panel * taps.count, packed + tap * panel);
     }

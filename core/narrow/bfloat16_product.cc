@@ -24,7 +24,8 @@ int64_t BFloat16Pairs(ProductSide side, int64_t rows, int64_t columns) {
   const int64_t panel = BFloat16Panel(side);
   const bool left = side == ProductSide::kLeft;
   const int64_t size = left ? rows : columns, terms = left ? columns : rows;
-  return (size + panel - 1) / panel * panel * N_AVX3::bfloat16::PairsOf(terms);
+  return (size + panel - 1) / panel * panel *
+         N_AVX3::bfloat16::FilledPairs(N_AVX3::bfloat16::PairsOf(terms));
 }
 
 void PackBFloat16(ProductSide side, const MatrixView& matrix, uint32_t* packed,

@@ -11,7 +11,8 @@
 
 namespace nomograph {
 
-// Whether this machine has the instructions. REQUIRED by all that follows.
+// Whether this machine has the instructions. REQUIRED by all that follows. Where it has tiles, too
+// (AMX), they are sixteen times as fast as float32.
 bool HasBFloat16Products();
 
 // An attribute that no graph can have: a program's node with it, all in float32, has its kernel

@@ -9,9 +9,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "hwy/highway.h"
 #include "nomograph/core/narrow/bfloat16_panels.h"
+#include "nomograph/core/narrow/bfloat16_tiles.h"
 #include "nomograph/core/narrow/bfloat16_windows.h"
 #include "nomograph/core/vector/vector_steps.h"
 #include "nomograph/core/vector/window_row.h"
@@ -44,11 +46,19 @@ struct Other {
     pairs = PairsOf(terms / taps) * taps;
   }
 
+  // Floats from one panel to the next of the matrix that is packed beforehand.
+  int64_t packed_panel() const { return PanelSize(p.side) * FilledPairs(pairs); }
+
   // Pairs [pair, pair + count) of the rows (columns) [first, first + size), as panels.
   void Pack(int64_t first, int64_t size, int64_t pair, int64_t count,
             uint32_t* HWY_RESTRICT packed) const {
     constexpr int64_t kLine = kBlockColumns + kPanelColumns + kLanes;
-    const int64_t step = count * PanelSize(side);
+    const int64_t filled = FilledPairs(count), step = filled * PanelSize(side);
+    if (side == ProductSide::kRight) {
+      ClearRightPairs(count, filled, size, step, packed);
+    } else if (paired != nullptr && filled > count) {
+      std::fill_n(packed, (size + kTileRows - 1) / kTileRows * step, 0);
+    }
     if (paired != nullptr) {
       alignas(64) uint32_t line[kLine];
       return PackWindowPairs(side, *p.window, paired, pair, count, first, size, step, line, packed);
@@ -192,13 +202,33 @@ struct Turn {
     return tile;
   }
 
-  // One pair of panels.
-  void Multiply(Block rows, Block columns, int64_t pairs, const uint32_t* a, const uint32_t* b,
-                const Near& near) const {
+  // Some rows, which are left panels that lie `a_panel` apart, by one right panel.
+  void Multiply(Block rows, Block columns, int64_t pairs, const uint32_t* a, int64_t a_panel,
+                const uint32_t* b, const Near& near) const {
+    if (HasTiles()) return MultiplyWithTiles(rows, columns, pairs, a, a_panel, b, near);
     const int64_t height = std::min(kPanelRows, rows.size());
     const int64_t width = std::min(kPanelColumns, columns.size());
     const Tile tile = TileAt(rows.begin, columns.begin, width);
     kPanelProducts[height - 1][(width - 1) / kLanes][width % kLanes == 0](pairs, a, b, near, tile);
+  }
+
+  void MultiplyWithTiles(Block rows, Block columns, int64_t pairs, const uint32_t* a,
+                         int64_t a_panel, const uint32_t* b, const Near& near) const {
+    const int64_t height = rows.size(), width = std::min(kPanelColumns, columns.size());
+    const int64_t tall = (height + kTileRows - 1) / kTileRows;
+    const int64_t vectors = (width + kLanes - 1) / kLanes;
+    alignas(64) TileSums sums;
+    kMultiplyTiles[tall - 1][vectors - 1](pairs, a, a_panel, b,
+                                          reinterpret_cast<const char*>(near.from),
+                                          near.step * kTilePairs, sums);
+    const Tile tile = TileAt(rows.begin, columns.begin, width);
+    for (int64_t i = 0; i < height; ++i) {
+      const auto sum = [&](int64_t v) __attribute__((always_inline)) {
+        return _mm512_load_ps(sums[i / kTileRows][v] + i % kTileRows * kLanes);
+      };
+      for (int64_t v = 0; v + 1 < vectors; ++v) tile.Finish<true>(sum(v), i, v * kLanes);
+      tile.Finish<false>(sum(vectors - 1), i, (vectors - 1) * kLanes);
+    }
   }
 
   // Steps that are not simple, on whole rows.
@@ -211,10 +241,13 @@ struct Turn {
   }
 };
 
-// How much of the next packed panel is brought near for each pair of terms, where one panel is
-// multiplied with `size` rows (columns) of the other matrix, in panels of `panel`.
-inline int64_t NearStep(ProductSide side, int64_t size, int64_t panel) {
-  const int64_t bytes = PanelSize(side) * static_cast<int64_t>(sizeof(uint32_t));
+// How many rows are multiplied at a time.
+inline int64_t TallRows() { return HasTiles() ? kTallTiles * kTileRows : kPanelRows; }
+
+// How much of the next `own` rows (columns) that are packed beforehand is brought near for each
+// pair of terms, where these are multiplied with `size` of the other matrix, `panel` at a time.
+inline int64_t NearStep(int64_t own, int64_t size, int64_t panel) {
+  const int64_t bytes = own * static_cast<int64_t>(sizeof(uint32_t));
   const int64_t turns = (size + panel - 1) / panel;
   return (bytes + turns - 1) / turns;
 }
@@ -222,27 +255,29 @@ inline int64_t NearStep(ProductSide side, int64_t size, int64_t panel) {
 void MultiplyPackedLeft(const Other& other, const uint32_t* packed, Block rows, Block columns,
                         uint32_t* scratch) {
   const PackedProduct& p = other.p;
-  const int64_t panel = kPanelRows * other.pairs;
+  const int64_t panel = other.packed_panel(), tall = TallRows();
+  const int64_t left_panel = LeftPanel(), tall_step = tall / left_panel * panel;
   Turn turn{p, Steps(p.steps)};
   for (Block wide{columns.begin, 0}; wide.begin < columns.end; wide.begin = wide.end) {
     // A last panel joins the block in front of it: a block alone would have the left matrix read.
     const bool ends = columns.end - wide.begin <= kBlockColumns + kPanelColumns;
     wide.end = ends ? columns.end : wide.begin + kBlockColumns;
-    const int64_t near = NearStep(ProductSide::kLeft, wide.size(), kPanelColumns);
+    const int64_t near = NearStep(tall, wide.size(), kPanelColumns);
     for (int64_t t = 0; t < other.pairs; t += kPairs) {
       const int64_t pairs = std::min(kPairs, other.pairs - t);
       turn.first = t == 0;
       turn.last = t + pairs == other.pairs;
       other.Pack(wide.begin, wide.size(), t, pairs, scratch);
-      const uint32_t* a = packed + rows.begin / kPanelRows * panel + t * kPanelRows;
-      for (Block r = rows; r.begin < rows.end; r.begin += kPanelRows, a += panel) {
-        const uint32_t *b = scratch, *next = a + panel;
+      const uint32_t* a = packed + rows.begin / left_panel * panel + t * left_panel;
+      for (Block r{rows.begin, 0}; r.begin < rows.end; r.begin = r.end, a += tall_step) {
+        r.end = std::min(r.begin + tall, rows.end);
+        const uint32_t *b = scratch, *next = a + tall_step;
         for (Block c = wide; c.begin < c.end; c.begin += kPanelColumns) {
-          turn.Multiply(r, c, pairs, a, b, {next, near});
-          b += kPanelColumns * pairs;
+          turn.Multiply(r, c, pairs, a, panel, b, {next, near});
+          b += kPanelColumns * FilledPairs(pairs);
           next += near * pairs / static_cast<int64_t>(sizeof(uint32_t));
         }
-        turn.Finish({r.begin, std::min(r.begin + kPanelRows, rows.end)}, wide);
+        turn.Finish(r, wide);
       }
     }
   }
@@ -251,11 +286,11 @@ void MultiplyPackedLeft(const Other& other, const uint32_t* packed, Block rows, 
 void MultiplyPackedRight(const Other& other, const uint32_t* packed, Block rows, Block columns,
                          uint32_t* scratch) {
   const PackedProduct& p = other.p;
-  const int64_t panel = kPanelColumns * other.pairs;
+  const int64_t panel = other.packed_panel(), tall = TallRows();
   Turn turn{p, Steps(p.steps)};
   for (Block high{rows.begin, 0}; high.begin < rows.end; high.begin = high.end) {
     high.end = std::min(high.begin + kBlockRows, rows.end);
-    const int64_t near = NearStep(ProductSide::kRight, high.size(), kPanelRows);
+    const int64_t near = NearStep(kPanelColumns, high.size(), tall);
     for (int64_t t = 0; t < other.pairs; t += kPairs) {
       const int64_t pairs = std::min(kPairs, other.pairs - t);
       turn.first = t == 0;
@@ -264,9 +299,10 @@ void MultiplyPackedRight(const Other& other, const uint32_t* packed, Block rows,
       const uint32_t* b = packed + columns.begin / kPanelColumns * panel + t * kPanelColumns;
       for (Block c = columns; c.begin < c.end; c.begin += kPanelColumns, b += panel) {
         const uint32_t *a = scratch, *next = b + panel;
-        for (Block r = high; r.begin < r.end; r.begin += kPanelRows) {
-          turn.Multiply(r, c, pairs, a, b, {next, near});
-          a += kPanelRows * pairs;
+        for (Block r{high.begin, 0}; r.begin < high.end; r.begin = r.end) {
+          r.end = std::min(r.begin + tall, high.end);
+          turn.Multiply(r, c, pairs, a, LeftPanel() * FilledPairs(pairs), b, {next, near});
+          a += tall * FilledPairs(pairs);
           next += near * pairs / static_cast<int64_t>(sizeof(uint32_t));
         }
       }
@@ -277,20 +313,13 @@ void MultiplyPackedRight(const Other& other, const uint32_t* packed, Block rows,
 
 void Multiply(const PackedProduct& p, const uint32_t* packed, int part, int parts, float* scratch,
               const uint32_t* paired) {
-  const ProductPart share = PartOf(p, kPanelRows, kPanelColumns, /*enough=*/2, part, parts);
+  const ProductPart share = PartOf(p, LeftPanel(), kPanelColumns, /*enough=*/2, part, parts);
   if (share.empty()) return;
+  std::optional<TileScope> tiles;
+  if (HasTiles()) tiles.emplace();
   const Block rows{share.row_begin, share.row_end}, columns{share.column_begin, share.column_end};
   (p.side == ProductSide::kLeft ? MultiplyPackedLeft : MultiplyPackedRight)(
       Other(p, paired), packed, rows, columns, reinterpret_cast<uint32_t*>(scratch));
-}
-
-// Sixteen rows of sixteen elements become columns.
-HWY_INLINE void TurnSixteen(__m512i (&row)[kLanes]) {
-  __m512i quarter[4][4];
-#pragma GCC unroll 4
-  for (int64_t q = 0; q < 4; ++q) TurnFour(row + 4 * q, quarter[q]);
-#pragma GCC unroll 4
-  for (int64_t j = 0; j < 4; ++j) TurnQuarters(quarter, j, row);
 }
 
 // What is done with a product of which `turned` has the columns as rows, `stride` apart.
@@ -322,8 +351,9 @@ void FinishTurned(const PackedProduct& p, const float* turned, int64_t stride, i
 }
 
 // Which of both ways takes less time for a left matrix of constants: cycles for each pair of terms.
-// Sums that are few wait for one another.
+// Sums that are few wait for one another. Tiles have as many rows as columns.
 inline bool Turns(int64_t rows, int64_t columns) {
+  if (HasTiles()) return false;
   const auto panel = [](int64_t height, int64_t vectors) {
     constexpr double kWait = 5;
     return std::max(kWait, static_cast<double>(height * vectors) / 2);

@@ -126,6 +126,15 @@ inline void PackWindowPairs(ProductSide side, const WindowMatrix& w, const uint3
   for (int64_t q = 0; q < pairs; ++q, packed += panel) {
     WindowPairs(w, layout, paired, pair + q, first, count, line);
     uint32_t* to = packed;
+    if (side == ProductSide::kLeft && HasTiles()) {
+      to += q / kTilePairs * kTilePairs * kTileRows + q % kTilePairs - q * panel;
+      for (int64_t c = 0; c < count; c += kTileRows, to += step) {
+        for (int64_t i = 0; i < std::min(kTileRows, count - c); ++i) {
+          to[i * kTilePairs] = line[c + i];
+        }
+      }
+      continue;
+    }
     if (side == ProductSide::kLeft) {
       for (int64_t c = 0; c < count; c += kPanelRows, to += step) {
         _mm256_store_si256(reinterpret_cast<__m256i*>(to),

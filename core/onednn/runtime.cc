@@ -81,7 +81,10 @@ void SetCurrentThreads(int /*threads*/) {}
 void LimitInstructionSet() {
 #if defined(__x86_64__)
   const VectorTarget target = MaxVectorTarget();
-  if (target == VectorTarget::kAvx512) return;
+  if (target == VectorTarget::kAvx512) {
+    if (!HasTiles()) dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx512_core_bf16);
+    return;
+  }
   const bool avx2 = target == VectorTarget::kAvx2;
   dnnl::set_max_cpu_isa(avx2 ? dnnl::cpu_isa::avx2 : dnnl::cpu_isa::sse41);
 #endif

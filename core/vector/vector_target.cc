@@ -8,6 +8,10 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace nomograph {
 namespace {
@@ -31,6 +35,29 @@ VectorTarget TargetOfMachine() {
   return avx512 ? VectorTarget::kAvx512 : VectorTarget::kAvx2;
 #else
   return VectorTarget::kBaseline;
+#endif
+}
+
+// Tiles are more than a thread's state has room for until the process has asked for it
+// (Documentation/arch/x86/xstate.rst of the Linux kernel); all its threads have it then.
+bool SystemGrantsTiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+bool MachineHasTiles() {
+#if defined(__x86_64__)
+  unsigned eax, ebx, ecx, edx;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  constexpr unsigned kAll = 1u << 22 | 1u << 24 | 1u << 25;  // AMX-BF16, AMX-TILE, AMX-INT8
+  return (edx & kAll) == kAll;
+#else
+  return false;
 #endif
 }
 
@@ -58,6 +85,12 @@ VectorTarget BestVectorTarget() {
 VectorTarget MaxVectorTarget() {
   static const VectorTarget target = TargetNamed(MaxTargetName()).value_or(VectorTarget::kAvx512);
   return target;
+}
+
+bool HasTiles() {
+  static const bool has = BestVectorTarget() == VectorTarget::kAvx512 &&
+                          !TargetNamed(MaxTargetName()) && MachineHasTiles() && SystemGrantsTiles();
+  return has;
 }
 
 bool MaxVectorTargetIsValid() {

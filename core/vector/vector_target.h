@@ -17,8 +17,13 @@ VectorTarget BestVectorTarget();
 // "baseline", "avx2", "avx512".
 const char* VectorTargetName(VectorTarget target);
 
+// Whether the machine multiplies tiles of bfloat16 and of int8 (AMX), beside kAvx512, and the
+// system lets this process do so, which is asked once. Not where the variable below names a target.
+bool HasTiles();
+
 // Code for lesser machines can be tried on one that has more: NOMO_MAX_CPU_ISA=avx2 in the
-// environment holds loops here and oneDNN's to AVX2. It is read once.
+// environment holds loops here and oneDNN's to AVX2, avx512 to what does without tiles. It is read
+// once.
 inline constexpr char kMaxTargetVariable[] = "NOMO_MAX_CPU_ISA";
 // kAvx512, which means no limit, where the variable is not the name of a target.
 VectorTarget MaxVectorTarget();

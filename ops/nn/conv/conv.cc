@@ -124,11 +124,11 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
   const bool stacks = groups == 1 && !spans.flat();
   const bool long_line = BestVectorTarget() == VectorTarget::kAvx512 && groups == 1 &&
                          window->size() == 1 && spans.columns.stride == 1 && y.positions >= kWide;
-  // Of the time of a plain sum in float32: that of one in bfloat16, and what it takes to pack
-  // planes, which is shared by few channels.
-  constexpr double kRoundedSum = 0.48, kPacking = 2;
-  const double rounded_sum =
-      kRoundedSum + kPacking / static_cast<double>(std::max<int64_t>(out, 1));
+  // Of the time of a plain sum in float32: that of one in bfloat16, by vectors or by tiles, and what
+  // it takes to pack planes, which is shared by few channels.
+  constexpr double kRoundedSum = 0.48, kTiledSum = 0.2, kPacking = 2;
+  const double rounded_sum = (HasTiles() ? kTiledSum : kRoundedSum) +
+                             kPacking / static_cast<double>(std::max<int64_t>(out, 1));
   const bool small_groups =
       groups > 1 && std::min(x.channels / groups, out) < kBlock && y.positions >= kWide;
   const bool copies_less =

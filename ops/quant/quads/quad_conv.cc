@@ -1,7 +1,9 @@
 #include "nomograph/ops/quant/quads/quad_conv.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/quant/pairs/quantized_conv.h"
 #include "nomograph/ops/quant/quads/channel_loops.h"
 
@@ -59,8 +61,11 @@ QuadConv::QuadConv(const PairConvSizes& sizes)
       columns_(sizes.columns, 1),
       plane_(rows_.pitch * columns_.pitch),
       quad_stride_(plane_ * rows_.num_phases() * columns_.num_phases()),
-      quads_(CeilOfQuotient(sizes.in_channels, 4)) {
-  way_ = ChannelsCost() < PlacesCost() ? Way::kChannels : is_whole() ? Way::kTiles : Way::kPlanes;
+      quads_(CeilOfQuotient(sizes.in_channels, 4)),
+      tiles_(quads_),
+      by_tiles_(TilesPay()) {
+  const bool by_channels = !by_tiles_ && ChannelsCost() < PlacesCost();
+  way_ = by_channels ? Way::kChannels : is_whole() ? Way::kStrips : Way::kPlanes;
   blocks_ = CeilOfQuotient(sizes.out_channels, block_channels());
   PlaceChunks();
   for (int64_t i = 0; i < rows_.taps; ++i) {
@@ -96,11 +101,22 @@ int64_t QuadConv::ChannelsCost() const {
   return places * channels * (terms + kTurning) / terms;
 }
 
+// Cycles of a tap, where vectors take half a cycle and tiles, with what is loaded for them, twenty.
+bool QuadConv::TilesPay() const {
+  if (!HasTiles()) return false;
+  constexpr double kVector = 0.5, kTile = 20;
+  const int64_t places = (sizes_.rows.output - 1) * columns_.pitch + sizes_.columns.output;
+  const int64_t vectors = std::min(PlacesCost(), ChannelsCost()) / kQuadLanes * quads_;
+  const int64_t tiles = CeilOfQuotient(places, kQuadTile) * (kQuadTile / kQuadLanes) *
+                        CeilOfQuotient(sizes_.out_channels, kTileChannels) * tiles_.count;
+  return kTile * static_cast<double>(tiles) < kVector * static_cast<double>(vectors);
+}
+
 void QuadConv::PlaceChunks() {
   const int64_t of_chunk = kChunkBytes / (4 * quads_);
-  const int64_t size = way_ == Way::kTiles ? kQuadTile : columns_.pitch;
+  const int64_t size = way_ == Way::kStrips ? kQuadTile : columns_.pitch;
   const int64_t count =
-      way_ == Way::kTiles ? CeilOfQuotient(plane_, kQuadTile) : sizes_.rows.output;
+      way_ == Way::kStrips ? CeilOfQuotient(plane_, kQuadTile) : sizes_.rows.output;
   chunk_ = std::clamp<int64_t>(of_chunk / size, 1, count);
   // Rows are best taken two at once.
   if (way_ == Way::kChannels && chunk_ < count) chunk_ += chunk_ % 2;
@@ -108,6 +124,7 @@ void QuadConv::PlaceChunks() {
 }
 
 int64_t QuadConv::block_channels() const {
+  if (by_tiles_) return kTileChannels;
   return way_ == Way::kChannels ? kChannelBlock : kQuadChannels;
 }
 
@@ -117,15 +134,37 @@ int64_t QuadConv::ChannelsOf(int64_t block) const {
 
 int64_t QuadConv::PackedChannelsOf(int64_t block) const {
   const int64_t channels = ChannelsOf(block);
+  if (by_tiles_) return kTileChannels;
   return way_ == Way::kChannels ? CeilOfQuotient(channels, kQuadLanes) * kQuadLanes : channels;
 }
 
 int64_t QuadConv::packed_elements() const {
   const int64_t channels = (blocks_ - 1) * block_channels() + PackedChannelsOf(blocks_ - 1);
-  return channels * quads_ * static_cast<int64_t>(offsets_.size());
+  return channels * PackedQuads() * static_cast<int64_t>(offsets_.size());
+}
+
+void QuadConv::PackTiles(const PairWeights& weights, int32_t* packed) const {
+  const auto taps = static_cast<int64_t>(offsets_.size());
+  for (int64_t block = 0; block < blocks_; ++block) {
+    const int16_t* const of_block = weights.data + block * kTileChannels * weights.out_stride;
+    for (int64_t t = 0; t < taps; ++t) {
+      for (int64_t i = 0; i < tiles_.count; ++i) {
+        for (int64_t c = 0; c < kTileChannels; ++c) {
+          for (int64_t q = i * tiles_.each; q < (i + 1) * tiles_.each; ++q) {
+            const int64_t count = c < ChannelsOf(block) ? sizes_.in_channels - 4 * q : 0;
+            *packed++ = count <= 0 ? 0
+                                   : Joined(of_block + c * weights.out_stride +
+                                                4 * q * weights.in_stride + t * weights.tap_stride,
+                                            weights.in_stride, count);
+          }
+        }
+      }
+    }
+  }
 }
 
 void QuadConv::Pack(const PairWeights& weights, int32_t* packed) const {
+  if (by_tiles_) return PackTiles(weights, packed);
   // So many quads of all channels are written before the next ones: few enough for the first cache,
   // and of each channel much that lies together.
   constexpr int64_t kTogether = 8;
@@ -154,8 +193,11 @@ void QuadConv::Pack(const PairWeights& weights, int32_t* packed) const {
 }
 
 int64_t QuadConv::plane_elements() const {
-  if (way_ == Way::kTiles) return CeilOfQuotient(plane_, kQuadTile) * kQuadTile * quads_;
-  return quads_ * quad_stride_ + kSlack;
+  const int64_t more = PackedQuads() - quads_;  // are read
+  if (way_ == Way::kStrips) {
+    return CeilOfQuotient(plane_, kQuadTile) * kQuadTile * quads_ + more * kQuadTile;
+  }
+  return PackedQuads() * quad_stride_ + kSlack;
 }
 
 int64_t QuadConv::line_bytes() const {
@@ -166,7 +208,7 @@ int64_t QuadConv::scratch_bytes() const {
   // Four lines, or else what is finished, and what may be read behind it.
   const int64_t lines = is_whole() ? 0 : 4 * line_bytes();
   const int64_t finished =
-      way_ == Way::kPlanes ? kQuadChannels * chunk_ * columns_.pitch + 2 * 64 : 0;
+      way_ == Way::kPlanes ? block_channels() * chunk_ * columns_.pitch + 2 * 64 : 0;
   return CeilOfQuotient(std::max(lines, finished), 64) * 64;
 }
 
@@ -231,24 +273,36 @@ void QuadConv::Multiply(const int32_t* planes, const int32_t* packed, const Quad
                         int64_t piece, uint8_t* scratch, uint8_t* y) const {
   const int64_t block = piece % blocks_, chunk = piece / blocks_;
   const int64_t first = block * block_channels();
-  packed += first * quads_ * static_cast<int64_t>(offsets_.size());
+  packed += first * PackedQuads() * static_cast<int64_t>(offsets_.size());
   y += first * sizes_.rows.output * sizes_.columns.output;
   QuadFinish of_block = finish;
   of_block.biases += first;
   of_block.scales += first;
-  if (way_ == Way::kTiles) return MultiplyTiles(planes, packed, of_block, block, chunk, y);
+  std::optional<QuadTileScope> tiles;
+  if (by_tiles_) tiles.emplace(tiles_);
+  if (way_ == Way::kStrips) return MultiplyStrips(planes, packed, of_block, block, chunk, y);
   MultiplyPlanes(planes, packed, of_block, block, chunk, scratch, y);
 }
 
-void QuadConv::MultiplyTiles(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
+void QuadConv::MultiplyPlaces(const QuadProduct& product, const int32_t* x, int64_t count,
+                              const int32_t* packed, int64_t channels, const QuadFinish& finish,
+                              uint8_t* y, int64_t y_stride) const {
+  if (by_tiles_) {
+    MultiplyQuadTiles(product, tiles_, x, count, packed, channels, finish, y, y_stride);
+  } else {
+    MultiplyQuads(product, x, count, packed, channels, finish, y, y_stride);
+  }
+}
+
+void QuadConv::MultiplyStrips(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
                              int64_t block, int64_t chunk, uint8_t* y) const {
   const int64_t begin = chunk * chunk_ * kQuadTile;
   const int64_t end = std::min(begin + chunk_ * kQuadTile, plane_);
   const QuadProduct product{
       .quads = quads_, .quad_stride = kQuadTile, .offsets = offsets_.data(), .taps = 1};
   for (int64_t p = begin; p < end; p += kQuadTile) {
-    MultiplyQuads(product, planes + p * quads_, std::min(kQuadTile, end - p), packed,
-                  ChannelsOf(block), finish, y + p, plane_);
+    MultiplyPlaces(product, planes + p * quads_, std::min(kQuadTile, end - p), packed,
+                   ChannelsOf(block), finish, y + p, plane_);
   }
 }
 
@@ -272,10 +326,10 @@ void QuadConv::MultiplyPlanes(const int32_t* planes, const int32_t* packed,
   }
   const int64_t count = (rows - 1) * pitch + width;
   if (pitch == width) {
-    return MultiplyQuads(product, x, count, packed, channels, finish, to, image);
+    return MultiplyPlaces(product, x, count, packed, channels, finish, to, image);
   }
   // What is between the rows among them.
-  MultiplyQuads(product, x, count, packed, channels, finish, scratch, chunk_ * pitch);
+  MultiplyPlaces(product, x, count, packed, channels, finish, scratch, chunk_ * pitch);
   for (int64_t c = 0; c < channels; ++c) {
     CopyRows(scratch + c * chunk_ * pitch, pitch, rows, width, to + c * image);
   }

@@ -5,9 +5,10 @@
 // and adds all to 32 bits. What the zero point adds to a sum is the same at all places, for it is
 // also what is in the padding, and so goes into the bias.
 //
-// The quads lie as the pairs of pairs/pair_conv.h do; those of a window of one element in tiles
+// The quads lie as the pairs of pairs/pair_conv.h do; those of a window of one element in strips
 // instead, each as long as the loop that reads it. Vectors are of places, or of output channels
-// where places between the rows or in the last vector would take more time.
+// where places between the rows or in the last vector would take more time. Where the processor
+// multiplies tiles, these take sixteen of each.
 #ifndef NOMOGRAPH_OPS_QUANT_QUADS_QUAD_CONV_H_
 #define NOMOGRAPH_OPS_QUANT_QUADS_QUAD_CONV_H_
 
@@ -17,6 +18,7 @@
 #include "nomograph/ops/quant/pairs/pair_conv.h"
 #include "nomograph/ops/quant/pairs/window_axis.h"
 #include "nomograph/ops/quant/quads/quad_loops.h"
+#include "nomograph/ops/quant/quads/tile_loops.h"
 
 namespace nomograph::quant {
 
@@ -60,11 +62,12 @@ class QuadConv {
                 int64_t piece, uint8_t* scratch, uint8_t* y) const;
 
  private:
-  // Vectors of places in tiles, or in planes, or vectors of output channels.
-  enum class Way { kTiles, kPlanes, kChannels };
+  // Vectors of places in strips, or in planes, or vectors of output channels.
+  enum class Way { kStrips, kPlanes, kChannels };
   // Multiplications of vectors by the loops of either kind, of places in rows of the planes.
   int64_t PlacesCost() const;
   int64_t ChannelsCost() const;
+  bool TilesPay() const;
   void PlaceChunks();
   // Whether a plane is the image's channel.
   bool is_whole() const;
@@ -72,10 +75,17 @@ class QuadConv {
   // Output channels of a block, and of them those in the packed kernel.
   int64_t ChannelsOf(int64_t block) const;
   int64_t PackedChannelsOf(int64_t block) const;
+  // Of a channel, those in the packed kernel.
+  int64_t PackedQuads() const { return by_tiles_ ? tiles_.quads() : quads_; }
+  void PackTiles(const PairWeights& weights, int32_t* packed) const;
   int64_t line_bytes() const;
 
   void SplitWhole(const PairInput& x, int64_t piece, int32_t* planes) const;
-  void MultiplyTiles(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
+  // By tiles or by vectors of places.
+  void MultiplyPlaces(const QuadProduct& product, const int32_t* x, int64_t count,
+                      const int32_t* packed, int64_t channels, const QuadFinish& finish, uint8_t* y,
+                      int64_t y_stride) const;
+  void MultiplyStrips(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
                      int64_t block, int64_t chunk, uint8_t* y) const;
   void MultiplyPlanes(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
                       int64_t block, int64_t chunk, uint8_t* scratch, uint8_t* y) const;
@@ -85,9 +95,11 @@ class QuadConv {
   int64_t plane_;        // elements of a phase
   int64_t quad_stride_;  // of all phases
   int64_t quads_;        // of input channels
+  QuadTiles tiles_;
+  bool by_tiles_;  // whether places and quads are multiplied in the processor's tiles
   Way way_;
   int64_t blocks_;  // of output channels
-  // What is computed together: rows of the output, or tiles.
+  // What is computed together: rows of the output, or strips.
   int64_t chunk_ = 1, chunks_ = 1;
   std::vector<int64_t> offsets_;  // by tap, from the output's place
 };
