@@ -65,11 +65,11 @@ void AddTiles(const QuadProduct& product, const QuadTiles& tiles, const int32_t*
 
 }  // namespace
 
-QuadTileScope::QuadTileScope(const QuadTiles& tiles) {
+void ConfigureTiles(const QuadTiles& tiles) {
   const TileShapes shapes(tiles.each);
   _tile_loadconfig(&shapes);
 }
-QuadTileScope::~QuadTileScope() { _tile_release(); }
+void ReleaseTiles() { _tile_release(); }
 
 void MultiplyQuadTiles(const QuadProduct& product, const QuadTiles& tiles, const int32_t* x,
                        int64_t count, const int32_t* w, int64_t channels, const QuadFinish& finish,
@@ -102,8 +102,8 @@ HWY_POP_ATTRIBUTES
 namespace nomograph::quant {
 
 // REQUIRED of callers: HasTiles().
-QuadTileScope::QuadTileScope(const QuadTiles&) { NOMO_CHECK(false); }
-QuadTileScope::~QuadTileScope() = default;
+void ConfigureTiles(const QuadTiles&) { NOMO_CHECK(false); }
+void ReleaseTiles() { NOMO_CHECK(false); }
 void MultiplyQuadTiles(const QuadProduct&, const QuadTiles&, const int32_t*, int64_t,
                        const int32_t*, int64_t, const QuadFinish&, uint8_t*, int64_t) {
   NOMO_CHECK(false);

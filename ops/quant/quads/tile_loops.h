@@ -21,11 +21,14 @@ struct QuadTiles {
   int64_t count, each;
 };
 
-// While it lives, this thread's tiles are those of `each` quads. REQUIRES: HasTiles().
+// This thread's tiles are those of `each` quads, and nothing. REQUIRES: HasTiles().
+void ConfigureTiles(const QuadTiles& tiles);
+void ReleaseTiles();
+
 class QuadTileScope {
  public:
-  explicit QuadTileScope(const QuadTiles& tiles);
-  ~QuadTileScope();
+  explicit QuadTileScope(const QuadTiles& tiles) { ConfigureTiles(tiles); }
+  ~QuadTileScope() { ReleaseTiles(); }
   QuadTileScope(const QuadTileScope&) = delete;
   QuadTileScope& operator=(const QuadTileScope&) = delete;
 };
