@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
@@ -147,7 +148,9 @@ TEST(BFloat16Layers, OfConstantRecurrentLayers) {
     const std::string text = (*program)->ToString();
     const bool rounds = HasBFloat16Products() || c.widened;
     EXPECT_EQ(text.find("recurrent pass in bfloat16") != text.npos, rounds) << text;
-    EXPECT_EQ(text.find("packed product avx512_bf16") != text.npos, HasBFloat16Products()) << text;
+    EXPECT_EQ(text.find(absl::StrCat("packed product ", BFloat16InstructionsName())) != text.npos,
+              HasBFloat16Products())
+        << text;
     const NamedTensors inputs = {{"x", Random({c.steps, c.batch, c.input}, 1)}};
     const auto run = [&](const SessionOptions& options) -> Tensor {
       const auto session = Session::Create(*model, options);
@@ -200,7 +203,7 @@ TEST(BFloat16Layers, InAttention) {
                                           {.precision = Precision::kBFloat16});
     ASSERT_TRUE(program.ok()) << program.status();
     const bool rounds = queries > 16;
-    EXPECT_EQ((*program)->ToString().find("avx512_bf16") != std::string::npos, rounds)
+    EXPECT_EQ((*program)->ToString().find(BFloat16InstructionsName()) != std::string::npos, rounds)
         << (*program)->ToString();
     const auto run = [&](const SessionOptions& options) -> Tensor {
       const auto session = Session::Create(*model, options);
@@ -239,7 +242,8 @@ TEST(BFloat16Layers, ProductsBecomeAttentionThatRounds) {
                                           {.precision = Precision::kBFloat16});
     ASSERT_TRUE(program.ok()) << program.status();
     const std::string text = (*program)->ToString();
-    const bool attention = text.find("attention in tiles avx512_bf16") != text.npos;
+    const bool attention =
+        text.find(absl::StrCat("attention in tiles ", BFloat16InstructionsName())) != text.npos;
     EXPECT_EQ(attention, HasBFloat16Products() && queries > 16) << text;
     EXPECT_EQ(text.find("nn.Softmax") == text.npos, attention) << text;
   }

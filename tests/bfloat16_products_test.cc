@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
@@ -19,6 +20,7 @@
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/core/types/float16.h"
+#include "nomograph/core/vector/vector_target.h"
 
 namespace nomograph {
 namespace {
@@ -96,10 +98,14 @@ void ExpectSums(const Model& model, const std::vector<TensorType>& types,
   }
 }
 
+std::string PackedProduct() { return absl::StrCat("packed product ", BFloat16InstructionsName()); }
+std::string PairedProduct() { return PackedProduct() + ", planes paired"; }
+
 TEST(BFloat16Products, AreSumsOfRoundedFactors) {
   if (!HasBFloat16Products()) GTEST_SKIP() << "this machine does not multiply bfloat16";
-  const std::string packed = "packed product avx512_bf16", rows = "bfloat16 product";
-  const std::string paired = packed + ", planes paired", transposed = packed + ", transposed";
+  const std::string packed = PackedProduct(), rows = "bfloat16 product", paired = PairedProduct();
+  // Tiles have as many rows as columns.
+  const std::string transposed = HasTiles() ? "" : ", transposed";
   const Case cases[] = {
       {"pointwise convolution",
        {2, 37, 9, 7},
@@ -151,21 +157,21 @@ TEST(BFloat16Products, AreSumsOfRoundedFactors) {
        [](const Value& x) {
          return Conv(x, {144, 40, 1, 1}, {1, 1}, {0, 0, 0, 0});
        },
-       transposed,
+       packed + transposed,
        40},
       {"few places of windows, and a sum",
        {1, 48, 7, 7},
        [](const Value& x) {
          return Call("nn.Relu", {Conv(x, {48, 48, 3, 3}, {1, 1}, {1, 1, 1, 1}) + x});
        },
-       paired + ", transposed",
+       paired + transposed,
        432},
       {"few pixels with strides",
        {2, 24, 13, 14},
        [](const Value& x) {
          return Conv(x, {96, 24, 1, 1}, {2, 2}, {0, 0, 0, 0});
        },
-       paired + ", transposed",
+       paired + transposed,
        24},
       {"a sum is fused",
        {1, 32, 12, 11},
@@ -297,18 +303,13 @@ TEST(BFloat16Products, OfFactorsThatVaryAreSumsOfRoundedOnes) {
                      {{"transpose_a", true}, {"transpose_b", true}});
        },
        70},
-      {"a convolution",
-       {2, 6, 13, 18},
-       {20, 6, 3, 3},
-       conv({1, 1}, 1),
-       54,
-       "packed product avx512_bf16, planes paired"},
+      {"a convolution", {2, 6, 13, 18}, {20, 6, 3, 3}, conv({1, 1}, 1), 54, PairedProduct()},
       {"a convolution with strides and groups",
        {2, 24, 13, 18},
        {20, 12, 3, 3},
        conv({2, 2}, 2),
        108,
-       "packed product avx512_bf16, planes paired"},
+       PairedProduct()},
   };
   for (const Factors& c : cases) {
     SCOPED_TRACE(c.name);

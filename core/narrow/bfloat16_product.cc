@@ -10,6 +10,8 @@
 
 namespace nomograph {
 
+const char* BFloat16InstructionsName() { return HasTiles() ? "amx_bf16" : "avx512_bf16"; }
+
 #if HWY_TARGETS & HWY_AVX3
 
 bool HasBFloat16Products() {

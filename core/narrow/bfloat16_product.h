@@ -14,6 +14,8 @@ namespace nomograph {
 // Whether this machine has the instructions. REQUIRED by all that follows. Where it has tiles, too
 // (AMX), they are sixteen times as fast as float32.
 bool HasBFloat16Products();
+// The instructions, "avx512_bf16" or "amx_bf16".
+const char* BFloat16InstructionsName();
 
 // An attribute that no graph can have: a program's node with it, all in float32, has its kernel
 // round its factors. Nodes that can be so take this form (core/form/form.h).

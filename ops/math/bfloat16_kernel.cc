@@ -179,7 +179,8 @@ class BFloat16Kernel : public Kernel {
     return !packed_.valid() || index != products_.node().constant_input;
   }
   std::string Describe() const override {
-    return absl::StrCat("packed product avx512_bf16", packing_.paired ? ", planes paired" : "",
+    return absl::StrCat("packed product ", BFloat16InstructionsName(),
+                        packing_.paired ? ", planes paired" : "",
                         packing_.turned ? ", transposed" : "");
   }
 

@@ -316,8 +316,9 @@ class TiledKernel : public Kernel {
     return threads_ * floats_ * static_cast<int64_t>(sizeof(float));
   }
   std::string Describe() const override {
-    return absl::StrCat("attention in tiles ", VectorTargetName(BestVectorTarget()),
-                        attention_.rounds ? "_bf16" : "");
+    return absl::StrCat("attention in tiles ", attention_.rounds
+                                                   ? BFloat16InstructionsName()
+                                                   : VectorTargetName(BestVectorTarget()));
   }
 
  private:
