@@ -28,8 +28,8 @@ namespace HWY_NAMESPACE {
 namespace bfloat16 {
 
 // Blocks, in elements: so many pairs of terms of a left panel stay in the first cache, of a block
-// in the second.
-constexpr int64_t kPairs = 256;
+// in the second. Tiles are so fast that sums which are stored in between cost more.
+inline int64_t MostPairs() { return HasTiles() ? 512 : 256; }
 constexpr int64_t kBlockRows = 32 * kPanelRows;
 constexpr int64_t kBlockColumns = 8 * kPanelColumns;
 
@@ -212,22 +212,34 @@ struct Turn {
     kPanelProducts[height - 1][(width - 1) / kLanes][width % kLanes == 0](pairs, a, b, near, tile);
   }
 
+  // Sums of whole tiles stay in the output until the last terms.
   void MultiplyWithTiles(Block rows, Block columns, int64_t pairs, const uint32_t* a,
                          int64_t a_panel, const uint32_t* b, const Near& near) const {
     const int64_t height = rows.size(), width = std::min(kPanelColumns, columns.size());
     const int64_t tall = (height + kTileRows - 1) / kTileRows;
     const int64_t vectors = (width + kLanes - 1) / kLanes;
-    alignas(64) TileSums sums;
-    kMultiplyTiles[tall - 1][vectors - 1](pairs, a, a_panel, b,
-                                          reinterpret_cast<const char*>(near.from),
-                                          near.step * kTilePairs, sums);
-    const Tile tile = TileAt(rows.begin, columns.begin, width);
+    Tile tile = TileAt(rows.begin, columns.begin, width);
+    const bool whole = height % kTileRows == 0 && width % kLanes == 0;
+    const bool plain = tile.row_bias == nullptr && tile.column_bias == nullptr &&
+                       tile.addend == nullptr && tile.clip == nullptr;
+    const TilePlace there{tile.out, tile.stride};
+    alignas(64) float sums[kTallTiles * kTileRows * kPanelColumns];
+    const TilePlace here{sums, kPanelColumns};
+    TilePlace from{nullptr, 0};
+    if (whole && tile.add_output) {
+      from = there;
+      tile.add_output = false;
+    }
+    kMultiplyTiles[tall - 1][vectors - 1](
+        pairs, a, a_panel, b, reinterpret_cast<const char*>(near.from), near.step * kTilePairs,
+        from, whole && plain ? there : here);
+    if (whole && plain) return;
     for (int64_t i = 0; i < height; ++i) {
-      const auto sum = [&](int64_t v) __attribute__((always_inline)) {
-        return _mm512_load_ps(sums[i / kTileRows][v] + i % kTileRows * kLanes);
-      };
-      for (int64_t v = 0; v + 1 < vectors; ++v) tile.Finish<true>(sum(v), i, v * kLanes);
-      tile.Finish<false>(sum(vectors - 1), i, (vectors - 1) * kLanes);
+      const float* const row = sums + i * kPanelColumns;
+      for (int64_t v = 0; v + 1 < vectors; ++v) {
+        tile.Finish<true>(_mm512_load_ps(row + v * kLanes), i, v * kLanes);
+      }
+      tile.Finish<false>(_mm512_load_ps(row + (vectors - 1) * kLanes), i, (vectors - 1) * kLanes);
     }
   }
 
@@ -255,7 +267,7 @@ inline int64_t NearStep(int64_t own, int64_t size, int64_t panel) {
 void MultiplyPackedLeft(const Other& other, const uint32_t* packed, Block rows, Block columns,
                         uint32_t* scratch) {
   const PackedProduct& p = other.p;
-  const int64_t panel = other.packed_panel(), tall = TallRows();
+  const int64_t panel = other.packed_panel(), tall = TallRows(), most_pairs = MostPairs();
   const int64_t left_panel = LeftPanel(), tall_step = tall / left_panel * panel;
   Turn turn{p, Steps(p.steps)};
   for (Block wide{columns.begin, 0}; wide.begin < columns.end; wide.begin = wide.end) {
@@ -263,8 +275,8 @@ void MultiplyPackedLeft(const Other& other, const uint32_t* packed, Block rows, 
     const bool ends = columns.end - wide.begin <= kBlockColumns + kPanelColumns;
     wide.end = ends ? columns.end : wide.begin + kBlockColumns;
     const int64_t near = NearStep(tall, wide.size(), kPanelColumns);
-    for (int64_t t = 0; t < other.pairs; t += kPairs) {
-      const int64_t pairs = std::min(kPairs, other.pairs - t);
+    for (int64_t t = 0; t < other.pairs; t += most_pairs) {
+      const int64_t pairs = std::min(most_pairs, other.pairs - t);
       turn.first = t == 0;
       turn.last = t + pairs == other.pairs;
       other.Pack(wide.begin, wide.size(), t, pairs, scratch);
@@ -286,13 +298,13 @@ void MultiplyPackedLeft(const Other& other, const uint32_t* packed, Block rows, 
 void MultiplyPackedRight(const Other& other, const uint32_t* packed, Block rows, Block columns,
                          uint32_t* scratch) {
   const PackedProduct& p = other.p;
-  const int64_t panel = other.packed_panel(), tall = TallRows();
+  const int64_t panel = other.packed_panel(), tall = TallRows(), most_pairs = MostPairs();
   Turn turn{p, Steps(p.steps)};
   for (Block high{rows.begin, 0}; high.begin < rows.end; high.begin = high.end) {
     high.end = std::min(high.begin + kBlockRows, rows.end);
     const int64_t near = NearStep(kPanelColumns, high.size(), tall);
-    for (int64_t t = 0; t < other.pairs; t += kPairs) {
-      const int64_t pairs = std::min(kPairs, other.pairs - t);
+    for (int64_t t = 0; t < other.pairs; t += most_pairs) {
+      const int64_t pairs = std::min(most_pairs, other.pairs - t);
       turn.first = t == 0;
       turn.last = t + pairs == other.pairs;
       other.Pack(high.begin, high.size(), t, pairs, scratch);
@@ -373,7 +385,7 @@ inline bool Turns(int64_t rows, int64_t columns) {
 }
 
 inline int64_t ScratchFloats(ProductSide side) {
-  return kPairs * (side == ProductSide::kLeft ? kBlockColumns + kPanelColumns : kBlockRows);
+  return MostPairs() * (side == ProductSide::kLeft ? kBlockColumns + kPanelColumns : kBlockRows);
 }
 
 }  // namespace bfloat16

@@ -44,29 +44,47 @@ class TileScope {
   TileScope& operator=(const TileScope&) = delete;
 };
 
-// The most rows and vectors of columns that are multiplied at a time.
-constexpr int64_t kTallTiles = 2, kTileFloats = kLanes * kLanes;
-// By [row of tiles][vector of columns], each in row-major order.
-using TileSums = float[kTallTiles][kPanelVectors][kTileFloats];
+// The most rows of tiles that are multiplied at a time.
+constexpr int64_t kTallTiles = 2;
+
+// Where sums are: rows of tiles, of which the first begin at `at`, `stride` floats from row to row.
+struct TilePlace {
+  float* at;
+  int64_t stride;
+};
 
 // The sums of one panel of rows, or of two that lie `a_panel` apart, and of the first kVectors
-// vectors of a right panel. `near` bytes from `next` on are brought near for each sixteen pairs.
+// vectors of a right panel. They are added to those at `from`, unless that is null. `near` bytes
+// from `next` on are brought near for each sixteen pairs.
 template <int64_t kTall, int64_t kVectors>
 void MultiplyTiles(int64_t pairs, const uint32_t* a, int64_t a_panel, const uint32_t* b,
-                   const char* next, int64_t near, TileSums& sums) {
+                   const char* next, int64_t near, const TilePlace& from, const TilePlace& to) {
   constexpr int64_t kRowBytes = kLanes * sizeof(uint32_t), kColumnBytes = kPanelVectors * kRowBytes;
   constexpr int64_t kLine = 64;
-  _tile_zero(0);
-  if constexpr (kVectors > 1) _tile_zero(1);
-  if constexpr (kVectors > 2) _tile_zero(2);
-  if constexpr (kTall > 1) {
-    _tile_zero(3);
-    if constexpr (kVectors > 1) _tile_zero(4);
-    if constexpr (kVectors > 2) _tile_zero(5);
-  }
   const uint32_t* low = a + a_panel;
   // The compiler is not told what the tiles' instructions read.
   asm volatile("" ::: "memory");
+  if (from.at == nullptr) {
+    _tile_zero(0);
+    if constexpr (kVectors > 1) _tile_zero(1);
+    if constexpr (kVectors > 2) _tile_zero(2);
+    if constexpr (kTall > 1) {
+      _tile_zero(3);
+      if constexpr (kVectors > 1) _tile_zero(4);
+      if constexpr (kVectors > 2) _tile_zero(5);
+    }
+  } else {
+    const int64_t bytes = from.stride * static_cast<int64_t>(sizeof(float));
+    const float* const second = from.at + kTileRows * from.stride;
+    _tile_loadd(0, from.at, bytes);
+    if constexpr (kVectors > 1) _tile_loadd(1, from.at + kLanes, bytes);
+    if constexpr (kVectors > 2) _tile_loadd(2, from.at + 2 * kLanes, bytes);
+    if constexpr (kTall > 1) {
+      _tile_loadd(3, second, bytes);
+      if constexpr (kVectors > 1) _tile_loadd(4, second + kLanes, bytes);
+      if constexpr (kVectors > 2) _tile_loadd(5, second + 2 * kLanes, bytes);
+    }
+  }
   for (int64_t t = 0; t < pairs; t += kTilePairs) {
     for (int64_t i = 0; i < near; i += kLine) _mm_prefetch(next + i, _MM_HINT_T0);
     // Of each two products that follow one another one factor is the same, so that two registers
@@ -99,19 +117,22 @@ void MultiplyTiles(int64_t pairs, const uint32_t* a, int64_t a_panel, const uint
     b += kTilePairs * kPanelColumns;
     next += near;
   }
-  _tile_stored(0, sums[0][0], kRowBytes);
-  if constexpr (kVectors > 1) _tile_stored(1, sums[0][1], kRowBytes);
-  if constexpr (kVectors > 2) _tile_stored(2, sums[0][2], kRowBytes);
+  const int64_t bytes = to.stride * static_cast<int64_t>(sizeof(float));
+  float* const second = to.at + kTileRows * to.stride;
+  _tile_stored(0, to.at, bytes);
+  if constexpr (kVectors > 1) _tile_stored(1, to.at + kLanes, bytes);
+  if constexpr (kVectors > 2) _tile_stored(2, to.at + 2 * kLanes, bytes);
   if constexpr (kTall > 1) {
-    _tile_stored(3, sums[1][0], kRowBytes);
-    if constexpr (kVectors > 1) _tile_stored(4, sums[1][1], kRowBytes);
-    if constexpr (kVectors > 2) _tile_stored(5, sums[1][2], kRowBytes);
+    _tile_stored(3, second, bytes);
+    if constexpr (kVectors > 1) _tile_stored(4, second + kLanes, bytes);
+    if constexpr (kVectors > 2) _tile_stored(5, second + 2 * kLanes, bytes);
   }
   asm volatile("" ::: "memory");
 }
 
 using MultiplyTilesFn = void (*)(int64_t pairs, const uint32_t* a, int64_t a_panel,
-                                 const uint32_t* b, const char* next, int64_t near, TileSums& sums);
+                                 const uint32_t* b, const char* next, int64_t near,
+                                 const TilePlace& from, const TilePlace& to);
 // By the numbers of panels of rows and of vectors, less 1.
 constexpr MultiplyTilesFn kMultiplyTiles[kTallTiles][kPanelVectors] = {
     {MultiplyTiles<1, 1>, MultiplyTiles<1, 2>, MultiplyTiles<1, 3>},
