@@ -9,10 +9,6 @@
 #include <string>
 #include <vector>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -162,12 +158,6 @@ class CommandLine {
 }  // namespace nomograph
 
 int main(int argc, char** argv) {
-#ifdef __GLIBC__
-  // What a run frees the next one allocates again, where shapes depend on data. Given back to the
-  // system it is faulted in anew page by page, which took longer than all else of such runs.
-  mallopt(M_TRIM_THRESHOLD, 256 << 20);
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
-#endif
   nomograph::RemoveUnfinishedFilesOnSignals();
   try {
     return nomograph::CommandLine().Run({argv + 1, argv + argc});
