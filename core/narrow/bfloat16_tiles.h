@@ -16,6 +16,7 @@
 
 #include "hwy/highway.h"
 #include "nomograph/core/narrow/bfloat16_panels.h"
+#include "nomograph/core/vector/tile_shapes.h"
 
 #if HWY_TARGET == HWY_AVX3
 
@@ -26,18 +27,12 @@ namespace nomograph {
 namespace HWY_NAMESPACE {
 namespace bfloat16 {
 
-// While it lives, this thread's tiles are all of sixteen rows of 64 bytes.
+// While it lives, this thread's tiles are whole ones.
 class TileScope {
  public:
   TileScope() {
-    struct Configuration {
-      uint8_t palette = 1, start_row = 0, reserved[14] = {};
-      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-    };
-    static_assert(sizeof(Configuration) == 64);
-    static constexpr Configuration kConfiguration;
-    _tile_loadconfig(&kConfiguration);
+    static constexpr TileShapes kWhole;
+    _tile_loadconfig(&kWhole);
   }
   ~TileScope() { _tile_release(); }
   TileScope(const TileScope&) = delete;

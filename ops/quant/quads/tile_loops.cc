@@ -2,6 +2,7 @@
 
 #if defined(__x86_64__)
 
+#include "nomograph/core/vector/tile_shapes.h"
 #include "nomograph/ops/quant/quads/quad_vectors.h"
 
 HWY_PUSH_ATTRIBUTES(
@@ -13,20 +14,12 @@ namespace {
 constexpr int64_t kVectors = kQuadTile / kQuadLanes, kTileSums = kTileChannels * kQuadLanes;
 
 // Registers 0 to 3 have the sums, by vector of places; 4 quads of channels, 5 to 7 of places.
-struct TileShapes {
-  explicit TileShapes(int64_t quads) {
-    for (int i = 0; i < 8; ++i) {
-      row_bytes[i] = 64;
-      rows[i] = kTileChannels;
-    }
-    row_bytes[4] = static_cast<uint16_t>(quads * sizeof(int32_t));
-    for (int i = 5; i < 8; ++i) rows[i] = static_cast<uint8_t>(quads);
-  }
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-};
-static_assert(sizeof(TileShapes) == 64);
+TileShapes ShapesOf(int64_t quads) {
+  TileShapes shapes;
+  shapes.row_bytes[4] = static_cast<uint16_t>(quads * sizeof(int32_t));
+  for (int i = 5; i < TileShapes::kTiles; ++i) shapes.rows[i] = static_cast<uint8_t>(quads);
+  return shapes;
+}
 
 // The sums at kVectors vectors of places.
 void AddTiles(const QuadProduct& product, const QuadTiles& tiles, const int32_t* x,
@@ -66,7 +59,7 @@ void AddTiles(const QuadProduct& product, const QuadTiles& tiles, const int32_t*
 }  // namespace
 
 void ConfigureTiles(const QuadTiles& tiles) {
-  const TileShapes shapes(tiles.each);
+  const TileShapes shapes = ShapesOf(tiles.each);
   _tile_loadconfig(&shapes);
 }
 void ReleaseTiles() { _tile_release(); }
