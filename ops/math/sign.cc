@@ -40,8 +40,9 @@ NOMO_REGISTER_OP(
         .Source("ONNX Neg; NumPy negative")
         .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.negative,tf.{neg}(x)"})
         .Known({.as = "onnx", .name = "Neg"})
-        .Fast(OneDnnEltwise(dnnl_eltwise_linear, -1))
-        .AsPostOp(EltwisePostOp(dnnl_eltwise_linear, -1))
+        // -x - 0: what is added to -0 is to leave it.
+        .Fast(OneDnnEltwise(dnnl_eltwise_linear, -1, -0.0f))
+        .AsPostOp(EltwisePostOp(dnnl_eltwise_linear, -1, -0.0f))
         .Gradient(UnaryGradient([](auto&, auto&, auto& dy) { return -dy; }))
         .Examples(ExampleTable()
                       .Rows(kSigned,
