@@ -150,18 +150,20 @@ TEST(Prepare, LeavesWhatItDoesNotServeToOthers) {
   EXPECT_FALSE(RunKernel(onednn::Prepare(throws), {x}, {1}).valid());
   EXPECT_FALSE(RunKernel(onednn::Prepare(refuses), {x}, {1}).valid());
   EXPECT_FALSE(
-      RunKernel(OneDnnEltwise(dnnl_eltwise_relu), {Tensor(DType::kFloat32, {0})}, {0}).valid());
+      RunKernel(OneDnnEltwise(dnnl_eltwise_relu).prepare, {Tensor(DType::kFloat32, {0})}, {0})
+          .valid());
   EXPECT_FALSE(
-      RunKernel(OneDnnEltwise(dnnl_eltwise_relu), {Tensor::Vector<int32_t>({1})}, {1}).valid());
+      RunKernel(OneDnnEltwise(dnnl_eltwise_relu).prepare, {Tensor::Vector<int32_t>({1})}, {1})
+          .valid());
 }
 
 TEST(OneDnnEltwise, AppliesTheFunction) {
   const Tensor x = Tensor::Of<float>({2, 2}, {-2, -0.5, 0, 3});
-  EXPECT_EQ(RunKernel(OneDnnEltwise(dnnl_eltwise_relu), {x}, {2, 2}),
+  EXPECT_EQ(RunKernel(OneDnnEltwise(dnnl_eltwise_relu).prepare, {x}, {2, 2}),
             Tensor::Of<float>({2, 2}, {0, 0, 0, 3}));
-  EXPECT_EQ(RunKernel(OneDnnEltwise(dnnl_eltwise_linear, 2, 1), {x}, {2, 2}),
+  EXPECT_EQ(RunKernel(OneDnnEltwise(dnnl_eltwise_linear, 2, 1).prepare, {x}, {2, 2}),
             Tensor::Of<float>({2, 2}, {-3, 0, 1, 7}));
-  EXPECT_EQ(RunKernel(OneDnnEltwise(dnnl_eltwise_abs), {Tensor::Scalar<float>(-4)}, {}),
+  EXPECT_EQ(RunKernel(OneDnnEltwise(dnnl_eltwise_abs).prepare, {Tensor::Scalar<float>(-4)}, {}),
             Tensor::Scalar<float>(4));
 }
 
@@ -183,7 +185,7 @@ TEST(OneDnnBinary, Broadcasts) {
   };
   for (const auto& c : cases) {
     const Tensor result =
-        RunKernel(OneDnnBinary(dnnl_binary_sub), {c.a, c.b}, c.difference.shape());
+        RunKernel(OneDnnBinary(dnnl_binary_sub).prepare, {c.a, c.b}, c.difference.shape());
     // oneDNN need not serve every form; where it does, it must be right.
     if (result.valid()) {
       EXPECT_EQ(result, c.difference) << c.a.ToString() << " - " << c.b.ToString();
@@ -191,11 +193,11 @@ TEST(OneDnnBinary, Broadcasts) {
   }
   // A row that is long enough for oneDNN to be the faster one.
   EXPECT_EQ(
-      RunKernel(OneDnnBinary(dnnl_binary_sub),
+      RunKernel(OneDnnBinary(dnnl_binary_sub).prepare,
                 {Tensor::Full(DType::kFloat32, {2, 64}, 3), Tensor::Full(DType::kFloat32, {64}, 1)},
                 {2, 64}),
       Tensor::Full(DType::kFloat32, {2, 64}, 2));
-  EXPECT_TRUE(RunKernel(OneDnnBinary(dnnl_binary_sub), {matrix, matrix}, {2, 3}).valid());
+  EXPECT_TRUE(RunKernel(OneDnnBinary(dnnl_binary_sub).prepare, {matrix, matrix}, {2, 3}).valid());
 }
 
 TEST(BinaryPostOp, TakesTheWholeOutputOnly) {

@@ -99,15 +99,16 @@ TEST(TensorPool, WhatIsFreedServesTheNext) {
 TEST(TensorPool, ItsTensorsOutliveIt) {
   const auto account = std::make_shared<MemoryAccount>();
   const MemoryScope scope(account);
-  absl::StatusOr<Tensor> x = absl::UnknownError("none");
+  Tensor x;
   {
     TensorPool pool;
-    x = pool.Create(DType::kInt64, {5000});
-    ASSERT_TRUE(x.ok()) << x.status();
+    const auto made = pool.Create(DType::kInt64, {5000});
+    ASSERT_TRUE(made.ok()) << made.status();
+    x = *made;
   }
-  x->mutable_data<int64_t>()[4999] = 7;
-  EXPECT_EQ(x->data<int64_t>()[4999], 7);
-  *x = Tensor();
+  x.mutable_data<int64_t>()[4999] = 7;
+  EXPECT_EQ(x.data<int64_t>()[4999], 7);
+  x = Tensor();
   EXPECT_EQ(account->taken(), 0);
 }
 
