@@ -99,16 +99,16 @@ TEST(TensorPool, WhatIsFreedServesTheNext) {
 TEST(TensorPool, ItsTensorsOutliveIt) {
   const auto account = std::make_shared<MemoryAccount>();
   const MemoryScope scope(account);
-  Tensor x;
+  std::vector<Tensor> kept;
   {
     TensorPool pool;
     const auto made = pool.Create(DType::kInt64, {5000});
     ASSERT_TRUE(made.ok()) << made.status();
-    x = *made;
+    kept.push_back(*made);
   }
-  x.mutable_data<int64_t>()[4999] = 7;
-  EXPECT_EQ(x.data<int64_t>()[4999], 7);
-  x = Tensor();
+  kept[0].mutable_data<int64_t>()[4999] = 7;
+  EXPECT_EQ(kept[0].data<int64_t>()[4999], 7);
+  kept.clear();
   EXPECT_EQ(account->taken(), 0);
 }
 
