@@ -92,6 +92,7 @@ def measure(model, work, nomo, peers, batch, rounds, precision):
     saved = source.with_suffix(".nomo")
     saved.unlink(missing_ok=True)
     nomo.convert(source, saved)
+    os.sync()  # a file that is still on its way to the disk takes three times as long to read
     inputs = model.inputs(batch)
     differs = difference(nomo.run(saved, inputs), ort.run(original, inputs))
     if not differs <= tolerance:
