@@ -77,6 +77,16 @@ bool IsNarrow(const PackedNode& node) {
   return MayBeNarrow(node) && ExactNarrowType(m.data, m.rows * m.columns).has_value();
 }
 
+// Whether a product by a right matrix is so small that to wake a team of threads counts, or has
+// rows of which twelve are multiplied at a time with little left over.
+bool IsSmallOrEven(const PackedNode& node) {
+  constexpr int64_t kSmallWork = 1 << 23, kTogether = 12, kLittle = 7;
+  const int64_t rows = node.other_size;
+  const int64_t left_over = (rows + kTogether - 1) / kTogether * kTogether - rows;
+  return node.constant.rows * node.constant.columns * rows <= kSmallWork ||
+         kLittle * left_over <= rows;
+}
+
 // A node that a kernel of this file serves, without what is fused.
 struct ServedNode {
   PackedNode node;
@@ -94,8 +104,10 @@ std::optional<ServedNode> Served(const PackedNodeFn& describe, const PrepareCont
   if (rows && TakesForm("product of rows", node->pays)) return ServedNode{*node, std::move(rows)};
   const bool packs = node->other_size > 0 && node->constant.rows > 0 && node->constant.columns > 0;
   // With AVX-512 oneDNN packs a right matrix beforehand, too, and its loop is a little faster; but
-  // its floats are all of 32 bits.
+  // its floats are all of 32 bits, and its threads are others than those of the kernels around it:
+  // to wake them takes as long as a small product.
   const bool pays = node->pays && (node->side == ProductSide::kLeft ||
+                                   (context.threads > 1 && IsSmallOrEven(*node)) ||
                                    BestVectorTarget() == VectorTarget::kAvx2 || IsNarrow(*node));
   if (packs && TakesForm("packed product", pays && PackingPays(*node))) {
     return ServedNode{*node, std::nullopt};
