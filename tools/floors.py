@@ -14,9 +14,8 @@ import sys
 # From the ground up.
 FLOORS = [
     ["core/form", "core/types", "core/numeric", "core/vector"],
-    ["core/attention", "core/elementary", "core/io", "core/narrow", "core/op", "core/overlap", "core/packing",
-     "core/reduction", "core/window"],
-    ["core/graph", "core/onednn"],
+    ["core/elementary", "core/io", "core/narrow", "core/op", "core/overlap", "core/packing", "core/reduction", "core/window"],
+    ["core/attention", "core/graph", "core/onednn"],
     ["core/build"],
     ["core/gradient"],
     ["core/layers", "core/compile"],
