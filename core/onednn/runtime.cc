@@ -1,9 +1,11 @@
 #include "nomograph/core/onednn/runtime.h"
 
+#include <cstdlib>
 #include <functional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/vector/vector_target.h"
 
@@ -82,7 +84,10 @@ void LimitInstructionSet() {
 #if defined(__x86_64__)
   const VectorTarget target = MaxVectorTarget();
   if (target == VectorTarget::kAvx512) {
-    if (!HasTiles()) dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx512_core_bf16);
+    // Where the variable is not set, oneDNN's own (ONEDNN_MAX_CPU_ISA) holds.
+    const char* const named = std::getenv(kMaxTargetVariable);
+    if (named == nullptr || named != absl::string_view(VectorTargetName(target))) return;
+    dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx512_core_bf16);
     return;
   }
   const bool avx2 = target == VectorTarget::kAvx2;
