@@ -271,21 +271,27 @@ bool RoundsFactors(const PrepareContext& context) {
          is_float(context.inputs[0]) && is_float(context.inputs[1]) && is_float(context.outputs[0]);
 }
 
-FastKernel FastBFloat16(PackedNodeFn describe) {
-  FastKernel kernel =
-      FusingKernel([describe = std::move(describe)](
-                       const PrepareContext& context) { return Served(describe, context); },
-                   [](const ServedNode& served, const PrepareContext& context) {
-                     return StepsOf(served.node, context);
-                   },
-                   Make);
-  // Whether such a node is multiplied in bfloat16 is for this kernel alone to say.
-  kernel.takes_post_ops = [takes = std::move(kernel.takes_post_ops)](
+FastKernel AloneAskedOf(bool (*its)(const PrepareContext&), FastKernel kernel) {
+  kernel.takes_post_ops = [its, takes = std::move(kernel.takes_post_ops)](
                               const PrepareContext& context) -> std::optional<bool> {
-    if (!HasRoundedConstant(context) && !RoundsFactors(context)) return std::nullopt;
+    if (!its(context)) return std::nullopt;
     return takes(context).value_or(false);
   };
   return kernel;
+}
+
+FastKernel FastBFloat16(PackedNodeFn describe) {
+  FastKernel kernel = FusingKernel(
+      std::bind_front(Served, std::move(describe)),
+      [](const ServedNode& served, const PrepareContext& context) {
+        return StepsOf(served.node, context);
+      },
+      Make);
+  return AloneAskedOf(
+      [](const PrepareContext& context) {
+        return HasRoundedConstant(context) || RoundsFactors(context);
+      },
+      std::move(kernel));
 }
 
 }  // namespace nomograph

@@ -16,6 +16,10 @@ namespace nomograph {
 // bfloat16.
 bool RoundsFactors(const PrepareContext& context);
 
+// `kernel`, which says for itself alone what becomes of nodes that are `its`: whether they round,
+// and with which post-ops. No other is asked of these.
+FastKernel AloneAskedOf(bool (*its)(const PrepareContext&), FastKernel kernel);
+
 // For OpDef::Fast: the forms "packed product in bfloat16" and "bfloat16 product of rows"
 // (core/form/form.h), on machines that multiply bfloat16;
 // kRoundingForm for marked nodes. `describe` is asked of nodes without a constant, too.

@@ -364,12 +364,12 @@ absl::StatusOr<std::unique_ptr<Kernel>> Make(ServedNode served, std::vector<Fuse
 
 FastKernel FastPacked(PackedNodeFn describe) {
   // A step of its own costs less than another kernel with all that is fused.
-  return FusingKernel([describe = std::move(describe)](
-                          const PrepareContext& context) { return Served(describe, context); },
-                      [](const ServedNode& served, const PrepareContext& context) {
-                        return StepsOf(served.node, context);
-                      },
-                      Make);
+  return FusingKernel(
+      std::bind_front(Served, std::move(describe)),
+      [](const ServedNode& served, const PrepareContext& context) {
+        return StepsOf(served.node, context);
+      },
+      Make);
 }
 
 }  // namespace nomograph

@@ -178,20 +178,12 @@ void MultiplyRounded(const MatrixView& left, const MatrixView& right, float* y, 
 
 FastKernel FastRounding(FactorsNodeFn describe) {
   FastKernel kernel = FusingKernel(
-      [describe = std::move(describe)](const PrepareContext& context) {
-        return Served(describe, context);
-      },
+      std::bind_front(Served, std::move(describe)),
       [](const FactorsNode& node, const PrepareContext& context) { return StepsOf(node, context); },
       [](FactorsNode node, std::vector<FusedStep> steps, const PrepareContext& context) {
         return std::make_unique<RoundingKernel>(std::move(node), std::move(steps), context.threads);
       });
-  // Whether a marked node rounds is for this kernel alone to say.
-  kernel.takes_post_ops = [takes = std::move(kernel.takes_post_ops)](
-                              const PrepareContext& context) -> std::optional<bool> {
-    if (!RoundsFactors(context)) return std::nullopt;
-    return takes(context).value_or(false);
-  };
-  return kernel;
+  return AloneAskedOf(RoundsFactors, std::move(kernel));
 }
 
 }  // namespace nomograph

@@ -120,9 +120,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> Make(DepthwiseConv conv, std::vector<Fus
 }  // namespace
 
 FastKernel FastDepthwise(WindowOf window) {
-  return FusingKernel([window = std::move(window)](
-                          const PrepareContext& context) { return Describe(window, context); },
-                      StepsOf, Make);
+  return FusingKernel(std::bind_front(Describe, std::move(window)), StepsOf, Make);
 }
 
 }  // namespace nomograph::nn

@@ -181,9 +181,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> Make(DirectConv conv, std::vector<FusedS
 }  // namespace
 
 FastKernel FastDirect(WindowOf window) {
-  return FusingKernel([window = std::move(window)](
-                          const PrepareContext& context) { return Describe(window, context); },
-                      StepsOf, Make);
+  return FusingKernel(std::bind_front(Describe, std::move(window)), StepsOf, Make);
 }
 
 }  // namespace nomograph::nn

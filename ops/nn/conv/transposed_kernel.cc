@@ -337,11 +337,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> Make(TransposedConv conv, std::vector<Fu
 }  // namespace
 
 FastKernel FastTransposed(ConvDirection direction, WindowOf window) {
-  return FusingKernel(
-      [direction, window = std::move(window)](const PrepareContext& context) {
-        return Describe(direction, window, context);
-      },
-      StepsOf, Make);
+  return FusingKernel(std::bind_front(Describe, direction, std::move(window)), StepsOf, Make);
 }
 
 }  // namespace nomograph::nn

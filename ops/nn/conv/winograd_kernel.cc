@@ -247,9 +247,7 @@ bool WinogradPays(const WindowOf& window, const PrepareContext& context, double 
 }
 
 FastKernel FastWinograd(WindowOf window) {
-  return FusingKernel([window = std::move(window)](
-                          const PrepareContext& context) { return Describe(window, context); },
-                      StepsOf, Make);
+  return FusingKernel(std::bind_front(Describe, std::move(window)), StepsOf, Make);
 }
 
 }  // namespace nomograph::nn

@@ -95,17 +95,16 @@ std::optional<Rows> Describe(const ChannelAffineOf& affine_of, const PrepareCont
 }  // namespace
 
 FastKernel FastChannelAffine(ChannelAffineOf affine) {
-  return FusingKernel([affine = std::move(affine)](
-                          const PrepareContext& context) { return Describe(affine, context); },
-                      [](const Rows&, const PrepareContext& context) { return StepsOf(context); },
-                      [](Rows rows, std::vector<VectorStep> steps, const PrepareContext& context) {
-                        // A team of threads costs some microseconds.
-                        constexpr int64_t kWorthThreads = 1 << 15;
-                        const int threads =
-                            rows.rows * rows.columns < kWorthThreads ? 1 : context.threads;
-                        return std::make_unique<ChannelAffineKernel>(
-                            rows.affine, std::move(steps), rows.rows, rows.columns, threads);
-                      });
+  return FusingKernel(
+      std::bind_front(Describe, std::move(affine)),
+      [](const Rows&, const PrepareContext& context) { return StepsOf(context); },
+      [](Rows rows, std::vector<VectorStep> steps, const PrepareContext& context) {
+        // A team of threads costs some microseconds.
+        constexpr int64_t kWorthThreads = 1 << 15;
+        const int threads = rows.rows * rows.columns < kWorthThreads ? 1 : context.threads;
+        return std::make_unique<ChannelAffineKernel>(rows.affine, std::move(steps), rows.rows,
+                                                     rows.columns, threads);
+      });
 }
 
 }  // namespace nomograph::nn
