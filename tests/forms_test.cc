@@ -3,6 +3,7 @@
 // have more than a beginning, what the reference kernel does.
 #include <algorithm>
 #include <cfenv>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -66,6 +67,38 @@ TEST(FormsTest, EveryFormPassesTheExamples) {
     }
   }
   EXPECT_GT(tried, 20);
+}
+
+bool AllFinite(absl::Span<const Tensor> tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [](const Tensor& tensor) {
+    if (!tensor.valid() || !kFloats.Contains(tensor.dtype())) return true;
+    for (int64_t i = 0; i < tensor.num_elements(); ++i) {
+      if (!std::isfinite(tensor.AsDouble(i))) return false;
+    }
+    return true;
+  });
+}
+
+// Or runs would be repeated in vain (core/op/keep_nan.h).
+TEST(FormsTest, FiniteExamplesRaiseNoFlag) {
+  for (const OpDef* op : OpRegistry::Default().All()) {
+    if (!RunsAlone(*op) || !op->examples) continue;
+    for (const Example& example : op->examples()) {
+      if (!example.functions.empty() || example.keyed_by_node || !AllFinite(example.inputs) ||
+          !AllFinite(example.outputs)) {
+        continue;
+      }
+      SCOPED_TRACE(absl::StrCat(op->ToString(), ", ", example.name));
+      RunOpOptions options{.num_outputs = static_cast<int>(example.outputs.size()),
+                           .fast = true,
+                           .run = {},
+                           .poison_scratch = true};
+      options.run = {.training = example.training, .seed = example.seed, .step = example.step};
+      std::feclearexcept(FE_INVALID);
+      RunOp(*op, example.inputs, example.attrs, options).status().IgnoreError();
+      EXPECT_EQ(std::fetestexcept(FE_INVALID), 0);
+    }
+  }
 }
 
 Attributes ConvAttributes(std::vector<std::pair<std::string, AttrValue>> more) {
@@ -140,6 +173,16 @@ TEST(FormsTest, EveryFormComputesTheSame) {
        ConvAttributes({{"groups", 3}, {"padding", "same"}}),
        {{1, 12, 9, 9}, {24, 4, 3, 3}, {24}},
        {"direct sums", "packed product"}},
+      {"wide groups, a line under the window",
+       "nn.Conv",
+       ConvAttributes({{"groups", 6}, {"padding", "same"}}),
+       {{1, 96, 9, 9}, {192, 16, 1, 7}, {192}},
+       {"packed product"}},
+      {"a line under the window",
+       "nn.Conv",
+       ConvAttributes({{"padding", "same"}}),
+       {{1, 24, 17, 17}, {72, 24, 7, 1}, {72}},
+       {"packed product"}},
       {"1-D",
        "nn.Conv",
        ConvAttributes({{"padding", "same"}}),
@@ -188,11 +231,32 @@ TEST(FormsTest, EveryFormComputesTheSame) {
        {},
        {{3, 50}, {50, 33}},
        {"product of rows", "packed product", "oneDNN product"}},
+      {"a batch of products", "math.MatMul", {}, {{3, 4, 20, 30}, {4, 30, 17}}, {"oneDNN product"}},
+      {"two products of many rows, transposed",
+       "math.MatMul",
+       {{"transpose_a", true}, {"transpose_b", true}},
+       {{2, 30, 70}, {2, 17, 30}},
+       {"oneDNN product"}},
+      {"a product of many columns",
+       "math.MatMul",
+       {},
+       {{2, 1, 30}, {1, 30, 133}},
+       {"oneDNN product"}},
       {"a small product",
        "math.MatMul",
        {},
        {{20, 3}, {3, 2}},
        {"packed product", "oneDNN product"}},
+      {"scaled, with a column",
+       "math.Gemm",
+       {{"alpha", 0.5}, {"beta", 2.0}, {"transpose_a", true}},
+       {{30, 70}, {30, 40}, {70, 1}},
+       {"oneDNN product"}},
+      {"columns, with a whole matrix",
+       "math.Gemm",
+       {{"alpha", 0.5}},
+       {{3, 30}, {30, 140}, {3, 140}},
+       {"oneDNN product"}},
       {"a dense layer",
        "math.Gemm",
        {{"transpose_b", true}},
@@ -212,19 +276,21 @@ TEST(FormsTest, EveryFormComputesTheSame) {
     }
     const auto right = RunOp(*op, inputs, c.attrs);
     ASSERT_TRUE(right.ok()) << right.status();
-    const RunOpOptions fast{.fast = true, .run = {}, .poison_scratch = true};
-    const std::vector<std::string> forms = FormsOf(*op, inputs, c.attrs, fast);
-    if (BestVectorTarget() != VectorTarget::kBaseline) {
-      EXPECT_THAT(forms, IsSupersetOf(c.forms));
-    }
-    for (const std::string& form : forms) {
-      SCOPED_TRACE(form);
-      const FormScope scope(FormScope::Wish::kForm, form);
-      PoisonStack();
-      std::feclearexcept(FE_INVALID);
-      ExpectClose(RunOp(*op, inputs, c.attrs, fast), *right, 1e-4, 1e-4);
-      // With numbers that are finite nothing raises it, or runs would be repeated in vain.
-      EXPECT_EQ(std::fetestexcept(FE_INVALID), 0);
+    for (const int threads : {1, 3}) {
+      const RunOpOptions fast{.fast = true, .run = {}, .poison_scratch = true, .threads = threads};
+      const std::vector<std::string> forms = FormsOf(*op, inputs, c.attrs, fast);
+      if (BestVectorTarget() != VectorTarget::kBaseline) {
+        EXPECT_THAT(forms, IsSupersetOf(c.forms));
+      }
+      for (const std::string& form : forms) {
+        SCOPED_TRACE(absl::StrCat(form, ", threads: ", threads));
+        const FormScope scope(FormScope::Wish::kForm, form);
+        PoisonStack();
+        std::feclearexcept(FE_INVALID);
+        ExpectClose(RunOp(*op, inputs, c.attrs, fast), *right, 1e-4, 1e-4);
+        // With numbers that are finite nothing raises it, or runs would be repeated in vain.
+        EXPECT_EQ(std::fetestexcept(FE_INVALID), 0);
+      }
     }
   }
 }

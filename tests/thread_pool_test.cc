@@ -1,6 +1,5 @@
 // Sessions on a caller's pool: its threads do the work, OpenMP starts none, the results are those
 // of one thread.
-#include <cmath>
 #include <filesystem>
 #include <iterator>
 
@@ -8,27 +7,19 @@
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/numeric/testing/counting_pool.h"
+#include "nomograph/core/op/testing/numbers.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/core/types/tensor.h"
 
 namespace nomograph {
 namespace {
 
-Tensor Numbers(const Shape& shape, double scale) {
-  Tensor tensor(DType::kFloat32, shape);
-  int64_t i = 0;
-  for (float& value : tensor.mutable_data<float>()) {
-    value = static_cast<float>(scale * std::sin(0.7 * static_cast<double>(++i)));
-  }
-  return tensor;
-}
-
 // Large enough for several threads: a convolution, a pool, products of rows and of matrices, a
 // softmax, elementwise ops and a bidirectional LSTM.
 Model SomeModel() {
   const Value x = InputValue({DType::kFloat32, Shape{1, 16, 64, 64}}, "x");
   const Value convolved =
-      Call("nn.Conv", {x, Constant(Numbers({32, 16, 3, 3}, 0.1))},
+      Call("nn.Conv", {x, Constant(Numbers({32, 16, 3, 3}, 1, 0.1f))},
            {{"kernel_layout", "OIHW"}, {"padding", "same"}, {"data_format", "channels_first"}});
   const Value pooled = Call("nn.MaxPool", {Call("nn.Relu", {convolved})},
                             {{"kernel_shape", std::vector<int64_t>{2, 2}},
@@ -36,11 +27,11 @@ Model SomeModel() {
                              {"data_format", "channels_first"}});
   const Value rows = Call("array.Reshape", {pooled}, {{"shape", std::vector<int64_t>{64, 1, 512}}});
   const Value flat = Call("array.Reshape", {rows}, {{"shape", std::vector<int64_t>{64, 512}}});
-  const Value product = Call("math.MatMul", {flat, Constant(Numbers({512, 512}, 0.1))});
+  const Value product = Call("math.MatMul", {flat, Constant(Numbers({512, 512}, 2, 0.1f))});
   const Value weights = Call("nn.Softmax", {product});
   const std::vector<Value> layer = CallMulti(
       "nn.LSTM",
-      {rows, Constant(Numbers({2, 512, 512}, 0.05)), Constant(Numbers({2, 512, 128}, 0.1))},
+      {rows, Constant(Numbers({2, 512, 512}, 3, 0.05f)), Constant(Numbers({2, 512, 128}, 4, 0.1f))},
       {{"direction", "bidirectional"}}, {.num_outputs = 3});
   absl::StatusOr<Model> model = BuildModel({x}, {Call("nn.Sigmoid", {weights}), layer[0]});
   EXPECT_TRUE(model.ok()) << model.status();
@@ -50,7 +41,7 @@ Model SomeModel() {
 std::vector<Tensor> Outputs(const Model& model, int threads) {
   const auto session = Session::Create(model, {.threads = threads});
   if (!session.ok()) return {};
-  const std::vector<Tensor> inputs = {Numbers({1, 16, 64, 64}, 1)};
+  const std::vector<Tensor> inputs = {Numbers({1, 16, 64, 64}, 5)};
   auto outputs = (*session)->Run(inputs);
   EXPECT_TRUE(outputs.ok()) << outputs.status();
   return outputs.ok() ? *outputs : std::vector<Tensor>();

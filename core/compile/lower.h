@@ -69,6 +69,9 @@ bool BypassViews(LoweredGraph& graph);
 absl::StatusOr<bool> WidenHalves(LoweredGraph& graph, const OpRegistry& registry);
 // Puts an op in the place of nodes that are its pattern (OpDef::Written()).
 bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry);
+// Moves factors of the channels of computed weights to what they are multiplied by, or to the
+// result, where constant weights are left (OpDef::ScalesByChannel()).
+bool ScaleChannels(LoweredGraph& graph, const OpRegistry& registry, const FoldLimits& limits);
 // Computes what follows from constants by way of ops that fold late (OpDef::FoldsLate()).
 bool FoldLate(LoweredGraph& graph, const FoldLimits& limits);
 // Puts affine maps of channels (batch normalisation, a constant that is added or multiplied) into

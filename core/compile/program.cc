@@ -80,6 +80,7 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
     } else {
       MatchPatternsAroundProducts(graph_, registry);
     }
+    if (ScaleChannels(graph_, registry, options.fold)) RemoveDeadNodes(graph_);
   }
   if (!options.exact) {
     FoldLate(graph_, options.fold);

@@ -1,5 +1,6 @@
 #include "nomograph/core/onednn/desc.h"
 
+#include <algorithm>
 #include <numeric>
 #include <vector>
 
@@ -74,6 +75,8 @@ Desc Retyped(const Desc& desc, DType dtype) {
   return Desc(dims, DataTypeOf(dtype), desc.get_strides());
 }
 
+dnnl::memory::dims StridesOf(const Desc& desc) { return desc.get_strides(); }
+
 #else
 
 dnnl::memory::dims DimsOf(const Desc& desc) { return desc.dims(); }
@@ -90,6 +93,30 @@ Desc Retyped(const Desc& desc, DType dtype) {
   return result;
 }
 
+dnnl::memory::dims StridesOf(const Desc& desc) {
+  const dnnl_dim_t* const strides = desc.data.format_desc.blocking.strides;
+  return dnnl::memory::dims(strides, strides + desc.data.ndims);
+}
+
 #endif
+
+Section Cut(const Section& section, int axis, int64_t begin, int64_t count) {
+  dnnl::memory::dims dims = DimsOf(section.desc), strides = StridesOf(section.desc);
+  const auto type = DataTypeOf(section.desc);
+  const int64_t element = static_cast<int64_t>(dnnl::memory::data_type_size(type));
+  const int64_t offset = section.offset + begin * strides[axis] * element;
+  dims[axis] = count;
+  // oneDNN knows a layout by its strides, those of axes of size 1 among them.
+  int64_t extent = 1;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (dims[i] > 1) extent = std::max(extent, dims[i] * strides[i]);
+  }
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (dims[i] == 1) strides[i] = std::min(strides[i], extent);
+  }
+  Section cut(Desc(dims, type, strides));
+  cut.offset = offset;
+  return cut;
+}
 
 }  // namespace nomograph::onednn

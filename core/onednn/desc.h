@@ -2,6 +2,9 @@
 #ifndef NOMOGRAPH_CORE_ONEDNN_DESC_H_
 #define NOMOGRAPH_CORE_ONEDNN_DESC_H_
 
+#include <cstdint>
+#include <utility>
+
 #include "absl/types/span.h"
 #include "nomograph/core/types/dtype.h"
 #include "nomograph/core/types/shape.h"
@@ -31,6 +34,17 @@ dnnl::memory::data_type DataTypeOf(const Desc& desc);
 bool LiesInRows(const Desc& desc);
 // The same elements with another type. REQUIRES: AnyFormat() or LiesInRows().
 Desc Retyped(const Desc& desc, DType dtype);
+
+// Some of a tensor's elements, the first of which lies `offset` bytes behind the tensor's own. By
+// itself a descriptor is the section of all.
+struct Section {
+  Section(Desc all) : desc(std::move(all)) {}  // NOLINT(google-explicit-constructor)
+
+  Desc desc;
+  int64_t offset = 0;
+};
+// Those with begin <= i < begin + count for the index i along the axis. REQUIRES: LiesInRows().
+Section Cut(const Section& section, int axis, int64_t begin, int64_t count);
 
 }  // namespace nomograph::onednn
 

@@ -20,8 +20,7 @@ std::optional<VectorStep> StepOf(const PostOp& op);
 // where not all of them have steps, or the operands' shapes are no rows and columns.
 std::unique_ptr<Kernel> PrepareElementwiseLoop(const PrepareContext& context, int input,
                                                const PostOp& op);
-// The same for operands that broadcast in any way, the node's input among them. Where rows are long
-// it is no faster than oneDNN's primitives.
+// The same for operands that broadcast in any way, the node's input among them.
 std::unique_ptr<Kernel> PrepareElementwiseRows(const PrepareContext& context, int input,
                                                const PostOp& op);
 // Whether there is one, which there also is where there is the other.

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "nomograph/core/onednn/collapse_axes.h"
 #include "nomograph/core/onednn/elementwise_loop.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/elementwise.h"
@@ -51,44 +49,6 @@ PostOp AsStep(dnnl_alg_kind_t algorithm, int first) {
   return {.kind = PostOp::Kind::kBinary, .algorithm = algorithm, .input = 1 - first};
 }
 
-bool BuildBinary(dnnl_alg_kind_t algorithm, onednn::Builder& b) {
-  const PrepareContext& context = b.context();
-  if (context.inputs[0].dtype != DType::kFloat32) return false;
-  if (context.outputs[0].dtype != DType::kFloat32) return false;  // predicates yield bool
-  const Shape& y = context.outputs[0].shape;
-  const int first = FirstOperand(algorithm, context);
-  std::vector<Shape> shapes = {onednn::WithLeadingOnes(context.inputs[first].shape, y.rank()),
-                               onednn::WithLeadingOnes(context.inputs[1 - first].shape, y.rank())};
-  for (const PostOp& op : context.post_ops) {
-    if (op.kind == PostOp::Kind::kEltwise) continue;
-    shapes.push_back(onednn::WithLeadingOnes(context.inputs[op.input].shape, y.rank()));
-  }
-  shapes.push_back(y);
-  shapes = onednn::CollapseAxes(shapes);
-  const auto desc = [](const Shape& shape) {
-    return onednn::RowMajor(DType::kFloat32, shape.dims());
-  };
-  const Shape& right = shapes[1];
-  const Shape& output = shapes.back();
-  auto operand = shapes.begin() + 2;
-  const auto next_operand = [&](const TensorSpec&, onednn::Desc& operand_desc) {
-    operand_desc = desc(*operand++);
-    return true;
-  };
-  if (!b.PostNodeOps(next_operand)) return false;
-  const auto pd = onednn::Describe<dnnl::binary>(b.Attr(), static_cast<dnnl::algorithm>(algorithm),
-                                                 desc(shapes[0]), desc(right), desc(output));
-  // Its generic code, which serves where the first operand is repeated, is hundreds of times slower
-  // than a loop; and short rows that are added to again and again are ten times slower.
-  constexpr int64_t kShortRow = 64;
-  if (absl::StartsWith(pd.impl_info_str(), "ref")) return false;
-  if (right != output && output.rank() > 1 && output[output.rank() - 1] < kShortRow) return false;
-  b.Add<dnnl::binary>(pd, {{DNNL_ARG_SRC_0, b.Input(first, desc(shapes[0]))},
-                           {DNNL_ARG_SRC_1, b.Input(1 - first, desc(right))},
-                           {DNNL_ARG_DST, b.Output(0, desc(output))}});
-  return true;
-}
-
 }  // namespace
 
 FastKernel OneDnnEltwise(EltwiseOf eltwise) {
@@ -133,24 +93,22 @@ OpDef VectorFunctionOp(std::string name, double (*exact)(double), Elementary fun
       .AsPostOp(EltwisePostOp(algorithm));
 }
 
-FastKernel OneDnnBinary(dnnl_alg_kind_t algorithm) {
-  const FastKernel primitive =
-      onednn::Fast([algorithm](onednn::Builder& b) { return BuildBinary(algorithm, b); });
+FastKernel FastBinary(dnnl_alg_kind_t algorithm) {
   return {.prepare = [=](const PrepareContext& context) -> absl::StatusOr<std::unique_ptr<Kernel>> {
             if (context.inputs[0].dtype != DType::kFloat32) return nullptr;
             const int first = FirstOperand(algorithm, context);
             const PostOp step = AsStep(algorithm, first);
             auto loop = onednn::PrepareElementwiseLoop(context, first, step);
-            if (loop != nullptr) return loop;
-            NOMO_ASSIGN_OR_RETURN(auto kernel, primitive.prepare(context));
-            return kernel != nullptr ? std::move(kernel)
-                                     : onednn::PrepareElementwiseRows(context, first, step);
+            return loop != nullptr ? std::move(loop)
+                                   : onednn::PrepareElementwiseRows(context, first, step);
           },
           .takes_post_ops = [=](const PrepareContext& context) -> std::optional<bool> {
             if (context.inputs[0].dtype != DType::kFloat32) return false;
             const int first = FirstOperand(algorithm, context);
-            if (onednn::ElementwiseRowsServe(context, first, AsStep(algorithm, first))) return true;
-            return primitive.takes_post_ops(context);
+            if (!onednn::ElementwiseRowsServe(context, first, AsStep(algorithm, first))) {
+              return std::nullopt;
+            }
+            return true;
           }};
 }
 

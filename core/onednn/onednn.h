@@ -63,8 +63,10 @@ OpDef VectorFunctionOp(std::string name, double (*exact)(double), Elementary fun
                        float (*fast)(float));
 
 // The fast kernel of an op with two inputs, a and b, that broadcast as NumPy's do; `algorithm` is a
-// dnnl_binary_*. It serves float32.
-FastKernel OneDnnBinary(dnnl_alg_kind_t algorithm);
+// dnnl_binary_*. It serves float32 by loops of vectors of our own: oneDNN's primitive is up to
+// three times slower with AVX2, and where a division fills its last vector up with zeros it raises
+// the flag "invalid operation", so that the run would be repeated (core/op/keep_nan.h).
+FastKernel FastBinary(dnnl_alg_kind_t algorithm);
 // The same for OpDef::AsPostOp. Unless `commutative`, only a can be what the producer yields.
 PostOpFn BinaryPostOp(dnnl_alg_kind_t algorithm, bool commutative);
 

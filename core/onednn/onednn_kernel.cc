@@ -1,9 +1,11 @@
 #include "nomograph/core/onednn/onednn_kernel.h"
 
+#include <algorithm>
 #include <cmath>
 #include <unordered_map>
 
 #include "absl/strings/match.h"
+#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/bfloat16.h"
 #include "nomograph/core/onednn/conversion_observer.h"
 #include "nomograph/core/op/keep_nan.h"
@@ -13,10 +15,9 @@ namespace {
 
 constexpr int64_t kAlignment = 64;
 
-// PrimitiveThreads() of the node's threads, or one for little work: a team of OpenMP's that sleeps,
-// as other loops have helpers instead (core/numeric/helpers.h), takes as long as fifty
+// Whether there is enough work for a team of OpenMP's: one that sleeps takes as long as fifty
 // microseconds' work, and on a busy machine longer.
-int ThreadsFor(const PrepareContext& context) {
+bool IsWorthATeam(const PrepareContext& context) {
   constexpr double kElementsWorth = 1 << 19, kProductsWorth = 1 << 20;
   double elements = 0;
   for (const auto& specs : {context.inputs, context.outputs}) {
@@ -28,8 +29,7 @@ int ThreadsFor(const PrepareContext& context) {
                          static_cast<double>(context.inputs[1].shape.num_elements()) *
                          static_cast<double>(context.outputs[0].shape.num_elements()));
   }
-  const bool worth = elements >= kElementsWorth || products >= kProductsWorth;
-  return worth ? PrimitiveThreads(context.threads) : 1;
+  return elements >= kElementsWorth || products >= kProductsWorth;
 }
 
 bool HasEmptyTensor(const PrepareContext& context) {
@@ -54,20 +54,6 @@ Desc BroadcastOperand(const TensorSpec& operand, absl::Span<const int> axes) {
   return Permuted(operand.dtype, shape, axes);
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareIn(Builder::Mode mode, const BuildFn& build,
-                                                  const PrepareContext& context) {
-  if (HasEmptyTensor(context)) return nullptr;
-  const PrimitiveThreadsScope threads(ThreadsFor(context));
-  auto kernel = Guard([&]() -> absl::StatusOr<std::unique_ptr<Kernel>> {
-    Builder builder(context, mode);
-    if (!build(builder)) return nullptr;
-    return builder.Build();
-  });
-  // oneDNN calls what it does not serve now unimplemented, now an invalid argument.
-  if (kernel.ok() || kernel.status().code() == absl::StatusCode::kResourceExhausted) return kernel;
-  return nullptr;
-}
-
 }  // namespace
 
 bool MultipliesInputs(const PrepareContext& context) {
@@ -78,26 +64,45 @@ bool MultipliesInputs(const PrepareContext& context) {
          HasBFloat16();
 }
 
-// The kernel that Builder builds: its buffers find their memory anew at each run.
+// The kernel of a node, or of its parts: its buffers find their memory anew at each run.
 class PrimitiveKernel : public Kernel, public LossyKernel {
  public:
-  explicit PrimitiveKernel(Builder&& builder)
-      : buffers_(std::move(builder.buffers_)),
-        steps_(std::move(builder.steps_)),
-        scratch_bytes_(builder.scratch_bytes_),
-        threads_(ThreadsFor(builder.context_)),
-        may_lose_nan_(!builder.keeps_nan_),
-        description_(std::move(builder.description_)) {}
+  // Null where oneDNN does not serve the node. One part runs on `threads` of oneDNN's, several on
+  // one each.
+  static absl::StatusOr<std::unique_ptr<Kernel>> Create(Builder::Mode mode, const BuildFn& build,
+                                                        const PrepareContext& context, int parts,
+                                                        int threads) {
+    const PrimitiveThreadsScope scope(threads);
+    auto kernel = Guard([&]() -> absl::StatusOr<std::unique_ptr<Kernel>> {
+      std::vector<Builder::Packing> packings;
+      std::unique_ptr<PrimitiveKernel> result(new PrimitiveKernel(threads));
+      const int built = mode == Builder::Mode::kTrial ? 1 : parts;  // one is like the other
+      for (int p = 0; p < built; ++p) {
+        Builder builder(context, mode);
+        builder.part_ = {p, parts};
+        builder.packings_ = &packings;
+        if (!build(builder) || (parts > 1 && !builder.cut_)) return nullptr;
+        result->Add(std::move(builder));
+      }
+      return result;
+    });
+    // oneDNN calls what it does not serve now unimplemented, now an invalid argument.
+    const absl::StatusCode code = kernel.status().code();
+    if (kernel.ok() || code == absl::StatusCode::kResourceExhausted) return kernel;
+    return nullptr;
+  }
 
   int64_t scratch_bytes() const override { return scratch_bytes_; }
   std::string Describe() const override { return description_; }
   bool MayLoseNan() const override { return may_lose_nan_; }
 
   bool ReadsInput(int index) const override {
-    for (const auto& step : steps_) {
-      for (const auto& [id, buffer] : step.arguments) {
-        const Builder::BufferSpec& spec = buffers_[buffer];
-        if (spec.kind == Kind::kInput && spec.index == index) return true;
+    for (const Part& part : parts_) {
+      for (const auto& step : part.steps) {
+        for (const auto& [id, buffer] : step.arguments) {
+          const Builder::BufferSpec& spec = part.buffers[buffer];
+          if (spec.kind == Kind::kInput && spec.index == index) return true;
+        }
       }
     }
     return false;
@@ -106,12 +111,15 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
   std::unique_ptr<KernelState> NewState() const override {
     auto state = std::make_unique<State>();
     state->status = Guard([&] {
-      for (const auto& buffer : buffers_) {
-        state->memories.emplace_back(buffer.desc, Engine(), ConstantBytes(buffer));
-      }
-      for (const auto& step : steps_) {
-        auto& arguments = state->arguments.emplace_back();
-        for (const auto& [id, buffer] : step.arguments) arguments[id] = state->memories[buffer];
+      for (const Part& part : parts_) {
+        PartState& of_part = state->parts.emplace_back();
+        for (const auto& buffer : part.buffers) {
+          of_part.memories.emplace_back(buffer.desc, Engine(), ConstantBytes(buffer));
+        }
+        for (const auto& step : part.steps) {
+          auto& arguments = of_part.arguments.emplace_back();
+          for (const auto& [id, buffer] : step.arguments) arguments[id] = of_part.memories[buffer];
+        }
       }
       return absl::OkStatus();
     });
@@ -121,29 +129,69 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
   absl::Status Run(KernelContext& context) const override {
     auto& state = *static_cast<State*>(context.state());
     NOMO_RETURN_IF_ERROR(state.status);
-    const PrimitiveThreadsScope threads(threads_);
+    if (parts_.size() == 1) {
+      const absl::Status status = RunPart(0, threads_, context, state);
+      NoteTeam(threads_);
+      return status;
+    }
+    const int count = static_cast<int>(parts_.size());
+    ParallelFor(count, count, [&](int64_t p) {
+      state.parts[p].status = RunPart(p, /*threads=*/1, context, state);
+    });
+    for (const PartState& part : state.parts) NOMO_RETURN_IF_ERROR(part.status);
+    return absl::OkStatus();
+  }
+
+ private:
+  using Kind = Builder::BufferSpec::Kind;
+  struct Part {
+    std::vector<Builder::BufferSpec> buffers;
+    std::vector<Builder::Step> steps;
+    int64_t scratch;  // where the part's begins
+  };
+  struct PartState {
+    absl::Status status;
+    std::vector<dnnl::memory> memories;
+    std::vector<std::unordered_map<int, dnnl::memory>> arguments;  // by step
+  };
+  struct State : KernelState {
+    absl::Status status;
+    std::vector<PartState> parts;
+  };
+
+  explicit PrimitiveKernel(int threads) : threads_(threads) {}
+
+  void Add(Builder&& builder) {
+    parts_.push_back({std::move(builder.buffers_), std::move(builder.steps_), scratch_bytes_});
+    scratch_bytes_ += builder.scratch_bytes_;
+    may_lose_nan_ |= !builder.keeps_nan_;
+    if (description_.empty()) description_ = std::move(builder.description_);
+  }
+
+  absl::Status RunPart(int64_t p, int threads, const KernelContext& context, State& state) const {
+    const Part& part = parts_[p];
+    PartState& of_part = state.parts[p];
+    const PrimitiveThreadsScope scope(threads);
     return Guard([&] {
-      for (size_t i = 0; i < buffers_.size(); ++i) {
-        if (buffers_[i].kind == Kind::kConstant) continue;
-        state.memories[i].set_data_handle(Address(buffers_[i], context));
+      for (size_t i = 0; i < part.buffers.size(); ++i) {
+        if (part.buffers[i].kind == Kind::kConstant) continue;
+        of_part.memories[i].set_data_handle(Address(part, part.buffers[i], context));
       }
       dnnl::stream& stream = Stream();
       ConversionObserver* const observer = CurrentConversionObserver();
-      for (size_t i = 0; i < steps_.size(); ++i) {
-        const dnnl::primitive& primitive = steps_[i].primitive;
+      for (size_t i = 0; i < part.steps.size(); ++i) {
+        const dnnl::primitive& primitive = part.steps[i].primitive;
         if (observer != nullptr && primitive.get_kind() == dnnl::primitive::kind::reorder) {
-          RunObserved(primitive, state.arguments[i], stream, *observer);
+          RunObserved(primitive, of_part.arguments[i], stream, *observer);
         } else {
-          primitive.execute(stream, state.arguments[i]);
+          primitive.execute(stream, of_part.arguments[i]);
         }
       }
       stream.wait();
-      NoteTeam(threads_);
       return absl::OkStatus();
     });
   }
 
- private:
   static void RunObserved(const dnnl::primitive& primitive,
                           const std::unordered_map<int, dnnl::memory>& arguments,
                           dnnl::stream& stream, ConversionObserver& observer) {
@@ -154,59 +202,111 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
     observer.AfterConversion(start, ConversionObserver::Clock::now());
   }
 
-  using Kind = Builder::BufferSpec::Kind;
-  struct State : KernelState {
-    absl::Status status;
-    std::vector<dnnl::memory> memories;
-    std::vector<std::unordered_map<int, dnnl::memory>> arguments;  // by step
-  };
-
   // oneDNN takes void* for what it only reads, too.
   static void* ConstantBytes(const Builder::BufferSpec& buffer) {
     if (buffer.kind != Kind::kConstant) return nullptr;
     return const_cast<std::byte*>(buffer.bytes.raw_data());
   }
 
-  static void* Address(const Builder::BufferSpec& buffer, const KernelContext& context) {
+  static void* Address(const Part& part, const Builder::BufferSpec& buffer,
+                       const KernelContext& context) {
     switch (buffer.kind) {
       case Kind::kInput:
-        return context.input_view(static_cast<int>(buffer.index)).data;
+        return context.input_view(static_cast<int>(buffer.index)).data + buffer.offset;
       case Kind::kOutput:
-        return context.output_view(static_cast<int>(buffer.index)).data;
+        return context.output_view(static_cast<int>(buffer.index)).data + buffer.offset;
       default:
-        return context.scratch() + buffer.index;
+        return context.scratch() + part.scratch + buffer.offset;
     }
   }
 
-  const std::vector<Builder::BufferSpec> buffers_;
-  const std::vector<Builder::Step> steps_;
-  const int64_t scratch_bytes_;
   const int threads_;
-  const bool may_lose_nan_;
-  const std::string description_;
+  std::vector<Part> parts_;
+  int64_t scratch_bytes_ = 0;
+  bool may_lose_nan_ = false;
+  std::string description_;
 };
 
-Builder::Buffer Builder::AddBuffer(BufferSpec::Kind kind, int64_t index, const Desc& desc) {
+namespace {
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareIn(Builder::Mode mode, bool in_parts,
+                                                  const BuildFn& build,
+                                                  const PrepareContext& context) {
+  if (HasEmptyTensor(context)) return nullptr;
+  if (in_parts && context.threads > 1) {
+    auto kernel = PrimitiveKernel::Create(mode, build, context, context.threads, /*threads=*/1);
+    if (!kernel.ok() || *kernel != nullptr) return kernel;
+  }
+  const int threads = IsWorthATeam(context) ? PrimitiveThreads(context.threads) : 1;
+  return PrimitiveKernel::Create(mode, build, context, /*parts=*/1, threads);
+}
+
+PrepareFn PrepareIn(bool in_parts, BuildFn build) {
+  return [=, build = std::move(build)](const PrepareContext& context) {
+    return PrepareIn(Builder::Mode::kBuild, in_parts, build, context);
+  };
+}
+
+FastKernel FastIn(bool in_parts, BuildFn build) {
+  const auto takes_post_ops = [=](const PrepareContext& context) -> std::optional<bool> {
+    auto kernel = PrepareIn(Builder::Mode::kTrial, in_parts, build, context);
+    // oneDNN's own reference implementations serve all post-ops, but a step of its own is faster
+    // than they are.
+    if (!kernel.ok() || *kernel == nullptr) return std::nullopt;
+    if (absl::StrContains((*kernel)->Describe(), " ref")) return std::nullopt;
+    return true;
+  };
+  return {PrepareIn(in_parts, std::move(build)), takes_post_ops};
+}
+
+}  // namespace
+
+Builder Builder::Trial() const {
+  Builder trial(context_, Mode::kTrial);
+  trial.part_ = part_;
+  trial.cut_ = cut_;
+  return trial;
+}
+
+std::optional<Builder::Share> Builder::Divide(int axis, int64_t size, int64_t step) {
+  const int64_t steps = (size + step - 1) / step;
+  if (steps < part_.count) return std::nullopt;
+  const auto place = [&](int64_t index) {
+    return std::min(size, steps * index / part_.count * step);
+  };
+  const int64_t begin = place(part_.index);
+  cut_ = {axis, {begin, place(part_.index + 1) - begin}};
+  return cut_->share;
+}
+
+Section Builder::OperandPart(Section operand) const {
+  if (!cut_ || DimsOf(operand.desc)[cut_->axis] == 1) return operand;
+  return Cut(operand, cut_->axis, cut_->share.begin, cut_->share.count);
+}
+
+Builder::Buffer Builder::AddBuffer(BufferSpec::Kind kind, int64_t index, const Section& section) {
   BufferSpec& spec = buffers_.emplace_back();
   spec.kind = kind;
   spec.index = index;
-  spec.desc = desc;
+  spec.offset = section.offset;
+  spec.desc = section.desc;
   return static_cast<Buffer>(buffers_.size()) - 1;
 }
 
-Builder::Buffer Builder::Input(int i, const Desc& desc) {
-  return AddBuffer(BufferSpec::Kind::kInput, i, desc);
+Builder::Buffer Builder::Input(int i, const Section& section) {
+  return AddBuffer(BufferSpec::Kind::kInput, i, section);
 }
 
-Builder::Buffer Builder::Output(int i, const Desc& desc) {
-  return AddBuffer(BufferSpec::Kind::kOutput, i, desc);
+Builder::Buffer Builder::Output(int i, const Section& section) {
+  return AddBuffer(BufferSpec::Kind::kOutput, i, section);
 }
 
 Builder::Buffer Builder::Scratch(const Desc& desc) {
-  const int64_t offset = scratch_bytes_;
+  Section section(desc);
+  section.offset = scratch_bytes_;
   const int64_t bytes = static_cast<int64_t>(desc.get_size());
   scratch_bytes_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  return AddBuffer(BufferSpec::Kind::kScratch, offset, desc);
+  return AddBuffer(BufferSpec::Kind::kScratch, 0, section);
 }
 
 Builder::Buffer Builder::Alias(Buffer buffer, const Desc& desc) {
@@ -246,7 +346,14 @@ void Builder::Copy(Buffer from, Buffer to) {
 // A copy of a constant that is made now. It does not appear in the kernel's description.
 Builder::Buffer Builder::Packed(const BufferSpec& from, const Tensor& value,
                                 const dnnl::reorder::primitive_desc& pd) {
-  auto bytes_of = [this](const Desc& desc) {
+  const auto same = [&](const Packing& packing) {
+    return packing.from.index == from.index && packing.from.offset == from.offset &&
+           packing.from.desc == from.desc && packing.to == pd.dst_desc();
+  };
+  for (const Packing& packing : *packings_) {
+    if (same(packing)) return Constant(packing.to, packing.bytes);
+  }
+  auto bytes_of = [](const Desc& desc) {
     auto bytes = Tensor::Create(DType::kUInt8, {static_cast<int64_t>(desc.get_size())});
     if (!bytes.ok())
       throw OutOfMemory(bytes.status());  // inside of Guard(), as all that calls this
@@ -255,13 +362,15 @@ Builder::Buffer Builder::Packed(const BufferSpec& from, const Tensor& value,
   Tensor packed = bytes_of(pd.dst_desc());
   Tensor scratch = bytes_of(pd.scratchpad_desc());
   const Desc scratch_desc = pd.scratchpad_desc();
-  const dnnl::memory source(from.desc, Engine(), const_cast<std::byte*>(value.raw_data()));
+  const dnnl::memory source(from.desc, Engine(),
+                            const_cast<std::byte*>(value.raw_data()) + from.offset);
   const dnnl::memory target(pd.dst_desc(), Engine(), packed.mutable_raw_data());
   const dnnl::memory scratchpad(scratch_desc, Engine(), scratch.mutable_raw_data());
   dnnl::reorder(pd).execute(
       Stream(),
       {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, target}, {DNNL_ARG_SCRATCHPAD, scratchpad}});
   Stream().wait();
+  packings_->push_back({from, pd.dst_desc(), packed});
   return Constant(pd.dst_desc(), std::move(packed));
 }
 
@@ -293,8 +402,9 @@ bool Builder::PostNodeOps(const OperandDesc& operand_desc, const Desc* layout) {
     const TensorSpec& operand = context_.inputs[op.input];
     Desc desc;
     if (operand.dtype != DType::kFloat32 || !operand_desc(operand, desc)) return false;
-    const Buffer given = Input(op.input, desc);
-    const bool whole = layout != nullptr && DimsOf(*layout) == DimsOf(desc);
+    const Section section = OperandPart(desc);
+    const Buffer given = Input(op.input, section);
+    const bool whole = layout != nullptr && DimsOf(*layout) == DimsOf(section.desc);
     PostBinary(op.algorithm, whole ? Reordered(given, *layout) : given);
   }
   return true;
@@ -328,26 +438,10 @@ void Builder::AddStep(dnnl::primitive primitive, const dnnl::primitive_desc_base
   steps_.push_back({std::move(primitive), std::move(arguments)});
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> Builder::Build() {
-  return std::make_unique<PrimitiveKernel>(std::move(*this));
-}
+PrepareFn Prepare(BuildFn build) { return PrepareIn(/*in_parts=*/false, std::move(build)); }
 
-PrepareFn Prepare(BuildFn build) {
-  return [build = std::move(build)](const PrepareContext& context) {
-    return PrepareIn(Builder::Mode::kBuild, build, context);
-  };
-}
+FastKernel Fast(BuildFn build) { return FastIn(/*in_parts=*/false, std::move(build)); }
 
-FastKernel Fast(BuildFn build) {
-  const auto takes_post_ops = [build](const PrepareContext& context) -> std::optional<bool> {
-    auto kernel = PrepareIn(Builder::Mode::kTrial, build, context);
-    // oneDNN's own reference implementations serve all post-ops, but a step of its own is faster
-    // than they are.
-    if (!kernel.ok() || *kernel == nullptr) return std::nullopt;
-    if (absl::StrContains((*kernel)->Describe(), " ref")) return std::nullopt;
-    return true;
-  };
-  return {Prepare(std::move(build)), takes_post_ops};
-}
+FastKernel FastInParts(BuildFn build) { return FastIn(/*in_parts=*/true, std::move(build)); }
 
 }  // namespace nomograph::onednn

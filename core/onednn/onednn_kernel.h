@@ -24,6 +24,7 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,8 +64,24 @@ class Builder {
   enum class Mode { kBuild, kTrial };
   explicit Builder(const PrepareContext& context, Mode mode = Mode::kBuild)
       : context_(context), mode_(mode) {}
+  // Another one for the same part of the same node.
+  Builder Trial() const;
 
   const PrepareContext& context() const { return context_; }
+
+  // Whether the kernel is to compute a part of the node's output, and other kernels the others:
+  // FastInParts(). It then must call Divide(), ahead of anything else.
+  bool IsPart() const { return part_.count > 1; }
+  // Which of the `size` places along an axis of the primitive's output are those of this part. All
+  // parts but the last have a multiple of `step`. None where that is too much for there to be
+  // enough for all. The operands of post-ops are then cut as well.
+  struct Share {
+    int64_t begin, count;
+  };
+  std::optional<Share> Divide(int axis, int64_t size, int64_t step);
+  // What this part needs of an operand that broadcasts to the primitive's output.
+  Section OperandPart(Section operand) const;
+
   // Whether input i's value is known now. Only then is a layout of the primitive's choice sure to
   // be worth its copy.
   bool is_constant(int i) const {
@@ -74,8 +91,8 @@ class Builder {
   // Something that an argument of a primitive can be.
   using Buffer = int;
   using Argument = std::pair<int, Buffer>;  // DNNL_ARG_*
-  Buffer Input(int i, const Desc& desc);
-  Buffer Output(int i, const Desc& desc);
+  Buffer Input(int i, const Section& section);
+  Buffer Output(int i, const Section& section);
   // Memory for one run.
   Buffer Scratch(const Desc& desc);
   // The memory of `buffer` under another descriptor.
@@ -114,14 +131,13 @@ class Builder {
     post_ops_ = dnnl::post_ops();
   }
 
-  absl::StatusOr<std::unique_ptr<Kernel>> Build();
-
  private:
   friend class PrimitiveKernel;
   struct BufferSpec {
     enum class Kind { kInput, kOutput, kScratch, kConstant };
     Kind kind;
-    int64_t index;  // of the input or output; the offset in scratch
+    int64_t index;   // of the input or output
+    int64_t offset;  // of the first element, in bytes from there, or in scratch
     Desc desc;
     Tensor bytes;  // kConstant
   };
@@ -130,7 +146,21 @@ class Builder {
     std::vector<Argument> arguments;
   };
 
-  Buffer AddBuffer(BufferSpec::Kind kind, int64_t index, const Desc& desc);
+  struct Part {
+    int index = 0, count = 1;
+  };
+  struct AxisShare {
+    int axis;
+    Share share;
+  };
+  // What was packed of the node's constants, which the parts share.
+  struct Packing {
+    BufferSpec from;
+    Desc to;
+    Tensor bytes;
+  };
+
+  Buffer AddBuffer(BufferSpec::Kind kind, int64_t index, const Section& section);
   void AddStep(dnnl::primitive primitive, const dnnl::primitive_desc_base& pd,
                std::vector<Argument> arguments, const std::vector<Argument>& post_arguments);
   Buffer Packed(const BufferSpec& from, const Tensor& value,
@@ -138,6 +168,9 @@ class Builder {
 
   const PrepareContext& context_;
   const Mode mode_;
+  Part part_;
+  std::optional<AxisShare> cut_;
+  std::vector<Packing>* packings_ = nullptr;
   std::vector<BufferSpec> buffers_;
   std::vector<Step> steps_;
   int64_t scratch_bytes_ = 0;
@@ -154,6 +187,10 @@ using BuildFn = std::function<bool(Builder&)>;
 PrepareFn Prepare(BuildFn build);
 // The same for a kernel that applies post-ops, where the primitives do.
 FastKernel Fast(BuildFn build);
+// The same for one that may be divided: where threads share the node, each part of the output has
+// primitives of its own, which run on one thread of our loops' (core/numeric/threads.h). What
+// `build` does not divide is left to the threads of oneDNN's.
+FastKernel FastInParts(BuildFn build);
 
 }  // namespace nomograph::onednn
 

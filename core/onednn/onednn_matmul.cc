@@ -21,13 +21,39 @@ Desc PackedWeights(const Desc& src, const Desc& given, const Desc& dst,
 
 }  // namespace
 
-void AddMatrixProduct(Builder& b, const Desc& src, const Desc& weights, const Desc& dst,
-                      const dnnl::primitive_attr& attr, std::vector<Builder::Argument> more) {
-  const Desc packed = b.is_constant(1) ? PackedWeights(src, weights, dst, attr) : weights;
+bool TakePart(Builder& b, MatrixProduct& product) {
+  if (!b.IsPart()) return true;
+  constexpr int64_t kTile = 16;  // rows or columns
+  const dnnl::memory::dims dims = DimsOf(product.dst.desc);
+  const int rows = static_cast<int>(dims.size()) - 2, columns = rows + 1;
+  const auto take = [&](int axis, int64_t step) {
+    const auto share = b.Divide(axis, dims[axis], step);
+    if (!share) return false;
+    const auto cut = [&](Section& section, bool has_axis) {
+      if (!has_axis || DimsOf(section.desc)[axis] == 1) return;
+      section = Cut(section, axis, share->begin, share->count);
+    };
+    cut(product.src, axis != columns);
+    cut(product.weights, axis != rows);
+    cut(product.dst, true);
+    return true;
+  };
+  for (int axis = 0; axis < rows; ++axis) {
+    if (take(axis, 1)) return true;
+  }
+  // The longer one first.
+  const bool rows_first = dims[rows] >= dims[columns];
+  return take(rows_first ? rows : columns, kTile) || take(rows_first ? columns : rows, kTile);
+}
+
+void AddMatrixProduct(Builder& b, const MatrixProduct& product, const dnnl::primitive_attr& attr,
+                      std::vector<Builder::Argument> more) {
+  const Desc &src = product.src.desc, &given = product.weights.desc, &dst = product.dst.desc;
+  const Desc packed = b.is_constant(1) ? PackedWeights(src, given, dst, attr) : given;
   const auto pd = Describe<dnnl::matmul>(attr, src, packed, dst);
-  more.emplace_back(DNNL_ARG_SRC, b.Input(0, src));
-  more.emplace_back(DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, weights), pd.weights_desc()));
-  more.emplace_back(DNNL_ARG_DST, b.Output(0, dst));
+  more.emplace_back(DNNL_ARG_SRC, b.Input(0, product.src));
+  more.emplace_back(DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, product.weights), pd.weights_desc()));
+  more.emplace_back(DNNL_ARG_DST, b.Output(0, product.dst));
   b.Add<dnnl::matmul>(pd, std::move(more));
 }
 

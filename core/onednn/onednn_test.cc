@@ -1,15 +1,19 @@
 // Kernels of oneDNN primitives by themselves: exceptions, reorders, constants and post-ops.
 #include "nomograph/core/onednn/onednn.h"
 
+#include <cfenv>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
 #include "nomograph/core/op/eager.h"
+#include "nomograph/core/vector/vector_target.h"
 
 namespace nomograph {
 namespace {
+
+const bool kHasVectors = BestVectorTarget() != VectorTarget::kBaseline;
 
 // Prepares a kernel for the inputs and one float32 output, and runs it twice, so that nothing may
 // be left over from the first run. The result is invalid where there is no kernel.
@@ -167,7 +171,7 @@ TEST(OneDnnEltwise, AppliesTheFunction) {
             Tensor::Scalar<float>(4));
 }
 
-TEST(OneDnnBinary, Broadcasts) {
+TEST(FastBinary, Broadcasts) {
   const Tensor row = Tensor::Vector<float>({1, 2, 3});
   const Tensor column = Tensor::Of<float>({2, 1}, {10, 20});
   const Tensor matrix = Tensor::Of<float>({2, 3}, {1, 2, 3, 4, 5, 6});
@@ -185,19 +189,27 @@ TEST(OneDnnBinary, Broadcasts) {
   };
   for (const auto& c : cases) {
     const Tensor result =
-        RunKernel(OneDnnBinary(dnnl_binary_sub).prepare, {c.a, c.b}, c.difference.shape());
-    // oneDNN need not serve every form; where it does, it must be right.
+        RunKernel(FastBinary(dnnl_binary_sub).prepare, {c.a, c.b}, c.difference.shape());
+    EXPECT_EQ(result.valid(), kHasVectors);
     if (result.valid()) {
       EXPECT_EQ(result, c.difference) << c.a.ToString() << " - " << c.b.ToString();
     }
   }
-  // A row that is long enough for oneDNN to be the faster one.
-  EXPECT_EQ(
-      RunKernel(OneDnnBinary(dnnl_binary_sub).prepare,
-                {Tensor::Full(DType::kFloat32, {2, 64}, 3), Tensor::Full(DType::kFloat32, {64}, 1)},
-                {2, 64}),
-      Tensor::Full(DType::kFloat32, {2, 64}, 2));
-  EXPECT_TRUE(RunKernel(OneDnnBinary(dnnl_binary_sub).prepare, {matrix, matrix}, {2, 3}).valid());
+}
+
+TEST(FastBinary, DividesWithoutTheFlagThatTellsOfALostNan) {
+  for (const Shape& shape : {Shape{}, Shape{1, 1}, Shape{3, 1, 1}, Shape{5, 7}, Shape{2, 33}}) {
+    const Tensor dividends = Tensor::Full(DType::kFloat32, shape, 3);
+    const Tensor divisors = Tensor::Full(DType::kFloat32, shape, 2);
+    const Tensor numbers[] = {dividends, Tensor::Scalar<float>(3)};
+    for (const Tensor& dividend : numbers) {
+      std::feclearexcept(FE_INVALID);
+      const Tensor result =
+          RunKernel(FastBinary(dnnl_binary_div).prepare, {dividend, divisors}, shape);
+      EXPECT_EQ(std::fetestexcept(FE_INVALID), 0) << shape.ToString();
+      if (kHasVectors) EXPECT_EQ(result, Tensor::Full(DType::kFloat32, shape, 1.5));
+    }
+  }
 }
 
 TEST(BinaryPostOp, TakesTheWholeOutputOnly) {

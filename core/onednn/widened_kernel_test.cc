@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 
 OpDef Add() {
   return ElementwiseOp("wide.Add", FloatTypes{}, [](auto a, auto b) { return a + b; })
-      .Fast(OneDnnBinary(dnnl_binary_add));
+      .Fast(FastBinary(dnnl_binary_add));
 }
 
 OpDef Less() {

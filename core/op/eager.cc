@@ -137,7 +137,7 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
     output_views.push_back(view);
     output_specs.push_back({type.dtype, outputs[i].shape()});
   }
-  const PrepareContext prepare{resolved, input_specs, output_specs, inputs, {}, 1};
+  const PrepareContext prepare{resolved, input_specs, output_specs, inputs, {}, options.threads};
   NOMO_ASSIGN_OR_RETURN(
       std::unique_ptr<Kernel> kernel,
       PrepareKernel(op, prepare,

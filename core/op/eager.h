@@ -17,6 +17,7 @@ struct RunOpOptions {
   // Fills the kernel's scratch memory with signaling NaNs of float32, as what was there before may
   // look: a kernel that computes with it raises the flag "invalid operation" (core/op/keep_nan.h).
   bool poison_scratch = false;
+  int threads = 1;  // that the kernel is prepared for
 };
 
 // Resolves attributes, infers shapes, prepares and runs the kernel. An op with a body only is

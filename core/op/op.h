@@ -143,6 +143,13 @@ struct ChannelAffine {
   std::vector<double> factors, offsets;
 };
 
+// A node whose output 0 is input 0 by weights, input 1, and nothing else: the axes of the channels
+// along which a factor of the weights may be one of the input or of the output instead.
+struct ChannelAxes {
+  int input, output;
+  int weights_in, weights_out;  // none: -1
+};
+
 // Which inputs of a node may be 8-bit integers with a scale and a zero point, where a model is
 // quantised (inspect/quantize/quantize_model.h).
 struct QuantizedInputs {
@@ -332,6 +339,11 @@ struct OpDef {
     absorb_affine = std::move(fn);
     return *this;
   }
+  // None where a node is not of that kind.
+  OpDef& ScalesByChannel(std::function<std::optional<ChannelAxes>(const InferContext&)> fn) {
+    channel_axes = std::move(fn);
+    return *this;
+  }
   // How exporters write the op with others: core/op/pattern.h. Fast mode only.
   // `holds` may look at what was found: the op's attributes and inputs, and behind those what
   // further Pattern::Input()s are.
@@ -393,6 +405,7 @@ struct OpDef {
   std::function<std::optional<PostOp>(const FusionQuery&)> as_post_op;
   std::function<std::optional<ChannelAffine>(const FusionQuery&)> as_affine;
   std::function<std::vector<Tensor>(const PrepareContext&, const ChannelAffine&)> absorb_affine;
+  std::function<std::optional<ChannelAxes>(const InferContext&)> channel_axes;
   std::vector<std::pair<Pattern, std::function<bool(const InferContext&)>>> patterns;
   bool folds_late = false;
   std::function<std::optional<QuantizedInputs>(const InferContext&)> quantized_inputs;

@@ -10,20 +10,11 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/compile/program.h"
-#include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/op/testing/numbers.h"
 #include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {
-
-Tensor Numbers(const Shape& shape, uint64_t key) {
-  Tensor tensor(DType::kFloat32, shape);
-  auto values = tensor.mutable_data<float>();
-  for (size_t i = 0; i < values.size(); ++i) {
-    values[i] = (static_cast<float>(MixKeys(key, i) >> 40) / (1 << 23) - 1.0f) / 8;
-  }
-  return tensor;
-}
 
 TEST(SharedPacking, PacksOnceForEachForm) {
   const Tensor shared = Numbers({4}, 1), other = Numbers({4}, 2);
@@ -61,10 +52,10 @@ TEST(SharedPacking, PacksOnceForEachForm) {
 // A chain of convolutions, with one kernel or one each.
 absl::StatusOr<Model> Chain(const Shape& kernel, int count, bool shared) {
   const Value x = InputValue({DType::kFloat32, {Dim(1), kernel[0], Dim(20), Dim(20)}}, "x");
-  const Value common = Constant(Numbers(kernel, 1));
+  const Value common = Constant(Numbers(kernel, 1, 0.125f));
   Value y = x;
   for (int i = 0; i < count; ++i) {
-    const Value own = shared ? common : Constant(Numbers(kernel, 1 + i));
+    const Value own = shared ? common : Constant(Numbers(kernel, 1 + i, 0.125f));
     y = Call("nn.Conv", {y, own},
              {{"data_format", "channels_first"}, {"kernel_layout", "OIHW"}, {"padding", "same"}});
   }

@@ -75,7 +75,7 @@ NOMO_REGISTER_OP(
         .Source("ONNX Add; NumPy add; Keras Add")
         .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.add(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Add", .since = 7})
-        .Fast(OneDnnBinary(dnnl_binary_add))
+        .Fast(FastBinary(dnnl_binary_add))
         .AsPostOp(BinaryPostOp(dnnl_binary_add, /*commutative=*/true))
         .AsAffine(ByOperand(/*commutative=*/true,
                             [](double v) {
@@ -97,7 +97,7 @@ NOMO_REGISTER_OP(
         .Source("ONNX Sub; NumPy subtract; Keras Subtract")
         .Known({.as = "python", .name = "{keras.ops,tf,tf.math,np}.subtract,tf.sub(x|x1,y|x2)"})
         .Known({.as = "onnx", .name = "Sub", .since = 7})
-        .Fast(OneDnnBinary(dnnl_binary_sub))
+        .Fast(FastBinary(dnnl_binary_sub))
         .AsPostOp(BinaryPostOp(dnnl_binary_sub, /*commutative=*/false))
         .AsAffine(ByOperand(/*commutative=*/false,
                             [](double v) {
@@ -119,7 +119,7 @@ NOMO_REGISTER_OP(
                 .name = "{keras.ops,tf,tf.math,np}.multiply,tf.mul,tf.math.scalar_mul,tf.scalar_"
                         "mul(x|x1|scalar,y|x2)"})
         .Known({.as = "onnx", .name = "Mul", .since = 7})
-        .Fast(OneDnnBinary(dnnl_binary_mul))
+        .Fast(FastBinary(dnnl_binary_mul))
         .AsPostOp(BinaryPostOp(dnnl_binary_mul, /*commutative=*/true))
         .AsAffine(ByOperand(/*commutative=*/true,
                             [](double v) {
@@ -139,7 +139,7 @@ NOMO_REGISTER_OP(
              "divided by zero is zero, and the least integer divided by -1 is itself.")
         .Source("ONNX Div; NumPy true_divide for floats")
         .Known({.as = "onnx", .name = "Div", .since = 7})
-        .Fast(OneDnnBinary(dnnl_binary_div))
+        .Fast(FastBinary(dnnl_binary_div))
         .AsPostOp(BinaryPostOp(dnnl_binary_div, /*commutative=*/false))
         .AsAffine(ByOperand(/*commutative=*/false,
                             [](double v) {

@@ -5,7 +5,7 @@
 
 #include "nomograph/core/form/form.h"
 #include "nomograph/core/gradient/gradient.h"
-#include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/core/onednn/onednn_matmul.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/ops/math/bfloat16_kernel.h"
 #include "nomograph/ops/math/integer.h"
@@ -114,9 +114,10 @@ onednn::Desc MatrixDesc(const TensorSpec& matrix, bool transposed) {
 }
 
 // beta * c with two axes.
-onednn::Builder::Buffer ScaledC(onednn::Builder& b, const onednn::Desc& desc, float beta) {
-  const auto c = b.Input(2, desc);
+onednn::Builder::Buffer ScaledC(onednn::Builder& b, const onednn::Section& section, float beta) {
+  const auto c = b.Input(2, section);
   if (beta == 1) return c;
+  const onednn::Desc& desc = section.desc;
   const auto scaled = b.Scratch(desc);
   const auto pd = onednn::Describe<dnnl::eltwise_forward>(
       b.Attr(), dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear, desc, desc,
@@ -143,11 +144,14 @@ bool BuildGemm(onednn::Builder& b) {
   if (!onednn::MultipliesInputs(context) || !TakesForm("oneDNN product", true)) return false;
   const float alpha = static_cast<float>(context.attrs.Float("alpha"));
   const float beta = static_cast<float>(context.attrs.Float("beta"));
-  const auto src = MatrixDesc(context.inputs[0], context.attrs.Bool("transpose_a"));
-  const auto given = MatrixDesc(context.inputs[1], context.attrs.Bool("transpose_b"));
-  const auto dst = MatrixDesc(context.outputs[0], false);
+  onednn::MatrixProduct product{
+      .src = MatrixDesc(context.inputs[0], context.attrs.Bool("transpose_a")),
+      .weights = MatrixDesc(context.inputs[1], context.attrs.Bool("transpose_b")),
+      .dst = MatrixDesc(context.outputs[0], false)};
+  if (!TakePart(b, product)) return false;
+  const onednn::Desc &given = product.weights.desc, &dst = product.dst.desc;
   const auto weights = b.is_constant(1) ? onednn::AnyFormat(given) : given;
-  const auto y = b.Output(0, dst);
+  const auto y = b.Output(0, product.dst);
 
   enum class C { kNone, kBias, kPostOp, kStep } kind = C::kNone;
   onednn::Desc c_desc;
@@ -162,8 +166,9 @@ bool BuildGemm(onednn::Builder& b) {
     // Nothing but a bias is added in bfloat16.
     const DType dtype = context.inputs[2].dtype;
     if (kind != C::kBias && dtype != DType::kFloat32) return false;
-    c_desc = onednn::RowMajor(dtype, shape.dims());
-    c = ScaledC(b, c_desc, beta);
+    const onednn::Section section = b.OperandPart(onednn::RowMajor(dtype, shape.dims()));
+    c_desc = section.desc;
+    c = ScaledC(b, section, beta);
   }
   if (alpha != 1 && !b.PostEltwise({dnnl_eltwise_linear, alpha, 0})) return false;
   if (kind == C::kPostOp) b.PostBinary(dnnl_binary_add, c);
@@ -171,10 +176,10 @@ bool BuildGemm(onednn::Builder& b) {
   if (kind != C::kStep && !b.PostNodeOps(axes)) return false;
 
   const auto bias = kind == C::kBias ? c_desc : onednn::Desc();
-  const auto pd = onednn::Describe<dnnl::matmul>(b.Attr(), src, weights, bias, dst);
+  const auto pd = onednn::Describe<dnnl::matmul>(b.Attr(), product.src.desc, weights, bias, dst);
   std::vector<onednn::Builder::Argument> arguments = {
-      {DNNL_ARG_SRC, b.Input(0, src)},
-      {DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, given), pd.weights_desc())},
+      {DNNL_ARG_SRC, b.Input(0, product.src)},
+      {DNNL_ARG_WEIGHTS, b.Reordered(b.Input(1, product.weights), pd.weights_desc())},
       {DNNL_ARG_DST, y}};
   if (kind == C::kBias) arguments.emplace_back(DNNL_ARG_BIAS, c);
   b.Add<dnnl::matmul>(pd, std::move(arguments));
@@ -326,7 +331,7 @@ NOMO_REGISTER_OP(
         .Fast(FastRounding(DescribeFactors))
         .Fast(FastBFloat16(DescribePacked))
         .Fast(FastPacked(DescribePacked))
-        .Fast(onednn::Fast(BuildGemm))
+        .Fast(onednn::FastInParts(BuildGemm))
         .Quantizes(QuantizedGemm)
         .InLowPrecision(LowPrecision::kGains)
         .Work(ProductWork)

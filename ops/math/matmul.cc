@@ -188,18 +188,19 @@ bool BuildMatMul(onednn::Builder& b) {
   const int64_t inner = s->inner.size(), columns = s->columns.size();
   const PartialShape none = PartialShape::OfRank(0);
   const DType dtype = context.inputs[0].dtype;
-  const auto src =
-      MatrixDesc(dtype, one_matrix ? none : s->a_batch, rank, rows, inner, transpose_a);
-  const auto given =
-      MatrixDesc(dtype, one_matrix ? none : s->b_batch, rank, inner, columns, transpose_b);
-  const auto dst = MatrixDesc(context.outputs[0].dtype, one_matrix ? none : s->batch, rank, rows,
-                              columns, false);
+  onednn::MatrixProduct product{
+      .src = MatrixDesc(dtype, one_matrix ? none : s->a_batch, rank, rows, inner, transpose_a),
+      .weights =
+          MatrixDesc(dtype, one_matrix ? none : s->b_batch, rank, inner, columns, transpose_b),
+      .dst = MatrixDesc(context.outputs[0].dtype, one_matrix ? none : s->batch, rank, rows, columns,
+                        false)};
+  if (!TakePart(b, product)) return false;
   if (!b.PostNodeOps([&](const TensorSpec& operand, onednn::Desc& desc) {
         return OperandDesc(*s, one_matrix, operand, desc);
       })) {
     return false;
   }
-  onednn::AddMatrixProduct(b, src, given, dst, b.Attr());
+  onednn::AddMatrixProduct(b, product, b.Attr());
   return true;
 }
 
@@ -371,7 +372,7 @@ NOMO_REGISTER_OP(
         .Fast(FastRounding(DescribeFactors))
         .Fast(FastBFloat16(DescribePacked))
         .Fast(FastPacked(DescribePacked))
-        .Fast(onednn::Fast(BuildMatMul))
+        .Fast(onednn::FastInParts(BuildMatMul))
         .Quantizes(QuantizedMatMul)
         .InLowPrecision(LowPrecision::kGains)
         .Work(ProductWork)

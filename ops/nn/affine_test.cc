@@ -10,23 +10,13 @@
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/compile/lower.h"
+#include "nomograph/core/op/testing/numbers.h"
 #include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {
 
 using Ints = std::vector<int64_t>;
-
-// Numbers between -1 and 1 without a pattern that sums cancel.
-Tensor Numbers(const Shape& shape, int salt) {
-  Tensor tensor(DType::kFloat32, shape);
-  uint32_t state = 77 + static_cast<uint32_t>(salt);
-  for (float& value : tensor.mutable_data<float>()) {
-    state = state * 1664525 + 1013904223;
-    value = static_cast<float>(state >> 8) / (1 << 23) - 1;
-  }
-  return tensor;
-}
 
 Tensor Positive(const Shape& shape, int salt) {
   Tensor tensor = Numbers(shape, salt);

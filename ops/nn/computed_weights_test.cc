@@ -6,21 +6,12 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
-#include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/op/testing/numbers.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/core/vector/vector_target.h"
 
 namespace nomograph {
 namespace {
-
-Tensor Numbers(const Shape& shape, uint64_t key) {
-  Tensor tensor(DType::kFloat32, shape);
-  int64_t i = 0;
-  for (float& value : tensor.mutable_data<float>()) {
-    value = static_cast<float>(MixKeys(key, i++) >> 39) / (1 << 24) - 1.0f;
-  }
-  return tensor;
-}
 
 absl::StatusOr<Tensor> Computed(const Model& model, const NamedTensors& inputs, bool exact,
                                 int threads, std::string* program = nullptr) {

@@ -7,21 +7,11 @@
 
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
-#include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/op/testing/numbers.h"
 #include "nomograph/core/run/session.h"
 
 namespace nomograph {
 namespace {
-
-// From -2 to 2.
-Tensor Numbers(const Shape& shape, uint64_t key) {
-  Tensor tensor(DType::kFloat32, shape);
-  int64_t i = 0;
-  for (float& value : tensor.mutable_data<float>()) {
-    value = static_cast<float>(MixKeys(key, i++) >> 39) / (1 << 23) - 2.0f;
-  }
-  return tensor;
-}
 
 struct Function {
   std::string op;
@@ -90,7 +80,7 @@ std::vector<Producer> Producers() {
 Value Built(const Producer& producer, const Value& x, uint64_t key, std::vector<Value>& computed) {
   std::vector<Value> inputs = {x};
   for (size_t i = 1; i < producer.inputs.size(); ++i) {
-    Tensor numbers = Numbers(producer.inputs[i], key + i);
+    Tensor numbers = Numbers(producer.inputs[i], key + i, 2);
     if (i == 4) {  // a variance
       for (float& value : numbers.mutable_data<float>()) value = value * value + 0.1f;
     }
@@ -116,18 +106,18 @@ TEST(PostOpChains, ComputeWhatTheirNodesCompute) {
       // All second functions are outputs of one model, each behind a producer of its own.
       const Value x = InputValue({DType::kFloat32, PartialShape(producer.inputs[0])}, "x");
       std::vector<Value> inputs = {x}, outputs;
-      std::vector<Tensor> values = {Numbers(producer.inputs[0], 1)};
+      std::vector<Tensor> values = {Numbers(producer.inputs[0], 1, 2)};
       for (const Function& second : functions) {
         std::vector<Value> computed;
         const Value y = first.Of(Built(producer, x, 100 * (outputs.size() + 1), computed));
         for (const Value& w : computed) {
           inputs.push_back(w);
-          values.push_back(Numbers(producer.inputs[1], 20 + inputs.size()));
+          values.push_back(Numbers(producer.inputs[1], 20 + inputs.size(), 2));
         }
         const TensorType type = y.type();
         ASSERT_TRUE(type.shape.fully_known());
         const Value added =
-            Call("math.Add", {y, Constant(Numbers(type.shape.ToShape(), 3 + outputs.size()))});
+            Call("math.Add", {y, Constant(Numbers(type.shape.ToShape(), 3 + outputs.size(), 2))});
         outputs.push_back(second.Of(added));
       }
       const auto model = BuildModel(inputs, outputs);

@@ -42,6 +42,12 @@ bool BuildMatMul(onednn::Builder &b) {
   const int64_t rows = s->rows.size() * (one_matrix ? s->matrices() : 1);
   const int64_t inner = s->inner.size(), columns = s->columns.size();
   const PartialShape none = PartialShape::OfRank(0);
+  const DType result = b.context().outputs[0].dtype;
+  onednn::MatrixProduct product{
+      .src = MatrixDesc(x.dtype, one_matrix ? none : s->a_batch, rank, rows, inner),
+      .weights = MatrixDesc(w.dtype, one_matrix ? none : s->b_batch, rank, inner, columns),
+      .dst = MatrixDesc(result, one_matrix ? none : s->batch, rank, rows, columns)};
+  if (!TakePart(b, product)) return false;
 
   dnnl::primitive_attr attr = b.Attr();
   std::vector<onednn::Builder::Argument> more;
@@ -50,11 +56,7 @@ bool BuildMatMul(onednn::Builder &b) {
     more.push_back({DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC,
                     b.Input(2, onednn::RowMajor(DType::kInt32, {1}))});
   }
-  onednn::AddMatrixProduct(
-      b, MatrixDesc(x.dtype, one_matrix ? none : s->a_batch, rank, rows, inner),
-      MatrixDesc(w.dtype, one_matrix ? none : s->b_batch, rank, inner, columns),
-      MatrixDesc(b.context().outputs[0].dtype, one_matrix ? none : s->batch, rank, rows, columns),
-      attr, std::move(more));
+  onednn::AddMatrixProduct(b, product, attr, std::move(more));
   return true;
 }
 

@@ -214,7 +214,7 @@ absl::StatusOr<bool> IntegerProduct::AddPart(const PrepareContext& context, cons
   Tensor w = weights.known ? ConvertedWeights(weights, slab) : Tensor();
   NOMO_ASSIGN_OR_RETURN(
       std::optional<nn::SubKernel> kernel,
-      nn::SubKernel::Create(onednn::Prepare(spec_.build), context.attrs, threads_,
+      nn::SubKernel::Create(onednn::FastInParts(spec_.build).prepare, context.attrs, threads_,
                             std::move(inputs), {bytes ? DType::kInt32 : DType::kFloat32, spec_.y},
                             {Tensor(), w}));
   // oneDNN's own reference implementations are slower than the other way.

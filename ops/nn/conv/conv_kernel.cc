@@ -78,6 +78,19 @@ onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs, DType d
   return onednn::Permuted(dtype, grouped, grouped_order);
 }
 
+std::optional<ChannelAxes> ConvChannelAxes(const InferContext& node) {
+  const bool has_bias = node.num_inputs() > 2 && node.has_input(2);
+  if (has_bias || !node.shape(0).has_rank() || !node.shape(1).has_rank()) return std::nullopt;
+  const KernelAxes axes = AxesOf(node.attrs(), node.shape(1).rank());
+  const int channels = IsChannelsLast(node.attrs()) ? node.shape(0).rank() - 1 : 1;
+  const bool grouped = node.attrs().Int("groups") > 1;
+  if (grouped && axes.whole != axes.out) return std::nullopt;
+  return ChannelAxes{.input = channels,
+                     .output = channels,
+                     .weights_in = grouped ? -1 : axes.in,
+                     .weights_out = axes.out};
+}
+
 std::vector<Tensor> AbsorbAffine(const PrepareContext& context, const ChannelAffine& affine) {
   const Shape& y = context.outputs[0].shape;
   const int channel_axis = IsChannelsLast(context.attrs) ? y.rank() - 1 : 1;

@@ -115,7 +115,7 @@ bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& wi
   const PrepareContext& context = b.context();
   if (!ProductTakes(context.post_ops)) return false;
   const ConvKernelLayout kernel(context.inputs[1].shape, context.attrs);
-  const Dims x = onednn::DimsOf(tensors.src), y = onednn::DimsOf(tensors.dst);
+  const Dims x = onednn::DimsOf(tensors.src.desc), y = onednn::DimsOf(tensors.dst.desc);
   const int64_t batch = x[0], in = x[1], out = y[1];
   int64_t positions = 1, taps = 1;
   for (const WindowAxis& axis : window) {
@@ -177,7 +177,7 @@ bool BuildTiles(onednn::Builder& b, const ConvTensors& tensors, const Window& wi
   };
   append(/*of_taps=*/true, tap_step * row_stride);
   append(/*of_taps=*/false, position_stride);
-  b.Copy(b.Alias(computed, {dims, kFloat, from}), b.Output(0, {dims, kFloat, to}));
+  b.Copy(b.Alias(computed, {dims, kFloat, from}), b.Output(0, onednn::Desc(dims, kFloat, to)));
   return true;
 }
 
@@ -196,7 +196,7 @@ bool BuildConvTranspose(onednn::Builder& b) {
   const auto window = ConcreteWindow(context.attrs, x, context.inputs[1].shape);
   if (!window.ok() || !FitsIn32Bits(*window)) return false;
   const ConvTensors tensors = DescribeConv(context, *window);
-  if (MakesTiles(b, *window)) return BuildTiles(b, tensors, *window);
+  if (MakesTiles(b, *window)) return !b.IsPart() && BuildTiles(b, tensors, *window);
   WindowDims dims(*window);
   SetTransposedPadsEnd(*window, dims);
   return AddConv<dnnl::deconvolution_forward>(
@@ -356,8 +356,9 @@ NOMO_REGISTER_OP(
         .Infer(InferConvTranspose)
         .Reference(ConvTransposeCompute)
         .Fast(FastTransposed(ConvDirection::kTransposed, WindowOfNode))
-        .Fast(onednn::Fast(BuildConvTranspose))
+        .Fast(onednn::FastInParts(BuildConvTranspose))
         .AbsorbsAffine(AbsorbAffine)
+        .ScalesByChannel(ConvChannelAxes)
         .Gradient(ConvGradient(TransposedConv()))
         .InLowPrecision(LowPrecision::kGains)
         .Work(WeightedWork)

@@ -5,8 +5,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
-#include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/testing/numbers.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/core/vector/vector_target.h"
 
@@ -16,15 +16,6 @@ namespace {
 using Ints = std::vector<int64_t>;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-Tensor Numbers(const Shape& shape, uint64_t key) {
-  Tensor tensor(DType::kFloat32, shape);
-  auto values = tensor.mutable_data<float>();
-  for (size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<float>(MixKeys(key, i) >> 40) / (1 << 23) - 1.0f;
-  }
-  return tensor;
-}
 
 struct Case {
   std::string name, op;

@@ -16,10 +16,12 @@ namespace {
 
 bool BuildProduct(onednn::Builder& b) {
   const int transposed[] = {1, 0};
-  onednn::AddMatrixProduct(
-      b, onednn::RowMajor(DType::kFloat32, b.context().inputs[0].shape.dims()),
-      onednn::Permuted(DType::kFloat32, b.context().inputs[1].shape, transposed),
-      onednn::RowMajor(DType::kFloat32, b.context().outputs[0].shape.dims()), b.Attr());
+  onednn::MatrixProduct product{
+      .src = onednn::RowMajor(DType::kFloat32, b.context().inputs[0].shape.dims()),
+      .weights = onednn::Permuted(DType::kFloat32, b.context().inputs[1].shape, transposed),
+      .dst = onednn::RowMajor(DType::kFloat32, b.context().outputs[0].shape.dims())};
+  if (!TakePart(b, product)) return false;
+  onednn::AddMatrixProduct(b, product, b.Attr());
   return true;
 }
 
@@ -44,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareWide(const PrepareContext& contex
     if (kernel != nullptr) return kernel;
   }
   if (!TakesForm("oneDNN product", true)) return nullptr;
-  return onednn::Prepare(BuildProduct)(context);
+  return onednn::FastInParts(BuildProduct).prepare(context);
 }
 
 // The part of a constant that the product takes, as a matrix; nothing of nothing.
