@@ -77,6 +77,9 @@ std::vector<Node> Nodes() {
                       {"strides", std::vector<int64_t>{2, 2}}}) +
                 x[1];
        }},
+      {"rows to normalise",
+       {{5, 41, 100}, {100}, {100}},
+       [](const Values& x) { return Call("nn.LayerNormalization", x); }},
       {"batches that broadcast, a row", {{7, 1, 60, 64}, {3, 64, 70}, {70}}, product({})},
       {"two matrices, both transposed, a column each",
        {{2, 64, 300}, {2, 110, 64}, {2, 300, 1}},

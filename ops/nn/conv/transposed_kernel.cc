@@ -33,10 +33,18 @@ struct TransposedConv {
   int64_t taps() const { return window.rows.taps * window.columns.taps; }
   int64_t places() const { return window.rows.output * window.columns.output; }
   int64_t plane() const { return window.rows.input * window.columns.input; }
+  // Which the weights are of a product. One place is a row of terms, as more of them are columns of
+  // vectors.
+  ProductSide side() const { return places() == 1 ? ProductSide::kRight : ProductSide::kLeft; }
   // So many channels, or a multiple, are whole panels.
   int64_t unit() const {
-    const int64_t panel = PackedPanel(ProductSide::kLeft);
+    const int64_t panel = PackedPanel(side());
     return panel / std::gcd(panel, taps());
+  }
+  // Some of the weights as that side, of which taps of channels and terms lie so far apart.
+  MatrixView Side(const float* weights, int64_t count, int64_t tap_step, int64_t term_step) const {
+    if (side() == ProductSide::kLeft) return {weights, count, in, tap_step, term_step};
+    return {weights, in, count, term_step, tap_step};
   }
   // Of a group's matrix: each tap of each output channel has one.
   int64_t matrix_rows() const { return out * taps(); }
@@ -166,13 +174,14 @@ std::optional<TransposedConv> Describe(ConvDirection direction, const WindowOf& 
 }
 
 int64_t PackedGroupFloats(const TransposedConv& conv) {
-  return PackedFloats(ProductSide::kLeft, conv.matrix_rows(), conv.in);
+  const MatrixView matrix = conv.Side(nullptr, conv.matrix_rows(), 0, 0);
+  return PackedFloats(conv.side(), matrix.rows, matrix.columns);
 }
 
 // Packs part number `part` of `parts` of what a group's product multiplies, for all groups.
 void PackKernel(const TransposedConv& conv, const ConvKernelLayout& layout, const float* weights,
                 int part, int parts, float* packed) {
-  const int64_t panel = PackedPanel(ProductSide::kLeft), taps = conv.taps();
+  const int64_t panel = PackedPanel(conv.side()), taps = conv.taps();
   const int64_t rows = conv.matrix_rows(), panels = (rows + panel - 1) / panel;
   const bool in_order = RowsInOrder(conv, layout);
   std::vector<float> ordered(in_order ? 0 : panel * conv.in);
@@ -183,9 +192,9 @@ void PackKernel(const TransposedConv& conv, const ConvKernelLayout& layout, cons
     const int64_t end = std::min(panels * (part + 1) / parts * panel, rows);
     if (begin >= end) continue;
     if (in_order) {
-      PackMatrix(ProductSide::kLeft,
-                 {from + begin * layout.tap_stride, end - begin, conv.in, layout.tap_stride,
-                  layout.in_stride},
+      PackMatrix(conv.side(),
+                 conv.Side(from + begin * layout.tap_stride, end - begin, layout.tap_stride,
+                           layout.in_stride),
                  to + begin * conv.in);
       continue;
     }
@@ -198,8 +207,7 @@ void PackKernel(const TransposedConv& conv, const ConvKernelLayout& layout, cons
           ordered[r * conv.in + i] = from[layout.Offset(tap, i, o)];
         }
       }
-      PackMatrix(ProductSide::kLeft, {ordered.data(), count, conv.in, conv.in},
-                 to + first * conv.in);
+      PackMatrix(conv.side(), conv.Side(ordered.data(), count, conv.in, 1), to + first * conv.in);
     }
   }
 }
@@ -256,7 +264,7 @@ class TransposedKernel : public Kernel {
   }
   int64_t ScratchFloats() const {
     return Aligned(conv_.PartFloats()) + Aligned(OverlapScratchFloats(conv_.window)) +
-           Aligned(ProductScratchFloats({.side = ProductSide::kLeft, .other = {}}));
+           Aligned(ProductScratchFloats({.side = conv_.side(), .other = {}}));
   }
 
   // The channels of group `group` of all images from `channel` on, the rows from `row` on.
@@ -272,13 +280,15 @@ class TransposedKernel : public Kernel {
     const int64_t taps = conv_.taps(), of_image = group % conv_.groups;
     if (count > 0) {
       const float* const x = context.input<float>(0).data() + group * conv_.in * conv_.places();
+      const bool left = conv_.side() == ProductSide::kLeft;
+      const MatrixView columns{x + places.begin * width, conv_.in, count, conv_.places()};
       const PackedProduct product{
-          .side = ProductSide::kLeft,
+          .side = conv_.side(),
           .packed = packed + of_image * PackedGroupFloats(conv_) + channel * taps * conv_.in,
-          .other = {x + places.begin * width, conv_.in, count, conv_.places()},
+          .other = left ? columns : MatrixView{x, 1, conv_.in, conv_.in},
           .size = channels * taps,
           .output = scratch,
-          .output_stride = count,
+          .output_stride = left ? count : channels * taps,
           .steps = {}};
       MultiplyPart(product, 0, 1, work);
     }

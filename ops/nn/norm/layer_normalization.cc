@@ -73,13 +73,18 @@ bool BuildLayerNormalization(onednn::Builder& b) {
   const PrepareContext& context = b.context();
   if (context.inputs[0].dtype != DType::kFloat32) return false;
   const Rows rows = GetRows(context.inputs[0].shape, context.attrs);
-  const auto data = onednn::RowMajor(DType::kFloat32, {rows.count, rows.size});
+  onednn::Section data = onednn::RowMajor(DType::kFloat32, {rows.count, rows.size});
+  if (b.IsPart()) {
+    const auto share = b.Divide(0, rows.count, 1);
+    if (!share) return false;
+    data = onednn::Cut(data, 0, share->begin, share->count);
+  }
   const auto vector = onednn::RowMajor(DType::kFloat32, {rows.size});
   auto flags = dnnl::normalization_flags::none;
   if (context.has_input(1)) flags |= dnnl::normalization_flags::use_scale;
   if (context.has_input(2)) flags |= dnnl::normalization_flags::use_shift;
   const auto pd = onednn::Describe<dnnl::layer_normalization_forward>(
-      b.Attr(), dnnl::prop_kind::forward_inference, data, data,
+      b.Attr(), dnnl::prop_kind::forward_inference, data.desc, data.desc,
       static_cast<float>(context.attrs.Float("epsilon")), flags);
   std::vector<onednn::Builder::Argument> arguments = {{DNNL_ARG_SRC, b.Input(0, data)},
                                                       {DNNL_ARG_DST, b.Output(0, data)}};
@@ -225,7 +230,7 @@ NOMO_REGISTER_OP(
             .Source("ONNX LayerNormalization; Keras LayerNormalization; J. Ba et al., 2016"))
         .OptionalInput("bias", "T", "the shape of x from axis on; 0 where it is absent")
         .Reference(RowNormalization(/*centered=*/true))
-        .Fast(onednn::Prepare(BuildLayerNormalization))
+        .Fast(onednn::FastInParts(BuildLayerNormalization).prepare)
         .Gradient(RowNormalizationGradient(/*centered=*/true))
         .Written(LayerNormalizationPattern(/*power=*/true))
         .Written(LayerNormalizationPattern(/*power=*/false))
