@@ -81,7 +81,7 @@ TEST(SharedPacking, ProgramsKeepOneCopy) {
       EXPECT_LT(bytes[1] * 4, bytes[0]);
     }
     const auto model = Chain(kernel, kCount, true);
-    const Tensor x = Numbers({1, kernel[0], 20, 20}, 99);
+    const Tensor x = Numbers({1, kernel[0], 20, 20}, 99, 0.125f);
     const auto right = (*Session::Create(*model, {.exact = true}))->Run(x);
     const auto found = (*Session::Create(*model, {.threads = 3}))->Run(x);
     ASSERT_TRUE(right.ok() && found.ok()) << right.status() << found.status();

@@ -30,10 +30,10 @@ NOMO_REGISTER_OP(ElementwiseOp("nan.Clip", FloatTypes{},
 NOMO_REGISTER_OP(ElementwiseOp("nan.Max", FloatTypes{},
                                [](auto a, auto b) { return b > a || b != b ? b : a; })
                      .Doc("y = max(a, b)")
-                     .Fast(OneDnnBinary(dnnl_binary_max)));
+                     .Fast(FastBinary(dnnl_binary_max)));
 NOMO_REGISTER_OP(ElementwiseOp("nan.Add", FloatTypes{}, [](auto a, auto b) { return a + b; })
                      .Doc("y = a + b")
-                     .Fast(OneDnnBinary(dnnl_binary_add)));
+                     .Fast(FastBinary(dnnl_binary_add)));
 
 // How often the op has run is its state.
 int notes = 0;
