@@ -8,7 +8,7 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/value.h"
-#include "nomograph/core/op/testing/numbers.h"
+#include "nomograph/core/numeric/testing/numbers.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/core/types/tensor.h"
 

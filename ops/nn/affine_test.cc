@@ -10,7 +10,7 @@
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/compile/lower.h"
-#include "nomograph/core/op/testing/numbers.h"
+#include "nomograph/core/numeric/testing/numbers.h"
 #include "nomograph/core/run/session.h"
 
 namespace nomograph {

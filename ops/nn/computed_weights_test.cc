@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
-#include "nomograph/core/op/testing/numbers.h"
+#include "nomograph/core/numeric/testing/numbers.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/core/vector/vector_target.h"
 

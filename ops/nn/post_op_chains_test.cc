@@ -7,7 +7,7 @@
 
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
-#include "nomograph/core/op/testing/numbers.h"
+#include "nomograph/core/numeric/testing/numbers.h"
 #include "nomograph/core/run/session.h"
 
 namespace nomograph {

@@ -1,6 +1,6 @@
 // Numbers for tests, the same for equal keys on every machine.
-#ifndef NOMOGRAPH_CORE_OP_TESTING_NUMBERS_H_
-#define NOMOGRAPH_CORE_OP_TESTING_NUMBERS_H_
+#ifndef NOMOGRAPH_CORE_NUMERIC_TESTING_NUMBERS_H_
+#define NOMOGRAPH_CORE_NUMERIC_TESTING_NUMBERS_H_
 
 #include <cstdint>
 
@@ -21,4 +21,4 @@ inline Tensor Numbers(const Shape& shape, uint64_t key, float scale = 1) {
 
 }  // namespace nomograph
 
-#endif  // NOMOGRAPH_CORE_OP_TESTING_NUMBERS_H_
+#endif  // NOMOGRAPH_CORE_NUMERIC_TESTING_NUMBERS_H_
