@@ -124,8 +124,8 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
   const bool stacks = groups == 1 && !spans.flat();
   const bool long_line = BestVectorTarget() == VectorTarget::kAvx512 && groups == 1 &&
                          window->size() == 1 && spans.columns.stride == 1 && y.positions >= kWide;
-  // Of the time of a plain sum in float32: that of one in bfloat16, by vectors or by tiles, and what
-  // it takes to pack planes, which is shared by few channels.
+  // Of the time of a plain sum in float32: that of one in bfloat16, by vectors or by tiles, and
+  // what it takes to pack planes, which is shared by few channels.
   constexpr double kRoundedSum = 0.48, kTiledSum = 0.2, kPacking = 2;
   const double rounded_sum = (HasTiles() ? kTiledSum : kRoundedSum) +
                              kPacking / static_cast<double>(std::max<int64_t>(out, 1));

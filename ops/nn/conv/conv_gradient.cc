@@ -118,8 +118,8 @@ std::optional<PlainProblem> DescribeProblem(const PrepareContext& context, const
   if (!window.ok() || !FitsIn32Bits(*window)) return std::nullopt;
   const ConvTensors tensors =
       DescribeConv({context.attrs, inputs, outputs, {}, {}, context.threads}, *window);
-  PlainProblem problem{tensors.src.desc, tensors.kernel.desc, tensors.dst.desc,
-                       WindowDims(*window), tensors.pointwise};
+  PlainProblem problem{tensors.src.desc, tensors.kernel.desc, tensors.dst.desc, WindowDims(*window),
+                       tensors.pointwise};
   if (!conv.transposed) return problem;
   std::swap(problem.src, problem.dst);
   problem.kernel = SwapChannels(tensors.kernel.desc, context.attrs.Int("groups") > 1);
