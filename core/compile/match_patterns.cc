@@ -21,21 +21,6 @@ struct Match {
   std::vector<int> nodes;  // that it takes the place of, each once
 };
 
-// The types of values, and what those are that are constant.
-struct Operands {
-  Operands(const LoweredGraph& graph, absl::Span<const ValueId> values) {
-    for (const ValueId id : values) {
-      types.push_back(id == kNoValue ? TensorType{} : graph.types[id]);
-      constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
-    }
-  }
-  InferContext Context(const Attributes& attrs) const {
-    return InferContext(attrs, types, constants, 1);
-  }
-  std::vector<TensorType> types;
-  std::vector<Tensor> constants;
-};
-
 class Matcher {
  public:
   Matcher(const LoweredGraph& graph, const std::vector<int>& producers,

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/compile/lower.h"
+#include "nomograph/core/compile/specs.h"
 
 namespace nomograph {
 namespace {
@@ -102,12 +103,8 @@ class Scaler {
     const ValueId x = node.inputs[0], y = node.outputs[0];
     if (!IsFloat(x) || !IsFloat(node.inputs[1]) || !IsFloat(y)) return {};
     if (graph_.constants[node.inputs[1]].valid()) return {};
-    std::vector<TensorType> types;
-    for (const ValueId id : node.inputs) {
-      types.push_back(id == kNoValue ? TensorType{} : graph_.types[id]);
-    }
-    const std::optional<ChannelAxes> axes =
-        node.op->channel_axes(InferContext(node.attrs, types, {}, 1));
+    const Operands operands(graph_, node.inputs);
+    const std::optional<ChannelAxes> axes = node.op->channel_axes(operands.Context(node.attrs));
     if (!axes) return {};
     const std::optional<ScaledWeights> weights = Trace(node.inputs[1], *axes);
     if (!weights) return {};
@@ -212,17 +209,12 @@ class Scaler {
     ValueId value = weights.constant;
     for (size_t i = weights.moves.size(); i-- > 0;) {
       const LoweredNode& node = graph_.nodes[weights.moves[i]];
-      std::vector<TensorType> types;
-      std::vector<Tensor> constants;
-      for (size_t k = 0; k < node.inputs.size(); ++k) {
-        const ValueId id = k == 0 ? value : node.inputs[k];
-        types.push_back(id == kNoValue ? TensorType{} : graph_.types[id]);
-        constants.push_back(id == kNoValue ? Tensor() : graph_.constants[id]);
-      }
+      std::vector<ValueId> inputs = node.inputs;
+      inputs[0] = value;
+      const Operands operands(graph_, inputs);
       const TensorType type = graph_.types[node.outputs[0]];
       const std::vector<Tensor> folded =
-          FoldNode(*node.op, InferContext(node.attrs, types, constants, 1), {&type, 1}, budget_,
-                   /*fast=*/true);
+          FoldNode(*node.op, operands.Context(node.attrs), {&type, 1}, budget_, /*fast=*/true);
       if (folded.empty()) return kNoValue;
       value = graph_.AddValue(folded[0].type());
       graph_.constants[value] = folded[0];

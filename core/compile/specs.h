@@ -17,6 +17,21 @@ int WorthwhileThreads(absl::Span<const TensorSpec> inputs, absl::Span<const Tens
 int NodeThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec> outputs,
                 int threads, const NodeForm* form);
 
+// The types of values, and what those are that are constant.
+struct Operands {
+  Operands(const LoweredGraph& graph, absl::Span<const ValueId> values) {
+    for (const ValueId id : values) {
+      types.push_back(id == kNoValue ? TensorType{} : graph.types[id]);
+      constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
+    }
+  }
+  InferContext Context(const Attributes& attrs) const {
+    return InferContext(attrs, types, constants, 1);
+  }
+  std::vector<TensorType> types;
+  std::vector<Tensor> constants;
+};
+
 // Whether a run of the graph is so much work that it pays to wake other threads for it, which takes
 // some microseconds on an idle machine and a hundred on a busy one. So does a graph of which not
 // all shapes are known.

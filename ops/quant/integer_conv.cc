@@ -37,6 +37,7 @@ void AddConv(onednn::Builder& b, const dnnl::convolution_forward::primitive_desc
 }
 
 bool BuildConv(onednn::Builder& b) {
+  if (b.IsPart()) return false;  // it is not divided: nothing is to be packed in vain
   const PrepareContext& context = b.context();
   const TensorSpec &x = context.inputs[0], &w = context.inputs[1], &y = context.outputs[0];
   const auto window = ConcreteWindow(context.attrs, x.shape, w.shape);
