@@ -221,7 +221,7 @@ absl::Status Executor::Bind(absl::Span<const Tensor> inputs, absl::Span<Tensor> 
   }
   for (const ValueId id : state_.results_) {
     if (!results.empty()) break;
-    auto result = Tensor::Create(graph.types[id].dtype, program_.shapes_[id]);
+    auto result = state_.pool_.Create(graph.types[id].dtype, program_.shapes_[id]);
     if (!result.ok()) return AtProducer(graph, id, result.status());
     state_.owned_[id] = *std::move(result);
     place(id, state_.owned_[id].raw_data());
@@ -485,7 +485,7 @@ absl::Status Executor::CopyResults(absl::Span<Tensor> results) {
 void Executor::ReleaseOwned() {
   for (const ValueId id : state_.results_) state_.owned_[id] = Tensor();
   for (const ValueId id : state_.dynamic_) state_.owned_[id] = Tensor();
-  if (!state_.dynamic_.empty()) state_.pool_.Trim();
+  state_.pool_.Trim();
 }
 
 }  // namespace nomograph

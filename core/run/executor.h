@@ -38,7 +38,7 @@ class ProgramState {
   Tensor arena_, scratch_;
   std::vector<TensorView> views_;  // by ValueId
   std::vector<Tensor> owned_;      // by ValueId: results and what is allocated during the run
-  TensorPool pool_;                // for what is allocated during the run
+  TensorPool pool_;                // for owned_
   // The kernel of a step that was prepared when its shapes were known, and what for: the next run
   // with the same has it ready.
   struct LateKernel {
