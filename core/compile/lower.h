@@ -67,6 +67,8 @@ bool BypassViews(LoweredGraph& graph);
 // array.Cast nodes where others read what they yield. The types of the graph's inputs and outputs
 // stay.
 absl::StatusOr<bool> WidenHalves(LoweredGraph& graph, const OpRegistry& registry);
+// Lets windows reach into the padding that a node ahead of them adds (OpDef::AbsorbsPadding()).
+bool AbsorbPadding(LoweredGraph& graph);
 // Puts an op in the place of nodes that are its pattern (OpDef::Written()).
 bool MatchPatterns(LoweredGraph& graph, const OpRegistry& registry);
 // Moves factors of the channels of computed weights to what they are multiplied by, or to the

@@ -1,6 +1,7 @@
 // The passes over lowered graphs: dead nodes go, affine maps go into weights, elementwise nodes
 // become post-ops. They ask ops through the hooks of OpDef.
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <optional>
 
@@ -169,6 +170,40 @@ bool BypassViews(LoweredGraph& graph) {
     if (alone && graph.types[from] == graph.types[to] && graph.types[to].shape.fully_known()) {
       same[to] = from;
     }
+  }
+  return changed;
+}
+
+bool AbsorbPadding(LoweredGraph& graph) {
+  std::vector<int> producers(graph.types.size(), -1);
+  bool changed = false;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    LoweredNode& node = graph.nodes[n];
+    for (const ValueId id : node.outputs) producers[id] = static_cast<int>(n);
+    if (!node.op->absorb_padding || node.outputs.size() != 1 || !ShapesKnown(graph, node)) continue;
+    const int p = producers[node.inputs[0]];
+    if (p < 0 || !graph.nodes[p].op->padding) continue;
+    const LoweredNode& pads = graph.nodes[p];
+    const ValueId inner = pads.inputs[0];
+    if (!ShapesKnown(graph, pads)) continue;
+    std::optional<Padding> padding =
+        pads.op->padding(Operands(graph, pads.inputs).Context(pads.attrs));
+    if (!padding) continue;
+    const bool bounded = producers[inner] >= 0 && graph.nodes[producers[inner]].outputs[0] == inner;
+    const double least = bounded ? graph.nodes[producers[inner]].op->least
+                                 : -std::numeric_limits<double>::infinity();
+    padding->is_least = padding->value <= least;
+    Operands operands(graph, node.inputs);
+    std::optional<Attributes> attrs =
+        node.op->absorb_padding(operands.Context(node.attrs), *padding);
+    if (!attrs) continue;
+    operands.types[0] = graph.types[inner];
+    const auto types = node.op->infer(operands.Context(*attrs));
+    if (!types.ok() || (*types)[0] != graph.types[node.outputs[0]]) continue;
+    node.attrs = *std::move(attrs);
+    node.inputs[0] = inner;
+    node.fused.push_back(pads.name);
+    changed = true;
   }
   return changed;
 }

@@ -81,6 +81,7 @@ absl::Status Program::Build(const Model& model, const Graph& graph,
       MatchPatternsAroundProducts(graph_, registry);
     }
     if (ScaleChannels(graph_, registry, options.fold)) RemoveDeadNodes(graph_);
+    if (AbsorbPadding(graph_)) RemoveDeadNodes(graph_);
   }
   if (!options.exact) {
     FoldLate(graph_, options.fold);

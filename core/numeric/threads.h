@@ -73,6 +73,18 @@ namespace internal {
 void RunParts(int parts, PartFn call, const void* loop);
 }  // namespace internal
 
+// So many bytes, or floats, and what it takes to the next line but one of the caches. A part's own
+// memory is best that long: parts that write side by side into one line, or into the two of a pair
+// that processors fetch together, take it from each other each time.
+constexpr int64_t ApartBytes(int64_t bytes) {
+  constexpr int64_t kPair = 128;
+  return (bytes + kPair - 1) / kPair * kPair;
+}
+constexpr int64_t ApartFloats(int64_t floats) {
+  constexpr int64_t kFloat = sizeof(float);
+  return ApartBytes(floats * kFloat) / kFloat;
+}
+
 // Calls f(part, parts) for each of some parts, at most `threads` and at least one, side by side;
 // within such a call, on the one thread. Which thread has which part, and how many threads there
 // really are, is open: where the others are busy the calling one does it all. What f() throws

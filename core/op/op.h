@@ -15,6 +15,7 @@
 #define NOMOGRAPH_CORE_OP_OP_H_
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -148,6 +149,14 @@ struct ChannelAffine {
 struct ChannelAxes {
   int input, output;
   int weights_in, weights_out;  // none: -1
+};
+
+// What a node adds around its input 0, and else leaves as it is: so many elements ahead of those
+// along each axis and behind them, all of one value.
+struct Padding {
+  std::vector<int64_t> before, after;
+  double value;
+  bool is_least;  // no element of the input is less
 };
 
 // Which inputs of a node may be 8-bit integers with a scale and a zero point, where a model is
@@ -344,6 +353,24 @@ struct OpDef {
     channel_axes = std::move(fn);
     return *this;
   }
+  // None where a node does something else, or where that is not known before it runs. Whether the
+  // value is the least the op does not say.
+  OpDef& Pads(std::function<std::optional<Padding>(const InferContext&)> fn) {
+    padding = std::move(fn);
+    return *this;
+  }
+  // The attributes with which the node, whose input 0 is a padded tensor, yields the same from that
+  // tensor without its padding. None where there are none.
+  OpDef& AbsorbsPadding(
+      std::function<std::optional<Attributes>(const InferContext&, const Padding&)> fn) {
+    absorb_padding = std::move(fn);
+    return *this;
+  }
+  // No element of output 0 is less, but NaN.
+  OpDef& AtLeast(double value) {
+    least = value;
+    return *this;
+  }
   // How exporters write the op with others: core/op/pattern.h. Fast mode only.
   // `holds` may look at what was found: the op's attributes and inputs, and behind those what
   // further Pattern::Input()s are.
@@ -406,6 +433,9 @@ struct OpDef {
   std::function<std::optional<ChannelAffine>(const FusionQuery&)> as_affine;
   std::function<std::vector<Tensor>(const PrepareContext&, const ChannelAffine&)> absorb_affine;
   std::function<std::optional<ChannelAxes>(const InferContext&)> channel_axes;
+  std::function<std::optional<Padding>(const InferContext&)> padding;
+  std::function<std::optional<Attributes>(const InferContext&, const Padding&)> absorb_padding;
+  double least = -std::numeric_limits<double>::infinity();
   std::vector<std::pair<Pattern, std::function<bool(const InferContext&)>>> patterns;
   bool folds_late = false;
   std::function<std::optional<QuantizedInputs>(const InferContext&)> quantized_inputs;

@@ -12,6 +12,7 @@
 #include "hwy/highway.h"
 #include "nomograph/core/vector/panel_product.h"
 #include "nomograph/core/vector/vector_steps.h"
+#include "nomograph/core/window/padded_plane.h"
 #include "nomograph/core/window/winograd_conv.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -332,30 +333,24 @@ void MultiplyTiles(const WinogradConv& c, const Tiling& tiling, int64_t tiles, i
 }
 
 // A row of tiles of output channel `channel` in plane number `plane` of those of all images:
-// `height` rows of it from row `top` on, whose lines lie `line` floats apart, with what follows the
-// product.
+// `height` rows of it from row `top` on, whose lines lie `line` floats apart, with the steps. The
+// output is written once: what is read again behind stores that lie otherwise waits for them, and
+// those for the caches.
 void FinishRows(const WinogradConv& c, int64_t plane, int64_t channel, int64_t top, int64_t height,
                 const float* from, int64_t line) {
-  const D d;
   const int64_t row = plane / c.depth.output * c.out_channels + channel;
-  const int64_t size = c.out_rows * c.out_columns;
-  const int64_t at = plane % c.depth.output * size + top * c.out_columns;
-  float* const to = c.output + row * c.depth.output * size + at;
-  const V bias = hn::Set(d, c.bias == nullptr ? 0.0f : c.bias[channel]);
-  for (int64_t r = 0; r < height; ++r, from += line) {
-    float* const out = to + r * c.out_columns;
-    if (c.out_columns < kLanes) {
-      StoreFirst(hn::Add(LoadFirst(from, c.out_columns), bias), c.out_columns, out);
+  const int64_t size = c.out_rows * c.out_columns, count = c.out_columns;
+  int64_t at = plane % c.depth.output * size + top * count;
+  float* to = c.output + row * c.depth.output * size + at;
+  for (int64_t r = 0; r < height; ++r, from += line, to += count, at += count) {
+    const float* source = from;
+    for (const VectorStep& step : c.steps) {
+      // A matrix of whole planes has one for each channel of each image.
+      const bool planes = step.column_stride != 0;
+      RunStep(step, planes ? row : channel, at, count, source, to);
+      source = to;
     }
-    for (int64_t i = 0; c.out_columns >= kLanes && i < c.out_columns; i += kLanes) {
-      const int64_t at = std::min(i, c.out_columns - kLanes);
-      hn::StoreU(hn::Add(hn::LoadU(d, from + at), bias), d, out + at);
-    }
-  }
-  for (const VectorStep& step : c.steps) {
-    // A matrix of whole planes has one for each channel of each image.
-    const bool planes = step.column_stride != 0;
-    RunStep(step, planes ? row : channel, at, height * c.out_columns, to, to);
+    if (source == from) CopyPart(from, count, to);
   }
 }
 
@@ -367,6 +362,7 @@ void TransformOutput(const WinogradConv& c, const Tiling& tiling, int64_t first,
   const int64_t multiplied = MultipliedTiles((last - first) * tiling.tile_columns);
   for (int64_t channel = begin; channel < end; ++channel) {
     const float* const from = shared + kTilePoints * tiling.in_floats(c) + channel * tiling.tiles;
+    const V bias = hn::Set(d, c.bias == nullptr ? 0.0f : c.bias[channel]);
     for (int64_t t = 0; t < multiplied; t += kLanes) {
       const int64_t there = multiplied - t;
       V columns[kTileIn][kTileOut];
@@ -381,6 +377,7 @@ void TransformOutput(const WinogradConv& c, const Tiling& tiling, int64_t first,
         V y[kTileOut];
         TransformOut(columns[0][row], columns[1][row], columns[2][row], columns[3][row],
                      columns[4][row], columns[5][row], y);
+        for (V& v : y) v = hn::Add(v, bias);
         hn::StoreInterleaved4(y[0], y[1], y[2], y[3], d, scratch + row * line + kTileOut * t);
       }
     }

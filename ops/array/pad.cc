@@ -1,6 +1,7 @@
 // array.Pad: elements added, or cut off, at the ends of axes.
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
 #include "nomograph/core/gradient/gradient.h"
 #include "nomograph/core/gradient/picked.h"
 #include "nomograph/core/op/registry.h"
@@ -153,6 +154,22 @@ absl::Status Plan(const InferContext& node, absl::Span<const Shape> outputs, Cop
   return absl::OkStatus();
 }
 
+std::optional<Padding> PaddingOf(const InferContext& node) {
+  if (node.attrs().String("mode") != "constant") return std::nullopt;
+  const auto pads = GetPads(node, node.shape(0).rank());
+  if (!pads.ok() || !pads->has_value()) return std::nullopt;
+  const auto cuts_off = [](int64_t pad) { return pad < 0; };
+  if (absl::c_any_of((*pads)->before, cuts_off) || absl::c_any_of((*pads)->after, cuts_off)) {
+    return std::nullopt;
+  }
+  double value = node.attrs().Float("value");
+  if (node.has_input(2)) {
+    if (node.constant(2) == nullptr) return std::nullopt;
+    value = node.constant(2)->AsDouble(0);
+  }
+  return Padding{(*pads)->before, (*pads)->after, value, /*is_least=*/false};
+}
+
 std::vector<Example> Examples() {
   const Tensor x = Tensor::Of<float>({3, 2}, {1.0f, 1.2f, 2.3f, 3.4f, 4.5f, 5.7f});
   const Tensor square = Tensor::Of<int32_t>({2, 3}, {1, 2, 3, 4, 5, 6});
@@ -256,6 +273,7 @@ NOMO_REGISTER_OP(CopyOp(
         .Choices({"constant", "edge", "reflect", "wrap"})
         .Attr("value", 0.0, "the element that mode constant adds, as array.Cast converts it to T")
         .Infer(Infer)
+        .Pads(PaddingOf)
         .Gradient(Gradient)
         .Examples(Examples),
     Plan, {1, 3}));

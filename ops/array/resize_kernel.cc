@@ -181,9 +181,9 @@ class ResizeKernel final : public Kernel {
 
  private:
   int64_t BytesPerThread() const {
-    if (plan_.copies) return 2 * plan_.between * DTypeSize(dtype_);
+    if (plan_.copies) return ApartBytes(2 * plan_.between * DTypeSize(dtype_));
     const int64_t converted = dtype_ == DType::kFloat32 ? 0 : plan_.input + plan_.output;
-    return (2 * plan_.between + converted) * static_cast<int64_t>(sizeof(float));
+    return ApartBytes((2 * plan_.between + converted) * static_cast<int64_t>(sizeof(float)));
   }
 
   // Calls f(plane, scratch memory) for each plane.

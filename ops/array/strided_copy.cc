@@ -16,6 +16,8 @@ namespace {
 // first-level cache.
 constexpr int64_t kTile = 16;
 
+constexpr int64_t kWorthThreads = 1 << 18;  // bytes: less takes some microseconds
+
 // One unit of `kBytes` bytes; 0: of `bytes`, known only at run time.
 template <int kBytes>
 void CopyUnit(const std::byte* from, std::byte* to, int64_t bytes) {
@@ -200,10 +202,15 @@ void CopyPlan::RunStep(const Step& step, const std::byte* from, std::byte* to) {
   }
 }
 
-void CopyPlan::ShareStep(const Step& step, const std::byte* from, std::byte* to, int threads) {
-  constexpr int64_t kWorthThreads = 1 << 18;  // bytes: less takes some microseconds
+int64_t CopyPlan::BytesOf(const Step& step) {
   int64_t bytes = step.run_bytes;
   for (const Axis& axis : step.axes) bytes *= axis.size;
+  return bytes;
+}
+
+void CopyPlan::ShareStep(const Step& step, const Ends& ends, int threads) {
+  const auto& [from, to] = ends;
+  const int64_t bytes = BytesOf(step);
   if (threads <= 1 || bytes < kWorthThreads) return RunStep(step, from, to);
   if (step.axes.empty()) {
     return ParallelRanges(threads, bytes, [&](int64_t begin, int64_t end) {
@@ -220,6 +227,23 @@ void CopyPlan::ShareStep(const Step& step, const std::byte* from, std::byte* to,
   });
 }
 
+CopyPlan::Axis CopyPlan::CommonAxis() const {
+  const Axis none = {};
+  if (steps_.size() < 2) return none;
+  const auto along = [](const Step& step, const Axis& axis) {
+    return std::find_if(step.axes.begin(), step.axes.end(),
+                        [&](const Axis& a) { return a.size == axis.size && a.to == axis.to; });
+  };
+  for (const Axis& axis : steps_[0].axes) {
+    const bool common = std::all_of(steps_.begin(), steps_.end(), [&](const Step& step) {
+      return step.from_place != StridedView::Place::kOutput &&
+             step.to_index == steps_[0].to_index && along(step, axis) != step.axes.end();
+    });
+    if (common) return axis;
+  }
+  return none;
+}
+
 void CopyPlan::Run(const KernelContext& context, int threads) const {
   const auto address = [&](StridedView::Place place, int index) -> std::byte* {
     switch (place) {
@@ -232,10 +256,31 @@ void CopyPlan::Run(const KernelContext& context, int threads) const {
     }
     return const_cast<std::byte*>(constants_[index].raw_data());  // only read from
   };
+  const auto ends = [&](const Step& step) -> Ends {
+    return {address(step.from_place, step.from_index) + step.from_offset,
+            address(step.to_place, step.to_index) + step.to_offset};
+  };
+  int64_t bytes = 0;
+  for (const Step& step : steps_) bytes += BytesOf(step);
+  const Axis common = threads > 1 && bytes >= kWorthThreads ? CommonAxis() : Axis{};
+  if (common.size >= threads && common.size > 0) {
+    // What the steps write lies close together, and each line of it is best left to one thread.
+    ParallelRanges(threads, common.size, [&](int64_t begin, int64_t end) {
+      for (const Step& step : steps_) {
+        Step part = step;
+        for (Axis& axis : part.axes) {
+          if (axis.size != common.size || axis.to != common.to) continue;
+          axis.size = end - begin;
+          const auto [from, to] = ends(step);
+          if (from != to) RunStep(part, from + begin * axis.from, to + begin * axis.to);
+          break;
+        }
+      }
+    });
+    return;
+  }
   for (const Step& step : steps_) {
-    const std::byte* const from = address(step.from_place, step.from_index) + step.from_offset;
-    std::byte* const to = address(step.to_place, step.to_index) + step.to_offset;
-    if (from != to) ShareStep(step, from, to, threads);
+    if (ends(step).from != ends(step).to) ShareStep(step, ends(step), threads);
   }
 }
 

@@ -80,8 +80,18 @@ class CopyPlan {
     absl::InlinedVector<Axis, 8> axes;  // outermost first
   };
 
+  // Where a step reads and writes in this run.
+  struct Ends {
+    const std::byte* from;
+    std::byte* to;
+  };
+
+  static int64_t BytesOf(const Step& step);
   static void RunStep(const Step& step, const std::byte* from, std::byte* to);
-  static void ShareStep(const Step& step, const std::byte* from, std::byte* to, int threads);
+  static void ShareStep(const Step& step, const Ends& ends, int threads);
+  // An axis that all of several steps have in what they write to one output; of size 0 where there
+  // is none, or where a step reads what others have written.
+  Axis CommonAxis() const;
 
   int64_t element_size_;
   std::vector<Step> steps_;

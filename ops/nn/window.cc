@@ -241,6 +241,27 @@ absl::StatusOr<Window> GetTransposedWindow(const Attributes& attrs, const std::v
   return window;
 }
 
+std::optional<Attributes> WithPadding(const Attributes& attrs, const Window& window,
+                                      const Padding& padding) {
+  const std::vector<int> axes = ChannelsFirstAxes(static_cast<int>(padding.before.size()), attrs);
+  for (const int axis : {axes[0], axes[1]}) {
+    if (padding.before[axis] != 0 || padding.after[axis] != 0) return std::nullopt;
+  }
+  std::vector<int64_t> begin, end;
+  for (size_t i = 0; i < window.size(); ++i) {
+    begin.push_back(window[i].pad_begin + padding.before[axes[i + 2]]);
+    end.push_back(window[i].pad_end + padding.after[axes[i + 2]]);
+    // Kernels go through windows of padding alone as through others.
+    const int64_t extent = Extent(window[i]);
+    if (begin.back() >= extent || end.back() >= extent) return std::nullopt;
+  }
+  begin.insert(begin.end(), end.begin(), end.end());
+  Attributes result = attrs;
+  result.Set("padding", "explicit");
+  result.Set("pads", std::move(begin));
+  return result;
+}
+
 std::vector<Dim> OutputSizes(const Window& window) {
   std::vector<Dim> sizes;
   for (const WindowAxis& axis : window) sizes.push_back(axis.output);

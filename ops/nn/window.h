@@ -60,6 +60,11 @@ absl::StatusOr<Window> GetWindow(const Attributes& attrs, const std::vector<Dim>
 absl::StatusOr<Window> GetTransposedWindow(const Attributes& attrs, const std::vector<Dim>& input,
                                            const std::vector<Dim>& kernel);
 std::vector<Dim> OutputSizes(const Window& window);
+// The attributes of an op of WithWindow() whose windows, `window` where its input 0 is padded,
+// reach as far without the padding. None where other axes than the spatial ones are padded, or
+// where windows would have nothing but padding under them. REQUIRES: the kernel's sizes are known.
+std::optional<Attributes> WithPadding(const Attributes& attrs, const Window& window,
+                                      const Padding& padding);
 // Whether the numbers of a concrete window are small enough for kernels that compute with them in
 // 32 bits.
 bool FitsIn32Bits(const Window& window);

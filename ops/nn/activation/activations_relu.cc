@@ -203,6 +203,7 @@ NOMO_REGISTER_OP(ElementwiseOp("nn.Relu", SignedTypes{},
                      .InLowPrecision(LowPrecision::kFollows)
                      .Fast(OneDnnEltwise(dnnl_eltwise_relu))
                      .AsPostOp(EltwisePostOp(dnnl_eltwise_relu))
+                     .AtLeast(0)
                      .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
                        // From y, so that x need not be kept.
                        return std::vector<Value>{Call("nn.ReluGrad", {g.gradient(0), g.output(0)})};
@@ -229,6 +230,7 @@ NOMO_REGISTER_OP(
         .InLowPrecision(LowPrecision::kFollows)
         .Fast(OneDnnEltwise(dnnl_eltwise_clip, 0, 6))
         .AsPostOp(EltwisePostOp(dnnl_eltwise_clip, 0, 6))
+        .AtLeast(0)
         .Gradient([](const GradientContext& g) -> absl::StatusOr<std::vector<Value>> {
           return std::vector<Value>{
               Call("nn.ReluGrad", {g.gradient(0), g.output(0)}, {{"limit", 6.0}})};

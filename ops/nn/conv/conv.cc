@@ -161,6 +161,18 @@ std::optional<PackedNode> DescribeOtherwise(const PrepareContext& context) {
   return node;
 }
 
+std::optional<Attributes> ConvWithPadding(const InferContext& node, const Padding& padding) {
+  // An infinity of the kernel by a zero that a node adds is NaN, by the op's own padding it is not.
+  const Tensor* const kernel = node.constant(1);
+  if (padding.value != 0 || kernel == nullptr || kernel->dtype() != DType::kFloat32 ||
+      !AllFinite(kernel->data<float>())) {
+    return std::nullopt;
+  }
+  const auto window = ConcreteWindow(node.attrs(), node.shape(0).ToShape(), kernel->shape());
+  if (!window.ok()) return std::nullopt;
+  return WithPadding(node.attrs(), *window, padding);
+}
+
 bool BuildConv(onednn::Builder& b) {
   const PrepareContext& context = b.context();
   if (!onednn::MultipliesInputs(context)) return false;
@@ -322,6 +334,7 @@ NOMO_REGISTER_OP(
         .Fast(FastPacked(DescribeOtherwise))
         .AbsorbsAffine(AbsorbAffine)
         .ScalesByChannel(ConvChannelAxes)
+        .AbsorbsPadding(ConvWithPadding)
         .Gradient(ConvGradient(PlainConv()))
         .Quantizes(QuantizedConv)
         .InLowPrecision(LowPrecision::kGains)

@@ -78,6 +78,15 @@ onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs, DType d
   return onednn::Permuted(dtype, grouped, grouped_order);
 }
 
+bool AllFinite(absl::Span<const float> numbers) {
+  const float* const data = numbers.data();
+  const auto count = static_cast<int64_t>(numbers.size());
+  float sum = 0;  // NaN as soon as there is an infinity or NaN
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < count; ++i) sum += data[i] * 0.0f;
+  return sum == 0;
+}
+
 std::optional<ChannelAxes> ConvChannelAxes(const InferContext& node) {
   const bool has_bias = node.num_inputs() > 2 && node.has_input(2);
   if (has_bias || !node.shape(0).has_rank() || !node.shape(1).has_rank()) return std::nullopt;

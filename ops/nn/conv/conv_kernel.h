@@ -48,6 +48,8 @@ onednn::Desc ConvKernelDesc(const Shape& shape, const Attributes& attrs,
 // constant (or the bias is absent) and all values stay finite.
 std::vector<Tensor> AbsorbAffine(const PrepareContext& context, const ChannelAffine& affine);
 
+bool AllFinite(absl::Span<const float> numbers);
+
 // For OpDef::ScalesByChannel(): none with a bias. With groups no axis of the weights is that of the
 // input's channels.
 std::optional<ChannelAxes> ConvChannelAxes(const InferContext& node);

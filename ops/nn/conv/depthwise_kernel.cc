@@ -70,13 +70,13 @@ class DepthwiseKernel : public Kernel {
     float* const scratch = reinterpret_cast<float*>(context.scratch());
     ParallelParts(threads_, [&](int part, int parts) {
       ConvolveChannels(conv, conv.channels * part / parts, conv.channels * (part + 1) / parts,
-                       scratch + part * DepthwiseScratchFloats(conv));
+                       scratch + part * ScratchFloats());
     });
     return absl::OkStatus();
   }
 
   int64_t scratch_bytes() const override {
-    return threads_ * DepthwiseScratchFloats(conv_) * static_cast<int64_t>(sizeof(float));
+    return threads_ * ScratchFloats() * static_cast<int64_t>(sizeof(float));
   }
   bool ReadsInput(int index) const override { return index != 1; }
   std::string Describe() const override {
@@ -84,6 +84,8 @@ class DepthwiseKernel : public Kernel {
   }
 
  private:
+  int64_t ScratchFloats() const { return ApartFloats(DepthwiseScratchFloats(conv_)); }
+
   const DepthwiseConv conv_;
   const Tensor taps_;
   const std::vector<FusedStep> steps_;

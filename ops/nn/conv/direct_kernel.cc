@@ -141,10 +141,7 @@ class DirectKernel : public Kernel {
   }
 
  private:
-  int64_t ScratchFloats() const {
-    constexpr int64_t kAligned = 16;
-    return (DirectScratchFloats(conv_) + kAligned - 1) / kAligned * kAligned;
-  }
+  int64_t ScratchFloats() const { return ApartFloats(DirectScratchFloats(conv_)); }
 
   const DirectConv conv_;
   const Tensor packed_;

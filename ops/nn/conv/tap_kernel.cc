@@ -102,10 +102,7 @@ class TapKernel : public Kernel {
   }
 
  private:
-  int64_t ScratchFloats() const {
-    constexpr int64_t kAligned = 16;
-    return (TapScratchFloats(conv_, threads_) + kAligned - 1) / kAligned * kAligned;
-  }
+  int64_t ScratchFloats() const { return ApartFloats(TapScratchFloats(conv_, threads_)); }
 
   const TapConv conv_;
   const Tensor packed_;

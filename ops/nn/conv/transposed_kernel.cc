@@ -258,13 +258,12 @@ class TransposedKernel : public Kernel {
   }
 
  private:
-  static int64_t Aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
   int64_t PackedScratchFloats() const {
-    return packed_.valid() ? 0 : Aligned(conv_.groups * PackedGroupFloats(conv_));
+    return packed_.valid() ? 0 : ApartFloats(conv_.groups * PackedGroupFloats(conv_));
   }
   int64_t ScratchFloats() const {
-    return Aligned(conv_.PartFloats()) + Aligned(OverlapScratchFloats(conv_.window)) +
-           Aligned(ProductScratchFloats({.side = conv_.side(), .other = {}}));
+    return ApartFloats(conv_.PartFloats()) + ApartFloats(OverlapScratchFloats(conv_.window)) +
+           ApartFloats(ProductScratchFloats({.side = conv_.side(), .other = {}}));
   }
 
   // The channels of group `group` of all images from `channel` on, the rows from `row` on.
@@ -276,7 +275,7 @@ class TransposedKernel : public Kernel {
     const PlaceRange places = PlacesOver(conv_.window.rows, row, end);
     const int64_t width = conv_.window.columns.output;
     const int64_t count = (places.end - places.begin) * width;
-    float* const work = scratch + Aligned(conv_.PartFloats());
+    float* const work = scratch + ApartFloats(conv_.PartFloats());
     const int64_t taps = conv_.taps(), of_image = group % conv_.groups;
     if (count > 0) {
       const float* const x = context.input<float>(0).data() + group * conv_.in * conv_.places();

@@ -23,15 +23,6 @@
 namespace nomograph::nn {
 namespace {
 
-bool AllFinite(absl::Span<const float> numbers) {
-  const float* const data = numbers.data();
-  const auto count = static_cast<int64_t>(numbers.size());
-  float sum = 0;  // NaN as soon as there is an infinity or NaN
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < count; ++i) sum += data[i] * 0.0f;
-  return sum == 0;
-}
-
 bool IsDense3(const WindowAxis& axis) {
   return axis.kernel.size() == 3 && axis.stride == 1 && axis.dilation == 1 && axis.pad_begin >= 0 &&
          axis.pad_end >= 0;
@@ -191,12 +182,11 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
   }
 
  private:
-  static int64_t Aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
   int64_t PackedScratchFloats() const {
-    return packed_.valid() ? 0 : Aligned(TransformedFloats(conv_));
+    return packed_.valid() ? 0 : ApartFloats(TransformedFloats(conv_));
   }
-  int64_t SharedFloats() const { return Aligned(WinogradSharedFloats(conv_)); }
-  int64_t ScratchFloats() const { return Aligned(WinogradScratchFloats(conv_)); }
+  int64_t SharedFloats() const { return ApartFloats(WinogradSharedFloats(conv_)); }
+  int64_t ScratchFloats() const { return ApartFloats(WinogradScratchFloats(conv_)); }
 
   const WinogradConv conv_;
   const WinogradKernel weights_;

@@ -95,7 +95,7 @@ class LrnKernel final : public Kernel {
       const int64_t first = i % tiles * kTile;
       const int64_t offset = i / tiles * layout_.channels * layout_.inner + first;
       if (layout_.inner == 1) {
-        float* sums = reinterpret_cast<float*>(context.scratch()) + part * layout_.channels;
+        float* sums = reinterpret_cast<float*>(context.scratch()) + part * RowFloats();
         NormalizeRow(x + offset, sums, y + offset);
       } else {
         NormalizeTile(x + offset, std::min(kTile, layout_.inner - first), y + offset);
@@ -105,12 +105,14 @@ class LrnKernel final : public Kernel {
   }
 
   int64_t scratch_bytes() const override {
-    const int64_t floats = layout_.inner == 1 ? threads_ * layout_.channels : 0;
+    const int64_t floats = layout_.inner == 1 ? threads_ * RowFloats() : 0;
     return floats * static_cast<int64_t>(sizeof(float));
   }
   std::string Describe() const override { return "lrn loops"; }
 
  private:
+  int64_t RowFloats() const { return ApartFloats(layout_.channels); }
+
   // The channels of one position, which lie together.
   void NormalizeRow(const float* x, float* sums, float* y) const {
     const int64_t channels = layout_.channels;

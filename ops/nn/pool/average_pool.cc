@@ -65,6 +65,20 @@ bool BuildAveragePool(onednn::Builder& b) {
                           : dnnl::algorithm::pooling_avg_exclude_padding);
 }
 
+// Zeros that a node adds count in the mean. Those that the op adds itself must do so, too.
+std::optional<Attributes> MeanWithPadding(const InferContext& node, const Padding& padding) {
+  const auto window = PoolWindow(node.attrs(), node.shape(0).ToShape());
+  if (padding.value != 0 || !window.ok()) return std::nullopt;
+  const auto pads = [](const WindowAxis& axis) { return axis.pad_begin != 0 || axis.pad_end != 0; };
+  if (!node.attrs().Bool("count_include_pad") &&
+      std::any_of(window->begin(), window->end(), pads)) {
+    return std::nullopt;
+  }
+  std::optional<Attributes> attrs = WithPadding(node.attrs(), *window, padding);
+  if (attrs) attrs->Set("count_include_pad", true);
+  return attrs;
+}
+
 std::vector<Example> AveragePoolExamples() {
   return {
       {.name = "2x2, stride 2",
@@ -190,6 +204,7 @@ NOMO_REGISTER_OP(
                   "whether padding counts in the mean; what ceil_mode adds behind it never does"))
         .Infer(InferAveragePool)
         .Reference(AveragePoolCompute)
+        .AbsorbsPadding(MeanWithPadding)
         .Fast(PrepareMeanPlanes)
         .Fast(onednn::Prepare(BuildAveragePool))
         .Work(AllCombinationsWork)

@@ -314,6 +314,7 @@ NOMO_REGISTER_OP(
             .Max(1))
         .Infer(InferMaxPool)
         .Reference(MaxPoolCompute)
+        .AbsorbsPadding(MaximumWithPadding)
         .Fast(PrepareMaxPlanes)
         .Fast(PrepareWithIndices)
         .Fast(PrepareMaximum(BuildMaxPool, MaxPoolCompute))

@@ -59,6 +59,20 @@ absl::StatusOr<Window> PoolWindow(const Attributes& attrs, const Shape& x) {
   return GetWindow(attrs, activation.spatial, KernelSizes(attrs));
 }
 
+std::optional<Attributes> MaximumWithPadding(const InferContext& node, const Padding& padding) {
+  auto window = PoolWindow(node.attrs(), node.shape(0).ToShape());
+  if (!padding.is_least || !window.ok()) return std::nullopt;
+  std::optional<Attributes> attrs = WithPadding(node.attrs(), *window, padding);
+  if (!attrs) return std::nullopt;
+  const size_t rank = window->size();
+  for (size_t i = 0; i < rank; ++i) {
+    (*window)[i].pad_begin = attrs->Ints("pads")[i];
+    (*window)[i].pad_end = attrs->Ints("pads")[rank + i];
+    if (!EveryWindowMeetsInput((*window)[i])) return std::nullopt;
+  }
+  return attrs;
+}
+
 bool BuildPool(onednn::Builder& b, dnnl::algorithm algorithm) {
   const PrepareContext& context = b.context();
   const DType dtype = context.inputs[0].dtype;

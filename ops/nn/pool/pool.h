@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_OPS_NN_POOL_POOL_H_
 #define NOMOGRAPH_OPS_NN_POOL_POOL_H_
 
+#include <optional>
 #include <vector>
 
 #include "nomograph/core/onednn/onednn_kernel.h"
@@ -17,6 +18,10 @@ absl::StatusOr<PartialShape> InferPooled(const InferContext& context);
 
 // The window of a concrete input.
 absl::StatusOr<Window> PoolWindow(const Attributes& attrs, const Shape& x);
+
+// For OpDef::AbsorbsPadding(), where padding counts for nothing: of a maximum, what is no greater
+// than the least element.
+std::optional<Attributes> MaximumWithPadding(const InferContext& node, const Padding& padding);
 
 // Adds oneDNN's pooling of input 0 to output 0; false where it would not yield what the reference
 // kernels yield.

@@ -33,7 +33,7 @@ class PlanesKernel : public Kernel {
         context.num_outputs() > 1 ? context.output<int64_t>(1).data() : nullptr;
     const int64_t in = spans_.elements(), out = spans_.places();
     ParallelParts(threads_, [&](int part, int parts) {
-      float* const own = scratch + part * PoolScratchFloats(spans_);
+      float* const own = scratch + part * ScratchFloats();
       for (int64_t p = planes_ * part / parts; p < planes_ * (part + 1) / parts; ++p) {
         if (counts_.has_value()) {
           const PoolCounts counts = {counts_->depth.data(), counts_->rows.data(),
@@ -50,11 +50,13 @@ class PlanesKernel : public Kernel {
   }
 
   int64_t scratch_bytes() const override {
-    return threads_ * PoolScratchFloats(spans_) * static_cast<int64_t>(sizeof(float));
+    return threads_ * ScratchFloats() * static_cast<int64_t>(sizeof(float));
   }
   std::string Describe() const override { return "loop over planes"; }
 
  private:
+  int64_t ScratchFloats() const { return ApartFloats(PoolScratchFloats(spans_)); }
+
   const WindowMatrix spans_;
   const int64_t planes_;
   const int threads_;

@@ -72,9 +72,9 @@ class RecurrentKernel : public Kernel {
   }
   int64_t PackedFloats() const { return PackedCellFloats(factors_, gates_, node_.hidden); }
   int64_t RoundedFloats() const { return CellRoundedFloats(factors_, node_.hidden); }
-  // Of each thread's, which write to different lines of the cache.
+  // Of each thread's.
   int64_t RowsBytes() const {
-    return (node_.batch * static_cast<int64_t>(sizeof(CellRow)) + 63) / 64 * 64;
+    return ApartBytes(node_.batch * static_cast<int64_t>(sizeof(CellRow)));
   }
   // Where the states h are after so many steps: cells put them from one place into the other.
   int64_t HAfter(int64_t steps) const { return cells_ && steps % 2 != 0 ? new_h_ : h_; }
