@@ -87,6 +87,7 @@ void MultiplyPart(const PackedProduct& product, int part, int parts, float* scra
 // How the parts of a product share out its rows and columns.
 struct ProductPart {
   int64_t row_begin = 0, row_end, column_begin = 0, column_end;
+  bool by_columns = false;
   bool empty() const { return row_begin >= row_end || column_begin >= column_end; }
 };
 
@@ -107,6 +108,7 @@ inline ProductPart PartOf(const PackedProduct& p, int64_t panel_rows, int64_t pa
     begin = std::min(size, panels * part / parts * panel);
     end = std::min(size, panels * (part + 1) / parts * panel);
   };
+  result.by_columns = by_columns;
   if (by_columns) {
     share(column_panels, panel_columns, result.column_begin, result.column_end);
   } else {

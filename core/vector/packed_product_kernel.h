@@ -153,8 +153,52 @@ void MultiplyPackedRight(const PackedProduct& p, Block rows, Block columns, floa
   }
 }
 
+// Where a part of a left product that is shared out by columns begins: at a panel of columns, of
+// which the part before has the rows ahead of `row`.
+struct PartBegin {
+  int64_t column = 0, row = 0;
+};
+PartBegin BeginOfPart(const PackedProduct& p, int part, int parts) {
+  constexpr int64_t kVectors = kPanelColumns / kLanes, kFewPanels = 8;
+  if (part == 0) return {};
+  const int64_t row_panels = (p.size + kPanelRows - 1) / kPanelRows;
+  // In vectors, those of all row panels. A few columns behind the last one take little time.
+  const int64_t vectors = (p.other.columns + kLanes - 1 - kFewColumns) / kLanes;
+  const int64_t at = vectors * row_panels * part / parts, panel = at / (kVectors * row_panels);
+  const int64_t column = panel * kPanelColumns;
+  const int64_t width = std::min(kVectors, vectors - panel * kVectors);
+  if (width == 0) return {p.other.columns, 0};
+  // A few rows are not worth to pack the columns for.
+  const int64_t row = (at - panel * kVectors * row_panels) / width;
+  if (row < kFewPanels) return {column, 0};
+  if (row_panels - row < kFewPanels) return {std::min(column + kPanelColumns, p.other.columns), 0};
+  return {column, row * kPanelRows};
+}
+
+void MultiplySharedColumns(const PackedProduct& p, int part, int parts, float* scratch) {
+  PartBegin begin = BeginOfPart(p, part, parts);
+  const PartBegin end = BeginOfPart(p, part + 1, parts);
+  const auto multiply = [&](Block rows, Block columns) {
+    columns.end = std::min(columns.end, p.other.columns);
+    if (columns.begin < columns.end && rows.begin < rows.end) {
+      MultiplyPackedLeft(p, rows, columns, scratch);
+    }
+  };
+  if (begin.row > 0) {
+    const int64_t last = begin.column == end.column ? end.row : p.size;
+    multiply({begin.row, last}, {begin.column, begin.column + kPanelColumns});
+    if (begin.column == end.column) return;
+    begin.column += kPanelColumns;
+  }
+  multiply({0, p.size}, {begin.column, end.column});
+  multiply({0, end.row}, {end.column, end.column + kPanelColumns});
+}
+
 void Multiply(const PackedProduct& p, int part, int parts, float* scratch) {
   const ProductPart share = PartOf(p, kPanelRows, kPanelColumns, /*enough=*/4, part, parts);
+  if (p.side == ProductSide::kLeft && parts > 1 && share.by_columns) {
+    return MultiplySharedColumns(p, part, parts, scratch);
+  }
   if (share.empty()) return;
   const Block rows{share.row_begin, share.row_end}, columns{share.column_begin, share.column_end};
   (p.side == ProductSide::kLeft ? MultiplyPackedLeft : MultiplyPackedRight)(p, rows, columns,

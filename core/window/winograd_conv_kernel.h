@@ -40,7 +40,7 @@ struct Tiling {
         out_channels(RoundUp(c.out_channels, kPanelRows)) {
     // The transformed tiles of input and output stay in the caches, and so many are multiplied with
     // the weights at once that reading those does not matter.
-    constexpr int64_t kFloats = 1 << 19, kEnough = 96;
+    constexpr int64_t kFloats = 1 << 18, kEnough = 96;
     const int64_t fit = kFloats / (kTilePoints * (c.terms() + out_channels));
     const int64_t wanted = std::max(fit, kEnough), all = all_rows * tile_columns;
     blocks = std::clamp<int64_t>((all + wanted / 2) / wanted, 1, std::max<int64_t>(1, all_rows));

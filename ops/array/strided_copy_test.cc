@@ -1,7 +1,9 @@
 // Copies of sizes at which lines, planes and blocks come into play, against one element at a time.
 #include "nomograph/ops/array/strided_copy.h"
 
+#include <algorithm>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -116,6 +118,66 @@ TEST(StridedCopy, Expand) {
         Pick(x, {2, 3, 19, 20, 18}, [](const Ints& p) { return p[1] * 20 + p[3]; });
     for (const bool fast : {false, true}) {
       EXPECT_EQ(RunCopy("array.Expand", x, {{"shape", Ints{2, 1, 19, 1, 18}}}, fast), expected);
+    }
+  }
+}
+
+// Borders that threads fill beside what they surround.
+TEST(StridedCopy, Pad) {
+  const struct {
+    Shape shape;
+    Ints pads;
+  } cases[] = {
+      {{2, 40, 30, 33}, {0, 0, 1, 2, 0, 0, 3, 1}},   {{40, 31, 65}, {0, 0, 1, 0, 0, 1}},
+      {{3, 30, 30, 30}, {1, 0, 0, 1, 1, 0, 2, 0}},   {{300, 301}, {7, 0, 0, 5}},
+      {{4, 50, 20, 20}, {0, 0, -2, 1, 0, 0, 3, -1}},
+  };
+  for (const DType dtype : kTypes) {
+    for (const auto& c : cases) {
+      const Tensor x = Iota(c.shape, dtype);
+      const int rank = c.shape.rank();
+      const auto strides = c.shape.Strides();
+      Shape shape;
+      for (int a = 0; a < rank; ++a) shape.Append(c.shape[a] + c.pads[a] + c.pads[rank + a]);
+      for (const char* mode : {"constant", "edge", "reflect", "wrap"}) {
+        Tensor expected = Pick(x, shape, [&](const Ints& place) {
+          int64_t index = 0;
+          for (int a = 0; a < rank; ++a) {
+            // What is cut off is no border: what is left begins and ends there.
+            const int64_t first = std::max<int64_t>(-c.pads[a], 0);
+            const int64_t size = c.shape[a] - first - std::max<int64_t>(-c.pads[rank + a], 0);
+            int64_t at = place[a] - std::max<int64_t>(c.pads[a], 0);
+            if (mode == std::string("reflect")) {
+              at = at < 0 ? -at : at >= size ? 2 * (size - 1) - at : at;
+            } else if (mode == std::string("wrap")) {
+              at = (at + size) % size;
+            } else {
+              at = std::clamp<int64_t>(at, 0, size - 1);
+            }
+            index += (first + at) * strides[a];
+          }
+          return index;
+        });
+        if (mode == std::string("constant")) {
+          const int64_t size = DTypeSize(dtype);
+          Ints place(rank, 0);
+          for (int64_t i = 0; i < shape.num_elements(); ++i) {
+            bool border = false;
+            for (int a = 0; a < rank; ++a) {
+              border |= place[a] < c.pads[a] || place[a] >= shape[a] - c.pads[rank + a];
+            }
+            if (border) std::fill_n(expected.mutable_raw_data() + i * size, size, std::byte{0});
+            for (int a = rank - 1; a >= 0 && ++place[a] == shape[a]; --a) place[a] = 0;
+          }
+        }
+        for (const int threads : {1, 3}) {
+          const auto y = RunOp(*OpRegistry::Default().Find("array.Pad"), {x},
+                               {{"pads", c.pads}, {"mode", mode}}, {.threads = threads});
+          ASSERT_TRUE(y.ok()) << y.status();
+          EXPECT_EQ((*y)[0], expected)
+              << c.shape << DTypeName(dtype) << " " << mode << ", threads " << threads;
+        }
+      }
     }
   }
 }
