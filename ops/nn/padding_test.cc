@@ -150,7 +150,7 @@ TEST(AbsorbPadding, LeavesTheSameResults) {
 
     const auto run = [&](bool exact) -> absl::StatusOr<std::vector<Tensor>> {
       NOMO_ASSIGN_OR_RETURN(const auto session, Session::Create(*model, {.exact = exact}));
-      return session->Run({Numbers(type.shape.ToShape(), 5)});
+      return session->Run(std::vector<Tensor>{Numbers(type.shape.ToShape(), 5)});
     };
     const auto exact = run(true), fast = run(false);
     ASSERT_TRUE(exact.ok() && fast.ok()) << exact.status() << fast.status();
