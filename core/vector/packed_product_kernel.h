@@ -159,20 +159,22 @@ struct PartBegin {
   int64_t column = 0, row = 0;
 };
 PartBegin BeginOfPart(const PackedProduct& p, int part, int parts) {
-  constexpr int64_t kVectors = kPanelColumns / kLanes, kFewPanels = 8;
   if (part == 0) return {};
+  if (part == parts) return {p.other.columns, 0};
+  constexpr int64_t kVectors = kPanelColumns / kLanes;
   const int64_t row_panels = (p.size + kPanelRows - 1) / kPanelRows;
   // In vectors, those of all row panels. A few columns behind the last one take little time.
   const int64_t vectors = (p.other.columns + kLanes - 1 - kFewColumns) / kLanes;
   const int64_t at = vectors * row_panels * part / parts, panel = at / (kVectors * row_panels);
-  const int64_t column = panel * kPanelColumns;
   const int64_t width = std::min(kVectors, vectors - panel * kVectors);
   if (width == 0) return {p.other.columns, 0};
-  // A few rows are not worth to pack the columns for.
   const int64_t row = (at - panel * kVectors * row_panels) / width;
-  if (row < kFewPanels) return {column, 0};
-  if (row_panels - row < kFewPanels) return {std::min(column + kPanelColumns, p.other.columns), 0};
-  return {column, row * kPanelRows};
+  // A few rows are not worth to pack the columns for.
+  constexpr int64_t kFewPanels = 8;
+  const bool shared = row >= kFewPanels && row_panels - row >= kFewPanels;
+  const bool behind = !shared && 2 * row > row_panels;
+  return {std::min((panel + (behind ? 1 : 0)) * kPanelColumns, p.other.columns),
+          shared ? row * kPanelRows : 0};
 }
 
 void MultiplySharedColumns(const PackedProduct& p, int part, int parts, float* scratch) {

@@ -128,7 +128,7 @@ std::vector<Case> Cases() {
          const std::vector<Value> outputs =
              CallMulti("nn.MaxPool", {Padded(Relu(x))},
                        With(kFirst, {{"kernel_shape", Ints{3, 3}}}), {.num_outputs = 2});
-         return outputs[0] + Call("array.Cast", {outputs[1]}, {{"dtype", "float32"}});
+         return outputs[0] + Call("array.Cast", {outputs[1]}, {{"to", DType::kFloat32}});
        },
        false},
   };
