@@ -12,14 +12,48 @@
 
 namespace nomograph {
 
-int64_t OverlapScratchFloats(const WindowMatrix& window) {
-  const WindowSpan& c = window.columns;
-  return c.stride == 1 ? 0 : (c.input + c.stride - 1) / c.stride * c.stride;
+OverlapPlan::OverlapPlan(const WindowMatrix& window, int64_t tap_step, int64_t first_place,
+                         int64_t first_row, int64_t end_row)
+    : begin(first_row),
+      end(end_row),
+      columns(window.columns.input),
+      stride(window.columns.stride),
+      line_begins{0} {
+  const WindowSpan &rows = window.rows, &c = window.columns;
+  // By line: a tap adds its places, the first of them to the line's element number `element`.
+  struct Tap {
+    int64_t number, element;
+  };
+  std::vector<std::vector<Tap>> taps(stride);
+  for (int64_t t = 0; t < c.taps; ++t) {
+    const int64_t column = t * c.dilation - c.pad_begin;
+    const int64_t line = (column % stride + stride) % stride;
+    taps[line].push_back({t, (column - line) / stride});
+  }
+  for (int64_t r = begin; r < end; ++r) {
+    for (int64_t line = 0; line < stride; ++line) {
+      const int64_t count = (std::max<int64_t>(columns - line, 0) + stride - 1) / stride;
+      for (int64_t t = 0; t < rows.taps; ++t) {
+        const int64_t from_place = r + rows.pad_begin - t * rows.dilation;
+        const int64_t place = from_place / rows.stride;
+        if (from_place < 0 || from_place % rows.stride != 0 || place >= rows.output) continue;
+        for (const Tap& tap : taps[line]) {
+          const int64_t first = std::max<int64_t>(0, tap.element);
+          const int64_t last = std::min(count, tap.element + c.output);
+          if (first >= last) continue;
+          addends.push_back({(t * c.taps + tap.number) * tap_step +
+                                 (place - first_place) * c.output - tap.element,
+                             first, last});
+        }
+      }
+      line_begins.push_back(static_cast<int64_t>(addends.size()));
+    }
+  }
 }
 
-void AddOverlaps(const OverlapAdd& add, int64_t begin, int64_t end, float* scratch) {
+void AddOverlaps(const OverlapPlan& plan, const float* blocks, float bias, float* plane) {
   static const auto best = NOMO_BEST(AddRows);
-  best(add, begin, end, scratch);
+  best(plan, blocks, bias, plane);
 }
 
 PlaceRange PlacesOver(const WindowSpan& rows, int64_t begin, int64_t end) {

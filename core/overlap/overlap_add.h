@@ -4,28 +4,33 @@
 #define NOMOGRAPH_CORE_OVERLAP_OVERLAP_ADD_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "nomograph/core/vector/packed_product.h"
 
 namespace nomograph {
 
-// The blocks lie where a window of the plane has its places: of `window`, outputs are the places,
-// inputs the elements of the plane.
-struct OverlapAdd {
-  WindowMatrix window;
-  // Element (i, j) of all blocks lies from parts + (i * columns.taps + j) * tap_step on, place by
-  // place.
-  const float* parts = nullptr;
-  int64_t tap_step = 0;
-  int64_t first_place = 0;  // the row of places with which they begin; those that are needed follow
-  float bias = 0;           // that is added to each element of the plane
-  float* plane = nullptr;
+// What is added up to rows [begin, end) of a plane, the same for all planes of a window. The blocks
+// lie where the window has its places: of it, outputs are the places, inputs the elements of the
+// plane.
+struct OverlapPlan {
+  // Element (i, j) of all blocks lies from element (i * columns.taps + j) * tap_step on, place by
+  // place: from row `first_place` of the places on.
+  OverlapPlan(const WindowMatrix& window, int64_t tap_step, int64_t first_place, int64_t begin,
+              int64_t end);
+
+  // To elements [begin, end) of a line are added those from number `from` + begin on.
+  struct Addend {
+    int64_t from, begin, end;
+  };
+  int64_t begin, end;       // rows
+  int64_t columns, stride;  // elements f, f + stride, … of a row are its line f
+  std::vector<Addend> addends;
+  std::vector<int64_t> line_begins;  // by row and line, where its addends begin; and their end
 };
 
-// Memory that AddOverlaps() works in, in floats.
-int64_t OverlapScratchFloats(const WindowMatrix& window);
-// Computes rows [begin, end) of the plane.
-void AddOverlaps(const OverlapAdd& add, int64_t begin, int64_t end, float* scratch);
+// The rows, of blocks from `blocks` on, each element with `bias` added to it, in `plane`.
+void AddOverlaps(const OverlapPlan& plan, const float* blocks, float bias, float* plane);
 
 // The rows of places whose blocks reach rows [begin, end) of a plane.
 struct PlaceRange {

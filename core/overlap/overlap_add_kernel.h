@@ -8,126 +8,109 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
 #include "hwy/highway.h"
-#include "nomograph/core/vector/vector_steps.h"
 #include "nomograph/core/overlap/overlap_add.h"
+#include "nomograph/core/vector/vector_steps.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
 namespace HWY_NAMESPACE {
 
-// Columns f, f + stride, … of a row: tap `tap` adds to them its places from number max(0, -first)
-// on, the first place to the column number `first` of these.
-struct ColumnTap {
-  int64_t tap, first;
-};
-// By f.
-inline std::vector<std::vector<ColumnTap>> ColumnTaps(const WindowSpan& c) {
-  std::vector<std::vector<ColumnTap>> phases(c.stride);
-  for (int64_t t = 0; t < c.taps; ++t) {
-    const int64_t column = t * c.dilation - c.pad_begin;
-    const int64_t phase = (column % c.stride + c.stride) % c.stride;
-    phases[phase].push_back({t, (column - phase) / c.stride});
-  }
-  return phases;
-}
-
-// What is added to the elements [begin, end) of a row: from[i] to element i.
-struct Addend {
-  const float* from;
-  int64_t begin, end;
-};
-
-// to[i], i < count, is the sum of `bias` and of the addends that reach it.
-inline void SumAddends(const std::vector<Addend>& addends, float bias, int64_t count, float* to) {
-  // Elements that all of them reach, and those before and behind, which are few.
-  int64_t begin = 0, end = count;
-  for (const Addend& a : addends) {
-    begin = std::max(begin, a.begin);
-    end = std::min(end, a.end);
-  }
-  if (end <= begin) begin = end = count;
-  const auto sum_each = [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      float y = bias;
-      for (const Addend& a : addends) {
-        if (i >= a.begin && i < a.end) y += a.from[i];
-      }
-      to[i] = y;
-    }
-  };
-  sum_each(0, begin);
-  sum_each(end, count);
-  const int64_t inner = end - begin;
-  const auto with = [&](auto d) HWY_ATTR {
-    const int64_t lanes = static_cast<int64_t>(hn::MaxLanes(d));
-    if (inner < lanes) return false;
-    for (int64_t i = 0; i < inner; i += lanes) {
-      const int64_t at = begin + std::min(i, inner - lanes);  // the last may overlap the one before
-      auto y = hn::Set(d, bias);
-      for (const Addend& a : addends) y = hn::Add(y, hn::LoadU(d, a.from + at));
-      hn::StoreU(y, d, to + at);
-    }
-    return true;
-  };
-  if (inner > 0) with(D()) || with(hn::CappedTag<float, 4>()) || with(hn::CappedTag<float, 1>());
-}
-
-// to[i * kStride + f] = phases[f * step + i] for all of `count` elements.
-template <int64_t kStride>
-void Interleave(const float* phases, int64_t step, int64_t count, float* to) {
+// from[k] for the lanes first <= k < last, which alone are read, and zeros.
+HWY_INLINE V LoadBetween(const float* from, int64_t first, int64_t last) {
   const D d;
-  int64_t i = 0;
-  for (; (i + kLanes) * kStride <= count; i += kLanes) {
-    const auto phase = [&](int64_t f) HWY_ATTR { return hn::LoadU(d, phases + f * step + i); };
-    if constexpr (kStride == 2) {
-      hn::StoreInterleaved2(phase(0), phase(1), d, to + i * kStride);
-    } else if constexpr (kStride == 3) {
-      hn::StoreInterleaved3(phase(0), phase(1), phase(2), d, to + i * kStride);
-    } else {
-      hn::StoreInterleaved4(phase(0), phase(1), phase(2), phase(3), d, to + i * kStride);
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+  const auto mask = hn::AndNot(hn::FirstN(d, static_cast<size_t>(first)),
+                               hn::FirstN(d, static_cast<size_t>(last)));
+  return hn::MaskedLoad(mask, d, from);
+#else
+  alignas(64) float part[kLanes] = {};
+  for (int64_t k = first; k < last; ++k) part[k] = from[k];
+  return hn::Load(d, part);
+#endif
+}
+
+// Elements [i, i + kLanes) of line number `line` of all rows; what is behind its end is of no use.
+HWY_INLINE V SumLine(const OverlapPlan& plan, int64_t line, const float* blocks, V bias,
+                     int64_t i) {
+  V y = bias;
+  const OverlapPlan::Addend* a = plan.addends.data() + plan.line_begins[line];
+  const OverlapPlan::Addend* const end = plan.addends.data() + plan.line_begins[line + 1];
+  for (; a != end; ++a) {
+    const int64_t first = a->begin - i, last = a->end - i;
+    const float* const from = blocks + a->from + i;
+    if (first <= 0 && last >= kLanes) {
+      y = hn::Add(y, hn::LoadU(D(), from));
+    } else if (first < kLanes && last > 0) {
+      y = hn::Add(y,
+                  LoadBetween(from, std::max<int64_t>(first, 0), std::min<int64_t>(last, kLanes)));
     }
   }
-  for (int64_t j = i * kStride; j < count; ++j) {
-    to[j] = phases[j % kStride * step + j / kStride];
-  }
+  return y;
 }
-void InterleaveAny(const float* phases, int64_t step, int64_t stride, int64_t count, float* to) {
-  if (stride == 2) return Interleave<2>(phases, step, count, to);
-  if (stride == 3) return Interleave<3>(phases, step, count, to);
-  if (stride == 4) return Interleave<4>(phases, step, count, to);
-  for (int64_t f = 0; f < stride; ++f) {
-    for (int64_t j = f, i = 0; j < count; j += stride, ++i) to[j] = phases[f * step + i];
+
+// Element k of vector f to place k * kStride + f.
+template <int64_t kStride>
+HWY_INLINE void StoreLines(const V (&y)[kStride], float* to) {
+  const D d;
+  if constexpr (kStride == 1) hn::StoreU(y[0], d, to);
+  if constexpr (kStride == 2) hn::StoreInterleaved2(y[0], y[1], d, to);
+  if constexpr (kStride == 3) hn::StoreInterleaved3(y[0], y[1], y[2], d, to);
+  if constexpr (kStride == 4) hn::StoreInterleaved4(y[0], y[1], y[2], y[3], d, to);
+}
+
+template <int64_t kStride>
+void AddRowsBy(const OverlapPlan& plan, const float* blocks, float bias, float* plane) {
+  constexpr int64_t kStep = kLanes * kStride;
+  const V first = hn::Set(D(), bias);
+  for (int64_t r = plan.begin; r < plan.end; ++r) {
+    const int64_t line = (r - plan.begin) * kStride;
+    for (int64_t i = 0; i < plan.columns; i += kStep) {
+      V y[kStride];
+#pragma GCC unroll 4
+      for (int64_t f = 0; f < kStride; ++f) {
+        y[f] = SumLine(plan, line + f, blocks, first, i / kStride);
+      }
+      // What reaches into the next rows is overwritten by these.
+      float* const to = plane + r * plan.columns + i;
+      if ((plan.end - r) * plan.columns - i >= kStep) {
+        StoreLines<kStride>(y, to);
+      } else {
+        alignas(64) float rest[kStep];
+        StoreLines<kStride>(y, rest);
+        std::copy_n(rest, std::min(kStep, plan.columns - i), to);
+      }
+    }
   }
 }
 
-void AddRows(const OverlapAdd& add, int64_t begin, int64_t end, float* scratch) {
-  const WindowSpan &rows = add.window.rows, &c = add.window.columns;
-  const std::vector<std::vector<ColumnTap>> phases = ColumnTaps(c);
-  const int64_t phase_step = (c.input + c.stride - 1) / c.stride;
-  std::vector<Addend> addends;
-  for (int64_t r = begin; r < end; ++r) {
-    float* const row = add.plane + r * c.input;
-    for (int64_t f = 0; f < std::min(c.stride, c.input); ++f) {
-      const int64_t count = (c.input - f + c.stride - 1) / c.stride;
-      addends.clear();
-      for (int64_t t = 0; t < rows.taps; ++t) {
-        const int64_t from_place = r + rows.pad_begin - t * rows.dilation;
-        const int64_t place = from_place / rows.stride;
-        if (from_place < 0 || from_place % rows.stride != 0 || place >= rows.output) continue;
-        for (const ColumnTap& tap : phases[f]) {
-          const float* const part = add.parts + (t * c.taps + tap.tap) * add.tap_step +
-                                    (place - add.first_place) * c.output;
-          const int64_t first = std::max<int64_t>(0, tap.first);
-          const int64_t last = std::min(count, tap.first + c.output);
-          if (first < last) addends.push_back({part - tap.first, first, last});
-        }
+void AddRows(const OverlapPlan& plan, const float* blocks, float bias, float* plane) {
+  switch (plan.stride) {
+    case 1:
+      return AddRowsBy<1>(plan, blocks, bias, plane);
+    case 2:
+      return AddRowsBy<2>(plan, blocks, bias, plane);
+    case 3:
+      return AddRowsBy<3>(plan, blocks, bias, plane);
+    case 4:
+      return AddRowsBy<4>(plan, blocks, bias, plane);
+    default:
+      break;
+  }
+  const int64_t stride = plan.stride, step = kLanes * stride;
+  const V first = hn::Set(D(), bias);
+  for (int64_t r = plan.begin; r < plan.end; ++r) {
+    float* const row = plane + r * plan.columns;
+    for (int64_t i = 0; i < plan.columns; i += step) {
+      const int64_t count = std::min(step, plan.columns - i);
+      for (int64_t f = 0; f < std::min(stride, count); ++f) {
+        alignas(64) float line[kLanes];
+        hn::Store(SumLine(plan, (r - plan.begin) * stride + f, blocks, first, i / stride), D(),
+                  line);
+        for (int64_t k = 0; f + k * stride < count; ++k) row[i + f + k * stride] = line[k];
       }
-      SumAddends(addends, add.bias, count, c.stride == 1 ? row : scratch + f * phase_step);
     }
-    if (c.stride > 1) InterleaveAny(scratch, phase_step, c.stride, c.input, row);
   }
 }
 

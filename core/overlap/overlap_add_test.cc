@@ -61,17 +61,11 @@ TEST(OverlapAdd, AgreesWithPlainLoops) {
       SCOPED_TRACE(testing::Message() << "window " << n << ", rows at a time " << strip);
       constexpr int64_t kBehind = 64;  // elements that must not be written
       std::vector<float> plane(right.size() + kBehind, 7.0f);
-      std::vector<float> scratch(OverlapScratchFloats(kWindows[n]));
       for (int64_t begin = 0; begin < rows.input; begin += strip) {
         const int64_t end = std::min(begin + strip, rows.input);
         const PlaceRange over = PlacesOver(rows, begin, end);
-        AddOverlaps({.window = kWindows[n],
-                     .parts = parts.data() + over.begin * columns.output,
-                     .tap_step = places,
-                     .first_place = over.begin,
-                     .bias = kBias,
-                     .plane = plane.data()},
-                    begin, end, scratch.data());
+        const OverlapPlan plan(kWindows[n], places, over.begin, begin, end);
+        AddOverlaps(plan, parts.data() + over.begin * columns.output, kBias, plane.data());
         for (int64_t r = begin; r < end; ++r) {  // none is missing
           for (int64_t i = 0; i < rows.taps; ++i) {
             const int64_t from = r + rows.pad_begin - i * rows.dilation;

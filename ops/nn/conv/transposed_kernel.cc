@@ -262,7 +262,7 @@ class TransposedKernel : public Kernel {
     return packed_.valid() ? 0 : ApartFloats(conv_.groups * PackedGroupFloats(conv_));
   }
   int64_t ScratchFloats() const {
-    return ApartFloats(conv_.PartFloats()) + ApartFloats(OverlapScratchFloats(conv_.window)) +
+    return ApartFloats(conv_.PartFloats()) +
            ApartFloats(ProductScratchFloats({.side = conv_.side(), .other = {}}));
   }
 
@@ -291,20 +291,17 @@ class TransposedKernel : public Kernel {
           .steps = {}};
       MultiplyPart(product, 0, 1, work);
     }
+    const OverlapPlan plan(conv_.window, count, places.begin, row, end);
     for (int64_t c = 0; c < channels; ++c) {
       const int64_t of_group = channel + c;
       const int64_t plane = group * conv_.out + of_group;  // of all images
       const int64_t of_all = of_image * conv_.out + of_group;
-      const OverlapAdd add{.window = conv_.window,
-                           .parts = scratch + c * taps * count,
-                           .tap_step = count,
-                           .first_place = places.begin,
-                           .bias = has_bias_ ? context.input<float>(2)[of_all] : 0.0f,
-                           .plane = context.output<float>(0).data() + plane * conv_.plane()};
-      AddOverlaps(add, row, end, work);
+      float* const y = context.output<float>(0).data() + plane * conv_.plane();
+      AddOverlaps(plan, scratch + c * taps * count,
+                  has_bias_ ? context.input<float>(2)[of_all] : 0.0f, y);
       const int64_t columns = conv_.window.columns.input, first = row * columns;
       for (const VectorStep& step : steps) {
-        float* const at = add.plane + first;
+        float* const at = y + first;
         FindStep(step.kind)(step, step.column_stride != 0 ? plane : of_all, first,
                             (end - row) * columns, at, at);
       }
