@@ -96,7 +96,8 @@ class Session {
 
   // Inputs and outputs by name. InvalidArgument lists the right names, and tells dtypes and shapes
   // expected and found. A new combination of input shapes is compiled first. The options' limits
-  // have statuses of their own; after any of them the session runs on.
+  // have statuses of their own; after any of them the session runs on. Outputs are the caller's;
+  // the memory of those that are let go serves the next run with the same shapes.
   absl::StatusOr<NamedTensors> Run(const NamedTensors& inputs, const RunOptions& options = {});
   // For a model with one input and one output.
   absl::StatusOr<Tensor> Run(const Tensor& input, const RunOptions& options = {});

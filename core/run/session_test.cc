@@ -225,6 +225,24 @@ TEST(Session, RunsInTheModelsOrder) {
               HasSubstr("expected float32[batch,3], found float64[1,3]"));
 }
 
+// What is let go serves the next run; what is held nobody writes to.
+TEST(Session, ReusesTheMemoryOfOutputs) {
+  const Value x = FloatInput();
+  const auto session = Session::Create(*BuildModel({x}, {Call("test.Add", {x, x})}));
+  ASSERT_TRUE(session.ok()) << session.status();
+  const Shape shape = {5000, 3};
+  const auto run = [&](double value) {
+    return *(*session)->Run(Tensor::Full(DType::kFloat32, shape, value));
+  };
+  const std::byte* const first = run(1).raw_data();
+  const Tensor held = run(2);
+  EXPECT_EQ(held.raw_data(), first);
+  const Tensor other = run(3);
+  EXPECT_NE(other.raw_data(), first);
+  EXPECT_EQ(held, Tensor::Full(DType::kFloat32, shape, 4));
+  EXPECT_EQ(other, Tensor::Full(DType::kFloat32, shape, 6));
+}
+
 TEST(Session, RunsOnlyWhatTheChosenOutputsNeed) {
   const auto model = TwoOutputs();
   const std::string name = model->graph.values[model->graph.outputs[1]].name;
