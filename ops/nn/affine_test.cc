@@ -126,6 +126,44 @@ TEST(Affine, OfItsOwnTakesAReluBehindIt) {
   }
 }
 
+// Sums of no channels are 0, and outputs of no channels empty.
+TEST(Affine, OfNoChannels) {
+  const Attributes conv = {{"data_format", "channels_first"}, {"kernel_layout", "OIHW"}};
+  const Attributes transposed = {{"data_format", "channels_first"}, {"kernel_layout", "IOHW"}};
+  struct Empty {
+    std::string op;
+    Attributes attrs;
+    Shape x, kernel, y;
+  };
+  const Empty cases[] = {
+      {"nn.Conv", conv, {1, 3, 5, 5}, {0, 3, 3, 3}, {1, 0, 3, 3}},
+      {"nn.Conv", conv, {1, 0, 5, 5}, {4, 0, 3, 3}, {1, 4, 3, 3}},
+      {"nn.Conv", conv, {0, 3, 5, 5}, {4, 3, 3, 3}, {0, 4, 3, 3}},
+      {"nn.ConvTranspose", transposed, {1, 3, 5, 5}, {3, 0, 3, 3}, {1, 0, 7, 7}},
+      {"nn.ConvTranspose", transposed, {1, 0, 5, 5}, {0, 4, 3, 3}, {1, 4, 7, 7}},
+  };
+  for (const Empty& c : cases) {
+    SCOPED_TRACE(c.op + " of " + c.x.ToString() + " by " + c.kernel.ToString());
+    const auto full = [&](double value) {
+      return Constant(Tensor::Full(DType::kFloat32, {c.y[1]}, value));
+    };
+    const Value x = InputValue({DType::kFloat32, c.x}, "x");
+    const Value y = Call(c.op, {x, Constant(Tensor(DType::kFloat32, c.kernel))}, c.attrs);
+    // Of 0 with a mean of -3 and a deviation of 2, and a sum of 1.
+    const Value normalized = Call("nn.BatchNormalization", {y, full(1), full(0), full(-3), full(4)},
+                                  {{"axis", 1}, {"epsilon", 0.0}});
+    for (const auto& [output, expected] :
+         {std::pair(y * 2.0, 0.0), {y * 2.0 + 1.0, 1.0}, {normalized, 1.5}}) {
+      const auto model = BuildModel({x}, {output});
+      ASSERT_TRUE(model.ok()) << model.status();
+      for (const bool exact : {false, true}) {
+        EXPECT_EQ(RunModel(*model, Tensor(DType::kFloat32, c.x), exact),
+                  Tensor::Full(DType::kFloat32, c.y, expected));
+      }
+    }
+  }
+}
+
 TEST(Affine, StaysWhereTheWeightsCannotTakeIt) {
   const Shape x_shape = {2, 4, 4, 4};
   const auto input = [&] { return InputValue({DType::kFloat32, x_shape}, "x"); };

@@ -107,6 +107,8 @@ std::vector<Tensor> AbsorbAffine(const PrepareContext& context, const ChannelAff
   if (!for_all && affine.axis != channel_axis) return {};
   const Tensor& kernel = context.constants[1];
   if (!kernel.valid() || kernel.dtype() != DType::kFloat32) return {};
+  // Where there are no channels nothing says how many groups divide them.
+  if (kernel.num_elements() == 0 || y.num_elements() == 0) return {};
   if (context.has_input(2) && !context.constants[2].valid()) return {};
 
   const int64_t channels = y[channel_axis];
