@@ -159,5 +159,31 @@ TEST(AbsorbPadding, LeavesTheSameResults) {
   }
 }
 
+// Where the input has no elements, windows have the padding's numbers alone.
+TEST(AbsorbPadding, OfNoRows) {
+  const TensorType type(DType::kFloat32, Shape{1, 1, 0, 4});
+  const auto pool = [](const std::string& op, const Value& x, const Attributes& more = {}) {
+    return Call(op, {x}, With(With(kFirst, {{"kernel_shape", Ints{2, 1}}}), more));
+  };
+  const Value x = InputValue(type, "x");
+  const Value padded = Pad(Relu(x), {1, 1}, {{"axes", Ints{2}}});
+  const Value kernel = Constant(Tensor::Full(DType::kFloat32, {1, 1, 2, 1}, 1));
+  const auto model = BuildModel(
+      {x}, {pool("nn.MaxPool", padded), pool("nn.MaxPool", padded, {{"ceil_mode", true}}),
+            pool("nn.AveragePool", padded, {{"count_include_pad", true}}),
+            Call("nn.Conv", {padded, kernel}, With(kFirst, {{"kernel_layout", "OIHW"}}))});
+  ASSERT_TRUE(model.ok()) << model.status();
+  for (const bool exact : {false, true}) {
+    const auto session = Session::Create(*model, {.exact = exact});
+    ASSERT_TRUE(session.ok()) << session.status();
+    const auto outputs =
+        (*session)->Run(std::vector<Tensor>{Tensor(DType::kFloat32, type.shape.ToShape())});
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    for (size_t i = 0; i < outputs->size(); ++i) {
+      EXPECT_EQ((*outputs)[i], Tensor(DType::kFloat32, {1, 1, 1, 4})) << "output " << i;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace nomograph

@@ -19,7 +19,7 @@ std::vector<Dim> KernelSizes(const Attributes& attrs) {
 // mean of.
 bool EveryWindowMeetsInput(const WindowAxis& axis) {
   if (axis.pad_begin == 0 && axis.pad_end == 0) return true;
-  return axis.dilation == 1 && axis.pad_begin < axis.kernel.size() &&
+  return axis.input.size() > 0 && axis.dilation == 1 && axis.pad_begin < axis.kernel.size() &&
          axis.pad_end < axis.kernel.size();
 }
 
@@ -65,7 +65,12 @@ std::optional<Attributes> MaximumWithPadding(const InferContext& node, const Pad
   std::optional<Attributes> attrs = WithPadding(node.attrs(), *window, padding);
   if (!attrs) return std::nullopt;
   const size_t rank = window->size();
+  const std::vector<int> axes =
+      ChannelsFirstAxes(static_cast<int>(padding.before.size()), node.attrs());
   for (size_t i = 0; i < rank; ++i) {
+    const int axis = axes[i + 2];
+    (*window)[i].input =
+        Dim((*window)[i].input.size() - padding.before[axis] - padding.after[axis]);
     (*window)[i].pad_begin = attrs->Ints("pads")[i];
     (*window)[i].pad_end = attrs->Ints("pads")[rank + i];
     if (!EveryWindowMeetsInput((*window)[i])) return std::nullopt;
