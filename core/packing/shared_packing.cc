@@ -1,5 +1,7 @@
 #include "nomograph/core/packing/shared_packing.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace nomograph {
 namespace {
 
@@ -12,12 +14,14 @@ absl::StatusOr<Tensor> SharedPacking::Get(const Tensor& constant, absl::string_v
   const auto found = copies_.find(constant.raw_data());
   if (found == copies_.end()) return pack();
   Copies& copies = found->second;
+  // A part of a constant lies where the whole does.
+  const std::string of_type = absl::StrCat(form, " of ", constant.type().ToString());
   const std::lock_guard lock(copies.mutex);  // others wait for the copy
-  if (const auto copy = copies.by_form.find(form); copy != copies.by_form.end()) {
+  if (const auto copy = copies.by_form.find(of_type); copy != copies.by_form.end()) {
     return copy->second;
   }
   NOMO_ASSIGN_OR_RETURN(Tensor packed, pack());
-  copies.by_form.emplace(form, packed);
+  copies.by_form.emplace(of_type, packed);
   return packed;
 }
 

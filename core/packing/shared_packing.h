@@ -27,7 +27,7 @@ class SharedPacking {
                              absl::FunctionRef<absl::StatusOr<Tensor>()> pack);
 
  private:
-  // Of one constant, by the form's name.
+  // Of the constants that begin at one place, by the form's name and the constant's type.
   struct Copies {
     std::mutex mutex;
     absl::flat_hash_map<std::string, Tensor> by_form;

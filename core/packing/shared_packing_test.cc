@@ -49,6 +49,39 @@ TEST(SharedPacking, PacksOnceForEachForm) {
             PackedOnce(shared, "rows", pack)->raw_data());
 }
 
+// Rows of a tensor, and what lies in one file, may begin at one place and be of different lengths.
+TEST(SharedPacking, ConstantsAtOnePlaceHaveACopyEach) {
+  const Tensor whole = Numbers({512, 64}, 1), part = whole.Rows(0, 64);
+  ASSERT_EQ(part.raw_data(), whole.raw_data());
+  const auto pack = [&]() -> absl::StatusOr<Tensor> { return Numbers({4}, 1); };
+  SharedPacking packing;
+  packing.Add(part);
+  {
+    const SharedPackingScope scope(&packing);
+    EXPECT_NE(PackedOnce(part, "rows", pack)->raw_data(),
+              PackedOnce(whole, "rows", pack)->raw_data());
+  }
+  const Value x = InputValue({DType::kFloat32, {Dim(20), Dim(64)}}, "x");
+  std::vector<Value> products;
+  for (const Tensor& matrix : {part, whole}) {
+    const Value constant = Constant(matrix);
+    // Twice, so that the copy is shared.
+    for (const Value& left : {x, x * 2.0}) {
+      products.push_back(Call("math.MatMul", {left, constant}, {{"transpose_b", true}}));
+    }
+  }
+  const auto model = BuildModel({x}, products);
+  ASSERT_TRUE(model.ok()) << model.status();
+  const std::vector<Tensor> inputs = {Numbers({20, 64}, 2)};
+  const auto right = (*Session::Create(*model, {.exact = true}))->Run(inputs);
+  const auto found = (*Session::Create(*model, {.threads = 3}))->Run(inputs);
+  ASSERT_TRUE(right.ok() && found.ok()) << right.status() << found.status();
+  for (size_t i = 0; i < right->size(); ++i) {
+    const absl::Status close = AllClose((*found)[i], (*right)[i], 1e-4, 1e-4);
+    EXPECT_TRUE(close.ok()) << i << ": " << close;
+  }
+}
+
 // A chain of convolutions, with one kernel or one each.
 absl::StatusOr<Model> Chain(const Shape& kernel, int count, bool shared) {
   const Value x = InputValue({DType::kFloat32, {Dim(1), kernel[0], Dim(20), Dim(20)}}, "x");

@@ -351,9 +351,9 @@ absl::StatusOr<std::unique_ptr<Kernel>> Make(ServedNode served, std::vector<Fuse
     }
     return packed;
   };
-  const std::string form =
-      absl::StrCat(node.side == ProductSide::kLeft ? "left " : "right ", m.rows, " ", m.row_stride,
-                   " ", m.column_stride, " ", node.constants);
+  const std::string form = absl::StrCat(
+      node.side == ProductSide::kLeft ? "left " : "right ", m.rows, " ", m.columns, " ",
+      m.row_stride, " ", m.column_stride, " ", node.constants, " ", node.constant_step);
   NOMO_ASSIGN_OR_RETURN(Tensor packed,
                         PackedOnce(context.constants[node.constant_input], form, pack));
   return std::make_unique<PackedKernel>(NodeProducts(node, std::move(steps)), std::move(packed),
