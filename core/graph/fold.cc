@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nomograph/core/op/eager.h"
+#include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/op/op.h"
 
 namespace nomograph {
@@ -82,8 +83,14 @@ std::vector<Tensor> FoldNode(const OpDef& op, const InferContext& context,
   if (!inputs) return {};
   const Cost cost = CostOf(op, context, types, *inputs);
   if (cost.largest > budget.limits().max_elements || !budget.Take(cost.bytes, cost.work)) return {};
-  auto outputs = RunOp(op, *inputs, context.attrs(),
-                       {.num_outputs = static_cast<int>(types.size()), .fast = fast});
+  const auto run = [&](bool by_fast) {
+    return RunOp(op, *inputs, context.attrs(),
+                 {.num_outputs = static_cast<int>(types.size()), .fast = by_fast});
+  };
+  const InvalidFlagScope flag;
+  auto outputs = run(fast);
+  // A run in fast mode that may have lost a NaN is repeated: so is this, whose flag no run sees.
+  if (fast && flag.raised()) outputs = run(false);
   return outputs.ok() ? *std::move(outputs) : std::vector<Tensor>{};
 }
 

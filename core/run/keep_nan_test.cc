@@ -35,6 +35,27 @@ NOMO_REGISTER_OP(ElementwiseOp("nan.Add", FloatTypes{}, [](auto a, auto b) { ret
                      .Doc("y = a + b")
                      .Fast(FastBinary(dnnl_binary_add)));
 
+// A maximum as x86 has it.
+class MaximumWithZero : public Kernel, public LossyKernel {
+ public:
+  absl::Status Run(KernelContext& context) const override {
+    for (size_t i = 0; i < context.output<float>(0).size(); ++i) {
+      const float x = context.input<float>(0)[i];
+      if (std::isnan(x)) std::feraiseexcept(FE_INVALID);
+      context.output<float>(0)[i] = std::isnan(x) || x < 0 ? 0 : x;
+    }
+    return absl::OkStatus();
+  }
+  bool MayLoseNan() const override { return true; }
+  std::string Describe() const override { return "maximum with 0"; }
+};
+NOMO_REGISTER_OP(ElementwiseOp("nan.Lossy", FloatTypes{},
+                               [](auto x) { return x < 0 ? decltype(x){0} : x; })
+                     .Doc("y = max(x, 0), whose fast kernel makes 0 of NaN")
+                     .Fast([](const PrepareContext&) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+                       return std::make_unique<MaximumWithZero>();
+                     }));
+
 // How often the op has run is its state.
 int notes = 0;
 OpDef Note() {
@@ -85,6 +106,8 @@ const Case kCases[] = {
      [](const Value& a, const Value& b) {
        return Call("nan.Max", {b, a});
      }},
+    {"a kernel that loses them",
+     [](const Value& a, const Value&) { return Call("nan.Lossy", {a}); }},
     {"fused relu",
      [](const Value& a, const Value& b) {
        return Call("nan.Relu", {Call("nan.Add", {a, b})});
@@ -113,6 +136,27 @@ TEST(KeepNan, AsInExactMode) {
       const absl::Status close = AllClose((*found)[0], (*expected)[0], 0, 0);
       EXPECT_TRUE(close.ok()) << close;
     }
+  }
+}
+
+TEST(KeepNan, FoldedConstantsDoToo) {
+  for (const bool repeatable : {true, false}) {
+    const Value a = Input("a"), weight = Input("weight");
+    const Value sum = Call("nan.Add", {a, Call("nan.Lossy", {weight})});
+    auto model = BuildModel({a, weight}, {repeatable ? sum : Call("nan.Note", {sum})});
+    ASSERT_TRUE(model.ok()) << model.status();
+    Graph& graph = model->graph;
+    graph.values[graph.inputs[1]].type.shape = {4};
+    graph.weights.push_back(
+        {graph.inputs[1], Tensor::Vector<float>({std::nanf(""), INFINITY, -3, 4})});
+    graph.inputs.pop_back();
+    const auto session = Session::Create(*std::move(model));
+    ASSERT_TRUE(session.ok()) << session.status();
+    const auto found = (*session)->Run(Tensor::Full(DType::kFloat32, {4}, 1));
+    ASSERT_TRUE(found.ok()) << found.status();
+    const Tensor expected = Tensor::Vector<float>({std::nanf(""), INFINITY, 1, 5});
+    const absl::Status close = AllClose(*found, expected, 0, 0);
+    EXPECT_TRUE(close.ok()) << close;
   }
 }
 
