@@ -156,6 +156,15 @@ void ProgramState::UpdateCalls(ValueId id) {
   }
 }
 
+absl::Status CopyResult(size_t index, const Shape& shape, const std::byte* data, Tensor& result) {
+  if (shape != result.shape()) {
+    return InvalidArgument("output ", index, ": expected shape ", result.shape().ToString(),
+                           ", found ", shape.ToString());
+  }
+  std::memcpy(result.mutable_raw_data(), data, result.num_bytes());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<Tensor>> Executor::Run(absl::Span<const Tensor> inputs) {
   const absl::Status status = RunSteps(inputs, {});
   auto results = status.ok() ? TakeResults() : absl::StatusOr<std::vector<Tensor>>(status);
@@ -473,11 +482,7 @@ absl::Status Executor::CopyResults(absl::Span<Tensor> results) {
   for (size_t i = 0; i < results.size(); ++i) {
     const TensorView& view = state_.views_[program_.graph_.outputs[i]];
     if (view.data == results[i].raw_data()) continue;
-    if (*view.shape != results[i].shape()) {
-      return InvalidArgument("output ", i, ": expected shape ", results[i].shape().ToString(),
-                             ", found ", view.shape->ToString());
-    }
-    std::memcpy(results[i].mutable_raw_data(), view.data, results[i].num_bytes());
+    NOMO_RETURN_IF_ERROR(CopyResult(i, *view.shape, view.data, results[i]));
   }
   return absl::OkStatus();
 }

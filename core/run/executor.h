@@ -71,6 +71,10 @@ class ProgramState {
   std::vector<Tensor> owned_outputs_;
 };
 
+// Copies what output number `index` is into the caller's tensor. InvalidArgument where that has
+// another shape.
+absl::Status CopyResult(size_t index, const Shape& shape, const std::byte* data, Tensor& result);
+
 class Executor {
  public:
   Executor(const Program& program, const RunContext& run, ProgramState& state)

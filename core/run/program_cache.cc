@@ -1,7 +1,6 @@
 #include "nomograph/core/run/program_cache.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "nomograph/core/op/keep_nan.h"
 
@@ -12,6 +11,12 @@ bool SameTypes(const std::vector<TensorType>& types, absl::Span<const Tensor> in
   return std::equal(
       types.begin(), types.end(), inputs.begin(), inputs.end(),
       [](const TensorType& type, const Tensor& input) { return type == input.type(); });
+}
+
+// Whether a run that ended so may have gone wrong because it lost a NaN: shapes and indices may
+// have come of it, too.
+bool IsToBeRepeated(const absl::Status& status, const InvalidFlagScope& flag) {
+  return (status.ok() || absl::IsInvalidArgument(status)) && flag.raised();
 }
 
 }  // namespace
@@ -44,18 +49,18 @@ absl::StatusOr<std::vector<Tensor>> CachedProgram::Run(absl::Span<const Tensor> 
   if (!program()->may_lose_nan()) return fast_.Run(inputs, run);
   const InvalidFlagScope flag;
   auto outputs = fast_.Run(inputs, run);
-  return outputs.ok() && flag.raised() ? RunKeepingNan(inputs, run) : std::move(outputs);
+  return IsToBeRepeated(outputs.status(), flag) ? RunKeepingNan(inputs, run) : std::move(outputs);
 }
 
 absl::Status CachedProgram::RunInto(absl::Span<const Tensor> inputs, absl::Span<Tensor> results,
                                     const RunContext& run, ProgramState& state) {
   if (!program()->may_lose_nan()) return Executor(*program(), run, state).RunInto(inputs, results);
   const InvalidFlagScope flag;
-  NOMO_RETURN_IF_ERROR(Executor(*program(), run, state).RunInto(inputs, results));
-  if (!flag.raised()) return absl::OkStatus();
+  const absl::Status status = Executor(*program(), run, state).RunInto(inputs, results);
+  if (!IsToBeRepeated(status, flag)) return status;
   NOMO_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, RunKeepingNan(inputs, run));
   for (size_t i = 0; i < outputs.size(); ++i) {
-    std::memcpy(results[i].mutable_raw_data(), outputs[i].raw_data(), results[i].num_bytes());
+    NOMO_RETURN_IF_ERROR(CopyResult(i, outputs[i].shape(), outputs[i].raw_data(), results[i]));
   }
   return absl::OkStatus();
 }
