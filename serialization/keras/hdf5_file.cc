@@ -130,10 +130,6 @@ herr_t FreeNothing(void*, H5FD_file_image_op_t, void*) { return 0; }
 void* SameUserData(void* bytes) { return bytes; }
 herr_t FreeNoUserData(void*) { return 0; }
 
-std::string Joined(absl::string_view group, absl::string_view name) {
-  return group.empty() ? std::string(name) : absl::StrCat(group, "/", name);
-}
-
 // An element type of the library's as a tensor's. kInvalid for text, structures and the like.
 DType DTypeOf(hid_t type) {
   const size_t size = H5Tget_size(type);
@@ -187,6 +183,10 @@ absl::StatusOr<Shape> ShapeOf(hid_t space) {
 }
 
 }  // namespace
+
+std::string Joined(absl::string_view place, absl::string_view name) {
+  return place.empty() ? std::string(name) : absl::StrCat(place, "/", name);
+}
 
 bool LooksLikeHdf5(absl::string_view bytes) {
   // The header may begin behind a block of the user's: at 0, 512, 1024, 2048, …

@@ -22,6 +22,9 @@ namespace nomograph::keras {
 // Whether a file begins as HDF5 files do.
 bool LooksLikeHdf5(absl::string_view bytes);
 
+// Where a member of a group lies: "layers/dense" of "layers" and "dense".
+std::string Joined(absl::string_view place, absl::string_view name);
+
 class Hdf5File {
  public:
   // A file in memory, which `owner` keeps there as long as the result lives.

@@ -207,4 +207,9 @@ absl::StatusOr<ConfigValue> ParseJson(absl::string_view text, const JsonLimits& 
   return Parser(text, limits).ParseAll();
 }
 
+std::string TextField(const LayerConfig& config, absl::string_view name) {
+  const std::string* text = FieldOf<std::string>(config, name);
+  return text == nullptr ? "" : *text;
+}
+
 }  // namespace nomograph::keras

@@ -2,6 +2,8 @@
 #ifndef NOMOGRAPH_SERIALIZATION_KERAS_JSON_H_
 #define NOMOGRAPH_SERIALIZATION_KERAS_JSON_H_
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nomograph/core/layers/layer_config.h"
@@ -17,6 +19,14 @@ struct JsonLimits {
 // replacement character. InvalidArgument, with the byte, for what is no JSON, a field that occurs
 // twice in its object, and what passes the limits.
 absl::StatusOr<ConfigValue> ParseJson(absl::string_view text, const JsonLimits& limits = {});
+
+// A field of an object: null, or no text, where it is missing or of another type.
+template <typename T>
+const T* FieldOf(const LayerConfig& config, absl::string_view name) {
+  const ConfigValue* value = config.Find(name);
+  return value == nullptr ? nullptr : value->As<T>();
+}
+std::string TextField(const LayerConfig& config, absl::string_view name);
 
 }  // namespace nomograph::keras
 

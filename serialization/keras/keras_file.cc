@@ -29,20 +29,14 @@ absl::StatusOr<LayerConfig> AsObject(const ConfigValue& value, absl::string_view
   return InvalidArgument(what, ": expected an object, found ", value.TypeName());
 }
 
-std::string TextOf(const LayerConfig& object, absl::string_view field) {
-  const ConfigValue* value = object.Find(field);
-  const std::string* text = value == nullptr ? nullptr : value->As<std::string>();
-  return text == nullptr ? "" : *text;
-}
-
 // Fills in what stands beside class_name and config.
 absl::Status TakeModel(const ConfigValue& value, KerasFile& file) {
   NOMO_ASSIGN_OR_RETURN(file.model, AsObject(value, "the model's configuration"));
-  if (TextOf(file.model, "class_name").empty() || file.model.Find("config") == nullptr) {
+  if (TextField(file.model, "class_name").empty() || file.model.Find("config") == nullptr) {
     return InvalidArgument("it is no Keras model: its JSON has no class_name and config");
   }
-  if (file.keras_version.empty()) file.keras_version = TextOf(file.model, "keras_version");
-  if (file.backend.empty()) file.backend = TextOf(file.model, "backend");
+  if (file.keras_version.empty()) file.keras_version = TextField(file.model, "keras_version");
+  if (file.backend.empty()) file.backend = TextField(file.model, "backend");
   const ConfigValue* training = file.model.Find("compile_config");
   if (training != nullptr && training->As<LayerConfig>() != nullptr)
     file.training = *training->As<LayerConfig>();
@@ -86,7 +80,7 @@ absl::StatusOr<KerasFile> FromArchive(absl::string_view bytes) {
   if (members.contains("metadata.json")) {
     NOMO_ASSIGN_OR_RETURN(const ConfigValue parsed, ParseJson(members["metadata.json"]));
     NOMO_ASSIGN_OR_RETURN(const LayerConfig metadata, AsObject(parsed, "metadata.json"));
-    file.keras_version = TextOf(metadata, "keras_version");
+    file.keras_version = TextField(metadata, "keras_version");
   }
   auto config = ParseJson(members["config.json"]);
   if (!config.ok()) return Annotate(config.status(), "config.json");
@@ -155,8 +149,8 @@ absl::StatusOr<KerasFile> FromJson(absl::string_view bytes, const std::string& p
     return absl::UnimplementedError(
         "it is a TensorFlow graph for TensorFlow.js (a graph model), not a Keras model");
   }
-  file.keras_version = TextOf(model, "keras_version");
-  file.backend = TextOf(model, "backend");
+  file.keras_version = TextField(model, "keras_version");
+  file.backend = TextField(model, "backend");
   const ConfigValue* config = model.Find("model_config");
   NOMO_RETURN_IF_ERROR(TakeModel(config != nullptr ? *config : ConfigValue(model), file));
   NOMO_ASSIGN_OR_RETURN(file.weights, ReadTfjsWeights(json, path));

@@ -20,10 +20,6 @@ namespace {
 
 constexpr int kMaxDepth = 50;
 
-std::string Joined(absl::string_view place, absl::string_view name) {
-  return place.empty() ? std::string(name) : absl::StrCat(place, "/", name);
-}
-
 // The names of groups right below `place` in the file, in the order of their numbers, by the name
 // without a number: "dense" has "dense", "dense_1", ….
 std::map<std::string, std::vector<std::pair<int64_t, std::string>>> NumberedGroups(

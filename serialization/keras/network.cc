@@ -310,11 +310,6 @@ std::string LayerNameHere(absl::string_view name) {
   return absl::StrReplaceAll(name, {{"/", "_"}});
 }
 
-std::string TextField(const LayerConfig& config, absl::string_view name) {
-  const std::string* text = FieldOf<std::string>(config, name);
-  return text == nullptr ? "" : *text;
-}
-
 ConfigValue Unwrapped(const ConfigValue& value) {
   if (const List* list = value.As<List>()) {
     List plain;

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nomograph/core/layers/layer_config.h"
+#include "nomograph/serialization/keras/json.h"
 
 namespace nomograph::keras {
 
@@ -65,14 +66,6 @@ std::string LayerNameHere(absl::string_view name);
 // A configuration's value as it is without Keras' wrapping of tuples, shapes and arrays:
 // {"class_name": "__tuple__", "items": [1, 2]} is [1, 2].
 ConfigValue Unwrapped(const ConfigValue& value);
-
-// Small helpers for reading configurations: null where the field is missing or of another type.
-template <typename T>
-const T* FieldOf(const LayerConfig& config, absl::string_view name) {
-  const ConfigValue* value = config.Find(name);
-  return value == nullptr ? nullptr : value->As<T>();
-}
-std::string TextField(const LayerConfig& config, absl::string_view name);
 
 }  // namespace nomograph::keras
 

@@ -29,10 +29,6 @@ bool IsOtherState(absl::string_view name) {
          absl::StrContains(name, "seed_generator") || name == "optimizer_weights";
 }
 
-std::string Joined(absl::string_view group, absl::string_view name) {
-  return group.empty() ? std::string(name) : absl::StrCat(group, "/", name);
-}
-
 bool IsOtherPlace(absl::string_view place) {
   for (const absl::string_view part : absl::StrSplit(place, '/')) {
     if (IsOtherState(part)) return true;
