@@ -19,19 +19,27 @@
 namespace nomograph::keras {
 namespace {
 
+// A part of a file as JSON. Faults name the part.
+absl::StatusOr<ConfigValue> ParsePart(absl::string_view text, absl::string_view what) {
+  auto parsed = ParseJson(text);
+  if (!parsed.ok()) return Annotate(parsed.status(), what);
+  return parsed;
+}
+
 // An object, or a text that holds one: attributes of HDF5 and some files of tfjs have it so.
 absl::StatusOr<LayerConfig> AsObject(const ConfigValue& value, absl::string_view what) {
   if (const LayerConfig* object = value.As<LayerConfig>()) return *object;
   if (const std::string* text = value.As<std::string>()) {
-    NOMO_ASSIGN_OR_RETURN(const ConfigValue parsed, ParseJson(*text));
+    NOMO_ASSIGN_OR_RETURN(const ConfigValue parsed, ParsePart(*text, what));
     if (const LayerConfig* object = parsed.As<LayerConfig>()) return *object;
+    return InvalidArgument(what, ": expected an object, found ", parsed.TypeName());
   }
   return InvalidArgument(what, ": expected an object, found ", value.TypeName());
 }
 
-// Fills in what stands beside class_name and config.
-absl::Status TakeModel(const ConfigValue& value, KerasFile& file) {
-  NOMO_ASSIGN_OR_RETURN(file.model, AsObject(value, "the model's configuration"));
+// Fills in what stands beside class_name and config. `what` is where the configuration stands.
+absl::Status TakeModel(const ConfigValue& value, absl::string_view what, KerasFile& file) {
+  NOMO_ASSIGN_OR_RETURN(file.model, AsObject(value, what));
   if (TextField(file.model, "class_name").empty() || file.model.Find("config") == nullptr) {
     return InvalidArgument("it is no Keras model: its JSON has no class_name and config");
   }
@@ -60,7 +68,7 @@ absl::StatusOr<KerasFile> FromHdf5(absl::string_view bytes, std::shared_ptr<cons
                                               : std::move(found);
     if (found.ok() && *found) *text = **found;
   }
-  NOMO_RETURN_IF_ERROR(TakeModel(ConfigValue(*config), file));
+  NOMO_RETURN_IF_ERROR(TakeModel(ConfigValue(*config), "attribute model_config", file));
   NOMO_ASSIGN_OR_RETURN(const auto training, hdf5->TextAttribute("", "training_config"));
   if (training) {
     const auto parsed = AsObject(ConfigValue(*training), "training_config");
@@ -78,13 +86,13 @@ absl::StatusOr<KerasFile> FromArchive(absl::string_view bytes) {
                            members.size(), " other members");
   }
   if (members.contains("metadata.json")) {
-    NOMO_ASSIGN_OR_RETURN(const ConfigValue parsed, ParseJson(members["metadata.json"]));
-    NOMO_ASSIGN_OR_RETURN(const LayerConfig metadata, AsObject(parsed, "metadata.json"));
+    NOMO_ASSIGN_OR_RETURN(
+        const LayerConfig metadata,
+        AsObject(ConfigValue(std::move(members["metadata.json"])), "metadata.json"));
     file.keras_version = TextField(metadata, "keras_version");
   }
-  auto config = ParseJson(members["config.json"]);
-  if (!config.ok()) return Annotate(config.status(), "config.json");
-  NOMO_RETURN_IF_ERROR(TakeModel(*config, file));
+  NOMO_ASSIGN_OR_RETURN(const ConfigValue config, ParsePart(members["config.json"], "config.json"));
+  NOMO_RETURN_IF_ERROR(TakeModel(config, "config.json", file));
   if (members.contains("model.weights.h5")) {
     const auto weights =
         std::make_shared<const std::string>(std::move(members["model.weights.h5"]));
@@ -137,7 +145,7 @@ absl::StatusOr<KerasFile> FromJson(absl::string_view bytes, const std::string& p
   KerasFile file{.container = Container::kJson};
   const ConfigValue* topology = json.Find("modelTopology");
   if (topology == nullptr) {
-    NOMO_RETURN_IF_ERROR(TakeModel(parsed, file));
+    NOMO_RETURN_IF_ERROR(TakeModel(parsed, "the file", file));
     file.weights_from = weights.empty() && !path.empty() ? WeightsBeside(path) : weights;
     if (file.weights_from.empty()) return file;
     NOMO_ASSIGN_OR_RETURN(file.weights, ReadWeightsFile(file.weights_from));
@@ -152,7 +160,8 @@ absl::StatusOr<KerasFile> FromJson(absl::string_view bytes, const std::string& p
   file.keras_version = TextField(model, "keras_version");
   file.backend = TextField(model, "backend");
   const ConfigValue* config = model.Find("model_config");
-  NOMO_RETURN_IF_ERROR(TakeModel(config != nullptr ? *config : ConfigValue(model), file));
+  NOMO_RETURN_IF_ERROR(config != nullptr ? TakeModel(*config, "model_config", file)
+                                         : TakeModel(ConfigValue(model), "modelTopology", file));
   NOMO_ASSIGN_OR_RETURN(file.weights, ReadTfjsWeights(json, path));
   return file;
 }

@@ -101,6 +101,11 @@ def config_is_number(file, layer, group):
     file.attrs["model_config"] = 7
 
 
+def config_is_no_json(file, layer, group):
+    honest(file, layer, group)
+    file.attrs["model_config"] = ""
+
+
 def hdf5_bytes(fill):
     data = io.BytesIO()
     with h5py.File(data, "w") as file:
@@ -159,7 +164,7 @@ def main(folder):
     os.makedirs(folder, exist_ok=True)
     os.chdir(folder)
     for fill in (external_link, soft_link, external_dataset, virtual_dataset, huge_shape, bomb, unknown_filter, text_weights,
-                 wrong_shape, giant_names, missing_dataset, names_that_climb, config_is_number):
+                 wrong_shape, giant_names, missing_dataset, names_that_climb, config_is_number, config_is_no_json):
         hdf5(fill.__name__ + ".h5", fill)
     hdf5("truncated.h5", honest)
     with open("truncated.h5", "r+b") as file:
@@ -172,6 +177,9 @@ def main(folder):
     keras("cyclic.keras", weights=cyclic_weights)
     keras("no_config.keras")
     patched("no_config.keras", b"config.json", b"konfig.json")
+    archive("config_is_no_json.keras", [("config.json", "{")])
+    archive("metadata_is_no_json.keras", [("metadata.json", "{"), ("config.json", json.dumps(MODEL3))])
+    archive("metadata_is_list.keras", [("metadata.json", "[1]"), ("config.json", json.dumps(MODEL3))])
     # A member that claims to be large.
     archive("claims.keras", [("config.json", json.dumps(MODEL3))])
     size = struct.pack("<I", len(json.dumps(MODEL3)))
@@ -200,6 +208,7 @@ def main(folder):
     write("tfjs_absolute.json", tfjs(paths=["/etc/passwd"]))
     write("tfjs_claims.json", tfjs(weights=[{"name": "dense/kernel", "shape": [1 << 40, 1 << 20], "dtype": "float32"}]))
     write("tfjs_left_over.json", tfjs(weights=manifest["weights"][:1]))
+    write("tfjs_no_json.json", {"modelTopology": {"model_config": "[", "keras_version": "2.4.0"}, "weightsManifest": []})
     write("tfjs_graph.json", {"modelTopology": {"node": [], "class_name": "x"}, "weightsManifest": []})
 
 
