@@ -6,23 +6,35 @@
 #include <string>
 #include <utility>
 
-#include "nomograph/core/layers/activation.h"
 #include "nomograph/core/layers/layer.h"
 #include "nomograph/core/layers/layer_fields.h"
 
 namespace nomograph {
 
+// Which mask the result has: Keras has changed it, so that files of all ages need their own.
+//
+// "any", Keras 3.4 and later: where every input has a mask, the steps that some mask has.
+// Multiply, Maximum and Minimum take no account of what an input's mask leaves out.
+// "all", Keras 1 and 2: the steps that all masks have, of the inputs that have one.
+// "none", Keras 3.0 to 3.3: none.
+//
+// Along the axis of the steps, Concatenate joins the masks. Dot has none ever.
+struct MergeOptions {
+  std::string mask_rule = "any";
+  std::string name;
+};
 // Element by element, two inputs or more (Subtract: two) of one dtype. Sizes of 1 are repeated. An
 // input of fewer axes gets axes of size 1 behind the batch.
-Layer Add(LayerOptions options = {});
-Layer Subtract(LayerOptions options = {});
-Layer Multiply(LayerOptions options = {});
-Layer Average(LayerOptions options = {});
-Layer Maximum(LayerOptions options = {});
-Layer Minimum(LayerOptions options = {});
+Layer Add(MergeOptions options = {});
+Layer Subtract(MergeOptions options = {});
+Layer Multiply(MergeOptions options = {});
+Layer Average(MergeOptions options = {});
+Layer Maximum(MergeOptions options = {});
+Layer Minimum(MergeOptions options = {});
 
 struct ConcatenateOptions {
   int64_t axis = -1;
+  std::string mask_rule = "any";  // as of MergeOptions
   std::string name;
 };
 // One after the other along the axis; the other axes agree.

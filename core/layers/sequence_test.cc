@@ -218,9 +218,86 @@ TEST(Sequence, MasksGoWhereKerasHasThem) {
   EXPECT_TRUE(MaskOf(LSTM(2, {.return_sequences = true})(masked)).valid());
   EXPECT_FALSE(MaskOf(LSTM(2)(masked)).valid());
   EXPECT_FALSE(MaskOf(Flatten()(masked)).valid());
-  EXPECT_FALSE(MaskOf(Add()({masked, Dense(2)(x)})).valid());
   EXPECT_TRUE(MaskOf(Embedding(4, 2, {.mask_zero = true})(ids)).valid());
   EXPECT_FALSE(MaskOf(Embedding(4, 2)(ids)).valid());
+}
+
+// Masks (1: the step counts) of two sequences, and what a merging layer makes of them.
+struct MaskMerge {
+  const char* name;
+  Layer layer;
+  bool second_has_mask;
+  std::vector<float> mask;  // empty: none
+};
+
+TEST(Sequence, MasksAreMerged) {
+  const Tensor a = Floats({1, 4, 1}, {2, 0, 3, 0}), b = Floats({1, 4, 1}, {4, 5, 0, 0});
+  const auto concatenate = [](int64_t axis, const char* rule) {
+    return Concatenate({.axis = axis, .mask_rule = rule});
+  };
+  const MaskMerge kMerges[] = {
+      {"all, both", Add({.mask_rule = "all"}), true, {1, 0, 0, 0}},
+      {"all, one", Multiply({.mask_rule = "all"}), false, {1, 0, 1, 0}},
+      {"all, features", concatenate(-1, "all"), true, {1, 0, 0, 0}},
+      {"all, features of one", concatenate(2, "all"), false, {1, 0, 1, 0}},
+      {"all, steps", concatenate(1, "all"), true, {1, 0, 1, 0, 1, 1, 0, 0}},
+      {"all, dot", Dot(1), true, {}},
+      {"any, both", Add(), true, {1, 1, 1, 0}},
+      {"any, one", Average(), false, {}},
+      {"any, features", concatenate(-1, "any"), true, {1, 1, 1, 0}},
+      {"any, features of one", concatenate(-1, "any"), false, {}},
+      {"any, steps", concatenate(-2, "any"), true, {1, 0, 1, 0, 1, 1, 0, 0}},
+      {"any, steps of one", concatenate(1, "any"), false, {1, 0, 1, 0, 1, 1, 1, 1}},
+      {"none", Add({.mask_rule = "none"}), true, {}},
+      {"none, steps", concatenate(1, "none"), true, {}},
+  };
+  for (const MaskMerge& merge : kMerges) {
+    SCOPED_TRACE(merge.name);
+    const Input x({4, 1}, {.name = "x"}), y({4, 1}, {.name = "y"});
+    const Value second = merge.second_has_mask ? Masking()(y) : Value(y);
+    const Value mask = MaskOf(merge.layer({Masking()(x), second}));
+    ASSERT_EQ(mask.valid(), !merge.mask.empty());
+    if (!mask.valid()) continue;
+    const auto model = BuildModel({x, y}, {mask});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto found = model->Predict(NamedTensors{{"x", a}, {"y", b}});
+    ASSERT_TRUE(found.ok()) << found.status();
+    const int64_t steps = static_cast<int64_t>(merge.mask.size());
+    EXPECT_EQ(found->begin()->second.Cast(DType::kFloat32), Floats({1, steps}, merge.mask));
+  }
+  EXPECT_FALSE(Add({.mask_rule = "or"}).CheckOptions().ok());
+}
+
+// By the rule "any", what a mask leaves out has no say in products and extremes.
+TEST(Sequence, MasksAreHeededInMerging) {
+  struct {
+    const char* name;
+    Layer layer;
+    bool second_has_mask;
+    std::vector<float> expected;
+  } const kMerges[] = {
+      {"product", Multiply(), true, {8, -5, -3, 0}},
+      {"product with one mask", Multiply(), false, {8, -5, 0, 0}},
+      {"product of old", Multiply({.mask_rule = "all"}), true, {8, 0, 0, 0}},
+      {"maximum", Maximum(), true, {-2, -5, -3, 0}},
+      {"maximum with one mask", Maximum(), false, {-2, -5, 0, 0}},
+      {"maximum of old", Maximum({.mask_rule = "all"}), true, {-2, 0, 0, 0}},
+      {"minimum", Minimum(), true, {-4, -5, -3, 0}},
+      {"sum", Add(), true, {-6, -5, -3, 0}},
+  };
+  for (const auto& merge : kMerges) {
+    SCOPED_TRACE(merge.name);
+    const Input x({4, 1}, {.name = "x"}), y({4, 1}, {.name = "y"});
+    const Value second = merge.second_has_mask ? Masking()(y) : Value(y);
+    const auto model = BuildModel({x, y}, {merge.layer({Masking()(x), second})});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto found = model->Predict(
+        {{"x", Floats({1, 4, 1}, {-2, 0, -3, 0})}, {"y", Floats({1, 4, 1}, {-4, -5, 0, 0})}});
+    ASSERT_TRUE(found.ok()) << found.status();
+    const absl::Status same =
+        AllClose(found->begin()->second, Floats({1, 4, 1}, merge.expected), 0, 0);
+    EXPECT_TRUE(same.ok()) << same;
+  }
 }
 
 TEST(Sequence, Wrappers) {
@@ -245,6 +322,43 @@ TEST(Sequence, Wrappers) {
            Floats({2, 2}, {0.251384999, -0.0223035059, 0.209580107, -0.17492506}),
            Floats({2, 2}, {-0.132416963, -0.0496897433, -0.199777136, 0.243117104}),
            Floats({2, 2}, {-0.218445112, -0.109160639, -0.33242982, 0.59459488})}},
+         {"masked, as TensorFlow has it",
+          {Masking({.mask_value = 0.5}), Bidirectional(LSTM(2, {.return_sequences = true}))},
+          {Masked()},
+          both,
+          {Floats({2, 3, 4},
+                  {0.0802725451, 0.0132213449,  -0.132860527,  -0.25751614,  0, 0, 0, 0,
+                   0.0998384057, 0.0365191515,  -0.0786490528, -0.173025018, 0, 0, 0, 0,
+                   0.0913300012, -0.0138067846, -0.0996353753, -0.183900819, 0, 0, 0, 0})}},
+         {"masked, as the layers have it",
+          {Masking({.mask_value = 0.5}),
+           Bidirectional(LSTM(2, {.return_sequences = true}), {.zero_output_for_mask = false})},
+          {Masked()},
+          both,
+          {Floats({2, 3, 4}, {0.0802725451,
+                              0.0132213449,
+                              -0.132860527,
+                              -0.25751614,
+                              0.0802725451,
+                              0.0132213449,
+                              -0.0786490528,
+                              -0.173025018,
+                              0.0998384057,
+                              0.0365191515,
+                              -0.0786490528,
+                              -0.173025018,
+                              0,
+                              0,
+                              -0.0996353753,
+                              -0.183900819,
+                              0.0913300012,
+                              -0.0138067846,
+                              -0.0996353753,
+                              -0.183900819,
+                              0.0913300012,
+                              -0.0138067846,
+                              0,
+                              0})}},
          {"time distributed",
           {TimeDistributed(Dense(3, {.activation = "relu"}))},
           {Wave(kX, 0)},

@@ -29,14 +29,18 @@ absl::StatusOr<Recurrence> RecurrenceOf(const Layer& layer) {
   return Recurrence{found[0], found[1], found[2]};
 }
 
-// A copy of a layer for one direction.
-absl::StatusOr<Layer> CopyFor(const Layer& layer, absl::string_view direction, bool go_backwards) {
+// A copy of a layer for one direction. Where it returns sequences, `zeros` has it yield 0 for the
+// steps that a mask leaves out.
+absl::StatusOr<Layer> CopyFor(const Layer& layer, absl::string_view direction, bool go_backwards,
+                              bool zeros) {
   NOMO_ASSIGN_OR_RETURN(LayerConfig config, layer.Config());
   const ConfigValue* name = config.Find("name");
   const std::string* text = name == nullptr ? nullptr : name->As<std::string>();
   config.Set("name",
              text == nullptr ? std::string(direction) : absl::StrCat(direction, "_", *text));
   config.Set("go_backwards", go_backwards);
+  if (zeros && config.Find("zero_output_for_mask") != nullptr)
+    config.Set("zero_output_for_mask", *config.Find("return_sequences"));
   return FromConfig(layer.class_name(), config);
 }
 
@@ -60,9 +64,10 @@ class BidirectionalLayer : public LayerBase {
   absl::Status Build(absl::Span<const TensorType>) override {
     NOMO_ASSIGN_OR_RETURN(recurrence_, RecurrenceOf(*layer_));
     const bool backwards = recurrence_.go_backwards;
-    NOMO_ASSIGN_OR_RETURN(forward_, CopyFor(*layer_, "forward", backwards));
-    NOMO_ASSIGN_OR_RETURN(
-        backward_, CopyFor(options_.backward_layer.value_or(*layer_), "backward", !backwards));
+    const bool zeros = options_.zero_output_for_mask;
+    NOMO_ASSIGN_OR_RETURN(forward_, CopyFor(*layer_, "forward", backwards, zeros));
+    NOMO_ASSIGN_OR_RETURN(backward_, CopyFor(options_.backward_layer.value_or(*layer_), "backward",
+                                             !backwards, zeros));
     return absl::OkStatus();
   }
 
@@ -192,6 +197,10 @@ struct BidirectionalSpec {
     v.Required("layer", layer, "a recurrent layer");
     v("merge_mode", options.merge_mode, "concat, sum, mul or ave; null: two outputs");
     v("backward_layer", options.backward_layer, "null: like layer, the other way");
+    v("zero_output_for_mask", options.zero_output_for_mask,
+      "whether sequences are 0 where a mask leaves steps out; false, as in Keras without "
+      "TensorFlow: "
+      "as the layers have it");
   }
   Layer Make() const { return MakeLayer<BidirectionalLayer>(layer, options); }
 };

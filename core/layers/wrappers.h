@@ -15,6 +15,9 @@ struct BidirectionalOptions {
   std::optional<std::string> merge_mode = "concat";
   // The layer for the way back; none: like `layer`, with go_backwards the other way.
   std::optional<Layer> backward_layer;
+  // Sequences are 0 where a mask leaves steps out, whatever the layers say. False is what Keras 1
+  // and 2 had without TensorFlow: as the layers have it.
+  bool zero_output_for_mask = true;
   std::string name;
 };
 // A recurrent layer (SimpleRNN, LSTM or GRU) from the first step to the last, and another one back.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "nomograph/core/layers/layer_registry.h"
@@ -29,6 +30,7 @@ constexpr absl::string_view kWindows =
     "LocallyConnected1D LocallyConnected2D ConvLSTM2D MaxPooling1D MaxPooling2D MaxPooling3D "
     "AveragePooling1D "
     "AveragePooling2D AveragePooling3D";
+constexpr absl::string_view kMerging = "Add Subtract Multiply Average Maximum Minimum Concatenate";
 constexpr absl::string_view kDropouts =
     "Dropout GaussianDropout AlphaDropout SpatialDropout1D SpatialDropout2D SpatialDropout3D";
 
@@ -291,10 +293,20 @@ class Former {
         form_.config.Set(row.field, ConfigValue(row.value));
       }
     }
+    if (Contains(kMerging, form_.class_name) && MaskRule() != "any")
+      form_.config.Set("mask_rule", MaskRule());
+    // From TensorFlow 1.13 on, which calls its Keras 2.2.4.
+    if (form_.class_name == "Bidirectional" &&
+        !(era_.tensorflows && (era_.major >= 3 || era_.minor >= 2))) {
+      form_.config.Set("zero_output_for_mask", false);
+    }
     return std::move(form_);
   }
 
  private:
+  // Keras 3 lost the masks of lists of inputs at first.
+  std::string MaskRule() const { return era_.major < 3 ? "all" : era_.minor < 4 ? "none" : "any"; }
+
   absl::Status TakeRecurrent(LayerConfig& config) {
     const bool* time_major = FieldOf<bool>(config, "time_major");
     form_.time_major = time_major != nullptr && *time_major;
@@ -382,9 +394,16 @@ class Former {
 }  // namespace
 
 Era EraOf(absl::string_view keras_version, bool is_archive) {
-  const bool known = !keras_version.empty() && absl::ascii_isdigit(keras_version[0]);
-  const bool is_three = known ? keras_version[0] >= '3' : is_archive;
-  return {.major = is_three ? 3 : 2};
+  const std::vector<absl::string_view> parts = absl::StrSplit(keras_version, '.');
+  int major = 0, minor = 0;
+  if (!absl::SimpleAtoi(parts[0], &major)) return {.major = is_archive ? 3 : 2};
+  const bool has_minor = parts.size() > 1 && absl::SimpleAtoi(parts[1], &minor);
+  Era era{.major = major >= 3 ? 3 : 2};
+  if (has_minor && major >= 2 && major <= 3) era.minor = minor;
+  if (major < 2) era.minor = 0;
+  // From 2.4 on there is but one Keras 2.
+  era.tensorflows = major >= 3 || era.minor >= 4 || absl::EndsWith(keras_version, "-tf");
+  return era;
 }
 
 absl::StatusOr<LayerForm> FormOf(const LayerEntry& entry, const Era& era) {

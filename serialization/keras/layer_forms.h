@@ -4,6 +4,7 @@
 #ifndef NOMOGRAPH_SERIALIZATION_KERAS_LAYER_FORMS_H_
 #define NOMOGRAPH_SERIALIZATION_KERAS_LAYER_FORMS_H_
 
+#include <climits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,9 +17,12 @@
 namespace nomograph::keras {
 
 // Which Keras wrote a file, as far as meanings differ. 2 stands for 1 and 2 (and tf.keras), whose
-// configurations tell by themselves what else is different.
+// configurations tell by themselves what else is different. Where the file does not say, the
+// newest.
 struct Era {
   int major = 2;
+  int minor = INT_MAX;
+  bool tensorflows = true;      // of 2: tf.keras, and not the Keras of several backends
   bool channels_first = false;  // image_data_format(), as the model's layers have it
 };
 Era EraOf(absl::string_view keras_version, bool is_archive);

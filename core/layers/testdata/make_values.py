@@ -80,20 +80,20 @@ def gru_cell_reset_before(x, h):
     return z * h + (1 - z) * np.tanh(xh + (r * h) @ uh)
 
 
-def lstm_cell(x, h, c, activation):
-    kernel, recurrent, bias = wave((2, 8), 1), wave((2, 8), 2), wave((8,), 3)
+def lstm_cell(x, h, c, activation, seed=1):
+    kernel, recurrent, bias = wave((2, 8), seed), wave((2, 8), seed + 1), wave((8,), seed + 2)
     i, f, g, o = np.split(x @ kernel + h @ recurrent + bias, 4, -1)
     c = sigmoid(f) * c + sigmoid(i) * activation(g)
     return sigmoid(o) * activation(c), c
 
 
-def masked_lstm(x, mask, zero_output):
+def masked_lstm(x, mask, zero_output, seed=1):
     """Keras' rnn(): where a step is masked, the states stay and the output is the one before, or zero."""
     h = c = previous = np.zeros((x.shape[0], 2))
     outputs = []
     for t in range(x.shape[1]):
         m = mask[:, t, None]
-        new_h, new_c = lstm_cell(x[:, t], h, c, np.tanh)
+        new_h, new_c = lstm_cell(x[:, t], h, c, np.tanh, seed)
         output = np.where(m, new_h, 0 * previous if zero_output else previous)
         h, c, previous = np.where(m, new_h, h), np.where(m, new_c, c), output
         outputs.append(output)
@@ -131,6 +131,10 @@ def recurrent():
     forth, back = run(lstm(1), X), run(lstm(4), X[:, ::-1].copy())
     show("Bidirectional", np.concatenate([forth[0], back[0][:, ::-1]], -1))
     show("Bidirectional ave", (forth[0][:, -1] + back[0][:, -1]) / 2, forth[1], forth[2], back[1], back[2])
+    for zero in (True, False):
+        forth = masked_lstm(masked * mask[..., None], mask, zero)[0]
+        back = masked_lstm((masked * mask[..., None])[:, ::-1], mask[:, ::-1], zero, 4)[0][:, ::-1]
+        show("Bidirectional masked" + " zero" * zero, np.concatenate([forth, back], -1))
     dense = np.maximum(X @ wave((2, 3), 1) + wave((3,), 2), 0)
     show("TimeDistributed", dense)
 

@@ -440,7 +440,54 @@ def lookups():
     model("reversible_embedding", config, [ids], [rows @ table.T], {"e": [("e/embeddings", table)]}, "3.12.0")
 
 
-for make in (products, locally_connected, activations, masked_softmax, categories, norms, convolutions, conv_lstms, recurrent, attentions, pools, signals, images, merges, lookups):
+def masked_mean(x, mask):
+    return (x * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
+
+
+def masked_merges():
+    """What is left of masks behind layers that merge, by the version of Keras, as an average over the steps shows it."""
+    ma, mb = np.array([[1, 0, 1, 0], [1, 1, 1, 0]]), np.array([[1, 1, 0, 0], [0, 1, 1, 0]])
+    a, b = draw(2, 4, 3) * ma[..., None], draw(2, 4, 3) * mb[..., None]
+    one, both, some = np.ones_like(ma), ma & mb, ma | mb
+    product = np.where(ma[..., None] == 1, a, 1) * np.where(mb[..., None] == 1, b, 1) * some[..., None]
+    side, steps = np.concatenate([a, b], -1), np.concatenate([a, b], 1)
+    end = {"axis": -1}
+    for version, kind, second, y, mask, *config in (
+            ("2.2.4", "Add", "mb", a + b, both), ("2.12.0", "Add", "b", a + b, ma), ("2.12.0", "Multiply", "mb", a * b, both), ("1.2.2", "Merge", "b", a + b, ma, {"mode": "sum"}),
+            ("3.3.3", "Add", "mb", a + b, one), ("3.4.0", "Add", "mb", a + b, some), ("3.4.0", "Add", "b", a + b, one), ("3.4.0", "Multiply", "mb", product, some),
+            ("2.12.0", "Concatenate", "mb", side, both, end), ("3.8.0", "Concatenate", "mb", side, some, end), ("3.8.0", "Concatenate", "b", side, one, end),
+            ("2.12.0", "Concatenate", "mb", steps, np.concatenate([ma, mb], 1), {"axis": 1}), ("3.8.0", "Concatenate", "b", steps, np.concatenate([ma, one], 1), {"axis": 1})):
+        layers = [entry("a", [4, 3]), entry("b", [4, 3]), node("Masking", "ma", [[["a", 0, 0, {}]]], mask_value=0.0), node("Masking", "mb", [[["b", 0, 0, {}]]], mask_value=0.0),
+                  node(kind, "l", [[["ma", 0, 0, {}], [second, 0, 0, {}]]], **(config[0] if config else {})), node("GlobalAveragePooling1D", "g", [[["l", 0, 0, {}]]])]
+        if second == "b":
+            del layers[3]
+        model(f"masked{len(MODELS)}", functional(layers, "ab", "g"), [a, b], [masked_mean(y, mask)], version=version)
+
+
+def masked_bidirectional():
+    """TensorFlow's Keras has 0 for masked steps of sequences, the older one the output of the step before."""
+    def masked_lstm(x, mask, ws, zero):
+        h = c = shown = np.zeros((len(x), 4), np.float32)
+        outputs = []
+        for t in range(x.shape[1]):
+            m = mask[:, t, None] == 1
+            _, new_h, new_c = lstm(x[:, t:t + 1], *ws, states=(h, c))
+            h, c, shown = np.where(m, new_h, h), np.where(m, new_c, c), np.where(m, new_h, 0 * shown if zero else shown)
+            outputs.append(shown)
+        return np.stack(outputs, 1)
+    mask = np.array([[0, 1, 0, 1, 0], [1, 1, 1, 0, 0]])
+    x = draw(2, 5, 3) * mask[..., None]
+    forth, back = [(draw(3, 16), draw(4, 16), draw(16)) for _ in range(2)]
+    inner = layer("LSTM", "r", units=4, activation="tanh", recurrent_activation="sigmoid", use_bias=True, return_sequences=True)
+    stored = [(way + n, w) for way, ws in (("l/forward_r/", forth), ("l/backward_r/", back)) for n, w in zip(("kernel:0", "recurrent_kernel:0", "bias:0"), ws)]
+    for version, zero in (("2.2.4", False), ("2.3.1", False), ("2.1.6-tf", False), ("2.2.4-tf", True), ("2.12.0", True), ("3.6.0", True)):
+        config = {"class_name": "Sequential", "config": {"name": "s", "layers": [layer("Masking", "m", mask_value=0.0, batch_input_shape=[None, 5, 3]),
+                                                                                  layer("Bidirectional", "l", merge_mode="concat", layer=inner)]}}
+        y = np.concatenate([masked_lstm(x, mask, forth, zero), masked_lstm(x[:, ::-1], mask[:, ::-1], back, zero)[:, ::-1]], -1)
+        model(f"masked_bidirectional{len(MODELS)}", config, [x], [y], {"m": [], "l": stored}, version)
+
+
+for make in (products, locally_connected, activations, masked_softmax, categories, norms, convolutions, conv_lstms, recurrent, attentions, pools, signals, images, merges, lookups, masked_merges, masked_bidirectional):
     with torch.no_grad():
         make()
 with open(f"{sys.argv[1]}/layers.json", "w") as file:
