@@ -35,14 +35,13 @@ bool IsIndexing(absl::string_view name) {
   return absl::EndsWith(name, "__operators__.getitem") || name == "keras.ops.get_item";
 }
 
+// Operations hand on no masks, in tf.keras and in Keras 3.
 class OperationBase : public LayerBase {
  public:
   OperationBase(std::shared_ptr<LayerNode> node, ImportContext& context)
       : LayerBase(node->entry.class_name, NameHere(*node)),
         node_(std::move(node)),
-        context_(context) {
-    set_supports_masking();
-  }
+        context_(context) {}
 
   void set_call(const ResolvedCall& call) { call_ = call; }
 

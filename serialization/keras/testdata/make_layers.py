@@ -487,7 +487,18 @@ def masked_bidirectional():
         model(f"masked_bidirectional{len(MODELS)}", config, [x], [y], {"m": [], "l": stored}, version)
 
 
-for make in (products, locally_connected, activations, masked_softmax, categories, norms, convolutions, conv_lstms, recurrent, attentions, pools, signals, images, merges, lookups, masked_merges, masked_bidirectional):
+def masks_behind_operations():
+    """They are gone."""
+    ids, table = np.array([[3, 1, 0, 0], [2, 4, 1, 0]], np.int32), draw(5, 3)
+    tensor_of = {"class_name": "__keras_tensor__", "config": {"shape": [None, 4, 3], "dtype": "float32", "keras_history": ["e", 0, 0]}}
+    three = {**node("Multiply", "o", [{"args": [tensor_of, 2.0], "kwargs": {}}]), "module": "keras.src.ops.numpy"}
+    for version, operation in (("2.12.0", node("TFOpLambda", "o", [["e", 0, 0, {"y": 2.0, "name": None}]], function="math.multiply")), ("3.5.0", three)):
+        layers = [entry("x", [4], "int32"), node("Embedding", "e", [[["x", 0, 0, {}]]], input_dim=5, output_dim=3, mask_zero=True), operation,
+                  node("GlobalAveragePooling1D", "g", [[["o", 0, 0, {}]]])]
+        model(f"mask_behind_operation{len(MODELS)}", functional(layers, "x", "g"), [ids], [2 * table[ids].mean(1)], {"e": [("e/embeddings:0", table)]}, version)
+
+
+for make in (products, locally_connected, activations, masked_softmax, categories, norms, convolutions, conv_lstms, recurrent, attentions, pools, signals, images, merges, lookups, masked_merges, masked_bidirectional, masks_behind_operations):
     with torch.no_grad():
         make()
 with open(f"{sys.argv[1]}/layers.json", "w") as file:
