@@ -327,6 +327,12 @@ TEST(Numeric, Preprocessing) {
   const std::vector<float> kSame = {1, 2, 3, 4};
   Check(
       {{"rescale", Rescaling(1 / 255.0, {.offset = 1}), pixels, {}, {1, 1, 2, 2}, {1, 1.2, 1.4, 2}},
+       {"rescale channels",
+        Rescaling(std::vector<double>{-0.1, 0}, {.offset = std::vector<double>{1, 2}}),
+        pixels,
+        {},
+        {1, 1, 2, 2},
+        {1, 2, -9.2, 2}},
        {"normalise",
         Normalization({.mean = {2, 51}, .variance = {4, 100}}),
         pixels,

@@ -113,28 +113,64 @@ absl::Status CheckFactor(absl::string_view option, const Factor& factor, double 
   return absl::OkStatus();
 }
 
+absl::StatusOr<Value> Rescaled(const Value& x, const std::vector<double>& scale,
+                               const std::vector<double>& offset) {
+  const DType dtype = FloatTypeFor(x);
+  if (scale.size() == 1 && offset.size() == 1) {
+    Attributes attrs = {{"scale", scale[0]}, {"offset", offset[0]}};
+    if (dtype != DType::kFloat32) attrs.Set("dtype", dtype);
+    return internal::Op("image.Rescale", {x}, std::move(attrs));
+  }
+  const int rank = x.shape().rank();
+  if (rank < 1)
+    return InvalidArgument(
+        "expected an input of known rank, 1 or more, for numbers of "
+        "each channel, found ",
+        x.type().ToString());
+  for (const auto& [option, numbers] : {std::pair("scale", &scale), std::pair("offset", &offset)}) {
+    const Dim& size = x.shape()[rank - 1];
+    const int64_t count = static_cast<int64_t>(numbers->size());
+    if (count == 1 || !size.known() || size.size() == count) continue;
+    return InvalidArgument(option, ": expected ", size.size(), " numbers for the last axis of ",
+                           x.type().ToString(), ", found ", count);
+  }
+  const auto constant = [&](const std::vector<double>& numbers) {
+    const Shape shape = {static_cast<int64_t>(numbers.size())};
+    return Constant(Tensor::Of<double>(shape, numbers).Cast(dtype));
+  };
+  const Value wide = x.dtype() == dtype ? x : internal::Op("array.Cast", {x}, {{"to", dtype}});
+  return wide * constant(scale) + constant(offset);
+}
+
+absl::Status CheckNumbers(absl::string_view option, const ChannelNumbers& numbers) {
+  return numbers.values.empty() ? InvalidArgument(option, ": expected a number, found none")
+                                : absl::OkStatus();
+}
+
 struct RescalingSpec {
-  double scale = 1;
+  ChannelNumbers scale = 1;
   RescalingOptions options;
 
   void VisitFields(FieldVisitor& v) {
     v.Name(options.name);
-    v.Required("scale", scale, "a factor");
-    v("offset", options.offset, "is added");
+    v.Required("scale", scale, "a factor, or one for each channel");
+    v("offset", options.offset, "is added; likewise");
   }
   Layer Make() const {
-    const Attributes attrs = {{"scale", scale}, {"offset", options.offset}};
     return internal::WeightlessLayer(
-        {.class_name = "Rescaling", .name = options.name, .supports_masking = true},
-        [attrs](const Value& x) -> absl::StatusOr<Value> {
-          Attributes typed = attrs;
-          if (FloatTypeFor(x) != DType::kFloat32) typed.Set("dtype", x.dtype());
-          return internal::Op("image.Rescale", {x}, std::move(typed));
+        {.class_name = "Rescaling",
+         .name = options.name,
+         .options = internal::AllOf(
+             {CheckNumbers("scale", scale), CheckNumbers("offset", options.offset)}),
+         .supports_masking = true},
+        [scale = scale.values, offset = options.offset.values](const Value& x) {
+          return Rescaled(x, scale, offset);
         });
   }
 };
 NOMO_REGISTER_LAYER(RescalingSpec, "Rescaling",
-                    internal::Sample({{"scale", 0.5}, {"offset", -1}}, {{4, 4, 1}}));
+                    internal::Sample({{"scale", 0.5}, {"offset", -1}}, {{4, 4, 1}}),
+                    internal::Sample({{"scale", std::vector<double>{0.5, -2}}}, {{4, 2}}));
 
 struct NormalizationSpec {
   NormalizationOptions options;
@@ -400,8 +436,27 @@ absl::StatusOr<ConfigValue> FieldType<Factor>::Write(const Factor& from) {
   return ConfigValue(from.values);
 }
 
-Layer Rescaling(double scale, RescalingOptions options) {
-  return Configured(RescalingSpec{scale, std::move(options)});
+std::string FieldType<ChannelNumbers>::Name() { return "float or list of float"; }
+absl::Status FieldType<ChannelNumbers>::Read(const ConfigValue& from, ChannelNumbers& to) {
+  // Axes of size 1 ahead of the last one: [[[1, 2, 3]]].
+  const ConfigValue* value = &from;
+  while (const auto* list = value->As<ConfigValue::List>()) {
+    if (list->size() != 1) break;
+    value = &list->front();
+  }
+  std::vector<double> values;
+  if (!FieldType<std::vector<double>>::Read(*value, values).ok() || values.empty())
+    return WrongFieldType(Name(), from);
+  to.values = std::move(values);
+  return absl::OkStatus();
+}
+absl::StatusOr<ConfigValue> FieldType<ChannelNumbers>::Write(const ChannelNumbers& from) {
+  if (from.values.size() == 1) return ConfigValue(from.values[0]);
+  return ConfigValue(from.values);
+}
+
+Layer Rescaling(ChannelNumbers scale, RescalingOptions options) {
+  return Configured(RescalingSpec{std::move(scale), std::move(options)});
 }
 Layer Normalization(NormalizationOptions options) {
   return Configured(NormalizationSpec{std::move(options)});

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nomograph/core/layers/activation.h"
@@ -20,13 +21,20 @@
 
 namespace nomograph {
 
+// One number for all, or one for each place along the last axis, such as an image's channels.
+struct ChannelNumbers {
+  ChannelNumbers(double number) : values{number} {}
+  ChannelNumbers(std::vector<double> numbers) : values(std::move(numbers)) {}
+  std::vector<double> values;
+};
+NOMO_DECLARE_FIELD_TYPE(ChannelNumbers);
 struct RescalingOptions {
-  double offset = 0;
+  ChannelNumbers offset = 0;
   std::string name;
 };
 // x * scale + offset, of any shape and dtype; the result is floating-point, float32 unless x is of
 // another such type.
-Layer Rescaling(double scale, RescalingOptions options = {});
+Layer Rescaling(ChannelNumbers scale, RescalingOptions options = {});
 
 struct NormalizationOptions {
   std::optional<int64_t> axis =

@@ -295,6 +295,7 @@ class Former {
     }
     if (Contains(kMerging, form_.class_name) && MaskRule() != "any")
       form_.config.Set("mask_rule", MaskRule());
+    NOMO_RETURN_IF_ERROR(CheckRescaling());
     // From TensorFlow 1.13 on, which calls its Keras 2.2.4.
     if (form_.class_name == "Bidirectional" &&
         !(era_.tensorflows && (era_.major >= 3 || era_.minor >= 2))) {
@@ -306,6 +307,17 @@ class Former {
  private:
   // Keras 3 lost the masks of lists of inputs at first.
   std::string MaskRule() const { return era_.major < 3 ? "all" : era_.minor < 4 ? "none" : "any"; }
+
+  // Of channels that are the first axis, Keras 3 takes the factors along that axis and adds the
+  // offsets along the last one.
+  absl::Status CheckRescaling() const {
+    const ConfigValue* scale = form_.config.Find("scale");
+    if (form_.class_name != "Rescaling" || era_.major < 3 || !era_.channels_first ||
+        scale == nullptr || scale->As<List>() == nullptr) {
+      return absl::OkStatus();
+    }
+    return absl::UnimplementedError("a scale of each channel, where channels are the first axis");
+  }
 
   absl::Status TakeRecurrent(LayerConfig& config) {
     const bool* time_major = FieldOf<bool>(config, "time_major");

@@ -230,29 +230,6 @@ class WrapperLayer : public RegisteredLayer {
   std::unique_ptr<ReadyLayer> inner_;
 };
 
-double NumberIn(const ConfigValue& value, size_t index, double otherwise) {
-  const List* list = value.As<List>();
-  const ConfigValue& number = list == nullptr ? value
-                              : list->empty() ? value
-                                              : (*list)[std::min(index, list->size() - 1)];
-  if (number.As<double>() != nullptr) return *number.As<double>();
-  return number.As<int64_t>() != nullptr ? static_cast<double>(*number.As<int64_t>()) : otherwise;
-}
-
-// A Rescaling with numbers of its own for each channel: x scale + offset = (x - mean) / deviation.
-LayerEntry AsNormalization(LayerEntry entry, const List& scale) {
-  const ConfigValue* offset = entry.config.Find("offset");
-  List mean, variance;
-  for (size_t i = 0; i < scale.size(); ++i) {
-    const double factor = NumberIn(scale, i, 1);
-    mean.push_back(offset == nullptr ? 0.0 : -NumberIn(*offset, i, 0) / factor);
-    variance.push_back(1 / (factor * factor));
-  }
-  entry.class_name = "Normalization";
-  entry.config = {{"name", entry.name}, {"axis", -1}, {"mean", mean}, {"variance", variance}};
-  return entry;
-}
-
 // Keras 1's Merge and Keras' RNN around a cell are other layers with the same options.
 absl::StatusOr<LayerEntry> Replaced(LayerEntry entry) {
   const std::string class_name = ClassHere(entry.class_name);
@@ -284,12 +261,6 @@ absl::StatusOr<LayerEntry> Replaced(LayerEntry entry) {
           absl::StrCat("a Merge by function ", Quoted(mode), ", whose body Keras did not store"));
     }
     return absl::UnimplementedError(absl::StrCat("a Merge of mode ", Quoted(mode)));
-  }
-  if (class_name == "Rescaling") {
-    const ConfigValue* scale = entry.config.Find("scale");
-    const ConfigValue plain = scale == nullptr ? ConfigValue() : Unwrapped(*scale);
-    if (plain.As<List>() != nullptr) return AsNormalization(entry, *plain.As<List>());
-    return entry;
   }
   if (class_name == "RNN") {
     const LayerConfig* cell = FieldOf<LayerConfig>(entry.config, "cell");

@@ -498,7 +498,21 @@ def masks_behind_operations():
         model(f"mask_behind_operation{len(MODELS)}", functional(layers, "x", "g"), [ids], [2 * table[ids].mean(1)], {"e": [("e/embeddings:0", table)]}, version)
 
 
-for make in (products, locally_connected, activations, masked_softmax, categories, norms, convolutions, conv_lstms, recurrent, attentions, pools, signals, images, merges, lookups, masked_merges, masked_bidirectional, masks_behind_operations):
+def rescaled_channels():
+    """Numbers of each channel as Keras 3 writes tuples and arrays; a factor is negative, another is 0."""
+    x = draw(2, 4, 5, 3) * 100
+    scale, offset = [-0.5, 0.0, 2.0], [1.0, -2.0, 0.5]
+    wrapped = {"class_name": "__tuple__", "items": offset}
+    array = {"class_name": "__numpy__", "config": {"value": [[scale]], "dtype": "float32"}}
+    y = x * np.float32(scale) + np.float32(offset)
+    one("rescaling_tuples", "Rescaling", {"scale": {"class_name": "__tuple__", "items": scale}, "offset": wrapped}, x, y, version="3.8.0")
+    one("rescaling_arrays", "Rescaling", {"scale": array, "offset": offset}, x, y, version="3.8.0")
+    one("rescaling_offsets", "Rescaling", {"scale": -0.25, "offset": wrapped}, x, x * np.float32(-0.25) + np.float32(offset), version="2.12.0")
+    bytes_ = rng.integers(0, 256, (2, 4, 5, 3)).astype(np.uint8)
+    one("rescaling_bytes", "Rescaling", {"scale": scale, "offset": 0.0}, bytes_, bytes_ * np.float32(scale), version="2.12.0")
+
+
+for make in (products, locally_connected, activations, masked_softmax, categories, norms, convolutions, conv_lstms, recurrent, attentions, pools, signals, images, merges, lookups, masked_merges, masked_bidirectional, masks_behind_operations, rescaled_channels):
     with torch.no_grad():
         make()
 with open(f"{sys.argv[1]}/layers.json", "w") as file:
