@@ -125,6 +125,7 @@ class LambdaBase : public LayerBase {
     TranslateOptions options{.arguments = keyword_arguments_,
                              .defines = context_.options.defines,
                              .channels_first = context_.era.channels_first,
+                             .keras_major = context_.era.major,
                              .limits = context_.options.limits};
     for (const Value& input : inputs) options.masks.push_back(MaskOf(input));
     return options;

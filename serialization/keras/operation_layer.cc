@@ -62,6 +62,7 @@ class OperationBase : public LayerBase {
     AddOptions(call);
     if (IsIndexing(name)) return Indexed(call);
     TranslateOptions options{.channels_first = context_.era.channels_first,
+                             .keras_major = context_.era.major,
                              .limits = context_.options.limits};
     Translation result = CallKnown(name, call.arguments, call.keywords, options);
     NOMO_RETURN_IF_ERROR(result.status);

@@ -41,10 +41,13 @@ RuleResult Gelu(CallContext& call) {
   return call.Result(Op("nn.Gelu", {x}, {{"approximate", approximate ? "tanh" : "none"}}));
 }
 
-// Keras up to 2: clip(0.2 x + 0.5, 0, 1). Keras 3: relu6(x + 3) / 6.
+// Keras up to 2: clip(0.2 x + 0.5, 0, 1). Keras 3: relu6(x + 3) / 6, but in keras.backend, which it
+// keeps as it was.
 RuleResult HardSigmoid(CallContext& call) {
   NOMO_ASSIGN_OR_RETURN(const Value x, FloatTensor(call, "x"));
-  const bool sixth = absl::StartsWith(call.name(), "keras.ops.");
+  const bool sixth = absl::StartsWith(call.name(), "keras.ops.") ||
+                     (absl::StartsWith(call.name(), "keras.activations.") &&
+                      call.interpreter().options().keras_major >= 3);
   return call.Result(Op("nn.HardSigmoid", {x}, {{"alpha", sixth ? 1.0 / 6 : 0.2}, {"beta", 0.5}}));
 }
 

@@ -85,6 +85,7 @@ struct TranslateOptions {
   std::vector<Value> masks;
   DType floatx = DType::kFloat32;  // of Keras numbers that have no type of their own
   bool channels_first = false;     // Keras' image_data_format()
+  int keras_major = 2;             // of which version keras.activations are: 2 stands for 1, too
   PythonLimits limits;
 };
 

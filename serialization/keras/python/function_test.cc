@@ -212,6 +212,33 @@ TEST(Function, KeepsItsBudgets) {
               HasSubstr("more than 1 calls inside of one another"));
 }
 
+// Of 1: 0.2 + 0.5, or relu6(4) / 6.
+TEST(Function, HardSigmoidIsThatOfItsKeras) {
+  struct {
+    const char* name;
+    int keras_major;
+    float expected;
+  } const kCalls[] = {
+      {"keras.activations.hard_sigmoid", 2, 0.7f}, {"keras.activations.hard_sigmoid", 3, 4.0f / 6},
+      {"keras.backend.hard_sigmoid", 2, 0.7f},     {"keras.backend.hard_sigmoid", 3, 0.7f},
+      {"keras.ops.hard_sigmoid", 3, 4.0f / 6},
+  };
+  for (const auto& call : kCalls) {
+    SCOPED_TRACE(absl::StrCat(call.name, " of Keras ", call.keras_major));
+    const Value x = Input2();
+    const Translation translation =
+        CallKnown(call.name, {{CallArgument{x}}}, {}, {.keras_major = call.keras_major});
+    ASSERT_TRUE(translation.status.ok()) << translation.status;
+    const auto model = BuildModel({x}, translation.outputs);
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto session = Session::Create(*model);
+    ASSERT_TRUE(session.ok()) << session.status();
+    const auto y = (*session)->Run(Tensor::Of<float>({1, 3}, {1, -9, 9}));
+    ASSERT_TRUE(y.ok()) << y.status();
+    EXPECT_TRUE(AllClose(*y, Tensor::Of<float>({1, 3}, {call.expected, 0, 1}), 1e-6, 1e-6).ok());
+  }
+}
+
 TEST(Function, AppliesKnownCalls) {
   const Value x = Input2();
   const Translation mean =
@@ -233,8 +260,8 @@ TEST(Function, ComplexTensorsStayInside) {
   const Value x = Input2();
   const Translation whole = CallKnown("tf.signal.rfft", {{CallArgument{x}}}, {});
   EXPECT_THAT(whole.status.message(), HasSubstr("found a complex tensor"));
-  const Translation type = CallKnown(
-      "tf.cast", {{CallArgument{x}}, {CallArgument{ConfigValue("complex64")}}}, {});
+  const Translation type =
+      CallKnown("tf.cast", {{CallArgument{x}}, {CallArgument{ConfigValue("complex64")}}}, {});
   EXPECT_THAT(type.status.message(), HasSubstr("found a complex tensor"));
 }
 

@@ -332,6 +332,15 @@ def system():
         json.dump({**config, "keras_version": "2.9.0"}, file)
 
 
+def activations3():
+    """A Lambda that names an activation which Keras 3 has changed; the code is of whatever Python runs this."""
+    x = draw(2, 5) * 4
+    code = compile("lambda x: keras.activations.hard_sigmoid(x)", "<lambda>", "eval").co_consts[0]
+    function = {"class_name": "__lambda__", "config": {"code": base64.b64encode(marshal.dumps(code)).decode(), "defaults": None, "closure": None}}
+    write_h5("activations3", sequential(layer("Lambda", "l", function=function, arguments={}, batch_input_shape=[None, 5])), {"l": []}, "3.5.0")
+    expect("activations3", x, np.clip(x + 3, 0, 6) / 6)
+
+
 os.makedirs(FOLDER, exist_ok=True)
-for make in (keras1_lstm, keras1_gru, keras1_th, keras1_conv1d, theano, cudnn, nested, places, attention, masks, normalization, guessed, system, operations, beside, same_name, slashes, spectral, stacked):
+for make in (keras1_lstm, keras1_gru, keras1_th, keras1_conv1d, theano, cudnn, nested, places, attention, masks, normalization, guessed, system, operations, beside, same_name, slashes, spectral, stacked, activations3):
     make()
