@@ -24,11 +24,12 @@ std::string FormPath(absl::string_view file) {
 
 TEST(WeightForms, ComputeWhatTheyDidBeforeTheyWereStored) {
   for (const char* file :
-       {"activations3.h5",  "arrays.keras",    "attention.keras",  "beside.json",
-        "cudnn_gru.h5",     "cudnn_lstm.h5",   "keras1_conv1d.h5", "keras1_gru.h5",
-        "keras1_lstm.h5",   "keras1_th.h5",    "masks.h5",         "nested.h5",
-        "normalization.h5", "places213.keras", "places3.keras",    "slashes.h5",
-        "spectral.keras",   "stacked.keras",   "theano.h5",        "windows.keras"}) {
+       {"activations3.h5",     "arrays.keras",    "attention.keras",  "beside.json",
+        "cudnn_gru.h5",        "cudnn_lstm.h5",   "keras1_conv1d.h5", "keras1_gru.h5",
+        "keras1_lstm.h5",      "keras1_th.h5",    "masks.h5",         "nested.h5",
+        "normalization.h5",    "places213.keras", "places3.keras",    "slashes.h5",
+        "spectral.keras",      "stacked.keras",   "theano.h5",        "theano_conv_lstm.h5",
+        "theano_separable.h5", "windows.keras"}) {
     SCOPED_TRACE(file);
     const std::string name(file, absl::string_view(file).find('.'));
     const auto expected = ReadNpz(FormPath(name + ".npz"));

@@ -198,8 +198,14 @@ void ModernizeKeras1Kernels(const LayerEntry& layer, const std::string& class_na
   }
 }
 
-bool IsConvolution(absl::string_view class_name) {
-  return absl::StrContains(class_name, "Conv") && !absl::StrContains(class_name, "LSTM");
+// Theano turns kernels round. Those of depthwise and separable convolutions Keras has turned ahead
+// of that, so that they are stored as everywhere.
+bool IsMirroredByTheano(absl::string_view class_name) {
+  for (const char* mirrored :
+       {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM2D"}) {
+    if (class_name == mirrored) return true;
+  }
+  return false;
 }
 
 Shape WithoutOnes(const Shape& shape) {
@@ -254,7 +260,7 @@ std::vector<StoredWeight> ModernWeights(const LayerEntry& layer, absl::string_vi
   }
   if (class_name == "Bidirectional") return ModernHalves(layer, backend, slots, stored);
   if ((class_name == "LSTM" || class_name == "ConvLSTM2D") && slots.size() == 3) {  // i, c, f, o
-    if (stored.size() == 12) return JoinedGates(stored, {0, 2, 1, 3});
+    if (stored.size() == 12) stored = JoinedGates(stored, {0, 2, 1, 3});
     if (absl::StartsWith(layer.class_name, "CuDNN")) return FromCudnn(stored, 4, *slots[2]);
   }
   if (class_name == "GRU" && slots.size() == 3) {
@@ -262,7 +268,7 @@ std::vector<StoredWeight> ModernWeights(const LayerEntry& layer, absl::string_vi
     if (absl::StartsWith(layer.class_name, "CuDNN")) return FromCudnn(stored, 3, *slots[2]);
   }
   if (layer.config.Find("nb_filter") != nullptr) ModernizeKeras1Kernels(layer, class_name, stored);
-  if (backend == "theano" && IsConvolution(class_name)) {
+  if (backend == "theano" && IsMirroredByTheano(class_name)) {
     for (StoredWeight& weight : stored) {
       if (weight.type.shape.rank() > 2) weight = Mirrored(weight, weight.type.shape.rank() - 2);
     }

@@ -79,6 +79,18 @@ def conv(x, kernel, bias=None, strides=1, padding="valid", dilation=1, groups=1)
     return from_torch(y) if bias is None else from_torch(y) + bias
 
 
+def conv_lstm(x, kernel, recurrent, bias, gate, padding):
+    shape = conv(x[:, 0], kernel[..., :1], padding=padding).shape[:-1]
+    h = c = np.zeros((*shape, recurrent.shape[-2]), np.float32)
+    steps = []
+    for t in range(x.shape[1]):
+        i, f, g, o = np.split(conv(x[:, t], kernel, bias, padding=padding) + conv(h, recurrent, padding="same"), 4, axis=-1)
+        c = gate(f) * c + gate(i) * np.tanh(g)
+        h = gate(o) * np.tanh(c)
+        steps.append(h)
+    return np.stack(steps, 1)
+
+
 def conv_transpose(x, kernel, bias, strides, padding="valid", output_padding=None):
     """kernel [..., out, in]. The gradient of the convolution whose result has x's shape, of the size that Keras documents."""
     rank = x.ndim - 2

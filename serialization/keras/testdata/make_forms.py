@@ -15,7 +15,7 @@ import zipfile
 import h5py
 import numpy as np
 
-from layer_math import batch_norm, conv, gru, hard_sigmoid, lstm
+from layer_math import batch_norm, conv, conv_lstm, depthwise, gru, hard_sigmoid, lstm
 
 rng = np.random.default_rng(7)
 FOLDER = sys.argv[1]
@@ -341,6 +341,21 @@ def activations3():
     expect("activations3", x, np.clip(x + 3, 0, 6) / 6)
 
 
+def theano_kernels():
+    """Kernels that Theano turns round, the recurrent one included, and one that Keras has turned ahead of that."""
+    x, kernel, recurrent, bias = draw(2, 3, 5, 4, 2), draw(3, 2, 2, 12), draw(3, 2, 3, 12), draw(12)
+    config = sequential(layer("ConvLSTM2D", "c", filters=3, kernel_size=[3, 2], strides=[1, 1], padding="same", activation="tanh", recurrent_activation="hard_sigmoid",
+                              data_format="channels_last", dilation_rate=[1, 1], use_bias=True, return_sequences=True, batch_input_shape=[None, 3, 5, 4, 2]))
+    turned = [("c/kernel:0", kernel[::-1, ::-1]), ("c/recurrent_kernel:0", recurrent[::-1, ::-1]), ("c/bias:0", bias)]
+    write_h5("theano_conv_lstm", config, {"c": turned}, "2.1.6", "theano")
+    expect("theano_conv_lstm", x, conv_lstm(x, kernel, recurrent, bias, hard_sigmoid, "same"))
+    x, kernel, pointwise, bias = draw(2, 6, 7, 3), draw(2, 3, 3, 2), draw(1, 1, 6, 4), draw(4)
+    config = sequential(layer("SeparableConv2D", "c", filters=4, kernel_size=[2, 3], strides=[1, 1], padding="valid", activation="linear", depth_multiplier=2,
+                              data_format="channels_last", dilation_rate=[1, 1], use_bias=True, batch_input_shape=[None, 6, 7, 3]))
+    write_h5("theano_separable", config, {"c": [("c/depthwise_kernel:0", kernel), ("c/pointwise_kernel:0", pointwise), ("c/bias:0", bias)]}, "2.2.4", "theano")
+    expect("theano_separable", x, conv(depthwise(x, kernel), pointwise, bias))
+
+
 os.makedirs(FOLDER, exist_ok=True)
-for make in (keras1_lstm, keras1_gru, keras1_th, keras1_conv1d, theano, cudnn, nested, places, attention, masks, normalization, guessed, system, operations, beside, same_name, slashes, spectral, stacked, activations3):
+for make in (keras1_lstm, keras1_gru, keras1_th, keras1_conv1d, theano, cudnn, nested, places, attention, masks, normalization, guessed, system, operations, beside, same_name, slashes, spectral, stacked, activations3, theano_kernels):
     make()

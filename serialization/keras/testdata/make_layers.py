@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from layer_math import (batch_norm, conv, conv_transpose, depthwise, gru, hard_sigmoid, lstm, sigmoid, softmax)
+from layer_math import (batch_norm, conv, conv_lstm, conv_transpose, depthwise, gru, hard_sigmoid, lstm, sigmoid, softmax)
 
 rng = np.random.default_rng(11)
 MODELS, ARRAYS = [], {}
@@ -219,18 +219,6 @@ def convolutions():
     inner = layer("Conv2D", "c", **{**common, "strides": [1, 1], "dilation_rate": [1, 1], "filters": 2, "kernel_size": [3, 3], "padding": "valid"})
     one("spectral_norm", "SpectralNormalization", {"power_iterations": 1, "layer": inner}, x, conv(x, w, b),
         [("kernel:0", w), ("bias:0", b), ("sn_u:0", draw(1, 2))])
-
-
-def conv_lstm(x, kernel, recurrent, bias, gate, padding):
-    shape = conv(x[:, 0], kernel[..., :1], padding=padding).shape[:-1]
-    h = c = np.zeros((*shape, recurrent.shape[-2]), np.float32)
-    steps = []
-    for t in range(x.shape[1]):
-        i, f, g, o = np.split(conv(x[:, t], kernel, bias, padding=padding) + conv(h, recurrent, padding="same"), 4, axis=-1)
-        c = gate(f) * c + gate(i) * np.tanh(g)
-        h = gate(o) * np.tanh(c)
-        steps.append(h)
-    return np.stack(steps, 1)
 
 
 def conv_lstms():
