@@ -121,6 +121,31 @@ TEST(Lambdas, FaultsWithinLayersAreReported) {
   }
 }
 
+// So is one whose call has a tensor that the layer here does not know.
+TEST(Lambdas, UnknownArgumentsAreReported) {
+  const auto input = [](const char* name) {
+    return absl::StrCat(R"({"class_name": "InputLayer", "name": ")", name,
+                        R"(", "inbound_nodes": [], "config": {"name": ")", name,
+                        R"(", "batch_shape": [null, 3, 4]}})");
+  };
+  for (const char* layer : {R"("Attention", "config": {"name": "l")",
+                            R"("MultiHeadAttention", "config": {"num_heads": 2, "key_dim": 3)"}) {
+    SCOPED_TRACE(layer);
+    const auto file = ReadKerasJson(absl::StrCat(
+        R"({"class_name": "Functional", "config": {"name": "m", "layers": [)", input("a"), ", ",
+        input("b"), R"(, {"name": "l", "class_name": )", layer,
+        R"(}, "inbound_nodes": [[["a", 0, 0, {"value": ["b", 0, 0], "bias": ["b", 0, 0]}]]]}],
+            "input_layers": [["a", 0, 0], ["b", 0, 0]], "output_layers": [["l", 0, 0]]}})"));
+    ASSERT_TRUE(file.ok()) << file.status();
+    const auto imported = ImportFile(*file);
+    ASSERT_TRUE(imported.ok()) << imported.status();
+    ASSERT_EQ(imported->report.lambdas.size(), 1u);
+    EXPECT_TRUE(
+        absl::StrContains(absl::StrJoin(imported->report.lambdas[0].obstacles, "\n"), "bias"))
+        << ReportText(imported->report);
+  }
+}
+
 // Operations stay, too, under their names.
 TEST(Lambdas, OperationsThatAreNotKnownAreKept) {
   const auto imported = Import(FormPath("operations.json"));

@@ -227,7 +227,7 @@ class LambdaLayer : public ReadyLayer {
     const bool as_list = call.arguments.size() == 1 &&
                          std::holds_alternative<std::vector<CallArgument>>(call.arguments[0].value);
     base_->set_call(as_list, call);
-    return layer_.Apply(std::move(inputs), Layer::kAllOutputs);
+    return layer_.Apply(WithMasks(std::move(inputs), call), Layer::kAllOutputs);
   }
   Layer AsLayer() override { return layer_; }
 

@@ -358,12 +358,11 @@ class NetworkLayer : public ReadyLayer {
   explicit NetworkLayer(Layer layer) : layer_(std::move(layer)) {}
   std::vector<Value> Call(const ResolvedCall& call) override {
     std::vector<Value> inputs = ValuesIn(call.arguments);
-    if (inputs.empty()) {
-      for (const auto& [name, argument] : call.keywords) {
-        for (const Value& value : ValuesIn(argument)) inputs.push_back(value);
-      }
+    for (const auto& [name, argument] : call.keywords) {
+      if (name == "mask" || name == "training") continue;
+      for (const Value& value : ValuesIn(argument)) inputs.push_back(value);
     }
-    return layer_.Apply(std::move(inputs), Layer::kAllOutputs);
+    return layer_.Apply(WithMasks(std::move(inputs), call), Layer::kAllOutputs);
   }
   Layer AsLayer() override { return layer_; }
 

@@ -105,8 +105,33 @@ std::vector<Value> ValuesIn(absl::Span<const CallArgument> arguments) {
 
 Value WithMask(const Value& value, const Value& mask) {
   const Value masked = nomograph::Call("core.Identity", {value});
-  masked.expr()->mask = std::make_shared<const Value>(mask);
+  if (mask.valid()) masked.expr()->mask = std::make_shared<const Value>(mask);
   return masked;
+}
+
+Value AsMask(const Value& mask) {
+  if (!mask.valid() || mask.dtype() == DType::kBool) return mask;
+  return nomograph::Call("array.Cast", {mask}, {{"to", DType::kBool}});
+}
+
+std::vector<Value> WithMasks(std::vector<Value> inputs, const ResolvedCall& call) {
+  const CallArgument* argument = KeywordOf(call, "mask");
+  if (argument == nullptr) return inputs;
+  const auto* list = std::get_if<std::vector<CallArgument>>(&argument->value);
+  const size_t count = list == nullptr ? 1 : list->size();
+  for (size_t i = 0; i < std::min(count, inputs.size()); ++i) {
+    const CallArgument& element = list == nullptr ? *argument : (*list)[i];
+    if (const Value* mask = std::get_if<Value>(&element.value))
+      inputs[i] = WithMask(inputs[i], AsMask(*mask));
+  }
+  return inputs;
+}
+
+const CallArgument* KeywordOf(const ResolvedCall& call, absl::string_view name) {
+  for (const auto& [known, argument] : call.keywords) {
+    if (known == name) return &argument;
+  }
+  return nullptr;
 }
 
 std::optional<PartialShape> ShapeIn(const ConfigValue& value) {

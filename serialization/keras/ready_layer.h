@@ -84,8 +84,15 @@ absl::StatusOr<std::unique_ptr<ReadyLayer>> MakeUsersLayer(const std::shared_ptr
                                                            ImportContext& context,
                                                            std::string obstacle = "");
 
-// The value with that mask, as a value of its own.
+// The value with that mask, as a value of its own; without one where the mask is absent.
 Value WithMask(const Value& value, const Value& mask);
+// A mask of any type of numbers as bool.
+Value AsMask(const Value& mask);
+// The inputs with the masks of the call's keyword `mask`, if it is there: one, or a list in which
+// inputs without a mask have null.
+std::vector<Value> WithMasks(std::vector<Value> inputs, const ResolvedCall& call);
+// Null where the call has no such keyword.
+const CallArgument* KeywordOf(const ResolvedCall& call, absl::string_view name);
 
 // A configuration's shape: null sizes are unknown. Nothing where it is no list of sizes.
 std::optional<PartialShape> ShapeIn(const ConfigValue& value);

@@ -1,8 +1,12 @@
 // Layers that core/layers has.
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "absl/types/span.h"
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/layers/layer_registry.h"
 #include "nomograph/core/layers/wrappers.h"
@@ -16,29 +20,36 @@ namespace {
 
 using List = ConfigValue::List;
 
-// Where tensors that are given by keyword go among the inputs.
-struct KeywordPlaces {
-  absl::string_view class_name;
+// The tensors that an attention takes, by the names and in the order of Keras' arguments.
+struct AttentionArguments {
+  absl::string_view classes;
+  int least_major;
   std::vector<absl::string_view> names;
 };
-const std::vector<absl::string_view>* PlacesOf(absl::string_view class_name) {
-  static const auto& rows = *new std::vector<KeywordPlaces>{
-      {"MultiHeadAttention", {"query", "value", "key", "attention_mask"}},
-      {"GroupQueryAttention", {"query", "value", "key", "attention_mask"}},
-      {"Attention", {"query", "value", "key"}},
-      {"AdditiveAttention", {"query", "value", "key"}},
+const std::vector<absl::string_view>* AttentionArgumentsOf(absl::string_view class_name,
+                                                           int keras_major) {
+  static const auto& rows = *new std::vector<AttentionArguments>{
+      {"MultiHeadAttention GroupQueryAttention",
+       3,
+       {"query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask"}},
+      {"MultiHeadAttention GroupQueryAttention", 0, {"query", "value", "key", "attention_mask"}},
+      // A list of them is their first argument.
+      {"Attention AdditiveAttention", 0, {"query", "value", "key"}},
   };
-  for (const KeywordPlaces& row : rows) {
-    if (row.class_name == class_name) return &row.names;
+  for (const AttentionArguments& row : rows) {
+    const std::vector<absl::string_view> classes = absl::StrSplit(row.classes, ' ');
+    if (keras_major >= row.least_major &&
+        std::find(classes.begin(), classes.end(), class_name) != classes.end())
+      return &row.names;
   }
   return nullptr;
 }
 
-const CallArgument* KeywordOf(const ResolvedCall& call, absl::string_view name) {
-  for (const auto& [known, argument] : call.keywords) {
-    if (known == name) return &argument;
-  }
-  return nullptr;
+// The elements where all is one list.
+absl::Span<const CallArgument> Spread(absl::Span<const CallArgument> arguments) {
+  if (arguments.size() != 1) return arguments;
+  const auto* list = std::get_if<std::vector<CallArgument>>(&arguments[0].value);
+  return list == nullptr ? arguments : absl::Span<const CallArgument>(*list);
 }
 
 // Options that Keras has as arguments of the call, and the layers here as their own.
@@ -66,7 +77,10 @@ class RegisteredLayer : public ReadyLayer {
 
   std::vector<Value> Call(const ResolvedCall& call) override {
     if (opaque_ != nullptr) return opaque_->Call(call);
-    std::vector<Value> inputs = InputsOf(call);
+    auto taken = InputsOf(call);
+    if (!taken.ok())
+      return CallInstead(call, EscapeMessage(taken.status().message()), taken.status());
+    std::vector<Value> inputs = *std::move(taken);
     if (time_major_ && !inputs.empty()) inputs[0] = StepsAndBatchSwapped(inputs[0]);
     std::vector<Value> outputs;
     {
@@ -80,12 +94,7 @@ class RegisteredLayer : public ReadyLayer {
     if (is_first) CompareWithDeclared(outputs[0]);
     if (!is_first || !IsFaulty(outputs[0]) || std::any_of(inputs.begin(), inputs.end(), IsFaulty))
       return Activated(std::move(outputs));
-    // What the layer here does not do is left to an op, so that the rest can be looked at.
-    node_->slots.clear();
-    auto opaque = MakeUsersLayer(node_, hints_, context_, FaultOf(outputs[0]));
-    if (!opaque.ok()) return outputs;
-    opaque_ = *std::move(opaque);
-    return opaque_->Call(call);
+    return CallInstead(call, FaultOf(outputs[0]), outputs[0].status());
   }
 
   Layer AsLayer() override;
@@ -93,6 +102,16 @@ class RegisteredLayer : public ReadyLayer {
   void set_time_major(bool time_major) { time_major_ = time_major; }
 
  private:
+  // What the layer here does not do is left to an op, so that the rest can be looked at.
+  std::vector<Value> CallInstead(const ResolvedCall& call, std::string obstacle,
+                                 const absl::Status& fault) {
+    node_->slots.clear();
+    auto opaque = MakeUsersLayer(node_, hints_, context_, std::move(obstacle));
+    if (!opaque.ok()) return {ErrorValue(fault)};
+    opaque_ = *std::move(opaque);
+    return opaque_->Call(call);
+  }
+
   static Value StepsAndBatchSwapped(const Value& x) {
     return nomograph::Call("array.Transpose", {x}, {{"perm", std::vector<int64_t>{1, 0, 2}}});
   }
@@ -149,31 +168,59 @@ class RegisteredLayer : public ReadyLayer {
     return outputs;
   }
 
-  std::vector<Value> InputsOf(const ResolvedCall& call) const {
-    std::vector<Value> inputs = ValuesIn(call.arguments);
-    if (const auto* places = PlacesOf(layer_.class_name())) {
-      for (size_t i = 0; i < places->size(); ++i) {
-        const CallArgument* argument = KeywordOf(call, (*places)[i]);
-        const std::vector<Value> values =
-            argument == nullptr ? std::vector<Value>() : ValuesIn(*argument);
-        if (values.empty()) continue;
-        // The key is the value unless it is given.
-        while (inputs.size() < i) inputs.push_back(inputs.size() == 2 ? inputs[1] : Value());
-        if (inputs.size() == i) inputs.push_back(values[0]);
-      }
-      if (inputs.size() > 3) inputs[3] = AsMask(inputs[3]);
+  absl::StatusOr<std::vector<Value>> InputsOf(const ResolvedCall& call) const {
+    std::vector<Value> inputs;
+    if (const auto* names = AttentionArgumentsOf(layer_.class_name(), context_.era.major)) {
+      NOMO_ASSIGN_OR_RETURN(inputs, AttentionInputs(call, *names));
     } else {
+      inputs = ValuesIn(call.arguments);
       for (const auto& [name, argument] : call.keywords) {
         if (name == "mask" || name == "training" || name == "reverse") continue;
         for (const Value& value : ValuesIn(argument)) inputs.push_back(value);
       }
     }
-    if (const CallArgument* masks = KeywordOf(call, "mask")) {
-      const std::vector<Value> values = ValuesIn(*masks);
-      if (layer_.class_name() == "Softmax" && values.size() == 1 && inputs.size() == 1)
-        return {WithoutMasked(inputs[0], AsMask(values[0]))};
-      for (size_t i = 0; i < std::min(values.size(), inputs.size()); ++i)
-        inputs[i] = WithMask(inputs[i], AsMask(values[i]));
+    if (layer_.class_name() == "Softmax" && inputs.size() == 1) {
+      const CallArgument* mask = KeywordOf(call, "mask");
+      const std::vector<Value> values = mask == nullptr ? std::vector<Value>() : ValuesIn(*mask);
+      if (values.size() == 1)
+        return std::vector<Value>{WithoutMasked(inputs[0], AsMask(values[0]))};
+    }
+    return WithMasks(std::move(inputs), call);
+  }
+
+  // Query, value, key and mask, as the layers here take them, from what the call gives by place or
+  // by name. InvalidArgument for tensors that are none of `names`.
+  static absl::StatusOr<std::vector<Value>> AttentionInputs(
+      const ResolvedCall& call, const std::vector<absl::string_view>& names) {
+    std::map<absl::string_view, Value> given;
+    const auto take = [&](absl::string_view name, const CallArgument& argument) -> absl::Status {
+      const std::vector<Value> values = ValuesIn(argument);
+      if (values.empty()) return absl::OkStatus();
+      if (values.size() > 1 || std::find(names.begin(), names.end(), name) == names.end())
+        return InvalidArgument("its call has an argument ", Shown(name), " that is not known here");
+      given[name] = values[0];
+      return absl::OkStatus();
+    };
+    absl::Span<const CallArgument> places = Spread(call.arguments);
+    const CallArgument* list = places.empty() ? KeywordOf(call, "inputs") : nullptr;
+    if (list != nullptr) places = Spread(absl::MakeConstSpan(list, 1));
+    for (size_t i = 0; i < places.size(); ++i) {
+      const std::string name = absl::StrCat("number ", i);
+      NOMO_RETURN_IF_ERROR(take(i < names.size() ? names[i] : absl::string_view(name), places[i]));
+    }
+    for (const auto& [name, argument] : call.keywords) {
+      if (&argument != list && name != "mask") NOMO_RETURN_IF_ERROR(take(name, argument));
+    }
+    std::vector<Value> inputs = {given["query"], given["value"]};
+    Value &key = given["key"], &key_mask = given["key_mask"], &mask = given["attention_mask"];
+    // The key is the value unless it is given.
+    if (!key.valid() && (key_mask.valid() || mask.valid())) key = inputs[1];
+    if (key.valid()) inputs.push_back(key);
+    if (mask.valid()) inputs.push_back(AsMask(mask));
+    static constexpr absl::string_view kMasks[] = {"query_mask", "value_mask", "key_mask"};
+    for (size_t i = 0; i < std::min(std::size(kMasks), inputs.size()); ++i) {
+      const Value own = given[kMasks[i]];
+      if (own.valid() && inputs[i].valid()) inputs[i] = WithMask(inputs[i], AsMask(own));
     }
     return inputs;
   }
@@ -181,11 +228,6 @@ class RegisteredLayer : public ReadyLayer {
   // What the mask leaves out gets no part of a Softmax.
   static Value WithoutMasked(const Value& x, const Value& mask) {
     return nomograph::Call("array.Where", {mask, x, Constant(Tensor::Of<float>({}, {-1e30f}))});
-  }
-
-  static Value AsMask(const Value& mask) {
-    if (!mask.valid() || mask.dtype() == DType::kBool) return mask;
-    return nomograph::Call("array.Cast", {mask}, {{"to", DType::kBool}});
   }
 
   const std::shared_ptr<LayerNode> node_;

@@ -500,7 +500,41 @@ def rescaled_channels():
     one("rescaling_bytes", "Rescaling", {"scale": scale, "offset": 0.0}, bytes_, bytes_ * np.float32(scale), version="2.12.0")
 
 
-for make in (products, locally_connected, activations, masked_softmax, categories, norms, convolutions, conv_lstms, recurrent, attentions, pools, signals, images, merges, lookups, masked_merges, masked_bidirectional, masks_behind_operations, rescaled_channels):
+def masked_attentions():
+    """Masks of queries, values and keys as arguments of the call, by name and by place."""
+    q, v, mq, mv, mk, ma = draw(2, 3, 4), draw(2, 5, 4), rng.random((2, 3)) > 0.3, rng.random((2, 5)) > 0.3, rng.random((2, 5)) > 0.3, rng.random((2, 3, 5)) > 0.3
+    mv[:, 0] = mk[:, 0] = True
+    ma[:, :, 0] = True
+    w = [(draw(4, 2, 3), draw(2, 3)) for _ in range(3)]
+    out = draw(2, 3, 4), draw(4)
+    stored = {"l": [(f"l/{part}/{n}:0", p) for part, ps in zip(("query", "key", "value", "attention_output"), (w[0], w[1], w[2], out)) for n, p in zip(("kernel", "bias"), ps)]}
+    project = lambda x, ws: np.einsum("btf,fhd->bhtd", x, ws[0]) + ws[1][None, :, None]
+    scores = project(q, w[0]) / np.sqrt(3) @ project(v, w[1]).transpose(0, 1, 3, 2)
+    attend = lambda mask: np.einsum("bhtd,hdf->btf", softmax(scores + np.float32(-1e9) * ~mask[:, None]) @ project(v, w[2]), out[0]) + out[1]
+    names = {"q": q, "v": v, "mq": mq, "mv": mv, "mk": mk, "ma": ma}
+    ref = lambda n: {"class_name": "__keras_tensor__", "config": {"shape": [None, *names[n].shape[1:]], "dtype": "float32", "keras_history": [n, 0, 0]}}
+    def check(name, call, used, mask, version):
+        inputs = [entry(n, names[n].shape[1:], "float32" if n in "qv" else "bool") for n in used]
+        layers = [*inputs, node("MultiHeadAttention", "l", [call], num_heads=2, key_dim=3, value_dim=3, dropout=0.0, use_bias=True)]
+        model(name, functional(layers, used, "l"), [names[n] for n in used], [attend(mask)], stored, version)
+    everywhere = np.ones((2, 3, 5), bool)
+    check("mha_value_mask", {"args": [ref("q"), ref("v")], "kwargs": {"value_mask": ref("mv")}}, ["q", "v", "mv"], everywhere & mv[:, None], "3.4.0")
+    check("mha_key_mask", {"args": [ref("q"), ref("v")], "kwargs": {"key_mask": ref("mk"), "training": False}}, ["q", "v", "mk"], everywhere & mk[:, None], "3.4.0")
+    check("mha_masks", {"args": [], "kwargs": {"query": ref("q"), "value": ref("v"), "query_mask": ref("mq"), "value_mask": ref("mv"), "key_mask": ref("mk"), "attention_mask": ref("ma")}},
+          ["q", "v", "mq", "mv", "mk", "ma"], ma & mq[:, :, None] & mv[:, None] & mk[:, None], "3.4.0")
+    check("mha_places", {"args": [ref("q"), ref("v"), None, None, ref("mv"), None, ref("ma")], "kwargs": {}}, ["q", "v", "mv", "ma"], ma & mv[:, None], "3.4.0")
+    check("mha_places2", [["q", 0, 0, {"value": ["v", 0, 0], "attention_mask": ["ma", 0, 0]}]], ["q", "v", "ma"], ma, "2.12.0")
+    # A list of masks in which the query has none.
+    call = [{"args": [[ref("q"), ref("v")]], "kwargs": {"mask": [None, ref("mv")]}}]
+    model("attention_masks", functional([entry("q", [3, 4]), entry("v", [5, 4]), entry("mv", [5], "bool"), node("Attention", "l", call, use_scale=False, score_mode="dot", dropout=0.0)],
+          ["q", "v", "mv"], "l"), [q, v, mv], [softmax(q @ v.transpose(0, 2, 1) + np.float32(-1e9) * ~mv[:, None]) @ v], version="3.4.0")
+    # A model gets a mask for what is in it.
+    inner = functional([entry("z", [5, 4]), node("GlobalAveragePooling1D", "g", [[["z", 0, 0, {}]]])], "z", "g")
+    called = {**inner, "name": "inner", "inbound_nodes": [{"args": [ref("v")], "kwargs": {"mask": ref("mv")}}]}
+    model("model_with_mask", functional([entry("v", [5, 4]), entry("mv", [5], "bool"), called], ["v", "mv"], ["inner"]), [v, mv], [masked_mean(v, mv)], version="3.5.0")
+
+
+for make in (products, locally_connected, activations, masked_softmax, categories, norms, convolutions, conv_lstms, recurrent, attentions, pools, signals, images, merges, lookups, masked_merges, masked_bidirectional, masks_behind_operations, rescaled_channels, masked_attentions):
     with torch.no_grad():
         make()
 with open(f"{sys.argv[1]}/layers.json", "w") as file:
