@@ -20,16 +20,20 @@ using List = ConfigValue::List;
 // arguments is a tensor only where there is such a layer.
 class CallReader {
  public:
+  using Names = std::vector<std::string>;
+
   explicit CallReader(const std::vector<LayerEntry>& layers) {
     for (const LayerEntry& layer : layers) names_.insert(layer.name);
   }
 
-  absl::StatusOr<std::vector<LayerCall>> ReadCalls(const ConfigValue& inbound) const {
+  // `inputs` are the names of what the called layer takes, if it is a model.
+  absl::StatusOr<std::vector<LayerCall>> ReadCalls(const ConfigValue& inbound,
+                                                   const Names& inputs) const {
     std::vector<LayerCall> calls;
     const List* nodes = inbound.As<List>();
     if (nodes == nullptr) return InvalidArgument("inbound_nodes is no list");
     for (const ConfigValue& node : *nodes) {
-      NOMO_ASSIGN_OR_RETURN(LayerCall call, ReadCall(node));
+      NOMO_ASSIGN_OR_RETURN(LayerCall call, ReadCall(node, inputs));
       calls.push_back(std::move(call));
     }
     return calls;
@@ -50,9 +54,8 @@ class CallReader {
       return absl::OkStatus();
     }
     if (const LayerConfig* object = value.As<LayerConfig>()) {
-      std::map<std::string, const ConfigValue*> elements;  // as in ReadObject()
-      for (const auto& [name, element] : *object) elements[name] = &element;
-      for (const auto& [name, element] : elements) NOMO_RETURN_IF_ERROR(ReadRefs(*element, refs));
+      for (const ConfigValue* element : Flattened(*object, {}))
+        NOMO_RETURN_IF_ERROR(ReadRefs(*element, refs));
       return absl::OkStatus();
     }
     const List* list = value.As<List>();
@@ -61,7 +64,39 @@ class CallReader {
     return absl::OkStatus();
   }
 
+  // The names of a model's inputs, in their order; none for other layers.
+  static Names InputsOf(const LayerEntry& entry) {
+    const ConfigValue* value = entry.config.Find("input_layers");
+    Names names;
+    if (value == nullptr) return names;
+    if (const LayerConfig* object = value->As<LayerConfig>()) {
+      for (const auto& [name, input] : *object) names.push_back(name);
+      std::sort(names.begin(), names.end());
+    } else if (const List* list = value->As<List>()) {
+      for (const ConfigValue& input : *list) {
+        const List* ref = input.As<List>();
+        if (ref == nullptr || ref->empty() || ref->front().As<std::string>() == nullptr) return {};
+        names.push_back(*ref->front().As<std::string>());
+      }
+    }
+    return names;
+  }
+
  private:
+  // An object's elements as Keras flattens it: those that a model's inputs are named, in their
+  // order, where it has them all; else all by name.
+  static std::vector<const ConfigValue*> Flattened(const LayerConfig& object, const Names& inputs) {
+    std::vector<const ConfigValue*> elements;
+    for (const std::string& name : inputs) elements.push_back(object.Find(name));
+    if (!inputs.empty() && std::count(elements.begin(), elements.end(), nullptr) == 0)
+      return elements;
+    std::map<absl::string_view, const ConfigValue*> by_name;
+    for (const auto& [name, element] : object) by_name[name] = &element;
+    elements.clear();
+    for (const auto& [name, element] : by_name) elements.push_back(element);
+    return elements;
+  }
+
   // ["dense", 0, 0], with or without keyword arguments behind it.
   bool ReadListTensor(const ConfigValue& value, TensorRef& ref) const {
     const List* list = value.As<List>();
@@ -84,11 +119,12 @@ class CallReader {
     return ReadListTensor(value, ref);
   }
 
-  Argument ReadArgument(const ConfigValue& value) const {
+  Argument ReadArgument(const ConfigValue& value, const Names& inputs = {}) const {
     TensorRef ref;
     if (ReadTensor(value, ref)) return {ref};
     const ConfigValue plain = Unwrapped(value);
-    if (const LayerConfig* object = plain.As<LayerConfig>()) return ReadObject(*object, plain);
+    if (const LayerConfig* object = plain.As<LayerConfig>())
+      return ReadObject(*object, plain, inputs);
     const List* list = plain.As<List>();
     if (list == nullptr) return {plain};
     // ["_CONSTANT_VALUE", -1, 1.0, {}]: a number where a tensor might stand.
@@ -104,29 +140,28 @@ class CallReader {
     return {std::move(elements)};
   }
 
-  // An object of tensors is a list of them, by name, as Keras flattens it.
-  Argument ReadObject(const LayerConfig& object, const ConfigValue& plain) const {
-    std::map<std::string, Argument> elements;
+  // An object of tensors is a list of them.
+  Argument ReadObject(const LayerConfig& object, const ConfigValue& plain,
+                      const Names& inputs) const {
+    std::vector<Argument> list;
     bool has_tensor = false;
-    for (const auto& [name, element] : object) {
-      Argument argument = ReadArgument(element);
-      has_tensor |= !std::holds_alternative<ConfigValue>(argument.value);
-      elements[name] = std::move(argument);
+    for (const ConfigValue* element : Flattened(object, inputs)) {
+      list.push_back(ReadArgument(*element));
+      has_tensor |= !std::holds_alternative<ConfigValue>(list.back().value);
     }
     if (!has_tensor) return {plain};
-    std::vector<Argument> list;
-    for (auto& [name, argument] : elements) list.push_back(std::move(argument));
     return {std::move(list)};
   }
 
-  void ReadKeywords(const ConfigValue& value, LayerCall& call) const {
+  void ReadKeywords(const ConfigValue& value, const Names& inputs, LayerCall& call) const {
     const LayerConfig* object = value.As<LayerConfig>();
     if (object == nullptr) return;
     for (const auto& [name, argument] : *object) {
       // Not every compiler captures a structured binding.
       const auto same = [&given = name](const auto& known) { return known.first == given; };
       if (std::none_of(call.keywords.begin(), call.keywords.end(), same))
-        call.keywords.emplace_back(name, ReadArgument(argument));
+        call.keywords.emplace_back(name,
+                                   ReadArgument(argument, name == "inputs" ? inputs : Names()));
     }
   }
 
@@ -137,19 +172,22 @@ class CallReader {
            (*list)[1].As<int64_t>() != nullptr;
   }
 
-  absl::StatusOr<LayerCall> ReadCall(const ConfigValue& node) const {
+  absl::StatusOr<LayerCall> ReadCall(const ConfigValue& node, const Names& names) const {
     LayerCall call;
     if (const LayerConfig* object = node.As<LayerConfig>()) {
       if (const List* arguments = FieldOf<List>(*object, "args")) {
-        for (const ConfigValue& argument : *arguments)
-          call.arguments.push_back(ReadArgument(argument));
-        if (const ConfigValue* keywords = object->Find("kwargs")) ReadKeywords(*keywords, call);
+        for (const ConfigValue& argument : *arguments) {
+          call.arguments.push_back(
+              ReadArgument(argument, call.arguments.empty() ? names : Names()));
+        }
+        if (const ConfigValue* keywords = object->Find("kwargs"))
+          ReadKeywords(*keywords, names, call);
         return call;
       }
       // tf.keras with an object of inputs.
       std::vector<Argument> inputs;
-      for (const auto& [name, entry] : *object) {
-        NOMO_ASSIGN_OR_RETURN(Argument input, ReadEntry(entry, call));
+      for (const ConfigValue* entry : Flattened(*object, names)) {
+        NOMO_ASSIGN_OR_RETURN(Argument input, ReadEntry(*entry, call));
         inputs.push_back(std::move(input));
       }
       call.arguments.push_back({std::move(inputs)});
@@ -181,7 +219,7 @@ class CallReader {
     const std::string& layer = *list[0].As<std::string>();
     if (layer != "_CONSTANT_VALUE" && !names_.contains(layer))
       return InvalidArgument("there is no layer ", Quoted(layer));
-    if (list.size() > 3) ReadKeywords(list[3], call);
+    if (list.size() > 3) ReadKeywords(list[3], {}, call);
     return ReadArgument(ConfigValue(List(list.begin(), list.begin() + 3)));
   }
 
@@ -238,7 +276,7 @@ absl::Status ReadWiring(const LayerConfig& config, const List& list, Network& ne
   for (size_t i = 0; i < list.size(); ++i) {
     const ConfigValue* inbound = list[i].As<LayerConfig>()->Find("inbound_nodes");
     if (inbound == nullptr) continue;
-    auto calls = reader.ReadCalls(*inbound);
+    auto calls = reader.ReadCalls(*inbound, CallReader::InputsOf(network.layers[i]));
     if (!calls.ok())
       return Annotate(calls.status(), absl::StrCat("layer ", Quoted(network.layers[i].name)));
     network.layers[i].calls = *std::move(calls);

@@ -534,7 +534,28 @@ def masked_attentions():
     model("model_with_mask", functional([entry("v", [5, 4]), entry("mv", [5], "bool"), called], ["v", "mv"], ["inner"]), [v, mv], [masked_mean(v, mv)], version="3.5.0")
 
 
-for make in (products, locally_connected, activations, masked_softmax, categories, norms, convolutions, conv_lstms, recurrent, attentions, pools, signals, images, merges, lookups, masked_merges, masked_bidirectional, masks_behind_operations, rescaled_channels, masked_attentions):
+def objects_of_inputs():
+    """A model in a model that takes its inputs by name, whatever the order in which the file has them."""
+    a, b = draw(3, 4), draw(3, 4)
+    subtract = [entry("z", [4]), entry("p", [4]), node("Subtract", "s", [[["z", 0, 0, {}], ["p", 0, 0, {}]]])]
+    tensor_of = lambda n: {"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "dtype": "float32", "keras_history": [n, 0, 0]}}
+    pairs = lambda z, p: [{"z": z, "p": p}, {"p": p, "z": z}]
+    for refs in pairs(["z", 0, 0], ["p", 0, 0]) + [[["z", 0, 0], ["p", 0, 0]], [["p", 0, 0], ["z", 0, 0]]]:
+        inner = functional(subtract, "", "s")
+        inner["config"]["input_layers"] = refs
+        for call in pairs(["a", 0, 0, {}], ["b", 0, 0, {}]):
+            called = {**inner, "name": "inner", "inbound_nodes": [call]}
+            model(f"object{len(MODELS)}", functional([entry("a", [4]), entry("b", [4]), called], "ab", [["inner", 1, 0]]), [a, b], [a - b], version="2.8.0")
+        for call in pairs(tensor_of("a"), tensor_of("b")):
+            called = {**inner, "name": "inner", "inbound_nodes": [{"args": [call], "kwargs": {}}]}
+            model(f"object{len(MODELS)}", functional([entry("a", [4]), entry("b", [4]), called], "ab", ["inner"]), [a, b], [a - b], version="3.5.0")
+    # More than the model takes.
+    inner["config"]["input_layers"] = [["p", 0, 0], ["z", 0, 0]]
+    called = {**inner, "name": "inner", "inbound_nodes": [{"c": ["a", 0, 0, {}], "z": ["b", 0, 0, {}], "p": ["a", 0, 0, {}]}]}
+    model("object_with_more", functional([entry("a", [4]), entry("b", [4]), called], "ab", [["inner", 1, 0]]), [a, b], [b - a], version="2.8.0")
+
+
+for make in (products, locally_connected, activations, masked_softmax, categories, norms, convolutions, conv_lstms, recurrent, attentions, pools, signals, images, merges, lookups, masked_merges, masked_bidirectional, masks_behind_operations, rescaled_channels, masked_attentions, objects_of_inputs):
     with torch.no_grad():
         make()
 with open(f"{sys.argv[1]}/layers.json", "w") as file:
