@@ -1,6 +1,5 @@
 // Layers that core/layers has.
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <utility>
 
@@ -213,14 +212,20 @@ class RegisteredLayer : public ReadyLayer {
     }
     std::vector<Value> inputs = {given["query"], given["value"]};
     Value &key = given["key"], &key_mask = given["key_mask"], &mask = given["attention_mask"];
+    mask = AsMask(mask);
+    // As a part of the whole mask, since Keras does not hand it on.
+    if (const Value& rows = given["query_mask"]; rows.valid()) {
+      const Value column =
+          nomograph::Call("array.Unsqueeze", {AsMask(rows)}, {{"axes", std::vector<int64_t>{2}}});
+      mask = mask.valid() ? nomograph::Call("math.And", {mask, column}) : column;
+    }
     // The key is the value unless it is given.
-    if (!key.valid() && (key_mask.valid() || mask.valid())) key = inputs[1];
-    if (key.valid()) inputs.push_back(key);
-    if (mask.valid()) inputs.push_back(AsMask(mask));
-    static constexpr absl::string_view kMasks[] = {"query_mask", "value_mask", "key_mask"};
-    for (size_t i = 0; i < std::min(std::size(kMasks), inputs.size()); ++i) {
-      const Value own = given[kMasks[i]];
-      if (own.valid() && inputs[i].valid()) inputs[i] = WithMask(inputs[i], AsMask(own));
+    if (!key.valid() && key_mask.valid()) key = inputs[1];
+    if (key.valid() || key_mask.valid() || mask.valid()) inputs.push_back(key);
+    if (mask.valid()) inputs.push_back(mask);
+    for (const auto& [i, name] : {std::pair(1, "value_mask"), std::pair(2, "key_mask")}) {
+      if (const Value& own = given[name]; own.valid() && inputs[i].valid())
+        inputs[i] = WithMask(inputs[i], AsMask(own));
     }
     return inputs;
   }

@@ -524,6 +524,10 @@ def masked_attentions():
           ["q", "v", "mq", "mv", "mk", "ma"], ma & mq[:, :, None] & mv[:, None] & mk[:, None], "3.4.0")
     check("mha_places", {"args": [ref("q"), ref("v"), None, None, ref("mv"), None, ref("ma")], "kwargs": {}}, ["q", "v", "mv", "ma"], ma & mv[:, None], "3.4.0")
     check("mha_places2", [["q", 0, 0, {"value": ["v", 0, 0], "attention_mask": ["ma", 0, 0]}]], ["q", "v", "ma"], ma, "2.12.0")
+    # The query's mask is not handed on.
+    layers = [entry("q", [3, 4]), entry("v", [5, 4]), entry("mq", [3], "bool"), node("GlobalAveragePooling1D", "g", [[["l", 0, 0, {}]]]),
+              node("MultiHeadAttention", "l", [{"args": [ref("q"), ref("v")], "kwargs": {"query_mask": ref("mq")}}], num_heads=2, key_dim=3, value_dim=3, dropout=0.0, use_bias=True)]
+    model("mha_query_mask", functional(layers, ["q", "v", "mq"], "g"), [q, v, mq], [attend(everywhere & mq[:, :, None]).mean(1)], stored, "3.4.0")
     # A list of masks in which the query has none.
     call = [{"args": [[ref("q"), ref("v")]], "kwargs": {"mask": [None, ref("mv")]}}]
     model("attention_masks", functional([entry("q", [3, 4]), entry("v", [5, 4]), entry("mv", [5], "bool"), node("Attention", "l", call, use_scale=False, score_mode="dot", dropout=0.0)],
