@@ -268,6 +268,125 @@ TEST(OnnxImport, ModelLocalFunctionsBecomeBodies) {
   EXPECT_EQ(*RunModel(*model, Tensor::Vector<float>({1, 2})), Tensor::Vector<float>({3, 6}));
 }
 
+struct FunctionName {
+  const char *domain, *name, *overload;
+};
+
+// Adds a function to the model whose one node is to be written.
+NodeProto& AddFunction(ModelProto& model, const FunctionName& name,
+                       const std::vector<std::string>& inputs, const std::string& op_type) {
+  onnx::FunctionProto& function = *model.add_functions();
+  function.set_domain(name.domain);
+  function.set_name(name.name);
+  if (*name.overload != '\0') function.set_overload(name.overload);
+  for (const std::string& input : inputs) function.add_input(input);
+  function.add_output("result");
+  NodeProto& node = *function.add_node();
+  node.set_op_type(op_type);
+  for (const std::string& input : inputs) node.add_input(input);
+  node.add_output("result");
+  return node;
+}
+
+TEST(OnnxImport, FunctionsAreToldApartByDomainNameAndOverload) {
+  for (const auto& [first, second] : std::vector<std::pair<FunctionName, FunctionName>>{
+           {{"lib", "F", ""}, {"lib", "F", "other"}},
+           {{"lib", "F", "one"}, {"lib", "F", "other"}},
+           {{"lib", "F", ""}, {"lib", "G", ""}},
+           {{"a", "b.C", ""}, {"a.b", "C", ""}},  // one name of ours
+           {{"lib", "F-1", ""}, {"lib", "F_1", ""}}}) {
+    SCOPED_TRACE(absl::StrCat(first.name, " ", second.name, " ", second.overload));
+    OnnxBuilder b(13);
+    b.Input("x", TensorProto::FLOAT, {2});
+    const auto call = [&b](const FunctionName& name, const std::string& output) {
+      NodeProto& node = b.Node(name.name, {"x"}, {output}, name.domain).node();
+      if (*name.overload != '\0') node.set_overload(name.overload);
+    };
+    call(first, "minus");
+    call(second, "absolute");
+    b.Node("Sub", {"absolute", "minus"}, {"y"});
+    b.Output("y", TensorProto::FLOAT, {2});
+    ModelProto proto = b.Finish();
+    AddFunction(proto, first, {"a"}, "Neg");
+    AddFunction(proto, second, {"a"}, "Abs");
+    const auto model = onnx::ImportFromBytes(proto.SerializeAsString());
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ(*RunModel(*model, Tensor::Vector<float>({1, -2})), Tensor::Vector<float>({2, 0}));
+  }
+}
+
+// What a caller leaves out is left out wherever the function passes it on: to an operator, to
+// another function, and to a graph within.
+TEST(OnnxImport, InputsOfFunctionsMayBeLeftOut) {
+  const std::vector<std::string> formals = {"v", "low", "high"};
+  for (const auto& [inputs, y] : std::vector<std::pair<std::vector<std::string>, Tensor>>{
+           {{"x"}, Tensor::Vector<float>({-2, 0.5, 3})},
+           {{"x", "minus_one"}, Tensor::Vector<float>({-1, 0.5, 3})},
+           {{"x", "", "one"}, Tensor::Vector<float>({-2, 0.5, 1})},
+           {{"x", "minus_one", "one"}, Tensor::Vector<float>({-1, 0.5, 1})}}) {
+    for (const char* name : {"Direct", "Through", "Branch"}) {
+      SCOPED_TRACE(absl::StrCat(name, " with ", inputs.size(), " inputs"));
+      OnnxBuilder b(13);
+      b.Input("x", TensorProto::FLOAT, {3});
+      b.Floats("minus_one", {}, {-1});
+      b.Floats("one", {}, {1});
+      b.Node(name, inputs, {"y"}, "lib");
+      b.Output("y", TensorProto::FLOAT, {3});
+      ModelProto proto = b.Finish();
+      AddFunction(proto, {"lib", "Direct", ""}, formals, "Clip");
+      AddFunction(proto, {"lib", "Through", ""}, formals, "Direct").set_domain("lib");
+      NodeProto& branch = AddFunction(proto, {"lib", "Branch", ""}, formals, "If");
+      NodeProto clip = branch;
+      clip.set_op_type("Clip");
+      branch.clear_input();
+      branch.add_input("always");
+      for (const char* attribute : {"then_branch", "else_branch"}) {
+        AttributeProto& graph = *branch.add_attribute();
+        graph.set_name(attribute);
+        graph.set_type(AttributeProto::GRAPH);
+        *graph.mutable_g()->add_node() = clip;
+        graph.mutable_g()->add_output()->set_name("result");
+      }
+      NodeProto& always = *proto.mutable_functions()->rbegin()->add_node();
+      always.set_op_type("Constant");
+      always.add_output("always");
+      AttributeProto& value = *always.add_attribute();
+      value.set_name("value");
+      value.set_type(AttributeProto::TENSOR);
+      value.mutable_t()->set_data_type(TensorProto::BOOL);
+      value.mutable_t()->add_int32_data(1);
+      const auto model = onnx::ImportFromBytes(proto.SerializeAsString());
+      ASSERT_TRUE(model.ok()) << model.status();
+      EXPECT_EQ(*RunModel(*model, Tensor::Vector<float>({-2, 0.5, 3})), y);
+    }
+  }
+}
+
+// An input whose type is not known is one all the same.
+TEST(OnnxImport, InputsOfFunctionsMayHaveTypesThatAreNotKnown) {
+  ModelProto proto = Foreign();
+  NodeProto& minus = *proto.mutable_graph()->mutable_node(1);
+  minus.set_op_type("Minus");
+  minus.set_domain("lib");
+  AddFunction(proto, {"lib", "Minus", ""}, {"a"}, "Neg");
+  const auto model = onnx::ImportFromBytes(proto.SerializeAsString());
+  ASSERT_TRUE(model.ok()) << model.status();
+  ASSERT_EQ(model->graph.nodes.size(), 2u);
+  EXPECT_EQ(model->graph.nodes[1].op, "lib.Minus");
+  EXPECT_EQ(model->graph.nodes[1].inputs.size(), 1u);
+  EXPECT_TRUE(SaveToString(*model).ok());
+  EXPECT_THAT(Message(Session::Create(*model).status()),
+              HasSubstr("no op acme.ops.Wobble is registered"));
+  const auto exported = onnx::ExportToString(*model, {.opset = 13});
+  ASSERT_TRUE(exported.ok()) << exported.status();
+  ModelProto back;
+  ASSERT_TRUE(back.ParseFromString(*exported));
+  ASSERT_EQ(back.functions_size(), 1);
+  ASSERT_EQ(back.functions(0).input_size(), 1);
+  EXPECT_EQ(back.functions(0).node(0).op_type(), "Neg");
+  EXPECT_EQ(back.functions(0).node(0).input(0), back.functions(0).input(0));
+}
+
 constexpr char kPointer[] =
     "version https://git-lfs.github.com/spec/v1\noid sha256:4665a5ea423c2713d436b5ee50593a96\n";
 
@@ -449,6 +568,34 @@ std::vector<Fault> Faults() {
       {"TwoOfAName",
        [=](ModelProto& m) { node(m, 1)->set_output(0, "shape"); },
        {"two values are named \"shape\""}},
+      {"FunctionWithoutOutputs",
+       [](ModelProto& m) {
+         AddFunction(m, {"lib", "F", ""}, {}, "Neg");
+         m.mutable_functions(0)->clear_output();
+         NodeProto& call = *m.mutable_graph()->add_node();
+         call.set_name("call");
+         call.set_op_type("F");
+         call.set_domain("lib");
+       },
+       {"node \"call\" (lib.F): expected a function with outputs, found one without"}},
+      {"NeededInputLeftOut",
+       [=](ModelProto& m) {
+         AddFunction(m, {"", "Shape", ""}, {"a", "b"}, "Neg");
+         m.mutable_functions(0)->set_output(0, "b");
+       },
+       {"node \"Shape\" (Shape): function onnx.Shape: input \"b\" is needed, and the caller "
+        "leaves it out"}},
+      {"TwoFunctionsOfAName",
+       [](ModelProto& m) {
+         for (const char* domain : {"", "ai.onnx"}) AddFunction(m, {domain, "F", "f"}, {}, "Neg");
+       },
+       {"two functions are named \"F\" in domain \"\" and have overload \"f\""}},
+      {"NoSuchOverload",
+       [=](ModelProto& m) {
+         AddFunction(m, {"", "Shape", "one"}, {"a"}, "Neg");
+         node(m, 0)->set_overload("two\n");
+       },
+       {"node \"Shape\" (Shape): the model has no such function with overload \"two\\n\""}},
       {"WrongAttributeType",
        [=](ModelProto& m) {
          node(m, 3)->mutable_attribute(0)->clear_i();

@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/onnx/import/graph_importer.h"
 
 namespace nomograph::onnx {
@@ -39,18 +40,10 @@ absl::StatusOr<Attributes> AllAttributes(NodeImporter& node) {
     const AttributeProto* proto = node.Attribute(given.name());
     if (proto == nullptr) continue;  // of a function whose caller does not give it
     auto value = FromAttribute(*proto, node.graph().state().tensors);
-    NOMO_RETURN_IF_ERROR(Annotate(value.status(), absl::StrCat("attribute ", given.name())));
+    NOMO_RETURN_IF_ERROR(Annotate(value.status(), absl::StrCat("attribute ", Shown(given.name()))));
     attrs.Set(given.name(), *std::move(value));
   }
   return attrs;
-}
-
-std::vector<TensorType> TypesOf(const NodeImporter& node) {
-  std::vector<TensorType> types;
-  for (const ValueId id : node.inputs()) {
-    types.push_back(id == kNoValue ? TensorType{} : node.type(id));
-  }
-  return types;
 }
 
 }  // namespace
@@ -68,7 +61,7 @@ std::string QualifiedName(const std::string& domain, const std::string& op_type)
 
 absl::Status GraphImporter::ImportLambda(NodeImporter& node) {
   Node lambda;
-  const std::string domain = node.proto().domain() == "ai.onnx" ? "" : node.proto().domain();
+  const std::string domain = PlainDomain(node.proto().domain());
   lambda.op = QualifiedName(domain, node.proto().op_type());
   lambda.version = node.opset();
   lambda.provider = domain.empty() ? std::string(kOnnxProvider) : domain;
@@ -79,8 +72,11 @@ absl::Status GraphImporter::ImportLambda(NodeImporter& node) {
     declared.push_back(DeclaredType(output));
     complete &= output.empty() || declared.back().dtype != DType::kInvalid;
   }
-  const std::vector<TensorType> inputs = TypesOf(node);
-  for (const TensorType& type : inputs) complete &= type.dtype != DType::kInvalid;
+  std::vector<TensorType> inputs;
+  for (const ValueId id : node.inputs()) {
+    inputs.push_back(node.type(id));
+    complete &= inputs.back().dtype != DType::kInvalid;
+  }
   if (complete && !inputs.empty()) lambda.signature = Signature{inputs, declared};
   NOMO_ASSIGN_OR_RETURN(
       const std::vector<ValueId> outputs,
@@ -88,10 +84,10 @@ absl::Status GraphImporter::ImportLambda(NodeImporter& node) {
   return node.Return(outputs);
 }
 
-absl::Status GraphImporter::ImportCall(NodeImporter& node) {
-  const std::string domain = node.proto().domain() == "ai.onnx" ? "" : node.proto().domain();
-  const FunctionProto& function =
-      *state_.local_functions.at(absl::StrCat(domain, ".", node.proto().op_type()));
+absl::Status GraphImporter::ImportCall(NodeImporter& node, const FunctionProto& function) {
+  if (function.output_size() == 0) {
+    return InvalidArgument("expected a function with outputs, found one without");
+  }
   if (node.num_inputs() > function.input_size() || node.num_outputs() > function.output_size()) {
     return InvalidArgument("the function takes ", function.input_size(), " inputs and yields ",
                            function.output_size(), " outputs, found ", node.num_inputs(), " and ",
@@ -103,19 +99,20 @@ absl::Status GraphImporter::ImportCall(NodeImporter& node) {
     if (const AttributeProto* value = node.Attribute(proto.name())) given[proto.name()] = *value;
   }
   Node call;
-  call.op = QualifiedName(domain, function.name());
+  call.op = QualifiedName(PlainDomain(function.domain()), function.name());
   NOMO_ASSIGN_OR_RETURN(call.attrs, AllAttributes(node));
-  std::vector<TensorType> types;
-  std::string key = call.op;
+  std::vector<std::optional<TensorType>> types;
+  std::string key;
   for (const auto& [name, value] : given) {
     const std::string bytes = value.SerializeAsString();
     absl::StrAppend(&key, " ", name, "=", bytes.size(), ":", absl::Hex(StableHash(bytes)));
   }
-  for (const TensorType& type : TypesOf(node)) {
-    absl::StrAppend(&key, " ", type.ToString());
-    types.push_back(type);
+  for (int i = 0; i < function.input_size(); ++i) {
+    types.push_back(node.has_input(i) ? std::make_optional(node.type(node.input(i)))
+                                      : std::nullopt);
+    absl::StrAppend(&key, " ", types.back() ? types.back()->ToString() : "-");
   }
-  const auto made = state_.instances.find(key);
+  const auto made = state_.instances.find({&function, key});
   if (made != state_.instances.end()) {
     call.body = made->second;
   } else {
@@ -131,7 +128,7 @@ absl::Status GraphImporter::ImportCall(NodeImporter& node) {
     NOMO_RETURN_IF_ERROR(Annotate(status, absl::StrCat("function ", call.op)));
     call.body = state_.FreeFunctionName(call.op);
     state_.AddFunction(call.body, body);
-    state_.instances[key] = call.body;
+    state_.instances[{&function, key}] = call.body;
   }
   // The body has no inputs for what is absent, and yields all outputs.
   std::vector<ValueId> inputs;

@@ -14,7 +14,6 @@ namespace {
 
 // Graphs in graphs and functions that call functions.
 constexpr int kMaxDepth = 32;
-std::string PlainDomain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
 
 // The message lives as long as the tensors that lie in it. Nodes without any need not.
 void Empty(NodeProto& node) {
@@ -51,15 +50,31 @@ absl::Status ReadOpsets(const google::protobuf::RepeatedPtrField<OperatorSetIdPr
                         Opsets& opsets) {
   constexpr int64_t kMaxVersion = 1 << 20;
   for (const OperatorSetIdProto& opset : imports) {
-    const bool standard = opset.domain().empty() || opset.domain() == "ai.onnx";
+    const std::string domain = PlainDomain(opset.domain());
     if (opset.version() < 1 || opset.version() > kMaxVersion) {
-      return InvalidArgument("opset of ", standard ? "ai.onnx" : opset.domain(),
+      return InvalidArgument("opset of ", domain.empty() ? kOnnxProvider : Shown(domain),
                              ": expected a version from 1 to ", kMaxVersion, ", found ",
                              opset.version());
     }
-    opsets[standard ? "" : opset.domain()] = static_cast<int>(opset.version());
+    opsets[domain] = static_cast<int>(opset.version());
   }
   return absl::OkStatus();
+}
+
+void ImportState::AddLocalFunctions(
+    const google::protobuf::RepeatedPtrField<FunctionProto>& functions) {
+  for (const FunctionProto& function : functions) {
+    const FunctionId id = {PlainDomain(function.domain()), function.name(), function.overload()};
+    if (local_functions.emplace(id, &function).second) continue;
+    errors.Add(InvalidArgument("two functions are named ", Quoted(id.name), " in domain ",
+                               Quoted(id.domain), " and have overload ", Quoted(id.overload)));
+  }
+}
+
+const FunctionProto* ImportState::FindFunction(const NodeProto& call) const {
+  const auto found =
+      local_functions.find({PlainDomain(call.domain()), call.op_type(), call.overload()});
+  return found == local_functions.end() ? nullptr : found->second;
 }
 
 void ImportState::AddFunction(const std::string& name, GraphImporter& body) {
@@ -117,6 +132,9 @@ ValueId GraphImporter::Captured(ValueId outer) {
 
 absl::StatusOr<ValueId> GraphImporter::Lookup(const std::string& name) {
   if (const auto found = names_.find(name); found != names_.end()) return found->second;
+  if (left_out_.contains(name)) {
+    return InvalidArgument("input ", Quoted(name), " is needed, and the caller leaves it out");
+  }
   if (outer_ == nullptr) {
     return absl::NotFoundError(absl::StrCat("there is no value ", Quoted(name)));
   }
@@ -128,8 +146,13 @@ absl::StatusOr<ValueId> GraphImporter::Lookup(const std::string& name) {
   return inner;
 }
 
+bool GraphImporter::IsLeftOut(const std::string& name) const {
+  if (names_.contains(name)) return false;
+  return left_out_.contains(name) || (outer_ != nullptr && outer_->IsLeftOut(name));
+}
+
 absl::Status GraphImporter::Name(ValueId value, const std::string& name) {
-  if (names_.contains(name)) {
+  if (names_.contains(name) || left_out_.contains(name)) {
     return InvalidArgument("two values are named ", Quoted(name));
   }
   SetName(name, value);
@@ -174,7 +197,7 @@ void GraphImporter::AddInitializers(const GraphProto& proto) {
     const std::string& name = tensor.values().name();
     const auto value = AddSparse(name, tensor);
     state_.errors.Add(value.ok() ? Name(*value, name) : value.status(),
-                      absl::StrCat("initializer \"", name, "\""));
+                      absl::StrCat("initializer ", Quoted(name)));
   }
 }
 
@@ -294,7 +317,7 @@ absl::Status GraphImporter::ImportSubgraph(const GraphProto& proto,
 }
 
 absl::Status GraphImporter::ImportFunction(const FunctionProto& proto,
-                                           const std::vector<TensorType>& inputs) {
+                                           const std::vector<std::optional<TensorType>>& inputs) {
   const Nesting nesting(state_.depth);
   if (state_.depth > kMaxDepth) {
     return InvalidArgument("functions call each other more than ", kMaxDepth, " deep");
@@ -302,8 +325,12 @@ absl::Status GraphImporter::ImportFunction(const FunctionProto& proto,
   graph_.name = proto.name();
   graph_.doc = proto.doc_string();
   ReadDeclaredTypes(proto.value_info());
-  for (int i = 0; i < proto.input_size() && i < static_cast<int>(inputs.size()); ++i) {
-    if (inputs[i].dtype != DType::kInvalid) AddInput(proto.input(i), inputs[i]);
+  for (int i = 0; i < proto.input_size(); ++i) {
+    if (i < static_cast<int>(inputs.size()) && inputs[i]) {
+      AddInput(proto.input(i), *inputs[i]);
+    } else {
+      left_out_.insert(proto.input(i));
+    }
   }
   ImportNodes(proto.node());
   for (const std::string& output : proto.output()) {
@@ -334,13 +361,17 @@ void GraphImporter::ImportNode(const NodeProto& proto) {
   const auto opset = opsets_.find(domain);
   NodeImporter node(*this, proto, name, opset == opsets_.end() ? 1 : opset->second);
   const size_t first_node = graph_.nodes.size();
-  const bool is_local = state_.local_functions.contains(absl::StrCat(domain, ".", proto.op_type()));
+  const FunctionProto* const function = state_.FindFunction(proto);
   const auto rule = FindOperator(state_.registry, domain, proto.op_type(), node.opset());
   const absl::Status status = [&]() -> absl::Status {
     for (const std::string& input : proto.input()) {
-      if (!input.empty()) NOMO_RETURN_IF_ERROR(Lookup(input).status());
+      if (!input.empty() && !IsLeftOut(input)) NOMO_RETURN_IF_ERROR(Lookup(input).status());
     }
-    if (is_local) return ImportCall(node);
+    if (function != nullptr) return ImportCall(node, *function);
+    if (!proto.overload().empty()) {
+      return InvalidArgument("the model has no such function with overload ",
+                             Quoted(proto.overload()));
+    }
     if (!rule) return ImportLambda(node);
     return ImportCovered(*rule, node);
   }();

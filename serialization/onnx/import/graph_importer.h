@@ -4,8 +4,10 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -32,15 +34,21 @@ absl::Status ReadOpsets(const google::protobuf::RepeatedPtrField<OperatorSetIdPr
 // change have been widened.
 using LoopTypes = std::map<const GraphProto*, std::vector<TensorType>>;
 
+// What tells a model's own functions apart.
+struct FunctionId {
+  std::string domain, name, overload;
+
+  auto operator<=>(const FunctionId&) const = default;
+};
+
 // What the graphs of one model share.
 struct ImportState {
   const OpRegistry& registry;
   TensorReader tensors;
-  FunctionLibrary functions;  // written so far
-  // The model's own functions, by "domain.name".
-  std::map<std::string, const FunctionProto*> local_functions;
-  // Those that have been written, by their call's name, attributes and types.
-  std::map<std::string, std::string> instances;
+  FunctionLibrary functions;                                   // written so far
+  std::map<FunctionId, const FunctionProto*> local_functions;  // the model's own
+  // Those that have been written, by what they were called with: attributes and types.
+  std::map<std::pair<const FunctionProto*, std::string>, std::string> instances;
   ErrorList errors;
   // What could be read only as lambdas: why -> nodes.
   std::map<std::string, std::vector<std::string>> not_covered;
@@ -55,6 +63,10 @@ struct ImportState {
 
   // A name that no function has, made from `wish`.
   std::string FreeFunctionName(const std::string& wish) { return function_names.Take(wish); }
+  // The model's own functions become known.
+  void AddLocalFunctions(const google::protobuf::RepeatedPtrField<FunctionProto>& functions);
+  // The one that a node calls; null where it calls none.
+  const FunctionProto* FindFunction(const NodeProto& call) const;
   // The function that `body` has written.
   void AddFunction(const std::string& name, GraphImporter& body);
 };
@@ -87,8 +99,10 @@ class GraphImporter {
   // A subgraph whose inputs have these types. Afterwards captures() are its further inputs, which
   // the caller puts into graph().inputs.
   absl::Status ImportSubgraph(const GraphProto& proto, const std::vector<TensorType>& inputs);
-  // A model-local function called with these types.
-  absl::Status ImportFunction(const FunctionProto& proto, const std::vector<TensorType>& inputs);
+  // A model-local function called with these types. What the caller leaves out has none, and is
+  // left out wherever the function passes it on.
+  absl::Status ImportFunction(const FunctionProto& proto,
+                              const std::vector<std::optional<TensorType>>& inputs);
 
   Graph& graph() { return graph_; }
   // Of the operators read so far.
@@ -97,8 +111,11 @@ class GraphImporter {
   // The value inside that stands for `outer`; a new capture where there is none yet.
   ValueId Captured(ValueId outer);
 
-  // The value of that name, captured from outside if need be. NotFound when there is none.
+  // The value of that name, captured from outside if need be. NotFound when there is none;
+  // InvalidArgument when it IsLeftOut().
   absl::StatusOr<ValueId> Lookup(const std::string& name);
+  // Whether that is an input of a function that the caller leaves out.
+  bool IsLeftOut(const std::string& name) const;
   GraphBuilder& builder() { return builder_; }
   ImportState& state() { return state_; }
   const Opsets& opsets() const { return opsets_; }
@@ -122,7 +139,7 @@ class GraphImporter {
       absl::FunctionRef<void(int place)> done = [](int) {});
   void ImportNode(const NodeProto& proto);
   void AddOrigin(const NodeProto& proto, size_t first_node);
-  absl::Status ImportCall(NodeImporter& node);    // of a model-local function
+  absl::Status ImportCall(NodeImporter& node, const FunctionProto& function);
   absl::Status ImportLambda(NodeImporter& node);  // of an op that has no form here
   // By the operator's rule, or as a lambda where the rule does not cover the node.
   absl::Status ImportCovered(const Operator& rule, NodeImporter& node);
@@ -144,6 +161,7 @@ class GraphImporter {
   GraphBuilder builder_;
   absl::flat_hash_map<std::string, ValueId> names_;  // of the ONNX graph
   std::vector<std::string> named_;                   // by the node that is read, in order
+  std::set<std::string> left_out_;                   // inputs that the function's caller leaves out
   absl::flat_hash_map<std::string, TensorType> declared_;
   std::vector<Capture> captures_;
   absl::flat_hash_map<ValueId, ValueId> inner_of_;  // the same, by the outer value

@@ -240,10 +240,7 @@ absl::StatusOr<Model> FromProto(std::shared_ptr<Parsed> parsed, const std::strin
       .registry = *options.registry,
       .tensors = TensorReader(parsed, folder, real_folder, parsed->file.get(), parsed->raw_data),
       .progress = options.progress};
-  for (const FunctionProto& function : proto->functions()) {
-    const std::string domain = function.domain() == "ai.onnx" ? "" : function.domain();
-    state.local_functions[absl::StrCat(domain, ".", function.name())] = &function;
-  }
+  state.AddLocalFunctions(proto->functions());
   GraphImporter importer(state, opsets);
   importer.ImportMain(*parsed->proto.mutable_graph());
   NOMO_RETURN_IF_ERROR(state.errors.ToStatus("the model cannot be imported"));

@@ -33,6 +33,8 @@ Operator FromKnown(const std::string& domain, const OpDef& op, const KnownName& 
 
 }  // namespace
 
+std::string PlainDomain(const std::string& domain) { return domain == kOnnxProvider ? "" : domain; }
+
 OperatorRegistrar::OperatorRegistrar(Operator rule) {
   NOMO_CHECK(rule.import != nullptr);
   Versions& versions = Rules()[{rule.domain, rule.op_type}];
@@ -59,8 +61,7 @@ std::optional<Operator> FindOperator(const OpRegistry& registry, const std::stri
 }
 
 Operator RuleOf(NodeImporter& node) {
-  const std::string& domain = node.proto().domain();
-  return *FindOperator(node.graph().state().registry, domain == "ai.onnx" ? "" : domain,
+  return *FindOperator(node.graph().state().registry, PlainDomain(node.proto().domain()),
                        node.proto().op_type(), node.opset());
 }
 

@@ -26,6 +26,9 @@ inline constexpr absl::string_view kOnnxProvider = "ai.onnx";
 // KnownName::as of operators: the domain's name, for ONNX's own domain this.
 inline constexpr absl::string_view kOnnxFormat = "onnx";
 
+// ai.onnx, which has two names, by the one that is empty; any other domain as it is.
+std::string PlainDomain(const std::string& domain);
+
 // An op's name of ours for an operator that has none, domain.Name of letters, digits and _ only.
 std::string QualifiedName(const std::string& domain, const std::string& op_type);
 
