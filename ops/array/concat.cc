@@ -100,7 +100,7 @@ NOMO_REGISTER_OP(
     CopyOp(OpDef("array.Concat")
                .Doc("Joins tensors along `axis`. Their sizes along the other axes must be equal.")
                .Source("ONNX Concat; Keras Concatenate")
-               .Known({.as = "onnx", .name = "Concat"})
+               .Known({.as = "onnx", .name = "Concat", .since = 4})
                .TypeVar("T", kStoredType)
                .VariadicInput("inputs", "T", "one or more of one rank, which is not 0")
                .Output("y", "T", "the inputs' sizes along `axis` added up")

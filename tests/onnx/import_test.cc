@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -439,14 +440,16 @@ TEST(OnnxImport, WhatIsNotCoveredBecomesALambda) {
 // What ONNX Runtime itself needs of its quantised operators.
 TEST(OnnxImport, QuantisedOperatorsLackNothing) {
   const std::string x = "x", scale = "scale", zero = "zero", scales = "scales";
-  const auto import = [](const std::string& op_type, std::vector<std::string> inputs) {
+  const auto import = [](const std::string& op_type, std::vector<std::string> inputs,
+                         std::optional<int> axis = std::nullopt) {
     OnnxBuilder b(13);
     b.Opset("com.microsoft", 1);
     b.Input("x", TensorProto::UINT8, {3, 3});
     b.Floats("scale", {}, {0.5});
     b.Floats("scales", {3}, {0.5, 0.25, 1});
     b.Raw("zero", {}, TensorProto::UINT8, "\x05");
-    b.Node(op_type, std::move(inputs), {"y"}, "com.microsoft");
+    auto node = b.Node(op_type, std::move(inputs), {"y"}, "com.microsoft");
+    if (axis) node.IntAttr("axis", *axis);
     b.Output("y", TensorProto::UINT8, {});
     std::vector<std::string> warnings;
     const auto model =
@@ -456,13 +459,14 @@ TEST(OnnxImport, QuantisedOperatorsLackNothing) {
     return absl::StrCat(model->graph.nodes.size(), " nodes");
   };
   EXPECT_EQ(import("QLinearSigmoid", {x, scale, "", scale}), "3 nodes");
+  EXPECT_THAT(import("QLinearConcat", {scale, zero, x, scale}, 0),
+              HasSubstr("three for each part"));
   for (const auto& [op_type, inputs, message] :
        std::vector<std::tuple<std::string, std::vector<std::string>, std::string>>{
            {"QLinearSigmoid", {x, scales, "", scale}, "input 1: only one number is supported"},
            {"QLinearMul", {x, scale, zero, x, scale, zero, scales}, "input 6: only one number"},
            {"QLinearSoftmax", {x, scale, zero, scale, zero}, "attribute opset is missing"},
            {"QLinearConcat", {scale, zero, x, scale, zero}, "attribute axis is missing"},
-           {"QLinearConcat", {scale, zero, x, scale}, "three for each part"},
            {"QGemm", {x, scale, zero, x, scale, zero, "", scale}, "inputs 7 and 8: expected"},
            {"MatMulIntegerToFloat", {x, x, scales, scale}, "input 2: only one number"}}) {
     const std::string found = import(op_type, inputs);

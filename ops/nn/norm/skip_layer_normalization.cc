@@ -1,6 +1,7 @@
 // nn.SkipLayerNormalization: the sum of x, a skip connection and a bias, normalised.
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/op/registry.h"
+#include "nomograph/core/types/float16.h"
 #include "nomograph/ops/nn/vector_input.h"
 
 namespace nomograph::nn {
@@ -29,6 +30,11 @@ absl::StatusOr<std::vector<TensorType>> Infer(const InferContext& context) {
   return std::vector<TensorType>{sum, row, row, sum};
 }
 
+// Squares and sums of 16 bits overflow.
+Value Widened(const Value& x) {
+  return Is16BitFloat(x.dtype()) ? Call("array.Cast", {x}, {{"to", DType::kFloat32}}) : x;
+}
+
 Value Mean(const Value& x) { return Call("math.ReduceMean", {x}, {{"axes", Ints{-1}}}); }
 
 absl::StatusOr<std::vector<Value>> Body(absl::Span<const Value> in, const Attributes& attrs) {
@@ -36,14 +42,18 @@ absl::StatusOr<std::vector<Value>> Body(absl::Span<const Value> in, const Attrib
   const double epsilon = attrs.Float("epsilon");
   Value sum = in[kX] + in[kSkip];
   if (optional(kBias).valid()) sum = sum + in[kBias];
-  const Value mean = Mean(sum);
-  const Value variance = Mean(Call("math.Square", {sum - mean}));
+  const Value wide = Widened(sum), mean = Mean(wide);
+  const Value inverse = Call("math.Rsqrt", {Mean(Call("math.Square", {wide - mean})) + epsilon});
+  const auto narrowed = [&](const Value& x) {
+    return x.dtype() == sum.dtype() ? x : Call("array.Cast", {x}, {{"to", sum.dtype()}});
+  };
   return std::vector<Value>{
       Call("nn.LayerNormalization", {sum, in[kGamma], optional(kBeta)}, {{"epsilon", epsilon}}),
-      mean, Call("math.Rsqrt", {variance + epsilon}), sum};
+      narrowed(mean), narrowed(inverse), sum};
 }
 
 std::vector<Example> Examples() {
+  constexpr DType half = DType::kFloat16;
   return {
       {.name = "all inputs and outputs",
        .attrs = {{"epsilon", 1e-5}},
@@ -73,6 +83,17 @@ std::vector<Example> Examples() {
        .outputs = {Tensor::Of<float>(
            {2, 1, 4}, {-1.06904497, -1.60356745, 0, 0.534522484, 1.61360316, 0.834622326,
                        -0.0834622326, 0.834622326})}},
+      {.name = "float16, which does not hold the squares",
+       .inputs = {Tensor::Of<float>({2, 4}, {-200, 200, -100, 100, 0, 1, 1, 2}).Cast(half),
+                  Tensor::Of<float>({2, 4}, {-100, 100, -200, 200, 1, 1, 2, 3}).Cast(half),
+                  Tensor::Full(half, {4}, 1)},
+       .outputs = {Tensor::Of<float>(
+                       {2, 4}, {-1, 1, -1, 1, -1.18321596, -0.50709255, 0.16903085, 1.52127766})
+                       .Cast(half),
+                   Tensor::Of<float>({2, 1}, {0, 2.75}).Cast(half),
+                   Tensor::Of<float>({2, 1}, {0.00333333333, 0.676123404}).Cast(half),
+                   Tensor::Of<float>({2, 4}, {-300, 300, -300, 300, 1, 2, 3, 5}).Cast(half)},
+       .rtol = 2e-3},
   };
 }
 

@@ -7,6 +7,7 @@
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/names.h"
+#include "nomograph/serialization/onnx/import/required_attributes.h"
 #include "nomograph/serialization/onnx/import/sort.h"
 
 namespace nomograph::onnx {
@@ -373,6 +374,7 @@ void GraphImporter::ImportNode(const NodeProto& proto) {
                              Quoted(proto.overload()));
     }
     if (!rule) return ImportLambda(node);
+    NOMO_RETURN_IF_ERROR(CheckRequiredAttributes(node));
     return ImportCovered(*rule, node);
   }();
   // A node behind one that failed fails too, which tells a user nothing.

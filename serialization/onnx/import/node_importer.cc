@@ -68,8 +68,12 @@ std::optional<std::vector<SizeValue>> NodeImporter::sizes(ValueId value) const {
 
 const AttributeProto* NodeImporter::Attribute(absl::string_view attr) {
   used_.insert(std::string(attr));
+  return FindAttribute(attr);
+}
+
+const AttributeProto* NodeImporter::FindAttribute(absl::string_view attr) const {
   for (const AttributeProto& proto : proto_.attribute()) {
-    if (proto.name() != std::string(attr)) continue;
+    if (absl::string_view(proto.name()) != attr) continue;
     return proto.ref_attr_name().empty() ? &proto : graph_.FunctionAttribute(proto.ref_attr_name());
   }
   return nullptr;

@@ -46,6 +46,8 @@ class NodeImporter {
   // Attributes. Those that a rule does not ask for are a fault of the node, so that none is lost.
   bool has_attribute(absl::string_view attr) { return Attribute(attr) != nullptr; }
   const AttributeProto* Attribute(absl::string_view attr);
+  // The same without asking for it.
+  const AttributeProto* FindAttribute(absl::string_view attr) const;
   absl::StatusOr<int64_t> Int(absl::string_view attr, int64_t absent);
   absl::StatusOr<double> Float(absl::string_view attr, double absent);
   absl::StatusOr<std::string> String(absl::string_view attr, std::string absent);

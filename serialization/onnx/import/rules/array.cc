@@ -5,6 +5,15 @@
 namespace nomograph::onnx {
 namespace {
 
+// Until opset 3 the axis was 1 where it is absent.
+absl::Status ImportConcat1(NodeImporter& node) {
+  NOMO_ASSIGN_OR_RETURN(const int64_t axis, node.Int("axis", 1));
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("array.Concat", node.inputs(), {{"axis", axis}}));
+  return node.Return({y});
+}
+
+const OperatorRegistrar kConcat({"Concat", "array.Concat", 1, ImportConcat1});
+
 // A scalar or list of one as what an op of ours wants, a scalar.
 absl::StatusOr<ValueId> AsScalar(NodeImporter& node, ValueId value) {
   const PartialShape& shape = node.type(value).shape;

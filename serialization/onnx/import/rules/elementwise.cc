@@ -1,5 +1,7 @@
 // Operators that work element by element.
+#include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/onnx/import/operators.h"
+#include "nomograph/serialization/onnx/import/tensor.h"
 
 namespace nomograph::onnx {
 namespace {
@@ -108,7 +110,25 @@ absl::Status ImportCast(NodeImporter& node) {
   return node.Return({y});
 }
 
-const OperatorRegistrar kCast({"Cast", "array.Cast", 1, ImportCast});
+// Until opset 5 `to` was the name of a type.
+absl::Status ImportCast1(NodeImporter& node) {
+  const AttributeProto* to = node.Attribute("to");
+  if (to == nullptr || !to->has_s()) return ImportCast(node);
+  TensorProto::DataType type;
+  if (!TensorProto::DataType_Parse(to->s(), &type)) {
+    return InvalidArgument("attribute to: expected the name of an element type, found ",
+                           Quoted(to->s()));
+  }
+  const auto dtype = DTypeFromOnnx(type);
+  NOMO_RETURN_IF_ERROR(Annotate(dtype.status(), "attribute to"));
+  NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("array.Cast", {node.input(0)}, {{"to", *dtype}}));
+  return node.Return({y});
+}
+
+const OperatorRegistrar kCast({
+    {"Cast", "array.Cast", 1, ImportCast1},
+    {"Cast", "array.Cast", 6, ImportCast},
+});
 
 absl::Status ImportCastLike(NodeImporter& node) {
   NOMO_ASSIGN_OR_RETURN(const DType to, node.dtype(node.input(1)));

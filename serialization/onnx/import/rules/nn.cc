@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "nomograph/serialization/onnx/import/operators.h"
+#include "nomograph/serialization/onnx/import/rules/casts.h"
 #include "nomograph/serialization/onnx/import/rules/matrix_softmax.h"
 #include "nomograph/serialization/onnx/import/rules/window.h"
 
@@ -109,8 +110,7 @@ const OperatorRegistrar kPools({
 absl::Status CastAs(NodeImporter& node, ValueId like, std::initializer_list<ValueId*> values) {
   NOMO_ASSIGN_OR_RETURN(const DType dtype, node.dtype(like));
   for (ValueId* value : values) {
-    if (*value == kNoValue || node.type(*value).dtype == dtype) continue;
-    NOMO_ASSIGN_OR_RETURN(*value, node.Add("array.Cast", {*value}, {{"to", dtype}}));
+    NOMO_ASSIGN_OR_RETURN(*value, CastTo(node, *value, dtype));
   }
   return absl::OkStatus();
 }
@@ -204,36 +204,63 @@ absl::StatusOr<ValueId> InverseDeviation(NodeImporter& node, ValueId squares,
   return node.Add("math.Rsqrt", {sum});
 }
 
+// Statistics as outputs, in the type that the node gives them whatever x has.
+absl::Status Stash(NodeImporter& node, std::initializer_list<ValueId*> statistics) {
+  NOMO_ASSIGN_OR_RETURN(const DType dtype, node.Type("stash_type", DType::kFloat32));
+  if (!kFloats.Contains(dtype)) {
+    return InvalidArgument("attribute stash_type: expected a type of floats, found ",
+                           DTypeName(dtype));
+  }
+  for (ValueId* value : statistics) {
+    NOMO_ASSIGN_OR_RETURN(*value, CastTo(node, *value, dtype));
+  }
+  return absl::OkStatus();
+}
+
 // Mean and 1 / standard deviation are further outputs.
 absl::Status ImportLayerNormalization(NodeImporter& node) {
-  node.Ignore({"stash_type"});
+  node.Ignore({"stash_type"});  // y's sums are wide in any case
   Attributes attrs;
   NOMO_RETURN_IF_ERROR(node.CopyAll("nn.LayerNormalization", attrs));
   std::vector<ValueId> outputs(3, kNoValue);
-  const ValueId x = node.input(0);
   NOMO_ASSIGN_OR_RETURN(outputs[0], node.Add("nn.LayerNormalization", node.inputs(), attrs));
   if (node.has_output(1) || node.has_output(2)) {
     NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, NormalizedAxes(node));
+    NOMO_ASSIGN_OR_RETURN(const ValueId x, Widened(node, node.input(0)));
     NOMO_ASSIGN_OR_RETURN(outputs[1], node.Add("math.ReduceMean", {x}, {{"axes", axes}}));
     NOMO_ASSIGN_OR_RETURN(const ValueId centred, node.Add("math.Sub", {x, outputs[1]}));
     NOMO_ASSIGN_OR_RETURN(const ValueId square, node.Add("math.Square", {centred}));
     NOMO_ASSIGN_OR_RETURN(outputs[2], InverseDeviation(node, square, axes));
+    NOMO_RETURN_IF_ERROR(Stash(node, {&outputs[1], &outputs[2]}));
   }
   return node.Return(outputs);
 }
 
-// 1 / sqrt(the mean square) is a further output.
+// 1 / sqrt(the mean square) is a further output. y has the scale's type, which may be another than
+// x has.
 absl::Status ImportRmsNormalization(NodeImporter& node) {
-  node.Ignore({"stash_type"});
+  node.Ignore({"stash_type"});  // y's sums are wide in any case
   Attributes attrs;
   NOMO_RETURN_IF_ERROR(node.CopyAll("nn.RmsNormalization", attrs));
-  std::vector<ValueId> outputs(2, kNoValue);
-  const ValueId x = node.input(0);
-  NOMO_ASSIGN_OR_RETURN(outputs[0], node.Add("nn.RmsNormalization", node.inputs(), attrs));
+  std::vector<ValueId> inputs = node.inputs(), outputs(2, kNoValue);
+  const DType of_x = node.type(node.input(0)).dtype, of_scale = node.type(node.input(1)).dtype;
+  const bool mixed = kFloats.Contains(of_x) && kFloats.Contains(of_scale) && of_x != of_scale;
+  if (mixed) {
+    const DType wide = of_x == DType::kFloat64 ? of_x : WideFloat(of_scale);
+    for (ValueId& input : inputs) {
+      NOMO_ASSIGN_OR_RETURN(input, CastTo(node, input, wide));
+    }
+  }
+  NOMO_ASSIGN_OR_RETURN(outputs[0], node.Add("nn.RmsNormalization", inputs, attrs));
+  if (mixed) {
+    NOMO_ASSIGN_OR_RETURN(outputs[0], CastTo(node, outputs[0], of_scale));
+  }
   if (node.has_output(1)) {
     NOMO_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, NormalizedAxes(node));
+    NOMO_ASSIGN_OR_RETURN(const ValueId x, Widened(node, node.input(0)));
     NOMO_ASSIGN_OR_RETURN(const ValueId square, node.Add("math.Square", {x}));
     NOMO_ASSIGN_OR_RETURN(outputs[1], InverseDeviation(node, square, axes));
+    NOMO_RETURN_IF_ERROR(Stash(node, {&outputs[1]}));
   }
   return node.Return(outputs);
 }

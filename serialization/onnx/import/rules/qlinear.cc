@@ -78,7 +78,6 @@ absl::Status ImportConcat(NodeImporter& node) {
         "expected two inputs and three for each part, which are one or more, found ",
         node.num_inputs());
   }
-  if (!node.has_attribute("axis")) return InvalidArgument("attribute axis is missing");
   Attributes attrs;
   NOMO_RETURN_IF_ERROR(node.Copy("array.Concat", "axis", attrs));
   std::vector<ValueId> parts;
@@ -111,7 +110,6 @@ absl::Status ImportGlobalAveragePool(NodeImporter& node) {
 
 // `opset` says of which version of Softmax it is the quantised one.
 absl::Status ImportSoftmax(NodeImporter& node) {
-  if (!node.has_attribute("opset")) return InvalidArgument("attribute opset is missing");
   NOMO_ASSIGN_OR_RETURN(const int64_t opset, node.Int("opset", 0));
   NOMO_ASSIGN_OR_RETURN(const int64_t axis, node.Int("axis", -1));
   NOMO_ASSIGN_OR_RETURN(const ValueId x, Dequantized(node, 0));
