@@ -600,6 +600,25 @@ std::vector<Fault> Faults() {
          node(m, 0)->set_overload("two\n");
        },
        {"node \"Shape\" (Shape): the model has no such function with overload \"two\\n\""}},
+      {"UnsupportedAttributeOfAnyName",
+       [=](ModelProto& m) { AddAttribute(*node(m, 3), "a\nb", 1).set_type(AttributeProto::GRAPH); },
+       {"node \"Concat\" (Concat): attribute a\\nb is not supported by array.Concat"}},
+      {"AutoPadOfAnyName",
+       [=](ModelProto& m) {
+         node(m, 4)->set_op_type("Conv");
+         AttributeProto& pad = AddAttribute(*node(m, 4), "auto_pad", 0);
+         pad.set_type(AttributeProto::STRING);
+         pad.clear_i();
+         pad.set_s("SAME\x1b[2J");
+       },
+       {"SAME_LOWER or VALID, found \"SAME\\x1b[2J\""}},
+      {"SparseInitializerOfAnyName",
+       [](ModelProto& m) {
+         TensorProto& values = *m.mutable_graph()->add_sparse_initializer()->mutable_values();
+         values.set_name("a\nb");
+         values.set_data_type(77);
+       },
+       {"initializer \"a\\nb\": "}},
       {"WrongAttributeType",
        [=](ModelProto& m) {
          node(m, 3)->mutable_attribute(0)->clear_i();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
 
@@ -91,8 +92,8 @@ absl::StatusOr<AttributeProto> ToAttribute(const std::string& name, const AttrVa
     case AttrType::kFunction:
       break;
   }
-  return absl::UnimplementedError(
-      absl::StrCat("attribute ", name, " is a function, which ONNX's attributes cannot name"));
+  return absl::UnimplementedError(absl::StrCat(
+      "attribute ", Shown(name), " is a function, which ONNX's attributes cannot name"));
 }
 
 }  // namespace nomograph::onnx

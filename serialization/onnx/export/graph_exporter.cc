@@ -257,11 +257,11 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::InlineFunction(
     const std::vector<TensorType>& types, const std::string& prefix) {
   const auto found = state_.model.functions.find(function);
   if (found == state_.model.functions.end()) {
-    return InvalidArgument("there is no function @", function);
+    return InvalidArgument("there is no function @", Shown(function));
   }
   Graph graph = found->second.graph;
   if (graph.inputs.size() != inputs.size()) {
-    return InvalidArgument("function @", function, " takes ", graph.inputs.size(),
+    return InvalidArgument("function @", Shown(function), " takes ", graph.inputs.size(),
                            " inputs, found ", inputs.size());
   }
   for (size_t i = 0; i < types.size(); ++i) graph.values[graph.inputs[i]].type = types[i];
@@ -398,8 +398,9 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::ExportLambda(
     attrs.push_back(std::move(attr));
   }
   if (node.body.empty() && !domain.empty()) {
-    state_.warnings.push_back(absl::StrCat(
-        "node ", Quoted(node.name), ": ONNX runtimes need an op ", plain, " of domain ", domain));
+    state_.warnings.push_back(absl::StrCat("node ", Quoted(node.name),
+                                           ": ONNX runtimes need an op ", Shown(plain),
+                                           " of domain ", Shown(domain)));
   } else if (!node.body.empty()) {
     const auto made = state_.functions.find(node.body);
     if (made != state_.functions.end()) {
@@ -431,7 +432,7 @@ absl::StatusOr<std::vector<std::string>> GraphExporter::ExportLambda(
 absl::StatusOr<FunctionProto> GraphExporter::ExportFunction(const Node& node) {
   const auto found = state_.model.functions.find(node.body);
   if (found == state_.model.functions.end()) {
-    return InvalidArgument("there is no function @", node.body);
+    return InvalidArgument("there is no function @", Shown(node.body));
   }
   const Graph& graph = found->second.graph;
   GraphExporter body(state_, Scope::kFunction);

@@ -141,8 +141,8 @@ absl::Status NodeImporter::Copy(absl::string_view op, absl::string_view attr, At
   if (def == nullptr) return NotLinked(op);
   const AttrDef* declared = def->FindAttr(attr);
   if (declared == nullptr) {
-    return absl::UnimplementedError(
-        absl::StrCat("attribute ", from, " is not supported by ", op, ", which stands for it"));
+    return absl::UnimplementedError(absl::StrCat("attribute ", Shown(from), " is not supported by ",
+                                                 op, ", which stands for it"));
   }
   switch (declared->type) {
     case AttrType::kBool: {
@@ -283,7 +283,7 @@ absl::Status NodeImporter::CheckAttributesUsed() const {
   }
   if (unused.empty()) return absl::OkStatus();
   return absl::UnimplementedError(
-      absl::StrCat("attribute ", absl::StrJoin(unused, ", "), " is not supported"));
+      absl::StrCat("attribute ", absl::StrJoin(unused, ", ", AppendShown), " is not supported"));
 }
 
 }  // namespace nomograph::onnx

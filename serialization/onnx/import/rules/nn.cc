@@ -1,6 +1,7 @@
 // Convolution, pooling, normalisation, softmax, dropout and losses.
 #include <numeric>
 
+#include "nomograph/core/types/escape.h"
 #include "nomograph/serialization/onnx/import/operators.h"
 #include "nomograph/serialization/onnx/import/rules/casts.h"
 #include "nomograph/serialization/onnx/import/rules/matrix_softmax.h"
@@ -10,18 +11,15 @@ namespace nomograph::onnx {
 namespace {
 
 absl::Status ImportConv(NodeImporter& node) {
-  Attributes attrs = {{"kernel_layout", "OIHW"}};
-  NOMO_RETURN_IF_ERROR(CopyWindow(node, "nn.Conv", attrs));
-  NOMO_RETURN_IF_ERROR(node.Copy("nn.Conv", "groups", attrs, "group"));
-  node.Ignore({"kernel_shape"});  // the kernel's own
+  Attributes attrs;
+  NOMO_RETURN_IF_ERROR(CopyConvolution(node, "nn.Conv", "OIHW", attrs));
   NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("nn.Conv", node.inputs(), attrs));
   return node.Return({y});
 }
 
 absl::Status ImportConvTranspose(NodeImporter& node) {
-  Attributes attrs = {{"kernel_layout", "IOHW"}};
-  NOMO_RETURN_IF_ERROR(CopyWindow(node, "nn.ConvTranspose", attrs));
-  NOMO_RETURN_IF_ERROR(node.Copy("nn.ConvTranspose", "groups", attrs, "group"));
+  Attributes attrs;
+  NOMO_RETURN_IF_ERROR(CopyConvolution(node, "nn.ConvTranspose", "IOHW", attrs));
   NOMO_RETURN_IF_ERROR(node.Copy("nn.ConvTranspose", "output_padding", attrs));
   NOMO_RETURN_IF_ERROR(node.Copy("nn.ConvTranspose", "output_shape", attrs));
   if (attrs.Has("output_shape")) {
@@ -29,7 +27,6 @@ absl::Status ImportConvTranspose(NodeImporter& node) {
     attrs.Erase("pads");
     if (attrs.Find("padding") == nullptr) attrs.Set("padding", "explicit");
   }
-  node.Ignore({"kernel_shape"});
   NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add("nn.ConvTranspose", node.inputs(), attrs));
   return node.Return({y});
 }
@@ -42,10 +39,8 @@ const OperatorRegistrar kConv({
 absl::Status ImportFusedConv(NodeImporter& node) {
   NOMO_ASSIGN_OR_RETURN(const std::string activation, node.String("activation", ""));
   NOMO_ASSIGN_OR_RETURN(const std::vector<double> params, node.Floats("activation_params"));
-  Attributes attrs = {{"kernel_layout", "OIHW"}};
-  NOMO_RETURN_IF_ERROR(CopyWindow(node, "nn.Conv", attrs));
-  NOMO_RETURN_IF_ERROR(node.Copy("nn.Conv", "groups", attrs, "group"));
-  node.Ignore({"kernel_shape"});
+  Attributes attrs;
+  NOMO_RETURN_IF_ERROR(CopyConvolution(node, "nn.Conv", "OIHW", attrs));
   NOMO_ASSIGN_OR_RETURN(ValueId y,
                         node.Add("nn.Conv", {node.input(0), node.input(1), node.input(2)}, attrs));
   if (node.has_input(3)) {
@@ -71,7 +66,7 @@ absl::Status ImportFusedConv(NodeImporter& node) {
         y, node.Add("math.Clip", {y}, {{"min", param(0, -3.4e38)}, {"max", param(1, 3.4e38)}}));
   } else {
     return absl::UnimplementedError(
-        absl::StrCat("activation \"", activation, "\" is not supported"));
+        absl::StrCat("activation ", Quoted(activation), " is not supported"));
   }
   return node.Return({y});
 }

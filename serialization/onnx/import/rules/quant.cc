@@ -25,10 +25,8 @@ absl::Status ImportQuantize(NodeImporter& node) {
 
 absl::Status ImportQuantizedConv(NodeImporter& node) {
   const std::string op = RuleOf(node).op;
-  Attributes attrs = {{"kernel_layout", "OIHW"}};
-  NOMO_RETURN_IF_ERROR(CopyWindow(node, op, attrs));
-  NOMO_RETURN_IF_ERROR(node.Copy(op, "groups", attrs, "group"));
-  node.Ignore({"kernel_shape"});
+  Attributes attrs;
+  NOMO_RETURN_IF_ERROR(CopyConvolution(node, op, "OIHW", attrs));
   NOMO_ASSIGN_OR_RETURN(const ValueId y, node.Add(op, node.inputs(), attrs));
   return node.Return({y});
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "nomograph/core/types/escape.h"
+
 namespace nomograph::onnx {
 
 absl::Status CopyWindow(NodeImporter& node, absl::string_view op, Attributes& attrs) {
@@ -27,10 +29,18 @@ absl::Status CopyWindow(NodeImporter& node, absl::string_view op, Attributes& at
     attrs.Set("padding", "same_lower");
   } else if (auto_pad != "VALID") {
     return InvalidArgument(
-        "attribute auto_pad: expected NOTSET, SAME_UPPER, SAME_LOWER or VALID, found \"", auto_pad,
-        "\"");
+        "attribute auto_pad: expected NOTSET, SAME_UPPER, SAME_LOWER or VALID, found ",
+        Quoted(auto_pad));
   }
   return absl::OkStatus();
+}
+
+absl::Status CopyConvolution(NodeImporter& node, absl::string_view op, const char* kernel_layout,
+                             Attributes& attrs) {
+  attrs.Set("kernel_layout", kernel_layout);
+  node.Ignore({"kernel_shape"});
+  NOMO_RETURN_IF_ERROR(node.Copy(op, "groups", attrs, "group"));
+  return CopyWindow(node, op, attrs);
 }
 
 }  // namespace nomograph::onnx

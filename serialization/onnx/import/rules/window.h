@@ -10,6 +10,11 @@ namespace nomograph::onnx {
 // auto_pad.
 absl::Status CopyWindow(NodeImporter& node, absl::string_view op, Attributes& attrs);
 
+// The same for a convolution, with the kernel's layout and the groups. kernel_shape is the kernel's
+// own.
+absl::Status CopyConvolution(NodeImporter& node, absl::string_view op, const char* kernel_layout,
+                             Attributes& attrs);
+
 }  // namespace nomograph::onnx
 
 #endif  // NOMOGRAPH_SERIALIZATION_ONNX_IMPORT_RULES_WINDOW_H_
