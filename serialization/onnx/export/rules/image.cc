@@ -6,6 +6,7 @@
 
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
 #include "nomograph/serialization/onnx/export/rules/layout.h"
+#include "nomograph/serialization/onnx/export/rules/mean.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
 
 namespace nomograph::onnx {
@@ -128,12 +129,6 @@ absl::Status OnlyFloats(const NodeExporter& n) {
   return kFloats.Contains(n.type(0).dtype)
              ? absl::OkStatus()
              : absl::UnimplementedError("for integers it has no form in ONNX");
-}
-
-// Over axes, which stay with size 1.
-std::string Mean(NodeExporter& n, const std::string& x, std::vector<int64_t> axes) {
-  if (n.opset() >= 18) return n.Emit("ReduceMean", {x, n.graph().Ints(std::move(axes))});
-  return n.Emit("ReduceMean", {x}, {IntsAttr("axes", axes)});
 }
 
 std::string Limited(NodeExporter& n, const std::string& x) {

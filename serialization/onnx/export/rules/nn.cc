@@ -5,6 +5,7 @@
 #include "nomograph/core/types/memory.h"
 #include "nomograph/serialization/onnx/export/graph_exporter.h"
 #include "nomograph/serialization/onnx/export/rules/layout.h"
+#include "nomograph/serialization/onnx/export/rules/mean.h"
 #include "nomograph/serialization/onnx/import/tensor.h"
 
 namespace nomograph::onnx {
@@ -262,12 +263,6 @@ Names LayerNormalization(NodeExporter& n) {
   NOMO_ASSIGN_OR_RETURN(AttributeProto axis, n.Attr("axis"));
   NOMO_ASSIGN_OR_RETURN(AttributeProto epsilon, n.Attr("epsilon"));
   return {{n.Emit("LayerNormalization", std::move(inputs), {std::move(axis), std::move(epsilon)})}};
-}
-
-// The mean over these axes, which stay.
-std::string Mean(NodeExporter& n, const std::string& x, const std::vector<int64_t>& axes) {
-  return n.opset() >= 18 ? n.Emit("ReduceMean", {x, n.graph().Ints(axes)})
-                         : n.Emit("ReduceMean", {x}, {IntsAttr("axes", axes)});
 }
 
 // Input 0 in float32 where it is narrower: squares and sums of 16 bits overflow, and the op itself
