@@ -838,6 +838,38 @@ TEST(OnnxExport, MovesLargeWeightsIntoAFileOfTheirOwn) {
             Tensor::Full(DType::kFloat32, {1024}, 6));
 }
 
+TEST(OnnxExport, ReplacesAModelAndItsWeightsTogetherOrNeither) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(testing::TempDir()) / "pair";
+  fs::create_directories(folder / "taken.onnx");
+  OnnxBuilder b(13);
+  b.Input("x", TensorProto::FLOAT, {1024});
+  b.Floats("w", {1024}, std::vector<float>(1024, 2));
+  b.Node("Mul", {"x", "w"}, {"y"});
+  b.Output("y", TensorProto::FLOAT, {1024});
+  const auto model = onnx::ImportFromBytes(b.Finish().SerializeAsString());
+  ASSERT_TRUE(model.ok()) << model.status();
+  // The model's place is a folder's: its weights are not written either.
+  EXPECT_FALSE(
+      onnx::Export(*model, (folder / "taken.onnx").string(), {.max_message_bytes = 0}).ok());
+  EXPECT_FALSE(fs::exists(folder / "taken.onnx.data"));
+  // The weights' place is another's file.
+  const std::string path = (folder / "model.onnx").string(), data = absl::StrCat(path, ".data");
+  fs::remove(path);
+  ASSERT_TRUE(WriteFileAtomically(data, "another's").ok());
+  const absl::Status status =
+      onnx::Export(*model, path, {.max_message_bytes = 0, .replace_weights = false});
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(Message(status), HasSubstr("model.onnx.data\" is there already"));
+  EXPECT_EQ(*ReadFile(data), "another's");
+  EXPECT_FALSE(fs::exists(path));
+  ASSERT_TRUE(onnx::Export(*model, path, {.max_message_bytes = 0}).ok());
+  EXPECT_EQ(fs::file_size(data), 4096u);
+  EXPECT_TRUE(onnx::Import(path).ok());
+  // Weights that stay in the message leave that file alone.
+  EXPECT_TRUE(onnx::Export(*model, path, {.replace_weights = false}).ok());
+}
+
 // x * w + v with weights of `floats` elements, as a file; `name` moves the bytes behind it.
 std::string WeightsFile(const std::string& name, int floats) {
   OnnxBuilder b(13);

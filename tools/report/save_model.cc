@@ -33,9 +33,15 @@ constexpr const char* kForms[] = {".nomo", ".txtpb", ".onnx"};
 
 absl::Status WriteOnnx(const Model& model, const SaveFlags& flags, const std::string& from) {
   std::vector<std::string> warnings;
-  onnx::ExportOptions options{.opset = flags.opset, .warnings = &warnings};
+  onnx::ExportOptions options{
+      .opset = flags.opset, .replace_weights = flags.force, .warnings = &warnings};
   if (flags.external_weights) options.max_message_bytes = 0;
   const absl::Status status = onnx::Export(model, flags.path, options);
+  // Past 2 GB weights go into a file that CheckDestination() knew nothing of.
+  if (absl::IsAlreadyExists(status)) {
+    return WithExitCode(ExitCode::kUsage, absl::AlreadyExistsError(absl::StrCat(
+                                              status.message(), ": --force writes over it")));
+  }
   for (const std::string& warning : warnings) {
     std::fprintf(stderr, "nomo: warning: %s\n", Escape(warning).c_str());
   }

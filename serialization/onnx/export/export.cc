@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
+#include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -227,18 +229,23 @@ absl::StatusOr<std::string> ExportToString(const Model& model, const ExportOptio
 
 absl::Status Export(const Model& model, const std::string& path, const ExportOptions& options) {
   NOMO_ASSIGN_OR_RETURN(Exported exported, ToProto(model, options));
+  std::optional<AtomicFile> weights;
   if (!exported.payloads.empty() &&
       MessageBytes(exported.proto, exported.payloads) > options.max_message_bytes) {
     const std::string data = absl::StrCat(path, ".data");
-    NOMO_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(data));
+    std::error_code ignored;
+    if (!options.replace_weights && std::filesystem::exists(data, ignored)) {
+      return absl::AlreadyExistsError(absl::StrCat(QuotedPath(data), " is there already"));
+    }
+    NOMO_ASSIGN_OR_RETURN(weights, AtomicFile::Create(data));
     NOMO_RETURN_IF_ERROR(
-        MoveWeights(exported, file, std::filesystem::path(data).filename().string()));
-    // The weights first: a message without them would be half a model.
-    NOMO_RETURN_IF_ERROR(file.Commit());
+        MoveWeights(exported, *weights, std::filesystem::path(data).filename().string()));
   }
   NOMO_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   NOMO_RETURN_IF_ERROR(WriteMessage(exported.proto, exported.payloads,
                                     [&](absl::string_view bytes) { return file.Write(bytes); }));
+  // The weights first: a message without them would be half a model.
+  if (weights) NOMO_RETURN_IF_ERROR(weights->Commit());
   return file.Commit();
 }
 

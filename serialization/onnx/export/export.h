@@ -23,6 +23,9 @@ struct ExportOptions {
   int opset = 17;
   // Above this size of the message weights go into PATH.data, beside the file.
   int64_t max_message_bytes = int64_t{2'000'000'000};
+  // Whether PATH.data may be replaced where it is there; if not, and weights go there:
+  // AlreadyExists, and nothing is written.
+  bool replace_weights = true;
   // Traced bodies and the functions of control flow are written in the place of each node that
   // calls them. ResourceExhausted, before anything is written, where they come to more nodes in
   // all.
@@ -37,7 +40,8 @@ struct ExportOptions {
 // an ONNX function, one without a node of its domain, with a warning. Activations and kernels in
 // channels_last layout are transposed, kernels and other constants at once.
 // Unimplemented lists every op that has no form in ONNX, with its nodes; then nothing is written.
-// The file is written as Save() writes: a crash leaves the old one or the new one.
+// The file is written as Save() writes: a crash leaves the old one or the new one. With weights in
+// a file of their own both are complete before either takes its place.
 absl::Status Export(const Model& model, const std::string& path, const ExportOptions& options = {});
 
 // The file's bytes. ResourceExhausted for a model that needs external data.
