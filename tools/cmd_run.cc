@@ -202,22 +202,6 @@ void HintAtPixels(const std::vector<std::string>& given, const Graph& graph,
   }
 }
 
-nlohmann::ordered_json ElementsJson(const Tensor& tensor) {
-  Json values = Json::array();
-  for (int64_t i = 0; i < tensor.num_elements(); ++i) {
-    if (tensor.dtype() == DType::kInt64) {
-      values.push_back(tensor.data<int64_t>()[i]);
-    } else if (kInts.Contains(tensor.dtype()) && tensor.dtype() != DType::kUInt64) {
-      values.push_back(static_cast<int64_t>(tensor.AsDouble(i)));
-    } else if (tensor.dtype() == DType::kBool) {
-      values.push_back(tensor.AsDouble(i) != 0);
-    } else {
-      values.push_back(NumberJson(tensor.AsDouble(i)));
-    }
-  }
-  return values;
-}
-
 nlohmann::ordered_json OutputsJson(const Model& model, const std::vector<OutputFile>& files,
                                    const NamedTensors& outputs) {
   Json list = Json::array();

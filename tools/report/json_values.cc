@@ -58,6 +58,30 @@ Json AttrsJson(const Attributes& attrs) {
 
 Json NumberJson(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
+Json ElementsJson(const Tensor& tensor) {
+  Json values = Json::array();
+  for (int64_t i = 0; i < tensor.num_elements(); ++i) {
+    switch (tensor.dtype()) {
+      case DType::kBool:
+        values.push_back(tensor.data<bool>()[i]);
+        break;
+      case DType::kInt64:
+        values.push_back(tensor.data<int64_t>()[i]);
+        break;
+      case DType::kUInt64:
+        values.push_back(tensor.data<uint64_t>()[i]);
+        break;
+      default:  // as doubles the other integers are exact
+        if ((kInts | kInt4s).Contains(tensor.dtype())) {
+          values.push_back(static_cast<int64_t>(tensor.AsDouble(i)));
+        } else {
+          values.push_back(NumberJson(tensor.AsDouble(i)));
+        }
+    }
+  }
+  return values;
+}
+
 void PutText(Json& object, const char* key, const std::string& text) {
   if (!text.empty()) object[key] = text;
 }

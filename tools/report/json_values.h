@@ -24,6 +24,8 @@ Json AttrsJson(const Attributes& attrs);
 Json NodeJson(const Graph& graph, const Node& node);
 // Null for what JSON has no number for.
 Json NumberJson(double value);
+// The elements in row-major order: integers with all of their digits, true and false, and numbers.
+Json ElementsJson(const Tensor& tensor);
 // Adds `text` under `key` unless it is empty.
 void PutText(Json& object, const char* key, const std::string& text);
 

@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/types/escape.h"
-#include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/table.h"
+#include "nomograph/tools/text/tensor_text.h"
 #include "nomograph/tools/text/terminal.h"
 
 namespace nomograph {
@@ -22,13 +22,7 @@ constexpr int64_t kMaxInlined = 8;  // elements
 std::string ElementsText(const Tensor& tensor) {
   std::vector<std::string> elements;
   for (int64_t i = 0; i < tensor.num_elements(); ++i) {
-    if (tensor.dtype() == DType::kInt64) {  // of which a double does not hold all
-      elements.push_back(absl::StrCat(tensor.data<int64_t>()[i]));
-    } else if (tensor.dtype() == DType::kBool) {
-      elements.push_back(tensor.AsDouble(i) != 0 ? "true" : "false");
-    } else {
-      elements.push_back(ShortNumber(tensor.AsDouble(i)));
-    }
+    elements.push_back(ElementText(tensor, i));
   }
   const std::string joined = absl::StrJoin(elements, ", ");
   return tensor.shape().rank() == 0 ? joined : absl::StrCat("[", joined, "]");

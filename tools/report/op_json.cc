@@ -68,22 +68,7 @@ Json TensorJson(const Tensor& tensor) {
   if (!tensor.valid()) return nullptr;
   Json json = TypeJson(tensor.type());
   if (tensor.num_elements() > kMaxValues) return json;
-  json["values"] = Json::array();
-  for (int64_t i = 0; i < tensor.num_elements(); ++i) {
-    switch (tensor.dtype()) {
-      case DType::kBool:
-        json["values"].push_back(tensor.data<bool>()[i]);
-        break;
-      case DType::kInt64:
-        json["values"].push_back(tensor.data<int64_t>()[i]);
-        break;
-      case DType::kUInt64:
-        json["values"].push_back(tensor.data<uint64_t>()[i]);
-        break;
-      default:
-        json["values"].push_back(NumberJson(tensor.AsDouble(i)));
-    }
-  }
+  json["values"] = ElementsJson(tensor);
   return json;
 }
 

@@ -1,6 +1,7 @@
 #include "nomograph/tools/run/read_inputs.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
@@ -364,8 +365,14 @@ absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph,
 absl::StatusOr<Tensor> CastExactly(const Tensor& tensor, DType dtype) {
   NOMO_ASSIGN_OR_RETURN(const Tensor cast, TryCast(tensor, dtype));
   if (kFloats.Contains(dtype)) return cast;
+  // The first float that is too large, which as a double is the greatest of 64 bits, too.
+  const double end = dtype == DType::kInt64    ? 0x1p63
+                     : dtype == DType::kUInt64 ? 0x1p64
+                                               : std::numeric_limits<double>::infinity();
+  const bool from_floats = kFloats.Contains(tensor.dtype());
   for (int64_t i = 0; i < tensor.num_elements(); ++i) {
-    if (cast.AsDouble(i) == tensor.AsDouble(i)) continue;
+    const bool too_large = from_floats && tensor.AsDouble(i) >= end;
+    if (cast.AsDouble(i) == tensor.AsDouble(i) && !too_large) continue;
     return InvalidArgument("element ", i, ": ", tensor.AsDouble(i), " is no ", DTypeName(dtype));
   }
   return cast;

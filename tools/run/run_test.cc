@@ -13,6 +13,7 @@
 #include "nomograph/tools/run/fit_image.h"
 #include "nomograph/tools/run/read_inputs.h"
 #include "nomograph/tools/run/top_k.h"
+#include "nomograph/tools/run/typed_values.h"
 #include "nomograph/tools/run/write_outputs.h"
 
 namespace nomograph {
@@ -138,6 +139,29 @@ TEST(CastExactlyTest, RefusesWhatATypeCannotHold) {
   EXPECT_FALSE(CastExactly(Tensor::Vector<double>({NAN}), DType::kInt32).ok());
   EXPECT_TRUE(CastExactly(Tensor::Vector<double>({0.1}), DType::kFloat32)
                   .ok());  // rounding is what floats are for
+  // What a double does not tell apart.
+  const Tensor large = Tensor::Vector<uint64_t>({18446744073709551615u, 9007199254740993u});
+  EXPECT_EQ(*CastExactly(large, DType::kUInt64), large);
+  EXPECT_FALSE(CastExactly(Tensor::Vector<uint64_t>({9223372036854775808u}), DType::kInt64).ok());
+  EXPECT_FALSE(CastExactly(Tensor::Vector<double>({0x1p63}), DType::kInt64).ok());
+  EXPECT_FALSE(CastExactly(Tensor::Vector<double>({0x1p64}), DType::kUInt64).ok());
+  EXPECT_EQ(*CastExactly(Tensor::Vector<double>({0x1p63}), DType::kUInt64),
+            Tensor::Vector<uint64_t>({9223372036854775808u}));
+}
+
+TEST(TypedValuesTest, IntegersHaveAllOfTheirDigits) {
+  const auto parse = [](absl::string_view text, DType dtype) {
+    return ParseTypedValue(text, Type(dtype, PartialShape()));
+  };
+  EXPECT_EQ(*parse("[9007199254740993, 18446744073709551615]", DType::kUInt64),
+            Tensor::Vector<uint64_t>({9007199254740993u, 18446744073709551615u}));
+  EXPECT_EQ(*parse("[-9007199254740993]", DType::kInt64),
+            Tensor::Vector<int64_t>({-9007199254740993}));
+  EXPECT_EQ(*parse("[4294967295]", DType::kUInt32), Tensor::Vector<uint32_t>({4294967295u}));
+  for (const char* text : {"18446744073709551616", "-1", "0.5", "nan"}) {
+    EXPECT_EQ(parse(text, DType::kUInt64).status().message(),
+              absl::StrCat("\"", text, "\" is no uint64"));
+  }
 }
 
 TEST(FileNameTest, StaysInItsFolder) {

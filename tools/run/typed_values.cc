@@ -108,18 +108,24 @@ class ListReader {
 
 absl::StatusOr<Tensor> ToTensor(const std::vector<std::string>& words, const Shape& shape,
                                 DType dtype) {
-  // Integers by way of int64, so that all of their digits count.
-  const bool integers = (kInts | kInt4s).Contains(dtype) && dtype != DType::kUInt64;
-  NOMO_ASSIGN_OR_RETURN(Tensor tensor,
-                        Tensor::Create(integers ? DType::kInt64 : DType::kFloat64, shape));
+  // Integers by way of int64 or uint64, so that all of their digits count.
+  const bool is_uint64 = dtype == DType::kUInt64;
+  const bool integers = (kInts | kInt4s).Contains(dtype) && !is_uint64;
+  NOMO_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(is_uint64  ? DType::kUInt64
+                                                      : integers ? DType::kInt64
+                                                                 : DType::kFloat64,
+                                                      shape));
   for (size_t i = 0; i < words.size(); ++i) {
     double number = 0;
     int64_t integer = 0;
+    uint64_t unsigned_integer = 0;
     if (dtype == DType::kBool && (words[i] == "true" || words[i] == "false")) {
       tensor.mutable_data<double>()[i] = words[i] == "true";
+    } else if (is_uint64 && absl::SimpleAtoi(words[i], &unsigned_integer)) {
+      tensor.mutable_data<uint64_t>()[i] = unsigned_integer;
     } else if (integers && absl::SimpleAtoi(words[i], &integer)) {
       tensor.mutable_data<int64_t>()[i] = integer;
-    } else if (!integers && absl::SimpleAtod(words[i], &number)) {
+    } else if (!integers && !is_uint64 && absl::SimpleAtod(words[i], &number)) {
       tensor.mutable_data<double>()[i] = number;
     } else {
       return InvalidArgument(Quoted(words[i]), " is no ", DTypeName(dtype));

@@ -7,14 +7,6 @@
 #include "nomograph/tools/text/numbers.h"
 
 namespace nomograph {
-namespace {
-
-constexpr int64_t kMaxElements = 400;
-constexpr int64_t kEdge = 3;
-constexpr size_t kPlainLine = 100, kLeastLine = 20;
-constexpr int64_t kGap = -1;  // stands for the indices that are left out
-// Many axes of few elements each would come to more than anyone reads.
-constexpr int kMaxParts = 4000;
 
 std::string ElementText(const Tensor& tensor, int64_t index) {
   switch (tensor.dtype()) {
@@ -32,6 +24,15 @@ std::string ElementText(const Tensor& tensor, int64_t index) {
   return (kInts | kInt4s).Contains(tensor.dtype()) ? absl::StrCat(static_cast<int64_t>(value))
                                                    : ShortNumber(value);
 }
+
+namespace {
+
+constexpr int64_t kMaxElements = 400;
+constexpr int64_t kEdge = 3;
+constexpr size_t kPlainLine = 100, kLeastLine = 20;
+constexpr int64_t kGap = -1;  // stands for the indices that are left out
+// Many axes of few elements each would come to more than anyone reads.
+constexpr int kMaxParts = 4000;
 
 class Printer {
  public:

@@ -9,6 +9,9 @@
 
 namespace nomograph {
 
+// One element: integers with all of their digits, true and false, other numbers as ShortNumber().
+std::string ElementText(const Tensor& tensor, int64_t index);
+
 // The values in nested brackets as NumPy prints them: six significant digits, aligned, rows that
 // are too long wrapped. Of a tensor with more than 400 elements only the first and last three of
 // every axis are shown. Lines begin with `indent` spaces, and the text ends with a line end.
