@@ -41,6 +41,18 @@ const Case kCases[] = {
        return Values{Reversed(Joined({Reversed(x), Negative(Reversed(x))}))};
      },
      0},
+    {"convolutions, whose weights are packed",
+     [](const Value& x) {
+       const auto conv = [](const Value& input, int64_t channels) {
+         const Tensor kernel = Tensor::Full(DType::kFloat32, {4, channels, 3}, 1);
+         return Call(
+             "nn.Conv", {input, Constant(kernel)},
+             {{"data_format", "channels_first"}, {"kernel_layout", "OIHW"}, {"padding", "same"}});
+       };
+       const Value a = conv(x, 4), b = conv(a, 4);
+       return Values{conv(Joined({a, b}), 8)};
+     },
+     0},
     {"a dense block",
      [](const Value& x) {
        Values parts = {Reversed(x)};
@@ -120,6 +132,13 @@ TEST(Copies, AreLeftOutWhereNothingNeedsThem) {
       copies += op == "array.Concat" || op == "array.Split" || op == "array.Slice" ? 1 : 0;
     }
     EXPECT_EQ(copies, c.copies) << (*program)->ToString();
+    // All shapes are known, and so all places are, those of weights that kernels have packed, too.
+    for (const Program::Step& step : (*program)->steps()) {
+      for (const ValueId id : (*program)->graph().nodes[step.node].inputs) {
+        if (id == kNoValue) continue;
+        EXPECT_NE((*program)->plan().values[id].storage, Storage::kDynamic);
+      }
+    }
 
     const auto outputs = (*session)->Run(inputs), expected = (*exact)->Run(inputs);
     ASSERT_TRUE(outputs.ok() && expected.ok()) << outputs.status() << expected.status();

@@ -201,8 +201,10 @@ class Planner {
   }
 
   MemoryPlan Run() {
-    for (size_t v = 0; v < graph_.types.size(); ++v) {
-      if (graph_.constants[v].valid()) plan_.values[v].storage = Storage::kConstant;
+    // What no node yields is constant, also where it is given back because kernels have packed it.
+    for (ValuePlan& value : plan_.values) value.storage = Storage::kConstant;
+    for (const LoweredNode& node : graph_.nodes) {
+      for (const ValueId id : node.outputs) plan_.values[id].storage = Storage::kDynamic;
     }
     for (const ValueId id : graph_.inputs) {
       if (id != kNoValue) plan_.values[id].storage = Storage::kInput;

@@ -517,6 +517,22 @@ TEST_F(MemoryPlanTest, IsEmptyForAnEmptyGraph) {
   EXPECT_EQ(plan.values[c_].storage, Storage::kConstant);
 }
 
+// A constant stays one when its elements are given back, which is so once kernels have packed them.
+TEST(MemoryPlan, ConstantsThatAreGivenBack) {
+  LoweredGraph graph;
+  const ValueId x = AddInput(graph, {kBlock}), constant = graph.AddValue(Bytes({kBlock}));
+  const ValueId y = AddNode(graph, Plain(), {x, constant}, {kBlock});
+  graph.outputs = {AddNode(graph, Plain(), {y, constant}, {kBlock})};
+  for (const bool given_back : {false, true}) {
+    graph.constants[constant] = given_back ? Tensor() : Tensor(DType::kUInt8, {kBlock});
+    const MemoryPlan plan = PlanMemory(graph);
+    EXPECT_EQ(plan.values[x].storage, Storage::kInput);
+    EXPECT_EQ(plan.values[constant].storage, Storage::kConstant);
+    EXPECT_EQ(plan.values[y].storage, Storage::kArena);
+    EXPECT_EQ(plan.values[graph.outputs[0]].storage, Storage::kResult);
+  }
+}
+
 TEST(MemoryPlan, RandomGraphs) {
   struct Case {
     const char* what;
