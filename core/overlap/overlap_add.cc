@@ -1,6 +1,7 @@
 #include "nomograph/core/overlap/overlap_add.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "nomograph/core/vector/vector_target.h"
 
@@ -11,6 +12,18 @@
 #include "nomograph/core/overlap/overlap_add_kernel.h"
 
 namespace nomograph {
+namespace {
+
+int64_t Lines(const WindowSpan& columns) { return std::min(columns.stride, columns.input); }
+
+// At most so many addends have so many rows: a tap of the rows meets one of `stride` rows, and no
+// more than there are places.
+int64_t MostAddends(const WindowMatrix& window, int64_t rows) {
+  const int64_t met = std::min(rows / window.rows.stride + 1, window.rows.output);
+  return window.rows.taps * window.columns.taps * met;
+}
+
+}  // namespace
 
 OverlapPlan::OverlapPlan(const WindowMatrix& window, int64_t tap_step, int64_t first_place,
                          int64_t first_row, int64_t end_row)
@@ -18,21 +31,24 @@ OverlapPlan::OverlapPlan(const WindowMatrix& window, int64_t tap_step, int64_t f
       end(end_row),
       columns(window.columns.input),
       stride(window.columns.stride),
-      line_begins{0} {
+      lines(Lines(window.columns)) {
   const WindowSpan &rows = window.rows, &c = window.columns;
   // By line: a tap adds its places, the first of them to the line's element number `element`.
   struct Tap {
     int64_t number, element;
   };
-  std::vector<std::vector<Tap>> taps(stride);
+  std::vector<std::vector<Tap>> taps(lines);
   for (int64_t t = 0; t < c.taps; ++t) {
     const int64_t column = t * c.dilation - c.pad_begin;
     const int64_t line = (column % stride + stride) % stride;
-    taps[line].push_back({t, (column - line) / stride});
+    if (line < lines) taps[line].push_back({t, (column - line) / stride});
   }
+  line_begins.reserve((end - begin) * lines + 1);
+  line_begins.push_back(0);
+  addends.reserve(MostAddends(window, end - begin));
   for (int64_t r = begin; r < end; ++r) {
-    for (int64_t line = 0; line < stride; ++line) {
-      const int64_t count = (std::max<int64_t>(columns - line, 0) + stride - 1) / stride;
+    for (int64_t line = 0; line < lines; ++line) {
+      const int64_t count = (columns - line + stride - 1) / stride;
       for (int64_t t = 0; t < rows.taps; ++t) {
         const int64_t from_place = r + rows.pad_begin - t * rows.dilation;
         const int64_t place = from_place / rows.stride;
@@ -49,6 +65,12 @@ OverlapPlan::OverlapPlan(const WindowMatrix& window, int64_t tap_step, int64_t f
       line_begins.push_back(static_cast<int64_t>(addends.size()));
     }
   }
+}
+
+int64_t OverlapPlan::MostBytes(const WindowMatrix& window, int64_t rows) {
+  const int64_t line_begins = rows * Lines(window.columns) + 1;
+  return line_begins * static_cast<int64_t>(sizeof(int64_t)) +
+         MostAddends(window, rows) * static_cast<int64_t>(sizeof(Addend));
 }
 
 void AddOverlaps(const OverlapPlan& plan, const float* blocks, float bias, float* plane) {

@@ -4,8 +4,8 @@
 #define NOMOGRAPH_CORE_OVERLAP_OVERLAP_ADD_H_
 
 #include <cstdint>
-#include <vector>
 
+#include "nomograph/core/types/memory.h"
 #include "nomograph/core/vector/packed_product.h"
 
 namespace nomograph {
@@ -19,14 +19,18 @@ struct OverlapPlan {
   OverlapPlan(const WindowMatrix& window, int64_t tap_step, int64_t first_place, int64_t begin,
               int64_t end);
 
+  // At most so many bytes are that of so many rows.
+  static int64_t MostBytes(const WindowMatrix& window, int64_t rows);
+
   // To elements [begin, end) of a line are added those from number `from` + begin on.
   struct Addend {
     int64_t from, begin, end;
   };
   int64_t begin, end;       // rows
   int64_t columns, stride;  // elements f, f + stride, … of a row are its line f
-  std::vector<Addend> addends;
-  std::vector<int64_t> line_begins;  // by row and line, where its addends begin; and their end
+  int64_t lines;            // of a row: those that have an element
+  LargeVector<Addend> addends;
+  LargeVector<int64_t> line_begins;  // by row and line, where its addends begin; and their end
 };
 
 // The rows, of blocks from `blocks` on, each element with `bias` added to it, in `plane`.

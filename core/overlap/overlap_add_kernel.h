@@ -86,7 +86,7 @@ void AddRowsBy(const OverlapPlan& plan, const float* blocks, float bias, float* 
 }
 
 void AddRows(const OverlapPlan& plan, const float* blocks, float bias, float* plane) {
-  switch (plan.stride) {
+  switch (plan.lines == plan.stride ? plan.stride : 0) {
     case 1:
       return AddRowsBy<1>(plan, blocks, bias, plane);
     case 2:
@@ -106,7 +106,7 @@ void AddRows(const OverlapPlan& plan, const float* blocks, float bias, float* pl
       const int64_t count = std::min(step, plan.columns - i);
       for (int64_t f = 0; f < std::min(stride, count); ++f) {
         alignas(64) float line[kLanes];
-        hn::Store(SumLine(plan, (r - plan.begin) * stride + f, blocks, first, i / stride), D(),
+        hn::Store(SumLine(plan, (r - plan.begin) * plan.lines + f, blocks, first, i / stride), D(),
                   line);
         for (int64_t k = 0; f + k * stride < count; ++k) row[i + f + k * stride] = line[k];
       }

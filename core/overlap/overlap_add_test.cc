@@ -30,6 +30,11 @@ const WindowMatrix kWindows[] = {
     {Axis(11, 3, 1, 3, 1, 0), Axis(60, 17, 2, 3, 1, 0)},
     {Axis(9, 2, 2, 2, 1, 0), Axis(90, 20, 2, 2, 1, 0)},
     {Axis(9, 3, 2, 1, 1, -3), Axis(45, 20, 3, 2, 1, -4)},
+    // Rows of fewer elements than lie between the places, and taps that reach none of them.
+    {Axis(2045, 3, 1, 1022, 1, 0), Axis(1, 1, 1, 1022, 1, 0)},
+    {Axis(9, 3, 3, 3, 1, 0), Axis(3, 2, 4, 4, 1, 1)},
+    {Axis(9, 3, 3, 3, 1, 0), Axis(1, 3, 5, 2, 1, 4)},
+    {Axis(5, 3, 3, 1, 1, 0), Axis(5, 2, 9, 7, 1, 3)},
     // All places cut off but some.
     {Axis(2, 9, 3, 1, 1, 5), Axis(3, 30, 3, 1, 1, 20)},
 };
@@ -65,6 +70,11 @@ TEST(OverlapAdd, AgreesWithPlainLoops) {
         const int64_t end = std::min(begin + strip, rows.input);
         const PlaceRange over = PlacesOver(rows, begin, end);
         const OverlapPlan plan(kWindows[n], places, over.begin, begin, end);
+        EXPECT_LE(plan.addends.capacity() * sizeof(OverlapPlan::Addend) +
+                      plan.line_begins.capacity() * sizeof(int64_t),
+                  static_cast<size_t>(OverlapPlan::MostBytes(kWindows[n], end - begin)));
+        const int64_t elements = (end - begin) * columns.input;
+        EXPECT_LE(static_cast<int64_t>(plan.line_begins.size()), elements + 1);
         AddOverlaps(plan, parts.data() + over.begin * columns.output, kBias, plane.data());
         for (int64_t r = begin; r < end; ++r) {  // none is missing
           for (int64_t i = 0; i < rows.taps; ++i) {

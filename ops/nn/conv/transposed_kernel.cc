@@ -114,6 +114,11 @@ bool MakesTiles(const WindowMatrix& window) {
   return is(window.rows) && is(window.columns);
 }
 
+// What the plans take of how blocks add up to the rows of each part.
+int64_t OverlapBytes(const TransposedConv& conv) {
+  return SaturatingMultiply(conv.row_parts(), OverlapPlan::MostBytes(conv.window, conv.rows));
+}
+
 std::optional<TransposedConv> Describe(ConvDirection direction, const WindowOf& window_of,
                                        const PrepareContext& context) {
   if (BestVectorTarget() == VectorTarget::kBaseline || context.inputs[0].dtype != DType::kFloat32 ||
@@ -147,6 +152,7 @@ std::optional<TransposedConv> Describe(ConvDirection direction, const WindowOf& 
                       .channels = 0,
                       .rows = 0};
   constexpr int64_t kTaps = 1 << 10, kStride = 1 << 10, kPartFloats = 1 << 22;
+  constexpr int64_t kOverlapBytes = int64_t{1} << 24;
   if (spans.rows.taps > kTaps || spans.columns.taps > kTaps || conv.taps() > kTaps ||
       spans.rows.stride > kStride || spans.columns.stride > kStride) {
     return std::nullopt;
@@ -161,7 +167,7 @@ std::optional<TransposedConv> Describe(ConvDirection direction, const WindowOf& 
   }
   // Where each group has one channel there is no product to speak of.
   const bool pays = forward ? ForwardPays(conv) : conv.in > 1;
-  if (conv.PartFloats() > kPartFloats) return std::nullopt;
+  if (conv.PartFloats() > kPartFloats || OverlapBytes(conv) > kOverlapBytes) return std::nullopt;
   // In bfloat16 there are other ways to tiles, and to convolutions, but none to blocks that overlap
   // which is as fast as this one in float32: it is named, so that the node stays in that.
   const bool other_ways = forward || MakesTiles(spans);
@@ -212,12 +218,32 @@ void PackKernel(const TransposedConv& conv, const ConvKernelLayout& layout, cons
   }
 }
 
+// Some rows of all planes.
+struct RowPart {
+  PlaceRange places;
+  OverlapPlan plan;
+};
+
+std::vector<RowPart> RowPartsOf(const TransposedConv& conv) {
+  std::vector<RowPart> parts;
+  parts.reserve(conv.row_parts());
+  const int64_t rows = conv.window.rows.input;
+  for (int64_t row = 0; row < rows; row += conv.rows) {
+    const int64_t end = std::min(row + conv.rows, rows);
+    const PlaceRange places = PlacesOver(conv.window.rows, row, end);
+    const int64_t count = (places.end - places.begin) * conv.window.columns.output;
+    parts.push_back({places, OverlapPlan(conv.window, count, places.begin, row, end)});
+  }
+  return parts;
+}
+
 class TransposedKernel : public Kernel {
  public:
   // Without `packed` it packs the weights, which lie as `layout` says, in each run.
   TransposedKernel(TransposedConv conv, const ConvKernelLayout& layout, Tensor packed,
                    std::vector<FusedStep> steps, bool has_bias, int threads)
       : conv_(std::move(conv)),
+        row_parts_(RowPartsOf(conv_)),
         layout_(layout),
         packed_(std::move(packed)),
         steps_(std::move(steps)),
@@ -242,7 +268,7 @@ class TransposedKernel : public Kernel {
       for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
         RunPart(context, packed, steps, i / in_group,
                 i % in_group / conv_.row_parts() * conv_.channels,
-                i % conv_.row_parts() * conv_.rows, scratch + part * ScratchFloats());
+                row_parts_[i % conv_.row_parts()], scratch + part * ScratchFloats());
       }
     });
     return absl::OkStatus();
@@ -266,13 +292,12 @@ class TransposedKernel : public Kernel {
            ApartFloats(ProductScratchFloats({.side = conv_.side(), .other = {}}));
   }
 
-  // The channels of group `group` of all images from `channel` on, the rows from `row` on.
+  // The channels of group `group` of all images from `channel` on.
   void RunPart(const KernelContext& context, const float* packed,
-               const std::vector<VectorStep>& steps, int64_t group, int64_t channel, int64_t row,
-               float* scratch) const {
+               const std::vector<VectorStep>& steps, int64_t group, int64_t channel,
+               const RowPart& rows, float* scratch) const {
     const int64_t channels = std::min(conv_.channels, conv_.out - channel);
-    const int64_t end = std::min(row + conv_.rows, conv_.window.rows.input);
-    const PlaceRange places = PlacesOver(conv_.window.rows, row, end);
+    const PlaceRange& places = rows.places;
     const int64_t width = conv_.window.columns.output;
     const int64_t count = (places.end - places.begin) * width;
     float* const work = scratch + ApartFloats(conv_.PartFloats());
@@ -291,24 +316,24 @@ class TransposedKernel : public Kernel {
           .steps = {}};
       MultiplyPart(product, 0, 1, work);
     }
-    const OverlapPlan plan(conv_.window, count, places.begin, row, end);
     for (int64_t c = 0; c < channels; ++c) {
       const int64_t of_group = channel + c;
       const int64_t plane = group * conv_.out + of_group;  // of all images
       const int64_t of_all = of_image * conv_.out + of_group;
       float* const y = context.output<float>(0).data() + plane * conv_.plane();
-      AddOverlaps(plan, scratch + c * taps * count,
+      AddOverlaps(rows.plan, scratch + c * taps * count,
                   has_bias_ ? context.input<float>(2)[of_all] : 0.0f, y);
-      const int64_t columns = conv_.window.columns.input, first = row * columns;
+      const int64_t columns = conv_.window.columns.input, first = rows.plan.begin * columns;
       for (const VectorStep& step : steps) {
         float* const at = y + first;
         FindStep(step.kind)(step, step.column_stride != 0 ? plane : of_all, first,
-                            (end - row) * columns, at, at);
+                            (rows.plan.end - rows.plan.begin) * columns, at, at);
       }
     }
   }
 
   const TransposedConv conv_;
+  const std::vector<RowPart> row_parts_;
   const ConvKernelLayout layout_;
   const Tensor packed_;  // for each group a row for each tap of each output channel
   const std::vector<FusedStep> steps_;
