@@ -105,5 +105,42 @@ TEST(Variables, AreReadInPlaceWhereNothingWritesToThem) {
   }
 }
 
+// An update whose gradient is the weight itself is that with a copy of it.
+TEST(Variables, AreGradientsOfTheirOwnUpdates) {
+  const std::pair<const char*, Attributes> updates[] = {
+      {"train.SgdUpdate", {}},
+      {"train.LambUpdate", {{"m", "m"}, {"v", "s"}}},
+      {"train.AdafactorUpdate", {{"v", "s"}}},
+  };
+  for (const auto& [op, slots] : updates) {
+    SCOPED_TRACE(op);
+    Attributes attrs = slots;
+    attrs.Set("variable", "v");
+    attrs.Set("weight_decay", 0.5);
+    std::vector<Tensor> weights;
+    for (const bool itself : {true, false}) {
+      const Value weight = Read(), given = InputValue({DType::kFloat32, {2}}, "gradient");
+      const Value done = Call(op,
+                              {weight, itself ? weight : given, Constant(Tensor::Scalar(0.125)),
+                               Constant(Tensor::Scalar<int64_t>(2))},
+                              attrs);
+      auto model = BuildModel({given}, {done});
+      ASSERT_TRUE(model.ok()) << model.status();
+      model->variables.push_back({"v", Tensor::Vector<float>({1, -3}), "", ""});
+      model->variables.push_back({"m", Tensor::Vector<float>({0, 0}), "", ""});
+      model->variables.push_back({"s", Tensor::Vector<float>({0, 0}), "", ""});
+      const auto session = Session::Create(*model);
+      ASSERT_TRUE(session.ok()) << session.status();
+      for (int run = 0; run < 3; ++run) {
+        const Tensor copy = (*session)->GetVariable("v")->Clone();
+        const auto outputs = (*session)->Run(std::vector<Tensor>{copy});
+        ASSERT_TRUE(outputs.ok()) << outputs.status();
+      }
+      weights.push_back(*(*session)->GetVariable("v"));
+    }
+    EXPECT_EQ(weights[0], weights[1]);
+  }
+}
+
 }  // namespace
 }  // namespace nomograph

@@ -5,6 +5,7 @@
 
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/types/escape.h"
+#include "nomograph/core/types/memory.h"
 
 namespace nomograph::train {
 namespace {
@@ -120,10 +121,15 @@ OpDef UpdateOp(std::string name, PlanFn make_plan) {
 
 OpDef UpdateOp(std::string name, WholeFn function) {
   return UpdateSchema(std::move(name)).Reference([function](KernelContext& context) {
-    return Compute(context, [&](Tensor weight, double learning_rate, double step) {
+    return Compute(context, [&](Tensor weight, double learning_rate, double step) -> absl::Status {
       const double keep = 1 - context.attrs().Float("weight_decay") * learning_rate;
+      Tensor gradient = context.BorrowInput(kGradient);
+      // It may be the variable itself, as the weight may.
+      if (keep != 1 && gradient.raw_data() == weight.raw_data()) {
+        NOMO_ASSIGN_OR_RETURN(gradient, TryClone(gradient));
+      }
       weight.dtype() == DType::kFloat32 ? Decay<float>(weight, keep) : Decay<double>(weight, keep);
-      return function({context, learning_rate, step, weight, context.BorrowInput(kGradient)});
+      return function({context, learning_rate, step, weight, std::move(gradient)});
     });
   });
 }
