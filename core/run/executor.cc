@@ -399,7 +399,12 @@ absl::Status Executor::PrepareLate(const LoweredNode& node, LateInputs inputs,
       small[i] = inputs.values[i];
     }
   }
-  if (late != nullptr && late->Serves(inputs.specs, output_specs, small)) return absl::OkStatus();
+  if (late != nullptr && late->Serves(inputs.specs, output_specs, small)) {
+    if (late->account == CurrentMemoryAccount()) return absl::OkStatus();
+    NOMO_ASSIGN_OR_RETURN(HeldMemory held, HeldMemory::Take(late->scratch.num_bytes()));
+    state_.held_.push_back(std::move(held));
+    return absl::OkStatus();
+  }
   late.reset();  // ahead of the next one, which may be as large
   auto next = std::make_unique<ProgramState::LateKernel>();
   for (size_t i = 0; i < small.size(); ++i) {
@@ -420,6 +425,7 @@ absl::Status Executor::PrepareLate(const LoweredNode& node, LateInputs inputs,
   next->kernel_state = next->kernel->NewState();
   NOMO_ASSIGN_OR_RETURN(next->scratch,
                         Tensor::Create(DType::kUInt8, {next->kernel->scratch_bytes()}));
+  next->account = CurrentMemoryAccount();
   next->inputs = std::move(inputs.specs);
   next->outputs = std::move(output_specs);
   next->values = std::move(small);
@@ -491,6 +497,7 @@ void Executor::ReleaseOwned() {
   for (const ValueId id : state_.results_) state_.owned_[id] = Tensor();
   for (const ValueId id : state_.dynamic_) state_.owned_[id] = Tensor();
   state_.pool_.Trim();
+  state_.held_.clear();
 }
 
 }  // namespace nomograph

@@ -50,6 +50,7 @@ class ProgramState {
     std::unique_ptr<const Kernel> kernel;
     std::unique_ptr<KernelState> kernel_state;
     Tensor scratch;
+    std::shared_ptr<MemoryAccount> account;  // that `scratch` counts against
   };
   // By step.
   struct Call {
@@ -69,6 +70,7 @@ class ProgramState {
   // Of a step that has no call: the views of its inputs and outputs.
   std::vector<TensorView> inputs_, outputs_;
   std::vector<Tensor> owned_outputs_;
+  std::vector<HeldMemory> held_;  // for a run: the scratch memory of kernels of earlier ones
 };
 
 // Copies what output number `index` is into the caller's tensor. InvalidArgument where that has

@@ -140,6 +140,42 @@ TEST(LateKernel, ValuesAreFreedBehindTheirLastUse) {
   }
 }
 
+// y = x, with memory beside it.
+class RoomyKernel : public Kernel {
+ public:
+  absl::Status Run(KernelContext& context) const override {
+    return context.SetOutput(0, context.BorrowInput(0));
+  }
+  int64_t scratch_bytes() const override { return 100000; }
+  std::string Describe() const override { return "roomy"; }
+};
+
+NOMO_REGISTER_OP(OpDef("late.Roomy")
+                     .Doc("y = x")
+                     .TypeVar("T", {DType::kFloat32})
+                     .Input("x", "T")
+                     .Output("y", "T")
+                     .Infer(SameAsInput)
+                     .Fast([](const PrepareContext&) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+                       return std::make_unique<RoomyKernel>();
+                     }));
+
+TEST(LateKernel, ItsMemoryCountsInEachRun) {
+  const Value x = InputValue({DType::kFloat32, {Dim::Symbol("n")}}, "x");
+  const auto model = BuildModel({x}, {Call("late.Roomy", {Call("late.Keep", {x})})});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto session = Session::Create(*model);
+  ASSERT_TRUE(session.ok()) << session.status();
+  const Tensor ones = Floats({1, 1});
+  for (const int64_t limit : {50000, 0, 50000, 150000, 50000, 0}) {
+    SCOPED_TRACE(limit);
+    const absl::Status status = (*session)->Run(ones, {.memory_limit_bytes = limit}).status();
+    EXPECT_EQ(status.code(),
+              limit == 50000 ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kOk)
+        << status;
+  }
+}
+
 int viewed = 0;  // how often its kernel ran
 
 NOMO_REGISTER_OP(

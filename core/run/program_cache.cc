@@ -1,6 +1,7 @@
 #include "nomograph/core/run/program_cache.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "nomograph/core/op/keep_nan.h"
 
@@ -11,6 +12,12 @@ bool SameTypes(const std::vector<TensorType>& types, absl::Span<const Tensor> in
   return std::equal(
       types.begin(), types.end(), inputs.begin(), inputs.end(),
       [](const TensorType& type, const Tensor& input) { return type == input.type(); });
+}
+
+// As many runs at one time as there are processors are usual. What more of them need is freed.
+size_t MostIdleStates() {
+  static const size_t most = std::max(1u, std::thread::hardware_concurrency());
+  return most;
 }
 
 // Whether a run that ended so may have gone wrong because it lost a NaN: shapes and indices may
@@ -40,7 +47,7 @@ absl::StatusOr<std::vector<Tensor>> ReusedProgram::Run(absl::Span<const Tensor> 
   }
   auto outputs = Executor(*program_, run, *state).Run(inputs);
   const std::lock_guard lock(mutex_);
-  idle_states_.push_back(std::move(state));
+  if (idle_states_.size() < MostIdleStates()) idle_states_.push_back(std::move(state));
   return outputs;
 }
 

@@ -14,7 +14,7 @@
 
 namespace nomograph {
 
-// A Program with the states that no run uses at the moment.
+// A Program with states that no run uses at the moment.
 class ReusedProgram {
  public:
   explicit ReusedProgram(std::shared_ptr<const Program> program) : program_(std::move(program)) {}

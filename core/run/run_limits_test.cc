@@ -2,7 +2,13 @@
 // set.
 #include "nomograph/core/run/run_limits.h"
 
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -78,6 +84,39 @@ OpDef Stop() {
 }
 NOMO_REGISTER_OP(Stop());
 
+// y = x, once there are as many runs as the barrier is for. It counts the states that programs
+// have.
+std::unique_ptr<std::barrier<>> meeting;
+std::atomic<int> states = 0;
+class MeetKernel : public Kernel {
+ public:
+  absl::Status Run(KernelContext& context) const override {
+    meeting->arrive_and_wait();
+    std::copy_n(context.input<float>(0).data(), context.input<float>(0).size(),
+                context.output<float>(0).data());
+    return absl::OkStatus();
+  }
+  std::unique_ptr<KernelState> NewState() const override { return std::make_unique<State>(); }
+  std::string Describe() const override { return "meet"; }
+
+ private:
+  struct State : KernelState {
+    State() { ++states; }
+    ~State() override { --states; }
+  };
+};
+OpDef Meet() {
+  return OpDef("test.Meet")
+      .Doc("y = x, once enough runs are here")
+      .Input("x", "float32")
+      .Output("y", "float32")
+      .Infer(SameAsInput)
+      .Fast([](const PrepareContext&) -> absl::StatusOr<std::unique_ptr<Kernel>> {
+        return std::make_unique<MeetKernel>();
+      });
+}
+NOMO_REGISTER_OP(Meet());
+
 std::unique_ptr<Session> MakeSession(const Value& x, const Value& y, SessionOptions options = {}) {
   auto session = Session::Create(*BuildModel({x}, {y}), options);
   EXPECT_TRUE(session.ok()) << session.status();
@@ -104,6 +143,25 @@ TEST(RunLimits, MemoryOfAKnownShape) {
   EXPECT_TRUE(session->Run(input).ok());
 }
 
+// Large tensors are left to the next run, whose limit they count against, too.
+TEST(RunLimits, MemoryOfLargeResultsOfEarlierRuns) {
+  const Value x = FloatInput();
+  const auto session = MakeSession(x, Call("test.Sum", {x, x}));
+  const Tensor input = Tensor::Full(DType::kFloat32, {100000}, 1);
+  const auto run = [&](int64_t limit) {
+    return session->Run(input, {.memory_limit_bytes = limit}).status();
+  };
+  EXPECT_EQ(run(200000).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(run(0).ok());
+  const absl::Status status = run(200000);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(status.message(), HasSubstr("(test.Sum)"));
+  EXPECT_TRUE(run(500000).ok());
+  EXPECT_TRUE(run(500000).ok());  // left by one with a limit
+  EXPECT_EQ(run(200000).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(*session->Run(input), Tensor::Full(DType::kFloat32, {100000}, 2));
+}
+
 TEST(RunLimits, MemoryOfAShapeThatDependsOnData) {
   const Value n = InputValue({DType::kInt64, Shape{}}, "n");
   const auto session = MakeSession(n, Call("test.Rows", {n}));
@@ -118,6 +176,23 @@ TEST(RunLimits, MemoryOfAShapeThatDependsOnData) {
   EXPECT_EQ(run(int64_t{1} << 30, 0).code(), absl::StatusCode::kResourceExhausted);
   EXPECT_FALSE(run(int64_t{1} << 61, 0).ok());
   EXPECT_FALSE(run(-1, 0).ok());
+}
+
+TEST(RunLimits, MemoryOfManyRunsAtOneTimeIsNotKept) {
+  const Value x = FloatInput();
+  const auto session = MakeSession(x, Call("test.Meet", {x}));
+  const Tensor input = Tensor::Vector<float>({1, 2});
+  const int processors = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  for (const int runs : {1, processors, 2 * processors + 1, 1}) {
+    meeting = std::make_unique<std::barrier<>>(runs);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < runs; ++i) {
+      threads.emplace_back([&] { EXPECT_EQ(*session->Run(input), input); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_GE(states, std::min(runs, processors));
+    EXPECT_LE(states, processors);
+  }
 }
 
 TEST(RunLimits, AKernelThatRunsOutOfMemoryIsNamed) {

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -112,6 +113,36 @@ absl::Status BeyondLimit(int64_t needed, int64_t taken, int64_t limit) {
                                 ReadableBytes(std::max<int64_t>(limit - taken, 0)), " are left"));
 }
 
+// All memory that lies idle, whoever keeps it: where memory is short, it goes first.
+class IdleMemory {
+ public:
+  // Frees what counts against an account, or all where that is null; false where there is none.
+  using DropFn = std::function<bool(const MemoryAccount* account)>;
+
+  static IdleMemory& Get() {
+    static IdleMemory& idle = *new IdleMemory;
+    return idle;
+  }
+  void Add(const void* keeper, DropFn drop) {
+    const std::lock_guard lock(mutex_);
+    keepers_.emplace(keeper, std::move(drop));
+  }
+  void Remove(const void* keeper) {
+    const std::lock_guard lock(mutex_);
+    keepers_.erase(keeper);
+  }
+  bool Drop(const MemoryAccount* account) {
+    const std::lock_guard lock(mutex_);
+    bool any = false;
+    for (const auto& [keeper, drop] : keepers_) any |= drop(account);
+    return any;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<const void*, DropFn> keepers_;
+};
+
 }  // namespace
 
 int64_t AvailableMemory() {
@@ -130,6 +161,16 @@ std::string ReadableBytes(int64_t bytes) {
   return absl::StrFormat("%.1f %s", size, kUnits[unit]);
 }
 
+namespace {
+
+// AvailableMemory(), once what lies idle is gone if that is less than `bytes`.
+int64_t AvailableToTake(int64_t bytes) {
+  const int64_t left = AvailableMemory();
+  return bytes > left && IdleMemory::Get().Drop(nullptr) ? AvailableMemory() : left;
+}
+
+}  // namespace
+
 MemoryAccount::MemoryAccount(int64_t limit_bytes)
     : limit_(limit_bytes == 0 ? kAddressSpace : std::min(limit_bytes, kAddressSpace)) {
   NOMO_CHECK(limit_bytes >= 0);
@@ -137,24 +178,26 @@ MemoryAccount::MemoryAccount(int64_t limit_bytes)
 
 absl::Status MemoryAccount::Take(int64_t bytes) {
   if (bytes > limit_) return BeyondLimit(bytes, taken_, limit_);
-  const int64_t before = taken_.fetch_add(bytes);
-  if (before + bytes > limit_) {
+  for (bool dropped = false;; dropped = true) {
+    const int64_t before = taken_.fetch_add(bytes);
+    if (before + bytes <= limit_) break;
     taken_ -= bytes;
-    return BeyondLimit(bytes, before, limit_);
+    if (dropped || !IdleMemory::Get().Drop(this)) return BeyondLimit(bytes, before, limit_);
   }
   if (unasked_.fetch_add(bytes) + bytes < kAskEvery) return absl::OkStatus();
   unasked_ = 0;
-  const int64_t left = AvailableMemory();
+  const int64_t left = AvailableToTake(bytes);
   if (bytes <= left) return absl::OkStatus();
   taken_ -= bytes;
   return BeyondMachine(bytes, left);
 }
 
 absl::Status MemoryAccount::Check(int64_t bytes) const {
+  if (bytes > limit_ - taken_ && bytes <= limit_) IdleMemory::Get().Drop(this);
   const int64_t taken = taken_;
   if (bytes > limit_ - taken) return BeyondLimit(bytes, taken, limit_);
   if (bytes < kAskEvery) return absl::OkStatus();
-  const int64_t left = AvailableMemory();
+  const int64_t left = AvailableToTake(bytes);
   return bytes <= left ? absl::OkStatus() : BeyondMachine(bytes, left);
 }
 
@@ -185,12 +228,21 @@ HeldMemory& HeldMemory::operator=(HeldMemory&& other) noexcept {
   return *this;
 }
 
-// What lies idle, by size.
+// What lies idle, by size, until memory is short, whoever needs it.
 struct TensorPool::Shelf {
   struct Block {
     Tensor memory;
-    uint64_t used_in;
+    std::shared_ptr<MemoryAccount> account;  // that it counts against
+    uint64_t used_in = 0;
   };
+
+  Shelf() {
+    IdleMemory::Get().Add(this, [this](const MemoryAccount* account) { return Drop(account); });
+  }
+  ~Shelf() { IdleMemory::Get().Remove(this); }
+  Shelf(const Shelf&) = delete;
+  Shelf& operator=(const Shelf&) = delete;
+
   // A little one of malloc's is as good.
   static constexpr int64_t kLittle = 1 << 14;
 
@@ -201,28 +253,36 @@ struct TensorPool::Shelf {
     return (bytes + step - 1) / step * step;
   }
 
-  Tensor Find(int64_t size) {
+  // Without memory where there is none of the size.
+  Block Find(int64_t size) {
     const std::lock_guard lock(mutex);
     const auto found = idle.find(size);
-    if (found == idle.end()) return Tensor();
-    Tensor memory = std::move(found->second.memory);
+    if (found == idle.end()) return {};
+    Block block = std::move(found->second);
     idle.erase(found);
-    return memory;
+    return block;
   }
-  void Put(Tensor memory) {
+  void Put(Block block) {
     const std::lock_guard lock(mutex);
-    const int64_t size = memory.num_bytes();
+    const int64_t size = block.memory.num_bytes();
+    block.used_in = turn;
     try {
-      idle.emplace(size, Block{std::move(memory), turn});
+      idle.emplace(size, std::move(block));
     } catch (const std::bad_alloc&) {
       // Then it is freed: this is called where nothing may be thrown.
     }
   }
-  // Of all but those of this turn, or of all.
-  void Drop(bool all) {
+  // All but those of this turn.
+  void Trim() {
     const std::lock_guard lock(mutex);
-    std::erase_if(idle, [&](const auto& entry) { return all || entry.second.used_in != turn; });
+    std::erase_if(idle, [&](const auto& entry) { return entry.second.used_in != turn; });
     ++turn;
+  }
+  bool Drop(const MemoryAccount* account) {
+    const std::lock_guard lock(mutex);
+    return std::erase_if(idle, [&](const auto& entry) {
+             return account == nullptr || entry.second.account.get() == account;
+           }) > 0;
   }
 
   mutable std::mutex mutex;
@@ -241,25 +301,33 @@ absl::StatusOr<Tensor> TensorPool::Create(DType dtype, const Shape& shape) {
     return Tensor::Create(dtype, shape);
   }
   const int64_t size = Shelf::SizeFor(*count * DTypeSize(dtype));
-  Tensor memory = shelf_->Find(size);
-  if (!memory.valid()) {
-    absl::StatusOr<Tensor> made = Tensor::Create(DType::kUInt8, {size});
-    if (!made.ok()) {
-      // What lies idle is the first to go, and a tensor of its own is not rounded up.
-      shelf_->Drop(/*all=*/true);
-      return Tensor::Create(dtype, shape);
+  Shelf::Block block = shelf_->Find(size);
+  auto held = std::make_shared<HeldMemory>();
+  if (block.memory.valid() && block.account != CurrentMemoryAccount()) {
+    // An earlier run paid for it; this one needs it as well.
+    absl::StatusOr<HeldMemory> taken = HeldMemory::Take(size);
+    if (taken.ok()) {
+      *held = *std::move(taken);
+    } else {
+      block = {};
     }
-    memory = *std::move(made);
   }
-  std::byte* const data = memory.mutable_raw_data();
-  std::shared_ptr<std::byte> lease(
-      data, [memory = std::move(memory), shelf = std::weak_ptr(shelf_)](std::byte*) mutable {
-        if (const std::shared_ptr<Shelf> open = shelf.lock()) open->Put(std::move(memory));
-      });
+  if (!block.memory.valid()) {
+    absl::StatusOr<Tensor> made = Tensor::Create(DType::kUInt8, {size});
+    // A tensor of its own is not rounded up.
+    if (!made.ok()) return Tensor::Create(dtype, shape);
+    block = {*std::move(made), CurrentMemoryAccount()};
+  }
+  std::byte* const data = block.memory.mutable_raw_data();
+  std::shared_ptr<std::byte> lease(data, [block = std::move(block), held = std::move(held),
+                                          shelf = std::weak_ptr(shelf_)](std::byte*) mutable {
+    held.reset();
+    if (const std::shared_ptr<Shelf> open = shelf.lock()) open->Put(std::move(block));
+  });
   return Tensor::FromMemory(dtype, shape, std::move(lease));
 }
 
-void TensorPool::Trim() { shelf_->Drop(/*all=*/false); }
+void TensorPool::Trim() { shelf_->Trim(); }
 
 int64_t TensorPool::num_bytes() const {
   const std::lock_guard lock(shelf_->mutex);

@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -124,6 +126,67 @@ TEST(TensorPool, WhatLiesIdleIsTheFirstToGo) {
             absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(pool.Create(DType::kFloat32, {int64_t{1} << 62}).status().code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+TEST(TensorPool, WhatLiesIdleGoesWhoeverNeedsMemory) {
+  const auto account = std::make_shared<MemoryAccount>(100000);
+  const MemoryScope scope(account);
+  const Tensor given(DType::kUInt8, {25000});
+  const std::pair<const char*, std::function<bool()>> cases[] = {
+      {"a tensor", [] { return Tensor::Create(DType::kUInt8, {30000}).ok(); }},
+      {"a copy", [&] { return TryClone(given).ok(); }},
+      {"a vector", [] { return LargeVector<double>(4000).size() == 4000; }},
+      {"what another has taken", [] { return HeldMemory::Take(30000).ok(); }},
+      {"a question", [&] { return account->Check(30000).ok(); }},
+      {"another pool", [] { return TensorPool().Create(DType::kUInt8, {30000}).ok(); }},
+  };
+  for (const auto& [name, takes] : cases) {
+    SCOPED_TRACE(name);
+    TensorPool pool, others;
+    ASSERT_TRUE(pool.Create(DType::kUInt8, {60000}).ok());
+    {
+      // What counts against another account is of no use.
+      const MemoryScope other(std::make_shared<MemoryAccount>());
+      ASSERT_TRUE(others.Create(DType::kUInt8, {60000}).ok());
+    }
+    const int64_t idle = others.num_bytes();
+    EXPECT_GE(pool.num_bytes(), 60000);
+    EXPECT_TRUE(
+        CatchBadAlloc([&] { return takes() ? absl::OkStatus() : absl::UnknownError(""); }).ok());
+    EXPECT_EQ(pool.num_bytes(), 0);
+    EXPECT_EQ(others.num_bytes(), idle);
+    EXPECT_EQ(account->taken(), 25000);
+  }
+  EXPECT_FALSE(Tensor::Create(DType::kUInt8, {75001}).ok());
+}
+
+TEST(TensorPool, WhatLaterAccountsUseCountsThereToo) {
+  const auto first = std::make_shared<MemoryAccount>(),
+             second = std::make_shared<MemoryAccount>(70000),
+             third = std::make_shared<MemoryAccount>(50000);
+  TensorPool pool;
+  const auto create = [&](const std::shared_ptr<MemoryAccount>& account) {
+    const MemoryScope scope(account);
+    return pool.Create(DType::kFloat32, {15000});
+  };
+  ASSERT_TRUE(create(first).ok());
+  const int64_t bytes = pool.num_bytes();
+  EXPECT_EQ(first->taken(), bytes);
+  {
+    const auto tensor = create(second);
+    ASSERT_TRUE(tensor.ok()) << tensor.status();
+    EXPECT_EQ(second->taken(), bytes);
+    EXPECT_EQ(pool.num_bytes(), 0);
+  }
+  EXPECT_EQ(second->taken(), 0);
+  EXPECT_EQ(pool.num_bytes(), bytes);
+  const absl::Status status = create(third).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(status.message(), HasSubstr("a tensor float32[15000]: 58.6 KB of memory are needed, "
+                                          "the limit is 48.8 KB"));
+  EXPECT_EQ(third->taken(), 0);
+  ASSERT_TRUE(create(first).ok());
+  EXPECT_EQ(first->taken(), pool.num_bytes());
 }
 
 TEST(Memory, NoSizeEndsTheProcess) {
