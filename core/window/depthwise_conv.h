@@ -16,8 +16,8 @@ struct DepthwiseConv {
   int64_t multiplier = 1;  // output channels for each input channel
   int64_t kernels = 0;  // output channels of one image; those of the next ones have the same taps
   const float* input = nullptr;
-  const float* taps = nullptr;  // [kernels, rows.taps, columns.taps]
-  const float* bias = nullptr;  // [kernels]; may be null
+  const float* packed = nullptr;  // taps: [kernels, rows.taps, columns.taps]
+  const float* bias = nullptr;    // [kernels]; may be null
   float* output = nullptr;
   // Behind the bias, in this order. Rows are kernels, columns the elements of a plane; of an
   // operand with a column_stride rows are those of all images.

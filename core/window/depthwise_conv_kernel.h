@@ -256,7 +256,7 @@ void Convolve(const DepthwiseConv& conv, int64_t begin, int64_t end, float* scra
     const PlaneSum sum{.taps = taps,
                        .column_taps = conv.columns.taps,
                        .offsets = offsets.data(),
-                       .weights = conv.taps + kernel * taps,
+                       .weights = conv.packed + kernel * taps,
                        .pitch = plane.pitch,
                        .row_step = conv.rows.stride * plane.pitch,
                        .bias = hn::Set(d, conv.bias == nullptr ? 0.0f : conv.bias[kernel]),

@@ -127,7 +127,7 @@ TEST(DepthwiseConv, AgreesWithTheFormula) {
                                .multiplier = c.multiplier,
                                .kernels = kernels,
                                .input = x.data() + kAround,
-                               .taps = taps.data(),
+                               .packed = taps.data(),
                                .bias = f == 1 ? nullptr : bias.data(),
                                .output = y,
                                .steps = followers[f]};

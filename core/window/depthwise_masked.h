@@ -387,7 +387,7 @@ void ConvolveMasked(const DepthwiseConv& conv, SumMaskedFn sum_rows, int64_t beg
                         .row_pad = conv.rows.pad_begin,
                         .column_pad = conv.columns.pad_begin,
                         .column_taps = conv.columns.taps,
-                        .weights = conv.taps + kernel(channel) * taps,
+                        .weights = conv.packed + kernel(channel) * taps,
                         .next_input = input(next) - input(channel),
                         .next_weights = (kernel(next) - kernel(channel)) * taps,
                         .next_output = (next - channel) * plane_out,

@@ -2,20 +2,29 @@
 
 #include <cmath>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "nomograph/core/form/form.h"
-#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/window/direct_conv.h"
-#include "nomograph/ops/math/packed_kernel.h"
-#include "nomograph/ops/nn/conv/conv_kernel.h"
+#include "nomograph/ops/nn/conv/loop_kernel.h"
 
 namespace nomograph::nn {
 namespace {
+
+struct DirectLoop {
+  using Conv = DirectConv;
+  static constexpr absl::string_view kName = "direct sums";
+  static constexpr int64_t kWorthThreads = 1 << 17;
+
+  static int64_t ScratchFloats(const Conv& conv, int /*parts*/) {
+    return DirectScratchFloats(conv);
+  }
+  static void Run(const Conv& conv, int part, int parts, float* scratch) {
+    ConvolveDirect(conv, part, parts, scratch);
+  }
+};
 
 // What oneDNN takes for the same, in the units of DirectCost(): channels that fill up its blocks of
 // 8, and copies of the input and output into these and back. It reads few channels as they lie.
@@ -74,19 +83,13 @@ bool Pays(const DirectConv& conv) {
 
 // The node without what is fused behind it; none where the kernel does not serve it.
 std::optional<DirectConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
-  if (BestVectorTarget() == VectorTarget::kBaseline || context.inputs[0].dtype != DType::kFloat32 ||
-      !context.constants[1].valid() || IsChannelsLast(context.attrs)) {
-    return std::nullopt;
-  }
-  if (context.inputs[1].dtype != DType::kFloat32) return std::nullopt;
-  const auto window = window_of(context);
-  if (!window.ok() || window->size() > 2 || !FitsIn32Bits(*window)) return std::nullopt;
+  const std::optional<WindowMatrix> spans = SpansForLoops(window_of, context);
+  if (!spans) return std::nullopt;
   const ActivationLayout x(context.inputs[0].shape, context.attrs);
   const ActivationLayout y(context.outputs[0].shape, context.attrs);
   const int64_t groups = context.attrs.Int("groups");
-  const WindowMatrix spans = SpansOf(*window);
-  const DirectConv conv{.rows = spans.rows,
-                        .columns = spans.columns,
+  const DirectConv conv{.rows = spans->rows,
+                        .columns = spans->columns,
                         .images = x.batches,
                         .groups = groups,
                         .in_channels = x.channels / groups,
@@ -95,60 +98,18 @@ std::optional<DirectConv> Describe(const WindowOf& window_of, const PrepareConte
   // Large planes do not stay in the cache, and short rows leave most of a vector empty.
   constexpr int64_t kTaps = 1 << 10, kTerms = 1 << 16, kShortRow = 4;
   constexpr int64_t kScratchFloats = 1 << 18;
-  const int64_t taps = spans.rows.taps * spans.columns.taps;
+  const int64_t taps = spans->rows.taps * spans->columns.taps;
   if (context.outputs[0].shape.num_elements() == 0 || conv.in_channels < 1 ||
-      spans.columns.output < kShortRow || spans.rows.taps > kTaps || spans.columns.taps > kTaps ||
-      taps < 2 || taps > kTaps || conv.in_channels > kTerms / taps ||
-      spans.columns.stride > kTaps) {
+      spans->columns.output < kShortRow || spans->rows.taps > kTaps ||
+      spans->columns.taps > kTaps || taps < 2 || taps > kTaps || conv.in_channels > kTerms / taps ||
+      spans->columns.stride > kTaps) {
     return std::nullopt;
   }
-  if (DirectScratchFloats(conv) > kScratchFloats || !TakesForm("direct sums", Pays(conv))) {
+  if (DirectScratchFloats(conv) > kScratchFloats || !TakesForm(DirectLoop::kName, Pays(conv))) {
     return std::nullopt;
   }
   return conv;
 }
-
-class DirectKernel : public Kernel {
- public:
-  DirectKernel(DirectConv conv, Tensor packed, std::vector<FusedStep> steps, bool has_bias,
-               int threads)
-      : conv_(std::move(conv)),
-        packed_(std::move(packed)),
-        steps_(std::move(steps)),
-        has_bias_(has_bias),
-        threads_(threads) {}
-
-  absl::Status Run(KernelContext& context) const override {
-    DirectConv conv = conv_;
-    conv.input = context.input<float>(0).data();
-    conv.packed = packed_.data<float>().data();
-    if (has_bias_) conv.bias = context.input<float>(2).data();
-    conv.output = context.output<float>(0).data();
-    conv.steps = StepsOfRun(steps_, context);
-    float* const scratch = reinterpret_cast<float*>(context.scratch());
-    ParallelParts(threads_, [&](int part, int parts) {
-      ConvolveDirect(conv, part, parts, scratch + part * ScratchFloats());
-    });
-    return absl::OkStatus();
-  }
-
-  int64_t scratch_bytes() const override {
-    return threads_ * ScratchFloats() * static_cast<int64_t>(sizeof(float));
-  }
-  bool ReadsInput(int index) const override { return index != 1; }
-  std::string Describe() const override {
-    return absl::StrCat("direct sums ", VectorTargetName(BestVectorTarget()));
-  }
-
- private:
-  int64_t ScratchFloats() const { return ApartFloats(DirectScratchFloats(conv_)); }
-
-  const DirectConv conv_;
-  const Tensor packed_;
-  const std::vector<FusedStep> steps_;
-  const bool has_bias_;
-  const int threads_;
-};
 
 std::optional<std::vector<FusedStep>> StepsOf(const DirectConv& conv,
                                               const PrepareContext& context) {
@@ -166,13 +127,10 @@ absl::StatusOr<std::unique_ptr<Kernel>> Make(DirectConv conv, std::vector<FusedS
               .in_stride = layout.in_stride,
               .tap_stride = layout.tap_stride},
              conv, packed.mutable_data<float>().data());
-  // A team of threads costs some microseconds.
-  constexpr int64_t kWorthThreads = 1 << 17;
   const int64_t work = context.outputs[0].shape.num_elements() * conv.in_channels * conv.rows.taps *
                        conv.columns.taps;
-  const int threads = work < kWorthThreads ? 1 : context.threads;
-  return std::make_unique<DirectKernel>(std::move(conv), std::move(packed), std::move(steps),
-                                        context.has_input(2), threads);
+  return std::make_unique<LoopKernel<DirectLoop>>(std::move(conv), std::move(packed),
+                                                  std::move(steps), work, context);
 }
 
 }  // namespace

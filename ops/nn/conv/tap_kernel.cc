@@ -2,20 +2,29 @@
 
 #include <algorithm>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "nomograph/core/form/form.h"
-#include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/core/window/tap_conv.h"
-#include "nomograph/ops/math/packed_kernel.h"
-#include "nomograph/ops/nn/conv/conv_kernel.h"
+#include "nomograph/ops/nn/conv/loop_kernel.h"
 
 namespace nomograph::nn {
 namespace {
+
+struct TapLoop {
+  using Conv = TapConv;
+  static constexpr absl::string_view kName = "products of taps";
+  static constexpr int64_t kWorthThreads = 1 << 17;
+
+  static int64_t ScratchFloats(const Conv& conv, int parts) {
+    return TapScratchFloats(conv, parts);
+  }
+  static void Run(const Conv& conv, int part, int parts, float* scratch) {
+    ConvolveTaps(conv, part, parts, scratch);
+  }
+};
 
 // oneDNN's loops for AVX2 sum up three places of a row at a time, with copies into blocks and back.
 // Where planes are small these are much of the time, and windows along one axis stand on padding
@@ -40,19 +49,12 @@ bool BeatsShortLoops(const TapConv& conv) {
 
 // The node without what is fused behind it; none where the kernel does not serve it.
 std::optional<TapConv> Describe(const WindowOf& window_of, const PrepareContext& context) {
-  if (BestVectorTarget() == VectorTarget::kBaseline || context.inputs[0].dtype != DType::kFloat32 ||
-      !context.constants[1].valid() || IsChannelsLast(context.attrs) ||
-      context.attrs.Int("groups") != 1) {
-    return std::nullopt;
-  }
-  if (context.inputs[1].dtype != DType::kFloat32) return std::nullopt;
-  const auto window = window_of(context);
-  if (!window.ok() || window->size() > 2 || !FitsIn32Bits(*window)) return std::nullopt;
+  const std::optional<WindowMatrix> spans = SpansForLoops(window_of, context);
+  if (!spans || context.attrs.Int("groups") != 1) return std::nullopt;
   const ActivationLayout x(context.inputs[0].shape, context.attrs);
   const ActivationLayout y(context.outputs[0].shape, context.attrs);
-  const WindowMatrix spans = SpansOf(*window);
-  const TapConv conv{.rows = spans.rows,
-                     .columns = spans.columns,
+  const TapConv conv{.rows = spans->rows,
+                     .columns = spans->columns,
                      .images = x.batches,
                      .in_channels = x.channels,
                      .out_channels = y.channels,
@@ -60,56 +62,15 @@ std::optional<TapConv> Describe(const WindowOf& window_of, const PrepareContext&
   // oneDNN's loops do without padding that is wider than this, and then copy what is under the
   // windows, padding and all. Where a tap adds little the sums must be read and written too often.
   constexpr int64_t kWide = 4, kFewChannels = 32, kTaps = 1 << 10;
-  const int64_t taps = spans.rows.taps * spans.columns.taps;
-  if (spans.rows.taps > kTaps || spans.columns.taps > kTaps || taps > kTaps || taps == 1) {
+  const int64_t taps = spans->rows.taps * spans->columns.taps;
+  if (spans->rows.taps > kTaps || spans->columns.taps > kTaps || taps > kTaps || taps == 1) {
     return std::nullopt;
   }
-  const bool wide = std::max(spans.rows.dilation, spans.columns.dilation) >= kWide;
+  const bool wide = std::max(spans->rows.dilation, spans->columns.dilation) >= kWide;
   const bool pays = (wide && x.channels >= kFewChannels) || BeatsShortLoops(conv);
-  if (!TakesForm("products of taps", pays)) return std::nullopt;
+  if (!TakesForm(TapLoop::kName, pays)) return std::nullopt;
   return conv;
 }
-
-class TapKernel : public Kernel {
- public:
-  TapKernel(TapConv conv, Tensor packed, std::vector<FusedStep> steps, bool has_bias, int threads)
-      : conv_(std::move(conv)),
-        packed_(std::move(packed)),
-        steps_(std::move(steps)),
-        has_bias_(has_bias),
-        threads_(threads) {}
-
-  absl::Status Run(KernelContext& context) const override {
-    TapConv conv = conv_;
-    conv.input = context.input<float>(0).data();
-    conv.packed = packed_.data<float>().data();
-    if (has_bias_) conv.bias = context.input<float>(2).data();
-    conv.output = context.output<float>(0).data();
-    conv.steps = StepsOfRun(steps_, context);
-    float* const scratch = reinterpret_cast<float*>(context.scratch());
-    ParallelParts(threads_, [&](int part, int parts) {
-      ConvolveTaps(conv, part, parts, scratch + part * ScratchFloats());
-    });
-    return absl::OkStatus();
-  }
-
-  int64_t scratch_bytes() const override {
-    return threads_ * ScratchFloats() * static_cast<int64_t>(sizeof(float));
-  }
-  bool ReadsInput(int index) const override { return index != 1; }
-  std::string Describe() const override {
-    return absl::StrCat("products of taps ", VectorTargetName(BestVectorTarget()));
-  }
-
- private:
-  int64_t ScratchFloats() const { return ApartFloats(TapScratchFloats(conv_, threads_)); }
-
-  const TapConv conv_;
-  const Tensor packed_;
-  const std::vector<FusedStep> steps_;
-  const bool has_bias_;
-  const int threads_;
-};
 
 std::optional<std::vector<FusedStep>> StepsOf(const TapConv& conv, const PrepareContext& context) {
   return FusedSteps(context, ProductSide::kLeft, conv.out_channels,
@@ -126,12 +87,9 @@ absl::StatusOr<std::unique_ptr<Kernel>> Make(TapConv conv, std::vector<FusedStep
             .in_stride = layout.in_stride,
             .tap_stride = layout.tap_stride},
            conv, packed.mutable_data<float>().data());
-  // A team of threads costs some microseconds.
-  constexpr int64_t kWorthThreads = 1 << 17;
   const int64_t work = CoveredPlaces(conv) * conv.in_channels * conv.out_channels;
-  const int threads = work < kWorthThreads ? 1 : context.threads;
-  return std::make_unique<TapKernel>(std::move(conv), std::move(packed), std::move(steps),
-                                     context.has_input(2), threads);
+  return std::make_unique<LoopKernel<TapLoop>>(std::move(conv), std::move(packed), std::move(steps),
+                                               work, context);
 }
 
 }  // namespace
