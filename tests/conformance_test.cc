@@ -216,9 +216,11 @@ TEST_P(Conformance, ChannelsOnTheOtherSide) {
     // Image ops take a single image too.
     const bool batched = !(op().name.starts_with("image.") && image_rank == 3);
     example.attrs.Set("data_format", first ? "channels_first" : "channels_last");
-    // Gradients take a second activation, and may yield a kernel; a pool may take more channels.
+    // Gradients take a second activation, and may yield a kernel; a pool may take more channels,
+    // and a gate lies as what it scales.
     for (size_t i = 0; i < example.inputs.size(); ++i) {
-      if (i == 0 || op().inputs[i].name == "x" || op().inputs[i].name == "more")
+      const std::string& name = op().inputs[i].name;
+      if (i == 0 || name == "x" || name == "more" || name == "gate")
         example.inputs[i] = MoveChannels(example.inputs[i], batched, first);
     }
     if (example.outputs[0].shape().rank() == image_rank && op().outputs[0].name != "dkernel") {

@@ -57,6 +57,14 @@ int64_t PackedPanel(ProductSide side);
 int64_t PackedFloats(ProductSide side, int64_t rows, int64_t columns);
 void PackMatrix(ProductSide side, const MatrixView& matrix, float* packed);
 
+// What is done with the other matrix' rows as they are read: element x of row i is taken for
+// x * factors[i]; with offsets for x * factors[i] + offsets[i], or for `least` where that is less.
+struct RowMap {
+  const float* factors = nullptr;  // null: nothing
+  const float* offsets = nullptr;  // may be null
+  float least = -std::numeric_limits<float>::infinity();
+};
+
 struct PackedProduct {
   ProductSide side;
   const float* packed = nullptr;  // by PackMatrix() on this machine
@@ -66,6 +74,7 @@ struct PackedProduct {
   // kLeft: where it is not null, it says which elements `other` has; other.data are the planes, one
   // behind the other.
   const WindowMatrix* window = nullptr;
+  RowMap map = {};   // kLeft, without a window
   int64_t size = 0;  // the packed one's rows (kLeft) or columns (kRight)
   float* output = nullptr;
   int64_t output_stride = 0;  // from row to row

@@ -84,17 +84,27 @@ void Pack(ProductSide side, const MatrixView& m, float* packed) {
 }
 
 // Terms [term, term + terms) and columns [first, first + columns) of the right matrix, fewer than a
-// panel has, as a panel.
-void PackRightPanel(const MatrixView& m, int64_t term, int64_t terms, int64_t first,
-                    int64_t columns, float* HWY_RESTRICT packed) {
+// panel has, as a panel; `map` is the terms'.
+template <MapKind kMap>
+void PackMappedPanel(const MatrixView& m, const RowMap& map, int64_t term, int64_t terms,
+                     int64_t first, int64_t columns, float* HWY_RESTRICT packed) {
   if (columns == 0) return;
   const D d;
   for (int64_t t = 0; t < terms; ++t, packed += kPanelColumns) {
     const float* from = m.data + (term + t) * m.row_stride + first;
+    const auto store = [&](int64_t c, V x)
+                           HWY_ATTR { hn::Store(Mapped<kMap>(map, t, x), d, packed + c); };
     int64_t c = 0;
-    for (; c + kLanes <= columns; c += kLanes) hn::Store(hn::LoadU(d, from + c), d, packed + c);
-    if (c < columns) hn::Store(LoadFirst(from + c, columns - c), d, packed + c);
+    for (; c + kLanes <= columns; c += kLanes) store(c, hn::LoadU(d, from + c));
+    if (c < columns) store(c, LoadFirst(from + c, columns - c));
   }
+}
+void PackRightPanel(const MatrixView& m, const RowMap& map, int64_t term, int64_t terms,
+                    int64_t first, int64_t columns, float* HWY_RESTRICT packed) {
+  constexpr decltype(&PackMappedPanel<MapKind::kNone>) kByKind[] = {
+      PackMappedPanel<MapKind::kNone>, PackMappedPanel<MapKind::kFactors>,
+      PackMappedPanel<MapKind::kAll>};
+  kByKind[static_cast<int>(KindOf(map))](m, map, term, terms, first, columns, packed);
 }
 
 // As many panels as there are, of a WindowMatrix.
@@ -126,10 +136,10 @@ void MultiplyPackedLeft(const PackedProduct& p, Block rows, Block columns, float
         PackWindowBlock(*p.window, p.other.data, t, terms, wide.begin, width, scratch);
       } else {
         // Whole panels are packed where they are first multiplied.
-        unpacked = {p.other.data + t * p.other.row_stride + wide.begin, p.other.row_stride,
-                    scratch};
+        unpacked = {p.other.data + t * p.other.row_stride + wide.begin, p.other.row_stride, scratch,
+                    MapFrom(p.map, t)};
         const int64_t whole = width / kPanelColumns * kPanelColumns;
-        PackRightPanel(p.other, t, terms, wide.begin + whole, width - whole,
+        PackRightPanel(p.other, unpacked.map, t, terms, wide.begin + whole, width - whole,
                        scratch + whole * terms);
       }
       MultiplyBlocks(p, rows, wide, terms, p.packed + rows.begin * inner + t * kPanelRows,

@@ -1,6 +1,7 @@
 // Packed products against sums in double, for sizes around those of panels and blocks.
 #include "nomograph/core/vector/packed_product.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <memory>
@@ -63,11 +64,17 @@ void Check(ProductSide side, const Sizes& s, PackedProduct product, Expected exp
   product.output_stride = s.columns;
   const auto scratch = Aligned(ProductScratchFloats(product));
   for (int part = 0; part < s.parts; ++part) MultiplyPart(product, part, s.parts, scratch.get());
+  const RowMap& map = product.map;
+  const auto mapped = [&](double x, int64_t row) {
+    if (map.factors == nullptr) return x;
+    if (map.offsets == nullptr) return x * map.factors[row];
+    return std::max<double>(map.least, x * map.factors[row] + map.offsets[row]);
+  };
   for (int64_t i = 0; i < s.rows; ++i) {
     for (int64_t j = 0; j < s.columns; ++j) {
       double sum = 0;
       for (int64_t k = 0; k < s.inner; ++k) {
-        sum += static_cast<double>(a[i * s.inner + k]) * b[k * s.columns + j];
+        sum += static_cast<double>(a[i * s.inner + k]) * mapped(b[k * s.columns + j], k);
       }
       const double right = expected(sum, i, j);
       ASSERT_NEAR(y[i * s.columns + j], right, 1e-6 * (std::sqrt(s.inner) + std::abs(right)))
@@ -91,6 +98,21 @@ TEST(PackedProduct, SizesAroundPanelsAndBlocks) {
   for (const ProductSide side : kSides) {
     for (const Sizes& s : cases) {
       Check(side, s, {}, [](double sum, int64_t, int64_t) { return sum; });
+    }
+  }
+}
+
+TEST(PackedProduct, MapsWhatItReads) {
+  const Sizes cases[] = {
+      {1, 1, 1},         {7, 5, 17},       {20, 30, 49, 2},  {128, 300, 49, 3},
+      {13, 520, 200, 2}, {300, 40, 16, 4}, {12, 64, 784, 2}, {6, 3, 3},
+  };
+  for (const Sizes& s : cases) {
+    const std::vector<float> factors = Random(s.inner, 8), offsets = Random(s.inner, 9);
+    const float* const f = factors.data();
+    for (const RowMap& map : {RowMap{f}, RowMap{f, offsets.data()}, RowMap{f, offsets.data(), 0}}) {
+      Check(ProductSide::kLeft, s, {.other = {}, .map = map, .steps = {}},
+            [](double sum, int64_t, int64_t) { return sum; });
     }
   }
 }

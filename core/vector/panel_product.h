@@ -151,15 +151,42 @@ void PanelProduct(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
       out, stride, finish);
 }
 
+// The map of the rows from number `row` on.
+inline RowMap MapFrom(RowMap map, int64_t row) {
+  if (map.factors != nullptr) map.factors += row;
+  if (map.offsets != nullptr) map.offsets += row;
+  return map;
+}
+
+enum class MapKind { kNone, kFactors, kAll };
+inline MapKind KindOf(const RowMap& map) {
+  return map.factors == nullptr   ? MapKind::kNone
+         : map.offsets == nullptr ? MapKind::kFactors
+                                  : MapKind::kAll;
+}
+// An element of row `row`.
+template <MapKind kKind>
+HWY_INLINE V Mapped(const RowMap& map, int64_t row, V x) {
+  if constexpr (kKind == MapKind::kNone) {
+    return x;
+  } else {
+    const D d;
+    const V factor = hn::Set(d, map.factors[row]);
+    if constexpr (kKind == MapKind::kFactors) return hn::Mul(x, factor);
+    return AtLeast(hn::Set(d, map.least), hn::MulAdd(x, factor, hn::Set(d, map.offsets[row])));
+  }
+}
+
 // Columns of the right matrix as they lie, and the panels that they become.
 struct UnpackedColumns {
   const float* from = nullptr;  // the first term's
   int64_t row_stride = 0;
   float* panels = nullptr;
+  RowMap map = {};  // of the terms
 };
 // Of a panel's columns, which are packed on the way: stores have nothing else to do meanwhile. Each
 // row is a line of its own, so that the next panel's are fetched ahead.
-template <int64_t kRows, bool kFetches>
+template <int64_t kRows, bool kFetches, MapKind kMap>
 void PackingProduct(int64_t terms, const float* HWY_RESTRICT a, int64_t left_step,
                     const UnpackedColumns& columns, float* HWY_RESTRICT out, int64_t stride,
                     const Finish& finish, const Ahead& ahead) {
@@ -175,7 +202,7 @@ void PackingProduct(int64_t terms, const float* HWY_RESTRICT a, int64_t left_ste
         }
 #pragma GCC unroll 2
         for (int64_t v = 0; v < 2; ++v) {
-          x[v] = hn::LoadU(d, from + v * kLanes);
+          x[v] = Mapped<kMap>(columns.map, t, hn::LoadU(d, from + v * kLanes));
           hn::Store(x[v], d, columns.panels + t * kPanelColumns + v * kLanes);
         }
       },
@@ -192,7 +219,7 @@ struct PanelProductChoice {
   int64_t rows;  // that they yield
   // The second of each fetches what lies ahead.
   PanelProductFn multiply[2];
-  PackingProductFn pack_and_multiply[2];
+  PackingProductFn pack_and_multiply[3][2];  // by MapKind
 };
 // For so many rows and columns; it yields some more.
 inline PanelProductChoice PanelProductFor(int64_t rows, int64_t columns) {
@@ -202,7 +229,12 @@ inline PanelProductChoice PanelProductFor(int64_t rows, int64_t columns) {
         kRows,
         {narrow ? PanelProduct<kRows, 1, false> : PanelProduct<kRows, 2, false>,
          narrow ? PanelProduct<kRows, 1, true> : PanelProduct<kRows, 2, true>},
-        {PackingProduct<kRows, false>, PackingProduct<kRows, true>}};
+        {{PackingProduct<kRows, false, MapKind::kNone>,
+          PackingProduct<kRows, true, MapKind::kNone>},
+         {PackingProduct<kRows, false, MapKind::kFactors>,
+          PackingProduct<kRows, true, MapKind::kFactors>},
+         {PackingProduct<kRows, false, MapKind::kAll>,
+          PackingProduct<kRows, true, MapKind::kAll>}}};
   };
   if constexpr (kTogetherRows > kPanelRows) {
     if (rows > 10) return choose(std::integral_constant<int64_t, 12>());
@@ -324,6 +356,7 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     return finish;
   };
   static constexpr Finish kNoFinish;
+  const MapKind map_kind = KindOf(unpacked.map);
   const auto multiply = [&](int64_t r, int64_t c, const float* a, const float* b, bool fetches,
                             const Ahead& ahead) HWY_ATTR {
     const int64_t height = height_at(r), width = std::min(kPanelColumns, whole_end - c);
@@ -336,8 +369,9 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     const Finish& now = whole ? finish : kNoFinish;
     if (unpacked.from != nullptr && r == rows.begin && width == kPanelColumns) {
       const UnpackedColumns panel{unpacked.from + (c - columns.begin), unpacked.row_stride,
-                                  unpacked.panels + (b - right)};
-      product.pack_and_multiply[fetches](terms, a, left_step, panel, to, stride, now, ahead);
+                                  unpacked.panels + (b - right), unpacked.map};
+      const auto* const packing = product.pack_and_multiply[static_cast<int>(map_kind)];
+      packing[fetches](terms, a, left_step, panel, to, stride, now, ahead);
     } else {
       product.multiply[fetches](terms, a, left_step, b, to, stride, now, ahead);
     }

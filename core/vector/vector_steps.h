@@ -27,6 +27,16 @@ using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(D()));
 
+// x, or `low` where that is more; NaN stays.
+HWY_INLINE V AtLeast(V low, V x) {
+  const V y = hn::Max(low, x);
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  return y;  // there the second operand is the result where one is NaN
+#else
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
+#endif
+}
+
 // The nearest to x of the numbers from `low` to `high`; NaN stays.
 HWY_INLINE V Clip(V low, V high, V x) {
   const V y = hn::Min(high, hn::Max(low, x));

@@ -40,7 +40,7 @@ bool SetStrides(const PrepareContext& context, ProductSide side, int64_t rows, i
 // The node as a product of a few rows with the matrix as it lies; none where it is not one. A
 // product with one column is that of a row with the transposed matrix.
 std::optional<RowProduct> AsRows(const PackedNode& node) {
-  if (node.window || node.constants != 1) return std::nullopt;
+  if (node.window || node.map || node.constants != 1) return std::nullopt;
   const bool left = node.side == ProductSide::kLeft;
   if (left ? node.other_size != 1 : node.products != 1) return std::nullopt;
   const MatrixView& m = node.constant;
@@ -275,6 +275,13 @@ void NodeProducts::SetAddresses(const KernelContext& context, int64_t i,
   if (node_.window) other = m.columns / node_.window->taps() * node_.window->elements();
   product.other.data = context.input<float>(node_.other_input).data() + i * other;
   product.output = context.output<float>(0).data() + output;
+  if (node_.map) {
+    const NodeRowMap& map = *node_.map;
+    const bool known = map.factor_input < 0;
+    product.map = {known ? map.factors.data()
+                         : context.input<float>(map.factor_input).data() + i * map.factor_step,
+                   map.offsets.empty() ? nullptr : map.offsets.data(), map.least};
+  }
   const int64_t first = constant * product.size;  // of the rows (columns) of all constants
   if (node_.bias_input >= 0) {
     (left ? product.row_bias : product.column_bias) =

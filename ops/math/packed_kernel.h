@@ -4,6 +4,7 @@
 #define NOMOGRAPH_OPS_MATH_PACKED_KERNEL_H_
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -11,6 +12,16 @@
 #include "nomograph/core/vector/packed_product.h"
 
 namespace nomograph {
+
+// How the other matrices' rows are mapped as they are read (core/vector/packed_product.h). Their
+// factors are elements of an input, for each of the matrices so many behind those of the one in
+// front of it, or with the offsets known beforehand.
+struct NodeRowMap {
+  int factor_input = -1;
+  int64_t factor_step = 0;
+  std::vector<float> factors, offsets;  // of each row; offsets may be none
+  float least = -std::numeric_limits<float>::infinity();
+};
 
 // A node as products of constant matrices with others, which lie one behind the other; their rows,
 // and those of the output, lie together.
@@ -28,6 +39,7 @@ struct PackedNode {
   // With a window: the constant's terms are those of planes, each under all taps, and so far apart
   // lie its elements of one plane and the next, of one tap and the next.
   int64_t plane_stride = 0, tap_stride = 0;
+  std::optional<NodeRowMap> map = {};  // kLeft, without a window
   int bias_input = -1;  // an element for each row (kLeft) or column (kRight) of the constants
   // Whether this is reckoned to be the best way to compute the node at all; and whether in
   // bfloat16.

@@ -8,6 +8,7 @@
 #include "nomograph/ops/nn/conv/conv_primitive.h"
 #include "nomograph/ops/nn/conv/depthwise_kernel.h"
 #include "nomograph/ops/nn/conv/direct_kernel.h"
+#include "nomograph/ops/nn/conv/pointwise.h"
 #include "nomograph/ops/nn/conv/tap_kernel.h"
 #include "nomograph/ops/nn/conv/transposed_kernel.h"
 #include "nomograph/ops/nn/conv/winograd_kernel.h"
@@ -104,14 +105,7 @@ std::optional<PackedNode> DescribeProduct(const PrepareContext& context) {
         .other_size = x.batches * x.positions,
         .bias_input = bias};
   }
-  if (pointwise) {
-    return PackedNode{
-        .side = ProductSide::kLeft,
-        .constant = {data, y.channels, x.channels, kernel.out_stride, kernel.in_stride},
-        .products = x.batches,
-        .other_size = x.positions,
-        .bias_input = bias};
-  }
+  if (pointwise) return PointwiseProduct(context);
   const WindowMatrix spans = SpansOf(*window);
   const int64_t taps = spans.taps(), out = y.channels / groups;
   const int64_t terms = x.channels / groups * taps;

@@ -129,18 +129,9 @@ std::optional<ChannelAffine> AsAffine(const FusionQuery& query) {
       return std::nullopt;
     }
   }
-  ChannelAffine affine;
-  affine.axis = *NormalizeAxis(query.attrs.Int("axis"), query.output.shape.rank());
-  const auto at = [&](int input, int64_t channel, double otherwise) {
-    const Tensor& values = query.constants[input];
-    return values.valid() ? static_cast<double>(values.data<float>()[channel]) : otherwise;
-  };
-  for (int64_t c = 0; c < query.output.shape[affine.axis]; ++c) {
-    const double deviation = std::sqrt(at(4, c, 1) + query.attrs.Float("epsilon"));
-    affine.factors.push_back(at(1, c, 1) / deviation);
-    affine.offsets.push_back(at(2, c, 0) - at(3, c, 0) * affine.factors.back());
-  }
-  return affine;
+  const absl::Span<const Tensor> c = query.constants;
+  return AffineOfStatistics(*NormalizeAxis(query.attrs.Int("axis"), query.output.shape.rank()),
+                            c[1], c[2], c[3], c[4], query.attrs.Float("epsilon"));
 }
 
 std::optional<ChannelAffine> AffineWhenPrepared(const PrepareContext& context) {

@@ -1,5 +1,6 @@
 #include "nomograph/ops/nn/norm/channel_affine.h"
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -93,6 +94,20 @@ std::optional<Rows> Describe(const ChannelAffineOf& affine_of, const PrepareCont
 }
 
 }  // namespace
+
+ChannelAffine AffineOfStatistics(int axis, const Tensor& scale, const Tensor& offset,
+                                 const Tensor& mean, const Tensor& variance, double epsilon) {
+  const auto at = [](const Tensor& values, int64_t channel, double otherwise) {
+    return values.valid() ? static_cast<double>(values.data<float>()[channel]) : otherwise;
+  };
+  ChannelAffine affine{.axis = axis, .factors = {}, .offsets = {}};
+  for (int64_t c = 0; c < mean.num_elements(); ++c) {
+    const double deviation = std::sqrt(at(variance, c, 1) + epsilon);
+    affine.factors.push_back(at(scale, c, 1) / deviation);
+    affine.offsets.push_back(at(offset, c, 0) - at(mean, c, 0) * affine.factors.back());
+  }
+  return affine;
+}
 
 FastKernel FastChannelAffine(ChannelAffineOf affine) {
   return FusingKernel(

@@ -10,6 +10,11 @@
 
 namespace nomograph::nn {
 
+// That of a batch normalisation with these statistics. Scale and offset are 1 and 0 where they are
+// invalid. REQUIRES: vectors of float32, of one size.
+ChannelAffine AffineOfStatistics(int axis, const Tensor& scale, const Tensor& offset,
+                                 const Tensor& mean, const Tensor& variance, double epsilon);
+
 // The map that a node is; none where it is not known when the kernel is prepared.
 using ChannelAffineOf = std::function<std::optional<ChannelAffine>(const PrepareContext&)>;
 
