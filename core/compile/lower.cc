@@ -262,6 +262,14 @@ std::vector<int> LoweredGraph::UseCounts() const {
   return counts;
 }
 
+std::vector<int> LoweredGraph::Producers() const {
+  std::vector<int> producers(types.size(), -1);
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    for (const ValueId id : nodes[n].outputs) producers[id] = static_cast<int>(n);
+  }
+  return producers;
+}
+
 absl::StatusOr<LoweredGraph> Lower(const Model& model, const Graph& graph,
                                    absl::Span<const TensorType> inputs, const OpRegistry& registry,
                                    const LowerOptions& options) {

@@ -33,6 +33,8 @@ struct LoweredGraph {
   ValueId AddValue(TensorType type);
   // How many nodes use each value; graph outputs count as uses.
   std::vector<int> UseCounts() const;
+  // By ValueId: the number of the node that yields the value, -1 where none does.
+  std::vector<int> Producers() const;
   // Takes out the nodes that are marked, by their index; the others keep their order.
   void RemoveNodes(const std::vector<bool>& marked);
 };

@@ -238,12 +238,11 @@ bool HidesProducts(const LoweredGraph& graph, const Match& match, const LoweredN
 bool MatchAll(LoweredGraph& graph, const OpRegistry& registry, bool keep_products) {
   const Patterns patterns = PatternsByRoot(registry);
   std::vector<int> uses = graph.UseCounts();
-  std::vector<int> producers(graph.types.size(), -1);
+  const std::vector<int> producers = graph.Producers();
   std::vector<bool> gone(graph.nodes.size(), false);
   bool changed = false;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     LoweredNode& root = graph.nodes[n];
-    for (const ValueId id : root.outputs) producers[id] = static_cast<int>(n);
     const auto ending = patterns.find(root.op->name);
     if (ending == patterns.end() || root.outputs.size() != 1) continue;
     for (const Candidate& candidate : ending->second) {

@@ -33,18 +33,6 @@ bool ShapesKnown(const LoweredGraph& graph, const LoweredNode& node) {
          std::all_of(node.outputs.begin(), node.outputs.end(), known);
 }
 
-std::vector<TensorType> Types(const LoweredGraph& graph, absl::Span<const ValueId> ids) {
-  std::vector<TensorType> types;
-  for (const ValueId id : ids) types.push_back(id == kNoValue ? TensorType{} : graph.types[id]);
-  return types;
-}
-
-std::vector<Tensor> Constants(const LoweredGraph& graph, absl::Span<const ValueId> ids) {
-  std::vector<Tensor> constants;
-  for (const ValueId id : ids) constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
-  return constants;
-}
-
 // A node that another one may take in, as its hooks are asked about it: once for each input, which
 // may be many, and so what they are told is gathered once.
 class Consumer {
@@ -56,7 +44,7 @@ class Consumer {
     if (outputs_.empty()) {
       inputs_ = Specs(graph_, node_.inputs);
       outputs_ = Specs(graph_, node_.outputs);
-      constants_ = Constants(graph_, node_.inputs);
+      constants_ = Operands(graph_, node_.inputs).constants;
     }
     return {node_.attrs, inputs_, constants_, outputs_[0], fused_input};
   }
@@ -74,7 +62,7 @@ auto AskAsProducer(const LoweredGraph& graph, const LoweredNode& node, int threa
                    const NodeForm* form, Ask ask) {
   const std::vector<TensorSpec> inputs = Specs(graph, node.inputs);
   const std::vector<TensorSpec> outputs = Specs(graph, node.outputs);
-  const std::vector<Tensor> constants = Constants(graph, node.inputs);
+  const std::vector<Tensor> constants = Operands(graph, node.inputs).constants;
   const PrepareContext context{node.attrs,    inputs,
                                outputs,       constants,
                                node.post_ops, NodeThreads(inputs, outputs, threads, form)};
@@ -92,12 +80,11 @@ using Merge = absl::FunctionRef<std::optional<LoweredNode>(
     const LoweredNode& producer, const LoweredNode& node, Consumer& consumer, int input)>;
 bool MergeIntoProducers(LoweredGraph& graph, Merge merge) {
   const std::vector<int> uses = graph.UseCounts();
-  std::vector<int> producer(graph.types.size(), -1);
+  std::vector<int> producer = graph.Producers();
   std::vector<bool> gone(graph.nodes.size(), false);
   bool changed = false;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     LoweredNode& node = graph.nodes[n];
-    for (const ValueId id : node.outputs) producer[id] = static_cast<int>(n);
     if (node.outputs.size() != 1 || !node.post_ops.empty() || !ShapesKnown(graph, node)) continue;
     Consumer consumer(graph, node);
     for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i) {
@@ -175,11 +162,9 @@ bool BypassViews(LoweredGraph& graph) {
 }
 
 bool AbsorbPadding(LoweredGraph& graph) {
-  std::vector<int> producers(graph.types.size(), -1);
+  const std::vector<int> producers = graph.Producers();
   bool changed = false;
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    LoweredNode& node = graph.nodes[n];
-    for (const ValueId id : node.outputs) producers[id] = static_cast<int>(n);
+  for (LoweredNode& node : graph.nodes) {
     if (!node.op->absorb_padding || node.outputs.size() != 1 || !ShapesKnown(graph, node)) continue;
     const int p = producers[node.inputs[0]];
     if (p < 0 || !graph.nodes[p].op->padding) continue;
@@ -256,12 +241,11 @@ bool FoldLate(LoweredGraph& graph, const FoldLimits& limits) {
     if (!folds_late(node) && std::none_of(node.inputs.begin(), node.inputs.end(), is_late)) {
       continue;
     }
-    const std::vector<TensorType> inputs = Types(graph, node.inputs),
-                                  outputs = Types(graph, node.outputs);
-    const std::vector<Tensor> constants = Constants(graph, node.inputs);
-    const std::vector<Tensor> folded = FoldNode(
-        *node.op, InferContext(node.attrs, inputs, constants, static_cast<int>(outputs.size())),
-        outputs, budget, /*fast=*/true);
+    const Operands inputs(graph, node.inputs), outputs(graph, node.outputs);
+    const InferContext context(node.attrs, inputs.types, inputs.constants,
+                               static_cast<int>(node.outputs.size()));
+    const std::vector<Tensor> folded =
+        FoldNode(*node.op, context, outputs.types, budget, /*fast=*/true);
     if (folded.empty()) continue;
     for (size_t i = 0; i < folded.size(); ++i) {
       graph.constants[node.outputs[i]] = folded[i];

@@ -65,12 +65,12 @@ class Scaler {
  public:
   Scaler(LoweredGraph& graph, const OpDef& mul, const OpDef& reshape, const OpDef& transpose,
          const FoldLimits& limits)
-      : graph_(graph), mul_(mul), reshape_(reshape), transpose_(transpose), budget_(limits) {
-    producers_.assign(graph.types.size(), -1);
-    for (size_t n = 0; n < graph.nodes.size(); ++n) {
-      for (const ValueId id : graph.nodes[n].outputs) producers_[id] = static_cast<int>(n);
-    }
-  }
+      : graph_(graph),
+        mul_(mul),
+        reshape_(reshape),
+        transpose_(transpose),
+        budget_(limits),
+        producers_(graph.Producers()) {}
 
   bool Run() {
     // By node: what takes its place. The nodes that are looked back at stay until the end.

@@ -15,11 +15,7 @@ bool IsByte(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUInt
 class Tabulator {
  public:
   explicit Tabulator(const LoweredGraph& graph)
-      : graph_(graph), uses_(graph.UseCounts()), producers_(graph.types.size(), -1) {
-    for (size_t n = 0; n < graph.nodes.size(); ++n) {
-      for (const ValueId id : graph.nodes[n].outputs) producers_[id] = static_cast<int>(n);
-    }
-  }
+      : graph_(graph), uses_(graph.UseCounts()), producers_(graph.Producers()) {}
 
   // The nodes from the one that dequantises to the one that quantises, number `last`; empty where
   // it is no such chain, or nothing stands between them.
