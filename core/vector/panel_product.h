@@ -334,9 +334,19 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
   const Steps steps(p.steps);
   const bool plain = !last || (p.row_bias == nullptr && p.column_bias == nullptr &&
                                (p.steps.empty() || !steps.simple));
-  // Steps that are not simple, on whole rows.
+  // Steps that are not simple, on whole rows; on all of them at once where they are short and lie
+  // side by side.
+  constexpr int64_t kShortRow = 128;
+  const bool joined = count < kShortRow && count == p.output_stride &&
+                      std::none_of(p.steps.begin(), p.steps.end(),
+                                   [](const VectorStep& step) { return step.has_operand(); });
   const auto run_steps = [&](int64_t begin, int64_t end) {
     if (!last || steps.simple) return;
+    if (joined) {
+      float* const y = p.output + begin * count;
+      for (const VectorStep& step : p.steps) RunStep(step, 0, 0, (end - begin) * count, y, y);
+      return;
+    }
     for (int64_t r = begin; r < end; ++r) {
       float* const y = p.output + r * p.output_stride + columns.begin;
       for (const VectorStep& step : p.steps) RunStep(step, r, columns.begin, count, y, y);

@@ -147,10 +147,15 @@ class PackedKernel : public Kernel {
     float* const scratch = reinterpret_cast<float*>(context.scratch());
     ParallelParts(threads_, [&](int part, int parts) {
       PackedProduct product = products_.Common();
-      for (int64_t i = 0; i < node.products; ++i) {
+      // Images of its own for each part, where they come out even, or a part of each.
+      const bool whole = node.products / node.constants % parts == 0;
+      const int64_t begin = whole ? node.products * part / parts : 0;
+      const int64_t end = whole ? node.products * (part + 1) / parts : node.products;
+      for (int64_t i = begin; i < end; ++i) {
         products_.SetAddresses(context, i, product);
         product.packed = packed_.data<float>().data() + i % node.constants * step;
-        MultiplyPart(product, part, parts, scratch + part * ScratchFloats());
+        MultiplyPart(product, whole ? 0 : part, whole ? 1 : parts,
+                     scratch + part * ScratchFloats());
       }
     });
     return absl::OkStatus();
