@@ -122,11 +122,11 @@ absl::StatusOr<Value> Rescaled(const Value& x, const std::vector<double>& scale,
     return internal::Op("image.Rescale", {x}, std::move(attrs));
   }
   const int rank = x.shape().rank();
-  if (rank < 1)
+  if (rank < 1) {
     return InvalidArgument(
-        "expected an input of known rank, 1 or more, for numbers of "
-        "each channel, found ",
+        "numbers for each channel: expected an input with a known last axis, found ",
         x.type().ToString());
+  }
   for (const auto& [option, numbers] : {std::pair("scale", &scale), std::pair("offset", &offset)}) {
     const Dim& size = x.shape()[rank - 1];
     const int64_t count = static_cast<int64_t>(numbers->size());

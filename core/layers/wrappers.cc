@@ -199,8 +199,7 @@ struct BidirectionalSpec {
     v("backward_layer", options.backward_layer, "null: like layer, the other way");
     v("zero_output_for_mask", options.zero_output_for_mask,
       "whether sequences are 0 where a mask leaves steps out; false, as in Keras without "
-      "TensorFlow: "
-      "as the layers have it");
+      "TensorFlow: as the layers have it");
   }
   Layer Make() const { return MakeLayer<BidirectionalLayer>(layer, options); }
 };
