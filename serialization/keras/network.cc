@@ -86,14 +86,16 @@ class CallReader {
   // An object's elements as Keras flattens it: those that a model's inputs are named, in their
   // order, where it has them all; else all by name.
   static std::vector<const ConfigValue*> Flattened(const LayerConfig& object, const Names& inputs) {
-    std::vector<const ConfigValue*> elements;
-    for (const std::string& name : inputs) elements.push_back(object.Find(name));
-    if (!inputs.empty() && std::count(elements.begin(), elements.end(), nullptr) == 0)
-      return elements;
     std::map<absl::string_view, const ConfigValue*> by_name;
     for (const auto& [name, element] : object) by_name[name] = &element;
-    elements.clear();
-    for (const auto& [name, element] : by_name) elements.push_back(element);
+    std::vector<const ConfigValue*> elements;
+    const auto has = [&](const std::string& name) { return by_name.contains(name); };
+    if (!inputs.empty() && inputs.size() <= by_name.size() &&
+        std::all_of(inputs.begin(), inputs.end(), has)) {
+      for (const std::string& name : inputs) elements.push_back(by_name[name]);
+    } else {
+      for (const auto& [name, element] : by_name) elements.push_back(element);
+    }
     return elements;
   }
 
