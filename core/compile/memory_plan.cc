@@ -188,9 +188,10 @@ class Forest {
 
 class Planner {
  public:
-  Planner(const LoweredGraph& graph, const CopiesByNode& copies)
+  Planner(const LoweredGraph& graph, const CopiesByNode& copies, const OverwritesByNode& overwrites)
       : graph_(graph),
         copies_(copies),
+        overwrites_(overwrites),
         forest_(graph.types.size()),
         last_use_(graph.types.size(), -1),
         is_output_(graph.types.size(), false),
@@ -286,7 +287,7 @@ class Planner {
 
   void PlaceOutputs(int n) {
     const LoweredNode& node = graph_.nodes[n];
-    if (TryVariable(n) || TryView(n) || TryInPlace(n)) return;
+    if (TryVariable(n) || TryView(n) || TryInPlace(n) || TryOverwrite(n)) return;
     const auto copies = copies_.find(n);
     if (copies != copies_.end()) ShareRanges(node, copies->second);
     for (const ValueId id : node.outputs) {
@@ -423,6 +424,24 @@ class Planner {
     return false;
   }
 
+  // Of the kernel's input nobody needs anything later, and the node itself reads it but once.
+  bool TryOverwrite(int n) {
+    const auto found = overwrites_.find(n);
+    if (found == overwrites_.end()) return false;
+    const LoweredNode& node = graph_.nodes[n];
+    const ValueId input = node.inputs[found->second], output = node.outputs[0];
+    if (IsOutput(output) || plan_.values[input].storage != Storage::kArena ||
+        graph_.types[input] != graph_.types[output] || !Known(output)) {
+      return false;
+    }
+    const ValueId root = forest_.Root(input);
+    if (last_use_[root] != n || last_use_[input] != n) return false;
+    const auto reads_root = [&](ValueId id) { return id != kNoValue && forest_.Root(id) == root; };
+    if (std::count_if(node.inputs.begin(), node.inputs.end(), reads_root) != 1) return false;
+    Share(output, input);
+    return true;
+  }
+
   // Whether one of the places, which are in order, is not `place`, but nearer than so many bytes.
   static bool OverlapsAnother(const std::vector<Forest::Place>& places, Forest::Place place,
                               int64_t bytes) {
@@ -466,6 +485,7 @@ class Planner {
 
   const LoweredGraph& graph_;
   const CopiesByNode& copies_;
+  const OverwritesByNode& overwrites_;
   MemoryPlan plan_;
   Forest forest_;
   std::vector<int> last_use_, last_use_through_views_;
@@ -478,8 +498,9 @@ class Planner {
 
 }  // namespace
 
-MemoryPlan PlanMemory(const LoweredGraph& graph, const CopiesByNode& copies) {
-  return Planner(graph, copies).Run();
+MemoryPlan PlanMemory(const LoweredGraph& graph, const CopiesByNode& copies,
+                      const OverwritesByNode& overwrites) {
+  return Planner(graph, copies, overwrites).Run();
 }
 
 }  // namespace nomograph

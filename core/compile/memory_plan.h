@@ -46,6 +46,8 @@ struct MemoryPlan {
 
 // By node: what its kernel copies (RangeCopyingKernel).
 using CopiesByNode = absl::flat_hash_map<int, std::vector<CopiedRange>>;
+// By node: the input that its kernel may write over (OverwritingKernel).
+using OverwritesByNode = absl::flat_hash_map<int, int>;
 
 // In n log n of the values, unless few are alive at one time: then a better plan is made, whose
 // time grows with the number of pairs of values that are.
@@ -53,7 +55,8 @@ using CopiesByNode = absl::flat_hash_map<int, std::vector<CopiedRange>>;
 // Where a node of `copies` copies whole inputs, these lie in its output from the beginning, if
 // nobody wants them elsewhere; where it copies a range to a whole output, that is the range. What
 // then is still to be copied has two places.
-MemoryPlan PlanMemory(const LoweredGraph& graph, const CopiesByNode& copies = {});
+MemoryPlan PlanMemory(const LoweredGraph& graph, const CopiesByNode& copies = {},
+                      const OverwritesByNode& overwrites = {});
 
 }  // namespace nomograph
 

@@ -87,8 +87,9 @@ int64_t BlocksOf(const LoweredGraph& graph, ValueId id) {
 // node must find the values of its inputs whole, and must not write where it reads unless it may.
 class Run {
  public:
-  Run(const LoweredGraph& graph, const CopiesByNode& copies, const MemoryPlan& plan)
-      : graph_(graph), copies_(copies), plan_(plan) {}
+  Run(const LoweredGraph& graph, const CopiesByNode& copies, const OverwritesByNode& overwrites,
+      const MemoryPlan& plan)
+      : graph_(graph), copies_(copies), overwrites_(overwrites), plan_(plan) {}
 
   void Check() {
     ASSERT_EQ(plan_.values.size(), graph_.types.size());
@@ -152,13 +153,16 @@ class Run {
       Read(node.outputs[0]);
       return;
     }
+    const auto overwrites = overwrites_.find(n);
+    const int overwritten = overwrites == overwrites_.end() ? -1 : overwrites->second;
     for (const ValueId output : node.outputs) {
-      for (const ValueId input : node.inputs) {
+      for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i) {
         // Where an elementwise op reads the same element that it writes.
+        const ValueId input = node.inputs[i];
         const bool may_be_written =
-            input == kNoValue ||
-            (node.op->in_place && graph_.types[input].shape == graph_.types[output].shape &&
-             MemoryOf(input) == MemoryOf(output));
+            input == kNoValue || ((node.op->in_place || i == overwritten) &&
+                                  graph_.types[input].shape == graph_.types[output].shape &&
+                                  MemoryOf(input) == MemoryOf(output));
         ASSERT_TRUE(may_be_written || !Overlap(input, output))
             << "value " << output << " is written where value " << input << " is read";
       }
@@ -187,6 +191,7 @@ class Run {
 
   const LoweredGraph& graph_;
   const CopiesByNode& copies_;
+  const OverwritesByNode& overwrites_;
   const MemoryPlan& plan_;
   std::vector<Mark> arena_;
   std::vector<std::vector<Mark>> owned_;  // by value: the memory of those with their own
@@ -244,9 +249,10 @@ int64_t LargestLiveSet(const std::vector<Life>& lives, int nodes) {
 }
 
 // Checks a plan in every way; yields the arena's size as a ratio to the largest live set.
-double CheckPlan(const LoweredGraph& graph, const CopiesByNode& copies) {
-  const MemoryPlan plan = PlanMemory(graph, copies);
-  Run(graph, copies, plan).Check();
+double CheckPlan(const LoweredGraph& graph, const CopiesByNode& copies,
+                 const OverwritesByNode& overwrites = {}) {
+  const MemoryPlan plan = PlanMemory(graph, copies, overwrites);
+  Run(graph, copies, overwrites, plan).Check();
   if (::testing::Test::HasFailure()) return 0;
   const std::vector<Life> lives = LivesOf(graph, plan);
   CheckPairs(lives);
@@ -262,13 +268,15 @@ struct Random {
   int max_bytes;  // of a value
   int views = 0;  // of 100 nodes
   int in_place = 0;
-  int copies = 0;   // concatenations and splits; then most sizes are those of whole blocks
+  int copies = 0;  // concatenations and splits; then most sizes are those of whole blocks
+  int overwrites = 0;
   int outputs = 5;  // of 100 values
 };
 
 struct RandomRun {
   LoweredGraph graph;
   CopiesByNode copies;
+  OverwritesByNode overwrites;
 };
 
 RandomRun RandomGraph(const Random& options, uint32_t seed) {
@@ -312,6 +320,10 @@ RandomRun RandomGraph(const Random& options, uint32_t seed) {
             std::min(bytes, in_blocks(below(static_cast<int>(std::min<int64_t>(bytes, 1 << 20)))));
         AddSplit(graph, result.copies, first, {middle, bytes - middle});
       }
+    } else if (kind < options.views + options.in_place + options.copies + options.overwrites) {
+      const std::vector<ValueId> inputs = {earlier(), first, below(3) == 0 ? first : earlier()};
+      result.overwrites[static_cast<int>(graph.nodes.size())] = 1;
+      AddNode(graph, Plain(), inputs, below(6) == 0 ? PartialShape({bytes, 2}) : shape);
     } else {
       // Few are large, as it is in models.
       const int most = 1 + below(options.max_bytes);
@@ -509,6 +521,22 @@ TEST_F(MemoryPlanTest, PartsLieInTheirWhole) {
               ::testing::ElementsAre(false, true, false, false, false));
 }
 
+TEST_F(MemoryPlanTest, WritesOverAnOperandThatNobodyNeeds) {
+  // Two residual blocks, of which the first one's sum is needed once more at the end.
+  const ValueId a = Add(Plain(), {x_}), b = Add(Plain(), {a}), sum = Add(Plain(), {b, a}),
+                d = Add(Plain(), {sum}), e = Add(Plain(), {d, sum}), y = Add(Plain(), {e, sum});
+  graph_.outputs = {y};
+  const OverwritesByNode overwrites = {{2, 1}, {4, 1}, {5, 1}};
+  const MemoryPlan plan = PlanMemory(graph_, {}, overwrites);
+  EXPECT_EQ(plan.values[sum].root, a);
+  EXPECT_EQ(plan.values[e].root, e);  // the sum is read later
+  EXPECT_EQ(plan.values[y].storage, Storage::kResult);
+  CheckPlan(graph_, {}, overwrites);
+  // What the node reads elsewhere, too, stays.
+  const ValueId twice = Add(Plain(), {b, b});
+  EXPECT_EQ(PlanMemory(graph_, {}, {{6, 0}}).values[twice].root, twice);
+}
+
 TEST_F(MemoryPlanTest, IsEmptyForAnEmptyGraph) {
   graph_.outputs = {x_};
   ExpectPlan({}, 0, 0);
@@ -550,6 +578,16 @@ TEST(MemoryPlan, RandomGraphs) {
       {"copies in place",
        {.nodes = 60, .reach = 8, .max_bytes = 1024, .in_place = 35, .copies = 45},
        300},
+      {"overwrites", {.nodes = 80, .reach = 4, .max_bytes = 2048, .overwrites = 60}, 200},
+      {"overwrites and all",
+       {.nodes = 80,
+        .reach = 8,
+        .max_bytes = 1024,
+        .views = 15,
+        .in_place = 15,
+        .copies = 20,
+        .overwrites = 30},
+       300},
       {"copies and all",
        {.nodes = 80, .reach = 12, .max_bytes = 1024, .views = 15, .in_place = 20, .copies = 40},
        300},
@@ -567,8 +605,8 @@ TEST(MemoryPlan, RandomGraphs) {
     double worst = 0, sum = 0;
     for (int round = 0; round < c.rounds; ++round) {
       SCOPED_TRACE(round);
-      const auto [graph, copies] = RandomGraph(c.options, static_cast<uint32_t>(round));
-      const double ratio = CheckPlan(graph, copies);
+      const auto [graph, copies, overwrites] = RandomGraph(c.options, static_cast<uint32_t>(round));
+      const double ratio = CheckPlan(graph, copies, overwrites);
       if (HasFailure()) return;
       worst = std::max(worst, ratio);
       sum += ratio;

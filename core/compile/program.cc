@@ -7,6 +7,7 @@
 #include "nomograph/core/compile/specs.h"
 #include "nomograph/core/compile/tabulate_bytes.h"
 #include "nomograph/core/form/form.h"
+#include "nomograph/core/form/overwritten_input.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/numeric/threads.h"
@@ -136,24 +137,33 @@ absl::Status Program::PrepareSteps() {
       may_lose_nan_ |= kernels_ == KernelChoice::kFast && !node.op->fast.empty();
     }
   }
-  LeaveOutCopies();
+  ShareMemory();
   DropPackedConstants();
   return absl::OkStatus();
 }
 
-void Program::LeaveOutCopies() {
+void Program::ShareMemory() {
   CopiesByNode copies;
+  OverwritesByNode overwrites;
   for (const Step& step : steps_) {
+    if (const auto* kernel = dynamic_cast<const OverwritingKernel*>(step.kernel.get())) {
+      if (const int input = kernel->OverwritableInput(); input >= 0) overwrites[step.node] = input;
+    }
     const auto* const copying = dynamic_cast<const RangeCopyingKernel*>(step.kernel.get());
     if (copying == nullptr || !graph_.nodes[step.node].post_ops.empty()) continue;
     std::vector<CopiedRange> ranges = copying->CopiedRanges();
     if (!ranges.empty()) copies.emplace(step.node, std::move(ranges));
   }
-  if (copies.empty()) return;
-  MemoryPlan plan = PlanMemory(graph_, copies);
+  if (copies.empty() && overwrites.empty()) return;
+  MemoryPlan plan = PlanMemory(graph_, copies, overwrites);
   // A whole is there from its first part on, and as long as any is needed.
   constexpr int64_t kWorth = 16;  // a sixteenth more memory
-  if (plan.arena_bytes > plan_.arena_bytes + plan_.arena_bytes / kWorth) return;
+  const int64_t most = plan_.arena_bytes + plan_.arena_bytes / kWorth;
+  if (plan.arena_bytes > most) {
+    if (overwrites.empty()) return;
+    plan = PlanMemory(graph_, {}, overwrites);
+    if (plan.arena_bytes > most) return;
+  }
   plan_ = std::move(plan);
   std::erase_if(steps_, [&](const Step& step) { return plan_.is_view[step.node]; });
 }

@@ -105,8 +105,8 @@ class Program {
   // as it has: not all are to exist twice at one time.
   void GiveBackPacked(const Kernel& kernel, int n, const std::vector<int>& uses);
   // Plans memory again, so that what nodes copy lies where its copy would, unless that takes
-  // much more of it.
-  void LeaveOutCopies();
+  // much more of it, and that kernels write over what is added to their outputs.
+  void ShareMemory();
   // Constants that no kernel reads any more, because each has a packed copy.
   void DropPackedConstants();
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/form/form.h"
+#include "nomograph/core/form/overwritten_input.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/elementwise_loop.h"
@@ -136,23 +137,34 @@ void PackInPieces(ProductSide side, const MatrixView& m, float* packed) {
   }
 }
 
-class PackedKernel : public Kernel {
+class PackedKernel : public Kernel, public OverwritingKernel {
  public:
-  PackedKernel(NodeProducts products, Tensor packed, int threads)
-      : products_(std::move(products)), packed_(std::move(packed)), threads_(threads) {}
+  PackedKernel(const PackedNode& node, std::vector<FusedStep> steps, Tensor packed, int threads)
+      : products_(node, steps), packed_(std::move(packed)), threads_(threads) {
+    if (const int input = WholeInputOf(steps);
+        input >= 0 && steps[0].step.kind == VectorStep::Kind::kAdd) {
+      steps.erase(steps.begin());
+      addend_ = Addend{input, NodeProducts(node, std::move(steps))};
+    }
+  }
 
   absl::Status Run(KernelContext& context) const override {
     const PackedNode& node = products_.node();
+    // What is added may be in the output already.
+    const bool accumulates = addend_.has_value() &&
+                             context.input_view(addend_->input).data == context.output_view(0).data;
+    const NodeProducts& products = accumulates ? addend_->products : products_;
     const int64_t step = packed_.num_elements() / node.constants;
     float* const scratch = reinterpret_cast<float*>(context.scratch());
     ParallelParts(threads_, [&](int part, int parts) {
-      PackedProduct product = products_.Common();
+      PackedProduct product = products.Common();
+      product.accumulate = accumulates;
       // Images of its own for each part, where they come out even, or a part of each.
       const bool whole = node.products / node.constants % parts == 0;
       const int64_t begin = whole ? node.products * part / parts : 0;
       const int64_t end = whole ? node.products * (part + 1) / parts : node.products;
       for (int64_t i = begin; i < end; ++i) {
-        products_.SetAddresses(context, i, product);
+        products.SetAddresses(context, i, product);
         product.packed = packed_.data<float>().data() + i % node.constants * step;
         MultiplyPart(product, whole ? 0 : part, whole ? 1 : parts,
                      scratch + part * ScratchFloats());
@@ -165,6 +177,7 @@ class PackedKernel : public Kernel {
     return threads_ * ScratchFloats() * static_cast<int64_t>(sizeof(float));
   }
   bool ReadsInput(int index) const override { return index != products_.node().constant_input; }
+  int OverwritableInput() const override { return addend_ ? addend_->input : -1; }
   std::string Describe() const override {
     return absl::StrCat("packed product ", VectorTargetName(BestVectorTarget()));
   }
@@ -174,7 +187,14 @@ class PackedKernel : public Kernel {
     return ProductScratchFloats({.side = products_.node().side, .other = {}});
   }
 
+  // An input that the output may hold, and the products that are added to it there.
+  struct Addend {
+    int input;
+    NodeProducts products;
+  };
+
   const NodeProducts products_;
+  std::optional<Addend> addend_;
   const Tensor packed_;
   const int threads_;
 };
@@ -328,6 +348,12 @@ std::optional<std::vector<FusedStep>> FusedSteps(const PrepareContext& context, 
   return steps;
 }
 
+int WholeInputOf(const std::vector<FusedStep>& steps) {
+  const bool whole =
+      !steps.empty() && steps[0].step.row_stride != 0 && steps[0].step.column_stride != 0;
+  return whole ? steps[0].input : -1;
+}
+
 std::vector<VectorStep> StepsOfRun(const std::vector<FusedStep>& steps,
                                    const KernelContext& context) {
   std::vector<VectorStep> result;
@@ -368,7 +394,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> Make(ServedNode served, std::vector<Fuse
       m.row_stride, " ", m.column_stride, " ", node.constants, " ", node.constant_step);
   NOMO_ASSIGN_OR_RETURN(Tensor packed,
                         PackedOnce(context.constants[node.constant_input], form, pack));
-  return std::make_unique<PackedKernel>(NodeProducts(node, std::move(steps)), std::move(packed),
+  return std::make_unique<PackedKernel>(node, std::move(steps), std::move(packed),
                                         ProductThreads(node, context.threads));
 }
 

@@ -58,6 +58,8 @@ struct FusedStep {
   VectorStep step;
   int input = -1;
 };
+// The input that the first step takes whole, element by element; -1 where it takes none so.
+int WholeInputOf(const std::vector<FusedStep>& steps);
 // None where the kernel cannot take what is fused. The output is one matrix behind the other, each
 // of so many rows and columns. An operand has the output's shape; or it has an element for each row
 // (kLeft: the rows are the output's axis 1) or column (kRight: its last axis).

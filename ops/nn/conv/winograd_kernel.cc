@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/form/form.h"
+#include "nomograph/core/form/overwritten_input.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/op/keep_nan.h"
@@ -106,7 +107,7 @@ WinogradKernel LayoutOf(const WinogradConv& conv, const PrepareContext& context)
           .tap_stride = layout.tap_stride};
 }
 
-class WinogradConvKernel : public Kernel, public LossyKernel {
+class WinogradConvKernel : public Kernel, public LossyKernel, public OverwritingKernel {
  public:
   // `packed` is invalid where the weights are packed in each run.
   WinogradConvKernel(WinogradConv conv, WinogradKernel weights, Tensor packed,
@@ -177,6 +178,8 @@ class WinogradConvKernel : public Kernel, public LossyKernel {
   }
   bool ReadsInput(int index) const override { return index != 1 || !packed_.valid(); }
   bool MayLoseNan() const override { return true; }
+  // Steps go from the sums in scratch memory to the output, each on what the one before it left.
+  int OverwritableInput() const override { return WholeInputOf(steps_); }
   std::string Describe() const override {
     return absl::StrCat("Winograd 4x4 ", VectorTargetName(BestVectorTarget()));
   }
