@@ -189,15 +189,17 @@ int64_t DirectFloats(const DirectConv& conv) {
   return conv.in_channels * DirectPlan(conv).plane_floats;
 }
 
-// The sums of `sum.terms` of the terms for a strip of a group, whose planes begin at `planes`. Only
-// the last ones have steps behind them.
+// The sums of `sum.terms` of the terms for output channels [begin, end) in a strip of a group,
+// whose planes begin at `planes`; `sum.weights` are the first channel's. Only the last terms have
+// steps behind them.
 void SumStrip(const DirectConv& conv, const Steps& steps, DirectSum sum, bool last, int64_t image,
-              int64_t group, int64_t first, int64_t rows, const float* planes) {
+              int64_t group, int64_t begin, int64_t end, int64_t first, int64_t rows,
+              const float* planes) {
   const int64_t width = conv.columns.output, plane = conv.rows.output * width;
   const int64_t all = conv.groups * conv.out_channels;  // channels of an image
   const bool clips_alone = steps.simple && steps.addend == nullptr;
-  for (int64_t o = 0; o < conv.out_channels; o += sum.channels) {
-    const int64_t kernel = group * conv.out_channels + o, left = conv.out_channels - o;
+  for (int64_t o = begin; o < end; o += sum.channels) {
+    const int64_t kernel = group * conv.out_channels + o, left = end - o;
     const int64_t blocks = left > kDirectChannels ? kDirectBlocks : 1;
     sum.channels = std::min(blocks * kDirectChannels, left);
     for (int64_t k = 0; k < blocks * kDirectChannels; ++k) {
@@ -221,8 +223,11 @@ void SumStrip(const DirectConv& conv, const Steps& steps, DirectSum sum, bool la
 void Convolve(const DirectConv& conv, int part, int parts, float* scratch) {
   const D d;
   const DirectPlan plan(conv);
-  const int64_t units = conv.images * conv.groups * plan.strips;
-  const int64_t begin = units * part / parts, end = units * (part + 1) / parts;
+  // Of a strip, as a line is one, parts may have some of the output channels each.
+  constexpr int64_t kPiece = kDirectBlocks * kDirectChannels;
+  const int64_t pieces = (conv.out_channels + kPiece - 1) / kPiece;
+  const int64_t all = conv.images * conv.groups * plan.strips * pieces;
+  const int64_t begin = all * part / parts, end = all * (part + 1) / parts;
   if (begin == end) return;
   std::memset(scratch, 0, conv.in_channels * plan.plane_floats * sizeof(float));
   const std::vector<PaddedPlane::Part> columns = plan.plane.Parts();
@@ -251,7 +256,11 @@ void Convolve(const DirectConv& conv, int part, int parts, float* scratch) {
                 .out_channel = conv.rows.output * conv.columns.output,
                 .out_row = conv.columns.output,
                 .columns = conv.columns.output};
-  for (int64_t unit = begin; unit < end; ++unit) {
+  for (int64_t at = begin, count; at < end; at += count) {
+    const int64_t unit = at / pieces, piece = at % pieces;
+    count = std::min(pieces - piece, end - at);
+    const int64_t channel = piece * kPiece;
+    const int64_t channels_end = std::min(channel + count * kPiece, conv.out_channels);
     const int64_t strip = unit % plan.strips, of_all = unit / plan.strips;
     const int64_t first = strip * plan.rows, top = first * conv.rows.stride;
     const int64_t rows = std::min(plan.rows, conv.rows.output - first);
@@ -266,10 +275,12 @@ void Convolve(const DirectConv& conv, int part, int parts, float* scratch) {
       sum.terms = terms * (turn + 1) / turns - term;
       sum.adds = turn > 0;
       sum.offsets = offsets.data() + term;
-      sum.weights = conv.packed + (group * blocks * terms + term) * kDirectChannels;
+      sum.weights =
+          conv.packed + ((group * blocks + piece * kDirectBlocks) * terms + term) * kDirectChannels;
       sum.low = hn::Set(d, clips && last ? steps.clip->a : -inf);
       sum.high = hn::Set(d, clips && last ? steps.clip->b : inf);
-      SumStrip(conv, steps, sum, last, of_all / conv.groups, group, first, rows, scratch);
+      SumStrip(conv, steps, sum, last, of_all / conv.groups, group, channel, channels_end, first,
+               rows, scratch);
     }
   }
 }

@@ -58,6 +58,8 @@ const Case kCases[] = {
     {Axis(3, 2, 1, 1, 20, 20), Axis(25, 2, 1, 1, 1, 1), 1, 1, 2, 9, 50},  // padding alone
     {Axis(9, 3, 1, 1, 1, 1), Axis(27, 3, 1, 1, 1, 1), 1, 1, 130, 5, 2},   // a sum of two
     {Axis(1, 1, 1, 1, 0, 0), Axis(6, 11, 1, 1, 5, 5), 2, 1, 200, 13},     // of three, short rows
+    {Axis(1, 1, 1, 1, 0, 0), Axis(70, 5, 1, 3, 12, 0), 1, 1, 6, 37, 3},   // a line: by channels
+    {Axis(1, 1, 1, 1, 0, 0), Axis(33, 3, 1, 1, 1, 1), 3, 1, 150, 20, 5},
 };
 
 // Along one axis: the input's place, or -1.
