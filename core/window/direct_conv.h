@@ -38,8 +38,8 @@ void PackDirect(const TapWeights& weights, const DirectConv& conv, float* packed
 
 // Memory that one thread works in, in floats; best aligned to 64 bytes.
 int64_t DirectScratchFloats(const DirectConv& conv);
-// Computes part number `part` of `parts`, some rows or output channels of some groups. Parts may run
-// side by side; sums are the same for any number of them.
+// Computes part number `part` of `parts`, some rows or output channels of some groups. Parts may
+// run side by side; sums are the same for any number of them.
 void ConvolveDirect(const DirectConv& conv, int part, int parts, float* scratch);
 
 }  // namespace nomograph
