@@ -28,7 +28,7 @@ struct CsvOptions {
   DType dtype = DType::kInvalid;
   // A column that may hold the names of classes in place of numbers: "first", "last" or its name.
   // If none of its cells is a number, each is read as its class's place in CsvTable::classes.
-  std::string class_column;
+  std::string class_column = {};
 };
 
 // Reads a table as a tensor [rows,columns]. Cells may be quoted and have spaces around them;
@@ -49,7 +49,7 @@ struct CsvTable {
 absl::StatusOr<CsvTable> ReadCsvTable(const std::string& path, const CsvOptions& options = {});
 
 struct WriteCsvOptions {
-  std::vector<std::string> header;  // a name for each column, or none
+  std::vector<std::string> header = {};  // a name for each column, or none
   char delimiter = ',';
 };
 

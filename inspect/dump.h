@@ -14,7 +14,7 @@
 namespace nomograph {
 
 struct DumpOptions {
-  SessionOptions session;
+  SessionOptions session = {};
   RunOptions run;  // `outputs` does not count
 };
 

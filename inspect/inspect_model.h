@@ -47,7 +47,7 @@ struct InspectOptions {
   int64_t max_hashed_bytes = int64_t{1} << 30;
   // Called while the statistics are computed, with the bytes that have been read and those of all
   // tensors.
-  std::function<void(int64_t done, int64_t total)> progress;
+  std::function<void(int64_t done, int64_t total)> progress = {};
 };
 
 // `file` must outlive the report.

@@ -46,9 +46,9 @@ struct OpenOptions {
   // file has it.
   bool upgrade = true;
   // Called while an ONNX model is imported, with the nodes read so far and those of all graphs.
-  std::function<void(int64_t done, int64_t total)> progress;
+  std::function<void(int64_t done, int64_t total)> progress = {};
   // For Keras models: what the user says of Lambdas.
-  keras::KerasImportOptions keras;
+  keras::KerasImportOptions keras = {};
 };
 
 // The model in a file; "-" is standard input, which is read whole, and a folder with a model.json

@@ -25,7 +25,7 @@ struct ProfileOptions {
   int64_t traced_runs = 0;
   int64_t max_trace_events = 1'000'000;
   // Called after each run with the part of the work that is done, in thousandths.
-  std::function<void(int64_t done, int64_t total)> progress;
+  std::function<void(int64_t done, int64_t total)> progress = {};
 };
 
 // Of whole runs, in seconds.

@@ -31,10 +31,10 @@ struct ScopeRow {
 
 struct SummaryOptions {
   // How deep scopes are opened; none: as deep as some 24 rows allow.
-  std::optional<int> depth;
+  std::optional<int> depth = {};
   // The shapes of inputs by name, and the batch of those that are not named. Costs are those for
   // these sizes.
-  std::map<std::string, Shape> shapes;
+  std::map<std::string, Shape> shapes = {};
   int64_t batch = 1;
 };
 

@@ -26,9 +26,9 @@ struct TuneOptions {
   // choice beyond it is left out.
   double tolerance = 1e-3;
   // Of the runs; `tuning` is not used.
-  SessionOptions session;
+  SessionOptions session = {};
   // Called between runs with the part of the time that is over, in thousandths.
-  std::function<void(int64_t done, int64_t total)> progress;
+  std::function<void(int64_t done, int64_t total)> progress = {};
 };
 
 struct FormTime {

@@ -23,7 +23,7 @@ namespace nomograph {
 
 struct SaveOptions {
   // Called while a binary file is written, with the bytes written so far and those of the file.
-  std::function<void(int64_t done, int64_t total)> progress;
+  std::function<void(int64_t done, int64_t total)> progress = {};
   // Of all tensors of a model that is saved as text, which has up to four characters for a byte and
   // cannot be read past 2 GiB. ResourceExhausted for more, before anything is written.
   int64_t max_text_tensor_bytes = int64_t{512} << 20;
@@ -48,7 +48,7 @@ struct LoadOptions {
   bool verify_checksums = false;
   // Called while they are checked, with the bytes checked so far and those of all weights in the
   // file.
-  std::function<void(int64_t done, int64_t total)> progress;
+  std::function<void(int64_t done, int64_t total)> progress = {};
   // Applies the upgraders of `registry` to nodes of older versions of ops (UpgradeModel()).
   bool upgrade = true;
   const OpRegistry* registry = &OpRegistry::Default();

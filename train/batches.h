@@ -74,7 +74,7 @@ struct BatchingOptions {
   int64_t batch_size = 32;  // of arrays
   bool shuffle = false;     // arrays, in another order each epoch
   uint64_t seed = 0;
-  std::map<int64_t, double> class_weight;  // by class, which multiplies the sample weights
+  std::map<int64_t, double> class_weight = {};  // by class, which multiplies the sample weights
   bool with_targets = true;
 };
 

@@ -20,7 +20,7 @@ struct EarlyStoppingOptions {
   double min_delta = 0;  // less is no improvement
   int64_t patience = 0;  // so many epochs without improvement are borne
   Mode mode = Mode::kAuto;
-  std::optional<double> baseline;  // what must be bettered
+  std::optional<double> baseline = {};  // what must be bettered
   bool restore_best_weights = false;
   int64_t start_from_epoch = 0;
 };
@@ -28,15 +28,15 @@ std::shared_ptr<Callback> EarlyStopping(const EarlyStoppingOptions& options = {}
 
 struct ModelCheckpointOptions {
   // "{epoch}", "{epoch:02d}", "{val_loss:.3f}": filled in with the epoch, from 1, and the logs.
-  std::string path;
+  std::string path = {};
   std::string monitor = "val_loss";
   bool save_best_only = false;
   Mode mode = Mode::kAuto;
   // The model alone, with which training cannot go on.
   bool save_weights_only = false;
   // Batches after which it saves; none: epochs.
-  std::optional<int64_t> save_freq;
-  std::optional<double> initial_value_threshold;  // what must be bettered
+  std::optional<int64_t> save_freq = {};
+  std::optional<double> initial_value_threshold = {};  // what must be bettered
 };
 // Saves with Trainer::Save().
 std::shared_ptr<Callback> ModelCheckpoint(const ModelCheckpointOptions& options);
@@ -72,15 +72,15 @@ std::shared_ptr<Callback> TerminateOnNaN();
 
 struct TensorBoardOptions {
   // "epoch", "batch", or a number of batches: how often scalars are written beside the epochs'.
-  std::optional<int64_t> update_freq;
+  std::optional<int64_t> update_freq = {};
 };
 // Scalars in event files that TensorBoard reads: LOG_DIR/train and LOG_DIR/validation.
 std::shared_ptr<Callback> TensorBoard(std::string log_dir, TensorBoardOptions options = {});
 
 struct BackupAndRestoreOptions {
-  std::string path;                  // one file, which is whole whenever the process ends
-  std::optional<int64_t> save_freq;  // batches after which it saves; none: epochs
-  bool delete_checkpoint = true;     // when training ends
+  std::string path = {};                  // one file, which is whole whenever the process ends
+  std::optional<int64_t> save_freq = {};  // batches after which it saves; none: epochs
+  bool delete_checkpoint = true;          // when training ends
 };
 // Keeps a file while Fit() runs, and goes on from it where a Fit() that was interrupted, by
 // whatever it was, has left one.
@@ -96,11 +96,11 @@ std::shared_ptr<Callback> SwapEMAWeights(SwapEMAWeightsOptions options = {});
 
 // Functions of one's own; those that are empty are not called.
 struct LambdaCallbackOptions {
-  std::function<absl::Status(Trainer&)> on_train_begin, on_train_end;
-  std::function<absl::Status(Trainer&, int64_t epoch)> on_epoch_begin;
-  std::function<absl::Status(Trainer&, int64_t epoch, Logs& logs)> on_epoch_end;
-  std::function<absl::Status(Trainer&, int64_t batch)> on_batch_begin;
-  std::function<absl::Status(Trainer&, int64_t batch, const Logs& logs)> on_batch_end;
+  std::function<absl::Status(Trainer&)> on_train_begin = {}, on_train_end = {};
+  std::function<absl::Status(Trainer&, int64_t epoch)> on_epoch_begin = {};
+  std::function<absl::Status(Trainer&, int64_t epoch, Logs& logs)> on_epoch_end = {};
+  std::function<absl::Status(Trainer&, int64_t batch)> on_batch_begin = {};
+  std::function<absl::Status(Trainer&, int64_t batch, const Logs& logs)> on_batch_end = {};
 };
 std::shared_ptr<Callback> LambdaCallback(LambdaCallbackOptions options);
 

@@ -72,7 +72,7 @@ struct CosineDecayOptions {
   int64_t decay_steps;
   double alpha = 0;  // the share that is left in the end
   // From the initial rate up to this one in warmup_steps, ahead of the decay.
-  std::optional<double> warmup_target;
+  std::optional<double> warmup_target = {};
   int64_t warmup_steps = 0;
 };
 // I. Loshchilov and F. Hutter, "SGDR", ICLR 2017.

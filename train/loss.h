@@ -30,9 +30,9 @@ enum class Targets : uint8_t {
 };
 
 struct Loss {
-  std::string name;  // "mean_squared_error"
+  std::string name = {};  // "mean_squared_error"
   // The losses of the samples, [batch, ...], of targets and predictions [batch, ..., classes].
-  std::function<Value(const Value& y_true, const Value& y_pred)> function;
+  std::function<Value(const Value& y_true, const Value& y_pred)> function = {};
   Targets targets = Targets::kLikePredictions;
   Reduction reduction = Reduction::kSumOverBatchSize;
   // Which samples count, if not all: bool[batch, ...] from the targets.
@@ -95,7 +95,7 @@ Loss CategoricalFocalCrossentropy(const CategoricalFocalOptions& options = {});
 
 struct SparseCategoricalCrossentropyOptions {
   bool from_logits = false;
-  std::optional<int64_t> ignore_class;  // targets that do not count; it need be no class
+  std::optional<int64_t> ignore_class = {};  // targets that do not count; it need be no class
 };
 // The classes are the predictions' last axis.
 Loss SparseCategoricalCrossentropy(const SparseCategoricalCrossentropyOptions& options = {});

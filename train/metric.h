@@ -20,13 +20,13 @@
 namespace nomograph {
 
 struct Metric {
-  std::string name;  // "accuracy"
+  std::string name = {};  // "accuracy"
   // Of targets, predictions, and the weights of samples, float64[batch] or absent: values of any
   // shape, whose sums over batches are the totals.
   std::function<std::vector<Value>(const Value& y_true, const Value& y_pred, const Value& weight)>
       statistics;
   // The totals, float64, in the order of the statistics.
-  std::function<double(absl::Span<const Tensor> totals)> result;
+  std::function<double(absl::Span<const Tensor> totals)> result = {};
 };
 
 namespace metrics {
@@ -53,14 +53,14 @@ Metric FalseNegatives(double threshold = 0.5);
 
 struct PrecisionOptions {
   double threshold = 0.5;
-  std::optional<int64_t> class_id;  // of the last axis, that alone
+  std::optional<int64_t> class_id = {};  // of the last axis, that alone
 };
 Metric Precision(const PrecisionOptions& options = {});
 Metric Recall(const PrecisionOptions& options = {});
 
 struct FBetaOptions {
   double beta = 1;
-  std::optional<double> threshold;  // absent: the greatest of a row is positive
+  std::optional<double> threshold = {};  // absent: the greatest of a row is positive
   // "micro": of all counts; "macro": the mean of the classes; "weighted": by their positives.
   std::string average = "macro";
 };
@@ -85,7 +85,7 @@ Metric SpecificityAtSensitivity(double sensitivity);
 struct MeanIoUOptions {
   int64_t num_classes;
   bool sparse_y_pred = true;  // predictions are classes; else scores, whose greatest is the class
-  std::optional<int64_t> ignore_class;
+  std::optional<int64_t> ignore_class = {};
   bool sparse_y_true = true;                   // likewise the targets
   std::vector<int64_t> target_class_ids = {};  // the classes of the mean, if not all
 };

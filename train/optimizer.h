@@ -18,19 +18,19 @@ namespace nomograph {
 // What every optimizer can do.
 struct OptimizerOptions {
   // Ahead of each step the weights are multiplied with 1 - weight_decay * learning_rate.
-  std::optional<double> weight_decay;
+  std::optional<double> weight_decay = {};
   // Weights whose names contain one of these do not decay.
-  std::vector<std::string> exclude_from_weight_decay;
+  std::vector<std::string> exclude_from_weight_decay = {};
   // Gradients are scaled down to this Euclidean norm: each by itself, or all together; or their
   // elements are cut to [-clipvalue, clipvalue]. At most one of them.
-  std::optional<double> clipnorm, global_clipnorm, clipvalue;
+  std::optional<double> clipnorm = {}, global_clipnorm = {}, clipvalue = {};
   // The optimizer makes a step with the mean gradient of so many batches.
   int64_t gradient_accumulation_steps = 1;
   // A moving mean of each weight, ema_momentum * mean + (1 - ema_momentum) * weight, takes the
   // weight's place every `ema_overwrite_frequency` steps and when Fit() ends.
   bool use_ema = false;
   double ema_momentum = 0.99;
-  std::optional<int64_t> ema_overwrite_frequency;
+  std::optional<int64_t> ema_overwrite_frequency = {};
 };
 
 struct Optimizer {

@@ -18,11 +18,11 @@ namespace nomograph {
 
 // What is asked of one output of the model.
 struct OutputGoal {
-  std::string output;  // its name; may be empty where the model has one
+  std::string output = {};  // its name; may be empty where the model has one
   Loss loss;
   double loss_weight = 1;
-  std::vector<Metric> metrics;           // without sample weights, as Keras has it
-  std::vector<Metric> weighted_metrics;  // with them
+  std::vector<Metric> metrics = {};           // without sample weights, as Keras has it
+  std::vector<Metric> weighted_metrics = {};  // with them
   // Sample weights have the shape of the losses, [batch, steps], rather than [batch].
   bool temporal_sample_weights = false;
 };

@@ -19,11 +19,11 @@ bool SelectsWeight(absl::string_view selector, absl::string_view weight);
 
 // By weight selector.
 struct WeightRegularizer {
-  std::string weights;
+  std::string weights = {};
   Regularizer regularizer;
 };
 struct WeightConstraint {
-  std::string weights;
+  std::string weights = {};
   Constraint constraint;
 };
 
@@ -31,8 +31,8 @@ struct WeightConstraint {
 // "constraint/dense/kernel" with texts (core/layers/weight_rules.h). Layers' rules, and those of
 // Keras' files, come so.
 struct WeightRules {
-  std::vector<WeightRegularizer> regularizers;
-  std::vector<WeightConstraint> constraints;
+  std::vector<WeightRegularizer> regularizers = {};
+  std::vector<WeightConstraint> constraints = {};
 };
 absl::StatusOr<WeightRules> RulesOf(const Model& model);
 

@@ -28,8 +28,8 @@ std::vector<Value> Loop(const Value& max_trip_count, const Value& condition,
 
 // Of each sequence or scanned value; none given: 0 for all.
 struct ScanOptions {
-  std::vector<int64_t> input_axes, output_axes;              // along which the slices lie
-  std::vector<int64_t> input_directions, output_directions;  // 1: from the end
+  std::vector<int64_t> input_axes = {}, output_axes = {};              // along which the slices lie
+  std::vector<int64_t> input_directions = {}, output_directions = {};  // 1: from the end
 };
 // (states..., scanned...) = body(states..., slices..., captured...) for one slice of each sequence
 // after the other, from `initial` on. Yields the states at the end, then the scanned values. Op

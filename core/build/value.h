@@ -49,20 +49,20 @@ Value Constant(Tensor tensor);
 
 // Options of a node.
 struct CallOptions {
-  std::string name;  // the node's name; made from the op's where empty
-  int version = 0;   // 0: the newest that is registered
+  std::string name = {};  // the node's name; made from the op's where empty
+  int version = 0;        // 0: the newest that is registered
   int num_outputs = 1;
   // The declared types of the outputs. Needed where the op is not registered here; checked against
   // the op's shape function where it is.
-  std::vector<TensorType> output_types;
-  std::string provider;  // where the op is not registered here
+  std::vector<TensorType> output_types = {};
+  std::string provider = {};  // where the op is not registered here
   // Attributes of type function, as C++ functions that are traced with the types beside them.
   struct FunctionArg {
-    std::string attr;
+    std::string attr = {};
     TraceFn function;
-    std::vector<TensorType> input_types;
+    std::vector<TensorType> input_types = {};
   };
-  std::vector<FunctionArg> functions;
+  std::vector<FunctionArg> functions = {};
 };
 
 // While one lives, this thread writes values with the ops of `registry`, in place of

@@ -17,7 +17,7 @@ struct Node;
 
 struct GradientOptions {
   // The gradient of each output, of its type; where there are none, ones.
-  std::vector<Value> output_gradients;
+  std::vector<Value> output_gradients = {};
   // Functions within functions, and bodies of ops within them, that are differentiated as what they
   // contain.
   int max_depth = 64;

@@ -33,25 +33,25 @@ struct LayerInfo {
 
 // An output's expected value in a golden vector: |actual - expected| <= atol + rtol * |expected|.
 struct GoldenOutput {
-  Tensor expected;
+  Tensor expected = {};
   double rtol = 1e-5, atol = 1e-6;
 };
 
 // Inputs with their expected outputs, saved with a model so that it can prove itself on another
 // machine.
 struct GoldenVector {
-  std::string name;
-  NamedTensors inputs;
-  std::map<std::string, GoldenOutput, std::less<>> outputs;
+  std::string name = {};
+  NamedTensors inputs = {};
+  std::map<std::string, GoldenOutput, std::less<>> outputs = {};
   bool training = false;
   uint64_t seed = 0, step = 0;
-  std::string unknown_fields;
+  std::string unknown_fields = {};
 };
 
 struct PredictOptions {
   int64_t batch_size = 32;
   // Called after each batch with the rows that are done and all rows.
-  std::function<void(int64_t done, int64_t total)> progress;
+  std::function<void(int64_t done, int64_t total)> progress = {};
 };
 
 // What a model keeps of its last Predict(): the session, and what the model was then. Copies of a

@@ -20,12 +20,12 @@ struct ConvOptions {
   std::string padding = "valid";  // Conv1D knows also "causal": all of the padding is ahead
   std::string data_format = "channels_last";
   Sizes dilation_rate = 1;
-  int64_t groups = 1;      // divides the channels and the filters
-  std::string activation;  // see Activation()
+  int64_t groups = 1;           // divides the channels and the filters
+  std::string activation = {};  // see Activation()
   bool use_bias = true;
   Initializer kernel_initializer = "glorot_uniform";
   Initializer bias_initializer = "zeros";
-  std::string name;
+  std::string name = {};
 };
 
 // Weights: kernel [kernel_size..., channels / groups, filters], bias [filters].
@@ -39,11 +39,11 @@ struct DepthwiseConvOptions {
   int64_t depth_multiplier = 1;
   std::string data_format = "channels_last";
   Sizes dilation_rate = 1;
-  std::string activation;
+  std::string activation = {};
   bool use_bias = true;
   Initializer depthwise_initializer = "glorot_uniform";
   Initializer bias_initializer = "zeros";
-  std::string name;
+  std::string name = {};
 };
 
 // Convolves every channel by itself with depth_multiplier filters.
@@ -58,12 +58,12 @@ struct SeparableConvOptions {
   std::string data_format = "channels_last";
   Sizes dilation_rate = 1;
   int64_t depth_multiplier = 1;
-  std::string activation;
+  std::string activation = {};
   bool use_bias = true;
   Initializer depthwise_initializer = "glorot_uniform";
   Initializer pointwise_initializer = "glorot_uniform";
   Initializer bias_initializer = "zeros";
-  std::string name;
+  std::string name = {};
 };
 
 // A depthwise convolution, then one with a single tap. Weights: depthwise_kernel [kernel_size...,
@@ -80,11 +80,11 @@ struct ConvTransposeOptions {
   Sizes output_padding;
   std::string data_format = "channels_last";
   Sizes dilation_rate = 1;
-  std::string activation;
+  std::string activation = {};
   bool use_bias = true;
   Initializer kernel_initializer = "glorot_uniform";
   Initializer bias_initializer = "zeros";
-  std::string name;
+  std::string name = {};
 };
 
 // Weights: kernel [kernel_size..., filters, channels], bias [filters].

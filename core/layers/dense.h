@@ -9,11 +9,11 @@
 namespace nomograph {
 
 struct DenseOptions {
-  std::string activation;  // see Activation()
+  std::string activation = {};  // see Activation()
   bool use_bias = true;
   Initializer kernel_initializer = "glorot_uniform";
   Initializer bias_initializer = "zeros";
-  std::string name;
+  std::string name = {};
 };
 
 // activation(x · kernel + bias) along the last axis: [batch, ..., n] to [batch, ..., units].

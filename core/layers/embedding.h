@@ -11,7 +11,7 @@ namespace nomograph {
 struct EmbeddingOptions {
   Initializer embeddings_initializer = "uniform";
   bool mask_zero = false;  // 0 stands for no index: the result has a mask (see Masking())
-  std::string name;
+  std::string name = {};
 };
 
 // A row of `embeddings` for each integer from 0 to input_dim - 1: [batch, ...] to [batch, ...,

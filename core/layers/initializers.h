@@ -53,7 +53,7 @@ class Initializer {
 struct InitializerOptions {
   // Two weights of one shape that have the same seed start equal; without one, each weight has its
   // own values.
-  std::optional<uint64_t> seed;
+  std::optional<uint64_t> seed = {};
 };
 
 // For every dtype.
@@ -81,7 +81,7 @@ struct VarianceScalingOptions {
   double scale = 1;
   std::string mode = "fan_in";                    // or "fan_out", "fan_avg"
   std::string distribution = "truncated_normal";  // or "untruncated_normal", "uniform"
-  std::optional<uint64_t> seed;
+  std::optional<uint64_t> seed = {};
 };
 // What those six are cases of: a variance of scale / fan.
 Initializer VarianceScaling(VarianceScalingOptions options = {});

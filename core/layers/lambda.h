@@ -24,20 +24,20 @@ struct LambdaOptions {
   // What the output is, without the batch axis, which is the first input's. It is checked against
   // what the op's shape function says, and is needed where the op is not registered in this
   // process.
-  std::optional<PartialShape> output_shape;
-  std::optional<DType> dtype;  // of the output; the first input's unless given
+  std::optional<PartialShape> output_shape = {};
+  std::optional<DType> dtype = {};  // of the output; the first input's unless given
   // The outputs' full types, batch included, in place of the two above: for several outputs, or
   // another batch axis.
-  std::vector<TensorType> output_types;
+  std::vector<TensorType> output_types = {};
   int num_outputs = 1;  // of an op; a function yields as many as it does
   int version = 0;      // of the op; 0: the newest that is registered
   // The library that registers the op, as a hint for those who lack it; known by itself where the
   // op is registered.
-  std::string provider;
+  std::string provider = {};
   // For a function: the op that it is the portable meaning of. A kernel of that name runs in its
   // place where there is one. Empty: local.<name of the layer>.
-  std::string op;
-  std::string name;
+  std::string op = {};
+  std::string name = {};
 };
 
 // The op `op` with these arguments, on any number of inputs.

@@ -46,7 +46,7 @@ class LayerBase {
 
  protected:
   struct WeightOptions {
-    std::string name;  // "kernel"
+    std::string name = {};  // "kernel"
     Shape shape;
     Initializer initializer = GlorotUniform();
     bool trainable = true;
@@ -127,7 +127,7 @@ Layer MakeLayer(Args&&... args) {
 
 struct InputOptions {
   DType dtype = DType::kFloat32;
-  std::string name;
+  std::string name = {};
   Dim batch = Dim::Symbol("batch");
 };
 

@@ -10,7 +10,7 @@ namespace nomograph {
 
 struct MaskingOptions {
   double mask_value = 0;
-  std::string name;
+  std::string name = {};
 };
 // Masks the steps of [batch, steps, features] of which every element is mask_value: they become 0,
 // and layers behind that take masks leave them out: LSTM, GRU, SimpleRNN, Bidirectional, Attention,

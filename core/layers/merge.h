@@ -21,7 +21,7 @@ namespace nomograph {
 // Along the axis of the steps, Concatenate joins the masks. Dot has none ever.
 struct MergeOptions {
   std::string mask_rule = "any";
-  std::string name;
+  std::string name = {};
 };
 // Element by element, two inputs or more (Subtract: two) of one dtype. Sizes of 1 are repeated. An
 // input of fewer axes gets axes of size 1 behind the batch.
@@ -35,7 +35,7 @@ Layer Minimum(MergeOptions options = {});
 struct ConcatenateOptions {
   int64_t axis = -1;
   std::string mask_rule = "any";  // as of MergeOptions
-  std::string name;
+  std::string name = {};
 };
 // One after the other along the axis; the other axes agree.
 Layer Concatenate(ConcatenateOptions options = {});
@@ -50,7 +50,7 @@ NOMO_DECLARE_FIELD_TYPE(DotAxes);
 struct DotOptions {
   bool normalize =
       false;  // to length 1 along the axes first, so that the result is the cosine proximity
-  std::string name;
+  std::string name = {};
 };
 // For every element of the batch the sum of products along one axis of each of two inputs of rank 2
 // or 3. The result has the first one's other axes, then the second one's; [batch, 1] where neither

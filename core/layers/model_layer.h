@@ -18,7 +18,7 @@ namespace nomograph {
 struct ModelLayerOptions {
   // False: the model's weights count as not trainable.
   bool trainable = true;
-  std::string name;
+  std::string name = {};
 };
 
 // Takes the model's inputs and yields its outputs, in their order. The model's nodes keep their

@@ -20,7 +20,7 @@ struct BatchNormalizationOptions {
   Initializer gamma_initializer = "ones";
   Initializer moving_mean_initializer = "zeros";
   Initializer moving_variance_initializer = "ones";
-  std::string name;
+  std::string name = {};
 };
 // (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta (S. Ioffe & C. Szegedy, 2015).
 // Weights, each [channels]: gamma, beta; not trainable: moving_mean, moving_variance.
@@ -33,7 +33,7 @@ struct LayerNormalizationOptions {
   bool scale = true;
   Initializer beta_initializer = "zeros";
   Initializer gamma_initializer = "ones";
-  std::string name;
+  std::string name = {};
 };
 // Mean 0 and variance 1 over the axes, by itself for each place along the others; then * gamma +
 // beta (J. Ba et al., 2016). Weights, of the shape of the axes: gamma, beta.
@@ -48,7 +48,7 @@ struct GroupNormalizationOptions {
   bool scale = true;
   Initializer beta_initializer = "zeros";
   Initializer gamma_initializer = "ones";
-  std::string name;
+  std::string name = {};
 };
 // Mean 0 and variance 1 over the places and the channels of a group; then * gamma + beta (Y. Wu &
 // K. He, 2018). Weights, each [channels]: gamma, beta.
@@ -56,7 +56,7 @@ Layer GroupNormalization(GroupNormalizationOptions options = {});
 
 struct UnitNormalizationOptions {
   std::vector<int64_t> axis = {-1};
-  std::string name;
+  std::string name = {};
 };
 // x divided by the square root of the sum of its squares over the axes; zeros stay.
 Layer UnitNormalization(UnitNormalizationOptions options = {});

@@ -17,7 +17,7 @@ struct PoolingOptions {
   std::string padding =
       "valid";  // or "same", which yields ceil(size / stride); padding is never averaged
   std::string data_format = "channels_last";
-  std::string name;
+  std::string name = {};
 };
 
 Layer MaxPooling1D(Sizes pool_size = 2, PoolingOptions options = {});
@@ -30,7 +30,7 @@ Layer AveragePooling3D(Sizes pool_size = 2, PoolingOptions options = {});
 struct GlobalPoolingOptions {
   std::string data_format = "channels_last";
   bool keepdims = false;  // the spatial axes stay, of size 1
-  std::string name;
+  std::string name = {};
 };
 
 // [batch, channels]: over all places.

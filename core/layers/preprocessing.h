@@ -30,7 +30,7 @@ struct ChannelNumbers {
 NOMO_DECLARE_FIELD_TYPE(ChannelNumbers);
 struct RescalingOptions {
   ChannelNumbers offset = 0;
-  std::string name;
+  std::string name = {};
 };
 // x * scale + offset, of any shape and dtype; the result is floating-point, float32 unless x is of
 // another such type.
@@ -39,9 +39,10 @@ Layer Rescaling(ChannelNumbers scale, RescalingOptions options = {});
 struct NormalizationOptions {
   std::optional<int64_t> axis =
       -1;  // along which each place has its own mean and variance; none: one for all
-  std::vector<double> mean, variance;  // one for each place along the axis, or one for all
-  bool invert = false;                 // the way back: x * sqrt(variance) + mean
-  std::string name;
+  std::vector<double> mean = {},
+                      variance = {};  // one for each place along the axis, or one for all
+  bool invert = false;                // the way back: x * sqrt(variance) + mean
+  std::string name = {};
 };
 // (x - mean) / sqrt(variance), in floating point as with Rescaling.
 Layer Normalization(NormalizationOptions options);
@@ -49,30 +50,30 @@ Layer Normalization(NormalizationOptions options);
 struct ResizingOptions {
   std::string interpolation = "bilinear";  // or "nearest"
   std::string data_format = "channels_last";
-  std::string name;
+  std::string name = {};
 };
 // Images of that size. Pixels are squares whose centres are compared (half-pixel centres).
 Layer Resizing(int64_t height, int64_t width, ResizingOptions options = {});
 
 struct CropOptions {
   std::string data_format = "channels_last";
-  std::string name;
+  std::string name = {};
 };
 // The middle of each image. Images that are smaller than that are an error.
 Layer CenterCrop(int64_t height, int64_t width, CropOptions options = {});
 
 struct RandomCropOptions {
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
   std::string data_format = "channels_last";
-  std::string name;
+  std::string name = {};
 };
 // A part of each image; in inference its middle.
 Layer RandomCrop(int64_t height, int64_t width, RandomCropOptions options = {});
 
 struct RandomFlipOptions {
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
   std::string data_format = "channels_last";
-  std::string name;
+  std::string name = {};
 };
 // Flips each image with probability 1/2: "horizontal" (left and right), "vertical", or each on its
 // own.
@@ -90,22 +91,22 @@ NOMO_DECLARE_FIELD_TYPE(Factor);
 struct RandomRotationOptions {
   std::string fill_mode = "reflect";       // or "constant", "nearest", "wrap"
   std::string interpolation = "bilinear";  // or "nearest"
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
   double fill_value = 0;  // for "constant"
   std::string data_format = "channels_last";
-  std::string name;
+  std::string name = {};
 };
 // Turns each image by a part of a full turn, counter-clockwise: 0.1 is up to 36 degrees either way.
 Layer RandomRotation(Factor factor, RandomRotationOptions options = {});
 
 struct RandomZoomOptions {
-  std::optional<Factor> width_factor;  // none: the height's, so that the aspect ratio stays
+  std::optional<Factor> width_factor = {};  // none: the height's, so that the aspect ratio stays
   std::string fill_mode = "reflect";
   std::string interpolation = "bilinear";
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
   double fill_value = 0;
   std::string data_format = "channels_last";
-  std::string name;
+  std::string name = {};
 };
 // Shows a part of each image, or it and what is around it, in the same frame: of 1 + factor times
 // its height. -0.2 is 20 % nearer; not less than -1.
@@ -119,17 +120,17 @@ Layer RandomTranslation(Factor height_factor, Factor width_factor,
 
 struct RandomColorOptions {
   std::vector<double> value_range = {0, 255};  // of the pixels; results stay within
-  std::optional<int64_t> seed;
-  std::string name;
+  std::optional<int64_t> seed = {};
+  std::string name = {};
 };
 // Adds a part of the value range to each image: 0.2 is up to a fifth of it either way.
 Layer RandomBrightness(Factor factor, RandomColorOptions options = {});
 
 struct RandomContrastOptions {
   std::vector<double> value_range = {0, 255};
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
   std::string data_format = "channels_last";
-  std::string name;
+  std::string name = {};
 };
 // Multiplies each image's distance from its channels' means by 1 - factor to 1 + factor, or 1 - low
 // to 1 + high.

@@ -24,13 +24,13 @@ struct SimpleRNNOptions {
   Initializer recurrent_initializer = "orthogonal";
   Initializer bias_initializer = "zeros";
   double dropout = 0, recurrent_dropout = 0;  // in [0, 1): of the features, and of the state
-  std::optional<int64_t> seed;                // of both
+  std::optional<int64_t> seed = {};           // of both
   bool return_sequences = false;              // every step's output: [batch, steps, units]
   bool return_state = false;                  // the last states are further outputs
   bool go_backwards = false;                  // from the last step on; so are return_sequences
   bool unroll = false;                        // without meaning here
   bool zero_output_for_mask = false;          // of return_sequences; else the output before it
-  std::string name;
+  std::string name = {};
 };
 // h' = activation(x · kernel + bias + h · recurrent_kernel), which is also the output.
 // Weights: kernel [features, units], recurrent_kernel [units, units], bias [units].
@@ -45,10 +45,10 @@ struct LSTMOptions {
   Initializer bias_initializer = "zeros";
   bool unit_forget_bias = true;  // the forget gate's bias starts as 1
   double dropout = 0, recurrent_dropout = 0;
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
   bool return_sequences = false, return_state = false, go_backwards = false, unroll = false,
        zero_output_for_mask = false;
-  std::string name;
+  std::string name = {};
 };
 // Long short-term memory (S. Hochreiter & J. Schmidhuber, 1997). The states are h, the output, and
 // c. Weights, the gates i, f, c, o side by side: kernel [features, 4 units], recurrent_kernel
@@ -63,11 +63,11 @@ struct GRUOptions {
   Initializer recurrent_initializer = "orthogonal";
   Initializer bias_initializer = "zeros";
   double dropout = 0, recurrent_dropout = 0;
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
   bool return_sequences = false, return_state = false, go_backwards = false, unroll = false,
        zero_output_for_mask = false;
   bool reset_after = true;  // the reset gate is applied behind the product with h, as in CuDNN
-  std::string name;
+  std::string name = {};
 };
 // Gated recurrent units (K. Cho et al., 2014). Weights, the gates z, r, h side by side: kernel
 // [features, 3 units], recurrent_kernel [units, 3 units], bias [2, 3 units] (of the products with x

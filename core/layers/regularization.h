@@ -13,16 +13,16 @@
 namespace nomograph {
 
 struct DropoutOptions {
-  std::optional<int64_t> seed;  // in place of the run's
-  std::string name;
+  std::optional<int64_t> seed = {};  // in place of the run's
+  std::string name = {};
 };
 // Sets a fraction `rate`, in [0, 1), of the elements to 0 and divides the others by 1 - rate.
 Layer Dropout(double rate, DropoutOptions options = {});
 
 struct SpatialDropoutOptions {
   std::string data_format = "channels_last";
-  std::optional<int64_t> seed;
-  std::string name;
+  std::optional<int64_t> seed = {};
+  std::string name = {};
 };
 // Dropout of whole channels: one draw for all places (J. Tompson et al., 2015).
 Layer SpatialDropout1D(double rate, DropoutOptions options = {});

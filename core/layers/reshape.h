@@ -17,7 +17,7 @@ struct FlattenOptions {
   // "channels_first": channels are moved behind the spatial axes, so that both formats flatten to
   // the same vector.
   std::string data_format = "channels_last";
-  std::string name;
+  std::string name = {};
 };
 // [batch, ...] to [batch, n]; [batch] to [batch, 1].
 Layer Flatten(FlattenOptions options = {});
@@ -62,7 +62,7 @@ NOMO_DECLARE_FIELD_TYPE(Edges);
 
 struct EdgesOptions {
   std::string data_format = "channels_last";
-  std::string name;
+  std::string name = {};
 };
 Layer ZeroPadding1D(Edges padding = 1, EdgesOptions options = {});
 Layer ZeroPadding2D(Edges padding = 1, EdgesOptions options = {});
@@ -74,7 +74,7 @@ Layer Cropping3D(Edges cropping = 1, EdgesOptions options = {});
 struct UpSamplingOptions {
   std::string data_format = "channels_last";
   std::string interpolation = "nearest";  // UpSampling2D knows also "bilinear"
-  std::string name;
+  std::string name = {};
 };
 // Every element `size` times along each spatial axis.
 Layer UpSampling1D(Sizes size = 2, UpSamplingOptions options = {});

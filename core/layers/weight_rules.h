@@ -110,7 +110,7 @@ struct LayerRules {
       depthwise_constraint, pointwise_constraint, embeddings_constraint, alpha_constraint,
       beta_constraint, gamma_constraint;
   // A penalty on what the layer yields: the sum over the batch, as Keras 3 has it.
-  std::optional<Regularizer> activity_regularizer;
+  std::optional<Regularizer> activity_regularizer = {};
 
   // By argument, as texts; a function of one's own as "".
   std::vector<std::pair<std::string, std::string>> ToTexts() const;

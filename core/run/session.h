@@ -19,7 +19,7 @@ struct SessionOptions {
   // Not in exact mode.
   Precision precision = Precision::kFloat32;
   // Ops with the effect io that may run, by name.
-  std::vector<std::string> allowed_io;
+  std::vector<std::string> allowed_io = {};
   // That one run may use; several runs at once use as many each. 0: OpenMP's number, which is
   // OMP_NUM_THREADS or that of the processors. The last digits may depend on it, but not in exact
   // mode.
@@ -32,7 +32,7 @@ struct SessionOptions {
   int64_t memory_limit_bytes = 0;
   // What has been measured of the ways in which nodes can run (inspect/tuning_file.h reads it).
   // Null: they are estimated. Not in exact mode.
-  std::shared_ptr<const Tuning> tuning;
+  std::shared_ptr<const Tuning> tuning = {};
 };
 
 struct RunOptions {
@@ -53,16 +53,16 @@ struct RunOptions {
   const std::atomic<bool>* cancel = nullptr;
   // The outputs that are wanted, in this order; all where there are none. Only what they need is
   // run. Each choice is a program of its own.
-  std::vector<std::string> outputs;
+  std::vector<std::string> outputs = {};
 };
 
 // The memory of a BoundRun.
 struct BindOptions {
   // As RunOptions::outputs.
-  std::vector<std::string> outputs;
+  std::vector<std::string> outputs = {};
   // Where these outputs go; tensors of the run's own where there are none. They must not overlap
   // the inputs or each other.
-  std::vector<Tensor> results;
+  std::vector<Tensor> results = {};
 };
 
 // A model with inputs and results in fixed places, which runs again and again without looking

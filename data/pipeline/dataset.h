@@ -97,10 +97,10 @@ struct FromGeneratorOptions {
 
 struct CsvDatasetOptions {
   // dtype kInvalid is float32.
-  CsvOptions file;
+  CsvOptions file = {};
   // The column that becomes a component of its own, a scalar behind the others: counted from 0,
   // from the end where negative. Without it an element is one component [columns].
-  std::optional<int64_t> label_column;
+  std::optional<int64_t> label_column = {};
   DType label_dtype = DType::kInt64;  // of kInt64, kFloat32, kFloat64
   int64_t max_line_bytes = int64_t{16} << 20;
   OnError on_error = OnError::kFail;
@@ -114,7 +114,7 @@ struct TfRecordDatasetOptions {
 
 struct MapOptions {
   // What the function yields. It is checked. Empty: the types of its input.
-  std::vector<TensorType> types;
+  std::vector<TensorType> types = {};
   // Threads that call the function. 1: none beside the one that asks for elements. Up to sixteen
   // results for each thread are computed ahead.
   int num_parallel = 1;
@@ -131,7 +131,7 @@ struct MapModelOptions {
 struct ShuffleOptions {
   // Its own number, in place of its place in the pipeline: two shuffles with the same one (of
   // images and of labels, say) have the same order.
-  std::optional<uint64_t> seed;
+  std::optional<uint64_t> seed = {};
   bool reshuffle_each_iteration = true;  // else the order is the same in every epoch
 };
 
@@ -142,7 +142,7 @@ struct ImageFolderOptions {
   // The files in a new order for each epoch, before any is read: a Shuffle() behind it would have
   // to hold images, and of a folder's many images of one class after the other a buffer of few
   // holds one class.
-  std::optional<ShuffleOptions> shuffle_files;
+  std::optional<ShuffleOptions> shuffle_files = {};
   int num_parallel = 1;  // threads that read and decode, as MapOptions::num_parallel
   int64_t max_files = 10'000'000;
   int64_t max_file_bytes = int64_t{256} << 20;
@@ -156,9 +156,9 @@ struct BatchOptions {
 struct PaddedBatchOptions {
   // One for each component, or none: each axis is as long as the longest of the batch.
   // Sizes that are known here are those of every batch.
-  std::vector<PartialShape> padded_shapes;
+  std::vector<PartialShape> padded_shapes = {};
   // One for each component, or none: zeros.
-  std::vector<double> padding_values;
+  std::vector<double> padding_values = {};
   bool drop_remainder = false;
 };
 

@@ -50,7 +50,7 @@ struct Comparison {
 struct CompareOptions {
   // Of a tensor; atol times the root mean square of A's finite elements, where that is above 1.
   Tolerance tolerance;
-  SessionOptions session_a, session_b;
+  SessionOptions session_a = {}, session_b = {};
   RunOptions run;
 };
 

@@ -87,7 +87,7 @@ struct DiffOptions {
   // Weights within it count as the same. The default: equal bytes.
   Tolerance tolerance = {.rtol = 0, .atol = 0};
   // Called with the bytes of weights that have been compared, and all.
-  std::function<void(int64_t done, int64_t total)> progress;
+  std::function<void(int64_t done, int64_t total)> progress = {};
 };
 
 // Nodes are matched by name where what surrounds them agrees, then by what surrounds them, then by

@@ -17,19 +17,19 @@ namespace nomograph {
 
 struct EditOptions {
   using Pairs = std::vector<std::pair<std::string, std::string>>;
-  Pairs renames;                          // a value or node, and its new name
-  Pairs inputs;                           // an input, and its shape: "[batch,3,224,224]"
-  std::optional<int64_t> batch;           // the size of axis 0 of all inputs that leave it open
-  std::vector<std::string> add_outputs;   // selectors of values
-  std::vector<std::string> drop_outputs;  // names
-  Pairs ops;                              // a selector, and the op that its nodes name from now on
-  Pairs attributes;                       // "SEL:NAME" and the value's text; "" takes it away
-  Pairs metadata;                         // "" takes it away
-  bool fold = false;                      // compute what follows from constants
-  std::optional<DType> cast;              // float32 weights and values become this one
+  Pairs renames = {};                         // a value or node, and its new name
+  Pairs inputs = {};                          // an input, and its shape: "[batch,3,224,224]"
+  std::optional<int64_t> batch = {};          // the size of axis 0 of all inputs that leave it open
+  std::vector<std::string> add_outputs = {};  // selectors of values
+  std::vector<std::string> drop_outputs = {};  // names
+  Pairs ops = {};                  // a selector, and the op that its nodes name from now on
+  Pairs attributes = {};           // "SEL:NAME" and the value's text; "" takes it away
+  Pairs metadata = {};             // "" takes it away
+  bool fold = false;               // compute what follows from constants
+  std::optional<DType> cast = {};  // float32 weights and values become this one
   // Take the place of weights, and of constants, of these names (as those of SelectedTensors());
   // types must be the same.
-  NamedTensors weights;
+  NamedTensors weights = {};
 };
 
 struct Edited {

@@ -67,12 +67,12 @@ struct PictureOptions {
   int depth = 0;
   // Scopes to open beside, with those around them, by path with or without slashes at its ends; of
   // a node, the functions that it names.
-  std::vector<std::string> expand;
+  std::vector<std::string> expand = {};
   LayoutOptions layout = {.wrap_above = 1100};
   // Stand above the picture: what model that is, and how large.
-  std::string title, subtitle;
+  std::string title = {}, subtitle = {};
   // Colours by these numbers, by name of node in the main graph, instead of by op.
-  std::string value_name;
+  std::string value_name = {};
   absl::flat_hash_map<std::string, double> values;
   // Colours by change, by name of node.
   absl::flat_hash_map<std::string, Mark> marks;

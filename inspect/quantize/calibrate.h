@@ -16,8 +16,8 @@ struct CalibrationOptions {
   RangeMethod method = RangeMethod::kMinMax;
   double percentile = 99.99;
   int64_t batch = 8;  // examples that are run at once, where the model does not fix it
-  SessionOptions session;
-  std::function<void(int64_t done, int64_t total)> progress;  // in examples, of all passes
+  SessionOptions session = {};
+  std::function<void(int64_t done, int64_t total)> progress = {};  // in examples, of all passes
 };
 
 // The ranges of float32 values of the main graph, by their place in `values`, over all examples:

@@ -18,18 +18,18 @@ namespace nomograph {
 
 struct QuantizeOptions {
   // By input, with a row for each example along axis 0: what the model is calibrated on.
-  NamedTensors samples;
-  CalibrationOptions calibration;
+  NamedTensors samples = {};
+  CalibrationOptions calibration = {};
   // 8, or 7: then no sum of two products passes 16 bits, which the fast kernels of processors
   // without VNNI instructions need.
   int weight_bits = 8;
-  std::string exclude;  // a selector of nodes that stay as they are; none where it is empty
+  std::string exclude = {};  // a selector of nodes that stay as they are; none where it is empty
 };
 
 struct QuantizeWeightsOptions {
-  int bits = 8;             // or 4, of matrices only: other weights have 8 all the same
-  int64_t block_size = 32;  // of 4 bits: so many neighbours along the inner axis share a scale
-  std::string exclude;      // as above
+  int bits = 8;              // or 4, of matrices only: other weights have 8 all the same
+  int64_t block_size = 32;   // of 4 bits: so many neighbours along the inner axis share a scale
+  std::string exclude = {};  // as above
 };
 
 struct Quantized {

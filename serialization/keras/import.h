@@ -28,8 +28,8 @@ namespace nomograph::keras {
 
 // The op that the user names for a layer, in place of its function.
 struct NamedOp {
-  std::string op;  // "acme.Op"
-  Attributes attrs;
+  std::string op = {};  // "acme.Op"
+  Attributes attrs = {};
 };
 
 // Reads "acme.Op" or "acme.Op,alpha=0.5,axes=[1, 2],mode=same": values are JSON, or else text.
@@ -38,15 +38,15 @@ absl::StatusOr<NamedOp> ParseNamedOp(absl::string_view text);
 struct KerasImportOptions {
   // By a layer's name ("lambda_1"), or of layers in models by their full names
   // ("encoder/lambda_1").
-  std::map<std::string, NamedOp, std::less<>> lambdas;
+  std::map<std::string, NamedOp, std::less<>> lambdas = {};
   // What global names stand for in Lambdas: a number or other data, or the name of a known module
   // or call ("keras.backend").
-  std::map<std::string, ConfigValue, std::less<>> defines;
+  std::map<std::string, ConfigValue, std::less<>> defines = {};
   // A file of weights in place of the one that is found beside a configuration.
-  std::string weights;
+  std::string weights = {};
   // Of initial values, where the file has no weights.
   uint64_t seed = 0;
-  PythonLimits limits;
+  PythonLimits limits = {};
   // The ops that layers and functions are written with.
   const OpRegistry* registry = &OpRegistry::Default();
 };

@@ -22,7 +22,7 @@ namespace nomograph::onnx {
 
 struct ImportOptions {
   // Called while nodes are read, with those done and those of the main graph.
-  std::function<void(int64_t done, int64_t total)> progress;
+  std::function<void(int64_t done, int64_t total)> progress = {};
   // Filled with what a user should know: a version that is newer than those known here, nodes whose
   // operator is covered in other forms only.
   std::vector<std::string>* warnings = nullptr;
