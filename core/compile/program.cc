@@ -124,7 +124,7 @@ absl::Status Program::PrepareSteps() {
   ParallelForDynamic(threads_, static_cast<int64_t>(steps_.size()), [&](int64_t i) {
     const MemoryScope memory(account);
     const SharedPackingScope shared(&packing);
-    statuses[i] = CatchBadAlloc([&] { return PrepareStep(steps_[i], uses); });
+    statuses[i] = CatchExceptions([&] { return PrepareStep(steps_[i], uses); });
   });
   for (size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];

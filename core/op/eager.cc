@@ -98,11 +98,11 @@ void KernelContextBuilder::SetMemory(std::byte* scratch, KernelState* state, Ten
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
                                                       const PrepareContext& context,
                                                       KernelChoice choice) {
-  return CatchBadAlloc([&] { return ChooseKernel(op, context, choice); });
+  return CatchExceptions([&] { return ChooseKernel(op, context, choice); });
 }
 
 absl::Status RunKernel(const Kernel& kernel, KernelContext& context) {
-  return CatchBadAlloc([&] { return kernel.Run(context); });
+  return CatchExceptions([&] { return kernel.Run(context); });
 }
 
 absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs,

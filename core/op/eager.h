@@ -2,11 +2,25 @@
 #ifndef NOMOGRAPH_CORE_OP_EAGER_H_
 #define NOMOGRAPH_CORE_OP_EAGER_H_
 
+#include <exception>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "nomograph/core/op/op.h"
+#include "nomograph/core/types/memory.h"
 
 namespace nomograph {
+
+// As CatchBadAlloc(), and Internal for every other std::exception: for kernels and functions that
+// users write, which may run on threads where nobody else would catch what they throw.
+template <typename Work>
+auto CatchExceptions(Work&& work) -> decltype(work()) {
+  try {
+    return CatchBadAlloc(work);
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat("an exception was thrown: ", error.what()));
+  }
+}
 
 struct RunOpOptions {
   int num_outputs = 1;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 
@@ -312,7 +313,7 @@ absl::StatusOr<std::vector<TensorType>> InferNode(const OpDef& op, const InferCo
     }
   }
   NOMO_ASSIGN_OR_RETURN(std::vector<TensorType> types,
-                        CatchBadAlloc([&] { return op.infer(context); }));
+                        CatchExceptions([&] { return op.infer(context); }));
   // A shape function yields every output that the op can have; a node may use fewer of them.
   if (static_cast<int>(types.size()) < context.num_outputs()) {
     return absl::InternalError(absl::StrCat("the shape function of ", op.name, " yields ",

@@ -187,7 +187,7 @@ absl::Status Executor::RunSteps(absl::Span<const Tensor> inputs, absl::Span<Tens
   // What is the same for all steps is asked once: many a step takes no longer than a question.
   const bool limited = RunIsLimited();
   size_t i = 0;
-  const absl::Status status = CatchBadAlloc([&] {
+  const absl::Status status = CatchExceptions([&] {
     for (; i < state_.calls_.size(); ++i) {
       if (limited) NOMO_RETURN_IF_ERROR(CheckRun());
       ProgramState::Call& call = state_.calls_[i];

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/data/pipeline/position.h"
@@ -45,7 +46,7 @@ class DatasetIterator::Impl {
     state_->records.name = node_->name();
     IterationContext context{state_, &state_->records, options_.seed};
     context = context.WithPass(static_cast<uint64_t>(options_.epoch));
-    NOMO_ASSIGN_OR_RETURN(stage_, CatchBadAlloc([&] { return node_->Start(context); }));
+    NOMO_ASSIGN_OR_RETURN(stage_, CatchExceptions([&] { return node_->Start(context); }));
     return absl::OkStatus();
   }
 

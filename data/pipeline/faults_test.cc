@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -18,6 +19,8 @@ absl::StatusOr<Element> FailAtThree(Element x) {
   if (x[0].at<int64_t>() == 3) return InvalidArgument("three is too many");
   return x;
 }
+
+absl::StatusOr<Element> Throw(Element) { throw std::runtime_error("five"); }
 
 TEST(Errors, EndTheIterationInTheirPlace) {
   for (const int threads : {1, 3}) {
@@ -126,6 +129,14 @@ TEST(Errors, OfElements) {
       {five.Interleave({{DType::kInt64, Shape{2}}},
                        [](const Element& e) { return Dataset::FromTensors(e); }),
        "Interleave, element 0: the dataset has elements {int64[]}; expected {int64[2]}"},
+      {five.Map(Throw), "Map, element 0: an exception was thrown: five"},
+      {five.Map(Throw, {.num_parallel = 2}).Prefetch(2),
+       "Map, element 0: an exception was thrown: five"},
+      {five.Filter([](const Element& e) -> absl::StatusOr<bool> { return Throw(e).ok(); })
+           .Prefetch(2),
+       "Filter, element 0: an exception was thrown: five"},
+      {Dataset::FromGenerator(IntType(), [] { return [] { return Throw({}); }; }).Prefetch(2),
+       "FromGenerator, element 0: an exception was thrown: five"},
   };
   for (const Fault& fault : faults) {
     ASSERT_TRUE(fault.dataset.status().ok()) << fault.dataset.status();

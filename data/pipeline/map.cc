@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/data/pipeline/dataset.h"
 
@@ -48,7 +49,7 @@ class MapNode : public DatasetNode {
 
 absl::StatusOr<Element> MapNode::Apply(Element element, const MapContext& context) const {
   absl::StatusOr<Element> result =
-      CatchBadAlloc([&] { return function_(std::move(element), context); });
+      CatchExceptions([&] { return function_(std::move(element), context); });
   absl::Status status = result.status();
   if (status.ok()) status = CheckElement(*result, types());
   if (status.ok()) return result;
@@ -278,7 +279,8 @@ class FilterStage : public Stage {
       NOMO_RETURN_IF_ERROR(CheckCancelled());
       NOMO_ASSIGN_OR_RETURN(std::optional<Element> element, Pull(*input_));
       if (!element) return std::nullopt;
-      const absl::StatusOr<bool> keep = node_.predicate()(*element);
+      const absl::StatusOr<bool> keep =
+          CatchExceptions([&] { return node_.predicate()(*element); });
       if (!keep.ok()) return Annotate(keep.status(), absl::StrCat("Filter, element ", index_));
       ++index_;
       if (*keep) return element;

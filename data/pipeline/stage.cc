@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/numeric/philox.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/status.h"
 
 namespace nomograph {
@@ -26,7 +27,7 @@ IterationContext IterationContext::WithBranch(uint64_t number) const {
 StageResult Stage::Next() {
   const Stopwatch watch;
   waited_ns_ = 0;
-  StageResult result = CatchBadAlloc([this] { return DoNext(); });
+  StageResult result = CatchExceptions([this] { return DoNext(); });
   if (!Asynchronous()) AddBusy(std::max<int64_t>(watch.Ns() - waited_ns_, 0));
   if (result.ok() && result->has_value()) {
     context_.record->elements.fetch_add(1, std::memory_order_relaxed);
@@ -36,7 +37,7 @@ StageResult Stage::Next() {
 
 absl::StatusOr<int64_t> Stage::Skip(int64_t count) {
   if (count <= 0) return 0;
-  return CatchBadAlloc([&] { return DoSkip(count); });
+  return CatchExceptions([&] { return DoSkip(count); });
 }
 
 absl::StatusOr<int64_t> Stage::DoSkip(int64_t count) {

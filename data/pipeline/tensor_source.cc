@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/data/pipeline/dataset.h"
 
@@ -137,7 +138,7 @@ class GeneratorStage : public Stage {
   }
   StageResult DoNext() override {
     if (ended_) return std::nullopt;
-    StageResult result = next_();
+    StageResult result = CatchExceptions([this] { return next_(); });
     if (!result.ok()) return Fault(result.status());
     ended_ = !result->has_value();
     if (ended_ && node_.cardinality() >= 0 && index_ != node_.cardinality()) {
