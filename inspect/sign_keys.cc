@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "nomograph/core/io/file.h"
@@ -100,14 +101,17 @@ absl::StatusOr<PrivateKey> PrivateKey::Generate() {
 
 absl::StatusOr<PrivateKey> PrivateKey::Read(const std::string& path) {
   NOMO_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(path));
+  NOMO_ASSIGN_OR_RETURN(std::string text, ReadFile(file, kMaxKeyFileBytes));
+  const bool is_public = absl::StrContains(text, "PUBLIC KEY");
   struct stat info;
-  if (fstat(file.fd(), &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & 077) != 0) {
+  if (!is_public && fstat(file.fd(), &info) == 0 && S_ISREG(info.st_mode) &&
+      (info.st_mode & 077) != 0) {
+    sodium_memzero(text.data(), text.size());
     return absl::PermissionDeniedError(
         absl::StrCat(QuotedPath(path),
                      ": others can read or write this private key; chmod 600 "
                      "makes it yours alone"));
   }
-  NOMO_ASSIGN_OR_RETURN(std::string text, ReadFile(file, kMaxKeyFileBytes));
   auto seed = ParsePem(text, "PRIVATE KEY", kPrivateDer);
   sodium_memzero(text.data(), text.size());
   if (!seed.ok()) return Annotate(seed.status(), QuotedPath(path));

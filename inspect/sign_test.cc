@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
@@ -87,6 +88,9 @@ TEST(SignTest, KeepsThePrivateKeyPrivate) {
   ASSERT_EQ(chmod(PathOf("mine").c_str(), 0640), 0);
   const auto open_key = SignFile(file, PathOf("mine"), PathOf("file.sig"));
   EXPECT_TRUE(absl::IsPermissionDenied(open_key.status())) << open_key.status();
+  const absl::Status other = SignFile(file, PathOf("mine.pub"), PathOf("file.sig")).status();
+  EXPECT_TRUE(absl::StrContains(other.message(), "expected a PEM file with a PRIVATE KEY"))
+      << other;
 }
 
 TEST(SignTest, TellsAWrongKeyFromAChangedFileFromAChangedSignature) {

@@ -22,6 +22,7 @@ constexpr string_view kGitLfsPointer = "version https://git-lfs.github.com/";
 
 // From each format's own specification.
 constexpr Signature kSignatures[] = {
+    {0, "\x0a\x09nomograph", "a Nomograph model"},
     {0, "\x89HDF\r\n\x1a\n", "HDF5, as Keras' .h5 files are"},
     {0, "PK\x03\x04", "a zip archive, as .keras, .npz and PyTorch's files are"},
     {0, "\x93NUMPY", "a NumPy array (.npy)"},

@@ -1,6 +1,7 @@
 #include "nomograph/core/build/build.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/strip.h"
 #include "nomograph/core/build/expr_writer.h"
@@ -60,14 +61,22 @@ class ModelBuilder {
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (!outputs[i].valid()) return InvalidArgument("output ", i, " is absent");
     }
+    absl::flat_hash_map<uint64_t, size_t> numbers;
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (!inputs[i].valid() || inputs[i].expr()->kind != Expr::Kind::kInput) {
         return InvalidArgument("input ", i, " was not made by Input()");
       }
+      const auto [first, is_new] = numbers.try_emplace(inputs[i].expr()->id, i);
+      if (!is_new) return InvalidArgument("input ", i, " is input ", first->second, " once more");
     }
     if (!options_.output_names.empty() && options_.output_names.size() != outputs.size()) {
       return InvalidArgument("expected ", outputs.size(), " output names, found ",
                              options_.output_names.size());
+    }
+    std::set<absl::string_view> names;
+    for (const std::string& name : options_.output_names) {
+      if (!name.empty() && !names.insert(name).second)
+        return InvalidArgument("two outputs are named ", Quoted(name));
     }
     return absl::OkStatus();
   }

@@ -39,6 +39,7 @@ absl::Status CheckOutputs(absl::Span<const Value> outputs) {
 
 absl::StatusOr<std::shared_ptr<const TracedFunction>> Trace(
     const TraceFn& function, absl::Span<const TensorType> input_types, absl::string_view name) {
+  if (function == nullptr) return InvalidArgument("there is no function");
   const ScopedLayer no_layer(nullptr);
   std::vector<Value> inputs;
   for (const TensorType& type : input_types) {

@@ -99,6 +99,7 @@ absl::Status FillCall(Expr& expr, const CallOptions& options,
   const std::vector<TensorType> inputs = TypesOf(expr.inputs);
   const OpRegistry& registry = ScopedRegistry::Current();
   Node& node = expr.node;
+  if (node.op.empty()) return InvalidArgument("the name of an op is empty");
   const OpDef* op = registry.Find(node.op, options.version);
   if (op == nullptr) {
     if (options.output_types.empty()) {
@@ -125,6 +126,17 @@ absl::Status FillCall(Expr& expr, const CallOptions& options,
   node.provider = registry.ProviderOf(*op);
   node.signature = Signature{inputs, expr.outputs};
   return TraceBody(*op, expr, inputs);
+}
+
+// Of an index along an axis whose size is known; all else is left to the op.
+absl::Status CheckIndex(const Value& x, int64_t index, int64_t axis) {
+  if (!x.valid() || !x.shape().has_rank()) return absl::OkStatus();
+  const absl::StatusOr<int> at = NormalizeAxis(axis, x.shape().rank());
+  if (!at.ok() || !x.shape()[*at].known()) return absl::OkStatus();
+  const int64_t size = x.shape()[*at].size();
+  if (-size <= index && index < size) return absl::OkStatus();
+  return InvalidArgument("At: index ", index, " is outside of [", -size, ", ", size, ") for axis ",
+                         axis, " of ", x.shape().ToString());
 }
 
 std::vector<Value> OutputsOf(std::shared_ptr<Expr> expr, int count) {
@@ -192,6 +204,7 @@ Value InputValue(TensorType type, std::string name) {
 }
 
 Value Constant(Tensor tensor) {
+  if (!tensor.valid()) return ErrorValue(InvalidArgument("a constant needs a tensor"));
   auto expr = NewExpr(Expr::Kind::kCall);
   expr->node.op = "core.Constant";
   expr->outputs = {tensor.type()};
@@ -309,6 +322,8 @@ Value Slice(const Value& x, int64_t begin, int64_t end, int64_t axis) {
 }
 
 Value At(const Value& x, int64_t index, int64_t axis) {
+  const absl::Status status = CheckIndex(x, index, axis);
+  if (!status.ok()) return ErrorValue(status, {x});
   const int64_t end = index == -1 ? std::numeric_limits<int64_t>::max() : index + 1;
   return Call("array.Squeeze", {Slice(x, index, end, axis)},
               {{"axes", std::vector<int64_t>{axis}}});

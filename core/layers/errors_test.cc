@@ -182,6 +182,11 @@ TEST(Errors, Stacks) {
             "the model cannot be built:\n"
             "  layer \"input_layer\": an input's sizes must not be negative, found -7\n"
             "  layer \"dense\": units: expected at least 1, found 0");
+  Sequential own({Input({3}), Dense(3)});
+  Sequential inner;
+  inner.Add(own);
+  own.Add(inner);
+  EXPECT_THAT(own.Build().status().message(), HasSubstr("is among its own layers"));
 }
 
 }  // namespace

@@ -182,11 +182,17 @@ Value MaskOf(const Value& value) {
 
 std::vector<Value> Layer::Apply(std::vector<Value> inputs, int num_outputs) const {
   LayerBase& layer = *layer_;
-  if (!layer.called_) layer.scope_->parent = ScopedLayer::Current();
-  const ScopedLayer scope(layer.scope_);
   const auto fail = [&](const Value& fault) {
     return std::vector<Value>(std::max(num_outputs, 1), fault);
   };
+  // A layer in its own call would never come to an end, nor would the chain of scopes.
+  for (const LayerScope* around = ScopedLayer::Current().get(); around != nullptr;
+       around = around->parent.get()) {
+    if (around != layer.scope_.get()) continue;
+    return fail(ErrorValue(InvalidArgument("a layer is among its own layers"), inputs));
+  }
+  if (!layer.called_) layer.scope_->parent = ScopedLayer::Current();
+  const ScopedLayer scope(layer.scope_);
 
   const Value fault = layer.Prepare(inputs);
   if (fault.valid()) return fail(fault);

@@ -43,7 +43,14 @@ absl::StatusOr<std::vector<Tensor>> ReusedProgram::Run(absl::Span<const Tensor> 
     NOMO_ASSIGN_OR_RETURN(state, ProgramState::Create(*program_));
   } else if (state->account() != CurrentMemoryAccount()) {
     // An earlier run paid for it; this one needs it as well.
-    NOMO_ASSIGN_OR_RETURN(reused, HeldMemory::Take(state->num_bytes()));
+    absl::StatusOr<HeldMemory> taken = HeldMemory::Take(state->num_bytes());
+    if (taken.ok()) {
+      reused = *std::move(taken);
+    } else {
+      state = nullptr;
+      NOMO_ASSIGN_OR_RETURN(state,
+                            ProgramState::Create(*program_));  // which names what is too large
+    }
   }
   auto outputs = Executor(*program_, run, *state).Run(inputs);
   const std::lock_guard lock(mutex_);

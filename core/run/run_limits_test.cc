@@ -138,8 +138,9 @@ TEST(RunLimits, MemoryOfAKnownShape) {
   // The arena of one value and the result.
   EXPECT_TRUE(session->Run(input, {.memory_limit_bytes = 9000}).ok());
   // A state that an earlier run has left counts in a later one as well.
-  EXPECT_EQ(session->Run(input, {.memory_limit_bytes = 5000}).status().code(),
-            absl::StatusCode::kResourceExhausted);
+  const absl::Status later = session->Run(input, {.memory_limit_bytes = 5000}).status();
+  EXPECT_EQ(later.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(later.message(), status.message());
   EXPECT_TRUE(session->Run(input).ok());
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nomograph/core/compile/resolve.h"
 #include "nomograph/core/run/program_cache.h"
@@ -16,6 +17,10 @@
 
 namespace nomograph {
 namespace {
+
+std::string FoundText(const Tensor& tensor) {
+  return tensor.valid() ? tensor.type().ToString() : "no tensor";
+}
 
 class Variables : public VariableStore {
  public:
@@ -243,7 +248,7 @@ class Session::Impl : public FunctionCaller {
     if (!tensor.valid() || tensor.dtype() != value.type.dtype ||
         !Matches(tensor.shape(), value.type.shape)) {
       return InvalidArgument("input ", Quoted(value.name), ": expected ", value.type.ToString(),
-                             ", found ", tensor.type().ToString());
+                             ", found ", FoundText(tensor));
     }
     for (int axis = 0; value.type.shape.has_rank() && axis < value.type.shape.rank(); ++axis) {
       const std::string& symbol = value.type.shape[axis].symbol();
@@ -310,6 +315,34 @@ const std::vector<Tensor>& BoundRun::results() const { return impl_->results(); 
 
 namespace {
 
+// Tensors that are written must not share memory with others. InvalidArgument names two that do.
+absl::Status CheckApart(absl::Span<const Tensor> inputs, absl::Span<const Tensor> results) {
+  struct Range {
+    const std::byte *begin, *end;
+    std::string name;
+    bool written;
+  };
+  std::vector<Range> ranges;
+  const auto add = [&](absl::Span<const Tensor> tensors, const char* what, bool written) {
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      const std::byte* const begin = tensors[i].raw_data();
+      if (tensors[i].num_elements() == 0) continue;
+      ranges.push_back({begin, begin + tensors[i].num_bytes(), absl::StrCat(what, i), written});
+    }
+  };
+  add(inputs, "input ", false);
+  add(results, "result ", true);
+  std::stable_sort(ranges.begin(), ranges.end(),
+                   [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  const Range* widest = nullptr;  // of those so far the one that ends last
+  for (const Range& range : ranges) {
+    if (widest != nullptr && range.begin < widest->end && (range.written || widest->written))
+      return InvalidArgument(range.name, " shares memory with ", widest->name);
+    if (widest == nullptr || range.end > widest->end) widest = &range;
+  }
+  return absl::OkStatus();
+}
+
 // The memory for a program's outputs: `given`, once it has been found right, or new.
 absl::StatusOr<std::vector<Tensor>> ResultsFor(const LoweredGraph& graph,
                                                std::vector<Tensor> given) {
@@ -329,7 +362,7 @@ absl::StatusOr<std::vector<Tensor>> ResultsFor(const LoweredGraph& graph,
       results.push_back(std::move(result));
     } else if (results[i].dtype() != type.dtype || !Matches(results[i].shape(), type.shape)) {
       return InvalidArgument("result ", i, ": expected ", type.ToString(), ", found ",
-                             results[i].type().ToString());
+                             FoundText(results[i]));
     } else if (!results[i].writable()) {
       return InvalidArgument("result ", i, ": its memory cannot be written");
     }
@@ -356,6 +389,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const M
     return InvalidArgument(
         "exact mode computes in the model's own precision: expected no other, found bfloat16");
   }
+  if (model == nullptr) return InvalidArgument("there is no model");
   NOMO_RETURN_IF_ERROR(VerifyModel(*model));
   const OpRegistry& registry =
       options.registry != nullptr ? *options.registry : OpRegistry::Default();
@@ -396,6 +430,7 @@ absl::StatusOr<std::unique_ptr<BoundRun>> Session::Bind(absl::Span<const Tensor>
   NOMO_ASSIGN_OR_RETURN(std::shared_ptr<CachedProgram> program, impl_->main().Get(inputs, wanted));
   NOMO_ASSIGN_OR_RETURN(std::vector<Tensor> results,
                         ResultsFor(program->program()->graph(), options.results));
+  if (!options.results.empty()) NOMO_RETURN_IF_ERROR(CheckApart(inputs, results));
   NOMO_ASSIGN_OR_RETURN(std::unique_ptr<ProgramState> state,
                         ProgramState::Create(*program->program()));
   return std::unique_ptr<BoundRun>(new BoundRun(std::make_unique<BoundRun::Impl>(

@@ -3,11 +3,13 @@
 #include "nomograph/core/run/session.h"
 
 #include <atomic>
+#include <stdexcept>
 #include <thread>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
+#include "nomograph/core/build/control_flow.h"
 #include "nomograph/core/build/value.h"
 #include "nomograph/core/op/elementwise.h"
 
@@ -142,6 +144,65 @@ TEST(Session, RefusesAnImpossibleNumberOfThreads) {
   }
 }
 
+TEST(Session, RefusesNoModel) {
+  EXPECT_EQ(Session::Create(std::shared_ptr<const Model>()).status().message(),
+            "there is no model");
+}
+
+NOMO_REGISTER_OP(OpDef("test.Throw")
+                     .Doc("Throws, unless x is empty.")
+                     .Input("x", "float32")
+                     .Output("y", "float32")
+                     .Infer(SameAsInput)
+                     .Reference([](KernelContext& c) -> absl::Status {
+                       if (!c.input<float>(0).empty()) throw std::runtime_error("it is full");
+                       return absl::OkStatus();
+                     }));
+
+TEST(Session, SaysWhatAKernelHasThrown) {
+  const Value x = FloatInput();
+  const auto model = BuildModel({x}, {Call("test.Throw", {x})});
+  for (const bool exact : {false, true}) {
+    const auto session = Session::Create(*model, {.exact = exact});
+    ASSERT_TRUE(session.ok()) << session.status();
+    const absl::Status status = (*session)->Run(Tensor(DType::kFloat32, {1, 3})).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+    EXPECT_EQ(status.message(), "node \"Throw\" (test.Throw): an exception was thrown: it is full");
+    EXPECT_TRUE((*session)->Run(Tensor(DType::kFloat32, {0, 3})).ok());  // the session goes on
+  }
+}
+
+TEST(Values, FaultsOfWhatIsMissing) {
+  const Value x = FloatInput();
+  const auto is_true = [](absl::Span<const Value>) {
+    return std::vector<Value>{Constant(Tensor::Scalar(true))};
+  };
+  const struct {
+    Value value;
+    const char* message;
+  } cases[] = {
+      {Constant(Tensor()), "a constant needs a tensor"},
+      {Call("", {x}), "the name of an op is empty"},
+      {At(x, 3, 1), "At: index 3 is outside of [-3, 3) for axis 1 of [batch,3]"},
+      {At(x, -4, -1), "At: index -4 is outside of [-3, 3) for axis -1 of [batch,3]"},
+      {While({x}, nullptr, is_true)[0], "there is no function"},
+      {While({x}, is_true, nullptr)[0], "there is no function"},
+      {CallTraced(nullptr, {x})[0], "there is no function"},
+  };
+  for (const auto& [value, message] : cases) {
+    EXPECT_THAT(BuildModel({x}, {value}).status().message(), HasSubstr(message));
+  }
+}
+
+TEST(Values, InputsAndNamesOfOutputsAreGivenOnce) {
+  const Value x = FloatInput();
+  const Value a = Call("test.Scale", {x}), b = Call("test.Scale", {a});
+  EXPECT_EQ(BuildModel({x, x}, {a}).status().message(), "input 1 is input 0 once more");
+  EXPECT_EQ(BuildModel({x}, {a, b}, {.output_names = {"y", "y"}}).status().message(),
+            "two outputs are named \"y\"");
+  EXPECT_TRUE(BuildModel({x}, {a, b}, {.output_names = {"", ""}}).ok());
+}
+
 TEST(Session, RefusesEffectsUnlessAllowed) {
   const Value x = FloatInput();
   const auto model = BuildModel({x}, {Call("test.Exclaim", {x})});
@@ -164,6 +225,9 @@ TEST(Session, SaysWhatIsWrongWithInputs) {
               HasSubstr("expected float32[batch,3], found float64[1,3]"));
   EXPECT_THAT(message({{"pixels", Tensor(DType::kFloat32, {1, 4})}}),
               HasSubstr("expected float32[batch,3], found float32[1,4]"));
+  NamedTensors absent;
+  absent["pixels"];
+  EXPECT_THAT(message(absent), HasSubstr("expected float32[batch,3], found no tensor"));
 }
 
 TEST(Session, SharesNothingBetweenThreads) {
@@ -306,6 +370,12 @@ TEST(BoundRun, SaysWhatIsWrongWithResults) {
   EXPECT_THAT(message({x}), HasSubstr("expected 2 results, found 1"));
   EXPECT_THAT(message({x.Clone(), Tensor(DType::kFloat32, {1, 3})}),
               HasSubstr("result 1: expected float32[2,3], found float32[1,3]"));
+  EXPECT_THAT(message({Tensor(), x.Clone()}),
+              HasSubstr("result 0: expected float32[2,3], found no tensor"));
+  const Tensor four(DType::kFloat32, {4, 3});
+  EXPECT_EQ(message({x, x.Clone()}), "result 0 shares memory with input 0");
+  EXPECT_EQ(message({four.Rows(0, 2), four.Rows(1, 3)}), "result 1 shares memory with result 0");
+  EXPECT_EQ(message({four.Rows(0, 2), four.Rows(2, 4)}), "");
   EXPECT_THAT((*session)->Bind({Shape{2, 4}}).status().message(),
               HasSubstr("expected float32[batch,3], found float32[2,4]"));
   const auto run = (*session)->Bind({x});

@@ -354,6 +354,7 @@ absl::StatusOr<Tensor> TryCast(const Tensor& tensor, DType dtype) {
 }
 
 absl::StatusOr<Tensor> TryClone(const Tensor& tensor) {
+  if (!tensor.valid()) return tensor;
   NOMO_ASSIGN_OR_RETURN(Tensor copy, Tensor::Create(tensor.dtype(), tensor.shape()));
   std::memcpy(copy.mutable_raw_data(), tensor.raw_data(), tensor.num_bytes());
   return copy;

@@ -30,6 +30,11 @@ TEST(Tensor, FromVectorKeepsItsMemory) {
   EXPECT_EQ((tensor->at<float>(1, 2)), 7);
 }
 
+TEST(Tensor, NoTensorIsCopiedAsNone) {
+  EXPECT_FALSE(Tensor().Clone().valid());
+  EXPECT_EQ(Tensor().Clone(), Tensor());
+}
+
 TEST(Tensor, FromVectorOfAnotherSize) {
   EXPECT_EQ(Tensor::FromVector<int64_t>({2, 2}, {1, 2, 3}).status().message(),
             "shape [2,2] has 4 elements, found 3");

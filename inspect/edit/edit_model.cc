@@ -172,6 +172,8 @@ class Editor {
       type = given;
       retype_ = true;
     }
+    if (options_.batch && *options_.batch < 0)
+      return InvalidArgument("batch: expected at least 0, found ", *options_.batch);
     for (const ValueId id : graph.inputs) {
       TensorType& type = graph.values[id].type;
       const bool open = type.shape.has_rank() && type.shape.rank() > 0 && !type.shape[0].known();
@@ -233,8 +235,11 @@ class Editor {
   absl::Status ReplaceOps() {
     for (const auto& [selector, op] : options_.ops) {
       const OpDef* def = registry_.Find(op);
+      const std::string unknown =
+          def != nullptr ? ""
+                         : absl::StrCat(", which is no op here", DidYouMean(op, registry_.Names()));
       NOMO_RETURN_IF_ERROR(ForSelectedNodes(selector, [&](Node& node) -> absl::Status {
-        Say(NodePlace(node.name, node.op), " is ", Shown(op), " from now on");
+        Say(NodePlace(node.name, node.op), " is ", Shown(op), " from now on", unknown);
         node.op = op;
         node.version = def == nullptr ? 1 : def->version;
         node.provider = def == nullptr ? "" : registry_.ProviderOf(*def);

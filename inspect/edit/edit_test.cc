@@ -111,6 +111,8 @@ TEST(EditModel, SetsShapesAndInfersAnew) {
               HasSubstr("is no type"));
   EXPECT_THAT(EditModel(SmallModel(), {.inputs = {{"y", "[1]"}}}).status().message(),
               HasSubstr("there is no input \"y\""));
+  EXPECT_EQ(EditModel(SmallModel(), {.batch = -1}).status().message(),
+            "batch: expected at least 0, found -1");
 }
 
 TEST(EditModel, FoldsWhatFollowsFromConstants) {
@@ -143,6 +145,10 @@ TEST(EditModel, ReplacesOpsAndAttributes) {
   EXPECT_EQ(Computed(edited->model, "x", {-1, 5}).at("y"), Tensor::Of<float>({1, 2}, {6, 17}));
   EXPECT_THAT(EditModel(SmallModel(), {.attributes = {{"op:neg:size", "1"}}}).status().message(),
               HasSubstr("it has no attribute \"size\""));
+  const auto misspelt = EditModel(SmallModel(), {.ops = {{"b", "nn.LeakyRelo"}}});
+  ASSERT_TRUE(misspelt.ok()) << misspelt.status();
+  EXPECT_THAT(misspelt->changes.back(),
+              HasSubstr("from now on, which is no op here (did you mean nn.LeakyRelu"));
 }
 
 TEST(ParseType, TakesWhatToStringWrites) {

@@ -94,7 +94,8 @@ absl::StatusOr<std::vector<Range>> CalibrateRanges(const Model& model,
   NOMO_ASSIGN_OR_RETURN(const int64_t rows, CountSamples(samples));
   for (const ValueId id : model.graph.inputs) {
     const std::string& name = model.graph.value(id).name;
-    if (!samples.contains(name)) return InvalidArgument("there is no input ", Quoted(name));
+    if (!samples.contains(name))
+      return InvalidArgument("examples of input ", Quoted(name), " are missing");
   }
   std::vector<RangeFinder> finders(values.size());
   if (values.empty()) return std::vector<Range>();

@@ -282,7 +282,7 @@ TEST(QuantizeModel, SaysWhatIsWrong) {
     std::string message;
   } cases[] = {
       {{}, "there are no examples to calibrate on"},
-      {{.samples = {{"y", Random({4, 20}, 1)}}}, "there is no input \"x\""},
+      {{.samples = {{"y", Random({4, 20}, 1)}}}, "examples of input \"x\" are missing"},
       {{.samples = {{"x", Random({4, 19}, 1)}}}, "19"},
       {{.samples = Samples(c), .weight_bits = 4}, "weight_bits: expected 7 or 8, found 4"},
       {{.samples = Samples(c), .exclude = "op:nn.Nothing"}, "nn.Nothing"},

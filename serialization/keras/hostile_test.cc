@@ -91,5 +91,20 @@ TEST(HostileFiles, ContainersAreNotWhatTheirNamesSay) {
   }
 }
 
+TEST(HostileFiles, AreNamedByWhatTheyAre) {
+  const std::string path = absl::StrCat(testing::TempDir(), "/other.keras");
+  const std::pair<std::string, std::string> cases[] = {
+      {"", "expected a Keras model, found an empty file"},
+      {"\x08\x07\x12\x07pytorch", "something else: it looks like an ONNX model"},
+      {"\x89PNG\r\n\x1a\n", "something else: it looks like a PNG image"},
+      {"hello", "something else: it looks like text"},
+      {"\xff\xff", "expected a Keras model, found something else"}};
+  for (const auto& [bytes, message] : cases) {
+    ASSERT_TRUE(WriteFileAtomically(path, bytes).ok());
+    const absl::Status status = Import(path).status();
+    EXPECT_TRUE(absl::StrContains(status.message(), message)) << status;
+  }
+}
+
 }  // namespace
 }  // namespace nomograph::keras

@@ -6,12 +6,14 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
+#include "nomograph/serialization/foreign_file.h"
 #include "nomograph/serialization/keras/archive.h"
 #include "nomograph/serialization/keras/json.h"
 #include "nomograph/serialization/keras/tfjs.h"
@@ -138,6 +140,12 @@ std::string WeightsBeside(const std::string& path) {
   return "";
 }
 
+// A configuration may be a text in JSON that holds JSON.
+bool MayBeJson(absl::string_view bytes) {
+  const absl::string_view text = absl::StripLeadingAsciiWhitespace(bytes);
+  return absl::StartsWith(text, "{") || absl::StartsWith(text, "\"");
+}
+
 absl::StatusOr<KerasFile> FromJson(absl::string_view bytes, const std::string& path,
                                    const std::string& weights) {
   NOMO_ASSIGN_OR_RETURN(ConfigValue parsed, ParseJson(bytes));
@@ -189,9 +197,7 @@ bool LooksLikeKeras(absl::string_view bytes) {
     const size_t end = std::min<size_t>(bytes.size(), 1 << 16);
     return absl::StrContains(bytes.substr(bytes.size() - end), "config.json");
   }
-  // A configuration may be a text in JSON that holds JSON.
-  const size_t start = bytes.find_first_not_of(" \t\r\n");
-  if (start == bytes.npos || (bytes[start] != '{' && bytes[start] != '"')) return false;
+  if (!MayBeJson(bytes)) return false;
   const absl::string_view head = bytes.substr(0, 1 << 20);
   return absl::StrContains(head, "class_name") || absl::StrContains(head, "modelTopology");
 }
@@ -208,6 +214,12 @@ absl::StatusOr<KerasFile> ReadKerasFile(const std::string& path, const std::stri
 absl::StatusOr<KerasFile> ReadKerasBytes(absl::string_view bytes, std::shared_ptr<const void> owner,
                                          const std::string& path, const std::string& weights) {
   const bool is_json = !LooksLikeHdf5(bytes) && !LooksLikeZip(bytes);
+  if (is_json && !MayBeJson(bytes)) {
+    const std::string what = DescribeForeignFile(bytes);
+    return InvalidArgument("expected a Keras model, found ",
+                           bytes.empty() ? "an empty file" : "something else",
+                           what.empty() ? "" : ": ", what);
+  }
   auto file = is_json               ? FromJson(bytes, path, weights)
               : LooksLikeZip(bytes) ? FromArchive(bytes)
                                     : FromHdf5(bytes, std::move(owner));

@@ -535,7 +535,8 @@ TEST(OnnxImport, NamesWhatAFileIs) {
         {std::string("\x80\x02}q"), "a Python pickle"},
         {std::string("\x1c\0\0\0TFL3", 8), "a TensorFlow Lite model"},
         {std::string("\x89HDF\r\n\x1a\n"), "HDF5"},
-        {std::string("\x1f\x8b\x08"), "a gzip archive"}}) {
+        {std::string("\x1f\x8b\x08"), "a gzip archive"},
+        {std::string("\x0a\x09nomograph\x10\x01"), "a Nomograph model"}}) {
     EXPECT_THAT(Message(onnx::ImportFromBytes(bytes).status()),
                 HasSubstr(absl::StrCat("something else: it looks like ", what)));
   }

@@ -183,6 +183,10 @@ void GraphImporter::ReadDeclaredTypes(
 
 void GraphImporter::AddInitializers(const GraphProto& proto) {
   const auto add = [this](const std::string& name, absl::StatusOr<Tensor> tensor) {
+    if (absl::IsNotFound(tensor.status()) &&
+        !state_.missing_files.insert(std::string(tensor.status().message())).second) {
+      return;  // the first one has told of the file
+    }
     if (!tensor.ok()) {
       state_.errors.Add(tensor.status(), absl::StrCat("initializer ", Quoted(name)));
     } else if (names_.contains(name)) {

@@ -50,6 +50,7 @@ struct ImportState {
   // Those that have been written, by what they were called with: attributes and types.
   std::map<std::pair<const FunctionProto*, std::string>, std::string> instances;
   ErrorList errors;
+  std::set<std::string> missing_files;  // what has been told of them
   // What could be read only as lambdas: why -> nodes.
   std::map<std::string, std::vector<std::string>> not_covered;
   std::function<void(int64_t done, int64_t total)> progress;

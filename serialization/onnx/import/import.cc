@@ -66,16 +66,17 @@ absl::StatusOr<std::shared_ptr<Parsed>> Parse(absl::string_view bytes,
   }
   auto parsed = std::make_shared<Parsed>();
   parsed->file = std::move(file);
-  const bool is_model =
-      parsed->file != nullptr
-          ? ParseMapped(bytes, parsed->proto, parsed->raw_data)
-          : parsed->proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-  if (!is_model) {
-    const std::string what = DescribeForeignFile(bytes);
-    if (!LooksLikeOnnx(bytes)) {
-      return InvalidArgument("expected an ONNX model, found something else",
-                             what.empty() ? "" : ": ", what);
-    }
+  const bool parses = parsed->file != nullptr ? ParseMapped(bytes, parsed->proto, parsed->raw_data)
+                                              : parsed->proto.ParseFromArray(
+                                                    bytes.data(), static_cast<int>(bytes.size()));
+  // Other messages of Protocol Buffers may be read as one of whose fields none is known.
+  const bool is_onnx = LooksLikeOnnx(bytes);
+  const std::string what = is_onnx || parsed->proto.has_graph() ? "" : DescribeForeignFile(bytes);
+  if (!what.empty() || (!parses && !is_onnx)) {
+    return InvalidArgument("expected an ONNX model, found something else", what.empty() ? "" : ": ",
+                           what);
+  }
+  if (!parses) {
     return InvalidArgument("expected an ONNX model, found one that is cut off or damaged",
                            WhereDamaged(bytes));
   }
