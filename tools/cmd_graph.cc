@@ -29,6 +29,7 @@
 #include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
@@ -249,7 +250,7 @@ Action SetUp(CLI::App& app) {
                  "Scopes of so many levels, the deepest closed (default: as many levels as make "
                  "some 45 boxes)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1 << 20));
+      ->check(Between(1, 1 << 20));
   app.add_flag("--all", arguments->all, "All scopes open, of equal blocks in a row the first");
   AddRepeated(app, "--expand", arguments->expand, "SCOPE", "A scope to open beside");
   app.add_option("--color", arguments->color,
@@ -266,7 +267,7 @@ Action SetUp(CLI::App& app) {
               "For macs and bytes: the shape of an input, as x=1x28x28x1");
   app.add_option("--batch", arguments->batch, "For macs and bytes: rows of the other inputs")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+      ->check(AtLeast(0));
   app.add_option("--direction", arguments->direction, "Where the data flows: down or right")
       ->type_name("WHERE")
       ->check(CLI::IsMember({"down", "right"}));
@@ -274,7 +275,7 @@ Action SetUp(CLI::App& app) {
                  "What is longer, in pixels, is cut into columns side by side; 0: nothing "
                  "(default 1100)")
       ->type_name("N")
-      ->check(CLI::Range(0.0, 1e9));
+      ->check(NumberBetween(0, 1e9));
   app.add_flag("--constants", arguments->constants, "Also nodes computed from constants alone");
   app.add_option("--theme", arguments->theme, "Of a PNG: light or dark (SVG follows its reader)")
       ->type_name("THEME")
@@ -282,7 +283,7 @@ Action SetUp(CLI::App& app) {
   app.add_option("--scale", arguments->scale,
                  "Of a PNG: its pixels for one of the picture (default 2)")
       ->type_name("N")
-      ->check(CLI::Range(0.05, 16.0));
+      ->check(NumberBetween(0.05, 16));
   app.add_flag("--force", arguments->force, "Replace a file that is there");
   return [arguments] { return Execute(*arguments); };
 }

@@ -1,4 +1,5 @@
 // nomo run: computes a model's outputs.
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -45,7 +46,8 @@ namespace {
 constexpr char kInputHelp[] =
     "An input; NAME= may be left out where there is only one. VALUE is a number or a list (16000, "
     "[[1,2],[3,4]]), a file (.npy, .npz with arrays by their names, .png or .jpg with one image, "
-    ".csv or MNIST's IDX with a row for each example), a folder, whose images are the rows, or "
+    ".csv or MNIST's IDX with a row for each example; - is a .npy from standard input), a folder, "
+    "whose images are the rows, or "
     "random, with any of :SEED, :2x28x28x1, :LO..HI behind it; random without NAME= is for all "
     "inputs that are not given. Repeated, it "
     "gives more rows";
@@ -119,6 +121,22 @@ absl::Status PrintOutput(const Arguments& arguments, const Model& model, const s
   return absl::OkStatus();
 }
 
+// Whether an array goes there, so that nothing else may.
+bool WantsStandardOutput(const std::vector<OutputFile>& files) {
+  return std::any_of(files.begin(), files.end(),
+                     [](const OutputFile& file) { return file.path == "-"; });
+}
+
+absl::Status CheckStandardOutput(const Arguments& arguments, const std::vector<OutputFile>& files) {
+  const char* const other = arguments.json        ? "--json"
+                            : arguments.top_k > 0 ? "--top-k"
+                            : arguments.times()   ? "the times of runs"
+                                                  : nullptr;
+  if (other == nullptr || !WantsStandardOutput(files)) return absl::OkStatus();
+  return WithExitCode(ExitCode::kUsage,
+                      InvalidArgument("an output and ", other, " both want standard output"));
+}
+
 // To files where that is asked for, else to standard output.
 absl::Status WriteOutputs(const Arguments& arguments, const Model& model,
                           const std::vector<OutputFile>& files, const Labels& labels,
@@ -127,7 +145,7 @@ absl::Status WriteOutputs(const Arguments& arguments, const Model& model,
     std::error_code error;
     const bool replaces = std::filesystem::is_regular_file(output.path, error);
     NOMO_RETURN_IF_ERROR(WriteOutput(output, outputs, arguments.parents));
-    if (output.path == "-" || arguments.json) continue;
+    if (arguments.json || WantsStandardOutput(files)) continue;
     const std::string what =
         output.output.empty() ? "all outputs" : outputs.at(output.output).type().ToString();
     Print(absl::StrCat(replaces ? "replaced " : "wrote ", Escape(output.path), "  ", what, "\n"));
@@ -193,8 +211,9 @@ void HintAtPixels(const std::vector<std::string>& given, const Graph& graph,
   const NamedValues inputs(graph, graph.inputs);
   for (const std::string& argument : given) {
     const NamedArgument named = inputs.Split(argument);
+    if (!IsPicturePath(named.rest)) continue;
     const ValueId input = named.value == kNoValue ? graph.inputs[0] : named.value;
-    if (!IsPicturePath(named.rest) || !WantsScaledPixels(graph, input)) continue;
+    if (!WantsScaledPixels(graph, input)) continue;
     PrintNote("nomo run",
               "pixels went in as 0 to 255, and the model begins with a convolution; most such "
               "models want them scaled (--scale 1/255 --mean ... --std ...)");
@@ -289,6 +308,7 @@ absl::Status Execute(const Arguments& arguments) {
   // The inputs and the joined outputs of batches.
   const MemoryScope memory(std::make_shared<MemoryAccount>(arguments.run.memory_limit_bytes));
   NOMO_ASSIGN_OR_RETURN(const std::vector<OutputFile> files, PlanOutputs(graph, arguments.outputs));
+  NOMO_RETURN_IF_ERROR(CheckStandardOutput(arguments, files));
   Labels labels{.given = {}, .own = LabelsOf(file.model)};
   if (!arguments.labels_path.empty()) {
     NOMO_ASSIGN_OR_RETURN(labels.given,

@@ -23,6 +23,7 @@
 #include "nomograph/tools/run/write_outputs.h"
 #include "nomograph/tools/text/numbers.h"
 #include "nomograph/tools/text/progress.h"
+#include "nomograph/tools/usage.h"
 
 namespace nomograph {
 namespace {
@@ -165,7 +166,8 @@ Action SetUp(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   AddModelFile(app, arguments->path);
   app.add_option("FILE2", arguments->other,
-                 "A second model: both are shown as one graph, with what differs");
+                 "A second model: both are shown as one graph, with what differs")
+      ->type_name("");
   app.add_option("-o,--output", arguments->output,
                  "The page (default: FILE's name with .html, here); - for standard output")
       ->type_name("PAGE.html");
@@ -190,7 +192,7 @@ Action SetUp(CLI::App& app) {
                    "Compile the model, and show what runs here: kernels, and what is fused");
   app.add_option("--batch", arguments->batch, "For --program: rows of the inputs (default 1)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
+      ->check(AtLeast(0))
       ->needs(program);
   app.add_flag("--force", arguments->force, "Write over a file that is there");
   return [arguments] { return View(*arguments); };

@@ -11,6 +11,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/serialization/keras/json.h"
+#include "nomograph/tools/exit_code.h"
 
 namespace nomograph {
 namespace {
@@ -57,7 +58,8 @@ absl::Status AddDefine(absl::string_view text, keras::KerasImportOptions& option
 
 // A line a layer, as --lambda has it; empty lines and those that begin with '#' say nothing.
 absl::Status AddLambdasOf(const std::string& path, keras::KerasImportOptions& options) {
-  NOMO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  NOMO_ASSIGN_OR_RETURN(const std::string text,
+                        WithExitCode(ExitCode::kUnreadable, ReadFile(path)));
   int number = 0;
   for (const absl::string_view line : absl::StrSplit(text, '\n')) {
     ++number;

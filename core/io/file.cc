@@ -284,6 +284,11 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
   struct stat info;
   const bool exists = stat(file.target_.c_str(), &info) == 0;
   if (!exists && errno != ENOENT) return file.Error("write", errno);
+  // A link that leads nowhere, as /dev/stdout does where standard output is closed, stays.
+  if (!exists && lstat(file.target_.c_str(), &info) == 0) {
+    return absl::NotFoundError(absl::StrCat("cannot write ", QuotedPath(path),
+                                            ": it is a link to a file that is not there"));
+  }
   if (path.empty()) return file.Error("write", ENOENT);
   if (path.back() == '/' || (exists && S_ISDIR(info.st_mode))) return file.Error("write", EISDIR);
   if (exists && !S_ISREG(info.st_mode)) {

@@ -88,6 +88,14 @@ TEST_F(FileTest, LeavesNothingWithoutCommit) {
   EXPECT_EQ(*ReadFile(Path("old")), "old");
 }
 
+TEST_F(FileTest, KeepsALinkThatLeadsNowhere) {
+  fs::create_symlink("nowhere", Path("dangling"));
+  EXPECT_THAT(WriteFileAtomically(Path("dangling"), "new").message(),
+              HasSubstr("it is a link to a file that is not there"));
+  EXPECT_TRUE(fs::is_symlink(Path("dangling")));
+  EXPECT_FALSE(fs::exists(Path("nowhere")));
+}
+
 TEST_F(FileTest, FollowsLinksAndKeepsPermissions) {
   Put("target", "old");
   fs::permissions(Path("target"), fs::perms::owner_read | fs::perms::owner_write);

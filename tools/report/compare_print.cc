@@ -120,8 +120,11 @@ class Writer {
     }
     const std::string tolerance = options_.tolerance.ToString();
     const int64_t count = static_cast<int64_t>(comparison_.values.size());
+    if (count == 0) return "";
     if (apart == 0) {
-      return absl::StrCat("all ", Counted(count, "value"), " agree to ", tolerance, "\n");
+      return absl::StrCat(count == 1 ? "1 value agrees to "
+                                     : absl::StrCat("all ", Counted(count, "value"), " agree to "),
+                          tolerance, "\n");
     }
     return absl::StrCat(
         WithSeparators(apart), " of ", Counted(count, "value"), " differ by more than ", tolerance,

@@ -31,10 +31,12 @@ namespace {
 // The forms, told by what paths end with.
 constexpr const char* kForms[] = {".nomo", ".txtpb", ".onnx"};
 
+int OpsetOf(const SaveFlags& flags) { return flags.opset.value_or(onnx::ExportOptions().opset); }
+
 absl::Status WriteOnnx(const Model& model, const SaveFlags& flags, const std::string& from) {
   std::vector<std::string> warnings;
   onnx::ExportOptions options{
-      .opset = flags.opset, .replace_weights = flags.force, .warnings = &warnings};
+      .opset = OpsetOf(flags), .replace_weights = flags.force, .warnings = &warnings};
   if (flags.external_weights) options.max_message_bytes = 0;
   const absl::Status status = onnx::Export(model, flags.path, options);
   // Past 2 GB weights go into a file that CheckDestination() knew nothing of.
@@ -54,7 +56,7 @@ absl::Status WriteOnnx(const Model& model, const SaveFlags& flags, const std::st
 std::string FormText(const SaveFlags& flags) {
   switch (ModelFormOf(flags.path)) {
     case ModelForm::kOnnx:
-      return absl::StrCat("ONNX opset ", flags.opset);
+      return absl::StrCat("ONNX opset ", OpsetOf(flags));
     case ModelForm::kText:
       return "text form";
     case ModelForm::kBinary:
@@ -82,7 +84,7 @@ std::filesystem::file_time_type WrittenAt(const std::string& path) {
 void AddSaveFlags(CLI::App& app, SaveFlags& flags) {
   app.add_option("--opset", flags.opset,
                  absl::StrCat("For ONNX: the version of its operators, ", onnx::kMinExportOpset,
-                              " to ", onnx::kMaxExportOpset, " (default ", flags.opset, ")"))
+                              " to ", onnx::kMaxExportOpset, " (default ", OpsetOf(flags), ")"))
       ->type_name("N")
       ->check(Between(onnx::kMinExportOpset, onnx::kMaxExportOpset));
   app.add_flag("--external-weights", flags.external_weights,
@@ -110,6 +112,14 @@ absl::Status CheckWritable(const std::string& path) {
 }
 
 absl::Status CheckDestination(const SaveFlags& flags, const std::string& from) {
+  if ((flags.opset || flags.external_weights) && ModelFormOf(flags.path) != ModelForm::kOnnx) {
+    return WithExitCode(
+        ExitCode::kUsage,
+        InvalidArgument(flags.opset ? "--opset" : "--external-weights", " is for ONNX files, ",
+                        flags.path == "-"
+                            ? "and standard output gets the binary form"
+                            : absl::StrCat("and ", QuotedPath(flags.path), " is none")));
+  }
   if (flags.path == "-") {
     if (!flags.json) return absl::OkStatus();
     return WithExitCode(ExitCode::kUsage,

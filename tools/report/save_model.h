@@ -2,6 +2,7 @@
 #ifndef NOMOGRAPH_TOOLS_REPORT_SAVE_MODEL_H_
 #define NOMOGRAPH_TOOLS_REPORT_SAVE_MODEL_H_
 
+#include <optional>
 #include <string>
 
 #include "nlohmann/json_fwd.hpp"
@@ -12,8 +13,8 @@
 namespace nomograph {
 
 struct SaveFlags {
-  std::string path;  // "-": standard output, in the binary form
-  int opset = onnx::ExportOptions().opset;
+  std::string path;          // "-": standard output, in the binary form
+  std::optional<int> opset;  // of ONNX; none: that of onnx::ExportOptions
   bool external_weights = false, force = false;
   bool json = false;  // what is done is told as one JSON object
 };
@@ -26,8 +27,8 @@ void AddSaveFlags(CLI::App& app, SaveFlags& flags);
 absl::Status CheckWritable(const std::string& path);
 
 // OK where `path` can be written: it names a form, nothing is there or --force was given, it is not
-// `from`, unless --force, its folder is there, and --json does not want standard output, too. To be
-// asked before any work is done.
+// `from`, unless --force, its folder is there, --json does not want standard output, too, and flags
+// for ONNX stand beside an ONNX file. To be asked before any work is done.
 absl::Status CheckDestination(const SaveFlags& flags, const std::string& from);
 
 // The status carries its exit code: what ONNX cannot hold is the model's fault. What was written is

@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "nomograph/core/io/file.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
@@ -45,7 +46,8 @@ auto Usage(T status) {
 }
 template <typename T>
 auto Unreadable(T status) {
-  return WithExitCode(ExitCode::kUnreadable, std::move(status));
+  const bool too_large = absl::IsResourceExhausted(StatusOf(status));
+  return WithExitCode(too_large ? ExitCode::kCannotRun : ExitCode::kUnreadable, std::move(status));
 }
 
 // Elements of a row; -1 where that is open.
@@ -170,6 +172,12 @@ absl::StatusOr<Tensor> ReadValue(const Graph& graph, ValueId id, const std::stri
   if (IsRandomValue(value)) {
     NOMO_ASSIGN_OR_RETURN(RandomSpec spec, ParseRandom(value));
     return MakeRandom(graph, id, std::move(spec), options.batch);
+  }
+  if (value == "-") {
+    NOMO_ASSIGN_OR_RETURN(const std::string bytes, Unreadable(ReadFile("/dev/stdin")));
+    absl::StatusOr<Tensor> tensor = ParseNpy(bytes);
+    if (!tensor.ok()) return Unreadable(Annotate(tensor.status(), "standard input"));
+    return CastIfWanted(*std::move(tensor), input, options);
   }
   if (IsTypedValue(value)) {
     auto tensor = ParseTypedValue(value, input.type);
@@ -358,6 +366,11 @@ absl::StatusOr<NamedTensors> ReadInputs(const Graph& graph,
                                         const ReadInputsOptions& options) {
   InputReader reader(graph, options);
   NOMO_ASSIGN_OR_RETURN(const std::vector<std::string> expanded, Usage(ExpandFolders(arguments)));
+  if ((options.resize || options.pixels.is_set()) &&
+      !std::any_of(expanded.begin(), expanded.end(), IsPicturePath)) {
+    return Usage(InvalidArgument(
+        "--resize, --scale, --mean, --std and --bgr are for pictures, and no input is one"));
+  }
   for (const std::string& argument : expanded) NOMO_RETURN_IF_ERROR(reader.Read(argument));
   return reader.Finish();
 }

@@ -1,5 +1,6 @@
 #include "nomograph/tools/run/write_outputs.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -123,7 +124,11 @@ absl::Status Write(const OutputFile& file, const NamedTensors& outputs, bool par
   const Tensor& tensor = outputs.at(file.output);
   if (absl::EndsWith(file.path, ".csv")) return WriteCsv(file.path, tensor);
   NOMO_ASSIGN_OR_RETURN(const Tensor array, ForNumPy(tensor));
-  return WriteNpy(file.path == "-" ? "/dev/stdout" : file.path, array);
+  if (file.path != "-") return WriteNpy(file.path, array);
+  // Behind what is there already; whether it could be written is asked when the command is done.
+  NOMO_ASSIGN_OR_RETURN(const std::string bytes, FormatNpy(array));
+  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+  return absl::OkStatus();
 }
 
 }  // namespace

@@ -108,6 +108,9 @@ TEST_F(GraphTest, FaultsOfUse) {
       {"graph pair.nomo --expand nosuch -o x.svg", "there is no scope \"nosuch\"", 2},
       {"graph pair.nomo --color time -o x.svg", "--color time needs --values FILE", 2},
       {"graph pair.nomo -o nosuch/x.svg", "nosuch/x.svg", 5},
+      {"graph pair.nomo -o x.png --scale 100", "--scale: 100 is more than 16\n", 2},
+      {"graph pair.nomo -o x.svg --depth 0", "--depth: 0 is less than 1\n", 2},
+      {"graph pair.nomo -o x.svg --wrap x", "--wrap: \"x\" is no number\n", 2},
   };
   for (const Case& c : cases) {
     const CliResult result = Nomo(c.arguments);

@@ -154,6 +154,9 @@ TEST_F(OpsConvertTest, RefusesWhatItCannotConvert) {
       {"model.onnx out.nomo", 3,
        "nomo convert: model.onnx: expected an ONNX model, found an empty file\n"},
       {"affine.nomo out.onnx --opset 3", 2, "--opset"},
+      {"affine.nomo out.nomo --opset 17", 2, "--opset is for ONNX files, and \"out.nomo\" is none"},
+      {"affine.nomo - --opset 17", 2, "standard output gets the binary form"},
+      {"affine.nomo out.nomo --external-weights", 2, "--external-weights is for ONNX files"},
       {"nowhere.nomo out.nomo", 3, "cannot open \"nowhere.nomo\""},
       {"affine.nomo nowhere/out.nomo", 5, "nowhere/out.nomo"},
   };

@@ -1,4 +1,5 @@
 // nomo run, end to end.
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "nomograph/data/npy.h"
 #include "nomograph/data/npz.h"
 #include "nomograph/data/png.h"
+#include "nomograph/serialization/model_io.h"
 #include "nomograph/tools/testing/cli.h"
 #include "nomograph/tools/testing/models.h"
 
@@ -154,6 +156,12 @@ TEST_F(RunTest, RefusesWrongInputs) {
       {"classifier.nomo -i random --top-k 2 --labels nowhere.txt", 3, "nowhere.txt"},
       {"classifier.nomo -i random --top-k 2 --labels two_labels.txt", 2,
        "there are 2 labels for 3 classes"},
+      {"affine.nomo -i rows.npy -o - --json", 2, "both want standard output"},
+      {"affine.nomo -i rows.npy -o - --repeat 2", 2, "both want standard output"},
+      {"affine.nomo -i rows.npy --scale 1/255", 2, "are for pictures, and no input is one"},
+      {"classifier.nomo -i random --resize", 2, "are for pictures, and no input is one"},
+      {"affine.nomo -i rows.npy --memory-limit 1", 4, "the limit is 1 B"},
+      {"affine.nomo -i rows.npy --lambda-file nowhere.txt", 3, "cannot open \"nowhere.txt\""},
   };
   for (const Case& c : kCases) {
     const CliResult result = Nomo(std::string("run ") + c.arguments);
@@ -259,6 +267,32 @@ TEST_F(RunTest, WritesOutputs) {
   EXPECT_EQ(*ReadNpy(TempPath("folder/product.npy")), Tensor::Of<float>({1, 2}, {10, 40}));
   EXPECT_EQ(Nomo("run pair.nomo -i pair.npz -o all.npz").out, "wrote all.npz  all outputs\n");
   EXPECT_EQ(ReadNpz(TempPath("all.npz"))->at("sum"), Tensor::Of<float>({1, 2}, {11, 22}));
+}
+
+TEST_F(RunTest, WritesToStandardOutputWhatIsAskedForAlone) {
+  const Tensor expected = Tensor::Of<float>({2, 3}, {3, 5, 7, 9, 11, 13});
+  EXPECT_EQ(*ParseNpy(Nomo("run affine.nomo -i rows.npy -o - -o beside.npy").out), expected);
+  EXPECT_EQ(*ReadNpy(TempPath("beside.npy")), expected);
+  const std::string pipe = "cd '" + TempPath(".") + "' && '" + NomoPath() +
+                           "' run affine.nomo -i - -o - <rows.npy >piped.npy";
+  EXPECT_EQ(std::system(pipe.c_str()), 0);
+  EXPECT_EQ(*ReadNpy(TempPath("piped.npy")), expected);
+  EXPECT_THAT(Nomo("run affine.nomo -i -").err, HasSubstr("standard input"));
+  const CliResult full = Nomo("run affine.nomo -i rows.npy -o -", "/dev/full");
+  EXPECT_EQ(full.exit_code, 5);
+  EXPECT_EQ(full.err, "nomo run: standard output cannot be written to\n");
+  // What is there already stays.
+  const std::string command = "cd '" + TempPath(".") + "' && { echo first; '" + NomoPath() +
+                              "' run affine.nomo -i rows.npy -o -; } >both.bin";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  EXPECT_THAT(Contents("both.bin"), testing::StartsWith("first\n\x93NUMPY"));
+}
+
+TEST_F(RunTest, AModelOfNothing) {
+  ASSERT_TRUE(Save(Model(), TempPath("nothing.nomo")).ok());
+  const CliResult result = Nomo("run nothing.nomo -i random");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(Nomo("compare nothing.nomo --exact-vs-fast").out, "no values that both have\n");
 }
 
 // A slip of the pen is an error, never a folder, and no other tensor than the one that was named.

@@ -248,6 +248,7 @@ TEST_F(TrainTest, FaultsNameThePlace) {
       {absl::StrCat("-d log.txt", kGoals), 2, "\"log.txt\": expected NAME=FILE"},
       {absl::StrCat("-d data.csv --mean 0.5", kGoals), 2,
        "--mean, --std and --bgr are for a folder"},
+      {absl::StrCat("-d data.csv --scale 0.5", kGoals), 2, "--scale is for pixels"},
       {absl::StrCat("-d names.csv --validation-data other.csv", kGoals), 2,
        "expected classes among \"less\", \"more, then\", found \"more\""},
       {"-d three.csv --loss mse", 2, "the target column holds 3 names (\"p\", \"q\", \"r\")"},

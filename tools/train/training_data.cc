@@ -70,6 +70,8 @@ class Reader {
       return InvalidArgument("--mean, --std and --bgr are for a folder of pictures");
     NamedTensors x, y;
     for (const std::string& argument : arguments) NOMO_RETURN_IF_ERROR(Add(argument, x, y));
+    if (options_.pixels.scale != 1 && !scaled_)
+      return InvalidArgument("--scale is for pixels, and no input is given as bytes (uint8)");
     return TrainingData(std::move(x), std::move(y));
   }
 
@@ -190,9 +192,10 @@ class Reader {
   }
 
   // Rows in the input's shape; bytes times the scale.
-  absl::StatusOr<Tensor> Scaled(const Tensor& array, const TensorType& type) const {
+  absl::StatusOr<Tensor> Scaled(const Tensor& array, const TensorType& type) {
     const Tensor rows = array.shape().rank() > 0 ? FitRows(array, type.shape) : array;
     if (options_.pixels.scale == 1 || rows.dtype() != DType::kUInt8) return rows;
+    scaled_ = true;
     NOMO_ASSIGN_OR_RETURN(Tensor scaled, TryCast(rows, DType::kFloat32));
     for (float& value : scaled.mutable_data<float>())
       value *= static_cast<float>(options_.pixels.scale);
@@ -317,6 +320,7 @@ class Reader {
   const TrainingDataOptions& options_;
   std::vector<Place> inputs_, targets_;
   std::vector<std::string> classes_;
+  bool scaled_ = false;  // whether --scale had something to scale
 };
 
 }  // namespace
