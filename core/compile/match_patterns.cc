@@ -208,6 +208,11 @@ std::optional<LoweredNode> Replacement(const LoweredGraph& graph, const Candidat
   }
   std::vector<ValueId> inputs = match.inputs;
   inputs.resize(std::min(inputs.size(), op.inputs.size()));
+  // An input may be what an inner node yields, as scores that are their own mask.
+  for (const int n : match.nodes) {
+    const ValueId output = graph.nodes[n].outputs[0];
+    if (std::find(inputs.begin(), inputs.end(), output) != inputs.end()) return std::nullopt;
+  }
   const Operands operands(graph, inputs);
   const auto yields = InferNode(op, operands.Context(*attrs));
   if (!yields.ok() || yields->size() != 1 || (*yields)[0] != graph.types[root.outputs[0]]) {

@@ -163,6 +163,12 @@ std::vector<Case> Cases() {
              Product(Call("nn.Softmax", {Product(q, k, true)}, {{"axis", int64_t{2}}}), v)};
        },
        0, false},
+      {"scores that are their own mask", kQ, kK, kK,
+       [=](auto& q, auto& k, auto& v) {
+         const Value scores = Product(q, k, true);
+         return std::vector{Product(Softmax(scores * 0.5 + scores), v)};
+       },
+       0, false},
       {"a mask that makes more of the scores",
        {1, kHeads, kQueries, kSize},
        {1, kHeads, kKeys, kSize},
