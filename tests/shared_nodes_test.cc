@@ -77,6 +77,16 @@ std::vector<Node> Nodes() {
                       {"strides", std::vector<int64_t>{2, 2}}}) +
                 x[1];
        }},
+      {"transposed, images in groups that are fewer than threads",
+       {{2, 34, 14, 14}},
+       [](const Values& x) {
+         return Call("nn.ConvTranspose",
+                     {x[0], Constant(Numbers({34, 16, 5, 5}, 1)), Constant(Numbers({544}, 2))},
+                     {{"data_format", "channels_first"},
+                      {"kernel_layout", "IOHW"},
+                      {"groups", 34},
+                      {"padding", "same"}});
+       }},
       {"rows to normalise",
        {{5, 41, 100}, {100}, {100}},
        [](const Values& x) { return Call("nn.LayerNormalization", x); }},
