@@ -63,6 +63,13 @@ std::vector<Node> Nodes() {
        {{5, 33, 30, 30}, {1, 40, 14, 14}},
        conv({{"strides", std::vector<int64_t>{2, 2}}}, {40, 33, 4, 4})},
       {"one axis", {{1, 64, 2000}, {1, 48, 1994}}, conv({}, {48, 64, 7})},
+      {"a share of one channel, a function that only some loops apply",
+       {{1, 64, 40, 32}},
+       [](const Values& x) {
+         const Value y =
+             Call("nn.Conv", {x[0], Constant(Numbers({17, 64, 1, 9}, 1, 0.1f))}, ChannelsFirst({}));
+         return Call("math.Clip", {y}, {{"min", -0.5}, {"max", 0.5}});
+       }},
       {"computed weights",
        {{1, 32, 32, 32}, {72, 32, 5, 3}, {1, 72, 1, 1}},
        [](const Values& x) {

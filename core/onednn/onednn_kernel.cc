@@ -76,8 +76,8 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
     auto kernel = Guard([&]() -> absl::StatusOr<std::unique_ptr<Kernel>> {
       std::vector<Builder::Packing> packings;
       std::unique_ptr<PrimitiveKernel> result(new PrimitiveKernel(threads));
-      const int built = mode == Builder::Mode::kTrial ? 1 : parts;  // one is like the other
-      for (int p = 0; p < built; ++p) {
+      // All of them in a trial, too: a smaller one may want another primitive, which takes less.
+      for (int p = 0; p < parts; ++p) {
         Builder builder(context, mode);
         builder.part_ = {p, parts};
         builder.packings_ = &packings;

@@ -29,7 +29,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareFastOrExact(const OpDef& op,
                                                            const PrepareContext& context,
                                                            KernelChoice choice) {
   NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, PrepareFast(op, context, choice));
-  if (kernel != nullptr || !op.reference) return kernel;
+  if (kernel != nullptr || !op.reference || !context.post_ops.empty()) return kernel;
   const bool rounds =
       std::any_of(context.outputs.begin(), context.outputs.end(),
                   [](const TensorSpec& output) { return output.dtype == DType::kFloat32; });
@@ -58,6 +58,10 @@ absl::StatusOr<std::unique_ptr<Kernel>> ChooseKernel(const OpDef& op, const Prep
     };
     NOMO_ASSIGN_OR_RETURN(kernel, PrepareWidened(op, context, prepare_wide));
     if (kernel != nullptr) return kernel;
+  }
+  if (!context.post_ops.empty()) {
+    return absl::InternalError(
+        absl::StrCat("op ", op.name, " has no kernel that applies what was fused behind it"));
   }
   if (op.reference && KeepsWideSums(op, context)) {
     const auto prepare_reference = [&](const PrepareContext&) {
