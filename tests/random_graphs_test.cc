@@ -1,0 +1,386 @@
+// Graphs that are written at random, in every way to run them, against exact mode: the passes,
+// patterns, kernels, forms and the memory plan of the optimising compiler change no result.
+//
+// A few seconds' worth of them run by default. Others: NOMO_RANDOM_GRAPHS=BEGIN:END, the seeds.
+// Where a graph fails, what is left of it after shrinking is printed; one that runs alone is
+// printed as it is beforehand.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <iostream>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "gtest/gtest.h"
+#include "nomograph/core/run/session.h"
+#include "nomograph/serialization/model_io.h"
+#include "nomograph/tests/random_graphs/graph.h"
+#include "nomograph/tests/random_graphs/writer.h"
+
+namespace nomograph {
+namespace {
+
+using Tensors = std::vector<Tensor>;
+
+// What a difference may be, relative to the greatest magnitude of the output's exact values: some
+// hundred roundings of float32 (2^-24), which Winograd's algorithm takes for one convolution.
+constexpr double kRounding = 0x1p-16;
+// An output that is farther off is compared with what graphs yield whose numbers are disturbed by
+// no more than that at each node: how far they get from the exact ones tells how much the graph
+// makes of a difference, as where numbers cancel out or are divided by small ones. A fast run is
+// one such graph, so a few times the greatest of some samples bounds it; a wrong result is no
+// matter of digits and is farther away.
+constexpr int kSamples = 16;
+constexpr double kTimesSamples = 6;
+// Of outputs that are all smaller, the greatest magnitude is this: functions that vanish far from
+// 0, as GELU, are differences of numbers of the size of 1.
+constexpr double kLeastMagnitude = 0x1p-10;
+// bfloat16 has 8 bits of precision: this is half of the distance between 1 and the next number.
+constexpr double kHalfRounding = 0x1p-8;
+
+// Ops that weigh with 0 what the reference leaves out, and so yield more NaN, though none is lost.
+constexpr absl::string_view kOtherSums[] = {
+    "array.Resize", "math.Einsum", "nn.GRU", "nn.GroupNormalization", "nn.InstanceNormalization",
+    "nn.LSTM"};
+
+struct Range {
+  uint64_t begin = 0, end = 120;
+};
+
+Range Seeds() {
+  Range range;
+  if (const char* text = std::getenv("NOMO_RANDOM_GRAPHS")) {
+    const std::vector<std::string> ends = absl::StrSplit(text, ':');
+    if (ends.size() != 2 || !absl::SimpleAtoi(ends[0], &range.begin) ||
+        !absl::SimpleAtoi(ends[1], &range.end)) {
+      ADD_FAILURE() << "NOMO_RANDOM_GRAPHS: expected BEGIN:END, found " << text;
+    }
+  }
+  return range;
+}
+
+Tensors InputsOf(const RandomGraph& graph) {
+  Tensors inputs;
+  for (const int n : graph.Inputs()) inputs.push_back(graph.nodes[n].values[0]);
+  return inputs;
+}
+
+Tensors OutputsOf(const RandomGraph& graph) {
+  Tensors outputs;
+  for (const RandomGraph::Ref output : graph.outputs) outputs.push_back(graph.value(output));
+  return outputs;
+}
+
+absl::StatusOr<Tensors> RunModel(const absl::StatusOr<Model>& model, const Tensors& inputs,
+                                 SessionOptions options) {
+  if (!model.ok()) return model.status();
+  NOMO_ASSIGN_OR_RETURN(const auto session, Session::Create(*model, std::move(options)));
+  return session->Run(inputs);
+}
+
+double Greatest(const Tensor& tensor) {
+  double greatest = 0;
+  for (int64_t i = 0; i < tensor.num_elements(); ++i) {
+    if (std::isfinite(tensor.AsDouble(i)))
+      greatest = std::max(greatest, std::abs(tensor.AsDouble(i)));
+  }
+  return greatest;
+}
+
+// The greatest difference of two elements; infinite where one is a number and the other is not.
+double Distance(const Tensor& a, const Tensor& b) {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  if (a.type() != b.type()) return kInf;
+  double distance = 0;
+  for (int64_t i = 0; i < a.num_elements(); ++i) {
+    const double x = a.AsDouble(i), y = b.AsDouble(i);
+    if (x == y || (std::isnan(x) && std::isnan(y))) continue;
+    const double difference = std::abs(x - y);
+    distance = std::isnan(difference) ? kInf : std::max(distance, difference);
+  }
+  return distance;
+}
+
+// One graph in all ways to run it. Each way yields what is wrong with it, "" for nothing.
+class Check {
+ public:
+  explicit Check(const RandomGraph& graph)
+      : graph_(graph),
+        inputs_(InputsOf(graph)),
+        exact_(OutputsOf(graph)),
+        model_(BuildRandomModel(graph)) {}
+
+  struct Way {
+    std::string name;
+    std::string (Check::*run)();
+  };
+  static std::vector<Way> Ways() {
+    return {{"exact", &Check::Exact},
+            {"one thread, twice", &Check::OneThread},
+            {"several threads", &Check::SeveralThreads},
+            {"saved and loaded", &Check::Loaded},
+            {"batches of any size", &Check::Batches},
+            {"outputs one by one", &Check::OutputsAlone},
+            {"keeping NaN", &Check::Nan},
+            {"bfloat16", &Check::BFloat16}};
+  }
+
+ private:
+  std::string Exact() {
+    const auto found = RunModel(model_, inputs_, {.exact = true});
+    if (!found.ok()) return found.status().ToString();
+    for (size_t i = 0; i < exact_.size(); ++i) {
+      if (!((*found)[i] == exact_[i])) {
+        return absl::StrCat("output ", i, ": not what its nodes yield one by one; off by ",
+                            Distance((*found)[i], exact_[i]));
+      }
+    }
+    return "";
+  }
+
+  std::string OneThread() {
+    if (!model_.ok()) return model_.status().ToString();
+    const auto session = Session::Create(*model_, {.threads = 1});
+    if (!session.ok()) return session.status().ToString();
+    const Tensors before = Copies(inputs_);
+    const auto first = (*session)->Run(inputs_);
+    if (!first.ok()) return first.status().ToString();
+    const std::string wrong = Compare(*first, exact_, Precision::kFloat32);
+    if (!wrong.empty()) return wrong;
+    const Tensors kept = Copies(*first);
+    const auto second = (*session)->Run(inputs_);
+    if (!second.ok()) return second.status().ToString();
+    if (!Same(*second, kept)) return "the second run yields something else than the first";
+    if (!Same(*first, kept)) return "the second run changed what the first one yielded";
+    if (!Same(inputs_, before)) return "a run changed its inputs";
+    const auto bound = (*session)->Bind(inputs_);
+    if (!bound.ok()) return bound.status().ToString();
+    for (int run = 0; run < 2; ++run) {
+      if (const absl::Status status = (*bound)->Run(); !status.ok()) return status.ToString();
+      if (!Same((*bound)->results(), kept)) return "a bound run yields something else";
+    }
+    return Same(inputs_, before) ? "" : "a bound run changed its inputs";
+  }
+
+  std::string SeveralThreads() {
+    const auto model = BuildRandomModel(graph_, {.with_ballast = true});
+    Tensors inputs = inputs_;
+    inputs.push_back(Ballast());
+    for (const int threads : {2, 3, 7}) {
+      auto found = RunModel(model, inputs, {.threads = threads});
+      if (!found.ok()) return found.status().ToString();
+      found->pop_back();
+      const std::string wrong = Compare(*found, exact_, Precision::kFloat32);
+      if (!wrong.empty()) return absl::StrCat(threads, " threads: ", wrong);
+    }
+    return "";
+  }
+
+  std::string Loaded() {
+    if (!model_.ok()) return model_.status().ToString();
+    const auto bytes = SaveToString(*model_);
+    if (!bytes.ok()) return bytes.status().ToString();
+    const auto found = RunModel(LoadFromBytes(*bytes, nullptr), inputs_, {.threads = 1});
+    if (!found.ok()) return found.status().ToString();
+    return Compare(*found, exact_, Precision::kFloat32);
+  }
+
+  // One session for all sizes of the batch: all rows, each row alone, all rows again.
+  std::string Batches() {
+    const auto model = BuildRandomModel(graph_, {.symbolic_batch = true});
+    if (!model.ok()) return model.status().ToString();
+    const auto session = Session::Create(*model, {.threads = 1});
+    if (!session.ok()) return session.status().ToString();
+    const auto all = (*session)->Run(inputs_);
+    if (!all.ok()) return all.status().ToString();
+    std::string wrong = Compare(*all, exact_, Precision::kFloat32);
+    if (!wrong.empty()) return wrong;
+    const std::vector<int> nodes = graph_.Inputs();
+    int64_t rows = 0;
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      if (graph_.nodes[nodes[i]].batched) rows = inputs_[i].shape()[0];
+    }
+    for (int64_t row = 0; rows > 1 && row < rows; ++row) {
+      Tensors alone, expected;
+      for (size_t i = 0; i < nodes.size(); ++i) {
+        const bool batched = graph_.nodes[nodes[i]].batched;
+        alone.push_back(batched ? inputs_[i].Rows(row, row + 1) : inputs_[i]);
+      }
+      for (size_t i = 0; i < exact_.size(); ++i) {
+        const bool batched = graph_.nodes[graph_.outputs[i].node].batched;
+        expected.push_back(batched ? exact_[i].Rows(row, row + 1) : exact_[i]);
+      }
+      const auto found = (*session)->Run(alone);
+      if (!found.ok()) return absl::StrCat("row ", row, ": ", found.status().ToString());
+      wrong = Compare(*found, expected, Precision::kFloat32);
+      if (!wrong.empty()) return absl::StrCat("row ", row, ": ", wrong);
+    }
+    const auto again = (*session)->Run(inputs_);
+    if (!again.ok()) return again.status().ToString();
+    return Same(*again, *all) ? "" : "all rows yield something else after single ones";
+  }
+
+  std::string OutputsAlone() {
+    if (!model_.ok()) return model_.status().ToString();
+    if (exact_.size() < 2) return "";
+    const auto session = Session::Create(*model_, {.threads = 1});
+    if (!session.ok()) return session.status().ToString();
+    for (size_t i = 0; i < exact_.size(); ++i) {
+      const std::string& name = model_->graph.values[model_->graph.outputs[i]].name;
+      const auto found = (*session)->Run(inputs_, {.outputs = {name}});
+      if (!found.ok()) return absl::StrCat(name, ": ", found.status().ToString());
+      if (found->size() != 1) return "not one output";
+      const std::string wrong = CompareOne(i, (*found)[0], exact_[i], Precision::kFloat32);
+      if (!wrong.empty()) return wrong;
+    }
+    return "";
+  }
+
+  // A NaN in the inputs is where exact mode has it.
+  std::string Nan() {
+    RandomGraph special = graph_;
+    for (const int n : special.Inputs()) {
+      Tensor& input = special.nodes[n].values[0];
+      if (input.dtype() != DType::kFloat32) continue;
+      input = input.Clone();
+      input.mutable_data<float>()[input.num_elements() / 2] =
+          std::numeric_limits<float>::quiet_NaN();
+    }
+    const auto expected = RunModel(model_, InputsOf(special), {.exact = true});
+    const auto found = RunModel(model_, InputsOf(special), {.threads = 1});
+    if (!expected.ok()) return expected.status().ToString();
+    if (!found.ok()) return found.status().ToString();
+    const bool other_sums = absl::c_any_of(graph_.nodes, [](const RandomGraph::Node& node) {
+      return absl::c_linear_search(kOtherSums, node.op);
+    });
+    for (size_t i = 0; i < expected->size(); ++i) {
+      if (!kFloats.Contains((*expected)[i].dtype())) continue;
+      for (int64_t k = 0; k < (*expected)[i].num_elements(); ++k) {
+        const bool was = std::isnan((*expected)[i].AsDouble(k));
+        const bool is = std::isnan((*found)[i].AsDouble(k));
+        if (was == is || (is && other_sums)) continue;
+        return absl::StrCat("output ", i, ", element ", k, ": a NaN is ", was ? "lost" : "found");
+      }
+    }
+    return "";
+  }
+
+  std::string BFloat16() {
+    const auto found = RunModel(model_, inputs_, {.precision = Precision::kBFloat16, .threads = 1});
+    if (!found.ok()) return found.status().ToString();
+    return Compare(*found, exact_, Precision::kBFloat16);
+  }
+
+  static Tensors Copies(const Tensors& tensors) {
+    Tensors copies;
+    for (const Tensor& tensor : tensors) copies.push_back(tensor.Clone());
+    return copies;
+  }
+
+  static bool Same(absl::Span<const Tensor> a, absl::Span<const Tensor> b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  }
+
+  std::string Compare(const Tensors& found, const Tensors& expected, Precision precision) {
+    if (found.size() != expected.size()) return "another number of outputs";
+    for (size_t i = 0; i < found.size(); ++i) {
+      std::string wrong = CompareOne(i, found[i], expected[i], precision);
+      if (!wrong.empty()) return wrong;
+    }
+    return "";
+  }
+
+  std::string CompareOne(size_t i, const Tensor& found, const Tensor& expected,
+                         Precision precision) {
+    if (found.type() != expected.type()) {
+      return absl::StrCat("output ", i, ": expected ", expected.type().ToString(), ", found ",
+                          found.type().ToString());
+    }
+    const double distance = Distance(found, expected);
+    double most = kRounding * std::max(Greatest(exact_[i]), kLeastMagnitude);
+    if (distance <= most) return "";
+    most = std::max(most, kTimesSamples * Spread(i, precision));
+    if (distance <= most) return "";
+    return absl::StrCat("output ", i, ": off by ", distance, ", expected at most ", most,
+                        ", where the greatest magnitude is ", Greatest(exact_[i]));
+  }
+
+  // How far output `i` of disturbed graphs is from the exact one.
+  double Spread(size_t i, Precision precision) {
+    std::vector<double>& spread = spread_[precision == Precision::kBFloat16];
+    if (!spread.empty()) return spread[i];
+    spread.resize(exact_.size(), 0);
+    for (uint64_t seed = 1; seed <= kSamples; ++seed) {
+      const Disturbance disturbance{
+          .seed = seed,
+          .of_results = kRounding / 2,
+          .of_factors = precision == Precision::kBFloat16 ? kHalfRounding : 0};
+      const auto disturbed = RunModel(BuildRandomModel(graph_, {.disturbance = disturbance}),
+                                      inputs_, {.exact = true});
+      if (!disturbed.ok()) {
+        ADD_FAILURE() << disturbed.status();
+        return 0;
+      }
+      for (size_t k = 0; k < exact_.size(); ++k) {
+        const double distance = Distance((*disturbed)[k], exact_[k]);
+        if (std::isfinite(distance)) spread[k] = std::max(spread[k], distance);
+      }
+    }
+    return spread[i];
+  }
+
+  const RandomGraph& graph_;
+  const Tensors inputs_, exact_;
+  const absl::StatusOr<Model> model_;
+  std::vector<double> spread_[2];
+};
+
+// What the program of a graph is, for the one who looks for the fault.
+std::string Listing(const RandomGraph& graph) {
+  const auto model = BuildRandomModel(graph);
+  if (!model.ok()) return model.status().ToString();
+  const auto session = Session::Create(*model, {.threads = 1});
+  if (!session.ok()) return session.status().ToString();
+  NamedTensors inputs;
+  const Tensors values = InputsOf(graph);
+  for (size_t i = 0; i < values.size(); ++i) {
+    inputs[model->graph.values[model->graph.inputs[i]].name] = values[i];
+  }
+  const auto program = (*session)->ProgramFor(inputs);
+  return program.ok() ? (*program)->ToString() : program.status().ToString();
+}
+
+TEST(RandomGraphs, YieldTheSameInEveryWay) {
+  const Range seeds = Seeds();
+  for (uint64_t seed = seeds.begin; seed < seeds.end; ++seed) {
+    const RandomGraph graph = WriteRandomGraph(seed);
+    // What ends the process is not shrunk.
+    if (seeds.end - seeds.begin == 1) std::cout << graph.ToString() << Listing(graph) << std::flush;
+    Check check(graph);
+    for (const Check::Way& way : Check::Ways()) {
+      const std::string wrong = (check.*way.run)();
+      if (wrong.empty()) continue;
+      const RandomGraph small = Shrink(graph, [&](const RandomGraph& candidate) {
+        Check smaller(candidate);
+        return !(smaller.*way.run)().empty();
+      });
+      Check smaller(small);
+      ADD_FAILURE() << "seed " << seed << ", " << way.name << ": " << wrong
+                    << "\nWhat is left of it: " << (smaller.*way.run)() << "\n"
+                    << small.ToString() << "Its program:\n"
+                    << Listing(small);
+      break;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nomograph
