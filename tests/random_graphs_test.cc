@@ -40,6 +40,8 @@ constexpr double kRounding = 0x1p-16;
 // matter of digits and is farther away.
 constexpr int kSamples = 16;
 constexpr double kTimesSamples = 6;
+// Sums of float32 are those of terms that are off by a few roundings.
+constexpr double kInputRounding = 0x1p-22;
 // Of outputs that are all smaller, the greatest magnitude is this: functions that vanish far from
 // 0, as GELU, are differences of numbers of the size of 1.
 constexpr double kLeastMagnitude = 0x1p-10;
@@ -322,6 +324,7 @@ class Check {
       const Disturbance disturbance{
           .seed = seed,
           .of_results = kRounding / 2,
+          .of_inputs = kInputRounding,
           .of_factors = precision == Precision::kBFloat16 ? kHalfRounding : 0};
       const auto disturbed = RunModel(BuildRandomModel(graph_, {.disturbance = disturbance}),
                                       inputs_, {.exact = true});

@@ -215,13 +215,16 @@ absl::StatusOr<Model> BuildRandomModel(const RandomGraph& graph,
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const RandomGraph::Node& node = graph.nodes[n];
     if (node.is_leaf()) continue;
-    const bool rounds = MayRound(node.op);
+    const Disturbance& disturbance = options.disturbance;
+    const double part = MayRound(node.op) ? std::max(disturbance.of_factors, disturbance.of_inputs)
+                                          : disturbance.of_inputs;
     std::vector<Value> arguments;
     for (const Ref input : node.inputs) {
       arguments.push_back(input.node < 0 ? Value() : values[input.node][input.output]);
-      if (disturbs && rounds && input.node >= 0 && graph.value(input).dtype() == DType::kFloat32) {
-        arguments.back() = Disturbed(arguments.back(), graph.value(input).shape(),
-                                     options.disturbance.of_factors, 0, numbers);
+      if (disturbs && !node.same_bits && input.node >= 0 &&
+          graph.value(input).dtype() == DType::kFloat32) {
+        arguments.back() =
+            Disturbed(arguments.back(), graph.value(input).shape(), part, 0, numbers);
       }
     }
     values[n] = CallMulti(
@@ -230,7 +233,7 @@ absl::StatusOr<Model> BuildRandomModel(const RandomGraph& graph,
     for (size_t k = 0; k < node.values.size(); ++k) {
       const Tensor& value = node.values[k];
       if (!disturbs || node.same_bits || value.dtype() != DType::kFloat32) continue;
-      values[n][k] = Disturbed(values[n][k], value.shape(), options.disturbance.of_results,
+      values[n][k] = Disturbed(values[n][k], value.shape(), disturbance.of_results,
                                GreatestMagnitude(value), numbers);
     }
   }

@@ -77,7 +77,8 @@ struct Disturbance {
   uint64_t seed = 0;      // 0: not at all
   double of_results = 0;  // of what a node of floating-point numbers yields: by so much of its
                           // greatest magnitude
-  // Of what a product reads, or what may go into its weights: by so much of each element.
+  double of_inputs = 0;   // of what it reads: by so much of each element
+  // The same for what products read, and what may go into their weights.
   double of_factors = 0;
 };
 
