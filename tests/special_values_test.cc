@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/build/value.h"
+#include "nomograph/core/numeric/testing/numbers.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
@@ -189,6 +190,32 @@ TEST_P(SpecialValues, StayWhatTheyAreBeforeWhatFuses) {
     SCOPED_TRACE(example.name);
     for (const OpDef* behind : OpsThatFuse()) ExpectAlike(op(), example, behind);
   }
+}
+
+// Loops of whole vectors compute more channels than these: what is left there from before is no
+// NaN that is lost, for which the run would be repeated with other kernels, and other digits.
+TEST(ManyLanes, HoldNoNanThatIsLost) {
+  const auto input = [](PartialShape shape) { return InputValue({DType::kFloat32, shape}); };
+  const Value x = input({1, 3, 7, 7}), row = input({1, 2, 1, 17});
+  const Value depthwise =
+      Call("nn.Relu",
+           {Call("nn.Conv", {x, Constant(Numbers({3, 3, 1, 7}, 5)), Constant(Numbers({7}, 6))},
+                 {{"groups", 7}, {"padding", "same_lower"}})});
+  const Value conv = Call(
+      "nn.Conv", {depthwise, Constant(Numbers({24, 7, 3, 3}, 7))},
+      {{"dilations", std::vector<int64_t>{1, 2}}, {"kernel_layout", "OIHW"}, {"padding", "same"}});
+  // Its comparisons leave masks in registers, and the product has other digits where it is
+  // repeated.
+  const Value product =
+      Call("nn.Sigmoid", {Call("math.MatMul", {row, Constant(Numbers({2, 17, 1}, 1))})});
+  const auto model = BuildModel({x, row}, {product, Call("nn.Softplus", {conv})});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto session = Session::Create(*model, {.threads = 1});
+  ASSERT_TRUE(session.ok()) << session.status();
+  const std::vector<Tensor> inputs = {Numbers({1, 3, 7, 7}, 4), Numbers({1, 2, 1, 17}, 3)};
+  const auto first = (*session)->Run(inputs), second = (*session)->Run(inputs);
+  ASSERT_TRUE(first.ok() && second.ok()) << first.status() << second.status();
+  EXPECT_EQ(*first, *second);
 }
 
 std::string TestName(const testing::TestParamInfo<const OpDef*>& info) {

@@ -1,4 +1,5 @@
 // nn.Conv: convolution over 1 to 3 spatial axes, grouped and depthwise too.
+#include "absl/strings/match.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/math/bfloat16_kernel.h"
@@ -167,6 +168,16 @@ std::optional<Attributes> ConvWithPadding(const InferContext& node, const Paddin
   return WithPadding(node.attrs(), *window, padding);
 }
 
+// Whether the loop computes more channels than there are with what was in a register before. They
+// are not stored, but where that is a NaN, a minimum or maximum behind the loop raises the flag
+// that tells of a lost one (core/op/keep_nan.h), and the run is repeated.
+bool ComputesStaleLanes(const dnnl::convolution_forward::primitive_desc& pd) {
+  constexpr int64_t kLanes = 8, kHalf = 4;  // of a vector that is loaded in parts
+  const onednn::Desc src = pd.src_desc();
+  return absl::StrContains(pd.impl_info_str(), "jit_dw:avx2") && onednn::LiesInRows(src) &&
+         onednn::DimsOf(src)[1] % kLanes > kHalf;
+}
+
 bool BuildConv(onednn::Builder& b) {
   const PrepareContext& context = b.context();
   if (!onednn::MultipliesInputs(context)) return false;
@@ -179,9 +190,13 @@ bool BuildConv(onednn::Builder& b) {
       b, tensors,
       [&](const onednn::Desc& src, const onednn::Desc& weights, const onednn::Desc& bias,
           const onednn::Desc& dst, const dnnl::primitive_attr& attr) {
-        return onednn::Describe<dnnl::convolution_forward>(
+        auto pd = onednn::Describe<dnnl::convolution_forward>(
             attr, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src,
             weights, bias, dst, dims.strides, dims.dilations, dims.pads_begin, dims.pads_end);
+        if (attr.get_post_ops().len() > 0 && ComputesStaleLanes(pd)) {
+          throw dnnl::error(dnnl_unimplemented, "a NaN would seem to be lost");
+        }
+        return pd;
       },
       [&] { return !FastPacked(DescribeOtherwise).takes_post_ops(context).value_or(false); });
 }
