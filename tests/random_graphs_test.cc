@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <iostream>
 #include <limits>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,8 +47,8 @@ constexpr double kInputRounding = 0x1p-22;
 // Of outputs that are all smaller, the greatest magnitude is this: functions that vanish far from
 // 0, as GELU, are differences of numbers of the size of 1.
 constexpr double kLeastMagnitude = 0x1p-10;
-// bfloat16 has 8 bits of precision: this is half of the distance between 1 and the next number.
-constexpr double kHalfRounding = 0x1p-8;
+// Half of the distance between 1 and the next number.
+constexpr double kBFloat16Rounding = 0x1p-8, kFloat16Rounding = 0x1p-11;
 
 // Ops that weigh with 0 what the reference leaves out, and so yield more NaN, though none is lost.
 constexpr absl::string_view kOtherSums[] = {
@@ -111,6 +113,25 @@ double Distance(const Tensor& a, const Tensor& b) {
   return distance;
 }
 
+// What is rounded beside sums of float32: what products read, or all between nodes.
+enum class Rounded { kSums, kFactors, kFloat16, kBFloat16 };
+
+// The graph with numbers that `dtype` has in its leaves. None where it names types.
+std::optional<RandomGraph> WithNumbersOf(RandomGraph graph, DType dtype) {
+  constexpr float kMost = 6e4f;  // of float16
+  for (RandomGraph::Node& node : graph.nodes) {
+    if (node.op == "array.Cast") return std::nullopt;
+    if (!node.is_leaf() || node.values[0].dtype() != DType::kFloat32) continue;
+    node.values[0] = node.values[0].Clone();
+    for (float& value : node.values[0].mutable_data<float>()) {
+      value = std::min(std::max(value, -kMost), kMost);
+    }
+    node.values[0] = node.values[0].Cast(dtype).Cast(DType::kFloat32);
+  }
+  if (!graph.Evaluate().ok()) return std::nullopt;
+  return graph;
+}
+
 // One graph in all ways to run it. Each way yields what is wrong with it, "" for nothing.
 class Check {
  public:
@@ -132,7 +153,9 @@ class Check {
             {"batches of any size", &Check::Batches},
             {"outputs one by one", &Check::OutputsAlone},
             {"keeping NaN", &Check::Nan},
-            {"bfloat16", &Check::BFloat16}};
+            {"products in bfloat16", &Check::BFloat16},
+            {"a model of float16", &Check::ModelOfFloat16},
+            {"a model of bfloat16", &Check::ModelOfBFloat16}};
   }
 
  private:
@@ -155,12 +178,15 @@ class Check {
     const Tensors before = Copies(inputs_);
     const auto first = (*session)->Run(inputs_);
     if (!first.ok()) return first.status().ToString();
-    const std::string wrong = Compare(*first, exact_, Precision::kFloat32);
+    const std::string wrong = Compare(*first, exact_, Rounded::kSums);
     if (!wrong.empty()) return wrong;
     const Tensors kept = Copies(*first);
     const auto second = (*session)->Run(inputs_);
     if (!second.ok()) return second.status().ToString();
-    if (!Same(*second, kept)) return "the second run yields something else than the first";
+    if (!Same(*second, kept)) {
+      return absl::StrCat("the second run yields something else than the first: ",
+                          Differences(*second, kept));
+    }
     if (!Same(*first, kept)) return "the second run changed what the first one yielded";
     if (!Same(inputs_, before)) return "a run changed its inputs";
     const auto bound = (*session)->Bind(inputs_);
@@ -180,7 +206,7 @@ class Check {
       auto found = RunModel(model, inputs, {.threads = threads});
       if (!found.ok()) return found.status().ToString();
       found->pop_back();
-      const std::string wrong = Compare(*found, exact_, Precision::kFloat32);
+      const std::string wrong = Compare(*found, exact_, Rounded::kSums);
       if (!wrong.empty()) return absl::StrCat(threads, " threads: ", wrong);
     }
     return "";
@@ -192,7 +218,7 @@ class Check {
     if (!bytes.ok()) return bytes.status().ToString();
     const auto found = RunModel(LoadFromBytes(*bytes, nullptr), inputs_, {.threads = 1});
     if (!found.ok()) return found.status().ToString();
-    return Compare(*found, exact_, Precision::kFloat32);
+    return Compare(*found, exact_, Rounded::kSums);
   }
 
   // One session for all sizes of the batch: all rows, each row alone, all rows again.
@@ -203,7 +229,7 @@ class Check {
     if (!session.ok()) return session.status().ToString();
     const auto all = (*session)->Run(inputs_);
     if (!all.ok()) return all.status().ToString();
-    std::string wrong = Compare(*all, exact_, Precision::kFloat32);
+    std::string wrong = Compare(*all, exact_, Rounded::kSums);
     if (!wrong.empty()) return wrong;
     const std::vector<int> nodes = graph_.Inputs();
     int64_t rows = 0;
@@ -222,7 +248,7 @@ class Check {
       }
       const auto found = (*session)->Run(alone);
       if (!found.ok()) return absl::StrCat("row ", row, ": ", found.status().ToString());
-      wrong = Compare(*found, expected, Precision::kFloat32);
+      wrong = Compare(*found, expected, Rounded::kSums);
       if (!wrong.empty()) return absl::StrCat("row ", row, ": ", wrong);
     }
     const auto again = (*session)->Run(inputs_);
@@ -240,7 +266,7 @@ class Check {
       const auto found = (*session)->Run(inputs_, {.outputs = {name}});
       if (!found.ok()) return absl::StrCat(name, ": ", found.status().ToString());
       if (found->size() != 1) return "not one output";
-      const std::string wrong = CompareOne(i, (*found)[0], exact_[i], Precision::kFloat32);
+      const std::string wrong = CompareOne(i, (*found)[0], exact_[i], Rounded::kSums);
       if (!wrong.empty()) return wrong;
     }
     return "";
@@ -278,7 +304,33 @@ class Check {
   std::string BFloat16() {
     const auto found = RunModel(model_, inputs_, {.precision = Precision::kBFloat16, .threads = 1});
     if (!found.ok()) return found.status().ToString();
-    return Compare(*found, exact_, Precision::kBFloat16);
+    return Compare(*found, exact_, Rounded::kFactors);
+  }
+
+  std::string ModelOfFloat16() { return ModelOf(DType::kFloat16, Rounded::kFloat16); }
+  std::string ModelOfBFloat16() { return ModelOf(DType::kBFloat16, Rounded::kBFloat16); }
+
+  // As near to the graph in float32 as numbers of 16 bits between its nodes are.
+  std::string ModelOf(DType dtype, Rounded rounded) {
+    const std::optional<RandomGraph> graph = WithNumbersOf(graph_, dtype);
+    if (!graph) return "";
+    const auto model = BuildRandomModel(*graph, {.floats = dtype});
+    if (!model.ok()) return "";  // an op that takes no such numbers
+    Check in_float32(*graph);
+    Tensors inputs = in_float32.inputs_;
+    for (Tensor& input : inputs) {
+      if (input.dtype() == DType::kFloat32) input = input.Cast(dtype);
+    }
+    for (const bool exact : {true, false}) {
+      auto found = RunModel(model, inputs, {.exact = exact, .threads = 1});
+      if (!found.ok()) return found.status().ToString();
+      for (Tensor& tensor : *found) {
+        if (tensor.dtype() == dtype) tensor = tensor.Cast(DType::kFloat32);
+      }
+      const std::string wrong = in_float32.Compare(*found, in_float32.exact_, rounded);
+      if (!wrong.empty()) return absl::StrCat(exact ? "exact: " : "fast: ", wrong);
+    }
+    return "";
   }
 
   static Tensors Copies(const Tensors& tensors) {
@@ -291,41 +343,54 @@ class Check {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
   }
 
-  std::string Compare(const Tensors& found, const Tensors& expected, Precision precision) {
+  static std::string Differences(absl::Span<const Tensor> a, absl::Span<const Tensor> b) {
+    std::string text;
+    for (size_t i = 0; i < a.size(); ++i) {
+      if (a[i] == b[i]) continue;
+      absl::StrAppend(&text, text.empty() ? "" : ", ", "output ", i, " by ", Distance(a[i], b[i]));
+    }
+    return text;
+  }
+
+  std::string Compare(const Tensors& found, const Tensors& expected, Rounded rounded) {
     if (found.size() != expected.size()) return "another number of outputs";
     for (size_t i = 0; i < found.size(); ++i) {
-      std::string wrong = CompareOne(i, found[i], expected[i], precision);
+      std::string wrong = CompareOne(i, found[i], expected[i], rounded);
       if (!wrong.empty()) return wrong;
     }
     return "";
   }
 
-  std::string CompareOne(size_t i, const Tensor& found, const Tensor& expected,
-                         Precision precision) {
+  std::string CompareOne(size_t i, const Tensor& found, const Tensor& expected, Rounded rounded) {
     if (found.type() != expected.type()) {
       return absl::StrCat("output ", i, ": expected ", expected.type().ToString(), ", found ",
                           found.type().ToString());
     }
     const double distance = Distance(found, expected);
-    double most = kRounding * std::max(Greatest(exact_[i]), kLeastMagnitude);
+    const double rounding = rounded == Rounded::kFloat16    ? kFloat16Rounding
+                            : rounded == Rounded::kBFloat16 ? kBFloat16Rounding
+                                                            : kRounding;
+    double most = rounding * std::max(Greatest(exact_[i]), kLeastMagnitude);
     if (distance <= most) return "";
-    most = std::max(most, kTimesSamples * Spread(i, precision));
+    most = std::max(most, kTimesSamples * Spread(i, rounded));
     if (distance <= most) return "";
     return absl::StrCat("output ", i, ": off by ", distance, ", expected at most ", most,
                         ", where the greatest magnitude is ", Greatest(exact_[i]));
   }
 
   // How far output `i` of disturbed graphs is from the exact one.
-  double Spread(size_t i, Precision precision) {
-    std::vector<double>& spread = spread_[precision == Precision::kBFloat16];
+  double Spread(size_t i, Rounded rounded) {
+    std::vector<double>& spread = spread_[rounded];
     if (!spread.empty()) return spread[i];
     spread.resize(exact_.size(), 0);
     for (uint64_t seed = 1; seed <= kSamples; ++seed) {
       const Disturbance disturbance{
           .seed = seed,
           .of_results = kRounding / 2,
-          .of_inputs = kInputRounding,
-          .of_factors = precision == Precision::kBFloat16 ? kHalfRounding : 0};
+          .of_inputs = rounded == Rounded::kFloat16    ? kFloat16Rounding
+                       : rounded == Rounded::kBFloat16 ? kBFloat16Rounding
+                                                       : kInputRounding,
+          .of_factors = rounded == Rounded::kFactors ? kBFloat16Rounding : 0};
       const auto disturbed = RunModel(BuildRandomModel(graph_, {.disturbance = disturbance}),
                                       inputs_, {.exact = true});
       if (!disturbed.ok()) {
@@ -343,7 +408,7 @@ class Check {
   const RandomGraph& graph_;
   const Tensors inputs_, exact_;
   const absl::StatusOr<Model> model_;
-  std::vector<double> spread_[2];
+  std::map<Rounded, std::vector<double>> spread_;
 };
 
 // What the program of a graph is, for the one who looks for the fault.

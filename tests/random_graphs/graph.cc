@@ -202,11 +202,14 @@ absl::StatusOr<Model> BuildRandomModel(const RandomGraph& graph,
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const RandomGraph::Node& node = graph.nodes[n];
     if (!node.is_leaf()) continue;
+    const Tensor& given = node.values[0];
+    const bool same = given.dtype() != DType::kFloat32 || options.floats == DType::kFloat32;
+    const Tensor value = same ? given : given.Cast(options.floats);
     if (!node.is_input) {
-      values[n] = {Constant(node.values[0])};
+      values[n] = {Constant(value)};
       continue;
     }
-    TensorType type = node.values[0].type();
+    TensorType type = value.type();
     if (options.symbolic_batch && node.batched) type.shape[0] = Dim::Symbol("batch");
     inputs.push_back(InputValue(std::move(type), absl::StrCat("in", inputs.size())));
     values[n] = {inputs.back()};
@@ -221,11 +224,13 @@ absl::StatusOr<Model> BuildRandomModel(const RandomGraph& graph,
     std::vector<Value> arguments;
     for (const Ref input : node.inputs) {
       arguments.push_back(input.node < 0 ? Value() : values[input.node][input.output]);
-      if (disturbs && !node.same_bits && input.node >= 0 &&
-          graph.value(input).dtype() == DType::kFloat32) {
-        arguments.back() =
-            Disturbed(arguments.back(), graph.value(input).shape(), part, 0, numbers);
-      }
+      if (!disturbs || node.same_bits || input.node < 0) continue;
+      const Tensor& value = graph.value(input);
+      // A number is one, as an exponent, of which another would be another function.
+      const bool is_number = graph.nodes[input.node].is_leaf() &&
+                             !graph.nodes[input.node].is_input && value.num_elements() == 1;
+      if (value.dtype() != DType::kFloat32 || is_number) continue;
+      arguments.back() = Disturbed(arguments.back(), value.shape(), part, 0, numbers);
     }
     values[n] = CallMulti(
         node.op, std::move(arguments), node.attrs,

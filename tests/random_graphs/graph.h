@@ -88,6 +88,9 @@ struct RandomModelOptions {
   // threads.
   bool with_ballast = false;
   Disturbance disturbance = {};
+  // In which numbers the model has what the graph has in float32: 16-bit ones, too. Nodes that
+  // name a type are left as they are.
+  DType floats = DType::kFloat32;
 };
 
 absl::StatusOr<Model> BuildRandomModel(const RandomGraph& graph,
