@@ -219,15 +219,16 @@ absl::StatusOr<Model> BuildRandomModel(const RandomGraph& graph,
     const RandomGraph::Node& node = graph.nodes[n];
     if (node.is_leaf()) continue;
     const Disturbance& disturbance = options.disturbance;
-    const double part = MayRound(node.op) ? std::max(disturbance.of_factors, disturbance.of_inputs)
-                                          : disturbance.of_inputs;
+    const bool rounds = MayRound(node.op);
+    const double part =
+        rounds ? std::max(disturbance.of_factors, disturbance.of_inputs) : disturbance.of_inputs;
     std::vector<Value> arguments;
     for (const Ref input : node.inputs) {
       arguments.push_back(input.node < 0 ? Value() : values[input.node][input.output]);
       if (!disturbs || node.same_bits || input.node < 0) continue;
       const Tensor& value = graph.value(input);
-      // A number is one, as an exponent, of which another would be another function.
-      const bool is_number = graph.nodes[input.node].is_leaf() &&
+      // A number may be one, as an exponent, of which another would be another function.
+      const bool is_number = !rounds && graph.nodes[input.node].is_leaf() &&
                              !graph.nodes[input.node].is_input && value.num_elements() == 1;
       if (value.dtype() != DType::kFloat32 || is_number) continue;
       arguments.back() = Disturbed(arguments.back(), value.shape(), part, 0, numbers);
