@@ -5,7 +5,6 @@
 // Where a graph fails, what is left of it after shrinking is printed; one that runs alone is
 // printed as it is beforehand.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
