@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <numeric>
 
-#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "nomograph/core/vector/row_product.h"
 #include "nomograph/core/vector/vector_steps.h"
@@ -20,49 +19,63 @@ namespace nomograph {
 namespace HWY_NAMESPACE {
 
 // So many columns are computed side by side where a column's elements lie together.
-constexpr int64_t kDots = 4;
+constexpr int64_t kDots = 8;
 // So many, where a row's do: they stay in the first cache while the rows go by, kRowsAtOnce of them
 // at a time, which several rows of the product read from that cache.
-constexpr int64_t kBlockOfColumns = 1024, kBlockOfOneRow = 2048, kRowsAtOnce = 4;
+constexpr int64_t kBlockOfColumns = 512, kBlockOfOneRow = 2048, kRowsAtOnce = 8;
 // The rows of a large matrix are summed in so many chunks.
 constexpr int kChunksOfRows = 4;
 // Elements of a line of the cache.
 constexpr int64_t kLine = 16;
 
+// add(0), add(kLine), … for lines of `count` elements of each of kRows rows, which lie `stride`
+// apart. Meanwhile the rows at `next` are fetched, one behind the other: from memory that is read
+// from one end to the other processors yield up to twice as much as from several places at once.
+// Returns how many elements that were; the last ones are left.
+template <int64_t kRows, typename F>
+HWY_INLINE int64_t WhileFetching(const float* next, int64_t stride, int64_t count, F add) {
+  const int64_t part = count / (kRows * kLine) * kLine;
+  int64_t i = 0;
+  for (int64_t row = 0; row < kRows; ++row, next += stride) {
+    const float* line = next;
+    for (const int64_t end = i + part; i < end; i += kLine) {
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < kRows; ++r, line += kLine) __builtin_prefetch(line, 0, 2);
+      add(i);
+    }
+  }
+  return i;
+}
+
 // The sums of products of row x with columns [column, column + kCount), whose elements lie
-// together.
+// together. Those behind them are fetched, if there are so many.
 template <int64_t kCount>
 void Dots(const RowProduct& p, const float* HWY_RESTRICT x, int64_t column, float* out) {
   const D d;
-  const int64_t terms = p.matrix.rows;
-  const float* const from = p.matrix.data + column * p.matrix.column_stride;
-  V even[kCount], odd[kCount];
-#pragma GCC unroll 4
-  for (int64_t c = 0; c < kCount; ++c) even[c] = odd[c] = hn::Zero(d);
+  const int64_t terms = p.matrix.rows, stride = p.matrix.column_stride;
+  const float* const from = p.matrix.data + column * stride;
+  V sums[kCount];
+#pragma GCC unroll 8
+  for (int64_t c = 0; c < kCount; ++c) sums[c] = hn::Zero(d);
+  const auto add = [&](int64_t t) HWY_ATTR {
+    const V part = hn::LoadU(d, x + t);
+#pragma GCC unroll 8
+    for (int64_t c = 0; c < kCount; ++c) {
+      sums[c] = hn::MulAdd(part, hn::LoadU(d, from + c * stride + t), sums[c]);
+    }
+  };
   int64_t t = 0;
-  for (; t + 2 * kLanes <= terms; t += 2 * kLanes) {
-    const V x0 = hn::LoadU(d, x + t), x1 = hn::LoadU(d, x + t + kLanes);
+  if (kCount > 1 && column + 2 * kCount <= p.matrix.columns) {
+    t = WhileFetching<kCount>(from + kCount * stride, stride, terms, [&](int64_t first) HWY_ATTR {
 #pragma GCC unroll 4
-    for (int64_t c = 0; c < kCount; ++c) {
-      const float* const w = from + c * p.matrix.column_stride + t;
-      even[c] = hn::MulAdd(x0, hn::LoadU(d, w), even[c]);
-      odd[c] = hn::MulAdd(x1, hn::LoadU(d, w + kLanes), odd[c]);
-    }
+      for (int64_t v = 0; v < kLine; v += kLanes) add(first + v);
+    });
   }
-  if (t + kLanes <= terms) {
-    const V x0 = hn::LoadU(d, x + t);
-#pragma GCC unroll 4
-    for (int64_t c = 0; c < kCount; ++c) {
-      const float* const w = from + c * p.matrix.column_stride + t;
-      even[c] = hn::MulAdd(x0, hn::LoadU(d, w), even[c]);
-    }
-    t += kLanes;
-  }
-#pragma GCC unroll 4
+  for (; t + kLanes <= terms; t += kLanes) add(t);
+#pragma GCC unroll 8
   for (int64_t c = 0; c < kCount; ++c) {
-    float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(even[c], odd[c])));
-    const float* const w = from + c * p.matrix.column_stride;
-    for (int64_t k = t; k < terms; ++k) sum += x[k] * w[k];
+    float sum = hn::GetLane(hn::SumOfLanes(d, sums[c]));
+    for (int64_t k = t; k < terms; ++k) sum += x[k] * from[c * stride + k];
     out[c] = sum;
   }
 }
@@ -81,29 +94,28 @@ void MultiplyByColumns(const RowProduct& p, int64_t begin, int64_t end) {
   }
 }
 
-// y += x[0] * w[0] + x[1] * w[1] + … for `count` elements of each, the rows `stride` apart.
+// y += x[0] * w[0] + x[1] * w[1] + … for `count` elements of each, the rows `stride` apart. Those
+// at `next` are fetched, if it is not null.
 template <int64_t kRows>
 void AddRows(const float* x, const float* HWY_RESTRICT w, int64_t stride, int64_t count,
-             float* HWY_RESTRICT y) {
-  // The processor's own prefetching begins anew at every page.
-  constexpr int64_t kAhead = 8 * kLine;
+             const float* next, float* HWY_RESTRICT y) {
   const D d;
   V factors[kRows];
   for (int64_t r = 0; r < kRows; ++r) factors[r] = hn::Set(d, x[r]);
   const auto add = [&](int64_t i) HWY_ATTR {
     V sum = hn::LoadU(d, y + i);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int64_t r = 0; r < kRows; ++r) {
       sum = hn::MulAdd(factors[r], hn::LoadU(d, w + r * stride + i), sum);
     }
     hn::StoreU(sum, d, y + i);
   };
   int64_t i = 0;
-  for (; i + kLine <= count; i += kLine) {
+  if (next != nullptr) {
+    i = WhileFetching<kRows>(next, stride, count, [&](int64_t first) HWY_ATTR {
 #pragma GCC unroll 4
-    for (int64_t r = 0; r < kRows; ++r) hwy::Prefetch(w + r * stride + i + kAhead);
-#pragma GCC unroll 4
-    for (int64_t v = 0; v < kLine; v += kLanes) add(i + v);
+      for (int64_t v = 0; v < kLine; v += kLanes) add(first + v);
+    });
   }
   for (; i + kLanes <= count; i += kLanes) add(i);
   for (; i < count; ++i) {
@@ -125,14 +137,16 @@ void MultiplyByRows(const RowProduct& p, Range terms, Range columns, float* sums
     for (int64_t r = 0; r < p.num_rows; ++r) std::fill_n(sums + r * m.columns + c, count, 0.0f);
     for (int64_t t = terms.begin; t < terms.end; t += kRowsAtOnce) {
       const float* const w = m.data + t * m.row_stride + c;
+      const bool ends = t + 2 * kRowsAtOnce > m.rows;
       for (int64_t r = 0; r < p.num_rows; ++r) {
         const float* const x = p.rows + r * m.rows + t;
         float* const y = sums + r * m.columns + c;
         if (t + kRowsAtOnce <= terms.end) {
-          AddRows<kRowsAtOnce>(x, w, m.row_stride, count, y);
+          const float* const next = r == 0 && !ends ? w + kRowsAtOnce * m.row_stride : nullptr;
+          AddRows<kRowsAtOnce>(x, w, m.row_stride, count, next, y);
         } else {
           for (int64_t k = 0; t + k < terms.end; ++k) {
-            AddRows<1>(x + k, w + k * m.row_stride, m.row_stride, count, y);
+            AddRows<1>(x + k, w + k * m.row_stride, m.row_stride, count, nullptr, y);
           }
         }
       }
