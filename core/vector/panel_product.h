@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "hwy/cache_control.h"
@@ -66,30 +67,38 @@ struct Finish {
 #pragma GCC unroll 12
       for (int64_t i = 0; i < kRows; ++i) {
 #pragma GCC unroll 2
-        for (int64_t v = 0; v < kVectors; ++v) f(y[i][v], i, v * kLanes);
+        for (int64_t v = 0; v < kVectors; ++v) y[i][v] = f(y[i][v], i, v * kLanes);
       }
     };
-    if (add_output) {
-      each([&](V& c, int64_t i, int64_t column)
-               HWY_ATTR { c = hn::Add(c, hn::LoadU(d, out + i * stride + column)); });
-    }
+    // Elements of a matrix whose rows lie `step` apart.
+    const auto add = [&](const float* from, int64_t step) HWY_ATTR {
+#pragma GCC unroll 12
+      for (int64_t i = 0; i < kRows; ++i, from += step) {
+#pragma GCC unroll 2
+        for (int64_t v = 0; v < kVectors; ++v) {
+          y[i][v] = hn::Add(y[i][v], hn::LoadU(d, from + v * kLanes));
+        }
+      }
+    };
+    if (add_output) add(out, stride);
     if (row_bias != nullptr) {
-      each([&](V& c, int64_t i, int64_t) HWY_ATTR { c = hn::Add(c, hn::Set(d, row_bias[i])); });
+      each([&](V c, int64_t i, int64_t) HWY_ATTR { return hn::Add(c, hn::Set(d, row_bias[i])); });
     }
-    if (column_bias != nullptr) {
-      each([&](V& c, int64_t, int64_t column)
-               HWY_ATTR { c = hn::Add(c, hn::LoadU(d, column_bias + column)); });
-    }
-    if (addend != nullptr) {
-      each([&](V& c, int64_t i, int64_t column)
-               HWY_ATTR { c = hn::Add(c, hn::LoadU(d, addend + i * addend_stride + column)); });
-    }
+    if (column_bias != nullptr) add(column_bias, 0);
+    if (addend != nullptr) add(addend, addend_stride);
     if (clip != nullptr) {
       const V low = hn::Set(d, clip->a), high = hn::Set(d, clip->b);
-      each([&](V& c, int64_t, int64_t) HWY_ATTR { c = Clip(low, high, c); });
+      if (clip->b == std::numeric_limits<float>::infinity()) {
+        each([&](V c, int64_t, int64_t) HWY_ATTR { return AtLeast(low, c); });
+      } else {
+        each([&](V c, int64_t, int64_t) HWY_ATTR { return Clip(low, high, c); });
+      }
     }
-    each([&](V& c, int64_t i, int64_t column)
-             HWY_ATTR { hn::StoreU(c, d, out + i * stride + column); });
+#pragma GCC unroll 12
+    for (int64_t i = 0; i < kRows; ++i, out += stride) {
+#pragma GCC unroll 2
+      for (int64_t v = 0; v < kVectors; ++v) hn::StoreU(y[i][v], d, out + v * kLanes);
+    }
   }
 };
 
@@ -221,20 +230,20 @@ struct PanelProductChoice {
   PanelProductFn multiply[2];
   PackingProductFn pack_and_multiply[3][2];  // by MapKind
 };
+template <int64_t kRows, int64_t kVectors>
+inline constexpr PanelProductChoice kPanelProducts = {
+    kRows,
+    {PanelProduct<kRows, kVectors, false>, PanelProduct<kRows, kVectors, true>},
+    {{PackingProduct<kRows, false, MapKind::kNone>, PackingProduct<kRows, true, MapKind::kNone>},
+     {PackingProduct<kRows, false, MapKind::kFactors>,
+      PackingProduct<kRows, true, MapKind::kFactors>},
+     {PackingProduct<kRows, false, MapKind::kAll>, PackingProduct<kRows, true, MapKind::kAll>}}};
+
 // For so many rows and columns; it yields some more.
-inline PanelProductChoice PanelProductFor(int64_t rows, int64_t columns) {
-  const bool narrow = columns <= kLanes;
-  const auto choose = [&]<int64_t kRows>(std::integral_constant<int64_t, kRows>) {
-    return PanelProductChoice{
-        kRows,
-        {narrow ? PanelProduct<kRows, 1, false> : PanelProduct<kRows, 2, false>,
-         narrow ? PanelProduct<kRows, 1, true> : PanelProduct<kRows, 2, true>},
-        {{PackingProduct<kRows, false, MapKind::kNone>,
-          PackingProduct<kRows, true, MapKind::kNone>},
-         {PackingProduct<kRows, false, MapKind::kFactors>,
-          PackingProduct<kRows, true, MapKind::kFactors>},
-         {PackingProduct<kRows, false, MapKind::kAll>,
-          PackingProduct<kRows, true, MapKind::kAll>}}};
+inline const PanelProductChoice& PanelProductFor(int64_t rows, int64_t columns) {
+  const auto choose =
+      [&]<int64_t kRows>(std::integral_constant<int64_t, kRows>) -> const PanelProductChoice& {
+    return columns <= kLanes ? kPanelProducts<kRows, 1> : kPanelProducts<kRows, 2>;
   };
   if constexpr (kTogetherRows > kPanelRows) {
     if (rows > 10) return choose(std::integral_constant<int64_t, 12>());
@@ -372,7 +381,7 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     const int64_t height = height_at(r), width = std::min(kPanelColumns, whole_end - c);
     float* const out = p.output + r * p.output_stride + c;
     const Finish finish = finish_at(r, c);
-    const PanelProductChoice product = PanelProductFor(height, width);
+    const PanelProductChoice& product = PanelProductFor(height, width);
     const bool whole = height == product.rows && (width == kPanelColumns || width == kLanes);
     float* const to = whole ? out : tile;
     const int64_t stride = whole ? p.output_stride : kPanelColumns;
