@@ -34,7 +34,7 @@ int64_t StripRows(const PaddedPlane& plane) {
 }
 
 int64_t DepthwiseFloats(const DepthwiseConv& conv) {
-#if HWY_TARGET == HWY_AVX3
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
   if (SumMaskedFunction(conv) != nullptr) return 0;
 #endif
   const PaddedPlane plane({conv.rows, conv.columns});
@@ -239,7 +239,7 @@ void Convolve(const DepthwiseConv& conv, int64_t begin, int64_t end, float* scra
       }
     }
   };
-#if HWY_TARGET == HWY_AVX3
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
   if (const SumMaskedFn sum_rows = SumMaskedFunction(conv)) {
     return ConvolveMasked(conv, sum_rows, begin, end, low, high, follow);
   }

@@ -1,6 +1,6 @@
 // Depthwise convolutions with masked loads, for depthwise_conv_kernel.h: where a load that leaves
-// out elements is as fast as any other, sums are formed from the planes as they lie. Nothing is
-// copied; what lies in the padding is masked out or passed over.
+// out elements is about as fast as any other, sums are formed from the planes as they lie. Nothing
+// is copied; what lies in the padding is masked out or passed over.
 #if defined(NOMOGRAPH_CORE_WINDOW_DEPTHWISE_MASKED_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef NOMOGRAPH_CORE_WINDOW_DEPTHWISE_MASKED_H_
 #undef NOMOGRAPH_CORE_WINDOW_DEPTHWISE_MASKED_H_
@@ -16,7 +16,7 @@
 #include "nomograph/core/vector/vector_steps.h"
 #include "nomograph/core/window/depthwise_conv.h"
 
-#if HWY_TARGET == HWY_AVX3  // elsewhere masked loads or stores are slow, or there are none
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2  // elsewhere they are slow
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -25,15 +25,32 @@ namespace HWY_NAMESPACE {
 using Lanes = hn::Mask<D>;
 
 // So many rows of so many vectors are summed up side by side: mobile networks' planes have 7, 14,
-// 28, … rows.
-constexpr int64_t kMaskedRows = 7, kMaskedWidth = 2, kMaskedTaps = 7;
+// 28, … rows. AVX-512 has registers for two vectors, or for twice as many rows.
+constexpr bool kWideRegisters = HWY_TARGET == HWY_AVX3;
+constexpr int64_t kMaskedRows = 7, kMaskedWidth = kWideRegisters ? 2 : 1, kMaskedTaps = 7;
 // Rows that are no longer are computed for two channels at a time, in the halves of vectors.
 constexpr int64_t kHalf = kLanes / 2;
 
+// The first outputs of a vector: their lanes, or how many where the store of some lanes is slow.
+#if HWY_TARGET == HWY_AVX2
+using Stored = int64_t;
+HWY_INLINE Stored FirstOutputs(int64_t count) { return count; }
+HWY_INLINE void Store(V v, Stored outputs, float* to) {
+  if (outputs == kLanes) return hn::StoreU(v, D(), to);
+  StoreFirst(v, outputs, to);
+}
+#else
+using Stored = Lanes;
+HWY_INLINE Stored FirstOutputs(int64_t count) {
+  return hn::FirstN(D(), static_cast<size_t>(count));
+}
+HWY_INLINE void Store(V v, Stored outputs, float* to) { hn::BlendedStore(v, outputs, D(), to); }
+#endif
+
 // Neighbouring columns of outputs.
-struct ColumnBlock {
+struct alignas(64) ColumnBlock {
   int64_t column, vectors;
-  Lanes output[kMaskedWidth];
+  Stored outputs[kMaskedWidth];  // of each vector
   // Under tap c, which of the elements that are loaded for vector v are in the plane. Where the
   // stride is 2 they are two vectors; under tap c + 1 are the odd ones of the same.
   Lanes first[kMaskedTaps][kMaskedWidth], second[kMaskedTaps][kMaskedWidth];
@@ -56,14 +73,17 @@ inline std::vector<ColumnBlock> ColumnBlocks(const WindowSpan& columns, bool pai
   for (int64_t column = 0; column < columns.output;) {
     ColumnBlock block{.column = column,
                       .vectors = 0,
-                      .output = {},
+                      .outputs = {},
                       .first = {},
                       .second = {},
                       .behind = {},
                       .has_behind = false};
     for (; block.vectors < kMaskedWidth && column < columns.output; column += step) {
       const int64_t v = block.vectors++;
-      block.output[v] = LanesBetween(0, std::min(step, columns.output - column));
+      // Where the store of a part is slow, what is summed up twice is less.
+      const bool overlaps = !kWideRegisters && !pairs && columns.output >= step;
+      if (overlaps) block.column = column = std::min(column, columns.output - step);
+      block.outputs[v] = FirstOutputs(std::min(step, columns.output - column));
       for (int64_t c = 0; c < columns.taps; ++c) {
         // Lane i has column from + i of the input.
         const int64_t from = column * columns.stride + c - columns.pad_begin;
@@ -108,6 +128,7 @@ struct MaskedTaps {
   static constexpr bool kShifts = kTapShifts;  // AddShifted() serves them
 };
 
+#if HWY_TARGET == HWY_AVX3
 // Elements kFrom, kFrom + 1, ... of two vectors side by side.
 template <int kFrom>
 HWY_INLINE V Shifted(V next, V v) {
@@ -192,6 +213,22 @@ HWY_INLINE void AddShifted(const MaskedSum& sum, const ColumnBlock& block, int64
   }
 }
 
+#endif
+
+// The even and the odd elements of two vectors side by side, in an order that InOrder() mends: once
+// for a sum of many of them. With AVX2 elements pass from half to half there alone.
+#if HWY_TARGET == HWY_AVX2
+HWY_INLINE V EvenOf(V v, V next) { return V{_mm256_shuffle_ps(v.raw, next.raw, 0x88)}; }
+HWY_INLINE V OddOf(V v, V next) { return V{_mm256_shuffle_ps(v.raw, next.raw, 0xDD)}; }
+HWY_INLINE V InOrder(V v) {
+  return V{_mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v.raw), 0xD8))};
+}
+#else
+HWY_INLINE V EvenOf(V v, V next) { return hn::ConcatEven(D(), next, v); }
+HWY_INLINE V OddOf(V v, V next) { return hn::ConcatOdd(D(), next, v); }
+HWY_INLINE V InOrder(V v) { return v; }
+#endif
+
 // y[r][v] += what kOf taps of each row, from column c on, add to row r.
 template <typename T, int64_t kOf, int64_t kRows, int64_t kWidth>
 HWY_INLINE void AddMasked(const MaskedSum& sum, const ColumnBlock& block, int64_t row, int64_t c,
@@ -233,8 +270,8 @@ HWY_INLINE void AddMasked(const MaskedSum& sum, const ColumnBlock& block, int64_
         if constexpr (T::kStride == 1) {
           part[0] = hn::Or(part[0], part[1]);
         } else {
-          const V even = hn::ConcatEven(d, part[1], part[0]);
-          if constexpr (kOf > 1) part[1] = hn::ConcatOdd(d, part[1], part[0]);
+          const V even = EvenOf(part[0], part[1]);
+          if constexpr (kOf > 1) part[1] = OddOf(part[0], part[1]);
           part[0] = even;
         }
       }
@@ -269,28 +306,38 @@ void SumMaskedBlock(const MaskedSum& sum, const ColumnBlock& block, int64_t row)
   }
   const V low = sum.low, high = sum.high;
   const int64_t columns = sum.columns, next_output = sum.next_output;
-  Lanes lanes[kWidth];
+  Stored outputs[kWidth];
 #pragma GCC unroll 2
-  for (int64_t v = 0; v < kWidth; ++v) lanes[v] = block.output[v];
+  for (int64_t v = 0; v < kWidth; ++v) outputs[v] = block.outputs[v];
   float* to = sum.output + row * columns + block.column;
 #pragma GCC unroll 14
   for (int64_t r = 0; r < kRows; ++r, to += columns) {
 #pragma GCC unroll 2
     for (int64_t v = 0; v < kWidth; ++v) {
-      const V sums = Clip(low, high, y[r][v]);
-      hn::BlendedStore(sums, lanes[v], d, to + v * kLanes);
+      const V sums = Clip(low, high, T::kStride == 2 ? InOrder(y[r][v]) : y[r][v]);
+      Store(sums, outputs[v], to + v * kLanes);
       if constexpr (T::kPairs) {
-        hn::BlendedStore(hn::ConcatUpperUpper(d, sums, sums), lanes[v], d, to + next_output);
+        Store(hn::ConcatUpperUpper(d, sums, sums), outputs[v], to + next_output);
       }
     }
   }
 }
 
-// Rows [row, row + kRows) of the outputs.
+// Rows [row, row + kRows) of the outputs. With AVX2 the next rows of the input are fetched
+// meanwhile, or the next plane's: from one end to the other, and not from many rows at once.
 template <typename T, int64_t kRows>
 void SumMaskedRows(const MaskedSum& sum, const std::vector<ColumnBlock>& blocks, int64_t row) {
+  constexpr int64_t kLine = 16;
+  const int64_t next_row = (row + kRows - 1) * T::kStride + T::kRows - sum.row_pad;
+  const float* next = sum.input + next_row * sum.pitch;
+  const int64_t count = static_cast<int64_t>(blocks.size());
+  const int64_t part = (kRows * T::kStride * sum.pitch + count - 1) / count;
   for (const ColumnBlock& block : blocks) {
-    if constexpr (!T::kPairs) {
+    if constexpr (!kWideRegisters) {
+      for (int64_t i = 0; i < part; i += kLine) __builtin_prefetch(next + i, 0, 2);
+      next += part;
+    }
+    if constexpr (!T::kPairs && kMaskedWidth > 1) {
       if (block.vectors == kMaskedWidth) {
         SumMaskedBlock<T, kRows, kMaskedWidth>(sum, block, row);
         continue;
@@ -305,7 +352,7 @@ void SumMasked(const MaskedSum& sum, const std::vector<ColumnBlock>& blocks, int
                int64_t end) {
   constexpr int64_t kFewRows = 3, kManyRows = 2 * kMaskedRows;
   // Of rows that fill no more than a vector the registers hold more.
-  if constexpr (!T::kPairs && T::kStride == 1 && T::kRows <= 5) {
+  if constexpr (kWideRegisters && !T::kPairs && T::kStride == 1 && T::kRows <= 5) {
     if (blocks.size() == 1 && blocks[0].vectors == 1) {
       for (; row + kManyRows <= end; row += kManyRows) {
         SumMaskedBlock<T, kManyRows, 1>(sum, blocks[0], row);
@@ -332,14 +379,17 @@ SumMaskedFn SumMaskedFunctionOf(int64_t taps, int64_t stride) {
   return nullptr;
 }
 
-inline bool HalvesSuffice(const DepthwiseConv& conv) { return conv.columns.output <= kHalf; }
+inline bool HalvesSuffice(const DepthwiseConv& conv) {
+  return kWideRegisters && conv.columns.output <= kHalf;
+}
 
 // Whether AddShifted() serves it. Of two planes in a vector no sum that is wanted may have elements
 // of the other one: there is room behind the sums of a row, and in front of the second plane's
 // elements, if they are moved back, a zero.
 inline bool ShiftsSuffice(const DepthwiseConv& conv) {
   const WindowSpan& columns = conv.columns;
-  if (columns.taps != 3 || conv.rows.taps != 3 || columns.stride > 2) return false;
+  if (!kWideRegisters || columns.taps != 3 || conv.rows.taps != 3 || columns.stride > 2)
+    return false;
   if (!HalvesSuffice(conv)) return true;
   const bool room = columns.output < kHalf;
   return room && (columns.stride == 2 || (columns.pad_begin == 1 && columns.input < kHalf));
@@ -352,6 +402,7 @@ inline SumMaskedFn SumMaskedFunction(const DepthwiseConv& conv) {
       columns.taps > kMaskedTaps) {
     return nullptr;
   }
+#if HWY_TARGET == HWY_AVX3
   if (ShiftsSuffice(conv)) {
     if (columns.stride == 2) {
       return HalvesSuffice(conv) ? SumMasked<MaskedTaps<3, 2, true, true>>
@@ -360,6 +411,7 @@ inline SumMaskedFn SumMaskedFunction(const DepthwiseConv& conv) {
     return HalvesSuffice(conv) ? SumMasked<MaskedTaps<3, 1, true, true>>
                                : SumMasked<MaskedTaps<3, 1, false, true>>;
   }
+#endif
   return HalvesSuffice(conv) ? SumMaskedFunctionOf<true>(rows.taps, rows.stride)
                              : SumMaskedFunctionOf<false>(rows.taps, rows.stride);
 }
@@ -421,6 +473,6 @@ void ConvolveMasked(const DepthwiseConv& conv, SumMaskedFn sum_rows, int64_t beg
 }  // namespace nomograph
 HWY_AFTER_NAMESPACE();
 
-#endif  // HWY_TARGET == HWY_AVX3
+#endif  // HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
 
 #endif  // NOMOGRAPH_CORE_WINDOW_DEPTHWISE_MASKED_H_
