@@ -38,6 +38,12 @@ struct Finish {
   int64_t addend_stride = 0;
   const VectorStep* clip = nullptr;
 
+  // To the tile so many columns on.
+  HWY_INLINE void MoveOn(int64_t columns) {
+    if (column_bias != nullptr) column_bias += columns;
+    if (addend != nullptr) addend += columns;
+  }
+
   // Elements of row `i` from `column` on; `there` is what the output holds.
   template <typename Load>
   HWY_INLINE V Apply(V y, int64_t i, int64_t column, const float* there, const Load& load) const {
@@ -423,8 +429,21 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
       const float* b = right;
       const Ahead next{left + together_step, left + together_step + (kPanels - 1) * left_step,
                        kPanelRows};
+      // Short sums take little longer than what is asked for a tile: of whole ones, once a row.
+      const PanelProductChoice& product = PanelProductFor(height_at(r), kPanelColumns);
+      const bool packed = unpacked.from == nullptr || r > rows.begin;
+      const bool whole = packed && product.rows == height_at(r);
+      Finish finish = finish_at(r, columns.begin);
+      float* out = p.output + r * p.output_stride + columns.begin;
       for (int64_t c = columns.begin; c < whole_end; c += kPanelColumns, b += right_step) {
-        multiply(r, c, left, b, far && c == columns.begin, next);
+        const bool fetches = far && c == columns.begin;
+        if (whole && c + kPanelColumns <= whole_end) {
+          product.multiply[fetches](terms, left, left_step, b, out, p.output_stride, finish, next);
+          finish.MoveOn(kPanelColumns);
+          out += kPanelColumns;
+        } else {
+          multiply(r, c, left, b, fetches, next);
+        }
         // The left panels are near now, and others follow before these sums are used.
         if (few > 0 && c == columns.begin) multiply_few(r, left);
       }
