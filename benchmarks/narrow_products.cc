@@ -98,10 +98,16 @@ void Compare(int64_t rows, int64_t inner, int64_t columns, int threads) {
                        .steps = {}};
   std::vector<Floats> scratch;
   for (int i = 0; i < threads; ++i) scratch.emplace_back(ProductScratchFloats(packed));
-  const RowProduct direct{
+  RowProduct direct{
       .rows = x.data, .num_rows = rows, .matrix = view, .output = y.data, .steps = {}};
+  const Floats sums(RowSumFloats(direct));
+  direct.sums = sums.data;
   if (rows <= kMaxProductRows) {
-    calls.push_back([&](int thread, int of) { MultiplyRows(direct, thread, of); });
+    calls.push_back([&](int thread, int of) {
+      MultiplyRows(direct, thread, of);
+#pragma omp barrier
+      if (thread == 0) FinishRows(direct);
+    });
   } else {
     PackMatrix(ProductSide::kRight, view, wide.data);
     calls.push_back(

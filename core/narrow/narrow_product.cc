@@ -96,16 +96,16 @@ void PackWords(const NarrowMatrix& m, std::byte* packed, Element element) {
   }
 }
 
-void PackHalves(const NarrowMatrix& m, const MatrixView& from, std::byte* packed) {
-  const int64_t panel = Best().panel_columns();
+// The same of panels of single terms: element(i, j) is one.
+template <typename T, typename Element>
+void PackTerms(const NarrowMatrix& m, std::byte* packed, Element element) {
+  const int64_t panel = Best().panel_columns(), rows = RoundUp(m.rows, kNarrowGroup);
   for (int64_t first = 0; first < m.columns; first += panel) {
     const int64_t width = std::min(panel, m.columns - first);
-    for (int64_t t = 0; t < RoundUp(m.rows, kNarrowGroup); ++t) {
-      const float* const row = from.data + t * from.row_stride + first * from.column_stride;
-      for (int64_t c = 0; c < panel; ++c, packed += sizeof(uint16_t)) {
-        const bool there = t < m.rows && c < width;
-        const auto half = static_cast<uint16_t>(there ? ExactHalf(row[c * from.column_stride]) : 0);
-        std::memcpy(packed, &half, sizeof(half));
+    for (int64_t t = 0; t < rows; ++t) {
+      for (int64_t c = 0; c < panel; ++c, packed += sizeof(T)) {
+        const T term = t < m.rows && c < width ? element(t, first + c) : T{0};
+        std::memcpy(packed, &term, sizeof(T));
       }
     }
   }
@@ -126,10 +126,15 @@ int64_t NarrowBytes(const NarrowMatrix& matrix) {
 }
 
 void PackNarrow(const NarrowMatrix& matrix, const MatrixView& from, std::byte* packed) {
-  if (matrix.type == NarrowType::kFloat16) return PackHalves(matrix, from, packed);
-  PackWords(matrix, packed, [&](int64_t i, int64_t j) {
-    return BitsOfFloat(from.data[i * from.row_stride + j * from.column_stride]) >> 16;
-  });
+  const auto at = [&](int64_t i, int64_t j) {
+    return from.data[i * from.row_stride + j * from.column_stride];
+  };
+  if (matrix.type == NarrowType::kFloat16) {
+    return PackTerms<uint16_t>(matrix, packed, [&](int64_t i, int64_t j) {
+      return static_cast<uint16_t>(ExactHalf(at(i, j)));
+    });
+  }
+  PackWords(matrix, packed, [&](int64_t i, int64_t j) { return BitsOfFloat(at(i, j)) >> 16; });
 }
 
 void PackNarrow(const NarrowMatrix& matrix, const BFloat16View& from, std::byte* packed) {
@@ -139,10 +144,13 @@ void PackNarrow(const NarrowMatrix& matrix, const BFloat16View& from, std::byte*
 }
 
 void PackNarrow(const NarrowMatrix& matrix, const ByteMatrixView& from, std::byte* packed) {
-  PackWords(matrix, packed, [&](int64_t i, int64_t j) {
+  const auto at = [&](int64_t i, int64_t j) {
     const std::byte byte = from.data[i * from.row_stride + j * from.column_stride];
     return static_cast<uint32_t>(byte) - static_cast<uint32_t>(from.minus);
-  });
+  };
+  if (matrix.type == NarrowType::kInt4) return PackWords(matrix, packed, at);
+  PackTerms<uint8_t>(matrix, packed,
+                     [&](int64_t i, int64_t j) { return static_cast<uint8_t>(at(i, j)); });
 }
 
 int64_t NarrowParameters(const NarrowMatrix& matrix) {

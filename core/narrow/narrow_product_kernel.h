@@ -20,16 +20,19 @@ namespace HWY_NAMESPACE {
 
 // Panel after panel of kPanelColumns columns; in each, group after group of terms; in each, a word
 // of 32 bits for each column, with its term j in the j-th bits from below. So a shift, or two,
-// yields one term of a whole vector's columns. Groups of float16 are single terms of 16 bits. The
-// terms of a panel are filled up with zeros to a multiple of kNarrowGroup.
+// yields one term of a whole vector's columns. Groups of float16 and int8 are single terms, which
+// become whole words as they are loaded. The terms of a panel are filled up with zeros to a
+// multiple of kNarrowGroup.
 template <NarrowType kType>
 inline constexpr int kBits = kType == NarrowType::kInt8   ? 8
                              : kType == NarrowType::kInt4 ? 4
                                                           : 16;
 template <NarrowType kType>
-inline constexpr int kGroup = kType == NarrowType::kFloat16 ? 1 : 32 / kBits<kType>;
+inline constexpr int kGroup =
+    kType == NarrowType::kFloat16 || kType == NarrowType::kInt8 ? 1 : 32 / kBits<kType>;
 
 using Halves = hn::Rebind<hwy::float16_t, D>;
+using Bytes = hn::Rebind<int8_t, D>;
 using Words = hn::RebindToSigned<D>;
 
 // Rows of the left matrix up to which the elements are multiplied as soon as they are float32.
@@ -55,7 +58,7 @@ inline const float* ParametersAt(const NarrowMatrix& m, const float* of, int64_t
   return of + column * m.blocks() + block * kPanelColumns;
 }
 
-// One vector of a group: its words, or what float16 is.
+// One vector of a group: its words, or the values of a single term.
 template <NarrowType kType>
 struct GroupVector {
   hn::Vec<Words> words;
@@ -68,24 +71,38 @@ struct GroupVector {
       return hn::BitCast(
           d, kTerm == 0 ? hn::ShiftLeft<16>(words) : hn::And(words, hn::Set(Words(), -65536)));
     } else {
+#if HWY_TARGET == HWY_AVX3
+      // Of an index the last four bits count.
+      alignas(64) static constexpr float kIntegers[] = {0,  1,  2,  3,  4,  5,  6,  7,
+                                                        -8, -7, -6, -5, -4, -3, -2, -1};
+      const auto shifted = hn::ShiftRight<kBits<kType> * kTerm>(words);
+      return V{_mm512_permutexvar_ps(shifted.raw, hn::Load(d, kIntegers).raw)};
+#else
       constexpr int kAbove = 32 - kBits<kType> * (kTerm + 1);
       return hn::ConvertTo(d, hn::ShiftRight<32 - kBits<kType>>(hn::ShiftLeft<kAbove>(words)));
+#endif
     }
   }
   static constexpr int64_t kBytes = 4 * kLanes;
 };
 
-template <>
-struct GroupVector<NarrowType::kFloat16> {
+HWY_INLINE V LoadTerm(const hwy::float16_t* from) {
+  return hn::PromoteTo(D(), hn::LoadU(Halves(), from));
+}
+HWY_INLINE V LoadTerm(const int8_t* from) {
+  return hn::ConvertTo(D(), hn::PromoteTo(Words(), hn::LoadU(Bytes(), from)));
+}
+template <NarrowType kType>
+requires(kGroup<kType> == 1) struct GroupVector<kType> {
+  using Element = std::conditional_t<kType == NarrowType::kInt8, int8_t, hwy::float16_t>;
   V value;
   HWY_INLINE explicit GroupVector(const std::byte* from)
-      : value(hn::PromoteTo(D(),
-                            hn::LoadU(Halves(), reinterpret_cast<const hwy::float16_t*>(from)))) {}
+      : value(LoadTerm(reinterpret_cast<const Element*>(from))) {}
   template <int kTerm>
   HWY_INLINE V Term() const {
     return value;
   }
-  static constexpr int64_t kBytes = 2 * kLanes;
+  static constexpr int64_t kBytes = sizeof(Element) * kLanes;
 };
 
 // f(0), f(1), … with numbers that the compiler knows, so that arrays that they index stay in

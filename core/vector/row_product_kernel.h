@@ -18,8 +18,9 @@ HWY_BEFORE_NAMESPACE();
 namespace nomograph {
 namespace HWY_NAMESPACE {
 
-// So many columns are computed side by side where a column's elements lie together.
-constexpr int64_t kDots = 8;
+// So many columns are computed side by side where a column's elements lie together: the registers
+// hold two sums of each.
+constexpr int64_t kDots = HWY_TARGET == HWY_AVX3 ? 8 : 4;
 // So many, where a row's do: they stay in the first cache while the rows go by, kRowsAtOnce of them
 // at a time, which several rows of the product read from that cache.
 constexpr int64_t kBlockOfColumns = 512, kBlockOfOneRow = 2048, kRowsAtOnce = 8;
@@ -28,23 +29,31 @@ constexpr int kChunksOfRows = 4;
 // Elements of a line of the cache.
 constexpr int64_t kLine = 16;
 
-// add(0), add(kLine), … for lines of `count` elements of each of kRows rows, which lie `stride`
-// apart. Meanwhile the rows at `next` are fetched, one behind the other: from memory that is read
-// from one end to the other processors yield up to twice as much as from several places at once.
-// Returns how many elements that were; the last ones are left.
-template <int64_t kRows, typename F>
+// add(0), add(kStep), … for kStep elements each of `count` of kRows rows, which lie `stride` apart.
+// Meanwhile the rows at `next` are fetched, one behind the other: from memory that is read from one
+// end to the other processors yield up to twice as much as from several places at once. Returns how
+// many elements that were; the last ones are left.
+template <int64_t kRows, int64_t kStep, typename F>
 HWY_INLINE int64_t WhileFetching(const float* next, int64_t stride, int64_t count, F add) {
-  const int64_t part = count / (kRows * kLine) * kLine;
+  const int64_t part = count / (kRows * kStep) * kStep;
   int64_t i = 0;
   for (int64_t row = 0; row < kRows; ++row, next += stride) {
     const float* line = next;
-    for (const int64_t end = i + part; i < end; i += kLine) {
-#pragma GCC unroll 8
-      for (int64_t r = 0; r < kRows; ++r, line += kLine) __builtin_prefetch(line, 0, 2);
+    for (const int64_t end = i + part; i < end; i += kStep) {
+#pragma GCC unroll 16
+      for (int64_t k = 0; k < kRows * kStep; k += kLine) __builtin_prefetch(line + k, 0, 2);
+      line += kRows * kStep;
       add(i);
     }
   }
   return i;
+}
+
+// A matrix alone may stay in the caches where those of a model do not; fetched for nothing, it
+// takes a thirtieth longer.
+bool MayComeFromMemory(const MatrixView& m) {
+  constexpr int64_t kElements = 1 << 16;
+  return m.rows * m.columns >= kElements;
 }
 
 // The sums of products of row x with columns [column, column + kCount), whose elements lie
@@ -54,27 +63,37 @@ void Dots(const RowProduct& p, const float* HWY_RESTRICT x, int64_t column, floa
   const D d;
   const int64_t terms = p.matrix.rows, stride = p.matrix.column_stride;
   const float* const from = p.matrix.data + column * stride;
-  V sums[kCount];
+  V even[kCount], odd[kCount];
 #pragma GCC unroll 8
-  for (int64_t c = 0; c < kCount; ++c) sums[c] = hn::Zero(d);
-  const auto add = [&](int64_t t) HWY_ATTR {
+  for (int64_t c = 0; c < kCount; ++c) even[c] = odd[c] = hn::Zero(d);
+  const auto add = [&](int64_t t, V(&sums)[kCount]) HWY_ATTR {
     const V part = hn::LoadU(d, x + t);
 #pragma GCC unroll 8
     for (int64_t c = 0; c < kCount; ++c) {
       sums[c] = hn::MulAdd(part, hn::LoadU(d, from + c * stride + t), sums[c]);
     }
   };
+  const auto add_pair = [&](int64_t t) HWY_ATTR {
+    add(t, even);
+    add(t + kLanes, odd);
+  };
   int64_t t = 0;
-  if (kCount > 1 && column + 2 * kCount <= p.matrix.columns) {
-    t = WhileFetching<kCount>(from + kCount * stride, stride, terms, [&](int64_t first) HWY_ATTR {
-#pragma GCC unroll 4
-      for (int64_t v = 0; v < kLine; v += kLanes) add(first + v);
+  if (kCount > 1 && MayComeFromMemory(p.matrix) && column + 2 * kCount <= p.matrix.columns) {
+    constexpr int64_t kStep = std::max(kLine, 2 * kLanes);
+    const float* const next = from + kCount * stride;
+    t = WhileFetching<kCount, kStep>(next, stride, terms, [&](int64_t first) HWY_ATTR {
+#pragma GCC unroll 2
+      for (int64_t v = 0; v < kStep; v += 2 * kLanes) add_pair(first + v);
     });
   }
-  for (; t + kLanes <= terms; t += kLanes) add(t);
+  for (; t + 2 * kLanes <= terms; t += 2 * kLanes) add_pair(t);
+  if (t + kLanes <= terms) {
+    add(t, even);
+    t += kLanes;
+  }
 #pragma GCC unroll 8
   for (int64_t c = 0; c < kCount; ++c) {
-    float sum = hn::GetLane(hn::SumOfLanes(d, sums[c]));
+    float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(even[c], odd[c])));
     for (int64_t k = t; k < terms; ++k) sum += x[k] * from[c * stride + k];
     out[c] = sum;
   }
@@ -112,7 +131,7 @@ void AddRows(const float* x, const float* HWY_RESTRICT w, int64_t stride, int64_
   };
   int64_t i = 0;
   if (next != nullptr) {
-    i = WhileFetching<kRows>(next, stride, count, [&](int64_t first) HWY_ATTR {
+    i = WhileFetching<kRows, kLine>(next, stride, count, [&](int64_t first) HWY_ATTR {
 #pragma GCC unroll 4
       for (int64_t v = 0; v < kLine; v += kLanes) add(first + v);
     });
@@ -137,12 +156,12 @@ void MultiplyByRows(const RowProduct& p, Range terms, Range columns, float* sums
     for (int64_t r = 0; r < p.num_rows; ++r) std::fill_n(sums + r * m.columns + c, count, 0.0f);
     for (int64_t t = terms.begin; t < terms.end; t += kRowsAtOnce) {
       const float* const w = m.data + t * m.row_stride + c;
-      const bool ends = t + 2 * kRowsAtOnce > m.rows;
+      const bool fetches = MayComeFromMemory(m) && t + 2 * kRowsAtOnce <= m.rows;
       for (int64_t r = 0; r < p.num_rows; ++r) {
         const float* const x = p.rows + r * m.rows + t;
         float* const y = sums + r * m.columns + c;
         if (t + kRowsAtOnce <= terms.end) {
-          const float* const next = r == 0 && !ends ? w + kRowsAtOnce * m.row_stride : nullptr;
+          const float* const next = r == 0 && fetches ? w + kRowsAtOnce * m.row_stride : nullptr;
           AddRows<kRowsAtOnce>(x, w, m.row_stride, count, next, y);
         } else {
           for (int64_t k = 0; t + k < terms.end; ++k) {
