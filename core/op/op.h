@@ -103,19 +103,19 @@ struct Port {
 
 // A function that an example's attribute names: as CallOptions::FunctionArg in core/build/value.h.
 struct ExampleFunction {
-  std::string attr;
+  std::string attr = {};
   std::function<std::vector<Value>(absl::Span<const Value> inputs)> function;
-  std::vector<TensorType> input_types;
+  std::vector<TensorType> input_types = {};
 };
 
 // A case of an op with its expected result, taken from an independent source. Examples are
 // documentation and tests: one conformance test runs each of them in every way that a model can be
 // run.
 struct Example {
-  std::string name;
-  Attributes attrs;
-  std::vector<Tensor> inputs;  // invalid: absent
-  std::vector<Tensor> outputs;
+  std::string name = {};
+  Attributes attrs = {};
+  std::vector<Tensor> inputs = {};  // invalid: absent
+  std::vector<Tensor> outputs = {};
   double rtol = 1e-5, atol = 1e-6;
   bool training = false;
   uint64_t seed = 0, step = 0;
@@ -123,9 +123,9 @@ struct Example {
   // types hold.
   bool keyed_by_node = false;
   // The attributes of the op that are functions (not in `attrs`).
-  std::vector<ExampleFunction> functions;
+  std::vector<ExampleFunction> functions = {};
   // The session's variables before the run, and what those that are named hold after it.
-  std::vector<std::pair<std::string, Tensor>> variables, variables_after;
+  std::vector<std::pair<std::string, Tensor>> variables = {}, variables_after = {};
 };
 
 // The question whether the producer of one of a node's inputs can do the node's work.

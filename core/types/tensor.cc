@@ -378,6 +378,7 @@ Tensor Tensor::Rows(int64_t begin, int64_t end) const {
 }
 
 std::string Tensor::ToString(int64_t limit) const {
+  if (!valid()) return "no tensor";
   std::string text = absl::StrCat(type().ToString(), " [");
   const int64_t count = num_elements();
   for (int64_t i = 0; i < std::min(count, limit); ++i) {
@@ -396,8 +397,9 @@ std::string Tensor::ToString(int64_t limit) const {
 }
 
 bool Tensor::operator==(const Tensor& other) const {
+  if (!valid() || !other.valid()) return valid() == other.valid();
   return dtype_ == other.dtype_ && shape_ == other.shape_ &&
-         (!valid() || std::memcmp(data_.get(), other.data_.get(), num_bytes()) == 0);
+         std::memcmp(data_.get(), other.data_.get(), num_bytes()) == 0;
 }
 
 void ConvertElements(DType from, const std::byte* source, DType to, std::byte* target,

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -32,8 +33,23 @@ struct TensorType {
 // (FromBuffer).
 class Tensor {
  public:
-  // No tensor: dtype kInvalid.
+  // No tensor: dtype kInvalid. So is one that has been moved from.
   Tensor() = default;
+  Tensor(const Tensor&) = default;
+  Tensor& operator=(const Tensor&) = default;
+  Tensor(Tensor&& other) noexcept
+      : dtype_(std::exchange(other.dtype_, DType::kInvalid)),
+        writable_(other.writable_),
+        shape_(std::move(other.shape_)),
+        data_(std::move(other.data_)) {}
+  Tensor& operator=(Tensor&& other) noexcept {
+    if (this == &other) return *this;
+    dtype_ = std::exchange(other.dtype_, DType::kInvalid);
+    writable_ = other.writable_;
+    shape_ = std::move(other.shape_);
+    data_ = std::move(other.data_);
+    return *this;
+  }
   // Elements are zero. ResourceExhausted when there is not so much memory, as core/types/memory.h
   // counts it; InvalidArgument for an impossible shape.
   static absl::StatusOr<Tensor> Create(DType dtype, const Shape& shape);
@@ -120,7 +136,7 @@ class Tensor {
   // Elements [begin, end) of axis 0. Shares memory.
   Tensor Rows(int64_t begin, int64_t end) const;
 
-  // The first `limit` values, "float32[3] [1, 2, 3]", and "..." where there are more.
+  // The first `limit` values, "float32[3] [1, 2, 3]", and "..." where there are more; "no tensor".
   std::string ToString(int64_t limit = 12) const;
   // Equal dtype, shape and bytes.
   bool operator==(const Tensor& other) const;

@@ -35,6 +35,20 @@ TEST(Tensor, NoTensorIsCopiedAsNone) {
   EXPECT_EQ(Tensor().Clone(), Tensor());
 }
 
+TEST(Tensor, MovedFromIsNoTensor) {
+  Tensor from(DType::kFloat32, {2, 3});
+  Tensor to = std::move(from);
+  EXPECT_FALSE(from.valid());
+  EXPECT_EQ(from, Tensor());
+  EXPECT_EQ(from.ToString(), "no tensor");
+  from = std::move(to);
+  EXPECT_EQ(from.shape(), (Shape{2, 3}));
+  EXPECT_FALSE(to.valid());
+  Tensor& same = from;
+  from = std::move(same);
+  EXPECT_EQ(from.shape(), (Shape{2, 3}));
+}
+
 TEST(Tensor, FromVectorOfAnotherSize) {
   EXPECT_EQ(Tensor::FromVector<int64_t>({2, 2}, {1, 2, 3}).status().message(),
             "shape [2,2] has 4 elements, found 3");
