@@ -76,12 +76,19 @@ class PrimitiveKernel : public Kernel, public LossyKernel {
     auto kernel = Guard([&]() -> absl::StatusOr<std::unique_ptr<Kernel>> {
       std::vector<Builder::Packing> packings;
       std::unique_ptr<PrimitiveKernel> result(new PrimitiveKernel(threads));
-      // All of them in a trial, too: a smaller one may want another primitive, which takes less.
+      std::vector<int64_t> counts;  // of places, by part
       for (int p = 0; p < parts; ++p) {
+        // In a trial one of each size: a smaller one may want another primitive, which takes less.
+        const auto tried = counts.begin() + p;
+        if (mode == Builder::Mode::kTrial && p > 0 &&
+            std::find(counts.begin(), tried, counts[p]) != tried) {
+          continue;
+        }
         Builder builder(context, mode);
         builder.part_ = {p, parts};
         builder.packings_ = &packings;
         if (!build(builder) || (parts > 1 && !builder.cut_)) return nullptr;
+        if (parts > 1) counts = builder.cut_->counts;
         result->Add(std::move(builder));
       }
       return result;
@@ -274,8 +281,9 @@ std::optional<Builder::Share> Builder::Divide(int axis, int64_t size, int64_t st
   const auto place = [&](int64_t index) {
     return std::min(size, steps * index / part_.count * step);
   };
-  const int64_t begin = place(part_.index);
-  cut_ = {axis, {begin, place(part_.index + 1) - begin}};
+  std::vector<int64_t> counts;
+  for (int p = 0; p < part_.count; ++p) counts.push_back(place(p + 1) - place(p));
+  cut_ = {axis, {place(part_.index), counts[part_.index]}, std::move(counts)};
   return cut_->share;
 }
 

@@ -152,6 +152,7 @@ class Builder {
   struct AxisShare {
     int axis;
     Share share;
+    std::vector<int64_t> counts;  // of all parts
   };
   // What was packed of the node's constants, which the parts share.
   struct Packing {
