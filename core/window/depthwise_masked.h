@@ -16,7 +16,7 @@
 #include "nomograph/core/vector/vector_steps.h"
 #include "nomograph/core/window/depthwise_conv.h"
 
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2  // elsewhere they are slow
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2  // elsewhere slow, or none
 
 HWY_BEFORE_NAMESPACE();
 namespace nomograph {
@@ -388,8 +388,7 @@ inline bool HalvesSuffice(const DepthwiseConv& conv) {
 // elements, if they are moved back, a zero.
 inline bool ShiftsSuffice(const DepthwiseConv& conv) {
   const WindowSpan& columns = conv.columns;
-  if (!kWideRegisters || columns.taps != 3 || conv.rows.taps != 3 || columns.stride > 2)
-    return false;
+  if (columns.taps != 3 || conv.rows.taps != 3 || columns.stride > 2) return false;
   if (!HalvesSuffice(conv)) return true;
   const bool room = columns.output < kHalf;
   return room && (columns.stride == 2 || (columns.pad_begin == 1 && columns.input < kHalf));
