@@ -141,11 +141,12 @@ absl::Status CheckStandardOutput(const Arguments& arguments, const std::vector<O
 absl::Status WriteOutputs(const Arguments& arguments, const Model& model,
                           const std::vector<OutputFile>& files, const Labels& labels,
                           const NamedTensors& outputs) {
+  const bool reports = !arguments.json && !WantsStandardOutput(files);
   for (const OutputFile& output : files) {
     std::error_code error;
     const bool replaces = std::filesystem::is_regular_file(output.path, error);
     NOMO_RETURN_IF_ERROR(WriteOutput(output, outputs, arguments.parents));
-    if (arguments.json || WantsStandardOutput(files)) continue;
+    if (!reports) continue;
     const std::string what =
         output.output.empty() ? "all outputs" : outputs.at(output.output).type().ToString();
     Print(absl::StrCat(replaces ? "replaced " : "wrote ", Escape(output.path), "  ", what, "\n"));

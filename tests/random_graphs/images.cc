@@ -1,6 +1,8 @@
 // Parts of random graphs that have channels and planes.
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 #include "nomograph/tests/random_graphs/writer.h"
 
@@ -30,6 +32,11 @@ void RandomGraphWriter::SetPadding(Attributes& attrs, const Ints& kernel) {
     for (const int64_t size : kernel) pads.push_back(even ? size / 2 : random_.Below(size + 1));
   }
   attrs.Set("pads", pads);
+}
+
+int64_t RandomGraphWriter::Products(const Ints& spatial, const Shape& weights) const {
+  return std::accumulate(spatial.begin(), spatial.end(), batch_, std::multiplies<>()) *
+         weights.num_elements();
 }
 
 Ref RandomGraphWriter::Conv() {
@@ -74,9 +81,7 @@ Ref RandomGraphWriter::Conv() {
   if (out_first) shape = {out, in / groups};
   for (const int64_t size : kernel) shape.Append(size);
   if (!out_first) shape.Append(in / groups), shape.Append(out);
-  int64_t positions = batch_;
-  for (const int64_t size : spatial) positions *= size;
-  if (positions * shape.num_elements() > most_products_) return kFailed;
+  if (Products(spatial, shape) > most_products_) return kFailed;
   const float taps = static_cast<float>(shape.num_elements() / out);
   std::vector<Ref> inputs = {x, Weights(shape, 1.5f / std::sqrt(taps))};
   if (!random_.OneIn(3)) inputs.push_back(Weights({out}, 0.5f));
@@ -111,9 +116,7 @@ Ref RandomGraphWriter::ConvTranspose() {
   if (in_first) shape = {in, out / groups};
   for (const int64_t k : kernel) shape.Append(k);
   if (!in_first) shape.Append(out / groups), shape.Append(in);
-  int64_t positions = batch_;
-  for (const int64_t s : spatial) positions *= s;
-  if (positions * shape.num_elements() > most_products_) return kFailed;
+  if (Products(spatial, shape) > most_products_) return kFailed;
   std::vector<Ref> inputs = {x, Weights(shape, 1.5f / std::sqrt(static_cast<float>(in)))};
   if (!random_.OneIn(3)) inputs.push_back(Weights({out}, 0.5f));
   return Add("nn.ConvTranspose", inputs, attrs);

@@ -72,6 +72,8 @@ class RandomGraphWriter {
   // A shape that broadcasts a number for each channel.
   Shape PerChannel(Ref x) const;
   void SetPadding(Attributes& attrs, const Ints& kernel);
+  // Of a window of these weights that steps by one through planes of these sizes.
+  int64_t Products(const Ints& spatial, const Shape& weights) const;
 
   // Each writes some nodes.
   Ref Conv();
