@@ -108,8 +108,8 @@ struct Finish {
   }
 };
 
-// What is brought near while terms are multiplied: the lines at both places, and for each further
-// term those `step` floats behind.
+// What is brought near while terms are multiplied, in two streams: for each term those lines in
+// which lies what is `step` floats behind the last one's.
 struct Ahead {
   const float *first, *second;
   int64_t step;
@@ -457,11 +457,16 @@ inline void MultiplyBlocks(const PackedProduct& p, Block rows, Block columns, in
     multiply_few(r, left + (r - rows.begin) / kPanelRows * left_step);
     store_few(r);
   }
+  // The next panel in as many parts as rows are computed together.
+  const int64_t parts = (rows.end - rows.begin + kTogetherRows - 1) / kTogetherRows;
+  const int64_t half_step = (kPanelColumns / 2 + parts - 1) / parts, half = terms * half_step;
   for (int64_t c = columns.begin; c < whole_end; c += kPanelColumns, right += right_step) {
     const float* a = left;
-    const Ahead next{right + right_step, right + right_step + kLanes, kPanelColumns};
+    const float* next = right + right_step;
+    const float* const next_end = next + terms * kPanelColumns;
     for (int64_t r = rows.begin; r < rows.end; r += kTogetherRows, a += together_step) {
-      multiply(r, c, a, right, far && r == rows.begin, next);
+      multiply(r, c, a, right, far && next < next_end, {next, next + half, half_step});
+      next += 2 * half;
     }
   }
   run_steps(rows.begin, rows.end);
