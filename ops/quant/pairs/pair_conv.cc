@@ -9,6 +9,10 @@
 namespace nomograph::quant {
 namespace {
 
+// Places of a strip, a few vectors; and those of a channel that are split at once, which lie in one
+// line of the caches.
+constexpr int64_t kStrip = 32, kLine = 64;
+
 int64_t CeilOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
@@ -24,11 +28,14 @@ PairConv::PairConv(const PairConvSizes& sizes)
     return span.stride == 1 && span.pad_begin == 0 && axis.pitch == span.input;
   };
   planes_are_images_ = is_whole(sizes.rows, rows_) && is_whole(sizes.columns, columns_);
+  in_strips_ = planes_are_images_ && rows_.taps == 1 && columns_.taps == 1;
   blocks_ = CeilOfQuotient(sizes.out_channels, kPairChannels);
   // So much of the planes as stays in the second cache while all blocks of channels pass.
   constexpr int64_t kChunk = 1 << 15;
-  chunk_rows_ = std::clamp<int64_t>(kChunk / (columns_.pitch * pairs_), 1, sizes.rows.output);
-  chunks_ = CeilOfQuotient(sizes.rows.output, chunk_rows_);
+  const int64_t parts = in_strips_ ? CeilOfQuotient(places(), kStrip) : sizes.rows.output;
+  const int64_t part_places = in_strips_ ? kStrip : columns_.pitch;
+  chunk_ = std::clamp<int64_t>(kChunk / (part_places * pairs_), 1, parts);
+  chunks_ = CeilOfQuotient(parts, chunk_);
   for (int64_t i = 0; i < rows_.taps; ++i) {
     for (int64_t j = 0; j < columns_.taps; ++j) {
       const int64_t phase = rows_.phase(i) * columns_.num_phases() + columns_.phase(j);
@@ -68,11 +75,18 @@ void PairConv::Pack(const PairWeights& weights, int32_t* packed) const {
   }
 }
 
-int64_t PairConv::plane_elements() const { return pairs_ * pair_stride_ + kPairSlack; }
-
-int64_t PairConv::sums_elements() const {
-  return kPairChannels * (chunk_rows_ * columns_.pitch + kPairSlack);
+int64_t PairConv::plane_elements() const {
+  if (in_strips_) return CeilOfQuotient(places(), kStrip) * kStrip * pairs_;
+  return pairs_ * pair_stride_ + kPairSlack;
 }
+
+int64_t PairConv::num_splits() const {
+  return in_strips_ ? CeilOfQuotient(places(), kLine) : pairs_;
+}
+
+int64_t PairConv::chunk_places() const { return chunk_ * (in_strips_ ? kStrip : columns_.pitch); }
+
+int64_t PairConv::sums_elements() const { return kPairChannels * (chunk_places() + kPairSlack); }
 
 int64_t PairConv::line_halves() const {
   return columns_.pitch * columns_.stride + columns_.dilation + 2 * kPairSlack;
@@ -80,11 +94,32 @@ int64_t PairConv::line_halves() const {
 
 int64_t PairConv::scratch_elements() const {
   // Sums, and behind them bytes that are finished; or else two lines of 16 bits.
-  const int64_t finished = (chunk_rows_ * columns_.pitch + kPairSlack) / 4;
+  const int64_t finished = (chunk_places() + kPairSlack) / 4;
   return (std::max(sums_elements() + finished, line_halves()) + 15) / 16 * 16;
 }
 
 void PairConv::Split(const PairInput& x, int64_t piece, int32_t* scratch, int32_t* planes) const {
+  if (in_strips_) return SplitStrips(x, piece, planes);
+  SplitPlanes(x, piece, scratch, planes);
+}
+
+void PairConv::SplitStrips(const PairInput& x, int64_t piece, int32_t* planes) const {
+  const int64_t image = places(), end = std::min(image, (piece + 1) * kLine);
+  const auto* a = static_cast<const std::byte*>(x.data);
+  for (int64_t pair = 0; pair < pairs_; ++pair, a += 2 * image) {
+    const bool paired = 2 * pair + 1 < sizes_.in_channels;
+    for (int64_t p = piece * kLine; p < end; p += kStrip) {
+      JoinBytes({.a = a + p,
+                 .b = paired ? a + image + p : nullptr,
+                 .is_signed = x.is_signed,
+                 .zero_point = x.zero_point},
+                std::min(kStrip, end - p), planes + p * pairs_ + pair * kStrip);
+    }
+  }
+}
+
+void PairConv::SplitPlanes(const PairInput& x, int64_t piece, int32_t* scratch,
+                           int32_t* planes) const {
   const WindowSpan &rows = sizes_.rows, &columns = sizes_.columns;
   const int64_t channel = 2 * piece, image = rows.input * columns.input;
   // The last one of an odd number has no partner.
@@ -125,27 +160,54 @@ void PairConv::Split(const PairInput& x, int64_t piece, int32_t* scratch, int32_
   }
 }
 
-void PairConv::Multiply(const int32_t* planes, const int32_t* packed, const PairFinish& finish,
-                        int64_t piece, int32_t* scratch, void* y) const {
-  const int64_t block = piece % blocks_, first_row = piece / blocks_ * chunk_rows_;
-  const int64_t rows = std::min(chunk_rows_, sizes_.rows.output - first_row);
-  const int64_t pitch = columns_.pitch, width = sizes_.columns.output;
-  const int64_t count = (rows - 1) * pitch + width, stride = chunk_rows_ * pitch + kPairSlack;
-  const auto taps = static_cast<int64_t>(offsets_.size());
-  MultiplyPairs(
-      {.pairs = pairs_, .pair_stride = pair_stride_, .offsets = offsets_.data(), .taps = taps},
-      planes + first_row * pitch, count, packed + block * pairs_ * taps * kPairChannels, scratch,
-      stride);
-  // All places, what is between the rows among them; and then the rows.
+template <typename F>
+void PairConv::FinishBlock(int64_t block, int64_t count, const PairFinish& finish, int32_t* scratch,
+                           F write) const {
   auto* const finished = reinterpret_cast<std::byte*>(scratch + sums_elements());
   const int64_t first = block * kPairChannels;
   const int64_t end = std::min(first + kPairChannels, sizes_.out_channels);
-  const int64_t runs = pitch == width ? 1 : rows, size = pitch == width ? count : width;
-  for (int64_t o = first; o < end; ++o) {
-    FinishRow(scratch + (o - first) * stride, count, finish.OfChannel(o), finished);
-    auto* to = static_cast<std::byte*>(y) + (o * sizes_.rows.output + first_row) * width;
-    for (int64_t r = 0; r < runs; ++r) std::memcpy(to + r * size, finished + r * pitch, size);
+  const int32_t* sums = scratch;
+  for (int64_t o = first; o < end; ++o, sums += chunk_places() + kPairSlack) {
+    FinishRow(sums, count, finish.OfChannel(o), finished);
+    write(finished, o * places());
   }
+}
+
+void PairConv::Multiply(const int32_t* planes, const int32_t* packed, const PairFinish& finish,
+                        int64_t piece, int32_t* scratch, void* y) const {
+  const int64_t block = piece % blocks_, first = piece / blocks_ * chunk_;
+  const int64_t stride = chunk_places() + kPairSlack;
+  const auto taps = static_cast<int64_t>(offsets_.size());
+  const PairProduct product{.pairs = pairs_,
+                            .pair_stride = in_strips_ ? kStrip : pair_stride_,
+                            .offsets = offsets_.data(),
+                            .taps = taps};
+  packed += block * pairs_ * taps * kPairChannels;
+  auto* const bytes = static_cast<std::byte*>(y);
+  if (in_strips_) {
+    const int64_t begin = first * kStrip, end = std::min(places(), begin + chunk_places());
+    for (int64_t p = begin; p < end; p += kStrip) {
+      MultiplyPairs(product, planes + p * pairs_, std::min(kStrip, end - p), packed,
+                    scratch + p - begin, stride);
+    }
+    return FinishBlock(block, end - begin, finish, scratch,
+                       [&](const std::byte* finished, int64_t at) {
+                         std::memcpy(bytes + at + begin, finished, end - begin);
+                       });
+  }
+  // All places, what is between the rows among them; and then the rows.
+  const int64_t rows = std::min(chunk_, sizes_.rows.output - first);
+  const int64_t pitch = columns_.pitch, width = sizes_.columns.output;
+  const int64_t count = (rows - 1) * pitch + width;
+  MultiplyPairs(product, planes + first * pitch, count, packed, scratch, stride);
+  FinishBlock(block, count, finish, scratch, [&](const std::byte* finished, int64_t at) {
+    std::byte* to = bytes + at + first * width;
+    if (pitch == width) {
+      std::memcpy(to, finished, count);
+      return;
+    }
+    for (int64_t r = 0; r < rows; ++r) std::memcpy(to + r * width, finished + r * pitch, width);
+  });
 }
 
 }  // namespace nomograph::quant

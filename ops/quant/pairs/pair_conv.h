@@ -5,7 +5,8 @@
 // adds both products in 32 bits: twice the work of one on float32, with sums that nothing rounds.
 // The pairs lie in planes with the padding, the rows and columns of a stride apart, where the
 // elements under each tap of the window are at one distance from the output's place, whatever the
-// place is.
+// place is. Those of a window of one element that takes every place lie in strips instead, in the
+// order in which they are read.
 #ifndef NOMOGRAPH_OPS_QUANT_PAIRS_PAIR_CONV_H_
 #define NOMOGRAPH_OPS_QUANT_PAIRS_PAIR_CONV_H_
 
@@ -72,7 +73,7 @@ class PairConv {
   int64_t scratch_elements() const;
 
   // How many pieces Split() has, and writes piece number `piece`.
-  int64_t num_splits() const { return pairs_; }
+  int64_t num_splits() const;
   void Split(const PairInput& x, int64_t piece, int32_t* scratch, int32_t* planes) const;
 
   // How many pieces of the output there are, once all of the planes have been written; and computes
@@ -82,17 +83,26 @@ class PairConv {
                 int64_t piece, int32_t* scratch, void* y) const;
 
  private:
+  int64_t places() const { return sizes_.rows.output * sizes_.columns.output; }
+  int64_t chunk_places() const;  // what is between rows among them
   int64_t sums_elements() const;
   int64_t line_halves() const;  // 16-bit elements of a line of the padded input
+  void SplitStrips(const PairInput& x, int64_t piece, int32_t* planes) const;
+  void SplitPlanes(const PairInput& x, int64_t piece, int32_t* scratch, int32_t* planes) const;
+  // Finishes `count` sums of each channel of a block, and hands them to `write`.
+  template <typename F>
+  void FinishBlock(int64_t block, int64_t count, const PairFinish& finish, int32_t* scratch,
+                   F write) const;
 
   PairConvSizes sizes_;
   WindowAxis rows_, columns_;
   int64_t plane_;                   // elements of a phase
   int64_t pair_stride_;             // of all phases
   int64_t pairs_, blocks_;          // pairs of channels, blocks of output channels
-  int64_t chunk_rows_, chunks_;     // rows of the output that are computed together
+  int64_t chunk_, chunks_;          // rows of the output or strips that are computed together
   bool planes_are_images_ = false;  // without padding, in one phase
-  std::vector<int64_t> offsets_;    // by tap, from the output's place
+  bool in_strips_ = false;
+  std::vector<int64_t> offsets_;  // by tap, from the output's place
 };
 
 }  // namespace nomograph::quant

@@ -24,6 +24,8 @@ inline int32_t JoinedHalves(int16_t low, int16_t high) {
 //
 //   sums[c * stride + p] = sum over q < pairs, t < taps of the products of both halves of
 //   x[q * pair_stride + offsets[t] + p] and w[(q * taps + t) * kPairChannels + c]
+//
+// What is read of x and written of each channel's sums is in whole vectors.
 struct PairProduct {
   int64_t pairs, pair_stride;
   const int64_t* offsets;

@@ -38,42 +38,63 @@ HWY_INLINE P AddProducts(P sums, P x, P w) {
 #endif
 }
 
-// Two vectors of places; kNarrow: one.
-template <bool kNarrow>
+// Two vectors of places; kNarrow: one. kOneTap: the window has one element, at no offset.
+template <bool kNarrow, bool kOneTap>
 void MultiplySix(const int32_t* HWY_RESTRICT x, const PairProduct& product,
                  const int32_t* HWY_RESTRICT w, int32_t* HWY_RESTRICT sums, int64_t stride) {
   const Pairs d;
-  P c00 = hn::Zero(d), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
-  P c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
-#define NOMO_CHANNEL(i)                                                 \
-  {                                                                     \
-    const P factor = hn::Set(d, w[i]);                                  \
-    c##i##0 = AddProducts(c##i##0, x0, factor);                         \
-    if constexpr (!kNarrow) c##i##1 = AddProducts(c##i##1, x1, factor); \
+  constexpr int64_t kVectors = kNarrow ? 1 : 2;
+  P c[kPairChannels][kVectors];
+#pragma GCC unroll 6
+  for (int64_t i = 0; i < kPairChannels; ++i) {
+#pragma GCC unroll 2
+    for (int64_t v = 0; v < kVectors; ++v) c[i][v] = hn::Zero(d);
   }
-  for (int64_t p = 0; p < product.pairs; ++p, x += product.pair_stride) {
-    for (int64_t t = 0; t < product.taps; ++t, w += 6) {
-      const int32_t* const from = x + product.offsets[t];
-      const P x0 = hn::LoadU(d, from), x1 = kNarrow ? x0 : hn::LoadU(d, from + kPairLanes);
-      NOMO_CHANNEL(0)
-      NOMO_CHANNEL(1) NOMO_CHANNEL(2) NOMO_CHANNEL(3) NOMO_CHANNEL(4) NOMO_CHANNEL(5)(void) x1;
+  const auto add = [&](const int32_t* from) HWY_ATTR {
+    P y[kVectors];
+#pragma GCC unroll 2
+    for (int64_t v = 0; v < kVectors; ++v) y[v] = hn::LoadU(d, from + v * kPairLanes);
+#pragma GCC unroll 6
+    for (int64_t i = 0; i < kPairChannels; ++i) {
+      const P factor = hn::Set(d, w[i]);
+#pragma GCC unroll 2
+      for (int64_t v = 0; v < kVectors; ++v) c[i][v] = AddProducts(c[i][v], y[v], factor);
+    }
+    w += kPairChannels;
+  };
+  const int64_t pairs = product.pairs, taps = kOneTap ? 1 : product.taps;
+#pragma GCC unroll 2
+  for (int64_t p = 0; p < pairs; ++p, x += product.pair_stride) {
+    if constexpr (kOneTap) {
+      add(x);
+    } else {
+      for (int64_t t = 0; t < taps; ++t) add(x + product.offsets[t]);
     }
   }
-#undef NOMO_CHANNEL
-#define NOMO_STORE(i)                        \
-  hn::StoreU(c##i##0, d, sums + i * stride); \
-  if constexpr (!kNarrow) hn::StoreU(c##i##1, d, sums + i * stride + kPairLanes);
-  NOMO_STORE(0) NOMO_STORE(1) NOMO_STORE(2) NOMO_STORE(3) NOMO_STORE(4) NOMO_STORE(5)
-#undef NOMO_STORE
+#pragma GCC unroll 6
+  for (int64_t i = 0; i < kPairChannels; ++i, sums += stride) {
+#pragma GCC unroll 2
+    for (int64_t v = 0; v < kVectors; ++v) hn::StoreU(c[i][v], d, sums + v * kPairLanes);
+  }
+}
+
+template <bool kOneTap>
+void MultiplyAll(const PairProduct& product, const int32_t* x, int64_t count, const int32_t* w,
+                 int32_t* sums, int64_t stride) {
+  int64_t q = 0;
+  for (; q + kPairLanes < count; q += 2 * kPairLanes) {
+    MultiplySix<false, kOneTap>(x + q, product, w, sums + q, stride);
+  }
+  if (q < count) MultiplySix<true, kOneTap>(x + q, product, w, sums + q, stride);
 }
 
 void MultiplyPairs(const PairProduct& product, const int32_t* x, int64_t count, const int32_t* w,
                    int32_t* sums, int64_t stride) {
-  int64_t q = 0;
-  for (; q + kPairLanes < count; q += 2 * kPairLanes) {
-    MultiplySix<false>(x + q, product, w, sums + q, stride);
+  if (product.taps == 1) {
+    MultiplyAll<true>(product, x + product.offsets[0], count, w, sums, stride);
+  } else {
+    MultiplyAll<false>(product, x, count, w, sums, stride);
   }
-  if (q < count) MultiplySix<true>(x + q, product, w, sums + q, stride);
 }
 
 void FinishRow(const int32_t* HWY_RESTRICT sums, int64_t count, const RowFinish& finish,
@@ -153,23 +174,29 @@ HWY_INLINE void JoinPairs(const int16_t* a, const int16_t* b, int64_t count, int
 template <typename X>
 HWY_INLINE void JoinBytesLoop(const X* HWY_RESTRICT a, const X* HWY_RESTRICT b, int64_t count,
                               int32_t zero_point, int32_t* HWY_RESTRICT to) {
-  const Pairs d;
-  const hn::Rebind<X, Pairs> bytes;
-  const P zero = hn::Set(d, zero_point), low = hn::Set(d, 0xffff);
-  const X* const second = b == nullptr ? a : b;
-  const P high = hn::Set(d, b == nullptr ? 0 : -1);
-  const auto join = [=](P x, P y) HWY_ATTR {
-    const P partner = hn::And(hn::Sub(y, zero), high);
-    return hn::Or(hn::And(hn::Sub(x, zero), low), hn::ShiftLeft<16>(partner));
-  };
   int64_t i = 0;
-  for (; i + kPairLanes <= count; i += kPairLanes) {
-    hn::StoreU(join(hn::PromoteTo(d, hn::LoadU(bytes, a + i)),
-                    hn::PromoteTo(d, hn::LoadU(bytes, second + i))),
-               d, to + i);
+#if HWY_TARGET != HWY_SCALAR
+  const hn::FixedTag<X, 16> bytes;
+  const hn::FixedTag<int16_t, 8> halves;
+  const auto zero = hn::Set(halves, static_cast<int16_t>(zero_point));
+  const auto no_partner = hn::Set(bytes, static_cast<X>(zero_point));
+  for (; i + 16 <= count; i += 16) {
+    const auto x = hn::LoadU(bytes, a + i);
+    const auto y = b == nullptr ? no_partner : hn::LoadU(bytes, b + i);
+    const auto store = [&](auto joined, int32_t* at) HWY_ATTR {
+      auto* const pairs = reinterpret_cast<int16_t*>(at);
+      hn::StoreU(hn::Sub(hn::PromoteTo(halves, hn::LowerHalf(joined)), zero), halves, pairs);
+      hn::StoreU(
+          hn::Sub(hn::PromoteTo(halves, hn::UpperHalf(hn::Half<decltype(bytes)>(), joined)), zero),
+          halves, pairs + 8);
+    };
+    store(hn::InterleaveLower(bytes, x, y), to + i);
+    store(hn::InterleaveUpper(bytes, x, y), to + i + 8);
   }
+#endif
   for (; i < count; ++i) {
-    to[i] = hn::GetLane(join(hn::Set(d, a[i]), hn::Set(d, second[i])));
+    to[i] = JoinedHalves(static_cast<int16_t>(a[i] - zero_point),
+                         static_cast<int16_t>(b == nullptr ? 0 : b[i] - zero_point));
   }
 }
 
