@@ -7,6 +7,7 @@
 #include "nomograph/core/numeric/threads.h"
 #include "nomograph/core/onednn/bfloat16.h"
 #include "nomograph/core/onednn/onednn_kernel.h"
+#include "nomograph/ops/quant/pairs/pair_matrix.h"
 
 namespace nomograph::quant {
 namespace {
@@ -334,6 +335,8 @@ absl::Status IntegerProduct::Run(const KernelContext& context, std::byte* scratc
 
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareProduct(const PrepareContext& context,
                                                        const ProductSpec& spec, FinishFn finish) {
+  NOMO_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> pairs, PreparePairMatrix(context, spec, finish));
+  if (pairs != nullptr) return pairs;
   NOMO_ASSIGN_OR_RETURN(std::unique_ptr<IntegerProduct> product,
                         IntegerProduct::Create(context, spec));
   if (product == nullptr) return nullptr;
