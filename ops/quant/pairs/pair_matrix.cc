@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kRows = kPairChannels;
 // Columns of a strip, a few vectors.
-constexpr int64_t kStrip = 32;
+constexpr int64_t kStrip = 16;
 
 int64_t CeilOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
