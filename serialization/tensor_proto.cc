@@ -19,13 +19,6 @@ absl::string_view BytesOf(const Tensor& tensor) {
   return absl::string_view(reinterpret_cast<const char*>(tensor.raw_data()), tensor.num_bytes());
 }
 
-// How many bytes the shape's elements need.
-absl::StatusOr<int64_t> CheckedBytes(DType dtype, const Shape& shape) {
-  NOMO_ASSIGN_OR_RETURN(const int64_t count, shape.CheckedNumElements());
-  if (count <= kMaxBytes / DTypeSize(dtype)) return count * DTypeSize(dtype);
-  return InvalidArgument(DTypeName(dtype), shape.ToString(), " passes 2^62 bytes");
-}
-
 absl::Status CheckSize(DType dtype, const Shape& shape, uint64_t found) {
   NOMO_ASSIGN_OR_RETURN(const int64_t expected, CheckedBytes(dtype, shape));
   if (found == static_cast<uint64_t>(expected)) return absl::OkStatus();
@@ -74,6 +67,12 @@ absl::StatusOr<Dim> DimFromProto(const DimProto& proto) {
 }
 
 }  // namespace
+
+absl::StatusOr<int64_t> CheckedBytes(DType dtype, const Shape& shape) {
+  NOMO_ASSIGN_OR_RETURN(const int64_t count, shape.CheckedNumElements());
+  if (count <= kMaxBytes / DTypeSize(dtype)) return count * DTypeSize(dtype);
+  return InvalidArgument(DTypeName(dtype), shape.ToString(), " passes 2^62 bytes");
+}
 
 absl::Status TensorWriter::Write(const Tensor& tensor, TensorProto& proto) {
   if (!tensor.valid()) return InvalidArgument("there is no tensor");

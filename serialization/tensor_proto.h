@@ -19,6 +19,10 @@
 
 namespace nomograph {
 
+// How many bytes the shape's elements need, each in bytes of its own. InvalidArgument when a size is
+// negative, or when elements or bytes pass 2^62. REQUIRES: a dtype.
+absl::StatusOr<int64_t> CheckedBytes(DType dtype, const Shape& shape);
+
 class TensorWriter {
  public:
   // Tensors of `min_payload_bytes` and more become payloads.

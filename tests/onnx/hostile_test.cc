@@ -1,14 +1,19 @@
 // Damaged ONNX files: every truncation and every flipped byte of five models of ONNX's suite yields
-// a model or an error, and what is a model can be saved or is refused; nothing crashes.
+// a model or an error, and what is a model can be saved or is refused; nothing crashes. Sizes that
+// come to few bytes only where their product wraps around are refused.
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/io/file.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/serialization/onnx/export/export.h"
 #include "nomograph/serialization/onnx/import/import.h"
+#include "nomograph/tests/onnx/model_builder.h"
 
 namespace nomograph {
 namespace {
@@ -66,6 +71,42 @@ INSTANTIATE_TEST_SUITE_P(Models, Hostile,
                                          "test_layer_normalization_2d_axis0_expanded",
                                          "test_qlinearconv"),
                          [](const auto& info) { return std::string(info.param); });
+
+TEST(HostileSizes, AreMultipliedWithACheck) {
+  const struct {
+    onnx::TensorProto::DataType type;
+    std::vector<int64_t> dims;
+    size_t bytes;  // what the product is where it wraps around
+    const char* message;
+  } cases[] = {
+      {onnx::TensorProto::INT64, {(int64_t{1} << 61) + 8}, 64, "passes 2^62 bytes"},
+      {onnx::TensorProto::DOUBLE, {2, (int64_t{1} << 60) + 1}, 16, "passes 2^62 bytes"},
+      {onnx::TensorProto::FLOAT, {int64_t{1} << 62}, 0, "passes 2^62 bytes"},
+      {onnx::TensorProto::UINT8, {(int64_t{1} << 62) + 1}, 1, "more than 2^62 elements"},
+  };
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "hostile_sizes";
+  std::filesystem::create_directories(folder);
+  for (const auto& c : cases) {
+    for (const bool external : {false, true}) {
+      SCOPED_TRACE(absl::StrCat(c.message, " ", c.dims[0], external ? " in a file" : ""));
+      const std::string bytes(c.bytes, 'x');
+      ASSERT_TRUE(WriteFileAtomically((folder / "data.bin").string(), bytes).ok());
+      OnnxBuilder b(21);
+      b.Input("x", onnx::TensorProto::FLOAT, {2});
+      b.Raw("first", {1}, onnx::TensorProto::UINT8, "x");
+      b.Raw("w", c.dims, c.type, bytes);
+      b.Node("Neg", {"x"}, {"y"});
+      b.Output("y", onnx::TensorProto::FLOAT, {});
+      onnx::ModelProto proto = b.Finish();
+      if (external) {
+        proto.mutable_graph()->mutable_initializer(1)->clear_raw_data();
+        SetExternal(proto, "data.bin");
+      }
+      const auto model = onnx::ImportFromBytes(proto.SerializeAsString(), folder.string());
+      EXPECT_THAT(std::string(model.status().message()), testing::HasSubstr(c.message));
+    }
+  }
+}
 
 }  // namespace
 }  // namespace nomograph

@@ -210,7 +210,7 @@ void GraphImporter::AddInitializers(const GraphProto& proto) {
 // else each would pay for larger ones.
 bool GraphImporter::TakeRoomFor(DType dtype, int64_t elements) {
   FoldBudget& budget = state_.inferrer.fold_budget();
-  const int64_t bytes = elements * DTypeSize(dtype);
+  const int64_t bytes = SaturatingMultiply(elements, DTypeSize(dtype));
   const FoldLimits& limits = budget.limits();
   return budget.Take(SaturatingMultiply(bytes, limits.bytes_per_byte + 1),
                      SaturatingMultiply(elements, limits.work_per_element + 1));

@@ -9,6 +9,7 @@
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/serialization/foreign_file.h"
+#include "nomograph/serialization/tensor_proto.h"
 
 namespace nomograph::onnx {
 namespace {
@@ -128,7 +129,7 @@ absl::StatusOr<Tensor> FromBytes(absl::string_view bytes, DType dtype, const Sha
     return Unpack(static_cast<int64_t>(bytes.size()), dtype, shape,
                   [&](int64_t i) { return static_cast<uint8_t>(bytes[i]); });
   }
-  const int64_t expected = shape.num_elements() * DTypeSize(dtype);
+  NOMO_ASSIGN_OR_RETURN(const int64_t expected, CheckedBytes(dtype, shape));
   if (static_cast<int64_t>(bytes.size()) != expected) {
     return InvalidArgument("expected ", expected, " bytes for ", DTypeName(dtype), shape.ToString(),
                            ", found ", bytes.size());
@@ -265,8 +266,8 @@ absl::StatusOr<Tensor> TensorReader::ReadExternal(const TensorProto& proto, DTyp
                                                   const Shape& shape) {
   std::string location;
   int64_t offset = 0;
-  int64_t length = kInt4s.Contains(dtype) ? PackedBytes(shape.num_elements())
-                                          : shape.num_elements() * DTypeSize(dtype);
+  NOMO_ASSIGN_OR_RETURN(int64_t length, CheckedBytes(dtype, shape));
+  if (kInt4s.Contains(dtype)) length = PackedBytes(length);
   bool is_whole_file = true;  // nothing says which part of it
   for (const StringStringEntryProto& entry : proto.external_data()) {
     if (entry.key() == "location") location = entry.value();
