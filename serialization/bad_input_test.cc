@@ -145,6 +145,26 @@ const BadModel kBadModels[] = {
     // Values and types.
     {"graph \"main\": value 0 (\"x\"): axis 0: its size is -1",
      [](ModelProto& m) { Batch(m).set_size(-1); }},
+    {"value 0 (\"x\"): shape [4611686018427387904,2] has more than 2^62 elements",
+     [](ModelProto& m) { Batch(m).set_size(int64_t{1} << 62); }},
+    {"has more than 2^62 elements",  // with sizes between them that are not known, or zero
+     [](ModelProto& m) {
+       ShapeProto& shape = *m.mutable_graph()->mutable_values(0)->mutable_type()->mutable_shape();
+       shape.add_dims()->set_size(0);
+       for (int i = 0; i < 2; ++i) {
+         shape.add_dims()->set_symbol("n");
+         shape.add_dims()->set_size(int64_t{1} << 32);
+       }
+     }},
+    {"value 0 (\"x\"): expected at most 64 axes, found 65",
+     [](ModelProto& m) {
+       ShapeProto& shape = *m.mutable_graph()->mutable_values(0)->mutable_type()->mutable_shape();
+       while (shape.dims_size() < 65) shape.add_dims();
+     }},
+    {"weight 0 (\"ten\"): expected at most 64 axes, found 65",
+     [](ModelProto& m) {
+       while (Ten(m).dims_size() < 65) Ten(m).add_dims(1);
+     }},
     {"axis 0: its symbol is empty", [](ModelProto& m) { Batch(m).set_symbol(""); }},
     {"value 1 (\"y\"): there is no dtype 99",
      [](ModelProto& m) {
@@ -283,12 +303,30 @@ TEST(BadInputTest, PayloadsAreNotMultiplied) {
 }
 
 TEST(BadInputTest, WhatWouldNotLoadIsNotSaved) {
-  Model model = SmallModel();
-  model.graph.nodes[0].version = 0;
-  const auto saved = SaveToString(model);
-  ASSERT_FALSE(saved.ok());
-  EXPECT_TRUE(absl::StrContains(saved.status().message(), "op local.Tenfold cannot have version 0"))
-      << saved.status();
+  const struct {
+    const char* message;
+    std::function<void(Graph&)> spoil;
+  } cases[] = {
+      {"op local.Tenfold cannot have version 0", [](Graph& g) { g.nodes[0].version = 0; }},
+      {"value 0 (\"x\"): expected at most 64 axes, found 65",
+       [](Graph& g) { g.values[0].type.shape = PartialShape::OfRank(65); }},
+      {"signature: shape [4611686018427387904,2] has more than 2^62 elements",
+       [](Graph& g) {
+         g.nodes[0].signature.emplace().inputs.push_back({DType::kFloat32, {int64_t{1} << 62, 2}});
+       }},
+      {"attribute \"a\": expected at most 64 axes, found 65",
+       [](Graph& g) {
+         g.nodes[0].attrs = {
+             {"a", Tensor(DType::kBool, Shape(std::vector<int64_t>(65, int64_t{1})))}};
+       }},
+  };
+  for (const auto& c : cases) {
+    Model model = SmallModel();
+    c.spoil(model.graph);
+    const auto saved = SaveToString(model);
+    ASSERT_FALSE(saved.ok()) << c.message;
+    EXPECT_TRUE(absl::StrContains(saved.status().message(), c.message)) << saved.status();
+  }
 }
 
 // The file with one byte changed or its end cut off. Sealed files: always an error, once payloads

@@ -136,7 +136,7 @@ void ModelWriter::WriteGraph(const Place& place, const Graph& graph, GraphProto&
 
 void ModelWriter::WriteValue(const Place& place, const ValueInfo& value, ValueProto& out) {
   out.set_name(value.name);
-  TypeToProto(value.type, *out.mutable_type());
+  AddFault(place, TypeToProto(value.type, *out.mutable_type()), faults_);
   out.set_doc(value.doc);
   AddFault(place, PutUnknownFields(value.unknown_fields, out), faults_);
 }
@@ -156,10 +156,11 @@ void ModelWriter::WriteNode(const Place& place, const Node& node, NodeProto& out
   out.set_body(node.body);
   if (node.signature) {
     SignatureProto& signature = *out.mutable_signature();
+    const Place signature_place(place, "signature", "");
     for (const TensorType& type : node.signature->inputs)
-      TypeToProto(type, *signature.add_inputs());
+      AddFault(signature_place, TypeToProto(type, *signature.add_inputs()), faults_);
     for (const TensorType& type : node.signature->outputs)
-      TypeToProto(type, *signature.add_outputs());
+      AddFault(signature_place, TypeToProto(type, *signature.add_outputs()), faults_);
   }
   out.set_provider(node.provider);
   out.set_layer(node.layer);

@@ -19,6 +19,11 @@ absl::string_view BytesOf(const Tensor& tensor) {
   return absl::string_view(reinterpret_cast<const char*>(tensor.raw_data()), tensor.num_bytes());
 }
 
+absl::Status CheckRank(int rank) {
+  if (rank <= kMaxRank) return absl::OkStatus();
+  return InvalidArgument("expected at most ", kMaxRank, " axes, found ", rank);
+}
+
 absl::Status CheckSize(DType dtype, const Shape& shape, uint64_t found) {
   NOMO_ASSIGN_OR_RETURN(const int64_t expected, CheckedBytes(dtype, shape));
   if (found == static_cast<uint64_t>(expected)) return absl::OkStatus();
@@ -74,8 +79,19 @@ absl::StatusOr<int64_t> CheckedBytes(DType dtype, const Shape& shape) {
   return InvalidArgument(DTypeName(dtype), shape.ToString(), " passes 2^62 bytes");
 }
 
+absl::Status CheckShape(const PartialShape& shape) {
+  if (!shape.has_rank()) return absl::OkStatus();
+  NOMO_RETURN_IF_ERROR(CheckRank(shape.rank()));
+  Shape known;
+  for (const Dim& dim : shape.dims()) {
+    if (dim.known()) known.Append(dim.size());
+  }
+  return known.CheckedNumElements().status();
+}
+
 absl::Status TensorWriter::Write(const Tensor& tensor, TensorProto& proto) {
   if (!tensor.valid()) return InvalidArgument("there is no tensor");
+  NOMO_RETURN_IF_ERROR(CheckRank(tensor.shape().rank()));
   proto.set_dtype(static_cast<DataType>(tensor.dtype()));
   for (const int64_t dim : tensor.shape().dims()) proto.add_dims(dim);
   const absl::string_view bytes = BytesOf(tensor);
@@ -116,6 +132,7 @@ TensorReader::TensorReader(absl::Span<const absl::string_view> payloads,
 absl::StatusOr<Tensor> TensorReader::Read(const TensorProto& proto) {
   NOMO_ASSIGN_OR_RETURN(const DType dtype, DTypeFromProto(proto.dtype()));
   if (dtype == DType::kInvalid) return InvalidArgument("the tensor has no dtype");
+  NOMO_RETURN_IF_ERROR(CheckRank(proto.dims_size()));
   const Shape shape(absl::MakeConstSpan(proto.dims().data(), proto.dims_size()));
   switch (proto.elements_case()) {
     case TensorProto::kInlineData:
@@ -195,9 +212,10 @@ absl::Status TensorReader::CheckAllUsed() const {
   return absl::OkStatus();
 }
 
-void TypeToProto(const TensorType& type, TensorTypeProto& proto) {
+absl::Status TypeToProto(const TensorType& type, TensorTypeProto& proto) {
+  NOMO_RETURN_IF_ERROR(CheckShape(type.shape));
   proto.set_dtype(static_cast<DataType>(type.dtype));
-  if (!type.shape.has_rank()) return;
+  if (!type.shape.has_rank()) return absl::OkStatus();
   ShapeProto& shape = *proto.mutable_shape();
   for (const Dim& dim : type.shape.dims()) {
     DimProto& out = *shape.add_dims();
@@ -207,18 +225,21 @@ void TypeToProto(const TensorType& type, TensorTypeProto& proto) {
       out.set_symbol(dim.symbol());
     }
   }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<TensorType> TypeFromProto(const TensorTypeProto& proto) {
   TensorType type;
   NOMO_ASSIGN_OR_RETURN(type.dtype, DTypeFromProto(proto.dtype()));
   if (!proto.has_shape()) return type;
+  NOMO_RETURN_IF_ERROR(CheckRank(proto.shape().dims_size()));
   type.shape = PartialShape::OfRank(0);
   for (int axis = 0; axis < proto.shape().dims_size(); ++axis) {
     auto dim = DimFromProto(proto.shape().dims(axis));
     if (!dim.ok()) return Annotate(dim.status(), absl::StrCat("axis ", axis));
     type.shape.Append(*std::move(dim));
   }
+  NOMO_RETURN_IF_ERROR(CheckShape(type.shape));
   return type;
 }
 

@@ -19,16 +19,20 @@
 
 namespace nomograph {
 
-// How many bytes the shape's elements need, each in bytes of its own. InvalidArgument when a size is
-// negative, or when elements or bytes pass 2^62. REQUIRES: a dtype.
+// How many bytes the shape's elements need, each in bytes of its own. InvalidArgument when a size
+// is negative, or when elements or bytes pass 2^62. REQUIRES: a dtype.
 absl::StatusOr<int64_t> CheckedBytes(DType dtype, const Shape& shape);
+
+// InvalidArgument where no tensor has such a shape: more than kMaxRank axes, or known sizes whose
+// product, without zeros, passes 2^62. Shape functions multiply sizes and rely on it.
+absl::Status CheckShape(const PartialShape& shape);
 
 class TensorWriter {
  public:
   // Tensors of `min_payload_bytes` and more become payloads.
   explicit TensorWriter(int64_t min_payload_bytes) : min_payload_bytes_(min_payload_bytes) {}
 
-  // InvalidArgument when there is no tensor.
+  // InvalidArgument when there is no tensor, or one of more than kMaxRank axes.
   absl::Status Write(const Tensor& tensor, TensorProto& proto);
   // The payloads so far. Equal bytes are one payload, so their types may be any that needed them.
   absl::Span<const Tensor> payloads() const { return payloads_; }
@@ -78,8 +82,10 @@ class TensorReader {
   int64_t done_ = 0, total_ = 0;  // bytes
 };
 
-void TypeToProto(const TensorType& type, TensorTypeProto& proto);
-// InvalidArgument for a dtype that is not known and for sizes that are negative.
+// InvalidArgument where CheckShape() says so.
+absl::Status TypeToProto(const TensorType& type, TensorTypeProto& proto);
+// InvalidArgument for a dtype that is not known, for sizes that are negative, and where
+// CheckShape() says so.
 absl::StatusOr<TensorType> TypeFromProto(const TensorTypeProto& proto);
 // kInvalid is a type that is not known here, or none.
 absl::StatusOr<DType> DTypeFromProto(int dtype);

@@ -220,9 +220,6 @@ absl::StatusOr<TensorType> TypeFromOnnx(const TypeProto& proto) {
   NOMO_ASSIGN_OR_RETURN(type.dtype, DTypeFromOnnx(proto.tensor_type().elem_type()));
   if (!proto.tensor_type().has_shape()) return type;
   const TensorShapeProto& shape = proto.tensor_type().shape();
-  if (shape.dim_size() > kMaxRank) {
-    return InvalidArgument("expected at most ", kMaxRank, " axes, found ", shape.dim_size());
-  }
   std::vector<Dim> dims;
   for (const auto& dim : shape.dim()) {
     if (!dim.dim_param().empty()) {
@@ -232,6 +229,7 @@ absl::StatusOr<TensorType> TypeFromOnnx(const TypeProto& proto) {
     }
   }
   type.shape = PartialShape(std::move(dims));
+  NOMO_RETURN_IF_ERROR(CheckShape(type.shape));
   return type;
 }
 
