@@ -187,6 +187,11 @@ const BadModel kBadModels[] = {
        m.mutable_layers(0)->add_outputs(9);
      }},
     {"op local.Tenfold cannot have version 0", [](ModelProto& m) { Node(m).clear_version(); }},
+    {"op a\\x1b[2J cannot have version 0",
+     [](ModelProto& m) {
+       Node(m).set_op("a\x1b[2J");
+       Node(m).clear_version();
+     }},
     {"cannot have version 4294967295", [](ModelProto& m) { Node(m).set_version(UINT32_MAX); }},
     {"node 0 (\"lambda\"): attribute \"a\": it has no value",
      [](ModelProto& m) { Node(m).add_attributes()->set_name("a"); }},

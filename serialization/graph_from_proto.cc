@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "google/protobuf/repeated_field.h"
+#include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/serialization/graph_proto.h"
 #include "nomograph/serialization/place.h"
@@ -179,7 +180,8 @@ Node ModelParser::ParseNode(const Place& place, const NodeProto& proto, int num_
   node.name = proto.name();
   node.op = proto.op();
   if (proto.version() < 1 || proto.version() > INT_MAX) {
-    AddFault(place, InvalidArgument("op ", proto.op(), " cannot have version ", proto.version()),
+    AddFault(place,
+             InvalidArgument("op ", Shown(proto.op()), " cannot have version ", proto.version()),
              faults_);
   } else {
     node.version = static_cast<int>(proto.version());

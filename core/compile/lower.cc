@@ -143,7 +143,7 @@ class Lowerer {
       case ResolvedAs::kBody: {
         const auto function = functions.find(node.body);
         if (function == functions.end())
-          return InvalidArgument("there is no function @", node.body);
+          return InvalidArgument("there is no function @", Shown(node.body));
         NOMO_RETURN_IF_ERROR(CheckArguments(function->second.graph, types));
         NOMO_ASSIGN_OR_RETURN(
             outputs, LowerBody(function->second.graph, inputs, InlinedName(prefix, node.name) + "/",

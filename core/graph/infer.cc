@@ -176,7 +176,8 @@ absl::StatusOr<std::vector<TensorType>> TypeInferrer::InferFunction(
     nodes_repeated_ += count;
   }
   Types outputs = InferFunctionGraph(graph, types);
-  if (!outputs.ok()) outputs = Annotate(outputs.status(), absl::StrCat("function @", function));
+  if (!outputs.ok())
+    outputs = Annotate(outputs.status(), absl::StrCat("function @", Shown(function)));
   known_[function].types[key].emplace_back(std::move(types), outputs);
   return outputs;
 }

@@ -211,10 +211,11 @@ class Session::Impl : public FunctionCaller {
                                            const RunContext& run) override {
     const auto it = functions_.find(function);
     if (it == functions_.end())
-      return absl::NotFoundError(absl::StrCat("there is no function @", function));
+      return absl::NotFoundError(absl::StrCat("there is no function @", Shown(function)));
     NOMO_ASSIGN_OR_RETURN(const std::shared_ptr<CachedProgram> program, it->second->Get(inputs));
     auto outputs = program->Run(inputs, run);
-    if (!outputs.ok()) return Annotate(outputs.status(), absl::StrCat("function @", function));
+    if (!outputs.ok())
+      return Annotate(outputs.status(), absl::StrCat("function @", Shown(function)));
     return outputs;
   }
 
@@ -255,9 +256,9 @@ class Session::Impl : public FunctionCaller {
       if (symbol.empty()) continue;
       const auto [it, first] = symbols.try_emplace(symbol, value.name, tensor.shape()[axis]);
       if (!first && it->second.second != tensor.shape()[axis]) {
-        return InvalidArgument("input ", Quoted(value.name), ": axis ", axis, " (", symbol, ") is ",
-                               tensor.shape()[axis], ", but input ", Quoted(it->second.first),
-                               " has ", it->second.second);
+        return InvalidArgument("input ", Quoted(value.name), ": axis ", axis, " (", Shown(symbol),
+                               ") is ", tensor.shape()[axis], ", but input ",
+                               Quoted(it->second.first), " has ", it->second.second);
       }
     }
     return absl::OkStatus();

@@ -230,6 +230,16 @@ TEST(Session, SaysWhatIsWrongWithInputs) {
   EXPECT_THAT(message(absent), HasSubstr("expected float32[batch,3], found no tensor"));
 }
 
+TEST(Session, NamesOfSizesAreShownAsNames) {
+  const Value a = InputValue({DType::kFloat32, {Dim::Symbol("n\x1b[2J")}}, "a");
+  const Value b = InputValue({DType::kFloat32, {Dim::Symbol("n\x1b[2J")}}, "b");
+  const auto session = Session::Create(*BuildModel({a, b}, {Call("test.Add", {a, b})}));
+  ASSERT_TRUE(session.ok()) << session.status();
+  const Tensor two(DType::kFloat32, {2}), three(DType::kFloat32, {3});
+  EXPECT_EQ((*session)->Run(NamedTensors{{"a", two}, {"b", three}}).status().message(),
+            "input \"b\": axis 0 (n\\x1b[2J) is 3, but input \"a\" has 2");
+}
+
 TEST(Session, SharesNothingBetweenThreads) {
   const Value x = FloatInput();
   Value y = x;

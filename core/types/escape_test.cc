@@ -78,6 +78,7 @@ TEST(EscapeTest, StatusesAreNotForged) {
             "node \"b\\nTotal params: 0\": two nodes are named \"a\\n0 faults\"");
   ErrorList errors;
   errors.Add(fault);
+  EXPECT_EQ(errors.ToStatus("1 fault").message(), "two nodes are named \"a\\n0 faults\"");
   errors.Add(fault);
   EXPECT_EQ(errors.ToStatus("2 faults").message(),
             "2 faults:\n  two nodes are named \"a\\n0 faults\"\n"

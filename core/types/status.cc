@@ -22,10 +22,10 @@ absl::Status Annotate(const absl::Status& status, absl::string_view where) {
 
 void ErrorList::Add(const absl::Status& status) {
   if (status.ok()) return;
-  if (count_++ == 0) first_ = status;
   // What a fault says in further lines stands further in.
-  if (count_ <= kMaxLines) {
+  if (++count_ <= kMaxLines) {
     const std::string message = EscapeMessage(status.message());
+    if (count_ == 1) first_ = absl::Status(status.code(), message);
     absl::StrAppend(&lines_, "\n  ", absl::StrReplaceAll(message, {{"\n", "\n  "}}));
   }
 }
