@@ -650,6 +650,13 @@ std::vector<Fault> Faults() {
       {"NoSuchType",
        [](ModelProto& m) { m.mutable_graph()->mutable_initializer(1)->set_data_type(77); },
        {"element type 77 is none of ONNX's"}},
+      {"NoSuchTypeInAnAttribute",
+       [=](ModelProto& m) {
+         NodeProto& cast = *node(m, 0);
+         cast.set_op_type("Cast");
+         AddAttribute(cast, "to", (int64_t{1} << 32) + TensorProto::FLOAT);
+       },
+       {"node \"Shape\" (Cast): attribute to: element type 4294967297 is none of ONNX's"}},
       {"TypesThatDoNotFit",
        [=](ModelProto& m) { node(m, 4)->set_op_type("And"); },
        {"node \"Reshape\" (And)"}},

@@ -124,7 +124,7 @@ absl::StatusOr<DType> NodeImporter::Type(absl::string_view attr, DType absent) {
   const AttributeProto* proto = Attribute(attr);
   if (proto == nullptr) return absent;
   if (!proto->has_i()) return WrongType(attr, "an element type", *proto);
-  auto dtype = DTypeFromOnnx(static_cast<int>(proto->i()));
+  auto dtype = DTypeFromOnnx(proto->i());
   NOMO_RETURN_IF_ERROR(Annotate(dtype.status(), absl::StrCat("attribute ", attr)));
   return *dtype;
 }

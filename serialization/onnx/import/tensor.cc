@@ -177,20 +177,22 @@ absl::StatusOr<int64_t> ParseCount(const StringStringEntryProto& entry) {
 
 }  // namespace
 
-absl::StatusOr<DType> DTypeFromOnnx(int data_type) {
+absl::StatusOr<DType> DTypeFromOnnx(int64_t data_type) {
   for (const TypeRow& row : kTypes) {
     if (row.onnx == data_type) return row.dtype;
   }
-  for (const auto& [number, name] : kNewerTypes) {
-    if (number == data_type) {
+  for (const auto& [newer, name] : kNewerTypes) {
+    if (newer == data_type) {
       return absl::UnimplementedError(absl::StrCat("element type ", name, " is not supported"));
     }
   }
-  if (data_type == TensorProto::UNDEFINED || !TensorProto::DataType_IsValid(data_type)) {
+  const int number = static_cast<int>(data_type);
+  if (number != data_type || number == TensorProto::UNDEFINED ||
+      !TensorProto::DataType_IsValid(number)) {
     return InvalidArgument("element type ", data_type, " is none of ONNX's");
   }
   return absl::UnimplementedError(absl::StrCat(
-      "element type ", TensorProto::DataType_Name(static_cast<TensorProto::DataType>(data_type)),
+      "element type ", TensorProto::DataType_Name(static_cast<TensorProto::DataType>(number)),
       " is not supported"));
 }
 

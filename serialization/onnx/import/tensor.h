@@ -9,15 +9,15 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "nomograph/core/types/tensor.h"
 #include "nomograph/core/io/mapped_file.h"
+#include "nomograph/core/types/tensor.h"
 #include "nomograph/serialization/onnx/onnx.pb.h"
 
 namespace nomograph::onnx {
 
 // Unimplemented, naming the type, for strings and complex numbers; InvalidArgument for a number
 // that is no type.
-absl::StatusOr<DType> DTypeFromOnnx(int data_type);
+absl::StatusOr<DType> DTypeFromOnnx(int64_t data_type);
 TensorProto::DataType DTypeToOnnx(DType dtype);
 
 // Types that are no tensors' (sequences, maps, optionals) are Unimplemented. An absent shape is of
