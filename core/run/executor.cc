@@ -324,27 +324,20 @@ Executor::LateInputs Executor::LateInputsOf(const LoweredNode& node) const {
 
 absl::StatusOr<std::vector<TensorType>> Executor::InferLate(const LoweredNode& node,
                                                             const LateInputs& inputs) const {
-  const auto unknown_shapes = [&] {
+  const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(), [](const auto& attr) {
+    return attr.second.type() == AttrType::kFunction;
+  });
+  if (calls) {
+    // The functions of control flow yield whatever shapes they yield: nothing is known of them
+    // beforehand.
     std::vector<TensorType> outputs;
     for (const ValueId id : node.outputs) {
       outputs.push_back({program_.graph_.types[id].dtype, PartialShape()});
     }
     return outputs;
-  };
-  const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(), [](const auto& attr) {
-    return attr.second.type() == AttrType::kFunction;
-  });
-  if (calls) return unknown_shapes();
-  // The functions of control flow yield whatever shapes they yield: nothing is known of them
-  // beforehand.
-  const InferContext::FunctionInferrer unknown = [&](const std::string&,
-                                                     absl::Span<const TensorType>) {
-    return absl::StatusOr<std::vector<TensorType>>(unknown_shapes());
-  };
-  InferContext context(node.attrs, inputs.types, inputs.values,
-                       static_cast<int>(node.outputs.size()));
-  context.set_function_inferrer(&unknown);
-  return InferNode(*node.op, context);
+  }
+  return InferNode(*node.op, InferContext(node.attrs, inputs.types, inputs.values,
+                                          static_cast<int>(node.outputs.size())));
 }
 
 bool Executor::ReshapeLate(const LoweredNode& node, const LateInputs& inputs,
