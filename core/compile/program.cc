@@ -17,18 +17,6 @@
 #include "nomograph/core/types/names.h"
 
 namespace nomograph {
-namespace {
-
-// The sizes that are known, and 0 for the others; a scalar's shape where the rank is not known.
-Shape KnownSizes(const PartialShape& shape) {
-  Shape sizes;
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    sizes.Append(shape[axis].known() ? shape[axis].size() : 0);
-  }
-  return sizes;
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(
     const Model& model, const Graph& graph, absl::Span<const TensorType> inputs,

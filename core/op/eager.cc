@@ -109,6 +109,20 @@ absl::Status RunKernel(const Kernel& kernel, KernelContext& context) {
   return CatchExceptions([&] { return kernel.Run(context); });
 }
 
+Shape KnownSizes(const PartialShape& shape) {
+  Shape sizes;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    sizes.Append(shape[axis].known() ? shape[axis].size() : 0);
+  }
+  return sizes;
+}
+
+absl::Status CheckAllocated(int i, const Shape& shape, const PartialShape& known) {
+  if (Matches(shape, known)) return absl::OkStatus();
+  return InvalidArgument("output ", i, " has shape ", known.ToString(), ", the kernel yields ",
+                         shape.ToString());
+}
+
 absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tensor> inputs,
                                           const Attributes& attrs, const RunOpOptions& options) {
   NOMO_ASSIGN_OR_RETURN(const Attributes resolved, ResolveAttributes(op.attrs, attrs));
@@ -127,13 +141,14 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
   std::vector<Tensor> outputs(options.num_outputs);
   std::vector<TensorSpec> output_specs;
   std::vector<TensorView> output_views;
+  std::vector<Shape> known_sizes(options.num_outputs);
   bool shapes_known = true;
   for (int i = 0; i < options.num_outputs; ++i) {
     const TensorType& type = output_types[i];
-    TensorView view{type.dtype, nullptr, nullptr};
+    known_sizes[i] = KnownSizes(type.shape);
+    TensorView view{type.dtype, &known_sizes[i], nullptr};
     if (type.shape.fully_known()) {
       NOMO_ASSIGN_OR_RETURN(outputs[i], Tensor::Create(type.dtype, type.shape.ToShape()));
-      view.shape = &outputs[i].shape();
       view.data = outputs[i].mutable_raw_data();
     } else {
       shapes_known = false;
@@ -159,6 +174,11 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const OpDef& op, absl::Span<const Tens
   }
   builder.SetMemory(scratch.mutable_raw_data(), state.get());
   NOMO_RETURN_IF_ERROR(RunKernel(*kernel, builder.context()));
+  for (int i = 0; i < options.num_outputs; ++i) {
+    if (!outputs[i].valid())
+      return absl::InternalError(absl::StrCat("the kernel did not allocate output ", i));
+    NOMO_RETURN_IF_ERROR(CheckAllocated(i, outputs[i].shape(), output_types[i].shape));
+  }
   return outputs;
 }
 

@@ -55,6 +55,12 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareKernel(const OpDef& op,
 // Runs a prepared kernel. ResourceExhausted where memory runs out in it.
 absl::Status RunKernel(const Kernel& kernel, KernelContext& context);
 
+// The sizes that are known, and 0 for the others; a scalar's shape where the rank is not known:
+// what a kernel sees of an output that it is to allocate.
+Shape KnownSizes(const PartialShape& shape);
+// InvalidArgument when output `i`, which a kernel has allocated, contradicts what was known of it.
+absl::Status CheckAllocated(int i, const Shape& shape, const PartialShape& known);
+
 // Puts a KernelContext together.
 class KernelContextBuilder {
  public:

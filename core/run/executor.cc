@@ -336,8 +336,18 @@ absl::StatusOr<std::vector<TensorType>> Executor::InferLate(const LoweredNode& n
     }
     return outputs;
   }
-  return InferNode(*node.op, InferContext(node.attrs, inputs.types, inputs.values,
-                                          static_cast<int>(node.outputs.size())));
+  NOMO_ASSIGN_OR_RETURN(const std::vector<TensorType> outputs,
+                        InferNode(*node.op, InferContext(node.attrs, inputs.types, inputs.values,
+                                                         static_cast<int>(node.outputs.size()))));
+  // The memory plan and the kernels behind this node rely on what was known before.
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const PartialShape& known = program_.graph_.types[node.outputs[i]].shape;
+    if (Compatible(outputs[i].shape, known)) continue;
+    return InvalidArgument("output ", i, " has shape ", known.ToString(),
+                           ", the shape function yields ", outputs[i].shape.ToString(),
+                           " in this run");
+  }
+  return outputs;
 }
 
 bool Executor::ReshapeLate(const LoweredNode& node, const LateInputs& inputs,
@@ -447,6 +457,8 @@ absl::Status Executor::RunLate(const Program::Step& step, const Kernel& kernel,
     if (state_.outputs_[i].data == nullptr) {
       return absl::InternalError(absl::StrCat("the kernel did not allocate output ", i));
     }
+    NOMO_RETURN_IF_ERROR(CheckAllocated(static_cast<int>(i), state_.owned_outputs_[i].shape(),
+                                        program_.graph_.types[id].shape));
     state_.owned_[id] = std::move(state_.owned_outputs_[i]);
     state_.views_[id].shape = &state_.owned_[id].shape();
     state_.views_[id].data = state_.owned_[id].mutable_raw_data();

@@ -2,8 +2,10 @@
 #include <memory>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
 
@@ -221,6 +223,88 @@ TEST(LateKernel, NoneRunsForAView) {
     EXPECT_EQ((*y)[1], Floats(right).Reshaped({count, 1}));
   }
   EXPECT_EQ(viewed, 0);
+}
+
+// What users' ops say and do that contradicts what they said before the run.
+OpDef Contradicts(const std::string& name, InferFn infer, std::vector<float> yields) {
+  return OpDef(name)
+      .Doc("What it yields is not what it says.")
+      .Input("x", "float32")
+      .Output("y", "float32")
+      .Infer(std::move(infer))
+      .Reference([yields](KernelContext& context) { return context.SetOutput(0, Floats(yields)); });
+}
+
+absl::StatusOr<std::vector<TensorType>> Yields(PartialShape shape) {
+  return std::vector<TensorType>{{DType::kFloat32, std::move(shape)}};
+}
+
+// Of two elements where they are not counted yet, else of as many as there are.
+NOMO_REGISTER_OP(Contradicts("late.Two",
+                             [](const InferContext& c) {
+                               const bool counted = c.shape(0).fully_known();
+                               return Yields(PartialShape{counted ? c.shape(0)[0] : Dim(2)});
+                             },
+                             {1, 2, 3}));
+NOMO_REGISTER_OP(Contradicts("late.Column",
+                             [](const InferContext&) {
+                               return Yields({Dim(), Dim(1)});
+                             },
+                             {1, 2, 3}));
+NOMO_REGISTER_OP(Contradicts("late.Nothing", [](const InferContext&) { return Yields({Dim()}); },
+                             {}));
+
+TEST(LateKernel, WhatWasKnownBeforeTheRunIsNotContradicted) {
+  const struct {
+    const char* op;
+    std::vector<float> x;
+    const char* message;
+  } cases[] = {
+      {"late.Two", {4, 5}, "output 0 has shape [2], the kernel yields [3]"},
+      {"late.Two", {4, 5, 6}, "output 0 has shape [2], the shape function yields [3] in this run"},
+      {"late.Column", {4}, "output 0 has shape [?,1], the kernel yields [3]"},
+      {"late.Nothing", {4}, ""},
+  };
+  const Value x = InputValue({DType::kFloat32, {Dim::Symbol("n")}}, "x");
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.op);
+    // Behind it a kernel that was prepared for what was known.
+    const Value y = Call(c.op, {Call("late.Keep", {x})});
+    const Value sum = Call("late.Scale", {y, Constant(Floats({2})), Constant(Floats({1}))});
+    const auto model = BuildModel({x}, {sum});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto session = Session::Create(*model);
+    ASSERT_TRUE(session.ok()) << session.status();
+    const absl::Status status = (*session)->Run(Floats(c.x)).status();
+    EXPECT_EQ(status.ok(), c.message[0] == 0) << status;
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr(c.message));
+  }
+}
+
+// The same of an op that is run by itself, whose kernel sees what is known.
+TEST(LateKernel, RunOpShowsAndChecksWhatIsKnown) {
+  const auto run = [](auto kernel) {
+    const OpDef op = Contradicts("late.Alone",
+                                 [](const InferContext&) {
+                                   return Yields({Dim(), Dim(3)});
+                                 },
+                                 {})
+                         .Reference(kernel);
+    return RunOp(op, {Floats({4})}, {});
+  };
+  Shape seen;
+  const auto right = run([&seen](KernelContext& context) {
+    seen = context.output_shape(0);
+    return context.AllocateOutput(0, {2, 3});
+  });
+  ASSERT_TRUE(right.ok()) << right.status();
+  EXPECT_EQ(seen, (Shape{0, 3}));
+  EXPECT_EQ((*right)[0].shape(), (Shape{2, 3}));
+  EXPECT_EQ(
+      run([](KernelContext& context) { return context.AllocateOutput(0, {2}); }).status().message(),
+      "output 0 has shape [?,3], the kernel yields [2]");
+  EXPECT_EQ(run([](KernelContext&) { return absl::OkStatus(); }).status().message(),
+            "the kernel did not allocate output 0");
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ absl::Status StackedOutput::Add(Tensor slice) {
 absl::Status StackedOutput::WriteEmpty(KernelContext& context, int i) const {
   const TensorView& view = context.output_view(i);
   if (view.data != nullptr) return context.AllocateOutput(i, *view.shape);
-  Shape shape = view.shape != nullptr && view.shape->rank() > 0 ? *view.shape : Shape{0};
+  Shape shape = view.shape->rank() > 0 ? *view.shape : Shape{0};
   NOMO_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(axis_, shape.rank()));
   shape[axis] = 0;
   return context.AllocateOutput(i, shape);
