@@ -81,7 +81,13 @@ class Lowerer {
       }
     }
     std::vector<ValueId> outputs;
-    for (const ValueId id : graph.outputs) outputs.push_back(ids[id]);
+    for (const ValueId id : graph.outputs) {
+      if (ids[id] == kNoValue) {
+        return InvalidArgument("output ", Quoted(graph.values[id].name),
+                               " is an input that is absent here");
+      }
+      outputs.push_back(ids[id]);
+    }
     return outputs;
   }
 

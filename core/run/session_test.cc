@@ -135,6 +135,21 @@ TEST(Session, RefusesASignatureThatDiffers) {
               HasSubstr("output 0 is declared as float32[batch,5] but is float32[batch,3] here"));
 }
 
+// A file may hold a body that hands on an input, and a node that leaves that input out.
+TEST(Session, ABodyThatYieldsAnAbsentInputIsRefused) {
+  Model model;
+  Graph& graph = model.graph;
+  graph.inputs = {graph.AddValue("x", {DType::kFloat32, {2}})};
+  graph.outputs = {graph.AddValue("y", {DType::kFloat32, {2}})};
+  graph.nodes = {{.name = "node", .op = "acme.Same", .inputs = {kNoValue}, .outputs = {1}}};
+  graph.nodes[0].body = "same";
+  Function& same = model.functions["same"];
+  same.name = "same";
+  same.graph.inputs = same.graph.outputs = {same.graph.AddValue("absent", {})};
+  EXPECT_EQ(RunModel(model, Tensor(DType::kFloat32, {2})).status().message(),
+            "node \"node\" (acme.Same): output \"absent\" is an input that is absent here");
+}
+
 TEST(Session, RefusesAnImpossibleNumberOfThreads) {
   const Value x = FloatInput();
   const auto model = BuildModel({x}, {Call("test.Scale", {x})});
