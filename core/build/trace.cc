@@ -1,6 +1,7 @@
 // Tracing: a function on values becomes a function of the model, saved as data.
 #include "nomograph/core/build/expr.h"
 #include "nomograph/core/build/expr_writer.h"
+#include "nomograph/core/op/eager.h"
 
 namespace nomograph {
 namespace {
@@ -93,7 +94,7 @@ absl::StatusOr<std::shared_ptr<const TracedFunction>> TraceOpBody(
     const OpDef& op, const Attributes& attrs, absl::Span<const TensorType> input_types) {
   absl::Status status;
   const TraceFn function = [&](absl::Span<const Value> inputs) {
-    auto outputs = op.body(inputs, attrs);
+    auto outputs = CatchExceptions([&] { return op.body(inputs, attrs); });
     status = outputs.status();
     return outputs.ok() ? *std::move(outputs) : std::vector<Value>{};
   };

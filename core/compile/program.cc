@@ -23,8 +23,8 @@ absl::StatusOr<std::unique_ptr<const Program>> Program::Compile(
     const OpRegistry& registry, const CompileOptions& options, absl::Span<const int> outputs) {
   const MemoryScope memory(options.memory != nullptr ? options.memory : CurrentMemoryAccount());
   std::unique_ptr<Program> program(new Program);
-  // The passes' hooks allocate as well.
-  NOMO_RETURN_IF_ERROR(CatchBadAlloc(
+  // The passes call hooks that users write.
+  NOMO_RETURN_IF_ERROR(CatchExceptions(
       [&] { return program->Build(model, graph, inputs, registry, options, outputs); }));
   return program;
 }

@@ -55,6 +55,31 @@ Cost CostOf(const OpDef& op, const InferContext& context, absl::Span<const Tenso
   return cost;
 }
 
+// FoldNode(), as a status where a hook of the op says or throws one.
+absl::StatusOr<std::vector<Tensor>> Fold(const OpDef& op, const InferContext& context,
+                                         absl::Span<const TensorType> types, FoldBudget& budget,
+                                         bool fast) {
+  if (op.fold) {
+    auto folded = CatchExceptions([&] { return op.fold(context); });
+    if (folded.ok() && !folded->empty()) return folded;
+  }
+  if (!op.reference) return std::vector<Tensor>{};
+  const std::optional<std::vector<Tensor>> inputs = ConstantInputs(context);
+  if (!inputs) return std::vector<Tensor>{};
+  const Cost cost = CostOf(op, context, types, *inputs);
+  if (cost.largest > budget.limits().max_elements || !budget.Take(cost.bytes, cost.work))
+    return std::vector<Tensor>{};
+  const auto run = [&](bool by_fast) {
+    return RunOp(op, *inputs, context.attrs(),
+                 {.num_outputs = static_cast<int>(types.size()), .fast = by_fast});
+  };
+  const InvalidFlagScope flag;
+  auto outputs = run(fast);
+  // A run in fast mode that may have lost a NaN is repeated: so is this, whose flag no run sees.
+  if (fast && flag.raised()) outputs = run(false);
+  return outputs;
+}
+
 }  // namespace
 
 void FoldBudget::AddOwn(const Tensor& constant) {
@@ -74,23 +99,7 @@ bool FoldBudget::Take(int64_t bytes, int64_t work) {
 std::vector<Tensor> FoldNode(const OpDef& op, const InferContext& context,
                              absl::Span<const TensorType> types, FoldBudget& budget, bool fast) {
   if (op.effects != Effects::kPure || CallsFunctions(context.attrs())) return {};
-  if (op.fold) {
-    auto folded = op.fold(context);
-    if (folded.ok() && !folded->empty()) return *std::move(folded);
-  }
-  if (!op.reference) return {};
-  const std::optional<std::vector<Tensor>> inputs = ConstantInputs(context);
-  if (!inputs) return {};
-  const Cost cost = CostOf(op, context, types, *inputs);
-  if (cost.largest > budget.limits().max_elements || !budget.Take(cost.bytes, cost.work)) return {};
-  const auto run = [&](bool by_fast) {
-    return RunOp(op, *inputs, context.attrs(),
-                 {.num_outputs = static_cast<int>(types.size()), .fast = by_fast});
-  };
-  const InvalidFlagScope flag;
-  auto outputs = run(fast);
-  // A run in fast mode that may have lost a NaN is repeated: so is this, whose flag no run sees.
-  if (fast && flag.raised()) outputs = run(false);
+  auto outputs = CatchExceptions([&] { return Fold(op, context, types, budget, fast); });
   return outputs.ok() ? *std::move(outputs) : std::vector<Tensor>{};
 }
 

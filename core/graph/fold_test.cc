@@ -2,6 +2,7 @@
 #include "nomograph/core/graph/fold.h"
 
 #include <limits>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -133,6 +134,18 @@ TEST(FoldNode, LeavesFaultsToTheRun) {
   OpDef fails = Twice();
   fails.reference = [](KernelContext&) { return absl::InvalidArgumentError("not with these"); };
   EXPECT_THAT(Fold(fails, kX, budget), IsEmpty());
+  // What is thrown is a fault as well.
+  EXPECT_EQ(Fold(Twice().Fold([](const InferContext&) -> absl::StatusOr<std::vector<Tensor>> {
+              throw std::runtime_error("not with these");
+            }),
+                 kX, budget),
+            std::vector<Tensor>{kY})
+      << "the kernel serves";
+  EXPECT_THAT(Fold(Twice().Work([](const InferContext&, const WorkSizes&) -> int64_t {
+                throw std::runtime_error("not with these");
+              }),
+                   kX, budget),
+              IsEmpty());
 }
 
 }  // namespace

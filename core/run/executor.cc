@@ -56,7 +56,7 @@ absl::StatusOr<std::unique_ptr<ProgramState>> ProgramState::Create(const Program
                                                     "the values of a run"));
   NOMO_ASSIGN_OR_RETURN(state->scratch_, CreateShared(program.graph_, program.scratch_bytes_,
                                                       "what kernels use beside the values"));
-  NOMO_RETURN_IF_ERROR(CatchBadAlloc([&] {
+  NOMO_RETURN_IF_ERROR(CatchExceptions([&] {  // kernels make states
     state->SetUp(program);
     return absl::OkStatus();
   }));

@@ -187,6 +187,39 @@ TEST(Session, SaysWhatAKernelHasThrown) {
   }
 }
 
+NOMO_REGISTER_OP(OpDef("test.ThrowToPasses")
+                     .Doc("y = x, of which a pass asks something.")
+                     .Input("x", "float32")
+                     .Output("y", "float32")
+                     .Infer(SameAsInput)
+                     .Reference([](KernelContext& c) { return c.SetOutput(0, c.BorrowInput(0)); })
+                     .AbsorbsAffine([](const PrepareContext&, const ChannelAffine&) {
+                       return std::vector<Tensor>();
+                     })
+                     .AsAffine([](const FusionQuery&) -> std::optional<ChannelAffine> {
+                       throw std::runtime_error("it is full");
+                     }));
+NOMO_REGISTER_OP(OpDef("test.ThrowingBody")
+                     .Doc("y = x, by a body that throws.")
+                     .Input("x", "float32")
+                     .Output("y", "float32")
+                     .Infer(SameAsInput)
+                     .Body([](absl::Span<const Value>,
+                              const Attributes&) -> absl::StatusOr<std::vector<Value>> {
+                       throw std::runtime_error("it is full");
+                     }));
+
+TEST(Session, SaysWhatAHookHasThrown) {
+  const Value x = FloatInput();
+  const auto model =
+      BuildModel({x}, {Call("test.ThrowToPasses", {Call("test.ThrowToPasses", {x})})});
+  const absl::Status status = RunModel(model, Tensor(DType::kFloat32, {1, 3})).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(status.message(), "an exception was thrown: it is full");
+  EXPECT_THAT(Call("test.ThrowingBody", {x}).status().message(),
+              HasSubstr("body: an exception was thrown: it is full"));
+}
+
 TEST(Values, FaultsOfWhatIsMissing) {
   const Value x = FloatInput();
   const auto is_true = [](absl::Span<const Value>) {
