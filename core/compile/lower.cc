@@ -243,6 +243,11 @@ class Lowerer {
 
 }  // namespace
 
+void LoweredNode::AddFused(const LoweredNode& node) {
+  fused.push_back(node.name);
+  fused.insert(fused.end(), node.fused.begin(), node.fused.end());
+}
+
 ValueId LoweredGraph::AddValue(TensorType type) {
   types.push_back(std::move(type));
   constants.emplace_back();

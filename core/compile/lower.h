@@ -21,7 +21,10 @@ struct LoweredNode {
   Attributes attrs;  // with defaults
   std::vector<ValueId> inputs, outputs;
   std::vector<PostOp> post_ops;    // fused behind the op
-  std::vector<std::string> fused;  // the names of the nodes that became post-ops
+  std::vector<std::string> fused;  // the names of the nodes whose work this one does, too
+
+  // Names `node`, and what it has taken in itself.
+  void AddFused(const LoweredNode& node);
 };
 
 struct LoweredGraph {

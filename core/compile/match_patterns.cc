@@ -224,7 +224,7 @@ std::optional<LoweredNode> Replacement(const LoweredGraph& graph, const Candidat
                      .inputs = std::move(inputs),
                      .outputs = root.outputs,
                      .post_ops = {},
-                     .fused = {}};
+                     .fused = root.fused};
 }
 
 // Whether products of floating-point numbers, which low precision is for, would become part of a
@@ -271,7 +271,7 @@ bool MatchAll(LoweredGraph& graph, const OpRegistry& registry, bool keep_product
           continue;
         }
         if (inner == static_cast<int>(n)) continue;
-        node->fused.push_back(taken.name);
+        node->AddFused(taken);
         gone[inner] = true;
       }
       for (const auto& [id, count] : inner_uses) uses[id] -= count;

@@ -82,6 +82,7 @@ bool MergeIntoProducers(LoweredGraph& graph, Merge merge) {
   const std::vector<int> uses = graph.UseCounts();
   std::vector<int> producer = graph.Producers();
   std::vector<bool> gone(graph.nodes.size(), false);
+  std::vector<size_t> merges(graph.nodes.size(), 0);  // into each node
   bool changed = false;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     LoweredNode& node = graph.nodes[n];
@@ -91,7 +92,7 @@ bool MergeIntoProducers(LoweredGraph& graph, Merge merge) {
       const ValueId input = node.inputs[i];
       if (input == kNoValue || producer[input] < 0 || uses[input] != 1) continue;
       const LoweredNode& target = graph.nodes[producer[input]];
-      if (target.fused.size() >= kMaxFused || target.outputs.size() != 1 ||
+      if (merges[producer[input]] >= kMaxFused || target.outputs.size() != 1 ||
           !ShapesKnown(graph, target) || graph.types[node.outputs[0]] != graph.types[input]) {
         continue;
       }
@@ -99,7 +100,8 @@ bool MergeIntoProducers(LoweredGraph& graph, Merge merge) {
       if (!merged) continue;
       // It stands where the later one stood: all that it uses exists by then.
       merged->outputs = node.outputs;
-      merged->fused.push_back(node.name);
+      merged->AddFused(node);
+      merges[n] = merges[producer[input]] + 1;
       gone[producer[input]] = true;
       node = *std::move(merged);
       producer[node.outputs[0]] = static_cast<int>(n);
@@ -187,7 +189,7 @@ bool AbsorbPadding(LoweredGraph& graph) {
     if (!types.ok() || (*types)[0] != graph.types[node.outputs[0]]) continue;
     node.attrs = *std::move(attrs);
     node.inputs[0] = inner;
-    node.fused.push_back(pads.name);
+    node.AddFused(pads);
     changed = true;
   }
   return changed;

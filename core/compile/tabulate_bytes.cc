@@ -117,9 +117,10 @@ bool TabulateBytes(LoweredGraph& graph, const OpRegistry& registry) {
     const std::optional<Tensor> table = tabulator.Table(chain);
     if (!table) continue;
     LoweredNode& last = graph.nodes[n];
-    LoweredNode node{.name = last.name, .op = look_up, .outputs = last.outputs};
+    LoweredNode node{
+        .name = last.name, .op = look_up, .outputs = last.outputs, .fused = last.fused};
     for (const int taken : chain) {
-      if (taken != static_cast<int>(n)) node.fused.push_back(graph.nodes[taken].name);
+      if (taken != static_cast<int>(n)) node.AddFused(graph.nodes[taken]);
     }
     const ValueId entries = graph.AddValue(table->type());
     graph.constants[entries] = *table;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nomograph/core/build/build.h"
 #include "nomograph/core/numeric/testing/numbers.h"
@@ -137,6 +138,33 @@ TEST(PostOpChains, ComputeWhatTheirNodesCompute) {
       }
     }
   }
+}
+
+// Those that became one op ahead of that are not forgotten.
+TEST(PostOpChains, NameAllTheirNodes) {
+  const auto call = [](const char* op, std::vector<Value> inputs, const char* name) {
+    return Call(op, std::move(inputs), {}, {.name = name});
+  };
+  const auto swish = [&](const Value& x, const char* gate, const char* name) {
+    return call("math.Mul", {x, call("nn.Sigmoid", {x}, gate)}, name);
+  };
+  const Value x = InputValue({DType::kFloat32, {33, 20}}, "x");
+  const Value product = call("math.MatMul", {x, Constant(Numbers({20, 24}, 1))}, "product");
+  const Value sum =
+      call("math.Add", {swish(product, "gate", "swish"), Constant(Numbers({24}, 2))}, "sum");
+  const auto model = BuildModel({x}, {swish(sum, "last gate", "last")});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto session = Session::Create(*model);
+  ASSERT_TRUE(session.ok()) << session.status();
+  const auto program = (*session)->ProgramFor({{"x", Tensor(DType::kFloat32, {33, 20})}});
+  ASSERT_TRUE(program.ok()) << program.status();
+  std::vector<std::string> names;
+  for (const LoweredNode& node : (*program)->graph().nodes) {
+    names.push_back(node.name);
+    names.insert(names.end(), node.fused.begin(), node.fused.end());
+  }
+  EXPECT_THAT(
+      names, testing::UnorderedElementsAre("product", "gate", "swish", "sum", "last gate", "last"));
 }
 
 }  // namespace
