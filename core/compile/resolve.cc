@@ -1,7 +1,9 @@
 #include "nomograph/core/compile/resolve.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/types/escape.h"
@@ -10,12 +12,31 @@
 namespace nomograph {
 namespace {
 
-absl::Status Missing(const Node& node, const OpRegistry& registry) {
-  const absl::Status status = registry.NotFound(node.op, node.version);
-  const std::string hint =
-      node.provider.empty() ? "" : absl::StrCat("; it is provided by ", Shown(node.provider));
-  return absl::Status(status.code(), absl::StrCat(status.message(), hint));
-}
+// What is said of ops that are not there, once for each. A file may name any number of them: near
+// names are looked for of the first ones, which are more than a list of errors shows.
+class MissingOps {
+ public:
+  explicit MissingOps(const OpRegistry& registry) : registry_(registry) {}
+
+  absl::Status Say(const Node& node) {
+    const auto [said, first] = said_.try_emplace(std::pair(node.op, node.version));
+    if (first) {
+      said->second =
+          said_.size() <= kMostCompared || registry_.Find(node.op) != nullptr
+              ? registry_.NotFound(node.op, node.version)
+              : absl::NotFoundError(absl::StrCat("no op ", Shown(node.op), " is registered"));
+    }
+    const std::string hint =
+        node.provider.empty() ? "" : absl::StrCat("; it is provided by ", Shown(node.provider));
+    return absl::Status(said->second.code(), absl::StrCat(said->second.message(), hint));
+  }
+
+ private:
+  static constexpr size_t kMostCompared = 100;
+
+  const OpRegistry& registry_;
+  absl::flat_hash_map<std::pair<std::string, int>, absl::Status> said_;
+};
 
 absl::Status Forbidden(const OpDef& op, const ResolveOptions& options) {
   if (op.effects != Effects::kIo) return absl::OkStatus();
@@ -30,10 +51,8 @@ std::string Where(const Resolution& r) {
   return r.function.empty() ? node : absl::StrCat("function @", Shown(r.function), ": ", node);
 }
 
-}  // namespace
-
-Resolution ResolveNode(const Node& node, const OpRegistry& registry,
-                       const ResolveOptions& options) {
+Resolution Resolve(const Node& node, const OpRegistry& registry, const ResolveOptions& options,
+                   MissingOps& missing) {
   Resolution r{.node = node.name,
                .op = node.op,
                .version = node.version,
@@ -42,7 +61,7 @@ Resolution ResolveNode(const Node& node, const OpRegistry& registry,
   r.op_def = registry.Find(node.op, node.version);
   if (r.op_def == nullptr) {
     r.as = node.body.empty() ? ResolvedAs::kNothing : ResolvedAs::kBody;
-    if (node.body.empty()) r.status = Missing(node, registry);
+    if (node.body.empty()) r.status = missing.Say(node);
     return r;
   }
   const OpDef& op = *r.op_def;
@@ -62,14 +81,23 @@ Resolution ResolveNode(const Node& node, const OpRegistry& registry,
   return r;
 }
 
+}  // namespace
+
+Resolution ResolveNode(const Node& node, const OpRegistry& registry,
+                       const ResolveOptions& options) {
+  MissingOps missing(registry);
+  return Resolve(node, registry, options, missing);
+}
+
 std::vector<Resolution> ResolveModel(const Model& model, const OpRegistry& registry,
                                      const ResolveOptions& options) {
   std::vector<Resolution> resolutions;
+  MissingOps missing(registry);
   absl::flat_hash_set<std::string> seen;
   std::vector<std::string> functions;  // still to be visited
   const auto visit = [&](const Graph& graph, const std::string& function) {
     for (const Node& node : graph.nodes) {
-      Resolution r = ResolveNode(node, registry, options);
+      Resolution r = Resolve(node, registry, options, missing);
       r.function = function;
       if (r.as == ResolvedAs::kBody && seen.insert(node.body).second)
         functions.push_back(node.body);

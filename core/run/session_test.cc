@@ -125,6 +125,21 @@ TEST(Session, ReportsAllMissingOps) {
   EXPECT_THAT(session.status().message(), HasSubstr("did you mean test.Add"));
 }
 
+// Which are not compared with all that there are.
+TEST(Session, ReportsTheFirstOfManyMissingOps) {
+  Model model;
+  Graph& graph = model.graph;
+  graph.inputs = {graph.AddValue("x", {DType::kFloat32, {2}})};
+  for (int i = 0; i < 200000; ++i) {
+    const ValueId y = graph.AddValue(absl::StrCat("y", i), {DType::kFloat32, {2}});
+    const std::string op = i % 2 == 0 ? "acme.Foo" : absl::StrCat("acme.WrittenByNobody", i);
+    graph.nodes.push_back({.name = absl::StrCat(i), .op = op, .inputs = {0}, .outputs = {y}});
+  }
+  const absl::Status status = Session::Create(std::move(model)).status();
+  EXPECT_THAT(status.message(), HasSubstr("node \"0\" (acme.Foo): no op acme.Foo is registered"));
+  EXPECT_THAT(status.message(), HasSubstr("and 199950 more"));
+}
+
 TEST(Session, RefusesASignatureThatDiffers) {
   const Value x = FloatInput();
   auto model = BuildModel({x}, {Call("test.Scale", {x})});

@@ -45,21 +45,27 @@ struct ToText {
   std::string operator()(const FunctionRef& v) const { return absl::StrCat("@", Escape(v.name)); }
 };
 
-// Levenshtein distance, case folded.
-int EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<int> row(b.size() + 1);
+// Levenshtein distance, case folded; where it is greater than `most`, some number that is.
+int EditDistance(absl::string_view a, absl::string_view b, int most) {
+  const int rows = static_cast<int>(a.size()), columns = static_cast<int>(b.size());
+  if (std::abs(rows - columns) > most) return most + 1;
+  std::vector<int> row(columns + 1);
   std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    int diagonal = row[0];
-    row[0] = static_cast<int>(i);
-    for (size_t j = 1; j <= b.size(); ++j) {
+  for (int i = 1; i <= rows; ++i) {
+    // So far from the diagonal it is greater.
+    const int first = std::max(1, i - most), last = std::min(columns, i + most);
+    int diagonal = row[first - 1];
+    int least = row[first - 1] = first == 1 ? i : most + 1;
+    for (int j = first; j <= last; ++j) {
       const int substituted =
           diagonal + (absl::ascii_tolower(a[i - 1]) != absl::ascii_tolower(b[j - 1]) ? 1 : 0);
       diagonal = row[j];
       row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+      least = std::min(least, row[j]);
     }
+    if (least > most) return most + 1;
   }
-  return row[b.size()];
+  return row[columns];
 }
 
 absl::string_view AfterDot(absl::string_view name) {
@@ -199,14 +205,14 @@ std::vector<std::string> NearestNames(absl::string_view name, const std::vector<
   std::vector<std::pair<int, std::string>> ranked;
   if (name.size() > kMaxLength) return {};
   const size_t count = std::min(names.size(), kMaxCandidates);
+  const int most = 1 + static_cast<int>(AfterDot(name).size()) / 3;
   for (const std::string& candidate : absl::MakeConstSpan(names).first(count)) {
     if (candidate.size() > kMaxLength) continue;
     // A name under another domain ("nn.Softplus" for "keras.softplus") is as near as the part after
     // the dot.
-    const int distance = std::min(EditDistance(name, candidate),
-                                  1 + EditDistance(AfterDot(name), AfterDot(candidate)));
-    if (distance <= 1 + static_cast<int>(AfterDot(name).size()) / 3)
-      ranked.emplace_back(distance, candidate);
+    const int distance = std::min(EditDistance(name, candidate, most),
+                                  1 + EditDistance(AfterDot(name), AfterDot(candidate), most - 1));
+    if (distance <= most) ranked.emplace_back(distance, candidate);
   }
   std::sort(ranked.begin(), ranked.end());
   std::vector<std::string> nearest;
