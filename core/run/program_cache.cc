@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/keep_nan.h"
 
 namespace nomograph {
@@ -91,14 +92,8 @@ absl::StatusOr<std::vector<Tensor>> CachedProgram::RunKeepingNan(absl::Span<cons
   return keeping_nan_->Run(inputs, run);
 }
 
-absl::StatusOr<std::shared_ptr<CachedProgram>> ProgramCache::Get(absl::Span<const Tensor> inputs,
-                                                                 absl::Span<const int> outputs) {
-  const std::lock_guard lock(mutex_);
-  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-    if (!SameTypes(it->types, inputs) || absl::MakeConstSpan(it->outputs) != outputs) continue;
-    entries_.splice(entries_.begin(), entries_, it);
-    return it->program;
-  }
+absl::StatusOr<std::shared_ptr<CachedProgram>> ProgramCache::Compile(
+    absl::Span<const Tensor> inputs, absl::Span<const int> outputs) const {
   std::vector<TensorType> types;
   for (const Tensor& input : inputs) types.push_back(input.type());
   const std::vector<int> wanted(outputs.begin(), outputs.end());
@@ -108,11 +103,54 @@ absl::StatusOr<std::shared_ptr<CachedProgram>> ProgramCache::Get(absl::Span<cons
     return Program::Compile(model_, graph_, types, registry_, options, wanted);
   };
   NOMO_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, compile(false));
-  entries_.push_front(
-      {types, wanted,
-       std::make_shared<CachedProgram>(std::move(program), [compile] { return compile(true); })});
-  if (static_cast<int>(entries_.size()) > std::max(capacity_, 1)) entries_.pop_back();
-  return entries_.front().program;
+  return std::make_shared<CachedProgram>(std::move(program), [compile] { return compile(true); });
+}
+
+std::shared_ptr<ProgramCache::Compiled> ProgramCache::Find(absl::Span<const Tensor> inputs,
+                                                           absl::Span<const int> outputs) {
+  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+    if (!SameTypes(it->types, inputs) || absl::MakeConstSpan(it->outputs) != outputs) continue;
+    entries_.splice(entries_.begin(), entries_, it);
+    return it->compiled;
+  }
+  return nullptr;
+}
+
+// What is still compiled stays, so that nothing is compiled twice at one time.
+void ProgramCache::DropOldest() {
+  const auto is_there = [](const Entry& entry) { return entry.compiled->program != nullptr; };
+  auto programs = std::count_if(entries_.begin(), entries_.end(), is_there);
+  for (auto it = entries_.end(); programs > std::max(capacity_, 1);) {
+    if (!is_there(*--it)) continue;
+    it = entries_.erase(it);
+    --programs;
+  }
+}
+
+absl::StatusOr<std::shared_ptr<CachedProgram>> ProgramCache::Get(absl::Span<const Tensor> inputs,
+                                                                 absl::Span<const int> outputs) {
+  std::unique_lock lock(mutex_);
+  while (const std::shared_ptr<Compiled> known = Find(inputs, outputs)) {
+    is_done_.wait(lock, [&] { return known->program != nullptr || known->failed; });
+    if (!known->failed) return known->program;
+    // Another's memory may have been too little, or its time: this one tries for itself.
+  }
+  const auto own = std::make_shared<Compiled>();
+  std::vector<TensorType> types;
+  for (const Tensor& input : inputs) types.push_back(input.type());
+  entries_.push_front({std::move(types), {outputs.begin(), outputs.end()}, own});
+  lock.unlock();
+  auto program = CatchExceptions([&] { return Compile(inputs, outputs); });
+  lock.lock();
+  if (program.ok()) {
+    own->program = *program;
+    DropOldest();
+  } else {
+    own->failed = true;
+    entries_.remove_if([&](const Entry& entry) { return entry.compiled == own; });
+  }
+  is_done_.notify_all();
+  return program;
 }
 
 }  // namespace nomograph

@@ -3,6 +3,7 @@
 #ifndef NOMOGRAPH_CORE_RUN_PROGRAM_CACHE_H_
 #define NOMOGRAPH_CORE_RUN_PROGRAM_CACHE_H_
 
+#include <condition_variable>
 #include <functional>
 #include <list>
 #include <memory>
@@ -58,24 +59,38 @@ class ProgramCache {
                const CompileOptions& options, int capacity)
       : model_(model), graph_(graph), registry_(registry), options_(options), capacity_(capacity) {}
 
-  // Compiles where no program has these inputs' types. The program stays alive while it is held,
-  // even when the cache drops it; the cache must outlive it. `outputs` as for Program::Compile().
+  // Compiles where no program has these inputs' types: once, while others that want the same wait,
+  // and those that have a program run. What fails is not kept. The program stays alive while it is
+  // held, even when the cache drops it; the cache must outlive it. `outputs` as for
+  // Program::Compile().
   absl::StatusOr<std::shared_ptr<CachedProgram>> Get(absl::Span<const Tensor> inputs,
                                                      absl::Span<const int> outputs = {});
 
  private:
+  // What one thread compiles, or has compiled.
+  struct Compiled {
+    std::shared_ptr<CachedProgram> program;  // null until it is there
+    bool failed = false;
+  };
   struct Entry {
     std::vector<TensorType> types;
     std::vector<int> outputs;
-    std::shared_ptr<CachedProgram> program;
+    std::shared_ptr<Compiled> compiled;
   };
+  absl::StatusOr<std::shared_ptr<CachedProgram>> Compile(absl::Span<const Tensor> inputs,
+                                                         absl::Span<const int> outputs) const;
+  // The entry, which is used last from now on; null where there is none.
+  std::shared_ptr<Compiled> Find(absl::Span<const Tensor> inputs, absl::Span<const int> outputs);
+  void DropOldest();
+
   const Model& model_;
   const Graph& graph_;
   const OpRegistry& registry_;
   const CompileOptions& options_;
   const int capacity_;
-  std::mutex mutex_;
-  std::list<Entry> entries_;  // the one used last comes first
+  std::mutex mutex_;                 // never held while something is compiled
+  std::condition_variable is_done_;  // with something
+  std::list<Entry> entries_;         // the one used last comes first
 };
 
 }  // namespace nomograph
