@@ -1,6 +1,8 @@
 // Session::Predict: any number of rows, in batches of one size.
 #include <algorithm>
+#include <cstring>
 #include <map>
+#include <utility>
 
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/run/session.h"
@@ -47,18 +49,29 @@ std::string KeyOf(const Model& model) {
   return key;
 }
 
-// Rows [begin, end) of all inputs, and copies of the last one until there are `count`.
+// The rows, and copies of the last one behind them until there are `count`, which a file may fix.
+absl::StatusOr<Tensor> FillUp(const Tensor& rows, int64_t count) {
+  Shape shape = rows.shape();
+  const int64_t given = std::exchange(shape[0], count);
+  NOMO_ASSIGN_OR_RETURN(Tensor filled, Tensor::Create(rows.dtype(), shape));
+  const int64_t row_bytes = rows.num_bytes() / given;
+  std::byte* const target = filled.mutable_raw_data();
+  if (row_bytes == 0) return filled;
+  std::memcpy(target, rows.raw_data(), given * row_bytes);
+  for (int64_t row = given; row < count; ++row) {
+    std::memcpy(target + row * row_bytes, target + (given - 1) * row_bytes, row_bytes);
+  }
+  return filled;
+}
+
+// Rows [begin, end) of all inputs, filled up to `count`.
 absl::StatusOr<NamedTensors> TakeRows(const NamedTensors& inputs, int64_t begin, int64_t end,
                                       int64_t count) {
   NamedTensors batch;
   for (const auto& [name, tensor] : inputs) {
-    std::vector<Tensor> parts = {tensor.Rows(begin, end)};
-    parts.resize(1 + count - (end - begin), tensor.Rows(end - 1, end));
-    if (parts.size() == 1) {
-      batch[name] = std::move(parts[0]);
-    } else {
-      NOMO_ASSIGN_OR_RETURN(batch[name], ConcatRows(parts));
-    }
+    batch[name] = tensor.Rows(begin, end);
+    if (end - begin == count) continue;
+    NOMO_ASSIGN_OR_RETURN(batch[name], FillUp(batch[name], count));
   }
   return batch;
 }

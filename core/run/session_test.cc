@@ -553,6 +553,19 @@ TEST(Predict, FillsUpTheRowsThatAModelFixes) {
   EXPECT_EQ(*result, Tensor::Full(DType::kFloat32, {3, 3}, 8));
 }
 
+// The file says how many rows there are; the memory is asked for once, and counted.
+TEST(Predict, RowsThatNoMemoryHoldsAreRefused) {
+  for (const int64_t rows : {int64_t{1} << 38, int64_t{1} << 58}) {
+    const Value x = InputValue({DType::kFloat32, {rows, 3}}, "x");
+    const auto model = BuildModel({x}, {Call("test.Add", {x, x})});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto session = Session::Create(*model);
+    ASSERT_TRUE(session.ok()) << session.status();
+    const absl::Status status = (*session)->Predict(Tensor(DType::kFloat32, {2, 3})).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  }
+}
+
 TEST(Predict, BatchesArraysOfAnyLength) {
   const Value x = FloatInput();
   const auto model = BuildModel({x}, {Call("test.Add", {x, x})});
