@@ -1,5 +1,5 @@
 // Model::Summary(): the table that Keras' Model.summary() prints, in ASCII and as wide as its cells
-// need.
+// need. Names may be as long as a file: all rows would be, and so they are cut, as in errors.
 #include <algorithm>
 #include <limits>
 #include <set>
@@ -52,7 +52,7 @@ struct Row {
   std::vector<ValueId> outputs;
   std::vector<const Node*> nodes;
   std::set<const Weight*> weights;
-  std::vector<std::string> sources;  // where its inputs come from, each once
+  std::vector<std::string> sources;  // where its inputs come from, each once, as it is shown
 };
 
 // The rows of a model, in the order of their first nodes; those of inputs come first. Constants
@@ -159,14 +159,16 @@ class Rows {
 
   void CollectSources() {
     absl::flat_hash_map<ValueId, std::string> labels;
-    for (const ValueId input : model_.graph.inputs) labels[input] = model_.graph.values[input].name;
+    for (const ValueId input : model_.graph.inputs) {
+      labels[input] = Shown(model_.graph.values[input].name);
+    }
     for (const Row& row : rows_) {
+      const std::string shown = Shown(row.name);
       for (const Node* node : row.nodes) {
-        for (const ValueId output : node->outputs) labels[output] = row.name;
+        for (const ValueId output : node->outputs) labels[output] = shown;
       }
       for (size_t i = 0; i < row.outputs.size(); ++i) {
-        labels[row.outputs[i]] =
-            row.outputs.size() == 1 ? row.name : absl::StrCat(row.name, "[", i, "]");
+        labels[row.outputs[i]] = row.outputs.size() == 1 ? shown : absl::StrCat(shown, "[", i, "]");
       }
     }
     for (Row& row : rows_) AddSources(labels, row);
@@ -235,7 +237,7 @@ class Table {
   void Add(std::vector<Cell> row) {
     for (size_t i = 0; i < columns_.size(); ++i) {
       for (std::string& line : row[i]) {
-        line = Escape(line);
+        line = Shown(line);
         columns_[i].needed = std::max(columns_[i].needed, 2 + Width(line));
         columns_[i].width = std::max(columns_[i].width, columns_[i].needed);
       }

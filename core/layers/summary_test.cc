@@ -109,6 +109,19 @@ TEST(Summary, InLinesOfALength) {
   }
 }
 
+TEST(Summary, LongNamesAreCut) {
+  const Value x = InputValue({DType::kFloat32, {Dim::Symbol("n")}}, "x");
+  const std::string name(1 << 20, 'a');
+  const Value first = Call("nn.Relu", {x}, {}, {.name = name});
+  std::vector<Value> outputs;
+  for (int i = 0; i < 1000; ++i) outputs.push_back(Call("nn.Relu", {first}));
+  const std::string text = Summary(BuildModel({x}, outputs));
+  const std::string part(100, 'a');
+  EXPECT_THAT(text, HasSubstr(part + "..." + part.substr(10) + " (nn.Relu)"));
+  EXPECT_THAT(text, HasSubstr(part + "..." + part + "\n"));
+  EXPECT_LT(text.size(), size_t{1} << 20);
+}
+
 TEST(Summary, StateAndLargeNumbers) {
   class Counter : public LayerBase {
    public:
