@@ -2,8 +2,16 @@
 
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
+#include "nomograph/core/graph/call_graph.h"
+#include "nomograph/core/types/names.h"
+
 namespace nomograph {
 namespace {
+
+// Each function that the graph calls has a copy of all that it calls in turn. So many nodes and
+// values are copied more than once, which a file may ask for without end.
+constexpr int64_t kMaxRepeated = 1 << 18;
 
 class Reopener {
  public:
@@ -25,10 +33,16 @@ class Reopener {
     expr->node = node;
     // What a traced lambda was is named after its function, which has another name in each model.
     if (node.op == node.body) expr->node.op.clear();
-    if (!node.body.empty()) expr->body = FunctionNamed(node.body);
+    const auto traced = [&](const std::string& function) {
+      TracedFunctionPtr found = FunctionNamed(function);
+      if (found == nullptr) expr->status = TooManyCopies(node);
+      return found;
+    };
+    if (!node.body.empty()) expr->body = traced(node.body);
     for (const auto& [attr, value] : node.attrs) {
       const auto* function = value.As<FunctionRef>();
-      if (function != nullptr) expr->functions.emplace_back(attr, FunctionNamed(function->name));
+      if (function == nullptr) continue;
+      if (auto found = traced(function->name)) expr->functions.emplace_back(attr, std::move(found));
     }
     if (const std::string* variable = VariableOf(node)) {
       const auto known = leaves_.variables.find(*variable);
@@ -51,31 +65,43 @@ class Reopener {
     return signature;
   }
 
-  // With the functions that it calls.
-  std::shared_ptr<const TracedFunction> FunctionNamed(const std::string& name) {
-    std::shared_ptr<const TracedFunction>& traced = traced_[name];
+  static absl::Status TooManyCopies(const Node& node) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(NodePlace(node.name, node.op), ": functions that several others call have ",
+                     "more than ", kMaxRepeated, " nodes and values in all their copies"));
+  }
+
+  // With the functions that it calls; null where there are too many copies of them.
+  TracedFunctionPtr FunctionNamed(const std::string& name) {
+    TracedFunctionPtr& traced = traced_[name];
     if (traced != nullptr) return traced;
     auto made = std::make_shared<TracedFunction>();
     made->main = name;
-    AddFunction(name, *made);
-    return traced = std::move(made);
-  }
-
-  void AddFunction(const std::string& name, TracedFunction& traced) const {
-    const auto found = functions_.find(name);
-    if (found == functions_.end() || !traced.functions.insert(*found).second) return;
-    for (const Node& node : found->second.graph.nodes) {
-      AddFunction(node.body, traced);
-      for (const auto& [attr, value] : node.attrs) {
-        if (const auto* function = value.As<FunctionRef>()) AddFunction(function->name, traced);
+    // A work list, because the depth comes from a file.
+    std::vector<std::string> waiting = {name};
+    while (!waiting.empty()) {
+      const auto found = functions_.find(waiting.back());
+      waiting.pop_back();
+      if (found == functions_.end() || made->functions.contains(found->first)) continue;
+      const Graph& graph = found->second.graph;
+      if (!copied_.insert(found->first).second) {
+        repeated_ += static_cast<int64_t>(graph.nodes.size() + graph.values.size()) + 1;
+        if (repeated_ > kMaxRepeated) return nullptr;
+      }
+      made->functions.insert(*found);
+      for (const Node& node : graph.nodes) {
+        for (std::string& callee : NamedFunctions(node)) waiting.push_back(std::move(callee));
       }
     }
+    return traced = std::move(made);
   }
 
   const Graph& graph_;
   const FunctionLibrary& functions_;
   ReopenLeaves leaves_;
-  std::map<std::string, std::shared_ptr<const TracedFunction>> traced_;
+  std::map<std::string, TracedFunctionPtr> traced_;
+  absl::flat_hash_set<absl::string_view> copied_;  // functions
+  int64_t repeated_ = 0;                           // what has been copied once more
 };
 
 }  // namespace

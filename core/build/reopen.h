@@ -27,7 +27,8 @@ struct ReopenLeaves {
 };
 
 // The values of `graph`, by ValueId. Each has the type that the graph says; nodes keep their names,
-// and unknown ops what is known of them. Functions of `functions` that nodes use go along.
+// and unknown ops what is known of them. Functions of `functions` that nodes use go along, for each
+// node with all that they call; where that comes to far too much, the values have a fault.
 std::vector<Value> Reopen(const Graph& graph, const FunctionLibrary& functions,
                           ReopenLeaves leaves);
 

@@ -61,6 +61,56 @@ TEST(Reopen, AModelIsCutAndContinued) {
   EXPECT_THAT(ops, ElementsAre("math.MatMul", "math.Add", "nn.Relu", "core.Constant", "math.Add"));
 }
 
+// A model as a file may have it: a chain of functions, each an identity by way of the next one, and
+// so many that the graph calls, each by way of the chain.
+Model Chain(int length, int called) {
+  Model model;
+  const auto add = [](Graph& graph, absl::string_view body) {
+    const ValueId x = static_cast<ValueId>(graph.values.size()) - 1;
+    const ValueId y = graph.AddValue(absl::StrCat("y", x), {DType::kFloat32, {2}});
+    graph.nodes.push_back({.name = absl::StrCat("node", x),
+                           .op = "acme.Same",
+                           .inputs = {x},
+                           .outputs = {y},
+                           .body = std::string(body)});
+    graph.outputs = {y};
+  };
+  const auto add_function = [&](const std::string& name, absl::string_view body) {
+    Function& function = model.functions[name];
+    function.name = name;
+    function.graph.inputs = {function.graph.AddValue("x", {DType::kFloat32, {2}})};
+    add(function.graph, body);
+  };
+  for (int i = 0; i < length; ++i)
+    add_function(absl::StrCat("f", i), i + 1 < length ? absl::StrCat("f", i + 1) : "");
+  model.graph.inputs = {model.graph.AddValue("x", {DType::kFloat32, {2}})};
+  for (int i = 0; i < called; ++i) {
+    add_function(absl::StrCat("called", i), "f0");
+    add(model.graph, absl::StrCat("called", i));
+  }
+  return model;
+}
+
+TEST(Reopen, FunctionsThatCallOneAnotherNeedNoStack) {
+  const auto reopened = Reopen(Chain(100000, 1));
+  ASSERT_TRUE(reopened.ok()) << reopened.status();
+  EXPECT_EQ(reopened->outputs[0].expr()->body->functions.size(), 100001);
+}
+
+TEST(Reopen, FunctionsThatManyCallAreNotCopiedWithoutEnd) {
+  const struct {
+    int length, called;
+    bool ok;
+  } cases[] = {{10, 10, true}, {100, 500, true}, {10000, 10000, false}};
+  for (const auto& c : cases) {
+    const auto reopened = Reopen(Chain(c.length, c.called));
+    ASSERT_TRUE(reopened.ok()) << reopened.status();
+    const absl::Status status = BuildModel(reopened->inputs, reopened->outputs).status();
+    EXPECT_EQ(status.code(), c.ok ? absl::StatusCode::kOk : absl::StatusCode::kResourceExhausted)
+        << status;
+  }
+}
+
 TEST(Reopen, AModelThatIsNotSoundIsRefused) {
   Model model = Sample();
   model.graph.nodes[0].outputs[0] = 1000;
