@@ -67,8 +67,10 @@ absl::StatusOr<std::vector<Tensor>> Fold(const OpDef& op, const InferContext& co
   const std::optional<std::vector<Tensor>> inputs = ConstantInputs(context);
   if (!inputs) return std::vector<Tensor>{};
   const Cost cost = CostOf(op, context, types, *inputs);
-  if (cost.largest > budget.limits().max_elements || !budget.Take(cost.bytes, cost.work))
+  if (cost.largest > budget.limits().max_elements || !budget.Take(cost.bytes, cost.work)) {
+    budget.AddRefused();
     return std::vector<Tensor>{};
+  }
   const auto run = [&](bool by_fast) {
     return RunOp(op, *inputs, context.attrs(),
                  {.num_outputs = static_cast<int>(types.size()), .fast = by_fast});

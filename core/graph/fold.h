@@ -35,10 +35,14 @@ class FoldBudget {
   void AddOwn(const Tensor& constant);
   // Takes so much; false, and nothing is taken, where it is not left.
   bool Take(int64_t bytes, int64_t work);
+  // Counts a node that is constant and over the budget.
+  void AddRefused() { ++refused_; }
+  int64_t refused() const { return refused_; }
 
  private:
   FoldLimits limits_;
   int64_t bytes_, work_;
+  int64_t refused_ = 0;
 };
 
 // The outputs of a node, `types` by its shape function, where they are constant and within the

@@ -107,6 +107,7 @@ TEST(FoldNode, StaysWithinTheBudget) {
     SCOPED_TRACE(c.what);
     FoldBudget budget(c.limits);
     EXPECT_EQ(Fold(Twice(), kX, budget), c.folds ? std::vector<Tensor>{kY} : std::vector<Tensor>{});
+    EXPECT_EQ(budget.refused(), c.folds ? 0 : 1);
     // Twice the same is beyond the four small budgets; a node that is not folded takes nothing.
     const bool all_left = budget.Take(c.limits.max_bytes, c.limits.max_work);
     EXPECT_EQ(all_left, !c.folds);

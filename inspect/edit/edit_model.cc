@@ -434,13 +434,27 @@ class Editor {
     return inferrer.InferGraph(graph);
   }
 
+  // A node's outputs where they follow from constants within the budget; empty otherwise.
+  std::vector<Tensor> FoldedValues(const TypeInferrer& inferrer, const Node& node,
+                                   absl::Span<const TensorType> inputs,
+                                   absl::Span<const Tensor> constants, FoldBudget& budget) const {
+    const OpDef* op = registry_.Find(node.op, node.version);
+    if (op == nullptr) return {};
+    const auto attrs = ResolveAttributes(op->attrs, node.attrs);
+    const auto types = inferrer.InferOneNode(node, inputs, constants);
+    if (!attrs.ok() || !types.ok()) return {};
+    const InferContext context(*attrs, inputs, constants, static_cast<int>(node.outputs.size()));
+    return FoldNode(*op, context, *types, budget);
+  }
+
   absl::Status Fold() {
     Graph& graph = model_.graph;
     const TypeInferrer inferrer(model_.functions, registry_);
+    FoldBudget budget(options_.fold_limits);
     std::vector<Tensor> constants(graph.values.size());
     for (const Weight& weight : graph.weights) {
       constants[weight.value] = weight.tensor;
-      inferrer.fold_budget().AddOwn(weight.tensor);
+      budget.AddOwn(weight.tensor);
     }
     int64_t folded = 0;
     for (Node& node : graph.nodes) {
@@ -450,27 +464,31 @@ class Editor {
         inputs.push_back(id == kNoValue ? TensorType{} : graph.value(id).type);
         known.push_back(id == kNoValue ? Tensor() : constants[id]);
       }
-      auto typed = inferrer.TypeNode(node, inputs, known);
-      if (!typed.ok() || typed->constants.size() != node.outputs.size()) continue;
+      const std::vector<Tensor> values = FoldedValues(inferrer, node, inputs, known, budget);
+      if (values.size() != node.outputs.size()) continue;
       for (size_t i = 0; i < node.outputs.size(); ++i) {
-        if (node.outputs[i] != kNoValue) constants[node.outputs[i]] = typed->constants[i];
+        if (node.outputs[i] != kNoValue) constants[node.outputs[i]] = values[i];
       }
       const bool one = node.outputs.size() == 1 && node.outputs[0] != kNoValue;
       if (node.op == "core.Constant" || !one) continue;
       node.op = "core.Constant";
       node.version = 1;
-      node.attrs = {{"value", typed->constants[0]}};
+      node.attrs = {{"value", values[0]}};
       node.inputs.clear();
       node.signature.reset();
       node.body.clear();
       ++folded;
     }
     const int64_t removed = RemoveUnused(model_, registry_);
-    if (folded == 0 && removed == 0) {
-      Say("nothing follows from constants: nothing folded");
-    } else {
+    if (folded > 0 || removed > 0) {
       Say(Counts(folded, "node"), " computed from constants, ", Counts(removed, "node"),
           " left out");
+    } else if (budget.refused() == 0) {
+      Say("nothing follows from constants: nothing folded");
+    }
+    if (budget.refused() > 0) {
+      Say(Counts(budget.refused(), "node"),
+          " of constants left as found: folding would be over the budget");
     }
     return absl::OkStatus();
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "nomograph/core/graph/fold.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/registry.h"
 
@@ -26,6 +27,7 @@ struct EditOptions {
   Pairs attributes = {};           // "SEL:NAME" and the value's text; "" takes it away
   Pairs metadata = {};             // "" takes it away
   bool fold = false;               // compute what follows from constants
+  FoldLimits fold_limits = {};     // of that: nodes over them stay, and are told of
   std::optional<DType> cast = {};  // float32 weights and values become this one
   // Take the place of weights, and of constants, of these names (as those of SelectedTensors());
   // types must be the same.

@@ -126,6 +126,38 @@ TEST(EditModel, FoldsWhatFollowsFromConstants) {
   EXPECT_EQ(Computed(edited->model, "x", {-1, 5}).at("y"), Tensor::Of<float>({1, 2}, {7, 17}));
 }
 
+// More elements than type inference computes, and as many as the limits say.
+TEST(EditModel, FoldsWithinItsOwnLimits) {
+  const Value x = InputValue({DType::kFloat32, {Dim::Symbol("n"), 2}}, "x");
+  const Value large = Constant(Tensor::Full(DType::kFloat32, {5000, 1, 2}, 2));
+  const Value square = Call("math.Mul", {large, large}, {}, {.name = "square"});
+  const auto model = BuildModel({x}, {Call("math.Add", {x, square}, {}, {.name = "y"})});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto op_of_square = [](const Edited& edited) {
+    for (const Node& node : edited.model.graph.nodes) {
+      if (node.name == "square") return node.op;
+    }
+    return std::string();
+  };
+  const struct {
+    FoldLimits limits;
+    const char *op, *change;
+  } cases[] = {
+      {{}, "core.Constant", "1 node computed from constants, 1 node left out"},
+      {{.max_elements = 10000}, "core.Constant", "1 node computed from constants, 1 node left out"},
+      {{.max_elements = 9999},
+       "math.Mul",
+       "1 node of constants left as found: folding would be over the budget"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.change);
+    const auto edited = EditModel(*model, {.fold = true, .fold_limits = c.limits});
+    ASSERT_TRUE(edited.ok()) << edited.status();
+    EXPECT_EQ(op_of_square(*edited), c.op);
+    EXPECT_THAT(edited->changes, ElementsAre(HasSubstr(c.change)));
+  }
+}
+
 TEST(EditModel, CastsBetweenTheBorders) {
   const auto edited = EditModel(SmallModel(), {.cast = DType::kFloat16});
   ASSERT_TRUE(edited.ok()) << edited.status();
