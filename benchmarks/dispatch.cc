@@ -1,5 +1,5 @@
-// What a node costs beside its work, and what a small model costs a call: chains of tiny elementwise
-// ops, node by node and fused, and perceptrons of three layers.
+// What a node costs beside its work, and what a small model costs a call: chains of tiny
+// elementwise ops, node by node and fused, and perceptrons of three layers.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

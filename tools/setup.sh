@@ -12,6 +12,7 @@ packages=(
   bazel-rules-proto
   bazel-skylib
   # tools
+  clang-format
   g++
   git
   protobuf-compiler

@@ -6,6 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools/setup.sh
 python3 tools/floors.py
+python3 tools/format.py
 
 events="$(mktemp -d)"
 trap 'rm -rf "${events}"' EXIT

@@ -78,10 +78,9 @@ class LayerRegistry {
   absl::StatusOr<std::string> Describe(absl::string_view class_name) const;
 
   // A layer of that class with these options. Beside the class's own there are "name", "trainable",
-  // "activity_regularizer" and those of weights, and Keras' "dtype", for which only what is the same
-  // here is taken.
-  // NotFound for an unknown class and InvalidArgument for options that are unknown (with the
-  // nearest), missing, of another type or not valid; it has every fault.
+  // "activity_regularizer" and those of weights, and Keras' "dtype", for which only what is the
+  // same here is taken. NotFound for an unknown class and InvalidArgument for options that are
+  // unknown (with the nearest), missing, of another type or not valid; it has every fault.
   absl::StatusOr<Layer> FromConfig(absl::string_view class_name, const LayerConfig& config) const;
 
  private:

@@ -26,11 +26,11 @@ struct Extraction {
   std::vector<std::string> notes;  // what a user should know: what was left behind
 };
 
-// A model of its own of the nodes that were selected in the main graph, or where none is in that, in
-// one function. What they take from nodes outside becomes an input, unless it follows from constants
-// alone, and then comes along; what others take from them, and what nothing takes, becomes an output.
-// Names stay; functions that are called come along, golden vectors do not. InvalidArgument where nodes of several functions are
-// selected, or none.
+// A model of its own of the nodes that were selected in the main graph, or where none is in that,
+// in one function. What they take from nodes outside becomes an input, unless it follows from
+// constants alone, and then comes along; what others take from them, and what nothing takes,
+// becomes an output. Names stay; functions that are called come along, golden vectors do not.
+// InvalidArgument where nodes of several functions are selected, or none.
 absl::StatusOr<Extraction> ExtractModel(const Model& model, const Selection& selection,
                                         const OpRegistry& registry = OpRegistry::Default());
 

@@ -9,20 +9,20 @@
 namespace nomograph::quant {
 namespace {
 
-PartialShape BatchOf(const PartialShape &shape) {
+PartialShape BatchOf(const PartialShape& shape) {
   PartialShape batch = PartialShape::OfRank(0);
   for (int i = 0; i + 2 < shape.rank(); ++i) batch.Append(shape[i]);
   return batch;
 }
 
-PartialShape WithMatrix(PartialShape batch, const Dim &rows, const Dim &columns) {
+PartialShape WithMatrix(PartialShape batch, const Dim& rows, const Dim& columns) {
   batch.Append(rows);
   batch.Append(columns);
   return batch;
 }
 
 // The slab of one operand, or y, as a batch of `rank` axes of matrices.
-onednn::Desc MatrixDesc(DType dtype, const PartialShape &batch, int rank, int64_t rows,
+onednn::Desc MatrixDesc(DType dtype, const PartialShape& batch, int rank, int64_t rows,
                         int64_t columns) {
   Shape shape;
   for (int i = batch.rank(); i < rank; ++i) shape.Append(1);
@@ -33,7 +33,7 @@ onednn::Desc MatrixDesc(DType dtype, const PartialShape &batch, int rank, int64_
 }
 
 // One matrix on the right makes the whole batch on the left one matrix.
-bool BuildMatMul(onednn::Builder &b) {
+bool BuildMatMul(onednn::Builder& b) {
   const TensorSpec &x = b.context().inputs[0], &w = b.context().inputs[1];
   const auto s = GetMatMulShape(x.shape, w.shape);
   if (!s.ok()) return false;
@@ -60,7 +60,7 @@ bool BuildMatMul(onednn::Builder &b) {
   return true;
 }
 
-MatrixParameter ParameterOf(const PrepareContext &context, int i) {
+MatrixParameter ParameterOf(const PrepareContext& context, int i) {
   return context.has_input(i) ? MatrixParameter(context.inputs[i].shape) : MatrixParameter();
 }
 
@@ -73,7 +73,7 @@ PartialShape MatMulShape::Output() const {
   return shape;
 }
 
-int64_t MatMulShape::MatrixOf(const PartialShape &operand_batch, int64_t matrix) const {
+int64_t MatMulShape::MatrixOf(const PartialShape& operand_batch, int64_t matrix) const {
   int64_t result = 0, stride = 1;
   for (int i = 1; i <= operand_batch.rank(); ++i) {  // from the last axis on
     const int64_t size = batch[batch.rank() - i].size();
@@ -85,8 +85,8 @@ int64_t MatMulShape::MatrixOf(const PartialShape &operand_batch, int64_t matrix)
   return result;
 }
 
-absl::StatusOr<MatMulShape> GetMatMulShape(const PartialShape &a, const PartialShape &b) {
-  for (const auto &[name, shape] : {std::pair("a", &a), std::pair("b", &b)}) {
+absl::StatusOr<MatMulShape> GetMatMulShape(const PartialShape& a, const PartialShape& b) {
+  for (const auto& [name, shape] : {std::pair("a", &a), std::pair("b", &b)}) {
     if (shape->rank() == 0) {
       return InvalidArgument("input ", name, ": expected at least 1 axis, found a scalar");
     }
@@ -107,7 +107,7 @@ absl::StatusOr<MatMulShape> GetMatMulShape(const PartialShape &a, const PartialS
   return s;
 }
 
-PartialShape ShapeOfB(const PartialShape &b, bool is_transposed) {
+PartialShape ShapeOfB(const PartialShape& b, bool is_transposed) {
   PartialShape shape = b;
   if (is_transposed && b.has_rank() && b.rank() >= 2) {
     std::swap(shape[b.rank() - 2], shape[b.rank() - 1]);
@@ -115,7 +115,7 @@ PartialShape ShapeOfB(const PartialShape &b, bool is_transposed) {
   return shape;
 }
 
-absl::StatusOr<PartialShape> InferMatMul(const InferContext &context, const MatMulInputs &inputs) {
+absl::StatusOr<PartialShape> InferMatMul(const InferContext& context, const MatMulInputs& inputs) {
   const PartialShape &a = context.shape(inputs.a), &b = context.shape(inputs.b);
   if (!a.has_rank() || !b.has_rank()) return PartialShape();
   if (inputs.transpose_b && b.rank() < 2) {
@@ -131,14 +131,14 @@ absl::StatusOr<PartialShape> InferMatMul(const InferContext &context, const MatM
   return s.Output();
 }
 
-absl::Status CheckMatrixParameter(const InferContext &context, int i, absl::string_view name,
-                                  const PartialShape &batch, const Dim &size, bool by_row) {
+absl::Status CheckMatrixParameter(const InferContext& context, int i, absl::string_view name,
+                                  const PartialShape& batch, const Dim& size, bool by_row) {
   if (!context.has_input(i)) return absl::OkStatus();
-  const PartialShape &shape = context.shape(i);
+  const PartialShape& shape = context.shape(i);
   const Dim rows = by_row ? size : Dim(1), columns = by_row ? Dim(1) : size;
   const PartialShape none = PartialShape::OfRank(0);
   const PartialShape ones(std::vector<Dim>(batch.rank(), Dim(1)));
-  for (const PartialShape &fits :
+  for (const PartialShape& fits :
        {none, PartialShape{1}, PartialShape{size}, WithMatrix(none, rows, columns),
         WithMatrix(ones, rows, columns), WithMatrix(batch, rows, columns), WithMatrix(batch, 1, 1),
         WithMatrix(ones, 1, 1)}) {
@@ -149,7 +149,7 @@ absl::Status CheckMatrixParameter(const InferContext &context, int i, absl::stri
                          shape.ToString());
 }
 
-MatrixParameter::MatrixParameter(const Shape &shape) {
+MatrixParameter::MatrixParameter(const Shape& shape) {
   const int64_t count = shape.num_elements();
   int64_t of_matrix = shape.rank() == 0 ? 1 : shape[shape.rank() - 1];
   if (shape.rank() >= 2) of_matrix *= shape[shape.rank() - 2];
@@ -157,7 +157,7 @@ MatrixParameter::MatrixParameter(const Shape &shape) {
   matrix_step = count > of_matrix ? of_matrix : 0;
 }
 
-std::vector<int32_t> MatMulSums(const KernelContext &context, const MatMulInputs &inputs) {
+std::vector<int32_t> MatMulSums(const KernelContext& context, const MatMulInputs& inputs) {
   const MatMulShape s = *GetMatMulShape(
       context.input_shape(inputs.a), ShapeOfB(context.input_shape(inputs.b), inputs.transpose_b));
   const auto parameter = [&](int i) {
@@ -189,7 +189,7 @@ std::vector<int32_t> MatMulSums(const KernelContext &context, const MatMulInputs
   return sums;
 }
 
-ProductSpec MatMulSpec(const PrepareContext &context, const MatMulInputs &inputs) {
+ProductSpec MatMulSpec(const PrepareContext& context, const MatMulInputs& inputs) {
   constexpr int64_t kRowsForBytes = 8;
   const Shape &a = context.inputs[inputs.a].shape, &b = context.inputs[inputs.b].shape;
   const MatrixParameter a_zero = ParameterOf(context, inputs.a_zero_point);

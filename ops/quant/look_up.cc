@@ -12,7 +12,7 @@ namespace {
 enum Input { kX, kTable };
 constexpr int kEntries = 256;
 
-absl::StatusOr<std::vector<TensorType>> InferLookUp(const InferContext &context) {
+absl::StatusOr<std::vector<TensorType>> InferLookUp(const InferContext& context) {
   if (!Compatible(context.shape(kTable), {kEntries})) {
     return InvalidArgument("input table: expected shape [256], found ",
                            context.shape(kTable).ToString());
@@ -20,7 +20,7 @@ absl::StatusOr<std::vector<TensorType>> InferLookUp(const InferContext &context)
   return std::vector<TensorType>{{context.dtype(kTable), context.shape(kX)}};
 }
 
-absl::Status LookUpCompute(KernelContext &context) {
+absl::Status LookUpCompute(KernelContext& context) {
   Dispatch(ByteTypes{}, context.input_dtype(kX), [&]<typename X>() {
     Dispatch(ByteTypes{}, context.output_dtype(0), [&]<typename Y>() {
       const auto x = context.input<X>(kX);
@@ -32,20 +32,20 @@ absl::Status LookUpCompute(KernelContext &context) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareLookUp(const PrepareContext &prepare) {
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareLookUp(const PrepareContext& prepare) {
   const int threads = prepare.threads;
   return MakeComputeKernel(
-      [threads](KernelContext &context) {
+      [threads](KernelContext& context) {
         // By bytes without a sign, of which those of int8 from 128 on are the
         // negative ones.
-        const auto *const entries =
-            reinterpret_cast<const uint8_t *>(context.input_view(kTable).data);
+        const auto* const entries =
+            reinterpret_cast<const uint8_t*>(context.input_view(kTable).data);
         const int first = context.input_dtype(kX) == DType::kInt8 ? kEntries / 2 : 0;
         ByteTable table;
         std::memcpy(table.entries, entries + first, kEntries - first);
         std::memcpy(table.entries + kEntries - first, entries, first);
-        const auto *const x = reinterpret_cast<const uint8_t *>(context.input_view(kX).data);
-        auto *const y = reinterpret_cast<uint8_t *>(context.output_view(0).data);
+        const auto* const x = reinterpret_cast<const uint8_t*>(context.input_view(kX).data);
+        auto* const y = reinterpret_cast<uint8_t*>(context.output_view(0).data);
         const int64_t count = context.output_shape(0).num_elements();
         constexpr int64_t kWorthThreads = 1 << 18;
         ParallelRanges(count >= kWorthThreads ? threads : 1, count,

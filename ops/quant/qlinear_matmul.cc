@@ -13,7 +13,7 @@ namespace nomograph::quant {
 namespace {
 
 enum Input { kA, kAScale, kAZero, kB, kBScale, kBZero, kYScale, kYZero, kBias };
-MatMulInputs InputsOf(const Attributes &attrs) {
+MatMulInputs InputsOf(const Attributes& attrs) {
   return {.a = kA,
           .a_zero_point = kAZero,
           .b = kB,
@@ -21,12 +21,12 @@ MatMulInputs InputsOf(const Attributes &attrs) {
           .transpose_b = attrs.Bool("transpose_b")};
 }
 
-MatMulShape ShapeOf(const KernelContext &context) {
+MatMulShape ShapeOf(const KernelContext& context) {
   return *GetMatMulShape(context.input_shape(kA),
                          ShapeOfB(context.input_shape(kB), context.attrs().Bool("transpose_b")));
 }
 
-absl::StatusOr<std::vector<TensorType>> InferQLinearMatMul(const InferContext &context) {
+absl::StatusOr<std::vector<TensorType>> InferQLinearMatMul(const InferContext& context) {
   const MatMulInputs inputs = InputsOf(context.attrs());
   NOMO_ASSIGN_OR_RETURN(const PartialShape shape, InferMatMul(context, inputs));
   if (context.shape(kA).has_rank() && context.shape(kB).has_rank()) {
@@ -36,13 +36,13 @@ absl::StatusOr<std::vector<TensorType>> InferQLinearMatMul(const InferContext &c
     const struct {
       Input input;
       absl::string_view name;
-      const PartialShape &batch;
-      const Dim &size;
+      const PartialShape& batch;
+      const Dim& size;
     } checks[] = {{kAScale, "a_scale", s.a_batch, s.rows},
                   {kBScale, "b_scale", s.b_batch, s.columns},
                   {kYScale, "y_scale", s.batch, s.rows},
                   {kYZero, "y_zero_point", s.batch, s.rows}};
-    for (const auto &check : checks) {
+    for (const auto& check : checks) {
       NOMO_RETURN_IF_ERROR(CheckMatrixParameter(context, check.input, check.name, check.batch,
                                                 check.size, check.input != kBScale));
     }
@@ -59,7 +59,7 @@ absl::StatusOr<std::vector<TensorType>> InferQLinearMatMul(const InferContext &c
 // scale for its first column, step of that index, y_scale, index of y's zero
 // point).
 template <typename F>
-void ForEachRow(const KernelContext &context, F f) {
+void ForEachRow(const KernelContext& context, F f) {
   const MatMulShape s = ShapeOf(context);
   const MatrixParameter a_scale(context.input_shape(kAScale)),
       b_scale(context.input_shape(kBScale)), y_scale(context.input_shape(kYScale)),
@@ -75,7 +75,7 @@ void ForEachRow(const KernelContext &context, F f) {
 }
 
 template <typename Q>
-void Reference(const KernelContext &context) {
+void Reference(const KernelContext& context) {
   const std::vector<int32_t> sums = MatMulSums(context, InputsOf(context.attrs()));
   const auto a_scale = FloatsOf(context, kAScale), b_scale = FloatsOf(context, kBScale),
              y_scale = FloatsOf(context, kYScale);
@@ -92,7 +92,7 @@ void Reference(const KernelContext &context) {
   });
 }
 
-absl::Status QLinearMatMulCompute(KernelContext &context) {
+absl::Status QLinearMatMulCompute(KernelContext& context) {
   Dispatch(ByteTypes{}, context.output_dtype(0), [&]<typename Q>() { Reference<Q>(context); });
   return absl::OkStatus();
 }
@@ -100,13 +100,13 @@ absl::Status QLinearMatMulCompute(KernelContext &context) {
 // The rows' columns in parts, so that the scales of a part are made once for
 // many rows.
 template <typename Q>
-void Finish(const KernelContext &context, int threads, const int32_t *sums,
-            const int32_t *offsets) {
+void Finish(const KernelContext& context, int threads, const int32_t* sums,
+            const int32_t* offsets) {
   const auto a_scale = context.input<float>(kAScale), b_scale = context.input<float>(kBScale),
              y_scale = context.input<float>(kYScale);
   const auto zero = context.input<Q>(kYZero);
-  Q *const y = context.output<Q>(0).data();
-  const int32_t *const bias =
+  Q* const y = context.output<Q>(0).data();
+  const int32_t* const bias =
       context.has_input(kBias) ? context.input<int32_t>(kBias).data() : nullptr;
   constexpr int64_t kPart = 256, kWorthThreads = 1 << 15;
   const int64_t columns = ShapeOf(context).columns.size();
@@ -116,7 +116,7 @@ void Finish(const KernelContext &context, int threads, const int32_t *sums,
     std::array<float, kPart> scales;
     std::array<int32_t, kPart> biases;
     for (int64_t i = 0; i < size; ++i) {
-      const auto of = [&](const int32_t *numbers) {
+      const auto of = [&](const int32_t* numbers) {
         return numbers == nullptr ? 0 : static_cast<uint32_t>(numbers[begin + i]);
       };
       biases[i] = static_cast<int32_t>(of(bias) + of(offsets));
@@ -140,11 +140,11 @@ void Finish(const KernelContext &context, int threads, const int32_t *sums,
   });
 }
 
-Tensor Transposed(const Tensor &matrix) {
+Tensor Transposed(const Tensor& matrix) {
   const int64_t rows = matrix.shape()[0], columns = matrix.shape()[1];
   Tensor result(matrix.dtype(), {columns, rows});
-  const std::byte *const from = matrix.raw_data();
-  std::byte *const to = result.mutable_raw_data();
+  const std::byte* const from = matrix.raw_data();
+  std::byte* const to = result.mutable_raw_data();
   constexpr int64_t kSquare = 64;  // a cache's line of each of so many rows
   for (int64_t first_row = 0; first_row < rows; first_row += kSquare) {
     const int64_t end_row = std::min(first_row + kSquare, rows);
@@ -158,19 +158,19 @@ Tensor Transposed(const Tensor &matrix) {
   return result;
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> PreparePlain(const PrepareContext &context) {
+absl::StatusOr<std::unique_ptr<Kernel>> PreparePlain(const PrepareContext& context) {
   const int threads = context.threads;
   MatMulInputs inputs = InputsOf(context.attrs);
   inputs.transpose_b = false;
   return PrepareProduct(
       context, MatMulSpec(context, inputs),
-      [threads](KernelContext &kernel, const int32_t *sums, const int32_t *offsets) {
+      [threads](KernelContext& kernel, const int32_t* sums, const int32_t* offsets) {
         Dispatch(ByteTypes{}, kernel.output_dtype(0),
                  [&]<typename Q>() { Finish<Q>(kernel, threads, sums, offsets); });
       });
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareQLinearMatMul(const PrepareContext &context) {
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareQLinearMatMul(const PrepareContext& context) {
   if (context.inputs[kAScale].dtype != DType::kFloat32) return nullptr;
   if (!context.attrs.Bool("transpose_b")) return PreparePlain(context);
   // A constant matrix is read no more once it is packed.
@@ -251,8 +251,8 @@ std::vector<Example> QLinearMatMulExamples() {
 }
 
 Pattern::Condition IsProduct(bool transpose_b) {
-  return [transpose_b](const InferContext &node, const TensorType &) {
-    const Attributes &attrs = node.attrs();
+  return [transpose_b](const InferContext& node, const TensorType&) {
+    const Attributes& attrs = node.attrs();
     if (attrs.Bool("transpose_a") || attrs.Bool("transpose_b") != transpose_b) return false;
     return attrs.Find("alpha") == nullptr ||
            (attrs.Float("alpha") == 1 && attrs.Float("beta") == 1);
@@ -264,7 +264,7 @@ OpDef AsProductOfFloats(OpDef op) {
   constexpr int kBiasScale = kBias + 1;
   const Pattern a = Dequantized(in(kA), in(kAScale), in(kAZero)),
                 bias = DequantizedBias(in(kBias), in(kBiasScale));
-  const auto biased = [](const InferContext &found) {
+  const auto biased = [](const InferContext& found) {
     return IsScaleOfBias(found, kAScale, kBScale, kBiasScale);
   };
   for (const bool transpose_b : {false, true}) {
@@ -273,7 +273,7 @@ OpDef AsProductOfFloats(OpDef op) {
                              .GivesAttribute("transpose_b")
                              .Where(IsProduct(transpose_b));
     op.Written(Quantized(gemm, in(kYScale), in(kYZero)),
-               [transpose_b, biased](const InferContext &found) {
+               [transpose_b, biased](const InferContext& found) {
                  return biased(found) && (!transpose_b || found.constant(kB) != nullptr);
                });
     if (transpose_b) continue;

@@ -8,8 +8,8 @@
 
 namespace nomograph {
 
-// As OpenFile(), with the flags for Keras models (keras_flags.h). `upgrade` where the model is to be
-// run: then warnings about a Keras model, such as that it has no weights, go to standard error.
+// As OpenFile(), with the flags for Keras models (keras_flags.h). `upgrade` where the model is to
+// be run: then warnings about a Keras model, such as that it has no weights, go to standard error.
 absl::StatusOr<ModelFile> OpenWithProgress(const std::string& path, bool upgrade);
 
 }  // namespace nomograph

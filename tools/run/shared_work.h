@@ -1,4 +1,5 @@
-// The processes among which `nomo run` divides the batches: tools/mpi/nomo.cc sets those of an MPI job.
+// The processes among which `nomo run` divides the batches: tools/mpi/nomo.cc sets those of an MPI
+// job.
 #ifndef NOMOGRAPH_TOOLS_RUN_SHARED_WORK_H_
 #define NOMOGRAPH_TOOLS_RUN_SHARED_WORK_H_
 

@@ -20,7 +20,8 @@ namespace nomograph {
 //   missing.nomo     acme.Missing, which is not registered and has no body
 //   damaged.nomo     mnist.nomo with a byte of its weights changed
 //   cut.nomo         the first half of mnist.nomo
-//   cat.png 24x24 RGB, digit.png 28x28 grey, x.npy for resnet50.onnx, and y.npy, its class; labels.txt
+//   cat.png 24x24 RGB, digit.png 28x28 grey, x.npy for resnet50.onnx, and y.npy, its class
+//   labels.txt
 void SaveStandIns(const std::string& folder);
 
 }  // namespace nomograph

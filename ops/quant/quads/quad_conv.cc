@@ -294,8 +294,9 @@ void QuadConv::MultiplyPlaces(const QuadProduct& product, const int32_t* x, int6
   }
 }
 
-void QuadConv::MultiplyStrips(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
-                             int64_t block, int64_t chunk, uint8_t* y) const {
+void QuadConv::MultiplyStrips(const int32_t* planes, const int32_t* packed,
+                              const QuadFinish& finish, int64_t block, int64_t chunk,
+                              uint8_t* y) const {
   const int64_t begin = chunk * chunk_ * kQuadTile;
   const int64_t end = std::min(begin + chunk_ * kQuadTile, plane_);
   const QuadProduct product{

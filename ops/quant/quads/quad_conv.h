@@ -86,7 +86,7 @@ class QuadConv {
                       const int32_t* packed, int64_t channels, const QuadFinish& finish, uint8_t* y,
                       int64_t y_stride) const;
   void MultiplyStrips(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
-                     int64_t block, int64_t chunk, uint8_t* y) const;
+                      int64_t block, int64_t chunk, uint8_t* y) const;
   void MultiplyPlanes(const int32_t* planes, const int32_t* packed, const QuadFinish& finish,
                       int64_t block, int64_t chunk, uint8_t* scratch, uint8_t* y) const;
 
