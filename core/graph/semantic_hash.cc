@@ -4,8 +4,8 @@
 //
 // Two things besides values make up what a model does: random numbers, which are keyed by names of
 // nodes, and effects on variables, which come in an order. What an op does is known only where the
-// op is registered, and the hash must be the same everywhere. So nodes that may do either, by their
-// op's name, count with their own name and in their order.
+// op is registered, and the hash must be the same everywhere. So a node counts with its own name,
+// in the order of such nodes, unless its op is a standard one that does neither or it has a body.
 #include <xxhash.h>
 
 #include <algorithm>
