@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Prints the floors of the house, and fails where an include goes upwards, a room of core is too full, or oneDNN's headers are
-included outside of the one room that knows its versions.
+"""Prints the floors of the house, and fails where an include goes upwards, a room of core is too full, oneDNN's headers are
+included outside of the one room that knows its versions, or a list for people lacks a room, a folder, a hook or a command.
 
 A room may include what stands on its own floor's list of rooms or below it: each row of FLOORS lists rooms that know
 nothing of each other. Tests may look anywhere below `tests`.
@@ -47,6 +47,34 @@ def room_of(path):
     return None
 
 
+def lacking(root):
+    """What the lists of CONTRIBUTING.md and of both READMEs do not have, or have in vain."""
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    core, text = text.split("And the rest of the house:", 1)
+    folders, hooks = text.split("What an op may leave out", 1)
+    hooks = hooks.split("**an ONNX operator.**", 1)[0]
+
+    listed = {f"core/{room}" for room in re.findall(r"^\| `(\w+)/` \|", core, re.MULTILINE)}
+    rooms = {room for room in ROOMS if room.startswith("core/")}
+    yield from (f"CONTRIBUTING.md: the rooms of core lack {room}" for room in sorted(rooms - listed))
+    yield from (f"CONTRIBUTING.md: there is no room {room}" for room in sorted(listed - rooms))
+
+    listed = set(re.findall(r"`(\w+)/", "".join(re.findall(r"^\|[^|]*", folders, re.MULTILINE))))
+    there = {path.parent.name for path in root.glob("*/BUILD.bazel")} - {"core"}
+    yield from (f"CONTRIBUTING.md: the folders lack {folder}/" for folder in sorted(there - listed))
+
+    asked = (root / "core/op/op.h").read_text(encoding="utf-8").split("// Hooks that passes ask.", 1)[1]
+    for hook in re.findall(r"^  OpDef& (\w+)\(", asked, re.MULTILINE):
+        if f"`{hook}`" not in hooks:
+            yield f"CONTRIBUTING.md: what an op may leave out lacks {hook}"
+
+    for readme in ["README.md", "tools/README.md"]:
+        text = (root / readme).read_text(encoding="utf-8")
+        for command in sorted(path.stem[len("cmd_"):] for path in root.glob("tools/cmd_*.cc")):
+            if not re.search(rf"^(\|.*`|    )nomo {command} [A-Z[]", text, re.MULTILINE):
+                yield f"{readme}: the commands lack {command}"
+
+
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     files = subprocess.run(["git", "ls-files", "-z", "*.h", "*.cc"], cwd=root, check=True, capture_output=True, text=True)
@@ -76,6 +104,7 @@ def main():
     for room in ROOMS:
         if room.startswith("core/") and room not in UNBOUNDED and count[room] > MOST_FILES:
             faults.append(f"{room} has {count[room]} files; at most {MOST_FILES}")
+    faults.extend(lacking(root))
     for fault in faults:
         print("FAILED:", fault)
     return bool(faults)
