@@ -21,6 +21,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
+#include "nomograph/core/op/registry.h"
 #include "nomograph/core/run/session.h"
 #include "nomograph/serialization/model_io.h"
 #include "nomograph/tests/random_graphs/graph.h"
@@ -136,6 +137,32 @@ std::optional<RandomGraph> WithNumbersOf(RandomGraph graph, DType dtype) {
   return graph;
 }
 
+// Whether every op takes `dtype` where it is given float32.
+bool TakesNumbersOf(const RandomGraph& graph, DType dtype) {
+  return absl::c_all_of(graph.nodes, [&](const RandomGraph::Node& node) {
+    if (node.is_leaf()) return true;
+    const OpDef& op = *OpRegistry::Default().Find(node.op);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const RandomGraph::Ref input = node.inputs[i];
+      if (input.node < 0 || graph.value(input).dtype() != DType::kFloat32) continue;
+      const std::string& type = op.inputs[std::min(i, op.inputs.size() - 1)].type;
+      const auto takes = [&](const auto& var) {
+        return var.first == type && var.second.Contains(dtype);
+      };
+      if (!absl::c_any_of(op.type_vars, takes)) return false;
+    }
+    return true;
+  });
+}
+
+// What was looked at, so that ways in which nothing is wrong are not those in which nothing is
+// compared.
+struct Tally {
+  int outputs = 0;
+  int left_open = 0;                    // of these: those that may be off by all that they are
+  int of_float16 = 0, of_bfloat16 = 0;  // models that were run
+};
+
 // One graph in all ways to run it. Each way yields what is wrong with it, "" for nothing.
 class Check {
  public:
@@ -161,6 +188,9 @@ class Check {
             {"a model of float16", &Check::ModelOfFloat16},
             {"a model of bfloat16", &Check::ModelOfBFloat16}};
   }
+
+  // Of all ways that were asked so far.
+  const Tally& tally() const { return tally_; }
 
  private:
   std::string Exact() {
@@ -317,9 +347,10 @@ class Check {
   // As near to the graph in float32 as numbers of 16 bits between its nodes are.
   std::string ModelOf(DType dtype, Rounded rounded) {
     const std::optional<RandomGraph> graph = WithNumbersOf(graph_, dtype);
-    if (!graph) return "";
+    if (!graph || !TakesNumbersOf(*graph, dtype)) return "";
     const auto model = BuildRandomModel(*graph, {.floats = dtype});
-    if (!model.ok()) return "";  // an op that takes no such numbers
+    if (!model.ok()) return model.status().ToString();
+    ++(dtype == DType::kFloat16 ? tally_.of_float16 : tally_.of_bfloat16);
     Check in_float32(*graph);
     Tensors inputs = in_float32.inputs_;
     for (Tensor& input : inputs) {
@@ -334,6 +365,8 @@ class Check {
       const std::string wrong = in_float32.Compare(*found, in_float32.exact_, rounded);
       if (!wrong.empty()) return absl::StrCat(exact ? "exact: " : "fast: ", wrong);
     }
+    tally_.outputs += in_float32.tally_.outputs;
+    tally_.left_open += in_float32.tally_.left_open;
     return "";
   }
 
@@ -370,6 +403,7 @@ class Check {
       return absl::StrCat("output ", i, ": expected ", expected.type().ToString(), ", found ",
                           found.type().ToString());
     }
+    ++tally_.outputs;
     const double distance = Distance(found, expected);
     const double rounding = rounded == Rounded::kFloat16    ? kFloat16Rounding
                             : rounded == Rounded::kBFloat16 ? kBFloat16Rounding
@@ -379,8 +413,12 @@ class Check {
     if (distance <= most) return "";
     for (int samples = 1; samples <= kSamples; ++samples) {
       most = least + kTimesSamples * Spread(i, rounded, samples);
+      if (distance <= most) return "";
       // Where it may be off by all that it is there is nothing to compare.
-      if (distance <= most || most >= std::max(Greatest(exact_[i]), kLeastMagnitude)) return "";
+      if (most >= std::max(Greatest(exact_[i]), kLeastMagnitude)) {
+        ++tally_.left_open;
+        return "";
+      }
     }
     return absl::StrCat("output ", i, ": off by ", distance, ", expected at most ", most,
                         ", where the greatest magnitude is ", Greatest(exact_[i]));
@@ -421,6 +459,7 @@ class Check {
   const Tensors inputs_, exact_;
   const absl::StatusOr<Model> model_;
   std::map<Rounded, Samples> samples_;
+  Tally tally_;
 };
 
 // What the program of a graph is, for the one who looks for the fault.
@@ -440,6 +479,7 @@ std::string Listing(const RandomGraph& graph) {
 
 TEST(RandomGraphs, YieldTheSameInEveryWay) {
   const Range seeds = Seeds();
+  Tally all;
   for (uint64_t seed = seeds.begin; seed < seeds.end; ++seed) {
     const RandomGraph graph = WriteRandomGraph(seed);
     // What ends the process is not shrunk.
@@ -459,7 +499,18 @@ TEST(RandomGraphs, YieldTheSameInEveryWay) {
                     << Listing(small);
       break;
     }
+    all.outputs += check.tally().outputs;
+    all.left_open += check.tally().left_open;
+    all.of_float16 += check.tally().of_float16;
+    all.of_bfloat16 += check.tally().of_bfloat16;
   }
+  // A few graphs alone may be of any kind.
+  const int graphs = static_cast<int>(seeds.end - seeds.begin);
+  if (graphs < 100) return;
+  EXPECT_GE(all.outputs, 50 * graphs);
+  EXPECT_LE(all.left_open, all.outputs / 100);
+  EXPECT_GE(all.of_float16, graphs / 2);
+  EXPECT_GE(all.of_bfloat16, graphs / 2);
 }
 
 }  // namespace
