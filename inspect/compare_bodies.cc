@@ -64,10 +64,8 @@ class Comparer {
     if (op.effects != Effects::kPure) {
       return absl::FailedPreconditionError(absl::StrCat("the op is ", EffectsName(op.effects)));
     }
-    for (const auto& [name, value] : node.attrs) {
-      if (value.type() == AttrType::kFunction) {
-        return absl::FailedPreconditionError("the op calls functions");
-      }
+    if (CallsFunctions(node.attrs)) {
+      return absl::FailedPreconditionError("the op calls functions");
     }
     return absl::OkStatus();
   }

@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/compile/memory_needs.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/types/status.h"
 #include "nomograph/inspect/macs.h"
@@ -125,10 +126,7 @@ class Coster {
   // What the op calls is learnt from its shape function, which must ask for the types of it.
   void AddCalls(const Node& node, const OpDef& op, const Attributes& attrs,
                 absl::Span<const TensorType> inputs, NodeCost& cost) {
-    const bool calls = std::any_of(attrs.begin(), attrs.end(), [](const auto& attr) {
-      return attr.second.template As<FunctionRef>() != nullptr;
-    });
-    if (!calls) return;
+    if (!CallsFunctions(attrs)) return;
     std::map<std::string, FunctionCall> last;  // a loop asks again until the types stay
     const InferContext::FunctionInferrer record = [&](const std::string& function,
                                                       absl::Span<const TensorType> types) {

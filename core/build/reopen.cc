@@ -39,11 +39,9 @@ class Reopener {
       return found;
     };
     if (!node.body.empty()) expr->body = traced(node.body);
-    for (const auto& [attr, value] : node.attrs) {
-      const auto* function = value.As<FunctionRef>();
-      if (function == nullptr) continue;
-      if (auto found = traced(function->name)) expr->functions.emplace_back(attr, std::move(found));
-    }
+    ForEachFunction(node.attrs, [&](const std::string& attr, const std::string& function) {
+      if (auto found = traced(function)) expr->functions.emplace_back(attr, std::move(found));
+    });
     if (const std::string* variable = VariableOf(node)) {
       const auto known = leaves_.variables.find(*variable);
       if (known != leaves_.variables.end()) expr->variable = known->second;

@@ -12,6 +12,7 @@
 #include "nomograph/core/compile/dtype_choice.h"
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/form/form.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/narrow/bfloat16_product.h"
 
@@ -126,7 +127,7 @@ class Assigner {
     const OpDef& op = *node.op;
     const bool gains = op.low_precision == LowPrecision::kGains;
     const bool effect = op.effects != Effects::kPure && op.effects != Effects::kRandom;
-    if (effect || CallsFunction(op) || !node.post_ops.empty()) return std::nullopt;
+    if (effect || CallsFunctions(op) || !node.post_ops.empty()) return std::nullopt;
     LowForm form;
     if (op.low_precision == LowPrecision::kNever) {
       // It reads float32, but may have products inside.

@@ -20,12 +20,6 @@ inline bool TakesDType(const OpDef& op, size_t input, DType dtype) {
   return var != op.type_vars.end() && var->second.Contains(dtype);
 }
 
-// A function's types are its own.
-inline bool CallsFunction(const OpDef& op) {
-  return std::any_of(op.attrs.begin(), op.attrs.end(),
-                     [](const AttrDef& attr) { return attr.type == AttrType::kFunction; });
-}
-
 inline bool Has16BitFloats(const LoweredGraph& graph) {
   return std::any_of(graph.types.begin(), graph.types.end(),
                      [](const TensorType& type) { return Is16BitFloat(type.dtype); });

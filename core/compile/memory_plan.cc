@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include "nomograph/core/graph/call_graph.h"
+
 namespace nomograph {
 namespace {
 
@@ -250,8 +252,8 @@ class Planner {
     for (int n = end - 1; n >= 0; --n) {
       const LoweredNode& node = graph_.nodes[n];
       const bool writes = node.op->effects == Effects::kStateful && ViewedVariable(node) == nullptr;
+      if (CallsFunctions(node.attrs)) first_call_ = n;
       for (const auto& [attr, value] : node.attrs) {
-        if (value.type() == AttrType::kFunction) first_call_ = n;
         const auto* name = value.As<std::string>();
         if (writes && name != nullptr) first_write_[*name] = n;
       }

@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/hash/hash.h"
 #include "nomograph/core/compile/lower.h"
+#include "nomograph/core/graph/call_graph.h"
 
 namespace nomograph {
 namespace {
@@ -73,10 +74,10 @@ class Merger {
     for (const ValueId id : node.outputs) {
       if (id == kNoValue || is_output[id]) return false;
     }
-    return std::none_of(node.attrs.begin(), node.attrs.end(), [](const auto& attr) {
-      // A function may have effects, and a tensor is large.
-      return attr.second.type() == AttrType::kFunction || attr.second.type() == AttrType::kTensor;
-    });
+    // A function may have effects, and a tensor is large.
+    return !CallsFunctions(node.attrs) &&
+           std::none_of(node.attrs.begin(), node.attrs.end(),
+                        [](const auto& attr) { return attr.second.type() == AttrType::kTensor; });
   }
 
   static size_t HashOf(const LoweredNode& node) {

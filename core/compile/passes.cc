@@ -10,6 +10,7 @@
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/compile/specs.h"
 #include "nomograph/core/compile/tuning.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/io/mapped_file.h"
 
 namespace nomograph {
@@ -125,10 +126,7 @@ bool RemoveDeadNodes(LoweredGraph& graph) {
     const bool used = std::any_of(node.outputs.begin(), node.outputs.end(),
                                   [&](ValueId id) { return uses[id] > 0; });
     // A function that a control-flow node calls may have effects of its own.
-    const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(), [](const auto& attr) {
-      return attr.second.type() == AttrType::kFunction;
-    });
-    if (effect || used || calls) continue;
+    if (effect || used || CallsFunctions(node.attrs)) continue;
     dead[n] = changed = true;
     for (const ValueId id : node.inputs) {
       if (id != kNoValue) --uses[id];

@@ -5,6 +5,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/names.h"
@@ -101,10 +102,9 @@ std::vector<Resolution> ResolveModel(const Model& model, const OpRegistry& regis
       r.function = function;
       if (r.as == ResolvedAs::kBody && seen.insert(node.body).second)
         functions.push_back(node.body);
-      for (const auto& [name, value] : node.attrs) {
-        const auto* ref = value.As<FunctionRef>();
-        if (ref != nullptr && seen.insert(ref->name).second) functions.push_back(ref->name);
-      }
+      ForEachFunction(node.attrs, [&](const std::string&, const std::string& callee) {
+        if (seen.insert(callee).second) functions.push_back(callee);
+      });
       resolutions.push_back(std::move(r));
     }
   };

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/compile/dtype_choice.h"
 #include "nomograph/core/compile/lower.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/types/float16.h"
 
@@ -53,7 +54,7 @@ class Widener {
   // only looked up in, say, stay narrow.
   std::optional<std::vector<bool>> WideOutputs(const LoweredNode& node) const {
     const OpDef& op = *node.op;
-    if (&op == &cast_ || op.effects != Effects::kPure || op.inputs.empty() || CallsFunction(op))
+    if (&op == &cast_ || op.effects != Effects::kPure || op.inputs.empty() || CallsFunctions(op))
       return std::nullopt;
     bool any = false;
     std::vector<TensorType> types;

@@ -3,16 +3,35 @@
 #include <algorithm>
 
 #include "absl/container/flat_hash_set.h"
+#include "nomograph/core/op/op.h"
 
 namespace nomograph {
 
 std::vector<std::string> NamedFunctions(const Node& node) {
   std::vector<std::string> names;
   if (!node.body.empty()) names.push_back(node.body);
-  for (const auto& [attr, value] : node.attrs) {
-    if (const auto* function = value.As<FunctionRef>()) names.push_back(function->name);
-  }
+  ForEachFunction(node.attrs, [&](const std::string&, const std::string& function) {
+    names.push_back(function);
+  });
   return names;
+}
+
+void ForEachFunction(
+    const Attributes& attrs,
+    absl::FunctionRef<void(const std::string& attr, const std::string& function)> see) {
+  for (const auto& [attr, value] : attrs) {
+    if (const auto* function = value.As<FunctionRef>()) see(attr, function->name);
+  }
+}
+
+bool CallsFunctions(const Attributes& attrs) {
+  return std::any_of(attrs.begin(), attrs.end(),
+                     [](const auto& attr) { return attr.second.type() == AttrType::kFunction; });
+}
+
+bool CallsFunctions(const OpDef& op) {
+  return std::any_of(op.attrs.begin(), op.attrs.end(),
+                     [](const AttrDef& attr) { return attr.type == AttrType::kFunction; });
 }
 
 int64_t CallGraphMeasure::OfFunction(absl::string_view function) {

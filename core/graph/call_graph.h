@@ -15,10 +15,23 @@
 
 namespace nomograph {
 
+struct OpDef;
+
 using FunctionLibrary = std::map<std::string, Function, std::less<>>;
 
 // The functions that a node names, its body among them.
 std::vector<std::string> NamedFunctions(const Node& node);
+
+// `see` gets each attribute that names a function, and the function's name.
+void ForEachFunction(
+    const Attributes& attrs,
+    absl::FunctionRef<void(const std::string& attr, const std::string& function)> see);
+
+// Whether a node with these attributes calls functions, apart from its body: what they do, the op
+// does not say.
+bool CallsFunctions(const Attributes& attrs);
+// Whether nodes of the op may.
+bool CallsFunctions(const OpDef& op);
 
 // A number for each function that depends on those of the functions that it calls.
 class CallGraphMeasure {

@@ -2,17 +2,13 @@
 
 #include <algorithm>
 
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/op/eager.h"
 #include "nomograph/core/op/keep_nan.h"
 #include "nomograph/core/op/op.h"
 
 namespace nomograph {
 namespace {
-
-bool CallsFunctions(const Attributes& attrs) {
-  return std::any_of(attrs.begin(), attrs.end(),
-                     [](const auto& attr) { return attr.second.type() == AttrType::kFunction; });
-}
 
 // The inputs; empty where one that is there is not constant.
 std::optional<std::vector<Tensor>> ConstantInputs(const InferContext& context) {

@@ -6,6 +6,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/types/escape.h"
 #include "nomograph/core/types/memory.h"
 #include "nomograph/core/types/status.h"
@@ -48,20 +49,10 @@ class ModelVerifier {
     return absl::StrCat("function @", Shown(name));
   }
 
-  // The functions that a node names.
-  static std::vector<std::string> Callees(const Node& node) {
-    std::vector<std::string> names;
-    if (!node.body.empty()) names.push_back(node.body);
-    for (const auto& [attr, value] : node.attrs) {
-      if (const auto* ref = value.As<FunctionRef>()) names.push_back(ref->name);
-    }
-    return names;
-  }
-
   void CheckGraph(const Graph& graph, absl::string_view place) {
     errors_.Add(VerifyGraph(graph), place);
     for (const Node& node : graph.nodes) {
-      for (const std::string& name : Callees(node)) {
+      for (const std::string& name : NamedFunctions(node)) {
         if (!model_.functions.contains(name)) {
           errors_.Add(InvalidArgument(place, ": node ", Quoted(node.name),
                                       ": there is no function @", Shown(name)));
@@ -92,7 +83,7 @@ class ModelVerifier {
         mark = kOpen;
         stack.emplace_back(name, true);
         for (const Node& node : model_.functions.at(name).graph.nodes) {
-          for (const std::string& callee : Callees(node)) {
+          for (const std::string& callee : NamedFunctions(node)) {
             if (marks[callee] != kDone) stack.emplace_back(callee, false);
           }
         }

@@ -21,6 +21,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/op/registry.h"
 
@@ -120,16 +121,6 @@ std::vector<std::pair<absl::string_view, const AttrValue*>> AttributesThatSay(co
       attributes.emplace_back(name, &value);
   }
   return attributes;
-}
-
-// The functions that a node names.
-std::vector<std::string> Callees(const Node& node) {
-  std::vector<std::string> names;
-  if (!node.body.empty()) names.push_back(node.body);
-  for (const auto& [name, value] : node.attrs) {
-    if (const auto* function = value.As<FunctionRef>()) names.push_back(function->name);
-  }
-  return names;
 }
 
 // Hashes a graph whose functions have been hashed.
@@ -246,7 +237,7 @@ void GraphHasher::WriteAttributes(const Node& node, Canonical& out) const {
 }
 
 bool GraphHasher::IsPure(const Node& node) const {
-  for (const std::string& callee : Callees(node)) {
+  for (const std::string& callee : NamedFunctions(node)) {
     if (!Function(callee).pure) return false;
   }
   // An op outside of the standard does what its body does.
@@ -270,7 +261,7 @@ FunctionHashes HashFunctions(const Model& model) {
   std::vector<Step> stack;
   const auto push_callees = [&stack](const Graph& graph) {
     for (const Node& node : graph.nodes) {
-      for (std::string& callee : Callees(node)) stack.push_back({std::move(callee), false});
+      for (std::string& callee : NamedFunctions(node)) stack.push_back({std::move(callee), false});
     }
   };
   push_callees(model.graph);

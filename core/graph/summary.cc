@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/graph/model.h"
 #include "nomograph/core/types/escape.h"
 
@@ -140,21 +141,13 @@ class Rows {
     while (!waiting.empty()) {
       const Node* next = waiting.back();
       waiting.pop_back();
-      for (const std::string& name : FunctionsOf(*next)) {
+      for (const std::string& name : NamedFunctions(*next)) {
         const auto function = model_.functions.find(name);
         if (function == model_.functions.end() || !counted.insert(name).second) continue;
         for (const Weight& weight : function->second.graph.weights) row.weights.insert(&weight);
         for (const Node& inner : function->second.graph.nodes) waiting.push_back(&inner);
       }
     }
-  }
-
-  static std::vector<std::string> FunctionsOf(const Node& node) {
-    std::vector<std::string> names = {node.body};
-    for (const auto& [attr, value] : node.attrs) {
-      if (const auto* function = value.As<FunctionRef>()) names.push_back(function->name);
-    }
-    return names;
   }
 
   void CollectSources() {

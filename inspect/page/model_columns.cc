@@ -278,9 +278,7 @@ class Columns {
       }
     };
     if (!node.body.empty()) add("body", node.body);
-    for (const auto& [name, value] : node.attrs) {
-      if (const auto* function = value.As<FunctionRef>()) add(name, function->name);
-    }
+    ForEachFunction(node.attrs, add);
   }
 
   // {node: [badge, text]}

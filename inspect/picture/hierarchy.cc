@@ -315,9 +315,7 @@ std::vector<Body> Hierarchy::BodiesOf(const Node& node) const {
     if (found != tree_of_function.end()) bodies.push_back({std::string(role), found->second});
   };
   if (!node.body.empty()) add("body", node.body);
-  for (const auto& [attr, value] : node.attrs) {
-    if (const auto* function = value.As<FunctionRef>()) add(attr, function->name);
-  }
+  ForEachFunction(node.attrs, add);
   return bodies;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "nomograph/core/graph/call_graph.h"
 
 namespace nomograph {
 namespace {
@@ -341,13 +342,6 @@ std::string FunctionWriter::Source() const {
   return result;
 }
 
-bool TakesFunctions(const OpDef& op) {
-  for (const AttrDef& attr : op.attrs) {
-    if (attr.type == AttrType::kFunction) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 absl::StatusOr<FunctionSources> WriteFunctions(const std::string& domain,
@@ -365,7 +359,7 @@ absl::StatusOr<FunctionSources> WriteFunctions(const std::string& domain,
       "#include \"nomograph/ops/%s.h\"\n\n#include <utility>\n\nnamespace nomograph::%s {\n",
       domain, domain);
   for (const OpDef* op : ops) {
-    if (TakesFunctions(*op)) continue;
+    if (CallsFunctions(*op)) continue;
     const FunctionWriter writer(*op);
     NOMO_RETURN_IF_ERROR(writer.Check());
     absl::StrAppend(&sources.header, "\n", writer.Header());

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/types/escape.h"
@@ -198,12 +199,7 @@ void RemoveUnusedFunctions(Model& model) {
     const Graph* graph = open.back();
     open.pop_back();
     for (const Node& node : graph->nodes) {
-      std::vector<std::string> names;
-      if (!node.body.empty()) names.push_back(node.body);
-      for (const auto& [attr, value] : node.attrs) {
-        if (const FunctionRef* function = value.As<FunctionRef>()) names.push_back(function->name);
-      }
-      for (const std::string& name : names) {
+      for (const std::string& name : NamedFunctions(node)) {
         const auto function = model.functions.find(name);
         if (function != model.functions.end() && used.insert(name).second) {
           open.push_back(&function->second.graph);
