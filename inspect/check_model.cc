@@ -22,11 +22,6 @@ namespace {
 
 using Kind = Finding::Kind;
 
-std::string Where(const Resolution& r) {
-  const std::string node = NodePlace(r.node, r.op);
-  return r.function.empty() ? node : absl::StrCat("function @", Shown(r.function), ": ", node);
-}
-
 Kind KindOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kNotFound:
@@ -87,15 +82,15 @@ class Checker {
   void CheckOps(const Model& model) {
     for (const Resolution& r : ResolveModel(model, registry_, options_.resolve)) {
       if (!r.status.ok()) {
-        findings_.push_back({KindOf(r.status), Where(r), std::string(r.status.message())});
+        findings_.push_back({KindOf(r.status), PlaceOf(r), std::string(r.status.message())});
         continue;
       }
       if (r.body.empty()) continue;
       if (r.as == ResolvedAs::kBody) {
-        findings_.push_back({Kind::kBody, Where(r),
+        findings_.push_back({Kind::kBody, PlaceOf(r),
                              absl::StrCat("runs as the body @", Shown(r.body), " of the file")});
       } else {
-        findings_.push_back({Kind::kFallback, Where(r),
+        findings_.push_back({Kind::kFallback, PlaceOf(r),
                              absl::StrCat("runs as a kernel from ",
                                           r.provider.empty() ? "this program" : r.provider,
                                           "; where that is missing, the body @", Shown(r.body),

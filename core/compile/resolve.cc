@@ -47,11 +47,6 @@ absl::Status Forbidden(const OpDef& op, const ResolveOptions& options) {
       "op ", op.name, " has the effect io, which is refused unless the op is allowed by name"));
 }
 
-std::string Where(const Resolution& r) {
-  const std::string node = NodePlace(r.node, r.op);
-  return r.function.empty() ? node : absl::StrCat("function @", Shown(r.function), ": ", node);
-}
-
 Resolution Resolve(const Node& node, const OpRegistry& registry, const ResolveOptions& options,
                    MissingOps& missing) {
   Resolution r{.node = node.name,
@@ -83,6 +78,11 @@ Resolution Resolve(const Node& node, const OpRegistry& registry, const ResolveOp
 }
 
 }  // namespace
+
+std::string PlaceOf(const Resolution& r) {
+  const std::string node = NodePlace(r.node, r.op);
+  return r.function.empty() ? node : absl::StrCat("function @", Shown(r.function), ": ", node);
+}
 
 Resolution ResolveNode(const Node& node, const OpRegistry& registry,
                        const ResolveOptions& options) {
@@ -123,7 +123,7 @@ absl::Status CheckRunnable(const Model& model, const OpRegistry& registry,
   ErrorList errors;
   errors.Add(registry.Faults());
   for (const Resolution& r : ResolveModel(model, registry, options)) {
-    if (!r.status.ok()) errors.Add(r.status, Where(r));
+    if (!r.status.ok()) errors.Add(r.status, PlaceOf(r));
     if (effects != nullptr && r.op_def != nullptr) effects->insert(r.op_def->effects);
   }
   Graph graph = model.graph;

@@ -40,6 +40,9 @@ struct Resolution {
   absl::Status status;            // why the node cannot run
 };
 
+// Which node it is, for messages: "function @f: node "n" (acme.Foo)".
+std::string PlaceOf(const Resolution& r);
+
 Resolution ResolveNode(const Node& node, const OpRegistry& registry, const ResolveOptions& options);
 
 // All nodes of the main graph and of the functions that it reaches.
