@@ -11,6 +11,7 @@
 
 #include "nomograph/core/compile/dtype_choice.h"
 #include "nomograph/core/compile/lower.h"
+#include "nomograph/core/compile/specs.h"
 #include "nomograph/core/form/form.h"
 #include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/io/mapped_file.h"
@@ -25,38 +26,19 @@ struct LowForm {
   bool rounds = false;  // whether its kernel rounds those that are not
 };
 
-// A node's inputs, of which there are two or more, and outputs as kernels are prepared with them.
-struct Specs {
-  bool AllFloat32() const {
-    const auto is = [](const TensorSpec& spec) {
-      return spec.dtype == DType::kFloat32 || spec.dtype == DType::kInvalid;
-    };
-    return std::all_of(inputs.begin(), inputs.end(), is) &&
-           std::all_of(outputs.begin(), outputs.end(), is);
-  }
-  std::vector<TensorSpec> inputs, outputs;
-  std::vector<Tensor> constants;
-};
-
-// None where there are fewer inputs, or not all shapes are known.
-std::optional<Specs> SpecsOf(const LoweredGraph& graph, const LoweredNode& node) {
-  if (node.inputs.size() < 2 || node.inputs[1] == kNoValue) return std::nullopt;
-  Specs specs;
-  const auto describe = [&](const std::vector<ValueId>& ids, std::vector<TensorSpec>& to) {
-    for (const ValueId id : ids) {
-      TensorSpec& spec = to.emplace_back();
-      if (id == kNoValue) continue;
-      if (!graph.types[id].shape.fully_known()) return false;
-      spec = {graph.types[id].dtype, graph.types[id].shape.ToShape()};
-    }
-    return true;
+bool AllFloat32(const NodeSpecs& specs) {
+  const auto is = [](const TensorSpec& spec) {
+    return spec.dtype == DType::kFloat32 || spec.dtype == DType::kInvalid;
   };
-  if (!describe(node.inputs, specs.inputs) || !describe(node.outputs, specs.outputs)) {
-    return std::nullopt;
-  }
-  for (const ValueId id : node.inputs) {
-    specs.constants.push_back(id == kNoValue ? Tensor() : graph.constants[id]);
-  }
+  return std::all_of(specs.inputs.begin(), specs.inputs.end(), is) &&
+         std::all_of(specs.outputs.begin(), specs.outputs.end(), is);
+}
+
+// None where there are fewer than two inputs, or not all shapes are known.
+std::optional<NodeSpecs> SpecsOf(const LoweredGraph& graph, const LoweredNode& node) {
+  if (node.inputs.size() < 2 || node.inputs[1] == kNoValue) return std::nullopt;
+  NodeSpecs specs(graph, node);
+  if (!specs.shapes_known) return std::nullopt;
   return specs;
 }
 
@@ -65,7 +47,7 @@ Attributes Marked(Attributes attrs) {
   return attrs;
 }
 
-bool Ask(const LoweredNode& node, const Attributes& attrs, const Specs& specs) {
+bool Ask(const LoweredNode& node, const Attributes& attrs, const NodeSpecs& specs) {
   return node.op->TakesPostOps(
       {attrs, specs.inputs, specs.outputs, specs.constants, {}, /*threads=*/1});
 }
@@ -103,9 +85,9 @@ class Assigner {
   // round these beforehand, and those that can but reckon that it does not pay are right.
   Factors FactorsOf(const LoweredNode& node) const {
     if (!HasBFloat16Products() || !node.op->MayTakePostOps()) return Factors::kBFloat16;
-    std::optional<Specs> described = SpecsOf(graph_, node);
-    if (!described || !described->AllFloat32()) return Factors::kBFloat16;
-    Specs& specs = *described;
+    std::optional<NodeSpecs> described = SpecsOf(graph_, node);
+    if (!described || !AllFloat32(*described)) return Factors::kBFloat16;
+    NodeSpecs& specs = *described;
     const auto ask = [&](const Attributes& attrs) { return Ask(node, attrs, specs); };
     if (specs.constants[1].valid()) {
       specs.inputs[1].dtype = DType::kBFloat16;  // and its elements float32 still: hooks read none
@@ -155,12 +137,8 @@ class Assigner {
           break;
       }
     }
-    std::vector<TensorType> types;
-    std::vector<Tensor> constants;
+    auto [types, constants] = Operands(graph_, node.inputs);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      const ValueId id = node.inputs[i];
-      types.push_back(id == kNoValue ? TensorType{} : graph_.types[id]);
-      constants.push_back(id == kNoValue ? Tensor() : graph_.constants[id]);
       form.inputs.push_back(types[i].dtype == DType::kFloat32 &&
                             TakesDType(op, i, DType::kBFloat16));
       if (!form.inputs[i]) continue;
@@ -298,7 +276,7 @@ class Assigner {
 
 bool RoundsItself(const LoweredGraph& graph, const LoweredNode& node) {
   if (!node.op->MayTakePostOps()) return false;
-  const std::optional<Specs> specs = SpecsOf(graph, node);
+  const std::optional<NodeSpecs> specs = SpecsOf(graph, node);
   if (!specs) return false;
   const FormScope scope(FormScope::Wish::kEstimate);
   Ask(node, Marked(node.attrs), *specs);

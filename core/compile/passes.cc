@@ -16,16 +16,6 @@
 namespace nomograph {
 namespace {
 
-std::vector<TensorSpec> Specs(const LoweredGraph& graph, absl::Span<const ValueId> ids) {
-  std::vector<TensorSpec> specs;
-  for (const ValueId id : ids) {
-    specs.push_back(id == kNoValue
-                        ? TensorSpec{}
-                        : TensorSpec{graph.types[id].dtype, graph.types[id].shape.ToShape()});
-  }
-  return specs;
-}
-
 bool ShapesKnown(const LoweredGraph& graph, const LoweredNode& node) {
   const auto known = [&](ValueId id) {
     return id == kNoValue || graph.types[id].shape.fully_known();
@@ -42,32 +32,22 @@ class Consumer {
 
   // REQUIRES: the node's shapes are known. Valid as long as this object and the node.
   FusionQuery At(int fused_input) {
-    if (outputs_.empty()) {
-      inputs_ = Specs(graph_, node_.inputs);
-      outputs_ = Specs(graph_, node_.outputs);
-      constants_ = Operands(graph_, node_.inputs).constants;
-    }
-    return {node_.attrs, inputs_, constants_, outputs_[0], fused_input};
+    if (!specs_) specs_.emplace(graph_, node_);
+    return {node_.attrs, specs_->inputs, specs_->constants, specs_->outputs[0], fused_input};
   }
 
  private:
   const LoweredGraph& graph_;
   const LoweredNode& node_;
-  std::vector<TensorSpec> inputs_, outputs_;
-  std::vector<Tensor> constants_;
+  std::optional<NodeSpecs> specs_;
 };
 
 // What the hook `ask` says of the node as it would be prepared. `form`: null where it is estimated.
 template <typename Ask>
 auto AskAsProducer(const LoweredGraph& graph, const LoweredNode& node, int threads,
                    const NodeForm* form, Ask ask) {
-  const std::vector<TensorSpec> inputs = Specs(graph, node.inputs);
-  const std::vector<TensorSpec> outputs = Specs(graph, node.outputs);
-  const std::vector<Tensor> constants = Operands(graph, node.inputs).constants;
-  const PrepareContext context{node.attrs,    inputs,
-                               outputs,       constants,
-                               node.post_ops, NodeThreads(inputs, outputs, threads, form)};
-  return AskInForm(form, [&] { return ask(context); });
+  const NodeSpecs specs(graph, node);
+  return AskInForm(form, [&] { return ask(specs.Context(node, threads, form)); });
 }
 
 // What one node takes in at most, so that a long chain is not copied at every link. As many

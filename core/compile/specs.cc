@@ -30,13 +30,9 @@ double RoughWork(const OpDef& op, const NodeSpecs& node) {
 
 bool WorthSeveralThreads(const LoweredGraph& graph) {
   constexpr double kWork = 1 << 21;  // a hundred microseconds or so
-  std::vector<Shape> shapes;
-  for (const TensorType& type : graph.types) {
-    shapes.push_back(type.shape.fully_known() ? type.shape.ToShape() : Shape());
-  }
   double work = 0;
   for (const LoweredNode& node : graph.nodes) {
-    const NodeSpecs specs(graph, node, shapes);
+    const NodeSpecs specs(graph, node);
     if (!specs.shapes_known) return true;
     work += RoughWork(*node.op, specs);
     if (work >= kWork) return true;
@@ -61,11 +57,21 @@ int NodeThreads(absl::Span<const TensorSpec> inputs, absl::Span<const TensorSpec
 }
 
 NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node,
-                     absl::Span<const Shape> shapes) {
+                     absl::Span<const Shape> shapes)
+    : NodeSpecs(graph, node, [&](ValueId id) { return shapes[id]; }) {}
+
+NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node)
+    : NodeSpecs(graph, node, [&](ValueId id) {
+        const PartialShape& shape = graph.types[id].shape;
+        return shape.fully_known() ? shape.ToShape() : Shape();
+      }) {}
+
+NodeSpecs::NodeSpecs(const LoweredGraph& graph, const LoweredNode& node,
+                     absl::FunctionRef<Shape(ValueId)> shape) {
   const auto spec = [&](ValueId id) -> TensorSpec {
     if (id == kNoValue) return {};
     shapes_known &= graph.types[id].shape.fully_known();
-    return {graph.types[id].dtype, shapes[id]};
+    return {graph.types[id].dtype, shape(id)};
   };
   for (const ValueId id : node.inputs) {
     inputs.push_back(spec(id));

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "nomograph/core/compile/lower.h"
 #include "nomograph/core/compile/tuning.h"
 
@@ -41,6 +42,8 @@ bool WorthSeveralThreads(const LoweredGraph& graph);
 struct NodeSpecs {
   // `shapes` by ValueId, right where the type's shape is known or `all_known` says so.
   NodeSpecs(const LoweredGraph& graph, const LoweredNode& node, absl::Span<const Shape> shapes);
+  // Those of the types: a shape that is not known is that of a scalar, and `shapes_known` false.
+  NodeSpecs(const LoweredGraph& graph, const LoweredNode& node);
   // For a program that has so many threads. `form`: what has been measured, or null.
   PrepareContext Context(const LoweredNode& node, int threads,
                          const NodeForm* form = nullptr) const;
@@ -48,6 +51,10 @@ struct NodeSpecs {
   std::vector<TensorSpec> inputs, outputs;
   std::vector<Tensor> constants;
   bool shapes_known = true;
+
+ private:
+  NodeSpecs(const LoweredGraph& graph, const LoweredNode& node,
+            absl::FunctionRef<Shape(ValueId)> shape);
 };
 
 }  // namespace nomograph

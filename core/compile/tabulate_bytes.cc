@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "nomograph/core/compile/specs.h"
 #include "nomograph/core/op/eager.h"
 
 namespace nomograph {
@@ -86,16 +87,9 @@ class Tabulator {
         !graph_.types[node.inputs[0]].shape.fully_known()) {
       return false;
     }
-    std::vector<TensorSpec> inputs;
-    std::vector<Tensor> constants;
-    for (const ValueId id : node.inputs) {
-      inputs.push_back(id == kNoValue
-                           ? TensorSpec{}
-                           : TensorSpec{graph_.types[id].dtype, graph_.types[id].shape.ToShape()});
-      constants.push_back(id == kNoValue ? Tensor() : graph_.constants[id]);
-    }
+    const NodeSpecs specs(graph_, node);
     const std::optional<PostOp> post_op = node.op->as_post_op(
-        FusionQuery{node.attrs, inputs, constants, inputs[0], /*fused_input=*/0});
+        FusionQuery{node.attrs, specs.inputs, specs.constants, specs.inputs[0], /*fused_input=*/0});
     return post_op && post_op->kind == PostOp::Kind::kEltwise;
   }
 

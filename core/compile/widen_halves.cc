@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "nomograph/core/compile/dtype_choice.h"
 #include "nomograph/core/compile/lower.h"
+#include "nomograph/core/compile/specs.h"
 #include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/io/mapped_file.h"
 #include "nomograph/core/types/float16.h"
@@ -57,18 +58,14 @@ class Widener {
     if (&op == &cast_ || op.effects != Effects::kPure || op.inputs.empty() || CallsFunctions(op))
       return std::nullopt;
     bool any = false;
-    std::vector<TensorType> types;
-    std::vector<Tensor> constants;
+    auto [types, constants] = Operands(graph_, node.inputs);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      const ValueId id = node.inputs[i];
-      types.push_back(id == kNoValue ? TensorType{} : graph_.types[id]);
-      constants.push_back(id == kNoValue ? Tensor() : graph_.constants[id]);
-      if (!Is16Bit(id)) continue;
+      if (!Is16Bit(node.inputs[i])) continue;
       if (!TakesDType(op, i, DType::kFloat32)) return std::nullopt;
-      any = any || !constants.back().valid() || op.folds_late;
-      types.back().dtype = DType::kFloat32;
+      any = any || !constants[i].valid() || op.folds_late;
+      types[i].dtype = DType::kFloat32;
       // Shapes may follow from a constant's numbers, but from none that is a fraction.
-      constants.back() = Tensor();
+      constants[i] = Tensor();
     }
     if (!any) return std::nullopt;
     const auto inferred = InferNode(
