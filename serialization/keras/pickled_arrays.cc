@@ -149,8 +149,17 @@ class Unpickler {
     return absl::OkStatus();
   }
 
-  // Whether it was the last instruction. Their codes are those of Python's pickletools.
+  // An instruction of those that arrays need. Codes and names are those of Python's pickletools.
+  struct Instruction {
+    uint8_t code;
+    const char* name;
+    absl::Status (*run)(Unpickler&);
+  };
+  static const Instruction kInstructions[];
+
+  // Whether it was the last instruction.
   absl::StatusOr<bool> Step();
+  absl::Status Skip(int size) { return Take(size).status(); }
   absl::Status PushSized(Kind kind, int size_bytes) {
     NOMO_ASSIGN_OR_RETURN(const uint64_t size, TakeNumber(size_bytes));
     NOMO_ASSIGN_OR_RETURN(const absl::string_view text, Take(size));
@@ -161,6 +170,51 @@ class Unpickler {
     if (is_signed && size_bytes < 8 && number >> (8 * size_bytes - 1) & 1)
       number |= ~uint64_t{0} << 8 * size_bytes;
     return Push({.kind = Kind::kInt, .number = static_cast<int64_t>(number)});
+  }
+  absl::Status PushLong() {
+    NOMO_ASSIGN_OR_RETURN(const uint64_t size, TakeNumber(1));
+    if (size > 8) return InvalidArgument("a number of ", size, " bytes");
+    return PushInt(static_cast<int>(size), /*is_signed=*/true);
+  }
+  absl::Status Mark() {
+    marks_.push_back(stack_.size());
+    return absl::OkStatus();
+  }
+  absl::Status PushTupleToMark() {
+    NOMO_ASSIGN_OR_RETURN(std::vector<ObjectPtr> items, PopToMark());
+    return Push({.kind = Kind::kTuple, .items = std::move(items)});
+  }
+  // Adds the uppermost objects to what lies below them.
+  absl::Status Append(Kind kind, int count) {
+    std::vector<ObjectPtr> items(count);
+    for (size_t i = items.size(); i-- > 0;) {
+      NOMO_ASSIGN_OR_RETURN(items[i], Pop());
+    }
+    return AddTo(kind, std::move(items));
+  }
+  absl::Status AppendToMark(Kind kind) {
+    NOMO_ASSIGN_OR_RETURN(std::vector<ObjectPtr> items, PopToMark());
+    if (kind == Kind::kDict && items.size() % 2 != 0)
+      return InvalidArgument("a key without a value");
+    return AddTo(kind, std::move(items));
+  }
+  absl::Status PushNameOfLines() {
+    NOMO_ASSIGN_OR_RETURN(const absl::string_view module, TakeLine());
+    NOMO_ASSIGN_OR_RETURN(const absl::string_view name, TakeLine());
+    return PushName(module, name);
+  }
+  absl::Status PushNameOfTexts() {
+    NOMO_ASSIGN_OR_RETURN(const ObjectPtr name, Pop());
+    NOMO_ASSIGN_OR_RETURN(const ObjectPtr module, Pop());
+    return PushName(module->text(), name->text());
+  }
+  absl::Status KeepAt(int size_bytes) {
+    NOMO_ASSIGN_OR_RETURN(const uint64_t key, TakeNumber(size_bytes));
+    return Keep(key);
+  }
+  absl::Status RecallFrom(int size_bytes) {
+    NOMO_ASSIGN_OR_RETURN(const uint64_t key, TakeNumber(size_bytes));
+    return Recall(key);
   }
   absl::Status PushName(absl::string_view module, absl::string_view name);
   absl::Status CallName();
@@ -279,143 +333,56 @@ absl::Status Unpickler::Build() {
   return absl::OkStatus();
 }
 
+const Unpickler::Instruction Unpickler::kInstructions[] = {
+    {0x80, "PROTO", [](Unpickler& u) { return u.Skip(1); }},
+    {0x95, "FRAME", [](Unpickler& u) { return u.Skip(8); }},
+    {0x8c, "SHORT_BINUNICODE", [](Unpickler& u) { return u.PushSized(Kind::kText, 1); }},
+    {'X', "BINUNICODE", [](Unpickler& u) { return u.PushSized(Kind::kText, 4); }},
+    {0x8d, "BINUNICODE8", [](Unpickler& u) { return u.PushSized(Kind::kText, 8); }},
+    {'C', "SHORT_BINBYTES", [](Unpickler& u) { return u.PushSized(Kind::kBytes, 1); }},
+    {'B', "BINBYTES", [](Unpickler& u) { return u.PushSized(Kind::kBytes, 4); }},
+    {0x8e, "BINBYTES8", [](Unpickler& u) { return u.PushSized(Kind::kBytes, 8); }},
+    {'U', "SHORT_BINSTRING", [](Unpickler& u) { return u.PushSized(Kind::kBytes, 1); }},
+    {'T', "BINSTRING", [](Unpickler& u) { return u.PushSized(Kind::kBytes, 4); }},
+    {'K', "BININT1", [](Unpickler& u) { return u.PushInt(1); }},
+    {'M', "BININT2", [](Unpickler& u) { return u.PushInt(2); }},
+    {'J', "BININT", [](Unpickler& u) { return u.PushInt(4, /*is_signed=*/true); }},
+    {0x8a, "LONG1", [](Unpickler& u) { return u.PushLong(); }},
+    {0x88, "NEWTRUE", [](Unpickler& u) { return u.Push({.kind = Kind::kBool, .number = 1}); }},
+    {0x89, "NEWFALSE", [](Unpickler& u) { return u.Push({.kind = Kind::kBool}); }},
+    {'N', "NONE", [](Unpickler& u) { return u.Push({}); }},
+    {')', "EMPTY_TUPLE", [](Unpickler& u) { return u.PushTuple(0); }},
+    {0x85, "TUPLE1", [](Unpickler& u) { return u.PushTuple(1); }},
+    {0x86, "TUPLE2", [](Unpickler& u) { return u.PushTuple(2); }},
+    {0x87, "TUPLE3", [](Unpickler& u) { return u.PushTuple(3); }},
+    {'(', "MARK", [](Unpickler& u) { return u.Mark(); }},
+    {'t', "TUPLE", [](Unpickler& u) { return u.PushTupleToMark(); }},
+    {']', "EMPTY_LIST", [](Unpickler& u) { return u.Push({.kind = Kind::kList}); }},
+    {'a', "APPEND", [](Unpickler& u) { return u.Append(Kind::kList, 1); }},
+    {'e', "APPENDS", [](Unpickler& u) { return u.AppendToMark(Kind::kList); }},
+    {'}', "EMPTY_DICT", [](Unpickler& u) { return u.Push({.kind = Kind::kDict}); }},
+    {'s', "SETITEM", [](Unpickler& u) { return u.Append(Kind::kDict, 2); }},
+    {'u', "SETITEMS", [](Unpickler& u) { return u.AppendToMark(Kind::kDict); }},
+    {'c', "GLOBAL", [](Unpickler& u) { return u.PushNameOfLines(); }},
+    {0x93, "STACK_GLOBAL", [](Unpickler& u) { return u.PushNameOfTexts(); }},
+    {'R', "REDUCE", [](Unpickler& u) { return u.CallName(); }},
+    {'b', "BUILD", [](Unpickler& u) { return u.Build(); }},
+    {0x94, "MEMOIZE", [](Unpickler& u) { return u.Keep(u.memo_.size()); }},
+    {'q', "BINPUT", [](Unpickler& u) { return u.KeepAt(1); }},
+    {'r', "LONG_BINPUT", [](Unpickler& u) { return u.KeepAt(4); }},
+    {'h', "BINGET", [](Unpickler& u) { return u.RecallFrom(1); }},
+    {'j', "LONG_BINGET", [](Unpickler& u) { return u.RecallFrom(4); }},
+};
+
 absl::StatusOr<bool> Unpickler::Step() {
   NOMO_ASSIGN_OR_RETURN(const absl::string_view code, Take(1));
-  absl::Status status;
-  switch (static_cast<uint8_t>(code[0])) {
-    case 0x80:
-      status = Take(1).status();
-      break;  // PROTO
-    case 0x95:
-      status = Take(8).status();
-      break;  // FRAME
-    case 0x8c:
-      status = PushSized(Kind::kText, 1);
-      break;
-    case 'X':
-      status = PushSized(Kind::kText, 4);
-      break;
-    case 0x8d:
-      status = PushSized(Kind::kText, 8);
-      break;
-    case 'C':
-      status = PushSized(Kind::kBytes, 1);
-      break;
-    case 'B':
-      status = PushSized(Kind::kBytes, 4);
-      break;
-    case 0x8e:
-      status = PushSized(Kind::kBytes, 8);
-      break;
-    case 'U':
-      status = PushSized(Kind::kBytes, 1);
-      break;
-    case 'T':
-      status = PushSized(Kind::kBytes, 4);
-      break;
-    case 'K':
-      status = PushInt(1);
-      break;
-    case 'M':
-      status = PushInt(2);
-      break;
-    case 'J':
-      status = PushInt(4, /*is_signed=*/true);
-      break;
-    case 0x8a: {
-      NOMO_ASSIGN_OR_RETURN(const uint64_t size, TakeNumber(1));
-      if (size > 8) return InvalidArgument("a number of ", size, " bytes");
-      status = PushInt(static_cast<int>(size), /*is_signed=*/true);
-      break;
-    }
-    case 0x88:
-      status = Push({.kind = Kind::kBool, .number = 1});
-      break;
-    case 0x89:
-      status = Push({.kind = Kind::kBool});
-      break;
-    case 'N':
-      status = Push({});
-      break;
-    case ')':
-      status = PushTuple(0);
-      break;
-    case 0x85:
-      status = PushTuple(1);
-      break;
-    case 0x86:
-      status = PushTuple(2);
-      break;
-    case 0x87:
-      status = PushTuple(3);
-      break;
-    case 't': {
-      NOMO_ASSIGN_OR_RETURN(std::vector<ObjectPtr> items, PopToMark());
-      status = Push({.kind = Kind::kTuple, .items = std::move(items)});
-      break;
-    }
-    case '(':
-      marks_.push_back(stack_.size());
-      break;
-    case ']':
-      status = Push({.kind = Kind::kList});
-      break;
-    case '}':
-      status = Push({.kind = Kind::kDict});
-      break;
-    case 'a':
-    case 's': {
-      std::vector<ObjectPtr> items(code[0] == 'a' ? 1 : 2);
-      for (size_t i = items.size(); i-- > 0;) {
-        NOMO_ASSIGN_OR_RETURN(items[i], Pop());
-      }
-      status = AddTo(code[0] == 'a' ? Kind::kList : Kind::kDict, std::move(items));
-      break;
-    }
-    case 'e':
-    case 'u': {
-      NOMO_ASSIGN_OR_RETURN(std::vector<ObjectPtr> items, PopToMark());
-      if (code[0] == 'u' && items.size() % 2 != 0) return InvalidArgument("a key without a value");
-      status = AddTo(code[0] == 'e' ? Kind::kList : Kind::kDict, std::move(items));
-      break;
-    }
-    case 'c': {
-      NOMO_ASSIGN_OR_RETURN(const absl::string_view module, TakeLine());
-      NOMO_ASSIGN_OR_RETURN(const absl::string_view name, TakeLine());
-      status = PushName(module, name);
-      break;
-    }
-    case 0x93: {
-      NOMO_ASSIGN_OR_RETURN(const ObjectPtr name, Pop());
-      NOMO_ASSIGN_OR_RETURN(const ObjectPtr module, Pop());
-      status = PushName(module->text(), name->text());
-      break;
-    }
-    case 'R':
-      status = CallName();
-      break;
-    case 'b':
-      status = Build();
-      break;
-    case 0x94:
-      status = Keep(memo_.size());
-      break;
-    case 'q':
-    case 'r':
-    case 'h':
-    case 'j': {
-      NOMO_ASSIGN_OR_RETURN(const uint64_t key,
-                            TakeNumber(code[0] == 'q' || code[0] == 'h' ? 1 : 4));
-      status = code[0] == 'q' || code[0] == 'r' ? Keep(key) : Recall(key);
-      break;
-    }
-    case '.':
-      return true;
-    default:
-      return InvalidArgument("instruction ", Quoted(code), " is none that arrays need");
+  if (code == ".") return true;  // STOP
+  for (const Instruction& instruction : kInstructions) {
+    if (instruction.code != static_cast<uint8_t>(code[0])) continue;
+    NOMO_RETURN_IF_ERROR(Annotate(instruction.run(*this), instruction.name));
+    return false;
   }
-  NOMO_RETURN_IF_ERROR(status);
-  return false;
+  return InvalidArgument("instruction ", Quoted(code), " is none that arrays need");
 }
 
 // The header's text and what comes behind it.
