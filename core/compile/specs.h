@@ -40,7 +40,7 @@ bool WorthSeveralThreads(const LoweredGraph& graph);
 
 // The specs of a node's inputs and outputs, as kernels are prepared with them.
 struct NodeSpecs {
-  // `shapes` by ValueId, right where the type's shape is known or `all_known` says so.
+  // `shapes` by ValueId, right where the type's shape is known.
   NodeSpecs(const LoweredGraph& graph, const LoweredNode& node, absl::Span<const Shape> shapes);
   // Those of the types: a shape that is not known is that of a scalar, and `shapes_known` false.
   NodeSpecs(const LoweredGraph& graph, const LoweredNode& node);
