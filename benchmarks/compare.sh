@@ -1,7 +1,7 @@
 #!/bin/bash
 # Compares Nomograph with ONNX Runtime on this machine: installs what the comparison needs (Debian's
 # packages, the peer from npm), builds the program, and measures at one thread and at all of them, and
-# at batch 8 where that matters. Writes FOLDER/THREADS-BATCH.json and .md; an hour and a half on two cores.
+# at batch 8 where that matters. Writes FOLDER/THREADS-BATCH.json and .md; two hours on two cores.
 #
 # Usage: benchmarks/compare.sh FOLDER [MODEL...]     (MODEL: as for onnx_runtime.py)
 set -euo pipefail

@@ -2,12 +2,12 @@
 """Time and memory of models, as ratios to ONNX Runtime's in the same run.
 
 The models are those of tests/onnx/real_models, whose README tells what must be installed, and those of
-further_models.py, wider_models.py and rarer_models.py. Before a model is timed its outputs must agree within 1e-4 of the largest
-magnitude. Each round runs it here and there in turn, each in a process of its own; the table has the
-median of the rounds' ratios. Below 1 is better than ONNX Runtime. With --together N each is run by N
-processes at once, with --busy N beside N processes that do nothing but compute. With --quantized
-both run what `nomo quantize` has made of the model, integers of 8 bits as ONNX's QDQ; the outputs
-must agree with the model of floats within a tenth.
+further_models.py, wider_models.py, rarer_models.py and newer_models.py. Before a model is timed its
+outputs must agree within 1e-4 of the largest magnitude. Each round runs it here and there in turn,
+each in a process of its own; the table has the median of the rounds' ratios. Below 1 is better than
+ONNX Runtime. With --together N each is run by N processes at once, with --busy N beside N processes
+that do nothing but compute. With --quantized both run what `nomo quantize` has made of the model,
+integers of 8 bits as ONNX's QDQ; the outputs must agree with the model of floats within a tenth.
 
 Usage: onnx_runtime.py --nomo PROGRAM --work FOLDER [--threads N] [--batch N] [--rounds N]
                        [--together N] [--busy N] [--quantized] [--json FILE] [--markdown FILE]
@@ -152,7 +152,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nomo", required=True, type=pathlib.Path, help="the program")
     parser.add_argument("--work", required=True, type=pathlib.Path,
-                        help="where packages and models go: about 9 GB")
+                        help="where packages and models go: about 13 GB")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of each (default all)")
     parser.add_argument("--batch", type=int, default=1, help="rows of a run (default 1)")
     parser.add_argument("--precision", choices=TOLERANCES, default="float32",
@@ -165,19 +165,20 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="writes the figures there, too")
     parser.add_argument("--markdown", type=pathlib.Path, help="writes the table there, too")
     parser.add_argument("models", nargs="*", metavar="MODEL",
-                        help="only these; 'known': those of tests/onnx/real_models, 'further', 'wider', 'rarer': the "
-                             "others, 'attention': that by itself, 'operators': one operator each")
+                        help="only these; 'known': those of tests/onnx/real_models, 'further', 'wider', 'rarer', 'newer': "
+                             "the others, 'attention': that by itself, 'operators': one operator each")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
     zoo.install(work)
     import further_models
+    import newer_models
     import operators
     import rarer_models
     import wider_models
     groups = {"known": zoo.models(work), "further": further_models.models(),
-              "wider": wider_models.models(), "rarer": rarer_models.models(),
+              "wider": wider_models.models(), "rarer": rarer_models.models(), "newer": newer_models.models(),
               "attention": further_models.attention(), "operators": operators.models()}
-    chosen = set(arguments.models) or {"known", "further", "wider", "rarer"}
+    chosen = set(arguments.models) or {"known", "further", "wider", "rarer", "newer"}
     models = [model for group, members in groups.items() for model in members
               if group in chosen or model.name in chosen]
     missing = chosen - set(groups) - {model.name for model in models}
