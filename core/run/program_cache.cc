@@ -140,17 +140,25 @@ absl::StatusOr<std::shared_ptr<CachedProgram>> ProgramCache::Get(absl::Span<cons
   for (const Tensor& input : inputs) types.push_back(input.type());
   entries_.push_front({std::move(types), {outputs.begin(), outputs.end()}, own});
   lock.unlock();
-  auto program = CatchExceptions([&] { return Compile(inputs, outputs); });
-  lock.lock();
-  if (program.ok()) {
-    own->program = *program;
-    DropOldest();
-  } else {
-    own->failed = true;
-    entries_.remove_if([&](const Entry& entry) { return entry.compiled == own; });
+  const auto finish = [&](std::shared_ptr<CachedProgram> program) {
+    const std::scoped_lock again(mutex_);
+    if (program != nullptr) {
+      own->program = std::move(program);
+      DropOldest();
+    } else {
+      own->failed = true;
+      entries_.remove_if([&](const Entry& entry) { return entry.compiled == own; });
+    }
+    is_done_.notify_all();
+  };
+  try {
+    auto program = CatchExceptions([&] { return Compile(inputs, outputs); });
+    finish(program.ok() ? *program : nullptr);
+    return program;
+  } catch (...) {  // what is no std::exception passes, but others must not wait for ever
+    finish(nullptr);
+    throw;
   }
-  is_done_.notify_all();
-  return program;
 }
 
 }  // namespace nomograph

@@ -49,7 +49,7 @@ class Gate {
 
 Gate gate;
 std::atomic<int> prepared = 0;  // for 7 elements
-std::atomic<bool> fails = false;
+std::atomic<bool> fails = false, throws = false;
 
 NOMO_REGISTER_OP(OpDef("cache.Same")
                      .Doc("y = x")
@@ -62,6 +62,7 @@ NOMO_REGISTER_OP(OpDef("cache.Same")
                        ++prepared;
                        gate.Wait();
                        if (fails) return absl::ResourceExhaustedError("not yet");
+                       if (throws) throw 7;
                        return nullptr;  // the reference serves
                      }));
 
@@ -129,6 +130,29 @@ TEST(ProgramCache, WhatFailsIsTriedAgain) {
   const auto result = session->Run(seven);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(*result, seven);
+}
+
+TEST(ProgramCache, WhatIsNoExceptionLetsNobodyWaitForEver) {
+  const auto session = NewSession();
+  const Tensor seven = Tensor::Full(DType::kFloat32, {7}, 1);
+  gate.Close();
+  throws = true;
+  std::vector<std::thread> threads;
+  std::atomic<int> thrown = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      try {
+        EXPECT_FALSE(session->Run(seven).ok());
+      } catch (int) {
+        ++thrown;
+      }
+    });
+  }
+  gate.WaitUntilSomebodyWaits();
+  gate.Open();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(thrown, 4);
+  throws = false;
 }
 
 }  // namespace
