@@ -13,8 +13,8 @@
 
 namespace nomograph {
 
-// What a Kernel is, too, that may lose a NaN; its Run() then raises the flag on the calling thread or
-// on one of the team's that it notes.
+// What a Kernel is, too, that may lose a NaN; its Run() then raises the flag on the calling thread
+// or on one of the team's that it notes.
 class LossyKernel {
  public:
   virtual ~LossyKernel() = default;
