@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "nomograph/core/compile/memory_needs.h"
 #include "nomograph/core/compile/specs.h"
+#include "nomograph/core/graph/call_graph.h"
 #include "nomograph/core/graph/infer.h"
 #include "nomograph/core/numeric/philox.h"
 #include "nomograph/core/op/eager.h"
@@ -324,10 +325,7 @@ Executor::LateInputs Executor::LateInputsOf(const LoweredNode& node) const {
 
 absl::StatusOr<std::vector<TensorType>> Executor::InferLate(const LoweredNode& node,
                                                             const LateInputs& inputs) const {
-  const bool calls = std::any_of(node.attrs.begin(), node.attrs.end(), [](const auto& attr) {
-    return attr.second.type() == AttrType::kFunction;
-  });
-  if (calls) {
+  if (CallsFunctions(node.attrs)) {
     // The functions of control flow yield whatever shapes they yield: nothing is known of them
     // beforehand.
     std::vector<TensorType> outputs;

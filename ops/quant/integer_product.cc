@@ -23,10 +23,6 @@ bool IsZero(const Tensor& bytes) {
                      [](std::byte b) { return b == std::byte{0}; });
 }
 
-Tensor ConstantOf(const PrepareContext& context, int i) {
-  return i < static_cast<int>(context.constants.size()) ? context.constants[i] : Tensor();
-}
-
 // y = sums, or y += sums, modulo 2^32.
 template <typename T>
 void AddSums(const T* sums, bool first, int64_t count, int32_t* y) {
@@ -85,6 +81,10 @@ class ProductKernel : public Kernel {
 }  // namespace
 
 bool HasVnni() { return nomograph::HasVnni(); }
+
+Tensor ConstantOf(const PrepareContext& context, int i) {
+  return i < static_cast<int>(context.constants.size()) ? context.constants[i] : Tensor();
+}
 
 IntegerProduct::IntegerProduct(const ProductSpec& spec, Way way, const PrepareContext& context)
     : spec_(spec),

@@ -30,6 +30,9 @@ namespace nomograph::quant {
 // Whether the processor has instructions for products of 8-bit integers that oneDNN uses.
 bool HasVnni();
 
+// The constant that input `i` is; invalid where it is none, or absent.
+Tensor ConstantOf(const PrepareContext& context, int i);
+
 struct ProductSpec {
   Factor x, w;
   Shape y;

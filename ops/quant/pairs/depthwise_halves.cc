@@ -9,8 +9,6 @@ namespace {
 
 constexpr int64_t kAtOnce = 32;  // places, with AVX2
 
-int64_t CeilOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 }  // namespace
 
 // Lines a stride apart lie together, as in PairConv.

@@ -13,8 +13,6 @@ namespace {
 // line of the caches.
 constexpr int64_t kStrip = 32, kLine = 64;
 
-int64_t CeilOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 }  // namespace
 
 PairConv::PairConv(const PairConvSizes& sizes)

@@ -38,7 +38,7 @@ class PairKernel : public Kernel {
       : inputs_(inputs),
         out_channels_(sizes.out_channels),
         images_(context.inputs[inputs.factors.x].shape[0]),
-        threads_(ConvThreads(context, kernel.terms)),
+        threads_(ProductThreads(context, kernel.terms)),
         conv_(sizes),
         packed_(std::move(packed)) {
     parts_ = plan_.Add<int32_t>(threads_ * conv_.scratch_elements());

@@ -13,6 +13,8 @@ inline constexpr int64_t kPairChannels = 6;
 // What a loop may read and write past the end: four vectors of any machine.
 inline constexpr int64_t kPairSlack = 64;
 
+inline int64_t CeilOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 // A pair.
 inline int32_t JoinedHalves(int16_t low, int16_t high) {
   return static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint16_t>(low)) |

@@ -11,6 +11,7 @@
 #include "nomograph/core/vector/vector_target.h"
 #include "nomograph/ops/nn/conv/sub_kernel.h"
 #include "nomograph/ops/quant/pairs/pair_loops.h"
+#include "nomograph/ops/quant/pairs/quantized_conv.h"
 
 namespace nomograph::quant {
 namespace {
@@ -18,8 +19,6 @@ namespace {
 constexpr int64_t kRows = kPairChannels;
 // Columns of a strip, a few vectors.
 constexpr int64_t kStrip = 16;
-
-int64_t CeilOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 class PairMatrixKernel : public Kernel {
  public:
@@ -32,10 +31,8 @@ class PairMatrixKernel : public Kernel {
         depth_(spec.w.depth()),
         columns_(spec.w.inner()),
         pairs_(CeilOfQuotient(depth_, 2)),
+        threads_(ProductThreads(context, depth_)),
         packed_(std::move(packed)) {
-    // Helpers that sleep take some microseconds to wake.
-    constexpr int64_t kWorthThreads = 1 << 18;
-    threads_ = rows_ * columns_ * depth_ < kWorthThreads ? 1 : context.threads;
     numbers_ = plan_.Add<int16_t>(rows_ * depth_);
     panels_ = plan_.Add<int32_t>(CeilOfQuotient(rows_, kRows) * kRows * pairs_);
     sums_ = plan_.Add<int32_t>(finish_ ? rows_ * columns_ : 0);
@@ -121,8 +118,8 @@ class PairMatrixKernel : public Kernel {
   const Factor x_, w_;
   const FinishFn finish_;
   const int64_t rows_, depth_, columns_, pairs_;
+  const int threads_;
   const Tensor packed_;
-  int threads_;
   nn::ScratchPlan plan_;
   int64_t numbers_, panels_, sums_;
 };
@@ -132,11 +129,9 @@ class PairMatrixKernel : public Kernel {
 absl::StatusOr<std::unique_ptr<Kernel>> PreparePairMatrix(const PrepareContext& context,
                                                           const ProductSpec& spec,
                                                           const FinishFn& finish) {
-  const auto constant = [&](int input) {
-    return input < static_cast<int>(context.constants.size()) ? context.constants[input] : Tensor();
-  };
-  const Tensor w = constant(spec.w.input), zeros = constant(spec.w.zero_point);
   const bool has_zeros = context.has_input(spec.w.zero_point);
+  const Tensor w = ConstantOf(context, spec.w.input);
+  const Tensor zeros = has_zeros ? ConstantOf(context, spec.w.zero_point) : Tensor();
   if (HasVnni() || BestVectorTarget() == VectorTarget::kBaseline || !spec.is_matrix || !w.valid() ||
       has_zeros != zeros.valid() || spec.y.num_elements() == 0 || w.num_elements() == 0) {
     return nullptr;

@@ -13,8 +13,6 @@ namespace {
 constexpr int64_t kTile = 2;          // outputs along an axis
 constexpr int64_t kElements = 4 * 4;  // of a transformed tile
 
-int64_t CeilOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // Twice the transform of three elements of a kernel.
 std::array<int32_t, 4> Transformed(int32_t a, int32_t b, int32_t c) {
   return {2 * a, a + b + c, a - b + c, 2 * c};

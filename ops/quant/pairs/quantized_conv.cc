@@ -110,7 +110,7 @@ bool AreWithin(const std::vector<int16_t>& values, int16_t least, int16_t greate
   return low >= least && high <= greatest;
 }
 
-int ConvThreads(const PrepareContext& context, int64_t terms) {
+int ProductThreads(const PrepareContext& context, int64_t terms) {
   // Helpers that sleep take some microseconds to wake.
   constexpr int64_t kWorthThreads = 1 << 18;
   return context.outputs[0].shape.num_elements() * terms < kWorthThreads ? 1 : context.threads;

@@ -48,8 +48,8 @@ absl::StatusOr<std::unique_ptr<Kernel>> CreatePacked(const PrepareContext& conte
   return std::make_unique<ConvKernel>(context, inputs, sizes, kernel, std::move(packed));
 }
 
-// How many threads pay off.
-int ConvThreads(const PrepareContext& context, int64_t terms);
+// How many threads pay off where each output is a sum of so many terms.
+int ProductThreads(const PrepareContext& context, int64_t terms);
 
 // Image number `image` of x.
 PairInput ImageOf(const KernelContext& context, const ConvInputs& inputs, int64_t image);

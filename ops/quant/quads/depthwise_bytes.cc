@@ -8,8 +8,6 @@ namespace {
 constexpr int64_t kMostTaps = 32;  // of a row
 constexpr int64_t kBytes = 64;     // of a vector
 
-int64_t CeilOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // A bit for each of a vector's bytes from `at` on that is among `bytes`.
 uint64_t BytesThere(int64_t at, int64_t bytes) {
   uint64_t there = 0;

@@ -15,8 +15,6 @@ constexpr int64_t kSlack = 2 * kQuadTile;
 // So many bytes of quads stay in the second cache while all blocks of channels pass.
 constexpr int64_t kChunkBytes = 1 << 18;
 
-int64_t CeilOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // The bytes of `count` numbers, at most four of them, and zeros.
 int32_t Joined(const int16_t* numbers, int64_t stride, int64_t count) {
   const auto byte = [&](int64_t i) {

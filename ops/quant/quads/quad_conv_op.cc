@@ -21,7 +21,7 @@ class QuadKernel : public Kernel {
       : inputs_(inputs),
         out_channels_(out_channels),
         images_(context.inputs[inputs.factors.x].shape[0]),
-        threads_(ConvThreads(context, kernel.terms)),
+        threads_(ProductThreads(context, kernel.terms)),
         sums_(kernel.values.data(), out_channels, kernel.terms) {
     scales_ = plan_.Add<float>(out_channels);
     biases_ = plan_.Add<int32_t>(out_channels);
